@@ -1,0 +1,48 @@
+# The two commands of the README, and what developers use every day.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# compat: the default editable install would hide twisted/plugins from twistd.
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
+	--config-settings editable_mode=compat
+
+.PHONY: run test check bench docs lock clean
+
+run: $(VENV)/run.stamp
+	$(BIN)/twistd --nodaemon --pidfile= pyconchat $(ARGS)
+
+test: $(VENV)/test.stamp
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/run.stamp
+	$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(VENV)/run.stamp
+	$(BIN)/python -m pyconchat.commands > docs/commands.rst
+
+# A new lock from setup.cfg: whatever is newest and fits, with every extra.
+lock:
+	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/pip install --quiet --disable-pip-version-check '.[postgres,test]'
+	$(VENV)-lock/bin/pip freeze --exclude pyconchat > constraints.txt
+	rm -rf $(VENV)-lock build
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "PyconChat needs Python 3.11 or newer; say make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: setup.cfg constraints.txt | $(VENV)/bin/python
+	$(INSTALL) -e .
+	touch $@
+
+$(VENV)/test.stamp: $(VENV)/run.stamp
+	$(INSTALL) -e '.[test]'
+	touch $@
