@@ -1,0 +1,49 @@
+"""SafeText: the only text of other people that may reach a terminal.
+
+It is made once, where text enters. What it leaves out could move the cursor, change colours,
+answer for the reader, or show letters in an order in which they were not written.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import NewType
+
+__all__ = ["SafeText", "safe_text"]
+
+SafeText = NewType("SafeText", str)
+"""Text without control characters or bidi overrides, with at most 4 combining marks in a row.
+
+Only `safe_text` makes one of something that a person typed.
+"""
+
+MOST_COMBINING = 4
+
+# Explicit directional formatting (Unicode UAX #9, section 2): embeddings, overrides, isolates.
+# The implicit marks (LRM, RLM, ALM) and the joiners stay: right-to-left text and emoji need them.
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_SPACES = frozenset("\t\u2028\u2029")
+
+
+def safe_text(raw: str) -> SafeText:
+    """Make *raw* safe: drop what a terminal would obey, turn tabs into spaces."""
+    if raw.isascii() and raw.isprintable():
+        return SafeText(raw)
+    kept: list[str] = []
+    marks = 0
+    for char in raw:
+        category = unicodedata.category(char)
+        if char in _SPACES:
+            kept.append(" ")
+            marks = 0
+            continue
+        if category in ("Cc", "Cs") or char in _BIDI:  # Cs: half a character, not encodable
+            continue
+        if category.startswith("M"):
+            marks += 1
+            if marks > MOST_COMBINING:
+                continue
+        elif category != "Cf":  # a joiner between two marks does not start a new letter
+            marks = 0
+        kept.append(char)
+    return SafeText("".join(kept))
