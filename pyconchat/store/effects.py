@@ -1,0 +1,253 @@
+"""What an event changes in the state tables: the store's counterpart of `Group.apply`.
+
+`tests/contracts` folds logs through both and finds the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any, assert_never
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
+
+from pyconchat.decisions import OPEN_END, Ignore, MoveCursor, OpenDirect, SaveAccount, Write
+from pyconchat.events import (
+    Action,
+    AdminChanged,
+    AnyEvent,
+    Entry,
+    GroupClosed,
+    GroupCreated,
+    InvitationEnded,
+    JoinRejected,
+    JoinRequested,
+    MemberBanned,
+    MemberInvited,
+    MemberJoined,
+    MemberKicked,
+    MemberLeft,
+    MemberRegistered,
+    MemberUnbanned,
+    Message,
+    OperatorMade,
+    PolicyChanged,
+    RequestWithdrawn,
+    ServerBanned,
+    ServerKicked,
+    ServerUnbanned,
+    TopicChanged,
+)
+from pyconchat.names import Key, Name, fold
+from pyconchat.store import schema
+
+CLAIM_CODE = "claim-code"
+
+
+class Effects:
+    """Writes what entries lead to, inside the transaction of *connection*."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def of(self, entry: Entry) -> None:
+        """Write what *entry* changes. Messages change nothing."""
+        event: AnyEvent = entry.event
+        group, seq = entry.conversation, entry.seq
+        match event:
+            case Message() | Action() | ServerKicked():
+                pass
+            case GroupCreated():
+                self._create(entry, event)
+            case GroupClosed():
+                self._set_group(group, closed=True)
+                for table in (schema.requests, schema.invitations):
+                    self._run(delete(table).where(table.c.conversation == group))
+            case MemberJoined(name=name, guest=guest):
+                self._drop(schema.requests, group, name)
+                self._drop(schema.invitations, group, name)
+                self._put(schema.members, group, name, guest=guest, since=seq)
+                if not guest:
+                    self._open_cursor(fold(name), group, seq - 1)
+            case MemberLeft(name=name) | MemberKicked(name=name):
+                self._drop(schema.members, group, name)
+                self._close_cursor(fold(name), group, seq)
+            case MemberBanned(name=name, by=by, reason=reason):
+                was_member = self._drop(schema.members, group, name)
+                self._drop(schema.requests, group, name)
+                self._drop(schema.invitations, group, name)
+                self._put(schema.bans, group, name, by=by, at=entry.at, reason=reason, since=seq)
+                if was_member:
+                    self._close_cursor(fold(name), group, seq)
+                else:
+                    self._notify(fold(name), group, seq)
+            case MemberUnbanned(name=name):
+                self._drop(schema.bans, group, name)
+                self._notify(fold(name), group, seq)
+            case MemberRegistered(name=name):
+                self._register(group, name, seq)
+            case JoinRequested(name=name, note=note, guest=guest):
+                self._put(
+                    schema.requests, group, name, guest=guest, note=note, at=entry.at, since=seq
+                )
+            case RequestWithdrawn(name=name):
+                self._drop(schema.requests, group, name)
+            case JoinRejected(name=name):
+                self._drop(schema.requests, group, name)
+                self._notify(fold(name), group, seq)
+            case MemberInvited(name=name, guest=guest):
+                self._put(schema.invitations, group, name, guest=guest, since=seq)
+                self._notify(fold(name), group, seq)
+            case InvitationEnded(name=name):
+                self._drop(schema.invitations, group, name)
+            case AdminChanged(name=name):
+                self._set_group(group, admin=name)
+            case PolicyChanged(policy=policy, password_hash=password_hash):
+                self._set_group(group, policy=policy.value, password_hash=password_hash)
+            case TopicChanged(topic=topic):
+                self._set_group(group, topic=topic)
+            case ServerBanned(name=name, by=by, reason=reason):
+                row = {"key": fold(name), "name": name, "by": by, "at": entry.at, "reason": reason}
+                self._run(insert(schema.server_bans).values(row))
+            case ServerUnbanned(name=name):
+                bans = schema.server_bans
+                self._run(delete(bans).where(bans.c.key == fold(name)))
+            case OperatorMade(name=name, by=by):
+                table = schema.accounts
+                self._run(update(table).where(table.c.key == fold(name)).values(operator=True))
+                if by is None:
+                    settings = schema.settings
+                    self._run(delete(settings).where(settings.c.name == CLAIM_CODE))
+            case _:
+                assert_never(event)
+
+    def write(self, write: Write, at: int) -> None:
+        """Carry out one *write* that no entry explains."""
+        match write:
+            case SaveAccount(name=name, password_hash=password_hash):
+                accounts = schema.accounts
+                same = accounts.c.key == fold(name)
+                changed = self._run(
+                    update(accounts).where(same).values(password_hash=password_hash)
+                )
+                if not changed:
+                    row = {
+                        "key": fold(name),
+                        "name": name,
+                        "password_hash": password_hash,
+                        "operator": False,
+                        "created_at": at,
+                    }
+                    self._run(insert(accounts).values(row))
+            case Ignore(owner=owner, name=name, on=on):
+                ignores = schema.ignores
+                same = and_(ignores.c.owner == owner, ignores.c.key == fold(name))
+                self._run(delete(ignores).where(same))
+                if on:
+                    self._run(insert(ignores).values(owner=owner, key=fold(name), name=name))
+            case MoveCursor():
+                self.move_cursors([write])
+            case OpenDirect(conversation=conversation, parties=parties, owners=owners):
+                row = {
+                    "id": conversation,
+                    "head": 0,
+                    "version": 0,
+                    "party_a": parties[0],
+                    "party_b": parties[1],
+                }
+                self._run(insert(schema.conversations).values(row))
+                for owner in owners:
+                    self._open_cursor(owner, conversation, 0)
+            case _:
+                assert_never(write)
+
+    def move_cursors(self, moves: list[MoveCursor]) -> None:
+        """Move cursors forward, never back, and drop those that have reached their end."""
+        rows = [{"o": m.owner, "c": m.conversation, "u": m.upto, "r": m.read} for m in moves]
+        self._connection.execute(_MOVE, rows)
+        for move in moves:
+            if move.read >= move.upto:
+                self._run(
+                    delete(schema.cursors).where(_cursor(move.owner, move.conversation, move.upto))
+                )
+
+    def _create(self, entry: Entry, event: GroupCreated) -> None:
+        row = {
+            "conversation": entry.conversation,
+            "number": event.number,
+            "name": event.name,
+            "policy": event.policy.value,
+            "admin": event.by,
+            "password_hash": event.password_hash,
+            "topic": "",
+            "closed": False,
+        }
+        self._run(insert(schema.groups).values(row))
+        self._put(schema.members, entry.conversation, event.by, guest=event.guest, since=entry.seq)
+        if not event.guest:
+            self._open_cursor(fold(event.by), entry.conversation, entry.seq - 1)
+
+    def _register(self, group: int, name: Name, seq: int) -> None:
+        key = fold(name)
+        for table in (schema.members, schema.requests, schema.invitations):
+            row = and_(table.c.conversation == group, table.c.key == key)
+            changed = self._run(update(table).where(row).values(guest=False))
+            if changed and table is schema.members:
+                self._open_cursor(key, group, seq - 1)
+
+    def _open_cursor(self, owner: Key, conversation: int, read: int) -> None:
+        row = {"owner": owner, "conversation": conversation, "upto": OPEN_END, "read": read}
+        self._run(insert(schema.cursors).values(row))
+
+    def _close_cursor(self, owner: Key, conversation: int, seq: int) -> None:
+        row = _cursor(owner, conversation, OPEN_END)
+        self._run(update(schema.cursors).where(row).values(upto=seq))
+
+    def _notify(self, owner: Key, conversation: int, seq: int) -> None:
+        """Let *owner*, if registered, receive the one entry that speaks of them."""
+        accounts = schema.accounts
+        if self._connection.scalar(select(accounts.c.key).where(accounts.c.key == owner)):
+            row = {"owner": owner, "conversation": conversation, "upto": seq, "read": seq - 1}
+            self._run(insert(schema.cursors).values(row))
+
+    def _set_group(self, group: int, **values: Any) -> None:
+        groups = schema.groups
+        self._run(update(groups).where(groups.c.conversation == group).values(**values))
+
+    def _put(self, table: Table, group: int, name: Name, **values: Any) -> None:
+        row = {"conversation": group, "key": fold(name), "name": name, **values}
+        self._run(insert(table).values(row))
+
+    def _drop(self, table: Table, group: int, name: Name) -> bool:
+        row = and_(table.c.conversation == group, table.c.key == fold(name))
+        return self._run(delete(table).where(row)) > 0
+
+    def _run(self, statement: Any) -> int:
+        return self._connection.execute(statement).rowcount
+
+
+def _cursor(owner: Key, conversation: int, upto: int) -> ColumnElement[bool]:
+    cursors = schema.cursors
+    return and_(
+        cursors.c.owner == owner, cursors.c.conversation == conversation, cursors.c.upto == upto
+    )
+
+
+_MOVE = (
+    update(schema.cursors)
+    .where(
+        schema.cursors.c.owner == bindparam("o"),
+        schema.cursors.c.conversation == bindparam("c"),
+        schema.cursors.c.upto == bindparam("u"),
+        schema.cursors.c.read < bindparam("r"),
+    )
+    .values(read=bindparam("r"))
+)

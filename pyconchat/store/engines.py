@@ -1,0 +1,107 @@
+"""The two SQLAlchemy engines of a store: one connection that writes, a few that read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import QueuePool
+
+READERS = 2
+"""How many threads, and so connections, read at once."""
+
+
+class BadStore(Exception):
+    """The store cannot be used; the message is one line that says what to do."""
+
+
+def is_sqlite(engine: Engine) -> bool:
+    """Tell which of the two dialects *engine* speaks."""
+    return engine.dialect.name == "sqlite"
+
+
+def engines_for(url: str, durability: str) -> tuple[Engine, Engine]:
+    """Return the engine that writes and the one that reads. Raises `BadStore`.
+
+    *durability* is ``full`` (a commit is on disk before it is shown) or ``normal`` (a power
+    cut, though not a crash of the server, can lose the last moments).
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise BadStore("store.url is not a database URL, such as postgresql://host/name") from None
+    match parsed.get_backend_name():
+        case "sqlite":
+            return _sqlite(url, durability)
+        case "postgresql":
+            return _postgresql(url, durability)
+        case other:
+            raise BadStore(f"store.url: {other} is not supported: use sqlite or postgresql")
+
+
+def _sqlite(url: str, durability: str) -> tuple[Engine, Engine]:
+    database = make_url(url).database
+    if not database or database == ":memory:":
+        raise BadStore("store.url: SQLite needs a file")
+    # Made before SQLite does, so that nobody else on the machine can read it, ever.
+    path = Path(database)
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+
+    def connected(begin: str, *pragmas: str) -> Engine:
+        engine = create_engine(
+            url,
+            poolclass=QueuePool,
+            pool_size=READERS,
+            max_overflow=0,
+            connect_args={"check_same_thread": False, "timeout": 10.0},
+        )
+
+        # The recipe of SQLAlchemy's documentation (pysqlite, "Serializable isolation"): the
+        # driver begins no transaction by itself, so that ours can begin IMMEDIATE.
+        @event.listens_for(engine, "connect")
+        def on_connect(connection: Any, _record: object) -> None:
+            connection.isolation_level = None
+            for pragma in pragmas:
+                connection.execute(f"PRAGMA {pragma}")
+
+        @event.listens_for(engine, "begin")
+        def on_begin(connection: Any) -> None:
+            connection.exec_driver_sql(begin)
+
+        return engine
+
+    writing = connected(
+        "BEGIN IMMEDIATE",
+        "journal_mode = WAL",
+        f"synchronous = {'FULL' if durability == 'full' else 'NORMAL'}",
+        "cache_size = -16384",
+    )
+    return writing, connected("BEGIN", "query_only = ON", "cache_size = -4096")
+
+
+def _postgresql(url: str, durability: str) -> tuple[Engine, Engine]:
+    parsed = make_url(url).set(drivername="postgresql+psycopg")
+
+    def connected(**options: Any) -> Engine:
+        try:
+            return create_engine(parsed, max_overflow=0, pool_pre_ping=True, **options)
+        except ModuleNotFoundError:
+            raise BadStore(
+                "store.url: PostgreSQL needs psycopg: pip install 'pyconchat[postgres]'"
+            ) from None
+
+    writing = connected(pool_size=1)
+
+    @event.listens_for(writing, "connect")
+    def on_connect(connection: Any, _record: object) -> None:
+        wait = "on" if durability == "full" else "off"
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET synchronous_commit = {wait}")
+        connection.commit()
+
+    return writing, connected(pool_size=READERS)

@@ -1,0 +1,153 @@
+"""The tables, as the newest migration leaves them.
+
+`entries` is the log. All other tables say what the log has led to, and are written in the same
+transaction as the entries that explain them; only accounts' passwords, cursors, ignore lists
+and the claim code have no entry. Names are kept twice: as shown, and folded (``key``) for
+finding them.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+VERSION = "0001"
+"""The newest migration. A database at this version needs no Alembic at the start."""
+
+metadata = MetaData()
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("key", String(32), primary_key=True),
+    Column("name", String(32), nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("operator", Boolean, nullable=False, default=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+server_bans = Table(
+    "server_bans",
+    metadata,
+    Column("key", String(32), primary_key=True),
+    Column("name", String(32), nullable=False),
+    Column("by", String(32), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+ignores = Table(
+    "ignores",
+    metadata,
+    Column("owner", String(32), primary_key=True),
+    Column("key", String(32), primary_key=True),
+    Column("name", String(32), nullable=False),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+# head: the number of the newest entry. version: counts the changes of a group's state.
+# party_a, party_b: the two sides of a private conversation, in sorted order.
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("head", BigInteger, nullable=False, default=0),
+    Column("version", BigInteger, nullable=False, default=0),
+    Column("party_a", String(80)),
+    Column("party_b", String(80)),
+    Index("conversations_parties", "party_a", "party_b", unique=True),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    Column("name", String(32), nullable=False),
+    Column("policy", String(16), nullable=False),
+    Column("admin", String(32), nullable=False),
+    Column("password_hash", Text, nullable=False, default=""),
+    Column("topic", Text, nullable=False, default=""),
+    Column("closed", Boolean, nullable=False, default=False),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+    Column("key", String(32), primary_key=True),
+    Column("name", String(32), nullable=False),
+    Column("guest", Boolean, nullable=False),
+    Column("since", BigInteger, nullable=False),  # the entry with which they came
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+    Column("key", String(32), primary_key=True),
+    Column("name", String(32), nullable=False),
+    Column("guest", Boolean, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("since", BigInteger, nullable=False),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+    Column("key", String(32), primary_key=True),
+    Column("name", String(32), nullable=False),
+    Column("guest", Boolean, nullable=False),
+    Column("since", BigInteger, nullable=False),
+)
+
+bans = Table(
+    "bans",
+    metadata,
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+    Column("key", String(32), primary_key=True),
+    Column("name", String(32), nullable=False),
+    Column("by", String(32), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+)
+
+# What somebody has still to receive: the entries after read, up to upto. A membership is an
+# open cursor (upto is OPEN_END), which its end closes; a notice to somebody outside the group
+# (rejected, invited, banned) is one that spans a single entry.
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("owner", String(32), primary_key=True),
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+    Column("upto", BigInteger, primary_key=True),
+    Column("read", BigInteger, nullable=False),
+)
