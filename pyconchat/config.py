@@ -1,0 +1,134 @@
+"""Config: the TOML file and the twistd options as one typed record.
+
+Types and ranges are checked when it is read; an error is one line that names the key.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from pyconchat.errors import Refused
+from pyconchat.names import group_name
+
+__all__ = ["BadConfig", "Config", "DoorsConfig", "LimitsConfig", "StoreConfig", "read_config"]
+
+Count = Annotated[int, Meta(ge=0, le=10_000_000)]
+Bytes = Annotated[int, Meta(ge=0, le=2**31)]
+Seconds = Annotated[float, Meta(ge=0, le=86_400 * 365)]
+
+DEFAULT_LINE = "tcp:8000:interface=127.0.0.1"
+
+
+class BadConfig(Exception):
+    """The configuration cannot be used; the message is one line that names the key."""
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file. An unknown key is an error, not a surprise."""
+
+
+class DoorsConfig(_Section, frozen=True):
+    """Where people and programs come in: Twisted server endpoint strings."""
+
+    line: tuple[str, ...] = (DEFAULT_LINE,)
+
+
+class StoreConfig(_Section, frozen=True):
+    """Where the log is kept; an empty url is SQLite in the state folder."""
+
+    url: str = ""
+    durability: Literal["full", "normal"] = "full"
+
+
+class LimitsConfig(_Section, frozen=True):
+    """Seconds, bytes and counts. 0 turns a limit off."""
+
+    line_bytes: Annotated[int, Meta(ge=64, le=65_536)] = 4096
+    connections_per_ip: Count = 16
+    connections_per_ip_10min: Count = 32
+    unauthenticated: Count = 100
+    login_seconds: Seconds = 60
+    login_attempts_per_minute: Count = 3
+    message_burst: Count = 10
+    messages_per_second: Annotated[float, Meta(ge=0, le=10_000_000)] = 5
+    unsent_soft_bytes: Bytes = 65_536
+    unsent_hard_bytes: Bytes = 1_048_576
+    ping_seconds: Seconds = 90
+    silence_seconds: Seconds = 150
+
+
+class Config(_Section, frozen=True):
+    """All settings. *state* is a folder, *lobby* None for no lobby."""
+
+    state: str = ""
+    lobby: str | None = None
+    guests: bool = True
+    motd: Annotated[str, Meta(max_length=2000)] = ""
+    doors: DoorsConfig = DoorsConfig()
+    store: StoreConfig = StoreConfig()
+    limits: LimitsConfig = LimitsConfig()
+
+    @property
+    def state_path(self) -> Path:
+        """Return the state folder."""
+        return Path(self.state)
+
+    @property
+    def store_url(self) -> str:
+        """Return the database URL of the store."""
+        return self.store.url or f"sqlite:///{self.state_path / 'pyconchat.db'}"
+
+    def check(self) -> Config:
+        """Return the same, after what the types alone cannot say. Raises `BadConfig`."""
+        limits = self.limits
+        if self.lobby is not None:
+            try:
+                group_name(self.lobby)
+            except Refused as refused:
+                raise BadConfig(f"lobby: {refused.sentence}") from None
+        if not self.doors.line:
+            raise BadConfig("doors.line: at least one endpoint is needed")
+        if 0 < limits.unsent_hard_bytes < limits.unsent_soft_bytes:
+            raise BadConfig("limits.unsent_hard_bytes: must not be below unsent_soft_bytes")
+        if 0 < limits.silence_seconds <= limits.ping_seconds:
+            raise BadConfig("limits.silence_seconds: must be above ping_seconds")
+        return self
+
+
+def default_state(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the state folder of somebody who named none (XDG Base Directory Specification)."""
+    base = environ.get("XDG_STATE_HOME", "")
+    # "All paths must be absolute. If [...] relative [...] consider the path invalid".
+    root = Path(base) if base.startswith("/") else Path.home() / ".local" / "state"
+    return str(root / "pyconchat")
+
+
+def read_config(path: Path) -> Config:
+    """Read the TOML file *path*; its relative paths start at its folder. Raises `BadConfig`."""
+    try:
+        config = msgspec.toml.decode(path.read_bytes(), type=Config)
+    except OSError as error:
+        raise BadConfig(f"{path}: {error.strerror}") from None
+    except msgspec.ValidationError as error:
+        raise BadConfig(f"{path}: {_naming_the_key(error)}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadConfig(f"{path}: not TOML: {str(error).splitlines()[0]}") from None
+    if config.state:
+        state = path.absolute().parent / Path(config.state).expanduser()
+        config = msgspec.structs.replace(config, state=str(state))
+    return config
+
+
+def _naming_the_key(error: msgspec.ValidationError) -> str:
+    """Turn ``Expected `int`, got `str` - at `$.limits.x``` into ``limits.x: expected ...``."""
+    text = str(error).splitlines()[0]
+    problem, separator, place = text.partition(" - at `$.")
+    if separator:
+        return f"{place.rstrip('`')}: {problem[0].lower()}{problem[1:]}"
+    return text[0].lower() + text[1:]
