@@ -1,0 +1,540 @@
+"""Chat: finds the group, lets it decide, hands what was decided to the journal.
+
+Every request of every door comes through here or through the commands, which call this. What
+it does at once, in memory, is undone if it cannot be stored (see `Chat._recover`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pyconchat import console
+from pyconchat.accounts import Account, Accounts
+from pyconchat.config import Config
+from pyconchat.conversation import Conversation
+from pyconchat.decisions import (
+    SERVER,
+    Decision,
+    Ignore,
+    MoveCursor,
+    OpenDirect,
+    Part,
+    SaveAccount,
+    Write,
+)
+from pyconchat.directory import GroupDirectory
+from pyconchat.errors import Code, NotSaved, Refused
+from pyconchat.events import (
+    Action,
+    Entry,
+    GroupClosed,
+    GroupCreated,
+    GroupEvent,
+    Message,
+    Policy,
+    ServerBanned,
+    ServerEvent,
+    ServerKicked,
+    Why,
+)
+from pyconchat.fanout import Fanout
+from pyconchat.group import Group, GroupState
+from pyconchat.interfaces import IHasher, ISession, IStore
+from pyconchat.journal import Journal, Threads
+from pyconchat.limits import LoginLimits, TokenBucket
+from pyconchat.names import Key, Name, fold, group_name
+from pyconchat.passwords import check_password
+from pyconchat.presence import Presence
+from pyconchat.replies import PresenceChanged
+from pyconchat.store.records import CursorRecord, Loaded, ServerState, StoredGroup
+from pyconchat.text import SafeText
+
+__all__ = ["Chat"]
+
+MOST_PRESENCE = 100
+"""Sessions in a group up to which it is told who comes online and goes.
+
+Beyond, telling everybody of everybody would cost the square of the group's size.
+"""
+
+RETRY = 1.0
+"""Seconds between attempts to read again what could not be stored."""
+
+Rule = Callable[[Group], list[GroupEvent]]
+
+
+class Chat:
+    """The whole chat of one server: its groups, accounts, and sessions."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        store: IStore,
+        threads: Threads,
+        reactor: IReactorTime,
+        hasher: IHasher,
+        config: Config,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.config = config
+        self.store = store
+        self.reactor = reactor
+        self.hasher = hasher
+        self.presence = Presence()
+        self.accounts = Accounts(config.guests)
+        self.groups = GroupDirectory()
+        self.wrong_passwords = LoginLimits(config.limits)
+        self.fanout = Fanout(self.presence)
+        self.journal = Journal(store, threads, reactor, self._publish, self._recover)
+        self._wall_clock = wall_clock
+        self._server = Conversation(SERVER)
+        self._conversations: dict[int, Conversation] = {SERVER: self._server}
+        self._directs: dict[tuple[str, str], Conversation] = {}
+        self._highest_id = SERVER
+
+    def start(self, loaded: Loaded) -> None:
+        """Take over what the store has *loaded*, and end what guests of the last run had."""
+        self._server.published = loaded.server_head
+        self._highest_id = loaded.highest_conversation
+        self._restore_server(loaded.server)
+        self.groups = GroupDirectory(loaded.highest_number)
+        for id, stored in loaded.groups.items():
+            group = Group(id, stored.state, stored.version)
+            conversation = Conversation(id, stored.head, group)
+            self._conversations[id] = conversation
+            self.groups.add(conversation)
+        for conversation in list(self.groups):
+            self._end_absent_guests(conversation)
+
+    def now(self) -> int:
+        """Return the time of day, in milliseconds since the epoch."""
+        return int(self._wall_clock() * 1000)
+
+    # Who comes and goes.
+
+    def new_account(self, name: Name, password_hash: str = "", operator: bool = False) -> Account:
+        """Return an account that nobody can find yet."""
+        limits = self.config.limits
+        bucket = TokenBucket(
+            limits.message_burst, limits.messages_per_second, self.reactor.seconds()
+        )
+        return Account(name, password_hash, bucket, operator)
+
+    def add_guest(self, name: Name) -> Account:
+        """Let a guest in. Raises `Refused`."""
+        self.accounts.admit(name)
+        if not self.accounts.guests_allowed:
+            raise Refused(Code.GUESTS_OFF, "This server has no guests: choose a password.")
+        account = self.new_account(name)
+        self.accounts.add(account)
+        return account
+
+    async def register_new(self, name: Name, password: str) -> Account:
+        """Register a name that nobody has. Raises `Refused` or `NotSaved`."""
+        self.accounts.admit(name)
+        check_password(password)
+        with self.accounts.reserved(name):
+            password_hash = await self.hasher.hash(password)
+            await self._store(writes=[SaveAccount(name, password_hash)])
+        account = self.new_account(name, password_hash)
+        self.accounts.add(account)
+        return account
+
+    async def change_password(self, session: ISession, password: str) -> None:
+        """Register the guest of *session*, or change the password; end the other sessions."""
+        account = session.account
+        password_hash = await self.hasher.hash(check_password(password))
+        parts: list[Part] = []
+        if not account.registered:
+            for conversation in self.groups.places(account.key):
+                group = _group(conversation)
+                parts += self._apply(conversation, group.register(account.name))
+        await self._store(parts, [SaveAccount(account.name, password_hash)])
+        account.register(password_hash)
+        for other in list(self.presence.sessions(account.key)):
+            if other is not session:
+                other.end("Your password was changed on another device.")
+
+    def opened(self, session: ISession) -> Deferred[list[CursorRecord]]:
+        """Note a new session; fire with what its account has still to receive.
+
+        Fires between two publications: what was stored before is in the answer, what is
+        stored later is yet to be published.
+        """
+        account = session.account
+        if self.presence.add(session):
+            console.connected(account.name, not account.registered)
+            self._announce(account, PresenceChanged(account.name, True))
+        if not account.registered:
+            return succeed([])
+        return self.journal.in_order(self.store.cursors, account.key)
+
+    def closed(self, session: ISession, received: Sequence[MoveCursor]) -> None:
+        """Note that *session* is gone, and how far it had *received* what."""
+        account = session.account
+        if received:
+            self.move_cursors(received)
+        if not self.presence.remove(session):
+            return
+        console.disconnected(account.name)
+        if not account.registered:
+            self.accounts.remove(account)
+            for conversation in self.groups.places(account.key):
+                self._forget(conversation, account.key)
+        self._announce(account, PresenceChanged(account.name, False, session.parting))
+
+    def move_cursors(self, moves: Sequence[MoveCursor]) -> None:
+        """Remember what was received. Nobody waits for it."""
+        self.journal.append(Decision(self.now(), writes=moves))
+
+    def _announce(self, account: Account, change: PresenceChanged) -> None:
+        readers: dict[ISession, None] = {}
+        for conversation in self.groups.memberships(account.key):
+            if len(conversation.sessions) <= MOST_PRESENCE:
+                readers.update(conversation.sessions)
+        for session in readers:
+            if session.account is not account and account.key not in session.account.ignores:
+                session.say(change)
+
+    # What people say.
+
+    def say(self, session: ISession, conversation: Conversation, text: SafeText) -> None:
+        """Have *session* say *text* in a group. Raises `Refused`."""
+        event = self._usable(conversation).post(session.account.actor, text)
+        parts = (Part(conversation.id, event),)
+        self.journal.append(Decision(self.now(), parts, (), session))
+
+    def act(self, session: ISession, conversation: Conversation, text: SafeText) -> None:
+        """As `say`, of what they do."""
+        event = self._usable(conversation).act(session.account.actor, text)
+        parts = (Part(conversation.id, event),)
+        self.journal.append(Decision(self.now(), parts, (), session))
+
+    async def tell(self, session: ISession, name: str, text: SafeText) -> Account:
+        """Say *text* to one person, and return who that is. Raises `Refused` or `NotSaved`."""
+        sender, receiver = session.account, self.accounts.find(name)
+        if receiver is sender:
+            raise Refused(Code.SELF, "That is you. To whom do you want to talk?")
+        conversation, writes = await self._direct(sender, receiver)
+        if self.accounts.get(receiver.name) is not receiver:
+            raise Refused(Code.NO_SUCH_NAME, "{name} has just left.", name=receiver.name)
+        message = Message(sender.name, text)
+        await self._store([Part(conversation.id, message)], writes, origin=session)
+        return receiver
+
+    async def _direct(
+        self, one: Account, other: Account
+    ) -> tuple[Conversation, Sequence[OpenDirect]]:
+        """Return the private conversation of two, and what opens it if there was none."""
+        parties = (min(one.party, other.party), max(one.party, other.party))
+        if parties in self._directs:
+            return self._directs[parties], ()
+        found = None
+        if one.registered and other.registered:
+            found = await self.journal.in_order(self.store.direct, parties)
+        if parties in self._directs:  # somebody was quicker
+            return self._directs[parties], ()
+        if found is not None:
+            return self.direct_conversation(parties, *found), ()
+        self._highest_id += 1
+        owners = tuple(each.key for each in (one, other) if each.registered)
+        opening = OpenDirect(self._highest_id, parties, owners)
+        return self.direct_conversation(parties, self._highest_id, 0), (opening,)
+
+    def direct_conversation(self, parties: tuple[str, str], id: int, head: int) -> Conversation:
+        """Return the private conversation of two *parties* that the store has as *id*."""
+        if parties not in self._directs:
+            conversation = Conversation(id, head, parties=parties)
+            self._directs[parties] = self._conversations[id] = conversation
+        return self._directs[parties]
+
+    def conversation(self, record: CursorRecord) -> Conversation:
+        """Return the conversation of a cursor.
+
+        A group that is closed comes back only for who has still to read how it ended.
+        """
+        if record.parties is not None:
+            return self.direct_conversation(record.parties, record.conversation, record.head)
+        if record.conversation in self._conversations:
+            return self._conversations[record.conversation]
+        state = GroupState(0, record.group, Policy.INVITE, record.group, closed=True)
+        return Conversation(record.conversation, record.head, Group(record.conversation, state))
+
+    async def ignore(self, account: Account, name: Name, on: bool) -> None:
+        """Hide what *name* says from *account*, or no longer."""
+        if account.registered:
+            await self._store(writes=[Ignore(account.key, name, on)])
+        if on:
+            account.ignores[fold(name)] = name
+        else:
+            account.ignores.pop(fold(name), None)
+
+    # What becomes of groups.
+
+    def decide(self, conversation: Conversation, rule: Rule, retry: bool = True) -> Deferred[None]:
+        """Let a group decide by *rule*; fire when what was decided is stored and published.
+
+        Raises `Refused`. Fails with `NotSaved`. If another node has changed the group in the
+        meantime, *rule* is asked once more, about the new state.
+        """
+        events = rule(self._usable(conversation))
+        if not events:
+            return succeed(None)
+        done: Deferred[None] = Deferred()
+
+        def again() -> None:
+            try:
+                self.decide(conversation, rule, retry=False).chainDeferred(done)
+            except Refused:
+                done.errback()
+
+        parts = self._apply(conversation, events)
+        self.journal.append(Decision(self.now(), parts, done=done, again=again if retry else None))
+        return done
+
+    async def create(
+        self, session: ISession, raw: str, policy: Policy, password: str = ""
+    ) -> Conversation:
+        """Make a group with the account of *session* as its admin."""
+        name = group_name(raw)
+        self.groups.require_free(name)
+        password_hash = await self.hasher.hash(password) if policy is Policy.PASSWORD else ""
+        self.groups.require_free(name)  # again: hashing takes its time
+        actor = session.account.actor
+        number = self.groups.free_number(name)
+        event = GroupCreated(number, name, actor.name, policy, password_hash, actor.guest)
+        self._highest_id += 1
+        group = Group.created(self._highest_id, event)
+        conversation = Conversation(group.id, 0, group)
+        self._conversations[group.id] = conversation
+        self.groups.add(conversation)
+        await self._store([Part(group.id, event, 0)])
+        return conversation
+
+    async def join(
+        self,
+        session: ISession,
+        conversation: Conversation,
+        note: SafeText,
+        password: Callable[[], Awaitable[str]],
+    ) -> bool:
+        """Let somebody into a group, or have them ask; tell whether they are in.
+
+        *password* is called where the group asks for one.
+        """
+        actor = session.account.actor
+        key = fold(actor.name)
+        group = self._usable(conversation)
+        proof = ""
+        if (
+            group.policy is Policy.PASSWORD
+            and key not in group.members
+            and key not in group.bans
+            and key not in group.invitations
+        ):
+            network, hash = session.peer.network, group.password_hash
+            self.wrong_passwords.check(network, self.reactor.seconds())
+            if await self.hasher.verify(hash, await password()):
+                proof = hash
+            else:
+                self.wrong_passwords.wrong(network, self.reactor.seconds())
+        await self.decide(conversation, lambda group: group.join(actor, note, proof))
+        return key in group.members
+
+    def hear_of(self, session: ISession) -> list[Conversation]:
+        """Return the groups of which the account of *session* is a member."""
+        return self.groups.memberships(session.account.key)
+
+    # What operators do.
+
+    async def operate(self, rule: Callable[[Accounts], list[ServerEvent]]) -> None:
+        """Let the accounts decide by *rule*. Raises `Refused` or `NotSaved`."""
+        if self._server.stale:
+            raise _unsaved()
+        at = self.now()
+        parts: list[Part] = []
+        for event in rule(self.accounts):
+            self.accounts.apply(event, at)
+            parts.append(Part(SERVER, event))
+            if isinstance(event, ServerBanned):
+                key = fold(event.name)
+                for conversation in self.groups.places(key):
+                    events = _group(conversation).forget(key, Why.SERVER_BAN)
+                    parts += self._apply(conversation, events)
+        await self._store(parts)
+
+    # The way to the journal and back.
+
+    def _usable(self, conversation: Conversation) -> Group:
+        if conversation.stale:
+            raise _unsaved()
+        return _group(conversation)
+
+    def _apply(self, conversation: Conversation, events: Iterable[GroupEvent]) -> list[Part]:
+        """Change the group as *events* say; return what is to be stored."""
+        group, at = _group(conversation), self.now()
+        parts: list[Part] = []
+        for event in events:
+            parts.append(Part(conversation.id, event, group.version))
+            group.apply(event, at)
+            self.groups.note(conversation, event)
+            if isinstance(event, GroupClosed):
+                self.groups.remove(conversation)
+        return parts
+
+    def _store(
+        self,
+        parts: Sequence[Part] = (),
+        writes: Sequence[Write] = (),
+        origin: ISession | None = None,
+    ) -> Deferred[None]:
+        done: Deferred[None] = Deferred()
+        self.journal.append(Decision(self.now(), parts, writes, origin, done))
+        return done
+
+    def _forget(self, conversation: Conversation, key: Key) -> None:
+        """End what the guest *key*, who is gone, had in a group."""
+        if not conversation.stale:  # else `_restored` comes back to it
+            events = _group(conversation).forget(key, Why.GUEST_GONE)
+            if events:
+                self.journal.append(Decision(self.now(), self._apply(conversation, events)))
+
+    def _end_absent_guests(self, conversation: Conversation) -> None:
+        group = _group(conversation)
+        for name in group.guests():
+            if self.accounts.get(name) is None:
+                self._forget(conversation, fold(name))
+
+    def _publish(self, decisions: Sequence[Decision], stored: Sequence[Sequence[Entry]]) -> None:
+        """Show what was stored, conversation by conversation, each in order."""
+        entries: dict[int, list[Entry]] = {}
+        origins: dict[int, list[ISession | None]] = {}
+        happenings: list[Entry] = []
+        for decision, numbered in zip(decisions, stored, strict=True):
+            for entry in numbered:
+                id = entry.conversation
+                if id not in entries:
+                    entries[id], origins[id] = [], []
+                entries[id].append(entry)
+                origins[id].append(decision.origin)
+                if type(entry.event) is not Message and type(entry.event) is not Action:
+                    happenings.append(entry)
+        for id, run in entries.items():
+            try:
+                self.fanout.publish(self._conversations[id], run, origins[id])
+            except Exception:  # one conversation's trouble is not that of the others
+                self._log.failure("publishing to conversation {id} failed", id=id)
+        for entry in happenings:
+            self._happened(entry)
+
+    def _happened(self, entry: Entry) -> None:
+        """Do what follows for sessions and groups from something that was shown."""
+        console.happened(self._conversations[entry.conversation].group, entry)
+        match entry.event:
+            case GroupClosed():
+                del self._conversations[entry.conversation]
+            case ServerKicked(name=name) | ServerBanned(name=name):
+                for session in list(self.presence.sessions(fold(name))):
+                    session.end("You were put off this server.")
+            case _:
+                pass
+
+    def _recover(self, decisions: Sequence[Decision]) -> None:
+        """Undo in memory what was not stored; tell those who asked for it.
+
+        Groups whose state is in doubt are unusable until they have been read again. The
+        decisions that can be made `again`, after a conflict, are.
+        """
+        doubtful: dict[int, Conversation] = {}
+        for decision in decisions:
+            for part in decision.parts:
+                conversation = self._conversations.get(part.conversation)
+                if conversation is not None and (
+                    part.version is not None or part.conversation == SERVER
+                ):
+                    conversation.stale = True
+                    doubtful[part.conversation] = conversation
+            for write in decision.writes:
+                if isinstance(write, OpenDirect):
+                    self._directs.pop(write.parties, None)
+                    self._conversations.pop(write.conversation, None)
+            if decision.again is None:
+                _tell_not_saved(decision)
+        again = [decision.again for decision in decisions if decision.again is not None]
+        if doubtful or again:
+            self._read_again(doubtful, again)
+
+    def _read_again(
+        self, doubtful: dict[int, Conversation], again: Sequence[Callable[[], None]]
+    ) -> None:
+        def restored(stored: tuple[dict[int, StoredGroup], ServerState]) -> None:
+            groups, server = stored
+            for id, conversation in doubtful.items():
+                if id == SERVER:
+                    self._restore_server(server)
+                else:
+                    self._restored(conversation, groups.get(id))
+                conversation.stale = False
+            for decide in again:
+                decide()
+
+        def failed(failure: Failure) -> None:
+            if not isinstance(failure.value, NotSaved):
+                failure.raiseException()
+            self.reactor.callLater(RETRY, self._read_again, doubtful, again)
+
+        reading = self.journal.in_order(self.store.state, [*doubtful])
+        reading.addCallbacks(restored, failed)
+        reading.addErrback(lambda failure: self._log.failure("recovery failed", failure))
+
+    def _restored(self, conversation: Conversation, stored: StoredGroup | None) -> None:
+        group = _group(conversation)
+        self.groups.remove(conversation)
+        if stored is None:  # it was never stored: there is no such group
+            self._conversations.pop(conversation.id, None)
+            group.closed = True
+            group.members.clear()
+            return
+        group.restore(stored.state, stored.version)
+        if not group.closed:
+            self._conversations[conversation.id] = conversation
+            self.groups.add(conversation)
+            conversation.stale = False
+            self._end_absent_guests(conversation)
+
+    def _restore_server(self, server: ServerState) -> None:
+        self.accounts.claim_code = server.claim_code
+        self.accounts.bans = {fold(ban.name): ban for ban in server.bans}
+        for record in server.accounts:
+            account = self.accounts.get(record.name)
+            if account is None:
+                account = self.new_account(record.name, record.password_hash, record.operator)
+                self.accounts.add(account)
+            account.become_operator(record.operator)
+        for owner, name in server.ignores:
+            account = self.accounts.get(owner)
+            if account is not None:
+                account.ignores[fold(name)] = name
+
+
+def _group(conversation: Conversation) -> Group:
+    assert conversation.group is not None, "only a group's conversation comes here"
+    return conversation.group
+
+
+def _unsaved() -> Refused:
+    return Refused(Code.NOT_SAVED, "The server cannot save anything now; try again soon.")
+
+
+def _tell_not_saved(decision: Decision) -> None:
+    if decision.done is not None:
+        decision.done.errback(NotSaved("the store failed"))
+    elif decision.origin is not None:
+        decision.origin.not_saved()

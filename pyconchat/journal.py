@@ -1,0 +1,182 @@
+"""Journal: the tick. Gathers what was decided, has it stored, then has it published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
+from zope.interface import implementer
+
+from pyconchat.decisions import Decision
+from pyconchat.errors import Conflict, NotSaved
+from pyconchat.events import Entry
+from pyconchat.interfaces import IJournal, IStore
+
+__all__ = ["Journal", "Threads"]
+
+T = TypeVar("T")
+
+MOST_WAITING = 8192
+"""Decisions that may wait for the commit under way before sessions stop reading."""
+
+READERS = 2
+
+
+class Threads:
+    """The store's threads: one that writes, a few that read. Work waits in order.
+
+    The waiting work is bounded by those who ask: a batch at a time for the journal, and one
+    read at a time for each session.
+    """
+
+    def __init__(self, reactor: IReactorFromThreads) -> None:
+        self._reactor = reactor
+        self._writer = ThreadPool(1, 1, "pyconchat-writer")
+        self._readers = ThreadPool(0, READERS, "pyconchat-reader")
+
+    def start(self) -> None:
+        """Start the threads."""
+        self._writer.start()
+        self._readers.start()
+
+    def stop(self) -> None:
+        """Finish what was given and end the threads. Blocks until then."""
+        self._readers.stop()
+        self._writer.stop()
+
+    def write(self, call: Callable[..., T], *args: object) -> Deferred[T]:
+        """Call in the writer thread, after all that it was given before."""
+        return deferToThreadPool(self._reactor, self._writer, call, *args)
+
+    def read(self, call: Callable[..., T], *args: object) -> Deferred[T]:
+        """Call in one of the reader threads."""
+        return deferToThreadPool(self._reactor, self._readers, call, *args)
+
+
+@implementer(IJournal)
+class Journal:
+    """Commits once per tick, or, while a commit is under way, as soon as it is done.
+
+    *publish* is called with each decision that was stored and its entries, in order;
+    *recover* with those that were not, because the store failed or they came too late.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        store: IStore,
+        threads: Threads,
+        reactor: IReactorTime,
+        publish: Callable[[Sequence[Decision], Sequence[Sequence[Entry]]], None],
+        recover: Callable[[Sequence[Decision]], None],
+    ) -> None:
+        self._store = store
+        self._threads = threads
+        self._reactor = reactor
+        self._publish = publish
+        self._recover = recover
+        self._waiting: list[Decision] = []
+        self._committing = False
+        self._room: list[Deferred[None]] = []
+        self._idle: list[Deferred[None]] = []
+
+    @property
+    def full(self) -> bool:
+        return len(self._waiting) >= MOST_WAITING
+
+    def append(self, decision: Decision) -> None:
+        self._waiting.append(decision)
+        if not self._committing:
+            self._committing = True
+            # Not at once: the rest of what this turn of the reactor reads comes along.
+            self._reactor.callLater(0, self._commit)
+
+    def in_order(self, read: Callable[..., T], *args: object) -> Deferred[T]:
+        return self._threads.write(read, *args)
+
+    def read(self, read: Callable[..., T], *args: object) -> Deferred[T]:
+        return self._threads.read(read, *args)
+
+    def when_not_full(self) -> Deferred[None]:
+        if not self.full:
+            return succeed(None)
+        room: Deferred[None] = Deferred()
+        self._room.append(room)
+        return room
+
+    def when_idle(self) -> Deferred[None]:
+        """Fire when everything that was appended is stored and published."""
+        if not self._committing:
+            return succeed(None)
+        idle: Deferred[None] = Deferred()
+        self._idle.append(idle)
+        return idle
+
+    def _commit(self) -> None:
+        batch, self._waiting = self._waiting, []
+        _fire(self._room)
+        committing = self._threads.write(self._store.commit, batch)
+        committing.addCallbacks(
+            self._committed, self._failed, callbackArgs=(batch,), errbackArgs=(batch,)
+        )
+        committing.addErrback(self._broken)
+        committing.addBoth(self._next)
+
+    def _next(self, _result: object) -> None:
+        if self._waiting:
+            self._commit()
+        else:
+            self._committing = False
+            _fire(self._idle)
+
+    def _committed(
+        self, results: Sequence[list[Entry] | Conflict], batch: Sequence[Decision]
+    ) -> None:
+        stored: list[Decision] = []
+        entries: list[list[Entry]] = []
+        late: list[Decision] = []
+        for decision, result in zip(batch, results, strict=True):
+            if isinstance(result, Conflict):
+                late.append(decision)
+            else:
+                stored.append(decision)
+                entries.append(result)
+        self._publish(stored, entries)
+        for decision in stored:
+            if decision.done is not None:
+                decision.done.callback(None)
+        if late:
+            self._recover(late)
+
+    def _failed(self, failure: Failure, batch: Sequence[Decision]) -> None:
+        """Tell all whose words were lost: nobody has seen them.
+
+        What was decided while the commit was under way may stand on what is lost, so it
+        goes the same way.
+        """
+        if isinstance(failure.value, NotSaved):
+            self._log.error("not saved: {reason}", reason=failure.getErrorMessage())
+        else:
+            self._log.failure("the store failed", failure)
+        lost = [*batch, *self._waiting]
+        self._waiting = []
+        for decision in lost:
+            decision.again = None  # a failing store is not asked twice
+        self._recover(lost)
+        _fire(self._room)
+
+    def _broken(self, failure: Failure) -> None:
+        self._log.failure("publishing failed", failure)
+
+
+def _fire(waiting: list[Deferred[None]]) -> None:
+    ready, waiting[:] = list(waiting), []
+    for deferred in ready:
+        deferred.callback(None)

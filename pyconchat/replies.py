@@ -1,0 +1,210 @@
+"""Replies: what the asker alone is told. Events go to the group, replies to the session.
+
+They are records, so that each renderer can show them in its own way.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from pyconchat.events import NO_TEXT, Entry, Policy
+from pyconchat.group import Ban, JoinRequest
+from pyconchat.names import Name
+from pyconchat.text import SafeText
+
+__all__ = [
+    "AdminIs",
+    "Bans",
+    "CommandHelp",
+    "Done",
+    "Entered",
+    "FrontDesk",
+    "GroupLine",
+    "Groups",
+    "Help",
+    "Matches",
+    "MemberLine",
+    "PersonLine",
+    "PersonOnline",
+    "PresenceChanged",
+    "Replayed",
+    "Reply",
+    "Requests",
+    "Roster",
+    "Where",
+]
+
+
+class Where(msgspec.Struct, frozen=True, eq=False):
+    """From where a reader looks at a conversation.
+
+    *group* is its name; for a private conversation it is None and *other* is the reader's
+    partner. *here* is true of the group that is the reader's current one. A conversation keeps
+    its own two, so they are told apart by identity, which is quick.
+    """
+
+    group: Name | None = None
+    here: bool = False
+    other: Name | None = None
+
+
+class _Reply(msgspec.Struct, frozen=True, tag_field="type"):
+    """Something that one person is told."""
+
+
+class Done(_Reply, frozen=True, tag="done"):
+    """It is done, or known; *text* says what."""
+
+    text: SafeText
+
+
+class Entered(_Reply, frozen=True, tag="entered"):
+    """The reader's current group is *group* now."""
+
+    group: Name
+    number: int
+    admin: Name
+    topic: SafeText
+    members: int
+    online: int
+    policy: Policy
+    created: bool = False
+
+
+class FrontDesk(_Reply, frozen=True, tag="desk"):
+    """The reader is at the front desk, and still a member of *left*."""
+
+    left: Name | None = None
+
+
+class GroupLine(msgspec.Struct, frozen=True):
+    """One group of a `Groups` reply; *unread* is None where the reader is no member."""
+
+    number: int
+    name: Name
+    policy: Policy
+    members: int
+    online: int
+    unread: int | None
+    topic: SafeText
+
+
+class Groups(_Reply, frozen=True, tag="groups"):
+    """The groups of this server."""
+
+    groups: list[GroupLine]
+
+
+class Requests(_Reply, frozen=True, tag="requests"):
+    """Who asks to join *group*; *now* (milliseconds) is what their age is reckoned from."""
+
+    group: Name
+    requests: list[JoinRequest]
+    now: int
+
+
+class MemberLine(msgspec.Struct, frozen=True):
+    """One member of a `Roster`."""
+
+    name: Name
+    admin: bool
+    guest: bool
+    online: bool
+
+
+class Roster(_Reply, frozen=True, tag="members"):
+    """The members of *group*, longest-standing first; *online_only* leaves out the others."""
+
+    group: Name
+    members: list[MemberLine]
+    online_only: bool
+
+
+class AdminIs(_Reply, frozen=True, tag="admin-is"):
+    """Who the admin of *group* is."""
+
+    group: Name
+    admin: Name
+    online: bool
+
+
+class Bans(_Reply, frozen=True, tag="bans"):
+    """Who is banned from *group*, or from the server where that is None."""
+
+    group: Name | None
+    bans: list[Ban]
+
+
+class PersonLine(msgspec.Struct, frozen=True):
+    """Somebody who is online; *groups* are those that the reader shares with them."""
+
+    name: Name
+    guest: bool
+    operator: bool
+    groups: list[Name]
+
+
+class PersonOnline(_Reply, frozen=True, tag="who"):
+    """Who is online."""
+
+    people: list[PersonLine]
+
+
+class Replayed(_Reply, frozen=True, tag="history"):
+    """Entries of the log, oldest first."""
+
+    where: Where
+    entries: list[Entry]
+
+
+class Matches(_Reply, frozen=True, tag="matches"):
+    """Messages that have all of *words*, oldest first; *more* than are shown may exist."""
+
+    where: Where
+    words: SafeText
+    entries: list[Entry]
+    more: bool
+
+
+class CommandHelp(msgspec.Struct, frozen=True):
+    """One command, as help and completion need it."""
+
+    name: str
+    usage: str
+    also: list[str]
+    summary: str
+
+
+class Help(_Reply, frozen=True, tag="help"):
+    """Some or all commands; *brief* asks for a line each."""
+
+    commands: list[CommandHelp]
+    desk: bool
+    brief: bool
+
+
+class PresenceChanged(_Reply, frozen=True, tag="presence"):
+    """Somebody with whom the reader shares groups came online or went offline."""
+
+    name: Name
+    online: bool
+    reason: SafeText = NO_TEXT
+
+
+Reply: TypeAlias = (
+    Done
+    | Entered
+    | FrontDesk
+    | Groups
+    | Requests
+    | Roster
+    | AdminIs
+    | Bans
+    | PersonOnline
+    | Replayed
+    | Matches
+    | Help
+    | PresenceChanged
+)

@@ -1,0 +1,313 @@
+"""Session: one login through one door; what it follows, and what it has received.
+
+The session takes lines and knows which are messages and which are commands; the rules are the
+chat's. It follows each conversation of its account by a `Feed`: first from the store, in
+pages, then live.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pyconchat.accounts import Account
+from pyconchat.chat import Chat
+from pyconchat.commands import Call, Cancelled, Command, find_command
+from pyconchat.conversation import Conversation
+from pyconchat.decisions import OPEN_END, MoveCursor
+from pyconchat.errors import Code, NotSaved, Refused
+from pyconchat.fanout import is_ignored, own_key
+from pyconchat.interfaces import IPeer, ISession
+from pyconchat.names import COMMAND_WORDS, Name
+from pyconchat.replies import Done, Reply, Where
+from pyconchat.text import SafeText, safe_text
+
+__all__ = ["Gone", "Session"]
+
+PAGE = 200
+"""Entries that are read from the store at once while catching up."""
+
+# In a group these two words alone are commands, for the people who have always typed them.
+_LEAVING = frozenset({"leave", "qqq"})
+
+
+class Gone(Exception):
+    """The peer went away while something was asked of it."""
+
+
+class Feed:
+    """How far a session is with one conversation: received up to *read*, to end at *upto*.
+
+    While the session is live on the conversation, *read* stands still: everything that was
+    published has been written. *saved* is what the store knows.
+    """
+
+    __slots__ = ("conversation", "heading", "read", "saved", "told", "upto")
+
+    def __init__(
+        self, conversation: Conversation, read: int, upto: int = OPEN_END, heading: str = ""
+    ) -> None:
+        self.conversation = conversation
+        self.read = read
+        self.saved = read
+        self.upto = upto
+        self.heading = heading
+        self.told = 0
+
+
+@implementer(ISession)
+class Session:
+    """One login of *account*, through *peer*."""
+
+    __slots__ = (
+        "_chat",
+        "_ended",
+        "_feeds",
+        "_finished",
+        "account",
+        "awaiting",
+        "current",
+        "parting",
+        "peer",
+        "renderer",
+        "starting",
+    )
+
+    _log = Logger()
+
+    def __init__(self, chat: Chat, account: Account, peer: IPeer) -> None:
+        self.account = account
+        self.peer = peer
+        self.renderer = peer.renderer
+        self.current: Conversation | None = None
+        self.awaiting: Conversation | None = None
+        self.starting = True
+        self.parting = SafeText("")
+        self._chat = chat
+        self._feeds: dict[Conversation, Feed] = {}
+        self._finished: list[Feed] = []  # followed no longer; receipt not yet known
+        self._ended = False
+
+    # Coming and going.
+
+    async def start(self) -> None:
+        """Show what was missed, then go live. Raises `NotSaved` if it cannot be read."""
+        records = await self._chat.opened(self)
+        if self._ended:
+            return
+        catching_up: list[Deferred[None]] = []
+        for record in records:
+            conversation = self._chat.conversation(record)
+            feed = Feed(conversation, record.read, record.upto, "While you were away")
+            if record.upto == OPEN_END:
+                self._feeds[conversation] = feed
+            catching_up.append(self._begin(feed))
+        self.starting = False
+        await gatherResults(catching_up, consumeErrors=True)
+
+    def close(self) -> None:
+        """Let go of everything: the peer is gone, or about to be cut off."""
+        if self._ended:
+            return
+        self._ended = True
+        received = self.receipts()
+        for conversation in self._feeds:
+            conversation.sessions.pop(self, None)
+        self._feeds.clear()
+        self._chat.closed(self, received)
+
+    def end(self, reason: str) -> None:
+        self.say(Done(SafeText(reason)))
+        self.peer.hang_up()
+
+    def quit(self, reason: SafeText) -> None:
+        self.parting = reason
+        self.end("Bye.")
+
+    def receipts(self) -> list[MoveCursor]:
+        """Return what the peer has received since the last call, if anything is certain."""
+        if not self.account.registered:
+            return []
+        moved = [
+            feed
+            for feed in (*self._feeds.values(), *self._finished)
+            if self._position(feed) > feed.saved
+        ]
+        if not moved or not self.peer.acknowledged():
+            return []
+        moves: list[MoveCursor] = []
+        for feed in moved:
+            feed.saved = self._position(feed)
+            moves.append(MoveCursor(self.account.key, feed.conversation.id, feed.saved, feed.upto))
+        self._finished = [feed for feed in self._finished if feed.read < feed.upto]
+        return moves
+
+    # What it follows.
+
+    def hears(self, conversation: Conversation) -> bool:
+        return conversation in self._feeds
+
+    def attach(self, conversation: Conversation, after: int, told: int = 0) -> None:
+        feed = Feed(conversation, after, heading="Earlier")
+        feed.told = told
+        self._feeds[conversation] = feed
+        self._begin(feed)
+
+    def detach(self, conversation: Conversation, upto: int) -> None:
+        feed = self._feeds.pop(conversation)
+        if self in conversation.sessions:
+            del conversation.sessions[self]
+            feed.read = upto
+        feed.upto = upto  # one that is catching up goes on to there
+        self._finished.append(feed)
+        if self.current is conversation:
+            self.enter(None)
+
+    def enter(self, conversation: Conversation | None) -> None:
+        self.current = conversation
+        self.awaiting = None
+        self.peer.refresh()
+
+    def wait_for(self, conversation: Conversation) -> None:
+        if self.current is None:
+            self.awaiting = conversation
+
+    def unread(self, conversation: Conversation) -> int:
+        feed = self._feeds.get(conversation)
+        return 0 if feed is None else conversation.published - self._position(feed)
+
+    def where(self, conversation: Conversation) -> Where:
+        if conversation.parties is None:
+            return conversation.here if self.current is conversation else conversation.elsewhere
+        one, other = (own_key(party) for party in conversation.parties)
+        partner = other if one == self.account.key else one
+        account = self._chat.accounts.get(partner)
+        return Where(other=account.name if account is not None else Name(partner))
+
+    def _position(self, feed: Feed) -> int:
+        conversation = feed.conversation
+        live = self in conversation.sessions and self._feeds.get(conversation) is feed
+        return conversation.published if live else feed.read
+
+    def _begin(self, feed: Feed) -> Deferred[None]:
+        catching_up = Deferred.fromCoroutine(self._catch_up(feed))
+        catching_up.addErrback(self._could_not_read)
+        return catching_up
+
+    async def _catch_up(self, feed: Feed) -> None:
+        """Show the entries after ``feed.read``; in the turn that reaches the end, go live."""
+        conversation = feed.conversation
+        while not self._ended:
+            upto = min(conversation.published, feed.upto)
+            if feed.read >= upto:
+                if feed.upto == OPEN_END:
+                    conversation.sessions[self] = None
+                elif feed not in self._finished:
+                    self._finished.append(feed)
+                return
+            entries = await self._chat.journal.read(
+                self._chat.store.entries, conversation.id, feed.read, upto, PAGE
+            )
+            if self._ended:
+                return
+            feed.read = entries[-1].seq if entries else upto
+            where = self.where(conversation)
+            group, key, ignores = conversation.group, self.account.key, self.account.ignores
+            block = self.renderer.replay(
+                [
+                    entry
+                    for entry in entries
+                    if entry.seq != feed.told
+                    and (group is None or group.may_read(entry.event, key))
+                    and not (ignores and is_ignored(entry, ignores))
+                ],
+                where,
+                key,
+                feed.heading,
+            )
+            if block:
+                feed.heading = ""
+                self.peer.write(block)
+            drained = self.peer.drained()
+            if drained is not None:
+                await drained
+
+    def _could_not_read(self, failure: Failure) -> None:
+        if isinstance(failure.value, Gone):
+            return
+        if not isinstance(failure.value, NotSaved):
+            self._log.failure("catching up failed", failure)
+        # Nothing is lost: the cursor stands where it stood, and the next login starts there.
+        self.end("The server cannot read its log now; try again soon.")
+
+    # What it is told.
+
+    def say(self, reply: Reply) -> None:
+        self.peer.write(self.renderer.reply(reply))
+
+    def refuse(self, refused: Refused) -> None:
+        self.peer.write(self.renderer.refusal(refused))
+
+    def not_saved(self) -> None:
+        self.refuse(Refused(Code.NOT_SAVED, "Not saved: the server cannot store messages now."))
+
+    def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
+        return self.peer.ask(prompt, secret)
+
+    # What is typed.
+
+    def line(self, line: str) -> Deferred[None] | None:
+        """Do what a *line* says. Returns None when it is done, or what fires when it is."""
+        try:
+            current = self.current
+            if current is not None and line not in _LEAVING:
+                if not line.startswith("/"):
+                    self._talk(current, line)
+                    return None
+                if line.startswith("//"):
+                    self._talk(current, line[1:])
+                    return None
+            return self._command(line)
+        except Refused as refused:
+            self.refuse(refused)
+            return None
+
+    def answer_group(self, answer: str) -> Deferred[None] | None:
+        """Enter the group that *answer* names; as `line`. A command is one here too."""
+        word = answer.partition(" ")[0].lower()
+        is_command = word.startswith("/") or word in COMMAND_WORDS
+        return self.line(answer if is_command else f"/join {answer}")
+
+    def _talk(self, conversation: Conversation, line: str) -> None:
+        text = safe_text(line)
+        if text and not text.isspace():
+            self._chat.say(self, conversation, text)
+
+    def _command(self, line: str) -> Deferred[None] | None:
+        at_desk = self.current is None
+        if at_desk and not line.strip():
+            return None
+        if line.startswith("//"):
+            raise Refused(Code.NO_GROUP, "You are in no group: nobody would read that.")
+        found = find_command(line, at_desk)
+        call = Call(self._chat, self)
+        return Deferred.fromCoroutine(self._run(call, found.command, found.rest))
+
+    async def _run(self, call: Call, command: Command, rest: str) -> None:
+        try:
+            reply = await command.run(call, rest)
+            if reply is not None and not self._ended:
+                self.say(reply)
+        except Refused as refused:
+            self.refuse(refused)
+        except Cancelled:
+            self.say(Done(SafeText("Cancelled.")))
+        except NotSaved:
+            self.not_saved()
+        except Gone:
+            pass
+        except Exception:
+            self._log.failure("command {name} failed", name=command.name)
+            self.say(Done(SafeText("Something went wrong here; it has been logged.")))
