@@ -1,0 +1,276 @@
+"""Commands about groups: getting in and out, and what their admins do."""
+
+from __future__ import annotations
+
+from pyconchat.commands.types import Call, PolicyChoice
+from pyconchat.conversation import Conversation
+from pyconchat.errors import Code, Refused
+from pyconchat.events import NO_TEXT, Policy
+from pyconchat.names import Name, fold, group_name
+from pyconchat.passwords import LONGEST
+from pyconchat.replies import (
+    AdminIs,
+    Bans,
+    Done,
+    Entered,
+    FrontDesk,
+    GroupLine,
+    Groups,
+    MemberLine,
+    Reply,
+    Requests,
+    Roster,
+)
+from pyconchat.text import SafeText, safe_text
+
+
+async def join(call: Call, name: SafeText, rest: SafeText | None) -> Reply | None:
+    """Enter a group, create it if there is none, or ask to join."""
+    conversation = call.chat.groups.get(name)
+    if conversation is None:
+        return await _create_by_joining(call, name, rest or "")
+
+    async def password() -> str:
+        return rest or await call.ask(f"Password of {_name(conversation)}: ", secret=True)
+
+    session = call.session
+    if await call.chat.join(session, conversation, safe_text(rest or ""), password):
+        return enter(call, conversation)
+    session.wait_for(conversation)
+    group = conversation.group
+    assert group is not None
+    return Done(
+        SafeText(f"You asked to join {group.name}; its admin, {group.admin}, has to approve.")
+    )
+
+
+async def enter_lobby(call: Call, name: str) -> Reply:
+    """Enter the open group into which everybody comes at login. Raises `Refused`."""
+    conversation = call.chat.groups.get(name)
+    if conversation is None:
+        conversation = await call.chat.create(call.session, name, Policy.OPEN)
+        return enter(call, conversation, created=True)
+
+    async def no_password() -> str:
+        raise Refused(Code.WRONG_PASSWORD, "The lobby asks for a password.")
+
+    if not await call.chat.join(call.session, conversation, NO_TEXT, no_password):
+        raise Refused(Code.PENDING, "The lobby's admin has to approve.")
+    return enter(call, conversation)
+
+
+async def _create_by_joining(call: Call, name: str, password: str) -> Reply:
+    group_name(name)
+    if " " in password:
+        raise Refused(
+            Code.NO_SUCH_GROUP,
+            "There is no group {name} that could read your note; /join {name} creates it.",
+            name=name,
+        )
+    policy = Policy.PASSWORD if password else Policy.APPROVAL
+    return enter(call, await call.chat.create(call.session, name, policy, password), created=True)
+
+
+async def create(call: Call, name: SafeText, choice: PolicyChoice | None) -> Reply:
+    """Create a group."""
+    call.chat.groups.require_free(group_name(name))
+    if choice is None and call.asked:  # from the menu, where nobody knows of policies
+        password = await call.session.ask(
+            "Password for it, or Enter to approve each newcomer yourself: ", True
+        )
+        choice = PolicyChoice(Policy.PASSWORD if password else Policy.APPROVAL, password)
+    choice = await _with_password(call, choice or PolicyChoice(Policy.APPROVAL))
+    conversation = await call.chat.create(call.session, name, choice.policy, choice.password)
+    return enter(call, conversation, created=True)
+
+
+async def leave(call: Call, name: SafeText | None) -> None:
+    """Give up membership, or withdraw a join request."""
+    if name is not None:
+        conversation = call.chat.groups.find(name)
+    elif call.place is not None:
+        conversation = call.place
+    else:
+        raise Refused(Code.NO_GROUP, "You are in no group now; /leave GROUP leaves another.")
+    await call.chat.decide(conversation, lambda group: group.leave(call.actor))
+
+
+async def desk(call: Call) -> Reply:
+    """Go back to the front desk."""
+    left = call.place
+    call.session.enter(None)
+    return FrontDesk(None if left is None else _name(left))
+
+
+async def groups(call: Call) -> Reply:
+    """List the groups."""
+    return Groups([_line(call, conversation) for conversation in call.chat.groups])
+
+
+async def requests(call: Call) -> Reply:
+    """List who asks to be let in."""
+    group = call.group()
+    return Requests(group.name, group.pending(call.actor), call.chat.now())
+
+
+def only_request(call: Call) -> str | None:
+    """Return who asks to join, if exactly one does and the asker may know."""
+    group = call.place.group if call.place is not None else None
+    if group is None or not group.is_admin(call.account.name) or len(group.requests) != 1:
+        return None
+    return next(iter(group.requests.values())).name
+
+
+async def approve(call: Call, names: list[str]) -> None:
+    """Let in who has asked."""
+    await call.chat.decide(call.here(), lambda group: group.approve(call.actor, names))
+
+
+async def reject(call: Call, name: Name, reason: SafeText | None) -> None:
+    """Turn down who has asked."""
+    await call.chat.decide(
+        call.here(), lambda group: group.reject(call.actor, name, reason or NO_TEXT)
+    )
+
+
+async def invite(call: Call, name: Name) -> None:
+    """Let somebody in without asking."""
+    here = call.here()
+    invited = call.chat.accounts.find(name).actor
+    await call.chat.decide(here, lambda group: group.invite(call.actor, invited))
+
+
+async def members(call: Call) -> Reply:
+    """List all members."""
+    return _roster(call, online_only=False)
+
+
+async def online(call: Call) -> Reply:
+    """List the members who are online."""
+    return _roster(call, online_only=True)
+
+
+async def admin(call: Call) -> Reply:
+    """Say who the admin is."""
+    group = call.group()
+    return AdminIs(group.name, group.admin, call.chat.presence.online(fold(group.admin)))
+
+
+async def transfer(call: Call, name: Name) -> None:
+    """Hand adminship over."""
+    await call.chat.decide(call.here(), lambda group: group.transfer(call.actor, name))
+
+
+async def policy(call: Call, choice: PolicyChoice) -> None:
+    """Change how people get in."""
+    here = call.here()
+    choice = await _with_password(call, choice)
+    hash = ""
+    if choice.password:
+        hash = await call.chat.hasher.hash(choice.password)
+    await call.chat.decide(here, lambda group: group.change_policy(call.actor, choice.policy, hash))
+
+
+async def topic(call: Call, text: SafeText) -> None:
+    """Change the topic; ``-`` takes it away."""
+    topic = NO_TEXT if text == "-" else text
+    await call.chat.decide(call.here(), lambda group: group.change_topic(call.actor, topic))
+
+
+async def kick(call: Call, name: Name, reason: SafeText | None) -> None:
+    """Put somebody out of the current group, or, at the front desk, off the server."""
+    why = reason or NO_TEXT
+    if call.place is not None:
+        await call.chat.decide(call.place, lambda group: group.kick(call.actor, name, why))
+        return
+    await call.chat.operate(
+        lambda accounts: accounts.kick(call.actor, name, call.chat.presence.online(fold(name)), why)
+    )
+
+
+async def ban(call: Call, name: Name, reason: SafeText | None) -> None:
+    """As kick, and not back in."""
+    why = reason or NO_TEXT
+    if call.place is not None:
+        await call.chat.decide(call.place, lambda group: group.ban(call.actor, name, why))
+        return
+    await call.chat.operate(lambda accounts: accounts.ban(call.actor, name, why))
+
+
+async def unban(call: Call, name: Name) -> None:
+    """Let somebody come back."""
+    if call.place is not None:
+        await call.chat.decide(call.place, lambda group: group.unban(call.actor, name))
+        return
+    await call.chat.operate(lambda accounts: accounts.unban(call.actor, name))
+
+
+async def bans(call: Call) -> Reply:
+    """List who is banned."""
+    if call.place is not None:
+        group = call.group()
+        return Bans(group.name, group.banned(call.actor))
+    return Bans(None, call.chat.accounts.banned(call.actor))
+
+
+async def _with_password(call: Call, choice: PolicyChoice) -> PolicyChoice:
+    """Return *choice*, with the password asked for if it needs one."""
+    password = choice.password
+    if choice.policy is Policy.PASSWORD and not password:
+        password = await call.ask("Password for the group: ", secret=True)
+    if len(password) > LONGEST:
+        raise Refused(
+            Code.TOO_LONG, "A password has at most {longest} characters.", longest=LONGEST
+        )
+    return PolicyChoice(choice.policy, password)
+
+
+def enter(call: Call, conversation: Conversation, created: bool = False) -> Reply:
+    """Make *conversation* current, and describe it."""
+    group = conversation.group
+    assert group is not None
+    call.session.enter(conversation)
+    return Entered(
+        group=group.name,
+        number=group.number,
+        admin=group.admin,
+        topic=group.topic,
+        members=len(group.members),
+        online=_online(call, conversation),
+        policy=group.policy,
+        created=created,
+    )
+
+
+def _roster(call: Call, online_only: bool) -> Roster:
+    group, presence = call.group(), call.chat.presence
+    lines = [
+        MemberLine(member.name, group.is_admin(member.name), member.guest, presence.online(key))
+        for key, member in group.members.items()
+    ]
+    return Roster(group.name, [m for m in lines if m.online or not online_only], online_only)
+
+
+def _line(call: Call, conversation: Conversation) -> GroupLine:
+    group = conversation.group
+    assert group is not None
+    member = call.account.key in group.members
+    return GroupLine(
+        number=group.number,
+        name=group.name,
+        policy=group.policy,
+        members=len(group.members),
+        online=_online(call, conversation),
+        unread=call.session.unread(conversation) if member else None,
+        topic=group.topic,
+    )
+
+
+def _online(call: Call, conversation: Conversation) -> int:
+    assert conversation.group is not None
+    return sum(map(call.chat.presence.online, conversation.group.members))
+
+
+def _name(conversation: Conversation) -> Name:
+    assert conversation.group is not None
+    return conversation.group.name

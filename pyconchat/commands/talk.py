@@ -1,0 +1,85 @@
+"""Commands about what people say: privately, again, and what they would rather not read."""
+
+from __future__ import annotations
+
+from pyconchat.commands.types import Call
+from pyconchat.errors import Code, Refused
+from pyconchat.events import Message
+from pyconchat.names import Name, fold
+from pyconchat.replies import Done, Matches, Replayed, Reply
+from pyconchat.text import SafeText
+
+HISTORY = 20
+"""Entries that ``/history`` shows unless told otherwise."""
+
+MOST_MATCHES = 20
+
+
+async def msg(call: Call, name: Name, text: SafeText) -> Reply | None:
+    """Say something to one person."""
+    receiver = await call.chat.tell(call.session, name, text)
+    if call.chat.presence.online(receiver.key):
+        return Done(SafeText(f"Sent to {receiver.name}."))
+    return Done(SafeText(f"{receiver.name} is offline and will read it at the next login."))
+
+
+async def me(call: Call, text: SafeText) -> None:
+    """Do something."""
+    call.chat.act(call.session, call.here(), text)
+
+
+async def history(call: Call, count: int | None) -> Reply:
+    """Read back in the current group."""
+    group, conversation = call.group(), call.here()
+    upto = conversation.published
+    after = max(0, upto - (count or HISTORY))
+    entries = await call.chat.journal.read(
+        call.chat.store.entries, conversation.id, after, upto, upto - after
+    )
+    readable = [each for each in entries if group.may_read(each.event, call.account.key)]
+    return Replayed(call.session.where(conversation), _not_ignored(call, readable))
+
+
+async def search(call: Call, text: SafeText) -> Reply:
+    """Find messages in the current group."""
+    call.group()
+    conversation = call.here()
+    words = [word for word in text.split() if any(char.isalnum() for char in word)]
+    if not words:
+        raise Refused(Code.BAD_ARGUMENT, "There is no word in that to search for.")
+    found = await call.chat.journal.read(
+        call.chat.store.search, conversation.id, words, MOST_MATCHES + 1
+    )
+    return Matches(
+        call.session.where(conversation),
+        text,
+        _not_ignored(call, found[-MOST_MATCHES:]),
+        len(found) > MOST_MATCHES,
+    )
+
+
+async def ignore(call: Call, name: Name) -> Reply:
+    """Hide what somebody says from yourself."""
+    if fold(name) == call.account.key:
+        raise Refused(Code.SELF, "You cannot ignore yourself.")
+    if fold(name) in call.account.ignores:
+        raise Refused(Code.UNCHANGED, "You ignore {name} already.", name=name)
+    await call.chat.ignore(call.account, name, True)
+    return Done(SafeText(f"You no longer see what {name} says; /unignore {name} ends that."))
+
+
+async def unignore(call: Call, name: Name) -> Reply:
+    """See again what somebody says."""
+    if fold(name) not in call.account.ignores:
+        raise Refused(Code.UNCHANGED, "You do not ignore {name}.", name=name)
+    await call.chat.ignore(call.account, name, False)
+    return Done(SafeText(f"You see again what {name} says."))
+
+
+def _not_ignored(call: Call, entries: list) -> list:  # type: ignore[type-arg]
+    ignores = call.account.ignores
+    return [
+        entry
+        for entry in entries
+        if not (isinstance(entry.event, Message) and fold(entry.event.sender) in ignores)
+    ]

@@ -1,0 +1,245 @@
+"""What a command is: a record from which help, completion and questions are computed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pyconchat.accounts import Account
+from pyconchat.chat import Chat
+from pyconchat.conversation import Conversation
+from pyconchat.errors import Code, Refused
+from pyconchat.events import Policy
+from pyconchat.group import Actor, Group
+from pyconchat.interfaces import ISession
+from pyconchat.names import person_name
+from pyconchat.replies import CommandHelp, Reply
+from pyconchat.text import SafeText, safe_text
+
+__all__ = [
+    "GROUP",
+    "NAME",
+    "NAMES",
+    "NUMBER",
+    "POLICY",
+    "TEXT",
+    "WORD",
+    "Arg",
+    "Args",
+    "Call",
+    "Cancelled",
+    "Command",
+    "PolicyChoice",
+    "optional",
+]
+
+
+class Cancelled(Exception):
+    """Somebody answered a question with an empty line."""
+
+
+class Call:
+    """One use of a command: by which session, of which chat."""
+
+    def __init__(self, chat: Chat, session: ISession) -> None:
+        self.chat = chat
+        self.session = session
+        self.asked = False  # whether an argument was missing and was asked for
+
+    @property
+    def account(self) -> Account:
+        """Return who typed the command."""
+        account: Account = self.session.account
+        return account
+
+    @property
+    def actor(self) -> Actor:
+        """Return who that is to the rules."""
+        return self.account.actor
+
+    @property
+    def place(self) -> Conversation | None:
+        """Return the conversation of the current group, None at the front desk."""
+        current: Conversation | None = self.session.current
+        return current
+
+    def here(self) -> Conversation:
+        """Return the conversation of the current group. Raises `Refused` at the front desk."""
+        if self.place is None:
+            raise Refused(
+                Code.NO_GROUP, "You are at the front desk: enter a group first with /join GROUP."
+            )
+        return self.place
+
+    def group(self) -> Group:
+        """Return the current group, of which the asker is a member. Raises `Refused`."""
+        group = self.here().group
+        assert group is not None, "only groups can be current"
+        group.require_member(self.actor)
+        return group
+
+    async def ask(self, prompt: str, secret: bool = False) -> str:
+        """Put a question. Raises `Cancelled` for an empty answer."""
+        self.asked = True
+        answer = await self.session.ask(prompt, secret)
+        if not secret:
+            answer = answer.strip()
+        if not answer:
+            raise Cancelled
+        return answer
+
+
+@dataclass(frozen=True)
+class PolicyChoice:
+    """A policy that was typed, with the password if one was typed too."""
+
+    policy: Policy
+    password: str = ""
+
+
+@dataclass(frozen=True)
+class Arg:
+    """An argument: *label* for help, *parse* for what was typed, *prompt* to ask for it.
+
+    One without a prompt is optional and arrives as None. *rest* takes the rest of the line.
+    *default* may know the one sensible value.
+    """
+
+    label: str
+    parse: Callable[[str], Any]
+    prompt: str = ""
+    rest: bool = False
+    default: Callable[[Call], str | None] = lambda _call: None
+
+    def asked(self, prompt: str) -> Arg:
+        """Return the same argument, asked for with *prompt*."""
+        return replace(self, prompt=prompt)
+
+    def labelled(self, label: str) -> Arg:
+        """Return the same argument, under another name in help."""
+        return replace(self, label=label)
+
+    def defaulting(self, default: Callable[[Call], str | None]) -> Arg:
+        """Return the same argument, with a *default*."""
+        return replace(self, default=default)
+
+    @property
+    def usage(self) -> str:
+        """Return how help shows it."""
+        return self.label if self.prompt else f"[{self.label}]"
+
+
+def optional(arg: Arg) -> Arg:
+    """Return *arg*, not asked for when it is missing."""
+    return replace(arg, prompt="")
+
+
+class Args:
+    """The arguments of a command, in order."""
+
+    def __init__(self, *args: Arg) -> None:
+        self._args = args
+
+    @property
+    def usage(self) -> str:
+        """Return how help shows them."""
+        return " ".join(arg.usage for arg in self._args)
+
+    async def read(self, call: Call, rest: str) -> list[Any]:
+        """Return the values in *rest*, asking for what is missing.
+
+        Raises `Refused` for what cannot be parsed, `Cancelled` for an empty answer.
+        """
+        values: list[Any] = []
+        for arg in self._args:
+            rest = rest.strip()
+            typed, rest = (rest, "") if arg.rest else _first_word(rest)
+            if not typed:
+                typed = arg.default(call) or ""
+            if not typed and arg.prompt:
+                typed = await call.ask(arg.prompt)
+            values.append(arg.parse(typed) if typed else None)
+        if rest.strip():
+            raise Refused(
+                Code.BAD_ARGUMENT,
+                "That is more than it takes: {usage}.",
+                usage=self.usage or "nothing follows it",
+            )
+        return values
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: its *name*, what it does, what it takes, and its other names in *also*.
+
+    *menu* is its number in the front desk's menu. Who may use it is not said here: the rules
+    decide, for every door.
+    """
+
+    name: str
+    action: Callable[..., Awaitable[Reply | None]]
+    args: Args = Args()
+    also: tuple[str, ...] = ()
+    menu: str = ""
+    summary: str = ""
+
+    async def run(self, call: Call, rest: str) -> Reply | None:
+        """Read the arguments from *rest* and do it. Raises as `Args.read` and the action do."""
+        return await self.action(call, *await self.args.read(call, rest))
+
+    @property
+    def help(self) -> CommandHelp:
+        """Return what help shows."""
+        usage = f"/{self.name} {self.args.usage}".rstrip()
+        return CommandHelp(self.name, usage, [f"/{other}" for other in self.also], self.summary)
+
+
+def _first_word(rest: str) -> tuple[str, str]:
+    word, _, rest = rest.partition(" ")
+    return word, rest
+
+
+def _names(typed: str) -> list[str]:
+    return [person_name(word) for word in typed.replace(",", " ").split()]
+
+
+def _text(typed: str) -> SafeText:
+    text = safe_text(typed)
+    if not text.strip():
+        raise Refused(Code.BAD_TEXT, "Nothing in that can be shown.")
+    return text
+
+
+def _number(typed: str) -> int:
+    if not (typed.isascii() and typed.isdigit() and 0 < int(typed[:9]) <= 500):
+        raise Refused(Code.BAD_ARGUMENT, "How many? A number from 1 to 500.")
+    return int(typed)
+
+
+def _policy(typed: str) -> PolicyChoice:
+    word, password = _first_word(typed)
+    try:
+        policy = Policy(word.lower())
+    except ValueError:
+        raise Refused(
+            Code.BAD_ARGUMENT, "A policy is open, approval, invite, or password PASSWORD."
+        ) from None
+    password = password.strip()
+    if password and policy is not Policy.PASSWORD:
+        raise Refused(Code.BAD_ARGUMENT, "Only the policy password takes a password.")
+    return PolicyChoice(policy, password)
+
+
+NAME = Arg("NAME", person_name, "Whom?")
+NAMES = Arg("NAME…", _names, "Whom?", rest=True)
+GROUP = Arg("GROUP", safe_text, "Group: ")
+WORD = Arg("WORD", str, "What?")
+TEXT = Arg("TEXT", _text, "Text: ", rest=True)
+NUMBER = Arg("N", _number, "How many? ")
+POLICY = Arg(
+    "open|approval|invite|password PW",
+    _policy,
+    "Policy (open, approval, invite, password PW): ",
+    rest=True,
+)
