@@ -1,0 +1,1 @@
+"""Renderers: events and replies in, bytes out. Pure."""

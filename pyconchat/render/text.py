@@ -1,0 +1,118 @@
+"""Text for people: what `nc` and `telnet` show.
+
+The server's own lines start with ``* ``, what people do with ``~ ``, what they say with their
+name, so that nobody can pass for the server.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from zope.interface import implementer
+
+from pyconchat.errors import Refused
+from pyconchat.events import Action, Entry, Message
+from pyconchat.interfaces import IRenderer
+from pyconchat.names import Key, fold
+from pyconchat.render.happenings import happening
+from pyconchat.render.lists import reply_lines
+from pyconchat.replies import Matches, Replayed, Reply, Where
+
+__all__ = ["TextRenderer"]
+
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+@implementer(IRenderer)
+class TextRenderer:
+    """Plain lines that end in *newline*: LF for `nc`, CRLF for telnet (RFC 854)."""
+
+    def __init__(self, newline: str) -> None:
+        self._newline = newline
+
+    def talk(self, entries: Sequence[Entry], where: Where) -> list[str]:
+        said = f"{_label(where)}: "
+        end = self._newline
+        return [
+            f"{event.sender}{said}{event.text}{end}"
+            if type(event := entry.event) is Message
+            else self._line(_talk(entry, where))
+            for entry in entries
+        ]
+
+    def entry(self, entry: Entry, where: Where, reader: Key) -> str:
+        return self._line(_entry(entry, where, reader))
+
+    def replay(self, entries: Sequence[Entry], where: Where, reader: Key, heading: str) -> bytes:
+        lines = [_stamped(entry, where, reader) for entry in entries]
+        pieces = [self._line(line) for line in lines if line]
+        if pieces and heading:
+            place = f"with {where.other}" if where.other else f"in {where.group}"
+            pieces.insert(0, self._line(f"* {heading}, {place}:"))
+        return self.block(pieces)
+
+    def block(self, pieces: Iterable[str]) -> bytes:
+        return "".join(pieces).encode()
+
+    def reply(self, reply: Reply) -> bytes:
+        if isinstance(reply, Replayed | Matches):
+            lines = _log_lines(reply)
+        else:
+            lines = [f"* {line}" for line in reply_lines(reply)]
+        return self.block(self._line(line) for line in lines)
+
+    def refusal(self, refused: Refused) -> bytes:
+        return self._line(f"* {refused.sentence}").encode()
+
+    def _line(self, line: str) -> str:
+        return f"{line}{self._newline}" if line else ""
+
+
+def _label(where: Where) -> str:
+    """Return what follows a speaker's name."""
+    if where.here:
+        return ""
+    return f" (in {where.group})" if where.group is not None else " (private)"
+
+
+def _talk(entry: Entry, where: Where) -> str:
+    match entry.event:
+        case Message(sender=sender, text=text):
+            # To the reader's other devices, their own words must say to whom they went.
+            if where.other is not None and fold(sender) != fold(where.other):
+                return f"{sender} (private to {where.other}): {text}"
+            return f"{sender}{_label(where)}: {text}"
+        case Action(sender=sender, text=text):
+            return f"~ {sender}{_label(where)} {text}"
+        case _:
+            raise AssertionError("only what people say and do is talk")
+
+
+def _entry(entry: Entry, where: Where, reader: Key) -> str:
+    if isinstance(entry.event, Message | Action):
+        return _talk(entry, where)
+    sentence = happening(entry.event, where.group, reader)
+    if not sentence:
+        return ""
+    place = f"[{where.group}] " if where.group is not None and not where.here else ""
+    return f"* {place}{sentence}"
+
+
+def _stamped(entry: Entry, where: Where, reader: Key) -> str:
+    line = _entry(entry, where, reader)
+    if not line:
+        return ""
+    at = time.localtime(entry.at / 1000)
+    return f"[{_MONTHS[at.tm_mon - 1]} {at.tm_mday} {at.tm_hour:02}:{at.tm_min:02}] {line}"
+
+
+def _log_lines(reply: Replayed | Matches) -> list[str]:
+    lines = [_stamped(entry, reply.where, Key("")) for entry in reply.entries]
+    lines = [line for line in lines if line]
+    if isinstance(reply, Replayed):
+        return lines or ["* Nothing has been said yet."]
+    if not lines:
+        return [f"* Nothing found for: {reply.words}"]
+    newest = "The newest matches" if reply.more else "Found"
+    return [f"* {newest} for: {reply.words}", *lines]
