@@ -1,0 +1,98 @@
+"""LineFactory: what the line doors of one server share, and the look after them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from twisted.cred.portal import Portal
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import Factory
+from twisted.internet.task import Cooperator, LoopingCall
+
+from pyconchat.chat import Chat
+from pyconchat.decisions import MoveCursor
+from pyconchat.doors.line import LineDoor
+from pyconchat.limits import ConnectionLimits, network_of
+
+__all__ = ["LineFactory"]
+
+INTERVAL = 1.0
+"""Seconds between two looks at every connection."""
+
+AT_ONCE = 200
+"""Connections that are looked at in one turn of the reactor."""
+
+
+class LineFactory(Factory):
+    """Makes the line doors of *chat*."""
+
+    noisy = False
+
+    def __init__(self, chat: Chat, portal: Portal, reactor: IReactorTime) -> None:
+        self.chat = chat
+        self.portal = portal
+        self.reactor = reactor
+        self.now = reactor.seconds
+        self.limits = chat.config.limits
+        self.rate_limited = self.limits.messages_per_second > 0
+        self.soft_limit: float = self.limits.unsent_soft_bytes or float("inf")
+        self.connections = ConnectionLimits(self.limits)
+        self.doors: dict[LineDoor, None] = {}
+        self._waiting: list[Deferred[None]] = []
+        self._rounds = LoopingCall(self._round)
+        self._rounds.clock = reactor
+
+    def buildProtocol(self, addr: IAddress | None) -> LineDoor:
+        return LineDoor(self, network_of(getattr(addr, "host", "local")))
+
+    def start(self) -> None:
+        """Begin to look after the connections."""
+        self._rounds.start(INTERVAL, now=False)
+
+    def stop(self) -> None:
+        """Look after them no longer."""
+        if self._rounds.running:
+            self._rounds.stop()
+
+    def forget(self, door: LineDoor) -> None:
+        """*door*'s connection is gone."""
+        del self.doors[door]
+        if not self.doors:
+            waiting, self._waiting = self._waiting, []
+            for deferred in waiting:
+                deferred.callback(None)
+
+    def when_empty(self) -> Deferred[None]:
+        """Fire when no connection is left."""
+        if not self.doors:
+            return succeed(None)
+        empty: Deferred[None] = Deferred()
+        self._waiting.append(empty)
+        return empty
+
+    def hang_up(self) -> None:
+        """End all connections, those of people who have not logged in too."""
+        for door in list(self.doors):
+            door.hang_up()
+
+    def _round(self) -> Any:
+        """Look at every connection, in pieces, so that many do not hold up the others."""
+        cooperator = Cooperator(
+            scheduler=lambda call: self.reactor.callLater(0, call),
+            terminationPredicateFactory=lambda: lambda: True,
+        )
+        return cooperator.coiterate(self._pieces())
+
+    def _pieces(self) -> Iterator[None]:
+        doors = list(self.doors)
+        for first in range(0, len(doors), AT_ONCE):
+            now = self.now()
+            received: list[MoveCursor] = []
+            for door in doors[first : first + AT_ONCE]:
+                if door in self.doors:
+                    received += door.look_after(now)
+            if received:
+                self.chat.move_cursors(received)
+            yield

@@ -1,0 +1,159 @@
+"""Outlet: what is on its way to one peer. Never waits, never grows beyond its bound.
+
+A block is given to the kernel at once if nothing waits before it. What the kernel does not take
+is queued here, not copied, so that a block waiting for many slow peers is in memory once, and
+handed to the transport piece by piece as it empties.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import struct
+import termios
+from collections import deque
+from collections.abc import Callable
+from socket import socket
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.interfaces import IPullProducer, IPushProducer
+from zope.interface import implementer
+
+from pyconchat.interfaces import IConnection
+
+__all__ = ["Outlet"]
+
+PIECE = 16_384
+"""Bytes handed to the transport at once: small enough that a slow peer shows progress."""
+
+
+@implementer(IPullProducer, IPushProducer)
+class Outlet:
+    """The way to the peer of *transport*; at most *most* bytes wait (0: no bound).
+
+    *overflow* is called when more would, *drained* each time that nothing waits any more.
+    """
+
+    def __init__(
+        self,
+        transport: IConnection,
+        most: int,
+        overflow: Callable[[], None],
+        drained: Callable[[], None],
+    ) -> None:
+        self._transport = transport
+        self._socket = _plain_socket(transport)
+        self._send = None if self._socket is None else self._socket.send
+        self._most = most
+        self._overflow = overflow
+        self._drained = drained
+        self._queue: deque[memoryview] = deque()
+        self.queued = 0
+        self._busy = False  # the transport has something of ours
+        self._closed = False
+        self._last_seen = (0, 0)
+        if self._send is None:
+            transport.registerProducer(self, True)
+
+    def write(self, block: bytes) -> None:
+        """Send *block*, now or when its turn comes."""
+        if self._closed:
+            return
+        rest = memoryview(block)
+        if not self._busy and not self._queue:
+            if self._send is not None:
+                try:
+                    sent = self._send(block)
+                except OSError:  # full, or broken: then the transport finds out by itself
+                    sent = 0
+                if sent == len(block):
+                    return
+                rest = rest[sent:]
+            else:
+                self._transport.write(block)
+                return
+        self._queue.append(rest)
+        self.queued += len(rest)
+        if 0 < self._most < self.queued:
+            self._overflow()
+        elif not self._busy and self._send is not None:
+            self._busy = True
+            # As a pull producer: called at once, and again each time the transport is empty.
+            self._transport.registerProducer(self, False)
+
+    def resumeProducing(self) -> None:
+        """Hand on more: the transport is empty (or, if it is wrapped, has room)."""
+        if self._send is None:
+            self._busy = False
+            while self._queue and not self._busy:
+                self._transport.write(self._next())
+        elif self._queue:
+            self._transport.write(self._next())
+            return
+        elif self._busy:
+            self._busy = False
+            self._transport.unregisterProducer()
+        if not self._queue and not self._closed:
+            self._drained()
+
+    def pauseProducing(self) -> None:
+        """Hand on nothing for now: the wrapped transport is full."""
+        self._busy = True
+
+    def stopProducing(self) -> None:
+        """Forget everything: the connection is gone."""
+        self._closed = True
+        self._queue.clear()
+        self.queued = 0
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether everything was handed to the kernel (or to what wraps it)."""
+        return not self._busy and not self._queue
+
+    def acknowledged(self) -> bool:
+        """Tell whether the peer's kernel has everything, as far as can be known."""
+        return not self._closed and self.empty and self._unacknowledged() == 0
+
+    def made_progress(self) -> bool:
+        """Tell whether anything has moved since the last call, or nothing waits."""
+        before, self._last_seen = self._last_seen, (self.queued, self._unacknowledged())
+        return self.empty or before != self._last_seen
+
+    def close(self) -> None:
+        """Send nothing more; the socket is about to be closed, or is."""
+        self._closed = True
+        self._queue.clear()
+
+    def _next(self) -> bytes:
+        pieces: list[memoryview] = []
+        size = 0
+        while self._queue and size < PIECE:
+            piece = self._queue.popleft()
+            if size + len(piece) > PIECE and pieces:
+                self._queue.appendleft(piece)
+                break
+            if len(piece) > PIECE:
+                self._queue.appendleft(piece[PIECE:])
+                piece = piece[:PIECE]
+            pieces.append(piece)
+            size += len(piece)
+        self.queued -= size
+        return b"".join(pieces)
+
+    def _unacknowledged(self) -> int:
+        """Return the bytes in the kernel that the peer has not acknowledged (SIOCOUTQ, tcp(7))."""
+        if self._socket is None or self._closed:
+            return 0
+        with contextlib.suppress(OSError):
+            answer = fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+            return int(struct.unpack("i", answer)[0])
+        return 0
+
+
+def _plain_socket(transport: IConnection) -> socket | None:
+    """Return the socket to which bytes may be written as they are; None under TLS."""
+    if isinstance(transport, FileDescriptor) and not getattr(transport, "TLS", False):
+        handle = getattr(transport, "getHandle", lambda: None)()
+        return handle if isinstance(handle, socket) else None
+    return None

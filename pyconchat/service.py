@@ -1,0 +1,203 @@
+"""The service: twistd's options, the configuration, and a running server put together."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Any, NoReturn
+
+import msgspec
+from twisted.application.service import MultiService
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
+from twisted.python import usage
+
+from pyconchat.chat import Chat
+from pyconchat.config import BadConfig, Config, DoorsConfig, default_state, read_config
+from pyconchat.doors.factory import LineFactory
+from pyconchat.journal import Threads
+from pyconchat.login import login_portal
+from pyconchat.passwords import Hasher
+from pyconchat.store import BadStore, SqlStore
+
+__all__ = ["ChatService", "Options", "makeService"]
+
+
+def _stop(problem: object) -> NoReturn:
+    """End the program with one line and exit status 1."""
+    raise SystemExit(f"pyconchat: {problem}")
+
+
+class Options(usage.Options):
+    """What stands on twistd's command line after ``pyconchat``."""
+
+    synopsis = "Usage: twistd [options] pyconchat [options] [HOST PORT]"
+    optParameters = [
+        ["config", "c", None, "Read the settings from this TOML file."],
+        ["state", "s", None, "Keep everything in this folder [~/.local/state/pyconchat]."],
+        ["lobby", None, None, "An open group that everyone enters at login [none]."],
+    ]
+    optFlags = [["no-guests", None, "Let in only those who register."]]
+    longdesc = (
+        "Group chat for telnet, nc and its own client. HOST PORT is short for"
+        " --line tcp:PORT:interface=HOST. What is given here overrides the file."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self.result = Config()
+
+    def opt_line(self, endpoint: str) -> None:
+        """Listen on this Twisted server endpoint; repeatable [tcp:8000:interface=127.0.0.1]."""
+        self.lines.append(endpoint)
+
+    opt_l = opt_line
+
+    def parseArgs(self, *address: str) -> None:
+        if not address:
+            return
+        if len(address) != 2 or not address[1].isdigit():
+            _stop("after the options come HOST PORT, or nothing")
+        host, port = address
+        escaped = host.replace("\\", "\\\\").replace(":", "\\:")
+        self.lines.append(f"tcp:{port}:interface={escaped}")
+
+    def postOptions(self) -> None:
+        try:
+            self.result = self._config().check()
+        except BadConfig as problem:
+            _stop(problem)
+
+    def _config(self) -> Config:
+        config = read_config(Path(self["config"])) if self["config"] is not None else Config()
+        changes: dict[str, Any] = {}
+        if self["state"] is not None:
+            changes["state"] = str(Path(self["state"]).expanduser().absolute())
+        elif not config.state:
+            changes["state"] = default_state()
+        if self["lobby"] is not None:
+            changes["lobby"] = self["lobby"]
+        if self["no-guests"]:
+            changes["guests"] = False
+        if self.lines:
+            changes["doors"] = DoorsConfig(line=tuple(self.lines))
+        return msgspec.structs.replace(config, **changes)
+
+
+class ChatService(MultiService):
+    """A server: the state folder, the store, the chat, and its doors."""
+
+    _log = Logger(namespace="pyconchat")
+
+    def __init__(self, config: Config, reactor: Any) -> None:
+        super().__init__()
+        self.config = config
+        self._reactor = reactor
+        self._threads = Threads(reactor)
+        self._hasher = Hasher(reactor)
+        self._store = SqlStore(config.store_url, config.store.durability)
+        self.chat = Chat(self._store, self._threads, reactor, self._hasher, config)
+        self._factory = LineFactory(self.chat, login_portal(self.chat, self._hasher), reactor)
+        self._lock: int | None = None
+        self._ports: list[Deferred[Any]] = []
+
+    def privilegedStartService(self) -> None:
+        """Open the doors while we may still be root; nobody is let in before `startService`."""
+        for description in self.config.doors.line:
+            self._listen(description)
+        super().privilegedStartService()
+
+    def startService(self) -> None:
+        self._prepare_state()
+        try:
+            self._store.open()
+        except BadStore as problem:
+            _stop(problem)
+        self._threads.start()
+        self._hasher.start()
+        self.chat.start(self._store.load())
+        self._factory.start()
+        super().startService()
+        self._tell_how_to_connect()
+
+    async def _stopping(self) -> None:
+        await DeferredList([port.addCallback(lambda p: p.stopListening()) for port in self._ports])
+        self._factory.stop()
+        for session in list(self.chat.presence.everybody()):
+            session.end("The server is stopping; come back soon.")
+        self._factory.hang_up()
+        await self._factory.when_empty()
+        await self.chat.journal.when_idle()
+        self._hasher.stop()
+        self._threads.stop()
+        self._store.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        return Deferred.fromCoroutine(self._stopping())
+
+    def _listen(self, description: str) -> None:
+        try:
+            endpoint = serverFromString(self._reactor, description)
+        except (ValueError, TypeError, KeyError, IndexError) as problem:
+            _stop(f"doors.line: {description!r} is not a server endpoint: {problem}")
+        listening = endpoint.listen(self._factory)
+        failures: list[Any] = []
+        listening.addErrback(failures.append)
+        if failures:
+            cause = failures[0].value
+            if isinstance(cause, CannotListenError):
+                why = getattr(cause.socketError, "strerror", None) or cause.socketError
+                _stop(f"cannot listen on {description}: {why}")
+            _stop(f"cannot listen on {description}: {cause}")
+        self._ports.append(listening)
+
+    def _prepare_state(self) -> None:
+        folder = self.config.state_path
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as problem:
+            _stop(f"cannot use the state folder {folder}: {problem.strerror}")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            _stop(f"the state folder {folder} is in use by another server")
+
+    def _tell_how_to_connect(self) -> None:
+        for listening in self._ports:
+            listening.addCallback(self._tell_address)
+        code = self.chat.accounts.claim_code
+        if code is not None:
+            self._log.info("operator: type /claim {code}", code=code)
+
+    def _tell_address(self, port: Any) -> Any:
+        address = port.getHost()
+        if isinstance(address, IPv4Address | IPv6Address):
+            host = "localhost" if address.host in ("0.0.0.0", "::", "127.0.0.1") else address.host
+            self._log.info(
+                "connect with: telnet {host} {port}   or: nc {host} {port}",
+                host=host,
+                port=address.port,
+            )
+        else:
+            self._log.info("listening on {address}", address=address)
+        return port
+
+
+def makeService(options: Options) -> ChatService:
+    """Return the service that *options* describe. Exits with one line if that cannot be."""
+    from twisted.internet import reactor
+
+    try:
+        return ChatService(options.result, reactor)
+    except BadStore as problem:
+        _stop(problem)
