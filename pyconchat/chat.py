@@ -45,8 +45,8 @@ from pyconchat.events import (
 )
 from pyconchat.fanout import Fanout
 from pyconchat.group import Group, GroupState
-from pyconchat.interfaces import IHasher, ISession, IStore
-from pyconchat.journal import Journal, Threads
+from pyconchat.interfaces import IHasher, ISession, IStore, IThreads
+from pyconchat.journal import Journal
 from pyconchat.limits import LoginLimits, TokenBucket
 from pyconchat.names import Key, Name, fold, group_name
 from pyconchat.passwords import check_password
@@ -77,7 +77,7 @@ class Chat:
     def __init__(
         self,
         store: IStore,
-        threads: Threads,
+        threads: IThreads,
         reactor: IReactorTime,
         hasher: IHasher,
         config: Config,

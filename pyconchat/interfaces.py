@@ -69,6 +69,20 @@ class IStore(Interface):
         """Return the newest *limit* messages that have all of *words*, oldest first."""
 
 
+class IThreads(Interface):
+    """The store's threads: one that writes, a few that read. Work waits in order.
+
+    The waiting work is bounded by those who ask: a batch at a time for the journal, and a read
+    or two at a time for each session.
+    """
+
+    def write(call: Callable[..., T], *args: object) -> Deferred[T]:
+        """Call in the thread that writes, after all that it was given before."""
+
+    def read(call: Callable[..., T], *args: object) -> Deferred[T]:
+        """Call in one of the threads that read."""
+
+
 class IJournal(Interface):
     """Makes decisions durable, then public, in the order in which they were given."""
 

@@ -16,7 +16,7 @@ from zope.interface import implementer
 from pyconchat.decisions import Decision
 from pyconchat.errors import Conflict, NotSaved
 from pyconchat.events import Entry
-from pyconchat.interfaces import IJournal, IStore
+from pyconchat.interfaces import IJournal, IStore, IThreads
 
 __all__ = ["Journal", "Threads"]
 
@@ -25,20 +25,15 @@ T = TypeVar("T")
 MOST_WAITING = 8192
 """Decisions that may wait for the commit under way before sessions stop reading."""
 
-READERS = 2
 
-
+@implementer(IThreads)
 class Threads:
-    """The store's threads: one that writes, a few that read. Work waits in order.
+    """The threads of a running server, from Twisted's pools."""
 
-    The waiting work is bounded by those who ask: a batch at a time for the journal, and one
-    read at a time for each session.
-    """
-
-    def __init__(self, reactor: IReactorFromThreads) -> None:
+    def __init__(self, reactor: IReactorFromThreads, readers: int) -> None:
         self._reactor = reactor
         self._writer = ThreadPool(1, 1, "pyconchat-writer")
-        self._readers = ThreadPool(0, READERS, "pyconchat-reader")
+        self._readers = ThreadPool(0, readers, "pyconchat-reader")
 
     def start(self) -> None:
         """Start the threads."""
@@ -51,11 +46,9 @@ class Threads:
         self._writer.stop()
 
     def write(self, call: Callable[..., T], *args: object) -> Deferred[T]:
-        """Call in the writer thread, after all that it was given before."""
         return deferToThreadPool(self._reactor, self._writer, call, *args)
 
     def read(self, call: Callable[..., T], *args: object) -> Deferred[T]:
-        """Call in one of the reader threads."""
         return deferToThreadPool(self._reactor, self._readers, call, *args)
 
 
@@ -72,7 +65,7 @@ class Journal:
     def __init__(
         self,
         store: IStore,
-        threads: Threads,
+        threads: IThreads,
         reactor: IReactorTime,
         publish: Callable[[Sequence[Decision], Sequence[Sequence[Entry]]], None],
         recover: Callable[[Sequence[Decision]], None],

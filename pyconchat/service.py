@@ -22,7 +22,7 @@ from pyconchat.doors.factory import LineFactory
 from pyconchat.journal import Threads
 from pyconchat.login import login_portal
 from pyconchat.passwords import Hasher
-from pyconchat.store import BadStore, SqlStore
+from pyconchat.store import READERS, BadStore, SqlStore
 
 __all__ = ["ChatService", "Options", "makeService"]
 
@@ -98,7 +98,7 @@ class ChatService(MultiService):
         super().__init__()
         self.config = config
         self._reactor = reactor
-        self._threads = Threads(reactor)
+        self._threads = Threads(reactor, READERS)
         self._hasher = Hasher(reactor)
         self._store = SqlStore(config.store_url, config.store.durability)
         self.chat = Chat(self._store, self._threads, reactor, self._hasher, config)

@@ -1,5 +1,6 @@
 """The store: SQL, one code path for SQLite (the default) and PostgreSQL."""
 
-from pyconchat.store.sql import BadStore, SqlStore
+from pyconchat.store.engines import READERS, BadStore
+from pyconchat.store.sql import SqlStore
 
-__all__ = ["BadStore", "SqlStore"]
+__all__ = ["READERS", "BadStore", "SqlStore"]

@@ -33,13 +33,13 @@ from pyconchat.interfaces import IStore
 from pyconchat.names import Key, Name
 from pyconchat.store import schema
 from pyconchat.store.effects import CLAIM_CODE, Effects
-from pyconchat.store.engines import BadStore, engines_for, is_sqlite
+from pyconchat.store.engines import engines_for, is_sqlite
 from pyconchat.store.records import AccountRecord, CursorRecord, Loaded, ServerState, StoredGroup
 from pyconchat.store.search import SearchIndex
 from pyconchat.store.upgrade import upgrade
 from pyconchat.text import SafeText
 
-__all__ = ["BadStore", "SqlStore"]
+__all__ = ["SqlStore"]
 
 
 @implementer(IStore)

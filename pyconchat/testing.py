@@ -1,0 +1,196 @@
+"""Fakes and builders, for our tests and for those of other people's doors and bots.
+
+Nothing here waits: threads run in place, time is a `twisted.internet.task.Clock`, and a peer
+keeps what it is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import Clock
+from zope.interface import implementer
+
+from pyconchat.accounts import Account
+from pyconchat.chat import Chat
+from pyconchat.config import Config
+from pyconchat.errors import Code, Refused
+from pyconchat.events import AnyEvent
+from pyconchat.interfaces import IHasher, IPeer, IStore, IThreads
+from pyconchat.names import person_name
+from pyconchat.render.text import TextRenderer
+from pyconchat.session import Session
+from pyconchat.store import SqlStore
+
+__all__ = ["FakePeer", "InlineThreads", "PlainHasher", "Visitor", "make_chat", "make_store"]
+
+T = TypeVar("T")
+
+EPOCH = 1_700_000_000.0
+"""The time of day, in seconds since 1970, at which a fake clock begins."""
+
+
+@implementer(IThreads)
+class InlineThreads:
+    """Threads that do at once, in place, what they are given."""
+
+    def write(self, call: Callable[..., T], *args: object) -> Deferred[T]:
+        return maybeDeferred(call, *args)
+
+    def read(self, call: Callable[..., T], *args: object) -> Deferred[T]:
+        return maybeDeferred(call, *args)
+
+
+@implementer(IHasher)
+class PlainHasher:
+    """Takes no time: the hash of a password is the password behind a word."""
+
+    def hash(self, password: str) -> Deferred[str]:
+        return succeed(f"plain:{password}")
+
+    def verify(self, hash: str, password: str) -> Deferred[bool]:
+        return succeed(hash == f"plain:{password}")
+
+
+@implementer(IPeer)
+class FakePeer:
+    """A peer that reads everything at once. *answers* are given to questions in turn."""
+
+    def __init__(self, *answers: str) -> None:
+        self.renderer = TextRenderer("\n")
+        self.network = "192.0.2.1"
+        self.hides = False
+        self.written = b""
+        self.answers = list(answers)
+        self.asked: list[str] = []
+        self.hung_up = False
+        self.receives = True  # whether its kernel acknowledges what it is sent
+
+    @property
+    def lines(self) -> list[str]:
+        """Return what was shown so far, and forget it."""
+        written, self.written = self.written, b""
+        return written.decode().splitlines()
+
+    def write(self, block: bytes) -> None:
+        self.written += block
+
+    def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
+        self.asked.append(prompt)
+        if not self.answers:
+            raise Refused(Code.MISSING_ARGUMENT, "Nobody is there to be asked.")
+        return succeed(self.answers.pop(0))
+
+    def drained(self) -> Deferred[None] | None:
+        return None
+
+    def acknowledged(self) -> bool:
+        return self.receives
+
+    def refresh(self) -> None:
+        pass
+
+    def hang_up(self) -> None:
+        self.hung_up = True
+
+
+def make_store(folder: Path) -> SqlStore:
+    """Return an open SQLite store in *folder*."""
+    store = SqlStore(f"sqlite:///{folder / 'pyconchat.db'}")
+    store.open()
+    return store
+
+
+def make_chat(store: IStore, clock: Clock | None = None, config: Config | None = None) -> Chat:
+    """Return a chat on *store* that has started. A tick passes when *clock* is advanced."""
+    clock = clock or Clock()
+    reactor: IReactorTime = clock
+    chat = Chat(
+        store,
+        InlineThreads(),
+        reactor,
+        PlainHasher(),
+        config or Config(),
+        wall_clock=lambda: EPOCH + clock.seconds(),
+    )
+    chat.start(store.load())
+    clock.advance(0)
+    return chat
+
+
+class Visitor:
+    """Somebody with a session in *chat*: a guest, or the owner of *password*.
+
+    `types` does a line and lets the tick pass; `sees` are the lines that came of it.
+    """
+
+    def __init__(self, chat: Chat, name: str, password: str = "", *answers: str) -> None:
+        self.chat = chat
+        self.peer = FakePeer(*answers)
+        self.session = Session(chat, self._account(chat, name, password), self.peer)
+        self._result: list[object] = []
+        Deferred.fromCoroutine(self.session.start()).addErrback(self._result.append)
+        self.tick()
+
+    @property
+    def account(self) -> Account:
+        """Return whose session it is."""
+        return self.session.account
+
+    def types(self, *lines: str) -> list[str]:
+        """Type *lines*, one a tick, and return what is shown from then on."""
+        self.tick()
+        self.peer.lines.clear()
+        self.peer.written = b""
+        for line in lines:
+            self.session.line(line)
+            self.tick()
+        return self.sees()
+
+    def sees(self) -> list[str]:
+        """Return the lines that were shown since the last look."""
+        self.tick()
+        return self.peer.lines
+
+    def leaves(self) -> None:
+        """Disconnect."""
+        self.session.close()
+        self.tick()
+
+    def tick(self) -> None:
+        """Let what was decided be stored and published."""
+        clock = self.chat.reactor
+        assert isinstance(clock, Clock)
+        clock.advance(0)
+        clock.advance(0)
+
+    def log(self) -> list[AnyEvent]:
+        """Return the events of the current group's log."""
+        conversation = self.session.current
+        assert conversation is not None, f"{self.account.name} is in no group"
+        entries = self.chat.store.entries(conversation.id, 0, 2**62, 10_000)
+        return [entry.event for entry in entries]
+
+    def _account(self, chat: Chat, name: str, password: str) -> Account:
+        account = chat.accounts.get(name)
+        if account is not None and account.registered:
+            assert account.password_hash == f"plain:{password}", "a test knows its passwords"
+            return account
+        if not password:
+            return chat.add_guest(person_name(name))
+        made: list[Account] = []
+        registering = Deferred.fromCoroutine(chat.register_new(person_name(name), password))
+        registering.addCallback(made.append)
+        self.tick_of(chat)
+        return made[0]
+
+    @staticmethod
+    def tick_of(chat: Chat) -> None:
+        """Let a tick of *chat* pass."""
+        clock = chat.reactor
+        assert isinstance(clock, Clock)
+        clock.advance(0)

@@ -1,0 +1,73 @@
+"""What all tests share: a chat without waiting, and real servers that people talk to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from twisted.internet.task import Clock
+
+from pyconchat.chat import Chat
+from pyconchat.store import SqlStore
+from pyconchat.testing import Visitor, make_chat, make_store
+from tests.people import Person, Server
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlStore]:
+    store = make_store(tmp_path)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def chat(store: SqlStore, clock: Clock) -> Chat:
+    return make_chat(store, clock)
+
+
+@pytest.fixture
+def visit(chat: Chat) -> Callable[..., Visitor]:
+    """Let somebody into the chat: ``visit("alice", "password", "answer", …)``."""
+    return lambda name, password="", *answers: Visitor(chat, name, password, *answers)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A real server, as its own process, with all limits as they are by default but rates."""
+    server = Server(tmp_path)
+    server.start()
+    yield server
+    server.stop()
+    assert server.tracebacks() == []
+
+
+@pytest.fixture
+def meet(server: Server) -> Iterator[Callable[..., Person]]:
+    """Connect somebody who has typed nothing yet: ``meet()``, ``meet(newline="\\r\\n")``."""
+    people: list[Person] = []
+
+    def connect(newline: str = "\n") -> Person:
+        people.append(Person(server.port, newline))
+        return people[-1]
+
+    yield connect
+    for person in people:
+        person.close()
+
+
+@pytest.fixture
+def talk(meet: Callable[..., Person]) -> Callable[..., Person]:
+    """Log somebody in over a real socket: ``talk("alice")``, ``talk("alice", "password")``."""
+
+    def log_in(name: str, password: str = "", newline: str = "\n", at_desk: bool = True) -> Person:
+        person = meet(newline)
+        person.logs_in(name, password, at_desk)
+        return person
+
+    return log_in
