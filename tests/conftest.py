@@ -49,7 +49,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def meet(server: Server) -> Iterator[Callable[..., Person]]:
-    """Connect somebody who has typed nothing yet: ``meet()``, ``meet(newline="\\r\\n")``."""
+    """Connect somebody who has typed nothing yet; *newline* is CRLF for one at telnet."""
     people: list[Person] = []
 
     def connect(newline: str = "\n") -> Person:
