@@ -93,6 +93,7 @@ class Chat:
         self.wrong_passwords = LoginLimits(config.limits)
         self.fanout = Fanout(self.presence)
         self.journal = Journal(store, threads, reactor, self._publish, self._recover)
+        self.stopping = False  # then nobody needs to hear who goes
         self._wall_clock = wall_clock
         self._server = Conversation(SERVER)
         self._conversations: dict[int, Conversation] = {SERVER: self._server}
@@ -195,6 +196,8 @@ class Chat:
         self.journal.append(Decision(self.now(), writes=moves))
 
     def _announce(self, account: Account, change: PresenceChanged) -> None:
+        if self.stopping:
+            return
         readers: dict[ISession, None] = {}
         for conversation in self.groups.memberships(account.key):
             if len(conversation.sessions) <= MOST_PRESENCE:

@@ -128,6 +128,7 @@ class ChatService(MultiService):
     async def _stopping(self) -> None:
         await DeferredList([port.addCallback(lambda p: p.stopListening()) for port in self._ports])
         self._factory.stop()
+        self.chat.stopping = True
         for session in list(self.chat.presence.everybody()):
             session.end("The server is stopping; come back soon.")
         self._factory.hang_up()

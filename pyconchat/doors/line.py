@@ -70,6 +70,7 @@ class LineDoor(Protocol):
         self._secret = False
         self._task: Deferred[None] | None = None  # the login or a command, not done yet
         self._pumping = False
+        self._paused = False  # the transport reads nothing until the lines are taken
         self._delay: IDelayedCall | None = None  # until the message rate lets a line through
         self._crowded = False  # the journal is full
         self._drained: Deferred[None] | None = None
@@ -248,13 +249,17 @@ class LineDoor(Protocol):
         if self._gone or self._closing:
             return
         if self._lines:
-            self._transport.pauseProducing()
+            if not self._paused:
+                self._paused = True
+                self._transport.pauseProducing()
             return
         if self._ended:
             if self._task is None or self._question is not None:
                 self._finish()
             return
-        self._transport.resumeProducing()
+        if self._paused:
+            self._paused = False
+            self._transport.resumeProducing()
         self._show_place()
 
     def _ready(self) -> bool:
@@ -270,15 +275,15 @@ class LineDoor(Protocol):
         session = self.session
         if session is None:
             return False
+        if self._factory.chat.journal.full:
+            self._crowded = True
+            self._factory.chat.journal.when_not_full().addCallback(self._has_room)
+            return False
         if self._factory.rate_limited:
             wait = session.account.bucket.take(self._factory.now())
             if wait > 0:
                 self._delay = self._factory.reactor.callLater(wait, self._delayed)
                 return False
-        if self._factory.chat.journal.full:
-            self._crowded = True
-            self._factory.chat.journal.when_not_full().addCallback(self._has_room)
-            return False
         return True
 
     def _take(self, raw: bytes | None) -> None:
