@@ -115,6 +115,8 @@ class Fanout:
         event = entry.event
         conversation.published = entry.seq
         group = conversation.group
+        if isinstance(event, MemberJoined):
+            self._let_in(conversation, fold(event.name))
         if group is None:
             readers = list(self._presence.everybody())
         else:
@@ -155,13 +157,17 @@ class Fanout:
         sessions = self._presence.sessions(fold(about))
         return [each for each in sessions if not each.hears(conversation)]
 
+    def _let_in(self, conversation: Conversation, key: Key) -> None:
+        """Have those who asked, and have done nothing else since, enter the group."""
+        for session in self._presence.sessions(key):
+            if session.awaiting is conversation:
+                session.enter(conversation)
+
     def _follow(self, conversation: Conversation, key: Key, after: int, told: int = 0) -> None:
         for session in self._presence.sessions(key):
             # One that is starting reads in the store what it follows, this among the rest.
             if not session.starting and not session.hears(conversation):
                 session.attach(conversation, after, told)
-                if session.awaiting is conversation:
-                    session.enter(conversation)
 
     def _follow_direct(self, conversation: Conversation, after: int) -> None:
         for party in conversation.parties or ():

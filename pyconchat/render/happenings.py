@@ -33,6 +33,7 @@ from pyconchat.events import (
     subject,
 )
 from pyconchat.names import Key, Name, fold
+from pyconchat.replies import Where
 from pyconchat.text import SafeText
 
 __all__ = ["happening"]
@@ -43,19 +44,22 @@ _WHY_LEFT = {
 }
 
 
-def happening(event: AnyEvent, group: Name | None, reader: Key) -> str:
-    """Return what *reader* is told of *event* in *group*; empty if that is nothing."""
+def happening(event: AnyEvent, where: Where, reader: Key) -> str:
+    """Return what *reader* is told of *event*; empty if that is nothing."""
     about = subject(event)
     if about is not None and fold(about) == reader:
-        return _to_subject(event, group)
-    return _to_others(event, group)
+        return _to_subject(event, where)
+    place = f"[{where.group}] " if where.group is not None and not where.here else ""
+    return place + _to_others(event, where)
 
 
-def _to_subject(event: AnyEvent, group: Name | None) -> str:
-    """Say it to the one whom it is about."""
+def _to_subject(event: AnyEvent, where: Where) -> str:
+    """Say it to the one whom it is about, who may be elsewhere: the group is always named."""
+    group = where.group
     match event:
         case MemberJoined(via=Via.APPROVAL, by=by):
-            return f"You are in {group}: {by} let you in."
+            enter = "" if where.here else f" Enter it with /join {group}."
+            return f"You are in {group}: {by} let you in.{enter}"
         case MemberJoined() | MemberRegistered() | JoinRequested() | GroupCreated():
             return ""  # the reply to what they typed says it
         case MemberLeft(why=Why.LEFT):
@@ -83,10 +87,11 @@ def _to_subject(event: AnyEvent, group: Name | None) -> str:
         case OperatorMade():
             return "You are an operator now."
         case _:
-            return _to_others(event, group)
+            return _to_others(event, where)
 
 
-def _to_others(event: AnyEvent, group: Name | None) -> str:
+def _to_others(event: AnyEvent, where: Where) -> str:
+    group = where.group
     match event:
         case GroupCreated(by=by, number=number):
             return f"{by} created {group} (number {number})."
@@ -107,7 +112,8 @@ def _to_others(event: AnyEvent, group: Name | None) -> str:
         case MemberRegistered(name=name):
             return f"{name} is registered now."
         case JoinRequested(name=name, note=note):
-            return f"{name} asks to join {group}{_noted(note)} (/approve {name}, /reject {name})"
+            how = f"/approve {name}, /reject {name}" if where.here else f"/join {group} to answer"
+            return f"{name} asks to join {group}{_noted(note)} ({how})"
         case RequestWithdrawn(name=name):
             return f"{name} no longer asks to join {group}."
         case JoinRejected(name=name, by=by, reason=reason):

@@ -92,11 +92,8 @@ def _talk(entry: Entry, where: Where) -> str:
 def _entry(entry: Entry, where: Where, reader: Key) -> str:
     if isinstance(entry.event, Message | Action):
         return _talk(entry, where)
-    sentence = happening(entry.event, where.group, reader)
-    if not sentence:
-        return ""
-    place = f"[{where.group}] " if where.group is not None and not where.here else ""
-    return f"* {place}{sentence}"
+    sentence = happening(entry.event, where, reader)
+    return f"* {sentence}" if sentence else ""
 
 
 def _stamped(entry: Entry, where: Where, reader: Key) -> str:
