@@ -19,12 +19,17 @@ from twisted.python import usage
 from pyconchat.chat import Chat
 from pyconchat.config import BadConfig, Config, DoorsConfig, default_state, read_config
 from pyconchat.doors.factory import LineFactory
+from pyconchat.errors import NotSaved
 from pyconchat.journal import Threads
 from pyconchat.login import login_portal
 from pyconchat.passwords import Hasher
 from pyconchat.store import READERS, BadStore, SqlStore
 
 __all__ = ["ChatService", "Options", "makeService"]
+
+
+BACKLOG = 1024
+"""Connections that may wait to be accepted."""
 
 
 def _stop(problem: object) -> NoReturn:
@@ -116,11 +121,12 @@ class ChatService(MultiService):
         self._prepare_state()
         try:
             self._store.open()
-        except BadStore as problem:
+            loaded = self._store.load()
+        except (BadStore, NotSaved) as problem:
             _stop(problem)
         self._threads.start()
         self._hasher.start()
-        self.chat.start(self._store.load())
+        self.chat.start(loaded)
         self._factory.start()
         super().startService()
         self._tell_how_to_connect()
@@ -146,8 +152,12 @@ class ChatService(MultiService):
         return Deferred.fromCoroutine(self._stopping())
 
     def _listen(self, description: str) -> None:
+        roomy = description
+        if description.startswith("tcp:") and ":backlog=" not in description:
+            # With Twisted's 50, many who come back at once after a restart would wait seconds.
+            roomy += f":backlog={BACKLOG}"
         try:
-            endpoint = serverFromString(self._reactor, description)
+            endpoint = serverFromString(self._reactor, roomy)
         except (ValueError, TypeError, KeyError, IndexError) as problem:
             _stop(f"doors.line: {description!r} is not a server endpoint: {problem}")
         listening = endpoint.listen(self._factory)

@@ -383,9 +383,8 @@ class LineDoor(Protocol):
             self.session.close()
 
     def _too_slow(self) -> None:
-        self._closing = True
-        self._outlet.write(self.renderer.refusal(Refused(Code.TOO_MANY, "You took too long.")))
-        self._transport.abortConnection()
+        self.refuse(Refused(Code.TOO_MANY, "You took too long to log in."))
+        self.hang_up()
 
     def _overflowed(self) -> None:
         self._drop("left {bytes} bytes unread", bytes=self._outlet.queued)
