@@ -82,12 +82,12 @@ class Accounts:
         """Return the account of *name*, if there is one now."""
         return self._accounts.get(fold(name))
 
-    def find(self, name: str) -> Account:
+    def find(self, name: Name) -> Account:
         """Return the account of *name*. Raises `Refused`."""
         account = self.get(name)
         if account is None:
             raise Refused(
-                Code.NO_SUCH_NAME, "There is nobody of that name here, online or registered."
+                Code.NO_SUCH_NAME, "{name} is neither online nor registered here.", name=name
             )
         return account
 
@@ -134,7 +134,7 @@ class Accounts:
             )
         return self._made_operator(by, None)
 
-    def make_operator(self, by: Actor, name: str) -> list[ServerEvent]:
+    def make_operator(self, by: Actor, name: Name) -> list[ServerEvent]:
         """Decide that *name* gets power over the whole server."""
         self._require_operator(by, "make operators")
         account = self.find(name)
@@ -143,7 +143,7 @@ class Accounts:
         return self._made_operator(account, by.name)
 
     def kick(
-        self, by: Actor, name: str, online: bool, reason: SafeText = NO_TEXT
+        self, by: Actor, name: Name, online: bool, reason: SafeText = NO_TEXT
     ) -> list[ServerEvent]:
         """Decide that all sessions of *name*, who is *online*, end."""
         self._require_operator(by, "kick people off the server")
@@ -165,13 +165,13 @@ class Accounts:
         account = self.get(name)
         return [ServerBanned(account.name if account else name, by.name, reason)]
 
-    def unban(self, by: Actor, name: str) -> list[ServerEvent]:
+    def unban(self, by: Actor, name: Name) -> list[ServerEvent]:
         """Decide that *name* may come back."""
         self._require_operator(by, "lift server bans")
         ban = self.bans.get(fold(name))
         if ban is None:
             raise Refused(
-                Code.NOT_BANNED, "Nobody of that name is banned from the server; see /bans."
+                Code.NOT_BANNED, "{name} is not banned from this server; see /bans.", name=name
             )
         return [ServerUnbanned(ban.name, by.name)]
 

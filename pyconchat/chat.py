@@ -220,7 +220,7 @@ class Chat:
         parts = (Part(conversation.id, event),)
         self.journal.append(Decision(self.now(), parts, (), session))
 
-    async def tell(self, session: ISession, name: str, text: SafeText) -> Account:
+    async def tell(self, session: ISession, name: Name, text: SafeText) -> Account:
         """Say *text* to one person, and return who that is. Raises `Refused` or `NotSaved`."""
         sender, receiver = session.account, self.accounts.find(name)
         if receiver is sender:

@@ -224,7 +224,7 @@ class Group:
         self.require_member(by)
         return self._without(by.name, MemberLeft(by.name), Why.LEFT)
 
-    def approve(self, by: Actor, names: Iterable[str]) -> list[GroupEvent]:
+    def approve(self, by: Actor, names: Iterable[Name]) -> list[GroupEvent]:
         """Decide that *by* lets in all of *names*, each of whom has asked; or none."""
         self._require_admin(by, "approve requests")
         requests = {fold(name): self._request(name) for name in names}
@@ -233,7 +233,7 @@ class Group:
             for request in requests.values()
         ]
 
-    def reject(self, by: Actor, name: str, reason: SafeText = NO_TEXT) -> list[GroupEvent]:
+    def reject(self, by: Actor, name: Name, reason: SafeText = NO_TEXT) -> list[GroupEvent]:
         """Decide that *by* turns down the request of *name*."""
         self._require_admin(by, "reject requests")
         return [JoinRejected(self._request(name).name, by.name, reason)]
@@ -254,7 +254,7 @@ class Group:
             return self.approve(by, [invited.name])
         return [MemberInvited(invited.name, by.name, invited.guest)]
 
-    def transfer(self, by: Actor, name: str) -> list[GroupEvent]:
+    def transfer(self, by: Actor, name: Name) -> list[GroupEvent]:
         """Decide that *by* hands adminship to the member *name*."""
         self._require_admin(by, "hand adminship over")
         member = self._member(name)
@@ -262,7 +262,7 @@ class Group:
             raise Refused(Code.SELF, "You are the admin already.")
         return [AdminChanged(member.name, Why.TRANSFERRED, by.name)]
 
-    def kick(self, by: Actor, name: str, reason: SafeText = NO_TEXT) -> list[GroupEvent]:
+    def kick(self, by: Actor, name: Name, reason: SafeText = NO_TEXT) -> list[GroupEvent]:
         """Decide that *by* puts *name* out of the group."""
         self._require_power(by, "kick")
         member = self._member(name)
@@ -284,14 +284,15 @@ class Group:
             return self._without(name, MemberBanned(name, by.name, reason), Why.KICKED)
         return [MemberBanned(name, by.name, reason)]
 
-    def unban(self, by: Actor, name: str) -> list[GroupEvent]:
+    def unban(self, by: Actor, name: Name) -> list[GroupEvent]:
         """Decide that *by* lets *name* come back."""
         self._require_power(by, "lift bans")
         ban = self.bans.get(fold(name))
         if ban is None:
             raise Refused(
                 Code.NOT_BANNED,
-                "Nobody of that name is banned from {group}; see /bans.",
+                "{name} is not banned from {group}; see /bans.",
+                name=name,
                 group=self.name,
             )
         return [MemberUnbanned(ban.name, by.name)]
@@ -450,22 +451,24 @@ class Group:
         if not by.operator:
             self._require_admin(by, what)
 
-    def _member(self, name: str) -> Member:
+    def _member(self, name: Name) -> Member:
         member = self.members.get(fold(name))
         if member is None:
             raise Refused(
                 Code.NOT_MEMBER,
-                "Nobody of that name is a member of {group}; see /members.",
+                "{name} is not a member of {group}; see /members.",
+                name=name,
                 group=self.name,
             )
         return member
 
-    def _request(self, name: str) -> JoinRequest:
+    def _request(self, name: Name) -> JoinRequest:
         request = self.requests.get(fold(name))
         if request is None:
             raise Refused(
                 Code.NO_REQUEST,
-                "Nobody of that name asks to join {group}; see /requests.",
+                "{name} does not ask to join {group}; see /requests.",
+                name=name,
                 group=self.name,
             )
         return request

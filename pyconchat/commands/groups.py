@@ -114,14 +114,15 @@ async def requests(call: Call) -> Reply:
 
 
 def only_request(call: Call) -> str | None:
-    """Return who asks to join, if exactly one does and the asker may know."""
-    group = call.place.group if call.place is not None else None
-    if group is None or not group.is_admin(call.account.name) or len(group.requests) != 1:
-        return None
-    return next(iter(group.requests.values())).name
+    """Return who asks to join, if exactly one does. Raises `Refused` if nobody does."""
+    group = call.group()
+    pending = group.pending(call.actor)
+    if not pending:
+        raise Refused(Code.NO_REQUEST, "Nobody asks to join {group}.", group=group.name)
+    return pending[0].name if len(pending) == 1 else None
 
 
-async def approve(call: Call, names: list[str]) -> None:
+async def approve(call: Call, names: list[Name]) -> None:
     """Let in who has asked."""
     await call.chat.decide(call.here(), lambda group: group.approve(call.actor, names))
 
@@ -205,8 +206,20 @@ async def unban(call: Call, name: Name) -> None:
     await call.chat.operate(lambda accounts: accounts.unban(call.actor, name))
 
 
+def only_ban(call: Call) -> str | None:
+    """Return who is banned here, if exactly one is. Raises `Refused` if nobody is."""
+    banned = _bans(call).bans
+    if not banned:
+        raise Refused(Code.NOT_BANNED, "Nobody is banned here.")
+    return banned[0].name if len(banned) == 1 else None
+
+
 async def bans(call: Call) -> Reply:
     """List who is banned."""
+    return _bans(call)
+
+
+def _bans(call: Call) -> Bans:
     if call.place is not None:
         group = call.group()
         return Bans(group.name, group.banned(call.actor))

@@ -13,7 +13,7 @@ from pyconchat.errors import Code, Refused
 from pyconchat.events import Policy
 from pyconchat.group import Actor, Group
 from pyconchat.interfaces import ISession
-from pyconchat.names import person_name
+from pyconchat.names import Name, person_name
 from pyconchat.replies import CommandHelp, Reply
 from pyconchat.text import SafeText, safe_text
 
@@ -173,8 +173,8 @@ class Args:
 class Command:
     """A command: its *name*, what it does, what it takes, and its other names in *also*.
 
-    *menu* is its number in the front desk's menu. Who may use it is not said here: the rules
-    decide, for every door.
+    *menu* is its number in the front desk's menu; one that is for groups *only_here* asks for
+    nothing at the front desk. Who may use it is not said here: the rules decide, for every door.
     """
 
     name: str
@@ -182,10 +182,13 @@ class Command:
     args: Args = Args()
     also: tuple[str, ...] = ()
     menu: str = ""
+    only_here: bool = False
     summary: str = ""
 
     async def run(self, call: Call, rest: str) -> Reply | None:
         """Read the arguments from *rest* and do it. Raises as `Args.read` and the action do."""
+        if self.only_here:
+            call.group()
         return await self.action(call, *await self.args.read(call, rest))
 
     @property
@@ -200,7 +203,7 @@ def _first_word(rest: str) -> tuple[str, str]:
     return word, rest
 
 
-def _names(typed: str) -> list[str]:
+def _names(typed: str) -> list[Name]:
     return [person_name(word) for word in typed.replace(",", " ").split()]
 
 
