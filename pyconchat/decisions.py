@@ -77,8 +77,8 @@ Write: TypeAlias = SaveAccount | Ignore | MoveCursor | OpenDirect
 class Part(NamedTuple):
     """An event for one conversation.
 
-    *version* is the state version of the group that it was decided on; None where the event
-    changes no state, as for messages.
+    *version* is the state version of the group that it was decided on; None for messages, which
+    change no state, and for what concerns the server, which has no versions.
     """
 
     conversation: int

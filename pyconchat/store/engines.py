@@ -31,7 +31,7 @@ def engines_for(url: str, durability: str) -> tuple[Engine, Engine]:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise BadStore("store.url is not a database URL, such as postgresql://host/name") from None
     match parsed.get_backend_name():
         case "sqlite":
@@ -42,15 +42,25 @@ def engines_for(url: str, durability: str) -> tuple[Engine, Engine]:
             raise BadStore(f"store.url: {other} is not supported: use sqlite or postgresql")
 
 
+def make_file(engine: Engine) -> None:
+    """Make the file of an SQLite database before SQLite does, so that others can never read it.
+
+    Raises `BadStore`.
+    """
+    if not is_sqlite(engine) or engine.url.database is None:
+        return
+    path = Path(engine.url.database)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    except OSError as error:
+        raise BadStore(f"cannot use the database {path}: {error.strerror}") from None
+
+
 def _sqlite(url: str, durability: str) -> tuple[Engine, Engine]:
     database = make_url(url).database
     if not database or database == ":memory:":
         raise BadStore("store.url: SQLite needs a file")
-    # Made before SQLite does, so that nobody else on the machine can read it, ever.
-    path = Path(database)
-    if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
 
     def connected(begin: str, *pragmas: str) -> Engine:
         engine = create_engine(

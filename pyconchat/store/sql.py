@@ -31,10 +31,10 @@ from pyconchat.events import Entry, GroupCreated, Message, Policy, decode, encod
 from pyconchat.group import Ban, GroupState, JoinRequest, Member
 from pyconchat.interfaces import IStore
 from pyconchat.names import Key, Name
+from pyconchat.records import AccountRecord, CursorRecord, Loaded, ServerState, StoredGroup
 from pyconchat.store import schema
 from pyconchat.store.effects import CLAIM_CODE, Effects
-from pyconchat.store.engines import engines_for, is_sqlite
-from pyconchat.store.records import AccountRecord, CursorRecord, Loaded, ServerState, StoredGroup
+from pyconchat.store.engines import engines_for, is_sqlite, make_file
 from pyconchat.store.search import SearchIndex
 from pyconchat.store.upgrade import upgrade
 from pyconchat.text import SafeText
@@ -51,6 +51,7 @@ class SqlStore:
         self._search = SearchIndex(is_sqlite(self._writing))
 
     def open(self) -> None:
+        make_file(self._writing)
         upgrade(self._writing)
 
     def close(self) -> None:
@@ -162,6 +163,7 @@ class _Batch:
         self._search = search
         self._heads: dict[int, int] = {}
         self._versions: dict[int, int] = {}
+        self._stale: set[int] = set()
 
     def commit(self, batch: Sequence[Decision]) -> list[list[Entry] | Conflict]:
         self._load_heads(batch)
@@ -172,6 +174,8 @@ class _Batch:
         moves: list[MoveCursor] = []
         for decision in batch:
             if self._is_stale(decision):
+                # What was decided after it on the same groups stands on the same old state.
+                self._stale |= {part.conversation for part in decision.parts}
                 stored.append(Conflict())
                 continue
             for write in decision.writes:
@@ -195,9 +199,10 @@ class _Batch:
                 )
                 if version is not None:
                     self._versions[conversation] += 1
-                    self._effects.of(entry)
-                elif type(event) is Message:
+                if type(event) is Message:
                     words.append(entry)
+                else:
+                    self._effects.of(entry)
             stored.append(numbered)
         if rows:
             self._connection.execute(_INSERT_ENTRIES, rows)
@@ -237,7 +242,8 @@ class _Batch:
         for conversation, _, version in decision.parts:
             if version is not None:
                 steps = ahead.get(conversation, 0)
-                if self._versions[conversation] + steps != version:
+                stale = conversation in self._stale
+                if stale or self._versions[conversation] + steps != version:
                     return True
                 ahead[conversation] = steps + 1
         return False

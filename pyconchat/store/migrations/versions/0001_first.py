@@ -95,15 +95,15 @@ def _groups() -> None:
         sa.Column("topic", sa.Text, nullable=False),
         sa.Column("closed", sa.Boolean, nullable=False),
     )
-    guest = sa.Column("guest", sa.Boolean, nullable=False)
-    note = sa.Column("note", sa.Text, nullable=False)
-    at = sa.Column("at", sa.BigInteger, nullable=False)
-    by = sa.Column("by", sa.String(32), nullable=False)
-    reason = sa.Column("reason", sa.Text, nullable=False)
-    _people("members", guest)
-    _people("requests", guest.copy(), note, at)
-    _people("invitations", guest.copy())
-    _people("bans", by, at.copy(), reason)
+    _people("members", _guest())
+    _people("requests", _guest(), sa.Column("note", sa.Text, nullable=False), _at())
+    _people("invitations", _guest())
+    _people(
+        "bans",
+        sa.Column("by", sa.String(32), nullable=False),
+        _at(),
+        sa.Column("reason", sa.Text, nullable=False),
+    )
 
 
 def _search() -> None:
@@ -113,7 +113,8 @@ def _search() -> None:
     else:
         op.execute(
             "CREATE INDEX entries_words ON entries"
-            " USING gin (to_tsvector('simple', (body::jsonb) ->> 'text'))"
+            " USING gin (to_tsvector('simple', translate(CAST(body AS jsonb) ->> 'text',"
+            r""" '!"#$%&''()*+,-./;<=>?@[]^_`{|}~:\', repeat(' ', 32))))"""
         )
 
 
@@ -135,3 +136,11 @@ def _name() -> sa.Column[str]:
 
 def _conversation() -> sa.Column[int]:
     return sa.Column("conversation", sa.Integer, primary_key=True, autoincrement=False)
+
+
+def _guest() -> sa.Column[bool]:
+    return sa.Column("guest", sa.Boolean, nullable=False)
+
+
+def _at() -> sa.Column[int]:
+    return sa.Column("at", sa.BigInteger, nullable=False)
