@@ -38,6 +38,10 @@ class LineFramer:
                 self._skipping = True
         return lines
 
+    def end(self) -> list[bytes | None]:
+        """Return the line, if any, that the end of the input ends."""
+        return [self._join(b"")] if self._pieces else []
+
     def _join(self, end: bytes) -> bytes:
         whole = b"".join((*self._pieces, end))
         self._forget()

@@ -28,8 +28,9 @@ from pyconchat.doors.telnet import Client, Telnet, recognize
 from pyconchat.errors import Code, Refused
 from pyconchat.interfaces import IConnection, IPeer
 from pyconchat.render.text import TextRenderer
-from pyconchat.replies import Reply
+from pyconchat.replies import Done, Reply
 from pyconchat.session import Gone, Session
+from pyconchat.text import SafeText
 
 if TYPE_CHECKING:
     from pyconchat.doors.factory import LineFactory
@@ -63,7 +64,7 @@ class LineDoor(Protocol):
         self._factory = factory
         self._client = Client.UNKNOWN
         self._opening = b""  # what came before the client was recognized
-        self._framer = LineFramer(LOGIN_LINE)
+        self._framer = LineFramer(factory.limits.line_bytes)
         self._lines: deque[bytes | None] = deque()
         self._question: Deferred[str] | None = None
         self._prompt = ""
@@ -130,6 +131,10 @@ class LineDoor(Protocol):
     def readConnectionLost(self) -> None:
         """The peer says nothing more; what it has said is still carried out."""
         self._ended = True
+        if self._client is Client.UNKNOWN:
+            self._client = Client.PLAIN
+            self._lines.extend(self._framer.feed(self._opening))
+        self._lines.extend(self._framer.end())
         self._pump()
 
     def writeConnectionLost(self) -> None:
@@ -138,8 +143,8 @@ class LineDoor(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._gone = True
         self._lines.clear()
+        self._outlet.close()  # first: what the socket knew is gone
         self._close_session()
-        self._outlet.close()
         for timer in (self._deadline, self._delay):
             if timer is not None and timer.active():
                 timer.cancel()
@@ -200,16 +205,20 @@ class LineDoor(Protocol):
         if self._question is None and self._screen.prompted:
             self._screen.prompt(self._place())
 
-    def hang_up(self) -> None:
+    def say_last(self, text: str) -> None:
+        """Say *text* and hang up."""
+        self.hang_up(self.renderer.reply(Done(SafeText(text))))
+
+    def hang_up(self, last: bytes = b"") -> None:
         if not self._closing and not self._gone:
             self._closing = True
             self._lines.clear()
+            self._screen.farewell(last)
             self._linger(self._factory.now() + LINGER)
 
     def logged_in(self, session: Session) -> None:
         """Let *session* take the lines from now on."""
         self.session = session
-        self._framer.limit = self._factory.limits.line_bytes
         self._factory.connections.logged_in()
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
@@ -292,6 +301,8 @@ class LineDoor(Protocol):
         try:
             line = self._decoded(raw)
         except Refused as refused:
+            if self._question is not None:
+                self._end_hidden_line()
             self.refuse(refused)
             if self._question is not None:
                 self._screen.prompt(self._prompt.encode())
@@ -305,12 +316,12 @@ class LineDoor(Protocol):
                 task.addBoth(self._done)
 
     def _decoded(self, raw: bytes | None) -> str:
-        if raw is None:
-            raise Refused(
-                Code.TOO_LONG, "A line has at most {limit} bytes.", limit=self._framer.limit
-            )
+        limit = LOGIN_LINE if self.session is None else self._framer.limit
+        line = None if raw is None else raw.removesuffix(b"\r")
+        if line is None or len(line) > limit:
+            raise Refused(Code.TOO_LONG, "A line has at most {limit} bytes.", limit=limit)
         try:
-            return raw.removesuffix(b"\r").decode()
+            return line.decode()
         except UnicodeDecodeError:
             raise Refused(
                 Code.BAD_TEXT, "That is not UTF-8: nothing of it was understood."
@@ -320,9 +331,14 @@ class LineDoor(Protocol):
         question, self._question = self._question, None
         if self.hides and self._secret:
             self._telnet.hide_input(False)
-            self._outlet.write(b"\r\n")  # the client did not show the end of the line either
+        self._end_hidden_line()
         assert question is not None
         question.callback(line)
+
+    def _end_hidden_line(self) -> None:
+        """End the line on the screen of a client that did not show the end either."""
+        if self.hides and self._secret:
+            self._outlet.write(b"\r\n")
 
     def _run(self, coroutine: Coroutine[Deferred[Any], Any, None]) -> None:
         self._task = Deferred.fromCoroutine(coroutine)
@@ -369,22 +385,29 @@ class LineDoor(Protocol):
     def _linger(self, until: float) -> None:
         if self._gone:
             return
-        if not self._outlet.acknowledged() and self._factory.now() < until:
+        waiting = not self._outlet.acknowledged() and not self._outlet.broken()
+        if waiting and self._factory.now() < until:
             self._factory.reactor.callLater(LINGER_STEP, self._linger, until)
             return
         self._close_session()
-        if self._outlet.empty:
+        everything_is_sent = self._outlet.empty
+        self._outlet.close()
+        if everything_is_sent:
+            # TLS waits for the peer's own goodbye, which may never come.
+            self._deadline = self._factory.reactor.callLater(LINGER, self._abort)
             self._transport.loseConnection()
         else:
             self._transport.abortConnection()
+
+    def _abort(self) -> None:
+        self._transport.abortConnection()
 
     def _close_session(self) -> None:
         if self.session is not None:
             self.session.close()
 
     def _too_slow(self) -> None:
-        self.refuse(Refused(Code.TOO_MANY, "You took too long to log in."))
-        self.hang_up()
+        self.say_last("You took too long to log in.")
 
     def _overflowed(self) -> None:
         self._drop("left {bytes} bytes unread", bytes=self._outlet.queued)

@@ -37,7 +37,7 @@ class Asker(Protocol):
     def show(self, reply: Reply) -> None: ...
     def refuse(self, refused: Refused) -> None: ...
     def logged_in(self, session: Session) -> None: ...
-    def hang_up(self) -> None: ...
+    def say_last(self, text: str) -> None: ...
 
 
 class _Leaving(Exception):
@@ -61,12 +61,10 @@ class Login:
         try:
             session = await self._session()
         except _Leaving:
-            self._say("Bye.")
-            self._door.hang_up()
+            self._door.say_last("Bye.")
             return
         if session is None:
-            self._say("Those were too many wrong passwords.")
-            self._door.hang_up()
+            self._door.say_last("Those were too many wrong passwords.")
             return
         self._door.logged_in(session)
         await session.start()
@@ -129,7 +127,7 @@ class Login:
         """Enter the lobby, or ask for a group; Enter alone leads to the front desk."""
         if self._chat.config.lobby is not None:
             try:
-                session.say(await enter_lobby(Call(self._chat, session), self._chat.config.lobby))
+                await enter_lobby(Call(self._chat, session), self._chat.config.lobby)
             except (Refused, NotSaved, Cancelled):
                 self._say("The lobby is closed to you.")
                 session.say(FrontDesk())
@@ -142,6 +140,8 @@ class Login:
         waiting = session.answer_group(answer)
         if waiting is not None:
             await waiting
+        if session.current is None:
+            session.say(FrontDesk())
 
     def _say(self, text: str) -> None:
         self._door.show(Done(SafeText(text)))

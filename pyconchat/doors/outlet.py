@@ -13,7 +13,7 @@ import struct
 import termios
 from collections import deque
 from collections.abc import Callable
-from socket import socket
+from socket import SO_ERROR, SOL_SOCKET, socket
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IPullProducer, IPushProducer
@@ -51,7 +51,8 @@ class Outlet:
         self.queued = 0
         self._busy = False  # the transport has something of ours
         self._closed = False
-        self._last_seen = (0, 0)
+        self._moved = False  # something was handed on since `made_progress` was asked
+        self._unacknowledged_before = 0
         if self._send is None:
             transport.registerProducer(self, True)
 
@@ -116,12 +117,24 @@ class Outlet:
         return not self._closed and self.empty and self._unacknowledged() == 0
 
     def made_progress(self) -> bool:
-        """Tell whether anything has moved since the last call, or nothing waits."""
-        before, self._last_seen = self._last_seen, (self.queued, self._unacknowledged())
-        return self.empty or before != self._last_seen
+        """Tell whether the peer has taken anything since the last call, or nothing waits."""
+        before, now = self._unacknowledged_before, self._unacknowledged()
+        moved = self.empty or self._moved or now < before
+        self._moved, self._unacknowledged_before = False, now
+        return moved
+
+    def broken(self) -> bool:
+        """Tell whether the connection is known to be broken, as only asking shows (socket(7))."""
+        if self._socket is None or self._closed:
+            return False
+        with contextlib.suppress(OSError):
+            return self._socket.getsockopt(SOL_SOCKET, SO_ERROR) != 0
+        return True
 
     def close(self) -> None:
         """Send nothing more; the socket is about to be closed, or is."""
+        if self._send is None and not self._closed:
+            self._transport.unregisterProducer()  # a wrapped transport would wait for us
         self._closed = True
         self._queue.clear()
 
@@ -139,6 +152,7 @@ class Outlet:
             pieces.append(piece)
             size += len(piece)
         self.queued -= size
+        self._moved = True
         return b"".join(pieces)
 
     def _unacknowledged(self) -> int:

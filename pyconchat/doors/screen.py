@@ -10,6 +10,10 @@ from pyconchat.doors.outlet import Outlet
 
 __all__ = ["Screen"]
 
+ERASE_LINE = b"\r\x1b[K"
+"""Back to the margin, then Erase in Line (ECMA-48, 8.3.41): the prompt goes, and what is half
+typed; that is still in the telnet client, which sends it all at the end of the line."""
+
 
 class Screen:
     """The screen behind *outlet*. *erasing* is true of telnet, where a prompt can be erased."""
@@ -39,6 +43,10 @@ class Screen:
         """The person has ended a line: the prompt is history."""
         self._prompt = b""
 
+    def farewell(self, block: bytes) -> None:
+        """Show the last there is to show; no prompt comes after it."""
+        self._outlet.write((self._erase() if self._prompt else b"") + block)
+        self._prompt = b""
+
     def _erase(self) -> bytes:
-        # By spaces, for not every terminal knows how to erase a line.
-        return b"\r" + b" " * len(self._prompt) + b"\r" if self.erasing else b"\n"
+        return ERASE_LINE if self.erasing else b"\n"

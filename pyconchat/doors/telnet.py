@@ -35,7 +35,7 @@ def recognize(opening: bytes) -> Client:
     Some clients negotiate before the first line; a LF inside of that ends no line. Nothing is
     answered here: a client that is not telnet never gets to see an IAC.
     """
-    if IAC in opening:
+    if IAC in opening or b"\r\0" in opening:
         opening = Telnet(lambda answer: None).receive(opening)
     end = opening.find(b"\n")
     if end < 0:
@@ -168,7 +168,9 @@ class Telnet:
                 self._opposite = opposite
 
     def _answer(self, verb: int, option: int) -> None:
-        if self._answers < MOST_ANSWERS:
+        if option == _TIMING_MARK:  # not an option to settle once, but asked at each Ctrl-C
+            self._command(verb, option)
+        elif self._answers < MOST_ANSWERS:
             self._answers += 1
             self._command(verb, option)
 
