@@ -51,8 +51,8 @@ from pyconchat.limits import LoginLimits, TokenBucket
 from pyconchat.names import Key, Name, fold, group_name
 from pyconchat.passwords import check_password
 from pyconchat.presence import Presence
+from pyconchat.records import CursorRecord, Loaded, ServerState, StoredGroup
 from pyconchat.replies import PresenceChanged
-from pyconchat.store.records import CursorRecord, Loaded, ServerState, StoredGroup
 from pyconchat.text import SafeText
 
 __all__ = ["Chat"]
@@ -402,6 +402,10 @@ class Chat:
         self.journal.append(Decision(self.now(), parts, writes, origin, done))
         return done
 
+    def settled(self) -> Deferred[None]:
+        """Fire when all that was decided so far is stored and published."""
+        return self._store()
+
     def _forget(self, conversation: Conversation, key: Key) -> None:
         """End what the guest *key*, who is gone, had in a group."""
         if not conversation.stale:  # else `_restored` comes back to it
@@ -509,8 +513,8 @@ class Chat:
         if not group.closed:
             self._conversations[conversation.id] = conversation
             self.groups.add(conversation)
-            conversation.stale = False
-            self._end_absent_guests(conversation)
+            # Not at once: what fails again and again is not tried again and again.
+            self.reactor.callLater(RETRY, self._end_absent_guests, conversation)
 
     def _restore_server(self, server: ServerState) -> None:
         self.accounts.claim_code = server.claim_code

@@ -119,9 +119,14 @@ def read_config(path: Path) -> Config:
         raise BadConfig(f"{path}: {_naming_the_key(error)}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadConfig(f"{path}: not TOML: {str(error).splitlines()[0]}") from None
+    folder = path.absolute().parent
     if config.state:
-        state = path.absolute().parent / Path(config.state).expanduser()
-        config = msgspec.structs.replace(config, state=str(state))
+        state = str(folder / Path(config.state).expanduser())
+        config = msgspec.structs.replace(config, state=state)
+    scheme, _, database = config.store.url.partition("sqlite:///")
+    if not scheme and database:
+        store = msgspec.structs.replace(config.store, url=f"sqlite:///{folder / database}")
+        config = msgspec.structs.replace(config, store=store)
     return config
 
 

@@ -139,6 +139,8 @@ class Fanout:
                 block = common[style]
             if block:
                 session.peer.write(block)
+            if group is not None and not session.hears(conversation):
+                session.was_told(conversation, entry.seq)
         if isinstance(event, MemberLeft | MemberKicked | MemberBanned):
             for session in self._presence.sessions(fold(event.name)):
                 if session.hears(conversation):
@@ -155,7 +157,8 @@ class Fanout:
         if about is None:
             return []
         sessions = self._presence.sessions(fold(about))
-        return [each for each in sessions if not each.hears(conversation)]
+        # One that is starting finds it in the store.
+        return [each for each in sessions if not each.starting and not each.hears(conversation)]
 
     def _let_in(self, conversation: Conversation, key: Key) -> None:
         """Have those who asked, and have done nothing else since, enter the group."""

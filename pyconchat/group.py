@@ -181,6 +181,12 @@ class Group:
         *proof* is the password hash that what they typed was found to match.
         """
         key = fold(by.name)
+        if self.closed:
+            raise Refused(
+                Code.NO_SUCH_GROUP,
+                "{group} was closed a moment ago; /join {group} makes a new one.",
+                group=self.name,
+            )
         if key in self.members:
             return []
         if key in self.bans:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pyconchat.errors import Conflict, Refused
     from pyconchat.events import Entry
     from pyconchat.names import Key
+    from pyconchat.records import CursorRecord, Loaded, ServerState, StoredGroup
     from pyconchat.replies import Reply, Where
-    from pyconchat.store.records import CursorRecord, Loaded, ServerState, StoredGroup
     from pyconchat.text import SafeText
 
 T = TypeVar("T")
@@ -155,8 +155,8 @@ class IPeer(Interface):
     def refresh() -> None:
         """Show the prompt anew: the current group has changed."""
 
-    def hang_up() -> None:
-        """End the connection, after what was written has had its chance to arrive."""
+    def hang_up(last: bytes = b"") -> None:
+        """Send *last* and end the connection, after all of it has had its chance to arrive."""
 
 
 class ISession(Interface):
@@ -179,8 +179,14 @@ class ISession(Interface):
         Nor does it need the one numbered *told*.
         """
 
+    def caught_up(conversation: Conversation) -> Deferred[None]:
+        """Fire when the session is live on *conversation*; at once if it is, or never will be."""
+
     def detach(conversation: Conversation, upto: int) -> None:
         """Follow *conversation* no longer: its entry *upto* was the last."""
+
+    def was_told(conversation: Conversation, seq: int) -> None:
+        """Take note that the entry *seq* of a group that is not followed was shown."""
 
     def enter(conversation: Conversation | None) -> None:
         """Make *conversation* current, or go to the front desk."""

@@ -141,12 +141,26 @@ class Journal:
             else:
                 stored.append(decision)
                 entries.append(result)
+        late += self._standing_on(late)
         self._publish(stored, entries)
         for decision in stored:
             if decision.done is not None:
                 decision.done.callback(None)
         if late:
             self._recover(late)
+
+    def _standing_on(self, late: Sequence[Decision]) -> list[Decision]:
+        """Take from what waits the decisions that were made on the same old state as *late*."""
+        groups = {part.conversation for each in late for part in each.parts}
+        standing = [
+            decision
+            for decision in self._waiting
+            if any(
+                part.version is not None and part.conversation in groups for part in decision.parts
+            )
+        ]
+        self._waiting = [decision for decision in self._waiting if decision not in standing]
+        return standing
 
     def _failed(self, failure: Failure, batch: Sequence[Decision]) -> None:
         """Tell all whose words were lost: nobody has seen them.

@@ -33,8 +33,16 @@ BACKLOG = 1024
 
 
 def _stop(problem: object) -> NoReturn:
-    """End the program with one line and exit status 1."""
-    raise SystemExit(f"pyconchat: {problem}")
+    """End the program with one line and exit status 1.
+
+    The line goes past twistd's log, which catches what is written to `sys.stderr`, unless we are
+    a daemon, whose standard error is nowhere.
+    """
+    if os.path.samestat(os.fstat(2), os.stat(os.devnull)):
+        Logger(namespace="pyconchat").critical("{problem}", problem=problem)
+    else:
+        os.write(2, f"pyconchat: {problem}\n".encode())
+    raise SystemExit(1)
 
 
 class Options(usage.Options):
@@ -158,7 +166,9 @@ class ChatService(MultiService):
             roomy += f":backlog={BACKLOG}"
         try:
             endpoint = serverFromString(self._reactor, roomy)
-        except (ValueError, TypeError, KeyError, IndexError) as problem:
+        except ImportError as problem:
+            _stop(f"doors.line: {description}: {problem} (pip install 'pyconchat[tls]')")
+        except Exception as problem:  # what the parser of each kind of endpoint raises
             _stop(f"doors.line: {description!r} is not a server endpoint: {problem}")
         listening = endpoint.listen(self._factory)
         failures: list[Any] = []

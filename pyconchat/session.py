@@ -44,7 +44,7 @@ class Feed:
     published has been written. *saved* is what the store knows.
     """
 
-    __slots__ = ("conversation", "heading", "read", "saved", "told", "upto")
+    __slots__ = ("catching_up", "conversation", "heading", "read", "saved", "told", "upto")
 
     def __init__(
         self, conversation: Conversation, read: int, upto: int = OPEN_END, heading: str = ""
@@ -55,6 +55,7 @@ class Feed:
         self.upto = upto
         self.heading = heading
         self.told = 0
+        self.catching_up: Deferred[None] | None = None
 
 
 @implementer(ISession)
@@ -119,8 +120,7 @@ class Session:
         self._chat.closed(self, received)
 
     def end(self, reason: str) -> None:
-        self.say(Done(SafeText(reason)))
-        self.peer.hang_up()
+        self.peer.hang_up(self.renderer.reply(Done(SafeText(reason))))
 
     def quit(self, reason: SafeText) -> None:
         self.parting = reason
@@ -153,7 +153,16 @@ class Session:
         feed = Feed(conversation, after, heading="Earlier")
         feed.told = told
         self._feeds[conversation] = feed
-        self._begin(feed)
+        feed.catching_up = self._begin(feed)
+
+    def caught_up(self, conversation: Conversation) -> Deferred[None]:
+        feed = self._feeds.get(conversation)
+        live: Deferred[None] = Deferred()
+        if feed is None or feed.catching_up is None:
+            live.callback(None)
+        else:
+            feed.catching_up.addBoth(lambda _: live.callback(None))
+        return live
 
     def detach(self, conversation: Conversation, upto: int) -> None:
         feed = self._feeds.pop(conversation)
@@ -164,6 +173,11 @@ class Session:
         self._finished.append(feed)
         if self.current is conversation:
             self.enter(None)
+
+    def was_told(self, conversation: Conversation, seq: int) -> None:
+        feed = Feed(conversation, seq - 1, seq)
+        feed.read = seq
+        self._finished.append(feed)
 
     def enter(self, conversation: Conversation | None) -> None:
         self.current = conversation

@@ -94,7 +94,8 @@ class FakePeer:
     def refresh(self) -> None:
         pass
 
-    def hang_up(self) -> None:
+    def hang_up(self, last: bytes = b"") -> None:
+        self.written += last
         self.hung_up = True
 
 

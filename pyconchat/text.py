@@ -26,7 +26,11 @@ _SPACES = frozenset("\t\u2028\u2029")
 
 
 def safe_text(raw: str) -> SafeText:
-    """Make *raw* safe: drop what a terminal would obey, turn tabs into spaces."""
+    """Make *raw* safe: drop what a terminal would obey, turn tabs into spaces.
+
+    The marks that count are those that stack on a letter (Unicode's Mn and Me); those that take
+    a place of their own (Mc) are letters of many scripts.
+    """
     if raw.isascii() and raw.isprintable():
         return SafeText(raw)
     kept: list[str] = []
@@ -39,11 +43,11 @@ def safe_text(raw: str) -> SafeText:
             continue
         if category in ("Cc", "Cs") or char in _BIDI:  # Cs: half a character, not encodable
             continue
-        if category.startswith("M"):
+        if category in ("Mn", "Me"):
             marks += 1
             if marks > MOST_COMBINING:
                 continue
-        elif category != "Cf":  # a joiner between two marks does not start a new letter
+        elif category not in ("Mc", "Cf"):  # these do not start a new letter
             marks = 0
         kept.append(char)
     return SafeText("".join(kept))

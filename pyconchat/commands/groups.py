@@ -24,18 +24,20 @@ from pyconchat.replies import (
 from pyconchat.text import SafeText, safe_text
 
 
-async def join(call: Call, name: SafeText, rest: SafeText | None) -> Reply | None:
+async def join(call: Call, name: str, rest: SafeText | None) -> Reply | None:
     """Enter a group, create it if there is none, or ask to join."""
     conversation = call.chat.groups.get(name)
     if conversation is None:
-        return await _create_by_joining(call, name, rest or "")
+        await _create_by_joining(call, name, rest or "")
+        return None
 
     async def password() -> str:
         return rest or await call.ask(f"Password of {_name(conversation)}: ", secret=True)
 
     session = call.session
     if await call.chat.join(session, conversation, safe_text(rest or ""), password):
-        return enter(call, conversation)
+        await enter(call, conversation)
+        return None
     session.wait_for(conversation)
     group = conversation.group
     assert group is not None
@@ -44,22 +46,23 @@ async def join(call: Call, name: SafeText, rest: SafeText | None) -> Reply | Non
     )
 
 
-async def enter_lobby(call: Call, name: str) -> Reply:
+async def enter_lobby(call: Call, name: str) -> None:
     """Enter the open group into which everybody comes at login. Raises `Refused`."""
     conversation = call.chat.groups.get(name)
     if conversation is None:
         conversation = await call.chat.create(call.session, name, Policy.OPEN)
-        return enter(call, conversation, created=True)
+        await enter(call, conversation, created=True)
+        return
 
     async def no_password() -> str:
         raise Refused(Code.WRONG_PASSWORD, "The lobby asks for a password.")
 
     if not await call.chat.join(call.session, conversation, NO_TEXT, no_password):
         raise Refused(Code.PENDING, "The lobby's admin has to approve.")
-    return enter(call, conversation)
+    await enter(call, conversation)
 
 
-async def _create_by_joining(call: Call, name: str, password: str) -> Reply:
+async def _create_by_joining(call: Call, name: str, password: str) -> None:
     group_name(name)
     if " " in password:
         raise Refused(
@@ -68,10 +71,10 @@ async def _create_by_joining(call: Call, name: str, password: str) -> Reply:
             name=name,
         )
     policy = Policy.PASSWORD if password else Policy.APPROVAL
-    return enter(call, await call.chat.create(call.session, name, policy, password), created=True)
+    await enter(call, await call.chat.create(call.session, name, policy, password), created=True)
 
 
-async def create(call: Call, name: SafeText, choice: PolicyChoice | None) -> Reply:
+async def create(call: Call, name: str, choice: PolicyChoice | None) -> None:
     """Create a group."""
     call.chat.groups.require_free(group_name(name))
     if choice is None and call.asked:  # from the menu, where nobody knows of policies
@@ -81,10 +84,10 @@ async def create(call: Call, name: SafeText, choice: PolicyChoice | None) -> Rep
         choice = PolicyChoice(Policy.PASSWORD if password else Policy.APPROVAL, password)
     choice = await _with_password(call, choice or PolicyChoice(Policy.APPROVAL))
     conversation = await call.chat.create(call.session, name, choice.policy, choice.password)
-    return enter(call, conversation, created=True)
+    await enter(call, conversation, created=True)
 
 
-async def leave(call: Call, name: SafeText | None) -> None:
+async def leave(call: Call, name: str | None) -> None:
     """Give up membership, or withdraw a join request."""
     if name is not None:
         conversation = call.chat.groups.find(name)
@@ -238,12 +241,12 @@ async def _with_password(call: Call, choice: PolicyChoice) -> PolicyChoice:
     return PolicyChoice(choice.policy, password)
 
 
-def enter(call: Call, conversation: Conversation, created: bool = False) -> Reply:
-    """Make *conversation* current, and describe it."""
+async def enter(call: Call, conversation: Conversation, created: bool = False) -> None:
+    """Make *conversation* current, describe it, and show what was said there last."""
     group = conversation.group
     assert group is not None
     call.session.enter(conversation)
-    return Entered(
+    entered = Entered(
         group=group.name,
         number=group.number,
         admin=group.admin,
@@ -253,6 +256,8 @@ def enter(call: Call, conversation: Conversation, created: bool = False) -> Repl
         policy=group.policy,
         created=created,
     )
+    call.session.say(entered)
+    await call.session.caught_up(conversation)
 
 
 def _roster(call: Call, online_only: bool) -> Roster:

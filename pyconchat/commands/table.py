@@ -16,6 +16,7 @@ from pyconchat.commands.types import (
     WORD,
     Args,
     Command,
+    first_word,
     optional,
 )
 from pyconchat.errors import Code, Refused
@@ -130,7 +131,7 @@ def find_command(line: str, at_desk: bool) -> Found:
     At the front desk the names are commands without a slash too, and the menu's numbers; in a
     group, a line without a slash comes here only when it is one of the words that leave.
     """
-    word, _, rest = line.strip().partition(" ")
+    word, rest = first_word(line)
     if word.startswith("/"):
         command = _BY_NAME.get(word[1:].lower())
     elif at_desk and word.isdigit():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pyconchat.commands.types import Call
 from pyconchat.errors import Code, Refused
-from pyconchat.events import Message
+from pyconchat.events import Entry
+from pyconchat.fanout import is_ignored
 from pyconchat.names import Name, fold
 from pyconchat.replies import Done, Matches, Replayed, Reply
 from pyconchat.text import SafeText
@@ -30,6 +31,7 @@ async def me(call: Call, text: SafeText) -> None:
 
 async def history(call: Call, count: int | None) -> Reply:
     """Read back in the current group."""
+    await call.chat.settled()  # what was typed just before belongs to it
     group, conversation = call.group(), call.here()
     upto = conversation.published
     after = max(0, upto - (count or HISTORY))
@@ -42,7 +44,7 @@ async def history(call: Call, count: int | None) -> Reply:
 
 async def search(call: Call, text: SafeText) -> Reply:
     """Find messages in the current group."""
-    call.group()
+    await call.chat.settled()
     conversation = call.here()
     words = [word for word in text.split() if any(char.isalnum() for char in word)]
     if not words:
@@ -76,10 +78,5 @@ async def unignore(call: Call, name: Name) -> Reply:
     return Done(SafeText(f"You see again what {name} says."))
 
 
-def _not_ignored(call: Call, entries: list) -> list:  # type: ignore[type-arg]
-    ignores = call.account.ignores
-    return [
-        entry
-        for entry in entries
-        if not (isinstance(entry.event, Message) and fold(entry.event.sender) in ignores)
-    ]
+def _not_ignored(call: Call, entries: list[Entry]) -> list[Entry]:
+    return [entry for entry in entries if not is_ignored(entry, call.account.ignores)]

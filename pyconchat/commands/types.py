@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,6 +32,7 @@ __all__ = [
     "Cancelled",
     "Command",
     "PolicyChoice",
+    "first_word",
     "optional",
 ]
 
@@ -45,6 +47,7 @@ class Call:
     def __init__(self, chat: Chat, session: ISession) -> None:
         self.chat = chat
         self.session = session
+        self.place: Conversation | None = session.current  # None at the front desk
         self.asked = False  # whether an argument was missing and was asked for
 
     @property
@@ -57,12 +60,6 @@ class Call:
     def actor(self) -> Actor:
         """Return who that is to the rules."""
         return self.account.actor
-
-    @property
-    def place(self) -> Conversation | None:
-        """Return the conversation of the current group, None at the front desk."""
-        current: Conversation | None = self.session.current
-        return current
 
     def here(self) -> Conversation:
         """Return the conversation of the current group. Raises `Refused` at the front desk."""
@@ -80,9 +77,15 @@ class Call:
         return group
 
     async def ask(self, prompt: str, secret: bool = False) -> str:
-        """Put a question. Raises `Cancelled` for an empty answer."""
+        """Put a question. Raises `Cancelled` for an empty answer.
+
+        What was begun in a group is not done elsewhere: raises `Refused` if the asker is no
+        longer there when the answer comes.
+        """
         self.asked = True
         answer = await self.session.ask(prompt, secret)
+        if self.place is not None and self.session.current is not self.place:
+            raise Refused(Code.NO_GROUP, "You have left the group; nothing was done.")
         if not secret:
             answer = answer.strip()
         if not answer:
@@ -154,7 +157,7 @@ class Args:
         values: list[Any] = []
         for arg in self._args:
             rest = rest.strip()
-            typed, rest = (rest, "") if arg.rest else _first_word(rest)
+            typed, rest = (rest, "") if arg.rest else first_word(rest)
             if not typed:
                 typed = arg.default(call) or ""
             if not typed and arg.prompt:
@@ -198,9 +201,10 @@ class Command:
         return CommandHelp(self.name, usage, [f"/{other}" for other in self.also], self.summary)
 
 
-def _first_word(rest: str) -> tuple[str, str]:
-    word, _, rest = rest.partition(" ")
-    return word, rest
+def first_word(line: str) -> tuple[str, str]:
+    """Return the first word of *line* and the rest."""
+    word, *rest = re.split(r"[ \t]+", line.strip(" \t"), maxsplit=1)
+    return word, "".join(rest)
 
 
 def _names(typed: str) -> list[Name]:
@@ -215,13 +219,13 @@ def _text(typed: str) -> SafeText:
 
 
 def _number(typed: str) -> int:
-    if not (typed.isascii() and typed.isdigit() and 0 < int(typed[:9]) <= 500):
+    if not (typed.isascii() and typed.isdigit() and len(typed) <= 3 and 0 < int(typed) <= 500):
         raise Refused(Code.BAD_ARGUMENT, "How many? A number from 1 to 500.")
     return int(typed)
 
 
 def _policy(typed: str) -> PolicyChoice:
-    word, password = _first_word(typed)
+    word, password = first_word(typed)
     try:
         policy = Policy(word.lower())
     except ValueError:
@@ -236,7 +240,7 @@ def _policy(typed: str) -> PolicyChoice:
 
 NAME = Arg("NAME", person_name, "Whom?")
 NAMES = Arg("NAME…", _names, "Whom?", rest=True)
-GROUP = Arg("GROUP", safe_text, "Group: ")
+GROUP = Arg("GROUP", str, "Group: ")
 WORD = Arg("WORD", str, "What?")
 TEXT = Arg("TEXT", _text, "Text: ", rest=True)
 NUMBER = Arg("N", _number, "How many? ")

@@ -36,7 +36,7 @@ class TextRenderer:
         end = self._newline
         return [
             f"{event.sender}{said}{event.text}{end}"
-            if type(event := entry.event) is Message
+            if type(event := entry.event) is Message and where.other is None
             else self._line(_talk(entry, where))
             for entry in entries
         ]
