@@ -95,10 +95,14 @@ class Server:
         """Stop it as an administrator would; return the exit status."""
         if self.process is None:
             return 0
-        self.process.terminate()
-        status = self.process.wait(PATIENCE)
-        self.process = None
-        return status
+        process, self.process = self.process, None
+        process.terminate()
+        try:
+            return process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
 
     def kill(self) -> None:
         """Kill it without warning."""

@@ -1,0 +1,61 @@
+"""A group with people in it, for the tests of the commands."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from pyconchat.chat import Chat
+from pyconchat.store import SqlStore
+from pyconchat.testing import Visitor, make_store
+
+Visit = Callable[..., Visitor]
+
+
+class Tea(NamedTuple):
+    """The group tea: its admin alice, and its members bob and carol, all registered."""
+
+    alice: Visitor
+    bob: Visitor
+    carol: Visitor
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database that nothing has happened in: the migrations need not run for every test."""
+    folder = tmp_path_factory.mktemp("empty")
+    make_store(folder).close()
+    return folder / "pyconchat.db"
+
+
+@pytest.fixture
+def store(tmp_path: Path, empty_store: Path) -> Iterator[SqlStore]:
+    shutil.copy(empty_store, tmp_path)
+    store = make_store(tmp_path)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def tea(visit: Visit) -> Tea:
+    alice = visit("alice", "password a")
+    bob, carol = visit("bob", "password b"), visit("carol", "password c")
+    alice.types("/create tea open")
+    bob.types("/join tea")
+    carol.types("/join tea")
+    alice.types("/policy approval")
+    for each in (alice, bob, carol):
+        each.sees()
+    return Tea(alice, bob, carol)
+
+
+@pytest.fixture
+def olga(visit: Visit, chat: Chat) -> Visitor:
+    """Somebody who has used the claim code."""
+    olga = visit("olga", "password o")
+    olga.types(f"/claim {chat.accounts.claim_code}")
+    return olga

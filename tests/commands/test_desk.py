@@ -1,0 +1,193 @@
+"""The front desk, its menu and bare words; and what is a message in a group."""
+
+from __future__ import annotations
+
+import pytest
+
+from pyconchat.chat import Chat
+from pyconchat.events import Policy
+from tests.commands.conftest import Tea, Visit
+
+DESK = [
+    "* You are at the front desk.",
+    "* 1 join a group   2 create a group   3 exit   (help lists the commands)",
+]
+
+
+def test_menu_one_joins(tea: Tea, visit: Visit) -> None:
+    """1 asks for the group, by name or number, and for its password where it has one."""
+    tea.alice.types("/policy password open sesame")
+    dave = visit("dave", "", "1", "open sesame")
+    shown = dave.types("1")
+    assert dave.peer.asked == ["Group: ", "Password of tea: "]
+    assert "* You are in tea (number 1): 4 members, 4 online; the admin is alice." in shown
+    assert tea.bob.sees()[-1] == "* dave has joined the chat!"
+
+
+@pytest.mark.parametrize(
+    ("password", "policy"), [("open sesame", Policy.PASSWORD), ("", Policy.APPROVAL)]
+)
+def test_menu_two_creates(password: str, policy: Policy, visit: Visit, chat: Chat) -> None:
+    """2 asks for a name and a password; without one newcomers are approved."""
+    alice = visit("alice", "", "tea", password)
+    (shown,) = alice.types("2")
+    assert alice.peer.asked[0] == "Group: "
+    assert "assword" in alice.peer.asked[1]
+    assert "You are in tea (number 1), which is new: you are its admin" in shown
+    group = chat.groups.find("tea").group
+    assert group is not None
+    assert group.policy is policy
+
+
+@pytest.mark.parametrize("line", ["3", "exit", "EXIT", "/quit", "/3", "/disConnect", "quit"])
+def test_menu_three_disconnects(line: str, visit: Visit) -> None:
+    """3, exit and the old command end the connection with a word."""
+    alice = visit("alice")
+    assert alice.types(line) == ["* Bye."]
+    assert alice.peer.hung_up
+
+
+@pytest.mark.parametrize("line", ["", "   "])
+def test_an_empty_line_is_nothing(line: str, visit: Visit) -> None:
+    """At the desk Enter alone does nothing."""
+    assert visit("alice").types(line) == []
+
+
+@pytest.mark.parametrize("word", ["who", "WHO", "Who", "/who"])
+def test_the_bare_word_who(word: str, visit: Visit) -> None:
+    """``who`` lists who is online."""
+    assert visit("alice").types(word) == ["* Online: 1", "*   alice (guest)"]
+
+
+@pytest.mark.parametrize("word", ["join tea", "JOIN TEA", "Join 1", "/join 1"])
+def test_the_bare_word_join(word: str, visit: Visit) -> None:
+    """``join GROUP`` enters a group by its name, in any case, or its number."""
+    visit("alice").types("/create Tea open")
+    bob = visit("bob")
+    assert bob.types(word)[-1].startswith("* You are in Tea (number 1): 2 members")
+
+
+def test_the_bare_word_message(visit: Visit) -> None:
+    """``message`` asks for the recipient and the text."""
+    alice = visit("alice", "", "bob", "psst, hi")
+    bob = visit("bob")
+    assert alice.types("message") == ["* Sent to bob."]
+    assert alice.peer.asked == ["Recipient: ", "Message: "]
+    assert bob.sees() == ["alice (private): psst, hi"]
+
+
+def test_the_bare_words_leave_and_qqq_at_the_desk(tea: Tea) -> None:
+    """At the desk there is nothing to leave but by name; a membership stays as it is."""
+    tea.bob.types("/desk")
+    for word in ("leave", "qqq", "LEAVE"):
+        (shown,) = tea.bob.types(word)
+        assert "/leave GROUP" in shown
+    assert tea.bob.types("leave tea") == ["* You have left tea."]
+
+
+def test_messages_at_the_desk_are_refused(tea: Tea) -> None:
+    """Nobody reads what is said at the desk, and the one who says it is told so."""
+    tea.bob.types("/desk")
+    for line in ("Hello team!", "//text", "4"):
+        (shown,) = tea.bob.types(line)
+        assert shown.startswith("* ")
+    assert tea.alice.sees() == []
+
+
+def test_going_to_the_desk_keeps_the_membership(tea: Tea) -> None:
+    """From the desk one still hears the group, by its name, and can go back in."""
+    first, menu = tea.bob.types("/desk")
+    assert first == "* You are at the front desk; you are still a member of tea."
+    assert menu == DESK[1]
+    tea.alice.types("Hello team!")
+    assert tea.bob.sees() == ["alice (in tea): Hello team!"]
+    assert tea.bob.types("/desk") == DESK
+    assert tea.bob.types("join tea") == [
+        "* You are in tea (number 1): 3 members, 3 online; the admin is alice."
+    ]
+    tea.alice.types("Hello again")
+    assert tea.bob.sees() == ["alice: Hello again"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "who",
+        "help",
+        "exit",
+        "quit",
+        "1",
+        "3",
+        "message",
+        "join other",
+        "kick bob",
+        "Leave",
+        "QQQ",
+        " leave",
+        "leave ",
+        "qqq!",
+        "leave tea",
+        "disconnect",
+        "text with /slash",
+        " /who",
+    ],
+)
+def test_in_a_group_everything_is_a_message(line: str, tea: Tea) -> None:
+    """Whatever does not begin with a slash is said, spaces and all."""
+    assert tea.alice.types(line) == []
+    assert tea.bob.sees() == [f"alice: {line}"]
+
+
+@pytest.mark.parametrize("word", ["leave", "qqq", "/leave", "/QQQ", "/Leave"])
+def test_exactly_two_words_leave(word: str, tea: Tea) -> None:
+    """``leave`` and ``qqq`` give up membership, and everybody is told."""
+    assert tea.bob.types(word) == ["* You have left tea."]
+    assert tea.alice.sees() == ["* bob has left the chat."]
+    assert tea.bob.session.current is None
+    tea.alice.types("Are you there?")
+    assert tea.bob.sees() == []
+    (shown,) = tea.bob.types("/members")
+    assert "front desk" in shown
+
+
+@pytest.mark.parametrize("line", ["", "  ", "\t", "\x1b\x07", "\u202e"])
+def test_nothing_to_read_is_not_said(line: str, tea: Tea) -> None:
+    """A line in which nothing can be shown is no message."""
+    before = tea.alice.log()
+    assert tea.alice.types(line) == []
+    assert tea.bob.sees() == []
+    assert tea.alice.log() == before
+
+
+@pytest.mark.parametrize(
+    ("line", "said"), [("//text", "/text"), ("//quit", "/quit"), ("///", "//"), ("// a", "/ a")]
+)
+def test_two_slashes_say_one(line: str, said: str, tea: Tea) -> None:
+    """``//text`` is how to say something that begins with a slash."""
+    tea.alice.types(line)
+    assert tea.bob.sees() == [f"alice: {said}"]
+
+
+def test_what_is_said_is_made_safe(tea: Tea) -> None:
+    """What a terminal would obey does not reach the others, nor the log."""
+    tea.alice.types("a\x1b[2Jb\tc\u202ed\x07", "/me \x9bwaves", "/topic \x1b]0;x\x07y")
+    assert tea.bob.sees() == [
+        "alice: a[2Jb cd",
+        "~ alice waves",
+        "* alice changed the topic: ]0;xy",
+    ]
+
+
+def test_what_one_says_shows_where_the_others_are(tea: Tea) -> None:
+    """In the group by name alone, elsewhere with the group, and not to who typed it."""
+    tea.carol.types("/create coffee")
+    assert tea.alice.types("Hello team!") == []
+    assert tea.bob.sees() == ["alice: Hello team!"]
+    assert tea.carol.sees() == ["alice (in tea): Hello team!"]
+
+
+def test_the_other_device_shows_what_was_typed(tea: Tea, visit: Visit) -> None:
+    """What somebody says on one device appears on their others."""
+    other = visit("alice", "password a")
+    tea.alice.types("Hello")
+    assert other.sees()[-1] == "alice (in tea): Hello"

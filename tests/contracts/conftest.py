@@ -1,0 +1,60 @@
+"""The databases over which every contract test of the store runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL
+
+from pyconchat.store import SqlStore
+from tests.contracts.postgres import Databases, PostgresServer, server_url
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[URL]:
+    """A PostgreSQL server: the one that the environment names, or our own."""
+    named = server_url()
+    if named is not None:
+        yield named
+        return
+    server = PostgresServer()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def databases(postgres: URL) -> Iterator[Databases]:
+    """Empty databases in PostgreSQL."""
+    databases = Databases(postgres)
+    yield databases
+    databases.close()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Return the URL of a SQLite database that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'pyconchat.db'}"
+
+
+@pytest.fixture
+def postgresql_url(databases: Databases) -> Iterator[str]:
+    """Return the URL of an empty PostgreSQL database."""
+    name = databases.create()
+    yield databases.url(name)
+    databases.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """Return the URL of an empty database, of each kind in turn."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[SqlStore]:
+    store = SqlStore(url)
+    store.open()
+    yield store
+    store.close()

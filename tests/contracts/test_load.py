@@ -1,0 +1,272 @@
+"""What `IStore.load` and `IStore.state` give back: exactly what was stored, and no more."""
+
+from __future__ import annotations
+
+from pyconchat.decisions import SERVER, Decision, Ignore, Part, SaveAccount
+from pyconchat.events import (
+    GroupEvent,
+    OperatorMade,
+    Policy,
+    ServerBanned,
+    ServerKicked,
+    ServerUnbanned,
+    Why,
+)
+from pyconchat.group import Actor, Ban, GroupState, JoinRequest, Member
+from pyconchat.names import Name, fold
+from pyconchat.records import AccountRecord, StoredGroup
+from pyconchat.store import SqlStore
+from pyconchat.text import SafeText
+from tests.contracts.building import (
+    ALICE,
+    AT,
+    BOB,
+    CAROL,
+    GUS,
+    commit,
+    create,
+    happen,
+    on_server,
+    register,
+    say,
+)
+
+ZOE, DAVE, EVE = Actor(Name("Zoe")), Actor(Name("dave")), Actor(Name("eve"))
+
+
+def test_an_empty_database(store: SqlStore) -> None:
+    """A new server has nothing but the claim code, and its own conversation."""
+    loaded = store.load()
+    assert loaded.groups == {}
+    assert (loaded.server.accounts, loaded.server.ignores, loaded.server.bans) == ([], [], [])
+    assert loaded.server.claim_code
+    assert (loaded.highest_conversation, loaded.highest_number) == (SERVER, 0)
+    assert loaded.server_head == 0
+
+
+# Groups.
+
+
+def test_a_group_comes_back_exactly(store: SqlStore) -> None:
+    """All that a group remembers is stored: names as written, times, notes, who is a guest."""
+    group = create(store, 2, "Tea", policy=Policy.APPROVAL, number=9)
+    stories: list[list[GroupEvent]] = [
+        group.join(DAVE, SafeText("note 'of' dave")),
+        group.join(GUS, SafeText("茶?")),
+        group.join(EVE),
+        group.invite(ALICE, CAROL),
+        group.invite(ALICE, Actor(Name("Gina"), guest=True)),
+        group.ban(ALICE, Name("Mallory"), SafeText("why not")),
+        group.ban(ALICE, Name("trudy")),
+        group.change_topic(ALICE, SafeText("über Tee")),
+        group.change_policy(ALICE, Policy.PASSWORD, "$argon2id$x"),
+    ]
+    for minute, events in enumerate(stories):
+        happen(store, group, events, AT + minute)
+    happen(store, group, group.reject(ALICE, Name("eve")))
+    stored = store.load().groups
+    assert list(stored) == [2]
+    assert stored[2].state == GroupState(
+        number=9,
+        name=Name("Tea"),
+        policy=Policy.PASSWORD,
+        admin=Name("alice"),
+        password_hash="$argon2id$x",
+        topic=SafeText("über Tee"),
+        members=[Member(Name("alice"))],
+        requests=[
+            JoinRequest(Name("dave"), AT, SafeText("note 'of' dave")),
+            JoinRequest(Name("gus"), AT + 1, SafeText("茶?"), guest=True),
+        ],
+        invitations=[Member(Name("carol")), Member(Name("Gina"), guest=True)],
+        bans=[
+            Ban(Name("Mallory"), Name("alice"), AT + 5, SafeText("why not")),
+            Ban(Name("trudy"), Name("alice"), AT + 6),
+        ],
+    )
+    assert stored[2].state == group.state
+
+
+def test_members_stand_in_the_order_in_which_they_came(store: SqlStore) -> None:
+    """The longest-standing member comes first; who left and came back comes last."""
+    group = create(store, 2, by=ZOE)
+    for actor in (CAROL, BOB, ALICE):
+        happen(store, group, group.join(actor))
+    happen(store, group, group.leave(CAROL))
+    happen(store, group, group.join(CAROL))
+    state = store.load().groups[2].state
+    assert [member.name for member in state.members] == ["Zoe", "Bob", "alice", "carol"]
+
+
+def test_the_version_counts_changes_and_the_head_entries(store: SqlStore) -> None:
+    """A group comes with what later decisions on it have to name, and its newest entry."""
+    group = create(store, 2)
+    commit(store, say(2, "one", "two"))
+    happen(store, group, group.join(BOB))
+    assert store.load().groups[2] == StoredGroup(group.state, version=2, head=4)
+
+
+def test_adminship_moves(store: SqlStore) -> None:
+    """The stored admin is the newest one, however they came to be it."""
+    group = create(store, 2)
+    happen(store, group, group.join(BOB))
+    happen(store, group, group.transfer(ALICE, Name("BOB")))
+    assert store.load().groups[2].state.admin == "Bob"
+    happen(store, group, group.leave(BOB))
+    assert store.load().groups[2].state.admin == "alice"
+
+
+def test_a_guest_who_registers_is_no_longer_a_guest(store: SqlStore) -> None:
+    """Registering changes what the guest has in a group: here, membership and a request."""
+    tea = create(store, 2, "tea", by=GUS)
+    coffee = create(store, 3, "coffee", policy=Policy.APPROVAL)
+    happen(store, coffee, coffee.join(GUS))
+    happen(store, tea, tea.register("GUS"))
+    happen(store, coffee, coffee.register("gus"))
+    groups = store.load().groups
+    assert groups[2].state.members == [Member(GUS.name, guest=False)]
+    assert groups[3].state.requests == [JoinRequest(GUS.name, AT, guest=False)]
+
+
+def test_a_closed_group_is_not_loaded(store: SqlStore) -> None:
+    """A closed group takes no memory; `state` still tells how it ended."""
+    group = create(store, 2, policy=Policy.APPROVAL)
+    happen(store, group, group.join(BOB))
+    happen(store, group, group.invite(ALICE, CAROL))
+    happen(store, group, group.ban(ALICE, DAVE.name))
+    happen(store, group, group.leave(ALICE))
+    loaded = store.load()
+    assert loaded.groups == {}
+    assert loaded.highest_conversation == 2
+    groups, _ = store.state([2])
+    assert groups[2].state == group.state
+    assert groups[2].state.closed
+
+
+def test_the_name_of_a_closed_group_can_be_taken_again(store: SqlStore) -> None:
+    """A group may have the name and the number of one that is closed, and nothing else of it."""
+    group = create(store, 2, "77", number=77)
+    happen(store, group, group.change_topic(ALICE, SafeText("old")))
+    happen(store, group, group.leave(ALICE))
+    again = create(store, 3, "77", by=BOB, number=77)
+    assert store.load().groups == {3: StoredGroup(again.state, version=1, head=1)}
+    assert store.entries(3, 0, 9, 9)[0].event != store.entries(2, 0, 9, 9)[0].event
+
+
+def test_numbers_of_groups_are_not_given_twice(store: SqlStore) -> None:
+    """The highest number counts closed groups too; one that was chosen as a name does not."""
+    create(store, 2, "tea", number=1)
+    coffee = create(store, 3, "coffee", number=2)
+    create(store, 4, "500", number=500)
+    happen(store, coffee, coffee.leave(ALICE))
+    loaded = store.load()
+    assert loaded.highest_number == 2
+    assert loaded.highest_conversation == 4
+
+
+def test_state_reads_only_the_groups_that_are_asked_for(store: SqlStore) -> None:
+    """`state` reads as `load` does; a group that was never stored is left out."""
+    create(store, 2, "tea")
+    coffee = create(store, 3, "coffee")
+    happen(store, coffee, coffee.join(BOB))
+    groups, server = store.state([3, 99])
+    assert groups == {3: StoredGroup(coffee.state, version=2, head=2)}
+    assert server == store.load().server
+    assert store.state([])[0] == {}
+
+
+# The server.
+
+
+def test_accounts(store: SqlStore) -> None:
+    """An account keeps its name as first written, and its newest password."""
+    register(store, ALICE, BOB)
+    commit(store, Decision(AT, writes=[SaveAccount(Name("BOB"), "new hash")]))
+    accounts = sorted(store.load().server.accounts, key=lambda account: fold(account.name))
+    assert accounts == [
+        AccountRecord(Name("alice"), "hash", operator=False),
+        AccountRecord(Name("Bob"), "new hash", operator=False),
+    ]
+
+
+def test_operators(store: SqlStore) -> None:
+    """Operators stay operators, also with a new password."""
+    register(store, ALICE, BOB, CAROL)
+    commit(store, on_server(OperatorMade(ALICE.name)))
+    commit(store, on_server(OperatorMade(BOB.name, by=ALICE.name)))
+    commit(store, Decision(AT, writes=[SaveAccount(BOB.name, "new hash")]))
+    operators = {each.name: each.operator for each in store.load().server.accounts}
+    assert operators == {"alice": True, "Bob": True, "carol": False}
+
+
+def test_the_claim_code_is_good_for_one_use(store: SqlStore, url: str) -> None:
+    """The code stays the same until somebody has used it, and never comes back."""
+    register(store, ALICE, BOB)
+    code = store.load().server.claim_code
+    assert code
+    store.close()
+    store = SqlStore(url)
+    store.open()
+    assert store.load().server.claim_code == code
+    commit(store, on_server(OperatorMade(ALICE.name)))
+    assert store.load().server.claim_code is None
+    store.close()
+    store = SqlStore(url)
+    store.open()
+    assert store.load().server.claim_code is None
+    assert store.state([])[1].claim_code is None
+    store.close()
+
+
+def test_making_operators_leaves_the_claim_code(store: SqlStore) -> None:
+    """Only the claim itself uses the code up."""
+    register(store, BOB)
+    commit(store, on_server(OperatorMade(BOB.name, by=ALICE.name)))
+    assert store.load().server.claim_code
+
+
+def test_server_bans(store: SqlStore) -> None:
+    """Bans from the server are stored, oldest first, until they are lifted."""
+    banned = [
+        ServerBanned(Name("Mallory"), ALICE.name, SafeText("spam, 'spam'")),
+        ServerBanned(Name("eve"), ALICE.name),
+        ServerBanned(Name("trudy"), ALICE.name),
+    ]
+    for minute, event in enumerate(banned):
+        commit(store, on_server(event, at=AT + minute))
+    commit(store, on_server(ServerUnbanned(Name("EVE"), ALICE.name)))
+    commit(store, on_server(ServerKicked(BOB.name, ALICE.name)))
+    assert store.load().server.bans == [
+        Ban(Name("Mallory"), ALICE.name, AT, SafeText("spam, 'spam'")),
+        Ban(Name("trudy"), ALICE.name, AT + 2),
+    ]
+    assert store.load().server_head == 5
+
+
+def test_a_server_ban_ends_memberships_in_the_same_commit(store: SqlStore) -> None:
+    """A ban and what follows from it in the groups are one decision."""
+    group = create(store, 2)
+    happen(store, group, group.join(BOB))
+    version = group.version
+    (left,) = group.forget("bob", Why.SERVER_BAN)
+    decision = on_server(ServerBanned(BOB.name, ALICE.name))
+    decision.parts = [*decision.parts, Part(2, left, version)]
+    commit(store, decision)
+    loaded = store.load()
+    assert [ban.name for ban in loaded.server.bans] == ["Bob"]
+    assert loaded.groups[2].state.members == [Member(ALICE.name)]
+
+
+def test_ignores(store: SqlStore) -> None:
+    """Whom somebody ignores is stored once, with the name as it was written."""
+    alice, bob = fold(ALICE.name), fold(BOB.name)
+    for write in (
+        Ignore(alice, Name("Mallory"), True),
+        Ignore(alice, Name("MALLORY"), True),
+        Ignore(bob, Name("Mallory"), True),
+        Ignore(bob, Name("trudy"), True),
+        Ignore(bob, Name("mallory"), False),
+        Ignore(bob, Name("nobody"), False),
+    ):
+        commit(store, Decision(AT, writes=[write]))
+    assert sorted(store.load().server.ignores) == [("alice", "MALLORY"), ("bob", "trudy")]

@@ -1,0 +1,181 @@
+"""What `IStore.entries` and `IStore.search` give back."""
+
+from __future__ import annotations
+
+import pytest
+
+from pyconchat.decisions import Decision, Part
+from pyconchat.events import Action
+from pyconchat.store import SqlStore
+from pyconchat.text import SafeText
+from tests.contracts.building import ALICE, AT, EVER, commit, create, happen, say, texts
+
+
+def found(store: SqlStore, *words: str, limit: int = 10, id: int = 2) -> list[str]:
+    """Return the messages that have all of *words*."""
+    return texts(store.search(id, words, limit))
+
+
+# Pages.
+
+
+def test_pages_follow_each_other(store: SqlStore) -> None:
+    """Reading page after page gives every entry once, in order, up to the head and no further."""
+    create(store, 2)
+    commit(store, say(2, *map(str, range(2, 11))))
+    commit(store, say(2, "too new"))
+    pages: list[list[int]] = []
+    after = 0
+    while page := store.entries(2, after, 10, 4):
+        pages.append([entry.seq for entry in page])
+        after = page[-1].seq
+    assert pages == [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10]]
+
+
+def test_a_page_begins_after_and_ends_at(store: SqlStore) -> None:
+    """*after* is not in the page, *upto* is, and *limit* is how long it may be."""
+    create(store, 2)
+    commit(store, say(2, "a", "b", "c", "d"))
+    for after, upto, limit, seqs in (
+        (0, EVER, 100, [1, 2, 3, 4, 5]),
+        (2, 4, 100, [3, 4]),
+        (2, EVER, 2, [3, 4]),
+        (5, EVER, 100, []),
+        (3, 3, 100, []),
+        (4, 2, 100, []),
+        (0, EVER, 0, []),
+    ):
+        assert [entry.seq for entry in store.entries(2, after, upto, limit)] == seqs
+
+
+def test_a_page_has_one_conversation(store: SqlStore) -> None:
+    """What was said elsewhere is not in the page; a conversation that is not there is empty."""
+    create(store, 2, "tea")
+    create(store, 3, "coffee")
+    commit(store, say(2, "in tea"), say(3, "in coffee"))
+    assert texts(store.entries(2, 1, EVER, 10)) == ["in tea"]
+    assert store.entries(99, 0, EVER, 10) == []
+
+
+# Search.
+
+
+def test_words_match_whatever_the_case(store: SqlStore) -> None:
+    """A word finds itself in capitals and in small letters, and only as a whole word."""
+    create(store, 2)
+    commit(store, say(2, "Green TEA", "tea!", "steal", "coffee"))
+    for word in ("tea", "TEA", "Tea"):
+        assert found(store, word) == ["Green TEA", "tea!"]
+
+
+def test_all_words_have_to_be_there(store: SqlStore) -> None:
+    """Several words find the messages that have each of them, in any order."""
+    create(store, 2)
+    commit(store, say(2, "milk with tea", "tea, no milk", "tea", "milk"))
+    assert found(store, "tea", "MILK") == ["milk with tea", "tea, no milk"]
+    assert found(store, "tea", "sugar") == []
+
+
+def test_the_newest_are_found_oldest_first(store: SqlStore) -> None:
+    """Of many matches the newest are returned, in the order in which they were said."""
+    create(store, 2)
+    commit(store, say(2, *[f"tea {number}" for number in range(5)]))
+    commit(store, say(2, *[f"tea {number}" for number in range(5, 8)], "coffee"))
+    assert found(store, "tea", limit=3) == ["tea 5", "tea 6", "tea 7"]
+    assert found(store, "tea", limit=100) == [f"tea {number}" for number in range(8)]
+
+
+def test_only_this_conversation_is_searched(store: SqlStore) -> None:
+    """What was said in another group is not found, however close its number is."""
+    for id in (2, 3, 4):
+        create(store, id, f"group{id}")
+        commit(store, say(id, f"tea in {id}"))
+    assert found(store, "tea", id=3) == ["tea in 3"]
+    assert found(store, "tea", id=99) == []
+
+
+def test_only_messages_are_found(store: SqlStore) -> None:
+    """Topics, reasons and names are not what people said."""
+    group = create(store, 2, "teahouse")
+    happen(store, group, group.change_topic(ALICE, SafeText("all about tea")))
+    commit(store, say(2, "tea"))
+    commit(store, Decision(AT, [Part(2, Action(ALICE.name, SafeText("drinks tea")))]))
+    assert found(store, "tea") == ["tea"]
+    assert found(store, "alice") == found(store, "teahouse") == found(store, "message") == []
+
+
+def test_words_of_a_query_language_are_words(store: SqlStore) -> None:
+    """What means something to a search engine is searched for like any word."""
+    create(store, 2)
+    operators = ("OR", "AND", "NOT", "NEAR", "to", "simple")
+    sentences = [f"tea {operator} coffee" for operator in operators]
+    commit(store, say(2, "tea", "coffee", *sentences))
+    for operator, sentence in zip(operators, sentences, strict=True):
+        assert found(store, operator) == [sentence]
+        assert found(store, operator.lower(), "tea") == [sentence]
+
+
+HOSTILE = (
+    *('"', '""', "'", "''", "`", "\\", "\\'", "(", ")", "()", "{tea", "^", "*", ":", "::"),
+    *("-", "--", "+", "&", "|", "!", "!!", "<->", ":*", "%", "_", "?", "$1", ":query", "%s"),
+    *("%(query)s", "text:nothing", "NEAR(", 'x" OR "tea', "tea'", "';", "/*", "{}", "\x7f"),
+    *("');DROP TABLE entries;--", '";DROP TABLE entries;--', "x' OR '1'='1"),
+)
+
+
+def test_nothing_in_a_word_is_an_order(store: SqlStore) -> None:
+    """Quotes, operators and SQL in the words break nothing, and find nothing by themselves."""
+    create(store, 2)
+    commit(store, say(2, "tea", "green tea"))
+    for word in HOSTILE:
+        assert found(store, "nowhere", word) == found(store, word, "nowhere") == [], word
+        assert set(found(store, word, "tea")) <= {"tea", "green tea"}, word
+    assert found(store, "green") == ["green tea"]
+
+
+AS_TYPED = (
+    *("it's", "well-known", "3.14", "10:30", "C++", "foo_bar", "a/b", "#teatime", "@alice"),
+    *("e-mail@example.com", "https://example.com/path?q=1&r=2", "notes.pdf", "-5", "1,000"),
+    *(
+        "(tea)",
+        '"milk"',
+        "sugar...",
+        "don't!",
+        "x=y",
+        "$HOME",
+        "~/dir",
+        "50%",
+        "salt&pepper",
+        "bob's",
+    ),
+    *("naïve", "Grüße", "ПРИВЕТ", "γειά", "你好世界", "こんにちは", "안녕하세요", "שלום"),
+    *("مرحبا", "नमस्ते", "สวัสดี", "Straße", "e\u0301te\u0301", "ﬁne", "water☕", "<b>bold</b>"),
+)
+
+
+def test_a_message_is_found_by_its_own_words(store: SqlStore) -> None:
+    """A word that is typed as it was said finds the message, in every script."""
+    create(store, 2)
+    for word in AS_TYPED:
+        commit(store, say(2, word, f"before {word} after"))
+    for word in AS_TYPED:
+        assert found(store, word) == [word, f"before {word} after"]
+        assert found(store, "after", word) == [f"before {word} after"]
+
+
+@pytest.mark.parametrize(
+    "said", ["tea.", '"tea"', "a tea-pot", "/usr/tea", "tea.txt", "see <b tea> here", "x &tea; y"]
+)
+def test_a_word_is_found_whatever_stands_around_it(store: SqlStore, said: str) -> None:
+    """Nothing in a message hides a word of it: not a path, a file name, a tag."""
+    create(store, 2)
+    commit(store, say(2, said))
+    assert found(store, "tea") == [said]
+
+
+def test_case_does_not_matter_in_other_scripts(store: SqlStore) -> None:
+    """Letters beyond ASCII have capitals too."""
+    create(store, 2)
+    commit(store, say(2, "ПРИВЕТ", "Grüße", "γειά"))
+    for said, typed in (("ПРИВЕТ", "привет"), ("Grüße", "GRÜßE"), ("γειά", "ΓΕΙΆ")):
+        assert found(store, typed) == [said]

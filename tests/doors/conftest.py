@@ -1,0 +1,157 @@
+"""A line door without a network: callers whose connection, and whose patience, is in memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransportWithDisconnection
+
+from pyconchat.config import Config, LimitsConfig
+from pyconchat.doors.factory import LineFactory
+from pyconchat.doors.line import LineDoor
+from pyconchat.login import login_portal
+from pyconchat.store import SqlStore
+from pyconchat.testing import make_chat
+
+NEGOTIATION = re.compile(rb"\xff[\xfb-\xfe].", re.DOTALL)
+
+Call = Callable[..., "Caller"]
+Open = Callable[..., Call]
+
+
+class Wire(StringTransportWithDisconnection):
+    """A connection to a peer that reads at most *room* bytes before it is told to read more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.room = float("inf")
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        self.room -= len(data)
+        if self.room <= 0:
+            self.producer.pauseProducing()
+
+    def stops_reading(self) -> None:
+        """Take what comes next into the buffer, and nothing after it."""
+        self.room = 1
+
+    def reads(self, size: float = float("inf")) -> None:
+        """Read about *size* bytes more."""
+        self.room = size
+        self.producer.resumeProducing()
+
+    @property
+    def aborted(self) -> bool:
+        """Tell whether the connection was cut, whatever waited to be sent."""
+        return bool(self.disconnected)
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether the connection was ended in an orderly way."""
+        return not self.connected and not self.aborted
+
+    @property
+    def paused(self) -> bool:
+        """Tell whether nothing is read from the peer for now."""
+        return bool(self.producerState == "paused")
+
+
+class Caller:
+    """Somebody connected to a line door. *newline* is CRLF for one at telnet."""
+
+    def __init__(
+        self, factory: LineFactory, clock: Clock, newline: str = "\n", host: str = "192.0.2.1"
+    ) -> None:
+        self.clock = clock
+        self.wire = Wire()
+        kind = IPv6Address if ":" in host else IPv4Address
+        self.door: LineDoor = factory.buildProtocol(kind("TCP", host, 50_000))
+        self.wire.protocol = self.door
+        self._newline = newline
+        self.everything = b""
+        self.door.makeConnection(self.wire)
+        self.tick()
+
+    def logs_in(self, name: str, password: str = "") -> Caller:
+        """Answer the questions of the login, up to the front desk."""
+        answers = [name, password]
+        if password and self._newline == "\r\n":
+            answers.append(password)
+        self.types(*answers, "")
+        assert "You are at the front desk." in self.sees()
+        return self
+
+    def types(self, *lines: str) -> Caller:
+        """Type *lines*, each in a packet of its own."""
+        for line in lines:
+            self.sends((line + self._newline).encode())
+        return self
+
+    def sends(self, data: bytes) -> Caller:
+        """Send *data* in one packet."""
+        self.door.dataReceived(data)
+        self.tick()
+        return self
+
+    def sees(self) -> str:
+        """Return what came to the screen since the last look: telnet's commands do not."""
+        self.tick()
+        return NEGOTIATION.sub(b"", self.receives()).decode()
+
+    def receives(self) -> bytes:
+        """Return the bytes that came since the last look."""
+        data: bytes = self.wire.value()
+        self.wire.clear()
+        self.everything += data
+        return data
+
+    def ends_input(self) -> None:
+        """Say nothing more, but go on reading."""
+        self.door.readConnectionLost()
+        self.tick()
+
+    def waits(self, seconds: float) -> None:
+        """Let time pass, in steps, so that everything that is due happens when it is due."""
+        for _ in range(int(seconds)):
+            self.clock.advance(1)
+        self.clock.advance(seconds - int(seconds))
+        self.tick()
+
+    def tick(self) -> None:
+        """Let what was typed be stored and shown."""
+        for _ in range(4):
+            self.clock.advance(0)
+
+
+@pytest.fixture
+def open_door(store: SqlStore, clock: Clock) -> Iterator[Open]:
+    """Open a line door with these limits; the answer connects callers to it."""
+    factories: list[LineFactory] = []
+
+    def open_(**limits: Any) -> Call:
+        config = Config(limits=LimitsConfig(**limits))
+        chat = make_chat(store, clock, config)
+        factory = LineFactory(chat, login_portal(chat, chat.hasher), clock)
+        factory.start()
+        factories.append(factory)
+
+        def connect(newline: str = "\n", host: str = "192.0.2.1") -> Caller:
+            return Caller(factory, clock, newline, host)
+
+        return connect
+
+    yield open_
+    for factory in factories:
+        factory.stop()
+
+
+@pytest.fixture
+def call(open_door: Open) -> Call:
+    """Connect somebody to a door with the default limits, but for the message rate."""
+    return open_door(messages_per_second=0)

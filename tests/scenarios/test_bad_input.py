@@ -1,0 +1,406 @@
+"""What must be refused, over raw sockets: one line that says why, and nothing has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.people import Person, Server
+
+Talk = Callable[..., Person]
+Meet = Callable[..., Person]
+
+DESK = "* You are at the front desk: enter a group first with /join GROUP."
+BAD_NAME = (
+    "* A name has 1 to 32 letters, digits, '_', '.' or '-', and begins with a letter or a digit."
+)
+NOT_UTF8 = "* That is not UTF-8: nothing of it was understood."
+
+
+def settles(person: Person) -> str:
+    """Let *person* see all that is on its way; return what came."""
+    person.types("/help nosuchcommand")
+    end = "* There is no command /nosuchcommand; /help lists them.\n"
+    return person.sees(end).removesuffix(end)
+
+
+def answered(person: Person, line: str | bytes) -> list[str]:
+    """Send *line* and return all the lines that came of it."""
+    settles(person)
+    person.sends((line.encode() if isinstance(line, str) else line) + b"\n")
+    return settles(person).split("\n")[:-1]
+
+
+def tea_of(admin: Person, *others: Person) -> None:
+    """Have *admin* create tea, of which *others* become members."""
+    admin.types("/create tea open")
+    admin.sees("You are in tea")
+    for other in others:
+        other.types("/join tea")
+        other.sees("You are in tea")
+    admin.types("/policy approval")
+    admin.sees("changed the policy to approval.")
+    for each in (admin, *others):
+        settles(each)
+
+
+def roster(person: Person) -> list[str]:
+    """Return the members of the current group, as /members shows them."""
+    return answered(person, "/members")
+
+
+def test_in_a_group(talk: Talk) -> None:
+    """Each of these has one line for an answer, and the members are the same after it."""
+    alice, bob, carol = talk("alice"), talk("bob"), talk("carol")
+    tea_of(alice, bob)
+    before = roster(alice)
+    assert before == [
+        "* 2 members of tea:",
+        "*   alice (admin, guest, online)",
+        "*   bob (guest, online)",
+    ]
+    only_admin = "* Only the admin, alice, can"
+    number = "* How many? A number from 1 to 500."
+    for who, line, answer in [
+        (alice, "/kick alice", "* To leave the group yourself, use /leave."),
+        (alice, "/kick ALICE too bad", "* To leave the group yourself, use /leave."),
+        (alice, "/kick carol", "* carol is not a member of tea; see /members."),
+        (alice, "/kick nobody", "* nobody is not a member of tea; see /members."),
+        (alice, "/ban Alice", "* You cannot ban yourself; to leave the group, use /leave."),
+        (alice, "/unban bob", "* bob is not banned from tea; see /bans."),
+        (alice, "/unban", "* Nobody is banned here."),
+        (alice, "/transfer carol", "* carol is not a member of tea; see /members."),
+        (alice, "/transfer nobody", "* nobody is not a member of tea; see /members."),
+        (alice, "/transfer alice", "* You are the admin already."),
+        (alice, "/transfer", "Make whom the admin? * Cancelled."),
+        (alice, "/transfer bob carol", "* That is more than it takes: NAME."),
+        (alice, "/approve", "* Nobody asks to join tea."),
+        (alice, "/reject", "* Nobody asks to join tea."),
+        (alice, "/approve carol", "* carol does not ask to join tea; see /requests."),
+        (alice, "/approve bob", "* bob does not ask to join tea; see /requests."),
+        (alice, "/reject carol", "* carol does not ask to join tea; see /requests."),
+        (alice, "/invite bob", "* bob is a member already."),
+        (alice, "/invite nobody", "* nobody is neither online nor registered here."),
+        (alice, "/policy nonsense", "* A policy is open, approval, invite, or password PASSWORD."),
+        (alice, "/policy open sesame", "* Only the policy password takes a password."),
+        (alice, "/policy approval", "* The policy is approval already."),
+        (alice, "/create TEA", "* There is a group tea already: /join tea."),
+        (alice, "/create 1", "* There is a group tea already: /join tea."),
+        (alice, "/create two words", "* A policy is open, approval, invite, or password PASSWORD."),
+        (alice, "/create ..", "* A group's name has" + BAD_NAME.removeprefix("* A name has")),
+        (alice, "/join not/a/name", "* A group's name has" + BAD_NAME.removeprefix("* A name has")),
+        (alice, "/leave nowhere", "* There is no group of that name; /groups lists them."),
+        (alice, "/history 0", number),
+        (alice, "/history 501", number),
+        (alice, "/history x", number),
+        (alice, "/history -1", number),
+        (alice, "/history \u0663", number),
+        (alice, "/history 0000000019999999", number),
+        (alice, "/history 00000000019999999", number),
+        (alice, "/history 1 2", "* That is more than it takes: [N]."),
+        (alice, "/search !", "* There is no word in that to search for."),
+        (alice, "/me \x07", "* Nothing in that can be shown."),
+        (alice, "/topic \u202e", "* Nothing in that can be shown."),
+        (alice, "/msg nobody hello", "* nobody is neither online nor registered here."),
+        (alice, "/msg alice hello", "* That is you. To whom do you want to talk?"),
+        (alice, "/msg no|body hello", BAD_NAME),
+        (alice, "/msg bob", "Message: * Cancelled."),
+        (alice, "/ignore alice", "* You cannot ignore yourself."),
+        (alice, "/unignore bob", "* You do not ignore bob."),
+        (alice, "/claim 0000", "* That is not the claim code; see the server's first lines."),
+        (alice, "/operator bob",
+         "* Only operators can make operators; a group's admin can do so inside the group."),
+        (alice, "/aprove bob",
+         "* There is no command /aprove (did you mean /approve?); /help lists them."),
+        (alice, "/", "* There is no command /; /help lists them."),
+        (alice, "/xyzzy", "* There is no command /xyzzy; /help lists them."),
+        (alice, "/" + "z" * 4000, f"* There is no command /{'z' * 32}; /help lists them."),
+        (alice, "/members now", "* That is more than it takes: nothing follows it."),
+        (bob, "/kick alice", f"{only_admin} kick."),
+        (bob, "/ban alice", f"{only_admin} ban."),
+        (bob, "/unban alice", f"{only_admin} lift bans."),
+        (bob, "/bans", f"{only_admin} see the bans."),
+        (bob, "/approve carol", f"{only_admin} approve requests."),
+        (bob, "/requests", f"{only_admin} see the requests."),
+        (bob, "/reject carol", f"{only_admin} reject requests."),
+        (bob, "/invite carol", f"{only_admin} invite."),
+        (bob, "/transfer bob", f"{only_admin} hand adminship over."),
+        (bob, "/policy open", f"{only_admin} change the policy."),
+        (bob, "/topic mine", f"{only_admin} change the topic."),
+    ]:  # fmt: skip
+        if answer.endswith("Cancelled."):
+            line += "\n"
+        assert answered(who, line) == [answer], line
+    assert roster(alice) == before
+    assert answered(carol, "/groups")[1:] == ["*   1  tea   approval        2       2       -"]
+    assert answered(bob, "/history 50") == answered(alice, "/history 50")
+
+
+def test_nothing_is_said_by_nothing(talk: Talk) -> None:
+    """A line of spaces, or of what cannot be shown, is no message and gets no answer."""
+    alice, bob = talk("alice"), talk("bob")
+    tea_of(alice, bob)
+    for line in ("", " ", "\t \t", "\u3000", "\0", "\x1b\x07", "\u202e", "\u2028"):
+        assert answered(alice, line) == [], repr(line)
+    assert settles(bob) == ""
+    alice.types("/desk")
+    alice.sees("(help lists the commands)")
+    for line in ("", "   ", "\t"):
+        assert answered(alice, line) == [], repr(line)
+
+
+def test_at_the_front_desk(talk: Talk) -> None:
+    """Commands that need a group say so, and what is no command is read by nobody."""
+    alice, bob = talk("alice"), talk("bob")
+    tea_of(bob)
+    operators = "; a group's admin can do so inside the group."
+    for command in (
+        "/members", "/online", "/admin", "/requests", "/approve", "/approve bob", "/reject bob",
+        "/invite bob", "/transfer bob", "/policy open", "/topic x", "/me waves", "/history",
+        "/search x", "/viewRequests", "/ALLMEMBERS", "/1", "/2", "/4", "/5", "/6", "/7", "members",
+    ):  # fmt: skip
+        assert answered(alice, command) == [DESK], command
+    nobody = "is no command, and here at the front desk nobody reads what you say"
+    for line, answer in [
+        ("hello everybody", f"* hello {nobody}: join a group, or type help."),
+        ("7", f"* 7 {nobody}: join a group, or type help."),
+        ("//hello", "* You are in no group: nobody would read that."),
+        ("/leave", "* You are in no group now; /leave GROUP leaves another."),
+        ("leave", "* You are in no group now; /leave GROUP leaves another."),
+        ("qqq", "* You are in no group now; /leave GROUP leaves another."),
+        ("/leave tea", "* You are not a member of tea: /join tea first."),
+        ("/leave nowhere", "* There is no group of that name; /groups lists them."),
+        ("/kick bob", f"* Only operators can kick people off the server{operators}"),
+        ("/ban bob", f"* Only operators can ban people from the server{operators}"),
+        ("/unban bob", f"* Only operators can lift server bans{operators}"),
+        ("/bans", f"* Only operators can see the server's bans{operators}"),
+    ]:
+        assert answered(alice, line) == [answer], line
+    assert roster(bob) == ["* 1 member of tea:", "*   bob (admin, guest, online)"]
+
+
+def test_joining_twice(talk: Talk) -> None:
+    """Who is in and joins again is where they were; who has asked is told to wait."""
+    alice, bob = talk("alice"), talk("bob")
+    tea_of(alice)
+    again = "* You are in tea (number 1): 1 member, 1 online; the admin is alice."
+    assert answered(alice, "/join tea") == [again]
+    assert answered(alice, "/join 1") == [again]
+    bob.types("/join tea")
+    bob.sees("alice, has to approve.")
+    pending = "* You have asked already; the admin of tea, alice, has to approve."
+    assert answered(bob, "/join TEA please") == [pending]
+    requests = answered(alice, "/requests")
+    assert requests[0].endswith("1 asking to join tea (/approve NAME, /reject NAME):")
+    assert len(requests) == 2
+    assert roster(alice) == ["* 1 member of tea:", "*   alice (admin, guest, online)"]
+
+
+def test_approving_who_is_no_longer_there(talk: Talk) -> None:
+    """Whoever withdrew, went away, was banned or rejected in between is not let in."""
+    alice, bob, carol, dave = talk("alice"), talk("bob"), talk("carol"), talk("dave")
+    tea_of(alice)
+    for each in (bob, carol, dave):
+        each.types("/join tea")
+        each.sees("has to approve.")
+    bob.types("/leave tea")
+    bob.sees("* You no longer ask to join tea.")
+    carol.types("/quit")
+    assert carol.is_cut_off()
+    alice.types("/ban dave")
+    dave.sees("* You were banned from tea by alice.")
+    alice.sees("* dave was banned by alice.")
+    for name in ("bob", "carol", "dave"):
+        sentence = f"* {name} does not ask to join tea; see /requests."
+        assert answered(alice, f"/approve {name}") == [sentence]
+    assert answered(alice, "/approve") == ["* Nobody asks to join tea."]
+    assert answered(dave, "/join tea") == ["* You are banned from tea by alice."]
+    assert roster(alice) == ["* 1 member of tea:", "*   alice (admin, guest, online)"]
+
+    # One who is not there spoils it for all that were named: nothing has changed.
+    bob.types("/join tea")
+    alice.sees("bob asks to join tea")
+    sentence = "* carol does not ask to join tea; see /requests."
+    assert answered(alice, "/approve bob carol") == [sentence]
+    assert len(roster(alice)) == 2
+    assert answered(alice, "/approve bob, bob") == [
+        "* bob has joined the chat! (approved by alice)"
+    ]
+
+
+def test_two_commands_at_the_same_moment(talk: Talk) -> None:
+    """Commands are carried out one after the other: the first decides what the second may."""
+    alice, bob, carol = talk("alice"), talk("bob"), talk("carol")
+    tea_of(alice, bob, carol)
+    assert answered(alice, "/transfer bob\n/kick bob") == [
+        "* bob is the admin now, handed over by alice.",
+        "* Only the admin, bob, can kick.",
+    ]
+    bob.sees("* You are the admin of tea now, handed over by alice.")
+    settles(bob)
+    settles(carol)
+
+    # Two admins, the old and the new one, at once: whichever comes first, one of them is refused.
+    bob.types("/transfer alice")
+    alice.types("/kick carol")
+    settles(bob)
+    settles(alice)
+    members = roster(bob)
+    assert "*   alice (admin, guest, online)" in members
+    kicked = not any("carol" in line for line in members)
+    if kicked:
+        carol.sees("* You were kicked from tea by alice.")
+    else:
+        alice.types("/kick carol")
+        carol.sees("* You were kicked from tea by alice.")
+    settles(alice)
+    settles(bob)
+
+    # Out in the same packet in which something is said: what comes after it is not heard.
+    bob.sends(b"one\n/leave\ntwo\n")
+    alice.sees("bob: one\n* bob has left the chat.\n")
+    bob.sees("* two is no command")
+    assert roster(alice) == ["* 1 member of tea:", "*   alice (admin, guest, online)"]
+
+
+def test_what_would_harm_a_terminal(talk: Talk) -> None:
+    """No control, escape or bidi character of one person reaches the terminal of another."""
+    alice, bob = talk("alice"), talk("bob")
+    tea_of(alice, bob)
+    for raw, shown in [
+        ("\x1b[2J\x1b]0;title\x07wiped", "[2J]0;titlewiped"),
+        ("a\0b\x08c\x7fd", "abcd"),
+        ("\x9b31mred\x85\x9d", "31mred"),
+        ("tab\there", "tab here"),
+        ("carriage\rreturn", "carriagereturn"),
+        ("\u202egnp.exe\u202c \u2066x\u2069", "gnp.exe x"),
+        ("line\u2028separator", "line separator"),
+        ("e" + "\u0301" * 50, "e" + "\u0301" * 4),
+        ("\u05e9\u05dc\u05d5\u05dd", "\u05e9\u05dc\u05d5\u05dd"),
+        ("\U0001f468\u200d\U0001f469", "\U0001f468\u200d\U0001f469"),
+    ]:  # fmt: skip
+        alice.types(raw)
+        bob.sees(f"alice: {shown}\n")
+        alice.types(f"/me {raw}")
+        bob.sees(f"~ alice {shown}\n")
+        alice.types(f"/topic {raw}")
+        bob.sees(f"* alice changed the topic: {shown}\n")
+        alice.types(f"/msg bob {raw}")
+        bob.sees(f"alice (private): {shown}\n")
+    alice.types("/kick bob \x1b[31mbecause\u202e")
+    bob.sees("* You were kicked from tea by alice: [31mbecause\n")
+    bob.types("/join tea \x1b]2;x\x07note")
+    alice.sees('bob asks to join tea: "]2;xnote"')
+    alice.types("/reject bob \x9bno")
+    bob.sees("rejected by alice: no\n")
+    for person in (alice, bob):
+        text = person.everything().decode()
+        assert not [char for char in text if char != "\n" and (ord(char) < 32 or ord(char) == 127)]
+        assert not [char for char in text if 0x80 <= ord(char) < 0xA0]
+        assert not set(text) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028")
+
+
+def test_what_is_no_text(talk: Talk) -> None:
+    """Invalid UTF-8, IAC from an LF client, and a line that is too long: refused, not relayed."""
+    alice, bob = talk("alice"), talk("bob")
+    tea_of(alice, bob)
+    for line in (
+        b"\xff\xfb\x01\xff\xfd\x03", b"\xff\xf4\xff\xfd\x06", b"\xff" * 100, b"caf\xe9",
+        b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"/msg bob \xfe", b"hello \xc3",
+        b"\xff\xfa\x18\x00xterm",
+    ):  # fmt: skip
+        assert answered(alice, line) == [NOT_UTF8], line
+    for line in (b"x" * 4097, b"x" * 100_000, "\u20ac".encode() * 1366, b"/topic " + b"y" * 5000):
+        assert answered(alice, line) == ["* A line has at most 4096 bytes."]
+    assert answered(alice, b"x" * 4096) == []
+    assert bob.sees("xxxx\n") == f"alice: {'x' * 4096}\n"
+    for person in (alice, bob):
+        assert b"\xff" not in person.everything()
+        assert b"\r" not in person.everything()
+
+
+def test_at_the_login(meet: Meet, talk: Talk) -> None:
+    """What is no name is refused and asked for again, and nobody has come in by it."""
+    alice = talk("alice", "password a")
+    bob = meet()
+    bob.sees("Username: ")
+    command = "is a command, not a name: choose another."
+    for line, answer in [
+        (b"two words", BAD_NAME),
+        (b"-dash", BAD_NAME),
+        (b"a" * 33, BAD_NAME),
+        ("\u0430lice".encode(), BAD_NAME),
+        ("caf\u00e9".encode(), BAD_NAME),
+        ("\uff41lice".encode(), BAD_NAME),
+        (b"\x1b[31mred", BAD_NAME),
+        (b"bob\0", BAD_NAME),
+        (b"/join tea", BAD_NAME),
+        (b'{"hello": 1', BAD_NAME),
+        (b"who", f"* who {command}"),
+        (b"QQQ", f"* qqq {command}"),
+        (b"x" * 513, "* A line has at most 512 bytes."),
+        (b"y" * 100_000, "* A line has at most 512 bytes."),
+        (b"\xff\xfb\x01bob", NOT_UTF8),
+        (b"\xff\xfe\xff", NOT_UTF8),
+    ]:
+        bob.sends(line + b"\n")
+        assert bob.sees("Username: ") == f"{answer}\nUsername: ", line
+    for line in (b"", b"   "):
+        bob.sends(line + b"\n")
+        assert bob.sees("Username: ") == "Username: "
+    bob.types("bob", "abc")
+    bob.sees("Password: * A password has 4 to 256 characters.\nUsername: ")
+    bob.types("bob", "p" * 257)
+    bob.sees("Password: * A password has 4 to 256 characters.\nUsername: ")
+    bob.types("bob")
+    bob.sees("Password: ")
+    bob.sends(b"\xff\xff\n")
+    bob.sees(f"{NOT_UTF8}\nPassword: ")
+    bob.types("")
+    bob.sees("Group: ")
+    other = meet()
+    other.types("BOB")
+    other.sees("* bob is in use; choose another name.\nUsername: ")
+    for _ in range(3):
+        other.types("alice", "not it")
+        other.sees("* That is not the password of alice.\n")
+    other.sees("* Those were too many wrong passwords.\n")
+    assert other.is_cut_off()
+    assert b"\xff" not in bob.everything() + other.everything()
+    assert answered(alice, "/who") == ["* Online: 2", "*   alice", "*   bob (guest)"]
+
+
+def test_nonsense_at_the_first_question(meet: Meet, talk: Talk) -> None:
+    """Whatever the answer to `Group: ` is, one is at the front desk or in a group after it."""
+    for number, (line, answer) in enumerate(
+        [
+            ("not/a/group", "* A group's name has" + BAD_NAME.removeprefix("* A name has")),
+            ("\x1b[2J", "* A group's name has" + BAD_NAME.removeprefix("* A name has")),
+            ("/nosuch", "* There is no command /nosuch; /help lists them."),
+            ("/members", DESK),
+            ("01", "* A group's number is between 1 and 999999999, without leading zeros."),
+            ("/kick", "Kick whom? "),
+        ]
+    ):
+        person = meet()
+        person.types(f"person{number}", "", line)
+        person.sees(f"Group: {answer}")
+        person.types("")
+        assert answered(person, "/members") == [DESK]
+        person.close()
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_garbage_does_not_hurt(meet: Meet, talk: Talk, newline: str, server: Server) -> None:
+    """Bytes of every value, before, during and after a login, leave the server as it was."""
+    garbage = bytes(range(256)) + bytes(range(255, -1, -1)) + b"\xff\xfa" * 50
+    for opening in (b"", b"guest" + newline.encode(), b"guest" + newline.encode() * 3):
+        person = meet(newline)
+        person.sees("Username: ")
+        person.sends(opening + garbage + b"\n\n\n\xff\xf0" + garbage)
+        person.shuts_down_writing()
+        assert person.is_cut_off()
+    alice = talk("alice")
+    assert answered(alice, "/who") == ["* Online: 1", "*   alice (guest)"]
+    assert server.tracebacks() == []

@@ -1,0 +1,113 @@
+"""Real text: dialogues in many languages, said by two people, read live and from the log.
+
+The dialogues are those of the package chatterbot-corpus, right-to-left ones among them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import yaml
+
+from pyconchat.text import safe_text
+from tests.people import Person, Server
+
+Talk = Callable[..., Person]
+
+LANGUAGES = (
+    *("bengali", "chinese", "english", "french", "german", "hebrew", "hindi", "japanese"),
+    *("korean", "marathi", "oriya", "persian", "russian", "tamil", "telugu", "thai"),
+    *("turkish", "ukrainian", "urdu", "yoruba"),
+)
+RIGHT_TO_LEFT = {"hebrew", "persian", "urdu"}
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is fast
+
+MOST_LINES = 250
+"""Lines of each language."""
+
+AT_ONCE = 50
+"""Lines that are sent before the other person's answer is awaited."""
+
+
+def dialogues(language: str) -> list[str]:
+    """Return the first lines of what people say in *language*."""
+    package = find_spec("chatterbot_corpus")
+    assert package is not None
+    assert package.submodule_search_locations is not None
+    folder = Path(package.submodule_search_locations[0]) / "data" / language
+    lines: list[str] = []
+    for file in sorted(folder.glob("*.yml")):
+        content = yaml.load(file.read_text("utf-8-sig"), LOADER)
+        for dialogue in content["conversations"] or ():
+            lines += [" ".join(str(said).split("\n")) for said in dialogue]
+        if len(lines) >= MOST_LINES:
+            break
+    return [line for line in lines if line.strip()][:MOST_LINES]
+
+
+def typed(line: str) -> str:
+    """Return what somebody types to say *line*."""
+    return f"/{line}" if line.startswith("/") else f" {line}" if line in ("leave", "qqq") else line
+
+
+def heard(line: str) -> str:
+    """Return what others read when somebody has typed *line* to say it."""
+    return safe_text(line if not line.startswith("//") else line[1:])
+
+
+def test_the_dialogues_are_there() -> None:
+    """A dozen languages and more, in their scripts, of which some run from right to left."""
+    texts = {language: dialogues(language) for language in LANGUAGES}
+    assert min(map(len, texts.values())) > 15
+    assert all(safe_text(line) == line for lines in texts.values() for line in lines)
+    for language in RIGHT_TO_LEFT:
+        assert re.search("[\u0590-\u06ff]", texts[language][0]), language
+    assert "\u200c" in "".join(texts["persian"]), "with the joiners that Persian needs"
+
+
+def test_what_goes_in_comes_out(talk: Talk, server: Server) -> None:
+    """Byte for byte, in order: live to who is there, and from the log to who comes later."""
+    people = {name: talk(name, f"secret of {name}") for name in ("alice", "bob", "carol")}
+    alice, bob, carol = people.values()
+    alice.types("/create babel open")
+    alice.sees("You are in babel")
+    for person in (bob, carol):
+        person.types("/join babel")
+        person.sees("You are in babel")
+    carol.types("/quit")
+    assert carol.is_cut_off()
+    alice.sees("carol has gone offline")
+    bob.sees("carol has gone offline")
+    for person in (alice, bob):
+        person.types("/admin")
+        person.sees("The admin of babel is alice, who is online.\n")
+
+    lines = [typed(line) for language in LANGUAGES for line in dialogues(language)]
+    assert len(lines) > 2000
+    said: list[str] = []
+    for first in range(0, len(lines), AT_ONCE):
+        batch = lines[first : first + AT_ONCE]
+        speaker, name, listener = (
+            (alice, "alice", bob) if first // AT_ONCE % 2 == 0 else (bob, "bob", alice)
+        )
+        speaker.types(*batch)
+        for line in batch:
+            assert listener.sees("\n") == f"{name}: {heard(line)}\n"
+            said.append(f"{name} (in babel): {heard(line)}")
+
+    server.restart()
+    carol = talk("carol", "secret of carol", at_desk=False)
+    carol.sees("* While you were away, in babel:\n")
+    for line in said:
+        stamp, _, rest = carol.sees("\n").partition("] ")
+        assert stamp.startswith("[")
+        assert rest == f"{line}\n"
+    carol.sees("Group: ")
+    carol.types("/quit")
+    assert carol.is_cut_off()
+    again = talk("carol", "secret of carol")
+    assert b"(in babel)" not in again.everything()

@@ -1,0 +1,552 @@
+"""The service: twistd's options, the configuration file, how a server starts, fails and stops."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import sqlite3
+import ssl
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.people import PATIENCE, Person, Server, free_port
+
+Talk = Callable[..., Person]
+Meet = Callable[..., Person]
+Connect = Callable[..., Person]
+
+# twistd cleans up and then ends by the signal that it was sent, as signal(7) would have it.
+CLEAN = (0, -signal.SIGTERM, -signal.SIGINT)
+
+TWISTD = str(Path(sys.executable).with_name("twistd"))
+
+
+def twistd(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run twistd until it ends by itself."""
+    return subprocess.run(
+        [TWISTD, *arguments],
+        cwd=cwd,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE * 2,
+    )
+
+
+def fails(*arguments: str, cwd: Path) -> str:
+    """Check that a server does not start, in one line, and return the line."""
+    ended = twistd("--nodaemon", "--pidfile=", "pyconchat", *arguments, cwd=cwd)
+    assert ended.returncode == 1, ended
+    assert "Traceback" not in ended.stdout + ended.stderr, ended.stdout + ended.stderr
+    lines = ended.stderr.splitlines()
+    assert len(lines) == 1, ended.stderr
+    assert lines[0].startswith("pyconchat: ")
+    return lines[0]
+
+
+class TlsPerson(Person):
+    """Somebody who speaks TLS, and trusts only *certificate*."""
+
+    def __init__(self, port: int, certificate: Path) -> None:
+        super().__init__(port)
+        trust = ssl.create_default_context(cafile=certificate)
+        self._socket = trust.wrap_socket(self._socket, server_hostname="127.0.0.1")
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Connect somebody to a port, by TLS if a certificate is given."""
+    people: list[Person] = []
+
+    def dial(port: int, certificate: Path | None = None) -> Person:
+        people.append(Person(port) if certificate is None else TlsPerson(port, certificate))
+        return people[-1]
+
+    yield dial
+    for person in people:
+        person.close()
+
+
+@pytest.fixture
+def run(tmp_path: Path, connect: Connect) -> Iterator[Callable[..., Path]]:
+    """Start a server with any arguments in any environment; return its log when it listens.
+
+    It is stopped while the people are still connected.
+    """
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: str, cwd: Path = tmp_path, umask: int = 0o022, **environ: str) -> Path:
+        log = tmp_path / f"server{len(running)}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [TWISTD, "--nodaemon", "--pidfile=", "pyconchat", *arguments],
+                cwd=cwd,
+                env={**os.environ, **environ},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                umask=umask,
+            )
+        running.append(process)
+        deadline = time.monotonic() + PATIENCE
+        while not re.search(r"connect with|listening on", log.read_text()):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.01)
+        return log
+
+    yield start
+    for process in running:
+        process.terminate()
+    for process in running:
+        try:
+            assert process.wait(5) in CLEAN
+        finally:
+            process.kill()
+
+
+def says_good_bye(connection: socket.socket) -> None:
+    """Check that somebody at *connection* is asked for a name, and can leave."""
+    connection.sendall(b"exit\n")
+    received = b""
+    while data := connection.recv(1000):
+        received += data
+    assert b"Username: " in received
+    assert b"Bye." in received
+
+
+# What twistd says of it.
+
+
+def test_twistd_lists_the_plugin(tmp_path: Path) -> None:
+    """``twistd --help`` names pyconchat, from any folder."""
+    ended = twistd("--help", cwd=tmp_path)
+    assert ended.returncode == 0
+    assert re.search(r"^ +pyconchat +\w+", ended.stdout, re.MULTILINE)
+
+
+def test_help_names_the_options(tmp_path: Path) -> None:
+    """``twistd pyconchat --help`` explains each option, and starts nothing."""
+    ended = twistd("pyconchat", "--help", cwd=tmp_path)
+    assert ended.returncode == 0
+    for option in ("--config=", "--state=", "--line=", "--lobby=", "--no-guests", "HOST PORT"):
+        assert option in ended.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+# What stops a start: one line, exit status 1, no traceback.
+
+
+@pytest.mark.parametrize(
+    ("toml", "named"),
+    [
+        ("lobbby = 'tea'", "lobbby"),
+        ("[limits]\nline_bytes = 'many'", "limits.line_bytes"),
+        ("[store]\nurl = 'mysql://host/name'", "store.url"),
+        ("[doors]\nline = ['nosuch:8000']", "doors.line"),
+        ("state =", "pyconchat.toml"),
+    ],
+)
+def test_a_file_that_cannot_be_used(toml: str, named: str, tmp_path: Path) -> None:
+    """The line names the key."""
+    file = tmp_path / "pyconchat.toml"
+    file.write_text(toml)
+    assert named in fails("--config", str(file), "--state", str(tmp_path / "state"), cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--config", "missing.toml"], "missing.toml"),
+        (["127.0.0.1"], "HOST PORT"),
+        (["127.0.0.1", "port"], "HOST PORT"),
+        (["127.0.0.1", "99999"], "99999"),
+        (["--line", "tcp:8000:colour=red"], "colour"),
+        (["--line", "ssl:0:privateKey=missing.pem"], "ssl"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_options_that_cannot_be_used(arguments: list[str], named: str, tmp_path: Path) -> None:
+    """The line names what was wrong."""
+    assert named in fails("--state", str(tmp_path / "state"), *arguments, cwd=tmp_path)
+
+
+def test_a_port_in_use(tmp_path: Path) -> None:
+    """The line names the address; the state of whoever has it is not touched."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        line = fails("--state", str(tmp_path / "state"), "127.0.0.1", port, cwd=tmp_path)
+    assert port in line
+    assert "in use" in line
+
+
+def test_a_state_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    """The line names the folder, whoever starts the server."""
+    (tmp_path / "file").write_text("")
+    for state in (tmp_path / "file", tmp_path / "file" / "state"):
+        line = fails("--state", str(state), "127.0.0.1", str(free_port()), cwd=tmp_path)
+        assert str(tmp_path / "file") in line
+
+
+def test_a_state_folder_that_another_server_holds(
+    server: Server, connect: Connect, tmp_path: Path
+) -> None:
+    """The second server ends with a line; the first goes on."""
+    arguments = ("--state", str(server.state), "127.0.0.1", str(free_port()))
+    line = fails(*arguments, cwd=tmp_path)
+    assert str(server.state) in line
+    assert "in use" in line
+    connect(server.port).sees("Username: ")
+
+
+def test_a_database_that_is_none(tmp_path: Path) -> None:
+    """The line says so, and the file is left as it is."""
+    state = tmp_path / "state"
+    state.mkdir()
+    database = state / "pyconchat.db"
+    database.write_bytes(b"these are my holiday photographs\n" * 1000)
+    before = database.read_bytes()
+    assert "database" in fails("--state", str(state), "127.0.0.1", str(free_port()), cwd=tmp_path)
+    assert database.read_bytes() == before
+
+
+def test_a_database_that_is_damaged(run: Callable[..., Path], tmp_path: Path) -> None:
+    """One whose pages are garbage, but not the first, stops the start with a line too."""
+    state = tmp_path / "state"
+    port = str(free_port())
+    run("--state", str(state), "127.0.0.1", port)
+    copy = tmp_path / "damaged"
+    copy.mkdir()
+    with (
+        sqlite3.connect(state / "pyconchat.db") as source,
+        sqlite3.connect(copy / "pyconchat.db") as target,
+    ):
+        source.backup(target)
+    source.close()
+    target.close()
+    data = (copy / "pyconchat.db").read_bytes()
+    (copy / "pyconchat.db").write_bytes(data[:4096] + b"\xa5" * (len(data) - 4096))
+    line = fails("--state", str(copy), "127.0.0.1", str(free_port()), cwd=tmp_path)
+    assert "database" in line or "malformed" in line
+
+
+def test_a_database_of_a_newer_version(run: Callable[..., Path], tmp_path: Path) -> None:
+    """It is not touched: the line says that the program is too old."""
+    state = tmp_path / "state"
+    state.mkdir()
+    with sqlite3.connect(state / "pyconchat.db") as database:
+        database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+        database.execute("INSERT INTO alembic_version VALUES ('9999')")
+    database.close()
+    line = fails("--state", str(state), "127.0.0.1", str(free_port()), cwd=tmp_path)
+    assert "newer version" in line
+
+
+# How it starts.
+
+
+def test_the_claim_code_is_printed_until_it_is_used(server: Server, talk: Talk) -> None:
+    """At every start the same, and never again once somebody is an operator."""
+    code = server.says(r"operator: type /claim (\S+)").group(1)
+    server.restart()
+    assert server.says(r"operator: type /claim (\S+)").group(1) == code
+    alice = talk("alice", "secret of alice")
+    alice.types("/claim wrong")
+    alice.sees("That is not the claim code")
+    server.restart()
+    assert server.says(r"operator: type /claim (\S+)").group(1) == code
+    alice = talk("alice", "secret of alice")
+    alice.types(f"/claim {code}")
+    alice.sees("You are an operator now.")
+    server.restart()
+    assert "/claim" not in server.log()
+    alice = talk("alice", "secret of alice")
+    alice.types("/bans")
+    alice.sees("Nobody is banned from this server.")
+    alice.types(f"/claim {code}")
+    alice.sees("used already")
+
+
+def test_it_says_how_to_connect(server: Server) -> None:
+    """With both programs, and an address that works from here."""
+    server.says(f"connect with: telnet localhost {server.port} +or: nc localhost {server.port}")
+
+
+def test_state_files_are_for_their_owner_alone(
+    run: Callable[..., Path], connect: Connect, tmp_path: Path
+) -> None:
+    """Folder 0700 and files 0600, however careless the umask."""
+    port = free_port()
+    state = tmp_path / "deep" / "state"
+    run("--state", str(state), "127.0.0.1", str(port), umask=0)
+    alice = connect(port)
+    alice.logs_in("alice", "secret of alice")
+    alice.types("/create tea", "hello", "/me waves", "/who")
+    alice.sees("Online: 1")
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in state.iterdir()}
+    assert "pyconchat.db" in modes
+    assert set(modes.values()) == {0o600}, modes
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("given", ["XDG_STATE_HOME", "HOME"])
+def test_the_default_state_folder(given: str, run: Callable[..., Path], tmp_path: Path) -> None:
+    """``$XDG_STATE_HOME/pyconchat``, else ``~/.local/state/pyconchat``."""
+    home, state = tmp_path / "home", tmp_path / "xdg"
+    environ = {"HOME": str(home), "XDG_STATE_HOME": str(state) if given != "HOME" else ""}
+    run("127.0.0.1", str(free_port()), **environ)
+    expected = state if given != "HOME" else home / ".local" / "state"
+    assert (expected / "pyconchat" / "pyconchat.db").exists()
+    assert not (tmp_path / "pyconchat.db").exists()
+
+
+def test_options_override_the_file(
+    run: Callable[..., Path], connect: Connect, tmp_path: Path
+) -> None:
+    """State, lobby, guests and doors; what is not given stays as the file says."""
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    ignored, port = free_port(), free_port()
+    (folder / "chat.toml").write_text(
+        f'state = "here"\nlobby = "filed"\nmotd = "Be kind.\\nBe brief."\n'
+        f'[doors]\nline = ["tcp:{ignored}:interface=127.0.0.1"]\n'
+    )
+    run(
+        *("--config", "etc/chat.toml", "--lobby", "Lounge", "--no-guests"),
+        *("--line", f"tcp:{port}:interface=127.0.0.1"),
+    )
+    assert (folder / "here" / "pyconchat.db").exists(), "the file's paths start at its folder"
+    with pytest.raises(ConnectionRefusedError):
+        connect(ignored)
+    alice = connect(port)
+    alice.sees("* Be kind.\n* Be brief.\n")
+    alice.sees("Username: ")
+    alice.types("alice", "secret of alice")
+    alice.sees("You are in Lounge")
+
+
+def test_many_doors(run: Callable[..., Path], connect: Connect, tmp_path: Path) -> None:
+    """--line may be repeated and takes every server endpoint; HOST PORT is one more."""
+    ports = [free_port() for _ in range(3)]
+    path = tmp_path / "door"
+    log = run(
+        *("--state", str(tmp_path / "state")),
+        *("--line", f"tcp:{ports[0]}:interface=127.0.0.1"),
+        *("-l", f"tcp:{ports[1]}:interface=127.0.0.1"),
+        *("--line", f"unix:{path}"),
+        *("localhost", str(ports[2])),
+    )
+    for port in ports:
+        connect(port).sees("Username: ")
+        assert str(port) in log.read_text()
+    with socket.socket(socket.AF_UNIX) as local:
+        local.settimeout(PATIENCE)
+        local.connect(str(path))
+        says_good_bye(local)
+
+
+def make_certificate(file: Path) -> None:
+    """Write a key and a certificate for this machine, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "chat")])
+    alternative = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(alternative, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+
+
+def test_tls(run: Callable[..., Path], connect: Connect, tmp_path: Path) -> None:
+    """An ssl endpoint is a door like any other; who stays in it does not hold up the stop."""
+    pem, port = tmp_path / "chat.pem", free_port()
+    make_certificate(pem)
+    door = f"ssl:{port}:interface=127.0.0.1:privateKey={pem}:certKey={pem}"
+    log = run("--state", str(tmp_path / "state"), "--line", door)
+    alice, bob = connect(port, pem), connect(port, pem)
+    alice.logs_in("alice", "secret of alice")
+    bob.logs_in("bob", "secret of bob")
+    alice.types("/create tea open")
+    alice.sees("You are in tea")
+    bob.types("/join tea")
+    bob.sees("You are in tea")
+    bob.types("سلام دنیا")
+    alice.sees("bob: سلام دنیا\n")
+    bob.types("/quit")
+    bob.sees("Bye.")
+    assert bob.is_cut_off()
+    alice.sees("bob has gone offline")
+    missed = [f"{number} " + "x" * 3000 for number in range(9)]  # within the burst that is allowed
+    alice.types(*missed)
+    alice.types("/who")
+    alice.sees("Online: 1")
+    bob = connect(port, pem)
+    bob.logs_in("bob", "secret of bob", at_desk=False)
+    for line in missed:
+        bob.sees(f"alice (in tea): {line}\n")
+    bob.sees("Group: ")
+    assert "Traceback" not in log.read_text()
+
+
+def test_ipv6(run: Callable[..., Path], tmp_path: Path) -> None:
+    """HOST may be an IPv6 address."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+            port = probe.getsockname()[1]
+    except OSError:
+        return  # this machine has no IPv6
+    run("--state", str(tmp_path / "state"), "::1", str(port))
+    with socket.create_connection(("::1", port), PATIENCE) as person:
+        says_good_bye(person)
+
+
+def test_the_lobby(connect: Connect, tmp_path: Path) -> None:
+    """With --lobby everybody enters that group at login, and comes back into it."""
+    server = Server(tmp_path)
+    server.start("--lobby", "Lounge")
+    try:
+        alice, bob = connect(server.port), connect(server.port)
+        alice.types("alice", "secret of alice")
+        alice.sees("You are in Lounge (number 1), which is new: you are its admin, and everybody")
+        bob.types("bob", "")
+        bob.sees("You are in Lounge (number 1): 2 members, 2 online; the admin is alice.")
+        alice.sees("bob has joined the chat!")
+        bob.types("hello")
+        alice.sees("bob: hello\n")
+        assert b"Group: " not in alice.everything() + bob.everything()
+        alice.types("/ban bob")
+        bob.sees("You were banned from Lounge")
+        bob.types("/quit")
+        assert bob.is_cut_off()
+        bob = connect(server.port)
+        bob.types("bob", "")
+        bob.sees("You are at the front desk.")
+        assert server.tracebacks() == []
+    finally:
+        server.stop()
+
+
+def test_without_guests(connect: Connect, tmp_path: Path) -> None:
+    """With --no-guests a newcomer has to choose a password, and is not offered anything else."""
+    server = Server(tmp_path)
+    server.start("--no-guests")
+    try:
+        alice = connect(server.port)
+        alice.sees("Username: ")
+        alice.types("alice")
+        assert "guest" not in alice.sees("Password: ")
+        alice.types("")
+        alice.sees("This server has no guests: choose a password.")
+        alice.sees("Username: ")
+        alice.types("alice", "secret of alice")
+        alice.sees("Group: ")
+        assert server.tracebacks() == []
+    finally:
+        server.stop()
+
+
+def test_as_a_daemon(connect: Connect, tmp_path: Path) -> None:
+    """Without --nodaemon it goes to the background, writes its pid and log, and stops on TERM."""
+    port, pidfile, log = free_port(), tmp_path / "pid", tmp_path / "log"
+    twistd(
+        *("--pidfile", str(pidfile), "--logfile", str(log)),
+        *("pyconchat", "--state", "state", "127.0.0.1", str(port)),
+        cwd=tmp_path,
+    )
+    deadline = time.monotonic() + PATIENCE
+    while not (log.exists() and "connect with" in log.read_text()):
+        assert time.monotonic() < deadline, log.read_text() if log.exists() else "no log"
+        time.sleep(0.01)
+    pid = int(pidfile.read_text())
+    try:
+        alice = connect(port)
+        alice.logs_in("alice", "secret of alice")
+        alice.types("/create tea")
+        alice.sees("You are in tea")
+        assert (tmp_path / "state" / "pyconchat.db").exists()
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    while pidfile.exists():
+        assert time.monotonic() < deadline + PATIENCE, log.read_text()
+        time.sleep(0.01)
+    assert "Traceback" not in log.read_text()
+
+
+# How it stops.
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_stops_it(name: str, server: Server, talk: Talk, meet: Meet) -> None:
+    """Everybody is told, what was said is stored, and it ends cleanly within 5 seconds."""
+    alice, bob, stranger = talk("alice", "secret of alice"), talk("bob"), meet()
+    stranger.sees("Username: ")
+    alice.types("/create tea open")
+    alice.sees("You are in tea")
+    bob.types("/join tea")
+    bob.sees("You are in tea")
+    bob.types("last words")
+    alice.sees("bob: last words")
+    assert server.process is not None
+    began = time.monotonic()
+    server.process.send_signal(getattr(signal, name))
+    for person in (alice, bob):
+        person.sees("* The server is stopping; come back soon.\n")
+    for person in (alice, bob, stranger):
+        assert person.is_cut_off()
+    assert server.process.wait(PATIENCE) in CLEAN
+    assert time.monotonic() - began < 5
+    server.process = None
+    server.restart()
+    alice = talk("alice", "secret of alice")
+    alice.types("/join tea", "/history")
+    alice.sees("bob: last words")
+
+
+def test_a_sudden_end_of_a_connection_holds_nothing_up(server: Server, talk: Talk) -> None:
+    """Who vanishes right after something was said is offline, and the server can still stop."""
+    alice, bob = talk("alice", "secret of alice"), talk("bob", "secret of bob")
+    alice.types("/create tea open")
+    alice.sees("You are in tea")
+    bob.types("/join tea")
+    bob.sees("You are in tea")
+    alice.sees("bob has joined the chat!")
+    for number in range(3):
+        alice.types(f"message {number}")
+        bob.sees(f"message {number}")
+        bob.close()
+        alice.sees("bob has gone offline")
+        bob = talk("bob", "secret of bob")
+    alice.types("/online")
+    alice.sees("2 members of tea online:")
+    assert server.stop() in CLEAN

@@ -1,0 +1,27 @@
+"""What a test needs of the machine: without it the test is skipped, or in CI fails.
+
+Where the environment variable ``PYCONCHAT_TEST_SKIPS`` is ``never``, nothing is skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import NoReturn
+
+import pytest
+
+__all__ = ["missing", "require_program"]
+
+
+def missing(what: str) -> NoReturn:
+    """Skip the test because *what* is not on this machine, or fail it where none may skip."""
+    reason = f"{what} is not on this machine"
+    if os.environ.get("PYCONCHAT_TEST_SKIPS") == "never":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def require_program(name: str) -> str:
+    """Return the path of the program *name*; without it, skip or fail the test."""
+    return shutil.which(name) or missing(name)

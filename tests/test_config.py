@@ -1,0 +1,251 @@
+"""Config: the TOML file, each key with its default, and errors that name the key."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from pyconchat.config import BadConfig, Config, DoorsConfig, default_state, read_config
+
+# Every key of the file: its default, another value, and what it may not be.
+KEYS: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
+    "lobby": (None, '"Tea"', "Tea", ("1", "true", '["tea"]')),
+    "guests": (True, "false", False, ('"yes"', "1", "[]")),
+    "motd": ("", '"Be kind."', "Be kind.", ("1", "true")),
+    "doors.line": (
+        ("tcp:8000:interface=127.0.0.1",),
+        '["tcp:1", "tcp:2"]',
+        ("tcp:1", "tcp:2"),
+        ('"tcp:8000"', "8000", "[8000]"),
+    ),
+    "store.url": ("", '"postgresql://h/n"', "postgresql://h/n", ("1", "false")),
+    "store.durability": ("full", '"normal"', "normal", ('"fast"', "1", "true")),
+    "limits.line_bytes": (4096, "100", 100, ('"a"', "63", "65537", "1.5", "true", "0", "-1")),
+    "limits.connections_per_ip": (16, "0", 0, ('"a"', "-1", "1.5", "10000001")),
+    "limits.connections_per_ip_10min": (32, "0", 0, ('"a"', "-1", "1.5")),
+    "limits.unauthenticated": (100, "0", 0, ('"a"', "-1", "1.5")),
+    "limits.login_seconds": (60, "0", 0, ('"a"', "-1", "inf", "nan", "true")),
+    "limits.login_attempts_per_minute": (3, "0", 0, ('"a"', "-1", "1.5")),
+    "limits.message_burst": (10, "0", 0, ('"a"', "-1", "1.5")),
+    "limits.messages_per_second": (5, "0.5", 0.5, ('"a"', "-0.5", "inf", "nan")),
+    "limits.unsent_soft_bytes": (65536, "1024", 1024, ('"a"', "-1", "1.5")),
+    "limits.unsent_hard_bytes": (1048576, "0", 0, ('"a"', "-1", "1.5")),
+    "limits.ping_seconds": (90, "0", 0, ('"a"', "-1", "nan")),
+    "limits.silence_seconds": (150, "0", 0, ('"a"', "-1", "inf", "nan")),
+}
+
+
+def value(config: Config, key: str) -> Any:
+    """Return the value of the dotted *key*."""
+    found: Any = config
+    for part in key.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def written(key: str, toml: str) -> str:
+    """Return a file that sets *key*."""
+    table, _, name = key.rpartition(".")
+    return f"[{table}]\n{name} = {toml}\n" if table else f"{name} = {toml}\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "pyconchat.toml"
+
+
+def is_bad(file: Path, text: str) -> str:
+    """Check that a file of *text* cannot be used, and return the one line that says so."""
+    file.write_text(text)
+    with pytest.raises(BadConfig) as caught:
+        read_config(file).check()
+    line = str(caught.value)
+    assert "\n" not in line
+    assert line
+    return line
+
+
+def test_the_table_here_is_complete() -> None:
+    """Every setting there is stands in the table above (but the state folder)."""
+    found: set[str] = set()
+    for field in msgspec.structs.fields(Config):
+        default = getattr(Config(), field.name)
+        if isinstance(default, msgspec.Struct):
+            found |= {f"{field.name}.{inner.name}" for inner in msgspec.structs.fields(default)}
+        else:
+            found.add(field.name)
+    assert found == {*KEYS, "state"}
+
+
+def test_an_empty_file_is_all_defaults(file: Path) -> None:
+    """Nothing has to be set."""
+    file.write_text("")
+    assert read_config(file).check() == Config()
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_each_key_has_its_default_and_can_be_set(key: str, file: Path) -> None:
+    """A key that is left out has the default, one that is given its value; others stay."""
+    default, toml, other, _ = KEYS[key]
+    assert value(Config(), key) == default
+    file.write_text(written(key, toml))
+    config = read_config(file).check()
+    assert value(config, key) == other
+    for another in KEYS:
+        if another != key:
+            assert value(config, another) == KEYS[another][0]
+
+
+@pytest.mark.parametrize(
+    ("key", "toml"), [(key, toml) for key, row in KEYS.items() for toml in row[3]]
+)
+def test_a_wrong_type_or_range_names_the_key(key: str, toml: str, file: Path) -> None:
+    """What a key cannot be stops the start, with one line that names file and key."""
+    line = is_bad(file, written(key, toml))
+    assert re.search(rf"\b{re.escape(key)}\b", line), line
+    assert file.name in line
+
+
+@pytest.mark.parametrize(
+    ("toml", "key"),
+    [
+        ("sate = 1", "sate"),
+        ("[limits]\nline_byte = 1", "line_byte"),
+        ("[doors]\nirc = []", "irc"),
+        ("[store]\nurll = ''", "urll"),
+        ("[lobbies]\na = 1", "lobbies"),
+    ],
+)
+def test_an_unknown_key_is_named(toml: str, key: str, file: Path) -> None:
+    """A misspelt key is an error, not a surprise."""
+    assert key in is_bad(file, toml)
+
+
+@pytest.mark.parametrize(
+    ("toml", "key"),
+    [
+        ('lobby = "two words"', "lobby"),
+        ('lobby = ""', "lobby"),
+        ('lobby = "leave"', "lobby"),
+        ("[doors]\nline = []", "doors.line"),
+        ("[limits]\nunsent_soft_bytes = 2048\nunsent_hard_bytes = 1024", "unsent_hard_bytes"),
+        ("[limits]\nping_seconds = 90\nsilence_seconds = 90", "silence_seconds"),
+    ],
+)
+def test_values_that_do_not_go_together(toml: str, key: str, file: Path) -> None:
+    """What the types alone cannot say is checked too, and named."""
+    assert key in is_bad(file, toml)
+
+
+@pytest.mark.parametrize("text", ["state = ", "= 1", "[limits", "a = 1\na = 2", "\x00"])
+def test_what_is_not_toml(text: str, file: Path) -> None:
+    """A file that cannot be read as TOML is named."""
+    assert file.name in is_bad(file, text)
+
+
+def test_a_file_that_is_not_utf8(file: Path) -> None:
+    """Bytes that are no text are an error of one line too."""
+    file.write_bytes(b'motd = "\xff\xfe"\n')
+    with pytest.raises(BadConfig) as caught:
+        read_config(file)
+    assert file.name in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    """The line says which, and what is wrong with it."""
+    for missing in (tmp_path / "none.toml", tmp_path):
+        with pytest.raises(BadConfig) as caught:
+            read_config(missing)
+        assert str(missing) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_limits_that_are_off_go_with_all_others(file: Path) -> None:
+    """0 turns a limit off where it would otherwise have to be above another."""
+    file.write_text("[limits]\nunsent_hard_bytes = 0\nsilence_seconds = 0\nping_seconds = 600\n")
+    assert read_config(file).check().limits.ping_seconds == 600
+
+
+def test_the_issues_example_is_the_default(file: Path) -> None:
+    """The file that the documentation shows, with every key, is what holds without a file."""
+    file.write_text(
+        """
+state = "state"
+lobby = "lobby"
+guests = true
+motd = "Be kind."
+[doors]
+line = ["tcp:8000:interface=127.0.0.1"]
+[store]
+url = ""
+durability = "full"
+[limits]
+line_bytes = 4096
+connections_per_ip = 16
+connections_per_ip_10min = 32
+unauthenticated = 100
+login_seconds = 60
+login_attempts_per_minute = 3
+message_burst = 10
+messages_per_second = 5
+unsent_soft_bytes = 65536
+unsent_hard_bytes = 1048576
+ping_seconds = 90
+silence_seconds = 150
+"""
+    )
+    config = read_config(file).check()
+    assert (config.doors, config.store, config.limits) == (
+        DoorsConfig(),
+        Config().store,
+        Config().limits,
+    )
+    assert (config.lobby, config.motd) == ("lobby", "Be kind.")
+
+
+@pytest.mark.parametrize(
+    ("state", "folder"),
+    [("state", "state"), ("../beside", "../beside"), ("a/b", "a/b")],
+)
+def test_relative_paths_start_at_the_files_folder(state: str, folder: str, file: Path) -> None:
+    """Wherever the server is started, the state is where the file says."""
+    file.write_text(f'state = "{state}"\n')
+    assert read_config(file).state_path.resolve() == (file.parent / folder).resolve()
+    assert read_config(file).state_path.is_absolute()
+
+
+def test_an_absolute_state_folder_stays(tmp_path: Path, file: Path) -> None:
+    """An absolute path is that path, and ~ is somebody's home."""
+    file.write_text(f'state = "{tmp_path / "elsewhere"}"\n')
+    assert read_config(file).state_path == tmp_path / "elsewhere"
+    file.write_text('state = "~/chat"\n')
+    assert read_config(file).state_path == Path.home() / "chat"
+
+
+def test_a_relative_config_path(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file given by a relative path still has an absolute state folder."""
+    file.write_text('state = "state"\n')
+    monkeypatch.chdir(tmp_path)
+    assert read_config(Path(file.name)).state_path == tmp_path / "state"
+
+
+def test_where_the_state_is_when_nobody_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the XDG Base Directory Specification: a relative path there counts as none."""
+    monkeypatch.setenv("HOME", "/home/alice")
+    assert default_state({"XDG_STATE_HOME": "/var/s"}) == "/var/s/pyconchat"
+    for environ in ({}, {"XDG_STATE_HOME": ""}, {"XDG_STATE_HOME": "relative"}):
+        assert default_state(environ) == "/home/alice/.local/state/pyconchat"
+
+
+def test_the_database_is_in_the_state_folder_unless_told_otherwise() -> None:
+    """An empty url is SQLite beside the rest of the state."""
+    assert Config(state="/s").store_url == "sqlite:////s/pyconchat.db"
+    other = msgspec.convert({"store": {"url": "postgresql://db/chat"}}, Config)
+    assert other.store_url == "postgresql://db/chat"
