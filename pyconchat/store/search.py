@@ -10,7 +10,7 @@ from pyconchat.events import Entry, Message
 
 # FTS5 finds by one integer, the log by two. 27 bits of conversation and 36 of number fit in the
 # 63 that a row id has.
-_SEQ_BITS = 36
+SEQ_BITS = 36
 
 _ADD = text("INSERT INTO words (rowid, text) VALUES (:id, :text)")
 _FIND_SQLITE = text(
@@ -38,7 +38,7 @@ class SearchIndex:
         """Index the messages among *entries*; PostgreSQL does so by itself."""
         if self._sqlite:
             rows = [
-                {"id": entry.conversation << _SEQ_BITS | entry.seq, "text": entry.event.text}
+                {"id": entry.conversation << SEQ_BITS | entry.seq, "text": entry.event.text}
                 for entry in entries
                 if isinstance(entry.event, Message)
             ]
@@ -56,9 +56,9 @@ class SearchIndex:
             return [seq for (seq,) in found]
         # Each word as a string of FTS5's query language, so that nothing in it is an operator.
         query = " ".join('"' + word.replace('"', '""') + '"' for word in words)
-        first = conversation << _SEQ_BITS
+        first = conversation << SEQ_BITS
         found = connection.execute(
             _FIND_SQLITE,
-            {"query": query, "first": first, "last": first | (1 << _SEQ_BITS) - 1, "limit": limit},
+            {"query": query, "first": first, "last": first | (1 << SEQ_BITS) - 1, "limit": limit},
         )
-        return [id & (1 << _SEQ_BITS) - 1 for (id,) in found]
+        return [id & (1 << SEQ_BITS) - 1 for (id,) in found]
