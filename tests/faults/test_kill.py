@@ -1,0 +1,41 @@
+"""What is left when the server is killed without warning."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from tests.people import Person, Server
+
+Talk = Callable[..., Person]
+
+
+def test_what_anybody_saw_is_stored(talk: Talk, server: Server) -> None:
+    """Killed in the middle of talk: what bob saw is in the log, numbered without gaps."""
+    for round in range(3):
+        alice, bob = talk("alice", "secret of alice"), talk("bob", "secret of bob")
+        alice.types("/create tea open" if round == 0 else "/join tea")
+        alice.sees("You are in tea")
+        bob.types("/join tea")
+        bob.sees("You are in tea")
+        alice.types(*(f"round {round} line {number}" for number in range(2000)))
+        bob.sees(f"alice: round {round} line 700\n")
+        server.kill()
+        seen = bob.everything().decode()
+        last = max(
+            int(line.rpartition(" ")[2])
+            for line in seen.split("\n")[:-1]
+            if line.startswith(f"alice: round {round} line ")
+        )
+        with sqlite3.connect(server.state / "pyconchat.db") as database:
+            assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            rows = database.execute(
+                "SELECT seq, json_extract(body, '$.text') FROM entries"
+                " WHERE conversation = (SELECT conversation FROM groups) ORDER BY seq"
+            ).fetchall()
+        database.close()
+        assert [seq for seq, _ in rows] == list(range(1, len(rows) + 1))
+        said = [text for _, text in rows if text and text.startswith(f"round {round} ")]
+        assert said == [f"round {round} line {number}" for number in range(len(said))]
+        assert len(said) > last
+        server.start()
