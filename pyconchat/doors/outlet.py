@@ -118,8 +118,10 @@ class Outlet:
 
     def made_progress(self) -> bool:
         """Tell whether the peer has taken anything since the last call, or nothing waits."""
+        if self.empty:
+            return True
         before, now = self._unacknowledged_before, self._unacknowledged()
-        moved = self.empty or self._moved or now < before
+        moved = self._moved or now < before
         self._moved, self._unacknowledged_before = False, now
         return moved
 
