@@ -137,6 +137,11 @@ class Chat:
         self.accounts.add(account)
         return account
 
+    def dismiss(self, account: Account) -> None:
+        """Forget the guest *account*, whose session has not even begun."""
+        if not account.registered and not self.presence.online(account.key):
+            self.accounts.remove(account)
+
     async def register_new(self, name: Name, password: str) -> Account:
         """Register a name that nobody has. Raises `Refused` or `NotSaved`."""
         self.accounts.admit(name)
@@ -146,6 +151,7 @@ class Chat:
             await self._store(writes=[SaveAccount(name, password_hash)])
         account = self.new_account(name, password_hash)
         self.accounts.add(account)
+        self.accounts.admit(name)  # again: an operator may have been quicker
         return account
 
     async def change_password(self, session: ISession, password: str) -> None:

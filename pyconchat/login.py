@@ -80,6 +80,7 @@ class PasswordChecker:
             or not await self._hasher.verify(account.password_hash, credentials.password.decode())
         ):
             raise Refused(Code.WRONG_PASSWORD, "That is not the password of {name}.", name=name)
+        self._chat.accounts.admit(name)  # again: hashing takes its time
         return account.name.encode()
 
 

@@ -114,12 +114,11 @@ class LineDoor(Protocol):
             return
         if self._client is Client.UNKNOWN:
             self._opening += data
-            if len(self._opening) <= LOGIN_LINE:
-                self._client = recognize(self._opening)
-            else:
-                self._client = Client.PLAIN
+            self._client = recognize(self._opening)
             if self._client is Client.UNKNOWN:
-                return
+                if len(self._opening) <= LOGIN_LINE:
+                    return
+                self._client = Client.PLAIN
             if self._client is Client.TELNET:
                 self.renderer, self._screen.erasing = CRLF, True
             data, self._opening = self._opening, b""
@@ -217,7 +216,9 @@ class LineDoor(Protocol):
             self._linger(self._factory.now() + LINGER)
 
     def logged_in(self, session: Session) -> None:
-        """Let *session* take the lines from now on."""
+        """Let *session* take the lines from now on. Raises `Gone` if the peer is not there."""
+        if self._gone or self._closing:
+            raise Gone
         self.session = session
         self._factory.connections.logged_in()
         if self._deadline is not None and self._deadline.active():

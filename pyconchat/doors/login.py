@@ -17,7 +17,7 @@ from pyconchat.login import GuestName, NewAccount
 from pyconchat.names import person_name
 from pyconchat.passwords import check_password
 from pyconchat.replies import Done, FrontDesk, Reply
-from pyconchat.session import Session
+from pyconchat.session import Gone, Session
 from pyconchat.text import SafeText, safe_text
 
 __all__ = ["Asker", "Login"]
@@ -66,7 +66,11 @@ class Login:
         if session is None:
             self._door.say_last("Those were too many wrong passwords.")
             return
-        self._door.logged_in(session)
+        try:
+            self._door.logged_in(session)
+        except Gone:
+            self._chat.dismiss(session.account)
+            raise
         await session.start()
         await self._first_group(session)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 
 from pyconchat.doors.line import LOGIN_LINE, STALL
+from pyconchat.names import Key
 from tests.doors.conftest import Call, Caller, Open
 
 CRLF = "\r\n"
@@ -627,3 +629,25 @@ def test_a_connection_without_an_address(open_door: Open) -> None:
         door.makeConnection(transports[-1])
     assert b"Username: " in transports[0].value()
     assert b"too many connections" in transports[1].value()
+
+
+def test_who_goes_while_the_password_is_checked_was_never_here(call: Call) -> None:
+    """A peer that is gone when the login succeeds leaves no session and no count behind."""
+    call().logs_in("alice", "secret")
+    alice = call()
+    chat = alice.door._factory.chat
+    answer: Deferred[bool] = Deferred()
+    chat.hasher.verify = lambda _hash, _password: answer
+    before = len(chat.presence.sessions(Key("alice")))
+    alice.types("alice", "secret")
+    alice.wire.abortConnection()
+    answer.callback(True)
+    alice.tick()
+    assert len(chat.presence.sessions(Key("alice"))) == before
+
+
+def test_a_long_first_packet_from_telnet(call: Call) -> None:
+    """A first line that ends in CRLF is telnet's, however much comes with it."""
+    alice = call()
+    alice.sends(b"alice\r\n\r\n/create tea open\r\n" + b"x" * 1000 + b"\r\n")
+    assert "[tea] " in alice.sees()
