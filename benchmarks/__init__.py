@@ -1,0 +1,1 @@
+"""Measures a real server over real sockets; `make bench`, or ``python -m benchmarks --help``."""

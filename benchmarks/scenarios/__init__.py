@@ -1,0 +1,19 @@
+"""What is measured, one module each; all are functions from `Options` to results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.options import Options
+from benchmarks.report import Result
+from benchmarks.scenarios.fanout import fanout
+from benchmarks.scenarios.history import history
+from benchmarks.scenarios.idle import idle
+from benchmarks.scenarios.small import small
+from benchmarks.scenarios.start import start
+
+__all__ = ["SCENARIOS"]
+
+SCENARIOS: dict[str, Callable[[Options], list[Result]]] = {
+    each.__name__: each for each in (fanout, small, idle, start, history)
+}

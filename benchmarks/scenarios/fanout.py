@@ -1,0 +1,55 @@
+"""`fanout`: a few people say things to a large group, as fast as the group reads them."""
+
+from __future__ import annotations
+
+from benchmarks.options import Options
+from benchmarks.report import Result
+from benchmarks.scenarios.group import Gathering, measure, note
+
+__all__ = ["fanout"]
+
+EACH = (1, 64)
+"""Messages under way, of each sender, and once more of all senders together.
+
+The second is far less in one tick of the server. Figures of other servers are comparable only
+with the same number of messages in all: it decides how much goes into one write.
+"""
+
+PROMISED = {(200, 64): 3_000_000, (200, 640): 3_000_000}
+"""Lines delivered a second with `durability = "full"`, by members and messages under way in all."""
+
+
+def fanout(options: Options) -> list[Result]:
+    """Measure delivered lines a second and latency, for each size of the group."""
+    in_all = sorted({*EACH, *(each * options.senders for each in EACH)})
+    results: list[Result] = []
+    for members in options.members:
+        gathering = Gathering(members, options.senders)
+        here = [_result(options, members, messages) for messages in in_all]
+        for _ in range(options.runs):
+            for result, sample in zip(here, measure(options, gathering, in_all), strict=True):
+                promised = PROMISED.get((members, sample.under_way))
+                note(result, sample, promised if options.durability == "full" else None)
+        results += here
+    _compare(results, len(in_all))
+    return results
+
+
+def _result(options: Options, members: int, messages: int) -> Result:
+    each, rest = divmod(messages, options.senders)
+    return Result(
+        "fanout",
+        f"fanout: {members:,} members, {options.senders} senders, {messages} under way"
+        f" in all{'' if rest else f' ({each} each)'}, durability {options.durability}",
+        members=members,
+        senders=options.senders,
+        under_way=messages,
+        durability=options.durability,
+    )
+
+
+def _compare(results: list[Result], settings: int) -> None:
+    """Compare each size with the first one, with the same number of messages under way."""
+    for nth, result in enumerate(results[settings:]):
+        other = results[nth % settings]
+        result.compare("delivered", other, f"that of {other.setting['members']} members")

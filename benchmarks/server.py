@@ -1,0 +1,128 @@
+"""A real `twistd pyconchat` for one run: pinned to its core, with its state on a real disk."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.cores import SERVER_CORE
+from benchmarks.options import Failed, Options
+
+__all__ = ["LOOPBACK", "PROMPT", "Server", "running"]
+
+LOOPBACK = "127.0.0.1"
+PROMPT = b"Username: "
+
+PATIENCE = 60.0
+"""Seconds that a server may take to show its first prompt, and to stop."""
+
+# Everybody comes from one address, and the senders say more than a person could. All other
+# limits are those that a server has by default, the bounds on unread bytes among them.
+_CONFIG = """
+state = "{state}"
+[store]
+durability = "{durability}"
+[limits]
+connections_per_ip = 0
+connections_per_ip_10min = 0
+unauthenticated = 0
+login_seconds = 0
+login_attempts_per_minute = 0
+messages_per_second = 0
+"""
+
+
+class Server:
+    """A server on *state*; its configuration and its log are in *folder*."""
+
+    def __init__(self, folder: Path, state: Path, durability: str) -> None:
+        self.port = _free_port()
+        self._folder = folder
+        self._log = folder / "server.log"
+        self._config = folder / "pyconchat.toml"
+        self._config.write_text(_CONFIG.format(state=state, durability=durability))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> float:
+        """Start it; return the seconds until it showed somebody a prompt. Raises `Failed`."""
+        twistd = Path(sys.executable).with_name("twistd")
+        settings = ["--nodaemon", "--pidfile=", "pyconchat", "--config", self._config.name]
+        with self._log.open("wb") as log:
+            began = time.perf_counter()
+            self._process = subprocess.Popen(
+                [twistd, *settings, LOOPBACK, str(self.port)],
+                cwd=self._folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
+            )
+        while time.perf_counter() - began < PATIENCE and self._process.poll() is None:
+            try:
+                with socket.create_connection((LOOPBACK, self.port), PATIENCE) as visitor:
+                    _wait_for_prompt(visitor)
+                    return time.perf_counter() - began
+            except ConnectionRefusedError:
+                time.sleep(0.001)
+        raise Failed("the server did not start")
+
+    @property
+    def pid(self) -> int:
+        """Return the process id."""
+        assert self._process is not None, "it was started"
+        return self._process.pid
+
+    def last_lines(self) -> str:
+        """Return the end of what it printed."""
+        return self._log.read_text(errors="replace")[-2000:] if self._log.exists() else ""
+
+    def stop(self) -> None:
+        """Stop it; kill it if it takes too long."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+
+@contextlib.contextmanager
+def running(options: Options, state: Path | None = None) -> Iterator[Server]:
+    """Give a server on *state*, or on a new one, that is yet to be started; stop it at the end.
+
+    A `Failed` that comes from inside gets the server's last lines.
+    """
+    # Not in /tmp, which may be memory: `durability = "full"` is to cost what it costs.
+    with tempfile.TemporaryDirectory(prefix="run-", dir=options.folder) as name:
+        folder = Path(name).resolve()
+        server = Server(folder, state or folder / "state", options.durability)
+        try:
+            yield server
+        except (Failed, OSError) as failed:
+            raise Failed(f"{failed}\nthe server's last lines:\n{server.last_lines()}") from failed
+        finally:
+            server.stop()
+
+
+def _wait_for_prompt(visitor: socket.socket) -> None:
+    seen = b""
+    while PROMPT not in seen:
+        data = visitor.recv(4096)
+        if not data:
+            raise Failed("the server closed its first connection")
+        seen += data
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])

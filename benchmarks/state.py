@@ -1,0 +1,141 @@
+"""A state folder with much in it, made by the real store, and kept for the next time."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from argon2 import PasswordHasher
+
+import pyconchat
+from benchmarks.crowd import names
+from benchmarks.options import Failed, Options
+from pyconchat.decisions import Decision, MoveCursor, Part, SaveAccount
+from pyconchat.events import GroupCreated, Message, Policy
+from pyconchat.group import Actor, Group
+from pyconchat.names import Name, fold
+from pyconchat.store import SqlStore
+from pyconchat.text import SafeText
+
+__all__ = ["ACCOUNTS", "ARCHIVE", "OWNER", "PASSWORD", "full_state", "last_words"]
+
+ACCOUNTS = 2000
+MEMBERS = 10
+
+ARCHIVE = Name("archive")
+"""The group in which everything was said."""
+
+OWNER = Name(names("u", ACCOUNTS)[0])
+"""The admin of the archive."""
+
+PASSWORD = "correct horse"
+"""Of every account."""
+
+_ARCHIVE_ID = 2  # 1 is the server's conversation
+_BATCH = 20_000
+_BEGAN = 1_700_000_000_000
+_PACE = 1_000
+"""Milliseconds between two messages."""
+
+# A vocabulary of made-up words gives the full-text index about the work that real text gives.
+_VOCABULARY = 5000
+_WORDS = 9
+
+
+def full_state(options: Options) -> Path:
+    """Return the folder with the groups and messages that *options* ask for.
+
+    Every account has read everything, so nothing waits for who logs in. Raises `Failed`.
+    """
+    shape = f"{options.groups}-{options.entries}-{options.seed}"
+    folder = options.folder / f"state-{shape}-{_hash_of_the_store()}"
+    if not folder.exists():
+        for older in options.folder.glob("state-*"):
+            shutil.rmtree(older)
+        new = options.folder / "state-new"
+        store = SqlStore(f"sqlite:///{new.absolute() / 'pyconchat.db'}", "normal")
+        store.open()
+        try:
+            _fill(store, options)
+            _check(store, options)
+        finally:
+            store.close()
+        new.rename(folder)
+    return folder.resolve()
+
+
+def last_words(options: Options) -> bytes:
+    """Return how the last line of the archive ends."""
+    return f" number {options.entries}\n".encode()
+
+
+def _fill(store: SqlStore, options: Options) -> None:
+    accounts = [Actor(Name(name)) for name in names("u", ACCOUNTS)]
+    hash = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1).hash(PASSWORD)
+    store.commit([Decision(_BEGAN, writes=[SaveAccount(each.name, hash) for each in accounts])])
+    groups: list[Group] = []
+    for number, name in enumerate([ARCHIVE, *names("group-", options.groups - 1)]):
+        first = number * MEMBERS % ACCOUNTS
+        members = accounts[first : first + MEMBERS]
+        group, parts = _founded(_ARCHIVE_ID + number, number + 1, Name(name), members)
+        groups.append(group)
+        store.commit([Decision(_BEGAN, parts)])
+    speech = _speech(options, accounts[:MEMBERS])
+    while said := list(islice(speech, _BATCH)):
+        store.commit(said)
+    loaded = store.load().groups
+    everything_is_read = [
+        MoveCursor(fold(member.name), group.id, loaded[group.id].head)
+        for group in groups
+        for member in group.members.values()
+    ]
+    store.commit([Decision(_BEGAN, writes=everything_is_read)])
+
+
+def _founded(
+    id: int, number: int, name: Name, members: Sequence[Actor]
+) -> tuple[Group, list[Part]]:
+    """Return an open group of *members*, and what is to be stored of it."""
+    created = GroupCreated(number, name, members[0].name, Policy.OPEN)
+    group = Group.created(id, created)
+    parts = [Part(id, created, 0)]
+    for member in members[1:]:
+        for event in group.join(member):
+            parts.append(Part(id, event, group.version))
+            group.apply(event, _BEGAN)
+    return group, parts
+
+
+def _speech(options: Options, speakers: Sequence[Actor]) -> Iterator[Decision]:
+    """Yield that the *speakers* say, in the archive, as many things as there shall be."""
+    chance = random.Random(options.seed)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    words = ["".join(chance.choices(letters, k=chance.randint(2, 9))) for _ in range(_VOCABULARY)]
+    for number in range(1, options.entries + 1):
+        text = " ".join(chance.choices(words, k=_WORDS))
+        message = Message(chance.choice(speakers).name, SafeText(f"{text} number {number}"))
+        yield Decision(_BEGAN + number * _PACE, [Part(_ARCHIVE_ID, message)])
+
+
+def _check(store: SqlStore, options: Options) -> None:
+    """Raise `Failed` if the store does not have what it was given."""
+    groups = store.load().groups
+    head = groups[_ARCHIVE_ID].head
+    last = store.entries(_ARCHIVE_ID, head - 1, head, 1)
+    found = store.search(_ARCHIVE_ID, [str(options.entries)], 1)
+    if len(groups) != options.groups or head != options.entries + MEMBERS or last != found:
+        raise Failed("the state that was built is not what was meant")
+    if any(record.read != record.head for record in store.cursors(fold(OWNER))):
+        raise Failed("the state that was built has something unread in it")
+
+
+def _hash_of_the_store() -> str:
+    """Return what changes with the code that decides how entries are stored."""
+    package = Path(pyconchat.__file__).parent
+    files = [*package.glob("store/**/*.py"), package / "events.py", package / "group.py"]
+    sources = [file.read_bytes() for file in [*sorted(files), Path(__file__)]]
+    return hashlib.sha256(b"".join(sources)).hexdigest()[:8]
