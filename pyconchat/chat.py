@@ -169,10 +169,10 @@ class Chat:
             if other is not session:
                 other.end("Your password was changed on another device.")
 
-    def opened(self, session: ISession) -> Deferred[list[CursorRecord]]:
-        """Note a new session; fire with what its account has still to receive.
+    async def opened(self, session: ISession) -> list[CursorRecord]:
+        """Note a new session; return what its account has still to receive.
 
-        Fires between two publications: what was stored before is in the answer, what is
+        Returns between two publications: what was stored before is in the answer, what is
         stored later is yet to be published.
         """
         account = session.account
@@ -180,14 +180,18 @@ class Chat:
             console.connected(account.name, not account.registered)
             self._announce(account, PresenceChanged(account.name, True))
         if not account.registered:
-            return succeed([])
-        return self.journal.in_order(self.store.cursors, account.key)
+            return []
+        # What its other sessions, and those that have just ended, have received counts too.
+        for other in self.presence.sessions(account.key):
+            if other is not session:
+                self.move_cursors(other.receipts())
+        await self.settled()
+        return await self.journal.in_order(self.store.cursors, account.key)
 
     def closed(self, session: ISession, received: Sequence[MoveCursor]) -> None:
         """Note that *session* is gone, and how far it had *received* what."""
         account = session.account
-        if received:
-            self.move_cursors(received)
+        self.move_cursors(received)
         if not self.presence.remove(session):
             return
         console.disconnected(account.name)
@@ -199,7 +203,8 @@ class Chat:
 
     def move_cursors(self, moves: Sequence[MoveCursor]) -> None:
         """Remember what was received. Nobody waits for it."""
-        self.journal.append(Decision(self.now(), writes=moves))
+        if moves:
+            self.journal.append(Decision(self.now(), writes=moves))
 
     def _announce(self, account: Account, change: PresenceChanged) -> None:
         if self.stopping:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from pyconchat.conversation import Conversation
-    from pyconchat.decisions import Decision
+    from pyconchat.decisions import Decision, MoveCursor
     from pyconchat.errors import Conflict, Refused
     from pyconchat.events import Entry
     from pyconchat.names import Key
@@ -190,6 +190,9 @@ class ISession(Interface):
 
     def enter(conversation: Conversation | None) -> None:
         """Make *conversation* current, or go to the front desk."""
+
+    def receipts() -> list[MoveCursor]:
+        """Return what the peer has received since the last call, if anything is certain."""
 
     def unread(conversation: Conversation) -> int:
         """Return how many entries of *conversation* have not been written to the peer."""

@@ -127,7 +127,6 @@ class Session:
         self.end("Bye.")
 
     def receipts(self) -> list[MoveCursor]:
-        """Return what the peer has received since the last call, if anything is certain."""
         if not self.account.registered:
             return []
         moved = [

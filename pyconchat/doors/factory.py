@@ -93,6 +93,5 @@ class LineFactory(Factory):
             for door in doors[first : first + AT_ONCE]:
                 if door in self.doors:
                     received += door.look_after(now)
-            if received:
-                self.chat.move_cursors(received)
+            self.chat.move_cursors(received)
             yield

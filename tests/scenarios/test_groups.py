@@ -48,3 +48,23 @@ def test_what_was_missed_comes_once(talk: Talk, server: Server) -> None:
     server.restart()
     bob = talk("bob", "password b")
     assert b"alice" not in bob.everything()
+
+
+def test_a_second_device_begins_where_the_first_is(talk: Talk) -> None:
+    """What one device has shown, another that logs in a moment later does not show again."""
+    alice, laptop = talk("alice"), talk("bob", "password b")
+    alice.types("/create tea open")
+    alice.sees("You are in tea")
+    laptop.types("/join tea")
+    laptop.sees("You are in tea")
+    for number in range(3):
+        alice.types(f"line {number}")
+        laptop.sees(f"line {number}")
+        phone = talk("bob", "password b", at_desk=False)
+        phone.sees("Group: ")
+        assert b"line" not in phone.everything()
+        phone.types("tea")
+        phone.sees("You are in tea")
+        alice.types("to both")
+        for device in (laptop, phone):
+            device.sees("to both")
