@@ -32,16 +32,20 @@ BACKLOG = 1024
 """Connections that may wait to be accepted."""
 
 
+class CannotStart(Exception):
+    """The server cannot start; the message is one line that says what to do."""
+
+
 def _stop(problem: object) -> NoReturn:
     """End the program with one line and exit status 1.
 
-    The line goes past twistd's log, which catches what is written to `sys.stderr`, unless we are
-    a daemon, whose standard error is nowhere.
+    The line goes past twistd's log, which catches what is written to `sys.stderr`. A daemon, whose
+    standard error is nowhere, fails with `CannotStart`: then the twistd that waits for it in the
+    foreground says so, and ends with status 1 too.
     """
     if os.path.samestat(os.fstat(2), os.stat(os.devnull)):
-        Logger(namespace="pyconchat").critical("{problem}", problem=problem)
-    else:
-        os.write(2, f"pyconchat: {problem}\n".encode())
+        raise CannotStart(str(problem))
+    os.write(2, f"pyconchat: {problem}\n".encode())
     raise SystemExit(1)
 
 

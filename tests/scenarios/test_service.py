@@ -387,6 +387,19 @@ def make_certificate(file: Path) -> None:
     )
 
 
+def test_a_daemon_that_cannot_start_says_so(server: Server, tmp_path: Path) -> None:
+    """Without -n, too, the command ends with status 1; twistd refers to the log for the whole."""
+    ended = twistd(
+        *(f"--logfile={tmp_path / 'log'}", f"--pidfile={tmp_path / 'pid'}", "pyconchat"),
+        *("--state", str(server.state), "127.0.0.1", str(free_port())),
+        cwd=tmp_path,
+    )
+    assert ended.returncode == 1
+    assert "CannotStart: the state folder" in ended.stderr
+    assert "in use by another server" in (tmp_path / "log").read_text()
+    assert "Traceback" not in ended.stderr
+
+
 def test_tls(run: Callable[..., Path], connect: Connect, tmp_path: Path) -> None:
     """An ssl endpoint is a door like any other; who stays in it does not hold up the stop."""
     pem, port = tmp_path / "chat.pem", free_port()
