@@ -52,7 +52,7 @@ def _stop(problem: object) -> NoReturn:
 class Options(usage.Options):
     """What stands on twistd's command line after ``pyconchat``."""
 
-    synopsis = "Usage: twistd [options] pyconchat [options] [HOST PORT]"
+    synopsis = "[options] [HOST PORT]"
     optParameters = [
         ["config", "c", None, "Read the settings from this TOML file."],
         ["state", "s", None, "Keep everything in this folder [~/.local/state/pyconchat]."],
