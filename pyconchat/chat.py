@@ -158,6 +158,7 @@ class Chat:
         """Register the guest of *session*, or change the password; end the other sessions."""
         account = session.account
         password_hash = await self.hasher.hash(check_password(password))
+        self._require_here(account)
         parts: list[Part] = []
         if not account.registered:
             for conversation in self.groups.places(account.key):
@@ -239,6 +240,7 @@ class Chat:
         conversation, writes = await self._direct(sender, receiver)
         if self.accounts.get(receiver.name) is not receiver:
             raise Refused(Code.NO_SUCH_NAME, "{name} has just left.", name=receiver.name)
+        self._require_here(sender)
         message = Message(sender.name, text)
         await self._store([Part(conversation.id, message)], writes, origin=session)
         return receiver
@@ -321,6 +323,7 @@ class Chat:
         self.groups.require_free(name)
         password_hash = await self.hasher.hash(password) if policy is Policy.PASSWORD else ""
         self.groups.require_free(name)  # again: hashing takes its time
+        self._require_here(session.account)
         actor = session.account.actor
         number = self.groups.free_number(name)
         event = GroupCreated(number, name, actor.name, policy, password_hash, actor.guest)
@@ -359,6 +362,7 @@ class Chat:
                 proof = hash
             else:
                 self.wrong_passwords.wrong(network, self.reactor.seconds())
+        self._require_here(session.account)
         await self.decide(conversation, lambda group: group.join(actor, note, proof))
         return key in group.members
 
@@ -385,6 +389,12 @@ class Chat:
         await self._store(parts)
 
     # The way to the journal and back.
+
+    def _require_here(self, account: Account) -> None:
+        """Raise `Refused` if *account* was banned, or its guest has gone, while something waited."""
+        self.accounts.admit(account.name)
+        if self.accounts.get(account.name) is not account:
+            raise Refused(Code.NO_SUCH_NAME, "{name} is not here any more.", name=account.name)
 
     def _usable(self, conversation: Conversation) -> Group:
         if conversation.stale:
