@@ -7,9 +7,9 @@ has the twisted.cred portal.
 from __future__ import annotations
 
 import hmac
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 from typing import assert_never
 
 from pyconchat.errors import Code, Refused
@@ -27,8 +27,6 @@ from pyconchat.names import Key, Name, fold
 from pyconchat.text import SafeText
 
 __all__ = ["Account", "Accounts"]
-
-_guest_numbers = count(1)
 
 
 class Account:
@@ -50,7 +48,7 @@ class Account:
         self.ignores: dict[Key, Name] = {}
         self.actor = Actor(name, guest=not password_hash, operator=operator)
         # A guest's private conversations are not those of the next guest of that name.
-        self.party = self.key if password_hash else f"{self.key}~{next(_guest_numbers)}"
+        self.party = self.key if password_hash else f"{self.key}~{secrets.token_hex(8)}"
 
     @property
     def registered(self) -> bool:

@@ -131,6 +131,8 @@ class Chat:
     def add_guest(self, name: Name) -> Account:
         """Let a guest in. Raises `Refused`."""
         self.accounts.admit(name)
+        if self.groups.places(fold(name)):  # of a guest of that name, whose end is not stored yet
+            raise Refused(Code.TAKEN, "{name} is in use; choose another name.", name=name)
         if not self.accounts.guests_allowed:
             raise Refused(Code.GUESTS_OFF, "This server has no guests: choose a password.")
         account = self.new_account(name)
@@ -166,6 +168,8 @@ class Chat:
                 parts += self._apply(conversation, group.register(account.name))
         await self._store(parts, [SaveAccount(account.name, password_hash)])
         account.register(password_hash)
+        if self.accounts.get(account.name) is None:  # the guest left while it was stored
+            self.accounts.add(account)
         for other in list(self.presence.sessions(account.key)):
             if other is not session:
                 other.end("Your password was changed on another device.")
@@ -358,7 +362,9 @@ class Chat:
         ):
             network, hash = session.peer.network, group.password_hash
             self.wrong_passwords.check(network, self.reactor.seconds())
-            if await self.hasher.verify(hash, await password()):
+            typed = await password()
+            self.wrong_passwords.check(network, self.reactor.seconds())
+            if await self.hasher.verify(hash, typed):
                 proof = hash
             else:
                 self.wrong_passwords.wrong(network, self.reactor.seconds())
@@ -391,7 +397,7 @@ class Chat:
     # The way to the journal and back.
 
     def _require_here(self, account: Account) -> None:
-        """Raise `Refused` if *account* was banned, or its guest has gone, while something waited."""
+        """Raise `Refused` if *account* was banned, or was a guest who has gone, meanwhile."""
         self.accounts.admit(account.name)
         if self.accounts.get(account.name) is not account:
             raise Refused(Code.NO_SUCH_NAME, "{name} is not here any more.", name=account.name)
@@ -399,7 +405,14 @@ class Chat:
     def _usable(self, conversation: Conversation) -> Group:
         if conversation.stale:
             raise _unsaved()
-        return _group(conversation)
+        group = _group(conversation)
+        if group.closed:
+            raise Refused(
+                Code.NO_SUCH_GROUP,
+                "{group} was closed a moment ago; /join {group} makes a new one.",
+                group=group.name,
+            )
+        return group
 
     def _apply(self, conversation: Conversation, events: Iterable[GroupEvent]) -> list[Part]:
         """Change the group as *events* say; return what is to be stored."""
@@ -460,7 +473,10 @@ class Chat:
             except Exception:  # one conversation's trouble is not that of the others
                 self._log.failure("publishing to conversation {id} failed", id=id)
         for entry in happenings:
-            self._happened(entry)
+            try:
+                self._happened(entry)
+            except Exception:
+                self._log.failure("what follows from an entry failed", seq=entry.seq)
 
     def _happened(self, entry: Entry) -> None:
         """Do what follows for sessions and groups from something that was shown."""
@@ -493,6 +509,9 @@ class Chat:
                 if isinstance(write, OpenDirect):
                     self._directs.pop(write.parties, None)
                     self._conversations.pop(write.conversation, None)
+            moves = [write for write in decision.writes if isinstance(write, MoveCursor)]
+            if moves:  # what was received stays received
+                self.reactor.callLater(RETRY, self.move_cursors, moves)
             if decision.again is None:
                 _tell_not_saved(decision)
         again = [decision.again for decision in decisions if decision.again is not None]

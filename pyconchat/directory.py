@@ -77,6 +77,7 @@ class GroupDirectory:
         group = _group(conversation)
         if self._by_number.get(group.number) is conversation:
             del self._by_number[group.number]
+        if self._by_name.get(fold(group.name)) is conversation:
             del self._by_name[fold(group.name)]
 
     def note(self, conversation: Conversation, event: AnyEvent) -> None:

@@ -74,10 +74,12 @@ class PasswordChecker:
         name = person_name(credentials.username.decode())
         self._chat.accounts.admit(name)
         account = self._chat.accounts.get(name)
+        hash = account.password_hash if account is not None else ""
         if (
             account is None
-            or not account.registered
-            or not await self._hasher.verify(account.password_hash, credentials.password.decode())
+            or not hash
+            or not await self._hasher.verify(hash, credentials.password.decode())
+            or hash != account.password_hash  # changed while this one was checked
         ):
             raise Refused(Code.WRONG_PASSWORD, "That is not the password of {name}.", name=name)
         self._chat.accounts.admit(name)  # again: hashing takes its time

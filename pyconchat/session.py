@@ -7,7 +7,7 @@ pages, then live.
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -26,8 +26,8 @@ from pyconchat.text import SafeText, safe_text
 
 __all__ = ["Gone", "Session"]
 
-PAGE = 200
-"""Entries that are read from the store at once while catching up."""
+PAGE = 50
+"""Entries read from the store at once while catching up: far less than may wait unsent."""
 
 # In a group these two words alone are commands, for the people who have always typed them.
 _LEAVING = frozenset({"leave", "qqq"})
@@ -98,15 +98,16 @@ class Session:
         records = await self._chat.opened(self)
         if self._ended:
             return
-        catching_up: list[Deferred[None]] = []
+        feeds: list[Feed] = []
         for record in records:
             conversation = self._chat.conversation(record)
             feed = Feed(conversation, record.read, record.upto, "While you were away")
             if record.upto == OPEN_END:
                 self._feeds[conversation] = feed
-            catching_up.append(self._begin(feed))
+            feeds.append(feed)
         self.starting = False
-        await gatherResults(catching_up, consumeErrors=True)
+        for feed in feeds:  # one after another: in order, and within what may wait unsent
+            await self._begin(feed)
 
     def close(self) -> None:
         """Let go of everything: the peer is gone, or about to be cut off."""
@@ -128,6 +129,7 @@ class Session:
 
     def receipts(self) -> list[MoveCursor]:
         if not self.account.registered:
+            self._finished.clear()  # a guest has no cursors
             return []
         moved = [
             feed
@@ -274,6 +276,8 @@ class Session:
     def line(self, line: str) -> Deferred[None] | None:
         """Do what a *line* says. Returns None when it is done, or what fires when it is."""
         try:
+            if self.account.key in self._chat.accounts.bans:
+                self._chat.accounts.admit(self.account.name)  # refuses; the end is on its way
             current = self.current
             if current is not None and line not in _LEAVING:
                 if not line.startswith("/"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyconchat.commands.types import Call
 from pyconchat.errors import Code, Refused
-from pyconchat.events import Entry
+from pyconchat.events import Entry, encode
 from pyconchat.fanout import is_ignored
 from pyconchat.names import Name, fold
 from pyconchat.replies import Done, Matches, Replayed, Reply
@@ -14,6 +14,9 @@ HISTORY = 20
 """Entries that ``/history`` shows unless told otherwise."""
 
 MOST_MATCHES = 20
+
+MOST_BYTES = 262_144
+"""Bytes of entries in one answer; of more, only the newest are shown."""
 
 
 async def msg(call: Call, name: Name, text: SafeText) -> Reply | None:
@@ -39,12 +42,13 @@ async def history(call: Call, count: int | None) -> Reply:
         call.chat.store.entries, conversation.id, after, upto, upto - after
     )
     readable = [each for each in entries if group.may_read(each.event, call.account.key)]
-    return Replayed(call.session.where(conversation), _not_ignored(call, readable))
+    return Replayed(call.session.where(conversation), _fitting(_not_ignored(call, readable)))
 
 
 async def search(call: Call, text: SafeText) -> Reply:
     """Find messages in the current group."""
     await call.chat.settled()
+    call.group()
     conversation = call.here()
     words = [word for word in text.split() if any(char.isalnum() for char in word)]
     if not words:
@@ -76,6 +80,16 @@ async def unignore(call: Call, name: Name) -> Reply:
         raise Refused(Code.UNCHANGED, "You do not ignore {name}.", name=name)
     await call.chat.ignore(call.account, name, False)
     return Done(SafeText(f"You see again what {name} says."))
+
+
+def _fitting(entries: list[Entry]) -> list[Entry]:
+    """Return the newest of *entries* that make an answer which a peer may leave unread."""
+    size = 0
+    for index in range(len(entries) - 1, -1, -1):
+        size += len(encode(entries[index].event).encode())
+        if size > MOST_BYTES:
+            return entries[index + 1 :]
+    return entries
 
 
 def _not_ignored(call: Call, entries: list[Entry]) -> list[Entry]:

@@ -48,6 +48,9 @@ LINGER = 2.0
 
 LINGER_STEP = 0.02
 
+AT_ONCE = 500
+"""Lines of one peer that are taken in one turn of the reactor."""
+
 LF, CRLF = TextRenderer("\n"), TextRenderer("\r\n")
 
 
@@ -99,6 +102,8 @@ class LineDoor(Protocol):
         except Refused as refused:
             self._closing = True
             self.refuse(refused)
+            self._outlet.close()
+            self._deadline = self._factory.reactor.callLater(LINGER, self._abort)
             self._transport.loseConnection()
             return
         self._counted = True
@@ -252,8 +257,12 @@ class LineDoor(Protocol):
             return
         self._pumping = True
         try:
+            taken = 0
             while self._lines and self._ready():
                 self._take(self._lines.popleft())
+                taken += 1
+                if taken == AT_ONCE and self._lines:  # then it is the others' turn
+                    self._delay = self._factory.reactor.callLater(0, self._delayed)
         finally:
             self._pumping = False
         if self._gone or self._closing:
@@ -276,12 +285,14 @@ class LineDoor(Protocol):
         """Tell whether the next line may be taken; see to it that `_pump` is called when it may."""
         if self._gone or self._closing:
             return False
-        if self._question is not None:
-            return True
-        if self._task is not None or self._delay is not None or self._crowded:
+        if self._delay is not None:
             return False
         if self._outlet.queued > self._factory.soft_limit:
             return False  # until `_outlet_drained`
+        if self._question is not None:
+            return True
+        if self._task is not None or self._crowded:
+            return False
         session = self.session
         if session is None:
             return False

@@ -71,7 +71,11 @@ class Login:
         except Gone:
             self._chat.dismiss(session.account)
             raise
-        await session.start()
+        try:
+            await session.start()
+        except NotSaved:
+            self._door.say_last("The server cannot read its log now; try again soon.")
+            return
         await self._first_group(session)
 
     async def _session(self) -> Session | None:
@@ -106,6 +110,7 @@ class Login:
             raise Refused(Code.TAKEN, "{name} is in use; choose another name.", name=account.name)
         self._chat.wrong_passwords.check(self._door.network, self._chat.reactor.seconds())
         password = await self._door.ask("Password: ", secret=True)
+        self._chat.wrong_passwords.check(self._door.network, self._chat.reactor.seconds())
         return UsernamePassword(account.name.encode(), password.encode())
 
     async def _newcomer(self, name: str) -> ICredentials:
