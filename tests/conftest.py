@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from pyconchat.chat import Chat
 from pyconchat.store import SqlStore
 from pyconchat.testing import Visitor, make_chat, make_store
 from tests.people import Person, Server
+
+# A shell has what it runs in the background ignore SIGINT, and servers would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
