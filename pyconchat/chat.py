@@ -25,6 +25,7 @@ from pyconchat.decisions import (
     MoveCursor,
     OpenDirect,
     Part,
+    RequestKey,
     SaveAccount,
     Write,
 )
@@ -52,8 +53,9 @@ from pyconchat.names import Key, Name, fold, group_name
 from pyconchat.passwords import check_password
 from pyconchat.presence import Presence
 from pyconchat.records import CursorRecord, Loaded, ServerState, StoredGroup
-from pyconchat.replies import PresenceChanged
+from pyconchat.replies import EndWhy, PresenceChanged
 from pyconchat.text import SafeText
+from pyconchat.tokens import Tokens
 
 __all__ = ["Chat"]
 
@@ -93,6 +95,7 @@ class Chat:
         self.wrong_passwords = LoginLimits(config.limits)
         self.fanout = Fanout(self.presence)
         self.journal = Journal(store, threads, reactor, self._publish, self._recover)
+        self.tokens = Tokens(store, self.journal, self.accounts, self.now)
         self.stopping = False  # then nobody needs to hear who goes
         self._wall_clock = wall_clock
         self._server = Conversation(SERVER)
@@ -172,7 +175,16 @@ class Chat:
             self.accounts.add(account)
         for other in list(self.presence.sessions(account.key)):
             if other is not session:
-                other.end("Your password was changed on another device.")
+                other.end(EndWhy.PASSWORD, "Your password was changed on another device.")
+
+    async def end_elsewhere(self, session: ISession) -> None:
+        """End the other sessions of the account of *session*, and its session tokens."""
+        account = session.account
+        if account.registered:
+            await self.tokens.end(account)
+        for other in list(self.presence.sessions(account.key)):
+            if other is not session:
+                other.end(EndWhy.EVERYWHERE, "You have quit everywhere, on another device.")
 
     async def opened(self, session: ISession) -> list[CursorRecord]:
         """Note a new session; return what its account has still to receive.
@@ -224,20 +236,41 @@ class Chat:
 
     # What people say.
 
-    def say(self, session: ISession, conversation: Conversation, text: SafeText) -> None:
-        """Have *session* say *text* in a group. Raises `Refused`."""
+    def say(
+        self,
+        session: ISession,
+        conversation: Conversation,
+        text: SafeText,
+        done: Deferred[int] | None = None,
+        key: RequestKey | None = None,
+    ) -> None:
+        """Have *session* say *text* in a group. Raises `Refused`.
+
+        *done* fires with the message's number; without it, the session is told only if the
+        message could not be stored.
+        """
         event = self._usable(conversation).post(session.account.actor, text)
         parts = (Part(conversation.id, event),)
-        self.journal.append(Decision(self.now(), parts, (), session))
+        self.journal.append(Decision(self.now(), parts, (), _typist(session), done, key=key))
 
-    def act(self, session: ISession, conversation: Conversation, text: SafeText) -> None:
-        """As `say`, of what they do."""
+    def act(
+        self,
+        session: ISession,
+        conversation: Conversation,
+        text: SafeText,
+        key: RequestKey | None = None,
+    ) -> Deferred[int]:
+        """As `say`, of what they do; fires with the number."""
         event = self._usable(conversation).act(session.account.actor, text)
-        parts = (Part(conversation.id, event),)
-        self.journal.append(Decision(self.now(), parts, (), session))
+        return self._store([Part(conversation.id, event)], origin=_typist(session), key=key)
 
-    async def tell(self, session: ISession, name: Name, text: SafeText) -> Account:
-        """Say *text* to one person, and return who that is. Raises `Refused` or `NotSaved`."""
+    async def tell(
+        self, session: ISession, name: Name, text: SafeText, key: RequestKey | None = None
+    ) -> tuple[Account, int]:
+        """Say *text* to one person; return who that is and the number.
+
+        Raises `Refused` or `NotSaved`.
+        """
         sender, receiver = session.account, self.accounts.find(name)
         if receiver is sender:
             raise Refused(Code.SELF, "That is you. To whom do you want to talk?")
@@ -246,8 +279,9 @@ class Chat:
             raise Refused(Code.NO_SUCH_NAME, "{name} has just left.", name=receiver.name)
         self._require_here(sender)
         message = Message(sender.name, text)
-        await self._store([Part(conversation.id, message)], writes, origin=session)
-        return receiver
+        parts = [Part(conversation.id, message)]
+        seq = await self._store(parts, writes, origin=_typist(session), key=key)
+        return receiver, seq
 
     async def _direct(
         self, one: Account, other: Account
@@ -267,6 +301,19 @@ class Chat:
         owners = tuple(each.key for each in (one, other) if each.registered)
         opening = OpenDirect(self._highest_id, parties, owners)
         return self.direct_conversation(parties, self._highest_id, 0), (opening,)
+
+    async def direct_with(self, account: Account, partner: str) -> Conversation | None:
+        """Return the private conversation of *account* and *partner*, if there is one."""
+        other = self.accounts.get(partner)
+        if other is None or other is account or not (account.registered and other.registered):
+            return None
+        parties = (min(account.party, other.party), max(account.party, other.party))
+        if parties not in self._directs:
+            found = await self.journal.in_order(self.store.direct, parties)
+            if found is None:
+                return None
+            return self.direct_conversation(parties, *found)
+        return self._directs[parties]
 
     def direct_conversation(self, parties: tuple[str, str], id: int, head: int) -> Conversation:
         """Return the private conversation of two *parties* that the store has as *id*."""
@@ -298,7 +345,13 @@ class Chat:
 
     # What becomes of groups.
 
-    def decide(self, conversation: Conversation, rule: Rule, retry: bool = True) -> Deferred[None]:
+    def decide(
+        self,
+        conversation: Conversation,
+        rule: Rule,
+        key: RequestKey | None = None,
+        retry: bool = True,
+    ) -> Deferred[int]:
         """Let a group decide by *rule*; fire when what was decided is stored and published.
 
         Raises `Refused`. Fails with `NotSaved`. If another node has changed the group in the
@@ -306,21 +359,27 @@ class Chat:
         """
         events = rule(self._usable(conversation))
         if not events:
-            return succeed(None)
-        done: Deferred[None] = Deferred()
+            return succeed(0)
+        done: Deferred[int] = Deferred()
 
         def again() -> None:
             try:
-                self.decide(conversation, rule, retry=False).chainDeferred(done)
+                self.decide(conversation, rule, key, retry=False).chainDeferred(done)
             except Refused:
                 done.errback()
 
         parts = self._apply(conversation, events)
-        self.journal.append(Decision(self.now(), parts, done=done, again=again if retry else None))
+        once_more = again if retry else None
+        self.journal.append(Decision(self.now(), parts, done=done, again=once_more, key=key))
         return done
 
     async def create(
-        self, session: ISession, raw: str, policy: Policy, password: str = ""
+        self,
+        session: ISession,
+        raw: str,
+        policy: Policy,
+        password: str = "",
+        key: RequestKey | None = None,
     ) -> Conversation:
         """Make a group with the account of *session* as its admin."""
         name = group_name(raw)
@@ -336,7 +395,7 @@ class Chat:
         conversation = Conversation(group.id, 0, group)
         self._conversations[group.id] = conversation
         self.groups.add(conversation)
-        await self._store([Part(group.id, event, 0)])
+        await self._store([Part(group.id, event, 0)], key=key)
         return conversation
 
     async def join(
@@ -345,6 +404,7 @@ class Chat:
         conversation: Conversation,
         note: SafeText,
         password: Callable[[], Awaitable[str]],
+        request: RequestKey | None = None,
     ) -> bool:
         """Let somebody into a group, or have them ask; tell whether they are in.
 
@@ -369,7 +429,7 @@ class Chat:
             else:
                 self.wrong_passwords.wrong(network, self.reactor.seconds())
         self._require_here(session.account)
-        await self.decide(conversation, lambda group: group.join(actor, note, proof))
+        await self.decide(conversation, lambda group: group.join(actor, note, proof), request)
         return key in group.members
 
     def hear_of(self, session: ISession) -> list[Conversation]:
@@ -378,7 +438,9 @@ class Chat:
 
     # What operators do.
 
-    async def operate(self, rule: Callable[[Accounts], list[ServerEvent]]) -> None:
+    async def operate(
+        self, rule: Callable[[Accounts], list[ServerEvent]], key: RequestKey | None = None
+    ) -> None:
         """Let the accounts decide by *rule*. Raises `Refused` or `NotSaved`."""
         if self._server.stale:
             raise _unsaved()
@@ -388,11 +450,11 @@ class Chat:
             self.accounts.apply(event, at)
             parts.append(Part(SERVER, event))
             if isinstance(event, ServerBanned):
-                key = fold(event.name)
-                for conversation in self.groups.places(key):
-                    events = _group(conversation).forget(key, Why.SERVER_BAN)
+                banned = fold(event.name)
+                for conversation in self.groups.places(banned):
+                    events = _group(conversation).forget(banned, Why.SERVER_BAN)
                     parts += self._apply(conversation, events)
-        await self._store(parts)
+        await self._store(parts, key=key)
 
     # The way to the journal and back.
 
@@ -431,12 +493,17 @@ class Chat:
         parts: Sequence[Part] = (),
         writes: Sequence[Write] = (),
         origin: ISession | None = None,
-    ) -> Deferred[None]:
-        done: Deferred[None] = Deferred()
-        self.journal.append(Decision(self.now(), parts, writes, origin, done))
+        key: RequestKey | None = None,
+    ) -> Deferred[int]:
+        done: Deferred[int] = Deferred()
+        self.journal.append(Decision(self.now(), parts, writes, origin, done, key=key))
         return done
 
-    def settled(self) -> Deferred[None]:
+    def answered(self, key: RequestKey) -> Deferred[int | None]:
+        """Fire with the number that the request of *key* was given; None if it was not made."""
+        return self.journal.in_order(self.store.request_seq, key)
+
+    def settled(self) -> Deferred[int]:
         """Fire when all that was decided so far is stored and published."""
         return self._store()
 
@@ -486,7 +553,7 @@ class Chat:
                 del self._conversations[entry.conversation]
             case ServerKicked(name=name) | ServerBanned(name=name):
                 for session in list(self.presence.sessions(fold(name))):
-                    session.end("You were put off this server.")
+                    session.end(EndWhy.PUT_OFF, "You were put off this server.")
             case _:
                 pass
 
@@ -574,6 +641,11 @@ class Chat:
 def _group(conversation: Conversation) -> Group:
     assert conversation.group is not None, "only a group's conversation comes here"
     return conversation.group
+
+
+def _typist(session: ISession) -> ISession | None:
+    """Return *session* if what it says is on its screen already."""
+    return None if session.peer.program else session
 
 
 def _unsaved() -> Refused:

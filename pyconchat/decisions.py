@@ -2,7 +2,8 @@
 
 A decision is a list of events, each the next entry of some conversation, and of writes to the
 few tables that no log explains (accounts, read cursors, ignore lists). The journal commits
-many decisions in one transaction; each is stored as a whole or not at all.
+many decisions in one transaction; each is stored as a whole or not at all. One that carries the
+key of a request is stored once, however often the request is made.
 """
 
 from __future__ import annotations
@@ -24,11 +25,16 @@ __all__ = [
     "OPEN_END",
     "SERVER",
     "Decision",
+    "EndTokens",
     "Ignore",
     "MoveCursor",
     "OpenDirect",
     "Part",
+    "Repeated",
+    "RequestKey",
     "SaveAccount",
+    "SaveToken",
+    "UseToken",
     "Write",
 ]
 
@@ -40,7 +46,7 @@ OPEN_END = 2**62
 
 
 class SaveAccount(msgspec.Struct, frozen=True):
-    """Register *name*, or change the password."""
+    """Register *name*, or change the password, which ends the account's session tokens."""
 
     name: Name
     password_hash: str
@@ -71,7 +77,39 @@ class OpenDirect(msgspec.Struct, frozen=True):
     owners: tuple[Key, ...]
 
 
-Write: TypeAlias = SaveAccount | Ignore | MoveCursor | OpenDirect
+class SaveToken(msgspec.Struct, frozen=True):
+    """Let *owner* log in with the session token of which *digest* is the hash."""
+
+    owner: Key
+    digest: str
+
+
+class UseToken(msgspec.Struct, frozen=True):
+    """The session token was used: its time begins anew."""
+
+    digest: str
+
+
+class EndTokens(msgspec.Struct, frozen=True):
+    """No session token of *owner* is good any more."""
+
+    owner: Key
+
+
+Write: TypeAlias = SaveAccount | Ignore | MoveCursor | OpenDirect | SaveToken | UseToken | EndTokens
+
+
+class RequestKey(NamedTuple):
+    """What a client calls a request of *owner* (see `Account.party`), to make it once only."""
+
+    owner: str
+    key: str
+
+
+class Repeated(NamedTuple):
+    """A request with the same key was stored before; *seq* is the number of its entry."""
+
+    seq: int
 
 
 class Part(NamedTuple):
@@ -89,7 +127,7 @@ class Part(NamedTuple):
 class Decision:
     """What one request has led to, at *at* (milliseconds since the epoch)."""
 
-    __slots__ = ("again", "at", "done", "origin", "parts", "writes")
+    __slots__ = ("again", "at", "done", "key", "origin", "parts", "writes")
 
     def __init__(
         self,
@@ -97,12 +135,14 @@ class Decision:
         parts: Sequence[Part] = (),
         writes: Sequence[Write] = (),
         origin: ISession | None = None,
-        done: Deferred[None] | None = None,
+        done: Deferred[int] | None = None,
         again: Callable[[], None] | None = None,
+        key: RequestKey | None = None,
     ) -> None:
         self.at = at
         self.parts = parts
         self.writes = writes
-        self.origin = origin  # the session that typed it: its own screen shows it already
-        self.done = done  # fires when it is stored and published
+        self.origin = origin  # the session on whose screen it stands already, as it was typed there
+        self.done = done  # fires with the first entry's number when it is stored and published
         self.again = again  # decides once more, after a conflict
+        self.key = key  # of the request, where the client gave one

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from pyconchat.conversation import Conversation
-    from pyconchat.decisions import Decision, MoveCursor
+    from pyconchat.decisions import Decision, MoveCursor, Repeated, RequestKey
     from pyconchat.errors import Conflict, Refused
     from pyconchat.events import Entry
     from pyconchat.names import Key
-    from pyconchat.records import CursorRecord, Loaded, ServerState, StoredGroup
-    from pyconchat.replies import Reply, Where
+    from pyconchat.records import CursorRecord, Loaded, ServerState, StoredGroup, TokenRecord
+    from pyconchat.replies import EndWhy, Reply, Where
     from pyconchat.text import SafeText
 
 T = TypeVar("T")
@@ -32,8 +32,8 @@ T = TypeVar("T")
 class IStore(Interface):
     """Keeps the log and the state that it has led to. Every method blocks.
 
-    `commit`, `state`, `cursors` and `direct` are called by one thread, `load`, `entries` and
-    `search` by any.
+    `commit`, `state`, `cursors`, `direct`, `request_seq` and `token` are called by one thread,
+    `load`, `entries` and `search` by any.
     """
 
     def open() -> None:
@@ -42,12 +42,14 @@ class IStore(Interface):
     def close() -> None:
         """Disconnect. Nothing may be called afterwards."""
 
-    def commit(batch: Sequence[Decision]) -> list[list[Entry] | Conflict]:
+    def commit(batch: Sequence[Decision]) -> list[list[Entry] | Repeated | Conflict]:
         """Store all decisions of *batch* in one transaction.
 
         Gives each event the next number of its conversation. Returns for each decision its
-        entries, or a `Conflict` for one that was made on a state that has passed and was left
-        out. When this returns, the rest is on disk. Raises `NotSaved`: then nothing is stored.
+        entries; `Repeated` for one whose request key was stored before, and which was left out;
+        a `Conflict` for one that was left out because it was made on a state that has passed (or
+        changes the state once more under a key that was stored before). When this returns, the
+        rest is on disk. Raises `NotSaved`: then nothing is stored.
         """
 
     def load() -> Loaded:
@@ -61,6 +63,15 @@ class IStore(Interface):
 
     def direct(parties: tuple[str, str]) -> tuple[int, int] | None:
         """Return id and head of the private conversation of *parties*, None if there is none."""
+
+    def request_seq(key: RequestKey) -> int | None:
+        """Return the first number of what the request of *key* led to; None if it was not made.
+
+        0 stands for something that has no number.
+        """
+
+    def token(digest: str) -> TokenRecord | None:
+        """Return whose session token it is of which *digest* is the hash."""
 
     def entries(conversation: int, after: int, upto: int, limit: int) -> list[Entry]:
         """Return the first *limit* entries after *after*, none beyond *upto*, oldest first."""
@@ -91,8 +102,10 @@ class IJournal(Interface):
     def append(decision: Decision) -> None:
         """Store *decision* with the others of this tick.
 
-        When it is on disk it is published, and its `done`, if any, fires. When it could not be
-        stored, nobody has seen it: its origin is told, and `done` fails with `NotSaved`.
+        When it is on disk it is published, and its `done`, if any, fires with the number of its
+        first entry (0 if it has none). One that was stored before, under the same request key,
+        is not stored again, and fires with the number of then. When it could not be stored,
+        nobody has seen it: its origin is told, and `done` fails with `NotSaved`.
         """
 
     def in_order(read: Callable[..., T], *args: object) -> Deferred[T]:
@@ -135,6 +148,10 @@ class IPeer(Interface):
 
     renderer = Attribute("The `IRenderer` of this connection.")
     hides = Attribute("True if what is typed as a secret does not show on the screen.")
+    program = Attribute(
+        "True of a program: it names the group in each request, keeps tokens and numbers, and"
+        " gets back what it says."
+    )
     network = Attribute("What the connection is counted by: see `limits.network_of`.")
 
     def write(block: bytes) -> None:
@@ -143,7 +160,7 @@ class IPeer(Interface):
     def ask(prompt: str, secret: bool = False) -> Deferred[str]:
         """Put a question; fires with the answer. Fails with `Gone` if the peer goes away.
 
-        Raises `Refused` with `Code.MISSING_ARGUMENT` where nobody is there to be asked.
+        Raises `MustAsk` where nobody is there to be asked.
         """
 
     def drained() -> Deferred[None] | None:
@@ -212,11 +229,14 @@ class ISession(Interface):
     def ask(prompt: str, secret: bool = False) -> Deferred[str]:
         """As `IPeer.ask`."""
 
-    def end(reason: str) -> None:
+    def end(why: EndWhy, reason: str) -> None:
         """Say *reason* and end the session."""
 
     def quit(reason: SafeText) -> None:
         """End the session because the person wants to; others are told *reason*."""
+
+    def is_at(conversation: Conversation) -> bool:
+        """Tell whether the person is still in *conversation*; a program always is."""
 
     def wait_for(conversation: Conversation) -> None:
         """Enter *conversation* when its admin approves, unless the person goes on elsewhere."""

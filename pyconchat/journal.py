@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
-from pyconchat.decisions import Decision
+from pyconchat.decisions import Decision, Repeated
 from pyconchat.errors import Conflict, NotSaved
 from pyconchat.events import Entry
 from pyconchat.interfaces import IJournal, IStore, IThreads
@@ -130,22 +130,28 @@ class Journal:
             _fire(self._idle)
 
     def _committed(
-        self, results: Sequence[list[Entry] | Conflict], batch: Sequence[Decision]
+        self, results: Sequence[list[Entry] | Repeated | Conflict], batch: Sequence[Decision]
     ) -> None:
         stored: list[Decision] = []
         entries: list[list[Entry]] = []
         late: list[Decision] = []
+        repeated: list[tuple[Decision, int]] = []
         for decision, result in zip(batch, results, strict=True):
             if isinstance(result, Conflict):
                 late.append(decision)
+            elif isinstance(result, Repeated):
+                repeated.append((decision, result.seq))
             else:
                 stored.append(decision)
                 entries.append(result)
         late += self._standing_on(late)
         self._publish(stored, entries)
-        for decision in stored:
+        for decision, numbered in zip(stored, entries, strict=True):
             if decision.done is not None:
-                decision.done.callback(None)
+                decision.done.callback(numbered[0].seq if numbered else 0)
+        for decision, seq in repeated:
+            if decision.done is not None:
+                decision.done.callback(seq)
         if late:
             self._recover(late)
 

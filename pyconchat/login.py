@@ -21,7 +21,7 @@ from pyconchat.interfaces import IHasher, IPeer, ISession
 from pyconchat.names import Name, person_name
 from pyconchat.session import Session
 
-__all__ = ["GuestName", "NewAccount", "login_portal"]
+__all__ = ["GuestName", "NewAccount", "SessionToken", "login_portal"]
 
 
 AvatarId: TypeAlias = "Deferred[bytes | tuple[()]]"
@@ -40,6 +40,13 @@ class INewAccount(ICredentials):
     password = Attribute("The password.")
 
 
+class ISessionToken(ICredentials):
+    """A name, and a token that an earlier login was given."""
+
+    name = Attribute("What was typed as a name.")
+    token = Attribute("The token.")
+
+
 @implementer(IGuestName)
 class GuestName:
     """The credentials of a guest."""
@@ -55,6 +62,15 @@ class NewAccount:
     def __init__(self, name: str, password: str) -> None:
         self.name = name
         self.password = password
+
+
+@implementer(ISessionToken)
+class SessionToken:
+    """The credentials of a program that was here before."""
+
+    def __init__(self, name: str, token: str) -> None:
+        self.name = name
+        self.token = token
 
 
 @implementer(ICredentialsChecker)
@@ -118,6 +134,24 @@ class NewAccountChecker:
         return account.name.encode()
 
 
+@implementer(ICredentialsChecker)
+class TokenChecker:
+    """Lets in who has a session token, without any hashing of passwords."""
+
+    credentialInterfaces = (ISessionToken,)
+
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
+
+    def requestAvatarId(self, credentials: ISessionToken) -> AvatarId:
+        return Deferred.fromCoroutine(self._check(credentials))
+
+    async def _check(self, credentials: ISessionToken) -> bytes | tuple[()]:
+        name = person_name(credentials.name)
+        account = await self._chat.tokens.check(name, credentials.token)
+        return account.name.encode()
+
+
 @implementer(IRealm)
 class ChatRealm:
     """Gives those who are let in a session with the chat."""
@@ -140,5 +174,10 @@ class ChatRealm:
 
 def login_portal(chat: Chat, hasher: IHasher) -> Portal:
     """Return the one way in, for all doors."""
-    checkers = [PasswordChecker(chat, hasher), GuestChecker(chat), NewAccountChecker(chat)]
+    checkers = [
+        PasswordChecker(chat, hasher),
+        TokenChecker(chat),
+        GuestChecker(chat),
+        NewAccountChecker(chat),
+    ]
     return Portal(ChatRealm(chat), checkers)

@@ -7,7 +7,14 @@ import msgspec
 from pyconchat.group import Ban, GroupState
 from pyconchat.names import Key, Name
 
-__all__ = ["AccountRecord", "CursorRecord", "Loaded", "ServerState", "StoredGroup"]
+__all__ = [
+    "AccountRecord",
+    "CursorRecord",
+    "Loaded",
+    "ServerState",
+    "StoredGroup",
+    "TokenRecord",
+]
 
 
 class AccountRecord(msgspec.Struct, frozen=True):
@@ -16,6 +23,13 @@ class AccountRecord(msgspec.Struct, frozen=True):
     name: Name
     password_hash: str
     operator: bool
+
+
+class TokenRecord(msgspec.Struct, frozen=True):
+    """A session token: whose it is, and when it was last used (milliseconds)."""
+
+    owner: Key
+    used_at: int
 
 
 class CursorRecord(msgspec.Struct, frozen=True):

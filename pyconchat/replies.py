@@ -5,6 +5,7 @@ They are records, so that each renderer can show them in its own way.
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TypeAlias
 
 import msgspec
@@ -16,16 +17,22 @@ from pyconchat.text import SafeText
 
 __all__ = [
     "AdminIs",
+    "ArgumentHelp",
+    "Asked",
     "Bans",
     "CommandHelp",
     "Done",
+    "EndWhy",
+    "Ended",
     "Entered",
     "FrontDesk",
     "GroupLine",
     "Groups",
     "Help",
+    "Live",
     "Matches",
     "MemberLine",
+    "PasswordSet",
     "PersonLine",
     "PersonOnline",
     "PresenceChanged",
@@ -33,6 +40,8 @@ __all__ = [
     "Reply",
     "Requests",
     "Roster",
+    "Said",
+    "Sent",
     "Where",
 ]
 
@@ -60,6 +69,52 @@ class Done(_Reply, frozen=True, tag="done"):
     text: SafeText
 
 
+class Said(_Reply, frozen=True, tag="said"):
+    """What was said is stored, as entry number *seq*."""
+
+    seq: int
+
+
+class Sent(_Reply, frozen=True, tag="sent"):
+    """What was said to *other* is stored, as entry number *seq*."""
+
+    other: Name
+    online: bool
+    seq: int
+
+
+class EndWhy(Enum):
+    """Why the server ends a connection."""
+
+    BYE = "bye"
+    STOPPING = "stopping"
+    PUT_OFF = "put-off"
+    PASSWORD = "password"
+    EVERYWHERE = "everywhere"
+    LATE = "late"
+    BAD_JSON = "bad-json"
+    WRONG_PASSWORD = "wrong-password"
+    TROUBLE = "trouble"
+
+
+class Ended(_Reply, frozen=True, tag="end"):
+    """The last words on a connection."""
+
+    why: EndWhy
+    text: SafeText
+
+
+class Live(_Reply, frozen=True, tag="live"):
+    """All that was missed has been sent."""
+
+
+class PasswordSet(_Reply, frozen=True, tag="password"):
+    """The password is changed; *token* is for programs, "" for people."""
+
+    text: SafeText
+    token: str
+
+
 class Entered(_Reply, frozen=True, tag="entered"):
     """The reader's current group is *group* now."""
 
@@ -71,6 +126,13 @@ class Entered(_Reply, frozen=True, tag="entered"):
     online: int
     policy: Policy
     created: bool = False
+
+
+class Asked(_Reply, frozen=True, tag="asked"):
+    """The reader asked to join *group*; its *admin* has to approve."""
+
+    group: Name
+    admin: Name
 
 
 class FrontDesk(_Reply, frozen=True, tag="desk"):
@@ -168,6 +230,19 @@ class Matches(_Reply, frozen=True, tag="matches"):
     more: bool
 
 
+class ArgumentHelp(msgspec.Struct, frozen=True):
+    """One argument of a command. *kind* is what completion can offer for it.
+
+    *rest* says that it takes the rest of the line, *secret* that it should not be kept.
+    """
+
+    label: str
+    kind: str
+    optional: bool
+    rest: bool
+    secret: bool = False
+
+
 class CommandHelp(msgspec.Struct, frozen=True):
     """One command, as help and completion need it."""
 
@@ -175,6 +250,7 @@ class CommandHelp(msgspec.Struct, frozen=True):
     usage: str
     also: list[str]
     summary: str
+    arguments: list[ArgumentHelp] = []
 
 
 class Help(_Reply, frozen=True, tag="help"):
@@ -195,7 +271,13 @@ class PresenceChanged(_Reply, frozen=True, tag="presence"):
 
 Reply: TypeAlias = (
     Done
+    | Said
+    | Sent
+    | Ended
+    | Live
+    | PasswordSet
     | Entered
+    | Asked
     | FrontDesk
     | Groups
     | Requests

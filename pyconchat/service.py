@@ -23,6 +23,7 @@ from pyconchat.errors import NotSaved
 from pyconchat.journal import Threads
 from pyconchat.login import login_portal
 from pyconchat.passwords import Hasher
+from pyconchat.replies import EndWhy
 from pyconchat.store import READERS, BadStore, SqlStore
 
 __all__ = ["ChatService", "Options", "makeService"]
@@ -148,7 +149,7 @@ class ChatService(MultiService):
         self._factory.stop()
         self.chat.stopping = True
         for session in list(self.chat.presence.everybody()):
-            session.end("The server is stopping; come back soon.")
+            session.end(EndWhy.STOPPING, "The server is stopping; come back soon.")
         self._factory.hang_up()
         await self._factory.when_empty()
         await self.chat.journal.when_idle()

@@ -7,6 +7,8 @@ pages, then live.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -14,17 +16,17 @@ from zope.interface import implementer
 
 from pyconchat.accounts import Account
 from pyconchat.chat import Chat
-from pyconchat.commands import Call, Cancelled, Command, find_command
+from pyconchat.commands import Call, Cancelled, find_command
 from pyconchat.conversation import Conversation
-from pyconchat.decisions import OPEN_END, MoveCursor
+from pyconchat.decisions import OPEN_END, MoveCursor, RequestKey
 from pyconchat.errors import Code, NotSaved, Refused
 from pyconchat.fanout import is_ignored, own_key
 from pyconchat.interfaces import IPeer, ISession
-from pyconchat.names import COMMAND_WORDS, Name
-from pyconchat.replies import Done, Reply, Where
+from pyconchat.names import COMMAND_WORDS, Name, fold
+from pyconchat.replies import Ended, EndWhy, Reply, Where
 from pyconchat.text import SafeText, safe_text
 
-__all__ = ["Gone", "Session"]
+__all__ = ["Gone", "Session", "message_in", "not_saved"]
 
 PAGE = 50
 """Entries read from the store at once while catching up: far less than may wait unsent."""
@@ -67,6 +69,7 @@ class Session:
         "_ended",
         "_feeds",
         "_finished",
+        "_missed",
         "account",
         "awaiting",
         "current",
@@ -88,25 +91,46 @@ class Session:
         self.parting = SafeText("")
         self._chat = chat
         self._feeds: dict[Conversation, Feed] = {}
+        self._missed: list[Feed] = []  # found by `start`, to be shown by `catch_up`
         self._finished: list[Feed] = []  # followed no longer; receipt not yet known
         self._ended = False
 
     # Coming and going.
 
-    async def start(self) -> None:
-        """Show what was missed, then go live. Raises `NotSaved` if it cannot be read."""
+    async def start(self, since: Mapping[str, int] | None = None) -> None:
+        """Find what was missed. Raises `NotSaved` if it cannot be read.
+
+        *since* is what the peer has of each conversation, by its place (see `_place`); of the
+        others it has what its account's cursor says.
+        """
+        since = {place.lower(): seq for place, seq in (since or {}).items()}
+        partners = [place[1:] for place in since if place.startswith("@")]
+        directs = [await self._chat.direct_with(self.account, partner) for partner in partners]
         records = await self._chat.opened(self)
         if self._ended:
             return
-        feeds: list[Feed] = []
         for record in records:
             conversation = self._chat.conversation(record)
             feed = Feed(conversation, record.read, record.upto, "While you were away")
+            has = since.get(self._place(conversation))
+            if has is not None:
+                # Who is no member any more gets only what the cursor leaves over.
+                member = record.upto == OPEN_END
+                feed.read = min(has, conversation.published) if member else max(has, feed.read)
             if record.upto == OPEN_END:
                 self._feeds[conversation] = feed
-            feeds.append(feed)
+            self._missed.append(feed)
+        for direct in directs:  # of which the account has everything, but perhaps not this peer
+            if direct is not None and direct not in self._feeds:
+                has = min(since[self._place(direct)], direct.published)
+                self._feeds[direct] = Feed(direct, has, heading="While you were away")
+                self._missed.append(self._feeds[direct])
         self.starting = False
-        for feed in feeds:  # one after another: in order, and within what may wait unsent
+
+    async def catch_up(self) -> None:
+        """Show what was missed, then go live."""
+        missed, self._missed = self._missed, []
+        for feed in missed:  # one after another: in order, and within what may wait unsent
             await self._begin(feed)
 
     def close(self) -> None:
@@ -120,12 +144,12 @@ class Session:
         self._feeds.clear()
         self._chat.closed(self, received)
 
-    def end(self, reason: str) -> None:
-        self.peer.hang_up(self.renderer.reply(Done(SafeText(reason))))
+    def end(self, why: EndWhy, reason: str) -> None:
+        self.peer.hang_up(self.renderer.reply(Ended(why, SafeText(reason))))
 
     def quit(self, reason: SafeText) -> None:
         self.parting = reason
-        self.end("Bye.")
+        self.end(EndWhy.BYE, "Bye.")
 
     def receipts(self) -> list[MoveCursor]:
         if not self.account.registered:
@@ -181,12 +205,16 @@ class Session:
         self._finished.append(feed)
 
     def enter(self, conversation: Conversation | None) -> None:
-        self.current = conversation
-        self.awaiting = None
-        self.peer.refresh()
+        if not self.peer.program:  # which says with each request where it is
+            self.current = conversation
+            self.awaiting = None
+            self.peer.refresh()
+
+    def is_at(self, conversation: Conversation) -> bool:
+        return self.peer.program or self.current is conversation
 
     def wait_for(self, conversation: Conversation) -> None:
-        if self.current is None:
+        if self.current is None and not self.peer.program:
             self.awaiting = conversation
 
     def unread(self, conversation: Conversation) -> int:
@@ -200,6 +228,16 @@ class Session:
         partner = other if one == self.account.key else one
         account = self._chat.accounts.get(partner)
         return Where(other=account.name if account is not None else Name(partner))
+
+    def memberships(self) -> list[tuple[Conversation, int]]:
+        """Return the groups that are followed, each with the number of unread entries."""
+        groups = [each for each in self._feeds if each.group is not None]
+        return [(group, self.unread(group)) for group in groups]
+
+    def _place(self, conversation: Conversation) -> str:
+        """Return a group's name, or ``@`` and the partner's, folded."""
+        where = self.where(conversation)
+        return fold(f"@{where.other}" if where.other is not None else f"{where.group}")
 
     def _position(self, feed: Feed) -> int:
         conversation = feed.conversation
@@ -255,18 +293,20 @@ class Session:
         if not isinstance(failure.value, NotSaved):
             self._log.failure("catching up failed", failure)
         # Nothing is lost: the cursor stands where it stood, and the next login starts there.
-        self.end("The server cannot read its log now; try again soon.")
+        self.end(EndWhy.TROUBLE, "The server cannot read its log now; try again soon.")
 
     # What it is told.
 
     def say(self, reply: Reply) -> None:
-        self.peer.write(self.renderer.reply(reply))
+        block = self.renderer.reply(reply)
+        if block:
+            self.peer.write(block)
 
     def refuse(self, refused: Refused) -> None:
         self.peer.write(self.renderer.refusal(refused))
 
     def not_saved(self) -> None:
-        self.refuse(Refused(Code.NOT_SAVED, "Not saved: the server cannot store messages now."))
+        self.refuse(not_saved())
 
     def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
         return self.peer.ask(prompt, secret)
@@ -274,22 +314,21 @@ class Session:
     # What is typed.
 
     def line(self, line: str) -> Deferred[None] | None:
-        """Do what a *line* says. Returns None when it is done, or what fires when it is."""
+        """Do what a person's *line* says. Returns None when done, or what fires when it is."""
         try:
-            if self.account.key in self._chat.accounts.bans:
-                self._chat.accounts.admit(self.account.name)  # refuses; the end is on its way
             current = self.current
-            if current is not None and line not in _LEAVING:
-                if not line.startswith("/"):
-                    self._talk(current, line)
+            message = message_in(line) if current is not None else None
+            if current is None or message is None:
+                if not line.strip():
                     return None
-                if line.startswith("//"):
-                    self._talk(current, line[1:])
-                    return None
-            return self._command(line)
+                return Deferred.fromCoroutine(self._run(line))
+            self.require_welcome()
+            text = safe_text(message)
+            if text and not text.isspace():
+                self._chat.say(self, current, text)
         except Refused as refused:
             self.refuse(refused)
-            return None
+        return None
 
     def answer_group(self, answer: str) -> Deferred[None] | None:
         """Enter the group that *answer* names; as `line`. A command is one here too."""
@@ -297,34 +336,56 @@ class Session:
         is_command = word.startswith("/") or word in COMMAND_WORDS
         return self.line(answer if is_command else f"/join {answer}")
 
-    def _talk(self, conversation: Conversation, line: str) -> None:
-        text = safe_text(line)
-        if text and not text.isspace():
-            self._chat.say(self, conversation, text)
+    def require_welcome(self) -> None:
+        """Raise `Refused` if the account was banned: the end is on its way."""
+        if self.account.key in self._chat.accounts.bans:
+            self._chat.accounts.admit(self.account.name)
 
-    def _command(self, line: str) -> Deferred[None] | None:
-        at_desk = self.current is None
-        if at_desk and not line.strip():
-            return None
+    async def command(
+        self,
+        line: str,
+        place: Conversation | None,
+        say: Callable[[Reply], None],
+        key: RequestKey | None = None,
+    ) -> None:
+        """Carry out the command *line*, typed in *place*; answer with *say*.
+
+        Raises `Refused`, also for what fails: that is logged. Raises `Gone`.
+        """
+        self.require_welcome()
         if line.startswith("//"):
             raise Refused(Code.NO_GROUP, "You are in no group: nobody would read that.")
-        found = find_command(line, at_desk)
-        call = Call(self._chat, self)
-        return Deferred.fromCoroutine(self._run(call, found.command, found.rest))
-
-    async def _run(self, call: Call, command: Command, rest: str) -> None:
+        found = find_command(line, at_desk=place is None)
         try:
-            reply = await command.run(call, rest)
+            reply = await found.command.run(Call(self._chat, self, place, say, key), found.rest)
             if reply is not None and not self._ended:
-                self.say(reply)
+                say(reply)
+        except Cancelled:
+            raise Refused(Code.CANCELLED, "Cancelled.") from None
+        except NotSaved:
+            raise not_saved() from None
+        except (Refused, Gone):
+            raise
+        except Exception:
+            self._log.failure("command {name} failed", name=found.command.name)
+            raise Refused(Code.TROUBLE, "Something went wrong here; it has been logged.") from None
+
+    async def _run(self, line: str) -> None:
+        try:
+            await self.command(line, self.current, self.say)
         except Refused as refused:
             self.refuse(refused)
-        except Cancelled:
-            self.say(Done(SafeText("Cancelled.")))
-        except NotSaved:
-            self.not_saved()
         except Gone:
             pass
-        except Exception:
-            self._log.failure("command {name} failed", name=command.name)
-            self.say(Done(SafeText("Something went wrong here; it has been logged.")))
+
+
+def message_in(line: str) -> str | None:
+    """Return what *line*, typed in a group, says there; None if it is a command."""
+    if line.startswith("//"):
+        return line[1:]
+    return None if line.startswith("/") or line in _LEAVING else line
+
+
+def not_saved() -> Refused:
+    """Return what somebody is told whose words could not be stored."""
+    return Refused(Code.NOT_SAVED, "Not saved: the server cannot store messages now.")

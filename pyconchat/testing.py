@@ -18,7 +18,7 @@ from zope.interface import implementer
 from pyconchat.accounts import Account
 from pyconchat.chat import Chat
 from pyconchat.config import Config
-from pyconchat.errors import Code, Refused
+from pyconchat.errors import MustAsk
 from pyconchat.events import AnyEvent
 from pyconchat.interfaces import IHasher, IPeer, IStore, IThreads
 from pyconchat.names import person_name
@@ -64,6 +64,7 @@ class FakePeer:
         self.renderer = TextRenderer("\n")
         self.network = "192.0.2.1"
         self.hides = False
+        self.program = False
         self.written = b""
         self.answers = list(answers)
         self.asked: list[str] = []
@@ -82,7 +83,7 @@ class FakePeer:
     def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
         self.asked.append(prompt)
         if not self.answers:
-            raise Refused(Code.MISSING_ARGUMENT, "Nobody is there to be asked.")
+            raise MustAsk(prompt, secret)
         return succeed(self.answers.pop(0))
 
     def drained(self) -> Deferred[None] | None:
@@ -134,8 +135,12 @@ class Visitor:
         self.peer = FakePeer(*answers)
         self.session = Session(chat, self._account(chat, name, password), self.peer)
         self._result: list[object] = []
-        Deferred.fromCoroutine(self.session.start()).addErrback(self._result.append)
+        Deferred.fromCoroutine(self._starts()).addErrback(self._result.append)
         self.tick()
+
+    async def _starts(self) -> None:
+        await self.session.start()
+        await self.session.catch_up()
 
     @property
     def account(self) -> Account:

@@ -136,8 +136,8 @@ class Person:
 
     def logs_in(self, name: str, password: str = "", at_desk: bool = True) -> None:
         """Answer the questions of the login, up to the front desk or only to the password."""
+        self.types(name)  # at once: who waits is greeted a moment later
         self.sees("Username: ")
-        self.types(name)
         self.sees("Password: ")
         self.types(password)
         if not at_desk:

@@ -20,12 +20,13 @@ ROOT = Path(pyconchat.__file__).parent
 # modules) imports only parts of lower floors; those on the same floor do not know each other.
 FLOORS = (
     {"testing"},
-    {"service"},
-    {"doors"},
-    {"login"},
+    {"service", "selfsigned"},
+    {"doors", "client"},
+    {"login", "requests"},
     {"session"},
     {"commands"},
     {"chat"},
+    {"tokens"},
     {"fanout", "directory", "console", "accounts", "presence", "passwords"},
     {"journal"},
     {"store"},
@@ -34,7 +35,7 @@ FLOORS = (
     {"replies", "records", "config"},
     {"group"},
     {"events", "interfaces"},
-    {"text", "names"},
+    {"text", "names", "fingerprint"},
     {"errors"},
     {"__init__"},
 )

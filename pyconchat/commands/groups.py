@@ -10,8 +10,8 @@ from pyconchat.names import Name, fold, group_name
 from pyconchat.passwords import LONGEST
 from pyconchat.replies import (
     AdminIs,
+    Asked,
     Bans,
-    Done,
     Entered,
     FrontDesk,
     GroupLine,
@@ -35,15 +35,14 @@ async def join(call: Call, name: str, rest: SafeText | None) -> Reply | None:
         return rest or await call.ask(f"Password of {_name(conversation)}: ", secret=True)
 
     session = call.session
-    if await call.chat.join(session, conversation, safe_text(rest or ""), password):
+    note = safe_text(rest or "")
+    if await call.chat.join(session, conversation, note, password, call.key):
         await enter(call, conversation)
         return None
     session.wait_for(conversation)
     group = conversation.group
     assert group is not None
-    return Done(
-        SafeText(f"You asked to join {group.name}; its admin, {group.admin}, has to approve.")
-    )
+    return Asked(group.name, group.admin)
 
 
 async def enter_lobby(call: Call, name: str) -> None:
@@ -71,7 +70,8 @@ async def _create_by_joining(call: Call, name: str, password: str) -> None:
             name=name,
         )
     policy = Policy.PASSWORD if password else Policy.APPROVAL
-    await enter(call, await call.chat.create(call.session, name, policy, password), created=True)
+    conversation = await call.chat.create(call.session, name, policy, password, call.key)
+    await enter(call, conversation, created=True)
 
 
 async def create(call: Call, name: str, choice: PolicyChoice | None) -> None:
@@ -83,7 +83,9 @@ async def create(call: Call, name: str, choice: PolicyChoice | None) -> None:
         )
         choice = PolicyChoice(Policy.PASSWORD if password else Policy.APPROVAL, password)
     choice = await _with_password(call, choice or PolicyChoice(Policy.APPROVAL))
-    conversation = await call.chat.create(call.session, name, choice.policy, choice.password)
+    conversation = await call.chat.create(
+        call.session, name, choice.policy, choice.password, call.key
+    )
     await enter(call, conversation, created=True)
 
 
@@ -95,7 +97,7 @@ async def leave(call: Call, name: str | None) -> None:
         conversation = call.place
     else:
         raise Refused(Code.NO_GROUP, "You are in no group now; /leave GROUP leaves another.")
-    await call.chat.decide(conversation, lambda group: group.leave(call.actor))
+    await call.decide(conversation, lambda group: group.leave(call.actor))
 
 
 async def desk(call: Call) -> Reply:
@@ -127,21 +129,19 @@ def only_request(call: Call) -> str | None:
 
 async def approve(call: Call, names: list[Name]) -> None:
     """Let in who has asked."""
-    await call.chat.decide(call.here(), lambda group: group.approve(call.actor, names))
+    await call.decide(call.here(), lambda group: group.approve(call.actor, names))
 
 
 async def reject(call: Call, name: Name, reason: SafeText | None) -> None:
     """Turn down who has asked."""
-    await call.chat.decide(
-        call.here(), lambda group: group.reject(call.actor, name, reason or NO_TEXT)
-    )
+    await call.decide(call.here(), lambda group: group.reject(call.actor, name, reason or NO_TEXT))
 
 
 async def invite(call: Call, name: Name) -> None:
     """Let somebody in without asking."""
     here = call.here()
     invited = call.chat.accounts.find(name).actor
-    await call.chat.decide(here, lambda group: group.invite(call.actor, invited))
+    await call.decide(here, lambda group: group.invite(call.actor, invited))
 
 
 async def members(call: Call) -> Reply:
@@ -162,7 +162,7 @@ async def admin(call: Call) -> Reply:
 
 async def transfer(call: Call, name: Name) -> None:
     """Hand adminship over."""
-    await call.chat.decide(call.here(), lambda group: group.transfer(call.actor, name))
+    await call.decide(call.here(), lambda group: group.transfer(call.actor, name))
 
 
 async def policy(call: Call, choice: PolicyChoice) -> None:
@@ -172,22 +172,22 @@ async def policy(call: Call, choice: PolicyChoice) -> None:
     hash = ""
     if choice.password:
         hash = await call.chat.hasher.hash(choice.password)
-    await call.chat.decide(here, lambda group: group.change_policy(call.actor, choice.policy, hash))
+    await call.decide(here, lambda group: group.change_policy(call.actor, choice.policy, hash))
 
 
 async def topic(call: Call, text: SafeText) -> None:
     """Change the topic; ``-`` takes it away."""
     topic = NO_TEXT if text == "-" else text
-    await call.chat.decide(call.here(), lambda group: group.change_topic(call.actor, topic))
+    await call.decide(call.here(), lambda group: group.change_topic(call.actor, topic))
 
 
 async def kick(call: Call, name: Name, reason: SafeText | None) -> None:
     """Put somebody out of the current group, or, at the front desk, off the server."""
     why = reason or NO_TEXT
     if call.place is not None:
-        await call.chat.decide(call.place, lambda group: group.kick(call.actor, name, why))
+        await call.decide(call.place, lambda group: group.kick(call.actor, name, why))
         return
-    await call.chat.operate(
+    await call.operate(
         lambda accounts: accounts.kick(call.actor, name, call.chat.presence.online(fold(name)), why)
     )
 
@@ -196,17 +196,17 @@ async def ban(call: Call, name: Name, reason: SafeText | None) -> None:
     """As kick, and not back in."""
     why = reason or NO_TEXT
     if call.place is not None:
-        await call.chat.decide(call.place, lambda group: group.ban(call.actor, name, why))
+        await call.decide(call.place, lambda group: group.ban(call.actor, name, why))
         return
-    await call.chat.operate(lambda accounts: accounts.ban(call.actor, name, why))
+    await call.operate(lambda accounts: accounts.ban(call.actor, name, why))
 
 
 async def unban(call: Call, name: Name) -> None:
     """Let somebody come back."""
     if call.place is not None:
-        await call.chat.decide(call.place, lambda group: group.unban(call.actor, name))
+        await call.decide(call.place, lambda group: group.unban(call.actor, name))
         return
-    await call.chat.operate(lambda accounts: accounts.unban(call.actor, name))
+    await call.operate(lambda accounts: accounts.unban(call.actor, name))
 
 
 def only_ban(call: Call) -> str | None:
@@ -256,7 +256,7 @@ async def enter(call: Call, conversation: Conversation, created: bool = False) -
         policy=group.policy,
         created=created,
     )
-    call.session.say(entered)
+    call.say(entered)
     await call.session.caught_up(conversation)
 
 

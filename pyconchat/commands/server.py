@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pyconchat.commands.types import Call
 from pyconchat.errors import Code, Refused
+from pyconchat.events import NO_TEXT
 from pyconchat.names import Name
 from pyconchat.passwords import check_password
-from pyconchat.replies import Done, Help, PersonLine, PersonOnline, Reply
+from pyconchat.replies import Done, Help, PasswordSet, PersonLine, PersonOnline, Reply
 from pyconchat.text import SafeText
+
+EVERYWHERE = "everywhere"
 
 
 async def who(call: Call) -> Reply:
@@ -43,9 +46,12 @@ async def password(call: Call) -> Reply:
     was_guest = not account.registered
     new = await ask_new_password(call)
     await call.chat.change_password(session, new)
+    token = await call.chat.tokens.issue(account) if session.peer.program else ""
     if was_guest:
-        return Done(SafeText(f"{account.name} is yours now: the password keeps it."))
-    return Done(SafeText("Your password is changed; your other sessions have ended."))
+        said = f"{account.name} is yours now: the password keeps it."
+    else:
+        said = "Your password is changed; your other sessions have ended."
+    return PasswordSet(SafeText(said), token)
 
 
 async def ask_new_password(call: Call) -> str:
@@ -61,7 +67,7 @@ async def claim(call: Call, code: str) -> Reply:
     network, now = call.session.peer.network, call.chat.reactor.seconds
     call.chat.wrong_passwords.check(network, now())
     try:
-        await call.chat.operate(lambda accounts: accounts.claim(call.account, code))
+        await call.operate(lambda accounts: accounts.claim(call.account, code))
     except Refused as refused:
         if refused.code is Code.WRONG_PASSWORD:
             call.chat.wrong_passwords.wrong(network, now())
@@ -71,7 +77,7 @@ async def claim(call: Call, code: str) -> Reply:
 
 async def operator(call: Call, name: Name) -> None:
     """Make somebody an operator."""
-    await call.chat.operate(lambda accounts: accounts.make_operator(call.actor, name))
+    await call.operate(lambda accounts: accounts.make_operator(call.actor, name))
 
 
 async def send(call: Call, file: SafeText | None) -> Reply:
@@ -95,5 +101,8 @@ async def help_(call: Call, name: str | None) -> Reply:
 
 
 async def quit_(call: Call, reason: SafeText | None) -> None:
-    """Disconnect."""
-    call.session.quit(reason or SafeText(""))
+    """Disconnect; with ``everywhere`` as the reason, on all devices."""
+    if reason is not None and reason.lower() == EVERYWHERE:
+        await call.chat.end_elsewhere(call.session)
+        reason = None
+    call.session.quit(reason or NO_TEXT)

@@ -27,7 +27,8 @@ __all__ = ["TABLE", "Found", "find_command"]
 REASON = optional(TEXT.labelled("REASON"))
 
 TABLE = (
-    Command("join", groups.join, Args(GROUP, optional(TEXT.labelled("PASSWORD or NOTE"))), menu="1",
+    Command("join", groups.join,
+            Args(GROUP, optional(TEXT.labelled("PASSWORD or NOTE").hidden())), menu="1",
             summary="Enter a group, create it if there is none, or ask to be let in."),
     Command("create", groups.create, Args(GROUP, optional(POLICY)), menu="2",
             summary="Create a group; you are its admin."),
@@ -81,7 +82,7 @@ TABLE = (
     Command("topic", groups.topic, Args(TEXT.asked("New topic (- for none): ")),
             only_here=True,
             summary="Change what the group is about (admin)."),
-    Command("send", server.send, Args(optional(TEXT.labelled("FILE"))),
+    Command("send", server.send, Args(optional(TEXT.labelled("FILE").offering("file"))),
             also=("fileTransfer", "9"),
             summary="Share a file with the group."),
     Command("msg", talk.msg, Args(NAME.asked("Recipient: "), TEXT.asked("Message: ")),
@@ -104,14 +105,14 @@ TABLE = (
             summary="See again what someone says."),
     Command("password", server.password,
             summary="Register your name, or change the password; ends your other sessions."),
-    Command("claim", server.claim, Args(WORD.labelled("CODE").asked("Code: ")),
+    Command("claim", server.claim, Args(WORD.labelled("CODE").asked("Code: ").hidden()),
             summary="Become the first operator, with the code that the server printed."),
     Command("operator", server.operator, Args(NAME.asked("Make whom an operator? ")),
             summary="Make someone an operator (operator)."),
-    Command("help", server.help_, Args(optional(WORD.labelled("COMMAND"))),
+    Command("help", server.help_, Args(optional(WORD.labelled("COMMAND").offering("command"))),
             summary="Explain the commands, or one of them."),
     Command("quit", server.quit_, Args(REASON), also=("disconnect", "3", "exit"), menu="3",
-            summary="Disconnect."),
+            summary="Disconnect; /quit everywhere ends all of your sessions."),
 )  # fmt: skip
 
 _BY_NAME = {name.lower(): command for command in TABLE for name in (command.name, *command.also)}

@@ -7,7 +7,7 @@ from pyconchat.errors import Code, Refused
 from pyconchat.events import Entry, encode
 from pyconchat.fanout import is_ignored
 from pyconchat.names import Name, fold
-from pyconchat.replies import Done, Matches, Replayed, Reply
+from pyconchat.replies import Done, Matches, Replayed, Reply, Said, Sent
 from pyconchat.text import SafeText
 
 HISTORY = 20
@@ -19,17 +19,15 @@ MOST_BYTES = 262_144
 """Bytes of entries in one answer; of more, only the newest are shown."""
 
 
-async def msg(call: Call, name: Name, text: SafeText) -> Reply | None:
+async def msg(call: Call, name: Name, text: SafeText) -> Reply:
     """Say something to one person."""
-    receiver = await call.chat.tell(call.session, name, text)
-    if call.chat.presence.online(receiver.key):
-        return Done(SafeText(f"Sent to {receiver.name}."))
-    return Done(SafeText(f"{receiver.name} is offline and will read it at the next login."))
+    receiver, seq = await call.chat.tell(call.session, name, text, call.key)
+    return Sent(receiver.name, call.chat.presence.online(receiver.key), seq)
 
 
-async def me(call: Call, text: SafeText) -> None:
+async def me(call: Call, text: SafeText) -> Reply:
     """Do something."""
-    call.chat.act(call.session, call.here(), text)
+    return Said(await call.chat.act(call.session, call.here(), text, call.key))
 
 
 async def history(call: Call, count: int | None) -> Reply:

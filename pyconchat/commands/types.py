@@ -7,15 +7,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyconchat.accounts import Account
+from pyconchat.accounts import Account, Accounts
 from pyconchat.chat import Chat
 from pyconchat.conversation import Conversation
+from pyconchat.decisions import RequestKey
 from pyconchat.errors import Code, Refused
-from pyconchat.events import Policy
+from pyconchat.events import GroupEvent, Policy, ServerEvent
 from pyconchat.group import Actor, Group
 from pyconchat.interfaces import ISession
 from pyconchat.names import Name, person_name
-from pyconchat.replies import CommandHelp, Reply
+from pyconchat.replies import ArgumentHelp, CommandHelp, Reply
 from pyconchat.text import SafeText, safe_text
 
 __all__ = [
@@ -42,12 +43,21 @@ class Cancelled(Exception):
 
 
 class Call:
-    """One use of a command: by which session, of which chat."""
+    """One use of a command: by which session, of which chat, and where."""
 
-    def __init__(self, chat: Chat, session: ISession) -> None:
+    def __init__(
+        self,
+        chat: Chat,
+        session: ISession,
+        place: Conversation | None,
+        say: Callable[[Reply], None],
+        key: RequestKey | None = None,
+    ) -> None:
         self.chat = chat
         self.session = session
-        self.place: Conversation | None = session.current  # None at the front desk
+        self.place = place  # where it was typed; None at the front desk
+        self.say = say  # answers it
+        self.key = key
         self.asked = False  # whether an argument was missing and was asked for
 
     @property
@@ -76,6 +86,16 @@ class Call:
         group.require_member(self.actor)
         return group
 
+    def decide(
+        self, conversation: Conversation, rule: Callable[[Group], list[GroupEvent]]
+    ) -> Awaitable[int]:
+        """As `Chat.decide`, under the key of this request."""
+        return self.chat.decide(conversation, rule, self.key)
+
+    def operate(self, rule: Callable[[Accounts], list[ServerEvent]]) -> Awaitable[None]:
+        """As `Chat.operate`, under the key of this request."""
+        return self.chat.operate(rule, self.key)
+
     async def ask(self, prompt: str, secret: bool = False) -> str:
         """Put a question. Raises `Cancelled` for an empty answer.
 
@@ -84,7 +104,7 @@ class Call:
         """
         self.asked = True
         answer = await self.session.ask(prompt, secret)
-        if self.place is not None and self.session.current is not self.place:
+        if self.place is not None and not self.session.is_at(self.place):
             raise Refused(Code.NO_GROUP, "You have left the group; nothing was done.")
         if not secret:
             answer = answer.strip()
@@ -105,14 +125,17 @@ class PolicyChoice:
 class Arg:
     """An argument: *label* for help, *parse* for what was typed, *prompt* to ask for it.
 
-    One without a prompt is optional and arrives as None. *rest* takes the rest of the line.
-    *default* may know the one sensible value.
+    One without a prompt is optional and arrives as None. *rest* takes the rest of the line, and
+    *secret* may be a password. *kind* is what completion can offer. *default* may know the one
+    sensible value.
     """
 
     label: str
     parse: Callable[[str], Any]
     prompt: str = ""
     rest: bool = False
+    kind: str = "text"
+    secret: bool = False
     default: Callable[[Call], str | None] = lambda _call: None
 
     def asked(self, prompt: str) -> Arg:
@@ -123,6 +146,14 @@ class Arg:
         """Return the same argument, under another name in help."""
         return replace(self, label=label)
 
+    def hidden(self) -> Arg:
+        """Return the same argument, as one that should not be kept in a client's history."""
+        return replace(self, secret=True)
+
+    def offering(self, kind: str) -> Arg:
+        """Return the same argument, completed by *kind*."""
+        return replace(self, kind=kind)
+
     def defaulting(self, default: Callable[[Call], str | None]) -> Arg:
         """Return the same argument, with a *default*."""
         return replace(self, default=default)
@@ -131,6 +162,11 @@ class Arg:
     def usage(self) -> str:
         """Return how help shows it."""
         return self.label if self.prompt else f"[{self.label}]"
+
+    @property
+    def help(self) -> ArgumentHelp:
+        """Return what completion needs."""
+        return ArgumentHelp(self.label, self.kind, not self.prompt, self.rest, self.secret)
 
 
 def optional(arg: Arg) -> Arg:
@@ -148,6 +184,11 @@ class Args:
     def usage(self) -> str:
         """Return how help shows them."""
         return " ".join(arg.usage for arg in self._args)
+
+    @property
+    def help(self) -> list[ArgumentHelp]:
+        """Return what completion needs."""
+        return [arg.help for arg in self._args]
 
     async def read(self, call: Call, rest: str) -> list[Any]:
         """Return the values in *rest*, asking for what is missing.
@@ -198,7 +239,8 @@ class Command:
     def help(self) -> CommandHelp:
         """Return what help shows."""
         usage = f"/{self.name} {self.args.usage}".rstrip()
-        return CommandHelp(self.name, usage, [f"/{other}" for other in self.also], self.summary)
+        also = [f"/{other}" for other in self.also]
+        return CommandHelp(self.name, usage, also, self.summary, self.args.help)
 
 
 def first_word(line: str) -> tuple[str, str]:
@@ -238,9 +280,9 @@ def _policy(typed: str) -> PolicyChoice:
     return PolicyChoice(policy, password)
 
 
-NAME = Arg("NAME", person_name, "Whom?")
-NAMES = Arg("NAME…", _names, "Whom?", rest=True)
-GROUP = Arg("GROUP", str, "Group: ")
+NAME = Arg("NAME", person_name, "Whom?", kind="name")
+NAMES = Arg("NAME…", _names, "Whom?", rest=True, kind="name")
+GROUP = Arg("GROUP", str, "Group: ", kind="group")
 WORD = Arg("WORD", str, "What?")
 TEXT = Arg("TEXT", _text, "Text: ", rest=True)
 NUMBER = Arg("N", _number, "How many? ")
@@ -249,4 +291,6 @@ POLICY = Arg(
     _policy,
     "Policy (open, approval, invite, password PW): ",
     rest=True,
+    kind="policy",
+    secret=True,
 )

@@ -13,7 +13,8 @@ from twisted.internet.task import Cooperator, LoopingCall
 
 from pyconchat.chat import Chat
 from pyconchat.decisions import MoveCursor
-from pyconchat.doors.line import LineDoor
+from pyconchat.doors.door import Door
+from pyconchat.doors.doorstep import Doorstep
 from pyconchat.limits import ConnectionLimits, network_of
 
 __all__ = ["LineFactory"]
@@ -26,7 +27,7 @@ AT_ONCE = 200
 
 
 class LineFactory(Factory):
-    """Makes the line doors of *chat*."""
+    """Makes the line doors of *chat*; each connection begins at a `Doorstep`."""
 
     noisy = False
 
@@ -39,13 +40,13 @@ class LineFactory(Factory):
         self.rate_limited = self.limits.messages_per_second > 0
         self.soft_limit: float = self.limits.unsent_soft_bytes or float("inf")
         self.connections = ConnectionLimits(self.limits)
-        self.doors: dict[LineDoor, None] = {}
+        self.doors: dict[Door | Doorstep, None] = {}
         self._waiting: list[Deferred[None]] = []
         self._rounds = LoopingCall(self._round)
         self._rounds.clock = reactor
 
-    def buildProtocol(self, addr: IAddress | None) -> LineDoor:
-        return LineDoor(self, network_of(getattr(addr, "host", "local")))
+    def buildProtocol(self, addr: IAddress | None) -> Doorstep:
+        return Doorstep(self, network_of(getattr(addr, "host", "local")))
 
     def start(self) -> None:
         """Begin to look after the connections."""
@@ -56,7 +57,12 @@ class LineFactory(Factory):
         if self._rounds.running:
             self._rounds.stop()
 
-    def forget(self, door: LineDoor) -> None:
+    def replace(self, doorstep: Doorstep, door: Door) -> None:
+        """Look after *door* from now on, which has the connection of *doorstep*."""
+        del self.doors[doorstep]
+        self.doors[door] = None
+
+    def forget(self, door: Door | Doorstep) -> None:
         """*door*'s connection is gone."""
         del self.doors[door]
         if not self.doors:

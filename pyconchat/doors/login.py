@@ -16,7 +16,7 @@ from pyconchat.interfaces import ISession
 from pyconchat.login import GuestName, NewAccount
 from pyconchat.names import person_name
 from pyconchat.passwords import check_password
-from pyconchat.replies import Done, FrontDesk, Reply
+from pyconchat.replies import Done, EndWhy, FrontDesk, Reply
 from pyconchat.session import Gone, Session
 from pyconchat.text import SafeText, safe_text
 
@@ -37,7 +37,7 @@ class Asker(Protocol):
     def show(self, reply: Reply) -> None: ...
     def refuse(self, refused: Refused) -> None: ...
     def logged_in(self, session: Session) -> None: ...
-    def say_last(self, text: str) -> None: ...
+    def say_last(self, why: EndWhy, text: str) -> None: ...
 
 
 class _Leaving(Exception):
@@ -61,10 +61,10 @@ class Login:
         try:
             session = await self._session()
         except _Leaving:
-            self._door.say_last("Bye.")
+            self._door.say_last(EndWhy.BYE, "Bye.")
             return
         if session is None:
-            self._door.say_last("Those were too many wrong passwords.")
+            self._door.say_last(EndWhy.WRONG_PASSWORD, "Those were too many wrong passwords.")
             return
         try:
             self._door.logged_in(session)
@@ -74,8 +74,10 @@ class Login:
         try:
             await session.start()
         except NotSaved:
-            self._door.say_last("The server cannot read its log now; try again soon.")
+            text = "The server cannot read its log now; try again soon."
+            self._door.say_last(EndWhy.TROUBLE, text)
             return
+        await session.catch_up()
         await self._first_group(session)
 
     async def _session(self) -> Session | None:
@@ -136,7 +138,8 @@ class Login:
         """Enter the lobby, or ask for a group; Enter alone leads to the front desk."""
         if self._chat.config.lobby is not None:
             try:
-                await enter_lobby(Call(self._chat, session), self._chat.config.lobby)
+                call = Call(self._chat, session, None, session.say)
+                await enter_lobby(call, self._chat.config.lobby)
             except (Refused, NotSaved, Cancelled):
                 self._say("The lobby is closed to you.")
                 session.say(FrontDesk())

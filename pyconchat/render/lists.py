@@ -9,14 +9,18 @@ from pyconchat.events import Policy
 from pyconchat.group import Ban
 from pyconchat.replies import (
     AdminIs,
+    Asked,
     Bans,
     CommandHelp,
     Done,
+    Ended,
     Entered,
     FrontDesk,
     Groups,
     Help,
+    Live,
     Matches,
+    PasswordSet,
     PersonLine,
     PersonOnline,
     PresenceChanged,
@@ -24,6 +28,8 @@ from pyconchat.replies import (
     Reply,
     Requests,
     Roster,
+    Said,
+    Sent,
 )
 
 __all__ = ["MENU", "reply_lines"]
@@ -41,8 +47,16 @@ _NEWCOMERS = {
 def reply_lines(reply: Reply) -> list[str]:
     """Return the lines of *reply*, without the mark of the server's lines."""
     match reply:
-        case Done(text=text):
+        case Done(text=text) | Ended(text=text) | PasswordSet(text=text):
             return [text]
+        case Said() | Live():
+            return []  # a person sees what they have said, and that they are there
+        case Sent(other=other, online=True):
+            return [f"Sent to {other}."]
+        case Sent(other=other):
+            return [f"{other} is offline and will read it at the next login."]
+        case Asked(group=group, admin=admin):
+            return [f"You asked to join {group}; its admin, {admin}, has to approve."]
         case Entered():
             return _entered(reply)
         case FrontDesk(left=None):

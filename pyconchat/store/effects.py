@@ -19,7 +19,17 @@ from sqlalchemy import (
     update,
 )
 
-from pyconchat.decisions import OPEN_END, Ignore, MoveCursor, OpenDirect, SaveAccount, Write
+from pyconchat.decisions import (
+    OPEN_END,
+    EndTokens,
+    Ignore,
+    MoveCursor,
+    OpenDirect,
+    SaveAccount,
+    SaveToken,
+    UseToken,
+    Write,
+)
 from pyconchat.events import (
     Action,
     AdminChanged,
@@ -50,6 +60,9 @@ from pyconchat.names import Key, Name, fold
 from pyconchat.store import schema
 
 CLAIM_CODE = "claim-code"
+
+MOST_TOKENS = 16
+"""Session tokens of an account; the one that was not used for longest makes room."""
 
 
 class Effects:
@@ -117,6 +130,7 @@ class Effects:
             case ServerBanned(name=name, by=by, reason=reason):
                 row = {"key": fold(name), "name": name, "by": by, "at": entry.at, "reason": reason}
                 self._run(insert(schema.server_bans).values(row))
+                self._end_tokens(fold(name))
             case ServerUnbanned(name=name):
                 bans = schema.server_bans
                 self._run(delete(bans).where(bans.c.key == fold(name)))
@@ -133,6 +147,7 @@ class Effects:
         """Carry out one *write* that no entry explains."""
         match write:
             case SaveAccount(name=name, password_hash=password_hash):
+                self._end_tokens(fold(name))
                 accounts = schema.accounts
                 same = accounts.c.key == fold(name)
                 changed = self._run(
@@ -166,6 +181,13 @@ class Effects:
                 self._run(insert(schema.conversations).values(row))
                 for owner in owners:
                     self._open_cursor(owner, conversation, 0)
+            case SaveToken(owner=owner, digest=digest):
+                self._save_token(owner, digest, at)
+            case UseToken(digest=digest):
+                tokens = schema.tokens
+                self._run(update(tokens).where(tokens.c.digest == digest).values(used_at=at))
+            case EndTokens(owner=owner):
+                self._end_tokens(owner)
             case _:
                 assert_never(write)
 
@@ -217,6 +239,18 @@ class Effects:
         if self._connection.scalar(select(accounts.c.key).where(accounts.c.key == owner)):
             row = {"owner": owner, "conversation": conversation, "upto": seq, "read": seq - 1}
             self._run(insert(schema.cursors).values(row))
+
+    def _save_token(self, owner: Key, digest: str, at: int) -> None:
+        """Add a token; of those that *owner* has, only the last used stay."""
+        tokens = schema.tokens
+        own = tokens.c.owner == owner
+        newest = select(tokens.c.digest).where(own).order_by(tokens.c.used_at.desc())
+        kept = list(self._connection.scalars(newest.limit(MOST_TOKENS - 1)))
+        self._run(delete(tokens).where(own, tokens.c.digest.not_in(kept)))
+        self._run(insert(tokens).values(digest=digest, owner=owner, used_at=at))
+
+    def _end_tokens(self, owner: Key) -> None:
+        self._run(delete(schema.tokens).where(schema.tokens.c.owner == owner))
 
     def _set_group(self, group: int, **values: Any) -> None:
         groups = schema.groups

@@ -1,9 +1,9 @@
 """The tables, as the newest migration leaves them.
 
 `entries` is the log. All other tables say what the log has led to, and are written in the same
-transaction as the entries that explain them; only accounts' passwords, cursors, ignore lists
-and the claim code have no entry. Names are kept twice: as shown, and folded (``key``) for
-finding them.
+transaction as the entries that explain them; only accounts' passwords, session tokens, cursors,
+ignore lists, request keys and the claim code have no entry. Names are kept twice: as shown, and
+folded (``key``) for finding them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = "0001"
+VERSION = "0002"
 """The newest migration. A database at this version needs no Alembic at the start."""
 
 metadata = MetaData()
@@ -150,4 +150,26 @@ cursors = Table(
     Column("conversation", Integer, primary_key=True, autoincrement=False),
     Column("upto", BigInteger, primary_key=True),
     Column("read", BigInteger, nullable=False),
+)
+
+# Requests that were carried out, under the key that the client gave them. owner: `Account.party`.
+keys = Table(
+    "request_keys",
+    metadata,
+    Column("owner", String(80), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("seq", BigInteger, nullable=False),  # of the first entry; 0 if there was none
+    Column("at", BigInteger, nullable=False),
+    Index("request_keys_at", "at"),
+    sqlite_with_rowid=False,
+)
+
+# Session tokens; digest is the SHA-256 of the token, which nobody can get back from here.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("owner", String(32), nullable=False),
+    Column("used_at", BigInteger, nullable=False),
+    Index("tokens_owner", "owner"),
 )

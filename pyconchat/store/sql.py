@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import (
     Connection,
@@ -25,14 +25,28 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 from zope.interface import implementer
 
-from pyconchat.decisions import SERVER, Decision, MoveCursor, OpenDirect
+from pyconchat.decisions import (
+    SERVER,
+    Decision,
+    MoveCursor,
+    OpenDirect,
+    Repeated,
+    RequestKey,
+)
 from pyconchat.errors import Conflict, NotSaved
 from pyconchat.events import Entry, GroupCreated, Message, Policy, decode, encode
 from pyconchat.group import Ban, GroupState, JoinRequest, Member
 from pyconchat.interfaces import IStore
 from pyconchat.names import Key, Name
-from pyconchat.records import AccountRecord, CursorRecord, Loaded, ServerState, StoredGroup
-from pyconchat.store import schema
+from pyconchat.records import (
+    AccountRecord,
+    CursorRecord,
+    Loaded,
+    ServerState,
+    StoredGroup,
+    TokenRecord,
+)
+from pyconchat.store import request_keys, schema
 from pyconchat.store.effects import CLAIM_CODE, Effects
 from pyconchat.store.engines import engines_for, is_sqlite, make_file
 from pyconchat.store.search import SearchIndex
@@ -40,6 +54,8 @@ from pyconchat.store.upgrade import upgrade
 from pyconchat.text import SafeText
 
 __all__ = ["SqlStore"]
+
+Stored: TypeAlias = "list[Entry] | Repeated | Conflict"
 
 
 @implementer(IStore)
@@ -49,6 +65,7 @@ class SqlStore:
     def __init__(self, url: str, durability: str = "full") -> None:
         self._writing, self._reading = engines_for(url, durability)
         self._search = SearchIndex(is_sqlite(self._writing))
+        self._new_keys = 0
 
     def open(self) -> None:
         make_file(self._writing)
@@ -60,9 +77,15 @@ class SqlStore:
 
     # Writing: one thread.
 
-    def commit(self, batch: Sequence[Decision]) -> list[list[Entry] | Conflict]:
+    def commit(self, batch: Sequence[Decision]) -> list[Stored]:
         with _transaction(self._writing) as connection:
-            return _Batch(connection, self._search).commit(batch)
+            work = _Batch(connection, self._search)
+            stored = work.commit(batch)
+            self._new_keys += len(work.keys)
+            if self._new_keys >= request_keys.SWEEP:
+                self._new_keys = 0
+                request_keys.forget_old(connection, batch[-1].at)
+            return stored
 
     # Reading in the order of the commits: the same thread.
 
@@ -105,6 +128,17 @@ class SqlStore:
         with _transaction(self._writing) as connection:
             row = connection.execute(query).first()
             return None if row is None else (row[0], row[1])
+
+    def request_seq(self, key: RequestKey) -> int | None:
+        with _transaction(self._writing) as connection:
+            return request_keys.request_seq(connection, key)
+
+    def token(self, digest: str) -> TokenRecord | None:
+        tokens = schema.tokens.c
+        query = select(tokens.owner, tokens.used_at).where(tokens.digest == digest)
+        with _transaction(self._writing) as connection:
+            row = connection.execute(query).first()
+            return None if row is None else TokenRecord(Key(row.owner), row.used_at)
 
     # Reading: any thread.
 
@@ -164,16 +198,23 @@ class _Batch:
         self._heads: dict[int, int] = {}
         self._versions: dict[int, int] = {}
         self._stale: set[int] = set()
+        self._done: dict[RequestKey, int] = {}  # requests that were stored, before and now
+        self.keys: list[tuple[RequestKey, int, int]] = []
 
-    def commit(self, batch: Sequence[Decision]) -> list[list[Entry] | Conflict]:
+    def commit(self, batch: Sequence[Decision]) -> list[Stored]:
         self._load_heads(batch)
+        self._done = request_keys.stored_before(self._connection, batch)
         before = dict(self._heads)
-        stored: list[list[Entry] | Conflict] = []
+        stored: list[Stored] = []
         rows: list[dict[str, object]] = []
         words: list[Entry] = []
         moves: list[MoveCursor] = []
         for decision in batch:
-            if self._is_stale(decision):
+            seq_before = self._done.get(decision.key) if decision.key is not None else None
+            if seq_before is not None and not _changes_state(decision):
+                stored.append(Repeated(seq_before))
+                continue
+            if seq_before is not None or self._is_stale(decision):
                 # What was decided after it on the same groups stands on the same old state.
                 self._stale |= {part.conversation for part in decision.parts}
                 stored.append(Conflict())
@@ -204,6 +245,10 @@ class _Batch:
                 else:
                     self._effects.of(entry)
             stored.append(numbered)
+            if decision.key is not None:
+                seq = numbered[0].seq if numbered else 0
+                self._done[decision.key] = seq
+                self.keys.append((decision.key, seq, decision.at))
         if rows:
             self._connection.execute(_INSERT_ENTRIES, rows)
             self._move_heads(before)
@@ -211,6 +256,8 @@ class _Batch:
             self._search.add(self._connection, words)
         if moves:
             self._effects.move_cursors(moves)
+        if self.keys:
+            request_keys.store_keys(self._connection, self.keys)
         return stored
 
     def _load_heads(self, batch: Sequence[Decision]) -> None:
@@ -255,6 +302,10 @@ class _Batch:
             if head != before.get(id)
         ]
         self._connection.execute(_MOVE_HEADS, moved)
+
+
+def _changes_state(decision: Decision) -> bool:
+    return any(part.version is not None for part in decision.parts)
 
 
 _INSERT_ENTRIES = insert(schema.entries)

@@ -13,7 +13,7 @@ from twisted.internet.testing import StringTransportWithDisconnection
 
 from pyconchat.config import Config, LimitsConfig
 from pyconchat.doors.factory import LineFactory
-from pyconchat.doors.line import LineDoor
+from pyconchat.doors.doorstep import PAUSE, Doorstep
 from pyconchat.login import login_portal
 from pyconchat.store import SqlStore
 from pyconchat.testing import make_chat
@@ -71,7 +71,7 @@ class Caller:
         self.clock = clock
         self.wire = Wire()
         kind = IPv6Address if ":" in host else IPv4Address
-        self.door: LineDoor = factory.buildProtocol(kind("TCP", host, 50_000))
+        self.door: Doorstep = factory.buildProtocol(kind("TCP", host, 50_000))
         self.wire.protocol = self.door
         self._newline = newline
         self.everything = b""
@@ -100,7 +100,12 @@ class Caller:
         return self
 
     def sees(self) -> str:
-        """Return what came to the screen since the last look: telnet's commands do not."""
+        """Return what came to the screen since the last look: telnet's commands do not.
+
+        Who looks without having typed is greeted first.
+        """
+        if self.door.inner is None:
+            self.clock.advance(PAUSE)
         self.tick()
         return NEGOTIATION.sub(b"", self.receives()).decode()
 

@@ -1,0 +1,119 @@
+"""Doorstep: where every connection waits until its first bytes tell for which door it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHalfCloseableProtocol,
+    IHandshakeListener,
+    INegotiated,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pyconchat.decisions import MoveCursor
+from pyconchat.doors.door import LINGER, Door
+from pyconchat.doors.json import JsonDoor
+from pyconchat.doors.keepalive import keep_alive
+from pyconchat.doors.line import LF, LineDoor
+from pyconchat.errors import Refused
+from pyconchat.interfaces import IConnection
+
+if TYPE_CHECKING:
+    from pyconchat.doors.factory import LineFactory
+
+__all__ = ["Doorstep"]
+
+PAUSE = 0.1
+"""Seconds of silence after which a peer is taken for a person, and greeted.
+
+What a program sends at once arrives with the connection itself, however far away it is.
+"""
+
+
+@implementer(IHalfCloseableProtocol, IHandshakeListener)
+class Doorstep(Protocol):
+    """One connection, from its first moment; it stays between the transport and the door."""
+
+    def __init__(self, factory: LineFactory, network: str) -> None:
+        self.network = network
+        self._factory = factory
+        self.inner: Door | None = None  # once it is known which
+        self._counted = False
+        self._timer: IDelayedCall | None = None
+
+    def connectionMade(self) -> None:
+        transport = cast(IConnection, self.transport)
+        factory, limits = self._factory, self._factory.limits
+        keep_alive(transport, limits.ping_seconds, limits.silence_seconds)
+        try:
+            factory.connections.opened(self.network, factory.now())
+        except Refused as refused:
+            transport.write(LF.refusal(refused))
+            self._timer = factory.reactor.callLater(LINGER, transport.abortConnection)
+            transport.loseConnection()
+            return
+        self._counted = True
+        factory.doors[self] = None
+        if not INegotiated.providedBy(transport):
+            self._wait()
+        elif limits.login_seconds > 0:  # for the handshake, too
+            self._timer = factory.reactor.callLater(limits.login_seconds, self.hang_up)
+
+    def handshakeCompleted(self) -> None:
+        """TLS has been agreed upon: now the peer can say something."""
+        self._wait()
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.inner is None:
+            if not self._counted:
+                return  # it is being turned away
+            self._open(JsonDoor if data.lstrip().startswith(b"{") else LineDoor)
+        assert self.inner is not None
+        self.inner.dataReceived(data)
+
+    def readConnectionLost(self) -> None:
+        """The peer says nothing more."""
+        if self.inner is None and self._counted:
+            self._open(LineDoor)
+        if self.inner is not None:
+            self.inner.readConnectionLost()
+
+    def writeConnectionLost(self) -> None:
+        """Nothing is half-closed from this side."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        if self.inner is not None:
+            self.inner.connectionLost(reason)
+        elif self._counted:
+            self._factory.forget(self)
+            self._factory.connections.closed(self.network, False)
+
+    def hang_up(self) -> None:
+        """End the connection."""
+        cast(IConnection, self.transport).abortConnection()
+
+    def look_after(self, now: float) -> list[MoveCursor]:
+        """Nothing was received yet."""
+        return []
+
+    def _wait(self) -> None:
+        if not self._counted:
+            return  # it is being turned away
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        if self.inner is None:
+            self._timer = self._factory.reactor.callLater(PAUSE, self._open, LineDoor)
+
+    def _open(self, kind: type[LineDoor] | type[JsonDoor]) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+        self.inner = kind(self._factory, self.network)
+        self._factory.replace(self, self.inner)
+        self.inner.makeConnection(cast(IConnection, self.transport))  # type: ignore[no-untyped-call]

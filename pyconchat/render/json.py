@@ -1,0 +1,123 @@
+"""JSON for programs: one object a line. docs/line-protocol.rst has the shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+from zope.interface import implementer
+
+from pyconchat.errors import BadField, MustAsk, Refused
+from pyconchat.events import Action, Entry, Message
+from pyconchat.group import Ban, JoinRequest
+from pyconchat.interfaces import IRenderer
+from pyconchat.names import Key
+from pyconchat.replies import Bans, Help, Matches, Replayed, Reply, Requests, Said, Sent, Where
+
+__all__ = ["JsonRenderer", "event_object", "refusal_object", "reply_object", "timestamp"]
+
+_encoder = msgspec.json.Encoder()
+
+_HIDDEN = frozenset({"password_hash"})
+"""Fields of events that are the store's alone."""
+
+
+@implementer(IRenderer)
+class JsonRenderer:
+    """Objects for programs, which have the same view from everywhere."""
+
+    def talk(self, entries: Sequence[Entry], where: Where) -> list[str]:
+        return [self._text(event_object(entry, where)) for entry in entries]
+
+    def entry(self, entry: Entry, where: Where, reader: Key) -> str:
+        return self._text(event_object(entry, where))
+
+    def replay(self, entries: Sequence[Entry], where: Where, reader: Key, heading: str) -> bytes:
+        return self.block(self.talk(entries, where))
+
+    def block(self, pieces: Iterable[str]) -> bytes:
+        return "".join(pieces).encode()
+
+    def reply(self, reply: Reply) -> bytes:
+        return self.line(reply_object(reply))
+
+    def refusal(self, refused: Refused) -> bytes:
+        return self.line(refusal_object(refused))
+
+    def line(self, fields: Mapping[str, object]) -> bytes:
+        """Return any object as a line."""
+        return _encoder.encode(fields) + b"\n"
+
+    def _text(self, fields: Mapping[str, object]) -> str:
+        return _encoder.encode(fields).decode() + "\n"
+
+
+def timestamp(at: int) -> str:
+    """Return *at* (milliseconds since the epoch) in UTC, as of RFC 3339."""
+    moment = datetime.fromtimestamp(at // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 1000:03}Z"
+
+
+def event_object(entry: Entry, where: Where) -> dict[str, object]:
+    """Return *entry* as a program is told of it."""
+    event = entry.event
+    fields: dict[str, object] = {"type": event.__struct_config__.tag}
+    if where.other is not None:
+        fields["with"] = where.other
+    else:
+        fields["group"] = where.group
+    fields["seq"] = entry.seq
+    fields["at"] = timestamp(entry.at)
+    if isinstance(event, Message | Action):
+        fields["from"] = event.sender
+        fields["text"] = event.text
+        return fields
+    for name in event.__struct_fields__:
+        if name not in _HIDDEN:
+            fields[name] = getattr(event, name)
+    return fields
+
+
+def reply_object(reply: Reply) -> dict[str, object]:
+    """Return *reply* as a program is answered."""
+    fields: dict[str, object] = {"type": reply.__struct_config__.tag}
+    match reply:
+        case Said(seq=seq):
+            return {"seq": seq}
+        case Sent(other=other, online=online, seq=seq):
+            fields |= {"with": other, "online": online, "seq": seq}
+        case Replayed(where=where, entries=entries):
+            fields |= {"group": where.group, "entries": _events(entries, where)}
+        case Matches(where=where, words=words, entries=entries, more=more):
+            fields |= {"group": where.group, "words": words, "more": more}
+            fields["entries"] = _events(entries, where)
+        case Requests(group=group, requests=requests):
+            fields |= {"group": group, "requests": [_timed(each) for each in requests]}
+        case Bans(group=group, bans=bans):
+            fields |= {"group": group, "bans": [_timed(each) for each in bans]}
+        case Help(commands=commands):
+            fields["commands"] = commands
+        case _:
+            fields |= {name: getattr(reply, name) for name in reply.__struct_fields__}
+    return fields
+
+
+def refusal_object(refused: Refused) -> dict[str, object]:
+    """Return *refused* as a program is answered."""
+    fields: dict[str, object] = {"ok": False, "code": refused.code, "error": refused.sentence}
+    if isinstance(refused, MustAsk):
+        fields |= {"ask": refused.question, "secret": refused.secret}
+    if isinstance(refused, BadField):
+        fields["path"] = refused.path
+    return fields
+
+
+def _timed(record: JoinRequest | Ban) -> dict[str, object]:
+    fields = msgspec.structs.asdict(record)
+    fields["at"] = timestamp(record.at)
+    return fields
+
+
+def _events(entries: Sequence[Entry], where: Where) -> list[dict[str, object]]:
+    return [event_object(entry, where) for entry in entries]
