@@ -115,17 +115,23 @@ class Door(Protocol):
         self.pump()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._gone = True
-        self._lines.clear()
-        self._outlet.close()  # first: what the socket knew is gone
+        self.leave()
         self._close_session()
-        for timer in (self._deadline, self._delay):
-            if timer is not None and timer.active():
-                timer.cancel()
         self._factory.forget(self)
         self._factory.connections.closed(self.network, self.session is not None)
         if self._drained is not None:
             self._drained.errback(Gone())
+
+    def leave(self, last: bytes = b"") -> None:
+        """Send *last*, and have nothing to do with the connection any more."""
+        if last:
+            self._outlet.write(last)
+        self._gone = True
+        self._lines.clear()
+        self._outlet.close()  # at once: what the socket knows is going
+        for timer in (self._deadline, self._delay):
+            if timer is not None and timer.active():
+                timer.cancel()
 
     # What the session and the login call.
 

@@ -43,6 +43,7 @@ class Doorstep(Protocol):
         self._factory = factory
         self.inner: Door | None = None  # once it is known which
         self._counted = False
+        self._greeted = False  # without having said anything
         self._timer: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
@@ -68,10 +69,15 @@ class Doorstep(Protocol):
         self._wait()
 
     def dataReceived(self, data: bytes) -> None:
+        if not self._counted:
+            return  # it is being turned away
+        program = data.lstrip().startswith(b"{")
         if self.inner is None:
-            if not self._counted:
-                return  # it is being turned away
-            self._open(JsonDoor if data.lstrip().startswith(b"{") else LineDoor)
+            self._open(JsonDoor if program else LineDoor)
+        elif self._greeted and program:  # a slow one: it was taken for a person
+            self.inner.leave(b"\n")
+            self._open(JsonDoor)
+        self._greeted = False
         assert self.inner is not None
         self.inner.dataReceived(data)
 
@@ -108,12 +114,16 @@ class Doorstep(Protocol):
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         if self.inner is None:
-            self._timer = self._factory.reactor.callLater(PAUSE, self._open, LineDoor)
+            self._timer = self._factory.reactor.callLater(PAUSE, self._greet)
+
+    def _greet(self) -> None:
+        self._greeted = True
+        self._open(LineDoor)
 
     def _open(self, kind: type[LineDoor] | type[JsonDoor]) -> None:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
-        self.inner = kind(self._factory, self.network)
-        self._factory.replace(self, self.inner)
+        before, self.inner = self.inner or self, kind(self._factory, self.network)
+        self._factory.replace(before, self.inner)
         self.inner.makeConnection(cast(IConnection, self.transport))  # type: ignore[no-untyped-call]

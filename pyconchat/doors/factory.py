@@ -57,9 +57,9 @@ class LineFactory(Factory):
         if self._rounds.running:
             self._rounds.stop()
 
-    def replace(self, doorstep: Doorstep, door: Door) -> None:
-        """Look after *door* from now on, which has the connection of *doorstep*."""
-        del self.doors[doorstep]
+    def replace(self, before: Door | Doorstep, door: Door) -> None:
+        """Look after *door* from now on, which has the connection of *before*."""
+        del self.doors[before]
         self.doors[door] = None
 
     def forget(self, door: Door | Doorstep) -> None:

@@ -10,8 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import connectionDone
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pyconchat.doors.door import Door
@@ -77,8 +75,8 @@ class LineDoor(Door):
             self._lines.extend(self._framer.feed(self._opening))
         super().readConnectionLost()
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        super().connectionLost(reason)
+    def leave(self, last: bytes = b"") -> None:
+        super().leave(last)
         self._stop_asking()
 
     # What the session and the login call.

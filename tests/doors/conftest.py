@@ -12,8 +12,8 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 
 from pyconchat.config import Config, LimitsConfig
-from pyconchat.doors.factory import LineFactory
 from pyconchat.doors.doorstep import PAUSE, Doorstep
+from pyconchat.doors.factory import LineFactory
 from pyconchat.login import login_portal
 from pyconchat.store import SqlStore
 from pyconchat.testing import make_chat
