@@ -28,7 +28,7 @@ docs: $(VENV)/run.stamp
 # A new lock from setup.cfg: whatever is newest and fits, with every extra.
 lock:
 	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
-	$(VENV)-lock/bin/pip install --quiet --disable-pip-version-check '.[postgres,tls,test]'
+	$(VENV)-lock/bin/pip install --quiet --disable-pip-version-check '.[postgres,test]'
 	$(VENV)-lock/bin/pip freeze --exclude pyconchat > constraints.txt
 	rm -rf $(VENV)-lock build
 

@@ -11,7 +11,7 @@ import msgspec
 from twisted.application.service import MultiService
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.endpoints import serverFromString
+from twisted.internet.endpoints import quoteStringArgument, serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 from twisted.python import usage
@@ -31,6 +31,12 @@ __all__ = ["ChatService", "Options", "makeService"]
 
 BACKLOG = 1024
 """Connections that may wait to be accepted."""
+
+
+TLS = frozenset({"ssl", "tls", "selfsigned"})
+"""The kinds of endpoints that people reach by TLS."""
+
+OPENSSL = "openssl s_client -quiet -connect"
 
 
 class CannotStart(Exception):
@@ -122,7 +128,7 @@ class ChatService(MultiService):
         self.chat = Chat(self._store, self._threads, reactor, self._hasher, config)
         self._factory = LineFactory(self.chat, login_portal(self.chat, self._hasher), reactor)
         self._lock: int | None = None
-        self._ports: list[Deferred[Any]] = []
+        self._ports: list[tuple[str, Deferred[Any]]] = []  # with what kind of endpoint each is
 
     def privilegedStartService(self) -> None:
         """Open the doors while we may still be root; nobody is let in before `startService`."""
@@ -145,7 +151,9 @@ class ChatService(MultiService):
         self._tell_how_to_connect()
 
     async def _stopping(self) -> None:
-        await DeferredList([port.addCallback(lambda p: p.stopListening()) for port in self._ports])
+        await DeferredList(
+            [port.addCallback(lambda each: each.stopListening()) for _, port in self._ports]
+        )
         self._factory.stop()
         self.chat.stopping = True
         for session in list(self.chat.presence.everybody()):
@@ -165,14 +173,10 @@ class ChatService(MultiService):
         return Deferred.fromCoroutine(self._stopping())
 
     def _listen(self, description: str) -> None:
-        roomy = description
-        if description.startswith("tcp:") and ":backlog=" not in description:
-            # With Twisted's 50, many who come back at once after a restart would wait seconds.
-            roomy += f":backlog={BACKLOG}"
         try:
-            endpoint = serverFromString(self._reactor, roomy)
+            endpoint = serverFromString(self._reactor, self._completed(description))
         except ImportError as problem:
-            _stop(f"doors.line: {description}: {problem} (pip install 'pyconchat[tls]')")
+            _stop(f"doors.line: {description}: {problem}")
         except Exception as problem:  # what the parser of each kind of endpoint raises
             _stop(f"doors.line: {description!r} is not a server endpoint: {problem}")
         listening = endpoint.listen(self._factory)
@@ -184,7 +188,17 @@ class ChatService(MultiService):
                 why = getattr(cause.socketError, "strerror", None) or cause.socketError
                 _stop(f"cannot listen on {description}: {why}")
             _stop(f"cannot listen on {description}: {cause}")
-        self._ports.append(listening)
+        self._ports.append((description.partition(":")[0], listening))
+
+    def _completed(self, description: str) -> str:
+        """Return an endpoint's *description* with what this server knows better than Twisted."""
+        kind = description.partition(":")[0]
+        if kind in ("tcp", "ssl", "selfsigned") and ":backlog=" not in description:
+            # With Twisted's 50, many who come back at once after a restart would wait seconds.
+            description += f":backlog={BACKLOG}"
+        if kind == "selfsigned" and ":folder=" not in description:
+            description += f":folder={quoteStringArgument(str(self.config.state_path))}"
+        return description
 
     def _prepare_state(self) -> None:
         folder = self.config.state_path
@@ -199,19 +213,22 @@ class ChatService(MultiService):
             _stop(f"the state folder {folder} is in use by another server")
 
     def _tell_how_to_connect(self) -> None:
-        for listening in self._ports:
-            listening.addCallback(self._tell_address)
+        for kind, listening in self._ports:
+            listening.addCallback(self._tell_address, kind)
         code = self.chat.accounts.claim_code
         if code is not None:
             self._log.info("operator: type /claim {code}", code=code)
 
-    def _tell_address(self, port: Any) -> Any:
+    def _tell_address(self, port: Any, kind: str) -> Any:
         address = port.getHost()
         if isinstance(address, IPv4Address | IPv6Address):
             host = "localhost" if address.host in ("0.0.0.0", "::", "127.0.0.1") else address.host
             self._log.info(
-                "connect with: telnet {host} {port}   or: nc {host} {port}",
+                "connect with: pyconchat {tls}{host} {port}   or: {other} {host}{colon}{port}",
+                tls="--tls " if kind in TLS else "",
+                other=OPENSSL if kind in TLS else "telnet",
                 host=host,
+                colon=":" if kind in TLS else " ",
                 port=address.port,
             )
         else:

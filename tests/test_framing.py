@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyconchat.doors.framing import LineFramer
+from pyconchat.framing import LineFramer
 
 LIMIT = 8
 

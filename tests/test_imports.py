@@ -20,7 +20,8 @@ ROOT = Path(pyconchat.__file__).parent
 # modules) imports only parts of lower floors; those on the same floor do not know each other.
 FLOORS = (
     {"testing"},
-    {"service", "selfsigned"},
+    {"service"},
+    {"selfsigned"},
     {"doors", "client"},
     {"login", "requests"},
     {"session"},
@@ -35,7 +36,7 @@ FLOORS = (
     {"replies", "records", "config"},
     {"group"},
     {"events", "interfaces"},
-    {"text", "names", "fingerprint"},
+    {"text", "names", "fingerprint", "framing"},
     {"errors"},
     {"__init__"},
 )

@@ -18,9 +18,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pyconchat.decisions import MoveCursor
-from pyconchat.doors.framing import LineFramer
 from pyconchat.doors.outlet import Outlet
 from pyconchat.errors import Code, Refused
+from pyconchat.framing import LineFramer
 from pyconchat.interfaces import IConnection, IRenderer
 from pyconchat.replies import Ended, EndWhy, Reply
 from pyconchat.session import Gone, Session

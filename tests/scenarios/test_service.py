@@ -284,7 +284,8 @@ def test_the_claim_code_is_printed_until_it_is_used(server: Server, talk: Talk) 
 
 def test_it_says_how_to_connect(server: Server) -> None:
     """With both programs, and an address that works from here."""
-    server.says(f"connect with: telnet localhost {server.port} +or: nc localhost {server.port}")
+    port = server.port
+    server.says(f"connect with: pyconchat localhost {port} +or: telnet localhost {port}")
 
 
 def test_state_files_are_for_their_owner_alone(

@@ -1,0 +1,23 @@
+"""``pyconchat``: the client's command, from its options to its exit status."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from pyconchat.client.options import parse_options
+
+__all__ = ["main"]
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the client; return its exit status."""
+    options = parse_options(sys.argv[1:] if words is None else words)
+    # Imported only now: help and a slip on the command line should be answered at once.
+    from pyconchat.client.run import run
+
+    return run(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""The command line of ``pyconchat``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pyconchat import __version__
+from pyconchat.client.address import FORM, Address, BadAddress, parse_address
+
+__all__ = ["Options", "parse_options"]
+
+
+class Options(NamedTuple):
+    """What was asked for. *password* is None where it has to be asked for."""
+
+    address: Address
+    plain: bool
+    password: str | None
+
+
+def parse_options(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> Options:
+    """Return the options. Exits with status 2 and one line for what cannot be."""
+    parser = argparse.ArgumentParser(
+        prog="pyconchat",
+        usage=f"pyconchat [options] {FORM}\n       pyconchat [options] HOST PORT",
+        description="The terminal client of PyconChat.",
+        epilog="With input from a pipe, each line is sent to the group, and the exit status is 0"
+        " when all are stored: make 2>&1 | pyconchat --name ci --group builds HOST",
+    )
+    parser.add_argument("host", help=f"{FORM}, or pyconchat:// or pyconchats:// and that")
+    parser.add_argument("port", nargs="?", default="", help="instead of :PORT [8000; TLS: 8443]")
+    parser.add_argument("--name", default="", help="instead of NAME@")
+    parser.add_argument("--group", default="", help="instead of /GROUP: enter it at once")
+    parser.add_argument("--tls", action="store_true", help="as pyconchats://")
+    parser.add_argument(
+        "--password-file",
+        type=Path,
+        metavar="FILE",
+        help="its first line is the password, instead of $PYCONCHAT_PASSWORD; else you are asked",
+    )
+    parser.add_argument(
+        "--plain",
+        action="store_true",
+        help="no colours and no cursor movement, as with $NO_COLOR or TERM=dumb",
+    )
+    parser.add_argument("--version", action="version", version=f"pyconchat {__version__}")
+    found = parser.parse_args(words)
+    try:
+        address = parse_address(found.host, found.port, found.tls)
+        if found.name:
+            address = address._replace(name=parse_address(f"{found.name}@host").name)
+        if found.group:
+            address = address._replace(group=parse_address(f"host/{found.group}").group)
+    except BadAddress as problem:
+        parser.error(str(problem))
+    password = environ.get("PYCONCHAT_PASSWORD")
+    if found.password_file is not None:
+        try:
+            password = found.password_file.read_text().split("\n", 1)[0].rstrip("\r")
+        except (OSError, UnicodeDecodeError) as problem:
+            parser.error(f"--password-file: {problem}")
+    dumb = bool(environ.get("NO_COLOR")) or environ.get("TERM", "dumb") == "dumb"
+    return Options(address, found.plain or dumb or not sys.stdout.isatty(), password)

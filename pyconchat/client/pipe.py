@@ -1,0 +1,184 @@
+"""Pipe: every line of standard input becomes a message, and the end comes when all are stored."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from twisted.internet.interfaces import IHalfCloseableProtocol, IReactorTime, IStreamClientEndpoint
+from twisted.internet.protocol import Protocol
+from zope.interface import implementer
+
+from pyconchat.client.link import Link, State
+from pyconchat.client.login import ClientLogin
+from pyconchat.client.show import Shower, plain
+from pyconchat.client.wire import Object
+from pyconchat.framing import LineFramer
+from pyconchat.interfaces import IConnection
+
+__all__ = ["Pipe"]
+
+MOST_UNDER_WAY = 256
+"""Lines that wait for the server's answer before no more are read."""
+
+PATIENCE = 60.0
+"""Seconds without a server, or without an answer, after which it is given up."""
+
+LONGEST = 1_048_576
+"""Bytes in a line of input, which is split into messages; what is longer is cut there."""
+
+
+@implementer(IHalfCloseableProtocol)
+class Pipe(Protocol):
+    """Says what comes in to *group*; without one, does what comes in, at the front desk.
+
+    *write* gets the answers' text, *finished* at the end why it failed, or "".
+    """
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        endpoint: IStreamClientEndpoint,
+        login: ClientLogin,
+        group: str,
+        write: Callable[[str], None],
+        finished: Callable[[str], None],
+    ) -> None:
+        self._group = group
+        self._write = write
+        self._finished = finished
+        self._framer = LineFramer(LONGEST)
+        self._lines: deque[str] = deque()
+        self._line_bytes = 4096
+        self._joined = not group
+        self._ended = False
+        self._done = False
+        self._failed: list[str] = []
+        self._said = 0
+        self._paused = False
+        self._reactor = reactor
+        self._shower = Shower()
+        self._late = reactor.callLater(PATIENCE, self._too_late)
+        self.link = Link(reactor, endpoint, login, self)
+
+    # What standard input does.
+
+    def dataReceived(self, data: bytes) -> None:
+        for raw in self._framer.feed(data):
+            if raw is None:
+                self._failed.append("a line was longer than a megabyte")
+            else:
+                self._lines.append(raw.decode(errors="replace").removesuffix("\r"))
+        self._go_on()
+
+    def readConnectionLost(self) -> None:
+        """The input has ended; what it was is still said."""
+        self._lines.extend((raw or b"").decode(errors="replace") for raw in self._framer.end())
+        self._ended = True
+        self._go_on()
+
+    def writeConnectionLost(self) -> None:
+        """Nobody reads the answers: they are not what this is for."""
+
+    # What the link tells.
+
+    def said_hello(self, hello: Object) -> None:
+        """Enter the group, if that is needed."""
+        self._patience()
+        limit = hello.get("line_bytes")
+        self._line_bytes = limit if isinstance(limit, int) and limit > 0 else self._line_bytes
+        if not self._group:
+            self._go_on()
+            return
+        self._joined = False
+        self.link.ask(self._entered, line=f"/join {self._group}")
+
+    def happened(self, event: Object) -> None:
+        """Nothing that others do is shown here."""
+        self._patience()
+
+    def changed(self, state: State) -> None:
+        """The link comes back by itself."""
+
+    def in_doubt(self, lines: Sequence[str]) -> None:
+        """Count what may not have arrived: a guest cannot say it again safely."""
+        self._failed += [f"may not have arrived: {line}" for line in lines]
+
+    def ended(self, why: str) -> None:
+        """There is no way to the server."""
+        self._finish(why or "the server ended the session")
+
+    def _entered(self, answer: Object) -> None:
+        if answer.get("type") == "entered":
+            self._group = str(answer.get("group"))
+            self._joined = True
+            self._go_on()
+        else:
+            self._finish(str(answer.get("error") or "the group's admin has to approve first"))
+
+    # The lines.
+
+    def _go_on(self) -> None:
+        while self._joined and self._lines and self.link.under_way < MOST_UNDER_WAY:
+            self._say(self._lines.popleft())
+        full = len(self._lines) >= MOST_UNDER_WAY
+        transport = self.transport
+        if transport is not None and full is not self._paused and not self._ended:
+            self._paused = full
+            connection = cast(IConnection, transport)
+            if full:
+                connection.pauseProducing()
+            else:
+                connection.resumeProducing()
+        if self._ended and self._joined and not self._lines and not self.link.under_way:
+            self._finish("")
+
+    def _say(self, line: str) -> None:
+        if not line.strip():
+            return
+        if not self._group:
+            self.link.ask(self._answered, line=line)
+            return
+        for part in _pieces(line, self._line_bytes):
+            self.link.ask(self._answered, group=self._group, text=part)
+
+    def _answered(self, answer: Object) -> None:
+        self._patience()
+        if answer.get("ok") is not True:
+            self._failed.append(str(answer.get("error")))
+        elif not self._group:
+            for line in self._shower.answer(answer, None):
+                self._write(plain(line))
+        self._go_on()
+
+    def _patience(self) -> None:
+        if not self._done:
+            self._late.reset(PATIENCE)
+
+    def _too_late(self) -> None:
+        self._finish(f"no answer from the server for {PATIENCE:.0f} s")
+
+    def _finish(self, why: str) -> None:
+        if self._done:
+            return
+        self._done = True
+        if self._late.active():
+            self._late.cancel()
+        lost = len(self._lines) + self.link.under_way
+        reasons = list(dict.fromkeys([*([why] if why else []), *self._failed]))
+        failed = len(self._failed) + (lost if why else 0)
+        self._finished(f"{failed} not sent: {'; '.join(reasons[:5])}" if reasons else "")
+
+
+def _pieces(line: str, limit: int) -> list[str]:
+    """Return *line* in messages of at most *limit* bytes, cut between characters."""
+    pieces: list[str] = []
+    rest = line.encode()
+    while len(rest) > limit:
+        end = limit
+        while rest[end] & 0xC0 == 0x80:  # in the middle of a character (RFC 3629, 3)
+            end -= 1
+        pieces.append(rest[:end].decode())
+        rest = rest[end:]
+    return [*pieces, rest.decode()]

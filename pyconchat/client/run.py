@@ -1,0 +1,206 @@
+"""Run: puts the parts of the client together, in one of its three ways, and takes them apart."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import termios
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from twisted.internet import asyncioreactor
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IStreamClientEndpoint
+
+from pyconchat.client.address import Address
+from pyconchat.client.folder import Folder, default_folder
+from pyconchat.client.link import Gave
+from pyconchat.client.login import Ask, ClientLogin
+from pyconchat.client.options import Options
+from pyconchat.client.session import Cancelled, ClientSession
+from pyconchat.client.show import server_line
+
+__all__ = ["run"]
+
+LAST_WORDS = 3.0
+"""Seconds for saying goodbye to the server."""
+
+
+def run(options: Options) -> int:
+    """Run the client as *options* say; return the exit status."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    asyncioreactor.install(loop)
+    with _terminal_as_found():
+        client = _Client(options)
+        if not sys.stdin.isatty():
+            return client.pipe()
+        return client.plain() if options.plain else client.terminal()
+
+
+class _Client:
+    """One run: from the start to `_finish`, which may be called from anywhere."""
+
+    def __init__(self, options: Options) -> None:
+        from twisted.internet import reactor
+
+        self._reactor: Any = reactor
+        self._options = options
+        self._address = options.address
+        self._folder = Folder(default_folder())
+        self._why: str | None = None
+
+    def terminal(self) -> int:
+        """Run with a line to type at, below a text that scrolls by."""
+        from pyconchat.client.terminal import Terminal
+
+        # prompt_toolkit would ask the terminal for the cursor's row, which some never answer.
+        os.environ["PROMPT_TOOLKIT_NO_CPR"] = "1"
+        session = self._session()
+        screen = Terminal(session, self._folder.history(self._address))
+        session.screen = screen
+
+        async def drawing() -> None:
+            try:
+                await screen.run()
+            finally:
+                self._finish("")
+
+        def begin() -> None:
+            drawn = Deferred.fromFuture(asyncio.ensure_future(drawing()))
+
+            def close() -> Deferred[None]:
+                screen.close()
+                return drawn
+
+            self._reactor.addSystemEventTrigger("before", "shutdown", close)
+            session.start()
+
+        return self._go(begin, session.stop)
+
+    def plain(self) -> int:
+        """Run with lines in and lines out."""
+        from twisted.internet.stdio import StandardIO
+
+        from pyconchat.client.plain import Plain
+
+        session = self._session()
+        session.screen = screen = Plain(session)
+
+        def begin() -> None:
+            StandardIO(screen, reactor=self._reactor)
+            session.start()
+
+        return self._go(begin, session.stop)
+
+    def pipe(self) -> int:
+        """Run for another program: its output goes to the group."""
+        from twisted.internet.stdio import StandardIO
+
+        from pyconchat.client.pipe import Pipe
+
+        async def ask(question: str, secret: bool) -> str:
+            raise Gave(f"nobody can be asked here: {question.splitlines()[0].rstrip(': ')}")
+
+        def write(line: str) -> None:
+            with suppress(BrokenPipeError):
+                print(line, flush=True)
+
+        name = self._address.name or os.environ.get("USER", "")
+        self._address = self._address._replace(name=name)
+        pipe = Pipe(
+            self._reactor,
+            self._endpoint(ask),
+            ClientLogin(
+                self._address, self._folder, ask, write, self._options.password, guest=True
+            ),
+            self._address.group,
+            write,
+            self._finish,
+        )
+
+        def begin() -> None:
+            StandardIO(pipe, reactor=self._reactor)
+            pipe.link.start()
+
+        return self._go(begin, pipe.link.stop)
+
+    def _session(self) -> ClientSession:
+        """Return a person's session, without its screen."""
+
+        async def ask(question: str, secret: bool) -> str:
+            *above, last = question.split("\n")
+            for line in above:
+                tell(line)
+            try:
+                return await session.screen.ask(last, secret)
+            except Cancelled:
+                raise Gave("") from None
+
+        def tell(line: str) -> None:
+            session.screen.show([server_line(line)])
+
+        if not self._address.name:
+            last = self._folder.last_name(self._address)
+            self._address = self._address._replace(name=last or "")
+        login = ClientLogin(self._address, self._folder, ask, tell, self._options.password)
+        session = ClientSession(
+            self._reactor, self._address, self._endpoint(ask), login, self._finish
+        )
+        return session
+
+    def _endpoint(self, ask: Ask) -> IStreamClientEndpoint:
+        from twisted.internet.endpoints import HostnameEndpoint
+
+        address: Address = self._address
+        plain = HostnameEndpoint(self._reactor, address.host.encode(), address.port)
+        if not address.tls:
+            return plain
+        from pyconchat.client.meeting import MeetingEndpoint
+        from pyconchat.client.trust import KnownHosts, TrustEndpoint
+
+        known = KnownHosts(self._folder.known_hosts)
+        trusting = TrustEndpoint(self._reactor, plain, address.host, address.port, known)
+        return MeetingEndpoint(trusting, known, ask)
+
+    def _go(self, begin: Callable[[], None], stop: Callable[[], Deferred[None]]) -> int:
+        """Run the reactor from *begin* to `_finish`; return the exit status."""
+
+        def end() -> Deferred[None]:
+            self._why = self._why or ""  # a signal is an end too
+            return stop().addTimeout(LAST_WORDS, self._reactor, _enough)
+
+        self._reactor.callWhenRunning(begin)
+        self._reactor.addSystemEventTrigger("before", "shutdown", end)
+        self._reactor.run()
+        if self._why:
+            print(f"pyconchat: {self._why}", file=sys.stderr)
+        return 1 if self._why else 0
+
+    def _finish(self, why: str) -> None:
+        if self._why is None:
+            self._why = why
+            if self._reactor.running:
+                # Not at once: who calls this may be in the middle of something.
+                self._reactor.callLater(0, self._reactor.stop)
+
+
+def _enough(_result: object, _timeout: float) -> None:
+    """The server had its time."""
+
+
+@contextmanager
+def _terminal_as_found() -> Iterator[None]:
+    """Leave the terminal as it was found, whatever happens."""
+    try:
+        found = termios.tcgetattr(sys.stdin.fileno())
+    except (termios.error, OSError, ValueError):  # it is none
+        yield
+        return
+    try:
+        yield
+    finally:
+        with suppress(termios.error, OSError):
+            termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, found)

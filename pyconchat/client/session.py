@@ -1,0 +1,292 @@
+"""ClientSession: a person at the client. Lines become requests, what comes back becomes lines.
+
+It knows no command but its own ``/go``; help, completion and what may be done are the server's.
+How lines look on the screen, and how they are typed, is the screen's (`terminal`, `plain`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+
+from pyconchat.client.address import Address
+from pyconchat.client.link import Gave, Link, State
+from pyconchat.client.login import ClientLogin
+from pyconchat.client.rooms import Rooms
+from pyconchat.client.show import Line, Shower, server_line
+from pyconchat.client.wire import Object
+from pyconchat.client.words import Words
+from pyconchat.text import safe_text
+
+__all__ = ["MOST_UNDER_WAY", "ClientSession", "Screen"]
+
+MOST_UNDER_WAY = 1000
+"""Requests that may wait for their answers, as while the server is away."""
+
+MINUTE = 60.0
+
+
+class Screen(Protocol):
+    """What a person sees and types at. *keeps_typed*: what was typed stands there already."""
+
+    keeps_typed: bool
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Add *lines* to what was shown."""
+
+    def ask(self, question: str, secret: bool) -> Deferred[str]:
+        """Put a question. Fails with `Cancelled`."""
+        ...
+
+    def refresh(self) -> None:
+        """Show anew how things stand."""
+
+
+class Cancelled(Exception):
+    """The person would not answer."""
+
+
+class ClientSession:
+    """One person's time at *address*; *finished* is called with the last words, "" for none."""
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        address: Address,
+        endpoint: IStreamClientEndpoint,
+        login: ClientLogin,
+        finished: Callable[[str], None],
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.address = address
+        self.rooms = Rooms()
+        self.words = Words(self.rooms)
+        self.screen: Screen  # to be set before `start`
+        self._reactor = reactor
+        self._login = login
+        self._finished = finished
+        self._wall_clock = wall_clock
+        self._shower = Shower()
+        self._wanted = address.group
+        self._leaving = False
+        self._typed: list[str] = []  # messages that stand on the screen already
+        self._back: list[str] = []  # groups of a guest, to be joined again
+        self.link = Link(reactor, endpoint, login, self)
+
+    def start(self) -> None:
+        """Connect."""
+        self.link.start()
+        self._reactor.callLater(self._until_midnight(), self._midnight)
+
+    def stop(self) -> Deferred[None]:
+        """Disconnect."""
+        return self.link.stop()
+
+    # What the person does.
+
+    def typed(self, line: str) -> None:
+        """Do what *line* says."""
+        word, _, rest = line.strip().partition(" ")
+        if word.lower() == "/go":
+            self.go(rest.strip())
+        elif self.link.state is not State.LIVE and self.words.command(line) == "quit":
+            self.leave()  # there is nobody to ask
+        elif line.strip():
+            self._ask(line=line)
+
+    def leave(self) -> None:
+        """Disconnect; only the second time if something is still on its way."""
+        if self.link.under_way and not self._leaving:
+            self._leaving = True
+            self._tell(f"{self.link.under_way} on the way still; once more leaves all the same.")
+        else:
+            self._finished("")
+
+    def pasted(self, lines: Sequence[str]) -> None:
+        """Say *lines* in the current group, each as it is."""
+        for line in lines:
+            if line.strip():
+                self._ask(text=line)
+
+    def go(self, where: str) -> None:
+        """Make another group current: by name or number, or the next with something unread."""
+        room = self.rooms.get(where) if where else self.rooms.next_unread()
+        if room is None:
+            place = f"You are not in {where}: /join {where}" if where else "You are in no group"
+            self._tell(f"{place}.")
+            return
+        self.rooms.enter(room)
+        topic = f"; topic: {room.topic}" if room.topic else ""
+        self._tell(f"You are in {room.name}{topic}.")
+        self._moved()
+
+    def go_to(self, index: int) -> None:
+        """Make the group at *index* (from 0) current, if there are so many."""
+        rooms = self.rooms.all()
+        if index < len(rooms):
+            self.go(rooms[index].name)
+
+    # What the link tells.
+
+    def said_hello(self, hello: Object) -> None:
+        """Take over what the server says at the beginning of each connection."""
+        self.rooms.said_hello(hello)
+        self._shower.me = self.rooms.me
+        self.words.learn(hello.get("commands"))
+        for line in str(hello.get("motd") or "").splitlines():
+            self._tell(line)
+        if self._wanted:
+            wanted, self._wanted = self._wanted, ""
+            self._enter(wanted)
+        for group in self._back:
+            self._enter(group)
+        self._back.clear()
+        if self.rooms.current is not None:
+            self._moved()
+
+    def happened(self, event: Object) -> None:
+        """Show an event."""
+        live = self.link.state is State.LIVE
+        if event.get("type") == "live":
+            self._say_where()
+        moved = self.rooms.happened(event)
+        if not self._stands_there(event):
+            self.screen.show(self._shower.event(event, self._here(), live))
+        if moved:
+            self._moved()
+        self.screen.refresh()
+
+    def _stands_there(self, event: Object) -> bool:
+        """Tell whether *event* is a message that was typed on a screen that has kept it."""
+        mine = event.get("type") == "message" and event.get("from") == self.rooms.me
+        if not mine or event.get("text") not in self._typed:
+            return False
+        self._typed.remove(event["text"])
+        return True
+
+    def changed(self, state: State) -> None:
+        """Show how it stands with the link."""
+        if state is State.WAITING and self.link.guest:
+            self._back = [room.name for room in self.rooms.all()]
+        self.screen.refresh()
+
+    def in_doubt(self, lines: Sequence[str]) -> None:
+        """Say what may or may not have arrived."""
+        for line in lines:
+            self._tell(f"This may not have arrived: {line}")
+
+    def ended(self, why: str) -> None:
+        """The server, or the login, wants no more of us."""
+        self._finished(why)
+
+    # Requests and answers.
+
+    def _ask(self, answers: Sequence[str] = (), **fields: str) -> None:
+        if self.link.under_way >= MOST_UNDER_WAY:
+            self._tell("Too much is on its way already; wait until the server is back.")
+            return
+        room = self.rooms.current
+        place = {"group": room.name} if room is not None else {}
+        request = {**place, **fields}
+        if self.link.state in (State.WAITING, State.CONNECTING):
+            said = fields.get("line") or fields.get("text")
+            self._tell(f"On its way once the server is back: {said}")
+        if self.screen.keeps_typed and "line" in fields and _said(request) is not None:
+            self._typed.append(safe_text(fields["line"]))
+            del self._typed[:-MOST_UNDER_WAY]
+        self._send(request, answers)
+        self.screen.refresh()
+
+    def _send(self, request: dict[str, str], answers: Sequence[str]) -> None:
+        more = {"answers": list(answers)} if answers else {}
+        self.link.ask(partial(self._answered, request, answers), **request, **more)
+
+    def _answered(self, request: dict[str, str], answers: Sequence[str], answer: Object) -> None:
+        question = answer.get("ask")
+        if answer.get("code") == "missing-argument" and isinstance(question, str):
+            secret = answer.get("secret") is True
+            Deferred.fromCoroutine(self._ask_more(request, answers, question, secret))
+            return
+        token = answer.get("token")
+        if isinstance(token, str) and token:
+            self._login.keep(token)
+        if self.rooms.answered(answer):
+            self._moved()
+        self.screen.show(self._shower.answer(answer, self._here()))
+        said = _said(request)
+        if answer.get("ok") is not True and said is not None:
+            self._tell(f"Not said: {said}")
+        self.screen.refresh()
+
+    async def _ask_more(
+        self, request: dict[str, str], answers: Sequence[str], question: str, secret: bool
+    ) -> None:
+        try:
+            answer = await self.screen.ask(question, secret)
+        except (Cancelled, Gave):
+            self._tell("Cancelled.")
+            return
+        self._send(request, [*answers, answer])
+
+    def _say_where(self) -> None:
+        """Tell somebody who has just come, and is in no group yet, where they could go."""
+        rooms = self.rooms.all()
+        if self.rooms.current is not None or self.link.under_way:
+            return
+        if len(rooms) == 1:
+            self.go(rooms[0].name)
+        elif rooms:
+            groups = ", ".join(f"{number} {room.name}" for number, room in enumerate(rooms, 1))
+            self._tell(f"Your groups: {groups}. /go NAME, or Alt and the number, enters one.")
+        else:
+            self._tell("You are at the front desk: join GROUP enters a group, help lists more.")
+
+    def _enter(self, group: str) -> None:
+        room = self.rooms.get(group)
+        if room is not None and self.rooms.current is None:
+            self.go(room.name)
+        elif room is None:
+            self._send({"line": f"/join {group}"}, ())
+
+    def _moved(self) -> None:
+        """Learn who is in the group that is current now."""
+        room = self.rooms.current
+        if room is not None:
+            self.link.ask(self._learned, group=room.name, line="/members")
+        self.screen.refresh()
+
+    def _learned(self, answer: Object) -> None:
+        self.rooms.answered(answer)
+        self.screen.refresh()
+
+    def _here(self) -> str | None:
+        return self.rooms.current.name if self.rooms.current is not None else None
+
+    def _tell(self, text: str) -> None:
+        self.screen.show([server_line(text)])
+
+    # The days.
+
+    def _midnight(self) -> None:
+        self.screen.show(self._shower.midnight(self._wall_clock()))
+        self._reactor.callLater(self._until_midnight(), self._midnight)
+
+    def _until_midnight(self) -> float:
+        now = datetime.fromtimestamp(self._wall_clock())
+        tomorrow = datetime.combine(now.date() + timedelta(days=1), datetime.min.time())
+        # Looked at again often, for a machine may have slept, or its clock been set.
+        return min((tomorrow - now).total_seconds() + 0.1, MINUTE)
+
+
+def _said(request: dict[str, str]) -> str | None:
+    """Return what *request* is to say in a group; None for a command."""
+    line = request.get("line", "")
+    if "group" not in request or (line.startswith("/") and not line.startswith("//")):
+        return None
+    return request.get("text") or line.removeprefix("/")
