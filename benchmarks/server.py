@@ -114,6 +114,7 @@ def running(options: Options, state: Path | None = None) -> Iterator[Server]:
 
 
 def _wait_for_prompt(visitor: socket.socket) -> None:
+    visitor.sendall(b"\n")  # who says nothing is greeted a moment later
     seen = b""
     while PROMPT not in seen:
         data = visitor.recv(4096)

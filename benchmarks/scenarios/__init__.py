@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from benchmarks.options import Options
 from benchmarks.report import Result
+from benchmarks.scenarios.client import client
 from benchmarks.scenarios.fanout import fanout
 from benchmarks.scenarios.history import history
 from benchmarks.scenarios.idle import idle
@@ -15,5 +16,5 @@ from benchmarks.scenarios.start import start
 __all__ = ["SCENARIOS"]
 
 SCENARIOS: dict[str, Callable[[Options], list[Result]]] = {
-    each.__name__: each for each in (fanout, small, idle, start, history)
+    each.__name__: each for each in (fanout, small, idle, start, history, client)
 }
