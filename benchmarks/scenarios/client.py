@@ -117,7 +117,6 @@ def _burst(server: Server, terminal: _Terminal) -> tuple[float, float]:
     with socket.create_connection((LOOPBACK, server.port), PATIENCE) as speaker:
         speaker.sendall(b'{"hello":1,"name":"SPEAKER"}\n{"id":1,"line":"/join GROUP"}\n')
         terminal.sees(b"joined", 0)
-        after = len(terminal.seen)
         lines = [
             f'{{"id":{n},"group":"GROUP","text":"LINE {n:05} OF MANY"}}\n' for n in range(BURST)
         ]
