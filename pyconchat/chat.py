@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -57,6 +58,9 @@ from pyconchat.replies import EndWhy, PresenceChanged
 from pyconchat.text import SafeText
 from pyconchat.tokens import Tokens
 
+if TYPE_CHECKING:
+    from pyconchat.files import Shelf
+
 __all__ = ["Chat"]
 
 MOST_PRESENCE = 100
@@ -96,6 +100,8 @@ class Chat:
         self.fanout = Fanout(self.presence)
         self.journal = Journal(store, threads, reactor, self._publish, self._recover)
         self.tokens = Tokens(store, self.journal, self.accounts, self.now)
+        self.shelf: Shelf | None = None  # where this server keeps files, if it does
+        self._watchers: list[Callable[[Entry], None]] = []
         self.stopping = False  # then nobody needs to hear who goes
         self._wall_clock = wall_clock
         self._server = Conversation(SERVER)
@@ -116,6 +122,10 @@ class Chat:
             self.groups.add(conversation)
         for conversation in list(self.groups):
             self._end_absent_guests(conversation)
+
+    def watch(self, watcher: Callable[[Entry], None]) -> None:
+        """Have *watcher* called with each entry that is stored, but for what people say."""
+        self._watchers.append(watcher)
 
     def now(self) -> int:
         """Return the time of day, in milliseconds since the epoch."""
@@ -163,7 +173,7 @@ class Chat:
         """Register the guest of *session*, or change the password; end the other sessions."""
         account = session.account
         password_hash = await self.hasher.hash(check_password(password))
-        self._require_here(account)
+        self.require_here(account)
         parts: list[Part] = []
         if not account.registered:
             for conversation in self.groups.places(account.key):
@@ -277,7 +287,7 @@ class Chat:
         conversation, writes = await self._direct(sender, receiver)
         if self.accounts.get(receiver.name) is not receiver:
             raise Refused(Code.NO_SUCH_NAME, "{name} has just left.", name=receiver.name)
-        self._require_here(sender)
+        self.require_here(sender)
         message = Message(sender.name, text)
         parts = [Part(conversation.id, message)]
         seq = await self._store(parts, writes, origin=_typist(session), key=key)
@@ -386,7 +396,7 @@ class Chat:
         self.groups.require_free(name)
         password_hash = await self.hasher.hash(password) if policy is Policy.PASSWORD else ""
         self.groups.require_free(name)  # again: hashing takes its time
-        self._require_here(session.account)
+        self.require_here(session.account)
         actor = session.account.actor
         number = self.groups.free_number(name)
         event = GroupCreated(number, name, actor.name, policy, password_hash, actor.guest)
@@ -428,7 +438,7 @@ class Chat:
                 proof = hash
             else:
                 self.wrong_passwords.wrong(network, self.reactor.seconds())
-        self._require_here(session.account)
+        self.require_here(session.account)
         await self.decide(conversation, lambda group: group.join(actor, note, proof), request)
         return key in group.members
 
@@ -458,7 +468,7 @@ class Chat:
 
     # The way to the journal and back.
 
-    def _require_here(self, account: Account) -> None:
+    def require_here(self, account: Account) -> None:
         """Raise `Refused` if *account* was banned, or was a guest who has gone, meanwhile."""
         self.accounts.admit(account.name)
         if self.accounts.get(account.name) is not account:
@@ -548,6 +558,8 @@ class Chat:
     def _happened(self, entry: Entry) -> None:
         """Do what follows for sessions and groups from something that was shown."""
         console.happened(self._conversations[entry.conversation].group, entry)
+        for watcher in self._watchers:
+            watcher(entry)
         match entry.event:
             case GroupClosed():
                 del self._conversations[entry.conversation]

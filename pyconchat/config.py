@@ -16,7 +16,15 @@ from msgspec import Meta
 from pyconchat.errors import Refused
 from pyconchat.names import group_name
 
-__all__ = ["BadConfig", "Config", "DoorsConfig", "LimitsConfig", "StoreConfig", "read_config"]
+__all__ = [
+    "BadConfig",
+    "Config",
+    "DoorsConfig",
+    "FilesConfig",
+    "LimitsConfig",
+    "StoreConfig",
+    "read_config",
+]
 
 Count = Annotated[int, Meta(ge=0, le=10_000_000)]
 Bytes = Annotated[int, Meta(ge=0, le=2**31)]
@@ -63,6 +71,18 @@ class LimitsConfig(_Section, frozen=True):
     silence_seconds: Seconds = 150
 
 
+class FilesConfig(_Section, frozen=True):
+    """Shared files: bytes, seconds, counts, and what part of the disk stays free. 0: no limit."""
+
+    file_bytes: Annotated[int, Meta(ge=0, le=2**50)] = 100 * 1024**2
+    account_bytes: Annotated[int, Meta(ge=0, le=2**50)] = 1024**3
+    free_disk: Annotated[float, Meta(ge=0, le=1)] = 0.05
+    uploads_per_account: Count = 2
+    idle_seconds: Seconds = 60
+    ticket_seconds: Seconds = 3600
+    unfinished_seconds: Seconds = 86_400
+
+
 class Config(_Section, frozen=True):
     """All settings. *state* is a folder, *lobby* None for no lobby."""
 
@@ -73,6 +93,7 @@ class Config(_Section, frozen=True):
     doors: DoorsConfig = DoorsConfig()
     store: StoreConfig = StoreConfig()
     limits: LimitsConfig = LimitsConfig()
+    files: FilesConfig = FilesConfig()
 
     @property
     def state_path(self) -> Path:

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from pyconchat.events import (
     AdminChanged,
     Entry,
+    FileShared,
     GroupCreated,
     JoinRequested,
     MemberBanned,
@@ -48,6 +49,14 @@ def happened(group: Group | None, entry: Entry) -> None:
                 group=name,
                 number=number,
                 by=by,
+            )
+        case FileShared(number=number, by=by, size=size):
+            _log.info(
+                "file transferred: {user} shared number {number} ({size} bytes) with {group}",
+                user=by,
+                number=number,
+                size=size,
+                group=where,
             )
         case JoinRequested(name=name):
             _log.info("join requested: {user} asks to join {group}", user=name, group=where)

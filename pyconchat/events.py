@@ -184,6 +184,28 @@ class TopicChanged(Event, frozen=True, tag="topic"):
     by: Name
 
 
+class FileShared(Event, frozen=True, tag="shared"):
+    """*by* shares the file that people call *file*; *number* is its number in the group.
+
+    *size* is in bytes, *sha256* in hex; *id* is its name on the server's disk.
+    """
+
+    number: int
+    file: SafeText
+    by: Name
+    size: int
+    sha256: str
+    id: str
+
+
+class FileRemoved(Event, frozen=True, tag="removed"):
+    """*by* removed the file; its bytes are gone."""
+
+    number: int
+    file: SafeText
+    by: Name
+
+
 class ServerKicked(Event, frozen=True, tag="server-kicked"):
     """An operator ended all sessions of *name*; they may come back."""
 
@@ -232,6 +254,8 @@ GroupEvent: TypeAlias = (
     | AdminChanged
     | PolicyChanged
     | TopicChanged
+    | FileShared
+    | FileRemoved
 )
 ServerEvent: TypeAlias = ServerKicked | ServerBanned | ServerUnbanned | OperatorMade
 AnyEvent: TypeAlias = GroupEvent | ServerEvent

@@ -18,6 +18,8 @@ from pyconchat.events import (
     Action,
     AdminChanged,
     AnyEvent,
+    FileRemoved,
+    FileShared,
     GroupClosed,
     GroupCreated,
     GroupEvent,
@@ -43,7 +45,7 @@ from pyconchat.events import (
 from pyconchat.names import Key, Name, fold
 from pyconchat.text import SafeText
 
-__all__ = ["Actor", "Ban", "Group", "GroupState", "JoinRequest", "Member"]
+__all__ = ["Actor", "Ban", "Group", "GroupState", "JoinRequest", "Member", "SharedFile"]
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -79,8 +81,26 @@ class Ban(msgspec.Struct, frozen=True):
     reason: SafeText = NO_TEXT
 
 
+class SharedFile(msgspec.Struct, frozen=True):
+    """A file that *by* has shared with the group, at *at* (milliseconds since the epoch).
+
+    *size* is in bytes, *sha256* in hex; *id* is its name on the server's disk.
+    """
+
+    number: int
+    name: SafeText
+    by: Name
+    size: int
+    sha256: str
+    id: str
+    at: int
+
+
 class GroupState(msgspec.Struct):
-    """All that a group remembers. Members stand in the order in which they came."""
+    """All that a group remembers. Members stand in the order in which they came.
+
+    *last_file* is the highest number that a file was ever given.
+    """
 
     number: int
     name: Name
@@ -93,6 +113,8 @@ class GroupState(msgspec.Struct):
     requests: list[JoinRequest] = []
     invitations: list[Member] = []
     bans: list[Ban] = []
+    files: list[SharedFile] = []
+    last_file: int = 0
 
 
 class Group:
@@ -102,8 +124,10 @@ class Group:
         "admin",
         "bans",
         "closed",
+        "files",
         "id",
         "invitations",
+        "last_file",
         "members",
         "name",
         "number",
@@ -132,6 +156,8 @@ class Group:
         self.requests: dict[Key, JoinRequest] = {fold(r.name): r for r in state.requests}
         self.invitations: dict[Key, Member] = {fold(m.name): m for m in state.invitations}
         self.bans: dict[Key, Ban] = {fold(b.name): b for b in state.bans}
+        self.files: dict[int, SharedFile] = {file.number: file for file in state.files}
+        self.last_file = state.last_file
 
     @property
     def state(self) -> GroupState:
@@ -148,6 +174,8 @@ class Group:
             requests=list(self.requests.values()),
             invitations=list(self.invitations.values()),
             bans=list(self.bans.values()),
+            files=list(self.files.values()),
+            last_file=self.last_file,
         )
 
     @classmethod
@@ -317,6 +345,19 @@ class Group:
         self._require_admin(by, "change the topic")
         return [TopicChanged(topic, by.name)]
 
+    def share(self, by: Actor, name: SafeText, size: int, sha256: str, id: str) -> list[GroupEvent]:
+        """Decide that the file *name*, which is on the disk as *id*, is the group's."""
+        self.require_member(by)
+        return [FileShared(self.last_file + 1, name, by.name, size, sha256, id)]
+
+    def remove(self, by: Actor, number: int) -> list[GroupEvent]:
+        """Decide that the file *number* goes: its owner or the admin says so."""
+        self.require_member(by)
+        file = self.file(str(number))
+        if fold(file.by) != fold(by.name) and not by.operator:
+            self._require_admin(by, "remove the files of others")
+        return [FileRemoved(file.number, file.name, by.name)]
+
     # What follows from something that happened outside the group.
 
     def forget(self, name: str, why: Why) -> list[GroupEvent]:
@@ -365,6 +406,20 @@ class Group:
         self._require_power(by, "see the bans")
         return list(self.bans.values())
 
+    def file(self, which: str) -> SharedFile:
+        """Return the file of that number, or the newest of that name. Raises `Refused`."""
+        file = self.files.get(int(which)) if which.isdecimal() and len(which) < 10 else None
+        if file is None:
+            named = [each for each in self.files.values() if each.name == which]
+            file = named[-1] if named else None
+        if file is None:
+            raise Refused(
+                Code.NO_SUCH_FILE,
+                "There is no such file in {group}; /files lists them.",
+                group=self.name,
+            )
+        return file
+
     def is_admin(self, name: str) -> bool:
         """Tell whether *name* is the admin."""
         return fold(name) == fold(self.admin)
@@ -389,6 +444,7 @@ class Group:
                 self.closed = True
                 self.requests.clear()
                 self.invitations.clear()
+                self.files.clear()
             case MemberJoined(name=name, guest=guest):
                 key = fold(name)
                 self.requests.pop(key, None)
@@ -421,9 +477,19 @@ class Group:
                 self.password_hash = password_hash
             case TopicChanged(topic=topic):
                 self.topic = topic
+            case FileShared():
+                self._shared(event, at)
+            case FileRemoved(number=number):
+                del self.files[number]
             case _:
                 assert_never(event)
         self.version += 1
+
+    def _shared(self, event: FileShared, at: int) -> None:
+        self.last_file = event.number
+        self.files[event.number] = SharedFile(
+            event.number, event.file, event.by, event.size, event.sha256, event.id, at
+        )
 
     def _registered(self, key: Key) -> None:
         replace = msgspec.structs.replace

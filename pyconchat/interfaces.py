@@ -7,7 +7,7 @@ epoch, and blocks are bytes ready for a connection.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from twisted.internet.interfaces import IConsumer, IPushProducer, ITransport
 from zope.interface import Attribute, Interface
@@ -143,6 +143,14 @@ class IRenderer(Interface):
         """Return a refusal."""
 
 
+class Reached(NamedTuple):
+    """Where a peer has reached the server: what it would connect to once more."""
+
+    host: str
+    port: int
+    tls: bool = False
+
+
 class IPeer(Interface):
     """The other side of a session, as a door presents it."""
 
@@ -152,6 +160,7 @@ class IPeer(Interface):
         "True of a program: it names the group in each request, keeps tokens and numbers, and"
         " gets back what it says."
     )
+    reached = Attribute("Where the peer has `Reached` the server.")
     network = Attribute("What the connection is counted by: see `limits.network_of`.")
 
     def write(block: bytes) -> None:

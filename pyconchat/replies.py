@@ -22,9 +22,12 @@ __all__ = [
     "Bans",
     "CommandHelp",
     "Done",
+    "DownloadTicket",
     "EndWhy",
     "Ended",
     "Entered",
+    "FileLine",
+    "Files",
     "FrontDesk",
     "GroupLine",
     "Groups",
@@ -42,6 +45,7 @@ __all__ = [
     "Roster",
     "Said",
     "Sent",
+    "UploadTicket",
     "Where",
 ]
 
@@ -199,6 +203,51 @@ class Bans(_Reply, frozen=True, tag="bans"):
     bans: list[Ban]
 
 
+class FileLine(msgspec.Struct, frozen=True):
+    """One file of a `Files` reply; *size* in bytes, *at* in milliseconds since the epoch."""
+
+    number: int
+    name: SafeText
+    size: int
+    sha256: str
+    by: Name
+    at: int
+
+
+class Files(_Reply, frozen=True, tag="files"):
+    """The files that were shared with *group*."""
+
+    group: Name
+    files: list[FileLine]
+
+
+class UploadTicket(_Reply, frozen=True, tag="upload"):
+    """Leave to send the file *name* to *group*, on a connection of its own, with *ticket*.
+
+    *offset* bytes are here already, of an earlier attempt; at most *most* bytes may come.
+    *command* is what sends it from a shell.
+    """
+
+    ticket: str
+    group: Name
+    name: SafeText
+    offset: int
+    most: int
+    command: SafeText
+
+
+class DownloadTicket(_Reply, frozen=True, tag="download"):
+    """Leave to fetch a file, on a connection of its own; *command* does from a shell."""
+
+    ticket: str
+    group: Name
+    number: int
+    name: SafeText
+    size: int
+    sha256: str
+    command: SafeText
+
+
 class PersonLine(msgspec.Struct, frozen=True):
     """Somebody who is online; *groups* are those that the reader shares with them."""
 
@@ -284,6 +333,9 @@ Reply: TypeAlias = (
     | Roster
     | AdminIs
     | Bans
+    | Files
+    | UploadTicket
+    | DownloadTicket
     | PersonOnline
     | Replayed
     | Matches

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,13 +15,17 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.endpoints import quoteStringArgument, serverFromString
 from twisted.internet.error import CannotListenError
+from twisted.internet.task import LoopingCall
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python import usage
+from twisted.python.threadpool import ThreadPool
 
 from pyconchat.chat import Chat
 from pyconchat.config import BadConfig, Config, DoorsConfig, default_state, read_config
 from pyconchat.doors.factory import LineFactory
 from pyconchat.errors import NotSaved
+from pyconchat.files import Shelf, Storage
 from pyconchat.journal import Threads
 from pyconchat.login import login_portal
 from pyconchat.passwords import Hasher
@@ -28,6 +34,12 @@ from pyconchat.store import READERS, BadStore, SqlStore
 
 __all__ = ["ChatService", "Options", "makeService"]
 
+
+DISK_THREADS = 4
+"""Transfers whose bytes are read or written at the same time; the others take turns."""
+
+CLEANING = 3600.0
+"""Seconds between two looks for files that nobody will ask for."""
 
 BACKLOG = 1024
 """Connections that may wait to be accepted."""
@@ -126,7 +138,13 @@ class ChatService(MultiService):
         self._hasher = Hasher(reactor)
         self._store = SqlStore(config.store_url, config.store.durability)
         self.chat = Chat(self._store, self._threads, reactor, self._hasher, config)
-        self._factory = LineFactory(self.chat, login_portal(self.chat, self._hasher), reactor)
+        self._disk = ThreadPool(0, DISK_THREADS, "pyconchat-files")
+        run = partial(deferToThreadPool, reactor, self._disk)
+        self._shelf = Shelf(self.chat, Storage(config.state_path / "files"), run)
+        portal = login_portal(self.chat, self._hasher)
+        self._factory = LineFactory(self.chat, portal, reactor, self._shelf)
+        self._cleaning = LoopingCall(self._clean)
+        self._cleaning.clock = reactor
         self._lock: int | None = None
         self._ports: list[tuple[str, Deferred[Any]]] = []  # with what kind of endpoint each is
 
@@ -145,7 +163,13 @@ class ChatService(MultiService):
             _stop(problem)
         self._threads.start()
         self._hasher.start()
+        self._disk.start()
         self.chat.start(loaded)
+        try:
+            self._shelf.start()
+        except OSError as problem:
+            _stop(f"cannot use the folder for files: {problem}")
+        self._cleaning.start(CLEANING, now=True)
         self._factory.start()
         super().startService()
         self._tell_how_to_connect()
@@ -155,6 +179,8 @@ class ChatService(MultiService):
             [port.addCallback(lambda each: each.stopListening()) for _, port in self._ports]
         )
         self._factory.stop()
+        if self._cleaning.running:
+            self._cleaning.stop()
         self.chat.stopping = True
         for session in list(self.chat.presence.everybody()):
             session.end(EndWhy.STOPPING, "The server is stopping; come back soon.")
@@ -162,6 +188,7 @@ class ChatService(MultiService):
         await self._factory.when_empty()
         await self.chat.journal.when_idle()
         self._hasher.stop()
+        self._disk.stop()
         self._threads.stop()
         self._store.close()
         if self._lock is not None:
@@ -171,6 +198,13 @@ class ChatService(MultiService):
     def stopService(self) -> Deferred[None]:
         super().stopService()
         return Deferred.fromCoroutine(self._stopping())
+
+    def _clean(self) -> Deferred[None]:
+        """Remove files that nobody will ask for."""
+        cleaning = self._shelf.clean(time.time())
+        return cleaning.addCallbacks(
+            lambda _count: None, lambda failure: self._log.failure("cleaning failed", failure)
+        )
 
     def _listen(self, description: str) -> None:
         try:

@@ -20,7 +20,7 @@ from pyconchat.chat import Chat
 from pyconchat.config import Config
 from pyconchat.errors import MustAsk
 from pyconchat.events import AnyEvent
-from pyconchat.interfaces import IHasher, IPeer, IStore, IThreads
+from pyconchat.interfaces import IHasher, IPeer, IStore, IThreads, Reached
 from pyconchat.names import person_name
 from pyconchat.render.text import TextRenderer
 from pyconchat.session import Session
@@ -63,6 +63,7 @@ class FakePeer:
     def __init__(self, *answers: str) -> None:
         self.renderer = TextRenderer("\n")
         self.network = "192.0.2.1"
+        self.reached = Reached("192.0.2.99", 8000)
         self.hides = False
         self.program = False
         self.written = b""

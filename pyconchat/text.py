@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from typing import NewType
 
-__all__ = ["SafeText", "safe_text"]
+__all__ = ["SafeText", "in_bytes", "safe_text"]
 
 SafeText = NewType("SafeText", str)
 """Text without control characters or bidi overrides, with at most 4 combining marks in a row.
@@ -51,3 +51,14 @@ def safe_text(raw: str) -> SafeText:
             marks = 0
         kept.append(char)
     return SafeText("".join(kept))
+
+
+def in_bytes(count: int) -> SafeText:
+    """Return a count of bytes as people read it, in powers of 1000: ``1.2 MB``."""
+    size = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 999.5:
+            digits = 0 if unit == "bytes" or size >= 9.95 else 1
+            return SafeText(f"{size:.{digits}f} {unit}")
+        size /= 1000
+    return SafeText(f"{size:.1f} TB")

@@ -26,6 +26,7 @@ FLOORS = (
     {"login", "requests"},
     {"session"},
     {"commands"},
+    {"files"},
     {"chat"},
     {"tokens"},
     {"fanout", "directory", "console", "accounts", "presence", "passwords"},

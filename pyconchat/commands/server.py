@@ -80,16 +80,6 @@ async def operator(call: Call, name: Name) -> None:
     await call.operate(lambda accounts: accounts.make_operator(call.actor, name))
 
 
-async def send(call: Call, file: SafeText | None) -> Reply:
-    """Say how files are sent."""
-    return Done(
-        SafeText(
-            "This server does not take files yet. When it does, /send FILE answers with the nc"
-            " command that sends the file to your current group."
-        )
-    )
-
-
 async def help_(call: Call, name: str | None) -> Reply:
     """Show the commands, or one."""
     from pyconchat.commands.table import TABLE, find_command

@@ -5,12 +5,15 @@ from __future__ import annotations
 import difflib
 from typing import NamedTuple
 
-from pyconchat.commands import groups, server, talk
+from pyconchat.commands import files, groups, server, talk
 from pyconchat.commands.types import (
+    FILE,
+    FILE_NUMBER,
     GROUP,
     NAME,
     NAMES,
     NUMBER,
+    PATH,
     POLICY,
     TEXT,
     WORD,
@@ -82,9 +85,18 @@ TABLE = (
     Command("topic", groups.topic, Args(TEXT.asked("New topic (- for none): ")),
             only_here=True,
             summary="Change what the group is about (admin)."),
-    Command("send", server.send, Args(optional(TEXT.labelled("FILE").offering("file"))),
-            also=("fileTransfer", "9"),
+    Command("send", files.send, Args(PATH.asked("Which file? ")), also=("fileTransfer", "9"),
+            only_here=True,
             summary="Share a file with the group."),
+    Command("files", files.files,
+            only_here=True,
+            summary="List the files of the group."),
+    Command("get", files.get, Args(FILE.asked("Which file? A number or a name: ")),
+            only_here=True,
+            summary="Fetch a file of the group."),
+    Command("remove", files.remove, Args(FILE_NUMBER.asked("Remove which file? Its number: ")),
+            only_here=True,
+            summary="Remove a file: your own, or any (admin, operator)."),
     Command("msg", talk.msg, Args(NAME.asked("Recipient: "), TEXT.asked("Message: ")),
             also=("message",),
             summary="Say something to one person; it waits for them if they are offline."),

@@ -20,10 +20,13 @@ from pyconchat.replies import ArgumentHelp, CommandHelp, Reply
 from pyconchat.text import SafeText, safe_text
 
 __all__ = [
+    "FILE",
+    "FILE_NUMBER",
     "GROUP",
     "NAME",
     "NAMES",
     "NUMBER",
+    "PATH",
     "POLICY",
     "TEXT",
     "WORD",
@@ -266,6 +269,12 @@ def _number(typed: str) -> int:
     return int(typed)
 
 
+def _file_number(typed: str) -> int:
+    if not (typed.isascii() and typed.isdigit() and len(typed) < 10):
+        raise Refused(Code.BAD_ARGUMENT, "Which file? Its number; /files lists them.")
+    return int(typed)
+
+
 def _policy(typed: str) -> PolicyChoice:
     word, password = first_word(typed)
     try:
@@ -282,6 +291,9 @@ def _policy(typed: str) -> PolicyChoice:
 
 NAME = Arg("NAME", person_name, "Whom?", kind="name")
 NAMES = Arg("NAME…", _names, "Whom?", rest=True, kind="name")
+PATH = Arg("FILE", str, "Which file?", rest=True, kind="file")
+FILE = Arg("FILE", str, "Which file?", rest=True)
+FILE_NUMBER = Arg("NUMBER", _file_number, "Which file?")
 GROUP = Arg("GROUP", str, "Group: ", kind="group")
 WORD = Arg("WORD", str, "What?")
 TEXT = Arg("TEXT", _text, "Text: ", rest=True)

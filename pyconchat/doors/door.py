@@ -12,7 +12,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, INegotiated
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -21,7 +21,7 @@ from pyconchat.decisions import MoveCursor
 from pyconchat.doors.outlet import Outlet
 from pyconchat.errors import Code, Refused
 from pyconchat.framing import LineFramer
-from pyconchat.interfaces import IConnection, IRenderer
+from pyconchat.interfaces import IConnection, IRenderer, Reached
 from pyconchat.replies import Ended, EndWhy, Reply
 from pyconchat.session import Gone, Session
 from pyconchat.text import SafeText
@@ -160,6 +160,13 @@ class Door(Protocol):
             lambda _: waiting.callback(None), lambda failure: waiting.errback(failure)
         )
         return waiting
+
+    @property
+    def reached(self) -> Reached:
+        """Return where the peer has reached the server."""
+        address = self._transport.getHost()
+        host, port = getattr(address, "host", "HOST"), getattr(address, "port", 0)
+        return Reached(host, port, INegotiated.providedBy(self._transport))
 
     def acknowledged(self) -> bool:
         """Tell whether the peer's kernel has all that was ever written to it."""

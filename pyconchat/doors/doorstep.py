@@ -16,6 +16,7 @@ from zope.interface import implementer
 
 from pyconchat.decisions import MoveCursor
 from pyconchat.doors.door import LINGER, Door
+from pyconchat.doors.files import FileDoor
 from pyconchat.doors.json import JsonDoor
 from pyconchat.doors.keepalive import keep_alive
 from pyconchat.doors.line import LF, LineDoor
@@ -34,6 +35,10 @@ What a program sends at once arrives with the connection itself, however far awa
 """
 
 
+TRANSFERS = (b"upload ", b"download ")
+"""How a connection for a file begins."""
+
+
 @implementer(IHalfCloseableProtocol, IHandshakeListener)
 class Doorstep(Protocol):
     """One connection, from its first moment; it stays between the transport and the door."""
@@ -41,8 +46,9 @@ class Doorstep(Protocol):
     def __init__(self, factory: LineFactory, network: str) -> None:
         self.network = network
         self._factory = factory
-        self.inner: Door | None = None  # once it is known which
+        self.inner: Door | FileDoor | None = None  # once it is known which
         self._counted = False
+        self._opening = b""  # what may become the word for a transfer
         self._greeted = False  # without having said anything
         self._timer: IDelayedCall | None = None
 
@@ -73,9 +79,13 @@ class Doorstep(Protocol):
             return  # it is being turned away
         program = data.lstrip().startswith(b"{")
         if self.inner is None:
-            self._open(JsonDoor if program else LineDoor)
-        elif self._greeted and program:  # a slow one: it was taken for a person
-            self.inner.leave(b"\n")
+            self._opening += data
+            if _may_be_a_transfer(self._opening):
+                return
+            data, self._opening = self._opening, b""
+            self._open(_kind(data))
+        elif self._greeted and program and isinstance(self.inner, LineDoor):
+            self.inner.leave(b"\n")  # a slow one: it was taken for a person
             self._open(JsonDoor)
         self._greeted = False
         assert self.inner is not None
@@ -85,6 +95,7 @@ class Doorstep(Protocol):
         """The peer says nothing more."""
         if self.inner is None and self._counted:
             self._open(LineDoor)
+            self._go_on()
         if self.inner is not None:
             self.inner.readConnectionLost()
 
@@ -117,13 +128,31 @@ class Doorstep(Protocol):
             self._timer = self._factory.reactor.callLater(PAUSE, self._greet)
 
     def _greet(self) -> None:
-        self._greeted = True
+        self._greeted = not self._opening
         self._open(LineDoor)
+        self._go_on()
 
-    def _open(self, kind: type[LineDoor] | type[JsonDoor]) -> None:
+    def _go_on(self) -> None:
+        """Give the door what came before it."""
+        data, self._opening = self._opening, b""
+        if data and self.inner is not None:
+            self.inner.dataReceived(data)
+
+    def _open(self, kind: type[LineDoor] | type[JsonDoor] | type[FileDoor]) -> None:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
         before, self.inner = self.inner or self, kind(self._factory, self.network)
         self._factory.replace(before, self.inner)
         self.inner.makeConnection(cast(IConnection, self.transport))  # type: ignore[no-untyped-call]
+
+
+def _may_be_a_transfer(opening: bytes) -> bool:
+    """Tell whether *opening* is the beginning of a word for a transfer, and no more."""
+    return any(word.startswith(opening) and word != opening for word in TRANSFERS)
+
+
+def _kind(opening: bytes) -> type[LineDoor] | type[JsonDoor] | type[FileDoor]:
+    if opening.startswith(TRANSFERS):
+        return FileDoor
+    return JsonDoor if opening.lstrip().startswith(b"{") else LineDoor

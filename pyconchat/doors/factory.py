@@ -15,6 +15,8 @@ from pyconchat.chat import Chat
 from pyconchat.decisions import MoveCursor
 from pyconchat.doors.door import Door
 from pyconchat.doors.doorstep import Doorstep
+from pyconchat.doors.files import FileDoor
+from pyconchat.files import Shelf
 from pyconchat.limits import ConnectionLimits, network_of
 
 __all__ = ["LineFactory"]
@@ -31,8 +33,9 @@ class LineFactory(Factory):
 
     noisy = False
 
-    def __init__(self, chat: Chat, portal: Portal, reactor: IReactorTime) -> None:
+    def __init__(self, chat: Chat, portal: Portal, reactor: IReactorTime, shelf: Shelf) -> None:
         self.chat = chat
+        self.shelf = shelf
         self.portal = portal
         self.reactor = reactor
         self.now = reactor.seconds
@@ -40,7 +43,7 @@ class LineFactory(Factory):
         self.rate_limited = self.limits.messages_per_second > 0
         self.soft_limit: float = self.limits.unsent_soft_bytes or float("inf")
         self.connections = ConnectionLimits(self.limits)
-        self.doors: dict[Door | Doorstep, None] = {}
+        self.doors: dict[Door | Doorstep | FileDoor, None] = {}
         self._waiting: list[Deferred[None]] = []
         self._rounds = LoopingCall(self._round)
         self._rounds.clock = reactor
@@ -57,12 +60,12 @@ class LineFactory(Factory):
         if self._rounds.running:
             self._rounds.stop()
 
-    def replace(self, before: Door | Doorstep, door: Door) -> None:
+    def replace(self, before: Door | Doorstep | FileDoor, door: Door | FileDoor) -> None:
         """Look after *door* from now on, which has the connection of *before*."""
         del self.doors[before]
         self.doors[door] = None
 
-    def forget(self, door: Door | Doorstep) -> None:
+    def forget(self, door: Door | Doorstep | FileDoor) -> None:
         """*door*'s connection is gone."""
         del self.doors[door]
         if not self.doors:

@@ -8,6 +8,8 @@ from pyconchat.events import (
     Action,
     AdminChanged,
     AnyEvent,
+    FileRemoved,
+    FileShared,
     GroupClosed,
     GroupCreated,
     InvitationEnded,
@@ -34,7 +36,7 @@ from pyconchat.events import (
 )
 from pyconchat.names import Key, Name, fold
 from pyconchat.replies import Where
-from pyconchat.text import SafeText
+from pyconchat.text import SafeText, in_bytes
 
 __all__ = ["happening"]
 
@@ -128,6 +130,10 @@ def _to_others(event: AnyEvent, where: Where) -> str:
             return f"{by} changed the policy to {policy.value}."
         case TopicChanged(topic=topic, by=by):
             return f"{by} changed the topic: {topic}" if topic else f"{by} took the topic away."
+        case FileShared(number=number, file=file, by=by, size=size):
+            return f"{by} shared {file} ({in_bytes(size)}), number {number}"
+        case FileRemoved(number=number, file=file, by=by):
+            return f"{by} removed the file {file}, number {number}."
         case ServerKicked(name=name, by=by, reason=reason):
             return f"{name} was kicked off this server by {by}{_because(reason)}"
         case ServerBanned(name=name, by=by, reason=reason):

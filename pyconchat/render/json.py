@@ -13,13 +13,25 @@ from pyconchat.events import Action, Entry, Message
 from pyconchat.group import Ban, JoinRequest
 from pyconchat.interfaces import IRenderer
 from pyconchat.names import Key
-from pyconchat.replies import Bans, Help, Matches, Replayed, Reply, Requests, Said, Sent, Where
+from pyconchat.replies import (
+    Bans,
+    FileLine,
+    Files,
+    Help,
+    Matches,
+    Replayed,
+    Reply,
+    Requests,
+    Said,
+    Sent,
+    Where,
+)
 
 __all__ = ["JsonRenderer", "event_object", "refusal_object", "reply_object", "timestamp"]
 
 _encoder = msgspec.json.Encoder()
 
-_HIDDEN = frozenset({"password_hash"})
+_HIDDEN = frozenset({"id", "password_hash"})
 """Fields of events that are the store's alone."""
 
 
@@ -96,6 +108,8 @@ def reply_object(reply: Reply) -> dict[str, object]:
             fields |= {"group": group, "requests": [_timed(each) for each in requests]}
         case Bans(group=group, bans=bans):
             fields |= {"group": group, "bans": [_timed(each) for each in bans]}
+        case Files(group=group, files=files):
+            fields |= {"group": group, "files": [_timed(each) for each in files]}
         case Help(commands=commands):
             fields["commands"] = commands
         case _:
@@ -113,7 +127,7 @@ def refusal_object(refused: Refused) -> dict[str, object]:
     return fields
 
 
-def _timed(record: JoinRequest | Ban) -> dict[str, object]:
+def _timed(record: JoinRequest | Ban | FileLine) -> dict[str, object]:
     fields = msgspec.structs.asdict(record)
     fields["at"] = timestamp(record.at)
     return fields

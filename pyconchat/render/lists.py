@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import assert_never
 
@@ -13,8 +14,10 @@ from pyconchat.replies import (
     Bans,
     CommandHelp,
     Done,
+    DownloadTicket,
     Ended,
     Entered,
+    Files,
     FrontDesk,
     Groups,
     Help,
@@ -30,7 +33,9 @@ from pyconchat.replies import (
     Roster,
     Said,
     Sent,
+    UploadTicket,
 )
+from pyconchat.text import in_bytes
 
 __all__ = ["MENU", "reply_lines"]
 
@@ -73,6 +78,12 @@ def reply_lines(reply: Reply) -> list[str]:
             return [f"The admin of {group} is {admin}, who is {_whether(online)}."]
         case Bans(group=group, bans=bans):
             return _bans(group or "this server", bans)
+        case Files():
+            return _files(reply)
+        case UploadTicket(name=name, group=group, command=command):
+            return [f"To share {name} with {group}, say in another terminal:", f"  {command}"]
+        case DownloadTicket(name=name, size=size, command=command):
+            return [f"To fetch {name} ({in_bytes(size)}), say in another terminal:", f"  {command}"]
         case PersonOnline(people=people):
             return [f"Online: {len(people)}", *map(_person, people)]
         case Help():
@@ -155,6 +166,17 @@ def _bans(where: str, bans: Sequence[Ban]) -> list[str]:
         reason = f": {ban.reason}" if ban.reason else ""
         lines.append(f"  {ban.name}, by {ban.by}{reason}")
     return lines
+
+
+def _files(reply: Files) -> list[str]:
+    if not reply.files:
+        return [f"No file was shared with {reply.group}; /send FILE shares one."]
+    rows = [["No.", "Name", "Size", "By", "When"]]
+    for file in reply.files:
+        at = time.localtime(file.at / 1000)
+        when = f"{at.tm_year}-{at.tm_mon:02}-{at.tm_mday:02} {at.tm_hour:02}:{at.tm_min:02}"
+        rows.append([str(file.number), file.name, in_bytes(file.size), file.by, when])
+    return _table(rows, right={0, 2})
 
 
 def _person(person: PersonLine) -> str:

@@ -35,6 +35,8 @@ from pyconchat.events import (
     AdminChanged,
     AnyEvent,
     Entry,
+    FileRemoved,
+    FileShared,
     GroupClosed,
     GroupCreated,
     InvitationEnded,
@@ -82,7 +84,7 @@ class Effects:
                 self._create(entry, event)
             case GroupClosed():
                 self._set_group(group, closed=True)
-                for table in (schema.requests, schema.invitations):
+                for table in (schema.requests, schema.invitations, schema.files):
                     self._run(delete(table).where(table.c.conversation == group))
             case MemberJoined(name=name, guest=guest):
                 self._drop(schema.requests, group, name)
@@ -127,6 +129,12 @@ class Effects:
                 self._set_group(group, policy=policy.value, password_hash=password_hash)
             case TopicChanged(topic=topic):
                 self._set_group(group, topic=topic)
+            case FileShared():
+                self._share(entry, event)
+            case FileRemoved(number=number):
+                files = schema.files
+                same = and_(files.c.conversation == group, files.c.number == number)
+                self._run(delete(files).where(same))
             case ServerBanned(name=name, by=by, reason=reason):
                 row = {"key": fold(name), "name": name, "by": by, "at": entry.at, "reason": reason}
                 self._run(insert(schema.server_bans).values(row))
@@ -211,11 +219,26 @@ class Effects:
             "password_hash": event.password_hash,
             "topic": "",
             "closed": False,
+            "last_file": 0,
         }
         self._run(insert(schema.groups).values(row))
         self._put(schema.members, entry.conversation, event.by, guest=event.guest, since=entry.seq)
         if not event.guest:
             self._open_cursor(fold(event.by), entry.conversation, entry.seq - 1)
+
+    def _share(self, entry: Entry, event: FileShared) -> None:
+        row = {
+            "conversation": entry.conversation,
+            "number": event.number,
+            "name": event.file,
+            "by": event.by,
+            "size": event.size,
+            "sha256": event.sha256,
+            "id": event.id,
+            "at": entry.at,
+        }
+        self._run(insert(schema.files).values(row))
+        self._set_group(entry.conversation, last_file=event.number)
 
     def _register(self, group: int, name: Name, seq: int) -> None:
         key = fold(name)

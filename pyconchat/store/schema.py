@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = "0002"
+VERSION = "0003"
 """The newest migration. A database at this version needs no Alembic at the start."""
 
 metadata = MetaData()
@@ -94,6 +94,7 @@ groups = Table(
     Column("password_hash", Text, nullable=False, default=""),
     Column("topic", Text, nullable=False, default=""),
     Column("closed", Boolean, nullable=False, default=False),
+    Column("last_file", BigInteger, nullable=False, default=0),
 )
 
 members = Table(
@@ -138,6 +139,19 @@ bans = Table(
     Column("at", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("since", BigInteger, nullable=False),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("by", String(32), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("id", String(32), nullable=False),
+    Column("at", BigInteger, nullable=False),
 )
 
 # What somebody has still to receive: the entries after read, up to upto. A membership is an

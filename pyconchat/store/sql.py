@@ -35,7 +35,7 @@ from pyconchat.decisions import (
 )
 from pyconchat.errors import Conflict, NotSaved
 from pyconchat.events import Entry, GroupCreated, Message, Policy, decode, encode
-from pyconchat.group import Ban, GroupState, JoinRequest, Member
+from pyconchat.group import Ban, GroupState, JoinRequest, Member, SharedFile
 from pyconchat.interfaces import IStore
 from pyconchat.names import Key, Name
 from pyconchat.records import (
@@ -343,6 +343,7 @@ def _groups(connection: Connection, ids: list[int] | None) -> dict[int, StoredGr
             password_hash=group["password_hash"],
             topic=group["topic"],
             closed=group["closed"],
+            last_file=group["last_file"],
         )
         found[group["conversation"]] = StoredGroup(state, group["version"], group["head"])
 
@@ -365,6 +366,11 @@ def _groups(connection: Connection, ids: list[int] | None) -> dict[int, StoredGr
     for row in rows(schema.bans, "since"):
         ban = Ban(Name(row.name), Name(row.by), row.at, SafeText(row.reason))
         found[row.conversation].state.bans.append(ban)
+    for row in rows(schema.files, "number"):
+        file = SharedFile(
+            row.number, SafeText(row.name), Name(row.by), row.size, row.sha256, row.id, row.at
+        )
+        found[row.conversation].state.files.append(file)
     return found
 
 

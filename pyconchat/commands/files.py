@@ -1,0 +1,69 @@
+"""Commands about files that are shared with a group."""
+
+from __future__ import annotations
+
+import shlex
+
+from pyconchat.commands.types import Call
+from pyconchat.errors import Code, Refused
+from pyconchat.files.shelf import Shelf, file_name
+from pyconchat.interfaces import Reached
+from pyconchat.replies import DownloadTicket, FileLine, Files, Reply, UploadTicket
+from pyconchat.text import SafeText, safe_text
+
+
+async def send(call: Call, path: str) -> Reply:
+    """Share a file with the group."""
+    group = call.group()
+    name = file_name(path)
+    ticket, offset = await _shelf(call).offer(call.account, call.here(), name)
+    file = shlex.quote(safe_text(path.strip()))
+    header = f'echo "upload {ticket.token} 0 $(wc -c < {file})"'
+    command = f"({header}; cat -- {file}) | {_program(call.session.peer.reached)}"
+    most = _shelf(call).quotas.left(call.account.key)
+    return UploadTicket(ticket.token, group.name, name, offset, most, SafeText(command))
+
+
+async def files(call: Call) -> Reply:
+    """List the files of the group."""
+    group = call.group()
+    lines = [
+        FileLine(file.number, file.name, file.size, file.sha256, file.by, file.at)
+        for file in group.files.values()
+    ]
+    return Files(group.name, lines)
+
+
+async def get(call: Call, which: str) -> Reply:
+    """Fetch a file of the group."""
+    group = call.group()
+    ticket = _shelf(call).ticket_for(call.account, call.here(), safe_text(which))
+    file = ticket.file
+    assert file is not None
+    program = _program(call.session.peer.reached)
+    command = f'echo "download {ticket.token}" | {program} > {shlex.quote(file.name)}'
+    return DownloadTicket(
+        ticket.token, group.name, file.number, file.name, file.size, file.sha256, SafeText(command)
+    )
+
+
+async def remove(call: Call, number: int) -> None:
+    """Remove a file from the group."""
+    await call.decide(call.here(), lambda group: group.remove(call.actor, number))
+
+
+def _shelf(call: Call) -> Shelf:
+    shelf = call.chat.shelf
+    if shelf is None:
+        raise Refused(Code.TROUBLE, "This server takes no files.")
+    assert isinstance(shelf, Shelf)
+    return shelf
+
+
+def _program(reached: Reached) -> str:
+    """Return the command that connects a shell's pipe to where the peer has *reached* us."""
+    host = shlex.quote(reached.host)
+    if reached.tls:
+        bracketed = f"[{reached.host}]" if ":" in reached.host else host
+        return f"openssl s_client -quiet -connect {bracketed}:{reached.port}"
+    return f"nc {host} {reached.port}"

@@ -1,0 +1,143 @@
+"""Storage: the bytes of shared files, in a folder. Every method blocks; nothing here knows Twisted.
+
+A file comes in under ``partial/`` and is moved to its place, under its own id, when all of it is
+on disk: nobody ever sees half a file. What people call a file is never a name here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Container, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+__all__ = ["Disk", "Partial", "Storage"]
+
+BLOCK = 1024 * 1024
+"""Bytes read at once where a file is read as a whole."""
+
+
+class Disk(NamedTuple):
+    """How much room there is, in bytes."""
+
+    free: int
+    total: int
+
+
+class Partial:
+    """A file that is coming in, of which *size* bytes are here; not shared with other threads."""
+
+    def __init__(self, path: Path, file: BinaryIO, size: int, sha256: hashlib._Hash) -> None:
+        self.path = path
+        self.size = size
+        self._file = file
+        self._sha256 = sha256
+
+    def write(self, pieces: Sequence[bytes]) -> None:
+        """Add *pieces*. Raises `OSError`."""
+        for piece in pieces:
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[self._file.write(rest) :]  # the disk may take a part
+            self._sha256.update(piece)
+            self.size += len(piece)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of all that is here, in hex."""
+        return self._sha256.hexdigest()
+
+    def close(self) -> None:
+        """Keep what is here, to go on with it later."""
+        self._file.close()
+
+    def discard(self) -> None:
+        """Throw away what is here."""
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+    def move_to(self, place: Path) -> None:
+        """Have all of it on disk, then in its *place*. Raises `OSError`."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        self.path.rename(place)
+        for folder in (place.parent, place.parent.parent):  # the second: the first may be new
+            _sync_folder(folder)
+
+
+class Storage:
+    """The files in *folder*, of which nobody else can read anything."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._partials = folder / "partial"
+
+    def open(self) -> None:
+        """Make the folders. Raises `OSError`."""
+        for folder in (self._folder, self._partials):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def disk(self) -> Disk:
+        """Return how much room there is for us. Raises `OSError`."""
+        found = os.statvfs(self._folder)
+        return Disk(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
+
+    def partial_size(self, key: str) -> int:
+        """Return how much is here of the unfinished upload *key*, in bytes."""
+        try:
+            return self._partial(key).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def begin(self, key: str, offset: int) -> Partial:
+        """Begin the upload *key*, or go on with it after *offset* bytes. Raises `OSError`."""
+        path = self._partial(key)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        file = os.fdopen(descriptor, "r+b", buffering=0)
+        sha256 = hashlib.sha256()
+        left = offset
+        while left and (data := file.read(min(left, BLOCK))):
+            sha256.update(data)
+            left -= len(data)
+        file.truncate(offset - left)
+        return Partial(path, file, offset - left, sha256)
+
+    def place(self, id: str) -> Path:
+        """Return where the file *id* is, or will be."""
+        return self._folder / id[:2] / id
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Remove files. Those that are not there are gone already."""
+        for id in ids:
+            self.place(id).unlink(missing_ok=True)
+
+    def clean(self, known: Container[str], now: float, oldest: float) -> int:
+        """Remove what nobody will ask for; return how many files that was.
+
+        That is a file that is none of *known* (the server was killed before its entry was
+        stored), and an upload that was not gone on with for *oldest* seconds. Either has to be
+        so old, for the newest may be about to become known.
+        """
+        removed = 0
+        for path in self._folder.glob("??/*"):
+            if path.name not in known and now - path.stat().st_mtime > oldest:
+                path.unlink(missing_ok=True)
+                removed += 1
+        for path in self._partials.iterdir():
+            if now - path.stat().st_mtime > oldest:
+                path.unlink(missing_ok=True)
+                removed += 1
+        return removed
+
+    def _partial(self, key: str) -> Path:
+        return self._partials / hashlib.sha256(key.encode()).hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
