@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,10 @@ class Options(NamedTuple):
     address: Address
     plain: bool
     password: str | None
+    downloads: Path = Path(".")
+    auto_get: int = -1  # bytes; below 0: nothing
+    send: tuple[Path, ...] = ()
+    get: str = ""
 
 
 def parse_options(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> Options:
@@ -48,6 +53,32 @@ def parse_options(words: Sequence[str], environ: Mapping[str, str] = os.environ)
         action="store_true",
         help="no colours and no cursor movement, as with $NO_COLOR or TERM=dumb",
     )
+    parser.add_argument(
+        "--downloads",
+        type=Path,
+        default=Path("."),
+        metavar="DIR",
+        help="where fetched files go [the current folder]",
+    )
+    parser.add_argument(
+        "--auto-get",
+        type=_size,
+        default=-1,
+        metavar="SIZE",
+        help="fetch what others share by itself, up to SIZE: 200k, 5M, 1G",
+    )
+    parser.add_argument(
+        "--send",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FILE",
+        help="share files with the group, and end",
+    )
+    parser.add_argument(
+        "--get", default="", metavar="FILE", help="fetch a file of the group, and end"
+    )
     parser.add_argument("--version", action="version", version=f"pyconchat {__version__}")
     found = parser.parse_args(words)
     try:
@@ -65,4 +96,21 @@ def parse_options(words: Sequence[str], environ: Mapping[str, str] = os.environ)
         except (OSError, UnicodeDecodeError) as problem:
             parser.error(f"--password-file: {problem}")
     dumb = bool(environ.get("NO_COLOR")) or environ.get("TERM", "dumb") == "dumb"
-    return Options(address, found.plain or dumb or not sys.stdout.isatty(), password)
+    if (found.send or found.get) and not address.group:
+        parser.error("--send and --get need a --group")
+    return Options(
+        address,
+        found.plain or dumb or not sys.stdout.isatty(),
+        password,
+        found.downloads.expanduser(),
+        found.auto_get,
+        tuple(found.send),
+        found.get,
+    )
+
+
+def _size(word: str) -> int:
+    found = re.fullmatch(r"(\d{1,12})([kMG]?)B?", word)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{word} is no size: 200k, 5M, 1G")
+    return int(found[1]) * {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3}[found[2]]

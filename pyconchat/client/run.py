@@ -19,7 +19,7 @@ from pyconchat.client.folder import Folder, default_folder
 from pyconchat.client.link import Gave
 from pyconchat.client.login import Ask, ClientLogin
 from pyconchat.client.options import Options
-from pyconchat.client.session import Cancelled, ClientSession
+from pyconchat.client.session import Cancelled, ClientSession, Files
 from pyconchat.client.show import server_line
 
 __all__ = ["run"]
@@ -35,6 +35,8 @@ def run(options: Options) -> int:
     asyncioreactor.install(loop)
     with _terminal_as_found():
         client = _Client(options)
+        if options.send or options.get:
+            return client.errand()
         if not sys.stdin.isatty():
             return client.pipe()
         return client.plain() if options.plain else client.terminal()
@@ -101,23 +103,12 @@ class _Client:
 
         from pyconchat.client.pipe import Pipe
 
-        async def ask(question: str, secret: bool) -> str:
-            raise Gave(f"nobody can be asked here: {question.splitlines()[0].rstrip(': ')}")
-
-        def write(line: str) -> None:
-            with suppress(BrokenPipeError):
-                print(line, flush=True)
-
-        name = self._address.name or os.environ.get("USER", "")
-        self._address = self._address._replace(name=name)
         pipe = Pipe(
             self._reactor,
-            self._endpoint(ask),
-            ClientLogin(
-                self._address, self._folder, ask, write, self._options.password, guest=True
-            ),
+            self._endpoint(_nobody),
+            self._quiet_login(),
             self._address.group,
-            write,
+            _write,
             self._finish,
         )
 
@@ -126,6 +117,37 @@ class _Client:
             pipe.link.start()
 
         return self._go(begin, pipe.link.stop)
+
+    def errand(self) -> int:
+        """Run for a script: share files, or fetch one."""
+        from pyconchat.client.errand import Errand
+        from pyconchat.client.transfers import progress
+
+        def draw() -> None:
+            if sys.stderr.isatty():
+                bars = "  ".join(progress(each) for each in errand.transfers.under_way)
+                print(f"\r\x1b[K{bars}", end="", file=sys.stderr, flush=True)
+
+        errand = Errand(
+            self._reactor,
+            self._endpoint(_nobody),
+            self._quiet_login(),
+            self._address.group,
+            self._options.send,
+            self._options.get,
+            self._files(),
+            draw,
+            self._finish,
+        )
+        return self._go(errand.link.start, errand.link.stop)
+
+    def _quiet_login(self) -> ClientLogin:
+        """Return the login of a program, which nobody can be asked about."""
+        name = self._address.name or os.environ.get("USER", "")
+        self._address = self._address._replace(name=name)
+        return ClientLogin(
+            self._address, self._folder, _nobody, _write, self._options.password, guest=True
+        )
 
     def _session(self) -> ClientSession:
         """Return a person's session, without its screen."""
@@ -147,9 +169,19 @@ class _Client:
             self._address = self._address._replace(name=last or "")
         login = ClientLogin(self._address, self._folder, ask, tell, self._options.password)
         session = ClientSession(
-            self._reactor, self._address, self._endpoint(ask), login, self._finish
+            self._reactor,
+            self._address,
+            self._endpoint(ask),
+            login,
+            self._finish,
+            self._files(),
         )
         return session
+
+    def _files(self) -> Files:
+        from twisted.internet.threads import deferToThread
+
+        return Files(self._options.downloads, self._options.auto_get, deferToThread)
 
     def _endpoint(self, ask: Ask) -> IStreamClientEndpoint:
         from twisted.internet.endpoints import HostnameEndpoint
@@ -185,6 +217,15 @@ class _Client:
             if self._reactor.running:
                 # Not at once: who calls this may be in the middle of something.
                 self._reactor.callLater(0, self._reactor.stop)
+
+
+async def _nobody(question: str, secret: bool) -> str:
+    raise Gave(f"nobody can be asked here: {question.splitlines()[0].rstrip(': ')}")
+
+
+def _write(line: str) -> None:
+    with suppress(BrokenPipeError):
+        print(line, flush=True)
 
 
 def _enough(_result: object, _timeout: float) -> None:

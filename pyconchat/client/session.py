@@ -10,24 +10,30 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
 from pyconchat.client.address import Address
+from pyconchat.client.downloads import Downloads
 from pyconchat.client.link import Gave, Link, State
 from pyconchat.client.login import ClientLogin
 from pyconchat.client.rooms import Rooms
 from pyconchat.client.show import Line, Shower, server_line
+from pyconchat.client.transfers import Transfers, paths_of
 from pyconchat.client.wire import Object
 from pyconchat.client.words import Words
 from pyconchat.text import safe_text
 
-__all__ = ["MOST_UNDER_WAY", "ClientSession", "Screen"]
+__all__ = ["MOST_UNDER_WAY", "Cancelled", "ClientSession", "Files", "Screen"]
 
 MOST_UNDER_WAY = 1000
 """Requests that may wait for their answers, as while the server is away."""
+
+MOST_FILES = 20
+"""Files that are shared with one command."""
 
 MINUTE = 60.0
 
@@ -48,6 +54,17 @@ class Screen(Protocol):
         """Show anew how things stand."""
 
 
+class Files(NamedTuple):
+    """How files are dealt with: fetched into *folder*, by themselves up to *auto_get* bytes.
+
+    *run* calls something that takes its time in a thread.
+    """
+
+    folder: Path
+    auto_get: int
+    run: Callable[..., Deferred[Any]]
+
+
 class Cancelled(Exception):
     """The person would not answer."""
 
@@ -62,6 +79,7 @@ class ClientSession:
         endpoint: IStreamClientEndpoint,
         login: ClientLogin,
         finished: Callable[[str], None],
+        files: Files,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.address = address
@@ -78,6 +96,16 @@ class ClientSession:
         self._typed: list[str] = []  # messages that stand on the screen already
         self._back: list[str] = []  # groups of a guest, to be joined again
         self.link = Link(reactor, endpoint, login, self)
+        self._auto_get = files.auto_get
+        self.transfers = Transfers(
+            reactor,
+            endpoint,
+            self.link,
+            Downloads(files.folder),
+            files.run,
+            self._tell,
+            lambda: self.screen.refresh(),
+        )
 
     def start(self) -> None:
         """Connect."""
@@ -97,14 +125,17 @@ class ClientSession:
             self.go(rest.strip())
         elif self.link.state is not State.LIVE and self.words.command(line) == "quit":
             self.leave()  # there is nobody to ask
+        elif self.words.takes_file(line) and rest.strip():
+            self._share(word, rest)
         elif line.strip():
             self._ask(line=line)
 
     def leave(self) -> None:
         """Disconnect; only the second time if something is still on its way."""
-        if self.link.under_way and not self._leaving:
+        under_way = self.link.under_way + len(self.transfers.under_way)
+        if under_way and not self._leaving:
             self._leaving = True
-            self._tell(f"{self.link.under_way} on the way still; once more leaves all the same.")
+            self._tell(f"{under_way} on the way still; once more leaves all the same.")
         else:
             self._finished("")
 
@@ -160,6 +191,8 @@ class ClientSession:
             self.screen.show(self._shower.event(event, self._here(), live))
         if moved:
             self._moved()
+        if event.get("type") == "shared" and live:
+            self._get_by_itself(event)
         self.screen.refresh()
 
     def _stands_there(self, event: Object) -> bool:
@@ -218,6 +251,9 @@ class ClientSession:
             self._login.keep(token)
         if self.rooms.answered(answer):
             self._moved()
+        if answer.get("type") == "download":
+            self.transfers.fetch(answer, dict(request))
+            return
         self.screen.show(self._shower.answer(answer, self._here()))
         said = _said(request)
         if answer.get("ok") is not True and said is not None:
@@ -246,6 +282,26 @@ class ClientSession:
             self._tell(f"Your groups: {groups}. /go NAME, or Alt and the number, enters one.")
         else:
             self._tell("You are at the front desk: join GROUP enters a group, help lists more.")
+
+    # Files.
+
+    def _share(self, command: str, typed: str) -> None:
+        """Share the files that were *typed*, each by a *command* of its own."""
+        room, paths = self.rooms.current, paths_of(typed)
+        if room is None:
+            self._tell("You are in no group: enter one first.")
+        elif not paths:
+            self._tell(f"There is no file {typed.strip()} here.")
+        elif len(paths) > MOST_FILES:
+            self._tell(f"Those are {len(paths)} files; at most {MOST_FILES} at once.")
+        else:
+            for path in paths:
+                self.transfers.send(path, {"group": room.name, "line": f"{command} {path.name}"})
+
+    def _get_by_itself(self, event: Object) -> None:
+        size, group, by = event.get("size"), event.get("group"), event.get("by")
+        if isinstance(size, int) and size <= self._auto_get and by != self.rooms.me:
+            self._send({"group": str(group), "line": f"/get {event.get('number')}"}, ())
 
     def _enter(self, group: str) -> None:
         room = self.rooms.get(group)

@@ -40,6 +40,7 @@ from pyconchat.client.colours import BELL, coloured
 from pyconchat.client.link import State
 from pyconchat.client.session import Cancelled, ClientSession
 from pyconchat.client.show import Line
+from pyconchat.client.transfers import progress
 from pyconchat.client.words import Words
 
 __all__ = ["Terminal"]
@@ -208,6 +209,7 @@ class Terminal:
         ]
         if unread:
             parts.append(f"unread {', '.join(unread)}")
+        parts += [progress(each) for each in session.transfers.under_way]
         if session.link.under_way:
             parts.append(f"{session.link.under_way} on the way")
         return [("", " | ".join(parts))]

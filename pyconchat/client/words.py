@@ -53,6 +53,11 @@ class Words:
         command, _ = self._command(line)
         return command.name if command is not None else ""
 
+    def takes_file(self, line: str) -> bool:
+        """Tell whether *line* is a command that is about a file of this machine."""
+        command, _ = self._command(line)
+        return command is not None and any(each.kind == "file" for each in command.arguments)
+
     def secret(self, line: str) -> bool:
         """Tell whether *line* has, or may have, a password in it."""
         command, arguments = self._command(line)
