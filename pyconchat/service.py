@@ -142,7 +142,7 @@ class ChatService(MultiService):
         run = partial(deferToThreadPool, reactor, self._disk)
         self._shelf = Shelf(self.chat, Storage(config.state_path / "files"), run)
         portal = login_portal(self.chat, self._hasher)
-        self._factory = LineFactory(self.chat, portal, reactor, self._shelf)
+        self._factory = LineFactory(self.chat, portal, reactor)
         self._cleaning = LoopingCall(self._clean)
         self._cleaning.clock = reactor
         self._lock: int | None = None

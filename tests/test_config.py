@@ -36,6 +36,13 @@ KEYS: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
     "limits.unsent_hard_bytes": (1048576, "0", 0, ('"a"', "-1", "1.5")),
     "limits.ping_seconds": (90, "0", 0, ('"a"', "-1", "nan")),
     "limits.silence_seconds": (150, "0", 0, ('"a"', "-1", "inf", "nan")),
+    "files.file_bytes": (100 * 1024**2, "0", 0, ('"a"', "-1", "1.5")),
+    "files.account_bytes": (1024**3, "0", 0, ('"a"', "-1", "1.5")),
+    "files.free_disk": (0.05, "0.5", 0.5, ('"a"', "-0.1", "1.1", "nan")),
+    "files.uploads_per_account": (2, "0", 0, ('"a"', "-1", "1.5")),
+    "files.idle_seconds": (60, "0", 0, ('"a"', "-1", "inf", "nan")),
+    "files.ticket_seconds": (3600, "0", 0, ('"a"', "-1", "inf", "nan")),
+    "files.unfinished_seconds": (86_400, "0", 0, ('"a"', "-1", "inf", "nan")),
 }
 
 

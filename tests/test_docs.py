@@ -27,9 +27,10 @@ def test_the_configuration_in_the_docs_is_the_default(tmp_path: Path) -> None:
     assert (config.lobby, config.motd) == ("lobby", "Be kind.")
     assert config.state == str(tmp_path / "state")
     default = Config()
-    assert (config.guests, config.doors, config.store, config.limits) == (
+    assert (config.guests, config.doors, config.store, config.limits, config.files) == (
         default.guests,
         default.doors,
         default.store,
         default.limits,
+        default.files,
     )

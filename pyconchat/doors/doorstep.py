@@ -80,10 +80,14 @@ class Doorstep(Protocol):
         program = data.lstrip().startswith(b"{")
         if self.inner is None:
             self._opening += data
-            if _may_be_a_transfer(self._opening):
+            takes_files = self._factory.chat.shelf is not None
+            if takes_files and _may_be_a_transfer(self._opening):
                 return
             data, self._opening = self._opening, b""
-            self._open(_kind(data))
+            if takes_files and data.startswith(TRANSFERS):
+                self._open(FileDoor)
+            else:
+                self._open(JsonDoor if program else LineDoor)
         elif self._greeted and program and isinstance(self.inner, LineDoor):
             self.inner.leave(b"\n")  # a slow one: it was taken for a person
             self._open(JsonDoor)
@@ -150,9 +154,3 @@ class Doorstep(Protocol):
 def _may_be_a_transfer(opening: bytes) -> bool:
     """Tell whether *opening* is the beginning of a word for a transfer, and no more."""
     return any(word.startswith(opening) and word != opening for word in TRANSFERS)
-
-
-def _kind(opening: bytes) -> type[LineDoor] | type[JsonDoor] | type[FileDoor]:
-    if opening.startswith(TRANSFERS):
-        return FileDoor
-    return JsonDoor if opening.lstrip().startswith(b"{") else LineDoor

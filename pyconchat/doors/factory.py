@@ -16,7 +16,6 @@ from pyconchat.decisions import MoveCursor
 from pyconchat.doors.door import Door
 from pyconchat.doors.doorstep import Doorstep
 from pyconchat.doors.files import FileDoor
-from pyconchat.files import Shelf
 from pyconchat.limits import ConnectionLimits, network_of
 
 __all__ = ["LineFactory"]
@@ -33,9 +32,8 @@ class LineFactory(Factory):
 
     noisy = False
 
-    def __init__(self, chat: Chat, portal: Portal, reactor: IReactorTime, shelf: Shelf) -> None:
+    def __init__(self, chat: Chat, portal: Portal, reactor: IReactorTime) -> None:
         self.chat = chat
-        self.shelf = shelf
         self.portal = portal
         self.reactor = reactor
         self.now = reactor.seconds

@@ -63,7 +63,9 @@ class FileDoor(Protocol):
     @property
     def shelf(self) -> Shelf:
         """Return the files."""
-        return self._factory.shelf
+        shelf = self._factory.chat.shelf
+        assert shelf is not None, "without one the doorstep opens no such door"
+        return shelf
 
     @property
     def connection(self) -> IConnection:

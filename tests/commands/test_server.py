@@ -300,11 +300,3 @@ def test_quitting_in_a_group(line: str, tea: Tea) -> None:
     reason = line.partition(" ")[2]
     assert shown == f"* bob has gone offline{f': {reason}' if reason else '.'}"
     assert any("bob (offline)" in each for each in tea.alice.types("/members"))
-
-
-@pytest.mark.parametrize("line", ["/send", "/send notes.pdf", "/fileTransfer notes.pdf", "/9"])
-def test_sending_says_how_files_are_sent(line: str, tea: Tea) -> None:
-    """Until files come, the command answers how they will be sent."""
-    (shown,) = tea.alice.types(line)
-    assert "nc" in shown
-    assert tea.bob.sees() == []

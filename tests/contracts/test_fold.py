@@ -80,6 +80,8 @@ RULES: dict[str, Rule] = {
         by, did.policy, "hash" if did.policy is Policy.PASSWORD else ""
     ),
     "topic": lambda group, by, other, did: group.change_topic(by, did.text),
+    "share": lambda group, by, other, did: group.share(by, did.text, 7, "5a", "1d"),
+    "remove": lambda group, by, other, did: group.remove(by, group.last_file),
     "disconnect": lambda group, by, other, did: group.forget(did.name, Why.GUEST_GONE),
     "server-ban": lambda group, by, other, did: group.forget(did.name, Why.SERVER_BAN),
     "register": lambda group, by, other, did: group.register(did.name),
@@ -92,6 +94,7 @@ Story: TypeAlias = list[list[Did]]
 # Everything that can happen in a group happens in this one.
 WHOLE_STORY: Story = [
     [Did("post"), Did("act"), Did("topic", text=SafeText("tea"))],
+    [Did("share"), Did("share", text=SafeText("näh")), Did("remove")],
     [Did("join", BOB.name), Did("join", GUS.name)],
     [Did("approve", name=Name("BOB")), Did("reject", name=GUS.name), Did("join", GUS.name)],
     [Did("leave", GUS.name), Did("invite", name=GUS.name), Did("invite", name=GINA.name)],

@@ -299,9 +299,10 @@ def test_state_files_are_for_their_owner_alone(
     alice.logs_in("alice", "secret of alice")
     alice.types("/create tea", "hello", "/me waves", "/who")
     alice.sees("Online: 1")
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in state.iterdir()}
-    assert "pyconchat.db" in modes
-    assert set(modes.values()) == {0o600}, modes
+    for path in state.rglob("*"):
+        expected = 0o700 if path.is_dir() else 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == expected, path
+    assert (state / "pyconchat.db").exists()
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
 
 
