@@ -42,12 +42,12 @@ messages_per_second = 0
 class Server:
     """A server on *state*; its configuration and its log are in *folder*."""
 
-    def __init__(self, folder: Path, state: Path, durability: str) -> None:
+    def __init__(self, folder: Path, state: Path, durability: str, settings: str = "") -> None:
         self.port = _free_port()
         self._folder = folder
         self._log = folder / "server.log"
         self._config = folder / "pyconchat.toml"
-        self._config.write_text(_CONFIG.format(state=state, durability=durability))
+        self._config.write_text(_CONFIG.format(state=state, durability=durability) + settings)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> float:
@@ -96,15 +96,17 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(options: Options, state: Path | None = None) -> Iterator[Server]:
+def running(options: Options, state: Path | None = None, settings: str = "") -> Iterator[Server]:
     """Give a server on *state*, or on a new one, that is yet to be started; stop it at the end.
+
+    *settings* is more of its configuration file.
 
     A `Failed` that comes from inside gets the server's last lines.
     """
     # Not in /tmp, which may be memory: `durability = "full"` is to cost what it costs.
     with tempfile.TemporaryDirectory(prefix="run-", dir=options.folder) as name:
         folder = Path(name).resolve()
-        server = Server(folder, state or folder / "state", options.durability)
+        server = Server(folder, state or folder / "state", options.durability, settings)
         try:
             yield server
         except (Failed, OSError) as failed:

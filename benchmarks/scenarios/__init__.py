@@ -8,6 +8,7 @@ from benchmarks.options import Options
 from benchmarks.report import Result
 from benchmarks.scenarios.client import client
 from benchmarks.scenarios.fanout import fanout
+from benchmarks.scenarios.files import files
 from benchmarks.scenarios.history import history
 from benchmarks.scenarios.idle import idle
 from benchmarks.scenarios.small import small
@@ -16,5 +17,5 @@ from benchmarks.scenarios.start import start
 __all__ = ["SCENARIOS"]
 
 SCENARIOS: dict[str, Callable[[Options], list[Result]]] = {
-    each.__name__: each for each in (fanout, small, idle, start, history, client)
+    each.__name__: each for each in (fanout, small, idle, start, history, client, files)
 }

@@ -254,6 +254,9 @@ class ClientSession:
         if answer.get("type") == "download":
             self.transfers.fetch(answer, dict(request))
             return
+        if answer.get("type") == "upload" and answers:  # the server has asked for the file
+            self._share(request["line"], answers[-1])
+            return
         self.screen.show(self._shower.answer(answer, self._here()))
         said = _said(request)
         if answer.get("ok") is not True and said is not None:

@@ -187,7 +187,9 @@ def _moment(event: Object) -> datetime | None:
 def _event(fields: Object) -> AnyEvent | None:
     """Return the event that *fields* are, as the server has it; None for an unknown one."""
     try:
-        event: AnyEvent = msgspec.convert({**fields, "sender": fields.get("from")}, AnyEvent)
+        # The server calls a sender "from", and keeps a file's id to itself.
+        stored = {**fields, "sender": fields.get("from"), "id": ""}
+        event: AnyEvent = msgspec.convert(stored, AnyEvent)
     except msgspec.ValidationError:
         return None
     return event
@@ -202,7 +204,7 @@ def _reply(fields: Object) -> Reply | None:
         case "help":
             commands = fields.get("commands")
             fields |= {"desk": False, "brief": isinstance(commands, list) and len(commands) != 1}
-        case "requests" | "bans" as kind:
+        case "requests" | "bans" | "files" as kind:
             fields[kind] = [_with_milliseconds(each) for each in fields.get(kind) or ()]
             fields["now"] = int(time.time() * 1000)
         case "password":
