@@ -24,6 +24,7 @@ from pyconchat.decisions import (
     Decision,
     Ignore,
     MoveCursor,
+    MoveKeys,
     OpenDirect,
     Part,
     RequestKey,
@@ -175,11 +176,13 @@ class Chat:
         password_hash = await self.hasher.hash(check_password(password))
         self.require_here(account)
         parts: list[Part] = []
+        writes: list[Write] = [SaveAccount(account.name, password_hash)]
         if not account.registered:
+            writes.append(MoveKeys(account.party, account.key))
             for conversation in self.groups.places(account.key):
                 group = _group(conversation)
                 parts += self._apply(conversation, group.register(account.name))
-        await self._store(parts, [SaveAccount(account.name, password_hash)])
+        await self._store(parts, writes)
         account.register(password_hash)
         if self.accounts.get(account.name) is None:  # the guest left while it was stored
             self.accounts.add(account)
@@ -315,15 +318,15 @@ class Chat:
     async def direct_with(self, account: Account, partner: str) -> Conversation | None:
         """Return the private conversation of *account* and *partner*, if there is one."""
         other = self.accounts.get(partner)
-        if other is None or other is account or not (account.registered and other.registered):
+        if other is None or other is account:
             return None
         parties = (min(account.party, other.party), max(account.party, other.party))
-        if parties not in self._directs:
+        if parties not in self._directs and account.registered and other.registered:
             found = await self.journal.in_order(self.store.direct, parties)
             if found is None:
                 return None
             return self.direct_conversation(parties, *found)
-        return self._directs[parties]
+        return self._directs.get(parties)
 
     def direct_conversation(self, parties: tuple[str, str], id: int, head: int) -> Conversation:
         """Return the private conversation of two *parties* that the store has as *id*."""

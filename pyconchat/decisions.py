@@ -28,6 +28,7 @@ __all__ = [
     "EndTokens",
     "Ignore",
     "MoveCursor",
+    "MoveKeys",
     "OpenDirect",
     "Part",
     "Repeated",
@@ -90,13 +91,22 @@ class UseToken(msgspec.Struct, frozen=True):
     digest: str
 
 
+class MoveKeys(msgspec.Struct, frozen=True):
+    """What *old* has asked under keys counts as asked by *new*: a guest has registered."""
+
+    old: str
+    new: str
+
+
 class EndTokens(msgspec.Struct, frozen=True):
     """No session token of *owner* is good any more."""
 
     owner: Key
 
 
-Write: TypeAlias = SaveAccount | Ignore | MoveCursor | OpenDirect | SaveToken | UseToken | EndTokens
+Write: TypeAlias = (
+    SaveAccount | Ignore | MoveCursor | OpenDirect | MoveKeys | SaveToken | UseToken | EndTokens
+)
 
 
 class RequestKey(NamedTuple):

@@ -146,8 +146,7 @@ class Fanout:
                 if session.hears(conversation):
                     session.detach(conversation, entry.seq)
         elif isinstance(event, MemberJoined):
-            after = max(0, entry.seq - 1 - HISTORY)
-            self._follow(conversation, fold(event.name), after, entry.seq)
+            self._follow(conversation, fold(event.name), entry.seq, HISTORY)
         elif isinstance(event, GroupCreated):
             self._follow(conversation, fold(event.by), entry.seq)
 
@@ -166,11 +165,19 @@ class Fanout:
             if session.awaiting is conversation:
                 session.enter(conversation)
 
-    def _follow(self, conversation: Conversation, key: Key, after: int, told: int = 0) -> None:
+    def _follow(self, conversation: Conversation, key: Key, after: int, history: int = 0) -> None:
+        """Have the sessions of *key* follow *conversation* after the entry *after*.
+
+        A person is shown as much *history* as well; a program would get numbers out of order.
+        """
         for session in self._presence.sessions(key):
             # One that is starting reads in the store what it follows, this among the rest.
-            if not session.starting and not session.hears(conversation):
-                session.attach(conversation, after, told)
+            if session.starting or session.hears(conversation):
+                continue
+            if history and not session.peer.program:
+                session.attach(conversation, max(0, after - 1 - history), told=after)
+            else:
+                session.attach(conversation, after)
 
     def _follow_direct(self, conversation: Conversation, after: int) -> None:
         for party in conversation.parties or ():

@@ -293,13 +293,14 @@ class ArgumentHelp(msgspec.Struct, frozen=True):
 
 
 class CommandHelp(msgspec.Struct, frozen=True):
-    """One command, as help and completion need it."""
+    """One command, as help and completion need it; *menu* is its number at the front desk."""
 
     name: str
     usage: str
     also: list[str]
     summary: str
     arguments: list[ArgumentHelp] = []
+    menu: str = ""
 
 
 class Help(_Reply, frozen=True, tag="help"):

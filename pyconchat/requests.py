@@ -23,6 +23,7 @@ from pyconchat.text import safe_text
 __all__ = ["Hello", "Request", "Requests", "said"]
 
 Short = Annotated[str, Meta(min_length=1, max_length=64)]
+RequestName = Annotated[str, Meta(pattern=r"^[ -~]{1,64}\Z")]
 Seq = Annotated[int, Meta(ge=0, le=2**62)]
 
 
@@ -34,7 +35,18 @@ class Hello(msgspec.Struct, frozen=True):
     password: Annotated[str, Meta(max_length=1024)] | None = None
     token: Annotated[str, Meta(max_length=256)] | None = None
     guest: bool = True
-    since: dict[str, Seq] = {}
+    since: dict[str, object] = {}
+
+    @property
+    def seen(self) -> dict[str, int]:
+        """Return *since*, checked. Raises `BadField` with the name of the conversation."""
+        seen: dict[str, int] = {}
+        for place, seq in self.since.items():
+            try:
+                seen[place] = msgspec.convert(seq, Seq)
+            except msgspec.ValidationError as error:
+                raise BadField(f"since.{safe_text(place)}", f"{error}.") from None
+        return seen
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -44,7 +56,7 @@ class Request(msgspec.Struct, frozen=True):
     group: str | None = None
     line: str | None = None
     text: str | None = None
-    key: Short | None = None
+    key: RequestName | None = None
     answers: Annotated[list[str], Meta(max_length=8)] = []
 
 
@@ -72,7 +84,7 @@ class Requests:
             return await self._command(request, key)
         except Refused:
             # It may be refused only because it was carried out before.
-            seq = None if key is None else await self._chat.answered(key)
+            seq = None if key is None else await self._before(key)
             if seq is None:
                 raise
             return Said(seq)
@@ -96,12 +108,17 @@ class Requests:
             return None
         self._require_short(line)
         if key is not None:
-            seq = await self._chat.answered(key)
+            seq = await self._before(key)
             if seq is not None:
                 return Said(seq)
         answers: list[Reply] = []
         await self._session.command(line, self._place(request), answers.append, key)
         return answers[-1] if answers else None
+
+    async def _before(self, key: RequestKey) -> int | None:
+        """Return the number of an earlier request of *key*, also of one that is under way."""
+        await self._chat.settled()
+        return await self._chat.answered(key)
 
     def _place(self, request: Request) -> Conversation | None:
         return None if request.group is None else self._chat.groups.find(request.group)

@@ -75,6 +75,7 @@ class Session:
         "current",
         "parting",
         "peer",
+        "quitting",
         "renderer",
         "starting",
     )
@@ -88,6 +89,7 @@ class Session:
         self.current: Conversation | None = None
         self.awaiting: Conversation | None = None
         self.starting = True
+        self.quitting = False
         self.parting = SafeText("")
         self._chat = chat
         self._feeds: dict[Conversation, Feed] = {}
@@ -109,20 +111,26 @@ class Session:
         records = await self._chat.opened(self)
         if self._ended:
             return
+        member_of = {record.conversation for record in records if record.upto == OPEN_END}
         for record in records:
             conversation = self._chat.conversation(record)
             feed = Feed(conversation, record.read, record.upto, "While you were away")
             has = since.get(self._place(conversation))
-            if has is not None:
-                # Who is no member any more gets only what the cursor leaves over.
-                member = record.upto == OPEN_END
-                feed.read = min(has, conversation.published) if member else max(has, feed.read)
+            if has is not None and has <= conversation.published:  # else it is of another time
+                if record.upto == OPEN_END:
+                    feed.read = has
+                elif record.conversation in member_of:
+                    continue  # the open cursor of the membership has it all
+                else:  # who is no member any more gets only what the cursor leaves over
+                    feed.read = max(has, feed.read)
             if record.upto == OPEN_END:
                 self._feeds[conversation] = feed
             self._missed.append(feed)
         for direct in directs:  # of which the account has everything, but perhaps not this peer
             if direct is not None and direct not in self._feeds:
-                has = min(since[self._place(direct)], direct.published)
+                has = since[self._place(direct)]
+                if has > direct.published:
+                    continue
                 self._feeds[direct] = Feed(direct, has, heading="While you were away")
                 self._missed.append(self._feeds[direct])
         self.starting = False
@@ -148,6 +156,7 @@ class Session:
         self.peer.hang_up(self.renderer.reply(Ended(why, SafeText(reason))))
 
     def quit(self, reason: SafeText) -> None:
+        self.quitting = True
         self.parting = reason
         self.end(EndWhy.BYE, "Bye.")
 

@@ -25,9 +25,6 @@ BYTES = 24
 UNUSED = 30 * 24 * 3600 * 1000
 """Milliseconds without use after which a token has ended."""
 
-RENEWED = 3600 * 1000
-"""Milliseconds for which a use need not be noted again."""
-
 
 class Tokens:
     """The session tokens of all *accounts*; *now* returns milliseconds since the epoch."""
@@ -56,12 +53,11 @@ class Tokens:
         account = self._accounts.get(name)
         if record is None or account is None or record.owner != account.key:
             raise _ended()
-        unused = self._now() - record.used_at
-        if unused > UNUSED:
+        now = self._now()
+        if now - record.used_at > UNUSED:
             raise _ended()
-        if unused >= RENEWED:
-            # Nobody waits for it; if it cannot be stored, the next use is noted.
-            self._journal.append(Decision(self._now(), writes=[UseToken(digest)]))
+        # Nobody waits for it; if it cannot be stored, the next use is noted.
+        self._journal.append(Decision(now, writes=[UseToken(digest)]))
         return account
 
     async def end(self, account: Account) -> None:

@@ -70,6 +70,9 @@ class Errand:
     def changed(self, state: State) -> None:
         """The link comes back by itself."""
 
+    def failed(self, problem: str) -> None:
+        """The link tries again; if that is no use, this is told at the end."""
+
     def in_doubt(self, lines: Sequence[str]) -> None:
         """A ticket that was asked for is asked for again with the next attempt."""
 
@@ -105,7 +108,8 @@ class Errand:
         self._finish("" if all(results) else "; ".join(self.said))
 
     def _too_late(self) -> None:
-        self._finish(f"no answer from the server for {PATIENCE:.0f} s")
+        problem = f": {self.link.problem}" if self.link.problem else ""
+        self._finish(f"no answer from the server for {PATIENCE:.0f} s{problem}")
 
     def _finish(self, why: str) -> None:
         if self._late.active():

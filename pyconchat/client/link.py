@@ -28,6 +28,7 @@ from zope.interface import implementer
 
 from pyconchat.client.wire import Object, Wire
 from pyconchat.interfaces import IConnection
+from pyconchat.text import safe_text
 
 __all__ = ["Answered", "Gave", "Link", "Listener", "State"]
 
@@ -67,6 +68,7 @@ class Listener(typing.Protocol):
     def said_hello(self, hello: Object) -> None: ...
     def happened(self, event: Object) -> None: ...
     def changed(self, state: State) -> None: ...
+    def failed(self, problem: str) -> None: ...
     def in_doubt(self, lines: Sequence[str]) -> None: ...
     def ended(self, why: str) -> None: ...
 
@@ -86,8 +88,9 @@ class Login(typing.Protocol):
 class _Pending:
     """A request that was not answered yet."""
 
-    def __init__(self, fields: Object, answered: Answered) -> None:
+    def __init__(self, fields: Object, answered: Answered, quiet: bool) -> None:
         self.fields = fields
+        self.quiet = quiet
         self.answered = answered
         self.wire: Wire | None = None  # on which it was sent last
 
@@ -104,12 +107,14 @@ class Link:
     ) -> None:
         self.state = State.CONNECTING
         self.guest = False
+        self.problem = ""  # why the last attempt to connect has failed
         self._login = login
         self._listener = listener
         self._wire: Wire | None = None
         self._live = False
         self._since: dict[str, int] = {}
         self._pending: dict[int, _Pending] = {}
+        self._quiet_ones = 0
         self._number = 0
         self._prefix = secrets.token_hex(6)
         self._hello: Deferred[Object] | None = None
@@ -120,7 +125,7 @@ class Link:
         self._pulse = LoopingCall(self._look)
         self._pulse.clock = reactor
         self._service = ClientService(
-            _Entrance(endpoint, self._begin, self._end),
+            _Entrance(endpoint, self._begin, self._end, self._failed),
             Factory.forProtocol(Protocol),
             backoffPolicy(FIRST_WAIT, LONGEST_WAIT, factor=1.6),
             clock=reactor,
@@ -140,14 +145,22 @@ class Link:
 
     @property
     def under_way(self) -> int:
-        """Return how many requests were not answered yet."""
-        return len(self._pending)
+        """Return how many requests were not answered yet, but for the quiet ones."""
+        return len(self._pending) - self._quiet_ones
 
     def ask(self, answered: Answered, **fields: object) -> None:
         """Make a request until it is answered; *answered* is called with the answer."""
+        self._ask(answered, fields, quiet=False)
+
+    def ask_quietly(self, answered: Answered, **fields: object) -> None:
+        """As `ask`, for the client itself: nobody is told that this is under way."""
+        self._ask(answered, fields, quiet=True)
+
+    def _ask(self, answered: Answered, fields: Object, quiet: bool) -> None:
         self._number += 1
         fields = {"id": self._number, "key": f"{self._prefix}-{self._number}", **fields}
-        pending = self._pending[self._number] = _Pending(fields, answered)
+        pending = self._pending[self._number] = _Pending(fields, answered, quiet)
+        self._quiet_ones += quiet
         if self._live:
             self._send(pending)
 
@@ -173,6 +186,7 @@ class Link:
         self._login.accepted(answer)
         again, self.guest = self.guest, answer.get("registered") is not True
         self._live = True
+        self.problem = ""
         self._change(State.CATCHING_UP)
         self._listener.said_hello(answer)
         if again:
@@ -188,9 +202,10 @@ class Link:
             for number, each in self._pending.items()
             if each.wire is not None and each.wire is not self._wire
         }
-        for number in doubtful:
+        for number, each in doubtful.items():
             del self._pending[number]
-        asked = [each.fields for each in doubtful.values()]
+            self._quiet_ones -= each.quiet
+        asked = [each.fields for each in doubtful.values() if not each.quiet]
         lines = [str(each.get("line") or each.get("text") or "") for each in asked]
         if lines:
             self._listener.in_doubt(lines)
@@ -203,6 +218,7 @@ class Link:
         elif "re" in fields:
             pending = self._pending.pop(fields["re"], None) if _is_number(fields["re"]) else None
             if pending is not None:
+                self._quiet_ones -= pending.quiet
                 pending.answered(fields)
         elif "type" in fields:
             self._happened(fields)
@@ -242,6 +258,15 @@ class Link:
             self._since.clear()  # the conversations of a guest end with the connection
         if not self._ending:
             self._change(State.WAITING)
+
+    def _failed(self, problem: str) -> None:
+        """Say why there is no connection, unless that has been said."""
+        problem = safe_text(problem.splitlines()[0]).rstrip(".")
+        if self._ending or problem == self.problem:
+            return
+        self.problem = problem
+        self._listener.failed(problem)
+        self._change(State.WAITING)
 
     def _end(self, why: str) -> None:
         """Do not come back."""
@@ -283,7 +308,7 @@ class Link:
 class _Entrance:
     """Connects by way of a login: *begin* logs in over a new connection.
 
-    *give_up* is told if it is no use to try again.
+    *give_up* is told if it is no use to try again, *failed* why it was not possible now.
 
     Not by ``prepareConnection``: a `ClientService` cannot take a connection that is lost then.
     """
@@ -293,7 +318,9 @@ class _Entrance:
         endpoint: IStreamClientEndpoint,
         begin: Callable[[Wire], Awaitable[None]],
         give_up: Callable[[str], None],
+        failed: Callable[[str], None],
     ) -> None:
+        self._failed = failed
         self._endpoint = endpoint
         self._begin = begin
         self._give_up = give_up
@@ -306,6 +333,9 @@ class _Entrance:
             return await self._connect(factory)
         except Gave as gave:
             self._give_up(str(gave))
+            raise
+        except Exception as problem:
+            self._failed(str(problem) or type(problem).__name__)
             raise
 
     async def _connect(self, factory: IProtocolFactory) -> IProtocol:

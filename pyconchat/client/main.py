@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -12,6 +13,11 @@ __all__ = ["main"]
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the client; return its exit status."""
+    for descriptor in (0, 1, 2):  # one that is closed would be given to a connection
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
     options = parse_options(sys.argv[1:] if words is None else words)
     # Imported only now: help and a slip on the command line should be answered at once.
     from pyconchat.client.run import run

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from pyconchat import __version__
 from pyconchat.client.address import FORM, Address, BadAddress, parse_address
@@ -30,7 +30,7 @@ class Options(NamedTuple):
 
 def parse_options(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> Options:
     """Return the options. Exits with status 2 and one line for what cannot be."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="pyconchat",
         usage=f"pyconchat [options] {FORM}\n       pyconchat [options] HOST PORT",
         description="The terminal client of PyconChat.",
@@ -100,13 +100,20 @@ def parse_options(words: Sequence[str], environ: Mapping[str, str] = os.environ)
         parser.error("--send and --get need a --group")
     return Options(
         address,
-        found.plain or dumb or not sys.stdout.isatty(),
+        found.plain or dumb or sys.stdout is None or not sys.stdout.isatty(),
         password,
         found.downloads.expanduser(),
         found.auto_get,
         tuple(found.send),
         found.get,
     )
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells of a slip in one line; the usage is what ``--help`` is for."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message}\n")
 
 
 def _size(word: str) -> int:

@@ -6,8 +6,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, IReactorTime, IStreamClientEndpoint
-from twisted.internet.protocol import Protocol
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IPushProducer,
+    IReactorTime,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pyconchat.client.link import Link, State
@@ -16,6 +23,7 @@ from pyconchat.client.show import Shower, plain
 from pyconchat.client.wire import Object
 from pyconchat.framing import LineFramer
 from pyconchat.interfaces import IConnection
+from pyconchat.text import safe_text
 
 __all__ = ["Pipe"]
 
@@ -29,11 +37,11 @@ LONGEST = 1_048_576
 """Bytes in a line of input, which is split into messages; what is longer is cut there."""
 
 
-@implementer(IHalfCloseableProtocol)
+@implementer(IHalfCloseableProtocol, IPushProducer)
 class Pipe(Protocol):
     """Says what comes in to *group*; without one, does what comes in, at the front desk.
 
-    *write* gets the answers' text, *finished* at the end why it failed, or "".
+    The answers go to standard output; *finished* gets at the end why it failed, or "".
     """
 
     def __init__(
@@ -42,14 +50,13 @@ class Pipe(Protocol):
         endpoint: IStreamClientEndpoint,
         login: ClientLogin,
         group: str,
-        write: Callable[[str], None],
         finished: Callable[[str], None],
     ) -> None:
         self._group = group
-        self._write = write
         self._finished = finished
         self._framer = LineFramer(LONGEST)
         self._lines: deque[str] = deque()
+        self._here = ""  # where a command has led
         self._line_bytes = 4096
         self._joined = not group
         self._ended = False
@@ -57,6 +64,9 @@ class Pipe(Protocol):
         self._failed: list[str] = []
         self._said = 0
         self._paused = False
+        self._crowded = False  # the reader of the answers is slow
+        self._unread = False  # there is none any more
+        self._written: Deferred[None] | None = None
         self._reactor = reactor
         self._shower = Shower()
         self._late = reactor.callLater(PATIENCE, self._too_late)
@@ -78,8 +88,52 @@ class Pipe(Protocol):
         self._ended = True
         self._go_on()
 
+    def connectionMade(self) -> None:
+        self._output.registerProducer(self, True)
+
     def writeConnectionLost(self) -> None:
         """Nobody reads the answers: they are not what this is for."""
+        self._unread = True
+        if self._written is not None:
+            self._written.callback(None)
+            self._written = None
+        self.resumeProducing()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._written is not None:
+            self._written.callback(None)
+            self._written = None
+
+    def pauseProducing(self) -> None:
+        """The reader of the answers is slow: nothing more is asked."""
+        self._crowded = True
+
+    def resumeProducing(self) -> None:
+        """The reader of the answers has caught up."""
+        self._crowded = False
+        self._go_on()
+
+    def stopProducing(self) -> None:
+        """The output is gone."""
+
+    def written(self) -> Deferred[None]:
+        """Fire when all answers are written, or nobody reads them."""
+        written: Deferred[None] = Deferred()
+        if self._unread or self.transport is None:
+            written.callback(None)
+        else:
+            self._written = written
+            self._output.unregisterProducer()
+            self._output.loseConnection()
+        return written
+
+    @property
+    def _output(self) -> IConnection:
+        return cast(IConnection, self.transport)
+
+    def _write(self, line: str) -> None:
+        if not self._unread:
+            self._output.write(f"{line}\n".encode())
 
     # What the link tells.
 
@@ -101,6 +155,9 @@ class Pipe(Protocol):
     def changed(self, state: State) -> None:
         """The link comes back by itself."""
 
+    def failed(self, problem: str) -> None:
+        """The link tries again; if that is no use, this is told at the end."""
+
     def in_doubt(self, lines: Sequence[str]) -> None:
         """Count what may not have arrived: a guest cannot say it again safely."""
         self._failed += [f"may not have arrived: {line}" for line in lines]
@@ -120,7 +177,10 @@ class Pipe(Protocol):
     # The lines.
 
     def _go_on(self) -> None:
-        while self._joined and self._lines and self.link.under_way < MOST_UNDER_WAY:
+        ready = self._joined and not self._crowded
+        # At the front desk one at a time: a command may lead elsewhere.
+        most = MOST_UNDER_WAY if self._group else 1
+        while ready and self._lines and self.link.under_way < most:
             self._say(self._lines.popleft())
         full = len(self._lines) >= MOST_UNDER_WAY
         transport = self.transport
@@ -138,16 +198,21 @@ class Pipe(Protocol):
         if not line.strip():
             return
         if not self._group:
-            self.link.ask(self._answered, line=line)
+            place = {"group": self._here} if self._here else {}
+            self.link.ask(self._answered, line=line, **place)
             return
         for part in _pieces(line, self._line_bytes):
-            self.link.ask(self._answered, group=self._group, text=part)
+            shown = safe_text(part)
+            if shown and not shown.isspace():
+                self.link.ask(self._answered, group=self._group, text=part)
 
     def _answered(self, answer: Object) -> None:
         self._patience()
         if answer.get("ok") is not True:
             self._failed.append(str(answer.get("error")))
         elif not self._group:
+            if answer.get("type") in ("entered", "desk"):
+                self._here = str(answer.get("group") or "")
             for line in self._shower.answer(answer, None):
                 self._write(plain(line))
         self._go_on()
@@ -157,7 +222,8 @@ class Pipe(Protocol):
             self._late.reset(PATIENCE)
 
     def _too_late(self) -> None:
-        self._finish(f"no answer from the server for {PATIENCE:.0f} s")
+        problem = f": {self.link.problem}" if self.link.problem else ""
+        self._finish(f"no answer from the server for {PATIENCE:.0f} s{problem}")
 
     def _finish(self, why: str) -> None:
         if self._done:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import termios
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import cast
 
@@ -32,15 +32,19 @@ LONGEST = 65_536
 
 @implementer(IHalfCloseableProtocol)
 class Plain(Protocol):
-    """The screen of *session* on standard input and output."""
+    """The screen of *session* on standard input and output.
 
-    def __init__(self, session: ClientSession) -> None:
+    *read_again* is called to have more of an input that has ended.
+    """
+
+    def __init__(self, session: ClientSession, read_again: Callable[[], None]) -> None:
         self._session = session
+        self._read_again = read_again
         self._framer = LineFramer(LONGEST)
         self._early: deque[str] = deque()  # typed before there was a connection
         self._questions: deque[tuple[str, bool, Deferred[str]]] = deque()
         self._state: State | None = None
-        self.keeps_typed = sys.stdout.isatty()
+        self.keeps_typed = sys.stdout is not None and sys.stdout.isatty()
 
     # What the terminal does.
 
@@ -57,7 +61,8 @@ class Plain(Protocol):
             self._typed((raw or b"").decode(errors="replace"))
         while self._questions:
             self._answered(None)
-        self._session.leave()
+        if not self._session.leave():
+            self._read_again()  # a terminal goes on after its Ctrl-D
 
     def writeConnectionLost(self) -> None:
         """The output is gone: there is nothing to do here any more."""
@@ -106,12 +111,12 @@ class Plain(Protocol):
         if secret:
             echo(True)
             self._print("")
+        if self._questions:  # which came while this one waited; another may follow below
+            self._put()
         if line is None:
             answer.errback(Cancelled())
         else:
             answer.callback(line)
-        if self._questions:
-            self._put()
 
     def _print(self, text: str) -> None:
         self._write(f"{text}\n")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pyconchat.client.wire import Object
 from pyconchat.names import fold
 
-__all__ = ["Room", "Rooms"]
+__all__ = ["Room", "Rooms", "objects_in"]
 
 
 class Room:
@@ -54,7 +54,7 @@ class Rooms:
         """Take over the groups that the server says the account is in."""
         self.me = str(hello.get("name") or self.me)
         before, self._rooms = self._rooms, {}
-        for each in _objects(hello.get("groups")):
+        for each in objects_in(hello.get("groups")):
             name = str(each.get("group"))
             room = before.get(fold(name)) or Room(name)
             room.number, room.topic = _int(each.get("number")), str(each.get("topic") or "")
@@ -76,7 +76,7 @@ class Rooms:
             case "members":
                 room_ = self.get(answer.get("group"))
                 if room_ is not None and not answer.get("online_only"):
-                    people = _objects(answer.get("members"))
+                    people = objects_in(answer.get("members"))
                     room_.people = {str(p.get("name")): p.get("online") is True for p in people}
         return False
 
@@ -144,7 +144,8 @@ class Rooms:
         return self.current is room and self.enter(None)
 
 
-def _objects(value: object) -> list[Object]:
+def objects_in(value: object) -> list[Object]:
+    """Return the objects in a list from JSON; none if *value* is something else."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 

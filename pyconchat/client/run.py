@@ -8,6 +8,7 @@ import sys
 import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from twisted.internet import asyncioreactor
@@ -33,7 +34,7 @@ def run(options: Options) -> int:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     asyncioreactor.install(loop)
-    with _terminal_as_found():
+    with _descriptors_as_found(), _terminal_as_found():
         client = _Client(options)
         if options.send or options.get:
             return client.errand()
@@ -61,13 +62,18 @@ class _Client:
         # prompt_toolkit would ask the terminal for the cursor's row, which some never answer.
         os.environ["PROMPT_TOOLKIT_NO_CPR"] = "1"
         session = self._session()
-        screen = Terminal(session, self._folder.history(self._address))
+        history: Path | None = None
+        with suppress(OSError):  # where nothing can be kept, nothing is
+            history = self._folder.history(self._address)
+        screen = Terminal(session, history)
         session.screen = screen
 
         async def drawing() -> None:
             try:
                 await screen.run()
-            finally:
+            except Exception as problem:
+                self._finish(f"the screen has failed: {problem!r}")
+            else:
                 self._finish("")
 
         def begin() -> None:
@@ -89,10 +95,15 @@ class _Client:
         from pyconchat.client.plain import Plain
 
         session = self._session()
-        session.screen = screen = Plain(session)
+
+        def read() -> None:
+            # Descriptors of its own, for it closes them at the end of the input.
+            StandardIO(screen, stdin=os.dup(0), stdout=os.dup(1), reactor=self._reactor)  # type: ignore[call-arg]  # mypy knows the one of Windows
+
+        session.screen = screen = Plain(session, read)
 
         def begin() -> None:
-            StandardIO(screen, reactor=self._reactor)
+            read()
             session.start()
 
         return self._go(begin, session.stop)
@@ -108,7 +119,6 @@ class _Client:
             self._endpoint(_nobody),
             self._quiet_login(),
             self._address.group,
-            _write,
             self._finish,
         )
 
@@ -116,7 +126,12 @@ class _Client:
             StandardIO(pipe, reactor=self._reactor)
             pipe.link.start()
 
-        return self._go(begin, pipe.link.stop)
+        def stop() -> Deferred[None]:
+            written = pipe.written()  # without a limit: it is for the reader to read
+            self._reactor.addSystemEventTrigger("before", "shutdown", lambda: written)
+            return pipe.link.stop()
+
+        return self._go(begin, stop, "interrupted before all was sent")
 
     def errand(self) -> int:
         """Run for a script: share files, or fetch one."""
@@ -139,7 +154,7 @@ class _Client:
             draw,
             self._finish,
         )
-        return self._go(errand.link.start, errand.link.stop)
+        return self._go(errand.link.start, errand.link.stop, "interrupted before all was done")
 
     def _quiet_login(self) -> ClientLogin:
         """Return the login of a program, which nobody can be asked about."""
@@ -197,11 +212,20 @@ class _Client:
         trusting = TrustEndpoint(self._reactor, plain, address.host, address.port, known)
         return MeetingEndpoint(trusting, known, ask)
 
-    def _go(self, begin: Callable[[], None], stop: Callable[[], Deferred[None]]) -> int:
-        """Run the reactor from *begin* to `_finish`; return the exit status."""
+    def _go(
+        self,
+        begin: Callable[[], None],
+        stop: Callable[[], Deferred[None]],
+        interrupted: str = "",
+    ) -> int:
+        """Run the reactor from *begin* to `_finish`; return the exit status.
+
+        A signal is an end too; *interrupted* says what that means.
+        """
 
         def end() -> Deferred[None]:
-            self._why = self._why or ""  # a signal is an end too
+            if self._why is None:
+                self._why = interrupted
             return stop().addTimeout(LAST_WORDS, self._reactor, _enough)
 
         self._reactor.callWhenRunning(begin)
@@ -230,6 +254,21 @@ def _write(line: str) -> None:
 
 def _enough(_result: object, _timeout: float) -> None:
     """The server had its time."""
+
+
+@contextmanager
+def _descriptors_as_found() -> Iterator[None]:
+    """Leave standard input and output waiting or not, as they were; others share them."""
+    blocking: dict[int, bool] = {}
+    for descriptor in (0, 1, 2):
+        with suppress(OSError):
+            blocking[descriptor] = os.get_blocking(descriptor)
+    try:
+        yield
+    finally:
+        for descriptor, waits in blocking.items():
+            with suppress(OSError):
+                os.set_blocking(descriptor, waits)
 
 
 @contextmanager

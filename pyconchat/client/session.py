@@ -7,6 +7,7 @@ How lines look on the screen, and how they are typed, is the screen's (`terminal
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -93,6 +94,8 @@ class ClientSession:
         self._shower = Shower()
         self._wanted = address.group
         self._leaving = False
+        self._commands = 0  # that were not answered yet
+        self._later: deque[Callable[[], None]] = deque()  # what was typed after them
         self._typed: list[str] = []  # messages that stand on the screen already
         self._back: list[str] = []  # groups of a guest, to be joined again
         self.link = Link(reactor, endpoint, login, self)
@@ -119,7 +122,16 @@ class ClientSession:
     # What the person does.
 
     def typed(self, line: str) -> None:
-        """Do what *line* says."""
+        """Do what *line* says, once the commands before it have been answered.
+
+        One of them may lead to the group that this is meant for.
+        """
+        if self._commands or self._later:
+            self._put_off(lambda: self._do(line))
+        else:
+            self._do(line)
+
+    def _do(self, line: str) -> None:
         word, _, rest = line.strip().partition(" ")
         if word.lower() == "/go":
             self.go(rest.strip())
@@ -130,20 +142,44 @@ class ClientSession:
         elif line.strip():
             self._ask(line=line)
 
-    def leave(self) -> None:
-        """Disconnect; only the second time if something is still on its way."""
-        under_way = self.link.under_way + len(self.transfers.under_way)
+    def leave(self) -> bool:
+        """Disconnect; only the second time if something is still on its way. Tell whether."""
+        under_way = self.under_way + len(self.transfers.under_way)
         if under_way and not self._leaving:
             self._leaving = True
             self._tell(f"{under_way} on the way still; once more leaves all the same.")
-        else:
-            self._finished("")
+            return False
+        self._finished("")
+        return True
+
+    @property
+    def under_way(self) -> int:
+        """Return how many of the lines that were typed are not answered yet."""
+        return self.link.under_way + len(self._later)
 
     def pasted(self, lines: Sequence[str]) -> None:
         """Say *lines* in the current group, each as it is."""
+        if self._commands or self._later:
+            self._put_off(lambda: self._say_all(lines))
+        else:
+            self._say_all(lines)
+
+    def _say_all(self, lines: Sequence[str]) -> None:
         for line in lines:
             if line.strip():
                 self._ask(text=line)
+
+    def _put_off(self, action: Callable[[], None]) -> None:
+        if self.under_way >= MOST_UNDER_WAY:
+            self._tell("Too much is on its way already; wait until the server is back.")
+        else:
+            self._later.append(action)
+            self.screen.refresh()
+
+    def _go_on(self) -> None:
+        """Do what was put off, up to the next command."""
+        while self._later and not self._commands:
+            self._later.popleft()()
 
     def go(self, where: str) -> None:
         """Make another group current: by name or number, or the next with something unread."""
@@ -170,8 +206,8 @@ class ClientSession:
         self.rooms.said_hello(hello)
         self._shower.me = self.rooms.me
         self.words.learn(hello.get("commands"))
-        for line in str(hello.get("motd") or "").splitlines():
-            self._tell(line)
+        for line in hello["motd"] if isinstance(hello.get("motd"), list) else ():
+            self._tell(str(line))
         if self._wanted:
             wanted, self._wanted = self._wanted, ""
             self._enter(wanted)
@@ -209,8 +245,13 @@ class ClientSession:
             self._back = [room.name for room in self.rooms.all()]
         self.screen.refresh()
 
+    def failed(self, problem: str) -> None:
+        """Say why there is no connection."""
+        self._tell(f"No connection: {problem}.")
+
     def in_doubt(self, lines: Sequence[str]) -> None:
         """Say what may or may not have arrived."""
+        self._commands = 0  # what was not sent yet goes out now, in its order
         for line in lines:
             self._tell(f"This may not have arrived: {line}")
 
@@ -231,14 +272,26 @@ class ClientSession:
             said = fields.get("line") or fields.get("text")
             self._tell(f"On its way once the server is back: {said}")
         if self.screen.keeps_typed and "line" in fields and _said(request) is not None:
-            self._typed.append(safe_text(fields["line"]))
+            self._typed.append(safe_text(_said(request) or ""))
             del self._typed[:-MOST_UNDER_WAY]
-        self._send(request, answers)
+        if _said(request) is None:
+            self._commands += 1
+            self.link.ask(
+                partial(self._command_answered, request, answers), **request, **_more(answers)
+            )
+        else:
+            self._send(request, answers)
         self.screen.refresh()
 
+    def _command_answered(
+        self, request: dict[str, str], answers: Sequence[str], answer: Object
+    ) -> None:
+        self._commands -= 1
+        self._answered(request, answers, answer)
+        self._go_on()
+
     def _send(self, request: dict[str, str], answers: Sequence[str]) -> None:
-        more = {"answers": list(answers)} if answers else {}
-        self.link.ask(partial(self._answered, request, answers), **request, **more)
+        self.link.ask(partial(self._answered, request, answers), **request, **_more(answers))
 
     def _answered(self, request: dict[str, str], answers: Sequence[str], answer: Object) -> None:
         question = answer.get("ask")
@@ -317,7 +370,7 @@ class ClientSession:
         """Learn who is in the group that is current now."""
         room = self.rooms.current
         if room is not None:
-            self.link.ask(self._learned, group=room.name, line="/members")
+            self.link.ask_quietly(self._learned, group=room.name, line="/members")
         self.screen.refresh()
 
     def _learned(self, answer: Object) -> None:
@@ -341,6 +394,10 @@ class ClientSession:
         tomorrow = datetime.combine(now.date() + timedelta(days=1), datetime.min.time())
         # Looked at again often, for a machine may have slept, or its clock been set.
         return min((tomorrow - now).total_seconds() + 0.1, MINUTE)
+
+
+def _more(answers: Sequence[str]) -> dict[str, list[str]]:
+    return {"answers": list(answers)} if answers else {}
 
 
 def _said(request: dict[str, str]) -> str | None:

@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
+from pyconchat.client.rooms import objects_in
 from pyconchat.client.wire import Object
 from pyconchat.events import Action, AnyEvent, Message
 from pyconchat.names import Key, Name, fold
@@ -204,8 +205,11 @@ def _reply(fields: Object) -> Reply | None:
         case "help":
             commands = fields.get("commands")
             fields |= {"desk": False, "brief": isinstance(commands, list) and len(commands) != 1}
+        case "groups":
+            lines = objects_in(fields.get("groups"))
+            fields["groups"] = [{**each, "name": each.get("group")} for each in lines]
         case "requests" | "bans" | "files" as kind:
-            fields[kind] = [_with_milliseconds(each) for each in fields.get(kind) or ()]
+            fields[kind] = [_with_milliseconds(each) for each in objects_in(fields.get(kind))]
             fields["now"] = int(time.time() * 1000)
         case "password":
             fields.setdefault("token", "")
@@ -216,9 +220,7 @@ def _reply(fields: Object) -> Reply | None:
     return reply
 
 
-def _with_milliseconds(fields: object) -> object:
-    if not isinstance(fields, dict):
-        return fields
+def _with_milliseconds(fields: Object) -> Object:
     at = _moment(fields)
     return {**fields, "at": int(at.timestamp() * 1000) if at is not None else 0}
 

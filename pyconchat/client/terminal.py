@@ -17,7 +17,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
-from prompt_toolkit.history import FileHistory
+from prompt_toolkit.history import FileHistory, InMemoryHistory
 from prompt_toolkit.input.base import Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.key_binding.bindings.completion import display_completions_like_readline
@@ -84,14 +84,14 @@ class _Hidden(Processor):
 
 
 class Terminal:
-    """The screen of *session* on a terminal, with the history of *history*."""
+    """The screen of *session* on a terminal, with the history in *history*, if it is kept."""
 
     keeps_typed = False  # the line goes when it is sent, and comes back with its time
 
     def __init__(
         self,
         session: ClientSession,
-        history: Path,
+        history: Path | None,
         input: Input | None = None,
         output: Output | None = None,
     ) -> None:
@@ -103,7 +103,7 @@ class Terminal:
         search = SearchToolbar(ignore_case=True)
         self._buffer = Buffer(
             completer=_Completer(session.words),
-            history=_History(history, session.words),
+            history=(InMemoryHistory() if history is None else _History(history, session.words)),
             multiline=False,
             accept_handler=self._accepted,
             enable_history_search=Condition(lambda: self._question is None),
@@ -113,6 +113,7 @@ class Terminal:
             BufferControl(
                 self._buffer,
                 search_buffer_control=search.control,
+                preview_search=True,
                 input_processors=[
                     HighlightIncrementalSearchProcessor(),
                     ConditionalProcessor(_Hidden(), hidden),
@@ -210,8 +211,8 @@ class Terminal:
         if unread:
             parts.append(f"unread {', '.join(unread)}")
         parts += [progress(each) for each in session.transfers.under_way]
-        if session.link.under_way:
-            parts.append(f"{session.link.under_way} on the way")
+        if session.under_way:
+            parts.append(f"{session.under_way} on the way")
         return [("", " | ".join(parts))]
 
     # What is typed.
@@ -290,11 +291,11 @@ class Terminal:
             self._buffer.insert_text(" ".join(lines))
             return
         lines[0] = self._buffer.text + lines[0]
-        self._buffer.reset()
         question = self.ask(f"Send {len(lines)} lines to {room.name}? [y/N] ", False)
 
         def answered(answer: str) -> None:
             if answer.strip().lower() in ("y", "yes"):
+                self._buffer.reset()  # what stood there goes with the first line
                 self._session.pasted(lines)
 
         question.addCallbacks(answered, lambda failure: failure.trap(Cancelled) and None)

@@ -76,7 +76,11 @@ def _decoded(line: bytes | None) -> Object | None:
         fields = msgspec.json.decode(line)
     except (msgspec.DecodeError, RecursionError):
         return None
-    return safe(fields) if isinstance(fields, dict) else None
+    if not isinstance(fields, dict):
+        return None
+    if isinstance(fields.get("motd"), str):  # the only text that may have several lines
+        fields["motd"] = fields["motd"].split("\n") if fields["motd"] else []
+    return cast(Object, safe(fields))
 
 
 def safe(value: Any, depth: int = 0) -> Any:

@@ -41,11 +41,13 @@ class Words:
                 commands.append(msgspec.convert(each, CommandHelp))
             except msgspec.ValidationError:
                 continue
+        self._learned = table is not None
+        self._menu = {command.menu: command for command in commands if command.menu}
         self._names = sorted(f"/{command.name}" for command in commands)
         self._commands = {
             name.lower(): command
             for command in reversed(commands)
-            for name in (f"/{command.name}", *command.also)
+            for name in (f"/{command.name}", *(f"/{other}" for other in command.also))
         }
 
     def command(self, line: str) -> str:
@@ -61,6 +63,8 @@ class Words:
     def secret(self, line: str) -> bool:
         """Tell whether *line* has, or may have, a password in it."""
         command, arguments = self._command(line)
+        if not self._learned:
+            return True  # nobody knows yet
         if command is None:
             return False
         for argument in command.arguments:
@@ -112,6 +116,8 @@ class Words:
             return None, []
         first = words[0].lower()
         if not first.startswith("/") and self._rooms.current is None:
+            if first in self._menu:
+                return self._menu[first], words[1:]
             first = f"/{first}"
         return self._commands.get(first), words[1:]
 

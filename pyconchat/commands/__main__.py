@@ -29,7 +29,7 @@ def document() -> str:
 
 
 def _entry(command: CommandHelp) -> str:
-    also = f" Also {', '.join(f'``{name}``' for name in command.also)}." if command.also else ""
+    also = f" Also {', '.join(f'``/{name}``' for name in command.also)}." if command.also else ""
     return f"``{command.usage}``\n   {command.summary}{also}\n"
 
 

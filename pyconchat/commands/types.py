@@ -242,8 +242,9 @@ class Command:
     def help(self) -> CommandHelp:
         """Return what help shows."""
         usage = f"/{self.name} {self.args.usage}".rstrip()
-        also = [f"/{other}" for other in self.also]
-        return CommandHelp(self.name, usage, also, self.summary, self.args.help)
+        return CommandHelp(
+            self.name, usage, list(self.also), self.summary, self.args.help, self.menu
+        )
 
 
 def first_word(line: str) -> tuple[str, str]:

@@ -31,8 +31,10 @@ MOST_WRONG = 3
 """Wrong passwords or tokens on one connection before it is ended."""
 
 
-async def log_in(chat: Chat, portal: Portal, door: JsonDoor, hello: Hello) -> None:
-    """Log in as *hello* says, answer it, and show what was missed."""
+async def log_in(
+    chat: Chat, portal: Portal, door: JsonDoor, hello: Hello, seen: dict[str, int]
+) -> None:
+    """Log in as *hello* says, answer it, and show what was missed: what is after *seen*."""
     try:
         session = await _session(chat, portal, door, hello)
     except Refused as refused:
@@ -43,7 +45,7 @@ async def log_in(chat: Chat, portal: Portal, door: JsonDoor, hello: Hello) -> No
                 door.say_last(EndWhy.WRONG_PASSWORD, "Those were too many wrong passwords.")
         return
     try:
-        await session.start(hello.since)
+        await session.start(seen)
         token = hello.token or await chat.tokens.issue(session.account)
     except NotSaved:
         door.say_last(EndWhy.TROUBLE, "The server cannot read its log now; try again soon.")

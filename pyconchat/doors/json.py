@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pyconchat.doors.door import Door
@@ -17,7 +16,7 @@ from pyconchat.doors.hello import log_in
 from pyconchat.errors import BadField, Code, MustAsk, Refused
 from pyconchat.interfaces import IPeer
 from pyconchat.render.json import JsonRenderer, refusal_object, reply_object
-from pyconchat.replies import EndWhy, Reply
+from pyconchat.replies import EndWhy
 from pyconchat.requests import Hello, Request, Requests, said
 from pyconchat.session import Session
 
@@ -49,7 +48,10 @@ class JsonDoor(Door):
         self.wrong = 0  # passwords and tokens
         self._requests: Requests | None = None
         self._answers: list[str] = []
+        self._asked: Request | None = None  # the command that is carried out
+        self._has_quit = False
         self._saying = 0  # messages on their way to the store
+        self._all_said: Deferred[None] | None = None
         self._bad = 0
 
     # What the session and the login call.
@@ -68,6 +70,13 @@ class JsonDoor(Door):
     def send(self, **fields: object) -> None:
         """Send an object."""
         self.write(JSON.line(fields))
+
+    def hang_up(self, last: bytes = b"") -> None:
+        """As any door; but who quits is answered first."""
+        if self._asked is not None and self.session is not None and self.session.quitting:
+            self._has_quit = True
+            self.send(re=self._asked.id, ok=True)
+        super().hang_up(last)
 
     # What the door asks of its kinds.
 
@@ -94,10 +103,11 @@ class JsonDoor(Door):
     def _hello(self, fields: object) -> None:
         try:
             hello = _converted(fields, Hello)
+            seen = hello.seen
         except Refused as refused:
             self.send(hello=1, **refusal_object(refused))
             return
-        self.run(log_in(self._factory.chat, self._factory.portal, self, hello))
+        self.run(log_in(self._factory.chat, self._factory.portal, self, hello, seen))
 
     def _request(self, requests: Requests, fields: object) -> None:
         id = fields.get("id") if isinstance(fields, dict) else None
@@ -109,32 +119,42 @@ class JsonDoor(Door):
             re = {"re": id} if isinstance(id, int | str) else {}
             self.send(**re, **refusal_object(refused))
             return
-        self._answers = list(request.answers)
-        answer = Deferred.fromCoroutine(requests.perform(request))
-        answer.addCallbacks(
-            self._answer, self._refuse, callbackArgs=(request.id,), errbackArgs=(request.id,)
-        )
         if said(request) is None:
-            if not answer.called:
-                self.wait_for(answer)
-            return
-        self._saying += 1
-        answer.addErrback(self._failed)
-        answer.addBoth(self._said)
+            self.run(self._command(requests, request))
+        else:
+            self._saying += 1
+            answered = Deferred.fromCoroutine(self._answer(requests, request))
+            answered.addErrback(self._failed)
+            answered.addBoth(self._said)
+
+    async def _command(self, requests: Requests, request: Request) -> None:
+        """Carry out *request*, once all that was said before is stored and answered."""
+        if self._saying:
+            self._all_said = Deferred()
+            await self._all_said
+        self._asked, self._answers = request, list(request.answers)
+        await self._answer(requests, request)
+        self._asked = None
+
+    async def _answer(self, requests: Requests, request: Request) -> None:
+        try:
+            reply = await requests.perform(request)
+        except Refused as refused:
+            self.send(re=request.id, **refusal_object(refused))
+        else:
+            if not self._has_quit:
+                fields = {} if reply is None else reply_object(reply)
+                self.send(re=request.id, ok=True, **fields)
 
     def _said(self, _result: object) -> None:
         self._saying -= 1
-        if self._saying == 0 and self._ended:
-            self.pump()
-
-    def _answer(self, reply: Reply | None, id: int | str) -> None:
-        self.send(re=id, ok=True, **({} if reply is None else reply_object(reply)))
-
-    def _refuse(self, failure: Failure, id: int | str) -> None:
-        if not isinstance(failure.value, Refused):
-            failure.raiseException()
+        if self._saying:
             return
-        self.send(re=id, **refusal_object(failure.value))
+        if self._all_said is not None:
+            waiting, self._all_said = self._all_said, None
+            waiting.callback(None)
+        if self._ended:
+            self.pump()
 
     def _object(self, raw: bytes | None) -> object:
         """Return what the line *raw* says. Raises `Refused` if that is not JSON."""

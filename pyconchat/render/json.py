@@ -17,6 +17,8 @@ from pyconchat.replies import (
     Bans,
     FileLine,
     Files,
+    GroupLine,
+    Groups,
     Help,
     Matches,
     Replayed,
@@ -104,6 +106,8 @@ def reply_object(reply: Reply) -> dict[str, object]:
         case Matches(where=where, words=words, entries=entries, more=more):
             fields |= {"group": where.group, "words": words, "more": more}
             fields["entries"] = _events(entries, where)
+        case Groups(groups=groups):
+            fields["groups"] = [_named_group(each) for each in groups]
         case Requests(group=group, requests=requests):
             fields |= {"group": group, "requests": [_timed(each) for each in requests]}
         case Bans(group=group, bans=bans):
@@ -125,6 +129,11 @@ def refusal_object(refused: Refused) -> dict[str, object]:
     if isinstance(refused, BadField):
         fields["path"] = refused.path
     return fields
+
+
+def _named_group(line: GroupLine) -> dict[str, object]:
+    fields = msgspec.structs.asdict(line)
+    return {"group": fields.pop("name"), **fields}
 
 
 def _timed(record: JoinRequest | Ban | FileLine) -> dict[str, object]:

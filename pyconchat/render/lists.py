@@ -197,7 +197,7 @@ def _help(reply: Help) -> list[str]:
     rows = [
         [
             command.usage,
-            command.summary + (f" Also {_joined(command.also)}." if command.also else ""),
+            command.summary + (f" Also {_slashed(command.also)}." if command.also else ""),
         ]
         for command in reply.commands
     ]
@@ -210,7 +210,7 @@ def _help(reply: Help) -> list[str]:
 def _command(command: CommandHelp) -> list[str]:
     lines = [command.usage, f"  {command.summary}"]
     if command.also:
-        lines.append(f"  Also {_joined(command.also)}.")
+        lines.append(f"  Also {_slashed(command.also)}.")
     return lines
 
 
@@ -242,8 +242,8 @@ def _counted(count: int, thing: str) -> str:
     return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
-def _joined(words: Sequence[str]) -> str:
-    return ", ".join(words)
+def _slashed(names: Sequence[str]) -> str:
+    return ", ".join(f"/{name}" for name in names)
 
 
 def _whether(online: bool) -> str:

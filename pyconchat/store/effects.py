@@ -24,6 +24,7 @@ from pyconchat.decisions import (
     EndTokens,
     Ignore,
     MoveCursor,
+    MoveKeys,
     OpenDirect,
     SaveAccount,
     SaveToken,
@@ -189,6 +190,9 @@ class Effects:
                 self._run(insert(schema.conversations).values(row))
                 for owner in owners:
                     self._open_cursor(owner, conversation, 0)
+            case MoveKeys(old=old, new=new):
+                keys = schema.keys
+                self._run(update(keys).where(keys.c.owner == old).values(owner=new))
             case SaveToken(owner=owner, digest=digest):
                 self._save_token(owner, digest, at)
             case UseToken(digest=digest):

@@ -1,0 +1,276 @@
+"""The client and TLS: whom it trusts, what it asks once, and what it tells nobody else."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import stat
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.people import PATIENCE, Server, free_port
+from tests.terminals import CLIENT, Terminal, at_terminals, environment, said
+
+At = Callable[..., Terminal]
+
+PASSWORD = "a long password"
+
+SOON = 4.0
+"""Seconds after which a person would give up."""
+FINGERPRINT = r"SHA256 ((?:[0-9A-F]{2}:){31}[0-9A-F]{2})"
+
+
+class TlsServer(Server):
+    """A server with a line that speaks TLS, at *tls_port*."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.tls_port = free_port()
+
+    def start(self, *options: str) -> None:
+        line = f"selfsigned:{self.tls_port}:interface=127.0.0.1"
+        super().start("--line", line, *options)
+
+    def fingerprint(self) -> str:
+        """Return the fingerprint that it has logged last."""
+        self.says(FINGERPRINT)
+        return self.log().rpartition("SHA256 ")[2].split("\n")[0]
+
+    def certificate(self) -> tuple[Path, Path]:
+        """Return the files of its certificate and its key."""
+        return self.state / "tls-certificate.pem", self.state / "tls-key.pem"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsServer]:
+    """One server for all but those who change its certificate."""
+    server = TlsServer(tmp_path_factory.mktemp("server"))
+    server.start()
+    yield server
+    server.stop()
+    assert server.tracebacks() == []
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Iterator[At]:
+    """Start the client at a terminal."""
+    with at_terminals(tmp_path) as start:
+        yield start
+
+
+def meets(at: At, server: TlsServer, who: str, *options: str) -> Terminal:
+    """Have somebody come for the first time, up to the question for the certificate."""
+    someone = at(
+        who,
+        *options,
+        f"pyconchats://{who}@127.0.0.1:{server.tls_port}",
+        PYCONCHAT_PASSWORD=PASSWORD,
+    )
+    someone.sees("[yes/NO]")
+    someone.sees("SHA256")
+    return someone
+
+
+def known_hosts(folder: Path) -> Path:
+    """Return the file of certificates that were accepted."""
+    (path,) = folder.glob("state/pyconchat/**/known_hosts")
+    return path
+
+
+@pytest.mark.parametrize("options", [(), ("--plain",)], ids=["terminal", "plain"])
+def test_the_first_time(
+    at: At, server: TlsServer, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """The fingerprint that the server logs is shown and asked about; yes connects and pins it."""
+    name = "alice" + "".join(options)
+    alice = meets(at, server, name, *options)
+    assert server.fingerprint() in "".join(alice.rows())
+    assert f"user connected: {name}\n" not in server.log()
+    alice.types("yes")
+    alice.sees("You are at the front desk")
+    path = known_hosts(tmp_path / name)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.read_text() == f"127.0.0.1:{server.tls_port} SHA256 {server.fingerprint()}\n"
+    alice.types("/quit")
+    assert alice.ends() == 0
+
+    again = at(name, *options, "--tls", "127.0.0.1", str(server.tls_port))
+    again.sees("You are at the front desk")
+    assert again.times_seen("SHA256") == 0
+    assert again.times_seen("[yes/NO]") == 0
+
+
+@pytest.mark.parametrize("answer", ["no\r", "\r", "maybe\r"], ids=["no", "enter", "maybe"])
+def test_not_trusted(at: At, server: TlsServer, tmp_path: Path, answer: str) -> None:
+    """Anything but yes leaves with status 1; nothing is pinned, and nobody has logged in."""
+    bob = meets(at, server, "bob")
+    bob.keys(answer)
+    assert bob.ends() == 1
+    bob.sees("pyconchat: The server was not trusted; nothing was sent to it.")
+    assert bob.settings() == bob.settings_at_first
+    assert list(tmp_path.glob("bob/state/pyconchat/**/known_hosts")) == []
+    assert "user connected: bob\n" not in server.log()
+
+
+@pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["c-c", "c-d"])
+def test_leaving_at_the_question(at: At, server: TlsServer, tmp_path: Path, key: str) -> None:
+    """Ctrl-C and Ctrl-D at the question leave; nothing is pinned, and nobody has logged in."""
+    bodo = meets(at, server, "bodo")
+    bodo.keys(key)
+    assert bodo.ends() in (0, 1)
+    assert bodo.settings() == bodo.settings_at_first
+    assert list(tmp_path.glob("bodo/state/pyconchat/**/known_hosts")) == []
+    assert "user connected: bodo\n" not in server.log()
+
+
+def test_a_changed_certificate(at: At, tmp_path: Path) -> None:
+    """Another certificate than the one that is pinned is refused, explained, and told nothing."""
+    server = TlsServer(tmp_path)
+    server.start()
+    carol = meets(at, server, "carol")
+    carol.types("yes")
+    carol.sees("You are at the front desk")
+    carol.types("/quit")
+    assert carol.ends() == 0
+    old = server.fingerprint()
+    for path in server.certificate():
+        path.unlink()
+    server.restart()
+    assert server.fingerprint() != old
+
+    carol = at("carol", f"pyconchats://carol@127.0.0.1:{server.tls_port}")
+    assert carol.ends() == 1
+    shown = "".join(carol.rows())
+    for told in ("has changed", old, server.fingerprint(), str(known_hosts(tmp_path / "carol"))):
+        assert told in shown
+    assert carol.settings() == carol.settings_at_first
+    assert "user connected" not in server.log()
+
+    piped = run(server.tls_port, tmp_path / "carol", "--name=carol", "--group=tea")
+    assert piped.returncode == 1
+    assert piped.stderr.startswith("pyconchat: ")
+    assert "has changed" in piped.stderr
+    assert "user connected" not in server.log()
+    server.stop()
+
+
+def test_it_changes_while_connected(at: At, tmp_path: Path) -> None:
+    """Who is connected and comes back to another certificate is told so, and tells it nothing."""
+    server = TlsServer(tmp_path)
+    server.start()
+    dave = meets(at, server, "dave")
+    dave.types("yes")
+    dave.sees("You are at the front desk")
+    server.kill()
+    for path in server.certificate():
+        path.unlink()
+    server.start()
+    assert dave.ends() == 1
+    dave.sees("has changed")
+    assert dave.settings() == dave.settings_at_first
+    assert "user connected" not in server.log()
+    server.stop()
+
+
+def test_a_restart_asks_nothing(at: At, tmp_path: Path) -> None:
+    """Over TLS, too, the client comes back by itself and loses nothing."""
+    server = TlsServer(tmp_path)
+    server.start()
+    erin = meets(at, server, "erin")
+    erin.types("yes")
+    erin.sees("You are at the front desk")
+    erin.types("/create tea open")
+    erin.sees_below("tea: 1 online")
+    server.kill()
+    erin.sees_below("reconnecting")
+    erin.types("while it was down")
+    server.start()
+    erin.sees("erin: while it was down")
+    assert said(server, "tea") == ["while it was down"]
+    assert erin.times_seen("[yes/NO]") == 1
+    server.stop()
+
+
+# In pipes.
+
+
+def run(port: int, home: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run the client in a pipe, over TLS."""
+    home.mkdir(exist_ok=True)
+    return subprocess.run(
+        [CLIENT, *options, f"pyconchats://127.0.0.1:{port}"],
+        input="secret line\n",
+        env=environment(home, PYCONCHAT_PASSWORD=PASSWORD),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE * 2,
+        check=False,
+    )
+
+
+def test_a_pipe_and_a_known_certificate(at: At, server: TlsServer, tmp_path: Path) -> None:
+    """What a person has accepted is trusted in a pipe as well."""
+    frank = meets(at, server, "frank")
+    frank.types("yes")
+    frank.sees("You are at the front desk")
+    frank.types("/quit")
+    assert frank.ends() == 0
+    ended = run(server.tls_port, tmp_path / "frank", "--name=frank", "--group=frank-tea")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert said(server, "frank-tea") == ["secret line"]
+
+
+def test_a_pipe_and_an_unknown_certificate(server: TlsServer, tmp_path: Path) -> None:
+    """In a pipe nobody can be asked: it fails, says why, and sends nothing."""
+    certificate, key = server.certificate()
+    with listening(certificate, key) as (port, received):
+        ended = run(port, tmp_path / "grace", "--name=grace", "--group=tea")
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("pyconchat: ")
+    assert "is not known" in line
+    assert server.fingerprint() in line
+    assert received == []
+
+
+def test_tls_to_a_server_without(server: TlsServer, at: At) -> None:
+    """A server that does not speak TLS is told nothing, and the person is told about it."""
+    heidi = at("heidi", f"pyconchats://heidi@127.0.0.1:{server.port}")
+    heidi.waits(lambda: heidi.times_seen("TLS") > 0, "be told about TLS", SOON)
+
+
+class listening:  # noqa: N801 - read as a word
+    """A TLS server that only takes up what it is sent: gives its port and a list of that."""
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self._context = context
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._received: list[bytes] = []
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> tuple[int, list[bytes]]:
+        self._thread.start()
+        return int(self._socket.getsockname()[1]), self._received
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join(PATIENCE)
+
+    def _serve(self) -> None:
+        with suppress(OSError):  # closed
+            while True:
+                peer, _ = self._socket.accept()
+                peer.settimeout(PATIENCE)
+                with suppress(OSError), self._context.wrap_socket(peer, server_side=True) as tls:
+                    while data := tls.recv(65536):
+                        self._received.append(data)
