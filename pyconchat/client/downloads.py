@@ -6,6 +6,7 @@ folder, over another file, or through a link.
 
 from __future__ import annotations
 
+import fcntl
 import os
 from itertools import count
 from pathlib import Path
@@ -32,9 +33,17 @@ class Downloads:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         digest = "".join(char for char in sha256[:16] if char in "0123456789abcdef")
-        path = self.folder / f".pyconchat-{number:d}-{digest}.part"
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        return os.fdopen(os.open(path, flags, 0o600), "r+b"), path
+        for other in count():  # one at a time may write to each
+            path = self.folder / f".pyconchat-{number:d}-{digest}-{other}.part"
+            file = os.fdopen(os.open(path, flags, 0o600), "r+b")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.close()
+                continue
+            return file, path
+        raise AssertionError("the numbers do not end")
 
     def finish(self, partial: Path, name: str) -> Path:
         """Give the complete file at *partial* its name; return where it is. Raises `OSError`."""

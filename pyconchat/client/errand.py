@@ -12,7 +12,7 @@ from pyconchat.client.downloads import Downloads
 from pyconchat.client.link import Link, State
 from pyconchat.client.login import ClientLogin
 from pyconchat.client.session import Files
-from pyconchat.client.transfers import Transfers
+from pyconchat.client.transfers import Transfers, shown
 from pyconchat.client.wire import Object
 
 __all__ = ["Errand"]
@@ -61,8 +61,8 @@ class Errand:
 
     def said_hello(self, hello: Object) -> None:
         """Enter the group, where that is needed, and begin."""
-        if not self._begun:
-            self.link.ask(self._entered, line=f"/join {self._group}")
+        answered = self._came_back if self._begun else self._entered
+        self.link.ask_quietly(answered, line=f"/join {self._group}")
 
     def happened(self, event: Object) -> None:
         """What others do is nothing to this."""
@@ -80,6 +80,9 @@ class Errand:
         """There is no way to the server."""
         self._finish(why or "the server ended the session")
 
+    def _came_back(self, answer: Object) -> None:
+        """A guest has to join anew; whoever may not is told by the next request."""
+
     def _entered(self, answer: Object) -> None:
         if answer.get("type") != "entered":
             self._finish(str(answer.get("error") or "the group's admin has to approve first"))
@@ -92,7 +95,7 @@ class Errand:
             self.link.ask(lambda given: self._fetch(given, request), **request)
             return
         sending = [
-            self.transfers.send(path, {"group": group, "line": f"/send {path.name}"})
+            self.transfers.send(path, {"group": group, "line": f"/send {shown(Path(path.name))}"})
             for path in self._send
         ]
         gatherResults(sending).addCallback(self._done)

@@ -23,7 +23,7 @@ from pyconchat.client.link import Gave, Link, State
 from pyconchat.client.login import ClientLogin
 from pyconchat.client.rooms import Rooms
 from pyconchat.client.show import Line, Shower, server_line
-from pyconchat.client.transfers import Transfers, paths_of
+from pyconchat.client.transfers import Transfers, paths_of, shown
 from pyconchat.client.wire import Object
 from pyconchat.client.words import Words
 from pyconchat.text import safe_text
@@ -352,7 +352,8 @@ class ClientSession:
             self._tell(f"Those are {len(paths)} files; at most {MOST_FILES} at once.")
         else:
             for path in paths:
-                self.transfers.send(path, {"group": room.name, "line": f"{command} {path.name}"})
+                name = shown(Path(path.name))
+                self.transfers.send(path, {"group": room.name, "line": f"{command} {name}"})
 
     def _get_by_itself(self, event: Object) -> None:
         size, group, by = event.get("size"), event.get("group"), event.get("by")

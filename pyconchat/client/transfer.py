@@ -96,18 +96,33 @@ class Upload(Transfer):
         path: Path,
         run: Callable[..., Deferred[Any]],
     ) -> None:
-        super().__init__(reactor, path.name, path.stat().st_size)
+        name = safe_text(os.fsencode(path.name).decode(errors="replace"))
+        super().__init__(reactor, name, path.stat().st_size)
         self.path = path
         self._endpoint = endpoint
         self._run = run
         self._sha256 = ""
         self.number = 0
 
-    async def send(self, ticket: Callable[[], Deferred[tuple[str, int]]]) -> None:
-        """Send it; *ticket* gets a ticket and what is there already. Raises `Broken`."""
+    async def send(
+        self,
+        ticket: Callable[[], Deferred[tuple[str, int]]],
+        shared: Callable[[str], Deferred[int]],
+    ) -> None:
+        """Send it; *ticket* gets a ticket and what is there already. Raises `Broken`, `OSError`.
+
+        *shared* gets the number of a file of ours with that hash, 0 for none: it is asked where
+        all was sent, and only the answer was lost.
+        """
         self._sha256 = await self._run(_digest, self.path)
+        all_sent = False
 
         async def attempt() -> None:
+            nonlocal all_sent
+            if all_sent:
+                self.number = await shared(self._sha256)
+                if self.number:
+                    return
             token, offset = await ticket()
             self.done = self._first = min(offset, self.size)
             self._began = self._reactor.seconds()
@@ -117,6 +132,7 @@ class Upload(Transfer):
                 sending = _Sending(header.encode(), file, self._moved, self._run)
                 await self._endpoint.connect(Factory.forProtocol(lambda: sending))
                 answer = await sending.answer
+            all_sent = self.done >= self.size
             self._take(answer)
 
         await self._persist(lambda: Deferred.fromCoroutine(attempt()))
@@ -298,7 +314,8 @@ class _Fetching(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._held and len(self._held) >= self._left:
-            self._write(self._held[: self._left])  # a file that looks like a refusal
+            held, self._held = self._held, None
+            self._write(held[: self._left])  # a file that looks like a refusal
         if self._problem is not None:
             self.complete.errback(self._problem)
         elif self._held:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from glob import glob
 from os.path import expanduser
@@ -14,11 +15,12 @@ from twisted.internet.task import LoopingCall
 
 from pyconchat.client.downloads import Downloads
 from pyconchat.client.link import Link
+from pyconchat.client.rooms import objects_in
 from pyconchat.client.transfer import Broken, Download, Transfer, Upload
 from pyconchat.client.wire import Object
-from pyconchat.text import in_bytes, safe_text
+from pyconchat.text import SafeText, in_bytes, safe_text
 
-__all__ = ["Transfers", "paths_of", "progress"]
+__all__ = ["Transfers", "paths_of", "progress", "shown"]
 
 REDRAWN = 0.5
 """Seconds between two looks at how far the transfers are."""
@@ -64,8 +66,10 @@ class Transfers:
     async def _send(self, path: Path, request: Object) -> bool:
         try:
             upload = Upload(self._reactor, self._endpoint, path, self._run)
+            if not path.is_file():
+                raise OSError(0, "not a file")
         except OSError as problem:
-            self._tell(f"{path}: {problem.strerror}.")
+            self._tell(f"{shown(path)}: {problem.strerror}.")
             return False
 
         async def ticket() -> tuple[str, int]:
@@ -75,7 +79,10 @@ class Transfers:
         async def sending() -> None:
             await self._turns.acquire()
             try:
-                await upload.send(lambda: Deferred.fromCoroutine(ticket()))
+                await upload.send(
+                    lambda: Deferred.fromCoroutine(ticket()),
+                    lambda sha256: self._shared(str(request["group"]), upload.name, sha256),
+                )
             finally:
                 self._turns.release()
 
@@ -95,7 +102,7 @@ class Transfers:
 
         async def fetched() -> None:
             path = await download.fetch(number, sha256, lambda: Deferred.fromCoroutine(ticket()))
-            self._tell(f"{safe_text(str(path))} is here ({in_bytes(size)}).")
+            self._tell(f"{shown(path)} is here ({in_bytes(size)}).")
 
         return await self._follow(download, fetched())
 
@@ -108,12 +115,30 @@ class Transfers:
         except Broken as broken:
             self._tell(f"Not {transfer.verb}: {broken}")
             return False
+        except OSError as problem:
+            self._tell(f"Not {transfer.verb}: {transfer.name}: {problem.strerror}")
+            return False
         finally:
             self.under_way.remove(transfer)
             if not self.under_way:
                 self._redraw.stop()
                 self._redraw.f()
         return True
+
+    def _shared(self, group: str, name: str, sha256: str) -> Deferred[int]:
+        """Fire with the number of the newest file of that name and hash in *group*, or 0."""
+        found: Deferred[int] = Deferred()
+
+        def take(answer: Object) -> None:
+            same = [
+                each["number"]
+                for each in objects_in(answer.get("files"))
+                if each.get("sha256") == sha256 and each.get("name") == name
+            ]
+            found.callback(same[-1] if same and isinstance(same[-1], int) else 0)
+
+        self._link.ask_quietly(take, group=group, line="/files")
+        return found
 
     def _ask(self, request: Object) -> Deferred[Object]:
         """Make *request*; fire with the answer. Fails with `Broken` if it is refused."""
@@ -127,6 +152,11 @@ class Transfers:
 
         self._link.ask(take, **request)
         return answered
+
+
+def shown(path: Path) -> SafeText:
+    """Return *path* as it can be shown and sent, whatever bytes are in it."""
+    return safe_text(os.fsencode(path).decode(errors="replace"))
 
 
 def progress(transfer: Transfer) -> str:

@@ -17,9 +17,11 @@ async def send(call: Call, path: str) -> Reply:
     group = call.group()
     name = file_name(path)
     ticket, offset = await _shelf(call).offer(call.account, call.here(), name)
-    file = shlex.quote(safe_text(path.strip()))
+    file = _quoted(safe_text(path.strip()))
     header = f'echo "upload {ticket.token} 0 $(wc -c < {file})"'
-    command = f"({header}; cat -- {file}) | {_program(call.session.peer.reached)}"
+    program = _program(call.session.peer.reached)
+    # First of all, so that nothing is begun that cannot be read.
+    command = f": < {file} && ({header}; cat -- {file}) | {program}"
     most = _shelf(call).quotas.left(call.account.key)
     return UploadTicket(ticket.token, group.name, name, offset, most, SafeText(command))
 
@@ -58,6 +60,12 @@ def _shelf(call: Call) -> Shelf:
         raise Refused(Code.TROUBLE, "This server takes no files.")
     assert isinstance(shelf, Shelf)
     return shelf
+
+
+def _quoted(path: str) -> str:
+    """Return *path* for a shell, which still knows what a ``~`` is."""
+    home, slash, rest = path.partition("/")
+    return f"~/{shlex.quote(rest)}" if home == "~" and slash else shlex.quote(path)
 
 
 def _program(reached: Reached) -> str:

@@ -88,9 +88,8 @@ class Doorstep(Protocol):
                 self._open(FileDoor)
             else:
                 self._open(JsonDoor if program else LineDoor)
-        elif self._greeted and program and isinstance(self.inner, LineDoor):
-            self.inner.leave(b"\n")  # a slow one: it was taken for a person
-            self._open(JsonDoor)
+        elif self._greeted and isinstance(self.inner, LineDoor):
+            self._open_for_a_slow_one(data)
         self._greeted = False
         assert self.inner is not None
         self.inner.dataReceived(data)
@@ -141,6 +140,16 @@ class Doorstep(Protocol):
         data, self._opening = self._opening, b""
         if data and self.inner is not None:
             self.inner.dataReceived(data)
+
+    def _open_for_a_slow_one(self, data: bytes) -> None:
+        """Open another door, if who was taken for a person is a program."""
+        assert isinstance(self.inner, LineDoor)
+        if data.lstrip().startswith(b"{"):
+            self.inner.leave(b"\n")
+            self._open(JsonDoor)
+        elif data.startswith(TRANSFERS) and self._factory.chat.shelf is not None:
+            self.inner.leave(b"\n")
+            self._open(FileDoor)
 
     def _open(self, kind: type[LineDoor] | type[JsonDoor] | type[FileDoor]) -> None:
         if self._timer is not None and self._timer.active():

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IDelayedCall,
     IHalfCloseableDescriptor,
+    INegotiated,
     IPushProducer,
 )
 from twisted.internet.protocol import Protocol, connectionDone
@@ -146,7 +147,8 @@ class FileDoor(Protocol):
         self._known = False  # what comes now is not wanted
         self.connection.write(f"{line}\n".encode())
         self.connection.resumeProducing()  # else the end would not be noticed
-        if complete or not IHalfCloseableDescriptor.providedBy(self.connection):
+        half_closes = IHalfCloseableDescriptor.providedBy(self.connection)
+        if complete or not half_closes or INegotiated.providedBy(self.connection):
             self.connection.loseConnection()
         else:
             self.connection.loseWriteConnection()  # type: ignore[attr-defined]
@@ -182,6 +184,8 @@ class FileDoor(Protocol):
             self._transfer = _Upload(self, began, size, sha256)
         else:
             assert ticket.file is not None
+            if offset > ticket.file.size:
+                raise Refused(Code.BAD_ARGUMENT, "The offset is beyond the file's end.")
             path = self.shelf.storage.place(ticket.file.id)
             descriptor = await self.shelf.run(_opened, path, offset)
             self._transfer = _Download(self, descriptor)
@@ -221,9 +225,10 @@ class _Upload:
     def received(self, data: bytes) -> None:
         if self._complete or self._done:
             return
-        if self._size is not None:
-            data = data[: self._size - self._here]
         self._here += len(data)
+        if self._size is not None and self._here > self._size:
+            self._refuse(Code.BAD_ARGUMENT, "More came than the size says; it was not kept.")
+            return
         if self._here > self._upload.most:
             self._refuse(Code.TOO_LONG, "That is more than there is room for; it was not kept.")
             return
@@ -240,7 +245,9 @@ class _Upload:
         if self._size is None:
             self._complete = True
             self._go_on()
-        elif not self._complete:
+        elif not self._complete and not self._done:
+            what = f"Of {self._size} bytes {self._here} came; /send says how to go on."
+            self._door.refuse(Refused(Code.BAD_ARGUMENT, what))
             self.cut()
 
     def cut(self) -> None:

@@ -34,6 +34,12 @@ class Quotas:
             left = 2**62
         return max(0, min(left, config.file_bytes or 2**62))
 
+    def leaves(self, owner: Key, size: int, unfinished: int) -> bool:
+        """Tell whether *size* bytes more leave room for *unfinished* ones of *owner*."""
+        most = self._config.account_bytes
+        used = self._shared[owner] + self._reserved[owner] + unfinished
+        return most == 0 or used + size <= most
+
     def reserve(self, owner: Key, size: int | None, disk: Disk) -> int:
         """Reserve *size* bytes, or if that is not known, as many as there may be; return them.
 

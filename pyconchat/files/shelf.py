@@ -23,7 +23,7 @@ from pyconchat.events import Entry, FileRemoved, FileShared, GroupClosed
 from pyconchat.files.quotas import Quotas
 from pyconchat.files.storage import Partial, Storage
 from pyconchat.group import Group, SharedFile
-from pyconchat.names import fold
+from pyconchat.names import Key, fold
 from pyconchat.text import SafeText, safe_text
 
 __all__ = ["Shelf", "Ticket", "Upload", "file_name"]
@@ -74,7 +74,7 @@ class Shelf:
         self._chat = chat
         self.run = run
         self._tickets: dict[str, Ticket] = {}
-        self._under_way: set[str] = set()  # keys of uploads
+        self._under_way: dict[str, Key] = {}  # the keys of uploads, and whose they are
         self._known: dict[int, dict[int, FileShared | SharedFile]] = {}
         chat.shelf = self
         chat.watch(self._happened)
@@ -107,7 +107,7 @@ class Shelf:
         if self.quotas.left(account.key) == 0:
             raise Refused(Code.QUOTA, "You have shared all that you may; /remove makes room.")
         ticket = self._issue(account, conversation, name, None)
-        return ticket, await self.run(self.storage.partial_size, ticket.key)
+        return ticket, await self.run(self.storage.partial_size, account.key, ticket.key)
 
     def ticket_for(self, account: Account, conversation: Conversation, which: str) -> Ticket:
         """Return leave to fetch a file. Raises `Refused`."""
@@ -162,23 +162,31 @@ class Shelf:
             raise Refused(Code.BAD_ARGUMENT, "The offset is beyond the size.")
         if key in self._under_way:
             raise Refused(Code.BUSY, "{name} is being sent already.", name=ticket.name)
-        self._under_way.add(key)
+        self._under_way[key] = owner
         reserved: int | None = None
         try:
             disk = await self.run(self.storage.disk)
             reserved = self.quotas.reserve(owner, size, disk)
-            here = await self.run(self.storage.partial_size, key)
+            here = await self.run(self.storage.partial_size, owner, key)
             if offset > here:
                 raise Refused(Code.BAD_ARGUMENT, "Of that file {here} bytes are here.", here=here)
-            partial = await self.run(self.storage.begin, key, offset)
+            await self._make_room(owner)
+            partial = await self.run(self.storage.begin, owner, key, offset)
         except BaseException as problem:
-            self._under_way.discard(key)
+            del self._under_way[key]
             if reserved is not None:
                 self.quotas.release(owner, reserved)
             if isinstance(problem, OSError):
                 raise self.no_room(problem) from None
             raise
         return Upload(ticket, partial, reserved, reserved if size is None else size)
+
+    async def _make_room(self, owner: Key) -> None:
+        """Have older uploads of *owner* that were cut give way, if they go beyond the quota."""
+        unfinished = await self.run(self.storage.unfinished, owner)
+        if not self.quotas.leaves(owner, 0, unfinished):
+            keeping = [key for key, each in self._under_way.items() if each == owner]
+            await self.run(self.storage.make_room, owner, keeping)
 
     async def share(self, upload: Upload, sha256: str) -> SharedFile:
         """Share what came, whose hash must be *sha256* if one is given.
@@ -224,7 +232,7 @@ class Shelf:
         self._ended(upload)
 
     def _ended(self, upload: Upload) -> None:
-        self._under_way.discard(upload.ticket.key)
+        del self._under_way[upload.ticket.key]
         self.quotas.release(upload.ticket.account.key, upload.reserved)
 
     def no_room(self, problem: OSError) -> Refused:

@@ -84,16 +84,27 @@ class Storage:
         found = os.statvfs(self._folder)
         return Disk(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
 
-    def partial_size(self, key: str) -> int:
-        """Return how much is here of the unfinished upload *key*, in bytes."""
+    def partial_size(self, owner: str, key: str) -> int:
+        """Return how much is here of *owner*'s unfinished upload *key*, in bytes."""
         try:
-            return self._partial(key).stat().st_size
+            return self._partial(owner, key).stat().st_size
         except FileNotFoundError:
             return 0
 
-    def begin(self, key: str, offset: int) -> Partial:
+    def unfinished(self, owner: str) -> int:
+        """Return how much is here of all unfinished uploads of *owner*, in bytes."""
+        return sum(path.stat().st_size for path in self._of(owner))
+
+    def make_room(self, owner: str, keeping: Sequence[str]) -> None:
+        """Remove the unfinished uploads of *owner* but for those whose keys are in *keeping*."""
+        kept = {self._partial(owner, key) for key in keeping}
+        for path in self._of(owner):
+            if path not in kept:
+                path.unlink(missing_ok=True)
+
+    def begin(self, owner: str, key: str, offset: int) -> Partial:
         """Begin the upload *key*, or go on with it after *offset* bytes. Raises `OSError`."""
-        path = self._partial(key)
+        path = self._partial(owner, key)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         file = os.fdopen(descriptor, "r+b", buffering=0)
         sha256 = hashlib.sha256()
@@ -131,8 +142,15 @@ class Storage:
                 removed += 1
         return removed
 
-    def _partial(self, key: str) -> Path:
-        return self._partials / hashlib.sha256(key.encode()).hexdigest()
+    def _partial(self, owner: str, key: str) -> Path:
+        return self._partials / f"{_digest(owner)}-{_digest(key)}"
+
+    def _of(self, owner: str) -> list[Path]:
+        return list(self._partials.glob(f"{_digest(owner)}-*"))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
 def _sync_folder(folder: Path) -> None:
