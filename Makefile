@@ -1,5 +1,6 @@
 # The two commands of the README, and what developers use every day.
 PYTHON ?= python3
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 # compat: the default editable install would hide twisted/plugins from twistd.
@@ -11,8 +12,9 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints
 run: $(VENV)/run.stamp
 	$(BIN)/twistd --nodaemon --pidfile= pyconchat $(ARGS)
 
+# Side by side, a file at a time: most tests wait for servers, not for the processor.
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff check .

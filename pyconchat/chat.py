@@ -1,7 +1,7 @@
 """Chat: finds the group, lets it decide, hands what was decided to the journal.
 
 Every request of every door comes through here or through the commands, which call this. What
-it does at once, in memory, is undone if it cannot be stored (see `Chat._recover`).
+it does at once, in memory, is undone if it cannot be stored (see `Recovery`).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from pyconchat import console
 from pyconchat.accounts import Account, Accounts
 from pyconchat.config import Config
 from pyconchat.conversation import Conversation
+from pyconchat.conversations import Conversations
 from pyconchat.decisions import (
     SERVER,
     Decision,
@@ -32,7 +32,7 @@ from pyconchat.decisions import (
     Write,
 )
 from pyconchat.directory import GroupDirectory
-from pyconchat.errors import Code, NotSaved, Refused
+from pyconchat.errors import Code, Refused
 from pyconchat.events import (
     Action,
     Entry,
@@ -47,14 +47,15 @@ from pyconchat.events import (
     Why,
 )
 from pyconchat.fanout import Fanout
-from pyconchat.group import Group, GroupState
+from pyconchat.group import Group
 from pyconchat.interfaces import IHasher, ISession, IStore, IThreads
 from pyconchat.journal import Journal
 from pyconchat.limits import LoginLimits, TokenBucket
 from pyconchat.names import Key, Name, fold, group_name
 from pyconchat.passwords import check_password
 from pyconchat.presence import Presence
-from pyconchat.records import CursorRecord, Loaded, ServerState, StoredGroup
+from pyconchat.records import CursorRecord, Loaded, ServerState
+from pyconchat.recovery import Recovery
 from pyconchat.replies import EndWhy, PresenceChanged
 from pyconchat.text import SafeText
 from pyconchat.tokens import Tokens
@@ -69,9 +70,6 @@ MOST_PRESENCE = 100
 
 Beyond, telling everybody of everybody would cost the square of the group's size.
 """
-
-RETRY = 1.0
-"""Seconds between attempts to read again what could not be stored."""
 
 Rule = Callable[[Group], list[GroupEvent]]
 
@@ -97,32 +95,29 @@ class Chat:
         self.presence = Presence()
         self.accounts = Accounts(config.guests)
         self.groups = GroupDirectory()
+        self.conversations = Conversations()
         self.wrong_passwords = LoginLimits(config.limits)
         self.fanout = Fanout(self.presence)
-        self.journal = Journal(store, threads, reactor, self._publish, self._recover)
+        recovery = Recovery(self)
+        self.journal = Journal(store, threads, reactor, self._publish, recovery.recover)
         self.tokens = Tokens(store, self.journal, self.accounts, self.now)
         self.shelf: Shelf | None = None  # where this server keeps files, if it does
         self._watchers: list[Callable[[Entry], None]] = []
         self.stopping = False  # then nobody needs to hear who goes
         self._wall_clock = wall_clock
-        self._server = Conversation(SERVER)
-        self._conversations: dict[int, Conversation] = {SERVER: self._server}
-        self._directs: dict[tuple[str, str], Conversation] = {}
-        self._highest_id = SERVER
 
     def start(self, loaded: Loaded) -> None:
         """Take over what the store has *loaded*, and end what guests of the last run had."""
-        self._server.published = loaded.server_head
-        self._highest_id = loaded.highest_conversation
-        self._restore_server(loaded.server)
+        self.conversations.begin_after(loaded.highest_conversation, loaded.server_head)
+        self.restore_server(loaded.server)
         self.groups = GroupDirectory(loaded.highest_number)
         for id, stored in loaded.groups.items():
             group = Group(id, stored.state, stored.version)
             conversation = Conversation(id, stored.head, group)
-            self._conversations[id] = conversation
+            self.conversations.add(conversation)
             self.groups.add(conversation)
         for conversation in list(self.groups):
-            self._end_absent_guests(conversation)
+            self.end_absent_guests(conversation)
 
     def watch(self, watcher: Callable[[Entry], None]) -> None:
         """Have *watcher* called with each entry that is stored, but for what people say."""
@@ -301,19 +296,20 @@ class Chat:
     ) -> tuple[Conversation, Sequence[OpenDirect]]:
         """Return the private conversation of two, and what opens it if there was none."""
         parties = (min(one.party, other.party), max(one.party, other.party))
-        if parties in self._directs:
-            return self._directs[parties], ()
+        known = self.conversations.private(parties)
+        if known is not None:
+            return known, ()
         found = None
         if one.registered and other.registered:
             found = await self.journal.in_order(self.store.direct, parties)
-        if parties in self._directs:  # somebody was quicker
-            return self._directs[parties], ()
+        known = self.conversations.private(parties)
+        if known is not None:  # somebody was quicker
+            return known, ()
         if found is not None:
-            return self.direct_conversation(parties, *found), ()
-        self._highest_id += 1
+            return self.conversations.add_private(parties, *found), ()
+        id = self.conversations.new_id()
         owners = tuple(each.key for each in (one, other) if each.registered)
-        opening = OpenDirect(self._highest_id, parties, owners)
-        return self.direct_conversation(parties, self._highest_id, 0), (opening,)
+        return self.conversations.add_private(parties, id, 0), (OpenDirect(id, parties, owners),)
 
     async def direct_with(self, account: Account, partner: str) -> Conversation | None:
         """Return the private conversation of *account* and *partner*, if there is one."""
@@ -321,31 +317,12 @@ class Chat:
         if other is None or other is account:
             return None
         parties = (min(account.party, other.party), max(account.party, other.party))
-        if parties not in self._directs and account.registered and other.registered:
+        known = self.conversations.private(parties)
+        if known is None and account.registered and other.registered:
             found = await self.journal.in_order(self.store.direct, parties)
-            if found is None:
-                return None
-            return self.direct_conversation(parties, *found)
-        return self._directs.get(parties)
-
-    def direct_conversation(self, parties: tuple[str, str], id: int, head: int) -> Conversation:
-        """Return the private conversation of two *parties* that the store has as *id*."""
-        if parties not in self._directs:
-            conversation = Conversation(id, head, parties=parties)
-            self._directs[parties] = self._conversations[id] = conversation
-        return self._directs[parties]
-
-    def conversation(self, record: CursorRecord) -> Conversation:
-        """Return the conversation of a cursor.
-
-        A group that is closed comes back only for who has still to read how it ended.
-        """
-        if record.parties is not None:
-            return self.direct_conversation(record.parties, record.conversation, record.head)
-        if record.conversation in self._conversations:
-            return self._conversations[record.conversation]
-        state = GroupState(0, record.group, Policy.INVITE, record.group, closed=True)
-        return Conversation(record.conversation, record.head, Group(record.conversation, state))
+            if found is not None:
+                return self.conversations.add_private(parties, *found)
+        return known
 
     async def ignore(self, account: Account, name: Name, on: bool) -> None:
         """Hide what *name* says from *account*, or no longer."""
@@ -403,10 +380,9 @@ class Chat:
         actor = session.account.actor
         number = self.groups.free_number(name)
         event = GroupCreated(number, name, actor.name, policy, password_hash, actor.guest)
-        self._highest_id += 1
-        group = Group.created(self._highest_id, event)
+        group = Group.created(self.conversations.new_id(), event)
         conversation = Conversation(group.id, 0, group)
-        self._conversations[group.id] = conversation
+        self.conversations.add(conversation)
         self.groups.add(conversation)
         await self._store([Part(group.id, event, 0)], key=key)
         return conversation
@@ -455,7 +431,7 @@ class Chat:
         self, rule: Callable[[Accounts], list[ServerEvent]], key: RequestKey | None = None
     ) -> None:
         """Let the accounts decide by *rule*. Raises `Refused` or `NotSaved`."""
-        if self._server.stale:
+        if self.conversations.server.stale:
             raise _unsaved()
         at = self.now()
         parts: list[Part] = []
@@ -527,7 +503,8 @@ class Chat:
             if events:
                 self.journal.append(Decision(self.now(), self._apply(conversation, events)))
 
-    def _end_absent_guests(self, conversation: Conversation) -> None:
+    def end_absent_guests(self, conversation: Conversation) -> None:
+        """End what guests who are gone have in a group."""
         group = _group(conversation)
         for name in group.guests():
             if self.accounts.get(name) is None:
@@ -549,7 +526,7 @@ class Chat:
                     happenings.append(entry)
         for id, run in entries.items():
             try:
-                self.fanout.publish(self._conversations[id], run, origins[id])
+                self.fanout.publish(self.conversations[id], run, origins[id])
             except Exception:  # one conversation's trouble is not that of the others
                 self._log.failure("publishing to conversation {id} failed", id=id)
         for entry in happenings:
@@ -560,85 +537,20 @@ class Chat:
 
     def _happened(self, entry: Entry) -> None:
         """Do what follows for sessions and groups from something that was shown."""
-        console.happened(self._conversations[entry.conversation].group, entry)
+        console.happened(self.conversations[entry.conversation].group, entry)
         for watcher in self._watchers:
             watcher(entry)
         match entry.event:
             case GroupClosed():
-                del self._conversations[entry.conversation]
+                self.conversations.drop(entry.conversation)
             case ServerKicked(name=name) | ServerBanned(name=name):
                 for session in list(self.presence.sessions(fold(name))):
                     session.end(EndWhy.PUT_OFF, "You were put off this server.")
             case _:
                 pass
 
-    def _recover(self, decisions: Sequence[Decision]) -> None:
-        """Undo in memory what was not stored; tell those who asked for it.
-
-        Groups whose state is in doubt are unusable until they have been read again. The
-        decisions that can be made `again`, after a conflict, are.
-        """
-        doubtful: dict[int, Conversation] = {}
-        for decision in decisions:
-            for part in decision.parts:
-                conversation = self._conversations.get(part.conversation)
-                if conversation is not None and (
-                    part.version is not None or part.conversation == SERVER
-                ):
-                    conversation.stale = True
-                    doubtful[part.conversation] = conversation
-            for write in decision.writes:
-                if isinstance(write, OpenDirect):
-                    self._directs.pop(write.parties, None)
-                    self._conversations.pop(write.conversation, None)
-            moves = [write for write in decision.writes if isinstance(write, MoveCursor)]
-            if moves:  # what was received stays received
-                self.reactor.callLater(RETRY, self.move_cursors, moves)
-            if decision.again is None:
-                _tell_not_saved(decision)
-        again = [decision.again for decision in decisions if decision.again is not None]
-        if doubtful or again:
-            self._read_again(doubtful, again)
-
-    def _read_again(
-        self, doubtful: dict[int, Conversation], again: Sequence[Callable[[], None]]
-    ) -> None:
-        def restored(stored: tuple[dict[int, StoredGroup], ServerState]) -> None:
-            groups, server = stored
-            for id, conversation in doubtful.items():
-                if id == SERVER:
-                    self._restore_server(server)
-                else:
-                    self._restored(conversation, groups.get(id))
-                conversation.stale = False
-            for decide in again:
-                decide()
-
-        def failed(failure: Failure) -> None:
-            if not isinstance(failure.value, NotSaved):
-                failure.raiseException()
-            self.reactor.callLater(RETRY, self._read_again, doubtful, again)
-
-        reading = self.journal.in_order(self.store.state, [*doubtful])
-        reading.addCallbacks(restored, failed)
-        reading.addErrback(lambda failure: self._log.failure("recovery failed", failure))
-
-    def _restored(self, conversation: Conversation, stored: StoredGroup | None) -> None:
-        group = _group(conversation)
-        self.groups.remove(conversation)
-        if stored is None:  # it was never stored: there is no such group
-            self._conversations.pop(conversation.id, None)
-            group.closed = True
-            group.members.clear()
-            return
-        group.restore(stored.state, stored.version)
-        if not group.closed:
-            self._conversations[conversation.id] = conversation
-            self.groups.add(conversation)
-            # Not at once: what fails again and again is not tried again and again.
-            self.reactor.callLater(RETRY, self._end_absent_guests, conversation)
-
-    def _restore_server(self, server: ServerState) -> None:
+    def restore_server(self, server: ServerState) -> None:
+        """Take over what the store says of accounts and of the server's bans."""
         self.accounts.claim_code = server.claim_code
         self.accounts.bans = {fold(ban.name): ban for ban in server.bans}
         for record in server.accounts:
@@ -665,10 +577,3 @@ def _typist(session: ISession) -> ISession | None:
 
 def _unsaved() -> Refused:
     return Refused(Code.NOT_SAVED, "The server cannot save anything now; try again soon.")
-
-
-def _tell_not_saved(decision: Decision) -> None:
-    if decision.done is not None:
-        decision.done.errback(NotSaved("the store failed"))
-    elif decision.origin is not None:
-        decision.origin.not_saved()

@@ -13,7 +13,7 @@ __all__ = ["Conversation"]
 class Conversation:
     """One conversation; *published* is the number of the newest entry that was shown.
 
-    It belongs to a *group*, or to two *parties* (see `Chat.direct`), or, without either, to the
+    It belongs to a *group*, or to two *parties* (see `Account.party`), or, without either, to the
     server. *sessions* are those that have everything up to *published* and get each new block;
     a dict, for it keeps an order and forgets in constant time.
     """

@@ -113,7 +113,7 @@ class Session:
             return
         member_of = {record.conversation for record in records if record.upto == OPEN_END}
         for record in records:
-            conversation = self._chat.conversation(record)
+            conversation = self._chat.conversations.of_cursor(record)
             feed = Feed(conversation, record.read, record.upto, "While you were away")
             has = since.get(self._place(conversation))
             if has is not None and has <= conversation.published:  # else it is of another time

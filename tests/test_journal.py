@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from zope.interface import implementer
 
-from pyconchat.chat import RETRY, Chat
+from pyconchat.chat import Chat
 from pyconchat.config import Config
 from pyconchat.decisions import Decision, Part
 from pyconchat.errors import Conflict, NotSaved
@@ -23,6 +23,7 @@ from pyconchat.interfaces import IStore, IThreads
 from pyconchat.journal import MOST_WAITING, Journal
 from pyconchat.names import Name
 from pyconchat.records import ServerState, StoredGroup
+from pyconchat.recovery import RETRY
 from pyconchat.store import SqlStore
 from pyconchat.testing import EPOCH, PlainHasher, Visitor
 from pyconchat.text import SafeText

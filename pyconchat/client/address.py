@@ -44,6 +44,8 @@ def parse_address(text: str, port: str = "", tls: bool = False) -> Address:
         if rest.lower().startswith(scheme):
             rest, tls = rest[len(scheme) :], secure or tls
             break
+    if "://" in rest:
+        raise BadAddress(f"{text}: not an address; it is {FORM}.")
     rest, _, group = rest.partition("/")
     name, at, host = rest.rpartition("@")
     if host.startswith("["):  # an IPv6 address (RFC 3986, 3.2.2)

@@ -23,6 +23,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -97,6 +98,8 @@ class _Pending:
 
 class Link:
     """The link through *endpoint*, as whom *login* says, heard by *listener*."""
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -211,7 +214,14 @@ class Link:
             self._listener.in_doubt(lines)
 
     def _received(self, fields: Object) -> None:
+        """Take an object. What goes wrong with one is no reason to cut the connection."""
         self._heard()
+        try:
+            self._take(fields)
+        except Exception:
+            self._log.failure("something that the server said could not be taken")
+
+    def _take(self, fields: Object) -> None:
         if "hello" in fields:
             if self._hello is not None and not self._hello.called:
                 self._hello.callback(fields)
