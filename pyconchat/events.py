@@ -196,6 +196,7 @@ class FileShared(Event, frozen=True, tag="shared"):
     size: int
     sha256: str
     id: str
+    guest: bool = False
 
 
 class FileRemoved(Event, frozen=True, tag="removed"):

@@ -94,6 +94,7 @@ class SharedFile(msgspec.Struct, frozen=True):
     sha256: str
     id: str
     at: int
+    guest: bool = False
 
 
 class GroupState(msgspec.Struct):
@@ -348,13 +349,14 @@ class Group:
     def share(self, by: Actor, name: SafeText, size: int, sha256: str, id: str) -> list[GroupEvent]:
         """Decide that the file *name*, which is on the disk as *id*, is the group's."""
         self.require_member(by)
-        return [FileShared(self.last_file + 1, name, by.name, size, sha256, id)]
+        return [FileShared(self.last_file + 1, name, by.name, size, sha256, id, by.guest)]
 
     def remove(self, by: Actor, number: int) -> list[GroupEvent]:
         """Decide that the file *number* goes: its owner or the admin says so."""
         self.require_member(by)
         file = self.file(str(number))
-        if fold(file.by) != fold(by.name) and not by.operator:
+        own = fold(file.by) == fold(by.name) and not file.guest  # the next guest is another
+        if not own and not by.operator:
             self._require_admin(by, "remove the files of others")
         return [FileRemoved(file.number, file.name, by.name)]
 
@@ -488,7 +490,14 @@ class Group:
     def _shared(self, event: FileShared, at: int) -> None:
         self.last_file = event.number
         self.files[event.number] = SharedFile(
-            event.number, event.file, event.by, event.size, event.sha256, event.id, at
+            number=event.number,
+            name=event.file,
+            by=event.by,
+            size=event.size,
+            sha256=event.sha256,
+            id=event.id,
+            at=at,
+            guest=event.guest,
         )
 
     def _registered(self, key: Key) -> None:

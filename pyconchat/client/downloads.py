@@ -51,11 +51,11 @@ class Downloads:
         for number in count():
             path = self.folder / (f"{stem} ({number}){suffix}" if number else f"{stem}{suffix}")
             try:
-                # A link to what exists fails, be it a link itself: nothing is written over.
-                os.link(partial, path, follow_symlinks=False)
+                # What exists, be it a link itself, makes this fail: nothing is written over.
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             except FileExistsError:
                 continue
-            partial.unlink()
+            partial.replace(path)
             return path
         raise AssertionError("the numbers do not end")
 

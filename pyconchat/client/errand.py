@@ -45,6 +45,8 @@ class Errand:
         self._get = get
         self._finished = finished
         self._begun = False
+        self._ended = False
+        self._reactor = reactor
         self._late = reactor.callLater(PATIENCE, self._too_late)
         self.link = Link(reactor, endpoint, login, self)
         self.transfers = Transfers(
@@ -68,7 +70,11 @@ class Errand:
         """What others do is nothing to this."""
 
     def changed(self, state: State) -> None:
-        """The link comes back by itself."""
+        """Wait for the server for as long as at the beginning, but no longer."""
+        if state is State.WAITING and not self._late.active() and not self._ended:
+            self._late = self._reactor.callLater(PATIENCE, self._too_late)
+        elif state is State.LIVE and self._begun and self._late.active():
+            self._late.cancel()
 
     def failed(self, problem: str) -> None:
         """The link tries again; if that is no use, this is told at the end."""
@@ -88,7 +94,8 @@ class Errand:
             self._finish(str(answer.get("error") or "the group's admin has to approve first"))
             return
         self._begun = True
-        self._late.cancel()
+        if self._late.active():
+            self._late.cancel()
         group = str(answer.get("group"))
         if self._get:
             request = {"group": group, "line": f"/get {self._get}"}
@@ -115,6 +122,7 @@ class Errand:
         self._finish(f"no answer from the server for {PATIENCE:.0f} s{problem}")
 
     def _finish(self, why: str) -> None:
+        self._ended = True
         if self._late.active():
             self._late.cancel()
         self._finished(why)

@@ -47,7 +47,8 @@ class Folder:
     def keep_token(self, address: Address, name: str, token: str) -> None:
         """Keep *token* instead of the one before. Raises `OSError`."""
         tokens = self._tokens()
-        if tokens.get(_account(address, name)) != token:
+        account = _account(address, name)
+        if [*tokens.items()][-1:] != [(account, token)]:  # the last is who was here last
             tokens.pop(_account(address, name), None)
             self._write(tokens | {_account(address, name): token})
 
@@ -60,7 +61,7 @@ class Folder:
     def _tokens(self) -> dict[str, str]:
         try:
             return msgspec.json.decode((self.path / "tokens").read_bytes(), type=dict[str, str])
-        except (OSError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return {}
 
     def _write(self, tokens: dict[str, str]) -> None:

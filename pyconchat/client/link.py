@@ -27,6 +27,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from pyconchat.client.rooms import objects_in
 from pyconchat.client.wire import Object, Wire
 from pyconchat.interfaces import IConnection
 from pyconchat.text import safe_text
@@ -187,6 +188,10 @@ class Link:
                 break
             refused = answer
         self._login.accepted(answer)
+        for group in objects_in(answer.get("groups")):
+            name, head = str(group.get("group")), group.get("head")
+            if isinstance(head, int) and head < self._since.get(name, 0):
+                del self._since[name]  # that was another group of the same name
         again, self.guest = self.guest, answer.get("registered") is not True
         self._live = True
         self.problem = ""
@@ -227,6 +232,8 @@ class Link:
                 self._hello.callback(fields)
         elif "re" in fields:
             pending = self._pending.pop(fields["re"], None) if _is_number(fields["re"]) else None
+            if fields.get("type") == "password" and fields.get("token"):
+                self.guest = False  # who was one has registered
             if pending is not None:
                 self._quiet_ones -= pending.quiet
                 pending.answered(fields)
@@ -250,7 +257,7 @@ class Link:
         if place is None or not _is_number(seq):
             return True
         assert isinstance(seq, int)
-        if seq <= self._since.get(place, 0):
+        if 1 < seq <= self._since.get(place, 0):  # 1 begins another, of the same name
             return False
         self._since[place] = seq
         return True
@@ -308,7 +315,8 @@ class Link:
             self._seen = wire.received
             self._heard()
         silence = self._now() - self._quiet
-        if silence >= DEAD and self._live:
+        waiting = self._hello is not None and not self._hello.called
+        if silence >= DEAD and (self._live or waiting):
             wire.abort()
         elif silence >= QUIET and self._live:
             wire.send({"id": 0})

@@ -47,6 +47,7 @@ class ClientLogin:
         self._guest = guest  # at once, without asking
         self._been_in = False
         self._token: str | None = None
+        self._looked = False  # for a token that was kept
 
     async def hello(self, refused: Object | None) -> Object:
         """Return the hello to try, or to try after *refused*. Raises `Gave`."""
@@ -54,8 +55,8 @@ class ClientLogin:
             await self._answer(refused)
         if not self._name:
             self._name = await self._ask_name()
-        if self._token is None:
-            self._token = self._folder.token(self._address, self._name)
+        if not self._looked:
+            self._looked, self._token = True, self._folder.token(self._address, self._name)
         if self._token is not None:
             return {"name": self._name, "token": self._token}
         if self._password is not None:
@@ -68,11 +69,15 @@ class ClientLogin:
         self._name = str(hello.get("name") or self._name)
         token = hello.get("token")
         if isinstance(token, str) and token:
-            self.keep(token)
+            self._keep(token)
 
-    def keep(self, token: str) -> None:
-        """Use *token* from now on."""
-        self._token, self._password = token, None
+    def renewed(self, token: str) -> None:
+        """The password was changed; use *token* from now on."""
+        self._password, self._given = None, False
+        self._keep(token)
+
+    def _keep(self, token: str) -> None:
+        self._token = token
         with suppress(OSError):  # then the password is asked for next time
             self._folder.keep_token(self._address, self._name, token)
 
@@ -95,7 +100,7 @@ class ClientLogin:
             raise ConnectionError(error)
         elif code in ("taken", "bad-name") and not self._address.name:
             self._tell(error)
-            self._name, self._password, self._guest = "", None, False
+            self._name, self._password, self._guest, self._looked = "", None, False, False
         elif code == "bad-argument" and self._password is not None and not self._given:
             self._tell(error)
             await self._choose("")

@@ -12,6 +12,8 @@ from typing import NamedTuple, NoReturn
 
 from pyconchat import __version__
 from pyconchat.client.address import FORM, Address, BadAddress, parse_address
+from pyconchat.errors import Refused
+from pyconchat.names import person_name
 
 __all__ = ["Options", "parse_options"]
 
@@ -32,6 +34,7 @@ def parse_options(words: Sequence[str], environ: Mapping[str, str] = os.environ)
     """Return the options. Exits with status 2 and one line for what cannot be."""
     parser = _Parser(
         prog="pyconchat",
+        allow_abbrev=False,  # --password should not be taken for --password-file
         usage=f"pyconchat [options] {FORM}\n       pyconchat [options] HOST PORT",
         description="The terminal client of PyconChat.",
         epilog="With input from a pipe, each line is sent to the group, and the exit status is 0"
@@ -84,11 +87,13 @@ def parse_options(words: Sequence[str], environ: Mapping[str, str] = os.environ)
     try:
         address = parse_address(found.host, found.port, found.tls)
         if found.name:
-            address = address._replace(name=parse_address(f"{found.name}@host").name)
+            address = address._replace(name=person_name(found.name))
         if found.group:
             address = address._replace(group=parse_address(f"host/{found.group}").group)
     except BadAddress as problem:
         parser.error(str(problem))
+    except Refused as refused:
+        parser.error(refused.sentence)
     password = environ.get("PYCONCHAT_PASSWORD")
     if found.password_file is not None:
         try:

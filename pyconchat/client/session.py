@@ -301,7 +301,7 @@ class ClientSession:
             return
         token = answer.get("token")
         if isinstance(token, str) and token:
-            self._login.keep(token)
+            self._login.renewed(token)
         if self.rooms.answered(answer):
             self._moved()
         if answer.get("type") == "download":

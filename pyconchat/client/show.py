@@ -21,7 +21,7 @@ from pyconchat.events import Action, AnyEvent, Message
 from pyconchat.names import Key, Name, fold
 from pyconchat.render.happenings import happening
 from pyconchat.render.lists import reply_lines
-from pyconchat.replies import Reply, Where
+from pyconchat.replies import Matches, Replayed, Reply, Where
 
 __all__ = ["NAME_COLOURS", "Line", "Piece", "Shower", "plain", "server_line"]
 
@@ -76,7 +76,8 @@ class Shower:
                 return self._log(answer, here) or [server_line("Nothing has been said yet.")]
             case "matches":
                 found = self._log(answer, here)
-                what = "Found" if found else "Nothing found"
+                newest = "The newest matches" if answer.get("more") else "Found"
+                what = newest if found else "Nothing found"
                 return [server_line(f"{what} for: {answer.get('words')}"), *found]
         reply = _reply(answer)
         if reply is None:
@@ -133,10 +134,10 @@ class Shower:
         return [Line((("day", f"- {day:%A}, {day.day} {day:%B %Y} -"),))]
 
     def _no_entry(self, event: Object) -> list[Line]:
-        if event["type"] in ("live", "end"):
+        if event.get("type") in ("live", "end"):
             return []
         told = _reply(event)
-        if told is None:
+        if told is None or isinstance(told, Replayed | Matches):
             return self._unknown(event)
         return [server_line(line) for line in reply_lines(told)]
 
@@ -199,7 +200,7 @@ def _event(fields: Object) -> AnyEvent | None:
 def _reply(fields: Object) -> Reply | None:
     """Return the reply that *fields* are, as the server has it; None for an unknown one."""
     fields = dict(fields)
-    match fields["type"]:
+    match fields.get("type"):
         case "sent":
             fields["other"] = fields.get("with")
         case "help":

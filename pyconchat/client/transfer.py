@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from twisted.application.internet import backoffPolicy
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer, IReactorTime, IStreamClientEndpoint
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IPushProducer,
+    IReactorTime,
+    IStreamClientEndpoint,
+)
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
@@ -31,8 +37,15 @@ MOST_TRIES = 8
 NOT_YET = ("bad-argument", "busy", "too-many")
 """Codes of refusals while an earlier attempt has not ended at the server."""
 
+IDLE = 60.0
+"""Seconds in which nothing moves after which a connection is given up."""
+
+IDLE_THERE = 90.0
+"""Seconds after which a server has certainly noticed that a connection is cut."""
+
 LONGEST_ANSWER = 1024
 REFUSED = b"refused "
+REFUSAL = re.compile(rb"refused [a-z-]+: ([^\n]*)\n")
 
 
 class Broken(Exception):
@@ -41,6 +54,10 @@ class Broken(Exception):
 
 class _Cut(Exception):
     """The connection ended before its time: there may be another."""
+
+
+class _NotYet(_Cut):
+    """An earlier attempt has not ended at the server, as far as that knows."""
 
 
 class Transfer:
@@ -70,6 +87,7 @@ class Transfer:
     async def _persist(self, attempt: Callable[[], Deferred[None]]) -> None:
         """Make attempts until one succeeds. Raises `Broken`."""
         wait, tries = backoffPolicy(0.2, 10.0, factor=1.7), 0
+        begun = self._reactor.seconds()
         while True:
             before = self.done
             try:
@@ -77,6 +95,10 @@ class Transfer:
                 return
             except Broken:
                 raise
+            except _NotYet as problem:
+                tries += 1
+                if self._reactor.seconds() - begun > IDLE_THERE:
+                    raise Broken(f"{self.name}: {problem}") from None
             except Exception as problem:  # whatever a connection fails with
                 tries = 1 if self.done > before else tries + 1
                 if tries >= MOST_TRIES:
@@ -129,7 +151,7 @@ class Upload(Transfer):
             with self.path.open("rb") as file:
                 file.seek(self.done)
                 header = f"upload {token} {self.done} {self.size} {self._sha256}\n"
-                sending = _Sending(header.encode(), file, self._moved, self._run)
+                sending = _Sending(self._reactor, header.encode(), file, self._moved, self._run)
                 await self._endpoint.connect(Factory.forProtocol(lambda: sending))
                 answer = await sending.answer
             all_sent = self.done >= self.size
@@ -142,7 +164,7 @@ class Upload(Transfer):
         if verb == "refused":
             code, _, why = rest.partition(": ")
             if code in NOT_YET:
-                raise _Cut(why)
+                raise _NotYet(why)
             raise Broken(f"{self.name}: {why}")
         if verb != "shared":
             raise _Cut("the connection was cut")
@@ -186,7 +208,9 @@ class Download(Transfer):
             if self.done >= self.size:
                 return
             header = f"download {await ticket()} {self.done}\n"
-            fetching = _Fetching(header.encode(), file, self.size - self.done, self._moved)
+            fetching = _Fetching(
+                self._reactor, header.encode(), file, self.size - self.done, self._moved
+            )
             await self._endpoint.connect(Factory.forProtocol(lambda: fetching))
             await fetching.complete
 
@@ -211,12 +235,14 @@ class _Sending(Protocol):
 
     def __init__(
         self,
+        reactor: IReactorTime,
         header: bytes,
         file: BinaryIO,
         moved: Callable[[int], None],
         run: Callable[..., Deferred[Any]],
     ) -> None:
         self.answer: Deferred[str] = Deferred()
+        self._idle = _Idle(reactor, self)
         self._header = header
         self._file = file
         self._moved = moved
@@ -227,6 +253,7 @@ class _Sending(Protocol):
         self._ended = False
 
     def connectionMade(self) -> None:
+        self._idle.moved()
         connection = cast(IConnection, self.transport)
         connection.write(self._header)
         connection.registerProducer(self, True)
@@ -239,6 +266,7 @@ class _Sending(Protocol):
             cast(IConnection, self.transport).loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._idle.stop()
         self.stopProducing()
         answer = self._received.partition(b"\n")[0].decode(errors="replace")
         self.answer.callback(safe_text(answer))
@@ -265,6 +293,7 @@ class _Sending(Protocol):
         if not data:
             self.stopProducing()  # now the server answers
             return
+        self._idle.moved()
         cast(IConnection, self.transport).write(data)
         self._moved(len(data))
         if not self._paused:
@@ -279,20 +308,28 @@ class _Fetching(Protocol):
     """Sends *header*, and writes the *size* bytes that come to *file*."""
 
     def __init__(
-        self, header: bytes, file: BinaryIO, size: int, moved: Callable[[int], None]
+        self,
+        reactor: IReactorTime,
+        header: bytes,
+        file: BinaryIO,
+        size: int,
+        moved: Callable[[int], None],
     ) -> None:
         self.complete: Deferred[None] = Deferred()
         self._header = header
         self._file = file
         self._left = size
         self._moved = moved
+        self._idle = _Idle(reactor, self)
         self._held: bytes | None = b""  # the first bytes, while they may be a refusal
         self._problem: Exception | None = None
 
     def connectionMade(self) -> None:
+        self._idle.moved()
         cast(IConnection, self.transport).write(self._header)
 
     def dataReceived(self, data: bytes) -> None:
+        self._idle.moved()
         if self._held is not None:
             self._held += data
             if _may_refuse(self._held):
@@ -313,18 +350,44 @@ class _Fetching(Protocol):
             cast(IConnection, self.transport).loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self._held and len(self._held) >= self._left:
-            held, self._held = self._held, None
-            self._write(held[: self._left])  # a file that looks like a refusal
+        self._idle.stop()
+        held, refusal = self._held or b"", None
+        if len(held) != self._left:  # else it is a file that looks like a refusal
+            refusal = REFUSAL.fullmatch(held)
+        if refusal is None:
+            self._write(held[: self._left])
         if self._problem is not None:
             self.complete.errback(self._problem)
-        elif self._held:
-            why = self._held.decode(errors="replace").strip().partition(": ")[2]
-            self.complete.errback(Broken(safe_text(why) or "the server said no"))
+        elif refusal is not None:
+            self.complete.errback(Broken(safe_text(refusal[1].decode(errors="replace"))))
         elif self._left:
             self.complete.errback(_Cut("the connection was cut"))
         else:
             self.complete.callback(None)
+
+
+class _Idle:
+    """Gives up the connection of *protocol* when nothing has moved for `IDLE` seconds."""
+
+    def __init__(self, reactor: IReactorTime, protocol: Protocol) -> None:
+        self._reactor = reactor
+        self._protocol = protocol
+        self._timer: IDelayedCall | None = None
+
+    def moved(self) -> None:
+        """Something has: it may take as long again."""
+        if self._timer is not None and self._timer.active():
+            self._timer.reset(IDLE)
+        else:
+            self._timer = self._reactor.callLater(IDLE, self._give_up)
+
+    def stop(self) -> None:
+        """The connection has ended."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+    def _give_up(self) -> None:
+        cast(IConnection, self._protocol.transport).abortConnection()
 
 
 def _may_refuse(opening: bytes) -> bool:

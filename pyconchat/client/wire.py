@@ -74,7 +74,7 @@ def _decoded(line: bytes | None) -> Object | None:
         return None
     try:
         fields = msgspec.json.decode(line)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if not isinstance(fields, dict):
         return None

@@ -22,7 +22,7 @@ async def send(call: Call, path: str) -> Reply:
     program = _program(call.session.peer.reached)
     # First of all, so that nothing is begun that cannot be read.
     command = f": < {file} && ({header}; cat -- {file}) | {program}"
-    most = _shelf(call).quotas.left(call.account.key)
+    most = _shelf(call).quotas.left(ticket.owner)
     return UploadTicket(ticket.token, group.name, name, offset, most, SafeText(command))
 
 

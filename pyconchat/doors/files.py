@@ -22,9 +22,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pyconchat.decisions import MoveCursor
+from pyconchat.doors.outlet import plain_socket, unacknowledged
 from pyconchat.errors import Code, NotSaved, Refused
 from pyconchat.files.shelf import Shelf, Upload
 from pyconchat.interfaces import IConnection
+from pyconchat.text import in_bytes
 
 if TYPE_CHECKING:
     from pyconchat.doors.factory import LineFactory
@@ -39,6 +41,9 @@ MOST_QUEUED = 1024 * 1024
 
 BLOCK = 256 * 1024
 """Bytes that are read from the disk at once."""
+
+PIECE = 32 * 1024
+"""Bytes that are written at once: a slow peer that takes so many moves."""
 
 LINGER = 2.0
 """Seconds that the answer has to arrive before the connection is closed all the same."""
@@ -60,6 +65,7 @@ class FileDoor(Protocol):
         self._ended = False  # the peer sends nothing more
         self._gone = False
         self._timer: IDelayedCall | None = None
+        self._unread = 0  # bytes that the peer had not acknowledged when last looked
 
     @property
     def shelf(self) -> Shelf:
@@ -74,10 +80,10 @@ class FileDoor(Protocol):
         return cast(IConnection, self.transport)
 
     def connectionMade(self) -> None:
+        self._socket = plain_socket(self.connection)
         self.made_progress()
 
     def dataReceived(self, data: bytes) -> None:
-        self.made_progress()
         if self._transfer is not None:
             self._transfer.received(data)
             return
@@ -129,7 +135,18 @@ class FileDoor(Protocol):
         if self._timer is not None and self._timer.active():
             self._timer.reset(limit)
         elif limit > 0 and not self._gone:
-            self._timer = self._factory.reactor.callLater(limit, self._too_slow)
+            self._unread = unacknowledged(self._socket)
+            self._timer = self._factory.reactor.callLater(limit, self._idle)
+
+    def _idle(self) -> None:
+        """Nothing was to be done for a while; but a slow peer may have taken something."""
+        before, self._unread = self._unread, unacknowledged(self._socket)
+        if self._unread != before:
+            self._timer = self._factory.reactor.callLater(
+                self.shelf.config.idle_seconds, self._idle
+            )
+        else:
+            self._too_slow()
 
     def be_patient(self) -> None:
         """All is here; how long the disk takes is not the peer's doing."""
@@ -187,7 +204,11 @@ class FileDoor(Protocol):
             if offset > ticket.file.size:
                 raise Refused(Code.BAD_ARGUMENT, "The offset is beyond the file's end.")
             path = self.shelf.storage.place(ticket.file.id)
-            descriptor = await self.shelf.run(_opened, path, offset)
+            try:
+                descriptor = await self.shelf.run(_opened, path, offset)
+            except FileNotFoundError:
+                what = "The bytes of that file are gone from the server's disk: tell its operator."
+                raise Refused(Code.NO_SUCH_FILE, what) from None
             self._transfer = _Download(self, descriptor)
         if self._gone:
             self._transfer.cut()
@@ -225,12 +246,14 @@ class _Upload:
     def received(self, data: bytes) -> None:
         if self._complete or self._done:
             return
+        self._door.made_progress()
         self._here += len(data)
         if self._size is not None and self._here > self._size:
             self._refuse(Code.BAD_ARGUMENT, "More came than the size says; it was not kept.")
             return
         if self._here > self._upload.most:
-            self._refuse(Code.TOO_LONG, "That is more than there is room for; it was not kept.")
+            most = in_bytes(self._upload.most)
+            self._refuse(Code.TOO_LONG, f"There is room for {most} only; it was not kept.")
             return
         if data:
             self._queue.append(data)
@@ -310,6 +333,7 @@ class _Download:
     def __init__(self, door: FileDoor, descriptor: int) -> None:
         self._door = door
         self._descriptor = descriptor
+        self._pieces: list[bytes] = []  # read, and still to be written
         self._reading = False
         self._paused = False
         self._stopped = False
@@ -329,8 +353,12 @@ class _Download:
         self.stopProducing()
 
     def resumeProducing(self) -> None:
+        """Go on: the peer has taken what was written."""
         self._paused = False
-        if not self._reading and not self._stopped:
+        self._door.made_progress()
+        while self._pieces and not self._paused and not self._stopped:
+            self._door.connection.write(self._pieces.pop(0))
+        if not (self._pieces or self._paused or self._reading or self._stopped):
             self._reading = True
             reading = self._door.shelf.run(os.read, self._descriptor, BLOCK)
             reading.addCallbacks(self._read, self._failed)
@@ -349,13 +377,12 @@ class _Download:
         if self._stopped:
             os.close(self._descriptor)
             return
-        self._door.made_progress()
         if not data:
             self.stopProducing()
             self._door.connection.unregisterProducer()
             self._door.connection.loseConnection()
             return
-        self._door.connection.write(data)
+        self._pieces = [data[at : at + PIECE] for at in range(0, len(data), PIECE)]
         if not self._paused:
             self.resumeProducing()
 

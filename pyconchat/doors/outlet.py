@@ -21,7 +21,7 @@ from zope.interface import implementer
 
 from pyconchat.interfaces import IConnection
 
-__all__ = ["Outlet"]
+__all__ = ["Outlet", "plain_socket", "unacknowledged"]
 
 PIECE = 16_384
 """Bytes handed to the transport at once: small enough that a slow peer shows progress."""
@@ -42,7 +42,7 @@ class Outlet:
         drained: Callable[[], None],
     ) -> None:
         self._transport = transport
-        self._socket = _plain_socket(transport)
+        self._socket = plain_socket(transport)
         self._send = None if self._socket is None else self._socket.send
         self._most = most
         self._overflow = overflow
@@ -158,16 +158,22 @@ class Outlet:
         return b"".join(pieces)
 
     def _unacknowledged(self) -> int:
-        """Return the bytes in the kernel that the peer has not acknowledged (SIOCOUTQ, tcp(7))."""
-        if self._socket is None or self._closed:
-            return 0
+        return 0 if self._closed else unacknowledged(self._socket)
+
+
+def unacknowledged(handle: socket | None) -> int:
+    """Return the bytes in the kernel that the peer has not acknowledged (SIOCOUTQ, tcp(7)).
+
+    0 where that cannot be known.
+    """
+    if handle is not None:
         with contextlib.suppress(OSError):
-            answer = fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+            answer = fcntl.ioctl(handle.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
             return int(struct.unpack("i", answer)[0])
-        return 0
+    return 0
 
 
-def _plain_socket(transport: IConnection) -> socket | None:
+def plain_socket(transport: IConnection) -> socket | None:
     """Return the socket to which bytes may be written as they are; None under TLS."""
     if isinstance(transport, FileDescriptor) and not getattr(transport, "TLS", False):
         handle = getattr(transport, "getHandle", lambda: None)()

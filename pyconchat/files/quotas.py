@@ -34,11 +34,24 @@ class Quotas:
             left = 2**62
         return max(0, min(left, config.file_bytes or 2**62))
 
-    def leaves(self, owner: Key, size: int, unfinished: int) -> bool:
-        """Tell whether *size* bytes more leave room for *unfinished* ones of *owner*."""
+    def leaves(self, owner: Key, unfinished: int) -> bool:
+        """Tell whether there is room for *unfinished* bytes of *owner* beside the rest."""
         most = self._config.account_bytes
-        used = self._shared[owner] + self._reserved[owner] + unfinished
-        return most == 0 or used + size <= most
+        return most == 0 or self._shared[owner] + self._reserved[owner] + unfinished <= most
+
+    def require_some(self, owner: Key) -> None:
+        """Raise `Refused`, with the numbers, if *owner* may share nothing more."""
+        self._require(owner, 1)
+
+    def _require(self, owner: Key, size: int) -> None:
+        left = self.left(owner)
+        if left < size:
+            raise Refused(
+                Code.QUOTA,
+                "You have {left} left of {most}; /remove makes room.",
+                left=in_bytes(left),
+                most=in_bytes(self._config.account_bytes),
+            )
 
     def reserve(self, owner: Key, size: int | None, disk: Disk) -> int:
         """Reserve *size* bytes, or if that is not known, as many as there may be; return them.
@@ -59,14 +72,8 @@ class Quotas:
                 most=in_bytes(config.file_bytes),
                 size=in_bytes(size),
             )
+        self._require(owner, size or 1)
         left = self.left(owner)
-        if left < (size or 1):
-            raise Refused(
-                Code.QUOTA,
-                "You have {left} left of {most}; /remove makes room.",
-                left=in_bytes(left),
-                most=in_bytes(config.account_bytes),
-            )
         room = disk.free - int(disk.total * config.free_disk) - sum(self._reserved.values())
         if room < (size or 1):
             raise Refused(

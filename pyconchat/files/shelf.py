@@ -45,11 +45,8 @@ class Ticket:
     name: SafeText
     file: SharedFile | None  # what is to be fetched; None for an upload
     ends: float
-
-    @property
-    def key(self) -> str:
-        """Return what unfinished bytes of this upload are found by, under any ticket."""
-        return f"{self.account.party}/{self.conversation.id}/{self.name}"
+    key: str  # what unfinished bytes of this upload are found by, under any ticket
+    owner: Key  # whose quota it takes
 
 
 @dataclass
@@ -86,7 +83,7 @@ class Shelf:
             assert conversation.group is not None
             files = self._known[conversation.id] = dict(conversation.group.files)
             for file in files.values():
-                self.quotas.shared(fold(file.by), file.size)
+                self.quotas.shared(_owner(file.by, file.guest), file.size)
 
     def clean(self, now: float) -> Deferred[int]:
         """Remove what nobody will ask for; *now* is in seconds since the epoch."""
@@ -104,10 +101,9 @@ class Shelf:
         Raises `Refused`.
         """
         _group(conversation).require_member(account.actor)
-        if self.quotas.left(account.key) == 0:
-            raise Refused(Code.QUOTA, "You have shared all that you may; /remove makes room.")
         ticket = self._issue(account, conversation, name, None)
-        return ticket, await self.run(self.storage.partial_size, account.key, ticket.key)
+        self.quotas.require_some(ticket.owner)
+        return ticket, await self.run(self.storage.partial_size, ticket.owner, ticket.key)
 
     def ticket_for(self, account: Account, conversation: Conversation, which: str) -> Ticket:
         """Return leave to fetch a file. Raises `Refused`."""
@@ -146,7 +142,9 @@ class Shelf:
                 break  # they end in the order in which they were issued
             del self._tickets[token]
         token = secrets.token_hex(16)
-        ticket = Ticket(token, account, conversation, name, file, now + lifetime)
+        key = f"{account.party}/{conversation.id}/{name}"
+        owner = _owner(account.name, not account.registered)
+        ticket = Ticket(token, account, conversation, name, file, now + lifetime, key, owner)
         self._tickets[token] = ticket
         return ticket
 
@@ -157,7 +155,7 @@ class Shelf:
 
         Raises `Refused`; nothing is reserved then.
         """
-        key, owner = ticket.key, ticket.account.key
+        key, owner = ticket.key, ticket.owner
         if size is not None and offset > size:
             raise Refused(Code.BAD_ARGUMENT, "The offset is beyond the size.")
         if key in self._under_way:
@@ -183,9 +181,9 @@ class Shelf:
 
     async def _make_room(self, owner: Key) -> None:
         """Have older uploads of *owner* that were cut give way, if they go beyond the quota."""
-        unfinished = await self.run(self.storage.unfinished, owner)
-        if not self.quotas.leaves(owner, 0, unfinished):
-            keeping = [key for key, each in self._under_way.items() if each == owner]
+        keeping = [key for key, each in self._under_way.items() if each == owner]
+        unfinished = await self.run(self.storage.unfinished, owner, keeping)
+        if not self.quotas.leaves(owner, unfinished):
             await self.run(self.storage.make_room, owner, keeping)
 
     async def share(self, upload: Upload, sha256: str) -> SharedFile:
@@ -232,8 +230,8 @@ class Shelf:
         self._ended(upload)
 
     def _ended(self, upload: Upload) -> None:
+        self.quotas.release(upload.ticket.owner, upload.reserved)
         del self._under_way[upload.ticket.key]
-        self.quotas.release(upload.ticket.account.key, upload.reserved)
 
     def no_room(self, problem: OSError) -> Refused:
         """Return what somebody is told whose bytes could not be written."""
@@ -249,7 +247,7 @@ class Shelf:
         match event:
             case FileShared():
                 files[event.number] = event
-                self.quotas.shared(fold(event.by), event.size)
+                self.quotas.shared(_owner(event.by, event.guest), event.size)
             case FileRemoved(number=number):
                 gone = [files.pop(number)]
             case GroupClosed():
@@ -257,7 +255,7 @@ class Shelf:
             case _:
                 return
         for file in gone:
-            self.quotas.shared(fold(file.by), -file.size)
+            self.quotas.shared(_owner(file.by, file.guest), -file.size)
         if gone:
             removing = self.run(self.storage.remove, [file.id for file in gone])
             removing.addErrback(lambda failure: self._log.failure("removing failed", failure))
@@ -271,10 +269,16 @@ def _group(conversation: Conversation) -> Group:
     return conversation.group
 
 
+def _owner(name: str, guest: bool) -> Key:
+    """Return whose quota counts. Guests of one name share one, which is not the name's owner's."""
+    return Key(f"~{fold(name)}") if guest else fold(name)
+
+
 def file_name(typed: str) -> SafeText:
     """Return what a file of the path *typed* is called for everybody. Raises `Refused`."""
     name = safe_text(typed.replace("\\", "/").rstrip("/").rpartition("/")[2]).strip()
-    if name in ("", ".", ".."):
+    name = name.lstrip(".").strip()  # nobody should get a hidden file by surprise
+    if not name:
         raise Refused(Code.BAD_NAME, "That is not the name of a file.")
     if len(name.encode()) > LONGEST_NAME:
         raise Refused(Code.TOO_LONG, "A file's name has at most {most} bytes.", most=LONGEST_NAME)

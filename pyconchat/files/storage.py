@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Container, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -91,9 +92,13 @@ class Storage:
         except FileNotFoundError:
             return 0
 
-    def unfinished(self, owner: str) -> int:
-        """Return how much is here of all unfinished uploads of *owner*, in bytes."""
-        return sum(path.stat().st_size for path in self._of(owner))
+    def unfinished(self, owner: str, but_for: Sequence[str]) -> int:
+        """Return how much is here of the unfinished uploads of *owner*, in bytes.
+
+        Those whose keys are in *but_for* do not count.
+        """
+        others = {self._partial(owner, key) for key in but_for}
+        return sum(path.stat().st_size for path in self._of(owner) if path not in others)
 
     def make_room(self, owner: str, keeping: Sequence[str]) -> None:
         """Remove the unfinished uploads of *owner* but for those whose keys are in *keeping*."""
@@ -131,15 +136,13 @@ class Storage:
         stored), and an upload that was not gone on with for *oldest* seconds. Either has to be
         so old, for the newest may be about to become known.
         """
+        unknown = [path for path in self._folder.glob("??/*") if path.name not in known]
         removed = 0
-        for path in self._folder.glob("??/*"):
-            if path.name not in known and now - path.stat().st_mtime > oldest:
-                path.unlink(missing_ok=True)
-                removed += 1
-        for path in self._partials.iterdir():
-            if now - path.stat().st_mtime > oldest:
-                path.unlink(missing_ok=True)
-                removed += 1
+        for path in (*unknown, *self._partials.iterdir()):
+            with suppress(FileNotFoundError):  # it was moved, or removed, meanwhile
+                if now - path.stat().st_mtime > oldest:
+                    path.unlink()
+                    removed += 1
         return removed
 
     def _partial(self, owner: str, key: str) -> Path:

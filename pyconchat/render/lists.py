@@ -81,9 +81,9 @@ def reply_lines(reply: Reply) -> list[str]:
         case Files():
             return _files(reply)
         case UploadTicket(name=name, group=group, command=command):
-            return [f"To share {name} with {group}, say in another terminal:", f"  {command}"]
+            return [f"To share {name} with {group}, say in another terminal:", command]
         case DownloadTicket(name=name, size=size, command=command):
-            return [f"To fetch {name} ({in_bytes(size)}), say in another terminal:", f"  {command}"]
+            return [f"To fetch {name} ({in_bytes(size)}), say in another terminal:", command]
         case PersonOnline(people=people):
             return [f"Online: {len(people)}", *map(_person, people)]
         case Help():

@@ -17,7 +17,7 @@ from pyconchat.interfaces import IRenderer
 from pyconchat.names import Key, fold
 from pyconchat.render.happenings import happening
 from pyconchat.render.lists import reply_lines
-from pyconchat.replies import Matches, Replayed, Reply, Where
+from pyconchat.replies import DownloadTicket, Matches, Replayed, Reply, UploadTicket, Where
 
 __all__ = ["TextRenderer"]
 
@@ -58,6 +58,9 @@ class TextRenderer:
     def reply(self, reply: Reply) -> bytes:
         if isinstance(reply, Replayed | Matches):
             lines = _log_lines(reply)
+        elif isinstance(reply, UploadTicket | DownloadTicket):
+            what, command = reply_lines(reply)
+            lines = [f"* {what}", command]  # as it is to be pasted
         else:
             lines = [f"* {line}" for line in reply_lines(reply)]
         return self.block(self._line(line) for line in lines)

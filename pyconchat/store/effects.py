@@ -240,6 +240,7 @@ class Effects:
             "sha256": event.sha256,
             "id": event.id,
             "at": entry.at,
+            "guest": event.guest,
         }
         self._run(insert(schema.files).values(row))
         self._set_group(entry.conversation, last_file=event.number)

@@ -152,6 +152,7 @@ files = Table(
     Column("sha256", String(64), nullable=False),
     Column("id", String(32), nullable=False),
     Column("at", BigInteger, nullable=False),
+    Column("guest", Boolean, nullable=False),
 )
 
 # What somebody has still to receive: the entries after read, up to upto. A membership is an

@@ -368,7 +368,14 @@ def _groups(connection: Connection, ids: list[int] | None) -> dict[int, StoredGr
         found[row.conversation].state.bans.append(ban)
     for row in rows(schema.files, "number"):
         file = SharedFile(
-            row.number, SafeText(row.name), Name(row.by), row.size, row.sha256, row.id, row.at
+            number=row.number,
+            name=SafeText(row.name),
+            by=Name(row.by),
+            size=row.size,
+            sha256=row.sha256,
+            id=row.id,
+            at=row.at,
+            guest=row.guest,
         )
         found[row.conversation].state.files.append(file)
     return found

@@ -45,6 +45,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
+def own(tmp_path: Path) -> Iterator[Server]:
+    """A server that a test may start, kill and change as it likes."""
+    server = Server(tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
 def boss(server: Server) -> Iterator[Callable[..., Person]]:
     """Give a function that makes a group: it returns its admin, who stays in it."""
     people: list[Person] = []
@@ -415,24 +423,20 @@ def wait_for_handler(pid: int) -> None:
     raise AssertionError("it catches no signal")
 
 
-def test_killed_in_the_middle(start: Start, tmp_path: Path) -> None:
+def test_killed_in_the_middle(start: Start, own: Server) -> None:
     """The server is killed in the middle of it and started again: each line is there once."""
-    server = Server(tmp_path)
-    server.start()
-    try:
-        lines = [f"line {number}" for number in range(2000)]
-        child = start(server.port, "--name=ci", "--group=builds", PYCONCHAT_PASSWORD="a password")
-        say(child, "".join(f"{line}\n" for line in lines[:1000]))
-        stored(server, "builds", 300)
-        server.kill()
-        say(child, "".join(f"{line}\n" for line in lines[1000:1500]))
-        server.start()
-        rest = "".join(f"{line}\n" for line in lines[1500:])
-        out, err = child.communicate(rest.encode(), timeout=LONG)
-        assert (child.returncode, out, err) == (0, b"", b"")
-        assert said(server, "builds") == lines
-    finally:
-        server.stop()
+    own.start()
+    lines = [f"line {number}" for number in range(2000)]
+    child = start(own.port, "--name=ci", "--group=builds", PYCONCHAT_PASSWORD="a password")
+    say(child, "".join(f"{line}\n" for line in lines[:1000]))
+    stored(own, "builds", 300)
+    own.kill()
+    say(child, "".join(f"{line}\n" for line in lines[1000:1500]))
+    own.start()
+    rest = "".join(f"{line}\n" for line in lines[1500:])
+    out, err = child.communicate(rest.encode(), timeout=LONG)
+    assert (child.returncode, out, err) == (0, b"", b"")
+    assert said(own, "builds") == lines
 
 
 # Where the answers go.

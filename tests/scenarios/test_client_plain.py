@@ -36,6 +36,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
+def own(tmp_path: Path) -> Iterator[Server]:
+    """A server that a test may start, kill and change as it likes."""
+    server = Server(tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
 def at(tmp_path: Path) -> Iterator[At]:
     """Start the client at a terminal."""
     with at_terminals(tmp_path) as start:
@@ -185,12 +193,11 @@ def test_the_end_of_the_input_leaves(chat: At) -> None:
     assert dirk.settings() == dirk.settings_at_first
 
 
-def test_leaving_with_something_on_its_way(chat: At, tmp_path: Path) -> None:
+def test_leaving_with_something_on_its_way(chat: At, own: Server) -> None:
     """The second Ctrl-D leaves, as it says, although the first was the end of the input."""
-    server = Server(tmp_path)
-    server.start()
-    dora = chat("dora", "dora-tea", server.port)
-    server.kill()
+    own.start()
+    dora = chat("dora", "dora-tea", own.port)
+    own.kill()
     dora.sees("The server is away")
     dora.types("never said")
     dora.sees("On its way once the server is back: never said")
@@ -240,36 +247,34 @@ def test_the_terminal_waits_as_before(at: At, server: Server) -> None:
     assert shell.ends() == 0
 
 
-def test_the_server_goes_and_comes_back(chat: At, tmp_path: Path) -> None:
+def test_the_server_goes_and_comes_back(chat: At, own: Server) -> None:
     """A line says that the server is away, and one that it is back; what is typed is said once."""
-    server = Server(tmp_path)
-    server.start()
-    gerda = chat("gerda", "gerda-tea", server.port)
+    own.start()
+    gerda = chat("gerda", "gerda-tea", own.port)
     gerda.types("before")
-    gerda.waits(lambda: said(server, "gerda-tea") == ["before"], "have it stored")
-    server.kill()
+    gerda.waits(lambda: said(own, "gerda-tea") == ["before"], "have it stored")
+    own.kill()
     gerda.sees("* The server is away; trying again.")
     gerda.types("in between")
-    server.start()
+    own.start()
     gerda.sees("* Connected.")
-    gerda.waits(lambda: said(server, "gerda-tea") == ["before", "in between"], "have it stored")
+    gerda.waits(lambda: said(own, "gerda-tea") == ["before", "in between"], "have it stored")
     gerda.types("/quit")
     assert gerda.ends() == 0
     assert b"\x1b" not in gerda.everything()
     assert gerda.times_seen("The server is away; trying again.") == 1
     assert gerda.times_seen("before") == 1
     assert [row for row in gerda.rows() if row.endswith(": in between") and row[0] != "*"] == []
-    server.stop()
+    own.stop()
 
 
-def test_the_server_is_not_there_yet(at: At, tmp_path: Path) -> None:
+def test_the_server_is_not_there_yet(at: At, own: Server) -> None:
     """Started before the server, it says so in a line, and logs in when it comes."""
-    server = Server(tmp_path)
-    greta = at("greta", "--plain", f"greta@127.0.0.1:{server.port}", PYCONCHAT_PASSWORD=PASSWORD)
+    greta = at("greta", "--plain", f"greta@127.0.0.1:{own.port}", PYCONCHAT_PASSWORD=PASSWORD)
     greta.waits(lambda: greta.times_seen("trying again"), "be told", SOON)
-    server.start()
+    own.start()
     greta.sees("You are at the front desk")
-    server.stop()
+    own.stop()
 
 
 def test_an_output_that_is_a_file(at: At, server: Server, tmp_path: Path) -> None:

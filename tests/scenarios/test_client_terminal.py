@@ -35,6 +35,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
+def own(tmp_path: Path) -> Iterator[Server]:
+    """A server that a test may start, kill and change as it likes."""
+    server = Server(tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
 def at(tmp_path: Path) -> Iterator[At]:
     """Start the client at a terminal."""
     with at_terminals(tmp_path) as start:
@@ -463,14 +471,13 @@ def test_days(at: At) -> None:
 # When the server is away.
 
 
-def test_killed_and_started_again(chat: At, visit: Visit, tmp_path: Path) -> None:
+def test_killed_and_started_again(chat: At, visit: Visit, own: Server) -> None:
     """The server is killed while somebody types: nothing typed or said is lost or doubled."""
-    server = Server(tmp_path)
-    server.start()
-    rosa = chat("rosa", "rosa-tea", server.port)
+    own.start()
+    rosa = chat("rosa", "rosa-tea", own.port)
     rosa.types("/policy open")
     rosa.sees("changed the policy to open")
-    friend = visit("friend-of-rosa", "a password", server.port)
+    friend = visit("friend-of-rosa", "a password", own.port)
     friend.types("/join rosa-tea")
     friend.sees("You are in rosa-tea")
     rosa.sees("friend-of-rosa has joined")
@@ -478,7 +485,7 @@ def test_killed_and_started_again(chat: At, visit: Visit, tmp_path: Path) -> Non
     rosa.sees("rosa: before it")
     rosa.keys("half a line")
     rosa.sees_typed("[rosa-tea] half a line")
-    server.kill()
+    own.kill()
     rosa.sees_below("reconnecting")
     rosa.sees_typed("[rosa-tea] half a line")
     rosa.types(" while it was down")
@@ -486,8 +493,8 @@ def test_killed_and_started_again(chat: At, visit: Visit, tmp_path: Path) -> Non
     rosa.types("and another")
     rosa.sees_below("2 on the way")
     rosa.keys("the next ha")
-    server.start()
-    friend = visit("friend-of-rosa", "a password", server.port)
+    own.start()
+    friend = visit("friend-of-rosa", "a password", own.port)
     friend.types("/join rosa-tea", "I am back")
     rosa.sees("friend-of-rosa: I am back")
     rosa.sees("rosa: and another")
@@ -502,34 +509,33 @@ def test_killed_and_started_again(chat: At, visit: Visit, tmp_path: Path) -> Non
     rosa.waits(lambda: rosa.times_seen("rosa: the next half") == 2)
     for text in ("before it", "rosa: half a line while it was down", "rosa: and another"):
         assert rosa.times_seen(text) == 2, text
-    assert sorted(said(server, "rosa-tea")) == sorted(
+    assert sorted(said(own, "rosa-tea")) == sorted(
         ["before it", "half a line while it was down", "and another", "I am back", "the next half"]
     )
     rosa.types("/quit")
     assert rosa.ends() == 0
-    assert server.tracebacks() == []
-    server.stop()
+    assert own.tracebacks() == []
+    own.stop()
 
 
-def test_killed_again_and_again(chat: At, tmp_path: Path) -> None:
+def test_killed_again_and_again(chat: At, own: Server) -> None:
     """Lines typed while the server comes and goes are each said once, in order."""
-    server = Server(tmp_path)
-    server.start()
-    sven = chat("sven", "sven-tea", server.port)
+    own.start()
+    sven = chat("sven", "sven-tea", own.port)
     lines = [f"line {number}" for number in range(30)]
     for round_ in range(3):
         batch = lines[round_ * 10 : round_ * 10 + 10]
         sven.types(*batch[:5])
-        server.kill()
+        own.kill()
         sven.types(*batch[5:])
-        server.start()
+        own.start()
     sven.sees("sven: line 29")
     sven.waits(lambda: "on the way" not in sven.bottom())
-    assert said(server, "sven-tea") == lines
+    assert said(own, "sven-tea") == lines
     assert [sven.times_seen(f"sven: {line}") >= 1 for line in lines] == [True] * 30
     shown = [row[len("00:00 ") :] for row in sven.rows() if re.match(r"\d\d:\d\d sven: line", row)]
     assert shown == [f"sven: {line}" for line in lines]
-    server.stop()
+    own.stop()
 
 
 def test_a_line_typed_after_a_command_goes_where_the_command_leads(chat: At) -> None:
@@ -540,16 +546,15 @@ def test_a_line_typed_after_a_command_goes_where_the_command_leads(chat: At) -> 
     assert runa.times_seen("(in runa-one): hello two") == 0
 
 
-def test_the_server_is_not_there_yet(at: At, tmp_path: Path) -> None:
+def test_the_server_is_not_there_yet(at: At, own: Server) -> None:
     """Started before the server, the client says so, and logs in when it comes."""
-    server = Server(tmp_path)
-    tina = at("tina", f"tina@127.0.0.1:{server.port}", PYCONCHAT_PASSWORD=PASSWORD)
+    tina = at("tina", f"tina@127.0.0.1:{own.port}", PYCONCHAT_PASSWORD=PASSWORD)
     tina.sees_below("connecting")
-    server.start()
+    own.start()
     tina.sees("You are at the front desk")
     tina.types("/quit")
     assert tina.ends() == 0
-    server.stop()
+    own.stop()
 
 
 # The end.
@@ -705,33 +710,32 @@ def test_a_crash_is_not_a_success(at: At, server: Server) -> None:
     settings_are_kept(xaver)
 
 
-def test_put_off_and_banned(chat: At, at: At, tmp_path: Path) -> None:
+def test_put_off_and_banned(chat: At, at: At, own: Server) -> None:
     """Kicked by an operator, the client ends and says why; so it does for who is banned."""
-    server = Server(tmp_path)
-    server.start()
-    claim = server.says(r"/claim (\S+)")[1]
-    operator = Person(server.port)
+    own.start()
+    claim = own.says(r"/claim (\S+)")[1]
+    operator = Person(own.port)
     operator.logs_in("operator", "a password")
     operator.types(f"/claim {claim}")
     operator.sees("operator")
-    yuri = chat("yuri", "", server.port)
+    yuri = chat("yuri", "", own.port)
     operator.types("/kick yuri too loud")
     assert yuri.ends() == 1
     yuri.sees("by operator: too loud")
     yuri.sees("pyconchat: You were put off this server.")
     settings_are_kept(yuri)
-    yuri = chat("yuri", "", server.port)
+    yuri = chat("yuri", "", own.port)
     operator.types("/ban yuri still too loud")
     assert yuri.ends() == 1
     yuri.sees("still too loud")
     settings_are_kept(yuri)
-    yuri = at("yuri", f"yuri@127.0.0.1:{server.port}")
+    yuri = at("yuri", f"yuri@127.0.0.1:{own.port}")
     assert yuri.ends() == 1
     assert "banned" in yuri.sees("pyconchat: ")
     settings_are_kept(yuri)
     operator.close()
-    server.stop()
-    assert server.tracebacks() == []
+    own.stop()
+    assert own.tracebacks() == []
 
 
 # Who is let in.

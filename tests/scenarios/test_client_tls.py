@@ -57,6 +57,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsServer]:
 
 
 @pytest.fixture
+def own(tmp_path: Path) -> Iterator[TlsServer]:
+    """A server that a test may start, kill and change as it likes."""
+    server = TlsServer(tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
 def at(tmp_path: Path) -> Iterator[At]:
     """Start the client at a terminal."""
     with at_terminals(tmp_path) as start:
@@ -128,72 +136,69 @@ def test_leaving_at_the_question(at: At, server: TlsServer, tmp_path: Path, key:
     assert "user connected: bodo\n" not in server.log()
 
 
-def test_a_changed_certificate(at: At, tmp_path: Path) -> None:
+def test_a_changed_certificate(at: At, tmp_path: Path, own: TlsServer) -> None:
     """Another certificate than the one that is pinned is refused, explained, and told nothing."""
-    server = TlsServer(tmp_path)
-    server.start()
-    carol = meets(at, server, "carol")
+    own.start()
+    carol = meets(at, own, "carol")
     carol.types("yes")
     carol.sees("You are at the front desk")
     carol.types("/quit")
     assert carol.ends() == 0
-    old = server.fingerprint()
-    for path in server.certificate():
+    old = own.fingerprint()
+    for path in own.certificate():
         path.unlink()
-    server.restart()
-    assert server.fingerprint() != old
+    own.restart()
+    assert own.fingerprint() != old
 
-    carol = at("carol", f"pyconchats://carol@127.0.0.1:{server.tls_port}")
+    carol = at("carol", f"pyconchats://carol@127.0.0.1:{own.tls_port}")
     assert carol.ends() == 1
     shown = "".join(carol.rows())
-    for told in ("has changed", old, server.fingerprint(), str(known_hosts(tmp_path / "carol"))):
+    for told in ("has changed", old, own.fingerprint(), str(known_hosts(tmp_path / "carol"))):
         assert told in shown
     assert carol.settings() == carol.settings_at_first
-    assert "user connected" not in server.log()
+    assert "user connected" not in own.log()
 
-    piped = run(server.tls_port, tmp_path / "carol", "--name=carol", "--group=tea")
+    piped = run(own.tls_port, tmp_path / "carol", "--name=carol", "--group=tea")
     assert piped.returncode == 1
     assert piped.stderr.startswith("pyconchat: ")
     assert "has changed" in piped.stderr
-    assert "user connected" not in server.log()
-    server.stop()
+    assert "user connected" not in own.log()
+    own.stop()
 
 
-def test_it_changes_while_connected(at: At, tmp_path: Path) -> None:
+def test_it_changes_while_connected(at: At, own: TlsServer) -> None:
     """Who is connected and comes back to another certificate is told so, and tells it nothing."""
-    server = TlsServer(tmp_path)
-    server.start()
-    dave = meets(at, server, "dave")
+    own.start()
+    dave = meets(at, own, "dave")
     dave.types("yes")
     dave.sees("You are at the front desk")
-    server.kill()
-    for path in server.certificate():
+    own.kill()
+    for path in own.certificate():
         path.unlink()
-    server.start()
+    own.start()
     assert dave.ends() == 1
     dave.sees("has changed")
     assert dave.settings() == dave.settings_at_first
-    assert "user connected" not in server.log()
-    server.stop()
+    assert "user connected" not in own.log()
+    own.stop()
 
 
-def test_a_restart_asks_nothing(at: At, tmp_path: Path) -> None:
+def test_a_restart_asks_nothing(at: At, own: TlsServer) -> None:
     """Over TLS, too, the client comes back by itself and loses nothing."""
-    server = TlsServer(tmp_path)
-    server.start()
-    erin = meets(at, server, "erin")
+    own.start()
+    erin = meets(at, own, "erin")
     erin.types("yes")
     erin.sees("You are at the front desk")
     erin.types("/create tea open")
     erin.sees_below("tea: 1 online")
-    server.kill()
+    own.kill()
     erin.sees_below("reconnecting")
     erin.types("while it was down")
-    server.start()
+    own.start()
     erin.sees("erin: while it was down")
-    assert said(server, "tea") == ["while it was down"]
+    assert said(own, "tea") == ["while it was down"]
     assert erin.times_seen("[yes/NO]") == 1
-    server.stop()
+    own.stop()
 
 
 # In pipes.

@@ -8,6 +8,7 @@ import re
 import shlex
 import signal
 import socket
+import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -93,10 +94,11 @@ def pasted(person: Person, line: str, wanted: str) -> str:
     """Type *line* in text mode; return the command in the answer, which has *wanted*."""
     before = len(person.everything())
     person.types(line)
+    person.sees("in another terminal:\n")
     person.sees(wanted)
     person.sees("\n")
     shown = person.everything()[before:].decode()
-    (command,) = re.findall(r"(?:\(echo|echo) .*", shown)
+    (command,) = re.findall(r"in another terminal:\n(.*)\n", shown)
     return str(command)
 
 
@@ -161,18 +163,41 @@ def test_a_file_by_openssl(talk: Callable[..., Person], server: TlsServer, tmp_p
     data = some_bytes(1_500_000)
     (tmp_path / "notes.pdf").write_bytes(data)
     login = ["alice-tls", "a long password", "tls-tea", "/send notes.pdf"]
-    said = _by_openssl(openssl, server, login, r"\(echo .*openssl.*")
+    said = _by_openssl(openssl, server, login)
     done = shell(said, tmp_path)
     digest = hashlib.sha256(data).hexdigest()
     assert done.stdout.decode() == f"shared 1 {len(data)} {digest}\n", done.stderr.decode()
     login[-1] = "/get notes.pdf"
     fetched = tmp_path / "fetched"
     fetched.mkdir()
-    shell(_by_openssl(openssl, server, login, r"(?m)^.*?(echo \"download .*)"), fetched)
+    shell(_by_openssl(openssl, server, login), fetched)
     assert (fetched / "notes.pdf").read_bytes() == data
 
 
-def _by_openssl(openssl: str, server: TlsServer, lines: list[str], pattern: str) -> str:
+def test_refusals_over_tls(program: Callable[..., Program], server: TlsServer) -> None:
+    """At a TLS door a refusal arrives too, and the connection ends as TLS wants it to."""
+    alice = program("alice-no", "no-tls")
+    ticket = alice.does("/send a.txt", "no-tls")["ticket"].encode()
+    trust = ssl.create_default_context()
+    trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+    for data in (
+        b"download %b\n" % (b"0" * 32),
+        b"upload %b 0 3 %b\nabc" % (ticket, b"0" * 64),
+        b"upload %b 7 9\n" % ticket,
+    ):
+        address = ("127.0.0.1", server.tls_port)
+        with (
+            socket.create_connection(address, timeout=SOON) as plain,
+            trust.wrap_socket(plain, suppress_ragged_eofs=False) as peer,
+        ):
+            peer.sendall(data)
+            shown = b""
+            while more := peer.recv(4096):
+                shown += more
+        assert re.fullmatch(rb"refused [a-z-]+: [^\n]+\n", shown)
+
+
+def _by_openssl(openssl: str, server: TlsServer, lines: list[str]) -> str:
     """Log in over TLS, and return the command that the last of *lines* is answered by."""
     talking = subprocess.Popen(
         [openssl, "s_client", "-quiet", "-connect", f"127.0.0.1:{server.tls_port}"],
@@ -181,9 +206,9 @@ def _by_openssl(openssl: str, server: TlsServer, lines: list[str], pattern: str)
         stderr=subprocess.DEVNULL,
     )
     shown, _ = talking.communicate("".join(f"{each}\n" for each in [*lines, "/quit"]).encode())
-    found = re.search(pattern, shown.decode())
+    found = re.search(r"in another terminal:\n(.*)\n", shown.decode())
     assert found is not None, shown.decode()
-    return found[found.lastindex or 0]
+    return found[1]
 
 
 def test_who_is_put_out_gets_nothing(
@@ -327,8 +352,9 @@ def test_a_command_that_begins_slowly(
     alice = admin_of(talk, "alice-slow", "slow")
     (tmp_path / "notes.txt").write_bytes(b"some notes\n")
     command = pasted(alice, "/send notes.txt", "nc 127")
-    assert command.startswith("(")
-    shown = shell(f"(sleep 0.3; {command[1:]}", tmp_path, SOON).stdout
+    command = command.replace("(echo", "(sleep 0.3; echo", 1)
+    assert "sleep" in command
+    shown = shell(command, tmp_path, SOON).stdout
     assert shown.endswith(
         b"shared 1 11 %b\n" % hashlib.sha256(b"some notes\n").hexdigest().encode()
     )

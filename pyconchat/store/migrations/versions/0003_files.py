@@ -23,4 +23,5 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(64), nullable=False),
         sa.Column("id", sa.String(32), nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("guest", sa.Boolean, nullable=False),
     )

@@ -1,0 +1,138 @@
+"""The bytes on the disk: what is here, in which order it is made durable, and what is removed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pyconchat.files.storage import Storage
+
+ID = "ab" * 16
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    storage = Storage(tmp_path / "files")
+    storage.open()
+    return storage
+
+
+def test_a_file_is_on_the_disk_before_it_is_in_its_place(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First the bytes are synced, then the name is changed, then the folder is synced."""
+    done: list[str] = []
+    fsync, rename = os.fsync, os.rename
+
+    def note_fsync(descriptor: int) -> None:
+        done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        fsync(descriptor)
+
+    def note_rename(*names: Any, **more: Any) -> None:
+        done.append("rename")
+        rename(*names, **more)
+
+    monkeypatch.setattr(os, "fsync", note_fsync)
+    monkeypatch.setattr(os, "rename", note_rename)
+    partial = storage.begin("alice", "key", 0)
+    partial.write([b"ab", b"", b"c"])
+    assert not storage.place(ID).exists()
+    assert partial.digest() == hashlib.sha256(b"abc").hexdigest()
+    partial.move_to(storage.place(ID))
+    assert done[:3] == ["file", "rename", "folder"]
+    assert storage.place(ID).read_bytes() == b"abc"
+    assert storage.partial_size("alice", "key") == 0
+
+
+def test_an_upload_goes_on(storage: Storage) -> None:
+    """What was kept is gone on with, at any offset up to its end; the hash is of all of it."""
+    partial = storage.begin("alice", "key", 0)
+    partial.write([b"abcdef"])
+    partial.close()
+    assert storage.partial_size("alice", "key") == 6
+    assert storage.partial_size("alice", "another") == 0
+    partial = storage.begin("alice", "key", 4)
+    assert partial.size == 4
+    partial.write([b"X"])
+    assert partial.digest() == hashlib.sha256(b"abcdX").hexdigest()
+    partial.move_to(storage.place(ID))
+    assert storage.place(ID).read_bytes() == b"abcdX"
+
+
+def test_nobody_else_can_read_anything(storage: Storage, tmp_path: Path) -> None:
+    """All files and folders are for the server's user alone."""
+    before = os.umask(0)
+    try:
+        partial = storage.begin("alice", "key", 0)
+        partial.write([b"abc"])
+        partial.move_to(storage.place(ID))
+        storage.begin("alice", "other", 0).close()
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "files").rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_a_name_is_never_a_path(storage: Storage, tmp_path: Path) -> None:
+    """Whatever an upload's key has in it, its bytes are directly in the folder for them."""
+    for key in ("../../x", "/etc/passwd", "a\0b", "x" * 10_000, "\N{SNOWMAN}"):
+        partial = storage.begin("alice", key, 0)
+        partial.close()
+    assert len(list((tmp_path / "files" / "partial").iterdir())) == 5
+    assert [path.name for path in tmp_path.iterdir()] == ["files"]
+
+
+def test_what_nobody_asks_for_is_removed(storage: Storage) -> None:
+    """Unfinished uploads, and files without an entry, are removed when old; the others stay."""
+    day = 86_400
+    for id in ("aa" * 16, "bb" * 16, "cc" * 16):
+        partial = storage.begin("alice", id, 0)
+        partial.write([b"abc"])
+        partial.move_to(storage.place(id))
+    for key in ("old", "new"):
+        storage.begin("alice", key, 0).close()
+    now = storage.place("aa" * 16).stat().st_mtime + 10 * day
+    for id in ("aa" * 16, "bb" * 16):
+        os.utime(storage.place(id), (now - day - 10, now - day - 10))
+    os.utime(storage.place("cc" * 16), (now - day + 10, now - day + 10))
+    (old, new) = (storage._partial("alice", key) for key in ("old", "new"))
+    os.utime(old, (now - day - 10, now - day - 10))
+    os.utime(new, (now - day + 10, now - day + 10))
+    assert storage.clean({"aa" * 16}, now, day) == 2
+    assert storage.place("aa" * 16).exists()
+    assert not storage.place("bb" * 16).exists()
+    assert storage.place("cc" * 16).exists()
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_removing_twice(storage: Storage) -> None:
+    """What is gone already is no reason to fail."""
+    storage.remove([ID])
+
+
+def test_no_link_is_followed(storage: Storage, tmp_path: Path) -> None:
+    """A link where an unfinished upload would be is not written through."""
+    target = tmp_path / "target"
+    target.write_bytes(b"precious")
+    storage._partial("alice", "key").symlink_to(target)
+    with pytest.raises(OSError, match="symbolic"):
+        storage.begin("alice", "key", 0)
+    assert target.read_bytes() == b"precious"
+
+
+def test_making_room(storage: Storage) -> None:
+    """To make room, what one person has left unfinished is removed, but for what is under way."""
+    for owner in ("alice", "bob"):
+        for key in ("a", "b"):
+            partial = storage.begin(owner, key, 0)
+            partial.write([b"abc"])
+            partial.close()
+    assert storage.unfinished("alice", []) == 6
+    storage.make_room("alice", ["b"])
+    assert (storage.partial_size("alice", "a"), storage.partial_size("alice", "b")) == (0, 3)
+    assert storage.unfinished("bob", []) == 6
