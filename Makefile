@@ -13,8 +13,9 @@ run: $(VENV)/run.stamp
 	$(BIN)/twistd --nodaemon --pidfile= pyconchat $(ARGS)
 
 # Side by side, a file at a time: most tests wait for servers, not for the processor.
+# With bytecode kept, whatever the shell says: each of some hundred servers would compile it anew.
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff check .

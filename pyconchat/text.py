@@ -55,7 +55,7 @@ def safe_text(raw: str) -> SafeText:
 
 def in_bytes(count: int) -> SafeText:
     """Return a count of bytes as people read it, in powers of 1000: ``1.2 MB``."""
-    size = float(min(count, 10**30))
+    size = float(max(0, min(count, 10**30)))
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 999.5:
             digits = 0 if unit == "bytes" or size >= 9.95 else 1

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
 from pyconchat.client.downloads import Downloads
-from pyconchat.client.link import Link, State
+from pyconchat.client.link import IN_DOUBT, Link, State
 from pyconchat.client.login import ClientLogin
 from pyconchat.client.session import Files
 from pyconchat.client.transfers import Transfers, shown
@@ -90,6 +90,8 @@ class Errand:
         """A guest has to join anew; whoever may not is told by the next request."""
 
     def _entered(self, answer: Object) -> None:
+        if answer.get("code") == IN_DOUBT:
+            return  # it is asked again
         if answer.get("type") != "entered":
             self._finish(str(answer.get("error") or "the group's admin has to approve first"))
             return

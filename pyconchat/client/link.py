@@ -32,7 +32,7 @@ from pyconchat.client.wire import Object, Wire
 from pyconchat.interfaces import IConnection
 from pyconchat.text import safe_text
 
-__all__ = ["Answered", "Gave", "Link", "Listener", "State"]
+__all__ = ["IN_DOUBT", "Answered", "Gave", "Link", "Listener", "State"]
 
 FIRST_WAIT, LONGEST_WAIT = 0.3, 15.0
 """Seconds before the first and between later attempts to come back; with jitter."""
@@ -42,6 +42,9 @@ QUIET = 20.0
 
 DEAD = 35.0
 """Seconds without a byte after which the connection is given up."""
+
+IN_DOUBT = "in-doubt"
+"""The code, of our own, of requests that may or may not have been carried out."""
 
 COMES_BACK = ("stopping", "late", "trouble")
 """Why a server may end a connection so that it is worth coming back."""
@@ -117,6 +120,7 @@ class Link:
         self._wire: Wire | None = None
         self._live = False
         self._since: dict[str, int] = {}
+        self._latest: dict[str, str] = {}  # when the last entry of each conversation was made
         self._pending: dict[int, _Pending] = {}
         self._quiet_ones = 0
         self._number = 0
@@ -193,12 +197,12 @@ class Link:
             if isinstance(head, int) and head < self._since.get(name, 0):
                 del self._since[name]  # that was another group of the same name
         again, self.guest = self.guest, answer.get("registered") is not True
+        if again:
+            self._doubt()
         self._live = True
         self.problem = ""
         self._change(State.CATCHING_UP)
         self._listener.said_hello(answer)
-        if again:
-            self._doubt()
         for pending in list(self._pending.values()):
             if pending.wire is not wire:
                 self._send(pending)
@@ -217,6 +221,8 @@ class Link:
         lines = [str(each.get("line") or each.get("text") or "") for each in asked]
         if lines:
             self._listener.in_doubt(lines)
+        for each in doubtful.values():
+            each.answered({"ok": False, "code": IN_DOUBT})
 
     def _received(self, fields: Object) -> None:
         """Take an object. What goes wrong with one is no reason to cut the connection."""
@@ -257,9 +263,12 @@ class Link:
         if place is None or not _is_number(seq):
             return True
         assert isinstance(seq, int)
-        if 1 < seq <= self._since.get(place, 0):  # 1 begins another, of the same name
+        at = str(event.get("at"))
+        # What begins anew, later, is another conversation of the same name.
+        anew = seq == 1 and (event["type"] == "created" or at > self._latest.get(place, ""))
+        if seq <= self._since.get(place, 0) and not anew:
             return False
-        self._since[place] = seq
+        self._since[place], self._latest[place] = seq, at
         return True
 
     def _told_to_end(self, event: Object) -> None:

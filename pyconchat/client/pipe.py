@@ -17,7 +17,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pyconchat.client.link import Link, State
+from pyconchat.client.link import IN_DOUBT, Link, State
 from pyconchat.client.login import ClientLogin
 from pyconchat.client.show import Shower, plain
 from pyconchat.client.wire import Object
@@ -139,18 +139,17 @@ class Pipe(Protocol):
 
     def said_hello(self, hello: Object) -> None:
         """Enter the group, if that is needed."""
-        self._patience()
+        self._heard()
         limit = hello.get("line_bytes")
         self._line_bytes = limit if isinstance(limit, int) and limit > 0 else self._line_bytes
         if not self._group:
             self._go_on()
             return
         self._joined = False
-        self.link.ask(self._entered, line=f"/join {self._group}")
+        self.link.ask_quietly(self._entered, line=f"/join {self._group}")
 
     def happened(self, event: Object) -> None:
         """Nothing that others do is shown here."""
-        self._patience()
 
     def changed(self, state: State) -> None:
         """The link comes back by itself."""
@@ -160,13 +159,15 @@ class Pipe(Protocol):
 
     def in_doubt(self, lines: Sequence[str]) -> None:
         """Count what may not have arrived: a guest cannot say it again safely."""
-        self._failed += [f"may not have arrived: {line}" for line in lines]
+        self._failed += [f"may not have arrived: {safe_text(line)}" for line in lines]
 
     def ended(self, why: str) -> None:
         """There is no way to the server."""
         self._finish(why or "the server ended the session")
 
     def _entered(self, answer: Object) -> None:
+        if answer.get("code") == IN_DOUBT:
+            return  # it is asked again
         if answer.get("type") == "entered":
             self._group = str(answer.get("group"))
             self._joined = True
@@ -193,6 +194,7 @@ class Pipe(Protocol):
                 connection.resumeProducing()
         if self._ended and self._joined and not self._lines and not self.link.under_way:
             self._finish("")
+        self._expect()
 
     def _say(self, line: str) -> None:
         if not line.strip():
@@ -207,9 +209,11 @@ class Pipe(Protocol):
                 self.link.ask(self._answered, group=self._group, text=part)
 
     def _answered(self, answer: Object) -> None:
-        self._patience()
-        if answer.get("ok") is not True:
-            self._failed.append(str(answer.get("error")))
+        self._heard()
+        if answer.get("code") == IN_DOUBT:
+            pass  # it has been counted
+        elif answer.get("ok") is not True:
+            self._failed.append(str(answer.get("error") or "the server said no"))
         elif not self._group:
             if answer.get("type") in ("entered", "desk"):
                 self._here = str(answer.get("group") or "")
@@ -217,9 +221,18 @@ class Pipe(Protocol):
                 self._write(plain(line))
         self._go_on()
 
-    def _patience(self) -> None:
-        if not self._done:
+    def _heard(self) -> None:
+        """The server has let us in, or answered: it may take as long again."""
+        if self._late.active():
             self._late.reset(PATIENCE)
+
+    def _expect(self) -> None:
+        """Have patience with the server only while it is its turn."""
+        waiting = not self._joined or bool(self._lines) or self.link.under_way > 0
+        if waiting and not self._late.active() and not self._done:
+            self._late = self._reactor.callLater(PATIENCE, self._too_late)
+        elif not waiting and self._late.active():
+            self._late.cancel()
 
     def _too_late(self) -> None:
         problem = f": {self.link.problem}" if self.link.problem else ""

@@ -5,6 +5,8 @@ Learned from the hello, the answers and the events; it asks nothing by itself.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pyconchat.client.wire import Object
 from pyconchat.names import fold
 
@@ -50,8 +52,11 @@ class Rooms:
         """Return the groups."""
         return list(self._rooms.values())
 
-    def said_hello(self, hello: Object) -> None:
-        """Take over the groups that the server says the account is in."""
+    def said_hello(self, hello: Object, kept: Collection[str] = ()) -> None:
+        """Take over the groups that the server says the account is in.
+
+        Those of *kept* stay as well: they are being joined again.
+        """
         self.me = str(hello.get("name") or self.me)
         before, self._rooms = self._rooms, {}
         for each in objects_in(hello.get("groups")):
@@ -59,6 +64,8 @@ class Rooms:
             room = before.get(fold(name)) or Room(name)
             room.number, room.topic = _int(each.get("number")), str(each.get("topic") or "")
             self._rooms[fold(name)] = room
+        for name in kept:
+            self._rooms.setdefault(fold(name), before.get(fold(name)) or Room(name))
         if self.current is not None:
             self.current = self._rooms.get(fold(self.current.name))
 
@@ -110,6 +117,12 @@ class Rooms:
             room.topic = str(event.get("topic"))
         return False
 
+    def leave(self, name: str) -> None:
+        """Forget the group *name*, which could not be joined again."""
+        room = self.get(name)
+        if room is not None:
+            self._left(room)
+
     def enter(self, room: Room | None) -> bool:
         """Make *room* the current one; tell whether it was another."""
         changed, self.current = room is not self.current, room
@@ -124,7 +137,7 @@ class Rooms:
         if self.current in rooms:
             at = rooms.index(self.current) + 1
             rooms = rooms[at:] + rooms[: at - 1]
-        return next((each for each in rooms if each.unread), rooms[0] if rooms else None)
+        return next((each for each in rooms if each.unread), rooms[0] if rooms else self.current)
 
     def _said(self, event: Object, room: Room | None) -> None:
         partner = event.get("with")

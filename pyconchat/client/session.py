@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
 from pyconchat.client.address import Address
 from pyconchat.client.downloads import Downloads
-from pyconchat.client.link import Gave, Link, State
+from pyconchat.client.link import IN_DOUBT, Gave, Link, State
 from pyconchat.client.login import ClientLogin
 from pyconchat.client.rooms import Rooms
 from pyconchat.client.show import Line, Shower, server_line
@@ -132,8 +132,10 @@ class ClientSession:
             self._do(line)
 
     def _do(self, line: str) -> None:
+        self._leaving = False
         word, _, rest = line.strip().partition(" ")
-        if word.lower() == "/go":
+        at_desk = self.rooms.current is None
+        if word.lower() == "/go" or (at_desk and word.lower() == "go"):
             self.go(rest.strip())
         elif self.link.state is not State.LIVE and self.words.command(line) == "quit":
             self.leave()  # there is nobody to ask
@@ -203,18 +205,16 @@ class ClientSession:
 
     def said_hello(self, hello: Object) -> None:
         """Take over what the server says at the beginning of each connection."""
-        self.rooms.said_hello(hello)
+        self.rooms.said_hello(hello, kept=self._back)
         self._shower.me = self.rooms.me
         self.words.learn(hello.get("commands"))
         for line in hello["motd"] if isinstance(hello.get("motd"), list) else ():
             self._tell(str(line))
-        if self._wanted:
-            wanted, self._wanted = self._wanted, ""
-            self._enter(wanted)
         for group in self._back:
-            self._enter(group)
-        self._back.clear()
-        if self.rooms.current is not None:
+            self.link.ask_quietly(partial(self._joined_again, group), line=f"/join {group}")
+        if self._wanted:
+            self._enter(self._wanted)
+        if self.rooms.current is not None and self.rooms.current.name not in self._back:
             self._moved()
 
     def happened(self, event: Object) -> None:
@@ -251,7 +251,6 @@ class ClientSession:
 
     def in_doubt(self, lines: Sequence[str]) -> None:
         """Say what may or may not have arrived."""
-        self._commands = 0  # what was not sent yet goes out now, in its order
         for line in lines:
             self._tell(f"This may not have arrived: {line}")
 
@@ -294,6 +293,8 @@ class ClientSession:
         self.link.ask(partial(self._answered, request, answers), **request, **_more(answers))
 
     def _answered(self, request: dict[str, str], answers: Sequence[str], answer: Object) -> None:
+        if answer.get("code") == IN_DOUBT:
+            return  # it has been told
         question = answer.get("ask")
         if answer.get("code") == "missing-argument" and isinstance(question, str):
             secret = answer.get("secret") is True
@@ -304,16 +305,20 @@ class ClientSession:
             self._login.renewed(token)
         if self.rooms.answered(answer):
             self._moved()
-        if answer.get("type") == "download":
+        said = _said(request)
+        if answer.get("type") == "download" and said is None:
             self.transfers.fetch(answer, dict(request))
             return
-        if answer.get("type") == "upload" and answers:  # the server has asked for the file
+        if (
+            answer.get("type") == "upload" and answers and said is None
+        ):  # the server has asked for the file
             self._share(request["line"], answers[-1])
             return
         self.screen.show(self._shower.answer(answer, self._here()))
-        said = _said(request)
         if answer.get("ok") is not True and said is not None:
             self._tell(f"Not said: {said}")
+            if safe_text(said) in self._typed:
+                self._typed.remove(safe_text(said))
         self.screen.refresh()
 
     async def _ask_more(
@@ -329,7 +334,7 @@ class ClientSession:
     def _say_where(self) -> None:
         """Tell somebody who has just come, and is in no group yet, where they could go."""
         rooms = self.rooms.all()
-        if self.rooms.current is not None or self.link.under_way:
+        if self.rooms.current is not None or self._wanted or self.link.under_way:
             return
         if len(rooms) == 1:
             self.go(rooms[0].name)
@@ -357,15 +362,41 @@ class ClientSession:
 
     def _get_by_itself(self, event: Object) -> None:
         size, group, by = event.get("size"), event.get("group"), event.get("by")
-        if isinstance(size, int) and size <= self._auto_get and by != self.rooms.me:
-            self._send({"group": str(group), "line": f"/get {event.get('number')}"}, ())
+        if self._may_come(size) and by != self.rooms.me:
+            request = {"group": str(group), "line": f"/get {event.get('number')}"}
+            self.link.ask_quietly(partial(self._got_by_itself, request), **request)
+
+    def _got_by_itself(self, request: dict[str, str], answer: Object) -> None:
+        if answer.get("type") == "download" and self._may_come(answer.get("size")):
+            self.transfers.fetch(answer, dict(request))
+
+    def _may_come(self, size: object) -> bool:
+        return isinstance(size, int) and 0 <= size <= self._auto_get
+
+    def _joined_again(self, group: str, answer: Object) -> None:
+        """Take the answer to a guest who comes back to a group; the current one stays current."""
+        if answer.get("code") == IN_DOUBT:
+            return  # it is asked again
+        if answer.get("type") != "entered":
+            self.rooms.leave(group)
+            self.screen.show(self._shower.answer(answer, self._here()))
+        elif self.rooms.current is self.rooms.get(group):
+            self._moved()
 
     def _enter(self, group: str) -> None:
+        """Enter the group that was asked for at the start."""
         room = self.rooms.get(group)
-        if room is not None and self.rooms.current is None:
+        if room is None:
+            self.link.ask_quietly(self._entered, line=f"/join {group}")
+            return
+        self._wanted = ""
+        if self.rooms.current is None:
             self.go(room.name)
-        elif room is None:
-            self._send({"line": f"/join {group}"}, ())
+
+    def _entered(self, answer: Object) -> None:
+        if answer.get("code") != IN_DOUBT:  # then it is asked again
+            request, self._wanted = {"line": f"/join {self._wanted}"}, ""
+            self._answered(request, (), answer)
 
     def _moved(self) -> None:
         """Learn who is in the group that is current now."""
@@ -382,7 +413,7 @@ class ClientSession:
         return self.rooms.current.name if self.rooms.current is not None else None
 
     def _tell(self, text: str) -> None:
-        self.screen.show([server_line(text)])
+        self.screen.show([server_line(safe_text(text))])
 
     # The days.
 

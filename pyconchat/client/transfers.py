@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.task import LoopingCall
 
 from pyconchat.client.downloads import Downloads
-from pyconchat.client.link import Link
+from pyconchat.client.link import IN_DOUBT, Link
 from pyconchat.client.rooms import objects_in
 from pyconchat.client.transfer import Broken, Download, Transfer, Upload
 from pyconchat.client.wire import Object
@@ -145,7 +145,9 @@ class Transfers:
         answered: Deferred[Object] = Deferred()
 
         def take(answer: Object) -> None:
-            if answer.get("ok") is True and answer.get("ticket"):
+            if answer.get("code") == IN_DOUBT:
+                self._link.ask(take, **request)  # a ticket too many does no harm
+            elif answer.get("ok") is True and answer.get("ticket"):
                 answered.callback(answer)
             else:
                 answered.errback(Broken(str(answer.get("error") or "no ticket")))

@@ -83,7 +83,8 @@ class Words:
             names = [name[1:] for name in self._names] if bare else self._names
             people = [] if bare else [f"{name}: " for name in self._people()]
             return word, _beginning(word, [*[f"{name} " for name in names], *people])
-        return word, _beginning(word, [f"{each} " for each in self._arguments(before)])
+        choices = [each if each.endswith("/") else f"{each} " for each in self._arguments(before)]
+        return word, _beginning(word, choices)
 
     def _arguments(self, before: str) -> Iterable[str]:
         command, words = self._command(before)

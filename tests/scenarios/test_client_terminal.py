@@ -819,6 +819,8 @@ def controls(shown: bytes) -> set[bytes]:
     Colours have their numbers, but those of names, which are different for each.
     """
     found = CONTROLS.findall(NAME_COLOUR.sub(b"", shown))
+    # The editor clears the rest of a line or not, as what it drew before happens to be.
+    found.append(b"\x1b[K")
     return {each if each.endswith(b"m") else NUMBERS.sub(b"#", each) for each in found}
 
 
