@@ -7,15 +7,17 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
 	--config-settings editable_mode=compat
 
+# Whatever the shell says: without bytecode, each of some hundred servers compiles all of it anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: run test check bench docs lock clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/twistd --nodaemon --pidfile= pyconchat $(ARGS)
 
 # Side by side, a file at a time: most tests wait for servers, not for the processor.
-# With bytecode kept, whatever the shell says: each of some hundred servers would compile it anew.
 test: $(VENV)/test.stamp
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff check .

@@ -134,17 +134,24 @@ class Accounts:
 
     def make_operator(self, by: Actor, name: Name) -> list[ServerEvent]:
         """Decide that *name* gets power over the whole server."""
-        self._require_operator(by, "make operators")
+        self.require_operator(by, "make operators")
         account = self.find(name)
         if account.actor.operator:
             raise Refused(Code.UNCHANGED, "{name} is an operator already.", name=account.name)
         return self._made_operator(account, by.name)
 
+    def appoint(self, name: Name) -> list[ServerEvent]:
+        """Decide that *name* becomes an operator because who has the server's shell says so."""
+        account = self.find(name)
+        if account.actor.operator:
+            raise Refused(Code.UNCHANGED, "{name} is an operator already.", name=account.name)
+        return self._made_operator(account, None)
+
     def kick(
         self, by: Actor, name: Name, online: bool, reason: SafeText = NO_TEXT
     ) -> list[ServerEvent]:
         """Decide that all sessions of *name*, who is *online*, end."""
-        self._require_operator(by, "kick people off the server")
+        self.require_operator(by, "kick people off the server")
         account = self.find(name)
         if account.key == fold(by.name):
             raise Refused(Code.SELF, "To disconnect yourself, use /quit.")
@@ -154,7 +161,7 @@ class Accounts:
 
     def ban(self, by: Actor, name: Name, reason: SafeText = NO_TEXT) -> list[ServerEvent]:
         """Decide that *name* is out and stays out, whether or not it was ever here."""
-        self._require_operator(by, "ban people from the server")
+        self.require_operator(by, "ban people from the server")
         key = fold(name)
         if key == fold(by.name):
             raise Refused(Code.SELF, "You cannot ban yourself.")
@@ -165,7 +172,7 @@ class Accounts:
 
     def unban(self, by: Actor, name: Name) -> list[ServerEvent]:
         """Decide that *name* may come back."""
-        self._require_operator(by, "lift server bans")
+        self.require_operator(by, "lift server bans")
         ban = self.bans.get(fold(name))
         if ban is None:
             raise Refused(
@@ -175,7 +182,7 @@ class Accounts:
 
     def banned(self, by: Actor) -> list[Ban]:
         """Return the bans, oldest first, if *by* may see them."""
-        self._require_operator(by, "see the server's bans")
+        self.require_operator(by, "see the server's bans")
         return list(self.bans.values())
 
     def apply(self, event: ServerEvent, at: int) -> None:
@@ -195,6 +202,15 @@ class Accounts:
             case _:
                 assert_never(event)
 
+    def require_operator(self, by: Actor, what: str) -> None:
+        """Raise `Refused` unless *by* is an operator, who can do *what*."""
+        if not by.operator:
+            raise Refused(
+                Code.NOT_OPERATOR,
+                "Only operators can {what}; a group's admin can do so inside the group.",
+                what=what,
+            )
+
     def _made_operator(self, account: Account, by: Name | None) -> list[ServerEvent]:
         if not account.registered:
             raise Refused(
@@ -207,11 +223,3 @@ class Accounts:
     def _require_free(self, name: Name) -> None:
         if fold(name) in self._accounts or fold(name) in self._reserved:
             raise Refused(Code.TAKEN, "{name} is in use; choose another name.", name=name)
-
-    def _require_operator(self, by: Actor, what: str) -> None:
-        if not by.operator:
-            raise Refused(
-                Code.NOT_OPERATOR,
-                "Only operators can {what}; a group's admin can do so inside the group.",
-                what=what,
-            )

@@ -48,15 +48,17 @@ from pyconchat.events import (
 )
 from pyconchat.fanout import Fanout
 from pyconchat.group import Group
+from pyconchat.guard import Guard
 from pyconchat.interfaces import IHasher, ISession, IStore, IThreads
 from pyconchat.journal import Journal
-from pyconchat.limits import LoginLimits, TokenBucket
+from pyconchat.limits import TokenBucket
 from pyconchat.names import Key, Name, fold, group_name
 from pyconchat.passwords import check_password
 from pyconchat.presence import Presence
 from pyconchat.records import CursorRecord, Loaded, ServerState
 from pyconchat.recovery import Recovery
-from pyconchat.replies import EndWhy, PresenceChanged
+from pyconchat.replies import EndWhy, PresenceChanged, Stats
+from pyconchat.statistics import Statistics
 from pyconchat.text import SafeText
 from pyconchat.tokens import Tokens
 
@@ -96,13 +98,18 @@ class Chat:
         self.accounts = Accounts(config.guests)
         self.groups = GroupDirectory()
         self.conversations = Conversations()
-        self.wrong_passwords = LoginLimits(config.limits)
-        self.fanout = Fanout(self.presence)
-        recovery = Recovery(self)
-        self.journal = Journal(store, threads, reactor, self._publish, recovery.recover)
+        self.guard = Guard(hasher, reactor, config.limits)
+        self.statistics = Statistics(reactor.seconds)
+        self.fanout = Fanout(self.presence, self.statistics)
+        recover = Recovery(self).recover
+        self.journal = Journal(store, threads, reactor, self._publish, recover, self.statistics)
         self.tokens = Tokens(store, self.journal, self.accounts, self.now)
         self.shelf: Shelf | None = None  # where this server keeps files, if it does
         self._watchers: list[Callable[[Entry], None]] = []
+        self.statistics.gauge("sessions", lambda: sum(1 for _ in self.presence.everybody()))
+        self.statistics.gauge("accounts", lambda: len(self.presence))
+        self.statistics.gauge("groups", lambda: len(self.groups))
+        self.statistics.gauge("waiting", lambda: self.journal.waiting)
         self.stopping = False  # then nobody needs to hear who goes
         self._wall_clock = wall_clock
 
@@ -410,13 +417,9 @@ class Chat:
             and key not in group.invitations
         ):
             network, hash = session.peer.network, group.password_hash
-            self.wrong_passwords.check(network, self.reactor.seconds())
-            typed = await password()
-            self.wrong_passwords.check(network, self.reactor.seconds())
-            if await self.hasher.verify(hash, typed):
+            self.guard.admit(network)
+            if await self.guard.check(network, f"group {group.id}", hash, await password()):
                 proof = hash
-            else:
-                self.wrong_passwords.wrong(network, self.reactor.seconds())
         self.require_here(session.account)
         await self.decide(conversation, lambda group: group.join(actor, note, proof), request)
         return key in group.members
@@ -444,6 +447,11 @@ class Chat:
                     events = _group(conversation).forget(banned, Why.SERVER_BAN)
                     parts += self._apply(conversation, events)
         await self._store(parts, key=key)
+
+    def figures(self, account: Account) -> Stats:
+        """Return what the server has done, and how it is. Raises `Refused`."""
+        self.accounts.require_operator(account.actor, "see the server's figures")
+        return self.statistics.stats()
 
     # The way to the journal and back.
 
@@ -516,6 +524,7 @@ class Chat:
         origins: dict[int, list[ISession | None]] = {}
         happenings: list[Entry] = []
         for decision, numbered in zip(decisions, stored, strict=True):
+            self.statistics.entries += len(numbered)
             for entry in numbered:
                 id = entry.conversation
                 if id not in entries:
@@ -549,6 +558,11 @@ class Chat:
             case _:
                 pass
 
+    async def read_accounts(self) -> None:
+        """Take over what was changed in the store by somebody else. Raises `NotSaved`."""
+        _, server = await self.journal.in_order(self.store.state, [])
+        self.restore_server(server)
+
     def restore_server(self, server: ServerState) -> None:
         """Take over what the store says of accounts and of the server's bans."""
         self.accounts.claim_code = server.claim_code
@@ -558,6 +572,10 @@ class Chat:
             if account is None:
                 account = self.new_account(record.name, record.password_hash, record.operator)
                 self.accounts.add(account)
+            elif account.registered and account.password_hash != record.password_hash:
+                account.register(record.password_hash)
+                for session in list(self.presence.sessions(account.key)):
+                    session.end(EndWhy.PASSWORD, "Your password was changed by an administrator.")
             account.become_operator(record.operator)
         for owner, name in server.ignores:
             account = self.accounts.get(owner)

@@ -42,9 +42,10 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class DoorsConfig(_Section, frozen=True):
-    """Where people and programs come in: Twisted server endpoint strings."""
+    """Where people and programs come in, and where figures are: Twisted server endpoint strings."""
 
     line: tuple[str, ...] = (DEFAULT_LINE,)
+    metrics: str = ""
 
 
 class StoreConfig(_Section, frozen=True):
@@ -63,6 +64,7 @@ class LimitsConfig(_Section, frozen=True):
     unauthenticated: Count = 100
     login_seconds: Seconds = 60
     login_attempts_per_minute: Count = 3
+    login_delay_seconds: Seconds = 5
     message_burst: Count = 10
     messages_per_second: Annotated[float, Meta(ge=0, le=10_000_000)] = 5
     unsent_soft_bytes: Bytes = 65_536

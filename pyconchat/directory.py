@@ -28,6 +28,10 @@ class GroupDirectory:
         self._by_number: dict[int, Conversation] = {}
         self._places: dict[Key, dict[Conversation, None]] = {}
 
+    def __len__(self) -> int:
+        """Return how many groups there are."""
+        return len(self._by_name)
+
     def __iter__(self) -> Iterator[Conversation]:
         """Yield the conversations of all groups, in the order of their numbers."""
         return iter([each for _, each in sorted(self._by_number.items())])

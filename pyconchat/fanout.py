@@ -26,6 +26,7 @@ from pyconchat.events import (
 from pyconchat.interfaces import IPresence, IRenderer, ISession
 from pyconchat.names import Key, Name, fold
 from pyconchat.replies import Where
+from pyconchat.statistics import Statistics
 
 __all__ = ["Fanout", "own_key"]
 
@@ -46,9 +47,9 @@ def own_key(party: str) -> Key:
 class Fanout:
     """Publishes entries of conversations to the sessions that follow them."""
 
-    def __init__(self, presence: IPresence) -> None:
+    def __init__(self, presence: IPresence, statistics: Statistics) -> None:
         self._presence = presence
-        self.deliveries = 0
+        self._statistics = statistics
 
     def publish(
         self, conversation: Conversation, entries: Sequence[Entry], origins: Origins
@@ -92,7 +93,8 @@ class Fanout:
                 block = self._personal(session, pieces, entries, origins)
             if block:
                 session.peer.write(block)
-        self.deliveries += len(entries) * len(conversation.sessions)
+        self._statistics.messages += len(entries)
+        self._statistics.deliveries += len(entries) * len(conversation.sessions)
 
     def _personal(
         self,

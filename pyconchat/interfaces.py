@@ -278,4 +278,7 @@ class IHasher(Interface):
         """Fire with a hash of *password*. Raises `Refused` with `Code.BUSY` at the bound."""
 
     def verify(hash: str, password: str) -> Deferred[bool]:
-        """Fire with whether *password* is the one of *hash*. Raises as `hash`."""
+        """Fire with whether *password* is the one of *hash*. Raises as `hash`.
+
+        An empty *hash* is nobody's: no password is right, and that takes as long to find out.
+        """

@@ -17,6 +17,7 @@ from pyconchat.decisions import Decision, Repeated
 from pyconchat.errors import Conflict, NotSaved
 from pyconchat.events import Entry
 from pyconchat.interfaces import IJournal, IStore, IThreads
+from pyconchat.statistics import Statistics
 
 __all__ = ["Journal", "Threads"]
 
@@ -69,20 +70,28 @@ class Journal:
         reactor: IReactorTime,
         publish: Callable[[Sequence[Decision], Sequence[Sequence[Entry]]], None],
         recover: Callable[[Sequence[Decision]], None],
+        statistics: Statistics,
     ) -> None:
         self._store = store
         self._threads = threads
         self._reactor = reactor
         self._publish = publish
         self._recover = recover
+        self._statistics = statistics
         self._waiting: list[Decision] = []
         self._committing = False
+        self._began = 0.0  # when the commit under way did, in seconds
         self._room: list[Deferred[None]] = []
         self._idle: list[Deferred[None]] = []
 
     @property
     def full(self) -> bool:
         return len(self._waiting) >= MOST_WAITING
+
+    @property
+    def waiting(self) -> int:
+        """Return how many decisions wait for the commit under way."""
+        return len(self._waiting)
 
     def append(self, decision: Decision) -> None:
         self._waiting.append(decision)
@@ -115,6 +124,7 @@ class Journal:
     def _commit(self) -> None:
         batch, self._waiting = self._waiting, []
         _fire(self._room)
+        self._began = self._reactor.seconds()
         committing = self._threads.write(self._store.commit, batch)
         committing.addCallbacks(
             self._committed, self._failed, callbackArgs=(batch,), errbackArgs=(batch,)
@@ -132,6 +142,7 @@ class Journal:
     def _committed(
         self, results: Sequence[list[Entry] | Repeated | Conflict], batch: Sequence[Decision]
     ) -> None:
+        self._statistics.commits.note(self._reactor.seconds() - self._began)
         stored: list[Decision] = []
         entries: list[list[Entry]] = []
         late: list[Decision] = []
@@ -179,6 +190,7 @@ class Journal:
         else:
             self._log.failure("the store failed", failure)
         lost = [*batch, *self._waiting]
+        self._statistics.not_saved += len(lost)
         self._waiting = []
         for decision in lost:
             decision.again = None  # a failing store is not asked twice

@@ -6,19 +6,33 @@ as seconds of a monotonic clock.
 
 from __future__ import annotations
 
+import random
 from collections import deque
+from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 
 from pyconchat.config import LimitsConfig
 from pyconchat.errors import Code, Refused
 
-__all__ = ["ConnectionLimits", "LoginLimits", "TokenBucket", "network_of"]
+__all__ = ["ConnectionLimits", "LoginLimits", "TokenBucket", "TooMany", "network_of"]
 
 WINDOW = 600.0
 """Seconds over which `connections_per_ip_10min` counts."""
 
 MOST_REMEMBERED = 10_000
 """Addresses or names remembered at once; the oldest are forgotten first."""
+
+
+EARLY = 0.3
+"""Share of the newcomers who are turned away when half of `unauthenticated` is reached."""
+
+
+class TooMany(Refused):
+    """A connection is one too many; *cause* is the name of the limit."""
+
+    def __init__(self, cause: str, sentence: str, **fields: object) -> None:
+        super().__init__(Code.TOO_MANY, sentence, **fields)
+        self.cause = cause
 
 
 def network_of(host: str) -> str:
@@ -98,60 +112,93 @@ class Recent:
 
 
 class ConnectionLimits:
-    """Counts connections, and those that have not logged in yet."""
+    """Counts connections, and those that have not logged in yet.
 
-    def __init__(self, config: LimitsConfig) -> None:
+    *most* is how many there may be in all, 0 for no limit; *chance* returns a random number from
+    0 to 1.
+    """
+
+    def __init__(
+        self, config: LimitsConfig, most: int = 0, chance: Callable[[], float] = random.random
+    ) -> None:
+        self.open = 0
+        self.strangers = 0  # who have not logged in
         self._config = config
-        self._open: dict[str, int] = {}
+        self._most = most
+        self._chance = chance
+        self._from: dict[str, int] = {}
         self._recent = Recent(config.connections_per_ip_10min, WINDOW)
-        self._strangers = 0
 
     def opened(self, network: str, now: float) -> None:
-        """Count a new connection. Raises `Refused` if it is one too many, and counts none."""
+        """Count a new connection. Raises `TooMany`, and counts none."""
         config = self._config
-        if 0 < config.connections_per_ip <= self._open.get(network, 0):
-            raise Refused(
-                Code.TOO_MANY, "There are too many connections from your address; close one."
+        if 0 < self._most <= self.open:
+            raise TooMany("descriptors", "The server is full; try again later.")
+        if 0 < config.connections_per_ip <= self._from.get(network, 0):
+            raise TooMany(
+                "connections_per_ip",
+                "There are too many connections from your address; close one.",
             )
         wait = self._recent.wait(network, now)
         if wait > 0:
-            raise Refused(
-                Code.TOO_MANY,
+            raise TooMany(
+                "connections_per_ip_10min",
                 "There were too many connections from your address; try again in {wait} s.",
                 wait=int(wait) + 1,
             )
-        if 0 < config.unauthenticated <= self._strangers:
-            raise Refused(Code.TOO_MANY, "Too many people are logging in; try again in a minute.")
-        self._open[network] = self._open.get(network, 0) + 1
-        self._strangers += 1
+        if self._chance() < self._turned_away():
+            raise TooMany(
+                "unauthenticated", "Too many people are logging in; try again in a minute."
+            )
+        self.open += 1
+        self.strangers += 1
+        self._from[network] = self._from.get(network, 0) + 1
         if config.connections_per_ip_10min > 0:
             self._recent.note(network, now)
 
     def logged_in(self) -> None:
         """Note that one of the open connections has logged in."""
-        self._strangers -= 1
+        self.strangers -= 1
 
     def closed(self, network: str, logged_in: bool) -> None:
         """Count a connection no longer."""
-        self._open[network] -= 1
-        if not self._open[network]:
-            del self._open[network]
+        self.open -= 1
+        self._from[network] -= 1
+        if not self._from[network]:
+            del self._from[network]
         if not logged_in:
-            self._strangers -= 1
+            self.strangers -= 1
+
+    def _turned_away(self) -> float:
+        """Return which share of the newcomers is turned away now.
+
+        Early random drop, as by MaxStartups of sshd_config(5): somebody who fills the places
+        with connections that never log in cannot keep all the others out.
+        """
+        full = self._config.unauthenticated
+        half = full / 2
+        if full <= 0 or self.strangers < half:
+            return 0.0
+        return EARLY + (1 - EARLY) * (self.strangers - half) / (full - half)
 
 
 class LoginLimits:
-    """Counts wrong passwords (of accounts and of groups) by address.
+    """Counts wrong passwords by address, and by what they were tried on.
 
-    By address alone: a count by name would let anybody lock out an account's owner.
+    Too many from an address, and the next is refused. Too many on an account (or a group), from
+    wherever, and each further one is only made to wait: whoever wants to lock the owner out
+    cannot. Where the right password came from before, nobody waits.
     """
 
     def __init__(self, config: LimitsConfig) -> None:
-        self._wrong = Recent(config.login_attempts_per_minute, 60.0)
+        self._delay = config.login_delay_seconds
+        self._from = Recent(config.login_attempts_per_minute, 60.0)
+        self._on = Recent(config.login_attempts_per_minute, 60.0)
+        self._known: dict[tuple[str, str], None] = {}  # whose right password came from where
 
     def check(self, network: str, now: float) -> None:
         """Raise `Refused` if there were too many wrong passwords in the last minute."""
-        wait = self._wrong.wait(network, now)
+        wait = self._from.wait(network, now)
         if wait > 0:
             raise Refused(
                 Code.TOO_MANY,
@@ -159,6 +206,20 @@ class LoginLimits:
                 wait=int(wait) + 1,
             )
 
-    def wrong(self, network: str, now: float) -> None:
+    def delay(self, network: str, of: str, now: float) -> float:
+        """Return how many seconds an attempt from *network* on *of* has to wait."""
+        if (of, network) in self._known or self._on.wait(of, now) <= 0:
+            return 0.0
+        return self._delay
+
+    def wrong(self, network: str, of: str, now: float) -> None:
         """Count a wrong password."""
-        self._wrong.note(network, now)
+        self._from.note(network, now)
+        self._on.note(of, now)
+
+    def right(self, network: str, of: str) -> None:
+        """Note where the right password of *of* came from."""
+        self._known.pop((of, network), None)
+        if len(self._known) >= MOST_REMEMBERED:
+            del self._known[next(iter(self._known))]
+        self._known[of, network] = None

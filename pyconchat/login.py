@@ -10,18 +10,18 @@ from collections.abc import Callable
 from typing import TypeAlias, cast
 
 from twisted.cred.checkers import ICredentialsChecker
-from twisted.cred.credentials import ICredentials, IUsernamePassword
+from twisted.cred.credentials import ICredentials
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import Attribute, Interface, implementer
 
 from pyconchat.chat import Chat
 from pyconchat.errors import Code, Refused
-from pyconchat.interfaces import IHasher, IPeer, ISession
-from pyconchat.names import Name, person_name
+from pyconchat.interfaces import IPeer, ISession
+from pyconchat.names import Name, fold, person_name
 from pyconchat.session import Session
 
-__all__ = ["GuestName", "NewAccount", "SessionToken", "login_portal"]
+__all__ = ["GuestName", "NewAccount", "Password", "SessionToken", "login_portal"]
 
 
 AvatarId: TypeAlias = "Deferred[bytes | tuple[()]]"
@@ -38,6 +38,14 @@ class INewAccount(ICredentials):
 
     name = Attribute("What was typed as a name.")
     password = Attribute("The password.")
+
+
+class IPassword(ICredentials):
+    """A name, its password, and where they were typed."""
+
+    name = Attribute("What was typed as a name.")
+    password = Attribute("The password.")
+    network = Attribute("What the connection is counted by: see `limits.network_of`.")
 
 
 class ISessionToken(ICredentials):
@@ -64,6 +72,16 @@ class NewAccount:
         self.password = password
 
 
+@implementer(IPassword)
+class Password:
+    """The credentials of somebody with an account."""
+
+    def __init__(self, name: str, password: str, network: str) -> None:
+        self.name = name
+        self.password = password
+        self.network = network
+
+
 @implementer(ISessionToken)
 class SessionToken:
     """The credentials of a program that was here before."""
@@ -75,28 +93,28 @@ class SessionToken:
 
 @implementer(ICredentialsChecker)
 class PasswordChecker:
-    """Lets in who knows the password of a registered account. Fails with `Refused`."""
+    """Lets in who knows the password of a registered account. Fails with `Refused`.
 
-    credentialInterfaces = (IUsernamePassword,)
+    An unknown name gets the same words, after the same time, as a wrong password.
+    """
 
-    def __init__(self, chat: Chat, hasher: IHasher) -> None:
+    credentialInterfaces = (IPassword,)
+
+    def __init__(self, chat: Chat) -> None:
         self._chat = chat
-        self._hasher = hasher
 
-    def requestAvatarId(self, credentials: IUsernamePassword) -> AvatarId:
+    def requestAvatarId(self, credentials: IPassword) -> AvatarId:
         return Deferred.fromCoroutine(self._check(credentials))
 
-    async def _check(self, credentials: IUsernamePassword) -> bytes | tuple[()]:
-        name = person_name(credentials.username.decode())
+    async def _check(self, credentials: IPassword) -> bytes | tuple[()]:
+        name = person_name(credentials.name)
         self._chat.accounts.admit(name)
         account = self._chat.accounts.get(name)
         hash = account.password_hash if account is not None else ""
-        if (
-            account is None
-            or not hash
-            or not await self._hasher.verify(hash, credentials.password.decode())
-            or hash != account.password_hash  # changed while this one was checked
-        ):
+        right = await self._chat.guard.check(
+            credentials.network, fold(name), hash, credentials.password
+        )
+        if account is None or not right or hash != account.password_hash:  # changed meanwhile
             raise Refused(Code.WRONG_PASSWORD, "That is not the password of {name}.", name=name)
         self._chat.accounts.admit(name)  # again: hashing takes its time
         return account.name.encode()
@@ -172,10 +190,10 @@ class ChatRealm:
         return ISession, session, session.close
 
 
-def login_portal(chat: Chat, hasher: IHasher) -> Portal:
+def login_portal(chat: Chat) -> Portal:
     """Return the one way in, for all doors."""
     checkers = [
-        PasswordChecker(chat, hasher),
+        PasswordChecker(chat),
         TokenChecker(chat),
         GuestChecker(chat),
         NewAccountChecker(chat),

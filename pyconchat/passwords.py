@@ -17,7 +17,7 @@ from zope.interface import implementer
 from pyconchat.errors import Code, Refused
 from pyconchat.interfaces import IHasher
 
-__all__ = ["Hasher", "check_password"]
+__all__ = ["Hasher", "check_password", "hash_password"]
 
 T = TypeVar("T")
 
@@ -28,6 +28,12 @@ LONGEST = 256
 
 # The parameters of OWASP's Password Storage Cheat Sheet for argon2id (RFC 9106): 19 MiB, t=2, p=1.
 _argon2 = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type=Type.ID)
+
+NOBODY = (
+    "$argon2id$v=19$m=19456,t=2,p=1$hq7vzoFvfy31vWNtQqFdqQ"
+    "$IvEust26fUn/yV8JQ+2c3FkdsLSwYkApFQCYw6ypY3E"
+)
+"""A hash with these parameters that no password is known for."""
 
 
 def check_password(password: str) -> str:
@@ -42,6 +48,11 @@ def check_password(password: str) -> str:
     return password
 
 
+def hash_password(password: str) -> str:
+    """Return a hash of *password*. Blocks for tens of milliseconds."""
+    return _argon2.hash(password)
+
+
 @implementer(IHasher)
 class Hasher:
     """At most 2 threads hash at once and 16 requests wait; more are refused as busy."""
@@ -50,6 +61,11 @@ class Hasher:
         self._reactor = reactor
         self._threads = ThreadPool(0, THREADS, "pyconchat-hasher")
         self._pending = 0
+
+    @property
+    def pending(self) -> int:
+        """Return how many passwords are being hashed, or wait for it."""
+        return self._pending
 
     def start(self) -> None:
         """Start the threads."""
@@ -60,10 +76,10 @@ class Hasher:
         self._threads.stop()
 
     def hash(self, password: str) -> Deferred[str]:
-        return self._run(_argon2.hash, password)
+        return self._run(hash_password, password)
 
     def verify(self, hash: str, password: str) -> Deferred[bool]:
-        return self._run(_matches, hash, password)
+        return self._run(_matches, hash or NOBODY, password)
 
     def _run(self, call: Callable[..., T], *args: object) -> Deferred[T]:
         if self._pending >= THREADS + MOST_WAITING:

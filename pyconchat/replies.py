@@ -23,6 +23,8 @@ __all__ = [
     "CommandHelp",
     "Done",
     "DownloadTicket",
+    "Drop",
+    "Durations",
     "EndWhy",
     "Ended",
     "Entered",
@@ -45,6 +47,7 @@ __all__ = [
     "Roster",
     "Said",
     "Sent",
+    "Stats",
     "UploadTicket",
     "Where",
 ]
@@ -158,9 +161,10 @@ class GroupLine(msgspec.Struct, frozen=True):
 
 
 class Groups(_Reply, frozen=True, tag="groups"):
-    """The groups of this server."""
+    """The groups of this server; *more* than are listed here."""
 
     groups: list[GroupLine]
+    more: int = 0
 
 
 class Requests(_Reply, frozen=True, tag="requests"):
@@ -169,6 +173,7 @@ class Requests(_Reply, frozen=True, tag="requests"):
     group: Name
     requests: list[JoinRequest]
     now: int
+    more: int = 0
 
 
 class MemberLine(msgspec.Struct, frozen=True):
@@ -186,6 +191,7 @@ class Roster(_Reply, frozen=True, tag="members"):
     group: Name
     members: list[MemberLine]
     online_only: bool
+    more: int = 0
 
 
 class AdminIs(_Reply, frozen=True, tag="admin-is"):
@@ -201,6 +207,7 @@ class Bans(_Reply, frozen=True, tag="bans"):
 
     group: Name | None
     bans: list[Ban]
+    more: int = 0
 
 
 class FileLine(msgspec.Struct, frozen=True):
@@ -219,6 +226,7 @@ class Files(_Reply, frozen=True, tag="files"):
 
     group: Name
     files: list[FileLine]
+    more: int = 0
 
 
 class UploadTicket(_Reply, frozen=True, tag="upload"):
@@ -261,6 +269,7 @@ class PersonOnline(_Reply, frozen=True, tag="who"):
     """Who is online."""
 
     people: list[PersonLine]
+    more: int = 0
 
 
 class Replayed(_Reply, frozen=True, tag="history"):
@@ -311,6 +320,52 @@ class Help(_Reply, frozen=True, tag="help"):
     brief: bool
 
 
+class Durations(msgspec.Struct, frozen=True):
+    """How long *count* times something took, in seconds: the half of them, 99 of 100, the worst."""
+
+    count: int
+    p50: float
+    p99: float
+    longest: float
+
+
+class Drop(msgspec.Struct, frozen=True):
+    """How often connections ended for one cause."""
+
+    cause: str
+    count: int
+
+
+class Stats(_Reply, frozen=True, tag="stats", kw_only=True):
+    """What the server has done since it started, and how it is; *uptime* in seconds.
+
+    *connections* are all that are open, *strangers* those of them that have not logged in,
+    *deliveries* messages times who saw them; *waiting* is what waits to be stored, *hashing* the
+    passwords that are being checked, *unsent* the bytes that peers have not taken, *memory* what
+    the process has, in bytes. *lag* is how late the reactor was for what was due.
+    """
+
+    version: str
+    uptime: float
+    memory: int
+    sessions: int = 0
+    connections: int = 0
+    strangers: int = 0
+    accounts: int = 0
+    groups: int = 0
+    entries: int
+    messages: int
+    deliveries: int
+    not_saved: int
+    waiting: int = 0
+    hashing: int = 0
+    unsent: int = 0
+    commits: Durations
+    lag: Durations
+    dropped: list[Drop]
+    turned_away: list[Drop]
+
+
 class PresenceChanged(_Reply, frozen=True, tag="presence"):
     """Somebody with whom the reader shares groups came online or went offline."""
 
@@ -341,5 +396,6 @@ Reply: TypeAlias = (
     | Replayed
     | Matches
     | Help
+    | Stats
     | PresenceChanged
 )

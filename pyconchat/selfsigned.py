@@ -67,28 +67,27 @@ def _parse(
 ) -> IStreamServerEndpoint:
     # Imported already now: where it is missing, the description is what cannot be used.
     import twisted.internet.ssl  # noqa: F401
-    from twisted.internet.endpoints import TCP4ServerEndpoint
 
     from pyconchat.config import default_state
 
-    plain = TCP4ServerEndpoint(  # type: ignore[no-untyped-call]  # Twisted has not annotated it
-        reactor, int(port), int(backlog), interface
-    )
-    return SelfSignedEndpoint(reactor, plain, Path(folder or default_state()))
+    kept = Path(folder or default_state())
+    return SelfSignedEndpoint(reactor, int(port), int(backlog), interface, kept)
 
 
 @implementer(IStreamServerEndpoint)
 class SelfSignedEndpoint:
-    """TLS over *plain*, with the key and the certificate that *folder* keeps.
+    """TLS over TCP, with the key and the certificate that *folder* keeps.
 
     Versions and ciphers are Twisted's defaults: TLS 1.2 or later.
     """
 
     _log = Logger(namespace="pyconchat")
 
-    def __init__(self, reactor: Any, plain: IStreamServerEndpoint, folder: Path) -> None:
+    def __init__(self, reactor: Any, port: int, backlog: int, interface: str, folder: Path) -> None:
         self._reactor = reactor
-        self._plain = plain
+        self._port = port
+        self._backlog = backlog
+        self._interface = interface
         self._folder = folder
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
@@ -97,7 +96,6 @@ class SelfSignedEndpoint:
 
     async def _listen(self, factory: IProtocolFactory) -> IListeningPort:
         from cryptography.hazmat.primitives.serialization import Encoding
-        from twisted.internet.endpoints import wrapServerTLS
         from twisted.internet.ssl import CertificateOptions
 
         key, certificate = _kept_in(self._folder)
@@ -106,7 +104,9 @@ class SelfSignedEndpoint:
             privateKey=key,  # type: ignore[arg-type]
             certificate=certificate,  # type: ignore[arg-type]
         )
-        port = await wrapServerTLS(options, self._plain, self._reactor).listen(factory)
+        port: IListeningPort = self._reactor.listenSSL(
+            self._port, factory, options, self._backlog, self._interface
+        )
         self._log.info(
             "certificate of {address}: SHA256 {fingerprint}",
             address=_spelled(port.getHost()),
@@ -157,6 +157,9 @@ def _keep(path: Path, pem: bytes) -> None:
     """
     descriptor, temporary = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)  # 0600
     try:
+        if os.geteuid() == 0:  # which serves the folder's owner (twistd --uid)
+            owner = path.parent.stat()
+            os.chown(temporary, owner.st_uid, owner.st_gid)
         with open(descriptor, "wb") as file:
             file.write(pem)
             file.flush()

@@ -1,35 +1,39 @@
-"""The service: twistd's options, the configuration, and a running server put together."""
+"""The service: a running server put together, as twistd starts and stops it."""
 
 from __future__ import annotations
 
-import fcntl
 import os
+import signal
 import time
 from functools import partial
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import msgspec
 from twisted.application.service import MultiService
-from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.endpoints import quoteStringArgument, serverFromString
-from twisted.internet.error import CannotListenError
+from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
-from twisted.python import usage
 from twisted.python.threadpool import ThreadPool
 
 from pyconchat.chat import Chat
-from pyconchat.config import BadConfig, Config, DoorsConfig, default_state, read_config
+from pyconchat.config import Config
 from pyconchat.doors.factory import LineFactory
 from pyconchat.errors import NotSaved
 from pyconchat.files import Shelf, Storage
 from pyconchat.journal import Threads
+from pyconchat.listening import Listening
 from pyconchat.login import login_portal
+from pyconchat.options import Options, stop
 from pyconchat.passwords import Hasher
+from pyconchat.process import (
+    Owner,
+    connections_for,
+    lock_folder,
+    make_folder,
+    raise_descriptors,
+)
 from pyconchat.replies import EndWhy
+from pyconchat.statistics import LagMeter
 from pyconchat.store import READERS, BadStore, SqlStore
 
 __all__ = ["ChatService", "Options", "makeService"]
@@ -41,98 +45,16 @@ DISK_THREADS = 4
 CLEANING = 3600.0
 """Seconds between two looks for files that nobody will ask for."""
 
-BACKLOG = 1024
-"""Connections that may wait to be accepted."""
-
-
-TLS = frozenset({"ssl", "tls", "selfsigned"})
-"""The kinds of endpoints that people reach by TLS."""
-
-OPENSSL = "openssl s_client -quiet -connect"
-
-
-class CannotStart(Exception):
-    """The server cannot start; the message is one line that says what to do."""
-
-
-def _stop(problem: object) -> NoReturn:
-    """End the program with one line and exit status 1.
-
-    The line goes past twistd's log, which catches what is written to `sys.stderr`. A daemon, whose
-    standard error is nowhere, fails with `CannotStart`: then the twistd that waits for it in the
-    foreground says so, and ends with status 1 too.
-    """
-    if os.path.samestat(os.fstat(2), os.stat(os.devnull)):
-        raise CannotStart(str(problem))
-    os.write(2, f"pyconchat: {problem}\n".encode())
-    raise SystemExit(1)
-
-
-class Options(usage.Options):
-    """What stands on twistd's command line after ``pyconchat``."""
-
-    synopsis = "[options] [HOST PORT]"
-    optParameters = [
-        ["config", "c", None, "Read the settings from this TOML file."],
-        ["state", "s", None, "Keep everything in this folder [~/.local/state/pyconchat]."],
-        ["lobby", None, None, "An open group that everyone enters at login [none]."],
-    ]
-    optFlags = [["no-guests", None, "Let in only those who register."]]
-    longdesc = (
-        "Group chat for telnet, nc and its own client. HOST PORT is short for"
-        " --line tcp:PORT:interface=HOST. What is given here overrides the file."
-    )
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[str] = []
-        self.result = Config()
-
-    def opt_line(self, endpoint: str) -> None:
-        """Listen on this Twisted server endpoint; repeatable [tcp:8000:interface=127.0.0.1]."""
-        self.lines.append(endpoint)
-
-    opt_l = opt_line
-
-    def parseArgs(self, *address: str) -> None:
-        if not address:
-            return
-        if len(address) != 2 or not address[1].isdigit():
-            _stop("after the options come HOST PORT, or nothing")
-        host, port = address
-        escaped = host.replace("\\", "\\\\").replace(":", "\\:")
-        self.lines.append(f"tcp:{port}:interface={escaped}")
-
-    def postOptions(self) -> None:
-        try:
-            self.result = self._config().check()
-        except BadConfig as problem:
-            _stop(problem)
-
-    def _config(self) -> Config:
-        config = read_config(Path(self["config"])) if self["config"] is not None else Config()
-        changes: dict[str, Any] = {}
-        if self["state"] is not None:
-            changes["state"] = str(Path(self["state"]).expanduser().absolute())
-        elif not config.state:
-            changes["state"] = default_state()
-        if self["lobby"] is not None:
-            changes["lobby"] = self["lobby"]
-        if self["no-guests"]:
-            changes["guests"] = False
-        if self.lines:
-            changes["doors"] = DoorsConfig(line=tuple(self.lines))
-        return msgspec.structs.replace(config, **changes)
-
 
 class ChatService(MultiService):
     """A server: the state folder, the store, the chat, and its doors."""
 
     _log = Logger(namespace="pyconchat")
 
-    def __init__(self, config: Config, reactor: Any) -> None:
+    def __init__(self, config: Config, reactor: Any, owner: Owner = (None, None)) -> None:
         super().__init__()
         self.config = config
+        self._owner = owner
         self._reactor = reactor
         self._threads = Threads(reactor, READERS)
         self._hasher = Hasher(reactor)
@@ -141,26 +63,38 @@ class ChatService(MultiService):
         self._disk = ThreadPool(0, DISK_THREADS, "pyconchat-files")
         run = partial(deferToThreadPool, reactor, self._disk)
         self._shelf = Shelf(self.chat, Storage(config.state_path / "files"), run)
-        portal = login_portal(self.chat, self._hasher)
-        self._factory = LineFactory(self.chat, portal, reactor)
+        self.chat.statistics.gauge("hashing", lambda: self._hasher.pending)
+        self._lag = LagMeter(reactor, self.chat.statistics.lag)
+        portal = login_portal(self.chat)
+        most = connections_for(raise_descriptors())
+        self._factory = LineFactory(self.chat, portal, reactor, most)
         self._cleaning = LoopingCall(self._clean)
         self._cleaning.clock = reactor
         self._lock: int | None = None
-        self._ports: list[tuple[str, Deferred[Any]]] = []  # with what kind of endpoint each is
+        self._listening = Listening(reactor, config.state_path)
 
     def privilegedStartService(self) -> None:
         """Open the doors while we may still be root; nobody is let in before `startService`."""
+        try:
+            make_folder(self.config.state_path, self._owner)
+        except OSError as problem:
+            stop(f"cannot use the state folder {self.config.state_path}: {problem.strerror}")
         for description in self.config.doors.line:
-            self._listen(description)
+            self._listening.open_line(description, self._factory)
+        if self.config.doors.metrics:
+            from pyconchat.metrics import metrics_site  # most servers never need it
+
+            site = metrics_site(self.chat.statistics)
+            self._listening.open_metrics(self.config.doors.metrics, site)
         super().privilegedStartService()
 
     def startService(self) -> None:
-        self._prepare_state()
+        self._lock_state()
         try:
             self._store.open()
             loaded = self._store.load()
         except (BadStore, NotSaved) as problem:
-            _stop(problem)
+            stop(problem)
         self._threads.start()
         self._hasher.start()
         self._disk.start()
@@ -168,17 +102,21 @@ class ChatService(MultiService):
         try:
             self._shelf.start()
         except OSError as problem:
-            _stop(f"cannot use the folder for files: {problem}")
+            stop(f"cannot use the folder for files: {problem}")
         self._cleaning.start(CLEANING, now=True)
         self._factory.start()
+        self._lag.start()
+        signal.signal(signal.SIGHUP, self._hangup)
         super().startService()
-        self._tell_how_to_connect()
+        self._listening.tell()
+        code = self.chat.accounts.claim_code
+        if code is not None:
+            self._log.info("operator: type /claim {code}", code=code)
 
     async def _stopping(self) -> None:
-        await DeferredList(
-            [port.addCallback(lambda each: each.stopListening()) for _, port in self._ports]
-        )
+        await self._listening.close()
         self._factory.stop()
+        self._lag.stop()
         if self._cleaning.running:
             self._cleaning.stop()
         self.chat.stopping = True
@@ -206,75 +144,37 @@ class ChatService(MultiService):
             lambda _count: None, lambda failure: self._log.failure("cleaning failed", failure)
         )
 
-    def _listen(self, description: str) -> None:
+    def _hangup(self, *_: object) -> None:
+        """SIGHUP: read again what an administrator has changed."""
+        self._reactor.callFromThread(lambda: Deferred.fromCoroutine(self.reload()))
+
+    async def reload(self) -> None:
+        """Read again the certificates, and the accounts, which `pyconchat-admin` changes."""
+        await self._listening.renew()
         try:
-            endpoint = serverFromString(self._reactor, self._completed(description))
-        except ImportError as problem:
-            _stop(f"doors.line: {description}: {problem}")
-        except Exception as problem:  # what the parser of each kind of endpoint raises
-            _stop(f"doors.line: {description!r} is not a server endpoint: {problem}")
-        listening = endpoint.listen(self._factory)
-        failures: list[Any] = []
-        listening.addErrback(failures.append)
-        if failures:
-            cause = failures[0].value
-            if isinstance(cause, CannotListenError):
-                why = getattr(cause.socketError, "strerror", None) or cause.socketError
-                _stop(f"cannot listen on {description}: {why}")
-            _stop(f"cannot listen on {description}: {cause}")
-        self._ports.append((description.partition(":")[0], listening))
+            await self.chat.read_accounts()
+        except NotSaved as problem:
+            self._log.error("could not read the accounts: {problem}", problem=problem)
+        else:
+            self._log.info("read the accounts")
 
-    def _completed(self, description: str) -> str:
-        """Return an endpoint's *description* with what this server knows better than Twisted."""
-        kind = description.partition(":")[0]
-        if kind in ("tcp", "ssl", "selfsigned") and ":backlog=" not in description:
-            # With Twisted's 50, many who come back at once after a restart would wait seconds.
-            description += f":backlog={BACKLOG}"
-        if kind == "selfsigned" and ":folder=" not in description:
-            description += f":folder={quoteStringArgument(str(self.config.state_path))}"
-        return description
-
-    def _prepare_state(self) -> None:
+    def _lock_state(self) -> None:
         folder = self.config.state_path
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock = lock_folder(folder)
+        except BlockingIOError:
+            stop(f"the state folder {folder} is in use by another server")
         except OSError as problem:
-            _stop(f"cannot use the state folder {folder}: {problem.strerror}")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            _stop(f"the state folder {folder} is in use by another server")
-
-    def _tell_how_to_connect(self) -> None:
-        for kind, listening in self._ports:
-            listening.addCallback(self._tell_address, kind)
-        code = self.chat.accounts.claim_code
-        if code is not None:
-            self._log.info("operator: type /claim {code}", code=code)
-
-    def _tell_address(self, port: Any, kind: str) -> Any:
-        address = port.getHost()
-        if isinstance(address, IPv4Address | IPv6Address):
-            host = "localhost" if address.host in ("0.0.0.0", "::", "127.0.0.1") else address.host
-            self._log.info(
-                "connect with: pyconchat {tls}{host} {port}   or: {other} {host}{colon}{port}",
-                tls="--tls " if kind in TLS else "",
-                other=OPENSSL if kind in TLS else "telnet",
-                host=host,
-                colon=":" if kind in TLS else " ",
-                port=address.port,
-            )
-        else:
-            self._log.info("listening on {address}", address=address)
-        return port
+            stop(f"cannot use the state folder {folder}: {problem.strerror}")
 
 
 def makeService(options: Options) -> ChatService:
     """Return the service that *options* describe. Exits with one line if that cannot be."""
     from twisted.internet import reactor
 
+    # Twisted reckons in the time of day; set back by an hour, all that is due would be late by it.
+    reactor.seconds = time.monotonic  # type: ignore[method-assign]
     try:
-        return ChatService(options.result, reactor)
+        return ChatService(options.result, reactor, options.owner)
     except BadStore as problem:
-        _stop(problem)
+        stop(problem)

@@ -108,7 +108,12 @@ def make_store(folder: Path) -> SqlStore:
     return store
 
 
-def make_chat(store: IStore, clock: Clock | None = None, config: Config | None = None) -> Chat:
+def make_chat(
+    store: IStore,
+    clock: Clock | None = None,
+    config: Config | None = None,
+    hasher: IHasher | None = None,
+) -> Chat:
     """Return a chat on *store* that has started. A tick passes when *clock* is advanced."""
     clock = clock or Clock()
     reactor: IReactorTime = clock
@@ -116,7 +121,7 @@ def make_chat(store: IStore, clock: Clock | None = None, config: Config | None =
         store,
         InlineThreads(),
         reactor,
-        PlainHasher(),
+        hasher or PlainHasher(),
         config or Config(),
         wall_clock=lambda: EPOCH + clock.seconds(),
     )

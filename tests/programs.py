@@ -290,9 +290,8 @@ class House:
     def opens(self) -> None:
         """Start, on what the store has."""
         self.hasher = CountingHasher()
-        self.chat: Chat = make_chat(self.store, self.clock, self.config)
-        self.chat.hasher = self.hasher
-        portal: Portal = login_portal(self.chat, self.hasher)
+        self.chat: Chat = make_chat(self.store, self.clock, self.config, self.hasher)
+        portal: Portal = login_portal(self.chat)
         self.factory = LineFactory(self.chat, portal, self.clock)
         self.factory.start()
 

@@ -20,25 +20,26 @@ ROOT = Path(pyconchat.__file__).parent
 # modules) imports only parts of lower floors; those on the same floor do not know each other.
 FLOORS = (
     {"testing"},
-    {"service"},
-    {"selfsigned"},
+    {"service", "admin"},
+    {"listening", "metrics"},
+    {"selfsigned", "options"},
     {"doors", "client"},
     {"login", "requests"},
     {"session"},
     {"commands"},
     {"files"},
     {"chat"},
-    {"recovery", "tokens"},
+    {"recovery", "tokens", "guard"},
     {"fanout", "directory", "console", "accounts", "presence", "passwords"},
     {"journal"},
     {"store"},
     {"render"},
     {"conversations"},
-    {"conversation", "decisions", "limits"},
+    {"conversation", "decisions", "limits", "statistics"},
     {"replies", "records", "config"},
     {"group"},
     {"events", "interfaces"},
-    {"text", "names", "fingerprint", "framing"},
+    {"text", "names", "fingerprint", "framing", "process", "tls"},
     {"errors"},
     {"__init__"},
 )
@@ -58,7 +59,7 @@ MAY_ONLY_USE = {
 ONLY_USED_BY = {
     "testing": set(),
     "service": set(),
-    "store": {"service", "testing"},
+    "store": {"service", "admin", "testing"},
     "journal": {"service", "chat"},
     "doors": {"service"},
 }
@@ -74,6 +75,7 @@ LIBRARIES = {
     "sqlite3": {"store"},
     "psycopg": {"store"},
     "argon2": {"passwords"},
+    "prometheus_client": {"metrics"},
 }
 
 RECORDS_OF_GROUP = {"Actor", "Ban", "GroupState", "JoinRequest", "Member"}

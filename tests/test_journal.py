@@ -24,6 +24,7 @@ from pyconchat.journal import MOST_WAITING, Journal
 from pyconchat.names import Name
 from pyconchat.records import ServerState, StoredGroup
 from pyconchat.recovery import RETRY
+from pyconchat.statistics import Statistics
 from pyconchat.store import SqlStore
 from pyconchat.testing import EPOCH, PlainHasher, Visitor
 from pyconchat.text import SafeText
@@ -143,7 +144,14 @@ class Bench:
         self.result: Exception | None = None  # what the next commit raises
         self.late: set[str] = set()  # what it finds to be decided on a state that has passed
         store = cast("IStore", self)  # all that a journal asks of a store is `commit`
-        self.journal = Journal(store, self.threads, self.clock, self._publish, self._recover)
+        self.journal = Journal(
+            store,
+            self.threads,
+            self.clock,
+            self._publish,
+            self._recover,
+            Statistics(self.clock.seconds),
+        )
 
     def append(self, *names: str) -> None:
         """Append a decision of each name."""

@@ -106,7 +106,7 @@ def test_so_many_in_ten_minutes_from_one_network() -> None:
 
 def test_so_many_strangers_in_all() -> None:
     """Those who have not logged in are counted from everywhere; a login or an end makes room."""
-    connections = ConnectionLimits(limits(unauthenticated=2))
+    connections = ConnectionLimits(limits(unauthenticated=2), chance=lambda: 0.99)
     connections.opened(HERE, 0.0)
     connections.opened(THERE, 0.0)
     is_refused(connections, "192.0.2.3", 0.0)
@@ -117,6 +117,45 @@ def test_so_many_strangers_in_all() -> None:
     is_refused(connections, "192.0.2.4", 0.0)
     connections.closed(THERE, logged_in=False)
     connections.opened("192.0.2.4", 0.0)
+
+
+def test_strangers_are_turned_away_at_random_before_the_limit() -> None:
+    """From half of the places on, ever more of the newcomers: they are never all for one."""
+    chances: list[float] = []
+    connections = ConnectionLimits(limits(unauthenticated=100), chance=lambda: chances.pop())
+
+    def share_turned_away() -> float:
+        """Find between which two hundredths the chance to be turned away is."""
+        for hundredth in range(101):
+            chances[:] = [hundredth / 100 + 0.001]
+            try:
+                connections.opened("192.0.2.9", 0.0)
+            except Refused:
+                continue
+            connections.closed("192.0.2.9", logged_in=False)
+            return hundredth / 100
+        return 1.0
+
+    shares = {}
+    for number in range(101):
+        shares[number] = share_turned_away()
+        chances[:] = [2.0]
+        if number < 100:
+            connections.opened(f"192.0.2.{number}", 0.0)
+    assert shares[0] == shares[49] == 0.0
+    assert shares[50] == pytest.approx(0.3, abs=0.02)
+    assert shares[75] == pytest.approx(0.65, abs=0.02)
+    assert shares[100] == 1.0
+
+
+def test_so_many_connections_in_all() -> None:
+    """What is kept for files and the database is not given to connections."""
+    connections = ConnectionLimits(limits(), most=2)
+    connections.opened(HERE, 0.0)
+    connections.opened(THERE, 0.0)
+    is_refused(connections, "192.0.2.3", 0.0)
+    connections.closed(HERE, logged_in=True)
+    connections.opened("192.0.2.3", 0.0)
 
 
 def test_zero_turns_the_limits_off() -> None:
@@ -147,14 +186,14 @@ def test_so_many_wrong_passwords_a_minute() -> None:
     attempts = LoginLimits(limits(login_attempts_per_minute=3))
     for now in (0.0, 10.0, 20.0):
         attempts.check(HERE, now)
-        attempts.wrong(HERE, now)
+        attempts.wrong(HERE, "alice", now)
     with pytest.raises(Refused) as caught:
         attempts.check(HERE, 30.0)
     assert caught.value.code is Code.TOO_MANY
     assert "31 s" in caught.value.sentence
     attempts.check(THERE, 30.0)
     attempts.check(HERE, 60.5)
-    attempts.wrong(HERE, 60.5)
+    attempts.wrong(HERE, "alice", 60.5)
     with pytest.raises(Refused):
         attempts.check(HERE, 61.0)
 
@@ -163,15 +202,39 @@ def test_wrong_passwords_without_a_limit() -> None:
     """0 turns this limit off too."""
     attempts = LoginLimits(limits())
     for _ in range(100):
-        attempts.wrong(HERE, 0.0)
+        attempts.wrong(HERE, "alice", 0.0)
         attempts.check(HERE, 0.0)
+
+
+def test_guessing_from_many_addresses_is_slowed_down_but_for_the_owner() -> None:
+    """Where the right password came from lately, and for other accounts, nobody waits."""
+    attempts = LoginLimits(limits(login_attempts_per_minute=3))
+    attempts.right(HERE, "alice")
+    for number in range(3):
+        assert attempts.delay(THERE, "alice", 1.0) == 0.0
+        attempts.wrong(f"192.0.2.{number + 10}", "alice", 1.0)
+    assert attempts.delay(THERE, "alice", 2.0) == 5.0
+    attempts.check(THERE, 2.0)
+    assert attempts.delay(HERE, "alice", 2.0) == 0.0
+    assert attempts.delay(THERE, "bob", 2.0) == 0.0
+    assert attempts.delay(THERE, "alice", 61.5) == 0.0
+
+
+def test_where_right_passwords_came_from_is_remembered_within_a_bound() -> None:
+    """The address longest unused is forgotten first."""
+    attempts = LoginLimits(limits(login_attempts_per_minute=1))
+    for number in range(10_001):
+        attempts.right(f"network {number}", "alice")
+    attempts.wrong(THERE, "alice", 0.0)
+    assert attempts.delay("network 0", "alice", 1.0) == 5.0
+    assert attempts.delay("network 1", "alice", 1.0) == 0.0
 
 
 def test_a_flood_of_addresses_is_forgotten_oldest_first() -> None:
     """What is remembered is bounded, and the newest offenders are still known."""
     attempts = LoginLimits(limits(login_attempts_per_minute=1))
     for number in range(20_000):
-        attempts.wrong(f"network {number}", 0.0)
+        attempts.wrong(f"network {number}", "alice", 0.0)
     attempts.check("network 0", 1.0)
     with pytest.raises(Refused):
         attempts.check("network 19999", 1.0)

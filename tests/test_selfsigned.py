@@ -29,6 +29,7 @@ from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.logger import capturedLogs
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.protocols.wire import Echo
 
 from pyconchat.fingerprint import fingerprint
@@ -36,9 +37,17 @@ from pyconchat.selfsigned import BadCertificate
 from tests.skips import require_program
 
 
-def listen(folder: Path, more: str = "") -> MemoryReactorClock:
+class Memory(MemoryReactorClock):
+    """A reactor whose ports by TLS have the addresses that those of TCP have."""
+
+    def listenSSL(self, port, factory, contextFactory, backlog=50, interface=""):  # noqa: N803
+        super().listenSSL(port, factory, contextFactory, backlog, interface)
+        return self.listenTCP(port, factory, backlog, interface)
+
+
+def listen(folder: Path, more: str = "") -> Memory:
     """Listen with what *folder* keeps; return the reactor. Raises what listening fails with."""
-    reactor = MemoryReactorClock()
+    reactor = Memory()
     endpoint = serverFromString(reactor, f"selfsigned:8443:folder={folder}{more}")
     failures: list[BaseException] = []
     endpoint.listen(Factory.forProtocol(Echo)).addErrback(lambda why: failures.append(why.value))
@@ -64,7 +73,7 @@ def certificate_in(folder: Path) -> x509.Certificate:
 class Client:
     """Somebody who speaks TLS, and trusts only the certificate in *folder*."""
 
-    def __init__(self, reactor: MemoryReactorClock, folder: Path, host: str) -> None:
+    def __init__(self, reactor: Memory, folder: Path, host: str) -> None:
         self.context = ssl.create_default_context(cafile=folder / "tls-certificate.pem")
         self.context.verify_flags |= ssl.VERIFY_X509_STRICT
         self._reactor = reactor
@@ -73,7 +82,9 @@ class Client:
     def says(self, words: bytes) -> bytes:
         """Connect, send *words*, and return the answer. Raises `ssl.SSLError`."""
         transport = StringTransport()
-        server: IProtocol = self._reactor.tcpServers[0][1].buildProtocol(transport.getPeer())
+        _, factory, context, _, _ = self._reactor.sslServers[0]
+        tls_factory = TLSMemoryBIOFactory(context, False, factory, clock=self._reactor)
+        server: IProtocol = tls_factory.buildProtocol(transport.getPeer())
         server.makeConnection(transport)
         coming, going = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = self.context.wrap_bio(coming, going, server_hostname=self._host)
@@ -98,9 +109,9 @@ class Client:
 def test_it_is_an_endpoint_as_others(tmp_path: Path) -> None:
     """Port, interface and backlog are those of ``tcp:``."""
     reactor = listen(tmp_path, ":interface=127.0.0.1:backlog=1024")
-    ((port, _, backlog, interface),) = reactor.tcpServers
+    ((port, _, _, backlog, interface),) = reactor.sslServers
     assert (port, backlog, interface) == (8443, 1024, "127.0.0.1")
-    ((_, _, backlog, interface),) = listen(tmp_path).tcpServers
+    ((_, _, _, backlog, interface),) = listen(tmp_path).sslServers
     assert (backlog, interface) == (50, "")
 
 
@@ -111,13 +122,13 @@ def test_it_is_an_endpoint_as_others(tmp_path: Path) -> None:
 def test_descriptions_that_cannot_be_used(description: str) -> None:
     """They are refused, before anything is made."""
     with pytest.raises((TypeError, ValueError)):
-        serverFromString(MemoryReactorClock(), description)
+        serverFromString(Memory(), description)
 
 
 def test_the_default_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without one, the certificate is in the state folder of somebody who named none."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    endpoint = serverFromString(MemoryReactorClock(), "selfsigned:8443")
+    endpoint = serverFromString(Memory(), "selfsigned:8443")
     assert list(tmp_path.iterdir()) == [], "parsing makes nothing"
     endpoint.listen(Factory.forProtocol(Echo))
     assert {file.name for file in (tmp_path / "pyconchat").iterdir()} == {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from pyconchat.commands.types import Call
+from pyconchat.commands.types import Call, listed
 from pyconchat.errors import Code, Refused
 from pyconchat.files.shelf import Shelf, file_name
 from pyconchat.interfaces import Reached
@@ -33,7 +33,8 @@ async def files(call: Call) -> Reply:
         FileLine(file.number, file.name, file.size, file.sha256, file.by, file.at)
         for file in group.files.values()
     ]
-    return Files(group.name, lines)
+    newest, more = listed(lines[::-1])
+    return Files(group.name, newest[::-1], more)
 
 
 async def get(call: Call, which: str) -> Reply:

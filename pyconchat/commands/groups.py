@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyconchat.commands.types import Call, PolicyChoice
+from pyconchat.commands.types import Call, PolicyChoice, has_part, listed
 from pyconchat.conversation import Conversation
 from pyconchat.errors import Code, Refused
 from pyconchat.events import NO_TEXT, Policy
@@ -107,15 +107,18 @@ async def desk(call: Call) -> Reply:
     return FrontDesk(None if left is None else _name(left))
 
 
-async def groups(call: Call) -> Reply:
+async def groups(call: Call, part: str | None) -> Reply:
     """List the groups."""
-    return Groups([_line(call, conversation) for conversation in call.chat.groups])
+    wanted = has_part(part)
+    found, more = listed([each for each in call.chat.groups if wanted(_name(each))])
+    return Groups([_line(call, conversation) for conversation in found], more)
 
 
 async def requests(call: Call) -> Reply:
     """List who asks to be let in."""
     group = call.group()
-    return Requests(group.name, group.pending(call.actor), call.chat.now())
+    pending, more = listed(group.pending(call.actor))
+    return Requests(group.name, pending, call.chat.now(), more)
 
 
 def only_request(call: Call) -> str | None:
@@ -144,14 +147,14 @@ async def invite(call: Call, name: Name) -> None:
     await call.decide(here, lambda group: group.invite(call.actor, invited))
 
 
-async def members(call: Call) -> Reply:
+async def members(call: Call, part: str | None) -> Reply:
     """List all members."""
-    return _roster(call, online_only=False)
+    return _roster(call, online_only=False, part=part)
 
 
-async def online(call: Call) -> Reply:
+async def online(call: Call, part: str | None) -> Reply:
     """List the members who are online."""
-    return _roster(call, online_only=True)
+    return _roster(call, online_only=True, part=part)
 
 
 async def admin(call: Call) -> Reply:
@@ -225,8 +228,8 @@ async def bans(call: Call) -> Reply:
 def _bans(call: Call) -> Bans:
     if call.place is not None:
         group = call.group()
-        return Bans(group.name, group.banned(call.actor))
-    return Bans(None, call.chat.accounts.banned(call.actor))
+        return Bans(group.name, *listed(group.banned(call.actor)))
+    return Bans(None, *listed(call.chat.accounts.banned(call.actor)))
 
 
 async def _with_password(call: Call, choice: PolicyChoice) -> PolicyChoice:
@@ -260,13 +263,16 @@ async def enter(call: Call, conversation: Conversation, created: bool = False) -
     await call.session.caught_up(conversation)
 
 
-def _roster(call: Call, online_only: bool) -> Roster:
+def _roster(call: Call, online_only: bool, part: str | None) -> Roster:
     group, presence = call.group(), call.chat.presence
+    wanted = has_part(part)
     lines = [
         MemberLine(member.name, group.is_admin(member.name), member.guest, presence.online(key))
         for key, member in group.members.items()
+        if wanted(member.name) and (not online_only or presence.online(key))
     ]
-    return Roster(group.name, [m for m in lines if m.online or not online_only], online_only)
+    members, more = listed(lines)
+    return Roster(group.name, members, online_only, more)
 
 
 def _line(call: Call, conversation: Conversation) -> GroupLine:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyconchat.commands.types import Call
+from pyconchat.commands.types import Call, has_part, listed
 from pyconchat.errors import Code, Refused
 from pyconchat.events import NO_TEXT
 from pyconchat.names import Name
@@ -13,14 +13,15 @@ from pyconchat.text import SafeText
 EVERYWHERE = "everywhere"
 
 
-async def who(call: Call) -> Reply:
+async def who(call: Call, part: str | None) -> Reply:
     """List who is online."""
     mine = {conversation.id: conversation for conversation in call.chat.hear_of(call.session)}
     people: list[PersonLine] = []
     seen: set[str] = set()
+    wanted = has_part(part)
     for session in call.chat.presence.everybody():
         account = session.account
-        if account.key in seen:
+        if account.key in seen or not wanted(account.name):
             continue
         seen.add(account.key)
         shared = [
@@ -30,18 +31,17 @@ async def who(call: Call) -> Reply:
         ]
         actor = account.actor
         people.append(PersonLine(account.name, actor.guest, actor.operator, shared))
-    return PersonOnline(sorted(people, key=lambda person: person.name.lower()))
+    return PersonOnline(*listed(sorted(people, key=lambda person: person.name.lower())))
 
 
 async def password(call: Call) -> Reply:
     """Register, or change the password."""
     account, session = call.account, call.session
     if account.registered:
-        network, now = session.peer.network, call.chat.reactor.seconds
-        call.chat.wrong_passwords.check(network, now())
+        network, guard = session.peer.network, call.chat.guard
+        guard.admit(network)
         old = await call.ask("Current password: ", secret=True)
-        if not await call.chat.hasher.verify(account.password_hash, old):
-            call.chat.wrong_passwords.wrong(network, now())
+        if not await guard.check(network, account.key, account.password_hash, old):
             raise Refused(Code.WRONG_PASSWORD, "That is not your password; nothing has changed.")
     was_guest = not account.registered
     new = await ask_new_password(call)
@@ -64,13 +64,13 @@ async def ask_new_password(call: Call) -> str:
 
 async def claim(call: Call, code: str) -> Reply:
     """Become the first operator."""
-    network, now = call.session.peer.network, call.chat.reactor.seconds
-    call.chat.wrong_passwords.check(network, now())
+    network, guard = call.session.peer.network, call.chat.guard
+    guard.admit(network)
     try:
         await call.operate(lambda accounts: accounts.claim(call.account, code))
     except Refused as refused:
         if refused.code is Code.WRONG_PASSWORD:
-            call.chat.wrong_passwords.wrong(network, now())
+            guard.wrong(network, "the claim code")
         raise
     return Done(SafeText("At the front desk, /kick, /ban, /unban and /bans are the server's."))
 
@@ -78,6 +78,11 @@ async def claim(call: Call, code: str) -> Reply:
 async def operator(call: Call, name: Name) -> None:
     """Make somebody an operator."""
     await call.operate(lambda accounts: accounts.make_operator(call.actor, name))
+
+
+async def stats(call: Call) -> Reply:
+    """Say what the server has done, and how it is."""
+    return call.chat.figures(call.account)
 
 
 async def help_(call: Call, name: str | None) -> Reply:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from pyconchat.accounts import Account, Accounts
 from pyconchat.chat import Chat
@@ -26,6 +26,7 @@ __all__ = [
     "NAME",
     "NAMES",
     "NUMBER",
+    "PART",
     "PATH",
     "POLICY",
     "TEXT",
@@ -37,8 +38,27 @@ __all__ = [
     "Command",
     "PolicyChoice",
     "first_word",
+    "has_part",
+    "listed",
     "optional",
 ]
+
+
+T = TypeVar("T")
+
+MOST_LISTED = 500
+"""Lines of an answer: nobody reads more, and a peer that asks and does not read costs no more."""
+
+
+def listed(items: Sequence[T]) -> tuple[list[T], int]:
+    """Return the first of *items*, as many as an answer has, and how many more there are."""
+    return list(items[:MOST_LISTED]), max(0, len(items) - MOST_LISTED)
+
+
+def has_part(part: str | None) -> Callable[[str], bool]:
+    """Return what tells whether a name has *part* in it; all have nothing."""
+    wanted = (part or "").casefold()
+    return lambda name: wanted in name.casefold()
 
 
 class Cancelled(Exception):
@@ -297,6 +317,8 @@ FILE = Arg("FILE", str, "Which file?", rest=True)
 FILE_NUMBER = Arg("NUMBER", _file_number, "Which file?")
 GROUP = Arg("GROUP", str, "Group: ", kind="group")
 WORD = Arg("WORD", str, "What?")
+PART = Arg("PART", str, "")
+"""Of a name: a list then has only those that have it."""
 TEXT = Arg("TEXT", _text, "Text: ", rest=True)
 NUMBER = Arg("N", _number, "How many? ")
 POLICY = Arg(

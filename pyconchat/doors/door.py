@@ -43,6 +43,9 @@ AT_ONCE = 500
 """Lines of one peer that are taken in one turn of the reactor."""
 
 
+_MISBEHAVED = frozenset({EndWhy.LATE, EndWhy.BAD_JSON, EndWhy.WRONG_PASSWORD})
+
+
 class Door(Protocol):
     """One connection, in the style of *renderer*. *limit* is the longest line, in bytes."""
 
@@ -177,6 +180,8 @@ class Door(Protocol):
 
     def say_last(self, why: EndWhy, text: str) -> None:
         """Say *text* and hang up."""
+        if why in _MISBEHAVED:
+            self._factory.chat.statistics.dropped[why.value] += 1
         self.hang_up(self.renderer.reply(Ended(why, SafeText(text))))
 
     def hang_up(self, last: bytes = b"") -> None:
@@ -198,12 +203,17 @@ class Door(Protocol):
 
     # What the factory calls, about once a second.
 
+    @property
+    def unsent(self) -> int:
+        """Return how many bytes the peer's kernel has not taken."""
+        return self._outlet.queued
+
     def look_after(self, now: float) -> list[MoveCursor]:
         """Drop a peer that is silent or stuck; return what it has received."""
         if self._outlet.made_progress():
             self._moved = now
         elif now - self._moved >= STALL:
-            self.drop("did not read for {seconds:.0f} s", seconds=now - self._moved)
+            self.drop("stuck", "did not read for {seconds:.0f} s", seconds=now - self._moved)
             return []
         if self.was_silent(now - self._heard):
             return []
@@ -329,8 +339,9 @@ class Door(Protocol):
         else:
             self._transport.abortConnection()
 
-    def drop(self, why: str, **fields: object) -> None:
-        """Cut the connection, and log *why*."""
+    def drop(self, cause: str, why: str, **fields: object) -> None:
+        """Cut the connection, count it under *cause*, and log *why*."""
+        self._factory.chat.statistics.dropped[cause] += 1
         name = self.session.account.name if self.session is not None else "somebody"
         self._log.info("dropped {name}, who " + why, name=name, **fields)
         self._closing = True
@@ -348,7 +359,7 @@ class Door(Protocol):
         self.say_last(EndWhy.LATE, "You took too long to log in.")
 
     def _overflowed(self) -> None:
-        self.drop("left {bytes} bytes unread", bytes=self._outlet.queued)
+        self.drop("overfull", "left {bytes} bytes unread", bytes=self._outlet.queued)
 
     def _outlet_drained(self) -> None:
         if self._drained is not None:

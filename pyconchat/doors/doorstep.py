@@ -20,8 +20,8 @@ from pyconchat.doors.files import FileDoor
 from pyconchat.doors.json import JsonDoor
 from pyconchat.doors.keepalive import keep_alive
 from pyconchat.doors.line import LF, LineDoor
-from pyconchat.errors import Refused
 from pyconchat.interfaces import IConnection
+from pyconchat.limits import TooMany
 
 if TYPE_CHECKING:
     from pyconchat.doors.factory import LineFactory
@@ -58,7 +58,8 @@ class Doorstep(Protocol):
         keep_alive(transport, limits.ping_seconds, limits.silence_seconds)
         try:
             factory.connections.opened(self.network, factory.now())
-        except Refused as refused:
+        except TooMany as refused:
+            factory.chat.statistics.turned_away[refused.cause] += 1
             transport.write(LF.refusal(refused))
             self._timer = factory.reactor.callLater(LINGER, transport.abortConnection)
             transport.loseConnection()

@@ -28,11 +28,14 @@ AT_ONCE = 200
 
 
 class LineFactory(Factory):
-    """Makes the line doors of *chat*; each connection begins at a `Doorstep`."""
+    """Makes the line doors of *chat*; each connection begins at a `Doorstep`.
+
+    *most* is how many connections there may be, 0 for no limit.
+    """
 
     noisy = False
 
-    def __init__(self, chat: Chat, portal: Portal, reactor: IReactorTime) -> None:
+    def __init__(self, chat: Chat, portal: Portal, reactor: IReactorTime, most: int = 0) -> None:
         self.chat = chat
         self.portal = portal
         self.reactor = reactor
@@ -40,9 +43,12 @@ class LineFactory(Factory):
         self.limits = chat.config.limits
         self.rate_limited = self.limits.messages_per_second > 0
         self.soft_limit: float = self.limits.unsent_soft_bytes or float("inf")
-        self.connections = ConnectionLimits(self.limits)
+        self.connections = ConnectionLimits(self.limits, most)
         self.doors: dict[Door | Doorstep | FileDoor, None] = {}
         self._waiting: list[Deferred[None]] = []
+        chat.statistics.gauge("connections", lambda: self.connections.open)
+        chat.statistics.gauge("strangers", lambda: self.connections.strangers)
+        chat.statistics.gauge("unsent", self._unsent)
         self._rounds = LoopingCall(self._round)
         self._rounds.clock = reactor
 
@@ -83,6 +89,9 @@ class LineFactory(Factory):
         """End all connections, those of people who have not logged in too."""
         for door in list(self.doors):
             door.hang_up()
+
+    def _unsent(self) -> int:
+        return sum(door.unsent for door in self.doors if isinstance(door, Door))
 
     def _round(self) -> Any:
         """Look at every connection, in pieces, so that many do not hold up the others."""

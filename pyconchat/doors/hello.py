@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from twisted.cred.credentials import ICredentials, UsernamePassword
+from twisted.cred.credentials import ICredentials
 from twisted.cred.portal import Portal
 
 from pyconchat import __version__
@@ -14,7 +14,7 @@ from pyconchat.commands import TABLE, Call, Cancelled
 from pyconchat.commands.groups import enter_lobby
 from pyconchat.errors import Code, NotSaved, Refused
 from pyconchat.interfaces import ISession
-from pyconchat.login import GuestName, NewAccount, SessionToken
+from pyconchat.login import GuestName, NewAccount, Password, SessionToken
 from pyconchat.names import person_name
 from pyconchat.passwords import check_password
 from pyconchat.render.json import refusal_object
@@ -63,10 +63,6 @@ async def _session(chat: Chat, portal: Portal, door: JsonDoor, hello: Hello) -> 
     credentials = _credentials(chat, door, hello)
     try:
         _, session, _ = await portal.login(credentials, door, ISession)
-    except Refused as refused:
-        if refused.code is Code.WRONG_PASSWORD:
-            chat.wrong_passwords.wrong(door.network, chat.reactor.seconds())
-        raise
     except NotSaved:
         raise not_saved() from None
     assert isinstance(session, Session)
@@ -90,8 +86,7 @@ def _credentials(chat: Chat, door: JsonDoor, hello: Hello) -> ICredentials:
     if hello.password is not None:
         if account is None:
             return NewAccount(name, check_password(hello.password))
-        chat.wrong_passwords.check(door.network, chat.reactor.seconds())
-        return UsernamePassword(account.name.encode(), hello.password.encode())
+        return Password(name, hello.password, door.network)
     if account is not None:
         raise Refused(Code.PASSWORD_NEEDED, "{name} needs its password.", name=account.name)
     if not hello.guest:

@@ -140,7 +140,7 @@ class LineDoor(Door):
             return False  # nc cannot be asked; the kernel watches over it
         limits = self._factory.limits
         if 0 < limits.silence_seconds <= silence:
-            self.drop("said nothing for {seconds:.0f} s", seconds=silence)
+            self.drop("silent", "said nothing for {seconds:.0f} s", seconds=silence)
             return True
         if 0 < limits.ping_seconds <= silence and not self._pinged:
             self._pinged = True

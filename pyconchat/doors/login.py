@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from twisted.cred.credentials import ICredentials, UsernamePassword
+from twisted.cred.credentials import ICredentials
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 
@@ -13,7 +13,7 @@ from pyconchat.commands import Call, Cancelled
 from pyconchat.commands.groups import enter_lobby
 from pyconchat.errors import Code, NotSaved, Refused
 from pyconchat.interfaces import ISession
-from pyconchat.login import GuestName, NewAccount
+from pyconchat.login import GuestName, NewAccount, Password
 from pyconchat.names import person_name
 from pyconchat.passwords import check_password
 from pyconchat.replies import Done, EndWhy, FrontDesk, Reply
@@ -110,10 +110,9 @@ class Login:
             return await self._newcomer(name)
         if not account.registered:
             raise Refused(Code.TAKEN, "{name} is in use; choose another name.", name=account.name)
-        self._chat.wrong_passwords.check(self._door.network, self._chat.reactor.seconds())
+        self._chat.guard.admit(self._door.network)  # asked only where the answer is looked at
         password = await self._door.ask("Password: ", secret=True)
-        self._chat.wrong_passwords.check(self._door.network, self._chat.reactor.seconds())
-        return UsernamePassword(account.name.encode(), password.encode())
+        return Password(name, password, self._door.network)
 
     async def _newcomer(self, name: str) -> ICredentials:
         guests = self._chat.accounts.guests_allowed
@@ -131,7 +130,6 @@ class Login:
     def _refused(self, refused: Refused) -> None:
         if refused.code is Code.WRONG_PASSWORD:
             self._wrong += 1
-            self._chat.wrong_passwords.wrong(self._door.network, self._chat.reactor.seconds())
         self._door.refuse(refused)
 
     async def _first_group(self, session: Session) -> None:

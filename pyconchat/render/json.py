@@ -106,14 +106,15 @@ def reply_object(reply: Reply) -> dict[str, object]:
         case Matches(where=where, words=words, entries=entries, more=more):
             fields |= {"group": where.group, "words": words, "more": more}
             fields["entries"] = _events(entries, where)
-        case Groups(groups=groups):
-            fields["groups"] = [_named_group(each) for each in groups]
-        case Requests(group=group, requests=requests):
+        case Groups(groups=groups, more=more):
+            fields |= {"groups": [_named_group(each) for each in groups], "more": more}
+        case Requests(group=group, requests=requests, more=more):
             fields |= {"group": group, "requests": [_timed(each) for each in requests]}
-        case Bans(group=group, bans=bans):
-            fields |= {"group": group, "bans": [_timed(each) for each in bans]}
-        case Files(group=group, files=files):
-            fields |= {"group": group, "files": [_timed(each) for each in files]}
+            fields["more"] = more
+        case Bans(group=group, bans=bans, more=more):
+            fields |= {"group": group, "bans": [_timed(each) for each in bans], "more": more}
+        case Files(group=group, files=files, more=more):
+            fields |= {"group": group, "files": [_timed(each) for each in files], "more": more}
         case Help(commands=commands):
             fields["commands"] = commands
         case _:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from pyconchat.events import Policy
-from pyconchat.group import Ban
 from pyconchat.replies import (
     AdminIs,
     Asked,
@@ -15,6 +14,7 @@ from pyconchat.replies import (
     CommandHelp,
     Done,
     DownloadTicket,
+    Durations,
     Ended,
     Entered,
     Files,
@@ -33,6 +33,7 @@ from pyconchat.replies import (
     Roster,
     Said,
     Sent,
+    Stats,
     UploadTicket,
 )
 from pyconchat.text import in_bytes
@@ -40,6 +41,8 @@ from pyconchat.text import in_bytes
 __all__ = ["MENU", "reply_lines"]
 
 MENU = "1 join a group   2 create a group   3 exit   (help lists the commands)"
+
+_HINT = "; a part of a name, after the command, lists those that have it"
 
 _NEWCOMERS = {
     Policy.APPROVAL: "newcomers need your approval",
@@ -76,8 +79,8 @@ def reply_lines(reply: Reply) -> list[str]:
             return _roster(reply)
         case AdminIs(group=group, admin=admin, online=online):
             return [f"The admin of {group} is {admin}, who is {_whether(online)}."]
-        case Bans(group=group, bans=bans):
-            return _bans(group or "this server", bans)
+        case Bans():
+            return _bans(reply)
         case Files():
             return _files(reply)
         case UploadTicket(name=name, group=group, command=command):
@@ -85,9 +88,15 @@ def reply_lines(reply: Reply) -> list[str]:
         case DownloadTicket(name=name, size=size, command=command):
             return [f"To fetch {name} ({in_bytes(size)}), say in another terminal:", command]
         case PersonOnline(people=people):
-            return [f"Online: {len(people)}", *map(_person, people)]
+            return [
+                f"Online: {len(people) + reply.more}",
+                *map(_person, people),
+                *_more(reply.more, _HINT),
+            ]
         case Help():
             return _help(reply)
+        case Stats():
+            return _stats(reply)
         case PresenceChanged(name=name, online=True):
             return [f"{name} is online."]
         case PresenceChanged(name=name, reason=reason):
@@ -132,21 +141,22 @@ def _groups(reply: Groups) -> list[str]:
         ]
         for line in reply.groups
     ]
-    return _table([header, *rows], right={0, 3, 4, 5})
+    return [*_table([header, *rows], right={0, 3, 4, 5}), *_more(reply.more, _HINT)]
 
 
 def _requests(reply: Requests) -> list[str]:
     if not reply.requests:
         return [f"Nobody asks to join {reply.group}."]
-    lines = [f"{len(reply.requests)} asking to join {reply.group} (/approve NAME, /reject NAME):"]
+    number = len(reply.requests) + reply.more
+    lines = [f"{number} asking to join {reply.group} (/approve NAME, /reject NAME):"]
     for request in reply.requests:
         note = f': "{request.note}"' if request.note else ""
         lines.append(f"  {request.name}, for {_age(reply.now - request.at)}{note}")
-    return lines
+    return lines + _more(reply.more)
 
 
 def _roster(reply: Roster) -> list[str]:
-    what = _counted(len(reply.members), "member")
+    what = _counted(len(reply.members) + reply.more, "member")
     lines = [f"{what} of {reply.group}{' online' if reply.online_only else ''}:"]
     for member in reply.members:
         notes = [
@@ -155,17 +165,18 @@ def _roster(reply: Roster) -> list[str]:
             *([] if reply.online_only else [_whether(member.online)]),
         ]
         lines.append(f"  {member.name}{_bracketed(', '.join(notes))}")
-    return lines
+    return lines + _more(reply.more, _HINT)
 
 
-def _bans(where: str, bans: Sequence[Ban]) -> list[str]:
-    if not bans:
+def _bans(reply: Bans) -> list[str]:
+    where = reply.group or "this server"
+    if not reply.bans:
         return [f"Nobody is banned from {where}."]
-    lines = [f"{len(bans)} banned from {where}:"]
-    for ban in bans:
+    lines = [f"{len(reply.bans) + reply.more} banned from {where}:"]
+    for ban in reply.bans:
         reason = f": {ban.reason}" if ban.reason else ""
         lines.append(f"  {ban.name}, by {ban.by}{reason}")
-    return lines
+    return lines + _more(reply.more)
 
 
 def _files(reply: Files) -> list[str]:
@@ -176,7 +187,39 @@ def _files(reply: Files) -> list[str]:
         at = time.localtime(file.at / 1000)
         when = f"{at.tm_year}-{at.tm_mon:02}-{at.tm_mday:02} {at.tm_hour:02}:{at.tm_min:02}"
         rows.append([str(file.number), file.name, in_bytes(file.size), file.by, when])
-    return _table(rows, right={0, 2})
+    earlier = [f"… and {reply.more} shared earlier."] if reply.more else []
+    return [*_table(rows, right={0, 2}), *earlier]
+
+
+def _stats(stats: Stats) -> list[str]:
+    lines = [
+        f"PyconChat {stats.version}, up for {_age(int(stats.uptime * 1000))},"
+        f" with {in_bytes(stats.memory)} of memory.",
+        f"{_counted(stats.sessions, 'session')} of {_counted(stats.accounts, 'person', 'people')},"
+        f" {_counted(stats.groups, 'group')}, {_counted(stats.connections, 'connection')},"
+        f" {stats.strangers} of them not logged in.",
+        f"{_counted(stats.messages, 'message')} delivered {_counted(stats.deliveries, 'time')};"
+        f" {_counted(stats.entries, 'entry', 'entries')} stored, {stats.not_saved} not saved.",
+        f"Waiting: {stats.waiting} to be stored, {_counted(stats.hashing, 'password')},"
+        f" {in_bytes(stats.unsent)} not taken by their readers.",
+        f"{_counted(stats.commits.count, 'commit')}: {_spread(stats.commits)}.",
+        f"Late by: {_spread(stats.lag)}.",
+    ]
+    for what, causes in (("Dropped", stats.dropped), ("Turned away", stats.turned_away)):
+        if causes:
+            lines.append(f"{what}: {', '.join(f'{each.count} {each.cause}' for each in causes)}.")
+    return lines
+
+
+def _spread(durations: Durations) -> str:
+    return (
+        f"half within {_milliseconds(durations.p50)}, 99 of 100 within"
+        f" {_milliseconds(durations.p99)}, the longest {_milliseconds(durations.longest)}"
+    )
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.3g} ms"
 
 
 def _person(person: PersonLine) -> str:
@@ -226,6 +269,10 @@ def _table(rows: Sequence[Sequence[str]], right: set[int]) -> list[str]:
     ]
 
 
+def _more(count: int, hint: str = "") -> list[str]:
+    return [f"… and {count:,} more{hint}."] if count else []
+
+
 def _age(milliseconds: int) -> str:
     seconds = max(0, milliseconds // 1000)
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
@@ -238,8 +285,8 @@ def _bracketed(notes: str) -> str:
     return f" ({notes})" if notes else ""
 
 
-def _counted(count: int, thing: str) -> str:
-    return f"{count} {thing}{'' if count == 1 else 's'}"
+def _counted(count: int, thing: str, things: str = "") -> str:
+    return f"{count:,} {thing if count == 1 else things or thing + 's'}"
 
 
 def _slashed(names: Sequence[str]) -> str:

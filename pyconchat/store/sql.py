@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from sqlalchemy import (
@@ -49,8 +50,10 @@ from pyconchat.records import (
 from pyconchat.store import request_keys, schema
 from pyconchat.store.effects import CLAIM_CODE, Effects
 from pyconchat.store.engines import engines_for, is_sqlite, make_file
+from pyconchat.store.problems import problems
 from pyconchat.store.search import SearchIndex
-from pyconchat.store.upgrade import upgrade
+from pyconchat.store.snapshot import take_snapshot
+from pyconchat.store.upgrade import require_newest, upgrade
 from pyconchat.text import SafeText
 
 __all__ = ["SqlStore"]
@@ -70,6 +73,25 @@ class SqlStore:
     def open(self) -> None:
         make_file(self._writing)
         upgrade(self._writing)
+
+    def open_as_is(self) -> None:
+        """Connect to a database that a server has made. Raises `BadStore`."""
+        require_newest(self._writing)
+
+    def snapshot(self, path: Path) -> None:
+        """Copy an SQLite database as it is now to the new file *path*.
+
+        Raises `BadStore`, `OSError` or `NotSaved`.
+        """
+        try:
+            take_snapshot(self._writing, path)
+        except DBAPIError as error:
+            raise NotSaved(str(error.orig).strip()) from error
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the database itself, and with the numbers of its entries."""
+        with _transaction(self._reading) as connection:
+            return problems(connection)
 
     def close(self) -> None:
         for engine in (self._reading, self._writing):

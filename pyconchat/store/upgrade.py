@@ -1,4 +1,7 @@
-"""Brings a database to the newest schema, by Alembic's migrations."""
+"""Brings a database to the newest schema, by Alembic's migrations.
+
+An SQLite database is copied before; the copy stays, and is put back if a migration fails.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from pyconchat.store import schema
-from pyconchat.store.engines import BadStore
+from pyconchat.store.engines import BadStore, is_sqlite
+from pyconchat.store.snapshot import put_back, take_snapshot
+
+NEWER = "the database is from a newer version of PyconChat: install that version"
 
 
 def upgrade(engine: Engine) -> None:
@@ -17,10 +23,26 @@ def upgrade(engine: Engine) -> None:
         version = _version(engine)
         if version == schema.VERSION:
             return  # without importing Alembic: a start should be quick
-        _run_migrations(engine)
+        if version is not None and version > schema.VERSION:
+            raise BadStore(NEWER)
+        if version is not None and is_sqlite(engine):
+            _upgrade_with_copy(engine)
+        else:
+            _run_migrations(engine)
     except DBAPIError as error:
-        reason = str(error.orig).strip().splitlines()[0]
-        raise BadStore(f"the database cannot be used: {reason}") from error
+        raise BadStore(f"the database cannot be used: {_reason(error)}") from error
+
+
+def require_newest(engine: Engine) -> None:
+    """Raise `BadStore` unless the database of *engine* has the schema of this version."""
+    try:
+        version = _version(engine)
+    except DBAPIError as error:
+        raise BadStore(f"the database cannot be used: {_reason(error)}") from error
+    if version is None or version < schema.VERSION:
+        raise BadStore("the database is from an older version: start the server once")
+    if version > schema.VERSION:
+        raise BadStore(NEWER)
 
 
 def _version(engine: Engine) -> str | None:
@@ -29,6 +51,27 @@ def _version(engine: Engine) -> str | None:
             return None
         version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
         return version
+
+
+def _upgrade_with_copy(engine: Engine) -> None:
+    assert engine.url.database is not None, "SQLite has a file"
+    database = Path(engine.url.database)
+    copy = database.with_name(f"{database.name}.before-{schema.VERSION}")
+    copy.unlink(missing_ok=True)  # of an attempt that was cut off
+    try:
+        take_snapshot(engine, copy)
+    except (OSError, DBAPIError) as error:
+        raise BadStore(f"cannot copy the database before its upgrade: {_reason(error)}") from error
+    try:
+        _run_migrations(engine)
+    except Exception as error:
+        engine.dispose()
+        put_back(engine, copy)
+        if isinstance(error, BadStore):
+            raise
+        raise BadStore(
+            f"the database could not be upgraded, and is as it was: {_reason(error)}"
+        ) from error
 
 
 def _run_migrations(engine: Engine) -> None:
@@ -44,6 +87,10 @@ def _run_migrations(engine: Engine) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except CommandError:
-        raise BadStore(
-            "the database is from a newer version of PyconChat: install that version"
-        ) from None
+        raise BadStore(NEWER) from None
+
+
+def _reason(error: Exception) -> str:
+    """Return what went wrong, in one line."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return (str(cause).strip() or type(cause).__name__).splitlines()[0]

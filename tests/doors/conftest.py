@@ -142,7 +142,7 @@ def open_door(store: SqlStore, clock: Clock) -> Iterator[Open]:
     def open_(**limits: Any) -> Call:
         config = Config(limits=LimitsConfig(**limits))
         chat = make_chat(store, clock, config)
-        factory = LineFactory(chat, login_portal(chat, chat.hasher), clock)
+        factory = LineFactory(chat, login_portal(chat), clock)
         factory.start()
         factories.append(factory)
 

@@ -140,8 +140,8 @@ def test_a_slow_program_is_counted_once(house: House) -> None:
         assert is_logged_in(slow)
         slow.cut()
     assert house.factory.doors == {}
-    assert house.factory.connections._strangers == 0
-    assert house.factory.connections._open == {}
+    assert house.factory.connections.strangers == 0
+    assert house.factory.connections.open == 0
 
 
 def test_a_slow_program_has_time_to_log_in(stranger: WiredProgram) -> None:
@@ -181,7 +181,7 @@ def test_who_goes_away_is_forgotten(house: House, stranger: WiredProgram, when: 
         stranger.sends(b"{")
     stranger.cut()
     assert house.factory.doors == {}
-    assert house.factory.connections._strangers == 0
+    assert house.factory.connections.strangers == 0
     assert not [call for call in house.clock.getDelayedCalls() if call.getTime() > 5]
 
 

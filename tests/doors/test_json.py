@@ -1180,6 +1180,8 @@ def test_null_stands_for_a_field_that_is_not_there(house: House) -> None:
 def grand_tour(house: House) -> tuple[list[Object], list[WiredProgram]]:
     """Use every command; return all answers that were good, and who was there."""
     olga, alice = operator(house), house.program("alice", "password a")
+    house.chat.statistics.dropped["stuck"] += 1
+    house.chat.statistics.turned_away["unauthenticated"] += 1
     bob, carol, gus = (
         house.program("bob", "password b"),
         house.program("carol", "password c"),
@@ -1223,6 +1225,7 @@ def grand_tour(house: House) -> tuple[list[Object], list[WiredProgram]]:
         alice.does("/desk"),
         alice.does("/desk", "tea"),
         olga.does("/operator alice"),
+        olga.does("/stats"),
         olga.does("/kick bob"),
         olga.does("/ban bob no"),
         olga.does("/bans"),
