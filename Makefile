@@ -10,7 +10,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints
 # Whatever the shell says: without bytecode, each of some hundred servers compiles all of it anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test check bench docs lock clean
+.PHONY: run test torture check bench docs lock clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/twistd --nodaemon --pidfile= pyconchat $(ARGS)
@@ -18,6 +18,12 @@ run: $(VENV)/run.stamp
 # Side by side, a file at a time: most tests wait for servers, not for the processor.
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+# What takes minutes: fifty kills, a thousand clients through a restart, thirty times the examples.
+torture: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -m torture $(ARGS)
+	PYCONCHAT_TEST_FACTOR=30 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile \
+		tests/contracts tests/test_group.py $(ARGS)
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff check .

@@ -57,7 +57,7 @@ from pyconchat.passwords import check_password
 from pyconchat.presence import Presence
 from pyconchat.records import CursorRecord, Loaded, ServerState
 from pyconchat.recovery import Recovery
-from pyconchat.replies import EndWhy, PresenceChanged, Stats
+from pyconchat.replies import Done, EndWhy, PresenceChanged, Stats
 from pyconchat.statistics import Statistics
 from pyconchat.text import SafeText
 from pyconchat.tokens import Tokens
@@ -576,6 +576,9 @@ class Chat:
                 account.register(record.password_hash)
                 for session in list(self.presence.sessions(account.key)):
                     session.end(EndWhy.PASSWORD, "Your password was changed by an administrator.")
+            if record.operator and not account.actor.operator:
+                for session in self.presence.sessions(account.key):
+                    session.say(Done(SafeText("You are an operator of this server now.")))
             account.become_operator(record.operator)
         for owner, name in server.ignores:
             account = self.accounts.get(owner)

@@ -57,6 +57,7 @@ class Door(Protocol):
     def __init__(self, factory: LineFactory, network: str, renderer: IRenderer, limit: int) -> None:
         self.renderer = renderer
         self.network = network
+        self.patience = factory.limits.login_seconds  # until it is too late to log in
         self.session: Session | None = None
         self._factory = factory
         self._framer = LineFramer(limit)
@@ -97,13 +98,15 @@ class Door(Protocol):
 
     def connectionMade(self) -> None:
         self._transport = cast(IConnection, self.transport)
-        limits = self._factory.limits
         self._heard = self._moved = self._factory.now()
         self._outlet = Outlet(
-            self._transport, limits.unsent_hard_bytes, self._overflowed, self._outlet_drained
+            self._transport,
+            self._factory.limits.unsent_hard_bytes,
+            self._overflowed,
+            self._outlet_drained,
         )
-        if limits.login_seconds > 0:
-            self._deadline = self._factory.reactor.callLater(limits.login_seconds, self._too_slow)
+        if self._factory.limits.login_seconds > 0:
+            self._deadline = self._factory.reactor.callLater(self.patience, self._too_slow)
 
     def dataReceived(self, data: bytes) -> None:
         self._heard = self._factory.now()

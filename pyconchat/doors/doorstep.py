@@ -59,12 +59,13 @@ class Doorstep(Protocol):
         try:
             factory.connections.opened(self.network, factory.now())
         except TooMany as refused:
-            factory.chat.statistics.turned_away[refused.cause] += 1
+            factory.turned_away(refused.cause)
             transport.write(LF.refusal(refused))
             self._timer = factory.reactor.callLater(LINGER, transport.abortConnection)
             transport.loseConnection()
             return
         self._counted = True
+        self._deadline = factory.now() + limits.login_seconds
         factory.doors[self] = None
         if not INegotiated.providedBy(transport):
             self._wait()
@@ -157,6 +158,8 @@ class Doorstep(Protocol):
             self._timer.cancel()
         self._timer = None
         before, self.inner = self.inner or self, kind(self._factory, self.network)
+        if isinstance(self.inner, Door):  # whatever was before, there is one deadline
+            self.inner.patience = max(0.0, self._deadline - self._factory.now())
         self._factory.replace(before, self.inner)
         self.inner.makeConnection(cast(IConnection, self.transport))  # type: ignore[no-untyped-call]
 

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Cooperator, LoopingCall
+from twisted.logger import Logger
 
 from pyconchat.chat import Chat
 from pyconchat.decisions import MoveCursor
@@ -27,6 +28,10 @@ AT_ONCE = 200
 """Connections that are looked at in one turn of the reactor."""
 
 
+QUIET = 60.0
+"""Seconds between two lines of the log about the same cause."""
+
+
 class LineFactory(Factory):
     """Makes the line doors of *chat*; each connection begins at a `Doorstep`.
 
@@ -34,6 +39,8 @@ class LineFactory(Factory):
     """
 
     noisy = False
+
+    _log = Logger(namespace="pyconchat")
 
     def __init__(self, chat: Chat, portal: Portal, reactor: IReactorTime, most: int = 0) -> None:
         self.chat = chat
@@ -46,6 +53,7 @@ class LineFactory(Factory):
         self.connections = ConnectionLimits(self.limits, most)
         self.doors: dict[Door | Doorstep | FileDoor, None] = {}
         self._waiting: list[Deferred[None]] = []
+        self._logged: dict[str, float] = {}  # when each cause to turn somebody away was logged last
         chat.statistics.gauge("connections", lambda: self.connections.open)
         chat.statistics.gauge("strangers", lambda: self.connections.strangers)
         chat.statistics.gauge("unsent", self._unsent)
@@ -76,6 +84,14 @@ class LineFactory(Factory):
             waiting, self._waiting = self._waiting, []
             for deferred in waiting:
                 deferred.callback(None)
+
+    def turned_away(self, cause: str) -> None:
+        """Count a connection that was not let in because of *cause*, and log it now and then."""
+        self.chat.statistics.turned_away[cause] += 1
+        now = self.now()
+        if now - self._logged.get(cause, -QUIET) >= QUIET:
+            self._logged[cause] = now
+            self._log.warn("turning connections away: {cause}", cause=cause)
 
     def when_empty(self) -> Deferred[None]:
         """Fire when no connection is left."""

@@ -14,6 +14,13 @@ READERS = 2
 """How many threads, and so connections, read at once."""
 
 
+LOCKED = 2.0
+"""Seconds to wait for another process that has locked the database, before giving up."""
+
+# So that a database that has gone is noticed within seconds (libpq, "Parameter Key Words").
+_POSTGRESQL = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "options": "-c lock_timeout=5s"}
+
+
 class BadStore(Exception):
     """The store cannot be used; the message is one line that says what to do."""
 
@@ -68,7 +75,7 @@ def _sqlite(url: str, durability: str) -> tuple[Engine, Engine]:
             poolclass=QueuePool,
             pool_size=READERS,
             max_overflow=0,
-            connect_args={"check_same_thread": False, "timeout": 10.0},
+            connect_args={"check_same_thread": False, "timeout": LOCKED},
         )
 
         # The recipe of SQLAlchemy's documentation (pysqlite, "Serializable isolation"): the
@@ -99,7 +106,9 @@ def _postgresql(url: str, durability: str) -> tuple[Engine, Engine]:
 
     def connected(**options: Any) -> Engine:
         try:
-            return create_engine(parsed, max_overflow=0, pool_pre_ping=True, **options)
+            return create_engine(
+                parsed, max_overflow=0, pool_pre_ping=True, connect_args=_POSTGRESQL, **options
+            )
         except ModuleNotFoundError:
             raise BadStore(
                 "store.url: PostgreSQL needs psycopg: pip install 'pyconchat[postgres]'"

@@ -14,6 +14,7 @@ from twisted.internet.testing import StringTransportWithDisconnection
 from pyconchat.config import Config, LimitsConfig
 from pyconchat.doors.doorstep import PAUSE, Doorstep
 from pyconchat.doors.factory import LineFactory
+from pyconchat.limits import ConnectionLimits
 from pyconchat.login import login_portal
 from pyconchat.store import SqlStore
 from pyconchat.testing import make_chat
@@ -143,6 +144,8 @@ def open_door(store: SqlStore, clock: Clock) -> Iterator[Open]:
         config = Config(limits=LimitsConfig(**limits))
         chat = make_chat(store, clock, config)
         factory = LineFactory(chat, login_portal(chat), clock)
+        # Nobody is turned away by chance.
+        factory.connections = ConnectionLimits(config.limits, chance=lambda: 0.99)
         factory.start()
         factories.append(factory)
 
