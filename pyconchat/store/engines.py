@@ -107,7 +107,12 @@ def _postgresql(url: str, durability: str) -> tuple[Engine, Engine]:
     def connected(**options: Any) -> Engine:
         try:
             return create_engine(
-                parsed, max_overflow=0, pool_pre_ping=True, connect_args=_POSTGRESQL, **options
+                parsed,
+                max_overflow=0,
+                pool_pre_ping=True,
+                paramstyle="format",
+                connect_args=_POSTGRESQL,
+                **options,
             )
         except ModuleNotFoundError:
             raise BadStore(

@@ -49,7 +49,8 @@ from pyconchat.records import (
 )
 from pyconchat.store import request_keys, schema
 from pyconchat.store.effects import CLAIM_CODE, Effects
-from pyconchat.store.engines import engines_for, is_sqlite, make_file
+from pyconchat.store.engines import engines_for, make_file
+from pyconchat.store.prepared import Prepared
 from pyconchat.store.problems import problems
 from pyconchat.store.search import SearchIndex
 from pyconchat.store.snapshot import take_snapshot
@@ -67,7 +68,9 @@ class SqlStore:
 
     def __init__(self, url: str, durability: str = "full") -> None:
         self._writing, self._reading = engines_for(url, durability)
-        self._search = SearchIndex(is_sqlite(self._writing))
+        self._search = SearchIndex(self._writing.dialect)
+        self._insert_entries = Prepared(_INSERT_ENTRIES, self._writing.dialect)
+        self._move_heads = Prepared(_MOVE_HEADS, self._writing.dialect)
         self._new_keys = 0
 
     def open(self) -> None:
@@ -101,8 +104,14 @@ class SqlStore:
 
     def commit(self, batch: Sequence[Decision]) -> list[Stored]:
         with _transaction(self._writing) as connection:
-            work = _Batch(connection, self._search)
-            stored = work.commit(batch)
+            work = _Batch(connection)
+            stored = work.decide(batch)
+            if work.rows:
+                self._insert_entries.run(connection, work.rows)
+                self._move_heads.run(connection, work.moved_heads())
+            if work.words:
+                self._search.add(connection, work.words)
+            work.finish()
             self._new_keys += len(work.keys)
             if self._new_keys >= request_keys.SWEEP:
                 self._new_keys = 0
@@ -208,29 +217,36 @@ def _transaction(engine: Engine) -> Iterator[Connection]:
             yield connection
     except DBAPIError as error:
         raise NotSaved(str(error.orig).strip()) from error
+    except engine.dialect.loaded_dbapi.Error as error:  # of what was `Prepared`
+        raise NotSaved(str(error).strip()) from error
 
 
 class _Batch:
-    """One commit: numbers the events of a batch, and writes all that they lead to."""
+    """One commit: numbers the events of a batch, and writes what they lead to.
 
-    def __init__(self, connection: Connection, search: SearchIndex) -> None:
+    The entries themselves are *rows*, and those that can be searched for *words*: the caller
+    writes these.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.rows: list[dict[str, object]] = []
+        self.words: list[Entry] = []
         self._connection = connection
         self._effects = Effects(connection)
-        self._search = search
         self._heads: dict[int, int] = {}
+        self._before: dict[int, int] = {}  # as they were
+        self._moves: list[MoveCursor] = []
         self._versions: dict[int, int] = {}
         self._stale: set[int] = set()
         self._done: dict[RequestKey, int] = {}  # requests that were stored, before and now
         self.keys: list[tuple[RequestKey, int, int]] = []
 
-    def commit(self, batch: Sequence[Decision]) -> list[Stored]:
+    def decide(self, batch: Sequence[Decision]) -> list[Stored]:
+        """Give numbers to what *batch* says, and find what cannot be."""
         self._load_heads(batch)
         self._done = request_keys.stored_before(self._connection, batch)
-        before = dict(self._heads)
+        self._before = dict(self._heads)
         stored: list[Stored] = []
-        rows: list[dict[str, object]] = []
-        words: list[Entry] = []
-        moves: list[MoveCursor] = []
         for decision in batch:
             seq_before = self._done.get(decision.key) if decision.key is not None else None
             if seq_before is not None and not _changes_state(decision):
@@ -243,7 +259,7 @@ class _Batch:
                 continue
             for write in decision.writes:
                 if type(write) is MoveCursor:
-                    moves.append(write)
+                    self._moves.append(write)
                 else:
                     self._effects.write(write, decision.at)
             numbered: list[Entry] = []
@@ -252,7 +268,7 @@ class _Batch:
                 self._heads[conversation] = seq
                 entry = Entry(conversation, seq, decision.at, event)
                 numbered.append(entry)
-                rows.append(
+                self.rows.append(
                     {
                         "conversation": conversation,
                         "seq": seq,
@@ -263,7 +279,7 @@ class _Batch:
                 if version is not None:
                     self._versions[conversation] += 1
                 if type(event) is Message:
-                    words.append(entry)
+                    self.words.append(entry)
                 else:
                     self._effects.of(entry)
             stored.append(numbered)
@@ -271,16 +287,22 @@ class _Batch:
                 seq = numbered[0].seq if numbered else 0
                 self._done[decision.key] = seq
                 self.keys.append((decision.key, seq, decision.at))
-        if rows:
-            self._connection.execute(_INSERT_ENTRIES, rows)
-            self._move_heads(before)
-        if words:
-            self._search.add(self._connection, words)
-        if moves:
-            self._effects.move_cursors(moves)
+        return stored
+
+    def moved_heads(self) -> list[dict[str, object]]:
+        """Return the heads that have moved, and the versions."""
+        return [
+            {"i": id, "h": head, "v": self._versions[id]}
+            for id, head in self._heads.items()
+            if head != self._before.get(id)
+        ]
+
+    def finish(self) -> None:
+        """Write what may wait for the end."""
+        if self._moves:
+            self._effects.move_cursors(self._moves)
         if self.keys:
             request_keys.store_keys(self._connection, self.keys)
-        return stored
 
     def _load_heads(self, batch: Sequence[Decision]) -> None:
         """Lock and read the numbers of every conversation that the batch appends to."""
@@ -316,14 +338,6 @@ class _Batch:
                     return True
                 ahead[conversation] = steps + 1
         return False
-
-    def _move_heads(self, before: dict[int, int]) -> None:
-        moved = [
-            {"i": id, "h": head, "v": self._versions[id]}
-            for id, head in self._heads.items()
-            if head != before.get(id)
-        ]
-        self._connection.execute(_MOVE_HEADS, moved)
 
 
 def _changes_state(decision: Decision) -> bool:
