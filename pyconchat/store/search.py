@@ -32,10 +32,12 @@ _FIND_POSTGRESQL = text(
 
 # The combining marks that FTS5 takes for part of a letter.
 _ACCENTS = frozenset(
-    (*range(0x300, 0x305), *range(0x306, 0x30D), 0x30F, 0x311, 0x31B, *range(0x323, 0x329))
-    + (0x32D, 0x32E, 0x330, 0x331)
+    (
+        *(*range(0x300, 0x305), *range(0x306, 0x30D), 0x30F, 0x311, 0x31B),
+        *(*range(0x323, 0x329), 0x32D, 0x32E, 0x330, 0x331),
+    )
 )
-_OTHERWISE = frozenset("\u19c0\u19c8\u19c9\u1cf2\u1cf3")
+_OTHERWISE = frozenset(map(chr, (*range(0x19B0, 0x19CA), 0x1CF2, 0x1CF3)))
 """Letters of newer versions of Unicode than FTS5's, for which they were no letters."""
 
 

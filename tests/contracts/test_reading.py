@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pyconchat.decisions import Decision, Part
 from pyconchat.events import Action
 from pyconchat.store import SqlStore
+from pyconchat.testing import make_store
 from pyconchat.text import SafeText
 from tests.contracts.building import ALICE, AT, EVER, commit, create, happen, say, texts
 
@@ -179,3 +182,12 @@ def test_case_does_not_matter_in_other_scripts(store: SqlStore) -> None:
     commit(store, say(2, "ПРИВЕТ", "Grüße", "γειά"))
     for said, typed in (("ПРИВЕТ", "привет"), ("Grüße", "GRÜßE"), ("γειά", "ΓΕΙΆ")):
         assert found(store, typed) == [said]
+
+
+def test_search_takes_for_letters_what_the_index_takes_for_letters(tmp_path: Path) -> None:
+    """Whatever character a word has in it, the search is one that the index can do."""
+    words = [f"a{chr(code)}b" for code in range(0x20, 0x30000) if not 0xD800 <= code < 0xE000]
+    store = make_store(tmp_path)
+    for first in range(0, len(words), 200):
+        assert store.search(1, words[first : first + 200], 1) == []
+    store.close()
