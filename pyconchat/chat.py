@@ -229,8 +229,9 @@ class Chat:
         console.disconnected(account.name)
         if not account.registered:
             self.accounts.remove(account)
-            for conversation in self.groups.places(account.key):
-                self._forget(conversation, account.key)
+            if not self.stopping:  # else the next start does, when nobody is there to be told
+                for conversation in self.groups.places(account.key):
+                    self._forget(conversation, account.key)
         self._announce(account, PresenceChanged(account.name, False, session.parting))
 
     def move_cursors(self, moves: Sequence[MoveCursor]) -> None:
@@ -264,7 +265,7 @@ class Chat:
         *done* fires with the message's number; without it, the session is told only if the
         message could not be stored.
         """
-        event = self._usable(conversation).post(session.account.actor, text)
+        event = self.usable(conversation).post(session.account.actor, text)
         parts = (Part(conversation.id, event),)
         self.journal.append(Decision(self.now(), parts, (), _typist(session), done, key=key))
 
@@ -276,7 +277,7 @@ class Chat:
         key: RequestKey | None = None,
     ) -> Deferred[int]:
         """As `say`, of what they do; fires with the number."""
-        event = self._usable(conversation).act(session.account.actor, text)
+        event = self.usable(conversation).act(session.account.actor, text)
         return self._store([Part(conversation.id, event)], origin=_typist(session), key=key)
 
     async def tell(
@@ -354,7 +355,7 @@ class Chat:
         Raises `Refused`. Fails with `NotSaved`. If another node has changed the group in the
         meantime, *rule* is asked once more, about the new state.
         """
-        events = rule(self._usable(conversation))
+        events = rule(self.usable(conversation))
         if not events:
             return succeed(0)
         done: Deferred[int] = Deferred()
@@ -408,7 +409,7 @@ class Chat:
         """
         actor = session.account.actor
         key = fold(actor.name)
-        group = self._usable(conversation)
+        group = self.usable(conversation)
         proof = ""
         if (
             group.policy is Policy.PASSWORD
@@ -461,7 +462,8 @@ class Chat:
         if self.accounts.get(account.name) is not account:
             raise Refused(Code.NO_SUCH_NAME, "{name} is not here any more.", name=account.name)
 
-    def _usable(self, conversation: Conversation) -> Group:
+    def usable(self, conversation: Conversation) -> Group:
+        """Return the group of *conversation*. Raises `Refused` if it is closed, or in doubt."""
         if conversation.stale:
             raise _unsaved()
         group = _group(conversation)

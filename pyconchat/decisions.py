@@ -156,3 +156,8 @@ class Decision:
         self.done = done  # fires with the first entry's number when it is stored and published
         self.again = again  # decides once more, after a conflict
         self.key = key  # of the request, where the client gave one
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether nothing is to be stored: somebody only waits for what was before it."""
+        return not self.parts and not self.writes and self.key is None

@@ -194,7 +194,10 @@ class Journal:
         self._waiting = []
         for decision in lost:
             decision.again = None  # a failing store is not asked twice
-        self._recover(lost)
+        self._recover([each for each in lost if not each.empty])
+        for decision in lost:
+            if decision.empty and decision.done is not None:
+                decision.done.callback(0)  # nothing of it was to be stored
         _fire(self._room)
 
     def _broken(self, failure: Failure) -> None:

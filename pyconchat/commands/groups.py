@@ -110,7 +110,9 @@ async def desk(call: Call) -> Reply:
 async def groups(call: Call, part: str | None) -> Reply:
     """List the groups."""
     wanted = has_part(part)
-    found, more = listed([each for each in call.chat.groups if wanted(_name(each))])
+    # One that is not stored yet may never be.
+    stored = [each for each in call.chat.groups if each.published and wanted(_name(each))]
+    found, more = listed(stored)
     return Groups([_line(call, conversation) for conversation in found], more)
 
 

@@ -104,8 +104,7 @@ class Call:
 
     def group(self) -> Group:
         """Return the current group, of which the asker is a member. Raises `Refused`."""
-        group = self.here().group
-        assert group is not None, "only groups can be current"
+        group = self.chat.usable(self.here())
         group.require_member(self.actor)
         return group
 

@@ -193,6 +193,7 @@ class Door(Protocol):
             self._closing = True
             self._lines.clear()
             self.show_last(last)
+            self._outlet.finish()
             self._linger(self._factory.now() + LINGER)
 
     def logged_in(self, session: Session) -> None:

@@ -46,10 +46,13 @@ async def log_in(
         return
     try:
         await session.start(seen)
-        token = hello.token or await chat.tokens.issue(session.account)
     except NotSaved:
         door.say_last(EndWhy.TROUBLE, "The server cannot read its log now; try again soon.")
         return
+    token = hello.token or ""
+    if not token:
+        with suppress(NotSaved):  # a program that has the password comes in without
+            token = await chat.tokens.issue(session.account)
     door.send(**_answer(chat, session, token))
     await session.catch_up()
     if chat.config.lobby is not None:

@@ -51,6 +51,7 @@ class Outlet:
         self.queued = 0
         self._busy = False  # the transport has something of ours
         self._closed = False
+        self._finished = False
         self._moved = False  # something was handed on since `made_progress` was asked
         self._unacknowledged_before = 0
         if self._send is None:
@@ -58,7 +59,7 @@ class Outlet:
 
     def write(self, block: bytes) -> None:
         """Send *block*, now or when its turn comes."""
-        if self._closed:
+        if self._finished:
             return
         rest = memoryview(block)
         if not self._busy and not self._queue:
@@ -103,7 +104,7 @@ class Outlet:
 
     def stopProducing(self) -> None:
         """Forget everything: the connection is gone."""
-        self._closed = True
+        self._closed = self._finished = True
         self._queue.clear()
         self.queued = 0
 
@@ -133,11 +134,15 @@ class Outlet:
             return self._socket.getsockopt(SOL_SOCKET, SO_ERROR) != 0
         return True
 
+    def finish(self) -> None:
+        """Take nothing more; what waits is still sent."""
+        self._finished = True
+
     def close(self) -> None:
         """Send nothing more; the socket is about to be closed, or is."""
         if self._send is None and not self._closed:
             self._transport.unregisterProducer()  # a wrapped transport would wait for us
-        self._closed = True
+        self._closed = self._finished = True
         self._queue.clear()
 
     def _next(self) -> bytes:

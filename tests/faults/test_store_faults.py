@@ -1,0 +1,356 @@
+"""A store that fails for a while: nothing unsaid is seen, and all goes on when it is back."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from pyconchat.store import SqlStore
+from tests.contracts.postgres import PostgresServer, _programs
+from tests.contracts.test_fold import fold_log
+from tests.people import PATIENCE, Person, Server
+from tests.programs import Object, Program, line_of
+from tests.skips import missing, require_program
+
+GROUP = "tea"
+NOT_SAVED = "Not saved: the server cannot store messages now."
+EVER = 2**62
+
+
+class Fault(NamedTuple):
+    """A *server* whose *store* breaks and is mended; *reads* is whether it can be read broken."""
+
+    server: Server
+    breaks: Callable[[], None]
+    mends: Callable[[], None]
+    store: SqlStore
+    reads: bool = True
+
+
+class Tables:
+    """People and programs in one group: alice is its admin, and bob reads at nc."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.alice, self.carol = Program(server.port), Program(server.port)
+        self.bob, self.dora = Person(server.port), Person(server.port)
+        self.alice.logs_in("alice", "secret of alice")
+        self.alice.does(f"/create {GROUP} open")
+        self.carol.logs_in("carol", "secret of carol")
+        self.carol.does(f"/join {GROUP}")
+        self.bob.logs_in("bob", "secret of bob")
+        self.bob.types(f"/join {GROUP}")
+        self.bob.sees(f"You are in {GROUP}")
+        self.dora.logs_in("dora")  # a guest, who is in no group yet
+        self.says("before")
+
+    def says(self, text: str) -> None:
+        """Have alice say *text*, which is stored, and bob see it."""
+        self.alice.does(text, GROUP)
+        self.bob.sees(f"alice: {text}\n")
+
+    def members(self) -> list[str]:
+        """Return who is a member, as carol is told, once that is no longer in doubt."""
+        answer = until_stored(self.carol, "/members")
+        return [each["name"] for each in answer["members"]]
+
+    def groups(self) -> list[str]:
+        """Return which groups there are, as carol is told."""
+        return [each["group"] for each in self.carol.does("/groups")["groups"]]
+
+    def close(self) -> None:
+        for each in (self.alice, self.carol, self.bob, self.dora):
+            each.close()
+
+
+@contextmanager
+def tables(server: Server) -> Iterator[Tables]:
+    """Let them in, and out again."""
+    with closing(Tables(server)) as people:
+        yield people
+
+
+def nothing_can_be_stored(people: Tables) -> None:
+    """Try everything: each is told, and nobody sees any of it."""
+    people.dora.types("/create cups open")
+    people.dora.sees(NOT_SAVED)
+    assert people.alice.is_refused("lost", GROUP, key="k1") == "not-saved"
+    assert people.alice.is_refused("/me loses", GROUP) == "not-saved"
+    assert people.alice.is_refused("/msg bob lost secret") == "not-saved"
+    people.bob.types("lost too")
+    assert "lost" not in people.bob.sees(NOT_SAVED)
+    assert people.alice.is_refused("/kick carol lost", GROUP) == "not-saved"
+    people.dora.types("/join tea", "/who")
+    shown = people.dora.sees("Online: 4")
+    assert "save" in shown
+    assert "You are in" not in shown
+    assert people.carol.does("/who")["people"]
+
+
+def all_is_well(people: Tables, store: SqlStore) -> None:
+    """What failed has left no trace, what is tried now works, and the log is whole."""
+    carol = people.carol
+    until_stored(people.alice, "again", key="k1")
+    people.bob.sees("alice: again\n")
+    assert people.members() == ["alice", "carol", "bob"]
+    assert people.groups() == [GROUP]
+    people.dora.types("/join tea", "/create cups open")
+    people.dora.sees("You are in tea")
+    people.dora.sees("cups")
+    people.bob.types("me too")
+    carol.sees("message", text="me too")
+    shown = people.bob.everything().decode() + carol.received.decode()
+    assert "lost" not in shown
+    assert people.alice.does("/msg bob at last")["seq"] == 1
+    with closing(store):
+        states = store.load().groups
+        assert sorted(each.state.name for each in states.values()) == ["cups", GROUP]
+        for id, stored in states.items():
+            log = store.entries(id, 0, EVER, 10_000)
+            assert [entry.seq for entry in log] == list(range(1, stored.head + 1))
+            assert fold_log(log).state == stored.state
+            said = [getattr(entry.event, "text", "") for entry in log]
+            assert said.count("again") == (stored.state.name == GROUP)
+            assert not [text for text in said if "lost" in text]
+    assert [each["seq"] for each in carol.entries] == sorted(each["seq"] for each in carol.entries)
+
+
+def until_stored(program: Program, text: str, **more: object) -> Object:
+    """Say *text* until it is stored: the server finds by itself that it can."""
+    deadline = time.monotonic() + PATIENCE
+    while not (answer := program.asks(text, GROUP, **more))["ok"]:
+        assert answer["code"] == "not-saved"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return answer
+
+
+def sqlite(server: Server) -> SqlStore:
+    """Return the store of *server*."""
+    return SqlStore(f"sqlite:///{server.state / 'pyconchat.db'}")
+
+
+@pytest.fixture
+def limited(tmp_path: Path) -> Iterator[Fault]:
+    """A server whose files cannot grow while it is broken."""
+    server = Server(tmp_path)
+
+    def limit(most: int) -> None:
+        assert server.process is not None
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+
+    def breaks() -> None:
+        limit((server.state / "pyconchat.db-wal").stat().st_size)
+
+    server.start()
+    yield Fault(server, breaks, lambda: limit(resource.RLIM_INFINITY), sqlite(server))
+    server.stop()
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[Fault]:
+    """A server with its state on a small disk, which is full while it is broken."""
+    state = tmp_path / "state"
+    state.mkdir()
+    mount = [require_program("mount"), "-t", "tmpfs", "-o", "size=3m,mode=700", "tmpfs", state]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        missing("the right to mount a small disk")
+    server, ballast = Server(tmp_path, "[files]\nfree_disk = 0\n"), state / "ballast"
+
+    def breaks() -> None:
+        with ballast.open("ab", buffering=0) as filling, suppress(OSError):
+            while True:
+                filling.write(b"x" * 4096)
+
+    try:
+        server.start()
+        yield Fault(server, breaks, ballast.unlink, sqlite(server))
+        server.stop()
+    finally:
+        subprocess.run([require_program("umount"), "-l", state], check=True)
+
+
+class Restartable(PostgresServer):
+    """A PostgreSQL server that can be gone for a while."""
+
+    def pause(self) -> None:
+        """Stop it, as its administrator would."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(PATIENCE)
+
+    def resume(self) -> None:
+        """Start it again, on what it had."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(_programs() / "postgres", "-D", self._folder / "data", "-k", self._folder),
+                    *("-c", "listen_addresses=", "-c", "fsync=off", "-c", "shared_buffers=16MB"),
+                ],
+                cwd=self._folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                **self._as,
+            )
+        self._wait()
+
+    def forget(self) -> None:
+        """Be as it was when it was made."""
+        if self._process.poll() is not None:  # a test has failed in the middle
+            self.resume()
+        engine = create_engine(self.url.set(drivername="postgresql+psycopg"))
+        with engine.begin() as connection:
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))
+        engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Restartable]:
+    server = Restartable()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def gone(postgres: Restartable, tmp_path: Path) -> Iterator[Fault]:
+    """A server whose PostgreSQL is not there while it is broken."""
+    url = postgres.url.render_as_string(hide_password=False)
+    server = Server(tmp_path, f'[store]\nurl = "{url}"\n')
+    server.start()
+    yield Fault(server, postgres.pause, postgres.resume, SqlStore(url), reads=False)
+    server.stop()
+    postgres.forget()
+    assert "Traceback" not in server.log()
+
+
+@pytest.fixture
+def fault(request: pytest.FixtureRequest) -> Fault:
+    """A server whose store fails in the way that is the parameter's name."""
+    found: Fault = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.mark.parametrize("fault", ["full", "limited", "gone"], indirect=True)
+def test_a_store_that_fails_for_a_while(fault: Fault) -> None:
+    """Who says something is told that it is not saved; what can be read is; all works later."""
+    with tables(fault.server) as people:
+        fault.breaks()
+        nothing_can_be_stored(people)
+        if fault.reads:
+            assert people.members() == ["alice", "carol", "bob"]
+            texts = [each.get("text") for each in people.carol.does("/history", GROUP)["entries"]]
+            assert texts[-1] == "before"
+            with closing(Person(fault.server.port)) as bob:  # comes in once more, and reads
+                bob.logs_in("bob", "secret of bob")
+        else:
+            assert people.carol.is_refused("/history", GROUP) == "not-saved"
+        fault.mends()
+        all_is_well(people, fault.store)
+
+
+@pytest.mark.parametrize("fault", ["limited", "gone"], indirect=True)
+def test_what_was_refused_leaves_no_ghosts(fault: Fault) -> None:
+    """A group, a member or a kick that was not saved is not listed afterwards, at once or later."""
+    with tables(fault.server) as people:
+        fault.breaks()
+        for line, group in (("/kick carol", GROUP), ("/create cups open", None)):
+            refused = people.alice.requests(line, group)
+            members = people.alice.requests("/members", GROUP)
+            groups = people.alice.requests("/groups")
+            assert people.alice.answer(refused)["code"] == "not-saved"
+            listed = people.alice.answer(members)
+            if listed["ok"]:
+                assert [each["name"] for each in listed["members"]] == ["alice", "carol", "bob"]
+            else:
+                assert listed["code"] == "not-saved"
+            assert [each["group"] for each in people.alice.answer(groups)["groups"]] == [GROUP]
+            assert people.groups() == [GROUP]
+        fault.mends()
+        until_stored(people.alice, "again")
+        assert people.members() == ["alice", "carol", "bob"]
+        assert people.groups() == [GROUP]
+
+
+def test_reading_beside_those_who_cannot_be_stored(limited: Fault) -> None:
+    """Not what others say, nor what one has just said oneself, is a reason to refuse to read."""
+    with tables(limited.server) as people:
+        limited.breaks()
+        burst = b"".join(line_of(id=f"x{n}", group=GROUP, text=f"lost {n}") for n in range(300))
+        refused = 0
+        for _ in range(10):
+            people.alice.sends(burst)
+            refused += not people.carol.asks("/history 5", GROUP)["ok"]
+        people.bob.types("lost as well", "/history 5")
+        people.bob.sees(NOT_SAVED)
+        people.bob.types("/nosuchcommand")
+        shown = people.bob.sees("/nosuchcommand")
+        limited.mends()
+        until_stored(people.alice, "again")
+        assert refused == 0
+        assert "alice: before" in shown
+
+
+# Another process.
+
+HOLDS = """
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=10)
+database.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+sys.stdin.readline()
+database.execute("COMMIT")
+"""
+
+
+@contextmanager
+def locked(database: Path) -> Iterator[None]:
+    """Have another process hold *database* for itself."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDS, str(database)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"locked\n"
+        yield
+        holder.communicate(b"\n", timeout=PATIENCE)
+
+
+def test_a_database_that_is_locked(limited: Fault) -> None:
+    """What is said meanwhile waits and is stored; the server answers what needs no storing."""
+    server = limited.server
+    with tables(server) as people:
+        with locked(server.state / "pyconchat.db"):
+            until = time.monotonic() + 0.7
+            waiting = [people.alice.requests(f"late {n}", GROUP) for n in range(20)]
+            people.bob.types("later still")
+            while time.monotonic() < until:
+                assert people.carol.does("/who")["people"]
+                people.dora.types("/who")
+                people.dora.sees("Online: 4")
+            assert not [each for each in people.alice.objects if each.get("re") in waiting]
+            assert b"late" not in people.bob.everything() + people.carol.received
+        answers = [people.alice.answer(id) for id in waiting]
+        assert all(answer["ok"] for answer in answers)
+        people.bob.sees("alice: late 19\n")
+        people.carol.sees("message", text="later still")
+    server.stop()
+    assert server.tracebacks() == []
+    with closing(sqlite3.connect(server.state / "pyconchat.db")) as database:
+        bodies = [json.loads(body) for (body,) in database.execute("SELECT body FROM entries")]
+    said = [body.get("text", "") for body in bodies]
+    assert [text for text in said if text.startswith("late ")] == [f"late {n}" for n in range(20)]
+    assert said.count("later still") == 1

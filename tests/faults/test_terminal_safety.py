@@ -1,0 +1,225 @@
+"""Whatever people send, by whatever way: nothing of it can harm the terminal of another.
+
+The ways are held against the event types: a field of a new event that a person can fill, and that
+has no way here, fails.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import typing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from pyconchat.events import AnyEvent, decode
+from pyconchat.names import Name
+from pyconchat.text import SafeText
+from tests.faults.hostile import (
+    EVIL,
+    NAMES,
+    OPTIONS,
+    OURS,
+    SENDERS,
+    TEXTS,
+    attack,
+    problems,
+    unsafe,
+)
+from tests.people import Person, Server
+from tests.programs import Program
+
+
+def fields(kind: object) -> set[str]:
+    """Return the fields of all events that are of *kind*, each after its event's tag."""
+    return {
+        f"{event.__struct_config__.tag}.{field}"
+        for event in typing.get_args(AnyEvent)
+        for field, hint in typing.get_type_hints(event).items()
+        if field in event.__struct_fields__ and kind in (hint, *typing.get_args(hint))
+    }
+
+
+def test_every_field_that_a_person_can_fill_has_a_way() -> None:
+    """Nothing that can happen is left out of what is tried below."""
+    assert fields(SafeText) == TEXTS.keys() - {"presence.reason"}
+    assert fields(Name) == NAMES.keys()
+    assert fields(str) == OURS
+
+
+# Who reads.
+
+
+class Told(NamedTuple):
+    """What came of it: what each of the others received, and where the server keeps its state."""
+
+    received: dict[str, bytes]
+    server: Server
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    """All that the hostile have sent, and what has become of it."""
+    with ExitStack() as ends:
+        server = Server(tmp_path_factory.mktemp("safety"), "[files]\nfree_disk = 0\n")
+        ends.callback(server.stop)
+        server.start()
+        code = server.says(r"operator: type /claim (\S+)").group(1)
+        senders = [kind(server.port, f"mallory-{kind.kind}") for kind in SENDERS]
+        readers = Readers(server)
+        for each in (*(sender.who for sender in senders), readers):
+            ends.callback(each.close)
+        senders[0].does(f"/claim {code}", None)
+        senders[0].does("/operator mallory-json", None)
+        for sender in senders:
+            sender.does(f"/create {sender.kind} open", None)
+            readers.join(sender.kind)
+        readers.late.close()
+        server.says("user disconnected: late")
+        for sender in senders:
+            attack(server, sender, sender.kind)
+        readers.look_around()
+        for sender in senders:
+            sender.does("/bans", sender.kind)
+            sender.does("/bans", None)
+            sender.quits(TEXTS["presence.reason"].line.format(f"{EVIL}mark-{sender.kind}"))
+            readers.program.sees("presence", name=f"mallory-{sender.kind}", online=False)
+        received = readers.received()
+        for sender in senders:
+            received[f"mallory-{sender.kind}"] = sender.received()
+        yield Told(received, server)
+    assert server.tracebacks() == []
+
+
+class AtTelnet(Person):
+    """Somebody at telnet; what `sees` looks at has no options in it."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(port, "\r\n")
+        self._raw = b""
+
+    def everything(self) -> bytes:
+        return self._raw
+
+    def _receive(self) -> bool:
+        before = len(self._received)
+        going = super()._receive()
+        self._raw += self._received[before:]
+        self._received = OPTIONS.sub(b"", self._raw)
+        return going
+
+
+class Readers:
+    """Those who read: at nc, at telnet, a program, and one who comes late, to cups' admin too."""
+
+    def __init__(self, server: Server) -> None:
+        self._port = server.port
+        self.people: dict[str, Person] = {
+            "nc": Person(server.port),
+            "telnet": AtTelnet(server.port),
+        }
+        self.program, self.late = Program(server.port), Person(server.port)
+        self.people["nc"].logs_in("bob", "secret of bob")
+        self.people["nc"].types("/create cups approval", "/desk")
+        self.people["telnet"].logs_in("tess")
+        self.program.logs_in("pat", "secret of pat")
+        self.late.logs_in("late", "secret of late")
+
+    def join(self, group: str) -> None:
+        """Become members of *group*."""
+        self.program.does(f"/join {group}")
+        for person in (*self.people.values(), self.late):
+            person.types(f"/join {group}")
+            person.sees(f"You are in {group}")
+
+    def look_around(self) -> None:
+        """Ask for all lists in which something hostile could stand."""
+        looks = ["/groups", "/who", "/help", "/bans"]
+        for group in ("nc", "json"):
+            looks += [f"/join {group}", "/members", "/files", "/get 1", "/history 500"]
+            looks += ["/search mark"]
+        looks += ["/join cups", "/requests"]
+        for person in self.people.values():
+            person.types(*looks)
+            person.sees_nothing_of("raw")
+        for line in looks:
+            for group in (None, "nc", "json"):
+                self.program.asks(line, group)
+
+    def received(self) -> dict[str, bytes]:
+        """Return all that came to each, once the one who comes late has come."""
+        late = self.people["late"] = Person(self._port)
+        late.logs_in("late", "secret of late")
+        for person in self.people.values():
+            person.sees_nothing_of("raw")
+        everything = {name: person.everything() for name, person in self.people.items()}
+        return everything | {"program": bytes(self.program.received)}
+
+    def close(self) -> None:
+        for each in (*self.people.values(), self.program, self.late):
+            each.close()
+
+
+def newline_of(reader: str) -> str | None:
+    """Return how the lines of *reader* end."""
+    return {"telnet": "\r\n", "program": None, "mallory-json": None}.get(reader, "\n")
+
+
+@pytest.mark.parametrize("reader", ["nc", "telnet", "late", "program"])
+def test_what_others_receive_is_safe(told: Told, reader: str) -> None:
+    """It came, by each way and from each door, and it is harmless."""
+    received = told.received[reader]
+    for sender in SENDERS:
+        assert received.count(f"mark-{sender.kind}".encode()) >= 7
+        if reader != "late":  # nobody is told later who has gone
+            parting = [line for line in received.split(b"\n") if b"offline: " in line]
+            parting += [line for line in received.split(b"\n") if b'"presence"' in line]
+            assert any(f"mark-{sender.kind}".encode() in line for line in parting)
+    assert b"raw" not in received
+    assert problems(received, newline_of(reader)) == []
+
+
+@pytest.mark.parametrize("sender", [f"mallory-{sender.kind}" for sender in SENDERS])
+def test_what_the_hostile_are_answered_is_safe(told: Told, sender: str) -> None:
+    """Nobody gets hostile text back either: it may have been pasted."""
+    assert problems(told.received[sender], newline_of(sender)) == []
+
+
+@pytest.mark.parametrize("door", [sender.kind for sender in SENDERS])
+def test_what_is_stored_is_safe(told: Told, door: str) -> None:
+    """Each field was filled by its way; the whole log and all tables are harmless."""
+    with closing(sqlite3.connect(told.server.state / "pyconchat.db")) as database:
+        tables = database.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE '%VIRTUAL%'"
+        ).fetchall()
+        for (table,) in tables:
+            for row in database.execute(f'SELECT * FROM "{table}"'):
+                assert [text for text in row if isinstance(text, str) and unsafe(text)] == [], table
+        bodies = [body for (body,) in database.execute("SELECT body FROM entries")]
+    filled: set[str] = set()
+    for body in bodies:
+        event = decode(body)
+        tag = event.__struct_config__.tag
+        for field in event.__struct_fields__:
+            value, place = getattr(event, field), f"{tag}.{field}"
+            if place in NAMES and value is not None:
+                assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}", value), body
+            elif place in TEXTS:
+                assert unsafe(value) == []
+                assert "\n" not in value
+                if f"mark-{door}" in value:
+                    filled.add(place)
+    assert filled == TEXTS.keys() - {"presence.reason"}
+
+
+def test_the_servers_own_log_and_its_files_are_safe(told: Told) -> None:
+    """What an administrator reads, and what stands in the state folder."""
+    assert "file transferred" in told.server.log()
+    assert unsafe(told.server.log()) == []
+    names: list[Path] = list(told.server.state.rglob("*"))
+    assert len(names) > 4
+    assert [path.name for path in names if not path.name.isascii() or unsafe(path.name)] == []

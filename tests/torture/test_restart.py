@@ -1,0 +1,223 @@
+"""A server that is stopped and started again under a thousand clients."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import resource
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from pyconchat.decisions import Decision, SaveToken
+from pyconchat.events import Policy
+from pyconchat.group import Actor
+from pyconchat.names import Name, fold
+from pyconchat.testing import make_store
+from tests.contracts.building import commit, create, happen, register
+from tests.people import PATIENCE, Person, Server
+from tests.programs import Object, Program, line_of
+
+pytestmark = pytest.mark.torture
+
+CLIENTS = 1000
+SENDERS = 40
+GROUPS = ("tea", "coffee", "cocoa", "juice", "water")
+MOST = 30.0
+"""Seconds until everybody is back."""
+
+STOPPED = 5.0
+"""Seconds until the server has ended."""
+
+
+def settle(folder: Path) -> Path:
+    """Make accounts and groups; return the file that tells the crowd who they are.
+
+    There is no hash of a password: nobody could come in by one.
+    """
+    folder.mkdir(mode=0o700)
+    people = [Actor(Name(f"client{number}")) for number in range(CLIENTS)]
+    tokens = {each.name: f"token of {each.name}" for each in people}
+    with closing(make_store(folder)) as store:
+        register(store, *people)
+        saved = [
+            SaveToken(fold(name), hashlib.sha256(token.encode()).hexdigest())
+            for name, token in tokens.items()
+        ]
+        commit(store, Decision(int(time.time() * 1000), writes=saved))
+        for number, name in enumerate(GROUPS):
+            members = people[number :: len(GROUPS)]
+            group = create(store, 2 + number, name, members[0], Policy.OPEN)
+            for each in members[1:]:
+                happen(store, group, group.join(each))
+    crowd = [
+        {
+            "name": each.name,
+            "token": tokens[each.name],
+            "group": GROUPS[number % len(GROUPS)],
+            "sends": number < SENDERS,
+        }
+        for number, each in enumerate(people)
+    ]
+    file = folder.with_name("crowd.json")
+    file.write_text(json.dumps(crowd))
+    return file
+
+
+class Crowd:
+    """The process with the clients."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.report: Object = {}
+
+    def waits_for(self, what: Callable[[Object], bool], seconds: float) -> float:
+        """Wait until its report is as wanted; return how many seconds that took."""
+        began = time.monotonic()
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.report = json.loads(line)
+            assert self.report["problems"] == []
+            took = time.monotonic() - began
+            if what(self.report):
+                return took
+            assert took < seconds, self.report
+        raise AssertionError(f"the crowd has ended: {self.report}")
+
+    def ends(self) -> Object:
+        """Have it say no more, and return its report when all is answered and received."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        self.waits_for(lambda report: report["ended"], PATIENCE)
+        assert self.process.stdout is not None
+        for line in self.process.stdout:  # until everybody has the newest
+            self.report = json.loads(line)
+        assert self.process.wait(PATIENCE) == 0
+        return self.report
+
+
+@contextmanager
+def stopping(server: Server) -> Iterator[None]:
+    """Start *server*, and stop it in the end."""
+    server.start()
+    try:
+        yield
+    finally:
+        server.stop()
+
+
+@contextmanager
+def crowd(port: int, file: Path) -> Iterator[Crowd]:
+    """Let the crowd come."""
+    command = [sys.executable, "-m", "tests.torture.crowd", str(port), str(file)]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root
+    ) as process:
+        watch = threading.Timer(5 * MOST, process.kill)  # a crowd that says nothing is no test
+        watch.start()
+        try:
+            yield Crowd(process)
+        finally:
+            watch.cancel()
+            process.kill()
+
+
+def test_a_thousand_clients_come_back(tmp_path: Path) -> None:
+    """All are told, and all are back within 30 s, with tokens; nothing is lost or doubled."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    server = Server(tmp_path)
+    file = settle(server.state)
+    with stopping(server), crowd(server.port, file) as clients:
+        came = clients.waits_for(lambda report: report["live"] == CLIENTS, 2 * MOST)
+        clients.waits_for(lambda report: report["said"] >= 3 * SENDERS, MOST)
+        began = time.monotonic()
+        server.stop()
+        stopped = time.monotonic() - began
+        clients.waits_for(lambda report: report["told"] == CLIENTS, MOST)
+        server.start()
+        said = clients.report["said"]
+        back = clients.waits_for(lambda report: report["live"] == CLIENTS, MOST)
+        clients.waits_for(lambda report: report["said"] >= said + 3 * SENDERS, MOST)
+        report = clients.ends()
+    print(f"{CLIENTS} came in {came:.1f} s; stopped in {stopped:.1f} s; back in {back:.1f} s")
+    assert stopped < STOPPED
+    assert server.tracebacks() == []
+    with closing(sqlite3.connect(server.state / "pyconchat.db")) as database:
+        rows = database.execute("SELECT conversation, seq, body FROM entries").fetchall()
+        heads = dict(database.execute("SELECT id, head FROM conversations"))
+    stored: dict[str, list[int]] = {}
+    for _, seq, body in rows:
+        for words in re.findall(r"w-client\d+-\d+", body):
+            stored.setdefault(words, []).append(seq)
+    assert len(stored) == report["said"] == len(report["seqs"])
+    assert stored == {words: [seq] for words, seq in report["seqs"].items()}
+    newest = [heads[2 + number % len(GROUPS)] for number in range(CLIENTS)]
+    assert report["last"] == newest
+
+
+def test_sigterm_under_load(tmp_path: Path) -> None:
+    """Everybody is told, also at nc and at telnet, and one who does not read delays nothing."""
+    server = Server(tmp_path)
+    server.start()
+    programs = [Program(server.port) for _ in range(6)]
+    people = [Person(server.port) for _ in range(6)]
+    silent = Person(server.port)  # has not said a name yet
+    lazy = Program(server.port)
+    for number, each in enumerate(programs):
+        each.logs_in(f"program{number}")
+        each.asks("/create tea open")
+        each.does("/join tea")
+    lazy.logs_in("lazy")
+    lazy.does("/join tea")
+    for number, person in enumerate(people):
+        person.logs_in(f"person{number}")
+        person.types("/join tea")
+        person.sees("You are in tea")
+    silent.sees("Username: ")
+    talkers, listeners = programs[:3], programs[3:]
+    for number, each in enumerate(talkers):
+        each.sends(
+            b"".join(
+                line_of(id=f"{number}-{n}", group="tea", text=f"w-{number}-{n} {'x' * 400}")
+                for n in range(400)
+            )
+        )
+    listeners[0].sees("message")
+    began = time.monotonic()
+    server.stop()
+    took = time.monotonic() - began
+    print(f"ended in {took:.1f} s")
+    assert took < STOPPED
+    with closing(sqlite3.connect(server.state / "pyconchat.db")) as database:
+        bodies = [body for (body,) in database.execute("SELECT body FROM entries ORDER BY seq")]
+    stored = [words for body in bodies for words in re.findall(r"w-\d-\d+", body)]
+    assert len(stored) == len(set(stored))
+    for each in programs:
+        assert each.is_cut_off()
+        ends = [event["why"] for event in each.events if event["type"] == "end"]
+        assert ends == ["stopping"]
+    for each in talkers:
+        for answer in each.objects:
+            if "-" in str(answer.get("re", "")):
+                assert answer["ok"]
+                assert f"w-{answer['re']}" in stored
+    for person in (*people, silent):
+        assert person.is_cut_off()
+    for person in people:
+        assert b"The server is stopping" in person.everything()
+        seen = re.findall(r"w-\d-\d+", person.everything().decode())
+        assert set(seen) <= set(stored)
+    for each in (*programs, *people, silent, lazy):
+        each.close()
+    assert server.tracebacks() == []
