@@ -95,6 +95,7 @@ def _sqlite(url: str, durability: str) -> tuple[Engine, Engine]:
     writing = connected(
         "BEGIN IMMEDIATE",
         "journal_mode = WAL",
+        "wal_autocheckpoint = 4000",  # in pages: those that change in each commit move once
         f"synchronous = {'FULL' if durability == 'full' else 'NORMAL'}",
         "cache_size = -16384",
     )
