@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.cores import keep_to_our_core
 from benchmarks.machine import describe
 from benchmarks.options import Failed, Options
+from benchmarks.peers import PEERS
 from benchmarks.report import Result, text, write_json
 from benchmarks.scenarios import SCENARIOS
 
@@ -72,6 +73,12 @@ def _parser() -> argparse.ArgumentParser:
         choices=("full", "normal"),
         default=standard.durability,
         help=f"of all servers [{standard.durability}]",
+    )
+    parser.add_argument(
+        "--peer",
+        choices=sorted(PEERS),
+        default=standard.peer,
+        help="a server of Debian's to measure beside ours, in fanout [none]",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the figures go as JSON")
     return parser

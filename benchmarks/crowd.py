@@ -7,12 +7,12 @@ import socket
 import time
 from collections import deque
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from benchmarks.options import Failed
-from benchmarks.server import LOOPBACK, PROMPT
+from benchmarks.server import LOOPBACK
+from benchmarks.tongues import LINES, Login, Tongue
 
-__all__ = ["PATIENCE", "READ", "Crowd", "Login", "guest", "names", "registered"]
+__all__ = ["PATIENCE", "READ", "Crowd", "names"]
 
 AT_ONCE = 16
 """Logins under way at once; fewer than connections that wait to be accepted (listen(2))."""
@@ -24,25 +24,6 @@ READ = 1 << 20
 """Bytes that are read at once: more than can wait for one member while all goes well."""
 
 
-class Login(NamedTuple):
-    """What somebody waits for and then types, until they see *inside*."""
-
-    name: str
-    steps: tuple[tuple[bytes, str], ...]
-    inside: bytes
-
-
-def guest(name: str, answer: str = "", inside: str = "You are in ") -> Login:
-    """Return the login of a guest who gives *answer* when asked for a group."""
-    return registered(name, "", answer, inside)
-
-
-def registered(name: str, password: str, answer: str = "", inside: str = "You are in ") -> Login:
-    """Return the login of somebody with a *password*."""
-    steps = ((PROMPT, name), (b"Password: ", password), (b"Group: ", answer))
-    return Login(name, steps, inside.encode())
-
-
 def names(prefix: str, count: int) -> list[str]:
     """Return *count* names of equal length."""
     width = max(2, len(str(count - 1)))
@@ -50,9 +31,10 @@ def names(prefix: str, count: int) -> list[str]:
 
 
 class Crowd:
-    """People who are logged in to the server at *port*."""
+    """People who are logged in to the server at *port*, which speaks *tongue*."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tongue: Tongue = LINES) -> None:
+        self.tongue = tongue
         # Edge-triggered: a socket is looked at when something has come, and is read empty then.
         self.epoll = select.epoll()
         self._port = port
@@ -83,6 +65,7 @@ class Crowd:
                 descriptor = connection.fileno()
                 self._people[login.name] = connections[descriptor] = connection
                 talking[descriptor] = _Dialogue(connection, login)
+                talking[descriptor].hears(b"")  # some are asked nothing before they speak
             for descriptor, _ in self.epoll.poll(1.0):
                 data = _read_all(connections[descriptor])
                 if descriptor in talking and talking[descriptor].hears(data):
@@ -98,9 +81,9 @@ class Crowd:
         """
         for speaker in (one, other):
             self._markers += 1
-            marker = f"{speaker}: marker {self._markers}\n".encode()
-            self._people[speaker].send(marker.partition(b": ")[2])
-            self._all_read(marker, self._people[speaker])
+            said = self.tongue.said(f"marker {self._markers}".encode()) + b"\n"
+            self._people[speaker].send(said)
+            self._all_read(said[said.index(b"marker") :], self._people[speaker])
 
     def close(self) -> None:
         """Let everybody go. Stop the server first: else it tells each of all who leave."""
@@ -146,7 +129,7 @@ class _Dialogue:
         self._heard += data
         while self._steps and self._steps[0][0] in self._heard:
             prompt, answer = self._steps.popleft()
-            self._heard = self._heard.partition(prompt)[2]
+            self._heard = self._heard[self._heard.index(prompt) + len(prompt) :]
             self._connection.send(f"{answer}\n".encode())
         return not self._steps and self._inside in self._heard
 

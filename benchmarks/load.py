@@ -52,10 +52,14 @@ class _Sender:
         self.under_way: deque[tuple[bytes, float]] = deque()
         self.sent = 0
         self._socket = crowd.connection(name)
+        self._said = crowd.tongue.said
         self._unsent = b""
         letters = string.ascii_letters + " "
         length = MESSAGE - len(b"00000000 ")
-        self._fillers = ["".join(random.choices(letters, k=length)) for _ in range(FILLERS)]
+        # The last is no space: some servers cut those off.
+        self._fillers = [
+            "".join(random.choices(letters, k=length - 1)) + "." for _ in range(FILLERS)
+        ]
 
     def send(self, count: int) -> None:
         """Say *count* more things."""
@@ -63,13 +67,13 @@ class _Sender:
             return
         first, fillers = self.sent, self._fillers
         self.sent += count
-        lines = [
+        texts = [
             f"{number:08} {fillers[number % FILLERS]}".encode()
             for number in range(first, self.sent)
         ]
         now = time.perf_counter()
-        self.under_way.extend([(line, now) for line in lines])
-        self._unsent += b"\n".join(lines) + b"\n"
+        self.under_way.extend([(text, now) for text in texts])
+        self._unsent += b"\n".join(map(self._said, texts)) + b"\n"
         self.flush()
 
     def flush(self) -> None:
@@ -93,6 +97,7 @@ class Load:
     ) -> None:
         chance = random.Random(seed)
         self._crowd = crowd
+        self._heard = crowd.tongue.heard
         self._under_way = under_way
         self._sending = True
         self._observer = crowd.connection(observer)
@@ -162,7 +167,7 @@ class Load:
         seen = dict.fromkeys(self._senders, 0)
         note = self._latencies.append
         for line in lines:
-            name, _, text = line.partition(b": ")
+            name, text = self._heard(line)
             sender = self._senders.get(name)
             if sender is None or not sender.under_way:
                 raise Failed(f"nobody has sent {line!r}")

@@ -17,7 +17,8 @@ class Options:
     """How much is measured, and on what.
 
     *members* are sizes of the group of `fanout`, *sessions* those that idle, *entries* and
-    *groups* what is on disk for `start` and `history`; *folder* is where everything is written.
+    *groups* what is on disk for `start` and `history`; *folder* is where everything
+    is written, *peer* another server to measure beside ours.
     """
 
     folder: Path
@@ -30,3 +31,4 @@ class Options:
     groups: int = 1000
     entries: int = 1_000_000
     seed: int = 1
+    peer: str = ""

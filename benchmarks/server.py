@@ -14,11 +14,11 @@ from pathlib import Path
 
 from benchmarks.cores import SERVER_CORE
 from benchmarks.options import Failed, Options
+from benchmarks.tongues import PROMPT
 
-__all__ = ["LOOPBACK", "PROMPT", "Server", "running"]
+__all__ = ["LOOPBACK", "PATIENCE", "Server", "free_port", "running"]
 
 LOOPBACK = "127.0.0.1"
-PROMPT = b"Username: "
 
 PATIENCE = 60.0
 """Seconds that a server may take to show its first prompt, and to stop."""
@@ -43,7 +43,7 @@ class Server:
     """A server on *state*; its configuration and its log are in *folder*."""
 
     def __init__(self, folder: Path, state: Path, durability: str, settings: str = "") -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self._folder = folder
         self._log = folder / "server.log"
         self._config = folder / "pyconchat.toml"
@@ -125,7 +125,8 @@ def _wait_for_prompt(visitor: socket.socket) -> None:
         seen += data
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])

@@ -23,28 +23,42 @@ def fanout(options: Options) -> list[Result]:
     """Measure delivered lines a second and latency, for each size of the group."""
     in_all = sorted({*EACH, *(each * options.senders for each in EACH)})
     results: list[Result] = []
+    others: list[Result] = []
     for members in options.members:
         gathering = Gathering(members, options.senders)
-        here = [_result(options, members, messages) for messages in in_all]
+        ours = [_result(options, members, messages) for messages in in_all]
+        theirs = [_result(options, members, messages, options.peer) for messages in in_all]
         for _ in range(options.runs):
-            for result, sample in zip(here, measure(options, gathering, in_all), strict=True):
+            for result, sample in zip(ours, measure(options, gathering, in_all), strict=True):
                 promised = PROMISED.get((members, sample.under_way))
                 note(result, sample, promised if options.durability == "full" else None)
-        results += here
-    _compare(results, len(in_all))
-    return results
+            if options.peer:  # in turn, so that what disturbs the machine disturbs both
+                samples = measure(options, gathering, in_all, options.peer)
+                for result, sample in zip(theirs, samples, strict=True):
+                    note(result, sample)
+        results += ours
+        if options.peer:
+            others += theirs
+            for one, other in zip(ours, theirs, strict=True):
+                for figure in ("delivered", "latency p50", "latency p99"):
+                    one.compare(figure, other, f"that of {options.peer}")
+    if not options.peer:
+        _compare(results, len(in_all))
+    return results + others
 
 
-def _result(options: Options, members: int, messages: int) -> Result:
+def _result(options: Options, members: int, messages: int, peer: str = "") -> Result:
     each, rest = divmod(messages, options.senders)
     return Result(
         "fanout",
-        f"fanout: {members:,} members, {options.senders} senders, {messages} under way"
-        f" in all{'' if rest else f' ({each} each)'}, durability {options.durability}",
+        f"fanout{f' of {peer}' if peer else ''}: {members:,} members, {options.senders} senders,"
+        f" {messages} under way in all{'' if rest else f' ({each} each)'}"
+        f"{'' if peer else f', durability {options.durability}'}",
         members=members,
         senders=options.senders,
         under_way=messages,
-        durability=options.durability,
+        durability="" if peer else options.durability,
+        peer=peer,
     )
 
 

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from benchmarks.crowd import Crowd, guest, names
+from benchmarks.crowd import Crowd, names
 from benchmarks.load import Load, Sample
 from benchmarks.options import Failed, Options
+from benchmarks.peers import Peer, peering
 from benchmarks.report import Result, percentile
-from benchmarks.server import running
+from benchmarks.server import Server, running
+from benchmarks.tongues import IRC, LINES, Tongue
 
 __all__ = ["Gathering", "measure", "note"]
-
-GROUP = "bench"
 
 WARM_UP = 1.0
 
@@ -38,25 +38,43 @@ class Gathering:
         return 60 + self.members**2 / 50_000
 
 
-def measure(options: Options, gathering: Gathering, under_way: Sequence[int]) -> list[Sample]:
-    """Let a new server have the *gathering*; return what each of *under_way* gives."""
+def measure(
+    options: Options, gathering: Gathering, under_way: Sequence[int], peer: str = ""
+) -> list[Sample]:
+    """Let a new server have the *gathering*; return what each of *under_way* gives.
+
+    The server is ours, or the *peer* of that name.
+    """
+    if peer:
+        with peering(options, peer) as other:
+            return _measure(other, IRC, options, gathering, under_way)
+    with running(options) as server:
+        return _measure(server, LINES, options, gathering, under_way)
+
+
+def _measure(
+    server: Server | Peer,
+    tongue: Tongue,
+    options: Options,
+    gathering: Gathering,
+    under_way: Sequence[int],
+) -> list[Sample]:
     if gathering.members <= gathering.senders:
         raise Failed("a group needs more members than senders: one of the others observes")
     senders = names("s", gathering.senders)
     listeners = names("m", gathering.members - gathering.senders)
     observer = listeners[len(listeners) // 2]  # neither the first to be written to, nor the last
-    with running(options) as server:
-        server.start()
-        with closing(Crowd(server.port)) as crowd:
-            first, *others = [*senders, *listeners]
-            crowd.log_in([guest(first, f"/create {GROUP} open")], gathering.patience)
-            crowd.log_in([guest(name, GROUP) for name in others], gathering.patience)
-            crowd.settle(first, observer)
-            samples = []
-            for messages in under_way:
-                load = Load(crowd, senders, observer, messages, options.seed)
-                samples.append(load.run(server.pid, WARM_UP, options.seconds))
-            server.stop()
+    server.start()
+    with closing(Crowd(server.port, tongue)) as crowd:
+        first, *others = [*senders, *listeners]
+        crowd.log_in([tongue.first(first)], gathering.patience)
+        crowd.log_in(tongue.others(others), gathering.patience)
+        crowd.settle(first, observer)
+        samples = []
+        for messages in under_way:
+            load = Load(crowd, senders, observer, messages, options.seed)
+            samples.append(load.run(server.pid, WARM_UP, options.seconds))
+        server.stop()
     return samples
 
 

@@ -7,11 +7,12 @@ import time
 from contextlib import closing
 
 from benchmarks import meters
-from benchmarks.crowd import PATIENCE, Crowd, registered
+from benchmarks.crowd import PATIENCE, Crowd
 from benchmarks.options import Failed, Options
 from benchmarks.report import Result, percentile
 from benchmarks.server import running
 from benchmarks.state import ARCHIVE, OWNER, PASSWORD, full_state, last_words
+from benchmarks.tongues import registered
 
 __all__ = ["history"]
 

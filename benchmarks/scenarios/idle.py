@@ -7,10 +7,11 @@ from collections.abc import Callable
 from contextlib import closing
 
 from benchmarks import meters
-from benchmarks.crowd import Crowd, Login, guest, names
+from benchmarks.crowd import Crowd, names
 from benchmarks.options import Options
 from benchmarks.report import Result
 from benchmarks.server import running
+from benchmarks.tongues import Login, guest
 
 __all__ = ["idle"]
 

@@ -1,0 +1,87 @@
+"""Tongues: what a crowd says to a server, and what it hears, by the server's protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+__all__ = ["GROUP", "IRC", "LINES", "PROMPT", "Login", "Tongue", "guest", "registered"]
+
+GROUP = "bench"
+PROMPT = b"Username: "
+
+
+class Login(NamedTuple):
+    """What somebody waits for and then types, until they see *inside*."""
+
+    name: str
+    steps: tuple[tuple[bytes, str], ...]
+    inside: bytes
+
+
+class Tongue(Protocol):
+    """One protocol of lines."""
+
+    def first(self, name: str) -> Login:
+        """Return the login of the first in the group, who makes it."""
+
+    def others(self, names: Sequence[str]) -> list[Login]:
+        """Return the logins of the others, each into the group."""
+
+    def said(self, text: bytes) -> bytes:
+        """Return what is sent to say *text* in the group, without the end of the line."""
+
+    def heard(self, line: bytes) -> tuple[bytes, bytes]:
+        """Return who said what, of a *line* without its LF; empty names are nobody's."""
+
+
+def guest(name: str, answer: str = "", inside: str = "You are in ") -> Login:
+    """Return the login of a guest who gives *answer* when asked for a group."""
+    return registered(name, "", answer, inside)
+
+
+def registered(name: str, password: str, answer: str = "", inside: str = "You are in ") -> Login:
+    """Return the login of somebody with a *password*."""
+    steps = ((PROMPT, name), (b"Password: ", password), (b"Group: ", answer))
+    return Login(name, steps, inside.encode())
+
+
+class _Lines:
+    """Our own, as people at `nc` speak it."""
+
+    def first(self, name: str) -> Login:
+        return guest(name, f"/create {GROUP} open")
+
+    def others(self, names: Sequence[str]) -> list[Login]:
+        return [guest(name, GROUP) for name in names]
+
+    def said(self, text: bytes) -> bytes:
+        return text
+
+    def heard(self, line: bytes) -> tuple[bytes, bytes]:
+        name, _, text = line.partition(b": ")
+        return name, text
+
+
+class _Irc:
+    """IRC (RFC 2812), as far as a channel needs it."""
+
+    def first(self, name: str) -> Login:
+        steps = (
+            (b"", f"NICK {name}\r\nUSER {name} 0 * :{name}\r"),
+            (b" 001 ", f"JOIN #{GROUP}\r"),
+        )
+        return Login(name, steps, b" 366 ")  # the end of the list of names
+
+    def others(self, names: Sequence[str]) -> list[Login]:
+        return [self.first(name) for name in names]
+
+    def said(self, text: bytes) -> bytes:
+        return b"PRIVMSG #%s :%s\r" % (GROUP.encode(), text)
+
+    def heard(self, line: bytes) -> tuple[bytes, bytes]:
+        who, _, what = line.partition(b" PRIVMSG ")
+        return who.partition(b"!")[0].removeprefix(b":"), what.partition(b" :")[2][:-1]
+
+
+LINES, IRC = _Lines(), _Irc()
