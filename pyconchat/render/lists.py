@@ -203,7 +203,7 @@ def _stats(stats: Stats) -> list[str]:
         f"Waiting: {stats.waiting} to be stored, {_counted(stats.hashing, 'password')},"
         f" {in_bytes(stats.unsent)} not taken by their readers.",
         f"{_counted(stats.commits.count, 'commit')}: {_spread(stats.commits)}.",
-        f"Late by: {_spread(stats.lag)}.",
+        f"What is due comes late: {_spread(stats.lag)}.",
     ]
     for what, causes in (("Dropped", stats.dropped), ("Turned away", stats.turned_away)):
         if causes:
