@@ -61,19 +61,18 @@ class Outlet:
         """Send *block*, now or when its turn comes."""
         if self._finished:
             return
-        rest = memoryview(block)
+        sent = 0
         if not self._busy and not self._queue:
-            if self._send is not None:
-                try:
-                    sent = self._send(block)
-                except OSError:  # full, or broken: then the transport finds out by itself
-                    sent = 0
-                if sent == len(block):
-                    return
-                rest = rest[sent:]
-            else:
+            if self._send is None:
                 self._transport.write(block)
                 return
+            try:
+                sent = self._send(block)
+            except OSError:  # full, or broken: then the transport finds out by itself
+                sent = 0
+            if sent == len(block):
+                return
+        rest = memoryview(block)[sent:]
         self._queue.append(rest)
         self.queued += len(rest)
         if 0 < self._most < self.queued:
