@@ -151,7 +151,7 @@ class Accounts:
         self, by: Actor, name: Name, online: bool, reason: SafeText = NO_TEXT
     ) -> list[ServerEvent]:
         """Decide that all sessions of *name*, who is *online*, end."""
-        self.require_operator(by, "kick people off the server")
+        self.require_operator(by, "kick people off the server", in_groups=True)
         account = self.find(name)
         if account.key == fold(by.name):
             raise Refused(Code.SELF, "To disconnect yourself, use /quit.")
@@ -161,7 +161,7 @@ class Accounts:
 
     def ban(self, by: Actor, name: Name, reason: SafeText = NO_TEXT) -> list[ServerEvent]:
         """Decide that *name* is out and stays out, whether or not it was ever here."""
-        self.require_operator(by, "ban people from the server")
+        self.require_operator(by, "ban people from the server", in_groups=True)
         key = fold(name)
         if key == fold(by.name):
             raise Refused(Code.SELF, "You cannot ban yourself.")
@@ -172,7 +172,7 @@ class Accounts:
 
     def unban(self, by: Actor, name: Name) -> list[ServerEvent]:
         """Decide that *name* may come back."""
-        self.require_operator(by, "lift server bans")
+        self.require_operator(by, "lift server bans", in_groups=True)
         ban = self.bans.get(fold(name))
         if ban is None:
             raise Refused(
@@ -182,7 +182,7 @@ class Accounts:
 
     def banned(self, by: Actor) -> list[Ban]:
         """Return the bans, oldest first, if *by* may see them."""
-        self.require_operator(by, "see the server's bans")
+        self.require_operator(by, "see the server's bans", in_groups=True)
         return list(self.bans.values())
 
     def apply(self, event: ServerEvent, at: int) -> None:
@@ -202,13 +202,17 @@ class Accounts:
             case _:
                 assert_never(event)
 
-    def require_operator(self, by: Actor, what: str) -> None:
-        """Raise `Refused` unless *by* is an operator, who can do *what*."""
+    def require_operator(self, by: Actor, what: str, in_groups: bool = False) -> None:
+        """Raise `Refused` unless *by* is an operator, who can do *what*.
+
+        *in_groups* tells whether admins can do the same in their groups.
+        """
         if not by.operator:
             raise Refused(
                 Code.NOT_OPERATOR,
-                "Only operators can {what}; a group's admin can do so inside the group.",
+                "Only operators can {what}{hint}.",
                 what=what,
+                hint="; a group's admin can do so inside the group" if in_groups else "",
             )
 
     def _made_operator(self, account: Account, by: Name | None) -> list[ServerEvent]:

@@ -69,6 +69,14 @@ class Admin:
         The database is copied first: then the files of all its entries are there to be copied.
         """
         folder.mkdir(mode=0o700, parents=True)
+        try:
+            self._copy_to(folder)
+        except BaseException:
+            shutil.rmtree(folder)  # half a backup is none
+            raise
+        print(f"{folder} is a state folder now: a server can be started on it with --state.")
+
+    def _copy_to(self, folder: Path) -> None:
         self._store.snapshot(folder / DATABASE)
         for name in (KEY, CERTIFICATE):
             if (self._state / name).exists():
@@ -76,7 +84,6 @@ class Admin:
         if (self._state / FILES).exists():
             ignore = shutil.ignore_patterns("partial")
             shutil.copytree(self._state / FILES, folder / FILES, ignore=ignore)
-        print(f"{folder} is a state folder now: a server can be started on it with --state.")
 
     def check(self) -> None:
         """Read all of the database, and say what is wrong. Raises `Problem` if anything is."""
@@ -146,13 +153,10 @@ class Admin:
 
     def _check_group(self, id: int, stored: StoredGroup) -> list[str]:
         """Say if the log of a group does not lead to the state that is stored."""
-        group: Group | None = None
-        for after in range(0, stored.head, PAGE):
-            for entry in self._store.entries(id, after, stored.head, PAGE):
-                if isinstance(entry.event, GroupCreated):
-                    group = Group.created(id, entry.event)
-                elif group is not None:
-                    group.apply(entry.event, entry.at)  # type: ignore[arg-type]
+        try:
+            group = self._folded(id, stored)
+        except Exception as problem:  # whatever an entry says that nobody has written
+            return [f"group {stored.state.name}: its log cannot be read: {problem!r}"]
         if group is None or group.state != stored.state:
             return [f"group {stored.state.name}: its log does not lead to the state that is stored"]
         return [
@@ -160,6 +164,17 @@ class Admin:
             for file in stored.state.files
             if not (self._state / FILES / file.id[:2] / file.id).exists()
         ]
+
+    def _folded(self, id: int, stored: StoredGroup) -> Group | None:
+        """Return the group to which the log leads."""
+        group: Group | None = None
+        for after in range(0, stored.head, PAGE):
+            for entry in self._store.entries(id, after, stored.head, PAGE):
+                if isinstance(entry.event, GroupCreated):
+                    group = Group.created(id, entry.event)
+                elif group is not None:
+                    group.apply(entry.event, entry.at)  # type: ignore[arg-type]
+        return group
 
     def _account(self, name: str) -> AccountRecord:
         for account in self._store.load().server.accounts:
@@ -238,8 +253,14 @@ def main(words: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever reads what is exported has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except shutil.Error as error:  # of several files; one is enough to know
+        problem = str(error.args[0][0][2])
     except OSError as error:
-        problem = f"{error.filename or 'cannot be'}: {error.strerror}"
+        problem = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    except (EOFError, KeyboardInterrupt):
+        problem = "nothing has changed"
+    except UnicodeDecodeError:
+        problem = "that is not UTF-8"
     except (Problem, BadConfig, BadStore, NotSaved) as error:
         problem = str(error)
     else:

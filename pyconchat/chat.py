@@ -55,7 +55,7 @@ from pyconchat.limits import TokenBucket
 from pyconchat.names import Key, Name, fold, group_name
 from pyconchat.passwords import check_password
 from pyconchat.presence import Presence
-from pyconchat.records import CursorRecord, Loaded, ServerState
+from pyconchat.records import AccountRecord, CursorRecord, Loaded, ServerState
 from pyconchat.recovery import Recovery
 from pyconchat.replies import Done, EndWhy, PresenceChanged, Stats
 from pyconchat.statistics import Statistics
@@ -563,7 +563,23 @@ class Chat:
     async def read_accounts(self) -> None:
         """Take over what was changed in the store by somebody else. Raises `NotSaved`."""
         _, server = await self.journal.in_order(self.store.state, [])
-        self.restore_server(server)
+        if server.claim_code is None:
+            self.accounts.claim_code = None
+        for record in server.accounts:
+            account = self.accounts.get(record.name)
+            if account is not None and account.registered:
+                self._take_over(account, record)
+
+    def _take_over(self, account: Account, record: AccountRecord) -> None:
+        """Have the password of *record*, and the power: what it lacks was decided since."""
+        if account.password_hash != record.password_hash:
+            account.register(record.password_hash)
+            for session in list(self.presence.sessions(account.key)):
+                session.end(EndWhy.PASSWORD, "Your password was changed by an administrator.")
+        if record.operator and not account.actor.operator:
+            account.become_operator(True)
+            for session in self.presence.sessions(account.key):
+                session.say(Done(SafeText("You are an operator of this server now.")))
 
     def restore_server(self, server: ServerState) -> None:
         """Take over what the store says of accounts and of the server's bans."""
@@ -574,13 +590,6 @@ class Chat:
             if account is None:
                 account = self.new_account(record.name, record.password_hash, record.operator)
                 self.accounts.add(account)
-            elif account.registered and account.password_hash != record.password_hash:
-                account.register(record.password_hash)
-                for session in list(self.presence.sessions(account.key)):
-                    session.end(EndWhy.PASSWORD, "Your password was changed by an administrator.")
-            if record.operator and not account.actor.operator:
-                for session in self.presence.sessions(account.key):
-                    session.say(Done(SafeText("You are an operator of this server now.")))
             account.become_operator(record.operator)
         for owner, name in server.ignores:
             account = self.accounts.get(owner)

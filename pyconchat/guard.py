@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
@@ -23,6 +24,7 @@ class Guard:
         self._hasher = hasher
         self._reactor = reactor
         self._limits = LoginLimits(limits)
+        self._turns: dict[str, DeferredLock] = {}  # of the networks from which one is looked at
 
     def admit(self, network: str) -> None:
         """Raise `Refused` if too many wrong passwords came from *network*."""
@@ -37,13 +39,21 @@ class Guard:
         delay = self._limits.delay(network, of, self._reactor.seconds())
         if delay > 0:
             await deferLater(self._reactor, delay)
+        # One after the other: all at once, none of them would have been wrong yet.
+        turn = self._turns.setdefault(network, DeferredLock())
+        await turn.acquire()
+        try:
             self.admit(network)
-        right = await self._hasher.verify(hash, password)
-        if right:
-            self._limits.right(network, of)
-        else:
-            self.wrong(network, of)
-        return right
+            right = await self._hasher.verify(hash, password)
+            if right:
+                self._limits.right(network, of)
+            else:
+                self.wrong(network, of)
+            return right
+        finally:
+            turn.release()
+            if not turn.locked:
+                self._turns.pop(network, None)
 
     def wrong(self, network: str, of: str) -> None:
         """Count a wrong one that was told without hashing."""

@@ -114,17 +114,13 @@ class Recent:
 class ConnectionLimits:
     """Counts connections, and those that have not logged in yet.
 
-    *most* is how many there may be in all, 0 for no limit; *chance* returns a random number from
-    0 to 1.
+    *chance* returns a random number from 0 to 1.
     """
 
-    def __init__(
-        self, config: LimitsConfig, most: int = 0, chance: Callable[[], float] = random.random
-    ) -> None:
+    def __init__(self, config: LimitsConfig, chance: Callable[[], float] = random.random) -> None:
         self.open = 0
         self.strangers = 0  # who have not logged in
         self._config = config
-        self._most = most
         self._chance = chance
         self._from: dict[str, int] = {}
         self._recent = Recent(config.connections_per_ip_10min, WINDOW)
@@ -132,8 +128,6 @@ class ConnectionLimits:
     def opened(self, network: str, now: float) -> None:
         """Count a new connection. Raises `TooMany`, and counts none."""
         config = self._config
-        if 0 < self._most <= self.open:
-            raise TooMany("descriptors", "The server is full; try again later.")
         if 0 < config.connections_per_ip <= self._from.get(network, 0):
             raise TooMany(
                 "connections_per_ip",

@@ -115,7 +115,8 @@ class PasswordChecker:
             credentials.network, fold(name), hash, credentials.password
         )
         if account is None or not right or hash != account.password_hash:  # changed meanwhile
-            raise Refused(Code.WRONG_PASSWORD, "That is not the password of {name}.", name=name)
+            spelled = name if account is None else account.name
+            raise Refused(Code.WRONG_PASSWORD, "That is not the password of {name}.", name=spelled)
         self._chat.accounts.admit(name)  # again: hashing takes its time
         return account.name.encode()
 

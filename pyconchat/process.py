@@ -11,9 +11,9 @@ from pathlib import Path
 __all__ = [
     "LOCK",
     "Owner",
-    "connections_for",
     "lock_folder",
     "make_folder",
+    "most_connections",
     "raise_descriptors",
     "running_server",
 ]
@@ -67,14 +67,14 @@ def running_server(folder: Path) -> int | None:
     return None
 
 
-def raise_descriptors() -> int:
-    """Have as many file descriptors as we may, and return how many that is."""
+def raise_descriptors() -> None:
+    """Have as many file descriptors as we may."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
 
 
-def connections_for(descriptors: int) -> int:
-    """Return how many connections leave enough of *descriptors* for the database and for files."""
+def most_connections() -> int:
+    """Return how many connections leave enough descriptors for the database and for files."""
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(descriptors - 64 - descriptors // 16, descriptors // 2)

@@ -27,9 +27,9 @@ from pyconchat.options import Options, stop
 from pyconchat.passwords import Hasher
 from pyconchat.process import (
     Owner,
-    connections_for,
     lock_folder,
     make_folder,
+    most_connections,
     raise_descriptors,
 )
 from pyconchat.replies import EndWhy
@@ -66,8 +66,8 @@ class ChatService(MultiService):
         self.chat.statistics.gauge("hashing", lambda: self._hasher.pending)
         self._lag = LagMeter(reactor, self.chat.statistics.lag)
         portal = login_portal(self.chat)
-        most = connections_for(raise_descriptors())
-        self._factory = LineFactory(self.chat, portal, reactor, most)
+        raise_descriptors()
+        self._factory = LineFactory(self.chat, portal, reactor, most_connections)
         self._cleaning = LoopingCall(self._clean)
         self._cleaning.clock = reactor
         self._lock: int | None = None
@@ -75,6 +75,7 @@ class ChatService(MultiService):
 
     def privilegedStartService(self) -> None:
         """Open the doors while we may still be root; nobody is let in before `startService`."""
+        signal.signal(signal.SIGHUP, self._hangup)  # at once: by default it would end us
         try:
             make_folder(self.config.state_path, self._owner)
         except OSError as problem:
@@ -106,7 +107,6 @@ class ChatService(MultiService):
         self._cleaning.start(CLEANING, now=True)
         self._factory.start()
         self._lag.start()
-        signal.signal(signal.SIGHUP, self._hangup)
         super().startService()
         self._listening.tell()
         code = self.chat.accounts.claim_code

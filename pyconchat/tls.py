@@ -12,11 +12,13 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import (
+    IAddress,
     IListeningPort,
     IOpenSSLContextFactory,
     IProtocolFactory,
     IStreamServerEndpoint,
 )
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 __all__ = ["KINDS", "TlsDoor"]
@@ -64,6 +66,14 @@ class _Context:
         return self._get()
 
 
+class _TlsFactory(TLSMemoryBIOFactory):
+    """Wraps what another factory builds; what that does not want to build is not wrapped."""
+
+    def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol | None:  # type: ignore[override]
+        inner = self.wrappedFactory.buildProtocol(addr)
+        return None if inner is None else TLSMemoryBIOProtocol(self, inner)
+
+
 class _Listening:
     """A reactor that listens once by TLS, and then only changes the certificate."""
 
@@ -82,8 +92,8 @@ class _Listening:
     ) -> Any:
         self._context.use(contextFactory)
         if self._port is None:
-            listen = self._reactor.listenSSL
-            self._port = listen(port, factory, self._context, backlog, interface)
+            wrapped = _TlsFactory(self._context, False, factory)
+            self._port = self._reactor.listenTCP(port, wrapped, backlog, interface)
         return self._port
 
     def __getattr__(self, name: str) -> Any:

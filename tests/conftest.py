@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from twisted.internet.task import Clock
 
 from pyconchat.chat import Chat
 from pyconchat.store import SqlStore
-from pyconchat.testing import Visitor, make_chat, make_store
+from pyconchat.testing import Visitor, make_chat
+from tests.examples import examples
 from tests.people import Person, Server
+from tests.stores import quick_store
 
 # A shell has what it runs in the background ignore SIGINT, and servers would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+settings.register_profile("ours", max_examples=examples(100))  # where a test names no number
+settings.load_profile("ours")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays: 3,000 tests, and all that they have imported."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
@@ -26,7 +39,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqlStore]:
-    store = make_store(tmp_path)
+    store = quick_store(tmp_path)
     yield store
     store.close()
 

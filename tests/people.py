@@ -7,9 +7,10 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
+
+from tests.processes import Twistd
 
 __all__ = ["Person", "Server", "free_port"]
 
@@ -46,29 +47,18 @@ class Server:
         self._log = folder / "server.log"
         self._toml = toml
         self._limits = limits
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Twistd | None = None
 
     def start(self, *options: str) -> None:
         """Start, and wait until it listens."""
         config = self.folder / "pyconchat.toml"
         config.write_text(f'state = "{self.state}"\n{self._toml}\n{self._limits}')
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [
-                    str(Path(sys.executable).with_name("twistd")),
-                    "--nodaemon",
-                    "--pidfile=",
-                    "pyconchat",
-                    "--config",
-                    str(config),
-                    *options,
-                    "127.0.0.1",
-                    str(self.port),
-                ],
-                cwd=self.folder,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        address = ("127.0.0.1", str(self.port))
+        self.process = Twistd(
+            ["--nodaemon", "--pidfile=", "pyconchat", "--config", str(config), *options, *address],
+            self.folder,
+            self._log,
+        )
         self.says(r"connect with: ")
 
     def says(self, pattern: str) -> re.Match[str]:

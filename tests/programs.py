@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-import tempfile
 from collections.abc import Callable, Iterator
-from functools import cache
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from twisted.cred.portal import Portal
@@ -21,8 +18,7 @@ from pyconchat.config import Config, LimitsConfig
 from pyconchat.doors.factory import LineFactory
 from pyconchat.interfaces import IStore
 from pyconchat.login import login_portal
-from pyconchat.store import SqlStore
-from pyconchat.testing import PlainHasher, make_chat, make_store
+from pyconchat.testing import PlainHasher, make_chat
 from tests.doors.conftest import Caller
 from tests.people import PATIENCE
 
@@ -36,7 +32,6 @@ __all__ = [
     "line_of",
     "numbers",
     "pieces",
-    "quick_store",
 ]
 
 Object = dict[str, Any]
@@ -328,19 +323,6 @@ class House:
         self.clock.advance(max(0.0, seconds - 10))
         for _ in range(4):
             self.clock.advance(0)
-
-
-@cache
-def _empty_database() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        make_store(Path(folder)).close()
-        return (Path(folder) / "pyconchat.db").read_bytes()
-
-
-def quick_store(folder: Path) -> SqlStore:
-    """As `make_store`, without the migrations: the empty database is a copy."""
-    (folder / "pyconchat.db").write_bytes(_empty_database())
-    return make_store(folder)
 
 
 def pieces(data: bytes) -> Iterator[bytes]:

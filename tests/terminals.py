@@ -134,8 +134,9 @@ class _Screen(pyte.Screen):  # type: ignore[misc]  # pyte has no annotations
         super().__init__(columns, rows)
 
     def row(self, number: int) -> str:
-        cells = self.buffer[number]
-        return "".join(cells[column].data for column in range(self.columns)).rstrip()
+        cells = self.buffer[number]  # only those that were written to
+        width = min(max(cells, default=-1) + 1, self.columns)
+        return "".join(cells[column].data for column in range(width)).rstrip()
 
     def index(self) -> None:
         if self.cursor.y == self.lines - 1:

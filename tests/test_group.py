@@ -38,6 +38,7 @@ from pyconchat.events import (
 from pyconchat.group import Actor, Ban, Group, GroupState, JoinRequest, Member
 from pyconchat.names import Name, fold
 from pyconchat.text import SafeText
+from tests.examples import examples
 
 NOON = 1_700_000_000_000
 """When everything here happens, in milliseconds since the epoch."""
@@ -740,7 +741,7 @@ class GroupMachine(RuleBasedStateMachine):
 
 TestWhateverIsAsked = GroupMachine.TestCase
 TestWhateverIsAsked.settings = settings(
-    max_examples=150,
+    max_examples=examples(75),
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

@@ -148,16 +148,6 @@ def test_strangers_are_turned_away_at_random_before_the_limit() -> None:
     assert shares[100] == 1.0
 
 
-def test_so_many_connections_in_all() -> None:
-    """What is kept for files and the database is not given to connections."""
-    connections = ConnectionLimits(limits(), most=2)
-    connections.opened(HERE, 0.0)
-    connections.opened(THERE, 0.0)
-    is_refused(connections, "192.0.2.3", 0.0)
-    connections.closed(HERE, logged_in=True)
-    connections.opened("192.0.2.3", 0.0)
-
-
 def test_zero_turns_the_limits_off() -> None:
     """Without limits everybody may connect, as often as they like."""
     connections = ConnectionLimits(limits())

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyconchat.text import MOST_COMBINING, safe_text
+from tests.examples import examples
 
-steady = settings(deadline=None, derandomize=True, database=None, max_examples=300)
+steady = settings(deadline=None, derandomize=True, database=None, max_examples=examples(300))
 
 BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 FORBIDDEN = re.compile(f"[\x00-\x1f\x7f-\x9f{BIDI}\u2028\u2029\ud800-\udfff]")

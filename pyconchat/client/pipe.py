@@ -36,6 +36,9 @@ PATIENCE = 60.0
 LONGEST = 1_048_576
 """Bytes in a line of input, which is split into messages; what is longer is cut there."""
 
+LONGEST_CHARACTER = 4
+"""Bytes of a character in UTF-8 (RFC 3629, section 3)."""
+
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
 class Pipe(Protocol):
@@ -141,7 +144,8 @@ class Pipe(Protocol):
         """Enter the group, if that is needed."""
         self._heard()
         limit = hello.get("line_bytes")
-        self._line_bytes = limit if isinstance(limit, int) and limit > 0 else self._line_bytes
+        if isinstance(limit, int) and limit >= LONGEST_CHARACTER:
+            self._line_bytes = limit
         if not self._group:
             self._go_on()
             return

@@ -22,6 +22,7 @@ from pyconchat.doors.keepalive import keep_alive
 from pyconchat.doors.line import LF, LineDoor
 from pyconchat.interfaces import IConnection
 from pyconchat.limits import TooMany
+from pyconchat.replies import EndWhy
 
 if TYPE_CHECKING:
     from pyconchat.doors.factory import LineFactory
@@ -70,7 +71,7 @@ class Doorstep(Protocol):
         if not INegotiated.providedBy(transport):
             self._wait()
         elif limits.login_seconds > 0:  # for the handshake, too
-            self._timer = factory.reactor.callLater(limits.login_seconds, self.hang_up)
+            self._timer = factory.reactor.callLater(limits.login_seconds, self._too_slow)
 
     def handshakeCompleted(self) -> None:
         """TLS has been agreed upon: now the peer can say something."""
@@ -120,6 +121,10 @@ class Doorstep(Protocol):
         """End the connection."""
         cast(IConnection, self.transport).abortConnection()
 
+    def _too_slow(self) -> None:
+        self._factory.chat.statistics.dropped[EndWhy.LATE.value] += 1
+        self.hang_up()
+
     def look_after(self, now: float) -> list[MoveCursor]:
         """Nothing was received yet."""
         return []
@@ -158,8 +163,8 @@ class Doorstep(Protocol):
             self._timer.cancel()
         self._timer = None
         before, self.inner = self.inner or self, kind(self._factory, self.network)
-        if isinstance(self.inner, Door):  # whatever was before, there is one deadline
-            self.inner.patience = max(0.0, self._deadline - self._factory.now())
+        if self._factory.limits.login_seconds > 0:  # whatever was before, there is one deadline
+            self.inner.patience = max(0.001, self._deadline - self._factory.now())
         self._factory.replace(before, self.inner)
         self.inner.makeConnection(cast(IConnection, self.transport))  # type: ignore[no-untyped-call]
 

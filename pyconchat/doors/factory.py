@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from twisted.cred.portal import Portal
@@ -35,14 +36,21 @@ QUIET = 60.0
 class LineFactory(Factory):
     """Makes the line doors of *chat*; each connection begins at a `Doorstep`.
 
-    *most* is how many connections there may be, 0 for no limit.
+    *most* returns how many connections there may be: the descriptors that are left are for the
+    database and for files.
     """
 
     noisy = False
 
     _log = Logger(namespace="pyconchat")
 
-    def __init__(self, chat: Chat, portal: Portal, reactor: IReactorTime, most: int = 0) -> None:
+    def __init__(
+        self,
+        chat: Chat,
+        portal: Portal,
+        reactor: IReactorTime,
+        most: Callable[[], int] = lambda: sys.maxsize,
+    ) -> None:
         self.chat = chat
         self.portal = portal
         self.reactor = reactor
@@ -50,7 +58,8 @@ class LineFactory(Factory):
         self.limits = chat.config.limits
         self.rate_limited = self.limits.messages_per_second > 0
         self.soft_limit: float = self.limits.unsent_soft_bytes or float("inf")
-        self.connections = ConnectionLimits(self.limits, most)
+        self.connections = ConnectionLimits(self.limits)
+        self._most = most
         self.doors: dict[Door | Doorstep | FileDoor, None] = {}
         self._waiting: list[Deferred[None]] = []
         self._logged: dict[str, float] = {}  # when each cause to turn somebody away was logged last
@@ -60,7 +69,10 @@ class LineFactory(Factory):
         self._rounds = LoopingCall(self._round)
         self._rounds.clock = reactor
 
-    def buildProtocol(self, addr: IAddress | None) -> Doorstep:
+    def buildProtocol(self, addr: IAddress | None) -> Doorstep | None:
+        if self.connections.open >= self._most():
+            self.turned_away("descriptors")
+            return None  # closed at once, with a descriptor more for no longer than that
         return Doorstep(self, network_of(getattr(addr, "host", "local")))
 
     def start(self) -> None:

@@ -57,6 +57,7 @@ class FileDoor(Protocol):
     def __init__(self, factory: LineFactory, network: str) -> None:
         self.network = network
         self._factory = factory
+        self.patience = factory.limits.login_seconds  # until a ticket has to be shown
         self._header = b""
         self._transfer: _Upload | _Download | None = None
         self._begun = False
@@ -81,7 +82,10 @@ class FileDoor(Protocol):
 
     def connectionMade(self) -> None:
         self._socket = plain_socket(self.connection)
-        self.made_progress()
+        if self.patience > 0:
+            self._timer = self._factory.reactor.callLater(self.patience, self._too_slow)
+        else:
+            self.made_progress()
 
     def dataReceived(self, data: bytes) -> None:
         if self._transfer is not None:
@@ -116,6 +120,12 @@ class FileDoor(Protocol):
         self._factory.connections.closed(self.network, self._counted)
         if self._transfer is not None:
             self._transfer.cut()
+
+    def _in_time(self) -> None:
+        """A ticket was shown: from now on, what counts is that something moves."""
+        self.be_patient()
+        self._timer = None
+        self.made_progress()
 
     # What the factory calls.
 
@@ -191,6 +201,7 @@ class FileDoor(Protocol):
         verb, *words = line.decode("ascii", "replace").split()
         upload = verb == "upload"
         ticket = self.shelf.redeem(words.pop(0) if words else "", upload)
+        self._in_time()
         self._known = self._counted = True
         self._factory.connections.logged_in()
         offset = _number(words[0]) if words else 0

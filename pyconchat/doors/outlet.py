@@ -52,6 +52,7 @@ class Outlet:
         self._busy = False  # the transport has something of ours
         self._closed = False
         self._finished = False
+        self._broken = False
         self._moved = False  # something was handed on since `made_progress` was asked
         self._unacknowledged_before = 0
         if self._send is None:
@@ -68,8 +69,10 @@ class Outlet:
                 return
             try:
                 sent = self._send(block)
-            except OSError:  # full, or broken: then the transport finds out by itself
+            except BlockingIOError:
                 sent = 0
+            except OSError:  # the transport finds out by itself
+                self._broken = True
             if sent == len(block):
                 return
         rest = memoryview(block)[sent:]
@@ -127,8 +130,8 @@ class Outlet:
 
     def broken(self) -> bool:
         """Tell whether the connection is known to be broken, as only asking shows (socket(7))."""
-        if self._socket is None or self._closed:
-            return False
+        if self._broken or self._socket is None or self._closed:
+            return self._broken
         with contextlib.suppress(OSError):
             return self._socket.getsockopt(SOL_SOCKET, SO_ERROR) != 0
         return True

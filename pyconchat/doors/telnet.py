@@ -73,6 +73,7 @@ class Telnet:
         self._opposite = False  # ask for the other state as soon as the answer is there
         self._after_cr = False
         self._answers = 0
+        self._gathered: bytearray | None = None
 
     def receive(self, data: bytes) -> bytes:
         """Return *data* without telnet commands. A bare CR, sent as CR NUL, becomes a newline."""
@@ -80,8 +81,13 @@ class Telnet:
             self._after_cr = data.endswith(b"\r")
             return data
         text = bytearray()
+        # All answers in one piece: thousands of small ones would cost far more than their bytes.
+        self._gathered = bytearray()
         for byte in data:
             self._byte(byte, text)
+        gathered, self._gathered = self._gathered, None
+        if gathered:
+            self._send(bytes(gathered))
         return bytes(text)
 
     def hide_input(self, hide: bool) -> None:
@@ -175,4 +181,8 @@ class Telnet:
             self._command(verb, option)
 
     def _command(self, verb: int, option: int) -> None:
-        self._send(bytes((IAC, verb, option)))
+        command = bytes((IAC, verb, option))
+        if self._gathered is None:
+            self._send(command)
+        else:
+            self._gathered += command

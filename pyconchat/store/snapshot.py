@@ -14,7 +14,7 @@ def take_snapshot(engine: Engine, path: Path) -> None:
     """Copy the database of *engine* as it is now to *path*, which must not exist.
 
     Writers need not wait. Raises `BadStore` for what is no SQLite, `OSError`, and what the
-    database raises.
+    driver raises.
     """
     if not is_sqlite(engine):
         raise BadStore("only SQLite is copied here: for PostgreSQL use pg_dump, and copy files/")

@@ -88,8 +88,8 @@ class SqlStore:
         """
         try:
             take_snapshot(self._writing, path)
-        except DBAPIError as error:
-            raise NotSaved(str(error.orig).strip()) from error
+        except self._writing.dialect.loaded_dbapi.Error as error:
+            raise NotSaved(str(error).strip()) from error
 
     def problems(self) -> list[str]:
         """Return what is wrong with the database itself, and with the numbers of its entries."""

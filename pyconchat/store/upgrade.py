@@ -57,10 +57,10 @@ def _upgrade_with_copy(engine: Engine) -> None:
     assert engine.url.database is not None, "SQLite has a file"
     database = Path(engine.url.database)
     copy = database.with_name(f"{database.name}.before-{schema.VERSION}")
-    copy.unlink(missing_ok=True)  # of an attempt that was cut off
     try:
+        copy.unlink(missing_ok=True)  # of an attempt that was cut off
         take_snapshot(engine, copy)
-    except (OSError, DBAPIError) as error:
+    except (OSError, engine.dialect.loaded_dbapi.Error) as error:
         raise BadStore(f"cannot copy the database before its upgrade: {_reason(error)}") from error
     try:
         _run_migrations(engine)

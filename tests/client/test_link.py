@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
@@ -16,11 +16,11 @@ from pyconchat.client.link import DEAD, QUIET, Gave, Link, State
 from pyconchat.client.wire import Object
 from tests.client.fake_server import Call, FakeServer, Recorder, member_of, private, said
 from tests.client.test_wire import values
+from tests.examples import QUICK, examples
 
 ALICE = {"name": "alice", "token": "t"}
 LIVE = {"type": "live"}
 
-QUICK = [Phase.explicit, Phase.reuse, Phase.generate]
 """Without shrinking, which takes minutes; the objects are small."""
 
 
@@ -870,7 +870,7 @@ objects = st.dictionaries(
 )
 
 
-@settings(max_examples=50, deadline=None, phases=QUICK)
+@settings(max_examples=examples(40), deadline=None, phases=QUICK)
 @given(st.lists(objects, max_size=12), st.lists(objects, max_size=12))
 def test_no_objects_raise(before: list[Object], after: list[Object]) -> None:
     """Whatever objects come, before and after the login: none of them makes the link fail."""

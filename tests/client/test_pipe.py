@@ -107,8 +107,10 @@ def feed(fake: FakeServer, folder: Folder) -> Feed:
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
     """Stop what takes longer, as a loop without an end."""
+    alarms: list[int] = []
 
-    def late(*_: object) -> None:
+    def late(number: int, _frame: object) -> None:
+        alarms.append(number)  # whoever takes the exception for a failure of theirs
         raise TimeoutError
 
     before = signal.signal(signal.SIGALRM, late)
@@ -118,6 +120,7 @@ def at_most(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+    assert not alarms, f"it took more than {seconds} s"
 
 
 # Lines.

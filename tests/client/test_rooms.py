@@ -12,6 +12,7 @@ from pyconchat.client.rooms import Rooms
 from pyconchat.client.wire import Object
 from tests.client.fake_server import member_of, private, said
 from tests.client.test_wire import values
+from tests.examples import examples
 
 
 @pytest.fixture
@@ -194,7 +195,7 @@ fields = st.dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(KINDS), fields), max_size=10))
 def test_nothing_raises(told: list[tuple[str, Object]]) -> None:
     """Whatever the server says: what we are in is among the rooms, and counts are counts."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pyconchat.client.link import State
@@ -15,8 +15,7 @@ from tests.client.conftest import NOON, At, Sit
 from tests.client.fake_server import COMMANDS, is_clean, member_of, private, said
 from tests.client.test_show import ANSWERS, EVENTS, WRONG
 from tests.client.test_wire import HOSTILE, values
-
-QUICK = [Phase.explicit, Phase.reuse, Phase.generate]
+from tests.examples import QUICK, examples
 
 
 def entered(group: str, **fields: Any) -> Object:
@@ -857,7 +856,7 @@ told = st.dictionaries(
 
 
 @settings(
-    max_examples=60,
+    max_examples=examples(40),
     deadline=None,
     phases=QUICK,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyconchat.client.show import NAME_COLOURS, Line, Shower, plain
@@ -16,6 +16,7 @@ from pyconchat.client.wire import Object, safe
 from tests.client.conftest import NOON
 from tests.client.fake_server import COMMANDS, is_clean, private, said
 from tests.client.test_wire import HOSTILE, values
+from tests.examples import QUICK, examples
 
 AT = "2026-11-21T09:30:00.123Z"
 Zone = Callable[[str], None]
@@ -526,7 +527,7 @@ FIELDS = sorted(
 anything = st.dictionaries(st.sampled_from(FIELDS), values, max_size=6)
 
 
-@settings(max_examples=150, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=examples(75), deadline=None, phases=QUICK)
 @given(st.sampled_from(sorted(map(str, KINDS))), anything)
 def test_whatever_is_sent_is_clean(kind: str, fields: Object) -> None:
     """Any JSON, as any kind: it is shown or passed over, and is clean in the bytes."""
@@ -538,7 +539,7 @@ def test_whatever_is_sent_is_clean(kind: str, fields: Object) -> None:
 records = st.sampled_from([*(each for each, _ in EVENTS), *(each for each, _ in ANSWERS)])
 
 
-@settings(max_examples=150, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=examples(75), deadline=None, phases=QUICK)
 @given(records, st.dictionaries(st.sampled_from(FIELDS), values, max_size=2))
 def test_a_field_of_anything(template: Object, fields: Object) -> None:
     """As before, but nearly right."""

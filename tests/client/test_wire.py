@@ -13,6 +13,7 @@ from twisted.internet.testing import StringTransportWithDisconnection
 
 from pyconchat.client import wire
 from pyconchat.client.wire import Object, Wire, safe
+from tests.examples import examples
 
 HOSTILE = "\x1b[2J\x1b]0;x\x07\x9b31m\x00\x7f\u202eevil\u2066\r\n\x85"
 
@@ -185,7 +186,7 @@ def test_nothing_unsafe_comes_in(value: Any) -> None:
             assert not {*text} & {*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028"}
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(100))
 @given(
     st.lists(st.binary(max_size=40) | st.sampled_from([b"\n", b'{"a":', b"1}", b'"', b"\\ud800"]))
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyconchat.client.rooms import Rooms
@@ -15,6 +15,7 @@ from pyconchat.commands import TABLE
 from tests.client.fake_server import COMMANDS, argument, command, member_of, private
 from tests.client.test_show import WRONG
 from tests.client.test_wire import values
+from tests.examples import QUICK, examples
 
 
 @pytest.fixture
@@ -271,7 +272,7 @@ def test_a_table_that_makes_no_sense(rooms: Rooms) -> None:
             words.secret("/join tea x")
 
 
-@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=examples(60), deadline=None, phases=QUICK)
 @given(values, st.text(max_size=20) | st.text("/join tea1 ", max_size=12))
 def test_nothing_raises(table: Any, line: str) -> None:
     """Whatever the table, and whatever is typed."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
 
 from pyconchat.chat import Chat
-from pyconchat.store import SqlStore
-from pyconchat.testing import Visitor, make_store
+from pyconchat.testing import Visitor
 
 Visit = Callable[..., Visitor]
 
@@ -22,22 +19,6 @@ class Tea(NamedTuple):
     alice: Visitor
     bob: Visitor
     carol: Visitor
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database that nothing has happened in: the migrations need not run for every test."""
-    folder = tmp_path_factory.mktemp("empty")
-    make_store(folder).close()
-    return folder / "pyconchat.db"
-
-
-@pytest.fixture
-def store(tmp_path: Path, empty_store: Path) -> Iterator[SqlStore]:
-    shutil.copy(empty_store, tmp_path)
-    store = make_store(tmp_path)
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from sqlalchemy import URL
 
 from pyconchat.store import SqlStore
 from tests.contracts.postgres import Databases, PostgresServer, server_url
+from tests.stores import copy_empty
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +54,8 @@ def url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def store(url: str) -> Iterator[SqlStore]:
+def store(url: str, tmp_path: Path) -> Iterator[SqlStore]:
+    copy_empty(tmp_path)  # PostgreSQL's is a copy too
     store = SqlStore(url)
     store.open()
     yield store

@@ -31,7 +31,7 @@ class PostgresServer:
     def __init__(self) -> None:
         programs = _programs()
         # Not in pytest's folder: the path of a socket may have no more than 107 bytes.
-        self._folder = Path(tempfile.mkdtemp(prefix="pyconchat-postgres-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="pyconchat-postgres-", dir=_in_memory()))
         self._log = self._folder / "log"
         self._as = _unprivileged(self._folder)
         data = self._folder / "data"
@@ -105,7 +105,10 @@ class Databases:
         name = next(self._names)
         with self._admin.connect() as connection:
             origin = template or self._template
-            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {origin}"))
+            # The other strategy, through the log, takes ten times as long.
+            version = connection.dialect.server_version_info or ()
+            how = "STRATEGY file_copy" if version >= (15,) else ""
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {origin} {how}"))
         return name
 
     def drop(self, name: str) -> None:
@@ -127,6 +130,13 @@ def server_url() -> URL | None:
     """Return the server that the environment names, if it names one."""
     named = os.environ.get("PYCONCHAT_TEST_POSTGRES")
     return make_url(named) if named else None
+
+
+def _in_memory() -> str | None:
+    """Return a folder in memory, where making a database of 300 files takes little, if any."""
+    shared = "/dev/shm"
+    roomy = os.path.isdir(shared) and shutil.disk_usage(shared).free > 2**30
+    return shared if roomy else None
 
 
 def _engine(url: URL) -> Engine:

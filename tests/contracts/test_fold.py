@@ -21,6 +21,7 @@ from pyconchat.names import Name, fold
 from pyconchat.store import SqlStore
 from pyconchat.text import SafeText
 from tests.contracts.building import ALICE, AT, BOB, CAROL, EVER, GUS, commit, decide, register
+from tests.examples import examples
 
 GINA = Actor(Name("Gina"), guest=True)
 OLGA = Actor(Name("olga"), operator=True)
@@ -183,12 +184,16 @@ def stories(draw: st.DrawFn) -> Story:
     return story
 
 
-def check(store: SqlStore, examples: int) -> None:
+def check(store: SqlStore, number: int) -> None:
     """Tell random stories to *store*."""
     register(store, ALICE, BOB, CAROL)
 
     # How long it takes says how busy the machine is, nothing else.
-    @settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(
+        max_examples=examples(number),
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
     @example(WHOLE_STORY)
     @given(stories())
     def folding_the_log_gives_the_state(story: Story) -> None:
@@ -201,7 +206,7 @@ def test_the_log_folds_to_what_sqlite_has(sqlite_url: str) -> None:
     """Whatever happens in a group, its log leads to exactly the state that is loaded."""
     store = SqlStore(sqlite_url)
     store.open()
-    check(store, examples=300)
+    check(store, 100)
     store.close()
 
 
@@ -209,7 +214,7 @@ def test_the_log_folds_to_what_postgresql_has(postgresql_url: str) -> None:
     """As with SQLite."""
     store = SqlStore(postgresql_url)
     store.open()
-    check(store, examples=60)
+    check(store, 30)
     store.close()
 
 

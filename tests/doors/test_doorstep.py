@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from twisted.internet.interfaces import IHandshakeListener
@@ -14,17 +13,10 @@ from pyconchat.doors.doorstep import PAUSE, Doorstep
 from pyconchat.doors.json import JsonDoor
 from pyconchat.doors.line import LineDoor
 from pyconchat.store import SqlStore
-from tests.programs import House, WiredProgram, line_of, pieces, quick_store
+from tests.programs import House, WiredProgram, line_of, pieces
 
 HELLO = line_of(hello=1, name="alice", password="password a")
 GREETING = b"* Welcome to PyconChat.\nUsername: "
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlStore]:
-    store = quick_store(tmp_path)
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ from pyconchat.render.json import event_object, reply_object
 from pyconchat.replies import Ended, EndWhy, Live, PresenceChanged, Reply, Where
 from pyconchat.store import SqlStore
 from pyconchat.text import SafeText
+from tests.examples import examples
 from tests.programs import (
     House,
     Object,
@@ -40,19 +41,12 @@ from tests.programs import (
     line_of,
     numbers,
     pieces,
-    quick_store,
 )
+from tests.stores import quick_store
 
 DAY = 24 * 3600
 ALL = 10**9
 DOCS = (Path(__file__).parents[2] / "docs" / "line-protocol.rst").read_text()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlStore]:
-    store = quick_store(tmp_path)
-    yield store
-    store.close()
 
 
 @pytest.fixture
@@ -796,7 +790,13 @@ def another_house() -> Iterator[House]:
 
 
 @pytest.mark.parametrize("story", STORIES)
-@settings(max_examples=12, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+@settings(
+    max_examples=examples(6),
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+)
 @given(cuts=st.lists(st.tuples(st.integers(100, 700), st.integers(0, 9000)), max_size=12))
 def test_a_connection_cut_again_and_again(story: str, cuts: list[tuple[int, int]]) -> None:
     """Each request with a key is carried out once, and every entry comes once, in order."""

@@ -76,8 +76,9 @@ def test_what_goes_in_comes_out(talk: Talk, server: Server) -> None:
     alice.types("/create babel open")
     alice.sees("You are in babel")
     for person in (bob, carol):
-        person.types("/join babel")
+        person.types("/join babel", "/admin")
         person.sees("You are in babel")
+        person.sees("The admin of babel is alice, who is online.\n")  # nothing older is to come
     carol.types("/quit")
     assert carol.is_cut_off()
     alice.sees("carol has gone offline")

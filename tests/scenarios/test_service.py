@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.people import PATIENCE, Person, Server, free_port
+from tests.processes import Twistd
 
 Talk = Callable[..., Person]
 Meet = Callable[..., Person]
@@ -49,11 +50,15 @@ def twistd(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedPr
 
 def fails(*arguments: str, cwd: Path) -> str:
     """Check that a server does not start, in one line, and return the line."""
-    ended = twistd("--nodaemon", "--pidfile=", "pyconchat", *arguments, cwd=cwd)
-    assert ended.returncode == 1, ended
-    assert "Traceback" not in ended.stdout + ended.stderr, ended.stdout + ended.stderr
-    lines = ended.stderr.splitlines()
-    assert len(lines) == 1, ended.stderr
+    log, errors = cwd / "failed.log", cwd / "failed.errors"
+    for file in (log, errors):
+        file.write_text("")
+    process = Twistd(["--nodaemon", "--pidfile=", "pyconchat", *arguments], cwd, log, errors)
+    status, said = process.wait(PATIENCE * 2), errors.read_text()
+    assert status == 1, said
+    assert "Traceback" not in log.read_text() + said, log.read_text() + said
+    lines = said.splitlines()
+    assert len(lines) == 1, said
     assert lines[0].startswith("pyconchat: ")
     return lines[0]
 

@@ -1,0 +1,300 @@
+"""Upgrades: a database of an older version is copied, brought up to date, or left as it was."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import cache
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine
+
+import pyconchat.store
+from pyconchat.events import GroupCreated, Message, Policy, encode
+from pyconchat.names import Name, fold
+from pyconchat.store import BadStore, SqlStore, schema
+from pyconchat.text import SafeText
+from tests.contracts.building import ALICE, AT, BOB, EVER, commit, say, texts
+
+TEA = 2
+"""The conversation of the only group."""
+
+OLDER = [f"{number:04}" for number in range(1, int(schema.VERSION))]
+
+Dump = dict[str, tuple[str, list[tuple[object, ...]]]]
+
+
+EACH = pytest.mark.parametrize("version", OLDER)
+
+
+@pytest.fixture
+def version() -> str:
+    """Return the version of before; `EACH` says all of them."""
+    return OLDER[-1]
+
+
+@pytest.fixture(scope="module")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a database as a *version* has left it: with accounts, a group, and what was said."""
+
+    @cache
+    def make(version: str) -> Path:
+        database = tmp_path_factory.mktemp("older") / "pyconchat.db"
+        migrate(database, version)
+        with closing(sqlite3.connect(database)) as connection, connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            fill(connection)
+        database.chmod(0o600)
+        return database
+
+    return make
+
+
+@pytest.fixture
+def database(version: str, databases: Callable[[str], Path], tmp_path: Path) -> Path:
+    """A copy of such a database, in a folder of its own."""
+    folder = tmp_path / "state"
+    folder.mkdir(0o700)
+    return Path(shutil.copy2(databases(version), folder))
+
+
+def migrate(database: Path, version: str) -> None:
+    """Do what the server of that *version* did at its first start."""
+    config = Config()
+    folder = Path(pyconchat.store.__file__).parent / "migrations"
+    config.set_main_option("script_location", str(folder))
+    config.set_main_option("path_separator", "os")
+    engine = create_engine(f"sqlite:///{database}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+    engine.dispose()
+
+
+def fill(connection: sqlite3.Connection) -> None:
+    """Write what two people have done, in columns that every version has."""
+
+    def insert(table: str, **values: object) -> None:
+        names = ", ".join(f'"{name}"' for name in values)
+        marks = ", ".join("?" * len(values))
+        connection.execute(
+            f'INSERT INTO "{table}" ({names}) VALUES ({marks})', tuple(values.values())
+        )
+
+    log = [
+        GroupCreated(1, Name("tea"), ALICE.name, Policy.OPEN),
+        *(Message(ALICE.name, SafeText(f"the kettle {number} sings")) for number in range(2, 201)),
+    ]
+    for actor in (ALICE, BOB):
+        insert(
+            "accounts",
+            key=actor.name.lower(),
+            name=actor.name,
+            password_hash=f"hash of {actor.name}",
+            operator=actor is ALICE,
+            created_at=AT,
+        )
+    insert("conversations", id=TEA, head=len(log), version=1)
+    insert(
+        "groups",
+        conversation=TEA,
+        number=1,
+        name="tea",
+        policy="open",
+        admin="alice",
+        password_hash="",
+        topic="green",
+        closed=False,
+    )
+    insert("members", conversation=TEA, key="alice", name="alice", guest=False, since=1)
+    insert("cursors", owner="alice", conversation=TEA, upto=EVER, read=150)
+    for seq, event in enumerate(log, 1):
+        insert("entries", conversation=TEA, seq=seq, at=AT + seq, body=encode(event))
+
+
+def dump(database: Path) -> Dump:
+    """Return all that is in *database*; what a server that was killed has left counts too."""
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        found: Dump = {}
+        tables = "SELECT name, sql FROM sqlite_master ORDER BY name"
+        for name, sql in connection.execute(tables).fetchall():
+            if sql is None or not sql.startswith("CREATE TABLE"):
+                rows = []  # an index: what it is over is there already
+            else:
+                rows = sorted(connection.execute(f'SELECT * FROM "{name}"').fetchall(), key=repr)
+            found[name] = (sql, rows)
+        return found
+
+
+def copy_of(database: Path) -> Path:
+    """Return where the copy is that an upgrade makes."""
+    return database.with_name(f"pyconchat.db.before-{schema.VERSION}")
+
+
+def fails(database: Path) -> str:
+    """Check that a server cannot use *database*, and return the line that says why."""
+    store = SqlStore(f"sqlite:///{database}")
+    with pytest.raises(BadStore) as refused:
+        store.open()
+    store.close()
+    (line,) = str(refused.value).splitlines()
+    return line
+
+
+@contextmanager
+def open_store(database: Path) -> Iterator[SqlStore]:
+    store = SqlStore(f"sqlite:///{database}")
+    store.open()
+    yield store
+    store.close()
+
+
+@contextmanager
+def umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
+    yield
+    os.umask(before)
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Have a disk on which no file gets longer than *size* (bytes)."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@EACH
+def test_an_older_database_keeps_all_that_it_had(database: Path) -> None:
+    """Accounts, groups, the log and cursors are there, can be searched, and it goes on."""
+    with open_store(database) as store:
+        loaded = store.load()
+        assert [(each.name, each.operator) for each in loaded.server.accounts] == [
+            ("alice", True),
+            ("Bob", False),
+        ]
+        (group,) = loaded.groups.values()
+        assert (group.state.name, group.state.topic, group.head) == ("tea", "green", 200)
+        assert [member.name for member in group.state.members] == ["alice"]
+        assert [cursor.read for cursor in store.cursors(fold(ALICE.name))] == [150]
+        assert [entry.seq for entry in store.entries(TEA, 0, EVER, 1000)] == list(range(1, 201))
+        ((entry,),) = commit(store, say(TEA, "the pot is empty"))
+        assert entry.seq == 201
+        assert texts(store.search(TEA, ["pot"], 10)) == ["the pot is empty"]
+        assert store.problems() == []
+
+
+@EACH
+def test_what_was_said_before_the_newest_index_is_found(database: Path) -> None:
+    """An upgrade builds the index of words from the log itself."""
+    with open_store(database) as store:
+        found = store.search(TEA, ["kettle", "77"], 10)
+    assert texts(found) == ["the kettle 77 sings"]
+
+
+def test_the_copy_is_what_was_before(database: Path) -> None:
+    """For its owner alone, whatever the umask, with all data; the newest schema is in its name."""
+    before = dump(database)
+    with umask(0), open_store(database):
+        pass
+    copy = copy_of(database)
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert dump(copy) == before != dump(database)
+    assert {path.name for path in database.parent.iterdir()} == {database.name, copy.name}
+
+
+def test_a_database_without_a_copy_needs_none(database: Path) -> None:
+    """One that is new, or up to date, is not copied; nor is the copy made again."""
+    with open_store(database):
+        pass
+    copy_of(database).unlink()
+    with open_store(database):
+        pass
+    assert not copy_of(database).exists()
+    with open_store(database.with_name("new.db")):
+        pass
+    assert not list(database.parent.glob("*.before-*"))
+
+
+def test_what_was_only_in_the_wal_is_copied_too(database: Path) -> None:
+    """A server that was killed has left its last words in a file of their own."""
+    with closing(sqlite3.connect(database)) as killed, closing(sqlite3.connect(database)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM entries").fetchone()
+        last = encode(Message(ALICE.name, SafeText("last words")))
+        with killed:
+            killed.execute("INSERT INTO entries VALUES (?, 201, ?, ?)", (TEA, AT, last))
+            killed.execute("UPDATE conversations SET head = 201 WHERE id = ?", (TEA,))
+        folder = database.with_name("killed")
+        folder.mkdir()
+        for path in database.parent.glob("pyconchat.db*"):
+            (folder / path.name).write_bytes(path.read_bytes())
+    (database := folder / "pyconchat.db").chmod(0o600)
+    assert database.with_name("pyconchat.db-wal").stat().st_size > 0
+    with open_store(database) as store:
+        assert texts(store.entries(TEA, 200, EVER, 10)) == ["last words"]
+    assert "last words" in str(dump(copy_of(database))["entries"])
+
+
+@EACH
+def test_an_upgrade_that_fails_in_the_middle(database: Path, version: str) -> None:
+    """One line says so, and the database is as it was: the version before can go on with it."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("INSERT INTO entries VALUES (3, 1, ?, 'no json')", (AT,))
+    before = dump(database)
+    for _ in range(2):  # who starts it again is told the same
+        line = fails(database)
+        assert line.startswith("the database could not be upgraded, and is as it was: ")
+        assert "JSON" in line
+        assert dump(database) == before
+    with closing(sqlite3.connect(database)) as connection, connection:
+        stored = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        connection.execute("DELETE FROM entries WHERE conversation = 3")
+    assert stored == (version,)
+    assert stat.S_IMODE(database.stat().st_mode) == 0o600
+    assert [path.name for path in database.parent.iterdir()] == [database.name]
+    with open_store(database) as store:
+        assert store.problems() == []
+
+
+def test_no_room_for_the_copy(database: Path) -> None:
+    """One line says so; nothing is upgraded, and no half of a copy stays."""
+    before, bytes_before = dump(database), database.read_bytes()
+    with files_of_at_most(64 * 1024):
+        line = fails(database)
+    assert line.startswith("cannot copy the database before its upgrade: ")
+    assert dump(database) == before
+    assert database.read_bytes() == bytes_before
+    assert not copy_of(database).exists()
+    with open_store(database) as store:
+        assert store.problems() == []
+
+
+def test_what_is_left_of_an_attempt_that_was_cut_off(database: Path) -> None:
+    """Half of a copy is made anew."""
+    before = dump(database)
+    copy_of(database).write_bytes(b"half a copy")
+    with open_store(database):
+        pass
+    assert dump(copy_of(database)) == before
+
+
+def test_something_else_in_the_place_of_the_copy(database: Path) -> None:
+    """One line says what is in the way, and nothing is upgraded."""
+    before = dump(database)
+    copy_of(database).mkdir()
+    line = fails(database)
+    assert line.startswith("cannot copy the database before its upgrade: ")
+    assert dump(database) == before

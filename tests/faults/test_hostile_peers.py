@@ -1,0 +1,385 @@
+"""Hostile and broken peers at real sockets: those who dawdle, break, or are too many.
+
+What they do, the others do not notice. What they send is in `test_hostile_telnet`.
+"""
+
+from __future__ import annotations
+
+import re
+import resource
+import select
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.people import PATIENCE, UNLIMITED, Person, Server, free_port
+from tests.programs import Program
+
+MEGABYTE = 1_000_000
+EVERYBODY = f"{UNLIMITED}\nunauthenticated = 0\n"
+"""Limits with which as many are let in as come."""
+
+SOON = 2.0
+"""Seconds in which others are answered, whatever goes on and however busy the machine is."""
+
+
+class Peer(Person):
+    """Somebody at *host*, each of whose sends is a packet. *room* bytes fit into what they read."""
+
+    def __init__(
+        self, port: int, newline: str = "\n", host: str = "127.0.0.1", room: int = 0
+    ) -> None:
+        self._socket = socket.socket()
+        if room:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.settimeout(PATIENCE)
+        self._socket.bind((host, 0))
+        self._socket.connect(("127.0.0.1", port))
+        self._newline, self._received, self._seen = newline, b"", 0
+
+    def joins(self, name: str, command: str = "/join tea") -> None:
+        """Log in as a guest, and come to tea."""
+        self.logs_in(name)
+        self.types(command)
+        self.sees("You are in tea")
+
+    def floods(self, data: bytes, most: int) -> int:
+        """Send *data* again and again until the server takes no more; return how many bytes."""
+        sent = 0
+        self._socket.settimeout(0.2)
+        with suppress(TimeoutError, ConnectionError):
+            while sent < most:
+                sent += self._socket.send(data)
+        self._socket.settimeout(PATIENCE)
+        return sent
+
+    def resets(self) -> None:
+        """Go away as a machine does that has forgotten the connection."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._socket.close()
+
+
+Friends = tuple[Peer, Peer]
+
+
+@contextmanager
+def running(server: Server, *options: str) -> Iterator[Server]:
+    """Have *server* run, and not fail."""
+    try:
+        server.start(*options)
+        yield server
+    finally:
+        server.stop()
+    assert server.tracebacks() == []
+
+
+@contextmanager
+def talking(server: Server) -> Iterator[Friends]:
+    """Have alice and bob in tea, who must not notice anything."""
+    with closing(Peer(server.port)) as alice, closing(Peer(server.port)) as bob:
+        alice.joins("alice", "/create tea open")
+        bob.joins("bob")
+        yield alice, bob
+
+
+def talk_on(friends: Friends, times: int = 5) -> None:
+    """Check that what alice says is with bob at once."""
+    alice, bob = friends
+    for number in range(times):
+        began = time.monotonic()
+        alice.types(f"word {number}")
+        bob.sees(f"alice: word {number}\n")
+        assert time.monotonic() - began < SOON
+
+
+def cpu(server: Server) -> float:
+    """Return the seconds of processor time that *server* has used (proc(5))."""
+    assert server.process is not None
+    stat = Path(f"/proc/{server.process.pid}/stat").read_text()
+    user, system = stat.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / 100
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for those who need no limits of their own."""
+    with running(Server(tmp_path_factory.mktemp("server"), limits=EVERYBODY)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def friends(server: Server) -> Iterator[Friends]:
+    """Two who talk."""
+    with talking(server) as friends:
+        yield friends
+
+
+# The time to log in.
+
+LOGIN_SECONDS = 1.0
+
+
+def client_hello() -> bytes:
+    """Return how a handshake of TLS begins."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    wire = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with suppress(ssl.SSLWantReadError):
+        wire.do_handshake()
+    return outgoing.read()
+
+
+class Dawdler(NamedTuple):
+    """Somebody who does not log in: what they send first, then again and again."""
+
+    first: bytes = b""
+    then: bytes = b""
+    tls: str = ""  # whether the handshake has been, or is what they dawdle with
+
+
+DAWDLERS = {
+    "silent": Dawdler(),
+    "name": Dawdler(b"a", b"a"),
+    "empty lines": Dawdler(b"\n", b"\n"),
+    "password": Dawdler(b"dawdler\n", b"x"),
+    "wrong names": Dawdler(b"two words\n", b"two words\n"),
+    "telnet": Dawdler(b"two words\r\n", b"\xff\xfd\x06\xff\xf1"),
+    "open object": Dawdler(b"{", b" "),
+    "open string": Dawdler(b'{"hello": 1, "name": "', b"a"),
+    "objects": Dawdler(b"{}\n", b"{}\n"),
+    "upload": Dawdler(b"upload ", b"x"),
+    "download": Dawdler(b"download ", b"x"),
+    "silent handshake": Dawdler(tls="during"),
+    "slow handshake": Dawdler(client_hello()[:100], client_hello()[100:101], "during"),
+    "silent after the handshake": Dawdler(tls="after"),
+    "object after the handshake": Dawdler(b"{", b" ", "after"),
+}
+SPEECHLESS = ("upload", "download", "silent handshake", "slow handshake")
+
+
+class CutOff(NamedTuple):
+    """After how many seconds somebody was cut off, and all that came."""
+
+    after: float
+    received: bytes
+
+
+@pytest.fixture(scope="module")
+def cut_off(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CutOff]:
+    """Have all dawdle at once until they are cut off, while two log in and stay."""
+    limits = f"{EVERYBODY}login_seconds = {LOGIN_SECONDS}\n"
+    server, tls_port = Server(tmp_path_factory.mktemp("server"), limits=limits), free_port()
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    dawdling: dict[socket.socket, tuple[str, float]] = {}
+    received = dict.fromkeys(DAWDLERS, b"")
+    ended: dict[str, CutOff] = {}
+    with (
+        running(server, "--line", f"selfsigned:{tls_port}:interface=127.0.0.1"),
+        ExitStack() as stack,
+    ):
+        for name, each in DAWDLERS.items():
+            began = time.monotonic()
+            peer = socket.create_connection(
+                ("127.0.0.1", tls_port if each.tls else server.port), PATIENCE
+            )
+            if each.tls == "after":
+                peer = trusting.wrap_socket(peer)
+            stack.callback(peer.close)
+            peer.sendall(each.first)
+            dawdling[peer] = name, began
+        friends = stack.enter_context(talking(server))
+        while dawdling and time.monotonic() - began < LOGIN_SECONDS + SOON:
+            for peer, (name, _) in dawdling.items():
+                with suppress(OSError):
+                    peer.sendall(DAWDLERS[name].then)
+            for peer in select.select(list(dawdling), [], [], 0.03)[0]:
+                name, since = dawdling[peer]
+                data = b""
+                with suppress(OSError):
+                    data = peer.recv(65536)
+                received[name] += data
+                if not data:
+                    ended[name] = CutOff(time.monotonic() - since, received[name])
+                    del dawdling[peer]
+        talk_on(friends)
+    return ended
+
+
+@pytest.mark.parametrize("who", DAWDLERS)
+def test_the_time_to_log_in(cut_off: dict[str, CutOff], who: str) -> None:
+    """Who has not logged in by then is told so and cut off, whatever they send meanwhile."""
+    assert who in cut_off, "still there"
+    assert LOGIN_SECONDS - 0.1 < cut_off[who].after < LOGIN_SECONDS + SOON
+    if who not in SPEECHLESS:
+        assert b"You took too long to log in." in cut_off[who].received
+
+
+# Those who break.
+
+
+def breaks(peer: Peer, how: int) -> None:
+    """Do one of the things that broken machines and scanners do."""
+    match how:
+        case 0:
+            peer.close()
+        case 1:
+            peer.resets()
+        case 2:
+            peer.sends(b"half a na")
+            peer.resets()
+        case 3:
+            peer.sends(b"two words\n" * 10)
+            peer.close()  # with all of the answers unread
+        case 4:
+            peer.shuts_down_writing()  # and never read
+        case 5:
+            peer.sends(b'{"hello": 1, "na')
+            peer.shuts_down_writing()
+
+
+def test_connections_that_break_by_the_hundred(server: Server, friends: Friends) -> None:
+    """Nothing is left of any of them: in the figures, in memory, or in the log."""
+    with ExitStack() as stack:
+        operator = stack.enter_context(closing(Program(server.port)))
+        operator.logs_in("operator", "password o")
+        operator.does(server.says(r"/claim \S+").group())
+        memory, logged = server.memory(), len(server.log().splitlines())
+        for number in range(600):
+            peer = stack.enter_context(closing(Peer(server.port, room=4096)))
+            breaks(peer, number % 6)
+            if number % 100 == 0:
+                talk_on(friends, times=1)
+        deadline = time.monotonic() + PATIENCE
+        while (after := operator.does("/stats"))["connections"] > 3:
+            assert time.monotonic() < deadline, after
+            time.sleep(0.02)
+        assert after["strangers"] == 0
+        assert server.memory() - memory < 8 * MEGABYTE
+        lines = server.log().splitlines()[logged:]
+        assert len(lines) < 10, lines[:5]
+
+
+# Those who are too many.
+
+ADDRESS = "from your address;"
+TOO_MANY = {
+    "connections_per_ip": rf"There are too many connections {ADDRESS} close one\.",
+    "connections_per_ip_10min": rf"There were too many connections {ADDRESS} try again in \d+ s\.",
+    "unauthenticated": r"Too many people are logging in; try again in a minute\.",
+}
+
+
+def strangers(port: int, wanted: int) -> list[Peer]:
+    """Connect until so many have been let in, who do not log in."""
+    inside: list[Peer] = []
+    while len(inside) < wanted:
+        peer = Peer(port)
+        try:
+            peer.types("two words")  # to be answered at once
+            peer.sees("A name has")
+        except (AssertionError, ConnectionError):
+            peer.close()
+        else:
+            inside.append(peer)
+    return inside
+
+
+def gets_in(port: int) -> None:
+    """Have carol log in as soon as the server lets her."""
+    deadline = time.monotonic() + PATIENCE
+    for number in range(1000):
+        with closing(Peer(port)) as peer, suppress(AssertionError, ConnectionError):
+            peer.logs_in(f"carol{number}")
+            peer.types("/quit")
+            assert peer.is_cut_off()
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("cause", TOO_MANY)
+def test_too_many_connections(tmp_path: Path, cause: str) -> None:
+    """Those above a limit get a line; those who are in, or elsewhere, or come later, do not."""
+    settings = {"connections_per_ip": 0, "connections_per_ip_10min": 0, cause: 10}
+    limits = "".join(f"{name} = {value}\n" for name, value in settings.items())
+    server = Server(tmp_path, limits=f"[limits]\n{limits}messages_per_second = 0\n")
+    with running(server), talking(server) as friends:
+        others = strangers(server.port, 10 if cause == "unauthenticated" else 8)
+        for _ in range(30):
+            with closing(Peer(server.port)) as one_more:
+                assert one_more.is_cut_off()
+                assert re.fullmatch(rf"\* {TOO_MANY[cause]}\n", one_more.everything().decode())
+        talk_on(friends)
+        if cause != "unauthenticated":
+            with closing(Peer(server.port, host="127.0.0.2")) as elsewhere:
+                elsewhere.joins("dora")
+                elsewhere.types("/quit")
+                assert elsewhere.is_cut_off()
+        for other in others:
+            other.close()
+        if cause != "connections_per_ip_10min":
+            gets_in(server.port)
+        talk_on(friends)
+    assert server.log().count(f"turning connections away: {cause}\n") == 1
+
+
+# Too few descriptors.
+
+DESCRIPTORS = 200
+
+
+class FewDescriptors(subprocess.Popen[bytes]):
+    """A `twistd` that may have few of them, with what `Twistd` has."""
+
+    def __init__(self, arguments: list[str], folder: Path, log: Path) -> None:
+        few = partial(resource.setrlimit, resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
+        command = [str(Path(sys.executable).with_name("twistd")), *arguments]
+        with log.open("ab") as output:
+            super().__init__(command, cwd=folder, stdout=output, stderr=output, preexec_fn=few)
+
+
+@pytest.mark.parametrize(
+    ("by_tls", "spare"),
+    [(False, True), (True, True), (False, False)],
+    ids=["plain", "tls", "none to spare"],
+)
+def test_too_few_descriptors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_tls: bool, spare: bool
+) -> None:
+    """Who is in talks on, others wait or are turned away in few words, and get in later."""
+    monkeypatch.setattr("tests.people.Twistd", FewDescriptors)
+    server, tls_port = Server(tmp_path, limits=EVERYBODY), free_port()
+    tls = f"selfsigned:{tls_port}:interface=127.0.0.1"
+    with running(server, "--line", tls), talking(server) as friends, ExitStack() as stack:
+        assert server.process is not None
+        logged = len(server.log().splitlines())
+        if not spare:  # something else has taken what was to be kept
+            taken = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
+            resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (taken + 20, DESCRIPTORS))
+        crowd = [Peer(tls_port if by_tls else server.port) for _ in range(400)]
+        for peer in crowd:
+            stack.callback(peer.close)
+        talk_on(friends)
+        friends[0].types("/history 5")
+        friends[0].sees("alice: word 4")
+        used = cpu(server)
+        time.sleep(0.4)  # in which nothing is to be done
+        assert cpu(server) - used < 0.2
+        for peer in crowd:
+            peer.close()
+        gets_in(server.port)
+        talk_on(friends)
+        lines = server.log().splitlines()[logged:]
+        assert any(re.search("descriptor|EMFILE", line) for line in lines)
+        assert len(lines) < 20, lines[:10]

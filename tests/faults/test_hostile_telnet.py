@@ -1,0 +1,374 @@
+"""Hostile bytes at real sockets: telnet's commands, any pieces, lines without end, no reading.
+
+They concern nobody but who sends them.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
+from functools import partial
+from itertools import count, pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.faults.hostile import OPTIONS
+from tests.faults.test_hostile_peers import (
+    EVERYBODY,
+    MEGABYTE,
+    Friends,
+    Peer,
+    cpu,
+    running,
+    talk_on,
+    talking,
+)
+from tests.people import Server
+from tests.programs import Program, line_of, pieces
+
+IAC, DONT, DO, WONT, WILL, SB, SE = b"\xff", b"\xfe", b"\xfd", b"\xfc", b"\xfb", b"\xfa", b"\xf0"
+ECHO, TIMING_MARK, NEW_ENVIRON = b"\x01", b"\x06", b"\x27"
+MOST_ANSWERS = 64
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for those who need no limits of their own."""
+    with running(Server(tmp_path_factory.mktemp("server"), limits=EVERYBODY)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def friends(server: Server) -> Iterator[Friends]:
+    """Two who talk, and read what hostile people say."""
+    with talking(server) as friends:
+        yield friends
+        assert IAC not in b"".join(each.everything() for each in friends)
+
+
+# Commands of telnet.
+
+
+class AtTelnet(Peer):
+    """Somebody at a hostile telnet; what `sees` looks at has no options in it."""
+
+    def __init__(self, port: int, room: int = 0) -> None:
+        super().__init__(port, "\r\n", room=room)
+        self._raw = b""
+
+    def everything(self) -> bytes:
+        return self._raw
+
+    def answers(self) -> int:
+        """Return how many negotiations came, once all that was sent has been read."""
+        self.types("/nosuchcommand")
+        self.sees("no command /nosuchcommand")
+        return len(OPTIONS.findall(self._raw))
+
+    def _receive(self) -> bool:
+        before = len(self._received)
+        going = super()._receive()
+        self._raw += self._received[before:]
+        self._received = OPTIONS.sub(b"", self._raw)
+        return going
+
+
+@pytest.fixture
+def eve(server: Server, friends: Friends) -> Iterator[AtTelnet]:
+    """Somebody in tea, at a hostile telnet."""
+    with closing(AtTelnet(server.port)) as eve:
+        eve.joins("eve")
+        yield eve
+        eve.types("/quit")
+        eve.is_cut_off()
+
+
+ENVIRON = IAC + SB + NEW_ENVIRON + b"\0\0USER\1root\3LD_PRELOAD\1/x\n/quit\r\n" + IAC + SE
+COMMANDS = {
+    "undefined": b"".join(IAC + bytes([command]) for command in range(240)),
+    "without an option": b"".join(IAC + bytes([command]) for command in range(240, 250)),
+    "environ": ENVIRON,
+    "environ, offered": IAC + WILL + NEW_ENVIRON + ENVIRON,
+    "all offers": b"".join(IAC + WILL + bytes([option]) for option in range(256)),
+}
+
+
+@pytest.mark.parametrize("commands", COMMANDS)
+def test_commands_are_nothing_that_is_said(friends: Friends, eve: AtTelnet, commands: str) -> None:
+    """In the middle of a message, whole or byte by byte, they leave the message as it is."""
+    before = eve.answers()
+    message = COMMANDS[commands].join([b"", b"he", b"llo", b"\r\n"])
+    eve.sends(message)
+    assert friends[0].sees("hello\n").endswith("\neve: hello\n")
+    for byte in pieces(message):
+        eve.sends(byte)
+    assert friends[0].sees("hello\n") == "eve: hello\n"
+    assert eve.answers() - before <= MOST_ANSWERS
+
+
+def test_commands_inside_of_a_password(server: Server, friends: Friends) -> None:
+    """They are no part of it; a byte 255 in it is, and is refused as in any text."""
+    with closing(AtTelnet(server.port)) as zoe:
+        zoe.types("zoe")
+        for question in ("Password: ", "The same again: "):
+            zoe.sees(question)
+            zoe.sends((ENVIRON + IAC + DO + ECHO).join([b"sec", b"ret w", b"ord"]) + b"\r\n")
+        zoe.sees("Group: ")
+        assert b"secret" not in zoe.everything()
+    with closing(AtTelnet(server.port)) as again:
+        again.types("zoe")
+        again.sees("Password: ")
+        again.sends(b"secret word" + IAC + IAC + b"\r\n")
+        again.sees("That is not UTF-8")
+        again.sees("Password: ")
+        again.types("secret word")
+        again.sees("Group: ")
+    assert b"secret" not in friends[0].everything()
+
+
+def test_a_subnegotiation_without_an_end(server: Server, friends: Friends, eve: AtTelnet) -> None:
+    """A megabyte of it is neither kept nor shown; what follows its end is understood."""
+    memory, before = server.memory(), cpu(server)
+    eve.sends(IAC + SB + NEW_ENVIRON)
+    for _ in range(250):
+        eve.sends((b"\nhidden\r\n" + IAC + IAC + IAC + WILL) * 307 + b"x" * 16)
+    eve.sends(IAC + SE + b"\r\n")
+    eve.types("the end")
+    friends[0].sees("eve: the end\n")
+    assert b"hidden" not in friends[0].everything()
+    assert cpu(server) - before < 5
+    assert server.memory() - memory < 4 * MEGABYTE
+
+
+@pytest.mark.parametrize("verb", [WILL, WONT, DO, DONT], ids=["WILL", "WONT", "DO", "DONT"])
+def test_ten_thousand_negotiations(friends: Friends, eve: AtTelnet, verb: bytes) -> None:
+    """Few of them are answered, and passwords are hidden as before."""
+    eve.sends(IAC + DO + ECHO + IAC + DONT + ECHO)  # to the password of the login
+    before = eve.answers()
+    options = b"".join(IAC + verb + bytes([number % 249 + 7]) for number in range(10_000))
+    for at in range(0, len(options), 4000):  # no multiple of 3: commands come apart
+        eve.sends(options[at : at + 4000])
+    assert eve.answers() - before <= MOST_ANSWERS
+    talk_on(friends, times=1)
+    hidden = eve.everything().count(IAC + WILL + ECHO)
+    eve.types("/password")
+    eve.sees("New password: ")
+    assert eve.everything().count(IAC + WILL + ECHO) == hidden + 1
+    eve.sends(IAC + DO + ECHO + b"\r\n")
+    eve.sees("Cancelled")
+
+
+OPPOSITES = {WILL: DONT, WONT: DO, DO: WONT, DONT: WILL}
+
+
+@pytest.mark.parametrize("option", [ECHO, b"\x03", NEW_ENVIRON], ids=["echo", "3", "environ"])
+@pytest.mark.parametrize("verb", [WILL, DO], ids=["WILL", "DO"])
+def test_a_loop_of_negotiations_ends(eve: AtTelnet, verb: bytes, option: bytes) -> None:
+    """Who takes each answer for a reason to ask again is left without one."""
+    before = eve.answers()
+    eve.sends(IAC + verb + option)
+    while (after := eve.answers()) > before:
+        assert after < 2 * MOST_ANSWERS, "it goes on for ever"
+        for answer in OPTIONS.findall(eve.everything())[before:]:
+            eve.sends(IAC + OPPOSITES[answer[1:2]] + option)
+        before = after
+
+
+def test_timing_marks_without_reading(server: Server, friends: Friends) -> None:
+    """Who asks for them, which have no bound, and reads no answer costs little memory."""
+    alice, bob = friends
+    with (
+        closing(AtTelnet(server.port, room=4096)) as eve,
+        closing(Program(server.port)) as operator,
+    ):
+        operator.logs_in("operator", "password o")
+        operator.does(server.says(r"/claim \S+").group())
+        eve.joins("deaf")
+        while operator.does("/stats")["unsent"] == 0:  # then the kernel takes no more
+            alice.types(*["w" * 3900] * 100, "that was that")
+            bob.sees("that was that")
+        memory = server.memory()
+        eve.floods((IAC + DO + TIMING_MARK) * 2000, 300_000)
+        talk_on(friends)
+        assert server.memory() - memory < 8 * MEGABYTE
+
+
+# Those who do not read.
+
+QUESTIONS = {
+    "at the login": b"two words\n" * 3000,
+    "in json": line_of(id=1, group="tea", line="/history 500") * 300 + line_of(id=2, line="/help"),
+    "in a group": b"/history 500\n/members\n/help\n/groups\n" * 500,
+}
+
+
+@pytest.mark.parametrize("stage", QUESTIONS)
+def test_asking_without_reading(server: Server, friends: Friends, stage: str) -> None:
+    """It is heard no further when little is unread: others go on, and memory stays as it was."""
+    alice, bob = friends
+    alice.types(*(f"{number} {'y' * 3900}" for number in range(100)), "/help", "/history 500")
+    alice.sees("99 yyy")
+    bob.sees("99 yyy")
+    memory = server.memory()
+    with ExitStack() as stack:
+        for number in range(2):
+            peer = stack.enter_context(closing(Peer(server.port, room=4096)))
+            if stage == "in json":
+                peer.sends(line_of(hello=1, name=f"json{number}") + line_of(id=0, line="/join tea"))
+                peer.sees('"re":0')
+            elif stage == "in a group":
+                peer.joins(f"nc{number}")
+            assert peer.floods(QUESTIONS[stage], 50 * MEGABYTE) < 50 * MEGABYTE
+            talk_on(friends)
+        assert server.memory() - memory < 12 * MEGABYTE
+
+
+def test_a_peer_that_never_reads_is_dropped(tmp_path: Path) -> None:
+    """When others say too much for it, which the log says once; they notice nothing else."""
+    limits = f"{EVERYBODY}unsent_hard_bytes = 131072\n"
+    with (
+        running(Server(tmp_path, limits=limits)) as server,
+        talking(server) as friends,
+        closing(Peer(server.port, room=4096)) as eve,
+    ):
+        alice, bob = friends
+        eve.joins("eve")
+        eve.floods(b"/help\n/members\n" * 200, 50 * MEGABYTE)
+        said = 0
+        while "dropped eve" not in server.log():
+            assert (said := said + 1) < 1000
+            alice.types("z" * 3900)
+            bob.sees("z" * 3900)
+        talk_on(friends)
+        assert b"eve has left" in bob.everything()
+    assert len(re.findall("eve.* unread", server.log())) == 1
+
+
+# Pieces.
+
+TALK = (
+    (
+        "eve\n\nGROUP\nhello\n\u05e9\u05dc\u05d5\u05dd \U0001f469\n/me waves\n//slash\n\n/members\n"
+        f"{'x' * 5000}\n/msg alice hi\n/nosuch\n/kick alice\n/msg\nalice\nasked\nBAD\r\n/quit bye\n"
+    )
+    .encode()
+    .replace(b"BAD", b"\xff\xfe\xc3")
+)
+AT_TELNET = TALK.replace(b"\xff", IAC + IAC).replace(b"\n", b"\r\n").replace(b"ll", ENVIRON)
+ASKED = b"".join(
+    [
+        line_of(hello=1, name="eve"),
+        line_of(id=1, line="/join GROUP"),
+        '{"id": 2, "group": "GROUP", "text": "\u05e9\u05dc\u05d5\u05dd"}\n'.encode(),
+        b'{"id": 3, "group": "GROUP", "line": "\xff"}\nnonsense\n' + b" " * 40_000 + b"\r\n\n",
+        line_of(id=4, line="/msg", answers=["alice", "asked"]),
+        line_of(id="five", group="GROUP", line="/members"),
+        line_of(id=6, line="/quit bye"),
+    ]
+)
+CONVERSATIONS = {"nc": TALK, "telnet": AT_TELNET, "json": ASKED}
+VARYING = re.compile(
+    rb'(?<="at":)"[^"]*"|(?<="seq":)\d+|(?<="number":)\d+|(?<=number )\d+|\[\w{3} .{9}\]'
+)
+SHOWN_AGAIN = re.compile(rb"\r\x1b\[K|> |\[GROUP\] |\xff[\xfb-\xfe].")
+"""Prompts at telnet, which stand only where there is time to read them, and options."""
+
+Heard = tuple[list[bytes], bytes, str]
+"""What came of a conversation: the answers, what somebody else saw, and what is in the log."""
+
+
+@pytest.fixture(scope="module")
+def heard(server: Server) -> Iterator[Callable[..., Heard]]:
+    """Have eve send some pieces, each time to a group of her own with frank."""
+    frank, program, groups = Peer(server.port), Program(server.port), count(100)
+
+    def hear(kind: str, cut: Callable[[bytes], Iterable[bytes]]) -> Heard:
+        group = f"{kind[0]}{next(groups)}"
+        program.does(f"/create {group} open")
+        frank.types(f"/join {group}")
+        frank.sees(f"You are in {group}")
+        frank.sees_nothing_of("eve")
+        before = len(frank.everything())
+        with closing(Peer(server.port)) as eve:
+            for piece in cut(CONVERSATIONS[kind].replace(b"GROUP", group.encode())):
+                eve.sends(piece)
+                time.sleep(0.0001 * (len(piece) == 1))  # for the server to read it alone
+            assert eve.is_cut_off()
+        frank.sees("eve has left")
+        frank.sees_nothing_of("eve")
+        entries = program.does("/history 500", group)["entries"]
+
+        def same(data: bytes) -> bytes:
+            data = VARYING.sub(b"", data.replace(group.encode(), b"GROUP"))
+            return SHOWN_AGAIN.sub(b"", data) if kind == "telnet" else data
+
+        answers = same(eve.everything()).splitlines()
+        if kind == "json":  # what is said is answered when it is stored, and others before
+            answers.sort()
+        log = same(json.dumps(entries, separators=(",", ":")).encode()).decode()
+        return answers, same(frank.everything()[before:]), log
+
+    with closing(frank), closing(program):
+        frank.logs_in("frank")
+        program.logs_in("groups")
+        yield hear
+
+
+def in_ten(cuts: random.Random, data: bytes) -> list[bytes]:
+    """Return *data* in ten pieces."""
+    at = sorted(cuts.sample(range(1, len(data)), 9))
+    return [data[start:end] for start, end in pairwise([0, *at, len(data)])]
+
+
+def in_bytes(data: bytes) -> Iterator[bytes]:
+    """Yield *data* byte by byte, but for the middle of what is too long for a line."""
+    for run in re.split(rb"([x ]{4000,})", data):
+        yield from [run] if len(run) >= 4000 else pieces(run)
+
+
+@pytest.mark.parametrize("kind", CONVERSATIONS)
+def test_a_conversation_in_any_pieces(heard: Callable[..., Heard], kind: str) -> None:
+    """However it is cut: the answers, what others see, and the log are those of one packet."""
+    whole = heard(kind, lambda data: [data])
+    _, seen, log = whole
+    assert "\u05e9\u05dc\u05d5\u05dd" in seen.decode()
+    assert log.count('"seq"') >= 5
+    cuts = random.Random(1)
+    for _ in range(5):
+        assert heard(kind, partial(in_ten, cuts)) == whole
+    assert heard(kind, in_bytes) == whole
+
+
+@pytest.mark.parametrize("who", ["a person", "a program", "a stranger"])
+def test_a_line_without_an_end(server: Server, friends: Friends, who: str) -> None:
+    """It gets one line of an answer, is not kept, and costs as much as it is long, no more."""
+    with closing(Peer(server.port)) as eve:
+        if who == "a person":
+            eve.joins("long")
+        elif who == "a program":
+            eve.sends(line_of(hello=1, name="longer"))
+            eve.sees('"live"')
+        memory = server.memory()
+        costs = []
+        for size in (3 * MEGABYTE, 12 * MEGABYTE):
+            before = cpu(server)
+            sizes = random.Random(1)
+            while size > 0:
+                size -= (piece := sizes.randint(1, 4096))
+                eve.sends(b"x" * piece)
+            eve.sends(b"\n")
+            eve.sees("line has at most")
+            eve.types("two words")
+            if who == "a person":
+                friends[0].sees("long: two words\n")
+            else:
+                eve.sees("bad-json" if who == "a program" else "A name has")
+            costs.append(cpu(server) - before)
+        assert costs[1] < 8 * costs[0] + 0.2  # 4 times is linear, 16 times quadratic
+        assert server.memory() - memory < 4 * MEGABYTE
+        assert eve.everything().count(b"line has at most") == 2

@@ -1,0 +1,86 @@
+"""Servers for administrators: one that runs, and the state of one that was stopped."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.administration import PASSWORD, uploads
+from tests.people import Server, free_port
+from tests.programs import Program
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that runs."""
+    server = Server(tmp_path_factory.mktemp("server"))
+    server.start("--line", f"selfsigned:{free_port()}:interface=127.0.0.1")
+    yield server
+    server.stop()
+    assert server.tracebacks() == []
+
+
+@pytest.fixture
+def enter(running: Server) -> Iterator[Callable[..., Program]]:
+    """Let a program in: into the server that runs, or another."""
+    programs: list[Program] = []
+
+    def log_in(
+        name: str, at: Server = running, password: str | None = None, **more: object
+    ) -> Program:
+        each = Program(at.port)
+        programs.append(each)
+        each.logs_in(name, password or PASSWORD + name, **more)
+        return each
+
+    yield log_in
+    for each in programs:
+        each.close()
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The state of a server that was stopped: two accounts, a group with 1,203 entries, a file."""
+    server = Server(tmp_path_factory.mktemp("stopped"))
+    server.start()
+    alice, bob = Program(server.port), Program(server.port)
+    alice.logs_in("alice", PASSWORD + "alice")
+    bob.logs_in("Bob", PASSWORD + "Bob")
+    alice.does("/create tea open")
+    bob.does("/join tea")
+    last = [alice.requests(f"line {number}", "tea") for number in range(1200)][-1]
+    assert alice.answer(last)["seq"] == 1202
+    uploads(server, alice, "tea")
+    for each in (alice, bob):
+        each.close()
+    server.stop()
+    return server.state
+
+
+@pytest.fixture
+def state(stopped: Path, tmp_path: Path) -> Path:
+    """A copy of that state, to be changed."""
+    return Path(shutil.copytree(stopped, tmp_path / "state"))
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[[Path], Server]]:
+    """Start a server on some state."""
+    servers: list[Server] = []
+
+    def start(state: Path) -> Server:
+        folder = tmp_path / f"server{len(servers)}"
+        folder.mkdir()
+        server = Server(folder)
+        server.state = state
+        servers.append(server)
+        server.start()
+        return server
+
+    yield start
+    for server in servers:
+        server.stop()
+        assert server.tracebacks() == []

@@ -1,0 +1,83 @@
+"""The real client at a terminal, and people at real sockets with whom it talks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.people import Person, Server
+from tests.terminals import Terminal, at_terminals
+
+At = Callable[..., Terminal]
+Visit = Callable[..., Person]
+
+PASSWORD = "a long password"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for most of these: each test has people and groups of its own."""
+    server = Server(tmp_path_factory.mktemp("server"))
+    server.start()
+    yield server
+    server.stop()
+    assert server.tracebacks() == []
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Server]:
+    """A server that a test may start, kill and change as it likes."""
+    server = Server(tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Iterator[At]:
+    """Start the client at a terminal."""
+    with at_terminals(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture
+def chat(at: At, server: Server) -> Callable[..., Terminal]:
+    """Start the client as a registered person, who is asked nothing, and wait for the server."""
+
+    def start(name: str, group: str = "", port: int = 0, **environ: str) -> Terminal:
+        place = f"/{group}" if group else ""
+        environ = {"PYCONCHAT_PASSWORD": PASSWORD, **environ}
+        who = at(name, f"{name}@127.0.0.1:{port or server.port}{place}", **environ)
+        if group:
+            who.sees_below(f"{group}: ")
+        else:
+            who.sees("You are at the front desk")
+        who.waits(lambda: "on the way" not in who.bottom(), "be answered")
+        return who
+
+    return start
+
+
+@pytest.fixture
+def visit(server: Server) -> Iterator[Visit]:
+    """Log somebody in over a raw socket: ``visit("bob")``."""
+    people: list[Person] = []
+
+    def log_in(name: str, password: str = "", port: int = 0) -> Person:
+        people.append(Person(port or server.port))
+        people[-1].logs_in(name, password)
+        return people[-1]
+
+    yield log_in
+    for person in people:
+        person.close()
+
+
+def settings_are_kept(terminal: Terminal) -> None:
+    """Check that the terminal is as it was before the client was started, and shows its cursor."""
+    assert terminal.settings() == terminal.settings_at_first
+    hidden, shown = (terminal.everything().rfind(b"\x1b[?25" + each) for each in (b"l", b"h"))
+    assert shown >= hidden
+    pasted, typed = (terminal.everything().rfind(b"\x1b[?2004" + each) for each in (b"h", b"l"))
+    assert typed >= pasted

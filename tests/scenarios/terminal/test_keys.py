@@ -1,0 +1,232 @@
+"""The client at a terminal: what the keys do, and what becomes of what is typed."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from tests.people import Server
+from tests.scenarios.terminal.conftest import PASSWORD, At, Visit
+from tests.terminals import Impostor, said
+
+
+def test_tab_completes(chat: At, visit: Visit) -> None:
+    """Tab inserts the one command, group or member that it can be, and lists several."""
+    fred, friend = chat("fred", "fred-tea"), visit("friend-of-fred")
+    fred.types("/policy open")
+    fred.sees("changed the policy to open")
+    friend.types("/join fred-tea")
+    fred.sees("friend-of-fred has joined")
+    fred.keys("/appr\t")
+    fred.sees_typed("[fred-tea] /approve")
+    fred.keys("\x15/go fr\t")
+    fred.sees_typed("[fred-tea] /go fred-tea")
+    fred.keys("\x15/kick fri\t")
+    fred.sees_typed("[fred-tea] /kick friend-of-fred")
+    fred.keys("\x15fri\t")
+    fred.sees_typed("[fred-tea] friend-of-fred:")
+    fred.keys("you\r")
+    friend.sees("fred: friend-of-fred: you")
+    fred.keys("/re\t")
+    fred.waits(lambda: any("/reject" in row and "/requests" in row for row in fred.rows()))
+    fred.sees_typed("[fred-tea] /re")
+
+
+def test_the_history(chat: At) -> None:
+    """Up and Down go through what was typed, also in an earlier run."""
+    gerd = chat("gerd", "gerd-tea")
+    gerd.types("first of all", "second to that")
+    gerd.sees("gerd: second to that")
+    gerd.keys("\x1b[A\x1b[A")
+    gerd.sees_typed("[gerd-tea] first of all")
+    gerd.keys("\x1b[B")
+    gerd.sees_typed("[gerd-tea] second to that")
+    gerd.keys("\x03")
+    gerd.sees_typed("[gerd-tea]")
+    gerd.types("/quit")
+    assert gerd.ends() == 0
+
+    gerd = chat("gerd", "gerd-tea")
+    gerd.keys("\x1b[A")
+    gerd.sees_typed("[gerd-tea] /quit")
+    gerd.keys("\x1b[A")
+    gerd.sees_typed("[gerd-tea] second to that")
+
+
+def test_searching_the_history(chat: At) -> None:
+    """Ctrl-R finds an earlier line by a part of it, and Enter takes it over."""
+    gesa = chat("gesa", "gesa-tea")
+    gesa.types("first of all", "second to that")
+    gesa.sees("gesa: second to that")
+    gesa.keys("\x12of a")
+    gesa.sees_now("of a")
+    gesa.keys("\r")
+    gesa.sees_typed("[gesa-tea] first of all")
+    gesa.types("")
+    gesa.waits(lambda: gesa.times_seen("gesa: first of all") == 2)
+
+
+def test_a_search_shows_what_it_finds(chat: At) -> None:
+    """While one types after Ctrl-R, the line that was found is shown."""
+    gina = chat("gina", "gina-tea")
+    gina.types("first of all", "second to that")
+    gina.sees("gina: second to that")
+    gina.keys("\x12of a")
+    gina.sees_now("backward: of a")
+    assert "[gina-tea] first of all" in gina.screen()
+
+
+def history(folder: Path) -> str:
+    """Return the one file of history under *folder*, and check who may read it."""
+    (path,) = folder.glob("state/pyconchat/**/history-*")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    return path.read_text()
+
+
+def test_no_password_in_the_history(chat: At, visit: Visit, tmp_path: Path) -> None:
+    """The history is private, and has no line with a password, in whatever way it is spelled."""
+    owner = visit("owner-of-locked")
+    owner.types("/create locked password pass-word")
+    owner.sees("you are its admin")
+    hans = chat("hans")
+    hans.types("join locked pass-wordy")  # at the front desk, without a slash
+    hans.sees("password")
+    hans.types("/JOIN locked pass-wordx", "  /join locked pass-word")
+    hans.sees_below("locked: ")
+    hans.types("/create hans-own password pass-word")
+    hans.sees_typed("[hans-own]")
+    hans.types("/policy password pass-word2")
+    hans.types("/claim 1111-pass-word", "a harmless line")
+    hans.sees("hans: a harmless line")
+    kept = history(tmp_path / "hans")
+    assert "a harmless line" in kept
+    assert "pass-word" not in kept
+
+
+def test_no_password_of_the_menu_in_the_history(chat: At, visit: Visit, tmp_path: Path) -> None:
+    """The menu's 1 is join at the front desk: its line with a password is not kept either."""
+    owner = visit("owner-of-menu")
+    owner.types("/create menu-tea password pass-word")
+    owner.sees("you are its admin")
+    ines = chat("ines")
+    ines.types("1 menu-tea pass-word")
+    ines.sees_below("menu-tea: ")
+    ines.types("a harmless line")
+    ines.sees("ines: a harmless line")
+    kept = history(tmp_path / "ines")
+    assert "a harmless line" in kept
+    assert "pass-word" not in kept
+
+
+def test_no_password_in_the_history_before_the_first_hello(at: At, tmp_path: Path) -> None:
+    """What is typed before the server has said what there is may be a password too."""
+    jana = at("jana", "jana@127.0.0.1:1")
+    jana.sees_below("connecting")
+    jana.types("/join locked pass-word", "/claim 1111-pass-word")
+    jana.sees_below("2 on the way")
+    assert "pass-word" not in history(tmp_path / "jana")
+
+
+def test_pasting_several_lines(chat: At, server: Server) -> None:
+    """Several pasted lines are asked about once, and sent as they are."""
+    karl = chat("karl", "karl-tea")
+    karl.pastes("def tea():\n    /quit\n/topic is not a command\n")
+    karl.sees_now("Send 3 lines to karl-tea? [y/N]")
+    karl.types("y")
+    karl.sees("karl: /topic is not a command")
+    karl.sees("karl:     /quit")
+    assert said(server, "karl-tea") == ["def tea():", "    /quit", "/topic is not a command"]
+    assert karl.times_seen("Send 3 lines") == 1
+    karl.sees_typed("[karl-tea]")
+
+
+def test_pasting_and_thinking_better_of_it(chat: At, server: Server) -> None:
+    """Anything but yes sends nothing."""
+    lena = chat("lena", "lena-tea")
+    for answer in ("n\r", "\r", "\x03", "\x04"):
+        lena.pastes("one\ntwo\r\nthree")
+        lena.waits(lambda: lena.line().startswith("Send 3 lines to lena-tea? [y/N]"))
+        lena.keys(answer)
+        lena.sees_typed("[lena-tea]")
+    lena.types("afterwards")
+    lena.sees("lena: afterwards")
+    assert said(server, "lena-tea") == ["afterwards"]
+
+
+def test_pasting_one_line(chat: At, server: Server) -> None:
+    """One pasted line is put where the cursor is, without its end, and not sent."""
+    mara = chat("mara", "mara-tea")
+    mara.keys("so ")
+    mara.pastes("it was\n")
+    mara.sees_typed("[mara-tea] so it was")
+    mara.types(" then")
+    mara.sees("mara: so it was then")
+    assert said(server, "mara-tea") == ["so it was then"]
+
+
+def test_pasting_into_a_line(chat: At, server: Server) -> None:
+    """What was typed before several lines are pasted is there after a no."""
+    mila = chat("mila", "mila-tea")
+    mila.keys("half a line ")
+    mila.sees_typed("[mila-tea] half a line")
+    mila.pastes("one\ntwo")
+    mila.sees_now("Send 2 lines")
+    mila.types("n")
+    mila.waits(lambda: mila.line().startswith("[mila-tea]"), "be done with the question")
+    assert mila.line() == "[mila-tea] half a line"
+
+
+def test_resizing_keeps_what_is_typed(chat: At, server: Server) -> None:
+    """The half line is still there, and whole, after the window was made smaller and larger."""
+    nora = chat("nora", "nora-tea")
+    nora.keys("a line that is not quite finished yet and goes on")
+    nora.sees_typed("[nora-tea] a line that is not quite finished yet and goes on")
+    nora.resizes(40, 12)
+    nora.waits(lambda: "quite finished yet and goes on" in "".join(nora.screen()), "see all of it")
+    nora.resizes(100, 25)
+    nora.sees_typed("[nora-tea] a line that is not quite finished yet and goes on")
+    nora.types(", and on")
+    nora.sees("yet and goes on, and on")
+    assert said(server, "nora-tea") == ["a line that is not quite finished yet and goes on, and on"]
+
+
+def test_a_line_that_arrives_does_not_disturb_what_is_typed(chat: At, visit: Visit) -> None:
+    """What is said while one types goes above the line, which stays as it is."""
+    olaf, friend = chat("olaf", "olaf-tea"), visit("friend-of-olaf")
+    olaf.types("/policy open")
+    olaf.sees("changed the policy to open")
+    friend.types("/join olaf-tea")
+    olaf.sees("friend-of-olaf has joined")
+    olaf.keys("half a li\x1b[D\x1b[D")
+    for number in range(40):
+        friend.types(f"disturbance {number}.")
+    olaf.sees("disturbance 39.")
+    olaf.sees_typed("[olaf-tea] half a li")
+    olaf.types("X")
+    friend.sees("olaf: half a Xli")
+    assert [olaf.times_seen(f"disturbance {number}.") for number in range(40)] == [1] * 40
+
+
+def test_days(at: At) -> None:
+    """When old entries are shown, each day begins with a line."""
+    server = Impostor({"groups": [{"group": "tea", "number": 1, "topic": ""}]})
+    paul = at("paul", f"paul@127.0.0.1:{server.port}", PYCONCHAT_PASSWORD=PASSWORD)
+    paul.sees_below("tea: ")
+    days = ("2001-02-03T10:00:00Z", "2001-02-03T23:59:59Z", "2001-02-04T00:00:00.5Z")
+    server.says(
+        *(
+            {"type": "message", "group": "tea", "seq": n, "at": at, "from": "x", "text": f"m{n}"}
+            for n, at in enumerate(days, 1)
+        )
+    )
+    paul.sees("m3")
+    rows = paul.rows()
+    first = rows.index("- Saturday, 3 February 2001 -")
+    assert rows[first : first + 5] == [
+        "- Saturday, 3 February 2001 -",
+        "10:00 x: m1",
+        "23:59 x: m2",
+        "- Sunday, 4 February 2001 -",
+        "00:00 x: m3",
+    ]
+    server.close()

@@ -1,0 +1,218 @@
+"""``pyconchat-admin``, on the state of servers that run and of those that do not."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.administration import PASSWORD, admin, tree, uploads
+from tests.people import PATIENCE, Person, Server, free_port
+from tests.programs import Object, Program, numbers
+
+Enter = Callable[..., Program]
+
+ADMIN = str(Path(sys.executable).with_name("pyconchat-admin"))
+
+NEW = "another password"
+
+
+# Accounts and groups.
+
+
+def test_lists(stopped: Path, state: Path) -> None:
+    """Who is registered, and which groups there are."""
+    assert admin(stopped, "accounts").lines == ["alice", "Bob"]
+    assert admin(stopped, "groups").lines == ["1 tea (open): admin alice, 2 members, 1203 entries"]
+    assert admin(state, "make-operator", "bob").lines == ["Bob is an operator now."]
+    assert admin(state, "accounts").lines == ["alice", "Bob operator"]
+
+
+def test_a_password_is_reset_while_the_server_runs(running: Server, enter: Enter) -> None:
+    """At once the sessions and tokens of the account end; those of others go on."""
+    carol, dave = enter("carol"), enter("dave")
+    token = carol.hello["token"]
+    nc = Person(running.port)
+    nc.logs_in("carol", PASSWORD + "carol")
+    assert admin(running.state, "reset-password", "CAROL", typed=NEW.encode() + b"\n").lines == [
+        "carol has another password now."
+    ]
+    assert carol.sees("end")["why"] == "password"
+    nc.sees("Your password was changed by an administrator.")
+    assert carol.is_cut_off()
+    assert nc.is_cut_off()
+    again = Program(running.port)
+    assert again.says_hello("carol", token=token)["code"] == "bad-token"
+    assert again.says_hello("carol", PASSWORD + "carol")["code"] == "wrong-password"
+    again.logs_in("carol", NEW)
+    assert dave.does("/who")["people"]
+    assert NEW not in running.log()
+    for each in (again, nc):
+        each.close()
+
+
+def test_a_password_is_reset_while_the_server_is_stopped(
+    state: Path, enter: Enter, serve: Callable[[Path], Server]
+) -> None:
+    """The next start knows the new one only; a line need not end, and may end as on Windows."""
+    for name, end in (("alice", b""), ("bob", b"\r\n")):
+        assert len(admin(state, "reset-password", name, typed=NEW.encode() + end).lines) == 1
+    server = serve(state)
+    enter("alice", server, NEW)
+    enter("bob", server, NEW)
+    with closing(Program(server.port)) as bob:
+        assert bob.says_hello("bob", PASSWORD + "Bob")["code"] == "wrong-password"
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ([NEW, NEW], ""),
+        ([NEW, "a slip"], "the two were not the same; nothing has changed"),
+        (["\x04"], "nothing has changed"),
+    ],
+    ids=["the same", "a slip", "the end"],
+)
+def test_a_password_at_a_terminal(typed: list[str], told: str, state: Path) -> None:
+    """It is asked for twice, and not shown; whoever thinks better of it changes nothing."""
+    before = tree(state)
+    master, slave = pty.openpty()
+    with subprocess.Popen(
+        [ADMIN, "--state", str(state), "reset-password", "alice"],
+        stdin=slave,
+        stdout=slave,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        os.close(slave)
+        assert process.stderr is not None
+        said = b""
+        for line in typed:
+            while not said.endswith(b": "):
+                said += process.stderr.read1()
+            os.write(master, f"{line}\n".encode())
+            said += b"\n"
+        said += process.stderr.read()
+        shown = os.read(master, 1000).decode() if not told else ""
+    os.close(master)
+    lines = [line for line in said.decode().splitlines() if line.strip()]
+    assert lines[: len(typed)] == ["New password of alice: ", "The same again: "][: len(typed)]
+    if told:
+        (line,) = lines[len(typed) :]
+        assert line.startswith("pyconchat-admin: ")
+        assert told in line
+        assert process.returncode == 1
+        assert tree(state) == before
+    else:
+        assert shown == "alice has another password now.\r\n"
+        assert process.returncode == 0
+        assert tree(state) != before
+
+
+def test_an_operator_is_made_while_the_server_runs(running: Server, enter: Enter) -> None:
+    """At once: the power is there without a new login, and the server's log has no gap."""
+    erin, frank, gina = enter("erin"), enter("frank"), enter("gina")
+    code = running.says(r"operator: type /claim (\S+)").group(1)
+    assert erin.is_refused("/stats") == "not-operator"
+    assert admin(running.state, "make-operator", "Erin").lines == ["erin is an operator now."]
+    erin.finds(lambda each: "operator" in each.get("text", ""), 0)
+    assert erin.does("/stats")["type"] == "stats"
+    frank.is_refused(f"/claim {code}")
+    assert erin.is_refused("/operator nobody-here") != "not-operator"
+    erin.does("/operator gina")
+    gina.does("/ban frank spam")
+    assert frank.is_cut_off()
+    assert "operator already" in admin(running.state, "make-operator", "erin").line
+    with closing(sqlite3.connect(running.state / "pyconchat.db")) as database:
+        log = database.execute(
+            "SELECT seq, json_extract(body, '$.type') FROM entries"
+            " WHERE conversation = 1 ORDER BY seq"
+        ).fetchall()
+    assert log == [(1, "operator"), (2, "operator"), (3, "server-banned")]
+    assert "erin operator" in admin(running.state, "accounts").lines
+    assert "frank banned" in admin(running.state, "accounts").lines
+
+
+# Exports.
+
+
+def test_an_export_is_what_a_program_saw(running: Server, enter: Enter, stopped: Path) -> None:
+    """By name or number, whatever the case: each event exactly as the admin's program got it."""
+    hana, ivan = enter("hana"), enter("ivan")
+    number = hana.does("/create Chess")["number"]
+    ivan.does("/join chess")
+    hana.does("/approve ivan", "chess")
+    ivan.does('سلام «دنیا» \u2028 \\ " <b>', "chess")
+    ivan.does("/me waves", "chess")
+    hana.does("/policy password secret-word", "chess")
+    hana.does("/topic endgames", "chess")
+    uploads(running, hana, "chess")
+    hana.does("/kick ivan be brief", "chess")
+    seen: list[Object] = [each for each in hana.entries if each.get("group") == "Chess"]
+    assert len(seen) >= 9
+    for name in ("Chess", "cHESS", str(number)):
+        assert [json.loads(line) for line in admin(running.state, "export", name).lines] == seen
+    exported = [json.loads(line) for line in admin(stopped, "export", "tea").lines]
+    assert numbers(exported) == list(range(1, 1204))
+
+
+def test_the_command_itself(stopped: Path) -> None:
+    """It is installed, and whoever reads what is exported may have seen enough."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{ADMIN} --state {stopped} export tea | head -n 1"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    assert json.loads(done.stdout)["type"] == "created"
+    assert done.stderr == ""
+
+
+# What cannot be.
+
+
+@pytest.mark.parametrize(
+    ("words", "typed", "told"),
+    [
+        (["reset-password", "nobody"], NEW.encode(), "nobody is registered here as nobody"),
+        (["reset-password", "alice"], b"abc\n", "4 to 256 characters"),
+        (["reset-password", "alice"], b"", "4 to 256 characters"),
+        (["reset-password", "alice"], b"\xff\xfe\xfd\xfc\xfb\n", "UTF-8"),
+        (["reset-password", "a b"], NEW.encode(), "name"),
+        (["make-operator", "nobody"], b"", "nobody is registered here as nobody"),
+        (["export", "coffee"], b"", "there is no group 'coffee'"),
+        (["--config", "/nowhere/chat.toml", "check"], b"", "/nowhere/chat.toml"),
+    ],
+)
+def test_a_wrong_call(words: list[str], typed: bytes, told: str, state: Path) -> None:
+    """One line says what is wrong, and nothing is made or changed."""
+    before = tree(state)
+    assert told in admin(state, *words, typed=typed).line
+    assert tree(state) == before
+
+
+def test_what_is_no_state(tmp_path: Path, state: Path) -> None:
+    """No folder, an empty one, no database, one of another version: a line each."""
+    assert "there is no server's state" in admin(tmp_path / "nowhere", "groups").line
+    assert not (tmp_path / "nowhere").exists()
+    (tmp_path / "empty").mkdir()
+    assert "there is no server's state" in admin(tmp_path / "empty", "backup", "b").line
+    assert list((tmp_path / "empty").iterdir()) == []
+    (tmp_path / "empty" / "pyconchat.db").write_text("my holiday photographs " * 100)
+    assert "database" in admin(tmp_path / "empty", "check").line
+    config = tmp_path / "chat.toml"
+    config.write_text(f'[store]\nurl = "postgresql://nobody@127.0.0.1:{free_port()}/chat"\n')
+    assert "database" in admin(None, "--config", str(config), "accounts").line
+    for version, told in (("0001", "start the server once"), ("9999", "newer version")):
+        with closing(sqlite3.connect(state / "pyconchat.db")) as database, database:
+            database.execute("UPDATE alembic_version SET version_num = ?", (version,))
+        assert told in admin(state, "accounts").line

@@ -1,0 +1,191 @@
+"""A server as a process: who it is, what it inherits, signals while it starts, jumping clocks."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.administration import PASSWORD, admin, tree, uploads
+from tests.people import PATIENCE, UNLIMITED, Person, Server, free_port
+from tests.processes import Twistd
+from tests.programs import Program
+from tests.scenarios.test_service import CLEAN, TWISTD
+from tests.skips import missing
+
+
+def test_a_hangup_during_the_start(tmp_path: Path) -> None:
+    """From the moment in which the state is locked, it does not end the server."""
+    server = Server(tmp_path)
+    lock = server.state / "lock"
+    arguments = ["--nodaemon", "--pidfile=", "pyconchat", "--state", str(server.state)]
+    log = tmp_path / "server.log"
+    process = Twistd([*arguments, "127.0.0.1", str(server.port)], tmp_path, log)
+    server.process = process
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not (lock.exists() and lock.read_text()):
+            assert time.monotonic() < deadline, log.read_text()
+        process.send_signal(signal.SIGHUP)
+        server.says("connect with")
+        server.says("read the accounts")
+    finally:
+        server.stop()
+
+
+# As whom it runs.
+
+
+def test_as_another_user() -> None:
+    """Started by root for nobody: all of its state is theirs alone, though root's umask was 0."""
+    if os.geteuid() != 0:
+        missing("the right to be another user")
+    nobody = pwd.getpwnam("nobody").pw_uid
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)  # pytest's own are for root alone
+        folder.chmod(0o755)
+        server = Server(folder)
+        server.state = folder / "var" / "state"
+        log = folder / "server.log"
+        for _ in range(2):  # also when the folder is there already
+            server.process = Twistd(
+                [
+                    *("--nodaemon", "--pidfile=", "--umask=0", "--uid=nobody", "--gid=nogroup"),
+                    *("pyconchat", "--state", str(server.state)),
+                    *("--line", f"selfsigned:{free_port()}:interface=127.0.0.1"),
+                    *("127.0.0.1", str(server.port)),
+                ],
+                folder,
+                log,
+            )
+            server.says(f"connect with: pyconchat localhost {server.port}")
+            status = Path(f"/proc/{server.process.pid}/status").read_text()
+            assert f"Uid:\t{nobody}\t{nobody}\t{nobody}\t{nobody}\n" in status
+            alice = Program(server.port)
+            alice.logs_in("alice", PASSWORD)
+            alice.asks("/create tea open")
+            alice.does("hello", "tea")
+            if not list(server.state.glob("files/*/*")):
+                uploads(server, alice, "tea")
+                done = admin(server.state, "make-operator", "alice")  # root may, too
+                assert done.lines == ["alice is an operator now."]
+                alice.finds(lambda each: "operator" in each.get("text", ""), 0)
+            assert alice.does("/stats")["not_saved"] == 0
+            found = tree(server.state)
+            for path in [server.state, *server.state.rglob("*")]:
+                assert path.stat().st_uid == nobody, path
+            for path, (mode, digest) in found.items():
+                assert mode == (0o600 if digest else 0o700), path
+            assert stat.S_IMODE(server.state.stat().st_mode) == 0o700
+            assert {"pyconchat.db-wal", "tls-key.pem", "lock"} <= found.keys()
+            alice.close()
+            assert server.stop() in CLEAN
+            assert server.tracebacks() == []
+            log.write_text("")
+
+
+INHERITING = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.execve(sys.argv[2], sys.argv[2:], {**os.environ, "LISTEN_PID": str(os.getpid())})
+"""
+
+
+def test_on_a_socket_that_was_opened_before(tmp_path: Path) -> None:
+    """As by systemd: who comes while there is no server waits for the next one."""
+    arguments = [
+        *("--nodaemon", "--pidfile=", "pyconchat", "--state", str(tmp_path / "state")),
+        *("--line", "systemd:domain=INET:index=0"),
+    ]
+    environ = {**os.environ, "LISTEN_FDS": "1", "LISTEN_FDNAMES": "pyconchat.socket"}
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        descriptor, port = listener.fileno(), listener.getsockname()[1]
+        wrapper = [sys.executable, "-ISc", INHERITING, str(descriptor)]
+        alice = Person(port)
+        alice.types("alice", PASSWORD)  # before there is a server
+        with (tmp_path / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [*wrapper, TWISTD, *arguments],
+                cwd=tmp_path,
+                env=environ,
+                pass_fds=[descriptor],
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            alice.sees("Group: ")
+        finally:
+            process.terminate()
+            assert process.wait(PATIENCE) in CLEAN
+        assert alice.is_cut_off()
+        alice.close()
+        said = (tmp_path / "log").read_text()
+        assert f"localhost {port}" in said
+        assert "Traceback" not in said
+
+
+# The clock.
+
+JUMPING = """
+import signal, sys, time
+real, jump = time.time, [0.0]
+time.time = lambda: real() + jump[0]
+signal.signal(signal.SIGUSR1, lambda *_: jump.__setitem__(0, -7200.0))
+signal.signal(signal.SIGUSR2, lambda *_: jump.__setitem__(0, 7200.0))
+from twisted.scripts.twistd import run
+run()
+"""
+
+
+def test_the_clock_jumps(tmp_path: Path) -> None:
+    """Set back or forth by hours, timers keep their time, and order is by number."""
+    port, config, log = free_port(), tmp_path / "chat.toml", tmp_path / "log"
+    config.write_text(f'state = "state"\n{UNLIMITED}\nlogin_seconds = 2\n')
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-c", JUMPING, "--nodaemon", "--pidfile=", "pyconchat"),
+                *("--config", str(config), "127.0.0.1", str(port)),
+            ],
+            cwd=tmp_path,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while "connect with" not in log.read_text():
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.01)
+        alice = Program(port)
+        alice.logs_in("alice", PASSWORD)
+        alice.does("/create tea open")
+        created = alice.entries[0]["at"]
+        stranger, began = Person(port), time.monotonic()
+        process.send_signal(signal.SIGUSR1)
+        alice.does("two hours ago", "tea")
+        assert stranger.is_cut_off()
+        assert 1.5 < time.monotonic() - began < 5
+        stranger.close()
+        other = Person(port)
+        process.send_signal(signal.SIGUSR2)
+        alice.does("in two hours", "tea")
+        other.sees("Username: ")
+        other.types("bob")
+        other.sees("Password: ")
+        other.close()
+        before, after = (entry["at"] for entry in alice.entries[1:])
+        assert before < created < after, "the clock has not jumped"
+        history = alice.does("/history", "tea")["entries"]
+        assert [entry["seq"] for entry in history] == [1, 2, 3]
+        alice.close()
+    finally:
+        process.terminate()
+        assert process.wait(PATIENCE) in CLEAN
+    assert "Traceback" not in log.read_text()
