@@ -261,7 +261,7 @@ class Group:
 
     def approve(self, by: Actor, names: Iterable[Name]) -> list[GroupEvent]:
         """Decide that *by* lets in all of *names*, each of whom has asked; or none."""
-        self._require_admin(by, "approve requests")
+        self.require_admin(by, "approve requests")
         requests = {fold(name): self._request(name) for name in names}
         return [
             MemberJoined(request.name, Via.APPROVAL, by.name, request.guest)
@@ -270,12 +270,12 @@ class Group:
 
     def reject(self, by: Actor, name: Name, reason: SafeText = NO_TEXT) -> list[GroupEvent]:
         """Decide that *by* turns down the request of *name*."""
-        self._require_admin(by, "reject requests")
+        self.require_admin(by, "reject requests")
         return [JoinRejected(self._request(name).name, by.name, reason)]
 
     def invite(self, by: Actor, invited: Actor) -> list[GroupEvent]:
         """Decide that *by* lets *invited* in without asking; who has asked already is in."""
-        self._require_admin(by, "invite")
+        self.require_admin(by, "invite")
         key = fold(invited.name)
         if key in self.members:
             raise Refused(Code.EXISTS, "{name} is a member already.", name=invited.name)
@@ -291,7 +291,7 @@ class Group:
 
     def transfer(self, by: Actor, name: Name) -> list[GroupEvent]:
         """Decide that *by* hands adminship to the member *name*."""
-        self._require_admin(by, "hand adminship over")
+        self.require_admin(by, "hand adminship over")
         member = self._member(name)
         if fold(member.name) == fold(by.name):
             raise Refused(Code.SELF, "You are the admin already.")
@@ -334,7 +334,7 @@ class Group:
 
     def change_policy(self, by: Actor, policy: Policy, hash: str = "") -> list[GroupEvent]:
         """Decide how people get in from now on; *hash* is of the password, where there is one."""
-        self._require_admin(by, "change the policy")
+        self.require_admin(by, "change the policy")
         if policy is self.policy and policy is not Policy.PASSWORD:
             raise Refused(
                 Code.UNCHANGED, "The policy is {policy} already.", policy=self.policy.value
@@ -343,7 +343,7 @@ class Group:
 
     def change_topic(self, by: Actor, topic: SafeText) -> list[GroupEvent]:
         """Decide what the group is about."""
-        self._require_admin(by, "change the topic")
+        self.require_admin(by, "change the topic")
         return [TopicChanged(topic, by.name)]
 
     def share(self, by: Actor, name: SafeText, size: int, sha256: str, id: str) -> list[GroupEvent]:
@@ -357,7 +357,7 @@ class Group:
         file = self.file(str(number))
         own = fold(file.by) == fold(by.name) and not file.guest  # the next guest is another
         if not own and not by.operator:
-            self._require_admin(by, "remove the files of others")
+            self.require_admin(by, "remove the files of others")
         return [FileRemoved(file.number, file.name, by.name)]
 
     # What follows from something that happened outside the group.
@@ -400,7 +400,7 @@ class Group:
 
     def pending(self, by: Actor) -> list[JoinRequest]:
         """Return the join requests, oldest first, if *by* may see them."""
-        self._require_admin(by, "see the requests")
+        self.require_admin(by, "see the requests")
         return list(self.requests.values())
 
     def banned(self, by: Actor) -> list[Ban]:
@@ -521,7 +521,8 @@ class Group:
         heir = next(m for key, m in self.members.items() if key != fold(name))
         return [gone, AdminChanged(heir.name, why)]
 
-    def _require_admin(self, by: Actor, what: str) -> None:
+    def require_admin(self, by: Actor, what: str) -> None:
+        """Raise `Refused` unless *by* is the admin, who can do *what*."""
         self.require_member(by)
         if not self.is_admin(by.name):
             raise Refused(
@@ -530,7 +531,7 @@ class Group:
 
     def _require_power(self, by: Actor, what: str) -> None:
         if not by.operator:
-            self._require_admin(by, what)
+            self.require_admin(by, what)
 
     def _member(self, name: Name) -> Member:
         member = self.members.get(fold(name))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pyconchat.commands.types import Call, PolicyChoice, has_part, listed
 from pyconchat.conversation import Conversation
 from pyconchat.errors import Code, Refused
-from pyconchat.events import NO_TEXT, Policy
+from pyconchat.events import NO_TEXT, GroupEvent, Policy
+from pyconchat.group import Group
 from pyconchat.names import Name, fold, group_name
 from pyconchat.passwords import LONGEST
 from pyconchat.replies import (
@@ -144,9 +145,12 @@ async def reject(call: Call, name: Name, reason: SafeText | None) -> None:
 
 async def invite(call: Call, name: Name) -> None:
     """Let somebody in without asking."""
-    here = call.here()
-    invited = call.chat.accounts.find(name).actor
-    await call.decide(here, lambda group: group.invite(call.actor, invited))
+
+    def rule(group: Group) -> list[GroupEvent]:
+        group.require_admin(call.actor, "invite")  # who may not learns nothing of who there is
+        return group.invite(call.actor, call.chat.accounts.find(name).actor)
+
+    await call.decide(call.here(), rule)
 
 
 async def members(call: Call, part: str | None) -> Reply:
@@ -229,7 +233,7 @@ async def bans(call: Call) -> Reply:
 
 def _bans(call: Call) -> Bans:
     if call.place is not None:
-        group = call.group()
+        group = call.chat.usable(call.place)  # operators need not be members
         return Bans(group.name, *listed(group.banned(call.actor)))
     return Bans(None, *listed(call.chat.accounts.banned(call.actor)))
 
