@@ -28,7 +28,6 @@ from pyconchat.events import (
     GroupCreated,
     JoinRequested,
     MemberJoined,
-    Message,
     Request,
     ServerBanned,
     ServerUnbanned,
@@ -46,22 +45,21 @@ from tests.examples import QUICK, examples
 from tests.programs import House, Object, line_of
 from tests.stores import copy_empty
 
-AT_FIRST = [(name, True) for name in ("ann", "olga", "Gil")] + [
-    (name, False) for name in ("ann", "gus", "ben")
-]
+AT_FIRST = [("ann", True), ("olga", True), ("ann", False), ("gus", False), ("ben", False)]
 REGISTERED = ("ann", "ben", "Cem")
 NAMES = (*REGISTERED, "gus", "Gil")
 PASSWORD = "password"
-MOST_GROUPS = 3
 
 SAYING = ["{new}", "{new}", "/me {new}", "/msg {name} {new}", "/ignore {name}", "/unignore {name}"]
 JOINING = ["/join {group}", "/join {group} please", "/join {group} secret"]
-MOVING = [*JOINING, "/leave {group}", "/desk"]
+LEAVING = ["/leave {group}", "/leave {group}", "/desk"]
 RULING = ["approve", "approve", "reject", "invite", "invite", "transfer", "kick", "ban", "unban"]
 POLICIES = ["open", "approval", "invite", "password secret"]
 
 some = st.integers(0, 11)  # the how-manieth of those there are
 names = st.sampled_from(NAMES)
+lines = st.sampled_from([*SAYING, *JOINING, *LEAVING])
+orders = st.sampled_from([*RULING, "/topic tea", *(f"/policy {each}" for each in POLICIES)])
 now = st.sampled_from([True, True, False])  # or together with what is done next
 
 
@@ -98,7 +96,7 @@ class Log:
                 assert fold(event.sender) in self.group.members, f"not a member: {entry}"
             self.group.apply(event, entry.at)  # type: ignore[arg-type]
             self.since = {key: self.since.get(key, entry.seq) for key in self.group.members}
-        elif self.parties and isinstance(event, Message):
+        elif self.parties:
             assert fold(event.sender) in self.parties
 
 
@@ -146,24 +144,22 @@ class Machine(RuleBasedStateMachine):
         self.bans: set[Key] = set()
         self.ignored: dict[Key, set[Key]] = defaultdict(set)  # those who no longer are, too
         self.devices: dict[Key, dict[str, list[int]]] = {}  # what programs have of each group
-        self.made = self.said = 0
+        self.made, self.said = 2, 0
         code = self.house.chat.accounts.claim_code
         for number, (name, program) in enumerate(AT_FIRST):
             self.comes(name, program)
             for line in ("/join g2", "/policy open", "/join g1"):
                 self.asks(self.sessions[number], line, "g2" if "policy" in line else None, True)
-        self.made = 2
         self.asks(self.sessions[1], f"/claim {code}", None, True)
         self.asks(self.sessions[0], "/approve gus ben", "g1", True)
 
     def teardown(self) -> None:
-        if hasattr(self, "house"):
-            self.settles()
-            self.all_is_well()
-            self.house.closes()
-            self.disk.close()
-            self.store.close()
-            shutil.rmtree(self.folder)
+        self.settles()
+        self.all_is_well()
+        self.house.closes()
+        self.disk.close()
+        self.store.close()
+        shutil.rmtree(self.folder)
 
     # What is done.
 
@@ -197,44 +193,33 @@ class Machine(RuleBasedStateMachine):
 
     @rule(who=some)
     def goes(self, who: int) -> None:
-        if self.sessions:
-            self.sessions[who % len(self.sessions)].caller.wire.loseConnection()
+        if session := self.session(who):
+            session.caller.wire.loseConnection()
 
     @rule(who=some, policy=st.sampled_from(POLICIES), at_once=now)
     def creates(self, who: int, policy: str, at_once: bool) -> None:
-        if len(self.house.chat.groups) < MOST_GROUPS and self.sessions:
+        if len(self.house.chat.groups) < 3 and self.sessions:
             self.made += 1
             self.asks(self.session(who), f"/create g{self.made} {policy}", None, at_once)
 
-    @rule(who=some, line=st.sampled_from(SAYING), name=names, group=some, at_once=now)
-    def says(self, who: int, line: str, name: str, group: int, at_once: bool) -> None:
-        if session := self.session(who):
+    @rule(who=some, line=lines, name=names, group=some, at_once=now)
+    def types(self, who: int, line: str, name: str, group: int, at_once: bool) -> None:
+        if (session := self.session(who)) and (place := self.group(group)):
             self.said += 1
             word = f"m{self.said}"
             if "ignore" in line:
                 self.ignored[session.key].add(fold(name))
             if not session.program:
                 session.typed.add(word)
-            self.asks(session, line.format(new=word, name=name), self.group(group), at_once)
+            self.asks(session, line.format(new=word, name=name, group=place), place, at_once)
 
-    @rule(who=some, line=st.sampled_from(MOVING), group=some, at_once=now)
-    def moves(self, who: int, line: str, group: int, at_once: bool) -> None:
-        if (session := self.session(who)) and (place := self.group(group)):
-            self.asks(session, line.format(group=place), None, at_once)
-
-    @rule(group=some, who=some, what=st.sampled_from(RULING), name=names, at_once=now)
-    def governs(self, group: int, who: int, what: str, name: str, at_once: bool) -> None:
+    @rule(who=some, line=orders, name=names, group=some, at_once=now)
+    def governs(self, who: int, line: str, name: str, group: int, at_once: bool) -> None:
         if place := self.group(group):
             admin = self.house.chat.groups.find(place).group.admin  # type: ignore[union-attr]
             admins = [each for each in self.sessions if each.key == fold(admin)]
-            if session := admins[0] if admins and who % 4 else self.session(who):
-                self.asks(session, f"/{what} {name}", place, at_once)
-
-    @rule(group=some, policy=st.sampled_from(POLICIES), who=some, at_once=now)
-    def sets(self, group: int, policy: str, who: int, at_once: bool) -> None:
-        if (place := self.group(group)) and (session := self.session(who)):
-            self.asks(session, f"/policy {policy}", place, at_once)
-            self.asks(session, "/topic tea", place, at_once)
+            session = admins[0] if admins and who % 4 else self.session(who)
+            self.asks(session, f"/{line} {name}" if line in RULING else line, place, at_once)
 
     @rule(what=st.sampled_from(["kick", "ban", "unban", "unban"]), name=names, at_once=now)
     def operates(self, what: str, name: str, at_once: bool) -> None:
@@ -297,7 +282,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def all_is_well(self) -> None:
-        if not hasattr(self, "house") or not self.house.chat.journal.when_idle().called:
+        if not self.house.chat.journal.when_idle().called:
             return
         before = {id: dict(log.since) for id, log in self.logs.items()}
         new = self.read_logs()
@@ -323,11 +308,10 @@ class Machine(RuleBasedStateMachine):
     def groups_are_as_their_logs(self, new: dict[int, list[Entry]]) -> None:
         """Each has an admin who is a member; disk and memory have what the log leads to."""
         chat = self.house.chat
-        open_ = {id for id, log in self.logs.items() if log.group and not log.group.closed}
-        assert {conversation.id for conversation in chat.groups} == open_
+        still = {id for id, log in self.logs.items() if log.group and not log.group.closed}
+        assert {each.id for each in chat.groups} == still
         for conversation in chat.groups:
             group, log = conversation.group, self.logs[conversation.id]
-            assert group
             assert log.group
             assert fold(group.admin) in group.members
             assert (conversation.stale, conversation.published) == (False, len(log.entries))
@@ -335,7 +319,6 @@ class Machine(RuleBasedStateMachine):
         changed = [id for id in new if new[id] and self.logs[id].group is not None]
         for id, stored in self.store.state(changed)[0].items():
             folded = self.logs[id].group
-            assert folded
             assert folded.closed == (not folded.members), "the last one out closes the group"
             assert (stored.state, stored.version) == (folded.state, folded.version)
 
@@ -373,12 +356,10 @@ class Machine(RuleBasedStateMachine):
             stays = before.get(id, {}).get(session.key, 0)
             if stays and stays == log.since.get(session.key) and session.here and not session.new:
                 hidden = self.ignored[session.key]
-                expected = [
-                    word
-                    for word, e in said.items()
-                    if e in new[id] and word not in session.typed and fold(sender(e)) not in hidden
-                ]
-                mine = [word for word in shown if fold(sender(said[word])) not in hidden]
+                talk = [e.event for e in new[id] if isinstance(e.event, Talk)]
+                heard = [each for each in talk if fold(each.sender) not in hidden]
+                expected = [each.text for each in heard if each.text not in session.typed]
+                mine = [word for word in shown if fold(said[word].event.sender) not in hidden]
                 assert mine == expected, f"{session.name} was shown {shown}"
         assert not words, f"{session.name} was shown what is not stored: {words}"
         if session.program:
@@ -399,22 +380,17 @@ class Machine(RuleBasedStateMachine):
             since = log.since.get(session.key)
             if since is not None and session.here and seqs:
                 hidden = self.ignored[session.key]
-                due = {
-                    e.seq
-                    for e in log.entries[max(since, seqs[0]) - 1 :]
-                    if not isinstance(e.event, Request) and fold(sender(e)) not in hidden
-                }
+                due = set()
+                for e in log.entries[max(since, seqs[0]) - 1 :]:
+                    ignored = isinstance(e.event, Talk) and fold(e.event.sender) in hidden
+                    if not ignored and not isinstance(e.event, Request):
+                        due.add(e.seq)
                 assert due <= set(seqs), f"{session.name} lacks {due - set(seqs)}"
-
-
-def sender(entry: Entry) -> str:
-    """Return who said *entry*, if somebody did."""
-    return str(getattr(entry.event, "sender", ""))
 
 
 TestWhateverIsDone = Machine.TestCase
 TestWhateverIsDone.settings = settings(
-    max_examples=examples(12),
+    max_examples=examples(20),
     stateful_step_count=min(200, examples(50)),
     deadline=None,
     database=None,
