@@ -1,4 +1,4 @@
-"""Servers for administrators: one that runs, and the state of one that was stopped."""
+"""Servers and clients of a test's own, and the state of a server that was stopped."""
 
 from __future__ import annotations
 
@@ -11,6 +11,27 @@ import pytest
 from tests.administration import PASSWORD, uploads
 from tests.people import Server, free_port
 from tests.programs import Program
+from tests.terminals import Terminal, at_terminals
+
+# Servers and clients of one test.
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Server]:
+    """A server that a test may start, kill and change as it likes."""
+    server = Server(tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
+    """Start the client at a terminal."""
+    with at_terminals(tmp_path) as start:
+        yield start
+
+
+# Administration.
 
 
 @pytest.fixture(scope="module")

@@ -45,14 +45,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[Server]:
-    """A server that a test may start, kill and change as it likes."""
-    server = Server(tmp_path)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
 def boss(server: Server) -> Iterator[Callable[..., Person]]:
     """Give a function that makes a group: it returns its admin, who stays in it."""
     people: list[Person] = []

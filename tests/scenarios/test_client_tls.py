@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.people import PATIENCE, Server, free_port
-from tests.terminals import CLIENT, Terminal, at_terminals, environment, said
+from tests.terminals import CLIENT, Terminal, environment, said
 
 At = Callable[..., Terminal]
 
@@ -62,13 +62,6 @@ def own(tmp_path: Path) -> Iterator[TlsServer]:
     server = TlsServer(tmp_path)
     yield server
     server.stop()
-
-
-@pytest.fixture
-def at(tmp_path: Path) -> Iterator[At]:
-    """Start the client at a terminal."""
-    with at_terminals(tmp_path) as start:
-        yield start
 
 
 def meets(at: At, server: TlsServer, who: str, *options: str) -> Terminal:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.people import Person, Server
-from tests.terminals import Terminal, at_terminals
+from tests.terminals import Terminal
 
 At = Callable[..., Terminal]
 Visit = Callable[..., Person]
@@ -24,21 +23,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     yield server
     server.stop()
     assert server.tracebacks() == []
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Server]:
-    """A server that a test may start, kill and change as it likes."""
-    server = Server(tmp_path)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def at(tmp_path: Path) -> Iterator[At]:
-    """Start the client at a terminal."""
-    with at_terminals(tmp_path) as start:
-        yield start
 
 
 @pytest.fixture
