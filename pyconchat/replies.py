@@ -161,10 +161,11 @@ class GroupLine(msgspec.Struct, frozen=True):
 
 
 class Groups(_Reply, frozen=True, tag="groups"):
-    """The groups of this server; *more* than are listed here."""
+    """The groups of this server that have *part* in their name; *more* than are listed here."""
 
     groups: list[GroupLine]
     more: int = 0
+    part: SafeText = NO_TEXT
 
 
 class Requests(_Reply, frozen=True, tag="requests"):
@@ -192,6 +193,7 @@ class Roster(_Reply, frozen=True, tag="members"):
     members: list[MemberLine]
     online_only: bool
     more: int = 0
+    part: SafeText = NO_TEXT
 
 
 class AdminIs(_Reply, frozen=True, tag="admin-is"):
@@ -270,6 +272,7 @@ class PersonOnline(_Reply, frozen=True, tag="who"):
 
     people: list[PersonLine]
     more: int = 0
+    part: SafeText = NO_TEXT
 
 
 class Replayed(_Reply, frozen=True, tag="history"):

@@ -108,13 +108,14 @@ async def desk(call: Call) -> Reply:
     return FrontDesk(None if left is None else _name(left))
 
 
-async def groups(call: Call, part: str | None) -> Reply:
+async def groups(call: Call, part: SafeText | None) -> Reply:
     """List the groups."""
+    part = part or NO_TEXT
     wanted = has_part(part)
     # One that is not stored yet may never be.
     stored = [each for each in call.chat.groups if each.published and wanted(_name(each))]
     found, more = listed(stored)
-    return Groups([_line(call, conversation) for conversation in found], more)
+    return Groups([_line(call, conversation) for conversation in found], more, part)
 
 
 async def requests(call: Call) -> Reply:
@@ -153,12 +154,12 @@ async def invite(call: Call, name: Name) -> None:
     await call.decide(call.here(), rule)
 
 
-async def members(call: Call, part: str | None) -> Reply:
+async def members(call: Call, part: SafeText | None) -> Reply:
     """List all members."""
     return _roster(call, online_only=False, part=part)
 
 
-async def online(call: Call, part: str | None) -> Reply:
+async def online(call: Call, part: SafeText | None) -> Reply:
     """List the members who are online."""
     return _roster(call, online_only=True, part=part)
 
@@ -269,8 +270,9 @@ async def enter(call: Call, conversation: Conversation, created: bool = False) -
     await call.session.caught_up(conversation)
 
 
-def _roster(call: Call, online_only: bool, part: str | None) -> Roster:
+def _roster(call: Call, online_only: bool, part: SafeText | None) -> Roster:
     group, presence = call.group(), call.chat.presence
+    part = part or NO_TEXT
     wanted = has_part(part)
     lines = [
         MemberLine(member.name, group.is_admin(member.name), member.guest, presence.online(key))
@@ -278,7 +280,7 @@ def _roster(call: Call, online_only: bool, part: str | None) -> Roster:
         if wanted(member.name) and (not online_only or presence.online(key))
     ]
     members, more = listed(lines)
-    return Roster(group.name, members, online_only, more)
+    return Roster(group.name, members, online_only, more, part)
 
 
 def _line(call: Call, conversation: Conversation) -> GroupLine:

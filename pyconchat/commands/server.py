@@ -13,11 +13,12 @@ from pyconchat.text import SafeText
 EVERYWHERE = "everywhere"
 
 
-async def who(call: Call, part: str | None) -> Reply:
+async def who(call: Call, part: SafeText | None) -> Reply:
     """List who is online."""
     mine = {conversation.id: conversation for conversation in call.chat.hear_of(call.session)}
     people: list[PersonLine] = []
     seen: set[str] = set()
+    part = part or NO_TEXT
     wanted = has_part(part)
     for session in call.chat.presence.everybody():
         account = session.account
@@ -31,7 +32,8 @@ async def who(call: Call, part: str | None) -> Reply:
         ]
         actor = account.actor
         people.append(PersonLine(account.name, actor.guest, actor.operator, shared))
-    return PersonOnline(*listed(sorted(people, key=lambda person: person.name.lower())))
+    found, more = listed(sorted(people, key=lambda person: person.name.lower()))
+    return PersonOnline(found, more, part)
 
 
 async def password(call: Call) -> Reply:

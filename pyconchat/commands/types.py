@@ -55,9 +55,9 @@ def listed(items: Sequence[T]) -> tuple[list[T], int]:
     return list(items[:MOST_LISTED]), max(0, len(items) - MOST_LISTED)
 
 
-def has_part(part: str | None) -> Callable[[str], bool]:
+def has_part(part: SafeText) -> Callable[[str], bool]:
     """Return what tells whether a name has *part* in it; all have nothing."""
-    wanted = (part or "").casefold()
+    wanted = part.casefold()
     return lambda name: wanted in name.casefold()
 
 
@@ -316,7 +316,7 @@ FILE = Arg("FILE", str, "Which file?", rest=True)
 FILE_NUMBER = Arg("NUMBER", _file_number, "Which file?")
 GROUP = Arg("GROUP", str, "Group: ", kind="group")
 WORD = Arg("WORD", str, "What?")
-PART = Arg("PART", str, "")
+PART = Arg("PART", safe_text, "")
 """Of a name: a list then has only those that have it."""
 TEXT = Arg("TEXT", _text, "Text: ", rest=True)
 NUMBER = Arg("N", _number, "How many? ")

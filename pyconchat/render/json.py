@@ -106,8 +106,9 @@ def reply_object(reply: Reply) -> dict[str, object]:
         case Matches(where=where, words=words, entries=entries, more=more):
             fields |= {"group": where.group, "words": words, "more": more}
             fields["entries"] = _events(entries, where)
-        case Groups(groups=groups, more=more):
+        case Groups(groups=groups, more=more, part=part):
             fields |= {"groups": [_named_group(each) for each in groups], "more": more}
+            fields["part"] = part
         case Requests(group=group, requests=requests, more=more):
             fields |= {"group": group, "requests": [_timed(each) for each in requests]}
             fields["more"] = more

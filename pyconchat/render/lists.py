@@ -36,7 +36,7 @@ from pyconchat.replies import (
     Stats,
     UploadTicket,
 )
-from pyconchat.text import in_bytes
+from pyconchat.text import SafeText, in_bytes
 
 __all__ = ["MENU", "reply_lines"]
 
@@ -89,7 +89,7 @@ def reply_lines(reply: Reply) -> list[str]:
             return [f"To fetch {name} ({in_bytes(size)}), say in another terminal:", command]
         case PersonOnline(people=people):
             return [
-                f"Online: {len(people) + reply.more}",
+                f"Online{_with(reply.part)}: {len(people) + reply.more}",
                 *map(_person, people),
                 *_more(reply.more, _HINT),
             ]
@@ -127,6 +127,8 @@ def _entered(reply: Entered) -> list[str]:
 
 def _groups(reply: Groups) -> list[str]:
     if not reply.groups:
+        if reply.part:
+            return [f"No group has {reply.part} in its name; /join NAME creates one."]
         return ["There are no groups yet; /join NAME creates one."]
     header = ["No.", "Name", "Policy", "Members", "Online", "Unread", "Topic"]
     rows = [
@@ -157,7 +159,8 @@ def _requests(reply: Requests) -> list[str]:
 
 def _roster(reply: Roster) -> list[str]:
     what = _counted(len(reply.members) + reply.more, "member")
-    lines = [f"{what} of {reply.group}{' online' if reply.online_only else ''}:"]
+    online = " online" if reply.online_only else ""
+    lines = [f"{what} of {reply.group}{online}{_with(reply.part)}:"]
     for member in reply.members:
         notes = [
             *(["admin"] if member.admin else []),
@@ -267,6 +270,10 @@ def _table(rows: Sequence[Sequence[str]], right: set[int]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def _with(part: SafeText) -> str:
+    return f", with {part} in the name" if part else ""
 
 
 def _more(count: int, hint: str = "") -> list[str]:

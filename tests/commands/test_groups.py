@@ -629,3 +629,15 @@ def test_a_question_belongs_to_the_group_where_it_was_asked(tea: Tea, olga: Visi
     olga.tick()
     assert not tea.bob.peer.hung_up
     assert tea.bob.sees() == []
+
+
+def test_lists_of_those_with_a_part_in_the_name(tea: Tea) -> None:
+    """The heading says what was asked for, so that nobody takes a part for the whole."""
+    assert tea.alice.types("/members LI") == [
+        "* 1 member of tea, with LI in the name:",
+        "*   alice (admin, online)",
+    ]
+    assert tea.alice.types("/who zed") == ["* Online, with zed in the name: 0"]
+    assert tea.alice.types("/groups zed") == [
+        "* No group has zed in its name; /join NAME creates one."
+    ]
