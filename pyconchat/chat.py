@@ -7,7 +7,7 @@ it does at once, in memory, is undone if it cannot be stored (see `Recovery`).
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, succeed
@@ -520,8 +520,13 @@ class Chat:
             if self.accounts.get(name) is None:
                 self._forget(conversation, fold(name))
 
-    def _publish(self, decisions: Sequence[Decision], stored: Sequence[Sequence[Entry]]) -> None:
-        """Show what was stored, conversation by conversation, each in order."""
+    def _publish(
+        self, decisions: Sequence[Decision], stored: Sequence[Sequence[Entry]]
+    ) -> Iterator[int]:
+        """Show what was stored, conversation by conversation, each in order.
+
+        Yields, now and then, to how many connections it has written since.
+        """
         entries: dict[int, list[Entry]] = {}
         origins: dict[int, list[ISession | None]] = {}
         happenings: list[Entry] = []
@@ -537,7 +542,7 @@ class Chat:
                     happenings.append(entry)
         for id, run in entries.items():
             try:
-                self.fanout.publish(self.conversations[id], run, origins[id])
+                yield from self.fanout.publish(self.conversations[id], run, origins[id])
             except Exception:  # one conversation's trouble is not that of the others
                 self._log.failure("publishing to conversation {id} failed", id=id)
         for entry in happenings:

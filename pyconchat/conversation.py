@@ -14,11 +14,24 @@ class Conversation:
     """One conversation; *published* is the number of the newest entry that was shown.
 
     It belongs to a *group*, or to two *parties* (see `Account.party`), or, without either, to the
-    server. *sessions* are those that have everything up to *published* and get each new block;
-    a dict, for it keeps an order and forgets in constant time.
+    server. *sessions* are those that follow it live: they get each new block, and have everything
+    up to *published*. But those in *due* will have it in a moment, and have as yet everything up
+    to *before*: a large group is shown something in pieces. Both are dicts, which keep an order
+    and forget in constant time.
     """
 
-    __slots__ = ("elsewhere", "group", "here", "id", "parties", "published", "sessions", "stale")
+    __slots__ = (
+        "before",
+        "due",
+        "elsewhere",
+        "group",
+        "here",
+        "id",
+        "parties",
+        "published",
+        "sessions",
+        "stale",
+    )
 
     def __init__(
         self,
@@ -32,7 +45,19 @@ class Conversation:
         self.group = group
         self.parties = parties
         self.sessions: dict[ISession, None] = {}
+        self.due: dict[ISession, None] = {}
+        self.before = published
         self.stale = False  # what is in memory was not stored; to be reloaded before use
         name: Name | None = group.name if group is not None else None
         self.here = Where(group=name, here=True)
         self.elsewhere = Where(group=name)
+
+    def begins(self, seq: int) -> dict[ISession, None]:
+        """Everything up to *seq* is going to be shown; return to whom, all of them *due*."""
+        self.before, self.published = self.published, seq
+        self.due = self.sessions.copy()
+        return self.due
+
+    def received(self, session: ISession) -> int:
+        """Return the number up to which *session*, one of `sessions`, has everything."""
+        return self.before if session in self.due else self.published

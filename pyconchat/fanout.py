@@ -3,11 +3,16 @@
 Messages of one tick become one block for each style, and each connection gets its block with
 one write. Everything else that can happen is shown entry by entry, because it changes who
 follows.
+
+What goes to many is written in pieces, with turns of the reactor between them: whoever drives
+it says when. Each method that may take so long is an iterator, and yields how many connections
+it has written since it last did.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 from pyconchat.conversation import Conversation
 from pyconchat.events import (
@@ -33,6 +38,9 @@ __all__ = ["Fanout", "own_key"]
 HISTORY = 20
 """Earlier entries that somebody who joins is shown."""
 
+PIECE = 50
+"""Connections that are written at once."""
+
 Origins = Sequence[ISession | None]
 
 
@@ -53,23 +61,27 @@ class Fanout:
 
     def publish(
         self, conversation: Conversation, entries: Sequence[Entry], origins: Origins
-    ) -> None:
+    ) -> Iterator[int]:
         """Show *entries*, which follow each other; *origins* are the sessions that typed them."""
         if conversation.parties is not None:
             self._follow_direct(conversation, entries[0].seq - 1)
         first = 0
         for index, entry in enumerate(entries):
             if type(entry.event) is not Message and type(entry.event) is not Action:
-                self._talk(conversation, entries[first:index], origins[first:index])
-                self._happening(conversation, entry)
+                yield from self._talk(conversation, entries[first:index], origins[first:index])
+                yield from self._happening(conversation, entry)
                 first = index + 1
-        self._talk(conversation, entries[first:], origins[first:])
+        yield from self._talk(conversation, entries[first:], origins[first:])
 
-    def _talk(self, conversation: Conversation, entries: Sequence[Entry], origins: Origins) -> None:
+    def _talk(
+        self, conversation: Conversation, entries: Sequence[Entry], origins: Origins
+    ) -> Iterator[int]:
         """Show messages and actions: a block per style, one write per connection."""
         if not entries:
             return
-        conversation.published = entries[-1].seq
+        due = conversation.begins(entries[-1].seq)
+        self._statistics.messages += len(entries)
+        self._statistics.deliveries += len(entries) * len(due)
         rendered: dict[tuple[IRenderer, Where], tuple[list[str], bytes]] = {}
         authors = set(origins)
         here, elsewhere, private = (
@@ -77,24 +89,25 @@ class Fanout:
             conversation.elsewhere,
             conversation.group is None,
         )
-        for session in list(conversation.sessions):
-            if private:
-                where = session.where(conversation)
-            else:
-                where = here if session.current is conversation else elsewhere
-            style = (session.renderer, where)
-            try:
-                pieces, block = rendered[style]
-            except KeyError:
-                pieces = session.renderer.talk(entries, where)
-                block = session.renderer.block(pieces)
-                rendered[style] = pieces, block
-            if session in authors or session.account.ignores:
-                block = self._personal(session, pieces, entries, origins)
-            if block:
-                session.peer.write(block)
-        self._statistics.messages += len(entries)
-        self._statistics.deliveries += len(entries) * len(conversation.sessions)
+        while piece := list(islice(due, PIECE)):
+            for session in piece:
+                if private:
+                    where = session.where(conversation)
+                else:
+                    where = here if session.current is conversation else elsewhere
+                style = (session.renderer, where)
+                try:
+                    pieces, block = rendered[style]
+                except KeyError:
+                    pieces = session.renderer.talk(entries, where)
+                    block = session.renderer.block(pieces)
+                    rendered[style] = pieces, block
+                if session in authors or session.account.ignores:
+                    block = self._personal(session, pieces, entries, origins)
+                due.pop(session, None)  # unless it has gone
+                if block:
+                    session.peer.write(block)
+            yield len(piece)
 
     def _personal(
         self,
@@ -112,21 +125,24 @@ class Fanout:
             if origin is not session and not (ignores and is_ignored(entry, ignores))
         )
 
-    def _happening(self, conversation: Conversation, entry: Entry) -> None:
+    def _happening(self, conversation: Conversation, entry: Entry) -> Iterator[int]:
         """Show something that changes the group, to each as it concerns them."""
         event = entry.event
-        conversation.published = entry.seq
+        due = conversation.begins(entry.seq)
         group = conversation.group
         if isinstance(event, MemberJoined):
             self._let_in(conversation, fold(event.name))
         if group is None:
             readers = list(self._presence.everybody())
         else:
-            readers = [*conversation.sessions, *self._outsiders(conversation, event)]
+            readers = [*due, *self._outsiders(conversation, event)]
         about = subject(event)
         told_apart = None if about is None else fold(about)
         common: dict[tuple[IRenderer, Where], bytes] = {}
-        for session in readers:
+        for number, session in enumerate(readers, 1):
+            if number % PIECE == 0:
+                yield PIECE
+            due.pop(session, None)
             key = session.account.key
             if group is not None and not group.may_read(event, key):
                 continue
@@ -143,6 +159,7 @@ class Fanout:
                 session.peer.write(block)
             if group is not None and not session.hears(conversation):
                 session.was_told(conversation, entry.seq)
+        yield len(readers) % PIECE
         if isinstance(event, MemberLeft | MemberKicked | MemberBanned):
             for session in self._presence.sessions(fold(event.name)):
                 if session.hears(conversation):

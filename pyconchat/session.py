@@ -42,8 +42,8 @@ class Gone(Exception):
 class Feed:
     """How far a session is with one conversation: received up to *read*, to end at *upto*.
 
-    While the session is live on the conversation, *read* stands still: everything that was
-    published has been written. *saved* is what the store knows.
+    While the session is live on the conversation, *read* stands still: the conversation knows
+    what has been written (see `Conversation.received`). *saved* is what the store knows.
     """
 
     __slots__ = ("catching_up", "conversation", "heading", "read", "saved", "told", "upto")
@@ -149,6 +149,7 @@ class Session:
         received = self.receipts()
         for conversation in self._feeds:
             conversation.sessions.pop(self, None)
+            conversation.due.pop(self, None)
         self._feeds.clear()
         self._chat.closed(self, received)
 
@@ -251,7 +252,7 @@ class Session:
     def _position(self, feed: Feed) -> int:
         conversation = feed.conversation
         live = self in conversation.sessions and self._feeds.get(conversation) is feed
-        return conversation.published if live else feed.read
+        return conversation.received(self) if live else feed.read
 
     def _begin(self, feed: Feed) -> Deferred[None]:
         catching_up = Deferred.fromCoroutine(self._catch_up(feed))

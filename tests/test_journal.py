@@ -20,7 +20,7 @@ from pyconchat.errors import Conflict, NotSaved
 from pyconchat.events import AdminChanged, Entry, Message, Why
 from pyconchat.group import GroupState
 from pyconchat.interfaces import IStore, IThreads
-from pyconchat.journal import MOST_WAITING, Journal
+from pyconchat.journal import AT_ONCE, MOST_TURNS, MOST_WAITING, Journal
 from pyconchat.names import Name
 from pyconchat.records import ServerState, StoredGroup
 from pyconchat.recovery import RETRY
@@ -28,6 +28,7 @@ from pyconchat.statistics import Statistics
 from pyconchat.store import SqlStore
 from pyconchat.testing import EPOCH, PlainHasher, Visitor
 from pyconchat.text import SafeText
+from tests.turns import Turns
 
 T = TypeVar("T")
 
@@ -78,6 +79,11 @@ class SlowThreads:
 
     def read(self, call: Callable[..., T], *args: object) -> Deferred[T]:
         return maybeDeferred(call, *args)
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether no work waits."""
+        return not self._work
 
     def work(self) -> None:
         """Do the oldest piece of the work that waits, if any does."""
@@ -136,12 +142,13 @@ class Bench:
     """A journal on a bench: a slow store that numbers what it is given, and what came of it."""
 
     def __init__(self) -> None:
-        self.clock = Clock()
+        self.clock = Turns()
         self.threads = SlowThreads()
         self.threads.slow = True
         self.batches: list[list[str]] = []
         self.happened: list[str] = []
         self.result: Exception | None = None  # what the next commit raises
+        self.pieces = 1  # in which a batch is shown
         self.late: set[str] = set()  # what it finds to be decided on a state that has passed
         store = cast("IStore", self)  # all that a journal asks of a store is `commit`
         self.journal = Journal(
@@ -164,6 +171,16 @@ class Bench:
             message = Message(Name("alice"), SafeText(name))
             self.journal.append(Decision(0, [Part(2, message)], done=done))
 
+    def work(self) -> None:
+        """Let the thread do one thing, and the reactor what comes of it."""
+        self.threads.work()
+        self.clock.advance(0)
+
+    def gather(self) -> None:
+        """Let as many turns pass as a batch waits for others at most."""
+        for _ in range(MOST_TURNS):
+            self.clock.advance(0)
+
     def commit(self, batch: Sequence[Decision]) -> list[list[Entry] | Conflict]:
         names = [name_of(decision) for decision in batch]
         self.batches.append(names)
@@ -173,9 +190,18 @@ class Bench:
         self.happened.append(f"stored {' '.join(names)}")
         return [Conflict() if name in self.late else [] for name in names]
 
-    def _publish(self, decisions: Sequence[Decision], entries: Sequence[Sequence[Entry]]) -> None:
+    def _publish(
+        self, decisions: Sequence[Decision], entries: Sequence[Sequence[Entry]]
+    ) -> Iterator[int]:
         assert len(decisions) == len(entries)
-        self.happened.append(f"published {' '.join(map(name_of, decisions))}")
+        if not decisions:
+            return
+        names = " ".join(map(name_of, decisions))
+        for piece in range(self.pieces - 1):
+            self.happened.append(f"piece {piece} {names}")
+            yield AT_ONCE
+        self.happened.append(f"published {names}")
+        yield 1
 
     def _recover(self, decisions: Sequence[Decision]) -> None:
         self.happened.append(f"lost {' '.join(map(name_of, decisions))}")
@@ -202,12 +228,12 @@ def test_a_tick_is_one_commit(bench: Bench) -> None:
     bench.append("c")
     assert bench.batches == []
     bench.clock.advance(0)
-    bench.threads.work()
+    bench.work()
     assert bench.batches == [["a", "b", "c"]]
     bench.clock.advance(0)
     bench.append("d")
-    bench.clock.advance(0)
-    bench.threads.work()
+    bench.gather()
+    bench.work()
     assert bench.batches == [["a", "b", "c"], ["d"]]
 
 
@@ -219,9 +245,9 @@ def test_what_comes_during_a_commit_is_the_next_batch(bench: Bench) -> None:
     bench.clock.advance(0)
     bench.append("c")
     bench.clock.advance(0)
-    bench.threads.work()
+    bench.work()
     assert bench.batches == [["a"]]
-    bench.threads.work()
+    bench.work()
     assert bench.batches == [["a"], ["b", "c"]]
 
 
@@ -231,10 +257,11 @@ def test_nothing_is_published_before_it_is_stored(bench: Bench) -> None:
     bench.clock.advance(0)
     bench.append("c")
     assert bench.happened == []
-    bench.threads.work()
+    bench.work()
     first = ["stored a b", "published a b", "done a", "done b"]
     assert bench.happened == first
-    bench.threads.work()
+    bench.gather()
+    bench.work()
     assert bench.happened == [*first, "stored c", "published c", "done c"]
 
 
@@ -244,11 +271,11 @@ def test_a_failure_takes_along_what_came_meanwhile(bench: Bench) -> None:
     bench.clock.advance(0)
     bench.append("b")
     bench.result = NotSaved("the disk is full")
-    bench.threads.work()
+    bench.work()
     assert bench.happened == ["lost a b"]
     bench.append("c")
     bench.clock.advance(0)
-    bench.threads.work()
+    bench.work()
     assert bench.happened == ["lost a b", "stored c", "published c", "done c"]
     assert bench.batches == [["a"], ["c"]]
 
@@ -259,9 +286,10 @@ def test_a_conflict_is_one_decisions_own(bench: Bench) -> None:
     bench.append("a", "b", "c")
     bench.clock.advance(0)
     bench.append("d")
-    bench.threads.work()
+    bench.work()
     assert bench.happened == ["stored a b c", "published a c", "done a", "done c", "lost b"]
-    bench.threads.work()
+    bench.gather()
+    bench.work()
     assert bench.happened[5:] == ["stored d", "published d", "done d"]
 
 
@@ -271,10 +299,10 @@ def test_reading_in_order(bench: Bench) -> None:
     bench.clock.advance(0)
     bench.append("b")
     reading = bench.journal.in_order(lambda: list(bench.happened))
-    bench.threads.work()
-    bench.threads.work()
+    bench.work()
+    bench.work()
     assert_fired(reading, ["stored a", "published a", "done a"])
-    bench.threads.work()
+    bench.work()
     assert bench.batches == [["a"], ["b"]]
 
 
@@ -298,11 +326,11 @@ def test_the_journal_is_full_at_its_bound(bench: Bench) -> None:
     for _ in range(2):
         bench.journal.when_not_full().addCallback(fired.append)
     assert fired == []
-    bench.threads.work()
+    bench.work()
     assert not bench.journal.full
     assert fired == [None, None]
     assert_fired(bench.journal.when_not_full(), None)
-    bench.threads.work()
+    bench.work()
     assert len(bench.batches[1]) == MOST_WAITING
 
 
@@ -313,7 +341,7 @@ def test_there_is_room_after_a_failure(bench: Bench) -> None:
     bench.append(*["waits"] * MOST_WAITING)
     room = bench.journal.when_not_full()
     bench.result = NotSaved("the disk is full")
-    bench.threads.work()
+    bench.work()
     assert_fired(room, None)
     assert not bench.journal.full
 
@@ -326,11 +354,112 @@ def test_idle_is_when_everything_is_published(bench: Bench) -> None:
     bench.journal.when_idle().addCallback(fired.append)
     bench.clock.advance(0)
     bench.append("b")
-    bench.threads.work()
+    bench.work()
     assert fired == []
-    bench.threads.work()
+    bench.work()
     assert fired == [None]
     assert bench.happened[-1] == "done b"
+
+
+def begin(bench: Bench, *names: str) -> None:
+    """Have *names* in a commit that is under way."""
+    bench.append(*names)
+    bench.clock.advance(0)
+
+
+def test_a_batch_waits_a_moment_for_as_many_as_of_late(bench: Bench) -> None:
+    """Who answers the same message is stored together; who is alone waits a few turns at most."""
+    begin(bench, "a", "b", "c", "d")
+    bench.work()
+    begin(bench, "e")
+    bench.append("f", "g")
+    begin(bench, "h")
+    bench.work()
+    assert bench.batches == [["a", "b", "c", "d"], ["e", "f", "g", "h"]]
+    bench.append("i")
+    for _ in range(MOST_TURNS - 1):
+        bench.clock.advance(0)
+    assert bench.threads.idle
+    bench.clock.advance(0)
+    bench.work()
+    assert bench.batches[2:] == [["i"]]
+
+
+def test_a_batch_is_stored_while_the_one_before_is_shown(bench: Bench) -> None:
+    """What goes to many goes in pieces; the next batch is shown only when all of it is out."""
+    bench.pieces = 3
+    begin(bench, "a")
+    bench.append("b")
+    bench.threads.work()
+    shown = ["stored a", "piece 0 a"]
+    assert bench.happened == shown
+    bench.clock.advance(0)
+    bench.threads.work()
+    shown += ["piece 1 a", "stored b"]
+    assert bench.happened == shown
+    bench.append("c")
+    bench.clock.advance(0)
+    assert bench.threads.idle, "one is shown and one waits: no third is under way"
+    shown += ["published a", "done a", "piece 0 b"]
+    assert bench.happened == shown
+    bench.clock.advance(0)
+    bench.threads.work()
+    assert bench.happened == [*shown, "piece 1 b", "stored c"]
+
+
+def test_a_small_batch_waits_until_the_large_one_is_shown(bench: Bench) -> None:
+    """It could not be shown before, and what comes meanwhile goes along."""
+    begin(bench, "a", "b")
+    bench.pieces = MOST_TURNS + 3
+    bench.work()
+    bench.append("c")
+    for _ in range(MOST_TURNS):
+        bench.clock.advance(0)
+    assert bench.threads.idle
+    begin(bench, "d")
+    bench.work()
+    assert bench.batches == [["a", "b"], ["c", "d"]]
+
+
+@pytest.mark.parametrize("trouble", ["a failure", "a conflict", "a read in order"])
+def test_all_is_shown_before_what_comes_after_it(bench: Bench, trouble: str) -> None:
+    """A failure, a conflict and a read in order find nothing half shown."""
+    bench.pieces = 3
+    begin(bench, "a")
+    bench.threads.work()
+    begin(bench, "b")
+    assert bench.happened == ["stored a", "piece 0 a", "piece 1 a"]
+    match trouble:
+        case "a failure":
+            bench.result = NotSaved("the disk is full")
+            bench.threads.work()
+            assert bench.happened[3:] == ["published a", "done a", "lost b"]
+        case "a conflict":
+            bench.late = {"b"}
+            bench.threads.work()
+            assert bench.happened[3:] == ["stored b", "published a", "done a", "lost b"]
+        case _:
+            reading = bench.journal.in_order(lambda: None)
+            reading.addCallback(lambda _: bench.happened.append("read"))
+            bench.threads.work()
+            bench.threads.work()
+            assert bench.happened[-2:] == ["done b", "read"]
+    fired: list[None] = []
+    bench.journal.when_idle().addCallback(fired.append)
+    bench.clock.advance(0)
+    assert fired == [None]
+
+
+def test_idle_is_not_before_the_last_piece(bench: Bench) -> None:
+    """A server that stops shows all that it has stored."""
+    bench.pieces = 2
+    begin(bench, "a")
+    bench.threads.work()
+    fired: list[None] = []
+    bench.journal.when_idle().addCallback(fired.append)
+    assert fired == []
+    bench.clock.advance(0)
+    assert fired == [None]
 
 
 # The journal and the chat.
