@@ -88,7 +88,7 @@ def _sqlite(url: str, durability: str) -> tuple[Engine, Engine]:
 
         @event.listens_for(engine, "begin")
         def on_begin(connection: Any) -> None:
-            connection.exec_driver_sql(begin)
+            connection.connection.driver_connection.execute(begin)
 
         return engine
 

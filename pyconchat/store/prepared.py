@@ -16,7 +16,7 @@ __all__ = ["Prepared"]
 
 
 class Prepared:
-    """*statement*, which gives no rows, for *dialect*; its parameters need no conversion."""
+    """*statement* for *dialect*; neither its parameters nor its rows need a conversion."""
 
     def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
         compiled: Any = statement.compile(dialect=dialect)
@@ -24,6 +24,16 @@ class Prepared:
         names: list[str] | None = compiled.positiontup
         assert names is not None, "both drivers take parameters by their position"
         self.names: Sequence[str] = names
+
+    def rows(self, connection: Connection, values: Sequence[object]) -> list[Any]:
+        """Run it with *values*, in their order; return its rows. Raises what the driver raises."""
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute(self._text, values)
+            rows: list[Any] = list(cursor.fetchall())
+            return rows
+        finally:
+            cursor.close()
 
     def run(self, connection: Connection, rows: Iterable[dict[str, object]]) -> None:
         """Run it for each of *rows*. Raises what the driver raises."""

@@ -6,36 +6,28 @@ from a few threads at once. Nothing here knows Twisted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from sqlalchemy import (
     Connection,
-    Engine,
     Row,
     Table,
     and_,
-    bindparam,
     func,
     insert,
     select,
-    update,
 )
-from sqlalchemy.exc import DBAPIError
 from zope.interface import implementer
 
 from pyconchat.decisions import (
     SERVER,
     Decision,
-    MoveCursor,
-    OpenDirect,
-    Repeated,
     RequestKey,
 )
-from pyconchat.errors import Conflict, NotSaved
-from pyconchat.events import Entry, GroupCreated, Message, Policy, decode, encode
+from pyconchat.errors import NotSaved
+from pyconchat.events import Entry, Policy, decode
 from pyconchat.group import Ban, GroupState, JoinRequest, Member, SharedFile
 from pyconchat.interfaces import IStore
 from pyconchat.names import Key, Name
@@ -48,18 +40,18 @@ from pyconchat.records import (
     TokenRecord,
 )
 from pyconchat.store import request_keys, schema
-from pyconchat.store.effects import CLAIM_CODE, Effects
+from pyconchat.store.batch import Batch, Heads, Stored
+from pyconchat.store.effects import CLAIM_CODE
 from pyconchat.store.engines import engines_for, make_file
 from pyconchat.store.prepared import Prepared
 from pyconchat.store.problems import problems
 from pyconchat.store.search import SearchIndex
 from pyconchat.store.snapshot import take_snapshot
+from pyconchat.store.transactions import Writer, transaction
 from pyconchat.store.upgrade import require_newest, upgrade
 from pyconchat.text import SafeText
 
 __all__ = ["SqlStore"]
-
-Stored: TypeAlias = "list[Entry] | Repeated | Conflict"
 
 
 @implementer(IStore)
@@ -68,9 +60,11 @@ class SqlStore:
 
     def __init__(self, url: str, durability: str = "full") -> None:
         self._writing, self._reading = engines_for(url, durability)
-        self._search = SearchIndex(self._writing.dialect)
-        self._insert_entries = Prepared(_INSERT_ENTRIES, self._writing.dialect)
-        self._move_heads = Prepared(_MOVE_HEADS, self._writing.dialect)
+        self._writer = Writer(self._writing)
+        dialect = self._writing.dialect
+        self._search = SearchIndex(dialect)
+        self._heads = Heads(dialect)
+        self._insert_entries = Prepared(insert(schema.entries), dialect)
         self._new_keys = 0
 
     def open(self) -> None:
@@ -93,22 +87,23 @@ class SqlStore:
 
     def problems(self) -> list[str]:
         """Return what is wrong with the database itself, and with the numbers of its entries."""
-        with _transaction(self._reading) as connection:
+        with transaction(self._reading) as connection:
             return problems(connection)
 
     def close(self) -> None:
+        self._writer.close()
         for engine in (self._reading, self._writing):
             engine.dispose()
 
     # Writing: one thread.
 
     def commit(self, batch: Sequence[Decision]) -> list[Stored]:
-        with _transaction(self._writing) as connection:
-            work = _Batch(connection)
+        with self._writer.transaction() as connection:
+            work = Batch(connection, self._heads)
             stored = work.decide(batch)
             if work.rows:
                 self._insert_entries.run(connection, work.rows)
-                self._move_heads.run(connection, work.moved_heads())
+                self._heads.move(connection, work.moved_heads())
             if work.words:
                 self._search.add(connection, work.words)
             work.finish()
@@ -121,7 +116,7 @@ class SqlStore:
     # Reading in the order of the commits: the same thread.
 
     def state(self, ids: Iterable[int]) -> tuple[dict[int, StoredGroup], ServerState]:
-        with _transaction(self._writing) as connection:
+        with self._writer.transaction() as connection:
             return _groups(connection, list(ids)), _server(connection)
 
     def cursors(self, owner: Key) -> list[CursorRecord]:
@@ -145,7 +140,7 @@ class SqlStore:
             .where((conversations.party_a.is_(None)) | (cursors.read < conversations.head))
             .order_by(cursors.conversation, cursors.upto)
         )
-        with _transaction(self._writing) as connection:
+        with self._writer.transaction() as connection:
             return [
                 CursorRecord(id, read, upto, head, None if a is None else (a, b), Name(group or ""))
                 for id, read, upto, head, a, b, group in connection.execute(query)
@@ -156,25 +151,25 @@ class SqlStore:
         query = select(conversations.id, conversations.head).where(
             conversations.party_a == parties[0], conversations.party_b == parties[1]
         )
-        with _transaction(self._writing) as connection:
+        with self._writer.transaction() as connection:
             row = connection.execute(query).first()
             return None if row is None else (row[0], row[1])
 
     def request_seq(self, key: RequestKey) -> int | None:
-        with _transaction(self._writing) as connection:
+        with self._writer.transaction() as connection:
             return request_keys.request_seq(connection, key)
 
     def token(self, digest: str) -> TokenRecord | None:
         tokens = schema.tokens.c
         query = select(tokens.owner, tokens.used_at).where(tokens.digest == digest)
-        with _transaction(self._writing) as connection:
+        with self._writer.transaction() as connection:
             row = connection.execute(query).first()
             return None if row is None else TokenRecord(Key(row.owner), row.used_at)
 
     # Reading: any thread.
 
     def load(self) -> Loaded:
-        with _transaction(self._reading) as connection:
+        with transaction(self._reading) as connection:
             conversations = schema.conversations.c
             server = conversations.id == SERVER
             return Loaded(
@@ -194,11 +189,11 @@ class SqlStore:
             .order_by(entries.seq)
             .limit(limit)
         )
-        with _transaction(self._reading) as connection:
+        with transaction(self._reading) as connection:
             return _entries(conversation, connection.execute(query).all())
 
     def search(self, conversation: int, words: Sequence[str], limit: int) -> list[Entry]:
-        with _transaction(self._reading) as connection:
+        with transaction(self._reading) as connection:
             found = self._search.find(connection, conversation, words, limit)
             entries = schema.entries.c
             query = (
@@ -207,155 +202,6 @@ class SqlStore:
                 .order_by(entries.seq)
             )
             return _entries(conversation, connection.execute(query).all())
-
-
-@contextmanager
-def _transaction(engine: Engine) -> Iterator[Connection]:
-    """Begin a transaction; commit it at the end. Raises `NotSaved` for what the database says."""
-    try:
-        with engine.begin() as connection:
-            yield connection
-    except DBAPIError as error:
-        raise NotSaved(str(error.orig).strip()) from error
-    except engine.dialect.loaded_dbapi.Error as error:  # of what was `Prepared`
-        raise NotSaved(str(error).strip()) from error
-
-
-class _Batch:
-    """One commit: numbers the events of a batch, and writes what they lead to.
-
-    The entries themselves are *rows*, and those that can be searched for *words*: the caller
-    writes these.
-    """
-
-    def __init__(self, connection: Connection) -> None:
-        self.rows: list[dict[str, object]] = []
-        self.words: list[Entry] = []
-        self._connection = connection
-        self._effects = Effects(connection)
-        self._heads: dict[int, int] = {}
-        self._before: dict[int, int] = {}  # as they were
-        self._moves: list[MoveCursor] = []
-        self._versions: dict[int, int] = {}
-        self._stale: set[int] = set()
-        self._done: dict[RequestKey, int] = {}  # requests that were stored, before and now
-        self.keys: list[tuple[RequestKey, int, int]] = []
-
-    def decide(self, batch: Sequence[Decision]) -> list[Stored]:
-        """Give numbers to what *batch* says, and find what cannot be."""
-        self._load_heads(batch)
-        self._done = request_keys.stored_before(self._connection, batch)
-        self._before = dict(self._heads)
-        stored: list[Stored] = []
-        for decision in batch:
-            seq_before = self._done.get(decision.key) if decision.key is not None else None
-            if seq_before is not None and not _changes_state(decision):
-                stored.append(Repeated(seq_before))
-                continue
-            if seq_before is not None or self._is_stale(decision):
-                # What was decided after it on the same groups stands on the same old state.
-                self._stale |= {part.conversation for part in decision.parts}
-                stored.append(Conflict())
-                continue
-            for write in decision.writes:
-                if type(write) is MoveCursor:
-                    self._moves.append(write)
-                else:
-                    self._effects.write(write, decision.at)
-            numbered: list[Entry] = []
-            for conversation, event, version in decision.parts:
-                seq = self._heads[conversation] + 1
-                self._heads[conversation] = seq
-                entry = Entry(conversation, seq, decision.at, event)
-                numbered.append(entry)
-                self.rows.append(
-                    {
-                        "conversation": conversation,
-                        "seq": seq,
-                        "at": decision.at,
-                        "body": encode(event),
-                    }
-                )
-                if version is not None:
-                    self._versions[conversation] += 1
-                if type(event) is Message:
-                    self.words.append(entry)
-                else:
-                    self._effects.of(entry)
-            stored.append(numbered)
-            if decision.key is not None:
-                seq = numbered[0].seq if numbered else 0
-                self._done[decision.key] = seq
-                self.keys.append((decision.key, seq, decision.at))
-        return stored
-
-    def moved_heads(self) -> list[dict[str, object]]:
-        """Return the heads that have moved, and the versions."""
-        return [
-            {"i": id, "h": head, "v": self._versions[id]}
-            for id, head in self._heads.items()
-            if head != self._before.get(id)
-        ]
-
-    def finish(self) -> None:
-        """Write what may wait for the end."""
-        if self._moves:
-            self._effects.move_cursors(self._moves)
-        if self.keys:
-            request_keys.store_keys(self._connection, self.keys)
-
-    def _load_heads(self, batch: Sequence[Decision]) -> None:
-        """Lock and read the numbers of every conversation that the batch appends to."""
-        new: set[int] = set()
-        touched: set[int] = set()
-        for decision in batch:
-            for write in decision.writes:
-                if type(write) is OpenDirect:
-                    new.add(write.conversation)  # its row is inserted by the write
-            for part in decision.parts:
-                touched.add(part.conversation)
-                if type(part.event) is GroupCreated:
-                    new.add(part.conversation)
-                    row = {"id": part.conversation, "head": 0, "version": 0}
-                    self._connection.execute(insert(schema.conversations).values(row))
-        self._heads = dict.fromkeys(new, 0)
-        self._versions = dict.fromkeys(new, 0)
-        if touched - new:
-            for id, head, version in self._connection.execute(
-                _LOCK_HEADS, {"ids": sorted(touched - new)}
-            ):
-                self._heads[id] = head
-                self._versions[id] = version
-
-    def _is_stale(self, decision: Decision) -> bool:
-        """Tell whether a group has changed since *decision* was made on it."""
-        ahead: dict[int, int] = {}
-        for conversation, _, version in decision.parts:
-            if version is not None:
-                steps = ahead.get(conversation, 0)
-                stale = conversation in self._stale
-                if stale or self._versions[conversation] + steps != version:
-                    return True
-                ahead[conversation] = steps + 1
-        return False
-
-
-def _changes_state(decision: Decision) -> bool:
-    return any(part.version is not None for part in decision.parts)
-
-
-_INSERT_ENTRIES = insert(schema.entries)
-_LOCK_HEADS = (
-    select(schema.conversations.c.id, schema.conversations.c.head, schema.conversations.c.version)
-    .where(schema.conversations.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(schema.conversations.c.id)  # always the same order: two nodes cannot deadlock
-    .with_for_update()
-)
-_MOVE_HEADS = (
-    update(schema.conversations)
-    .where(schema.conversations.c.id == bindparam("i"))
-    .values(head=bindparam("h"), version=bindparam("v"))
-)
 
 
 def _entries(conversation: int, rows: Sequence[Row[int, int, str]]) -> list[Entry]:

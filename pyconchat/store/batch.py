@@ -1,0 +1,182 @@
+"""One commit: what a batch of decisions leads to, numbered, and what of it comes too late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence, Set
+from typing import TypeAlias
+
+from sqlalchemy import Connection, Dialect, bindparam, insert, select, update
+
+from pyconchat.decisions import Decision, MoveCursor, OpenDirect, Repeated, RequestKey
+from pyconchat.errors import Conflict
+from pyconchat.events import Entry, GroupCreated, Message, encode
+from pyconchat.store import request_keys, schema
+from pyconchat.store.effects import Effects
+from pyconchat.store.prepared import Prepared
+
+__all__ = ["Batch", "Heads", "Stored"]
+
+MOST_PREPARED = 100
+"""Statements that are kept because they differ only in how many conversations they name."""
+
+Stored: TypeAlias = "list[Entry] | Repeated | Conflict"
+
+
+class Batch:
+    """One commit: numbers the events of a batch, and writes what they lead to.
+
+    The entries themselves are *rows*, and those that can be searched for *words*: the caller
+    writes these.
+    """
+
+    def __init__(self, connection: Connection, heads: Heads) -> None:
+        self.rows: list[dict[str, object]] = []
+        self.words: list[Entry] = []
+        self._connection = connection
+        self._effects = Effects(connection)
+        self._stored_heads = heads
+        self._heads: dict[int, int] = {}
+        self._before: dict[int, int] = {}  # as they were
+        self._moves: list[MoveCursor] = []
+        self._versions: dict[int, int] = {}
+        self._stale: set[int] = set()
+        self._done: dict[RequestKey, int] = {}  # requests that were stored, before and now
+        self.keys: list[tuple[RequestKey, int, int]] = []
+
+    def decide(self, batch: Sequence[Decision]) -> list[Stored]:
+        """Give numbers to what *batch* says, and find what cannot be."""
+        self._load_heads(batch)
+        self._done = request_keys.stored_before(self._connection, batch)
+        self._before = dict(self._heads)
+        stored: list[Stored] = []
+        for decision in batch:
+            seq_before = self._done.get(decision.key) if decision.key is not None else None
+            if seq_before is not None and not _changes_state(decision):
+                stored.append(Repeated(seq_before))
+                continue
+            if seq_before is not None or self._is_stale(decision):
+                # What was decided after it on the same groups stands on the same old state.
+                self._stale |= {part.conversation for part in decision.parts}
+                stored.append(Conflict())
+                continue
+            for write in decision.writes:
+                if type(write) is MoveCursor:
+                    self._moves.append(write)
+                else:
+                    self._effects.write(write, decision.at)
+            numbered: list[Entry] = []
+            for conversation, event, version in decision.parts:
+                seq = self._heads[conversation] + 1
+                self._heads[conversation] = seq
+                entry = Entry(conversation, seq, decision.at, event)
+                numbered.append(entry)
+                self.rows.append(
+                    {
+                        "conversation": conversation,
+                        "seq": seq,
+                        "at": decision.at,
+                        "body": encode(event),
+                    }
+                )
+                if version is not None:
+                    self._versions[conversation] += 1
+                if type(event) is Message:
+                    self.words.append(entry)
+                else:
+                    self._effects.of(entry)
+            stored.append(numbered)
+            if decision.key is not None:
+                seq = numbered[0].seq if numbered else 0
+                self._done[decision.key] = seq
+                self.keys.append((decision.key, seq, decision.at))
+        return stored
+
+    def moved_heads(self) -> list[dict[str, object]]:
+        """Return the heads that have moved, and the versions."""
+        return [
+            {"i": id, "h": head, "v": self._versions[id]}
+            for id, head in self._heads.items()
+            if head != self._before.get(id)
+        ]
+
+    def finish(self) -> None:
+        """Write what may wait for the end."""
+        if self._moves:
+            self._effects.move_cursors(self._moves)
+        if self.keys:
+            request_keys.store_keys(self._connection, self.keys)
+
+    def _load_heads(self, batch: Sequence[Decision]) -> None:
+        """Lock and read the numbers of every conversation that the batch appends to."""
+        new: set[int] = set()
+        touched: set[int] = set()
+        for decision in batch:
+            for write in decision.writes:
+                if type(write) is OpenDirect:
+                    new.add(write.conversation)  # its row is inserted by the write
+            for part in decision.parts:
+                touched.add(part.conversation)
+                if type(part.event) is GroupCreated:
+                    new.add(part.conversation)
+                    row = {"id": part.conversation, "head": 0, "version": 0}
+                    self._connection.execute(insert(schema.conversations).values(row))
+        self._heads = dict.fromkeys(new, 0)
+        self._versions = dict.fromkeys(new, 0)
+        if touched - new:
+            for id, head, version in self._stored_heads.lock(self._connection, touched - new):
+                self._heads[id] = head
+                self._versions[id] = version
+
+    def _is_stale(self, decision: Decision) -> bool:
+        """Tell whether a group has changed since *decision* was made on it."""
+        ahead: dict[int, int] = {}
+        for conversation, _, version in decision.parts:
+            if version is not None:
+                steps = ahead.get(conversation, 0)
+                stale = conversation in self._stale
+                if stale or self._versions[conversation] + steps != version:
+                    return True
+                ahead[conversation] = steps + 1
+        return False
+
+
+class Heads:
+    """The newest numbers of conversations, and the versions of their state, as they are stored."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._lock: dict[int, Prepared] = {}  # by the number of conversations
+        self._move = Prepared(
+            update(schema.conversations)
+            .where(schema.conversations.c.id == bindparam("i"))
+            .values(head=bindparam("h"), version=bindparam("v")),
+            dialect,
+        )
+
+    def lock(self, connection: Connection, ids: Set[int]) -> list[tuple[int, int, int]]:
+        """Return id, head and version of each of *ids*; nobody changes them meanwhile."""
+        count = len(ids)
+        if count not in self._lock:
+            if len(self._lock) >= MOST_PREPARED:
+                self._lock.clear()
+            self._lock[count] = self._locking(count)
+        # Always in the same order: two nodes cannot deadlock.
+        return self._lock[count].rows(connection, sorted(ids))
+
+    def move(self, connection: Connection, heads: Iterable[dict[str, object]]) -> None:
+        """Store what `Batch.moved_heads` returns."""
+        self._move.run(connection, heads)
+
+    def _locking(self, count: int) -> Prepared:
+        conversations = schema.conversations.c
+        query = (
+            select(conversations.id, conversations.head, conversations.version)
+            .where(conversations.id.in_([bindparam(f"id{nth}") for nth in range(count)]))
+            .order_by(conversations.id)
+            .with_for_update()
+        )
+        return Prepared(query, self._dialect)
+
+
+def _changes_state(decision: Decision) -> bool:
+    return any(part.version is not None for part in decision.parts)
