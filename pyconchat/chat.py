@@ -49,6 +49,7 @@ from pyconchat.events import (
 from pyconchat.fanout import Fanout
 from pyconchat.group import Group
 from pyconchat.guard import Guard
+from pyconchat.indexer import Indexer
 from pyconchat.interfaces import IHasher, ISession, IStore, IThreads
 from pyconchat.journal import Journal
 from pyconchat.limits import TokenBucket
@@ -103,6 +104,7 @@ class Chat:
         self.fanout = Fanout(self.presence, self.statistics)
         recover = Recovery(self).recover
         self.journal = Journal(store, threads, reactor, self._publish, recover, self.statistics)
+        self.indexer = Indexer(store, threads, reactor, lambda: self.journal.busy)
         self.tokens = Tokens(store, self.journal, self.accounts, self.now)
         self.shelf: Shelf | None = None  # where this server keeps files, if it does
         self._watchers: list[Callable[[Entry], None]] = []

@@ -32,9 +32,11 @@ T = TypeVar("T")
 class IStore(Interface):
     """Keeps the log and the state that it has led to. Every method blocks.
 
-    `commit`, `state`, `cursors`, `direct`, `request_seq` and `token` are called by one thread,
-    `load`, `entries` and `search` by any.
+    `commit`, `index`, `state`, `cursors`, `direct`, `request_seq` and `token` are called by one
+    thread, `load`, `entries` and `search` by any.
     """
+
+    behind = Attribute("How many of the stored entries `search` does not know yet.")
 
     def open() -> None:
         """Connect, and bring the schema up to date. Raises `BadStore`."""
@@ -50,6 +52,12 @@ class IStore(Interface):
         a `Conflict` for one that was left out because it was made on a state that has passed (or
         changes the state once more under a key that was stored before). When this returns, the
         rest is on disk. Raises `NotSaved`: then nothing is stored.
+        """
+
+    def index(most: int, only: int | None = None) -> bool:
+        """Let `search` know the next entries, *most* of them, or of one conversation *only*.
+
+        Returns whether there are more of the same conversations. Raises `NotSaved`.
         """
 
     def load() -> Loaded:
@@ -77,7 +85,10 @@ class IStore(Interface):
         """Return the first *limit* entries after *after*, none beyond *upto*, oldest first."""
 
     def search(conversation: int, words: Sequence[str], limit: int) -> list[Entry]:
-        """Return the newest *limit* messages that have all of *words*, oldest first."""
+        """Return the newest *limit* messages that have all of *words*, oldest first.
+
+        Those that are not indexed yet are not found (see `index`).
+        """
 
 
 class IThreads(Interface):

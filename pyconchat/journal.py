@@ -113,6 +113,11 @@ class Journal:
         """Return how many decisions wait for the commit under way."""
         return len(self._waiting)
 
+    @property
+    def busy(self) -> bool:
+        """Tell whether anything is being stored, or waits for that."""
+        return self._committing or bool(self._waiting)
+
     def append(self, decision: Decision) -> None:
         self._waiting.append(decision)
         self._go_on()

@@ -107,6 +107,7 @@ class ChatService(MultiService):
         self._cleaning.start(CLEANING, now=True)
         self._factory.start()
         self._lag.start()
+        self.chat.indexer.start()
         super().startService()
         self._listening.tell()
         code = self.chat.accounts.claim_code
@@ -127,6 +128,7 @@ class ChatService(MultiService):
         await self.chat.journal.when_idle()
         self._hasher.stop()
         self._disk.stop()
+        self.chat.indexer.stop()
         self._threads.stop()
         self._store.close()
         if self._lock is not None:

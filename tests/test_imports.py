@@ -31,7 +31,7 @@ FLOORS = (
     {"chat"},
     {"recovery", "tokens", "guard"},
     {"fanout", "directory", "console", "accounts", "presence", "passwords"},
-    {"journal"},
+    {"journal", "indexer"},
     {"store"},
     {"render"},
     {"conversations"},

@@ -51,6 +51,7 @@ async def search(call: Call, text: SafeText) -> Reply:
     words = [word for word in text.split() if any(char.isalnum() for char in word)]
     if not words:
         raise Refused(Code.BAD_ARGUMENT, "There is no word in that to search for.")
+    await call.chat.indexer.catch_up(conversation.id)
     found = await call.chat.journal.read(
         call.chat.store.search, conversation.id, words, MOST_MATCHES + 1
     )

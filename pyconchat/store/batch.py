@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import TypeAlias
 
 from sqlalchemy import Connection, Dialect, bindparam, insert, select, update
@@ -25,13 +25,11 @@ Stored: TypeAlias = "list[Entry] | Repeated | Conflict"
 class Batch:
     """One commit: numbers the events of a batch, and writes what they lead to.
 
-    The entries themselves are *rows*, and those that can be searched for *words*: the caller
-    writes these.
+    The entries themselves are *rows*: the caller writes these.
     """
 
     def __init__(self, connection: Connection, heads: Heads) -> None:
         self.rows: list[dict[str, object]] = []
-        self.words: list[Entry] = []
         self._connection = connection
         self._effects = Effects(connection)
         self._stored_heads = heads
@@ -80,9 +78,7 @@ class Batch:
                 )
                 if version is not None:
                     self._versions[conversation] += 1
-                if type(event) is Message:
-                    self.words.append(entry)
-                else:
+                if type(event) is not Message:
                     self._effects.of(entry)
             stored.append(numbered)
             if decision.key is not None:
@@ -91,13 +87,15 @@ class Batch:
                 self.keys.append((decision.key, seq, decision.at))
         return stored
 
+    def grown(self) -> Iterator[tuple[int, int, int]]:
+        """Yield each conversation that has got entries: id, head before, and head now."""
+        for id, head in self._heads.items():
+            if head != self._before[id]:
+                yield id, self._before[id], head
+
     def moved_heads(self) -> list[dict[str, object]]:
         """Return the heads that have moved, and the versions."""
-        return [
-            {"i": id, "h": head, "v": self._versions[id]}
-            for id, head in self._heads.items()
-            if head != self._before.get(id)
-        ]
+        return [{"i": id, "h": head, "v": self._versions[id]} for id, _, head in self.grown()]
 
     def finish(self) -> None:
         """Write what may wait for the end."""

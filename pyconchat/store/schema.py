@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = "0004"
+VERSION = "0005"
 """The newest migration. A database at this version needs no Alembic at the start."""
 
 metadata = MetaData()

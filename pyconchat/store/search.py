@@ -1,13 +1,18 @@
-"""The full-text index over messages: FTS5 in SQLite, a tsvector index in PostgreSQL."""
+"""The full-text index over messages: FTS5 in SQLite, a tsvector index in PostgreSQL.
+
+PostgreSQL keeps its index by itself. In SQLite a message would take as long to index as to store,
+or longer; so the index follows the log, in larger pieces, when there is time.
+"""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Dialect, text
 
-from pyconchat.events import Entry, Message
+from pyconchat.events import Message, decode
 from pyconchat.store.prepared import Prepared
 
 # FTS5 finds by one integer, the log by two. 27 bits of conversation and 36 of number fit in the
@@ -15,6 +20,15 @@ from pyconchat.store.prepared import Prepared
 SEQ_BITS = 36
 
 _ADD = text("INSERT INTO words (rowid, text) VALUES (:id, :words)")
+_BEHIND = text(
+    "SELECT id, coalesce(upto, 0), head FROM conversations LEFT JOIN indexed ON conversation = id"
+    " WHERE head > coalesce(upto, 0)"
+)
+_NEXT = text(
+    "SELECT seq, body FROM entries WHERE conversation = :conversation AND seq > :upto"
+    " ORDER BY seq LIMIT :most"
+)
+_MARK = text("INSERT OR REPLACE INTO indexed (conversation, upto) VALUES (:conversation, :upto)")
 _FIND_SQLITE = text(
     "SELECT rowid FROM words WHERE words MATCH :query AND rowid BETWEEN :first AND :last"
     " ORDER BY rowid DESC LIMIT :limit"
@@ -41,22 +55,79 @@ _OTHERWISE = frozenset(map(chr, (*range(0x19B0, 0x19CA), 0x1CF2, 0x1CF3)))
 """Letters of newer versions of Unicode than FTS5's, for which they were no letters."""
 
 
+class _Lag(NamedTuple):
+    """A conversation of which the index has seen the entries up to *seen*, not those to *head*."""
+
+    seen: int
+    head: int
+
+
 class SearchIndex:
-    """Finds messages by their words, whatever the case of the letters."""
+    """Finds messages by their words, whatever the case of the letters.
+
+    *behind* is how many entries it has not seen yet. All but `find` is for the thread that writes.
+    """
 
     def __init__(self, dialect: Dialect) -> None:
+        self.behind = 0
         self._sqlite = dialect.name == "sqlite"
         self._add = Prepared(_ADD, dialect)
+        self._next = Prepared(_NEXT, dialect)
+        self._mark = Prepared(_MARK, dialect)
+        self._lags: dict[int, _Lag] = {}  # in the conversations in which there is more
 
-    def add(self, connection: Connection, entries: Sequence[Entry]) -> None:
-        """Index the messages among *entries*; PostgreSQL does so by itself."""
+    def load(self, connection: Connection) -> None:
+        """Find what the last run has left over."""
         if self._sqlite:
-            rows = [
-                {"id": entry.conversation << SEQ_BITS | entry.seq, "words": entry.event.text}
-                for entry in entries
-                if isinstance(entry.event, Message)
+            for conversation, seen, head in connection.execute(_BEHIND):
+                self._lags[conversation] = _Lag(seen, head)
+                self.behind += head - seen
+
+    def stored(self, heads: Iterable[tuple[int, int, int]]) -> None:
+        """Note that conversations went on: id, head before, and head now."""
+        if self._sqlite:
+            for conversation, before, head in heads:
+                seen = self._lags[conversation].seen if conversation in self._lags else before
+                self._lags[conversation] = _Lag(seen, head)
+                self.behind += head - before
+
+    def index(self, connection: Connection, most: int, only: int | None) -> dict[int, int]:
+        """Index the next entries, *most* of them, perhaps of one conversation *only*.
+
+        Returns how far that is, to be given to `indexed`.
+        """
+        seen: dict[int, int] = {}
+        for conversation, lag in self._lags.items():
+            if conversation != only and only is not None:
+                continue
+            if most <= 0:
+                break
+            entries = self._next.rows(connection, [conversation, lag.seen, most])
+            most -= len(entries)
+            events = [(seq, decode(body)) for seq, body in entries]
+            said: list[dict[str, object]] = [
+                {"id": conversation << SEQ_BITS | seq, "words": event.text}
+                for seq, event in events
+                if type(event) is Message
             ]
-            self._add.run(connection, rows)
+            self._add.run(connection, said)
+            seen[conversation] = entries[-1][0] if entries else lag.head
+        marks: list[dict[str, object]] = [
+            {"conversation": id, "upto": upto} for id, upto in seen.items()
+        ]
+        self._mark.run(connection, marks)
+        return seen
+
+    def indexed(self, seen: Mapping[int, int]) -> bool:
+        """Note what `index` has returned, now that it is stored; tell whether there is more."""
+        more = False
+        for conversation, upto in seen.items():
+            lag = self._lags.pop(conversation)
+            self.behind -= upto - lag.seen
+            if upto < lag.head:
+                self._lags[conversation] = _Lag(upto, lag.head)
+                more = True
+        return more
 
     def find(
         self, connection: Connection, conversation: int, words: Sequence[str], limit: int

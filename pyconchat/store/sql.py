@@ -70,6 +70,8 @@ class SqlStore:
     def open(self) -> None:
         make_file(self._writing)
         upgrade(self._writing)
+        with self._writer.transaction() as connection:
+            self._search.load(connection)
 
     def open_as_is(self) -> None:
         """Connect to a database that a server has made. Raises `BadStore`."""
@@ -104,14 +106,22 @@ class SqlStore:
             if work.rows:
                 self._insert_entries.run(connection, work.rows)
                 self._heads.move(connection, work.moved_heads())
-            if work.words:
-                self._search.add(connection, work.words)
             work.finish()
             self._new_keys += len(work.keys)
             if self._new_keys >= request_keys.SWEEP:
                 self._new_keys = 0
                 request_keys.forget_old(connection, batch[-1].at)
-            return stored
+        self._search.stored(work.grown())
+        return stored
+
+    @property
+    def behind(self) -> int:
+        return self._search.behind
+
+    def index(self, most: int, only: int | None = None) -> bool:
+        with self._writer.transaction() as connection:
+            seen = self._search.index(connection, most, only)
+        return self._search.indexed(seen)
 
     # Reading in the order of the commits: the same thread.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from pyconchat.decisions import Decision, Part
+from pyconchat.errors import NotSaved
 from pyconchat.events import Action
 from pyconchat.store import SqlStore
 from pyconchat.testing import make_store
@@ -15,7 +17,9 @@ from tests.contracts.building import ALICE, AT, EVER, commit, create, happen, sa
 
 
 def found(store: SqlStore, *words: str, limit: int = 10, id: int = 2) -> list[str]:
-    """Return the messages that have all of *words*."""
+    """Return the messages that have all of *words*, when all is indexed."""
+    while store.behind:
+        store.index(3)
     return texts(store.search(id, words, limit))
 
 
@@ -69,6 +73,57 @@ def test_words_match_whatever_the_case(store: SqlStore) -> None:
     commit(store, say(2, "Green TEA", "tea!", "steal", "coffee"))
     for word in ("tea", "TEA", "Tea"):
         assert found(store, word) == ["Green TEA", "tea!"]
+
+
+def test_the_index_follows_the_log_in_pieces(tmp_path: Path) -> None:
+    """So many entries at a time, of all conversations or of one; each message once."""
+    sqlite = make_store(tmp_path)
+    for id in (2, 3):
+        create(sqlite, id, f"group{id}")
+        commit(sqlite, say(id, *[f"tea {number}" for number in range(5)]))
+    assert (sqlite.behind, sqlite.search(3, ["tea"], 10)) == (12, [])
+    assert sqlite.index(4, 3), "there is more of this one"
+    assert (sqlite.behind, len(sqlite.search(3, ["tea"], 10))) == (8, 3)
+    commit(sqlite, say(3, "tea 5"))
+    assert not sqlite.index(4, 3)
+    assert not sqlite.index(4, 3)
+    assert not sqlite.index(4, 99)
+    assert texts(sqlite.search(3, ["tea"], 10)) == [f"tea {number}" for number in range(6)]
+    assert sqlite.behind == 6
+    assert not sqlite.index(100)
+    assert (sqlite.behind, len(sqlite.search(2, ["tea"], 10))) == (0, 5)
+    sqlite.close()
+
+
+def test_the_index_goes_on_where_it_was(tmp_path: Path) -> None:
+    """After a crash it knows what it has not seen, and sees nothing twice."""
+    first = make_store(tmp_path)
+    create(first, 2)
+    commit(first, say(2, "green tea", "black tea", "white tea"))
+    first.index(2)
+    second = make_store(tmp_path)  # the first one is not closed, as in a crash
+    assert second.behind == 2
+    assert found(second, "tea") == ["green tea", "black tea", "white tea"]
+    assert second.behind == 0
+    second.close()
+    first.close()
+
+
+def test_what_cannot_be_indexed_is_indexed_later(tmp_path: Path) -> None:
+    """A failure leaves the index as it was."""
+    store = make_store(tmp_path)
+    create(store, 2)
+    commit(store, say(2, "green tea"))
+    with sqlite3.connect(tmp_path / "pyconchat.db", isolation_level=None) as other:
+        other.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON indexed BEGIN SELECT RAISE(FAIL, 'full'); END"
+        )
+        with pytest.raises(NotSaved):
+            store.index(10)
+        other.execute("DROP TRIGGER full")
+    assert store.behind == 2
+    assert found(store, "tea") == ["green tea"]
+    store.close()
 
 
 def test_all_words_have_to_be_there(store: SqlStore) -> None:
