@@ -21,7 +21,10 @@ PIECE = 500
 """Entries that are indexed in one transaction: commits wait for it some milliseconds at most."""
 
 MOST_BEHIND = 200_000
-"""Entries that the index may be behind while the server is busy: a search takes a second for them."""
+"""Entries that the index may be behind while the server is busy.
+
+A search that has so many to index first takes a second.
+"""
 
 
 class Indexer:

@@ -31,6 +31,7 @@ from pyconchat.process import (
     make_folder,
     most_connections,
     raise_descriptors,
+    spare_the_collector,
 )
 from pyconchat.replies import EndWhy
 from pyconchat.statistics import LagMeter
@@ -109,6 +110,7 @@ class ChatService(MultiService):
         self._lag.start()
         self.chat.indexer.start()
         super().startService()
+        spare_the_collector()
         self._listening.tell()
         code = self.chat.accounts.claim_code
         if code is not None:
