@@ -12,11 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
-from twisted.internet.threads import deferToThreadPool
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from pyconchat.decisions import Decision, Repeated
@@ -25,7 +23,7 @@ from pyconchat.events import Entry
 from pyconchat.interfaces import IJournal, IStore, IThreads
 from pyconchat.statistics import Statistics
 
-__all__ = ["Journal", "Threads"]
+__all__ = ["Journal"]
 
 T = TypeVar("T")
 
@@ -37,32 +35,6 @@ MOST_TURNS = 6
 
 AT_ONCE = 50
 """Writes to connections in one turn of the reactor, while a batch is published."""
-
-
-@implementer(IThreads)
-class Threads:
-    """The threads of a running server, from Twisted's pools."""
-
-    def __init__(self, reactor: IReactorFromThreads, readers: int) -> None:
-        self._reactor = reactor
-        self._writer = ThreadPool(1, 1, "pyconchat-writer")
-        self._readers = ThreadPool(0, readers, "pyconchat-reader")
-
-    def start(self) -> None:
-        """Start the threads."""
-        self._writer.start()
-        self._readers.start()
-
-    def stop(self) -> None:
-        """Finish what was given and end the threads. Blocks until then."""
-        self._readers.stop()
-        self._writer.stop()
-
-    def write(self, call: Callable[..., T], *args: object) -> Deferred[T]:
-        return deferToThreadPool(self._reactor, self._writer, call, *args)
-
-    def read(self, call: Callable[..., T], *args: object) -> Deferred[T]:
-        return deferToThreadPool(self._reactor, self._readers, call, *args)
 
 
 @implementer(IJournal)

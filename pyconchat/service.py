@@ -20,7 +20,6 @@ from pyconchat.config import Config
 from pyconchat.doors.factory import LineFactory
 from pyconchat.errors import NotSaved
 from pyconchat.files import Shelf, Storage
-from pyconchat.journal import Threads
 from pyconchat.listening import Listening
 from pyconchat.login import login_portal
 from pyconchat.options import Options, stop
@@ -36,6 +35,7 @@ from pyconchat.process import (
 from pyconchat.replies import EndWhy
 from pyconchat.statistics import LagMeter
 from pyconchat.store import READERS, BadStore, SqlStore
+from pyconchat.threads import Threads
 
 __all__ = ["ChatService", "Options", "makeService"]
 

@@ -21,7 +21,7 @@ ROOT = Path(pyconchat.__file__).parent
 FLOORS = (
     {"testing"},
     {"service", "admin"},
-    {"listening", "metrics"},
+    {"listening", "metrics", "threads"},
     {"selfsigned", "options"},
     {"doors", "client"},
     {"login", "requests"},
