@@ -10,7 +10,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints
 # Whatever the shell says: without bytecode, each of some hundred servers compiles all of it anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test torture check bench docs lock clean
+.PHONY: run test torture check bench plot docs lock clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/twistd --nodaemon --pidfile= pyconchat $(ARGS)
@@ -33,13 +33,17 @@ check: $(VENV)/test.stamp
 bench: $(VENV)/run.stamp
 	$(BIN)/python -m benchmarks $(ARGS)
 
+# A picture of what fanout measured: ARGS="bench-results/FILE.json docs/performance.svg".
+plot: $(VENV)/plot.stamp
+	$(BIN)/python -m benchmarks.plot $(ARGS)
+
 docs: $(VENV)/run.stamp
 	$(BIN)/python -m pyconchat.commands > docs/commands.rst
 
 # A new lock from setup.cfg: whatever is newest and fits, with every extra.
 lock:
 	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
-	$(VENV)-lock/bin/pip install --quiet --disable-pip-version-check '.[postgres,test]'
+	$(VENV)-lock/bin/pip install --quiet --disable-pip-version-check '.[plot,postgres,test]'
 	$(VENV)-lock/bin/pip freeze --exclude pyconchat > constraints.txt
 	rm -rf $(VENV)-lock build
 
@@ -56,4 +60,8 @@ $(VENV)/run.stamp: setup.cfg constraints.txt | $(VENV)/bin/python
 
 $(VENV)/test.stamp: $(VENV)/run.stamp
 	$(INSTALL) -e '.[test]'
+	touch $@
+
+$(VENV)/plot.stamp: $(VENV)/run.stamp
+	$(INSTALL) -e '.[plot]'
 	touch $@

@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         ("--runs", _count, standard.runs, "runs of everything; their median is what counts"),
         ("--seconds", float, standard.seconds, "how long the load of one run is measured"),
         ("--senders", _count, standard.senders, "members who speak, in fanout"),
+        ("--rooms", _count, standard.rooms, "groups that talk at once, in rooms"),
         ("--sessions", _count, standard.sessions, "sessions that idle"),
         ("--groups", _count, standard.groups, "groups on the disk, for start and history"),
         ("--entries", _count, standard.entries, "messages on the disk, for start and history"),
@@ -78,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         "--peer",
         choices=sorted(PEERS),
         default=standard.peer,
-        help="a server of Debian's to measure beside ours, in fanout [none]",
+        help="a server to measure beside ours, in fanout and rooms [none]",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the figures go as JSON")
     return parser

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from benchmarks.options import Failed
 from benchmarks.server import LOOPBACK
-from benchmarks.tongues import LINES, Login, Tongue
+from benchmarks.tongues import GROUP, LINES, Login, Tongue
 
 __all__ = ["PATIENCE", "READ", "Crowd", "names"]
 
@@ -81,9 +81,16 @@ class Crowd:
         """
         for speaker in (one, other):
             self._markers += 1
-            said = self.tongue.said(f"marker {self._markers}".encode()) + b"\n"
+            said = self.tongue.said(f"marker {self._markers}".encode(), GROUP) + b"\n"
             self._people[speaker].send(said)
             self._all_read(said[said.index(b"marker") :], self._people[speaker])
+
+    def read_all(self, quiet: float) -> None:
+        """Read what comes, until nothing has for *quiet* seconds."""
+        connections = self.connections()
+        while ready := self.epoll.poll(quiet):
+            for descriptor, _ in ready:
+                _read_all(connections[descriptor])
 
     def close(self) -> None:
         """Let everybody go. Stop the server first: else it tells each of all who leave."""

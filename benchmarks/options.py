@@ -16,9 +16,9 @@ class Failed(Exception):
 class Options:
     """How much is measured, and on what.
 
-    *members* are sizes of the group of `fanout`, *sessions* those that idle, *entries* and
-    *groups* what is on disk for `start` and `history`; *folder* is where everything
-    is written, *peer* another server to measure beside ours.
+    *members* are sizes of the group of `fanout`, *rooms* the groups of `rooms`, *sessions* those
+    that idle, *entries* and *groups* what is on disk for `start` and `history`; *folder* is where
+    everything is written, *peer* another server to measure beside ours.
     """
 
     folder: Path
@@ -28,6 +28,7 @@ class Options:
     members: tuple[int, ...] = (200,)
     senders: int = 10
     sessions: int = 2000
+    rooms: int = 1000
     groups: int = 1000
     entries: int = 1_000_000
     seed: int = 1

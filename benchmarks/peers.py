@@ -1,4 +1,4 @@
-"""Peers: other servers of this kind, as Debian has them, with their limits off."""
+"""Peers: other servers of this kind, as Debian has them, with their limits off; and a bare loop."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.cores import SERVER_CORE
 from benchmarks.options import Failed, Options
 from benchmarks.server import LOOPBACK, PATIENCE, free_port
+from benchmarks.tongues import BARE, IRC, Tongue
 
 __all__ = ["PEERS", "Peer", "peering"]
 
@@ -55,11 +58,22 @@ Ident = no
 PAM = no
 """
 
+
+class Kind(NamedTuple):
+    """A *program*, the *words* it is started with, its configuration, and what it speaks."""
+
+    program: str
+    words: tuple[str, ...]
+    settings: str
+    tongue: Tongue
+
+
 PEERS = {
-    "inspircd": (_INSPIRCD, ("--nofork", "--runasroot", "--config={file}")),
-    "ngircd": (_NGIRCD, ("--nodaemon", "--config", "{file}")),
+    "bare": Kind(sys.executable, (str(Path(__file__).with_name("bare.py")), "{port}"), "", BARE),
+    "inspircd": Kind("inspircd", ("--nofork", "--runasroot", "--config={file}"), _INSPIRCD, IRC),
+    "ngircd": Kind("ngircd", ("--nodaemon", "--config", "{file}"), _NGIRCD, IRC),
 }
-"""By the name of the program: its configuration, and how it is started."""
+"""All peers, by name; `bare` is our own, and no chat."""
 
 
 class Peer:
@@ -67,14 +81,14 @@ class Peer:
 
     def __init__(self, name: str, folder: Path) -> None:
         self.port = free_port()
-        program = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+        kind = PEERS[name]
+        program = shutil.which(kind.program, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
         if program is None:
             raise Failed(f"{name} is not installed: it is a package of Debian")
-        settings, words = PEERS[name]
         file = folder / f"{name}.conf"
         user, group = os.geteuid(), os.getegid()
-        file.write_text(settings.format(port=self.port, folder=folder, user=user, group=group))
-        self._command = [program, *(word.format(file=file) for word in words)]
+        file.write_text(kind.settings.format(port=self.port, folder=folder, user=user, group=group))
+        self._command = [program, *(word.format(file=file, port=self.port) for word in kind.words)]
         self._log = folder / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -21,7 +21,16 @@ from pyconchat.names import Name, fold
 from pyconchat.store import SqlStore
 from pyconchat.text import SafeText
 
-__all__ = ["ACCOUNTS", "ARCHIVE", "OWNER", "PASSWORD", "full_state", "last_words"]
+__all__ = [
+    "ACCOUNTS",
+    "ARCHIVE",
+    "BEGAN",
+    "OWNER",
+    "PASSWORD",
+    "founded",
+    "full_state",
+    "last_words",
+]
 
 ACCOUNTS = 2000
 MEMBERS = 10
@@ -37,7 +46,8 @@ PASSWORD = "correct horse"
 
 _ARCHIVE_ID = 2  # 1 is the server's conversation
 _BATCH = 20_000
-_BEGAN = 1_700_000_000_000
+BEGAN = 1_700_000_000_000
+"""When everything begins, in milliseconds since the epoch."""
 _PACE = 1_000
 """Milliseconds between two messages."""
 
@@ -76,37 +86,38 @@ def last_words(options: Options) -> bytes:
 def _fill(store: SqlStore, options: Options) -> None:
     accounts = [Actor(Name(name)) for name in names("u", ACCOUNTS)]
     hash = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1).hash(PASSWORD)
-    store.commit([Decision(_BEGAN, writes=[SaveAccount(each.name, hash) for each in accounts])])
+    store.commit([Decision(BEGAN, writes=[SaveAccount(each.name, hash) for each in accounts])])
     groups: list[Group] = []
     for number, name in enumerate([ARCHIVE, *names("group-", options.groups - 1)]):
         first = number * MEMBERS % ACCOUNTS
         members = accounts[first : first + MEMBERS]
-        group, parts = _founded(_ARCHIVE_ID + number, number + 1, Name(name), members)
+        group, parts = founded(number, Name(name), members)
         groups.append(group)
-        store.commit([Decision(_BEGAN, parts)])
+        store.commit([Decision(BEGAN, parts)])
     speech = _speech(options, accounts[:MEMBERS])
     while said := list(islice(speech, _BATCH)):
         store.commit(said)
+    while store.behind:
+        store.index(_BATCH)
     loaded = store.load().groups
     everything_is_read = [
         MoveCursor(fold(member.name), group.id, loaded[group.id].head)
         for group in groups
         for member in group.members.values()
     ]
-    store.commit([Decision(_BEGAN, writes=everything_is_read)])
+    store.commit([Decision(BEGAN, writes=everything_is_read)])
 
 
-def _founded(
-    id: int, number: int, name: Name, members: Sequence[Actor]
-) -> tuple[Group, list[Part]]:
-    """Return an open group of *members*, and what is to be stored of it."""
-    created = GroupCreated(number, name, members[0].name, Policy.OPEN)
+def founded(nth: int, name: Name, members: Sequence[Actor]) -> tuple[Group, list[Part]]:
+    """Return the *nth* group (from 0), open, of *members*, and what is to be stored of it."""
+    id = _ARCHIVE_ID + nth
+    created = GroupCreated(nth + 1, name, members[0].name, Policy.OPEN)
     group = Group.created(id, created)
     parts = [Part(id, created, 0)]
     for member in members[1:]:
         for event in group.join(member):
             parts.append(Part(id, event, group.version))
-            group.apply(event, _BEGAN)
+            group.apply(event, BEGAN)
     return group, parts
 
 
@@ -118,7 +129,7 @@ def _speech(options: Options, speakers: Sequence[Actor]) -> Iterator[Decision]:
     for number in range(1, options.entries + 1):
         text = " ".join(chance.choices(words, k=_WORDS))
         message = Message(chance.choice(speakers).name, SafeText(f"{text} number {number}"))
-        yield Decision(_BEGAN + number * _PACE, [Part(_ARCHIVE_ID, message)])
+        yield Decision(BEGAN + number * _PACE, [Part(_ARCHIVE_ID, message)])
 
 
 def _check(store: SqlStore, options: Options) -> None:

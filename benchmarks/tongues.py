@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-__all__ = ["GROUP", "IRC", "LINES", "PROMPT", "Login", "Tongue", "guest", "registered"]
+__all__ = ["BARE", "GROUP", "IRC", "LINES", "PROMPT", "Login", "Tongue", "guest", "registered"]
 
 GROUP = "bench"
+"""The only group, where there is one."""
+
 PROMPT = b"Username: "
 
 
@@ -22,14 +23,11 @@ class Login(NamedTuple):
 class Tongue(Protocol):
     """One protocol of lines."""
 
-    def first(self, name: str) -> Login:
-        """Return the login of the first in the group, who makes it."""
+    def login(self, name: str, group: str, first: bool) -> Login:
+        """Return the login of *name* into *group*; who is the *first* there makes it."""
 
-    def others(self, names: Sequence[str]) -> list[Login]:
-        """Return the logins of the others, each into the group."""
-
-    def said(self, text: bytes) -> bytes:
-        """Return what is sent to say *text* in the group, without the end of the line."""
+    def said(self, text: bytes, group: str) -> bytes:
+        """Return what is sent to say *text* in *group*, without the end of the line."""
 
     def heard(self, line: bytes) -> tuple[bytes, bytes]:
         """Return who said what, of a *line* without its LF; empty names are nobody's."""
@@ -49,13 +47,10 @@ def registered(name: str, password: str, answer: str = "", inside: str = "You ar
 class _Lines:
     """Our own, as people at `nc` speak it."""
 
-    def first(self, name: str) -> Login:
-        return guest(name, f"/create {GROUP} open")
+    def login(self, name: str, group: str, first: bool) -> Login:
+        return guest(name, f"/create {group} open" if first else group)
 
-    def others(self, names: Sequence[str]) -> list[Login]:
-        return [guest(name, GROUP) for name in names]
-
-    def said(self, text: bytes) -> bytes:
+    def said(self, text: bytes, group: str) -> bytes:
         return text
 
     def heard(self, line: bytes) -> tuple[bytes, bytes]:
@@ -63,25 +58,29 @@ class _Lines:
         return name, text
 
 
+class _Bare(_Lines):
+    """What `benchmarks.bare` understands."""
+
+    def login(self, name: str, group: str, first: bool) -> Login:
+        return Login(name, ((b"", f"{name} {group}"),), b"in\n")
+
+
 class _Irc:
     """IRC (RFC 2812), as far as a channel needs it."""
 
-    def first(self, name: str) -> Login:
+    def login(self, name: str, group: str, first: bool) -> Login:
         steps = (
             (b"", f"NICK {name}\r\nUSER {name} 0 * :{name}\r"),
-            (b" 001 ", f"JOIN #{GROUP}\r"),
+            (b" 001 ", f"JOIN #{group}\r"),
         )
         return Login(name, steps, b" 366 ")  # the end of the list of names
 
-    def others(self, names: Sequence[str]) -> list[Login]:
-        return [self.first(name) for name in names]
-
-    def said(self, text: bytes) -> bytes:
-        return b"PRIVMSG #%s :%s\r" % (GROUP.encode(), text)
+    def said(self, text: bytes, group: str) -> bytes:
+        return b"PRIVMSG #%s :%s\r" % (group.encode(), text)
 
     def heard(self, line: bytes) -> tuple[bytes, bytes]:
         who, _, what = line.partition(b" PRIVMSG ")
         return who.partition(b"!")[0].removeprefix(b":"), what.partition(b" :")[2][:-1]
 
 
-LINES, IRC = _Lines(), _Irc()
+LINES, BARE, IRC = _Lines(), _Bare(), _Irc()

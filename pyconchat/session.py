@@ -28,8 +28,9 @@ from pyconchat.text import SafeText, safe_text
 
 __all__ = ["Gone", "Session", "message_in", "not_saved"]
 
-PAGE = 50
-"""Entries read from the store at once while catching up: far less than may wait unsent."""
+PAGE = 100
+"""Entries read from the store at once while catching up: of the longest, less than half of what may
+wait unsent."""
 
 # In a group these two words alone are commands, for the people who have always typed them.
 _LEAVING = frozenset({"leave", "qqq"})

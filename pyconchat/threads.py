@@ -9,9 +9,7 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
-from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
-from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from pyconchat.interfaces import IThreads
@@ -25,12 +23,11 @@ _Work = tuple[Callable[..., Any], tuple[object, ...], "Deferred[Any]"]
 
 @implementer(IThreads)
 class Threads:
-    """The threads of a running server: one that writes, and *readers*."""
+    """The threads of a running server: one that writes, and *readers* that read."""
 
     def __init__(self, reactor: IReactorFromThreads, readers: int) -> None:
-        self._reactor = reactor
-        self._writer = _Worker(reactor, "pyconchat-writer")
-        self._readers = ThreadPool(0, readers, "pyconchat-reader")
+        self._writer = _Workers(reactor, "pyconchat-writer", 1)
+        self._readers = _Workers(reactor, "pyconchat-reader", readers)
 
     def start(self) -> None:
         """Start the threads."""
@@ -46,27 +43,33 @@ class Threads:
         return self._writer.do(call, *args)
 
     def read(self, call: Callable[..., T], *args: object) -> Deferred[T]:
-        return deferToThreadPool(self._reactor, self._readers, call, *args)
+        return self._readers.do(call, *args)
 
 
-class _Worker:
-    """One thread, and the work that waits for it, in order.
+class _Workers:
+    """A few threads, and the work that waits for them, in order.
 
-    Every message goes to the writer and back. A `ThreadPool` takes twice as long for that, because
-    it could have many threads (docs/performance.rst).
+    Every message goes to the writer and back. A `ThreadPool`, which starts threads when it needs
+    them and ends them, takes twice as long for that (docs/performance.rst).
     """
 
-    def __init__(self, reactor: IReactorFromThreads, name: str) -> None:
+    def __init__(self, reactor: IReactorFromThreads, name: str, count: int) -> None:
         self._reactor = reactor
         self._work: SimpleQueue[_Work | None] = SimpleQueue()
-        self._thread = Thread(target=self._run, name=name, daemon=True)
+        self._threads = [
+            Thread(target=self._run, name=f"{name}-{number}", daemon=True)
+            for number in range(count)
+        ]
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
-        self._work.put(None)
-        self._thread.join()
+        for _ in self._threads:
+            self._work.put(None)
+        for thread in self._threads:
+            thread.join()
 
     def do(self, call: Callable[..., T], *args: object) -> Deferred[T]:
         done: Deferred[T] = Deferred()

@@ -7,15 +7,18 @@ from collections.abc import Callable
 from benchmarks.options import Options
 from benchmarks.report import Result
 from benchmarks.scenarios.client import client
+from benchmarks.scenarios.comeback import catchup, storm
 from benchmarks.scenarios.fanout import fanout
 from benchmarks.scenarios.files import files
 from benchmarks.scenarios.history import history
 from benchmarks.scenarios.idle import idle
+from benchmarks.scenarios.rooms import rooms
 from benchmarks.scenarios.small import small
 from benchmarks.scenarios.start import start
 
 __all__ = ["SCENARIOS"]
 
 SCENARIOS: dict[str, Callable[[Options], list[Result]]] = {
-    each.__name__: each for each in (fanout, small, idle, start, history, client, files)
+    each.__name__: each
+    for each in (fanout, rooms, small, idle, storm, catchup, start, history, client, files)
 }

@@ -7,12 +7,12 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from benchmarks.crowd import Crowd, names
-from benchmarks.load import Load, Sample
+from benchmarks.load import Load, Room, Sample
 from benchmarks.options import Failed, Options
-from benchmarks.peers import Peer, peering
+from benchmarks.peers import PEERS, Peer, peering
 from benchmarks.report import Result, percentile
 from benchmarks.server import Server, running
-from benchmarks.tongues import IRC, LINES, Tongue
+from benchmarks.tongues import GROUP, LINES, Tongue
 
 __all__ = ["Gathering", "measure", "note"]
 
@@ -47,7 +47,7 @@ def measure(
     """
     if peer:
         with peering(options, peer) as other:
-            return _measure(other, IRC, options, gathering, under_way)
+            return _measure(other, PEERS[peer].tongue, options, gathering, under_way)
     with running(options) as server:
         return _measure(server, LINES, options, gathering, under_way)
 
@@ -67,12 +67,13 @@ def _measure(
     server.start()
     with closing(Crowd(server.port, tongue)) as crowd:
         first, *others = [*senders, *listeners]
-        crowd.log_in([tongue.first(first)], gathering.patience)
-        crowd.log_in(tongue.others(others), gathering.patience)
+        crowd.log_in([tongue.login(first, GROUP, True)], gathering.patience)
+        crowd.log_in([tongue.login(name, GROUP, False) for name in others], gathering.patience)
         crowd.settle(first, observer)
+        room = Room(GROUP, gathering.members, senders, observer)
         samples = []
         for messages in under_way:
-            load = Load(crowd, senders, observer, messages, options.seed)
+            load = Load(crowd, [room], messages, options.seed)
             samples.append(load.run(server.pid, WARM_UP, options.seconds))
         server.stop()
     return samples

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 from zope.interface import implementer
@@ -33,6 +34,8 @@ __all__ = ["JsonRenderer", "event_object", "refusal_object", "reply_object", "ti
 
 _encoder = msgspec.json.Encoder()
 
+_DAY = 24 * 3600 * 1000  # milliseconds; a day of Unix time has no leap seconds
+
 _HIDDEN = frozenset({"id", "password_hash"})
 """Fields of events that are the store's alone."""
 
@@ -48,7 +51,7 @@ class JsonRenderer:
         return self._text(event_object(entry, where))
 
     def replay(self, entries: Sequence[Entry], where: Where, reader: Key, heading: str) -> bytes:
-        return self.block(self.talk(entries, where))
+        return _encoder.encode_lines([event_object(entry, where) for entry in entries])
 
     def block(self, pieces: Iterable[str]) -> bytes:
         return "".join(pieces).encode()
@@ -69,21 +72,29 @@ class JsonRenderer:
 
 def timestamp(at: int) -> str:
     """Return *at* (milliseconds since the epoch) in UTC, as of RFC 3339."""
-    moment = datetime.fromtimestamp(at // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 1000:03}Z"
+    day, milliseconds = divmod(at, _DAY)
+    seconds, milliseconds = divmod(milliseconds, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{_date(day)}T{hours:02}:{minutes:02}:{seconds:02}.{milliseconds:03}Z"
+
+
+@lru_cache(maxsize=64)
+def _date(day: int) -> str:
+    """Return the date of a *day* since the epoch: `strftime` is slow, and days are few."""
+    return f"{datetime.fromtimestamp(day * _DAY // 1000, UTC):%Y-%m-%d}"
 
 
 def event_object(entry: Entry, where: Where) -> dict[str, object]:
     """Return *entry* as a program is told of it."""
     event = entry.event
-    fields: dict[str, object] = {"type": event.__struct_config__.tag}
-    if where.other is not None:
-        fields["with"] = where.other
-    else:
-        fields["group"] = where.group
-    fields["seq"] = entry.seq
-    fields["at"] = timestamp(entry.at)
-    if isinstance(event, Message | Action):
+    fields: dict[str, object] = {
+        "type": event.__struct_config__.tag,
+        **({"group": where.group} if where.other is None else {"with": where.other}),
+        "seq": entry.seq,
+        "at": timestamp(entry.at),
+    }
+    if type(event) is Message or type(event) is Action:
         fields["from"] = event.sender
         fields["text"] = event.text
         return fields

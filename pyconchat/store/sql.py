@@ -18,6 +18,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
 )
 from zope.interface import implementer
 
@@ -64,6 +65,7 @@ class SqlStore:
         dialect = self._writing.dialect
         self._search = SearchIndex(dialect)
         self._heads = Heads(dialect)
+        self._read_entries = Prepared(_READ_ENTRIES, dialect)
         self._insert_entries = Prepared(insert(schema.entries), dialect)
         self._new_keys = 0
 
@@ -191,16 +193,9 @@ class SqlStore:
             )
 
     def entries(self, conversation: int, after: int, upto: int, limit: int) -> list[Entry]:
-        entries = schema.entries.c
-        query = (
-            select(entries.seq, entries.at, entries.body)
-            .where(entries.conversation == conversation)
-            .where(entries.seq > after, entries.seq <= upto)
-            .order_by(entries.seq)
-            .limit(limit)
-        )
         with transaction(self._reading) as connection:
-            return _entries(conversation, connection.execute(query).all())
+            rows = self._read_entries.rows(connection, [conversation, after, upto, limit])
+        return _entries(conversation, rows)
 
     def search(self, conversation: int, words: Sequence[str], limit: int) -> list[Entry]:
         with transaction(self._reading) as connection:
@@ -214,7 +209,14 @@ class SqlStore:
             return _entries(conversation, connection.execute(query).all())
 
 
-def _entries(conversation: int, rows: Sequence[Row[int, int, str]]) -> list[Entry]:
+_READ_ENTRIES = text(
+    "SELECT seq, at, body FROM entries"
+    " WHERE conversation = :conversation AND seq > :after AND seq <= :upto"
+    " ORDER BY seq LIMIT :most"
+)
+
+
+def _entries(conversation: int, rows: Iterable[Any]) -> list[Entry]:
     return [Entry(conversation, seq, at, decode(body)) for seq, at, body in rows]
 
 
