@@ -42,11 +42,12 @@ def serve(port: int) -> None:
             member = members[descriptor]
             data = member.connection.recv(READ, socket.MSG_DONTWAIT)
             if not data:
-                member.group.remove(member)
+                if member in member.group:
+                    member.group.remove(member)
                 members.pop(descriptor).connection.close()
                 continue
             *lines, member.rest = (member.rest + data).split(b"\n")
-            if not member.name:
+            if lines and not member.name:
                 member.name, _, group = lines.pop(0).partition(b" ")
                 member.group = groups[group]
                 member.group.append(member)
