@@ -13,6 +13,7 @@ from benchmarks.scenarios.files import files
 from benchmarks.scenarios.history import history
 from benchmarks.scenarios.idle import idle
 from benchmarks.scenarios.rooms import rooms
+from benchmarks.scenarios.slopes import slopes
 from benchmarks.scenarios.small import small
 from benchmarks.scenarios.start import start
 
@@ -20,5 +21,5 @@ __all__ = ["SCENARIOS"]
 
 SCENARIOS: dict[str, Callable[[Options], list[Result]]] = {
     each.__name__: each
-    for each in (fanout, rooms, small, idle, storm, catchup, start, history, client, files)
+    for each in (fanout, rooms, slopes, small, idle, storm, catchup, start, history, client, files)
 }

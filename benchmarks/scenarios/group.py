@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.crowd import Crowd, names
 from benchmarks.load import Load, Room, Sample
@@ -52,12 +53,21 @@ def measure(
         return _measure(server, LINES, options, gathering, under_way)
 
 
+def measure_on(
+    options: Options, state: Path, gathering: Gathering, under_way: Sequence[int]
+) -> list[Sample]:
+    """As `measure`, with our server on *state*, where the group is already."""
+    with running(options, state) as server:
+        return _measure(server, LINES, options, gathering, under_way, founded=True)
+
+
 def _measure(
     server: Server | Peer,
     tongue: Tongue,
     options: Options,
     gathering: Gathering,
     under_way: Sequence[int],
+    founded: bool = False,
 ) -> list[Sample]:
     if gathering.members <= gathering.senders:
         raise Failed("a group needs more members than senders: one of the others observes")
@@ -67,7 +77,7 @@ def _measure(
     server.start()
     with closing(Crowd(server.port, tongue)) as crowd:
         first, *others = [*senders, *listeners]
-        crowd.log_in([tongue.login(first, GROUP, True)], gathering.patience)
+        crowd.log_in([tongue.login(first, GROUP, not founded)], gathering.patience)
         crowd.log_in([tongue.login(name, GROUP, False) for name in others], gathering.patience)
         crowd.settle(first, observer)
         room = Room(GROUP, gathering.members, senders, observer)
@@ -79,16 +89,21 @@ def _measure(
     return samples
 
 
-def note(result: Result, sample: Sample, least_lines: float | None = None) -> None:
-    """Note in *result* what *sample* shows, and that *least_lines* a second were promised."""
+def note(
+    result: Result, sample: Sample, lines: float | None = None, latency: float | None = None
+) -> None:
+    """Note in *result* what *sample* shows.
+
+    Promised were so many *lines* a second at least, and a *latency* (ms, p50) of so much at most.
+    """
     usage = sample.usage
-    result.note("delivered", "lines/s", sample.lines / usage.seconds, least=least_lines)
+    result.note("delivered", "lines/s", sample.lines / usage.seconds, least=lines)
     result.note("sent", "messages/s", sample.messages / usage.seconds)
     # Little's law: the mean latency times the rate is what was under way. If it is not what was
     # meant to be, the figures are of something else; so it is with figures from elsewhere.
     seen = sum(sample.latencies) / usage.seconds
     result.note("under way, by rate and latency", "messages", seen)
-    result.note("latency p50", "ms", percentile(sample.latencies, 0.5) * 1e3)
+    result.note("latency p50", "ms", percentile(sample.latencies, 0.5) * 1e3, most=latency)
     result.note("latency p99", "ms", percentile(sample.latencies, 0.99) * 1e3)
     result.note("latency at most", "ms", sample.latencies[-1] * 1e3)
     result.note("server's processor use", "% of core", usage.server * 100)

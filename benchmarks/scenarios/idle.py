@@ -15,8 +15,11 @@ from benchmarks.tongues import Login, guest
 
 __all__ = ["idle"]
 
-PROMISED = 25.0
+PROMISED = 12.0
 """KiB of resident memory a session."""
+
+FRESH = 80.0
+"""MiB of resident memory of a server in which nobody is yet."""
 
 SMALL_GROUP = 10
 
@@ -72,7 +75,7 @@ def _measured(options: Options, where: str, login: Callable[[str, int], Login]) 
                 after = meters.resident(server.pid)
                 server.stop()
         each = (after - before) / options.sessions / 1024
-        result.note("memory of a fresh server", "MiB", before / 2**20)
+        result.note("memory of a fresh server", "MiB", before / 2**20, most=FRESH)
         result.note("memory of a session", "KiB", each, most=PROMISED)
         result.note("logins", "a second", options.sessions / took)
     return result
