@@ -27,7 +27,7 @@ Owner = tuple[int | None, int | None]
 """The user and the group, by number, as whom the server will run; None: as now."""
 
 
-_COLLECTION = (10_000, 10, 10)
+_COLLECTION = (50_000, 10, 20)
 """What Python's collector counts before it looks at the newest objects, at newer ones, at all."""
 
 
@@ -35,8 +35,8 @@ def spare_the_collector() -> None:
     """Have Python's collector of cycles leave alone what the start has made, and look less often.
 
     By default it looks at every object of the process again and again: 60 ms in which nobody is
-    served, several times a second under load. Few of our objects are in cycles: those of a
-    connection that has ended.
+    served, several times a second under load. Our objects are not in cycles once they are of no use
+    (tests/doors/test_freed.py), so there is little to find.
     """
     gc.collect()
     gc.freeze()

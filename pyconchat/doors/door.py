@@ -127,6 +127,9 @@ class Door(Protocol):
         self._factory.connections.closed(self.network, self.session is not None)
         if self._drained is not None:
             self._drained.errback(Gone())
+        # What refers to each other is freed only when Python's collector comes by, which is seldom.
+        self._outlet.forget()
+        self.session = None
 
     def leave(self, last: bytes = b"") -> None:
         """Send *last*, and have nothing to do with the connection any more."""

@@ -111,9 +111,11 @@ class Doorstep(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
+        counted, self._counted = self._counted, False  # nothing may come any more
         if self.inner is not None:
-            self.inner.connectionLost(reason)
-        elif self._counted:
+            inner, self.inner = self.inner, None  # who refers to us; else neither would be freed
+            inner.connectionLost(reason)
+        elif counted:
             self._factory.forget(self)
             self._factory.connections.closed(self.network, False)
 

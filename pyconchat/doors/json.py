@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pyconchat.doors.door import Door
@@ -55,6 +57,10 @@ class JsonDoor(Door):
         self._bad = 0
 
     # What the session and the login call.
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        self._requests = None
 
     def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
         if not self._answers:

@@ -147,6 +147,10 @@ class Outlet:
         self._closed = self._finished = True
         self._queue.clear()
 
+    def forget(self) -> None:
+        """Call nobody any more: the connection is gone, and who had it should be freed."""
+        self._overflow = self._drained = _nothing
+
     def _next(self) -> bytes:
         pieces: list[memoryview] = []
         size = 0
@@ -166,6 +170,10 @@ class Outlet:
 
     def _unacknowledged(self) -> int:
         return 0 if self._closed else unacknowledged(self._socket)
+
+
+def _nothing() -> None:
+    """Nobody is left to be told."""
 
 
 def unacknowledged(handle: socket | None) -> int:
