@@ -220,12 +220,14 @@ class Journal:
         """Publish, until so many *writes* to connections have been made."""
         self._publishing = True
         written = 0
-        while self._publications and written < writes:
-            try:
-                written += next(self._publications[0])
-            except StopIteration:
-                self._publications.popleft()
-        self._publishing = False
+        try:
+            while self._publications and written < writes:
+                try:
+                    written += next(self._publications[0])
+                except StopIteration:
+                    self._publications.popleft()
+        finally:
+            self._publishing = False
 
     def _standing_on(self, late: Sequence[Decision]) -> list[Decision]:
         """Take from what waits the decisions that were made on the same old state as *late*."""

@@ -70,6 +70,7 @@ class Session:
         "_ended",
         "_feeds",
         "_finished",
+        "_following",
         "_missed",
         "account",
         "awaiting",
@@ -96,6 +97,7 @@ class Session:
         self._feeds: dict[Conversation, Feed] = {}
         self._missed: list[Feed] = []  # found by `start`, to be shown by `catch_up`
         self._finished: list[Feed] = []  # followed no longer; receipt not yet known
+        self._following = True  # until the last words are said
         self._ended = False
 
     # Coming and going.
@@ -148,11 +150,17 @@ class Session:
             return
         self._ended = True
         received = self.receipts()
-        for conversation in self._feeds:
-            conversation.sessions.pop(self, None)
-            conversation.due.pop(self, None)
+        self.let_go()
         self._feeds.clear()
         self._chat.closed(self, received)
+
+    def let_go(self) -> None:
+        """Follow nothing any more: what is shown from now on is for the next login."""
+        self._following = False
+        for conversation, feed in self._feeds.items():
+            feed.read = self._position(feed)
+            conversation.sessions.pop(self, None)
+            conversation.due.pop(self, None)
 
     def end(self, why: EndWhy, reason: str) -> None:
         self.peer.hang_up(self.renderer.reply(Ended(why, SafeText(reason))))
@@ -211,9 +219,10 @@ class Session:
             self.enter(None)
 
     def was_told(self, conversation: Conversation, seq: int) -> None:
-        feed = Feed(conversation, seq - 1, seq)
-        feed.read = seq
-        self._finished.append(feed)
+        if self._following:
+            feed = Feed(conversation, seq - 1, seq)
+            feed.read = seq
+            self._finished.append(feed)
 
     def enter(self, conversation: Conversation | None) -> None:
         if not self.peer.program:  # which says with each request where it is
@@ -263,7 +272,7 @@ class Session:
     async def _catch_up(self, feed: Feed) -> None:
         """Show the entries after ``feed.read``; in the turn that reaches the end, go live."""
         conversation = feed.conversation
-        while not self._ended:
+        while self._following:
             upto = min(conversation.published, feed.upto)
             if feed.read >= upto:
                 if feed.upto == OPEN_END:
@@ -274,7 +283,7 @@ class Session:
             entries = await self._chat.journal.read(
                 self._chat.store.entries, conversation.id, feed.read, upto, PAGE
             )
-            if self._ended:
+            if not self._following:
                 return
             feed.read = entries[-1].seq if entries else upto
             where = self.where(conversation)

@@ -197,6 +197,8 @@ class Door(Protocol):
             self._lines.clear()
             self.show_last(last)
             self._outlet.finish()
+            if self.session is not None:
+                self.session.let_go()
             self._linger(self._factory.now() + LINGER)
 
     def logged_in(self, session: Session) -> None:
