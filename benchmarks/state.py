@@ -14,12 +14,12 @@ from argon2 import PasswordHasher
 import pyconchat
 from benchmarks.crowd import names
 from benchmarks.options import Failed, Options
-from pyconchat.decisions import Decision, MoveCursor, Part, SaveAccount
-from pyconchat.events import GroupCreated, Message, Policy
-from pyconchat.group import Actor, Group
-from pyconchat.names import Name, fold
+from pyconchat.domain.decisions import Decision, MoveCursor, Part, SaveAccount
+from pyconchat.domain.events import GroupCreated, Message, Policy
+from pyconchat.domain.group import Actor, Group
+from pyconchat.domain.names import Name, fold
+from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
-from pyconchat.text import SafeText
 
 __all__ = [
     "ACCOUNTS",

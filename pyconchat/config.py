@@ -13,8 +13,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from pyconchat.errors import Refused
-from pyconchat.names import group_name
+from pyconchat.domain.errors import Refused
+from pyconchat.domain.names import group_name
 
 __all__ = [
     "BadConfig",

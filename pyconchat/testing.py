@@ -15,15 +15,15 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
-from pyconchat.accounts import Account
-from pyconchat.chat import Chat
+from pyconchat.chat.chat import Chat
+from pyconchat.chat.interfaces import IHasher, IPeer, IStore, IThreads, Reached
 from pyconchat.config import Config
-from pyconchat.errors import MustAsk
-from pyconchat.events import AnyEvent
-from pyconchat.interfaces import IHasher, IPeer, IStore, IThreads, Reached
-from pyconchat.names import person_name
+from pyconchat.domain.accounts import Account
+from pyconchat.domain.errors import MustAsk
+from pyconchat.domain.events import AnyEvent
+from pyconchat.domain.names import person_name
 from pyconchat.render.text import TextRenderer
-from pyconchat.session import Session
+from pyconchat.sessions.session import Session
 from pyconchat.store import SqlStore
 
 __all__ = ["FakePeer", "InlineThreads", "PlainHasher", "Visitor", "make_chat", "make_store"]

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import settings
 from twisted.internet.task import Clock
 
-from pyconchat.chat import Chat
+from pyconchat.chat.chat import Chat
 from pyconchat.store import SqlStore
 from pyconchat.testing import Visitor, make_chat
-from tests.examples import examples
-from tests.people import Person, Server
-from tests.stores import quick_store
+from tests.support.examples import examples
+from tests.support.people import Person, Server
+from tests.support.stores import quick_store
 
 # A shell has what it runs in the background ignore SIGINT, and servers would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -18,12 +18,12 @@ from benchmarks.options import Failed, Options
 from benchmarks.report import Result
 from benchmarks.server import LOOPBACK, Server, running
 from benchmarks.state import BEGAN, founded
-from pyconchat.decisions import Decision, Part, SaveAccount, SaveToken
-from pyconchat.events import Message
-from pyconchat.group import Actor
-from pyconchat.names import Name, fold
+from pyconchat.domain.decisions import Decision, Part, SaveAccount, SaveToken
+from pyconchat.domain.events import Message
+from pyconchat.domain.group import Actor
+from pyconchat.domain.names import Name, fold
+from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
-from pyconchat.text import SafeText
 
 __all__ = ["catchup", "storm"]
 

@@ -20,12 +20,12 @@ from benchmarks.report import Result
 from benchmarks.scenarios.group import Gathering, measure_on
 from benchmarks.state import BEGAN, founded
 from benchmarks.tongues import GROUP
-from pyconchat.decisions import Decision, Part, SaveAccount
-from pyconchat.events import Message
-from pyconchat.group import Actor
-from pyconchat.names import Name
+from pyconchat.domain.decisions import Decision, Part, SaveAccount
+from pyconchat.domain.events import Message
+from pyconchat.domain.group import Actor
+from pyconchat.domain.names import Name
+from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
-from pyconchat.text import SafeText
 
 __all__ = ["slopes"]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from pyconchat import __version__
-from pyconchat.client.address import FORM, Address, BadAddress, parse_address
-from pyconchat.errors import Refused
-from pyconchat.names import person_name
+from pyconchat.client.net.address import FORM, Address, BadAddress, parse_address
+from pyconchat.domain.errors import Refused
+from pyconchat.domain.names import person_name
 
 __all__ = ["Options", "parse_options"]
 

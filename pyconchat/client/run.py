@@ -15,13 +15,13 @@ from twisted.internet import asyncioreactor
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
 
-from pyconchat.client.address import Address
-from pyconchat.client.folder import Folder, default_folder
-from pyconchat.client.link import Gave
-from pyconchat.client.login import Ask, ClientLogin
+from pyconchat.client.lines import server_line
+from pyconchat.client.net.address import Address
+from pyconchat.client.net.connection import Gave
+from pyconchat.client.net.login import Ask, ClientLogin
+from pyconchat.client.net.saved import Folder, default_folder
 from pyconchat.client.options import Options
 from pyconchat.client.session import Cancelled, ClientSession, Files
-from pyconchat.client.show import server_line
 
 __all__ = ["run"]
 
@@ -57,7 +57,7 @@ class _Client:
 
     def terminal(self) -> int:
         """Run with a line to type at, below a text that scrolls by."""
-        from pyconchat.client.terminal import Terminal
+        from pyconchat.client.ui.terminal import Terminal
 
         # prompt_toolkit would ask the terminal for the cursor's row, which some never answer.
         os.environ["PROMPT_TOOLKIT_NO_CPR"] = "1"
@@ -92,7 +92,7 @@ class _Client:
         """Run with lines in and lines out."""
         from twisted.internet.stdio import StandardIO
 
-        from pyconchat.client.plain import Plain
+        from pyconchat.client.ui.plain import Plain
 
         session = self._session()
 
@@ -112,7 +112,7 @@ class _Client:
         """Run for another program: its output goes to the group."""
         from twisted.internet.stdio import StandardIO
 
-        from pyconchat.client.pipe import Pipe
+        from pyconchat.client.ui.pipe import Pipe
 
         pipe = Pipe(
             self._reactor,
@@ -135,8 +135,8 @@ class _Client:
 
     def errand(self) -> int:
         """Run for a script: share files, or fetch one."""
-        from pyconchat.client.errand import Errand
-        from pyconchat.client.transfers import progress
+        from pyconchat.client.files.transfers import progress
+        from pyconchat.client.ui.oneshot import Errand
 
         def draw() -> None:
             if sys.stderr.isatty():
@@ -205,8 +205,8 @@ class _Client:
         plain = HostnameEndpoint(self._reactor, address.host.encode(), address.port)
         if not address.tls:
             return plain
-        from pyconchat.client.meeting import MeetingEndpoint
-        from pyconchat.client.trust import KnownHosts, TrustEndpoint
+        from pyconchat.client.net.first_contact import MeetingEndpoint
+        from pyconchat.client.net.known_hosts import KnownHosts, TrustEndpoint
 
         known = KnownHosts(self._folder.known_hosts)
         trusting = TrustEndpoint(self._reactor, plain, address.host, address.port, known)

@@ -17,16 +17,16 @@ from typing import Any, NamedTuple, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
-from pyconchat.client.address import Address
-from pyconchat.client.downloads import Downloads
-from pyconchat.client.link import IN_DOUBT, Gave, Link, State
-from pyconchat.client.login import ClientLogin
-from pyconchat.client.rooms import Rooms
-from pyconchat.client.show import Line, Shower, server_line
-from pyconchat.client.transfers import Transfers, paths_of, shown
-from pyconchat.client.wire import Object
-from pyconchat.client.words import Words
-from pyconchat.text import safe_text
+from pyconchat.client.completer import Words
+from pyconchat.client.files.downloads import Downloads
+from pyconchat.client.files.transfers import Transfers, paths_of, shown
+from pyconchat.client.groups import Rooms
+from pyconchat.client.lines import Line, Shower, server_line
+from pyconchat.client.net.address import Address
+from pyconchat.client.net.connection import IN_DOUBT, Gave, Link, State
+from pyconchat.client.net.json_protocol import Object
+from pyconchat.client.net.login import ClientLogin
+from pyconchat.domain.text import safe_text
 
 __all__ = ["MOST_UNDER_WAY", "Cancelled", "ClientSession", "Files", "Screen"]
 

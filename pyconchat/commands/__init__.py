@@ -1,6 +1,6 @@
 """The commands: a table of records, and the actions behind them, by subject."""
 
+from pyconchat.commands.command import Call, Cancelled, Command
 from pyconchat.commands.table import TABLE, find_command
-from pyconchat.commands.types import Call, Cancelled, Command
 
 __all__ = ["TABLE", "Call", "Cancelled", "Command", "find_command"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyconchat.commands.table import TABLE
-from pyconchat.replies import CommandHelp
+from pyconchat.domain.replies import CommandHelp
 
 _HEAD = """\
 Commands

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 
-from pyconchat.commands.types import Call, listed
-from pyconchat.errors import Code, Refused
-from pyconchat.files.shelf import Shelf, file_name
-from pyconchat.interfaces import Reached
-from pyconchat.replies import DownloadTicket, FileLine, Files, Reply, UploadTicket
-from pyconchat.text import SafeText, safe_text
+from pyconchat.chat.interfaces import Reached
+from pyconchat.commands.command import Call, listed
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.replies import DownloadTicket, FileLine, Files, Reply, UploadTicket
+from pyconchat.domain.text import SafeText, safe_text
+from pyconchat.files.sharing import Shelf, file_name
 
 
 async def send(call: Call, path: str) -> Reply:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pyconchat.commands.types import Call, PolicyChoice, has_part, listed
-from pyconchat.conversation import Conversation
-from pyconchat.errors import Code, Refused
-from pyconchat.events import NO_TEXT, GroupEvent, Policy
-from pyconchat.group import Group
-from pyconchat.names import Name, fold, group_name
-from pyconchat.passwords import LONGEST
-from pyconchat.replies import (
+from pyconchat.auth.passwords import LONGEST
+from pyconchat.chat.conversation import Conversation
+from pyconchat.commands.command import Call, PolicyChoice, has_part, listed
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.events import NO_TEXT, GroupEvent, Policy
+from pyconchat.domain.group import Group
+from pyconchat.domain.names import Name, fold, group_name
+from pyconchat.domain.replies import (
     AdminIs,
     Asked,
     Bans,
@@ -22,7 +22,7 @@ from pyconchat.replies import (
     Requests,
     Roster,
 )
-from pyconchat.text import SafeText, safe_text
+from pyconchat.domain.text import SafeText, safe_text
 
 
 async def join(call: Call, name: str, rest: SafeText | None) -> Reply | None:

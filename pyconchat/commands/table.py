@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from typing import NamedTuple
 
-from pyconchat.commands import files, groups, server, talk
-from pyconchat.commands.types import (
+from pyconchat.commands import accounts, files, groups, messages
+from pyconchat.commands.command import (
     FILE,
     FILE_NUMBER,
     GROUP,
@@ -23,8 +23,8 @@ from pyconchat.commands.types import (
     first_word,
     optional,
 )
-from pyconchat.errors import Code, Refused
-from pyconchat.text import safe_text
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.text import safe_text
 
 __all__ = ["TABLE", "Found", "find_command"]
 
@@ -98,35 +98,35 @@ TABLE = (
     Command("remove", files.remove, Args(FILE_NUMBER.asked("Remove which file? Its number: ")),
             only_here=True,
             summary="Remove a file: your own, or any (admin, operator)."),
-    Command("msg", talk.msg, Args(NAME.asked("Recipient: "), TEXT.asked("Message: ")),
+    Command("msg", messages.msg, Args(NAME.asked("Recipient: "), TEXT.asked("Message: ")),
             also=("message",),
             summary="Say something to one person; it waits for them if they are offline."),
-    Command("me", talk.me, Args(TEXT.asked("Do what? ")),
+    Command("me", messages.me, Args(TEXT.asked("Do what? ")),
             only_here=True,
             summary="Say what you do: /me waves."),
-    Command("who", server.who, Args(PART),
+    Command("who", accounts.who, Args(PART),
             summary="List who is online, or those with PART in the name."),
-    Command("history", talk.history, Args(optional(NUMBER)),
+    Command("history", messages.history, Args(optional(NUMBER)),
             only_here=True,
             summary="Read the last N entries again."),
-    Command("search", talk.search, Args(TEXT.labelled("WORDS").asked("Search for? ")),
+    Command("search", messages.search, Args(TEXT.labelled("WORDS").asked("Search for? ")),
             only_here=True,
             summary="Find messages that have all of the words."),
-    Command("ignore", talk.ignore, Args(NAME.asked("Ignore whom? ")),
+    Command("ignore", messages.ignore, Args(NAME.asked("Ignore whom? ")),
             summary="Hide what someone says from yourself."),
-    Command("unignore", talk.unignore, Args(NAME.asked("Unignore whom? ")),
+    Command("unignore", messages.unignore, Args(NAME.asked("Unignore whom? ")),
             summary="See again what someone says."),
-    Command("password", server.password,
+    Command("password", accounts.password,
             summary="Register your name, or change the password; ends your other sessions."),
-    Command("claim", server.claim, Args(WORD.labelled("CODE").asked("Code: ").hidden()),
+    Command("claim", accounts.claim, Args(WORD.labelled("CODE").asked("Code: ").hidden()),
             summary="Become the first operator, with the code that the server printed."),
-    Command("operator", server.operator, Args(NAME.asked("Make whom an operator? ")),
+    Command("operator", accounts.operator, Args(NAME.asked("Make whom an operator? ")),
             summary="Make someone an operator (operator)."),
-    Command("stats", server.stats,
+    Command("stats", accounts.stats,
             summary="Say how the server is and what it has done (operator)."),
-    Command("help", server.help_, Args(optional(WORD.labelled("COMMAND").offering("command"))),
+    Command("help", accounts.help_, Args(optional(WORD.labelled("COMMAND").offering("command"))),
             summary="Explain the commands, or one of them."),
-    Command("quit", server.quit_, Args(REASON), also=("disconnect", "3", "exit"), menu="3",
+    Command("quit", accounts.quit_, Args(REASON), also=("disconnect", "3", "exit"), menu="3",
             summary="Disconnect; /quit everywhere ends all of your sessions."),
 )  # fmt: skip
 

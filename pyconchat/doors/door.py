@@ -17,14 +17,14 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pyconchat.decisions import MoveCursor
-from pyconchat.doors.outlet import Outlet
-from pyconchat.errors import Code, Refused
-from pyconchat.framing import LineFramer
-from pyconchat.interfaces import IConnection, IRenderer, Reached
-from pyconchat.replies import Ended, EndWhy, Reply
-from pyconchat.session import Gone, Session
-from pyconchat.text import SafeText
+from pyconchat.chat.interfaces import IConnection, IRenderer, Reached
+from pyconchat.domain.decisions import MoveCursor
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.replies import Ended, EndWhy, Reply
+from pyconchat.domain.text import SafeText
+from pyconchat.doors.output_buffer import Outlet
+from pyconchat.net.lines import LineFramer
+from pyconchat.sessions.session import Gone, Session
 
 if TYPE_CHECKING:
     from pyconchat.doors.factory import LineFactory

@@ -13,12 +13,12 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import Cooperator, LoopingCall
 from twisted.logger import Logger
 
-from pyconchat.chat import Chat
-from pyconchat.decisions import MoveCursor
+from pyconchat.auth.rate_limits import ConnectionLimits, network_of
+from pyconchat.chat.chat import Chat
+from pyconchat.domain.decisions import MoveCursor
+from pyconchat.doors.detector import Doorstep
 from pyconchat.doors.door import Door
-from pyconchat.doors.doorstep import Doorstep
-from pyconchat.doors.files import FileDoor
-from pyconchat.limits import ConnectionLimits, network_of
+from pyconchat.doors.transfer.door import FileDoor
 
 __all__ = ["LineFactory"]
 

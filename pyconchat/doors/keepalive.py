@@ -7,7 +7,7 @@ import socket
 
 from twisted.internet.interfaces import ITCPTransport
 
-from pyconchat.interfaces import IConnection
+from pyconchat.chat.interfaces import IConnection
 
 __all__ = ["keep_alive"]
 

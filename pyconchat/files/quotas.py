@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 from pyconchat.config import FilesConfig
-from pyconchat.errors import Code, Refused
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.names import Key
+from pyconchat.domain.text import in_bytes
 from pyconchat.files.storage import Disk
-from pyconchat.names import Key
-from pyconchat.text import in_bytes
 
 __all__ = ["Quotas"]
 

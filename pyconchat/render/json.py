@@ -9,12 +9,12 @@ from functools import lru_cache
 import msgspec
 from zope.interface import implementer
 
-from pyconchat.errors import BadField, MustAsk, Refused
-from pyconchat.events import Action, Entry, Message
-from pyconchat.group import Ban, JoinRequest
-from pyconchat.interfaces import IRenderer
-from pyconchat.names import Key
-from pyconchat.replies import (
+from pyconchat.chat.interfaces import IRenderer
+from pyconchat.domain.errors import BadField, MustAsk, Refused
+from pyconchat.domain.events import Action, Entry, Message
+from pyconchat.domain.group import Ban, JoinRequest
+from pyconchat.domain.names import Key
+from pyconchat.domain.replies import (
     Bans,
     FileLine,
     Files,

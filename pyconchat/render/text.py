@@ -11,13 +11,13 @@ from collections.abc import Iterable, Sequence
 
 from zope.interface import implementer
 
-from pyconchat.errors import Refused
-from pyconchat.events import Action, Entry, Message
-from pyconchat.interfaces import IRenderer
-from pyconchat.names import Key, fold
-from pyconchat.render.happenings import happening
-from pyconchat.render.lists import reply_lines
-from pyconchat.replies import DownloadTicket, Matches, Replayed, Reply, UploadTicket, Where
+from pyconchat.chat.interfaces import IRenderer
+from pyconchat.domain.errors import Refused
+from pyconchat.domain.events import Action, Entry, Message
+from pyconchat.domain.names import Key, fold
+from pyconchat.domain.replies import DownloadTicket, Matches, Replayed, Reply, UploadTicket, Where
+from pyconchat.render.events import happening
+from pyconchat.render.replies import reply_lines
 
 __all__ = ["TextRenderer"]
 

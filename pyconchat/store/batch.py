@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 from sqlalchemy import Connection, Dialect, bindparam, insert, select, update
 
-from pyconchat.decisions import Decision, MoveCursor, OpenDirect, Repeated, RequestKey
-from pyconchat.errors import Conflict
-from pyconchat.events import Entry, GroupCreated, Message, encode
+from pyconchat.domain.decisions import Decision, MoveCursor, OpenDirect, Repeated, RequestKey
+from pyconchat.domain.errors import Conflict
+from pyconchat.domain.events import Entry, GroupCreated, Message, encode
 from pyconchat.store import request_keys, schema
 from pyconchat.store.effects import Effects
 from pyconchat.store.prepared import Prepared

@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from pyconchat.decisions import (
+from pyconchat.domain.decisions import (
     OPEN_END,
     EndTokens,
     Ignore,
@@ -31,7 +31,7 @@ from pyconchat.decisions import (
     UseToken,
     Write,
 )
-from pyconchat.events import (
+from pyconchat.domain.events import (
     Action,
     AdminChanged,
     AnyEvent,
@@ -59,7 +59,7 @@ from pyconchat.events import (
     ServerUnbanned,
     TopicChanged,
 )
-from pyconchat.names import Key, Name, fold
+from pyconchat.domain.names import Key, Name, fold
 from pyconchat.store import schema
 
 CLAIM_CODE = "claim-code"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_
 
-from pyconchat.decisions import Decision, RequestKey
+from pyconchat.domain.decisions import Decision, RequestKey
 from pyconchat.store import schema
 
 __all__ = ["forget_old", "request_seq", "store_keys", "stored_before"]

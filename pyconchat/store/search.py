@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Dialect, text
 
-from pyconchat.events import Message, decode
+from pyconchat.domain.events import Message, decode
 from pyconchat.store.prepared import Prepared
 
 # FTS5 finds by one integer, the log by two. 27 bits of conversation and 36 of number fit in the

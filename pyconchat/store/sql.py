@@ -22,17 +22,17 @@ from sqlalchemy import (
 )
 from zope.interface import implementer
 
-from pyconchat.decisions import (
+from pyconchat.chat.interfaces import IStore
+from pyconchat.domain.decisions import (
     SERVER,
     Decision,
     RequestKey,
 )
-from pyconchat.errors import NotSaved
-from pyconchat.events import Entry, Policy, decode
-from pyconchat.group import Ban, GroupState, JoinRequest, Member, SharedFile
-from pyconchat.interfaces import IStore
-from pyconchat.names import Key, Name
-from pyconchat.records import (
+from pyconchat.domain.errors import NotSaved
+from pyconchat.domain.events import Entry, Policy, decode
+from pyconchat.domain.group import Ban, GroupState, JoinRequest, Member, SharedFile
+from pyconchat.domain.names import Key, Name
+from pyconchat.domain.stored import (
     AccountRecord,
     CursorRecord,
     Loaded,
@@ -40,6 +40,7 @@ from pyconchat.records import (
     StoredGroup,
     TokenRecord,
 )
+from pyconchat.domain.text import SafeText
 from pyconchat.store import request_keys, schema
 from pyconchat.store.batch import Batch, Heads, Stored
 from pyconchat.store.effects import CLAIM_CODE
@@ -50,7 +51,6 @@ from pyconchat.store.search import SearchIndex
 from pyconchat.store.snapshot import take_snapshot
 from pyconchat.store.transactions import Writer, transaction
 from pyconchat.store.upgrade import require_newest, upgrade
-from pyconchat.text import SafeText
 
 __all__ = ["SqlStore"]
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from pyconchat.errors import NotSaved
+from pyconchat.domain.errors import NotSaved
 from pyconchat.store.engines import is_sqlite
 
 __all__ = ["Writer", "transaction"]

@@ -12,9 +12,9 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 
-from pyconchat.client.address import Address
-from pyconchat.client.folder import Folder
-from pyconchat.client.login import ClientLogin
+from pyconchat.client.net.address import Address
+from pyconchat.client.net.login import ClientLogin
+from pyconchat.client.net.saved import Folder
 from pyconchat.client.session import ClientSession, Files
 from tests.client.fake_server import FakeScreen, FakeServer, Recorder
 

@@ -14,10 +14,10 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport, StringTransportWithDisconnection
 from zope.interface import implementer
 
-from pyconchat.client.colours import coloured
-from pyconchat.client.link import Link, State
-from pyconchat.client.show import Line, plain
-from pyconchat.client.wire import Object
+from pyconchat.client.lines import Line, plain
+from pyconchat.client.net.connection import Link, State
+from pyconchat.client.net.json_protocol import Object
+from pyconchat.client.ui.colours import coloured
 
 LONGEST_WAIT = 17.0
 """Seconds after which the client has tried again, jitter and all."""

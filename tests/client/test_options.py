@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pyconchat.client.address import Address
+from pyconchat.client.net.address import Address
 from pyconchat.client.options import Options, parse_options
 
 NOBODY: dict[str, str] = {}

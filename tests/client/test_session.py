@@ -8,14 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pyconchat.client.link import State
+from pyconchat.client.net.connection import State
+from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.session import MOST_UNDER_WAY, Cancelled
-from pyconchat.client.wire import Object
 from tests.client.conftest import NOON, At, Sit
 from tests.client.fake_server import COMMANDS, is_clean, member_of, private, said
-from tests.client.test_show import ANSWERS, EVENTS, WRONG
-from tests.client.test_wire import HOSTILE, values
-from tests.examples import QUICK, examples
+from tests.client.net.test_json_protocol import HOSTILE, values
+from tests.client.test_lines import ANSWERS, EVENTS, WRONG
+from tests.support.examples import QUICK, examples
 
 
 def entered(group: str, **fields: Any) -> Object:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from pyconchat.chat import Chat
+from pyconchat.chat.chat import Chat
 from pyconchat.testing import Visitor
 
 Visit = Callable[..., Visitor]

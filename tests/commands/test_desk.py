@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pyconchat.chat import Chat
-from pyconchat.events import Policy
+from pyconchat.chat.chat import Chat
+from pyconchat.domain.events import Policy
 from tests.commands.conftest import Tea, Visit
 
 DESK = [

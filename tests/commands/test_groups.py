@@ -6,9 +6,9 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from pyconchat.chat import Chat
-from pyconchat.events import Policy
-from pyconchat.group import Group
+from pyconchat.chat.chat import Chat
+from pyconchat.domain.events import Policy
+from pyconchat.domain.group import Group
 from pyconchat.testing import Visitor, make_chat
 from tests.commands.conftest import Tea, Visit
 

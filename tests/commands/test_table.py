@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from pyconchat.chat import Chat
+from pyconchat.chat.chat import Chat
 from pyconchat.commands import TABLE, find_command
-from pyconchat.errors import Code, Refused
-from pyconchat.names import COMMAND_WORDS
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.names import COMMAND_WORDS
 from tests.commands.conftest import Tea, Visit
 
 # Every command that was promised: its other names, and its number in the front desk's menu.

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pyconchat.decisions import SERVER, Decision, Part, SaveAccount, Write
-from pyconchat.events import Entry, GroupCreated, GroupEvent, Message, Policy, ServerEvent, Talk
-from pyconchat.group import Actor, Group
-from pyconchat.interfaces import IStore
-from pyconchat.names import Name
-from pyconchat.text import SafeText
+from pyconchat.chat.interfaces import IStore
+from pyconchat.domain.decisions import SERVER, Decision, Part, SaveAccount, Write
+from pyconchat.domain.events import (
+    Entry,
+    GroupCreated,
+    GroupEvent,
+    Message,
+    Policy,
+    ServerEvent,
+    Talk,
+)
+from pyconchat.domain.group import Actor, Group
+from pyconchat.domain.names import Name
+from pyconchat.domain.text import SafeText
 
 __all__ = [
     "ALICE",

@@ -10,7 +10,7 @@ from sqlalchemy import URL
 
 from pyconchat.store import SqlStore
 from tests.contracts.postgres import Databases, PostgresServer, server_url
-from tests.stores import copy_empty
+from tests.support.stores import copy_empty
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from pyconchat.store import SqlStore
-from tests.skips import missing
+from tests.support.skips import missing
 
 __all__ = ["Databases", "PostgresServer"]
 

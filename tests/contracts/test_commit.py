@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from pyconchat.decisions import SERVER, Decision, OpenDirect, Part, SaveAccount
-from pyconchat.errors import Conflict, NotSaved
-from pyconchat.events import (
+from pyconchat.domain.decisions import SERVER, Decision, OpenDirect, Part, SaveAccount
+from pyconchat.domain.errors import Conflict, NotSaved
+from pyconchat.domain.events import (
     GroupCreated,
     MemberJoined,
     Message,
@@ -19,10 +19,10 @@ from pyconchat.events import (
     TopicChanged,
     Via,
 )
-from pyconchat.group import Group
-from pyconchat.names import Name, fold
+from pyconchat.domain.group import Group
+from pyconchat.domain.names import Name, fold
+from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
-from pyconchat.text import SafeText
 from tests.contracts.building import (
     ALICE,
     AT,

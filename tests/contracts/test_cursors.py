@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from pyconchat.decisions import OPEN_END, Decision, MoveCursor, OpenDirect
-from pyconchat.events import GroupEvent, Policy, Why
-from pyconchat.group import Actor, Group
-from pyconchat.names import Name, fold
-from pyconchat.records import CursorRecord
+from pyconchat.domain.decisions import OPEN_END, Decision, MoveCursor, OpenDirect
+from pyconchat.domain.events import GroupEvent, Policy, Why
+from pyconchat.domain.group import Actor, Group
+from pyconchat.domain.names import Name, fold
+from pyconchat.domain.stored import CursorRecord
+from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
-from pyconchat.text import SafeText
 from tests.contracts.building import (
     ALICE,
     AT,

@@ -13,15 +13,15 @@ from typing import NamedTuple, TypeAlias, get_args
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pyconchat.decisions import Decision, Part
-from pyconchat.errors import Refused
-from pyconchat.events import Entry, GroupClosed, GroupCreated, GroupEvent, Policy, Why
-from pyconchat.group import Actor, Group
-from pyconchat.names import Name, fold
+from pyconchat.domain.decisions import Decision, Part
+from pyconchat.domain.errors import Refused
+from pyconchat.domain.events import Entry, GroupClosed, GroupCreated, GroupEvent, Policy, Why
+from pyconchat.domain.group import Actor, Group
+from pyconchat.domain.names import Name, fold
+from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
-from pyconchat.text import SafeText
 from tests.contracts.building import ALICE, AT, BOB, CAROL, EVER, GUS, commit, decide, register
-from tests.examples import examples
+from tests.support.examples import examples
 
 GINA = Actor(Name("Gina"), guest=True)
 OLGA = Actor(Name("olga"), operator=True)

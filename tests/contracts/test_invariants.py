@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from twisted.internet.task import Clock
 
-from pyconchat.decisions import SERVER, Decision
-from pyconchat.errors import NotSaved
-from pyconchat.events import (
+from pyconchat.chat.fanout import own_key
+from pyconchat.domain.decisions import SERVER, Decision
+from pyconchat.domain.errors import NotSaved
+from pyconchat.domain.events import (
     Entry,
     GroupCreated,
     JoinRequested,
@@ -34,16 +35,15 @@ from pyconchat.events import (
     Talk,
     subject,
 )
-from pyconchat.fanout import own_key
-from pyconchat.group import Group
-from pyconchat.names import Key, fold
+from pyconchat.domain.group import Group
+from pyconchat.domain.names import Key, fold
 from pyconchat.store import SqlStore
 from pyconchat.store.sql import Stored
 from tests.contracts.building import EVER
 from tests.doors.conftest import Caller
-from tests.examples import QUICK, examples
-from tests.programs import House, Object, line_of
-from tests.stores import copy_empty
+from tests.support.examples import QUICK, examples
+from tests.support.programs import House, Object, line_of
+from tests.support.stores import copy_empty
 
 AT_FIRST = [("ann", True), ("olga", True), ("ann", False), ("gus", False), ("ben", False)]
 REGISTERED = ("ann", "ben", "Cem")

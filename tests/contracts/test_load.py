@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pyconchat.decisions import SERVER, Decision, Ignore, Part, SaveAccount
-from pyconchat.events import (
+from pyconchat.domain.decisions import SERVER, Decision, Ignore, Part, SaveAccount
+from pyconchat.domain.events import (
     GroupEvent,
     OperatorMade,
     Policy,
@@ -12,11 +12,11 @@ from pyconchat.events import (
     ServerUnbanned,
     Why,
 )
-from pyconchat.group import Actor, Ban, GroupState, JoinRequest, Member
-from pyconchat.names import Name, fold
-from pyconchat.records import AccountRecord, StoredGroup
+from pyconchat.domain.group import Actor, Ban, GroupState, JoinRequest, Member
+from pyconchat.domain.names import Name, fold
+from pyconchat.domain.stored import AccountRecord, StoredGroup
+from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
-from pyconchat.text import SafeText
 from tests.contracts.building import (
     ALICE,
     AT,

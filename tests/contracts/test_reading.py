@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pyconchat.decisions import Decision, Part
-from pyconchat.errors import NotSaved
-from pyconchat.events import Action
+from pyconchat.domain.decisions import Decision, Part
+from pyconchat.domain.errors import NotSaved
+from pyconchat.domain.events import Action
+from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
 from pyconchat.testing import make_store
-from pyconchat.text import SafeText
 from tests.contracts.building import ALICE, AT, EVER, commit, create, happen, say, texts
 
 

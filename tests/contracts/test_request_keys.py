@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from pyconchat.decisions import Decision, Part, Repeated, RequestKey
-from pyconchat.errors import Conflict
-from pyconchat.events import Message
-from pyconchat.group import Group
+from pyconchat.domain.decisions import Decision, Part, Repeated, RequestKey
+from pyconchat.domain.errors import Conflict
+from pyconchat.domain.events import Message
+from pyconchat.domain.group import Group
+from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore, request_keys
-from pyconchat.text import SafeText
 from tests.contracts.building import ALICE, AT, BOB, EVER, commit, create, decide, say, texts
 
 KEY = RequestKey("alice", "k")

@@ -17,17 +17,17 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
 from pyconchat.commands import TABLE
-from pyconchat.errors import Code, Refused
-from pyconchat.events import GroupEvent, Policy
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.events import GroupEvent, Policy
+from pyconchat.domain.group import Group
+from pyconchat.domain.names import Name, fold
+from pyconchat.domain.text import SafeText
 from pyconchat.files import Shelf, Storage
-from pyconchat.group import Group
-from pyconchat.names import Name, fold
 from pyconchat.render.text import TextRenderer
 from pyconchat.store import SqlStore
-from pyconchat.text import SafeText
 from tests.doors.conftest import Caller
-from tests.programs import House, Object, WiredProgram
-from tests.stores import copy_empty
+from tests.support.programs import House, Object, WiredProgram
+from tests.support.stores import copy_empty
 
 # Who may. Who may not is told the first of these that is true.
 ALL = "all"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pyconchat.decisions import Decision, EndTokens, SaveAccount, SaveToken, UseToken
-from pyconchat.events import ServerBanned, ServerKicked, ServerUnbanned
-from pyconchat.names import Key, Name
-from pyconchat.records import TokenRecord
+from pyconchat.domain.decisions import Decision, EndTokens, SaveAccount, SaveToken, UseToken
+from pyconchat.domain.events import ServerBanned, ServerKicked, ServerUnbanned
+from pyconchat.domain.names import Key, Name
+from pyconchat.domain.stored import TokenRecord
 from pyconchat.store import SqlStore
 from pyconchat.store.effects import MOST_TOKENS
 from tests.contracts.building import ALICE, AT, BOB, commit, on_server, register

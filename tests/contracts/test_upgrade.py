@@ -18,10 +18,10 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 
 import pyconchat.store
-from pyconchat.events import GroupCreated, Message, Policy, encode
-from pyconchat.names import Name, fold
+from pyconchat.domain.events import GroupCreated, Message, Policy, encode
+from pyconchat.domain.names import Name, fold
+from pyconchat.domain.text import SafeText
 from pyconchat.store import BadStore, SqlStore, schema
-from pyconchat.text import SafeText
 from tests.contracts.building import ALICE, AT, BOB, EVER, commit, say, texts
 
 TEA = 2

@@ -11,11 +11,11 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 
+from pyconchat.auth.rate_limits import ConnectionLimits
 from pyconchat.config import Config, LimitsConfig
-from pyconchat.doors.doorstep import PAUSE, Doorstep
+from pyconchat.doors.detector import PAUSE, Doorstep
 from pyconchat.doors.factory import LineFactory
-from pyconchat.limits import ConnectionLimits
-from pyconchat.login import login_portal
+from pyconchat.sessions.portal import login_portal
 from pyconchat.store import SqlStore
 from pyconchat.testing import make_chat
 

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from pyconchat.store import SqlStore
-from tests.programs import House
+from tests.support.programs import House
 
 
 @pytest.fixture

@@ -17,8 +17,7 @@ from twisted.internet.task import Clock
 
 from pyconchat.commands import TABLE
 from pyconchat.config import Config, LimitsConfig
-from pyconchat.doors.json import MOST_BAD
-from pyconchat.events import (
+from pyconchat.domain.events import (
     Action,
     AnyEvent,
     Entry,
@@ -27,13 +26,14 @@ from pyconchat.events import (
     MemberKicked,
     Message,
 )
-from pyconchat.names import Name
+from pyconchat.domain.names import Name
+from pyconchat.domain.replies import Ended, EndWhy, Live, PresenceChanged, Reply, Where
+from pyconchat.domain.text import SafeText
+from pyconchat.doors.json.door import MOST_BAD
 from pyconchat.render.json import event_object, reply_object
-from pyconchat.replies import Ended, EndWhy, Live, PresenceChanged, Reply, Where
 from pyconchat.store import SqlStore
-from pyconchat.text import SafeText
-from tests.examples import examples
-from tests.programs import (
+from tests.support.examples import examples
+from tests.support.programs import (
     House,
     Object,
     Stubborn,
@@ -42,7 +42,7 @@ from tests.programs import (
     numbers,
     pieces,
 )
-from tests.stores import quick_store
+from tests.support.stores import quick_store
 
 DAY = 24 * 3600
 ALL = 10**9

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 from twisted.internet.task import Clock
 
+from pyconchat.domain.replies import EndWhy
 from pyconchat.doors.door import LINGER
-from pyconchat.doors.outlet import Outlet
-from pyconchat.replies import EndWhy
+from pyconchat.doors.output_buffer import Outlet
 from pyconchat.store import SqlStore
 from tests.doors.conftest import Caller
-from tests.programs import House
+from tests.support.programs import House
 
 
 @pytest.fixture

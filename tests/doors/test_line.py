@@ -6,9 +6,9 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 
+from pyconchat.domain.names import Key
 from pyconchat.doors.door import STALL
-from pyconchat.doors.line import LOGIN_LINE
-from pyconchat.names import Key
+from pyconchat.doors.line.door import LOGIN_LINE
 from tests.doors.conftest import Call, Caller, Open
 
 CRLF = "\r\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.people import PATIENCE, UNLIMITED, Person, Server
+from tests.support.people import PATIENCE, UNLIMITED, Person, Server
 
 Talk = Callable[..., Person]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyconchat.doors.telnet import MOST_ANSWERS, Client, Telnet, recognize
+from pyconchat.doors.line.telnet import MOST_ANSWERS, Client, Telnet, recognize
 
 IAC, DONT, DO, WONT, WILL, SB, SE = 255, 254, 253, 252, 251, 250, 240
 ECHO, SGA, TIMING_MARK, NAWS, LINEMODE, NEW_ENVIRON = 1, 3, 6, 31, 34, 39

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import NamedTuple
 
-from tests.people import PATIENCE, Person, Server
-from tests.programs import Program
+from tests.support.people import PATIENCE, Person, Server
+from tests.support.programs import Program
 
 __all__ = [
     "BY_WAY",

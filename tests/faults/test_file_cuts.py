@@ -18,9 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.people import PATIENCE, Server
-from tests.programs import Program
-from tests.skips import missing, require_program
+from tests.support.people import PATIENCE, Server
+from tests.support.programs import Program
+from tests.support.skips import missing, require_program
 
 GROUP = "tea"
 PASSWORD = "a long password"

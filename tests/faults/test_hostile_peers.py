@@ -22,8 +22,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.people import PATIENCE, UNLIMITED, Person, Server, free_port
-from tests.programs import Program
+from tests.support.people import PATIENCE, UNLIMITED, Person, Server, free_port
+from tests.support.programs import Program
 
 MEGABYTE = 1_000_000
 EVERYBODY = f"{UNLIMITED}\nunauthenticated = 0\n"
@@ -358,7 +358,7 @@ def test_too_few_descriptors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_tls: bool, spare: bool
 ) -> None:
     """Who is in talks on, others wait or are turned away in few words, and get in later."""
-    monkeypatch.setattr("tests.people.Twistd", FewDescriptors)
+    monkeypatch.setattr("tests.support.people.Twistd", FewDescriptors)
     server, tls_port = Server(tmp_path, limits=EVERYBODY), free_port()
     tls = f"selfsigned:{tls_port}:interface=127.0.0.1"
     with running(server, "--line", tls), talking(server) as friends, ExitStack() as stack:

@@ -28,8 +28,8 @@ from tests.faults.test_hostile_peers import (
     talk_on,
     talking,
 )
-from tests.people import Server
-from tests.programs import Program, line_of, pieces
+from tests.support.people import Server
+from tests.support.programs import Program, line_of, pieces
 
 IAC, DONT, DO, WONT, WILL, SB, SE = b"\xff", b"\xfe", b"\xfd", b"\xfc", b"\xfb", b"\xfa", b"\xf0"
 ECHO, TIMING_MARK, NEW_ENVIRON = b"\x01", b"\x06", b"\x27"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
-from tests.people import Person, Server
+from tests.support.people import Person, Server
 
 Talk = Callable[..., Person]
 

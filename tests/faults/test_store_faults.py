@@ -21,9 +21,9 @@ from sqlalchemy import create_engine, text
 from pyconchat.store import SqlStore
 from tests.contracts.postgres import PostgresServer, _programs
 from tests.contracts.test_fold import fold_log
-from tests.people import PATIENCE, Person, Server
-from tests.programs import Object, Program, line_of
-from tests.skips import missing, require_program
+from tests.support.people import PATIENCE, Person, Server
+from tests.support.programs import Object, Program, line_of
+from tests.support.skips import missing, require_program
 
 GROUP = "tea"
 NOT_SAVED = "Not saved: the server cannot store messages now."

@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import pytest
 
-from pyconchat.events import AnyEvent, decode
-from pyconchat.names import Name
-from pyconchat.text import SafeText
+from pyconchat.domain.events import AnyEvent, decode
+from pyconchat.domain.names import Name
+from pyconchat.domain.text import SafeText
 from tests.faults.hostile import (
     EVIL,
     NAMES,
@@ -30,8 +30,8 @@ from tests.faults.hostile import (
     problems,
     unsafe,
 )
-from tests.people import Person, Server
-from tests.programs import Program
+from tests.support.people import Person, Server
+from tests.support.programs import Program
 
 
 def fields(kind: object) -> set[str]:

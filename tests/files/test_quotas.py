@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyconchat.config import FilesConfig
-from pyconchat.errors import Code, Refused
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.names import Key, fold
 from pyconchat.files.quotas import Quotas
 from pyconchat.files.storage import Disk
-from pyconchat.names import Key, fold
 
 ALICE, BOB = fold("alice"), fold("bob")
 LARGE = Disk(10**12, 10**12)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.administration import PASSWORD, uploads
-from tests.people import Server, free_port
-from tests.programs import Program
-from tests.terminals import Terminal, at_terminals
+from tests.support.administration import PASSWORD, uploads
+from tests.support.people import Server, free_port
+from tests.support.programs import Program
+from tests.support.terminals import Terminal, at_terminals
 
 # Servers and clients of one test.
 

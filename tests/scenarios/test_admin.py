@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.administration import PASSWORD, admin, tree, uploads
-from tests.people import PATIENCE, Person, Server, free_port
-from tests.programs import Object, Program, numbers
+from tests.support.administration import PASSWORD, admin, tree, uploads
+from tests.support.people import PATIENCE, Person, Server, free_port
+from tests.support.programs import Object, Program, numbers
 
 Enter = Callable[..., Program]
 

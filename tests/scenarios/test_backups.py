@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.administration import FILE, admin, exchange, tree, uploads
-from tests.people import PATIENCE, Server
-from tests.programs import Program, numbers
+from tests.support.administration import FILE, admin, exchange, tree, uploads
+from tests.support.people import PATIENCE, Server
+from tests.support.programs import Program, numbers
 
 Enter = Callable[..., Program]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.people import Person, Server
+from tests.support.people import Person, Server
 
 Talk = Callable[..., Person]
 Meet = Callable[..., Person]

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.people import PATIENCE, Server
-from tests.programs import Program
-from tests.terminals import CLIENT, Terminal, at_terminals, environment
+from tests.support.people import PATIENCE, Server
+from tests.support.programs import Program
+from tests.support.terminals import CLIENT, Terminal, at_terminals, environment
 
 PASSWORD = "a long password"
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.people import PATIENCE, Person, Server, free_port
-from tests.terminals import CLIENT, at_terminals, environment, said
+from tests.support.people import PATIENCE, Person, Server, free_port
+from tests.support.terminals import CLIENT, at_terminals, environment, said
 
 LONG = PATIENCE * 2
 """Seconds for what takes its time on a busy machine."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.people import Person, Server
-from tests.terminals import CLIENT, Impostor, Terminal, environment, said
+from tests.support.people import Person, Server
+from tests.support.terminals import CLIENT, Impostor, Terminal, environment, said
 
 At = Callable[..., Terminal]
 Visit = Callable[..., Person]

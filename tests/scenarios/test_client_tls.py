@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.people import PATIENCE, Server, free_port
-from tests.terminals import CLIENT, Terminal, environment, said
+from tests.support.people import PATIENCE, Server, free_port
+from tests.support.terminals import CLIENT, Terminal, environment, said
 
 At = Callable[..., Terminal]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import yaml
 
-from pyconchat.text import safe_text
-from tests.people import Person, Server
+from pyconchat.domain.text import safe_text
+from tests.support.people import Person, Server
 
 Talk = Callable[..., Person]
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.people import PATIENCE, Person, Server, free_port
-from tests.programs import Program
-from tests.skips import require_program
+from tests.support.people import PATIENCE, Person, Server, free_port
+from tests.support.programs import Program
+from tests.support.skips import require_program
 
 MEGABYTE = 1_000_000
 

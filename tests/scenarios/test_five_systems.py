@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.people import Person, Server
+from tests.support.people import Person, Server
 
 Meet = Callable[..., Person]
 Talk = Callable[..., Person]

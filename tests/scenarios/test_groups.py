@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.people import Person, Server
+from tests.support.people import Person, Server
 
 Talk = Callable[..., Person]
 

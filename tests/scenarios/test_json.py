@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.people import PATIENCE, Person, Server, free_port
-from tests.programs import Program, line_of, numbers
+from tests.support.people import PATIENCE, Person, Server, free_port
+from tests.support.programs import Program, line_of, numbers
 
 DOCS = (Path(__file__).parents[2] / "docs" / "line-protocol.rst").read_text()
 

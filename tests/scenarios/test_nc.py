@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.people import PATIENCE, Person, Server
-from tests.skips import require_program
+from tests.support.people import PATIENCE, Person, Server
+from tests.support.skips import require_program
 
 Nc = Callable[..., bytes]
 

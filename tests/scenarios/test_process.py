@@ -13,12 +13,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.administration import PASSWORD, admin, tree, uploads
-from tests.people import PATIENCE, UNLIMITED, Person, Server, free_port
-from tests.processes import Twistd
-from tests.programs import Program
 from tests.scenarios.test_service import CLEAN, TWISTD
-from tests.skips import missing
+from tests.support.administration import PASSWORD, admin, tree, uploads
+from tests.support.people import PATIENCE, UNLIMITED, Person, Server, free_port
+from tests.support.processes import Twistd
+from tests.support.programs import Program
+from tests.support.skips import missing
 
 
 def test_a_hangup_during_the_start(tmp_path: Path) -> None:

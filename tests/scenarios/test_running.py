@@ -18,10 +18,10 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.administration import PASSWORD
-from tests.people import PATIENCE, Person, Server, free_port
-from tests.programs import Program
 from tests.scenarios.test_service import make_certificate
+from tests.support.administration import PASSWORD
+from tests.support.people import PATIENCE, Person, Server, free_port
+from tests.support.programs import Program
 
 STAYS = "stays as it is, for the new one cannot be used"
 

@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.people import PATIENCE, Person, Server, free_port
-from tests.processes import Twistd
+from tests.support.people import PATIENCE, Person, Server, free_port
+from tests.support.processes import Twistd
 
 Talk = Callable[..., Person]
 Meet = Callable[..., Person]

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import pexpect
 import pytest
 
-from tests.people import PATIENCE, Person, Server
-from tests.skips import require_program
+from tests.support.people import PATIENCE, Person, Server
+from tests.support.skips import require_program
 
 Telnet = Callable[[], "pexpect.spawn[bytes]"]
 

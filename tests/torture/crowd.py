@@ -19,8 +19,8 @@ from typing import Any
 
 from twisted.application.internet import backoffPolicy
 
-from pyconchat.client.link import FIRST_WAIT, LONGEST_WAIT
-from tests.programs import Object, line_of
+from pyconchat.client.net.connection import FIRST_WAIT, LONGEST_WAIT
+from tests.support.programs import Object, line_of
 
 PAUSE = 1.0
 """Seconds between two messages of one who sends."""

@@ -17,14 +17,14 @@ from pathlib import Path
 
 import pytest
 
-from pyconchat.decisions import Decision, SaveToken
-from pyconchat.events import Policy
-from pyconchat.group import Actor
-from pyconchat.names import Name, fold
+from pyconchat.domain.decisions import Decision, SaveToken
+from pyconchat.domain.events import Policy
+from pyconchat.domain.group import Actor
+from pyconchat.domain.names import Name, fold
 from pyconchat.testing import make_store
 from tests.contracts.building import commit, create, happen, register
-from tests.people import PATIENCE, Person, Server
-from tests.programs import Object, Program, line_of
+from tests.support.people import PATIENCE, Person, Server
+from tests.support.programs import Object, Program, line_of
 
 pytestmark = pytest.mark.torture
 

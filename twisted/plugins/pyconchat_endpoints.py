@@ -1,5 +1,5 @@
 """Names the parser of ``selfsigned:`` endpoints, so that every program of Twisted can use them."""
 
-from pyconchat.selfsigned import SelfSignedParser
+from pyconchat.net.selfsigned import SelfSignedParser
 
 selfsigned = SelfSignedParser()

@@ -3,5 +3,8 @@
 from twisted.application.service import ServiceMaker
 
 pyconchat = ServiceMaker(
-    "PyconChat", "pyconchat.service", "Group chat for telnet, nc and its own client.", "pyconchat"
+    "PyconChat",
+    "pyconchat.server.service",
+    "Group chat for telnet, nc and its own client.",
+    "pyconchat",
 )

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.people import Person, Server
-from tests.terminals import Terminal
+from tests.support.people import Person, Server
+from tests.support.terminals import Terminal
 
 At = Callable[..., Terminal]
 Visit = Callable[..., Person]

@@ -6,9 +6,9 @@ import re
 import stat
 from pathlib import Path
 
-from tests.people import Server
 from tests.scenarios.terminal.conftest import PASSWORD, At, Visit, settings_are_kept
-from tests.terminals import Impostor
+from tests.support.people import Server
+from tests.support.terminals import Impostor
 
 # An evening.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from tests.people import Server
 from tests.scenarios.terminal.conftest import PASSWORD, At, Visit
-from tests.terminals import Impostor, said
+from tests.support.people import Server
+from tests.support.terminals import Impostor, said
 
 
 def test_tab_completes(chat: At, visit: Visit) -> None:

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from tests.people import Person, Server
 from tests.scenarios.terminal.conftest import PASSWORD, At, Visit, settings_are_kept
-from tests.skips import require_program
-from tests.terminals import CLIENT, Terminal, said
+from tests.support.people import Person, Server
+from tests.support.skips import require_program
+from tests.support.terminals import CLIENT, Terminal, said
 
 # When the server is away.
 
@@ -200,7 +200,7 @@ def test_stopping_and_going_on(at: At, server: Server) -> None:
 
 CRASHES = {
     "typed": "from pyconchat.client.session import ClientSession as C; C.typed = None",
-    "drawn": "from pyconchat.client.terminal import Terminal as C; C._prompt = lambda self: 1 / 0",
+    "drawn": "from pyconchat.client.ui.terminal import Terminal as C; C._prompt = lambda _: 1 / 0",
 }
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.people import Server
 from tests.scenarios.terminal.conftest import PASSWORD, At
-from tests.terminals import Impostor
+from tests.support.people import Server
+from tests.support.terminals import Impostor
 
 # A server to mistrust.
 

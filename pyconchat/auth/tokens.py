@@ -1,0 +1,82 @@
+"""Session tokens: a program that has logged in once comes back without a password.
+
+A token is 192 random bits; the store has only its hash, so what is in the store lets nobody
+in. It ends with the password's change, a ban, ``/quit everywhere``, or when it is not used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Sequence
+
+from twisted.internet.defer import Deferred
+
+from pyconchat.chat.interfaces import IJournal, IStore
+from pyconchat.domain.accounts import Account, Accounts
+from pyconchat.domain.decisions import Decision, EndTokens, SaveToken, UseToken, Write
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.names import Name
+
+__all__ = ["Tokens"]
+
+BYTES = 24
+
+UNUSED = 30 * 24 * 3600 * 1000
+"""Milliseconds without use after which a token has ended."""
+
+
+class Tokens:
+    """The session tokens of all *accounts*; *now* returns milliseconds since the epoch."""
+
+    def __init__(
+        self, store: IStore, journal: IJournal, accounts: Accounts, now: Callable[[], int]
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._accounts = accounts
+        self._now = now
+
+    async def issue(self, account: Account) -> str:
+        """Return a new token of *account*; "" for a guest. Raises `NotSaved`."""
+        if not account.registered:
+            return ""
+        token = secrets.token_urlsafe(BYTES)
+        await self._save([SaveToken(account.key, _digest(token))])
+        return token
+
+    async def check(self, name: Name, token: str) -> Account:
+        """Return the account of *name* if *token* lets it in. Raises `Refused` or `NotSaved`."""
+        digest = _digest(token)
+        record = await self._journal.in_order(self._store.token, digest)
+        self._accounts.admit(name)
+        account = self._accounts.get(name)
+        if record is None or account is None or record.owner != account.key:
+            raise _ended()
+        now = self._now()
+        if now - record.used_at > UNUSED:
+            raise _ended()
+        # Nobody waits for it; if it cannot be stored, the next use is noted.
+        self._journal.append(Decision(now, writes=[UseToken(digest)]))
+        return account
+
+    async def end(self, account: Account) -> None:
+        """End all tokens of *account*. Raises `NotSaved`."""
+        await self._save([EndTokens(account.key)])
+
+    def _save(self, writes: Sequence[Write]) -> Deferred[int]:
+        saved: Deferred[int] = Deferred()
+        self._journal.append(Decision(self._now(), writes=writes, done=saved))
+        return saved
+
+
+def _digest(token: str) -> str:
+    """Return the hash under which *token* is stored: SHA-256, in hex.
+
+    A fast hash is enough here: nobody can try out 192 random bits.
+    """
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _ended() -> Refused:
+    return Refused(Code.BAD_TOKEN, "That session has ended: log in with the password.")

@@ -1,0 +1,1 @@
+"""One running chat: it decides, stores, and publishes."""

@@ -1,0 +1,48 @@
+"""Presence: who is online, and through which sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+from zope.interface import implementer
+
+from pyconchat.chat.interfaces import IPresence, ISession
+from pyconchat.domain.names import Key
+
+__all__ = ["Presence"]
+
+
+@implementer(IPresence)
+class Presence:
+    """The sessions of this server, by account."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[Key, list[ISession]] = {}
+
+    def sessions(self, key: Key) -> Sequence[ISession]:
+        return self._sessions.get(key, ())
+
+    def everybody(self) -> Iterable[ISession]:
+        return chain.from_iterable(list(self._sessions.values()))
+
+    def online(self, key: Key) -> bool:
+        return key in self._sessions
+
+    def __len__(self) -> int:
+        """Return how many accounts are online."""
+        return len(self._sessions)
+
+    def add(self, session: ISession) -> bool:
+        """Add *session*; tell whether it is the first of its account."""
+        sessions = self._sessions.setdefault(session.account.key, [])
+        sessions.append(session)
+        return len(sessions) == 1
+
+    def remove(self, session: ISession) -> bool:
+        """Remove *session*; tell whether it was the last of its account."""
+        sessions = self._sessions[session.account.key]
+        sessions.remove(session)
+        if not sessions:
+            del self._sessions[session.account.key]
+        return not sessions

@@ -1,0 +1,1 @@
+"""Files that the client sends and fetches."""

@@ -1,0 +1,90 @@
+"""Addresses: which server, under which name, in which group."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pyconchat.domain.errors import Refused
+from pyconchat.domain.names import group_name, person_name
+
+__all__ = ["Address", "BadAddress", "parse_address"]
+
+PORT, TLS_PORT = 8000, 8443
+
+_SCHEMES = {"pyconchat://": False, "pyconchats://": True}
+
+FORM = "[NAME@]HOST[:PORT][/GROUP]"
+
+
+class BadAddress(Exception):
+    """That is no address; the message is one line."""
+
+
+class Address(NamedTuple):
+    """A server at *host* and *port*. Empty *name* or *group*: none was given."""
+
+    host: str
+    port: int
+    name: str = ""
+    group: str = ""
+    tls: bool = False
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def parse_address(text: str, port: str = "", tls: bool = False) -> Address:
+    """Return the address that *text* stands for. Raises `BadAddress`.
+
+    *port* is from ``HOST PORT``, and *tls* is asked for otherwise than by the scheme.
+    """
+    rest = text
+    for scheme, secure in _SCHEMES.items():
+        if rest.lower().startswith(scheme):
+            rest, tls = rest[len(scheme) :], secure or tls
+            break
+    if "://" in rest:
+        raise BadAddress(f"{text}: not an address; it is {FORM}.")
+    rest, _, group = rest.partition("/")
+    name, at, host = rest.rpartition("@")
+    if host.startswith("["):  # an IPv6 address (RFC 3986, 3.2.2)
+        host, bracket, after = host[1:].partition("]")
+        colon, number = after[:1], after[1:]
+        if not bracket or colon not in ("", ":"):
+            raise BadAddress(f"{text}: an IPv6 address ends with ].")
+    elif host.count(":") > 1:
+        raise BadAddress(f"{text}: write an IPv6 address in brackets: [{host}].")
+    else:
+        host, colon, number = host.partition(":")
+    if colon and port:
+        raise BadAddress(f"{text} {port}: there are two ports.")
+    if not host or any(char.isspace() for char in host) or (at and not name):
+        raise BadAddress(f"{text}: not an address; it is {FORM}.")
+    return Address(
+        host=host,
+        port=_port(number if colon else port, tls, text),
+        name=_checked(name, person_name) if name else "",
+        group=_group(group.rstrip("/")),
+        tls=tls,
+    )
+
+
+def _port(number: str, tls: bool, text: str) -> int:
+    if not number:
+        return TLS_PORT if tls else PORT
+    if not (number.isascii() and number.isdigit() and len(number) <= 5 and 0 < int(number) < 65536):
+        raise BadAddress(f"{text}: a port is a number from 1 to 65535.")
+    return int(number)
+
+
+def _group(group: str) -> str:
+    return _checked(group, group_name) if group else ""
+
+
+def _checked(name: str, check: object) -> str:
+    assert callable(check)
+    try:
+        return str(check(name))
+    except Refused as refused:
+        raise BadAddress(refused.sentence) from None

@@ -1,0 +1,96 @@
+"""Wire: objects from and to the server, one a line; and nothing that a terminal would obey.
+
+The server is not trusted: whatever it sends, every text in it is made safe here, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, cast
+
+import msgspec
+from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+
+from pyconchat.chat.interfaces import IConnection
+from pyconchat.domain.text import safe_text
+from pyconchat.net.lines import LineFramer
+
+__all__ = ["Object", "Wire", "safe"]
+
+Object: TypeAlias = dict[str, Any]
+
+LONGEST = 16 * 1024 * 1024
+"""Bytes in one line: more than the longest answer of any honest server."""
+
+DEEPEST = 16
+"""Objects within objects; no answer has more than four."""
+
+
+class Wire(Protocol):
+    """One connection. *receive* is called with each object, *lost* with why it ended."""
+
+    def __init__(self) -> None:
+        self.receive: Callable[[Object], None] = lambda _object: None
+        self.lost: Callable[[Failure], None] = lambda _reason: None
+        self.received = 0  # bytes: a sign of life
+        self._framer = LineFramer(LONGEST)
+        self._begun = False
+        self._gone = False
+
+    def connectionMade(self) -> None:
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpNoDelay(True)
+            self.transport.setTcpKeepAlive(True)
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += len(data)
+        for line in self._framer.feed(data):
+            if self._gone:
+                return
+            fields = _decoded(line)
+            if fields is not None:
+                self._begun = True
+                self.receive(fields)
+            elif self._begun:  # before that, a server may greet somebody whom it took for a person
+                self.abort()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._gone = True
+        self.lost(reason)
+
+    def send(self, fields: Mapping[str, object]) -> None:
+        """Send an object."""
+        cast(IConnection, self.transport).write(msgspec.json.encode(fields) + b"\n")
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        cast(IConnection, self.transport).abortConnection()
+
+
+def _decoded(line: bytes | None) -> Object | None:
+    if line is None:
+        return None
+    try:
+        fields = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if not isinstance(fields, dict):
+        return None
+    if isinstance(fields.get("motd"), str):  # the only text that may have several lines
+        fields["motd"] = fields["motd"].split("\n") if fields["motd"] else []
+    return cast(Object, safe(fields))
+
+
+def safe(value: Any, depth: int = 0) -> Any:
+    """Return *value*, from JSON, with all of its texts made safe; too deep a one is cut."""
+    if isinstance(value, str):
+        return safe_text(value)
+    if depth > DEEPEST:
+        return None
+    if isinstance(value, dict):
+        return {safe_text(key): safe(each, depth + 1) for key, each in value.items()}
+    if isinstance(value, list):
+        return [safe(each, depth + 1) for each in value]
+    return value

@@ -1,0 +1,91 @@
+"""Folder: what the client keeps on this machine: session tokens, certificates, history.
+
+All of it is under ``$XDG_STATE_HOME/pyconchat``, readable by its owner alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from pyconchat.client.net.address import Address
+
+__all__ = ["Folder", "default_folder"]
+
+
+class Folder:
+    """The client's files in the folder *path*, which is made when something is kept."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def known_hosts(self) -> Path:
+        """Return the file of certificates that were accepted."""
+        return self.path / "known_hosts"
+
+    def history(self, address: Address) -> Path:
+        """Return the file of the lines that were typed at *address*; make it if need be."""
+        self._make()
+        path = self.path / f"history-{_file_name(address)}"
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
+        return path
+
+    def token(self, address: Address, name: str) -> str | None:
+        """Return the session token of *name* at *address*, if there is one."""
+        return self._tokens().get(_account(address, name))
+
+    def last_name(self, address: Address) -> str | None:
+        """Return the name of whoever logged in at *address* last."""
+        end = f"@{address}"
+        names = [each.removesuffix(end) for each in self._tokens() if each.endswith(end)]
+        return names[-1] if names else None
+
+    def keep_token(self, address: Address, name: str, token: str) -> None:
+        """Keep *token* instead of the one before. Raises `OSError`."""
+        tokens = self._tokens()
+        account = _account(address, name)
+        if [*tokens.items()][-1:] != [(account, token)]:  # the last is who was here last
+            tokens.pop(_account(address, name), None)
+            self._write(tokens | {_account(address, name): token})
+
+    def forget_token(self, address: Address, name: str) -> None:
+        """Forget the token, which has ended. Raises `OSError`."""
+        tokens = self._tokens()
+        if tokens.pop(_account(address, name), None) is not None:
+            self._write(tokens)
+
+    def _tokens(self) -> dict[str, str]:
+        try:
+            return msgspec.json.decode((self.path / "tokens").read_bytes(), type=dict[str, str])
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            return {}
+
+    def _write(self, tokens: dict[str, str]) -> None:
+        self._make()
+        path = self.path / f"tokens.{os.getpid()}"
+        path.unlink(missing_ok=True)  # of a crash under the same number
+        with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(tokens)))
+        path.replace(self.path / "tokens")
+
+    def _make(self) -> None:
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def default_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder that the XDG Base Directory Specification asks for."""
+    base = environ.get("XDG_STATE_HOME", "")
+    root = Path(base) if base.startswith("/") else Path.home() / ".local" / "state"
+    return root / "pyconchat" / "client"
+
+
+def _account(address: Address, name: str) -> str:
+    return f"{name.lower()}@{address}"
+
+
+def _file_name(address: Address) -> str:
+    return "".join(char if char.isalnum() or char in ".-" else "_" for char in str(address).lower())

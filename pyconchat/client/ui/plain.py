@@ -1,0 +1,137 @@
+"""Plain: lines in, lines out. No colour, no cursor movement, nothing drawn twice.
+
+For screen readers, for terminals that can do nothing else, and where the output is a file. The
+terminal itself has the line that is being typed; only for a secret is its echo turned off.
+"""
+
+from __future__ import annotations
+
+import sys
+import termios
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.protocol import Protocol
+from zope.interface import implementer
+
+from pyconchat.chat.interfaces import IConnection
+from pyconchat.client.lines import Line, plain
+from pyconchat.client.net.connection import State
+from pyconchat.client.session import Cancelled, ClientSession
+from pyconchat.net.lines import LineFramer
+
+__all__ = ["Plain"]
+
+LONGEST = 65_536
+"""Bytes in a typed line."""
+
+
+@implementer(IHalfCloseableProtocol)
+class Plain(Protocol):
+    """The screen of *session* on standard input and output.
+
+    *read_again* is called to have more of an input that has ended.
+    """
+
+    def __init__(self, session: ClientSession, read_again: Callable[[], None]) -> None:
+        self._session = session
+        self._read_again = read_again
+        self._framer = LineFramer(LONGEST)
+        self._early: deque[str] = deque()  # typed before there was a connection
+        self._questions: deque[tuple[str, bool, Deferred[str]]] = deque()
+        self._state: State | None = None
+        self.keeps_typed = sys.stdout is not None and sys.stdout.isatty()
+
+    # What the terminal does.
+
+    def dataReceived(self, data: bytes) -> None:
+        for raw in self._framer.feed(data):
+            if raw is None:
+                self._print("* That line was too long.")
+            else:
+                self._typed(raw.decode(errors="replace").rstrip("\r"))
+
+    def readConnectionLost(self) -> None:
+        """Ctrl-D: the person goes."""
+        for raw in self._framer.end():
+            self._typed((raw or b"").decode(errors="replace"))
+        while self._questions:
+            self._answered(None)
+        if not self._session.leave():
+            self._read_again()  # a terminal goes on after its Ctrl-D
+
+    def writeConnectionLost(self) -> None:
+        """The output is gone: there is nothing to do here any more."""
+        self._session.leave()
+
+    # What the session shows.
+
+    def show(self, lines: Sequence[Line]) -> None:
+        for line in lines:
+            self._print(plain(line))
+
+    def ask(self, question: str, secret: bool) -> Deferred[str]:
+        answer: Deferred[str] = Deferred()
+        self._questions.append((question, secret, answer))
+        if len(self._questions) == 1:
+            self._put()
+        return answer
+
+    def refresh(self) -> None:
+        state = self._session.link.state
+        if state is not self._state:
+            told = {State.WAITING: "The server is away; trying again.", State.LIVE: "Connected."}
+            again = self._state is not None
+            self._state = state
+            if state in told and (again or state is not State.LIVE):
+                self._print(f"* {told[state]}")
+
+    def close(self) -> None:
+        """Leave the terminal as it was found."""
+        echo(True)
+
+    def _typed(self, line: str) -> None:
+        if self._questions:
+            self._answered(line)
+        else:
+            self._session.typed(line)
+
+    def _put(self) -> None:
+        question, secret, _ = self._questions[0]
+        if secret:
+            echo(False)
+        self._write(question)
+
+    def _answered(self, line: str | None) -> None:
+        _, secret, answer = self._questions.popleft()
+        if secret:
+            echo(True)
+            self._print("")
+        if self._questions:  # which came while this one waited; another may follow below
+            self._put()
+        if line is None:
+            answer.errback(Cancelled())
+        else:
+            answer.callback(line)
+
+    def _print(self, text: str) -> None:
+        self._write(f"{text}\n")
+
+    def _write(self, text: str) -> None:
+        transport = self.transport
+        if transport is not None:
+            assert isinstance(text, str)
+            cast(IConnection, transport).write(text.encode())
+
+
+def echo(on: bool) -> None:
+    """Have the terminal of standard input show what is typed, or not."""
+    with suppress(termios.error, OSError, ValueError):
+        descriptor = sys.stdin.fileno()
+        attributes = termios.tcgetattr(descriptor)
+        attributes[3] = attributes[3] | termios.ECHO if on else attributes[3] & ~termios.ECHO
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, attributes)

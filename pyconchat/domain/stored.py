@@ -1,0 +1,74 @@
+"""What the store gives back: plain records of what it has read."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pyconchat.domain.group import Ban, GroupState
+from pyconchat.domain.names import Key, Name
+
+__all__ = [
+    "AccountRecord",
+    "CursorRecord",
+    "Loaded",
+    "ServerState",
+    "StoredGroup",
+    "TokenRecord",
+]
+
+
+class AccountRecord(msgspec.Struct, frozen=True):
+    """A registered account."""
+
+    name: Name
+    password_hash: str
+    operator: bool
+
+
+class TokenRecord(msgspec.Struct, frozen=True):
+    """A session token: whose it is, and when it was last used (milliseconds)."""
+
+    owner: Key
+    used_at: int
+
+
+class CursorRecord(msgspec.Struct, frozen=True):
+    """What somebody has received of a conversation: the entries up to *read* of *upto*.
+
+    *head* is the number of the newest entry. *parties* are the two sides of a private
+    conversation, None for a group, whose name is then *group*.
+    """
+
+    conversation: int
+    read: int
+    upto: int
+    head: int
+    parties: tuple[str, str] | None
+    group: Name
+
+
+class StoredGroup(msgspec.Struct, frozen=True):
+    """A group, the count of changes that led to its state, and its newest entry's number."""
+
+    state: GroupState
+    version: int
+    head: int
+
+
+class ServerState(msgspec.Struct, frozen=True):
+    """What concerns the whole server. *claim_code* is None once it has been used."""
+
+    accounts: list[AccountRecord]
+    ignores: list[tuple[Key, Name]]
+    bans: list[Ban]
+    claim_code: str | None
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """All that a server keeps in memory; groups by conversation id."""
+
+    groups: dict[int, StoredGroup]
+    server: ServerState
+    highest_conversation: int
+    highest_number: int
+    server_head: int

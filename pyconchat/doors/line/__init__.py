@@ -1,0 +1,1 @@
+"""The line door, for people at nc and telnet."""

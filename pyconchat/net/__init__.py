@@ -1,0 +1,1 @@
+"""What server and client share of the network: lines, TLS, certificates."""

@@ -1,0 +1,304 @@
+"""Lines for replies: rosters, lists, help."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import assert_never
+
+from pyconchat.domain.events import Policy
+from pyconchat.domain.replies import (
+    AdminIs,
+    Asked,
+    Bans,
+    CommandHelp,
+    Done,
+    DownloadTicket,
+    Durations,
+    Ended,
+    Entered,
+    Files,
+    FrontDesk,
+    Groups,
+    Help,
+    Live,
+    Matches,
+    PasswordSet,
+    PersonLine,
+    PersonOnline,
+    PresenceChanged,
+    Replayed,
+    Reply,
+    Requests,
+    Roster,
+    Said,
+    Sent,
+    Stats,
+    UploadTicket,
+)
+from pyconchat.domain.text import SafeText, in_bytes
+
+__all__ = ["MENU", "reply_lines"]
+
+MENU = "1 join a group   2 create a group   3 exit   (help lists the commands)"
+
+_HINT = "; a part of a name, after the command, lists those that have it"
+
+_NEWCOMERS = {
+    Policy.APPROVAL: "newcomers need your approval",
+    Policy.PASSWORD: "newcomers need the password",
+    Policy.OPEN: "everybody may come in",
+    Policy.INVITE: "only those whom you invite may come in",
+}
+
+
+def reply_lines(reply: Reply) -> list[str]:
+    """Return the lines of *reply*, without the mark of the server's lines."""
+    match reply:
+        case Done(text=text) | Ended(text=text) | PasswordSet(text=text):
+            return [text]
+        case Said() | Live():
+            return []  # a person sees what they have said, and that they are there
+        case Sent(other=other, online=True):
+            return [f"Sent to {other}."]
+        case Sent(other=other):
+            return [f"{other} is offline and will read it at the next login."]
+        case Asked(group=group, admin=admin):
+            return [f"You asked to join {group}; its admin, {admin}, has to approve."]
+        case Entered():
+            return _entered(reply)
+        case FrontDesk(left=None):
+            return ["You are at the front desk.", MENU]
+        case FrontDesk(left=left):
+            return [f"You are at the front desk; you are still a member of {left}.", MENU]
+        case Groups():
+            return _groups(reply)
+        case Requests():
+            return _requests(reply)
+        case Roster():
+            return _roster(reply)
+        case AdminIs(group=group, admin=admin, online=online):
+            return [f"The admin of {group} is {admin}, who is {_whether(online)}."]
+        case Bans():
+            return _bans(reply)
+        case Files():
+            return _files(reply)
+        case UploadTicket(name=name, group=group, command=command):
+            return [f"To share {name} with {group}, say in another terminal:", command]
+        case DownloadTicket(name=name, size=size, command=command):
+            return [f"To fetch {name} ({in_bytes(size)}), say in another terminal:", command]
+        case PersonOnline(people=people):
+            return [
+                f"Online{_with(reply.part)}: {len(people) + reply.more}",
+                *map(_person, people),
+                *_more(reply.more, _HINT),
+            ]
+        case Help():
+            return _help(reply)
+        case Stats():
+            return _stats(reply)
+        case PresenceChanged(name=name, online=True):
+            return [f"{name} is online."]
+        case PresenceChanged(name=name, reason=reason):
+            return [f"{name} has gone offline{f': {reason}' if reason else '.'}"]
+        case Replayed() | Matches():
+            raise AssertionError("entries are not the server's own lines")
+        case _:
+            assert_never(reply)
+
+
+def _entered(reply: Entered) -> list[str]:
+    if reply.created:
+        newcomers = _NEWCOMERS[reply.policy]
+        lines = [
+            f"You are in {reply.group} (number {reply.number}), which is new:"
+            f" you are its admin, and {newcomers}."
+        ]
+    else:
+        lines = [
+            f"You are in {reply.group} (number {reply.number}):"
+            f" {_counted(reply.members, 'member')}, {reply.online} online;"
+            f" the admin is {reply.admin}."
+        ]
+    if reply.topic:
+        lines.append(f"Topic: {reply.topic}")
+    return lines
+
+
+def _groups(reply: Groups) -> list[str]:
+    if not reply.groups:
+        if reply.part:
+            return [f"No group has {reply.part} in its name; /join NAME creates one."]
+        return ["There are no groups yet; /join NAME creates one."]
+    header = ["No.", "Name", "Policy", "Members", "Online", "Unread", "Topic"]
+    rows = [
+        [
+            str(line.number),
+            line.name,
+            line.policy.value,
+            str(line.members),
+            str(line.online),
+            "-" if line.unread is None else str(line.unread),
+            line.topic,
+        ]
+        for line in reply.groups
+    ]
+    return [*_table([header, *rows], right={0, 3, 4, 5}), *_more(reply.more, _HINT)]
+
+
+def _requests(reply: Requests) -> list[str]:
+    if not reply.requests:
+        return [f"Nobody asks to join {reply.group}."]
+    number = len(reply.requests) + reply.more
+    lines = [f"{number} asking to join {reply.group} (/approve NAME, /reject NAME):"]
+    for request in reply.requests:
+        note = f': "{request.note}"' if request.note else ""
+        lines.append(f"  {request.name}, for {_age(reply.now - request.at)}{note}")
+    return lines + _more(reply.more)
+
+
+def _roster(reply: Roster) -> list[str]:
+    what = _counted(len(reply.members) + reply.more, "member")
+    online = " online" if reply.online_only else ""
+    lines = [f"{what} of {reply.group}{online}{_with(reply.part)}:"]
+    for member in reply.members:
+        notes = [
+            *(["admin"] if member.admin else []),
+            *(["guest"] if member.guest else []),
+            *([] if reply.online_only else [_whether(member.online)]),
+        ]
+        lines.append(f"  {member.name}{_bracketed(', '.join(notes))}")
+    return lines + _more(reply.more, _HINT)
+
+
+def _bans(reply: Bans) -> list[str]:
+    where = reply.group or "this server"
+    if not reply.bans:
+        return [f"Nobody is banned from {where}."]
+    lines = [f"{len(reply.bans) + reply.more} banned from {where}:"]
+    for ban in reply.bans:
+        reason = f": {ban.reason}" if ban.reason else ""
+        lines.append(f"  {ban.name}, by {ban.by}{reason}")
+    return lines + _more(reply.more)
+
+
+def _files(reply: Files) -> list[str]:
+    if not reply.files:
+        return [f"No file was shared with {reply.group}; /send FILE shares one."]
+    rows = [["No.", "Name", "Size", "By", "When"]]
+    for file in reply.files:
+        at = time.localtime(file.at / 1000)
+        when = f"{at.tm_year}-{at.tm_mon:02}-{at.tm_mday:02} {at.tm_hour:02}:{at.tm_min:02}"
+        rows.append([str(file.number), file.name, in_bytes(file.size), file.by, when])
+    earlier = [f"… and {reply.more} shared earlier."] if reply.more else []
+    return [*_table(rows, right={0, 2}), *earlier]
+
+
+def _stats(stats: Stats) -> list[str]:
+    lines = [
+        f"PyconChat {stats.version}, up for {_age(int(stats.uptime * 1000))},"
+        f" with {in_bytes(stats.memory)} of memory.",
+        f"{_counted(stats.sessions, 'session')} of {_counted(stats.accounts, 'person', 'people')},"
+        f" {_counted(stats.groups, 'group')}, {_counted(stats.connections, 'connection')},"
+        f" {stats.strangers} of them not logged in.",
+        f"{_counted(stats.messages, 'message')} delivered {_counted(stats.deliveries, 'time')};"
+        f" {_counted(stats.entries, 'entry', 'entries')} stored, {stats.not_saved} not saved.",
+        f"Waiting: {stats.waiting} to be stored, {_counted(stats.hashing, 'password')},"
+        f" {in_bytes(stats.unsent)} not taken by their readers.",
+        f"{_counted(stats.commits.count, 'commit')}: {_spread(stats.commits)}.",
+        f"What is due comes late: {_spread(stats.lag)}.",
+    ]
+    for what, causes in (("Dropped", stats.dropped), ("Turned away", stats.turned_away)):
+        if causes:
+            lines.append(f"{what}: {', '.join(f'{each.count} {each.cause}' for each in causes)}.")
+    return lines
+
+
+def _spread(durations: Durations) -> str:
+    return (
+        f"half within {_milliseconds(durations.p50)}, 99 of 100 within"
+        f" {_milliseconds(durations.p99)}, the longest {_milliseconds(durations.longest)}"
+    )
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.3g} ms"
+
+
+def _person(person: PersonLine) -> str:
+    notes = [
+        *(["operator"] if person.operator else []),
+        *(["guest"] if person.guest else []),
+        *([f"in {', '.join(person.groups)}"] if person.groups else []),
+    ]
+    return f"  {person.name}{_bracketed('; '.join(notes))}"
+
+
+def _help(reply: Help) -> list[str]:
+    if not reply.brief:
+        return [line for command in reply.commands for line in _command(command)]
+    lines = [MENU] if reply.desk else ["What you type is a message, except for these commands:"]
+    if reply.desk:
+        lines.append("Here each command also works without its slash.")
+    rows = [
+        [
+            command.usage,
+            command.summary + (f" Also {_slashed(command.also)}." if command.also else ""),
+        ]
+        for command in reply.commands
+    ]
+    lines += _table(rows, right=set())
+    if not reply.desk:
+        lines.append("//text sends a message that starts with a slash.")
+    return lines
+
+
+def _command(command: CommandHelp) -> list[str]:
+    lines = [command.usage, f"  {command.summary}"]
+    if command.also:
+        lines.append(f"  Also {_slashed(command.also)}.")
+    return lines
+
+
+def _table(rows: Sequence[Sequence[str]], right: set[int]) -> list[str]:
+    """Return *rows* with their columns aligned; those in *right* to the right."""
+    widths = [min(max(map(len, column)), 34) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if index in right else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _with(part: SafeText) -> str:
+    return f", with {part} in the name" if part else ""
+
+
+def _more(count: int, hint: str = "") -> list[str]:
+    return [f"… and {count:,} more{hint}."] if count else []
+
+
+def _age(milliseconds: int) -> str:
+    seconds = max(0, milliseconds // 1000)
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= length:
+            return _counted(seconds // length, unit)
+    return _counted(seconds, "second")
+
+
+def _bracketed(notes: str) -> str:
+    return f" ({notes})" if notes else ""
+
+
+def _counted(count: int, thing: str, things: str = "") -> str:
+    return f"{count:,} {thing if count == 1 else things or thing + 's'}"
+
+
+def _slashed(names: Sequence[str]) -> str:
+    return ", ".join(f"/{name}" for name in names)
+
+
+def _whether(online: bool) -> str:
+    return "online" if online else "offline"

@@ -1,0 +1,1 @@
+"""The server's process: start and stop, ports, threads, metrics, administration."""

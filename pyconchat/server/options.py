@@ -1,0 +1,97 @@
+"""Options: twistd's command line, and how a start ends that cannot be."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, NoReturn
+
+import msgspec
+from twisted.python import usage
+
+from pyconchat.config import BadConfig, Config, default_state, read_config
+from pyconchat.server.process import Owner
+
+__all__ = ["CannotStart", "Options", "stop"]
+
+
+class CannotStart(Exception):
+    """The server cannot start; the message is one line that says what to do."""
+
+
+def stop(problem: object) -> NoReturn:
+    """End the program with one line and exit status 1.
+
+    The line goes past twistd's log, which catches what is written to `sys.stderr`. A daemon, whose
+    standard error is nowhere, fails with `CannotStart`: then the twistd that waits for it in the
+    foreground says so, and ends with status 1 too.
+    """
+    if os.path.samestat(os.fstat(2), os.stat(os.devnull)):
+        raise CannotStart(str(problem))
+    os.write(2, f"pyconchat: {problem}\n".encode())
+    raise SystemExit(1)
+
+
+class Options(usage.Options):
+    """What stands on twistd's command line after ``pyconchat``."""
+
+    synopsis = "[options] [HOST PORT]"
+    optParameters = [
+        ["config", "c", None, "Read the settings from this TOML file."],
+        ["state", "s", None, "Keep everything in this folder [~/.local/state/pyconchat]."],
+        ["lobby", None, None, "An open group that everyone enters at login [none]."],
+        ["metrics", None, None, "Show figures for Prometheus on this server endpoint [none]."],
+    ]
+    optFlags = [["no-guests", None, "Let in only those who register."]]
+    longdesc = (
+        "Group chat for telnet, nc and its own client. HOST PORT is short for"
+        " --line tcp:PORT:interface=HOST. What is given here overrides the file."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self.owner: Owner = (None, None)
+        self.result = Config()
+
+    def opt_line(self, endpoint: str) -> None:
+        """Listen on this Twisted server endpoint; repeatable [tcp:8000:interface=127.0.0.1]."""
+        self.lines.append(endpoint)
+
+    opt_l = opt_line
+
+    def parseArgs(self, *address: str) -> None:
+        if not address:
+            return
+        if len(address) != 2 or not address[1].isdigit():
+            stop("after the options come HOST PORT, or nothing")
+        host, port = address
+        escaped = host.replace("\\", "\\\\").replace(":", "\\:")
+        self.lines.append(f"tcp:{port}:interface={escaped}")
+
+    def postOptions(self) -> None:
+        if self.parent is not None:  # twistd's own options
+            self.owner = (self.parent.get("uid"), self.parent.get("gid"))
+        try:
+            self.result = self._config().check()
+        except BadConfig as problem:
+            stop(problem)
+
+    def _config(self) -> Config:
+        config = read_config(Path(self["config"])) if self["config"] is not None else Config()
+        changes: dict[str, Any] = {}
+        if self["state"] is not None:
+            changes["state"] = str(Path(self["state"]).expanduser().absolute())
+        elif not config.state:
+            changes["state"] = default_state()
+        if self["lobby"] is not None:
+            changes["lobby"] = self["lobby"]
+        if self["no-guests"]:
+            changes["guests"] = False
+        doors: dict[str, Any] = {}
+        if self.lines:
+            doors["line"] = tuple(self.lines)
+        if self["metrics"] is not None:
+            doors["metrics"] = self["metrics"]
+        changes["doors"] = msgspec.structs.replace(config.doors, **doors)
+        return msgspec.structs.replace(config, **changes)

@@ -1,0 +1,184 @@
+"""The service: a running server put together, as twistd starts and stops it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from functools import partial
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.threadpool import ThreadPool
+
+from pyconchat.auth.passwords import Hasher
+from pyconchat.chat.chat import Chat
+from pyconchat.chat.statistics import LagMeter
+from pyconchat.config import Config
+from pyconchat.domain.errors import NotSaved
+from pyconchat.domain.replies import EndWhy
+from pyconchat.doors.factory import LineFactory
+from pyconchat.files import Shelf, Storage
+from pyconchat.server.options import Options, stop
+from pyconchat.server.ports import Listening
+from pyconchat.server.process import (
+    Owner,
+    lock_folder,
+    make_folder,
+    most_connections,
+    raise_descriptors,
+    spare_the_collector,
+)
+from pyconchat.server.store_threads import Threads
+from pyconchat.sessions.portal import login_portal
+from pyconchat.store import READERS, BadStore, SqlStore
+
+__all__ = ["ChatService", "Options", "makeService"]
+
+
+DISK_THREADS = 4
+"""Transfers whose bytes are read or written at the same time; the others take turns."""
+
+CLEANING = 3600.0
+"""Seconds between two looks for files that nobody will ask for."""
+
+
+class ChatService(MultiService):
+    """A server: the state folder, the store, the chat, and its doors."""
+
+    _log = Logger(namespace="pyconchat")
+
+    def __init__(self, config: Config, reactor: Any, owner: Owner = (None, None)) -> None:
+        super().__init__()
+        self.config = config
+        self._owner = owner
+        self._reactor = reactor
+        self._threads = Threads(reactor, READERS)
+        self._hasher = Hasher(reactor)
+        self._store = SqlStore(config.store_url, config.store.durability)
+        self.chat = Chat(self._store, self._threads, reactor, self._hasher, config)
+        self._disk = ThreadPool(0, DISK_THREADS, "pyconchat-files")
+        run = partial(deferToThreadPool, reactor, self._disk)
+        self._shelf = Shelf(self.chat, Storage(config.state_path / "files"), run)
+        self.chat.statistics.gauge("hashing", lambda: self._hasher.pending)
+        self._lag = LagMeter(reactor, self.chat.statistics.lag)
+        portal = login_portal(self.chat)
+        raise_descriptors()
+        self._factory = LineFactory(self.chat, portal, reactor, most_connections)
+        self._cleaning = LoopingCall(self._clean)
+        self._cleaning.clock = reactor
+        self._lock: int | None = None
+        self._listening = Listening(reactor, config.state_path)
+
+    def privilegedStartService(self) -> None:
+        """Open the doors while we may still be root; nobody is let in before `startService`."""
+        signal.signal(signal.SIGHUP, self._hangup)  # at once: by default it would end us
+        try:
+            make_folder(self.config.state_path, self._owner)
+        except OSError as problem:
+            stop(f"cannot use the state folder {self.config.state_path}: {problem.strerror}")
+        for description in self.config.doors.line:
+            self._listening.open_line(description, self._factory)
+        if self.config.doors.metrics:
+            from pyconchat.server.metrics import metrics_site  # most servers never need it
+
+            site = metrics_site(self.chat.statistics)
+            self._listening.open_metrics(self.config.doors.metrics, site)
+        super().privilegedStartService()
+
+    def startService(self) -> None:
+        self._lock_state()
+        try:
+            self._store.open()
+            loaded = self._store.load()
+        except (BadStore, NotSaved) as problem:
+            stop(problem)
+        self._threads.start()
+        self._hasher.start()
+        self._disk.start()
+        self.chat.start(loaded)
+        try:
+            self._shelf.start()
+        except OSError as problem:
+            stop(f"cannot use the folder for files: {problem}")
+        self._cleaning.start(CLEANING, now=True)
+        self._factory.start()
+        self._lag.start()
+        self.chat.indexer.start()
+        super().startService()
+        spare_the_collector()
+        self._listening.tell()
+        code = self.chat.accounts.claim_code
+        if code is not None:
+            self._log.info("operator: type /claim {code}", code=code)
+
+    async def _stopping(self) -> None:
+        await self._listening.close()
+        self._factory.stop()
+        self._lag.stop()
+        if self._cleaning.running:
+            self._cleaning.stop()
+        self.chat.stopping = True
+        for session in list(self.chat.presence.everybody()):
+            session.end(EndWhy.STOPPING, "The server is stopping; come back soon.")
+        self._factory.hang_up()
+        await self._factory.when_empty()
+        await self.chat.journal.when_idle()
+        self._hasher.stop()
+        self._disk.stop()
+        self.chat.indexer.stop()
+        self._threads.stop()
+        self._store.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        return Deferred.fromCoroutine(self._stopping())
+
+    def _clean(self) -> Deferred[None]:
+        """Remove files that nobody will ask for."""
+        cleaning = self._shelf.clean(time.time())
+        return cleaning.addCallbacks(
+            lambda _count: None, lambda failure: self._log.failure("cleaning failed", failure)
+        )
+
+    def _hangup(self, *_: object) -> None:
+        """SIGHUP: read again what an administrator has changed."""
+        self._reactor.callFromThread(lambda: Deferred.fromCoroutine(self.reload()))
+
+    async def reload(self) -> None:
+        """Read again the certificates, and the accounts, which `pyconchat-admin` changes."""
+        await self._listening.renew()
+        try:
+            await self.chat.read_accounts()
+        except NotSaved as problem:
+            self._log.error("could not read the accounts: {problem}", problem=problem)
+        else:
+            self._log.info("read the accounts")
+
+    def _lock_state(self) -> None:
+        folder = self.config.state_path
+        try:
+            self._lock = lock_folder(folder)
+        except BlockingIOError:
+            stop(f"the state folder {folder} is in use by another server")
+        except OSError as problem:
+            stop(f"cannot use the state folder {folder}: {problem.strerror}")
+
+
+def makeService(options: Options) -> ChatService:
+    """Return the service that *options* describe. Exits with one line if that cannot be."""
+    from twisted.internet import reactor
+
+    # Twisted reckons in the time of day; set back by an hour, all that is due would be late by it.
+    reactor.seconds = time.monotonic  # type: ignore[method-assign]
+    try:
+        return ChatService(options.result, reactor, options.owner)
+    except BadStore as problem:
+        stop(problem)

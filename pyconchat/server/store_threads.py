@@ -1,0 +1,88 @@
+"""Threads: where the store blocks, so that the reactor need not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pyconchat.chat.interfaces import IThreads
+
+__all__ = ["Threads"]
+
+T = TypeVar("T")
+
+_Work = tuple[Callable[..., Any], tuple[object, ...], "Deferred[Any]"]
+
+
+@implementer(IThreads)
+class Threads:
+    """The threads of a running server: one that writes, and *readers* that read."""
+
+    def __init__(self, reactor: IReactorFromThreads, readers: int) -> None:
+        self._writer = _Workers(reactor, "pyconchat-writer", 1)
+        self._readers = _Workers(reactor, "pyconchat-reader", readers)
+
+    def start(self) -> None:
+        """Start the threads."""
+        self._writer.start()
+        self._readers.start()
+
+    def stop(self) -> None:
+        """Finish what was given and end the threads. Blocks until then."""
+        self._readers.stop()
+        self._writer.stop()
+
+    def write(self, call: Callable[..., T], *args: object) -> Deferred[T]:
+        return self._writer.do(call, *args)
+
+    def read(self, call: Callable[..., T], *args: object) -> Deferred[T]:
+        return self._readers.do(call, *args)
+
+
+class _Workers:
+    """A few threads, and the work that waits for them, in order.
+
+    Every message goes to the writer and back. A `ThreadPool`, which starts threads when it needs
+    them and ends them, takes twice as long for that (docs/performance.rst).
+    """
+
+    def __init__(self, reactor: IReactorFromThreads, name: str, count: int) -> None:
+        self._reactor = reactor
+        self._work: SimpleQueue[_Work | None] = SimpleQueue()
+        self._threads = [
+            Thread(target=self._run, name=f"{name}-{number}", daemon=True)
+            for number in range(count)
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        for _ in self._threads:
+            self._work.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def do(self, call: Callable[..., T], *args: object) -> Deferred[T]:
+        done: Deferred[T] = Deferred()
+        self._work.put((call, args, done))
+        return done
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            call, args, done = work
+            try:
+                result = call(*args)
+            except BaseException:
+                failure = Failure()  # type: ignore[no-untyped-call]
+                self._reactor.callFromThread(done.errback, failure)
+            else:
+                self._reactor.callFromThread(done.callback, result)

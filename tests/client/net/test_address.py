@@ -1,0 +1,135 @@
+"""Addresses: which server, under which name, in which group."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyconchat.client.net.address import Address, BadAddress, parse_address
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("host", Address("host", 8000)),
+        ("host:9000", Address("host", 9000)),
+        ("host:1", Address("host", 1)),
+        ("host:65535", Address("host", 65535)),
+        ("alice@host", Address("host", 8000, "alice")),
+        ("alice@host/tea", Address("host", 8000, "alice", "tea")),
+        ("host/tea", Address("host", 8000, "", "tea")),
+        ("host/tea/", Address("host", 8000, "", "tea")),
+        ("host/", Address("host", 8000)),
+        ("host/12", Address("host", 8000, "", "12")),
+        ("chat.example.org:80/tea.time", Address("chat.example.org", 80, "", "tea.time")),
+        ("192.0.2.1:9000", Address("192.0.2.1", 9000)),
+        ("[::1]", Address("::1", 8000)),
+        ("[2001:db8::1]:9000", Address("2001:db8::1", 9000)),
+        ("a.b-c_1@[::1]:9000/tea", Address("::1", 9000, "a.b-c_1", "tea")),
+        ("pyconchat://host", Address("host", 8000)),
+        ("PyconChat://alice@host:9/tea", Address("host", 9, "alice", "tea")),
+        ("pyconchats://host", Address("host", 8443, tls=True)),
+        ("pyconchats://alice@host:9/tea", Address("host", 9, "alice", "tea", True)),
+        ("pyconchats://[::1]/tea", Address("::1", 8443, "", "tea", True)),
+    ],
+)
+def test_addresses(text: str, expected: Address) -> None:
+    """A name, a host, a port, a group, TLS: all but the host may be missing."""
+    assert parse_address(text) == expected
+
+
+def test_a_port_of_its_own() -> None:
+    """The port may be another word, and TLS be asked for otherwise; a scheme does not undo it."""
+    assert parse_address("alice@host/tea", "9000") == Address("host", 9000, "alice", "tea")
+    assert parse_address("[::1]", "9000") == Address("::1", 9000)
+    assert parse_address("host", tls=True) == Address("host", 8443, tls=True)
+    assert parse_address("host", "9000", tls=True) == Address("host", 9000, tls=True)
+    assert parse_address("pyconchat://host", tls=True).tls
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("", ""),
+        ("@", "@"),
+        ("/", "/"),
+        (":", ":"),
+        (":9000", ":9000"),
+        ("@host", "@host"),
+        ("alice@", "alice@"),
+        ("alice@/tea", "alice@"),
+        ("ho st", "ho st"),
+        ("host:0", "1 to 65535"),
+        ("host:65536", "1 to 65535"),
+        ("host:99999", "1 to 65535"),
+        ("host:000000000080", "1 to 65535"),
+        ("host:-1", "1 to 65535"),
+        ("host:+80", "1 to 65535"),
+        ("host:eighty", "1 to 65535"),
+        ("host:80x", "1 to 65535"),
+        ("host:٨٠", "1 to 65535"),
+        ("::1", "brackets"),
+        ("fe80::1:9000", "brackets"),
+        ("alice@2001:db8::1/tea", "brackets"),
+        ("[::1", "]"),
+        ("[::1]x", "]"),
+        ("[::1]9000", "]"),
+        ("[]", "[]"),
+        ("[]:9000", "[]"),
+        ("-alice@host", "A name"),
+        ("al ice@host", "A name"),
+        ("quit@host", "quit"),
+        (f"{'a' * 33}@host", "A name"),
+        ("a@b@host", "A name"),
+        ("ålice@host", "A name"),
+        ("host/te a", "A group's name"),
+        ("host/tea/coffee", "A group's name"),
+        ("host/-tea", "A group's name"),
+        ("host/007", "A group's number"),
+        ("host/help", "help"),
+        ("http://host", "http"),
+        ("ssh://alice@host", "ssh"),
+        ("pyconchat:host", "pyconchat:host"),
+        ("pyconchat://", "pyconchat://"),
+    ],
+)
+def test_what_is_no_address(text: str, named: str) -> None:
+    """Everything else is refused in one line, which names what is wrong with it."""
+    with pytest.raises(BadAddress) as caught:
+        parse_address(text)
+    sentence = str(caught.value)
+    assert len(sentence.splitlines()) == 1
+    assert named in sentence
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "x", "-1", "80 ", "\uff18\uff10"])
+def test_a_port_that_is_none(port: str) -> None:
+    """A port in a word of its own is looked at as closely."""
+    with pytest.raises(BadAddress, match="1 to 65535"):
+        parse_address("host", port)
+
+
+@pytest.mark.parametrize("text", ["host:9000", "[::1]:9000", "alice@host:9000/tea"])
+def test_two_ports(text: str) -> None:
+    """With two ports nobody knows which was meant."""
+    with pytest.raises(BadAddress, match="two ports"):
+        parse_address(text, "9000")
+
+
+@pytest.mark.parametrize("text", ["host:9000", "[::1]:8000", "[2001:db8::1]:443"])
+def test_an_address_is_written_as_it_is_read(text: str) -> None:
+    """The server of an address, written out, is an address of the same server."""
+    assert str(parse_address(text)) == text
+
+
+@given(st.text(max_size=30) | st.text("ab1@:/[]. -", max_size=20), st.text("0189x", max_size=6))
+def test_any_words(text: str, port: str) -> None:
+    """Whatever is typed: it is an address that makes sense, or a refusal."""
+    try:
+        address = parse_address(text, port)
+    except BadAddress:
+        return
+    assert address.host
+    assert 0 < address.port < 65536
+    assert not any(char.isspace() for char in address.host)

@@ -1,0 +1,344 @@
+"""What is said: to groups and to one person, now and later; and what is not shown."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.task import Clock
+
+from pyconchat.chat.chat import Chat
+from pyconchat.testing import Visitor, make_chat
+from tests.commands.conftest import Tea, Visit
+
+
+def said(lines: list[str]) -> list[str]:
+    """Return *lines* that are talk of the past, without their time."""
+    return [line.split("] ", 1)[1] for line in lines if line.startswith("[") and "* " not in line]
+
+
+# Groups.
+
+
+def test_messages_wait_for_members_who_are_offline(tea: Tea, visit: Visit) -> None:
+    """What was missed comes at the next login, once, in order, under a heading."""
+    tea.bob.leaves()
+    tea.alice.types("one", "/me two", "three")
+    tea.carol.types("four")
+    bob = visit("bob", "password b")
+    shown = bob.sees()
+    assert shown[0] == "* While you were away, in tea:"
+    assert said(shown) == [
+        "alice (in tea): one",
+        "~ alice (in tea) two",
+        "alice (in tea): three",
+        "carol (in tea): four",
+    ]
+    bob.leaves()
+    assert visit("bob", "password b").sees() == []
+
+
+def test_a_restart_does_not_repeat_and_does_not_forget(tea: Tea, clock: Clock) -> None:
+    """What was read stays read, what waits goes on waiting, over any number of restarts."""
+    store = tea.alice.chat.store
+    tea.bob.leaves()
+    tea.alice.types("one", "two")
+    make_chat(store, clock)
+    again = make_chat(store, clock)
+    bob = Visitor(again, "bob", "password b")
+    assert said(bob.sees()) == ["alice (in tea): one", "alice (in tea): two"]
+    bob.leaves()
+    once_more = make_chat(store, clock)
+    assert Visitor(once_more, "bob", "password b").sees() == []
+
+
+def test_what_the_peer_never_received_comes_again(tea: Tea, visit: Visit) -> None:
+    """A cursor moves only past what has arrived."""
+    tea.bob.leaves()
+    tea.alice.types("one")
+    bob = visit("bob", "password b")
+    bob.peer.receives = False
+    tea.alice.types("two")
+    assert said(bob.sees()) == ["alice (in tea): one"]
+    bob.leaves()
+    assert said(visit("bob", "password b").sees()) == ["alice (in tea): one", "alice (in tea): two"]
+
+
+def test_a_long_absence(tea: Tea, visit: Visit) -> None:
+    """Everything that was missed comes, not only the last page."""
+    tea.bob.leaves()
+    tea.alice.types(*(f"message {number}" for number in range(450)))
+    shown = said(visit("bob", "password b").sees())
+    assert shown == [f"alice (in tea): message {number}" for number in range(450)]
+
+
+def test_two_devices_read_at_once(tea: Tea, visit: Visit) -> None:
+    """Both see what is said, and nothing of it comes again."""
+    phone = visit("bob", "password b")
+    phone.sees()
+    tea.alice.types("hello")
+    assert tea.bob.sees() == ["alice: hello"]
+    assert phone.sees() == ["alice (in tea): hello"]
+    tea.bob.leaves()
+    tea.alice.types("still there?")
+    assert phone.sees() == ["alice (in tea): still there?"]
+    phone.leaves()
+    assert visit("bob", "password b").sees() == []
+
+
+def test_actions(tea: Tea) -> None:
+    """What somebody does stands out from what they say."""
+    tea.alice.types("/me waves", "/ME bows")
+    assert tea.bob.sees() == ["~ alice waves", "~ alice bows"]
+
+
+def test_outsiders_hear_nothing(tea: Tea, visit: Visit) -> None:
+    """Who is not a member sees nothing of what is said, nor can read it."""
+    dave = visit("dave")
+    dave.types("/join tea")
+    tea.alice.types("secret", "/me hides")
+    assert dave.sees() == []
+    for line in ("/history", "/search secret", "/members"):
+        (shown,) = dave.types(line)
+        assert "secret" not in shown
+
+
+def test_coming_and_going_is_announced(tea: Tea, visit: Visit) -> None:
+    """Members learn who of them comes online and goes, and why, once for all devices."""
+    other = visit("bob", "password b")
+    assert tea.alice.sees() == []
+    other.leaves()
+    assert tea.alice.sees() == []
+    tea.bob.types("/quit dinner")
+    tea.bob.leaves()
+    assert tea.alice.sees() == ["* bob has gone offline: dinner"]
+    visit("bob", "password b")
+    assert tea.alice.sees() == ["* bob is online."]
+
+
+# One person.
+
+
+def test_private_messages(visit: Visit) -> None:
+    """One person reads them, in every case of the name, and the sender is told so."""
+    alice, bob, carol = visit("alice"), visit("Bob"), visit("carol")
+    assert alice.types("/msg BOB Hello  there") == ["* Sent to Bob."]
+    assert bob.sees() == ["alice (private): Hello  there"]
+    assert carol.sees() == []
+
+
+def test_private_messages_wait_for_who_is_registered(visit: Visit) -> None:
+    """The sender is told that it waits; it comes at the next login, once, in order."""
+    visit("bob", "password b").leaves()
+    alice = visit("alice", "password a")
+    (shown,) = alice.types("/msg bob one")
+    assert "offline" in shown
+    alice.types("/msg bob two")
+    bob = visit("bob", "password b")
+    shown_later = bob.sees()
+    assert shown_later[0] == "* While you were away, with alice:"
+    assert said(shown_later) == ["alice (private): one", "alice (private): two"]
+    bob.types("/msg alice three")
+    assert alice.sees() == ["bob (private): three"]
+    bob.leaves()
+    assert visit("bob", "password b").sees() == []
+
+
+def test_private_messages_survive_a_restart(visit: Visit, chat: Chat, clock: Clock) -> None:
+    """What waits is on disk; the conversation goes on where it was."""
+    visit("bob", "password b").leaves()
+    visit("alice", "password a").types("/msg bob one")
+    again = make_chat(chat.store, clock)
+    Visitor(again, "alice", "password a").types("/msg bob two")
+    bob = Visitor(again, "bob", "password b")
+    assert said(bob.sees()) == ["alice (private): one", "alice (private): two"]
+
+
+def test_a_guest_can_leave_word_for_who_is_registered(visit: Visit) -> None:
+    """What a guest says privately waits too; the next guest of that name is somebody else."""
+    visit("bob", "password b").leaves()
+    gus = visit("gus")
+    gus.types("/msg bob from the first")
+    gus.leaves()
+    visit("gus").types("/msg bob from the second")
+    shown = visit("bob", "password b").sees()
+    assert said(shown) == ["gus (private): from the first", "gus (private): from the second"]
+
+
+def test_nothing_waits_for_guests(visit: Visit) -> None:
+    """To a guest who has gone nothing can be said, and their successor reads nothing of theirs."""
+    alice, gus = visit("alice", "password a"), visit("gus")
+    alice.types("/msg gus for the first")
+    gus.leaves()
+    (shown,) = alice.types("/msg gus too late")
+    assert shown == "* gus is neither online nor registered here."
+    gus = visit("gus")
+    assert gus.sees() == []
+    alice.types("/msg gus for the second")
+    assert gus.sees() == ["alice (private): for the second"]
+
+
+def test_private_messages_that_cannot_be(visit: Visit) -> None:
+    """To nobody, or to oneself, they are refused."""
+    alice = visit("alice")
+    assert "neither online nor registered" in alice.types("/msg nobody hi")[0]
+    assert "That is you" in alice.types("/msg ALICE hi")[0]
+
+
+def test_private_words_show_on_the_senders_other_devices(visit: Visit) -> None:
+    """There they say to whom they went."""
+    desk, phone = visit("alice", "password a"), visit("alice", "password a")
+    visit("bob")
+    desk.types("/msg bob hi")
+    assert phone.sees() == ["alice (private to bob): hi"]
+
+
+# Reading back.
+
+
+def test_history(tea: Tea) -> None:
+    """The last twenty entries, or as many as are asked for, with their time."""
+    tea.alice.types(*(f"message {number}" for number in range(30)))
+    assert said(tea.bob.types("/history")) == [f"alice: message {n}" for n in range(10, 30)]
+    assert said(tea.bob.types("/HISTORY 2")) == ["alice: message 28", "alice: message 29"]
+    assert len(said(tea.bob.types("/history 500"))) == 30
+    assert tea.bob.types("/history 1")[0].startswith("[Nov 14 ")
+
+
+@pytest.mark.parametrize("number", ["0", "501", "-1", "1.5", "ten", "99999999999999999999", "²"])
+def test_how_much_history(number: str, tea: Tea) -> None:
+    """A number from 1 to 500."""
+    assert tea.bob.types(f"/history {number}") == ["* How many? A number from 1 to 500."]
+
+
+def test_history_keeps_requests_private(tea: Tea, visit: Visit) -> None:
+    """Who asked, and was rejected, is not for the other members to read back."""
+    visit("dave").types("/join tea let me in")
+    tea.alice.types("/reject dave no")
+    assert not any("dave" in line for line in tea.bob.types("/history 500"))
+    assert any("dave" in line for line in tea.alice.types("/history 500"))
+
+
+def test_search(tea: Tea) -> None:
+    """Messages that have all of the words, whatever their case and order, oldest first."""
+    tea.alice.types("Green tea is good", "Black TEA", "coffee", "/me drinks green tea")
+    tea.bob.types("good, green!")
+    assert tea.bob.types("/search Green GOOD")[0] == "* Found for: Green GOOD"
+    assert said(tea.bob.types("/search good green")) == [
+        "alice: Green tea is good",
+        "bob: good, green!",
+    ]
+    assert said(tea.bob.types("/search black")) == ["alice: Black TEA"]
+    assert tea.bob.types("/search milk") == ["* Nothing found for: milk"]
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("چای سبز خوب است", "سبز"),
+        ("Зелёный чай", "чай"),
+        ('say "NOT" and OR*', 'NOT "OR'),
+        ("a NEAR(b) c", "NEAR(b"),
+        ("x:y -z", "x:y"),
+        ("it's 50% off_", "50%"),
+    ],
+)
+def test_search_takes_words_as_they_are(message: str, words: str, tea: Tea) -> None:
+    """In all scripts; nothing that is typed is an operator."""
+    tea.alice.types("something else", message)
+    assert said(tea.bob.types(f"/search {words}")) == [f"alice: {message}"]
+
+
+def test_search_needs_a_word(tea: Tea) -> None:
+    """Punctuation alone is refused."""
+    assert tea.bob.types('/search "* -') == ["* There is no word in that to search for."]
+
+
+def test_search_shows_the_newest(tea: Tea) -> None:
+    """With too many to show, the newest twenty, and it says that there are more."""
+    tea.alice.types(*(f"tea {number}" for number in range(25)))
+    shown = tea.bob.types("/search tea")
+    assert shown[0] == "* The newest matches for: tea"
+    assert said(shown) == [f"alice: tea {number}" for number in range(5, 25)]
+
+
+def test_search_stays_in_the_group(tea: Tea) -> None:
+    """What was said in another group, or privately, is not found."""
+    tea.alice.types("/msg bob secret word", "/create coffee", "another secret word", "/join tea")
+    assert tea.alice.types("/search secret") == ["* Nothing found for: secret"]
+
+
+# Ignoring.
+
+
+def test_ignoring_hides_talk_everywhere(tea: Tea, visit: Visit) -> None:
+    """On all devices, in the group and privately; others see everything, and nobody is told."""
+    phone = visit("alice", "password a")
+    phone.sees()
+    (shown,) = tea.alice.types("/ignore BOB")
+    assert "bob" in shown.lower()
+    assert tea.bob.sees() == []
+    tea.bob.types("hello", "/me waves", "/msg alice psst")
+    assert tea.carol.sees() == ["bob: hello", "~ bob waves"]
+    tea.carol.types("hi")
+    assert tea.alice.sees() == ["carol: hi"]
+    assert phone.sees() == ["carol (in tea): hi"]
+
+
+def test_ignoring_hides_talk_of_the_past(tea: Tea) -> None:
+    """In history and search too, messages and actions alike; unignoring shows them again."""
+    tea.bob.types("green tea", "/me waves")
+    tea.carol.types("green leaves")
+    tea.alice.types("/ignore bob")
+    assert said(tea.alice.types("/search green")) == ["carol: green leaves"]
+    assert said(tea.alice.types("/history 3")) == ["carol: green leaves"]
+    tea.alice.types("/unignore bob")
+    assert said(tea.alice.types("/history 3")) == [
+        "bob: green tea",
+        "~ bob waves",
+        "carol: green leaves",
+    ]
+
+
+def test_ignoring_holds_while_catching_up(tea: Tea, visit: Visit, clock: Clock) -> None:
+    """What an ignored person said meanwhile does not come at login, not after a restart either."""
+    tea.alice.types("/ignore bob")
+    tea.alice.leaves()
+    tea.bob.types("one", "/me two", "/msg alice three")
+    tea.carol.types("four")
+    alice = visit("alice", "password a")
+    assert said(alice.sees()) == ["carol (in tea): four"]
+    alice.leaves()
+    tea.bob.types("five")
+    again = make_chat(alice.chat.store, clock)
+    assert said(Visitor(again, "alice", "password a").sees()) == []
+    alice = Visitor(again, "alice", "password a")
+    bob = Visitor(again, "bob", "password b")
+    bob.types("/join tea", "six")
+    assert not any("six" in line for line in alice.sees())
+
+
+def test_ignoring_hides_talk_at_join(tea: Tea, visit: Visit) -> None:
+    """A newcomer who ignores somebody reads the group's history without them."""
+    tea.alice.types("/policy open")
+    tea.bob.types("from bob")
+    tea.carol.types("from carol")
+    dave = visit("dave")
+    dave.types("/ignore bob")
+    assert said(dave.types("/join tea")) == ["carol (in tea): from carol"]
+
+
+def test_ignoring_hides_coming_and_going_but_not_what_happens(tea: Tea) -> None:
+    """Whether an ignored person is online is not told; what becomes of the group is."""
+    tea.alice.types("/ignore bob")
+    tea.bob.leaves()
+    assert tea.alice.sees() == []
+    tea.carol.types("/ignore alice")
+    tea.alice.types("/kick bob")
+    assert tea.carol.sees() == ["* bob was kicked by alice."]
+
+
+def test_what_cannot_be_ignored(tea: Tea) -> None:
+    """Oneself, who is ignored already, and who is not."""
+    assert tea.alice.types("/ignore ALICE") == ["* You cannot ignore yourself."]
+    tea.alice.types("/ignore bob")
+    assert "already" in tea.alice.types("/ignore Bob")[0]
+    assert "do not ignore carol" in tea.alice.types("/unignore carol")[0]

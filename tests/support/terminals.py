@@ -1,0 +1,348 @@
+"""People at real terminals: a program on a pseudo-terminal of its own, and what is on its screen.
+
+And what a test of the client needs besides: an environment for it, and what a server has stored.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pexpect
+import pyte
+
+from tests.support.people import PATIENCE, Server
+
+__all__ = ["CLIENT", "Impostor", "Terminal", "at_terminals", "environment", "said"]
+
+Object: TypeAlias = dict[str, Any]
+
+CLIENT = str(Path(sys.executable).with_name("pyconchat"))
+"""The client's command."""
+
+COLUMNS, ROWS = 110, 30
+"""Wide enough that what these tests say needs no second row."""
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """Return the environment of somebody whose state is in the folder *home*."""
+    kept = ("PATH", "LANG", "LC_ALL", "LC_CTYPE")
+    return {
+        **{name: os.environ[name] for name in kept if name in os.environ},
+        "HOME": str(home),
+        "XDG_STATE_HOME": str(home / "state"),
+        "TERM": "xterm-256color",
+        "TZ": "UTC",
+        "PYTHONUTF8": "1",
+        **more,
+    }
+
+
+def said(server: Server, group: str) -> list[str]:
+    """Return what *server* has stored of what was said in *group*, oldest first."""
+    with closing(sqlite3.connect(server.state / "pyconchat.db")) as database:
+        rows = database.execute(
+            "SELECT json_extract(body, '$.text') FROM entries"
+            " WHERE conversation IN (SELECT conversation FROM groups WHERE name = ?)"
+            " AND json_extract(body, '$.type') = 'message' ORDER BY conversation, seq",
+            (group,),
+        ).fetchall()
+    return [text for (text,) in rows]
+
+
+class Impostor:
+    """A server that logs everybody in, and then says what a test has it say.
+
+    *hello* has fields for its answer to the hello, *answers* makes the fields of its answers
+    to requests; *greeting* is sent first, as to a person.
+    """
+
+    def __init__(
+        self,
+        hello: Object | None = None,
+        answers: Callable[[Object], Object] = lambda _request: {"ok": True},
+        greeting: bytes = b"",
+    ) -> None:
+        self._hello = {"hello": 1, "ok": True, "registered": True, **(hello or {})}
+        self._answers = answers
+        self._greeting = greeting
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listening.getsockname()[1])
+        self._connected = threading.Event()
+        self._peer: socket.socket | None = None
+        self._sending = threading.Lock()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def says(self, *objects: Object) -> None:
+        """Send events, once somebody is logged in."""
+        assert self._connected.wait(PATIENCE)
+        self._send(*objects)
+
+    def close(self) -> None:
+        """Go away."""
+        for open_ in (self._listening, self._peer):
+            if open_ is not None:
+                with suppress(OSError):
+                    open_.shutdown(socket.SHUT_RDWR)
+                open_.close()
+        self._thread.join(PATIENCE)
+
+    def _send(self, *objects: Object) -> None:
+        data = b"".join(json.dumps(each).encode() + b"\n" for each in objects)
+        with self._sending:  # from two threads
+            assert self._peer is not None
+            self._peer.sendall(data)
+
+    def _serve(self) -> None:
+        with suppress(OSError):  # closed
+            while True:
+                self._peer, _ = self._listening.accept()
+                self._peer.sendall(self._greeting)
+                with self._peer, self._peer.makefile("rb") as lines:
+                    for line in lines:
+                        self._take(json.loads(line))
+
+    def _take(self, fields: Object) -> None:
+        if "hello" in fields:
+            answer = {"name": fields["name"], **self._hello}
+            more: list[Object] = [{"type": "live"}] if answer["ok"] else []
+        else:
+            answer, more = {"re": fields["id"], **self._answers(fields)}, []
+        self._send(answer, *more)
+        if "hello" in fields:
+            self._connected.set()
+
+
+class _Screen(pyte.Screen):  # type: ignore[misc]  # pyte has no annotations
+    """A screen that keeps, as a terminal's scrollback does, the rows that leave it at the top."""
+
+    def __init__(self, columns: int, rows: int) -> None:
+        self.gone: list[str] = []
+        self.bells = 0
+        super().__init__(columns, rows)
+
+    def row(self, number: int) -> str:
+        cells = self.buffer[number]  # only those that were written to
+        width = min(max(cells, default=-1) + 1, self.columns)
+        return "".join(cells[column].data for column in range(width)).rstrip()
+
+    def index(self) -> None:
+        if self.cursor.y == self.lines - 1:
+            self.gone.append(self.row(0))
+        super().index()
+
+    def bell(self, *_: object) -> None:
+        self.bells += 1
+
+
+class Terminal:
+    """Somebody at a terminal, in which *command* runs."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environ: dict[str, str],
+        columns: int = COLUMNS,
+        rows: int = ROWS,
+        cwd: Path | None = None,
+    ) -> None:
+        self._screen = _Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        self._received = b""
+        self._ended = False
+        self.child: pexpect.spawn[bytes] = pexpect.spawn(
+            command[0],
+            list(command[1:]),
+            env=environ,  # type: ignore[arg-type]  # the stubs want os._Environ
+            dimensions=(rows, columns),
+            timeout=PATIENCE,
+            cwd=cwd,
+            echo=True,
+        )
+        self.child.delaybeforesend = None  # pexpect's pauses are for programs that are not ready
+        self.child.ptyproc.delayafterclose = 0
+        self.settings_at_first = self.settings()
+
+    # What one does.
+
+    def types(self, *lines: str) -> None:
+        """Type *lines*, and Enter after each."""
+        self.keys("".join(f"{line}\r" for line in lines))
+
+    def keys(self, keys: str) -> None:
+        """Press *keys*, as the terminal would send them."""
+        self.child.send(keys.encode())
+
+    def pastes(self, text: str) -> None:
+        """Paste *text*, in brackets as terminals do when they were asked to."""
+        self.keys(f"\x1b[200~{text}\x1b[201~")
+
+    def resizes(self, columns: int, rows: int) -> None:
+        """Make the window another size."""
+        self._screen.resize(rows, columns)
+        self.child.setwinsize(rows, columns)
+
+    # What one sees.
+
+    def sees(self, text: str) -> str:
+        """Wait until a row that is or was on the screen has *text*; return the last such row."""
+        return self.waits(lambda: self._last(self.rows(), text), f"see {text!r}")
+
+    def sees_now(self, text: str) -> str:
+        """Wait until *text* is on the screen; return the last row that has it."""
+        return self.waits(lambda: self._last(self.screen(), text), f"see {text!r} now")
+
+    def sees_below(self, text: str) -> str:
+        """Wait until the last line of the screen, which says how things stand, has *text*."""
+        return self.waits(lambda: self._last([self.bottom()], text), f"see {text!r} below")
+
+    def sees_typed(self, text: str) -> None:
+        """Wait until the line that is being typed is *text*, with its prompt."""
+        self.waits(lambda: self.line() == text, f"have typed {text!r}")
+
+    def waits(
+        self, sought: Callable[[], Any], what: str = "see it", patience: float = PATIENCE
+    ) -> Any:
+        """Wait until *sought* returns something true of what is shown, and return that."""
+        deadline = time.monotonic() + patience
+        while True:
+            found = sought()
+            if found:
+                return found
+            if self._ended or time.monotonic() > deadline:
+                raise AssertionError(f"did not {what}:\n" + "\n".join(self.rows()[-60:]))
+            self.looks(0.05)
+
+    def looks(self, seconds: float = 0.0) -> bool:
+        """Take up what the terminal is sent within *seconds*; tell whether anything came."""
+        if self._ended:
+            return False
+        try:
+            data = self.child.read_nonblocking(65536, seconds)
+        except pexpect.TIMEOUT:
+            return False
+        except pexpect.EOF:
+            self._ended = True
+            return False
+        self._received += data
+        self._stream.feed(data)
+        return True
+
+    def screen(self) -> list[str]:
+        """Return the rows of the screen, without the empty ones at its end."""
+        rows = [self._screen.row(number) for number in range(self._screen.lines)]
+        while rows and not rows[-1]:
+            rows.pop()
+        return rows
+
+    def rows(self) -> list[str]:
+        """Return the rows of the scrollback and the screen."""
+        return self._screen.gone + self.screen()
+
+    def bottom(self) -> str:
+        """Return the last row that is not empty."""
+        return next(iter(reversed(self.screen())), "")
+
+    def line(self) -> str:
+        """Return the row in which the cursor is."""
+        return self._screen.row(self._screen.cursor.y)
+
+    def cell(self, text: str) -> Any:
+        """Return the first character of *text*, as on the screen, with its colours."""
+        for number in range(self._screen.lines):
+            column = self._screen.row(number).find(text)
+            if column >= 0:
+                return self._screen.buffer[number][column]
+        raise AssertionError(f"{text!r} is not on the screen")
+
+    def times_seen(self, text: str) -> int:
+        """Return how many rows have *text*."""
+        return sum(text in row for row in self.rows())
+
+    @property
+    def bells(self) -> int:
+        """Return how often the bell rang."""
+        return self._screen.bells
+
+    def everything(self) -> bytes:
+        """Return all bytes that ever came."""
+        return self._received
+
+    # What the terminal and the program are like.
+
+    def settings(self) -> list[Any]:
+        """Return the settings of the terminal, as of termios(3)."""
+        return termios.tcgetattr(self.child.child_fd)
+
+    def echoes(self) -> bool:
+        """Tell whether the terminal shows by itself what is typed."""
+        return bool(self.settings()[3] & termios.ECHO)
+
+    def ends(self) -> int:
+        """Wait until the program has ended; return its status, or minus the signal's number."""
+        self.waits_for_end()
+        self.child.wait()
+        if self.child.signalstatus is not None:
+            return -int(self.child.signalstatus)
+        assert self.child.exitstatus is not None
+        return int(self.child.exitstatus)
+
+    def waits_for_end(self, patience: float = PATIENCE) -> None:
+        """Read until nobody has the terminal open any more."""
+        deadline = time.monotonic() + patience
+        while not self._ended:
+            assert time.monotonic() < deadline, "\n".join(["it did not end:", *self.rows()[-60:]])
+            self.looks(0.05)
+
+    def close(self) -> None:
+        """End the program, if it has not ended, and throw the terminal away."""
+        if self.child.isalive():
+            self.child.kill(signal.SIGKILL)
+            self.child.wait()
+        self.child.close()
+
+    @staticmethod
+    def _last(rows: list[str], text: str) -> str | None:
+        return next((row for row in reversed(rows) if text in row), None)
+
+
+@contextmanager
+def at_terminals(folder: Path) -> Iterator[Callable[..., Terminal]]:
+    """Give a function that starts the client at a terminal, and end what it started.
+
+    ``start("alice", "HOST:PORT")``: *alice* has her state in a folder of her own in *folder*.
+    """
+    started: list[Terminal] = []
+
+    def start(
+        who: str,
+        *arguments: str,
+        command: Sequence[str] = (CLIENT,),
+        columns: int = COLUMNS,
+        rows: int = ROWS,
+        **environ: str,
+    ) -> Terminal:
+        home = folder / who
+        home.mkdir(exist_ok=True)
+        started.append(
+            Terminal([*command, *arguments], environment(home, **environ), columns, rows, cwd=home)
+        )
+        return started[-1]
+
+    try:
+        yield start
+    finally:
+        for terminal in started:
+            terminal.close()
