@@ -132,7 +132,7 @@ class _Dialogue:
         self._heard = b""
 
     def hears(self, data: bytes) -> bool:
-        """Answer what can be answered; tell whether they are in."""
+        """Answer what can be answered; return whether they are in."""
         self._heard += data
         while self._steps and self._steps[0][0] in self._heard:
             prompt, answer = self._steps.popleft()

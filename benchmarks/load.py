@@ -84,7 +84,7 @@ class _Sender:
         self.flush()
 
     def flush(self) -> bool:
-        """Give the kernel what it takes; tell whether that is all: else the server is behind."""
+        """Give the kernel what it takes; return whether that is all: else the server is behind."""
         if self._unsent:
             try:
                 self._unsent = self._unsent[self._socket.send(self._unsent) :]

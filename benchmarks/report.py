@@ -44,7 +44,7 @@ class Figure:
 
     @property
     def kept(self) -> bool:
-        """Tell whether the figure is what was promised."""
+        """Return whether the figure is what was promised."""
         return (self.most is None or self.value <= self.most) and (
             self.least is None or self.value >= self.least
         )

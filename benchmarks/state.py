@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 import pyconchat
 from benchmarks.crowd import names
 from benchmarks.options import Failed, Options
-from pyconchat.domain.decisions import Decision, MoveCursor, Part, SaveAccount
+from pyconchat.domain.decisions import Decision, MoveCursor, NewEntry, SaveAccount
 from pyconchat.domain.events import GroupCreated, Message, Policy
 from pyconchat.domain.group import Actor, Group
 from pyconchat.domain.names import Name, fold
@@ -91,9 +91,9 @@ def _fill(store: SqlStore, options: Options) -> None:
     for number, name in enumerate([ARCHIVE, *names("group-", options.groups - 1)]):
         first = number * MEMBERS % ACCOUNTS
         members = accounts[first : first + MEMBERS]
-        group, parts = founded(number, Name(name), members)
+        group, entries = founded(number, Name(name), members)
         groups.append(group)
-        store.commit([Decision(BEGAN, parts)])
+        store.commit([Decision(BEGAN, entries)])
     speech = _speech(options, accounts[:MEMBERS])
     while said := list(islice(speech, _BATCH)):
         store.commit(said)
@@ -108,17 +108,17 @@ def _fill(store: SqlStore, options: Options) -> None:
     store.commit([Decision(BEGAN, writes=everything_is_read)])
 
 
-def founded(nth: int, name: Name, members: Sequence[Actor]) -> tuple[Group, list[Part]]:
+def founded(nth: int, name: Name, members: Sequence[Actor]) -> tuple[Group, list[NewEntry]]:
     """Return the *nth* group (from 0), open, of *members*, and what is to be stored of it."""
     id = _ARCHIVE_ID + nth
     created = GroupCreated(nth + 1, name, members[0].name, Policy.OPEN)
     group = Group.created(id, created)
-    parts = [Part(id, created, 0)]
+    entries = [NewEntry(id, created, 0)]
     for member in members[1:]:
         for event in group.join(member):
-            parts.append(Part(id, event, group.version))
+            entries.append(NewEntry(id, event, group.version))
             group.apply(event, BEGAN)
-    return group, parts
+    return group, entries
 
 
 def _speech(options: Options, speakers: Sequence[Actor]) -> Iterator[Decision]:
@@ -129,7 +129,7 @@ def _speech(options: Options, speakers: Sequence[Actor]) -> Iterator[Decision]:
     for number in range(1, options.entries + 1):
         text = " ".join(chance.choices(words, k=_WORDS))
         message = Message(chance.choice(speakers).name, SafeText(f"{text} number {number}"))
-        yield Decision(BEGAN + number * _PACE, [Part(_ARCHIVE_ID, message)])
+        yield Decision(BEGAN + number * _PACE, [NewEntry(_ARCHIVE_ID, message)])
 
 
 def _check(store: SqlStore, options: Options) -> None:

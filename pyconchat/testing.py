@@ -16,7 +16,7 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from pyconchat.chat.chat import Chat
-from pyconchat.chat.interfaces import IHasher, IPeer, IStore, IThreads, Reached
+from pyconchat.chat.interfaces import IHasher, IPeer, IStore, IThreads, ServerAddress
 from pyconchat.config import Config
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import MustAsk
@@ -26,7 +26,7 @@ from pyconchat.render.text import TextRenderer
 from pyconchat.sessions.session import Session
 from pyconchat.store import SqlStore
 
-__all__ = ["FakePeer", "InlineThreads", "PlainHasher", "Visitor", "make_chat", "make_store"]
+__all__ = ["FakePeer", "InlineThreads", "PlainHasher", "TestUser", "make_chat", "make_store"]
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ class FakePeer:
     def __init__(self, *answers: str) -> None:
         self.renderer = TextRenderer("\n")
         self.network = "192.0.2.1"
-        self.reached = Reached("192.0.2.99", 8000)
+        self.reached = ServerAddress("192.0.2.99", 8000)
         self.hides = False
         self.program = False
         self.written = b""
@@ -130,11 +130,13 @@ def make_chat(
     return chat
 
 
-class Visitor:
+class TestUser:
     """Somebody with a session in *chat*: a guest, or the owner of *password*.
 
     `types` does a line and lets the tick pass; `sees` are the lines that came of it.
     """
+
+    __test__ = False  # not a class of tests, whatever its name says to pytest
 
     def __init__(self, chat: Chat, name: str, password: str = "", *answers: str) -> None:
         self.chat = chat

@@ -13,9 +13,9 @@ from twisted.internet.task import Clock
 
 from pyconchat.chat.chat import Chat
 from pyconchat.store import SqlStore
-from pyconchat.testing import Visitor, make_chat
+from pyconchat.testing import TestUser, make_chat
 from tests.support.examples import examples
-from tests.support.people import Person, Server
+from tests.support.people import Server, SocketUser
 from tests.support.stores import quick_store
 
 # A shell has what it runs in the background ignore SIGINT, and servers would inherit that.
@@ -50,9 +50,9 @@ def chat(store: SqlStore, clock: Clock) -> Chat:
 
 
 @pytest.fixture
-def visit(chat: Chat) -> Callable[..., Visitor]:
+def visit(chat: Chat) -> Callable[..., TestUser]:
     """Let somebody into the chat: ``visit("alice", "password", "answer", …)``."""
-    return lambda name, password="", *answers: Visitor(chat, name, password, *answers)
+    return lambda name, password="", *answers: TestUser(chat, name, password, *answers)
 
 
 @pytest.fixture
@@ -66,12 +66,12 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def meet(server: Server) -> Iterator[Callable[..., Person]]:
+def meet(server: Server) -> Iterator[Callable[..., SocketUser]]:
     """Connect somebody who has typed nothing yet; *newline* is CRLF for one at telnet."""
-    people: list[Person] = []
+    people: list[SocketUser] = []
 
-    def connect(newline: str = "\n") -> Person:
-        people.append(Person(server.port, newline))
+    def connect(newline: str = "\n") -> SocketUser:
+        people.append(SocketUser(server.port, newline))
         return people[-1]
 
     yield connect
@@ -80,10 +80,12 @@ def meet(server: Server) -> Iterator[Callable[..., Person]]:
 
 
 @pytest.fixture
-def talk(meet: Callable[..., Person]) -> Callable[..., Person]:
+def talk(meet: Callable[..., SocketUser]) -> Callable[..., SocketUser]:
     """Log somebody in over a real socket: ``talk("alice")``, ``talk("alice", "password")``."""
 
-    def log_in(name: str, password: str = "", newline: str = "\n", at_desk: bool = True) -> Person:
+    def log_in(
+        name: str, password: str = "", newline: str = "\n", at_desk: bool = True
+    ) -> SocketUser:
         person = meet(newline)
         person.logs_in(name, password, at_desk)
         return person

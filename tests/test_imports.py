@@ -209,7 +209,7 @@ def test_no_circle() -> None:
 @pytest.mark.parametrize(
     "package",
     [
-        pytest.param(each, marks=UNTIL_THE_CUTS) if each in ("client", "domain") else each
+        pytest.param(each, marks=UNTIL_THE_CUTS) if each == "domain" else each
         for each in MAY_ONLY_USE
     ],
 )

@@ -70,7 +70,7 @@ class _Terminal:
                 raise Failed(f"the client did not show {wanted!r} but {self.seen[-300:]!r}")
 
     def reads(self, timeout: float = PATIENCE) -> bool:
-        """Read what is there; tell whether anything came within *timeout* seconds."""
+        """Read what is there; return whether anything came within *timeout* seconds."""
         if not select.select([self._master], [], [], timeout)[0]:
             return False
         self.seen += os.read(self._master, 65_536)

@@ -18,7 +18,7 @@ from benchmarks.options import Failed, Options
 from benchmarks.report import Result
 from benchmarks.server import LOOPBACK, Server, running
 from benchmarks.state import BEGAN, founded
-from pyconchat.domain.decisions import Decision, Part, SaveAccount, SaveToken
+from pyconchat.domain.decisions import Decision, NewEntry, SaveAccount, SaveToken
 from pyconchat.domain.events import Message
 from pyconchat.domain.group import Actor
 from pyconchat.domain.names import Name, fold
@@ -122,10 +122,10 @@ def _settle(state: Path, absence: _Absence) -> None:
     store.commit([Decision(int(time.time() * 1000), writes=writes)])
     for nth, name in enumerate(names("group-", absence.groups)):
         members = people[nth * absence.members :][: absence.members]
-        group, parts = founded(nth, Name(name), members)
-        store.commit([Decision(BEGAN, parts)])
+        group, entries = founded(nth, Name(name), members)
+        store.commit([Decision(BEGAN, entries)])
         said = [
-            Decision(BEGAN, [Part(group.id, Message(members[0].name, SafeText(TEXT)))])
+            Decision(BEGAN, [NewEntry(group.id, Message(members[0].name, SafeText(TEXT)))])
         ] * absence.messages
         for first in range(0, len(said), _BATCH):
             store.commit(said[first : first + _BATCH])

@@ -20,7 +20,7 @@ from benchmarks.report import Result
 from benchmarks.scenarios.group import Gathering, measure_on
 from benchmarks.state import BEGAN, founded
 from benchmarks.tongues import GROUP
-from pyconchat.domain.decisions import Decision, Part, SaveAccount
+from pyconchat.domain.decisions import Decision, NewEntry, SaveAccount
 from pyconchat.domain.events import Message
 from pyconchat.domain.group import Actor
 from pyconchat.domain.names import Name
@@ -103,10 +103,10 @@ def _settle(state: Path, world: _World) -> None:
     writes = [SaveAccount(each.name, "no hash: they do not come") for each in people]
     store.commit([Decision(BEGAN, writes=writes)])
     for nth, name in enumerate([GROUP, *names("beside-", world.groups)]):
-        group, parts = founded(nth, Name(name), people if name == GROUP else people[:2])
-        store.commit([Decision(BEGAN, parts)])
+        group, entries = founded(nth, Name(name), people if name == GROUP else people[:2])
+        store.commit([Decision(BEGAN, entries)])
         if name == GROUP:
-            said = Part(group.id, Message(people[0].name, SafeText(_TEXT)))
+            said = NewEntry(group.id, Message(people[0].name, SafeText(_TEXT)))
             messages = repeat(Decision(BEGAN, [said]), world.entries)
             while batch := list(islice(messages, _BATCH)):
                 store.commit(batch)

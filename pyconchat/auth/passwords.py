@@ -17,14 +17,12 @@ from zope.interface import implementer
 from pyconchat.chat.interfaces import IHasher
 from pyconchat.domain.errors import Code, Refused
 
-__all__ = ["Hasher", "check_password", "hash_password"]
+__all__ = ["Hasher", "hash_password"]
 
 T = TypeVar("T")
 
 THREADS = 2
-MOST_WAITING = 16
-SHORTEST = 4
-LONGEST = 256
+MAX_WAITING = 16
 
 # The parameters of OWASP's Password Storage Cheat Sheet for argon2id (RFC 9106): 19 MiB, t=2, p=1.
 _argon2 = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type=Type.ID)
@@ -34,18 +32,6 @@ NOBODY = (
     "$IvEust26fUn/yV8JQ+2c3FkdsLSwYkApFQCYw6ypY3E"
 )
 """A hash with these parameters that no password is known for."""
-
-
-def check_password(password: str) -> str:
-    """Return *password* if it may be chosen for an account. Raises `Refused`."""
-    if not SHORTEST <= len(password) <= LONGEST:
-        raise Refused(
-            Code.BAD_ARGUMENT,
-            "A password has {shortest} to {longest} characters.",
-            shortest=SHORTEST,
-            longest=LONGEST,
-        )
-    return password
 
 
 def hash_password(password: str) -> str:
@@ -82,7 +68,7 @@ class Hasher:
         return self._run(_matches, hash or NOBODY, password)
 
     def _run(self, call: Callable[..., T], *args: object) -> Deferred[T]:
-        if self._pending >= THREADS + MOST_WAITING:
+        if self._pending >= THREADS + MAX_WAITING:
             raise Refused(Code.BUSY, "The server is checking many passwords; try again.")
         self._pending += 1
         return deferToThreadPool(self._reactor, self._threads, call, *args).addBoth(self._done)

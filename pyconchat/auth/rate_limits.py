@@ -19,7 +19,7 @@ __all__ = ["ConnectionLimits", "LoginLimits", "TokenBucket", "TooMany", "network
 WINDOW = 600.0
 """Seconds over which `connections_per_ip_10min` counts."""
 
-MOST_REMEMBERED = 10_000
+MAX_REMEMBERED = 10_000
 """Addresses or names remembered at once; the oldest are forgotten first."""
 
 
@@ -77,11 +77,11 @@ class TokenBucket:
 
     @property
     def full(self) -> bool:
-        """Tell whether nothing was taken lately, as far as was last looked."""
+        """Return whether nothing was taken lately, as far as was last looked."""
         return self._tokens >= self._burst
 
 
-class Recent:
+class RecentCounts:
     """Counts what happened to each key in the last *window* seconds."""
 
     def __init__(self, most: int, window: float) -> None:
@@ -94,7 +94,7 @@ class Recent:
         times = self._times.pop(key, None)
         if times is None:
             times = deque(maxlen=max(self._most, 1))
-            if len(self._times) >= MOST_REMEMBERED:
+            if len(self._times) >= MAX_REMEMBERED:
                 del self._times[next(iter(self._times))]
         self._times[key] = times
         times.append(now)
@@ -123,7 +123,7 @@ class ConnectionLimits:
         self._config = config
         self._chance = chance
         self._from: dict[str, int] = {}
-        self._recent = Recent(config.connections_per_ip_10min, WINDOW)
+        self._recent = RecentCounts(config.connections_per_ip_10min, WINDOW)
 
     def opened(self, network: str, now: float) -> None:
         """Count a new connection. Raises `TooMany`, and counts none."""
@@ -186,8 +186,8 @@ class LoginLimits:
 
     def __init__(self, config: LimitsConfig) -> None:
         self._delay = config.login_delay_seconds
-        self._from = Recent(config.login_attempts_per_minute, 60.0)
-        self._on = Recent(config.login_attempts_per_minute, 60.0)
+        self._from = RecentCounts(config.login_attempts_per_minute, 60.0)
+        self._on = RecentCounts(config.login_attempts_per_minute, 60.0)
         self._known: dict[tuple[str, str], None] = {}  # whose right password came from where
 
     def check(self, network: str, now: float) -> None:
@@ -214,6 +214,6 @@ class LoginLimits:
     def right(self, network: str, of: str) -> None:
         """Note where the right password of *of* came from."""
         self._known.pop((of, network), None)
-        if len(self._known) >= MOST_REMEMBERED:
+        if len(self._known) >= MAX_REMEMBERED:
             del self._known[next(iter(self._known))]
         self._known[of, network] = None

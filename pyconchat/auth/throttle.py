@@ -1,4 +1,4 @@
-"""Guard: the one place where a password that somebody types is looked at."""
+"""LoginThrottle: the one place where a password that somebody types is looked at."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pyconchat.auth.rate_limits import LoginLimits
 from pyconchat.chat.interfaces import IHasher
 from pyconchat.config import LimitsConfig
 
-__all__ = ["Guard"]
+__all__ = ["LoginThrottle"]
 
 
-class Guard:
+class LoginThrottle:
     """Checks the passwords of accounts and groups, and slows down those who guess.
 
     *network* is where an attempt comes from (see `limits.network_of`), *of* names what it is
@@ -31,7 +31,7 @@ class Guard:
         self._limits.check(network, self._reactor.seconds())
 
     async def check(self, network: str, of: str, hash: str, password: str) -> bool:
-        """Tell whether *password* is the one of *hash*; of an empty one it never is.
+        """Return whether *password* is the one of *hash*; of an empty one it never is.
 
         Raises `Refused` if there were too many wrong ones, or too many are being checked.
         """

@@ -14,9 +14,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from pyconchat.auth.passwords import check_password
 from pyconchat.auth.rate_limits import TokenBucket
-from pyconchat.auth.throttle import Guard
+from pyconchat.auth.throttle import LoginThrottle
 from pyconchat.auth.tokens import Tokens
 from pyconchat.chat import event_log
 from pyconchat.chat.conversation import Conversation
@@ -27,7 +26,7 @@ from pyconchat.chat.interfaces import IHasher, ISession, IStore, IThreads
 from pyconchat.chat.journal import Journal
 from pyconchat.chat.presence import Presence
 from pyconchat.chat.recovery import Recovery
-from pyconchat.chat.search_indexer import Indexer
+from pyconchat.chat.search_indexer import SearchIndexer
 from pyconchat.chat.statistics import Statistics
 from pyconchat.config import Config
 from pyconchat.domain.accounts import Account, Accounts
@@ -37,8 +36,8 @@ from pyconchat.domain.decisions import (
     Ignore,
     MoveCursor,
     MoveKeys,
+    NewEntry,
     OpenDirect,
-    Part,
     RequestKey,
     SaveAccount,
     Write,
@@ -59,16 +58,17 @@ from pyconchat.domain.events import (
 )
 from pyconchat.domain.group import Group
 from pyconchat.domain.names import Key, Name, fold, group_name
+from pyconchat.domain.password_rules import check_password
 from pyconchat.domain.replies import Done, EndWhy, PresenceChanged, Stats
 from pyconchat.domain.stored import AccountRecord, CursorRecord, Loaded, ServerState
 from pyconchat.domain.text import SafeText
 
 if TYPE_CHECKING:
-    from pyconchat.files import Shelf
+    from pyconchat.files import FileSharing
 
 __all__ = ["Chat"]
 
-MOST_PRESENCE = 100
+MAX_PRESENCE = 100
 """Sessions in a group up to which it is told who comes online and goes.
 
 Beyond, telling everybody of everybody would cost the square of the group's size.
@@ -99,14 +99,14 @@ class Chat:
         self.accounts = Accounts(config.guests)
         self.groups = GroupDirectory()
         self.conversations = Conversations()
-        self.guard = Guard(hasher, reactor, config.limits)
+        self.throttle = LoginThrottle(hasher, reactor, config.limits)
         self.statistics = Statistics(reactor.seconds)
         self.fanout = Fanout(self.presence, self.statistics)
         recover = Recovery(self).recover
         self.journal = Journal(store, threads, reactor, self._publish, recover, self.statistics)
-        self.indexer = Indexer(store, threads, reactor, lambda: self.journal.busy)
+        self.indexer = SearchIndexer(store, threads, reactor, lambda: self.journal.busy)
         self.tokens = Tokens(store, self.journal, self.accounts, self.now)
-        self.shelf: Shelf | None = None  # where this server keeps files, if it does
+        self.sharing: FileSharing | None = None  # where this server keeps files, if it does
         self._watchers: list[Callable[[Entry], None]] = []
         self.statistics.gauge("sessions", lambda: sum(1 for _ in self.presence.everybody()))
         self.statistics.gauge("accounts", lambda: len(self.presence))
@@ -179,14 +179,14 @@ class Chat:
         account = session.account
         password_hash = await self.hasher.hash(check_password(password))
         self.require_here(account)
-        parts: list[Part] = []
+        entries: list[NewEntry] = []
         writes: list[Write] = [SaveAccount(account.name, password_hash)]
         if not account.registered:
             writes.append(MoveKeys(account.party, account.key))
             for conversation in self.groups.places(account.key):
                 group = _group(conversation)
-                parts += self._apply(conversation, group.register(account.name))
-        await self._store(parts, writes)
+                entries += self._apply(conversation, group.register(account.name))
+        await self._store(entries, writes)
         account.register(password_hash)
         if self.accounts.get(account.name) is None:  # the guest left while it was stored
             self.accounts.add(account)
@@ -246,7 +246,7 @@ class Chat:
             return
         readers: dict[ISession, None] = {}
         for conversation in self.groups.memberships(account.key):
-            if len(conversation.sessions) <= MOST_PRESENCE:
+            if len(conversation.sessions) <= MAX_PRESENCE:
                 readers.update(conversation.sessions)
         for session in readers:
             if session.account is not account and account.key not in session.account.ignores:
@@ -268,8 +268,8 @@ class Chat:
         message could not be stored.
         """
         event = self.usable(conversation).post(session.account.actor, text)
-        parts = (Part(conversation.id, event),)
-        self.journal.append(Decision(self.now(), parts, (), _typist(session), done, key=key))
+        entries = (NewEntry(conversation.id, event),)
+        self.journal.append(Decision(self.now(), entries, (), _typist(session), done, key=key))
 
     def act(
         self,
@@ -280,7 +280,7 @@ class Chat:
     ) -> Deferred[int]:
         """As `say`, of what they do; fires with the number."""
         event = self.usable(conversation).act(session.account.actor, text)
-        return self._store([Part(conversation.id, event)], origin=_typist(session), key=key)
+        return self._store([NewEntry(conversation.id, event)], origin=_typist(session), key=key)
 
     async def tell(
         self, session: ISession, name: Name, text: SafeText, key: RequestKey | None = None
@@ -297,8 +297,8 @@ class Chat:
             raise Refused(Code.NO_SUCH_NAME, "{name} has just left.", name=receiver.name)
         self.require_here(sender)
         message = Message(sender.name, text)
-        parts = [Part(conversation.id, message)]
-        seq = await self._store(parts, writes, origin=_typist(session), key=key)
+        entries = [NewEntry(conversation.id, message)]
+        seq = await self._store(entries, writes, origin=_typist(session), key=key)
         return receiver, seq
 
     async def _direct(
@@ -368,9 +368,9 @@ class Chat:
             except Refused:
                 done.errback()
 
-        parts = self._apply(conversation, events)
+        entries = self._apply(conversation, events)
         once_more = again if retry else None
-        self.journal.append(Decision(self.now(), parts, done=done, again=once_more, key=key))
+        self.journal.append(Decision(self.now(), entries, done=done, again=once_more, key=key))
         return done
 
     async def create(
@@ -394,7 +394,7 @@ class Chat:
         conversation = Conversation(group.id, 0, group)
         self.conversations.add(conversation)
         self.groups.add(conversation)
-        await self._store([Part(group.id, event, 0)], key=key)
+        await self._store([NewEntry(group.id, event, 0)], key=key)
         return conversation
 
     async def join(
@@ -405,7 +405,7 @@ class Chat:
         password: Callable[[], Awaitable[str]],
         request: RequestKey | None = None,
     ) -> bool:
-        """Let somebody into a group, or have them ask; tell whether they are in.
+        """Let somebody into a group, or have them ask; return whether they are in.
 
         *password* is called where the group asks for one.
         """
@@ -420,8 +420,8 @@ class Chat:
             and key not in group.invitations
         ):
             network, hash = session.peer.network, group.password_hash
-            self.guard.admit(network)
-            if await self.guard.check(network, f"group {group.id}", hash, await password()):
+            self.throttle.admit(network)
+            if await self.throttle.check(network, f"group {group.id}", hash, await password()):
                 proof = hash
         self.require_here(session.account)
         await self.decide(conversation, lambda group: group.join(actor, note, proof), request)
@@ -440,16 +440,16 @@ class Chat:
         if self.conversations.server.stale:
             raise _unsaved()
         at = self.now()
-        parts: list[Part] = []
+        entries: list[NewEntry] = []
         for event in rule(self.accounts):
             self.accounts.apply(event, at)
-            parts.append(Part(SERVER, event))
+            entries.append(NewEntry(SERVER, event))
             if isinstance(event, ServerBanned):
                 banned = fold(event.name)
                 for conversation in self.groups.places(banned):
                     events = _group(conversation).forget(banned, Why.SERVER_BAN)
-                    parts += self._apply(conversation, events)
-        await self._store(parts, key=key)
+                    entries += self._apply(conversation, events)
+        await self._store(entries, key=key)
 
     def figures(self, account: Account) -> Stats:
         """Return what the server has done, and how it is. Raises `Refused`."""
@@ -477,27 +477,27 @@ class Chat:
             )
         return group
 
-    def _apply(self, conversation: Conversation, events: Iterable[GroupEvent]) -> list[Part]:
+    def _apply(self, conversation: Conversation, events: Iterable[GroupEvent]) -> list[NewEntry]:
         """Change the group as *events* say; return what is to be stored."""
         group, at = _group(conversation), self.now()
-        parts: list[Part] = []
+        entries: list[NewEntry] = []
         for event in events:
-            parts.append(Part(conversation.id, event, group.version))
+            entries.append(NewEntry(conversation.id, event, group.version))
             group.apply(event, at)
             self.groups.note(conversation, event)
             if isinstance(event, GroupClosed):
                 self.groups.remove(conversation)
-        return parts
+        return entries
 
     def _store(
         self,
-        parts: Sequence[Part] = (),
+        entries: Sequence[NewEntry] = (),
         writes: Sequence[Write] = (),
         origin: ISession | None = None,
         key: RequestKey | None = None,
     ) -> Deferred[int]:
         done: Deferred[int] = Deferred()
-        self.journal.append(Decision(self.now(), parts, writes, origin, done, key=key))
+        self.journal.append(Decision(self.now(), entries, writes, origin, done, key=key))
         return done
 
     def answered(self, key: RequestKey) -> Deferred[int | None]:

@@ -204,6 +204,6 @@ class Fanout:
 
 
 def is_ignored(entry: Entry, ignores: Mapping[Key, Name]) -> bool:
-    """Tell whether *entry* is something that one of *ignores* said."""
+    """Return whether *entry* is something that one of *ignores* said."""
     event = entry.event
     return isinstance(event, Talk) and fold(event.sender) in ignores

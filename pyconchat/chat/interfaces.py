@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from twisted.internet.interfaces import IConsumer, IPushProducer, ITransport
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
@@ -154,7 +153,7 @@ class IRenderer(Interface):
         """Return a refusal."""
 
 
-class Reached(NamedTuple):
+class ServerAddress(NamedTuple):
     """Where a peer has reached the server: what it would connect to once more."""
 
     host: str
@@ -171,14 +170,14 @@ class IPeer(Interface):
         "True of a program: it names the group in each request, keeps tokens and numbers, and"
         " gets back what it says."
     )
-    reached = Attribute("Where the peer has `Reached` the server.")
+    reached = Attribute("Where the peer has `ServerAddress` the server.")
     network = Attribute("What the connection is counted by: see `limits.network_of`.")
 
     def write(block: bytes) -> None:
         """Send *block*, or queue it within the bound; a peer over the bound is dropped."""
 
     def ask(prompt: str, secret: bool = False) -> Deferred[str]:
-        """Put a question; fires with the answer. Fails with `Gone` if the peer goes away.
+        """Put a question; fires with the answer. Fails with `PeerGone` if the peer goes away.
 
         Raises `MustAsk` where nobody is there to be asked.
         """
@@ -187,7 +186,7 @@ class IPeer(Interface):
         """Return None if more may be written now, or what fires when it may."""
 
     def acknowledged() -> bool:
-        """Tell whether the peer's kernel has all that was ever written to it."""
+        """Return whether the peer's kernel has all that was ever written to it."""
 
     def refresh() -> None:
         """Show the prompt anew: the current group has changed."""
@@ -208,7 +207,7 @@ class ISession(Interface):
     parting = Attribute("The reason that was given to `quit`.")
 
     def hears(conversation: Conversation) -> bool:
-        """Tell whether the session follows *conversation*."""
+        """Return whether the session follows *conversation*."""
 
     def attach(conversation: Conversation, after: int, told: int = 0) -> None:
         """Follow *conversation*, whose entries up to *after* the session does not need.
@@ -256,17 +255,10 @@ class ISession(Interface):
         """End the session because the person wants to; others are told *reason*."""
 
     def is_at(conversation: Conversation) -> bool:
-        """Tell whether the person is still in *conversation*; a program always is."""
+        """Return whether the person is still in *conversation*; a program always is."""
 
     def wait_for(conversation: Conversation) -> None:
         """Enter *conversation* when its admin approves, unless the person goes on elsewhere."""
-
-
-class IConnection(ITransport, IConsumer, IPushProducer):
-    """What a door needs of a transport: every stream transport of Twisted has it."""
-
-    def abortConnection() -> None:
-        """Close at once, whatever waits to be sent."""
 
 
 class IPresence(Interface):
@@ -279,7 +271,7 @@ class IPresence(Interface):
         """Return all sessions."""
 
     def online(key: Key) -> bool:
-        """Tell whether the account with *key* has a session."""
+        """Return whether the account with *key* has a session."""
 
 
 class IHasher(Interface):

@@ -27,10 +27,10 @@ __all__ = ["Journal"]
 
 T = TypeVar("T")
 
-MOST_WAITING = 8192
+MAX_WAITING = 8192
 """Decisions that may wait for the commit under way before sessions stop reading."""
 
-MOST_TURNS = 6
+MAX_TURNS = 6
 """Turns of the reactor in which a batch gathers at most."""
 
 AT_ONCE = 50
@@ -78,7 +78,7 @@ class Journal:
 
     @property
     def full(self) -> bool:
-        return len(self._waiting) >= MOST_WAITING
+        return len(self._waiting) >= MAX_WAITING
 
     @property
     def waiting(self) -> int:
@@ -87,7 +87,7 @@ class Journal:
 
     @property
     def busy(self) -> bool:
-        """Tell whether anything is being stored, or waits for that."""
+        """Return whether anything is being stored, or waits for that."""
         return self._committing or bool(self._waiting)
 
     def append(self, decision: Decision) -> None:
@@ -139,7 +139,7 @@ class Journal:
         still shown, this one could not be shown anyway, and has time.
         """
         self._turns += not self._publications
-        if len(self._waiting) < self._usual and self._turns < MOST_TURNS:
+        if len(self._waiting) < self._usual and self._turns < MAX_TURNS:
             self._reactor.callLater(0, self._gather)
         else:
             self._commit()
@@ -231,12 +231,12 @@ class Journal:
 
     def _standing_on(self, late: Sequence[Decision]) -> list[Decision]:
         """Take from what waits the decisions that were made on the same old state as *late*."""
-        groups = {part.conversation for each in late for part in each.parts}
+        groups = {new.conversation for each in late for new in each.entries}
         standing = [
             decision
             for decision in self._waiting
             if any(
-                part.version is not None and part.conversation in groups for part in decision.parts
+                new.version is not None and new.conversation in groups for new in decision.entries
             )
         ]
         self._waiting = [decision for decision in self._waiting if decision not in standing]

@@ -34,13 +34,13 @@ class Presence:
         return len(self._sessions)
 
     def add(self, session: ISession) -> bool:
-        """Add *session*; tell whether it is the first of its account."""
+        """Add *session*; return whether it is the first of its account."""
         sessions = self._sessions.setdefault(session.account.key, [])
         sessions.append(session)
         return len(sessions) == 1
 
     def remove(self, session: ISession) -> bool:
-        """Remove *session*; tell whether it was the last of its account."""
+        """Remove *session*; return whether it was the last of its account."""
         sessions = self._sessions[session.account.key]
         sessions.remove(session)
         if not sessions:

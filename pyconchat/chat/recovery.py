@@ -53,13 +53,11 @@ class Recovery:
     def _doubt(self, decision: Decision, doubtful: dict[int, Conversation]) -> None:
         """Let nobody use what *decision* has changed, and note it as *doubtful*."""
         conversations = self._chat.conversations
-        for part in decision.parts:
-            conversation = conversations.get(part.conversation)
-            if conversation is not None and (
-                part.version is not None or part.conversation == SERVER
-            ):
+        for new in decision.entries:
+            conversation = conversations.get(new.conversation)
+            if conversation is not None and (new.version is not None or new.conversation == SERVER):
                 conversation.stale = True
-                doubtful[part.conversation] = conversation
+                doubtful[new.conversation] = conversation
         for write in decision.writes:
             if isinstance(write, OpenDirect):
                 conversations.drop_private(write.parties, write.conversation)

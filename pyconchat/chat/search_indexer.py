@@ -1,4 +1,4 @@
-"""Indexer: lets the index of words follow the log, when there is time for it."""
+"""SearchIndexer: lets the index of words follow the log, when there is time for it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from pyconchat.chat.interfaces import IStore, IThreads
 from pyconchat.domain.errors import NotSaved
 
-__all__ = ["Indexer"]
+__all__ = ["SearchIndexer"]
 
 INTERVAL = 1.0
 """Seconds between two looks at how far the index is behind."""
@@ -20,14 +20,14 @@ INTERVAL = 1.0
 PIECE = 500
 """Entries that are indexed in one transaction: commits wait for it some milliseconds at most."""
 
-MOST_BEHIND = 200_000
+MAX_BEHIND = 200_000
 """Entries that the index may be behind while the server is busy.
 
 A search that has so many to index first takes a second.
 """
 
 
-class Indexer:
+class SearchIndexer:
     """Has *store* index what was said: when nothing else is to be stored, as *busy* tells.
 
     A search brings the index up to date itself, for its conversation.
@@ -68,7 +68,7 @@ class Indexer:
     async def _follow(self) -> None:
         try:
             while self._looks.running and self._store.behind:
-                if self._busy() and self._store.behind < MOST_BEHIND:
+                if self._busy() and self._store.behind < MAX_BEHIND:
                     return
                 await self._threads.write(self._store.index, PIECE)
         except NotSaved as error:

@@ -1,4 +1,4 @@
-"""Words: what can be completed, from the server's command table and the names that are known."""
+"""Completer: completions from the server's command table and the names that are known."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 from pyconchat.client.groups import Rooms
 from pyconchat.domain.replies import ArgumentHelp, CommandHelp
 
-__all__ = ["Words"]
+__all__ = ["Completer"]
 
 OWN = CommandHelp(
     "go",
@@ -24,7 +24,7 @@ OWN = CommandHelp(
 POLICIES = ("open", "approval", "invite", "password")
 
 
-class Words:
+class Completer:
     """Completes lines for somebody in *rooms*."""
 
     def __init__(self, rooms: Rooms) -> None:
@@ -56,12 +56,12 @@ class Words:
         return command.name if command is not None else ""
 
     def takes_file(self, line: str) -> bool:
-        """Tell whether *line* is a command that is about a file of this machine."""
+        """Return whether *line* is a command that is about a file of this machine."""
         command, _ = self._command(line)
         return command is not None and any(each.kind == "file" for each in command.arguments)
 
     def secret(self, line: str) -> bool:
-        """Tell whether *line* has, or may have, a password in it."""
+        """Return whether *line* has, or may have, a password in it."""
         command, arguments = self._command(line)
         if not self._learned:
             return True  # nobody knows yet

@@ -70,7 +70,7 @@ class Rooms:
             self.current = self._rooms.get(fold(self.current.name))
 
     def answered(self, answer: Object) -> bool:
-        """Learn from an answer; tell whether it changed where we are."""
+        """Learn from an answer; return whether it changed where we are."""
         match answer.get("type"):
             case "entered":
                 room = self._entered(str(answer.get("group")))
@@ -88,7 +88,7 @@ class Rooms:
         return False
 
     def happened(self, event: Object) -> bool:
-        """Learn from an event; tell whether it changed where we are."""
+        """Learn from an event; return whether it changed where we are."""
         kind, name = event.get("type"), str(event.get("name"))
         mine = fold(name) == fold(self.me)
         room = self.get(event.get("group"))
@@ -124,7 +124,7 @@ class Rooms:
             self._left(room)
 
     def enter(self, room: Room | None) -> bool:
-        """Make *room* the current one; tell whether it was another."""
+        """Make *room* the current one; return whether it was another."""
         changed, self.current = room is not self.current, room
         self.awaiting = ""
         if room is not None:

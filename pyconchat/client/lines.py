@@ -23,7 +23,7 @@ from pyconchat.domain.replies import Matches, Replayed, Reply, Where
 from pyconchat.render.events import happening
 from pyconchat.render.replies import reply_lines
 
-__all__ = ["NAME_COLOURS", "Line", "Piece", "Shower", "plain", "server_line"]
+__all__ = ["NAME_COLOURS", "Line", "LineFormatter", "Piece", "plain", "server_line"]
 
 Piece: TypeAlias = tuple[str, str]
 """A style and a text. The styles: "", time, who:N (0 to 11), place, server, day, mention, error."""
@@ -43,7 +43,7 @@ def plain(line: Line) -> str:
     return "".join(text for _, text in line.pieces)
 
 
-class Shower:
+class LineFormatter:
     """Shows things to *me*, in local time; remembers of which day it showed something last."""
 
     def __init__(self) -> None:

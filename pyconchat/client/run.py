@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 
 from pyconchat.client.lines import server_line
 from pyconchat.client.net.address import Address
-from pyconchat.client.net.connection import Gave
+from pyconchat.client.net.connection import GaveUp
 from pyconchat.client.net.login import Ask, ClientLogin
 from pyconchat.client.net.saved import Folder, default_folder
 from pyconchat.client.options import Options
@@ -174,7 +174,7 @@ class _Client:
             try:
                 return await session.screen.ask(last, secret)
             except Cancelled:
-                raise Gave("") from None
+                raise GaveUp("") from None
 
         def tell(line: str) -> None:
             session.screen.show([server_line(line)])
@@ -244,7 +244,7 @@ class _Client:
 
 
 async def _nobody(question: str, secret: bool) -> str:
-    raise Gave(f"nobody can be asked here: {question.splitlines()[0].rstrip(': ')}")
+    raise GaveUp(f"nobody can be asked here: {question.splitlines()[0].rstrip(': ')}")
 
 
 def _write(line: str) -> None:

@@ -17,23 +17,23 @@ from typing import Any, NamedTuple, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
-from pyconchat.client.completer import Words
+from pyconchat.client.completer import Completer
 from pyconchat.client.files.downloads import Downloads
 from pyconchat.client.files.transfers import Transfers, paths_of, shown
 from pyconchat.client.groups import Rooms
-from pyconchat.client.lines import Line, Shower, server_line
+from pyconchat.client.lines import Line, LineFormatter, server_line
 from pyconchat.client.net.address import Address
-from pyconchat.client.net.connection import IN_DOUBT, Gave, Link, State
+from pyconchat.client.net.connection import IN_DOUBT, GaveUp, Link, State
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.net.login import ClientLogin
 from pyconchat.domain.text import safe_text
 
-__all__ = ["MOST_UNDER_WAY", "Cancelled", "ClientSession", "Files", "Screen"]
+__all__ = ["MAX_UNDER_WAY", "Cancelled", "ClientSession", "Files", "Screen"]
 
-MOST_UNDER_WAY = 1000
+MAX_UNDER_WAY = 1000
 """Requests that may wait for their answers, as while the server is away."""
 
-MOST_FILES = 20
+MAX_FILES = 20
 """Files that are shared with one command."""
 
 MINUTE = 60.0
@@ -85,13 +85,13 @@ class ClientSession:
     ) -> None:
         self.address = address
         self.rooms = Rooms()
-        self.words = Words(self.rooms)
+        self.words = Completer(self.rooms)
         self.screen: Screen  # to be set before `start`
         self._reactor = reactor
         self._login = login
         self._finished = finished
         self._wall_clock = wall_clock
-        self._shower = Shower()
+        self._formatter = LineFormatter()
         self._wanted = address.group
         self._leaving = False
         self._commands = 0  # that were not answered yet
@@ -145,7 +145,7 @@ class ClientSession:
             self._ask(line=line)
 
     def leave(self) -> bool:
-        """Disconnect; only the second time if something is still on its way. Tell whether."""
+        """Disconnect; only the second time if something is still on its way. Return whether."""
         under_way = self.under_way + len(self.transfers.under_way)
         if under_way and not self._leaving:
             self._leaving = True
@@ -172,7 +172,7 @@ class ClientSession:
                 self._ask(text=line)
 
     def _put_off(self, action: Callable[[], None]) -> None:
-        if self.under_way >= MOST_UNDER_WAY:
+        if self.under_way >= MAX_UNDER_WAY:
             self._tell("Too much is on its way already; wait until the server is back.")
         else:
             self._later.append(action)
@@ -206,7 +206,7 @@ class ClientSession:
     def said_hello(self, hello: Object) -> None:
         """Take over what the server says at the beginning of each connection."""
         self.rooms.said_hello(hello, kept=self._back)
-        self._shower.me = self.rooms.me
+        self._formatter.me = self.rooms.me
         self.words.learn(hello.get("commands"))
         for line in hello["motd"] if isinstance(hello.get("motd"), list) else ():
             self._tell(str(line))
@@ -224,7 +224,7 @@ class ClientSession:
             self._say_where()
         moved = self.rooms.happened(event)
         if not self._stands_there(event):
-            self.screen.show(self._shower.event(event, self._here(), live))
+            self.screen.show(self._formatter.event(event, self._here(), live))
         if moved:
             self._moved()
         if event.get("type") == "shared" and live:
@@ -232,7 +232,7 @@ class ClientSession:
         self.screen.refresh()
 
     def _stands_there(self, event: Object) -> bool:
-        """Tell whether *event* is a message that was typed on a screen that has kept it."""
+        """Return whether *event* is a message that was typed on a screen that has kept it."""
         mine = event.get("type") == "message" and event.get("from") == self.rooms.me
         if not mine or event.get("text") not in self._typed:
             return False
@@ -261,7 +261,7 @@ class ClientSession:
     # Requests and answers.
 
     def _ask(self, answers: Sequence[str] = (), **fields: str) -> None:
-        if self.link.under_way >= MOST_UNDER_WAY:
+        if self.link.under_way >= MAX_UNDER_WAY:
             self._tell("Too much is on its way already; wait until the server is back.")
             return
         room = self.rooms.current
@@ -272,7 +272,7 @@ class ClientSession:
             self._tell(f"On its way once the server is back: {said}")
         if self.screen.keeps_typed and "line" in fields and _said(request) is not None:
             self._typed.append(safe_text(_said(request) or ""))
-            del self._typed[:-MOST_UNDER_WAY]
+            del self._typed[:-MAX_UNDER_WAY]
         if _said(request) is None:
             self._commands += 1
             self.link.ask(
@@ -314,7 +314,7 @@ class ClientSession:
         ):  # the server has asked for the file
             self._share(request["line"], answers[-1])
             return
-        self.screen.show(self._shower.answer(answer, self._here()))
+        self.screen.show(self._formatter.answer(answer, self._here()))
         if answer.get("ok") is not True and said is not None:
             self._tell(f"Not said: {said}")
             if safe_text(said) in self._typed:
@@ -326,7 +326,7 @@ class ClientSession:
     ) -> None:
         try:
             answer = await self.screen.ask(question, secret)
-        except (Cancelled, Gave):
+        except (Cancelled, GaveUp):
             self._tell("Cancelled.")
             return
         self._send(request, [*answers, answer])
@@ -353,8 +353,8 @@ class ClientSession:
             self._tell("You are in no group: enter one first.")
         elif not paths:
             self._tell(f"There is no file {typed.strip()} here.")
-        elif len(paths) > MOST_FILES:
-            self._tell(f"Those are {len(paths)} files; at most {MOST_FILES} at once.")
+        elif len(paths) > MAX_FILES:
+            self._tell(f"Those are {len(paths)} files; at most {MAX_FILES} at once.")
         else:
             for path in paths:
                 name = shown(Path(path.name))
@@ -379,7 +379,7 @@ class ClientSession:
             return  # it is asked again
         if answer.get("type") != "entered":
             self.rooms.leave(group)
-            self.screen.show(self._shower.answer(answer, self._here()))
+            self.screen.show(self._formatter.answer(answer, self._here()))
         elif self.rooms.current is self.rooms.get(group):
             self._moved()
 
@@ -418,7 +418,7 @@ class ClientSession:
     # The days.
 
     def _midnight(self) -> None:
-        self.screen.show(self._shower.midnight(self._wall_clock()))
+        self.screen.show(self._formatter.midnight(self._wall_clock()))
         self._reactor.callLater(self._until_midnight(), self._midnight)
 
     def _until_midnight(self) -> float:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pyconchat.auth.passwords import check_password
 from pyconchat.commands.command import Call, has_part, listed
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT
 from pyconchat.domain.names import Name
+from pyconchat.domain.password_rules import check_password
 from pyconchat.domain.replies import Done, Help, PasswordSet, PersonLine, PersonOnline, Reply
 from pyconchat.domain.text import SafeText
 
@@ -40,10 +40,10 @@ async def password(call: Call) -> Reply:
     """Register, or change the password."""
     account, session = call.account, call.session
     if account.registered:
-        network, guard = session.peer.network, call.chat.guard
-        guard.admit(network)
+        network, throttle = session.peer.network, call.chat.throttle
+        throttle.admit(network)
         old = await call.ask("Current password: ", secret=True)
-        if not await guard.check(network, account.key, account.password_hash, old):
+        if not await throttle.check(network, account.key, account.password_hash, old):
             raise Refused(Code.WRONG_PASSWORD, "That is not your password; nothing has changed.")
     was_guest = not account.registered
     new = await ask_new_password(call)
@@ -66,13 +66,13 @@ async def ask_new_password(call: Call) -> str:
 
 async def claim(call: Call, code: str) -> Reply:
     """Become the first operator."""
-    network, guard = call.session.peer.network, call.chat.guard
-    guard.admit(network)
+    network, throttle = call.session.peer.network, call.chat.throttle
+    throttle.admit(network)
     try:
         await call.operate(lambda accounts: accounts.claim(call.account, code))
     except Refused as refused:
         if refused.code is Code.WRONG_PASSWORD:
-            guard.wrong(network, "the claim code")
+            throttle.wrong(network, "the claim code")
         raise
     return Done(SafeText("At the front desk, /kick, /ban, /unban and /bans are the server's."))
 

@@ -22,11 +22,11 @@ from pyconchat.domain.text import SafeText, safe_text
 __all__ = [
     "FILE",
     "FILE_NUMBER",
+    "FILTER",
     "GROUP",
     "NAME",
     "NAMES",
     "NUMBER",
-    "PART",
     "PATH",
     "POLICY",
     "TEXT",
@@ -46,13 +46,13 @@ __all__ = [
 
 T = TypeVar("T")
 
-MOST_LISTED = 500
+MAX_LISTED = 500
 """Lines of an answer: nobody reads more, and a peer that asks and does not read costs no more."""
 
 
 def listed(items: Sequence[T]) -> tuple[list[T], int]:
     """Return the first of *items*, as many as an answer has, and how many more there are."""
-    return list(items[:MOST_LISTED]), max(0, len(items) - MOST_LISTED)
+    return list(items[:MAX_LISTED]), max(0, len(items) - MAX_LISTED)
 
 
 def has_part(part: SafeText) -> Callable[[str], bool]:
@@ -316,7 +316,7 @@ FILE = Arg("FILE", str, "Which file?", rest=True)
 FILE_NUMBER = Arg("NUMBER", _file_number, "Which file?")
 GROUP = Arg("GROUP", str, "Group: ", kind="group")
 WORD = Arg("WORD", str, "What?")
-PART = Arg("PART", safe_text, "")
+FILTER = Arg("FILTER", safe_text, "")
 """Of a name: a list then has only those that have it."""
 TEXT = Arg("TEXT", _text, "Text: ", rest=True)
 NUMBER = Arg("N", _number, "How many? ")

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import shlex
 
-from pyconchat.chat.interfaces import Reached
+from pyconchat.chat.interfaces import ServerAddress
 from pyconchat.commands.command import Call, listed
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.replies import DownloadTicket, FileLine, Files, Reply, UploadTicket
 from pyconchat.domain.text import SafeText, safe_text
-from pyconchat.files.sharing import Shelf, file_name
+from pyconchat.files.sharing import FileSharing, file_name
 
 
 async def send(call: Call, path: str) -> Reply:
     """Share a file with the group."""
     group = call.group()
     name = file_name(path)
-    ticket, offset = await _shelf(call).offer(call.account, call.here(), name)
+    ticket, offset = await _sharing(call).offer(call.account, call.here(), name)
     file = _quoted(safe_text(path.strip()))
     header = f'echo "upload {ticket.token} 0 $(wc -c < {file})"'
     program = _program(call.session.peer.reached)
     # First of all, so that nothing is begun that cannot be read.
     command = f": < {file} && ({header}; cat -- {file}) | {program}"
-    most = _shelf(call).quotas.left(ticket.owner)
+    most = _sharing(call).quotas.left(ticket.owner)
     return UploadTicket(ticket.token, group.name, name, offset, most, SafeText(command))
 
 
@@ -40,7 +40,7 @@ async def files(call: Call) -> Reply:
 async def get(call: Call, which: str) -> Reply:
     """Fetch a file of the group."""
     group = call.group()
-    ticket = _shelf(call).ticket_for(call.account, call.here(), safe_text(which))
+    ticket = _sharing(call).ticket_for(call.account, call.here(), safe_text(which))
     file = ticket.file
     assert file is not None
     program = _program(call.session.peer.reached)
@@ -55,12 +55,12 @@ async def remove(call: Call, number: int) -> None:
     await call.decide(call.here(), lambda group: group.remove(call.actor, number))
 
 
-def _shelf(call: Call) -> Shelf:
-    shelf = call.chat.shelf
-    if shelf is None:
+def _sharing(call: Call) -> FileSharing:
+    sharing = call.chat.sharing
+    if sharing is None:
         raise Refused(Code.TROUBLE, "This server takes no files.")
-    assert isinstance(shelf, Shelf)
-    return shelf
+    assert isinstance(sharing, FileSharing)
+    return sharing
 
 
 def _quoted(path: str) -> str:
@@ -69,7 +69,7 @@ def _quoted(path: str) -> str:
     return f"~/{shlex.quote(rest)}" if home == "~" and slash else shlex.quote(path)
 
 
-def _program(reached: Reached) -> str:
+def _program(reached: ServerAddress) -> str:
     """Return the command that connects a shell's pipe to where the peer has *reached* us."""
     host = shlex.quote(reached.host)
     if reached.tls:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pyconchat.auth.passwords import LONGEST
 from pyconchat.chat.conversation import Conversation
 from pyconchat.commands.command import Call, PolicyChoice, has_part, listed
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT, GroupEvent, Policy
 from pyconchat.domain.group import Group
 from pyconchat.domain.names import Name, fold, group_name
+from pyconchat.domain.password_rules import MAX_LENGTH
 from pyconchat.domain.replies import (
     AdminIs,
     Asked,
@@ -244,9 +244,9 @@ async def _with_password(call: Call, choice: PolicyChoice) -> PolicyChoice:
     password = choice.password
     if choice.policy is Policy.PASSWORD and not password:
         password = await call.ask("Password for the group: ", secret=True)
-    if len(password) > LONGEST:
+    if len(password) > MAX_LENGTH:
         raise Refused(
-            Code.TOO_LONG, "A password has at most {longest} characters.", longest=LONGEST
+            Code.TOO_LONG, "A password has at most {longest} characters.", longest=MAX_LENGTH
         )
     return PolicyChoice(choice.policy, password)
 

@@ -13,9 +13,9 @@ from pyconchat.domain.text import SafeText
 HISTORY = 20
 """Entries that ``/history`` shows unless told otherwise."""
 
-MOST_MATCHES = 20
+MAX_MATCHES = 20
 
-MOST_BYTES = 262_144
+MAX_BYTES = 262_144
 """Bytes of entries in one answer; of more, only the newest are shown."""
 
 
@@ -53,13 +53,13 @@ async def search(call: Call, text: SafeText) -> Reply:
         raise Refused(Code.BAD_ARGUMENT, "There is no word in that to search for.")
     await call.chat.indexer.catch_up(conversation.id)
     found = await call.chat.journal.read(
-        call.chat.store.search, conversation.id, words, MOST_MATCHES + 1
+        call.chat.store.search, conversation.id, words, MAX_MATCHES + 1
     )
     return Matches(
         call.session.where(conversation),
         text,
-        _not_ignored(call, found[-MOST_MATCHES:]),
-        len(found) > MOST_MATCHES,
+        _not_ignored(call, found[-MAX_MATCHES:]),
+        len(found) > MAX_MATCHES,
     )
 
 
@@ -86,7 +86,7 @@ def _fitting(entries: list[Entry]) -> list[Entry]:
     size = 0
     for index in range(len(entries) - 1, -1, -1):
         size += len(encode(entries[index].event).encode())
-        if size > MOST_BYTES:
+        if size > MAX_BYTES:
             return entries[index + 1 :]
     return entries
 

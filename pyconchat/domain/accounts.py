@@ -52,7 +52,7 @@ class Account:
 
     @property
     def registered(self) -> bool:
-        """Tell whether the account outlives its connection."""
+        """Return whether the account outlives its connection."""
         return bool(self.password_hash)
 
     def become_operator(self, operator: bool) -> None:

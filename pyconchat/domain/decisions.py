@@ -29,8 +29,8 @@ __all__ = [
     "Ignore",
     "MoveCursor",
     "MoveKeys",
+    "NewEntry",
     "OpenDirect",
-    "Part",
     "Repeated",
     "RequestKey",
     "SaveAccount",
@@ -122,7 +122,7 @@ class Repeated(NamedTuple):
     seq: int
 
 
-class Part(NamedTuple):
+class NewEntry(NamedTuple):
     """An event for one conversation.
 
     *version* is the state version of the group that it was decided on; None for messages, which
@@ -137,12 +137,12 @@ class Part(NamedTuple):
 class Decision:
     """What one request has led to, at *at* (milliseconds since the epoch)."""
 
-    __slots__ = ("again", "at", "done", "key", "origin", "parts", "writes")
+    __slots__ = ("again", "at", "done", "entries", "key", "origin", "writes")
 
     def __init__(
         self,
         at: int,
-        parts: Sequence[Part] = (),
+        entries: Sequence[NewEntry] = (),
         writes: Sequence[Write] = (),
         origin: ISession | None = None,
         done: Deferred[int] | None = None,
@@ -150,7 +150,7 @@ class Decision:
         key: RequestKey | None = None,
     ) -> None:
         self.at = at
-        self.parts = parts
+        self.entries = entries
         self.writes = writes
         self.origin = origin  # the session on whose screen it stands already, as it was typed there
         self.done = done  # fires with the first entry's number when it is stored and published
@@ -159,5 +159,5 @@ class Decision:
 
     @property
     def empty(self) -> bool:
-        """Tell whether nothing is to be stored: somebody only waits for what was before it."""
-        return not self.parts and not self.writes and self.key is None
+        """Return whether nothing is to be stored: somebody only waits for what was before it."""
+        return not self.entries and not self.writes and self.key is None

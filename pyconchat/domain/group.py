@@ -423,11 +423,11 @@ class Group:
         return file
 
     def is_admin(self, name: str) -> bool:
-        """Tell whether *name* is the admin."""
+        """Return whether *name* is the admin."""
         return fold(name) == fold(self.admin)
 
     def may_read(self, event: AnyEvent, key: Key) -> bool:
-        """Tell whether the member (or applicant) *key* may see *event*.
+        """Return whether the member (or applicant) *key* may see *event*.
 
         Requests and what becomes of them are between the admin and the one who asks.
         """

@@ -17,7 +17,7 @@ SafeText = NewType("SafeText", str)
 Only `safe_text` makes one of something that a person typed.
 """
 
-MOST_COMBINING = 4
+MAX_COMBINING = 4
 
 # Explicit directional formatting (Unicode UAX #9, section 2): embeddings, overrides, isolates.
 # The implicit marks (LRM, RLM, ALM) and the joiners stay: right-to-left text and emoji need them.
@@ -45,7 +45,7 @@ def safe_text(raw: str) -> SafeText:
             continue
         if category in ("Mn", "Me"):
             marks += 1
-            if marks > MOST_COMBINING:
+            if marks > MAX_COMBINING:
                 continue
         elif category not in ("Mc", "Cf"):  # these do not start a new letter
             marks = 0

@@ -1,4 +1,4 @@
-"""Doorstep: where every connection waits until its first bytes tell for which door it is."""
+"""ProtocolDetector: opens the door that the first bytes of a connection ask for."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pyconchat.auth.rate_limits import TooMany
-from pyconchat.chat.interfaces import IConnection
 from pyconchat.domain.decisions import MoveCursor
 from pyconchat.domain.replies import EndWhy
 from pyconchat.doors.door import LINGER, Door
 from pyconchat.doors.json.door import JsonDoor
-from pyconchat.doors.keepalive import keep_alive
 from pyconchat.doors.line.door import LF, LineDoor
-from pyconchat.doors.transfer.door import FileDoor
+from pyconchat.doors.transfer.door import TransferDoor
+from pyconchat.net.connection import IConnection, keep_alive
 
 if TYPE_CHECKING:
-    from pyconchat.doors.factory import LineFactory
+    from pyconchat.doors.factory import ChatFactory
 
-__all__ = ["Doorstep"]
+__all__ = ["ProtocolDetector"]
 
 PAUSE = 0.1
 """Seconds of silence after which a peer is taken for a person, and greeted.
@@ -41,13 +40,13 @@ TRANSFERS = (b"upload ", b"download ")
 
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener)
-class Doorstep(Protocol):
+class ProtocolDetector(Protocol):
     """One connection, from its first moment; it stays between the transport and the door."""
 
-    def __init__(self, factory: LineFactory, network: str) -> None:
+    def __init__(self, factory: ChatFactory, network: str) -> None:
         self.network = network
         self._factory = factory
-        self.inner: Door | FileDoor | None = None  # once it is known which
+        self.inner: Door | TransferDoor | None = None  # once it is known which
         self._counted = False
         self._opening = b""  # what may become the word for a transfer
         self._greeted = False  # without having said anything
@@ -83,12 +82,12 @@ class Doorstep(Protocol):
         program = data.lstrip().startswith(b"{")
         if self.inner is None:
             self._opening += data
-            takes_files = self._factory.chat.shelf is not None
+            takes_files = self._factory.chat.sharing is not None
             if takes_files and _may_be_a_transfer(self._opening):
                 return
             data, self._opening = self._opening, b""
             if takes_files and data.startswith(TRANSFERS):
-                self._open(FileDoor)
+                self._open(TransferDoor)
             else:
                 self._open(JsonDoor if program else LineDoor)
         elif self._greeted and isinstance(self.inner, LineDoor):
@@ -156,11 +155,11 @@ class Doorstep(Protocol):
         if data.lstrip().startswith(b"{"):
             self.inner.leave(b"\n")
             self._open(JsonDoor)
-        elif data.startswith(TRANSFERS) and self._factory.chat.shelf is not None:
+        elif data.startswith(TRANSFERS) and self._factory.chat.sharing is not None:
             self.inner.leave(b"\n")
-            self._open(FileDoor)
+            self._open(TransferDoor)
 
-    def _open(self, kind: type[LineDoor] | type[JsonDoor] | type[FileDoor]) -> None:
+    def _open(self, kind: type[LineDoor] | type[JsonDoor] | type[TransferDoor]) -> None:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
@@ -172,5 +171,5 @@ class Doorstep(Protocol):
 
 
 def _may_be_a_transfer(opening: bytes) -> bool:
-    """Tell whether *opening* is the beginning of a word for a transfer, and no more."""
+    """Return whether *opening* is the beginning of a word for a transfer, and no more."""
     return any(word.startswith(opening) and word != opening for word in TRANSFERS)

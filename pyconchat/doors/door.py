@@ -17,17 +17,18 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pyconchat.chat.interfaces import IConnection, IRenderer, Reached
+from pyconchat.chat.interfaces import IRenderer, ServerAddress
 from pyconchat.domain.decisions import MoveCursor
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.replies import Ended, EndWhy, Reply
 from pyconchat.domain.text import SafeText
-from pyconchat.doors.output_buffer import Outlet
+from pyconchat.doors.output_buffer import OutputBuffer
+from pyconchat.net.connection import IConnection
 from pyconchat.net.lines import LineFramer
-from pyconchat.sessions.session import Gone, Session
+from pyconchat.sessions.session import PeerGone, Session
 
 if TYPE_CHECKING:
-    from pyconchat.doors.factory import LineFactory
+    from pyconchat.doors.factory import ChatFactory
 
 __all__ = ["LINGER", "Door"]
 
@@ -54,7 +55,7 @@ class Door(Protocol):
     program = False
     hides = False
 
-    def __init__(self, factory: LineFactory, network: str, renderer: IRenderer, limit: int) -> None:
+    def __init__(self, factory: ChatFactory, network: str, renderer: IRenderer, limit: int) -> None:
         self.renderer = renderer
         self.network = network
         self.patience = factory.limits.login_seconds  # until it is too late to log in
@@ -80,7 +81,7 @@ class Door(Protocol):
         raise NotImplementedError
 
     def asking(self) -> bool:
-        """Tell whether a question waits for the next line, whatever else is under way."""
+        """Return whether a question waits for the next line, whatever else is under way."""
         return False
 
     def idle(self) -> None:
@@ -91,7 +92,7 @@ class Door(Protocol):
         self.write(block)
 
     def was_silent(self, silence: float) -> bool:
-        """Do what there is to do about *silence* (seconds); tell whether the peer was dropped."""
+        """Do what there is to do about *silence* (seconds); return whether the peer was dropped."""
         return False
 
     # What Twisted calls, or the doorstep in its place.
@@ -99,7 +100,7 @@ class Door(Protocol):
     def connectionMade(self) -> None:
         self._transport = cast(IConnection, self.transport)
         self._heard = self._moved = self._factory.now()
-        self._outlet = Outlet(
+        self._output = OutputBuffer(
             self._transport,
             self._factory.limits.unsent_hard_bytes,
             self._overflowed,
@@ -126,18 +127,18 @@ class Door(Protocol):
         self._factory.forget(self)
         self._factory.connections.closed(self.network, self.session is not None)
         if self._drained is not None:
-            self._drained.errback(Gone())
+            self._drained.errback(PeerGone())
         # What refers to each other is freed only when Python's collector comes by, which is seldom.
-        self._outlet.forget()
+        self._output.forget()
         self.session = None
 
     def leave(self, last: bytes = b"") -> None:
         """Send *last*, and have nothing to do with the connection any more."""
         if last:
-            self._outlet.write(last)
+            self._output.write(last)
         self._gone = True
         self._lines.clear()
-        self._outlet.close()  # at once: what the socket knows is going
+        self._output.close()  # at once: what the socket knows is going
         for timer in (self._deadline, self._delay):
             if timer is not None and timer.active():
                 timer.cancel()
@@ -146,7 +147,7 @@ class Door(Protocol):
 
     def write(self, block: bytes) -> None:
         """Send *block*, or queue it."""
-        self._outlet.write(block)
+        self._output.write(block)
 
     def show(self, reply: Reply) -> None:
         """Show *reply*."""
@@ -159,8 +160,8 @@ class Door(Protocol):
     def drained(self) -> Deferred[None] | None:
         """Return None if more may be written now, or what fires when it may."""
         if self._gone:
-            raise Gone
-        if self._outlet.queued <= self._factory.soft_limit:
+            raise PeerGone
+        if self._output.queued <= self._factory.soft_limit:
             return None
         if self._drained is None:
             self._drained = Deferred()
@@ -171,15 +172,15 @@ class Door(Protocol):
         return waiting
 
     @property
-    def reached(self) -> Reached:
+    def reached(self) -> ServerAddress:
         """Return where the peer has reached the server."""
         address = self._transport.getHost()
         host, port = getattr(address, "host", "HOST"), getattr(address, "port", 0)
-        return Reached(host, port, INegotiated.providedBy(self._transport))
+        return ServerAddress(host, port, INegotiated.providedBy(self._transport))
 
     def acknowledged(self) -> bool:
-        """Tell whether the peer's kernel has all that was ever written to it."""
-        return self._outlet.acknowledged()
+        """Return whether the peer's kernel has all that was ever written to it."""
+        return self._output.acknowledged()
 
     def refresh(self) -> None:
         """Show anew where the peer is."""
@@ -196,15 +197,15 @@ class Door(Protocol):
             self._closing = True
             self._lines.clear()
             self.show_last(last)
-            self._outlet.finish()
+            self._output.finish()
             if self.session is not None:
                 self.session.let_go()
             self._linger(self._factory.now() + LINGER)
 
     def logged_in(self, session: Session) -> None:
-        """Let *session* take the lines from now on. Raises `Gone` if the peer is not there."""
+        """Let *session* take the lines from now on. Raises `PeerGone` if the peer is not there."""
         if self._gone or self._closing:
-            raise Gone
+            raise PeerGone
         self.session = session
         self._factory.connections.logged_in()
         if self._deadline is not None and self._deadline.active():
@@ -215,11 +216,11 @@ class Door(Protocol):
     @property
     def unsent(self) -> int:
         """Return how many bytes the peer's kernel has not taken."""
-        return self._outlet.queued
+        return self._output.queued
 
     def look_after(self, now: float) -> list[MoveCursor]:
         """Drop a peer that is silent or stuck; return what it has received."""
-        if self._outlet.made_progress():
+        if self._output.made_progress():
             self._moved = now
         elif now - self._moved >= STALL:
             self.drop("stuck", "did not read for {seconds:.0f} s", seconds=now - self._moved)
@@ -261,12 +262,12 @@ class Door(Protocol):
         self.idle()
 
     def _ready(self) -> bool:
-        """Tell whether the next line may be taken; see to it that `pump` is called when it may."""
+        """Return whether the next line may be taken; if not, `pump` is called when it may."""
         if self._gone or self._closing:
             return False
         if self._delay is not None:
             return False
-        if self._outlet.queued > self._factory.soft_limit:
+        if self._output.queued > self._factory.soft_limit:
             return False  # until `_outlet_drained`
         if self.asking():
             return True
@@ -313,7 +314,7 @@ class Door(Protocol):
         self.pump()
 
     def _failed(self, failure: Failure) -> None:
-        if not isinstance(failure.value, Gone):
+        if not isinstance(failure.value, PeerGone):
             self._log.failure("a door failed", failure)
             self.hang_up()
 
@@ -334,13 +335,13 @@ class Door(Protocol):
     def _linger(self, until: float) -> None:
         if self._gone:
             return
-        waiting = not self._outlet.acknowledged() and not self._outlet.broken()
+        waiting = not self._output.acknowledged() and not self._output.broken()
         if waiting and self._factory.now() < until:
             self._factory.reactor.callLater(LINGER_STEP, self._linger, until)
             return
         self._close_session()
-        everything_is_sent = self._outlet.empty
-        self._outlet.close()
+        everything_is_sent = self._output.empty
+        self._output.close()
         if everything_is_sent:
             # TLS waits for the peer's own goodbye, which may never come.
             self._deadline = self._factory.reactor.callLater(LINGER, self._abort)
@@ -354,7 +355,7 @@ class Door(Protocol):
         name = self.session.account.name if self.session is not None else "somebody"
         self._log.info("dropped {name}, who " + why, name=name, **fields)
         self._closing = True
-        self._outlet.close()
+        self._output.close()
         self._transport.abortConnection()
 
     def _abort(self) -> None:
@@ -368,7 +369,7 @@ class Door(Protocol):
         self.say_last(EndWhy.LATE, "You took too long to log in.")
 
     def _overflowed(self) -> None:
-        self.drop("overfull", "left {bytes} bytes unread", bytes=self._outlet.queued)
+        self.drop("overfull", "left {bytes} bytes unread", bytes=self._output.queued)
 
     def _outlet_drained(self) -> None:
         if self._drained is not None:

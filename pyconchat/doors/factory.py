@@ -1,4 +1,4 @@
-"""LineFactory: what the line doors of one server share, and the look after them all."""
+"""ChatFactory: what the line doors of one server share, and the look after them all."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from twisted.logger import Logger
 from pyconchat.auth.rate_limits import ConnectionLimits, network_of
 from pyconchat.chat.chat import Chat
 from pyconchat.domain.decisions import MoveCursor
-from pyconchat.doors.detector import Doorstep
+from pyconchat.doors.detector import ProtocolDetector
 from pyconchat.doors.door import Door
-from pyconchat.doors.transfer.door import FileDoor
+from pyconchat.doors.transfer.door import TransferDoor
 
-__all__ = ["LineFactory"]
+__all__ = ["ChatFactory"]
 
 INTERVAL = 1.0
 """Seconds between two looks at every connection."""
@@ -33,8 +33,8 @@ QUIET = 60.0
 """Seconds between two lines of the log about the same cause."""
 
 
-class LineFactory(Factory):
-    """Makes the line doors of *chat*; each connection begins at a `Doorstep`.
+class ChatFactory(Factory):
+    """Makes the line doors of *chat*; each connection begins at a `ProtocolDetector`.
 
     *most* returns how many connections there may be: the descriptors that are left are for the
     database and for files.
@@ -60,7 +60,7 @@ class LineFactory(Factory):
         self.soft_limit: float = self.limits.unsent_soft_bytes or float("inf")
         self.connections = ConnectionLimits(self.limits)
         self._most = most
-        self.doors: dict[Door | Doorstep | FileDoor, None] = {}
+        self.doors: dict[Door | ProtocolDetector | TransferDoor, None] = {}
         self._waiting: list[Deferred[None]] = []
         self._logged: dict[str, float] = {}  # when each cause to turn somebody away was logged last
         chat.statistics.gauge("connections", lambda: self.connections.open)
@@ -69,11 +69,11 @@ class LineFactory(Factory):
         self._rounds = LoopingCall(self._round)
         self._rounds.clock = reactor
 
-    def buildProtocol(self, addr: IAddress | None) -> Doorstep | None:
+    def buildProtocol(self, addr: IAddress | None) -> ProtocolDetector | None:
         if self.connections.open >= self._most():
             self.turned_away("descriptors")
             return None  # closed at once, with a descriptor more for no longer than that
-        return Doorstep(self, network_of(getattr(addr, "host", "local")))
+        return ProtocolDetector(self, network_of(getattr(addr, "host", "local")))
 
     def start(self) -> None:
         """Begin to look after the connections."""
@@ -84,12 +84,14 @@ class LineFactory(Factory):
         if self._rounds.running:
             self._rounds.stop()
 
-    def replace(self, before: Door | Doorstep | FileDoor, door: Door | FileDoor) -> None:
+    def replace(
+        self, before: Door | ProtocolDetector | TransferDoor, door: Door | TransferDoor
+    ) -> None:
         """Look after *door* from now on, which has the connection of *before*."""
         del self.doors[before]
         self.doors[door] = None
 
-    def forget(self, door: Door | Doorstep | FileDoor) -> None:
+    def forget(self, door: Door | ProtocolDetector | TransferDoor) -> None:
         """*door*'s connection is gone."""
         del self.doors[door]
         if not self.doors:

@@ -1,4 +1,4 @@
-"""Outlet: what is on its way to one peer. Never waits, never grows beyond its bound.
+"""OutputBuffer: what is on its way to one peer. Never waits, never grows beyond its bound.
 
 A block is given to the kernel at once if nothing waits before it. What the kernel does not take
 is queued here, not copied, so that a block waiting for many slow peers is in memory once, and
@@ -8,27 +8,23 @@ handed to the transport piece by piece as it empties.
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import struct
-import termios
 from collections import deque
 from collections.abc import Callable
-from socket import SO_ERROR, SOL_SOCKET, socket
+from socket import SO_ERROR, SOL_SOCKET
 
-from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IPullProducer, IPushProducer
 from zope.interface import implementer
 
-from pyconchat.chat.interfaces import IConnection
+from pyconchat.net.connection import IConnection, plain_socket, unacknowledged
 
-__all__ = ["Outlet", "plain_socket", "unacknowledged"]
+__all__ = ["OutputBuffer"]
 
 PIECE = 16_384
 """Bytes handed to the transport at once: small enough that a slow peer shows progress."""
 
 
 @implementer(IPullProducer, IPushProducer)
-class Outlet:
+class OutputBuffer:
     """The way to the peer of *transport*; at most *most* bytes wait (0: no bound).
 
     *overflow* is called when more would, *drained* each time that nothing waits any more.
@@ -112,15 +108,15 @@ class Outlet:
 
     @property
     def empty(self) -> bool:
-        """Tell whether everything was handed to the kernel (or to what wraps it)."""
+        """Return whether everything was handed to the kernel (or to what wraps it)."""
         return not self._busy and not self._queue
 
     def acknowledged(self) -> bool:
-        """Tell whether the peer's kernel has everything, as far as can be known."""
+        """Return whether the peer's kernel has everything, as far as can be known."""
         return not self._closed and self.empty and self._unacknowledged() == 0
 
     def made_progress(self) -> bool:
-        """Tell whether the peer has taken anything since the last call, or nothing waits."""
+        """Return whether the peer has taken anything since the last call, or nothing waits."""
         if self.empty:
             return True
         before, now = self._unacknowledged_before, self._unacknowledged()
@@ -129,7 +125,7 @@ class Outlet:
         return moved
 
     def broken(self) -> bool:
-        """Tell whether the connection is known to be broken, as only asking shows (socket(7))."""
+        """Return whether the connection is known to be broken, as only asking shows (socket(7))."""
         if self._broken or self._socket is None or self._closed:
             return self._broken
         with contextlib.suppress(OSError):
@@ -174,23 +170,3 @@ class Outlet:
 
 def _nothing() -> None:
     """Nobody is left to be told."""
-
-
-def unacknowledged(handle: socket | None) -> int:
-    """Return the bytes in the kernel that the peer has not acknowledged (SIOCOUTQ, tcp(7)).
-
-    0 where that cannot be known.
-    """
-    if handle is not None:
-        with contextlib.suppress(OSError):
-            answer = fcntl.ioctl(handle.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
-            return int(struct.unpack("i", answer)[0])
-    return 0
-
-
-def plain_socket(transport: IConnection) -> socket | None:
-    """Return the socket to which bytes may be written as they are; None under TLS."""
-    if isinstance(transport, FileDescriptor) and not getattr(transport, "TLS", False):
-        handle = getattr(transport, "getHandle", lambda: None)()
-        return handle if isinstance(handle, socket) else None
-    return None

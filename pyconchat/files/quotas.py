@@ -35,7 +35,7 @@ class Quotas:
         return max(0, min(left, config.file_bytes or 2**62))
 
     def leaves(self, owner: Key, unfinished: int) -> bool:
-        """Tell whether there is room for *unfinished* bytes of *owner* beside the rest."""
+        """Return whether there is room for *unfinished* bytes of *owner* beside the rest."""
         most = self._config.account_bytes
         return most == 0 or self._shared[owner] + self._reserved[owner] + unfinished <= most
 

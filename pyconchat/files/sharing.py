@@ -1,4 +1,4 @@
-"""Shelf: the shared files of a running server: who may send and fetch what, and how much.
+"""FileSharing: the shared files of a running server: who may send and fetch what, and how much.
 
 A ticket is leave for one transfer of one file. Whether its owner still has the right behind it
 is asked when the transfer begins, and, of what was sent, once more when it is to be shared.
@@ -26,12 +26,12 @@ from pyconchat.domain.text import SafeText, safe_text
 from pyconchat.files.quotas import Quotas
 from pyconchat.files.storage import Partial, Storage
 
-__all__ = ["Shelf", "Ticket", "Upload", "file_name"]
+__all__ = ["FileSharing", "Ticket", "Upload", "file_name"]
 
-LONGEST_NAME = 200
+MAX_NAME_BYTES = 200
 """Bytes in a file's name: what every file system takes, with room for " (1)"."""
 
-MOST_TICKETS = 10_000
+MAX_TICKETS = 10_000
 """Tickets at once; the oldest makes room."""
 
 
@@ -59,7 +59,7 @@ class Upload:
     most: int
 
 
-class Shelf:
+class FileSharing:
     """The files of *chat*, in *storage*. *run* calls something in a thread for the disk."""
 
     _log = Logger()
@@ -73,7 +73,7 @@ class Shelf:
         self._tickets: dict[str, Ticket] = {}
         self._under_way: dict[str, Key] = {}  # the keys of uploads, and whose they are
         self._known: dict[int, dict[int, FileShared | SharedFile]] = {}
-        chat.shelf = self
+        chat.sharing = self
         chat.watch(self._happened)
 
     def start(self) -> None:
@@ -138,7 +138,7 @@ class Shelf:
         now = self._now()
         lifetime = self.config.ticket_seconds or float("inf")
         for token, ticket in list(self._tickets.items()):
-            if ticket.ends > now and len(self._tickets) < MOST_TICKETS:
+            if ticket.ends > now and len(self._tickets) < MAX_TICKETS:
                 break  # they end in the order in which they were issued
             del self._tickets[token]
         token = secrets.token_hex(16)
@@ -280,6 +280,6 @@ def file_name(typed: str) -> SafeText:
     name = name.lstrip(".").strip()  # nobody should get a hidden file by surprise
     if not name:
         raise Refused(Code.BAD_NAME, "That is not the name of a file.")
-    if len(name.encode()) > LONGEST_NAME:
-        raise Refused(Code.TOO_LONG, "A file's name has at most {most} bytes.", most=LONGEST_NAME)
+    if len(name.encode()) > MAX_NAME_BYTES:
+        raise Refused(Code.TOO_LONG, "A file's name has at most {most} bytes.", most=MAX_NAME_BYTES)
     return SafeText(name)

@@ -1,8 +1,182 @@
-"""Framing: bytes in, lines out, within a bound. Knows nothing of what the lines say."""
+"""BoundedLineReceiver: Twisted's LineReceiver with linear work, bounds, and back-pressure.
+
+It splits bytes into lines and knows nothing of what the lines say. Only its handling of input
+differs from `twisted.protocols.basic.LineReceiver`, which copies its whole buffer for each line.
+"""
 
 from __future__ import annotations
 
-__all__ = ["LineFramer"]
+from collections import deque
+from typing import cast
+
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
+from twisted.protocols.basic import LineReceiver
+from zope.interface import implementer
+
+from pyconchat.net.connection import IConnection
+
+__all__ = ["BoundedLineReceiver", "LineFramer"]
+
+MAX_LINES_PER_TURN = 500
+"""Maximum lines of one connection that are delivered in one turn of the reactor."""
+
+
+@implementer(IHalfCloseableProtocol)
+class BoundedLineReceiver(LineReceiver):
+    """Delivers lines that end in LF, in whatever pieces they arrive.
+
+    Each byte is looked at once, however long a line is and however slowly it arrives. Only LF
+    ends a line: `bytes.splitlines` would also split at characters that people type. A CR before
+    the LF stays in the line and does not count towards `MAX_LENGTH` (bytes). A line over
+    `MAX_LENGTH` is reported once by `lineLengthExceeded` and discarded; the rest of the input is
+    still delivered.
+
+    A subclass delays lines by `readyForLine`, and calls `deliverLines` when it may be ready again.
+    While complete lines wait, the transport is paused, so what waits is bounded by one read.
+    """
+
+    delimiter = b"\n"
+    MAX_LENGTH = 4096
+
+    clock: IReactorTime
+    """Schedules the delivery of further lines in the next turn; set before there is input."""
+
+    # Defaults of the class, so that an idle connection needs no memory for them.
+    _skipping = False  # the rest of a line that was reported as too long
+    _length = 0  # bytes of the incomplete line
+    _delivering = False
+    _input_ended = False
+    _next_turn: IDelayedCall | None = None
+
+    def __init__(self) -> None:
+        self._lines: deque[bytes | None] = deque()  # None: one that was too long
+        self._pieces: list[bytes] = []  # of the incomplete line
+
+    # What a subclass implements.
+
+    def lineReceived(self, line: bytes) -> None:
+        """Handle *line*, without its LF."""
+        raise NotImplementedError
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Handle a line that was too long. *line* is empty: its bytes were discarded."""
+        cast(IConnection, self.transport).abortConnection()
+
+    def readyForLine(self) -> bool:
+        """Return whether the next line may be delivered now."""
+        return True
+
+    def allLinesDelivered(self) -> None:
+        """Called when no line waits any more."""
+
+    def inputEnded(self) -> None:
+        """Called when the peer has ended its input, after the last line was delivered.
+
+        May be called more than once.
+        """
+
+    # What the transport calls.
+
+    def dataReceived(self, data: bytes) -> None:
+        if not self.line_mode:
+            self.rawDataReceived(data)
+            return
+        self._split(data)
+        self.deliverLines()
+
+    def readConnectionLost(self) -> None:
+        """The peer has ended its input: deliver the incomplete line, if there is one."""
+        self._input_ended = True
+        if self._pieces:
+            self._lines.append(self._complete(b""))
+        self.deliverLines()
+
+    def writeConnectionLost(self) -> None:
+        """Ignored: the server never closes only its own direction."""
+
+    # What a subclass calls.
+
+    def deliverLines(self) -> None:
+        """Deliver lines while they may be delivered, then pause or resume the transport."""
+        if self._delivering or self._next_turn is not None:
+            return
+        self._delivering = True
+        try:
+            delivered = 0
+            while self._lines and self.line_mode and self.readyForLine():
+                if delivered == MAX_LINES_PER_TURN:  # other connections get their turn
+                    self._next_turn = self.clock.callLater(0, self._deliver_more)
+                    break
+                delivered += 1
+                line = self._lines.popleft()
+                if line is None:
+                    self.lineLengthExceeded(b"")
+                else:
+                    self.lineReceived(line)
+        finally:
+            self._delivering = False
+        if self._lines:
+            if not self.paused:
+                self.pauseProducing()
+            return
+        if self._input_ended:
+            self.inputEnded()
+            return
+        if self.paused:
+            self.paused = False
+            cast(IConnection, self.transport).resumeProducing()
+        self.allLinesDelivered()
+
+    def setRawMode(self) -> None:
+        """Pass all further input to `rawDataReceived`, what follows the current line included."""
+        super().setRawMode()
+        rest = b"".join(line + self.delimiter for line in self._lines if line is not None)
+        rest += b"".join(self._pieces)
+        self.discardLines()
+        if rest:
+            self.rawDataReceived(rest)
+
+    def setLineMode(self, extra: bytes = b"") -> None:
+        """Deliver lines again; *extra* is input that `rawDataReceived` did not use."""
+        self.line_mode = 1
+        if extra:
+            self.dataReceived(extra)
+
+    def discardLines(self) -> None:
+        """Discard all lines that were not delivered, and the incomplete one."""
+        self._lines.clear()
+        self._pieces.clear()
+        self._length = 0
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None
+
+    def _deliver_more(self) -> None:
+        self._next_turn = None
+        self.deliverLines()
+
+    def _split(self, data: bytes) -> None:
+        *complete, rest = data.split(self.delimiter)
+        for line in complete:
+            if self._skipping:
+                self._skipping = False
+                continue
+            whole = self._complete(line) if self._pieces else line
+            fits = len(whole) <= self.MAX_LENGTH + whole.endswith(b"\r")
+            self._lines.append(whole if fits else None)
+        if rest and not self._skipping:
+            self._pieces.append(rest)
+            self._length += len(rest)
+            if self._length > self.MAX_LENGTH + 1:  # one more, for the CR of a CRLF to come
+                self._lines.append(None)
+                self._complete(b"")
+                self._skipping = True
+
+    def _complete(self, end: bytes) -> bytes:
+        whole = b"".join((*self._pieces, end))
+        self._pieces.clear()
+        self._length = 0
+        return whole
 
 
 class LineFramer:

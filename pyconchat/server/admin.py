@@ -18,15 +18,16 @@ from pathlib import Path
 
 import msgspec
 
-from pyconchat.auth.passwords import check_password, hash_password
+from pyconchat.auth.passwords import hash_password
 from pyconchat.auth.rate_limits import TokenBucket
 from pyconchat.config import BadConfig, Config, default_state, read_config
 from pyconchat.domain.accounts import Account, Accounts
-from pyconchat.domain.decisions import SERVER, Decision, Part, SaveAccount
+from pyconchat.domain.decisions import SERVER, Decision, NewEntry, SaveAccount
 from pyconchat.domain.errors import NotSaved, Refused
 from pyconchat.domain.events import GroupCreated
 from pyconchat.domain.group import Group
 from pyconchat.domain.names import fold, person_name
+from pyconchat.domain.password_rules import check_password
 from pyconchat.domain.replies import Where
 from pyconchat.domain.stored import AccountRecord, StoredGroup
 from pyconchat.net.selfsigned import CERTIFICATE, KEY
@@ -132,7 +133,7 @@ class Admin:
         accounts = Accounts()
         accounts.add(account)
         events = accounts.appoint(account.name)
-        self._commit(Decision(_now(), [Part(SERVER, event) for event in events]))
+        self._commit(Decision(_now(), [NewEntry(SERVER, event) for event in events]))
         print(f"{account.name} is an operator now.")
 
     def export(self, name: str) -> None:

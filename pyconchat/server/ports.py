@@ -1,4 +1,4 @@
-"""Listening: the server's ports, how to reach them, and their certificates."""
+"""Ports: the server's ports, how to reach them, and their certificates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from pyconchat.net.tls import KINDS, TlsDoor
 from pyconchat.server.options import stop
 
-__all__ = ["Listening"]
+__all__ = ["Ports"]
 
 BACKLOG = 1024
 """Connections that may wait to be accepted."""
@@ -25,7 +25,7 @@ METRICS = "metrics"
 OPENSSL = "openssl s_client -quiet -connect"
 
 
-class Listening:
+class Ports:
     """What listens, for a server whose state is in *folder*."""
 
     _log = Logger(namespace="pyconchat")

@@ -21,10 +21,10 @@ from pyconchat.chat.statistics import LagMeter
 from pyconchat.config import Config
 from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.replies import EndWhy
-from pyconchat.doors.factory import LineFactory
-from pyconchat.files import Shelf, Storage
+from pyconchat.doors.factory import ChatFactory
+from pyconchat.files import FileSharing, Storage
 from pyconchat.server.options import Options, stop
-from pyconchat.server.ports import Listening
+from pyconchat.server.ports import Ports
 from pyconchat.server.process import (
     Owner,
     lock_folder,
@@ -33,7 +33,7 @@ from pyconchat.server.process import (
     raise_descriptors,
     spare_the_collector,
 )
-from pyconchat.server.store_threads import Threads
+from pyconchat.server.store_threads import StoreThreads
 from pyconchat.sessions.portal import login_portal
 from pyconchat.store import READERS, BadStore, SqlStore
 
@@ -57,22 +57,22 @@ class ChatService(MultiService):
         self.config = config
         self._owner = owner
         self._reactor = reactor
-        self._threads = Threads(reactor, READERS)
+        self._threads = StoreThreads(reactor, READERS)
         self._hasher = Hasher(reactor)
         self._store = SqlStore(config.store_url, config.store.durability)
         self.chat = Chat(self._store, self._threads, reactor, self._hasher, config)
         self._disk = ThreadPool(0, DISK_THREADS, "pyconchat-files")
         run = partial(deferToThreadPool, reactor, self._disk)
-        self._shelf = Shelf(self.chat, Storage(config.state_path / "files"), run)
+        self._sharing = FileSharing(self.chat, Storage(config.state_path / "files"), run)
         self.chat.statistics.gauge("hashing", lambda: self._hasher.pending)
         self._lag = LagMeter(reactor, self.chat.statistics.lag)
         portal = login_portal(self.chat)
         raise_descriptors()
-        self._factory = LineFactory(self.chat, portal, reactor, most_connections)
+        self._factory = ChatFactory(self.chat, portal, reactor, most_connections)
         self._cleaning = LoopingCall(self._clean)
         self._cleaning.clock = reactor
         self._lock: int | None = None
-        self._listening = Listening(reactor, config.state_path)
+        self._ports = Ports(reactor, config.state_path)
 
     def privilegedStartService(self) -> None:
         """Open the doors while we may still be root; nobody is let in before `startService`."""
@@ -82,12 +82,12 @@ class ChatService(MultiService):
         except OSError as problem:
             stop(f"cannot use the state folder {self.config.state_path}: {problem.strerror}")
         for description in self.config.doors.line:
-            self._listening.open_line(description, self._factory)
+            self._ports.open_line(description, self._factory)
         if self.config.doors.metrics:
             from pyconchat.server.metrics import metrics_site  # most servers never need it
 
             site = metrics_site(self.chat.statistics)
-            self._listening.open_metrics(self.config.doors.metrics, site)
+            self._ports.open_metrics(self.config.doors.metrics, site)
         super().privilegedStartService()
 
     def startService(self) -> None:
@@ -102,7 +102,7 @@ class ChatService(MultiService):
         self._disk.start()
         self.chat.start(loaded)
         try:
-            self._shelf.start()
+            self._sharing.start()
         except OSError as problem:
             stop(f"cannot use the folder for files: {problem}")
         self._cleaning.start(CLEANING, now=True)
@@ -111,13 +111,13 @@ class ChatService(MultiService):
         self.chat.indexer.start()
         super().startService()
         spare_the_collector()
-        self._listening.tell()
+        self._ports.tell()
         code = self.chat.accounts.claim_code
         if code is not None:
             self._log.info("operator: type /claim {code}", code=code)
 
     async def _stopping(self) -> None:
-        await self._listening.close()
+        await self._ports.close()
         self._factory.stop()
         self._lag.stop()
         if self._cleaning.running:
@@ -143,7 +143,7 @@ class ChatService(MultiService):
 
     def _clean(self) -> Deferred[None]:
         """Remove files that nobody will ask for."""
-        cleaning = self._shelf.clean(time.time())
+        cleaning = self._sharing.clean(time.time())
         return cleaning.addCallbacks(
             lambda _count: None, lambda failure: self._log.failure("cleaning failed", failure)
         )
@@ -154,7 +154,7 @@ class ChatService(MultiService):
 
     async def reload(self) -> None:
         """Read again the certificates, and the accounts, which `pyconchat-admin` changes."""
-        await self._listening.renew()
+        await self._ports.renew()
         try:
             await self.chat.read_accounts()
         except NotSaved as problem:

@@ -1,4 +1,4 @@
-"""Threads: where the store blocks, so that the reactor need not."""
+"""StoreThreads: where the store blocks, so that the reactor need not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from pyconchat.chat.interfaces import IThreads
 
-__all__ = ["Threads"]
+__all__ = ["StoreThreads"]
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ _Work = tuple[Callable[..., Any], tuple[object, ...], "Deferred[Any]"]
 
 
 @implementer(IThreads)
-class Threads:
+class StoreThreads:
     """The threads of a running server: one that writes, and *readers* that read."""
 
     def __init__(self, reactor: IReactorFromThreads, readers: int) -> None:

@@ -111,7 +111,7 @@ class PasswordChecker:
         self._chat.accounts.admit(name)
         account = self._chat.accounts.get(name)
         hash = account.password_hash if account is not None else ""
-        right = await self._chat.guard.check(
+        right = await self._chat.throttle.check(
             credentials.network, fold(name), hash, credentials.password
         )
         if account is None or not right or hash != account.password_hash:  # changed meanwhile

@@ -68,7 +68,7 @@ class Requests:
         self._session = session
 
     async def perform(self, request: Request) -> Reply | None:
-        """Carry *request* out; return its answer. Raises `Refused`, or `Gone`.
+        """Carry *request* out; return its answer. Raises `Refused`, or `PeerGone`.
 
         What is `said` is on its way to the journal when this first waits, so requests may follow
         each other at once; other requests have to wait for those before them.

@@ -1,7 +1,7 @@
 """Session: one login through one door; what it follows, and what it has received.
 
 The session takes lines and knows which are messages and which are commands; the rules are the
-chat's. It follows each conversation of its account by a `Feed`: first from the store, in
+chat's. It follows each conversation of its account by a `Subscription`: first from the store, in
 pages, then live.
 """
 
@@ -26,7 +26,7 @@ from pyconchat.domain.names import COMMAND_WORDS, Name, fold
 from pyconchat.domain.replies import Ended, EndWhy, Reply, Where
 from pyconchat.domain.text import SafeText, safe_text
 
-__all__ = ["Gone", "Session", "message_in", "not_saved"]
+__all__ = ["PeerGone", "Session", "message_in", "not_saved"]
 
 PAGE = 100
 """Entries read from the store at once while catching up: of the longest, less than half of what may
@@ -36,11 +36,11 @@ wait unsent."""
 _LEAVING = frozenset({"leave", "qqq"})
 
 
-class Gone(Exception):
+class PeerGone(Exception):
     """The peer went away while something was asked of it."""
 
 
-class Feed:
+class Subscription:
     """How far a session is with one conversation: received up to *read*, to end at *upto*.
 
     While the session is live on the conversation, *read* stands still: the conversation knows
@@ -68,10 +68,10 @@ class Session:
     __slots__ = (
         "_chat",
         "_ended",
-        "_feeds",
         "_finished",
         "_following",
         "_missed",
+        "_subscriptions",
         "account",
         "awaiting",
         "current",
@@ -94,9 +94,9 @@ class Session:
         self.quitting = False
         self.parting = SafeText("")
         self._chat = chat
-        self._feeds: dict[Conversation, Feed] = {}
-        self._missed: list[Feed] = []  # found by `start`, to be shown by `catch_up`
-        self._finished: list[Feed] = []  # followed no longer; receipt not yet known
+        self._subscriptions: dict[Conversation, Subscription] = {}
+        self._missed: list[Subscription] = []  # found by `start`, to be shown by `catch_up`
+        self._finished: list[Subscription] = []  # followed no longer; receipt not yet known
         self._following = True  # until the last words are said
         self._ended = False
 
@@ -117,32 +117,36 @@ class Session:
         member_of = {record.conversation for record in records if record.upto == OPEN_END}
         for record in records:
             conversation = self._chat.conversations.of_cursor(record)
-            feed = Feed(conversation, record.read, record.upto, "While you were away")
+            subscription = Subscription(
+                conversation, record.read, record.upto, "While you were away"
+            )
             has = since.get(self._place(conversation))
             if has is not None and has <= conversation.published:  # else it is of another time
                 if record.upto == OPEN_END:
-                    feed.read = has
+                    subscription.read = has
                 elif record.conversation in member_of:
                     continue  # the open cursor of the membership has it all
                 else:  # who is no member any more gets only what the cursor leaves over
-                    feed.read = max(has, feed.read)
+                    subscription.read = max(has, subscription.read)
             if record.upto == OPEN_END:
-                self._feeds[conversation] = feed
-            self._missed.append(feed)
+                self._subscriptions[conversation] = subscription
+            self._missed.append(subscription)
         for direct in directs:  # of which the account has everything, but perhaps not this peer
-            if direct is not None and direct not in self._feeds:
+            if direct is not None and direct not in self._subscriptions:
                 has = since[self._place(direct)]
                 if has > direct.published:
                     continue
-                self._feeds[direct] = Feed(direct, has, heading="While you were away")
-                self._missed.append(self._feeds[direct])
+                self._subscriptions[direct] = Subscription(
+                    direct, has, heading="While you were away"
+                )
+                self._missed.append(self._subscriptions[direct])
         self.starting = False
 
     async def catch_up(self) -> None:
         """Show what was missed, then go live."""
         missed, self._missed = self._missed, []
-        for feed in missed:  # one after another: in order, and within what may wait unsent
-            await self._begin(feed)
+        for subscription in missed:  # one after another: in order, and within what may wait unsent
+            await self._begin(subscription)
 
     def close(self) -> None:
         """Let go of everything: the peer is gone, or about to be cut off."""
@@ -151,14 +155,14 @@ class Session:
         self._ended = True
         received = self.receipts()
         self.let_go()
-        self._feeds.clear()
+        self._subscriptions.clear()
         self._chat.closed(self, received)
 
     def let_go(self) -> None:
         """Follow nothing any more: what is shown from now on is for the next login."""
         self._following = False
-        for conversation, feed in self._feeds.items():
-            feed.read = self._position(feed)
+        for conversation, subscription in self._subscriptions.items():
+            subscription.read = self._position(subscription)
             conversation.sessions.pop(self, None)
             conversation.due.pop(self, None)
 
@@ -175,54 +179,63 @@ class Session:
             self._finished.clear()  # a guest has no cursors
             return []
         moved = [
-            feed
-            for feed in (*self._feeds.values(), *self._finished)
-            if self._position(feed) > feed.saved
+            subscription
+            for subscription in (*self._subscriptions.values(), *self._finished)
+            if self._position(subscription) > subscription.saved
         ]
         if not moved or not self.peer.acknowledged():
             return []
         moves: list[MoveCursor] = []
-        for feed in moved:
-            feed.saved = self._position(feed)
-            moves.append(MoveCursor(self.account.key, feed.conversation.id, feed.saved, feed.upto))
-        self._finished = [feed for feed in self._finished if feed.read < feed.upto]
+        for subscription in moved:
+            subscription.saved = self._position(subscription)
+            moves.append(
+                MoveCursor(
+                    self.account.key,
+                    subscription.conversation.id,
+                    subscription.saved,
+                    subscription.upto,
+                )
+            )
+        self._finished = [
+            subscription for subscription in self._finished if subscription.read < subscription.upto
+        ]
         return moves
 
     # What it follows.
 
     def hears(self, conversation: Conversation) -> bool:
-        return conversation in self._feeds
+        return conversation in self._subscriptions
 
     def attach(self, conversation: Conversation, after: int, told: int = 0) -> None:
-        feed = Feed(conversation, after, heading="Earlier")
-        feed.told = told
-        self._feeds[conversation] = feed
-        feed.catching_up = self._begin(feed)
+        subscription = Subscription(conversation, after, heading="Earlier")
+        subscription.told = told
+        self._subscriptions[conversation] = subscription
+        subscription.catching_up = self._begin(subscription)
 
     def caught_up(self, conversation: Conversation) -> Deferred[None]:
-        feed = self._feeds.get(conversation)
+        subscription = self._subscriptions.get(conversation)
         live: Deferred[None] = Deferred()
-        if feed is None or feed.catching_up is None:
+        if subscription is None or subscription.catching_up is None:
             live.callback(None)
         else:
-            feed.catching_up.addBoth(lambda _: live.callback(None))
+            subscription.catching_up.addBoth(lambda _: live.callback(None))
         return live
 
     def detach(self, conversation: Conversation, upto: int) -> None:
-        feed = self._feeds.pop(conversation)
+        subscription = self._subscriptions.pop(conversation)
         if self in conversation.sessions:
             del conversation.sessions[self]
-            feed.read = upto
-        feed.upto = upto  # one that is catching up goes on to there
-        self._finished.append(feed)
+            subscription.read = upto
+        subscription.upto = upto  # one that is catching up goes on to there
+        self._finished.append(subscription)
         if self.current is conversation:
             self.enter(None)
 
     def was_told(self, conversation: Conversation, seq: int) -> None:
         if self._following:
-            feed = Feed(conversation, seq - 1, seq)
-            feed.read = seq
-            self._finished.append(feed)
+            subscription = Subscription(conversation, seq - 1, seq)
+            subscription.read = seq
+            self._finished.append(subscription)
 
     def enter(self, conversation: Conversation | None) -> None:
         if not self.peer.program:  # which says with each request where it is
@@ -238,8 +251,8 @@ class Session:
             self.awaiting = conversation
 
     def unread(self, conversation: Conversation) -> int:
-        feed = self._feeds.get(conversation)
-        return 0 if feed is None else conversation.published - self._position(feed)
+        subscription = self._subscriptions.get(conversation)
+        return 0 if subscription is None else conversation.published - self._position(subscription)
 
     def where(self, conversation: Conversation) -> Where:
         if conversation.parties is None:
@@ -251,7 +264,7 @@ class Session:
 
     def memberships(self) -> list[tuple[Conversation, int]]:
         """Return the groups that are followed, each with the number of unread entries."""
-        groups = [each for each in self._feeds if each.group is not None]
+        groups = [each for each in self._subscriptions if each.group is not None]
         return [(group, self.unread(group)) for group in groups]
 
     def _place(self, conversation: Conversation) -> str:
@@ -259,56 +272,58 @@ class Session:
         where = self.where(conversation)
         return fold(f"@{where.other}" if where.other is not None else f"{where.group}")
 
-    def _position(self, feed: Feed) -> int:
-        conversation = feed.conversation
-        live = self in conversation.sessions and self._feeds.get(conversation) is feed
-        return conversation.received(self) if live else feed.read
+    def _position(self, subscription: Subscription) -> int:
+        conversation = subscription.conversation
+        live = (
+            self in conversation.sessions and self._subscriptions.get(conversation) is subscription
+        )
+        return conversation.received(self) if live else subscription.read
 
-    def _begin(self, feed: Feed) -> Deferred[None]:
-        catching_up = Deferred.fromCoroutine(self._catch_up(feed))
+    def _begin(self, subscription: Subscription) -> Deferred[None]:
+        catching_up = Deferred.fromCoroutine(self._catch_up(subscription))
         catching_up.addErrback(self._could_not_read)
         return catching_up
 
-    async def _catch_up(self, feed: Feed) -> None:
-        """Show the entries after ``feed.read``; in the turn that reaches the end, go live."""
-        conversation = feed.conversation
+    async def _catch_up(self, subscription: Subscription) -> None:
+        """Show the entries after `Subscription.read`; in the turn that reaches the end, go live."""
+        conversation = subscription.conversation
         while self._following:
-            upto = min(conversation.published, feed.upto)
-            if feed.read >= upto:
-                if feed.upto == OPEN_END:
+            upto = min(conversation.published, subscription.upto)
+            if subscription.read >= upto:
+                if subscription.upto == OPEN_END:
                     conversation.sessions[self] = None
-                elif feed not in self._finished:
-                    self._finished.append(feed)
+                elif subscription not in self._finished:
+                    self._finished.append(subscription)
                 return
             entries = await self._chat.journal.read(
-                self._chat.store.entries, conversation.id, feed.read, upto, PAGE
+                self._chat.store.entries, conversation.id, subscription.read, upto, PAGE
             )
             if not self._following:
                 return
-            feed.read = entries[-1].seq if entries else upto
+            subscription.read = entries[-1].seq if entries else upto
             where = self.where(conversation)
             group, key, ignores = conversation.group, self.account.key, self.account.ignores
             block = self.renderer.replay(
                 [
                     entry
                     for entry in entries
-                    if entry.seq != feed.told
+                    if entry.seq != subscription.told
                     and (group is None or group.may_read(entry.event, key))
                     and not (ignores and is_ignored(entry, ignores))
                 ],
                 where,
                 key,
-                feed.heading,
+                subscription.heading,
             )
             if block:
-                feed.heading = ""
+                subscription.heading = ""
                 self.peer.write(block)
             drained = self.peer.drained()
             if drained is not None:
                 await drained
 
     def _could_not_read(self, failure: Failure) -> None:
-        if isinstance(failure.value, Gone):
+        if isinstance(failure.value, PeerGone):
             return
         if not isinstance(failure.value, NotSaved):
             self._log.failure("catching up failed", failure)
@@ -370,7 +385,7 @@ class Session:
     ) -> None:
         """Carry out the command *line*, typed in *place*; answer with *say*.
 
-        Raises `Refused`, also for what fails: that is logged. Raises `Gone`.
+        Raises `Refused`, also for what fails: that is logged. Raises `PeerGone`.
         """
         self.require_welcome()
         if line.startswith("//"):
@@ -384,7 +399,7 @@ class Session:
             raise Refused(Code.CANCELLED, "Cancelled.") from None
         except NotSaved:
             raise not_saved() from None
-        except (Refused, Gone):
+        except (Refused, PeerGone):
             raise
         except Exception:
             self._log.failure("command {name} failed", name=found.command.name)
@@ -395,7 +410,7 @@ class Session:
             await self.command(line, self.current, self.say)
         except Refused as refused:
             self.refuse(refused)
-        except Gone:
+        except PeerGone:
             pass
 
 

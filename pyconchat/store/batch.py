@@ -16,7 +16,7 @@ from pyconchat.store.prepared import Prepared
 
 __all__ = ["Batch", "Heads", "Stored"]
 
-MOST_PREPARED = 100
+MAX_PREPARED = 100
 """Statements that are kept because they differ only in how many conversations they name."""
 
 Stored: TypeAlias = "list[Entry] | Repeated | Conflict"
@@ -54,7 +54,7 @@ class Batch:
                 continue
             if seq_before is not None or self._is_stale(decision):
                 # What was decided after it on the same groups stands on the same old state.
-                self._stale |= {part.conversation for part in decision.parts}
+                self._stale |= {new.conversation for new in decision.entries}
                 stored.append(Conflict())
                 continue
             for write in decision.writes:
@@ -63,7 +63,7 @@ class Batch:
                 else:
                     self._effects.write(write, decision.at)
             numbered: list[Entry] = []
-            for conversation, event, version in decision.parts:
+            for conversation, event, version in decision.entries:
                 seq = self._heads[conversation] + 1
                 self._heads[conversation] = seq
                 entry = Entry(conversation, seq, decision.at, event)
@@ -106,29 +106,29 @@ class Batch:
 
     def _load_heads(self, batch: Sequence[Decision]) -> None:
         """Lock and read the numbers of every conversation that the batch appends to."""
-        new: set[int] = set()
+        created: set[int] = set()
         touched: set[int] = set()
         for decision in batch:
             for write in decision.writes:
                 if type(write) is OpenDirect:
-                    new.add(write.conversation)  # its row is inserted by the write
-            for part in decision.parts:
-                touched.add(part.conversation)
-                if type(part.event) is GroupCreated:
-                    new.add(part.conversation)
-                    row = {"id": part.conversation, "head": 0, "version": 0}
+                    created.add(write.conversation)  # its row is inserted by the write
+            for new in decision.entries:
+                touched.add(new.conversation)
+                if type(new.event) is GroupCreated:
+                    created.add(new.conversation)
+                    row = {"id": new.conversation, "head": 0, "version": 0}
                     self._connection.execute(insert(schema.conversations).values(row))
-        self._heads = dict.fromkeys(new, 0)
-        self._versions = dict.fromkeys(new, 0)
-        if touched - new:
-            for id, head, version in self._stored_heads.lock(self._connection, touched - new):
+        self._heads = dict.fromkeys(created, 0)
+        self._versions = dict.fromkeys(created, 0)
+        if touched - created:
+            for id, head, version in self._stored_heads.lock(self._connection, touched - created):
                 self._heads[id] = head
                 self._versions[id] = version
 
     def _is_stale(self, decision: Decision) -> bool:
-        """Tell whether a group has changed since *decision* was made on it."""
+        """Return whether a group has changed since *decision* was made on it."""
         ahead: dict[int, int] = {}
-        for conversation, _, version in decision.parts:
+        for conversation, _, version in decision.entries:
             if version is not None:
                 steps = ahead.get(conversation, 0)
                 stale = conversation in self._stale
@@ -155,7 +155,7 @@ class Heads:
         """Return id, head and version of each of *ids*; nobody changes them meanwhile."""
         count = len(ids)
         if count not in self._lock:
-            if len(self._lock) >= MOST_PREPARED:
+            if len(self._lock) >= MAX_PREPARED:
                 self._lock.clear()
             self._lock[count] = self._locking(count)
         # Always in the same order: two nodes cannot deadlock.
@@ -177,4 +177,4 @@ class Heads:
 
 
 def _changes_state(decision: Decision) -> bool:
-    return any(part.version is not None for part in decision.parts)
+    return any(new.version is not None for new in decision.entries)

@@ -64,7 +64,7 @@ from pyconchat.store import schema
 
 CLAIM_CODE = "claim-code"
 
-MOST_TOKENS = 16
+MAX_TOKENS = 16
 """Session tokens of an account; the one that was not used for longest makes room."""
 
 
@@ -273,7 +273,7 @@ class Effects:
         tokens = schema.tokens
         own = tokens.c.owner == owner
         newest = select(tokens.c.digest).where(own).order_by(tokens.c.used_at.desc())
-        kept = list(self._connection.scalars(newest.limit(MOST_TOKENS - 1)))
+        kept = list(self._connection.scalars(newest.limit(MAX_TOKENS - 1)))
         self._run(delete(tokens).where(own, tokens.c.digest.not_in(kept)))
         self._run(insert(tokens).values(digest=digest, owner=owner, used_at=at))
 

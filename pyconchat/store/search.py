@@ -119,7 +119,7 @@ class SearchIndex:
         return seen
 
     def indexed(self, seen: Mapping[int, int]) -> bool:
-        """Note what `index` has returned, now that it is stored; tell whether there is more."""
+        """Note what `index` has returned, now that it is stored; return whether there is more."""
         more = False
         for conversation, upto in seen.items():
             lag = self._lags.pop(conversation)
@@ -161,7 +161,7 @@ def _tokens(word: str) -> list[str]:
 
 
 def _in_token(character: str) -> bool:
-    """Tell whether *character* is part of a token: letters, numbers, and the accents on them."""
+    """Return whether *character* is part of a token: letters, numbers, and the accents on them."""
     if character in _OTHERWISE:
         return False
     category = unicodedata.category(character)

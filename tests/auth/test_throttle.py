@@ -1,4 +1,4 @@
-"""Guard: guessing passwords is refused by address and delayed by account, and never locks out."""
+"""Password guessing is refused by address and delayed by account, without locking accounts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
-from pyconchat.auth.throttle import Guard
+from pyconchat.auth.throttle import LoginThrottle
 from pyconchat.chat.interfaces import IHasher
 from pyconchat.config import Config, LimitsConfig
 from pyconchat.domain.errors import Code, Refused
@@ -30,7 +30,7 @@ class PatientHasher:
         self._waiting: list[tuple[Deferred[bool], bool]] = []
 
     def hash(self, password: str) -> Deferred[str]:
-        raise AssertionError("a guard checks passwords, and makes none")
+        raise AssertionError("a throttle checks passwords, and makes none")
 
     def verify(self, hash: str, password: str) -> Deferred[bool]:
         if self.busy:
@@ -52,16 +52,16 @@ class PatientHasher:
 class Attempt:
     """Somebody's password, on its way: what came of it is in *result* or *code*."""
 
-    def __init__(self, guard: Guard, password: str, network: str, of: str) -> None:
+    def __init__(self, throttle: LoginThrottle, password: str, network: str, of: str) -> None:
         self.result: bool | None = None
         self.code: Code | None = None
         self.sentence = ""
-        check = Deferred.fromCoroutine(guard.check(network, of, SECRET, password))
+        check = Deferred.fromCoroutine(throttle.check(network, of, SECRET, password))
         check.addCallbacks(self._told, self._refused)
 
     @property
     def waits(self) -> bool:
-        """Tell whether nothing has come of it yet."""
+        """Return whether nothing has come of it yet."""
         return self.result is None and self.code is None
 
     def _told(self, result: bool) -> None:
@@ -74,18 +74,18 @@ class Attempt:
 
 
 class Guarded:
-    """A guard with three attempts a minute, and a delay of five seconds."""
+    """A throttle with three attempts a minute, and a delay of five seconds."""
 
     def __init__(self, clock: Clock, **changes: int) -> None:
         self.hasher = PatientHasher()
         limits = LimitsConfig(
             **{"login_attempts_per_minute": 3, "login_delay_seconds": 5, **changes}
         )
-        self.guard = Guard(self.hasher, clock, limits)
+        self.throttle = LoginThrottle(self.hasher, clock, limits)
 
     def tries(self, password: str, network: str = HERE, of: str = "alice") -> Attempt:
         """Let somebody at *network* try *password* on *of*."""
-        return Attempt(self.guard, password, network, of)
+        return Attempt(self.throttle, password, network, of)
 
     def is_attacked(self, of: str = "alice", number: int = 3) -> None:
         """Let *number* addresses try one wrong password each on *of*."""
@@ -103,13 +103,13 @@ def test_too_many_from_one_address_are_refused(guarded: Guarded, clock: Clock) -
     assert guarded.tries("wrong").result is False
     clock.advance(10)
     assert guarded.tries("wrong", of="bob").result is False
-    guarded.guard.wrong(HERE, "the claim code")
+    guarded.throttle.wrong(HERE, "the claim code")
     guarded.hasher.looked_at.clear()
     refused = guarded.tries(SECRET)
     assert refused.code is Code.TOO_MANY
     assert "51 s" in refused.sentence
     with pytest.raises(Refused):
-        guarded.guard.admit(HERE)
+        guarded.throttle.admit(HERE)
     assert guarded.hasher.looked_at == []
     assert guarded.tries(SECRET, THERE).result is True
     clock.advance(50.5)
@@ -121,7 +121,7 @@ def test_right_ones_are_not_counted(guarded: Guarded) -> None:
     guarded.is_attacked("bob")
     for _ in range(50):
         assert guarded.tries(SECRET).result is True
-        guarded.guard.admit(HERE)
+        guarded.throttle.admit(HERE)
     guarded.hasher.patient = True
     at_once = [guarded.tries(SECRET) for _ in range(10)]
     for _ in range(10):

@@ -15,11 +15,11 @@ from zope.interface import implementer
 
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.interfaces import IStore, IThreads
-from pyconchat.chat.journal import AT_ONCE, MOST_TURNS, MOST_WAITING, Journal
+from pyconchat.chat.journal import AT_ONCE, MAX_TURNS, MAX_WAITING, Journal
 from pyconchat.chat.recovery import RETRY
 from pyconchat.chat.statistics import Statistics
 from pyconchat.config import Config
-from pyconchat.domain.decisions import Decision, Part
+from pyconchat.domain.decisions import Decision, NewEntry
 from pyconchat.domain.errors import Conflict, NotSaved
 from pyconchat.domain.events import AdminChanged, Entry, Message, Why
 from pyconchat.domain.group import GroupState
@@ -27,7 +27,7 @@ from pyconchat.domain.names import Name
 from pyconchat.domain.stored import ServerState, StoredGroup
 from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
-from pyconchat.testing import EPOCH, PlainHasher, Visitor
+from pyconchat.testing import EPOCH, PlainHasher, TestUser
 from tests.support.turns import Turns
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ GUS_LEFT = "* gus has left the chat (disconnected)."
 ENTERED = "* You are in tea"
 CANNOT_SAVE = "* The server cannot save anything now; try again soon."
 
-Visit = Callable[..., Visitor]
+Visit = Callable[..., TestUser]
 
 
 class FullDisk(SqlStore):
@@ -82,7 +82,7 @@ class SlowThreads:
 
     @property
     def idle(self) -> bool:
-        """Tell whether no work waits."""
+        """Return whether no work waits."""
         return not self._work
 
     def work(self) -> None:
@@ -169,7 +169,7 @@ class Bench:
                 lambda failure, name=name: failure.trap(NotSaved),
             )
             message = Message(Name("alice"), SafeText(name))
-            self.journal.append(Decision(0, [Part(2, message)], done=done))
+            self.journal.append(Decision(0, [NewEntry(2, message)], done=done))
 
     def work(self) -> None:
         """Let the thread do one thing, and the reactor what comes of it."""
@@ -178,7 +178,7 @@ class Bench:
 
     def gather(self) -> None:
         """Let as many turns pass as a batch waits for others at most."""
-        for _ in range(MOST_TURNS):
+        for _ in range(MAX_TURNS):
             self.clock.advance(0)
 
     def commit(self, batch: Sequence[Decision]) -> list[list[Entry] | Conflict]:
@@ -212,7 +212,7 @@ class Bench:
 
 def name_of(decision: Decision) -> str:
     """Return the name under which *decision* was appended."""
-    event = decision.parts[0].event
+    event = decision.entries[0].event
     assert isinstance(event, Message)
     return event.text
 
@@ -317,7 +317,7 @@ def test_the_journal_is_full_at_its_bound(bench: Bench) -> None:
     """What may wait for a commit is bounded; there is room again when the next one begins."""
     bench.append("first")
     bench.clock.advance(0)
-    bench.append(*["waits"] * (MOST_WAITING - 1))
+    bench.append(*["waits"] * (MAX_WAITING - 1))
     assert not bench.journal.full
     assert_fired(bench.journal.when_not_full(), None)
     bench.append("last")
@@ -331,14 +331,14 @@ def test_the_journal_is_full_at_its_bound(bench: Bench) -> None:
     assert fired == [None, None]
     assert_fired(bench.journal.when_not_full(), None)
     bench.work()
-    assert len(bench.batches[1]) == MOST_WAITING
+    assert len(bench.batches[1]) == MAX_WAITING
 
 
 def test_there_is_room_after_a_failure(bench: Bench) -> None:
     """Who waits for room is not forgotten when everything that took it is lost."""
     bench.append("first")
     bench.clock.advance(0)
-    bench.append(*["waits"] * MOST_WAITING)
+    bench.append(*["waits"] * MAX_WAITING)
     room = bench.journal.when_not_full()
     bench.result = NotSaved("the disk is full")
     bench.work()
@@ -377,7 +377,7 @@ def test_a_batch_waits_a_moment_for_as_many_as_of_late(bench: Bench) -> None:
     bench.work()
     assert bench.batches == [["a", "b", "c", "d"], ["e", "f", "g", "h"]]
     bench.append("i")
-    for _ in range(MOST_TURNS - 1):
+    for _ in range(MAX_TURNS - 1):
         bench.clock.advance(0)
     assert bench.threads.idle
     bench.clock.advance(0)
@@ -410,10 +410,10 @@ def test_a_batch_is_stored_while_the_one_before_is_shown(bench: Bench) -> None:
 def test_a_small_batch_waits_until_the_large_one_is_shown(bench: Bench) -> None:
     """It could not be shown before, and what comes meanwhile goes along."""
     begin(bench, "a", "b")
-    bench.pieces = MOST_TURNS + 3
+    bench.pieces = MAX_TURNS + 3
     bench.work()
     bench.append("c")
-    for _ in range(MOST_TURNS):
+    for _ in range(MAX_TURNS):
         bench.clock.advance(0)
     assert bench.threads.idle
     begin(bench, "d")
@@ -481,7 +481,7 @@ def members(chat: Chat, name: str = "tea") -> list[str]:
 
 
 @pytest.fixture
-def tea(visit: Visit) -> tuple[Visitor, Visitor]:
+def tea(visit: Visit) -> tuple[TestUser, TestUser]:
     """The group tea, of alice, who is its admin, and bob."""
     alice, bob = visit("alice", "password a"), visit("bob", "password b")
     alice.types("/create tea open")
@@ -491,7 +491,7 @@ def tea(visit: Visit) -> tuple[Visitor, Visitor]:
     return alice, bob
 
 
-Tea = tuple[Visitor, Visitor]
+Tea = tuple[TestUser, TestUser]
 
 
 def test_all_that_is_typed_in_a_tick_is_one_commit(tea: Tea, disk: FullDisk) -> None:
@@ -715,7 +715,7 @@ def test_a_store_that_fails_in_any_way_loses_nothing_else(
     disk.full = False
     bob.leaves()
     alice.types("two")
-    again = Visitor(chat, "bob", "password b")
+    again = TestUser(chat, "bob", "password b")
     assert [line.partition("] ")[2] or line for line in again.sees()][1:] == ["alice (in tea): two"]
 
 
@@ -847,7 +847,7 @@ def test_what_can_no_longer_be_done_is_refused(tea: Tea, chat: Chat, tmp_path: P
     other = SqlStore(f"sqlite:///{tmp_path / 'pyconchat.db'}")
     other.open()
     handed = AdminChanged(Name("bob"), Why.TRANSFERRED, Name("alice"))
-    other.commit([Decision(0, [Part(conversation.id, handed, 2)])])
+    other.commit([Decision(0, [NewEntry(conversation.id, handed, 2)])])
     other.close()
     assert alice.types("/topic tea time") == ["* Only the admin, bob, can change the topic."]
     assert bob.sees() == []

@@ -10,7 +10,7 @@ import pytest
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.fanout import PIECE
 from pyconchat.config import Config, LimitsConfig
-from pyconchat.testing import Visitor, make_chat, make_store
+from pyconchat.testing import TestUser, make_chat, make_store
 from tests.support.turns import Turns
 
 MEMBERS = 3 * PIECE
@@ -25,11 +25,11 @@ def chat(tmp_path: Path) -> Iterator[Chat]:
 
 
 @pytest.fixture
-def members(chat: Chat) -> list[Visitor]:
+def members(chat: Chat) -> list[TestUser]:
     """The members of a group, in the order in which it is shown to them; all have an account."""
-    first = Visitor(chat, "alice", "pw-alice")
+    first = TestUser(chat, "alice", "pw-alice")
     first.types("/create tea open")
-    others = [Visitor(chat, f"m{number}", "password") for number in range(1, MEMBERS)]
+    others = [TestUser(chat, f"m{number}", "password") for number in range(1, MEMBERS)]
     for other in others:
         other.session.line("/join tea")
     turns(chat, 1000)
@@ -46,7 +46,7 @@ def turns(chat: Chat, count: int) -> None:
         chat.reactor.advance(0)
 
 
-def said(members: list[Visitor], text: str) -> int:
+def said(members: list[TestUser], text: str) -> int:
     """Have the first member say *text*; return how many see it in the turn that stores it."""
     members[0].session.line(text)
     for _ in range(10):
@@ -56,12 +56,12 @@ def said(members: list[Visitor], text: str) -> int:
     raise AssertionError("nobody has seen it")
 
 
-def seeing(members: list[Visitor], text: str) -> int:
+def seeing(members: list[TestUser], text: str) -> int:
     """Return how many of *members* have been shown *text*."""
     return sum(text.encode() in each.peer.written for each in members)
 
 
-def test_in_pieces(members: list[Visitor]) -> None:
+def test_in_pieces(members: list[TestUser]) -> None:
     """In one turn a part of the group is shown a message; its author sees it already."""
     assert said(members, "to all of you") == PIECE - 1
     turns(members[0].chat, 1)
@@ -70,7 +70,7 @@ def test_in_pieces(members: list[Visitor]) -> None:
     assert seeing(members, "to all of you") == MEMBERS - 1
 
 
-def test_in_order(members: list[Visitor]) -> None:
+def test_in_order(members: list[TestUser]) -> None:
     """What is said while something is shown comes after it, for everybody."""
     said(members, "the first")
     members[1].session.line("the second")
@@ -84,7 +84,7 @@ def test_in_order(members: list[Visitor]) -> None:
         assert [written.count(word) for word in ("the first", "the second")] == [1, 1]
 
 
-def test_who_goes_before_their_piece(members: list[Visitor]) -> None:
+def test_who_goes_before_their_piece(members: list[TestUser]) -> None:
     """They read it when they come back; who had it does not read it again."""
     chat = members[0].chat
     last, early = members[-1], members[1]
@@ -93,13 +93,13 @@ def test_who_goes_before_their_piece(members: list[Visitor]) -> None:
     for one in (early, last):
         one.session.close()
     turns(chat, 40)
-    back = [Visitor(chat, name, "password") for name in ("m1", f"m{MEMBERS - 1}")]
+    back = [TestUser(chat, name, "password") for name in ("m1", f"m{MEMBERS - 1}")]
     turns(chat, 40)
     assert [b"while I go" in each.peer.written for each in back] == [False, True]
     assert last.peer.written == b""
 
 
-def test_receipts_count_what_was_written(members: list[Visitor]) -> None:
+def test_receipts_count_what_was_written(members: list[TestUser]) -> None:
     """A cursor that is stored in the middle does not speak of what is yet to come."""
     conversation = members[0].session.current
     assert conversation is not None
@@ -114,7 +114,7 @@ def test_receipts_count_what_was_written(members: list[Visitor]) -> None:
     assert late.read == conversation.published
 
 
-def test_who_is_kicked_has_seen_what_was_before(members: list[Visitor]) -> None:
+def test_who_is_kicked_has_seen_what_was_before(members: list[TestUser]) -> None:
     """A kick is shown after what was said before it, and what comes after is not."""
     said(members, "the last you read")
     members[0].session.line(f"/kick m{MEMBERS - 1}")
@@ -126,12 +126,12 @@ def test_who_is_kicked_has_seen_what_was_before(members: list[Visitor]) -> None:
     assert seeing(members[1:-1], "among us again") == MEMBERS - 2
 
 
-def test_who_comes_in_the_middle(members: list[Visitor]) -> None:
+def test_who_comes_in_the_middle(members: list[TestUser]) -> None:
     """A new login of a member sees everything once."""
     chat = members[0].chat
     said(members, "in the middle")
-    device = Visitor(chat, "m9", "password")
-    newcomer = Visitor(chat, "zoe")
+    device = TestUser(chat, "m9", "password")
+    newcomer = TestUser(chat, "zoe")
     newcomer.session.line("/join tea")
     members[0].session.line("and afterwards")
     turns(chat, 40)
@@ -142,7 +142,7 @@ def test_who_comes_in_the_middle(members: list[Visitor]) -> None:
     assert b"in the middle" in newcomer.peer.written, "the newcomer is shown what was before"
 
 
-def test_history_in_the_middle(members: list[Visitor]) -> None:
+def test_history_in_the_middle(members: list[TestUser]) -> None:
     """What is being shown belongs to it."""
     said(members, "part of history")
     members[-1].session.line("/history")

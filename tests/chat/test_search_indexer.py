@@ -9,10 +9,10 @@ import pytest
 from twisted.internet.task import Clock
 
 from pyconchat.chat import search_indexer as indexer
-from pyconchat.chat.search_indexer import INTERVAL, Indexer
+from pyconchat.chat.search_indexer import INTERVAL, SearchIndexer
 from pyconchat.domain.errors import NotSaved
 from pyconchat.store import SqlStore
-from pyconchat.testing import InlineThreads, Visitor, make_chat
+from pyconchat.testing import InlineThreads, TestUser, make_chat
 from tests.support.stores import quick_store
 
 
@@ -36,10 +36,10 @@ class Scene:
     def __init__(self, store: SqlStore, count: int) -> None:
         self.clock = Clock()
         self.store = store
-        self.alice = Visitor(make_chat(store), "alice")
+        self.alice = TestUser(make_chat(store), "alice")
         self.alice.types("/create tea open", *[f"green tea {number}" for number in range(count)])
         self.busy = False
-        self.indexer = Indexer(store, InlineThreads(), self.clock, lambda: self.busy)
+        self.indexer = SearchIndexer(store, InlineThreads(), self.clock, lambda: self.busy)
         self.indexer.start()
 
 
@@ -60,7 +60,7 @@ def test_it_follows_when_nothing_else_is_stored(store: SqlStore) -> None:
 
 def test_it_follows_a_busy_server_too(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is never behind by more than its bound for long."""
-    monkeypatch.setattr(indexer, "MOST_BEHIND", 4)
+    monkeypatch.setattr(indexer, "MAX_BEHIND", 4)
     monkeypatch.setattr(indexer, "PIECE", 3)
     scene = Scene(store, 9)
     scene.busy = True

@@ -19,7 +19,7 @@ from pyconchat.client.net.connection import Link, State
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.ui.colours import coloured
 
-LONGEST_WAIT = 17.0
+MAX_WAIT = 17.0
 """Seconds after which the client has tried again, jitter and all."""
 
 # What may reach a terminal: text that it shows, and our own colours.
@@ -29,7 +29,7 @@ CLEAN = re.compile(
 
 
 def is_clean(line: Line) -> bool:
-    """Tell whether *line*, as bytes for a terminal, has nothing in it that the terminal obeys."""
+    """Return whether *line*, as bytes for a terminal, has nothing in it that the terminal obeys."""
     written = coloured(line).encode().decode()
     return CLEAN.fullmatch(written) is not None and "\x1b" not in plain(line)
 
@@ -102,7 +102,7 @@ class Call:
 
     @property
     def open(self) -> bool:
-        """Tell whether neither side has ended it."""
+        """Return whether neither side has ended it."""
         return bool(self.transport.connected)
 
     def hears(self) -> list[Object]:
@@ -200,7 +200,7 @@ class FakeServer:
     def meets_again(self) -> Call:
         """Wait until the client has come back, after a cut, and return the new connection."""
         before = len(self.calls)
-        self.clock.advance(LONGEST_WAIT)
+        self.clock.advance(MAX_WAIT)
         assert len(self.calls) == before + 1
         return self.call
 

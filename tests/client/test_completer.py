@@ -1,4 +1,4 @@
-"""Words: what Tab may complete, and which lines have a password in them."""
+"""Completer: what Tab may complete, and which lines have a password in them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyconchat.client.completer import Words
+from pyconchat.client.completer import Completer
 from pyconchat.client.groups import Rooms
 from pyconchat.commands import TABLE
 from tests.client.fake_server import COMMANDS, argument, command, member_of, private
@@ -29,14 +29,14 @@ def rooms() -> Rooms:
 
 
 @pytest.fixture
-def words(rooms: Rooms) -> Words:
-    words = Words(rooms)
+def words(rooms: Rooms) -> Completer:
+    words = Completer(rooms)
     words.learn(COMMANDS)
     return words
 
 
 @pytest.fixture
-def in_tea(rooms: Rooms, words: Words) -> Words:
+def in_tea(rooms: Rooms, words: Completer) -> Completer:
     rooms.enter(rooms.get("tea"))
     return words
 
@@ -65,7 +65,7 @@ def in_tea(rooms: Rooms, words: Words) -> Words:
         ("   ", False),
     ],
 )
-def test_what_is_not_kept(words: Words, rooms: Rooms, line: str, secret: bool) -> None:
+def test_what_is_not_kept(words: Completer, rooms: Rooms, line: str, secret: bool) -> None:
     """A line with a password in it is known by the server's table, here and in a group."""
     assert words.secret(line) is secret
     rooms.enter(rooms.get("tea"))
@@ -75,7 +75,7 @@ def test_what_is_not_kept(words: Words, rooms: Rooms, line: str, secret: bool) -
 @pytest.mark.parametrize(
     "line", ["join tea pass-word", "Join tea pass-word", "1 tea pass-word", "claim 12"]
 )
-def test_what_is_not_kept_of_the_front_desk(words: Words, rooms: Rooms, line: str) -> None:
+def test_what_is_not_kept_of_the_front_desk(words: Completer, rooms: Rooms, line: str) -> None:
     """There a command needs no slash, or is a number; in a group that would be a message."""
     assert words.secret(line)
     rooms.enter(rooms.get("tea"))
@@ -87,13 +87,13 @@ def test_what_is_not_kept_of_the_front_desk(words: Words, rooms: Rooms, line: st
 )
 def test_nobody_knows_yet(rooms: Rooms, line: str) -> None:
     """Before the server has said what there is, each line may have a password in it."""
-    assert Words(rooms).secret(line)
+    assert Completer(rooms).secret(line)
 
 
 @pytest.mark.parametrize("also", ["newThing", "7"])
 def test_a_secret_of_a_newer_server(rooms: Rooms, also: str) -> None:
     """A command that this client has never heard of is known by the table too, by all its names."""
-    words = Words(rooms)
+    words = Completer(rooms)
     words.learn([command("vault", argument("word"), argument("key", secret=True), also=[also])])
     assert words.secret("/vault a b")
     assert words.secret(f"/{also} a b")
@@ -102,7 +102,7 @@ def test_a_secret_of_a_newer_server(rooms: Rooms, also: str) -> None:
 
 def test_the_servers_own_table(rooms: Rooms) -> None:
     """Of the commands that there are now, these take passwords."""
-    words = Words(rooms)
+    words = Completer(rooms)
     table = [
         command(
             each.name,
@@ -159,7 +159,7 @@ def test_the_servers_own_table(rooms: Rooms) -> None:
         ("/join tea ", "", []),
     ],
 )
-def test_completions(in_tea: Words, before: str, word: str, found: list[str]) -> None:
+def test_completions(in_tea: Completer, before: str, word: str, found: list[str]) -> None:
     """Commands, and of each argument what it may be; people where it may be anything said."""
     if before in ("/claim ", "/join tea "):  # people are no help for a secret, but no harm
         assert in_tea.completions(before)[0] == word
@@ -167,14 +167,14 @@ def test_completions(in_tea: Words, before: str, word: str, found: list[str]) ->
     assert in_tea.completions(before) == (word, found)
 
 
-def test_all_commands(in_tea: Words) -> None:
+def test_all_commands(in_tea: Completer) -> None:
     """A slash alone offers all of them, the client's own too, each once, in their order."""
     _, found = in_tea.completions("/")
     assert found == sorted({*found})
     assert {*found} == {f"/{each['name']} " for each in COMMANDS} | {"/go "}
 
 
-def test_at_the_front_desk(words: Words) -> None:
+def test_at_the_front_desk(words: Completer) -> None:
     """There commands need no slash, and nobody is to be talked to."""
     assert words.completions("jo") == ("jo", ["join "])
     assert words.completions("/jo") == ("/jo", ["/join "])
@@ -182,7 +182,7 @@ def test_at_the_front_desk(words: Words) -> None:
     assert words.completions("bo") == ("bo", [])
 
 
-def test_who_talked_last_comes_first(in_tea: Words, rooms: Rooms) -> None:
+def test_who_talked_last_comes_first(in_tea: Completer, rooms: Rooms) -> None:
     """Of people, those with whom there was a private word, the latest first; never oneself."""
     for partner in ("carol", "zoe", "bob"):
         rooms.happened(private(1, "x", partner))
@@ -191,7 +191,7 @@ def test_who_talked_last_comes_first(in_tea: Words, rooms: Rooms) -> None:
 
 def test_a_newer_server(rooms: Rooms) -> None:
     """Completions are those of the last hello's table; kinds unknown are people or none."""
-    words = Words(rooms)
+    words = Completer(rooms)
     words.learn([command("vault", argument("never-heard-of"))])
     rooms.enter(rooms.get("tea"))
     assert words.completions("/v") == ("/v", ["/vault "])
@@ -201,7 +201,7 @@ def test_a_newer_server(rooms: Rooms) -> None:
     assert words.command("/vault") == ""
 
 
-def test_the_clients_own_command_stays(in_tea: Words) -> None:
+def test_the_clients_own_command_stays(in_tea: Completer) -> None:
     """A server that has a /go of its own does not take the client's away."""
     in_tea.learn(
         [command("go", argument("name"), also=["join"]), command("join", argument("group"))]
@@ -235,17 +235,17 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("/send notes.txt/", []),
     ],
 )
-def test_files(in_tea: Words, here: Path, before: str, found: list[str]) -> None:
+def test_files(in_tea: Completer, here: Path, before: str, found: list[str]) -> None:
     """Of this machine, as they are typed."""
     assert in_tea.completions(before)[1] == found
 
 
-def test_a_folder_goes_on(in_tea: Words, here: Path) -> None:
+def test_a_folder_goes_on(in_tea: Completer, here: Path) -> None:
     """After a folder comes what is in it, not the next word."""
     assert in_tea.completions("/send d")[1] == ["docs/"]
 
 
-def test_what_takes_a_file(words: Words) -> None:
+def test_what_takes_a_file(words: Completer) -> None:
     """Told from the table, not from a name."""
     assert words.takes_file("/send x")
     assert words.takes_file("/9 x")
@@ -259,7 +259,7 @@ def test_what_takes_a_file(words: Words) -> None:
 
 def test_a_table_that_makes_no_sense(rooms: Rooms) -> None:
     """What in it is not understood is left out; the rest counts."""
-    words = Words(rooms)
+    words = Completer(rooms)
     for wrong in WRONG:
         words.learn(wrong)
         words.completions("/")
@@ -277,7 +277,7 @@ def test_a_table_that_makes_no_sense(rooms: Rooms) -> None:
 def test_nothing_raises(table: Any, line: str) -> None:
     """Whatever the table, and whatever is typed."""
     rooms = Rooms()
-    words = Words(rooms)
+    words = Completer(rooms)
     words.learn([table, COMMANDS[0]] if not isinstance(table, list) else table)
     for _ in range(2):
         word, found = words.completions(line)

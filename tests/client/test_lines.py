@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyconchat.client.lines import NAME_COLOURS, Line, Shower, plain
+from pyconchat.client.lines import NAME_COLOURS, Line, LineFormatter, plain
 from pyconchat.client.net.json_protocol import Object, safe
 from tests.client.conftest import NOON
 from tests.client.fake_server import COMMANDS, is_clean, private, said
@@ -23,10 +23,10 @@ Zone = Callable[[str], None]
 
 
 @pytest.fixture
-def shower(utc: Zone, monkeypatch: pytest.MonkeyPatch) -> Shower:
+def shower(utc: Zone, monkeypatch: pytest.MonkeyPatch) -> LineFormatter:
     """A shower for alice, on 21 November 2026."""
     monkeypatch.setattr("pyconchat.client.lines.time.time", lambda: NOON)
-    shower = Shower()
+    shower = LineFormatter()
     shower.me = "alice"
     return shower
 
@@ -66,7 +66,9 @@ def answer(kind: str, **fields: Any) -> Object:
         (said(1, "hi", at="2026-11-21T23:59:59.999Z"), "tea", "23:59 bob: hi"),
     ],
 )
-def test_what_is_said(shower: Shower, happened: Object, here: str | None, expected: str) -> None:
+def test_what_is_said(
+    shower: LineFormatter, happened: Object, here: str | None, expected: str
+) -> None:
     """With the time, who, and where, unless that is here."""
     assert texts(shower.event(happened, here, live=True)) == [expected]
 
@@ -75,7 +77,7 @@ def test_what_is_said(shower: Shower, happened: Object, here: str | None, expect
     ("zone", "expected"),
     [("UTC", "09:30"), ("Europe/Berlin", "10:30"), ("Asia/Kathmandu", "15:15"), ("UTC+5", "04:30")],
 )
-def test_local_time(shower: Shower, utc: Zone, zone: str, expected: str) -> None:
+def test_local_time(shower: LineFormatter, utc: Zone, zone: str, expected: str) -> None:
     """Times are those of the reader's clock."""
     utc(zone)
     assert texts(shower.event(said(1, "hi"), "tea", live=True)) == [f"{expected} bob: hi"]
@@ -84,21 +86,21 @@ def test_local_time(shower: Shower, utc: Zone, zone: str, expected: str) -> None
 @pytest.mark.parametrize(
     "at", [None, "", "noon", 1, [], {}, True, "9999-99-99", "0001-01-01T00:00Z"]
 )
-def test_a_time_that_is_none(shower: Shower, at: Any) -> None:
+def test_a_time_that_is_none(shower: LineFormatter, at: Any) -> None:
     """What has no time is shown without."""
     lines = texts(shower.event(said(1, "hi", at=at), "tea", live=True))
     assert lines[-1].endswith("bob: hi")
 
 
-def test_a_name_has_one_colour(shower: Shower) -> None:
+def test_a_name_has_one_colour(shower: LineFormatter) -> None:
     """Always and everywhere the same, however it is written."""
     (one,) = shower.event(said(1, "hi"), "tea", live=True)
     (two,) = shower.event(said(2, "ho", "coffee", sender="BOB", type="action"), "tea", live=False)
-    (three,) = Shower().event(private(1, "hi"), None, live=True)
+    (three,) = LineFormatter().event(private(1, "hi"), None, live=True)
     assert style_of(one, "bob") == style_of(two, "BOB") == style_of(three, "bob")
 
 
-def test_names_have_many_colours(shower: Shower) -> None:
+def test_names_have_many_colours(shower: LineFormatter) -> None:
     """A hundred names share all colours, none of them too often."""
     styles = [
         style_of(shower.event(said(1, "hi", sender=f"person{number}"), "tea", True)[0], name)
@@ -112,9 +114,9 @@ def test_names_have_many_colours(shower: Shower) -> None:
 def test_a_colour_is_the_same_tomorrow() -> None:
     """The colour of a name does not depend on the process, as Python's own hashes do."""
     code = (
-        "from pyconchat.client.lines import Shower;"
+        "from pyconchat.client.lines import LineFormatter;"
         "e = {'type': 'message', 'group': 'tea', 'from': 'bob', 'text': 'hi'};"
-        "print(Shower().event(e, 'tea', True)[0].pieces[0][0])"
+        "print(LineFormatter().event(e, 'tea', True)[0].pieces[0][0])"
     )
     seen = {
         subprocess.run(
@@ -144,7 +146,7 @@ def test_a_colour_is_the_same_tomorrow() -> None:
         "«alice»",
     ],
 )
-def test_a_mention(shower: Shower, text: str) -> None:
+def test_a_mention(shower: LineFormatter, text: str) -> None:
     """It stands out, and is to be heard; whoever writes the name in whatever case."""
     (line,) = shower.event(said(1, text), "coffee", live=True)
     assert line.calls
@@ -154,14 +156,14 @@ def test_a_mention(shower: Shower, text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["malice", "alice2", "alicea", "alice-b", "x.alice", "ålice", "_alice"]
 )
-def test_no_mention(shower: Shower, text: str) -> None:
+def test_no_mention(shower: LineFormatter, text: str) -> None:
     """A word of which the name is a part is another."""
     (line,) = shower.event(said(1, text), "tea", live=True)
     assert not line.calls
     assert style_of(line, text) == ""
 
 
-def test_what_does_not_ring(shower: Shower) -> None:
+def test_what_does_not_ring(shower: LineFormatter) -> None:
     """What was missed, what we say ourselves, and what stands in the log, is not to be heard."""
     lines = [
         *shower.event(said(1, "alice!"), "tea", live=False),
@@ -174,13 +176,13 @@ def test_what_does_not_ring(shower: Shower) -> None:
     assert not any(line.calls for line in lines)
 
 
-def test_a_private_word_rings(shower: Shower) -> None:
+def test_a_private_word_rings(shower: LineFormatter) -> None:
     """Whatever it says."""
     (line,) = shower.event(private(1, "psst"), "tea", live=True)
     assert line.calls
 
 
-def test_a_name_of_odd_letters(shower: Shower) -> None:
+def test_a_name_of_odd_letters(shower: LineFormatter) -> None:
     """A name with a dot in it means the dot."""
     shower.me = "a.b"
     (one,) = shower.event(said(1, "axb"), "tea", live=True)
@@ -194,7 +196,7 @@ def test_a_name_of_odd_letters(shower: Shower) -> None:
 # Days.
 
 
-def test_a_new_day_begins_with_a_line(shower: Shower) -> None:
+def test_a_new_day_begins_with_a_line(shower: LineFormatter) -> None:
     """Once, before the first entry of the day; today's first needs none."""
     days = ["2026-11-21T09:30:00Z", "2026-11-21T23:59:59Z", "2026-11-22T00:00:00Z"]
     lines = [
@@ -211,7 +213,7 @@ def test_a_new_day_begins_with_a_line(shower: Shower) -> None:
     ]
 
 
-def test_what_was_missed_says_its_day(shower: Shower) -> None:
+def test_what_was_missed_says_its_day(shower: LineFormatter) -> None:
     """What is of another day than today says so, and today says so after it."""
     lines = [
         text
@@ -224,7 +226,7 @@ def test_what_was_missed_says_its_day(shower: Shower) -> None:
     ]
 
 
-def test_days_are_those_of_the_reader(shower: Shower, utc: Zone) -> None:
+def test_days_are_those_of_the_reader(shower: LineFormatter, utc: Zone) -> None:
     """A day begins at the reader's midnight."""
     utc("Europe/Berlin")
     texts(shower.event(said(1, "hi", at="2026-11-21T22:59:00Z"), "tea", live=True))
@@ -232,7 +234,7 @@ def test_days_are_those_of_the_reader(shower: Shower, utc: Zone) -> None:
     assert lines == ["- Sunday, 22 November 2026 -", "00:00 bob: hi"]
 
 
-def test_midnight(shower: Shower) -> None:
+def test_midnight(shower: LineFormatter) -> None:
     """At midnight the line comes by itself, once, and not again with the next entry."""
     texts(shower.event(said(1, "hi"), "tea", live=True))
     midnight = NOON + 12 * 3600
@@ -243,7 +245,7 @@ def test_midnight(shower: Shower) -> None:
     assert texts(shower.event(later, "tea", live=True)) == ["00:01 bob: hi"]
 
 
-def test_the_log_has_days_of_its_own(shower: Shower) -> None:
+def test_the_log_has_days_of_its_own(shower: LineFormatter) -> None:
     """What was looked up changes nothing about which day it is."""
     texts(shower.event(said(1, "hi"), "tea", live=True))
     old = [said(1, "old", at="2026-11-01T10:00:00Z"), said(2, "older", at="2026-11-02T10:00:00Z")]
@@ -296,7 +298,7 @@ EVENTS: list[tuple[Object, str]] = [
 
 
 @pytest.mark.parametrize(("happened", "expected"), EVENTS, ids=lambda each: str(each)[:40])
-def test_events(shower: Shower, happened: Object, expected: str) -> None:
+def test_events(shower: LineFormatter, happened: Object, expected: str) -> None:
     """Each kind has its sentence, as at telnet."""
     (line,) = texts(shower.event(happened, "tea", live=True))
     assert expected in line
@@ -304,12 +306,12 @@ def test_events(shower: Shower, happened: Object, expected: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["live", "end"])
-def test_what_is_not_shown(shower: Shower, kind: str) -> None:
+def test_what_is_not_shown(shower: LineFormatter, kind: str) -> None:
     """That all was sent is for the client; the end has its own way."""
     assert shower.event({"type": kind, "why": "bye", "text": "Bye."}, "tea", live=True) == []
 
 
-def test_an_event_of_a_newer_server(shower: Shower) -> None:
+def test_an_event_of_a_newer_server(shower: LineFormatter) -> None:
     """What this client has never heard of is shown by its fields, or its text."""
     poll = event("poll", by="bob", options=["red", "green"], open=True, of={"x": None})
     (line,) = texts(shower.event(poll, "tea", live=True))
@@ -409,14 +411,14 @@ ANSWERS: list[tuple[Object, list[str]]] = [
 
 
 @pytest.mark.parametrize(("given_", "expected"), ANSWERS, ids=lambda each: str(each)[:40])
-def test_answers(shower: Shower, given_: Object, expected: list[str]) -> None:
+def test_answers(shower: LineFormatter, given_: Object, expected: list[str]) -> None:
     """Each kind has its lines, as at telnet; more words may follow on each."""
     lines = texts(shower.answer(given_, "tea"))
     assert len(lines) == len(expected)
     assert all(line.startswith(start) for line, start in zip(lines, expected, strict=True))
 
 
-def test_there_may_be_more(shower: Shower) -> None:
+def test_there_may_be_more(shower: LineFormatter) -> None:
     """A search that has found more than is shown says so, as at telnet."""
     found = answer("matches", group="tea", words="x", more=True, entries=[said(1, "x")])
     assert texts(shower.answer(found, "tea"))[0] == "* The newest matches for: x"
@@ -431,7 +433,7 @@ WRONG: list[Any] = [
 ]  # fmt: skip
 
 
-def shows(shower: Shower, fields: Object) -> None:
+def shows(shower: LineFormatter, fields: Object) -> None:
     """Show *fields*, as they come over the wire, as an event and as an answer."""
     fields = safe(fields)
     lines = [*shower.event({"type": "x", **fields}, "tea", live=True)]
@@ -445,7 +447,7 @@ def shows(shower: Shower, fields: Object) -> None:
     [*(each for each, _ in EVENTS), *(each for each, _ in ANSWERS), said(1, "x"), private(1, "x")],
     ids=lambda each: f"{each.get('type')}",
 )
-def test_fields_that_make_no_sense(shower: Shower, template: Object) -> None:
+def test_fields_that_make_no_sense(shower: LineFormatter, template: Object) -> None:
     """Every field of every kind may be of a wrong type, or missing: it is shown somehow."""
     for field in [*template, "with", "text", "entries", "where", "commands"]:
         for wrong in WRONG:
@@ -457,13 +459,15 @@ def test_fields_that_make_no_sense(shower: Shower, template: Object) -> None:
 @pytest.mark.parametrize(
     "entry", [{}, {"type": None}, {"type": []}, {"type": "history"}, {"text": 1}]
 )
-def test_entries_of_the_log_that_make_no_sense(shower: Shower, kind: str, entry: Object) -> None:
+def test_entries_of_the_log_that_make_no_sense(
+    shower: LineFormatter, kind: str, entry: Object
+) -> None:
     """The log may have anything in it, also what is no event."""
     shows(shower, answer(kind, words="x", entries=[entry, said(1, "x")]))
 
 
 @pytest.mark.parametrize("kind", ["history", "matches"])
-def test_an_answer_that_comes_as_an_event(shower: Shower, kind: str) -> None:
+def test_an_answer_that_comes_as_an_event(shower: LineFormatter, kind: str) -> None:
     """What is an answer's type may come as an event, with the fields of the server's own record."""
     entries: list[Any] = [[], [{"conversation": 1, "seq": 1, "at": 1, "event": said(1, "x")}]]
     for each in entries:
@@ -471,13 +475,13 @@ def test_an_answer_that_comes_as_an_event(shower: Shower, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["said", "live", "upload", "download"])
-def test_answers_that_are_no_events(shower: Shower, kind: str) -> None:
+def test_answers_that_are_no_events(shower: LineFormatter, kind: str) -> None:
     """Nothing that the server itself uses as a type is in the way."""
     ticket = {"ticket": "t", "group": "tea", "name": "x", "offset": 0, "most": 1, "command": "nc"}
     shows(shower, event(kind, **ticket | {"number": 1, "size": 10**400, "sha256": "x"}))
 
 
-def test_sizes_that_are_too_large(shower: Shower) -> None:
+def test_sizes_that_are_too_large(shower: LineFormatter) -> None:
     """A file of 10**400 bytes is shown somehow."""
     for size in (10**400, -(10**400), 10**308, -1):
         shows(shower, event("shared", number=size, file="a", by="bob", size=size, sha256="x"))
@@ -489,7 +493,9 @@ def test_sizes_that_are_too_large(shower: Shower) -> None:
     "at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1969-12-31T00:00Z"]
 )
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "UTC+12"])
-def test_times_at_the_ends_of_the_calendar(shower: Shower, utc: Zone, zone: str, at: str) -> None:
+def test_times_at_the_ends_of_the_calendar(
+    shower: LineFormatter, utc: Zone, zone: str, at: str
+) -> None:
     """Times that are a day too early or too late for this machine are no times."""
     utc(zone)
     shows(shower, said(1, "x", at=at))
@@ -499,7 +505,7 @@ def test_times_at_the_ends_of_the_calendar(shower: Shower, utc: Zone, zone: str,
     shows(shower, answer("requests", group="tea", requests=[request]))
 
 
-def test_nothing_hostile_is_shown(shower: Shower) -> None:
+def test_nothing_hostile_is_shown(shower: LineFormatter) -> None:
     """In each text of each kind, keys included, nothing is left that a terminal obeys."""
 
     def hostile(value: Any) -> Any:
@@ -531,7 +537,7 @@ anything = st.dictionaries(st.sampled_from(FIELDS), values, max_size=6)
 @given(st.sampled_from(sorted(map(str, KINDS))), anything)
 def test_whatever_is_sent_is_clean(kind: str, fields: Object) -> None:
     """Any JSON, as any kind: it is shown or passed over, and is clean in the bytes."""
-    shower = Shower()
+    shower = LineFormatter()
     shower.me = "alice"
     shows(shower, {**fields, "type": kind})
 
@@ -543,6 +549,6 @@ records = st.sampled_from([*(each for each, _ in EVENTS), *(each for each, _ in 
 @given(records, st.dictionaries(st.sampled_from(FIELDS), values, max_size=2))
 def test_a_field_of_anything(template: Object, fields: Object) -> None:
     """As before, but nearly right."""
-    shower = Shower()
+    shower = LineFormatter()
     shower.me = "alice"
     shows(shower, {**template, **fields})

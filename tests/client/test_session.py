@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pyconchat.client.net.connection import State
 from pyconchat.client.net.json_protocol import Object
-from pyconchat.client.session import MOST_UNDER_WAY, Cancelled
+from pyconchat.client.session import MAX_UNDER_WAY, Cancelled
 from tests.client.conftest import NOON, At, Sit
 from tests.client.fake_server import COMMANDS, is_clean, member_of, private, said
 from tests.client.net.test_json_protocol import HOSTILE, values
@@ -507,22 +507,22 @@ def test_so_many_lines_wait(sit: Sit) -> None:
     """1,000; what is more is refused, and said to be."""
     me = sit().enters("tea")
     me.fake.call.cuts()
-    for number in range(MOST_UNDER_WAY + 5):
+    for number in range(MAX_UNDER_WAY + 5):
         me.session.typed(f"line {number}")
-    assert me.session.link.under_way == MOST_UNDER_WAY
+    assert me.session.link.under_way == MAX_UNDER_WAY
     told = me.sees()
     assert told[-5:] == ["* Too much is on its way already; wait until the server is back."] * 5
     call = me.fake.meets_again()
     call.lets_in(groups=member_of("tea"))
     lines = [line for line in lines_of(call.hears()) if line != "/members"]
-    assert lines == [f"line {number}" for number in range(MOST_UNDER_WAY)]
+    assert lines == [f"line {number}" for number in range(MAX_UNDER_WAY)]
 
 
 def test_going_about_while_away_fills_nothing(sit: Sit) -> None:
     """Going from group to group while the server is away asks it nothing a thousand times over."""
     me = sit().enters("tea", "coffee")
     me.fake.call.cuts()
-    for _ in range(MOST_UNDER_WAY):
+    for _ in range(MAX_UNDER_WAY):
         me.session.typed("/go")
     me.sees()
     me.session.typed("hi")

@@ -8,17 +8,17 @@ from typing import NamedTuple
 import pytest
 
 from pyconchat.chat.chat import Chat
-from pyconchat.testing import Visitor
+from pyconchat.testing import TestUser
 
-Visit = Callable[..., Visitor]
+Visit = Callable[..., TestUser]
 
 
 class Tea(NamedTuple):
     """The group tea: its admin alice, and its members bob and carol, all registered."""
 
-    alice: Visitor
-    bob: Visitor
-    carol: Visitor
+    alice: TestUser
+    bob: TestUser
+    carol: TestUser
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def tea(visit: Visit) -> Tea:
 
 
 @pytest.fixture
-def olga(visit: Visit, chat: Chat) -> Visitor:
+def olga(visit: Visit, chat: Chat) -> TestUser:
     """Somebody who has used the claim code."""
     olga = visit("olga", "password o")
     olga.types(f"/claim {chat.accounts.claim_code}")

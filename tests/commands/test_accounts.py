@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 
 from pyconchat.chat.chat import Chat
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.testing import Visitor, make_chat
+from pyconchat.testing import TestUser, make_chat
 from tests.commands.conftest import Tea, Visit
 
 
@@ -144,7 +144,7 @@ def test_guessing_the_claim_code_is_limited(visit: Visit, chat: Chat) -> None:
     assert not alice.account.actor.operator
 
 
-def test_operators_make_operators(olga: Visitor, visit: Visit) -> None:
+def test_operators_make_operators(olga: TestUser, visit: Visit) -> None:
     """They name a registered account, online or not; others cannot."""
     alice, gus = visit("alice", "password a"), visit("gus")
     assert "Only operators" in alice.types("/operator alice")[0]
@@ -168,7 +168,7 @@ def test_ordinary_users_are_refused_at_the_desk(line: str, visit: Visit) -> None
     assert not alice.peer.hung_up
 
 
-def test_kick_off_the_server(tea: Tea, olga: Visitor, visit: Visit, chat: Chat) -> None:
+def test_kick_off_the_server(tea: Tea, olga: TestUser, visit: Visit, chat: Chat) -> None:
     """All of the sessions end, everybody reads who and why, and the kicked may come back."""
     phone, guest = visit("bob", "password b"), visit("gus")
     for each in (*tea, phone, guest):
@@ -186,7 +186,7 @@ def test_kick_off_the_server(tea: Tea, olga: Visitor, visit: Visit, chat: Chat) 
     assert visit("bob", "password b").types("/join tea")[0].startswith("* You are in tea")
 
 
-def test_kicks_off_the_server_that_cannot_be(olga: Visitor, visit: Visit) -> None:
+def test_kicks_off_the_server_that_cannot_be(olga: TestUser, visit: Visit) -> None:
     """Of nobody, of somebody who is not online, and of oneself."""
     visit("bob", "password b").leaves()
     assert "not online" in olga.types("/kick bob")[0]
@@ -196,7 +196,7 @@ def test_kicks_off_the_server_that_cannot_be(olga: Visitor, visit: Visit) -> Non
 
 
 def test_ban_from_the_server(
-    tea: Tea, olga: Visitor, visit: Visit, chat: Chat, clock: Clock
+    tea: Tea, olga: TestUser, visit: Visit, chat: Chat, clock: Clock
 ) -> None:
     """Announced to all; the banned is told at the door, after a restart too, until unbanned."""
     guest = visit("gus")
@@ -217,7 +217,7 @@ def test_ban_from_the_server(
     assert "/bans" in olga.types("/unban bob")[0]
 
 
-def test_a_ban_from_the_server_ends_memberships(tea: Tea, olga: Visitor, visit: Visit) -> None:
+def test_a_ban_from_the_server_ends_memberships(tea: Tea, olga: TestUser, visit: Visit) -> None:
     """The admin who is banned leaves an heir in every group, and everybody there is told."""
     tea.alice.types("/create nest open")
     tea.carol.types("/join nest", "/join tea")
@@ -237,7 +237,7 @@ def test_a_ban_from_the_server_ends_memberships(tea: Tea, olga: Visitor, visit: 
     assert tea.bob.types("/approve")[-1] == "* dave has joined the chat! (approved by bob)"
 
 
-def test_a_banned_applicant_no_longer_asks(tea: Tea, olga: Visitor, visit: Visit) -> None:
+def test_a_banned_applicant_no_longer_asks(tea: Tea, olga: TestUser, visit: Visit) -> None:
     """Requests end with the ban, and so do groups whose last member goes."""
     dave = visit("dave", "password d")
     dave.types("/join tea", "/create mine")
@@ -247,14 +247,14 @@ def test_a_banned_applicant_no_longer_asks(tea: Tea, olga: Visitor, visit: Visit
     assert not any("mine" in line for line in tea.alice.types("/groups"))
 
 
-def test_banning_a_name_before_it_comes(olga: Visitor, chat: Chat) -> None:
+def test_banning_a_name_before_it_comes(olga: TestUser, chat: Chat) -> None:
     """A name that nobody has can be banned."""
     olga.types("/ban Mallory")
     assert "Mallory is banned" in at_the_door(chat, "mallory")
 
 
 @pytest.mark.parametrize("line", ["/kick alice loud", "/ban alice loud"])
-def test_operators_rule_inside_groups_too(line: str, tea: Tea, olga: Visitor) -> None:
+def test_operators_rule_inside_groups_too(line: str, tea: Tea, olga: TestUser) -> None:
     """In a group, of which they are members, kick and ban are the group's."""
     tea.alice.types("/policy open")
     olga.types("/join tea")
@@ -274,7 +274,7 @@ def test_operators_rule_inside_groups_too(line: str, tea: Tea, olga: Visitor) ->
 # Who is online, and going.
 
 
-def test_who(tea: Tea, olga: Visitor, visit: Visit) -> None:
+def test_who(tea: Tea, olga: TestUser, visit: Visit) -> None:
     """Everybody once, by name, with what they are and which groups are shared."""
     visit("Gus")
     visit("bob", "password b")

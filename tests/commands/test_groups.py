@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from pyconchat.chat.chat import Chat
 from pyconchat.domain.events import Policy
 from pyconchat.domain.group import Group
-from pyconchat.testing import Visitor, make_chat
+from pyconchat.testing import TestUser, make_chat
 from tests.commands.conftest import Tea, Visit
 
 
@@ -20,7 +20,7 @@ def group_named(chat: Chat, name: str) -> Group:
 
 
 def has(lines: list[str], *texts: str) -> bool:
-    """Tell whether each of *texts* is in exactly one of *lines*."""
+    """Return whether each of *texts* is in exactly one of *lines*."""
     return all(sum(text in line for line in lines) == 1 for text in texts)
 
 
@@ -573,7 +573,7 @@ def test_a_restart_keeps_everything_but_guests(tea: Tea, visit: Visit, clock: Cl
     visit("dave", "password d").types("/join tea please")
     tea.alice.types("/approve gus", "/topic Green tea", "/ban carol loud", "/transfer bob")
     again = make_chat(tea.alice.chat.store, clock)
-    bob = Visitor(again, "bob", "password b")
+    bob = TestUser(again, "bob", "password b")
     bob.types("/join 1")
     assert bob.types("/members") == [
         "* 2 members of tea:",
@@ -589,7 +589,7 @@ def test_a_restart_keeps_everything_but_guests(tea: Tea, visit: Visit, clock: Cl
 # Answers that come late.
 
 
-def slow(visitor: Visitor) -> Deferred[str]:
+def slow(visitor: TestUser) -> Deferred[str]:
     """Have *visitor* think about the next question; return what takes the answer."""
     question: Deferred[str] = Deferred()
     visitor.peer.ask = lambda prompt, secret=False: question  # type: ignore[method-assign]
@@ -617,7 +617,7 @@ def test_a_group_that_closes_while_its_password_is_typed(
     assert has(bob.types("/join tea"), "You are in tea", "which is new")
 
 
-def test_a_question_belongs_to_the_group_where_it_was_asked(tea: Tea, olga: Visitor) -> None:
+def test_a_question_belongs_to_the_group_where_it_was_asked(tea: Tea, olga: TestUser) -> None:
     """A kick that was begun in a group does not turn into one off the server."""
     tea.alice.types("/policy open")
     olga.types("/join tea")

@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from pyconchat.chat.chat import Chat
-from pyconchat.testing import Visitor, make_chat
+from pyconchat.testing import TestUser, make_chat
 from tests.commands.conftest import Tea, Visit
 
 
@@ -43,11 +43,11 @@ def test_a_restart_does_not_repeat_and_does_not_forget(tea: Tea, clock: Clock) -
     tea.alice.types("one", "two")
     make_chat(store, clock)
     again = make_chat(store, clock)
-    bob = Visitor(again, "bob", "password b")
+    bob = TestUser(again, "bob", "password b")
     assert said(bob.sees()) == ["alice (in tea): one", "alice (in tea): two"]
     bob.leaves()
     once_more = make_chat(store, clock)
-    assert Visitor(once_more, "bob", "password b").sees() == []
+    assert TestUser(once_more, "bob", "password b").sees() == []
 
 
 def test_what_the_peer_never_received_comes_again(tea: Tea, visit: Visit) -> None:
@@ -147,8 +147,8 @@ def test_private_messages_survive_a_restart(visit: Visit, chat: Chat, clock: Clo
     visit("bob", "password b").leaves()
     visit("alice", "password a").types("/msg bob one")
     again = make_chat(chat.store, clock)
-    Visitor(again, "alice", "password a").types("/msg bob two")
-    bob = Visitor(again, "bob", "password b")
+    TestUser(again, "alice", "password a").types("/msg bob two")
+    bob = TestUser(again, "bob", "password b")
     assert said(bob.sees()) == ["alice (private): one", "alice (private): two"]
 
 
@@ -309,9 +309,9 @@ def test_ignoring_holds_while_catching_up(tea: Tea, visit: Visit, clock: Clock) 
     alice.leaves()
     tea.bob.types("five")
     again = make_chat(alice.chat.store, clock)
-    assert said(Visitor(again, "alice", "password a").sees()) == []
-    alice = Visitor(again, "alice", "password a")
-    bob = Visitor(again, "bob", "password b")
+    assert said(TestUser(again, "alice", "password a").sees()) == []
+    alice = TestUser(again, "alice", "password a")
+    bob = TestUser(again, "bob", "password b")
     bob.types("/join tea", "six")
     assert not any("six" in line for line in alice.sees())
 

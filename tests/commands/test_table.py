@@ -233,7 +233,7 @@ def test_an_answer_is_as_good_as_an_argument(
 @pytest.mark.parametrize(
     ("line", "usage"),
     [
-        ("/members of tea", "[PART]"),
+        ("/members of tea", "[FILTER]"),
         ("/desk now", "nothing follows it"),
         ("/history 5 6", "[N]"),
         ("/invite bob and carol", "NAME"),

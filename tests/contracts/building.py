@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pyconchat.chat.interfaces import IStore
-from pyconchat.domain.decisions import SERVER, Decision, Part, SaveAccount, Write
+from pyconchat.domain.decisions import SERVER, Decision, NewEntry, SaveAccount, Write
 from pyconchat.domain.events import (
     Entry,
     GroupCreated,
@@ -52,22 +52,22 @@ def decide(
     group: Group, events: Sequence[GroupEvent], at: int = AT, writes: Sequence[Write] = ()
 ) -> Decision:
     """Apply *events* to *group*; return what is to be stored."""
-    parts: list[Part] = []
+    entries: list[NewEntry] = []
     for event in events:
         version = None if isinstance(event, Talk) else group.version
-        parts.append(Part(group.id, event, version))
+        entries.append(NewEntry(group.id, event, version))
         group.apply(event, at)
-    return Decision(at, parts, writes)
+    return Decision(at, entries, writes)
 
 
 def say(id: int, *texts: str, by: Actor = ALICE) -> Decision:
     """Return that *by* says *texts* in the conversation *id*."""
-    return Decision(AT, [Part(id, Message(by.name, SafeText(text))) for text in texts])
+    return Decision(AT, [NewEntry(id, Message(by.name, SafeText(text))) for text in texts])
 
 
 def on_server(*events: ServerEvent, at: int = AT) -> Decision:
     """Return what operators do."""
-    return Decision(at, [Part(SERVER, event) for event in events])
+    return Decision(at, [NewEntry(SERVER, event) for event in events])
 
 
 def commit(store: IStore, *decisions: Decision) -> list[list[Entry]]:
@@ -94,7 +94,7 @@ def create(
 ) -> Group:
     """Store a new group, whose number is its *id* unless another is given."""
     event = GroupCreated(number or id, Name(name), by.name, policy, guest=by.guest)
-    commit(store, Decision(AT, [Part(id, event, 0)]))
+    commit(store, Decision(AT, [NewEntry(id, event, 0)]))
     return Group.created(id, event)
 
 

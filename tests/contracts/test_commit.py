@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from pyconchat.domain.decisions import SERVER, Decision, OpenDirect, Part, SaveAccount
+from pyconchat.domain.decisions import SERVER, Decision, NewEntry, OpenDirect, SaveAccount
 from pyconchat.domain.errors import Conflict, NotSaved
 from pyconchat.domain.events import (
     GroupCreated,
@@ -70,7 +70,7 @@ def test_conversations_in_one_batch_are_numbered_apart(store: SqlStore) -> None:
     """Entries of several conversations may alternate, in a batch and in a decision."""
     create(store, 2, "tea")
     create(store, 3, "coffee")
-    both = Decision(AT, [*say(3, "both").parts, *say(2, "both").parts])
+    both = Decision(AT, [*say(3, "both").entries, *say(2, "both").entries])
     stored = commit(store, say(2, "a"), say(3, "b"), say(2, "c"), both, say(3, "d"))
     places = [[(entry.conversation, entry.seq) for entry in entries] for entries in stored]
     assert places == [[(2, 2)], [(3, 2)], [(2, 3)], [(3, 3), (2, 4)], [(3, 4)]]
@@ -80,14 +80,14 @@ def test_conversations_in_one_batch_are_numbered_apart(store: SqlStore) -> None:
 def test_a_group_and_what_is_said_in_it_fit_one_batch(store: SqlStore) -> None:
     """A group that is made in a batch can be used in the same batch."""
     event = GroupCreated(1, Name("tea"), ALICE.name, Policy.OPEN)
-    stored = commit(store, Decision(AT, [Part(2, event, 0)]), say(2, "first"))
+    stored = commit(store, Decision(AT, [NewEntry(2, event, 0)]), say(2, "first"))
     assert [entries[0].seq for entries in stored] == [1, 2]
 
 
 def test_a_private_conversation_begins_with_what_is_said(store: SqlStore) -> None:
     """A private conversation and its first message are one decision."""
     opening = OpenDirect(2, ("alice", "bob"), (fold(ALICE.name), fold(BOB.name)))
-    first = Decision(AT, say(2, "psst").parts, [opening])
+    first = Decision(AT, say(2, "psst").entries, [opening])
     assert [entry.seq for entry in commit(store, first)[0]] == [1]
     assert store.direct(("alice", "bob")) == (2, 1)
 
@@ -102,7 +102,7 @@ def test_the_server_has_a_log_too(store: SqlStore) -> None:
 def test_entries_come_back_as_they_were_stored(store: SqlStore) -> None:
     """What is read is what `commit` returned: the event, its number and its time."""
     create(store, 2)
-    said = Decision(AT + 5, [Part(2, Message(ALICE.name, SafeText("naïve \\ \" ' 茶 😀")))])
+    said = Decision(AT + 5, [NewEntry(2, Message(ALICE.name, SafeText("naïve \\ \" ' 茶 😀")))])
     (entries,) = commit(store, said)
     assert store.entries(2, 1, EVER, 10) == entries
     assert entries[0].at == AT + 5
@@ -150,7 +150,7 @@ def test_a_failing_commit_stores_nothing(store: SqlStore) -> None:
     account = Decision(AT, writes=[SaveAccount(BOB.name, "hash")])
     joining = decide(group, group.join(BOB))
     with pytest.raises(NotSaved):
-        store.commit([say(2, "lost"), account, joining, Decision(AT, [Part(2, taken, 0)])])
+        store.commit([say(2, "lost"), account, joining, Decision(AT, [NewEntry(2, taken, 0)])])
     assert store.load() == before
     assert log(store, 2) == [1]
     assert store.search(2, ["lost"], 5) == []
@@ -176,7 +176,7 @@ def test_a_stale_decision_is_refused(store: SqlStore, behind: int) -> None:
     before = store.load()
     event = TopicChanged(SafeText("stale"), ALICE.name)
     save = SaveAccount(CAROL.name, "hash")
-    stale = Decision(AT, [Part(2, event, group.version - behind)], [save])
+    stale = Decision(AT, [NewEntry(2, event, group.version - behind)], [save])
     (result,) = store.commit([stale])
     assert isinstance(result, Conflict)
     assert store.load() == before
@@ -187,7 +187,7 @@ def test_the_rest_of_the_batch_is_stored(store: SqlStore) -> None:
     """A conflict is one group's: messages and other groups' changes are stored, without gaps."""
     create(store, 2, "tea")
     coffee = create(store, 3, "coffee")
-    stale = Decision(AT, [Part(2, TopicChanged(SafeText("stale"), ALICE.name), 0)])
+    stale = Decision(AT, [NewEntry(2, TopicChanged(SafeText("stale"), ALICE.name), 0)])
     joining = decide(coffee, coffee.join(BOB))
     results = store.commit([say(2, "before"), stale, joining, say(2, "after"), say(3, "hello")])
     assert isinstance(results[1], Conflict)
@@ -201,8 +201,8 @@ def test_the_rest_of_the_batch_is_stored(store: SqlStore) -> None:
 def test_a_decision_is_stored_as_a_whole_or_not_at_all(store: SqlStore) -> None:
     """A decision about two groups, one of which has changed, changes neither."""
     tea, coffee = create(store, 2, "tea"), create(store, 3, "coffee")
-    joining = Part(2, MemberJoined(BOB.name, Via.OPEN), tea.version)
-    late = Part(3, TopicChanged(SafeText("late"), ALICE.name), coffee.version - 1)
+    joining = NewEntry(2, MemberJoined(BOB.name, Via.OPEN), tea.version)
+    late = NewEntry(3, TopicChanged(SafeText("late"), ALICE.name), coffee.version - 1)
     (result,) = store.commit([Decision(AT, [joining, late])])
     assert isinstance(result, Conflict)
     assert store.load().groups[2].state == tea.state
@@ -241,7 +241,7 @@ def test_the_quicker_of_two_nodes_wins(store: SqlStore, other: SqlStore) -> None
     group = create(store, 2)
     version = group.version
     happen(store, group, group.change_topic(ALICE, SafeText("first")))
-    second = Decision(AT, [Part(2, TopicChanged(SafeText("second"), ALICE.name), version)])
+    second = Decision(AT, [NewEntry(2, TopicChanged(SafeText("second"), ALICE.name), version)])
     (result,) = other.commit([second])
     assert isinstance(result, Conflict)
     assert other.load().groups[2].state.topic == "first"

@@ -271,7 +271,7 @@ def test_a_receipt_is_stored_with_what_is_said(store: SqlStore) -> None:
 def test_a_private_conversation_appears_while_it_holds_something_unread(store: SqlStore) -> None:
     """Private messages wait for both sides, and are listed only until they are received."""
     alice, bob = fold(ALICE.name), fold(BOB.name)
-    opening = Decision(AT, say(2, "psst").parts, [OpenDirect(2, ("alice", "bob"), (alice, bob))])
+    opening = Decision(AT, say(2, "psst").entries, [OpenDirect(2, ("alice", "bob"), (alice, bob))])
     commit(store, opening)
     waiting = [CursorRecord(2, 0, OPEN_END, 1, ("alice", "bob"), Name(""))]
     assert store.cursors(alice) == store.cursors(bob) == waiting
@@ -285,7 +285,7 @@ def test_a_private_conversation_appears_while_it_holds_something_unread(store: S
 def test_private_messages_wait_only_for_those_who_have_an_account(store: SqlStore) -> None:
     """A conversation with a guest queues for the other side alone."""
     opening = OpenDirect(2, ("alice", "gus~1"), (fold(ALICE.name),))
-    commit(store, Decision(AT, say(2, "psst", by=GUS).parts, [opening]))
+    commit(store, Decision(AT, say(2, "psst", by=GUS).entries, [opening]))
     assert cursors(store, ALICE) == [(2, 0, OPEN_END)]
     assert cursors(store, GUS) == []
 

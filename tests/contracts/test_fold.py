@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias, get_args
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pyconchat.domain.decisions import Decision, Part
+from pyconchat.domain.decisions import Decision, NewEntry
 from pyconchat.domain.errors import Refused
 from pyconchat.domain.events import Entry, GroupClosed, GroupCreated, GroupEvent, Policy, Why
 from pyconchat.domain.group import Actor, Group
@@ -119,7 +119,7 @@ def tell(store: SqlStore, story: Story) -> list[Entry]:
     people, id = People(), next(_ids)
     event = GroupCreated(id, Name(f"tea{id}"), Name("alice"), Policy.APPROVAL)
     group = Group.created(id, event)
-    commit(store, Decision(AT, [Part(id, event, 0)]))
+    commit(store, Decision(AT, [NewEntry(id, event, 0)]))
     for at, deeds in enumerate(story, AT):
         batch: list[Decision] = []
         for did in deeds:

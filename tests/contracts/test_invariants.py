@@ -40,7 +40,7 @@ from pyconchat.domain.names import Key, fold
 from pyconchat.store import SqlStore
 from pyconchat.store.sql import Stored
 from tests.contracts.building import EVER
-from tests.doors.conftest import Caller
+from tests.doors.conftest import TestConnection
 from tests.support.examples import QUICK, examples
 from tests.support.programs import House, Object, line_of
 from tests.support.stores import copy_empty
@@ -103,14 +103,14 @@ class Log:
 class Somebody:
     """Somebody at one door."""
 
-    def __init__(self, name: str, caller: Caller, program: bool) -> None:
+    def __init__(self, name: str, caller: TestConnection, program: bool) -> None:
         self.name, self.key, self.caller, self.program = name, fold(name), caller, program
         self.typed: set[str] = set()
         self.new = True
 
     @property
     def here(self) -> bool:
-        """Tell whether the connection stands."""
+        """Return whether the connection stands."""
         return bool(self.caller.wire.connected and not self.caller.wire.disconnected)
 
     def sends(self, data: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyconchat.domain.decisions import SERVER, Decision, Ignore, Part, SaveAccount
+from pyconchat.domain.decisions import SERVER, Decision, Ignore, NewEntry, SaveAccount
 from pyconchat.domain.events import (
     GroupEvent,
     OperatorMade,
@@ -250,7 +250,7 @@ def test_a_server_ban_ends_memberships_in_the_same_commit(store: SqlStore) -> No
     version = group.version
     (left,) = group.forget("bob", Why.SERVER_BAN)
     decision = on_server(ServerBanned(BOB.name, ALICE.name))
-    decision.parts = [*decision.parts, Part(2, left, version)]
+    decision.entries = [*decision.entries, NewEntry(2, left, version)]
     commit(store, decision)
     loaded = store.load()
     assert [ban.name for ban in loaded.server.bans] == ["Bob"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pyconchat.domain.decisions import Decision, Part
+from pyconchat.domain.decisions import Decision, NewEntry
 from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.events import Action
 from pyconchat.domain.text import SafeText
@@ -157,7 +157,7 @@ def test_only_messages_are_found(store: SqlStore) -> None:
     group = create(store, 2, "teahouse")
     happen(store, group, group.change_topic(ALICE, SafeText("all about tea")))
     commit(store, say(2, "tea"))
-    commit(store, Decision(AT, [Part(2, Action(ALICE.name, SafeText("drinks tea")))]))
+    commit(store, Decision(AT, [NewEntry(2, Action(ALICE.name, SafeText("drinks tea")))]))
     assert found(store, "tea") == ["tea"]
     assert found(store, "alice") == found(store, "teahouse") == found(store, "message") == []
 

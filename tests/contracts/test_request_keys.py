@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyconchat.domain.decisions import Decision, Part, Repeated, RequestKey
+from pyconchat.domain.decisions import Decision, NewEntry, Repeated, RequestKey
 from pyconchat.domain.errors import Conflict
 from pyconchat.domain.events import Message
 from pyconchat.domain.group import Group
@@ -22,7 +22,7 @@ def tea(store: SqlStore) -> Group:
 
 def keyed(text: str, key: RequestKey = KEY, at: int = AT) -> Decision:
     """Return that alice says *text* in tea, under *key*."""
-    return Decision(at, [Part(2, Message(ALICE.name, SafeText(text)))], key=key)
+    return Decision(at, [NewEntry(2, Message(ALICE.name, SafeText(text)))], key=key)
 
 
 def said(store: SqlStore) -> list[str]:
@@ -66,10 +66,10 @@ def test_the_key_of_another_owner_is_another(store: SqlStore, tea: Group) -> Non
 def test_a_repeated_change_is_a_conflict(store: SqlStore, tea: Group) -> None:
     """Nothing of it is stored, nor what stands on it; the caller looks again."""
     [joined] = tea.join(BOB)
-    first = Decision(AT, [Part(2, joined, tea.version)], key=KEY)
+    first = Decision(AT, [NewEntry(2, joined, tea.version)], key=KEY)
     tea.apply(joined, AT)
     commit(store, first)
-    again = Decision(AT, [Part(2, joined, tea.version)], key=KEY)
+    again = Decision(AT, [NewEntry(2, joined, tea.version)], key=KEY)
     tea.apply(joined, AT)
     standing = decide(tea, tea.leave(BOB))
     stored = store.commit([again, standing, say(2, "a")])
@@ -87,10 +87,10 @@ def test_a_decision_without_an_entry_has_number_0(store: SqlStore) -> None:
 def test_a_conflict_does_not_use_the_key_up(store: SqlStore, tea: Group) -> None:
     """What was not stored can be asked for again."""
     [joined] = tea.join(BOB)
-    [stored] = store.commit([Decision(AT, [Part(2, joined, tea.version - 1)], key=KEY)])
+    [stored] = store.commit([Decision(AT, [NewEntry(2, joined, tea.version - 1)], key=KEY)])
     assert isinstance(stored, Conflict)
     assert store.request_seq(KEY) is None
-    commit(store, Decision(AT, [Part(2, joined, tea.version)], key=KEY))
+    commit(store, Decision(AT, [NewEntry(2, joined, tea.version)], key=KEY))
     assert store.request_seq(KEY) == 2
 
 

@@ -22,10 +22,10 @@ from pyconchat.domain.events import GroupEvent, Policy
 from pyconchat.domain.group import Group
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.text import SafeText
-from pyconchat.files import Shelf, Storage
+from pyconchat.files import FileSharing, Storage
 from pyconchat.render.text import TextRenderer
 from pyconchat.store import SqlStore
-from tests.doors.conftest import Caller
+from tests.doors.conftest import TestConnection
 from tests.support.programs import House, Object, WiredProgram
 from tests.support.stores import copy_empty
 
@@ -172,9 +172,9 @@ class Town:
         self.disk = sqlite3.connect(folder / "pyconchat.db", isolation_level=None)
         self.house = House(self.store, Clock())
         self.chat = self.house.chat
-        self.chat.shelf = Shelf(self.chat, Storage(folder), maybeDeferred)
-        self.chat.shelf.start()
-        self.people: dict[str, Caller] = {}
+        self.chat.sharing = FileSharing(self.chat, Storage(folder), maybeDeferred)
+        self.chat.sharing.start()
+        self.people: dict[str, TestConnection] = {}
         self.programs: dict[str, WiredProgram] = {}
         self.places: dict[str, str] = {}  # the groups in which people at nc are
         self.made = 0

@@ -35,7 +35,7 @@ def engine_for(url: str) -> Engine:
 
 
 def is_ours(name: str | None, kind: str, parents: object) -> bool:
-    """Tell whether a table or index is one that `schema` describes; the rest is for search."""
+    """Return whether a table or index is one that `schema` describes; the rest is for search."""
     return not (name or "").startswith(("words", "entries_words", "indexed"))
 
 

@@ -9,7 +9,7 @@ from pyconchat.domain.events import ServerBanned, ServerKicked, ServerUnbanned
 from pyconchat.domain.names import Key, Name
 from pyconchat.domain.stored import TokenRecord
 from pyconchat.store import SqlStore
-from pyconchat.store.effects import MOST_TOKENS
+from pyconchat.store.effects import MAX_TOKENS
 from tests.contracts.building import ALICE, AT, BOB, commit, on_server, register
 
 BOBS, ALICES = Key("bob"), Key("alice")
@@ -82,7 +82,7 @@ def test_a_server_kick_does_not_end_them(store: SqlStore) -> None:
 
 def test_the_one_unused_for_longest_makes_room(store: SqlStore) -> None:
     """An account has at most 16; those of others do not count."""
-    assert MOST_TOKENS == 16
+    assert MAX_TOKENS == 16
     save(store, ALICES, "a")
     digests = [f"d{n}" for n in range(17)]
     for n, digest in enumerate(digests[:16]):

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from pyconchat.auth.passwords import LONGEST, SHORTEST, check_password
 from pyconchat.auth.rate_limits import TokenBucket
 from pyconchat.domain.accounts import Account, Accounts
 from pyconchat.domain.errors import Code, Refused
@@ -20,6 +19,7 @@ from pyconchat.domain.events import (
 )
 from pyconchat.domain.group import Actor, Ban
 from pyconchat.domain.names import Name, fold
+from pyconchat.domain.password_rules import MAX_LENGTH, MIN_LENGTH, check_password
 from pyconchat.domain.text import SafeText
 
 NOON = 1_700_000_000_000
@@ -225,18 +225,18 @@ def test_the_claim_code_works_once(accounts: Accounts) -> None:
 # Passwords.
 
 
-@pytest.mark.parametrize("password", ["x" * SHORTEST, "x" * LONGEST, "with spaces ", "سلام"])
+@pytest.mark.parametrize("password", ["x" * MIN_LENGTH, "x" * MAX_LENGTH, "with spaces ", "سلام"])
 def test_passwords_that_may_be_chosen(password: str) -> None:
     """A password is kept as it was typed, in any script."""
     assert check_password(password) == password
 
 
-@pytest.mark.parametrize("password", ["", "x" * (SHORTEST - 1), "x" * (LONGEST + 1)])
+@pytest.mark.parametrize("password", ["", "x" * (MIN_LENGTH - 1), "x" * (MAX_LENGTH + 1)])
 def test_passwords_that_may_not(password: str) -> None:
     """Too short or too long is refused with both bounds, and the password is not repeated."""
     with pytest.raises(Refused) as caught:
         check_password(password)
     assert caught.value.code is Code.BAD_ARGUMENT
-    assert str(SHORTEST) in caught.value.sentence
-    assert str(LONGEST) in caught.value.sentence
+    assert str(MIN_LENGTH) in caught.value.sentence
+    assert str(MAX_LENGTH) in caught.value.sentence
     assert "x" * 3 not in caught.value.sentence

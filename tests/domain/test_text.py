@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyconchat.domain.text import MOST_COMBINING, safe_text
+from pyconchat.domain.text import MAX_COMBINING, safe_text
 from tests.support.examples import examples
 
 steady = settings(deadline=None, derandomize=True, database=None, max_examples=examples(300))
@@ -79,7 +79,7 @@ def test_no_more_than_four_marks_pile_up(raw: str) -> None:
     for char in safe_text(raw):
         if unicodedata.category(char) in ("Mn", "Me"):
             marks += 1
-            assert marks <= MOST_COMBINING
+            assert marks <= MAX_COMBINING
         elif unicodedata.category(char) != "Cf":
             marks = 0
 
@@ -95,7 +95,7 @@ def test_what_can_be_printed_is_kept(raw: str) -> None:
     st.lists(
         st.tuples(
             st.characters(categories=["L"]),
-            st.text(alphabet=st.characters(categories=["Mn"]), max_size=MOST_COMBINING),
+            st.text(alphabet=st.characters(categories=["Mn"]), max_size=MAX_COMBINING),
         )
     )
 )

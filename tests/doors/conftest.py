@@ -13,15 +13,15 @@ from twisted.internet.testing import StringTransportWithDisconnection
 
 from pyconchat.auth.rate_limits import ConnectionLimits
 from pyconchat.config import Config, LimitsConfig
-from pyconchat.doors.detector import PAUSE, Doorstep
-from pyconchat.doors.factory import LineFactory
+from pyconchat.doors.detector import PAUSE, ProtocolDetector
+from pyconchat.doors.factory import ChatFactory
 from pyconchat.sessions.portal import login_portal
 from pyconchat.store import SqlStore
 from pyconchat.testing import make_chat
 
 NEGOTIATION = re.compile(rb"\xff[\xfb-\xfe].", re.DOTALL)
 
-Call = Callable[..., "Caller"]
+Call = Callable[..., "TestConnection"]
 Open = Callable[..., Call]
 
 
@@ -49,37 +49,39 @@ class Wire(StringTransportWithDisconnection):
 
     @property
     def aborted(self) -> bool:
-        """Tell whether the connection was cut, whatever waited to be sent."""
+        """Return whether the connection was cut, whatever waited to be sent."""
         return bool(self.disconnected)
 
     @property
     def closed(self) -> bool:
-        """Tell whether the connection was ended in an orderly way."""
+        """Return whether the connection was ended in an orderly way."""
         return not self.connected and not self.aborted
 
     @property
     def paused(self) -> bool:
-        """Tell whether nothing is read from the peer for now."""
+        """Return whether nothing is read from the peer for now."""
         return bool(self.producerState == "paused")
 
 
-class Caller:
+class TestConnection:
     """Somebody connected to a line door. *newline* is CRLF for one at telnet."""
 
+    __test__ = False  # not a class of tests, whatever its name says to pytest
+
     def __init__(
-        self, factory: LineFactory, clock: Clock, newline: str = "\n", host: str = "192.0.2.1"
+        self, factory: ChatFactory, clock: Clock, newline: str = "\n", host: str = "192.0.2.1"
     ) -> None:
         self.clock = clock
         self.wire = Wire()
         kind = IPv6Address if ":" in host else IPv4Address
-        self.door: Doorstep = factory.buildProtocol(kind("TCP", host, 50_000))
+        self.door: ProtocolDetector = factory.buildProtocol(kind("TCP", host, 50_000))
         self.wire.protocol = self.door
         self._newline = newline
         self.everything = b""
         self.door.makeConnection(self.wire)
         self.tick()
 
-    def logs_in(self, name: str, password: str = "") -> Caller:
+    def logs_in(self, name: str, password: str = "") -> TestConnection:
         """Answer the questions of the login, up to the front desk."""
         answers = [name, password]
         if password and self._newline == "\r\n":
@@ -88,13 +90,13 @@ class Caller:
         assert "You are at the front desk." in self.sees()
         return self
 
-    def types(self, *lines: str) -> Caller:
+    def types(self, *lines: str) -> TestConnection:
         """Type *lines*, each in a packet of its own."""
         for line in lines:
             self.sends((line + self._newline).encode())
         return self
 
-    def sends(self, data: bytes) -> Caller:
+    def sends(self, data: bytes) -> TestConnection:
         """Send *data* in one packet."""
         self.door.dataReceived(data)
         self.tick()
@@ -138,19 +140,19 @@ class Caller:
 @pytest.fixture
 def open_door(store: SqlStore, clock: Clock) -> Iterator[Open]:
     """Open a line door with these limits; the answer connects callers to it."""
-    factories: list[LineFactory] = []
+    factories: list[ChatFactory] = []
 
     def open_(**limits: Any) -> Call:
         config = Config(limits=LimitsConfig(**limits))
         chat = make_chat(store, clock, config)
-        factory = LineFactory(chat, login_portal(chat), clock)
+        factory = ChatFactory(chat, login_portal(chat), clock)
         # Nobody is turned away by chance.
         factory.connections = ConnectionLimits(config.limits, chance=lambda: 0.99)
         factory.start()
         factories.append(factory)
 
-        def connect(newline: str = "\n", host: str = "192.0.2.1") -> Caller:
-            return Caller(factory, clock, newline, host)
+        def connect(newline: str = "\n", host: str = "192.0.2.1") -> TestConnection:
+            return TestConnection(factory, clock, newline, host)
 
         return connect
 

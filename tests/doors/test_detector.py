@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.task import Clock
 
 from pyconchat.config import Config, LimitsConfig
-from pyconchat.doors.detector import PAUSE, Doorstep
+from pyconchat.doors.detector import PAUSE, ProtocolDetector
 from pyconchat.doors.json.door import JsonDoor
 from pyconchat.doors.line.door import LineDoor
 from pyconchat.store import SqlStore
@@ -34,7 +34,7 @@ def stranger(house: House) -> WiredProgram:
 
 
 def is_logged_in(program: WiredProgram) -> bool:
-    """Tell whether the hello was answered, and requests are."""
+    """Return whether the hello was answered, and requests are."""
     program.sees("live")
     return bool(program.does()["ok"])
 
@@ -205,6 +205,6 @@ def test_a_connection_too_many_is_told_so(store: SqlStore, clock: Clock) -> None
 def test_it_waits_for_the_handshake_of_tls(stranger: WiredProgram) -> None:
     """It listens for the handshake; that is where the tenth of a second begins."""
     assert IHandshakeListener.providedBy(stranger.caller.door)
-    assert isinstance(stranger.caller.door, Doorstep)
+    assert isinstance(stranger.caller.door, ProtocolDetector)
     stranger.sends(HELLO)
     assert isinstance(stranger.caller.door.inner, JsonDoor)

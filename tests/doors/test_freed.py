@@ -34,7 +34,7 @@ def goes(house: House, name: str, hello: bytes) -> list[object]:
     step = caller.door
     assert step.inner is not None
     assert house.chat.presence.online(house.chat.accounts.find(name).key)  # type: ignore[arg-type]
-    kept = [ref(step), ref(step.inner), ref(step.inner._outlet)]
+    kept = [ref(step), ref(step.inner), ref(step.inner._output)]
     step.connectionLost(Failure(ConnectionDone()))
     caller.wire.protocol = None  # as Twisted's transports do
     house.waits(10)

@@ -9,7 +9,7 @@ from twisted.internet.testing import StringTransport
 from pyconchat.domain.names import Key
 from pyconchat.doors.door import STALL
 from pyconchat.doors.line.door import LOGIN_LINE
-from tests.doors.conftest import Call, Caller, Open
+from tests.doors.conftest import Call, Open, TestConnection
 
 CRLF = "\r\n"
 IAC, DO, TIMING_MARK = 255, 253, 6
@@ -22,7 +22,7 @@ WILL_ECHO, WONT_ECHO, DO_ECHO, DONT_ECHO = (
 )
 
 
-def group_of_two(call: Call, newline: str = "\n") -> tuple[Caller, Caller]:
+def group_of_two(call: Call, newline: str = "\n") -> tuple[TestConnection, TestConnection]:
     """Return alice, who talks, and bob, whose lines end in *newline*, both in tea."""
     alice, bob = call().logs_in("alice"), call(newline).logs_in("bob")
     alice.types("/create tea open")
@@ -119,9 +119,9 @@ def test_a_peer_that_does_not_read_may_not_ask_for_more(open_door: Open) -> None
     bob.wire.stops_reading()
     bob.types("/help", "/help", "/help", "/who", "/nosuch")
     assert bob.wire.paused
-    waiting = bob.door.inner._outlet.queued
+    waiting = bob.door.inner._output.queued
     bob.types("/help", "/who")
-    assert bob.door.inner._outlet.queued == waiting
+    assert bob.door.inner._output.queued == waiting
     bob.wire.reads()
     seen = bob.sees()
     assert seen.count("* /join GROUP") == 4
@@ -529,7 +529,7 @@ def test_last_words_do_not_wait_for_ever(call: Call) -> None:
 # Limits of connections.
 
 
-def refused(caller: Caller) -> str:
+def refused(caller: TestConnection) -> str:
     """Return the one line with which *caller* was turned away."""
     assert caller.wire.closed or not caller.wire.connected
     (line,) = caller.sees().splitlines()

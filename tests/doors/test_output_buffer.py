@@ -1,4 +1,4 @@
-"""Outlet: what is on its way to one peer, in order, within a bound."""
+"""OutputBuffer: what is on its way to one peer, in order, within a bound."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.abstract import FileDescriptor
 
-from pyconchat.chat.interfaces import IConnection
-from pyconchat.doors.output_buffer import PIECE, Outlet
+from pyconchat.doors.output_buffer import PIECE, OutputBuffer
+from pyconchat.net.connection import IConnection
 from tests.doors.conftest import Wire
 
 
@@ -80,7 +80,7 @@ class Pipe(FileDescriptor):
         self.far.close()
 
 
-class Watched(Outlet):
+class Watched(OutputBuffer):
     """An outlet that counts what it reports."""
 
     def __init__(self, transport: object, most: int = 0) -> None:

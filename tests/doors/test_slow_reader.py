@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.people import PATIENCE, UNLIMITED, Person, Server
+from tests.support.people import PATIENCE, UNLIMITED, Server, SocketUser
 
-Talk = Callable[..., Person]
+Talk = Callable[..., SocketUser]
 
 BATCH = 100
 LONG = "x" * 3900
 
 
-class SlowReader(Person):
+class SlowReader(SocketUser):
     """Somebody whose machine takes little at a time."""
 
     def __init__(self, port: int) -> None:

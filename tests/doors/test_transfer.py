@@ -14,9 +14,9 @@ from twisted.internet.task import Clock
 from zope.interface import directlyProvides
 
 from pyconchat.config import Config, FilesConfig, LimitsConfig
-from pyconchat.files import Shelf, Storage
+from pyconchat.files import FileSharing, Storage
 from pyconchat.store import SqlStore
-from tests.doors.conftest import Caller
+from tests.doors.conftest import TestConnection
 from tests.support.programs import UNLIMITED, House, WiredProgram, pieces
 
 IDLE = 60
@@ -31,8 +31,8 @@ class FileHouse(House):
         self.folder = folder
         self.slow = False
         self._waiting: list[tuple[Deferred[Any], Callable[[], Any]]] = []
-        self.shelf = Shelf(self.chat, Storage(folder), self.run)
-        self.shelf.start()
+        self.sharing = FileSharing(self.chat, Storage(folder), self.run)
+        self.sharing.start()
         self.alice = self.program("alice", "password of alice")
         self.alice.does("/create tea open")
 
@@ -82,7 +82,7 @@ def house(store: SqlStore, clock: Clock, tmp_path: Path) -> Iterator[Callable[..
 Build = Callable[..., FileHouse]
 
 
-def half_closeable(caller: Caller) -> Caller:
+def half_closeable(caller: TestConnection) -> TestConnection:
     """Make the connection one of which one side can be closed, as those of TCP are."""
     directlyProvides(caller.wire, IHalfCloseableDescriptor)
     caller.wire.loseWriteConnection = lambda: None  # type: ignore[attr-defined]
@@ -293,4 +293,4 @@ def test_no_connection_is_left(house: Build) -> None:
         here.waits(3)
         assert not caller.wire.connected, data
     assert len(here.factory.doors) == before
-    assert not here.shelf._under_way
+    assert not here.sharing._under_way

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import NamedTuple
 
-from tests.support.people import PATIENCE, Person, Server
+from tests.support.people import PATIENCE, Server, SocketUser
 from tests.support.programs import Program
 
 __all__ = [
@@ -112,7 +112,7 @@ class AtNc:
     kind = "nc"
 
     def __init__(self, port: int, name: str) -> None:
-        self.who = Person(port)
+        self.who = SocketUser(port)
         self.who.logs_in(name, f"secret of {name}")
         self._place: str | None = None
 
@@ -140,7 +140,7 @@ class AtNc:
 
     @staticmethod
     def tries_to_log_in(port: int, name: str) -> None:
-        with closing(Person(port)) as person:
+        with closing(SocketUser(port)) as person:
             person.types(name, "exit")
             person.is_cut_off()
             assert unsafe(person.everything().decode()) == []

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.people import PATIENCE, UNLIMITED, Person, Server, free_port
+from tests.support.people import PATIENCE, UNLIMITED, Server, SocketUser, free_port
 from tests.support.programs import Program
 
 MEGABYTE = 1_000_000
@@ -33,7 +33,7 @@ SOON = 2.0
 """Seconds in which others are answered, whatever goes on and however busy the machine is."""
 
 
-class Peer(Person):
+class Peer(SocketUser):
     """Somebody at *host*, each of whose sends is a packet. *room* bytes fit into what they read."""
 
     def __init__(

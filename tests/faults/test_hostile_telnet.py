@@ -33,7 +33,7 @@ from tests.support.programs import Program, line_of, pieces
 
 IAC, DONT, DO, WONT, WILL, SB, SE = b"\xff", b"\xfe", b"\xfd", b"\xfc", b"\xfb", b"\xfa", b"\xf0"
 ECHO, TIMING_MARK, NEW_ENVIRON = b"\x01", b"\x06", b"\x27"
-MOST_ANSWERS = 64
+MAX_ANSWERS = 64
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_commands_are_nothing_that_is_said(friends: Friends, eve: AtTelnet, comm
     for byte in pieces(message):
         eve.sends(byte)
     assert friends[0].sees("hello\n") == "eve: hello\n"
-    assert eve.answers() - before <= MOST_ANSWERS
+    assert eve.answers() - before <= MAX_ANSWERS
 
 
 def test_commands_inside_of_a_password(server: Server, friends: Friends) -> None:
@@ -153,7 +153,7 @@ def test_ten_thousand_negotiations(friends: Friends, eve: AtTelnet, verb: bytes)
     options = b"".join(IAC + verb + bytes([number % 249 + 7]) for number in range(10_000))
     for at in range(0, len(options), 4000):  # no multiple of 3: commands come apart
         eve.sends(options[at : at + 4000])
-    assert eve.answers() - before <= MOST_ANSWERS
+    assert eve.answers() - before <= MAX_ANSWERS
     talk_on(friends, times=1)
     hidden = eve.everything().count(IAC + WILL + ECHO)
     eve.types("/password")
@@ -173,7 +173,7 @@ def test_a_loop_of_negotiations_ends(eve: AtTelnet, verb: bytes, option: bytes) 
     before = eve.answers()
     eve.sends(IAC + verb + option)
     while (after := eve.answers()) > before:
-        assert after < 2 * MOST_ANSWERS, "it goes on for ever"
+        assert after < 2 * MAX_ANSWERS, "it goes on for ever"
         for answer in OPTIONS.findall(eve.everything())[before:]:
             eve.sends(IAC + OPPOSITES[answer[1:2]] + option)
         before = after

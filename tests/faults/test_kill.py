@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
-from tests.support.people import Person, Server
+from tests.support.people import Server, SocketUser
 
-Talk = Callable[..., Person]
+Talk = Callable[..., SocketUser]
 
 
 def test_what_anybody_saw_is_stored(talk: Talk, server: Server) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy import create_engine, text
 from pyconchat.store import SqlStore
 from tests.contracts.postgres import PostgresServer, _programs
 from tests.contracts.test_fold import fold_log
-from tests.support.people import PATIENCE, Person, Server
+from tests.support.people import PATIENCE, Server, SocketUser
 from tests.support.programs import Object, Program, line_of
 from tests.support.skips import missing, require_program
 
@@ -46,7 +46,7 @@ class Tables:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.alice, self.carol = Program(server.port), Program(server.port)
-        self.bob, self.dora = Person(server.port), Person(server.port)
+        self.bob, self.dora = SocketUser(server.port), SocketUser(server.port)
         self.alice.logs_in("alice", "secret of alice")
         self.alice.does(f"/create {GROUP} open")
         self.carol.logs_in("carol", "secret of carol")
@@ -253,7 +253,7 @@ def test_a_store_that_fails_for_a_while(fault: Fault) -> None:
             assert people.members() == ["alice", "carol", "bob"]
             texts = [each.get("text") for each in people.carol.does("/history", GROUP)["entries"]]
             assert texts[-1] == "before"
-            with closing(Person(fault.server.port)) as bob:  # comes in once more, and reads
+            with closing(SocketUser(fault.server.port)) as bob:  # comes in once more, and reads
                 bob.logs_in("bob", "secret of bob")
         else:
             assert people.carol.is_refused("/history", GROUP) == "not-saved"

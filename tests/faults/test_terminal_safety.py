@@ -30,7 +30,7 @@ from tests.faults.hostile import (
     problems,
     unsafe,
 )
-from tests.support.people import Person, Server
+from tests.support.people import Server, SocketUser
 from tests.support.programs import Program
 
 
@@ -95,7 +95,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     assert server.tracebacks() == []
 
 
-class AtTelnet(Person):
+class AtTelnet(SocketUser):
     """Somebody at telnet; what `sees` looks at has no options in it."""
 
     def __init__(self, port: int) -> None:
@@ -118,11 +118,11 @@ class Readers:
 
     def __init__(self, server: Server) -> None:
         self._port = server.port
-        self.people: dict[str, Person] = {
-            "nc": Person(server.port),
+        self.people: dict[str, SocketUser] = {
+            "nc": SocketUser(server.port),
             "telnet": AtTelnet(server.port),
         }
-        self.program, self.late = Program(server.port), Person(server.port)
+        self.program, self.late = Program(server.port), SocketUser(server.port)
         self.people["nc"].logs_in("bob", "secret of bob")
         self.people["nc"].types("/create cups approval", "/desk")
         self.people["telnet"].logs_in("tess")
@@ -152,7 +152,7 @@ class Readers:
 
     def received(self) -> dict[str, bytes]:
         """Return all that came to each, once the one who comes late has come."""
-        late = self.people["late"] = Person(self._port)
+        late = self.people["late"] = SocketUser(self._port)
         late.logs_in("late", "secret of late")
         for person in self.people.values():
             person.sees_nothing_of("raw")

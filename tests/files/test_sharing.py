@@ -1,4 +1,4 @@
-"""The shelf: tickets and the right behind them, and uploads that end in every way."""
+"""The sharing: tickets and the right behind them, and uploads that end in every way."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from pyconchat.chat.conversation import Conversation
 from pyconchat.config import Config, FilesConfig
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.text import SafeText
-from pyconchat.files import Shelf, Storage
+from pyconchat.files import FileSharing, Storage
 from pyconchat.files.sharing import Ticket, file_name
 from pyconchat.store import SqlStore
-from pyconchat.testing import Visitor, make_chat
+from pyconchat.testing import TestUser, make_chat
 
 HOUR = 3600
 
 
 class Room:
-    """A group of alice, its admin, and bob, with a shelf whose disk takes as long as we say."""
+    """A group of alice, its admin, and bob, with a sharing whose disk takes as long as we say."""
 
     def __init__(self, store: SqlStore, clock: Clock, folder: Path, files: FilesConfig) -> None:
         self.clock = clock
         self.waiting: list[tuple[Deferred[Any], Callable[[], Any]]] | None = None
         self.chat = make_chat(store, clock, Config(files=files))
         self.folder = folder
-        self.shelf = Shelf(self.chat, Storage(folder), self.run)
-        self.shelf.start()
-        self.alice = Visitor(self.chat, "alice", "password of alice")
-        self.bob = Visitor(self.chat, "bob", "password of bob")
+        self.sharing = FileSharing(self.chat, Storage(folder), self.run)
+        self.sharing.start()
+        self.alice = TestUser(self.chat, "alice", "password of alice")
+        self.bob = TestUser(self.chat, "bob", "password of bob")
         self.alice.types("/create tea open")
         self.bob.types("/join tea")
         conversation = self.alice.session.current
@@ -72,17 +72,17 @@ class Room:
             self.does(doing)
         return caught.value.code
 
-    def ticket(self, who: Visitor, name: str = "notes.pdf") -> Ticket:
+    def ticket(self, who: TestUser, name: str = "notes.pdf") -> Ticket:
         """Return a ticket for an upload."""
-        ticket, _ = self.does(self.shelf.offer(who.account, self.tea, SafeText(name)))
+        ticket, _ = self.does(self.sharing.offer(who.account, self.tea, SafeText(name)))
         assert isinstance(ticket, Ticket)
         return ticket
 
-    def shares(self, who: Visitor, name: str = "notes.pdf", data: bytes = b"abc") -> Any:
+    def shares(self, who: TestUser, name: str = "notes.pdf", data: bytes = b"abc") -> Any:
         """Share a file, and return it."""
-        upload = self.does(self.shelf.begin(self.ticket(who, name), 0, len(data)))
+        upload = self.does(self.sharing.begin(self.ticket(who, name), 0, len(data)))
         upload.partial.write([data])
-        return self.does(self.shelf.share(upload, ""))
+        return self.does(self.sharing.share(upload, ""))
 
     def bytes_kept(self) -> int:
         """Return how many bytes are on the disk, of whole files and of others."""
@@ -99,15 +99,15 @@ def test_a_ticket_lasts_an_hour(room: Callable[..., Room]) -> None:
     here = room()
     here.shares(here.alice)
     sending = here.ticket(here.bob)
-    fetching = here.shelf.ticket_for(here.bob.account, here.tea, "1")
+    fetching = here.sharing.ticket_for(here.bob.account, here.tea, "1")
     assert len(sending.token) == len(fetching.token) == 32
     here.clock.advance(HOUR - 1)
-    assert here.shelf.redeem(sending.token, True) is sending
-    assert here.shelf.redeem(fetching.token, False) is fetching
+    assert here.sharing.redeem(sending.token, True) is sending
+    assert here.sharing.redeem(fetching.token, False) is fetching
     here.clock.advance(1)
     for token, upload in ((sending.token, True), (fetching.token, False)):
         with pytest.raises(Refused) as caught:
-            here.shelf.redeem(token, upload)
+            here.sharing.redeem(token, upload)
         assert caught.value.code is Code.BAD_TOKEN
 
 
@@ -115,10 +115,10 @@ def test_an_upload_ticket_is_for_one_file(room: Callable[..., Room]) -> None:
     """When its file is shared, a ticket is used up."""
     here = room()
     ticket = here.ticket(here.alice)
-    upload = here.does(here.shelf.begin(here.shelf.redeem(ticket.token, True), 0, 0))
-    here.does(here.shelf.share(upload, ""))
+    upload = here.does(here.sharing.begin(here.sharing.redeem(ticket.token, True), 0, 0))
+    here.does(here.sharing.share(upload, ""))
     with pytest.raises(Refused):
-        here.shelf.redeem(ticket.token, True)
+        here.sharing.redeem(ticket.token, True)
 
 
 @pytest.mark.parametrize("how", ["/kick bob", "/ban bob", "/remove 1"])
@@ -126,33 +126,33 @@ def test_a_ticket_dies_with_the_right(room: Callable[..., Room], how: str) -> No
     """Who is put out after /get gets nothing, and a file that is gone nobody."""
     here = room()
     here.shares(here.alice)
-    ticket = here.shelf.ticket_for(here.bob.account, here.tea, "1")
+    ticket = here.sharing.ticket_for(here.bob.account, here.tea, "1")
     here.alice.types(how)
     with pytest.raises(Refused):
-        here.shelf.redeem(ticket.token, False)
+        here.sharing.redeem(ticket.token, False)
 
 
 def test_a_guest_who_has_gone(room: Callable[..., Room]) -> None:
     """The next guest of a name has no use for the tickets of the one before."""
     here = room()
     here.shares(here.alice)
-    guest = Visitor(here.chat, "carol")
+    guest = TestUser(here.chat, "carol")
     guest.types("/join tea")
-    ticket = here.shelf.ticket_for(guest.account, here.tea, "1")
+    ticket = here.sharing.ticket_for(guest.account, here.tea, "1")
     guest.leaves()
-    Visitor(here.chat, "carol").types("/join tea")
+    TestUser(here.chat, "carol").types("/join tea")
     with pytest.raises(Refused):
-        here.shelf.redeem(ticket.token, False)
+        here.sharing.redeem(ticket.token, False)
 
 
 def test_a_guest_of_the_same_name_removes_nothing(room: Callable[..., Room]) -> None:
     """What a guest has shared is not the next guest's of that name to remove."""
     here = room()
-    guest = Visitor(here.chat, "carol")
+    guest = TestUser(here.chat, "carol")
     guest.types("/join tea")
     here.shares(guest, "carols.txt")
     guest.leaves()
-    other = Visitor(here.chat, "carol")
+    other = TestUser(here.chat, "carol")
     other.types("/join tea")
     other.types("/remove 1")
     assert here.tea.group is not None
@@ -163,12 +163,12 @@ def test_a_guest_of_the_same_name_removes_nothing(room: Callable[..., Room]) -> 
 def test_put_out_while_sending(room: Callable[..., Room], how: str) -> None:
     """What comes from one who is put out in the middle is not shared, and not kept."""
     here = room()
-    upload = here.does(here.shelf.begin(here.ticket(here.bob), 0, 3))
+    upload = here.does(here.sharing.begin(here.ticket(here.bob), 0, 3))
     upload.partial.write([b"abc"])
     here.alice.types(how)
-    assert here.is_refused(here.shelf.share(upload, "")) is Code.NOT_MEMBER
+    assert here.is_refused(here.sharing.share(upload, "")) is Code.NOT_MEMBER
     assert here.bytes_kept() == 0
-    assert here.shelf.quotas.left(here.bob.account.key) == FilesConfig().file_bytes
+    assert here.sharing.quotas.left(here.bob.account.key) == FilesConfig().file_bytes
 
 
 def test_ten_uploads_at_once(room: Callable[..., Room]) -> None:
@@ -179,41 +179,41 @@ def test_ten_uploads_at_once(room: Callable[..., Room]) -> None:
     here.waiting = []
     results: list[Any] = []
     for ticket in tickets:
-        beginning = Deferred.fromCoroutine(here.shelf.begin(ticket, 0, 200))
+        beginning = Deferred.fromCoroutine(here.sharing.begin(ticket, 0, 200))
         beginning.addBoth(results.append)
     here.disk_goes_on()
     began = [each for each in results if hasattr(each, "partial")]
     assert (len(results), len(began)) == (10, 4)
     for upload in began:
         upload.partial.write([b"x" * 200])
-        Deferred.fromCoroutine(here.shelf.share(upload, "")).addErrback(results.append)
+        Deferred.fromCoroutine(here.sharing.share(upload, "")).addErrback(results.append)
     here.disk_goes_on()
     assert here.bytes_kept() == 900
-    assert here.shelf.quotas.left(here.alice.account.key) == 100
+    assert here.sharing.quotas.left(here.alice.account.key) == 100
 
 
 def test_one_file_is_not_sent_twice_at_once(room: Callable[..., Room]) -> None:
     """A second upload of a name while the first is under way is refused, and then is not."""
     here = room()
-    upload = here.does(here.shelf.begin(here.ticket(here.alice), 0, 3))
-    assert here.is_refused(here.shelf.begin(here.ticket(here.alice), 0, 3)) is Code.BUSY
-    others = here.does(here.shelf.begin(here.ticket(here.bob), 0, 3))
-    here.does(here.shelf.interrupt(upload))
-    again = here.does(here.shelf.begin(here.ticket(here.alice), 0, 3))
+    upload = here.does(here.sharing.begin(here.ticket(here.alice), 0, 3))
+    assert here.is_refused(here.sharing.begin(here.ticket(here.alice), 0, 3)) is Code.BUSY
+    others = here.does(here.sharing.begin(here.ticket(here.bob), 0, 3))
+    here.does(here.sharing.interrupt(upload))
+    again = here.does(here.sharing.begin(here.ticket(here.alice), 0, 3))
     for each in (others, again):
-        here.does(here.shelf.discard(each))
+        here.does(here.sharing.discard(each))
 
 
 def test_who_registers_in_the_middle(room: Callable[..., Room]) -> None:
     """A guest who chooses a password while sending shares the file, and may send it again."""
     here = room()
-    guest = Visitor(here.chat, "carol", "", "password of carol", "password of carol")
+    guest = TestUser(here.chat, "carol", "", "password of carol", "password of carol")
     guest.types("/join tea")
-    upload = here.does(here.shelf.begin(here.ticket(guest), 0, 3))
+    upload = here.does(here.sharing.begin(here.ticket(guest), 0, 3))
     guest.types("/password")
     upload.partial.write([b"abc"])
-    here.does(here.shelf.share(upload, ""))
-    assert not here.shelf._under_way
+    here.does(here.sharing.share(upload, ""))
+    assert not here.sharing._under_way
 
 
 def test_removing_gives_back_the_quota(room: Callable[..., Room]) -> None:
@@ -221,7 +221,7 @@ def test_removing_gives_back_the_quota(room: Callable[..., Room]) -> None:
     here = room(account_bytes=1000)
     here.shares(here.alice, data=b"x" * 400)
     here.shares(here.alice, data=b"x" * 400)
-    left = here.shelf.quotas.left
+    left = here.sharing.quotas.left
     assert left(here.alice.account.key) == 200
     here.alice.types("/remove 1")
     assert (left(here.alice.account.key), here.bytes_kept()) == (600, 400)
@@ -235,24 +235,24 @@ def test_what_an_upload_leaves_counts(room: Callable[..., Room]) -> None:
     here = room(account_bytes=1000)
     for number in range(5):
         try:
-            upload = here.does(here.shelf.begin(here.ticket(here.alice, f"f{number}"), 0, 500))
+            upload = here.does(here.sharing.begin(here.ticket(here.alice, f"f{number}"), 0, 500))
         except Refused:
             continue
         upload.partial.write([b"x" * 400])
-        here.does(here.shelf.interrupt(upload))
+        here.does(here.sharing.interrupt(upload))
     assert here.bytes_kept() <= 1000
 
 
 def test_after_a_day(room: Callable[..., Room]) -> None:
     """What was not gone on with for a day is removed, and a new /send begins at 0."""
     here = room()
-    upload = here.does(here.shelf.begin(here.ticket(here.alice), 0, 5))
+    upload = here.does(here.sharing.begin(here.ticket(here.alice), 0, 5))
     upload.partial.write([b"abc"])
-    here.does(here.shelf.interrupt(upload))
+    here.does(here.sharing.interrupt(upload))
     changed = upload.partial.path.stat().st_mtime
     for later, size in ((86_000, 3), (86_500, 0)):
-        here.shelf.clean(changed + later)
-        offered = here.does(here.shelf.offer(here.alice.account, here.tea, SafeText("notes.pdf")))
+        here.sharing.clean(changed + later)
+        offered = here.does(here.sharing.offer(here.alice.account, here.tea, SafeText("notes.pdf")))
         assert offered[1] == size
 
 
@@ -263,17 +263,17 @@ def test_after_a_restart(store: SqlStore, clock: Clock, tmp_path: Path) -> None:
     here.shares(here.bob, data=b"y" * 100)
     here.alice.types("/remove 2")
     there = make_chat(store, clock, here.chat.config)
-    shelf = Shelf(there, Storage(tmp_path / "files"), maybeDeferred)
-    shelf.start()
-    bob = Visitor(there, "bob", "password of bob")
-    assert shelf.quotas.left(bob.account.key) == 600
+    sharing = FileSharing(there, Storage(tmp_path / "files"), maybeDeferred)
+    sharing.start()
+    bob = TestUser(there, "bob", "password of bob")
+    assert sharing.quotas.left(bob.account.key) == 600
     (tea,) = there.groups
     assert tea.group is not None
     assert tea.group.last_file == 2
-    shelf.clean(2e12)
-    file = shelf.ticket_for(bob.account, tea, "1").file
+    sharing.clean(2e12)
+    file = sharing.ticket_for(bob.account, tea, "1").file
     assert file is not None
-    assert shelf.storage.place(file.id).read_bytes() == b"x" * 400
+    assert sharing.storage.place(file.id).read_bytes() == b"x" * 400
 
 
 @pytest.mark.parametrize(

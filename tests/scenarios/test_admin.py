@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.administration import PASSWORD, admin, tree, uploads
-from tests.support.people import PATIENCE, Person, Server, free_port
+from tests.support.people import PATIENCE, Server, SocketUser, free_port
 from tests.support.programs import Object, Program, numbers
 
 Enter = Callable[..., Program]
@@ -40,7 +40,7 @@ def test_a_password_is_reset_while_the_server_runs(running: Server, enter: Enter
     """At once the sessions and tokens of the account end; those of others go on."""
     carol, dave = enter("carol"), enter("dave")
     token = carol.hello["token"]
-    nc = Person(running.port)
+    nc = SocketUser(running.port)
     nc.logs_in("carol", PASSWORD + "carol")
     assert admin(running.state, "reset-password", "CAROL", typed=NEW.encode() + b"\n").lines == [
         "carol has another password now."

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.people import Person, Server
+from tests.support.people import Server, SocketUser
 
-Talk = Callable[..., Person]
-Meet = Callable[..., Person]
+Talk = Callable[..., SocketUser]
+Meet = Callable[..., SocketUser]
 
 DESK = "* You are at the front desk: enter a group first with /join GROUP."
 BAD_NAME = (
@@ -18,21 +18,21 @@ BAD_NAME = (
 NOT_UTF8 = "* That is not UTF-8: nothing of it was understood."
 
 
-def settles(person: Person) -> str:
+def settles(person: SocketUser) -> str:
     """Let *person* see all that is on its way; return what came."""
     person.types("/help nosuchcommand")
     end = "* There is no command /nosuchcommand; /help lists them.\n"
     return person.sees(end).removesuffix(end)
 
 
-def answered(person: Person, line: str | bytes) -> list[str]:
+def answered(person: SocketUser, line: str | bytes) -> list[str]:
     """Send *line* and return all the lines that came of it."""
     settles(person)
     person.sends((line.encode() if isinstance(line, str) else line) + b"\n")
     return settles(person).split("\n")[:-1]
 
 
-def tea_of(admin: Person, *others: Person) -> None:
+def tea_of(admin: SocketUser, *others: SocketUser) -> None:
     """Have *admin* create tea, of which *others* become members."""
     admin.types("/create tea open")
     admin.sees("You are in tea")
@@ -45,7 +45,7 @@ def tea_of(admin: Person, *others: Person) -> None:
         settles(each)
 
 
-def roster(person: Person) -> list[str]:
+def roster(person: SocketUser) -> list[str]:
     """Return the members of the current group, as /members shows them."""
     return answered(person, "/members")
 

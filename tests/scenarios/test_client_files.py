@@ -39,20 +39,20 @@ class Proxy:
         self.answers: list[Callable[[bytes], bytes | None]] = []  # the same, the other way
         self.transfers = 0
         self._server_port = port
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listening.getsockname()[1])
+        self._ports = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._ports.getsockname()[1])
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
         """Take no more connections."""
         with suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
+            self._ports.shutdown(socket.SHUT_RDWR)
+        self._ports.close()
 
     def _serve(self) -> None:
         with suppress(OSError):  # closed
             while True:
-                client, _ = self._listening.accept()
+                client, _ = self._ports.accept()
                 threading.Thread(target=self._pass, args=(client,), daemon=True).start()
 
     def _pass(self, client: socket.socket) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.people import PATIENCE, Person, Server, free_port
+from tests.support.people import PATIENCE, Server, SocketUser, free_port
 from tests.support.terminals import CLIENT, at_terminals, environment, said
 
 LONG = PATIENCE * 2
@@ -45,12 +45,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def boss(server: Server) -> Iterator[Callable[..., Person]]:
+def boss(server: Server) -> Iterator[Callable[..., SocketUser]]:
     """Give a function that makes a group: it returns its admin, who stays in it."""
-    people: list[Person] = []
+    people: list[SocketUser] = []
 
-    def make(group: str, policy: str = "open") -> Person:
-        admin = Person(server.port)
+    def make(group: str, policy: str = "open") -> SocketUser:
+        admin = SocketUser(server.port)
         people.append(admin)
         admin.logs_in(f"boss-of-{group}")
         admin.types(f"/create {group} {policy}")
@@ -105,7 +105,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
         child.communicate()
 
 
-Boss = Callable[..., Person]
+Boss = Callable[..., SocketUser]
 Pipe = Callable[..., Ended]
 Start = Callable[..., subprocess.Popen[bytes]]
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.people import Person, Server
+from tests.support.people import Server, SocketUser
 from tests.support.terminals import CLIENT, Impostor, Terminal, environment, said
 
 At = Callable[..., Terminal]
-Visit = Callable[..., Person]
+Visit = Callable[..., SocketUser]
 
 PASSWORD = "a long password"
 
@@ -52,10 +52,10 @@ def chat(at: At, server: Server) -> At:
 @pytest.fixture
 def visit(server: Server) -> Iterator[Visit]:
     """Log somebody in over a raw socket."""
-    people: list[Person] = []
+    people: list[SocketUser] = []
 
-    def log_in(name: str, password: str = "", port: int = 0) -> Person:
-        people.append(Person(port or server.port))
+    def log_in(name: str, password: str = "", port: int = 0) -> SocketUser:
+        people.append(SocketUser(port or server.port))
         people[-1].logs_in(name, password)
         return people[-1]
 

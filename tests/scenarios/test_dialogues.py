@@ -13,9 +13,9 @@ from pathlib import Path
 import yaml
 
 from pyconchat.domain.text import safe_text
-from tests.support.people import Person, Server
+from tests.support.people import Server, SocketUser
 
-Talk = Callable[..., Person]
+Talk = Callable[..., SocketUser]
 
 LANGUAGES = (
     *("bengali", "chinese", "english", "french", "german", "hebrew", "hindi", "japanese"),
@@ -26,7 +26,7 @@ RIGHT_TO_LEFT = {"hebrew", "persian", "urdu"}
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is fast
 
-MOST_LINES = 250
+MAX_LINES = 250
 """Lines of each language."""
 
 AT_ONCE = 50
@@ -44,9 +44,9 @@ def dialogues(language: str) -> list[str]:
         content = yaml.load(file.read_text("utf-8-sig"), LOADER)
         for dialogue in content["conversations"] or ():
             lines += [" ".join(str(said).split("\n")) for said in dialogue]
-        if len(lines) >= MOST_LINES:
+        if len(lines) >= MAX_LINES:
             break
-    return [line for line in lines if line.strip()][:MOST_LINES]
+    return [line for line in lines if line.strip()][:MAX_LINES]
 
 
 def typed(line: str) -> str:

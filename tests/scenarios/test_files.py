@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.people import PATIENCE, Person, Server, free_port
+from tests.support.people import PATIENCE, Server, SocketUser, free_port
 from tests.support.programs import Program
 from tests.support.skips import require_program
 
@@ -90,7 +90,7 @@ def shell(
     return subprocess.CompletedProcess(command, running.returncode, out, err)
 
 
-def pasted(person: Person, line: str, wanted: str) -> str:
+def pasted(person: SocketUser, line: str, wanted: str) -> str:
     """Type *line* in text mode; return the command in the answer, which has *wanted*."""
     before = len(person.everything())
     person.types(line)
@@ -102,7 +102,9 @@ def pasted(person: Person, line: str, wanted: str) -> str:
     return str(command)
 
 
-def admin_of(talk: Callable[..., Person], name: str, group: str, policy: str = "open") -> Person:
+def admin_of(
+    talk: Callable[..., SocketUser], name: str, group: str, policy: str = "open"
+) -> SocketUser:
     """Let in somebody who makes a group."""
     person = talk(name, "a long password")
     person.types(f"/create {group} {policy}")
@@ -114,7 +116,7 @@ def admin_of(talk: Callable[..., Person], name: str, group: str, policy: str = "
     "name", ["notes.pdf", "it's a 'file' $(exit).txt", "-rf", "\u043d\u043e\u0442\u044b.txt"]
 )
 def test_a_file_by_nc(
-    talk: Callable[..., Person],
+    talk: Callable[..., SocketUser],
     server: TlsServer,
     tmp_path: Path,
     name: str,
@@ -157,7 +159,9 @@ def test_a_file_by_nc(
     bob.sees(name)
 
 
-def test_a_file_by_openssl(talk: Callable[..., Person], server: TlsServer, tmp_path: Path) -> None:
+def test_a_file_by_openssl(
+    talk: Callable[..., SocketUser], server: TlsServer, tmp_path: Path
+) -> None:
     """At a TLS door the command is openssl's, and carries any bytes both ways."""
     openssl = require_program("openssl")
     data = some_bytes(1_500_000)
@@ -212,7 +216,7 @@ def _by_openssl(openssl: str, server: TlsServer, lines: list[str]) -> str:
 
 
 def test_who_is_put_out_gets_nothing(
-    talk: Callable[..., Person], server: TlsServer, tmp_path: Path
+    talk: Callable[..., SocketUser], server: TlsServer, tmp_path: Path
 ) -> None:
     """A ticket of one who was kicked or banned after /get, or for a file that is gone, is dead."""
     group = "dead"
@@ -345,7 +349,7 @@ def test_a_download_from_an_offset(program: Callable[..., Program], server: TlsS
 
 
 def test_a_command_that_begins_slowly(
-    talk: Callable[..., Person], server: TlsServer, tmp_path: Path
+    talk: Callable[..., SocketUser], server: TlsServer, tmp_path: Path
 ) -> None:
     """A machine that takes its time before the first line (after the greeting) can send."""
     require_program("nc")
@@ -362,7 +366,7 @@ def test_a_command_that_begins_slowly(
 
 @pytest.mark.parametrize("path", ["nosuch.txt", "~/notes.txt"])
 def test_a_path_that_the_shell_cannot_read(
-    talk: Callable[..., Person], server: TlsServer, tmp_path: Path, path: str
+    talk: Callable[..., SocketUser], server: TlsServer, tmp_path: Path, path: str
 ) -> None:
     """The command for a file that is not there ends soon, and shares nothing; ~ is one's home."""
     require_program("nc")

@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.people import Person, Server
+from tests.support.people import Server, SocketUser
 
-Meet = Callable[..., Person]
-Talk = Callable[..., Person]
+Meet = Callable[..., SocketUser]
+Talk = Callable[..., SocketUser]
 
 MENU = "1 join a group   2 create a group   3 exit"
 
 
-class TelnetUser(Person):
+class TelnetUser(SocketUser):
     """Somebody at telnet, who sees neither the options that are negotiated nor line ends."""
 
     def __init__(self, port: int) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.support.people import Person, Server
+from tests.support.people import Server, SocketUser
 
-Talk = Callable[..., Person]
+Talk = Callable[..., SocketUser]
 
 
 def test_approval(talk: Talk) -> None:

@@ -20,13 +20,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.support.people import PATIENCE, Person, Server, free_port
+from tests.support.people import PATIENCE, Server, SocketUser, free_port
 from tests.support.programs import Program, line_of, numbers
 
 DOCS = (Path(__file__).parents[2] / "docs" / "line-protocol.rst").read_text()
 
 Connect = Callable[..., Program]
-Meet = Callable[..., Person]
+Meet = Callable[..., SocketUser]
 
 
 @pytest.fixture(scope="module")

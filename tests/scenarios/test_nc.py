@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.people import PATIENCE, Person, Server
+from tests.support.people import PATIENCE, Server, SocketUser
 from tests.support.skips import require_program
 
 Nc = Callable[..., bytes]
@@ -102,7 +102,7 @@ def at_nc(server: Server) -> Iterator[Callable[[], Piped]]:
             pass
 
 
-def test_a_script_gets_all_of_its_answers(nc: Nc, talk: Callable[..., Person]) -> None:
+def test_a_script_gets_all_of_its_answers(nc: Nc, talk: Callable[..., SocketUser]) -> None:
     """What a script sends whose input ends at once is carried out, and every answer arrives."""
     bob = talk("bob")
     bob.types("/create tea open")
@@ -125,7 +125,7 @@ def test_a_script_gets_all_of_its_answers(nc: Nc, talk: Callable[..., Person]) -
     assert shown.endswith(b"* Bye.\n")
 
 
-def test_many_lines_at_once(nc: Nc, talk: Callable[..., Person]) -> None:
+def test_many_lines_at_once(nc: Nc, talk: Callable[..., SocketUser]) -> None:
     """A thousand lines in one pipe arrive in order, and the last answer too."""
     bob = talk("bob")
     bob.types("/create tea open")
@@ -138,7 +138,7 @@ def test_many_lines_at_once(nc: Nc, talk: Callable[..., Person]) -> None:
     assert said == [f"alice: {line}" for line in lines]
 
 
-def test_a_script_that_cannot_log_in(nc: Nc, talk: Callable[..., Person]) -> None:
+def test_a_script_that_cannot_log_in(nc: Nc, talk: Callable[..., SocketUser]) -> None:
     """A script with a wrong password gets no further, and is told so; it is not left hanging."""
     talk("alice", "secret word")
     shown = nc("alice", "wrong word", "/who")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.scenarios.test_service import CLEAN, TWISTD
 from tests.support.administration import PASSWORD, admin, tree, uploads
-from tests.support.people import PATIENCE, UNLIMITED, Person, Server, free_port
+from tests.support.people import PATIENCE, UNLIMITED, Server, SocketUser, free_port
 from tests.support.processes import Twistd
 from tests.support.programs import Program
 from tests.support.skips import missing
@@ -108,7 +108,7 @@ def test_on_a_socket_that_was_opened_before(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         descriptor, port = listener.fileno(), listener.getsockname()[1]
         wrapper = [sys.executable, "-ISc", INHERITING, str(descriptor)]
-        alice = Person(port)
+        alice = SocketUser(port)
         alice.types("alice", PASSWORD)  # before there is a server
         with (tmp_path / "log").open("wb") as log:
             process = subprocess.Popen(
@@ -167,13 +167,13 @@ def test_the_clock_jumps(tmp_path: Path) -> None:
         alice.logs_in("alice", PASSWORD)
         alice.does("/create tea open")
         created = alice.entries[0]["at"]
-        stranger, began = Person(port), time.monotonic()
+        stranger, began = SocketUser(port), time.monotonic()
         process.send_signal(signal.SIGUSR1)
         alice.does("two hours ago", "tea")
         assert stranger.is_cut_off()
         assert 1.5 < time.monotonic() - began < 5
         stranger.close()
-        other = Person(port)
+        other = SocketUser(port)
         process.send_signal(signal.SIGUSR2)
         alice.does("in two hours", "tea")
         other.sees("Username: ")

@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.scenarios.test_service import make_certificate
 from tests.support.administration import PASSWORD
-from tests.support.people import PATIENCE, Person, Server, free_port
+from tests.support.people import PATIENCE, Server, SocketUser, free_port
 from tests.support.programs import Program
 
 STAYS = "stays as it is, for the new one cannot be used"
@@ -131,9 +131,9 @@ def enter(server: Equipped) -> Iterator[Enter]:
 @pytest.fixture
 def call(server: Equipped) -> Iterator[Call]:
     """Connect somebody, or something, that has not said anything yet."""
-    callers: list[Person | Program] = []
+    callers: list[SocketUser | Program] = []
 
-    def connect(kind: type[Person] | type[Program]) -> Person | Program:
+    def connect(kind: type[SocketUser] | type[Program]) -> SocketUser | Program:
         callers.append(kind(server.port))
         return callers[-1]
 
@@ -286,7 +286,7 @@ def test_stats_are_for_operators(server: Equipped, enter: Enter, call: Call) -> 
     assert "admin" not in refusal["error"], "in a group it is no other"
     carol.does("/create hers")
     assert carol.is_refused("/stats", "hers") == "not-operator"
-    person = call(Person)
+    person = call(SocketUser)
     person.logs_in("carol", PASSWORD + "carol")
     person.types("/stats")
     person.sees("* Only operators can see the server's figures")

@@ -23,12 +23,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.support.people import PATIENCE, Person, Server, free_port
+from tests.support.people import PATIENCE, Server, SocketUser, free_port
 from tests.support.processes import Twistd
 
-Talk = Callable[..., Person]
-Meet = Callable[..., Person]
-Connect = Callable[..., Person]
+Talk = Callable[..., SocketUser]
+Meet = Callable[..., SocketUser]
+Connect = Callable[..., SocketUser]
 
 # twistd cleans up and then ends by the signal that it was sent, as signal(7) would have it.
 CLEAN = (0, -signal.SIGTERM, -signal.SIGINT)
@@ -63,7 +63,7 @@ def fails(*arguments: str, cwd: Path) -> str:
     return lines[0]
 
 
-class TlsPerson(Person):
+class TlsSocketUser(SocketUser):
     """Somebody who speaks TLS, and trusts only *certificate*."""
 
     def __init__(self, port: int, certificate: Path) -> None:
@@ -75,10 +75,10 @@ class TlsPerson(Person):
 @pytest.fixture
 def connect() -> Iterator[Connect]:
     """Connect somebody to a port, by TLS if a certificate is given."""
-    people: list[Person] = []
+    people: list[SocketUser] = []
 
-    def dial(port: int, certificate: Path | None = None) -> Person:
-        people.append(Person(port) if certificate is None else TlsPerson(port, certificate))
+    def dial(port: int, certificate: Path | None = None) -> SocketUser:
+        people.append(SocketUser(port) if certificate is None else TlsSocketUser(port, certificate))
         return people[-1]
 
     yield dial

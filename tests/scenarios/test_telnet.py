@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pexpect
 import pytest
 
-from tests.support.people import PATIENCE, Person, Server
+from tests.support.people import PATIENCE, Server, SocketUser
 from tests.support.skips import require_program
 
 Telnet = Callable[[], "pexpect.spawn[bytes]"]
@@ -46,7 +46,7 @@ def logs_in(child: pexpect.spawn[bytes], name: str, password: str) -> bytes:
     return shown + child.before
 
 
-def test_an_evening_at_telnet(telnet: Telnet, talk: Callable[..., Person]) -> None:
+def test_an_evening_at_telnet(telnet: Telnet, talk: Callable[..., SocketUser]) -> None:
     """Register unseen, join, see the prompt, talk with somebody at nc, and quit."""
     alice = telnet()
     shown = logs_in(alice, "alice", "secret word")
@@ -95,7 +95,7 @@ def test_what_is_typed_is_shown_again_after_a_password(telnet: Telnet) -> None:
     alice.expect_exact(b"alice\r\n")
 
 
-def test_ctrl_c_does_not_end_the_output(telnet: Telnet, talk: Callable[..., Person]) -> None:
+def test_ctrl_c_does_not_end_the_output(telnet: Telnet, talk: Callable[..., SocketUser]) -> None:
     """After Ctrl-C telnet drops output until it is answered; it is, and talk goes on."""
     alice = telnet()
     logs_in(alice, "alice", "secret word")

@@ -13,7 +13,7 @@ from pyconchat.config import Config
 from pyconchat.domain.decisions import Decision, SaveAccount
 from pyconchat.domain.names import Name, fold
 from pyconchat.store import SqlStore
-from pyconchat.testing import EPOCH, PlainHasher, Visitor
+from pyconchat.testing import EPOCH, PlainHasher, TestUser
 from tests.chat.test_journal import SlowThreads
 
 
@@ -32,9 +32,9 @@ def chat(store: SqlStore, threads: SlowThreads, clock: Clock) -> Chat:
 
 
 @pytest.fixture
-def alice(chat: Chat) -> Visitor:
+def alice(chat: Chat) -> TestUser:
     """An operator, who has banned spam, and ignores noise."""
-    alice = Visitor(chat, "alice", "secret of alice")
+    alice = TestUser(chat, "alice", "secret of alice")
     alice.types(f"/claim {chat.accounts.claim_code}", "/ban spam", "/ignore noise")
     return alice
 
@@ -60,10 +60,10 @@ def banned(chat: Chat) -> set[str]:
     ids=["ban", "unban", "operator", "unignore", "ignore"],
 )
 def test_what_is_decided_while_it_reads(
-    line: str, holds: Callable[[Chat], bool], chat: Chat, alice: Visitor, threads: SlowThreads
+    line: str, holds: Callable[[Chat], bool], chat: Chat, alice: TestUser, threads: SlowThreads
 ) -> None:
     """It holds, in memory as in the store, though it was not stored when the reading began."""
-    Visitor(chat, "bob", "secret of bob")
+    TestUser(chat, "bob", "secret of bob")
     threads.slow = True
     reads(chat)
     alice.types(line)
@@ -75,7 +75,7 @@ def test_what_is_decided_while_it_reads(
 
 def test_the_claim_code_is_used_while_it_reads(chat: Chat, threads: SlowThreads) -> None:
     """It is used up, and who has used it is an operator."""
-    alice, bob = (Visitor(chat, name, f"secret of {name}") for name in ("alice", "bob"))
+    alice, bob = (TestUser(chat, name, f"secret of {name}") for name in ("alice", "bob"))
     code = chat.accounts.claim_code
     threads.slow = True
     reads(chat)
@@ -87,9 +87,9 @@ def test_the_claim_code_is_used_while_it_reads(chat: Chat, threads: SlowThreads)
     assert any("used already" in line for line in bob.types(f"/claim {code}"))
 
 
-def test_what_somebody_else_has_changed(chat: Chat, alice: Visitor, store: SqlStore) -> None:
+def test_what_somebody_else_has_changed(chat: Chat, alice: TestUser, store: SqlStore) -> None:
     """Another password ends the sessions of that account, and no others."""
-    bob = Visitor(chat, "bob", "secret of bob")
+    bob = TestUser(chat, "bob", "secret of bob")
     store.commit([Decision(0, writes=[SaveAccount(Name("bob"), "plain:another")])])
     assert not bob.peer.hung_up
     reads(chat)

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 
 from pyconchat.domain.errors import NotSaved
-from pyconchat.server.store_threads import Threads
+from pyconchat.server.store_threads import StoreThreads
 
 
 class Reactor:
@@ -37,14 +37,14 @@ def reactor() -> Reactor:
 
 
 @pytest.fixture
-def threads(reactor: Reactor) -> Iterator[Threads]:
-    threads = Threads(cast(IReactorFromThreads, reactor), 1)
+def threads(reactor: Reactor) -> Iterator[StoreThreads]:
+    threads = StoreThreads(cast(IReactorFromThreads, reactor), 1)
     threads.start()
     yield threads
     threads.stop()
 
 
-def test_what_is_written_is_written_in_order(threads: Threads, reactor: Reactor) -> None:
+def test_what_is_written_is_written_in_order(threads: StoreThreads, reactor: Reactor) -> None:
     """All of it by one thread, which is not ours; each result comes back to who asked."""
     done: list[int] = []
     writers: set[int] = set()
@@ -63,7 +63,7 @@ def test_what_is_written_is_written_in_order(threads: Threads, reactor: Reactor)
     assert get_ident() not in writers
 
 
-def test_a_failure_comes_back(threads: Threads, reactor: Reactor) -> None:
+def test_a_failure_comes_back(threads: StoreThreads, reactor: Reactor) -> None:
     """And what was given after it is done all the same."""
 
     def fail() -> None:
@@ -77,7 +77,7 @@ def test_a_failure_comes_back(threads: Threads, reactor: Reactor) -> None:
     assert failures == ["the disk is full"]
 
 
-def test_reading_is_beside_it(threads: Threads, reactor: Reactor) -> None:
+def test_reading_is_beside_it(threads: StoreThreads, reactor: Reactor) -> None:
     """Who reads does not wait for who writes."""
     may_write: Queue[int] = Queue()
     writing = threads.write(may_write.get)
@@ -90,7 +90,7 @@ def test_reading_is_beside_it(threads: Threads, reactor: Reactor) -> None:
 
 def test_a_stop_waits_for_what_was_given(reactor: Reactor) -> None:
     """A server that stops has stored everything."""
-    threads = Threads(cast(IReactorFromThreads, reactor), 1)
+    threads = StoreThreads(cast(IReactorFromThreads, reactor), 1)
     threads.start()
     done: list[int] = []
     for number in range(100):

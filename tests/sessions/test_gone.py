@@ -9,9 +9,9 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from pyconchat.chat.chat import Chat
-from pyconchat.testing import Visitor
+from pyconchat.testing import TestUser
 
-Visit = Callable[..., Visitor]
+Visit = Callable[..., TestUser]
 
 
 def slow(chat: Chat, method: str) -> Deferred[Any]:
@@ -21,7 +21,7 @@ def slow(chat: Chat, method: str) -> Deferred[Any]:
     return answer
 
 
-def operator(visit: Visit, chat: Chat) -> Visitor:
+def operator(visit: Visit, chat: Chat) -> TestUser:
     olga = visit("olga", "secret")
     olga.types(f"/claim {chat.accounts.claim_code}")
     return olga

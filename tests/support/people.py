@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.support.processes import Twistd
 
-__all__ = ["Person", "Server", "free_port"]
+__all__ = ["Server", "SocketUser", "free_port"]
 
 PATIENCE = 10.0
 """Seconds after which something that was promised is taken not to come."""
@@ -115,7 +115,7 @@ class Server:
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
-class Person:
+class SocketUser:
     """Somebody at a raw socket. *newline* is CRLF for one who seems to be at telnet."""
 
     def __init__(self, port: int, newline: str = "\n") -> None:

@@ -16,10 +16,10 @@ from twisted.internet.task import Clock
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.interfaces import IStore
 from pyconchat.config import Config, LimitsConfig
-from pyconchat.doors.factory import LineFactory
+from pyconchat.doors.factory import ChatFactory
 from pyconchat.sessions.portal import login_portal
 from pyconchat.testing import PlainHasher, make_chat
-from tests.doors.conftest import Caller
+from tests.doors.conftest import TestConnection
 from tests.support.people import PATIENCE
 
 __all__ = [
@@ -77,7 +77,7 @@ class Talking:
         raise NotImplementedError
 
     def receives(self) -> bool:
-        """Take what comes; tell whether anything may still come."""
+        """Take what comes; return whether anything may still come."""
         raise NotImplementedError
 
     # What is the same.
@@ -222,7 +222,7 @@ class Program(Talking):
 class WiredProgram(Talking):
     """A program over a wire in memory. What is cut off it never acknowledged."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: TestConnection) -> None:
         super().__init__()
         self.caller = caller
         self.wire = caller.wire
@@ -243,7 +243,7 @@ class WiredProgram(Talking):
         self.receives()
 
     def is_cut_off(self) -> bool:
-        """Tell whether the server has ended the connection, having had its time to do so."""
+        """Return whether the server has ended the connection, having had its time to do so."""
         self.waits(1)
         return not self.wire.connected or self.wire.disconnected
 
@@ -287,7 +287,7 @@ class House:
         self.hasher = CountingHasher()
         self.chat: Chat = make_chat(self.store, self.clock, self.config, self.hasher)
         portal: Portal = login_portal(self.chat)
-        self.factory = LineFactory(self.chat, portal, self.clock)
+        self.factory = ChatFactory(self.chat, portal, self.clock)
         self.factory.start()
 
     def closes(self) -> None:
@@ -299,11 +299,11 @@ class House:
         self.closes()
         self.opens()
 
-    def caller(self, newline: str = "\n", host: str = "192.0.2.1") -> Caller:
+    def caller(self, newline: str = "\n", host: str = "192.0.2.1") -> TestConnection:
         """Connect somebody who has not said anything."""
-        return Caller(self.factory, self.clock, newline, host)
+        return TestConnection(self.factory, self.clock, newline, host)
 
-    def person(self, name: str, password: str = "") -> Caller:
+    def person(self, name: str, password: str = "") -> TestConnection:
         """Let somebody in at nc, to the front desk."""
         return self.caller().logs_in(name, password)
 
@@ -348,7 +348,7 @@ class Stubborn(Talking):
         self._house = house
         self._account = (name, password)
         self._cuts = cuts
-        self._caller: Caller | None = None
+        self._caller: TestConnection | None = None
         self._noted = 0
 
     def insists(self, **fields: object) -> Object:
@@ -400,7 +400,7 @@ class Stubborn(Talking):
         return {place: seqs[-1] for place, seqs in self.log.items() if place != "None"}
 
     def _connected(self) -> bool:
-        """Be connected and logged in; tell whether that is so."""
+        """Be connected and logged in; return whether that is so."""
         if self._caller is not None:
             return True
         self._may_send, self._may_receive = next(self._cuts, (1_000_000, 1_000_000))

@@ -77,8 +77,8 @@ class Impostor:
         self._hello = {"hello": 1, "ok": True, "registered": True, **(hello or {})}
         self._answers = answers
         self._greeting = greeting
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listening.getsockname()[1])
+        self._ports = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._ports.getsockname()[1])
         self._connected = threading.Event()
         self._peer: socket.socket | None = None
         self._sending = threading.Lock()
@@ -92,7 +92,7 @@ class Impostor:
 
     def close(self) -> None:
         """Go away."""
-        for open_ in (self._listening, self._peer):
+        for open_ in (self._ports, self._peer):
             if open_ is not None:
                 with suppress(OSError):
                     open_.shutdown(socket.SHUT_RDWR)
@@ -108,7 +108,7 @@ class Impostor:
     def _serve(self) -> None:
         with suppress(OSError):  # closed
             while True:
-                self._peer, _ = self._listening.accept()
+                self._peer, _ = self._ports.accept()
                 self._peer.sendall(self._greeting)
                 with self._peer, self._peer.makefile("rb") as lines:
                     for line in lines:
@@ -226,7 +226,7 @@ class Terminal:
             self.looks(0.05)
 
     def looks(self, seconds: float = 0.0) -> bool:
-        """Take up what the terminal is sent within *seconds*; tell whether anything came."""
+        """Take up what the terminal is sent within *seconds*; return whether anything came."""
         if self._ended:
             return False
         try:
@@ -287,7 +287,7 @@ class Terminal:
         return termios.tcgetattr(self.child.child_fd)
 
     def echoes(self) -> bool:
-        """Tell whether the terminal shows by itself what is typed."""
+        """Return whether the terminal shows by itself what is typed."""
         return bool(self.settings()[3] & termios.ECHO)
 
     def ends(self) -> int:

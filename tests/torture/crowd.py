@@ -19,7 +19,7 @@ from typing import Any
 
 from twisted.application.internet import backoffPolicy
 
-from pyconchat.client.net.connection import FIRST_WAIT, LONGEST_WAIT
+from pyconchat.client.net.connection import FIRST_WAIT, MAX_WAIT
 from tests.support.programs import Object, line_of
 
 PAUSE = 1.0
@@ -45,7 +45,7 @@ class Client:
 
     async def run(self) -> None:
         """Be there, and come back after each cut."""
-        wait, attempts = backoffPolicy(FIRST_WAIT, LONGEST_WAIT, factor=1.6), 0
+        wait, attempts = backoffPolicy(FIRST_WAIT, MAX_WAIT, factor=1.6), 0
         while True:
             with suppress(OSError, asyncio.IncompleteReadError):
                 await self._connect()

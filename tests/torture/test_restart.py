@@ -23,7 +23,7 @@ from pyconchat.domain.group import Actor
 from pyconchat.domain.names import Name, fold
 from pyconchat.testing import make_store
 from tests.contracts.building import commit, create, happen, register
-from tests.support.people import PATIENCE, Person, Server
+from tests.support.people import PATIENCE, Server, SocketUser
 from tests.support.programs import Object, Program, line_of
 
 pytestmark = pytest.mark.torture
@@ -171,8 +171,8 @@ def test_sigterm_under_load(tmp_path: Path) -> None:
     server = Server(tmp_path)
     server.start()
     programs = [Program(server.port) for _ in range(6)]
-    people = [Person(server.port) for _ in range(6)]
-    silent = Person(server.port)  # has not said a name yet
+    people = [SocketUser(server.port) for _ in range(6)]
+    silent = SocketUser(server.port)  # has not said a name yet
     lazy = Program(server.port)
     for number, each in enumerate(programs):
         each.logs_in(f"program{number}")

@@ -22,16 +22,16 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pyconchat.chat.interfaces import IConnection
 from pyconchat.client.files.downloads import Downloads
 from pyconchat.domain.text import safe_text
+from pyconchat.net.connection import IConnection
 
 __all__ = ["Broken", "Download", "Transfer", "Upload"]
 
 BLOCK = 256 * 1024
 """Bytes that are read from the disk at once."""
 
-MOST_TRIES = 8
+MAX_TRIES = 8
 """Attempts in a row that brought nothing before a transfer is given up."""
 
 NOT_YET = ("bad-argument", "busy", "too-many")
@@ -43,7 +43,7 @@ IDLE = 60.0
 IDLE_THERE = 90.0
 """Seconds after which a server has certainly noticed that a connection is cut."""
 
-LONGEST_ANSWER = 1024
+MAX_ANSWER_BYTES = 1024
 REFUSED = b"refused "
 REFUSAL = re.compile(rb"refused [a-z-]+: ([^\n]*)\n")
 
@@ -101,7 +101,7 @@ class Transfer:
                     raise Broken(f"{self.name}: {problem}") from None
             except Exception as problem:  # whatever a connection fails with
                 tries = 1 if self.done > before else tries + 1
-                if tries >= MOST_TRIES:
+                if tries >= MAX_TRIES:
                     raise Broken(f"{self.name}: {problem}") from None
             await deferLater(self._reactor, wait(tries))
 
@@ -260,7 +260,7 @@ class _Sending(Protocol):
         self.resumeProducing()
 
     def dataReceived(self, data: bytes) -> None:
-        self._received = (self._received + data)[:LONGEST_ANSWER]
+        self._received = (self._received + data)[:MAX_ANSWER_BYTES]
         if b"\n" in self._received:
             self.stopProducing()
             cast(IConnection, self.transport).loseConnection()
@@ -391,7 +391,7 @@ class _Idle:
 
 
 def _may_refuse(opening: bytes) -> bool:
-    return len(opening) < LONGEST_ANSWER and REFUSED.startswith(opening[: len(REFUSED)])
+    return len(opening) < MAX_ANSWER_BYTES and REFUSED.startswith(opening[: len(REFUSED)])
 
 
 def _digest(path: Path) -> str:

@@ -27,14 +27,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pyconchat.chat.interfaces import IConnection
 from pyconchat.client.groups import objects_in
 from pyconchat.client.net.json_protocol import Object, Wire
 from pyconchat.domain.text import safe_text
+from pyconchat.net.connection import IConnection
 
-__all__ = ["IN_DOUBT", "Answered", "Gave", "Link", "Listener", "State"]
+__all__ = ["IN_DOUBT", "Answered", "GaveUp", "Link", "Listener", "State"]
 
-FIRST_WAIT, LONGEST_WAIT = 0.3, 15.0
+FIRST_WAIT, MAX_WAIT = 0.3, 15.0
 """Seconds before the first and between later attempts to come back; with jitter."""
 
 QUIET = 20.0
@@ -63,7 +63,7 @@ class State(Enum):
     ENDED = "disconnected"
 
 
-class Gave(Exception):
+class GaveUp(Exception):
     """There can be no link, and trying again would not help; the message says why, or ""."""
 
 
@@ -82,7 +82,7 @@ class Login(typing.Protocol):
     """Who knows the name and the password."""
 
     async def hello(self, refused: Object | None) -> Object:
-        """Return the hello to try, or to try after *refused*. Raises `Gave`."""
+        """Return the hello to try, or to try after *refused*. Raises `GaveUp`."""
         ...
 
     def accepted(self, hello: Object) -> None:
@@ -135,7 +135,7 @@ class Link:
         self._service = ClientService(
             _Entrance(endpoint, self._begin, self._end, self._failed),
             Factory.forProtocol(Protocol),
-            backoffPolicy(FIRST_WAIT, LONGEST_WAIT, factor=1.6),
+            backoffPolicy(FIRST_WAIT, MAX_WAIT, factor=1.6),
             clock=reactor,
         )
 
@@ -258,7 +258,7 @@ class Link:
         self._listener.happened(event)
 
     def _is_new(self, event: Object) -> bool:
-        """Tell whether *event* was not seen yet, and take note of its number."""
+        """Return whether *event* was not seen yet, and take note of its number."""
         seq, place = event.get("seq"), _place(event)
         if place is None or not _is_number(seq):
             return True
@@ -358,7 +358,7 @@ class _Entrance:
     async def _enter(self, factory: IProtocolFactory) -> IProtocol:
         try:
             return await self._connect(factory)
-        except Gave as gave:
+        except GaveUp as gave:
             self._give_up(str(gave))
             raise
         except Exception as problem:

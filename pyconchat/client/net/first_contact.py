@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from zope.interface import implementer
 
-from pyconchat.client.net.connection import Gave
+from pyconchat.client.net.connection import GaveUp
 from pyconchat.client.net.known_hosts import (
     ChangedCertificate,
     KnownHosts,
@@ -22,7 +22,7 @@ __all__ = ["MeetingEndpoint"]
 class MeetingEndpoint:
     """As *trusting*, but a person is asked about an unknown certificate, which is then *known*.
 
-    Fails with `Gave` where nobody says yes, and for one that has changed.
+    Fails with `GaveUp` where nobody says yes, and for one that has changed.
     """
 
     def __init__(self, trusting: TrustEndpoint, known: KnownHosts, ask: Ask) -> None:
@@ -37,10 +37,10 @@ class MeetingEndpoint:
         try:
             return await self._trusting.connect(factory)
         except ChangedCertificate as changed:
-            raise Gave(str(changed)) from None
+            raise GaveUp(str(changed)) from None
         except UnknownCertificate as unknown:
             answer = await self._ask(f"{unknown}\nIs that the server's? [yes/NO] ", False)
             if answer.strip().lower() not in ("y", "yes"):
-                raise Gave("The server was not trusted; nothing was sent to it.") from None
+                raise GaveUp("The server was not trusted; nothing was sent to it.") from None
             self._known.pin(unknown.host, unknown.port, unknown.fingerprint)
         return await self._trusting.connect(factory)

@@ -13,8 +13,8 @@ from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from pyconchat.chat.interfaces import IConnection
 from pyconchat.domain.text import safe_text
+from pyconchat.net.connection import IConnection
 from pyconchat.net.lines import LineFramer
 
 __all__ = ["Object", "Wire", "safe"]

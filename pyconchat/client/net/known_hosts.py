@@ -198,8 +198,8 @@ class TrustEndpoint:
         """
         from twisted.internet.endpoints import wrapClientTLS
 
-        guard = _Guard(self, factory)
-        connected = wrapClientTLS(guard, self._plain, self.reactor).connect(guard)
+        throttle = _Guard(self, factory)
+        connected = wrapClientTLS(throttle, self._plain, self.reactor).connect(throttle)
         return connected.addCallback(
             lambda connection: cast(_Connection, connection).checked.addTimeout(
                 HANDSHAKE, self.reactor

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TypeAlias
 
 from pyconchat.client.net.address import Address
-from pyconchat.client.net.connection import Gave
+from pyconchat.client.net.connection import GaveUp
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.net.saved import Folder
 from pyconchat.domain.errors import Refused
@@ -16,7 +16,7 @@ from pyconchat.domain.names import person_name
 __all__ = ["Ask", "ClientLogin"]
 
 Ask: TypeAlias = Callable[[str, bool], Awaitable[str]]
-"""Puts a question; True says that the answer is a secret. Raises `Gave` where nobody answers."""
+"""Puts a question; True says that the answer is a secret. Raises `GaveUp` where nobody answers."""
 
 TRIED_AGAIN = ("busy", "too-many", "not-saved", "trouble")
 """Codes of refusals that may be different in a moment."""
@@ -50,7 +50,7 @@ class ClientLogin:
         self._looked = False  # for a token that was kept
 
     async def hello(self, refused: Object | None) -> Object:
-        """Return the hello to try, or to try after *refused*. Raises `Gave`."""
+        """Return the hello to try, or to try after *refused*. Raises `GaveUp`."""
         if refused is not None:
             await self._answer(refused)
         if not self._name:
@@ -82,7 +82,7 @@ class ClientLogin:
             self._folder.keep_token(self._address, self._name, token)
 
     async def _answer(self, refused: Object) -> None:
-        """Find something else to try. Raises `Gave` if there is nothing."""
+        """Find something else to try. Raises `GaveUp` if there is nothing."""
         code, error = refused.get("code"), str(refused.get("error") or "The server said no.")
         if code == "bad-token":
             self._token = None
@@ -105,7 +105,7 @@ class ClientLogin:
             self._tell(error)
             await self._choose("")
         else:
-            raise Gave(error)
+            raise GaveUp(error)
 
     async def _choose(self, why: str) -> None:
         """Have a new name registered, or be a guest."""

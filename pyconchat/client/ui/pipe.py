@@ -17,17 +17,17 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pyconchat.chat.interfaces import IConnection
-from pyconchat.client.lines import Shower, plain
+from pyconchat.client.lines import LineFormatter, plain
 from pyconchat.client.net.connection import IN_DOUBT, Link, State
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.net.login import ClientLogin
 from pyconchat.domain.text import safe_text
+from pyconchat.net.connection import IConnection
 from pyconchat.net.lines import LineFramer
 
 __all__ = ["Pipe"]
 
-MOST_UNDER_WAY = 256
+MAX_UNDER_WAY = 256
 """Lines that wait for the server's answer before no more are read."""
 
 PATIENCE = 60.0
@@ -36,7 +36,7 @@ PATIENCE = 60.0
 LONGEST = 1_048_576
 """Bytes in a line of input, which is split into messages; what is longer is cut there."""
 
-LONGEST_CHARACTER = 4
+MAX_CHARACTER_BYTES = 4
 """Bytes of a character in UTF-8 (RFC 3629, section 3)."""
 
 
@@ -71,7 +71,7 @@ class Pipe(Protocol):
         self._unread = False  # there is none any more
         self._written: Deferred[None] | None = None
         self._reactor = reactor
-        self._shower = Shower()
+        self._formatter = LineFormatter()
         self._late = reactor.callLater(PATIENCE, self._too_late)
         self.link = Link(reactor, endpoint, login, self)
 
@@ -144,7 +144,7 @@ class Pipe(Protocol):
         """Enter the group, if that is needed."""
         self._heard()
         limit = hello.get("line_bytes")
-        if isinstance(limit, int) and limit >= LONGEST_CHARACTER:
+        if isinstance(limit, int) and limit >= MAX_CHARACTER_BYTES:
             self._line_bytes = limit
         if not self._group:
             self._go_on()
@@ -184,10 +184,10 @@ class Pipe(Protocol):
     def _go_on(self) -> None:
         ready = self._joined and not self._crowded
         # At the front desk one at a time: a command may lead elsewhere.
-        most = MOST_UNDER_WAY if self._group else 1
+        most = MAX_UNDER_WAY if self._group else 1
         while ready and self._lines and self.link.under_way < most:
             self._say(self._lines.popleft())
-        full = len(self._lines) >= MOST_UNDER_WAY
+        full = len(self._lines) >= MAX_UNDER_WAY
         transport = self.transport
         if transport is not None and full is not self._paused and not self._ended:
             self._paused = full
@@ -221,7 +221,7 @@ class Pipe(Protocol):
         elif not self._group:
             if answer.get("type") in ("entered", "desk"):
                 self._here = str(answer.get("group") or "")
-            for line in self._shower.answer(answer, None):
+            for line in self._formatter.answer(answer, None):
                 self._write(plain(line))
         self._go_on()
 

@@ -18,10 +18,10 @@ from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
-from pyconchat.chat.interfaces import IConnection
 from pyconchat.client.lines import Line, plain
 from pyconchat.client.net.connection import State
 from pyconchat.client.session import Cancelled, ClientSession
+from pyconchat.net.connection import IConnection
 from pyconchat.net.lines import LineFramer
 
 __all__ = ["Plain"]

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.completion import CompleteEvent, Completion
+from prompt_toolkit.completion import Completer as ToolkitCompleter
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -36,7 +37,7 @@ from prompt_toolkit.output.base import Output
 from prompt_toolkit.widgets import SearchToolbar
 from twisted.internet.defer import Deferred
 
-from pyconchat.client.completer import Words
+from pyconchat.client.completer import Completer
 from pyconchat.client.files.transfers import progress
 from pyconchat.client.lines import Line
 from pyconchat.client.net.connection import State
@@ -52,8 +53,8 @@ GATHER = 0.02
 """Seconds for which lines are gathered: a burst is drawn once, not line by line."""
 
 
-class _Completer(Completer):
-    def __init__(self, words: Words) -> None:
+class _Completer(ToolkitCompleter):
+    def __init__(self, words: Completer) -> None:
         self._words = words
 
     def get_completions(
@@ -67,7 +68,7 @@ class _Completer(Completer):
 class _History(FileHistory):
     """Keeps what was typed, but for lines with a password in them."""
 
-    def __init__(self, path: Path, words: Words) -> None:
+    def __init__(self, path: Path, words: Completer) -> None:
         super().__init__(str(path))
         self._words = words
 

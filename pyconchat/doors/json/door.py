@@ -23,7 +23,7 @@ from pyconchat.sessions.requests import Hello, Request, Requests, said
 from pyconchat.sessions.session import Session
 
 if TYPE_CHECKING:
-    from pyconchat.doors.factory import LineFactory
+    from pyconchat.doors.factory import ChatFactory
 
 __all__ = ["JsonDoor"]
 
@@ -32,7 +32,7 @@ T = TypeVar("T")
 ESCAPING = 8
 """How many times longer than its text a line may be: JSON may write 6 bytes for one."""
 
-MOST_BAD = 20
+MAX_BAD = 20
 """Lines in a row that are not JSON before the connection is ended."""
 
 JSON = JsonRenderer()
@@ -45,7 +45,7 @@ class JsonDoor(Door):
     program = True
     hides = True  # what a program is asked, it need not show
 
-    def __init__(self, factory: LineFactory, network: str) -> None:
+    def __init__(self, factory: ChatFactory, network: str) -> None:
         super().__init__(factory, network, JSON, factory.limits.line_bytes * ESCAPING)
         self.wrong = 0  # passwords and tokens
         self._requests: Requests | None = None
@@ -92,7 +92,7 @@ class JsonDoor(Door):
         except Refused as refused:
             self._bad += 1
             self.refuse(refused)
-            if self._bad == MOST_BAD:
+            if self._bad == MAX_BAD:
                 self.say_last(EndWhy.BAD_JSON, "Too much of that was not JSON.")
             return
         self._bad = 0

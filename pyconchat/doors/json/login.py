@@ -9,13 +9,13 @@ from twisted.cred.credentials import ICredentials
 from twisted.cred.portal import Portal
 
 from pyconchat import __version__
-from pyconchat.auth.passwords import check_password
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.interfaces import ISession
 from pyconchat.commands import TABLE, Call, Cancelled
 from pyconchat.commands.groups import enter_lobby
 from pyconchat.domain.errors import Code, NotSaved, Refused
 from pyconchat.domain.names import person_name
+from pyconchat.domain.password_rules import check_password
 from pyconchat.domain.replies import EndWhy, Live
 from pyconchat.render.json import refusal_object
 from pyconchat.sessions.portal import GuestName, NewAccount, Password, SessionToken
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["log_in"]
 
-MOST_WRONG = 3
+MAX_WRONG = 3
 """Wrong passwords or tokens on one connection before it is ended."""
 
 
@@ -41,7 +41,7 @@ async def log_in(
         door.send(hello=1, **refusal_object(refused))
         if refused.code in (Code.WRONG_PASSWORD, Code.BAD_TOKEN):
             door.wrong += 1
-            if door.wrong == MOST_WRONG:
+            if door.wrong == MAX_WRONG:
                 door.say_last(EndWhy.WRONG_PASSWORD, "Those were too many wrong passwords.")
         return
     try:

@@ -8,21 +8,21 @@ from twisted.cred.credentials import ICredentials
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 
-from pyconchat.auth.passwords import check_password
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.interfaces import ISession
 from pyconchat.commands import Call, Cancelled
 from pyconchat.commands.groups import enter_lobby
 from pyconchat.domain.errors import Code, NotSaved, Refused
 from pyconchat.domain.names import person_name
+from pyconchat.domain.password_rules import check_password
 from pyconchat.domain.replies import Done, EndWhy, FrontDesk, Reply
 from pyconchat.domain.text import SafeText, safe_text
 from pyconchat.sessions.portal import GuestName, NewAccount, Password
-from pyconchat.sessions.session import Gone, Session
+from pyconchat.sessions.session import PeerGone, Session
 
 __all__ = ["Asker", "Login"]
 
-MOST_WRONG = 3
+MAX_WRONG = 3
 """Wrong passwords on one connection before it is ended."""
 
 
@@ -68,7 +68,7 @@ class Login:
             return
         try:
             self._door.logged_in(session)
-        except Gone:
+        except PeerGone:
             self._chat.dismiss(session.account)
             raise
         try:
@@ -82,7 +82,7 @@ class Login:
 
     async def _session(self) -> Session | None:
         """Return the session of who logs in; None when they do not know their password."""
-        while self._wrong < MOST_WRONG:
+        while self._wrong < MAX_WRONG:
             name = (await self._door.ask("Username: ")).strip()
             if not name:
                 continue
@@ -110,7 +110,7 @@ class Login:
             return await self._newcomer(name)
         if not account.registered:
             raise Refused(Code.TAKEN, "{name} is in use; choose another name.", name=account.name)
-        self._chat.guard.admit(self._door.network)  # asked only where the answer is looked at
+        self._chat.throttle.admit(self._door.network)  # asked only where the answer is looked at
         password = await self._door.ask("Password: ", secret=True)
         return Password(name, password, self._door.network)
 

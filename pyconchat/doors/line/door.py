@@ -19,10 +19,10 @@ from pyconchat.doors.line.dialogue import Login
 from pyconchat.doors.line.prompt import Screen
 from pyconchat.doors.line.telnet import Client, Telnet, recognize
 from pyconchat.render.text import TextRenderer
-from pyconchat.sessions.session import Gone
+from pyconchat.sessions.session import PeerGone
 
 if TYPE_CHECKING:
-    from pyconchat.doors.factory import LineFactory
+    from pyconchat.doors.factory import ChatFactory
 
 __all__ = ["LineDoor"]
 
@@ -36,7 +36,7 @@ LF, CRLF = TextRenderer("\n"), TextRenderer("\r\n")
 class LineDoor(Door):
     """One person's connection."""
 
-    def __init__(self, factory: LineFactory, network: str) -> None:
+    def __init__(self, factory: ChatFactory, network: str) -> None:
         super().__init__(factory, network, LF, factory.limits.line_bytes)
         self._client = Client.UNKNOWN
         self._opening = b""  # what came before the client was recognized
@@ -49,8 +49,8 @@ class LineDoor(Door):
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self._screen = Screen(self._outlet)
-        self._telnet = Telnet(self._outlet.write)
+        self._screen = Screen(self._output)
+        self._telnet = Telnet(self._output.write)
         self.run(Login(self._factory.chat, self._factory.portal, self).run())
 
     def dataReceived(self, data: bytes) -> None:
@@ -90,7 +90,7 @@ class LineDoor(Door):
 
     def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
         if self._gone or (self._ended and not self._lines):
-            raise Gone
+            raise PeerGone
         question: Deferred[str] = Deferred()
         self._question, self._prompt, self._secret = question, prompt, secret
         if self.hides and secret:
@@ -164,12 +164,12 @@ class LineDoor(Door):
     def _stop_asking(self) -> None:
         if self._question is not None:
             question, self._question = self._question, None
-            question.errback(Gone())
+            question.errback(PeerGone())
 
     def _end_hidden_line(self) -> None:
         """End the line on the screen of a client that did not show the end either."""
         if self.hides and self._secret:
-            self._outlet.write(b"\r\n")
+            self._output.write(b"\r\n")
 
     def _place(self) -> bytes:
         current = self.session.current if self.session is not None else None

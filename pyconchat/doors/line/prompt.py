@@ -6,7 +6,7 @@ shown instead of the prompt, and the prompt comes again after it.
 
 from __future__ import annotations
 
-from pyconchat.doors.output_buffer import Outlet
+from pyconchat.doors.output_buffer import OutputBuffer
 
 __all__ = ["Screen"]
 
@@ -18,8 +18,8 @@ typed; that is still in the telnet client, which sends it all at the end of the 
 class Screen:
     """The screen behind *outlet*. *erasing* is true of telnet, where a prompt can be erased."""
 
-    def __init__(self, outlet: Outlet) -> None:
-        self._outlet = outlet
+    def __init__(self, outlet: OutputBuffer) -> None:
+        self._output = outlet
         self._prompt = b""
         self.erasing = False
 
@@ -27,16 +27,16 @@ class Screen:
         """Show *block*, which ends a line."""
         if self._prompt:
             block = self._erase() + block + self._prompt
-        self._outlet.write(block)
+        self._output.write(block)
 
     def prompt(self, prompt: bytes) -> None:
         """Put *prompt*, in the place of the one that stands there, if any."""
-        self._outlet.write((self._erase() if self._prompt else b"") + prompt)
+        self._output.write((self._erase() if self._prompt else b"") + prompt)
         self._prompt = prompt
 
     @property
     def prompted(self) -> bool:
-        """Tell whether a prompt waits for an answer."""
+        """Return whether a prompt waits for an answer."""
         return bool(self._prompt)
 
     def typed(self) -> None:
@@ -45,7 +45,7 @@ class Screen:
 
     def farewell(self, block: bytes) -> None:
         """Show the last there is to show; no prompt comes after it."""
-        self._outlet.write((self._erase() if self._prompt else b"") + block)
+        self._output.write((self._erase() if self._prompt else b"") + block)
         self._prompt = b""
 
     def _erase(self) -> bytes:

@@ -17,7 +17,7 @@ _DONT, _DO, _WONT, _WILL, _SB, _SE = 254, 253, 252, 251, 250, 240
 _ECHO, _TIMING_MARK = 1, 6
 _CR, _LF, _NUL = 13, 10, 0
 
-MOST_ANSWERS = 64
+MAX_ANSWERS = 64
 """Negotiations that are answered on one connection; no honest client needs more."""
 
 
@@ -176,7 +176,7 @@ class Telnet:
     def _answer(self, verb: int, option: int) -> None:
         if option == _TIMING_MARK:  # not an option to settle once, but asked at each Ctrl-C
             self._command(verb, option)
-        elif self._answers < MOST_ANSWERS:
+        elif self._answers < MAX_ANSWERS:
             self._answers += 1
             self._command(verb, option)
 

@@ -21,22 +21,21 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pyconchat.chat.interfaces import IConnection
 from pyconchat.domain.decisions import MoveCursor
 from pyconchat.domain.errors import Code, NotSaved, Refused
 from pyconchat.domain.text import in_bytes
-from pyconchat.doors.output_buffer import plain_socket, unacknowledged
-from pyconchat.files.sharing import Shelf, Upload
+from pyconchat.files.sharing import FileSharing, Upload
+from pyconchat.net.connection import IConnection, plain_socket, unacknowledged
 
 if TYPE_CHECKING:
-    from pyconchat.doors.factory import LineFactory
+    from pyconchat.doors.factory import ChatFactory
 
-__all__ = ["FileDoor"]
+__all__ = ["TransferDoor"]
 
-LONGEST_HEADER = 512
+MAX_HEADER_BYTES = 512
 """Bytes in the first line."""
 
-MOST_QUEUED = 1024 * 1024
+MAX_QUEUED = 1024 * 1024
 """Bytes that wait for the disk before no more are read from the peer."""
 
 BLOCK = 256 * 1024
@@ -49,12 +48,12 @@ LINGER = 2.0
 """Seconds that the answer has to arrive before the connection is closed all the same."""
 
 
-class FileDoor(Protocol):
+class TransferDoor(Protocol):
     """One transfer."""
 
     _log = Logger()
 
-    def __init__(self, factory: LineFactory, network: str) -> None:
+    def __init__(self, factory: ChatFactory, network: str) -> None:
         self.network = network
         self._factory = factory
         self.patience = factory.limits.login_seconds  # until a ticket has to be shown
@@ -69,11 +68,11 @@ class FileDoor(Protocol):
         self._unread = 0  # bytes that the peer had not acknowledged when last looked
 
     @property
-    def shelf(self) -> Shelf:
+    def sharing(self) -> FileSharing:
         """Return the files."""
-        shelf = self._factory.chat.shelf
-        assert shelf is not None, "without one the doorstep opens no such door"
-        return shelf
+        sharing = self._factory.chat.sharing
+        assert sharing is not None, "without one the doorstep opens no such door"
+        return sharing
 
     @property
     def connection(self) -> IConnection:
@@ -96,12 +95,12 @@ class FileDoor(Protocol):
             return
         self._header += data
         line, newline, rest = self._header.partition(b"\n")
-        if not newline and len(line) <= LONGEST_HEADER:
+        if not newline and len(line) <= MAX_HEADER_BYTES:
             return
         self._begun = True
         self._header = rest
         self.connection.pauseProducing()
-        begun = Deferred.fromCoroutine(self._begin(line[:LONGEST_HEADER]))
+        begun = Deferred.fromCoroutine(self._begin(line[:MAX_HEADER_BYTES]))
         begun.addErrback(self.fail)
 
     def readConnectionLost(self) -> None:
@@ -141,7 +140,7 @@ class FileDoor(Protocol):
 
     def made_progress(self) -> None:
         """Something moved: it may take as long again until the next."""
-        limit = self.shelf.config.idle_seconds
+        limit = self.sharing.config.idle_seconds
         if self._timer is not None and self._timer.active():
             self._timer.reset(limit)
         elif limit > 0 and not self._gone:
@@ -153,7 +152,7 @@ class FileDoor(Protocol):
         before, self._unread = self._unread, unacknowledged(self._socket)
         if self._unread != before:
             self._timer = self._factory.reactor.callLater(
-                self.shelf.config.idle_seconds, self._idle
+                self.sharing.config.idle_seconds, self._idle
             )
         else:
             self._too_slow()
@@ -190,7 +189,7 @@ class FileDoor(Protocol):
     def refuse(self, problem: BaseException | None) -> None:
         """Say that it cannot be, because of *problem*."""
         if isinstance(problem, OSError):
-            problem = self.shelf.no_room(problem)
+            problem = self.sharing.no_room(problem)
         elif isinstance(problem, NotSaved):
             problem = Refused(Code.NOT_SAVED, "The server cannot save anything now; try again.")
         elif not isinstance(problem, Refused):
@@ -200,7 +199,7 @@ class FileDoor(Protocol):
     async def _begin(self, line: bytes) -> None:
         verb, *words = line.decode("ascii", "replace").split()
         upload = verb == "upload"
-        ticket = self.shelf.redeem(words.pop(0) if words else "", upload)
+        ticket = self.sharing.redeem(words.pop(0) if words else "", upload)
         self._in_time()
         self._known = self._counted = True
         self._factory.connections.logged_in()
@@ -208,15 +207,15 @@ class FileDoor(Protocol):
         if upload:
             size = _number(words[1]) if len(words) > 1 else None
             sha256 = words[2] if len(words) > 2 else ""
-            began = await self.shelf.begin(ticket, offset, size)
+            began = await self.sharing.begin(ticket, offset, size)
             self._transfer = _Upload(self, began, size, sha256)
         else:
             assert ticket.file is not None
             if offset > ticket.file.size:
                 raise Refused(Code.BAD_ARGUMENT, "The offset is beyond the file's end.")
-            path = self.shelf.storage.place(ticket.file.id)
+            path = self.sharing.storage.place(ticket.file.id)
             try:
-                descriptor = await self.shelf.run(_opened, path, offset)
+                descriptor = await self.sharing.run(_opened, path, offset)
             except FileNotFoundError:
                 what = "The bytes of that file are gone from the server's disk: tell its operator."
                 raise Refused(Code.NO_SUCH_FILE, what) from None
@@ -236,7 +235,7 @@ class FileDoor(Protocol):
 class _Upload:
     """What comes in goes to the disk, in turns with the peer."""
 
-    def __init__(self, door: FileDoor, upload: Upload, size: int | None, sha256: str) -> None:
+    def __init__(self, door: TransferDoor, upload: Upload, size: int | None, sha256: str) -> None:
         self._door = door
         self._upload = upload
         self._size = size
@@ -248,7 +247,7 @@ class _Upload:
         self._paused = False
         self._complete = False
         self._done = False
-        self._leave = door.shelf.interrupt  # what becomes of it at a premature end
+        self._leave = door.sharing.interrupt  # what becomes of it at a premature end
 
     def begin(self, first: bytes) -> None:
         self._door.connection.resumeProducing()
@@ -270,7 +269,7 @@ class _Upload:
             self._queue.append(data)
             self._queued += len(data)
         self._complete = self._here == self._size
-        if self._queued >= MOST_QUEUED and not self._paused:
+        if self._queued >= MAX_QUEUED and not self._paused:
             self._paused = True
             self._door.connection.pauseProducing()
         self._go_on()
@@ -296,12 +295,12 @@ class _Upload:
         if self._queue:
             pieces, self._queue, self._queued = self._queue, [], 0
             self._writing = True
-            written = self._door.shelf.run(self._upload.partial.write, pieces)
+            written = self._door.sharing.run(self._upload.partial.write, pieces)
             written.addCallbacks(self._written, self._failed)
         elif self._complete:
             self._done = True
             self._door.be_patient()
-            sharing = Deferred.fromCoroutine(self._door.shelf.share(self._upload, self._sha256))
+            sharing = Deferred.fromCoroutine(self._door.sharing.share(self._upload, self._sha256))
             sharing.addCallback(
                 lambda file: self._door.answer(f"shared {file.number} {file.size} {file.sha256}")
             )
@@ -313,7 +312,7 @@ class _Upload:
         if self._done:
             self._leave_it()
             return
-        if self._paused and self._queued < MOST_QUEUED:
+        if self._paused and self._queued < MAX_QUEUED:
             self._paused = False
             self._door.connection.resumeProducing()
         self._go_on()
@@ -323,13 +322,13 @@ class _Upload:
         if not self._done:
             self._done = True
             self._door.fail(failure)
-        self._leave = self._door.shelf.discard
+        self._leave = self._door.sharing.discard
         self._leave_it()
 
     def _refuse(self, code: Code, sentence: str) -> None:
         self._done = True
         self._door.refuse(Refused(code, sentence))
-        self._leave = self._door.shelf.discard
+        self._leave = self._door.sharing.discard
         self._leave_it()
 
     def _leave_it(self) -> None:
@@ -341,7 +340,7 @@ class _Upload:
 class _Download:
     """What the disk has goes out, as fast as the peer takes it."""
 
-    def __init__(self, door: FileDoor, descriptor: int) -> None:
+    def __init__(self, door: TransferDoor, descriptor: int) -> None:
         self._door = door
         self._descriptor = descriptor
         self._pieces: list[bytes] = []  # read, and still to be written
@@ -371,7 +370,7 @@ class _Download:
             self._door.connection.write(self._pieces.pop(0))
         if not (self._pieces or self._paused or self._reading or self._stopped):
             self._reading = True
-            reading = self._door.shelf.run(os.read, self._descriptor, BLOCK)
+            reading = self._door.sharing.run(os.read, self._descriptor, BLOCK)
             reading.addCallbacks(self._read, self._failed)
 
     def pauseProducing(self) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
-from pyconchat.client.net.connection import DEAD, QUIET, Gave, Link, State
+from pyconchat.client.net.connection import DEAD, QUIET, GaveUp, Link, State
 from pyconchat.client.net.json_protocol import Object
 from tests.client.fake_server import Call, FakeServer, Recorder, member_of, private, said
 from tests.client.net.test_json_protocol import values
@@ -120,7 +120,7 @@ def test_who_gives_up_is_told_why_once(
     clock: Clock, fake: FakeServer, login: Knows, listener: Recorder
 ) -> None:
     """A login that knows no further ends the link, with its reason."""
-    login.problem = Gave("No such luck.")
+    login.problem = GaveUp("No such luck.")
     link = make_link(clock, fake, login, listener)
     link.start()
     assert listener.ends == ["No such luck."]

@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from pyconchat.client.net.address import Address
-from pyconchat.client.net.connection import Gave
+from pyconchat.client.net.connection import GaveUp
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.net.login import ClientLogin
 from pyconchat.client.net.saved import Folder
@@ -17,7 +17,7 @@ from pyconchat.client.net.saved import Folder
 HOST = Address("host", 8000)
 
 
-class Person:
+class SocketUser:
     """Somebody who answers questions in turn, and then no more."""
 
     def __init__(self, folder: Folder, *answers: str) -> None:
@@ -30,7 +30,7 @@ class Person:
     async def ask(self, question: str, secret: bool) -> str:
         self.asked.append((question, secret))
         if not self.answers:
-            raise Gave("nobody answers")
+            raise GaveUp("nobody answers")
         return self.answers.pop(0)
 
     @property
@@ -38,7 +38,7 @@ class Person:
         return [question for question, _ in self.asked]
 
     def hello(self, code: Any = None, error: Any = "No.") -> Object:
-        """Return the hello after a refusal with *code*, or the first. Raises `Gave`."""
+        """Return the hello after a refusal with *code*, or the first. Raises `GaveUp`."""
         refused = None if code is None else {"hello": 1, "ok": False, "code": code, "error": error}
         hellos: list[Object] = []
         failures: list[Any] = []
@@ -49,7 +49,7 @@ class Person:
         return hellos[0]
 
 
-Meet = Callable[..., Person]
+Meet = Callable[..., SocketUser]
 
 
 @pytest.fixture
@@ -58,8 +58,8 @@ def meet(folder: Folder) -> Meet:
 
     def make(
         *answers: str, name: str = "", password: str | None = None, guest: bool = False
-    ) -> Person:
-        person = Person(folder, *answers)
+    ) -> SocketUser:
+        person = SocketUser(folder, *answers)
         address = HOST._replace(name=name)
         person.login = ClientLogin(address, folder, person.ask, person.told.append, password, guest)
         return person
@@ -101,7 +101,7 @@ def test_a_name_that_cannot_be(meet: Meet, code: str) -> None:
     assert person.told == ["That is taken."]
     given = meet("bob", name="alice")
     given.hello()
-    with pytest.raises(Gave, match=r"That is taken\."):
+    with pytest.raises(GaveUp, match=r"That is taken\."):
         given.hello(code, "That is taken.")
     assert given.asked == []
 
@@ -140,7 +140,7 @@ def test_a_wrong_password_that_was_given(meet: Meet) -> None:
     """Nobody is asked in the place of a file or a variable: that would hide what is wrong."""
     person = meet("right", name="alice", password="wrong")
     assert person.hello() == {"name": "alice", "password": "wrong"}
-    with pytest.raises(Gave, match=r"Wrong password\."):
+    with pytest.raises(GaveUp, match=r"Wrong password\."):
         person.hello("wrong-password", "Wrong password.")
     assert person.asked == []
 
@@ -156,7 +156,7 @@ def test_a_given_password_that_is_none(meet: Meet) -> None:
     """One that is too short cannot be, and is not asked for again."""
     person = meet("longer-word", name="alice", password="x")
     person.hello()
-    with pytest.raises(Gave, match="at least 8"):
+    with pytest.raises(GaveUp, match="at least 8"):
         person.hello("bad-argument", "A password has at least 8 characters.")
 
 
@@ -210,7 +210,7 @@ def test_nobody_answers(meet: Meet) -> None:
     """Who would not answer ends it."""
     person = meet(name="alice")
     person.hello()
-    with pytest.raises(Gave, match="nobody answers"):
+    with pytest.raises(GaveUp, match="nobody answers"):
         person.hello("password-needed")
 
 
@@ -341,7 +341,7 @@ def test_all_else_ends_it(meet: Meet, code: Any) -> None:
     """With the server's reason."""
     person = meet("alice")
     person.hello()
-    with pytest.raises(Gave, match="You are banned"):
+    with pytest.raises(GaveUp, match="You are banned"):
         person.hello(code, "You are banned.")
 
 
@@ -350,7 +350,7 @@ def test_no_reason(meet: Meet, error: Any) -> None:
     """A refusal without a sentence gets one."""
     person = meet(name="alice")
     person.hello()
-    with pytest.raises(Gave, match="The server said no"):
+    with pytest.raises(GaveUp, match="The server said no"):
         person.hello("banned", error)
 
 

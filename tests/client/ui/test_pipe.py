@@ -16,11 +16,11 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from pyconchat.client.net.address import Address
-from pyconchat.client.net.connection import Gave
+from pyconchat.client.net.connection import GaveUp
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.net.login import ClientLogin
 from pyconchat.client.net.saved import Folder
-from pyconchat.client.ui.pipe import LONGEST, MOST_UNDER_WAY, PATIENCE, Pipe, _pieces
+from pyconchat.client.ui.pipe import LONGEST, MAX_UNDER_WAY, PATIENCE, Pipe, _pieces
 from tests.client.fake_server import Call, FakeServer, said
 from tests.client.net.test_json_protocol import HOSTILE
 from tests.client.test_session import entered, lines_of
@@ -43,7 +43,7 @@ class Fed:
         self.pipe.makeConnection(self.transport)
 
     async def _nobody(self, question: str, secret: bool) -> str:
-        raise Gave(f"nobody can be asked here: {question}")
+        raise GaveUp(f"nobody can be asked here: {question}")
 
     def starts(self) -> Fed:
         self.pipe.link.start()
@@ -250,9 +250,9 @@ def test_much_is_read_as_fast_as_it_is_stored(feed: Feed) -> None:
     """So many lines wait for their answers, so many are read ahead; then the input waits."""
     pipe = feed().enters()
     pipe.joins()
-    pipe.feeds("".join(f"{number}\n" for number in range(3 * MOST_UNDER_WAY)))
+    pipe.feeds("".join(f"{number}\n" for number in range(3 * MAX_UNDER_WAY)))
     requests = pipe.fake.call.hears()
-    assert len(requests) == MOST_UNDER_WAY
+    assert len(requests) == MAX_UNDER_WAY
     assert pipe.transport.producerState == "paused"
     heard = lines_of(requests)
     while requests:
@@ -260,7 +260,7 @@ def test_much_is_read_as_fast_as_it_is_stored(feed: Feed) -> None:
         requests = pipe.fake.call.hears()
         heard += lines_of(requests)
     assert pipe.transport.producerState == "producing"
-    assert heard == [str(number) for number in range(3 * MOST_UNDER_WAY)]
+    assert heard == [str(number) for number in range(3 * MAX_UNDER_WAY)]
     pipe.ends_input()
     assert pipe.ends == [""]
 
@@ -268,7 +268,7 @@ def test_much_is_read_as_fast_as_it_is_stored(feed: Feed) -> None:
 def test_the_input_waits_for_the_server(feed: Feed) -> None:
     """While there is none, no more is read than may wait."""
     pipe = feed()
-    for number in range(MOST_UNDER_WAY):
+    for number in range(MAX_UNDER_WAY):
         assert pipe.transport.producerState == "producing"
         pipe.feeds(f"{number}\n")
     assert pipe.transport.producerState == "paused"

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.people import Person, Server
+from tests.support.people import Server, SocketUser
 from tests.support.terminals import Terminal
 
 At = Callable[..., Terminal]
-Visit = Callable[..., Person]
+Visit = Callable[..., SocketUser]
 
 PASSWORD = "a long password"
 
@@ -46,10 +46,10 @@ def chat(at: At, server: Server) -> Callable[..., Terminal]:
 @pytest.fixture
 def visit(server: Server) -> Iterator[Visit]:
     """Log somebody in over a raw socket: ``visit("bob")``."""
-    people: list[Person] = []
+    people: list[SocketUser] = []
 
-    def log_in(name: str, password: str = "", port: int = 0) -> Person:
-        people.append(Person(port or server.port))
+    def log_in(name: str, password: str = "", port: int = 0) -> SocketUser:
+        people.append(SocketUser(port or server.port))
         people[-1].logs_in(name, password)
         return people[-1]
 

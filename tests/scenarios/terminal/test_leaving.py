@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.scenarios.terminal.conftest import PASSWORD, At, Visit, settings_are_kept
-from tests.support.people import Person, Server
+from tests.support.people import Server, SocketUser
 from tests.support.skips import require_program
 from tests.support.terminals import CLIENT, Terminal, said
 
@@ -250,7 +250,7 @@ def test_put_off_and_banned(chat: At, at: At, own: Server) -> None:
     """Kicked by an operator, the client ends and says why; so it does for who is banned."""
     own.start()
     claim = own.says(r"/claim (\S+)")[1]
-    operator = Person(own.port)
+    operator = SocketUser(own.port)
     operator.logs_in("operator", "a password")
     operator.types(f"/claim {claim}")
     operator.sees("operator")

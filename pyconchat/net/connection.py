@@ -1,0 +1,83 @@
+"""What server and client need of any stream connection: its life, its kernel socket, keepalive."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import socket
+import struct
+import termios
+from enum import Enum
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.interfaces import IConsumer, IPushProducer, ITCPTransport, ITransport
+
+__all__ = [
+    "IConnection",
+    "Lifecycle",
+    "keep_alive",
+    "plain_socket",
+    "unacknowledged",
+]
+
+KEEPALIVE_PROBES = 4
+"""Probes that the kernel sends to a silent peer before it gives the connection up."""
+
+
+class Lifecycle(Enum):
+    """The life of one connection. It only ever moves forward, and may skip states."""
+
+    OPEN = "open"
+    INPUT_ENDED = "input ended"
+    """The peer sends nothing more (a half-close), and still reads."""
+    CLOSING = "closing"
+    """The last bytes are on their way; nothing more is read or sent."""
+    GONE = "gone"
+    """The connection no longer exists."""
+
+
+class IConnection(ITransport, IConsumer, IPushProducer):
+    """What a protocol of ours needs of a transport: every stream transport of Twisted has it."""
+
+    def abortConnection() -> None:
+        """Close at once and discard unsent bytes."""
+
+
+def keep_alive(transport: IConnection, idle: float, limit: float) -> None:
+    """Have the kernel probe the peer after *idle* seconds, and drop it after *limit* seconds.
+
+    A person who only reads at `nc` sends nothing and cannot be asked for a sign of life; the
+    kernel of their machine can (RFC 9293, 3.8.4). 0 leaves the system's own settings.
+    """
+    if not ITCPTransport.providedBy(transport):
+        return
+    transport.setTcpNoDelay(True)
+    transport.setTcpKeepAlive(True)
+    handle = getattr(transport, "getHandle", lambda: None)()
+    if not isinstance(handle, socket.socket) or idle <= 0 or limit <= idle:
+        return
+    between = max(1, int((limit - idle) / KEEPALIVE_PROBES))
+    with contextlib.suppress(OSError, AttributeError):  # not every system has all three
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, max(1, int(idle)))
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, between)
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_PROBES)
+
+
+def plain_socket(transport: IConnection) -> socket.socket | None:
+    """Return the socket that takes bytes as they are; None under TLS and on other transports."""
+    if isinstance(transport, FileDescriptor) and not getattr(transport, "TLS", False):
+        handle = getattr(transport, "getHandle", lambda: None)()
+        return handle if isinstance(handle, socket.socket) else None
+    return None
+
+
+def unacknowledged(handle: socket.socket | None) -> int:
+    """Return the bytes in the kernel that the peer has not acknowledged (SIOCOUTQ, tcp(7)).
+
+    0 where that cannot be known.
+    """
+    if handle is not None:
+        with contextlib.suppress(OSError):
+            answer = fcntl.ioctl(handle.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+            return int(struct.unpack("i", answer)[0])
+    return 0
