@@ -43,6 +43,7 @@ from pyconchat.domain.events import (
     Why,
 )
 from pyconchat.domain.names import Key, Name, fold
+from pyconchat.domain.refusals import already_banned, group_closed
 from pyconchat.domain.text import SafeText
 
 __all__ = ["Actor", "Ban", "Group", "GroupState", "JoinRequest", "Member", "SharedFile"]
@@ -211,11 +212,7 @@ class Group:
         """
         key = fold(by.name)
         if self.closed:
-            raise Refused(
-                Code.NO_SUCH_GROUP,
-                "{group} was closed a moment ago; /join {group} makes a new one.",
-                group=self.name,
-            )
+            raise group_closed(self.name)
         if key in self.members:
             return []
         if key in self.bans:
@@ -313,7 +310,7 @@ class Group:
         if key == fold(by.name):
             raise Refused(Code.SELF, "You cannot ban yourself; to leave the group, use /leave.")
         if key in self.bans:
-            raise Refused(Code.EXISTS, "{name} is banned already.", name=self.bans[key].name)
+            raise already_banned(self.bans[key].name)
         if key in self.members:
             name = self.members[key].name
             return self._without(name, MemberBanned(name, by.name, reason), Why.KICKED)
