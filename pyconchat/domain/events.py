@@ -8,7 +8,7 @@ that has once been released keeps its meaning.
 from __future__ import annotations
 
 from enum import Enum
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 import msgspec
 
@@ -276,10 +276,41 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 def subject(event: AnyEvent) -> Name | None:
-    """Return who *event* is about: who is told of it in other words than the rest."""
-    if isinstance(event, GroupCreated):
-        return event.by
-    return getattr(event, "name", None)
+    """Return who *event* is about: that reader gets another sentence than the others."""
+    match event:
+        case GroupCreated(by=by):
+            return by
+        case (
+            MemberJoined(name=name)
+            | MemberLeft(name=name)
+            | MemberKicked(name=name)
+            | MemberBanned(name=name)
+            | MemberUnbanned(name=name)
+            | MemberRegistered(name=name)
+            | JoinRequested(name=name)
+            | RequestWithdrawn(name=name)
+            | JoinRejected(name=name)
+            | MemberInvited(name=name)
+            | InvitationEnded(name=name)
+            | AdminChanged(name=name)
+            | ServerKicked(name=name)
+            | ServerBanned(name=name)
+            | ServerUnbanned(name=name)
+            | OperatorMade(name=name)
+        ):
+            return name
+        case (
+            Message()
+            | Action()
+            | GroupClosed()
+            | PolicyChanged()
+            | TopicChanged()
+            | FileShared()
+            | FileRemoved()
+        ):
+            return None
+        case _:
+            assert_never(event)
 
 
 _encoder = msgspec.json.Encoder()
