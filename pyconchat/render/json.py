@@ -11,7 +11,34 @@ from zope.interface import implementer
 
 from pyconchat.chat.interfaces import IRenderer
 from pyconchat.domain.errors import BadField, MustAsk, Refused
-from pyconchat.domain.events import Action, Entry, Message
+from pyconchat.domain.events import (
+    Action,
+    AdminChanged,
+    AnyEvent,
+    Entry,
+    FileRemoved,
+    FileShared,
+    GroupClosed,
+    GroupCreated,
+    InvitationEnded,
+    JoinRejected,
+    JoinRequested,
+    MemberBanned,
+    MemberInvited,
+    MemberJoined,
+    MemberKicked,
+    MemberLeft,
+    MemberRegistered,
+    MemberUnbanned,
+    Message,
+    OperatorMade,
+    PolicyChanged,
+    RequestWithdrawn,
+    ServerBanned,
+    ServerKicked,
+    ServerUnbanned,
+    TopicChanged,
+)
 from pyconchat.domain.group import Ban, JoinRequest
 from pyconchat.domain.names import Key
 from pyconchat.domain.replies import (
@@ -36,8 +63,34 @@ _encoder = msgspec.json.Encoder()
 
 _DAY = 24 * 3600 * 1000  # milliseconds; a day of Unix time has no leap seconds
 
-_HIDDEN = frozenset({"id", "password_hash"})
-"""Fields of events that are the store's alone."""
+# What programs see of an event, in this order, after the fields that all entries have. A field that
+# is not listed is never sent: a password's hash, a file's name on the server's disk.
+_EVENT_FIELDS: Mapping[type[AnyEvent], Sequence[str]] = {
+    GroupCreated: ("number", "name", "by", "policy", "guest"),
+    GroupClosed: (),
+    MemberJoined: ("name", "via", "by", "guest"),
+    MemberLeft: ("name", "why"),
+    MemberKicked: ("name", "by", "reason"),
+    MemberBanned: ("name", "by", "reason"),
+    MemberUnbanned: ("name", "by"),
+    MemberRegistered: ("name",),
+    JoinRequested: ("name", "note", "guest"),
+    RequestWithdrawn: ("name", "why"),
+    JoinRejected: ("name", "by", "reason"),
+    MemberInvited: ("name", "by", "guest"),
+    InvitationEnded: ("name",),
+    AdminChanged: ("name", "why", "by"),
+    PolicyChanged: ("policy", "by"),
+    TopicChanged: ("topic", "by"),
+    FileShared: ("number", "file", "by", "size", "sha256", "guest"),
+    FileRemoved: ("number", "file", "by"),
+    ServerKicked: ("name", "by", "reason"),
+    ServerBanned: ("name", "by", "reason"),
+    ServerUnbanned: ("name", "by"),
+    OperatorMade: ("name", "by"),
+}
+_REQUEST_FIELDS = ("name", "at", "note", "guest")
+_BAN_FIELDS = ("name", "by", "at", "reason")
 
 
 @implementer(IRenderer)
@@ -98,9 +151,8 @@ def event_object(entry: Entry, where: Where) -> dict[str, object]:
         fields["from"] = event.sender
         fields["text"] = event.text
         return fields
-    for name in event.__struct_fields__:
-        if name not in _HIDDEN:
-            fields[name] = getattr(event, name)
+    for name in _EVENT_FIELDS[type(event)]:
+        fields[name] = getattr(event, name)
     return fields
 
 
@@ -121,12 +173,13 @@ def reply_object(reply: Reply) -> dict[str, object]:
             fields |= {"groups": [_named_group(each) for each in groups], "more": more}
             fields["part"] = part
         case Requests(group=group, requests=requests, more=more):
-            fields |= {"group": group, "requests": [_timed(each) for each in requests]}
+            fields |= {"group": group, "requests": _timed(requests, _REQUEST_FIELDS)}
             fields["more"] = more
         case Bans(group=group, bans=bans, more=more):
-            fields |= {"group": group, "bans": [_timed(each) for each in bans], "more": more}
+            fields |= {"group": group, "bans": _timed(bans, _BAN_FIELDS), "more": more}
         case Files(group=group, files=files, more=more):
-            fields |= {"group": group, "files": [_timed(each) for each in files], "more": more}
+            fields |= {"group": group, "files": _timed(files, FileLine.__struct_fields__)}
+            fields["more"] = more
         case Help(commands=commands):
             fields["commands"] = commands
         case _:
@@ -149,10 +202,14 @@ def _named_group(line: GroupLine) -> dict[str, object]:
     return {"group": fields.pop("name"), **fields}
 
 
-def _timed(record: JoinRequest | Ban | FileLine) -> dict[str, object]:
-    fields = msgspec.structs.asdict(record)
-    fields["at"] = timestamp(record.at)
-    return fields
+def _timed(
+    records: Iterable[JoinRequest | Ban | FileLine], names: Sequence[str]
+) -> list[dict[str, object]]:
+    """Return the fields *names* of *records*, with their times as programs see them."""
+    return [
+        {name: timestamp(each.at) if name == "at" else getattr(each, name) for name in names}
+        for each in records
+    ]
 
 
 def _events(entries: Sequence[Entry], where: Where) -> list[dict[str, object]]:

@@ -1,0 +1,161 @@
+"""What programs see of the log: the objects of docs/line-protocol.rst, "Events"."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from pyconchat.domain.events import (
+    Action,
+    AdminChanged,
+    AnyEvent,
+    Entry,
+    FileRemoved,
+    FileShared,
+    GroupClosed,
+    GroupCreated,
+    InvitationEnded,
+    JoinRejected,
+    JoinRequested,
+    MemberBanned,
+    MemberInvited,
+    MemberJoined,
+    MemberKicked,
+    MemberLeft,
+    MemberRegistered,
+    MemberUnbanned,
+    Message,
+    OperatorMade,
+    Policy,
+    PolicyChanged,
+    RequestWithdrawn,
+    ServerBanned,
+    ServerKicked,
+    ServerUnbanned,
+    TopicChanged,
+    Via,
+    Why,
+)
+from pyconchat.domain.names import Name, fold
+from pyconchat.domain.replies import Where
+from pyconchat.domain.text import SafeText
+from pyconchat.render.json import JsonRenderer
+
+PAGE = (Path(__file__).parents[2] / "docs" / "line-protocol.rst").read_text()
+
+ALICE, BOB, OP, TEA = Name("alice"), Name("bob"), Name("op"), Name("tea")
+HASH = "$argon2id$v=19$m=65536"
+
+# An event of every kind, its tag, and its line after the fields that all entries have.
+EXAMPLES: list[tuple[AnyEvent, str, str]] = [
+    (Message(ALICE, SafeText("hi")), "message", '{"from":"alice","text":"hi"}'),
+    (Action(ALICE, SafeText("waves")), "action", '{"from":"alice","text":"waves"}'),
+    (
+        GroupCreated(1, TEA, ALICE, Policy.PASSWORD, HASH, True),
+        "created",
+        '{"number":1,"name":"tea","by":"alice","policy":"password","guest":true}',
+    ),
+    (GroupClosed(), "closed", "{}"),
+    (
+        MemberJoined(BOB, Via.APPROVAL, ALICE, True),
+        "joined",
+        '{"name":"bob","via":"approval","by":"alice","guest":true}',
+    ),
+    (MemberLeft(BOB, Why.GUEST_GONE), "left", '{"name":"bob","why":"guest-gone"}'),
+    (
+        MemberKicked(BOB, ALICE, SafeText("spam")),
+        "kicked",
+        '{"name":"bob","by":"alice","reason":"spam"}',
+    ),
+    (
+        MemberBanned(BOB, ALICE, SafeText("spam")),
+        "banned",
+        '{"name":"bob","by":"alice","reason":"spam"}',
+    ),
+    (MemberUnbanned(BOB, ALICE), "unbanned", '{"name":"bob","by":"alice"}'),
+    (MemberRegistered(BOB), "registered", '{"name":"bob"}'),
+    (
+        JoinRequested(BOB, SafeText("it's me"), True),
+        "requested",
+        '{"name":"bob","note":"it\'s me","guest":true}',
+    ),
+    (RequestWithdrawn(BOB, Why.LEFT), "withdrawn", '{"name":"bob","why":"left"}'),
+    (
+        JoinRejected(BOB, ALICE, SafeText("full")),
+        "rejected",
+        '{"name":"bob","by":"alice","reason":"full"}',
+    ),
+    (MemberInvited(BOB, ALICE, True), "invited", '{"name":"bob","by":"alice","guest":true}'),
+    (InvitationEnded(BOB), "uninvited", '{"name":"bob"}'),
+    (
+        AdminChanged(BOB, Why.TRANSFERRED, ALICE),
+        "admin",
+        '{"name":"bob","why":"transferred","by":"alice"}',
+    ),
+    (PolicyChanged(Policy.PASSWORD, ALICE, HASH), "policy", '{"policy":"password","by":"alice"}'),
+    (TopicChanged(SafeText("cakes"), ALICE), "topic", '{"topic":"cakes","by":"alice"}'),
+    (
+        FileShared(3, SafeText("cake.txt"), ALICE, 12, "ab", "00ff", True),
+        "shared",
+        '{"number":3,"file":"cake.txt","by":"alice","size":12,"sha256":"ab","guest":true}',
+    ),
+    (
+        FileRemoved(3, SafeText("cake.txt"), ALICE),
+        "removed",
+        '{"number":3,"file":"cake.txt","by":"alice"}',
+    ),
+    (
+        ServerKicked(BOB, OP, SafeText("spam")),
+        "server-kicked",
+        '{"name":"bob","by":"op","reason":"spam"}',
+    ),
+    (
+        ServerBanned(BOB, OP, SafeText("spam")),
+        "server-banned",
+        '{"name":"bob","by":"op","reason":"spam"}',
+    ),
+    (ServerUnbanned(BOB, OP), "server-unbanned", '{"name":"bob","by":"op"}'),
+    (OperatorMade(BOB), "operator", '{"name":"bob","by":null}'),
+]
+
+
+def line_of(event: AnyEvent, where: Where) -> str:
+    """Return the line in which a program receives *event*."""
+    return JsonRenderer().entry(Entry(2, 7, 1_000, event), where, fold(BOB))
+
+
+@pytest.mark.parametrize(("event", "tag", "fields"), EXAMPLES, ids=[tag for _, tag, _ in EXAMPLES])
+def test_the_line_of_an_event(event: AnyEvent, tag: str, fields: str) -> None:
+    """Exactly these bytes; neither a password's hash nor a file's name on disk is among them."""
+    head = f'{{"type":"{tag}","group":"tea","seq":7,"at":"1970-01-01T00:00:01.000Z"'
+    tail = f",{fields[1:]}" if fields != "{}" else "}"
+    assert line_of(event, Where(TEA)) == f"{head}{tail}\n"
+
+
+def test_an_event_of_a_private_conversation() -> None:
+    """The partner is named where a group would be."""
+    fields = json.loads(line_of(Message(ALICE, SafeText("hi")), Where(other=ALICE)))
+    assert list(fields) == ["type", "with", "seq", "at", "from", "text"]
+    assert fields["with"] == "alice"
+
+
+def test_every_kind_of_event_has_an_example() -> None:
+    """The list of examples has each kind once."""
+    kinds = [type(event) for event, _, _ in EXAMPLES]
+    assert len(kinds) == len(set(kinds))
+    assert set(kinds) == set(get_args(AnyEvent))
+
+
+def test_the_fields_are_the_documented_ones() -> None:
+    """The table of docs/line-protocol.rst names each event's fields in the order of the line."""
+    section = PAGE[PAGE.index("\nEvents\n~~~") : PAGE.index("Some events are no entries")]
+    documented = {
+        tag: cell[1].split() if (cell := re.match(r"``([^`]+)``", rest)) else []
+        for tag, rest in re.findall(r"(?m)^``([a-z-]+)`` +(.*)$", section)
+    }
+    del documented["type"]  # the head of the table
+    assert documented == {tag: list(json.loads(fields)) for _, tag, fields in EXAMPLES}
