@@ -62,8 +62,6 @@ from pyconchat.domain.events import (
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.store import schema
 
-CLAIM_CODE = "claim-code"
-
 MAX_TOKENS = 16
 """Session tokens of an account; the one that was not used for longest makes room."""
 
@@ -148,7 +146,7 @@ class Effects:
                 self._run(update(table).where(table.c.key == fold(name)).values(operator=True))
                 if by is None:
                     settings = schema.settings
-                    self._run(delete(settings).where(settings.c.name == CLAIM_CODE))
+                    self._run(delete(settings).where(settings.c.name == schema.CLAIM_CODE))
             case _:
                 assert_never(event)
 

@@ -23,6 +23,9 @@ from sqlalchemy import (
 VERSION = "0005"
 """The newest migration. A database at this version needs no Alembic at the start."""
 
+CLAIM_CODE = "claim-code"
+"""The row of `settings` that has the code for becoming the first operator."""
+
 metadata = MetaData()
 
 accounts = Table(

@@ -10,40 +10,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Row,
-    Table,
-    and_,
-    func,
-    insert,
-    select,
-    text,
-)
+from sqlalchemy import insert, select, text
 from zope.interface import implementer
 
 from pyconchat.chat.interfaces import IStore
-from pyconchat.domain.decisions import (
-    SERVER,
-    Decision,
-    RequestKey,
-)
+from pyconchat.domain.decisions import Decision, RequestKey
 from pyconchat.domain.errors import NotSaved
-from pyconchat.domain.events import Entry, Policy, decode
-from pyconchat.domain.group import Ban, GroupState, JoinRequest, Member, SharedFile
-from pyconchat.domain.names import Key, Name
-from pyconchat.domain.stored import (
-    AccountRecord,
-    CursorRecord,
-    Loaded,
-    ServerState,
-    StoredGroup,
-    TokenRecord,
-)
-from pyconchat.domain.text import SafeText
-from pyconchat.store import request_keys, schema
+from pyconchat.domain.events import Entry, decode
+from pyconchat.domain.names import Key
+from pyconchat.domain.stored import CursorRecord, Loaded, ServerState, StoredGroup, TokenRecord
+from pyconchat.store import request_keys, schema, state
 from pyconchat.store.batch import Batch, Heads, Stored
-from pyconchat.store.effects import CLAIM_CODE
 from pyconchat.store.engines import engines_for, make_file
 from pyconchat.store.prepared import Prepared
 from pyconchat.store.problems import problems
@@ -129,68 +106,29 @@ class SqlStore:
 
     def state(self, ids: Iterable[int]) -> tuple[dict[int, StoredGroup], ServerState]:
         with self._writer.transaction() as connection:
-            return _groups(connection, list(ids)), _server(connection)
+            return state.read_groups(connection, list(ids)), state.read_server(connection)
 
     def cursors(self, owner: Key) -> list[CursorRecord]:
-        cursors, conversations, groups = schema.cursors.c, schema.conversations.c, schema.groups.c
-        query = (
-            select(
-                cursors.conversation,
-                cursors.read,
-                cursors.upto,
-                conversations.head,
-                conversations.party_a,
-                conversations.party_b,
-                groups.name,
-            )
-            .join_from(
-                schema.cursors, schema.conversations, conversations.id == cursors.conversation
-            )
-            .outerjoin(schema.groups, groups.conversation == cursors.conversation)
-            .where(cursors.owner == owner)
-            # Private conversations that hold nothing new are found when they are needed.
-            .where((conversations.party_a.is_(None)) | (cursors.read < conversations.head))
-            .order_by(cursors.conversation, cursors.upto)
-        )
         with self._writer.transaction() as connection:
-            return [
-                CursorRecord(id, read, upto, head, None if a is None else (a, b), Name(group or ""))
-                for id, read, upto, head, a, b, group in connection.execute(query)
-            ]
+            return state.read_cursors(connection, owner)
 
     def direct(self, parties: tuple[str, str]) -> tuple[int, int] | None:
-        conversations = schema.conversations.c
-        query = select(conversations.id, conversations.head).where(
-            conversations.party_a == parties[0], conversations.party_b == parties[1]
-        )
         with self._writer.transaction() as connection:
-            row = connection.execute(query).first()
-            return None if row is None else (row[0], row[1])
+            return state.read_direct(connection, parties)
 
     def request_seq(self, key: RequestKey) -> int | None:
         with self._writer.transaction() as connection:
             return request_keys.request_seq(connection, key)
 
     def token(self, digest: str) -> TokenRecord | None:
-        tokens = schema.tokens.c
-        query = select(tokens.owner, tokens.used_at).where(tokens.digest == digest)
         with self._writer.transaction() as connection:
-            row = connection.execute(query).first()
-            return None if row is None else TokenRecord(Key(row.owner), row.used_at)
+            return state.read_token(connection, digest)
 
     # Reading: any thread.
 
     def load(self) -> Loaded:
         with transaction(self._reading) as connection:
-            conversations = schema.conversations.c
-            server = conversations.id == SERVER
-            return Loaded(
-                groups=_groups(connection, None),
-                server=_server(connection),
-                highest_conversation=connection.scalar(select(func.max(conversations.id))) or 0,
-                highest_number=_highest_number(connection),
-                server_head=connection.scalar(select(conversations.head).where(server)) or 0,
-            )
+            return state.load(connection)
 
     def entries(self, conversation: int, after: int, upto: int, limit: int) -> list[Entry]:
         with transaction(self._reading) as connection:
@@ -218,93 +156,3 @@ _READ_ENTRIES = text(
 
 def _entries(conversation: int, rows: Iterable[Any]) -> list[Entry]:
     return [Entry(conversation, seq, at, decode(body)) for seq, at, body in rows]
-
-
-def _groups(connection: Connection, ids: list[int] | None) -> dict[int, StoredGroup]:
-    """Read the groups with *ids*, or all that are open."""
-    groups, conversations = schema.groups.c, schema.conversations.c
-    query = select(schema.groups, conversations.version, conversations.head).join_from(
-        schema.groups, schema.conversations, conversations.id == groups.conversation
-    )
-    query = query.where(groups.closed.is_(False) if ids is None else groups.conversation.in_(ids))
-    found: dict[int, StoredGroup] = {}
-    for group in connection.execute(query).mappings():
-        state = GroupState(
-            number=group["number"],
-            name=group["name"],
-            policy=Policy(group["policy"]),
-            admin=group["admin"],
-            password_hash=group["password_hash"],
-            topic=group["topic"],
-            closed=group["closed"],
-            last_file=group["last_file"],
-        )
-        found[group["conversation"]] = StoredGroup(state, group["version"], group["head"])
-
-    def rows(table: Table, order: str) -> Iterable[Row[Any]]:
-        query = select(table).join_from(
-            table, schema.groups, and_(groups.conversation == table.c.conversation)
-        )
-        query = query.where(
-            groups.closed.is_(False) if ids is None else groups.conversation.in_(ids)
-        )
-        return connection.execute(query.order_by(table.c.conversation, table.c[order]))
-
-    for row in rows(schema.members, "since"):
-        found[row.conversation].state.members.append(Member(Name(row.name), row.guest))
-    for row in rows(schema.requests, "since"):
-        request = JoinRequest(Name(row.name), row.at, SafeText(row.note), row.guest)
-        found[row.conversation].state.requests.append(request)
-    for row in rows(schema.invitations, "since"):
-        found[row.conversation].state.invitations.append(Member(Name(row.name), row.guest))
-    for row in rows(schema.bans, "since"):
-        ban = Ban(Name(row.name), Name(row.by), row.at, SafeText(row.reason))
-        found[row.conversation].state.bans.append(ban)
-    for row in rows(schema.files, "number"):
-        file = SharedFile(
-            number=row.number,
-            name=SafeText(row.name),
-            by=Name(row.by),
-            size=row.size,
-            sha256=row.sha256,
-            id=row.id,
-            at=row.at,
-            guest=row.guest,
-        )
-        found[row.conversation].state.files.append(file)
-    return found
-
-
-def _highest_number(connection: Connection) -> int:
-    """Return the highest group number that was ever given automatically."""
-    groups = schema.groups.c
-    rows = connection.execute(select(groups.number, groups.name))
-    return max((number for number, name in rows if not name.isdigit()), default=0)
-
-
-def _server(connection: Connection) -> ServerState:
-    settings = schema.settings.c
-    code = select(settings.value).where(settings.name == CLAIM_CODE)
-    return ServerState(
-        accounts=_accounts(connection),
-        ignores=_ignores(connection),
-        bans=_server_bans(connection),
-        claim_code=connection.scalar(code),
-    )
-
-
-def _accounts(connection: Connection) -> list[AccountRecord]:
-    accounts = schema.accounts.c
-    query = select(accounts.name, accounts.password_hash, accounts.operator)
-    return [AccountRecord(*row) for row in connection.execute(query)]
-
-
-def _ignores(connection: Connection) -> list[tuple[Key, Name]]:
-    query = select(schema.ignores.c.owner, schema.ignores.c.name)
-    return [(Key(owner), Name(name)) for owner, name in connection.execute(query)]
-
-
-def _server_bans(connection: Connection) -> list[Ban]:
-    bans = schema.server_bans.c
-    query = select(bans.name, bans.by, bans.at, bans.reason).order_by(bans.at)
-    return [Ban(*row) for row in connection.execute(query)]

@@ -1,0 +1,199 @@
+"""Reads what `store.effects` writes, in the same order: groups, the server, cursors, tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
+
+from pyconchat.domain.decisions import SERVER
+from pyconchat.domain.events import Policy
+from pyconchat.domain.group import Ban, GroupState, JoinRequest, Member, SharedFile
+from pyconchat.domain.names import Key, Name
+from pyconchat.domain.stored import (
+    AccountRecord,
+    CursorRecord,
+    Loaded,
+    ServerState,
+    StoredGroup,
+    TokenRecord,
+)
+from pyconchat.domain.text import SafeText
+from pyconchat.store import schema
+
+__all__ = ["load", "read_cursors", "read_direct", "read_groups", "read_server", "read_token"]
+
+
+def load(connection: Connection) -> Loaded:
+    """Read all that a server keeps in memory."""
+    conversations = schema.conversations.c
+    server = conversations.id == SERVER
+    return Loaded(
+        groups=read_groups(connection, None),
+        server=read_server(connection),
+        highest_conversation=connection.scalar(select(func.max(conversations.id))) or 0,
+        highest_number=_highest_number(connection),
+        server_head=connection.scalar(select(conversations.head).where(server)) or 0,
+    )
+
+
+def read_groups(connection: Connection, ids: Collection[int] | None) -> dict[int, StoredGroup]:
+    """Read the groups with *ids*; None reads all that are open."""
+    found = _groups(connection, _chosen(ids))
+    for row in _rows(connection, schema.members, "since", ids):
+        found[row.conversation].state.members.append(Member(Name(row.name), row.guest))
+    for row in _rows(connection, schema.requests, "since", ids):
+        request = JoinRequest(Name(row.name), row.at, SafeText(row.note), row.guest)
+        found[row.conversation].state.requests.append(request)
+    for row in _rows(connection, schema.invitations, "since", ids):
+        found[row.conversation].state.invitations.append(Member(Name(row.name), row.guest))
+    for row in _rows(connection, schema.bans, "since", ids):
+        ban = Ban(Name(row.name), Name(row.by), row.at, SafeText(row.reason))
+        found[row.conversation].state.bans.append(ban)
+    for row in _rows(connection, schema.files, "number", ids):
+        found[row.conversation].state.files.append(_file(row))
+    return found
+
+
+def read_server(connection: Connection) -> ServerState:
+    """Read what concerns the whole server."""
+    return ServerState(
+        bans=_server_bans(connection),
+        accounts=_accounts(connection),
+        claim_code=_claim_code(connection),
+        ignores=_ignores(connection),
+    )
+
+
+def read_cursors(connection: Connection, owner: Key) -> list[CursorRecord]:
+    """Read the cursors of *owner*: see `IStore.cursors`."""
+    cursors, conversations, groups = schema.cursors.c, schema.conversations.c, schema.groups.c
+    query = (
+        select(
+            cursors.conversation,
+            cursors.read,
+            cursors.upto,
+            conversations.head,
+            conversations.party_a,
+            conversations.party_b,
+            groups.name,
+        )
+        .join_from(schema.cursors, schema.conversations, conversations.id == cursors.conversation)
+        .outerjoin(schema.groups, groups.conversation == cursors.conversation)
+        .where(cursors.owner == owner)
+        # Private conversations without new entries are loaded when they are needed.
+        .where((conversations.party_a.is_(None)) | (cursors.read < conversations.head))
+        .order_by(cursors.conversation, cursors.upto)
+    )
+    return [
+        CursorRecord(id, read, upto, head, None if a is None else (a, b), Name(group or ""))
+        for id, read, upto, head, a, b, group in connection.execute(query)
+    ]
+
+
+def read_direct(connection: Connection, parties: tuple[str, str]) -> tuple[int, int] | None:
+    """Read the id and head of the private conversation of *parties*; None if there is none."""
+    conversations = schema.conversations.c
+    query = select(conversations.id, conversations.head).where(
+        conversations.party_a == parties[0], conversations.party_b == parties[1]
+    )
+    row = connection.execute(query).first()
+    return None if row is None else (row[0], row[1])
+
+
+def read_token(connection: Connection, digest: str) -> TokenRecord | None:
+    """Read the session token with *digest*; None if there is none."""
+    tokens = schema.tokens.c
+    query = select(tokens.owner, tokens.used_at).where(tokens.digest == digest)
+    row = connection.execute(query).first()
+    return None if row is None else TokenRecord(Key(row.owner), row.used_at)
+
+
+def _groups(connection: Connection, chosen: ColumnElement[bool]) -> dict[int, StoredGroup]:
+    """Read the rows of `schema.groups`, by conversation, still without people and files."""
+    groups, conversations = schema.groups.c, schema.conversations.c
+    query = (
+        select(schema.groups, conversations.version, conversations.head)
+        .join_from(schema.groups, schema.conversations, conversations.id == groups.conversation)
+        .where(chosen)
+    )
+    found: dict[int, StoredGroup] = {}
+    for row in connection.execute(query).mappings():
+        state = GroupState(
+            number=row["number"],
+            name=row["name"],
+            policy=Policy(row["policy"]),
+            admin=row["admin"],
+            password_hash=row["password_hash"],
+            topic=row["topic"],
+            closed=row["closed"],
+            last_file=row["last_file"],
+        )
+        found[row["conversation"]] = StoredGroup(state, row["version"], row["head"])
+    return found
+
+
+def _rows(
+    connection: Connection, table: Table, order: str, ids: Collection[int] | None
+) -> Iterable[Row[Any]]:
+    """Read the rows of *table* that belong to the groups of `_chosen`, each group's in *order*."""
+    groups = schema.groups.c
+    query = (
+        select(table)
+        .join_from(table, schema.groups, groups.conversation == table.c.conversation)
+        .where(_chosen(ids))
+        .order_by(table.c.conversation, table.c[order])
+    )
+    return connection.execute(query)
+
+
+def _chosen(ids: Collection[int] | None) -> ColumnElement[bool]:
+    """Return the condition for the groups with *ids*, or for all that are open."""
+    groups = schema.groups.c
+    return groups.closed.is_(False) if ids is None else groups.conversation.in_(ids)
+
+
+def _file(row: Row[Any]) -> SharedFile:
+    return SharedFile(
+        number=row.number,
+        name=SafeText(row.name),
+        by=Name(row.by),
+        size=row.size,
+        sha256=row.sha256,
+        id=row.id,
+        at=row.at,
+        guest=row.guest,
+    )
+
+
+def _server_bans(connection: Connection) -> list[Ban]:
+    bans = schema.server_bans.c
+    query = select(bans.name, bans.by, bans.at, bans.reason).order_by(bans.at)
+    return [Ban(*row) for row in connection.execute(query)]
+
+
+def _accounts(connection: Connection) -> list[AccountRecord]:
+    accounts = schema.accounts.c
+    query = select(accounts.name, accounts.password_hash, accounts.operator)
+    return [AccountRecord(*row) for row in connection.execute(query)]
+
+
+def _claim_code(connection: Connection) -> str | None:
+    settings = schema.settings.c
+    code: str | None = connection.scalar(
+        select(settings.value).where(settings.name == schema.CLAIM_CODE)
+    )
+    return code
+
+
+def _ignores(connection: Connection) -> list[tuple[Key, Name]]:
+    query = select(schema.ignores.c.owner, schema.ignores.c.name)
+    return [(Key(owner), Name(name)) for owner, name in connection.execute(query)]
+
+
+def _highest_number(connection: Connection) -> int:
+    """Read the highest group number that was ever assigned automatically."""
+    groups = schema.groups.c
+    rows = connection.execute(select(groups.number, groups.name))
+    return max((number for number, name in rows if not name.isdigit()), default=0)
