@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from pyconchat.disk import sync
+
 __all__ = ["Disk", "Partial", "Storage"]
 
 BLOCK = 1024 * 1024
@@ -65,7 +67,7 @@ class Partial:
         place.parent.mkdir(mode=0o700, exist_ok=True)
         self.path.rename(place)
         for folder in (place.parent, place.parent.parent):  # the second: the first may be new
-            _sync_folder(folder)
+            sync(folder)
 
 
 class Storage:
@@ -154,11 +156,3 @@ class Storage:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:40]
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

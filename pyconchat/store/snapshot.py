@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from pyconchat.disk import sync
 from pyconchat.store.engines import BadStore, is_sqlite
 
 
@@ -27,7 +28,7 @@ def take_snapshot(engine: Engine, path: Path) -> None:
             connection.cursor().execute("VACUUM INTO ?", (str(path),))
         finally:
             connection.close()
-        _sync(path)
+        sync(path)
     except BaseException:
         path.unlink()
         raise
@@ -40,12 +41,4 @@ def put_back(engine: Engine, path: Path) -> None:
     for rest in ("-wal", "-shm"):  # of what is replaced
         database.with_name(database.name + rest).unlink(missing_ok=True)
     os.replace(path, database)
-    _sync(database.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(database.parent)
