@@ -5,7 +5,8 @@ from __future__ import annotations
 from pyconchat.chat.conversation import Conversation
 from pyconchat.domain.decisions import SERVER
 from pyconchat.domain.events import Policy
-from pyconchat.domain.group import Group, GroupState
+from pyconchat.domain.group import Group
+from pyconchat.domain.group_state import GroupState
 from pyconchat.domain.stored import CursorRecord
 
 __all__ = ["Conversations"]

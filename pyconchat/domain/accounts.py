@@ -22,7 +22,8 @@ from pyconchat.domain.events import (
     ServerKicked,
     ServerUnbanned,
 )
-from pyconchat.domain.group import Actor, Ban
+from pyconchat.domain.group import Actor
+from pyconchat.domain.group_state import Ban
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.text import SafeText
 

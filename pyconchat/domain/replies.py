@@ -11,7 +11,7 @@ from typing import TypeAlias
 import msgspec
 
 from pyconchat.domain.events import NO_TEXT, Entry, Policy
-from pyconchat.domain.group import Ban, JoinRequest
+from pyconchat.domain.group_state import Ban, JoinRequest
 from pyconchat.domain.names import Name
 from pyconchat.domain.text import SafeText
 

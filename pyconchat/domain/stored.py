@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pyconchat.domain.group import Ban, GroupState
+from pyconchat.domain.group_state import Ban, GroupState
 from pyconchat.domain.names import Key, Name
 
 __all__ = [

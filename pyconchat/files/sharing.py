@@ -20,7 +20,8 @@ from pyconchat.chat.conversation import Conversation
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import Entry, FileRemoved, FileShared, GroupClosed
-from pyconchat.domain.group import Group, SharedFile
+from pyconchat.domain.group import Group
+from pyconchat.domain.group_state import SharedFile
 from pyconchat.domain.names import Key, fold
 from pyconchat.domain.text import SafeText, safe_text
 from pyconchat.files.quotas import Quotas

@@ -39,7 +39,7 @@ from pyconchat.domain.events import (
     ServerUnbanned,
     TopicChanged,
 )
-from pyconchat.domain.group import Ban, JoinRequest
+from pyconchat.domain.group_state import Ban, JoinRequest
 from pyconchat.domain.names import Key
 from pyconchat.domain.replies import (
     Bans,

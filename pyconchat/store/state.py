@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 
 from pyconchat.domain.decisions import SERVER
 from pyconchat.domain.events import Policy
-from pyconchat.domain.group import Ban, GroupState, JoinRequest, Member, SharedFile
+from pyconchat.domain.group_state import Ban, GroupState, JoinRequest, Member, SharedFile
 from pyconchat.domain.names import Key, Name
 from pyconchat.domain.stored import (
     AccountRecord,

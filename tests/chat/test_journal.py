@@ -22,7 +22,7 @@ from pyconchat.config import Config
 from pyconchat.domain.decisions import Decision, NewEntry
 from pyconchat.domain.errors import Conflict, NotSaved
 from pyconchat.domain.events import AdminChanged, Entry, Message, Why
-from pyconchat.domain.group import GroupState
+from pyconchat.domain.group_state import GroupState
 from pyconchat.domain.names import Name
 from pyconchat.domain.stored import ServerState, StoredGroup
 from pyconchat.domain.text import SafeText

@@ -12,7 +12,8 @@ from pyconchat.domain.events import (
     ServerUnbanned,
     Why,
 )
-from pyconchat.domain.group import Actor, Ban, GroupState, JoinRequest, Member
+from pyconchat.domain.group import Actor
+from pyconchat.domain.group_state import Ban, GroupState, JoinRequest, Member
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.stored import AccountRecord, StoredGroup
 from pyconchat.domain.text import SafeText

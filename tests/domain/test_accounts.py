@@ -17,7 +17,8 @@ from pyconchat.domain.events import (
     ServerKicked,
     ServerUnbanned,
 )
-from pyconchat.domain.group import Actor, Ban
+from pyconchat.domain.group import Actor
+from pyconchat.domain.group_state import Ban
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.password_rules import MAX_LENGTH, MIN_LENGTH, check_password
 from pyconchat.domain.text import SafeText

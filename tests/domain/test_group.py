@@ -35,7 +35,8 @@ from pyconchat.domain.events import (
     Via,
     Why,
 )
-from pyconchat.domain.group import Actor, Ban, Group, GroupState, JoinRequest, Member
+from pyconchat.domain.group import Actor, Group
+from pyconchat.domain.group_state import Ban, GroupState, JoinRequest, Member
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.text import SafeText
 from tests.support.examples import examples

@@ -77,9 +77,9 @@ def test_in_a_group(talk: Talk) -> None:
         (alice, "/transfer bob carol", "* That is more than it takes: NAME."),
         (alice, "/approve", "* Nobody asks to join tea."),
         (alice, "/reject", "* Nobody asks to join tea."),
-        (alice, "/approve carol", "* carol does not ask to join tea; see /requests."),
-        (alice, "/approve bob", "* bob does not ask to join tea; see /requests."),
-        (alice, "/reject carol", "* carol does not ask to join tea; see /requests."),
+        (alice, "/approve carol", "* carol has not asked to join tea; see /requests."),
+        (alice, "/approve bob", "* bob has not asked to join tea; see /requests."),
+        (alice, "/reject carol", "* carol has not asked to join tea; see /requests."),
         (alice, "/invite bob", "* bob is a member already."),
         (alice, "/invite nobody", "* nobody is neither online nor registered here."),
         (alice, "/policy nonsense", "* A policy is open, approval, invite, or password PASSWORD."),
@@ -125,7 +125,7 @@ def test_in_a_group(talk: Talk) -> None:
         (bob, "/requests", f"{only_admin} see the requests."),
         (bob, "/reject carol", f"{only_admin} reject requests."),
         (bob, "/invite carol", f"{only_admin} invite."),
-        (bob, "/transfer bob", f"{only_admin} hand adminship over."),
+        (bob, "/transfer bob", f"{only_admin} transfer adminship."),
         (bob, "/policy open", f"{only_admin} change the policy."),
         (bob, "/topic mine", f"{only_admin} change the topic."),
     ]:  # fmt: skip
@@ -212,7 +212,7 @@ def test_approving_who_is_no_longer_there(talk: Talk) -> None:
     dave.sees("* You were banned from tea by alice.")
     alice.sees("* dave was banned by alice.")
     for name in ("bob", "carol", "dave"):
-        sentence = f"* {name} does not ask to join tea; see /requests."
+        sentence = f"* {name} has not asked to join tea; see /requests."
         assert answered(alice, f"/approve {name}") == [sentence]
     assert answered(alice, "/approve") == ["* Nobody asks to join tea."]
     assert answered(dave, "/join tea") == ["* You are banned from tea by alice."]
@@ -221,7 +221,7 @@ def test_approving_who_is_no_longer_there(talk: Talk) -> None:
     # One who is not there spoils it for all that were named: nothing has changed.
     bob.types("/join tea")
     alice.sees("bob asks to join tea")
-    sentence = "* carol does not ask to join tea; see /requests."
+    sentence = "* carol has not asked to join tea; see /requests."
     assert answered(alice, "/approve bob carol") == [sentence]
     assert len(roster(alice)) == 2
     assert answered(alice, "/approve bob, bob") == [

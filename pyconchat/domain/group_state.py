@@ -1,0 +1,258 @@
+"""The state of a group: the records that it consists of, and how events change it.
+
+`GroupState` is what the store keeps. `LiveState` is the same in memory, with dicts for look-ups;
+`Group` adds the rules. Nothing here decides whether an event is allowed.
+"""
+
+from __future__ import annotations
+
+from typing import Self, assert_never
+
+import msgspec
+
+from pyconchat.domain.events import (
+    NO_TEXT,
+    Action,
+    AdminChanged,
+    FileRemoved,
+    FileShared,
+    GroupClosed,
+    GroupCreated,
+    GroupEvent,
+    InvitationEnded,
+    JoinRejected,
+    JoinRequested,
+    MemberBanned,
+    MemberInvited,
+    MemberJoined,
+    MemberKicked,
+    MemberLeft,
+    MemberRegistered,
+    MemberUnbanned,
+    Message,
+    Policy,
+    PolicyChanged,
+    RequestWithdrawn,
+    TopicChanged,
+)
+from pyconchat.domain.names import Key, Name, fold
+from pyconchat.domain.text import SafeText
+
+__all__ = ["Ban", "GroupState", "JoinRequest", "LiveState", "Member", "SharedFile"]
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A member of the group, or somebody who is invited to it."""
+
+    name: Name
+    guest: bool = False
+
+
+class JoinRequest(msgspec.Struct, frozen=True):
+    """An applicant: *name* asked to join at *at* (milliseconds since the epoch)."""
+
+    name: Name
+    at: int
+    note: SafeText = NO_TEXT
+    guest: bool = False
+
+
+class Ban(msgspec.Struct, frozen=True):
+    """*by* banned *name* at *at* (milliseconds since the epoch)."""
+
+    name: Name
+    by: Name
+    at: int
+    reason: SafeText = NO_TEXT
+
+
+class SharedFile(msgspec.Struct, frozen=True):
+    """A file that *by* shared with the group at *at* (milliseconds since the epoch).
+
+    *size* is in bytes, *sha256* in hex; *id* is its name on the server's disk.
+    """
+
+    number: int
+    name: SafeText
+    by: Name
+    size: int
+    sha256: str
+    id: str
+    at: int
+    guest: bool = False
+
+
+class GroupState(msgspec.Struct):
+    """All that a group remembers. Each list is in the order in which its records were added.
+
+    *last_file* is the highest number that a file of the group ever had.
+    """
+
+    number: int
+    name: Name
+    policy: Policy
+    admin: Name
+    password_hash: str = ""
+    topic: SafeText = NO_TEXT
+    closed: bool = False
+    members: list[Member] = []
+    requests: list[JoinRequest] = []
+    invitations: list[Member] = []
+    bans: list[Ban] = []
+    files: list[SharedFile] = []
+    last_file: int = 0
+
+
+class LiveState:
+    """The state of one group in memory, which only `apply` changes.
+
+    *id* is the number of the group's conversation in the store. *version* counts the changes.
+    """
+
+    __slots__ = (
+        "admin",
+        "bans",
+        "closed",
+        "files",
+        "id",
+        "invitations",
+        "last_file",
+        "members",
+        "name",
+        "number",
+        "password_hash",
+        "policy",
+        "requests",
+        "topic",
+        "version",
+    )
+
+    def __init__(self, id: int, state: GroupState, version: int = 0) -> None:
+        self.id = id
+        self.restore(state, version)
+
+    @classmethod
+    def created(cls, id: int, event: GroupCreated) -> Self:
+        """Return the group that *event* creates."""
+        return cls(id, _first_state(event), version=1)
+
+    def restore(self, state: GroupState, version: int) -> None:
+        """Replace everything by *state*, which the store has with this *version*."""
+        self.version = version
+        self.number = state.number
+        self.name = state.name
+        self.policy = state.policy
+        self.admin = state.admin
+        self.password_hash = state.password_hash
+        self.topic = state.topic
+        self.closed = state.closed
+        self.members: dict[Key, Member] = {fold(m.name): m for m in state.members}
+        self.requests: dict[Key, JoinRequest] = {fold(r.name): r for r in state.requests}
+        self.invitations: dict[Key, Member] = {fold(m.name): m for m in state.invitations}
+        self.bans: dict[Key, Ban] = {fold(b.name): b for b in state.bans}
+        self.files: dict[int, SharedFile] = {file.number: file for file in state.files}
+        self.last_file = state.last_file
+
+    @property
+    def state(self) -> GroupState:
+        """The state as the store keeps it."""
+        return GroupState(
+            number=self.number,
+            name=self.name,
+            policy=self.policy,
+            admin=self.admin,
+            password_hash=self.password_hash,
+            topic=self.topic,
+            closed=self.closed,
+            members=list(self.members.values()),
+            requests=list(self.requests.values()),
+            invitations=list(self.invitations.values()),
+            bans=list(self.bans.values()),
+            files=list(self.files.values()),
+            last_file=self.last_file,
+        )
+
+    def apply(self, event: GroupEvent, at: int) -> None:
+        """Change the state as *event* says, which happened at *at* (milliseconds)."""
+        match event:
+            case Message() | Action():
+                return
+            case GroupCreated():
+                self.restore(_first_state(event), self.version)
+            case GroupClosed():
+                self.closed = True
+                self.requests.clear()
+                self.invitations.clear()
+                self.files.clear()
+            case MemberJoined(name=name, guest=guest):
+                key = fold(name)
+                self.requests.pop(key, None)
+                self.invitations.pop(key, None)
+                self.members[key] = Member(name, guest)
+            case MemberLeft(name=name) | MemberKicked(name=name):
+                del self.members[fold(name)]
+            case MemberBanned(name=name, by=by, reason=reason):
+                key = fold(name)
+                self.members.pop(key, None)
+                self.requests.pop(key, None)
+                self.invitations.pop(key, None)
+                self.bans[key] = Ban(name, by, at, reason)
+            case MemberUnbanned(name=name):
+                del self.bans[fold(name)]
+            case MemberRegistered(name=name):
+                self._register(fold(name))
+            case JoinRequested(name=name, note=note, guest=guest):
+                self.requests[fold(name)] = JoinRequest(name, at, note, guest)
+            case RequestWithdrawn(name=name) | JoinRejected(name=name):
+                del self.requests[fold(name)]
+            case MemberInvited(name=name, guest=guest):
+                self.invitations[fold(name)] = Member(name, guest)
+            case InvitationEnded(name=name):
+                del self.invitations[fold(name)]
+            case AdminChanged(name=name):
+                self.admin = name
+            case PolicyChanged(policy=policy, password_hash=password_hash):
+                self.policy = policy
+                self.password_hash = password_hash
+            case TopicChanged(topic=topic):
+                self.topic = topic
+            case FileShared():
+                self._share(event, at)
+            case FileRemoved(number=number):
+                del self.files[number]
+            case _:
+                assert_never(event)
+        self.version += 1
+
+    def _register(self, key: Key) -> None:
+        replace = msgspec.structs.replace
+        if key in self.members:
+            self.members[key] = replace(self.members[key], guest=False)
+        if key in self.requests:
+            self.requests[key] = replace(self.requests[key], guest=False)
+        if key in self.invitations:
+            self.invitations[key] = replace(self.invitations[key], guest=False)
+
+    def _share(self, event: FileShared, at: int) -> None:
+        self.last_file = event.number
+        self.files[event.number] = SharedFile(
+            number=event.number,
+            name=event.file,
+            by=event.by,
+            size=event.size,
+            sha256=event.sha256,
+            id=event.id,
+            at=at,
+            guest=event.guest,
+        )
+
+
+def _first_state(event: GroupCreated) -> GroupState:
+    return GroupState(
+        number=event.number,
+        name=event.name,
+        policy=event.policy,
+        admin=event.by,
+        password_hash=event.password_hash,
+        members=[Member(event.by, event.guest)],
+    )
