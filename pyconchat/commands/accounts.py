@@ -7,7 +7,7 @@ from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT
 from pyconchat.domain.names import Name
 from pyconchat.domain.password_rules import check_password
-from pyconchat.domain.replies import Done, Help, PasswordSet, PersonLine, PersonOnline, Reply
+from pyconchat.domain.replies import Done, Help, PasswordSet, PeopleOnline, PersonLine, Reply
 from pyconchat.domain.text import SafeText
 
 EVERYWHERE = "everywhere"
@@ -33,7 +33,7 @@ async def who(call: Call, part: SafeText | None) -> Reply:
         actor = account.actor
         people.append(PersonLine(account.name, actor.guest, actor.operator, shared))
     found, more = listed(sorted(people, key=lambda person: person.name.lower()))
-    return PersonOnline(found, more, part)
+    return PeopleOnline(found, more, part)
 
 
 async def password(call: Call) -> Reply:

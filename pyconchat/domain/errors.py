@@ -1,4 +1,4 @@
-"""What can be refused, and why: a code for programs, a sentence for people."""
+"""Refusals and store errors. A refusal has a code for programs and a sentence for people."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class Code(Enum):
 
 
 class Refused(Exception):
-    """What a person asked for cannot be done; nothing has changed.
+    """The server refuses a request; nothing has changed.
 
-    The sentence says what was wrong and what to do. The *fields* that it names must be
-    safe for a terminal: valid names, numbers, or `SafeText`.
+    The sentence says what is wrong and what to do. The *fields* in it must be safe for a
+    terminal: valid names, numbers, or `SafeText`.
     """
 
     def __init__(self, code: Code, sentence: str, **fields: object) -> None:
@@ -63,9 +63,9 @@ class Refused(Exception):
 
 
 class MustAsk(Refused):
-    """A request lacks the answer to *question*, and there is nobody to be asked.
+    """A program's request lacks the answer to *question*.
 
-    *secret* says that the answer should not be shown while it is typed.
+    *secret* is true if the answer should not be shown while it is typed.
     """
 
     def __init__(self, question: str, secret: bool) -> None:
@@ -75,7 +75,7 @@ class MustAsk(Refused):
 
 
 class BadField(Refused):
-    """A field of what a program asks, at *path*, is not what it should be."""
+    """The field at *path* of a program's request is invalid: *problem* is a sentence."""
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(Code.BAD_FIELD, "{problem}", problem=problem)
@@ -83,8 +83,8 @@ class BadField(Refused):
 
 
 class NotSaved(Exception):
-    """What was decided could not be stored, so nobody has seen it."""
+    """A decision could not be stored, so nobody has seen it."""
 
 
 class Conflict(Exception):
-    """The decision was made on a state of the group that has passed; nothing was stored."""
+    """The group has changed since the decision was made; nothing was stored."""

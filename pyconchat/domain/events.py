@@ -1,8 +1,8 @@
-"""What can happen: one frozen record for each kind of entry in a conversation's log.
+"""Events: one frozen record for each kind of entry in a conversation's log.
 
-An event knows nothing of numbers, clocks, or how it will look; `Entry` gives it its place in
-the log. The records are stored as JSON objects whose ``type`` is the tag, so a tag or a field
-that has once been released keeps its meaning.
+An event has no number, no time and no wording; `Entry` gives it its place in the log. The
+records are stored as JSON objects whose ``type`` is the tag, so a released tag or field must
+keep its meaning.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NO_TEXT = SafeText("")
 
 
 class Policy(Enum):
-    """How people get into a group."""
+    """What somebody needs to join a group."""
 
     APPROVAL = "approval"
     PASSWORD = "password"
@@ -28,7 +28,7 @@ class Policy(Enum):
 
 
 class Via(Enum):
-    """What let a new member in."""
+    """How a member joined."""
 
     OPEN = "open"
     PASSWORD = "password"
@@ -37,7 +37,7 @@ class Via(Enum):
 
 
 class Why(Enum):
-    """Why a membership ended or adminship moved without anybody's command in the group."""
+    """Why a membership or a request ended, or why the admin changed."""
 
     LEFT = "left"
     GUEST_GONE = "guest-gone"
@@ -47,25 +47,25 @@ class Why(Enum):
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, tag_field="type", omit_defaults=True):
-    """Something that happened. Subclasses are the whole vocabulary of the log."""
+    """Something that happened. The subclasses are all that a log can contain."""
 
 
 class Message(Event, frozen=True, tag="message"):
-    """Somebody said something, to a group or to one person."""
+    """*sender* said *text*, to a group or to one person."""
 
     sender: Name
     text: SafeText
 
 
 class Action(Event, frozen=True, tag="action"):
-    """Somebody did something (``/me``), to a group."""
+    """*sender* performed the action *text* (``/me``), in a group."""
 
     sender: Name
     text: SafeText
 
 
 class GroupCreated(Event, frozen=True, tag="created"):
-    """*by* made the group and is its first member and admin."""
+    """*by* created the group and is its first member and admin."""
 
     number: int
     name: Name
@@ -76,11 +76,11 @@ class GroupCreated(Event, frozen=True, tag="created"):
 
 
 class GroupClosed(Event, frozen=True, tag="closed"):
-    """The last member is gone; the name and the number are free again."""
+    """The last member left. The name and the number are free again."""
 
 
 class MemberJoined(Event, frozen=True, tag="joined"):
-    """*name* is a member now. *by* is who approved, when somebody did."""
+    """*name* is a member now. *by* is who approved the request, if there was one."""
 
     name: Name
     via: Via
@@ -89,14 +89,14 @@ class MemberJoined(Event, frozen=True, tag="joined"):
 
 
 class MemberLeft(Event, frozen=True, tag="left"):
-    """*name* is no longer a member, and nobody in the group decided so."""
+    """*name* is no longer a member, and nobody in the group decided that."""
 
     name: Name
     why: Why = Why.LEFT
 
 
 class MemberKicked(Event, frozen=True, tag="kicked"):
-    """An admin or an operator put *name* out of the group; they may come back."""
+    """The admin or an operator removed *name* from the group; they may join again."""
 
     name: Name
     by: Name
@@ -104,7 +104,7 @@ class MemberKicked(Event, frozen=True, tag="kicked"):
 
 
 class MemberBanned(Event, frozen=True, tag="banned"):
-    """*name* is out of the group, if they were in, and may not come back."""
+    """*name* may not join. If they were a member, they are not any more."""
 
     name: Name
     by: Name
@@ -112,20 +112,20 @@ class MemberBanned(Event, frozen=True, tag="banned"):
 
 
 class MemberUnbanned(Event, frozen=True, tag="unbanned"):
-    """*name* may come back to the group."""
+    """The ban of *name* was lifted."""
 
     name: Name
     by: Name
 
 
 class MemberRegistered(Event, frozen=True, tag="registered"):
-    """A guest chose a password: what they have in the group is theirs while offline too."""
+    """The guest *name* registered, so that their membership outlives the connection."""
 
     name: Name
 
 
 class JoinRequested(Event, frozen=True, tag="requested"):
-    """*name* asks to be let in."""
+    """*name* asks to join."""
 
     name: Name
     note: SafeText = NO_TEXT
@@ -133,14 +133,14 @@ class JoinRequested(Event, frozen=True, tag="requested"):
 
 
 class RequestWithdrawn(Event, frozen=True, tag="withdrawn"):
-    """*name* no longer asks."""
+    """The request of *name* ended without an answer."""
 
     name: Name
     why: Why = Why.LEFT
 
 
 class JoinRejected(Event, frozen=True, tag="rejected"):
-    """The admin said no to *name*."""
+    """The admin rejected the request of *name*."""
 
     name: Name
     by: Name
@@ -148,7 +148,7 @@ class JoinRejected(Event, frozen=True, tag="rejected"):
 
 
 class MemberInvited(Event, frozen=True, tag="invited"):
-    """*name* may join without asking."""
+    """*name* may join without approval."""
 
     name: Name
     by: Name
@@ -156,13 +156,13 @@ class MemberInvited(Event, frozen=True, tag="invited"):
 
 
 class InvitationEnded(Event, frozen=True, tag="uninvited"):
-    """The guest who was invited is gone, so the invitation is too."""
+    """The invited guest *name* disconnected, which ends the invitation."""
 
     name: Name
 
 
 class AdminChanged(Event, frozen=True, tag="admin"):
-    """*name* is the admin now. *by* is the one before, where that one handed it over."""
+    """*name* is the admin now. *by* is the previous admin, if that one transferred it."""
 
     name: Name
     why: Why
@@ -170,7 +170,7 @@ class AdminChanged(Event, frozen=True, tag="admin"):
 
 
 class PolicyChanged(Event, frozen=True, tag="policy"):
-    """The admin changed how people get in."""
+    """The admin changed the policy."""
 
     policy: Policy
     by: Name
@@ -178,14 +178,14 @@ class PolicyChanged(Event, frozen=True, tag="policy"):
 
 
 class TopicChanged(Event, frozen=True, tag="topic"):
-    """The admin changed the topic; an empty one takes it away."""
+    """The admin changed the topic, or removed it (then it is empty)."""
 
     topic: SafeText
     by: Name
 
 
 class FileShared(Event, frozen=True, tag="shared"):
-    """*by* shares the file that people call *file*; *number* is its number in the group.
+    """*by* shared a file, which has the name *file* and the number *number* in the group.
 
     *size* is in bytes, *sha256* in hex; *id* is its name on the server's disk.
     """
@@ -200,7 +200,7 @@ class FileShared(Event, frozen=True, tag="shared"):
 
 
 class FileRemoved(Event, frozen=True, tag="removed"):
-    """*by* removed the file; its bytes are gone."""
+    """*by* removed the file. The server deletes its bytes."""
 
     number: int
     file: SafeText
@@ -208,7 +208,7 @@ class FileRemoved(Event, frozen=True, tag="removed"):
 
 
 class ServerKicked(Event, frozen=True, tag="server-kicked"):
-    """An operator ended all sessions of *name*; they may come back."""
+    """An operator ended all sessions of *name*, who may log in again."""
 
     name: Name
     by: Name
@@ -216,7 +216,7 @@ class ServerKicked(Event, frozen=True, tag="server-kicked"):
 
 
 class ServerBanned(Event, frozen=True, tag="server-banned"):
-    """An operator ended all sessions of *name*, who may not come back."""
+    """An operator ended all sessions of *name*, who may not log in again."""
 
     name: Name
     by: Name
@@ -224,14 +224,14 @@ class ServerBanned(Event, frozen=True, tag="server-banned"):
 
 
 class ServerUnbanned(Event, frozen=True, tag="server-unbanned"):
-    """An operator lets *name* back in."""
+    """An operator lifted the ban of *name*."""
 
     name: Name
     by: Name
 
 
 class OperatorMade(Event, frozen=True, tag="operator"):
-    """*name* is an operator now. *by* is None for the one who had the claim code."""
+    """*name* is an operator now. *by* is None if they had the claim code."""
 
     name: Name
     by: Name | None = None
@@ -266,7 +266,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     """An event with its place in a conversation's log.
 
     *seq* counts from 1 without gaps in each conversation; *at* is in milliseconds since the
-    epoch. Order is by *seq*, never by *at*: clocks jump.
+    epoch. Entries are ordered by *seq*, never by *at*: a clock can be set back.
     """
 
     conversation: int
@@ -276,7 +276,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 def subject(event: AnyEvent) -> Name | None:
-    """Return who *event* is about: that reader gets another sentence than the others."""
+    """Return whom *event* is about. That person reads another sentence than everybody else."""
     match event:
         case GroupCreated(by=by):
             return by
@@ -318,10 +318,10 @@ _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
 
 def encode(event: AnyEvent) -> str:
-    """Return the JSON text under which *event* is stored."""
+    """Return the JSON text as which *event* is stored."""
     return _encoder.encode(event).decode()
 
 
 def decode(body: str | bytes) -> AnyEvent:
-    """Return the event of a stored text. Raises `msgspec.DecodeError`."""
+    """Return the event of the stored text *body*. Raises `msgspec.DecodeError`."""
     return _decoder.decode(body)

@@ -1,4 +1,4 @@
-"""Names of people and groups: which are valid, and when two are the same.
+"""Names of people and groups: which are valid, and when two are equal.
 
 A valid name is ASCII, so it is safe on every terminal and needs no `SafeText`.
 """
@@ -13,24 +13,25 @@ from pyconchat.domain.errors import Code, Refused
 __all__ = ["COMMAND_WORDS", "Key", "Name", "fold", "group_name", "group_number", "person_name"]
 
 Name = NewType("Name", str)
-"""A valid name, written as its owner first wrote it."""
+"""A valid name, in the spelling in which it was first used."""
 
 Key = NewType("Key", str)
-"""A name after case folding: equal keys are the same name."""
+"""A name after case folding. Two names are the same if their keys are equal."""
 
 _VALID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 
-# Words that are commands at the front desk or leave a group when typed alone. A group or a
-# person of that name could not be told from the command.
+# Words that work as commands without a slash. A group or a person with such a name could not be
+# distinguished from the command.
 COMMAND_WORDS = frozenset({"exit", "help", "join", "leave", "message", "qqq", "quit", "who"})
 
 _RULE = "1 to 32 letters, digits, '_', '.' or '-', and begins with a letter or a digit"
 
-HIGHEST_CHOSEN_NUMBER = 999_999_999
+MAX_CHOSEN_NUMBER = 999_999_999
+"""Maximum number that somebody may choose as a group's name. It has 9 digits."""
 
 
 def fold(name: str) -> Key:
-    """Return the key under which *name* is found, whatever the case of its letters."""
+    """Return the key of *name*: the same for every spelling in upper and lower case."""
     return Key(name.lower())
 
 
@@ -42,17 +43,17 @@ def person_name(raw: str) -> Name:
 def group_name(raw: str) -> Name:
     """Check a group's name. Raises `Refused` with `Code.BAD_NAME`."""
     name = _checked(raw, "A group's name")
-    if name.isdigit() and (name.startswith("0") or int(name) > HIGHEST_CHOSEN_NUMBER):
+    if name.isdigit() and (name.startswith("0") or int(name) > MAX_CHOSEN_NUMBER):
         raise Refused(
             Code.BAD_NAME,
             "A group's number is between 1 and {highest}, without leading zeros.",
-            highest=HIGHEST_CHOSEN_NUMBER,
+            highest=MAX_CHOSEN_NUMBER,
         )
     return name
 
 
 def group_number(name: str) -> int | None:
-    """Return the number that *name* stands for, or None where it is not a number."""
+    """Return the number that *name* stands for; None if it is not a number."""
     return int(name) if name.isascii() and name.isdigit() and len(name) <= 9 else None
 
 

@@ -1,4 +1,4 @@
-"""Which passwords an account may have. Hashing is not done here."""
+"""The rules for an account's password. Hashing is in `pyconchat.auth.passwords`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_LENGTH = 256
 
 
 def check_password(password: str) -> str:
-    """Return *password* if an account may have it. Raises `Refused`."""
+    """Return *password* if it is valid for an account. Raises `Refused`."""
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise Refused(
             Code.BAD_ARGUMENT,

@@ -1,6 +1,6 @@
-"""Replies: what the asker alone is told. Events go to the group, replies to the session.
+"""Replies: the answers to commands. Events go to the group, replies to one session.
 
-They are records, so that each renderer can show them in its own way.
+They are records, so that each renderer formats them in its own way.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ __all__ = [
     "Matches",
     "MemberLine",
     "PasswordSet",
+    "PeopleOnline",
     "PersonLine",
-    "PersonOnline",
     "PresenceChanged",
     "Replayed",
     "Reply",
@@ -54,11 +54,11 @@ __all__ = [
 
 
 class Where(msgspec.Struct, frozen=True, eq=False):
-    """From where a reader looks at a conversation.
+    """A conversation as a reader sees it.
 
     *group* is its name; for a private conversation it is None and *other* is the reader's
-    partner. *here* is true of the group that is the reader's current one. A conversation keeps
-    its own two, so they are told apart by identity, which is quick.
+    partner. *here* is true if the group is the reader's current one. Compared by identity, which
+    is fast: each conversation has one instance for either value of *here*.
     """
 
     group: Name | None = None
@@ -67,23 +67,23 @@ class Where(msgspec.Struct, frozen=True, eq=False):
 
 
 class _Reply(msgspec.Struct, frozen=True, tag_field="type"):
-    """Something that one person is told."""
+    """The base class of replies."""
 
 
 class Done(_Reply, frozen=True, tag="done"):
-    """It is done, or known; *text* says what."""
+    """A sentence as the answer, where the command has no reply of its own."""
 
     text: SafeText
 
 
 class Said(_Reply, frozen=True, tag="said"):
-    """What was said is stored, as entry number *seq*."""
+    """The message is stored, as entry number *seq*."""
 
     seq: int
 
 
 class Sent(_Reply, frozen=True, tag="sent"):
-    """What was said to *other* is stored, as entry number *seq*."""
+    """The private message to *other* is stored, as entry number *seq*."""
 
     other: Name
     online: bool
@@ -105,25 +105,25 @@ class EndWhy(Enum):
 
 
 class Ended(_Reply, frozen=True, tag="end"):
-    """The last words on a connection."""
+    """The last line on a connection."""
 
     why: EndWhy
     text: SafeText
 
 
 class Live(_Reply, frozen=True, tag="live"):
-    """All that was missed has been sent."""
+    """All missed entries have been sent."""
 
 
 class PasswordSet(_Reply, frozen=True, tag="password"):
-    """The password is changed; *token* is for programs, "" for people."""
+    """The password is changed. *token* is a new session token for a program, "" for a person."""
 
     text: SafeText
     token: str
 
 
 class Entered(_Reply, frozen=True, tag="entered"):
-    """The reader's current group is *group* now."""
+    """The reader has entered *group*: it is the current one."""
 
     group: Name
     number: int
@@ -143,13 +143,13 @@ class Asked(_Reply, frozen=True, tag="asked"):
 
 
 class FrontDesk(_Reply, frozen=True, tag="desk"):
-    """The reader is at the front desk, and still a member of *left*."""
+    """The reader is at the front desk. *left* is their last group; they are still a member."""
 
     left: Name | None = None
 
 
 class GroupLine(msgspec.Struct, frozen=True):
-    """One group of a `Groups` reply; *unread* is None where the reader is no member."""
+    """One group of a `Groups` reply. *unread* is None if the reader is not a member."""
 
     number: int
     name: Name
@@ -161,7 +161,7 @@ class GroupLine(msgspec.Struct, frozen=True):
 
 
 class Groups(_Reply, frozen=True, tag="groups"):
-    """The groups of this server that have *part* in their name; *more* than are listed here."""
+    """The groups of this server with *part* in their name; *more* is how many are not listed."""
 
     groups: list[GroupLine]
     more: int = 0
@@ -169,7 +169,7 @@ class Groups(_Reply, frozen=True, tag="groups"):
 
 
 class Requests(_Reply, frozen=True, tag="requests"):
-    """Who asks to join *group*; *now* (milliseconds) is what their age is reckoned from."""
+    """The applicants of *group*. Their ages are up to *now*, in milliseconds since the epoch."""
 
     group: Name
     requests: list[JoinRequest]
@@ -187,7 +187,7 @@ class MemberLine(msgspec.Struct, frozen=True):
 
 
 class Roster(_Reply, frozen=True, tag="members"):
-    """The members of *group*, longest-standing first; *online_only* leaves out the others."""
+    """The members of *group*, oldest first; with *online_only*, only those who are online."""
 
     group: Name
     members: list[MemberLine]
@@ -197,7 +197,7 @@ class Roster(_Reply, frozen=True, tag="members"):
 
 
 class AdminIs(_Reply, frozen=True, tag="admin-is"):
-    """Who the admin of *group* is."""
+    """The admin of *group*."""
 
     group: Name
     admin: Name
@@ -205,7 +205,7 @@ class AdminIs(_Reply, frozen=True, tag="admin-is"):
 
 
 class Bans(_Reply, frozen=True, tag="bans"):
-    """Who is banned from *group*, or from the server where that is None."""
+    """The bans of *group*, or of the server if that is None."""
 
     group: Name | None
     bans: list[Ban]
@@ -232,10 +232,10 @@ class Files(_Reply, frozen=True, tag="files"):
 
 
 class UploadTicket(_Reply, frozen=True, tag="upload"):
-    """Leave to send the file *name* to *group*, on a connection of its own, with *ticket*.
+    """A *ticket* for uploading the file *name* to *group* on a separate connection.
 
-    *offset* bytes are here already, of an earlier attempt; at most *most* bytes may come.
-    *command* is what sends it from a shell.
+    The server has *offset* bytes of an earlier attempt and accepts at most *most* bytes.
+    *command* is a shell command for the upload.
     """
 
     ticket: str
@@ -247,7 +247,10 @@ class UploadTicket(_Reply, frozen=True, tag="upload"):
 
 
 class DownloadTicket(_Reply, frozen=True, tag="download"):
-    """Leave to fetch a file, on a connection of its own; *command* does from a shell."""
+    """A *ticket* for downloading a file on a separate connection.
+
+    *command* is a shell command for the download.
+    """
 
     ticket: str
     group: Name
@@ -259,7 +262,7 @@ class DownloadTicket(_Reply, frozen=True, tag="download"):
 
 
 class PersonLine(msgspec.Struct, frozen=True):
-    """Somebody who is online; *groups* are those that the reader shares with them."""
+    """Somebody who is online. *groups* are those that the reader is in, too."""
 
     name: Name
     guest: bool
@@ -267,8 +270,8 @@ class PersonLine(msgspec.Struct, frozen=True):
     groups: list[Name]
 
 
-class PersonOnline(_Reply, frozen=True, tag="who"):
-    """Who is online."""
+class PeopleOnline(_Reply, frozen=True, tag="who"):
+    """The people who are online."""
 
     people: list[PersonLine]
     more: int = 0
@@ -283,7 +286,7 @@ class Replayed(_Reply, frozen=True, tag="history"):
 
 
 class Matches(_Reply, frozen=True, tag="matches"):
-    """Messages that have all of *words*, oldest first; *more* than are shown may exist."""
+    """The newest messages that have all of *words*, oldest first; *more* if there may be others."""
 
     where: Where
     words: SafeText
@@ -294,7 +297,7 @@ class Matches(_Reply, frozen=True, tag="matches"):
 class ArgumentHelp(msgspec.Struct, frozen=True):
     """One argument of a command. *kind* is what completion can offer for it.
 
-    *rest* says that it takes the rest of the line, *secret* that it should not be kept.
+    *rest* is true if it takes the rest of the line, *secret* if it should not be saved.
     """
 
     label: str
@@ -305,7 +308,7 @@ class ArgumentHelp(msgspec.Struct, frozen=True):
 
 
 class CommandHelp(msgspec.Struct, frozen=True):
-    """One command, as help and completion need it; *menu* is its number at the front desk."""
+    """One command, for help and completion. *menu* is its number at the front desk."""
 
     name: str
     usage: str
@@ -316,7 +319,7 @@ class CommandHelp(msgspec.Struct, frozen=True):
 
 
 class Help(_Reply, frozen=True, tag="help"):
-    """Some or all commands; *brief* asks for a line each."""
+    """Some or all commands; with *brief*, one line each."""
 
     commands: list[CommandHelp]
     desk: bool
@@ -324,7 +327,7 @@ class Help(_Reply, frozen=True, tag="help"):
 
 
 class Durations(msgspec.Struct, frozen=True):
-    """How long *count* times something took, in seconds: the half of them, 99 of 100, the worst."""
+    """Percentiles of *count* durations, and the longest, in seconds."""
 
     count: int
     p50: float
@@ -333,19 +336,19 @@ class Durations(msgspec.Struct, frozen=True):
 
 
 class Drop(msgspec.Struct, frozen=True):
-    """How often connections ended for one cause."""
+    """How many connections ended for one cause."""
 
     cause: str
     count: int
 
 
 class Stats(_Reply, frozen=True, tag="stats", kw_only=True):
-    """What the server has done since it started, and how it is; *uptime* in seconds.
+    """The server's counters since its start, and its load now.
 
-    *connections* are all that are open, *strangers* those of them that have not logged in,
-    *deliveries* messages times who saw them; *waiting* is what waits to be stored, *hashing* the
-    passwords that are being checked, *unsent* the bytes that peers have not taken, *memory* what
-    the process has, in bytes. *lag* is how late the reactor was for what was due.
+    *uptime* is in seconds, *memory* and *unsent* (data waiting for slow readers) in bytes.
+    *strangers* are the *connections* that have not logged in. *deliveries* counts each message
+    once for each reader. *waiting* are decisions to be stored, *hashing* passwords being checked.
+    *commits* are durations of commits, *lag* is how late the reactor ran timers.
     """
 
     version: str
@@ -370,7 +373,7 @@ class Stats(_Reply, frozen=True, tag="stats", kw_only=True):
 
 
 class PresenceChanged(_Reply, frozen=True, tag="presence"):
-    """Somebody with whom the reader shares groups came online or went offline."""
+    """Somebody who shares a group with the reader came online or went offline."""
 
     name: Name
     online: bool
@@ -395,7 +398,7 @@ Reply: TypeAlias = (
     | Files
     | UploadTicket
     | DownloadTicket
-    | PersonOnline
+    | PeopleOnline
     | Replayed
     | Matches
     | Help

@@ -1,4 +1,4 @@
-"""What the store gives back: plain records of what it has read."""
+"""The records that the store returns."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class AccountRecord(msgspec.Struct, frozen=True):
 
 
 class TokenRecord(msgspec.Struct, frozen=True):
-    """A session token: whose it is, and when it was last used (milliseconds)."""
+    """A session token: its owner, and when it was last used (milliseconds since the epoch)."""
 
     owner: Key
     used_at: int
 
 
 class CursorRecord(msgspec.Struct, frozen=True):
-    """What somebody has received of a conversation: the entries up to *read* of *upto*.
+    """How much of a conversation somebody has received: all up to *read*, of those up to *upto*.
 
     *head* is the number of the newest entry. *parties* are the two sides of a private
     conversation, None for a group, whose name is then *group*.
@@ -48,7 +48,7 @@ class CursorRecord(msgspec.Struct, frozen=True):
 
 
 class StoredGroup(msgspec.Struct, frozen=True):
-    """A group, the count of changes that led to its state, and its newest entry's number."""
+    """A group's state, the count of changes that led to it, and the newest entry's number."""
 
     state: GroupState
     version: int
@@ -56,7 +56,7 @@ class StoredGroup(msgspec.Struct, frozen=True):
 
 
 class ServerState(msgspec.Struct, frozen=True):
-    """What concerns the whole server. *claim_code* is None once it has been used."""
+    """The state of the whole server. *claim_code* is None once it has been used."""
 
     accounts: list[AccountRecord]
     ignores: list[tuple[Key, Name]]
@@ -65,7 +65,7 @@ class ServerState(msgspec.Struct, frozen=True):
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """All that a server keeps in memory; groups by conversation id."""
+    """All that a server keeps in memory. *groups* are by conversation id."""
 
     groups: dict[int, StoredGroup]
     server: ServerState

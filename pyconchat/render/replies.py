@@ -24,8 +24,8 @@ from pyconchat.domain.replies import (
     Live,
     Matches,
     PasswordSet,
+    PeopleOnline,
     PersonLine,
-    PersonOnline,
     PresenceChanged,
     Replayed,
     Reply,
@@ -87,7 +87,7 @@ def reply_lines(reply: Reply) -> list[str]:
             return [f"To share {name} with {group}, say in another terminal:", command]
         case DownloadTicket(name=name, size=size, command=command):
             return [f"To fetch {name} ({in_bytes(size)}), say in another terminal:", command]
-        case PersonOnline(people=people):
+        case PeopleOnline(people=people):
             return [
                 f"Online{_with(reply.part)}: {len(people) + reply.more}",
                 *map(_person, people),

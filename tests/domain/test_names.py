@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.names import (
     COMMAND_WORDS,
-    HIGHEST_CHOSEN_NUMBER,
+    MAX_CHOSEN_NUMBER,
     Name,
     fold,
     group_name,
@@ -88,7 +88,7 @@ def test_the_words_of_the_front_desk_are_kept_free() -> None:
     assert {"message", "who", "join", "leave", "exit", "help", "qqq"} <= COMMAND_WORDS
 
 
-@pytest.mark.parametrize("number", ["0", "01", "007", str(HIGHEST_CHOSEN_NUMBER + 1), "9" * 32])
+@pytest.mark.parametrize("number", ["0", "01", "007", str(MAX_CHOSEN_NUMBER + 1), "9" * 32])
 def test_numbers_that_no_group_can_have(number: str) -> None:
     """A group may be named by a number, if that can be its number."""
     with pytest.raises(Refused) as caught:
@@ -97,7 +97,7 @@ def test_numbers_that_no_group_can_have(number: str) -> None:
     assert person_name(number) == number, "a person may"
 
 
-@pytest.mark.parametrize("number", ["1", "42", str(HIGHEST_CHOSEN_NUMBER)])
+@pytest.mark.parametrize("number", ["1", "42", str(MAX_CHOSEN_NUMBER)])
 def test_a_group_named_by_a_number_has_it(number: str) -> None:
     """The number that a name stands for is that number."""
     assert group_number(group_name(number)) == int(number)
