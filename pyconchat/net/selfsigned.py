@@ -1,8 +1,8 @@
-"""``selfsigned:PORT``: a server endpoint with TLS whose certificate is made at the first start.
+"""``selfsigned:PORT``: a TLS server endpoint that creates its certificate at the first start.
 
-Nobody vouches for such a certificate: clients show its fingerprint to a person once, and know it
-from then on. Twisted imports this module to parse any endpoint of a plugin, also in programs that
-want none of this; hence the costly imports are inside of the functions.
+No authority signs this certificate: a client shows its fingerprint to the user once and remembers
+it. Twisted imports this module whenever any program parses an endpoint that a plugin may define.
+Expensive imports are therefore inside the functions.
 """
 
 from __future__ import annotations
@@ -34,26 +34,36 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.x509 import Certificate
 
-__all__ = ["BadCertificate", "SelfSignedEndpoint", "SelfSignedParser"]
+__all__ = [
+    "CERTIFICATE_FILE",
+    "KEY_FILE",
+    "BadCertificate",
+    "SelfSignedEndpoint",
+    "SelfSignedParser",
+    "new_certificate",
+    "new_key",
+    "private_pem",
+]
 
-KEY = "tls-key.pem"
-CERTIFICATE = "tls-certificate.pem"
+KEY_FILE = "tls-key.pem"
+CERTIFICATE_FILE = "tls-certificate.pem"
 
-VALID = timedelta(days=3650)
-SLOW_CLOCK = timedelta(days=1)
+LIFETIME = timedelta(days=3650)
+
+MAX_CLOCK_SKEW = timedelta(days=1)
 """How far a client's clock may be behind when the certificate is new."""
 
 
 class BadCertificate(Exception):
-    """The kept key or certificate cannot be used; the message is one line that names the file."""
+    """The stored key or certificate cannot be used; the message is one line that names the file."""
 
 
 @implementer(IPlugin, IStreamServerEndpointStringParser)
 class SelfSignedParser:
-    """Parses ``selfsigned:PORT``, with ``interface=``, ``backlog=`` and ``folder=`` if wanted.
+    """Parses ``selfsigned:PORT``, optionally with ``interface=``, ``backlog=`` and ``folder=``.
 
-    Without a folder the certificate is kept in the default state folder. Raises `ImportError`
-    where Twisted's TLS is not installed.
+    The default folder of the key and the certificate is the default state folder. Raises
+    `ImportError` if Twisted's TLS is not installed.
     """
 
     prefix = "selfsigned"
@@ -65,18 +75,18 @@ class SelfSignedParser:
 def _parse(
     reactor: Any, port: str, interface: str = "", folder: str = "", backlog: str = "50"
 ) -> IStreamServerEndpoint:
-    # Imported already now: where it is missing, the description is what cannot be used.
+    # Imported here so that the parser, not `listen`, fails when TLS is not installed.
     import twisted.internet.ssl  # noqa: F401
 
     from pyconchat.config import default_state
 
-    kept = Path(folder or default_state())
-    return SelfSignedEndpoint(reactor, int(port), int(backlog), interface, kept)
+    path = Path(folder or default_state())
+    return SelfSignedEndpoint(reactor, int(port), int(backlog), interface, path)
 
 
 @implementer(IStreamServerEndpoint)
 class SelfSignedEndpoint:
-    """TLS over TCP, with the key and the certificate that *folder* keeps.
+    """TLS over TCP, with the key and the certificate in *folder*.
 
     Versions and ciphers are Twisted's defaults: TLS 1.2 or later.
     """
@@ -91,16 +101,16 @@ class SelfSignedEndpoint:
         self._folder = folder
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """Listen, and log the fingerprint. Fails with `BadCertificate` too."""
+        """Listen, and log the fingerprint. Also fails with `BadCertificate`."""
         return Deferred.fromCoroutine(self._listen(factory))
 
     async def _listen(self, factory: IProtocolFactory) -> IListeningPort:
         from cryptography.hazmat.primitives.serialization import Encoding
         from twisted.internet.ssl import CertificateOptions
 
-        key, certificate = _kept_in(self._folder)
+        key, certificate = _load_or_create(self._folder)
         options = CertificateOptions(
-            # Twisted's annotations still ask for what pyOpenSSL has deprecated.
+            # Twisted's annotations still require the types that pyOpenSSL has deprecated.
             privateKey=key,  # type: ignore[arg-type]
             certificate=certificate,  # type: ignore[arg-type]
         )
@@ -109,55 +119,58 @@ class SelfSignedEndpoint:
         )
         self._log.info(
             "certificate of {address}: SHA256 {fingerprint}",
-            address=_spelled(port.getHost()),
+            address=_host_and_port(port.getHost()),
             fingerprint=fingerprint(certificate.public_bytes(Encoding.DER)),
         )
         return port
 
 
-def _spelled(address: Any) -> str:
+def _host_and_port(address: Any) -> str:
     host = f"[{address.host}]" if ":" in address.host else address.host
     return f"{host}:{address.port}"
 
 
-def _kept_in(folder: Path) -> tuple[EllipticCurvePrivateKey, Certificate]:
-    """Return the key and the certificate of *folder*; make what is not there yet.
+def _load_or_create(folder: Path) -> tuple[EllipticCurvePrivateKey, Certificate]:
+    """Return the key and the certificate of *folder*; create those that are missing.
 
-    The key comes first: after a crash between the two there is a key without a certificate, and
-    one is made for it. Raises `BadCertificate`.
+    The key is created first. A crash between the two leaves a key without a certificate, and the
+    next call creates a certificate for that key. Raises `BadCertificate`.
     """
-    key_file, certificate_file = folder / KEY, folder / CERTIFICATE
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    key_file, certificate_file = folder / KEY_FILE, folder / CERTIFICATE_FILE
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not key_file.exists():
             if certificate_file.exists():
                 raise BadCertificate(
-                    f"{key_file} is missing: restore it, or remove {certificate_file} too,"
-                    " to have both made anew"
+                    f"{key_file} is missing: restore it, or also remove {certificate_file}"
+                    " to create new ones"
                 )
-            _keep(key_file, _new_key())
+            _create(key_file, private_pem(new_key()))
         key = _read_key(key_file)
         if not certificate_file.exists():
-            _keep(certificate_file, _new_certificate(key, _host_name()))
+            certificate = new_certificate(key, _host_name(), datetime.now(UTC))
+            _create(certificate_file, certificate.public_bytes(Encoding.PEM))
         certificate = _read_certificate(certificate_file)
     except OSError as problem:
         raise BadCertificate(f"{problem.filename or folder}: {problem.strerror}") from None
     if certificate.public_key() != key.public_key():
         raise BadCertificate(
             f"{certificate_file} does not belong to {key_file}: restore the right one,"
-            " or remove both to have them made anew"
+            " or remove both to create new ones"
         )
     return key, certificate
 
 
-def _keep(path: Path, pem: bytes) -> None:
-    """Write *pem* to *path*, whole or not at all, for the owner alone.
+def _create(path: Path, pem: bytes) -> None:
+    """Create the file *path* with *pem* atomically, readable only by its owner.
 
-    What is there already stays: another server that starts at this moment may have made it.
+    An existing file is not replaced: another server that is starting may have just created it.
     """
     descriptor, temporary = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)  # 0600
     try:
-        if os.geteuid() == 0:  # which serves the folder's owner (twistd --uid)
+        if os.geteuid() == 0:  # twistd --uid: the server will run as the folder's owner
             owner = path.parent.stat()
             os.chown(temporary, owner.st_uid, owner.st_gid)
         with open(descriptor, "wb") as file:
@@ -165,7 +178,7 @@ def _keep(path: Path, pem: bytes) -> None:
             file.flush()
             os.fsync(descriptor)
         with suppress(FileExistsError):
-            os.link(temporary, path)  # a rename that replaces nothing
+            os.link(temporary, path)  # unlike rename(2), link(2) never replaces a file
     finally:
         os.unlink(temporary)
 
@@ -178,9 +191,9 @@ def _read_key(path: Path) -> EllipticCurvePrivateKey:
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: it has a password
-        raise BadCertificate(f"{path} is not a private key in PEM without a password") from None
+        raise BadCertificate(f"{path} is not a PEM private key without a password") from None
     if not isinstance(key, EllipticCurvePrivateKey):
-        raise BadCertificate(f"{path} is not a key of an elliptic curve")
+        raise BadCertificate(f"{path} is not an elliptic curve key")
     return key
 
 
@@ -190,52 +203,58 @@ def _read_certificate(path: Path) -> Certificate:
     try:
         return load_pem_x509_certificate(path.read_bytes())
     except ValueError:
-        raise BadCertificate(f"{path} is not a certificate in PEM") from None
+        raise BadCertificate(f"{path} is not a PEM certificate") from None
 
 
-def _new_key() -> bytes:
+def _host_name() -> str:
+    """Return the name of this machine, or ``localhost`` if a certificate cannot contain it."""
+    name = socket.gethostname()
+    # A common name has at most 64 characters (RFC 5280, appendix A.1).
+    return name if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) else "localhost"
+
+
+def new_key() -> EllipticCurvePrivateKey:
+    """Return a new private key, on the curve P-256."""
     from cryptography.hazmat.primitives.asymmetric import ec
+
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def private_pem(key: EllipticCurvePrivateKey) -> bytes:
+    """Return *key* in PEM, without a password."""
     from cryptography.hazmat.primitives.serialization import (
         Encoding,
         NoEncryption,
         PrivateFormat,
     )
 
-    key = ec.generate_private_key(ec.SECP256R1())
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _host_name() -> str:
-    """Return the name of this machine, if it is one that a certificate can have."""
-    name = socket.gethostname()
-    # 64 characters are the most for a common name (RFC 5280, appendix A.1).
-    return name if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) else "localhost"
+def new_certificate(key: EllipticCurvePrivateKey, host: str, now: datetime) -> Certificate:
+    """Return a self-signed certificate of *key* for *host* and all loopback names.
 
-
-def _new_certificate(key: EllipticCurvePrivateKey, host: str) -> bytes:
-    """Return a certificate in PEM for *key*, signed with it, for *host* and this machine."""
+    It is valid for `LIFETIME` from *now* on.
+    """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.serialization import Encoding
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-    names: list[x509.GeneralName] = [
+    alternatives: list[x509.GeneralName] = [
         *(x509.DNSName(each) for each in dict.fromkeys((host, "localhost"))),
         *(x509.IPAddress(each) for each in (IPv4Address("127.0.0.1"), IPv6Address("::1"))),
     ]
-    now = datetime.now(UTC)
-    certificate = (
+    return (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - SLOW_CLOCK)
-        .not_valid_after(now + VALID)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .not_valid_before(now - MAX_CLOCK_SKEW)
+        .not_valid_after(now + LIFETIME)
+        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    return certificate.public_bytes(Encoding.PEM)

@@ -30,7 +30,7 @@ from pyconchat.domain.names import fold, person_name
 from pyconchat.domain.password_rules import check_password
 from pyconchat.domain.replies import Where
 from pyconchat.domain.stored import AccountRecord, StoredGroup
-from pyconchat.net.selfsigned import CERTIFICATE, KEY
+from pyconchat.net.selfsigned import CERTIFICATE_FILE, KEY_FILE
 from pyconchat.render.json import JsonRenderer
 from pyconchat.server.process import running_server
 from pyconchat.store import BadStore, SqlStore
@@ -79,7 +79,7 @@ class Admin:
 
     def _copy_to(self, folder: Path) -> None:
         self._store.snapshot(folder / DATABASE)
-        for name in (KEY, CERTIFICATE):
+        for name in (KEY_FILE, CERTIFICATE_FILE):
             if (self._state / name).exists():
                 shutil.copy2(self._state / name, folder / name)
         if (self._state / FILES).exists():

@@ -18,8 +18,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.scenarios.test_service import make_certificate
 from tests.support.administration import PASSWORD
+from tests.support.certificates import write_certificate
 from tests.support.people import PATIENCE, Server, SocketUser, free_port
 from tests.support.programs import Program
 
@@ -50,7 +50,7 @@ class Equipped(Server):
     def renew(self) -> None:
         """Put another key and certificate into the files of the ``ssl:`` door."""
         both = self.folder / "both.pem"
-        make_certificate(both)
+        write_certificate(both)
         key, certificate = re.findall(r"-----BEGIN.*?-----END[^\n]*\n", both.read_text(), re.DOTALL)
         load_pem_private_key(key.encode(), None)
         self.key.write_text(key)

@@ -13,16 +13,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.support.certificates import write_certificate
 from tests.support.people import PATIENCE, Server, SocketUser, free_port
 from tests.support.processes import Twistd
 
@@ -367,33 +362,6 @@ def test_many_doors(run: Callable[..., Path], connect: Connect, tmp_path: Path) 
         says_good_bye(local)
 
 
-def make_certificate(file: Path) -> None:
-    """Write a key and a certificate for this machine, signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "chat")])
-    alternative = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(alternative, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-
-
 def test_a_daemon_that_cannot_start_says_so(server: Server, tmp_path: Path) -> None:
     """Without -n, too, the command ends with status 1; twistd refers to the log for the whole."""
     ended = twistd(
@@ -409,7 +377,7 @@ def test_a_daemon_that_cannot_start_says_so(server: Server, tmp_path: Path) -> N
 def test_tls(run: Callable[..., Path], connect: Connect, tmp_path: Path) -> None:
     """An ssl endpoint is a door like any other; who stays in it does not hold up the stop."""
     pem, port = tmp_path / "chat.pem", free_port()
-    make_certificate(pem)
+    write_certificate(pem)
     door = f"ssl:{port}:interface=127.0.0.1:privateKey={pem}:certKey={pem}"
     log = run("--state", str(tmp_path / "state"), "--line", door)
     alice, bob = connect(port, pem), connect(port, pem)
