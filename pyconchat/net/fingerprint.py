@@ -1,4 +1,4 @@
-"""The fingerprint of a certificate: what a server prints, and a client asks a person about."""
+"""Certificate fingerprints: the server prints them, the client asks the user to confirm them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ __all__ = ["fingerprint"]
 
 
 def fingerprint(der: bytes) -> str:
-    """Return the SHA-256 of the certificate *der*, as ``openssl x509 -fingerprint`` prints it.
+    """Return the SHA-256 of the certificate *der* in the format of ``openssl x509 -fingerprint``.
 
-    That is 32 pairs of upper-case hexadecimal digits with colons between them.
+    This is 32 pairs of upper-case hexadecimal digits, separated by colons.
     """
     return sha256(der).digest().hex(":").upper()

@@ -1,7 +1,8 @@
-"""TLS doors whose certificate can be renewed while they listen.
+"""A TLS server endpoint whose certificate can be reloaded while it listens.
 
-Twisted's endpoints read key and certificate once. `TlsDoor` parses its description again at each
-`renew`, and new connections get what came of it; those that are open keep what they have.
+Twisted's endpoints read the key and the certificate once. `ReloadableTlsEndpoint` parses its
+description again at each reload. New connections use the new certificate, open connections keep
+theirs.
 """
 
 from __future__ import annotations
@@ -21,22 +22,23 @@ from twisted.internet.interfaces import (
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-__all__ = ["KINDS", "TlsDoor"]
+__all__ = ["TLS_KINDS", "ReloadableTlsEndpoint"]
 
-KINDS = frozenset({"ssl", "tls", "selfsigned"})
-"""The kinds of endpoints that people reach by TLS."""
+TLS_KINDS = frozenset({"ssl", "tls", "selfsigned"})
+"""The endpoint types, first words of endpoint strings, that use TLS."""
 
 
-class TlsDoor:
-    """The door that *description*, a server endpoint string, says.
+@implementer(IStreamServerEndpoint)
+class ReloadableTlsEndpoint:
+    """The TLS endpoint of *description*, a server endpoint string.
 
-    Raises what the endpoint's parser raises.
+    The constructor raises what the parser of the endpoint raises.
     """
 
     def __init__(self, reactor: Any, description: str) -> None:
         self._description = description
-        self._context = _Context()
-        self._reactor = _Listening(reactor, self._context)
+        self._context = _ReplaceableContextFactory()
+        self._reactor = _ListenOnceReactor(reactor, self._context)
         self._endpoint: IStreamServerEndpoint = serverFromString(self._reactor, description)
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
@@ -44,21 +46,25 @@ class TlsDoor:
         self._factory = factory
         return self._endpoint.listen(factory)
 
-    async def renew(self) -> None:
-        """Read key and certificate again. Raises what is wrong with them: then nothing changes."""
+    async def reload_certificate(self) -> None:
+        """Read the key and the certificate again.
+
+        Raises what the parser or OpenSSL raises; the old certificate then stays in use.
+        """
+        # The reactor does not listen a second time: it only replaces the context factory.
         await serverFromString(self._reactor, self._description).listen(self._factory)
 
 
 @implementer(IOpenSSLContextFactory)
-class _Context:
-    """A context factory, in Twisted's words, in the place of one that changes."""
+class _ReplaceableContextFactory:
+    """A context factory that delegates to another one, which can be replaced."""
 
     def __init__(self) -> None:
         self._get: Callable[[], Any] | None = None
 
-    def use(self, factory: Any) -> None:
-        """Use *factory* from now on, if it is of use. Raises what it raises otherwise."""
-        factory.getContext()  # checks that the key is the certificate's, and keeps what it made
+    def replace(self, factory: Any) -> None:
+        """Use *factory* from now on. Raises what it raises if it cannot create a context."""
+        factory.getContext()  # checks that key and certificate match, and caches the context
         self._get = factory.getContext
 
     def getContext(self) -> Any:
@@ -67,17 +73,17 @@ class _Context:
 
 
 class _TlsFactory(TLSMemoryBIOFactory):
-    """Wraps what another factory builds; what that does not want to build is not wrapped."""
+    """A TLS factory whose wrapped factory may refuse a connection by building no protocol."""
 
     def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol | None:  # type: ignore[override]
         inner = self.wrappedFactory.buildProtocol(addr)
         return None if inner is None else TLSMemoryBIOProtocol(self, inner)
 
 
-class _Listening:
-    """A reactor that listens once by TLS, and then only changes the certificate."""
+class _ListenOnceReactor:
+    """A reactor whose first `listenSSL` listens; each further one only replaces the certificate."""
 
-    def __init__(self, reactor: Any, context: _Context) -> None:
+    def __init__(self, reactor: Any, context: _ReplaceableContextFactory) -> None:
         self._reactor = reactor
         self._context = context
         self._port: Any = None
@@ -90,7 +96,7 @@ class _Listening:
         backlog: int = 50,
         interface: str = "",
     ) -> Any:
-        self._context.use(contextFactory)
+        self._context.replace(contextFactory)
         if self._port is None:
             wrapped = _TlsFactory(self._context, False, factory)
             self._port = self._reactor.listenTCP(port, wrapped, backlog, interface)

@@ -1,6 +1,6 @@
-"""Metrics: the server's figures as Prometheus reads them, over HTTP.
+"""The server's metrics for Prometheus, over HTTP.
 
-The format is that of Prometheus's text exposition, version 0.0.4.
+The format is Prometheus's text exposition format, version 0.0.4.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ from pyconchat.domain.replies import Drop
 __all__ = ["metrics_site"]
 
 _GAUGES = {
-    "uptime": ("uptime_seconds", "Seconds since the start."),
-    "memory": ("resident_memory_bytes", "Memory of the process."),
-    "sessions": ("sessions", "Logins that are connected."),
-    "connections": ("connections", "Connections that are open."),
-    "strangers": ("connections_unauthenticated", "Connections that have not logged in."),
-    "accounts": ("accounts_online", "People and programs that have a session."),
-    "groups": ("groups", "Groups that are open."),
-    "waiting": ("decisions_waiting", "Decisions that wait to be stored."),
-    "hashing": ("passwords_waiting", "Passwords that are being hashed, or wait for it."),
-    "unsent": ("unsent_bytes", "Bytes that peers have not taken."),
+    "uptime": ("uptime_seconds", "Seconds since the server started."),
+    "memory": ("resident_memory_bytes", "Resident memory of the process."),
+    "sessions": ("sessions", "Sessions that are connected."),
+    "connections": ("connections", "Open connections."),
+    "strangers": ("connections_unauthenticated", "Open connections that have not logged in."),
+    "accounts": ("accounts_online", "Accounts and guests that have a session."),
+    "groups": ("groups", "Groups that have not been closed."),
+    "waiting": ("decisions_waiting", "Decisions waiting to be committed."),
+    "hashing": ("passwords_waiting", "Passwords being hashed or waiting for it."),
+    "unsent": ("unsent_bytes", "Bytes buffered for peers that have not read them."),
 }
-"""Fields of `Stats` that go up and down: name and help."""
+"""Fields of `Stats` that rise and fall, with the name and the help text of the metric."""
 
 _COUNTERS = {
-    "entries": ("entries", "Entries stored."),
-    "messages": ("messages", "Messages and actions shown."),
-    "deliveries": ("deliveries", "Messages times the sessions that were shown them."),
-    "not_saved": ("not_saved", "Decisions that could not be stored."),
+    "entries": ("entries", "Entries committed."),
+    "messages": ("messages", "Messages and actions published."),
+    "deliveries": ("deliveries", "Messages and actions delivered, counted once per session."),
+    "not_saved": ("not_saved", "Decisions that could not be committed."),
 }
-"""Fields of `Stats` that only go up: name and help."""
+"""Fields of `Stats` that only rise, with the name and the help text of the metric."""
 
 
-class _Figures(Collector):
-    """Reads *statistics* each time that somebody asks."""
+class _StatisticsCollector(Collector):
+    """Reads *statistics* at each request."""
 
     def __init__(self, statistics: Statistics) -> None:
         self._statistics = statistics
@@ -61,10 +61,10 @@ class _Figures(Collector):
             yield GaugeMetricFamily(f"pyconchat_{name}", help, getattr(stats, field))
         for field, (name, help) in _COUNTERS.items():
             yield CounterMetricFamily(f"pyconchat_{name}", help, getattr(stats, field))
-        yield _histogram("commit_seconds", "How long commits took.", statistics.commits)
-        yield _histogram("reactor_lag_seconds", "How late the reactor was.", statistics.lag)
-        yield _by_cause("dropped", "Connections that were cut, by cause.", stats.dropped)
-        yield _by_cause("turned_away", "Connections not let in, by limit.", stats.turned_away)
+        yield _histogram("commit_seconds", "Time of a commit.", statistics.commits)
+        yield _histogram("reactor_lag_seconds", "Delay of timers in the reactor.", statistics.lag)
+        yield _by_cause("dropped", "Connections dropped, by cause.", stats.dropped)
+        yield _by_cause("turned_away", "Connections refused, by limit.", stats.turned_away)
 
 
 def _by_cause(name: str, help: str, drops: Iterable[Drop]) -> Metric:
@@ -75,11 +75,11 @@ def _by_cause(name: str, help: str, drops: Iterable[Drop]) -> Metric:
 
 
 def _histogram(name: str, help: str, histogram: Histogram) -> Metric:
-    seen = 0
+    total = 0
     buckets: list[tuple[str, float]] = []
     for bound, count in zip([*map(str, BOUNDS), "+Inf"], histogram.buckets, strict=True):
-        seen += count
-        buckets.append((bound, seen))
+        total += count
+        buckets.append((bound, total))
     return HistogramMetricFamily(f"pyconchat_{name}", help, buckets, histogram.sum)
 
 
@@ -91,7 +91,7 @@ class _Metrics(Resource):
     def __init__(self, statistics: Statistics) -> None:
         super().__init__()
         self._registry = CollectorRegistry()
-        self._registry.register(_Figures(statistics))
+        self._registry.register(_StatisticsCollector(statistics))
 
     def render_GET(self, request: Request) -> bytes:
         request.setHeader(b"content-type", CONTENT_TYPE_LATEST.encode())
@@ -99,7 +99,7 @@ class _Metrics(Resource):
 
 
 class _Site(Site):
-    """A site that logs no requests: nobody wants a line for each time that somebody looks."""
+    """A site that does not log requests: Prometheus makes one every few seconds."""
 
     noisy = False
 
@@ -108,7 +108,7 @@ class _Site(Site):
 
 
 def metrics_site(statistics: Statistics) -> Site:
-    """Return the factory of an HTTP server that has *statistics* at ``/metrics``."""
+    """Return the factory of an HTTP server that serves *statistics* at ``/metrics``."""
     root = Resource()
     root.putChild(b"metrics", _Metrics(statistics))
     return _Site(root, timeout=30)

@@ -1,4 +1,4 @@
-"""Options: twistd's command line, and how a start ends that cannot be."""
+"""The command line options of ``twistd pyconchat``, and how a failed start ends."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ __all__ = ["CannotStart", "Options", "stop"]
 
 
 class CannotStart(Exception):
-    """The server cannot start; the message is one line that says what to do."""
+    """The server cannot start; the message is one line that says why."""
 
 
 def stop(problem: object) -> NoReturn:
-    """End the program with one line and exit status 1.
+    """End the program with one line on standard error and exit status 1.
 
-    The line goes past twistd's log, which catches what is written to `sys.stderr`. A daemon, whose
-    standard error is nowhere, fails with `CannotStart`: then the twistd that waits for it in the
-    foreground says so, and ends with status 1 too.
+    The line is written to descriptor 2, because twistd redirects `sys.stderr` to its log. A
+    daemon's standard error is /dev/null. It raises `CannotStart` instead, so that the foreground
+    twistd that started it prints the problem and also exits with status 1.
     """
     if os.path.samestat(os.fstat(2), os.stat(os.devnull)):
         raise CannotStart(str(problem))
@@ -33,19 +33,19 @@ def stop(problem: object) -> NoReturn:
 
 
 class Options(usage.Options):
-    """What stands on twistd's command line after ``pyconchat``."""
+    """The part of twistd's command line after ``pyconchat``."""
 
     synopsis = "[options] [HOST PORT]"
     optParameters = [
         ["config", "c", None, "Read the settings from this TOML file."],
-        ["state", "s", None, "Keep everything in this folder [~/.local/state/pyconchat]."],
+        ["state", "s", None, "The state folder [~/.local/state/pyconchat]."],
         ["lobby", None, None, "An open group that everyone enters at login [none]."],
-        ["metrics", None, None, "Show figures for Prometheus on this server endpoint [none]."],
+        ["metrics", None, None, "Serve metrics for Prometheus on this endpoint [none]."],
     ]
-    optFlags = [["no-guests", None, "Let in only those who register."]]
+    optFlags = [["no-guests", None, "Allow only registered users."]]
     longdesc = (
         "Group chat for telnet, nc and its own client. HOST PORT is short for"
-        " --line tcp:PORT:interface=HOST. What is given here overrides the file."
+        " --line tcp:PORT:interface=HOST. Options override the file."
     )
 
     def __init__(self) -> None:
@@ -64,13 +64,13 @@ class Options(usage.Options):
         if not address:
             return
         if len(address) != 2 or not address[1].isdigit():
-            stop("after the options come HOST PORT, or nothing")
+            stop("expected HOST PORT, or nothing, after the options")
         host, port = address
         escaped = host.replace("\\", "\\\\").replace(":", "\\:")
         self.lines.append(f"tcp:{port}:interface={escaped}")
 
     def postOptions(self) -> None:
-        if self.parent is not None:  # twistd's own options
+        if self.parent is not None:  # the options of twistd itself
             self.owner = (self.parent.get("uid"), self.parent.get("gid"))
         try:
             self.result = self._config().check()

@@ -1,4 +1,4 @@
-"""Process: what the server asks of the operating system, and of Python, for itself."""
+"""Settings of the server's own process: state folder, lock, file descriptors, garbage collector."""
 
 from __future__ import annotations
 
@@ -12,41 +12,43 @@ from pathlib import Path
 __all__ = [
     "LOCK",
     "Owner",
+    "limit_gc",
     "lock_folder",
     "make_folder",
-    "most_connections",
-    "raise_descriptors",
+    "max_connections",
+    "raise_descriptor_limit",
     "running_server",
-    "spare_the_collector",
 ]
 
 LOCK = "lock"
-"""The file of the state folder that a server holds, with its process id."""
+"""File in the state folder that a running server locks; it contains the server's process id."""
 
 Owner = tuple[int | None, int | None]
-"""The user and the group, by number, as whom the server will run; None: as now."""
+"""The numeric user and group as which the server will run; None: unchanged."""
+
+GC_THRESHOLDS = (50_000, 10, 20)
+"""Arguments of `gc.set_threshold`, far higher than Python's defaults."""
+
+RESERVED_DESCRIPTORS = 64
+"""File descriptors that connections never use, in addition to 1/16 of all."""
 
 
-_COLLECTION = (50_000, 10, 20)
-"""What Python's collector counts before it looks at the newest objects, at newer ones, at all."""
+def limit_gc() -> None:
+    """Exclude all existing objects from the cyclic garbage collector, and run it less often.
 
-
-def spare_the_collector() -> None:
-    """Have Python's collector of cycles leave alone what the start has made, and look less often.
-
-    By default it looks at every object of the process again and again: 60 ms in which nobody is
-    served, several times a second under load. Our objects are not in cycles once they are of no use
-    (tests/doors/test_freed.py), so there is little to find.
+    With the defaults a full collection under load takes 60 ms, once a second, during which
+    nobody is served. It would find little: our objects break their reference cycles when they are
+    closed (tests/doors/test_freed.py).
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*_COLLECTION)
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def make_folder(folder: Path, owner: Owner) -> None:
-    """Make the state *folder*, for its owner alone, and for *owner* if we are still root.
+    """Create the state *folder* with mode 0700 if it does not exist.
 
-    Raises `OSError`.
+    If this process is root, the folder will belong to *owner*. Raises `OSError`.
     """
     if folder.is_dir():
         return
@@ -57,9 +59,10 @@ def make_folder(folder: Path, owner: Owner) -> None:
 
 
 def lock_folder(folder: Path) -> int:
-    """Lock *folder* for this process, whose id the lock says; return what to close at the end.
+    """Lock *folder* and write this process's id into the lock file.
 
-    Raises `BlockingIOError` if another process has it, and other kinds of `OSError`.
+    Return the file descriptor that holds the lock. Raises `BlockingIOError` if another process has
+    locked the folder, and other kinds of `OSError`.
     """
     lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -73,7 +76,7 @@ def lock_folder(folder: Path) -> int:
 
 
 def running_server(folder: Path) -> int | None:
-    """Return the process id of the server that has locked *folder*; None if there is none."""
+    """Return the process id of the server that has locked *folder*, or None."""
     try:
         with open(folder / LOCK, "rb") as lock:
             try:
@@ -85,14 +88,14 @@ def running_server(folder: Path) -> int | None:
     return None
 
 
-def raise_descriptors() -> None:
-    """Have as many file descriptors as we may."""
+def raise_descriptor_limit() -> None:
+    """Raise the soft limit of file descriptors to the hard limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def most_connections() -> int:
-    """Return how many connections leave enough descriptors for the database and for files."""
+def max_connections() -> int:
+    """Return the maximum connections that leave file descriptors for the database and for files."""
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(descriptors - 64 - descriptors // 16, descriptors // 2)
+    return max(descriptors - RESERVED_DESCRIPTORS - descriptors // 16, descriptors // 2)

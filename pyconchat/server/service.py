@@ -27,11 +27,11 @@ from pyconchat.server.options import Options, stop
 from pyconchat.server.ports import Ports
 from pyconchat.server.process import (
     Owner,
+    limit_gc,
     lock_folder,
     make_folder,
-    most_connections,
-    raise_descriptors,
-    spare_the_collector,
+    max_connections,
+    raise_descriptor_limit,
 )
 from pyconchat.server.store_threads import StoreThreads
 from pyconchat.sessions.portal import login_portal
@@ -67,8 +67,8 @@ class ChatService(MultiService):
         self.chat.statistics.gauge("hashing", lambda: self._hasher.pending)
         self._lag = LagMeter(reactor, self.chat.statistics.lag)
         portal = login_portal(self.chat)
-        raise_descriptors()
-        self._factory = ChatFactory(self.chat, portal, reactor, most_connections)
+        raise_descriptor_limit()
+        self._factory = ChatFactory(self.chat, portal, reactor, max_connections)
         self._cleaning = LoopingCall(self._clean)
         self._cleaning.clock = reactor
         self._lock: int | None = None
@@ -110,8 +110,8 @@ class ChatService(MultiService):
         self._lag.start()
         self.chat.indexer.start()
         super().startService()
-        spare_the_collector()
-        self._ports.tell()
+        limit_gc()
+        self._ports.log_addresses()
         code = self.chat.accounts.claim_code
         if code is not None:
             self._log.info("operator: type /claim {code}", code=code)
@@ -154,7 +154,7 @@ class ChatService(MultiService):
 
     async def reload(self) -> None:
         """Read again the certificates, and the accounts, which `pyconchat-admin` changes."""
-        await self._ports.renew()
+        await self._ports.reload_certificates()
         try:
             await self.chat.read_accounts()
         except NotSaved as problem:

@@ -1,4 +1,4 @@
-"""StoreThreads: where the store blocks, so that the reactor need not."""
+"""The threads in which the store reads and writes, so that the reactor never blocks on the disk."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _Work = tuple[Callable[..., Any], tuple[object, ...], "Deferred[Any]"]
 
 @implementer(IThreads)
 class StoreThreads:
-    """The threads of a running server: one that writes, and *readers* that read."""
+    """One thread that writes and *readers* threads that read."""
 
     def __init__(self, reactor: IReactorFromThreads, readers: int) -> None:
-        self._writer = _Workers(reactor, "pyconchat-writer", 1)
-        self._readers = _Workers(reactor, "pyconchat-reader", readers)
+        self._writer = _ThreadPool(reactor, "pyconchat-writer", 1)
+        self._readers = _ThreadPool(reactor, "pyconchat-reader", readers)
 
     def start(self) -> None:
         """Start the threads."""
@@ -35,22 +35,22 @@ class StoreThreads:
         self._readers.start()
 
     def stop(self) -> None:
-        """Finish what was given and end the threads. Blocks until then."""
+        """Finish the waiting work and end the threads. Blocks until they have ended."""
         self._readers.stop()
         self._writer.stop()
 
     def write(self, call: Callable[..., T], *args: object) -> Deferred[T]:
-        return self._writer.do(call, *args)
+        return self._writer.call(call, *args)
 
     def read(self, call: Callable[..., T], *args: object) -> Deferred[T]:
-        return self._readers.do(call, *args)
+        return self._readers.call(call, *args)
 
 
-class _Workers:
-    """A few threads, and the work that waits for them, in order.
+class _ThreadPool:
+    """A fixed number of threads that share one queue of work.
 
-    Every message goes to the writer and back. A `ThreadPool`, which starts threads when it needs
-    them and ends them, takes twice as long for that (docs/performance.rst).
+    Every message passes through the writer's queue. Twisted's `ThreadPool`, which starts and ends
+    threads on demand, takes twice as long for that (docs/performance.rst).
     """
 
     def __init__(self, reactor: IReactorFromThreads, name: str, count: int) -> None:
@@ -71,16 +71,16 @@ class _Workers:
         for thread in self._threads:
             thread.join()
 
-    def do(self, call: Callable[..., T], *args: object) -> Deferred[T]:
+    def call(self, function: Callable[..., T], *args: object) -> Deferred[T]:
         done: Deferred[T] = Deferred()
-        self._work.put((call, args, done))
+        self._work.put((function, args, done))
         return done
 
     def _run(self) -> None:
         while (work := self._work.get()) is not None:
-            call, args, done = work
+            function, args, done = work
             try:
-                result = call(*args)
+                result = function(*args)
             except BaseException:
                 failure = Failure()  # type: ignore[no-untyped-call]
                 self._reactor.callFromThread(done.errback, failure)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.certificates import write_certificate
+from tests.support.certificates import make_certificate
 from tests.support.people import PATIENCE, Server, SocketUser, free_port
 from tests.support.programs import Program, line_of, numbers
 
@@ -28,7 +28,7 @@ Meet = Callable[..., SocketUser]
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A key and a certificate for 127.0.0.1, in one file."""
     file = tmp_path_factory.mktemp("tls") / "both.pem"
-    write_certificate(file)
+    make_certificate(file)
     return file
 
 

@@ -19,11 +19,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.administration import PASSWORD
-from tests.support.certificates import write_certificate
+from tests.support.certificates import make_certificate
 from tests.support.people import PATIENCE, Server, SocketUser, free_port
 from tests.support.programs import Program
 
-STAYS = "stays as it is, for the new one cannot be used"
+KEPT = "because the new one cannot be used"
 
 Enter = Callable[..., Program]
 Call = Callable[..., Any]
@@ -50,7 +50,7 @@ class Equipped(Server):
     def renew(self) -> None:
         """Put another key and certificate into the files of the ``ssl:`` door."""
         both = self.folder / "both.pem"
-        write_certificate(both)
+        make_certificate(both)
         key, certificate = re.findall(r"-----BEGIN.*?-----END[^\n]*\n", both.read_text(), re.DOTALL)
         load_pem_private_key(key.encode(), None)
         self.key.write_text(key)
@@ -108,7 +108,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Equipped]:
     server.start()
     yield server
     server.stop()
-    unexpected = [line for line in server.tracebacks() if STAYS not in line]
+    unexpected = [line for line in server.tracebacks() if KEPT not in line]
     assert unexpected == []
 
 
@@ -151,7 +151,7 @@ def test_a_new_certificate(server: Equipped, enter: Enter) -> None:
     server.renew()
     assert presented(server.ssl) == before, "nobody has said so yet"
     said = server.hears_a_hangup()
-    assert f"read the certificate of ssl:{server.ssl}" in said
+    assert f"reloaded the certificate of ssl:{server.ssl}" in said
     after = presented(server.ssl)
     assert after != before
     assert (
@@ -186,14 +186,14 @@ def test_a_certificate_that_cannot_be_used(wrong: str, server: Equipped, enter: 
         case _:
             server.key.write_text("hello")
     said = server.hears_a_hangup().splitlines()
-    (told,) = (line for line in said if STAYS in line)
+    (told,) = (line for line in said if KEPT in line)
     assert f"ssl:{server.ssl}" in told
     assert len(said) <= 4, said  # that, and what was read
     assert presented(server.ssl) == before
     assert presented(server.selfsigned) == other
     assert alice.does("/who")["people"]
     server.renew()
-    assert STAYS not in server.hears_a_hangup()
+    assert KEPT not in server.hears_a_hangup()
     assert presented(server.ssl) != before
 
 
@@ -213,11 +213,11 @@ def test_a_new_certificate_of_its_own(server: Equipped, enter: Enter) -> None:
 
     good = files[1].read_text()
     files[1].write_text("hello")
-    assert server.hears_a_hangup().count(STAYS) == 1
+    assert server.hears_a_hangup().count(KEPT) == 1
     assert presented(server.selfsigned) == after
     assert alice.does("/who")["people"]
     files[1].write_text(good)
-    assert STAYS not in server.hears_a_hangup()
+    assert KEPT not in server.hears_a_hangup()
     assert presented(server.selfsigned) == after
 
 
@@ -275,7 +275,7 @@ def test_figures_are_nowhere_else(server: Equipped) -> None:
     refused.value.close()
     assert refused.value.code == 404
     (told,) = (line for line in server.log().splitlines() if re.search("metrics|HTTP|GET", line))
-    assert f"figures at http://localhost:{server.figures}/metrics" in told
+    assert f"metrics at http://localhost:{server.figures}/metrics" in told
 
 
 def test_stats_are_for_operators(server: Equipped, enter: Enter, call: Call) -> None:

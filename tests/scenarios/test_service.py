@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.certificates import write_certificate
+from tests.support.certificates import make_certificate
 from tests.support.people import PATIENCE, Server, SocketUser, free_port
 from tests.support.processes import Twistd
 
@@ -377,7 +377,7 @@ def test_a_daemon_that_cannot_start_says_so(server: Server, tmp_path: Path) -> N
 def test_tls(run: Callable[..., Path], connect: Connect, tmp_path: Path) -> None:
     """An ssl endpoint is a door like any other; who stays in it does not hold up the stop."""
     pem, port = tmp_path / "chat.pem", free_port()
-    write_certificate(pem)
+    make_certificate(pem)
     door = f"ssl:{port}:interface=127.0.0.1:privateKey={pem}:certKey={pem}"
     log = run("--state", str(tmp_path / "state"), "--line", door)
     alice, bob = connect(port, pem), connect(port, pem)

@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pyconchat.net.selfsigned import new_certificate, new_key, private_pem
 
-__all__ = ["write_certificate"]
+__all__ = ["make_certificate"]
 
 
-def write_certificate(file: Path) -> None:
+def make_certificate(file: Path) -> None:
     """Write a new key and its self-signed certificate for this machine to *file*."""
     key = new_key()
     certificate = new_certificate(key, "localhost", datetime.now(UTC))
