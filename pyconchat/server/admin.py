@@ -1,7 +1,7 @@
-"""``pyconchat-admin``: looks after a server's state, from a shell, also while the server runs.
+"""``pyconchat-admin``: administration of a server's state from a shell.
 
-It works on the database. What it changes there, a running server reads again at the SIGHUP that
-it is sent.
+It works on the database, also while the server runs. After a change it sends SIGHUP to the running
+server, which then reads the accounts again.
 """
 
 from __future__ import annotations
@@ -24,82 +24,58 @@ from pyconchat.config import BadConfig, Config, default_state, read_config
 from pyconchat.domain.accounts import Account, Accounts
 from pyconchat.domain.decisions import SERVER, Decision, NewEntry, SaveAccount
 from pyconchat.domain.errors import NotSaved, Refused
-from pyconchat.domain.events import GroupCreated
-from pyconchat.domain.group import Group
 from pyconchat.domain.names import fold, person_name
 from pyconchat.domain.password_rules import check_password
 from pyconchat.domain.replies import Where
 from pyconchat.domain.stored import AccountRecord, StoredGroup
-from pyconchat.net.selfsigned import CERTIFICATE_FILE, KEY_FILE
 from pyconchat.render.json import JsonRenderer
+from pyconchat.server.backup import DATABASE, back_up
 from pyconchat.server.process import running_server
+from pyconchat.server.state_check import check_state, read_log
 from pyconchat.store import BadStore, SqlStore
 
 __all__ = ["main"]
 
-PAGE = 1000
-"""Entries that are read at once."""
-
-FILES = "files"
-DATABASE = "pyconchat.db"
-
 
 class Problem(Exception):
-    """What was asked for cannot be; the message is one line that says why."""
+    """The command cannot be executed; the message is one line that says why."""
 
 
 class Admin:
-    """What can be done with the server of *config*."""
+    """The commands, one method each, for the server with the configuration *config*."""
 
     def __init__(self, config: Config) -> None:
-        self._config = config
         self._state = config.state_path
         file = self._state / DATABASE
         if not config.store.url and not file.exists():
-            raise Problem(f"there is no server's state in {self._state}; --state says where it is")
+            raise Problem(
+                f"there is no server's state in {self._state}; use --state to name its folder"
+            )
         self._store = SqlStore(config.store_url, config.store.durability)
         self._store.open_as_is()
 
     def close(self) -> None:
-        """Leave the database."""
+        """Close the database."""
         self._store.close()
 
-    def backup(self, folder: Path) -> None:
-        """Copy all that a server needs to *folder*, which is then a state folder itself.
-
-        The database is copied first: then the files of all its entries are there to be copied.
-        """
-        folder.mkdir(mode=0o700, parents=True)
-        try:
-            self._copy_to(folder)
-        except BaseException:
-            shutil.rmtree(folder)  # half a backup is none
-            raise
-        print(f"{folder} is a state folder now: a server can be started on it with --state.")
-
-    def _copy_to(self, folder: Path) -> None:
-        self._store.snapshot(folder / DATABASE)
-        for name in (KEY_FILE, CERTIFICATE_FILE):
-            if (self._state / name).exists():
-                shutil.copy2(self._state / name, folder / name)
-        if (self._state / FILES).exists():
-            ignore = shutil.ignore_patterns("partial")
-            shutil.copytree(self._state / FILES, folder / FILES, ignore=ignore)
+    def backup(self, folder: str) -> None:
+        """Copy the state folder to the new folder *folder*."""
+        target = Path(folder)
+        back_up(self._store, self._state, target)
+        print(f"{target} is a complete state folder: a server can be started on it with --state.")
 
     def check(self) -> None:
-        """Read all of the database, and say what is wrong. Raises `Problem` if anything is."""
-        found = self._store.problems()
+        """Read the whole state and print what is wrong. Raises `Problem` if anything is."""
         groups = self._store.load().groups
-        for id, stored in sorted(groups.items()):
-            found += self._check_group(id, stored)
+        found = check_state(self._store, groups, self._state)
         for problem in found:
             print(problem)
         if found:
             raise Problem("the state is damaged: restore a backup")
-        print(f"All is well: {len(groups)} groups, and each log leads to the state that is stored.")
+        print(f"No problems found: {len(groups)} groups, and each log leads to the stored state.")
 
     def accounts(self) -> None:
-        """List who is registered."""
+        """List the registered accounts."""
         server = self._store.load().server
         banned = {fold(ban.name) for ban in server.bans}
         for account in sorted(server.accounts, key=lambda each: fold(each.name)):
@@ -118,14 +94,14 @@ class Admin:
             )
 
     def reset_password(self, name: str) -> None:
-        """Give an account another password; its sessions end."""
+        """Change the password of an account; its sessions end."""
         account = self._account(name)
         password = check_password(_new_password(account.name))
         self._commit(Decision(_now(), writes=[SaveAccount(account.name, hash_password(password))]))
-        print(f"{account.name} has another password now.")
+        print(f"The password of {account.name} has been changed.")
 
     def make_operator(self, name: str) -> None:
-        """Give an account power over the whole server."""
+        """Make an account an operator."""
         record = self._account(name)
         account = Account(
             record.name, record.password_hash, TokenBucket(0, 0, 0), operator=record.operator
@@ -137,7 +113,7 @@ class Admin:
         print(f"{account.name} is an operator now.")
 
     def export(self, name: str) -> None:
-        """Print the log of a group, an entry a line, as programs are told of it."""
+        """Print the log of a group, one entry per line, in the format of JSON mode."""
         for id, stored in self._store.load().groups.items():
             if name in (str(stored.state.number), stored.state.name) or fold(name) == fold(
                 stored.state.name
@@ -148,40 +124,14 @@ class Admin:
 
     def _export(self, id: int, stored: StoredGroup) -> None:
         renderer, where = JsonRenderer(), Where(stored.state.name)
-        for after in range(0, stored.head, PAGE):
-            entries = self._store.entries(id, after, stored.head, PAGE)
-            sys.stdout.write("".join(renderer.talk(entries, where)))
-
-    def _check_group(self, id: int, stored: StoredGroup) -> list[str]:
-        """Say if the log of a group does not lead to the state that is stored."""
-        try:
-            group = self._folded(id, stored)
-        except Exception as problem:  # whatever an entry says that nobody has written
-            return [f"group {stored.state.name}: its log cannot be read: {problem!r}"]
-        if group is None or group.state != stored.state:
-            return [f"group {stored.state.name}: its log does not lead to the state that is stored"]
-        return [
-            f"group {stored.state.name}: the bytes of file {file.number} are missing"
-            for file in stored.state.files
-            if not (self._state / FILES / file.id[:2] / file.id).exists()
-        ]
-
-    def _folded(self, id: int, stored: StoredGroup) -> Group | None:
-        """Return the group to which the log leads."""
-        group: Group | None = None
-        for after in range(0, stored.head, PAGE):
-            for entry in self._store.entries(id, after, stored.head, PAGE):
-                if isinstance(entry.event, GroupCreated):
-                    group = Group.created(id, entry.event)
-                elif group is not None:
-                    group.apply(entry.event, entry.at)  # type: ignore[arg-type]
-        return group
+        for page in read_log(self._store, id, stored.head):
+            sys.stdout.write("".join(renderer.talk(page, where)))
 
     def _account(self, name: str) -> AccountRecord:
         for account in self._store.load().server.accounts:
             if fold(account.name) == fold(person_name(name)):
                 return account
-        raise Problem(f"nobody is registered here as {name}")
+        raise Problem(f"there is no account {name}")
 
     def _commit(self, decision: Decision) -> None:
         self._store.commit([decision])
@@ -191,12 +141,12 @@ class Admin:
 
 
 def _new_password(name: str) -> str:
-    """Ask for a password twice; take a line where nobody is there to be asked."""
+    """Prompt for a password twice, or read one line if standard input is not a terminal."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\n")
     password = getpass.getpass(f"New password of {name}: ")
-    if getpass.getpass("The same again: ") != password:
-        raise Problem("the two were not the same; nothing has changed")
+    if getpass.getpass("Repeat it: ") != password:
+        raise Problem("the two passwords differ; nothing was changed")
     return password
 
 
@@ -206,7 +156,7 @@ def _now() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="pyconchat-admin", description="Looks after the state of a PyconChat server."
+        prog="pyconchat-admin", description="Administration of a PyconChat server's state."
     )
     parser.add_argument("--config", metavar="FILE", type=Path, help="the server's TOML file")
     parser.add_argument("--state", metavar="DIR", type=Path, help="the server's state folder")
@@ -218,18 +168,16 @@ def _parser() -> argparse.ArgumentParser:
         for each in argument:
             added.add_argument(each, metavar=each.upper())
 
-    command("backup", _backup, "copy the state to a new folder, consistently", "dir")
-    command("check", Admin.check, "read everything, and say what is wrong")
-    command("accounts", Admin.accounts, "list who is registered")
+    command(
+        "backup", Admin.backup, "copy the state to a new folder, also while the server runs", "dir"
+    )
+    command("check", Admin.check, "read the whole state and report problems")
+    command("accounts", Admin.accounts, "list the registered accounts")
     command("groups", Admin.groups, "list the groups")
-    command("reset-password", Admin.reset_password, "give an account another password", "name")
-    command("make-operator", Admin.make_operator, "give an account power over the server", "name")
-    command("export", Admin.export, "print the log of a group as JSON, a line each", "group")
+    command("reset-password", Admin.reset_password, "change the password of an account", "name")
+    command("make-operator", Admin.make_operator, "make an account an operator", "name")
+    command("export", Admin.export, "print the log of a group as JSON, one entry per line", "group")
     return parser
-
-
-def _backup(admin: Admin, folder: str) -> None:
-    admin.backup(Path(folder))
 
 
 def _config(arguments: argparse.Namespace) -> Config:
@@ -240,7 +188,7 @@ def _config(arguments: argparse.Namespace) -> Config:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the program; return its exit status."""
+    """Run the program and return its exit status."""
     arguments = _parser().parse_args(words)
     try:
         admin = Admin(_config(arguments))
@@ -251,17 +199,17 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except Refused as refused:
         problem = refused.sentence
-    except BrokenPipeError:  # whoever reads what is exported has seen enough
+    except BrokenPipeError:  # the reader of an export has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except shutil.Error as error:  # of several files; one is enough to know
+    except shutil.Error as error:  # has a list of problems; print the first one
         problem = str(error.args[0][0][2])
     except OSError as error:
         problem = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     except (EOFError, KeyboardInterrupt):
-        problem = "nothing has changed"
+        problem = "nothing was changed"
     except UnicodeDecodeError:
-        problem = "that is not UTF-8"
+        problem = "the input is not UTF-8"
     except (Problem, BadConfig, BadStore, NotSaved) as error:
         problem = str(error)
     else:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.administration import PASSWORD, uploads
+from tests.support.administration import PASSWORD, share_file
 from tests.support.people import Server, free_port
 from tests.support.programs import Program
 from tests.support.terminals import Terminal, at_terminals
@@ -74,7 +74,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     bob.does("/join tea")
     last = [alice.requests(f"line {number}", "tea") for number in range(1200)][-1]
     assert alice.answer(last)["seq"] == 1202
-    uploads(server, alice, "tea")
+    share_file(server, alice, "tea")
     for each in (alice, bob):
         each.close()
     server.stop()

@@ -1,4 +1,4 @@
-"""``pyconchat-admin``, on the state of servers that run and of those that do not."""
+"""``pyconchat-admin``, on the state of running and of stopped servers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.administration import PASSWORD, admin, tree, uploads
+from tests.support.administration import PASSWORD, admin, share_file, tree
 from tests.support.people import PATIENCE, Server, SocketUser, free_port
 from tests.support.programs import Object, Program, numbers
 
@@ -29,7 +29,7 @@ NEW = "another password"
 
 
 def test_lists(stopped: Path, state: Path) -> None:
-    """Who is registered, and which groups there are."""
+    """The commands accounts and groups list what is registered."""
     assert admin(stopped, "accounts").lines == ["alice", "Bob"]
     assert admin(stopped, "groups").lines == ["1 tea (open): admin alice, 2 members, 1203 entries"]
     assert admin(state, "make-operator", "bob").lines == ["Bob is an operator now."]
@@ -37,13 +37,13 @@ def test_lists(stopped: Path, state: Path) -> None:
 
 
 def test_a_password_is_reset_while_the_server_runs(running: Server, enter: Enter) -> None:
-    """At once the sessions and tokens of the account end; those of others go on."""
+    """The account's sessions and tokens end at once; those of other accounts do not."""
     carol, dave = enter("carol"), enter("dave")
     token = carol.hello["token"]
     nc = SocketUser(running.port)
     nc.logs_in("carol", PASSWORD + "carol")
     assert admin(running.state, "reset-password", "CAROL", typed=NEW.encode() + b"\n").lines == [
-        "carol has another password now."
+        "The password of carol has been changed."
     ]
     assert carol.sees("end")["why"] == "password"
     nc.sees("Your password was changed by an administrator.")
@@ -62,7 +62,7 @@ def test_a_password_is_reset_while_the_server_runs(running: Server, enter: Enter
 def test_a_password_is_reset_while_the_server_is_stopped(
     state: Path, enter: Enter, serve: Callable[[Path], Server]
 ) -> None:
-    """The next start knows the new one only; a line need not end, and may end as on Windows."""
+    """After a start only the new password is valid; it may end with CRLF or without a newline."""
     for name, end in (("alice", b""), ("bob", b"\r\n")):
         assert len(admin(state, "reset-password", name, typed=NEW.encode() + end).lines) == 1
     server = serve(state)
@@ -73,16 +73,16 @@ def test_a_password_is_reset_while_the_server_is_stopped(
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"),
+    ("typed", "problem"),
     [
         ([NEW, NEW], ""),
-        ([NEW, "a slip"], "the two were not the same; nothing has changed"),
-        (["\x04"], "nothing has changed"),
+        ([NEW, "a slip"], "the two passwords differ; nothing was changed"),
+        (["\x04"], "nothing was changed"),
     ],
-    ids=["the same", "a slip", "the end"],
+    ids=["same", "different", "end of input"],
 )
-def test_a_password_at_a_terminal(typed: list[str], told: str, state: Path) -> None:
-    """It is asked for twice, and not shown; whoever thinks better of it changes nothing."""
+def test_a_password_at_a_terminal(typed: list[str], problem: str, state: Path) -> None:
+    """It is asked for twice without echo; different passwords or Ctrl-D change nothing."""
     before = tree(state)
     master, slave = pty.openpty()
     with subprocess.Popen(
@@ -101,24 +101,24 @@ def test_a_password_at_a_terminal(typed: list[str], told: str, state: Path) -> N
             os.write(master, f"{line}\n".encode())
             said += b"\n"
         said += process.stderr.read()
-        shown = os.read(master, 1000).decode() if not told else ""
+        shown = os.read(master, 1000).decode() if not problem else ""
     os.close(master)
     lines = [line for line in said.decode().splitlines() if line.strip()]
-    assert lines[: len(typed)] == ["New password of alice: ", "The same again: "][: len(typed)]
-    if told:
+    assert lines[: len(typed)] == ["New password of alice: ", "Repeat it: "][: len(typed)]
+    if problem:
         (line,) = lines[len(typed) :]
         assert line.startswith("pyconchat-admin: ")
-        assert told in line
+        assert problem in line
         assert process.returncode == 1
         assert tree(state) == before
     else:
-        assert shown == "alice has another password now.\r\n"
+        assert shown == "The password of alice has been changed.\r\n"
         assert process.returncode == 0
         assert tree(state) != before
 
 
 def test_an_operator_is_made_while_the_server_runs(running: Server, enter: Enter) -> None:
-    """At once: the power is there without a new login, and the server's log has no gap."""
+    """It takes effect in open sessions, and the server's log has no gap."""
     erin, frank, gina = enter("erin"), enter("frank"), enter("gina")
     code = running.says(r"operator: type /claim (\S+)").group(1)
     assert erin.is_refused("/stats") == "not-operator"
@@ -144,8 +144,8 @@ def test_an_operator_is_made_while_the_server_runs(running: Server, enter: Enter
 # Exports.
 
 
-def test_an_export_is_what_a_program_saw(running: Server, enter: Enter, stopped: Path) -> None:
-    """By name or number, whatever the case: each event exactly as the admin's program got it."""
+def test_an_export_is_what_a_program_received(running: Server, enter: Enter, stopped: Path) -> None:
+    """By name in any case, or by number: each event exactly as a member's program received it."""
     hana, ivan = enter("hana"), enter("ivan")
     number = hana.does("/create Chess")["number"]
     ivan.does("/join chess")
@@ -154,7 +154,7 @@ def test_an_export_is_what_a_program_saw(running: Server, enter: Enter, stopped:
     ivan.does("/me waves", "chess")
     hana.does("/policy password secret-word", "chess")
     hana.does("/topic endgames", "chess")
-    uploads(running, hana, "chess")
+    share_file(running, hana, "chess")
     hana.does("/kick ivan be brief", "chess")
     seen: list[Object] = [each for each in hana.entries if each.get("group") == "Chess"]
     assert len(seen) >= 9
@@ -164,8 +164,8 @@ def test_an_export_is_what_a_program_saw(running: Server, enter: Enter, stopped:
     assert numbers(exported) == list(range(1, 1204))
 
 
-def test_the_command_itself(stopped: Path) -> None:
-    """It is installed, and whoever reads what is exported may have seen enough."""
+def test_the_installed_command(stopped: Path) -> None:
+    """It runs from a shell, and ends silently when the reader of an export closes the pipe."""
     done = subprocess.run(
         ["/bin/sh", "-c", f"{ADMIN} --state {stopped} export tea | head -n 1"],
         capture_output=True,
@@ -177,31 +177,31 @@ def test_the_command_itself(stopped: Path) -> None:
     assert done.stderr == ""
 
 
-# What cannot be.
+# Errors.
 
 
 @pytest.mark.parametrize(
-    ("words", "typed", "told"),
+    ("arguments", "typed", "problem"),
     [
-        (["reset-password", "nobody"], NEW.encode(), "nobody is registered here as nobody"),
+        (["reset-password", "nobody"], NEW.encode(), "there is no account nobody"),
         (["reset-password", "alice"], b"abc\n", "4 to 256 characters"),
         (["reset-password", "alice"], b"", "4 to 256 characters"),
         (["reset-password", "alice"], b"\xff\xfe\xfd\xfc\xfb\n", "UTF-8"),
         (["reset-password", "a b"], NEW.encode(), "name"),
-        (["make-operator", "nobody"], b"", "nobody is registered here as nobody"),
+        (["make-operator", "nobody"], b"", "there is no account nobody"),
         (["export", "coffee"], b"", "there is no group 'coffee'"),
         (["--config", "/nowhere/chat.toml", "check"], b"", "/nowhere/chat.toml"),
     ],
 )
-def test_a_wrong_call(words: list[str], typed: bytes, told: str, state: Path) -> None:
-    """One line says what is wrong, and nothing is made or changed."""
+def test_a_wrong_call(arguments: list[str], typed: bytes, problem: str, state: Path) -> None:
+    """One line names the problem, and nothing is created or changed."""
     before = tree(state)
-    assert told in admin(state, *words, typed=typed).line
+    assert problem in admin(state, *arguments, typed=typed).line
     assert tree(state) == before
 
 
-def test_what_is_no_state(tmp_path: Path, state: Path) -> None:
-    """No folder, an empty one, no database, one of another version: a line each."""
+def test_a_folder_that_is_not_a_state_folder(tmp_path: Path, state: Path) -> None:
+    """Missing, empty, no database, or a database of another version: one line for each."""
     assert "there is no server's state" in admin(tmp_path / "nowhere", "groups").line
     assert not (tmp_path / "nowhere").exists()
     (tmp_path / "empty").mkdir()
@@ -212,7 +212,7 @@ def test_what_is_no_state(tmp_path: Path, state: Path) -> None:
     config = tmp_path / "chat.toml"
     config.write_text(f'[store]\nurl = "postgresql://nobody@127.0.0.1:{free_port()}/chat"\n')
     assert "database" in admin(None, "--config", str(config), "accounts").line
-    for version, told in (("0001", "start the server once"), ("9999", "newer version")):
+    for version, problem in (("0001", "start the server once"), ("9999", "newer version")):
         with closing(sqlite3.connect(state / "pyconchat.db")) as database, database:
             database.execute("UPDATE alembic_version SET version_num = ?", (version,))
-        assert told in admin(state, "accounts").line
+        assert problem in admin(state, "accounts").line

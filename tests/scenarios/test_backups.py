@@ -1,4 +1,4 @@
-"""Backups by ``pyconchat-admin``, and what it finds in a state that is damaged."""
+"""Backups by ``pyconchat-admin``, and its check of a damaged state."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.administration import FILE, admin, exchange, tree, uploads
+from tests.support.administration import FILE, admin, exchange, share_file, tree
 from tests.support.people import PATIENCE, Server
 from tests.support.programs import Program, numbers
 
 Enter = Callable[..., Program]
 
 
-class Pump(threading.Thread):
-    """Says numbered lines in a group, one after the other, until it is told to stop."""
+class Talker(threading.Thread):
+    """Sends messages to a group until it is stopped."""
 
     def __init__(self, sender: Program, group: str) -> None:
         super().__init__(daemon=True)
-        self.said = 0  # the number of the last entry that was acknowledged
+        self.acknowledged = 0  # number of the last acknowledged entry
         self._sender, self._group = sender, group
-        self._enough = threading.Event()
+        self._stopped = threading.Event()
 
     def run(self) -> None:
-        while not self._enough.is_set():
+        while not self._stopped.is_set():
             ids = [self._sender.requests("words " * 20, self._group) for _ in range(20)]
-            self.said = self._sender.answer(ids[-1])["seq"]
+            self.acknowledged = self._sender.answer(ids[-1])["seq"]
 
     def stop(self) -> None:
-        self._enough.set()
+        self._stopped.set()
         self.join(PATIENCE)
 
 
@@ -43,35 +43,35 @@ class Pump(threading.Thread):
 def test_a_backup_under_load(
     running: Server, enter: Enter, serve: Callable[[Path], Server], tmp_path: Path
 ) -> None:
-    """The server goes on meanwhile; one on the backup has all that was acknowledged before."""
-    alice, talker = enter("alice"), enter("talker")
+    """The server is not interrupted; the backup has every entry acknowledged before it began."""
+    alice, bob = enter("alice"), enter("bob")
     alice.does("/create load open")
-    uploads(running, alice, "load")
-    talker.does("/join load")
-    pump = Pump(talker, "load")
-    pump.start()
-    while pump.said < 100:
-        assert pump.is_alive()
-    before, folder = pump.said, tmp_path / "new" / "backup"
-    (said,) = admin(running.state, "backup", str(folder)).lines
-    after = pump.said
-    pump.stop()
-    assert str(folder) in said
-    assert after > before, "it held the server up"
+    share_file(running, alice, "load")
+    bob.does("/join load")
+    talker = Talker(bob, "load")
+    talker.start()
+    while talker.acknowledged < 100:
+        assert talker.is_alive()
+    before, folder = talker.acknowledged, tmp_path / "new" / "backup"
+    (line,) = admin(running.state, "backup", str(folder)).lines
+    after = talker.acknowledged
+    talker.stop()
+    assert str(folder) in line
+    assert after > before, "the backup blocked the server"
     assert len(admin(folder, "check").lines) == 1
 
     copy = serve(folder)
     again = enter("alice", copy, token=alice.hello["token"], password="", since={"load": 0})
-    came = numbers(again.entries, "load")
-    assert came == list(range(1, len(came) + 1))
-    assert len(came) >= before
+    received = numbers(again.entries, "load")
+    assert received == list(range(1, len(received) + 1))
+    assert len(received) >= before
     ticket = again.does("/get notes.pdf", "load")["ticket"]
     assert exchange(copy, f"download {ticket}\n".encode()).endswith(FILE)
-    assert again.does("hello", "load")["seq"] == len(came) + 1
+    assert again.does("hello", "load")["seq"] == len(received) + 1
 
 
 def test_who_may_read_a_backup(running: Server, tmp_path: Path) -> None:
-    """Its owner alone, whatever the umask; the key of the door is in it, the lock is not."""
+    """Only its owner, whatever the umask; it contains the TLS key but not the lock."""
     folder = tmp_path / "backup"
     assert len(admin(running.state, "backup", str(folder)).lines) == 1
     found = tree(folder)
@@ -84,50 +84,52 @@ def test_who_may_read_a_backup(running: Server, tmp_path: Path) -> None:
         assert (folder / name).read_bytes() == (running.state / name).read_bytes()
 
 
-@pytest.mark.parametrize("why", ["there", "below a file", "no room", "a file that cannot be read"])
-def test_a_backup_that_cannot_be(why: str, state: Path, tmp_path: Path) -> None:
-    """One line says why, and nothing is there that looks like a backup."""
-    folder, most = tmp_path / "backup", None
+@pytest.mark.parametrize("why", ["exists", "below a file", "disk full", "unreadable file"])
+def test_a_failed_backup(why: str, state: Path, tmp_path: Path) -> None:
+    """One line says why, and no incomplete backup is left."""
+    folder, max_bytes = tmp_path / "backup", None
     match why:
-        case "there":
+        case "exists":
             folder.mkdir()
             (folder / "letters").write_text("mine")
         case "below a file":
             (tmp_path / "file").write_text("mine")
             folder = tmp_path / "file" / "backup"
-        case "no room":
-            most = 100_000
+        case "disk full":
+            max_bytes = 100_000
         case _:
-            (state / "files" / "00").mkdir(exist_ok=True)  # a real id may begin so
+            (state / "files" / "00").mkdir(
+                exist_ok=True
+            )  # the folder of real ids that begin with 00
             (state / "files" / "00" / "00lost").symlink_to("nowhere")
     before = tree(tmp_path)
-    ended = admin(state, "backup", str(folder), files_of_at_most=most)
-    assert ended.out == ""
+    result = admin(state, "backup", str(folder), max_file_bytes=max_bytes)
+    assert result.out == ""
     assert {
-        "there": "exists",
+        "exists": "exists",
         "below a file": "directory",
-        "no room": "disk",
-        "a file that cannot be read": "00lost",
-    }[why] in ended.line
+        "disk full": "disk",
+        "unreadable file": "00lost",
+    }[why] in result.line
     assert tree(tmp_path) == before
 
 
-# Checking.
+# Checks.
 
 
-def test_what_is_sound(running: Server, enter: Enter, stopped: Path) -> None:
-    """One line says so, of a server that runs and changes too; nothing is touched."""
+def test_a_sound_state(running: Server, enter: Enter, stopped: Path) -> None:
+    """One line says so, also while the server runs; the check changes nothing."""
     gus = enter("checked")
     gus.does("/create checked password tea-time")
-    gus.does("/topic what is sound", "checked")
+    gus.does("/topic all is sound", "checked")
     before = tree(stopped)
     for state in (running.state, stopped):
         (line,) = admin(state, "check").lines
-        assert line.startswith("All is well: ")
+        assert line.startswith("No problems found: ")
     assert tree(stopped) == before
 
 
-def _damaged_page(state: Path) -> None:
+def _overwrite_page(state: Path) -> None:
     database = state / "pyconchat.db"
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -148,7 +150,7 @@ def _statement(sql: str) -> Callable[[Path], None]:
     return change
 
 
-def _lost_file(state: Path) -> None:
+def _delete_file(state: Path) -> None:
     (path,) = (each for each in (state / "files").rglob("*") if each.is_file())
     path.unlink()
 
@@ -157,21 +159,24 @@ TEA = "conversation = (SELECT conversation FROM groups)"
 
 DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a gap": (_statement(f"DELETE FROM entries WHERE {TEA} AND seq = 600"), "1202 entries"),
-    "no end": (_statement(f"DELETE FROM entries WHERE {TEA} AND seq = 1203"), "next would be 1204"),
-    "too many": (
+    "no last entry": (
+        _statement(f"DELETE FROM entries WHERE {TEA} AND seq = 1203"),
+        "next would be 1204",
+    ),
+    "an entry too many": (
         _statement(
             "UPDATE conversations SET head = 1202 WHERE id = (SELECT conversation FROM groups)"
         ),
         "next would be 1203",
     ),
-    "a page": (_damaged_page, ""),
-    "a lost file": (_lost_file, "group tea: the bytes of file 1 are missing"),
-    "a lost member": (_statement("DELETE FROM members WHERE key = 'bob'"), "group tea: its log"),
-    "no words": (
+    "an overwritten page": (_overwrite_page, ""),
+    "a missing file": (_delete_file, "group tea: the content of file 1 is missing"),
+    "a missing member": (_statement("DELETE FROM members WHERE key = 'bob'"), "group tea: its log"),
+    "broken JSON": (
         _statement(f"UPDATE entries SET body = '{{\"type\"' WHERE {TEA} AND seq = 600"),
         "group tea",
     ),
-    "other words": (
+    "another event": (
         _statement(
             f"""UPDATE entries SET body = '{{"type":"left","name":"eve","why":"left"}}'"""
             f" WHERE {TEA} AND seq = 600"
@@ -182,11 +187,11 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_what_is_damaged(damage: str, state: Path) -> None:
-    """What is wrong is printed, a line says what to do about it, and the status is 1."""
-    breaks, told = DAMAGES[damage]
-    breaks(state)
-    ended = admin(state, "check")
-    assert "restore a backup" in ended.line or not ended.out
-    assert told in ended.out
-    assert "All is well" not in ended.out
+def test_a_damaged_state(damage: str, state: Path) -> None:
+    """The problem is printed, one line says what to do, and the exit status is 1."""
+    break_it, problem = DAMAGES[damage]
+    break_it(state)
+    result = admin(state, "check")
+    assert "restore a backup" in result.line or not result.out
+    assert problem in result.out
+    assert "No problems found" not in result.out

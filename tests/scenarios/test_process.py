@@ -1,4 +1,4 @@
-"""A server as a process: who it is, what it inherits, signals while it starts, jumping clocks."""
+"""A server as a process: its user, inherited sockets, signals during the start, clock jumps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from tests.scenarios.test_service import CLEAN, TWISTD
-from tests.support.administration import PASSWORD, admin, tree, uploads
+from tests.support.administration import PASSWORD, admin, share_file, tree
 from tests.support.people import PATIENCE, UNLIMITED, Server, SocketUser, free_port
 from tests.support.processes import Twistd
 from tests.support.programs import Program
@@ -22,7 +22,7 @@ from tests.support.skips import missing
 
 
 def test_a_hangup_during_the_start(tmp_path: Path) -> None:
-    """From the moment in which the state is locked, it does not end the server."""
+    """Once the state is locked, SIGHUP does not end the server."""
     server = Server(tmp_path)
     lock = server.state / "lock"
     arguments = ["--nodaemon", "--pidfile=", "pyconchat", "--state", str(server.state)]
@@ -40,21 +40,21 @@ def test_a_hangup_during_the_start(tmp_path: Path) -> None:
         server.stop()
 
 
-# As whom it runs.
+# Its user.
 
 
 def test_as_another_user() -> None:
-    """Started by root for nobody: all of its state is theirs alone, though root's umask was 0."""
+    """Started by root with --uid=nobody: nobody owns all state, privately, whatever the umask."""
     if os.geteuid() != 0:
-        missing("the right to be another user")
+        missing("the right to change to another user")
     nobody = pwd.getpwnam("nobody").pw_uid
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)  # pytest's own are for root alone
+        folder = Path(name)  # those of pytest are readable only by root
         folder.chmod(0o755)
         server = Server(folder)
         server.state = folder / "var" / "state"
         log = folder / "server.log"
-        for _ in range(2):  # also when the folder is there already
+        for _ in range(2):  # the second time with an existing folder
             server.process = Twistd(
                 [
                     *("--nodaemon", "--pidfile=", "--umask=0", "--uid=nobody", "--gid=nogroup"),
@@ -73,8 +73,8 @@ def test_as_another_user() -> None:
             alice.asks("/create tea open")
             alice.does("hello", "tea")
             if not list(server.state.glob("files/*/*")):
-                uploads(server, alice, "tea")
-                done = admin(server.state, "make-operator", "alice")  # root may, too
+                share_file(server, alice, "tea")
+                done = admin(server.state, "make-operator", "alice")  # as root
                 assert done.lines == ["alice is an operator now."]
                 alice.finds(lambda each: "operator" in each.get("text", ""), 0)
             assert alice.does("/stats")["not_saved"] == 0
@@ -91,15 +91,15 @@ def test_as_another_user() -> None:
             log.write_text("")
 
 
-INHERITING = """
+INHERIT_SOCKET = """
 import os, sys
 os.dup2(int(sys.argv[1]), 3)
 os.execve(sys.argv[2], sys.argv[2:], {**os.environ, "LISTEN_PID": str(os.getpid())})
 """
 
 
-def test_on_a_socket_that_was_opened_before(tmp_path: Path) -> None:
-    """As by systemd: who comes while there is no server waits for the next one."""
+def test_socket_activation(tmp_path: Path) -> None:
+    """As with systemd: connections made while no server runs wait for the next one."""
     arguments = [
         *("--nodaemon", "--pidfile=", "pyconchat", "--state", str(tmp_path / "state")),
         *("--line", "systemd:domain=INET:index=0"),
@@ -107,9 +107,9 @@ def test_on_a_socket_that_was_opened_before(tmp_path: Path) -> None:
     environ = {**os.environ, "LISTEN_FDS": "1", "LISTEN_FDNAMES": "pyconchat.socket"}
     with socket.create_server(("127.0.0.1", 0)) as listener:
         descriptor, port = listener.fileno(), listener.getsockname()[1]
-        wrapper = [sys.executable, "-ISc", INHERITING, str(descriptor)]
+        wrapper = [sys.executable, "-ISc", INHERIT_SOCKET, str(descriptor)]
         alice = SocketUser(port)
-        alice.types("alice", PASSWORD)  # before there is a server
+        alice.types("alice", PASSWORD)  # before the server starts
         with (tmp_path / "log").open("wb") as log:
             process = subprocess.Popen(
                 [*wrapper, TWISTD, *arguments],
@@ -126,14 +126,14 @@ def test_on_a_socket_that_was_opened_before(tmp_path: Path) -> None:
             assert process.wait(PATIENCE) in CLEAN
         assert alice.is_cut_off()
         alice.close()
-        said = (tmp_path / "log").read_text()
-        assert f"localhost {port}" in said
-        assert "Traceback" not in said
+        output = (tmp_path / "log").read_text()
+        assert f"localhost {port}" in output
+        assert "Traceback" not in output
 
 
 # The clock.
 
-JUMPING = """
+JUMPING_CLOCK = """
 import signal, sys, time
 real, jump = time.time, [0.0]
 time.time = lambda: real() + jump[0]
@@ -145,13 +145,13 @@ run()
 
 
 def test_the_clock_jumps(tmp_path: Path) -> None:
-    """Set back or forth by hours, timers keep their time, and order is by number."""
+    """When it is set back or forward by hours, timers fire on time and entries keep their order."""
     port, config, log = free_port(), tmp_path / "chat.toml", tmp_path / "log"
     config.write_text(f'state = "state"\n{UNLIMITED}\nlogin_seconds = 2\n')
     with log.open("wb") as output:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-c", JUMPING, "--nodaemon", "--pidfile=", "pyconchat"),
+                *(sys.executable, "-c", JUMPING_CLOCK, "--nodaemon", "--pidfile=", "pyconchat"),
                 *("--config", str(config), "127.0.0.1", str(port)),
             ],
             cwd=tmp_path,

@@ -1,4 +1,4 @@
-"""``pyconchat-admin`` in processes of its own, and what it works on."""
+"""Runs ``pyconchat-admin`` in processes of its own, and looks at state folders."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from tests.support.people import PATIENCE, Server
 if TYPE_CHECKING:  # each process imports this module, and should start quickly
     from tests.support.programs import Program
 
-__all__ = ["FILE", "PASSWORD", "Ended", "Tree", "admin", "exchange", "tree", "uploads"]
+__all__ = ["FILE", "PASSWORD", "Result", "Tree", "admin", "exchange", "share_file", "tree"]
 
 PASSWORD = "secret of "
-"""The password of everybody, before their name."""
+"""The first part of each password; the user's name follows."""
 
 FILE = bytes(range(256)) * 300
 
 Tree = dict[str, tuple[int, str]]
-"""The modes and hashes of all files in a folder, and the modes of its folders."""
+"""The mode of each file and folder in a folder, and the hash of each file."""
 
 
 @dataclass
-class Ended:
-    """What came of a program."""
+class Result:
+    """Exit status and output of a program."""
 
     status: int | None
     out: str
@@ -41,7 +41,7 @@ class Ended:
 
     @property
     def line(self) -> str:
-        """Return the one line with which it failed."""
+        """Check that the program failed with one line on standard error, and return the line."""
         assert self.status == 1, self
         (line,) = self.err.splitlines()
         assert line.startswith("pyconchat-admin: "), self
@@ -50,48 +50,48 @@ class Ended:
 
     @property
     def lines(self) -> list[str]:
-        """Return what it printed when all was well."""
+        """Check that the program succeeded, and return the lines that it printed."""
         assert (self.status, self.err) == (0, ""), self
         return self.out.splitlines()
 
 
-def _run(words: list[str], folder: Path, files_of_at_most: int | None) -> None:
-    """Be the program, in a process that was just forked, with its input and output in *folder*."""
+def _run(arguments: list[str], folder: Path, max_file_bytes: int | None) -> None:
+    """Run the program in this newly forked process, with its input and output in *folder*."""
     os.umask(0)
     for descriptor, name in enumerate(("in", "out", "err")):
         flags = os.O_RDWR | os.O_CREAT
         os.dup2(os.open(folder / name, flags, 0o600), descriptor)
     sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
-    if files_of_at_most is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (files_of_at_most, files_of_at_most))
-    sys.exit(program.main(words))
+    if max_file_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (max_file_bytes, max_file_bytes))
+    sys.exit(program.main(arguments))
 
 
 def admin(
-    state: Path | None, *words: str, typed: bytes = b"", files_of_at_most: int | None = None
-) -> Ended:
-    """Run the program on *state*, for which somebody has *typed* something."""
+    state: Path | None, *arguments: str, typed: bytes = b"", max_file_bytes: int | None = None
+) -> Result:
+    """Run the program on *state*, with *typed* as its standard input."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "in").write_bytes(typed)
         where = [] if state is None else ["--state", str(state)]
         process = get_context("forkserver").Process(
-            target=_run, args=([*where, *words], folder, files_of_at_most)
+            target=_run, args=([*where, *arguments], folder, max_file_bytes)
         )
         process.start()
         process.join(PATIENCE * 2)
         out, err = ((folder / name).read_text() for name in ("out", "err"))
-        return Ended(process.exitcode, out, err)
+        return Result(process.exitcode, out, err)
 
 
-def uploads(server: Server, sender: Program, group: str) -> None:
-    """Have *sender* share a file with *group*."""
+def share_file(server: Server, sender: Program, group: str) -> None:
+    """Share a file with *group* as *sender*."""
     ticket = sender.does("/send notes.pdf", group)["ticket"]
     assert b"shared 1 " in exchange(server, f"upload {ticket} 0 {len(FILE)}\n".encode() + FILE)
 
 
 def exchange(server: Server, sent: bytes) -> bytes:
-    """Send *sent* to a new connection, and return what comes back, perhaps after a greeting."""
+    """Send *sent* on a new connection, and return everything that the server sends."""
     with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as connection:
         connection.sendall(sent)
         received = b""
@@ -101,7 +101,7 @@ def exchange(server: Server, sent: bytes) -> bytes:
 
 
 def tree(folder: Path) -> Tree:
-    """Return what is in *folder*."""
+    """Return the modes and hashes of everything in *folder*."""
     return {
         str(path.relative_to(folder)): (
             stat.S_IMODE(path.lstat().st_mode),

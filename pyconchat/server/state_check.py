@@ -1,0 +1,58 @@
+"""A check of a server's whole state: the database, the log of each group, and the shared files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pyconchat.domain.events import Entry, GroupCreated
+from pyconchat.domain.group import Group
+from pyconchat.domain.stored import StoredGroup
+from pyconchat.server.backup import FILES
+from pyconchat.store import SqlStore
+
+__all__ = ["check_state", "read_log"]
+
+PAGE = 1000
+"""Entries that are read at once."""
+
+
+def check_state(store: SqlStore, groups: Mapping[int, StoredGroup], state: Path) -> list[str]:
+    """Return what is wrong with *store*, its *groups* and the state folder *state*, a line each."""
+    found = store.problems()
+    for id, stored in sorted(groups.items()):
+        found += _check_group(store, id, stored, state)
+    return found
+
+
+def read_log(store: SqlStore, id: int, head: int) -> Iterator[Sequence[Entry]]:
+    """Yield the entries of the conversation *id* up to the number *head*, in pages."""
+    for after in range(0, head, PAGE):
+        yield store.entries(id, after, head, PAGE)
+
+
+def _check_group(store: SqlStore, id: int, stored: StoredGroup, state: Path) -> list[str]:
+    name = stored.state.name
+    try:
+        group = _replay(store, id, stored.head)
+    except Exception as problem:  # an entry of a damaged database may cause any
+        return [f"group {name}: its log cannot be read: {problem!r}"]
+    if group is None or group.state != stored.state:
+        return [f"group {name}: its log does not lead to the stored state"]
+    return [
+        f"group {name}: the content of file {file.number} is missing"
+        for file in stored.state.files
+        if not (state / FILES / file.id[:2] / file.id).exists()
+    ]
+
+
+def _replay(store: SqlStore, id: int, head: int) -> Group | None:
+    """Return the group that results from its log; None if the log has no `GroupCreated`."""
+    group: Group | None = None
+    for page in read_log(store, id, head):
+        for entry in page:
+            if isinstance(entry.event, GroupCreated):
+                group = Group.created(id, entry.event)
+            elif group is not None:
+                group.apply(entry.event, entry.at)  # type: ignore[arg-type]
+    return group
