@@ -7,9 +7,8 @@ has never heard of is shown by its fields.
 from __future__ import annotations
 
 import re
-import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import NamedTuple, TypeAlias
 
@@ -44,10 +43,14 @@ def plain(line: Line) -> str:
 
 
 class LineFormatter:
-    """Shows things to *me*, in local time; remembers of which day it showed something last."""
+    """Shows things to *me*, in local time; remembers of which day it showed something last.
 
-    def __init__(self) -> None:
+    *wall_clock* returns the time in seconds since the epoch, as `time.time` does.
+    """
+
+    def __init__(self, wall_clock: Callable[[], float]) -> None:
         self.me = ""
+        self._wall_clock = wall_clock
         self._day: date | None = None
 
     def event(self, event: Object, here: str | None, live: bool) -> list[Line]:
@@ -79,14 +82,14 @@ class LineFormatter:
                 newest = "The newest matches" if answer.get("more") else "Found"
                 what = newest if found else "Nothing found"
                 return [server_line(f"{what} for: {answer.get('words')}"), *found]
-        reply = _reply(answer)
+        reply = _reply(answer, self._wall_clock())
         if reply is None:
             return self._unknown(answer)
         return [server_line(line) for line in reply_lines(reply)]
 
-    def midnight(self, now: float) -> list[Line]:
-        """Return the line that begins the day of *now* (seconds since the epoch), if it is new."""
-        return self._begin(datetime.fromtimestamp(now).date()) if self._day is not None else []
+    def midnight(self) -> list[Line]:
+        """Return the line that begins this day, if the last line shown was of another day."""
+        return self._begin(self._today()) if self._day is not None else []
 
     def _said(self, event: Object, said: Message | Action, where: Where, live: bool) -> Line:
         mine = fold(said.sender) == fold(self.me)
@@ -129,14 +132,17 @@ class LineFormatter:
         if day == self._day:
             return []
         first, self._day = self._day is None, day
-        if first and day == datetime.fromtimestamp(time.time()).date():
+        if first and day == self._today():
             return []  # today needs no saying
         return [Line((("day", f"- {day:%A}, {day.day} {day:%B %Y} -"),))]
+
+    def _today(self) -> date:
+        return datetime.fromtimestamp(self._wall_clock()).date()
 
     def _no_entry(self, event: Object) -> list[Line]:
         if event.get("type") in ("live", "end"):
             return []
-        told = _reply(event)
+        told = _reply(event, self._wall_clock())
         if told is None or isinstance(told, Replayed | Matches):
             return self._unknown(event)
         return [server_line(line) for line in reply_lines(told)]
@@ -197,8 +203,11 @@ def _event(fields: Object) -> AnyEvent | None:
     return event
 
 
-def _reply(fields: Object) -> Reply | None:
-    """Return the reply that *fields* are, as the server has it; None for an unknown one."""
+def _reply(fields: Object, now: float) -> Reply | None:
+    """Return the reply that *fields* are, as the server has it; None for an unknown one.
+
+    *now* is in seconds since the epoch.
+    """
     fields = dict(fields)
     match fields.get("type"):
         case "sent":
@@ -211,7 +220,7 @@ def _reply(fields: Object) -> Reply | None:
             fields["groups"] = [{**each, "name": each.get("group")} for each in lines]
         case "requests" | "bans" | "files" as kind:
             fields[kind] = [_with_milliseconds(each) for each in objects_in(fields.get(kind))]
-            fields["now"] = int(time.time() * 1000)
+            fields["now"] = int(now * 1000)
         case "password":
             fields.setdefault("token", "")
     try:

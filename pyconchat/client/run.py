@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 import termios
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -120,6 +121,7 @@ class _Client:
             self._quiet_login(),
             self._address.group,
             self._finish,
+            time.time,
         )
 
         def begin() -> None:
@@ -190,6 +192,7 @@ class _Client:
             login,
             self._finish,
             self._files(),
+            time.time,
         )
         return session
 

@@ -6,7 +6,6 @@ How lines look on the screen, and how they are typed, is the screen's (`terminal
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -71,7 +70,10 @@ class Cancelled(Exception):
 
 
 class ClientSession:
-    """One person's time at *address*; *finished* is called with the last words, "" for none."""
+    """One person's time at *address*; *finished* is called with the last words, "" for none.
+
+    *wall_clock* returns the time in seconds since the epoch, as `time.time` does.
+    """
 
     def __init__(
         self,
@@ -81,7 +83,7 @@ class ClientSession:
         login: ClientLogin,
         finished: Callable[[str], None],
         files: Files,
-        wall_clock: Callable[[], float] = time.time,
+        wall_clock: Callable[[], float],
     ) -> None:
         self.address = address
         self.rooms = Rooms()
@@ -91,7 +93,7 @@ class ClientSession:
         self._login = login
         self._finished = finished
         self._wall_clock = wall_clock
-        self._formatter = LineFormatter()
+        self._formatter = LineFormatter(wall_clock)
         self._wanted = address.group
         self._leaving = False
         self._commands = 0  # that were not answered yet
@@ -418,7 +420,7 @@ class ClientSession:
     # The days.
 
     def _midnight(self) -> None:
-        self.screen.show(self._formatter.midnight(self._wall_clock()))
+        self.screen.show(self._formatter.midnight())
         self._reactor.callLater(self._until_midnight(), self._midnight)
 
     def _until_midnight(self) -> float:

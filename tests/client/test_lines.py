@@ -22,11 +22,29 @@ AT = "2026-11-21T09:30:00.123Z"
 Zone = Callable[[str], None]
 
 
+class WallClock:
+    """A clock that shows what the test sets: noon of 21 November 2026 UTC at first."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @pytest.fixture
-def shower(utc: Zone, monkeypatch: pytest.MonkeyPatch) -> LineFormatter:
-    """A shower for alice, on 21 November 2026."""
-    monkeypatch.setattr("pyconchat.client.lines.time.time", lambda: NOON)
-    shower = LineFormatter()
+def wall_clock(utc: Zone) -> WallClock:
+    return WallClock()
+
+
+@pytest.fixture
+def shower(wall_clock: WallClock) -> LineFormatter:
+    """A shower for alice."""
+    return shower_for_alice(wall_clock)
+
+
+def shower_for_alice(wall_clock: Callable[[], float]) -> LineFormatter:
+    shower = LineFormatter(wall_clock)
     shower.me = "alice"
     return shower
 
@@ -96,7 +114,7 @@ def test_a_name_has_one_colour(shower: LineFormatter) -> None:
     """Always and everywhere the same, however it is written."""
     (one,) = shower.event(said(1, "hi"), "tea", live=True)
     (two,) = shower.event(said(2, "ho", "coffee", sender="BOB", type="action"), "tea", live=False)
-    (three,) = LineFormatter().event(private(1, "hi"), None, live=True)
+    (three,) = LineFormatter(lambda: NOON).event(private(1, "hi"), None, live=True)
     assert style_of(one, "bob") == style_of(two, "BOB") == style_of(three, "bob")
 
 
@@ -116,7 +134,7 @@ def test_a_colour_is_the_same_tomorrow() -> None:
     code = (
         "from pyconchat.client.lines import LineFormatter;"
         "e = {'type': 'message', 'group': 'tea', 'from': 'bob', 'text': 'hi'};"
-        "print(LineFormatter().event(e, 'tea', True)[0].pieces[0][0])"
+        "print(LineFormatter(lambda: 0).event(e, 'tea', True)[0].pieces[0][0])"
     )
     seen = {
         subprocess.run(
@@ -234,13 +252,16 @@ def test_days_are_those_of_the_reader(shower: LineFormatter, utc: Zone) -> None:
     assert lines == ["- Sunday, 22 November 2026 -", "00:00 bob: hi"]
 
 
-def test_midnight(shower: LineFormatter) -> None:
+def test_midnight(shower: LineFormatter, wall_clock: WallClock) -> None:
     """At midnight the line comes by itself, once, and not again with the next entry."""
     texts(shower.event(said(1, "hi"), "tea", live=True))
     midnight = NOON + 12 * 3600
-    assert shower.midnight(midnight - 1) == []
-    assert texts(shower.midnight(midnight + 1)) == ["- Sunday, 22 November 2026 -"]
-    assert shower.midnight(midnight + 60) == []
+    wall_clock.now = midnight - 1
+    assert shower.midnight() == []
+    wall_clock.now = midnight + 1
+    assert texts(shower.midnight()) == ["- Sunday, 22 November 2026 -"]
+    wall_clock.now = midnight + 60
+    assert shower.midnight() == []
     later = said(2, "hi", at="2026-11-22T00:01:00Z")
     assert texts(shower.event(later, "tea", live=True)) == ["00:01 bob: hi"]
 
@@ -537,8 +558,7 @@ anything = st.dictionaries(st.sampled_from(FIELDS), values, max_size=6)
 @given(st.sampled_from(sorted(map(str, KINDS))), anything)
 def test_whatever_is_sent_is_clean(kind: str, fields: Object) -> None:
     """Any JSON, as any kind: it is shown or passed over, and is clean in the bytes."""
-    shower = LineFormatter()
-    shower.me = "alice"
+    shower = shower_for_alice(lambda: NOON)
     shows(shower, {**fields, "type": kind})
 
 
@@ -549,6 +569,5 @@ records = st.sampled_from([*(each for each, _ in EVENTS), *(each for each, _ in 
 @given(records, st.dictionaries(st.sampled_from(FIELDS), values, max_size=2))
 def test_a_field_of_anything(template: Object, fields: Object) -> None:
     """As before, but nearly right."""
-    shower = LineFormatter()
-    shower.me = "alice"
+    shower = shower_for_alice(lambda: NOON)
     shows(shower, {**template, **fields})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -709,6 +711,35 @@ def test_midnight_is_exact(sit: Sit) -> None:
     assert me.sees() == []
     me.clock.advance(2)
     assert me.sees() == ["- Sunday, 22 November 2026 -"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "noon", "hours"),
+    [
+        ("Europe/Berlin", "2026-03-28T11:00:00Z", [12, 35]),
+        ("Europe/Berlin", "2026-10-24T10:00:00Z", [12, 37]),
+        ("America/Santiago", "2026-09-05T16:00:00Z", [12, 35]),  # 24:00 is 1:00
+        ("America/Santiago", "2026-04-04T15:00:00Z", [13, 37]),  # 24:00 is 23:00
+    ],
+)
+def test_midnight_when_the_clocks_change(
+    sit: Sit, utc: Callable[[str], None], zone: str, noon: str, hours: list[int]
+) -> None:
+    """Each day line comes once, when the reader's day begins, however long the day before was."""
+    me = sit()
+    utc(zone)
+    me.began = datetime.fromisoformat(noon).timestamp()
+    me.enters("tea")
+    me.fake.call.says(said(1, "hi", at=noon))
+    me.sees()
+    shown: list[float] = []
+    while me.clock.seconds() < 40 * 3600:
+        me.clock.advance(30)
+        for ping in me.fake.call.hears():
+            me.fake.call.answers(ping)
+        shown += [me.clock.seconds() for line in me.sees() if line.startswith("- ")]
+    assert [each // 3600 for each in shown] == hours
+    assert all(each % 3600 <= 60 for each in shown)
 
 
 def test_a_machine_that_slept(sit: Sit) -> None:

@@ -45,6 +45,7 @@ class Pipe(Protocol):
     """Says what comes in to *group*; without one, does what comes in, at the front desk.
 
     The answers go to standard output; *finished* gets at the end why it failed, or "".
+    *wall_clock* returns the time in seconds since the epoch, as `time.time` does.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Pipe(Protocol):
         login: ClientLogin,
         group: str,
         finished: Callable[[str], None],
+        wall_clock: Callable[[], float],
     ) -> None:
         self._group = group
         self._finished = finished
@@ -71,7 +73,7 @@ class Pipe(Protocol):
         self._unread = False  # there is none any more
         self._written: Deferred[None] | None = None
         self._reactor = reactor
-        self._formatter = LineFormatter()
+        self._formatter = LineFormatter(wall_clock)
         self._late = reactor.callLater(PATIENCE, self._too_late)
         self.link = Link(reactor, endpoint, login, self)
 

@@ -21,6 +21,7 @@ from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.net.login import ClientLogin
 from pyconchat.client.net.saved import Folder
 from pyconchat.client.ui.pipe import LONGEST, MAX_UNDER_WAY, PATIENCE, Pipe, _pieces
+from tests.client.conftest import NOON
 from tests.client.fake_server import Call, FakeServer, said
 from tests.client.net.test_json_protocol import HOSTILE
 from tests.client.test_session import entered, lines_of
@@ -38,7 +39,7 @@ class Fed:
             Address("host", 8000, "ci", group), folder, self._nobody, print, password, guest=True
         )
         self.guest = guest
-        self.pipe = Pipe(self.clock, fake, login, group, self.ends.append)
+        self.pipe = Pipe(self.clock, fake, login, group, self.ends.append, lambda: NOON)
         self.transport = StringTransport()
         self.pipe.makeConnection(self.transport)
 
