@@ -5,16 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import pytest
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
-from zope.interface import implementer
 
 from pyconchat.chat.chat import Chat
-from pyconchat.chat.interfaces import IStore, IThreads
+from pyconchat.chat.interfaces import IStore
 from pyconchat.chat.journal import AT_ONCE, MAX_TURNS, MAX_WAITING, Journal
 from pyconchat.chat.recovery import RETRY
 from pyconchat.chat.statistics import Statistics
@@ -28,6 +27,7 @@ from pyconchat.domain.stored import ServerState, StoredGroup
 from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
 from pyconchat.testing import EPOCH, PlainHasher, TestUser
+from tests.support.threads import SlowThreads
 from tests.support.turns import Turns
 
 T = TypeVar("T")
@@ -60,43 +60,6 @@ class FullDisk(SqlStore):
         if self.unreadable:
             raise NotSaved("the disk is gone")
         return super().state(ids)
-
-
-@implementer(IThreads)
-class SlowThreads:
-    """Threads that do their work in place, or, while *slow*, when they are told to."""
-
-    def __init__(self) -> None:
-        self.slow = False
-        self._work: list[tuple[Deferred[Any], Callable[..., Any], tuple[object, ...]]] = []
-
-    def write(self, call: Callable[..., T], *args: object) -> Deferred[T]:
-        if not self.slow:
-            return maybeDeferred(call, *args)
-        done: Deferred[T] = Deferred()
-        self._work.append((done, call, args))
-        return done
-
-    def read(self, call: Callable[..., T], *args: object) -> Deferred[T]:
-        return maybeDeferred(call, *args)
-
-    @property
-    def idle(self) -> bool:
-        """Return whether no work waits."""
-        return not self._work
-
-    def work(self) -> None:
-        """Do the oldest piece of the work that waits, if any does."""
-        if not self._work:
-            return
-        done, call, args = self._work.pop(0)
-        maybeDeferred(call, *args).chainDeferred(done)
-
-    def catch_up(self) -> None:
-        """Do all of it, and be slow no more."""
-        self.slow = False
-        while self._work:
-            self.work()
 
 
 @pytest.fixture

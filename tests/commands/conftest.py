@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 import pytest
 
 from pyconchat.chat.chat import Chat
 from pyconchat.testing import TestUser
-
-Visit = Callable[..., TestUser]
-
-
-class Tea(NamedTuple):
-    """The group tea: its admin alice, and its members bob and carol, all registered."""
-
-    alice: TestUser
-    bob: TestUser
-    carol: TestUser
+from tests.support.groups import Tea, Visit
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from pyconchat.chat.chat import Chat
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.testing import TestUser, make_chat
-from tests.commands.conftest import Tea, Visit
+from tests.support.groups import Tea, Visit
 
 
 def at_the_door(chat: Chat, name: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from pyconchat.chat.chat import Chat
 from pyconchat.domain.events import Policy
-from tests.commands.conftest import Tea, Visit
+from tests.support.groups import Tea, Visit
 
 DESK = [
     "* You are at the front desk.",

@@ -10,7 +10,7 @@ from pyconchat.chat.chat import Chat
 from pyconchat.domain.events import Policy
 from pyconchat.domain.group import Group
 from pyconchat.testing import TestUser, make_chat
-from tests.commands.conftest import Tea, Visit
+from tests.support.groups import Tea, Visit
 
 
 def group_named(chat: Chat, name: str) -> Group:

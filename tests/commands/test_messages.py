@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 
 from pyconchat.chat.chat import Chat
 from pyconchat.testing import TestUser, make_chat
-from tests.commands.conftest import Tea, Visit
+from tests.support.groups import Tea, Visit
 
 
 def said(lines: list[str]) -> list[str]:

@@ -10,7 +10,7 @@ from pyconchat.chat.chat import Chat
 from pyconchat.commands import TABLE, find_command
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.names import COMMAND_WORDS
-from tests.commands.conftest import Tea, Visit
+from tests.support.groups import Tea, Visit
 
 # Every command that was promised: its other names, and its number in the front desk's menu.
 PROMISED: dict[str, tuple[set[str], str]] = {

@@ -40,7 +40,7 @@ from pyconchat.domain.names import Key, fold
 from pyconchat.store import SqlStore
 from pyconchat.store.sql import Stored
 from tests.contracts.building import EVER
-from tests.doors.conftest import TestConnection
+from tests.support.connections import TestConnection
 from tests.support.examples import QUICK, examples
 from tests.support.programs import House, Object, line_of
 from tests.support.stores import copy_empty

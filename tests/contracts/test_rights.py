@@ -25,7 +25,7 @@ from pyconchat.domain.text import SafeText
 from pyconchat.files import FileSharing, Storage
 from pyconchat.render.text import TextRenderer
 from pyconchat.store import SqlStore
-from tests.doors.conftest import TestConnection
+from tests.support.connections import TestConnection
 from tests.support.programs import House, Object, WiredProgram
 from tests.support.stores import copy_empty
 

@@ -11,7 +11,7 @@ from pyconchat.domain.replies import EndWhy
 from pyconchat.doors.door import LINGER
 from pyconchat.doors.output_buffer import OutputBuffer
 from pyconchat.store import SqlStore
-from tests.doors.conftest import TestConnection
+from tests.support.connections import TestConnection
 from tests.support.programs import House
 
 

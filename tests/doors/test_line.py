@@ -9,7 +9,7 @@ from twisted.internet.testing import StringTransport
 from pyconchat.domain.names import Key
 from pyconchat.doors.door import STALL
 from pyconchat.doors.line.door import LOGIN_LINE
-from tests.doors.conftest import Call, Open, TestConnection
+from tests.support.connections import Call, Open, TestConnection
 
 CRLF = "\r\n"
 IAC, DO, TIMING_MARK = 255, 253, 6

@@ -15,7 +15,7 @@ from twisted.internet.abstract import FileDescriptor
 
 from pyconchat.doors.output_buffer import PIECE, OutputBuffer
 from pyconchat.net.connection import IConnection
-from tests.doors.conftest import Wire
+from tests.support.connections import Wire
 
 
 class Selector:

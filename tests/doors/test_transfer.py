@@ -16,7 +16,7 @@ from zope.interface import directlyProvides
 from pyconchat.config import Config, FilesConfig, LimitsConfig
 from pyconchat.files import FileSharing, Storage
 from pyconchat.store import SqlStore
-from tests.doors.conftest import TestConnection
+from tests.support.connections import TestConnection
 from tests.support.programs import UNLIMITED, House, WiredProgram, pieces
 
 IDLE = 60

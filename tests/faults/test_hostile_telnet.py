@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.hostile import OPTIONS
-from tests.faults.test_hostile_peers import (
+from tests.support.peers import (
     EVERYBODY,
     MEGABYTE,
     Friends,

@@ -13,10 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.scenarios.test_service import CLEAN, TWISTD
 from tests.support.administration import PASSWORD, admin, share_file, tree
 from tests.support.people import PATIENCE, UNLIMITED, Server, SocketUser, free_port
-from tests.support.processes import Twistd
+from tests.support.processes import CLEAN, TWISTD, Twistd
 from tests.support.programs import Program
 from tests.support.skips import missing
 

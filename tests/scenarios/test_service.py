@@ -10,7 +10,6 @@ import sqlite3
 import ssl
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,16 +18,11 @@ import pytest
 
 from tests.support.certificates import make_certificate
 from tests.support.people import PATIENCE, Server, SocketUser, free_port
-from tests.support.processes import Twistd
+from tests.support.processes import CLEAN, TWISTD, Twistd
 
 Talk = Callable[..., SocketUser]
 Meet = Callable[..., SocketUser]
 Connect = Callable[..., SocketUser]
-
-# twistd cleans up and then ends by the signal that it was sent, as signal(7) would have it.
-CLEAN = (0, -signal.SIGTERM, -signal.SIGINT)
-
-TWISTD = str(Path(sys.executable).with_name("twistd"))
 
 
 def twistd(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,7 @@ from pyconchat.domain.decisions import Decision, SaveAccount
 from pyconchat.domain.names import Name, fold
 from pyconchat.store import SqlStore
 from pyconchat.testing import EPOCH, PlainHasher, TestUser
-from tests.chat.test_journal import SlowThreads
+from tests.support.threads import SlowThreads
 
 
 @pytest.fixture

@@ -17,7 +17,12 @@ from pathlib import Path
 
 from twisted.scripts import twistd
 
-__all__ = ["Twistd"]
+__all__ = ["CLEAN", "TWISTD", "Twistd"]
+
+CLEAN = (0, -signal.SIGTERM, -signal.SIGINT)
+"""Exit statuses of an orderly end: twistd ends by the signal that it was sent (signal(7))."""
+
+TWISTD = str(Path(sys.executable).with_name("twistd"))
 
 _forking = get_context("forkserver")
 # pytest, because each process imports what is the main module here.

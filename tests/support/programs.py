@@ -19,7 +19,7 @@ from pyconchat.config import Config, LimitsConfig
 from pyconchat.doors.factory import ChatFactory
 from pyconchat.sessions.portal import login_portal
 from pyconchat.testing import PlainHasher, make_chat
-from tests.doors.conftest import TestConnection
+from tests.support.connections import TestConnection
 from tests.support.people import PATIENCE
 
 __all__ = [

@@ -22,14 +22,28 @@ from typing import Any, TypeAlias
 import pexpect
 import pyte
 
-from tests.support.people import PATIENCE, Server
+from tests.support.people import PATIENCE, Server, SocketUser
 
-__all__ = ["CLIENT", "Impostor", "Terminal", "at_terminals", "environment", "said"]
+__all__ = [
+    "CLIENT",
+    "PASSWORD",
+    "At",
+    "Impostor",
+    "Terminal",
+    "Visit",
+    "at_terminals",
+    "environment",
+    "said",
+    "settings_are_kept",
+]
 
 Object: TypeAlias = dict[str, Any]
 
 CLIENT = str(Path(sys.executable).with_name("pyconchat"))
 """The client's command."""
+
+PASSWORD = "a long password"
+"""The password of each registered user at a terminal."""
 
 COLUMNS, ROWS = 110, 30
 """Wide enough that what these tests say needs no second row."""
@@ -318,6 +332,10 @@ class Terminal:
         return next((row for row in reversed(rows) if text in row), None)
 
 
+At: TypeAlias = Callable[..., Terminal]
+Visit: TypeAlias = Callable[..., SocketUser]
+
+
 @contextmanager
 def at_terminals(folder: Path) -> Iterator[Callable[..., Terminal]]:
     """Give a function that starts the client at a terminal, and end what it started.
@@ -346,3 +364,12 @@ def at_terminals(folder: Path) -> Iterator[Callable[..., Terminal]]:
     finally:
         for terminal in started:
             terminal.close()
+
+
+def settings_are_kept(terminal: Terminal) -> None:
+    """Check that the terminal is as it was before the client was started, and shows its cursor."""
+    assert terminal.settings() == terminal.settings_at_first
+    hidden, shown = (terminal.everything().rfind(b"\x1b[?25" + each) for each in (b"l", b"h"))
+    assert shown >= hidden
+    pasted, typed = (terminal.everything().rfind(b"\x1b[?2004" + each) for each in (b"h", b"l"))
+    assert typed >= pasted

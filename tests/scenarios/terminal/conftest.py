@@ -7,12 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support.people import Server, SocketUser
-from tests.support.terminals import Terminal
-
-At = Callable[..., Terminal]
-Visit = Callable[..., SocketUser]
-
-PASSWORD = "a long password"
+from tests.support.terminals import PASSWORD, At, Terminal, Visit
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +51,3 @@ def visit(server: Server) -> Iterator[Visit]:
     yield log_in
     for person in people:
         person.close()
-
-
-def settings_are_kept(terminal: Terminal) -> None:
-    """Check that the terminal is as it was before the client was started, and shows its cursor."""
-    assert terminal.settings() == terminal.settings_at_first
-    hidden, shown = (terminal.everything().rfind(b"\x1b[?25" + each) for each in (b"l", b"h"))
-    assert shown >= hidden
-    pasted, typed = (terminal.everything().rfind(b"\x1b[?2004" + each) for each in (b"h", b"l"))
-    assert typed >= pasted

@@ -6,9 +6,8 @@ import re
 import stat
 from pathlib import Path
 
-from tests.scenarios.terminal.conftest import PASSWORD, At, Visit, settings_are_kept
 from tests.support.people import Server
-from tests.support.terminals import Impostor
+from tests.support.terminals import PASSWORD, At, Impostor, Visit, settings_are_kept
 
 # An evening.
 

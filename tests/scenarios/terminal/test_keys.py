@@ -5,9 +5,8 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from tests.scenarios.terminal.conftest import PASSWORD, At, Visit
 from tests.support.people import Server
-from tests.support.terminals import Impostor, said
+from tests.support.terminals import PASSWORD, At, Impostor, Visit, said
 
 
 def test_tab_completes(chat: At, visit: Visit) -> None:

@@ -8,10 +8,9 @@ import sys
 
 import pytest
 
-from tests.scenarios.terminal.conftest import PASSWORD, At, Visit, settings_are_kept
 from tests.support.people import Server, SocketUser
 from tests.support.skips import require_program
-from tests.support.terminals import CLIENT, Terminal, said
+from tests.support.terminals import CLIENT, PASSWORD, At, Terminal, Visit, said, settings_are_kept
 
 # When the server is away.
 

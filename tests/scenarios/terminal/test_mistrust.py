@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.terminal.conftest import PASSWORD, At
 from tests.support.people import Server
-from tests.support.terminals import Impostor
+from tests.support.terminals import PASSWORD, At, Impostor
 
 # A server to mistrust.
 

@@ -1,0 +1,52 @@
+"""Store threads whose work a test runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from zope.interface import implementer
+
+from pyconchat.chat.interfaces import IThreads
+
+__all__ = ["SlowThreads"]
+
+T = TypeVar("T")
+
+
+@implementer(IThreads)
+class SlowThreads:
+    """Threads that do their work in place, or, while *slow*, when they are told to."""
+
+    def __init__(self) -> None:
+        self.slow = False
+        self._work: list[tuple[Deferred[Any], Callable[..., Any], tuple[object, ...]]] = []
+
+    def write(self, call: Callable[..., T], *args: object) -> Deferred[T]:
+        if not self.slow:
+            return maybeDeferred(call, *args)
+        done: Deferred[T] = Deferred()
+        self._work.append((done, call, args))
+        return done
+
+    def read(self, call: Callable[..., T], *args: object) -> Deferred[T]:
+        return maybeDeferred(call, *args)
+
+    @property
+    def idle(self) -> bool:
+        """Return whether no work waits."""
+        return not self._work
+
+    def work(self) -> None:
+        """Do the oldest piece of the work that waits, if any does."""
+        if not self._work:
+            return
+        done, call, args = self._work.pop(0)
+        maybeDeferred(call, *args).chainDeferred(done)
+
+    def catch_up(self) -> None:
+        """Do all of it, and be slow no more."""
+        self.slow = False
+        while self._work:
+            self.work()
