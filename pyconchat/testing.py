@@ -1,7 +1,7 @@
-"""Fakes and builders, for our tests and for those of other people's doors and bots.
+"""Fakes and builders, for the tests of this project and of other doors and bots.
 
 Nothing here waits: threads run in place, time is a `twisted.internet.task.Clock`, and a peer
-keeps what it is shown.
+keeps what it is sent.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -17,26 +18,36 @@ from zope.interface import implementer
 
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.interfaces import IHasher, IPeer, IStore, IThreads, ServerAddress
+from pyconchat.commands.services import Services
 from pyconchat.config import Config
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import MustAsk
 from pyconchat.domain.events import AnyEvent
 from pyconchat.domain.names import person_name
+from pyconchat.files.sharing import FileSharing
 from pyconchat.render.text import TextRenderer
 from pyconchat.sessions.session import Session
 from pyconchat.store import SqlStore
 
-__all__ = ["FakePeer", "InlineThreads", "PlainHasher", "TestUser", "make_chat", "make_store"]
+__all__ = [
+    "FakePeer",
+    "InlineThreads",
+    "PlainHasher",
+    "TestUser",
+    "make_chat",
+    "make_store",
+    "services_of",
+]
 
 T = TypeVar("T")
 
 EPOCH = 1_700_000_000.0
-"""The time of day, in seconds since 1970, at which a fake clock begins."""
+"""The time of day, in seconds since the epoch, when a fake clock is at 0."""
 
 
 @implementer(IThreads)
 class InlineThreads:
-    """Threads that do at once, in place, what they are given."""
+    """Threads that call at once, in place."""
 
     def write(self, call: Callable[..., T], *args: object) -> Deferred[T]:
         return maybeDeferred(call, *args)
@@ -47,7 +58,7 @@ class InlineThreads:
 
 @implementer(IHasher)
 class PlainHasher:
-    """Takes no time: the hash of a password is the password behind a word."""
+    """Takes no time: a hash is ``plain:`` and the password."""
 
     def hash(self, password: str) -> Deferred[str]:
         return succeed(f"plain:{password}")
@@ -58,23 +69,23 @@ class PlainHasher:
 
 @implementer(IPeer)
 class FakePeer:
-    """A peer that reads everything at once. *answers* are given to questions in turn."""
+    """A peer that reads everything at once, and gives *answers* to questions in turn."""
 
     def __init__(self, *answers: str) -> None:
         self.renderer = TextRenderer("\n")
         self.network = "192.0.2.1"
-        self.reached = ServerAddress("192.0.2.99", 8000)
+        self.server_address = ServerAddress("192.0.2.99", 8000)
         self.hides = False
         self.program = False
         self.written = b""
         self.answers = list(answers)
         self.asked: list[str] = []
-        self.hung_up = False
-        self.receives = True  # whether its kernel acknowledges what it is sent
+        self.closed = False
+        self.receives = True  # whether its kernel acknowledges
 
     @property
     def lines(self) -> list[str]:
-        """Return what was shown so far, and forget it."""
+        """Return the lines that were written since the last call."""
         written, self.written = self.written, b""
         return written.decode().splitlines()
 
@@ -87,18 +98,18 @@ class FakePeer:
             raise MustAsk(prompt, secret)
         return succeed(self.answers.pop(0))
 
-    def drained(self) -> Deferred[None] | None:
+    def when_writable(self) -> Deferred[None] | None:
         return None
 
     def acknowledged(self) -> bool:
         return self.receives
 
-    def refresh(self) -> None:
+    def refresh_prompt(self) -> None:
         pass
 
-    def hang_up(self, last: bytes = b"") -> None:
+    def close(self, last: bytes = b"") -> None:
         self.written += last
-        self.hung_up = True
+        self.closed = True
 
 
 def make_store(folder: Path) -> SqlStore:
@@ -130,10 +141,21 @@ def make_chat(
     return chat
 
 
-class TestUser:
-    """Somebody with a session in *chat*: a guest, or the owner of *password*.
+_services: WeakKeyDictionary[Chat, Services] = WeakKeyDictionary()
 
-    `types` does a line and lets the tick pass; `sees` are the lines that came of it.
+
+def services_of(chat: Chat, files: FileSharing | None = None) -> Services:
+    """Return the services of *chat*, the same at each call; with *files*, if it takes any."""
+    known = _services.get(chat)
+    if known is None or (files is not None and known.files is not files):
+        known = _services[chat] = Services.of(chat, files)
+    return known
+
+
+class TestUser:
+    """A person with a session in *chat*: a guest, or the owner of *password*.
+
+    `types` sends lines and lets the tick pass; `sees` returns the lines that were shown.
     """
 
     __test__ = False  # not a class of tests, whatever its name says to pytest
@@ -141,7 +163,7 @@ class TestUser:
     def __init__(self, chat: Chat, name: str, password: str = "", *answers: str) -> None:
         self.chat = chat
         self.peer = FakePeer(*answers)
-        self.session = Session(chat, self._account(chat, name, password), self.peer)
+        self.session = Session(services_of(chat), self._account(chat, name, password), self.peer)
         self._result: list[object] = []
         Deferred.fromCoroutine(self._starts()).addErrback(self._result.append)
         self.tick()
@@ -152,11 +174,11 @@ class TestUser:
 
     @property
     def account(self) -> Account:
-        """Return whose session it is."""
+        """Return the account of the session."""
         return self.session.account
 
     def types(self, *lines: str) -> list[str]:
-        """Type *lines*, one a tick, and return what is shown from then on."""
+        """Type *lines*, one a tick, and return the lines that are shown from then on."""
         self.tick()
         self.peer.lines.clear()
         self.peer.written = b""
@@ -166,7 +188,7 @@ class TestUser:
         return self.sees()
 
     def sees(self) -> list[str]:
-        """Return the lines that were shown since the last look."""
+        """Return the lines that were shown since the last call."""
         self.tick()
         return self.peer.lines
 
@@ -176,7 +198,7 @@ class TestUser:
         self.tick()
 
     def tick(self) -> None:
-        """Let what was decided be stored and published."""
+        """Let the pending decisions be stored and published."""
         clock = self.chat.reactor
         assert isinstance(clock, Clock)
         clock.advance(0)
@@ -195,9 +217,11 @@ class TestUser:
             assert account.password_hash == f"plain:{password}", "a test knows its passwords"
             return account
         if not password:
-            return chat.add_guest(person_name(name))
+            return chat.registration.add_guest(person_name(name))
         made: list[Account] = []
-        registering = Deferred.fromCoroutine(chat.register_new(person_name(name), password))
+        registering = Deferred.fromCoroutine(
+            chat.registration.register_new(person_name(name), password)
+        )
         registering.addCallback(made.append)
         self.tick_of(chat)
         return made[0]

@@ -21,17 +21,20 @@ __all__ = ["Hasher", "hash_password"]
 
 T = TypeVar("T")
 
-THREADS = 2
+MAX_THREADS = 2
+"""Maximum threads that hash at the same time."""
+
 MAX_WAITING = 16
+"""Maximum requests that wait for a thread; more are refused."""
 
 # The parameters of OWASP's Password Storage Cheat Sheet for argon2id (RFC 9106): 19 MiB, t=2, p=1.
 _argon2 = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type=Type.ID)
 
-NOBODY = (
+DUMMY_HASH = (
     "$argon2id$v=19$m=19456,t=2,p=1$hq7vzoFvfy31vWNtQqFdqQ"
     "$IvEust26fUn/yV8JQ+2c3FkdsLSwYkApFQCYw6ypY3E"
 )
-"""A hash with these parameters that no password is known for."""
+"""Dummy hash: verifying an unknown name must take as long as verifying a known one."""
 
 
 def hash_password(password: str) -> str:
@@ -41,16 +44,16 @@ def hash_password(password: str) -> str:
 
 @implementer(IHasher)
 class Hasher:
-    """At most 2 threads hash at once and 16 requests wait; more are refused as busy."""
+    """Hashes in up to MAX_THREADS threads; refuses as busy when MAX_WAITING requests wait."""
 
     def __init__(self, reactor: IReactorFromThreads) -> None:
         self._reactor = reactor
-        self._threads = ThreadPool(0, THREADS, "pyconchat-hasher")
+        self._threads = ThreadPool(0, MAX_THREADS, "pyconchat-hasher")
         self._pending = 0
 
     @property
     def pending(self) -> int:
-        """Return how many passwords are being hashed, or wait for it."""
+        """Return the count of passwords that are being hashed, or wait for a thread."""
         return self._pending
 
     def start(self) -> None:
@@ -58,17 +61,17 @@ class Hasher:
         self._threads.start()
 
     def stop(self) -> None:
-        """End the threads. Blocks until what they hash is done."""
+        """End the threads. Blocks until their hashes are done."""
         self._threads.stop()
 
     def hash(self, password: str) -> Deferred[str]:
         return self._run(hash_password, password)
 
     def verify(self, hash: str, password: str) -> Deferred[bool]:
-        return self._run(_matches, hash or NOBODY, password)
+        return self._run(_matches, hash or DUMMY_HASH, password)
 
     def _run(self, call: Callable[..., T], *args: object) -> Deferred[T]:
-        if self._pending >= THREADS + MAX_WAITING:
+        if self._pending >= MAX_THREADS + MAX_WAITING:
             raise Refused(Code.BUSY, "The server is checking many passwords; try again.")
         self._pending += 1
         return deferToThreadPool(self._reactor, self._threads, call, *args).addBoth(self._done)

@@ -1,4 +1,10 @@
-"""LoginThrottle: the one place where a password that somebody types is looked at."""
+"""LoginThrottle: checks typed passwords, and slows down those who guess them.
+
+Password guessing is slowed down without locking accounts: too many wrong passwords from an
+address, and the next is refused; too many for an account (or a group), from any addresses, and
+each further attempt is delayed. An address that has given the right password before is not
+delayed.
+"""
 
 from __future__ import annotations
 
@@ -6,55 +12,92 @@ from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from pyconchat.auth.rate_limits import LoginLimits
+from pyconchat.auth.rate_limits import MAX_KEYS, RecentCounts
 from pyconchat.chat.interfaces import IHasher
 from pyconchat.config import LimitsConfig
+from pyconchat.domain.refusals import too_many_wrong_passwords
 
-__all__ = ["LoginThrottle"]
+__all__ = ["LoginThrottle", "WrongPasswords"]
+
+WINDOW = 60.0
+"""Seconds over which wrong passwords are counted."""
 
 
 class LoginThrottle:
-    """Checks the passwords of accounts and groups, and slows down those who guess.
+    """Checks the passwords of accounts and groups.
 
-    *network* is where an attempt comes from (see `limits.network_of`), *of* names what it is
-    about.
+    *network* is the origin of an attempt (see `network_of`), *target* names the account or group.
     """
 
     def __init__(self, hasher: IHasher, reactor: IReactorTime, limits: LimitsConfig) -> None:
         self._hasher = hasher
         self._reactor = reactor
-        self._limits = LoginLimits(limits)
-        self._turns: dict[str, DeferredLock] = {}  # of the networks from which one is looked at
+        self._counts = WrongPasswords(limits)
+        self._locks: dict[str, DeferredLock] = {}  # by network, while a password is checked
 
     def admit(self, network: str) -> None:
-        """Raise `Refused` if too many wrong passwords came from *network*."""
-        self._limits.check(network, self._reactor.seconds())
+        """Raise `Refused` if there were too many wrong passwords from *network*."""
+        self._counts.check(network, self._reactor.seconds())
 
-    async def check(self, network: str, of: str, hash: str, password: str) -> bool:
-        """Return whether *password* is the one of *hash*; of an empty one it never is.
+    async def check(self, network: str, target: str, hash: str, password: str) -> bool:
+        """Return whether *password* matches *hash*; nothing matches an empty one.
 
-        Raises `Refused` if there were too many wrong ones, or too many are being checked.
+        Raises `Refused` if there were too many wrong passwords, or too many are being checked.
         """
         self.admit(network)
-        delay = self._limits.delay(network, of, self._reactor.seconds())
+        delay = self._counts.delay(network, target, self._reactor.seconds())
         if delay > 0:
             await deferLater(self._reactor, delay)
-        # One after the other: all at once, none of them would have been wrong yet.
-        turn = self._turns.setdefault(network, DeferredLock())
-        await turn.acquire()
+        # One at a time: in parallel, the limit would be passed before the first one was wrong.
+        lock = self._locks.setdefault(network, DeferredLock())
+        await lock.acquire()
         try:
             self.admit(network)
             right = await self._hasher.verify(hash, password)
             if right:
-                self._limits.right(network, of)
+                self._counts.right(network, target)
             else:
-                self.wrong(network, of)
+                self.wrong(network, target)
             return right
         finally:
-            turn.release()
-            if not turn.locked:
-                self._turns.pop(network, None)
+            lock.release()
+            if not lock.locked:
+                self._locks.pop(network, None)
 
-    def wrong(self, network: str, of: str) -> None:
-        """Count a wrong one that was told without hashing."""
-        self._limits.wrong(network, of, self._reactor.seconds())
+    def wrong(self, network: str, target: str) -> None:
+        """Count a wrong password that was recognized without hashing."""
+        self._counts.wrong(network, target, self._reactor.seconds())
+
+
+class WrongPasswords:
+    """Counts wrong passwords by address and by target."""
+
+    def __init__(self, config: LimitsConfig) -> None:
+        self._delay = config.login_delay_seconds
+        self._by_network = RecentCounts(config.login_attempts_per_minute, WINDOW)
+        self._by_target = RecentCounts(config.login_attempts_per_minute, WINDOW)
+        self._known: dict[tuple[str, str], None] = {}  # targets with addresses that were right
+
+    def check(self, network: str, now: float) -> None:
+        """Raise `Refused` if there were too many wrong passwords from *network*."""
+        wait = self._by_network.wait(network, now)
+        if wait > 0:
+            raise too_many_wrong_passwords(int(wait) + 1)
+
+    def delay(self, network: str, target: str, now: float) -> float:
+        """Return the seconds by which an attempt from *network* on *target* is delayed."""
+        if (target, network) in self._known or self._by_target.wait(target, now) <= 0:
+            return 0.0
+        return self._delay
+
+    def wrong(self, network: str, target: str, now: float) -> None:
+        """Count a wrong password."""
+        self._by_network.note(network, now)
+        self._by_target.note(target, now)
+
+    def right(self, network: str, target: str) -> None:
+        """Note that the right password of *target* came from *network*."""
+        self._known.pop((target, network), None)
+        if len(self._known) >= MAX_KEYS:
+            del self._known[next(iter(self._known))]
+        self._known[target, network] = None

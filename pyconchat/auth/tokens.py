@@ -1,7 +1,7 @@
-"""Session tokens: a program that has logged in once comes back without a password.
+"""Session tokens: a program that has logged in once logs in again without a password.
 
-A token is 192 random bits; the store has only its hash, so what is in the store lets nobody
-in. It ends with the password's change, a ban, ``/quit everywhere``, or when it is not used.
+A token is 192 random bits; the store has only its hash, so a stolen database lets nobody in. It
+ends with a change of the password, a ban, ``/quit everywhere``, or 30 days without use.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from pyconchat.domain.names import Name
 
 __all__ = ["Tokens"]
 
-BYTES = 24
+TOKEN_BYTES = 24
+"""Random bytes in a token."""
 
-UNUSED = 30 * 24 * 3600 * 1000
-"""Milliseconds without use after which a token has ended."""
+MAX_UNUSED = 30 * 24 * 3600 * 1000
+"""Maximum milliseconds between two uses of a token."""
 
 
 class Tokens:
@@ -41,22 +42,22 @@ class Tokens:
         """Return a new token of *account*; "" for a guest. Raises `NotSaved`."""
         if not account.registered:
             return ""
-        token = secrets.token_urlsafe(BYTES)
+        token = secrets.token_urlsafe(TOKEN_BYTES)
         await self._save([SaveToken(account.key, _digest(token))])
         return token
 
     async def check(self, name: Name, token: str) -> Account:
-        """Return the account of *name* if *token* lets it in. Raises `Refused` or `NotSaved`."""
+        """Return the account *name* if *token* is one of its. Raises `Refused` or `NotSaved`."""
         digest = _digest(token)
-        record = await self._journal.in_order(self._store.token, digest)
+        record = await self._journal.read_in_order(self._store.token, digest)
         self._accounts.admit(name)
         account = self._accounts.get(name)
         if record is None or account is None or record.owner != account.key:
             raise _ended()
         now = self._now()
-        if now - record.used_at > UNUSED:
+        if now - record.used_at > MAX_UNUSED:
             raise _ended()
-        # Nobody waits for it; if it cannot be stored, the next use is noted.
+        # Not awaited: if it cannot be stored, the next use is.
         self._journal.append(Decision(now, writes=[UseToken(digest)]))
         return account
 
@@ -66,14 +67,14 @@ class Tokens:
 
     def _save(self, writes: Sequence[Write]) -> Deferred[int]:
         saved: Deferred[int] = Deferred()
-        self._journal.append(Decision(self._now(), writes=writes, done=saved))
+        self._journal.append(Decision(self._now(), writes=writes), done=saved)
         return saved
 
 
 def _digest(token: str) -> str:
     """Return the hash under which *token* is stored: SHA-256, in hex.
 
-    A fast hash is enough here: nobody can try out 192 random bits.
+    A fast hash is enough: 192 random bits cannot be guessed.
     """
     return hashlib.sha256(token.encode()).hexdigest()
 

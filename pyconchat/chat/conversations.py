@@ -1,30 +1,126 @@
-"""Conversations: those that a running server has in memory, by id and by parties."""
+"""Conversations: one log each, with its head and the sessions that receive it live.
+
+There are three kinds: a group's, the private one of two accounts, and the server's own.
+"""
 
 from __future__ import annotations
 
-from pyconchat.chat.conversation import Conversation
+from typing import Any
+
 from pyconchat.domain.decisions import SERVER
-from pyconchat.domain.events import Policy
+from pyconchat.domain.events import AnyEvent, Policy
 from pyconchat.domain.group import Group
 from pyconchat.domain.group_state import GroupState
+from pyconchat.domain.names import Key
+from pyconchat.domain.replies import Where
 from pyconchat.domain.stored import CursorRecord
 
-__all__ = ["Conversations"]
+__all__ = [
+    "Conversation",
+    "Conversations",
+    "DirectConversation",
+    "GroupConversation",
+    "Parties",
+    "ServerConversation",
+    "account_key",
+]
 
 Parties = tuple[str, str]
+"""The two parties of a private conversation (see `Account.party`), in alphabetical order."""
+
+
+def account_key(party: str) -> Key:
+    """Return the key of the account that is, or was, *party*.
+
+    A guest's party is ``key~number``, because the next guest with this name is another person.
+    """
+    return Key(party.partition("~")[0])
+
+
+class Conversation:
+    """A log in memory; *published* is the number of its newest published entry.
+
+    *sessions* receive each new block live, and have everything up to *published*. While a block
+    is being written to a large group, the sessions in *pending* do not have it yet: they have
+    everything up to *previous*. Both are dicts of `ISession`, which keep an order and remove in
+    constant time.
+    """
+
+    __slots__ = ("elsewhere", "here", "id", "pending", "previous", "published", "sessions", "stale")
+
+    def __init__(self, id: int, published: int = 0) -> None:
+        self.id = id
+        self.published = published
+        self.previous = published
+        self.sessions: dict[Any, None] = {}
+        self.pending: dict[Any, None] = {}
+        self.stale = False  # the state in memory was not stored; to be read again before use
+        self.here = Where(here=True)
+        self.elsewhere = Where()
+
+    def may_read(self, event: AnyEvent, key: Key) -> bool:
+        """Return whether the reader *key* may see *event*."""
+        return True
+
+    def start_publishing(self, seq: int) -> dict[Any, None]:
+        """Move `published` to *seq*; return the sessions to write to, all of them `pending`."""
+        self.previous, self.published = self.published, seq
+        self.pending = self.sessions.copy()
+        return self.pending
+
+    def received(self, session: object) -> int:
+        """Return the number up to which *session*, one of `sessions`, has everything."""
+        return self.previous if session in self.pending else self.published
+
+
+class GroupConversation(Conversation):
+    """The conversation of *group*."""
+
+    __slots__ = ("group",)
+
+    def __init__(self, id: int, published: int, group: Group) -> None:
+        super().__init__(id, published)
+        self.group = group
+        self.here = Where(group=group.name, here=True)
+        self.elsewhere = Where(group=group.name)
+
+    def may_read(self, event: AnyEvent, key: Key) -> bool:
+        """Return whether the member or applicant *key* may see *event*."""
+        return self.group.may_read(event, key)
+
+
+class DirectConversation(Conversation):
+    """The private conversation of two *parties*."""
+
+    __slots__ = ("parties",)
+
+    def __init__(self, id: int, published: int, parties: Parties) -> None:
+        super().__init__(id, published)
+        self.parties = parties
+
+    def partner_of(self, key: Key) -> Key:
+        """Return the account key of the other party."""
+        one, other = (account_key(party) for party in self.parties)
+        return other if one == key else one
+
+
+class ServerConversation(Conversation):
+    """The server's own conversation: what operators do."""
+
+    __slots__ = ()
 
 
 class Conversations:
-    """The conversations of a server; *server* is its own."""
+    """The conversations that a running server has in memory, by id and by parties."""
 
     def __init__(self) -> None:
-        self.server = Conversation(SERVER)
+        self.server = ServerConversation(SERVER)
         self._by_id: dict[int, Conversation] = {SERVER: self.server}
-        self._private: dict[Parties, Conversation] = {}
+        self._private: dict[Parties, DirectConversation] = {}
         self._highest = SERVER
 
     def begin_after(self, highest: int, server_head: int) -> None:
-        """Give no id up to *highest* again, and no number up to *server_head* in the server's."""
+        """Give new ids above *highest*; the server's own conversation has *server_head* entries."""
         self._highest = highest
         self.server.published = server_head
 
@@ -33,15 +129,15 @@ class Conversations:
         return self._by_id[id]
 
     def get(self, id: int) -> Conversation | None:
-        """Return the conversation *id*, if it is in memory."""
+        """Return the conversation *id*, or None."""
         return self._by_id.get(id)
 
     def add(self, conversation: Conversation) -> None:
-        """Let *conversation* be found."""
+        """Add *conversation*."""
         self._by_id[conversation.id] = conversation
 
     def drop(self, id: int) -> None:
-        """Forget the conversation *id*."""
+        """Remove the conversation *id*."""
         self._by_id.pop(id, None)
 
     def new_id(self) -> int:
@@ -49,27 +145,27 @@ class Conversations:
         self._highest += 1
         return self._highest
 
-    def private(self, parties: Parties) -> Conversation | None:
+    def private(self, parties: Parties) -> DirectConversation | None:
         """Return the private conversation of two *parties*, if it is in memory."""
         return self._private.get(parties)
 
-    def add_private(self, parties: Parties, id: int, head: int) -> Conversation:
-        """Return the private conversation of two *parties* that the store has as *id*."""
+    def add_private(self, parties: Parties, id: int, head: int) -> DirectConversation:
+        """Return the private conversation of two *parties*, which the store has as *id*."""
         conversation = self._private.get(parties)
         if conversation is None:
-            conversation = self._private[parties] = Conversation(id, head, parties=parties)
+            conversation = self._private[parties] = DirectConversation(id, head, parties)
             self.add(conversation)
         return conversation
 
     def drop_private(self, parties: Parties, id: int) -> None:
-        """Forget a private conversation that could not be stored."""
+        """Remove a private conversation that could not be stored."""
         self._private.pop(parties, None)
         self.drop(id)
 
     def of_cursor(self, record: CursorRecord) -> Conversation:
         """Return the conversation of a cursor.
 
-        A group that is closed comes back only for who has still to read how it ended.
+        A closed group is no longer in memory; its former members still read how it ended.
         """
         if record.parties is not None:
             return self.add_private(record.parties, record.conversation, record.head)
@@ -77,4 +173,5 @@ class Conversations:
         if known is not None:
             return known
         state = GroupState(0, record.group, Policy.INVITE, record.group, closed=True)
-        return Conversation(record.conversation, record.head, Group(record.conversation, state))
+        group = Group(record.conversation, state)
+        return GroupConversation(record.conversation, record.head, group)

@@ -1,12 +1,13 @@
-"""Console: what the server logs of the chat, with named fields.
+"""The server's log of the chat: one line an event, with named fields.
 
-Never what anybody said, and never a password.
+It never has the text of a message, or a password.
 """
 
 from __future__ import annotations
 
 from twisted.logger import Logger
 
+from pyconchat.chat.conversations import Conversation, GroupConversation
 from pyconchat.domain.events import (
     AdminChanged,
     Entry,
@@ -21,27 +22,28 @@ from pyconchat.domain.events import (
     ServerKicked,
     Via,
 )
-from pyconchat.domain.group import Group
 from pyconchat.domain.names import Name
 
-__all__ = ["connected", "disconnected", "happened"]
+__all__ = ["connected", "disconnected", "published"]
 
 _log = Logger(namespace="pyconchat")
 
 
 def connected(name: Name, guest: bool) -> None:
-    """*name* has a session now and had none."""
+    """Log that the first session of *name* has begun."""
     _log.info("user connected: {user}{kind}", user=name, kind=" (guest)" if guest else "")
 
 
 def disconnected(name: Name) -> None:
-    """The last session of *name* has ended."""
+    """Log that the last session of *name* has ended."""
     _log.info("user disconnected: {user}", user=name)
 
 
-def happened(group: Group | None, entry: Entry) -> None:
-    """Log *entry* of *group*, or of the server, if the console speaks of such."""
-    where = group.name if group is not None else "the server"
+def published(conversation: Conversation, entry: Entry) -> None:
+    """Log *entry* of *conversation*, if it is of a kind that is logged."""
+    where = "the server"
+    if isinstance(conversation, GroupConversation):
+        where = conversation.group.name
     match entry.event:
         case GroupCreated(name=name, number=number, by=by):
             _log.info(

@@ -1,59 +1,73 @@
-"""Fanout: shows what was stored to those who follow it.
+"""Fanout: writes stored entries to the sessions that receive them.
 
-Messages of one tick become one block for each style, and each connection gets its block with
-one write. Everything else that can happen is shown entry by entry, because it changes who
-follows.
+The messages of one tick become one block for each style, and each connection gets its block with
+one write. All other events are written entry by entry, because they change who receives.
 
-What goes to many is written in pieces, with turns of the reactor between them: whoever drives
-it says when. Each method that may take so long is an iterator, and yields how many connections
-it has written since it last did.
+What goes to many connections is written in pieces, with turns of the reactor between them: the
+methods that do so are iterators, and yield the count of connections written since the last yield.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from typing import assert_never
 
-from pyconchat.chat.conversation import Conversation
+from pyconchat.chat.conversations import (
+    Conversation,
+    DirectConversation,
+    GroupConversation,
+    ServerConversation,
+    account_key,
+)
 from pyconchat.chat.interfaces import IPresence, IRenderer, ISession
 from pyconchat.chat.statistics import Statistics
 from pyconchat.domain.events import (
     Action,
+    AdminChanged,
     AnyEvent,
     Entry,
+    FileRemoved,
+    FileShared,
+    GroupClosed,
     GroupCreated,
+    InvitationEnded,
+    JoinRejected,
+    JoinRequested,
     MemberBanned,
+    MemberInvited,
     MemberJoined,
     MemberKicked,
     MemberLeft,
+    MemberRegistered,
+    MemberUnbanned,
     Message,
+    OperatorMade,
+    PolicyChanged,
+    RequestWithdrawn,
+    ServerBanned,
+    ServerKicked,
+    ServerUnbanned,
     Talk,
+    TopicChanged,
     subject,
 )
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.replies import Where
 
-__all__ = ["Fanout", "own_key"]
+__all__ = ["Fanout", "is_ignored"]
 
-HISTORY = 20
-"""Earlier entries that somebody who joins is shown."""
+HISTORY_AT_JOIN = 20
+"""Earlier entries that a person is shown after joining."""
 
-PIECE = 50
-"""Connections that are written at once."""
+MAX_WRITES_PER_PIECE = 50
+"""Maximum connections that are written to between two yields."""
 
 Origins = Sequence[ISession | None]
 
 
-def own_key(party: str) -> Key:
-    """Return the account's key of one of the two parties to a private conversation.
-
-    A guest's party is ``key~number``, for the next guest of that name is somebody else.
-    """
-    return Key(party.partition("~")[0])
-
-
 class Fanout:
-    """Publishes entries of conversations to the sessions that follow them."""
+    """Delivers entries of conversations to the sessions that are subscribed to them."""
 
     def __init__(self, presence: IPresence, statistics: Statistics) -> None:
         self._presence = presence
@@ -62,37 +76,37 @@ class Fanout:
     def publish(
         self, conversation: Conversation, entries: Sequence[Entry], origins: Origins
     ) -> Iterator[int]:
-        """Show *entries*, which follow each other; *origins* are the sessions that typed them."""
-        if conversation.parties is not None:
-            self._follow_direct(conversation, entries[0].seq - 1)
+        """Deliver consecutive *entries*; *origins* are the sessions that typed them."""
+        if isinstance(conversation, DirectConversation):
+            for party in conversation.parties:
+                self._subscribe(conversation, account_key(party), entries[0].seq - 1)
         first = 0
         for index, entry in enumerate(entries):
             if type(entry.event) is not Message and type(entry.event) is not Action:
                 yield from self._talk(conversation, entries[first:index], origins[first:index])
-                yield from self._happening(conversation, entry)
+                yield from self._change(conversation, entry)
                 first = index + 1
         yield from self._talk(conversation, entries[first:], origins[first:])
+
+    # Messages and actions.
 
     def _talk(
         self, conversation: Conversation, entries: Sequence[Entry], origins: Origins
     ) -> Iterator[int]:
-        """Show messages and actions: a block per style, one write per connection."""
+        """Write messages and actions: a block per style, one write per connection."""
         if not entries:
             return
-        due = conversation.begins(entries[-1].seq)
+        pending = conversation.start_publishing(entries[-1].seq)
         self._statistics.messages += len(entries)
-        self._statistics.deliveries += len(entries) * len(due)
+        self._statistics.deliveries += len(entries) * len(pending)
         rendered: dict[tuple[IRenderer, Where], tuple[list[str], bytes]] = {}
         authors = set(origins)
-        here, elsewhere, private = (
-            conversation.here,
-            conversation.elsewhere,
-            conversation.group is None,
-        )
-        while piece := list(islice(due, PIECE)):
+        here, elsewhere = conversation.here, conversation.elsewhere
+        private = isinstance(conversation, DirectConversation)
+        while piece := list(islice(pending, MAX_WRITES_PER_PIECE)):
             for session in piece:
                 if private:
-                    where = session.where(conversation)
+                    where = session.view_of(conversation)
                 else:
                     where = here if session.current is conversation else elsewhere
                 style = (session.renderer, where)
@@ -104,7 +118,7 @@ class Fanout:
                     rendered[style] = pieces, block
                 if session in authors or session.account.ignores:
                     block = self._personal(session, pieces, entries, origins)
-                due.pop(session, None)  # unless it has gone
+                pending.pop(session, None)  # a disconnect may have removed it
                 if block:
                     session.peer.write(block)
             yield len(piece)
@@ -116,7 +130,7 @@ class Fanout:
         entries: Sequence[Entry],
         origins: Origins,
     ) -> bytes:
-        """Leave out what the session typed itself, and whom its account ignores."""
+        """Return the block without what the session typed, and without ignored people."""
         ignores = session.account.ignores
         renderer: IRenderer = session.renderer
         return renderer.block(
@@ -125,29 +139,27 @@ class Fanout:
             if origin is not session and not (ignores and is_ignored(entry, ignores))
         )
 
-    def _happening(self, conversation: Conversation, entry: Entry) -> Iterator[int]:
-        """Show something that changes the group, to each as it concerns them."""
+    # All other events.
+
+    def _change(self, conversation: Conversation, entry: Entry) -> Iterator[int]:
+        """Write an event that changes the group or the server; readers differ in its wording."""
         event = entry.event
-        due = conversation.begins(entry.seq)
-        group = conversation.group
-        if isinstance(event, MemberJoined):
-            self._let_in(conversation, fold(event.name))
-        if group is None:
-            readers = list(self._presence.everybody())
-        else:
-            readers = [*due, *self._outsiders(conversation, event)]
+        pending = conversation.start_publishing(entry.seq)
+        if isinstance(event, MemberJoined) and isinstance(conversation, GroupConversation):
+            self._enter_group(conversation, fold(event.name))
         about = subject(event)
-        told_apart = None if about is None else fold(about)
+        subject_key = None if about is None else fold(about)
         common: dict[tuple[IRenderer, Where], bytes] = {}
+        readers = self._readers(conversation, pending, subject_key)
         for number, session in enumerate(readers, 1):
-            if number % PIECE == 0:
-                yield PIECE
-            due.pop(session, None)
+            if number % MAX_WRITES_PER_PIECE == 0:
+                yield MAX_WRITES_PER_PIECE
+            pending.pop(session, None)
             key = session.account.key
-            if group is not None and not group.may_read(event, key):
+            if not conversation.may_read(event, key):
                 continue
-            where = session.where(conversation)
-            if key == told_apart:
+            where = session.view_of(conversation)
+            if key == subject_key:
                 block = session.renderer.block([session.renderer.entry(entry, where, key)])
             else:
                 style = (session.renderer, where)
@@ -157,53 +169,85 @@ class Fanout:
                 block = common[style]
             if block:
                 session.peer.write(block)
-            if group is not None and not session.hears(conversation):
-                session.was_told(conversation, entry.seq)
-        yield len(readers) % PIECE
-        if isinstance(event, MemberLeft | MemberKicked | MemberBanned):
-            for session in self._presence.sessions(fold(event.name)):
-                if session.hears(conversation):
-                    session.detach(conversation, entry.seq)
-        elif isinstance(event, MemberJoined):
-            self._follow(conversation, fold(event.name), entry.seq, HISTORY)
-        elif isinstance(event, GroupCreated):
-            self._follow(conversation, fold(event.by), entry.seq)
+            if (
+                isinstance(conversation, GroupConversation)
+                and conversation not in session.subscriptions
+            ):
+                session.subscriptions.delivered(conversation, entry.seq)
+        yield len(readers) % MAX_WRITES_PER_PIECE
+        self._update_subscriptions(conversation, event, entry.seq)
 
-    def _outsiders(self, conversation: Conversation, event: AnyEvent) -> list[ISession]:
-        """Return the sessions of the one whom *event* is about that do not follow the group."""
-        about = subject(event)
-        if about is None:
-            return []
-        sessions = self._presence.sessions(fold(about))
-        # One that is starting finds it in the store.
-        return [each for each in sessions if not each.starting and not each.hears(conversation)]
+    def _readers(
+        self,
+        conversation: Conversation,
+        pending: Mapping[ISession, None],
+        subject_key: Key | None,
+    ) -> list[ISession]:
+        """Return the sessions to write an event to: subscribers, and those that it is about."""
+        if isinstance(conversation, ServerConversation):
+            return list(self._presence.everybody())
+        readers = list(pending)
+        if subject_key is not None:
+            readers += [
+                session
+                for session in self._presence.sessions(subject_key)
+                # A session that is starting finds the entry in the store.
+                if not session.starting and conversation not in session.subscriptions
+            ]
+        return readers
 
-    def _let_in(self, conversation: Conversation, key: Key) -> None:
-        """Have those who asked, and have done nothing else since, enter the group."""
+    def _update_subscriptions(self, conversation: Conversation, event: AnyEvent, seq: int) -> None:
+        """Subscribe or unsubscribe the sessions of the account that *event* lets in or out."""
+        match event:
+            case MemberLeft(name=name) | MemberKicked(name=name) | MemberBanned(name=name):
+                for session in self._presence.sessions(fold(name)):
+                    if conversation in session.subscriptions:
+                        session.subscriptions.end(conversation, seq)
+            case MemberJoined(name=name):
+                self._subscribe(conversation, fold(name), seq, HISTORY_AT_JOIN)
+            case GroupCreated(by=by):
+                self._subscribe(conversation, fold(by), seq)
+            case Message() | Action():
+                pass
+            case GroupClosed() | AdminChanged() | PolicyChanged() | TopicChanged():
+                pass
+            case JoinRequested() | RequestWithdrawn() | JoinRejected():
+                pass
+            case MemberInvited() | InvitationEnded() | MemberRegistered() | MemberUnbanned():
+                pass
+            case FileShared() | FileRemoved():
+                pass
+            case ServerKicked() | ServerBanned() | ServerUnbanned() | OperatorMade():
+                pass
+            case _:
+                assert_never(event)
+
+    def _enter_group(self, conversation: GroupConversation, key: Key) -> None:
+        """Make the group current in the sessions that await its approval."""
         for session in self._presence.sessions(key):
             if session.awaiting is conversation:
                 session.enter(conversation)
 
-    def _follow(self, conversation: Conversation, key: Key, after: int, history: int = 0) -> None:
-        """Have the sessions of *key* follow *conversation* after the entry *after*.
+    def _subscribe(
+        self, conversation: Conversation, key: Key, after: int, history: int = 0
+    ) -> None:
+        """Subscribe the sessions of *key* to *conversation* after the entry *after*.
 
-        A person is shown as much *history* as well; a program would get numbers out of order.
+        A person is also shown *history* entries before it. A program is not: it would get numbers
+        out of order.
         """
         for session in self._presence.sessions(key):
-            # One that is starting reads in the store what it follows, this among the rest.
-            if session.starting or session.hears(conversation):
+            # A session that is starting finds its subscriptions in the store.
+            if session.starting or conversation in session.subscriptions:
                 continue
             if history and not session.peer.program:
-                session.attach(conversation, max(0, after - 1 - history), told=after)
+                first = max(0, after - 1 - history)
+                session.subscriptions.add(conversation, first, skip=after)
             else:
-                session.attach(conversation, after)
-
-    def _follow_direct(self, conversation: Conversation, after: int) -> None:
-        for party in conversation.parties or ():
-            self._follow(conversation, own_key(party), after)
+                session.subscriptions.add(conversation, after)
 
 
 def is_ignored(entry: Entry, ignores: Mapping[Key, Name]) -> bool:
-    """Return whether *entry* is something that one of *ignores* said."""
+    """Return whether *entry* is a message or action of somebody in *ignores*."""
     event = entry.event
     return isinstance(event, Talk) and fold(event.sender) in ignores

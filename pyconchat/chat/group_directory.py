@@ -1,10 +1,10 @@
-"""GroupDirectory: the open groups, by name, by number, and by who has to do with them."""
+"""GroupDirectory: the open groups, by name, by number, and by the people connected with them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pyconchat.chat.conversation import Conversation
+from pyconchat.chat.conversations import GroupConversation
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import (
     AnyEvent,
@@ -13,7 +13,6 @@ from pyconchat.domain.events import (
     MemberInvited,
     MemberJoined,
 )
-from pyconchat.domain.group import Group
 from pyconchat.domain.names import Key, fold, group_number
 
 __all__ = ["GroupDirectory"]
@@ -22,26 +21,30 @@ __all__ = ["GroupDirectory"]
 class GroupDirectory:
     """Finds groups. A group whose name is a number has that number, and no other may."""
 
-    def __init__(self, highest_number: int = 0) -> None:
+    def __init__(self) -> None:
+        self._highest = 0
+        self._by_name: dict[Key, GroupConversation] = {}
+        self._by_number: dict[int, GroupConversation] = {}
+        self._connected: dict[Key, dict[GroupConversation, None]] = {}
+
+    def begin_after(self, highest_number: int) -> None:
+        """Give new groups numbers above *highest_number*."""
         self._highest = highest_number
-        self._by_name: dict[Key, Conversation] = {}
-        self._by_number: dict[int, Conversation] = {}
-        self._places: dict[Key, dict[Conversation, None]] = {}
 
     def __len__(self) -> int:
-        """Return how many groups there are."""
+        """Return the count of groups."""
         return len(self._by_name)
 
-    def __iter__(self) -> Iterator[Conversation]:
-        """Yield the conversations of all groups, in the order of their numbers."""
+    def __iter__(self) -> Iterator[GroupConversation]:
+        """Yield the conversations of all groups, by number."""
         return iter([each for _, each in sorted(self._by_number.items())])
 
-    def get(self, name: str) -> Conversation | None:
+    def get(self, name: str) -> GroupConversation | None:
         """Return the group of that name or number, or None."""
         number = group_number(name)
         return self._by_name.get(fold(name)) if number is None else self._by_number.get(number)
 
-    def find(self, name: str) -> Conversation:
+    def find(self, name: str) -> GroupConversation:
         """Return the group of that name or number. Raises `Refused`."""
         conversation = self.get(name)
         if conversation is None:
@@ -51,7 +54,7 @@ class GroupDirectory:
     def require_free(self, name: str) -> None:
         """Raise `Refused` if a group has that name or number."""
         conversation = self.get(name)
-        if conversation is not None and conversation.group is not None:
+        if conversation is not None:
             raise Refused(
                 Code.EXISTS,
                 "There is a group {name} already: /join {name}.",
@@ -59,7 +62,7 @@ class GroupDirectory:
             )
 
     def free_number(self, name: str) -> int:
-        """Return the number that a new group of that name gets; none is given twice."""
+        """Return the number for a new group with that name; no number is used twice."""
         number = group_number(name)
         if number is not None:
             return number
@@ -68,24 +71,24 @@ class GroupDirectory:
             self._highest += 1
         return self._highest
 
-    def add(self, conversation: Conversation) -> None:
-        """Let a group be found, and all who are in it or ask to be."""
-        group = _group(conversation)
+    def add(self, conversation: GroupConversation) -> None:
+        """Add a group, with its members, applicants and invited."""
+        group = conversation.group
         self._by_name[fold(group.name)] = conversation
         self._by_number[group.number] = conversation
         for key in (*group.members, *group.requests, *group.invitations):
-            self._places.setdefault(key, {})[conversation] = None
+            self._connected.setdefault(key, {})[conversation] = None
 
-    def remove(self, conversation: Conversation) -> None:
-        """Free the name and the number of a group that is closed."""
-        group = _group(conversation)
+    def remove(self, conversation: GroupConversation) -> None:
+        """Free the name and the number of a closed group."""
+        group = conversation.group
         if self._by_number.get(group.number) is conversation:
             del self._by_number[group.number]
         if self._by_name.get(fold(group.name)) is conversation:
             del self._by_name[fold(group.name)]
 
-    def note(self, conversation: Conversation, event: AnyEvent) -> None:
-        """Remember with whom *event* gave the group to do."""
+    def note(self, conversation: GroupConversation, event: AnyEvent) -> None:
+        """Note the person whom *event* connects with the group."""
         match event:
             case GroupCreated(by=name) | MemberJoined(name=name):
                 pass
@@ -93,25 +96,20 @@ class GroupDirectory:
                 pass
             case _:
                 return
-        self._places.setdefault(fold(name), {})[conversation] = None
+        self._connected.setdefault(fold(name), {})[conversation] = None
 
-    def places(self, key: Key) -> list[Conversation]:
+    def connected_with(self, key: Key) -> list[GroupConversation]:
         """Return the open groups in which *key* is a member, asks to be, or is invited."""
-        places = self._places.get(key, {})
-        for conversation in list(places):
-            group = _group(conversation)
+        connected = self._connected.get(key, {})
+        for conversation in list(connected):
+            group = conversation.group
             known = key in group.members or key in group.requests or key in group.invitations
             if group.closed or not known:
-                del places[conversation]
-        if not places:
-            self._places.pop(key, None)
-        return list(places)
+                del connected[conversation]
+        if not connected:
+            self._connected.pop(key, None)
+        return list(connected)
 
-    def memberships(self, key: Key) -> list[Conversation]:
+    def memberships(self, key: Key) -> list[GroupConversation]:
         """Return the groups of which *key* is a member."""
-        return [each for each in self.places(key) if key in _group(each).members]
-
-
-def _group(conversation: Conversation) -> Group:
-    assert conversation.group is not None, "the directory has groups only"
-    return conversation.group
+        return [each for each in self.connected_with(key) if key in each.group.members]

@@ -1,7 +1,7 @@
-"""Every contract between the parts. Who implements one finds all of it here.
+"""Every contract between the parts of a server. Whoever implements one finds all of it here.
 
 Arguments named *after*, *upto*, *seq* are entry numbers, *at* is in milliseconds since the
-epoch, and blocks are bytes ready for a connection.
+epoch, and blocks are bytes ready to be written to a connection.
 """
 
 from __future__ import annotations
@@ -12,17 +12,23 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from twisted.internet.defer import Deferred
 
-    from pyconchat.chat.conversation import Conversation
+    from pyconchat.chat.conversations import Conversation, GroupConversation
     from pyconchat.domain.decisions import Decision, MoveCursor, Repeated, RequestKey
     from pyconchat.domain.errors import Conflict, Refused
     from pyconchat.domain.events import Entry
     from pyconchat.domain.names import Key
     from pyconchat.domain.replies import EndWhy, Reply, Where
-    from pyconchat.domain.stored import CursorRecord, Loaded, ServerState, StoredGroup, TokenRecord
+    from pyconchat.domain.stored import (
+        CursorRecord,
+        Loaded,
+        ServerState,
+        StoredGroup,
+        TokenRecord,
+    )
     from pyconchat.domain.text import SafeText
 
 T = TypeVar("T")
@@ -35,7 +41,7 @@ class IStore(Interface):
     thread, `load`, `entries` and `search` by any.
     """
 
-    behind = Attribute("How many of the stored entries `search` does not know yet.")
+    behind = Attribute("Count of stored entries that are not indexed for `search` yet.")
 
     def open() -> None:
         """Connect, and bring the schema up to date. Raises `BadStore`."""
@@ -47,38 +53,38 @@ class IStore(Interface):
         """Store all decisions of *batch* in one transaction.
 
         Gives each event the next number of its conversation. Returns for each decision its
-        entries; `Repeated` for one whose request key was stored before, and which was left out;
-        a `Conflict` for one that was left out because it was made on a state that has passed (or
-        changes the state once more under a key that was stored before). When this returns, the
+        entries; or `Repeated` if its request key was stored before; or a `Conflict` if it was made
+        on an older state of a group (or changes a state under a request key that was stored
+        before). Decisions that are `Repeated` or a `Conflict` are left out. When this returns, the
         rest is on disk. Raises `NotSaved`: then nothing is stored.
         """
 
     def index(most: int, only: int | None = None) -> bool:
-        """Let `search` know the next entries, *most* of them, or of one conversation *only*.
+        """Index the next entries for `search`: at most *most*, or those of conversation *only*.
 
-        Returns whether there are more of the same conversations. Raises `NotSaved`.
+        Returns whether there are more. Raises `NotSaved`.
         """
 
     def load() -> Loaded:
         """Read what a server keeps in memory. Takes time with groups and accounts, not entries."""
 
     def state(ids: Iterable[int]) -> tuple[dict[int, StoredGroup], ServerState]:
-        """Read groups, and the server, again. A group that was never stored is left out."""
+        """Read groups, and the server's state, again. Leaves out groups that were never stored."""
 
     def cursors(owner: Key) -> list[CursorRecord]:
-        """Return what *owner* has still to receive, and an open cursor for each membership."""
+        """Return what *owner* has not received yet, and an open cursor for each membership."""
 
     def direct(parties: tuple[str, str]) -> tuple[int, int] | None:
-        """Return id and head of the private conversation of *parties*, None if there is none."""
+        """Return id and head of the private conversation of *parties*, or None."""
 
     def request_seq(key: RequestKey) -> int | None:
-        """Return the first number of what the request of *key* led to; None if it was not made.
+        """Return the first entry number of the request with *key*; None if it was not stored.
 
-        0 stands for something that has no number.
+        0 stands for a request that has stored no entry.
         """
 
     def token(digest: str) -> TokenRecord | None:
-        """Return whose session token it is of which *digest* is the hash."""
+        """Return the session token with the hash *digest*, or None."""
 
     def entries(conversation: int, after: int, upto: int, limit: int) -> list[Entry]:
         """Return the first *limit* entries after *after*, none beyond *upto*, oldest first."""
@@ -86,75 +92,87 @@ class IStore(Interface):
     def search(conversation: int, words: Sequence[str], limit: int) -> list[Entry]:
         """Return the newest *limit* messages that have all of *words*, oldest first.
 
-        Those that are not indexed yet are not found (see `index`).
+        Entries that are not indexed yet are not found (see `index`).
         """
 
 
 class IThreads(Interface):
-    """The store's threads: one that writes, a few that read. Work waits in order.
+    """The store's threads: one that writes, a few that read. Calls are queued in order.
 
-    The waiting work is bounded by those who ask: a batch at a time for the journal, and a read
-    or two at a time for each session.
+    The callers bound the queue: the journal has one batch in it, each session a read or two.
     """
 
     def write(call: Callable[..., T], *args: object) -> Deferred[T]:
-        """Call in the thread that writes, after all that it was given before."""
+        """Call in the writing thread, after everything that was queued before."""
 
     def read(call: Callable[..., T], *args: object) -> Deferred[T]:
-        """Call in one of the threads that read."""
+        """Call in one of the reading threads."""
 
 
 class IJournal(Interface):
-    """Makes decisions durable, then public, in the order in which they were given."""
+    """Makes decisions durable, then public, in the order in which they were appended."""
 
-    full = Attribute("True while more waits to be stored than should; readers then pause.")
+    full = Attribute("True while too many decisions are pending; doors then stop reading.")
 
-    def append(decision: Decision) -> None:
-        """Store *decision* with the others of this tick.
+    def append(
+        decision: Decision,
+        origin: ISession | None = None,
+        done: Deferred[int] | None = None,
+        retry: Callable[[], None] | None = None,
+    ) -> None:
+        """Store *decision* with the others of this tick, then publish it.
 
-        When it is on disk it is published, and its `done`, if any, fires with the number of its
-        first entry (0 if it has none). One that was stored before, under the same request key,
-        is not stored again, and fires with the number of then. When it could not be stored,
-        nobody has seen it: its origin is told, and `done` fails with `NotSaved`.
+        *done* fires when it is published, with the number of its first entry (0 if it has none);
+        for a request key that was stored before, with the number of that time. If it could not be
+        stored, nobody has seen it: *done* fails with `NotSaved`, or, without *done*, the session
+        *origin* is told. *origin* has typed it, and gets no echo. After a `Conflict`, *retry* is
+        called once the group has been read again; without it, the decision is not saved.
         """
 
-    def in_order(read: Callable[..., T], *args: object) -> Deferred[T]:
-        """Call the store's *read* after all commits under way and before all later ones.
+    def read_in_order(read: Callable[..., T], *args: object) -> Deferred[T]:
+        """Call the store's *read* after all earlier commits and before all later ones.
 
-        Fires after what was committed before it has been published. Fails with `NotSaved`.
+        Fires when everything that was committed before it has been published. Fails with
+        `NotSaved`.
         """
 
     def read(read: Callable[..., T], *args: object) -> Deferred[T]:
-        """Call the store's *read* at once, beside the commits. Fails with `NotSaved`."""
+        """Call the store's *read* at once, in parallel with commits. Fails with `NotSaved`."""
+
+    def settled() -> Deferred[int]:
+        """Fire when everything that was appended so far is stored and published, or lost."""
 
     def when_not_full() -> Deferred[None]:
-        """Fire when there is room again; at once if there is."""
+        """Fire when `full` is false; at once if it is."""
+
+    def when_idle() -> Deferred[None]:
+        """Fire when everything that was appended is stored and published."""
 
 
 class IRenderer(Interface):
-    """Turns events and replies into bytes, in one style. Pure: the same in gives the same out."""
+    """Turns events and replies into bytes, in one style. Pure."""
 
     def talk(entries: Sequence[Entry], where: Where) -> list[str]:
         """Return one piece for each message or action, to be joined by `block`."""
 
     def entry(entry: Entry, where: Where, reader: Key) -> str:
-        """Return the piece for any entry as *reader* sees it; empty if there is nothing to say."""
+        """Return the piece for any entry as *reader* sees it; empty if it shows nothing."""
 
     def replay(entries: Sequence[Entry], where: Where, reader: Key, heading: str) -> bytes:
-        """Return entries of the past, with their time, under *heading*; empty if none show."""
+        """Return past entries with their time under *heading*; empty if none of them shows."""
 
     def block(pieces: Iterable[str]) -> bytes:
-        """Join pieces into what is written to a connection."""
+        """Join pieces into a block."""
 
     def reply(reply: Reply) -> bytes:
-        """Return a reply."""
+        """Return the block for a reply."""
 
     def refusal(refused: Refused) -> bytes:
-        """Return a refusal."""
+        """Return the block for a refusal."""
 
 
 class ServerAddress(NamedTuple):
-    """Where a peer has reached the server: what it would connect to once more."""
+    """The address at which a peer has reached the server."""
 
     host: str
     port: int
@@ -165,104 +183,162 @@ class IPeer(Interface):
     """The other side of a session, as a door presents it."""
 
     renderer = Attribute("The `IRenderer` of this connection.")
-    hides = Attribute("True if what is typed as a secret does not show on the screen.")
+    hides = Attribute("True if the answer to a secret question does not show on the screen.")
     program = Attribute(
         "True of a program: it names the group in each request, keeps tokens and numbers, and"
-        " gets back what it says."
+        " gets its own messages back."
     )
-    reached = Attribute("Where the peer has `ServerAddress` the server.")
-    network = Attribute("What the connection is counted by: see `limits.network_of`.")
+    server_address = Attribute("The `ServerAddress` at which the peer has connected.")
+    network = Attribute("The network that connections are counted by: see `network_of`.")
 
     def write(block: bytes) -> None:
-        """Send *block*, or queue it within the bound; a peer over the bound is dropped."""
+        """Send *block*, or queue it. A peer whose queue exceeds its limit is disconnected."""
 
     def ask(prompt: str, secret: bool = False) -> Deferred[str]:
-        """Put a question; fires with the answer. Fails with `PeerGone` if the peer goes away.
+        """Ask a question; fires with the answer. Fails with `PeerGone` at a disconnect.
 
-        Raises `MustAsk` where nobody is there to be asked.
+        Raises `MustAsk` where nobody can be asked.
         """
 
-    def drained() -> Deferred[None] | None:
-        """Return None if more may be written now, or what fires when it may."""
+    def when_writable() -> Deferred[None] | None:
+        """Return None if more may be written now, else a Deferred that fires when it may."""
 
     def acknowledged() -> bool:
-        """Return whether the peer's kernel has all that was ever written to it."""
+        """Return whether the peer's kernel has acknowledged everything that was written."""
 
-    def refresh() -> None:
-        """Show the prompt anew: the current group has changed."""
+    def refresh_prompt() -> None:
+        """Show the prompt again: the current group has changed."""
 
-    def hang_up(last: bytes = b"") -> None:
-        """Send *last* and end the connection, after all of it has had its chance to arrive."""
+    def close(last: bytes = b"") -> None:
+        """Send *last* and close the connection when it has been delivered, or timed out."""
 
 
-class ISession(Interface):
-    """One login through one door, as the chat and its commands see it."""
+class ILoginPeer(IPeer):
+    """A peer during its login."""
 
-    account = Attribute("The `Account` that is logged in.")
-    peer = Attribute("The `IPeer` through which it came.")
-    current = Attribute("The `Conversation` of the current group; None at the front desk.")
-    renderer = Attribute("The peer's `IRenderer`.")
-    starting = Attribute("True until what was missed has been looked up.")
-    awaiting = Attribute("The `Conversation` that `wait_for` named, or None.")
-    parting = Attribute("The reason that was given to `quit`.")
+    def send(reply: Reply) -> None:
+        """Send *reply*."""
 
-    def hears(conversation: Conversation) -> bool:
-        """Return whether the session follows *conversation*."""
+    def refuse(refused: Refused) -> None:
+        """Send a refusal."""
 
-    def attach(conversation: Conversation, after: int, told: int = 0) -> None:
-        """Follow *conversation*, whose entries up to *after* the session does not need.
+    def logged_in(session: ISession) -> None:
+        """Pass all further lines to *session*. Raises `PeerGone` after a disconnect."""
 
-        Nor does it need the one numbered *told*.
-        """
+    def end(why: EndWhy, text: str) -> None:
+        """Send *text* as the last line and close the connection."""
 
-    def caught_up(conversation: Conversation) -> Deferred[None]:
-        """Fire when the session is live on *conversation*; at once if it is, or never will be."""
 
-    def detach(conversation: Conversation, upto: int) -> None:
-        """Follow *conversation* no longer: its entry *upto* was the last."""
+class ISubscriptions(Interface):
+    """The conversations that one session receives, and how far it has received each."""
 
-    def was_told(conversation: Conversation, seq: int) -> None:
-        """Take note that the entry *seq* of a group that is not followed was shown."""
+    def __contains__(conversation: Conversation) -> bool:
+        """Return whether the session is subscribed to *conversation*."""
 
-    def enter(conversation: Conversation | None) -> None:
-        """Make *conversation* current, or go to the front desk."""
+    def groups() -> Iterable[GroupConversation]:
+        """Return the groups among them."""
 
-    def receipts() -> list[MoveCursor]:
-        """Return what the peer has received since the last call, if anything is certain."""
+    def add(conversation: Conversation, after: int, skip: int = 0) -> None:
+        """Subscribe to the entries of *conversation* after *after*, without the entry *skip*."""
+
+    def end(conversation: Conversation, upto: int) -> None:
+        """Unsubscribe from *conversation* after the entry *upto*."""
+
+    def delivered(conversation: Conversation, seq: int) -> None:
+        """Note that entry *seq* of a conversation outside the subscriptions was delivered."""
+
+    def when_live(conversation: Conversation) -> Deferred[None]:
+        """Fire when the session has caught up with *conversation*, or will not."""
 
     def unread(conversation: Conversation) -> int:
         """Return how many entries of *conversation* have not been written to the peer."""
 
-    def where(conversation: Conversation) -> Where:
-        """Return from where this session looks at *conversation*."""
+    def receipts() -> list[MoveCursor]:
+        """Return the cursors that have moved since the last call, as far as acknowledged."""
 
-    def say(reply: Reply) -> None:
-        """Tell the person something."""
+    def stop() -> None:
+        """Stop receiving. Entries published from now on are delivered at the next login."""
+
+
+class ISession(Interface):
+    """One login through one door, as the chat, the commands and the doors see it."""
+
+    account = Attribute("The `Account` that is logged in.")
+    peer = Attribute("The `IPeer` of the session.")
+    current = Attribute("The current `GroupConversation`; None at the front desk.")
+    renderer = Attribute("The peer's `IRenderer`.")
+    subscriptions = Attribute("The `ISubscriptions` of the session.")
+    starting = Attribute("True until `start` has found the missed entries.")
+    awaiting = Attribute("The `Conversation` whose approval enters it, or None.")
+    quitting = Attribute("True after `quit`.")
+    quit_reason = Attribute("The `SafeText` that was given to `quit`.")
+
+    def start(since: Mapping[str, int] | None = None) -> Deferred[None]:
+        """Find the missed entries. Fails with `NotSaved` if the log cannot be read.
+
+        *since* has the number up to which the peer has each conversation (a group's name, or
+        ``@`` and the partner's); the account's cursors count for the others.
+        """
+
+    def catch_up() -> Deferred[None]:
+        """Deliver the missed entries, then receive live."""
+
+    def close() -> None:
+        """End the session: the peer has disconnected, or is about to be."""
+
+    def line(line: str) -> Deferred[None] | None:
+        """Handle a line that a person typed. Returns None if it is done, else when it is."""
+
+    def answer_group(answer: str) -> Deferred[None] | None:
+        """Handle the answer to the question for a group, which may be a command; as `line`."""
+
+    def command(
+        line: str,
+        place: GroupConversation | None,
+        answer: Callable[[Reply], None],
+        key: RequestKey | None = None,
+    ) -> Deferred[None]:
+        """Execute the command *line* in the group *place*; call *answer* with its reply.
+
+        Fails with `Refused`, also for an internal error, which is logged; or with `PeerGone`.
+        """
+
+    def require_welcome() -> None:
+        """Raise `Refused` if the account has been banned: the session is about to end."""
+
+    def enter(conversation: GroupConversation | None) -> None:
+        """Make *conversation* the current one, or go to the front desk."""
+
+    def await_approval(conversation: GroupConversation) -> None:
+        """Enter *conversation* when its admin approves, unless the person enters another."""
+
+    def is_in(conversation: GroupConversation) -> bool:
+        """Return whether *conversation* is still current; a program is in every group."""
+
+    def view_of(conversation: Conversation) -> Where:
+        """Return how *conversation* is named to this session."""
+
+    def send(reply: Reply) -> None:
+        """Send *reply*."""
 
     def refuse(refused: Refused) -> None:
-        """Tell the person that it cannot be, and why."""
+        """Send a refusal."""
 
     def not_saved() -> None:
-        """Tell the person that what they said could not be stored."""
+        """Send the refusal of a message that could not be stored."""
 
     def ask(prompt: str, secret: bool = False) -> Deferred[str]:
         """As `IPeer.ask`."""
 
     def end(why: EndWhy, reason: str) -> None:
-        """Say *reason* and end the session."""
+        """Send *reason* and end the session."""
 
     def quit(reason: SafeText) -> None:
-        """End the session because the person wants to; others are told *reason*."""
-
-    def is_at(conversation: Conversation) -> bool:
-        """Return whether the person is still in *conversation*; a program always is."""
-
-    def wait_for(conversation: Conversation) -> None:
-        """Enter *conversation* when its admin approves, unless the person goes on elsewhere."""
+        """End the session on the person's request; others are shown *reason*."""
 
 
 class IPresence(Interface):
-    """Who is online, and through which sessions."""
+    """The sessions of the accounts that are online."""
 
     def sessions(key: Key) -> Sequence[ISession]:
         """Return the sessions of the account with *key*."""
@@ -281,7 +357,7 @@ class IHasher(Interface):
         """Fire with a hash of *password*. Raises `Refused` with `Code.BUSY` at the bound."""
 
     def verify(hash: str, password: str) -> Deferred[bool]:
-        """Fire with whether *password* is the one of *hash*. Raises as `hash`.
+        """Fire with whether *password* matches *hash*. Raises as `hash`.
 
-        An empty *hash* is nobody's: no password is right, and that takes as long to find out.
+        No password matches an empty *hash*; verifying it takes as long as any other.
         """

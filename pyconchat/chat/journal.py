@@ -1,7 +1,7 @@
-"""Journal: the tick. Gathers what was decided, has it stored, then has it published.
+"""Journal: the tick. It gathers decisions, has them stored in batches, then published.
 
-While one batch is shown to a large group, a piece in each turn of the reactor, the next one is
-read and stored: the disk and the network work at the same time.
+While one batch is published to a large group, a piece in each turn of the reactor, the next one
+is gathered and stored: the disk and the network work at the same time.
 """
 
 from __future__ import annotations
@@ -11,41 +11,46 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pyconchat.chat.interfaces import IJournal, IStore, IThreads
+from pyconchat.chat.interfaces import IJournal, ISession, IStore, IThreads
+from pyconchat.chat.pending import PendingDecision
 from pyconchat.chat.statistics import Statistics
 from pyconchat.domain.decisions import Decision, Repeated
 from pyconchat.domain.errors import Conflict, NotSaved
 from pyconchat.domain.events import Entry
+from pyconchat.net.waiters import Waiters
 
 __all__ = ["Journal"]
 
 T = TypeVar("T")
 
-MAX_WAITING = 8192
-"""Decisions that may wait for the commit under way before sessions stop reading."""
+MAX_PENDING = 8192
+"""Maximum decisions that wait for the current commit before doors stop reading."""
 
 MAX_TURNS = 6
-"""Turns of the reactor in which a batch gathers at most."""
+"""Maximum turns of the reactor in which a batch gathers."""
 
-AT_ONCE = 50
-"""Writes to connections in one turn of the reactor, while a batch is published."""
+MAX_WRITES_PER_TURN = 50
+"""Maximum writes to connections in one turn of the reactor, while a batch is published."""
+
+Publish = Callable[[Sequence[PendingDecision], Sequence[Sequence[Entry]]], Iterator[int]]
+Recover = Callable[[IJournal, Sequence[PendingDecision]], None]
 
 
 @implementer(IJournal)
 class Journal:
-    """Commits once per tick, or, while a commit is under way, as soon as it is done.
+    """Commits once per tick, or, during a commit, as soon as that one is done.
 
-    *publish* is called with each decision that was stored and its entries, in order, and yields,
-    now and then, to how many connections it has written; *recover* is called with those that were
-    not stored, because the store failed or they came too late.
+    *publish* is called with each batch of stored decisions and their entries, in order; it yields,
+    now and then, the count of connections that it has written to. *recover* is called with the
+    decisions that were not stored, because the store failed or after a conflict.
 
-    At most two batches are under way: one is shown, the next one is stored or waits to be shown.
+    At most two batches are in progress: one is published while the next is stored.
     """
 
     _log = Logger()
@@ -55,8 +60,8 @@ class Journal:
         store: IStore,
         threads: IThreads,
         reactor: IReactorTime,
-        publish: Callable[[Sequence[Decision], Sequence[Sequence[Entry]]], Iterator[int]],
-        recover: Callable[[Sequence[Decision]], None],
+        publish: Publish,
+        recover: Recover,
         statistics: Statistics,
     ) -> None:
         self._store = store
@@ -65,159 +70,203 @@ class Journal:
         self._publish = publish
         self._recover = recover
         self._statistics = statistics
-        self._waiting: list[Decision] = []
-        self._committing = False  # or gathering what is to be committed
-        self._turns = 0
-        self._usual = 1  # decisions in a batch, of late
-        self._publications: deque[Iterator[int]] = deque()  # the first one is under way
-        self._publishing = False  # in this moment
-        self._due = False  # more of it, in the next turn
-        self._began = 0.0  # when the commit under way did, in seconds
-        self._room: list[Deferred[None]] = []
-        self._idle: list[Deferred[None]] = []
+        self._waiting: list[PendingDecision] = []
+        self._committing = False  # from the first turn of gathering to the commit's end
+        self._turns = 0  # of gathering, so far
+        self._recent_size = 1  # decisions in a batch, decaying
+        self._publications: deque[Iterator[int]] = deque()  # the first one is in progress
+        self._publishing = False  # `_publish_until` is running
+        self._publish_scheduled = False  # for the next turn
+        self._commit_started = 0.0  # seconds
+        self._room = Waiters()
+        self._idle = Waiters()
 
     @property
     def full(self) -> bool:
-        return len(self._waiting) >= MAX_WAITING
+        return len(self._waiting) >= MAX_PENDING
 
     @property
     def waiting(self) -> int:
-        """Return how many decisions wait for the commit under way."""
+        """Return the count of decisions that wait for the current commit."""
         return len(self._waiting)
 
     @property
     def busy(self) -> bool:
-        """Return whether anything is being stored, or waits for that."""
+        """Return whether anything is being stored, or waits to be stored."""
         return self._committing or bool(self._waiting)
 
-    def append(self, decision: Decision) -> None:
-        self._waiting.append(decision)
-        self._go_on()
+    def append(
+        self,
+        decision: Decision,
+        origin: ISession | None = None,
+        done: Deferred[int] | None = None,
+        retry: Callable[[], None] | None = None,
+    ) -> None:
+        self._waiting.append(PendingDecision(decision, origin, done, retry))
+        self._begin_next()
 
-    def in_order(self, read: Callable[..., T], *args: object) -> Deferred[T]:
-        def published(result: T) -> T:
+    def read_in_order(self, read: Callable[..., T], *args: object) -> Deferred[T]:
+        def publish_earlier(result: T) -> T:
             self._publish_the_rest()
             return result
 
-        return self._threads.write(read, *args).addBoth(published)
+        return self._threads.write(read, *args).addBoth(publish_earlier)
 
     def read(self, read: Callable[..., T], *args: object) -> Deferred[T]:
         return self._threads.read(read, *args)
 
+    def settled(self) -> Deferred[int]:
+        done: Deferred[int] = Deferred()
+        self.append(Decision(0), done=done)  # nothing to store; it only takes its turn
+        return done
+
     def when_not_full(self) -> Deferred[None]:
-        if not self.full:
-            return succeed(None)
-        room: Deferred[None] = Deferred()
-        self._room.append(room)
-        return room
+        return self._room.wait(not self.full)
 
     def when_idle(self) -> Deferred[None]:
-        """Fire when everything that was appended is stored and published."""
-        if not self._committing and not self._publications:
-            return succeed(None)
-        idle: Deferred[None] = Deferred()
-        self._idle.append(idle)
-        return idle
+        return self._idle.wait(not self._committing and not self._publications)
 
-    def _go_on(self) -> None:
-        """Begin with the next batch if there is one and it may be begun."""
+    # Storing.
+
+    def _begin_next(self) -> None:
+        """Begin to gather the next batch, if there is one and it may begin."""
         if self._committing or len(self._publications) > 1:
             return
         if self._waiting:
             self._committing = True
             self._turns = 0
-            # Not at once: the rest of what this turn of the reactor reads comes along.
+            # Not at once: what else this turn of the reactor reads joins the batch.
             self._reactor.callLater(0, self._gather)
         elif not self._publications:
-            _fire(self._idle)
+            self._idle.fire()
 
     def _gather(self) -> None:
-        """Commit what waits, unless it is less than of late: then more may be on its way.
+        """Commit the waiting decisions, or wait up to MAX_TURNS turns for more of them.
 
-        Many who answer the same message are read in several turns: one transaction and one write
-        to each connection for them all is much less work than two. While the batch before is
-        still shown, this one could not be shown anyway, and has time.
+        It waits while there are fewer than in recent batches. The answers to one message are
+        read in several turns: one transaction and one write to each connection for all of them
+        is much less work than two. While the previous batch is being published, this one could
+        not be published yet, so waiting costs nothing.
         """
         self._turns += not self._publications
-        if len(self._waiting) < self._usual and self._turns < MAX_TURNS:
+        if len(self._waiting) < self._recent_size and self._turns < MAX_TURNS:
             self._reactor.callLater(0, self._gather)
         else:
             self._commit()
 
     def _commit(self) -> None:
         batch, self._waiting = self._waiting, []
-        self._usual = max(len(batch), self._usual // 2)
-        _fire(self._room)
-        self._began = self._reactor.seconds()
-        committing = self._threads.write(self._store.commit, batch)
+        self._recent_size = max(len(batch), self._recent_size // 2)
+        self._room.fire()
+        self._commit_started = self._reactor.seconds()
+        decisions = [pending.decision for pending in batch]
+        committing = self._threads.write(self._store.commit, decisions)
         committing.addCallbacks(
             self._committed, self._failed, callbackArgs=(batch,), errbackArgs=(batch,)
         )
         committing.addErrback(self._broken)
-        committing.addBoth(self._next)
+        committing.addBoth(self._commit_done)
 
-    def _next(self, _result: object) -> None:
+    def _commit_done(self, _result: object) -> None:
         self._committing = False
-        self._go_on()
+        self._begin_next()
 
     def _committed(
-        self, results: Sequence[list[Entry] | Repeated | Conflict], batch: Sequence[Decision]
+        self, results: Sequence[list[Entry] | Repeated | Conflict], batch: Sequence[PendingDecision]
     ) -> None:
-        self._statistics.commits.note(self._reactor.seconds() - self._began)
-        stored: list[Decision] = []
+        self._statistics.commits.note(self._reactor.seconds() - self._commit_started)
+        stored: list[PendingDecision] = []
         entries: list[list[Entry]] = []
-        late: list[Decision] = []
-        repeated: list[tuple[Decision, int]] = []
-        for decision, result in zip(batch, results, strict=True):
+        conflicts: list[PendingDecision] = []
+        repeated: list[tuple[PendingDecision, int]] = []
+        for pending, result in zip(batch, results, strict=True):
             if isinstance(result, Conflict):
-                late.append(decision)
+                conflicts.append(pending)
             elif isinstance(result, Repeated):
-                repeated.append((decision, result.seq))
+                repeated.append((pending, result.seq))
             else:
-                stored.append(decision)
+                stored.append(pending)
                 entries.append(result)
-        late += self._standing_on(late)
+        conflicts += self._take_dependent(conflicts)
         self._publications.append(self._publication(stored, entries, repeated))
-        if not self._due:
+        if not self._publish_scheduled:
             self._publish_more()
-        if late:
+        if conflicts:
             self._publish_the_rest()
-            self._recover(late)
+            self._recover(self, conflicts)
+
+    def _take_dependent(self, conflicts: Sequence[PendingDecision]) -> list[PendingDecision]:
+        """Remove, and return, the waiting decisions that were made on a state of *conflicts*."""
+        groups = {new.conversation for each in conflicts for new in each.decision.entries}
+        dependent = [
+            pending
+            for pending in self._waiting
+            if any(
+                new.version is not None and new.conversation in groups
+                for new in pending.decision.entries
+            )
+        ]
+        self._waiting = [pending for pending in self._waiting if pending not in dependent]
+        return dependent
+
+    def _failed(self, failure: Failure, batch: Sequence[PendingDecision]) -> None:
+        """Refuse all decisions that were lost: nobody has seen them.
+
+        Decisions that were made during the commit may depend on a lost one, so they are lost too.
+        """
+        self._publish_the_rest()
+        if isinstance(failure.value, NotSaved):
+            self._log.error("not saved: {reason}", reason=failure.getErrorMessage())
+        else:
+            self._log.failure("the store failed", failure)
+        lost = [*batch, *self._waiting]
+        self._statistics.not_saved += len(lost)
+        self._waiting = []
+        for pending in lost:
+            pending.retry = None  # a failing store gets no second request
+        self._recover(self, [each for each in lost if not each.decision.empty])
+        for pending in lost:
+            if pending.decision.empty:
+                pending.succeeded(0)  # it had nothing to store
+        self._room.fire()
+
+    def _broken(self, failure: Failure) -> None:
+        self._log.failure("publishing failed", failure)
+
+    # Publishing.
 
     def _publication(
         self,
-        stored: Sequence[Decision],
+        stored: Sequence[PendingDecision],
         entries: Sequence[Sequence[Entry]],
-        repeated: Sequence[tuple[Decision, int]],
+        repeated: Sequence[tuple[PendingDecision, int]],
     ) -> Iterator[int]:
-        """Show what was stored, then tell those who wait for it."""
+        """Publish what was stored, then fire the Deferreds of its decisions."""
         try:
             yield from self._publish(stored, entries)
         except Exception:
             self._log.failure("publishing failed")
-        for decision, numbered in zip(stored, entries, strict=True):
-            if decision.done is not None:
-                decision.done.callback(numbered[0].seq if numbered else 0)
-        for decision, seq in repeated:
-            if decision.done is not None:
-                decision.done.callback(seq)
+        for pending, numbered in zip(stored, entries, strict=True):
+            pending.succeeded(numbered[0].seq if numbered else 0)
+        for pending, seq in repeated:
+            pending.succeeded(seq)
 
     def _publish_more(self) -> None:
-        """Go on with what is to be published, as far as it may go in this turn."""
-        self._due = False
-        self._publish_until(AT_ONCE)
-        if self._publications and not self._due:
-            self._due = True
+        """Continue publishing, up to the maximum for this turn."""
+        self._publish_scheduled = False
+        self._publish_until(MAX_WRITES_PER_TURN)
+        if self._publications and not self._publish_scheduled:
+            self._publish_scheduled = True
             self._reactor.callLater(0, self._publish_more)
-        self._go_on()
+        self._begin_next()
 
     def _publish_the_rest(self) -> None:
-        """Publish now whatever was stored: something is to happen after it."""
+        """Publish now everything that is stored: what happens next must come after it."""
         if not self._publishing:
             self._publish_until(sys.maxsize)
 
     def _publish_until(self, writes: int) -> None:
-        """Publish, until so many *writes* to connections have been made."""
+        """Publish until *writes* writes to connections have been made."""
         self._publishing = True
         written = 0
         try:
@@ -228,47 +277,3 @@ class Journal:
                     self._publications.popleft()
         finally:
             self._publishing = False
-
-    def _standing_on(self, late: Sequence[Decision]) -> list[Decision]:
-        """Take from what waits the decisions that were made on the same old state as *late*."""
-        groups = {new.conversation for each in late for new in each.entries}
-        standing = [
-            decision
-            for decision in self._waiting
-            if any(
-                new.version is not None and new.conversation in groups for new in decision.entries
-            )
-        ]
-        self._waiting = [decision for decision in self._waiting if decision not in standing]
-        return standing
-
-    def _failed(self, failure: Failure, batch: Sequence[Decision]) -> None:
-        """Tell all whose words were lost: nobody has seen them.
-
-        What was decided while the commit was under way may stand on what is lost, so it
-        goes the same way.
-        """
-        self._publish_the_rest()
-        if isinstance(failure.value, NotSaved):
-            self._log.error("not saved: {reason}", reason=failure.getErrorMessage())
-        else:
-            self._log.failure("the store failed", failure)
-        lost = [*batch, *self._waiting]
-        self._statistics.not_saved += len(lost)
-        self._waiting = []
-        for decision in lost:
-            decision.again = None  # a failing store is not asked twice
-        self._recover([each for each in lost if not each.empty])
-        for decision in lost:
-            if decision.empty and decision.done is not None:
-                decision.done.callback(0)  # nothing of it was to be stored
-        _fire(self._room)
-
-    def _broken(self, failure: Failure) -> None:
-        self._log.failure("publishing failed", failure)
-
-
-def _fire(waiting: list[Deferred[None]]) -> None:
-    ready, waiting[:] = list(waiting), []
-    for deferred in ready:
-        deferred.callback(None)

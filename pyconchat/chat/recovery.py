@@ -1,109 +1,113 @@
-"""Recovery: undoes in memory what could not be stored.
+"""Recovery: brings the memory back to what the store has, after a decision was not stored.
 
-Groups whose state is in doubt are unusable until they have been read again from the store.
+Groups whose state is in doubt are stale, and unusable, until they have been read again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pyconchat.chat.conversation import Conversation
+from pyconchat.chat.conversations import Conversation, GroupConversation
+from pyconchat.chat.interfaces import IJournal, IStore
+from pyconchat.chat.memory import Memory
+from pyconchat.chat.pending import PendingDecision
 from pyconchat.domain.decisions import SERVER, Decision, MoveCursor, OpenDirect
 from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.stored import ServerState, StoredGroup
 
-if TYPE_CHECKING:
-    from pyconchat.chat.chat import Chat
-
 __all__ = ["Recovery"]
 
-RETRY = 1.0
-"""Seconds between attempts to read again what could not be stored."""
+RETRY_SECONDS = 1.0
+"""Seconds between attempts to read the store again."""
 
 
 class Recovery:
-    """Brings the memory of *chat* back to what its store has."""
+    """Undoes in *memory* what *store* does not have.
+
+    *restored* is called with each open group that was read again, some time after.
+    """
 
     _log = Logger()
 
-    def __init__(self, chat: Chat) -> None:
-        self._chat = chat
+    def __init__(
+        self,
+        memory: Memory,
+        store: IStore,
+        reactor: IReactorTime,
+        restored: Callable[[GroupConversation], None],
+    ) -> None:
+        self._memory = memory
+        self._store = store
+        self._reactor = reactor
+        self._restored = restored
 
-    def recover(self, decisions: Sequence[Decision]) -> None:
-        """Undo *decisions*, which were not stored; tell those who asked for them.
+    def recover(self, journal: IJournal, decisions: Sequence[PendingDecision]) -> None:
+        """Undo *decisions*, which were not stored, and refuse them.
 
-        Those that can be made `again`, after a conflict, are.
+        Those with a `PendingDecision.retry` are decided once more instead.
         """
-        doubtful: dict[int, Conversation] = {}
-        for decision in decisions:
-            self._doubt(decision, doubtful)
-            moves = [write for write in decision.writes if isinstance(write, MoveCursor)]
-            if moves:  # what was received stays received
-                self._chat.reactor.callLater(RETRY, self._chat.move_cursors, moves)
-            if decision.again is None:
-                _tell_not_saved(decision)
-        again = [decision.again for decision in decisions if decision.again is not None]
-        if doubtful or again:
-            self._read_again(doubtful, again)
+        stale: dict[int, Conversation] = {}
+        for pending in decisions:
+            self._mark_stale(pending.decision, stale)
+            self._retry_cursors(journal, pending.decision)
+            if pending.retry is None:
+                pending.not_saved()
+        retries = [pending.retry for pending in decisions if pending.retry is not None]
+        if stale or retries:
+            self._read_again(journal, stale, retries)
 
-    def _doubt(self, decision: Decision, doubtful: dict[int, Conversation]) -> None:
-        """Let nobody use what *decision* has changed, and note it as *doubtful*."""
-        conversations = self._chat.conversations
+    def _mark_stale(self, decision: Decision, stale: dict[int, Conversation]) -> None:
+        """Mark everything that *decision* has changed as stale, and add it to *stale*."""
+        conversations = self._memory.conversations
         for new in decision.entries:
             conversation = conversations.get(new.conversation)
-            if conversation is not None and (new.version is not None or new.conversation == SERVER):
+            changes_state = new.version is not None or new.conversation == SERVER
+            if conversation is not None and changes_state:
                 conversation.stale = True
-                doubtful[new.conversation] = conversation
+                stale[new.conversation] = conversation
         for write in decision.writes:
             if isinstance(write, OpenDirect):
                 conversations.drop_private(write.parties, write.conversation)
 
+    def _retry_cursors(self, journal: IJournal, decision: Decision) -> None:
+        """Store the cursors of *decision* later: what was received stays received."""
+        moves = [write for write in decision.writes if isinstance(write, MoveCursor)]
+        if moves:
+            again = Decision(decision.at, writes=moves)
+            self._reactor.callLater(RETRY_SECONDS, journal.append, again)
+
     def _read_again(
-        self, doubtful: dict[int, Conversation], again: Sequence[Callable[[], None]]
+        self,
+        journal: IJournal,
+        stale: Mapping[int, Conversation],
+        retries: Sequence[Callable[[], None]],
     ) -> None:
-        def restored(stored: tuple[dict[int, StoredGroup], ServerState]) -> None:
+        def restore(stored: tuple[dict[int, StoredGroup], ServerState]) -> None:
             groups, server = stored
-            for id, conversation in doubtful.items():
-                if id == SERVER:
-                    self._chat.restore_server(server)
+            for id, conversation in stale.items():
+                if isinstance(conversation, GroupConversation):
+                    self._restore(conversation, groups.get(id))
                 else:
-                    self._restored(conversation, groups.get(id))
+                    self._memory.restore_server(server)
                 conversation.stale = False
-            for decide in again:
-                decide()
+            for retry in retries:
+                retry()
 
         def failed(failure: Failure) -> None:
             if not isinstance(failure.value, NotSaved):
                 failure.raiseException()
-            self._chat.reactor.callLater(RETRY, self._read_again, doubtful, again)
+            self._reactor.callLater(RETRY_SECONDS, self._read_again, journal, stale, retries)
 
-        reading = self._chat.journal.in_order(self._chat.store.state, [*doubtful])
-        reading.addCallbacks(restored, failed)
+        reading = journal.read_in_order(self._store.state, [*stale])
+        reading.addCallbacks(restore, failed)
         reading.addErrback(lambda failure: self._log.failure("recovery failed", failure))
 
-    def _restored(self, conversation: Conversation, stored: StoredGroup | None) -> None:
-        group, chat = conversation.group, self._chat
-        assert group is not None, "only the server's conversation has no group, or no state"
-        chat.groups.remove(conversation)
-        if stored is None:  # it was never stored: there is no such group
-            chat.conversations.drop(conversation.id)
-            group.closed = True
-            group.members.clear()
-            return
-        group.restore(stored.state, stored.version)
-        if not group.closed:
-            chat.conversations.add(conversation)
-            chat.groups.add(conversation)
-            # Not at once: what fails again and again is not tried again and again.
-            chat.reactor.callLater(RETRY, chat.end_absent_guests, conversation)
-
-
-def _tell_not_saved(decision: Decision) -> None:
-    if decision.done is not None:
-        decision.done.errback(NotSaved("the store failed"))
-    elif decision.origin is not None:
-        decision.origin.not_saved()
+    def _restore(self, conversation: GroupConversation, stored: StoredGroup | None) -> None:
+        self._memory.restore_group(conversation, stored)
+        if not conversation.group.closed:
+            # Not at once: what fails every time must not be repeated in a tight loop.
+            self._reactor.callLater(RETRY_SECONDS, self._restored, conversation)

@@ -1,4 +1,4 @@
-"""SearchIndexer: lets the index of words follow the log, when there is time for it."""
+"""SearchIndexer: adds new messages to the search index while the server is not busy."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from pyconchat.domain.errors import NotSaved
 __all__ = ["SearchIndexer"]
 
 INTERVAL = 1.0
-"""Seconds between two looks at how far the index is behind."""
+"""Seconds between two checks of the index."""
 
-PIECE = 500
-"""Entries that are indexed in one transaction: commits wait for it some milliseconds at most."""
+MAX_PER_COMMIT = 500
+"""Maximum entries indexed in one transaction: a commit waits some milliseconds for it."""
 
 MAX_BEHIND = 200_000
-"""Entries that the index may be behind while the server is busy.
+"""Maximum entries that the index is behind, also while the server is busy.
 
-A search that has so many to index first takes a second.
+A search that first indexes so many takes a second.
 """
 
 
 class SearchIndexer:
-    """Has *store* index what was said: when nothing else is to be stored, as *busy* tells.
+    """Indexes the entries of *store* when *busy* returns that nothing else is to be stored.
 
-    A search brings the index up to date itself, for its conversation.
+    A search first indexes the rest of its own conversation.
     """
 
     _log = Logger()
@@ -41,40 +41,42 @@ class SearchIndexer:
         self._store = store
         self._threads = threads
         self._busy = busy
-        self._looks = LoopingCall(self._look)
-        self._looks.clock = reactor
+        self._checks = LoopingCall(self._check)
+        self._checks.clock = reactor
 
     def start(self) -> None:
-        """Begin to follow."""
-        self._looks.start(INTERVAL, now=False)
+        """Start checking the index."""
+        self._checks.start(INTERVAL, now=False)
 
     def stop(self) -> None:
-        """Follow no longer: the rest is for the next run."""
-        if self._looks.running:
-            self._looks.stop()
+        """Stop. The next run indexes the rest."""
+        if self._checks.running:
+            self._checks.stop()
 
     async def catch_up(self, conversation: int) -> None:
-        """Have everything found that was said in *conversation* so far.
+        """Index the rest of *conversation*.
 
-        If that cannot be stored, a search finds what it can.
+        If the index cannot be stored, a search finds only what is indexed.
         """
-        pieces = self._store.behind // PIECE + 1
+        pieces = self._store.behind // MAX_PER_COMMIT + 1
         try:
-            while pieces and await self._threads.write(self._store.index, PIECE, conversation):
+            while pieces and await self._threads.write(
+                self._store.index, MAX_PER_COMMIT, conversation
+            ):
                 pieces -= 1
         except NotSaved as error:
-            self._log.warn("the index of words is behind: {reason}", reason=error)
+            self._log.warn("the search index is behind: {reason}", reason=error)
 
-    async def _follow(self) -> None:
+    async def _index_new(self) -> None:
         try:
-            while self._looks.running and self._store.behind:
+            while self._checks.running and self._store.behind:
                 if self._busy() and self._store.behind < MAX_BEHIND:
                     return
-                await self._threads.write(self._store.index, PIECE)
+                await self._threads.write(self._store.index, MAX_PER_COMMIT)
         except NotSaved as error:
-            self._log.warn("the index of words is behind: {reason}", reason=error)
+            self._log.warn("the search index is behind: {reason}", reason=error)
 
-    def _look(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._follow()).addErrback(
+    def _check(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._index_new()).addErrback(
             lambda failure: self._log.failure("indexing failed", failure)
         )

@@ -1,54 +1,51 @@
-"""Commands about the server: who is here, accounts, operators, help, and going."""
+"""Commands about accounts and the server: who is online, passwords, operators, disconnecting."""
 
 from __future__ import annotations
 
-from pyconchat.commands.command import Call, has_part, listed
+from pyconchat.commands.command import Call, listed, matches
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT
 from pyconchat.domain.names import Name
 from pyconchat.domain.password_rules import check_password
-from pyconchat.domain.replies import Done, Help, PasswordSet, PeopleOnline, PersonLine, Reply
+from pyconchat.domain.replies import Done, EndWhy, PasswordSet, PeopleOnline, PersonLine, Reply
 from pyconchat.domain.text import SafeText
 
 EVERYWHERE = "everywhere"
 
 
-async def who(call: Call, part: SafeText | None) -> Reply:
+async def who(call: Call, filter: SafeText | None) -> Reply:
     """List who is online."""
-    mine = {conversation.id: conversation for conversation in call.chat.hear_of(call.session)}
+    groups = call.services.groups
+    own = {conversation.id for conversation in groups.memberships(call.account.key)}
     people: list[PersonLine] = []
     seen: set[str] = set()
-    part = part or NO_TEXT
-    wanted = has_part(part)
-    for session in call.chat.presence.everybody():
+    filter = filter or NO_TEXT
+    wanted = matches(filter)
+    for session in call.services.presence.everybody():
         account = session.account
         if account.key in seen or not wanted(account.name):
             continue
         seen.add(account.key)
-        shared = [
-            each.group.name
-            for each in call.chat.groups.memberships(account.key)
-            if each.id in mine and each.group is not None
-        ]
+        shared = [each.group.name for each in groups.memberships(account.key) if each.id in own]
         actor = account.actor
         people.append(PersonLine(account.name, actor.guest, actor.operator, shared))
     found, more = listed(sorted(people, key=lambda person: person.name.lower()))
-    return PeopleOnline(found, more, part)
+    return PeopleOnline(found, more, filter)
 
 
 async def password(call: Call) -> Reply:
     """Register, or change the password."""
     account, session = call.account, call.session
     if account.registered:
-        network, throttle = session.peer.network, call.chat.throttle
+        network, throttle = session.peer.network, call.services.throttle
         throttle.admit(network)
         old = await call.ask("Current password: ", secret=True)
         if not await throttle.check(network, account.key, account.password_hash, old):
             raise Refused(Code.WRONG_PASSWORD, "That is not your password; nothing has changed.")
     was_guest = not account.registered
     new = await ask_new_password(call)
-    await call.chat.change_password(session, new)
-    token = await call.chat.tokens.issue(account) if session.peer.program else ""
+    await call.services.registration.change_password(session, new)
+    token = await call.services.tokens.issue(account) if session.peer.program else ""
     if was_guest:
         said = f"{account.name} is yours now: the password keeps it."
     else:
@@ -57,7 +54,7 @@ async def password(call: Call) -> Reply:
 
 
 async def ask_new_password(call: Call) -> str:
-    """Ask for a new password, twice where it cannot be seen. Raises `Refused`."""
+    """Ask for a new password, twice if it does not show. Raises `Refused`."""
     new = check_password(await call.ask("New password: ", secret=True))
     if call.session.peer.hides and await call.ask("The same again: ", secret=True) != new:
         raise Refused(Code.WRONG_PASSWORD, "The two were not the same; nothing has changed.")
@@ -66,7 +63,7 @@ async def ask_new_password(call: Call) -> str:
 
 async def claim(call: Call, code: str) -> Reply:
     """Become the first operator."""
-    network, throttle = call.session.peer.network, call.chat.throttle
+    network, throttle = call.session.peer.network, call.services.throttle
     throttle.admit(network)
     try:
         await call.operate(lambda accounts: accounts.claim(call.account, code))
@@ -83,23 +80,21 @@ async def operator(call: Call, name: Name) -> None:
 
 
 async def stats(call: Call) -> Reply:
-    """Say what the server has done, and how it is."""
+    """Show the server's statistics."""
     return call.chat.figures(call.account)
 
 
-async def help_(call: Call, name: str | None) -> Reply:
-    """Show the commands, or one."""
-    from pyconchat.commands.table import TABLE, find_command
-
-    if name is not None:
-        command = find_command("/" + name.lstrip("/"), at_desk=False).command
-        return Help([command.help], desk=False, brief=False)
-    return Help([each.help for each in TABLE], desk=call.place is None, brief=True)
-
-
 async def quit_(call: Call, reason: SafeText | None) -> None:
-    """Disconnect; with ``everywhere`` as the reason, on all devices."""
+    """Disconnect; with the reason ``everywhere``, end all sessions of the account."""
     if reason is not None and reason.lower() == EVERYWHERE:
-        await call.chat.end_elsewhere(call.session)
+        await _quit_elsewhere(call)
         reason = None
     call.session.quit(reason or NO_TEXT)
+
+
+async def _quit_elsewhere(call: Call) -> None:
+    """End the account's other sessions, and its session tokens."""
+    if call.account.registered:
+        await call.services.tokens.end(call.account)
+    reason = "You have quit everywhere, on another device."
+    call.services.registry.end_others(call.session, EndWhy.EVERYWHERE, reason)

@@ -1,4 +1,4 @@
-"""What a command is: a record from which help, completion and questions are computed."""
+"""Command: a record from which help, completion and questions are computed."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from pyconchat.chat.chat import Chat
-from pyconchat.chat.conversation import Conversation
+from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import ISession
+from pyconchat.commands.services import Services
 from pyconchat.domain.accounts import Account, Accounts
 from pyconchat.domain.decisions import RequestKey
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import GroupEvent, Policy, ServerEvent
 from pyconchat.domain.group import Actor, Group
 from pyconchat.domain.names import Name, person_name
+from pyconchat.domain.refusals import empty_message
 from pyconchat.domain.replies import ArgumentHelp, CommandHelp, Reply
 from pyconchat.domain.text import SafeText, safe_text
 
@@ -38,8 +39,8 @@ __all__ = [
     "Command",
     "PolicyChoice",
     "first_word",
-    "has_part",
     "listed",
+    "matches",
     "optional",
 ]
 
@@ -47,86 +48,89 @@ __all__ = [
 T = TypeVar("T")
 
 MAX_LISTED = 500
-"""Lines of an answer: nobody reads more, and a peer that asks and does not read costs no more."""
+"""Maximum lines of an answer: it bounds what a peer that does not read can ask for."""
 
 
 def listed(items: Sequence[T]) -> tuple[list[T], int]:
-    """Return the first of *items*, as many as an answer has, and how many more there are."""
+    """Return the first MAX_LISTED of *items*, and the count of the others."""
     return list(items[:MAX_LISTED]), max(0, len(items) - MAX_LISTED)
 
 
-def has_part(part: SafeText) -> Callable[[str], bool]:
-    """Return what tells whether a name has *part* in it; all have nothing."""
-    wanted = part.casefold()
+def matches(filter: SafeText) -> Callable[[str], bool]:
+    """Return a function that returns whether a name contains *filter*."""
+    wanted = filter.casefold()
     return lambda name: wanted in name.casefold()
 
 
 class Cancelled(Exception):
-    """Somebody answered a question with an empty line."""
+    """A question was answered with an empty line."""
 
 
 class Call:
-    """One use of a command: by which session, of which chat, and where."""
+    """One use of a command: its session, and the group in which it was typed.
+
+    *group* is None at the front desk. *answer* sends a reply to the caller.
+    """
 
     def __init__(
         self,
-        chat: Chat,
+        services: Services,
         session: ISession,
-        place: Conversation | None,
-        say: Callable[[Reply], None],
+        current: GroupConversation | None,
+        answer: Callable[[Reply], None],
         key: RequestKey | None = None,
     ) -> None:
-        self.chat = chat
+        self.services = services
+        self.chat = services.chat
         self.session = session
-        self.place = place  # where it was typed; None at the front desk
-        self.say = say  # answers it
+        self.current = current
+        self.answer = answer
         self.key = key
         self.asked = False  # whether an argument was missing and was asked for
 
     @property
     def account(self) -> Account:
-        """Return who typed the command."""
+        """Return the account that typed the command."""
         account: Account = self.session.account
         return account
 
     @property
     def actor(self) -> Actor:
-        """Return who that is to the rules."""
+        """Return the account as the rules see it."""
         return self.account.actor
 
-    def here(self) -> Conversation:
+    def here(self) -> GroupConversation:
         """Return the conversation of the current group. Raises `Refused` at the front desk."""
-        if self.place is None:
+        if self.current is None:
             raise Refused(
                 Code.NO_GROUP, "You are at the front desk: enter a group first with /join GROUP."
             )
-        return self.place
+        return self.current
 
     def group(self) -> Group:
-        """Return the current group, of which the asker is a member. Raises `Refused`."""
-        group = self.chat.usable(self.here())
+        """Return the current group. Raises `Refused` if the caller is not a member."""
+        group = self.services.memory.usable(self.here())
         group.require_member(self.actor)
         return group
 
     def decide(
-        self, conversation: Conversation, rule: Callable[[Group], list[GroupEvent]]
+        self, conversation: GroupConversation, rule: Callable[[Group], list[GroupEvent]]
     ) -> Awaitable[int]:
-        """As `Chat.decide`, under the key of this request."""
+        """As `Chat.decide`, with the key of this request."""
         return self.chat.decide(conversation, rule, self.key)
 
     def operate(self, rule: Callable[[Accounts], list[ServerEvent]]) -> Awaitable[None]:
-        """As `Chat.operate`, under the key of this request."""
+        """As `Chat.operate`, with the key of this request."""
         return self.chat.operate(rule, self.key)
 
     async def ask(self, prompt: str, secret: bool = False) -> str:
-        """Put a question. Raises `Cancelled` for an empty answer.
+        """Ask a question and return the answer. Raises `Cancelled` if it is empty.
 
-        What was begun in a group is not done elsewhere: raises `Refused` if the asker is no
-        longer there when the answer comes.
+        Raises `Refused` if the caller has left the group when the answer comes.
         """
         self.asked = True
         answer = await self.session.ask(prompt, secret)
-        if self.place is not None and not self.session.is_at(self.place):
+        if self.current is not None and not self.session.is_in(self.current):
             raise Refused(Code.NO_GROUP, "You have left the group; nothing was done.")
         if not secret:
             answer = answer.strip()
@@ -137,7 +141,7 @@ class Call:
 
 @dataclass(frozen=True)
 class PolicyChoice:
-    """A policy that was typed, with the password if one was typed too."""
+    """A policy that was typed, with the password if there was one."""
 
     policy: Policy
     password: str = ""
@@ -145,11 +149,11 @@ class PolicyChoice:
 
 @dataclass(frozen=True)
 class Arg:
-    """An argument: *label* for help, *parse* for what was typed, *prompt* to ask for it.
+    """An argument: its *label* in help, its parser, and the *prompt* that asks for it.
 
-    One without a prompt is optional and arrives as None. *rest* takes the rest of the line, and
-    *secret* may be a password. *kind* is what completion can offer. *default* may know the one
-    sensible value.
+    Without a prompt it is optional, and None if it is missing. With *rest* it takes the rest of
+    the line; *secret* ones may be passwords. *kind* is what completion offers. *default* returns
+    the one sensible value, if there is exactly one.
     """
 
     label: str
@@ -161,23 +165,23 @@ class Arg:
     default: Callable[[Call], str | None] = lambda _call: None
 
     def asked(self, prompt: str) -> Arg:
-        """Return the same argument, asked for with *prompt*."""
+        """Return the argument with another *prompt*."""
         return replace(self, prompt=prompt)
 
     def labelled(self, label: str) -> Arg:
-        """Return the same argument, under another name in help."""
+        """Return the argument with another name in help."""
         return replace(self, label=label)
 
     def hidden(self) -> Arg:
-        """Return the same argument, as one that should not be kept in a client's history."""
+        """Return the argument as a secret, which clients keep out of their history."""
         return replace(self, secret=True)
 
     def offering(self, kind: str) -> Arg:
-        """Return the same argument, completed by *kind*."""
+        """Return the argument with another *kind* of completion."""
         return replace(self, kind=kind)
 
     def defaulting(self, default: Callable[[Call], str | None]) -> Arg:
-        """Return the same argument, with a *default*."""
+        """Return the argument with a *default*."""
         return replace(self, default=default)
 
     @property
@@ -192,7 +196,7 @@ class Arg:
 
 
 def optional(arg: Arg) -> Arg:
-    """Return *arg*, not asked for when it is missing."""
+    """Return *arg* without a prompt: it is not asked for."""
     return replace(arg, prompt="")
 
 
@@ -213,9 +217,9 @@ class Args:
         return [arg.help for arg in self._args]
 
     async def read(self, call: Call, rest: str) -> list[Any]:
-        """Return the values in *rest*, asking for what is missing.
+        """Return the values in *rest*; ask for missing ones.
 
-        Raises `Refused` for what cannot be parsed, `Cancelled` for an empty answer.
+        Raises `Refused` for a value that cannot be parsed, `Cancelled` for an empty answer.
         """
         values: list[Any] = []
         for arg in self._args:
@@ -229,7 +233,7 @@ class Args:
         if rest.strip():
             raise Refused(
                 Code.BAD_ARGUMENT,
-                "That is more than it takes: {usage}.",
+                "That is more than the command takes: {usage}.",
                 usage=self.usage or "nothing follows it",
             )
         return values
@@ -237,10 +241,11 @@ class Args:
 
 @dataclass(frozen=True)
 class Command:
-    """A command: its *name*, what it does, what it takes, and its other names in *also*.
+    """A command: its *name*, action, arguments, and its other names in *also*.
 
-    *menu* is its number in the front desk's menu; one that is for groups *only_here* asks for
-    nothing at the front desk. Who may use it is not said here: the rules decide, for every door.
+    *menu* is its number in the front desk's menu. A command that works *only_here*, in a group, is
+    refused at the front desk before it asks for anything. Permissions are not part of this record:
+    the rules decide, for every door.
     """
 
     name: str
@@ -252,7 +257,7 @@ class Command:
     summary: str = ""
 
     async def run(self, call: Call, rest: str) -> Reply | None:
-        """Read the arguments from *rest* and do it. Raises as `Args.read` and the action do."""
+        """Read the arguments from *rest* and execute. Raises as `Args.read` and the action."""
         if self.only_here:
             call.group()
         return await self.action(call, *await self.args.read(call, rest))
@@ -279,7 +284,7 @@ def _names(typed: str) -> list[Name]:
 def _text(typed: str) -> SafeText:
     text = safe_text(typed)
     if not text.strip():
-        raise Refused(Code.BAD_TEXT, "Nothing in that can be shown.")
+        raise empty_message()
     return text
 
 
@@ -317,7 +322,7 @@ FILE_NUMBER = Arg("NUMBER", _file_number, "Which file?")
 GROUP = Arg("GROUP", str, "Group: ", kind="group")
 WORD = Arg("WORD", str, "What?")
 FILTER = Arg("FILTER", safe_text, "")
-"""Of a name: a list then has only those that have it."""
+"""Part of a name: the list has only the names that contain it."""
 TEXT = Arg("TEXT", _text, "Text: ", rest=True)
 NUMBER = Arg("N", _number, "How many? ")
 POLICY = Arg(

@@ -19,14 +19,14 @@ async def send(call: Call, path: str) -> Reply:
     ticket, offset = await _sharing(call).offer(call.account, call.here(), name)
     file = _quoted(safe_text(path.strip()))
     header = f'echo "upload {ticket.token} 0 $(wc -c < {file})"'
-    program = _program(call.session.peer.reached)
-    # First of all, so that nothing is begun that cannot be read.
+    program = _program(call.session.peer.server_address)
+    # `: <` first: a file that cannot be read must not begin an upload.
     command = f": < {file} && ({header}; cat -- {file}) | {program}"
-    most = _sharing(call).quotas.left(ticket.owner)
+    most = _sharing(call).left(ticket)
     return UploadTicket(ticket.token, group.name, name, offset, most, SafeText(command))
 
 
-async def files(call: Call) -> Reply:
+async def list_files(call: Call) -> Reply:
     """List the files of the group."""
     group = call.group()
     lines = [
@@ -43,7 +43,7 @@ async def get(call: Call, which: str) -> Reply:
     ticket = _sharing(call).ticket_for(call.account, call.here(), safe_text(which))
     file = ticket.file
     assert file is not None
-    program = _program(call.session.peer.reached)
+    program = _program(call.session.peer.server_address)
     command = f'echo "download {ticket.token}" | {program} > {shlex.quote(file.name)}'
     return DownloadTicket(
         ticket.token, group.name, file.number, file.name, file.size, file.sha256, SafeText(command)
@@ -56,23 +56,22 @@ async def remove(call: Call, number: int) -> None:
 
 
 def _sharing(call: Call) -> FileSharing:
-    sharing = call.chat.sharing
+    sharing = call.services.files
     if sharing is None:
         raise Refused(Code.TROUBLE, "This server takes no files.")
-    assert isinstance(sharing, FileSharing)
     return sharing
 
 
 def _quoted(path: str) -> str:
-    """Return *path* for a shell, which still knows what a ``~`` is."""
+    """Return *path* quoted for a shell; a leading ``~/`` keeps its meaning."""
     home, slash, rest = path.partition("/")
     return f"~/{shlex.quote(rest)}" if home == "~" and slash else shlex.quote(path)
 
 
-def _program(reached: ServerAddress) -> str:
-    """Return the command that connects a shell's pipe to where the peer has *reached* us."""
-    host = shlex.quote(reached.host)
-    if reached.tls:
-        bracketed = f"[{reached.host}]" if ":" in reached.host else host
-        return f"openssl s_client -quiet -connect {bracketed}:{reached.port}"
-    return f"nc {host} {reached.port}"
+def _program(address: ServerAddress) -> str:
+    """Return the shell command that connects a pipe to *address*."""
+    host = shlex.quote(address.host)
+    if address.tls:
+        bracketed = f"[{address.host}]" if ":" in address.host else host
+        return f"openssl s_client -quiet -connect {bracketed}:{address.port}"
+    return f"nc {host} {address.port}"

@@ -1,9 +1,11 @@
-"""Commands about groups: getting in and out, and what their admins do."""
+"""Commands about groups: joining, leaving, and what their admins do."""
 
 from __future__ import annotations
 
-from pyconchat.chat.conversation import Conversation
-from pyconchat.commands.command import Call, PolicyChoice, has_part, listed
+from collections.abc import Awaitable, Callable
+
+from pyconchat.chat.conversations import GroupConversation
+from pyconchat.commands.command import Call, PolicyChoice, listed, matches
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT, GroupEvent, Policy
 from pyconchat.domain.group import Group
@@ -27,28 +29,49 @@ from pyconchat.domain.text import SafeText, safe_text
 
 async def join(call: Call, name: str, rest: SafeText | None) -> Reply | None:
     """Enter a group, create it if there is none, or ask to join."""
-    conversation = call.chat.groups.get(name)
+    conversation = call.services.groups.get(name)
     if conversation is None:
         await _create_by_joining(call, name, rest or "")
         return None
+    group = conversation.group
 
     async def password() -> str:
-        return rest or await call.ask(f"Password of {_name(conversation)}: ", secret=True)
+        return rest or await call.ask(f"Password of {group.name}: ", secret=True)
 
-    session = call.session
-    note = safe_text(rest or "")
-    if await call.chat.join(session, conversation, note, password, call.key):
+    if await _admit(call, conversation, safe_text(rest or ""), password):
         await enter(call, conversation)
         return None
-    session.wait_for(conversation)
-    group = conversation.group
-    assert group is not None
+    call.session.await_approval(conversation)
     return Asked(group.name, group.admin)
 
 
+async def _admit(
+    call: Call,
+    conversation: GroupConversation,
+    note: SafeText,
+    password: Callable[[], Awaitable[str]],
+) -> bool:
+    """Join a group, or ask to join; return whether the caller is a member.
+
+    *password* is called where the group asks for one.
+    """
+    services, actor = call.services, call.actor
+    group = services.memory.usable(conversation)
+    proof = ""
+    if group.asks_password(actor):
+        network, hash = call.session.peer.network, group.password_hash
+        services.throttle.admit(network)
+        typed = await password()
+        if await services.throttle.check(network, f"group {group.id}", hash, typed):
+            proof = hash
+    services.memory.require_present(call.account)
+    await call.decide(conversation, lambda group: group.join(actor, note, proof))
+    return call.account.key in group.members
+
+
 async def enter_lobby(call: Call, name: str) -> None:
-    """Enter the open group into which everybody comes at login. Raises `Refused`."""
-    conversation = call.chat.groups.get(name)
+    """Enter the open group that everyone enters at login. Raises `Refused`."""
+    conversation = call.services.groups.get(name)
     if conversation is None:
         conversation = await call.chat.create(call.session, name, Policy.OPEN)
         await enter(call, conversation, created=True)
@@ -57,7 +80,7 @@ async def enter_lobby(call: Call, name: str) -> None:
     async def no_password() -> str:
         raise Refused(Code.WRONG_PASSWORD, "The lobby asks for a password.")
 
-    if not await call.chat.join(call.session, conversation, NO_TEXT, no_password):
+    if not await _admit(call, conversation, NO_TEXT, no_password):
         raise Refused(Code.PENDING, "The lobby's admin has to approve.")
     await enter(call, conversation)
 
@@ -77,8 +100,8 @@ async def _create_by_joining(call: Call, name: str, password: str) -> None:
 
 async def create(call: Call, name: str, choice: PolicyChoice | None) -> None:
     """Create a group."""
-    call.chat.groups.require_free(group_name(name))
-    if choice is None and call.asked:  # from the menu, where nobody knows of policies
+    call.services.groups.require_free(group_name(name))
+    if choice is None and call.asked:  # from the menu, which does not mention policies
         password = await call.session.ask(
             "Password for it, or Enter to approve each newcomer yourself: ", True
         )
@@ -93,9 +116,9 @@ async def create(call: Call, name: str, choice: PolicyChoice | None) -> None:
 async def leave(call: Call, name: str | None) -> None:
     """Give up membership, or withdraw a join request."""
     if name is not None:
-        conversation = call.chat.groups.find(name)
-    elif call.place is not None:
-        conversation = call.place
+        conversation = call.services.groups.find(name)
+    elif call.current is not None:
+        conversation = call.current
     else:
         raise Refused(Code.NO_GROUP, "You are in no group now; /leave GROUP leaves another.")
     await call.decide(conversation, lambda group: group.leave(call.actor))
@@ -103,30 +126,30 @@ async def leave(call: Call, name: str | None) -> None:
 
 async def desk(call: Call) -> Reply:
     """Go back to the front desk."""
-    left = call.place
+    left = call.current
     call.session.enter(None)
-    return FrontDesk(None if left is None else _name(left))
+    return FrontDesk(None if left is None else left.group.name)
 
 
-async def groups(call: Call, part: SafeText | None) -> Reply:
+async def list_groups(call: Call, filter: SafeText | None) -> Reply:
     """List the groups."""
-    part = part or NO_TEXT
-    wanted = has_part(part)
-    # One that is not stored yet may never be.
-    stored = [each for each in call.chat.groups if each.published and wanted(_name(each))]
+    filter = filter or NO_TEXT
+    wanted = matches(filter)
+    # A group that is not stored yet may never be.
+    stored = [each for each in call.services.groups if each.published and wanted(each.group.name)]
     found, more = listed(stored)
-    return Groups([_line(call, conversation) for conversation in found], more, part)
+    return Groups([_line(call, conversation) for conversation in found], more, filter)
 
 
 async def requests(call: Call) -> Reply:
-    """List who asks to be let in."""
+    """List the join requests."""
     group = call.group()
     pending, more = listed(group.pending(call.actor))
     return Requests(group.name, pending, call.chat.now(), more)
 
 
 def only_request(call: Call) -> str | None:
-    """Return who asks to join, if exactly one does. Raises `Refused` if nobody does."""
+    """Return the applicant, if there is exactly one. Raises `Refused` if there is none."""
     group = call.group()
     pending = group.pending(call.actor)
     if not pending:
@@ -135,92 +158,91 @@ def only_request(call: Call) -> str | None:
 
 
 async def approve(call: Call, names: list[Name]) -> None:
-    """Let in who has asked."""
+    """Approve join requests."""
     await call.decide(call.here(), lambda group: group.approve(call.actor, names))
 
 
 async def reject(call: Call, name: Name, reason: SafeText | None) -> None:
-    """Turn down who has asked."""
+    """Reject a join request."""
     await call.decide(call.here(), lambda group: group.reject(call.actor, name, reason or NO_TEXT))
 
 
 async def invite(call: Call, name: Name) -> None:
-    """Let somebody in without asking."""
+    """Allow somebody to join without a request."""
 
     def rule(group: Group) -> list[GroupEvent]:
-        group.require_admin(call.actor, "invite")  # who may not learns nothing of who there is
-        return group.invite(call.actor, call.chat.accounts.find(name).actor)
+        group.require_admin(call.actor, "invite")  # first: others must not learn which names exist
+        return group.invite(call.actor, call.services.accounts.find(name).actor)
 
     await call.decide(call.here(), rule)
 
 
-async def members(call: Call, part: SafeText | None) -> Reply:
+async def members(call: Call, filter: SafeText | None) -> Reply:
     """List all members."""
-    return _roster(call, online_only=False, part=part)
+    return _roster(call, False, filter)
 
 
-async def online(call: Call, part: SafeText | None) -> Reply:
+async def online(call: Call, filter: SafeText | None) -> Reply:
     """List the members who are online."""
-    return _roster(call, online_only=True, part=part)
+    return _roster(call, True, filter)
 
 
 async def admin(call: Call) -> Reply:
-    """Say who the admin is."""
+    """Show who the admin is."""
     group = call.group()
-    return AdminIs(group.name, group.admin, call.chat.presence.online(fold(group.admin)))
+    return AdminIs(group.name, group.admin, call.services.presence.online(fold(group.admin)))
 
 
 async def transfer(call: Call, name: Name) -> None:
-    """Hand adminship over."""
+    """Hand over adminship."""
     await call.decide(call.here(), lambda group: group.transfer(call.actor, name))
 
 
 async def policy(call: Call, choice: PolicyChoice) -> None:
-    """Change how people get in."""
+    """Change the join policy."""
     here = call.here()
     choice = await _with_password(call, choice)
     hash = ""
     if choice.password:
-        hash = await call.chat.hasher.hash(choice.password)
+        hash = await call.services.hasher.hash(choice.password)
     await call.decide(here, lambda group: group.change_policy(call.actor, choice.policy, hash))
 
 
 async def topic(call: Call, text: SafeText) -> None:
-    """Change the topic; ``-`` takes it away."""
+    """Change the topic; ``-`` removes it."""
     topic = NO_TEXT if text == "-" else text
     await call.decide(call.here(), lambda group: group.change_topic(call.actor, topic))
 
 
 async def kick(call: Call, name: Name, reason: SafeText | None) -> None:
-    """Put somebody out of the current group, or, at the front desk, off the server."""
+    """Kick somebody out of the current group, or, at the front desk, off the server."""
     why = reason or NO_TEXT
-    if call.place is not None:
-        await call.decide(call.place, lambda group: group.kick(call.actor, name, why))
+    if call.current is not None:
+        await call.decide(call.current, lambda group: group.kick(call.actor, name, why))
         return
-    await call.operate(
-        lambda accounts: accounts.kick(call.actor, name, call.chat.presence.online(fold(name)), why)
-    )
+    online = call.services.presence.online(fold(name))
+    await call.operate(lambda accounts: accounts.kick(call.actor, name, online, why))
 
 
 async def ban(call: Call, name: Name, reason: SafeText | None) -> None:
-    """As kick, and not back in."""
+    """Kick somebody and ban them."""
     why = reason or NO_TEXT
-    if call.place is not None:
-        await call.decide(call.place, lambda group: group.ban(call.actor, name, why))
+    if call.current is not None:
+        await call.decide(call.current, lambda group: group.ban(call.actor, name, why))
         return
     await call.operate(lambda accounts: accounts.ban(call.actor, name, why))
 
 
 async def unban(call: Call, name: Name) -> None:
-    """Let somebody come back."""
-    if call.place is not None:
-        await call.decide(call.place, lambda group: group.unban(call.actor, name))
+    """End a ban."""
+    if call.current is not None:
+        await call.decide(call.current, lambda group: group.unban(call.actor, name))
         return
     await call.operate(lambda accounts: accounts.unban(call.actor, name))
 
 
 def only_ban(call: Call) -> str | None:
-    """Return who is banned here, if exactly one is. Raises `Refused` if nobody is."""
+    """Return the banned name, if there is exactly one. Raises `Refused` if there is none."""
     banned = _bans(call).bans
     if not banned:
         raise Refused(Code.NOT_BANNED, "Nobody is banned here.")
@@ -228,15 +250,15 @@ def only_ban(call: Call) -> str | None:
 
 
 async def bans(call: Call) -> Reply:
-    """List who is banned."""
+    """List the bans."""
     return _bans(call)
 
 
 def _bans(call: Call) -> Bans:
-    if call.place is not None:
-        group = call.chat.usable(call.place)  # operators need not be members
+    if call.current is not None:
+        group = call.services.memory.usable(call.current)  # operators need not be members
         return Bans(group.name, *listed(group.banned(call.actor)))
-    return Bans(None, *listed(call.chat.accounts.banned(call.actor)))
+    return Bans(None, *listed(call.services.accounts.banned(call.actor)))
 
 
 async def _with_password(call: Call, choice: PolicyChoice) -> PolicyChoice:
@@ -251,10 +273,9 @@ async def _with_password(call: Call, choice: PolicyChoice) -> PolicyChoice:
     return PolicyChoice(choice.policy, password)
 
 
-async def enter(call: Call, conversation: Conversation, created: bool = False) -> None:
-    """Make *conversation* current, describe it, and show what was said there last."""
+async def enter(call: Call, conversation: GroupConversation, created: bool = False) -> None:
+    """Make *conversation* current, describe it, and show its last messages."""
     group = conversation.group
-    assert group is not None
     call.session.enter(conversation)
     entered = Entered(
         group=group.name,
@@ -266,26 +287,25 @@ async def enter(call: Call, conversation: Conversation, created: bool = False) -
         policy=group.policy,
         created=created,
     )
-    call.say(entered)
-    await call.session.caught_up(conversation)
+    call.answer(entered)
+    await call.session.subscriptions.when_live(conversation)
 
 
-def _roster(call: Call, online_only: bool, part: SafeText | None) -> Roster:
-    group, presence = call.group(), call.chat.presence
-    part = part or NO_TEXT
-    wanted = has_part(part)
+def _roster(call: Call, online_only: bool, filter: SafeText | None) -> Roster:
+    group, presence = call.group(), call.services.presence
+    filter = filter or NO_TEXT
+    wanted = matches(filter)
     lines = [
         MemberLine(member.name, group.is_admin(member.name), member.guest, presence.online(key))
         for key, member in group.members.items()
         if wanted(member.name) and (not online_only or presence.online(key))
     ]
     members, more = listed(lines)
-    return Roster(group.name, members, online_only, more, part)
+    return Roster(group.name, members, online_only, more, filter)
 
 
-def _line(call: Call, conversation: Conversation) -> GroupLine:
+def _line(call: Call, conversation: GroupConversation) -> GroupLine:
     group = conversation.group
-    assert group is not None
     member = call.account.key in group.members
     return GroupLine(
         number=group.number,
@@ -293,16 +313,10 @@ def _line(call: Call, conversation: Conversation) -> GroupLine:
         policy=group.policy,
         members=len(group.members),
         online=_online(call, conversation),
-        unread=call.session.unread(conversation) if member else None,
+        unread=call.session.subscriptions.unread(conversation) if member else None,
         topic=group.topic,
     )
 
 
-def _online(call: Call, conversation: Conversation) -> int:
-    assert conversation.group is not None
-    return sum(map(call.chat.presence.online, conversation.group.members))
-
-
-def _name(conversation: Conversation) -> Name:
-    assert conversation.group is not None
-    return conversation.group.name
+def _online(call: Call, conversation: GroupConversation) -> int:
+    return sum(map(call.services.presence.online, conversation.group.members))

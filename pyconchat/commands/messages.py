@@ -1,4 +1,4 @@
-"""Commands about what people say: privately, again, and what they would rather not read."""
+"""Commands about messages: private ones, actions, history, search, and ignoring."""
 
 from __future__ import annotations
 
@@ -10,37 +10,36 @@ from pyconchat.domain.names import Name, fold
 from pyconchat.domain.replies import Done, Matches, Replayed, Reply, Said, Sent
 from pyconchat.domain.text import SafeText
 
-HISTORY = 20
-"""Entries that ``/history`` shows unless told otherwise."""
+DEFAULT_HISTORY = 20
+"""Entries that ``/history`` shows without a number."""
 
 MAX_MATCHES = 20
+"""Maximum messages in one answer to ``/search``."""
 
-MAX_BYTES = 262_144
-"""Bytes of entries in one answer; of more, only the newest are shown."""
+MAX_HISTORY_BYTES = 262_144
+"""Maximum bytes of entries in one answer; older entries are left out."""
 
 
 async def msg(call: Call, name: Name, text: SafeText) -> Reply:
-    """Say something to one person."""
-    receiver, seq = await call.chat.tell(call.session, name, text, call.key)
-    return Sent(receiver.name, call.chat.presence.online(receiver.key), seq)
+    """Send a private message."""
+    receiver, seq = await call.chat.post_to(call.session, name, text, call.key)
+    return Sent(receiver.name, call.services.presence.online(receiver.key), seq)
 
 
 async def me(call: Call, text: SafeText) -> Reply:
-    """Do something."""
+    """Post an action."""
     return Said(await call.chat.act(call.session, call.here(), text, call.key))
 
 
 async def history(call: Call, count: int | None) -> Reply:
-    """Read back in the current group."""
-    await call.chat.settled()  # what was typed just before belongs to it
+    """Show the last entries of the current group."""
+    await call.chat.settled()  # includes messages that were typed just before
     group, conversation = call.group(), call.here()
     upto = conversation.published
-    after = max(0, upto - (count or HISTORY))
-    entries = await call.chat.journal.read(
-        call.chat.store.entries, conversation.id, after, upto, upto - after
-    )
+    after = max(0, upto - (count or DEFAULT_HISTORY))
+    entries = await call.chat.entries(conversation, after, upto, upto - after)
     readable = [each for each in entries if group.may_read(each.event, call.account.key)]
-    return Replayed(call.session.where(conversation), _fitting(_not_ignored(call, readable)))
+    return Replayed(call.session.view_of(conversation), _fitting(_not_ignored(call, readable)))
 
 
 async def search(call: Call, text: SafeText) -> Reply:
@@ -50,13 +49,10 @@ async def search(call: Call, text: SafeText) -> Reply:
     conversation = call.here()
     words = [word for word in text.split() if any(char.isalnum() for char in word)]
     if not words:
-        raise Refused(Code.BAD_ARGUMENT, "There is no word in that to search for.")
-    await call.chat.indexer.catch_up(conversation.id)
-    found = await call.chat.journal.read(
-        call.chat.store.search, conversation.id, words, MAX_MATCHES + 1
-    )
+        raise Refused(Code.BAD_ARGUMENT, "Search for at least one word.")
+    found = await call.chat.search(conversation, words, MAX_MATCHES + 1)
     return Matches(
-        call.session.where(conversation),
+        call.session.view_of(conversation),
         text,
         _not_ignored(call, found[-MAX_MATCHES:]),
         len(found) > MAX_MATCHES,
@@ -64,29 +60,29 @@ async def search(call: Call, text: SafeText) -> Reply:
 
 
 async def ignore(call: Call, name: Name) -> Reply:
-    """Hide what somebody says from yourself."""
+    """Add somebody to your ignore list."""
     if fold(name) == call.account.key:
         raise Refused(Code.SELF, "You cannot ignore yourself.")
     if fold(name) in call.account.ignores:
         raise Refused(Code.UNCHANGED, "You ignore {name} already.", name=name)
-    await call.chat.ignore(call.account, name, True)
+    await call.services.registration.ignore(call.account, name, True)
     return Done(SafeText(f"You no longer see what {name} says; /unignore {name} ends that."))
 
 
 async def unignore(call: Call, name: Name) -> Reply:
-    """See again what somebody says."""
+    """Remove somebody from your ignore list."""
     if fold(name) not in call.account.ignores:
         raise Refused(Code.UNCHANGED, "You do not ignore {name}.", name=name)
-    await call.chat.ignore(call.account, name, False)
+    await call.services.registration.ignore(call.account, name, False)
     return Done(SafeText(f"You see again what {name} says."))
 
 
 def _fitting(entries: list[Entry]) -> list[Entry]:
-    """Return the newest of *entries* that make an answer which a peer may leave unread."""
+    """Return the newest of *entries*, up to MAX_HISTORY_BYTES."""
     size = 0
     for index in range(len(entries) - 1, -1, -1):
         size += len(encode(entries[index].event).encode())
-        if size > MAX_BYTES:
+        if size > MAX_HISTORY_BYTES:
             return entries[index + 1 :]
     return entries
 

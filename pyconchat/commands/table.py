@@ -23,6 +23,7 @@ from pyconchat.commands.command import (
     first_word,
     optional,
 )
+from pyconchat.commands.help import help_action
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.text import safe_text
 
@@ -30,7 +31,7 @@ __all__ = ["TABLE", "Found", "find_command"]
 
 REASON = optional(TEXT.labelled("REASON"))
 
-TABLE = (
+TABLE: tuple[Command, ...] = (
     Command("join", groups.join,
             Args(GROUP, optional(TEXT.labelled("PASSWORD or NOTE").hidden())), menu="1",
             summary="Enter a group, create it if there is none, or ask to be let in."),
@@ -40,7 +41,7 @@ TABLE = (
             summary="Give up your membership of a group."),
     Command("desk", groups.desk,
             summary="Go to the front desk; you stay a member."),
-    Command("groups", groups.groups, Args(FILTER),
+    Command("groups", groups.list_groups, Args(FILTER),
             summary="List the groups of this server, or those with FILTER in the name."),
     Command("requests", groups.requests, also=("viewRequests", "1"),
             only_here=True,
@@ -89,7 +90,7 @@ TABLE = (
     Command("send", files.send, Args(PATH.asked("Which file? ")), also=("fileTransfer", "9"),
             only_here=True,
             summary="Share a file with the group."),
-    Command("files", files.files,
+    Command("files", files.list_files,
             only_here=True,
             summary="List the files of the group."),
     Command("get", files.get, Args(FILE.asked("Which file? A number or a name: ")),
@@ -124,7 +125,8 @@ TABLE = (
             summary="Make someone an operator (operator)."),
     Command("stats", accounts.stats,
             summary="Say how the server is and what it has done (operator)."),
-    Command("help", accounts.help_, Args(optional(WORD.labelled("COMMAND").offering("command"))),
+    Command("help", help_action(lambda: TABLE, lambda name: _named(name)),
+            Args(optional(WORD.labelled("COMMAND").offering("command"))),
             summary="Explain the commands, or one of them."),
     Command("quit", accounts.quit_, Args(REASON), also=("disconnect", "3", "exit"), menu="3",
             summary="Disconnect; /quit everywhere ends all of your sessions."),
@@ -135,7 +137,7 @@ _BY_MENU = {command.menu: command for command in TABLE if command.menu}
 
 
 class Found(NamedTuple):
-    """A command and the rest of the line that named it."""
+    """A command, and the rest of the line that named it."""
 
     command: Command
     rest: str
@@ -171,3 +173,8 @@ def find_command(line: str, at_desk: bool) -> Found:
         name=name,
         hint=f" (did you mean /{_BY_NAME[near[0]].name}?)" if near else "",
     )
+
+
+def _named(name: str) -> Command:
+    """Return the command *name*, with or without its slash. Raises `Refused`."""
+    return find_command("/" + name.lstrip("/"), at_desk=False).command

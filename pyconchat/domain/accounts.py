@@ -1,7 +1,7 @@
-"""Accounts: who there is, who may come in, who is an operator.
+"""Accounts: registered people and connected guests, server bans, and operators.
 
-`Accounts` decides and applies as `Group` does, for the whole server. It knows no session; `login`
-has the twisted.cred portal.
+`Accounts` decides and applies as `Group` does, for the whole server. It knows no session and no
+rate limit.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import assert_never
 
-from pyconchat.auth.rate_limits import TokenBucket
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import (
     NO_TEXT,
@@ -31,44 +30,42 @@ __all__ = ["Account", "Accounts"]
 
 
 class Account:
-    """A name that somebody has: *registered*, with a password, or a *guest*, while connected.
+    """A name in use: *registered* (it has a password), or a *guest*'s while they are connected.
 
-    *bucket* is the account's message rate, over all of its sessions. *ignores* maps the keys
-    of the names whose words are hidden from it to those names.
+    *ignores* maps the keys of ignored names to those names. *party* identifies the account in
+    private conversations.
     """
 
-    __slots__ = ("actor", "bucket", "ignores", "key", "name", "party", "password_hash")
+    # Weakly referenced by the rate limits of accounts.
+    __slots__ = ("__weakref__", "actor", "ignores", "key", "name", "party", "password_hash")
 
-    def __init__(
-        self, name: Name, password_hash: str, bucket: TokenBucket, operator: bool = False
-    ) -> None:
+    def __init__(self, name: Name, password_hash: str = "", operator: bool = False) -> None:
         self.name = name
         self.key: Key = fold(name)
         self.password_hash = password_hash
-        self.bucket = bucket
         self.ignores: dict[Key, Name] = {}
         self.actor = Actor(name, guest=not password_hash, operator=operator)
-        # A guest's private conversations are not those of the next guest of that name.
+        # The next guest with this name must not get this guest's private conversations.
         self.party = self.key if password_hash else f"{self.key}~{secrets.token_hex(8)}"
 
     @property
     def registered(self) -> bool:
-        """Return whether the account outlives its connection."""
+        """Return whether the account exists beyond its connection."""
         return bool(self.password_hash)
 
     def become_operator(self, operator: bool) -> None:
-        """Have power over the whole server, or (*operator* is False) no longer."""
+        """Gain power over the whole server, or lose it (*operator* is False)."""
         self.actor = Actor(self.name, self.actor.guest, operator)
 
     def register(self, password_hash: str) -> None:
-        """Be registered from now on, or have another password."""
+        """Become registered, or change the password."""
         self.password_hash = password_hash
         self.party = self.key
         self.actor = Actor(self.name, guest=False, operator=self.actor.operator)
 
 
 class Accounts:
-    """All registered accounts, and the guests who are connected."""
+    """All registered accounts, and the connected guests."""
 
     def __init__(self, guests_allowed: bool = True) -> None:
         self.guests_allowed = guests_allowed
@@ -78,7 +75,7 @@ class Accounts:
         self._reserved: set[Key] = set()
 
     def get(self, name: str) -> Account | None:
-        """Return the account of *name*, if there is one now."""
+        """Return the account of *name*, or None."""
         return self._accounts.get(fold(name))
 
     def find(self, name: Name) -> Account:
@@ -91,13 +88,13 @@ class Accounts:
         return account
 
     def add(self, account: Account) -> None:
-        """Let *account* be found. Raises `Refused` if somebody has the name."""
+        """Add *account*. Raises `Refused` if its name is taken."""
         self._require_free(account.name)
         self._accounts[account.key] = account
 
     @contextmanager
     def reserved(self, name: Name) -> Iterator[None]:
-        """Keep *name* from others while it is being registered. Raises `Refused`."""
+        """Reserve *name* while it is being registered. Raises `Refused` if it is taken."""
         self._require_free(name)
         self._reserved.add(fold(name))
         try:
@@ -106,11 +103,11 @@ class Accounts:
             self._reserved.discard(fold(name))
 
     def remove(self, account: Account) -> None:
-        """Forget *account*: a guest who has disconnected."""
+        """Remove the account of a guest who has disconnected."""
         del self._accounts[account.key]
 
     def admit(self, name: str) -> None:
-        """Check that *name* may come in at all. Raises `Refused`."""
+        """Raise `Refused` if *name* is banned from the server."""
         ban = self.bans.get(fold(name))
         if ban is not None:
             raise Refused(
@@ -124,7 +121,7 @@ class Accounts:
     # What operators decide.
 
     def claim(self, by: Account, code: str) -> list[ServerEvent]:
-        """Decide that *by*, who knows the claim code, becomes the first operator."""
+        """Decide that *by*, who has typed the claim code, becomes the first operator."""
         if self.claim_code is None:
             raise Refused(Code.BAD_ARGUMENT, "The claim code was used already; ask an operator.")
         if not hmac.compare_digest(code.strip().lower().encode(), self.claim_code.encode()):
@@ -134,7 +131,7 @@ class Accounts:
         return self._made_operator(by, None)
 
     def make_operator(self, by: Actor, name: Name) -> list[ServerEvent]:
-        """Decide that *name* gets power over the whole server."""
+        """Decide that *name* becomes an operator."""
         self.require_operator(by, "make operators")
         account = self.find(name)
         if account.actor.operator:
@@ -142,7 +139,7 @@ class Accounts:
         return self._made_operator(account, by.name)
 
     def appoint(self, name: Name) -> list[ServerEvent]:
-        """Decide that *name* becomes an operator because who has the server's shell says so."""
+        """Decide that *name* becomes an operator, by `pyconchat-admin`."""
         account = self.find(name)
         if account.actor.operator:
             raise Refused(Code.UNCHANGED, "{name} is an operator already.", name=account.name)
@@ -161,7 +158,7 @@ class Accounts:
         return [ServerKicked(account.name, by.name, reason)]
 
     def ban(self, by: Actor, name: Name, reason: SafeText = NO_TEXT) -> list[ServerEvent]:
-        """Decide that *name* is out and stays out, whether or not it was ever here."""
+        """Decide that *name*, which need not be registered, is banned from the server."""
         self.require_operator(by, "ban people from the server", in_groups=True)
         key = fold(name)
         if key == fold(by.name):
@@ -172,7 +169,7 @@ class Accounts:
         return [ServerBanned(account.name if account else name, by.name, reason)]
 
     def unban(self, by: Actor, name: Name) -> list[ServerEvent]:
-        """Decide that *name* may come back."""
+        """Decide that the server ban of *name* ends."""
         self.require_operator(by, "lift server bans", in_groups=True)
         ban = self.bans.get(fold(name))
         if ban is None:
@@ -187,7 +184,7 @@ class Accounts:
         return list(self.bans.values())
 
     def apply(self, event: ServerEvent, at: int) -> None:
-        """Change what *event* says, which happened at *at* (milliseconds)."""
+        """Change the state as *event* says, which happened at *at* (milliseconds)."""
         match event:
             case ServerKicked():
                 pass
@@ -204,9 +201,9 @@ class Accounts:
                 assert_never(event)
 
     def require_operator(self, by: Actor, what: str, in_groups: bool = False) -> None:
-        """Raise `Refused` unless *by* is an operator, who can do *what*.
+        """Raise `Refused` unless *by* is an operator. *what* names what operators can do.
 
-        *in_groups* tells whether admins can do the same in their groups.
+        *in_groups* is true where a group's admin can do the same in the group.
         """
         if not by.operator:
             raise Refused(

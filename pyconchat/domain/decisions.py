@@ -1,25 +1,20 @@
-"""Decision: what has been decided and is to be stored, as one unit.
+"""Decision: what one request has decided, stored as one unit.
 
-A decision is a list of events, each the next entry of some conversation, and of writes to the
-few tables that no log explains (accounts, read cursors, ignore lists). The journal commits
-many decisions in one transaction; each is stored as a whole or not at all. One that carries the
-key of a request is stored once, however often the request is made.
+A decision has new entries for conversations, and writes to the tables that no log explains
+(accounts, read cursors, ignore lists, tokens). The journal commits many decisions in one
+transaction; each is stored as a whole or not at all. A decision with a request key is stored
+once, however often the request is repeated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from pyconchat.domain.events import AnyEvent
 from pyconchat.domain.names import Key, Name
-
-if TYPE_CHECKING:
-    from twisted.internet.defer import Deferred
-
-    from pyconchat.chat.interfaces import ISession
 
 __all__ = [
     "OPEN_END",
@@ -40,10 +35,10 @@ __all__ = [
 ]
 
 SERVER = 1
-"""The conversation of the server itself: what operators do, announced to everybody."""
+"""Id of the server's own conversation: what operators do, delivered to everybody."""
 
 OPEN_END = 2**62
-"""The end of a cursor that goes on for as long as the membership."""
+"""`upto` of a cursor that has no end: the membership lasts."""
 
 
 class SaveAccount(msgspec.Struct, frozen=True):
@@ -54,7 +49,7 @@ class SaveAccount(msgspec.Struct, frozen=True):
 
 
 class Ignore(msgspec.Struct, frozen=True):
-    """*owner* hides what *name* says, or (*on* is False) no longer does."""
+    """*owner* ignores *name*, or stops ignoring it (*on* is False)."""
 
     owner: Key
     name: Name
@@ -62,7 +57,7 @@ class Ignore(msgspec.Struct, frozen=True):
 
 
 class MoveCursor(msgspec.Struct, frozen=True):
-    """*owner* has received all entries up to *read* of a cursor that ends at *upto*."""
+    """*owner* has received all entries up to *read*, on the cursor that ends at *upto*."""
 
     owner: Key
     conversation: int
@@ -71,7 +66,7 @@ class MoveCursor(msgspec.Struct, frozen=True):
 
 
 class OpenDirect(msgspec.Struct, frozen=True):
-    """Begin the private conversation of two parties; *owners* are those who queue."""
+    """Create the private conversation of two parties; *owners* get cursors on it."""
 
     conversation: int
     parties: tuple[str, str]
@@ -79,27 +74,27 @@ class OpenDirect(msgspec.Struct, frozen=True):
 
 
 class SaveToken(msgspec.Struct, frozen=True):
-    """Let *owner* log in with the session token of which *digest* is the hash."""
+    """Store a session token of *owner*; *digest* is its hash."""
 
     owner: Key
     digest: str
 
 
 class UseToken(msgspec.Struct, frozen=True):
-    """The session token was used: its time begins anew."""
+    """The session token was used: its expiry is extended."""
 
     digest: str
 
 
 class MoveKeys(msgspec.Struct, frozen=True):
-    """What *old* has asked under keys counts as asked by *new*: a guest has registered."""
+    """Move request keys from the guest *old* to the account *new*, which it has become."""
 
     old: str
     new: str
 
 
 class EndTokens(msgspec.Struct, frozen=True):
-    """No session token of *owner* is good any more."""
+    """Delete all session tokens of *owner*."""
 
     owner: Key
 
@@ -110,23 +105,23 @@ Write: TypeAlias = (
 
 
 class RequestKey(NamedTuple):
-    """What a client calls a request of *owner* (see `Account.party`), to make it once only."""
+    """The key of a request of *owner* (`Account.party`), the same when it is repeated."""
 
     owner: str
     key: str
 
 
 class Repeated(NamedTuple):
-    """A request with the same key was stored before; *seq* is the number of its entry."""
+    """The decision's request key was stored before; *seq* is the number of its entry."""
 
     seq: int
 
 
 class NewEntry(NamedTuple):
-    """An event for one conversation.
+    """An event to append to one conversation.
 
-    *version* is the state version of the group that it was decided on; None for messages, which
-    change no state, and for what concerns the server, which has no versions.
+    *version* is the group's state version that it was decided on; None for messages, which
+    change no state, and for the server's conversation, which has no versions.
     """
 
     conversation: int
@@ -134,30 +129,18 @@ class NewEntry(NamedTuple):
     version: int | None = None
 
 
-class Decision:
-    """What one request has led to, at *at* (milliseconds since the epoch)."""
+class Decision(msgspec.Struct, frozen=True, gc=False):
+    """What one request has led to, at *at* (milliseconds since the epoch).
 
-    __slots__ = ("again", "at", "done", "entries", "key", "origin", "writes")
+    *key* is the request's, where the client gave one.
+    """
 
-    def __init__(
-        self,
-        at: int,
-        entries: Sequence[NewEntry] = (),
-        writes: Sequence[Write] = (),
-        origin: ISession | None = None,
-        done: Deferred[int] | None = None,
-        again: Callable[[], None] | None = None,
-        key: RequestKey | None = None,
-    ) -> None:
-        self.at = at
-        self.entries = entries
-        self.writes = writes
-        self.origin = origin  # the session on whose screen it stands already, as it was typed there
-        self.done = done  # fires with the first entry's number when it is stored and published
-        self.again = again  # decides once more, after a conflict
-        self.key = key  # of the request, where the client gave one
+    at: int
+    entries: Sequence[NewEntry] = ()
+    writes: Sequence[Write] = ()
+    key: RequestKey | None = None
 
     @property
     def empty(self) -> bool:
-        """Return whether nothing is to be stored: somebody only waits for what was before it."""
+        """Return whether there is nothing to store."""
         return not self.entries and not self.writes and self.key is None

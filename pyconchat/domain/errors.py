@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-__all__ = ["BadField", "Code", "Conflict", "MustAsk", "NotSaved", "Refused"]
+__all__ = ["BadField", "Code", "Conflict", "MustAsk", "NotSaved", "PeerGone", "Refused"]
 
 
 class Code(Enum):
@@ -88,3 +88,7 @@ class NotSaved(Exception):
 
 class Conflict(Exception):
     """The group has changed since the decision was made; nothing was stored."""
+
+
+class PeerGone(Exception):
+    """The peer has disconnected while it was asked something, or before it was answered."""

@@ -122,6 +122,12 @@ class Group(LiveState):
             case _:
                 assert_never(self.policy)
 
+    def asks_password(self, by: Actor) -> bool:
+        """Return whether `join` needs the proof that *by* knows the password."""
+        key = fold(by.name)
+        known = key in self.members or key in self.bans or key in self.invitations
+        return self.policy is Policy.PASSWORD and not known
+
     def leave(self, by: Actor) -> list[GroupEvent]:
         """Decide that *by* leaves, or withdraws a join request."""
         if fold(by.name) in self.requests:

@@ -2,174 +2,200 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, cast
 
-from twisted.internet.interfaces import (
-    IDelayedCall,
-    IHalfCloseableProtocol,
-    IHandshakeListener,
-    INegotiated,
-)
+from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, INegotiated
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pyconchat.auth.rate_limits import TooMany
 from pyconchat.domain.decisions import MoveCursor
 from pyconchat.domain.replies import EndWhy
-from pyconchat.doors.door import LINGER, Door
-from pyconchat.doors.json.door import JsonDoor
-from pyconchat.doors.line.door import LF, LineDoor
-from pyconchat.doors.transfer.door import TransferDoor
-from pyconchat.net.connection import IConnection, keep_alive
+from pyconchat.doors.connection_limits import TooManyConnections
+from pyconchat.doors.context import DoorContext
+from pyconchat.doors.interfaces import IDoor
+from pyconchat.doors.line.door import LF
+from pyconchat.net.connection import IConnection, Lifecycle, keep_alive
 
-if TYPE_CHECKING:
-    from pyconchat.doors.factory import ChatFactory
+__all__ = ["DoorKind", "ProtocolDetector"]
 
-__all__ = ["ProtocolDetector"]
+GREETING_DELAY = 0.1
+"""Seconds of silence after which the peer is taken for a person, and greeted.
 
-PAUSE = 0.1
-"""Seconds of silence after which a peer is taken for a person, and greeted.
-
-What a program sends at once arrives with the connection itself, however far away it is.
+The first bytes of a program arrive with the connection itself, however far away it is.
 """
 
+MAX_LINGER = 2.0
+"""Maximum seconds in which a refusal may arrive before the connection is closed."""
 
-TRANSFERS = (b"upload ", b"download ")
-"""How a connection for a file begins."""
+
+class DoorKind(NamedTuple):
+    """A kind of door, and the first bytes that ask for it.
+
+    *recognizes* returns whether the input so far asks for it; None if that needs more bytes.
+    """
+
+    recognizes: Callable[[bytes], bool | None]
+    make: Callable[[DoorContext, str], IDoor]
 
 
-@implementer(IHalfCloseableProtocol, IHandshakeListener)
+@implementer(IDoor, IHandshakeListener)
 class ProtocolDetector(Protocol):
-    """One connection, from its first moment; it stays between the transport and the door."""
+    """One connection, from its first moment; it stays between the transport and its door.
 
-    def __init__(self, factory: ChatFactory, network: str) -> None:
+    The first of *kinds* that recognizes the input gets it, else the door of *otherwise*, which
+    also greets a peer that sends nothing. A peer that was greeted may still turn out to be another
+    kind by its first bytes.
+    """
+
+    login_seconds = 0.0
+    unsent = 0
+
+    def __init__(
+        self,
+        context: DoorContext,
+        network: str,
+        kinds: Sequence[DoorKind],
+        otherwise: Callable[[DoorContext, str], IDoor],
+    ) -> None:
         self.network = network
-        self._factory = factory
-        self.inner: Door | TransferDoor | None = None  # once it is known which
-        self._counted = False
-        self._opening = b""  # what may become the word for a transfer
-        self._greeted = False  # without having said anything
+        self.door: IDoor | None = None
+        self._context = context
+        self._kinds = kinds
+        self._otherwise = otherwise
+        self._life = Lifecycle.OPEN
+        self._opening = b""  # the input before a door was opened
+        self._greeted = False  # a door was opened before there was any input
         self._timer: IDelayedCall | None = None
 
+    # What the transport calls.
+
     def connectionMade(self) -> None:
-        transport = cast(IConnection, self.transport)
-        factory, limits = self._factory, self._factory.limits
-        keep_alive(transport, limits.ping_seconds, limits.silence_seconds)
+        connection = cast(IConnection, self.transport)
+        context, limits = self._context, self._context.limits
+        keep_alive(connection, limits.ping_seconds, limits.silence_seconds)
         try:
-            factory.connections.opened(self.network, factory.now())
-        except TooMany as refused:
-            factory.turned_away(refused.cause)
-            transport.write(LF.refusal(refused))
-            self._timer = factory.reactor.callLater(LINGER, transport.abortConnection)
-            transport.loseConnection()
+            context.connection_limits.opened(self.network, context.now())
+        except TooManyConnections as refused:
+            self._life = Lifecycle.CLOSING
+            context.refused.note(refused.cause, context.now())
+            connection.write(LF.refusal(refused))
+            self._timer = context.reactor.callLater(MAX_LINGER, connection.abortConnection)
+            connection.loseConnection()
             return
-        self._counted = True
-        self._deadline = factory.now() + limits.login_seconds
-        factory.doors[self] = None
-        if not INegotiated.providedBy(transport):
-            self._wait()
-        elif limits.login_seconds > 0:  # for the handshake, too
-            self._timer = factory.reactor.callLater(limits.login_seconds, self._too_slow)
+        self._login_deadline = context.now() + limits.login_seconds
+        context.open_doors.add(self)
+        if not INegotiated.providedBy(connection):
+            self._wait_for_input()
+        elif limits.login_seconds > 0:  # the TLS handshake counts towards the login
+            self._timer = context.reactor.callLater(limits.login_seconds, self._login_timed_out)
 
     def handshakeCompleted(self) -> None:
-        """TLS has been agreed upon: now the peer can say something."""
-        self._wait()
+        """The TLS handshake is done: the peer can send its first bytes."""
+        self._wait_for_input()
 
     def dataReceived(self, data: bytes) -> None:
-        if not self._counted:
-            return  # it is being turned away
-        program = data.lstrip().startswith(b"{")
-        if self.inner is None:
+        if self._life is not Lifecycle.OPEN:
+            return
+        if self.door is None:
             self._opening += data
-            takes_files = self._factory.chat.sharing is not None
-            if takes_files and _may_be_a_transfer(self._opening):
+            kind = self._recognize(self._opening)
+            if kind is None:
                 return
             data, self._opening = self._opening, b""
-            if takes_files and data.startswith(TRANSFERS):
-                self._open(TransferDoor)
-            else:
-                self._open(JsonDoor if program else LineDoor)
-        elif self._greeted and isinstance(self.inner, LineDoor):
-            self._open_for_a_slow_one(data)
+            self._open(kind)
+        elif self._greeted:
+            self._open_instead(data)
         self._greeted = False
-        assert self.inner is not None
-        self.inner.dataReceived(data)
+        assert self.door is not None
+        self.door.dataReceived(data)
 
     def readConnectionLost(self) -> None:
-        """The peer says nothing more."""
-        if self.inner is None and self._counted:
-            self._open(LineDoor)
-            self._go_on()
-        if self.inner is not None:
-            self.inner.readConnectionLost()
+        """The peer has ended its input."""
+        if self.door is None and self._life is Lifecycle.OPEN:
+            self._open(self._otherwise)
+            self._pass_opening()
+        if self.door is not None:
+            self.door.readConnectionLost()
 
     def writeConnectionLost(self) -> None:
-        """Nothing is half-closed from this side."""
+        """Ignored: the server never closes only its own direction."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        counted, self._counted = self._counted, False  # nothing may come any more
-        if self.inner is not None:
-            inner, self.inner = self.inner, None  # who refers to us; else neither would be freed
-            inner.connectionLost(reason)
+        self._cancel_timer()
+        counted = self._life is Lifecycle.OPEN
+        self._life = Lifecycle.GONE
+        if self.door is not None:
+            # Break the reference cycle here: the cyclic GC runs rarely.
+            door, self.door = self.door, None
+            door.connectionLost(reason)
         elif counted:
-            self._factory.forget(self)
-            self._factory.connections.closed(self.network, False)
+            self._context.open_doors.remove(self)
+            self._context.connection_limits.closed(self.network, False)
 
-    def hang_up(self) -> None:
-        """End the connection."""
-        cast(IConnection, self.transport).abortConnection()
+    # What `OpenDoors` calls, while there is no door yet.
 
-    def _too_slow(self) -> None:
-        self._factory.chat.statistics.dropped[EndWhy.LATE.value] += 1
-        self.hang_up()
-
-    def look_after(self, now: float) -> list[MoveCursor]:
-        """Nothing was received yet."""
+    def check(self, now: float) -> list[MoveCursor]:
         return []
 
-    def _wait(self) -> None:
-        if not self._counted:
-            return  # it is being turned away
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        if self.inner is None:
-            self._timer = self._factory.reactor.callLater(PAUSE, self._greet)
+    def shut_down(self) -> None:
+        cast(IConnection, self.transport).abortConnection()
+
+    def release(self, last: bytes = b"") -> None:
+        """Leave the connection to the door: there is nothing to send or to release."""
+
+    # Opening doors.
+
+    def _recognize(self, opening: bytes) -> Callable[[DoorContext, str], IDoor] | None:
+        """Return the kind of door that *opening* asks for; None if that needs more bytes."""
+        undecided = False
+        for kind in self._kinds:
+            recognized = kind.recognizes(opening)
+            if recognized:
+                return kind.make
+            undecided = undecided or recognized is None
+        return None if undecided else self._otherwise
+
+    def _wait_for_input(self) -> None:
+        if self._life is not Lifecycle.OPEN:
+            return
+        self._cancel_timer()
+        if self.door is None:
+            self._timer = self._context.reactor.callLater(GREETING_DELAY, self._greet)
 
     def _greet(self) -> None:
         self._greeted = not self._opening
-        self._open(LineDoor)
-        self._go_on()
+        self._open(self._otherwise)
+        self._pass_opening()
 
-    def _go_on(self) -> None:
-        """Give the door what came before it."""
+    def _pass_opening(self) -> None:
         data, self._opening = self._opening, b""
-        if data and self.inner is not None:
-            self.inner.dataReceived(data)
+        if data and self.door is not None:
+            self.door.dataReceived(data)
 
-    def _open_for_a_slow_one(self, data: bytes) -> None:
-        """Open another door, if who was taken for a person is a program."""
-        assert isinstance(self.inner, LineDoor)
-        if data.lstrip().startswith(b"{"):
-            self.inner.leave(b"\n")
-            self._open(JsonDoor)
-        elif data.startswith(TRANSFERS) and self._factory.chat.sharing is not None:
-            self.inner.leave(b"\n")
-            self._open(TransferDoor)
+    def _open_instead(self, data: bytes) -> None:
+        """Open another door, if a peer that was greeted as a person is not one."""
+        assert self.door is not None
+        for kind in self._kinds:
+            if kind.recognizes(data):
+                self.door.release(b"\n")
+                self._open(kind.make)
+                return
 
-    def _open(self, kind: type[LineDoor] | type[JsonDoor] | type[TransferDoor]) -> None:
+    def _open(self, make: Callable[[DoorContext, str], IDoor]) -> None:
+        self._cancel_timer()
+        previous, self.door = self.door or self, make(self._context, self.network)
+        if self._context.limits.login_seconds > 0:  # one deadline for all doors of a connection
+            self.door.login_seconds = max(0.001, self._login_deadline - self._context.now())
+        self._context.open_doors.replace(previous, self.door)
+        self.door.makeConnection(cast(IConnection, self.transport))
+
+    def _cancel_timer(self) -> None:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
-        before, self.inner = self.inner or self, kind(self._factory, self.network)
-        if self._factory.limits.login_seconds > 0:  # whatever was before, there is one deadline
-            self.inner.patience = max(0.001, self._deadline - self._factory.now())
-        self._factory.replace(before, self.inner)
-        self.inner.makeConnection(cast(IConnection, self.transport))  # type: ignore[no-untyped-call]
 
-
-def _may_be_a_transfer(opening: bytes) -> bool:
-    """Return whether *opening* is the beginning of a word for a transfer, and no more."""
-    return any(word.startswith(opening) and word != opening for word in TRANSFERS)
+    def _login_timed_out(self) -> None:
+        self._context.services.statistics.dropped[EndWhy.LATE.value] += 1
+        self.shut_down()

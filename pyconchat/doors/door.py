@@ -1,147 +1,129 @@
-"""Door: what every kind of line door does for its connection.
+"""Door: what the line door and JSON mode have in common for one connection.
 
-It holds back lines when the message rate, an unread screen, a command under way, or a full
-journal says so, drops a peer that does not read, and ends the connection so that the last words
-arrive. What a line means, the kinds know.
+It holds back lines while the message rate, an unread screen, a running command, or a full journal
+asks for it; disconnects a peer that does not read; and closes the connection so that the last
+lines arrive. What a line means, the subclasses know.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, INegotiated
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
-from pyconchat.chat.interfaces import IRenderer, ServerAddress
+from pyconchat.auth.rate_limits import TokenBucket
+from pyconchat.chat.interfaces import IRenderer, ISession, ServerAddress
 from pyconchat.domain.decisions import MoveCursor
-from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.errors import Code, PeerGone, Refused
+from pyconchat.domain.refusals import line_too_long
 from pyconchat.domain.replies import Ended, EndWhy, Reply
 from pyconchat.domain.text import SafeText
+from pyconchat.doors.context import DoorContext
+from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.output_buffer import OutputBuffer
-from pyconchat.net.connection import IConnection
-from pyconchat.net.lines import LineFramer
-from pyconchat.sessions.session import PeerGone, Session
+from pyconchat.net.connection import IConnection, Lifecycle
+from pyconchat.net.lines import BoundedLineReceiver
 
-if TYPE_CHECKING:
-    from pyconchat.doors.factory import ChatFactory
+__all__ = ["Door"]
 
-__all__ = ["LINGER", "Door"]
+MAX_STALL = 30.0
+"""Maximum seconds in which a peer that has unread data reads nothing."""
 
-STALL = 30.0
-"""Seconds without progress after which a peer that does not read is dropped."""
-
-LINGER = 2.0
-"""Seconds that the last words have to arrive before the connection is closed all the same."""
+MAX_LINGER = 2.0
+"""Maximum seconds in which the last lines may arrive before the connection is closed."""
 
 LINGER_STEP = 0.02
-
-AT_ONCE = 500
-"""Lines of one peer that are taken in one turn of the reactor."""
-
+"""Seconds between two checks whether the last lines have arrived."""
 
 _MISBEHAVED = frozenset({EndWhy.LATE, EndWhy.BAD_JSON, EndWhy.WRONG_PASSWORD})
 
 
-class Door(Protocol):
-    """One connection, in the style of *renderer*. *limit* is the longest line, in bytes."""
+@implementer(IDoor)
+class Door(BoundedLineReceiver):
+    """One connection, in the style of *renderer*; a line has at most *limit* bytes.
+
+    It has more than 250 lines because it is the whole life of a connection: its lines, its output
+    and its end depend on each other.
+    """
 
     _log = Logger()
 
     program = False
     hides = False
 
-    def __init__(self, factory: ChatFactory, network: str, renderer: IRenderer, limit: int) -> None:
+    def __init__(self, context: DoorContext, network: str, renderer: IRenderer, limit: int) -> None:
+        super().__init__()
+        self.MAX_LENGTH = limit
+        self.clock = context.reactor
         self.renderer = renderer
         self.network = network
-        self.patience = factory.limits.login_seconds  # until it is too late to log in
-        self.session: Session | None = None
-        self._factory = factory
-        self._framer = LineFramer(limit)
-        self._lines: deque[bytes | None] = deque()
-        self._task: Deferred[Any] | None = None  # the login or a command, not done yet
-        self._pumping = False
-        self._paused = False  # the transport reads nothing until the lines are taken
-        self._delay: IDelayedCall | None = None  # until the message rate lets a line through
-        self._crowded = False  # the journal is full
-        self._drained: Deferred[None] | None = None
+        self.login_seconds = context.limits.login_seconds
+        self.session: ISession | None = None
+        self._context = context
+        self._journal = context.services.journal
+        self._rate: TokenBucket | None = None  # of the session's account
+        self._task: Deferred[Any] | None = None  # the login or the command that is running
+        self._rate_delay: IDelayedCall | None = None  # until the message rate allows a line
+        self._waits_for_journal = False
+        self._writable: Deferred[None] | None = None
         self._deadline: IDelayedCall | None = None
-        self._ended = False  # the peer says nothing more
-        self._closing = False
-        self._gone = False
 
-    # What the kinds of doors do in their own way.
-
-    def take(self, raw: bytes | None) -> None:
-        """Take one line, whose end is cut off; None stands for one that was too long."""
-        raise NotImplementedError
+    # What the subclasses do in their own way.
 
     def asking(self) -> bool:
-        """Return whether a question waits for the next line, whatever else is under way."""
+        """Return whether a question waits for the next line."""
         return False
 
-    def idle(self) -> None:
-        """All lines are taken: it is the peer's turn."""
-
-    def show_last(self, block: bytes) -> None:
-        """Show the last there is to show."""
+    def write_last(self, block: bytes) -> None:
+        """Write the last block."""
         self.write(block)
 
-    def was_silent(self, silence: float) -> bool:
-        """Do what there is to do about *silence* (seconds); return whether the peer was dropped."""
+    def check_silence(self, seconds: float) -> bool:
+        """React to *seconds* without input; return whether the connection was aborted."""
         return False
 
-    # What Twisted calls, or the doorstep in its place.
+    # What Twisted calls, by way of the detector.
 
     def connectionMade(self) -> None:
-        self._transport = cast(IConnection, self.transport)
-        self._heard = self._moved = self._factory.now()
+        self._connection = cast(IConnection, self.transport)
+        self._last_input = self._last_progress = self._context.now()
         self._output = OutputBuffer(
-            self._transport,
-            self._factory.limits.unsent_hard_bytes,
-            self._overflowed,
-            self._outlet_drained,
+            self._connection,
+            self._context.limits.unsent_hard_bytes,
+            self._output_overflowed,
+            self._output_drained,
         )
-        if self._factory.limits.login_seconds > 0:
-            self._deadline = self._factory.reactor.callLater(self.patience, self._too_slow)
+        if self._context.limits.login_seconds > 0:
+            self._deadline = self.clock.callLater(self.login_seconds, self._login_timed_out)
 
     def dataReceived(self, data: bytes) -> None:
-        self._heard = self._factory.now()
-        if not self._closing:
-            self._lines.extend(self._framer.feed(data))
-            self.pump()
-
-    def readConnectionLost(self) -> None:
-        """The peer says nothing more; what it has said is still carried out."""
-        self._ended = True
-        self._lines.extend(self._framer.end())
-        self.pump()
+        self._last_input = self._context.now()
+        super().dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.leave()
-        self._close_session()
-        self._factory.forget(self)
-        self._factory.connections.closed(self.network, self.session is not None)
-        if self._drained is not None:
-            self._drained.errback(PeerGone())
-        # What refers to each other is freed only when Python's collector comes by, which is seldom.
-        self._output.forget()
+        """Release everything that the connection has, whatever fails on the way."""
+        for step in (
+            self._detach,
+            self._close_session,
+            lambda: self._context.open_doors.remove(self),
+            self._uncount,
+            self._fail_writable,
+            # Break the reference cycles here: the cyclic GC runs rarely.
+            self._output.forget,
+        ):
+            self._attempt(step)
         self.session = None
 
-    def leave(self, last: bytes = b"") -> None:
-        """Send *last*, and have nothing to do with the connection any more."""
+    def release(self, last: bytes = b"") -> None:
         if last:
             self._output.write(last)
-        self._gone = True
-        self._lines.clear()
-        self._output.close()  # at once: what the socket knows is going
-        for timer in (self._deadline, self._delay):
-            if timer is not None and timer.active():
-                timer.cancel()
+        self._detach()
 
     # What the session and the login call.
 
@@ -149,230 +131,227 @@ class Door(Protocol):
         """Send *block*, or queue it."""
         self._output.write(block)
 
-    def show(self, reply: Reply) -> None:
-        """Show *reply*."""
+    def send(self, reply: Reply) -> None:
+        """Send *reply*."""
         self.write(self.renderer.reply(reply))
 
     def refuse(self, refused: Refused) -> None:
-        """Show why something cannot be."""
+        """Send a refusal."""
         self.write(self.renderer.refusal(refused))
 
-    def drained(self) -> Deferred[None] | None:
-        """Return None if more may be written now, or what fires when it may."""
-        if self._gone:
+    def when_writable(self) -> Deferred[None] | None:
+        """Return None if more may be written now, else a Deferred that fires when it may."""
+        if self.life is Lifecycle.GONE:
             raise PeerGone
-        if self._output.queued <= self._factory.soft_limit:
+        if self._output.queued <= self._context.max_unread:
             return None
-        if self._drained is None:
-            self._drained = Deferred()
+        if self._writable is None:
+            self._writable = Deferred()
         waiting: Deferred[None] = Deferred()
-        self._drained.addCallbacks(
+        self._writable.addCallbacks(
             lambda _: waiting.callback(None), lambda failure: waiting.errback(failure)
         )
         return waiting
 
     @property
-    def reached(self) -> ServerAddress:
-        """Return where the peer has reached the server."""
-        address = self._transport.getHost()
+    def server_address(self) -> ServerAddress:
+        """Return the address at which the peer has reached the server."""
+        address = self._connection.getHost()
         host, port = getattr(address, "host", "HOST"), getattr(address, "port", 0)
-        return ServerAddress(host, port, INegotiated.providedBy(self._transport))
+        return ServerAddress(host, port, INegotiated.providedBy(self._connection))
 
     def acknowledged(self) -> bool:
-        """Return whether the peer's kernel has all that was ever written to it."""
+        """Return whether the peer's kernel has acknowledged everything that was written."""
         return self._output.acknowledged()
 
-    def refresh(self) -> None:
-        """Show anew where the peer is."""
+    def refresh_prompt(self) -> None:
+        """Show the prompt again, where there is one."""
 
-    def say_last(self, why: EndWhy, text: str) -> None:
-        """Say *text* and hang up."""
-        if why in _MISBEHAVED:
-            self._factory.chat.statistics.dropped[why.value] += 1
-        self.hang_up(self.renderer.reply(Ended(why, SafeText(text))))
-
-    def hang_up(self, last: bytes = b"") -> None:
-        """Send *last* and end the connection, after all of it has had its chance to arrive."""
-        if not self._closing and not self._gone:
-            self._closing = True
-            self._lines.clear()
-            self.show_last(last)
-            self._output.finish()
-            if self.session is not None:
-                self.session.let_go()
-            self._linger(self._factory.now() + LINGER)
-
-    def logged_in(self, session: Session) -> None:
-        """Let *session* take the lines from now on. Raises `PeerGone` if the peer is not there."""
-        if self._gone or self._closing:
+    def logged_in(self, session: ISession) -> None:
+        """Pass all further lines to *session*. Raises `PeerGone` after a disconnect."""
+        if self.ending:
             raise PeerGone
         self.session = session
-        self._factory.connections.logged_in()
-        if self._deadline is not None and self._deadline.active():
-            self._deadline.cancel()
+        self._context.connection_limits.logged_in()
+        if self._context.limits.messages_per_second > 0:
+            self._rate = self._context.services.rates.of(session.account)
+        self._cancel(self._deadline)
 
-    # What the factory calls, about once a second.
+    # What `OpenDoors` calls.
 
     @property
     def unsent(self) -> int:
-        """Return how many bytes the peer's kernel has not taken."""
+        """Return the bytes that the peer's kernel has not taken."""
         return self._output.queued
 
-    def look_after(self, now: float) -> list[MoveCursor]:
-        """Drop a peer that is silent or stuck; return what it has received."""
+    def check(self, now: float) -> list[MoveCursor]:
         if self._output.made_progress():
-            self._moved = now
-        elif now - self._moved >= STALL:
-            self.drop("stuck", "did not read for {seconds:.0f} s", seconds=now - self._moved)
+            self._last_progress = now
+        elif now - self._last_progress >= MAX_STALL:
+            stalled = now - self._last_progress
+            self.abort("stuck", "did not read for {seconds:.0f} s", seconds=stalled)
             return []
-        if self.was_silent(now - self._heard):
+        if self.check_silence(now - self._last_input) or self.session is None:
             return []
-        return [] if self.session is None else self.session.receipts()
+        received: list[MoveCursor] = self.session.subscriptions.receipts()
+        return received
+
+    def shut_down(self) -> None:
+        self.close()
 
     # Lines.
 
-    def pump(self) -> None:
-        """Take lines for as long as they may be taken; then let the transport read, or not."""
-        if self._pumping:
-            return
-        self._pumping = True
-        try:
-            taken = 0
-            while self._lines and self._ready():
-                self.take(self._lines.popleft())
-                taken += 1
-                if taken == AT_ONCE and self._lines:  # then it is the others' turn
-                    self._delay = self._factory.reactor.callLater(0, self._delayed)
-        finally:
-            self._pumping = False
-        if self._gone or self._closing:
-            return
-        if self._lines:
-            if not self._paused:
-                self._paused = True
-                self._transport.pauseProducing()
-            return
-        if self._ended:
-            if self._task is None or self.asking():
-                self.finish()
-            return
-        if self._paused:
-            self._paused = False
-            self._transport.resumeProducing()
-        self.idle()
-
-    def _ready(self) -> bool:
-        """Return whether the next line may be taken; if not, `pump` is called when it may."""
-        if self._gone or self._closing:
+    def readyForLine(self) -> bool:
+        """Return whether the next line may be handled; if not, `deliverLines` is called later."""
+        if self.ending or self._rate_delay is not None:
             return False
-        if self._delay is not None:
-            return False
-        if self._output.queued > self._factory.soft_limit:
-            return False  # until `_outlet_drained`
+        if self._output.queued > self._context.max_unread:
+            return False  # until `_output_drained`
         if self.asking():
             return True
-        if self._task is not None or self._crowded:
+        if self._task is not None or self._waits_for_journal:
             return False
-        session = self.session
-        if session is None:
-            return self.program  # which says by itself who it is
-        if self._factory.chat.journal.full:
-            self._crowded = True
-            self._factory.chat.journal.when_not_full().addCallback(self._has_room)
+        if self.session is None:
+            return self.program  # a person answers questions first
+        if self._journal.full:
+            self._waits_for_journal = True
+            self._journal.when_not_full().addCallback(self._journal_has_room)
             return False
-        if self._factory.rate_limited:
-            wait = session.account.bucket.take(self._factory.now())
+        if self._rate is not None:
+            wait = self._rate.take(self._context.now())
             if wait > 0:
-                self._delay = self._factory.reactor.callLater(wait, self._delayed)
+                self._rate_delay = self.clock.callLater(wait, self._rate_allows)
                 return False
         return True
 
-    def decoded(self, raw: bytes | None, limit: int) -> str:
-        """Return a line as text. Raises `Refused`."""
-        line = None if raw is None else raw.removesuffix(b"\r")
-        if line is None or len(line) > limit:
-            raise Refused(Code.TOO_LONG, "A line has at most {limit} bytes.", limit=limit)
+    def inputEnded(self) -> None:
+        if self._task is None or self.asking():
+            self.finish()
+
+    def finish(self) -> None:
+        """Close when everything is stored: the peer has ended its input."""
+        self._journal.when_idle().addCallback(lambda _: self.close())
+
+    def decoded(self, line: bytes, limit: int) -> str:
+        """Return *line* as text. Raises `Refused` if it is too long, or not UTF-8."""
+        line = line.removesuffix(b"\r")
+        if len(line) > limit:
+            raise line_too_long(limit)
         try:
             return line.decode()
         except UnicodeDecodeError:
-            raise Refused(
-                Code.BAD_TEXT, "That is not UTF-8: nothing of it was understood."
-            ) from None
+            raise Refused(Code.BAD_TEXT, "The line is not UTF-8: it was not understood.") from None
 
     def run(self, coroutine: Coroutine[Deferred[Any], Any, None]) -> None:
-        """Let *coroutine* have its time; until it is done, no line is taken."""
-        self.wait_for(Deferred.fromCoroutine(coroutine))
+        """Run *coroutine*; until it is done, no line is handled."""
+        self.run_task(Deferred.fromCoroutine(coroutine))
 
-    def wait_for(self, task: Deferred[Any]) -> None:
-        """Take no line until *task* is done."""
+    def run_task(self, task: Deferred[Any]) -> None:
+        """Handle no line until *task* is done."""
         self._task = task
-        task.addErrback(self._failed)
-        task.addBoth(self._done)
+        task.addErrback(self._task_failed)
+        task.addBoth(self._task_done)
 
-    def _done(self, _result: object) -> None:
+    def _task_done(self, _result: object) -> None:
         self._task = None
-        self.pump()
+        self.deliverLines()
 
-    def _failed(self, failure: Failure) -> None:
+    def _task_failed(self, failure: Failure) -> None:
         if not isinstance(failure.value, PeerGone):
             self._log.failure("a door failed", failure)
-            self.hang_up()
+            self.close()
 
-    def _delayed(self) -> None:
-        self._delay = None
-        self.pump()
+    def _rate_allows(self) -> None:
+        self._rate_delay = None
+        self.deliverLines()
 
-    def _has_room(self, _result: object) -> None:
-        self._crowded = False
-        self.pump()
+    def _journal_has_room(self, _result: object) -> None:
+        self._waits_for_journal = False
+        self.deliverLines()
+
+    def _output_drained(self) -> None:
+        if self._writable is not None:
+            writable, self._writable = self._writable, None
+            writable.callback(None)
+        self.deliverLines()
 
     # The end.
 
-    def finish(self) -> None:
-        """Close a connection whose peer says nothing more, once all that it said is stored."""
-        self._factory.chat.journal.when_idle().addCallback(lambda _: self.hang_up())
+    def end(self, why: EndWhy, text: str) -> None:
+        """Close with *text* as the last line; count it under *why* if the peer misbehaved."""
+        if why in _MISBEHAVED:
+            self._context.services.statistics.dropped[why.value] += 1
+        self.close(self.renderer.reply(Ended(why, SafeText(text))))
+
+    def close(self, last: bytes = b"") -> None:
+        """Send *last* and close the connection, after everything has had time to arrive."""
+        if self.ending:
+            return
+        self.stopLines(Lifecycle.CLOSING)
+        self.write_last(last)
+        self._output.finish()
+        if self.session is not None:
+            self.session.subscriptions.stop()
+        self._linger(self._context.now() + MAX_LINGER)
+
+    def abort(self, cause: str, why: str, **fields: object) -> None:
+        """Cut the connection, count it under *cause*, and log *why*."""
+        self._context.services.statistics.dropped[cause] += 1
+        name = self.session.account.name if self.session is not None else "somebody"
+        self._log.info("dropped {name}, who " + why, name=name, **fields)
+        self.stopLines(Lifecycle.CLOSING)
+        self._output.close()
+        self._connection.abortConnection()
 
     def _linger(self, until: float) -> None:
-        if self._gone:
+        """Wait until the last lines have arrived, or *until* (seconds); then close."""
+        if self.life is Lifecycle.GONE:
             return
-        waiting = not self._output.acknowledged() and not self._output.broken()
-        if waiting and self._factory.now() < until:
-            self._factory.reactor.callLater(LINGER_STEP, self._linger, until)
+        arriving = not self._output.acknowledged() and not self._output.broken()
+        if arriving and self._context.now() < until:
+            self.clock.callLater(LINGER_STEP, self._linger, until)
             return
         self._close_session()
         everything_is_sent = self._output.empty
         self._output.close()
         if everything_is_sent:
-            # TLS waits for the peer's own goodbye, which may never come.
-            self._deadline = self._factory.reactor.callLater(LINGER, self._abort)
-            self._transport.loseConnection()
+            # TLS waits for the peer's close notification, which may never come.
+            self._deadline = self.clock.callLater(MAX_LINGER, self._connection.abortConnection)
+            self._connection.loseConnection()
         else:
-            self._transport.abortConnection()
+            self._connection.abortConnection()
 
-    def drop(self, cause: str, why: str, **fields: object) -> None:
-        """Cut the connection, count it under *cause*, and log *why*."""
-        self._factory.chat.statistics.dropped[cause] += 1
-        name = self.session.account.name if self.session is not None else "somebody"
-        self._log.info("dropped {name}, who " + why, name=name, **fields)
-        self._closing = True
-        self._output.close()
-        self._transport.abortConnection()
-
-    def _abort(self) -> None:
-        self._transport.abortConnection()
+    def _detach(self) -> None:
+        """End all use of the connection."""
+        self.stopLines(Lifecycle.GONE)
+        self._output.close()  # before the transport closes its socket
+        self._cancel(self._deadline)
+        self._cancel(self._rate_delay)
 
     def _close_session(self) -> None:
         if self.session is not None:
             self.session.close()
 
-    def _too_slow(self) -> None:
-        self.say_last(EndWhy.LATE, "You took too long to log in.")
+    def _uncount(self) -> None:
+        self._context.connection_limits.closed(self.network, self.session is not None)
 
-    def _overflowed(self) -> None:
-        self.drop("overfull", "left {bytes} bytes unread", bytes=self._output.queued)
+    def _fail_writable(self) -> None:
+        if self._writable is not None:
+            self._writable.errback(PeerGone())
 
-    def _outlet_drained(self) -> None:
-        if self._drained is not None:
-            drained, self._drained = self._drained, None
-            drained.callback(None)
-        self.pump()
+    def _attempt(self, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except Exception:
+            self._log.failure("a step of closing a connection failed")
+
+    @staticmethod
+    def _cancel(timer: IDelayedCall | None) -> None:
+        if timer is not None and timer.active():
+            timer.cancel()
+
+    def _login_timed_out(self) -> None:
+        self.end(EndWhy.LATE, "You took too long to log in.")
+
+    def _output_overflowed(self) -> None:
+        self.abort("overfull", "left {bytes} bytes unread", bytes=self._output.queued)

@@ -10,17 +10,17 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from pyconchat.chat.chat import Chat
-from pyconchat.chat.conversation import Conversation
+from pyconchat.chat.conversations import GroupConversation
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import Entry, FileRemoved, FileShared, GroupClosed
-from pyconchat.domain.group import Group
 from pyconchat.domain.group_state import SharedFile
 from pyconchat.domain.names import Key, fold
 from pyconchat.domain.text import SafeText, safe_text
@@ -42,7 +42,7 @@ class Ticket:
 
     token: str
     account: Account
-    conversation: Conversation
+    conversation: GroupConversation
     name: SafeText
     file: SharedFile | None  # what is to be fetched; None for an upload
     ends: float
@@ -74,14 +74,12 @@ class FileSharing:
         self._tickets: dict[str, Ticket] = {}
         self._under_way: dict[str, Key] = {}  # the keys of uploads, and whose they are
         self._known: dict[int, dict[int, FileShared | SharedFile]] = {}
-        chat.sharing = self
-        chat.watch(self._happened)
+        chat.publisher.watch(self._happened)
 
     def start(self) -> None:
         """Take over what the groups have. Raises `OSError`."""
         self.storage.open()
         for conversation in self._chat.groups:
-            assert conversation.group is not None
             files = self._known[conversation.id] = dict(conversation.group.files)
             for file in files.values():
                 self.quotas.shared(_owner(file.by, file.guest), file.size)
@@ -95,23 +93,31 @@ class FileSharing:
     # Tickets.
 
     async def offer(
-        self, account: Account, conversation: Conversation, name: SafeText
+        self, account: Account, conversation: GroupConversation, name: SafeText
     ) -> tuple[Ticket, int]:
         """Return leave to share *name* with a group, and how many bytes are here already.
 
         Raises `Refused`.
         """
-        _group(conversation).require_member(account.actor)
+        conversation.group.require_member(account.actor)
         ticket = self._issue(account, conversation, name, None)
         self.quotas.require_some(ticket.owner)
         return ticket, await self.run(self.storage.partial_size, ticket.owner, ticket.key)
 
-    def ticket_for(self, account: Account, conversation: Conversation, which: str) -> Ticket:
+    def ticket_for(self, account: Account, conversation: GroupConversation, which: str) -> Ticket:
         """Return leave to fetch a file. Raises `Refused`."""
-        group = _group(conversation)
+        group = conversation.group
         group.require_member(account.actor)
         file = group.file(which)
         return self._issue(account, conversation, file.name, file)
+
+    def left(self, ticket: Ticket) -> int:
+        """Return the maximum bytes that may be uploaded with *ticket*."""
+        return self.quotas.left(ticket.owner)
+
+    def path_of(self, file: SharedFile) -> Path:
+        """Return the path of the bytes of *file* on the server's disk."""
+        return self.storage.place(file.id)
 
     def redeem(self, token: str, upload: bool) -> Ticket:
         """Return the ticket of *token*, if its owner may still do what it is for.
@@ -123,16 +129,16 @@ class FileSharing:
             raise Refused(
                 Code.BAD_TOKEN, "That ticket is not good, or not any more: /send or /get again."
             )
-        self._chat.require_here(ticket.account)
-        _group(ticket.conversation).require_member(ticket.account.actor)
+        self._chat.memory.require_present(ticket.account)
+        ticket.conversation.group.require_member(ticket.account.actor)
         if ticket.file is not None:
-            _group(ticket.conversation).file(str(ticket.file.number))
+            ticket.conversation.group.file(str(ticket.file.number))
         return ticket
 
     def _issue(
         self,
         account: Account,
-        conversation: Conversation,
+        conversation: GroupConversation,
         name: SafeText,
         file: SharedFile | None,
     ) -> Ticket:
@@ -202,8 +208,8 @@ class FileSharing:
                     Code.BAD_ARGUMENT, "Its SHA-256 is {digest}: send it again.", digest=digest
                 )
             await self.run(partial.move_to, place)
-            self._chat.require_here(ticket.account)
-            group = _group(ticket.conversation)
+            self._chat.memory.require_present(ticket.account)
+            group = ticket.conversation.group
             await self._chat.decide(
                 ticket.conversation,
                 lambda group: group.share(ticket.account.actor, ticket.name, size, digest, id),
@@ -263,11 +269,6 @@ class FileSharing:
 
     def _now(self) -> float:
         return self._chat.reactor.seconds()
-
-
-def _group(conversation: Conversation) -> Group:
-    assert conversation.group is not None, "files belong to groups"
-    return conversation.group
 
 
 def _owner(name: str, guest: bool) -> Key:

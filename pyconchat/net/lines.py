@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IR
 from twisted.protocols.basic import LineReceiver
 from zope.interface import implementer
 
-from pyconchat.net.connection import IConnection
+from pyconchat.net.connection import IConnection, Lifecycle
 
 __all__ = ["BoundedLineReceiver", "LineFramer"]
 
@@ -41,11 +41,13 @@ class BoundedLineReceiver(LineReceiver):
     clock: IReactorTime
     """Schedules the delivery of further lines in the next turn; set before there is input."""
 
+    life = Lifecycle.OPEN
+    """In the states CLOSING and GONE all input is discarded."""
+
     # Defaults of the class, so that an idle connection needs no memory for them.
     _skipping = False  # the rest of a line that was reported as too long
     _length = 0  # bytes of the incomplete line
     _delivering = False
-    _input_ended = False
     _next_turn: IDelayedCall | None = None
 
     def __init__(self) -> None:
@@ -78,6 +80,8 @@ class BoundedLineReceiver(LineReceiver):
     # What the transport calls.
 
     def dataReceived(self, data: bytes) -> None:
+        if self.ending:
+            return
         if not self.line_mode:
             self.rawDataReceived(data)
             return
@@ -86,7 +90,9 @@ class BoundedLineReceiver(LineReceiver):
 
     def readConnectionLost(self) -> None:
         """The peer has ended its input: deliver the incomplete line, if there is one."""
-        self._input_ended = True
+        if self.life is not Lifecycle.OPEN:
+            return
+        self.life = Lifecycle.INPUT_ENDED
         if self._pieces:
             self._lines.append(self._complete(b""))
         self.deliverLines()
@@ -98,7 +104,7 @@ class BoundedLineReceiver(LineReceiver):
 
     def deliverLines(self) -> None:
         """Deliver lines while they may be delivered, then pause or resume the transport."""
-        if self._delivering or self._next_turn is not None:
+        if self.ending or self._delivering or self._next_turn is not None:
             return
         self._delivering = True
         try:
@@ -115,11 +121,13 @@ class BoundedLineReceiver(LineReceiver):
                     self.lineReceived(line)
         finally:
             self._delivering = False
+        if self.ending:
+            return
         if self._lines:
             if not self.paused:
                 self.pauseProducing()
             return
-        if self._input_ended:
+        if self.life is Lifecycle.INPUT_ENDED:
             self.inputEnded()
             return
         if self.paused:
@@ -141,6 +149,16 @@ class BoundedLineReceiver(LineReceiver):
         self.line_mode = 1
         if extra:
             self.dataReceived(extra)
+
+    @property
+    def ending(self) -> bool:
+        """Return whether the connection is closing, or closed."""
+        return self.life is Lifecycle.CLOSING or self.life is Lifecycle.GONE
+
+    def stopLines(self, life: Lifecycle) -> None:
+        """Enter the state *life*, CLOSING or GONE, and discard all input."""
+        self.life = life
+        self.discardLines()
 
     def discardLines(self) -> None:
         """Discard all lines that were not delivered, and the incomplete one."""

@@ -19,7 +19,6 @@ from pathlib import Path
 import msgspec
 
 from pyconchat.auth.passwords import hash_password
-from pyconchat.auth.rate_limits import TokenBucket
 from pyconchat.config import BadConfig, Config, default_state, read_config
 from pyconchat.domain.accounts import Account, Accounts
 from pyconchat.domain.decisions import SERVER, Decision, NewEntry, SaveAccount
@@ -103,9 +102,7 @@ class Admin:
     def make_operator(self, name: str) -> None:
         """Make an account an operator."""
         record = self._account(name)
-        account = Account(
-            record.name, record.password_hash, TokenBucket(0, 0, 0), operator=record.operator
-        )
+        account = Account(record.name, record.password_hash, record.operator)
         accounts = Accounts()
         accounts.add(account)
         events = accounts.appoint(account.name)

@@ -1,4 +1,4 @@
-"""The service: a running server put together, as twistd starts and stops it."""
+"""The service: one running server, as twistd starts and stops it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from twisted.python.threadpool import ThreadPool
 from pyconchat.auth.passwords import Hasher
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.statistics import LagMeter
+from pyconchat.commands.services import Services
 from pyconchat.config import Config
 from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.replies import EndWhy
@@ -39,12 +40,11 @@ from pyconchat.store import READERS, BadStore, SqlStore
 
 __all__ = ["ChatService", "Options", "makeService"]
 
+MAX_DISK_THREADS = 4
+"""Maximum transfers that read or write the disk at the same time."""
 
-DISK_THREADS = 4
-"""Transfers whose bytes are read or written at the same time; the others take turns."""
-
-CLEANING = 3600.0
-"""Seconds between two looks for files that nobody will ask for."""
+CLEAN_SECONDS = 3600.0
+"""Seconds between two searches for files that are no longer needed."""
 
 
 class ChatService(MultiService):
@@ -60,23 +60,27 @@ class ChatService(MultiService):
         self._threads = StoreThreads(reactor, READERS)
         self._hasher = Hasher(reactor)
         self._store = SqlStore(config.store_url, config.store.durability)
+        self._disk = ThreadPool(0, MAX_DISK_THREADS, "pyconchat-files")
         self.chat = Chat(self._store, self._threads, reactor, self._hasher, config)
-        self._disk = ThreadPool(0, DISK_THREADS, "pyconchat-files")
         run = partial(deferToThreadPool, reactor, self._disk)
-        self._sharing = FileSharing(self.chat, Storage(config.state_path / "files"), run)
-        self.chat.statistics.gauge("hashing", lambda: self._hasher.pending)
-        self._lag = LagMeter(reactor, self.chat.statistics.lag)
-        portal = login_portal(self.chat)
+        self._files = FileSharing(self.chat, Storage(config.state_path / "files"), run)
+        services = Services.of(self.chat, self._files)
+        self._statistics = services.statistics
+        self._statistics.gauge("hashing", lambda: self._hasher.pending)
+        self._lag = LagMeter(reactor, self._statistics.lag)
         raise_descriptor_limit()
-        self._factory = ChatFactory(self.chat, portal, reactor, max_connections)
+        self._factory = ChatFactory(services, login_portal(services), reactor, max_connections)
+        self._doors = self._factory.open_doors
         self._cleaning = LoopingCall(self._clean)
         self._cleaning.clock = reactor
         self._lock: int | None = None
         self._ports = Ports(reactor, config.state_path)
 
+    # Starting.
+
     def privilegedStartService(self) -> None:
-        """Open the doors while we may still be root; nobody is let in before `startService`."""
-        signal.signal(signal.SIGHUP, self._hangup)  # at once: by default it would end us
+        """Listen, while the process may still be root; logins have to wait for `startService`."""
+        signal.signal(signal.SIGHUP, self._hangup)  # at once: by default it would end the process
         try:
             make_folder(self.config.state_path, self._owner)
         except OSError as problem:
@@ -86,7 +90,7 @@ class ChatService(MultiService):
         if self.config.doors.metrics:
             from pyconchat.server.metrics import metrics_site  # most servers never need it
 
-            site = metrics_site(self.chat.statistics)
+            site = metrics_site(self._statistics)
             self._ports.open_metrics(self.config.doors.metrics, site)
         super().privilegedStartService()
 
@@ -102,11 +106,11 @@ class ChatService(MultiService):
         self._disk.start()
         self.chat.start(loaded)
         try:
-            self._sharing.start()
+            self._files.start()
         except OSError as problem:
             stop(f"cannot use the folder for files: {problem}")
-        self._cleaning.start(CLEANING, now=True)
-        self._factory.start()
+        self._cleaning.start(CLEAN_SECONDS, now=True)
+        self._doors.start()
         self._lag.start()
         self.chat.indexer.start()
         super().startService()
@@ -115,52 +119,6 @@ class ChatService(MultiService):
         code = self.chat.accounts.claim_code
         if code is not None:
             self._log.info("operator: type /claim {code}", code=code)
-
-    async def _stopping(self) -> None:
-        await self._ports.close()
-        self._factory.stop()
-        self._lag.stop()
-        if self._cleaning.running:
-            self._cleaning.stop()
-        self.chat.stopping = True
-        for session in list(self.chat.presence.everybody()):
-            session.end(EndWhy.STOPPING, "The server is stopping; come back soon.")
-        self._factory.hang_up()
-        await self._factory.when_empty()
-        await self.chat.journal.when_idle()
-        self._hasher.stop()
-        self._disk.stop()
-        self.chat.indexer.stop()
-        self._threads.stop()
-        self._store.close()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
-    def stopService(self) -> Deferred[None]:
-        super().stopService()
-        return Deferred.fromCoroutine(self._stopping())
-
-    def _clean(self) -> Deferred[None]:
-        """Remove files that nobody will ask for."""
-        cleaning = self._sharing.clean(time.time())
-        return cleaning.addCallbacks(
-            lambda _count: None, lambda failure: self._log.failure("cleaning failed", failure)
-        )
-
-    def _hangup(self, *_: object) -> None:
-        """SIGHUP: read again what an administrator has changed."""
-        self._reactor.callFromThread(lambda: Deferred.fromCoroutine(self.reload()))
-
-    async def reload(self) -> None:
-        """Read again the certificates, and the accounts, which `pyconchat-admin` changes."""
-        await self._ports.reload_certificates()
-        try:
-            await self.chat.read_accounts()
-        except NotSaved as problem:
-            self._log.error("could not read the accounts: {problem}", problem=problem)
-        else:
-            self._log.info("read the accounts")
 
     def _lock_state(self) -> None:
         folder = self.config.state_path
@@ -171,12 +129,60 @@ class ChatService(MultiService):
         except OSError as problem:
             stop(f"cannot use the state folder {folder}: {problem.strerror}")
 
+    # Stopping.
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        await self._ports.close()
+        self._doors.stop()
+        self._lag.stop()
+        if self._cleaning.running:
+            self._cleaning.stop()
+        self.chat.registry.end_all(EndWhy.STOPPING, "The server is stopping; come back soon.")
+        self._doors.shut_down()
+        await self._doors.when_empty()
+        await self.chat.journal.when_idle()
+        self._hasher.stop()
+        self._disk.stop()
+        self.chat.indexer.stop()
+        self._threads.stop()
+        self._store.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    # While it runs.
+
+    def _clean(self) -> Deferred[None]:
+        """Remove files that are no longer needed."""
+        cleaning = self._files.clean(time.time())
+        return cleaning.addCallbacks(
+            lambda _count: None, lambda failure: self._log.failure("cleaning failed", failure)
+        )
+
+    def _hangup(self, *_: object) -> None:
+        """SIGHUP: read again what an administrator has changed."""
+        self._reactor.callFromThread(lambda: Deferred.fromCoroutine(self.reload()))
+
+    async def reload(self) -> None:
+        """Read the certificates again, and the accounts, which `pyconchat-admin` changes."""
+        await self._ports.reload_certificates()
+        try:
+            await self.chat.registration.reload()
+        except NotSaved as problem:
+            self._log.error("could not read the accounts: {problem}", problem=problem)
+        else:
+            self._log.info("read the accounts")
+
 
 def makeService(options: Options) -> ChatService:
-    """Return the service that *options* describe. Exits with one line if that cannot be."""
+    """Return the service that *options* describe. Exits with one line if it cannot start."""
     from twisted.internet import reactor
 
-    # Twisted reckons in the time of day; set back by an hour, all that is due would be late by it.
+    # Twisted's reactor uses wall-clock time: after the clock is set back, timers would fire late.
     reactor.seconds = time.monotonic  # type: ignore[method-assign]
     try:
         return ChatService(options.result, reactor, options.owner)

@@ -1,7 +1,7 @@
-"""Login, by twisted.cred: the checkers say who it is, the realm gives the session.
+"""The portal (twisted.cred): checkers authenticate, the realm returns the session.
 
-A door makes credentials of what it was told and calls ``portal.login(credentials, peer,
-ISession)``; the avatar is the `Session`.
+A door makes credentials of what was typed and calls ``portal.login(credentials, peer,
+ISession)``; the avatar is the session.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import Attribute, Interface, implementer
 
-from pyconchat.chat.chat import Chat
 from pyconchat.chat.interfaces import IPeer, ISession
+from pyconchat.commands.services import Services
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.names import Name, fold, person_name
 from pyconchat.sessions.session import Session
@@ -28,28 +28,28 @@ AvatarId: TypeAlias = "Deferred[bytes | tuple[()]]"
 
 
 class IGuestName(ICredentials):
-    """A name without a password, for as long as the connection lasts."""
+    """A guest's name, without a password."""
 
     name = Attribute("What was typed as a name.")
 
 
 class INewAccount(ICredentials):
-    """A name that nobody has yet, and the password that shall keep it."""
+    """A new name, and the password that registers it."""
 
     name = Attribute("What was typed as a name.")
     password = Attribute("The password.")
 
 
 class IPassword(ICredentials):
-    """A name, its password, and where they were typed."""
+    """A name, its password, and the network that they came from."""
 
     name = Attribute("What was typed as a name.")
     password = Attribute("The password.")
-    network = Attribute("What the connection is counted by: see `limits.network_of`.")
+    network = Attribute("The network that attempts are counted by: see `network_of`.")
 
 
 class ISessionToken(ICredentials):
-    """A name, and a token that an earlier login was given."""
+    """A name, and the session token of an earlier login."""
 
     name = Attribute("What was typed as a name.")
     token = Attribute("The token.")
@@ -65,7 +65,7 @@ class GuestName:
 
 @implementer(INewAccount)
 class NewAccount:
-    """The credentials of somebody who registers."""
+    """The credentials of a new account."""
 
     def __init__(self, name: str, password: str) -> None:
         self.name = name
@@ -74,7 +74,7 @@ class NewAccount:
 
 @implementer(IPassword)
 class Password:
-    """The credentials of somebody with an account."""
+    """The credentials of a registered account."""
 
     def __init__(self, name: str, password: str, network: str) -> None:
         self.name = name
@@ -84,7 +84,7 @@ class Password:
 
 @implementer(ISessionToken)
 class SessionToken:
-    """The credentials of a program that was here before."""
+    """The credentials of a program that has logged in before."""
 
     def __init__(self, name: str, token: str) -> None:
         self.name = name
@@ -93,90 +93,91 @@ class SessionToken:
 
 @implementer(ICredentialsChecker)
 class PasswordChecker:
-    """Lets in who knows the password of a registered account. Fails with `Refused`.
+    """Checks the password of a registered account. Fails with `Refused`.
 
-    An unknown name gets the same words, after the same time, as a wrong password.
+    An unknown name is refused with the same words, after the same time, as a wrong password.
     """
 
     credentialInterfaces = (IPassword,)
 
-    def __init__(self, chat: Chat) -> None:
-        self._chat = chat
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     def requestAvatarId(self, credentials: IPassword) -> AvatarId:
         return Deferred.fromCoroutine(self._check(credentials))
 
     async def _check(self, credentials: IPassword) -> bytes | tuple[()]:
         name = person_name(credentials.name)
-        self._chat.accounts.admit(name)
-        account = self._chat.accounts.get(name)
+        self._services.accounts.admit(name)
+        account = self._services.accounts.get(name)
         hash = account.password_hash if account is not None else ""
-        right = await self._chat.throttle.check(
+        right = await self._services.throttle.check(
             credentials.network, fold(name), hash, credentials.password
         )
-        if account is None or not right or hash != account.password_hash:  # changed meanwhile
+        if account is None or not right or hash != account.password_hash:  # changed during hashing
             spelled = name if account is None else account.name
             raise Refused(Code.WRONG_PASSWORD, "That is not the password of {name}.", name=spelled)
-        self._chat.accounts.admit(name)  # again: hashing takes its time
+        self._services.accounts.admit(name)  # again: hashing takes time
         return account.name.encode()
 
 
 @implementer(ICredentialsChecker)
 class GuestChecker:
-    """Lets in anybody with a name that nobody has, unless guests are switched off."""
+    """Admits a guest under a name that is not in use, unless guests are switched off."""
 
     credentialInterfaces = (IGuestName,)
 
-    def __init__(self, chat: Chat) -> None:
-        self._chat = chat
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     def requestAvatarId(self, credentials: IGuestName) -> AvatarId:
         name = person_name(credentials.name)
-        self._chat.add_guest(name)
+        self._services.registration.add_guest(name)
         return succeed(name.encode())
 
 
 @implementer(ICredentialsChecker)
 class NewAccountChecker:
-    """Registers a name that nobody has."""
+    """Registers a name that is not in use."""
 
     credentialInterfaces = (INewAccount,)
 
-    def __init__(self, chat: Chat) -> None:
-        self._chat = chat
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     def requestAvatarId(self, credentials: INewAccount) -> AvatarId:
         return Deferred.fromCoroutine(self._register(credentials))
 
     async def _register(self, credentials: INewAccount) -> bytes | tuple[()]:
-        account = await self._chat.register_new(person_name(credentials.name), credentials.password)
+        name = person_name(credentials.name)
+        account = await self._services.registration.register_new(name, credentials.password)
         return account.name.encode()
 
 
 @implementer(ICredentialsChecker)
 class TokenChecker:
-    """Lets in who has a session token, without any hashing of passwords."""
+    """Checks a session token; no password is hashed."""
 
     credentialInterfaces = (ISessionToken,)
 
-    def __init__(self, chat: Chat) -> None:
-        self._chat = chat
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     def requestAvatarId(self, credentials: ISessionToken) -> AvatarId:
         return Deferred.fromCoroutine(self._check(credentials))
 
     async def _check(self, credentials: ISessionToken) -> bytes | tuple[()]:
         name = person_name(credentials.name)
-        account = await self._chat.tokens.check(name, credentials.token)
+        account = await self._services.tokens.check(name, credentials.token)
         return account.name.encode()
 
 
 @implementer(IRealm)
 class ChatRealm:
-    """Gives those who are let in a session with the chat."""
+    """Returns a session for each login."""
 
-    def __init__(self, chat: Chat) -> None:
-        self._chat = chat
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     def requestAvatar(
         self,
@@ -185,18 +186,18 @@ class ChatRealm:
         *interfaces: type[Interface],
     ) -> tuple[type[Interface], object, Callable[[], None]]:
         if ISession not in interfaces or not isinstance(avatarId, bytes):
-            raise NotImplementedError("the only avatar is a session, and nobody is anonymous")
-        account = self._chat.accounts.find(Name(avatarId.decode()))
-        session = Session(self._chat, account, cast(IPeer, mind))
+            raise NotImplementedError("the only avatar is a session, and no login is anonymous")
+        account = self._services.accounts.find(Name(avatarId.decode()))
+        session = Session(self._services, account, cast(IPeer, mind))
         return ISession, session, session.close
 
 
-def login_portal(chat: Chat) -> Portal:
-    """Return the one way in, for all doors."""
+def login_portal(services: Services) -> Portal:
+    """Return the portal of all doors."""
     checkers = [
-        PasswordChecker(chat),
-        TokenChecker(chat),
-        GuestChecker(chat),
-        NewAccountChecker(chat),
+        PasswordChecker(services),
+        TokenChecker(services),
+        GuestChecker(services),
+        NewAccountChecker(services),
     ]
-    return Portal(ChatRealm(chat), checkers)
+    return Portal(ChatRealm(services), checkers)

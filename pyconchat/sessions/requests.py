@@ -1,26 +1,29 @@
 """Requests: what a program asks, as records, and how it is carried out.
 
-A door turns its bytes into these and the answers into bytes; so far the line door's JSON mode
-does.
+A door turns its bytes into these records, and the answers into bytes; docs/line-protocol.rst has
+the shapes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 from twisted.internet.defer import Deferred
 
-from pyconchat.chat.chat import Chat
-from pyconchat.chat.conversation import Conversation
+from pyconchat.chat.conversations import GroupConversation
+from pyconchat.chat.interfaces import ISession
+from pyconchat.commands.services import Services
 from pyconchat.domain.decisions import RequestKey
-from pyconchat.domain.errors import BadField, Code, NotSaved, Refused
+from pyconchat.domain.errors import BadField, NotSaved, Refused
+from pyconchat.domain.refusals import empty_message, line_too_long, not_saved
 from pyconchat.domain.replies import Reply, Said
 from pyconchat.domain.text import safe_text
-from pyconchat.sessions.session import Session, message_in, not_saved
+from pyconchat.sessions.session import message_in
 
-__all__ = ["Hello", "Request", "Requests", "said"]
+__all__ = ["Hello", "Request", "Requests"]
 
 Short = Annotated[str, Meta(min_length=1, max_length=64)]
 RequestName = Annotated[str, Meta(pattern=r"^[ -~]{1,64}\Z")]
@@ -38,15 +41,15 @@ class Hello(msgspec.Struct, frozen=True):
     since: dict[str, object] = {}
 
     @property
-    def seen(self) -> dict[str, int]:
+    def received(self) -> dict[str, int]:
         """Return *since*, checked. Raises `BadField` with the name of the conversation."""
-        seen: dict[str, int] = {}
-        for place, seq in self.since.items():
+        received: dict[str, int] = {}
+        for name, seq in self.since.items():
             try:
-                seen[place] = msgspec.convert(seq, Seq)
+                received[name] = msgspec.convert(seq, Seq)
             except msgspec.ValidationError as error:
-                raise BadField(f"since.{safe_text(place)}", f"{error}.") from None
-        return seen
+                raise BadField(f"since.{safe_text(name)}", f"{error}.") from None
+        return received
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -59,78 +62,95 @@ class Request(msgspec.Struct, frozen=True):
     key: RequestName | None = None
     answers: Annotated[list[str], Meta(max_length=8)] = []
 
+    @property
+    def message(self) -> str | None:
+        """Return the message that the request posts to its group; None if it is a command."""
+        if self.text is not None or self.line is None or self.group is None:
+            return self.text
+        return message_in(self.line)
+
 
 class Requests:
-    """The requests of one *session*."""
+    """The requests of one *session*.
 
-    def __init__(self, chat: Chat, session: Session) -> None:
-        self._chat = chat
+    Both methods return the answer. They raise `Refused`, also for what could not be stored, or
+    `PeerGone`.
+    """
+
+    def __init__(self, services: Services, session: ISession) -> None:
+        self._services = services
+        self._chat = services.chat
         self._session = session
 
-    async def perform(self, request: Request) -> Reply | None:
-        """Carry *request* out; return its answer. Raises `Refused`, or `PeerGone`.
+    async def post(self, request: Request, message: str) -> Reply:
+        """Post *message*, the one of *request*.
 
-        What is `said` is on its way to the journal when this first waits, so requests may follow
-        each other at once; other requests have to wait for those before them.
+        It is appended to the journal before this first waits, so messages may follow each other at
+        once. Commands have to wait for the messages before them.
         """
-        key = None
-        if request.key is not None:
-            key = RequestKey(self._session.account.party, request.key)
-        text = said(request)
+        reply = await self._once(request, self._post(request, message))
+        assert reply is not None, "a message always has a number"
+        return reply
+
+    async def execute(self, request: Request) -> Reply | None:
+        """Execute the command of *request*; return its answer, None if it has none."""
+        return await self._once(request, self._execute(request))
+
+    async def _once(self, request: Request, answer: Awaitable[Reply | None]) -> Reply | None:
+        """Return *answer*; a repeated request gets its first answer instead of a refusal."""
         try:
-            self._session.require_welcome()
-            if text is not None:
-                return await self._say(self._place(request), text, key)
-            return await self._command(request, key)
+            return await answer
         except Refused:
             # It may be refused only because it was carried out before.
-            seq = None if key is None else await self._before(key)
+            key = self._key_of(request)
+            seq = None if key is None else await self._earlier(key)
             if seq is None:
                 raise
             return Said(seq)
         except NotSaved:
             raise not_saved() from None
 
-    async def _say(self, place: Conversation | None, said: str, key: RequestKey | None) -> Reply:
-        if place is None:
+    async def _post(self, request: Request, message: str) -> Reply:
+        self._session.require_welcome()
+        group = self._group_of(request)
+        if group is None:
             raise BadField("group", "A text needs a group.")
-        self._require_short(said)
-        text = safe_text(said)
+        self._require_short(message)
+        text = safe_text(message)
         if not text or text.isspace():
-            raise Refused(Code.BAD_TEXT, "Nothing in that can be shown.")
+            raise empty_message()
         done: Deferred[int] = Deferred()
-        self._chat.say(self._session, place, text, done, key)
+        self._chat.post(self._session, group, text, done, self._key_of(request))
         return Said(await done)
 
-    async def _command(self, request: Request, key: RequestKey | None) -> Reply | None:
-        line = request.line or ""
+    async def _execute(self, request: Request) -> Reply | None:
+        self._session.require_welcome()
+        line, key = request.line or "", self._key_of(request)
         if not line.strip():
             return None
         self._require_short(line)
         if key is not None:
-            seq = await self._before(key)
+            seq = await self._earlier(key)
             if seq is not None:
                 return Said(seq)
         answers: list[Reply] = []
-        await self._session.command(line, self._place(request), answers.append, key)
+        await self._session.command(line, self._group_of(request), answers.append, key)
         return answers[-1] if answers else None
 
-    async def _before(self, key: RequestKey) -> int | None:
-        """Return the number of an earlier request of *key*, also of one that is under way."""
+    async def _earlier(self, key: RequestKey) -> int | None:
+        """Return the number of an earlier request with *key*, also of one not stored yet."""
         await self._chat.settled()
         return await self._chat.answered(key)
 
-    def _place(self, request: Request) -> Conversation | None:
-        return None if request.group is None else self._chat.groups.find(request.group)
+    def _key_of(self, request: Request) -> RequestKey | None:
+        if request.key is None:
+            return None
+        return RequestKey(self._session.account.party, request.key)
+
+    def _group_of(self, request: Request) -> GroupConversation | None:
+        return None if request.group is None else self._services.groups.find(request.group)
 
     def _require_short(self, line: str) -> None:
-        limit = self._chat.config.limits.line_bytes
+        limit = self._services.config.limits.line_bytes
         if len(line.encode()) > limit:
-            raise Refused(Code.TOO_LONG, "A line has at most {limit} bytes.", limit=limit)
-
-
-def said(request: Request) -> str | None:
-    """Return what *request* says in a group; None if it is a command."""
-    if request.text is not None or request.line is None or request.group is None:
-        return request.text
-    return message_in(request.line)
+            raise line_too_long(limit)

@@ -89,7 +89,7 @@ class SqlStore:
             self._new_keys += len(work.keys)
             if self._new_keys >= request_keys.SWEEP:
                 self._new_keys = 0
-                request_keys.forget_old(connection, batch[-1].at)
+                request_keys.forget_old(connection, max(each.at for each in batch))
         self._search.stored(work.grown())
         return stored
 

@@ -13,9 +13,10 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 
 from pyconchat.chat.chat import Chat
-from pyconchat.chat.interfaces import IStore
-from pyconchat.chat.journal import AT_ONCE, MAX_TURNS, MAX_WAITING, Journal
-from pyconchat.chat.recovery import RETRY
+from pyconchat.chat.interfaces import IJournal, IStore
+from pyconchat.chat.journal import MAX_PENDING, MAX_TURNS, MAX_WRITES_PER_TURN, Journal
+from pyconchat.chat.pending import PendingDecision
+from pyconchat.chat.recovery import RETRY_SECONDS
 from pyconchat.chat.statistics import Statistics
 from pyconchat.config import Config
 from pyconchat.domain.decisions import Decision, NewEntry
@@ -32,10 +33,9 @@ from tests.support.turns import Turns
 
 T = TypeVar("T")
 
-NOT_SAVED = "* Not saved: the server cannot store messages now."
+NOT_SAVED = "* Not saved: the server cannot store anything now. Try again soon."
 GUS_LEFT = "* gus has left the chat (disconnected)."
 ENTERED = "* You are in tea"
-CANNOT_SAVE = "* The server cannot save anything now; try again soon."
 
 Visit = Callable[..., TestUser]
 
@@ -132,7 +132,7 @@ class Bench:
                 lambda failure, name=name: failure.trap(NotSaved),
             )
             message = Message(Name("alice"), SafeText(name))
-            self.journal.append(Decision(0, [NewEntry(2, message)], done=done))
+            self.journal.append(Decision(0, [NewEntry(2, message)]), done=done)
 
     def work(self) -> None:
         """Let the thread do one thing, and the reactor what comes of it."""
@@ -154,23 +154,23 @@ class Bench:
         return [Conflict() if name in self.late else [] for name in names]
 
     def _publish(
-        self, decisions: Sequence[Decision], entries: Sequence[Sequence[Entry]]
+        self, decisions: Sequence[PendingDecision], entries: Sequence[Sequence[Entry]]
     ) -> Iterator[int]:
         assert len(decisions) == len(entries)
         if not decisions:
             return
-        names = " ".join(map(name_of, decisions))
+        names = " ".join(name_of(pending.decision) for pending in decisions)
         for piece in range(self.pieces - 1):
             self.happened.append(f"piece {piece} {names}")
-            yield AT_ONCE
+            yield MAX_WRITES_PER_TURN
         self.happened.append(f"published {names}")
         yield 1
 
-    def _recover(self, decisions: Sequence[Decision]) -> None:
-        self.happened.append(f"lost {' '.join(map(name_of, decisions))}")
-        for decision in decisions:
-            if decision.done is not None:
-                decision.done.errback(NotSaved())
+    def _recover(self, journal: IJournal, decisions: Sequence[PendingDecision]) -> None:
+        names = " ".join(name_of(pending.decision) for pending in decisions)
+        self.happened.append(f"lost {names}")
+        for pending in decisions:
+            pending.not_saved()
 
 
 def name_of(decision: Decision) -> str:
@@ -261,7 +261,7 @@ def test_reading_in_order(bench: Bench) -> None:
     bench.append("a")
     bench.clock.advance(0)
     bench.append("b")
-    reading = bench.journal.in_order(lambda: list(bench.happened))
+    reading = bench.journal.read_in_order(lambda: list(bench.happened))
     bench.work()
     bench.work()
     assert_fired(reading, ["stored a", "published a", "done a"])
@@ -280,7 +280,7 @@ def test_the_journal_is_full_at_its_bound(bench: Bench) -> None:
     """What may wait for a commit is bounded; there is room again when the next one begins."""
     bench.append("first")
     bench.clock.advance(0)
-    bench.append(*["waits"] * (MAX_WAITING - 1))
+    bench.append(*["waits"] * (MAX_PENDING - 1))
     assert not bench.journal.full
     assert_fired(bench.journal.when_not_full(), None)
     bench.append("last")
@@ -294,14 +294,14 @@ def test_the_journal_is_full_at_its_bound(bench: Bench) -> None:
     assert fired == [None, None]
     assert_fired(bench.journal.when_not_full(), None)
     bench.work()
-    assert len(bench.batches[1]) == MAX_WAITING
+    assert len(bench.batches[1]) == MAX_PENDING
 
 
 def test_there_is_room_after_a_failure(bench: Bench) -> None:
     """Who waits for room is not forgotten when everything that took it is lost."""
     bench.append("first")
     bench.clock.advance(0)
-    bench.append(*["waits"] * MAX_WAITING)
+    bench.append(*["waits"] * MAX_PENDING)
     room = bench.journal.when_not_full()
     bench.result = NotSaved("the disk is full")
     bench.work()
@@ -402,7 +402,7 @@ def test_all_is_shown_before_what_comes_after_it(bench: Bench, trouble: str) -> 
             bench.threads.work()
             assert bench.happened[3:] == ["stored b", "published a", "done a", "lost b"]
         case _:
-            reading = bench.journal.in_order(lambda: None)
+            reading = bench.journal.read_in_order(lambda: None)
             reading.addCallback(lambda _: bench.happened.append("read"))
             bench.threads.work()
             bench.threads.work()
@@ -630,12 +630,12 @@ def test_a_server_ban_that_is_not_saved(tea: Tea, disk: FullDisk, chat: Chat) ->
     disk.full = True
     assert alice.types("/ban bob") == [NOT_SAVED]
     assert bob.sees() == []
-    assert not bob.peer.hung_up
+    assert not bob.peer.closed
     assert chat.accounts.bans == {}
     assert members(chat) == ["alice", "bob"]
     disk.full = False
     alice.types("/ban bob")
-    assert bob.peer.hung_up
+    assert bob.peer.closed
     assert members(chat) == ["alice"]
 
 
@@ -695,15 +695,15 @@ def test_until_it_was_read_again_a_group_waits(
     disk.full = disk.unreadable = True
     assert alice.types("/kick bob") == [NOT_SAVED]
     disk.full = False
-    assert alice.types("hello", "/topic x", "/kick bob") == [CANNOT_SAVE] * 3
-    assert bob.types("hello", "/leave") == [CANNOT_SAVE] * 2
-    assert carol.types("/join tea") == [CANNOT_SAVE]
+    assert alice.types("hello", "/topic x", "/kick bob") == [NOT_SAVED] * 3
+    assert bob.types("hello", "/leave") == [NOT_SAVED] * 2
+    assert carol.types("/join tea") == [NOT_SAVED]
     assert carol.types("/topic coffee works") == ["* carol changed the topic: coffee works"]
     for _ in range(3):
-        clock.advance(RETRY)
-        assert bob.types("hello") == [CANNOT_SAVE]
+        clock.advance(RETRY_SECONDS)
+        assert bob.types("hello") == [NOT_SAVED]
     disk.unreadable = False
-    clock.advance(RETRY)
+    clock.advance(RETRY_SECONDS)
     assert members(chat) == ["alice", "bob"]
     assert bob.types("back again") == []
     assert alice.sees() == ["bob: back again"]
@@ -723,7 +723,7 @@ def test_a_guest_who_left_meanwhile_is_gone(
     alice.sees()
     disk.unreadable = False
     for _ in range(3):
-        clock.advance(RETRY)
+        clock.advance(RETRY_SECONDS)
     assert alice.sees() == [GUS_LEFT]
     assert members(chat) == ["alice"]
 
@@ -747,7 +747,7 @@ def test_a_guest_whose_end_is_not_saved_is_gone(
     disk.full = False
     threads.catch_up()
     for _ in range(3):
-        clock.advance(RETRY)
+        clock.advance(RETRY_SECONDS)
     assert members(chat) == ["alice"]
     assert alice.sees() == [GUS_LEFT]
 
@@ -765,7 +765,7 @@ def test_a_guest_who_registers_while_the_group_is_in_doubt(
     gus.types("/password")
     disk.unreadable = False
     for _ in range(3):
-        clock.advance(RETRY)
+        clock.advance(RETRY_SECONDS)
     assert state_of(chat).members[1].guest is not gus.account.registered
     accounts = {each.name for each in chat.store.load().server.accounts}
     assert ("gus" in accounts) is gus.account.registered

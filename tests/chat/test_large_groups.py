@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from pyconchat.chat.chat import Chat
-from pyconchat.chat.fanout import PIECE
+from pyconchat.chat.fanout import MAX_WRITES_PER_PIECE
 from pyconchat.config import Config, LimitsConfig
 from pyconchat.testing import TestUser, make_chat, make_store
 from tests.support.turns import Turns
 
-MEMBERS = 3 * PIECE
+MEMBERS = 3 * MAX_WRITES_PER_PIECE
 
 
 @pytest.fixture
@@ -63,9 +63,9 @@ def seeing(members: list[TestUser], text: str) -> int:
 
 def test_in_pieces(members: list[TestUser]) -> None:
     """In one turn a part of the group is shown a message; its author sees it already."""
-    assert said(members, "to all of you") == PIECE - 1
+    assert said(members, "to all of you") == MAX_WRITES_PER_PIECE - 1
     turns(members[0].chat, 1)
-    assert seeing(members, "to all of you") == 2 * PIECE - 1
+    assert seeing(members, "to all of you") == 2 * MAX_WRITES_PER_PIECE - 1
     turns(members[0].chat, 1)
     assert seeing(members, "to all of you") == MEMBERS - 1
 
@@ -104,13 +104,16 @@ def test_receipts_count_what_was_written(members: list[TestUser]) -> None:
     conversation = members[0].session.current
     assert conversation is not None
     for one in members:
-        one.session.receipts()
+        one.session.subscriptions.receipts()
     said(members, "not yet yours")
-    [early], late = members[1].session.receipts(), members[-1].session.receipts()
+    [early], late = (
+        members[1].session.subscriptions.receipts(),
+        members[-1].session.subscriptions.receipts(),
+    )
     assert (early.read, late) == (conversation.published, [])
-    assert members[-1].session.unread(conversation) == 1
+    assert members[-1].session.subscriptions.unread(conversation) == 1
     turns(members[0].chat, 2)
-    [late] = members[-1].session.receipts()
+    [late] = members[-1].session.subscriptions.receipts()
     assert late.read == conversation.published
 
 

@@ -61,7 +61,7 @@ def test_it_follows_when_nothing_else_is_stored(store: SqlStore) -> None:
 def test_it_follows_a_busy_server_too(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is never behind by more than its bound for long."""
     monkeypatch.setattr(indexer, "MAX_BEHIND", 4)
-    monkeypatch.setattr(indexer, "PIECE", 3)
+    monkeypatch.setattr(indexer, "MAX_PER_COMMIT", 3)
     scene = Scene(store, 9)
     scene.busy = True
     scene.clock.advance(INTERVAL)
@@ -72,7 +72,7 @@ def test_a_search_finds_what_was_said_just_now(
     store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It brings the index up to date itself, piece by piece."""
-    monkeypatch.setattr(indexer, "PIECE", 2)
+    monkeypatch.setattr(indexer, "MAX_PER_COMMIT", 2)
     scene = Scene(store, 6)
     assert len(scene.alice.types("/search green")) == 7
     assert store.behind == 0

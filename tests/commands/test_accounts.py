@@ -34,7 +34,7 @@ def test_a_guest_registers_and_stays_a_member(tea: Tea, visit: Visit, chat: Chat
     tea.alice.types("are you there?")
     assert any("gus (offline)" in line for line in tea.alice.types("/members"))
     with pytest.raises(Refused) as caught:
-        visit("other").chat.add_guest(gus.account.name)
+        visit("other").chat.registration.add_guest(gus.account.name)
     assert caught.value.code is Code.TAKEN
     again = visit("gus", "new password")
     assert any("alice (in tea): are you there?" in line for line in again.sees())
@@ -50,8 +50,8 @@ def test_changing_the_password_ends_the_other_sessions(visit: Visit) -> None:
     assert alice.peer.asked == ["Current password: ", "New password: "]
     for other in (phone, laptop):
         assert other.sees() == ["* Your password was changed on another device."]
-        assert other.peer.hung_up
-    assert not alice.peer.hung_up
+        assert other.peer.closed
+    assert not alice.peer.closed
     assert alice.account.password_hash == "plain:new password"
 
 
@@ -59,7 +59,7 @@ def test_registering_ends_no_session_of_others(visit: Visit) -> None:
     """The new password is the account's alone."""
     bob = visit("bob")
     visit("alice", "", "a password").types("/password")
-    assert not bob.peer.hung_up
+    assert not bob.peer.closed
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_passwords_that_are_not_changed(answers: list[str], shown: str, visit: V
     phone = visit("alice", "old password")
     (line,) = alice.types("/password")
     assert shown in line
-    assert not phone.peer.hung_up
+    assert not phone.peer.closed
     assert alice.account.password_hash == "plain:old password"
 
 
@@ -165,7 +165,7 @@ def test_ordinary_users_are_refused_at_the_desk(line: str, visit: Visit) -> None
     (shown,) = bob.types(line)
     assert shown.startswith("* Only operators can ")
     assert alice.sees() == []
-    assert not alice.peer.hung_up
+    assert not alice.peer.closed
 
 
 def test_kick_off_the_server(tea: Tea, olga: TestUser, visit: Visit, chat: Chat) -> None:
@@ -180,7 +180,7 @@ def test_kick_off_the_server(tea: Tea, olga: TestUser, visit: Visit, chat: Chat)
         assert reader.sees() == ["* bob was kicked off this server by olga: too loud"]
     for device in (tea.bob, phone):
         assert device.sees()[0] == "* You were kicked off this server by olga: too loud"
-        assert device.peer.hung_up
+        assert device.peer.closed
         device.leaves()
     assert at_the_door(chat, "bob") == ""
     assert visit("bob", "password b").types("/join tea")[0].startswith("* You are in tea")
@@ -192,7 +192,7 @@ def test_kicks_off_the_server_that_cannot_be(olga: TestUser, visit: Visit) -> No
     assert "not online" in olga.types("/kick bob")[0]
     assert "neither online nor registered" in olga.types("/kick nobody")[0]
     assert "/quit" in olga.types("/kick olga")[0]
-    assert not olga.peer.hung_up
+    assert not olga.peer.closed
 
 
 def test_ban_from_the_server(
@@ -205,7 +205,7 @@ def test_ban_from_the_server(
     ]
     assert "* bob was banned from this server by olga: too loud" in guest.sees()
     assert "* You were banned from this server by olga: too loud" in tea.bob.sees()
-    assert tea.bob.peer.hung_up
+    assert tea.bob.peer.closed
     told = "bob is banned from this server by olga: too loud."
     assert at_the_door(chat, "BOB") == told
     assert at_the_door(make_chat(chat.store, clock), "bob") == told
@@ -267,7 +267,7 @@ def test_operators_rule_inside_groups_too(line: str, tea: Tea, olga: TestUser) -
         f"* alice was {past} by olga: loud",
         "* You are the admin of tea now.",
     ]
-    assert not tea.alice.peer.hung_up
+    assert not tea.alice.peer.closed
     assert "Only the admin, bob" in olga.types("/topic mine")[0]
 
 
@@ -294,7 +294,7 @@ def test_who(tea: Tea, olga: TestUser, visit: Visit) -> None:
 def test_quitting_in_a_group(line: str, tea: Tea) -> None:
     """The connection ends with a word, the others are told why, the membership stays."""
     assert tea.bob.types(line) == ["* Bye."]
-    assert tea.bob.peer.hung_up
+    assert tea.bob.peer.closed
     tea.bob.leaves()
     (shown,) = tea.alice.sees()
     reason = line.partition(" ")[2]

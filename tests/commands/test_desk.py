@@ -44,7 +44,7 @@ def test_menu_three_disconnects(line: str, visit: Visit) -> None:
     """3, exit and the old command end the connection with a word."""
     alice = visit("alice")
     assert alice.types(line) == ["* Bye."]
-    assert alice.peer.hung_up
+    assert alice.peer.closed
 
 
 @pytest.mark.parametrize("line", ["", "   "])

@@ -627,7 +627,7 @@ def test_a_question_belongs_to_the_group_where_it_was_asked(tea: Tea, olga: Test
     tea.bob.sees()
     answer.callback("bob")
     olga.tick()
-    assert not tea.bob.peer.hung_up
+    assert not tea.bob.peer.closed
     assert tea.bob.sees() == []
 
 

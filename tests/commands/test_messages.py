@@ -249,7 +249,7 @@ def test_search_takes_words_as_they_are(message: str, words: str, tea: Tea) -> N
 
 def test_search_needs_a_word(tea: Tea) -> None:
     """Punctuation alone is refused."""
-    assert tea.bob.types('/search "* -') == ["* There is no word in that to search for."]
+    assert tea.bob.types('/search "* -') == ["* Search for at least one word."]
 
 
 def test_search_shows_the_newest(tea: Tea) -> None:

@@ -259,9 +259,8 @@ def test_what_nobody_has_cannot_be_moved(store: SqlStore) -> None:
 def test_a_receipt_is_stored_with_what_is_said(store: SqlStore) -> None:
     """Cursors move in the same commits as everything else."""
     create(store, 2)
-    said = say(2, "one")
-    said.writes = [MoveCursor(fold(ALICE.name), 2, 2)]
-    commit(store, said)
+    move = MoveCursor(fold(ALICE.name), 2, 2)
+    commit(store, Decision(AT, say(2, "one").entries, [move]))
     assert cursors(store, ALICE) == [(2, 2, OPEN_END)]
 
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from twisted.internet.task import Clock
 
-from pyconchat.chat.fanout import own_key
+from pyconchat.chat.conversations import account_key
 from pyconchat.domain.decisions import SERVER, Decision
 from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.events import (
@@ -184,7 +184,7 @@ class Machine(RuleBasedStateMachine):
             self.devices.pop(key, None)
             guest.sends(line_of(hello=1, name=name))
         self.settles()
-        session = getattr(guest.caller.door.inner, "session", None)
+        session = getattr(guest.caller.door.door, "session", None)
         if session is None or session.account.key != key:  # then the password was taken for a name
             guest.caller.wire.loseConnection()
         else:
@@ -297,7 +297,7 @@ class Machine(RuleBasedStateMachine):
         new: dict[int, list[Entry]] = {}
         query = "SELECT id, head, party_a, party_b FROM conversations"
         for id, head, *parties in self.disk.execute(query).fetchall():
-            log = self.logs.setdefault(id, Log([own_key(each) for each in parties if each]))
+            log = self.logs.setdefault(id, Log([account_key(each) for each in parties if each]))
             first = len(log.entries)
             new[id] = self.store.entries(id, first, EVER, 10_000) if head > first else []
             assert [each.seq for each in new[id]] == list(range(first + 1, head + 1))

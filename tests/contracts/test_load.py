@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from pyconchat.domain.decisions import SERVER, Decision, Ignore, NewEntry, SaveAccount
 from pyconchat.domain.events import (
     GroupEvent,
@@ -251,8 +253,8 @@ def test_a_server_ban_ends_memberships_in_the_same_commit(store: SqlStore) -> No
     version = group.version
     (left,) = group.forget("bob", Why.SERVER_BAN)
     decision = on_server(ServerBanned(BOB.name, ALICE.name))
-    decision.entries = [*decision.entries, NewEntry(2, left, version)]
-    commit(store, decision)
+    entries = [*decision.entries, NewEntry(2, left, version)]
+    commit(store, msgspec.structs.replace(decision, entries=entries))
     loaded = store.load()
     assert [ban.name for ban in loaded.server.bans] == ["Bob"]
     assert loaded.groups[2].state.members == [Member(ALICE.name)]

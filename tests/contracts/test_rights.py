@@ -25,6 +25,7 @@ from pyconchat.domain.text import SafeText
 from pyconchat.files import FileSharing, Storage
 from pyconchat.render.text import TextRenderer
 from pyconchat.store import SqlStore
+from pyconchat.testing import services_of
 from tests.support.connections import TestConnection
 from tests.support.programs import House, Object, WiredProgram
 from tests.support.stores import copy_empty
@@ -170,10 +171,15 @@ class Town:
         self.store = SqlStore(f"sqlite:///{folder / 'pyconchat.db'}", "normal")  # nothing crashes
         self.store.open()
         self.disk = sqlite3.connect(folder / "pyconchat.db", isolation_level=None)
-        self.house = House(self.store, Clock())
+        self.house = House(
+            self.store,
+            Clock(),
+            files=lambda chat: FileSharing(chat, Storage(folder), maybeDeferred),
+        )
         self.chat = self.house.chat
-        self.chat.sharing = FileSharing(self.chat, Storage(folder), maybeDeferred)
-        self.chat.sharing.start()
+        sharing = services_of(self.chat).files
+        assert sharing is not None
+        sharing.start()
         self.people: dict[str, TestConnection] = {}
         self.programs: dict[str, WiredProgram] = {}
         self.places: dict[str, str] = {}  # the groups in which people at nc are

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from pyconchat.auth.rate_limits import TokenBucket
 from pyconchat.domain.accounts import Account, Accounts
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import (
@@ -27,8 +26,7 @@ NOON = 1_700_000_000_000
 
 
 def account(name: str, registered: bool = True, operator: bool = False) -> Account:
-    bucket = TokenBucket(10, 5, now=0.0)
-    return Account(Name(name), "hash" if registered else "", bucket, operator)
+    return Account(Name(name), "hash" if registered else "", operator)
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
-from pyconchat.auth.rate_limits import ConnectionLimits
 from pyconchat.config import Config, LimitsConfig
+from pyconchat.doors.connection_limits import ConnectionLimits
 from pyconchat.doors.factory import ChatFactory
 from pyconchat.sessions.portal import login_portal
 from pyconchat.store import SqlStore
-from pyconchat.testing import make_chat
+from pyconchat.testing import make_chat, services_of
 from tests.support.connections import Call, Open, TestConnection
 
 
@@ -25,10 +25,13 @@ def open_door(store: SqlStore, clock: Clock) -> Iterator[Open]:
     def open_(**limits: Any) -> Call:
         config = Config(limits=LimitsConfig(**limits))
         chat = make_chat(store, clock, config)
-        factory = ChatFactory(chat, login_portal(chat), clock)
-        # Nobody is turned away by chance.
-        factory.connections = ConnectionLimits(config.limits, chance=lambda: 0.99)
-        factory.start()
+        services = services_of(chat)
+        # No connection is refused at random.
+        connection_limits = ConnectionLimits(config.limits, random_number=lambda: 0.99)
+        factory = ChatFactory(
+            services, login_portal(services), clock, connection_limits=connection_limits
+        )
+        factory.open_doors.start()
         factories.append(factory)
 
         def connect(newline: str = "\n", host: str = "192.0.2.1") -> TestConnection:
@@ -38,7 +41,7 @@ def open_door(store: SqlStore, clock: Clock) -> Iterator[Open]:
 
     yield open_
     for factory in factories:
-        factory.stop()
+        factory.open_doors.stop()
 
 
 @pytest.fixture

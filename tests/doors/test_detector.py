@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.task import Clock
 
 from pyconchat.config import Config, LimitsConfig
-from pyconchat.doors.detector import PAUSE, ProtocolDetector
+from pyconchat.doors.detector import GREETING_DELAY, ProtocolDetector
 from pyconchat.doors.json.door import JsonDoor
 from pyconchat.doors.line.door import LineDoor
 from pyconchat.store import SqlStore
@@ -41,13 +41,13 @@ def is_logged_in(program: WiredProgram) -> bool:
 
 def test_nobody_is_greeted_at_once(stranger: WiredProgram) -> None:
     """Who connects may speak first for a tenth of a second."""
-    stranger.waits(PAUSE * 0.9)
+    stranger.waits(GREETING_DELAY * 0.9)
     assert stranger.received == b""
 
 
 def test_who_is_silent_is_greeted(stranger: WiredProgram) -> None:
     """After a tenth of a second, once."""
-    stranger.waits(PAUSE)
+    stranger.waits(GREETING_DELAY)
     assert stranger.received == GREETING
     stranger.waits(5)
     assert stranger.received == GREETING
@@ -84,7 +84,7 @@ def test_white_space_may_precede_the_brace(stranger: WiredProgram, space: bytes)
 def test_everything_else_is_a_person(stranger: WiredProgram, data: bytes) -> None:
     """And is greeted at once, because it spoke first."""
     stranger.caller.door.dataReceived(data)
-    assert isinstance(stranger.caller.door.inner, LineDoor)
+    assert isinstance(stranger.caller.door.door, LineDoor)
 
 
 def test_a_hello_byte_by_byte(stranger: WiredProgram) -> None:
@@ -120,7 +120,7 @@ def test_a_person_who_has_spoken_is_no_program_any_more(stranger: WiredProgram) 
     stranger.sends(b"alice\n")
     stranger.sends(b"{}\n")
     assert b"{" not in stranger.received
-    assert isinstance(stranger.caller.door.inner, LineDoor)
+    assert isinstance(stranger.caller.door.door, LineDoor)
 
 
 def test_a_slow_program_is_counted_once(house: House) -> None:
@@ -131,9 +131,9 @@ def test_a_slow_program_is_counted_once(house: House) -> None:
         slow.sends(HELLO)
         assert is_logged_in(slow)
         slow.cut()
-    assert house.factory.doors == {}
-    assert house.factory.connections.strangers == 0
-    assert house.factory.connections.open == 0
+    assert len(house.factory.open_doors) == 0
+    assert house.factory.connection_limits.unauthenticated == 0
+    assert house.factory.connection_limits.open == 0
 
 
 def test_a_slow_program_has_time_to_log_in(stranger: WiredProgram) -> None:
@@ -172,8 +172,8 @@ def test_who_goes_away_is_forgotten(house: House, stranger: WiredProgram, when: 
     if when == "after a brace":
         stranger.sends(b"{")
     stranger.cut()
-    assert house.factory.doors == {}
-    assert house.factory.connections.strangers == 0
+    assert len(house.factory.open_doors) == 0
+    assert house.factory.connection_limits.unauthenticated == 0
     assert not [call for call in house.clock.getDelayedCalls() if call.getTime() > 5]
 
 
@@ -186,7 +186,7 @@ def test_the_server_stops_while_somebody_stands_there(
         stranger.waits(3)
     if when == "after a brace":
         stranger.sends(b"{")
-    house.factory.hang_up()
+    house.factory.open_doors.shut_down()
     assert stranger.is_cut_off()
 
 
@@ -207,4 +207,4 @@ def test_it_waits_for_the_handshake_of_tls(stranger: WiredProgram) -> None:
     assert IHandshakeListener.providedBy(stranger.caller.door)
     assert isinstance(stranger.caller.door, ProtocolDetector)
     stranger.sends(HELLO)
-    assert isinstance(stranger.caller.door.inner, JsonDoor)
+    assert isinstance(stranger.caller.door.door, JsonDoor)

@@ -32,9 +32,9 @@ def goes(house: House, name: str, hello: bytes) -> list[object]:
     caller.sends(hello)
     house.waits(1)
     step = caller.door
-    assert step.inner is not None
+    assert step.door is not None
     assert house.chat.presence.online(house.chat.accounts.find(name).key)  # type: ignore[arg-type]
-    kept = [ref(step), ref(step.inner), ref(step.inner._output)]
+    kept = [ref(step), ref(step.door), ref(step.door._output)]
     step.connectionLost(Failure(ConnectionDone()))
     caller.wire.protocol = None  # as Twisted's transports do
     house.waits(10)

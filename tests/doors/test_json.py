@@ -29,7 +29,7 @@ from pyconchat.domain.events import (
 from pyconchat.domain.names import Name
 from pyconchat.domain.replies import Ended, EndWhy, Live, PresenceChanged, Reply, Where
 from pyconchat.domain.text import SafeText
-from pyconchat.doors.json.door import MAX_BAD
+from pyconchat.doors.json.door import MAX_BAD_LINES
 from pyconchat.render.json import event_object, reply_object
 from pyconchat.store import SqlStore
 from tests.support.examples import examples
@@ -1473,7 +1473,7 @@ def test_a_line_over_the_bound(house: House, alice: WiredProgram, pieces: int) -
 
 def test_20_bad_lines_in_a_row_end_the_connection(house: House, alice: WiredProgram) -> None:
     """Nineteen do not, however often; the end says why."""
-    assert MAX_BAD == 20
+    assert MAX_BAD_LINES == 20
     for _ in range(2):
         alice.sends(b"bad\n" * 19)
         alice.does()
@@ -1559,7 +1559,7 @@ def test_a_wrong_field_of_a_request(house: House, alice: WiredProgram, what: str
 @pytest.mark.parametrize("data", [b"[]", b"3", b'"id"', b"null", b"true", b"{}", b'{"line": "a"}'])
 def test_json_that_is_no_request(house: House, alice: WiredProgram, data: bytes) -> None:
     """It is answered by an error about fields, which does not count as bad JSON."""
-    for _ in range(MAX_BAD + 1):
+    for _ in range(MAX_BAD_LINES + 1):
         answer = alice.error_to(data)
         assert answer["code"] == "bad-field"
         assert "re" not in answer
@@ -1664,7 +1664,7 @@ def test_a_program_that_does_not_read_waits_for_its_answers(house: House) -> Non
     for n in range(60):
         alice.caller.door.dataReceived(line_of(id=f"h{n}", group="tea", line="/history 500"))
         alice.caller.tick()
-    door = alice.caller.door.inner
+    door = alice.caller.door.door
     assert door is not None
     assert door._output.queued < 300_000
     assert alice.wire.paused

@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from pyconchat.domain.replies import EndWhy
-from pyconchat.doors.door import LINGER
+from pyconchat.doors.door import MAX_LINGER
 from pyconchat.doors.output_buffer import OutputBuffer
 from pyconchat.store import SqlStore
 from tests.support.connections import TestConnection
@@ -35,7 +35,7 @@ def bob(house: House, alice: TestConnection, monkeypatch: pytest.MonkeyPatch) ->
     bob = house.person("bob", "password b").types("/join tea")
     alice.types("said before")
     house.waits(2)
-    door = bob.door.inner
+    door = bob.door.door
     assert door is not None
     slow, acknowledged = door._output, OutputBuffer.acknowledged
 
@@ -43,7 +43,7 @@ def bob(house: House, alice: TestConnection, monkeypatch: pytest.MonkeyPatch) ->
         is_slow = outlet is slow and house.clock.seconds() < heard
         return not is_slow and acknowledged(outlet)
 
-    heard = house.clock.seconds() + LINGER / 2
+    heard = house.clock.seconds() + MAX_LINGER / 2
     monkeypatch.setattr(OutputBuffer, "acknowledged", when_slow)
     [session] = house.chat.presence.sessions(house.chat.accounts.find("bob").key)  # type: ignore[arg-type]
     session.end(EndWhy.STOPPING, "The server is stopping; come back soon.")
@@ -52,7 +52,7 @@ def bob(house: House, alice: TestConnection, monkeypatch: pytest.MonkeyPatch) ->
 
 def comes_back(house: House) -> str:
     """Log bob in again, and return what he is shown."""
-    house.waits(LINGER * 2)
+    house.waits(MAX_LINGER * 2)
     bob = house.caller().types("bob", "password b")
     house.waits(1)
     return bob.sees()

@@ -7,8 +7,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 
 from pyconchat.domain.names import Key
-from pyconchat.doors.door import STALL
-from pyconchat.doors.line.door import LOGIN_LINE
+from pyconchat.doors.door import MAX_STALL
+from pyconchat.doors.line.door import MAX_LOGIN_LINE
 from tests.support.connections import Call, Open, TestConnection
 
 CRLF = "\r\n"
@@ -73,7 +73,7 @@ def test_a_peer_that_stops_reading_is_cut_off(call: Call) -> None:
     alice, bob = group_of_two(call)
     bob.wire.stops_reading()
     alice.types("one", "two")
-    bob.waits(STALL - 2)
+    bob.waits(MAX_STALL - 2)
     assert not bob.wire.aborted
     bob.waits(4)
     assert bob.wire.aborted
@@ -84,7 +84,7 @@ def test_a_peer_that_stops_reading_is_cut_off_while_others_talk(call: Call) -> N
     alice, bob = group_of_two(call)
     bob.wire.stops_reading()
     alice.types("one", "two")
-    for _ in range(int(STALL) + 4):
+    for _ in range(int(MAX_STALL) + 4):
         alice.types("more")
         alice.waits(1)
     assert bob.wire.aborted
@@ -98,7 +98,7 @@ def test_a_peer_that_reads_slowly_is_kept(call: Call) -> None:
     alice.types(*(f"{number} {'x' * 3000}" for number in range(30)))
     for _ in range(12):
         bob.wire.reads(6000)
-        bob.waits(STALL - 5)
+        bob.waits(MAX_STALL - 5)
         assert not bob.wire.aborted
     bob.wire.reads()
     assert len(bob.sees().splitlines()) == 30
@@ -119,9 +119,9 @@ def test_a_peer_that_does_not_read_may_not_ask_for_more(open_door: Open) -> None
     bob.wire.stops_reading()
     bob.types("/help", "/help", "/help", "/who", "/nosuch")
     assert bob.wire.paused
-    waiting = bob.door.inner._output.queued
+    waiting = bob.door.door._output.queued
     bob.types("/help", "/who")
-    assert bob.door.inner._output.queued == waiting
+    assert bob.door.door._output.queued == waiting
     bob.wire.reads()
     seen = bob.sees()
     assert seen.count("* /join GROUP") == 4
@@ -370,7 +370,7 @@ def test_what_cannot_be_read_stands_on_its_own_line_after_a_hidden_question(call
     alice.types("alice")
     alice.receives()
     alice.sends(DO_ECHO + b"\xc3(\r\n")
-    assert alice.receives().startswith(b"\r\n* That is not UTF-8")
+    assert alice.receives().startswith(b"\r\n* The line is not UTF-8")
 
 
 def test_nc_never_sees_an_iac(call: Call) -> None:
@@ -419,9 +419,9 @@ def test_a_line_before_login_is_short(call: Call) -> None:
     """Before login a line has at most 512 bytes; one more is refused, and asked again."""
     alice = call()
     alice.sees()
-    alice.sends(b"a" * (LOGIN_LINE + 1) + b"\n")
+    alice.sends(b"a" * (MAX_LOGIN_LINE + 1) + b"\n")
     assert alice.sees() == "* A line has at most 512 bytes.\nUsername: "
-    alice.sends(b"b" * LOGIN_LINE + b"\n")
+    alice.sends(b"b" * MAX_LOGIN_LINE + b"\n")
     assert alice.sees().startswith("* A name has 1 to 32")
 
 
@@ -622,7 +622,7 @@ def test_limits_can_be_off(open_door: Open) -> None:
 def test_a_connection_without_an_address(open_door: Open) -> None:
     """A door on a Unix socket counts its callers together."""
     call = open_door(connections_per_ip=1)
-    factory = call().door._factory
+    factory = call().factory
     transports = []
     for _ in range(2):
         door = factory.buildProtocol(None)
@@ -637,7 +637,7 @@ def test_who_goes_while_the_password_is_checked_was_never_here(call: Call) -> No
     """A peer that is gone when the login succeeds leaves no session and no count behind."""
     call().logs_in("alice", "secret")
     alice = call()
-    chat = alice.door._factory.chat
+    chat = alice.factory.services.chat
     answer: Deferred[bool] = Deferred()
     chat.hasher.verify = lambda _hash, _password: answer
     before = len(chat.presence.sessions(Key("alice")))

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IHalfCloseableDescriptor
 from twisted.internet.task import Clock
 from zope.interface import directlyProvides
 
+from pyconchat.chat.chat import Chat
 from pyconchat.config import Config, FilesConfig, LimitsConfig
 from pyconchat.files import FileSharing, Storage
 from pyconchat.store import SqlStore
@@ -27,14 +28,18 @@ class FileHouse(House):
     """A house that keeps files; its disk does what it is asked at once, or when it is let."""
 
     def __init__(self, store: SqlStore, clock: Clock, folder: Path, files: FilesConfig) -> None:
-        super().__init__(store, clock, Config(limits=LimitsConfig(**UNLIMITED), files=files))
         self.folder = folder
         self.slow = False
         self._waiting: list[tuple[Deferred[Any], Callable[[], Any]]] = []
-        self.sharing = FileSharing(self.chat, Storage(folder), self.run)
+        config = Config(limits=LimitsConfig(**UNLIMITED), files=files)
+        super().__init__(store, clock, config, self._keep_files)
         self.sharing.start()
         self.alice = self.program("alice", "password of alice")
         self.alice.does("/create tea open")
+
+    def _keep_files(self, chat: Chat) -> FileSharing:
+        self.sharing = FileSharing(chat, Storage(self.folder), self.run)
+        return self.sharing
 
     def run(self, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
         """Do what is for the disk."""
@@ -274,7 +279,7 @@ def test_bytes_that_are_gone_from_the_disk(house: Build) -> None:
 def test_no_connection_is_left(house: Build) -> None:
     """Whatever they were for, connections that have ended are forgotten."""
     here = house()
-    before = len(here.factory.doors)
+    before = len(here.factory.open_doors)
     here.shares(b"abc")
     for data in (
         b"upload x\n",
@@ -292,5 +297,5 @@ def test_no_connection_is_left(house: Build) -> None:
         caller.ends_input()
         here.waits(3)
         assert not caller.wire.connected, data
-    assert len(here.factory.doors) == before
+    assert len(here.factory.open_doors) == before
     assert not here.sharing._under_way

@@ -124,7 +124,7 @@ def test_commands_inside_of_a_password(server: Server, friends: Friends) -> None
         again.types("zoe")
         again.sees("Password: ")
         again.sends(b"secret word" + IAC + IAC + b"\r\n")
-        again.sees("That is not UTF-8")
+        again.sees("The line is not UTF-8")
         again.sees("Password: ")
         again.types("secret word")
         again.sees("Group: ")

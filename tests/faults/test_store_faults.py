@@ -26,7 +26,7 @@ from tests.support.programs import Object, Program, line_of
 from tests.support.skips import missing, require_program
 
 GROUP = "tea"
-NOT_SAVED = "Not saved: the server cannot store messages now."
+NOT_SAVED = "Not saved: the server cannot store anything now. Try again soon."
 EVER = 2**62
 
 

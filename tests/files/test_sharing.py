@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
-from pyconchat.chat.conversation import Conversation
+from pyconchat.chat.conversations import Conversation
 from pyconchat.config import Config, FilesConfig
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.text import SafeText

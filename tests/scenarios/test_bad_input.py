@@ -15,7 +15,7 @@ DESK = "* You are at the front desk: enter a group first with /join GROUP."
 BAD_NAME = (
     "* A name has 1 to 32 letters, digits, '_', '.' or '-', and begins with a letter or a digit."
 )
-NOT_UTF8 = "* That is not UTF-8: nothing of it was understood."
+NOT_UTF8 = "* The line is not UTF-8: it was not understood."
 
 
 def settles(person: SocketUser) -> str:
@@ -74,7 +74,7 @@ def test_in_a_group(talk: Talk) -> None:
         (alice, "/transfer nobody", "* nobody is not a member of tea; see /members."),
         (alice, "/transfer alice", "* You are the admin already."),
         (alice, "/transfer", "Make whom the admin? * Cancelled."),
-        (alice, "/transfer bob carol", "* That is more than it takes: NAME."),
+        (alice, "/transfer bob carol", "* That is more than the command takes: NAME."),
         (alice, "/approve", "* Nobody asks to join tea."),
         (alice, "/reject", "* Nobody asks to join tea."),
         (alice, "/approve carol", "* carol has not asked to join tea; see /requests."),
@@ -98,10 +98,10 @@ def test_in_a_group(talk: Talk) -> None:
         (alice, "/history \u0663", number),
         (alice, "/history 0000000019999999", number),
         (alice, "/history 00000000019999999", number),
-        (alice, "/history 1 2", "* That is more than it takes: [N]."),
+        (alice, "/history 1 2", "* That is more than the command takes: [N]."),
         (alice, "/search !", "* There is no word in that to search for."),
-        (alice, "/me \x07", "* Nothing in that can be shown."),
-        (alice, "/topic \u202e", "* Nothing in that can be shown."),
+        (alice, "/me \x07", "* The message is empty."),
+        (alice, "/topic \u202e", "* The message is empty."),
         (alice, "/msg nobody hello", "* nobody is neither online nor registered here."),
         (alice, "/msg alice hello", "* That is you. To whom do you want to talk?"),
         (alice, "/msg no|body hello", BAD_NAME),
@@ -116,7 +116,7 @@ def test_in_a_group(talk: Talk) -> None:
         (alice, "/", "* There is no command /; /help lists them."),
         (alice, "/xyzzy", "* There is no command /xyzzy; /help lists them."),
         (alice, "/" + "z" * 4000, f"* There is no command /{'z' * 32}; /help lists them."),
-        (alice, "/desk now", "* That is more than it takes: nothing follows it."),
+        (alice, "/desk now", "* That is more than the command takes: nothing follows it."),
         (bob, "/kick alice", f"{only_admin} kick."),
         (bob, "/ban alice", f"{only_admin} ban."),
         (bob, "/unban alice", f"{only_admin} lift bans."),
@@ -365,7 +365,7 @@ def test_at_the_login(meet: Meet, talk: Talk) -> None:
     for _ in range(3):
         other.types("alice", "not it")
         other.sees("* That is not the password of alice.\n")
-    other.sees("* Those were too many wrong passwords.\n")
+    other.sees("* There were too many wrong passwords.\n")
     assert other.is_cut_off()
     assert b"\xff" not in bob.everything() + other.everything()
     assert answered(alice, "/who") == ["* Online: 2", "*   alice", "*   bob (guest)"]

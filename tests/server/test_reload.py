@@ -41,7 +41,7 @@ def alice(chat: Chat) -> TestUser:
 
 def reads(chat: Chat) -> Deferred[None]:
     """Begin what a SIGHUP does."""
-    return Deferred.fromCoroutine(chat.read_accounts())
+    return Deferred.fromCoroutine(chat.registration.reload())
 
 
 def banned(chat: Chat) -> set[str]:
@@ -91,11 +91,11 @@ def test_what_somebody_else_has_changed(chat: Chat, alice: TestUser, store: SqlS
     """Another password ends the sessions of that account, and no others."""
     bob = TestUser(chat, "bob", "secret of bob")
     store.commit([Decision(0, writes=[SaveAccount(Name("bob"), "plain:another")])])
-    assert not bob.peer.hung_up
+    assert not bob.peer.closed
     reads(chat)
     bob.tick()
-    assert bob.peer.hung_up
-    assert not alice.peer.hung_up
+    assert bob.peer.closed
+    assert not alice.peer.closed
     account = chat.accounts.get("bob")
     assert account is not None
     assert account.password_hash == "plain:another"

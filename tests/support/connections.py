@@ -9,7 +9,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 
-from pyconchat.doors.detector import PAUSE, ProtocolDetector
+from pyconchat.doors.detector import GREETING_DELAY, ProtocolDetector
 from pyconchat.doors.factory import ChatFactory
 
 __all__ = ["Call", "Open", "TestConnection", "Wire"]
@@ -66,6 +66,7 @@ class TestConnection:
     def __init__(
         self, factory: ChatFactory, clock: Clock, newline: str = "\n", host: str = "192.0.2.1"
     ) -> None:
+        self.factory = factory
         self.clock = clock
         self.wire = Wire()
         kind = IPv6Address if ":" in host else IPv4Address
@@ -102,8 +103,8 @@ class TestConnection:
 
         Who looks without having typed is greeted first.
         """
-        if self.door.inner is None:
-            self.clock.advance(PAUSE)
+        if self.door.door is None:
+            self.clock.advance(GREETING_DELAY)
         self.tick()
         return NEGOTIATION.sub(b"", self.receives()).decode()
 

@@ -17,8 +17,9 @@ from pyconchat.chat.chat import Chat
 from pyconchat.chat.interfaces import IStore
 from pyconchat.config import Config, LimitsConfig
 from pyconchat.doors.factory import ChatFactory
+from pyconchat.files import FileSharing
 from pyconchat.sessions.portal import login_portal
-from pyconchat.testing import PlainHasher, make_chat
+from pyconchat.testing import PlainHasher, make_chat, services_of
 from tests.support.connections import TestConnection
 from tests.support.people import PATIENCE
 
@@ -276,7 +277,14 @@ class CountingHasher(PlainHasher):
 class House:
     """A line door in memory, into which people and programs come."""
 
-    def __init__(self, store: IStore, clock: Clock, config: Config | None = None) -> None:
+    def __init__(
+        self,
+        store: IStore,
+        clock: Clock,
+        config: Config | None = None,
+        files: Callable[[Chat], FileSharing] | None = None,
+    ) -> None:
+        self.files = files
         self.clock = clock
         self.store = store
         self.config = config or Config(limits=LimitsConfig(**UNLIMITED))
@@ -286,13 +294,15 @@ class House:
         """Start, on what the store has."""
         self.hasher = CountingHasher()
         self.chat: Chat = make_chat(self.store, self.clock, self.config, self.hasher)
-        portal: Portal = login_portal(self.chat)
-        self.factory = ChatFactory(self.chat, portal, self.clock)
-        self.factory.start()
+        sharing = None if self.files is None else self.files(self.chat)
+        services = services_of(self.chat, sharing)
+        portal: Portal = login_portal(services)
+        self.factory = ChatFactory(services, portal, self.clock)
+        self.factory.open_doors.start()
 
     def closes(self) -> None:
         """Stop, without a word to anybody."""
-        self.factory.stop()
+        self.factory.open_doors.stop()
 
     def restarts(self) -> None:
         """Stop and start again, on the same store."""

@@ -1,11 +1,6 @@
-"""The line door's side for programs: one JSON object a line, both ways.
-
-What programs may ask, `requests` knows; docs/line-protocol.rst has the shapes.
-"""
+"""JsonDoor: one program's connection, with one JSON object a line in both directions."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -13,168 +8,110 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pyconchat.chat.interfaces import IPeer
-from pyconchat.domain.errors import BadField, Code, MustAsk, Refused
+from pyconchat.chat.interfaces import ISession
+from pyconchat.domain.errors import Code, PeerGone, Refused
+from pyconchat.domain.refusals import line_too_long
 from pyconchat.domain.replies import EndWhy
+from pyconchat.doors.context import DoorContext
 from pyconchat.doors.door import Door
-from pyconchat.doors.json.login import log_in
-from pyconchat.render.json import JsonRenderer, refusal_object, reply_object
-from pyconchat.sessions.requests import Hello, Request, Requests, said
-from pyconchat.sessions.session import Session
-
-if TYPE_CHECKING:
-    from pyconchat.doors.factory import ChatFactory
+from pyconchat.doors.interfaces import IProgramPeer
+from pyconchat.doors.json.mode import Answer, JsonMode
+from pyconchat.net.connection import Lifecycle
+from pyconchat.render.json import JsonRenderer
 
 __all__ = ["JsonDoor"]
 
-T = TypeVar("T")
+MAX_EXPANSION = 8
+"""How much longer than its text a line may be: JSON may write 6 bytes for one."""
 
-ESCAPING = 8
-"""How many times longer than its text a line may be: JSON may write 6 bytes for one."""
-
-MAX_BAD = 20
-"""Lines in a row that are not JSON before the connection is ended."""
+MAX_BAD_LINES = 20
+"""Maximum consecutive lines that are not JSON; then the connection is closed."""
 
 JSON = JsonRenderer()
 
 
-@implementer(IPeer)
+@implementer(IProgramPeer)
 class JsonDoor(Door):
     """One program's connection."""
 
     program = True
-    hides = True  # what a program is asked, it need not show
+    hides = True  # a program does not show what it is asked
 
-    def __init__(self, factory: ChatFactory, network: str) -> None:
-        super().__init__(factory, network, JSON, factory.limits.line_bytes * ESCAPING)
-        self.wrong = 0  # passwords and tokens
-        self._requests: Requests | None = None
-        self._answers: list[str] = []
-        self._asked: Request | None = None  # the command that is carried out
-        self._has_quit = False
-        self._saying = 0  # messages on their way to the store
-        self._all_said: Deferred[None] | None = None
-        self._bad = 0
-
-    # What the session and the login call.
+    def __init__(self, context: DoorContext, network: str) -> None:
+        super().__init__(context, network, JSON, context.limits.line_bytes * MAX_EXPANSION)
+        self._mode = JsonMode(context.services, context.portal, self, self._ready)
+        self._bad_lines = 0
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
-        self._requests = None
+        # Break the reference cycle here: the cyclic GC runs rarely.
+        del self._mode
+
+    # What the session and the login call.
 
     def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
-        if not self._answers:
-            raise MustAsk(prompt, secret)
-        answer: Deferred[str] = Deferred()
-        answer.callback(self._answers.pop(0))
-        return answer
+        if self.life is Lifecycle.GONE:
+            raise PeerGone
+        return self._mode.ask(prompt, secret)
 
-    def logged_in(self, session: Session) -> None:
+    def logged_in(self, session: ISession) -> None:
         super().logged_in(session)
-        self._requests = Requests(self._factory.chat, session)
+        self._mode.logged_in(session)
 
-    def send(self, **fields: object) -> None:
-        """Send an object."""
-        self.write(JSON.line(fields))
+    def failed(self, failure: Failure) -> None:
+        """Close the connection because of an internal error."""
+        if not isinstance(failure.value, PeerGone):
+            self._log.failure("a JSON connection failed", failure)
+            self.close()
 
-    def hang_up(self, last: bytes = b"") -> None:
-        """As any door; but who quits is answered first."""
-        if self._asked is not None and self.session is not None and self.session.quitting:
-            self._has_quit = True
-            self.send(re=self._asked.id, ok=True)
-        super().hang_up(last)
+    def close(self, last: bytes = b"") -> None:
+        """As any door; the program that has quit gets its answer first."""
+        if not self.ending and self.session is not None and self.session.quitting:
+            answer = self._mode.quit_answer()
+            if answer is not None:
+                self.write(JSON.line(answer))
+        super().close(last)
 
-    # What the door asks of its kinds.
+    # What `Door` asks of its subclasses.
 
-    def take(self, raw: bytes | None) -> None:
+    def readyForLine(self) -> bool:
+        return super().readyForLine() and not self._mode.busy
+
+    def lineReceived(self, line: bytes) -> None:
         try:
-            fields = self._object(raw)
+            fields = self._object(line)
         except Refused as refused:
-            self._bad += 1
-            self.refuse(refused)
-            if self._bad == MAX_BAD:
-                self.say_last(EndWhy.BAD_JSON, "Too much of that was not JSON.")
+            self._refuse_line(refused)
             return
-        self._bad = 0
-        if self._requests is None:
-            self._hello(fields)
-        else:
-            self._request(self._requests, fields)
+        self._bad_lines = 0
+        self._mode.received(fields).addCallbacks(self._answer, self.failed)
 
-    def finish(self) -> None:
-        """As any door; and what was asked last is answered, however late that is."""
-        if self._saying == 0:
-            super().finish()
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self._refuse_line(line_too_long(self.MAX_LENGTH))
 
-    def _hello(self, fields: object) -> None:
+    def inputEnded(self) -> None:
+        """Close once the last request is answered, however long that takes."""
+        if self._mode.idle:
+            self.finish()
+
+    def _ready(self) -> None:
+        self.deliverLines()
+
+    def _answer(self, answer: Answer) -> None:
+        if self.life is not Lifecycle.GONE:
+            self.write(JSON.line(answer))
+            self._mode.answered()
+
+    def _refuse_line(self, refused: Refused) -> None:
+        self._bad_lines += 1
+        self.refuse(refused)
+        if self._bad_lines == MAX_BAD_LINES:
+            self.end(EndWhy.BAD_JSON, "Too many lines were not JSON.")
+
+    def _object(self, line: bytes) -> object:
+        """Return the object in *line*. Raises `Refused` if it is not JSON."""
+        text = self.decoded(line, self.MAX_LENGTH)
         try:
-            hello = _converted(fields, Hello)
-            seen = hello.seen
-        except Refused as refused:
-            self.send(hello=1, **refusal_object(refused))
-            return
-        self.run(log_in(self._factory.chat, self._factory.portal, self, hello, seen))
-
-    def _request(self, requests: Requests, fields: object) -> None:
-        id = fields.get("id") if isinstance(fields, dict) else None
-        try:
-            request = _converted(fields, Request)
-            if request.text is not None and request.line is not None:
-                raise BadField("text", "A request has a line or a text, not both.")
-        except Refused as refused:
-            re = {"re": id} if isinstance(id, int | str) else {}
-            self.send(**re, **refusal_object(refused))
-            return
-        if said(request) is None:
-            self.run(self._command(requests, request))
-        else:
-            self._saying += 1
-            answered = Deferred.fromCoroutine(self._answer(requests, request))
-            answered.addErrback(self._failed)
-            answered.addBoth(self._said)
-
-    async def _command(self, requests: Requests, request: Request) -> None:
-        """Carry out *request*, once all that was said before is stored and answered."""
-        if self._saying:
-            self._all_said = Deferred()
-            await self._all_said
-        self._asked, self._answers = request, list(request.answers)
-        await self._answer(requests, request)
-        self._asked = None
-
-    async def _answer(self, requests: Requests, request: Request) -> None:
-        try:
-            reply = await requests.perform(request)
-        except Refused as refused:
-            self.send(re=request.id, **refusal_object(refused))
-        else:
-            if not self._has_quit:
-                fields = {} if reply is None else reply_object(reply)
-                self.send(re=request.id, ok=True, **fields)
-
-    def _said(self, _result: object) -> None:
-        self._saying -= 1
-        if self._saying:
-            return
-        if self._all_said is not None:
-            waiting, self._all_said = self._all_said, None
-            waiting.callback(None)
-        if self._ended:
-            self.pump()
-
-    def _object(self, raw: bytes | None) -> object:
-        """Return what the line *raw* says. Raises `Refused` if that is not JSON."""
-        line = self.decoded(raw, self._framer.limit)
-        try:
-            return msgspec.json.decode(line)
+            return msgspec.json.decode(text)
         except (msgspec.DecodeError, RecursionError):
             raise Refused(Code.BAD_JSON, "That is not JSON.") from None
-
-
-def _converted(fields: object, kind: type[T]) -> T:
-    """Return *fields* as a record of *kind*. Raises `Refused` with the path to what is wrong."""
-    try:
-        return msgspec.convert(fields, kind)
-    except msgspec.ValidationError as error:
-        problem, _, path = str(error).partition(" - at `$")
-        raise BadField(path.strip("`.").replace("[...]", ""), f"{problem}.") from None

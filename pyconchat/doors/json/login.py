@@ -1,129 +1,147 @@
-"""Hello: the login of a program, in one object instead of a dialogue."""
+"""JsonLogin: the login of a program, in one object instead of a dialogue."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import cast
 
 from twisted.cred.credentials import ICredentials
 from twisted.cred.portal import Portal
 
 from pyconchat import __version__
-from pyconchat.chat.chat import Chat
 from pyconchat.chat.interfaces import ISession
 from pyconchat.commands import TABLE, Call, Cancelled
 from pyconchat.commands.groups import enter_lobby
-from pyconchat.domain.errors import Code, NotSaved, Refused
+from pyconchat.commands.services import Services
+from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused
 from pyconchat.domain.names import person_name
 from pyconchat.domain.password_rules import check_password
+from pyconchat.domain.refusals import (
+    CANNOT_READ_LOG,
+    TOO_MANY_WRONG_PASSWORDS,
+    name_in_use,
+    not_saved,
+)
 from pyconchat.domain.replies import EndWhy, Live
+from pyconchat.doors.interfaces import IProgramPeer
 from pyconchat.render.json import refusal_object
 from pyconchat.sessions.portal import GuestName, NewAccount, Password, SessionToken
 from pyconchat.sessions.requests import Hello
-from pyconchat.sessions.session import Session, not_saved
 
-if TYPE_CHECKING:
-    from pyconchat.doors.json.door import JsonDoor
+__all__ = ["JsonLogin"]
 
-__all__ = ["log_in"]
-
-MAX_WRONG = 3
-"""Wrong passwords or tokens on one connection before it is ended."""
+MAX_WRONG_PASSWORDS = 3
+"""Maximum wrong passwords or tokens on one connection; then it is closed."""
 
 
-async def log_in(
-    chat: Chat, portal: Portal, door: JsonDoor, hello: Hello, seen: dict[str, int]
-) -> None:
-    """Log in as *hello* says, answer it, and show what was missed: what is after *seen*."""
-    try:
-        session = await _session(chat, portal, door, hello)
-    except Refused as refused:
-        door.send(hello=1, **refusal_object(refused))
-        if refused.code in (Code.WRONG_PASSWORD, Code.BAD_TOKEN):
-            door.wrong += 1
-            if door.wrong == MAX_WRONG:
-                door.say_last(EndWhy.WRONG_PASSWORD, "Those were too many wrong passwords.")
-        return
-    try:
-        await session.start(seen)
-    except NotSaved:
-        door.say_last(EndWhy.TROUBLE, "The server cannot read its log now; try again soon.")
-        return
-    token = hello.token or ""
-    if not token:
-        with suppress(NotSaved):  # a program that has the password comes in without
-            token = await chat.tokens.issue(session.account)
-    door.send(**_answer(chat, session, token))
-    await session.catch_up()
-    if chat.config.lobby is not None:
-        call = Call(chat, session, None, lambda _reply: None)
-        with suppress(Refused, NotSaved, Cancelled):  # closed to them; there are other groups
-            await enter_lobby(call, chat.config.lobby)
-    session.say(Live())
+class JsonLogin:
+    """The login of one program at *peer*."""
 
+    def __init__(self, services: Services, portal: Portal, peer: IProgramPeer) -> None:
+        self._services = services
+        self._portal = portal
+        self._peer = peer
+        self._wrong = 0
+        self._session: ISession | None = None
 
-async def _session(chat: Chat, portal: Portal, door: JsonDoor, hello: Hello) -> Session:
-    credentials = _credentials(chat, door, hello)
-    try:
-        _, session, _ = await portal.login(credentials, door, ISession)
-    except NotSaved:
-        raise not_saved() from None
-    assert isinstance(session, Session)
-    try:
-        door.logged_in(session)
-    except Exception:
-        chat.dismiss(session.account)
-        raise
-    return session
+    async def begin(self, hello: Hello, received: Mapping[str, int]) -> Mapping[str, object]:
+        """Log in as *hello* says; return the answer.
 
+        *received* has the numbers up to which the program has each conversation. Raises `PeerGone`.
+        """
+        try:
+            session = await self._log_in(hello)
+        except Refused as refused:
+            if refused.code in (Code.WRONG_PASSWORD, Code.BAD_TOKEN):
+                self._wrong += 1
+            return {"hello": 1, **refusal_object(refused)}
+        try:
+            await session.start(received)
+        except NotSaved:
+            self._peer.end(EndWhy.TROUBLE, CANNOT_READ_LOG)
+            raise PeerGone from None
+        token = hello.token or ""
+        if not token:
+            with suppress(NotSaved):  # a program that has the password needs no token
+                token = await self._services.tokens.issue(session.account)
+        self._session = session
+        return self._answer(session, token)
 
-def _credentials(chat: Chat, door: JsonDoor, hello: Hello) -> ICredentials:
-    """Return what *hello* has to show. Raises `Refused` if that cannot be enough."""
-    name = person_name(hello.name)
-    chat.accounts.admit(name)
-    account = chat.accounts.get(name)
-    if hello.token is not None:
-        return SessionToken(name, hello.token)
-    if account is not None and not account.registered:
-        raise Refused(Code.TAKEN, "{name} is in use; choose another name.", name=account.name)
-    if hello.password is not None:
-        if account is None:
-            return NewAccount(name, check_password(hello.password))
-        return Password(name, hello.password, door.network)
-    if account is not None:
-        raise Refused(Code.PASSWORD_NEEDED, "{name} needs its password.", name=account.name)
-    if not hello.guest:
-        raise Refused(Code.NEW_NAME, "Nobody here has the name {name} yet.", name=name)
-    return GuestName(name)
+    async def catch_up(self) -> None:
+        """Deliver what was missed, and enter the lobby; or close after too many wrong passwords."""
+        session = self._session
+        if session is None:
+            if self._wrong == MAX_WRONG_PASSWORDS:
+                self._peer.end(EndWhy.WRONG_PASSWORD, TOO_MANY_WRONG_PASSWORDS)
+            return
+        await session.catch_up()
+        lobby = self._services.config.lobby
+        if lobby is not None:
+            call = Call(self._services, session, None, lambda _reply: None)
+            with suppress(Refused, NotSaved, Cancelled):  # a closed lobby does not end the login
+                await enter_lobby(call, lobby)
+        session.send(Live())
 
+    async def _log_in(self, hello: Hello) -> ISession:
+        credentials = self._credentials(hello)
+        try:
+            _, avatar, _ = await self._portal.login(credentials, self._peer, ISession)
+        except NotSaved:
+            raise not_saved() from None
+        session = cast(ISession, avatar)
+        try:
+            self._peer.logged_in(session)
+        except Exception:
+            self._services.registration.dismiss(session.account)
+            raise
+        return session
 
-def _answer(chat: Chat, session: Session, token: str) -> dict[str, object]:
-    account = session.account
-    groups = []
-    for conversation, unread in session.memberships():
-        group = conversation.group
-        assert group is not None
-        groups.append(
-            {
-                "group": group.name,
-                "number": group.number,
-                "policy": group.policy,
-                "role": "admin" if group.is_admin(account.name) else "member",
-                "unread": unread,
-                "head": conversation.published,
-                "topic": group.topic,
-            }
-        )
-    return {
-        "hello": 1,
-        "ok": True,
-        "name": account.name,
-        "registered": account.registered,
-        "operator": account.actor.operator,
-        **({"token": token} if token else {}),
-        "version": __version__,
-        "line_bytes": chat.config.limits.line_bytes,
-        "motd": chat.config.motd,
-        "groups": groups,
-        "commands": [command.help for command in TABLE],
-    }
+    def _credentials(self, hello: Hello) -> ICredentials:
+        """Return the credentials in *hello*. Raises `Refused` if they cannot be enough."""
+        name = person_name(hello.name)
+        self._services.accounts.admit(name)
+        account = self._services.accounts.get(name)
+        if hello.token is not None:
+            return SessionToken(name, hello.token)
+        if account is not None and not account.registered:
+            raise name_in_use(account.name)
+        if hello.password is not None:
+            if account is None:
+                return NewAccount(name, check_password(hello.password))
+            return Password(name, hello.password, self._peer.network)
+        if account is not None:
+            raise Refused(Code.PASSWORD_NEEDED, "{name} needs its password.", name=account.name)
+        if not hello.guest:
+            raise Refused(Code.NEW_NAME, "There is no account {name} yet.", name=name)
+        return GuestName(name)
+
+    def _answer(self, session: ISession, token: str) -> dict[str, object]:
+        account, config = session.account, self._services.config
+        groups = []
+        for conversation in session.subscriptions.groups():
+            group = conversation.group
+            groups.append(
+                {
+                    "group": group.name,
+                    "number": group.number,
+                    "policy": group.policy,
+                    "role": "admin" if group.is_admin(account.name) else "member",
+                    "unread": session.subscriptions.unread(conversation),
+                    "head": conversation.published,
+                    "topic": group.topic,
+                }
+            )
+        return {
+            "hello": 1,
+            "ok": True,
+            "name": account.name,
+            "registered": account.registered,
+            "operator": account.actor.operator,
+            **({"token": token} if token else {}),
+            "version": __version__,
+            "line_bytes": config.limits.line_bytes,
+            "motd": config.motd,
+            "groups": groups,
+            "commands": [command.help for command in TABLE],
+        }

@@ -1,47 +1,44 @@
-"""The line door's side for people at `nc` and `telnet`.
+"""LineDoor: one person's connection, at `nc` or `telnet`.
 
-It turns bytes into lines and shows what the chat writes; the questions of the login are
-`Login`'s, and what lines mean, the session knows. A client whose lines end in CRLF is taken for
-telnet: only then are telnet's options used, and a prompt stands where the next line is typed.
+It turns bytes into lines, and shows what the chat writes. The questions of the login are
+`LoginDialogue`'s; what lines mean, the session knows. A client whose lines end in CRLF is taken
+for telnet: only then are telnet options negotiated, and prompts shown.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from pyconchat.chat.interfaces import IPeer
-from pyconchat.domain.errors import Refused
+from pyconchat.chat.interfaces import ILoginPeer
+from pyconchat.domain.errors import PeerGone, Refused
+from pyconchat.domain.refusals import line_too_long
+from pyconchat.doors.context import DoorContext
 from pyconchat.doors.door import Door
-from pyconchat.doors.line.dialogue import Login
-from pyconchat.doors.line.prompt import Screen
+from pyconchat.doors.line.dialogue import LoginDialogue
+from pyconchat.doors.line.prompt import Prompt
 from pyconchat.doors.line.telnet import Client, Telnet, recognize
+from pyconchat.net.connection import Lifecycle
 from pyconchat.render.text import TextRenderer
-from pyconchat.sessions.session import PeerGone
 
-if TYPE_CHECKING:
-    from pyconchat.doors.factory import ChatFactory
+__all__ = ["LF", "LineDoor"]
 
-__all__ = ["LineDoor"]
-
-LOGIN_LINE = 512
-"""Bytes in a line of somebody who has not logged in."""
+MAX_LOGIN_LINE = 512
+"""Maximum bytes in a line before the login."""
 
 LF, CRLF = TextRenderer("\n"), TextRenderer("\r\n")
 
 
-@implementer(IPeer)
+@implementer(ILoginPeer)
 class LineDoor(Door):
     """One person's connection."""
 
-    def __init__(self, factory: ChatFactory, network: str) -> None:
-        super().__init__(factory, network, LF, factory.limits.line_bytes)
+    def __init__(self, context: DoorContext, network: str) -> None:
+        super().__init__(context, network, LF, context.limits.line_bytes)
         self._client = Client.UNKNOWN
-        self._opening = b""  # what came before the client was recognized
+        self._opening = b""  # the input before the client was recognized
         self._question: Deferred[str] | None = None
-        self._prompt = ""
+        self._question_text = b""
         self._secret = False
         self._pinged = False
 
@@ -49,9 +46,9 @@ class LineDoor(Door):
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self._screen = Screen(self._output)
+        self._prompt = Prompt(self._output)
         self._telnet = Telnet(self._output.write)
-        self.run(Login(self._factory.chat, self._factory.portal, self).run())
+        self.run(LoginDialogue(self._context.services, self._context.portal, self).run())
 
     def dataReceived(self, data: bytes) -> None:
         self._pinged = False
@@ -59,11 +56,11 @@ class LineDoor(Door):
             self._opening += data
             self._client = recognize(self._opening)
             if self._client is Client.UNKNOWN:
-                if len(self._opening) <= LOGIN_LINE:
+                if len(self._opening) <= MAX_LOGIN_LINE:
                     return
                 self._client = Client.PLAIN
             if self._client is Client.TELNET:
-                self.renderer, self._screen.erasing = CRLF, True
+                self.renderer, self._prompt.erasing = CRLF, True
             data, self._opening = self._opening, b""
         if self._client is Client.TELNET:
             data = self._telnet.receive(data)
@@ -72,12 +69,8 @@ class LineDoor(Door):
     def readConnectionLost(self) -> None:
         if self._client is Client.UNKNOWN:
             self._client = Client.PLAIN
-            self._lines.extend(self._framer.feed(self._opening))
+            self._split(self._opening)
         super().readConnectionLost()
-
-    def leave(self, last: bytes = b"") -> None:
-        super().leave(last)
-        self._stop_asking()
 
     # What the session and the login call.
 
@@ -86,70 +79,84 @@ class LineDoor(Door):
         return self._client is Client.TELNET
 
     def write(self, block: bytes) -> None:
-        self._screen.write(block)
+        self._prompt.write(block)
 
     def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
-        if self._gone or (self._ended and not self._lines):
+        no_answer = self.life is Lifecycle.INPUT_ENDED and not self._lines
+        if self.life is Lifecycle.GONE or no_answer:
             raise PeerGone
         question: Deferred[str] = Deferred()
-        self._question, self._prompt, self._secret = question, prompt, secret
+        self._question, self._question_text, self._secret = question, prompt.encode(), secret
         if self.hides and secret:
             self._telnet.hide_input(True)
-        self._screen.prompt(prompt.encode())
-        self.pump()  # the answer may be there already
+        self._prompt.show(self._question_text)
+        self.deliverLines()  # the answer may have arrived already
         return question
 
-    def refresh(self) -> None:
-        if self._question is None and self._screen.prompted:
-            self._screen.prompt(self._place())
+    def refresh_prompt(self) -> None:
+        if self._question is None and self._prompt.shown:
+            self._prompt.show(self._group_prompt())
 
-    # What the door asks of its kinds.
+    # What `Door` asks of its subclasses.
 
-    def take(self, raw: bytes | None) -> None:
-        self._screen.typed()
+    def lineReceived(self, line: bytes) -> None:
+        self._prompt.answered()
+        limit = MAX_LOGIN_LINE if self.session is None else self.MAX_LENGTH
         try:
-            line = self.decoded(raw, LOGIN_LINE if self.session is None else self._framer.limit)
+            text = self.decoded(line, limit)
         except Refused as refused:
-            if self._question is not None:
-                self._end_hidden_line()
-            self.refuse(refused)
-            if self._question is not None:
-                self._screen.prompt(self._prompt.encode())
+            self._refuse_line(refused)
             return
         if self._question is not None:
-            self._answer(line)
+            self._answer(text)
         elif self.session is not None:
-            task = self.session.line(line)
+            task = self.session.line(text)
             if task is not None and not task.called:
-                self.wait_for(task)
+                self.run_task(task)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self._prompt.answered()
+        limit = MAX_LOGIN_LINE if self.session is None else self.MAX_LENGTH
+        self._refuse_line(line_too_long(limit))
+
+    def _refuse_line(self, refused: Refused) -> None:
+        if self._question is not None:
+            self._end_hidden_line()
+        self.refuse(refused)
+        if self._question is not None:
+            self._prompt.show(self._question_text)
 
     def asking(self) -> bool:
         return self._question is not None
 
-    def idle(self) -> None:
-        """Show a telnet user where they are, when it is their turn to type."""
+    def allLinesDelivered(self) -> None:
+        """Show a telnet user the prompt: it is their turn to type."""
         free = self._task is None and self._question is None and self.session is not None
-        if free and self.hides and not self._screen.prompted:
-            self._screen.prompt(self._place())
+        if free and self.hides and not self._prompt.shown:
+            self._prompt.show(self._group_prompt())
 
-    def show_last(self, block: bytes) -> None:
-        self._screen.farewell(block)
+    def write_last(self, block: bytes) -> None:
+        self._prompt.write_last(block)
 
-    def was_silent(self, silence: float) -> bool:
+    def check_silence(self, seconds: float) -> bool:
         if self._client is not Client.TELNET:
-            return False  # nc cannot be asked; the kernel watches over it
-        limits = self._factory.limits
-        if 0 < limits.silence_seconds <= silence:
-            self.drop("silent", "said nothing for {seconds:.0f} s", seconds=silence)
+            return False  # nc cannot answer a ping; the kernel's keepalive checks it
+        limits = self._context.limits
+        if 0 < limits.silence_seconds <= seconds:
+            self.abort("silent", "said nothing for {seconds:.0f} s", seconds=seconds)
             return True
-        if 0 < limits.ping_seconds <= silence and not self._pinged:
+        if 0 < limits.ping_seconds <= seconds and not self._pinged:
             self._pinged = True
             self._telnet.ping()
         return False
 
     def finish(self) -> None:
-        self._stop_asking()
+        self._fail_question()
         super().finish()
+
+    def _detach(self) -> None:
+        super()._detach()
+        self._fail_question()
 
     # Questions and prompts.
 
@@ -161,17 +168,16 @@ class LineDoor(Door):
         assert question is not None
         question.callback(line)
 
-    def _stop_asking(self) -> None:
+    def _fail_question(self) -> None:
         if self._question is not None:
             question, self._question = self._question, None
             question.errback(PeerGone())
 
     def _end_hidden_line(self) -> None:
-        """End the line on the screen of a client that did not show the end either."""
+        """End the line on the screen of a client that did not echo the line's end."""
         if self.hides and self._secret:
             self._output.write(b"\r\n")
 
-    def _place(self) -> bytes:
+    def _group_prompt(self) -> bytes:
         current = self.session.current if self.session is not None else None
-        name = current.group.name if current is not None and current.group is not None else None
-        return f"[{name}] ".encode() if name is not None else b"> "
+        return b"> " if current is None else f"[{current.group.name}] ".encode()

@@ -1,52 +1,52 @@
-"""Screen: what a person at the other end has before them, as far as a line door can know.
+"""Prompt: keeps the question or prompt on a person's screen apart from what others say.
 
-Where a question or a prompt waits for an answer, what others say must not run into it: it is
-shown instead of the prompt, and the prompt comes again after it.
+A block that arrives while a prompt waits for an answer is shown in the prompt's place, and the
+prompt is shown again after it.
 """
 
 from __future__ import annotations
 
 from pyconchat.doors.output_buffer import OutputBuffer
 
-__all__ = ["Screen"]
+__all__ = ["Prompt"]
 
 ERASE_LINE = b"\r\x1b[K"
-"""Back to the margin, then Erase in Line (ECMA-48, 8.3.41): the prompt goes, and what is half
-typed; that is still in the telnet client, which sends it all at the end of the line."""
+"""Carriage return and Erase in Line (ECMA-48, 8.3.41). It also erases a half-typed line, which
+the telnet client still has, and sends when the line is complete."""
 
 
-class Screen:
-    """The screen behind *outlet*. *erasing* is true of telnet, where a prompt can be erased."""
+class Prompt:
+    """The prompt on the screen behind *output*. *erasing* is true of telnet, which can erase."""
 
-    def __init__(self, outlet: OutputBuffer) -> None:
-        self._output = outlet
-        self._prompt = b""
+    def __init__(self, output: OutputBuffer) -> None:
+        self._output = output
+        self._shown = b""
         self.erasing = False
 
+    @property
+    def shown(self) -> bool:
+        """Return whether a prompt waits for an answer."""
+        return bool(self._shown)
+
     def write(self, block: bytes) -> None:
-        """Show *block*, which ends a line."""
-        if self._prompt:
-            block = self._erase() + block + self._prompt
+        """Show *block*, which ends a line, above the prompt."""
+        if self._shown:
+            block = self._erase() + block + self._shown
         self._output.write(block)
 
-    def prompt(self, prompt: bytes) -> None:
-        """Put *prompt*, in the place of the one that stands there, if any."""
-        self._output.write((self._erase() if self._prompt else b"") + prompt)
-        self._prompt = prompt
+    def show(self, prompt: bytes) -> None:
+        """Show *prompt* in the place of the previous one, if there is one."""
+        self._output.write((self._erase() if self._shown else b"") + prompt)
+        self._shown = prompt
 
-    @property
-    def prompted(self) -> bool:
-        """Return whether a prompt waits for an answer."""
-        return bool(self._prompt)
+    def answered(self) -> None:
+        """The person has ended the line: the prompt is no longer at the cursor."""
+        self._shown = b""
 
-    def typed(self) -> None:
-        """The person has ended a line: the prompt is history."""
-        self._prompt = b""
-
-    def farewell(self, block: bytes) -> None:
-        """Show the last there is to show; no prompt comes after it."""
-        self._output.write((self._erase() if self._prompt else b"") + block)
-        self._prompt = b""
+    def write_last(self, block: bytes) -> None:
+        """Show *block* in the prompt's place, and no prompt after it."""
+        self._output.write((self._erase() if self._shown else b"") + block)
+        self._shown = b""
 
     def _erase(self) -> bytes:
         return ERASE_LINE if self.erasing else b"\n"

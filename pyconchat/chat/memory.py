@@ -1,0 +1,102 @@
+"""Memory: what a running chat has in memory of its store: accounts, groups, conversations.
+
+It is loaded at the start, changed when something is decided, and read again from the store when
+a decision could not be stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pyconchat.chat.conversations import Conversations, GroupConversation
+from pyconchat.chat.group_directory import GroupDirectory
+from pyconchat.chat.presence import Presence
+from pyconchat.domain.accounts import Account, Accounts
+from pyconchat.domain.decisions import NewEntry
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.events import GroupClosed, GroupEvent
+from pyconchat.domain.group import Group
+from pyconchat.domain.names import fold
+from pyconchat.domain.refusals import group_closed, not_saved
+from pyconchat.domain.stored import Loaded, ServerState, StoredGroup
+
+__all__ = ["Memory"]
+
+
+class Memory:
+    """The accounts, groups, conversations and sessions of one chat."""
+
+    def __init__(self, guests_allowed: bool) -> None:
+        self.accounts = Accounts(guests_allowed)
+        self.groups = GroupDirectory()
+        self.conversations = Conversations()
+        self.presence = Presence()
+
+    def load(self, loaded: Loaded) -> None:
+        """Fill the memory with what the store has *loaded*."""
+        self.conversations.begin_after(loaded.highest_conversation, loaded.server_head)
+        self.groups.begin_after(loaded.highest_number)
+        self.restore_server(loaded.server)
+        for id, stored in loaded.groups.items():
+            group = Group(id, stored.state, stored.version)
+            conversation = GroupConversation(id, stored.head, group)
+            self.conversations.add(conversation)
+            self.groups.add(conversation)
+
+    def restore_server(self, server: ServerState) -> None:
+        """Set accounts, operators, server bans and ignore lists to what the store has."""
+        self.accounts.claim_code = server.claim_code
+        self.accounts.bans = {fold(ban.name): ban for ban in server.bans}
+        for record in server.accounts:
+            account = self.accounts.get(record.name)
+            if account is None:
+                account = Account(record.name, record.password_hash, record.operator)
+                self.accounts.add(account)
+            account.become_operator(record.operator)
+        for owner, name in server.ignores:
+            account = self.accounts.get(owner)
+            if account is not None:
+                account.ignores[fold(name)] = name
+
+    def restore_group(self, conversation: GroupConversation, stored: StoredGroup | None) -> None:
+        """Set a group to what the store has; None if it was never stored."""
+        group = conversation.group
+        self.groups.remove(conversation)
+        if stored is None:
+            self.conversations.drop(conversation.id)
+            group.closed = True
+            group.members.clear()
+            return
+        group.restore(stored.state, stored.version)
+        if not group.closed:
+            self.conversations.add(conversation)
+            self.groups.add(conversation)
+
+    def apply(
+        self, conversation: GroupConversation, events: Iterable[GroupEvent], at: int
+    ) -> list[NewEntry]:
+        """Change a group as *events* say, at *at* (milliseconds); return the entries to store."""
+        group = conversation.group
+        entries: list[NewEntry] = []
+        for event in events:
+            entries.append(NewEntry(conversation.id, event, group.version))
+            group.apply(event, at)
+            self.groups.note(conversation, event)
+            if isinstance(event, GroupClosed):
+                self.groups.remove(conversation)
+        return entries
+
+    def usable(self, conversation: GroupConversation) -> Group:
+        """Return the group of *conversation*. Raises `Refused` if it is closed, or stale."""
+        if conversation.stale:
+            raise not_saved()
+        group = conversation.group
+        if group.closed:
+            raise group_closed(group.name)
+        return group
+
+    def require_present(self, account: Account) -> None:
+        """Raise `Refused` if *account* has been banned, or was a guest who has disconnected."""
+        self.accounts.admit(account.name)
+        if self.accounts.get(account.name) is not account:
+            raise Refused(Code.NO_SUCH_NAME, "{name} is no longer connected.", name=account.name)

@@ -1,0 +1,48 @@
+"""PendingDecision: a decision on its way to the store, and who waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+
+from pyconchat.chat.interfaces import ISession
+from pyconchat.domain.decisions import Decision
+from pyconchat.domain.errors import NotSaved
+
+__all__ = ["PendingDecision"]
+
+
+class PendingDecision:
+    """A *decision* that was appended to the journal.
+
+    *origin* is the session that typed it; it is not echoed to that session. *done* fires with
+    the number of the first entry when the decision is stored and published. *retry* decides once
+    more, on the new state, after a `Conflict`.
+    """
+
+    __slots__ = ("decision", "done", "origin", "retry")
+
+    def __init__(
+        self,
+        decision: Decision,
+        origin: ISession | None = None,
+        done: Deferred[int] | None = None,
+        retry: Callable[[], None] | None = None,
+    ) -> None:
+        self.decision = decision
+        self.origin = origin
+        self.done = done
+        self.retry = retry
+
+    def succeeded(self, seq: int) -> None:
+        """Fire `done` with *seq*."""
+        if self.done is not None:
+            self.done.callback(seq)
+
+    def not_saved(self) -> None:
+        """Fail `done` with `NotSaved`; without it, send the refusal to the origin."""
+        if self.done is not None:
+            self.done.errback(NotSaved("the store failed"))
+        elif self.origin is not None:
+            self.origin.not_saved()

@@ -1,0 +1,88 @@
+"""Publisher: delivers what was stored, and does what follows from it for sessions and groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from twisted.logger import Logger
+
+from pyconchat.chat import event_log
+from pyconchat.chat.fanout import Fanout
+from pyconchat.chat.interfaces import ISession
+from pyconchat.chat.memory import Memory
+from pyconchat.chat.pending import PendingDecision
+from pyconchat.chat.statistics import Statistics
+from pyconchat.domain.events import (
+    Action,
+    Entry,
+    GroupClosed,
+    Message,
+    ServerBanned,
+    ServerKicked,
+)
+from pyconchat.domain.names import fold
+from pyconchat.domain.replies import EndWhy
+
+__all__ = ["Publisher"]
+
+
+class Publisher:
+    """Publishes the stored decisions of one chat, conversation by conversation."""
+
+    _log = Logger()
+
+    def __init__(self, memory: Memory, statistics: Statistics) -> None:
+        self.fanout = Fanout(memory.presence, statistics)
+        self._memory = memory
+        self._statistics = statistics
+        self._watchers: list[Callable[[Entry], None]] = []
+
+    def watch(self, watcher: Callable[[Entry], None]) -> None:
+        """Call *watcher* with each published entry that is not a message or an action."""
+        self._watchers.append(watcher)
+
+    def publish(
+        self, decisions: Sequence[PendingDecision], stored: Sequence[Sequence[Entry]]
+    ) -> Iterator[int]:
+        """Deliver the *stored* entries of *decisions*; in each conversation in order.
+
+        Yields, now and then, the count of connections that it has written to since.
+        """
+        entries: dict[int, list[Entry]] = {}
+        origins: dict[int, list[ISession | None]] = {}
+        changes: list[Entry] = []
+        for pending, numbered in zip(decisions, stored, strict=True):
+            self._statistics.entries += len(numbered)
+            for entry in numbered:
+                id = entry.conversation
+                if id not in entries:
+                    entries[id], origins[id] = [], []
+                entries[id].append(entry)
+                origins[id].append(pending.origin)
+                if type(entry.event) is not Message and type(entry.event) is not Action:
+                    changes.append(entry)
+        for id, run in entries.items():
+            try:
+                conversation = self._memory.conversations[id]
+                yield from self.fanout.publish(conversation, run, origins[id])
+            except Exception:  # a failure in one conversation must not stop the others
+                self._log.failure("publishing to conversation {id} failed", id=id)
+        for entry in changes:
+            try:
+                self._follow_up(entry)
+            except Exception:
+                self._log.failure("the follow-up of an entry failed", seq=entry.seq)
+
+    def _follow_up(self, entry: Entry) -> None:
+        """Log *entry*, call the watchers, and do what it means for sessions and groups."""
+        event_log.published(self._memory.conversations[entry.conversation], entry)
+        for watcher in self._watchers:
+            watcher(entry)
+        match entry.event:
+            case GroupClosed():
+                self._memory.conversations.drop(entry.conversation)
+            case ServerKicked(name=name) | ServerBanned(name=name):
+                for session in list(self._memory.presence.sessions(fold(name))):
+                    session.end(EndWhy.PUT_OFF, "You were put off this server.")
+            case _:
+                pass

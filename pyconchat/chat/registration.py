@@ -1,0 +1,137 @@
+"""Registration: how accounts come to exist, and how their passwords and ignore lists change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+
+from pyconchat.chat.interfaces import IHasher, IJournal, ISession, IStore
+from pyconchat.chat.memory import Memory
+from pyconchat.chat.session_registry import SessionRegistry
+from pyconchat.domain.accounts import Account
+from pyconchat.domain.decisions import (
+    Decision,
+    Ignore,
+    MoveKeys,
+    NewEntry,
+    SaveAccount,
+    Write,
+)
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.names import Name, fold
+from pyconchat.domain.password_rules import check_password
+from pyconchat.domain.refusals import name_in_use
+from pyconchat.domain.replies import Done, EndWhy
+from pyconchat.domain.stored import AccountRecord
+from pyconchat.domain.text import SafeText
+
+__all__ = ["Registration"]
+
+
+class Registration:
+    """The accounts of one chat; *now* returns milliseconds since the epoch."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        store: IStore,
+        journal: IJournal,
+        registry: SessionRegistry,
+        hasher: IHasher,
+        now: Callable[[], int],
+    ) -> None:
+        self._memory = memory
+        self._accounts = memory.accounts
+        self._store = store
+        self._journal = journal
+        self._registry = registry
+        self._hasher = hasher
+        self._now = now
+
+    def add_guest(self, name: Name) -> Account:
+        """Return a new guest account. Raises `Refused`."""
+        self._accounts.admit(name)
+        # A former guest with this name may have memberships whose end is not stored yet.
+        if self._memory.groups.connected_with(fold(name)):
+            raise name_in_use(name)
+        if not self._accounts.guests_allowed:
+            raise Refused(Code.GUESTS_OFF, "This server has no guests: choose a password.")
+        account = Account(name)
+        self._accounts.add(account)
+        return account
+
+    def dismiss(self, account: Account) -> None:
+        """Remove the guest *account*, whose session did not begin."""
+        if not account.registered and not self._memory.presence.online(account.key):
+            self._accounts.remove(account)
+
+    async def register_new(self, name: Name, password: str) -> Account:
+        """Register a name that is not in use. Raises `Refused` or `NotSaved`."""
+        self._accounts.admit(name)
+        check_password(password)
+        with self._accounts.reserved(name):
+            password_hash = await self._hasher.hash(password)
+            await self._save([SaveAccount(name, password_hash)])
+        account = Account(name, password_hash)
+        self._accounts.add(account)
+        self._accounts.admit(name)  # an operator may have banned the name since
+        return account
+
+    async def change_password(self, session: ISession, password: str) -> None:
+        """Register the guest of *session*, or change the password; end the other sessions.
+
+        Raises `Refused` or `NotSaved`.
+        """
+        account: Account = session.account
+        password_hash = await self._hasher.hash(check_password(password))
+        self._memory.require_present(account)
+        entries: list[NewEntry] = []
+        writes: list[Write] = [SaveAccount(account.name, password_hash)]
+        if not account.registered:
+            writes.append(MoveKeys(account.party, account.key))
+            for conversation in self._memory.groups.connected_with(account.key):
+                events = conversation.group.register(account.name)
+                entries += self._memory.apply(conversation, events, self._now())
+        await self._save(writes, entries)
+        account.register(password_hash)
+        if self._accounts.get(account.name) is None:  # the guest disconnected during the commit
+            self._accounts.add(account)
+        self._registry.end_others(
+            session, EndWhy.PASSWORD, "Your password was changed on another device."
+        )
+
+    async def ignore(self, account: Account, name: Name, on: bool) -> None:
+        """Add *name* to the ignore list of *account*, or remove it. Raises `NotSaved`."""
+        if account.registered:
+            await self._save([Ignore(account.key, name, on)])
+        if on:
+            account.ignores[fold(name)] = name
+        else:
+            account.ignores.pop(fold(name), None)
+
+    async def reload(self) -> None:
+        """Take over what `pyconchat-admin` has changed in the store. Raises `NotSaved`."""
+        _, server = await self._journal.read_in_order(self._store.state, [])
+        if server.claim_code is None:
+            self._accounts.claim_code = None
+        for record in server.accounts:
+            account = self._accounts.get(record.name)
+            if account is not None and account.registered:
+                self._take_over(account, record)
+
+    def _take_over(self, account: Account, record: AccountRecord) -> None:
+        """Set password and operator as in *record*; newer decisions in memory stay."""
+        if account.password_hash != record.password_hash:
+            account.register(record.password_hash)
+            for session in list(self._memory.presence.sessions(account.key)):
+                session.end(EndWhy.PASSWORD, "Your password was changed by an administrator.")
+        if record.operator and not account.actor.operator:
+            account.become_operator(True)
+            for session in self._memory.presence.sessions(account.key):
+                session.send(Done(SafeText("You are an operator of this server now.")))
+
+    def _save(self, writes: list[Write], entries: list[NewEntry] | None = None) -> Deferred[int]:
+        done: Deferred[int] = Deferred()
+        self._journal.append(Decision(self._now(), entries or (), writes), done=done)
+        return done

@@ -1,0 +1,115 @@
+"""SessionRegistry: the beginning and the end of sessions, as the chat sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pyconchat.chat import event_log
+from pyconchat.chat.conversations import GroupConversation
+from pyconchat.chat.interfaces import IJournal, ISession, IStore
+from pyconchat.chat.memory import Memory
+from pyconchat.domain.accounts import Account
+from pyconchat.domain.decisions import Decision, MoveCursor
+from pyconchat.domain.events import Why
+from pyconchat.domain.names import Key, fold
+from pyconchat.domain.replies import EndWhy, PresenceChanged
+from pyconchat.domain.stored import CursorRecord
+
+__all__ = ["SessionRegistry"]
+
+MAX_PRESENCE_SESSIONS = 100
+"""Maximum sessions of a group in which comings and goings are announced.
+
+In a larger group the announcements would cost the square of its size.
+"""
+
+
+class SessionRegistry:
+    """The sessions of one chat; *now* returns milliseconds since the epoch."""
+
+    def __init__(
+        self, memory: Memory, store: IStore, journal: IJournal, now: Callable[[], int]
+    ) -> None:
+        self._memory = memory
+        self._store = store
+        self._journal = journal
+        self._now = now
+        self.stopping = False  # the server is stopping: departures are not announced
+
+    async def opened(self, session: ISession) -> list[CursorRecord]:
+        """Add *session*; return what its account has not received yet. Raises `NotSaved`.
+
+        Returns between two publications: everything that was stored before is in the answer, and
+        everything later is still to be published.
+        """
+        account = session.account
+        if self._memory.presence.add(session):
+            event_log.connected(account.name, not account.registered)
+            self._announce(account, PresenceChanged(account.name, True))
+        if not account.registered:
+            return []
+        # Include what the account's other sessions have received, also those that just ended.
+        for other in self._memory.presence.sessions(account.key):
+            if other is not session:
+                self.move_cursors(other.subscriptions.receipts())
+        await self._journal.settled()
+        cursors: list[CursorRecord] = await self._journal.read_in_order(
+            self._store.cursors, account.key
+        )
+        return cursors
+
+    def closed(self, session: ISession, received: Sequence[MoveCursor]) -> None:
+        """Remove *session*, which has *received* so much."""
+        account = session.account
+        self.move_cursors(received)
+        if not self._memory.presence.remove(session):
+            return
+        event_log.disconnected(account.name)
+        if not account.registered:
+            self._memory.accounts.remove(account)
+            if not self.stopping:  # otherwise the next start ends their memberships
+                for conversation in self._memory.groups.connected_with(account.key):
+                    self._end_guest(conversation, account.key)
+        self._announce(account, PresenceChanged(account.name, False, session.quit_reason))
+
+    def end_others(self, session: ISession, why: EndWhy, reason: str) -> None:
+        """End the other sessions of the account of *session*."""
+        for other in list(self._memory.presence.sessions(session.account.key)):
+            if other is not session:
+                other.end(why, reason)
+
+    def end_all(self, why: EndWhy, reason: str) -> None:
+        """End all sessions: the server is stopping."""
+        self.stopping = True
+        for session in list(self._memory.presence.everybody()):
+            session.end(why, reason)
+
+    def move_cursors(self, moves: Sequence[MoveCursor]) -> None:
+        """Store what was received. Nobody waits for it."""
+        if moves:
+            self._journal.append(Decision(self._now(), writes=moves))
+
+    def end_absent_guests(self, conversation: GroupConversation) -> None:
+        """End the memberships, requests and invitations of guests who are not connected."""
+        for name in conversation.group.guests():
+            if self._memory.accounts.get(name) is None:
+                self._end_guest(conversation, fold(name))
+
+    def _end_guest(self, conversation: GroupConversation, key: Key) -> None:
+        if conversation.stale:
+            return  # recovery calls `end_absent_guests`
+        events = conversation.group.forget(key, Why.GUEST_GONE)
+        if events:
+            now = self._now()
+            self._journal.append(Decision(now, self._memory.apply(conversation, events, now)))
+
+    def _announce(self, account: Account, change: PresenceChanged) -> None:
+        if self.stopping:
+            return
+        readers: dict[ISession, None] = {}
+        for conversation in self._memory.groups.memberships(account.key):
+            if len(conversation.sessions) <= MAX_PRESENCE_SESSIONS:
+                readers.update(conversation.sessions)
+        for session in readers:
+            if session.account is not account and account.key not in session.account.ignores:
+                session.send(change)

@@ -1,0 +1,67 @@
+"""Services: the parts of a running server that commands, sessions and doors are handed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyconchat.auth.rate_limits import MessageRates
+from pyconchat.auth.throttle import LoginThrottle
+from pyconchat.auth.tokens import Tokens
+from pyconchat.chat.chat import Chat
+from pyconchat.chat.conversations import Conversations
+from pyconchat.chat.group_directory import GroupDirectory
+from pyconchat.chat.interfaces import IHasher, IJournal, IPresence
+from pyconchat.chat.memory import Memory
+from pyconchat.chat.registration import Registration
+from pyconchat.chat.session_registry import SessionRegistry
+from pyconchat.chat.statistics import Statistics
+from pyconchat.config import Config
+from pyconchat.domain.accounts import Accounts
+from pyconchat.files.sharing import FileSharing
+
+__all__ = ["Services"]
+
+
+@dataclass(frozen=True)
+class Services:
+    """What is handed on; *files* is None on a server that takes no files."""
+
+    config: Config
+    chat: Chat
+    memory: Memory
+    conversations: Conversations
+    accounts: Accounts
+    groups: GroupDirectory
+    presence: IPresence
+    registration: Registration
+    registry: SessionRegistry
+    journal: IJournal
+    statistics: Statistics
+    hasher: IHasher
+    throttle: LoginThrottle
+    tokens: Tokens
+    rates: MessageRates
+    files: FileSharing | None = None
+
+    @classmethod
+    def of(cls, chat: Chat, files: FileSharing | None = None) -> Services:
+        """Return the parts of *chat*, with throttle, tokens and rates for its logins."""
+        limits = chat.config.limits
+        return cls(
+            config=chat.config,
+            chat=chat,
+            memory=chat.memory,
+            conversations=chat.conversations,
+            accounts=chat.accounts,
+            groups=chat.groups,
+            presence=chat.presence,
+            registration=chat.registration,
+            registry=chat.registry,
+            journal=chat.journal,
+            statistics=chat.statistics,
+            hasher=chat.hasher,
+            throttle=LoginThrottle(chat.hasher, chat.reactor, limits),
+            tokens=Tokens(chat.store, chat.journal, chat.accounts, chat.now),
+            rates=MessageRates(limits, chat.reactor.seconds),
+            files=files,
+        )

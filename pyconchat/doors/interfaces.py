@@ -1,0 +1,44 @@
+"""The contracts of doors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol
+from zope.interface import Attribute
+
+from pyconchat.chat.interfaces import ILoginPeer
+
+if TYPE_CHECKING:
+    from twisted.python.failure import Failure
+
+    from pyconchat.domain.decisions import MoveCursor
+
+__all__ = ["IDoor", "IProgramPeer"]
+
+
+class IDoor(IProtocol, IHalfCloseableProtocol):
+    """One connection's protocol, for as long as the connection is open."""
+
+    network = Attribute("The network that the connection is counted by: see `network_of`.")
+    login_seconds = Attribute("Seconds that remain for the login when the door opens; 0: no limit.")
+    unsent = Attribute("Bytes that the peer's kernel has not taken.")
+
+    def check(now: float) -> list[MoveCursor]:
+        """Abort a silent or stuck connection; return the cursors that have moved.
+
+        Called about once a second. *now* is in seconds of the reactor's clock.
+        """
+
+    def shut_down() -> None:
+        """Close the connection: the server is stopping."""
+
+    def release(last: bytes = b"") -> None:
+        """Send *last*, and leave the connection to another door."""
+
+
+class IProgramPeer(ILoginPeer):
+    """A peer that speaks JSON."""
+
+    def failed(failure: Failure) -> None:
+        """Close the connection because of an internal error."""

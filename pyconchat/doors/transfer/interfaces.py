@@ -1,0 +1,52 @@
+"""What a transfer needs of the door that runs it, and what the door needs of a transfer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zope.interface import Attribute, Interface
+
+if TYPE_CHECKING:
+    from twisted.python.failure import Failure
+
+    from pyconchat.domain.errors import Refused
+
+__all__ = ["ITransfer", "ITransferPeer"]
+
+
+class ITransferPeer(Interface):
+    """The other side of a transfer."""
+
+    connection = Attribute("The `IConnection`.")
+    files = Attribute("The `FileSharing` of the server.")
+
+    def made_progress() -> None:
+        """Restart the idle timer: bytes have moved."""
+
+    def stop_timer() -> None:
+        """Stop the idle timer: the peer has nothing to do now."""
+
+    def answer(line: str, complete: bool = True) -> None:
+        """Send *line* and close. Unless it is *complete*, the peer may still be sending."""
+
+    def refuse(problem: Refused | OSError) -> None:
+        """Answer that the transfer is refused because of *problem*, and close."""
+
+    def fail(failure: Failure) -> None:
+        """Answer with what went wrong, and close."""
+
+
+class ITransfer(Interface):
+    """An upload or a download that has begun."""
+
+    def begin(first: bytes) -> None:
+        """Start; *first* is the input that came right after the first line."""
+
+    def received(data: bytes) -> None:
+        """Take input."""
+
+    def input_ended() -> None:
+        """The peer has ended its input."""
+
+    def cut() -> None:
+        """The connection was lost."""

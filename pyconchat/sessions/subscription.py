@@ -1,0 +1,275 @@
+"""Subscriptions: the conversations that a session receives, from the store and then live.
+
+Each `Subscription` first reads from the store in pages what the session has not received; in the
+turn in which it reaches the head, the session is added to `Conversation.sessions`, and receives
+live. So no entry is missed, and none is delivered twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from weakref import ref
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pyconchat.chat.chat import Chat
+from pyconchat.chat.conversations import Conversation, DirectConversation, GroupConversation
+from pyconchat.chat.fanout import is_ignored
+from pyconchat.chat.interfaces import ISession, ISubscriptions
+from pyconchat.commands.services import Services
+from pyconchat.domain.decisions import OPEN_END, MoveCursor
+from pyconchat.domain.errors import NotSaved, PeerGone
+from pyconchat.domain.events import Entry
+from pyconchat.domain.names import fold
+from pyconchat.domain.refusals import CANNOT_READ_LOG
+from pyconchat.domain.replies import EndWhy
+from pyconchat.domain.stored import CursorRecord
+
+__all__ = ["Subscriptions"]
+
+PAGE = 100
+"""Entries that are read from the store at once. A page of the longest entries has less than half
+of `unsent_hard_bytes`."""
+
+MISSED = "While you were away"
+EARLIER = "Earlier"
+
+
+class Subscription:
+    """How far a session has received one conversation: up to *read*, and it ends at *upto*.
+
+    While the session is live, *read* stands still: the conversation knows what was written (see
+    `Conversation.received`). *saved* is the position in the store. *skip* is an entry that is not
+    delivered, because the session has it.
+    """
+
+    __slots__ = ("catching_up", "conversation", "heading", "read", "saved", "skip", "upto")
+
+    def __init__(
+        self, conversation: Conversation, read: int, upto: int = OPEN_END, heading: str = ""
+    ) -> None:
+        self.conversation = conversation
+        self.read = read
+        self.saved = read
+        self.upto = upto
+        self.heading = heading
+        self.skip = 0
+        self.catching_up: Deferred[None] | None = None
+
+
+@implementer(ISubscriptions)
+class Subscriptions:
+    """What *session* receives."""
+
+    __slots__ = ("_active", "_chat", "_ended", "_missed", "_receiving", "_reference", "_services")
+
+    _log = Logger()
+
+    def __init__(self, services: Services, session: ISession) -> None:
+        self._services = services
+        self._chat: Chat = services.chat
+        self._reference = ref(session)  # no cycle: the cyclic GC runs rarely
+        self._active: dict[Conversation, Subscription] = {}
+        self._missed: list[Subscription] = []  # found by `find_missed`, for `deliver_missed`
+        self._ended: list[Subscription] = []  # until their receipt is known
+        self._receiving = True
+
+    def __contains__(self, conversation: Conversation) -> bool:
+        return conversation in self._active
+
+    @property
+    def _session(self) -> ISession:
+        session = self._reference()
+        assert session is not None, "what outlives the session checks `_receiving` first"
+        return session
+
+    def groups(self) -> Iterator[GroupConversation]:
+        return (each for each in self._active if isinstance(each, GroupConversation))
+
+    # The start of a session.
+
+    async def find_missed(self, since: Mapping[str, int]) -> None:
+        """Find what was missed. *since* is as for `ISession.start`. Raises `NotSaved`."""
+        since = {name.lower(): seq for name, seq in since.items()}
+        partners = [name[1:] for name in since if name.startswith("@")]
+        account = self._session.account
+        directs = [await self._chat.direct_with(account, partner) for partner in partners]
+        records = await self._services.registry.opened(self._session)
+        if not self._receiving:
+            return
+        members = {record.conversation for record in records if record.upto == OPEN_END}
+        for record in records:
+            self._add_missed(record, since, member=record.conversation in members)
+        for direct in directs:
+            if direct is not None:
+                self._add_direct(direct, since)
+
+    def _add_missed(self, record: CursorRecord, since: Mapping[str, int], member: bool) -> None:
+        conversation = self._services.conversations.of_cursor(record)
+        missed = Subscription(conversation, record.read, record.upto, MISSED)
+        is_open = record.upto == OPEN_END
+        has = since.get(self._name_of(conversation))
+        # A number beyond the log is of another log: a group of that name that was closed.
+        if has is not None and has <= conversation.published:
+            if is_open:
+                missed.read = has
+            elif member:
+                return  # the membership's open cursor covers it
+            else:  # a former member gets only what the account's cursor leaves
+                missed.read = max(has, missed.read)
+        if is_open:
+            self._active[conversation] = missed
+        self._missed.append(missed)
+
+    def _add_direct(self, direct: DirectConversation, since: Mapping[str, int]) -> None:
+        """Add a private conversation that the account has received, but this peer has not."""
+        has = since[self._name_of(direct)]
+        if direct not in self._active and has <= direct.published:
+            self._active[direct] = Subscription(direct, has, heading=MISSED)
+            self._missed.append(self._active[direct])
+
+    async def deliver_missed(self) -> None:
+        """Deliver what was missed, one conversation after another, then receive live."""
+        missed, self._missed = self._missed, []
+        for subscription in missed:
+            await self._begin(subscription)
+
+    # Changes.
+
+    def add(self, conversation: Conversation, after: int, skip: int = 0) -> None:
+        subscription = Subscription(conversation, after, heading=EARLIER)
+        subscription.skip = skip
+        self._active[conversation] = subscription
+        subscription.catching_up = self._begin(subscription)
+
+    def end(self, conversation: Conversation, upto: int) -> None:
+        subscription = self._active.pop(conversation)
+        if self._session in conversation.sessions:
+            del conversation.sessions[self._session]
+            subscription.read = upto
+        subscription.upto = upto  # one that is catching up continues to there
+        self._ended.append(subscription)
+        if self._session.current is conversation:
+            self._session.enter(None)
+
+    def delivered(self, conversation: Conversation, seq: int) -> None:
+        if self._receiving:
+            subscription = Subscription(conversation, seq - 1, seq)
+            subscription.read = seq
+            self._ended.append(subscription)
+
+    def when_live(self, conversation: Conversation) -> Deferred[None]:
+        subscription = self._active.get(conversation)
+        live: Deferred[None] = Deferred()
+        if subscription is None or subscription.catching_up is None:
+            live.callback(None)
+        else:
+            subscription.catching_up.addBoth(lambda _: live.callback(None))
+        return live
+
+    def stop(self) -> None:
+        self._receiving = False
+        for conversation, subscription in self._active.items():
+            subscription.read = self._position(subscription)
+            conversation.sessions.pop(self._session, None)
+            conversation.pending.pop(self._session, None)
+
+    def clear(self) -> None:
+        """Drop all subscriptions: the session has ended."""
+        self._active.clear()
+        self._missed.clear()
+        self._ended.clear()
+
+    # Positions.
+
+    def unread(self, conversation: Conversation) -> int:
+        subscription = self._active.get(conversation)
+        return 0 if subscription is None else conversation.published - self._position(subscription)
+
+    def receipts(self) -> list[MoveCursor]:
+        account = self._session.account
+        if not account.registered:
+            self._ended.clear()  # a guest has no cursors
+            return []
+        moved = [
+            each
+            for each in (*self._active.values(), *self._ended)
+            if self._position(each) > each.saved
+        ]
+        if not moved or not self._session.peer.acknowledged():
+            return []
+        moves: list[MoveCursor] = []
+        for each in moved:
+            each.saved = self._position(each)
+            moves.append(MoveCursor(account.key, each.conversation.id, each.saved, each.upto))
+        self._ended = [each for each in self._ended if each.read < each.upto]
+        return moves
+
+    def _position(self, subscription: Subscription) -> int:
+        conversation = subscription.conversation
+        live = self._session in conversation.sessions
+        if live and self._active.get(conversation) is subscription:
+            return conversation.received(self._session)
+        return subscription.read
+
+    def _name_of(self, conversation: Conversation) -> str:
+        """Return a group's name, or ``@`` and the partner's, folded, as in *since*."""
+        where = self._session.view_of(conversation)
+        return fold(f"@{where.other}" if where.other is not None else f"{where.group}")
+
+    # Catching up.
+
+    def _begin(self, subscription: Subscription) -> Deferred[None]:
+        catching_up = Deferred.fromCoroutine(self._catch_up(subscription))
+        catching_up.addErrback(self._cannot_read)
+        return catching_up
+
+    async def _catch_up(self, subscription: Subscription) -> None:
+        """Deliver the entries after `Subscription.read`; at the head, receive live."""
+        conversation = subscription.conversation
+        peer = self._session.peer
+        while self._receiving:
+            upto = min(conversation.published, subscription.upto)
+            if subscription.read >= upto:
+                if subscription.upto == OPEN_END:
+                    conversation.sessions[self._session] = None
+                elif subscription not in self._ended:
+                    self._ended.append(subscription)
+                return
+            entries = await self._chat.entries(conversation, subscription.read, upto, PAGE)
+            if not self._receiving:
+                return
+            subscription.read = entries[-1].seq if entries else upto
+            block = self._replay(subscription, entries)
+            if block:
+                subscription.heading = ""
+                peer.write(block)
+            writable = peer.when_writable()
+            if writable is not None:
+                await writable
+
+    def _replay(self, subscription: Subscription, entries: Sequence[Entry]) -> bytes:
+        """Return the block of the *entries* that the session may and wants to see."""
+        session, conversation = self._session, subscription.conversation
+        key, ignores = session.account.key, session.account.ignores
+        shown = [
+            entry
+            for entry in entries
+            if entry.seq != subscription.skip
+            and conversation.may_read(entry.event, key)
+            and not (ignores and is_ignored(entry, ignores))
+        ]
+        where = session.view_of(conversation)
+        block: bytes = session.renderer.replay(shown, where, key, subscription.heading)
+        return block
+
+    def _cannot_read(self, failure: Failure) -> None:
+        if isinstance(failure.value, PeerGone) or not self._receiving:
+            return
+        if not isinstance(failure.value, NotSaved):
+            self._log.failure("catching up failed", failure)
+        # Nothing is lost: the next login starts at the cursor, which has not moved.
+        self._session.end(EndWhy.TROUBLE, CANNOT_READ_LOG)
