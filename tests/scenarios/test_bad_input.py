@@ -99,7 +99,7 @@ def test_in_a_group(talk: Talk) -> None:
         (alice, "/history 0000000019999999", number),
         (alice, "/history 00000000019999999", number),
         (alice, "/history 1 2", "* That is more than the command takes: [N]."),
-        (alice, "/search !", "* There is no word in that to search for."),
+        (alice, "/search !", "* Search for at least one word."),
         (alice, "/me \x07", "* The message is empty."),
         (alice, "/topic \u202e", "* The message is empty."),
         (alice, "/msg nobody hello", "* nobody is neither online nor registered here."),
