@@ -1,4 +1,4 @@
-"""``selfsigned:``: a server's certificate that makes itself, once."""
+"""``selfsigned:`` endpoints: the server creates its certificate at the first start."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ from pyconchat.net.selfsigned import BadCertificate
 from tests.support.skips import require_program
 
 
-class Memory(MemoryReactorClock):
-    """A reactor whose ports by TLS have the addresses that those of TCP have."""
+class MemoryTlsReactor(MemoryReactorClock):
+    """A memory reactor whose TLS ports have addresses, like its TCP ports."""
 
     def listenSSL(self, port, factory, contextFactory, backlog=50, interface=""):  # noqa: N803
         super().listenSSL(port, factory, contextFactory, backlog, interface)
         return self.listenTCP(port, factory, backlog, interface)
 
 
-def listen(folder: Path, more: str = "") -> Memory:
-    """Listen with what *folder* keeps; return the reactor. Raises what listening fails with."""
-    reactor = Memory()
+def listen(folder: Path, more: str = "") -> MemoryTlsReactor:
+    """Listen with the certificate in *folder*, and return the reactor. Raises on failure."""
+    reactor = MemoryTlsReactor()
     endpoint = serverFromString(reactor, f"selfsigned:8443:folder={folder}{more}")
     failures: list[BaseException] = []
     endpoint.listen(Factory.forProtocol(Echo)).addErrback(lambda why: failures.append(why.value))
@@ -57,7 +57,7 @@ def listen(folder: Path, more: str = "") -> Memory:
 
 
 def fails(folder: Path) -> str:
-    """Check that listening fails in one line, and return it."""
+    """Check that listening fails with a message of one line, and return it."""
     with pytest.raises(BadCertificate) as caught:
         listen(folder)
     line = str(caught.value)
@@ -71,43 +71,43 @@ def certificate_in(folder: Path) -> x509.Certificate:
 
 
 class Client:
-    """Somebody who speaks TLS, and trusts only the certificate in *folder*."""
+    """A TLS client that trusts only the certificate in *folder*."""
 
-    def __init__(self, reactor: Memory, folder: Path, host: str) -> None:
+    def __init__(self, reactor: MemoryTlsReactor, folder: Path, host: str) -> None:
         self.context = ssl.create_default_context(cafile=folder / "tls-certificate.pem")
         self.context.verify_flags |= ssl.VERIFY_X509_STRICT
         self._reactor = reactor
         self._host = host
 
-    def says(self, words: bytes) -> bytes:
-        """Connect, send *words*, and return the answer. Raises `ssl.SSLError`."""
+    def exchange(self, data: bytes) -> bytes:
+        """Connect, send *data*, and return the answer. Raises `ssl.SSLError`."""
         transport = StringTransport()
         _, factory, context, _, _ = self._reactor.sslServers[0]
         tls_factory = TLSMemoryBIOFactory(context, False, factory, clock=self._reactor)
         server: IProtocol = tls_factory.buildProtocol(transport.getPeer())
         server.makeConnection(transport)
-        coming, going = ssl.MemoryBIO(), ssl.MemoryBIO()
-        tls = self.context.wrap_bio(coming, going, server_hostname=self._host)
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = self.context.wrap_bio(incoming, outgoing, server_hostname=self._host)
         sent = False
         while True:
             try:
                 if not sent:
                     tls.do_handshake()
-                    tls.write(words)
+                    tls.write(data)
                     sent = True
                 return tls.read()
             except ssl.SSLWantReadError:
-                server.dataReceived(going.read())
+                server.dataReceived(outgoing.read())
                 self._reactor.advance(0)
-                coming.write(transport.value())
+                incoming.write(transport.value())
                 transport.clear()
 
 
-# What it says, and where.
+# The endpoint.
 
 
-def test_it_is_an_endpoint_as_others(tmp_path: Path) -> None:
-    """Port, interface and backlog are those of ``tcp:``."""
+def test_options_of_the_endpoint(tmp_path: Path) -> None:
+    """Port, interface and backlog mean the same as for ``tcp:``."""
     reactor = listen(tmp_path, ":interface=127.0.0.1:backlog=1024")
     ((port, _, _, backlog, interface),) = reactor.sslServers
     assert (port, backlog, interface) == (8443, 1024, "127.0.0.1")
@@ -119,17 +119,17 @@ def test_it_is_an_endpoint_as_others(tmp_path: Path) -> None:
     "description",
     ["selfsigned", "selfsigned:port", "selfsigned:1:colour=red", "selfsigned:1:2:3:4:5"],
 )
-def test_descriptions_that_cannot_be_used(description: str) -> None:
-    """They are refused, before anything is made."""
+def test_invalid_descriptions(description: str) -> None:
+    """The parser refuses them."""
     with pytest.raises((TypeError, ValueError)):
-        serverFromString(Memory(), description)
+        serverFromString(MemoryTlsReactor(), description)
 
 
 def test_the_default_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without one, the certificate is in the state folder of somebody who named none."""
+    """Without ``folder=``, the certificate is in the default state folder."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    endpoint = serverFromString(Memory(), "selfsigned:8443")
-    assert list(tmp_path.iterdir()) == [], "parsing makes nothing"
+    endpoint = serverFromString(MemoryTlsReactor(), "selfsigned:8443")
+    assert list(tmp_path.iterdir()) == [], "parsing creates nothing"
     endpoint.listen(Factory.forProtocol(Echo))
     assert {file.name for file in (tmp_path / "pyconchat").iterdir()} == {
         "tls-certificate.pem",
@@ -138,8 +138,8 @@ def test_the_default_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(("interface", "address"), [("", "0.0.0.0:8443"), (r"\:\:1", "[::1]:8443")])
-def test_the_fingerprint_is_logged_once(interface: str, address: str, tmp_path: Path) -> None:
-    """When it listens, with the address."""
+def test_the_fingerprint_is_logged(interface: str, address: str, tmp_path: Path) -> None:
+    """Once, when the endpoint listens, with the address."""
     with capturedLogs() as logged:
         listen(tmp_path, f":interface={interface}")
     lines = [
@@ -151,8 +151,8 @@ def test_the_fingerprint_is_logged_once(interface: str, address: str, tmp_path: 
     assert lines == [f"certificate of {address}: SHA256 {fingerprint(der)}"]
 
 
-def test_a_fingerprint_is_that_of_openssl(tmp_path: Path) -> None:
-    """People compare the two by eye."""
+def test_the_fingerprint_has_the_format_of_openssl(tmp_path: Path) -> None:
+    """Users compare the two by eye."""
     listen(tmp_path)
     certificate = tmp_path / "tls-certificate.pem"
     command = [require_program("openssl"), "x509", "-fingerprint", "-sha256", "-noout"]
@@ -163,8 +163,8 @@ def test_a_fingerprint_is_that_of_openssl(tmp_path: Path) -> None:
     assert output.strip().partition("=")[2] == fingerprint(der)
 
 
-def test_a_fingerprint() -> None:
-    """SHA-256, in 32 pairs of capital digits."""
+def test_the_fingerprint_is_a_sha256() -> None:
+    """In 32 pairs of upper-case hexadecimal digits."""
     assert fingerprint(b"certificate").replace(":", "") == (
         sha256(b"certificate").hexdigest().upper()
     )
@@ -174,8 +174,8 @@ def test_a_fingerprint() -> None:
 # The certificate.
 
 
-def test_what_the_certificate_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """P-256, for this host by all of its names, for ten years."""
+def test_the_contents_of_the_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A P-256 key, the names of this host, and a lifetime of ten years."""
     monkeypatch.setattr("socket.gethostname", lambda: "chat.example.org")
     listen(tmp_path)
     certificate = certificate_in(tmp_path)
@@ -190,15 +190,15 @@ def test_what_the_certificate_says(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         IPv4Address("127.0.0.1"),
         IPv6Address("::1"),
     ]
-    life = certificate.not_valid_after_utc - certificate.not_valid_before_utc
-    assert timedelta(days=3650) <= life <= timedelta(days=3652)
+    lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    assert timedelta(days=3650) <= lifetime <= timedelta(days=3652)
 
 
 @pytest.mark.parametrize("name", ["", "bücher", "a" * 65, "two words", "localhost"])
-def test_host_names_that_no_certificate_can_have(
+def test_host_names_that_are_invalid_in_certificates(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They do not stop the server: it is ``localhost`` then, once."""
+    """The certificate is for ``localhost`` instead, named once."""
     monkeypatch.setattr("socket.gethostname", lambda: name)
     listen(tmp_path)
     names = certificate_in(tmp_path).extensions.get_extension_for_class(x509.SubjectAlternativeName)
@@ -206,27 +206,27 @@ def test_host_names_that_no_certificate_can_have(
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1"])
-def test_a_client_that_has_the_certificate_is_content(host: str, tmp_path: Path) -> None:
-    """Any TLS client, also one that is strict, can be given the file to trust."""
-    assert Client(listen(tmp_path), tmp_path, host).says(b"hello") == b"hello"
+def test_a_client_that_trusts_the_certificate(host: str, tmp_path: Path) -> None:
+    """Even a strict TLS client accepts the certificate, once it trusts the file."""
+    assert Client(listen(tmp_path), tmp_path, host).exchange(b"hello") == b"hello"
 
 
 def test_old_versions_of_tls_are_refused(tmp_path: Path) -> None:
-    """Below 1.2 there is no handshake."""
+    """The handshake fails below TLS 1.2."""
     client = Client(listen(tmp_path), tmp_path, "localhost")
     client.context.set_ciphers("ALL:@SECLEVEL=0")
     with warnings.catch_warnings(action="ignore"):
         client.context.minimum_version = ssl.TLSVersion.TLSv1
         client.context.maximum_version = ssl.TLSVersion.TLSv1_1
     with pytest.raises(ssl.SSLError, match="ALERT_PROTOCOL_VERSION"):
-        client.says(b"hello")
+        client.exchange(b"hello")
 
 
-# What is kept.
+# The files.
 
 
-def test_it_is_made_once(tmp_path: Path) -> None:
-    """A restart shows the same certificate; another folder has another, with another number."""
+def test_the_certificate_is_created_once(tmp_path: Path) -> None:
+    """A restart uses the same one; another folder has another key and serial number."""
     listen(tmp_path / "one")
     before = {file: file.read_bytes() for file in (tmp_path / "one").iterdir()}
     listen(tmp_path / "one")
@@ -237,8 +237,8 @@ def test_it_is_made_once(tmp_path: Path) -> None:
     assert one.serial_number != two.serial_number
 
 
-def test_files_are_for_their_owner_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Folder 0700 and files 0600, however careless the umask, and before they have their names."""
+def test_only_the_owner_can_read_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folder 0700 and files 0600 from their creation on, whatever the umask."""
     modes = []
     link = os.link
 
@@ -259,10 +259,10 @@ def test_files_are_for_their_owner_alone(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("step", range(4))
-def test_a_crash_while_it_is_made(
+def test_a_crash_during_the_creation(
     step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At whatever step, no file is half written, and the next start has a certificate."""
+    """At any step: no file is half written, and the next start succeeds."""
     steps = iter(range(4))
 
     def die(real: object) -> object:
@@ -279,13 +279,13 @@ def test_a_crash_while_it_is_made(
         assert fails(tmp_path).endswith("No space left on device")
     left = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     assert set(left) == ({"tls-key.pem"} if step > 1 else set())
-    assert Client(listen(tmp_path), tmp_path, "localhost").says(b"hello") == b"hello"
+    assert Client(listen(tmp_path), tmp_path, "localhost").exchange(b"hello") == b"hello"
     for name, data in left.items():
         assert (tmp_path / name).read_bytes() == data
 
 
 def test_two_servers_that_start_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither replaces what the other has just made: both show one certificate."""
+    """Neither replaces the other's new files: both use the same certificate."""
     link = os.link
 
     def overtaken(new: str, path: Path) -> None:
@@ -295,15 +295,15 @@ def test_two_servers_that_start_at_once(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(os, "link", overtaken)
     reactor = listen(tmp_path)
-    assert Client(reactor, tmp_path, "localhost").says(b"hello") == b"hello"
+    assert Client(reactor, tmp_path, "localhost").exchange(b"hello") == b"hello"
     assert len(list(tmp_path.iterdir())) == 2
 
 
-# What cannot be used: one line that names the file.
+# Files that cannot be used: one line names the file.
 
 
 def test_a_key_of_another_certificate(tmp_path: Path) -> None:
-    """Nothing is replaced: it may be the wrong one of two backups."""
+    """Nothing is replaced: the key may come from the wrong backup."""
     listen(tmp_path / "one")
     listen(tmp_path / "two")
     other = (tmp_path / "two" / "tls-key.pem").read_bytes()
@@ -315,7 +315,7 @@ def test_a_key_of_another_certificate(tmp_path: Path) -> None:
 
 
 def test_a_certificate_without_its_key(tmp_path: Path) -> None:
-    """A new key would need a new certificate, which clients would take for an attack."""
+    """No new key is created: clients would take a new certificate for an attack."""
     listen(tmp_path)
     (tmp_path / "tls-key.pem").unlink()
     line = fails(tmp_path)
@@ -325,8 +325,8 @@ def test_a_certificate_without_its_key(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["tls-key.pem", "tls-certificate.pem"])
 @pytest.mark.parametrize("data", [b"", b"\0\xff", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
-def test_files_that_are_no_pem(name: str, data: bytes, tmp_path: Path) -> None:
-    """The line names the one that is none."""
+def test_files_that_are_not_pem(name: str, data: bytes, tmp_path: Path) -> None:
+    """The line names the file."""
     listen(tmp_path)
     (tmp_path / name).write_bytes(data)
     assert f"{tmp_path / name} is not a" in fails(tmp_path)
@@ -341,8 +341,8 @@ def test_files_that_cannot_be_read(name: str, tmp_path: Path) -> None:
     assert fails(tmp_path) == f"{tmp_path / name}: Is a directory"
 
 
-def test_keys_that_are_not_ours(tmp_path: Path) -> None:
-    """One with a password could not be read at a start; and RSA is none that we make."""
+def test_unsupported_keys(tmp_path: Path) -> None:
+    """A key with a password, which nobody could type at the start, and an RSA key."""
     listen(tmp_path)
     file = tmp_path / "tls-key.pem"
     ours = load_pem_private_key(file.read_bytes(), None)
@@ -354,14 +354,14 @@ def test_keys_that_are_not_ours(tmp_path: Path) -> None:
         assert str(file) in fails(tmp_path)
 
 
-def test_a_folder_that_is_none(tmp_path: Path) -> None:
-    """The line names it."""
+def test_a_folder_that_cannot_be_created(tmp_path: Path) -> None:
+    """The line names the file that is in the way."""
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "state"):
         assert str(tmp_path / "file") in fails(folder)
 
 
-# Where TLS is not installed.
+# Imports.
 
 
 def run(program: str) -> str:
@@ -370,16 +370,16 @@ def run(program: str) -> str:
     return ended.stdout
 
 
-def test_parsing_other_endpoints_stays_cheap() -> None:
-    """Twisted loads this module for any plugin of endpoints: it brings no library along."""
+def test_importing_the_plugin_is_cheap() -> None:
+    """Twisted imports this module to parse any endpoint: it imports no large library."""
     program = (
         "import sys, pyconchat.net.selfsigned as _; print({'OpenSSL', 'msgspec'} & {*sys.modules})"
     )
     assert run(program) == "set()\n"
 
 
-def test_without_the_extra() -> None:
-    """The description is what cannot be used, as with ``ssl:``."""
+def test_without_pyopenssl() -> None:
+    """The parser raises `ImportError`, as for ``ssl:``."""
     program = (
         "import sys; sys.modules['OpenSSL'] = None\n"
         "from twisted.internet.endpoints import serverFromString\n"

@@ -1,4 +1,4 @@
-"""The service: twistd's options, the configuration file, how a server starts, fails and stops."""
+"""The service: options of twistd, the configuration file, start, failed start and stop."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Connect = Callable[..., SocketUser]
 
 
 def twistd(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run twistd until it ends by itself."""
+    """Run twistd until it exits."""
     return subprocess.run(
         [TWISTD, *arguments],
         cwd=cwd,
@@ -38,22 +38,22 @@ def twistd(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedPr
 
 
 def fails(*arguments: str, cwd: Path) -> str:
-    """Check that a server does not start, in one line, and return the line."""
+    """Check that a server fails to start with one line on standard error, and return the line."""
     log, errors = cwd / "failed.log", cwd / "failed.errors"
     for file in (log, errors):
         file.write_text("")
     process = Twistd(["--nodaemon", "--pidfile=", "pyconchat", *arguments], cwd, log, errors)
-    status, said = process.wait(PATIENCE * 2), errors.read_text()
-    assert status == 1, said
-    assert "Traceback" not in log.read_text() + said, log.read_text() + said
-    lines = said.splitlines()
-    assert len(lines) == 1, said
+    status, output = process.wait(PATIENCE * 2), errors.read_text()
+    assert status == 1, output
+    assert "Traceback" not in log.read_text() + output, log.read_text() + output
+    lines = output.splitlines()
+    assert len(lines) == 1, output
     assert lines[0].startswith("pyconchat: ")
     return lines[0]
 
 
 class TlsSocketUser(SocketUser):
-    """Somebody who speaks TLS, and trusts only *certificate*."""
+    """A user with TLS, who trusts only *certificate*."""
 
     def __init__(self, port: int, certificate: Path) -> None:
         super().__init__(port)
@@ -63,7 +63,7 @@ class TlsSocketUser(SocketUser):
 
 @pytest.fixture
 def connect() -> Iterator[Connect]:
-    """Connect somebody to a port, by TLS if a certificate is given."""
+    """Connect a user to a port, with TLS if a certificate is given."""
     people: list[SocketUser] = []
 
     def dial(port: int, certificate: Path | None = None) -> SocketUser:
@@ -77,9 +77,9 @@ def connect() -> Iterator[Connect]:
 
 @pytest.fixture
 def run(tmp_path: Path, connect: Connect) -> Iterator[Callable[..., Path]]:
-    """Start a server with any arguments in any environment; return its log when it listens.
+    """Start a server with any arguments and environment; return its log once it listens.
 
-    It is stopped while the people are still connected.
+    It is stopped while the users are still connected.
     """
     running: list[subprocess.Popen[bytes]] = []
 
@@ -112,8 +112,8 @@ def run(tmp_path: Path, connect: Connect) -> Iterator[Callable[..., Path]]:
             process.kill()
 
 
-def says_good_bye(connection: socket.socket) -> None:
-    """Check that somebody at *connection* is asked for a name, and can leave."""
+def check_greeting(connection: socket.socket) -> None:
+    """Check that the server asks for a name on *connection*, and accepts ``exit``."""
     connection.sendall(b"exit\n")
     received = b""
     while data := connection.recv(1000):
@@ -122,18 +122,18 @@ def says_good_bye(connection: socket.socket) -> None:
     assert b"Bye." in received
 
 
-# What twistd says of it.
+# Twistd's help.
 
 
 def test_twistd_lists_the_plugin(tmp_path: Path) -> None:
-    """``twistd --help`` names pyconchat, from any folder."""
+    """``twistd --help`` lists pyconchat, in any folder."""
     ended = twistd("--help", cwd=tmp_path)
     assert ended.returncode == 0
     assert re.search(r"^ +pyconchat +\w+", ended.stdout, re.MULTILINE)
 
 
 def test_help_names_the_options(tmp_path: Path) -> None:
-    """``twistd pyconchat --help`` explains each option, and starts nothing."""
+    """``twistd pyconchat --help`` explains each option without starting a server."""
     ended = twistd("pyconchat", "--help", cwd=tmp_path)
     assert ended.returncode == 0
     for option in ("--config=", "--state=", "--line=", "--lobby=", "--no-guests", "HOST PORT"):
@@ -141,7 +141,7 @@ def test_help_names_the_options(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-# What stops a start: one line, exit status 1, no traceback.
+# A failed start: one line, exit status 1, no traceback.
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_help_names_the_options(tmp_path: Path) -> None:
         ("state =", "pyconchat.toml"),
     ],
 )
-def test_a_file_that_cannot_be_used(toml: str, named: str, tmp_path: Path) -> None:
+def test_an_invalid_configuration_file(toml: str, named: str, tmp_path: Path) -> None:
     """The line names the key."""
     file = tmp_path / "pyconchat.toml"
     file.write_text(toml)
@@ -173,13 +173,13 @@ def test_a_file_that_cannot_be_used(toml: str, named: str, tmp_path: Path) -> No
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_options_that_cannot_be_used(arguments: list[str], named: str, tmp_path: Path) -> None:
-    """The line names what was wrong."""
+def test_invalid_options(arguments: list[str], named: str, tmp_path: Path) -> None:
+    """The line names the invalid option or value."""
     assert named in fails("--state", str(tmp_path / "state"), *arguments, cwd=tmp_path)
 
 
 def test_a_port_in_use(tmp_path: Path) -> None:
-    """The line names the address; the state of whoever has it is not touched."""
+    """The line names the port and says that it is in use."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -189,18 +189,16 @@ def test_a_port_in_use(tmp_path: Path) -> None:
     assert "in use" in line
 
 
-def test_a_state_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    """The line names the folder, whoever starts the server."""
+def test_a_state_folder_that_cannot_be_created(tmp_path: Path) -> None:
+    """The line names the folder, also when root starts the server."""
     (tmp_path / "file").write_text("")
     for state in (tmp_path / "file", tmp_path / "file" / "state"):
         line = fails("--state", str(state), "127.0.0.1", str(free_port()), cwd=tmp_path)
         assert str(tmp_path / "file") in line
 
 
-def test_a_state_folder_that_another_server_holds(
-    server: Server, connect: Connect, tmp_path: Path
-) -> None:
-    """The second server ends with a line; the first goes on."""
+def test_a_state_folder_in_use(server: Server, connect: Connect, tmp_path: Path) -> None:
+    """The second server fails with one line; the first is not affected."""
     arguments = ("--state", str(server.state), "127.0.0.1", str(free_port()))
     line = fails(*arguments, cwd=tmp_path)
     assert str(server.state) in line
@@ -208,8 +206,8 @@ def test_a_state_folder_that_another_server_holds(
     connect(server.port).sees("Username: ")
 
 
-def test_a_database_that_is_none(tmp_path: Path) -> None:
-    """The line says so, and the file is left as it is."""
+def test_a_file_that_is_not_a_database(tmp_path: Path) -> None:
+    """The line says so, and the file is not changed."""
     state = tmp_path / "state"
     state.mkdir()
     database = state / "pyconchat.db"
@@ -219,8 +217,8 @@ def test_a_database_that_is_none(tmp_path: Path) -> None:
     assert database.read_bytes() == before
 
 
-def test_a_database_that_is_damaged(run: Callable[..., Path], tmp_path: Path) -> None:
-    """One whose pages are garbage, but not the first, stops the start with a line too."""
+def test_a_damaged_database(run: Callable[..., Path], tmp_path: Path) -> None:
+    """Garbage in all pages except the first is also reported in one line."""
     state = tmp_path / "state"
     port = str(free_port())
     run("--state", str(state), "127.0.0.1", port)
@@ -240,7 +238,7 @@ def test_a_database_that_is_damaged(run: Callable[..., Path], tmp_path: Path) ->
 
 
 def test_a_database_of_a_newer_version(run: Callable[..., Path], tmp_path: Path) -> None:
-    """It is not touched: the line says that the program is too old."""
+    """It is refused: the line says that it comes from a newer version."""
     state = tmp_path / "state"
     state.mkdir()
     with sqlite3.connect(state / "pyconchat.db") as database:
@@ -251,11 +249,11 @@ def test_a_database_of_a_newer_version(run: Callable[..., Path], tmp_path: Path)
     assert "newer version" in line
 
 
-# How it starts.
+# The start.
 
 
 def test_the_claim_code_is_printed_until_it_is_used(server: Server, talk: Talk) -> None:
-    """At every start the same, and never again once somebody is an operator."""
+    """It is the same at every start, and is no longer printed once it has been used."""
     code = server.says(r"operator: type /claim (\S+)").group(1)
     server.restart()
     assert server.says(r"operator: type /claim (\S+)").group(1) == code
@@ -276,16 +274,16 @@ def test_the_claim_code_is_printed_until_it_is_used(server: Server, talk: Talk) 
     alice.sees("used already")
 
 
-def test_it_says_how_to_connect(server: Server) -> None:
-    """With both programs, and an address that works from here."""
+def test_the_log_says_how_to_connect(server: Server) -> None:
+    """It names both programs and an address that is reachable from this machine."""
     port = server.port
     server.says(f"connect with: pyconchat localhost {port} +or: telnet localhost {port}")
 
 
-def test_state_files_are_for_their_owner_alone(
+def test_only_the_owner_can_read_the_state(
     run: Callable[..., Path], connect: Connect, tmp_path: Path
 ) -> None:
-    """Folder 0700 and files 0600, however careless the umask."""
+    """Folders have mode 0700 and files 0600, whatever the umask."""
     port = free_port()
     state = tmp_path / "deep" / "state"
     run("--state", str(state), "127.0.0.1", str(port), umask=0)
@@ -302,7 +300,7 @@ def test_state_files_are_for_their_owner_alone(
 
 @pytest.mark.parametrize("given", ["XDG_STATE_HOME", "HOME"])
 def test_the_default_state_folder(given: str, run: Callable[..., Path], tmp_path: Path) -> None:
-    """``$XDG_STATE_HOME/pyconchat``, else ``~/.local/state/pyconchat``."""
+    """It is ``$XDG_STATE_HOME/pyconchat``, or else ``~/.local/state/pyconchat``."""
     home, state = tmp_path / "home", tmp_path / "xdg"
     environ = {"HOME": str(home), "XDG_STATE_HOME": str(state) if given != "HOME" else ""}
     run("127.0.0.1", str(free_port()), **environ)
@@ -314,7 +312,7 @@ def test_the_default_state_folder(given: str, run: Callable[..., Path], tmp_path
 def test_options_override_the_file(
     run: Callable[..., Path], connect: Connect, tmp_path: Path
 ) -> None:
-    """State, lobby, guests and doors; what is not given stays as the file says."""
+    """State, lobby, guests and doors; settings without an option come from the file."""
     folder = tmp_path / "etc"
     folder.mkdir()
     ignored, port = free_port(), free_port()
@@ -326,7 +324,9 @@ def test_options_override_the_file(
         *("--config", "etc/chat.toml", "--lobby", "Lounge", "--no-guests"),
         *("--line", f"tcp:{port}:interface=127.0.0.1"),
     )
-    assert (folder / "here" / "pyconchat.db").exists(), "the file's paths start at its folder"
+    assert (folder / "here" / "pyconchat.db").exists(), (
+        "paths in the file are relative to its folder"
+    )
     with pytest.raises(ConnectionRefusedError):
         connect(ignored)
     alice = connect(port)
@@ -336,8 +336,8 @@ def test_options_override_the_file(
     alice.sees("You are in Lounge")
 
 
-def test_many_doors(run: Callable[..., Path], connect: Connect, tmp_path: Path) -> None:
-    """--line may be repeated and takes every server endpoint; HOST PORT is one more."""
+def test_several_endpoints(run: Callable[..., Path], connect: Connect, tmp_path: Path) -> None:
+    """--line may be repeated and takes any server endpoint; HOST PORT is one more."""
     ports = [free_port() for _ in range(3)]
     path = tmp_path / "door"
     log = run(
@@ -353,11 +353,11 @@ def test_many_doors(run: Callable[..., Path], connect: Connect, tmp_path: Path) 
     with socket.socket(socket.AF_UNIX) as local:
         local.settimeout(PATIENCE)
         local.connect(str(path))
-        says_good_bye(local)
+        check_greeting(local)
 
 
-def test_a_daemon_that_cannot_start_says_so(server: Server, tmp_path: Path) -> None:
-    """Without -n, too, the command ends with status 1; twistd refers to the log for the whole."""
+def test_a_daemon_that_cannot_start(server: Server, tmp_path: Path) -> None:
+    """Without -n the command also exits with status 1 and names the problem."""
     ended = twistd(
         *(f"--logfile={tmp_path / 'log'}", f"--pidfile={tmp_path / 'pid'}", "pyconchat"),
         *("--state", str(server.state), "127.0.0.1", str(free_port())),
@@ -369,7 +369,7 @@ def test_a_daemon_that_cannot_start_says_so(server: Server, tmp_path: Path) -> N
 
 
 def test_tls(run: Callable[..., Path], connect: Connect, tmp_path: Path) -> None:
-    """An ssl endpoint is a door like any other; who stays in it does not hold up the stop."""
+    """An ssl endpoint works like a tcp endpoint; open connections do not delay the stop."""
     pem, port = tmp_path / "chat.pem", free_port()
     make_certificate(pem)
     door = f"ssl:{port}:interface=127.0.0.1:privateKey={pem}:certKey={pem}"
@@ -387,7 +387,7 @@ def test_tls(run: Callable[..., Path], connect: Connect, tmp_path: Path) -> None
     bob.sees("Bye.")
     assert bob.is_cut_off()
     alice.sees("bob has gone offline")
-    missed = [f"{number} " + "x" * 3000 for number in range(9)]  # within the burst that is allowed
+    missed = [f"{number} " + "x" * 3000 for number in range(9)]  # within the allowed burst
     alice.types(*missed)
     alice.types("/who")
     alice.sees("Online: 1")
@@ -409,11 +409,11 @@ def test_ipv6(run: Callable[..., Path], tmp_path: Path) -> None:
         return  # this machine has no IPv6
     run("--state", str(tmp_path / "state"), "::1", str(port))
     with socket.create_connection(("::1", port), PATIENCE) as person:
-        says_good_bye(person)
+        check_greeting(person)
 
 
 def test_the_lobby(connect: Connect, tmp_path: Path) -> None:
-    """With --lobby everybody enters that group at login, and comes back into it."""
+    """With --lobby everybody enters that group at login; a banned guest goes to the front desk."""
     server = Server(tmp_path)
     server.start("--lobby", "Lounge")
     try:
@@ -439,7 +439,7 @@ def test_the_lobby(connect: Connect, tmp_path: Path) -> None:
 
 
 def test_without_guests(connect: Connect, tmp_path: Path) -> None:
-    """With --no-guests a newcomer has to choose a password, and is not offered anything else."""
+    """With --no-guests a new user must choose a password, and is not offered to be a guest."""
     server = Server(tmp_path)
     server.start("--no-guests")
     try:
@@ -457,8 +457,8 @@ def test_without_guests(connect: Connect, tmp_path: Path) -> None:
         server.stop()
 
 
-def test_as_a_daemon(connect: Connect, tmp_path: Path) -> None:
-    """Without --nodaemon it goes to the background, writes its pid and log, and stops on TERM."""
+def test_a_daemon(connect: Connect, tmp_path: Path) -> None:
+    """Without --nodaemon it runs in the background, writes pid and log, and stops on SIGTERM."""
     port, pidfile, log = free_port(), tmp_path / "pid", tmp_path / "log"
     twistd(
         *("--pidfile", str(pidfile), "--logfile", str(log)),
@@ -484,12 +484,12 @@ def test_as_a_daemon(connect: Connect, tmp_path: Path) -> None:
     assert "Traceback" not in log.read_text()
 
 
-# How it stops.
+# The stop.
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_a_signal_stops_it(name: str, server: Server, talk: Talk, meet: Meet) -> None:
-    """Everybody is told, what was said is stored, and it ends cleanly within 5 seconds."""
+    """Users are notified, all messages are stored, and the process exits within 5 seconds."""
     alice, bob, stranger = talk("alice", "secret of alice"), talk("bob"), meet()
     stranger.sees("Username: ")
     alice.types("/create tea open")
@@ -514,8 +514,8 @@ def test_a_signal_stops_it(name: str, server: Server, talk: Talk, meet: Meet) ->
     alice.sees("bob: last words")
 
 
-def test_a_sudden_end_of_a_connection_holds_nothing_up(server: Server, talk: Talk) -> None:
-    """Who vanishes right after something was said is offline, and the server can still stop."""
+def test_a_connection_lost_after_a_message(server: Server, talk: Talk) -> None:
+    """The user is offline at once, and the server can still stop."""
     alice, bob = talk("alice", "secret of alice"), talk("bob", "secret of bob")
     alice.types("/create tea open")
     alice.sees("You are in tea")

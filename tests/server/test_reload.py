@@ -1,4 +1,4 @@
-"""What a SIGHUP reads again is what the store says, and never older than what was decided."""
+"""SIGHUP reads the accounts again from the store, and never overwrites newer decisions."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def chat(store: SqlStore, threads: SlowThreads, clock: Clock) -> Chat:
 
 @pytest.fixture
 def alice(chat: Chat) -> TestUser:
-    """An operator, who has banned spam, and ignores noise."""
+    """An operator who has banned spam and ignores noise."""
     alice = TestUser(chat, "alice", "secret of alice")
     alice.types(f"/claim {chat.accounts.claim_code}", "/ban spam", "/ignore noise")
     return alice
 
 
-def reads(chat: Chat) -> Deferred[None]:
-    """Begin what a SIGHUP does."""
+def reload(chat: Chat) -> Deferred[None]:
+    """Start reading the accounts, as SIGHUP does."""
     return Deferred.fromCoroutine(chat.registration.reload())
 
 
@@ -49,7 +49,7 @@ def banned(chat: Chat) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("line", "holds"),
+    ("line", "in_effect"),
     [
         ("/ban eve", lambda chat: banned(chat) == {"spam", "eve"}),
         ("/unban spam", lambda chat: banned(chat) == set()),
@@ -59,26 +59,26 @@ def banned(chat: Chat) -> set[str]:
     ],
     ids=["ban", "unban", "operator", "unignore", "ignore"],
 )
-def test_what_is_decided_while_it_reads(
-    line: str, holds: Callable[[Chat], bool], chat: Chat, alice: TestUser, threads: SlowThreads
+def test_a_decision_during_the_reload(
+    line: str, in_effect: Callable[[Chat], bool], chat: Chat, alice: TestUser, threads: SlowThreads
 ) -> None:
-    """It holds, in memory as in the store, though it was not stored when the reading began."""
+    """It takes effect, although it was not stored yet when the reload began."""
     TestUser(chat, "bob", "secret of bob")
     threads.slow = True
-    reads(chat)
+    reload(chat)
     alice.types(line)
     threads.catch_up()
-    for _ in range(5):  # it may have to read once more
+    for _ in range(5):  # the reload may have to read a second time
         alice.tick()
-    assert holds(chat)
+    assert in_effect(chat)
 
 
-def test_the_claim_code_is_used_while_it_reads(chat: Chat, threads: SlowThreads) -> None:
-    """It is used up, and who has used it is an operator."""
+def test_a_claim_during_the_reload(chat: Chat, threads: SlowThreads) -> None:
+    """The claim code cannot be used again, and the claimant is an operator."""
     alice, bob = (TestUser(chat, name, f"secret of {name}") for name in ("alice", "bob"))
     code = chat.accounts.claim_code
     threads.slow = True
-    reads(chat)
+    reload(chat)
     alice.types(f"/claim {code}")
     threads.catch_up()
     for _ in range(5):
@@ -87,12 +87,12 @@ def test_the_claim_code_is_used_while_it_reads(chat: Chat, threads: SlowThreads)
     assert any("used already" in line for line in bob.types(f"/claim {code}"))
 
 
-def test_what_somebody_else_has_changed(chat: Chat, alice: TestUser, store: SqlStore) -> None:
-    """Another password ends the sessions of that account, and no others."""
+def test_a_password_changed_in_the_store(chat: Chat, alice: TestUser, store: SqlStore) -> None:
+    """It ends the sessions of that account, and no others."""
     bob = TestUser(chat, "bob", "secret of bob")
     store.commit([Decision(0, writes=[SaveAccount(Name("bob"), "plain:another")])])
     assert not bob.peer.closed
-    reads(chat)
+    reload(chat)
     bob.tick()
     assert bob.peer.closed
     assert not alice.peer.closed

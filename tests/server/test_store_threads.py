@@ -1,4 +1,4 @@
-"""The threads of the store: what they are given is done in order, and comes back."""
+"""The store's threads call functions in order and return their results to the reactor."""
 
 from __future__ import annotations
 
@@ -15,56 +15,56 @@ from pyconchat.domain.errors import NotSaved
 from pyconchat.server.store_threads import StoreThreads
 
 
-class Reactor:
-    """Does what other threads ask of it when it is told to."""
+class FakeReactor:
+    """A reactor that runs the calls of other threads only in `wait_for`."""
 
     def __init__(self) -> None:
-        self._asked: Queue[tuple[Callable[..., object], tuple[Any, ...]]] = Queue()
+        self._calls: Queue[tuple[Callable[..., object], tuple[Any, ...]]] = Queue()
 
     def callFromThread(self, call: Callable[..., object], *args: Any) -> None:
-        self._asked.put((call, args))
+        self._calls.put((call, args))
 
     def wait_for(self, *deferreds: Deferred[Any]) -> None:
-        """Do what is asked until all of *deferreds* have fired."""
+        """Run the calls of other threads until all of *deferreds* have fired."""
         while not all(each.called for each in deferreds):
-            call, args = self._asked.get(timeout=10)
+            call, args = self._calls.get(timeout=10)
             call(*args)
 
 
 @pytest.fixture
-def reactor() -> Reactor:
-    return Reactor()
+def reactor() -> FakeReactor:
+    return FakeReactor()
 
 
 @pytest.fixture
-def threads(reactor: Reactor) -> Iterator[StoreThreads]:
+def threads(reactor: FakeReactor) -> Iterator[StoreThreads]:
     threads = StoreThreads(cast(IReactorFromThreads, reactor), 1)
     threads.start()
     yield threads
     threads.stop()
 
 
-def test_what_is_written_is_written_in_order(threads: StoreThreads, reactor: Reactor) -> None:
-    """All of it by one thread, which is not ours; each result comes back to who asked."""
-    done: list[int] = []
+def test_writes_are_called_in_order(threads: StoreThreads, reactor: FakeReactor) -> None:
+    """All in one thread, which is not the reactor's; each result fires its own Deferred."""
+    called: list[int] = []
     writers: set[int] = set()
 
     def write(number: int) -> int:
-        done.append(number)
+        called.append(number)
         writers.add(get_ident())
         return -number
 
     results: list[int] = []
     written = [threads.write(write, number).addCallback(results.append) for number in range(100)]
     reactor.wait_for(*written)
-    assert done == list(range(100))
+    assert called == list(range(100))
     assert results == [-number for number in range(100)]
     assert len(writers) == 1
     assert get_ident() not in writers
 
 
-def test_a_failure_comes_back(threads: StoreThreads, reactor: Reactor) -> None:
-    """And what was given after it is done all the same."""
+def test_a_failure_fires_the_errback(threads: StoreThreads, reactor: FakeReactor) -> None:
+    """Later calls are not affected."""
 
     def fail() -> None:
         raise NotSaved("the disk is full")
@@ -77,8 +77,8 @@ def test_a_failure_comes_back(threads: StoreThreads, reactor: Reactor) -> None:
     assert failures == ["the disk is full"]
 
 
-def test_reading_is_beside_it(threads: StoreThreads, reactor: Reactor) -> None:
-    """Who reads does not wait for who writes."""
+def test_reads_do_not_wait_for_writes(threads: StoreThreads, reactor: FakeReactor) -> None:
+    """A read finishes while a write is blocked."""
     may_write: Queue[int] = Queue()
     writing = threads.write(may_write.get)
     reading = threads.read(lambda: "read")
@@ -88,12 +88,12 @@ def test_reading_is_beside_it(threads: StoreThreads, reactor: Reactor) -> None:
     reactor.wait_for(writing)
 
 
-def test_a_stop_waits_for_what_was_given(reactor: Reactor) -> None:
-    """A server that stops has stored everything."""
+def test_stop_finishes_the_waiting_calls(reactor: FakeReactor) -> None:
+    """A server that has stopped has stored everything."""
     threads = StoreThreads(cast(IReactorFromThreads, reactor), 1)
     threads.start()
-    done: list[int] = []
+    called: list[int] = []
     for number in range(100):
-        threads.write(done.append, number)
+        threads.write(called.append, number)
     threads.stop()
-    assert done == list(range(100))
+    assert called == list(range(100))
