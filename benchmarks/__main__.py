@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.cores import keep_to_our_core
 from benchmarks.machine import describe
 from benchmarks.options import Failed, Options
-from benchmarks.peers import PEERS
+from benchmarks.reference_servers import PEERS
 from benchmarks.report import Result, text, write_json
 from benchmarks.scenarios import SCENARIOS
 

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import NamedTuple
 
-from benchmarks import meters
-from benchmarks.crowd import PATIENCE, READ, Crowd
-from benchmarks.meters import Usage
+from benchmarks import proc
 from benchmarks.options import Failed
+from benchmarks.proc import Usage
+from benchmarks.users import PATIENCE, READ, Crowd
 
 __all__ = ["Load", "Room", "Sample"]
 
@@ -138,16 +138,16 @@ class Load:
             self._send(sender, count)
         self._turn(time.perf_counter() + warm_up)
         self._latencies = array("d")
-        lines, messages, began = self._lines, self._sent, meters.read(pid)
+        lines, messages, began = self._lines, self._sent, proc.read(pid)
         self._turn(began.at + seconds)
-        ended = meters.read(pid)
+        ended = proc.read(pid)
         sample = Sample(
             self._under_way,
             self._sent - messages,
             self._lines - lines,
             sorted(self._latencies),
-            meters.usage_between(began, ended),
-            meters.resident(pid),
+            proc.usage_between(began, ended),
+            proc.resident(pid),
         )
         if not sample.latencies:
             raise Failed(f"the observers have read nothing in {seconds:.0f} s")

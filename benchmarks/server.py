@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.cores import SERVER_CORE
 from benchmarks.options import Failed, Options
-from benchmarks.tongues import PROMPT
+from benchmarks.protocols import PROMPT
 
 __all__ = ["LOOPBACK", "PATIENCE", "Server", "free_port", "running"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.options import Options
 from benchmarks.report import Result
-from benchmarks.scenarios.group import Gathering, measure, note
+from benchmarks.scenarios.one_group import Gathering, measure, note
 
 __all__ = ["fanout"]
 

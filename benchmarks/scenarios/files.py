@@ -10,8 +10,8 @@ import threading
 import time
 from typing import Any
 
-from benchmarks.meters import resident
 from benchmarks.options import Failed, Options
+from benchmarks.proc import resident
 from benchmarks.report import Result, percentile
 from benchmarks.server import LOOPBACK, Server, running
 

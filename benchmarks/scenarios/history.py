@@ -6,13 +6,13 @@ import socket
 import time
 from contextlib import closing
 
-from benchmarks import meters
-from benchmarks.crowd import PATIENCE, Crowd
+from benchmarks import proc
+from benchmarks.large_state import ARCHIVE, OWNER, PASSWORD, full_state, last_words
 from benchmarks.options import Failed, Options
+from benchmarks.protocols import registered
 from benchmarks.report import Result, percentile
 from benchmarks.server import running
-from benchmarks.state import ARCHIVE, OWNER, PASSWORD, full_state, last_words
-from benchmarks.tongues import registered
+from benchmarks.users import PATIENCE, Crowd
 
 __all__ = ["history"]
 
@@ -48,9 +48,9 @@ def history(options: Options) -> list[Result]:
 def _measure(result: Result, reader: socket.socket, pid: int, options: Options) -> None:
     asked = f"/history {ENTRIES}"
     _ask(reader, asked, ENTRIES, last_words(options))  # the first one opens the connections
-    before = meters.cpu_seconds(pid)
+    before = proc.cpu_seconds(pid)
     times = sorted(_ask(reader, asked, ENTRIES, last_words(options)) for _ in range(REQUESTS))
-    work = (meters.cpu_seconds(pid) - before) / REQUESTS
+    work = (proc.cpu_seconds(pid) - before) / REQUESTS
     others = sorted(_ask(reader, "/admin", 1, b"\n") for _ in range(REQUESTS))
     result.note("asked to answered, p50", "ms", percentile(times, 0.5) * 1e3)
     result.note("asked to answered, p99", "ms", percentile(times, 0.99) * 1e3, most=PROMISED)

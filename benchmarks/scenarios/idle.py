@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 
-from benchmarks import meters
-from benchmarks.crowd import Crowd, names
+from benchmarks import proc
 from benchmarks.options import Options
+from benchmarks.protocols import Login, guest
 from benchmarks.report import Result
 from benchmarks.server import running
-from benchmarks.tongues import Login, guest
+from benchmarks.users import Crowd, names
 
 __all__ = ["idle"]
 
@@ -62,7 +62,7 @@ def _measured(options: Options, where: str, login: Callable[[str, int], Login]) 
             server.stop()
             server.start()
             _wait_until_still(server.pid)
-            before = meters.resident(server.pid)
+            before = proc.resident(server.pid)
             with closing(Crowd(server.port)) as crowd:
                 people = [login(*each) for each in _numbered(options.sessions)]
                 began = time.perf_counter()
@@ -72,7 +72,7 @@ def _measured(options: Options, where: str, login: Callable[[str, int], Login]) 
                 crowd.log_in(people, patience)
                 took = time.perf_counter() - began
                 _wait_until_still(server.pid)
-                after = meters.resident(server.pid)
+                after = proc.resident(server.pid)
                 server.stop()
         each = (after - before) / options.sessions / 1024
         result.note("memory of a fresh server", "MiB", before / 2**20, most=FRESH)
@@ -88,7 +88,7 @@ def _numbered(count: int) -> list[tuple[str, int]]:
 def _wait_until_still(pid: int) -> None:
     """Wait until the server has done what there was to do, or for ten seconds."""
     for _ in range(20):
-        before = meters.cpu_seconds(pid)
+        before = proc.cpu_seconds(pid)
         time.sleep(0.5)
-        if meters.cpu_seconds(pid) - before < STILL * 0.5:
+        if proc.cpu_seconds(pid) - before < STILL * 0.5:
             return

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from benchmarks import meters
+from benchmarks import proc
+from benchmarks.large_state import ACCOUNTS, full_state
 from benchmarks.options import Options
 from benchmarks.report import Result
 from benchmarks.server import running
-from benchmarks.state import ACCOUNTS, full_state
 
 __all__ = ["start"]
 
@@ -43,7 +43,7 @@ def start(options: Options) -> list[Result]:
 
 def _start(options: Options, state: Path | None = None) -> tuple[float, int]:
     with running(options, state) as server:
-        return server.start(), meters.resident(server.pid)
+        return server.start(), proc.resident(server.pid)
 
 
 def _forget(state: Path) -> None:

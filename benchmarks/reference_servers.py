@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from benchmarks.cores import SERVER_CORE
 from benchmarks.options import Failed, Options
+from benchmarks.protocols import BARE, IRC, Tongue
 from benchmarks.server import LOOPBACK, PATIENCE, free_port
-from benchmarks.tongues import BARE, IRC, Tongue
 
 __all__ = ["PEERS", "Peer", "peering"]
 
@@ -69,7 +69,9 @@ class Kind(NamedTuple):
 
 
 PEERS = {
-    "bare": Kind(sys.executable, (str(Path(__file__).with_name("bare.py")), "{port}"), "", BARE),
+    "bare": Kind(
+        sys.executable, (str(Path(__file__).with_name("baseline.py")), "{port}"), "", BARE
+    ),
     "inspircd": Kind("inspircd", ("--nofork", "--runasroot", "--config={file}"), _INSPIRCD, IRC),
     "ngircd": Kind("ngircd", ("--nodaemon", "--config", "{file}"), _NGIRCD, IRC),
 }

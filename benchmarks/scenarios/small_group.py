@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from benchmarks.options import Options
 from benchmarks.report import Result
-from benchmarks.scenarios.group import Gathering, measure, note
+from benchmarks.scenarios.one_group import Gathering, measure, note
 
 __all__ = ["small"]
 

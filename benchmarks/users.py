@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Iterable
 
 from benchmarks.options import Failed
+from benchmarks.protocols import GROUP, LINES, Login, Tongue
 from benchmarks.server import LOOPBACK
-from benchmarks.tongues import GROUP, LINES, Login, Tongue
 
 __all__ = ["PATIENCE", "READ", "Crowd", "names"]
 

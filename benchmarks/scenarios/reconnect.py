@@ -12,12 +12,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import meters
-from benchmarks.crowd import READ, names
+from benchmarks import proc
+from benchmarks.large_state import BEGAN, founded
 from benchmarks.options import Failed, Options
 from benchmarks.report import Result
 from benchmarks.server import LOOPBACK, Server, running
-from benchmarks.state import BEGAN, founded
+from benchmarks.users import READ, names
 from pyconchat.domain.decisions import Decision, NewEntry, SaveAccount, SaveToken
 from pyconchat.domain.events import Message
 from pyconchat.domain.group import Actor
@@ -169,7 +169,7 @@ class _Program:
 
 def _come_back(server: Server, absence: _Absence) -> tuple[float, float]:
     """Connect all at once; return what `_comebacks` yields. Raises `Failed`."""
-    before = meters.cpu_seconds(server.pid)
+    before = proc.cpu_seconds(server.pid)
     began = time.perf_counter()
     with ExitStack() as stack:
         epoll = stack.enter_context(select.epoll())
@@ -191,7 +191,7 @@ def _come_back(server: Server, absence: _Absence) -> tuple[float, float]:
                     if programs[descriptor].live:
                         away.discard(descriptor)
         took = time.perf_counter() - began
-        worked = meters.cpu_seconds(server.pid) - before
+        worked = proc.cpu_seconds(server.pid) - before
         server.stop()  # first: else it tells each of all who leave
     for program in programs.values():
         if program.missed != absence.messages:

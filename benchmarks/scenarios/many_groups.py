@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from benchmarks.crowd import Crowd, names
 from benchmarks.load import Load, Room, Sample
 from benchmarks.options import Options
-from benchmarks.peers import PEERS, Peer, peering
+from benchmarks.protocols import LINES, Tongue
+from benchmarks.reference_servers import PEERS, Peer, peering
 from benchmarks.report import Result
-from benchmarks.scenarios.group import WARM_UP, note
+from benchmarks.scenarios.one_group import WARM_UP, note
 from benchmarks.server import Server, running
-from benchmarks.tongues import LINES, Tongue
+from benchmarks.users import Crowd, names
 
 __all__ = ["rooms"]
 

@@ -7,13 +7,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.crowd import Crowd, names
 from benchmarks.load import Load, Room, Sample
 from benchmarks.options import Failed, Options
-from benchmarks.peers import PEERS, Peer, peering
+from benchmarks.protocols import GROUP, LINES, Tongue
+from benchmarks.reference_servers import PEERS, Peer, peering
 from benchmarks.report import Result, percentile
 from benchmarks.server import Server, running
-from benchmarks.tongues import GROUP, LINES, Tongue
+from benchmarks.users import Crowd, names
 
 __all__ = ["Gathering", "measure", "note"]
 

@@ -13,13 +13,13 @@ from itertools import islice, repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.crowd import names
+from benchmarks.large_state import BEGAN, founded
 from benchmarks.load import Sample
 from benchmarks.options import Options
+from benchmarks.protocols import GROUP
 from benchmarks.report import Result
-from benchmarks.scenarios.group import Gathering, measure_on
-from benchmarks.state import BEGAN, founded
-from benchmarks.tongues import GROUP
+from benchmarks.scenarios.one_group import Gathering, measure_on
+from benchmarks.users import names
 from pyconchat.domain.decisions import Decision, NewEntry, SaveAccount
 from pyconchat.domain.events import Message
 from pyconchat.domain.group import Actor
