@@ -5,12 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import resource
+import signal
 import socket
 import stat
 import sys
 import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,9 +73,18 @@ def _run(arguments: list[str], folder: Path, max_file_bytes: int | None) -> None
 
 
 def admin(
-    state: Path | None, *arguments: str, typed: bytes = b"", max_file_bytes: int | None = None
+    state: Path | None,
+    *arguments: str,
+    typed: bytes = b"",
+    max_file_bytes: int | None = None,
+    pause_at: Path | None = None,
+    while_paused: Callable[[], None] = lambda: None,
 ) -> Result:
-    """Run the program on *state*, with *typed* as its standard input."""
+    """Run the program on *state*, with *typed* as its standard input.
+
+    When the program has begun to write the file *pause_at*, it is paused for a call of
+    *while_paused*.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "in").write_bytes(typed)
@@ -79,9 +93,27 @@ def admin(
             target=_run, args=([*where, *arguments], folder, max_file_bytes)
         )
         process.start()
+        if pause_at is not None:
+            _pause(process, pause_at, while_paused)
         process.join(PATIENCE * 2)
         out, err = ((folder / name).read_text() for name in ("out", "err"))
         return Result(process.exitcode, out, err)
+
+
+def _pause(process: BaseProcess, at: Path, while_paused: Callable[[], None]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not (at.exists() and at.stat().st_size):
+        assert process.is_alive(), f"it ended without {at}"
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    assert process.pid is not None
+    with suppress(ProcessLookupError):  # it may have ended since
+        os.kill(process.pid, signal.SIGSTOP)
+    try:
+        while_paused()
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGCONT)
 
 
 def share_file(server: Server, sender: Program, group: str) -> None:
