@@ -6,7 +6,6 @@ to the journal. What could not be stored is undone (see `Recovery`).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred, succeed
@@ -66,7 +65,7 @@ class Chat:
         reactor: IReactorTime,
         hasher: IHasher,
         config: Config,
-        wall_clock: Callable[[], float] = time.time,
+        wall_clock: Callable[[], float],
     ) -> None:
         self.config = config
         self.store = store

@@ -11,6 +11,7 @@ import os
 import re
 import socket
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
@@ -88,12 +89,22 @@ def _parse(
 class SelfSignedEndpoint:
     """TLS over TCP, with the key and the certificate in *folder*.
 
-    Versions and ciphers are Twisted's defaults: TLS 1.2 or later.
+    Versions and ciphers are Twisted's defaults: TLS 1.2 or later. A new certificate is valid from
+    the time that *now* returns.
     """
 
     _log = Logger(namespace="pyconchat")
 
-    def __init__(self, reactor: Any, port: int, backlog: int, interface: str, folder: Path) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        port: int,
+        backlog: int,
+        interface: str,
+        folder: Path,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._now = now
         self._reactor = reactor
         self._port = port
         self._backlog = backlog
@@ -108,7 +119,7 @@ class SelfSignedEndpoint:
         from cryptography.hazmat.primitives.serialization import Encoding
         from twisted.internet.ssl import CertificateOptions
 
-        key, certificate = _load_or_create(self._folder)
+        key, certificate = _load_or_create(self._folder, self._now)
         options = CertificateOptions(
             # Twisted's annotations still require the types that pyOpenSSL has deprecated.
             privateKey=key,  # type: ignore[arg-type]
@@ -130,7 +141,9 @@ def _host_and_port(address: Any) -> str:
     return f"{host}:{address.port}"
 
 
-def _load_or_create(folder: Path) -> tuple[EllipticCurvePrivateKey, Certificate]:
+def _load_or_create(
+    folder: Path, now: Callable[[], datetime]
+) -> tuple[EllipticCurvePrivateKey, Certificate]:
     """Return the key and the certificate of *folder*; create those that are missing.
 
     The key is created first. A crash between the two leaves a key without a certificate, and the
@@ -150,7 +163,7 @@ def _load_or_create(folder: Path) -> tuple[EllipticCurvePrivateKey, Certificate]
             _create(key_file, private_pem(new_key()))
         key = _read_key(key_file)
         if not certificate_file.exists():
-            certificate = new_certificate(key, _host_name(), datetime.now(UTC))
+            certificate = new_certificate(key, _host_name(), now())
             _create(certificate_file, certificate.public_bytes(Encoding.PEM))
         certificate = _read_certificate(certificate_file)
     except OSError as problem:

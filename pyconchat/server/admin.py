@@ -41,9 +41,13 @@ class Problem(Exception):
 
 
 class Admin:
-    """The commands, one method each, for the server with the configuration *config*."""
+    """The commands, one method each, for the server with the configuration *config*.
 
-    def __init__(self, config: Config) -> None:
+    *wall_clock* returns the time in seconds since the epoch, as `time.time` does.
+    """
+
+    def __init__(self, config: Config, wall_clock: Callable[[], float] = time.time) -> None:
+        self._wall_clock = wall_clock
         self._state = config.state_path
         file = self._state / DATABASE
         if not config.store.url and not file.exists():
@@ -96,7 +100,8 @@ class Admin:
         """Change the password of an account; its sessions end."""
         account = self._account(name)
         password = check_password(_new_password(account.name))
-        self._commit(Decision(_now(), writes=[SaveAccount(account.name, hash_password(password))]))
+        write = SaveAccount(account.name, hash_password(password))
+        self._commit(Decision(self._now(), writes=[write]))
         print(f"The password of {account.name} has been changed.")
 
     def make_operator(self, name: str) -> None:
@@ -106,7 +111,7 @@ class Admin:
         accounts = Accounts()
         accounts.add(account)
         events = accounts.appoint(account.name)
-        self._commit(Decision(_now(), [NewEntry(SERVER, event) for event in events]))
+        self._commit(Decision(self._now(), [NewEntry(SERVER, event) for event in events]))
         print(f"{account.name} is an operator now.")
 
     def export(self, name: str) -> None:
@@ -136,6 +141,9 @@ class Admin:
         if server is not None:
             os.kill(server, signal.SIGHUP)
 
+    def _now(self) -> int:
+        return int(self._wall_clock() * 1000)
+
 
 def _new_password(name: str) -> str:
     """Prompt for a password twice, or read one line if standard input is not a terminal."""
@@ -145,10 +153,6 @@ def _new_password(name: str) -> str:
     if getpass.getpass("Repeat it: ") != password:
         raise Problem("the two passwords differ; nothing was changed")
     return password
-
-
-def _now() -> int:
-    return int(time.time() * 1000)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -52,16 +53,23 @@ class ChatService(MultiService):
 
     _log = Logger(namespace="pyconchat")
 
-    def __init__(self, config: Config, reactor: Any, owner: Owner = (None, None)) -> None:
+    def __init__(
+        self,
+        config: Config,
+        reactor: Any,
+        owner: Owner = (None, None),
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         super().__init__()
         self.config = config
         self._owner = owner
         self._reactor = reactor
+        self._wall_clock = wall_clock
         self._threads = StoreThreads(reactor, READERS)
         self._hasher = Hasher(reactor)
         self._store = SqlStore(config.store_url, config.store.durability)
         self._disk = ThreadPool(0, MAX_DISK_THREADS, "pyconchat-files")
-        self.chat = Chat(self._store, self._threads, reactor, self._hasher, config)
+        self.chat = Chat(self._store, self._threads, reactor, self._hasher, config, wall_clock)
         run = partial(deferToThreadPool, reactor, self._disk)
         self._files = FileSharing(self.chat, Storage(config.state_path / "files"), run)
         services = Services.of(self.chat, self._files)
@@ -158,7 +166,7 @@ class ChatService(MultiService):
 
     def _clean(self) -> Deferred[None]:
         """Remove files that are no longer needed."""
-        cleaning = self._files.clean(time.time())
+        cleaning = self._files.clean(self._wall_clock())
         return cleaning.addCallbacks(
             lambda _count: None, lambda failure: self._log.failure("cleaning failed", failure)
         )

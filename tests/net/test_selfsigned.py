@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 import warnings
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -33,7 +33,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.protocols.wire import Echo
 
 from pyconchat.net.fingerprint import fingerprint
-from pyconchat.net.selfsigned import BadCertificate
+from pyconchat.net.selfsigned import BadCertificate, SelfSignedEndpoint
 from tests.support.skips import require_program
 
 
@@ -192,6 +192,16 @@ def test_the_contents_of_the_certificate(tmp_path: Path, monkeypatch: pytest.Mon
     ]
     lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
     assert timedelta(days=3650) <= lifetime <= timedelta(days=3652)
+
+
+def test_when_the_certificate_is_valid(tmp_path: Path) -> None:
+    """From a day before it is created, for clients whose clocks are behind, for ten years."""
+    now = datetime(2027, 3, 1, 23, 59, 50, tzinfo=UTC)
+    endpoint = SelfSignedEndpoint(Memory(), 8443, 50, "", tmp_path, now=lambda: now)
+    endpoint.listen(Factory.forProtocol(Echo))
+    certificate = certificate_in(tmp_path)
+    assert certificate.not_valid_before_utc == now - timedelta(days=1)
+    assert certificate.not_valid_after_utc == now + timedelta(days=3650)
 
 
 @pytest.mark.parametrize("name", ["", "bücher", "a" * 65, "two words", "localhost"])
