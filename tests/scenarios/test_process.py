@@ -166,7 +166,7 @@ def test_the_clock_jumps(tmp_path: Path) -> None:
         alice.logs_in("alice", PASSWORD)
         alice.does("/create tea open")
         created = alice.entries[0]["at"]
-        stranger, began = SocketUser(port), time.monotonic()
+        began, stranger = time.monotonic(), SocketUser(port)
         process.send_signal(signal.SIGUSR1)
         alice.does("two hours ago", "tea")
         assert stranger.is_cut_off()

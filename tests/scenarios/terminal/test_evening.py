@@ -17,6 +17,7 @@ def test_registering(at: At, server: Server) -> None:
     anna = at("anna", f"127.0.0.1:{server.port}")
     anna.sees_now("Username:")
     anna.types("anna")
+    anna.sees_now("has the name anna yet")  # the client may write this above a prompt
     anna.sees_now("Choose a password")
     anna.keys("qzxqzx")
     before = anna.screen()
