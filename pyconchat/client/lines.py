@@ -19,7 +19,7 @@ from pyconchat.client.net.json_protocol import Object
 from pyconchat.domain.events import Action, AnyEvent, Message
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.replies import Matches, Replayed, Reply, Where
-from pyconchat.render.events import happening
+from pyconchat.render.events import event_sentence
 from pyconchat.render.replies import reply_lines
 
 __all__ = ["NAME_COLOURS", "Line", "LineFormatter", "Piece", "plain", "server_line"]
@@ -62,7 +62,7 @@ class LineFormatter:
         if isinstance(known, Message | Action):
             line = self._said(event, known, where, live)
         else:
-            sentence = happening(known, where, Key(fold(self.me)))
+            sentence = event_sentence(known, where, Key(fold(self.me)))
             if not sentence:
                 return []
             line = Line((*_time(event), ("server", f"* {sentence}")))

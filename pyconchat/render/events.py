@@ -1,4 +1,4 @@
-"""Sentences for what happens in groups and on the server, as each reader is told of it."""
+"""Sentences for events, in groups and on the server: one for the subject, one for the others."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.replies import Where
 from pyconchat.domain.text import SafeText, in_bytes
 
-__all__ = ["happening"]
+__all__ = ["event_sentence"]
 
 _WHY_LEFT = {
     Why.GUEST_GONE: " (disconnected)",
@@ -46,24 +46,24 @@ _WHY_LEFT = {
 }
 
 
-def happening(event: AnyEvent, where: Where, reader: Key) -> str:
-    """Return what *reader* is told of *event*; empty if that is nothing."""
+def event_sentence(event: AnyEvent, where: Where, reader: Key) -> str:
+    """Return the sentence that *reader* gets about *event*; "" for none."""
     about = subject(event)
     if about is not None and fold(about) == reader:
         return _to_subject(event, where)
-    place = f"[{where.group}] " if where.group is not None and not where.here else ""
-    return place + _to_others(event, where)
+    prefix = f"[{where.group}] " if where.group is not None and not where.here else ""
+    return prefix + _to_others(event, where)
 
 
 def _to_subject(event: AnyEvent, where: Where) -> str:
-    """Say it to the one whom it is about, who may be elsewhere: the group is always named."""
+    """Return the sentence for the subject. It names the group, which may not be the current one."""
     group = where.group
     match event:
         case MemberJoined(via=Via.APPROVAL, by=by):
             enter = "" if where.here else f" Enter it with /join {group}."
-            return f"You are in {group}: {by} let you in.{enter}"
+            return f"You are in {group}: {by} approved your request.{enter}"
         case MemberJoined() | MemberRegistered() | JoinRequested() | GroupCreated():
-            return ""  # the reply to what they typed says it
+            return ""  # they have the reply to their own command
         case MemberLeft(why=Why.LEFT):
             return f"You have left {group}."
         case MemberLeft():
@@ -73,15 +73,15 @@ def _to_subject(event: AnyEvent, where: Where) -> str:
         case MemberBanned(by=by, reason=reason):
             return f"You were banned from {group} by {by}{_because(reason)}"
         case MemberUnbanned(by=by):
-            return f"You may come back to {group}: {by} lifted your ban."
+            return f"You may join {group} again: {by} lifted your ban."
         case RequestWithdrawn():
-            return f"You no longer ask to join {group}."
+            return f"Your request to join {group} was withdrawn."
         case JoinRejected(by=by, reason=reason):
             return f"Your request to join {group} was rejected by {by}{_because(reason)}"
         case MemberInvited(by=by):
             return f"{by} invites you to {group}: /join {group}"
         case AdminChanged(by=by):
-            return f"You are the admin of {group} now{_handed(by)}."
+            return f"You are the admin of {group} now{_appointed(by)}."
         case ServerKicked(by=by, reason=reason):
             return f"You were kicked off this server by {by}{_because(reason)}"
         case ServerBanned(by=by, reason=reason):
@@ -110,26 +110,26 @@ def _to_others(event: AnyEvent, where: Where) -> str:
         case MemberBanned(name=name, by=by, reason=reason):
             return f"{name} was banned by {by}{_because(reason)}"
         case MemberUnbanned(name=name, by=by):
-            return f"{name} may come back: {by} lifted the ban."
+            return f"{name} may join again: {by} lifted the ban."
         case MemberRegistered(name=name):
             return f"{name} is registered now."
         case JoinRequested(name=name, note=note):
             how = f"/approve {name}, /reject {name}" if where.here else f"/join {group} to answer"
             return f"{name} asks to join {group}{_noted(note)} ({how})"
         case RequestWithdrawn(name=name):
-            return f"{name} no longer asks to join {group}."
+            return f"The request of {name} to join {group} was withdrawn."
         case JoinRejected(name=name, by=by, reason=reason):
             return f"{by} rejected the request of {name}{_because(reason)}"
         case MemberInvited(name=name, by=by):
             return f"{by} invited {name}, who may join without asking."
         case InvitationEnded(name=name):
-            return f"{name}, who was invited, has gone."
+            return f"{name}, who was invited, has disconnected."
         case AdminChanged(name=name, by=by):
-            return f"{name} is the admin now{_handed(by)}."
+            return f"{name} is the admin now{_appointed(by)}."
         case PolicyChanged(policy=policy, by=by):
             return f"{by} changed the policy to {policy.value}."
         case TopicChanged(topic=topic, by=by):
-            return f"{by} changed the topic: {topic}" if topic else f"{by} took the topic away."
+            return f"{by} changed the topic: {topic}" if topic else f"{by} removed the topic."
         case FileShared(number=number, file=file, by=by, size=size):
             return f"{by} shared {file} ({in_bytes(size)}), number {number}"
         case FileRemoved(number=number, file=file, by=by):
@@ -139,11 +139,11 @@ def _to_others(event: AnyEvent, where: Where) -> str:
         case ServerBanned(name=name, by=by, reason=reason):
             return f"{name} was banned from this server by {by}{_because(reason)}"
         case ServerUnbanned(name=name, by=by):
-            return f"{name} may come back to this server: {by} lifted the ban."
+            return f"{name} may log in again: {by} lifted the ban."
         case OperatorMade(name=name):
             return f"{name} is an operator now."
         case Message() | Action():
-            raise AssertionError("what people say is not told in sentences")
+            raise AssertionError("messages and actions have no sentence")
         case _:
             assert_never(event)
 
@@ -156,5 +156,5 @@ def _noted(note: SafeText) -> str:
     return f': "{note}"' if note else ""
 
 
-def _handed(by: Name | None) -> str:
-    return f", handed over by {by}" if by is not None else ""
+def _appointed(by: Name | None) -> str:
+    return f", appointed by {by}" if by is not None else ""

@@ -95,7 +95,7 @@ _BAN_FIELDS = ("name", "by", "at", "reason")
 
 @implementer(IRenderer)
 class JsonRenderer:
-    """Objects for programs, which have the same view from everywhere."""
+    """Objects for programs. They do not depend on the reader, nor on the current group."""
 
     def talk(self, entries: Sequence[Entry], where: Where) -> list[str]:
         return [self._text(event_object(entry, where)) for entry in entries]
@@ -116,7 +116,7 @@ class JsonRenderer:
         return self.line(refusal_object(refused))
 
     def line(self, fields: Mapping[str, object]) -> bytes:
-        """Return any object as a line."""
+        """Return an object with these *fields* as a line."""
         return _encoder.encode(fields) + b"\n"
 
     def _text(self, fields: Mapping[str, object]) -> str:
@@ -124,7 +124,7 @@ class JsonRenderer:
 
 
 def timestamp(at: int) -> str:
-    """Return *at* (milliseconds since the epoch) in UTC, as of RFC 3339."""
+    """Return *at* (milliseconds since the epoch) in UTC, in the format of RFC 3339."""
     day, milliseconds = divmod(at, _DAY)
     seconds, milliseconds = divmod(milliseconds, 1000)
     minutes, seconds = divmod(seconds, 60)
@@ -134,12 +134,12 @@ def timestamp(at: int) -> str:
 
 @lru_cache(maxsize=64)
 def _date(day: int) -> str:
-    """Return the date of a *day* since the epoch: `strftime` is slow, and days are few."""
+    """Return the date of a *day* since the epoch. Cached, because `strftime` is slow."""
     return f"{datetime.fromtimestamp(day * _DAY // 1000, UTC):%Y-%m-%d}"
 
 
 def event_object(entry: Entry, where: Where) -> dict[str, object]:
-    """Return *entry* as a program is told of it."""
+    """Return *entry* as the object that programs get."""
     event = entry.event
     fields: dict[str, object] = {
         "type": event.__struct_config__.tag,
@@ -157,7 +157,7 @@ def event_object(entry: Entry, where: Where) -> dict[str, object]:
 
 
 def reply_object(reply: Reply) -> dict[str, object]:
-    """Return *reply* as a program is answered."""
+    """Return *reply* as the object that programs get."""
     fields: dict[str, object] = {"type": reply.__struct_config__.tag}
     match reply:
         case Said(seq=seq):
@@ -188,7 +188,7 @@ def reply_object(reply: Reply) -> dict[str, object]:
 
 
 def refusal_object(refused: Refused) -> dict[str, object]:
-    """Return *refused* as a program is answered."""
+    """Return *refused* as the object that programs get."""
     fields: dict[str, object] = {"ok": False, "code": refused.code, "error": refused.sentence}
     if isinstance(refused, MustAsk):
         fields |= {"ask": refused.question, "secret": refused.secret}
@@ -205,7 +205,7 @@ def _named_group(line: GroupLine) -> dict[str, object]:
 def _timed(
     records: Iterable[JoinRequest | Ban | FileLine], names: Sequence[str]
 ) -> list[dict[str, object]]:
-    """Return the fields *names* of *records*, with their times as programs see them."""
+    """Return the fields *names* of each record, with its time as a timestamp."""
     return [
         {name: timestamp(each.at) if name == "at" else getattr(each, name) for name in names}
         for each in records

@@ -1,4 +1,4 @@
-"""Lines for replies: rosters, lists, help."""
+"""The lines of replies: lists, help, statistics."""
 
 from __future__ import annotations
 
@@ -42,23 +42,23 @@ __all__ = ["MENU", "reply_lines"]
 
 MENU = "1 join a group   2 create a group   3 exit   (help lists the commands)"
 
-_HINT = "; a part of a name, after the command, lists those that have it"
+_HINT = "; with part of a name, the command lists only the matches"
 
 _NEWCOMERS = {
     Policy.APPROVAL: "newcomers need your approval",
     Policy.PASSWORD: "newcomers need the password",
-    Policy.OPEN: "everybody may come in",
-    Policy.INVITE: "only those whom you invite may come in",
+    Policy.OPEN: "everybody can join",
+    Policy.INVITE: "only people whom you invite can join",
 }
 
 
 def reply_lines(reply: Reply) -> list[str]:
-    """Return the lines of *reply*, without the mark of the server's lines."""
+    """Return the lines of *reply*, without the ``* `` that marks the server's lines."""
     match reply:
         case Done(text=text) | Ended(text=text) | PasswordSet(text=text):
             return [text]
         case Said() | Live():
-            return []  # a person sees what they have said, and that they are there
+            return []  # only programs need these
         case Sent(other=other, online=True):
             return [f"Sent to {other}."]
         case Sent(other=other):
@@ -84,9 +84,9 @@ def reply_lines(reply: Reply) -> list[str]:
         case Files():
             return _files(reply)
         case UploadTicket(name=name, group=group, command=command):
-            return [f"To share {name} with {group}, say in another terminal:", command]
+            return [f"To share {name} with {group}, run this in another terminal:", command]
         case DownloadTicket(name=name, size=size, command=command):
-            return [f"To fetch {name} ({in_bytes(size)}), say in another terminal:", command]
+            return [f"To fetch {name} ({in_bytes(size)}), run this in another terminal:", command]
         case PeopleOnline(people=people):
             return [
                 f"Online{_with(reply.part)}: {len(people) + reply.more}",
@@ -102,7 +102,7 @@ def reply_lines(reply: Reply) -> list[str]:
         case PresenceChanged(name=name, reason=reason):
             return [f"{name} has gone offline{f': {reason}' if reason else '.'}"]
         case Replayed() | Matches():
-            raise AssertionError("entries are not the server's own lines")
+            raise AssertionError("log entries are not lines of the server")
         case _:
             assert_never(reply)
 
@@ -203,10 +203,11 @@ def _stats(stats: Stats) -> list[str]:
         f" {stats.strangers} of them not logged in.",
         f"{_counted(stats.messages, 'message')} delivered {_counted(stats.deliveries, 'time')};"
         f" {_counted(stats.entries, 'entry', 'entries')} stored, {stats.not_saved} not saved.",
-        f"Waiting: {stats.waiting} to be stored, {_counted(stats.hashing, 'password')},"
-        f" {in_bytes(stats.unsent)} not taken by their readers.",
+        f"Waiting: {_counted(stats.waiting, 'decision')} to be stored,"
+        f" {_counted(stats.hashing, 'password')} to be checked, {in_bytes(stats.unsent)} to be"
+        " sent.",
         f"{_counted(stats.commits.count, 'commit')}: {_spread(stats.commits)}.",
-        f"What is due comes late: {_spread(stats.lag)}.",
+        f"Reactor lag: {_spread(stats.lag)}.",
     ]
     for what, causes in (("Dropped", stats.dropped), ("Turned away", stats.turned_away)):
         if causes:
@@ -216,8 +217,8 @@ def _stats(stats: Stats) -> list[str]:
 
 def _spread(durations: Durations) -> str:
     return (
-        f"half within {_milliseconds(durations.p50)}, 99 of 100 within"
-        f" {_milliseconds(durations.p99)}, the longest {_milliseconds(durations.longest)}"
+        f"p50 {_milliseconds(durations.p50)}, p99 {_milliseconds(durations.p99)},"
+        f" longest {_milliseconds(durations.longest)}"
     )
 
 
@@ -261,7 +262,7 @@ def _command(command: CommandHelp) -> list[str]:
 
 
 def _table(rows: Sequence[Sequence[str]], right: set[int]) -> list[str]:
-    """Return *rows* with their columns aligned; those in *right* to the right."""
+    """Return *rows* with their columns aligned to the left, or right for those in *right*."""
     widths = [min(max(map(len, column)), 34) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

@@ -1,7 +1,7 @@
-"""Text for people: what `nc` and `telnet` show.
+"""Text for people with `nc` or `telnet`.
 
-The server's own lines start with ``* ``, what people do with ``~ ``, what they say with their
-name, so that nobody can pass for the server.
+The server's lines start with ``* ``, actions with ``~ ``, and messages with the sender's name, so
+that nobody can impersonate the server.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pyconchat.domain.errors import Refused
 from pyconchat.domain.events import Action, Entry, Message
 from pyconchat.domain.names import Key, fold
 from pyconchat.domain.replies import DownloadTicket, Matches, Replayed, Reply, UploadTicket, Where
-from pyconchat.render.events import happening
+from pyconchat.render.events import event_sentence
 from pyconchat.render.replies import reply_lines
 
 __all__ = ["TextRenderer"]
@@ -60,7 +60,7 @@ class TextRenderer:
             lines = _log_lines(reply)
         elif isinstance(reply, UploadTicket | DownloadTicket):
             what, command = reply_lines(reply)
-            lines = [f"* {what}", command]  # as it is to be pasted
+            lines = [f"* {what}", command]  # without a mark, so that it can be pasted
         else:
             lines = [f"* {line}" for line in reply_lines(reply)]
         return self.block(self._line(line) for line in lines)
@@ -73,7 +73,7 @@ class TextRenderer:
 
 
 def _label(where: Where) -> str:
-    """Return what follows a speaker's name."""
+    """Return the addition to a sender's name: where the message was sent."""
     if where.here:
         return ""
     return f" (in {where.group})" if where.group is not None else " (private)"
@@ -82,20 +82,20 @@ def _label(where: Where) -> str:
 def _talk(entry: Entry, where: Where) -> str:
     match entry.event:
         case Message(sender=sender, text=text):
-            # To the reader's other devices, their own words must say to whom they went.
+            # The reader's other devices get the reader's own messages; they must name the receiver.
             if where.other is not None and fold(sender) != fold(where.other):
                 return f"{sender} (private to {where.other}): {text}"
             return f"{sender}{_label(where)}: {text}"
         case Action(sender=sender, text=text):
             return f"~ {sender}{_label(where)} {text}"
         case _:
-            raise AssertionError("only what people say and do is talk")
+            raise AssertionError("only messages and actions are talk")
 
 
 def _entry(entry: Entry, where: Where, reader: Key) -> str:
     if isinstance(entry.event, Message | Action):
         return _talk(entry, where)
-    sentence = happening(entry.event, where, reader)
+    sentence = event_sentence(entry.event, where, reader)
     return f"* {sentence}" if sentence else ""
 
 

@@ -850,7 +850,7 @@ def test_what_was_decided_during_a_conflict_is_decided_once_more(
     assert NOT_SAVED not in alice.sees()
     assert bob.sees() == [
         "* alice changed the topic: tea time",
-        "* You are the admin of tea now, handed over by alice.",
+        "* You are the admin of tea now, appointed by alice.",
     ]
 
 

@@ -54,8 +54,8 @@ def test_joining_what_is_new_with_a_word_makes_a_password_group(visit: Visit, ch
     [
         ("", Policy.APPROVAL, "newcomers need your approval"),
         (" approval", Policy.APPROVAL, "newcomers need your approval"),
-        (" OPEN", Policy.OPEN, "everybody may come in"),
-        (" invite", Policy.INVITE, "only those whom you invite may come in"),
+        (" OPEN", Policy.OPEN, "everybody can join"),
+        (" invite", Policy.INVITE, "only people whom you invite can join"),
         (" password open sesame", Policy.PASSWORD, "newcomers need the password"),
     ],
 )
@@ -232,7 +232,7 @@ def test_asking_twice_and_withdrawing(tea: Tea, visit: Visit) -> None:
     dave = visit("dave")
     dave.types("/join tea")
     assert has(dave.types("/join tea"), "You have asked already")
-    assert dave.types("/leave tea") == ["* You no longer ask to join tea."]
+    assert dave.types("/leave tea") == ["* Your request to join tea was withdrawn."]
     tea.alice.sees()
     assert has(tea.alice.types("/approve dave"), "/requests")
 
@@ -256,7 +256,7 @@ def test_approving_and_rejecting_while_the_applicant_is_offline(tea: Tea, visit:
         applicant.leaves()
     tea.alice.types("/approve dave", "/reject erin not yet")
     dave, erin = visit("dave", "password dave"), visit("erin", "password erin")
-    assert has(dave.sees(), "You are in tea: alice let you in.")
+    assert has(dave.sees(), "You are in tea: alice approved your request.")
     assert has(erin.sees(), "Your request to join tea was rejected by alice: not yet")
     dave.types("/join tea", "hello")
     assert has(tea.bob.sees(), "dave: hello")
@@ -421,9 +421,9 @@ def test_at_the_front_desk_there_is_no_group(line: str, tea: Tea, visit: Visit) 
 @pytest.mark.parametrize("line", ["/transfer BOB", "/changeAdmin bob", "/6 bob"])
 def test_handing_over(line: str, tea: Tea) -> None:
     """Everybody is told; the old admin has no power left."""
-    assert tea.alice.types(line) == ["* bob is the admin now, handed over by alice."]
-    assert tea.bob.sees() == ["* You are the admin of tea now, handed over by alice."]
-    assert tea.carol.sees() == ["* bob is the admin now, handed over by alice."]
+    assert tea.alice.types(line) == ["* bob is the admin now, appointed by alice."]
+    assert tea.bob.sees() == ["* You are the admin of tea now, appointed by alice."]
+    assert tea.carol.sees() == ["* bob is the admin now, appointed by alice."]
     assert has(tea.alice.types("/topic mine"), "Only the admin, bob")
 
 
@@ -477,7 +477,7 @@ def test_banning_and_unbanning(tea: Tea) -> None:
     assert tea.bob.types("/join tea") == ["* You are banned from tea by alice: too loud."]
     assert tea.alice.types("/bans") == ["* 1 banned from tea:", "*   bob, by alice: too loud"]
     tea.alice.types("/unban BOB")
-    assert has(tea.bob.sees(), "You may come back to tea: alice lifted your ban.")
+    assert has(tea.bob.sees(), "You may join tea again: alice lifted your ban.")
     assert tea.alice.types("/bans") == ["* Nobody is banned from tea."]
     assert has(tea.bob.types("/join tea"), "You are in tea")
 
@@ -547,7 +547,7 @@ def test_a_guests_membership_ends_with_the_connection(visit: Visit, chat: Chat) 
     gus.leaves()
     assert has(bob.sees(), "gus has left the chat (disconnected).", "You are the admin of tea now.")
     greta.leaves()
-    assert has(bob.sees(), "greta no longer asks to join tea.")
+    assert has(bob.sees(), "The request of greta to join tea was withdrawn.")
     assert bob.types("/members") == ["* 1 member of tea:", "*   bob (admin, online)"]
     assert chat.accounts.get("gus") is None
 

@@ -305,7 +305,7 @@ def test_the_prompt_follows_an_approval(call: Call) -> None:
     bob.sees()
     alice.types("/approve")
     seen = bob.sees()
-    assert "You are in tea: alice let you in." in seen
+    assert "You are in tea: alice approved your request." in seen
     assert last_on_screen(seen) == "[tea] "
 
 

@@ -205,7 +205,7 @@ def test_approving_who_is_no_longer_there(talk: Talk) -> None:
         each.types("/join tea")
         each.sees("has to approve.")
     bob.types("/leave tea")
-    bob.sees("* You no longer ask to join tea.")
+    bob.sees("* Your request to join tea was withdrawn.")
     carol.types("/quit")
     assert carol.is_cut_off()
     alice.types("/ban dave")
@@ -234,10 +234,10 @@ def test_two_commands_at_the_same_moment(talk: Talk) -> None:
     alice, bob, carol = talk("alice"), talk("bob"), talk("carol")
     tea_of(alice, bob, carol)
     assert answered(alice, "/transfer bob\n/kick bob") == [
-        "* bob is the admin now, handed over by alice.",
+        "* bob is the admin now, appointed by alice.",
         "* Only the admin, bob, can kick.",
     ]
-    bob.sees("* You are the admin of tea now, handed over by alice.")
+    bob.sees("* You are the admin of tea now, appointed by alice.")
     settles(bob)
     settles(carol)
 

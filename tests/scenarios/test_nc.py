@@ -154,7 +154,7 @@ def test_two_people_at_nc(at_nc: Callable[[], Piped]) -> None:
     bob.types("bob", "", "tea")
     alice.sees("* bob asks to join tea (/approve bob, /reject bob)")
     alice.types("/approve")
-    bob.sees("You are in tea: alice let you in.")
+    bob.sees("You are in tea: alice approved your request.")
     bob.types(THANKS)
     assert alice.sees(THANKS) == f"bob: {THANKS}"
     alice.types("qqq")

@@ -305,4 +305,4 @@ def test_stats_are_for_operators(server: Equipped, enter: Enter, call: Call) -> 
     person.types("/stats")
     person.sees("2 sessions of 1 person")
     person.sees(f"{stats['messages']:,} message")
-    person.sees("What is due comes late: ")
+    person.sees("Reactor lag: ")
