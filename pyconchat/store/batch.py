@@ -1,4 +1,4 @@
-"""One commit: what a batch of decisions leads to, numbered, and what of it comes too late."""
+"""One commit: gives numbers to the entries of a batch of decisions, and finds conflicts."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from pyconchat.store.prepared import Prepared
 __all__ = ["Batch", "Heads", "Stored"]
 
 MAX_PREPARED = 100
-"""Statements that are kept because they differ only in how many conversations they name."""
+"""Maximum prepared statements for locking: one for each number of conversations in a batch."""
 
 Stored: TypeAlias = "list[Entry] | Repeated | Conflict"
 
 
 class Batch:
-    """One commit: numbers the events of a batch, and writes what they lead to.
+    """One commit: gives numbers to the events of a batch, and writes their effects.
 
-    The entries themselves are *rows*: the caller writes these.
+    The entries themselves are *rows*, which the caller writes.
     """
 
     def __init__(self, connection: Connection, heads: Heads) -> None:
@@ -34,15 +34,18 @@ class Batch:
         self._effects = Effects(connection)
         self._stored_heads = heads
         self._heads: dict[int, int] = {}
-        self._before: dict[int, int] = {}  # as they were
+        self._before: dict[int, int] = {}  # the heads before this commit
         self._moves: list[MoveCursor] = []
         self._versions: dict[int, int] = {}
         self._stale: set[int] = set()
-        self._done: dict[RequestKey, int] = {}  # requests that were stored, before and now
+        self._done: dict[RequestKey, int] = {}  # requests stored before or by this commit
         self.keys: list[tuple[RequestKey, int, int]] = []
 
     def decide(self, batch: Sequence[Decision]) -> list[Stored]:
-        """Give numbers to what *batch* says, and find what cannot be."""
+        """Give numbers to the events of *batch*, and write their effects.
+
+        Returns one result for each decision: its entries, or why it is not stored.
+        """
         self._load_heads(batch)
         self._done = request_keys.stored_before(self._connection, batch)
         self._before = dict(self._heads)
@@ -53,7 +56,7 @@ class Batch:
                 stored.append(Repeated(seq_before))
                 continue
             if seq_before is not None or self._is_stale(decision):
-                # What was decided after it on the same groups stands on the same old state.
+                # Later decisions on the same groups were made on the same old state.
                 self._stale |= {new.conversation for new in decision.entries}
                 stored.append(Conflict())
                 continue
@@ -88,24 +91,24 @@ class Batch:
         return stored
 
     def grown(self) -> Iterator[tuple[int, int, int]]:
-        """Yield each conversation that has got entries: id, head before, and head now."""
+        """Yield each conversation with new entries: id, head before, and head now."""
         for id, head in self._heads.items():
             if head != self._before[id]:
                 yield id, self._before[id], head
 
     def moved_heads(self) -> list[dict[str, object]]:
-        """Return the heads that have moved, and the versions."""
+        """Return the heads that have moved, and the versions, for `Heads.move`."""
         return [{"i": id, "h": head, "v": self._versions[id]} for id, _, head in self.grown()]
 
     def finish(self) -> None:
-        """Write what may wait for the end."""
+        """Write cursors and request keys: once for the whole batch."""
         if self._moves:
             self._effects.move_cursors(self._moves)
         if self.keys:
             request_keys.store_keys(self._connection, self.keys)
 
     def _load_heads(self, batch: Sequence[Decision]) -> None:
-        """Lock and read the numbers of every conversation that the batch appends to."""
+        """Lock and read the head and version of each conversation that the batch appends to."""
         created: set[int] = set()
         touched: set[int] = set()
         for decision in batch:
@@ -139,7 +142,7 @@ class Batch:
 
 
 class Heads:
-    """The newest numbers of conversations, and the versions of their state, as they are stored."""
+    """The stored heads (newest numbers) of conversations, and the versions of their state."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
@@ -152,17 +155,17 @@ class Heads:
         )
 
     def lock(self, connection: Connection, ids: Set[int]) -> list[tuple[int, int, int]]:
-        """Return id, head and version of each of *ids*; nobody changes them meanwhile."""
+        """Return id, head and version of each of *ids*, and lock them until the commit."""
         count = len(ids)
         if count not in self._lock:
             if len(self._lock) >= MAX_PREPARED:
                 self._lock.clear()
             self._lock[count] = self._locking(count)
-        # Always in the same order: two nodes cannot deadlock.
+        # Always in the same order, so that two nodes cannot deadlock.
         return self._lock[count].rows(connection, sorted(ids))
 
     def move(self, connection: Connection, heads: Iterable[dict[str, object]]) -> None:
-        """Store what `Batch.moved_heads` returns."""
+        """Store *heads*, as `Batch.moved_heads` returns them."""
         self._move.run(connection, heads)
 
     def _locking(self, count: int) -> Prepared:

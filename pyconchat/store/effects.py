@@ -1,6 +1,7 @@
 """What an event changes in the state tables: the store's counterpart of `Group.apply`.
 
-`tests/contracts` folds logs through both and finds the same.
+`pyconchat.store.state` reads what is written here. `tests/contracts` applies the same logs to a
+`Group` and to a database and compares the results.
 """
 
 from __future__ import annotations
@@ -63,17 +64,17 @@ from pyconchat.domain.names import Key, Name, fold
 from pyconchat.store import schema
 
 MAX_TOKENS = 16
-"""Session tokens of an account; the one that was not used for longest makes room."""
+"""Maximum session tokens of an account. A new one replaces the least recently used."""
 
 
 class Effects:
-    """Writes what entries lead to, inside the transaction of *connection*."""
+    """Writes the effects of entries, inside the transaction of *connection*."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def of(self, entry: Entry) -> None:
-        """Write what *entry* changes. Messages change nothing."""
+        """Write the effects of *entry*. Messages have none."""
         event: AnyEvent = entry.event
         group, seq = entry.conversation, entry.seq
         match event:
@@ -151,7 +152,7 @@ class Effects:
                 assert_never(event)
 
     def write(self, write: Write, at: int) -> None:
-        """Carry out one *write* that no entry explains."""
+        """Make one *write*, which has no entry in the log, at *at* (milliseconds)."""
         match write:
             case SaveAccount(name=name, password_hash=password_hash):
                 self._end_tokens(fold(name))
@@ -202,7 +203,7 @@ class Effects:
                 assert_never(write)
 
     def move_cursors(self, moves: list[MoveCursor]) -> None:
-        """Move cursors forward, never back, and drop those that have reached their end."""
+        """Move cursors forward, never back, and delete those that have reached their end."""
         rows = [{"o": m.owner, "c": m.conversation, "u": m.upto, "r": m.read} for m in moves]
         self._connection.execute(_MOVE, rows)
         for move in moves:
@@ -260,14 +261,14 @@ class Effects:
         self._run(update(schema.cursors).where(row).values(upto=seq))
 
     def _notify(self, owner: Key, conversation: int, seq: int) -> None:
-        """Let *owner*, if registered, receive the one entry that speaks of them."""
+        """Let *owner*, if registered, receive the one entry *seq*, which is about them."""
         accounts = schema.accounts
         if self._connection.scalar(select(accounts.c.key).where(accounts.c.key == owner)):
             row = {"owner": owner, "conversation": conversation, "upto": seq, "read": seq - 1}
             self._run(insert(schema.cursors).values(row))
 
     def _save_token(self, owner: Key, digest: str, at: int) -> None:
-        """Add a token; of those that *owner* has, only the last used stay."""
+        """Add a token, and delete the least recently used ones of *owner*."""
         tokens = schema.tokens
         own = tokens.c.owner == owner
         newest = select(tokens.c.digest).where(own).order_by(tokens.c.used_at.desc())

@@ -1,4 +1,4 @@
-"""The two SQLAlchemy engines of a store: one connection that writes, a few that read."""
+"""The two SQLAlchemy engines of a store: one connection for writing, and `READERS` for reading."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
 READERS = 2
-"""How many threads, and so connections, read at once."""
+"""The number of threads, and so of connections, that read at the same time."""
 
+LOCK_TIMEOUT = 2.0
+"""Seconds to wait while another process has locked an SQLite database."""
 
-LOCKED = 2.0
-"""Seconds to wait for another process that has locked the database, before giving up."""
-
-# So that a database that has gone is noticed within seconds (libpq, "Parameter Key Words").
+# Detects an unreachable server within seconds (libpq documentation, "Parameter Key Words").
 _POSTGRESQL = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "options": "-c lock_timeout=5s"}
 
 
@@ -26,15 +25,15 @@ class BadStore(Exception):
 
 
 def is_sqlite(engine: Engine) -> bool:
-    """Tell which of the two dialects *engine* speaks."""
+    """Return whether *engine* is for SQLite; otherwise it is for PostgreSQL."""
     return engine.dialect.name == "sqlite"
 
 
 def engines_for(url: str, durability: str) -> tuple[Engine, Engine]:
-    """Return the engine that writes and the one that reads. Raises `BadStore`.
+    """Return the engines for writing and for reading. Raises `BadStore`.
 
-    *durability* is ``full`` (a commit is on disk before it is shown) or ``normal`` (a power
-    cut, though not a crash of the server, can lose the last moments).
+    *durability* is ``full`` (a commit is on disk before it is published) or ``normal`` (a power
+    cut, but not a crash of the server, can lose the last commits).
     """
     try:
         parsed = make_url(url)
@@ -49,8 +48,8 @@ def engines_for(url: str, durability: str) -> tuple[Engine, Engine]:
             raise BadStore(f"store.url: {other} is not supported: use sqlite or postgresql")
 
 
-def make_file(engine: Engine) -> None:
-    """Make the file of an SQLite database before SQLite does, so that others can never read it.
+def create_file(engine: Engine) -> None:
+    """Create the file of an SQLite database with mode 0600; SQLite itself would use the umask.
 
     Raises `BadStore`.
     """
@@ -75,11 +74,11 @@ def _sqlite(url: str, durability: str) -> tuple[Engine, Engine]:
             poolclass=QueuePool,
             pool_size=READERS,
             max_overflow=0,
-            connect_args={"check_same_thread": False, "timeout": LOCKED},
+            connect_args={"check_same_thread": False, "timeout": LOCK_TIMEOUT},
         )
 
-        # The recipe of SQLAlchemy's documentation (pysqlite, "Serializable isolation"): the
-        # driver begins no transaction by itself, so that ours can begin IMMEDIATE.
+        # As in SQLAlchemy's documentation (pysqlite, "Serializable isolation"): the driver must
+        # not begin transactions by itself, so that ours can begin IMMEDIATE.
         @event.listens_for(engine, "connect")
         def on_connect(connection: Any, _record: object) -> None:
             connection.isolation_level = None
@@ -95,7 +94,7 @@ def _sqlite(url: str, durability: str) -> tuple[Engine, Engine]:
     writing = connected(
         "BEGIN IMMEDIATE",
         "journal_mode = WAL",
-        "wal_autocheckpoint = 4000",  # in pages: those that change in each commit move once
+        "wal_autocheckpoint = 4000",  # pages: pages that change in every commit are moved rarely
         f"synchronous = {'FULL' if durability == 'full' else 'NORMAL'}",
         "cache_size = -16384",
     )

@@ -1,7 +1,7 @@
-"""Statements on the way of every message: compiled once, run on the driver's own cursor.
+"""Prepared statements: compiled once, and executed on the driver's own cursor.
 
-SQLAlchemy looks at each row of an ``executemany`` in Python; for the three statements that each
-message takes, that was a third of a commit (docs/performance.rst).
+SQLAlchemy processes each row of an ``executemany`` in Python. For the three statements of each
+message that took a third of the commit's time (docs/performance.rst).
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ __all__ = ["Prepared"]
 
 
 class Prepared:
-    """*statement* for *dialect*; neither its parameters nor its rows need a conversion."""
+    """*statement* for *dialect*. Its parameters and its rows must not need any conversion."""
 
     def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
         compiled: Any = statement.compile(dialect=dialect)
         self._text: str = compiled.string
         names: list[str] | None = compiled.positiontup
-        assert names is not None, "both drivers take parameters by their position"
+        assert names is not None, "both drivers take positional parameters"
         self.names: Sequence[str] = names
 
     def rows(self, connection: Connection, values: Sequence[object]) -> list[Any]:
-        """Run it with *values*, in their order; return its rows. Raises what the driver raises."""
+        """Execute it with *values*, by position; return the rows. Raises the driver's errors."""
         cursor = connection.connection.cursor()
         try:
             cursor.execute(self._text, values)
@@ -36,7 +36,7 @@ class Prepared:
             cursor.close()
 
     def run(self, connection: Connection, rows: Iterable[dict[str, object]]) -> None:
-        """Run it for each of *rows*. Raises what the driver raises."""
+        """Execute it for each of *rows*, by name. Raises the driver's errors."""
         values = itemgetter(*self.names)
         cursor = connection.connection.cursor()
         try:

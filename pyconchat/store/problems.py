@@ -1,4 +1,4 @@
-"""What could be wrong with a database: found by reading all of it."""
+"""Checks a database for defects, by reading all of it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from sqlalchemy import Connection, func, or_, select, text
 
 from pyconchat.store import schema
 
-MOST = 20
-"""Problems that are told; where there are more, these are enough to know."""
+MAX_PROBLEMS = 20
+"""Maximum problems of each kind that are reported. A damaged database may have millions."""
 
 
 def problems(connection: Connection) -> list[str]:
-    """Return what is wrong, a line each; nothing if all is well. Takes time with all entries."""
+    """Return the problems, a line each. Takes time in proportion to the number of entries."""
     found: list[str] = []
     if connection.dialect.name == "sqlite":
-        checked = connection.execute(text(f"PRAGMA integrity_check({MOST})")).scalars()
+        checked = connection.execute(text(f"PRAGMA integrity_check({MAX_PROBLEMS})")).scalars()
         found += [f"the database's file: {line}" for line in checked if line != "ok"]
     entries, conversations = schema.entries.c, schema.conversations.c
     counts = (
@@ -31,7 +31,7 @@ def problems(connection: Connection) -> list[str]:
         select(conversations.id, conversations.head, count, last)
         .outerjoin(counts, counts.c.conversation == conversations.id)
         .where(or_(conversations.head != last, count != last))
-        .limit(MOST)
+        .limit(MAX_PROBLEMS)
     )
     for id, head, stored, highest in connection.execute(wrong):
         found.append(

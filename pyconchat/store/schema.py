@@ -1,9 +1,9 @@
 """The tables, as the newest migration leaves them.
 
-`entries` is the log. All other tables say what the log has led to, and are written in the same
-transaction as the entries that explain them; only accounts' passwords, session tokens, cursors,
-ignore lists, request keys and the claim code have no entry. Names are kept twice: as shown, and
-folded (``key``) for finding them.
+`entries` is the log. All other tables have the state that results from it, and are written in the
+same transaction as the entries; only accounts' passwords, session tokens, cursors, ignore lists,
+request keys and the claim code have no entries. Names are stored twice: as shown, and folded
+(``key``) for look-ups.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from sqlalchemy import (
 )
 
 VERSION = "0005"
-"""The newest migration. A database at this version needs no Alembic at the start."""
+"""The newest migration. A database with this version starts without Alembic."""
 
 CLAIM_CODE = "claim-code"
-"""The row of `settings` that has the code for becoming the first operator."""
+"""The row of `settings` with the code by which somebody becomes the first operator."""
 
 metadata = MetaData()
 
@@ -63,7 +63,7 @@ settings = Table(
     Column("value", Text, nullable=False),
 )
 
-# head: the number of the newest entry. version: counts the changes of a group's state.
+# head: the number of the newest entry. version: the count of changes to a group's state.
 # party_a, party_b: the two sides of a private conversation, in sorted order.
 conversations = Table(
     "conversations",
@@ -107,7 +107,7 @@ members = Table(
     Column("key", String(32), primary_key=True),
     Column("name", String(32), nullable=False),
     Column("guest", Boolean, nullable=False),
-    Column("since", BigInteger, nullable=False),  # the entry with which they came
+    Column("since", BigInteger, nullable=False),  # the number of the entry that added the row
 )
 
 requests = Table(
@@ -158,9 +158,9 @@ files = Table(
     Column("guest", Boolean, nullable=False),
 )
 
-# What somebody has still to receive: the entries after read, up to upto. A membership is an
-# open cursor (upto is OPEN_END), which its end closes; a notice to somebody outside the group
-# (rejected, invited, banned) is one that spans a single entry.
+# What somebody has yet to receive: the entries after read, up to upto. A member has an open cursor
+# (upto is OPEN_END), which is closed when the membership ends. A cursor of a single entry is a
+# notice to somebody outside the group (rejected, invited, banned).
 cursors = Table(
     "cursors",
     metadata,
@@ -170,7 +170,7 @@ cursors = Table(
     Column("read", BigInteger, nullable=False),
 )
 
-# Requests that were carried out, under the key that the client gave them. owner: `Account.party`.
+# Requests that were carried out, with the keys that clients gave them. owner: `Account.party`.
 keys = Table(
     "request_keys",
     metadata,
@@ -182,7 +182,7 @@ keys = Table(
     sqlite_with_rowid=False,
 )
 
-# Session tokens; digest is the SHA-256 of the token, which nobody can get back from here.
+# Session tokens. digest is the SHA-256 of the token, from which nobody can recover the token.
 tokens = Table(
     "tokens",
     metadata,

@@ -1,7 +1,8 @@
-"""The full-text index over messages: FTS5 in SQLite, a tsvector index in PostgreSQL.
+"""The full-text index of messages: FTS5 in SQLite, a tsvector index in PostgreSQL.
 
-PostgreSQL keeps its index by itself. In SQLite a message would take as long to index as to store,
-or longer; so the index follows the log, in larger pieces, when there is time.
+PostgreSQL updates its index by itself. In SQLite, indexing a message would take as long as storing
+it, or longer. Therefore the index lags behind the log, and is updated in large steps when the
+server is idle.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from sqlalchemy import Connection, Dialect, text
 from pyconchat.domain.events import Message, decode
 from pyconchat.store.prepared import Prepared
 
-# FTS5 finds by one integer, the log by two. 27 bits of conversation and 36 of number fit in the
-# 63 that a row id has.
+# FTS5 has one integer for a message, the log has two. A row id has 63 bits: 27 for the
+# conversation, 36 for the number.
 SEQ_BITS = 36
 
 _ADD = text("INSERT INTO words (rowid, text) VALUES (:id, :words)")
@@ -33,8 +34,8 @@ _FIND_SQLITE = text(
     "SELECT rowid FROM words WHERE words MATCH :query AND rowid BETWEEN :first AND :last"
     " ORDER BY rowid DESC LIMIT :limit"
 )
-# PostgreSQL takes "tea.txt" and "/usr/tea" for one word each, and FTS5 does not: without their
-# marks both find them by "tea". The index is on the same expression (migration 0001).
+# PostgreSQL takes "tea.txt" and "/usr/tea" as one word each, unlike FTS5. Without punctuation
+# both find them by "tea". The index is on the same expression (migration 0001).
 _MARKS = r"""'!"#$%&''()*+,-./;<=>?@[]^_`{|}~:\', repeat(' ', 32)"""
 _FIND_POSTGRESQL = text(
     "SELECT seq FROM entries WHERE conversation = :conversation"
@@ -44,28 +45,29 @@ _FIND_POSTGRESQL = text(
 )
 
 
-# The combining marks that FTS5 takes for part of a letter.
+# The combining marks that FTS5 takes as part of a letter.
 _ACCENTS = frozenset(
     (
         *(*range(0x300, 0x305), *range(0x306, 0x30D), 0x30F, 0x311, 0x31B),
         *(*range(0x323, 0x329), 0x32D, 0x32E, 0x330, 0x331),
     )
 )
-_OTHERWISE = frozenset(map(chr, (*range(0x19B0, 0x19CA), 0x1CF2, 0x1CF3)))
-"""Letters of newer versions of Unicode than FTS5's, for which they were no letters."""
+_NO_LETTERS = frozenset(map(chr, (*range(0x19B0, 0x19CA), 0x1CF2, 0x1CF3)))
+"""Letters in Python's version of Unicode that were no letters in FTS5's older one."""
 
 
 class _Lag(NamedTuple):
-    """A conversation of which the index has seen the entries up to *seen*, not those to *head*."""
+    """The index has a conversation's entries up to *seen*, but not yet those up to *head*."""
 
     seen: int
     head: int
 
 
 class SearchIndex:
-    """Finds messages by their words, whatever the case of the letters.
+    """Finds messages by their words, ignoring upper and lower case.
 
-    *behind* is how many entries it has not seen yet. All but `find` is for the thread that writes.
+    *behind* is the number of entries that are not indexed yet. Only the writer's thread calls the
+    methods, except `find`.
     """
 
     def __init__(self, dialect: Dialect) -> None:
@@ -74,17 +76,17 @@ class SearchIndex:
         self._add = Prepared(_ADD, dialect)
         self._next = Prepared(_NEXT, dialect)
         self._mark = Prepared(_MARK, dialect)
-        self._lags: dict[int, _Lag] = {}  # in the conversations in which there is more
+        self._lags: dict[int, _Lag] = {}  # by conversation, where entries are not indexed yet
 
     def load(self, connection: Connection) -> None:
-        """Find what the last run has left over."""
+        """Load the lags that the last run of the server left."""
         if self._sqlite:
             for conversation, seen, head in connection.execute(_BEHIND):
                 self._lags[conversation] = _Lag(seen, head)
                 self.behind += head - seen
 
     def stored(self, heads: Iterable[tuple[int, int, int]]) -> None:
-        """Note that conversations went on: id, head before, and head now."""
+        """Note new entries of conversations: id, head before, and head now."""
         if self._sqlite:
             for conversation, before, head in heads:
                 seen = self._lags[conversation].seen if conversation in self._lags else before
@@ -92,9 +94,9 @@ class SearchIndex:
                 self.behind += head - before
 
     def index(self, connection: Connection, most: int, only: int | None) -> dict[int, int]:
-        """Index the next entries, *most* of them, perhaps of one conversation *only*.
+        """Index the next entries, at most *most*, of all conversations or of *only* one.
 
-        Returns how far that is, to be given to `indexed`.
+        Returns the number up to which each is indexed, for `indexed`.
         """
         seen: dict[int, int] = {}
         for conversation, lag in self._lags.items():
@@ -119,7 +121,7 @@ class SearchIndex:
         return seen
 
     def indexed(self, seen: Mapping[int, int]) -> bool:
-        """Note what `index` has returned, now that it is stored; return whether there is more."""
+        """Note what `index` returned, after the commit. Return whether these have more entries."""
         more = False
         for conversation, upto in seen.items():
             lag = self._lags.pop(conversation)
@@ -132,14 +134,14 @@ class SearchIndex:
     def find(
         self, connection: Connection, conversation: int, words: Sequence[str], limit: int
     ) -> list[int]:
-        """Return the numbers of the newest *limit* messages that have all of *words*."""
+        """Return the numbers of the newest *limit* messages with all of *words*, newest first."""
         if not self._sqlite:
             found = connection.execute(
                 _FIND_POSTGRESQL,
                 {"conversation": conversation, "query": " ".join(words), "limit": limit},
             )
             return [seq for (seq,) in found]
-        # Each token as a string of FTS5's query language, so that nothing in it is an operator.
+        # Each token is a quoted string of FTS5's query language, so that none is an operator.
         tokens = [token for word in words for token in _tokens(word)]
         if not tokens:
             return []
@@ -155,14 +157,14 @@ class SearchIndex:
 def _tokens(word: str) -> list[str]:
     """Split *word* as FTS5 does (its documentation, "Unicode61 Tokenizer").
 
-    The index does not know which tokens follow each other, so FTS5 takes no string of several.
+    The index has no positions of tokens, so FTS5 does not accept a string of several tokens.
     """
     return "".join(each if _in_token(each) else " " for each in word).split()
 
 
 def _in_token(character: str) -> bool:
-    """Return whether *character* is part of a token: letters, numbers, and the accents on them."""
-    if character in _OTHERWISE:
+    """Return whether *character* is part of a token: a letter, a number, or an accent."""
+    if character in _NO_LETTERS:
         return False
     category = unicodedata.category(character)
     return category[0] in "LN" or category == "Co" or ord(character) in _ACCENTS

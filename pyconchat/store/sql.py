@@ -1,7 +1,7 @@
 """SqlStore: the log and the state tables in SQLite or PostgreSQL.
 
-Everything here blocks. One thread calls `commit` and `read_in_order`; the other reads may come
-from a few threads at once. Nothing here knows Twisted.
+Every method blocks. One thread writes, and reads in the order of the commits; up to `READERS`
+threads call the other reading methods. Nothing here knows Twisted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pyconchat.domain.names import Key
 from pyconchat.domain.stored import CursorRecord, Loaded, ServerState, StoredGroup, TokenRecord
 from pyconchat.store import request_keys, schema, state
 from pyconchat.store.batch import Batch, Heads, Stored
-from pyconchat.store.engines import engines_for, make_file
+from pyconchat.store.engines import create_file, engines_for
 from pyconchat.store.prepared import Prepared
 from pyconchat.store.problems import problems
 from pyconchat.store.search import SearchIndex
@@ -47,17 +47,17 @@ class SqlStore:
         self._new_keys = 0
 
     def open(self) -> None:
-        make_file(self._writing)
+        create_file(self._writing)
         upgrade(self._writing)
         with self._writer.transaction() as connection:
             self._search.load(connection)
 
     def open_as_is(self) -> None:
-        """Connect to a database that a server has made. Raises `BadStore`."""
+        """Connect to a database that a server has created. Raises `BadStore`."""
         require_newest(self._writing)
 
     def snapshot(self, path: Path) -> None:
-        """Copy an SQLite database as it is now to the new file *path*.
+        """Copy an SQLite database, as it is now, to the new file *path*.
 
         Raises `BadStore`, `OSError` or `NotSaved`.
         """
@@ -67,7 +67,7 @@ class SqlStore:
             raise NotSaved(str(error).strip()) from error
 
     def problems(self) -> list[str]:
-        """Return what is wrong with the database itself, and with the numbers of its entries."""
+        """Return the defects of the database file and of the entries' numbers, a line each."""
         with transaction(self._reading) as connection:
             return problems(connection)
 
@@ -76,7 +76,7 @@ class SqlStore:
         for engine in (self._reading, self._writing):
             engine.dispose()
 
-    # Writing: one thread.
+    # Writing: the writer's thread.
 
     def commit(self, batch: Sequence[Decision]) -> list[Stored]:
         with self._writer.transaction() as connection:
@@ -87,9 +87,10 @@ class SqlStore:
                 self._heads.move(connection, work.moved_heads())
             work.finish()
             self._new_keys += len(work.keys)
-            if self._new_keys >= request_keys.SWEEP:
+            if self._new_keys >= request_keys.SWEEP_EVERY:
                 self._new_keys = 0
-                request_keys.forget_old(connection, max(each.at for each in batch))
+                newest = max(each.at for each in batch)
+                request_keys.delete_expired(connection, newest)
         self._search.stored(work.grown())
         return stored
 
@@ -102,7 +103,7 @@ class SqlStore:
             seen = self._search.index(connection, most, only)
         return self._search.indexed(seen)
 
-    # Reading in the order of the commits: the same thread.
+    # Reading in the order of the commits: the writer's thread.
 
     def state(self, ids: Iterable[int]) -> tuple[dict[int, StoredGroup], ServerState]:
         with self._writer.transaction() as connection:

@@ -1,4 +1,4 @@
-"""Transactions: begun, ended, and what the database says of them in our own words."""
+"""Transactions, with the database's errors as `NotSaved`."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["Writer", "transaction"]
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
-    """Begin a transaction; commit it at the end. Raises `NotSaved` for what the database says."""
-    with _in_our_words(engine), engine.begin() as connection:
+    """Begin a transaction, and commit it at the end. Raises `NotSaved` for database errors."""
+    with _errors_as_not_saved(engine), engine.begin() as connection:
         yield connection
 
 
 class Writer:
     """The transactions of the one thread that writes on *engine*.
 
-    SQLite's connection is kept: to get one from the pool takes longer than to store a message.
-    PostgreSQL's is asked for each time, because the server may have ended it meanwhile.
+    SQLite's connection is kept, because getting one from the pool takes longer than storing a
+    message. PostgreSQL's comes from the pool each time, which checks that it still works.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -40,28 +40,28 @@ class Writer:
             with transaction(self._engine) as connection:
                 yield connection
             return
-        with _in_our_words(self._engine):
+        with _errors_as_not_saved(self._engine):
             if self._kept is None:
                 self._kept = self._engine.connect()
             try:
                 with self._kept.begin():
                     yield self._kept
             except BaseException:
-                self.close()  # whatever it was, the next one begins anew
+                self.close()  # after any error, the next transaction gets a new connection
                 raise
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection, if it is kept."""
         if self._kept is not None:
             self._kept.close()
             self._kept = None
 
 
 @contextmanager
-def _in_our_words(engine: Engine) -> Iterator[None]:
+def _errors_as_not_saved(engine: Engine) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
         raise NotSaved(str(error.orig).strip()) from error
-    except engine.dialect.loaded_dbapi.Error as error:  # of what was `Prepared`
+    except engine.dialect.loaded_dbapi.Error as error:  # from a `Prepared` statement
         raise NotSaved(str(error).strip()) from error

@@ -1,6 +1,6 @@
-"""Brings a database to the newest schema, by Alembic's migrations.
+"""Upgrades a database to the newest schema, with Alembic's migrations.
 
-An SQLite database is copied before; the copy stays, and is put back if a migration fails.
+An SQLite database is copied first. The copy is kept, and is restored if a migration fails.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from sqlalchemy.exc import DBAPIError
 
 from pyconchat.store import schema
 from pyconchat.store.engines import BadStore, is_sqlite
-from pyconchat.store.snapshot import put_back, take_snapshot
+from pyconchat.store.snapshot import restore_snapshot, take_snapshot
 
 NEWER = "the database is from a newer version of PyconChat: install that version"
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the database of *engine* to `schema.VERSION`. Raises `BadStore`."""
+    """Upgrade the database of *engine* to `schema.VERSION`. Raises `BadStore`."""
     try:
         version = _version(engine)
         if version == schema.VERSION:
-            return  # without importing Alembic: a start should be quick
+            return  # without importing Alembic, for a fast start
         if version is not None and version > schema.VERSION:
             raise BadStore(NEWER)
         if version is not None and is_sqlite(engine):
@@ -30,7 +30,7 @@ def upgrade(engine: Engine) -> None:
         else:
             _run_migrations(engine)
     except DBAPIError as error:
-        raise BadStore(f"the database cannot be used: {_reason(error)}") from error
+        raise _unusable(error) from error
 
 
 def require_newest(engine: Engine) -> None:
@@ -38,7 +38,7 @@ def require_newest(engine: Engine) -> None:
     try:
         version = _version(engine)
     except DBAPIError as error:
-        raise BadStore(f"the database cannot be used: {_reason(error)}") from error
+        raise _unusable(error) from error
     if version is None or version < schema.VERSION:
         raise BadStore("the database is from an older version: start the server once")
     if version > schema.VERSION:
@@ -58,7 +58,7 @@ def _upgrade_with_copy(engine: Engine) -> None:
     database = Path(engine.url.database)
     copy = database.with_name(f"{database.name}.before-{schema.VERSION}")
     try:
-        copy.unlink(missing_ok=True)  # of an attempt that was cut off
+        copy.unlink(missing_ok=True)  # left by an interrupted attempt
         take_snapshot(engine, copy)
     except (OSError, engine.dialect.loaded_dbapi.Error) as error:
         raise BadStore(f"cannot copy the database before its upgrade: {_reason(error)}") from error
@@ -66,11 +66,11 @@ def _upgrade_with_copy(engine: Engine) -> None:
         _run_migrations(engine)
     except Exception as error:
         engine.dispose()
-        put_back(engine, copy)
+        restore_snapshot(engine, copy)
         if isinstance(error, BadStore):
             raise
         raise BadStore(
-            f"the database could not be upgraded, and is as it was: {_reason(error)}"
+            f"the database could not be upgraded and is unchanged: {_reason(error)}"
         ) from error
 
 
@@ -90,7 +90,11 @@ def _run_migrations(engine: Engine) -> None:
         raise BadStore(NEWER) from None
 
 
+def _unusable(error: DBAPIError) -> BadStore:
+    return BadStore(f"the database cannot be used: {_reason(error)}")
+
+
 def _reason(error: Exception) -> str:
-    """Return what went wrong, in one line."""
+    """Return the message of *error*, or of the driver's error behind it, in one line."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return (str(cause).strip() or type(cause).__name__).splitlines()[0]

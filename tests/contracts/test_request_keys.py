@@ -106,7 +106,7 @@ def test_keys_are_forgotten_after_7_days(
     store: SqlStore, tea: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not before, and by and by: when enough new ones have come."""
-    monkeypatch.setattr(request_keys, "SWEEP", 2)
+    monkeypatch.setattr(request_keys, "SWEEP_EVERY", 2)
     day = 24 * 3600 * 1000
     old, young = RequestKey("alice", "old"), RequestKey("alice", "young")
     commit(store, keyed("a", old))

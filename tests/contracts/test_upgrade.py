@@ -259,7 +259,7 @@ def test_an_upgrade_that_fails_in_the_middle(database: Path, version: str) -> No
     before = dump(database)
     for _ in range(2):  # who starts it again is told the same
         line = fails(database)
-        assert line.startswith("the database could not be upgraded, and is as it was: ")
+        assert line.startswith("the database could not be upgraded and is unchanged: ")
         assert "indexed" in line
         assert dump(database) == before
     with closing(sqlite3.connect(database)) as connection, connection:

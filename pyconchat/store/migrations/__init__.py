@@ -1,1 +1,1 @@
-"""Alembic's environment and the migrations, oldest first, in versions/."""
+"""Alembic's environment, and the migrations in ``versions/``, oldest first."""

@@ -108,7 +108,7 @@ def _groups() -> None:
 
 def _search() -> None:
     if op.get_bind().dialect.name == "sqlite":
-        # Contentless: it holds only the index; the text stays in the log alone.
+        # Contentless: the table has only the index; the text is in the log.
         op.execute("CREATE VIRTUAL TABLE words USING fts5(text, content='', detail='full')")
     else:
         op.execute(
@@ -119,7 +119,7 @@ def _search() -> None:
 
 
 def _people(table: str, *columns: sa.Column[Any]) -> None:
-    """Make a table with one row for each person whom a group knows in that way."""
+    """Create a table with one row for each person in a certain relation to a group."""
     op.create_table(
         table,
         _conversation(),

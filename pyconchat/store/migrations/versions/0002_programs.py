@@ -1,4 +1,4 @@
-"""What programs need: session tokens, and the keys of requests that were carried out."""
+"""Session tokens and request keys, for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are shared with groups."""
+"""Shared files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The index of words without what nobody asks it for: where in a message a word is."""
+"""A smaller full-text index, without the positions of words in a message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the index of words has come in each conversation: it may lag behind the log."""
+"""The number up to which each conversation is in the full-text index, which lags behind."""
 
 from __future__ import annotations
 
