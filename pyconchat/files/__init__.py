@@ -1,4 +1,4 @@
-"""Files that are shared with groups: tickets, quotas, transfers, and the disk."""
+"""Files that are shared with groups: tickets, quotas, and storage on the disk."""
 
 from pyconchat.files.sharing import FileSharing
 from pyconchat.files.storage import Storage

@@ -1,4 +1,4 @@
-"""Quotas: how much each account has shared, and has reserved for what is coming in."""
+"""Quotas: how many bytes each account has shared, and has reserved for its uploads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Quotas"]
 
 
 class Quotas:
-    """The quotas of *config*. What is reserved counts from before the first byte."""
+    """The quotas of *config*. An upload reserves its bytes before it begins."""
 
     def __init__(self, config: FilesConfig) -> None:
         self._config = config
@@ -23,24 +23,24 @@ class Quotas:
         self._uploads: Counter[Key] = Counter()
 
     def shared(self, owner: Key, size: int) -> None:
-        """Count *size* bytes more (or fewer, if negative) that *owner* has shared."""
+        """Add *size* bytes (negative for a removed file) to what *owner* has shared."""
         self._shared[owner] += size
 
     def left(self, owner: Key) -> int:
-        """Return how many bytes *owner* may still share; at most what one file may have."""
+        """Return how many bytes the next file of *owner* may have at most."""
         config = self._config
         left = config.account_bytes - self._shared[owner] - self._reserved[owner]
         if config.account_bytes == 0:
             left = 2**62
         return max(0, min(left, config.file_bytes or 2**62))
 
-    def leaves(self, owner: Key, unfinished: int) -> bool:
-        """Return whether there is room for *unfinished* bytes of *owner* beside the rest."""
-        most = self._config.account_bytes
-        return most == 0 or self._shared[owner] + self._reserved[owner] + unfinished <= most
+    def allows(self, owner: Key, more: int) -> bool:
+        """Return whether the quota of *owner* has room for *more* bytes."""
+        limit = self._config.account_bytes
+        return limit == 0 or self._shared[owner] + self._reserved[owner] + more <= limit
 
     def require_some(self, owner: Key) -> None:
-        """Raise `Refused`, with the numbers, if *owner* may share nothing more."""
+        """Raise `Refused` if *owner* has used up the quota."""
         self._require(owner, 1)
 
     def _require(self, owner: Key, size: int) -> None:
@@ -48,21 +48,21 @@ class Quotas:
         if left < size:
             raise Refused(
                 Code.QUOTA,
-                "You have {left} left of {most}; /remove makes room.",
+                "You have {left} left of {most}; remove files with /remove.",
                 left=in_bytes(left),
                 most=in_bytes(self._config.account_bytes),
             )
 
     def reserve(self, owner: Key, size: int | None, disk: Disk) -> int:
-        """Reserve *size* bytes, or if that is not known, as many as there may be; return them.
+        """Reserve *size* bytes for an upload; return the number.
 
-        Raises `Refused`, with the numbers.
+        If the size is not known, reserves as many as the file may have. Raises `Refused`.
         """
         config = self._config
         if 0 < config.uploads_per_account <= self._uploads[owner]:
             raise Refused(
                 Code.TOO_MANY,
-                "You send {count} files already; wait until one is done.",
+                "You are uploading {count} files already; wait until one is complete.",
                 count=self._uploads[owner],
             )
         if size is not None and 0 < config.file_bytes < size:
@@ -78,7 +78,7 @@ class Quotas:
         if room < (size or 1):
             raise Refused(
                 Code.DISK_FULL,
-                "The server's disk has room for {room} more; ask its operator.",
+                "The server's disk has space for only {room} more; ask its operator.",
                 room=in_bytes(max(0, room)),
             )
         reserved = min(left, room) if size is None else size
@@ -87,6 +87,6 @@ class Quotas:
         return reserved
 
     def release(self, owner: Key, reserved: int) -> None:
-        """Give back what was reserved for one upload: it has ended."""
+        """Release the *reserved* bytes of an upload that has ended."""
         self._reserved[owner] -= reserved
         self._uploads[owner] -= 1

@@ -1,7 +1,7 @@
-"""FileSharing: the shared files of a running server: who may send and fetch what, and how much.
+"""FileSharing: the shared files of a running server: tickets, uploads, quotas.
 
-A ticket is leave for one transfer of one file. Whether its owner still has the right behind it
-is asked when the transfer begins, and, of what was sent, once more when it is to be shared.
+A ticket permits the transfer of one file. The rights of its owner are checked again when the
+transfer begins, and once more before an uploaded file is shared.
 """
 
 from __future__ import annotations
@@ -30,29 +30,29 @@ from pyconchat.files.storage import Partial, Storage
 __all__ = ["FileSharing", "Ticket", "Upload", "file_name"]
 
 MAX_NAME_BYTES = 200
-"""Bytes in a file's name: what every file system takes, with room for " (1)"."""
+"""Maximum bytes in a file's name. File systems allow 255; a client may have to add " (1)"."""
 
 MAX_TICKETS = 10_000
-"""Tickets at once; the oldest makes room."""
+"""Maximum tickets at a time. A new one replaces the oldest."""
 
 
 @dataclass(frozen=True)
 class Ticket:
-    """Leave for *account* to send (or to fetch) a file of a group, until *ends* (seconds)."""
+    """Permits *account* one upload or download of a file of a group, until *ends* (seconds)."""
 
     token: str
     account: Account
     conversation: GroupConversation
     name: SafeText
-    file: SharedFile | None  # what is to be fetched; None for an upload
+    file: SharedFile | None  # the file to be downloaded; None for an upload
     ends: float
-    key: str  # what unfinished bytes of this upload are found by, under any ticket
-    owner: Key  # whose quota it takes
+    key: str  # identifies the unfinished upload in the storage; a later ticket has the same
+    owner: Key  # the account in `Quotas`
 
 
 @dataclass
 class Upload:
-    """An upload that has begun. *most* is how large the file may become, in bytes."""
+    """An upload that has begun. *most* is the maximum size of the file, in bytes."""
 
     ticket: Ticket
     partial: Partial
@@ -61,7 +61,7 @@ class Upload:
 
 
 class FileSharing:
-    """The files of *chat*, in *storage*. *run* calls something in a thread for the disk."""
+    """The files of *chat*, in *storage*. *run* calls a function in the thread for the disk."""
 
     _log = Logger()
 
@@ -72,12 +72,12 @@ class FileSharing:
         self._chat = chat
         self.run = run
         self._tickets: dict[str, Ticket] = {}
-        self._under_way: dict[str, Key] = {}  # the keys of uploads, and whose they are
+        self._active: dict[str, Key] = {}  # the keys of the uploads that are running, with owners
         self._known: dict[int, dict[int, FileShared | SharedFile]] = {}
         chat.publisher.watch(self._happened)
 
     def start(self) -> None:
-        """Take over what the groups have. Raises `OSError`."""
+        """Load the files of all groups. Raises `OSError`."""
         self.storage.open()
         for conversation in self._chat.groups:
             files = self._known[conversation.id] = dict(conversation.group.files)
@@ -85,17 +85,17 @@ class FileSharing:
                 self.quotas.shared(_owner(file.by, file.guest), file.size)
 
     def clean(self, now: float) -> Deferred[int]:
-        """Remove what nobody will ask for; *now* is in seconds since the epoch."""
+        """Remove orphaned files and abandoned uploads; *now* is in seconds since the epoch."""
         known = {file.id for files in self._known.values() for file in files.values()}
-        oldest = self.config.unfinished_seconds or float("inf")
-        return self.run(self.storage.clean, known, now, oldest)
+        max_age = self.config.unfinished_seconds or float("inf")
+        return self.run(self.storage.clean, known, now, max_age)
 
     # Tickets.
 
     async def offer(
         self, account: Account, conversation: GroupConversation, name: SafeText
     ) -> tuple[Ticket, int]:
-        """Return leave to share *name* with a group, and how many bytes are here already.
+        """Return a ticket to upload *name* to a group, and how many bytes the storage has of it.
 
         Raises `Refused`.
         """
@@ -105,7 +105,7 @@ class FileSharing:
         return ticket, await self.run(self.storage.partial_size, ticket.owner, ticket.key)
 
     def ticket_for(self, account: Account, conversation: GroupConversation, which: str) -> Ticket:
-        """Return leave to fetch a file. Raises `Refused`."""
+        """Return a ticket to download the file *which*: a number or a name. Raises `Refused`."""
         group = conversation.group
         group.require_member(account.actor)
         file = group.file(which)
@@ -117,17 +117,18 @@ class FileSharing:
 
     def path_of(self, file: SharedFile) -> Path:
         """Return the path of the bytes of *file* on the server's disk."""
-        return self.storage.place(file.id)
+        return self.storage.path_of(file.id)
 
     def redeem(self, token: str, upload: bool) -> Ticket:
-        """Return the ticket of *token*, if its owner may still do what it is for.
+        """Return the ticket of *token*, if its owner still has the right to use it.
 
         Raises `Refused`.
         """
         ticket = self._tickets.get(token)
         if ticket is None or (ticket.file is None) is not upload or self._now() >= ticket.ends:
             raise Refused(
-                Code.BAD_TOKEN, "That ticket is not good, or not any more: /send or /get again."
+                Code.BAD_TOKEN,
+                "The ticket is invalid or has expired; get another with /send or /get.",
             )
         self._chat.memory.require_present(ticket.account)
         ticket.conversation.group.require_member(ticket.account.actor)
@@ -146,7 +147,7 @@ class FileSharing:
         lifetime = self.config.ticket_seconds or float("inf")
         for token, ticket in list(self._tickets.items()):
             if ticket.ends > now and len(self._tickets) < MAX_TICKETS:
-                break  # they end in the order in which they were issued
+                break  # tickets expire in the order in which they were issued
             del self._tickets[token]
         token = secrets.token_hex(16)
         key = f"{account.party}/{conversation.id}/{name}"
@@ -158,27 +159,30 @@ class FileSharing:
     # Uploads.
 
     async def begin(self, ticket: Ticket, offset: int, size: int | None) -> Upload:
-        """Begin an upload of *size* bytes in all (None: not known), or go on after *offset*.
+        """Begin an upload, or resume it after *offset* bytes.
 
-        Raises `Refused`; nothing is reserved then.
+        *size* is that of the whole file in bytes, None if it is not known. Raises `Refused`; then
+        nothing is reserved.
         """
         key, owner = ticket.key, ticket.owner
         if size is not None and offset > size:
             raise Refused(Code.BAD_ARGUMENT, "The offset is beyond the size.")
-        if key in self._under_way:
-            raise Refused(Code.BUSY, "{name} is being sent already.", name=ticket.name)
-        self._under_way[key] = owner
+        if key in self._active:
+            raise Refused(Code.BUSY, "{name} is being uploaded already.", name=ticket.name)
+        self._active[key] = owner
         reserved: int | None = None
         try:
             disk = await self.run(self.storage.disk)
             reserved = self.quotas.reserve(owner, size, disk)
             here = await self.run(self.storage.partial_size, owner, key)
             if offset > here:
-                raise Refused(Code.BAD_ARGUMENT, "Of that file {here} bytes are here.", here=here)
+                raise Refused(
+                    Code.BAD_ARGUMENT, "The server has only {here} bytes of that file.", here=here
+                )
             await self._make_room(owner)
             partial = await self.run(self.storage.begin, owner, key, offset)
         except BaseException as problem:
-            del self._under_way[key]
+            del self._active[key]
             if reserved is not None:
                 self.quotas.release(owner, reserved)
             if isinstance(problem, OSError):
@@ -187,27 +191,29 @@ class FileSharing:
         return Upload(ticket, partial, reserved, reserved if size is None else size)
 
     async def _make_room(self, owner: Key) -> None:
-        """Have older uploads of *owner* that were cut give way, if they go beyond the quota."""
-        keeping = [key for key, each in self._under_way.items() if each == owner]
-        unfinished = await self.run(self.storage.unfinished, owner, keeping)
-        if not self.quotas.leaves(owner, unfinished):
-            await self.run(self.storage.make_room, owner, keeping)
+        """Remove the interrupted uploads of *owner* if they exceed the quota."""
+        active = [key for key, each in self._active.items() if each == owner]
+        interrupted = await self.run(self.storage.interrupted_bytes, owner, active)
+        if not self.quotas.allows(owner, interrupted):
+            await self.run(self.storage.remove_interrupted, owner, active)
 
     async def share(self, upload: Upload, sha256: str) -> SharedFile:
-        """Share what came, whose hash must be *sha256* if one is given.
+        """Share an upload that is complete. Its hash must be *sha256*, unless that is empty.
 
-        Raises `Refused` or `NotSaved`; then the file is gone.
+        Raises `Refused` or `NotSaved`; then the file is deleted.
         """
         ticket, partial = upload.ticket, upload.partial
         digest, size, id = partial.digest(), partial.size, secrets.token_hex(16)
-        place = self.storage.place(id)
+        path = self.storage.path_of(id)
         try:
             if sha256 and sha256.lower() != digest:
                 await self.run(partial.discard)
                 raise Refused(
-                    Code.BAD_ARGUMENT, "Its SHA-256 is {digest}: send it again.", digest=digest
+                    Code.BAD_ARGUMENT,
+                    "The SHA-256 of the upload is {digest}; send the file again.",
+                    digest=digest,
                 )
-            await self.run(partial.move_to, place)
+            await self.run(partial.move_to, path)
             self._chat.memory.require_present(ticket.account)
             group = ticket.conversation.group
             await self._chat.decide(
@@ -221,50 +227,50 @@ class FileSharing:
             raise
         finally:
             self._ended(upload)
-        self._tickets.pop(ticket.token, None)  # it was for one file
+        self._tickets.pop(ticket.token, None)  # it was for one upload
         return next(file for file in group.files.values() if file.id == id)
 
     async def interrupt(self, upload: Upload) -> None:
-        """Keep what came of an upload that was cut, to go on with it later."""
+        """Keep the bytes of an upload that was interrupted, so that it can be resumed."""
         with suppress(OSError):
             await self.run(upload.partial.close)
         self._ended(upload)
 
     async def discard(self, upload: Upload) -> None:
-        """Throw away what came of an upload that cannot become a file."""
+        """Delete the bytes of an upload that was refused."""
         with suppress(OSError):
             await self.run(upload.partial.discard)
         self._ended(upload)
 
     def _ended(self, upload: Upload) -> None:
         self.quotas.release(upload.ticket.owner, upload.reserved)
-        del self._under_way[upload.ticket.key]
+        del self._active[upload.ticket.key]
 
     def no_room(self, problem: OSError) -> Refused:
-        """Return what somebody is told whose bytes could not be written."""
+        """Log an error of the disk, and return it as a refusal."""
         self._log.warn("a file could not be written: {problem}", problem=problem.strerror)
-        return Refused(Code.DISK_FULL, "The server cannot keep files now; try again later.")
+        return Refused(Code.DISK_FULL, "The server cannot store files now. Try again later.")
 
-    # What happens in the groups.
+    # Events of the groups.
 
     def _happened(self, entry: Entry) -> None:
-        """Count what was shared, and remove the bytes of what is gone."""
+        """Update the quotas, and delete the bytes of files that were removed."""
         event, files = entry.event, self._known.setdefault(entry.conversation, {})
-        gone: list[FileShared | SharedFile] = []
+        removed: list[FileShared | SharedFile] = []
         match event:
             case FileShared():
                 files[event.number] = event
                 self.quotas.shared(_owner(event.by, event.guest), event.size)
             case FileRemoved(number=number):
-                gone = [files.pop(number)]
+                removed = [files.pop(number)]
             case GroupClosed():
-                gone = list(self._known.pop(entry.conversation).values())
+                removed = list(self._known.pop(entry.conversation).values())
             case _:
                 return
-        for file in gone:
+        for file in removed:
             self.quotas.shared(_owner(file.by, file.guest), -file.size)
-        if gone:
-            removing = self.run(self.storage.remove, [file.id for file in gone])
+        if removed:
+            removing = self.run(self.storage.remove, [file.id for file in removed])
             removing.addErrback(lambda failure: self._log.failure("removing failed", failure))
 
     def _now(self) -> float:
@@ -272,14 +278,14 @@ class FileSharing:
 
 
 def _owner(name: str, guest: bool) -> Key:
-    """Return whose quota counts. Guests of one name share one, which is not the name's owner's."""
+    """Return the quota key. Guests with the same name share one, separate from the account's."""
     return Key(f"~{fold(name)}") if guest else fold(name)
 
 
 def file_name(typed: str) -> SafeText:
-    """Return what a file of the path *typed* is called for everybody. Raises `Refused`."""
+    """Return the name under which the file with the path *typed* is shared. Raises `Refused`."""
     name = safe_text(typed.replace("\\", "/").rstrip("/").rpartition("/")[2]).strip()
-    name = name.lstrip(".").strip()  # nobody should get a hidden file by surprise
+    name = name.lstrip(".").strip()  # a download should not create a hidden file
     if not name:
         raise Refused(Code.BAD_NAME, "That is not the name of a file.")
     if len(name.encode()) > MAX_NAME_BYTES:

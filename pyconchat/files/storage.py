@@ -1,7 +1,7 @@
 """Storage: the bytes of shared files, in a folder. Every method blocks; nothing here knows Twisted.
 
-A file comes in under ``partial/`` and is moved to its place, under its own id, when all of it is
-on disk: nobody ever sees half a file. What people call a file is never a name here.
+An upload is written under ``partial/`` and is renamed to its id when all of it is on disk, so a
+shared file is always complete. The names that people give to files are never used here.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from pyconchat.disk import sync
 
 __all__ = ["Disk", "Partial", "Storage"]
 
-BLOCK = 1024 * 1024
-"""Bytes read at once where a file is read as a whole."""
+MAX_BLOCK = 1024 * 1024
+"""Maximum bytes that are read at once to hash the beginning of an upload."""
 
 
 class Disk(NamedTuple):
-    """How much room there is, in bytes."""
+    """The free space for the server, and the size of the file system, in bytes."""
 
     free: int
     total: int
 
 
 class Partial:
-    """A file that is coming in, of which *size* bytes are here; not shared with other threads."""
+    """An upload of which *size* bytes have been written. Only one thread at a time may use it."""
 
     def __init__(self, path: Path, file: BinaryIO, size: int, sha256: hashlib._Hash) -> None:
         self.path = path
@@ -42,107 +42,101 @@ class Partial:
         for piece in pieces:
             rest = memoryview(piece)
             while rest:
-                rest = rest[self._file.write(rest) :]  # the disk may take a part
+                rest = rest[self._file.write(rest) :]  # an unbuffered write may be partial
             self._sha256.update(piece)
             self.size += len(piece)
 
     def digest(self) -> str:
-        """Return the SHA-256 of all that is here, in hex."""
+        """Return the SHA-256 of all bytes so far, in hex."""
         return self._sha256.hexdigest()
 
     def close(self) -> None:
-        """Keep what is here, to go on with it later."""
+        """Close the file, and keep it so that the upload can be resumed."""
         self._file.close()
 
     def discard(self) -> None:
-        """Throw away what is here."""
+        """Close and delete the file."""
         self._file.close()
         self.path.unlink(missing_ok=True)
 
-    def move_to(self, place: Path) -> None:
-        """Have all of it on disk, then in its *place*. Raises `OSError`."""
+    def move_to(self, path: Path) -> None:
+        """Flush all of it to the disk, then rename it to *path*. Raises `OSError`."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        place.parent.mkdir(mode=0o700, exist_ok=True)
-        self.path.rename(place)
-        for folder in (place.parent, place.parent.parent):  # the second: the first may be new
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        self.path.rename(path)
+        for folder in (path.parent, path.parent.parent):  # the second, as the first may be new
             sync(folder)
 
 
 class Storage:
-    """The files in *folder*, of which nobody else can read anything."""
+    """The files in *folder*, which only the server's user can read."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._partials = folder / "partial"
 
     def open(self) -> None:
-        """Make the folders. Raises `OSError`."""
+        """Create the folders. Raises `OSError`."""
         for folder in (self._folder, self._partials):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def disk(self) -> Disk:
-        """Return how much room there is for us. Raises `OSError`."""
+        """Return how much space there is. Raises `OSError`."""
         found = os.statvfs(self._folder)
         return Disk(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
 
     def partial_size(self, owner: str, key: str) -> int:
-        """Return how much is here of *owner*'s unfinished upload *key*, in bytes."""
+        """Return the size of *owner*'s unfinished upload *key*, in bytes; 0 if there is none."""
         try:
             return self._partial(owner, key).stat().st_size
         except FileNotFoundError:
             return 0
 
-    def unfinished(self, owner: str, but_for: Sequence[str]) -> int:
-        """Return how much is here of the unfinished uploads of *owner*, in bytes.
+    def interrupted_bytes(self, owner: str, active: Sequence[str]) -> int:
+        """Return the size of *owner*'s interrupted uploads: all except those with *active* keys."""
+        return sum(path.stat().st_size for path in self._interrupted(owner, active))
 
-        Those whose keys are in *but_for* do not count.
-        """
-        others = {self._partial(owner, key) for key in but_for}
-        return sum(path.stat().st_size for path in self._of(owner) if path not in others)
-
-    def make_room(self, owner: str, keeping: Sequence[str]) -> None:
-        """Remove the unfinished uploads of *owner* but for those whose keys are in *keeping*."""
-        kept = {self._partial(owner, key) for key in keeping}
-        for path in self._of(owner):
-            if path not in kept:
-                path.unlink(missing_ok=True)
+    def remove_interrupted(self, owner: str, active: Sequence[str]) -> None:
+        """Remove *owner*'s interrupted uploads: all except those with *active* keys."""
+        for path in self._interrupted(owner, active):
+            path.unlink(missing_ok=True)
 
     def begin(self, owner: str, key: str, offset: int) -> Partial:
-        """Begin the upload *key*, or go on with it after *offset* bytes. Raises `OSError`."""
+        """Begin the upload *key*, or resume it after *offset* bytes. Raises `OSError`."""
         path = self._partial(owner, key)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         file = os.fdopen(descriptor, "r+b", buffering=0)
         sha256 = hashlib.sha256()
         left = offset
-        while left and (data := file.read(min(left, BLOCK))):
+        while left and (data := file.read(min(left, MAX_BLOCK))):
             sha256.update(data)
             left -= len(data)
         file.truncate(offset - left)
         return Partial(path, file, offset - left, sha256)
 
-    def place(self, id: str) -> Path:
-        """Return where the file *id* is, or will be."""
+    def path_of(self, id: str) -> Path:
+        """Return the path of the file *id*, whether or not it exists."""
         return self._folder / id[:2] / id
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Remove files. Those that are not there are gone already."""
+        """Remove the files with these *ids*, as far as they exist."""
         for id in ids:
-            self.place(id).unlink(missing_ok=True)
+            self.path_of(id).unlink(missing_ok=True)
 
-    def clean(self, known: Container[str], now: float, oldest: float) -> int:
-        """Remove what nobody will ask for; return how many files that was.
+    def clean(self, known: Container[str], now: float, max_age: float) -> int:
+        """Remove orphaned files and abandoned uploads; return how many.
 
-        That is a file that is none of *known* (the server was killed before its entry was
-        stored), and an upload that was not gone on with for *oldest* seconds. Either has to be
-        so old, for the newest may be about to become known.
+        An orphaned file is not in *known*, because the server was killed before its entry was
+        stored. An upload is abandoned when nothing was written to it for *max_age* seconds. An
+        orphan must have that age too: the entry of a new file may not be stored yet.
         """
-        unknown = [path for path in self._folder.glob("??/*") if path.name not in known]
+        orphaned = [path for path in self._folder.glob("??/*") if path.name not in known]
         removed = 0
-        for path in (*unknown, *self._partials.iterdir()):
-            with suppress(FileNotFoundError):  # it was moved, or removed, meanwhile
-                if now - path.stat().st_mtime > oldest:
+        for path in (*orphaned, *self._partials.iterdir()):
+            with suppress(FileNotFoundError):  # renamed or removed by another thread
+                if now - path.stat().st_mtime > max_age:
                     path.unlink()
                     removed += 1
         return removed
@@ -150,8 +144,9 @@ class Storage:
     def _partial(self, owner: str, key: str) -> Path:
         return self._partials / f"{_digest(owner)}-{_digest(key)}"
 
-    def _of(self, owner: str) -> list[Path]:
-        return list(self._partials.glob(f"{_digest(owner)}-*"))
+    def _interrupted(self, owner: str, active: Sequence[str]) -> list[Path]:
+        paths = {self._partial(owner, key) for key in active}
+        return [path for path in self._partials.glob(f"{_digest(owner)}-*") if path not in paths]
 
 
 def _digest(text: str) -> str:

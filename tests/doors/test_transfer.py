@@ -298,4 +298,4 @@ def test_no_connection_is_left(house: Build) -> None:
         here.waits(3)
         assert not caller.wire.connected, data
     assert len(here.factory.open_doors) == before
-    assert not here.sharing._under_way
+    assert not here.sharing._active

@@ -213,7 +213,7 @@ def test_who_registers_in_the_middle(room: Callable[..., Room]) -> None:
     guest.types("/password")
     upload.partial.write([b"abc"])
     here.does(here.sharing.share(upload, ""))
-    assert not here.sharing._under_way
+    assert not here.sharing._active
 
 
 def test_removing_gives_back_the_quota(room: Callable[..., Room]) -> None:
@@ -273,7 +273,7 @@ def test_after_a_restart(store: SqlStore, clock: Clock, tmp_path: Path) -> None:
     sharing.clean(2e12)
     file = sharing.ticket_for(bob.account, tea, "1").file
     assert file is not None
-    assert sharing.storage.place(file.id).read_bytes() == b"x" * 400
+    assert sharing.storage.path_of(file.id).read_bytes() == b"x" * 400
 
 
 @pytest.mark.parametrize(

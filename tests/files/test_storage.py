@@ -41,11 +41,11 @@ def test_a_file_is_on_the_disk_before_it_is_in_its_place(
     monkeypatch.setattr(os, "rename", note_rename)
     partial = storage.begin("alice", "key", 0)
     partial.write([b"ab", b"", b"c"])
-    assert not storage.place(ID).exists()
+    assert not storage.path_of(ID).exists()
     assert partial.digest() == hashlib.sha256(b"abc").hexdigest()
-    partial.move_to(storage.place(ID))
+    partial.move_to(storage.path_of(ID))
     assert done[:3] == ["file", "rename", "folder"]
-    assert storage.place(ID).read_bytes() == b"abc"
+    assert storage.path_of(ID).read_bytes() == b"abc"
     assert storage.partial_size("alice", "key") == 0
 
 
@@ -60,8 +60,8 @@ def test_an_upload_goes_on(storage: Storage) -> None:
     assert partial.size == 4
     partial.write([b"X"])
     assert partial.digest() == hashlib.sha256(b"abcdX").hexdigest()
-    partial.move_to(storage.place(ID))
-    assert storage.place(ID).read_bytes() == b"abcdX"
+    partial.move_to(storage.path_of(ID))
+    assert storage.path_of(ID).read_bytes() == b"abcdX"
 
 
 def test_nobody_else_can_read_anything(storage: Storage, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_nobody_else_can_read_anything(storage: Storage, tmp_path: Path) -> None
     try:
         partial = storage.begin("alice", "key", 0)
         partial.write([b"abc"])
-        partial.move_to(storage.place(ID))
+        partial.move_to(storage.path_of(ID))
         storage.begin("alice", "other", 0).close()
     finally:
         os.umask(before)
@@ -93,20 +93,20 @@ def test_what_nobody_asks_for_is_removed(storage: Storage) -> None:
     for id in ("aa" * 16, "bb" * 16, "cc" * 16):
         partial = storage.begin("alice", id, 0)
         partial.write([b"abc"])
-        partial.move_to(storage.place(id))
+        partial.move_to(storage.path_of(id))
     for key in ("old", "new"):
         storage.begin("alice", key, 0).close()
-    now = storage.place("aa" * 16).stat().st_mtime + 10 * day
+    now = storage.path_of("aa" * 16).stat().st_mtime + 10 * day
     for id in ("aa" * 16, "bb" * 16):
-        os.utime(storage.place(id), (now - day - 10, now - day - 10))
-    os.utime(storage.place("cc" * 16), (now - day + 10, now - day + 10))
+        os.utime(storage.path_of(id), (now - day - 10, now - day - 10))
+    os.utime(storage.path_of("cc" * 16), (now - day + 10, now - day + 10))
     (old, new) = (storage._partial("alice", key) for key in ("old", "new"))
     os.utime(old, (now - day - 10, now - day - 10))
     os.utime(new, (now - day + 10, now - day + 10))
     assert storage.clean({"aa" * 16}, now, day) == 2
-    assert storage.place("aa" * 16).exists()
-    assert not storage.place("bb" * 16).exists()
-    assert storage.place("cc" * 16).exists()
+    assert storage.path_of("aa" * 16).exists()
+    assert not storage.path_of("bb" * 16).exists()
+    assert storage.path_of("cc" * 16).exists()
     assert (old.exists(), new.exists()) == (False, True)
 
 
@@ -132,7 +132,7 @@ def test_making_room(storage: Storage) -> None:
             partial = storage.begin(owner, key, 0)
             partial.write([b"abc"])
             partial.close()
-    assert storage.unfinished("alice", []) == 6
-    storage.make_room("alice", ["b"])
+    assert storage.interrupted_bytes("alice", []) == 6
+    storage.remove_interrupted("alice", ["b"])
     assert (storage.partial_size("alice", "a"), storage.partial_size("alice", "b")) == (0, 3)
-    assert storage.unfinished("bob", []) == 6
+    assert storage.interrupted_bytes("bob", []) == 6
