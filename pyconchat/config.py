@@ -1,6 +1,6 @@
 """Config: the TOML file and the twistd options as one typed record.
 
-Types and ranges are checked when it is read; an error is one line that names the key.
+Types and ranges are checked when the file is read. An error is one line that names the key.
 """
 
 from __future__ import annotations
@@ -38,25 +38,25 @@ class BadConfig(Exception):
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file. An unknown key is an error, not a surprise."""
+    """A table of the file. An unknown key is an error."""
 
 
 class DoorsConfig(_Section, frozen=True):
-    """Where people and programs come in, and where figures are: Twisted server endpoint strings."""
+    """Twisted server endpoint strings: of the doors, and of the metrics page."""
 
     line: tuple[str, ...] = (DEFAULT_LINE,)
     metrics: str = ""
 
 
 class StoreConfig(_Section, frozen=True):
-    """Where the log is kept; an empty url is SQLite in the state folder."""
+    """Where the log is stored. An empty url is SQLite in the state folder."""
 
     url: str = ""
     durability: Literal["full", "normal"] = "full"
 
 
 class LimitsConfig(_Section, frozen=True):
-    """Seconds, bytes and counts. 0 turns a limit off."""
+    """Limits in seconds, bytes and counts. 0 turns a limit off."""
 
     line_bytes: Annotated[int, Meta(ge=64, le=65_536)] = 4096
     connections_per_ip: Count = 16
@@ -74,7 +74,10 @@ class LimitsConfig(_Section, frozen=True):
 
 
 class FilesConfig(_Section, frozen=True):
-    """Shared files: bytes, seconds, counts, and what part of the disk stays free. 0: no limit."""
+    """Limits for shared files, in bytes, seconds and counts. 0 turns a limit off.
+
+    *free_disk* is the share of the disk that stays free, from 0 to 1.
+    """
 
     file_bytes: Annotated[int, Meta(ge=0, le=2**50)] = 100 * 1024**2
     account_bytes: Annotated[int, Meta(ge=0, le=2**50)] = 1024**3
@@ -86,7 +89,7 @@ class FilesConfig(_Section, frozen=True):
 
 
 class Config(_Section, frozen=True):
-    """All settings. *state* is a folder, *lobby* None for no lobby."""
+    """All settings. *state* is a folder. Without a *lobby* (None) people choose a group."""
 
     state: str = ""
     lobby: str | None = None
@@ -108,7 +111,7 @@ class Config(_Section, frozen=True):
         return self.store.url or f"sqlite:///{self.state_path / 'pyconchat.db'}"
 
     def check(self) -> Config:
-        """Return the same, after what the types alone cannot say. Raises `BadConfig`."""
+        """Return self, after the checks that types cannot express. Raises `BadConfig`."""
         limits = self.limits
         if self.lobby is not None:
             try:
@@ -125,7 +128,7 @@ class Config(_Section, frozen=True):
 
 
 def default_state(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the state folder of somebody who named none (XDG Base Directory Specification)."""
+    """Return the state folder if none is configured (XDG Base Directory Specification)."""
     base = environ.get("XDG_STATE_HOME", "")
     # "All paths must be absolute. If [...] relative [...] consider the path invalid".
     root = Path(base) if base.startswith("/") else Path.home() / ".local" / "state"
@@ -133,7 +136,7 @@ def default_state(environ: Mapping[str, str] = os.environ) -> str:
 
 
 def read_config(path: Path) -> Config:
-    """Read the TOML file *path*; its relative paths start at its folder. Raises `BadConfig`."""
+    """Read the TOML file *path*. Relative paths in it start at its folder. Raises `BadConfig`."""
     try:
         config = msgspec.toml.decode(path.read_bytes(), type=Config)
     except OSError as error:
@@ -156,7 +159,7 @@ def read_config(path: Path) -> Config:
 def _naming_the_key(error: msgspec.ValidationError) -> str:
     """Turn ``Expected `int`, got `str` - at `$.limits.x``` into ``limits.x: expected ...``."""
     text = str(error).splitlines()[0]
-    problem, separator, place = text.partition(" - at `$.")
+    problem, separator, key = text.partition(" - at `$.")
     if separator:
-        return f"{place.rstrip('`')}: {problem[0].lower()}{problem[1:]}"
+        return f"{key.rstrip('`')}: {problem[0].lower()}{problem[1:]}"
     return text[0].lower() + text[1:]

@@ -11,7 +11,7 @@ import pytest
 
 from pyconchat.config import BadConfig, Config, DoorsConfig, default_state, read_config
 
-# Every key of the file: its default, another value, and what it may not be.
+# Every key of the file: its default, another value in TOML and in Python, and invalid values.
 KEYS: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
     "lobby": (None, '"Tea"', "Tea", ("1", "true", '["tea"]')),
     "guests": (True, "false", False, ('"yes"', "1", "[]")),
@@ -56,8 +56,8 @@ def value(config: Config, key: str) -> Any:
     return found
 
 
-def written(key: str, toml: str) -> str:
-    """Return a file that sets *key*."""
+def text_with(key: str, toml: str) -> str:
+    """Return the text of a file that sets *key*."""
     table, _, name = key.rpartition(".")
     return f"[{table}]\n{name} = {toml}\n" if table else f"{name} = {toml}\n"
 
@@ -67,8 +67,8 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "pyconchat.toml"
 
 
-def is_bad(file: Path, text: str) -> str:
-    """Check that a file of *text* cannot be used, and return the one line that says so."""
+def refuses(file: Path, text: str) -> str:
+    """Check that a file with *text* is refused; return the error, which is one line."""
     file.write_text(text)
     with pytest.raises(BadConfig) as caught:
         read_config(file).check()
@@ -78,8 +78,8 @@ def is_bad(file: Path, text: str) -> str:
     return line
 
 
-def test_the_table_here_is_complete() -> None:
-    """Every setting there is stands in the table above (but the state folder)."""
+def test_the_table_of_keys_is_complete() -> None:
+    """The table above has every setting, except the state folder."""
     found: set[str] = set()
     for field in msgspec.structs.fields(Config):
         default = getattr(Config(), field.name)
@@ -90,18 +90,18 @@ def test_the_table_here_is_complete() -> None:
     assert found == {*KEYS, "state"}
 
 
-def test_an_empty_file_is_all_defaults(file: Path) -> None:
-    """Nothing has to be set."""
+def test_an_empty_file_has_the_defaults(file: Path) -> None:
+    """No setting is required."""
     file.write_text("")
     assert read_config(file).check() == Config()
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_each_key_has_its_default_and_can_be_set(key: str, file: Path) -> None:
-    """A key that is left out has the default, one that is given its value; others stay."""
+    """A missing key has its default. Setting one key leaves the others at their defaults."""
     default, toml, other, _ = KEYS[key]
     assert value(Config(), key) == default
-    file.write_text(written(key, toml))
+    file.write_text(text_with(key, toml))
     config = read_config(file).check()
     assert value(config, key) == other
     for another in KEYS:
@@ -113,8 +113,8 @@ def test_each_key_has_its_default_and_can_be_set(key: str, file: Path) -> None:
     ("key", "toml"), [(key, toml) for key, row in KEYS.items() for toml in row[3]]
 )
 def test_a_wrong_type_or_range_names_the_key(key: str, toml: str, file: Path) -> None:
-    """What a key cannot be stops the start, with one line that names file and key."""
-    line = is_bad(file, written(key, toml))
+    """An invalid value is refused in one line that names the file and the key."""
+    line = refuses(file, text_with(key, toml))
     assert re.search(rf"\b{re.escape(key)}\b", line), line
     assert file.name in line
 
@@ -130,8 +130,8 @@ def test_a_wrong_type_or_range_names_the_key(key: str, toml: str, file: Path) ->
     ],
 )
 def test_an_unknown_key_is_named(toml: str, key: str, file: Path) -> None:
-    """A misspelt key is an error, not a surprise."""
-    assert key in is_bad(file, toml)
+    """A misspelt key is refused."""
+    assert key in refuses(file, toml)
 
 
 @pytest.mark.parametrize(
@@ -145,19 +145,19 @@ def test_an_unknown_key_is_named(toml: str, key: str, file: Path) -> None:
         ("[limits]\nping_seconds = 90\nsilence_seconds = 90", "silence_seconds"),
     ],
 )
-def test_values_that_do_not_go_together(toml: str, key: str, file: Path) -> None:
-    """What the types alone cannot say is checked too, and named."""
-    assert key in is_bad(file, toml)
+def test_values_that_contradict_each_other(toml: str, key: str, file: Path) -> None:
+    """What types cannot express is checked too, and the key is named."""
+    assert key in refuses(file, toml)
 
 
 @pytest.mark.parametrize("text", ["state = ", "= 1", "[limits", "a = 1\na = 2", "\x00"])
-def test_what_is_not_toml(text: str, file: Path) -> None:
-    """A file that cannot be read as TOML is named."""
-    assert file.name in is_bad(file, text)
+def test_a_file_that_is_not_toml(text: str, file: Path) -> None:
+    """The error names the file."""
+    assert file.name in refuses(file, text)
 
 
 def test_a_file_that_is_not_utf8(file: Path) -> None:
-    """Bytes that are no text are an error of one line too."""
+    """The error names the file, in one line."""
     file.write_bytes(b'motd = "\xff\xfe"\n')
     with pytest.raises(BadConfig) as caught:
         read_config(file)
@@ -165,8 +165,8 @@ def test_a_file_that_is_not_utf8(file: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    """The line says which, and what is wrong with it."""
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """A missing file and a folder are errors of one line with the path."""
     for missing in (tmp_path / "none.toml", tmp_path):
         with pytest.raises(BadConfig) as caught:
             read_config(missing)
@@ -174,14 +174,14 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
-def test_limits_that_are_off_go_with_all_others(file: Path) -> None:
-    """0 turns a limit off where it would otherwise have to be above another."""
+def test_a_limit_that_is_off_needs_no_order(file: Path) -> None:
+    """A limit that must be above another may be 0, which turns it off."""
     file.write_text("[limits]\nunsent_hard_bytes = 0\nsilence_seconds = 0\nping_seconds = 600\n")
     assert read_config(file).check().limits.ping_seconds == 600
 
 
-def test_the_issues_example_is_the_default(file: Path) -> None:
-    """The file that the documentation shows, with every key, is what holds without a file."""
+def test_a_file_that_states_the_defaults(file: Path) -> None:
+    """A file with the documented defaults gives the same configuration as no file."""
     file.write_text(
         """
 state = "state"
@@ -222,14 +222,14 @@ silence_seconds = 150
     [("state", "state"), ("../beside", "../beside"), ("a/b", "a/b")],
 )
 def test_relative_paths_start_at_the_files_folder(state: str, folder: str, file: Path) -> None:
-    """Wherever the server is started, the state is where the file says."""
+    """The working folder of the server does not matter."""
     file.write_text(f'state = "{state}"\n')
     assert read_config(file).state_path.resolve() == (file.parent / folder).resolve()
     assert read_config(file).state_path.is_absolute()
 
 
-def test_an_absolute_state_folder_stays(tmp_path: Path, file: Path) -> None:
-    """An absolute path is that path, and ~ is somebody's home."""
+def test_an_absolute_state_folder(tmp_path: Path, file: Path) -> None:
+    """An absolute path is used as it is; ~ is the user's home."""
     file.write_text(f'state = "{tmp_path / "elsewhere"}"\n')
     assert read_config(file).state_path == tmp_path / "elsewhere"
     file.write_text('state = "~/chat"\n')
@@ -239,22 +239,22 @@ def test_an_absolute_state_folder_stays(tmp_path: Path, file: Path) -> None:
 def test_a_relative_config_path(
     tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file given by a relative path still has an absolute state folder."""
+    """The state folder is absolute even if the path of the file is relative."""
     file.write_text('state = "state"\n')
     monkeypatch.chdir(tmp_path)
     assert read_config(Path(file.name)).state_path == tmp_path / "state"
 
 
-def test_where_the_state_is_when_nobody_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the XDG Base Directory Specification: a relative path there counts as none."""
+def test_the_default_state_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the XDG Base Directory Specification, which has relative paths ignored."""
     monkeypatch.setenv("HOME", "/home/alice")
     assert default_state({"XDG_STATE_HOME": "/var/s"}) == "/var/s/pyconchat"
     for environ in ({}, {"XDG_STATE_HOME": ""}, {"XDG_STATE_HOME": "relative"}):
         assert default_state(environ) == "/home/alice/.local/state/pyconchat"
 
 
-def test_the_database_is_in_the_state_folder_unless_told_otherwise() -> None:
-    """An empty url is SQLite beside the rest of the state."""
+def test_the_default_database_is_in_the_state_folder() -> None:
+    """An empty url is an SQLite file in the state folder."""
     assert Config(state="/s").store_url == "sqlite:////s/pyconchat.db"
     other = msgspec.convert({"store": {"url": "postgresql://db/chat"}}, Config)
     assert other.store_url == "postgresql://db/chat"
