@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import socket
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -29,6 +28,7 @@ from twisted.logger import Logger
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
+from pyconchat.disk import temporary_file
 from pyconchat.net.fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -181,19 +181,12 @@ def _create(path: Path, pem: bytes) -> None:
 
     An existing file is not replaced: another server that is starting may have just created it.
     """
-    descriptor, temporary = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)  # 0600
-    try:
+    with temporary_file(path, pem) as new:
         if os.geteuid() == 0:  # twistd --uid: the server will run as the folder's owner
             owner = path.parent.stat()
-            os.chown(temporary, owner.st_uid, owner.st_gid)
-        with open(descriptor, "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(descriptor)
+            os.chown(new, owner.st_uid, owner.st_gid)
         with suppress(FileExistsError):
-            os.link(temporary, path)  # unlike rename(2), link(2) never replaces a file
-    finally:
-        os.unlink(temporary)
+            os.link(new, path)  # unlike rename(2), link(2) never replaces a file
 
 
 def _read_key(path: Path) -> EllipticCurvePrivateKey:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
@@ -34,6 +33,7 @@ from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides, implementer, providedBy
 
+from pyconchat.disk import temporary_file
 from pyconchat.net.fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -136,18 +136,9 @@ class KnownHosts:
         return lines if lines[-1] else lines[:-1]
 
     def _write(self, text: str) -> None:
-        folder = self.path.parent
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=f"{self.path.name}.", dir=folder)  # 0600
-        try:
-            with open(descriptor, "wb") as file:
-                file.write(text.encode("utf-8", "surrogateescape"))
-                file.flush()
-                os.fsync(descriptor)
-            os.replace(temporary, self.path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with temporary_file(self.path, text.encode("utf-8", "surrogateescape")) as new:
+            os.replace(new, self.path)
 
 
 def _fingerprint_of(address: str, line: str) -> str | None:
