@@ -1,4 +1,4 @@
-"""Accounts: who may come in, who is an operator, what operators decide."""
+"""Accounts: who may log in, who is an operator, what operators decide."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def accounts() -> Accounts:
 
 
 def known(accounts: Accounts) -> Any:
-    """Return what can change by a decision."""
+    """Return all state that decisions can change."""
     people = ("Olga", "Bob", "Ann", "Bert", "Gus")
     return (
         accounts.claim_code,
@@ -56,7 +56,7 @@ def known(accounts: Accounts) -> Any:
     )
 
 
-def is_refused(accounts: Accounts, decide: Callable[[], Any], code: Code) -> str:
+def refused(accounts: Accounts, decide: Callable[[], Any], code: Code) -> str:
     """Check that *decide* is refused with *code* and changes nothing; return the sentence."""
     before = known(accounts)
     with pytest.raises(Refused) as caught:
@@ -67,7 +67,7 @@ def is_refused(accounts: Accounts, decide: Callable[[], Any], code: Code) -> str
     return caught.value.sentence
 
 
-def follow(accounts: Accounts, events: list[ServerEvent]) -> list[ServerEvent]:
+def apply_all(accounts: Accounts, events: list[ServerEvent]) -> list[ServerEvent]:
     for event in events:
         accounts.apply(event, NOON)
     return events
@@ -86,19 +86,19 @@ POWERS: dict[str, Callable[[Accounts, Actor], Any]] = {
 
 @pytest.mark.parametrize("power", POWERS)
 def test_only_operators_have_power_over_the_server(power: str, accounts: Accounts) -> None:
-    """Ordinary people and guests are refused; for operators deciding alone changes nothing."""
+    """Other accounts and guests are refused. A decision alone changes nothing."""
     for by in (BOB, GUS, Actor(Name("Nobody"))):
-        is_refused(accounts, lambda: POWERS[power](accounts, by), Code.NOT_OPERATOR)  # noqa: B023
+        refused(accounts, lambda: POWERS[power](accounts, by), Code.NOT_OPERATOR)  # noqa: B023
     before = known(accounts)
     assert POWERS[power](accounts, OLGA)
     assert known(accounts) == before
 
 
-# Who there is.
+# Accounts and names.
 
 
-def test_names_are_found_whatever_their_case(accounts: Accounts) -> None:
-    """A name is one name however it is written, and shows as it was first written."""
+def test_names_are_found_in_any_case(accounts: Accounts) -> None:
+    """An account is found by its name in any case, and keeps its spelling."""
     assert accounts.find("BOB").name == "Bob"
     assert accounts.get("nobody") is None
     with pytest.raises(Refused) as caught:
@@ -106,15 +106,15 @@ def test_names_are_found_whatever_their_case(accounts: Accounts) -> None:
     assert caught.value.code is Code.NO_SUCH_NAME
 
 
-def test_a_name_belongs_to_one(accounts: Accounts) -> None:
-    """A second account of the same name is refused and does not replace the first."""
+def test_a_name_belongs_to_one_account(accounts: Accounts) -> None:
+    """A second account with the same name is refused and does not replace the first."""
     bob = accounts.find("bob")
-    is_refused(accounts, lambda: accounts.add(account("BOB", registered=False)), Code.TAKEN)
+    refused(accounts, lambda: accounts.add(account("BOB", registered=False)), Code.TAKEN)
     assert accounts.find("bob") is bob
 
 
 def test_a_guests_name_is_free_again(accounts: Accounts) -> None:
-    """A guest who has gone can be followed by another, whose private talk is another's."""
+    """A later guest may have the name, and does not share the former's private conversations."""
     gus = accounts.find("gus")
     accounts.remove(gus)
     other = account("GUS", registered=False)
@@ -123,10 +123,10 @@ def test_a_guests_name_is_free_again(accounts: Accounts) -> None:
     assert gus.party != other.party
 
 
-def test_a_name_is_kept_while_it_is_being_registered(accounts: Accounts) -> None:
-    """Between the decision and the disk nobody else gets the name; afterwards it is as before."""
+def test_a_name_is_reserved_while_it_is_being_registered(accounts: Accounts) -> None:
+    """Until the registration is stored nobody else gets the name."""
     with accounts.reserved(Name("Zoe")):
-        is_refused(accounts, lambda: accounts.add(account("ZOE")), Code.TAKEN)
+        refused(accounts, lambda: accounts.add(account("ZOE")), Code.TAKEN)
         with pytest.raises(Refused), accounts.reserved(Name("zoe")):
             pass
         with pytest.raises(Refused):
@@ -137,23 +137,23 @@ def test_a_name_is_kept_while_it_is_being_registered(accounts: Accounts) -> None
 
 
 def test_a_failed_registration_frees_the_name(accounts: Accounts) -> None:
-    """If it cannot be stored, the name can be had again."""
+    """If it cannot be stored, the name is free."""
     with pytest.raises(ZeroDivisionError), accounts.reserved(Name("Zoe")):
         raise ZeroDivisionError
     accounts.add(account("Zoe"))
 
 
 def test_a_guest_who_registers() -> None:
-    """The account is the same, outlives its connection, and keeps its power."""
+    """The account outlives its connection."""
     gus = account("Gus", registered=False)
     assert (gus.registered, gus.actor.guest) == (False, True)
     gus.register("hash")
     assert (gus.registered, gus.actor.guest, gus.party) == (True, False, "gus")
 
 
-def test_who_is_banned_does_not_come_in(accounts: Accounts) -> None:
-    """The door says by whom somebody is banned, and why; others come in, known or not."""
-    sentence = is_refused(accounts, lambda: accounts.admit("BERT"), Code.BANNED)
+def test_a_banned_person_cannot_log_in(accounts: Accounts) -> None:
+    """The refusal says who banned them and why. All others may log in, registered or not."""
+    sentence = refused(accounts, lambda: accounts.admit("BERT"), Code.BANNED)
     assert "Bert is banned from this server by Olga: spam" in sentence
     accounts.admit("bob")
     accounts.admit("nobody")
@@ -163,76 +163,74 @@ def test_who_is_banned_does_not_come_in(accounts: Accounts) -> None:
 
 
 def test_kicking_off_the_server(accounts: Accounts) -> None:
-    """Who is online is kicked, and may come back."""
-    assert follow(accounts, accounts.kick(OLGA, "BOB", True, SafeText("loud"))) == [
+    """People who are online can be kicked, and may log in again."""
+    assert apply_all(accounts, accounts.kick(OLGA, "BOB", True, SafeText("loud"))) == [
         ServerKicked(Name("Bob"), Name("Olga"), SafeText("loud"))
     ]
     accounts.admit("bob")
-    is_refused(accounts, lambda: accounts.kick(OLGA, "bob", online=False), Code.NO_SUCH_NAME)
-    is_refused(accounts, lambda: accounts.kick(OLGA, "nobody", online=False), Code.NO_SUCH_NAME)
-    sentence = is_refused(accounts, lambda: accounts.kick(OLGA, "olga", online=True), Code.SELF)
+    refused(accounts, lambda: accounts.kick(OLGA, "bob", online=False), Code.NO_SUCH_NAME)
+    refused(accounts, lambda: accounts.kick(OLGA, "nobody", online=False), Code.NO_SUCH_NAME)
+    sentence = refused(accounts, lambda: accounts.kick(OLGA, "olga", online=True), Code.SELF)
     assert "/quit" in sentence
 
 
 def test_banning_from_the_server(accounts: Accounts) -> None:
-    """Who is banned does not come in until the ban is lifted, account or not."""
-    assert follow(accounts, accounts.ban(OLGA, Name("BOB"), SafeText("loud"))) == [
+    """A banned name cannot log in until the ban is lifted, registered or not."""
+    assert apply_all(accounts, accounts.ban(OLGA, Name("BOB"), SafeText("loud"))) == [
         ServerBanned(Name("Bob"), Name("Olga"), SafeText("loud"))
     ]
-    assert follow(accounts, accounts.ban(OLGA, Name("Zoe"))) == [
+    assert apply_all(accounts, accounts.ban(OLGA, Name("Zoe"))) == [
         ServerBanned(Name("Zoe"), Name("Olga"))
     ]
     for name in ("bob", "zoe"):
-        is_refused(accounts, lambda: accounts.admit(name), Code.BANNED)  # noqa: B023
-        is_refused(accounts, lambda: accounts.ban(OLGA, Name(name)), Code.EXISTS)  # noqa: B023
-    is_refused(accounts, lambda: accounts.ban(OLGA, Name("OLGA")), Code.SELF)
+        refused(accounts, lambda: accounts.admit(name), Code.BANNED)  # noqa: B023
+        refused(accounts, lambda: accounts.ban(OLGA, Name(name)), Code.EXISTS)  # noqa: B023
+    refused(accounts, lambda: accounts.ban(OLGA, Name("OLGA")), Code.SELF)
     assert [ban.name for ban in accounts.banned(OLGA)] == ["Bert", "Bob", "Zoe"]
-    assert follow(accounts, accounts.unban(OLGA, "ZOE")) == [
+    assert apply_all(accounts, accounts.unban(OLGA, "ZOE")) == [
         ServerUnbanned(Name("Zoe"), Name("Olga"))
     ]
     accounts.admit("zoe")
-    is_refused(accounts, lambda: accounts.unban(OLGA, "zoe"), Code.NOT_BANNED)
+    refused(accounts, lambda: accounts.unban(OLGA, "zoe"), Code.NOT_BANNED)
 
 
 def test_operators_make_operators(accounts: Accounts) -> None:
-    """A registered account becomes an operator, once; a guest is told what is missing."""
-    assert follow(accounts, accounts.make_operator(OLGA, "BOB")) == [
+    """A registered account becomes an operator, once. A guest is refused."""
+    assert apply_all(accounts, accounts.make_operator(OLGA, "BOB")) == [
         OperatorMade(Name("Bob"), Name("Olga"))
     ]
     bob = accounts.find("bob").actor
     assert bob.operator
     assert accounts.claim_code is not None, "only the claim code itself uses it up"
-    is_refused(accounts, lambda: accounts.make_operator(bob, "olga"), Code.UNCHANGED)
-    assert "/password" in is_refused(
-        accounts, lambda: accounts.make_operator(OLGA, "gus"), Code.GUEST
-    )
-    is_refused(accounts, lambda: accounts.make_operator(OLGA, "nobody"), Code.NO_SUCH_NAME)
+    refused(accounts, lambda: accounts.make_operator(bob, "olga"), Code.UNCHANGED)
+    assert "/password" in refused(accounts, lambda: accounts.make_operator(OLGA, "gus"), Code.GUEST)
+    refused(accounts, lambda: accounts.make_operator(OLGA, "nobody"), Code.NO_SUCH_NAME)
 
 
 def test_the_claim_code_works_once(accounts: Accounts) -> None:
-    """Whoever knows the code is the first operator; then it is worth nothing."""
+    """The first account with the code becomes an operator; then the code is invalid."""
     bob, ann, gus = (accounts.find(name) for name in ("bob", "ann", "gus"))
     for wrong in ("", "0000-0000", "3f9a", "ü", "3f9a-77b2x"):
-        is_refused(accounts, lambda: accounts.claim(bob, wrong), Code.WRONG_PASSWORD)  # noqa: B023
-    is_refused(accounts, lambda: accounts.claim(gus, "3f9a-77b2"), Code.GUEST)
-    assert follow(accounts, accounts.claim(bob, " 3F9A-77B2 ")) == [OperatorMade(Name("Bob"))]
+        refused(accounts, lambda: accounts.claim(bob, wrong), Code.WRONG_PASSWORD)  # noqa: B023
+    refused(accounts, lambda: accounts.claim(gus, "3f9a-77b2"), Code.GUEST)
+    assert apply_all(accounts, accounts.claim(bob, " 3F9A-77B2 ")) == [OperatorMade(Name("Bob"))]
     assert bob.actor.operator
     for code in ("3f9a-77b2", "other"):
-        is_refused(accounts, lambda: accounts.claim(ann, code), Code.BAD_ARGUMENT)  # noqa: B023
+        refused(accounts, lambda: accounts.claim(ann, code), Code.BAD_ARGUMENT)  # noqa: B023
 
 
 # Passwords.
 
 
 @pytest.mark.parametrize("password", ["x" * MIN_LENGTH, "x" * MAX_LENGTH, "with spaces ", "سلام"])
-def test_passwords_that_may_be_chosen(password: str) -> None:
-    """A password is kept as it was typed, in any script."""
+def test_valid_passwords(password: str) -> None:
+    """A password is not changed, in any script."""
     assert check_password(password) == password
 
 
 @pytest.mark.parametrize("password", ["", "x" * (MIN_LENGTH - 1), "x" * (MAX_LENGTH + 1)])
-def test_passwords_that_may_not(password: str) -> None:
-    """Too short or too long is refused with both bounds, and the password is not repeated."""
+def test_invalid_passwords(password: str) -> None:
+    """The refusal has both limits, and does not repeat the password."""
     with pytest.raises(Refused) as caught:
         check_password(password)
     assert caught.value.code is Code.BAD_ARGUMENT

@@ -1,4 +1,4 @@
-"""Names: which are valid, and when two are the same."""
+"""Names: which are valid, and when two are equal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ steady = settings(deadline=None, derandomize=True, database=None)
     "name", ["a", "Alice", "bob-2", "x_y.z", "1st", "9.9", "A" * 32, "Leave2", "whoami", "2-"]
 )
 def test_valid_names_stay_as_written(check: Check, name: str) -> None:
-    """A valid name is kept letter for letter, case and all."""
+    """A valid name keeps its letters and their case."""
     assert check(name) == name
 
 
@@ -64,8 +64,8 @@ def test_valid_names_stay_as_written(check: Check, name: str) -> None:
         "１",  # noqa: RUF001 - a digit, but not of ASCII
     ],
 )
-def test_what_is_no_name_is_refused_in_one_line(check: Check, name: str) -> None:
-    """Anything but ASCII letters, digits and ``_.-`` is refused, and not repeated to a terminal."""
+def test_an_invalid_name_is_refused_in_one_line(check: Check, name: str) -> None:
+    """Only ASCII letters, digits and ``_.-`` are valid. The refusal does not repeat the name."""
     with pytest.raises(Refused) as caught:
         check(name)
     assert caught.value.code is Code.BAD_NAME
@@ -74,8 +74,8 @@ def test_what_is_no_name_is_refused_in_one_line(check: Check, name: str) -> None
 
 @pytest.mark.parametrize("check", [person_name, group_name])
 @pytest.mark.parametrize("word", sorted(COMMAND_WORDS))
-def test_words_that_are_commands_are_no_names(check: Check, word: str) -> None:
-    """The bare words of the front desk, and those that leave a group, name nobody and no group."""
+def test_command_words_are_not_names(check: Check, word: str) -> None:
+    """A word that works as a command without a slash is no name, in whatever case."""
     for written in (word, word.upper(), word.title()):
         with pytest.raises(Refused) as caught:
             check(written)
@@ -83,36 +83,36 @@ def test_words_that_are_commands_are_no_names(check: Check, word: str) -> None:
         assert word in caught.value.sentence
 
 
-def test_the_words_of_the_front_desk_are_kept_free() -> None:
-    """The words that people of the old systems type alone are all among them."""
+def test_the_words_of_older_systems_are_command_words() -> None:
+    """Users of older chat systems type these words without a slash."""
     assert {"message", "who", "join", "leave", "exit", "help", "qqq"} <= COMMAND_WORDS
 
 
 @pytest.mark.parametrize("number", ["0", "01", "007", str(MAX_CHOSEN_NUMBER + 1), "9" * 32])
 def test_numbers_that_no_group_can_have(number: str) -> None:
-    """A group may be named by a number, if that can be its number."""
+    """A group's name may be a number only if the group can have that number."""
     with pytest.raises(Refused) as caught:
         group_name(number)
     assert caught.value.code is Code.BAD_NAME
-    assert person_name(number) == number, "a person may"
+    assert person_name(number) == number, "a person may have that name"
 
 
 @pytest.mark.parametrize("number", ["1", "42", str(MAX_CHOSEN_NUMBER)])
-def test_a_group_named_by_a_number_has_it(number: str) -> None:
-    """The number that a name stands for is that number."""
+def test_a_group_with_a_number_as_its_name(number: str) -> None:
+    """The group gets the number that its name is."""
     assert group_number(group_name(number)) == int(number)
 
 
 @pytest.mark.parametrize("name", ["tea", "1st", "4-2", "", "-1", "+1", "1.0", "²", "٣", "1" * 10])
-def test_other_names_are_no_numbers(name: str) -> None:
-    """Only ASCII digits are a number, and not too many of them."""
+def test_names_that_are_not_numbers(name: str) -> None:
+    """A number has at most 9 ASCII digits, and nothing else."""
     assert group_number(name) is None
 
 
 @given(st.text(alphabet=ALLOWED, min_size=1, max_size=32))
 @steady
-def test_case_is_all_that_folding_takes_away(name: str) -> None:
-    """Names are the same whatever the case of their letters, and only then."""
+def test_folding_removes_only_the_case(name: str) -> None:
+    """Two names are equal if they differ only in the case of their letters."""
     assert fold(name) == fold(name.upper()) == fold(name.lower()) == fold(fold(name))
     assert len(fold(name)) == len(name)
 
@@ -120,7 +120,7 @@ def test_case_is_all_that_folding_takes_away(name: str) -> None:
 @given(st.text(max_size=40))
 @steady
 def test_any_text_is_a_name_or_refused(raw: str) -> None:
-    """Whatever is typed, what comes back is what was typed, and safe on every terminal."""
+    """A text that is accepted is returned unchanged, and is safe on every terminal."""
     for check in (person_name, group_name):
         try:
             name = check(raw)

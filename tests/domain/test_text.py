@@ -1,5 +1,5 @@
-# ruff: noqa: RUF001 - letters of many scripts stand here on purpose
-"""SafeText: what may reach a terminal, and that nothing else is lost."""
+# ruff: noqa: RUF001 - letters of many scripts are here on purpose
+"""SafeText: nothing dangerous reaches a terminal, and nothing else is lost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ steady = settings(deadline=None, derandomize=True, database=None, max_examples=e
 BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 FORBIDDEN = re.compile(f"[\x00-\x1f\x7f-\x9f{BIDI}\u2028\u2029\ud800-\udfff]")
 
-# All that people may send, with what is dangerous more often than by chance.
+# Any text, with dangerous characters more often than by chance.
 anything = st.text(
     alphabet=st.one_of(
         st.characters(),
@@ -58,23 +58,23 @@ WRITTEN = {
 
 @given(anything)
 @steady
-def test_what_a_terminal_obeys_never_gets_through(raw: str) -> None:
-    """No C0, C1, DEL, bidi override or isolate, line separator, or half a character is left."""
+def test_dangerous_characters_are_removed(raw: str) -> None:
+    """No C0, C1, DEL, bidi override or isolate, line separator, or lone surrogate is left."""
     assert not FORBIDDEN.search(safe_text(raw))
     safe_text(raw).encode()
 
 
 @given(anything)
 @steady
-def test_once_is_enough(raw: str) -> None:
-    """What was made safe is not changed by making it safe again."""
+def test_safe_text_stays_the_same(raw: str) -> None:
+    """Making a safe text safe again does not change it."""
     assert safe_text(safe_text(raw)) == safe_text(raw)
 
 
 @given(st.text(alphabet=st.sampled_from("a \u0301\u0489\u20dd\u0300\u200d\u200e\u202e\t")))
 @steady
-def test_no_more_than_four_marks_pile_up(raw: str) -> None:
-    """Not even with joiners or what is dropped between them: no text grows out of its line."""
+def test_at_most_four_combining_marks_in_a_row(raw: str) -> None:
+    """Joiners and removed characters between the marks do not change that."""
     marks = 0
     for char in safe_text(raw):
         if unicodedata.category(char) in ("Mn", "Me"):
@@ -86,8 +86,8 @@ def test_no_more_than_four_marks_pile_up(raw: str) -> None:
 
 @given(st.text(alphabet=st.characters(categories=["L", "N", "P", "S", "Zs"])))
 @steady
-def test_what_can_be_printed_is_kept(raw: str) -> None:
-    """Letters, digits, punctuation, symbols and spaces come out as they went in."""
+def test_printable_text_is_kept(raw: str) -> None:
+    """Letters, digits, punctuation, symbols and spaces do not change."""
     assert safe_text(raw) == raw
 
 
@@ -107,8 +107,8 @@ def test_letters_keep_their_marks(letters: list[tuple[str, str]]) -> None:
 
 
 @pytest.mark.parametrize("language", WRITTEN)
-def test_all_languages_are_kept_byte_for_byte(language: str) -> None:
-    """What people write in their languages reaches others as it was written."""
+def test_languages_are_kept_byte_for_byte(language: str) -> None:
+    """Text in these languages and scripts does not change."""
     assert safe_text(WRITTEN[language]).encode() == WRITTEN[language].encode()
 
 
@@ -131,6 +131,6 @@ def test_all_languages_are_kept_byte_for_byte(language: str) -> None:
         ("", ""),
     ],
 )
-def test_what_becomes_of_the_rest(raw: str, safe: str) -> None:
-    """Tabs and line separators become spaces; what a terminal would obey is left out."""
+def test_dangerous_text_and_its_replacement(raw: str, safe: str) -> None:
+    """Tabs and line separators become spaces; control characters are removed."""
     assert safe_text(raw) == safe
