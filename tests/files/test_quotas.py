@@ -1,4 +1,4 @@
-"""Quotas: reserved before the first byte, given back at the end, refused with the numbers."""
+"""Quotas: reserved before an upload, released after it, and refused with numbers."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ LARGE = Disk(10**12, 10**12)
 
 
 def refused(quotas: Quotas, owner: Key, size: int | None, disk: Disk = LARGE) -> Refused:
-    """Return how a reservation is refused."""
+    """Return the refusal of a reservation."""
     with pytest.raises(Refused) as caught:
         quotas.reserve(owner, size, disk)
     return caught.value
 
 
-def test_ten_at_the_edge() -> None:
-    """Of ten uploads at once only so many begin that the sum is within the quota."""
+def test_ten_uploads_near_the_quota() -> None:
+    """Only as many begin as the quota allows."""
     quotas = Quotas(FilesConfig(account_bytes=1000, uploads_per_account=0))
     quotas.shared(ALICE, 100)
     began = 0
@@ -39,8 +39,8 @@ def test_ten_at_the_edge() -> None:
     assert quotas.reserve(BOB, 1000, LARGE) == 1000
 
 
-def test_two_at_a_time() -> None:
-    """A third upload of one account waits; another account has its own two."""
+def test_two_uploads_at_a_time() -> None:
+    """A third upload of one account is refused. Another account may have two as well."""
     quotas = Quotas(FilesConfig())
     for owner in (ALICE, ALICE, BOB, BOB):
         quotas.reserve(owner, 1, LARGE)
@@ -50,8 +50,8 @@ def test_two_at_a_time() -> None:
     assert quotas.reserve(ALICE, 1, LARGE) == 1
 
 
-def test_refusals_have_the_numbers() -> None:
-    """Each refusal says how much there may be and how much it is, or how much is left."""
+def test_refusals_have_numbers() -> None:
+    """Each refusal says what the limit is, and how much is asked for or left."""
     quotas = Quotas(FilesConfig(file_bytes=2000, account_bytes=10_000, free_disk=0.1))
     no = refused(quotas, ALICE, 2001)
     assert no.code is Code.TOO_LONG
@@ -66,8 +66,8 @@ def test_refusals_have_the_numbers() -> None:
     assert "1.0 kB" in no.sentence
 
 
-def test_the_floor_of_the_disk() -> None:
-    """What others have reserved, and the part that stays free, is not for the next one."""
+def test_free_space_on_the_disk() -> None:
+    """Reserved bytes, and the share that stays free, are not available."""
     quotas = Quotas(FilesConfig(free_disk=0.5))
     disk = Disk(80_000, 100_000)
     assert quotas.reserve(ALICE, 20_000, disk) == 20_000
@@ -78,21 +78,21 @@ def test_the_floor_of_the_disk() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("srx"), st.none() | st.integers(0, 700)), max_size=40))
 def test_never_more_than_the_quota(steps: list[tuple[str, int | None]]) -> None:
-    """Whatever begins, ends, is shared and is removed: shared and reserved is within the quota."""
+    """After any sequence of uploads and removals, shared and reserved bytes are in the quota."""
     quotas = Quotas(FilesConfig(account_bytes=1000, file_bytes=600, uploads_per_account=0))
-    under_way: list[int] = []
+    active: list[int] = []
     shared: list[int] = []
     for what, size in steps:
         if what == "s":
             with suppress(Refused):
-                under_way.append(quotas.reserve(ALICE, size, LARGE))
-        elif under_way and what == "r":
-            done = under_way.pop(0)
-            if size is not None:  # it has become a file
+                active.append(quotas.reserve(ALICE, size, LARGE))
+        elif active and what == "r":
+            done = active.pop(0)
+            if size is not None:  # the upload was shared
                 shared.append(min(size, done))
                 quotas.shared(ALICE, shared[-1])
             quotas.release(ALICE, done)
         elif shared and what == "x":
             quotas.shared(ALICE, -shared.pop())
-        assert sum(under_way) + sum(shared) <= 1000
-        assert quotas.left(ALICE) == min(600, 1000 - sum(under_way) - sum(shared))
+        assert sum(active) + sum(shared) <= 1000
+        assert quotas.left(ALICE) == min(600, 1000 - sum(active) - sum(shared))

@@ -1,4 +1,4 @@
-"""The bytes on the disk: what is here, in which order it is made durable, and what is removed."""
+"""Storage: in which order files become durable, what is resumed, and what is removed."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def storage(tmp_path: Path) -> Storage:
     return storage
 
 
-def test_a_file_is_on_the_disk_before_it_is_in_its_place(
+def test_a_file_is_durable_before_it_has_its_name(
     storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """First the bytes are synced, then the name is changed, then the folder is synced."""
+    """The bytes are flushed, then the file is renamed, then the folder is flushed."""
     done: list[str] = []
     fsync, rename = os.fsync, os.rename
 
@@ -49,8 +49,8 @@ def test_a_file_is_on_the_disk_before_it_is_in_its_place(
     assert storage.partial_size("alice", "key") == 0
 
 
-def test_an_upload_goes_on(storage: Storage) -> None:
-    """What was kept is gone on with, at any offset up to its end; the hash is of all of it."""
+def test_an_upload_is_resumed(storage: Storage) -> None:
+    """It can be resumed at any offset up to its size. The hash is that of the whole file."""
     partial = storage.begin("alice", "key", 0)
     partial.write([b"abcdef"])
     partial.close()
@@ -64,8 +64,8 @@ def test_an_upload_goes_on(storage: Storage) -> None:
     assert storage.path_of(ID).read_bytes() == b"abcdX"
 
 
-def test_nobody_else_can_read_anything(storage: Storage, tmp_path: Path) -> None:
-    """All files and folders are for the server's user alone."""
+def test_other_users_can_read_nothing(storage: Storage, tmp_path: Path) -> None:
+    """All files and folders are readable by the server's user only, whatever the umask."""
     before = os.umask(0)
     try:
         partial = storage.begin("alice", "key", 0)
@@ -78,8 +78,8 @@ def test_nobody_else_can_read_anything(storage: Storage, tmp_path: Path) -> None
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
-def test_a_name_is_never_a_path(storage: Storage, tmp_path: Path) -> None:
-    """Whatever an upload's key has in it, its bytes are directly in the folder for them."""
+def test_a_key_is_never_a_path(storage: Storage, tmp_path: Path) -> None:
+    """Whatever characters the key of an upload has, its file is directly in the folder."""
     for key in ("../../x", "/etc/passwd", "a\0b", "x" * 10_000, "\N{SNOWMAN}"):
         partial = storage.begin("alice", key, 0)
         partial.close()
@@ -87,8 +87,8 @@ def test_a_name_is_never_a_path(storage: Storage, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["files"]
 
 
-def test_what_nobody_asks_for_is_removed(storage: Storage) -> None:
-    """Unfinished uploads, and files without an entry, are removed when old; the others stay."""
+def test_cleaning(storage: Storage) -> None:
+    """Abandoned uploads, and files without an entry, are removed once they are old."""
     day = 86_400
     for id in ("aa" * 16, "bb" * 16, "cc" * 16):
         partial = storage.begin("alice", id, 0)
@@ -110,13 +110,13 @@ def test_what_nobody_asks_for_is_removed(storage: Storage) -> None:
     assert (old.exists(), new.exists()) == (False, True)
 
 
-def test_removing_twice(storage: Storage) -> None:
-    """What is gone already is no reason to fail."""
+def test_removing_a_missing_file(storage: Storage) -> None:
+    """It is no error."""
     storage.remove([ID])
 
 
-def test_no_link_is_followed(storage: Storage, tmp_path: Path) -> None:
-    """A link where an unfinished upload would be is not written through."""
+def test_symbolic_links_are_not_followed(storage: Storage, tmp_path: Path) -> None:
+    """A link in place of an unfinished upload is an error, and its target does not change."""
     target = tmp_path / "target"
     target.write_bytes(b"precious")
     storage._partial("alice", "key").symlink_to(target)
@@ -125,8 +125,8 @@ def test_no_link_is_followed(storage: Storage, tmp_path: Path) -> None:
     assert target.read_bytes() == b"precious"
 
 
-def test_making_room(storage: Storage) -> None:
-    """To make room, what one person has left unfinished is removed, but for what is under way."""
+def test_removing_interrupted_uploads(storage: Storage) -> None:
+    """The uploads of one owner are removed, except the active ones."""
     for owner in ("alice", "bob"):
         for key in ("a", "b"):
             partial = storage.begin(owner, key, 0)
