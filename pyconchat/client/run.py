@@ -101,7 +101,7 @@ class _Client:
             # Descriptors of its own, for it closes them at the end of the input.
             StandardIO(screen, stdin=os.dup(0), stdout=os.dup(1), reactor=self._reactor)  # type: ignore[call-arg]  # mypy knows the one of Windows
 
-        session.screen = screen = Plain(session, read)
+        session.screen = screen = Plain(session, self._reactor, read)
 
         def begin() -> None:
             read()

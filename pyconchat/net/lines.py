@@ -9,7 +9,12 @@ from __future__ import annotations
 from collections import deque
 from typing import cast
 
-from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHalfCloseableProtocol,
+    IReactorTime,
+    ITransport,
+)
 from twisted.protocols.basic import LineReceiver
 from zope.interface import implementer
 
@@ -78,6 +83,11 @@ class BoundedLineReceiver(LineReceiver):
         """
 
     # What the transport calls.
+
+    def makeConnection(self, transport: ITransport) -> None:
+        """Begin with a new input: standard input may be opened again after its end."""
+        self.life = Lifecycle.OPEN
+        super().makeConnection(transport)
 
     def dataReceived(self, data: bytes) -> None:
         if self.ending:
@@ -159,6 +169,11 @@ class BoundedLineReceiver(LineReceiver):
         """Enter the state *life*, CLOSING or GONE, and discard all input."""
         self.life = life
         self.discardLines()
+
+    @property
+    def waitingLines(self) -> int:
+        """Return how many complete lines were not delivered yet."""
+        return len(self._lines)
 
     def discardLines(self) -> None:
         """Discard all lines that were not delivered, and the incomplete one."""

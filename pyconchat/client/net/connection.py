@@ -133,7 +133,7 @@ class Link:
         self._pulse = LoopingCall(self._look)
         self._pulse.clock = reactor
         self._service = ClientService(
-            _Entrance(endpoint, self._begin, self._end, self._failed),
+            _Entrance(reactor, endpoint, self._begin, self._end, self._failed),
             Factory.forProtocol(Protocol),
             backoffPolicy(FIRST_WAIT, MAX_WAIT, factor=1.6),
             clock=reactor,
@@ -342,11 +342,13 @@ class _Entrance:
 
     def __init__(
         self,
+        clock: IReactorTime,
         endpoint: IStreamClientEndpoint,
         begin: Callable[[Wire], Awaitable[None]],
         give_up: Callable[[str], None],
         failed: Callable[[str], None],
     ) -> None:
+        self._clock = clock
         self._failed = failed
         self._endpoint = endpoint
         self._begin = begin
@@ -366,7 +368,7 @@ class _Entrance:
             raise
 
     async def _connect(self, factory: IProtocolFactory) -> IProtocol:
-        wire = await self._endpoint.connect(Factory.forProtocol(Wire))
+        wire = await self._endpoint.connect(Factory.forProtocol(lambda: Wire(self._clock)))
         assert isinstance(wire, Wire)
         try:
             await self._begin(wire)

@@ -9,35 +9,35 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, cast
 
 import msgspec
-from twisted.internet.interfaces import ITCPTransport
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.interfaces import IReactorTime, ITCPTransport
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from pyconchat.domain.text import safe_text
-from pyconchat.net.connection import IConnection
-from pyconchat.net.lines import LineFramer
+from pyconchat.net.connection import IConnection, Lifecycle
+from pyconchat.net.lines import BoundedLineReceiver
 
 __all__ = ["Object", "Wire", "safe"]
 
 Object: TypeAlias = dict[str, Any]
 
-LONGEST = 16 * 1024 * 1024
-"""Bytes in one line: more than the longest answer of any honest server."""
-
 DEEPEST = 16
 """Objects within objects; no answer has more than four."""
 
 
-class Wire(Protocol):
+class Wire(BoundedLineReceiver):
     """One connection. *receive* is called with each object, *lost* with why it ended."""
 
-    def __init__(self) -> None:
+    MAX_LENGTH = 16 * 1024 * 1024  # bytes: more than the longest answer of any honest server
+
+    def __init__(self, clock: IReactorTime) -> None:
+        super().__init__()
+        self.clock = clock
         self.receive: Callable[[Object], None] = lambda _object: None
         self.lost: Callable[[Failure], None] = lambda _reason: None
         self.received = 0  # bytes: a sign of life
-        self._framer = LineFramer(LONGEST)
-        self._begun = False
-        self._gone = False
+        self._lifecycle = Lifecycle.OPEN
+        self._object_received = False
 
     def connectionMade(self) -> None:
         if ITCPTransport.providedBy(self.transport):
@@ -46,18 +46,31 @@ class Wire(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.received += len(data)
-        for line in self._framer.feed(data):
-            if self._gone:
-                return
-            fields = _decoded(line)
-            if fields is not None:
-                self._begun = True
-                self.receive(fields)
-            elif self._begun:  # before that, a server may greet somebody whom it took for a person
-                self.abort()
+        super().dataReceived(data)
+
+    def readyForLine(self) -> bool:
+        return self._lifecycle is Lifecycle.OPEN
+
+    def lineReceived(self, line: bytes) -> None:
+        fields = _decoded(line)
+        if fields is not None:
+            self._object_received = True
+            self.receive(fields)
+        else:
+            self.lineLengthExceeded(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Disconnect, unless the line is of the greeting for people, before the first object."""
+        if self._object_received:
+            self.abort()
+
+    def readConnectionLost(self) -> None:
+        """The server has closed its side: there will be no answers, so close ours."""
+        self.abort()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._gone = True
+        self._lifecycle = Lifecycle.GONE
+        self.discardLines()
         self.lost(reason)
 
     def send(self, fields: Mapping[str, object]) -> None:
@@ -66,12 +79,14 @@ class Wire(Protocol):
 
     def abort(self) -> None:
         """Cut the connection."""
+        if self._lifecycle is Lifecycle.GONE:
+            return
+        self._lifecycle = Lifecycle.CLOSING
+        self.discardLines()
         cast(IConnection, self.transport).abortConnection()
 
 
-def _decoded(line: bytes | None) -> Object | None:
-    if line is None:
-        return None
+def _decoded(line: bytes) -> Object | None:
     try:
         fields = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -14,51 +14,50 @@ from contextlib import suppress
 from typing import cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IHalfCloseableProtocol
-from twisted.internet.protocol import Protocol
-from zope.interface import implementer
+from twisted.internet.interfaces import IReactorTime
 
 from pyconchat.client.lines import Line, plain
 from pyconchat.client.net.connection import State
 from pyconchat.client.session import Cancelled, ClientSession
 from pyconchat.net.connection import IConnection
-from pyconchat.net.lines import LineFramer
+from pyconchat.net.lines import BoundedLineReceiver
 
 __all__ = ["Plain"]
 
-LONGEST = 65_536
-"""Bytes in a typed line."""
 
-
-@implementer(IHalfCloseableProtocol)
-class Plain(Protocol):
+class Plain(BoundedLineReceiver):
     """The screen of *session* on standard input and output.
 
     *read_again* is called to have more of an input that has ended.
     """
 
-    def __init__(self, session: ClientSession, read_again: Callable[[], None]) -> None:
+    MAX_LENGTH = 65_536  # bytes in a typed line
+
+    def __init__(
+        self, session: ClientSession, clock: IReactorTime, read_again: Callable[[], None]
+    ) -> None:
+        super().__init__()
+        self.clock = clock
         self._session = session
         self._read_again = read_again
-        self._framer = LineFramer(LONGEST)
-        self._early: deque[str] = deque()  # typed before there was a connection
         self._questions: deque[tuple[str, bool, Deferred[str]]] = deque()
         self._state: State | None = None
         self.keeps_typed = sys.stdout is not None and sys.stdout.isatty()
 
     # What the terminal does.
 
-    def dataReceived(self, data: bytes) -> None:
-        for raw in self._framer.feed(data):
-            if raw is None:
-                self._print("* That line was too long.")
-            else:
-                self._typed(raw.decode(errors="replace").rstrip("\r"))
+    def lineReceived(self, line: bytes) -> None:
+        typed = line.decode(errors="replace").rstrip("\r")
+        if self._questions:
+            self._answered(typed)
+        else:
+            self._session.typed(typed)
 
-    def readConnectionLost(self) -> None:
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self._print("* That line was too long.")
+
+    def inputEnded(self) -> None:
         """Ctrl-D: the person goes."""
-        for raw in self._framer.end():
-            self._typed((raw or b"").decode(errors="replace"))
         while self._questions:
             self._answered(None)
         if not self._session.leave():
@@ -94,12 +93,6 @@ class Plain(Protocol):
         """Leave the terminal as it was found."""
         echo(True)
 
-    def _typed(self, line: str) -> None:
-        if self._questions:
-            self._answered(line)
-        else:
-            self._session.typed(line)
-
     def _put(self) -> None:
         question, secret, _ = self._questions[0]
         if secret:
@@ -122,10 +115,8 @@ class Plain(Protocol):
         self._write(f"{text}\n")
 
     def _write(self, text: str) -> None:
-        transport = self.transport
-        if transport is not None:
-            assert isinstance(text, str)
-            cast(IConnection, transport).write(text.encode())
+        if self.transport is not None:
+            cast(IConnection, self.transport).write(text.encode())
 
 
 def echo(on: bool) -> None:

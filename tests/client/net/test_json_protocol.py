@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 
-from pyconchat.client.net import json_protocol as wire
 from pyconchat.client.net.json_protocol import Object, Wire, safe
 from tests.support.examples import examples
 
@@ -37,7 +37,8 @@ class Open:
     """A wire, what came over it, and how it ended."""
 
     def __init__(self) -> None:
-        self.wire = Wire()
+        self.clock = Clock()
+        self.wire = Wire(self.clock)
         self.transport = StringTransportWithDisconnection()
         self.transport.protocol = self.wire
         self.wire.makeConnection(self.transport)
@@ -135,6 +136,24 @@ def test_nothing_is_heard_after_the_end(opened: Open) -> None:
     assert opened.gets(b'{"a": 1}\nnonsense\n{"b": 2}\n') == [{"a": 1}]
 
 
+def test_many_lines_at_once(opened: Open) -> None:
+    """They are delivered in several turns of the reactor, and the server waits meanwhile."""
+    opened.gets(b'{"a": 1}\n' * 1200)
+    assert 0 < len(opened.objects) < 1200
+    assert opened.transport.producerState == "paused"
+    opened.clock.pump([0, 0, 0])
+    assert len(opened.objects) == 1200
+    assert opened.transport.producerState == "producing"
+
+
+def test_the_server_closes_its_side(opened: Open) -> None:
+    """A half-closed connection is closed at once: no more answers will come."""
+    opened.gets(b'{"a": 1}\n{"b"')
+    opened.wire.readConnectionLost()
+    assert opened.transport.disconnected
+    assert len(opened.losses) == 1
+
+
 def test_a_line_of_20_mb(opened: Open) -> None:
     """A line longer than any honest answer cuts the connection, and is not kept in memory."""
     opened.gets(b'{"a": 1}\n{"b": "')
@@ -143,7 +162,7 @@ def test_a_line_of_20_mb(opened: Open) -> None:
         if opened.losses:
             break
         opened.gets(block)
-        assert sum(map(len, opened.wire._framer._pieces)) <= wire.LONGEST + len(block)
+        assert sum(map(len, opened.wire._pieces)) <= Wire.MAX_LENGTH + len(block)
     assert opened.transport.disconnected
     assert opened.objects == [{"a": 1}]
 

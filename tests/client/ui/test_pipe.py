@@ -20,7 +20,7 @@ from pyconchat.client.net.connection import GaveUp
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.net.login import ClientLogin
 from pyconchat.client.net.saved import Folder
-from pyconchat.client.ui.pipe import LONGEST, MAX_UNDER_WAY, PATIENCE, Pipe, _pieces
+from pyconchat.client.ui.pipe import MAX_UNDER_WAY, PATIENCE, Pipe, _pieces
 from tests.client.conftest import NOON
 from tests.client.fake_server import Call, FakeServer, said
 from tests.client.net.test_json_protocol import HOSTILE
@@ -238,7 +238,7 @@ def test_a_limit_that_is_none(feed: Feed, limit: Any) -> None:
 def test_a_line_of_more_than_a_megabyte(feed: Feed) -> None:
     """It fails, and says so; the others are said."""
     pipe = feed().enters(line_bytes=10**6)
-    requests = pipe.feeds("one\n" + "x" * (LONGEST + 10) + "\ntwo\n").ends_input().joins()
+    requests = pipe.feeds("one\n" + "x" * (Pipe.MAX_LENGTH + 10) + "\ntwo\n").ends_input().joins()
     assert lines_of(requests) == ["one", "two"]
     pipe.stores(requests)
     assert pipe.ends == ["1 not sent: a line was longer than a megabyte"]
@@ -267,14 +267,34 @@ def test_much_is_read_as_fast_as_it_is_stored(feed: Feed) -> None:
 
 
 def test_the_input_waits_for_the_server(feed: Feed) -> None:
-    """While there is none, no more is read than may wait."""
-    pipe = feed()
-    for number in range(MAX_UNDER_WAY):
-        assert pipe.transport.producerState == "producing"
-        pipe.feeds(f"{number}\n")
+    """While there is none, nothing is read beyond what came at once."""
+    pipe = feed().feeds("one\ntwo\n")
     assert pipe.transport.producerState == "paused"
-    pipe.enters().joins()
+    assert lines_of(pipe.enters().joins()) == ["one", "two"]
     assert pipe.transport.producerState == "producing"
+
+
+def test_a_slow_reader_of_the_answers(feed: Feed) -> None:
+    """While the answers are not read, no more commands are sent, and no more input is read."""
+    pipe = feed(group="").enters()
+    producer = pipe.transport.producer
+    assert producer is not None
+    producer.pauseProducing()
+    pipe.feeds("who\n")
+    assert pipe.fake.call.hears() == []
+    assert pipe.transport.producerState == "paused"
+    producer.resumeProducing()
+    assert lines_of(pipe.fake.call.hears()) == ["who"]
+    assert pipe.transport.producerState == "producing"
+
+
+def test_many_blank_lines(feed: Feed) -> None:
+    """More lines than are read in one turn of the reactor, with nothing to send in them."""
+    pipe = feed().enters()
+    pipe.feeds("\n" * 2000).ends_input().joins()
+    assert pipe.ends == []
+    pipe.clock.pump([0] * 4)
+    assert pipe.ends == [""]
 
 
 # Cuts.
