@@ -15,8 +15,9 @@ from pyconchat.chat.chat import Chat
 from pyconchat.store import SqlStore
 from pyconchat.testing import TestUser, make_chat
 from tests.support.examples import examples
-from tests.support.people import Server, SocketUser
+from tests.support.people import Server, SocketUser, running
 from tests.support.stores import quick_store
+from tests.support.users import UserOf, users
 
 # A shell has what it runs in the background ignore SIGINT, and servers would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -55,14 +56,56 @@ def visit(chat: Chat) -> Callable[..., TestUser]:
     return lambda name, password="", *answers: TestUser(chat, name, password, *answers)
 
 
+# Real servers. The marker `server` has their options: those of `Server`, its *type* if it is
+# a subclass, and ``scope="module"`` for one server that the tests of a module share.
+
+
+def _server(node: pytest.Item | pytest.Module, folder: Path) -> Server:
+    marker = node.get_closest_marker("server")
+    options = dict(marker.kwargs) if marker else {}
+    options.pop("scope", None)
+    server: Server = options.pop("type", Server)(folder, **options)
+    return server
+
+
+@pytest.fixture(scope="module")
+def shared_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A running server for all tests of a module: each has names of its own."""
+    with running(_server(request.node, tmp_path_factory.mktemp("server"))) as server:
+        yield server
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """A real server, as its own process, with all limits as they are by default but rates."""
-    server = Server(tmp_path)
-    server.start()
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+    """A running server, as its own process: the module's, or one for this test alone."""
+    marker = request.node.get_closest_marker("server")
+    if marker is not None and marker.kwargs.get("scope") == "module":
+        server: Server = request.getfixturevalue("shared_server")
+        yield server
+        assert server.tracebacks() == []
+    else:
+        with running(_server(request.node, tmp_path)) as server:
+            yield server
+
+
+@pytest.fixture
+def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+    """A server for this test alone, which starts it when it likes."""
+    server = _server(request.node, tmp_path)
     yield server
     server.stop()
-    assert server.tracebacks() == []
+
+
+# Users.
+
+
+@pytest.fixture
+def user(server: Server, tmp_path: Path) -> Iterator[UserOf]:
+    """Connect somebody by a kind of program, and log them in if they have a name."""
+    with users(server, tmp_path) as connect:
+        yield connect
 
 
 @pytest.fixture
@@ -87,7 +130,7 @@ def talk(meet: Callable[..., SocketUser]) -> Callable[..., SocketUser]:
         name: str, password: str = "", newline: str = "\n", at_desk: bool = True
     ) -> SocketUser:
         person = meet(newline)
-        person.logs_in(name, password, at_desk)
+        person.logs_in(name, password, at_desk=at_desk)
         return person
 
     return log_in

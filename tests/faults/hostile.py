@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from tests.support.people import PATIENCE, Server, SocketUser
 from tests.support.programs import Program
+from tests.support.users import ClientUser, UserOf
 
 __all__ = [
     "BY_WAY",
@@ -22,8 +23,7 @@ __all__ = [
     "OURS",
     "SENDERS",
     "TEXTS",
-    "AtNc",
-    "InJson",
+    "Hostile",
     "attack",
     "problems",
     "unsafe",
@@ -107,14 +107,18 @@ OTHERS = [Way(line) for line in AT_DESK] + [Way(line, "{own}") for line in IN_GR
 # Who sends.
 
 
-class AtNc:
-    """Somebody at nc who sends hostile things."""
+class Hostile:
+    """Somebody who sends hostile things by one kind of program."""
 
-    kind = "nc"
+    bad_bytes = (b"\x9b31mraw", b"\xff\xfe\x80raw", b"\xed\xa0\x80raw")
+    """What is not UTF-8: nothing of it may reach anybody."""
 
-    def __init__(self, port: int, name: str) -> None:
-        self.who = SocketUser(port)
-        self.who.logs_in(name, f"secret of {name}")
+    def __init__(self, server: Server, kind: str, user: UserOf) -> None:
+        self.kind = kind
+        self.name = f"mallory-{kind}"
+        self.who = user(kind, self.name, f"secret of {self.name}")
+        self._server = server
+        self._user = user
         self._place: str | None = None
 
     def does(self, line: str, place: str | None) -> str:
@@ -123,70 +127,84 @@ class AtNc:
             self.who.types("/desk" if place is None else f"/join {place}")
             self.who.sees("at the front desk" if place is None else f"You are in {place}")
             self._place = place
-        self.who.types(line, "/nosuchcommand")
-        return self.who.sees("/nosuchcommand")
+        self.who.types(line)
+        return self.who.sees_all()
+
+    def shares(self, name: str, place: str) -> None:
+        """Share a small file."""
+        shown = self.does(f"/send {name}", place)
+        found = re.search(r"upload ([\w-]+) 0", shown)
+        assert found is not None, shown
+        upload(self._server.port, found.group(1))
 
     def sends_bad_bytes(self, place: str) -> None:
         """Send C1 controls as bytes, and other things that are not UTF-8."""
         self.does("/who", place)
-        self.who.sends(b"\x9b31mraw\n\xff\xfe\x80raw\n\xed\xa0\x80raw\n")
-        self.does("/who", place)
+        assert isinstance(self.who, SocketUser)
+        for line in self.bad_bytes:
+            self.who.sends(line + b"\n")
+        self.who.sees_all()
 
-    def quits(self, line: str) -> None:
-        self.who.types(line)
-        self.who.is_cut_off()
-
-    def received(self) -> bytes:
-        return self.who.everything()
-
-    @staticmethod
-    def tries_to_log_in(port: int, name: str) -> None:
-        with closing(SocketUser(port)) as person:
-            person.types(name, "exit")
-            person.is_cut_off()
-            assert unsafe(person.everything().decode()) == []
+    def tries_to_log_in(self, name: str) -> None:
+        """Try to log in with a hostile *name*."""
+        person = self._user(self.kind)
+        person.cannot_log_in(name)
+        assert problems(person.everything(), self.kind) == []
 
 
-class InJson:
-    """A program that sends hostile things."""
+class HostileAtTelnet(Hostile):
+    """Two of those bytes are commands of telnet, after which the rest is a message."""
 
-    kind = "json"
+    bad_bytes = (b"\x9b31mraw", b"\xed\xa0\x80raw")
 
-    def __init__(self, port: int, name: str) -> None:
-        self.who = Program(port)
-        self.who.logs_in(name, f"secret of {name}")
+
+class HostileProgram(Hostile):
+    """A program can have line ends in strings, and more fields than lines have."""
 
     def does(self, line: str, place: str | None) -> str:
-        """Ask for *line* in *place*; return the answer."""
-        return json.dumps(self.who.asks(line.replace(C0, C0 + "\n"), place), ensure_ascii=False)
+        return super().does(line.replace(C0, C0 + "\n"), place)
 
     def sends_bad_bytes(self, place: str) -> None:
         """Send what is not UTF-8, half characters, and hostile fields."""
-        for text in (b"\x9b31mraw", b"\xed\xa0\x80raw", rb"\ud800raw", rb"raw\udfff"):
-            self.who.error_to(b'{"id": 1, "group": "%s", "text": "%s"}' % (place.encode(), text))
-        for fields in ({"id": 1, EVIL: 1, "line": 2}, {"id": 1, "key": EVIL}):
-            self.who.error_to(json.dumps(fields).encode())
-        self.does("/who", place)
+        with closing(Program(self._server.port)) as program:
+            program.logs_in(self.name, f"secret of {self.name}")
+            for text in (b"\x9b31mraw", b"\xed\xa0\x80raw", rb"\ud800raw", rb"raw\udfff"):
+                program.error_to(b'{"id": 1, "group": "%s", "text": "%s"}' % (place.encode(), text))
+            for fields in ({"id": 1, EVIL: 1, "line": 2}, {"id": 1, "key": EVIL}):
+                program.error_to(json.dumps(fields).encode())
+            assert problems(program.received, "json") == []
 
-    def quits(self, line: str) -> None:
-        self.who.does(line)
-        self.who.is_cut_off()
-
-    def received(self) -> bytes:
-        return bytes(self.who.received)
-
-    @staticmethod
-    def tries_to_log_in(port: int, name: str) -> None:
-        with closing(Program(port)) as program:
+    def tries_to_log_in(self, name: str) -> None:
+        """Try to log in with a hostile *name*, and with a hostile conversation."""
+        with closing(Program(self._server.port)) as program:
             assert not program.says_hello(name)["ok"]
             assert not program.says_hello("eve", since={name: "x"})["ok"]
-            assert problems(program.received, None) == []
+            assert problems(program.received, "json") == []
 
 
-SENDERS = (AtNc, InJson)
+class HostileAtClient(Hostile):
+    """The client shares files that are there, whatever their names."""
+
+    def shares(self, name: str, place: str) -> None:
+        assert isinstance(self.who, ClientUser)
+        evil = name.translate({0: None, ord("/"): None, 0x0301: None})[-100:].strip()
+        (self.who.home / evil).write_text("hi")
+        self.does(f"/send {evil}", place)
+        self.who.sees("shared")
+
+    def sends_bad_bytes(self, place: str) -> None:
+        """The client sends nothing but UTF-8."""
 
 
-def attack(server: Server, sender: AtNc | InJson, own: str) -> None:
+SENDERS: dict[str, type[Hostile]] = {
+    "nc": Hostile,
+    "telnet": HostileAtTelnet,
+    "json": HostileProgram,
+    "client": HostileAtClient,
+}
+
+
+def attack(server: Server, sender: Hostile, own: str) -> None:
     """Go all ways."""
     den = f"den-{own}"
     sender.does(f"/create {den} approval", None)
@@ -203,17 +221,16 @@ def attack(server: Server, sender: AtNc | InJson, own: str) -> None:
         for field, way in TEXTS.items():
             if field == "presence.reason":
                 continue
-            shown = go(way, f"{EVIL}mark-{own}")
             if field == "shared.file":
-                found = re.search(r"upload ([\w-]+) 0", shown)
-                assert found is not None, shown
-                upload(server.port, found.group(1))
+                sender.shares(f"{EVIL}mark-{own}", own)
+            else:
+                go(way, f"{EVIL}mark-{own}")
         for way in OTHERS:
             go(way, f"{EVIL}mark-{own}")
         for way in BY_WAY:
             for evil in EVIL_NAMES:
                 if way is LOGIN:
-                    sender.tries_to_log_in(server.port, evil)
+                    sender.tries_to_log_in(evil)
                 else:
                     go(way, evil)
         sender.sends_bad_bytes(own)
@@ -260,12 +277,12 @@ def strings(value: object) -> Iterator[str]:
             yield from strings(each)
 
 
-def problems(received: bytes, newline: str | None = "\n") -> list[str]:
-    """Return what a peer has received that it should not have; *newline* is None for a program."""
-    if newline == "\r\n":  # what the server itself sends to telnet: options, and erased prompts
+def problems(received: bytes, kind: str) -> list[str]:
+    """Return what somebody with a program of that *kind* has received and should not have."""
+    if kind == "telnet":  # what the server itself sends: options, and erased prompts
         received = OPTIONS.sub(b"", received).replace(b"\r\x1b[K", b"").replace(b"\r\n", b"\n")
     found = unsafe(received.decode())
-    if newline is None:
+    if kind == "json":
         lines = received.splitlines()
         # A busy machine may send the first object late: then the server has greeted a person.
         for line in dropwhile(lambda each: not each.startswith(b"{"), lines):

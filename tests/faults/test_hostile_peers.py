@@ -28,11 +28,10 @@ from tests.support.peers import (
     Friends,
     Peer,
     cpu,
-    running,
     talk_on,
     talking,
 )
-from tests.support.people import PATIENCE, Server, free_port
+from tests.support.people import PATIENCE, Server, free_port, running
 from tests.support.programs import Program
 
 

@@ -24,11 +24,10 @@ from tests.support.peers import (
     Friends,
     Peer,
     cpu,
-    running,
     talk_on,
     talking,
 )
-from tests.support.people import Server
+from tests.support.people import Server, running
 from tests.support.programs import Program, line_of, pieces
 
 IAC, DONT, DO, WONT, WILL, SB, SE = b"\xff", b"\xfe", b"\xfd", b"\xfc", b"\xfb", b"\xfa", b"\xf0"
@@ -55,27 +54,19 @@ def friends(server: Server) -> Iterator[Friends]:
 
 
 class AtTelnet(Peer):
-    """Somebody at a hostile telnet; what `sees` looks at has no options in it."""
+    """Somebody at a hostile telnet; `shown` has no options in it."""
 
     def __init__(self, port: int, room: int = 0) -> None:
         super().__init__(port, "\r\n", room=room)
-        self._raw = b""
-
-    def everything(self) -> bytes:
-        return self._raw
 
     def answers(self) -> int:
         """Return how many negotiations came, once all that was sent has been read."""
         self.types("/nosuchcommand")
         self.sees("no command /nosuchcommand")
-        return len(OPTIONS.findall(self._raw))
+        return len(OPTIONS.findall(self.everything()))
 
-    def _receive(self) -> bool:
-        before = len(self._received)
-        going = super()._receive()
-        self._raw += self._received[before:]
-        self._received = OPTIONS.sub(b"", self._raw)
-        return going
+    def _show(self, data: bytes) -> str:
+        return OPTIONS.sub(b"", self.everything()).decode(errors="surrogateescape")
 
 
 @pytest.fixture

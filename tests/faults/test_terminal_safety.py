@@ -10,7 +10,7 @@ import re
 import sqlite3
 import typing
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +22,6 @@ from pyconchat.domain.text import SafeText
 from tests.faults.hostile import (
     EVIL,
     NAMES,
-    OPTIONS,
     OURS,
     SENDERS,
     TEXTS,
@@ -30,8 +29,10 @@ from tests.faults.hostile import (
     problems,
     unsafe,
 )
-from tests.support.people import Server, SocketUser
-from tests.support.programs import Program
+from tests.support.people import Server, User
+from tests.support.users import KINDS, UserOf, users
+
+pytestmark = pytest.mark.server(scope="module", toml="[files]\nfree_disk = 0\n")
 
 
 def fields(kind: object) -> set[str]:
@@ -62,19 +63,16 @@ class Told(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def told(shared_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     """All that the hostile have sent, and what has become of it."""
-    with ExitStack() as ends:
-        server = Server(tmp_path_factory.mktemp("safety"), "[files]\nfree_disk = 0\n")
-        ends.callback(server.stop)
-        server.start()
-        code = server.says(r"operator: type /claim (\S+)").group(1)
-        senders = [kind(server.port, f"mallory-{kind.kind}") for kind in SENDERS]
-        readers = Readers(server)
-        for each in (*(sender.who for sender in senders), readers):
-            ends.callback(each.close)
+    server = shared_server
+    code = server.says(r"operator: type /claim (\S+)").group(1)
+    with users(server, tmp_path_factory.mktemp("users")) as user:
+        senders = [hostile(server, kind, user) for kind, hostile in SENDERS.items()]
+        readers = Readers(server, user)
         senders[0].does(f"/claim {code}", None)
-        senders[0].does("/operator mallory-json", None)
+        for sender in senders[1:]:
+            senders[0].does(f"/operator {sender.name}", None)
         for sender in senders:
             sender.does(f"/create {sender.kind} open", None)
             readers.join(sender.kind)
@@ -86,52 +84,30 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         for sender in senders:
             sender.does("/bans", sender.kind)
             sender.does("/bans", None)
-            sender.quits(TEXTS["presence.reason"].line.format(f"{EVIL}mark-{sender.kind}"))
-            readers.program.sees("presence", name=f"mallory-{sender.kind}", online=False)
+            sender.who.types(TEXTS["presence.reason"].line.format(f"{EVIL}mark-{sender.kind}"))
+            assert sender.who.is_disconnected()
+            server.says(f"user disconnected: {sender.name}")
         received = readers.received()
         for sender in senders:
-            received[f"mallory-{sender.kind}"] = sender.received()
+            received[sender.name] = sender.who.everything()
         yield Told(received, server)
-    assert server.tracebacks() == []
-
-
-class AtTelnet(SocketUser):
-    """Somebody at telnet; what `sees` looks at has no options in it."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__(port, "\r\n")
-        self._raw = b""
-
-    def everything(self) -> bytes:
-        return self._raw
-
-    def _receive(self) -> bool:
-        before = len(self._received)
-        going = super()._receive()
-        self._raw += self._received[before:]
-        self._received = OPTIONS.sub(b"", self._raw)
-        return going
 
 
 class Readers:
-    """Those who read: at nc, at telnet, a program, and one who comes late, to cups' admin too."""
+    """One reader of each kind, and one who comes late; bob at nc is the admin of cups."""
 
-    def __init__(self, server: Server) -> None:
-        self._port = server.port
-        self.people: dict[str, SocketUser] = {
-            "nc": SocketUser(server.port),
-            "telnet": AtTelnet(server.port),
+    def __init__(self, server: Server, user: UserOf) -> None:
+        self._server = server
+        self._user = user
+        self.people: dict[str, User] = {
+            kind: user(kind, f"reader-{kind}", f"secret of {kind}") for kind in KINDS
         }
-        self.program, self.late = Program(server.port), SocketUser(server.port)
-        self.people["nc"].logs_in("bob", "secret of bob")
+        self.late = user("nc", "late", "secret of late")
         self.people["nc"].types("/create cups approval", "/desk")
-        self.people["telnet"].logs_in("tess")
-        self.program.logs_in("pat", "secret of pat")
-        self.late.logs_in("late", "secret of late")
+        self.people["nc"].sees("You are in cups")
 
     def join(self, group: str) -> None:
         """Become members of *group*."""
-        self.program.does(f"/join {group}")
         for person in (*self.people.values(), self.late):
             person.types(f"/join {group}")
             person.sees(f"You are in {group}")
@@ -139,57 +115,43 @@ class Readers:
     def look_around(self) -> None:
         """Ask for all lists in which something hostile could stand."""
         looks = ["/groups", "/who", "/help", "/bans"]
-        for group in ("nc", "json"):
+        for group in SENDERS:
             looks += [f"/join {group}", "/members", "/files", "/get 1", "/history 500"]
             looks += ["/search mark"]
         looks += ["/join cups", "/requests"]
         for person in self.people.values():
             person.types(*looks)
-            person.sees_nothing_of("raw")
-        for line in looks:
-            for group in (None, "nc", "json"):
-                self.program.asks(line, group)
+            person.does_not_see("raw")
 
     def received(self) -> dict[str, bytes]:
         """Return all that came to each, once the one who comes late has come."""
-        late = self.people["late"] = SocketUser(self._port)
-        late.logs_in("late", "secret of late")
+        self.people["late"] = self._user("nc", "late", "secret of late")
         for person in self.people.values():
-            person.sees_nothing_of("raw")
-        everything = {name: person.everything() for name, person in self.people.items()}
-        return everything | {"program": bytes(self.program.received)}
-
-    def close(self) -> None:
-        for each in (*self.people.values(), self.program, self.late):
-            each.close()
+            person.does_not_see("raw")
+        return {name: person.everything() for name, person in self.people.items()}
 
 
-def newline_of(reader: str) -> str | None:
-    """Return how the lines of *reader* end."""
-    return {"telnet": "\r\n", "program": None, "mallory-json": None}.get(reader, "\n")
-
-
-@pytest.mark.parametrize("reader", ["nc", "telnet", "late", "program"])
+@pytest.mark.parametrize("reader", [*KINDS, "late"])
 def test_what_others_receive_is_safe(told: Told, reader: str) -> None:
     """It came, by each way and from each door, and it is harmless."""
     received = told.received[reader]
     for sender in SENDERS:
-        assert received.count(f"mark-{sender.kind}".encode()) >= 7
+        assert received.count(f"mark-{sender}".encode()) >= 7
         if reader != "late":  # nobody is told later who has gone
             parting = [line for line in received.split(b"\n") if b"offline: " in line]
             parting += [line for line in received.split(b"\n") if b'"presence"' in line]
-            assert any(f"mark-{sender.kind}".encode() in line for line in parting)
+            assert any(f"mark-{sender}".encode() in line for line in parting)
     assert b"raw" not in received
-    assert problems(received, newline_of(reader)) == []
+    assert problems(received, reader) == []
 
 
-@pytest.mark.parametrize("sender", [f"mallory-{sender.kind}" for sender in SENDERS])
-def test_what_the_hostile_are_answered_is_safe(told: Told, sender: str) -> None:
+@pytest.mark.parametrize("kind", SENDERS)
+def test_what_the_hostile_are_answered_is_safe(told: Told, kind: str) -> None:
     """Nobody gets hostile text back either: it may have been pasted."""
-    assert problems(told.received[sender], newline_of(sender)) == []
+    assert problems(told.received[f"mallory-{kind}"], kind) == []
 
 
-@pytest.mark.parametrize("door", [sender.kind for sender in SENDERS])
+@pytest.mark.parametrize("door", SENDERS)
 def test_what_is_stored_is_safe(told: Told, door: str) -> None:
     """Each field was filled by its way; the whole log and all tables are harmless."""
     with closing(sqlite3.connect(told.server.state / "pyconchat.db")) as database:

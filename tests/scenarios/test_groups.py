@@ -1,17 +1,17 @@
-"""What people do in groups, told in what they type and see, over real sockets."""
+"""What people do in groups, told in what they type and see, by every kind of program."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import pytest
 
-from tests.support.people import Server, SocketUser
+from tests.support.people import Server
+from tests.support.users import KINDS, PAIRS, UserOf
 
-Talk = Callable[..., SocketUser]
 
-
-def test_approval(talk: Talk) -> None:
-    """A group asks its admin about newcomers; whom the admin approves is in."""
-    alice, bob = talk("alice"), talk("bob")
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_approval(user: UserOf, one: str, other: str) -> None:
+    """A group asks its admin about newcomers; those whom the admin approves are in."""
+    alice, bob = user(one, "alice"), user(other, "bob")
     alice.types("/join tea")
     alice.sees("You are in tea (number 1), which is new: you are its admin")
     bob.types("/join tea let me in")
@@ -24,35 +24,36 @@ def test_approval(talk: Talk) -> None:
     alice.sees("bob: Hello team!")
 
 
-def test_what_was_missed_comes_once(talk: Talk, server: Server) -> None:
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_missed_messages_come_once(user: UserOf, server: Server, one: str, other: str) -> None:
     """A member who was offline gets what they missed, once, in order, after any restarts."""
-    alice, bob = talk("alice", "password a"), talk("bob", "password b")
+    alice, bob = user(one, "alice", "password a"), user(other, "bob", "password b")
     alice.types("/create tea open")
     alice.sees("You are in tea")
     bob.types("/join tea")
     bob.sees("You are in tea")
     bob.types("/quit")
-    assert bob.is_cut_off()
+    assert bob.is_disconnected()
     alice.sees("bob has gone offline")
     alice.types("one", "two", "/me three")
-    alice.sees_nothing_of("bob")
+    alice.does_not_see("bob")
+    alice.close()
     server.restart()
-    bob = talk("bob", "password b", at_desk=False)
-    bob.sees("While you were away, in tea:")
+    bob = user(other, "bob", "password b")
     bob.sees("alice (in tea): one\n")
     bob.sees("alice (in tea): two\n")
     bob.sees("~ alice (in tea) three\n")
-    bob.sees("Group: ")
     bob.types("/quit")
-    assert bob.is_cut_off()
+    assert bob.is_disconnected()
     server.restart()
-    bob = talk("bob", "password b")
-    assert b"alice" not in bob.everything()
+    bob = user(one, "bob", "password b")
+    bob.does_not_see("alice")
 
 
-def test_a_second_device_begins_where_the_first_is(talk: Talk) -> None:
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_a_second_device_begins_where_the_first_is(user: UserOf, one: str, other: str) -> None:
     """What one device has shown, another that logs in a moment later does not show again."""
-    alice, laptop = talk("alice"), talk("bob", "password b")
+    alice, laptop = user(one, "alice"), user(other, "bob", "password b")
     alice.types("/create tea open")
     alice.sees("You are in tea")
     laptop.types("/join tea")
@@ -60,11 +61,72 @@ def test_a_second_device_begins_where_the_first_is(talk: Talk) -> None:
     for number in range(3):
         alice.types(f"line {number}")
         laptop.sees(f"line {number}")
-        phone = talk("bob", "password b", at_desk=False)
-        phone.sees("Group: ")
-        assert b"line" not in phone.everything()
-        phone.types("tea")
-        phone.sees("You are in tea")
+        phone = user(one, "bob", "password b")
+        phone.does_not_see("line")
+        phone.types("/join tea")
+        phone.sees("You are in tea (number 1)")
         alice.types("to both")
         for device in (laptop, phone):
-            device.sees("to both")
+            device.sees("alice: to both\n")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_restart_keeps_everything_but_guests(user: UserOf, server: Server, kind: str) -> None:
+    """Accounts, groups, members, admins, requests, bans, topics, passwords, messages, ignores."""
+    code = server.says(r"operator: type /claim (\S+)").group(1)
+    before = alice, bob, gus, dave = [
+        user(kind, name, "" if name == "gus" else f"secret of {name}")
+        for name in ("alice", "bob", "gus", "dave")
+    ]
+    alice.types(f"/claim {code}", "/ban mallory too loud")
+    alice.sees("mallory was banned from this server")
+    alice.types("/create tea open", "/topic Green tea", "/create nest password open sesame")
+    alice.sees("You are in nest (number 2)")
+    for person in (bob, gus):
+        person.types("/join tea")
+        person.sees("You are in tea")
+    gus.types("/create guests open")
+    gus.sees("number 3")
+    bob.types("/ignore dave", "/desk")
+    bob.sees("You no longer see what dave says")
+    alice.types("/join tea", "/policy approval", "/ban erin spam", "/transfer bob")
+    bob.sees("You are the admin of tea now")
+    dave.types("/join tea may I?")
+    bob.sees("dave asks to join tea")
+    bob.types("/quit")
+    assert bob.is_disconnected()
+    alice.sees("bob has gone offline")
+    alice.types("/msg bob call me back")
+    alice.sees("bob is offline and will read it at the next login.")
+    for person in before:
+        person.close()
+    server.restart()
+
+    bob = user(kind, "bob", "secret of bob")
+    bob.sees("alice (private): call me back\n")
+    bob.types("/join tea")
+    bob.sees("You are in tea (number 1): 2 members, 1 online; the admin is bob.")
+    bob.sees("Topic: Green tea")
+    bob.types("/requests")
+    bob.sees("dave, for ")
+    bob.sees('"may I?"')
+    bob.types("/bans")
+    bob.sees("erin, by alice: spam")
+    bob.types("/unignore dave")
+    bob.sees("You see again what dave says")
+    bob.types("/groups")
+    assert "guests" not in bob.sees("nest  password")
+    bob.types("/approve")
+    bob.sees("dave has joined the chat!")
+
+    dave = user(kind, "dave", "secret of dave")
+    dave.types("/join 2 open sesame")
+    dave.sees("You are in nest (number 2)")
+    dave.types("/create another")
+    dave.sees("You are in another (number 4)")
+    gus = user(kind, "gus")
+    gus.types("/members")
+    gus.sees("front desk")
+    mallory = user(kind)
+    banned = "mallory is banned from this server by alice: too loud."
+    assert mallory.cannot_log_in("Mallory") == banned

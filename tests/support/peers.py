@@ -18,7 +18,6 @@ __all__ = [
     "Friends",
     "Peer",
     "cpu",
-    "running",
     "talk_on",
     "talking",
 ]
@@ -37,14 +36,18 @@ class Peer(SocketUser):
     def __init__(
         self, port: int, newline: str = "\n", host: str = "127.0.0.1", room: int = 0
     ) -> None:
-        self._socket = socket.socket()
-        if room:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket.settimeout(PATIENCE)
-        self._socket.bind((host, 0))
-        self._socket.connect(("127.0.0.1", port))
-        self._newline, self._received, self._seen = newline, b"", 0
+        self._host, self._room = host, room
+        super().__init__(port, newline)
+
+    def _connect(self, port: int) -> socket.socket:
+        connection = socket.socket()
+        if self._room:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._room)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.settimeout(PATIENCE)
+        connection.bind((self._host, 0))
+        connection.connect(("127.0.0.1", port))
+        return connection
 
     def joins(self, name: str, command: str = "/join tea") -> None:
         """Log in as a guest, and come to tea."""
@@ -69,17 +72,6 @@ class Peer(SocketUser):
 
 
 Friends = tuple[Peer, Peer]
-
-
-@contextmanager
-def running(server: Server, *options: str) -> Iterator[Server]:
-    """Have *server* run, and not fail."""
-    try:
-        server.start(*options)
-        yield server
-    finally:
-        server.stop()
-    assert server.tracebacks() == []
 
 
 @contextmanager

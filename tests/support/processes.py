@@ -1,8 +1,8 @@
-"""Processes of twistd that start in a tenth of a second, forked off one that has imported it all.
+"""Processes of twistd and of the client that start in a tenth of a second.
 
-Each is a process of its own, in which twistd's own main function runs: as after typing the
-command, but for the half second in which Python imports the same modules every time. That the
-command itself starts is what `tests/scenarios/test_service.py` checks.
+They are forked off a process that has imported everything, and run the command's own main
+function. That the commands themselves start is checked by `tests/scenarios/test_service.py` and
+`tests/scenarios/test_client_plain.py`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
 
 from twisted.scripts import twistd
 
-__all__ = ["CLEAN", "TWISTD", "Twistd"]
+from pyconchat.client import main as client
+
+__all__ = ["CLEAN", "TWISTD", "Client", "Twistd"]
 
 CLEAN = (0, -signal.SIGTERM, -signal.SIGINT)
 """Exit statuses of an orderly end: twistd ends by the signal that it was sent (signal(7))."""
@@ -29,6 +32,8 @@ _forking = get_context("forkserver")
 _forking.set_forkserver_preload(
     [
         "pytest",
+        "pyconchat.client.run",
+        "pyconchat.client.ui.plain",
         "pyconchat.server.service",
         "pyconchat.store.sql",
         "alembic.command",
@@ -37,23 +42,12 @@ _forking.set_forkserver_preload(
 )
 
 
-class Twistd:
-    """``twistd`` *arguments*, in *folder*, with its output added to the file *log*.
+class Forked:
+    """A process forked off the fork server. The rest is as of `subprocess.Popen`."""
 
-    What it says of failures goes to the file *errors*, if that is another. The rest is as of
-    `subprocess.Popen`.
-    """
-
-    def __init__(
-        self, arguments: list[str], folder: Path, log: Path, errors: Path | None = None
-    ) -> None:
-        self.args = ["twistd", *arguments]
-        log.touch()  # for who reads it before it is opened there
-        self._process = _forking.Process(
-            target=_run,
-            args=(self.args, folder, log, errors or log, dict(os.environ)),
-            daemon=True,
-        )
+    def __init__(self, args: list[str], target: Callable[..., None], *arguments: object) -> None:
+        self.args = args
+        self._process = _forking.Process(target=target, args=arguments, daemon=True)
         self._process.start()
         assert self._process.pid is not None
         self.pid = self._process.pid
@@ -84,16 +78,61 @@ class Twistd:
         self.send_signal(signal.SIGKILL)
 
 
-def _run(
-    arguments: list[str], folder: Path, log: Path, errors: Path, environ: dict[str, str]
+class Twistd(Forked):
+    """``twistd`` *arguments*, in *folder*, with its output appended to the file *log*.
+
+    Its standard error goes to the file *errors*, if that is another.
+    """
+
+    def __init__(
+        self, arguments: list[str], folder: Path, log: Path, errors: Path | None = None
+    ) -> None:
+        args = ["twistd", *arguments]
+        log.touch()  # it may be read before the process has opened it
+        super().__init__(args, _twistd, args, folder, log, errors or log, dict(os.environ))
+
+
+class Client(Forked):
+    """``pyconchat`` *arguments*, in *folder*.
+
+    *stdin* and *stdout* are the paths of two terminals: what is typed is not echoed to the output.
+    """
+
+    def __init__(
+        self, arguments: list[str], folder: Path, stdin: str, stdout: str, environ: dict[str, str]
+    ) -> None:
+        args = ["pyconchat", *arguments]
+        super().__init__(args, _client, arguments, folder, stdin, stdout, environ)
+
+
+def _twistd(
+    args: list[str], folder: Path, log: Path, errors: Path, environ: dict[str, str]
 ) -> None:
     """Be twistd, in a process that was just forked."""
     for file, stream in ((log, sys.stdout), (errors, sys.stderr)):
         with file.open("ab") as output:
             os.dup2(output.fileno(), stream.fileno())
+    _becomes(folder, environ)
+    sys.argv = args
+    twistd.run()
+
+
+def _client(
+    arguments: list[str], folder: Path, stdin: str, stdout: str, environ: dict[str, str]
+) -> None:
+    """Be the client, in a process that was just forked."""
+    os.setsid()
+    for descriptor, terminal in enumerate((stdin, stdout, stdout)):
+        opened = os.open(terminal, os.O_RDWR)
+        os.dup2(opened, descriptor)
+        os.close(opened)
+    sys.stdin = os.fdopen(0, closefd=False)
+    _becomes(folder, environ)
+    sys.exit(client.main(arguments))
+
+
+def _becomes(folder: Path, environ: dict[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environ)
     time.tzset()
     os.chdir(folder)
-    sys.argv = arguments
-    twistd.run()

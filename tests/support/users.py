@@ -1,0 +1,282 @@
+"""Users of every kind of program, by one interface: `User`.
+
+A new kind is a class here and a line in `KINDS`.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import tempfile
+import time
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeAlias
+
+from pyconchat.client.lines import Line, LineFormatter, plain
+from pyconchat.domain.text import safe_text
+from tests.support.people import PATIENCE, Server, SocketUser, User
+from tests.support.processes import Client
+from tests.support.programs import Object, Program
+from tests.support.terminals import environment
+
+__all__ = [
+    "KINDS",
+    "LINE_KINDS",
+    "PAIRS",
+    "ClientUser",
+    "JsonUser",
+    "TelnetUser",
+    "UserOf",
+    "users",
+]
+
+NEGOTIATION = re.compile(r"\udcff[\udcfb-\udcfe].", re.DOTALL)
+ERASED = re.compile(r"^[^\n]*\r\x1b\[K", re.MULTILINE)
+PROMPT = re.compile(r"^(?:\[[\w.-]+\] |> )+", re.MULTILINE)
+TIME = re.compile(r"^\d\d:\d\d ", re.MULTILINE)
+
+
+class TelnetUser(SocketUser):
+    """Somebody at telnet. `shown` has no telnet commands and no prompts, and LF line ends."""
+
+    def __init__(self, port: int) -> None:
+        self._raw = ""
+        super().__init__(port, "\r\n")
+
+    def logs_in(self, name: str, password: str = "", group: str = "", at_desk: bool = True) -> None:
+        """Answer the questions of the login; a new password is asked for twice."""
+        super().logs_in(name, password, at_desk=False)
+        if self._waits_for("The same again: ", "Group: ") == "The same again: ":
+            self.sees("The same again: ")
+            self.types(password)
+        if at_desk:
+            self._enters(group)
+
+    def _show(self, data: bytes) -> str:
+        self._raw += self._decoder.decode(data)
+        shown = NEGOTIATION.sub("", self._raw).replace("\r\n", "\n")
+        shown = re.sub(r"\udcff.?$|\r(\x1b\[?)?$", "", shown, flags=re.DOTALL)  # not whole yet
+        return PROMPT.sub("", ERASED.sub("", shown))
+
+
+class JsonUser(User):
+    """Somebody at a program in JSON mode that has the words of the client."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self._program = Program(port)
+        self._formatter = LineFormatter(time.time)
+        self._rendered = 0  # objects of the program that are in `shown`
+        self._here: str | None = None  # the current group
+        self._asked = ""  # the group that they have asked to join
+        self._typing = ""  # the message whose answer is awaited: it is on the screen
+        self._question: tuple[Object, list[str]] | None = None  # a request and the answers to it
+
+    def logs_in(self, name: str, password: str = "", group: str = "") -> None:
+        hello = self._program.logs_in(name, password or None)
+        self._formatter.me = hello["name"]
+        self._render()
+        if group:
+            self.types(f"/join {group}")
+
+    def cannot_log_in(self, name: str, password: str = "") -> str:
+        answer = self._program.says_hello(name, password or None)
+        assert not answer["ok"], answer
+        return str(answer["error"])
+
+    def types(self, *lines: str) -> None:
+        """Type *lines*, each once the one before it has been answered."""
+        for line in lines:
+            if self._question is not None:
+                (request, answers), self._question = self._question, None
+                self._asks(request, [*answers, line])
+            elif line.strip():
+                place = {} if self._here is None else {"group": self._here}
+                self._asks({"line": line, **place}, [])
+
+    def everything(self) -> bytes:
+        return bytes(self._program.received)
+
+    def close(self) -> None:
+        self._program.close()
+
+    def _asks(self, request: Object, answers: list[str]) -> None:
+        self._typing = safe_text(request["line"].removeprefix("/"))
+        more = {"answers": answers} if answers else {}
+        answer = self._program.asks(**request, **more)
+        self._render()
+        self._typing = ""
+        if answer.get("code") == "missing-argument":
+            self._question = request, answers
+            self.shown += answer["ask"]
+
+    def _receive(self) -> bool:
+        going = self._program.receives()
+        self._render()
+        return going
+
+    def _render(self) -> None:
+        for each in self._program.objects[self._rendered :]:
+            self._rendered += 1
+            if "hello" in each or each.get("code") == "missing-argument":
+                continue
+            if "re" in each or each.get("ok") is False:
+                self._moves(each)
+                self._show(self._formatter.answer(each, self._here))
+            elif not self._is_on_screen(each):
+                self._moves(each)
+                self._show(self._formatter.event(each, self._here, live=True))
+
+    def _show(self, lines: list[Line]) -> None:
+        for line in lines:
+            pieces = tuple(piece for piece in line.pieces if piece[0] not in ("time", "day"))
+            if pieces:
+                self.shown += f"{plain(Line(pieces))}\n"
+
+    def _is_on_screen(self, event: Object) -> bool:
+        mine = event.get("type") == "message" and event["from"] == self._formatter.me
+        return mine and event["text"] == self._typing
+
+    def _moves(self, received: Object) -> None:
+        """Change the current group, if what was *received* does so."""
+        group, kind = received.get("group"), received.get("type")
+        mine = received.get("name") == self._formatter.me
+        match kind:
+            case "entered":
+                self._here = group
+            case "asked":
+                self._asked = group
+            case "joined" if mine and self._here is None and group == self._asked:
+                self._here = group
+            case "desk":
+                self._here = None
+            case "left" | "kicked" | "banned" if mine and group == self._here:
+                self._here = None
+            case "closed" if group == self._here:
+                self._here = None
+
+
+class ClientUser(User):
+    """Somebody at the bundled client in plain mode. `shown` has no times of day.
+
+    What is typed and what is shown are on two terminals, so that there is no echo in `shown`.
+    """
+
+    def __init__(self, port: int, folder: Path) -> None:
+        super().__init__()
+        self._port = port
+        self._folder = folder
+        self.home = folder  # the folder in which the client runs
+        self._received = b""
+        self._open: list[int] = []
+        self._keyboard = self._screen = -1
+        self._process: Client | None = None
+
+    def logs_in(self, name: str, password: str = "", group: str = "") -> None:
+        self._start(name, password)
+        if not password:
+            self._waits_for("press Enter to be a guest: ")
+            self.types("")
+        entered = "* You are in ", "* Your groups: ", "(help lists the commands)", "help lists more"
+        if self._waits_for(*entered) == entered[0]:
+            self.types("/desk")
+            self._waits_for("(help lists the commands)")
+        if group:
+            self.types(f"/join {group}")
+
+    def cannot_log_in(self, name: str, password: str = "") -> str:
+        self._start(name, password)
+        self._waits_for("pyconchat: ")
+        self.sees("pyconchat: ")
+        assert self.is_disconnected()
+        return self.sees("\n")[:-1]
+
+    def types(self, *lines: str) -> None:
+        os.write(self._keyboard, "".join(f"{line}\n" for line in lines).encode())
+
+    def everything(self) -> bytes:
+        return self._received
+
+    def is_disconnected(self) -> bool:
+        """Wait until the client has ended, because the server has ended the connection."""
+        super().is_disconnected()
+        assert self._process is not None
+        self._process.wait(PATIENCE)
+        return True
+
+    def close(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(PATIENCE)
+        for descriptor in self._open:
+            os.close(descriptor)
+        self._open.clear()
+
+    def _start(self, name: str, password: str) -> None:
+        self.close()
+        self._keyboard, stdin = pty.openpty()
+        self._screen, stdout = pty.openpty()
+        self._open += [self._keyboard, stdin, self._screen, stdout]
+        for terminal in (stdin, stdout):
+            tty.setraw(terminal)  # what is typed and shown is passed on as it is
+        self.home = Path(tempfile.mkdtemp(dir=self._folder))
+        secret = {"PYCONCHAT_PASSWORD": password} if password else {}
+        self._process = Client(
+            ["--plain", f"{name}@127.0.0.1:{self._port}"],
+            self.home,
+            os.ttyname(stdin),
+            os.ttyname(stdout),
+            environment(self.home, **secret),
+        )
+
+    def _receive(self) -> bool:
+        assert self._process is not None
+        deadline = time.monotonic() + PATIENCE
+        while not select.select([self._screen], [], [], 0.05)[0]:
+            if self._process.poll() is not None:
+                return False
+            assert time.monotonic() < deadline, f"nothing came after {self._unseen()!r}"
+        self._received += os.read(self._screen, 65536)
+        self.shown = TIME.sub("", self._received.decode(errors="ignore"))
+        return True
+
+
+UserOf: TypeAlias = Callable[..., User]
+"""Start a program of some kind, and log somebody in, if a name is given."""
+
+KINDS: dict[str, Callable[[Server, Path], User]] = {
+    "nc": lambda server, _: SocketUser(server.port),
+    "telnet": lambda server, _: TelnetUser(server.port),
+    "json": lambda server, _: JsonUser(server.port),
+    "client": lambda server, folder: ClientUser(server.port, folder),
+}
+
+LINE_KINDS = ["nc", "telnet"]
+"""Kinds in which the server asks for the name, the password and the group."""
+
+PAIRS = [*zip(KINDS, KINDS, strict=True), *zip(KINDS, [*KINDS][1:] + [*KINDS][:1], strict=True)]
+"""Kinds of two users: the same, and each with another."""
+
+
+@contextmanager
+def users(server: Server, folder: Path) -> Iterator[UserOf]:
+    """Return a function that connects users to *server*: ``user("nc", "alice", "password")``."""
+    connected: list[User] = []
+
+    def user(kind: str, name: str = "", password: str = "", group: str = "") -> User:
+        connected.append(KINDS[kind](server, folder))
+        if name:
+            connected[-1].logs_in(name, password, group)
+        return connected[-1]
+
+    try:
+        yield user
+    finally:
+        for each in connected:
+            with suppress(OSError):
+                each.close()
