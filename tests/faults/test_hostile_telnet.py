@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.hostile import OPTIONS
 from tests.support.peers import (
     EVERYBODY,
     MEGABYTE,
@@ -29,6 +28,7 @@ from tests.support.peers import (
 )
 from tests.support.people import Server, running
 from tests.support.programs import Program, line_of, pieces
+from tests.support.safety import OPTIONS
 
 IAC, DONT, DO, WONT, WILL, SB, SE = b"\xff", b"\xfe", b"\xfd", b"\xfc", b"\xfb", b"\xfa", b"\xf0"
 ECHO, TIMING_MARK, NEW_ENVIRON = b"\x01", b"\x06", b"\x27"

@@ -26,10 +26,9 @@ from tests.faults.hostile import (
     SENDERS,
     TEXTS,
     attack,
-    problems,
-    unsafe,
 )
 from tests.support.people import Server, User
+from tests.support.safety import problems, unsafe
 from tests.support.users import KINDS, UserOf, users
 
 pytestmark = pytest.mark.server(scope="module", toml="[files]\nfree_disk = 0\n")

@@ -1,38 +1,22 @@
-"""What must be refused, over raw sockets: one line that says why, and nothing has changed."""
+"""What must be refused, by every kind of program: one line that says why, and nothing changes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from tests.support.people import Server, SocketUser
-
-Talk = Callable[..., SocketUser]
-Meet = Callable[..., SocketUser]
+from tests.support.people import Server, SocketUser, User
+from tests.support.safety import problems
+from tests.support.users import KINDS, LINE_KINDS, PAIRS, UserOf
 
 DESK = "* You are at the front desk: enter a group first with /join GROUP."
 BAD_NAME = (
     "* A name has 1 to 32 letters, digits, '_', '.' or '-', and begins with a letter or a digit."
 )
+NOTHING = "* The message is empty."
 NOT_UTF8 = "* The line is not UTF-8: it was not understood."
 
 
-def settles(person: SocketUser) -> str:
-    """Let *person* see all that is on its way; return what came."""
-    person.types("/help nosuchcommand")
-    end = "* There is no command /nosuchcommand; /help lists them.\n"
-    return person.sees(end).removesuffix(end)
-
-
-def answered(person: SocketUser, line: str | bytes) -> list[str]:
-    """Send *line* and return all the lines that came of it."""
-    settles(person)
-    person.sends((line.encode() if isinstance(line, str) else line) + b"\n")
-    return settles(person).split("\n")[:-1]
-
-
-def tea_of(admin: SocketUser, *others: SocketUser) -> None:
+def tea_of(admin: User, *others: User) -> None:
     """Have *admin* create tea, of which *others* become members."""
     admin.types("/create tea open")
     admin.sees("You are in tea")
@@ -42,17 +26,18 @@ def tea_of(admin: SocketUser, *others: SocketUser) -> None:
     admin.types("/policy approval")
     admin.sees("changed the policy to approval.")
     for each in (admin, *others):
-        settles(each)
+        each.sees_all()
 
 
-def roster(person: SocketUser) -> list[str]:
+def roster(person: User) -> list[str]:
     """Return the members of the current group, as /members shows them."""
-    return answered(person, "/members")
+    return person.answer_to("/members")
 
 
-def test_in_a_group(talk: Talk) -> None:
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_in_a_group(user: UserOf, one: str, other: str) -> None:
     """Each of these has one line for an answer, and the members are the same after it."""
-    alice, bob, carol = talk("alice"), talk("bob"), talk("carol")
+    alice, bob, carol = user(one, "alice"), user(other, "bob"), user(other, "carol")
     tea_of(alice, bob)
     before = roster(alice)
     assert before == [
@@ -60,6 +45,7 @@ def test_in_a_group(talk: Talk) -> None:
         "*   alice (admin, guest, online)",
         "*   bob (guest, online)",
     ]
+    said = alice.answer_to("/history 50")
     only_admin = "* Only the admin, alice, can"
     number = "* How many? A number from 1 to 500."
     for who, line, answer in [
@@ -73,7 +59,6 @@ def test_in_a_group(talk: Talk) -> None:
         (alice, "/transfer carol", "* carol is not a member of tea; see /members."),
         (alice, "/transfer nobody", "* nobody is not a member of tea; see /members."),
         (alice, "/transfer alice", "* You are the admin already."),
-        (alice, "/transfer", "Make whom the admin? * Cancelled."),
         (alice, "/transfer bob carol", "* That is more than the command takes: NAME."),
         (alice, "/approve", "* Nobody asks to join tea."),
         (alice, "/reject", "* Nobody asks to join tea."),
@@ -105,12 +90,10 @@ def test_in_a_group(talk: Talk) -> None:
         (alice, "/msg nobody hello", "* nobody is neither online nor registered here."),
         (alice, "/msg alice hello", "* That is you. To whom do you want to talk?"),
         (alice, "/msg no|body hello", BAD_NAME),
-        (alice, "/msg bob", "Message: * Cancelled."),
         (alice, "/ignore alice", "* You cannot ignore yourself."),
         (alice, "/unignore bob", "* You do not ignore bob."),
         (alice, "/claim 0000", "* That is not the claim code; see the server's first lines."),
-        (alice, "/operator bob",
-         "* Only operators can make operators."),
+        (alice, "/operator bob", "* Only operators can make operators."),
         (alice, "/aprove bob",
          "* There is no command /aprove (did you mean /approve?); /help lists them."),
         (alice, "/", "* There is no command /; /help lists them."),
@@ -129,30 +112,37 @@ def test_in_a_group(talk: Talk) -> None:
         (bob, "/policy open", f"{only_admin} change the policy."),
         (bob, "/topic mine", f"{only_admin} change the topic."),
     ]:  # fmt: skip
-        if answer.endswith("Cancelled."):
-            line += "\n"
-        assert answered(who, line) == [answer], line
+        assert who.answer_to(line) == [answer], line
+    for line, question in (("/transfer", "Make whom the admin? "), ("/msg bob", "Message: ")):
+        alice.types(line)
+        assert alice.sees(question) == question
+        alice.types("")
+        assert alice.sees("\n") == "* Cancelled.\n"
     assert roster(alice) == before
-    assert answered(carol, "/groups")[1:] == ["*   1  tea   approval        2       2       -"]
-    assert answered(bob, "/history 50") == answered(alice, "/history 50")
+    assert carol.answer_to("/groups")[1:] == ["*   1  tea   approval        2       2       -"]
+    assert alice.answer_to("/history 50") == said
 
 
-def test_nothing_is_said_by_nothing(talk: Talk) -> None:
-    """A line of spaces, or of what cannot be shown, is no message and gets no answer."""
-    alice, bob = talk("alice"), talk("bob")
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_nothing_is_said_by_nothing(user: UserOf, one: str, other: str) -> None:
+    """A line of spaces, or of what cannot be shown, is no message; programs are told so."""
+    alice, bob = user(one, "alice"), user(other, "bob")
     tea_of(alice, bob)
-    for line in ("", " ", "\t \t", "\u3000", "\0", "\x1b\x07", "\u202e", "\u2028"):
-        assert answered(alice, line) == [], repr(line)
-    assert settles(bob) == ""
+    for line in ("", " ", "\t \t", "\u3000", "\u2028"):
+        assert alice.answer_to(line) == [], repr(line)
+    for line in ("\0", "\x1b\x07", "\u202e"):
+        assert alice.answer_to(line)[:1] == ([] if one in LINE_KINDS else [NOTHING]), repr(line)
+    assert bob.sees_all() == ""
     alice.types("/desk")
     alice.sees("(help lists the commands)")
     for line in ("", "   ", "\t"):
-        assert answered(alice, line) == [], repr(line)
+        assert alice.answer_to(line) == [], repr(line)
 
 
-def test_at_the_front_desk(talk: Talk) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_at_the_front_desk(user: UserOf, kind: str) -> None:
     """Commands that need a group say so, and what is no command is read by nobody."""
-    alice, bob = talk("alice"), talk("bob")
+    alice, bob = user(kind, "alice"), user(kind, "bob")
     tea_of(bob)
     operators = "; a group's admin can do so inside the group."
     for command in (
@@ -160,7 +150,7 @@ def test_at_the_front_desk(talk: Talk) -> None:
         "/invite bob", "/transfer bob", "/policy open", "/topic x", "/me waves", "/history",
         "/search x", "/viewRequests", "/ALLMEMBERS", "/1", "/2", "/4", "/5", "/6", "/7", "members",
     ):  # fmt: skip
-        assert answered(alice, command) == [DESK], command
+        assert alice.answer_to(command) == [DESK], command
     nobody = "is no command, and here at the front desk nobody reads what you say"
     for line, answer in [
         ("hello everybody", f"* hello {nobody}: join a group, or type help."),
@@ -176,30 +166,33 @@ def test_at_the_front_desk(talk: Talk) -> None:
         ("/unban bob", f"* Only operators can lift server bans{operators}"),
         ("/bans", f"* Only operators can see the server's bans{operators}"),
     ]:
-        assert answered(alice, line) == [answer], line
+        assert alice.answer_to(line) == [answer], line
     assert roster(bob) == ["* 1 member of tea:", "*   bob (admin, guest, online)"]
 
 
-def test_joining_twice(talk: Talk) -> None:
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_joining_twice(user: UserOf, one: str, other: str) -> None:
     """Who is in and joins again is where they were; who has asked is told to wait."""
-    alice, bob = talk("alice"), talk("bob")
+    alice, bob = user(one, "alice"), user(other, "bob")
     tea_of(alice)
     again = "* You are in tea (number 1): 1 member, 1 online; the admin is alice."
-    assert answered(alice, "/join tea") == [again]
-    assert answered(alice, "/join 1") == [again]
+    assert alice.answer_to("/join tea") == [again]
+    assert alice.answer_to("/join 1") == [again]
     bob.types("/join tea")
     bob.sees("alice, has to approve.")
     pending = "* You have asked already; the admin of tea, alice, has to approve."
-    assert answered(bob, "/join TEA please") == [pending]
-    requests = answered(alice, "/requests")
+    assert bob.answer_to("/join TEA please") == [pending]
+    requests = alice.answer_to("/requests")
     assert requests[0].endswith("1 asking to join tea (/approve NAME, /reject NAME):")
     assert len(requests) == 2
     assert roster(alice) == ["* 1 member of tea:", "*   alice (admin, guest, online)"]
 
 
-def test_approving_who_is_no_longer_there(talk: Talk) -> None:
-    """Whoever withdrew, went away, was banned or rejected in between is not let in."""
-    alice, bob, carol, dave = talk("alice"), talk("bob"), talk("carol"), talk("dave")
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_approving_applicants_who_have_gone(user: UserOf, one: str, other: str) -> None:
+    """An applicant who withdrew, left or was banned before the approval is not let in."""
+    alice = user(one, "alice")
+    bob, carol, dave = (user(other, name) for name in ("bob", "carol", "dave"))
     tea_of(alice)
     for each in (bob, carol, dave):
         each.types("/join tea")
@@ -207,45 +200,46 @@ def test_approving_who_is_no_longer_there(talk: Talk) -> None:
     bob.types("/leave tea")
     bob.sees("* Your request to join tea was withdrawn.")
     carol.types("/quit")
-    assert carol.is_cut_off()
+    assert carol.is_disconnected()
     alice.types("/ban dave")
     dave.sees("* You were banned from tea by alice.")
     alice.sees("* dave was banned by alice.")
     for name in ("bob", "carol", "dave"):
         sentence = f"* {name} has not asked to join tea; see /requests."
-        assert answered(alice, f"/approve {name}") == [sentence]
-    assert answered(alice, "/approve") == ["* Nobody asks to join tea."]
-    assert answered(dave, "/join tea") == ["* You are banned from tea by alice."]
+        assert alice.answer_to(f"/approve {name}") == [sentence]
+    assert alice.answer_to("/approve") == ["* Nobody asks to join tea."]
+    assert dave.answer_to("/join tea") == ["* You are banned from tea by alice."]
     assert roster(alice) == ["* 1 member of tea:", "*   alice (admin, guest, online)"]
 
-    # One who is not there spoils it for all that were named: nothing has changed.
+    # If one of the names does not ask, nobody is let in.
     bob.types("/join tea")
     alice.sees("bob asks to join tea")
     sentence = "* carol has not asked to join tea; see /requests."
-    assert answered(alice, "/approve bob carol") == [sentence]
+    assert alice.answer_to("/approve bob carol") == [sentence]
     assert len(roster(alice)) == 2
-    assert answered(alice, "/approve bob, bob") == [
+    assert alice.answer_to("/approve bob, bob") == [
         "* bob has joined the chat! (approved by alice)"
     ]
 
 
-def test_two_commands_at_the_same_moment(talk: Talk) -> None:
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_two_commands_at_the_same_moment(user: UserOf, one: str, other: str) -> None:
     """Commands are carried out one after the other: the first decides what the second may."""
-    alice, bob, carol = talk("alice"), talk("bob"), talk("carol")
+    alice, bob, carol = user(one, "alice"), user(other, "bob"), user(other, "carol")
     tea_of(alice, bob, carol)
-    assert answered(alice, "/transfer bob\n/kick bob") == [
+    assert alice.answer_to("/transfer bob", "/kick bob") == [
         "* bob is the admin now, appointed by alice.",
         "* Only the admin, bob, can kick.",
     ]
     bob.sees("* You are the admin of tea now, appointed by alice.")
-    settles(bob)
-    settles(carol)
+    bob.sees_all()
+    carol.sees_all()
 
-    # Two admins, the old and the new one, at once: whichever comes first, one of them is refused.
+    # The old admin and the new one at once: one of the two is refused.
     bob.types("/transfer alice")
     alice.types("/kick carol")
-    settles(bob)
-    settles(alice)
+    bob.sees_all()
+    alice.sees_all()
     members = roster(bob)
     assert "*   alice (admin, guest, online)" in members
     kicked = not any("carol" in line for line in members)
@@ -254,19 +248,20 @@ def test_two_commands_at_the_same_moment(talk: Talk) -> None:
     else:
         alice.types("/kick carol")
         carol.sees("* You were kicked from tea by alice.")
-    settles(alice)
-    settles(bob)
+    alice.sees_all()
+    bob.sees_all()
 
-    # Out in the same packet in which something is said: what comes after it is not heard.
-    bob.sends(b"one\n/leave\ntwo\n")
+    # Nobody receives what is typed after the line that leaves.
+    bob.types("one", "/leave", "two")
     alice.sees("bob: one\n* bob has left the chat.\n")
     bob.sees("* two is no command")
     assert roster(alice) == ["* 1 member of tea:", "*   alice (admin, guest, online)"]
 
 
-def test_what_would_harm_a_terminal(talk: Talk) -> None:
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_what_would_harm_a_terminal(user: UserOf, one: str, other: str) -> None:
     """No control, escape or bidi character of one person reaches the terminal of another."""
-    alice, bob = talk("alice"), talk("bob")
+    alice, bob = user(one, "alice"), user(other, "bob")
     tea_of(alice, bob)
     for raw, shown in [
         ("\x1b[2J\x1b]0;title\x07wiped", "[2J]0;titlewiped"),
@@ -294,48 +289,85 @@ def test_what_would_harm_a_terminal(talk: Talk) -> None:
     alice.sees('bob asks to join tea: "]2;xnote"')
     alice.types("/reject bob \x9bno")
     bob.sees("rejected by alice: no\n")
-    for person in (alice, bob):
-        text = person.everything().decode()
-        assert not [char for char in text if char != "\n" and (ord(char) < 32 or ord(char) == 127)]
-        assert not [char for char in text if 0x80 <= ord(char) < 0xA0]
-        assert not set(text) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028")
+    for person, kind in ((alice, one), (bob, other)):
+        assert problems(person.everything(), kind) == []
 
 
-def test_what_is_no_text(talk: Talk) -> None:
-    """Invalid UTF-8, IAC from an LF client, and a line that is too long: refused, not relayed."""
-    alice, bob = talk("alice"), talk("bob")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_line_that_is_too_long(user: UserOf, kind: str) -> None:
+    """A line has at most 4096 bytes; one that is longer reaches nobody."""
+    alice, bob = user(kind, "alice"), user(kind, "bob")
     tea_of(alice, bob)
-    for line in (
-        b"\xff\xfb\x01\xff\xfd\x03", b"\xff\xf4\xff\xfd\x06", b"\xff" * 100, b"caf\xe9",
-        b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"/msg bob \xfe", b"hello \xc3",
-        b"\xff\xfa\x18\x00xterm",
-    ):  # fmt: skip
-        assert answered(alice, line) == [NOT_UTF8], line
-    for line in (b"x" * 4097, b"x" * 100_000, "\u20ac".encode() * 1366, b"/topic " + b"y" * 5000):
-        assert answered(alice, line) == ["* A line has at most 4096 bytes."]
-    assert answered(alice, b"x" * 4096) == []
+    for line in ("x" * 4097, "\u20ac" * 1366, "/topic " + "y" * 5000):
+        assert alice.answer_to(line)[0] == "* A line has at most 4096 bytes."
+    assert alice.answer_to("x" * 4096) == []
     assert bob.sees("xxxx\n") == f"alice: {'x' * 4096}\n"
+
+
+def test_what_is_no_text(user: UserOf) -> None:
+    """Invalid UTF-8, IAC from an LF client, and lines of any length: refused, not relayed."""
+    alice, bob = user("nc", "alice"), user("nc", "bob")
+    assert isinstance(alice, SocketUser)
+    tea_of(alice, bob)
+    for line, answer in (
+        *(
+            (line, NOT_UTF8)
+            for line in (
+                b"\xff\xfb\x01\xff\xfd\x03", b"\xff\xf4\xff\xfd\x06", b"\xff" * 100, b"caf\xe9",
+                b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"/msg bob \xfe", b"hello \xc3",
+                b"\xff\xfa\x18\x00xterm",
+            )
+        ),
+        (b"x" * 100_000, "* A line has at most 4096 bytes."),
+    ):  # fmt: skip
+        alice.sends(line + b"\n")
+        assert alice.sees_all() == f"{answer}\n", line
+    bob.does_not_see("alice")
     for person in (alice, bob):
         assert b"\xff" not in person.everything()
         assert b"\r" not in person.everything()
 
 
-def test_at_the_login(meet: Meet, talk: Talk) -> None:
-    """What is no name is refused and asked for again, and nobody has come in by it."""
-    alice = talk("alice", "password a")
-    bob = meet()
+@pytest.mark.parametrize("kind", KINDS)
+def test_names_that_are_refused(user: UserOf, kind: str) -> None:
+    """What is no name, is a command, or belongs to somebody is refused; nobody comes in by it."""
+    alice = user(kind, "alice", "password a")
+    user(kind, "bob")
+    command = "is a command, not a name: choose another."
+    for name, answer in [
+        ("two words", BAD_NAME),
+        ("-dash", BAD_NAME),
+        ("a" * 33, BAD_NAME),
+        ("\u0430lice", BAD_NAME),
+        ("caf\u00e9", BAD_NAME),
+        ("\uff41lice", BAD_NAME),
+        ("\x1b[31mred", BAD_NAME),
+        ("/join tea", BAD_NAME),
+        ("who", f"* who {command}"),
+        ("QQQ", f"* qqq {command}"),
+        ("BOB", "* bob is in use; choose another name."),
+    ]:
+        person = user(kind)
+        assert f"* {person.cannot_log_in(name)}" == answer, name
+        person.close()
+    for password in ("abc", "p" * 257):
+        person = user(kind)
+        refused = person.cannot_log_in("carol", password)
+        assert refused == "A password has 4 to 256 characters."
+        person.close()
+    assert user(kind).cannot_log_in("alice", "not it") == "That is not the password of alice."
+    assert alice.answer_to("/who") == ["* Online: 2", "*   alice", "*   bob (guest)"]
+
+
+def test_at_the_questions_of_the_login(user: UserOf) -> None:
+    """Each wrong answer at nc has one line for an answer, and the question again."""
+    alice, bob, other = user("nc", "alice", "password a"), user("nc"), user("nc")
+    assert isinstance(bob, SocketUser)
     bob.sees("Username: ")
     command = "is a command, not a name: choose another."
     for line, answer in [
         (b"two words", BAD_NAME),
-        (b"-dash", BAD_NAME),
-        (b"a" * 33, BAD_NAME),
-        ("\u0430lice".encode(), BAD_NAME),
-        ("caf\u00e9".encode(), BAD_NAME),
-        ("\uff41lice".encode(), BAD_NAME),
-        (b"\x1b[31mred", BAD_NAME),
         (b"bob\0", BAD_NAME),
-        (b"/join tea", BAD_NAME),
         (b'{"hello": 1', BAD_NAME),
         (b"who", f"* who {command}"),
         (b"QQQ", f"* qqq {command}"),
@@ -359,20 +391,20 @@ def test_at_the_login(meet: Meet, talk: Talk) -> None:
     bob.sees(f"{NOT_UTF8}\nPassword: ")
     bob.types("")
     bob.sees("Group: ")
-    other = meet()
     other.types("BOB")
     other.sees("* bob is in use; choose another name.\nUsername: ")
     for _ in range(3):
         other.types("alice", "not it")
         other.sees("* That is not the password of alice.\n")
     other.sees("* There were too many wrong passwords.\n")
-    assert other.is_cut_off()
+    assert other.is_disconnected()
     assert b"\xff" not in bob.everything() + other.everything()
-    assert answered(alice, "/who") == ["* Online: 2", "*   alice", "*   bob (guest)"]
+    assert alice.answer_to("/who") == ["* Online: 2", "*   alice", "*   bob (guest)"]
 
 
-def test_nonsense_at_the_first_question(meet: Meet, talk: Talk) -> None:
-    """Whatever the answer to `Group: ` is, one is at the front desk or in a group after it."""
+@pytest.mark.parametrize("kind", LINE_KINDS)
+def test_nonsense_at_the_question_for_a_group(user: UserOf, kind: str) -> None:
+    """Whatever the answer to `Group: ` is, they are at the front desk or in a group after it."""
     for number, (line, answer) in enumerate(
         [
             ("not/a/group", "* A group's name has" + BAD_NAME.removeprefix("* A name has")),
@@ -383,24 +415,24 @@ def test_nonsense_at_the_first_question(meet: Meet, talk: Talk) -> None:
             ("/kick", "Kick whom? "),
         ]
     ):
-        person = meet()
-        person.types(f"person{number}", "", line)
+        person = user(kind, f"person{number}", group=line)
         person.sees(f"Group: {answer}")
         person.types("")
-        assert answered(person, "/members") == [DESK]
+        assert person.answer_to("/members") == [DESK]
         person.close()
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_garbage_does_not_hurt(meet: Meet, talk: Talk, newline: str, server: Server) -> None:
+def test_garbage_does_no_harm(user: UserOf, server: Server, newline: str) -> None:
     """Bytes of every value, before, during and after a login, leave the server as it was."""
     garbage = bytes(range(256)) + bytes(range(255, -1, -1)) + b"\xff\xfa" * 50
     for opening in (b"", b"guest" + newline.encode(), b"guest" + newline.encode() * 3):
-        person = meet(newline)
+        person = SocketUser(server.port, newline)
         person.sees("Username: ")
         person.sends(opening + garbage + b"\n\n\n\xff\xf0" + garbage)
         person.shuts_down_writing()
-        assert person.is_cut_off()
-    alice = talk("alice")
-    assert answered(alice, "/who") == ["* Online: 1", "*   alice (guest)"]
+        assert person.is_disconnected()
+        person.close()
+    alice = user("nc", "alice")
+    assert alice.answer_to("/who") == ["* Online: 1", "*   alice (guest)"]
     assert server.tracebacks() == []

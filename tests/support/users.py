@@ -12,6 +12,7 @@ import select
 import tempfile
 import time
 import tty
+from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -45,8 +46,8 @@ class TelnetUser(SocketUser):
     """Somebody at telnet. `shown` has no telnet commands and no prompts, and LF line ends."""
 
     def __init__(self, port: int) -> None:
-        self._raw = ""
         super().__init__(port, "\r\n")
+        self._lines, self._rest = "", ""  # what is shown, and the line that is not whole yet
 
     def logs_in(self, name: str, password: str = "", group: str = "", at_desk: bool = True) -> None:
         """Answer the questions of the login; a new password is asked for twice."""
@@ -58,9 +59,13 @@ class TelnetUser(SocketUser):
             self._enters(group)
 
     def _show(self, data: bytes) -> str:
-        self._raw += self._decoder.decode(data)
-        shown = NEGOTIATION.sub("", self._raw).replace("\r\n", "\n")
-        shown = re.sub(r"\udcff.?$|\r(\x1b\[?)?$", "", shown, flags=re.DOTALL)  # not whole yet
+        lines, end, self._rest = (self._rest + self._decoder.decode(data)).rpartition("\n")
+        self._lines += self._clean(lines + end)
+        rest = re.sub(r"\udcff.?$|\r(\x1b\[?)?$", "", self._rest, flags=re.DOTALL)
+        return self._lines + self._clean(rest)
+
+    def _clean(self, raw: str) -> str:
+        shown = NEGOTIATION.sub("", raw).replace("\r\n", "\n")
         return PROMPT.sub("", ERASED.sub("", shown))
 
 
@@ -173,6 +178,8 @@ class ClientUser(User):
         self._folder = folder
         self.home = folder  # the folder in which the client runs
         self._received = b""
+        self._decoder = getincrementaldecoder("utf-8")()
+        self._lines, self._rest = "", ""  # what is shown, and the line that is not whole yet
         self._open: list[int] = []
         self._keyboard = self._screen = -1
         self._process: Client | None = None
@@ -194,7 +201,7 @@ class ClientUser(User):
         self._waits_for("pyconchat: ")
         self.sees("pyconchat: ")
         assert self.is_disconnected()
-        return self.sees("\n")[:-1]
+        return self.sees("\n").removesuffix("\n").removeprefix("error: ")
 
     def types(self, *lines: str) -> None:
         os.write(self._keyboard, "".join(f"{line}\n" for line in lines).encode())
@@ -227,7 +234,7 @@ class ClientUser(User):
         self.home = Path(tempfile.mkdtemp(dir=self._folder))
         secret = {"PYCONCHAT_PASSWORD": password} if password else {}
         self._process = Client(
-            ["--plain", f"{name}@127.0.0.1:{self._port}"],
+            ["--plain", f"--name={name}", f"127.0.0.1:{self._port}"],
             self.home,
             os.ttyname(stdin),
             os.ttyname(stdout),
@@ -241,8 +248,11 @@ class ClientUser(User):
             if self._process.poll() is not None:
                 return False
             assert time.monotonic() < deadline, f"nothing came after {self._unseen()!r}"
-        self._received += os.read(self._screen, 65536)
-        self.shown = TIME.sub("", self._received.decode(errors="ignore"))
+        data = os.read(self._screen, 65536)
+        self._received += data
+        lines, end, self._rest = (self._rest + self._decoder.decode(data)).rpartition("\n")
+        self._lines += TIME.sub("", lines + end)
+        self.shown = self._lines + TIME.sub("", self._rest)
         return True
 
 

@@ -1,0 +1,57 @@
+"""What may not reach anybody's terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from itertools import dropwhile
+
+__all__ = ["BIDI", "OPTIONS", "problems", "unsafe"]
+
+BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+OPTIONS = re.compile(rb"\xff[\xfb-\xfe].", re.DOTALL)
+"""Telnet's option negotiation (RFC 854)."""
+
+
+def unsafe(text: str) -> list[str]:
+    """Return what may not reach a terminal, of *text*; line ends may."""
+    found = [
+        f"U+{ord(char):04X}"
+        for char in text
+        if char != "\n" and (unicodedata.category(char) in ("Cc", "Cs") or char in BIDI)
+    ]
+    marks = 0
+    for char in text:
+        kind = unicodedata.category(char)
+        if kind in ("Mn", "Me"):
+            marks += 1
+            if marks == 5:
+                found.append("more than 4 combining marks")
+        elif kind not in ("Mc", "Cf"):
+            marks = 0
+    return found
+
+
+def strings(value: object) -> Iterator[str]:
+    """Yield all strings in *value*, decoded JSON."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from strings(each)
+
+
+def problems(received: bytes, kind: str) -> list[str]:
+    """Return what somebody with a program of that *kind* has received and should not have."""
+    if kind == "telnet":  # what the server itself sends: options, and erased prompts
+        received = OPTIONS.sub(b"", received).replace(b"\r\x1b[K", b"").replace(b"\r\n", b"\n")
+    found = unsafe(received.decode())
+    if kind == "json":
+        lines = received.splitlines()
+        # A busy machine may send the first object late: then the server has greeted a person.
+        for line in dropwhile(lambda each: not each.startswith(b"{"), lines):
+            for text in strings(json.loads(line)):
+                found += unsafe(text) + ["a line end"] * ("\n" in text)
+    return found
