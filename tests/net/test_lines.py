@@ -1,12 +1,17 @@
-"""LineFramer: bytes in, lines out, within a bound."""
+"""BoundedLineReceiver: bytes in, lines out, with linear work and within bounds."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.testing import StringTransport
 
-from pyconchat.net.lines import LineFramer
+from pyconchat.net.connection import Lifecycle
+from pyconchat.net.lines import MAX_LINES_PER_TURN, BoundedLineReceiver
+from tests.support.turns import Turns
 
 LIMIT = 8
 
@@ -14,6 +19,52 @@ LIMIT = 8
 streams = st.lists(
     st.sampled_from([b"a", b"\xff", b"\r", b"\n", b"\r\n", b"\0", b"x" * LIMIT, b"y" * 40])
 ).map(b"".join)
+cuts = st.lists(st.integers(min_value=0), max_size=20)
+
+
+class Lines(BoundedLineReceiver):
+    """Keeps the lines that it receives; None stands for one that was too long."""
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        super().__init__()
+        self.MAX_LENGTH = limit
+        self.clock: Any = Turns()
+        self.lines: list[bytes | None] = []
+        self.raw = b""
+        self.ready = True
+        self.ended = 0
+        self.makeConnection(StringTransport())
+
+    def lineReceived(self, line: bytes) -> None:
+        self.lines.append(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self.lines.append(None)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        self.raw += data
+
+    def readyForLine(self) -> bool:
+        return self.ready
+
+    def inputEnded(self) -> None:
+        self.ended += 1
+
+    @property
+    def is_paused(self) -> bool:
+        """Return whether the transport is paused."""
+        return bool(self.transport.producerState == "paused")
+
+
+def reference(stream: bytes, limit: int = LIMIT) -> list[bytes | None]:
+    """Return the lines of *stream* by the rules of the line protocol, the simple way.
+
+    Only LF ends a line; the CR before it does not count; a line over the limit is None; the last
+    line, which has no LF, counts only once it is over the limit.
+    """
+    *complete, rest = stream.split(b"\n")
+    lines = [line if len(line.removesuffix(b"\r")) <= limit else None for line in complete]
+    return [*lines, None] if len(rest) > limit + 1 else lines
 
 
 def pieces(stream: bytes, cuts: list[int]) -> list[bytes]:
@@ -23,105 +74,149 @@ def pieces(stream: bytes, cuts: list[int]) -> list[bytes]:
     return [stream[start:end] for start, end in zip(starts, ends, strict=False)]
 
 
-def fed(*chunks: bytes, limit: int = LIMIT) -> list[bytes | None]:
-    """Return the lines of *chunks*, fed one after the other."""
-    framer = LineFramer(limit)
-    return [line for chunk in chunks for line in framer.feed(chunk)]
+def received(*chunks: bytes, limit: int = LIMIT) -> Lines:
+    """Return a receiver that has received *chunks*, one after the other."""
+    receiver = Lines(limit)
+    for chunk in chunks:
+        receiver.dataReceived(chunk)
+    return receiver
 
 
-@given(streams, st.lists(st.integers(min_value=0), max_size=20))
-def test_pieces_make_no_difference(stream: bytes, cuts: list[int]) -> None:
-    """A stream gives the same lines in whatever pieces it arrives, too long ones included."""
-    whole = fed(stream)
-    assert fed(*pieces(stream, cuts)) == whole
-    assert fed(*(bytes([byte]) for byte in stream)) == whole
+@given(streams, cuts)
+def test_the_rules_hold_in_any_pieces(stream: bytes, cuts: list[int]) -> None:
+    """A stream gives the reference's lines in whatever pieces it arrives."""
+    expected = reference(stream)
+    assert received(stream).lines == expected
+    assert received(*pieces(stream, cuts)).lines == expected
+    assert received(*(bytes([byte]) for byte in stream)).lines == expected
 
 
-@given(streams)
-def test_every_line_is_given_once(stream: bytes) -> None:
-    """Each line comes out as it went in, or as None if it is too long; nothing is added."""
-    *complete, rest = stream.split(b"\n")
-    expected = [line if len(line.removesuffix(b"\r")) <= LIMIT else None for line in complete]
-    lines = fed(stream)
-    assert lines[: len(expected)] == expected
-    assert lines[len(expected) :] in ([], [None])
-    assert (lines[len(expected) :] == []) or len(rest) > LIMIT
+@given(streams, cuts)
+def test_the_end_of_the_input_ends_the_last_line(stream: bytes, cuts: list[int]) -> None:
+    """A half-close delivers the incomplete line, once, and then reports the end."""
+    receiver = received(*pieces(stream, cuts))
+    rest = stream.rpartition(b"\n")[2]
+    last = [rest] if rest and len(rest) <= LIMIT + 1 else []
+    receiver.readConnectionLost()
+    assert receiver.lines == [*reference(stream), *last]
+    assert receiver.ended == 1
+    assert receiver.life is Lifecycle.INPUT_ENDED
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
-def test_the_limit_is_the_last_that_passes(end: bytes) -> None:
-    """A line of exactly the limit passes, its CR not counted; one byte more does not."""
+def test_the_limit_is_the_longest_line(end: bytes) -> None:
+    """A line of exactly the limit is delivered, its CR not counted; one byte more is not."""
     passes, fails = b"a" * LIMIT, b"a" * (LIMIT + 1)
-    assert fed(passes + end) == [passes + end.removesuffix(b"\n")]
-    assert fed(*(bytes([byte]) for byte in passes + end)) == [passes + end.removesuffix(b"\n")]
-    assert fed(fails + end) == [None]
-    assert fed(*(bytes([byte]) for byte in fails + end)) == [None]
+    assert received(passes + end).lines == [passes + end.removesuffix(b"\n")]
+    assert received(fails + end).lines == [None]
 
 
-def test_only_a_cr_at_the_end_is_free() -> None:
-    """A CR inside of a line counts as a byte of it."""
-    assert fed(b"\r" + b"a" * LIMIT + b"\n") == [None]
-    assert fed(b"a" * LIMIT + b"\r\r\n") == [None]
+def test_a_long_line_is_reported_at_once_and_discarded() -> None:
+    """Nothing of it is kept, nothing of it becomes a line, and the next line is delivered."""
+    receiver = received(b"a" * 100)
+    assert receiver.lines == [None]
+    assert receiver._pieces == []
+    for chunk in (b"more of it", b"/quit", b" is no command\nhello\n"):
+        receiver.dataReceived(chunk)
+    assert receiver.lines == [None, b"hello"]
 
 
-def test_the_rest_of_a_long_line_is_thrown_away() -> None:
-    """A long line is reported once, as soon as it is too long; what follows it is a new line."""
-    framer = LineFramer(LIMIT)
-    assert framer.feed(b"a" * 100) == [None]
-    assert framer.feed(b"more of it") == []
-    assert framer.feed(b"/quit") == []
-    assert framer.feed(b" is not a command\nhello\n") == [b"hello"]
+def test_other_line_ends_are_text() -> None:
+    """Only LF ends a line: what `bytes.splitlines` splits at stays in the line."""
+    line = "a\x0bb\x0cc\x1cd\x85e\u2028f".encode()
+    assert received(line + b"\n", limit=100).lines == [line]
 
 
-def test_only_lf_ends_a_line() -> None:
-    """Characters at which `splitlines` would split are part of a line."""
-    odd = "a\x0b\x0c\x1c\x85\u2028b\r".encode()
-    assert fed(odd + b"\n", limit=100) == [odd]
-    assert fed(b"a\rb\n") == [b"a\rb"]
+def test_lines_wait_while_it_is_not_ready() -> None:
+    """The transport is paused while lines wait, and resumed when the last one is delivered."""
+    receiver = Lines()
+    receiver.ready = False
+    receiver.dataReceived(b"a\nb\nc")
+    assert (receiver.lines, receiver.is_paused) == ([], True)
+    receiver.ready = True
+    receiver.deliverLines()
+    assert (receiver.lines, receiver.is_paused) == ([b"a", b"b"], False)
 
 
-def test_nothing_waits_for_what_is_thrown_away() -> None:
-    """A framer that throws away keeps nothing, so a long line costs no memory."""
-    framer = LineFramer(LIMIT)
-    for _ in range(1000):
-        framer.feed(b"a" * 100)
-        assert sum(map(len, framer._pieces)) == 0
+def test_many_lines_take_turns() -> None:
+    """At most MAX_LINES_PER_TURN lines are delivered in one turn of the reactor."""
+    receiver = received(b"a\n" * (2 * MAX_LINES_PER_TURN + 1))
+    for expected in (1, 2):
+        assert len(receiver.lines) == expected * MAX_LINES_PER_TURN
+        assert receiver.is_paused
+        receiver.clock.advance(0)
+    assert len(receiver.lines) == 2 * MAX_LINES_PER_TURN + 1
+    assert not receiver.is_paused
+
+
+def test_a_line_that_is_delivered_can_deliver_no_other() -> None:
+    """`deliverLines` called by a handler does not reorder lines."""
+
+    class Eager(Lines):
+        def lineReceived(self, line: bytes) -> None:
+            self.deliverLines()
+            super().lineReceived(line)
+
+    receiver = Eager()
+    receiver.dataReceived(b"a\nb\nc\n")
+    assert receiver.lines == [b"a", b"b", b"c"]
+
+
+@pytest.mark.parametrize("life", [Lifecycle.CLOSING, Lifecycle.GONE])
+def test_no_line_after_the_end(life: Lifecycle) -> None:
+    """A closing connection delivers nothing more, neither what waits nor what arrives."""
+    receiver = Lines()
+    receiver.ready = False
+    receiver.dataReceived(b"a\nb")
+    receiver.stopLines(life)
+    receiver.ready = True
+    receiver.dataReceived(b"c\n")
+    receiver.readConnectionLost()
+    receiver.deliverLines()
+    assert (receiver.lines, receiver.ended, receiver.life) == ([], 0, life)
+
+
+def test_raw_mode_gets_the_rest() -> None:
+    """After `setRawMode` the rest of the input is raw, also what arrived with the line."""
+
+    class Switching(Lines):
+        def lineReceived(self, line: bytes) -> None:
+            super().lineReceived(line)
+            self.setRawMode()
+
+    receiver = Switching()
+    receiver.dataReceived(b"go\nraw\nbytes")
+    receiver.dataReceived(b" more")
+    assert (receiver.lines, receiver.raw) == ([b"go"], b"raw\nbytes more")
 
 
 class Counted(bytes):
-    """Bytes that count how many of them are searched or joined."""
+    """Bytes that count how many of them are searched."""
 
-    touched = 0
+    searched = 0
 
     def split(self, *args: object, **kwargs: object) -> list[bytes]:  # type: ignore[override]
-        Counted.touched += len(self)
+        Counted.searched += len(self)
         return [Counted(piece) for piece in bytes(self).split(b"\n")]
 
 
-def test_a_long_line_costs_linear_work() -> None:
-    """A megabyte without a newline, in small chunks, is looked at once, and never kept whole."""
-    framer = LineFramer(4096)
-    Counted.touched, chunk, count, most_kept = 0, Counted(b"a" * 7), 150_000, 0
+def test_work_is_linear() -> None:
+    """Of a line that arrives in small pieces each byte is searched once, and joined once."""
+    receiver = Lines(limit=2**20)
+    Counted.searched, piece, count = 0, Counted(b"a" * 8), 2**17
     for _ in range(count):
-        framer.feed(chunk)
-        most_kept = max(most_kept, len(framer._pieces))
-    assert Counted.touched == count * len(chunk)
-    assert most_kept * len(chunk) <= 4096 + len(chunk)
+        receiver.dataReceived(piece)
+    assert len(receiver._pieces) == count
+    receiver.dataReceived(b"\n")
+    assert Counted.searched == len(piece) * count
+    assert receiver.lines == [piece * count]
 
 
-def test_a_line_within_the_limit_is_joined_once() -> None:
-    """A line that is just short enough, fed byte by byte, is put together at its end only."""
-    framer = LineFramer(50_000)
-    joined = 0
-    join = framer._join
-
-    def counting(end: bytes) -> bytes:
-        nonlocal joined
-        whole = join(end)
-        joined += len(whole)
-        return whole
-
-    framer._join = counting  # type: ignore[method-assign]
-    line = b"a" * 50_000
-    assert [x for byte in line + b"\n" for x in framer.feed(bytes([byte]))] == [line]
-    assert joined == len(line)
+def test_a_long_line_keeps_at_most_its_limit() -> None:
+    """An endless line in small pieces is never kept beyond the limit."""
+    receiver, most = Lines(limit=4096), 0
+    for _ in range(10_000):
+        receiver.dataReceived(b"a" * 7)
+        most = max(most, sum(map(len, receiver._pieces)))
+    assert most <= 4096 + 7
+    assert receiver.lines == [None]

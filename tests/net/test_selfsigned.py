@@ -197,7 +197,7 @@ def test_the_contents_of_the_certificate(tmp_path: Path, monkeypatch: pytest.Mon
 def test_when_the_certificate_is_valid(tmp_path: Path) -> None:
     """From a day before it is created, for clients whose clocks are behind, for ten years."""
     now = datetime(2027, 3, 1, 23, 59, 50, tzinfo=UTC)
-    endpoint = SelfSignedEndpoint(Memory(), 8443, 50, "", tmp_path, now=lambda: now)
+    endpoint = SelfSignedEndpoint(MemoryTlsReactor(), 8443, 50, "", tmp_path, now=lambda: now)
     endpoint.listen(Factory.forProtocol(Echo))
     certificate = certificate_in(tmp_path)
     assert certificate.not_valid_before_utc == now - timedelta(days=1)
