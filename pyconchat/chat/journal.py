@@ -247,7 +247,8 @@ class Journal:
         except Exception:
             self._log.failure("publishing failed")
         for pending, numbered in zip(stored, entries, strict=True):
-            pending.succeeded(numbered[0].seq if numbered else 0)
+            if pending.done is not None:
+                pending.done.callback(numbered[0].seq if numbered else 0)
         for pending, seq in repeated:
             pending.succeeded(seq)
 

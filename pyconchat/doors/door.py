@@ -67,6 +67,7 @@ class Door(BoundedLineReceiver):
         self.session: ISession | None = None
         self._context = context
         self._journal = context.services.journal
+        self._max_unread = context.max_unread
         self._rate: TokenBucket | None = None  # of the session's account
         self._task: Deferred[Any] | None = None  # the login or the command that is running
         self._rate_delay: IDelayedCall | None = None  # until the message rate allows a line
@@ -143,7 +144,7 @@ class Door(BoundedLineReceiver):
         """Return None if more may be written now, else a Deferred that fires when it may."""
         if self.life is Lifecycle.GONE:
             raise PeerGone
-        if self._output.queued <= self._context.max_unread:
+        if self._output.queued <= self._max_unread:
             return None
         if self._writable is None:
             self._writable = Deferred()
@@ -203,9 +204,9 @@ class Door(BoundedLineReceiver):
 
     def readyForLine(self) -> bool:
         """Return whether the next line may be handled; if not, `deliverLines` is called later."""
-        if self.ending or self._rate_delay is not None:
-            return False
-        if self._output.queued > self._context.max_unread:
+        if self._rate_delay is not None:
+            return False  # until `_rate_allows`
+        if self._output.queued > self._max_unread:
             return False  # until `_output_drained`
         if self.asking():
             return True

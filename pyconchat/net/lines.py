@@ -118,17 +118,18 @@ class BoundedLineReceiver(LineReceiver):
             return
         self._delivering = True
         try:
-            delivered = 0
-            while self._lines and self.line_mode and self.readyForLine():
-                if delivered == MAX_LINES_PER_TURN:  # other connections get their turn
-                    self._next_turn = self.clock.callLater(0, self._deliver_more)
+            lines = self._lines
+            for _ in range(MAX_LINES_PER_TURN):
+                if not (lines and self.readyForLine()):
                     break
-                delivered += 1
-                line = self._lines.popleft()
+                line = lines.popleft()
                 if line is None:
                     self.lineLengthExceeded(b"")
                 else:
                     self.lineReceived(line)
+            else:
+                if lines:  # other connections get their turn
+                    self._next_turn = self.clock.callLater(0, self._deliver_more)
         finally:
             self._delivering = False
         if self.ending:

@@ -6,7 +6,6 @@ the shapes.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from typing import Annotated
 
 import msgspec
@@ -88,29 +87,35 @@ class Requests:
         It is appended to the journal before this first waits, so messages may follow each other at
         once. Commands have to wait for the messages before them.
         """
-        reply = await self._once(request, self._post(request, message))
-        assert reply is not None, "a message always has a number"
-        return reply
-
-    async def execute(self, request: Request) -> Reply | None:
-        """Execute the command of *request*; return its answer, None if it has none."""
-        return await self._once(request, self._execute(request))
-
-    async def _once(self, request: Request, answer: Awaitable[Reply | None]) -> Reply | None:
-        """Return *answer*; a repeated request gets its first answer instead of a refusal."""
+        key = self._key_of(request)
         try:
-            return await answer
-        except Refused:
-            # It may be refused only because it was carried out before.
-            key = self._key_of(request)
-            seq = None if key is None else await self._earlier(key)
-            if seq is None:
-                raise
-            return Said(seq)
+            return Said(await self._post(request, message, key))
+        except Refused as refused:
+            return await self._earlier_answer(key, refused)
         except NotSaved:
             raise not_saved() from None
 
-    async def _post(self, request: Request, message: str) -> Reply:
+    async def execute(self, request: Request) -> Reply | None:
+        """Execute the command of *request*; return its answer, None if it has none."""
+        key = self._key_of(request)
+        try:
+            return await self._execute(request, key)
+        except Refused as refused:
+            return await self._earlier_answer(key, refused)
+        except NotSaved:
+            raise not_saved() from None
+
+    async def _earlier_answer(self, key: RequestKey | None, refused: Refused) -> Reply:
+        """Return the answer that the request with *key* was given before; raise *refused* if none.
+
+        A repeated request may be refused only because it was carried out before.
+        """
+        seq = None if key is None else await self._earlier(key)
+        if seq is None:
+            raise refused
+        return Said(seq)
+
+    def _post(self, request: Request, message: str, key: RequestKey | None) -> Deferred[int]:
         self._session.require_welcome()
         group = self._group_of(request)
         if group is None:
@@ -120,12 +125,12 @@ class Requests:
         if not text or text.isspace():
             raise empty_message()
         done: Deferred[int] = Deferred()
-        self._chat.post(self._session, group, text, done, self._key_of(request))
-        return Said(await done)
+        self._chat.post(self._session, group, text, done, key)
+        return done
 
-    async def _execute(self, request: Request) -> Reply | None:
+    async def _execute(self, request: Request, key: RequestKey | None) -> Reply | None:
         self._session.require_welcome()
-        line, key = request.line or "", self._key_of(request)
+        line = request.line or ""
         if not line.strip():
             return None
         self._require_short(line)

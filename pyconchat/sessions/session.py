@@ -37,6 +37,8 @@ class Session:
 
     __slots__ = (
         "__weakref__",
+        "_accounts",
+        "_chat",
         "_ended",
         "_services",
         "account",
@@ -63,6 +65,8 @@ class Session:
         self.quit_reason = SafeText("")
         self.subscriptions = Subscriptions(services, self)
         self._services = services
+        self._chat = services.chat
+        self._accounts = services.accounts
         self._ended = False
 
     # The beginning and the end.
@@ -113,7 +117,7 @@ class Session:
         if not isinstance(conversation, DirectConversation):
             return conversation.here if self.current is conversation else conversation.elsewhere
         partner = conversation.partner_of(self.account.key)
-        account = self._services.accounts.get(partner)
+        account = self._accounts.get(partner)
         return Where(other=account.name if account is not None else Name(partner))
 
     # Output.
@@ -145,7 +149,7 @@ class Session:
             self.require_welcome()
             text = safe_text(message)
             if text and not text.isspace():
-                self._services.chat.post(self, current, text)
+                self._chat.post(self, current, text)
         except Refused as refused:
             self.refuse(refused)
         return None
@@ -156,9 +160,8 @@ class Session:
         return self.line(answer if is_command else f"/join {answer}")
 
     def require_welcome(self) -> None:
-        accounts = self._services.accounts
-        if self.account.key in accounts.bans:  # first the quick look-up: each message comes here
-            accounts.admit(self.account.name)
+        if self.account.key in self._accounts.bans:  # quick: called for each message
+            self._accounts.admit(self.account.name)
 
     def command(
         self,

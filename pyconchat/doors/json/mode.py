@@ -127,17 +127,19 @@ class JsonMode:
         if message is None:
             return self._execute(requests, request)
         self._posting += 1
-        answered: Deferred[Answer] = Deferred()
         posting = Deferred.fromCoroutine(self._answer(request, requests.post(request, message)))
-        posting.addCallbacks(answered.callback, answered.errback)
-        posting.addBoth(self._posted)  # after the answer: the next command comes after it
-        return answered
+        return posting.addBoth(self._posted, posting)
 
-    def _posted(self, _result: object) -> None:
+    def _posted(self, answer: T, posting: Deferred[Answer]) -> T:
         self._posting -= 1
         if self._posting == 0:
-            self._all_posted.fire()
-            self._ready()
+            posting.addBoth(self._all_answered)  # after the callbacks that send the answer
+        return answer
+
+    def _all_answered(self, answer: T) -> T:
+        self._all_posted.fire()
+        self._ready()
+        return answer
 
     def _execute(self, requests: Requests, request: Request) -> Deferred[Answer]:
         answered: Deferred[Answer] = Deferred()
