@@ -1,1 +1,1 @@
-"""Measures a real server over real sockets; `make bench`, or ``python -m benchmarks --help``."""
+"""Benchmarks of a real server over sockets: `make bench`, or ``python -m benchmarks --help``."""

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [SCENARIO ...]``: measure, print a table, write a JSON file."""
+"""``python -m benchmarks [SCENARIO ...]``: measure, print tables, write a JSON file."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.cores import keep_to_our_core
+from benchmarks.cores import pin_to_generator_core
 from benchmarks.machine import describe
 from benchmarks.options import Failed, Options
-from benchmarks.reference_servers import PEERS
+from benchmarks.reference_servers import REFERENCE_SERVERS
 from benchmarks.report import Result, text, write_json
 from benchmarks.scenarios import SCENARIOS
 
@@ -18,12 +18,12 @@ FOLDER = Path("bench-results")
 
 
 def main(arguments: list[str]) -> int:
-    """Measure what *arguments* ask for; return the exit status."""
+    """Run the scenarios; return the exit status."""
     chosen = vars(_parser().parse_args(arguments))
     scenarios: list[str] = chosen.pop("scenarios") or list(SCENARIOS)
     path: Path = chosen.pop("json") or FOLDER / time.strftime("%Y%m%d-%H%M%S.json")
     options = Options(folder=FOLDER, members=tuple(chosen.pop("members")), **chosen)
-    keep_to_our_core()
+    pin_to_generator_core()
     FOLDER.mkdir(exist_ok=True)
     machine = describe(FOLDER)
     results: list[Result] = []
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    standard = Options(FOLDER)
+    defaults = Options(FOLDER)
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "scenarios",
@@ -52,42 +52,42 @@ def _parser() -> argparse.ArgumentParser:
         help=f"any of {', '.join(SCENARIOS)} [all]",
     )
     for name, kind, default, help in (
-        ("--runs", _count, standard.runs, "runs of everything; their median is what counts"),
-        ("--seconds", float, standard.seconds, "how long the load of one run is measured"),
-        ("--senders", _count, standard.senders, "members who speak, in fanout"),
-        ("--rooms", _count, standard.rooms, "groups that talk at once, in rooms"),
-        ("--sessions", _count, standard.sessions, "sessions that idle"),
-        ("--groups", _count, standard.groups, "groups on the disk, for start and history"),
-        ("--entries", _count, standard.entries, "messages on the disk, for start and history"),
-        ("--seed", int, standard.seed, "what all that is random begins with"),
+        ("--runs", _count, defaults.runs, "runs of each scenario; the result is their median"),
+        ("--seconds", float, defaults.seconds, "measured seconds of load per run"),
+        ("--senders", _count, defaults.senders, "members who send messages, in fanout"),
+        ("--active-groups", _count, defaults.active_groups, "groups with traffic, in many_groups"),
+        ("--sessions", _count, defaults.sessions, "sessions in idle"),
+        ("--groups", _count, defaults.groups, "stored groups, in start and history"),
+        ("--entries", _count, defaults.entries, "stored messages, in start and history"),
+        ("--seed", int, defaults.seed, "seed of the random texts"),
     ):
         parser.add_argument(name, type=kind, default=default, help=f"{help} [{default}]")
     parser.add_argument(
         "--members",
         type=_count,
         nargs="+",
-        default=standard.members,
-        help="sizes of the group of fanout [200]",
+        default=defaults.members,
+        help="sizes of the group in fanout [200]",
     )
     parser.add_argument(
         "--durability",
         choices=("full", "normal"),
-        default=standard.durability,
-        help=f"of all servers [{standard.durability}]",
+        default=defaults.durability,
+        help=f"durability of our server [{defaults.durability}]",
     )
     parser.add_argument(
-        "--peer",
-        choices=sorted(PEERS),
-        default=standard.peer,
-        help="a server to measure beside ours, in fanout and rooms [none]",
+        "--reference",
+        choices=sorted(REFERENCE_SERVERS),
+        default=defaults.reference,
+        help="another server to measure in turn with ours, in fanout and many_groups [none]",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where the figures go as JSON")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="the JSON file to write")
     return parser
 
 
 def _scenario(word: str) -> str:
     if word not in SCENARIOS:
-        raise argparse.ArgumentTypeError(f"{word} is none of {', '.join(SCENARIOS)}")
+        raise argparse.ArgumentTypeError(f"{word} is not one of {', '.join(SCENARIOS)}")
     return word
 
 

@@ -1,4 +1,4 @@
-"""A state folder with much in it, made by the real store, and kept for the next time."""
+"""A large state folder, written by the real store, and reused in later runs."""
 
 from __future__ import annotations
 
@@ -24,45 +24,45 @@ from pyconchat.store import SqlStore
 __all__ = [
     "ACCOUNTS",
     "ARCHIVE",
-    "BEGAN",
     "OWNER",
     "PASSWORD",
-    "founded",
-    "full_state",
-    "last_words",
+    "START_MS",
+    "large_state",
+    "last_line",
+    "new_group",
 ]
 
 ACCOUNTS = 2000
 MEMBERS = 10
 
 ARCHIVE = Name("archive")
-"""The group in which everything was said."""
+"""The group with all the messages."""
 
 OWNER = Name(names("u", ACCOUNTS)[0])
 """The admin of the archive."""
 
 PASSWORD = "correct horse"
-"""Of every account."""
+"""The password of every account."""
+
+START_MS = 1_700_000_000_000
+"""Time of the first entry, in milliseconds since the epoch."""
 
 _ARCHIVE_ID = 2  # 1 is the server's conversation
 _BATCH = 20_000
-BEGAN = 1_700_000_000_000
-"""When everything begins, in milliseconds since the epoch."""
-_PACE = 1_000
-"""Milliseconds between two messages."""
+_INTERVAL_MS = 1_000
 
-# A vocabulary of made-up words gives the full-text index about the work that real text gives.
+# Random words load the full-text index about as much as real text does.
 _VOCABULARY = 5000
-_WORDS = 9
+_WORDS_PER_MESSAGE = 9
 
 
-def full_state(options: Options) -> Path:
-    """Return the folder with the groups and messages that *options* ask for.
+def large_state(options: Options) -> Path:
+    """Return a state folder with the numbers of groups and messages in *options*.
 
-    Every account has read everything, so nothing waits for who logs in. Raises `Failed`.
+    Every account has received every message, so that no login has to catch up. Raises `Failed`.
     """
     shape = f"{options.groups}-{options.entries}-{options.seed}"
-    folder = options.folder / f"state-{shape}-{_hash_of_the_store()}"
+    folder = options.folder / f"state-{shape}-{_store_version()}"
     if not folder.exists():
         for older in options.folder.glob("state-*"):
             shutil.rmtree(older)
@@ -78,38 +78,38 @@ def full_state(options: Options) -> Path:
     return folder.resolve()
 
 
-def last_words(options: Options) -> bytes:
-    """Return how the last line of the archive ends."""
+def last_line(options: Options) -> bytes:
+    """Return the end of the last line of the archive."""
     return f" number {options.entries}\n".encode()
 
 
 def _fill(store: SqlStore, options: Options) -> None:
     accounts = [Actor(Name(name)) for name in names("u", ACCOUNTS)]
     hash = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1).hash(PASSWORD)
-    store.commit([Decision(BEGAN, writes=[SaveAccount(each.name, hash) for each in accounts])])
+    store.commit([Decision(START_MS, writes=[SaveAccount(each.name, hash) for each in accounts])])
     groups: list[Group] = []
     for number, name in enumerate([ARCHIVE, *names("group-", options.groups - 1)]):
         first = number * MEMBERS % ACCOUNTS
         members = accounts[first : first + MEMBERS]
-        group, entries = founded(number, Name(name), members)
+        group, entries = new_group(number, Name(name), members)
         groups.append(group)
-        store.commit([Decision(BEGAN, entries)])
-    speech = _speech(options, accounts[:MEMBERS])
-    while said := list(islice(speech, _BATCH)):
-        store.commit(said)
+        store.commit([Decision(START_MS, entries)])
+    messages = _messages(options, accounts[:MEMBERS])
+    while batch := list(islice(messages, _BATCH)):
+        store.commit(batch)
     while store.behind:
         store.index(_BATCH)
     loaded = store.load().groups
-    everything_is_read = [
+    cursors = [
         MoveCursor(fold(member.name), group.id, loaded[group.id].head)
         for group in groups
         for member in group.members.values()
     ]
-    store.commit([Decision(BEGAN, writes=everything_is_read)])
+    store.commit([Decision(START_MS, writes=cursors)])
 
 
-def founded(nth: int, name: Name, members: Sequence[Actor]) -> tuple[Group, list[NewEntry]]:
-    """Return the *nth* group (from 0), open, of *members*, and what is to be stored of it."""
+def new_group(nth: int, name: Name, members: Sequence[Actor]) -> tuple[Group, list[NewEntry]]:
+    """Return the *nth* group (from 0), which is open and has *members*, and its entries."""
     id = _ARCHIVE_ID + nth
     created = GroupCreated(nth + 1, name, members[0].name, Policy.OPEN)
     group = Group.created(id, created)
@@ -117,35 +117,35 @@ def founded(nth: int, name: Name, members: Sequence[Actor]) -> tuple[Group, list
     for member in members[1:]:
         for event in group.join(member):
             entries.append(NewEntry(id, event, group.version))
-            group.apply(event, BEGAN)
+            group.apply(event, START_MS)
     return group, entries
 
 
-def _speech(options: Options, speakers: Sequence[Actor]) -> Iterator[Decision]:
-    """Yield that the *speakers* say, in the archive, as many things as there shall be."""
-    chance = random.Random(options.seed)
+def _messages(options: Options, senders: Sequence[Actor]) -> Iterator[Decision]:
+    """Yield the messages of the *senders* in the archive."""
+    rng = random.Random(options.seed)
     letters = "abcdefghijklmnopqrstuvwxyz"
-    words = ["".join(chance.choices(letters, k=chance.randint(2, 9))) for _ in range(_VOCABULARY)]
+    words = ["".join(rng.choices(letters, k=rng.randint(2, 9))) for _ in range(_VOCABULARY)]
     for number in range(1, options.entries + 1):
-        text = " ".join(chance.choices(words, k=_WORDS))
-        message = Message(chance.choice(speakers).name, SafeText(f"{text} number {number}"))
-        yield Decision(BEGAN + number * _PACE, [NewEntry(_ARCHIVE_ID, message)])
+        text = " ".join(rng.choices(words, k=_WORDS_PER_MESSAGE))
+        message = Message(rng.choice(senders).name, SafeText(f"{text} number {number}"))
+        yield Decision(START_MS + number * _INTERVAL_MS, [NewEntry(_ARCHIVE_ID, message)])
 
 
 def _check(store: SqlStore, options: Options) -> None:
-    """Raise `Failed` if the store does not have what it was given."""
+    """Raise `Failed` if the store does not contain what was committed."""
     groups = store.load().groups
     head = groups[_ARCHIVE_ID].head
     last = store.entries(_ARCHIVE_ID, head - 1, head, 1)
     found = store.search(_ARCHIVE_ID, [str(options.entries)], 1)
     if len(groups) != options.groups or head != options.entries + MEMBERS or last != found:
-        raise Failed("the state that was built is not what was meant")
+        raise Failed("the new state folder does not contain all entries")
     if any(record.read != record.head for record in store.cursors(fold(OWNER))):
-        raise Failed("the state that was built has something unread in it")
+        raise Failed("the new state folder contains unread entries")
 
 
-def _hash_of_the_store() -> str:
-    """Return what changes with the code that decides how entries are stored."""
+def _store_version() -> str:
+    """Return a hash of the code that determines how entries are stored."""
     package = Path(pyconchat.__file__).parent
     files = [*package.glob("store/**/*.py"), *package.glob("domain/*.py")]
     sources = [file.read_bytes() for file in [*sorted(files), Path(__file__)]]

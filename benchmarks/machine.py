@@ -1,4 +1,4 @@
-"""The machine and the versions on which figures were made: without them they say nothing."""
+"""The machine and the versions of the software on which the figures were measured."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from benchmarks.cores import GENERATOR_CORE, SERVER_CORE
 __all__ = ["describe"]
 
 SYNCS = 100
+"""Number of fdatasync calls that are timed."""
 
 
 def describe(folder: Path) -> dict[str, str]:
-    """Return what there is to know; *folder* is where the servers keep their state."""
+    """Return a description of the machine; the servers' state is on the disk of *folder*."""
     packages = ["Twisted", "SQLAlchemy", "msgspec"]
     syncs = _sync_times(folder)
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
         "processor": _field("/proc/cpuinfo", "model name"),
-        "cores": f"{os.cpu_count()}; the server's is {SERVER_CORE}, the load's {GENERATOR_CORE}",
+        "cores": f"{os.cpu_count()}; server on {SERVER_CORE}, load generator on {GENERATOR_CORE}",
         "memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.1f} GiB",
         "kernel": f"{platform.system()} {platform.release()}",
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
         **{package: version(package) for package in packages},
         "SQLite": sqlite3.sqlite_version,
-        "fdatasync of 4 KiB": f"{median(syncs) * 1e3:.3f} ms (at most {max(syncs) * 1e3:.3f})",
+        "fdatasync of 4 KiB": f"{median(syncs) * 1e3:.3f} ms (maximum {max(syncs) * 1e3:.3f})",
         "load average before": f"{os.getloadavg()[0]:.2f}",
     }
 
@@ -47,7 +48,7 @@ def _field(path: str, name: str) -> str:
 
 
 def _commit() -> str:
-    """Return the commit of the checkout, with a + if files of the server differ from it."""
+    """Return the commit of the checkout, followed by + if files of the server are modified."""
     git = ["git", "-C", str(Path(__file__).parent)]
     try:
         head = subprocess.check_output([*git, "rev-parse", "--short", "HEAD"], text=True)
@@ -58,7 +59,7 @@ def _commit() -> str:
 
 
 def _sync_times(folder: Path) -> list[float]:
-    """Return the seconds that each of a few appends of 4 KiB took to reach the disk."""
+    """Return the time in seconds of each fdatasync after an append of 4 KiB."""
     path = folder / "sync-probe"
     file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     times = []

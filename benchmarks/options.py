@@ -1,4 +1,4 @@
-"""What can be chosen on the command line, as one typed record."""
+"""The command line options of a benchmark run, as one typed record."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ __all__ = ["Failed", "Options"]
 
 
 class Failed(Exception):
-    """A run did not come to a figure; the message says why."""
+    """A run produced no figures; the message says why."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How much is measured, and on what.
+    """What is measured, and how much of it.
 
-    *members* are sizes of the group of `fanout`, *rooms* the groups of `rooms`, *sessions* those
-    that idle, *entries* and *groups* what is on disk for `start` and `history`; *folder* is where
-    everything is written, *peer* another server to measure beside ours.
+    *folder* is where everything is written, and *reference* another server to measure in turn with
+    ours. The other fields are described by ``--help``.
     """
 
     folder: Path
@@ -28,8 +27,8 @@ class Options:
     members: tuple[int, ...] = (200,)
     senders: int = 10
     sessions: int = 2000
-    rooms: int = 1000
+    active_groups: int = 1000
     groups: int = 1000
     entries: int = 1_000_000
     seed: int = 1
-    peer: str = ""
+    reference: str = ""

@@ -1,7 +1,7 @@
-"""``python -m benchmarks.plot RESULTS.json PICTURE.svg``: draw what `fanout` measured.
+"""``python -m benchmarks.plot RESULTS.json PICTURE.svg``: draw the results of `fanout`.
 
-Lines delivered a second and latency, by messages under way in all, of each server in the file.
-The same file gives the same bytes. matplotlib is the extra `plot`, which nothing else needs.
+It shows the lines delivered per second and the latency, by messages in flight, of each server in
+the file. The same file always gives the same picture. matplotlib is in the extra `plot`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Point", "draw", "read"]
 
 WIDTH, HEIGHT = 9.0, 3.5
-"""Inches; the height is that of one row."""
+"""In inches; the height is that of one row."""
 
 STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
@@ -43,31 +43,31 @@ STYLE: dict[Any, Any] = {
     "legend.fontsize": 11,
     "lines.linewidth": 1.8,
     "lines.markersize": 5.5,
-    "svg.fonttype": "none",  # text stays text: it can be searched, and has the reader's fonts
-    "svg.hashsalt": "pyconchat",  # ids are random without it
+    "svg.fonttype": "none",  # text stays text: searchable, in the fonts of the reader
+    "svg.hashsalt": "pyconchat",  # the default ids are random
 }
-"""Settings of matplotlib; Any, for their names are a type of matplotlib's, which may be missing."""
+"""Settings of matplotlib. Their key type is matplotlib's own, which may not be installed."""
 
 GREY = "#555555"
 
 
 @dataclass(frozen=True)
 class Point:
-    """What every run gave with so many messages *under_way* in all, by the figure's name."""
+    """The values of each run with a number of messages *in_flight*, by name of the figure."""
 
-    under_way: int
+    in_flight: int
     runs: Mapping[str, Sequence[float]]
 
 
 Curves = dict[int, dict[str, list[Point]]]
-"""By members of the group, then by what the server is called: points by messages under way."""
+"""By members of the group and by server: the points in order of messages in flight."""
 
 
 def main(arguments: list[str]) -> int:
-    """Draw what *arguments* ask for; return the exit status."""
+    """Draw the picture; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.plot", description=__doc__)
-    parser.add_argument("results", type=Path, metavar="RESULTS.json", help="what a run has written")
-    parser.add_argument("picture", type=Path, metavar="PICTURE.svg", help="where the picture goes")
+    parser.add_argument("results", type=Path, metavar="RESULTS.json", help="the results of a run")
+    parser.add_argument("picture", type=Path, metavar="PICTURE.svg", help="the picture to write")
     chosen = parser.parse_args(arguments)
     try:
         draw(read(chosen.results), chosen.picture)
@@ -78,11 +78,11 @@ def main(arguments: list[str]) -> int:
 
 
 def read(path: Path) -> Curves:
-    """Return what the file of results at *path* says of `fanout`, or raise `Failed`."""
+    """Return the results of `fanout` in the file *path*. Raises `Failed`."""
     try:
         document = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise Failed(f"{path} cannot be read as results: {error}") from error
+        raise Failed(f"{path} is not a file of results: {error}") from error
     curves: Curves = {}
     for result in document.get("results", ()):
         if result["scenario"] == "fanout":
@@ -90,19 +90,19 @@ def read(path: Path) -> Curves:
             runs = {figure["name"]: figure["runs"] for figure in result["figures"]}
             servers = curves.setdefault(setting["members"], {})
             points = servers.setdefault(_server(setting), [])
-            points.append(Point(setting["under_way"], runs))
+            points.append(Point(setting["in_flight"], runs))
     if not curves:
         raise Failed(f"{path} has no results of fanout")
     for servers in curves.values():
         for points in servers.values():
-            points.sort(key=lambda point: point.under_way)
+            points.sort(key=lambda point: point.in_flight)
     return curves
 
 
 def draw(curves: Curves, path: Path) -> None:
-    """Write the picture of *curves* to *path*: a row for each size of the group."""
+    """Write the picture of *curves* to *path*, a row per size of the group. Raises `Failed`."""
     if find_spec("matplotlib") is None:
-        raise Failed("matplotlib is missing: pip install 'pyconchat[plot]'")
+        raise Failed("matplotlib is not installed: pip install 'pyconchat[plot]'")
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -113,7 +113,7 @@ def draw(curves: Curves, path: Path) -> None:
 
 
 def _server(setting: Mapping[str, str]) -> str:
-    return setting.get("peer") or f"PyconChat, durability {setting['durability']}"
+    return setting.get("reference") or f"PyconChat, durability {setting['durability']}"
 
 
 def _fill(figure: Figure, curves: Curves) -> None:
@@ -126,27 +126,27 @@ def _fill(figure: Figure, curves: Curves) -> None:
         left.set_ylabel("delivered (lines/s)")
         right.set_ylabel("latency (ms)")
         for name, points in servers.items():
-            _curve(left, points, "delivered", colours[name])
-            _curve(right, points, "latency p50", colours[name])
-            _curve(right, points, "latency p99", colours[name], dashed=True)
+            _draw_curve(left, points, "delivered", colours[name])
+            _draw_curve(right, points, "latency p50", colours[name])
+            _draw_curve(right, points, "latency p99", colours[name], dashed=True)
     for bottom in rows[-1]:
-        bottom.set_xlabel("messages under way in all")
+        bottom.set_xlabel("messages in flight")
     left, right = rows[0]
-    _scale(left, right, _under_way(curves))
-    _explain(figure, colours)
+    _set_scales(left, right, _all_in_flight(curves))
+    _add_legend(figure, colours)
 
 
-def _curve(
+def _draw_curve(
     axes: Axes, points: Sequence[Point], name: str, colour: str, *, dashed: bool = False
 ) -> None:
-    """Draw the medians of the figure *name*, and the range of its runs as a band."""
-    under_way = [point.under_way for point in points]
+    """Draw the medians of the figure *name*, and a band from minimum to maximum of its runs."""
+    in_flight = [point.in_flight for point in points]
     runs = [point.runs[name] for point in points]
     axes.fill_between(
-        under_way, [*map(min, runs)], [*map(max, runs)], color=colour, alpha=0.16, linewidth=0
+        in_flight, [*map(min, runs)], [*map(max, runs)], color=colour, alpha=0.16, linewidth=0
     )
     axes.plot(
-        under_way,
+        in_flight,
         [*map(median, runs)],
         color=colour,
         linestyle="--" if dashed else "-",
@@ -155,27 +155,27 @@ def _curve(
     )
 
 
-def _under_way(curves: Curves) -> list[int]:
+def _all_in_flight(curves: Curves) -> list[int]:
     every = (points for servers in curves.values() for points in servers.values())
-    return sorted({point.under_way for points in every for point in points})
+    return sorted({point.in_flight for points in every for point in points})
 
 
-def _scale(left: Axes, right: Axes, under_way: Sequence[int]) -> None:
-    """Make the axes logarithmic, with ticks that read as plain numbers; all rows share them."""
+def _set_scales(left: Axes, right: Axes, in_flight: Sequence[int]) -> None:
+    """Make the axes, which all rows share, logarithmic, with plain numbers as ticks."""
     from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
     left.set_xscale("log")
-    left.set_xticks(under_way, [f"{messages:,}" for messages in under_way])
+    left.set_xticks(in_flight, [f"{messages:,}" for messages in in_flight])
     left.xaxis.set_minor_locator(NullLocator())
-    for axes, form in ((left, EngFormatter()), (right, "{x:g}")):
+    for axes, formatter in ((left, EngFormatter()), (right, "{x:g}")):
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(form)
+        axes.yaxis.set_major_formatter(formatter)
 
 
-def _explain(figure: Figure, colours: Mapping[str, str]) -> None:
-    """Put the legend above all panels."""
+def _add_legend(figure: Figure, colours: Mapping[str, str]) -> None:
+    """Draw the legend above all panels."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 

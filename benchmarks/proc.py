@@ -1,4 +1,4 @@
-"""Readings of the kernel's counters: the time and memory that a process takes, by Linux's /proc."""
+"""Processor time and memory of a process, from Linux's /proc."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from pathlib import Path
 
 from benchmarks.cores import GENERATOR_CORE, SERVER_CORE
 
-__all__ = ["Reading", "Usage", "cpu_seconds", "read", "resident", "usage_between"]
+__all__ = ["Reading", "Usage", "cpu_seconds", "read", "resident_bytes", "usage_between"]
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-_TICK = 1 / os.sysconf("SC_CLK_TCK")
-_IDLE, _IOWAIT = 3, 4
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
+_IDLE, _IOWAIT = 3, 4  # columns of /proc/stat
 
 
-def resident(pid: int) -> int:
-    """Return the bytes of memory that the process *pid* has resident."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+def resident_bytes(pid: int) -> int:
+    """Return the resident memory of the process *pid* in bytes."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the processor time that *pid* has used, threads that have ended included."""
-    # What clock_getcpuclockid(3) returns on Linux, where it may be any process of ours.
+    """Return the processor time of *pid*, including threads that have ended."""
+    # The clock id that clock_getcpuclockid(3) returns for a process on Linux.
     return time.clock_gettime(~pid << 3 | 2)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The counters at one moment, all in seconds; *busy* is of the two cores that we use."""
+    """The counters at one moment, in seconds; *busy* covers both cores that we use."""
 
     at: float
     server: float
@@ -39,9 +39,9 @@ class Reading:
 
 @dataclass(frozen=True)
 class Usage:
-    """What was used between two readings, in cores: 1.0 is one core all the time.
+    """Processor time between two readings, in cores: 1.0 is one core all the time.
 
-    *others* is what neither the server nor the generator did: noise, if it is much.
+    *others* is the share of all other processes; if it is large, the figures are unreliable.
     """
 
     seconds: float
@@ -55,17 +55,17 @@ def read(pid: int) -> Reading:
     return Reading(time.perf_counter(), cpu_seconds(pid), time.process_time(), _busy_seconds())
 
 
-def usage_between(one: Reading, other: Reading) -> Usage:
-    """Return what was used from *one* to the *other*."""
-    seconds = other.at - one.at
-    server = (other.server - one.server) / seconds
-    generator = (other.generator - one.generator) / seconds
-    others = (other.busy - one.busy) / seconds - server - generator
+def usage_between(start: Reading, end: Reading) -> Usage:
+    """Return the usage from *start* to *end*."""
+    seconds = end.at - start.at
+    server = (end.server - start.server) / seconds
+    generator = (end.generator - start.generator) / seconds
+    others = (end.busy - start.busy) / seconds - server - generator
     return Usage(seconds, server, generator, max(0.0, others))
 
 
 def _busy_seconds() -> float:
-    """Return how long our cores have been busy since the boot, stolen time included (proc(5))."""
+    """Return how long our cores have been busy since boot, including stolen time (proc(5))."""
     ours = {f"cpu{core}" for core in (SERVER_CORE, GENERATOR_CORE)}
     ticks = 0
     for line in Path("/proc/stat").read_text().splitlines():
@@ -73,4 +73,4 @@ def _busy_seconds() -> float:
         if name in ours:
             counts = [int(field) for field in fields[:8]]
             ticks += sum(counts) - counts[_IDLE] - counts[_IOWAIT]
-    return ticks * _TICK
+    return ticks * _TICK_SECONDS

@@ -1,72 +1,87 @@
-"""Tongues: what a crowd says to a server, and what it hears, by the server's protocol."""
+"""The chat protocols that simulated users speak: ours, the baseline's, and IRC."""
 
 from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-__all__ = ["BARE", "GROUP", "IRC", "LINES", "PROMPT", "Login", "Tongue", "guest", "registered"]
+__all__ = [
+    "BASELINE_PROTOCOL",
+    "GROUP",
+    "IRC_PROTOCOL",
+    "LINE_PROTOCOL",
+    "PROMPT",
+    "ChatProtocol",
+    "Login",
+    "guest",
+    "registered",
+]
 
 GROUP = "bench"
-"""The only group, where there is one."""
+"""The name of the group in scenarios with only one."""
 
 PROMPT = b"Username: "
 
 
 class Login(NamedTuple):
-    """What somebody waits for and then types, until they see *inside*."""
+    """A login dialogue: pairs of a prompt and its answer, then *done*, the text that ends it."""
 
     name: str
     steps: tuple[tuple[bytes, str], ...]
-    inside: bytes
+    done: bytes
 
 
-class Tongue(Protocol):
-    """One protocol of lines."""
+class ChatProtocol(Protocol):
+    """A line-based chat protocol, as a client speaks it."""
 
     def login(self, name: str, group: str, first: bool) -> Login:
-        """Return the login of *name* into *group*; who is the *first* there makes it."""
+        """Return the login of *name* into *group*; the *first* user creates the group."""
 
-    def said(self, text: bytes, group: str) -> bytes:
-        """Return what is sent to say *text* in *group*, without the end of the line."""
+    def message(self, text: bytes, group: str) -> bytes:
+        """Return what a client sends to say *text* in *group*, without the LF."""
 
-    def heard(self, line: bytes) -> tuple[bytes, bytes]:
-        """Return who said what, of a *line* without its LF; empty names are nobody's."""
+    def parse(self, line: bytes) -> tuple[bytes, bytes]:
+        """Return sender and text of a received *line* without its LF.
 
-
-def guest(name: str, answer: str = "", inside: str = "You are in ") -> Login:
-    """Return the login of a guest who gives *answer* when asked for a group."""
-    return registered(name, "", answer, inside)
+        The sender is empty, or nobody's name, if the line is not a message.
+        """
 
 
-def registered(name: str, password: str, answer: str = "", inside: str = "You are in ") -> Login:
-    """Return the login of somebody with a *password*."""
-    steps = ((PROMPT, name), (b"Password: ", password), (b"Group: ", answer))
-    return Login(name, steps, inside.encode())
+def guest(name: str, group_answer: str = "", done: str = "You are in ") -> Login:
+    """Return the login of a guest who answers the prompt for a group with *group_answer*."""
+    return registered(name, "", group_answer, done)
 
 
-class _Lines:
-    """Our own, as people at `nc` speak it."""
+def registered(
+    name: str, password: str, group_answer: str = "", done: str = "You are in "
+) -> Login:
+    """Return the login of a user with a *password*."""
+    steps = ((PROMPT, name), (b"Password: ", password), (b"Group: ", group_answer))
+    return Login(name, steps, done.encode())
+
+
+class _LineProtocol:
+    """Our line protocol, as users of `nc` speak it."""
 
     def login(self, name: str, group: str, first: bool) -> Login:
         return guest(name, f"/create {group} open" if first else group)
 
-    def said(self, text: bytes, group: str) -> bytes:
+    def message(self, text: bytes, group: str) -> bytes:
         return text
 
-    def heard(self, line: bytes) -> tuple[bytes, bytes]:
+    def parse(self, line: bytes) -> tuple[bytes, bytes]:
         name, _, text = line.partition(b": ")
         return name, text
 
 
-class _Bare(_Lines):
-    """What `benchmarks.bare` understands."""
+class _BaselineProtocol(_LineProtocol):
+    """The protocol of `benchmarks.baseline`: ours with a shorter login."""
 
     def login(self, name: str, group: str, first: bool) -> Login:
         return Login(name, ((b"", f"{name} {group}"),), b"in\n")
 
 
-class _Irc:
-    """IRC (RFC 2812), as far as a channel needs it."""
+class _IrcProtocol:
+    """The part of IRC (RFC 2812) that a channel needs."""
 
     def login(self, name: str, group: str, first: bool) -> Login:
         steps = (
@@ -75,12 +90,14 @@ class _Irc:
         )
         return Login(name, steps, b" 366 ")  # the end of the list of names
 
-    def said(self, text: bytes, group: str) -> bytes:
+    def message(self, text: bytes, group: str) -> bytes:
         return b"PRIVMSG #%s :%s\r" % (group.encode(), text)
 
-    def heard(self, line: bytes) -> tuple[bytes, bytes]:
+    def parse(self, line: bytes) -> tuple[bytes, bytes]:
         who, _, what = line.partition(b" PRIVMSG ")
         return who.partition(b"!")[0].removeprefix(b":"), what.partition(b" :")[2][:-1]
 
 
-LINES, BARE, IRC = _Lines(), _Bare(), _Irc()
+LINE_PROTOCOL = _LineProtocol()
+BASELINE_PROTOCOL = _BaselineProtocol()
+IRC_PROTOCOL = _IrcProtocol()

@@ -1,4 +1,4 @@
-"""Peers: other servers of this kind, as Debian has them, with their limits off; and a bare loop."""
+"""Other chat servers to compare with: IRC servers of Debian without limits, and the baseline."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 from benchmarks.cores import SERVER_CORE
 from benchmarks.options import Failed, Options
-from benchmarks.protocols import BARE, IRC, Tongue
-from benchmarks.server import LOOPBACK, PATIENCE, free_port
+from benchmarks.protocols import BASELINE_PROTOCOL, IRC_PROTOCOL, ChatProtocol
+from benchmarks.server import LOOPBACK, TIMEOUT, free_port
 
-__all__ = ["PEERS", "Peer", "peering"]
+__all__ = ["REFERENCE_SERVERS", "ReferenceServer", "running_reference"]
 
 _INSPIRCD = """
 <config format="xml">
@@ -60,48 +60,58 @@ PAM = no
 
 
 class Kind(NamedTuple):
-    """A *program*, the *words* it is started with, its configuration, and what it speaks."""
+    """A *program*, its *arguments*, its configuration file, and its protocol."""
 
     program: str
-    words: tuple[str, ...]
-    settings: str
-    tongue: Tongue
+    arguments: tuple[str, ...]
+    configuration: str
+    protocol: ChatProtocol
 
 
-PEERS = {
-    "bare": Kind(
-        sys.executable, (str(Path(__file__).with_name("baseline.py")), "{port}"), "", BARE
+REFERENCE_SERVERS = {
+    "baseline": Kind(
+        sys.executable,
+        (str(Path(__file__).with_name("baseline.py")), "{port}"),
+        "",
+        BASELINE_PROTOCOL,
     ),
-    "inspircd": Kind("inspircd", ("--nofork", "--runasroot", "--config={file}"), _INSPIRCD, IRC),
-    "ngircd": Kind("ngircd", ("--nodaemon", "--config", "{file}"), _NGIRCD, IRC),
+    "inspircd": Kind(
+        "inspircd", ("--nofork", "--runasroot", "--config={file}"), _INSPIRCD, IRC_PROTOCOL
+    ),
+    "ngircd": Kind("ngircd", ("--nodaemon", "--config", "{file}"), _NGIRCD, IRC_PROTOCOL),
 }
-"""All peers, by name; `bare` is our own, and no chat."""
+"""All reference servers by name."""
 
 
-class Peer:
-    """Another server, by the *name* of its program; its configuration is in *folder*."""
+class ReferenceServer:
+    """The reference server *name*; its configuration and its log are in *folder*."""
 
     def __init__(self, name: str, folder: Path) -> None:
         self.port = free_port()
-        kind = PEERS[name]
+        kind = REFERENCE_SERVERS[name]
         program = shutil.which(kind.program, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
         if program is None:
-            raise Failed(f"{name} is not installed: it is a package of Debian")
+            raise Failed(f"{name} is not installed: install the Debian package")
         file = folder / f"{name}.conf"
         user, group = os.geteuid(), os.getegid()
-        file.write_text(kind.settings.format(port=self.port, folder=folder, user=user, group=group))
-        self._command = [program, *(word.format(file=file, port=self.port) for word in kind.words)]
+        file.write_text(
+            kind.configuration.format(port=self.port, folder=folder, user=user, group=group)
+        )
+        self._command = [
+            program,
+            *(each.format(file=file, port=self.port) for each in kind.arguments),
+        ]
         self._log = folder / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int:
         """Return the process id."""
-        assert self._process is not None, "it was started"
+        assert self._process is not None, "the server has not been started"
         return self._process.pid
 
     def start(self) -> None:
-        """Start it, and wait until it listens. Raises `Failed`."""
+        """Start the server and wait until it listens. Raises `Failed`."""
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -109,16 +119,16 @@ class Peer:
                 stderr=subprocess.STDOUT,
                 preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
             )
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while time.monotonic() < deadline and self._process.poll() is None:
             with contextlib.suppress(ConnectionRefusedError):
-                socket.create_connection((LOOPBACK, self.port), PATIENCE).close()
+                socket.create_connection((LOOPBACK, self.port), TIMEOUT).close()
                 return
             time.sleep(0.01)
-        raise Failed(f"it did not start:\n{self._log.read_text(errors='replace')[-2000:]}")
+        raise Failed(f"the server did not start:\n{self._log.read_text(errors='replace')[-2000:]}")
 
     def stop(self) -> None:
-        """Stop it."""
+        """Stop the server."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -126,11 +136,11 @@ class Peer:
 
 
 @contextlib.contextmanager
-def peering(options: Options, name: str) -> Iterator[Peer]:
-    """Give the peer *name*, that is yet to be started; stop it at the end."""
-    with tempfile.TemporaryDirectory(prefix="peer-", dir=options.folder) as folder:
-        peer = Peer(name, Path(folder).resolve())
+def running_reference(options: Options, name: str) -> Iterator[ReferenceServer]:
+    """Yield the reference server *name*, which the caller starts; stop it at the end."""
+    with tempfile.TemporaryDirectory(prefix="reference-", dir=options.folder) as folder:
+        server = ReferenceServer(name, Path(folder).resolve())
         try:
-            yield peer
+            yield server
         finally:
-            peer.stop()
+            server.stop()

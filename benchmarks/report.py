@@ -1,4 +1,4 @@
-"""What came out: figures with a value for each run, as a text table and as JSON."""
+"""The results: figures with a value per run, as a text table and as JSON."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ __all__ = ["Figure", "Result", "percentile", "text", "write_json"]
 
 
 def percentile(values: Sequence[float], fraction: float) -> float:
-    """Return the least of the sorted *values* that *fraction* of them do not exceed."""
+    """Return the smallest of the sorted *values* that *fraction* of them do not exceed."""
     return values[max(0, math.ceil(fraction * len(values)) - 1)]
 
 
 @dataclass
 class Figure:
-    """One thing that was measured, once a run.
+    """One measured quantity, with a value per run.
 
-    *most* or *least* is what we have promised. *against* is the same figure elsewhere, with
-    what it is called, to be compared by its ratio.
+    The target, if there is one, is a maximum or a minimum. *reference* is the same figure of
+    another result, with a description, for the ratio of the two.
     """
 
     name: str
     unit: str
     runs: list[float] = field(default_factory=list)
-    most: float | None = None
-    least: float | None = None
-    against: tuple[str, Figure] | None = None
+    maximum: float | None = None
+    minimum: float | None = None
+    reference: tuple[str, Figure] | None = None
 
     @property
     def value(self) -> float:
@@ -38,42 +38,42 @@ class Figure:
         return median(self.runs)
 
     @property
-    def promised(self) -> float | None:
-        """Return the bound that was promised, if any."""
-        return self.least if self.most is None else self.most
+    def target(self) -> float | None:
+        """Return the maximum or minimum that is the target, if any."""
+        return self.minimum if self.maximum is None else self.maximum
 
     @property
-    def kept(self) -> bool:
-        """Return whether the figure is what was promised."""
-        return (self.most is None or self.value <= self.most) and (
-            self.least is None or self.value >= self.least
+    def met(self) -> bool:
+        """Return whether the target is met."""
+        return (self.maximum is None or self.value <= self.maximum) and (
+            self.minimum is None or self.value >= self.minimum
         )
 
     @property
     def ratio(self) -> float | None:
-        """Return how often the figure that it is compared with goes into this one."""
-        if self.against is None or not self.against[1].value:
+        """Return this figure divided by the reference."""
+        if self.reference is None or not self.reference[1].value:
             return None
-        return self.value / self.against[1].value
+        return self.value / self.reference[1].value
 
     def record(self) -> dict[str, object]:
-        """Return what the JSON file says of it."""
+        """Return the record for the JSON file."""
         record: dict[str, object] = {
             "name": self.name,
             "unit": self.unit,
             "median": self.value,
             "runs": self.runs,
         }
-        if self.promised is not None:
-            bound = "at least" if self.most is None else "at most"
-            record |= {"promised": f"{bound} {self.promised:g}", "kept": self.kept}
-        if self.against is not None:
-            record |= {"ratio": self.ratio, "ratio to": self.against[0]}
+        if self.target is not None:
+            bound = "at least" if self.maximum is None else "at most"
+            record |= {"target": f"{bound} {self.target:g}", "met": self.met}
+        if self.reference is not None:
+            record |= {"ratio": self.ratio, "ratio to": self.reference[0]}
         return record
 
 
 class Result:
-    """The figures of one scenario in one *setting*, in the order in which they were noted."""
+    """The figures of one scenario in one *setting*, in the order in which they were recorded."""
 
     def __init__(self, scenario: str, title: str, **setting: object) -> None:
         self.scenario = scenario
@@ -82,30 +82,30 @@ class Result:
         self.figures: dict[str, Figure] = {}
         self.remarks: list[str] = []
 
-    def note(
+    def add(
         self,
         name: str,
         unit: str,
         value: float,
         *,
-        most: float | None = None,
-        least: float | None = None,
+        maximum: float | None = None,
+        minimum: float | None = None,
     ) -> None:
-        """Note the *value* that a run gave."""
-        figure = self.figures.setdefault(name, Figure(name, unit, [], most, least))
+        """Add the *value* of one run; *maximum* or *minimum* is the target."""
+        figure = self.figures.setdefault(name, Figure(name, unit, [], maximum, minimum))
         figure.runs.append(value)
 
     def compare(self, name: str, other: Result, what: str) -> None:
-        """Show the figure *name* as a ratio to that of *other*, which is called *what*."""
-        self.figures[name].against = (what, other.figures[name])
+        """Report the ratio of the figure *name* to that of *other*, described as *what*."""
+        self.figures[name].reference = (what, other.figures[name])
 
     def remark(self, remark: str) -> None:
-        """Add a line that a reader of the figures has to know, once."""
+        """Add a warning about the figures, unless it is there already."""
         if remark not in self.remarks:
             self.remarks.append(remark)
 
     def record(self) -> dict[str, object]:
-        """Return what the JSON file says of it."""
+        """Return the record for the JSON file."""
         return {
             "scenario": self.scenario,
             "title": self.title,
@@ -116,7 +116,7 @@ class Result:
 
 
 def text(machine: Mapping[str, str], results: Sequence[Result]) -> str:
-    """Return the tables for people."""
+    """Return the tables as text."""
     width = max(map(len, machine))
     lines = [f"{name:<{width}}  {value}" for name, value in machine.items()]
     for result in results:
@@ -126,7 +126,7 @@ def text(machine: Mapping[str, str], results: Sequence[Result]) -> str:
 
 
 def write_json(path: Path, machine: Mapping[str, str], results: Sequence[Result]) -> None:
-    """Write everything to *path*, for programs."""
+    """Write everything to *path* as JSON."""
     document = {"machine": machine, "results": [result.record() for result in results]}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=2) + "\n")
@@ -136,12 +136,12 @@ def _line(figure: Figure) -> str:
     line = f"  {figure.name:<32} {_number(figure.value):>10} {figure.unit:<10}"
     if len(figure.runs) > 1:
         line += f"  ({_number(min(figure.runs))} to {_number(max(figure.runs))})"
-    if figure.promised is not None:
-        bound = "at least" if figure.most is None else "at most"
-        verdict = "kept" if figure.kept else "NOT KEPT"
-        line += f"  {bound} {_number(figure.promised)}: {verdict}"
-    if figure.against is not None and figure.ratio is not None:
-        line += f"  {figure.ratio:.2f} x {figure.against[0]}"
+    if figure.target is not None:
+        bound = "at least" if figure.maximum is None else "at most"
+        verdict = "met" if figure.met else "NOT MET"
+        line += f"  {bound} {_number(figure.target)}: {verdict}"
+    if figure.reference is not None and figure.ratio is not None:
+        line += f"  {figure.ratio:.2f} x {figure.reference[0]}"
     return line.rstrip()
 
 

@@ -1,4 +1,4 @@
-"""A real `twistd pyconchat` for one run: pinned to its core, with its state on a real disk."""
+"""A real `twistd pyconchat` for one run, pinned to its core, with its state on a real disk."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from benchmarks.cores import SERVER_CORE
 from benchmarks.options import Failed, Options
 from benchmarks.protocols import PROMPT
 
-__all__ = ["LOOPBACK", "PATIENCE", "Server", "free_port", "running"]
+__all__ = ["LOOPBACK", "TIMEOUT", "Server", "free_port", "running"]
 
 LOOPBACK = "127.0.0.1"
 
-PATIENCE = 60.0
-"""Seconds that a server may take to show its first prompt, and to stop."""
+TIMEOUT = 60.0
+"""Maximum seconds until a server shows its first prompt, and until it has stopped."""
 
-# Everybody comes from one address, and the senders say more than a person could. All other
-# limits are those that a server has by default, the bounds on unread bytes among them.
+# All users connect from one address, and send more than a person could. The other limits, for
+# example of unsent bytes, have their defaults.
 _CONFIG = """
 state = "{state}"
 [store]
@@ -51,7 +51,7 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> float:
-        """Start it; return the seconds until it showed somebody a prompt. Raises `Failed`."""
+        """Start the server; return the seconds until its first prompt. Raises `Failed`."""
         twistd = Path(sys.executable).with_name("twistd")
         settings = ["--nodaemon", "--pidfile=", "pyconchat", "--config", self._config.name]
         with self._log.open("wb") as log:
@@ -63,10 +63,10 @@ class Server:
                 stderr=subprocess.STDOUT,
                 preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
             )
-        while time.perf_counter() - began < PATIENCE and self._process.poll() is None:
+        while time.perf_counter() - began < TIMEOUT and self._process.poll() is None:
             try:
-                with socket.create_connection((LOOPBACK, self.port), PATIENCE) as visitor:
-                    _wait_for_prompt(visitor)
+                with socket.create_connection((LOOPBACK, self.port), TIMEOUT) as connection:
+                    _wait_for_prompt(connection)
                     return time.perf_counter() - began
             except ConnectionRefusedError:
                 time.sleep(0.001)
@@ -75,20 +75,20 @@ class Server:
     @property
     def pid(self) -> int:
         """Return the process id."""
-        assert self._process is not None, "it was started"
+        assert self._process is not None, "the server has not been started"
         return self._process.pid
 
     def last_lines(self) -> str:
-        """Return the end of what it printed."""
+        """Return the end of the log."""
         return self._log.read_text(errors="replace")[-2000:] if self._log.exists() else ""
 
     def stop(self) -> None:
-        """Stop it; kill it if it takes too long."""
+        """Stop the server; kill it if that takes too long."""
         if self._process is None:
             return
         self._process.terminate()
         try:
-            self._process.wait(PATIENCE)
+            self._process.wait(TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -97,13 +97,12 @@ class Server:
 
 @contextlib.contextmanager
 def running(options: Options, state: Path | None = None, settings: str = "") -> Iterator[Server]:
-    """Give a server on *state*, or on a new one, that is yet to be started; stop it at the end.
+    """Yield a server on *state*, or on a new state, which the caller starts; stop it at the end.
 
-    *settings* is more of its configuration file.
-
-    A `Failed` that comes from inside gets the server's last lines.
+    *settings* is added to its configuration file. The server's last lines are added to a `Failed`
+    raised in the block.
     """
-    # Not in /tmp, which may be memory: `durability = "full"` is to cost what it costs.
+    # Not in /tmp, which may be in memory: `durability = "full"` must wait for a disk.
     with tempfile.TemporaryDirectory(prefix="run-", dir=options.folder) as name:
         folder = Path(name).resolve()
         server = Server(folder, state or folder / "state", options.durability, settings)
@@ -115,18 +114,18 @@ def running(options: Options, state: Path | None = None, settings: str = "") -> 
             server.stop()
 
 
-def _wait_for_prompt(visitor: socket.socket) -> None:
-    visitor.sendall(b"\n")  # who says nothing is greeted a moment later
-    seen = b""
-    while PROMPT not in seen:
-        data = visitor.recv(4096)
+def _wait_for_prompt(connection: socket.socket) -> None:
+    connection.sendall(b"\n")  # a silent client would be prompted a moment later
+    received = b""
+    while PROMPT not in received:
+        data = connection.recv(4096)
         if not data:
             raise Failed("the server closed its first connection")
-        seen += data
+        received += data
 
 
 def free_port() -> int:
-    """Return a port of loopback that nobody listens on."""
+    """Return a free port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])

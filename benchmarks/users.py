@@ -1,4 +1,4 @@
-"""Crowd: many people at raw sockets, all of them looked after by one loop."""
+"""Simulated users: many connections to one server, in one epoll loop."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections import deque
 from collections.abc import Iterable
 
 from benchmarks.options import Failed
-from benchmarks.protocols import GROUP, LINES, Login, Tongue
+from benchmarks.protocols import GROUP, LINE_PROTOCOL, ChatProtocol, Login
 from benchmarks.server import LOOPBACK
 
-__all__ = ["PATIENCE", "READ", "Crowd", "names"]
+__all__ = ["MAX_READ_BYTES", "TIMEOUT", "Users", "names"]
 
-AT_ONCE = 16
-"""Logins under way at once; fewer than connections that wait to be accepted (listen(2))."""
+MAX_CONCURRENT_LOGINS = 16
+"""Fewer than the backlog of listen(2), so that no connection is refused."""
 
-PATIENCE = 10.0
-"""Seconds after which something that was promised is taken not to come."""
+TIMEOUT = 10.0
+"""Seconds after which a run fails if an expected answer has not come."""
 
-READ = 1 << 20
-"""Bytes that are read at once: more than can wait for one member while all goes well."""
+MAX_READ_BYTES = 1 << 20
+"""Maximum bytes of one read: more than can wait in one socket while the server is healthy."""
 
 
 def names(prefix: str, count: int) -> list[str]:
@@ -30,87 +30,91 @@ def names(prefix: str, count: int) -> list[str]:
     return [f"{prefix}{number:0{width}}" for number in range(count)]
 
 
-class Crowd:
-    """People who are logged in to the server at *port*, which speaks *tongue*."""
+class Users:
+    """Users who are logged in to the server at *port*, which speaks *protocol*."""
 
-    def __init__(self, port: int, tongue: Tongue = LINES) -> None:
-        self.tongue = tongue
-        # Edge-triggered: a socket is looked at when something has come, and is read empty then.
+    def __init__(self, port: int, protocol: ChatProtocol = LINE_PROTOCOL) -> None:
+        self.protocol = protocol
+        # Edge-triggered: each event means new data, and the socket is then read until empty.
         self.epoll = select.epoll()
         self._port = port
-        self._people: dict[str, socket.socket] = {}
+        self._sockets: dict[str, socket.socket] = {}
         self._markers = 0
 
     def connection(self, name: str) -> socket.socket:
         """Return the socket of *name*."""
-        return self._people[name]
+        return self._sockets[name]
 
     def connections(self) -> dict[int, socket.socket]:
-        """Return everybody's sockets, by their descriptors."""
-        return {each.fileno(): each for each in self._people.values()}
+        """Return all sockets by their descriptors."""
+        return {each.fileno(): each for each in self._sockets.values()}
 
-    def log_in(self, logins: Iterable[Login], patience: float) -> None:
-        """Let people in, a few at once, within *patience* seconds. Raises `Failed`.
+    def log_in(self, logins: Iterable[Login], timeout: float) -> None:
+        """Log users in, a few at once, within *timeout* seconds. Raises `Failed`.
 
-        Those who are in already read what they are shown meanwhile.
+        What the server sends to users who are already logged in is read and discarded.
         """
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
         waiting = deque(logins)
-        talking: dict[int, _Dialogue] = {}
+        dialogues: dict[int, _LoginDialogue] = {}
         connections = self.connections()
-        while waiting or talking:
-            while waiting and len(talking) < AT_ONCE:
+        while waiting or dialogues:
+            while waiting and len(dialogues) < MAX_CONCURRENT_LOGINS:
                 login = waiting.popleft()
                 connection = self._connect()
                 descriptor = connection.fileno()
-                self._people[login.name] = connections[descriptor] = connection
-                talking[descriptor] = _Dialogue(connection, login)
-                talking[descriptor].hears(b"")  # some are asked nothing before they speak
+                self._sockets[login.name] = connections[descriptor] = connection
+                dialogues[descriptor] = _LoginDialogue(connection, login)
+                dialogues[descriptor].receive(b"")  # the first prompt may be empty
             for descriptor, _ in self.epoll.poll(1.0):
                 data = _read_all(connections[descriptor])
-                if descriptor in talking and talking[descriptor].hears(data):
-                    del talking[descriptor]
+                if descriptor in dialogues and dialogues[descriptor].receive(data):
+                    del dialogues[descriptor]
             if time.monotonic() > deadline:
-                missing = len(waiting) + len(talking)
-                raise Failed(f"{missing} people were not logged in after {patience:.0f} s")
+                missing = len(waiting) + len(dialogues)
+                raise Failed(f"{missing} users were not logged in after {timeout:.0f} s")
 
-    def settle(self, one: str, other: str) -> None:
-        """Wait until everybody, all in one group, has read all that was said so far.
+    def wait_until_delivered(self, one: str, other: str) -> None:
+        """Wait until all users, who are in one group, have received all earlier messages.
 
-        It takes two who speak, because nobody is shown their own words. Raises `Failed`.
+        *one* and *other* each send a marker, because no server sends users their own messages.
+        Raises `Failed`.
         """
-        for speaker in (one, other):
+        for sender in (one, other):
             self._markers += 1
-            said = self.tongue.said(f"marker {self._markers}".encode(), GROUP) + b"\n"
-            self._people[speaker].send(said)
-            self._all_read(said[said.index(b"marker") :], self._people[speaker])
+            line = self.protocol.message(f"marker {self._markers}".encode(), GROUP) + b"\n"
+            self._sockets[sender].send(line)
+            self._wait_for(line[line.index(b"marker") :], self._sockets[sender])
 
-    def read_all(self, quiet: float) -> None:
-        """Read what comes, until nothing has for *quiet* seconds."""
+    def drain(self, quiet: float) -> None:
+        """Read and discard until nothing has come for *quiet* seconds."""
         connections = self.connections()
         while ready := self.epoll.poll(quiet):
             for descriptor, _ in ready:
                 _read_all(connections[descriptor])
 
     def close(self) -> None:
-        """Let everybody go. Stop the server first: else it tells each of all who leave."""
+        """Close all connections.
+
+        Stop the server first: otherwise it announces each disconnect to the other members.
+        """
         self.epoll.close()
-        for each in self._people.values():
+        for each in self._sockets.values():
             each.close()
-        self._people.clear()
+        self._sockets.clear()
 
     def _connect(self) -> socket.socket:
-        connection = socket.create_connection((LOOPBACK, self._port), PATIENCE)
+        connection = socket.create_connection((LOOPBACK, self._port), TIMEOUT)
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.epoll.register(connection, select.EPOLLIN | select.EPOLLET)
         return connection
 
-    def _all_read(self, end: bytes, but: socket.socket) -> None:
-        """Wait until *end* is the last that everybody *but* one has read."""
+    def _wait_for(self, end: bytes, sender: socket.socket) -> None:
+        """Wait until *end* is the last thing that every user except *sender* has received."""
         connections = self.connections()
-        deadline = time.monotonic() + PATIENCE + len(connections) / 50
-        tails = dict.fromkeys(connections.keys() - {but.fileno()}, b"")
+        deadline = time.monotonic() + TIMEOUT + len(connections) / 50
+        tails = dict.fromkeys(connections.keys() - {sender.fileno()}, b"")
         while tails:
             for descriptor, _ in self.epoll.poll(1.0):
                 data = _read_all(connections[descriptor])
@@ -119,34 +123,34 @@ class Crowd:
                     if tails[descriptor] == end:
                         del tails[descriptor]
             if time.monotonic() > deadline:
-                raise Failed(f"{len(tails)} members were not shown a message")
+                raise Failed(f"a message was not delivered to {len(tails)} members")
 
 
-class _Dialogue:
-    """How far one login has come."""
+class _LoginDialogue:
+    """The state of one login."""
 
     def __init__(self, connection: socket.socket, login: Login) -> None:
         self._connection = connection
-        self._inside = login.inside
+        self._done = login.done
         self._steps = deque(login.steps)
-        self._heard = b""
+        self._received = b""
 
-    def hears(self, data: bytes) -> bool:
-        """Answer what can be answered; return whether they are in."""
-        self._heard += data
-        while self._steps and self._steps[0][0] in self._heard:
+    def receive(self, data: bytes) -> bool:
+        """Answer the prompts in *data*; return whether the user is logged in."""
+        self._received += data
+        while self._steps and self._steps[0][0] in self._received:
             prompt, answer = self._steps.popleft()
-            self._heard = self._heard[self._heard.index(prompt) + len(prompt) :]
+            self._received = self._received[self._received.index(prompt) + len(prompt) :]
             self._connection.send(f"{answer}\n".encode())
-        return not self._steps and self._inside in self._heard
+        return not self._steps and self._done in self._received
 
 
 def _read_all(connection: socket.socket) -> bytes:
-    """Return all that has come. Raises `Failed` if the connection was closed."""
+    """Return everything that has been received. Raises `Failed` if the connection was closed."""
     pieces: list[bytes] = []
-    while not pieces or len(pieces[-1]) == READ:
+    while not pieces or len(pieces[-1]) == MAX_READ_BYTES:
         try:
-            pieces.append(connection.recv(READ))
+            pieces.append(connection.recv(MAX_READ_BYTES))
         except BlockingIOError:
             break
         if not pieces[-1]:

@@ -1,4 +1,4 @@
-"""What is measured, one module each; all are functions from `Options` to results."""
+"""The scenarios, one module each: functions from `Options` to results."""
 
 from __future__ import annotations
 
@@ -11,15 +11,27 @@ from benchmarks.scenarios.fanout import fanout
 from benchmarks.scenarios.files import files
 from benchmarks.scenarios.history import history
 from benchmarks.scenarios.idle import idle
-from benchmarks.scenarios.many_groups import rooms
-from benchmarks.scenarios.reconnect import catchup, storm
-from benchmarks.scenarios.scaling import slopes
-from benchmarks.scenarios.small_group import small
+from benchmarks.scenarios.many_groups import many_groups
+from benchmarks.scenarios.reconnect import catch_up, login_storm
+from benchmarks.scenarios.scaling import scaling
+from benchmarks.scenarios.small_group import small_group
 from benchmarks.scenarios.start import start
 
 __all__ = ["SCENARIOS"]
 
 SCENARIOS: dict[str, Callable[[Options], list[Result]]] = {
     each.__name__: each
-    for each in (fanout, rooms, slopes, small, idle, storm, catchup, start, history, client, files)
+    for each in (
+        fanout,
+        many_groups,
+        scaling,
+        small_group,
+        idle,
+        login_storm,
+        catch_up,
+        start,
+        history,
+        client,
+        files,
+    )
 }

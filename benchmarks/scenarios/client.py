@@ -1,4 +1,4 @@
-"""`client`: how soon the terminal client answers: at its start, and in the middle of a burst."""
+"""`client`: the response time of the terminal client, at its start and during a burst of lines."""
 
 from __future__ import annotations
 
@@ -22,25 +22,31 @@ from benchmarks.server import LOOPBACK, Server, running
 __all__ = ["client"]
 
 BURST = 5_000
-PATIENCE = 30.0
+"""Lines that are sent at once."""
+
+TIMEOUT = 30.0
+"""Maximum seconds until an expected output of the client."""
+
 KEY = b"q"
-"""A key that nothing else on the screen has: the burst is of capitals and digits."""
+"""A key that appears nowhere else on the screen: the burst has capitals and digits only."""
 
 
 def client(options: Options) -> list[Result]:
-    """Measure the client's start, and its keys while a burst of lines comes in."""
+    """Measure the client's start, and the echo of keys during a burst of lines."""
     result = Result("client", f"client: a burst of {BURST:,} lines")
     for _ in range(options.runs):
         reactor = _seconds(sys.executable, "-c", "import twisted.internet.reactor")
         help = _seconds(_command(), "--help")
-        result.note("--help more than the reactor", "ms", (help - reactor) * 1000, most=150)
+        result.add("--help minus import of reactor", "ms", (help - reactor) * 1000, maximum=150)
         with running(options) as server:
             server.start()
-            with _at_terminal(server, options.folder) as terminal:
-                result.note("to a connected prompt", "ms", terminal.began * 1000, most=500)
+            with _running_client(server, options.folder) as terminal:
+                result.add(
+                    "to a connected prompt", "ms", terminal.start_seconds * 1000, maximum=500
+                )
                 slowest, lines = _burst(server, terminal)
-                result.note("slowest key in the burst", "ms", slowest * 1000, most=100)
-                result.note("lines shown", "lines/s", lines)
+                result.add("slowest key in the burst", "ms", slowest * 1000, maximum=100)
+                result.add("lines displayed", "lines/s", lines)
     return [result]
 
 
@@ -55,34 +61,34 @@ def _command() -> str:
 
 
 class _Terminal:
-    """A client on a pseudo-terminal that is read as it writes; *began*: seconds to its prompt."""
+    """The pseudo-terminal of a client; *start_seconds* is the time to the client's prompt."""
 
     def __init__(self, master: int) -> None:
         self._master = master
-        self.seen = b""
-        self.began = 0.0
+        self.output = b""
+        self.start_seconds = 0.0
 
-    def sees(self, wanted: bytes, after: int) -> None:
-        """Read until *wanted* is among what came after the first *after* bytes."""
-        deadline = time.perf_counter() + PATIENCE
-        while wanted not in self.seen[after:]:
-            if time.perf_counter() > deadline or not self.reads():
-                raise Failed(f"the client did not show {wanted!r} but {self.seen[-300:]!r}")
+    def wait_for(self, text: bytes, after: int) -> None:
+        """Read until the output after the first *after* bytes contains *text*. Raises `Failed`."""
+        deadline = time.perf_counter() + TIMEOUT
+        while text not in self.output[after:]:
+            if time.perf_counter() > deadline or not self.read():
+                raise Failed(f"the client displayed {self.output[-300:]!r}, not {text!r}")
 
-    def reads(self, timeout: float = PATIENCE) -> bool:
-        """Read what is there; return whether anything came within *timeout* seconds."""
+    def read(self, timeout: float = TIMEOUT) -> bool:
+        """Read once; return whether there was any output within *timeout* seconds."""
         if not select.select([self._master], [], [], timeout)[0]:
             return False
-        self.seen += os.read(self._master, 65_536)
+        self.output += os.read(self._master, 65_536)
         return True
 
-    def types(self, keys: bytes) -> None:
+    def type(self, keys: bytes) -> None:
         """Press *keys*."""
         os.write(self._master, keys)
 
 
 @contextlib.contextmanager
-def _at_terminal(server: Server, folder: Path) -> Iterator[_Terminal]:
+def _running_client(server: Server, folder: Path) -> Iterator[_Terminal]:
     with tempfile.TemporaryDirectory(prefix="client-", dir=folder) as state:
         environ = {**os.environ, "XDG_STATE_HOME": str(Path(state).resolve()), "TERM": "xterm"}
         environ.pop("NO_COLOR", None)
@@ -101,8 +107,8 @@ def _at_terminal(server: Server, folder: Path) -> Iterator[_Terminal]:
         os.close(slave)
         terminal = _Terminal(master)
         try:
-            terminal.sees(b"[GROUP]", 0)
-            terminal.began = time.perf_counter() - began
+            terminal.wait_for(b"[GROUP]", 0)
+            terminal.start_seconds = time.perf_counter() - began
             yield terminal
         finally:
             process.kill()
@@ -111,33 +117,33 @@ def _at_terminal(server: Server, folder: Path) -> Iterator[_Terminal]:
 
 
 def _burst(server: Server, terminal: _Terminal) -> tuple[float, float]:
-    """Send a burst; return the seconds that the slowest key took, and the lines a second."""
-    terminal.types(b"/policy open\r")
-    terminal.sees(b"policy to", 0)
-    with socket.create_connection((LOOPBACK, server.port), PATIENCE) as speaker:
-        speaker.sendall(b'{"hello":1,"name":"SPEAKER"}\n{"id":1,"line":"/join GROUP"}\n')
-        terminal.sees(b"joined", 0)
+    """Send a burst; return the seconds of the slowest key, and the lines displayed per second."""
+    terminal.type(b"/policy open\r")
+    terminal.wait_for(b"policy to", 0)
+    with socket.create_connection((LOOPBACK, server.port), TIMEOUT) as sender:
+        sender.sendall(b'{"hello":1,"name":"SENDER"}\n{"id":1,"line":"/join GROUP"}\n')
+        terminal.wait_for(b"joined", 0)
         lines = [
             f'{{"id":{n},"group":"GROUP","text":"LINE {n:05} OF MANY"}}\n' for n in range(BURST)
         ]
-        speaker.settimeout(None)
+        sender.settimeout(None)
         began = time.perf_counter()
-        speaker.sendall("".join(lines).encode())
+        sender.sendall("".join(lines).encode())
         last = f"LINE {BURST - 1:05}".encode()
         slowest = 0.0
-        while last not in terminal.seen[-200_000:]:
-            slowest = max(slowest, _key(terminal))
+        while last not in terminal.output[-200_000:]:
+            slowest = max(slowest, _time_key(terminal))
         return slowest, BURST / (time.perf_counter() - began)
 
 
-def _key(terminal: _Terminal) -> float:
-    """Press a key; return the seconds until it is on the screen. Then take it back."""
-    after = len(terminal.seen)
+def _time_key(terminal: _Terminal) -> float:
+    """Press a key; return the seconds until it is on the screen. Then delete it."""
+    after = len(terminal.output)
     pressed = time.perf_counter()
-    terminal.types(KEY)
-    terminal.sees(KEY, after)
-    took = time.perf_counter() - pressed
-    terminal.types(b"\x7f")
-    while terminal.reads(0.02) and len(terminal.seen) - after < 20_000:
+    terminal.type(KEY)
+    terminal.wait_for(KEY, after)
+    seconds = time.perf_counter() - pressed
+    terminal.type(b"\x7f")
+    while terminal.read(0.02) and len(terminal.output) - after < 20_000:
         pass
-    return took
+    return seconds

@@ -1,69 +1,68 @@
-"""`fanout`: a few people say things to a large group, as fast as the group reads them."""
+"""`fanout`: a few users send messages to a large group, as fast as the group receives them."""
 
 from __future__ import annotations
 
 from benchmarks.options import Options
 from benchmarks.report import Result
-from benchmarks.scenarios.one_group import Gathering, measure, note
+from benchmarks.scenarios.one_group import GroupSize, add_sample, measure
 
 __all__ = ["fanout"]
 
-EACH = (1, 64)
-"""Messages under way, of each sender, and once more of all senders together.
+IN_FLIGHT = (1, 64)
+"""Messages in flight: once per sender, and once as the total of all senders.
 
-The second is far less in one tick of the server. Figures of other servers are comparable only
-with the same number of messages in all: it decides how much goes into one write.
+The total matters for a comparison of servers: it determines how many messages go into one write.
 """
 
-PROMISED = {(200, 64): 3_000_000, (200, 640): 3_000_000}
-"""Lines delivered a second with `durability = "full"`, by members and messages under way in all."""
+TARGETS = {(200, 64): 3_000_000, (200, 640): 3_000_000}
+"""Lines delivered per second with `durability = "full"`, by members and messages in flight."""
 
 
 def fanout(options: Options) -> list[Result]:
-    """Measure delivered lines a second and latency, for each size of the group."""
-    in_all = sorted({*EACH, *(each * options.senders for each in EACH)})
+    """Measure lines delivered per second and latency, for each size of the group."""
+    in_flight = sorted({*IN_FLIGHT, *(each * options.senders for each in IN_FLIGHT)})
     results: list[Result] = []
-    others: list[Result] = []
+    reference_results: list[Result] = []
     for members in options.members:
-        gathering = Gathering(members, options.senders)
-        ours = [_result(options, members, messages) for messages in in_all]
-        theirs = [_result(options, members, messages, options.peer) for messages in in_all]
+        size = GroupSize(members, options.senders)
+        ours = [_result(options, members, messages) for messages in in_flight]
+        theirs = [_result(options, members, messages, options.reference) for messages in in_flight]
         for _ in range(options.runs):
-            for result, sample in zip(ours, measure(options, gathering, in_all), strict=True):
-                promised = PROMISED.get((members, sample.under_way))
-                note(result, sample, promised if options.durability == "full" else None)
-            if options.peer:  # in turn, so that what disturbs the machine disturbs both
-                samples = measure(options, gathering, in_all, options.peer)
+            for result, sample in zip(ours, measure(options, size, in_flight), strict=True):
+                target = TARGETS.get((members, sample.in_flight))
+                add_sample(result, sample, target if options.durability == "full" else None)
+            if options.reference:  # in turn, so that noise of the machine affects both
+                samples = measure(options, size, in_flight, options.reference)
                 for result, sample in zip(theirs, samples, strict=True):
-                    note(result, sample)
+                    add_sample(result, sample)
         results += ours
-        if options.peer:
-            others += theirs
+        if options.reference:
+            reference_results += theirs
             for one, other in zip(ours, theirs, strict=True):
                 for figure in ("delivered", "latency p50", "latency p99"):
-                    one.compare(figure, other, f"that of {options.peer}")
-    if not options.peer:
-        _compare(results, len(in_all))
-    return results + others
+                    one.compare(figure, other, f"that of {options.reference}")
+    if not options.reference:
+        _compare_sizes(results, len(in_flight))
+    return results + reference_results
 
 
-def _result(options: Options, members: int, messages: int, peer: str = "") -> Result:
+def _result(options: Options, members: int, messages: int, reference: str = "") -> Result:
     each, rest = divmod(messages, options.senders)
     return Result(
         "fanout",
-        f"fanout{f' of {peer}' if peer else ''}: {members:,} members, {options.senders} senders,"
-        f" {messages} under way in all{'' if rest else f' ({each} each)'}"
-        f"{'' if peer else f', durability {options.durability}'}",
+        f"fanout{f' of {reference}' if reference else ''}: {members:,} members,"
+        f" {options.senders} senders, {messages} in flight{'' if rest else f' ({each} each)'}"
+        f"{'' if reference else f', durability {options.durability}'}",
         members=members,
         senders=options.senders,
-        under_way=messages,
-        durability="" if peer else options.durability,
-        peer=peer,
+        in_flight=messages,
+        durability="" if reference else options.durability,
+        reference=reference,
     )
 
 
-def _compare(results: list[Result], settings: int) -> None:
-    """Compare each size with the first one, with the same number of messages under way."""
+def _compare_sizes(results: list[Result], settings: int) -> None:
+    """Compare each size of the group with the first, at equal numbers of messages in flight."""
     for nth, result in enumerate(results[settings:]):
         other = results[nth % settings]
         result.compare("delivered", other, f"that of {other.setting['members']} members")

@@ -1,4 +1,4 @@
-"""`idle`: what a session costs that is only there."""
+"""`idle`: the memory of idle sessions."""
 
 from __future__ import annotations
 
@@ -11,30 +11,28 @@ from benchmarks.options import Options
 from benchmarks.protocols import Login, guest
 from benchmarks.report import Result
 from benchmarks.server import running
-from benchmarks.users import Crowd, names
+from benchmarks.users import Users, names
 
 __all__ = ["idle"]
 
-PROMISED = 12.0
-"""KiB of resident memory a session."""
+MAX_SESSION_KIB = 12.0
+MAX_FRESH_MIB = 80.0
+"""The targets for the resident memory of a session, and of a server without sessions."""
 
-FRESH = 80.0
-"""MiB of resident memory of a server in which nobody is yet."""
+GROUP_MEMBERS = 10
 
-SMALL_GROUP = 10
+SECONDS_PER_LOGIN = 0.02
+"""For the timeout of all logins, in addition to a minute."""
 
-PATIENCE = 0.02
-"""Seconds that one login may take, on top of a minute."""
-
-STILL = 0.01
-"""Processor use below which a server has nothing left to do."""
+MAX_IDLE_USAGE = 0.01
+"""Maximum processor use, as a share of a core, of an idle server."""
 
 
 def idle(options: Options) -> list[Result]:
-    """Measure resident memory, with all sessions at the front desk or in small groups."""
+    """Measure resident memory with all sessions at the front desk, and in small groups."""
     return [
-        _measured(options, "at the front desk", _at_the_desk),
-        _measured(options, f"in groups of {SMALL_GROUP}", _in_a_group),
+        _measure(options, "at the front desk", _at_the_desk),
+        _measure(options, f"in groups of {GROUP_MEMBERS}", _in_a_group),
     ]
 
 
@@ -43,12 +41,12 @@ def _at_the_desk(name: str, number: int) -> Login:
 
 
 def _in_a_group(name: str, number: int) -> Login:
-    # The first of each ten makes the group; logins under way together may swap who that is.
-    group = f"g{number // SMALL_GROUP}"
-    return guest(name, f"/create {group} open" if number % SMALL_GROUP == 0 else group)
+    # The first of ten creates the group; concurrent logins may change the order.
+    group = f"g{number // GROUP_MEMBERS}"
+    return guest(name, f"/create {group} open" if number % GROUP_MEMBERS == 0 else group)
 
 
-def _measured(options: Options, where: str, login: Callable[[str, int], Login]) -> Result:
+def _measure(options: Options, where: str, login: Callable[[str, int], Login]) -> Result:
     result = Result(
         "idle",
         f"idle: {options.sessions:,} sessions {where}",
@@ -57,27 +55,27 @@ def _measured(options: Options, where: str, login: Callable[[str, int], Login]) 
     )
     for _ in range(options.runs):
         with running(options) as server:
-            # The second start is measured: making the tables takes memory that is free then.
+            # The second start is measured: creating the tables at the first one takes memory.
             server.start()
             server.stop()
             server.start()
-            _wait_until_still(server.pid)
-            before = proc.resident(server.pid)
-            with closing(Crowd(server.port)) as crowd:
-                people = [login(*each) for each in _numbered(options.sessions)]
+            _wait_until_idle(server.pid)
+            before = proc.resident_bytes(server.pid)
+            with closing(Users(server.port)) as users:
+                logins = [login(*each) for each in _numbered(options.sessions)]
                 began = time.perf_counter()
-                patience = 60 + PATIENCE * options.sessions
-                crowd.log_in(people[::SMALL_GROUP], patience)
-                del people[::SMALL_GROUP]
-                crowd.log_in(people, patience)
-                took = time.perf_counter() - began
-                _wait_until_still(server.pid)
-                after = proc.resident(server.pid)
+                timeout = 60 + SECONDS_PER_LOGIN * options.sessions
+                users.log_in(logins[::GROUP_MEMBERS], timeout)
+                del logins[::GROUP_MEMBERS]
+                users.log_in(logins, timeout)
+                seconds = time.perf_counter() - began
+                _wait_until_idle(server.pid)
+                after = proc.resident_bytes(server.pid)
                 server.stop()
-        each = (after - before) / options.sessions / 1024
-        result.note("memory of a fresh server", "MiB", before / 2**20, most=FRESH)
-        result.note("memory of a session", "KiB", each, most=PROMISED)
-        result.note("logins", "a second", options.sessions / took)
+        per_session = (after - before) / options.sessions / 1024
+        result.add("memory without sessions", "MiB", before / 2**20, maximum=MAX_FRESH_MIB)
+        result.add("memory of a session", "KiB", per_session, maximum=MAX_SESSION_KIB)
+        result.add("logins", "per second", options.sessions / seconds)
     return result
 
 
@@ -85,10 +83,10 @@ def _numbered(count: int) -> list[tuple[str, int]]:
     return [(name, number) for number, name in enumerate(names("m", count))]
 
 
-def _wait_until_still(pid: int) -> None:
-    """Wait until the server has done what there was to do, or for ten seconds."""
+def _wait_until_idle(pid: int) -> None:
+    """Wait until the server is idle, but at most ten seconds."""
     for _ in range(20):
         before = proc.cpu_seconds(pid)
         time.sleep(0.5)
-        if proc.cpu_seconds(pid) - before < STILL * 0.5:
+        if proc.cpu_seconds(pid) - before < MAX_IDLE_USAGE * 0.5:
             return

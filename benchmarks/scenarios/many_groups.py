@@ -1,98 +1,101 @@
-"""`rooms`: many small groups talk at once, so that each line takes nearly a system call."""
+"""`many_groups`: traffic in many small groups, where nearly every line takes a system call."""
 
 from __future__ import annotations
 
 from contextlib import closing
 
-from benchmarks.load import Load, Room, Sample
+from benchmarks.load import Load, LoadedGroup, Sample
 from benchmarks.options import Options
-from benchmarks.protocols import LINES, Tongue
-from benchmarks.reference_servers import PEERS, Peer, peering
+from benchmarks.protocols import LINE_PROTOCOL, ChatProtocol
+from benchmarks.reference_servers import REFERENCE_SERVERS, ReferenceServer, running_reference
 from benchmarks.report import Result
-from benchmarks.scenarios.one_group import WARM_UP, note
+from benchmarks.scenarios.one_group import WARM_UP, add_sample
 from benchmarks.server import Server, running
-from benchmarks.users import Crowd, names
+from benchmarks.users import Users, names
 
-__all__ = ["rooms"]
+__all__ = ["many_groups"]
 
 MEMBERS = 10
 
-PROMISED = {64: 250_000.0, 4096: 1_000_000.0}
-"""Lines delivered a second, by messages under way in all."""
+TARGETS = {64: 250_000.0, 4096: 1_000_000.0}
+"""Lines delivered per second, by messages in flight."""
 
-QUIET = 1.0
-"""Seconds in which nothing comes, after which all logins are over."""
+QUIET_SECONDS = 1.0
+"""When nothing has come for this time, the server has finished all logins."""
 
-BARE = "bare"
-"""What shows how much of it is the kernel's work."""
+BASELINE = "baseline"
+"""Always measured too: it shows how much of the time is the kernel's."""
 
 
-def rooms(options: Options) -> list[Result]:
-    """Measure delivered lines a second with traffic in all groups, and what a bare loop gives."""
-    others = [BARE] if options.peer in ("", BARE) else [BARE, options.peer]
+def many_groups(options: Options) -> list[Result]:
+    """Measure lines delivered per second with traffic in all groups, of ours and the baseline."""
+    references = (
+        [BASELINE] if options.reference in ("", BASELINE) else [BASELINE, options.reference]
+    )
     results = {
-        server: [_result(options, messages, server) for messages in PROMISED]
-        for server in ("", *others)
+        server: [_result(options, messages, server) for messages in TARGETS]
+        for server in ("", *references)
     }
     for _ in range(options.runs):
-        for server, noted in results.items():
-            for result, sample in zip(noted, _measure(options, server), strict=True):
-                note(result, sample, None if server else PROMISED[sample.under_way])
-    for server in others:
+        for server, of_server in results.items():
+            for result, sample in zip(of_server, _measure(options, server), strict=True):
+                add_sample(result, sample, None if server else TARGETS[sample.in_flight])
+    for server in references:
         for ours, theirs in zip(results[""], results[server], strict=True):
             for figure in ("delivered", "latency p50"):
                 ours.compare(figure, theirs, f"that of {server}")
-    return [result for noted in results.values() for result in noted]
+    return [result for of_server in results.values() for result in of_server]
 
 
-def _result(options: Options, messages: int, server: str) -> Result:
+def _result(options: Options, messages: int, reference: str) -> Result:
     return Result(
-        "rooms",
-        f"rooms{f' of {server}' if server else ''}: {options.rooms:,} groups of {MEMBERS},"
-        f" {messages:,} messages under way in all"
-        f"{'' if server else f', durability {options.durability}'}",
-        rooms=options.rooms,
-        under_way=messages,
-        durability="" if server else options.durability,
-        peer=server,
+        "many_groups",
+        f"many_groups{f' of {reference}' if reference else ''}: {options.active_groups:,} groups of"
+        f" {MEMBERS}, {messages:,} messages in flight"
+        f"{'' if reference else f', durability {options.durability}'}",
+        active_groups=options.active_groups,
+        in_flight=messages,
+        durability="" if reference else options.durability,
+        reference=reference,
     )
 
 
-def _measure(options: Options, server: str) -> list[Sample]:
-    if server:
-        with peering(options, server) as peer:
-            return _measured(peer, PEERS[server].tongue, options)
+def _measure(options: Options, reference: str) -> list[Sample]:
+    if reference:
+        protocol = REFERENCE_SERVERS[reference].protocol
+        with running_reference(options, reference) as server:
+            return _measure_server(server, protocol, options)
     with running(options) as ours:
-        return _measured(ours, LINES, options)
+        return _measure_server(ours, LINE_PROTOCOL, options)
 
 
-def _measured(server: Server | Peer, tongue: Tongue, options: Options) -> list[Sample]:
+def _measure_server(
+    server: Server | ReferenceServer, protocol: ChatProtocol, options: Options
+) -> list[Sample]:
     groups = {
         group: names(f"m{number}x", MEMBERS)
-        for number, group in enumerate(names("g", options.rooms))
+        for number, group in enumerate(names("g", options.active_groups))
     }
-    patience = 60 + options.rooms * MEMBERS / 50
+    timeout = 60 + options.active_groups * MEMBERS / 50
+    first = [protocol.login(members[0], group, True) for group, members in groups.items()]
+    others = [
+        protocol.login(name, group, False)
+        for group, members in groups.items()
+        for name in members[1:]
+    ]
     server.start()
-    with closing(Crowd(server.port, tongue)) as crowd:
-        crowd.log_in(
-            [tongue.login(each[0], group, True) for group, each in groups.items()], patience
-        )
-        crowd.log_in(
-            [
-                tongue.login(name, group, False)
-                for group, each in groups.items()
-                for name in each[1:]
-            ],
-            patience,
-        )
-        crowd.read_all(QUIET)
-        # The observer is neither the first to be written to, nor the last.
-        all_rooms = [
-            Room(group, MEMBERS, each[:1], each[MEMBERS // 2]) for group, each in groups.items()
+    with closing(Users(server.port, protocol)) as users:
+        users.log_in(first, timeout)
+        users.log_in(others, timeout)
+        users.drain(QUIET_SECONDS)
+        # The observer is neither the first nor the last to receive a message.
+        loaded = [
+            LoadedGroup(group, MEMBERS, members[:1], members[MEMBERS // 2])
+            for group, members in groups.items()
         ]
         samples = []
-        for messages in PROMISED:
-            load = Load(crowd, all_rooms, messages, options.seed)
+        for messages in TARGETS:
+            load = Load(users, loaded, messages, options.seed)
             samples.append(load.run(server.pid, WARM_UP, options.seconds))
         server.stop()
     return samples

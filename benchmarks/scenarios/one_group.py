@@ -1,4 +1,4 @@
-"""One group under load: what `fanout` and `small` have in common."""
+"""One group under load: the common part of `fanout`, `small_group` and `scaling`."""
 
 from __future__ import annotations
 
@@ -7,111 +7,118 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.load import Load, Room, Sample
+from benchmarks.load import Load, LoadedGroup, Sample
 from benchmarks.options import Failed, Options
-from benchmarks.protocols import GROUP, LINES, Tongue
-from benchmarks.reference_servers import PEERS, Peer, peering
+from benchmarks.protocols import GROUP, LINE_PROTOCOL, ChatProtocol
+from benchmarks.reference_servers import REFERENCE_SERVERS, ReferenceServer, running_reference
 from benchmarks.report import Result, percentile
 from benchmarks.server import Server, running
-from benchmarks.users import Crowd, names
+from benchmarks.users import Users, names
 
-__all__ = ["Gathering", "measure", "note"]
+__all__ = ["WARM_UP", "GroupSize", "add_sample", "measure", "measure_on"]
 
 WARM_UP = 1.0
+"""Seconds of load before the measurement."""
 
-BUSY = 0.95
-"""Share of its core from which on the generator, not the server, may be what is measured."""
+MAX_GENERATOR_USAGE = 0.95
+"""Share of its core above which the generator may limit the measured rate."""
 
-NOISY = 0.1
-"""Share of a core that others may use before the figures are to be doubted."""
+MAX_OTHER_USAGE = 0.1
+"""Share of a core that other processes may use before the figures are unreliable."""
 
 
 @dataclass(frozen=True)
-class Gathering:
-    """A group of so many *members*, so many of them *senders*."""
+class GroupSize:
+    """The number of *members* of a group, and how many of them are *senders*."""
 
     members: int
     senders: int
 
     @property
-    def patience(self) -> float:
-        """Return the seconds that the logins may take: each one is announced to all before."""
+    def login_timeout(self) -> float:
+        """Return the maximum seconds for all logins; each is announced to all members."""
         return 60 + self.members**2 / 50_000
 
 
 def measure(
-    options: Options, gathering: Gathering, under_way: Sequence[int], peer: str = ""
+    options: Options, size: GroupSize, in_flight: Sequence[int], reference: str = ""
 ) -> list[Sample]:
-    """Let a new server have the *gathering*; return what each of *under_way* gives.
+    """Measure a group on a new server, with each number of messages *in_flight*.
 
-    The server is ours, or the *peer* of that name.
+    The server is ours, or the *reference* server of that name.
     """
-    if peer:
-        with peering(options, peer) as other:
-            return _measure(other, PEERS[peer].tongue, options, gathering, under_way)
+    if reference:
+        protocol = REFERENCE_SERVERS[reference].protocol
+        with running_reference(options, reference) as other:
+            return _measure(other, protocol, options, size, in_flight)
     with running(options) as server:
-        return _measure(server, LINES, options, gathering, under_way)
+        return _measure(server, LINE_PROTOCOL, options, size, in_flight)
 
 
 def measure_on(
-    options: Options, state: Path, gathering: Gathering, under_way: Sequence[int]
+    options: Options, state: Path, size: GroupSize, in_flight: Sequence[int]
 ) -> list[Sample]:
-    """As `measure`, with our server on *state*, where the group is already."""
+    """Measure as `measure` does, on our server with *state*, where the group already exists."""
     with running(options, state) as server:
-        return _measure(server, LINES, options, gathering, under_way, founded=True)
+        return _measure(server, LINE_PROTOCOL, options, size, in_flight, group_exists=True)
 
 
 def _measure(
-    server: Server | Peer,
-    tongue: Tongue,
+    server: Server | ReferenceServer,
+    protocol: ChatProtocol,
     options: Options,
-    gathering: Gathering,
-    under_way: Sequence[int],
-    founded: bool = False,
+    size: GroupSize,
+    in_flight: Sequence[int],
+    group_exists: bool = False,
 ) -> list[Sample]:
-    if gathering.members <= gathering.senders:
+    if size.members <= size.senders:
         raise Failed("a group needs more members than senders: one of the others observes")
-    senders = names("s", gathering.senders)
-    listeners = names("m", gathering.members - gathering.senders)
-    observer = listeners[len(listeners) // 2]  # neither the first to be written to, nor the last
+    senders = names("s", size.senders)
+    listeners = names("m", size.members - size.senders)
+    observer = listeners[len(listeners) // 2]  # neither the first nor the last to receive a message
     server.start()
-    with closing(Crowd(server.port, tongue)) as crowd:
+    with closing(Users(server.port, protocol)) as users:
         first, *others = [*senders, *listeners]
-        crowd.log_in([tongue.login(first, GROUP, not founded)], gathering.patience)
-        crowd.log_in([tongue.login(name, GROUP, False) for name in others], gathering.patience)
-        crowd.settle(first, observer)
-        room = Room(GROUP, gathering.members, senders, observer)
+        timeout = size.login_timeout
+        users.log_in([protocol.login(first, GROUP, not group_exists)], timeout)
+        users.log_in([protocol.login(name, GROUP, False) for name in others], timeout)
+        users.wait_until_delivered(first, observer)
+        group = LoadedGroup(GROUP, size.members, senders, observer)
         samples = []
-        for messages in under_way:
-            load = Load(crowd, [room], messages, options.seed)
+        for messages in in_flight:
+            load = Load(users, [group], messages, options.seed)
             samples.append(load.run(server.pid, WARM_UP, options.seconds))
         server.stop()
     return samples
 
 
-def note(
-    result: Result, sample: Sample, lines: float | None = None, latency: float | None = None
+def add_sample(
+    result: Result,
+    sample: Sample,
+    min_lines: float | None = None,
+    max_latency: float | None = None,
 ) -> None:
-    """Note in *result* what *sample* shows.
+    """Add the figures of *sample* to *result*.
 
-    Promised were so many *lines* a second at least, and a *latency* (ms, p50) of so much at most.
+    The targets are *min_lines* delivered per second, and *max_latency* (ms, p50).
     """
     usage = sample.usage
-    result.note("delivered", "lines/s", sample.lines / usage.seconds, least=lines)
-    result.note("sent", "messages/s", sample.messages / usage.seconds)
-    # Little's law: the mean latency times the rate is what was under way. If it is not what was
-    # meant to be, the figures are of something else; so it is with figures from elsewhere.
-    seen = sum(sample.latencies) / usage.seconds
-    result.note("under way, by rate and latency", "messages", seen)
-    result.note("latency p50", "ms", percentile(sample.latencies, 0.5) * 1e3, most=latency)
-    result.note("latency p99", "ms", percentile(sample.latencies, 0.99) * 1e3)
-    result.note("latency at most", "ms", sample.latencies[-1] * 1e3)
-    result.note("server's processor use", "% of core", usage.server * 100)
-    result.note("server's work per line", "us", usage.server * usage.seconds / sample.lines * 1e6)
-    result.note("server's resident memory", "MiB", sample.resident / 2**20)
-    result.note("generator's processor use", "% of core", usage.generator * 100)
-    result.note("others' processor use", "% of core", usage.others * 100)
-    if usage.generator > BUSY:
-        result.remark("the generator had no time to spare: the server may be faster than this")
-    if usage.others > NOISY:
-        result.remark("others used the two cores: the server may be faster than this")
+    result.add("delivered", "lines/s", sample.lines / usage.seconds, minimum=min_lines)
+    result.add("sent", "messages/s", sample.messages / usage.seconds)
+    # Little's law: mean latency times rate is the number of messages in flight. If it differs from
+    # the configured number, the other figures are wrong.
+    in_flight = sum(sample.latencies) / usage.seconds
+    result.add("in flight, by rate and latency", "messages", in_flight)
+    p50, p99 = (percentile(sample.latencies, each) * 1e3 for each in (0.5, 0.99))
+    result.add("latency p50", "ms", p50, maximum=max_latency)
+    result.add("latency p99", "ms", p99)
+    result.add("latency maximum", "ms", sample.latencies[-1] * 1e3)
+    result.add("server's processor use", "% of core", usage.server * 100)
+    result.add("server's time per line", "us", usage.server * usage.seconds / sample.lines * 1e6)
+    result.add("server's resident memory", "MiB", sample.resident_bytes / 2**20)
+    result.add("generator's processor use", "% of core", usage.generator * 100)
+    result.add("others' processor use", "% of core", usage.others * 100)
+    if usage.generator > MAX_GENERATOR_USAGE:
+        result.remark("the generator used its whole core: the server may be faster than this")
+    if usage.others > MAX_OTHER_USAGE:
+        result.remark("other processes used the two cores: the server may be faster than this")

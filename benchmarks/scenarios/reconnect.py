@@ -1,4 +1,4 @@
-"""`storm` and `catchup`: programs come back with their tokens, all at once."""
+"""`login_storm` and `catch_up`: programs reconnect with their tokens, all at once."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import proc
-from benchmarks.large_state import BEGAN, founded
+from benchmarks.large_state import START_MS, new_group
 from benchmarks.options import Failed, Options
 from benchmarks.report import Result
 from benchmarks.server import LOOPBACK, Server, running
-from benchmarks.users import READ, names
+from benchmarks.users import MAX_READ_BYTES, names
 from pyconchat.domain.decisions import Decision, NewEntry, SaveAccount, SaveToken
 from pyconchat.domain.events import Message
 from pyconchat.domain.group import Actor
@@ -25,175 +25,176 @@ from pyconchat.domain.names import Name, fold
 from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
 
-__all__ = ["catchup", "storm"]
+__all__ = ["catch_up", "login_storm"]
 
-PATIENCE = 120.0
-"""Seconds after which those who are not back are taken not to come."""
+TIMEOUT = 120.0
+"""Maximum seconds until all programs have caught up."""
 
-TEXT = "what was said while they were away, in 64 bytes like all the rest"
+TEXT = "A message sent while the programs were offline. It has 64 bytes."
 
 _BATCH = 10_000
 
 _MESSAGE, _LIVE = b'"type":"message"', b'"type":"live"'
-"""What is in the line of a message, and in the one that says: all that was missed was sent."""
+"""Parts of a message's line, and of the line after the last missed message."""
 
 
 @dataclass(frozen=True)
-class _Absence:
-    """So many *groups* of so many *members* each; each missed so many *messages* of each."""
+class _Size:
+    """The numbers of *groups*, of *members* in each, and of *messages* that each member missed."""
 
     groups: int
     members: int
     messages: int
 
     @property
-    def people(self) -> int:
-        """Return how many people that is: each in one group."""
+    def programs(self) -> int:
+        """Return the number of programs; each is a member of one group."""
         return self.groups * self.members
 
 
-STORM = _Absence(groups=200, members=10, messages=5)
-CATCHUP = _Absence(groups=10, members=10, messages=10_000)
+LOGIN_STORM = _Size(groups=200, members=10, messages=5)
+CATCH_UP = _Size(groups=10, members=10, messages=10_000)
 
-STORM_SECONDS = 5.0
-CATCHUP_ENTRIES = 200_000.0
-"""What is promised: the seconds until all are live, and the entries a second."""
+MAX_LOGIN_STORM_SECONDS = 5.0
+MIN_ENTRIES_PER_SECOND = 200_000.0
+"""The targets of the two scenarios."""
 
 
-def storm(options: Options) -> list[Result]:
-    """Measure how long it takes until all are back and live, from the first connection on."""
+def login_storm(options: Options) -> list[Result]:
+    """Measure the time from the first connection until all programs have caught up."""
+    size = LOGIN_STORM
     result = Result(
-        "storm",
-        f"storm: {STORM.people:,} programs come back with tokens, {STORM.messages} unread each",
-        people=STORM.people,
-        unread=STORM.messages,
+        "login_storm",
+        f"login_storm: {size.programs:,} programs reconnect with tokens,"
+        f" {size.messages} unread messages each",
+        programs=size.programs,
+        unread=size.messages,
     )
-    for took, usage in _comebacks(options, STORM):
-        result.note("until all are live", "s", took, most=STORM_SECONDS)
-        result.note("logins", "a second", STORM.people / took)
-        result.note("server's work per login", "ms", usage / STORM.people * 1e3)
+    for seconds, cpu in _reconnects(options, size):
+        result.add("until all have caught up", "s", seconds, maximum=MAX_LOGIN_STORM_SECONDS)
+        result.add("logins", "per second", size.programs / seconds)
+        result.add("server's time per login", "ms", cpu / size.programs * 1e3)
     return [result]
 
 
-def catchup(options: Options) -> list[Result]:
-    """Measure how fast the log is read to those who were away."""
+def catch_up(options: Options) -> list[Result]:
+    """Measure how fast the server sends missed messages."""
+    size = CATCH_UP
     result = Result(
-        "catchup",
-        f"catchup: {CATCHUP.people} programs come back, each has missed"
-        f" {CATCHUP.messages:,} messages",
-        people=CATCHUP.people,
-        unread=CATCHUP.messages,
+        "catch_up",
+        f"catch_up: {size.programs} programs reconnect, {size.messages:,} unread messages each",
+        programs=size.programs,
+        unread=size.messages,
     )
-    for took, usage in _comebacks(options, CATCHUP):
-        entries = CATCHUP.people * CATCHUP.messages
-        result.note("entries", "a second", entries / took, least=CATCHUP_ENTRIES)
-        result.note("server's work per entry", "us", usage / entries * 1e6)
+    for seconds, cpu in _reconnects(options, size):
+        entries = size.programs * size.messages
+        result.add("entries", "per second", entries / seconds, minimum=MIN_ENTRIES_PER_SECOND)
+        result.add("server's time per entry", "us", cpu / entries * 1e6)
     return [result]
 
 
-def _comebacks(options: Options, absence: _Absence) -> Iterator[tuple[float, float]]:
-    """Yield for each run the seconds until all were live, and those that the server worked."""
-    with tempfile.TemporaryDirectory(prefix="absence-", dir=options.folder) as folder:
+def _reconnects(options: Options, size: _Size) -> Iterator[tuple[float, float]]:
+    """Yield for each run the seconds until all have caught up, and the server's CPU seconds."""
+    with tempfile.TemporaryDirectory(prefix="reconnect-", dir=options.folder) as folder:
         for number in range(options.runs):
             state = Path(folder).resolve() / f"state-{number}"
-            _settle(state, absence)
+            _create_state(state, size)
             with running(options, state) as server:
                 server.start()
-                yield _come_back(server, absence)
+                yield _reconnect_all(server, size)
 
 
 def _token(name: str) -> str:
     return f"token of {name}"
 
 
-def _settle(state: Path, absence: _Absence) -> None:
-    """Make the accounts with their tokens, the groups, and what was said."""
+def _create_state(state: Path, size: _Size) -> None:
+    """Create a state folder with accounts, their tokens, groups, and the missed messages."""
     store = SqlStore(f"sqlite:///{state / 'pyconchat.db'}", "normal")
     store.open()
-    people = [Actor(Name(name)) for name in names("u", absence.people)]
+    accounts = [Actor(Name(name)) for name in names("u", size.programs)]
     writes = [
         write
-        for each in people
+        for each in accounts
         for write in (
-            SaveAccount(each.name, "no hash: only the token lets in"),
+            SaveAccount(each.name, "no hash: login only by token"),
             SaveToken(fold(each.name), hashlib.sha256(_token(each.name).encode()).hexdigest()),
         )
     ]
     store.commit([Decision(int(time.time() * 1000), writes=writes)])
-    for nth, name in enumerate(names("group-", absence.groups)):
-        members = people[nth * absence.members :][: absence.members]
-        group, entries = founded(nth, Name(name), members)
-        store.commit([Decision(BEGAN, entries)])
-        said = [
-            Decision(BEGAN, [NewEntry(group.id, Message(members[0].name, SafeText(TEXT)))])
-        ] * absence.messages
-        for first in range(0, len(said), _BATCH):
-            store.commit(said[first : first + _BATCH])
+    for nth, name in enumerate(names("group-", size.groups)):
+        members = accounts[nth * size.members :][: size.members]
+        group, entries = new_group(nth, Name(name), members)
+        store.commit([Decision(START_MS, entries)])
+        entry = NewEntry(group.id, Message(members[0].name, SafeText(TEXT)))
+        messages = [Decision(START_MS, [entry])] * size.messages
+        for first in range(0, len(messages), _BATCH):
+            store.commit(messages[first : first + _BATCH])
     store.close()
 
 
 class _Program:
-    """One who comes back: how far that is."""
+    """A program that reconnects, and what it has received."""
 
     def __init__(self, name: str, port: int) -> None:
         self.connection = socket.socket()
         self.connection.setblocking(False)
         self.connection.connect_ex((LOOPBACK, port))
-        self.live = False
-        self.missed = 0
+        self.live = False  # it has caught up
+        self.messages = 0
         self._hello = f'{{"hello":1,"name":"{name}","token":"{_token(name)}"}}\n'.encode()
-        self._end = b""  # of what came: a word may come in two pieces
+        self._tail = b""  # of the received data: a line may come in two pieces
 
-    def speaks(self) -> None:
-        """Say hello, as soon as there is a connection."""
+    def send_hello(self) -> None:
+        """Send the login once the connection is established."""
         hello, self._hello = self._hello, b""
         if hello:
             self.connection.send(hello)
 
-    def hears(self) -> None:
-        """Read all that has come. Raises `Failed`."""
-        size = READ
-        while size == READ:
+    def receive(self) -> None:
+        """Read everything that has been received. Raises `Failed`."""
+        size = MAX_READ_BYTES
+        while size == MAX_READ_BYTES:
             try:
-                data = self.connection.recv(READ)
+                data = self.connection.recv(MAX_READ_BYTES)
             except BlockingIOError:
                 return
             if not data:
                 raise Failed("the server closed a connection")
             size = len(data)
-            data = self._end + data
-            self.missed += data.count(_MESSAGE)
+            data = self._tail + data
+            self.messages += data.count(_MESSAGE)
             self.live = self.live or _LIVE in data
-            self._end = data[1 - len(_MESSAGE) :]
+            self._tail = data[1 - len(_MESSAGE) :]
 
 
-def _come_back(server: Server, absence: _Absence) -> tuple[float, float]:
-    """Connect all at once; return what `_comebacks` yields. Raises `Failed`."""
-    before = proc.cpu_seconds(server.pid)
+def _reconnect_all(server: Server, size: _Size) -> tuple[float, float]:
+    """Connect all programs at once, and return what `_reconnects` yields. Raises `Failed`."""
+    cpu_before = proc.cpu_seconds(server.pid)
     began = time.perf_counter()
     with ExitStack() as stack:
         epoll = stack.enter_context(select.epoll())
         programs: dict[int, _Program] = {}
-        for name in names("u", absence.people):
+        for name in names("u", size.programs):
             program = _Program(name, server.port)
             stack.enter_context(program.connection)
             programs[program.connection.fileno()] = program
             epoll.register(program.connection, select.EPOLLOUT | select.EPOLLIN | select.EPOLLET)
-        away = set(programs)
-        while away:
-            if time.perf_counter() - began > PATIENCE:
-                raise Failed(f"{len(away)} programs were not live after {PATIENCE:.0f} s")
+        waiting = set(programs)
+        while waiting:
+            if time.perf_counter() - began > TIMEOUT:
+                raise Failed(f"{len(waiting)} programs have not caught up in {TIMEOUT:.0f} s")
             for descriptor, event in epoll.poll(1.0):
                 if event & select.EPOLLOUT:
-                    programs[descriptor].speaks()
+                    programs[descriptor].send_hello()
                 if event & select.EPOLLIN:
-                    programs[descriptor].hears()
+                    programs[descriptor].receive()
                     if programs[descriptor].live:
-                        away.discard(descriptor)
-        took = time.perf_counter() - began
-        worked = proc.cpu_seconds(server.pid) - before
-        server.stop()  # first: else it tells each of all who leave
+                        waiting.discard(descriptor)
+        seconds = time.perf_counter() - began
+        cpu = proc.cpu_seconds(server.pid) - cpu_before
+        server.stop()  # before it announces all disconnects
     for program in programs.values():
-        if program.missed != absence.messages:
-            raise Failed(f"{absence.messages:,} messages were missed, {program.missed:,} came")
-    return took, worked
+        if program.messages != size.messages:
+            raise Failed(f"{program.messages:,} of {size.messages:,} messages were received")
+    return seconds, cpu

@@ -1,7 +1,7 @@
-"""`slopes`: what a line costs when there is ten and a hundred times as much of something.
+"""`scaling`: how the cost of a message grows with the size of the state.
 
-The same load on the same group of people, beside more groups, more members who are offline, or more
-entries on the disk; and the same load on larger groups.
+The same load on the same group: with 10 and 100 times as many other groups, offline members, or
+stored entries. And the same load on larger groups.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from itertools import islice, repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.large_state import BEGAN, founded
+from benchmarks.large_state import START_MS, new_group
 from benchmarks.load import Sample
 from benchmarks.options import Options
 from benchmarks.protocols import GROUP
 from benchmarks.report import Result
-from benchmarks.scenarios.one_group import Gathering, measure_on
+from benchmarks.scenarios.one_group import GroupSize, measure_on
 from benchmarks.users import names
 from pyconchat.domain.decisions import Decision, NewEntry, SaveAccount
 from pyconchat.domain.events import Message
@@ -27,87 +27,90 @@ from pyconchat.domain.names import Name
 from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
 
-__all__ = ["slopes"]
+__all__ = ["scaling"]
 
 ONLINE = 50
 SENDERS = 10
-UNDER_WAY = 64
-TIMES = (1, 10, 100)
+IN_FLIGHT = 64
+FACTORS = (1, 10, 100)
 
-FLAT = 0.1
-"""The steepest slope that still counts as none."""
+MAX_EXCESS = 0.1
+"""Maximum by which an exponent may exceed the expected one: 0 for constant, 1 for linear cost."""
 
 _BATCH = 10_000
-_TEXT = "what was said some time ago, in sixty-four bytes like the rest."
+_TEXT = "An old message as long as those of the load, which are 64 bytes."
 
 
 @dataclass(frozen=True)
-class _World:
-    """What there is on the disk: other *groups*, and members and *entries* of the group itself."""
+class _StateSize:
+    """The numbers of other *groups*, and of *offline* members and *entries* of the loaded group."""
 
     groups: int = 10
     offline: int = 10
     entries: int = 1_000
 
 
-def slopes(options: Options) -> list[Result]:
-    """Measure the server's work, and print how it grows: with which power of the number."""
+def scaling(options: Options) -> list[Result]:
+    """Measure the server's processor time, and the exponent with which it grows."""
     return [
-        _slope(options, "groups beside it", lambda times: _World(groups=10 * times)),
-        _slope(options, "members offline", lambda times: _World(offline=10 * times)),
-        _slope(options, "entries stored", lambda times: _World(entries=1_000 * times)),
-        _deliveries(options),
+        _by_state(options, "other groups", lambda factor: _StateSize(groups=10 * factor)),
+        _by_state(options, "offline members", lambda factor: _StateSize(offline=10 * factor)),
+        _by_state(options, "stored entries", lambda factor: _StateSize(entries=1_000 * factor)),
+        _by_members(options),
     ]
 
 
-def _slope(options: Options, what: str, world: Callable[[int], _World]) -> Result:
-    """Measure the work per line, which should not grow at all."""
-    result = Result("slopes", f"slopes: work per line, by {what}", what=what, members=ONLINE)
+def _by_state(options: Options, what: str, size: Callable[[int], _StateSize]) -> Result:
+    """Measure the time per line, which should be constant."""
+    result = Result("scaling", f"scaling: time per line, by {what}", what=what, members=ONLINE)
     for _ in range(options.runs):
-        works = []
-        for times in TIMES:
-            sample = _measured(options, world(times), ONLINE)
-            works.append(sample.usage.server * sample.usage.seconds / sample.lines)
-            result.note(f"with x {times}", "us a line", works[-1] * 1e6)
-        result.note("slope", "(0: none)", _exponent(TIMES, works), most=FLAT)
+        times = []
+        for factor in FACTORS:
+            sample = _measure(options, size(factor), ONLINE)
+            times.append(sample.usage.server * sample.usage.seconds / sample.lines)
+            result.add(f"x {factor}", "us per line", times[-1] * 1e6)
+        exponent = _exponent(FACTORS, times)
+        result.add("exponent", "(0: constant)", exponent, maximum=MAX_EXCESS)
     return result
 
 
-def _deliveries(options: Options) -> Result:
-    """Measure the work per message, which should grow with the members and no faster."""
-    result = Result("slopes", "slopes: work per message, by members online", what="members online")
-    sizes = [2 * SENDERS * times for times in TIMES]
+def _by_members(options: Options) -> Result:
+    """Measure the time per message, which should be at most linear in the online members."""
+    what = "online members"
+    result = Result("scaling", f"scaling: time per message, by {what}", what=what)
+    sizes = [2 * SENDERS * factor for factor in FACTORS]
     for _ in range(options.runs):
-        works = []
+        times = []
         for members in sizes:
-            sample = _measured(options, _World(), members)
-            works.append(sample.usage.server * sample.usage.seconds / sample.messages)
-            result.note(f"{members:,} members", "us a message", works[-1] * 1e6)
-        result.note("slope", "(1: linear)", _exponent(sizes, works), most=1 + FLAT)
+            sample = _measure(options, _StateSize(), members)
+            times.append(sample.usage.server * sample.usage.seconds / sample.messages)
+            result.add(f"{members:,} members", "us per message", times[-1] * 1e6)
+        exponent = _exponent(sizes, times)
+        result.add("exponent", "(1: linear)", exponent, maximum=1 + MAX_EXCESS)
     return result
 
 
-def _measured(options: Options, world: _World, members: int) -> Sample:
-    with TemporaryDirectory(prefix="world-", dir=options.folder) as folder:
+def _measure(options: Options, size: _StateSize, members: int) -> Sample:
+    with TemporaryDirectory(prefix="scaling-", dir=options.folder) as folder:
         state = Path(folder).resolve() / "state"
-        _settle(state, world)
-        [sample] = measure_on(options, state, Gathering(members, SENDERS), [UNDER_WAY])
+        _create_state(state, size)
+        [sample] = measure_on(options, state, GroupSize(members, SENDERS), [IN_FLIGHT])
         return sample
 
 
-def _settle(state: Path, world: _World) -> None:
-    """Make the group, with members who are not there, and all the rest."""
+def _create_state(state: Path, size: _StateSize) -> None:
+    """Create a state folder with the loaded group, its offline members, and everything else."""
     store = SqlStore(f"sqlite:///{state / 'pyconchat.db'}", "normal")
     store.open()
-    people = [Actor(Name(name)) for name in names("away", world.offline)]
-    writes = [SaveAccount(each.name, "no hash: they do not come") for each in people]
-    store.commit([Decision(BEGAN, writes=writes)])
-    for nth, name in enumerate([GROUP, *names("beside-", world.groups)]):
-        group, entries = founded(nth, Name(name), people if name == GROUP else people[:2])
-        store.commit([Decision(BEGAN, entries)])
+    offline = [Actor(Name(name)) for name in names("away", size.offline)]
+    writes = [SaveAccount(each.name, "no hash: nobody logs in") for each in offline]
+    store.commit([Decision(START_MS, writes=writes)])
+    for nth, name in enumerate([GROUP, *names("other-", size.groups)]):
+        group, entries = new_group(nth, Name(name), offline if name == GROUP else offline[:2])
+        store.commit([Decision(START_MS, entries)])
         if name == GROUP:
-            said = NewEntry(group.id, Message(people[0].name, SafeText(_TEXT)))
-            messages = repeat(Decision(BEGAN, [said]), world.entries)
+            entry = NewEntry(group.id, Message(offline[0].name, SafeText(_TEXT)))
+            messages = repeat(Decision(START_MS, [entry]), size.entries)
             while batch := list(islice(messages, _BATCH)):
                 store.commit(batch)
     while store.behind:
@@ -115,9 +118,9 @@ def _settle(state: Path, world: _World) -> None:
     store.close()
 
 
-def _exponent(numbers: Sequence[float], works: Sequence[float]) -> float:
-    """Return the power of the number with which the work grows (least squares of logarithms)."""
-    xs, ys = [math.log(each) for each in numbers], [math.log(each) for each in works]
+def _exponent(numbers: Sequence[float], times: Sequence[float]) -> float:
+    """Return the e for which the times fit numbers**e best (least squares of the logarithms)."""
+    xs, ys = [math.log(each) for each in numbers], [math.log(each) for each in times]
     mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
     covariance = sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True))
     return covariance / sum((x - mean_x) ** 2 for x in xs)

@@ -1,4 +1,4 @@
-"""`start`: how long a server with much on its disk takes to greet somebody."""
+"""`start`: the time to the first prompt of a server with a large state."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import os
 from pathlib import Path
 
 from benchmarks import proc
-from benchmarks.large_state import ACCOUNTS, full_state
+from benchmarks.large_state import ACCOUNTS, large_state
 from benchmarks.options import Options
 from benchmarks.report import Result
 from benchmarks.server import running
 
 __all__ = ["start"]
 
-PROMISED = 2.0
-"""Seconds from exec to the first prompt."""
+MAX_SECONDS = 2.0
+"""The target for the time from exec to the first prompt."""
 
 
 def start(options: Options) -> list[Result]:
-    """Measure the start on an empty state, and on a full one, in memory already or not."""
-    state = full_state(options)
+    """Measure the start on an empty state, and on a large one with a cold and a warm cache."""
+    state = large_state(options)
     size = sum(file.stat().st_size for file in state.iterdir())
     result = Result(
         "start",
@@ -31,23 +31,23 @@ def start(options: Options) -> list[Result]:
         bytes=size,
     )
     for _ in range(options.runs):
-        result.note("nothing on disk, to first prompt", "s", _start(options)[0])
-        _forget(state)
+        result.add("empty state, to first prompt", "s", _start(options)[0])
+        _drop_page_cache(state)
         cold, _ = _start(options, state)
         warm, memory = _start(options, state)
-        result.note("not in the page cache", "s", cold, most=PROMISED)
-        result.note("in the page cache", "s", warm, most=PROMISED)
-        result.note("server's resident memory", "MiB", memory / 2**20)
+        result.add("large state, cold page cache", "s", cold, maximum=MAX_SECONDS)
+        result.add("large state, warm page cache", "s", warm, maximum=MAX_SECONDS)
+        result.add("server's resident memory", "MiB", memory / 2**20)
     return [result]
 
 
 def _start(options: Options, state: Path | None = None) -> tuple[float, int]:
     with running(options, state) as server:
-        return server.start(), proc.resident(server.pid)
+        return server.start(), proc.resident_bytes(server.pid)
 
 
-def _forget(state: Path) -> None:
-    """Have the kernel drop what it has in memory of the files in *state*."""
+def _drop_page_cache(state: Path) -> None:
+    """Have the kernel drop the files in *state* from its page cache."""
     for path in state.iterdir():
         file = os.open(path, os.O_RDONLY)
         try:
