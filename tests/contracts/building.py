@@ -1,4 +1,4 @@
-"""Lets groups decide and has it stored, as the chat does, without a chat."""
+"""Builders for the store's tests: groups, decisions and commits, without a chat."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ __all__ = [
     "AT",
     "BOB",
     "CAROL",
-    "EVER",
     "GUS",
+    "NO_LIMIT",
     "commit",
     "create",
     "decide",
-    "happen",
     "on_server",
     "register",
     "say",
+    "store_events",
     "texts",
 ]
 
 AT = 1_700_000_000_000
-"""When everything happens unless a test says otherwise, in milliseconds since the epoch."""
+"""The time of every event, unless a test has another, in milliseconds since the epoch."""
 
-EVER = 2**62
-"""Beyond every entry."""
+NO_LIMIT = 2**62
+"""A number above that of every entry."""
 
 ALICE = Actor(Name("alice"))
 BOB = Actor(Name("Bob"))
@@ -51,7 +51,7 @@ GUS = Actor(Name("gus"), guest=True)
 def decide(
     group: Group, events: Sequence[GroupEvent], at: int = AT, writes: Sequence[Write] = ()
 ) -> Decision:
-    """Apply *events* to *group*; return what is to be stored."""
+    """Apply *events* to *group*; return the decision to store."""
     entries: list[NewEntry] = []
     for event in events:
         version = None if isinstance(event, Talk) else group.version
@@ -61,25 +61,27 @@ def decide(
 
 
 def say(id: int, *texts: str, by: Actor = ALICE) -> Decision:
-    """Return that *by* says *texts* in the conversation *id*."""
+    """Return the decision that *by* says *texts* in the conversation *id*."""
     return Decision(AT, [NewEntry(id, Message(by.name, SafeText(text))) for text in texts])
 
 
 def on_server(*events: ServerEvent, at: int = AT) -> Decision:
-    """Return what operators do."""
+    """Return a decision with *events* of the server."""
     return Decision(at, [NewEntry(SERVER, event) for event in events])
 
 
 def commit(store: IStore, *decisions: Decision) -> list[list[Entry]]:
-    """Store *decisions* in one batch, in which no conflict is expected; return the entries."""
+    """Store *decisions* in one batch, without conflicts; return the entries of each."""
     stored: list[list[Entry]] = []
     for entries in store.commit(decisions):
-        assert isinstance(entries, list), "a decision was refused as stale"
+        assert isinstance(entries, list), "a decision was refused"
         stored.append(entries)
     return stored
 
 
-def happen(store: IStore, group: Group, events: Sequence[GroupEvent], at: int = AT) -> list[Entry]:
+def store_events(
+    store: IStore, group: Group, events: Sequence[GroupEvent], at: int = AT
+) -> list[Entry]:
     """Apply *events* to *group* and store them."""
     return commit(store, decide(group, events, at))[0]
 
@@ -92,19 +94,19 @@ def create(
     policy: Policy = Policy.OPEN,
     number: int = 0,
 ) -> Group:
-    """Store a new group, whose number is its *id* unless another is given."""
+    """Store a new group. Its number is *id*, unless another is given."""
     event = GroupCreated(number or id, Name(name), by.name, policy, guest=by.guest)
     commit(store, Decision(AT, [NewEntry(id, event, 0)]))
     return Group.created(id, event)
 
 
 def register(store: IStore, *actors: Actor) -> None:
-    """Store that *actors* have passwords."""
+    """Store accounts for *actors*."""
     commit(store, Decision(AT, writes=[SaveAccount(each.name, "hash") for each in actors]))
 
 
 def texts(entries: Sequence[Entry]) -> list[str]:
-    """Return what was said, of *entries* that are messages."""
+    """Return the texts of *entries*, which must be messages."""
     said: list[str] = []
     for entry in entries:
         assert isinstance(entry.event, Message)

@@ -1,4 +1,4 @@
-"""The databases over which every contract test of the store runs."""
+"""The databases on which every contract test of the store runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.stores import copy_empty
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[URL]:
-    """A PostgreSQL server: the one that the environment names, or our own."""
+    """The URL of a PostgreSQL server: the one in the environment, or one started here."""
     named = server_url()
     if named is not None:
         yield named
@@ -49,13 +49,13 @@ def postgresql_url(databases: Databases) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest) -> str:
-    """Return the URL of an empty database, of each kind in turn."""
+    """Return the URL of an empty database: SQLite, then PostgreSQL."""
     return str(request.getfixturevalue(f"{request.param}_url"))
 
 
 @pytest.fixture
 def store(url: str, tmp_path: Path) -> Iterator[SqlStore]:
-    copy_empty(tmp_path)  # PostgreSQL's is a copy too
+    copy_empty(tmp_path)  # a copy is faster than the migrations; PostgreSQL copies a template
     store = SqlStore(url)
     store.open()
     yield store

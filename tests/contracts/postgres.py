@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, and empty databases in it."""
+"""A PostgreSQL server for the tests, and empty databases in it."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from tests.support.skips import missing
 __all__ = ["Databases", "PostgresServer"]
 
 PATIENCE = 30.0
-"""Seconds after which a server is taken not to start."""
+"""Maximum seconds in which the server starts or stops."""
 
 
 class PostgresServer:
-    """A server in a temporary folder that listens on a socket there and nowhere else."""
+    """A server in a temporary folder, which listens only on a Unix socket there."""
 
     def __init__(self) -> None:
         programs = _programs()
-        # Not in pytest's folder: the path of a socket may have no more than 107 bytes.
+        # Not in pytest's folder, because the path of a socket has at most 107 bytes.
         self._folder = Path(tempfile.mkdtemp(prefix="pyconchat-postgres-", dir=_in_memory()))
         self._log = self._folder / "log"
         self._as = _unprivileged(self._folder)
@@ -64,12 +64,12 @@ class PostgresServer:
 
     @property
     def url(self) -> URL:
-        """Return where it is."""
+        """Return the URL of the server."""
         query = {"host": str(self._folder)}
         return URL.create("postgresql", "postgres", database="postgres", query=query)
 
     def stop(self) -> None:
-        """Stop it, and remove all that it had."""
+        """Stop the server, and remove its folder."""
         self._process.send_signal(signal.SIGINT)  # ends connections that are still open
         self._process.wait(PATIENCE)
         shutil.rmtree(self._folder)
@@ -89,7 +89,7 @@ class PostgresServer:
 
 
 class Databases:
-    """Makes databases in the server at *server*; each begins as a new store would leave it."""
+    """Creates databases in the server at *server*, each with the schema of a new store."""
 
     def __init__(self, server: URL) -> None:
         self._server = server.set(drivername="postgresql")
@@ -105,14 +105,14 @@ class Databases:
         name = next(self._names)
         with self._admin.connect() as connection:
             origin = template or self._template
-            # The other strategy, through the log, takes ten times as long.
+            # The default strategy, through the log, takes ten times as long.
             version = connection.dialect.server_version_info or ()
             how = "STRATEGY file_copy" if version >= (15,) else ""
             connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {origin} {how}"))
         return name
 
     def drop(self, name: str) -> None:
-        """Remove the database *name*, whoever is connected to it."""
+        """Remove the database *name*, even if something is connected to it."""
         with self._admin.connect() as connection:
             connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
 
@@ -121,22 +121,22 @@ class Databases:
         return self._server.set(database=name).render_as_string(hide_password=False)
 
     def close(self) -> None:
-        """Leave the server as it was found."""
+        """Remove the template, and disconnect."""
         self.drop(self._template)
         self._admin.dispose()
 
 
 def server_url() -> URL | None:
-    """Return the server that the environment names, if it names one."""
+    """Return the URL in the environment variable, if it is set."""
     named = os.environ.get("PYCONCHAT_TEST_POSTGRES")
     return make_url(named) if named else None
 
 
 def _in_memory() -> str | None:
-    """Return a folder in memory, where making a database of 300 files takes little, if any."""
+    """Return a folder in memory, if possible: creating a database's 300 files on disk is slow."""
     shared = "/dev/shm"
-    roomy = os.path.isdir(shared) and shutil.disk_usage(shared).free > 2**30
-    return shared if roomy else None
+    has_space = os.path.isdir(shared) and shutil.disk_usage(shared).free > 2**30
+    return shared if has_space else None
 
 
 def _engine(url: URL) -> Engine:
@@ -146,7 +146,7 @@ def _engine(url: URL) -> Engine:
 
 
 def _programs() -> Path:
-    """Return the folder of the newest PostgreSQL's programs; Debian keeps it off the PATH."""
+    """Return the folder with the programs of the newest PostgreSQL, on Debian not in the PATH."""
     installed = [
         folder
         for folder in Path("/usr/lib/postgresql").glob("*/bin")
@@ -159,9 +159,9 @@ def _programs() -> Path:
 
 
 def _unprivileged(folder: Path) -> dict[str, Any]:
-    """Give *folder* to somebody who may run PostgreSQL, which root may not.
+    """Give *folder* to a user who may run PostgreSQL, if this process is root, who may not.
 
-    Returns what `subprocess` has to know for that.
+    Returns the arguments of `subprocess` for running as that user.
     """
     if os.geteuid() != 0:
         return {}

@@ -1,4 +1,4 @@
-"""What `IStore.commit` promises: numbers, all or nothing, and no decision on a state gone by."""
+"""`IStore.commit`: numbers without gaps, all or nothing, and conflicts."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from tests.contracts.building import (
     AT,
     BOB,
     CAROL,
-    EVER,
+    NO_LIMIT,
     commit,
     create,
     decide,
-    happen,
     on_server,
     say,
+    store_events,
     texts,
 )
 
 
 @pytest.fixture
 def other(store: SqlStore, url: str) -> Iterator[SqlStore]:
-    """The same database, as another node has it open."""
+    """The same database, opened by another node."""
     other = SqlStore(url)
     other.open()
     yield other
@@ -49,24 +49,24 @@ def other(store: SqlStore, url: str) -> Iterator[SqlStore]:
 
 
 def log(store: SqlStore, id: int) -> list[int]:
-    """Return the numbers of all entries of the conversation *id*, as they come."""
-    return [entry.seq for entry in store.entries(id, 0, EVER, 1000)]
+    """Return the numbers of all entries of the conversation *id*, in the order of the store."""
+    return [entry.seq for entry in store.entries(id, 0, NO_LIMIT, 1000)]
 
 
 # Numbers.
 
 
 def test_numbers_count_from_1_without_gaps(store: SqlStore) -> None:
-    """Each conversation's entries are numbered from 1, over any number of commits."""
+    """The entries of a conversation are numbered from 1, across commits."""
     group = create(store, 2)
     stored = commit(store, say(2, "one"), say(2, "two", "three"))
     assert [[entry.seq for entry in entries] for entries in stored] == [[2], [3, 4]]
-    (joined,) = happen(store, group, group.join(BOB))
+    (joined,) = store_events(store, group, group.join(BOB))
     assert joined.seq == 5
     assert log(store, 2) == [1, 2, 3, 4, 5]
 
 
-def test_conversations_in_one_batch_are_numbered_apart(store: SqlStore) -> None:
+def test_conversations_in_one_batch_have_separate_numbers(store: SqlStore) -> None:
     """Entries of several conversations may alternate, in a batch and in a decision."""
     create(store, 2, "tea")
     create(store, 3, "coffee")
@@ -77,54 +77,54 @@ def test_conversations_in_one_batch_are_numbered_apart(store: SqlStore) -> None:
     assert log(store, 2) == log(store, 3) == [1, 2, 3, 4]
 
 
-def test_a_group_and_what_is_said_in_it_fit_one_batch(store: SqlStore) -> None:
-    """A group that is made in a batch can be used in the same batch."""
+def test_a_new_group_and_its_messages_in_one_batch(store: SqlStore) -> None:
+    """A group can be used in the batch that creates it."""
     event = GroupCreated(1, Name("tea"), ALICE.name, Policy.OPEN)
     stored = commit(store, Decision(AT, [NewEntry(2, event, 0)]), say(2, "first"))
     assert [entries[0].seq for entries in stored] == [1, 2]
 
 
-def test_a_private_conversation_begins_with_what_is_said(store: SqlStore) -> None:
-    """A private conversation and its first message are one decision."""
+def test_a_new_private_conversation(store: SqlStore) -> None:
+    """The conversation and its first message are one decision."""
     opening = OpenDirect(2, ("alice", "bob"), (fold(ALICE.name), fold(BOB.name)))
     first = Decision(AT, say(2, "psst").entries, [opening])
     assert [entry.seq for entry in commit(store, first)[0]] == [1]
     assert store.direct(("alice", "bob")) == (2, 1)
 
 
-def test_the_server_has_a_log_too(store: SqlStore) -> None:
-    """What operators do is numbered like everything else."""
+def test_the_log_of_the_server(store: SqlStore) -> None:
+    """Events of the server are numbered like those of groups."""
     stored = commit(store, on_server(ServerKicked(BOB.name, ALICE.name)))
     assert [(entry.conversation, entry.seq) for entry in stored[0]] == [(SERVER, 1)]
     assert store.load().server_head == 1
 
 
-def test_entries_come_back_as_they_were_stored(store: SqlStore) -> None:
-    """What is read is what `commit` returned: the event, its number and its time."""
+def test_entries_are_read_as_they_were_stored(store: SqlStore) -> None:
+    """An entry that is read equals the one that `commit` returned."""
     create(store, 2)
     said = Decision(AT + 5, [NewEntry(2, Message(ALICE.name, SafeText("naïve \\ \" ' 茶 😀")))])
     (entries,) = commit(store, said)
-    assert store.entries(2, 1, EVER, 10) == entries
+    assert store.entries(2, 1, NO_LIMIT, 10) == entries
     assert entries[0].at == AT + 5
 
 
-def test_what_is_stored_is_there_after_reopening(store: SqlStore, url: str) -> None:
-    """Nothing that was committed needs the store that committed it."""
+def test_a_database_that_is_opened_again(store: SqlStore, url: str) -> None:
+    """It has everything that was committed, and the numbers continue."""
     group = create(store, 2)
-    happen(store, group, group.join(BOB))
+    store_events(store, group, group.join(BOB))
     commit(store, say(2, "hello"))
-    before, log_before = store.load(), store.entries(2, 0, EVER, 10)
+    before, log_before = store.load(), store.entries(2, 0, NO_LIMIT, 10)
     store.close()
     again = SqlStore(url)
     again.open()
     assert again.load() == before
-    assert again.entries(2, 0, EVER, 10) == log_before
+    assert again.entries(2, 0, NO_LIMIT, 10) == log_before
     assert commit(again, say(2, "again"))[0][0].seq == 4
     again.close()
 
 
-def test_two_nodes_write_at_once(store: SqlStore, other: SqlStore) -> None:
-    """Numbers have no gap and no repeat, whoever else appends to the same conversations."""
+def test_two_nodes_write_at_the_same_time(store: SqlStore, other: SqlStore) -> None:
+    """The numbers of a conversation have no gaps and no repeats."""
     create(store, 2, "tea")
     create(store, 3, "coffee")
 
@@ -133,7 +133,7 @@ def test_two_nodes_write_at_once(store: SqlStore, other: SqlStore) -> None:
         return [(e.conversation, e.seq) for batch in batches for entries in batch for e in entries]
 
     with ThreadPoolExecutor(2) as nodes:
-        # Each in another order: neither may wait for the other for ever.
+        # In opposite orders: the nodes must not deadlock.
         one, two = nodes.map(talk, (store, other), (2, 3), (3, 2))
     assert sorted(one + two) == [(id, seq) for id in (2, 3) for seq in range(2, 42)]
     assert log(store, 2) == log(store, 3) == list(range(1, 42))
@@ -143,7 +143,7 @@ def test_two_nodes_write_at_once(store: SqlStore, other: SqlStore) -> None:
 
 
 def test_a_failing_commit_stores_nothing(store: SqlStore) -> None:
-    """If one decision cannot be stored, none of the batch is, and the next commit goes on."""
+    """If one decision cannot be stored, none of the batch is. The next commit works."""
     group = create(store, 2)
     before = store.load()
     taken = GroupCreated(7, Name("coffee"), BOB.name, Policy.OPEN)
@@ -158,21 +158,21 @@ def test_a_failing_commit_stores_nothing(store: SqlStore) -> None:
     assert commit(store, say(2, "kept"))[0][0].seq == 2
 
 
-def test_the_reason_of_a_failure_is_told(store: SqlStore) -> None:
-    """`NotSaved` carries what the database said, for the log."""
+def test_the_reason_of_a_failure(store: SqlStore) -> None:
+    """`NotSaved` has the message of the database."""
     opening = [OpenDirect(id, ("alice", "bob"), ()) for id in (2, 3)]
     with pytest.raises(NotSaved, match=r"(?i)unique"):
         store.commit([Decision(AT, writes=opening)])
 
 
-# Decisions on a state that has passed.
+# Conflicts.
 
 
 @pytest.mark.parametrize("behind", [1, -1])
-def test_a_stale_decision_is_refused(store: SqlStore, behind: int) -> None:
-    """A change decided on another state than the stored one stores nothing and says so."""
+def test_a_stale_decision_is_a_conflict(store: SqlStore, behind: int) -> None:
+    """A decision on another state than the stored one stores nothing."""
     group = create(store, 2)
-    happen(store, group, group.join(BOB))
+    store_events(store, group, group.join(BOB))
     before = store.load()
     event = TopicChanged(SafeText("stale"), ALICE.name)
     save = SaveAccount(CAROL.name, "hash")
@@ -183,8 +183,8 @@ def test_a_stale_decision_is_refused(store: SqlStore, behind: int) -> None:
     assert log(store, 2) == [1, 2]
 
 
-def test_the_rest_of_the_batch_is_stored(store: SqlStore) -> None:
-    """A conflict is one group's: messages and other groups' changes are stored, without gaps."""
+def test_the_rest_of_a_batch_with_a_conflict(store: SqlStore) -> None:
+    """Messages, and changes of other groups, are stored without gaps."""
     create(store, 2, "tea")
     coffee = create(store, 3, "coffee")
     stale = Decision(AT, [NewEntry(2, TopicChanged(SafeText("stale"), ALICE.name), 0)])
@@ -199,7 +199,7 @@ def test_the_rest_of_the_batch_is_stored(store: SqlStore) -> None:
 
 
 def test_a_decision_is_stored_as_a_whole_or_not_at_all(store: SqlStore) -> None:
-    """A decision about two groups, one of which has changed, changes neither."""
+    """A decision on two groups, one of which has changed, changes neither."""
     tea, coffee = create(store, 2, "tea"), create(store, 3, "coffee")
     joining = NewEntry(2, MemberJoined(BOB.name, Via.OPEN), tea.version)
     late = NewEntry(3, TopicChanged(SafeText("late"), ALICE.name), coffee.version - 1)
@@ -209,8 +209,8 @@ def test_a_decision_is_stored_as_a_whole_or_not_at_all(store: SqlStore) -> None:
     assert log(store, 2) == log(store, 3) == [1]
 
 
-def test_changes_of_one_group_follow_each_other_in_a_batch(store: SqlStore) -> None:
-    """Each change in a batch, and in a decision, may stand on the one before."""
+def test_several_changes_of_a_group_in_a_batch(store: SqlStore) -> None:
+    """Each change may depend on the one before, in a batch and in a decision."""
     group = create(store, 2)
     decisions = [
         decide(group, group.join(BOB)),
@@ -224,11 +224,11 @@ def test_changes_of_one_group_follow_each_other_in_a_batch(store: SqlStore) -> N
     assert (stored.state, stored.version, stored.head) == (group.state, group.version, 5)
 
 
-def test_what_stands_on_a_stale_decision_is_stale(store: SqlStore, other: SqlStore) -> None:
-    """A change decided after one that is refused is refused too, whatever its version says."""
+def test_a_decision_after_a_stale_one(store: SqlStore, other: SqlStore) -> None:
+    """A later change of the same group in the batch is a conflict too, whatever its version."""
     group = create(store, 2)
     here = Group(2, group.state, group.version)
-    happen(other, group, group.change_topic(ALICE, SafeText("theirs")))
+    store_events(other, group, group.change_topic(ALICE, SafeText("theirs")))
     late = decide(here, here.change_topic(ALICE, SafeText("ours")))
     on_top = decide(here, here.change_policy(ALICE, Policy.INVITE))
     results = store.commit([late, on_top, say(2, "hello")])
@@ -236,11 +236,11 @@ def test_what_stands_on_a_stale_decision_is_stale(store: SqlStore, other: SqlSto
     assert store.load().groups[2].state == group.state
 
 
-def test_the_quicker_of_two_nodes_wins(store: SqlStore, other: SqlStore) -> None:
-    """Of two nodes that change the same state, one is refused, whichever comes second."""
+def test_two_nodes_change_the_same_state(store: SqlStore, other: SqlStore) -> None:
+    """The second decision is a conflict."""
     group = create(store, 2)
     version = group.version
-    happen(store, group, group.change_topic(ALICE, SafeText("first")))
+    store_events(store, group, group.change_topic(ALICE, SafeText("first")))
     second = Decision(AT, [NewEntry(2, TopicChanged(SafeText("second"), ALICE.name), version)])
     (result,) = other.commit([second])
     assert isinstance(result, Conflict)
@@ -248,18 +248,18 @@ def test_the_quicker_of_two_nodes_wins(store: SqlStore, other: SqlStore) -> None
 
 
 def test_messages_are_never_stale(store: SqlStore) -> None:
-    """What people say changes no state, so no change comes in its way, nor it in theirs."""
+    """A message changes no state, so it never conflicts with a change."""
     group = create(store, 2)
     said = say(2, "said before the change")
-    happen(store, group, group.change_topic(ALICE, SafeText("new")))
+    store_events(store, group, group.change_topic(ALICE, SafeText("new")))
     commit(store, said)
-    happen(store, group, group.change_topic(ALICE, SafeText("newer")))
+    store_events(store, group, group.change_topic(ALICE, SafeText("newer")))
     assert texts(store.entries(2, 2, 3, 10)) == ["said before the change"]
     assert store.load().groups[2].version == group.version
 
 
-def test_connections_that_the_database_ends_are_made_anew(postgresql_url: str) -> None:
-    """A database that was restarted, or that ends idle connections, is used again at once."""
+def test_connections_that_the_database_has_ended(postgresql_url: str) -> None:
+    """The store reconnects, for example after a restart of the database."""
     store = SqlStore(postgresql_url)
     store.open()
     create(store, 2)

@@ -1,4 +1,4 @@
-"""What `IStore.cursors` promises: what somebody has still to receive, no more and no less."""
+"""`IStore.cursors`: exactly what somebody has yet to receive."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tests.contracts.building import (
     GUS,
     commit,
     create,
-    happen,
     register,
     say,
+    store_events,
 )
 
 OPERATOR = Actor(Name("olga"), operator=True)
@@ -50,24 +50,24 @@ def move(store: SqlStore, actor: Actor, read: int, upto: int = OPEN_END, id: int
 
 
 def test_a_membership_has_an_open_cursor(store: SqlStore) -> None:
-    """A member receives everything from the entry on that made them one."""
+    """A member receives all entries from the one with which they joined."""
     group = create(store, 2)
     commit(store, say(2, "before bob"))
-    happen(store, group, group.join(BOB))
+    store_events(store, group, group.join(BOB))
     commit(store, say(2, "after bob"))
     assert store.cursors(fold(ALICE.name)) == [CursorRecord(2, 0, OPEN_END, 4, None, TEA)]
     assert store.cursors(fold(BOB.name)) == [CursorRecord(2, 2, OPEN_END, 4, None, TEA)]
 
 
-def test_a_membership_has_its_cursor_when_nothing_is_unread(store: SqlStore) -> None:
-    """The cursors are how a session knows of which groups it is a member."""
+def test_a_membership_without_unread_entries(store: SqlStore) -> None:
+    """It has a cursor too, from which a session learns its groups."""
     create(store, 2)
     move(store, ALICE, 1)
     assert cursors(store, ALICE) == [(2, 1, OPEN_END)]
 
 
-def test_cursors_come_in_the_order_of_the_conversations(store: SqlStore) -> None:
-    """Each group has its own cursor, the oldest group first; others' are not among them."""
+def test_cursors_are_ordered_by_conversation(store: SqlStore) -> None:
+    """Each group has its own cursor, the oldest group first. Other members' are not included."""
     create(store, 3, "coffee")
     create(store, 2, "tea")
     create(store, 4, "cocoa", by=BOB)
@@ -88,65 +88,65 @@ Ending = Callable[[Group], list[GroupEvent]]
     ids=["leave", "kick", "ban", "server-ban"],
 )
 def test_the_end_of_a_membership_closes_its_cursor(store: SqlStore, ending: Ending) -> None:
-    """Who is out receives the entry that put them out, and nothing after it."""
+    """A former member receives the entry that ended the membership, and nothing after it."""
     group = create(store, 2)
-    happen(store, group, group.join(BOB))
+    store_events(store, group, group.join(BOB))
     commit(store, say(2, "missed"))
-    happen(store, group, ending(group))
+    store_events(store, group, ending(group))
     commit(store, say(2, "not for bob"))
     assert cursors(store, BOB) == [(2, 1, 4)]
     assert cursors(store, ALICE) == [(2, 0, OPEN_END)]
 
 
-def test_who_comes_back_has_both_cursors(store: SqlStore) -> None:
-    """What was missed of the first membership is received before the second one's."""
+def test_a_member_who_left_and_joined_again(store: SqlStore) -> None:
+    """There is a cursor for each membership, the first one's first."""
     group = create(store, 2)
-    happen(store, group, group.join(BOB))
-    happen(store, group, group.leave(BOB))
+    store_events(store, group, group.join(BOB))
+    store_events(store, group, group.leave(BOB))
     commit(store, say(2, "not for bob"))
-    happen(store, group, group.join(BOB))
+    store_events(store, group, group.join(BOB))
     assert cursors(store, BOB) == [(2, 1, 3), (2, 4, OPEN_END)]
 
 
-def test_the_last_one_out_learns_how_it_ended(store: SqlStore) -> None:
-    """A closed group is named to those who have still to receive its end."""
+def test_the_cursor_of_a_closed_group(store: SqlStore) -> None:
+    """The last member has yet to receive its end, and gets the name of the group."""
     group = create(store, 2)
-    happen(store, group, group.leave(ALICE))
+    store_events(store, group, group.leave(ALICE))
     assert store.cursors(fold(ALICE.name)) == [CursorRecord(2, 0, 2, 3, None, TEA)]
 
 
 def test_guests_have_no_cursors(store: SqlStore) -> None:
-    """A guest is there while connected: nothing waits for one."""
+    """A guest receives entries only while connected."""
     group = create(store, 2, by=GUS)
     gina = Actor(Name("gina"), guest=True)
-    happen(store, group, group.join(gina))
-    happen(store, group, group.kick(GUS, Name("gina")))
-    happen(store, group, group.ban(GUS, gina.name))
-    happen(store, group, group.unban(GUS, Name("gina")))
+    store_events(store, group, group.join(gina))
+    store_events(store, group, group.kick(GUS, Name("gina")))
+    store_events(store, group, group.ban(GUS, gina.name))
+    store_events(store, group, group.unban(GUS, Name("gina")))
     assert cursors(store, GUS) == cursors(store, gina) == []
 
 
 def test_a_guest_who_registers_gets_a_cursor(store: SqlStore) -> None:
-    """From the moment of registering, what is missed waits."""
+    """It begins with the registration."""
     group = create(store, 2, by=GUS)
     commit(store, say(2, "seen live", by=GUS))
     register(store, GUS)
-    happen(store, group, group.register("gus"))
+    store_events(store, group, group.register("gus"))
     assert cursors(store, GUS) == [(2, 2, OPEN_END)]
 
 
-def test_a_guest_who_registers_and_asks_gets_none(store: SqlStore) -> None:
-    """Who only asks to join does not receive what is said."""
+def test_an_applicant_who_registers_gets_none(store: SqlStore) -> None:
+    """An applicant does not receive the group's messages."""
     group = create(store, 2, policy=Policy.APPROVAL)
-    happen(store, group, group.join(GUS))
+    store_events(store, group, group.join(GUS))
     register(store, GUS)
-    happen(store, group, group.register("gus"))
+    store_events(store, group, group.register("gus"))
     assert cursors(store, GUS) == []
-    happen(store, group, group.approve(ALICE, [Name("gus")]))
+    store_events(store, group, group.approve(ALICE, [Name("gus")]))
     assert cursors(store, GUS) == [(2, 3, OPEN_END)]
 
 
-# Notices to those outside.
+# Notices to people outside the group.
 
 
 @pytest.mark.parametrize(
@@ -163,22 +163,22 @@ def test_a_guest_who_registers_and_asks_gets_none(store: SqlStore) -> None:
 def test_outsiders_receive_the_one_entry_about_them(
     store: SqlStore, asks: bool, notice: Ending
 ) -> None:
-    """A registered outsider receives the entry that concerns them, and no other."""
+    """They receive no other entry of the group."""
     group = create(store, 2, policy=Policy.APPROVAL)
     if asks:
-        happen(store, group, group.join(BOB))
+        store_events(store, group, group.join(BOB))
     commit(store, say(2, "not for bob"))
-    (entry,) = happen(store, group, notice(group))
+    (entry,) = store_events(store, group, notice(group))
     commit(store, say(2, "nor this"))
     assert cursors(store, BOB) == [(2, entry.seq - 1, entry.seq)]
 
 
-def test_who_may_come_back_is_told(store: SqlStore) -> None:
-    """A ban and its end are two notices, each of one entry."""
+def test_the_notices_of_a_ban_and_of_its_end(store: SqlStore) -> None:
+    """Each is a cursor of one entry."""
     group = create(store, 2)
-    happen(store, group, group.ban(ALICE, BOB.name))
+    store_events(store, group, group.ban(ALICE, BOB.name))
     commit(store, say(2, "not for bob"))
-    happen(store, group, group.unban(ALICE, Name("bob")))
+    store_events(store, group, group.unban(ALICE, Name("bob")))
     assert cursors(store, BOB) == [(2, 1, 2), (2, 3, 4)]
 
 
@@ -187,22 +187,22 @@ def test_who_may_come_back_is_told(store: SqlStore) -> None:
     [lambda group: group.leave(BOB), lambda group: group.forget("bob", Why.SERVER_BAN)],
     ids=["withdrawn", "server-ban"],
 )
-def test_who_asks_no_more_has_nothing_to_receive(store: SqlStore, ending: Ending) -> None:
-    """A request leaves no cursor behind when it is taken back."""
+def test_a_withdrawn_request_leaves_no_cursor(store: SqlStore, ending: Ending) -> None:
+    """The applicant has nothing to receive."""
     group = create(store, 2, policy=Policy.APPROVAL)
-    happen(store, group, group.join(BOB))
-    happen(store, group, ending(group))
+    store_events(store, group, group.join(BOB))
+    store_events(store, group, ending(group))
     assert cursors(store, BOB) == []
 
 
 def test_outsiders_without_an_account_get_no_notice(store: SqlStore) -> None:
-    """Nothing is kept for guests, nor for names that nobody has."""
+    """Nothing is stored for guests, nor for unknown names."""
     group = create(store, 2, policy=Policy.APPROVAL)
-    happen(store, group, group.join(GUS))
-    happen(store, group, group.reject(ALICE, Name("gus")))
-    happen(store, group, group.invite(ALICE, GUS))
-    happen(store, group, group.forget("gus", Why.GUEST_GONE))
-    happen(store, group, group.ban(ALICE, Name("nobody")))
+    store_events(store, group, group.join(GUS))
+    store_events(store, group, group.reject(ALICE, Name("gus")))
+    store_events(store, group, group.invite(ALICE, GUS))
+    store_events(store, group, group.forget("gus", Why.GUEST_GONE))
+    store_events(store, group, group.ban(ALICE, Name("nobody")))
     assert cursors(store, GUS) == cursors(store, Actor(Name("nobody"))) == []
 
 
@@ -210,7 +210,7 @@ def test_outsiders_without_an_account_get_no_notice(store: SqlStore) -> None:
 
 
 def test_a_cursor_moves_only_forward(store: SqlStore) -> None:
-    """What one device has received, a slower one does not make unread again."""
+    """A slower device does not make entries unread that another has received."""
     create(store, 2)
     commit(store, say(2, "one", "two", "three"))
     move(store, ALICE, 3)
@@ -221,7 +221,7 @@ def test_a_cursor_moves_only_forward(store: SqlStore) -> None:
 
 
 def test_moves_in_one_batch(store: SqlStore) -> None:
-    """Of several moves in a batch the furthest counts, in whatever order they come."""
+    """Of several moves in a batch the furthest counts, in any order."""
     create(store, 2, "tea")
     create(store, 3, "coffee")
     commit(store, say(2, "one", "two", "three"))
@@ -231,12 +231,12 @@ def test_moves_in_one_batch(store: SqlStore) -> None:
     assert cursors(store, ALICE) == [(2, 4, OPEN_END), (3, 1, OPEN_END)]
 
 
-def test_a_cursor_is_gone_at_its_end(store: SqlStore) -> None:
-    """What was received in full comes no second time; other cursors stay as they are."""
+def test_a_cursor_that_reaches_its_end(store: SqlStore) -> None:
+    """It is deleted. Other cursors do not change."""
     group = create(store, 2)
-    happen(store, group, group.join(BOB))
-    happen(store, group, group.leave(BOB))
-    happen(store, group, group.join(BOB))
+    store_events(store, group, group.join(BOB))
+    store_events(store, group, group.leave(BOB))
+    store_events(store, group, group.join(BOB))
     assert cursors(store, BOB) == [(2, 1, 3), (2, 3, OPEN_END)]
     move(store, BOB, 2, upto=3)
     assert cursors(store, BOB) == [(2, 2, 3), (2, 3, OPEN_END)]
@@ -244,11 +244,11 @@ def test_a_cursor_is_gone_at_its_end(store: SqlStore) -> None:
     assert cursors(store, BOB) == [(2, 3, OPEN_END)]
 
 
-def test_what_nobody_has_cannot_be_moved(store: SqlStore) -> None:
-    """A receipt for a cursor that has gone in between does no harm, and makes none."""
+def test_moving_a_cursor_that_does_not_exist(store: SqlStore) -> None:
+    """Nothing happens, and no cursor is created."""
     group = create(store, 2)
-    happen(store, group, group.join(BOB))
-    happen(store, group, group.leave(BOB))
+    store_events(store, group, group.join(BOB))
+    store_events(store, group, group.leave(BOB))
     move(store, BOB, 3)
     move(store, CAROL, 3)
     move(store, GUS, 3, upto=3)
@@ -256,8 +256,8 @@ def test_what_nobody_has_cannot_be_moved(store: SqlStore) -> None:
     assert cursors(store, CAROL) == cursors(store, GUS) == []
 
 
-def test_a_receipt_is_stored_with_what_is_said(store: SqlStore) -> None:
-    """Cursors move in the same commits as everything else."""
+def test_a_move_in_a_decision_with_an_entry(store: SqlStore) -> None:
+    """Both are stored in the same commit."""
     create(store, 2)
     move = MoveCursor(fold(ALICE.name), 2, 2)
     commit(store, Decision(AT, say(2, "one").entries, [move]))
@@ -267,8 +267,8 @@ def test_a_receipt_is_stored_with_what_is_said(store: SqlStore) -> None:
 # Private conversations.
 
 
-def test_a_private_conversation_appears_while_it_holds_something_unread(store: SqlStore) -> None:
-    """Private messages wait for both sides, and are listed only until they are received."""
+def test_the_cursors_of_a_private_conversation(store: SqlStore) -> None:
+    """Each side has one, which is listed while it has unread entries."""
     alice, bob = fold(ALICE.name), fold(BOB.name)
     opening = Decision(AT, say(2, "psst").entries, [OpenDirect(2, ("alice", "bob"), (alice, bob))])
     commit(store, opening)
@@ -281,8 +281,8 @@ def test_a_private_conversation_appears_while_it_holds_something_unread(store: S
     assert cursors(store, BOB) == [(2, 1, OPEN_END)]
 
 
-def test_private_messages_wait_only_for_those_who_have_an_account(store: SqlStore) -> None:
-    """A conversation with a guest queues for the other side alone."""
+def test_a_private_conversation_with_a_guest(store: SqlStore) -> None:
+    """Only the side with an account has a cursor."""
     opening = OpenDirect(2, ("alice", "gus~1"), (fold(ALICE.name),))
     commit(store, Decision(AT, say(2, "psst", by=GUS).entries, [opening]))
     assert cursors(store, ALICE) == [(2, 0, OPEN_END)]
@@ -290,7 +290,7 @@ def test_private_messages_wait_only_for_those_who_have_an_account(store: SqlStor
 
 
 def test_private_conversations_are_found_by_their_parties(store: SqlStore) -> None:
-    """`direct` finds exactly the conversation of the two who are named."""
+    """`direct` finds the conversation of exactly these two."""
     opening = OpenDirect(2, ("alice", "bob"), (fold(ALICE.name), fold(BOB.name)))
     commit(store, Decision(AT, writes=[opening]))
     assert store.direct(("alice", "bob")) == (2, 0)

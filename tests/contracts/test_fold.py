@@ -20,7 +20,7 @@ from pyconchat.domain.group import Actor, Group
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
-from tests.contracts.building import ALICE, AT, BOB, CAROL, EVER, GUS, commit, decide, register
+from tests.contracts.building import ALICE, AT, BOB, CAROL, GUS, NO_LIMIT, commit, decide, register
 from tests.support.examples import examples
 
 GINA = Actor(Name("Gina"), guest=True)
@@ -92,7 +92,7 @@ WHATS = [*RULES, "join", "join", "join", "approve", "approve", "reject", "regist
 
 Story: TypeAlias = list[list[Did]]
 
-# Everything that can happen in a group happens in this one.
+# Everything that can store_events in a group happens in this one.
 WHOLE_STORY: Story = [
     [Did("post"), Did("act"), Did("topic", text=SafeText("tea"))],
     [Did("share"), Did("share", text=SafeText("näh")), Did("remove")],
@@ -126,7 +126,7 @@ def tell(store: SqlStore, story: Story) -> list[Entry]:
             batch.append(decide(group, decided(group, people, did), at))
             people.saw(did)
         commit(store, *batch)
-    log = store.entries(id, 0, EVER, 1000)
+    log = store.entries(id, 0, NO_LIMIT, 1000)
     folded = fold_log(log)
     stored = store.state([id])[0][id]
     assert folded.state == stored.state == group.state
@@ -153,7 +153,7 @@ def fold_log(log: list[Entry]) -> Group:
 
 @st.composite
 def stories(draw: st.DrawFn) -> Story:
-    """Draw what happens, of that which can happen: a refusal would teach nothing here.
+    """Draw what happens, of that which can store_events: a refusal would teach nothing here.
 
     What is done before the next commit is stored in one batch.
     """

@@ -39,7 +39,7 @@ from pyconchat.domain.group import Group
 from pyconchat.domain.names import Key, fold
 from pyconchat.store import SqlStore
 from pyconchat.store.sql import Stored
-from tests.contracts.building import EVER
+from tests.contracts.building import NO_LIMIT
 from tests.support.connections import TestConnection
 from tests.support.examples import QUICK, examples
 from tests.support.programs import House, Object, line_of
@@ -114,7 +114,7 @@ class Somebody:
         return bool(self.caller.wire.connected and not self.caller.wire.disconnected)
 
     def sends(self, data: bytes) -> None:
-        """Send *data*, and let nothing happen yet."""
+        """Send *data*, and let nothing store_events yet."""
         self.caller.door.dataReceived(data)
 
     def looks(self) -> tuple[list[str], list[Object]]:
@@ -299,7 +299,7 @@ class Machine(RuleBasedStateMachine):
         for id, head, *parties in self.disk.execute(query).fetchall():
             log = self.logs.setdefault(id, Log([account_key(each) for each in parties if each]))
             first = len(log.entries)
-            new[id] = self.store.entries(id, first, EVER, 10_000) if head > first else []
+            new[id] = self.store.entries(id, first, NO_LIMIT, 10_000) if head > first else []
             assert [each.seq for each in new[id]] == list(range(first + 1, head + 1))
             for entry in new[id]:
                 log.add(entry)

@@ -28,10 +28,10 @@ from tests.contracts.building import (
     GUS,
     commit,
     create,
-    happen,
     on_server,
     register,
     say,
+    store_events,
 )
 
 ZOE, DAVE, EVE = Actor(Name("Zoe")), Actor(Name("dave")), Actor(Name("eve"))
@@ -65,8 +65,8 @@ def test_a_group_comes_back_exactly(store: SqlStore) -> None:
         group.change_policy(ALICE, Policy.PASSWORD, "$argon2id$x"),
     ]
     for minute, events in enumerate(stories):
-        happen(store, group, events, AT + minute)
-    happen(store, group, group.reject(ALICE, Name("eve")))
+        store_events(store, group, events, AT + minute)
+    store_events(store, group, group.reject(ALICE, Name("eve")))
     stored = store.load().groups
     assert list(stored) == [2]
     assert stored[2].state == GroupState(
@@ -94,9 +94,9 @@ def test_members_stand_in_the_order_in_which_they_came(store: SqlStore) -> None:
     """The longest-standing member comes first; who left and came back comes last."""
     group = create(store, 2, by=ZOE)
     for actor in (CAROL, BOB, ALICE):
-        happen(store, group, group.join(actor))
-    happen(store, group, group.leave(CAROL))
-    happen(store, group, group.join(CAROL))
+        store_events(store, group, group.join(actor))
+    store_events(store, group, group.leave(CAROL))
+    store_events(store, group, group.join(CAROL))
     state = store.load().groups[2].state
     assert [member.name for member in state.members] == ["Zoe", "Bob", "alice", "carol"]
 
@@ -105,17 +105,17 @@ def test_the_version_counts_changes_and_the_head_entries(store: SqlStore) -> Non
     """A group comes with what later decisions on it have to name, and its newest entry."""
     group = create(store, 2)
     commit(store, say(2, "one", "two"))
-    happen(store, group, group.join(BOB))
+    store_events(store, group, group.join(BOB))
     assert store.load().groups[2] == StoredGroup(group.state, version=2, head=4)
 
 
 def test_adminship_moves(store: SqlStore) -> None:
     """The stored admin is the newest one, however they came to be it."""
     group = create(store, 2)
-    happen(store, group, group.join(BOB))
-    happen(store, group, group.transfer(ALICE, Name("BOB")))
+    store_events(store, group, group.join(BOB))
+    store_events(store, group, group.transfer(ALICE, Name("BOB")))
     assert store.load().groups[2].state.admin == "Bob"
-    happen(store, group, group.leave(BOB))
+    store_events(store, group, group.leave(BOB))
     assert store.load().groups[2].state.admin == "alice"
 
 
@@ -123,9 +123,9 @@ def test_a_guest_who_registers_is_no_longer_a_guest(store: SqlStore) -> None:
     """Registering changes what the guest has in a group: here, membership and a request."""
     tea = create(store, 2, "tea", by=GUS)
     coffee = create(store, 3, "coffee", policy=Policy.APPROVAL)
-    happen(store, coffee, coffee.join(GUS))
-    happen(store, tea, tea.register("GUS"))
-    happen(store, coffee, coffee.register("gus"))
+    store_events(store, coffee, coffee.join(GUS))
+    store_events(store, tea, tea.register("GUS"))
+    store_events(store, coffee, coffee.register("gus"))
     groups = store.load().groups
     assert groups[2].state.members == [Member(GUS.name, guest=False)]
     assert groups[3].state.requests == [JoinRequest(GUS.name, AT, guest=False)]
@@ -134,10 +134,10 @@ def test_a_guest_who_registers_is_no_longer_a_guest(store: SqlStore) -> None:
 def test_a_closed_group_is_not_loaded(store: SqlStore) -> None:
     """A closed group takes no memory; `state` still tells how it ended."""
     group = create(store, 2, policy=Policy.APPROVAL)
-    happen(store, group, group.join(BOB))
-    happen(store, group, group.invite(ALICE, CAROL))
-    happen(store, group, group.ban(ALICE, DAVE.name))
-    happen(store, group, group.leave(ALICE))
+    store_events(store, group, group.join(BOB))
+    store_events(store, group, group.invite(ALICE, CAROL))
+    store_events(store, group, group.ban(ALICE, DAVE.name))
+    store_events(store, group, group.leave(ALICE))
     loaded = store.load()
     assert loaded.groups == {}
     assert loaded.highest_conversation == 2
@@ -149,8 +149,8 @@ def test_a_closed_group_is_not_loaded(store: SqlStore) -> None:
 def test_the_name_of_a_closed_group_can_be_taken_again(store: SqlStore) -> None:
     """A group may have the name and the number of one that is closed, and nothing else of it."""
     group = create(store, 2, "77", number=77)
-    happen(store, group, group.change_topic(ALICE, SafeText("old")))
-    happen(store, group, group.leave(ALICE))
+    store_events(store, group, group.change_topic(ALICE, SafeText("old")))
+    store_events(store, group, group.leave(ALICE))
     again = create(store, 3, "77", by=BOB, number=77)
     assert store.load().groups == {3: StoredGroup(again.state, version=1, head=1)}
     assert store.entries(3, 0, 9, 9)[0].event != store.entries(2, 0, 9, 9)[0].event
@@ -161,7 +161,7 @@ def test_numbers_of_groups_are_not_given_twice(store: SqlStore) -> None:
     create(store, 2, "tea", number=1)
     coffee = create(store, 3, "coffee", number=2)
     create(store, 4, "500", number=500)
-    happen(store, coffee, coffee.leave(ALICE))
+    store_events(store, coffee, coffee.leave(ALICE))
     loaded = store.load()
     assert loaded.highest_number == 2
     assert loaded.highest_conversation == 4
@@ -171,7 +171,7 @@ def test_state_reads_only_the_groups_that_are_asked_for(store: SqlStore) -> None
     """`state` reads as `load` does; a group that was never stored is left out."""
     create(store, 2, "tea")
     coffee = create(store, 3, "coffee")
-    happen(store, coffee, coffee.join(BOB))
+    store_events(store, coffee, coffee.join(BOB))
     groups, server = store.state([3, 99])
     assert groups == {3: StoredGroup(coffee.state, version=2, head=2)}
     assert server == store.load().server
@@ -249,7 +249,7 @@ def test_server_bans(store: SqlStore) -> None:
 def test_a_server_ban_ends_memberships_in_the_same_commit(store: SqlStore) -> None:
     """A ban and what follows from it in the groups are one decision."""
     group = create(store, 2)
-    happen(store, group, group.join(BOB))
+    store_events(store, group, group.join(BOB))
     version = group.version
     (left,) = group.forget("bob", Why.SERVER_BAN)
     decision = on_server(ServerBanned(BOB.name, ALICE.name))

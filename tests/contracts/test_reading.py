@@ -13,7 +13,7 @@ from pyconchat.domain.events import Action
 from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
 from pyconchat.testing import make_store
-from tests.contracts.building import ALICE, AT, EVER, commit, create, happen, say, texts
+from tests.contracts.building import ALICE, AT, NO_LIMIT, commit, create, say, store_events, texts
 
 
 def found(store: SqlStore, *words: str, limit: int = 10, id: int = 2) -> list[str]:
@@ -44,13 +44,13 @@ def test_a_page_begins_after_and_ends_at(store: SqlStore) -> None:
     create(store, 2)
     commit(store, say(2, "a", "b", "c", "d"))
     for after, upto, limit, seqs in (
-        (0, EVER, 100, [1, 2, 3, 4, 5]),
+        (0, NO_LIMIT, 100, [1, 2, 3, 4, 5]),
         (2, 4, 100, [3, 4]),
-        (2, EVER, 2, [3, 4]),
-        (5, EVER, 100, []),
+        (2, NO_LIMIT, 2, [3, 4]),
+        (5, NO_LIMIT, 100, []),
         (3, 3, 100, []),
         (4, 2, 100, []),
-        (0, EVER, 0, []),
+        (0, NO_LIMIT, 0, []),
     ):
         assert [entry.seq for entry in store.entries(2, after, upto, limit)] == seqs
 
@@ -60,8 +60,8 @@ def test_a_page_has_one_conversation(store: SqlStore) -> None:
     create(store, 2, "tea")
     create(store, 3, "coffee")
     commit(store, say(2, "in tea"), say(3, "in coffee"))
-    assert texts(store.entries(2, 1, EVER, 10)) == ["in tea"]
-    assert store.entries(99, 0, EVER, 10) == []
+    assert texts(store.entries(2, 1, NO_LIMIT, 10)) == ["in tea"]
+    assert store.entries(99, 0, NO_LIMIT, 10) == []
 
 
 # Search.
@@ -155,7 +155,7 @@ def test_only_this_conversation_is_searched(store: SqlStore) -> None:
 def test_only_messages_are_found(store: SqlStore) -> None:
     """Topics, reasons and names are not what people said."""
     group = create(store, 2, "teahouse")
-    happen(store, group, group.change_topic(ALICE, SafeText("all about tea")))
+    store_events(store, group, group.change_topic(ALICE, SafeText("all about tea")))
     commit(store, say(2, "tea"))
     commit(store, Decision(AT, [NewEntry(2, Action(ALICE.name, SafeText("drinks tea")))]))
     assert found(store, "tea") == ["tea"]

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, create_engine, make_url, text
 
 import pyconchat.store
 from pyconchat.store import BadStore, SqlStore, schema
-from tests.contracts.building import EVER, commit, create, say
+from tests.contracts.building import NO_LIMIT, commit, create, say
 
 
 @pytest.fixture
@@ -63,13 +63,13 @@ def test_opening_again_is_harmless(store: SqlStore, url: str) -> None:
     """A store may be opened any number of times, also beside another."""
     create(store, 2)
     commit(store, say(2, "hello"))
-    before, log = store.load(), store.entries(2, 0, EVER, 10)
+    before, log = store.load(), store.entries(2, 0, NO_LIMIT, 10)
     store.open()
     other = SqlStore(url)
     other.open()
     other.open()
     assert store.load() == other.load() == before
-    assert other.entries(2, 0, EVER, 10) == log
+    assert other.entries(2, 0, NO_LIMIT, 10) == log
     other.close()
 
 

@@ -22,7 +22,7 @@ from pyconchat.domain.events import GroupCreated, Message, Policy, encode
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.text import SafeText
 from pyconchat.store import BadStore, SqlStore, schema
-from tests.contracts.building import ALICE, AT, BOB, EVER, commit, say, texts
+from tests.contracts.building import ALICE, AT, BOB, NO_LIMIT, commit, say, texts
 
 TEA = 2
 """The conversation of the only group."""
@@ -115,7 +115,7 @@ def fill(connection: sqlite3.Connection) -> None:
         closed=False,
     )
     insert("members", conversation=TEA, key="alice", name="alice", guest=False, since=1)
-    insert("cursors", owner="alice", conversation=TEA, upto=EVER, read=150)
+    insert("cursors", owner="alice", conversation=TEA, upto=NO_LIMIT, read=150)
     for seq, event in enumerate(log, 1):
         insert("entries", conversation=TEA, seq=seq, at=AT + seq, body=encode(event))
         if isinstance(event, Message):
@@ -191,7 +191,7 @@ def test_an_older_database_keeps_all_that_it_had(database: Path) -> None:
         assert (group.state.name, group.state.topic, group.head) == ("tea", "green", 200)
         assert [member.name for member in group.state.members] == ["alice"]
         assert [cursor.read for cursor in store.cursors(fold(ALICE.name))] == [150]
-        assert [entry.seq for entry in store.entries(TEA, 0, EVER, 1000)] == list(range(1, 201))
+        assert [entry.seq for entry in store.entries(TEA, 0, NO_LIMIT, 1000)] == list(range(1, 201))
         ((entry,),) = commit(store, say(TEA, "the pot is empty"))
         assert entry.seq == 201
         store.index(100)
@@ -247,7 +247,7 @@ def test_what_was_only_in_the_wal_is_copied_too(database: Path) -> None:
     (database := folder / "pyconchat.db").chmod(0o600)
     assert database.with_name("pyconchat.db-wal").stat().st_size > 0
     with open_store(database) as store:
-        assert texts(store.entries(TEA, 200, EVER, 10)) == ["last words"]
+        assert texts(store.entries(TEA, 200, NO_LIMIT, 10)) == ["last words"]
     assert "last words" in str(dump(copy_of(database))["entries"])
 
 

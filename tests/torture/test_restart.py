@@ -22,7 +22,7 @@ from pyconchat.domain.events import Policy
 from pyconchat.domain.group import Actor
 from pyconchat.domain.names import Name, fold
 from pyconchat.testing import make_store
-from tests.contracts.building import commit, create, happen, register
+from tests.contracts.building import commit, create, register, store_events
 from tests.support.people import PATIENCE, Server, SocketUser
 from tests.support.programs import Object, Program, line_of
 
@@ -57,7 +57,7 @@ def settle(folder: Path) -> Path:
             members = people[number :: len(GROUPS)]
             group = create(store, 2 + number, name, members[0], Policy.OPEN)
             for each in members[1:]:
-                happen(store, group, group.join(each))
+                store_events(store, group, group.join(each))
     crowd = [
         {
             "name": each.name,
