@@ -124,13 +124,14 @@ def make_chat(
     clock: Clock | None = None,
     config: Config | None = None,
     hasher: IHasher | None = None,
+    threads: IThreads | None = None,
 ) -> Chat:
     """Return a chat on *store* that has started. A tick passes when *clock* is advanced."""
     clock = clock or Clock()
     reactor: IReactorTime = clock
     chat = Chat(
         store,
-        InlineThreads(),
+        threads or InlineThreads(),
         reactor,
         hasher or PlainHasher(),
         config or Config(),

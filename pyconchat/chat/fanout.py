@@ -185,7 +185,7 @@ class Fanout:
     ) -> list[ISession]:
         """Return the sessions to write an event to: subscribers, and those that it is about."""
         if isinstance(conversation, ServerConversation):
-            return list(self._presence.everybody())
+            return [session for session in self._presence.everybody() if not session.starting]
         readers = list(pending)
         if subject_key is not None:
             readers += [

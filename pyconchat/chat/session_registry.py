@@ -36,16 +36,20 @@ class SessionRegistry:
         self._now = now
         self.stopping = False  # the server is stopping: departures are not announced
 
-    async def opened(self, session: ISession) -> list[CursorRecord]:
-        """Add *session*; return what its account has not received yet. Raises `NotSaved`.
+    def opened(self, session: ISession) -> None:
+        """Add *session*: from now on a kick, a ban or a new password ends it."""
+        account = session.account
+        if self._memory.presence.add(session):
+            event_log.connected(account.name, not account.registered)
+            self._announce(account, PresenceChanged(account.name, True))
+
+    async def missed(self, session: ISession) -> list[CursorRecord]:
+        """Return what the account of *session* has not received yet. Raises `NotSaved`.
 
         Returns between two publications: everything that was stored before is in the answer, and
         everything later is still to be published.
         """
         account = session.account
-        if self._memory.presence.add(session):
-            event_log.connected(account.name, not account.registered)
-            self._announce(account, PresenceChanged(account.name, True))
         if not account.registered:
             return []
         # Include what the account's other sessions have received, also those that just ended.

@@ -40,6 +40,7 @@ class Session:
         "_accounts",
         "_chat",
         "_ended",
+        "_opened",
         "_services",
         "account",
         "awaiting",
@@ -68,14 +69,20 @@ class Session:
         self._chat = services.chat
         self._accounts = services.accounts
         self._ended = False
+        self._opened = False
 
     # The beginning and the end.
 
     def start(self, since: Mapping[str, int] | None = None) -> Deferred[None]:
+        # At once, not after the log is read: an account's sessions are all found, and all end.
+        self._services.registry.opened(self)
+        self._opened = True
         return Deferred.fromCoroutine(self._start(since or {}))
 
     async def _start(self, since: Mapping[str, int]) -> None:
         await self.subscriptions.find_missed(since)
+        if self.subscriptions.stopped:  # a kick, a ban or a new password has ended the session
+            raise PeerGone
         self.starting = False
 
     def catch_up(self) -> Deferred[None]:
@@ -88,7 +95,10 @@ class Session:
         received = self.subscriptions.receipts()
         self.subscriptions.stop()
         self.subscriptions.clear()
-        self._services.registry.closed(self, received)
+        if self._opened:
+            self._services.registry.closed(self, received)
+        else:
+            self._services.registration.dismiss(self.account)
 
     def end(self, why: EndWhy, reason: str) -> None:
         self.peer.close(self.renderer.reply(Ended(why, SafeText(reason))))

@@ -86,6 +86,11 @@ class Subscriptions:
         assert session is not None, "what outlives the session checks `_receiving` first"
         return session
 
+    @property
+    def stopped(self) -> bool:
+        """Return whether the session no longer receives."""
+        return not self._receiving
+
     def groups(self) -> Iterator[GroupConversation]:
         return (each for each in self._active if isinstance(each, GroupConversation))
 
@@ -96,8 +101,14 @@ class Subscriptions:
         since = {name.lower(): seq for name, seq in since.items()}
         partners = [name[1:] for name in since if name.startswith("@")]
         account = self._session.account
-        directs = [await self._chat.direct_with(account, partner) for partner in partners]
-        records = await self._services.registry.opened(self._session)
+        directs = [
+            await self._chat.direct_with(account, partner)
+            for partner in partners
+            if self._receiving
+        ]
+        if not self._receiving:
+            return
+        records = await self._services.registry.missed(self._session)
         if not self._receiving:
             return
         members = {record.conversation for record in records if record.upto == OPEN_END}

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from pyconchat.chat.chat import Chat
-from pyconchat.chat.interfaces import IStore
+from pyconchat.chat.interfaces import IHasher, IStore, IThreads
 from pyconchat.config import Config, LimitsConfig
 from pyconchat.doors.factory import ChatFactory
 from pyconchat.files import FileSharing
@@ -283,7 +283,11 @@ class House:
         clock: Clock,
         config: Config | None = None,
         files: Callable[[Chat], FileSharing] | None = None,
+        hasher: IHasher | None = None,
+        threads: IThreads | None = None,
     ) -> None:
+        self.threads = threads
+        self.own_hasher = hasher
         self.files = files
         self.clock = clock
         self.store = store
@@ -293,7 +297,9 @@ class House:
     def opens(self) -> None:
         """Start, on what the store has."""
         self.hasher = CountingHasher()
-        self.chat: Chat = make_chat(self.store, self.clock, self.config, self.hasher)
+        self.chat: Chat = make_chat(
+            self.store, self.clock, self.config, self.own_hasher or self.hasher, self.threads
+        )
         sharing = None if self.files is None else self.files(self.chat)
         services = services_of(self.chat, sharing)
         portal: Portal = login_portal(services)

@@ -1,0 +1,232 @@
+"""A connection that is cut at any await of a login or a command leaves nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pyconchat.chat.interfaces import IHasher, IThreads
+from pyconchat.files import FileSharing, Storage
+from tests.support.programs import House, line_of
+from tests.support.stores import quick_store
+
+MAX_STEPS = 60
+"""More than any of the flows has; a flow that needs more fails."""
+
+
+@implementer(IThreads, IHasher)
+class StepByStep:
+    """Store threads, hasher and disk whose work waits for `step`, once `stepwise` is set."""
+
+    def __init__(self) -> None:
+        self.stepwise = False
+        self._work: list[tuple[Deferred[Any], Callable[..., Any], tuple[Any, ...]]] = []
+
+    def run(self, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        """Queue a call."""
+        if not self.stepwise:
+            return maybeDeferred(call, *args)
+        done: Deferred[Any] = Deferred()
+        self._work.append((done, call, args))
+        return done
+
+    write = read = run
+
+    def hash(self, password: str) -> Deferred[str]:
+        return self.run(lambda: f"plain:{password}")
+
+    def verify(self, hash: str, password: str) -> Deferred[bool]:
+        return self.run(lambda: hash == f"plain:{password}")
+
+    def step(self) -> bool:
+        """Do the oldest work; return whether there was any."""
+        if not self._work:
+            return False
+        done, call, args = self._work.pop(0)
+        maybeDeferred(call, *args).chainDeferred(done)
+        return True
+
+
+class Stepped:
+    """A server in memory with an account, two groups and a private talk, that works stepwise."""
+
+    def __init__(self, folder: Path) -> None:
+        self.work = StepByStep()
+        store = quick_store(folder)
+        self.house = House(
+            store,
+            Clock(),
+            files=lambda chat: FileSharing(chat, Storage(folder / "files"), self.work.run),
+            hasher=self.work,
+            threads=self.work,
+        )
+        alice, bob = self.house.program("alice", "alice pw"), self.house.program("bob", "bob pw")
+        self.token = alice.hello["token"]
+        alice.does("/create tea open")
+        alice.does("/create vault password secret")
+        bob.does("/join tea")
+        for _ in range(3):
+            bob.requests("hello", "tea")
+        bob.does("/msg alice psst")
+        for each in (alice, bob):
+            each.cut()
+        self.house.waits(1)
+        assert len(self.house.factory.open_doors) == 0
+        self.work.stepwise = True
+
+    def cut_after(self, data: bytes, steps: int) -> bool:
+        """Send *data*, cut the connection after so many *steps*; return whether all were done."""
+        caller = self.house.caller()
+        caller.sends(data)
+        done = 0
+        while done < steps and self.work.step():
+            caller.tick()
+            done += 1
+        if caller.wire.connected:
+            caller.door.connectionLost(Failure(ConnectionLost()))
+        return done == steps
+
+    def settle(self) -> None:
+        """Do all the work that is left, and let a minute pass."""
+        for _ in range(3):
+            while self.work.step():
+                self.house.clock.advance(0)
+            self.house.waits(25)
+
+    def remains(self) -> list[object]:
+        """Return what is left of the connection."""
+        chat, factory = self.house.chat, self.house.factory
+        left: list[object] = [*factory.open_doors, *chat.presence.everybody()]
+        left += [name for name in ("gus", "new") if _is_guest(chat.accounts.get(name))]
+        limits = factory.connection_limits
+        left += [count for count in (limits.open, limits.unauthenticated) if count]
+        return left
+
+
+def _is_guest(account: Any) -> bool:
+    return account is not None and not account.registered
+
+
+HELLO = line_of(hello=1, name="alice", password="alice pw")
+SINCE = {"tea": 0, "@bob": 0, "@nobody": 0, "@carol": 0}
+
+FLOWS = {
+    "nc guest": b"gus\n\ntea\nhi\n",
+    "nc newcomer": b"new\na password\ntea\nhi\n",
+    "nc login": b"alice\nalice pw\ntea\n/history\n",
+    "nc wrong password": b"alice\nwrong\nalice\nalice pw\n",
+    "nc password group": b"gus\n\nvault\nsecret\nhi\n",
+    "nc new group": b"gus\n\n/create den password pw\nhi\n",
+    "nc half-close": b"alice\nalice pw\ntea\nhi\n",
+    "program guest": line_of(hello=1, name="gus", guest=True),
+    "program newcomer": line_of(hello=1, name="new", password="a password"),
+    "program since": line_of(hello=1, name="alice", password="alice pw", since=SINCE),
+    "program messages": HELLO + line_of(id=1, group="tea", text="hi", key="k") * 3,
+    **{
+        f"program {line.partition(' ')[0]}": HELLO
+        + line_of(id=1, group="tea", line=line, key="k", answers=answers)
+        for line, answers in (
+            ("/join vault", ["secret"]),
+            ("/create den password pw", []),
+            ("/leave", []),
+            ("/policy password x", []),
+            ("/msg bob hi", []),
+            ("/history", []),
+            ("/search hello", []),
+            ("/ignore bob", []),
+            ("/send a.txt", []),
+            ("/claim nonsense", []),
+            ("/password", ["alice pw", "another pw", "another pw"]),
+            ("/quit everywhere", []),
+        )
+    },
+}
+
+
+@pytest.fixture
+def failures() -> Iterator[list[object]]:
+    """Collect everything that is logged as a failure."""
+    found: list[object] = []
+
+    def observe(event: dict[str, Any]) -> None:
+        if event.get("log_failure") is not None or event["log_level"].name in ("error", "critical"):
+            found.append(event.get("log_failure") or event["log_format"])
+
+    globalLogPublisher.addObserver(observe)  # type: ignore[arg-type]
+    yield found
+    globalLogPublisher.removeObserver(observe)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_a_cut_at_any_await(flow: str, tmp_path: Path, failures: list[object]) -> None:
+    """Whatever is waited for, a cut ends the session, frees the guest's name, and counts once."""
+    for steps in range(MAX_STEPS):
+        folder = tmp_path / str(steps)
+        folder.mkdir()
+        server = Stepped(folder)
+        waited = server.cut_after(FLOWS[flow], steps)
+        server.settle()
+        assert (steps, server.remains()) == (steps, [])
+        assert failures == []
+        if not waited:
+            break
+    else:
+        raise AssertionError("the flow does not end")
+
+
+def test_a_ghost_does_not_remain_when_the_store_never_answers(tmp_path: Path) -> None:
+    """A connection that is cut while the store hangs is gone, whatever the store does later."""
+    server = Stepped(tmp_path)
+    for _ in range(20):
+        server.cut_after(FLOWS["program since"], 1)
+    server.house.waits(120)
+    assert server.remains() == []
+
+
+@pytest.mark.parametrize("end", ["/password", "/quit everywhere", "/kick alice", "/ban alice"])
+def test_a_session_that_is_starting_is_ended(end: str, tmp_path: Path) -> None:
+    """Whoever logs in with an old token while it is revoked does not stay."""
+    for steps in range(MAX_STEPS):
+        folder = tmp_path / str(steps)
+        folder.mkdir()
+        server = Stepped(folder)
+        house, work = server.house, server.work
+        work.stepwise = False
+        operator = house.program("olga", "olga pw")
+        operator.does(f"/claim {house.chat.accounts.claim_code}")
+        other = house.program("alice", "alice pw") if end.startswith(("/p", "/q")) else operator
+        work.stepwise = True
+        starting = house.stranger()
+        starting.sends(line_of(hello=1, name="alice", token=server.token, since=SINCE))
+        done = 0
+        while done < steps and work.step():
+            starting.caller.tick()
+            done += 1
+        work.stepwise = False
+        answers = ["alice pw", "another pw", "another pw"]
+        other.sends(line_of(id=9, line=end, answers=answers))
+        server.settle()
+        other.receives()
+        starting.receives()
+        [answer] = [each for each in other.objects if each.get("re") == 9]
+        if answer["ok"]:  # a kick is refused before there is a session to kick
+            assert (steps, starting.is_cut_off() or is_refused(starting)) == (steps, True)
+        else:
+            assert (end, answer["code"]) == ("/kick alice", "no-such-name")
+        if done < steps:
+            break
+        house.closes()
+
+
+def is_refused(program: Any) -> bool:
+    """Return whether the login of *program* was refused."""
+    return any(each.get("ok") is False for each in program.objects if "hello" in each)
