@@ -51,7 +51,7 @@ def test_what_the_admin_may_do(user: UserOf, one: str, other: str) -> None:
 
     alice.types("/approve bob ann")
     for newcomer in (bob, ann):
-        newcomer.sees("* You are in tea: alice let you in.\n")
+        newcomer.sees("* You are in tea: alice approved your request.\n")
     bob.sees("* ann has joined the chat! (approved by alice)\n")
     alice.types("/reject dora no room")
     dora.sees("* Your request to join tea was rejected by alice: no room\n")
@@ -69,7 +69,7 @@ def test_what_the_admin_may_do(user: UserOf, one: str, other: str) -> None:
     bob.sees("* ann was banned by alice: again\n")
     assert ann.answer_to("/join tea") == ["* You are banned from tea by alice: again."]
     alice.types("/unban ann", "/policy invite")
-    ann.sees("* You may come back to tea: alice lifted your ban.\n")
+    ann.sees("* You may join tea again: alice lifted your ban.\n")
     bob.sees("* alice changed the policy to invite.\n")
     alice.types("/invite dora")
     dora.sees("* alice invites you to tea: /join tea\n")
