@@ -13,7 +13,7 @@ from pyconchat.store import SqlStore
 
 __all__ = ["check_state", "read_log"]
 
-PAGE = 1000
+PAGE_ENTRIES = 1000
 """Entries that are read at once."""
 
 
@@ -27,8 +27,8 @@ def check_state(store: SqlStore, groups: Mapping[int, StoredGroup], state: Path)
 
 def read_log(store: SqlStore, id: int, head: int) -> Iterator[Sequence[Entry]]:
     """Yield the entries of the conversation *id* up to the number *head*, in pages."""
-    for after in range(0, head, PAGE):
-        yield store.entries(id, after, head, PAGE)
+    for after in range(0, head, PAGE_ENTRIES):
+        yield store.entries(id, after, head, PAGE_ENTRIES)
 
 
 def _check_group(store: SqlStore, id: int, stored: StoredGroup, state: Path) -> list[str]:

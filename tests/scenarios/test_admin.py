@@ -94,16 +94,16 @@ def test_a_password_at_a_terminal(typed: list[str], problem: str, state: Path) -
     ) as process:
         os.close(slave)
         assert process.stderr is not None
-        said = b""
+        output = b""
         for line in typed:
-            while not said.endswith(b": "):
-                said += process.stderr.read1()
+            while not output.endswith(b": "):
+                output += process.stderr.read1()
             os.write(master, f"{line}\n".encode())
-            said += b"\n"
-        said += process.stderr.read()
+            output += b"\n"
+        output += process.stderr.read()
         shown = os.read(master, 1000).decode() if not problem else ""
     os.close(master)
-    lines = [line for line in said.decode().splitlines() if line.strip()]
+    lines = [line for line in output.decode().splitlines() if line.strip()]
     assert lines[: len(typed)] == ["New password of alice: ", "Repeat it: "][: len(typed)]
     if problem:
         (line,) = lines[len(typed) :]
