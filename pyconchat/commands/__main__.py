@@ -11,14 +11,18 @@ Commands
 
 .. Made by ``make docs`` from the command table; do not edit.
 
-Names match whatever the case of their letters. In a group, type them with a slash; at the front
-desk the slash is not needed, and ``1``, ``2`` and ``3`` are the menu: join, create, exit. In a
-group, ``leave`` and ``qqq`` alone leave it, and ``//text`` sends a message that starts with a
-slash. What is missing and needed is asked for; an empty answer cancels.
+**In a group**, a line that begins with a slash is a command, and every other line is a message.
+``//text`` sends a message that begins with a slash. ``leave`` or ``qqq`` alone leaves the group.
 
-Those marked *admin* are for a group's admin, *operator* for the server's operators, who may use
-them in any group of which they are members. At the front desk, ``/kick``, ``/ban``, ``/unban``
-and ``/bans`` are about the whole server and for operators only.
+**At the front desk**, where you are in no group, every line is a command and the slash is optional.
+``1``, ``2`` and ``3`` are the menu: join a group, create a group, exit.
+
+Upper and lower case are the same in names. Arguments in brackets are optional. If another argument
+is missing, the server asks for it; an empty answer cancels the command.
+
+*admin* marks the commands for the admin of the group. *operator* marks those for the operators of
+the server, who can use them in any group that they are in. At the front desk, ``/kick``, ``/ban``,
+``/unban`` and ``/bans`` apply to the whole server, and only operators can use them.
 
 """
 
