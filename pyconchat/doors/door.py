@@ -115,8 +115,6 @@ class Door(BoundedLineReceiver):
             lambda: self._context.open_doors.remove(self),
             self._uncount,
             self._fail_writable,
-            # Break the reference cycles here: the cyclic GC runs rarely.
-            self._output.forget,
         ):
             self._attempt(step)
         self.session = None

@@ -1,8 +1,8 @@
-"""OutputBuffer: what is on its way to one peer. Never waits, never grows beyond its bound.
+"""OutputBuffer: the unsent output of one connection, up to a maximum size.
 
-A block is given to the kernel at once if nothing waits before it. What the kernel does not take
-is queued here, not copied, so that a block waiting for many slow peers is in memory once, and
-handed to the transport piece by piece as it empties.
+A block is given to the kernel at once if the queue is empty. Bytes that the kernel does not take
+are queued without being copied: a block that waits for many slow peers is in memory once. The
+queue is passed to the transport piece by piece, each time that the transport is empty.
 """
 
 from __future__ import annotations
@@ -15,48 +15,48 @@ from socket import SO_ERROR, SOL_SOCKET
 from twisted.internet.interfaces import IPullProducer, IPushProducer
 from zope.interface import implementer
 
-from pyconchat.net.connection import IConnection, plain_socket, unacknowledged
+from pyconchat.net.connection import IConnection, Lifecycle, plain_socket, unacknowledged
 
 __all__ = ["OutputBuffer"]
 
-PIECE = 16_384
-"""Bytes handed to the transport at once: small enough that a slow peer shows progress."""
+MAX_PIECE = 16_384
+"""Maximum bytes passed to the transport at once: small, so that a slow peer shows progress."""
+
+_OPEN = Lifecycle.OPEN  # `write` is called for each delivery: a global is read faster
 
 
 @implementer(IPullProducer, IPushProducer)
 class OutputBuffer:
-    """The way to the peer of *transport*; at most *most* bytes wait (0: no bound).
+    """The output of *transport*; at most *max_bytes* are queued (0: no maximum).
 
-    *overflow* is called when more would, *drained* each time that nothing waits any more.
+    *overflow* is called when more are, *drained* each time that the queue becomes empty.
     """
 
     def __init__(
         self,
         transport: IConnection,
-        most: int,
+        max_bytes: int,
         overflow: Callable[[], None],
         drained: Callable[[], None],
     ) -> None:
         self._transport = transport
         self._socket = plain_socket(transport)
         self._send = None if self._socket is None else self._socket.send
-        self._most = most
+        self._max_bytes = max_bytes
         self._overflow = overflow
         self._drained = drained
         self._queue: deque[memoryview] = deque()
         self.queued = 0
-        self._busy = False  # the transport has something of ours
-        self._closed = False
-        self._finished = False
-        self._broken = False
-        self._moved = False  # something was handed on since `made_progress` was asked
+        self._life = _OPEN
+        self._busy = False  # the transport has bytes that it has not sent
+        self._moved = False  # the transport took bytes since the last call of `made_progress`
         self._unacknowledged_before = 0
         if self._send is None:
             transport.registerProducer(self, True)
 
     def write(self, block: bytes) -> None:
-        """Send *block*, now or when its turn comes."""
-        if self._finished:
+        """Send *block*, or queue it. Does nothing after `finish` and `close`."""
+        if self._life is not _OPEN:
             return
         sent = 0
         if not self._busy and not self._queue:
@@ -67,22 +67,22 @@ class OutputBuffer:
                 sent = self._send(block)
             except BlockingIOError:
                 sent = 0
-            except OSError:  # the transport finds out by itself
-                self._broken = True
+            except OSError:  # the transport fails at its next write, and reports it
+                self._life = Lifecycle.GONE
             if sent == len(block):
                 return
         rest = memoryview(block)[sent:]
         self._queue.append(rest)
         self.queued += len(rest)
-        if 0 < self._most < self.queued:
+        if 0 < self._max_bytes < self.queued:
             self._overflow()
         elif not self._busy and self._send is not None:
             self._busy = True
-            # As a pull producer: called at once, and again each time the transport is empty.
+            # A pull producer: called now, and again each time that the transport is empty.
             self._transport.registerProducer(self, False)
 
     def resumeProducing(self) -> None:
-        """Hand on more: the transport is empty (or, if it is wrapped, has room)."""
+        """Pass on more: the transport is empty (or, if it is wrapped, has room)."""
         if self._send is None:
             self._busy = False
             while self._queue and not self._busy:
@@ -93,30 +93,30 @@ class OutputBuffer:
         elif self._busy:
             self._busy = False
             self._transport.unregisterProducer()
-        if not self._queue and not self._closed:
+        if not self._queue and self._life is not Lifecycle.GONE:
             self._drained()
 
     def pauseProducing(self) -> None:
-        """Hand on nothing for now: the wrapped transport is full."""
+        """Pass on nothing for now: the wrapped transport is full."""
         self._busy = True
 
     def stopProducing(self) -> None:
-        """Forget everything: the connection is gone."""
-        self._closed = self._finished = True
+        """Discard the queue: the connection is lost."""
+        self._life = Lifecycle.GONE
         self._queue.clear()
         self.queued = 0
 
     @property
     def empty(self) -> bool:
-        """Return whether everything was handed to the kernel (or to what wraps it)."""
+        """Return whether the kernel, or the wrapped transport, has taken everything."""
         return not self._busy and not self._queue
 
     def acknowledged(self) -> bool:
         """Return whether the peer's kernel has everything, as far as can be known."""
-        return not self._closed and self.empty and self._unacknowledged() == 0
+        return self._life is not Lifecycle.GONE and self.empty and self._unacknowledged() == 0
 
     def made_progress(self) -> bool:
-        """Return whether the peer has taken anything since the last call, or nothing waits."""
+        """Return whether the peer has taken bytes since the last call, or the queue is empty."""
         if self.empty:
             return True
         before, now = self._unacknowledged_before, self._unacknowledged()
@@ -125,39 +125,37 @@ class OutputBuffer:
         return moved
 
     def broken(self) -> bool:
-        """Return whether the connection is known to be broken, as only asking shows (socket(7))."""
-        if self._broken or self._socket is None or self._closed:
-            return self._broken
+        """Return whether the connection is lost. Asks the kernel (SO_ERROR, socket(7))."""
+        if self._life is Lifecycle.GONE or self._socket is None:
+            return self._life is Lifecycle.GONE
         with contextlib.suppress(OSError):
             return self._socket.getsockopt(SOL_SOCKET, SO_ERROR) != 0
         return True
 
     def finish(self) -> None:
-        """Take nothing more; what waits is still sent."""
-        self._finished = True
+        """Accept no more blocks. Queued ones are still sent."""
+        if self._life is _OPEN:
+            self._life = Lifecycle.CLOSING
 
     def close(self) -> None:
-        """Send nothing more; the socket is about to be closed, or is."""
-        if self._send is None and not self._closed:
-            self._transport.unregisterProducer()  # a wrapped transport would wait for us
-        self._closed = self._finished = True
-        self._queue.clear()
-
-    def forget(self) -> None:
-        """Call nobody any more: the connection is gone, and who had it should be freed."""
+        """Discard the queue and call nobody any more. Call it before the socket is closed."""
+        if self._send is None and self._life is not Lifecycle.GONE:
+            self._transport.unregisterProducer()  # a wrapped transport would wait for this one
+        self.stopProducing()
+        # Break the reference cycle here: the cyclic GC runs rarely.
         self._overflow = self._drained = _nothing
 
     def _next(self) -> bytes:
         pieces: list[memoryview] = []
         size = 0
-        while self._queue and size < PIECE:
+        while self._queue and size < MAX_PIECE:
             piece = self._queue.popleft()
-            if size + len(piece) > PIECE and pieces:
+            if size + len(piece) > MAX_PIECE and pieces:
                 self._queue.appendleft(piece)
                 break
-            if len(piece) > PIECE:
-                self._queue.appendleft(piece[PIECE:])
-                piece = piece[:PIECE]
+            if len(piece) > MAX_PIECE:
+                self._queue.appendleft(piece[MAX_PIECE:])
+                piece = piece[:MAX_PIECE]
             pieces.append(piece)
             size += len(piece)
         self.queued -= size
@@ -165,8 +163,8 @@ class OutputBuffer:
         return b"".join(pieces)
 
     def _unacknowledged(self) -> int:
-        return 0 if self._closed else unacknowledged(self._socket)
+        return 0 if self._life is Lifecycle.GONE else unacknowledged(self._socket)
 
 
 def _nothing() -> None:
-    """Nobody is left to be told."""
+    """Replaces the callbacks of a closed buffer."""

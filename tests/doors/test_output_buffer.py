@@ -1,4 +1,4 @@
-"""OutputBuffer: what is on its way to one peer, in order, within a bound."""
+"""OutputBuffer: the unsent output of one connection, in order, up to a maximum size."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.abstract import FileDescriptor
 
-from pyconchat.doors.output_buffer import PIECE, OutputBuffer
+from pyconchat.doors.output_buffer import MAX_PIECE, OutputBuffer
 from pyconchat.net.connection import IConnection
 from tests.support.connections import Wire
 
 
 class Selector:
-    """As much of a reactor as a file descriptor needs: it remembers who wants to write."""
+    """The part of a reactor that a file descriptor needs: it remembers the writers."""
 
     def __init__(self) -> None:
         self.writers: set[object] = set()
@@ -35,7 +35,7 @@ class Selector:
 
 
 class Pipe(FileDescriptor):
-    """A real socket with a small buffer; the peer and the reactor do what the test says."""
+    """A real socket with a small buffer; the test controls the peer and the reactor."""
 
     def __init__(self) -> None:
         self.selector = Selector()
@@ -56,7 +56,7 @@ class Pipe(FileDescriptor):
             return 0
 
     def turn(self) -> None:
-        """Let the reactor see that the socket takes bytes, if anybody wants to know."""
+        """Call `doWrite` if the transport has asked for it, as the reactor does."""
         if self in self.selector.writers:
             self.doWrite()
 
@@ -68,7 +68,7 @@ class Pipe(FileDescriptor):
             return b""
 
     def reads_all(self) -> bytes:
-        """Read at the far end for as long as something comes."""
+        """Read at the far end until nothing more comes."""
         got = b""
         while (data := self.reads(65536)) or self.selector.writers:
             got += data
@@ -80,19 +80,21 @@ class Pipe(FileDescriptor):
         self.far.close()
 
 
-class Watched(OutputBuffer):
-    """An outlet that counts what it reports."""
+class RecordingBuffer(OutputBuffer):
+    """An OutputBuffer that counts its callbacks."""
 
-    def __init__(self, transport: object, most: int = 0) -> None:
+    def __init__(self, transport: object, max_bytes: int = 0) -> None:
         self.overflows = 0
         self.drains = 0
-        super().__init__(cast(IConnection, transport), most, self._over, self._dry)
+        super().__init__(
+            cast(IConnection, transport), max_bytes, self._count_overflow, self._count_drain
+        )
 
-    def _over(self) -> None:
+    def _count_overflow(self) -> None:
         self.overflows += 1
         self.close()
 
-    def _dry(self) -> None:
+    def _count_drain(self) -> None:
         self.drains += 1
 
 
@@ -104,195 +106,195 @@ def pipe() -> Iterator[Pipe]:
 
 
 sizes = st.integers(1, 40_000)
-deeds = st.lists(st.tuples(st.sampled_from(["write", "read", "turn"]), sizes), max_size=30)
+actions = st.lists(st.tuples(st.sampled_from(["write", "read", "turn"]), sizes), max_size=30)
 
 
 def numbered(start: int, size: int) -> bytes:
-    """Return *size* bytes that show where in the stream, at *start*, they stand."""
+    """Return *size* bytes that show their position in the stream, from *start* on."""
     block = b"".join(b"%07d\n" % at for at in range(start // 8, (start + size) // 8 + 1))
     return block[start % 8 :][:size]
 
 
-@given(deeds)
-def test_a_socket_gets_everything_in_order(deeds: list[tuple[str, int]]) -> None:
-    """However slowly a peer reads, it gets the bytes that were written, in their order."""
+@given(actions)
+def test_a_socket_gets_everything_in_order(actions: list[tuple[str, int]]) -> None:
+    """The peer gets all bytes in order, however slowly it reads."""
     with closing(Pipe()) as pipe:
-        outlet = Watched(pipe)
+        buffer = RecordingBuffer(pipe)
         written, got = 0, b""
-        for deed, size in deeds:
-            if deed == "write":
-                outlet.write(numbered(written, size))
+        for action, size in actions:
+            if action == "write":
+                buffer.write(numbered(written, size))
                 written += size
-            elif deed == "read":
+            elif action == "read":
                 got += pipe.reads(size)
             else:
                 pipe.turn()
         got += pipe.reads_all()
         assert got == numbered(0, written)
-        assert outlet.empty
-        assert outlet.queued == 0
+        assert buffer.empty
+        assert buffer.queued == 0
 
 
-@given(deeds)
-def test_a_wrapped_transport_gets_everything_in_order(deeds: list[tuple[str, int]]) -> None:
-    """The same through a transport that is no plain socket and pauses us when it is full."""
+@given(actions)
+def test_a_wrapped_transport_gets_everything_in_order(actions: list[tuple[str, int]]) -> None:
+    """Also when the transport is not a plain socket and pauses the buffer while it is full."""
     wire = Wire()
-    outlet = Watched(wire)
+    buffer = RecordingBuffer(wire)
     written = 0
-    for deed, size in deeds:
-        if deed == "write":
-            outlet.write(numbered(written, size))
+    for action, size in actions:
+        if action == "write":
+            buffer.write(numbered(written, size))
             written += size
-        elif deed == "read":
+        elif action == "read":
             wire.reads(size)
         else:
             wire.stops_reading()
     wire.reads()
     assert wire.value() == numbered(0, written)
-    assert outlet.empty
-    assert outlet.queued == 0
+    assert buffer.empty
+    assert buffer.queued == 0
 
 
-def test_what_the_kernel_takes_does_not_wait(pipe: Pipe) -> None:
-    """A block is at the peer when `write` returns: no turn of the reactor is lost."""
-    outlet = Watched(pipe)
-    outlet.write(b"hello\n")
+def test_a_block_is_sent_at_once_if_the_kernel_takes_it(pipe: Pipe) -> None:
+    """The peer has the block when `write` returns, without a turn of the reactor."""
+    buffer = RecordingBuffer(pipe)
+    buffer.write(b"hello\n")
     assert pipe.reads(100) == b"hello\n"
-    assert outlet.empty
+    assert buffer.empty
     assert not pipe.selector.writers
 
 
-def test_more_than_may_wait_is_an_overflow(pipe: Pipe) -> None:
-    """A peer that reads nothing has at most the bound waiting for it; then it is reported."""
-    outlet = Watched(pipe, most=100_000)
+def test_overflow(pipe: Pipe) -> None:
+    """If a peer reads nothing and more than the maximum is queued, *overflow* is called once."""
+    buffer = RecordingBuffer(pipe, max_bytes=100_000)
     block = b"x" * 1000
     writes = 0
-    while not outlet.overflows:
-        outlet.write(block)
+    while not buffer.overflows:
+        buffer.write(block)
         writes += 1
-        assert outlet.queued <= 100_000 + len(block)
+        assert buffer.queued <= 100_000 + len(block)
         assert writes < 1000
     assert writes >= 100
-    outlet.write(block)
-    assert outlet.overflows == 1
+    buffer.write(block)
+    assert buffer.overflows == 1
 
 
-def test_no_bound(pipe: Pipe) -> None:
-    """A bound of 0 is none."""
-    outlet = Watched(pipe)
+def test_no_maximum(pipe: Pipe) -> None:
+    """With a maximum of 0 there is no overflow."""
+    buffer = RecordingBuffer(pipe)
     for _ in range(300):
-        outlet.write(b"x" * 10_000)
-    assert outlet.overflows == 0
+        buffer.write(b"x" * 10_000)
+    assert buffer.overflows == 0
     assert len(pipe.reads_all()) == 3_000_000
 
 
-def test_drained_is_told_each_time(pipe: Pipe) -> None:
-    """Who waits for room is told each time that nothing waits any more, and only then."""
-    outlet = Watched(pipe)
+def test_drained_is_called_each_time_that_the_queue_becomes_empty(pipe: Pipe) -> None:
+    """*drained* is called once for each time that the queue becomes empty, and not before."""
+    buffer = RecordingBuffer(pipe)
     for count in (1, 2):
-        outlet.write(b"x" * 200_000)
-        assert not outlet.empty
+        buffer.write(b"x" * 200_000)
+        assert not buffer.empty
         pipe.reads(1000)
         pipe.turn()
-        assert outlet.drains == count - 1
+        assert buffer.drains == count - 1
         pipe.reads_all()
-        assert outlet.empty
-        assert outlet.drains == count
+        assert buffer.empty
+        assert buffer.drains == count
 
 
-def test_acknowledged_is_what_the_peer_has(pipe: Pipe) -> None:
-    """Bytes count as received when neither we nor the kernel hold any of them."""
-    outlet = Watched(pipe)
-    assert outlet.acknowledged()
-    outlet.write(b"hello\n")
-    assert not outlet.acknowledged()
+def test_acknowledged(pipe: Pipe) -> None:
+    """Output is acknowledged when neither the buffer nor the kernel holds any of it."""
+    buffer = RecordingBuffer(pipe)
+    assert buffer.acknowledged()
+    buffer.write(b"hello\n")
+    assert not buffer.acknowledged()
     pipe.reads_all()
-    assert outlet.acknowledged()
-    outlet.write(b"x" * 100_000)
-    assert not outlet.acknowledged()
+    assert buffer.acknowledged()
+    buffer.write(b"x" * 100_000)
+    assert not buffer.acknowledged()
     pipe.reads_all()
-    assert outlet.acknowledged()
-    outlet.close()
-    assert not outlet.acknowledged()
+    assert buffer.acknowledged()
+    buffer.close()
+    assert not buffer.acknowledged()
 
 
-def test_progress_is_what_the_peer_takes(pipe: Pipe) -> None:
-    """A peer makes progress if it takes something, or if nothing waits for it."""
-    outlet = Watched(pipe)
-    assert outlet.made_progress()
-    outlet.write(b"x" * 200_000)
-    outlet.made_progress()
-    assert not outlet.made_progress()
+def test_progress(pipe: Pipe) -> None:
+    """A peer makes progress if it takes bytes, or if the queue is empty."""
+    buffer = RecordingBuffer(pipe)
+    assert buffer.made_progress()
+    buffer.write(b"x" * 200_000)
+    buffer.made_progress()
+    assert not buffer.made_progress()
     assert pipe.reads(65536)
-    assert outlet.made_progress()
-    assert not outlet.made_progress()
+    assert buffer.made_progress()
+    assert not buffer.made_progress()
     pipe.reads_all()
-    assert outlet.made_progress()
+    assert buffer.made_progress()
 
 
-def test_more_to_read_is_no_progress(pipe: Pipe) -> None:
-    """That others go on talking does not make a peer that reads nothing move."""
-    outlet = Watched(pipe)
-    outlet.write(b"x" * 200_000)
-    outlet.made_progress()
-    outlet.write(b"one more\n")
-    assert not outlet.made_progress()
+def test_further_output_is_no_progress(pipe: Pipe) -> None:
+    """Further writes do not count as progress of a peer that reads nothing."""
+    buffer = RecordingBuffer(pipe)
+    buffer.write(b"x" * 200_000)
+    buffer.made_progress()
+    buffer.write(b"one more\n")
+    assert not buffer.made_progress()
 
 
-def test_nothing_is_written_after_the_end(pipe: Pipe) -> None:
-    """After `close`, nothing reaches the peer that was not on its way."""
-    outlet = Watched(pipe)
-    outlet.write(b"last\n")
-    outlet.close()
-    outlet.write(b"too late\n")
+def test_nothing_is_sent_after_close(pipe: Pipe) -> None:
+    """A block that is written after `close` is discarded."""
+    buffer = RecordingBuffer(pipe)
+    buffer.write(b"last\n")
+    buffer.close()
+    buffer.write(b"too late\n")
     assert pipe.reads_all() == b"last\n"
 
 
-def test_a_broken_connection_is_no_failure(pipe: Pipe) -> None:
-    """Writing to a peer that is gone raises nothing; the transport finds out by itself."""
-    outlet = Watched(pipe)
+def test_writing_to_a_lost_connection(pipe: Pipe) -> None:
+    """It raises nothing, and queues nothing once the transport has reported the loss."""
+    buffer = RecordingBuffer(pipe)
     pipe.far.close()
     pipe.writeSomeData = lambda data: 0  # type: ignore[method-assign]
-    outlet.write(b"hello\n")
-    outlet.stopProducing()
-    assert outlet.queued == 0
-    outlet.write(b"hello\n")
-    assert outlet.queued == 0
+    buffer.write(b"hello\n")
+    buffer.stopProducing()
+    assert buffer.queued == 0
+    buffer.write(b"hello\n")
+    assert buffer.queued == 0
 
 
-def test_a_block_for_many_is_in_memory_once() -> None:
+def test_a_block_for_many_peers_is_in_memory_once() -> None:
     """A block that waits for a hundred slow peers is not copied for each."""
-    outlets: list[Watched] = []
+    buffers: list[RecordingBuffer] = []
     for _ in range(100):
         wire = Wire()
-        outlets.append(Watched(wire))
+        buffers.append(RecordingBuffer(wire))
         wire.producer.pauseProducing()
     tracemalloc.start()
     try:
         block = bytes(100_000)
-        for outlet in outlets:
-            outlet.write(block)
+        for buffer in buffers:
+            buffer.write(block)
         kept, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert sum(outlet.queued for outlet in outlets) == 100 * len(block)
+    assert sum(buffer.queued for buffer in buffers) == 100 * len(block)
     assert kept < 2 * len(block)
 
 
-def test_a_long_queue_is_handed_on_in_pieces(pipe: Pipe) -> None:
-    """The transport gets a piece at a time, so that a slow peer shows its progress."""
-    outlet = Watched(pipe)
+def test_a_long_queue_is_passed_on_in_pieces(pipe: Pipe) -> None:
+    """The transport gets one piece at a time, so that a slow peer shows progress."""
+    buffer = RecordingBuffer(pipe)
     written: list[int] = []
     write: Callable[[bytes], None] = pipe.write
 
-    def watching(data: bytes) -> None:
+    def recording(data: bytes) -> None:
         written.append(len(data))
         write(data)
 
-    pipe.write = watching  # type: ignore[method-assign]
-    outlet.write(b"x" * 200_000)
+    pipe.write = recording  # type: ignore[method-assign]
+    buffer.write(b"x" * 200_000)
     for _ in range(50):
-        outlet.write(b"y" * 1000)
+        buffer.write(b"y" * 1000)
     assert len(pipe.reads_all()) == 250_000
-    assert max(written) <= PIECE
+    assert max(written) <= MAX_PIECE
     assert len(written) < 40
