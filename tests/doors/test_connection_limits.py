@@ -1,4 +1,4 @@
-"""Limits of connections, with time as an argument."""
+"""Limits on connections: per address, and before login."""
 
 from __future__ import annotations
 
@@ -20,62 +20,65 @@ def limits(**changes: int) -> LimitsConfig:
     return LimitsConfig(**{**off, **changes})
 
 
-def is_refused(connections: ConnectionLimits, network: str, now: float) -> str:
+def refused(connections: ConnectionLimits, network: str, now: float) -> str:
     with pytest.raises(Refused) as caught:
         connections.opened(network, now)
     assert caught.value.code is Code.TOO_MANY
     return caught.value.sentence
 
 
-def test_so_many_at_once_from_one_network() -> None:
-    """One too many is refused and not counted; one that ends makes room; others are not touched."""
+def test_maximum_open_connections_of_a_network() -> None:
+    """One too many is refused and not counted.
+
+    A closed one makes room. Other networks are not affected.
+    """
     connections = ConnectionLimits(limits(connections_per_ip=2))
     connections.opened(HERE, 0.0)
     connections.opened(HERE, 0.0)
     for _ in range(3):
-        is_refused(connections, HERE, 0.0)
+        refused(connections, HERE, 0.0)
     connections.opened(THERE, 0.0)
     connections.closed(HERE, logged_in=False)
     connections.opened(HERE, 0.0)
-    is_refused(connections, HERE, 0.0)
+    refused(connections, HERE, 0.0)
 
 
-def test_so_many_in_ten_minutes_from_one_network() -> None:
-    """Those that have ended count too, for ten minutes; the refusal says how long it takes."""
+def test_maximum_connections_of_a_network_in_ten_minutes() -> None:
+    """Closed connections count too, for ten minutes; the refusal says how long to wait."""
     connections = ConnectionLimits(limits(connections_per_ip_10min=2))
     for now in (0.0, 100.0):
         connections.opened(HERE, now)
         connections.closed(HERE, logged_in=False)
-    assert "401 s" in is_refused(connections, HERE, 200.0)
+    assert "401 s" in refused(connections, HERE, 200.0)
     connections.opened(THERE, 200.0)
-    is_refused(connections, HERE, 599.0)
+    refused(connections, HERE, 599.0)
     connections.opened(HERE, 600.5)
-    is_refused(connections, HERE, 600.5)
+    refused(connections, HERE, 600.5)
     connections.opened(HERE, 700.5)
 
 
-def test_so_many_strangers_in_all() -> None:
-    """Those who have not logged in are counted from everywhere; a login or an end makes room."""
+def test_maximum_connections_before_login() -> None:
+    """Connections from all networks count together until they log in or are closed."""
     connections = ConnectionLimits(limits(unauthenticated=2), random_number=lambda: 0.99)
     connections.opened(HERE, 0.0)
     connections.opened(THERE, 0.0)
-    is_refused(connections, "192.0.2.3", 0.0)
+    refused(connections, "192.0.2.3", 0.0)
     connections.logged_in()
     connections.opened("192.0.2.3", 0.0)
-    is_refused(connections, "192.0.2.4", 0.0)
+    refused(connections, "192.0.2.4", 0.0)
     connections.closed(HERE, logged_in=True)
-    is_refused(connections, "192.0.2.4", 0.0)
+    refused(connections, "192.0.2.4", 0.0)
     connections.closed(THERE, logged_in=False)
     connections.opened("192.0.2.4", 0.0)
 
 
-def test_strangers_are_turned_away_at_random_before_the_limit() -> None:
-    """From half of the places on, ever more of the newcomers: they are never all for one."""
+def test_connections_are_refused_at_random_before_the_limit() -> None:
+    """From half of the limit on, ever more are refused. So one peer cannot take every place."""
     chances: list[float] = []
     connections = ConnectionLimits(limits(unauthenticated=100), random_number=lambda: chances.pop())
 
-    def share_turned_away() -> float:
-        """Find between which two hundredths the chance to be turned away is."""
+    def share_refused() -> float:
+        """Return the probability of a refusal, in hundredths."""
         for hundredth in range(101):
             chances[:] = [hundredth / 100 + 0.001]
             try:
@@ -88,7 +91,7 @@ def test_strangers_are_turned_away_at_random_before_the_limit() -> None:
 
     shares = {}
     for number in range(101):
-        shares[number] = share_turned_away()
+        shares[number] = share_refused()
         chances[:] = [2.0]
         if number < 100:
             connections.opened(f"192.0.2.{number}", 0.0)
@@ -99,20 +102,20 @@ def test_strangers_are_turned_away_at_random_before_the_limit() -> None:
 
 
 def test_zero_turns_the_limits_off() -> None:
-    """Without limits everybody may connect, as often as they like."""
+    """Without limits any number of connections is accepted."""
     connections = ConnectionLimits(limits())
     for _ in range(500):
         connections.opened(HERE, 0.0)
 
 
 def test_the_defaults() -> None:
-    """16 at once, and 32 in ten minutes, from one address."""
+    """At most 16 at once, and 32 in ten minutes, from one address."""
     connections = ConnectionLimits(LimitsConfig())
     for _ in range(16):
         connections.opened(HERE, 0.0)
-    is_refused(connections, HERE, 0.0)
+    refused(connections, HERE, 0.0)
     for _ in range(16):
         connections.closed(HERE, logged_in=True)
         connections.opened(HERE, 1.0)
     connections.closed(HERE, logged_in=True)
-    is_refused(connections, HERE, 2.0)
+    refused(connections, HERE, 2.0)

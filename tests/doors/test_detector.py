@@ -1,4 +1,4 @@
-"""The doorstep: which door a connection goes to, and what it gets there."""
+"""ProtocolDetector: which door a connection gets, by its first bytes and their timing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GREETING = b"* Welcome to PyconChat.\nUsername: "
 
 @pytest.fixture
 def house(store: SqlStore, clock: Clock) -> Iterator[House]:
-    """A server in memory, without limits on rates."""
+    """A server in memory without rate limits."""
     house = House(store, clock)
     yield house
     house.closes()
@@ -29,32 +29,32 @@ def house(store: SqlStore, clock: Clock) -> Iterator[House]:
 
 @pytest.fixture
 def stranger(house: House) -> WiredProgram:
-    """Somebody connected, of whom nothing is known yet."""
+    """A connection that has not sent anything."""
     return house.stranger()
 
 
 def is_logged_in(program: WiredProgram) -> bool:
-    """Return whether the hello was answered, and requests are."""
+    """Return whether the hello and a request are answered."""
     program.sees("live")
     return bool(program.does()["ok"])
 
 
-def test_nobody_is_greeted_at_once(stranger: WiredProgram) -> None:
-    """Who connects may speak first for a tenth of a second."""
+def test_there_is_no_greeting_at_once(stranger: WiredProgram) -> None:
+    """For a tenth of a second the server waits for the first bytes."""
     stranger.waits(GREETING_DELAY * 0.9)
     assert stranger.received == b""
 
 
-def test_who_is_silent_is_greeted(stranger: WiredProgram) -> None:
-    """After a tenth of a second, once."""
+def test_a_silent_peer_is_greeted(stranger: WiredProgram) -> None:
+    """The greeting is sent once, after a tenth of a second."""
     stranger.waits(GREETING_DELAY)
     assert stranger.received == GREETING
     stranger.waits(5)
     assert stranger.received == GREETING
 
 
-def test_a_brace_is_not_greeted(stranger: WiredProgram) -> None:
-    """What begins with it gets JSON and nothing else."""
+def test_a_program_is_not_greeted(stranger: WiredProgram) -> None:
+    """A connection that begins with a brace receives JSON and nothing else."""
     stranger.sends(HELLO)
     assert stranger.received.startswith(b'{"hello":1,"ok":true')
     stranger.waits(5)
@@ -63,7 +63,7 @@ def test_a_brace_is_not_greeted(stranger: WiredProgram) -> None:
 
 
 def test_a_brace_alone_is_not_greeted(stranger: WiredProgram) -> None:
-    """The first byte is enough, however late the others are."""
+    """The first byte decides, however late the others arrive."""
     stranger.sends(b"{")
     stranger.waits(5)
     assert stranger.received == b""
@@ -73,7 +73,7 @@ def test_a_brace_alone_is_not_greeted(stranger: WiredProgram) -> None:
 
 @pytest.mark.parametrize("space", [b" ", b"\n", b"\r\n", b"\t \n"])
 def test_white_space_may_precede_the_brace(stranger: WiredProgram, space: bytes) -> None:
-    """In the same packet."""
+    """White space in the same packet is skipped."""
     stranger.sends(space + HELLO)
     assert b"Welcome" not in stranger.received
     stranger.finds(lambda each: each.get("type") == "live", 0)
@@ -81,22 +81,22 @@ def test_white_space_may_precede_the_brace(stranger: WiredProgram, space: bytes)
 
 
 @pytest.mark.parametrize("data", [b"alice\n", b"[]\n", b'"{"\n', b"\xff\xfb\x01", b"\n"])
-def test_everything_else_is_a_person(stranger: WiredProgram, data: bytes) -> None:
-    """And is greeted at once, because it spoke first."""
+def test_anything_else_opens_the_line_door(stranger: WiredProgram, data: bytes) -> None:
+    """Bytes other than a brace come from a person."""
     stranger.caller.door.dataReceived(data)
     assert isinstance(stranger.caller.door.door, LineDoor)
 
 
 def test_a_hello_byte_by_byte(stranger: WiredProgram) -> None:
-    """However slowly it comes, within the time for the login."""
+    """A hello may arrive slowly, within the time for the login."""
     for piece in pieces(HELLO):
         stranger.caller.sends(piece)
         stranger.waits(0.2)
     assert is_logged_in(stranger)
 
 
-def test_a_slow_program_gets_the_greeting_and_a_line_end(stranger: WiredProgram) -> None:
-    """What precedes the first line that begins with a brace is skipped; then all is as always."""
+def test_a_slow_program_is_greeted_first(stranger: WiredProgram) -> None:
+    """A program that was greeted as a person gets the end of that line, then JSON."""
     stranger.waits(3)
     stranger.sends(HELLO)
     greeting, _, rest = stranger.received.partition(b"{")
@@ -114,8 +114,8 @@ def test_a_slow_program_byte_by_byte(stranger: WiredProgram) -> None:
     assert stranger.received.startswith(GREETING + b"\n{")
 
 
-def test_a_person_who_has_spoken_is_no_program_any_more(stranger: WiredProgram) -> None:
-    """A brace in the second line is what a person typed."""
+def test_a_brace_in_a_second_line_is_text(stranger: WiredProgram) -> None:
+    """After its first line a person's connection cannot become a program's."""
     stranger.waits(3)
     stranger.sends(b"alice\n")
     stranger.sends(b"{}\n")
@@ -124,7 +124,7 @@ def test_a_person_who_has_spoken_is_no_program_any_more(stranger: WiredProgram) 
 
 
 def test_a_slow_program_is_counted_once(house: House) -> None:
-    """Nothing remains of the door that it was first given."""
+    """The line door that it got first leaves nothing behind."""
     for _ in range(3):
         slow = house.stranger()
         slow.waits(3)
@@ -137,7 +137,7 @@ def test_a_slow_program_is_counted_once(house: House) -> None:
 
 
 def test_a_slow_program_has_time_to_log_in(stranger: WiredProgram) -> None:
-    """The time of the person for whom it was taken does not end its own connection."""
+    """The deadline of the line door does not end the JSON connection."""
     stranger.waits(59)
     stranger.sends(HELLO)
     assert is_logged_in(stranger)
@@ -145,8 +145,8 @@ def test_a_slow_program_has_time_to_log_in(stranger: WiredProgram) -> None:
     assert stranger.does()["ok"]
 
 
-def test_a_slow_program_is_held_to_the_time_to_log_in(stranger: WiredProgram) -> None:
-    """Who never says hello is told so and cut off."""
+def test_a_slow_program_has_a_login_deadline(stranger: WiredProgram) -> None:
+    """Without a hello in time, the connection ends with the reason."""
     stranger.waits(3)
     stranger.sends(b"{")
     stranger.waits(61)
@@ -155,8 +155,10 @@ def test_a_slow_program_is_held_to_the_time_to_log_in(stranger: WiredProgram) ->
 
 
 @pytest.mark.parametrize("slow", [False, True])
-def test_who_says_nothing_and_ends_the_input_is_let_go(stranger: WiredProgram, slow: bool) -> None:
-    """As a person who does so."""
+def test_the_end_of_the_input_closes_a_silent_connection(
+    stranger: WiredProgram, slow: bool
+) -> None:
+    """Before and after the greeting."""
     if slow:
         stranger.waits(3)
     stranger.shuts_down_writing()
@@ -165,8 +167,10 @@ def test_who_says_nothing_and_ends_the_input_is_let_go(stranger: WiredProgram, s
 
 
 @pytest.mark.parametrize("when", ["at once", "greeted", "after a brace"])
-def test_who_goes_away_is_forgotten(house: House, stranger: WiredProgram, when: str) -> None:
-    """Before or after it is known who it is."""
+def test_a_disconnect_leaves_nothing_behind(
+    house: House, stranger: WiredProgram, when: str
+) -> None:
+    """No door, no count and no timer remains, also before the protocol is detected."""
     if when == "greeted":
         stranger.waits(3)
     if when == "after a brace":
@@ -178,10 +182,10 @@ def test_who_goes_away_is_forgotten(house: House, stranger: WiredProgram, when: 
 
 
 @pytest.mark.parametrize("when", ["at once", "greeted", "after a brace"])
-def test_the_server_stops_while_somebody_stands_there(
+def test_a_shutdown_closes_undetected_connections(
     house: House, stranger: WiredProgram, when: str
 ) -> None:
-    """The connection is ended, and the server has not to wait for it."""
+    """The server does not have to wait for them."""
     if when == "greeted":
         stranger.waits(3)
     if when == "after a brace":
@@ -190,8 +194,8 @@ def test_the_server_stops_while_somebody_stands_there(
     assert stranger.is_cut_off()
 
 
-def test_a_connection_too_many_is_told_so(store: SqlStore, clock: Clock) -> None:
-    """At once, in words, and it is closed; what it says is not looked at."""
+def test_a_refused_connection(store: SqlStore, clock: Clock) -> None:
+    """It gets one line, is closed, and its input is discarded."""
     house = House(store, clock, Config(limits=LimitsConfig(connections_per_ip=1)))
     house.program("alice")
     second = house.stranger()
@@ -202,8 +206,8 @@ def test_a_connection_too_many_is_told_so(store: SqlStore, clock: Clock) -> None
     house.closes()
 
 
-def test_it_waits_for_the_handshake_of_tls(stranger: WiredProgram) -> None:
-    """It listens for the handshake; that is where the tenth of a second begins."""
+def test_detection_starts_after_the_tls_handshake(stranger: WiredProgram) -> None:
+    """The detector listens for the handshake; the tenth of a second starts there."""
     assert IHandshakeListener.providedBy(stranger.caller.door)
     assert isinstance(stranger.caller.door, ProtocolDetector)
     stranger.sends(HELLO)

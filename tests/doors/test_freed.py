@@ -1,4 +1,4 @@
-"""Who has gone is freed at once: nothing of a connection waits for Python's collector."""
+"""A closed connection is freed at once: no part of it waits for the cyclic GC."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.programs import House
 
 @pytest.fixture
 def house(store: SqlStore, clock: Clock) -> Iterator[House]:
-    """A server in memory, in which nothing is freed but by the last reference to it."""
+    """A server in memory, with the cyclic GC disabled."""
     house = House(store, clock)
     gc.collect()
     gc.disable()
@@ -26,28 +26,28 @@ def house(store: SqlStore, clock: Clock) -> Iterator[House]:
     house.closes()
 
 
-def goes(house: House, name: str, hello: bytes) -> list[object]:
-    """Have somebody come, talk, and go; return what is left of the connection."""
+def left_after_a_session(house: House, name: str, hello: bytes) -> list[object]:
+    """Connect, send *hello*, and disconnect; return the objects that were not freed."""
     caller = house.caller()
     caller.sends(hello)
     house.waits(1)
-    step = caller.door
-    assert step.door is not None
+    detector = caller.door
+    assert detector.door is not None
     assert house.chat.presence.online(house.chat.accounts.find(name).key)  # type: ignore[arg-type]
-    kept = [ref(step), ref(step.door), ref(step.door._output)]
-    step.connectionLost(Failure(ConnectionDone()))
+    kept = [ref(detector), ref(detector.door), ref(detector.door._output)]
+    detector.connectionLost(Failure(ConnectionDone()))
     caller.wire.protocol = None  # as Twisted's transports do
     house.waits(10)
-    del step, caller
+    del detector, caller
     return [each() for each in kept if each() is not None]
 
 
-def test_a_person(house: House) -> None:
-    """Somebody at nc, who has made a group and said something."""
-    assert goes(house, "bob", b"bob\n\n/create tea open\nhello\n/members\n") == []
+def test_a_persons_connection_is_freed(house: House) -> None:
+    """A person at nc, who has created a group and posted a message."""
+    assert left_after_a_session(house, "bob", b"bob\n\n/create tea open\nhello\n/members\n") == []
 
 
-def test_a_program(house: House) -> None:
-    """A program that has done the same."""
+def test_a_programs_connection_is_freed(house: House) -> None:
+    """A program that has created a group."""
     hello = b'{"hello":1,"name":"bob","guest":true}\n{"id":1,"line":"/create tea open"}\n'
-    assert goes(house, "bob", hello) == []
+    assert left_after_a_session(house, "bob", hello) == []

@@ -1,4 +1,4 @@
-"""After the last words nothing more is shown: what happens until the end is for the next login."""
+"""A closing connection receives nothing more: later entries are delivered at the next login."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.programs import House
 
 @pytest.fixture
 def house(store: SqlStore, clock: Clock) -> Iterator[House]:
-    """A server in memory, without limits on rates."""
+    """A server in memory without rate limits."""
     house = House(store, clock)
     yield house
     house.closes()
@@ -31,47 +31,47 @@ def alice(house: House) -> TestConnection:
 
 @pytest.fixture
 def bob(house: House, alice: TestConnection, monkeypatch: pytest.MonkeyPatch) -> TestConnection:
-    """A member who is told that the server stops, and whose kernel is slow to say that it knows."""
+    """A member whose connection is closing, and whose kernel acknowledges late."""
     bob = house.person("bob", "password b").types("/join tea")
-    alice.types("said before")
+    alice.types("before the end")
     house.waits(2)
     door = bob.door.door
     assert door is not None
     slow, acknowledged = door._output, OutputBuffer.acknowledged
+    acknowledged_at = house.clock.seconds() + MAX_LINGER / 2
 
-    def when_slow(outlet: OutputBuffer) -> bool:
-        is_slow = outlet is slow and house.clock.seconds() < heard
-        return not is_slow and acknowledged(outlet)
+    def acknowledged_late(buffer: OutputBuffer) -> bool:
+        waits = buffer is slow and house.clock.seconds() < acknowledged_at
+        return not waits and acknowledged(buffer)
 
-    heard = house.clock.seconds() + MAX_LINGER / 2
-    monkeypatch.setattr(OutputBuffer, "acknowledged", when_slow)
+    monkeypatch.setattr(OutputBuffer, "acknowledged", acknowledged_late)
     [session] = house.chat.presence.sessions(house.chat.accounts.find("bob").key)  # type: ignore[arg-type]
     session.end(EndWhy.STOPPING, "The server is stopping; come back soon.")
     return bob
 
 
-def comes_back(house: House) -> str:
-    """Log bob in again, and return what he is shown."""
+def logs_in_again(house: House) -> str:
+    """Log bob in again, and return his screen."""
     house.waits(MAX_LINGER * 2)
     bob = house.caller().types("bob", "password b")
     house.waits(1)
     return bob.sees()
 
 
-def test_a_message_is_read_at_the_next_login(
+def test_a_message_is_delivered_at_the_next_login(
     house: House, alice: TestConnection, bob: TestConnection
 ) -> None:
-    """It was not sent, so it does not count as received; what was before it does."""
+    """It was not sent, so it does not count as received; messages before the end do."""
     before = bob.everything
-    alice.types("said in between")
+    alice.types("after the end")
     assert bob.everything == before
-    seen = comes_back(house)
-    assert (seen.count("said in between"), seen.count("said before")) == (1, 0)
+    seen = logs_in_again(house)
+    assert (seen.count("after the end"), seen.count("before the end")) == (1, 0)
 
 
-def test_a_notice_is_read_at_the_next_login(
+def test_a_notice_is_delivered_at_the_next_login(
     house: House, alice: TestConnection, bob: TestConnection
 ) -> None:
-    """Of what concerns somebody who is no member, too."""
+    """Also an event of a group of which bob is not a member."""
     alice.types("/create den invite", "/invite bob")
-    assert "den" in comes_back(house)
+    assert "den" in logs_in_again(house)

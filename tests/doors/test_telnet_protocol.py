@@ -1,4 +1,4 @@
-"""Telnet: commands are taken out, options refused, and ECHO negotiated, by RFC 854 and RFC 1143."""
+"""Telnet: commands are removed, options refused, and ECHO negotiated (RFC 854, RFC 1143)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DO_ECHO, DONT_ECHO = bytes([IAC, DO, ECHO]), bytes([IAC, DONT, ECHO])
 
 
 class Peer:
-    """A `Telnet` and what it has sent."""
+    """A `Telnet` and the bytes that it has sent."""
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
@@ -28,7 +28,7 @@ class Peer:
         return self.telnet.receive(data)
 
     def sends(self) -> bytes:
-        """Return what was sent since the last look."""
+        """Return what was sent since the last call."""
         sent = b"".join(self.sent)
         self.sent.clear()
         return sent
@@ -55,10 +55,10 @@ text = st.binary(min_size=1, max_size=8).map(lambda data: data.translate(None, b
 
 
 @given(st.lists(st.one_of(commands, text.map(lambda plain: (plain,)))), st.data())
-def test_commands_are_taken_out_wherever_they_are_cut(
+def test_commands_are_removed_wherever_the_input_is_split(
     stream: list[bytes | tuple[bytes]], data: st.DataObject
 ) -> None:
-    """What is typed comes out whole, and what is a command does not, at every split."""
+    """Typed text is returned whole and commands are removed, at every split."""
     raw = b"".join(each if isinstance(each, bytes) else each[0] for each in stream)
     typed = b"".join(each[0] for each in stream if not isinstance(each, bytes))
     whole, cut, bytewise = Peer(), Peer(), Peer()
@@ -70,15 +70,15 @@ def test_commands_are_taken_out_wherever_they_are_cut(
 
 
 @given(st.binary())
-def test_anything_at_all_is_read(raw: bytes) -> None:
-    """No bytes make it fail, and the pieces in which they come make no difference."""
+def test_any_bytes_are_accepted(raw: bytes) -> None:
+    """No input raises an exception, and the result does not depend on how the input is split."""
     whole, bytewise = Peer(), Peer()
     assert whole.receives(raw) == b"".join(bytewise.receives(bytes([byte])) for byte in raw)
     assert whole.sends() == bytewise.sends()
 
 
 def test_a_doubled_iac_is_one_byte(peer: Peer) -> None:
-    """IAC IAC is the byte 255, in a line as in a subnegotiation (RFC 854)."""
+    """IAC IAC is the byte 255, both in a line and in a subnegotiation (RFC 854)."""
     assert peer.receives(b"a\xff\xffb") == b"a\xffb"
     assert peer.receives(b"a\xff") == b"a"
     assert peer.receives(b"\xffb") == b"\xffb"
@@ -87,26 +87,26 @@ def test_a_doubled_iac_is_one_byte(peer: Peer) -> None:
 
 
 def test_cr_nul_is_a_newline(peer: Peer) -> None:
-    """CR NUL ends a line as CR LF does (RFC 1123, 3.3.1), also where the two come apart."""
+    """CR NUL ends a line as CR LF does (RFC 1123, 3.3.1), also when the two arrive separately."""
     assert peer.receives(b"alice\r\0bob\r\n") == b"alice\r\nbob\r\n"
     assert peer.receives(b"alice\r") == b"alice\r"
     assert peer.receives(b"\0") == b"\n"
 
 
-def test_any_other_nul_is_nothing(peer: Peer) -> None:
-    """A NUL that follows no CR does nothing (RFC 854)."""
+def test_any_other_nul_is_skipped(peer: Peer) -> None:
+    """A NUL that does not follow a CR is skipped (RFC 854)."""
     assert peer.receives(b"a\0b\0\0c\r\n\0") == b"abc\r\n"
 
 
 @pytest.mark.parametrize("command", [*range(SE, SB), *range(1, SE, 40)])
 def test_commands_without_option_are_skipped(peer: Peer, command: int) -> None:
-    """NOP, Interrupt Process, Are You There and all undefined commands give nothing."""
+    """NOP, Interrupt Process, Are You There and all undefined commands are skipped."""
     assert peer.receives(b"a" + bytes([IAC, command]) + b"b") == b"ab"
     assert peer.sends() == b""
 
 
-def test_an_endless_subnegotiation_gives_nothing(peer: Peer) -> None:
-    """A subnegotiation without an end swallows what comes and keeps none of it."""
+def test_an_endless_subnegotiation_is_discarded(peer: Peer) -> None:
+    """A subnegotiation without an end discards the input and needs no memory for it."""
     assert peer.receives(bytes([IAC, SB, NEW_ENVIRON])) == b""
     chunk = b"line\n" * 1000
     peer.receives(chunk)
@@ -121,15 +121,15 @@ def test_an_endless_subnegotiation_gives_nothing(peer: Peer) -> None:
     assert peer.receives(bytes([IAC, SE]) + b"hello\r\n") == b"hello\r\n"
 
 
-def test_a_malformed_subnegotiation_goes_on_to_its_end(peer: Peer) -> None:
-    """A command inside of a subnegotiation is part of it: only IAC SE ends it."""
+def test_a_command_does_not_end_a_subnegotiation(peer: Peer) -> None:
+    """A command inside a subnegotiation is part of it: only IAC SE ends it."""
     assert peer.receives(bytes([IAC, SB, NAWS, IAC, WILL, ECHO, 7, IAC, SE]) + b"a") == b"a"
     assert peer.sends() == b""
 
 
 @pytest.mark.parametrize("option", [0, SGA, 24, NAWS, LINEMODE, NEW_ENVIRON, 200, 255])
 def test_every_option_is_refused(peer: Peer, option: int) -> None:
-    """What the client offers or asks for is refused; what it refuses itself needs no answer."""
+    """Options that the client offers or requests are refused; its own refusals are not answered."""
     peer.receives(bytes([IAC, WILL, option]))
     assert peer.sends() == bytes([IAC, DONT, option])
     peer.receives(bytes([IAC, DO, option]))
@@ -139,22 +139,22 @@ def test_every_option_is_refused(peer: Peer, option: int) -> None:
 
 
 def test_the_client_may_not_echo(peer: Peer) -> None:
-    """WILL ECHO, by which the client would echo to us, is refused as any option."""
+    """WILL ECHO, a client's offer to echo, is refused like any other option."""
     peer.receives(WILL_ECHO)
     assert peer.sends() == DONT_ECHO
 
 
 @pytest.mark.parametrize("flood", [bytes([IAC, WILL, SGA]), bytes([IAC, DO, SGA]), DO_ECHO])
-def test_a_flood_is_not_answered_in_kind(peer: Peer, flood: bytes) -> None:
-    """10,000 negotiations get a bounded number of answers."""
+def test_answers_are_limited(peer: Peer, flood: bytes) -> None:
+    """10,000 negotiations get a limited number of answers."""
     assert peer.receives(flood * 10_000 + b"hello\r\n") == b"hello\r\n"
     assert 0 < len(peer.sends()) <= 3 * MAX_ANSWERS
 
 
-def test_a_timing_mark_is_answered_for_as_long_as_it_is_asked(peer: Peer) -> None:
-    """Ctrl-C makes telnet throw away all output until its DO TIMING-MARK is answered (RFC 860).
+def test_timing_marks_are_always_answered(peer: Peer) -> None:
+    """Ctrl-C makes telnet discard all output until its DO TIMING-MARK is answered (RFC 860).
 
-    So a person who has pressed it often must not be left without output.
+    So somebody who has pressed it often must still receive output.
     """
     for press in range(MAX_ANSWERS + 10):
         peer.receives(bytes([IAC, 244, IAC, DO, TIMING_MARK]))
@@ -162,7 +162,7 @@ def test_a_timing_mark_is_answered_for_as_long_as_it_is_asked(peer: Peer) -> Non
 
 
 def test_the_answer_to_a_ping_is_not_answered(peer: Peer) -> None:
-    """WILL and WONT TIMING-MARK are the sign of life that was asked for."""
+    """WILL and WONT TIMING-MARK are answers to our DO, and need none."""
     peer.telnet.ping()
     assert peer.sends() == bytes([IAC, DO, TIMING_MARK])
     peer.receives(bytes([IAC, WILL, TIMING_MARK]))
@@ -171,8 +171,8 @@ def test_the_answer_to_a_ping_is_not_answered(peer: Peer) -> None:
 
 
 @given(st.lists(st.sampled_from(["hide", "show", "ping"]), max_size=6), st.lists(commands))
-def test_two_of_them_come_to_rest(wishes: list[str], opening: list[bytes]) -> None:
-    """Two Telnets connected to each other never negotiate for ever, whatever began it."""
+def test_two_telnets_stop_negotiating(wishes: list[str], opening: list[bytes]) -> None:
+    """Two Telnets that are connected to each other never negotiate without end."""
     one, other = Peer(), Peer()
     for wish in wishes:
         if wish == "ping":
@@ -187,14 +187,14 @@ def test_two_of_them_come_to_rest(wishes: list[str], opening: list[bytes]) -> No
         one.receives(to_one)
         if not to_other and not to_one:
             return
-    raise AssertionError("they still talk")
+    raise AssertionError("they are still negotiating")
 
 
-# ECHO, by RFC 1143: what we want, what the client answers, what we send.
+# ECHO, by RFC 1143: our request, the client's answer, our reaction.
 
 
 def test_hiding_and_showing(peer: Peer) -> None:
-    """A password is hidden by WILL ECHO and what follows shown by WONT ECHO, once each."""
+    """WILL ECHO is sent once to hide a password, and WONT ECHO once to show input again."""
     peer.telnet.hide_input(True)
     assert peer.sends() == WILL_ECHO
     peer.receives(DO_ECHO)
@@ -209,8 +209,8 @@ def test_hiding_and_showing(peer: Peer) -> None:
     assert peer.sends() == WILL_ECHO
 
 
-def test_showing_before_the_answer(peer: Peer) -> None:
-    """Who types ahead gets WONT ECHO as soon as WILL ECHO has been answered, not before."""
+def test_showing_input_before_will_echo_is_answered(peer: Peer) -> None:
+    """WONT ECHO is sent as soon as WILL ECHO has been answered, not before."""
     peer.telnet.hide_input(True)
     peer.telnet.hide_input(False)
     assert peer.sends() == WILL_ECHO
@@ -220,8 +220,8 @@ def test_showing_before_the_answer(peer: Peer) -> None:
     assert peer.sends() == b""
 
 
-def test_changing_the_mind_twice_before_the_answer(peer: Peer) -> None:
-    """Hide, show, hide before any answer is hide: nothing more is sent."""
+def test_hide_show_hide_before_the_answer(peer: Peer) -> None:
+    """The result is hide, so nothing more is sent."""
     for hide in (True, False, True):
         peer.telnet.hide_input(hide)
     assert peer.sends() == WILL_ECHO
@@ -229,8 +229,8 @@ def test_changing_the_mind_twice_before_the_answer(peer: Peer) -> None:
     assert peer.sends() == b""
 
 
-def test_hiding_again_before_the_end_is_answered(peer: Peer) -> None:
-    """The second password question follows at once: WILL ECHO goes out after the client's DONT."""
+def test_hiding_again_before_wont_echo_is_answered(peer: Peer) -> None:
+    """A second password is asked at once; WILL ECHO is sent after the client's DONT."""
     peer.telnet.hide_input(True)
     peer.receives(DO_ECHO)
     peer.sends()
@@ -244,8 +244,8 @@ def test_hiding_again_before_the_end_is_answered(peer: Peer) -> None:
     assert peer.sends() == WONT_ECHO
 
 
-def test_a_client_that_refuses(peer: Peer) -> None:
-    """A refused WILL ECHO is over: nothing has to be taken back, and it may be asked again."""
+def test_a_client_refuses_to_hide_input(peer: Peer) -> None:
+    """After a refused WILL ECHO nothing has to be undone, and it may be requested again."""
     peer.telnet.hide_input(True)
     peer.sends()
     peer.receives(DONT_ECHO)
@@ -255,8 +255,8 @@ def test_a_client_that_refuses(peer: Peer) -> None:
     assert peer.sends() == WILL_ECHO
 
 
-def test_a_refusal_after_changing_the_mind(peer: Peer) -> None:
-    """Hide, show, then a refusal: both want the same, so nothing is sent (RFC 1143, WANTYES)."""
+def test_hide_show_before_a_refusal(peer: Peer) -> None:
+    """Both sides want to show input, so nothing is sent (RFC 1143, WANTYES)."""
     peer.telnet.hide_input(True)
     peer.telnet.hide_input(False)
     peer.sends()
@@ -264,8 +264,8 @@ def test_a_refusal_after_changing_the_mind(peer: Peer) -> None:
     assert peer.sends() == b""
 
 
-def test_a_client_that_stops_by_itself(peer: Peer) -> None:
-    """DONT ECHO while we echo is agreed to with WONT ECHO, as it must be (RFC 854)."""
+def test_a_client_ends_echo_by_itself(peer: Peer) -> None:
+    """DONT ECHO while the server echoes is answered by WONT ECHO, as RFC 854 requires."""
     peer.telnet.hide_input(True)
     peer.receives(DO_ECHO)
     peer.sends()
@@ -275,13 +275,13 @@ def test_a_client_that_stops_by_itself(peer: Peer) -> None:
     assert peer.sends() == b""
 
 
-def test_an_echo_that_nobody_offered(peer: Peer) -> None:
-    """DO ECHO out of the blue is refused: we do not echo what is typed."""
+def test_an_unexpected_do_echo_is_refused(peer: Peer) -> None:
+    """The server does not echo what is typed."""
     peer.receives(DO_ECHO)
     assert peer.sends() == WONT_ECHO
 
 
-# Who is it?
+# The kind of client.
 
 ENVIRON_WITH_LF = bytes([IAC, WILL, NEW_ENVIRON, IAC, SB, NEW_ENVIRON, 0, 3, 10, 1, 10, IAC, SE])
 NAWS_OF_10_LINES = bytes([IAC, WILL, NAWS, IAC, SB, NAWS, 0, 80, 0, 10, IAC, SE])
@@ -308,14 +308,14 @@ NAWS_OF_10_LINES = bytes([IAC, WILL, NAWS, IAC, SB, NAWS, 0, 80, 0, 10, IAC, SE]
         (b"ali" + bytes([IAC, SB, NAWS, 0, 80, 0, 10, IAC, SE]) + b"ce\r\n", Client.TELNET),
     ],
 )
-def test_the_end_of_the_first_line_tells(opening: bytes, client: Client) -> None:
-    """The first LF that is not inside of a command tells telnet (CRLF) from nc (LF)."""
+def test_the_end_of_the_first_line_shows_the_kind(opening: bytes, client: Client) -> None:
+    """The first LF outside a command distinguishes telnet (CRLF) from nc (LF)."""
     assert recognize(opening) is client
 
 
 @given(st.binary(max_size=40).map(lambda name: name.translate(None, b"\n\xff\0\r")))
-def test_no_name_makes_a_difference(name: bytes) -> None:
-    """Whatever the first line says, its end alone tells who sent it."""
+def test_the_text_of_the_first_line_does_not_matter(name: bytes) -> None:
+    """Only the end of the first line shows the kind of client."""
     assert recognize(name + b"\n") is Client.PLAIN
     assert recognize(name + b"\r\n") is Client.TELNET
     assert recognize(ENVIRON_WITH_LF + NAWS_OF_10_LINES + name + b"\r\n") is Client.TELNET

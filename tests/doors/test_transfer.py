@@ -1,4 +1,4 @@
-"""The door for transfers, over wires in memory, with time and the disk in our hands."""
+"""The transfer door in memory: the test controls the time and the disk."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PIECE = 65_536
 
 
 class FileHouse(House):
-    """A house that keeps files; its disk does what it is asked at once, or when it is let."""
+    """A server with shared files; disk calls run at once, or one by one if *slow* is set."""
 
     def __init__(self, store: SqlStore, clock: Clock, folder: Path, files: FilesConfig) -> None:
         self.folder = folder
@@ -42,31 +42,31 @@ class FileHouse(House):
         return self.sharing
 
     def run(self, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
-        """Do what is for the disk."""
+        """Run a disk call, or queue it."""
         if not self.slow:
             return maybeDeferred(call, *args)
         done: Deferred[Any] = Deferred()
         self._waiting.append((done, lambda: call(*args)))
         return done
 
-    def disk_goes_on(self) -> None:
-        """Do one thing that waits for the disk."""
+    def run_disk_call(self) -> None:
+        """Run one queued disk call."""
         if self._waiting:
             done, call = self._waiting.pop(0)
             maybeDeferred(call).chainDeferred(done)
         self.waits(0)
 
     def ticket(self, line: str = "/send notes.pdf", who: WiredProgram | None = None) -> str:
-        """Return a ticket."""
+        """Return the ticket of an upload or download."""
         return str((who or self.alice).does(line, "tea")["ticket"])
 
-    def shares(self, data: bytes) -> None:
+    def share(self, data: bytes) -> None:
         """Share a file."""
         caller = self.caller().sends(f"upload {self.ticket()} 0 {len(data)}\n".encode() + data)
         assert caller.receives().startswith(b"shared ")
 
-    def kept(self) -> int:
-        """Return how many bytes of unfinished uploads are here."""
+    def partial_bytes(self) -> int:
+        """Return the size of all incomplete uploads."""
         return sum(path.stat().st_size for path in (self.folder / "partial").iterdir())
 
 
@@ -88,14 +88,14 @@ Build = Callable[..., FileHouse]
 
 
 def half_closeable(caller: TestConnection) -> TestConnection:
-    """Make the connection one of which one side can be closed, as those of TCP are."""
+    """Allow one direction of the connection to be closed, as with TCP."""
     directlyProvides(caller.wire, IHalfCloseableDescriptor)
     caller.wire.loseWriteConnection = lambda: None  # type: ignore[attr-defined]
     return caller
 
 
 def test_a_header_in_pieces(house: Build) -> None:
-    """However the bytes are cut, the header and the file are what they are."""
+    """The header and the file may arrive byte by byte."""
     here = house()
     data = b"\x00\xff\n{upload "
     caller = here.caller()
@@ -111,8 +111,8 @@ def test_a_header_in_pieces(house: Build) -> None:
     assert caller.wire.closed
 
 
-def test_a_disk_that_is_slower(house: Build) -> None:
-    """Nothing more is read from a peer when 1 MB waits for the disk, until the disk has it."""
+def test_a_slow_disk_pauses_the_upload(house: Build) -> None:
+    """While 1 MB waits for the disk, nothing more is read from the peer."""
     here = house()
     size = 4_000_000
     caller = here.caller()
@@ -123,38 +123,38 @@ def test_a_disk_that_is_slower(house: Build) -> None:
         while not caller.wire.paused:
             caller.sends(b"x" * PIECE)
             sent += PIECE
-            assert sent - here.kept() <= 2_300_000
-        here.disk_goes_on()
+            assert sent - here.partial_bytes() <= 2_300_000
+        here.run_disk_call()
     while caller.wire.connected and not caller.receives():
         if not caller.wire.paused and sent < size:
             caller.sends(b"x" * min(PIECE, size - sent))
             sent += min(PIECE, size - sent)
-        here.disk_goes_on()
+        here.run_disk_call()
     assert here.alice.does("/files", "tea")["files"][0]["size"] == size
 
 
-def test_half_a_file_is_never_seen(house: Build) -> None:
-    """Until the disk has all of it, nobody sees a file; then everybody does."""
+def test_a_file_is_shared_when_it_is_complete(house: Build) -> None:
+    """Until the disk has all of it, nobody sees the file; then everybody does."""
     here = house()
     here.slow = True
     caller = here.caller()
     id = here.alice.requests("/send notes.pdf", "tea")
     while not any(each.get("re") == id for each in here.alice.objects):
-        here.disk_goes_on()
+        here.run_disk_call()
         here.alice.receives()
     caller.sends(f"upload {here.alice.answer(id)['ticket']} 0 3\nabc".encode())
     for _ in range(20):
         shared = [each for each in here.alice.events if each["type"] == "shared"]
         assert bool(shared) is bool(here.alice.does("/files", "tea")["files"])
-        here.disk_goes_on()
+        here.run_disk_call()
         here.alice.receives()
     assert len(shared) == 1
-    assert here.kept() == 0
+    assert here.partial_bytes() == 0
 
 
 @pytest.mark.parametrize("end", ["idle", "cut"])
-def test_a_transfer_that_ends_early(house: Build, end: str) -> None:
-    """One that does not move for 60 seconds is cut; what came is kept, and named by /send."""
+def test_an_interrupted_upload_can_be_resumed(house: Build, end: str) -> None:
+    """An upload without progress for 60 seconds is cut; the next /send returns the offset."""
     here = house()
     caller = here.caller()
     caller.sends(f"upload {here.ticket()} 0 10\nabc".encode())
@@ -175,10 +175,10 @@ def test_a_transfer_that_ends_early(house: Build, end: str) -> None:
 
 
 @pytest.mark.parametrize("chatty", [False, True], ids=["silent", "sends something"])
-def test_a_reader_who_does_not_read(house: Build, chatty: bool) -> None:
-    """A download of which nothing is taken for 60 seconds is cut, whatever its peer sends."""
+def test_a_download_that_is_not_read_is_cut(house: Build, chatty: bool) -> None:
+    """After 60 seconds in which the peer reads nothing, even if it sends something."""
     here = house()
-    here.shares(b"x" * 1_000_000)
+    here.share(b"x" * 1_000_000)
     caller = here.caller()
     caller.wire.stops_reading()
     caller.sends(f"download {here.ticket('/get 1')}\n".encode())
@@ -190,11 +190,11 @@ def test_a_reader_who_does_not_read(house: Build, chatty: bool) -> None:
     assert not caller.wire.connected
 
 
-def test_a_slow_reader(house: Build) -> None:
-    """A download that goes on, however slowly, arrives."""
+def test_a_slow_download_completes(house: Build) -> None:
+    """A peer that reads a little in each minute gets the whole file."""
     here = house()
     data = bytes(range(256)) * 4000
-    here.shares(data)
+    here.share(data)
     caller = here.caller()
     caller.wire.stops_reading()
     caller.sends(f"download {here.ticket('/get 1')}\n".encode())
@@ -207,20 +207,20 @@ def test_a_slow_reader(house: Build) -> None:
 
 
 @pytest.mark.parametrize("size", ["", " 0 900"], ids=["unknown", "known"])
-def test_more_than_there_may_be(house: Build, size: str) -> None:
-    """What is over the quota is refused with the numbers, and not kept."""
+def test_an_upload_over_the_quota(house: Build, size: str) -> None:
+    """It is refused with the limit, and its bytes are not partial_bytes."""
     here = house(account_bytes=500)
     caller = here.caller()
     caller.sends(f"upload {here.ticket()}{size}\n".encode() + b"x" * 900)
     shown = caller.receives().decode()
     assert shown.startswith("refused ")
     assert "500 bytes" in shown
-    assert here.kept() == 0
+    assert here.partial_bytes() == 0
     assert here.alice.does("/send notes.pdf", "tea")["most"] == 500
 
 
-def test_one_who_is_refused_and_sends_on(house: Build) -> None:
-    """Who is refused has two seconds to read why, and no more by sending on."""
+def test_a_refused_upload_that_continues(house: Build) -> None:
+    """The peer has two seconds to read the refusal, even if it keeps sending."""
     here = house()
     caller = half_closeable(here.caller())
     caller.sends(b"upload %b\n" % (b"0" * 32))
@@ -232,8 +232,8 @@ def test_one_who_is_refused_and_sends_on(house: Build) -> None:
     assert not caller.wire.connected
 
 
-def test_two_at_a_time(house: Build) -> None:
-    """A third upload of one account is refused with the number; when one has ended it is not."""
+def test_maximum_uploads_of_an_account(house: Build) -> None:
+    """A third upload is refused with the number. When one has ended, the next is accepted."""
     here = house()
     callers = [here.caller() for _ in range(3)]
     for number, caller in enumerate(callers):
@@ -250,8 +250,8 @@ def test_two_at_a_time(house: Build) -> None:
     callers[1].wire.loseConnection()
 
 
-def test_kicked_in_the_middle(house: Build) -> None:
-    """Who is kicked while sending has nothing shared, and is told."""
+def test_a_kick_during_an_upload(house: Build) -> None:
+    """The upload is refused, and nothing is shared."""
     here = house()
     bob = here.program("bob", "password of bob")
     bob.does("/join tea")
@@ -264,10 +264,10 @@ def test_kicked_in_the_middle(house: Build) -> None:
     assert [path for path in here.folder.rglob("*") if path.is_file()] == []
 
 
-def test_bytes_that_are_gone_from_the_disk(house: Build) -> None:
-    """Who fetches a file whose bytes are not on the disk is not told that the disk is full."""
+def test_a_file_that_is_missing_on_the_disk(house: Build) -> None:
+    """The refusal does not say that the disk is full."""
     here = house()
-    here.shares(b"abc")
+    here.share(b"abc")
     for path in here.folder.rglob("*"):
         if path.is_file():
             path.unlink()
@@ -276,11 +276,11 @@ def test_bytes_that_are_gone_from_the_disk(house: Build) -> None:
     assert b"disk-full" not in shown
 
 
-def test_no_connection_is_left(house: Build) -> None:
-    """Whatever they were for, connections that have ended are forgotten."""
+def test_ended_connections_leave_nothing_behind(house: Build) -> None:
+    """Whatever they sent, ended connections are removed."""
     here = house()
     before = len(here.factory.open_doors)
-    here.shares(b"abc")
+    here.share(b"abc")
     for data in (
         b"upload x\n",
         b"download x\n",

@@ -1,8 +1,8 @@
 """Telnet: the part of RFC 854 and RFC 1143 that a chat needs.
 
-It takes commands out of what arrives, refuses every option that the client offers or asks for,
-and negotiates one of its own: ECHO (RFC 857), which makes the client hide a password. What is
-malformed is skipped.
+It removes commands from the input, refuses every option that the client offers or requests, and
+negotiates one itself: ECHO (RFC 857), which makes the client hide a password. Malformed commands
+are skipped.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ _ECHO, _TIMING_MARK = 1, 6
 _CR, _LF, _NUL = 13, 10, 0
 
 MAX_ANSWERS = 64
-"""Negotiations that are answered on one connection; no honest client needs more."""
+"""Maximum negotiations that are answered on one connection; real clients need far fewer."""
 
 
 class Client(Enum):
-    """What is known of a client."""
+    """The kind of a client, as far as it is known."""
 
-    UNKNOWN = "has not ended a line yet"
+    UNKNOWN = "has not sent a complete line yet"
     PLAIN = "ends its lines with LF: nc, or a program"
     TELNET = "ends its lines with CRLF"
 
 
 def recognize(opening: bytes) -> Client:
-    """Tell from all that a client has sent so far what it is.
+    """Return the kind of a client, from all that it has sent so far.
 
-    Some clients negotiate before the first line; a LF inside of that ends no line. Nothing is
-    answered here: a client that is not telnet never gets to see an IAC.
+    Some clients negotiate before the first line; an LF inside a command ends no line. Nothing
+    is answered here: a client that is not telnet must never receive an IAC.
     """
     if IAC in opening or b"\r\0" in opening:
         opening = Telnet(lambda answer: None).receive(opening)
@@ -44,7 +44,7 @@ def recognize(opening: bytes) -> Client:
 
 
 class _Input(Enum):
-    """Where in a command the input is."""
+    """The position of the input inside a command."""
 
     DATA = "data"
     COMMAND = "after IAC"
@@ -54,7 +54,7 @@ class _Input(Enum):
 
 
 class _Echo(Enum):
-    """RFC 1143's states for our side of ECHO; the queue bit is `Telnet._opposite`."""
+    """RFC 1143's states of our side of ECHO; the queue bit is `Telnet._opposite`."""
 
     NO = "no"
     WANT_NO = "want no"
@@ -70,7 +70,7 @@ class Telnet:
         self._state = _Input.DATA
         self._verb = 0
         self._echo = _Echo.NO
-        self._opposite = False  # ask for the other state as soon as the answer is there
+        self._opposite = False  # request the other state when the answer has come
         self._after_cr = False
         self._answers = 0
         self._gathered: bytearray | None = None
@@ -81,7 +81,7 @@ class Telnet:
             self._after_cr = data.endswith(b"\r")
             return data
         text = bytearray()
-        # All answers in one piece: thousands of small ones would cost far more than their bytes.
+        # Send all answers at once: thousands of small writes are expensive.
         self._gathered = bytearray()
         for byte in data:
             self._byte(byte, text)
@@ -91,7 +91,7 @@ class Telnet:
         return bytes(text)
 
     def hide_input(self, hide: bool) -> None:
-        """Ask the client to stop showing what is typed (WILL ECHO), or to show it again."""
+        """Ask the client to hide what is typed (WILL ECHO), or to show it again."""
         match self._echo, hide:
             case (_Echo.NO, True):
                 self._echo = _Echo.WANT_YES
@@ -107,7 +107,7 @@ class Telnet:
                 pass
 
     def ping(self) -> None:
-        """Ask for a sign of life: DO TIMING-MARK (RFC 860), which every client answers."""
+        """Request a sign of life: DO TIMING-MARK (RFC 860), which every client answers."""
         self._command(_DO, _TIMING_MARK)
 
     def _byte(self, byte: int, text: bytearray) -> None:
@@ -151,7 +151,7 @@ class Telnet:
             self._answer(_WONT, option)
 
     def _echo_answered(self, agreed: bool) -> None:
-        """Take the client's DO or DONT for our ECHO (RFC 1143, section 7)."""
+        """Handle the client's DO or DONT for our ECHO (RFC 1143, section 7)."""
         state, opposite = self._echo, self._opposite
         self._opposite = False
         match state, agreed:
@@ -174,7 +174,7 @@ class Telnet:
                 self._opposite = opposite
 
     def _answer(self, verb: int, option: int) -> None:
-        if option == _TIMING_MARK:  # not an option to settle once, but asked at each Ctrl-C
+        if option == _TIMING_MARK:  # requested at each Ctrl-C, so not limited
             self._command(verb, option)
         elif self._answers < MAX_ANSWERS:
             self._answers += 1
