@@ -225,6 +225,9 @@ class ILoginPeer(IPeer):
     def logged_in(session: ISession) -> None:
         """Pass all further lines to *session*. Raises `PeerGone` after a disconnect."""
 
+    def discard_input() -> None:
+        """Discard all input that has arrived and was not handled."""
+
     def end(why: EndWhy, text: str) -> None:
         """Send *text* as the last line and close the connection."""
 

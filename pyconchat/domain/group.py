@@ -122,6 +122,15 @@ class Group(LiveState):
             case _:
                 assert_never(self.policy)
 
+    def lists_to(self, by: Actor) -> bool:
+        """Return whether *by* may know that the group exists.
+
+        A group that takes only invited people is known to its members and to those it invited.
+        """
+        key = fold(by.name)
+        known = key in self.members or key in self.invitations
+        return known or by.operator or self.policy is not Policy.INVITE
+
     def asks_password(self, by: Actor) -> bool:
         """Return whether `join` needs the proof that *by* knows the password."""
         key = fold(by.name)

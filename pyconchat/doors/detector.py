@@ -108,8 +108,8 @@ class ProtocolDetector(Protocol):
         elif self._greeted:
             self._open_instead(data)
         self._greeted = False
-        assert self.door is not None
-        self.door.dataReceived(data)
+        if self.door is not None:  # a door that refuses may have closed the connection at once
+            self.door.dataReceived(data)
 
     def readConnectionLost(self) -> None:
         """The peer has ended its input."""

@@ -8,6 +8,7 @@ lines arrive. What a line means, the subclasses know.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
@@ -27,7 +28,7 @@ from pyconchat.domain.text import SafeText
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.output_buffer import OutputBuffer
-from pyconchat.net.connection import IConnection, Lifecycle
+from pyconchat.net.connection import IConnection, Lifecycle, plain_socket
 from pyconchat.net.lines import BoundedLineReceiver
 
 __all__ = ["Door"]
@@ -40,6 +41,12 @@ MAX_LINGER = 2.0
 
 LINGER_STEP = 0.02
 """Seconds between two checks whether the last lines have arrived."""
+
+MAX_DISCARDED = 1_048_576
+"""Maximum bytes that are read at once in order to discard them."""
+
+DISCARD_SIZE = 65_536
+"""Bytes that are read in one call in order to discard them."""
 
 _MISBEHAVED = frozenset({EndWhy.LATE, EndWhy.BAD_JSON, EndWhy.WRONG_PASSWORD})
 
@@ -175,6 +182,25 @@ class Door(BoundedLineReceiver):
         if self._context.limits.messages_per_second > 0:
             self._rate = self._context.services.rates.of(session.account)
         self._cancel(self._deadline)
+
+    def discard_input(self) -> None:
+        """Discard all input that has arrived and was not handled.
+
+        Most of it is still in the kernel: the transport is paused while lines wait.
+        """
+        self.discardLines()
+        handle = plain_socket(self._connection)
+        if handle is None:
+            return
+        with suppress(OSError):  # BlockingIOError: there is no more
+            for _ in range(MAX_DISCARDED // DISCARD_SIZE):
+                data = handle.recv(DISCARD_SIZE)
+                if not data:
+                    break  # the end of the input, which the transport finds as well
+                self.discarded(data)
+
+    def discarded(self, data: bytes) -> None:
+        """Take note of input that was discarded."""
 
     # What `OpenDoors` calls.
 

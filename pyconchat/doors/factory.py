@@ -18,6 +18,12 @@ from pyconchat.doors.json.door import JsonDoor
 from pyconchat.doors.line.door import LineDoor
 from pyconchat.doors.open_doors import OpenDoors
 from pyconchat.doors.transfer.door import TransferDoor, recognizes_transfer
+from pyconchat.doors.wrong_protocol import (
+    HttpRefusal,
+    TlsRefusal,
+    recognizes_http,
+    recognizes_tls,
+)
 
 __all__ = ["ChatFactory"]
 
@@ -54,7 +60,11 @@ class ChatFactory(Factory):
             open_doors=self.open_doors,
         )
         self._max_connections = max_connections
-        self._kinds = [DoorKind(_recognizes_json, JsonDoor)]
+        self._kinds = [
+            DoorKind(_recognizes_json, JsonDoor),
+            DoorKind(recognizes_http, HttpRefusal),
+            DoorKind(recognizes_tls, TlsRefusal),
+        ]
         if services.files is not None:
             self._kinds.insert(0, DoorKind(recognizes_transfer, TransferDoor))
         statistics.gauge("connections", lambda: self.connection_limits.open)

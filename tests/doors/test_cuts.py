@@ -61,9 +61,9 @@ class Stepped:
 
     def __init__(self, folder: Path) -> None:
         self.work = StepByStep()
-        store = quick_store(folder)
+        self.store = quick_store(folder)
         self.house = House(
-            store,
+            self.store,
             Clock(),
             files=lambda chat: FileSharing(chat, Storage(folder / "files"), self.work.run),
             hasher=self.work,
@@ -101,6 +101,11 @@ class Stepped:
             while self.work.step():
                 self.house.clock.advance(0)
             self.house.waits(25)
+
+    def close(self) -> None:
+        """Stop the server."""
+        self.house.closes()
+        self.store.close()
 
     def remains(self) -> list[object]:
         """Return what is left of the connection."""
@@ -177,6 +182,7 @@ def test_a_cut_at_any_await(flow: str, tmp_path: Path, failures: list[object]) -
         server.settle()
         assert (steps, server.remains()) == (steps, [])
         assert failures == []
+        server.close()
         if not waited:
             break
     else:
@@ -190,6 +196,7 @@ def test_a_ghost_does_not_remain_when_the_store_never_answers(tmp_path: Path) ->
         server.cut_after(FLOWS["program since"], 1)
     server.house.waits(120)
     assert server.remains() == []
+    server.close()
 
 
 @pytest.mark.parametrize("end", ["/password", "/quit everywhere", "/kick alice", "/ban alice"])
@@ -222,9 +229,9 @@ def test_a_session_that_is_starting_is_ended(end: str, tmp_path: Path) -> None:
             assert (steps, starting.is_cut_off() or is_refused(starting)) == (steps, True)
         else:
             assert (end, answer["code"]) == ("/kick alice", "no-such-name")
+        server.close()
         if done < steps:
             break
-        house.closes()
 
 
 def is_refused(program: Any) -> bool:

@@ -181,7 +181,7 @@ def test_answers_are_not_slowed_down(open_door: Open) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", [b"", b"a", b"\xff\xfb\x01", b"bad name\r\n", b"alice\nabc\n", b"alice\r\nabc\r\n"]
+    "typed", [b"", b"a", b"\xff\xfb\x01", b"bad name\r\n", b"abc\n", b"abc\r\n"]
 )
 def test_the_login_deadline_holds(call: Call, typed: bytes) -> None:
     """After 60 s without a login the connection ends, whatever was sent in the meantime."""
@@ -356,12 +356,14 @@ def test_a_telnet_password_is_hidden(call: Call) -> None:
 
 
 def test_a_slip_in_a_hidden_password_registers_nothing(call: Call) -> None:
-    """Two different passwords are refused, and the dialogue starts again with the name."""
+    """Two different passwords are refused, and both are asked for once more."""
     alice = call(CRLF)
     alice.types("alice", "password a", "password b")
-    assert b"* The two were not the same; start again.\r\nUsername: " in alice.receives()
-    alice.types("alice")
-    assert b"alice is new here" in alice.receives()
+    assert b"* The two passwords differ. Once more:\r\n" in alice.receives()
+    alice.types("password a")
+    assert b"The same again: " in alice.receives()
+    alice.types("password a")
+    assert b"Group: " in alice.receives()
 
 
 def test_what_cannot_be_read_stands_on_its_own_line_after_a_hidden_question(call: Call) -> None:
@@ -653,3 +655,79 @@ def test_a_long_first_packet_from_telnet(call: Call) -> None:
     alice = call()
     alice.sends(b"alice\r\n\r\n/create tea open\r\n" + b"x" * 1000 + b"\r\n")
     assert "[tea] " in alice.sees()
+
+
+# What is sent ahead of a login that is refused.
+
+
+@pytest.mark.parametrize("newline", ["\n", CRLF])
+@pytest.mark.parametrize(
+    ("ahead", "question"),
+    [
+        (["alice", "MySecretPw1", "MySecretPw2", "tea", "MySecretPw3"], "Password: "),
+        (["not a name", "MySecretPw1", "tea"], "Username: "),
+        (["bob", "abc", "MySecretPw1", "tea"], "Password: "),
+        (["gus", "MySecretPw1", "tea"], "Username: "),
+    ],
+)
+def test_a_password_never_becomes_something_else(
+    call: Call, newline: str, ahead: list[str], question: str
+) -> None:
+    """After a refusal the lines sent ahead are discarded, and the question is repeated."""
+    call().logs_in("alice", "secret of alice")
+    watcher = call().logs_in("gus")
+    door = call(newline)
+    door.sends("".join(line + newline for line in ahead).encode())
+    assert door.sees().rstrip().endswith(question.rstrip())
+    assert len(watcher.factory.services.presence.sessions(Key("gus"))) == 1
+    online = {each.account.name for each in watcher.factory.services.presence.everybody()}
+    assert online == {"alice", "gus"}
+
+
+def test_a_wrong_password_is_asked_for_again_three_times(call: Call) -> None:
+    """For the same name; then the connection is closed."""
+    call().logs_in("alice", "secret of alice")
+    door = call()
+    door.types("alice")
+    for _ in range(2):
+        door.types("wrong one")
+        assert door.sees().endswith("* That is not the password of alice.\nPassword: ")
+    door.types("wrong one")
+    door.waits(3)
+    assert "* There were too many wrong passwords." in door.sees()
+    assert not door.wire.connected
+
+
+def test_an_empty_password_leads_back_to_the_name(call: Call) -> None:
+    """Whoever has typed the wrong name is not stuck with it."""
+    call().logs_in("alice", "secret of alice")
+    door = call()
+    door.types("alice", "")
+    assert door.sees().endswith("Username: ")
+    door.logs_in("bob")
+
+
+def test_a_banned_name_is_told_so_and_closed(call: Call) -> None:
+    """At the name, before a password is asked for."""
+    olga = call().logs_in("olga", "secret of olga")
+    olga.types(f"/claim {olga.factory.services.accounts.claim_code}", "/ban mallory too loud")
+    door = call()
+    door.types("mallory")
+    door.waits(3)
+    assert "* mallory is banned from this server by olga: too loud." in door.sees()
+    assert "Password" not in door.everything.decode()
+    assert not door.wire.connected
+
+
+def test_the_question_for_a_group_names_the_groups(call: Call) -> None:
+    """Those that one could enter: an invite-only group is named only to those it invited."""
+    alice = call().logs_in("alice", "secret of alice")
+    alice.types("/create tea open", "/create den invite", "/create vault password x")
+    bob = call()
+    bob.types("bob", "")
+    assert "Groups: 1 tea (open), 3 vault (by password). Which one?" in bob.sees()
+    alice.types("/join den", "/invite carol")
+    carol = call()
+    carol.types("carol", "secret of carol")
+    carol.waits(1)
+    assert "den" not in carol.sees()

@@ -256,4 +256,5 @@ def test_system_e_administrators(user: UserOf, server: Server, one: str, other: 
 
     root.types("unban mallory")
     root.sees("mallory may log in again")
-    mallory.logs_in("mallory")
+    assert mallory.is_disconnected()
+    user(other, "mallory")

@@ -252,7 +252,10 @@ class SocketUser(User):
         if password:
             self.sees("Password: ")
         self.sees("* ")
-        return self.sees("\n").removesuffix("\n")
+        reason = self.sees("\n").removesuffix("\n")
+        if reason.startswith("That is not the password"):
+            self.types("")  # another name, instead of the password that is asked for again
+        return reason
 
     def types(self, *lines: str) -> None:
         self.sends("".join(line + self._newline for line in lines).encode())

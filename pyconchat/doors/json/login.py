@@ -43,6 +43,7 @@ class JsonLogin:
         self._portal = portal
         self._peer = peer
         self._wrong = 0
+        self._banned = ""  # why the name may not log in
         self._session: ISession | None = None
 
     async def begin(self, hello: Hello, received: Mapping[str, int]) -> Mapping[str, object]:
@@ -53,6 +54,7 @@ class JsonLogin:
         try:
             session = await self._log_in(hello)
         except Refused as refused:
+            self._banned = refused.sentence if refused.code is Code.BANNED else ""
             if refused.code in (Code.WRONG_PASSWORD, Code.BAD_TOKEN):
                 self._wrong += 1
             return {"hello": 1, **refusal_object(refused)}
@@ -72,7 +74,9 @@ class JsonLogin:
         """Deliver what was missed, and enter the lobby; or close after too many wrong passwords."""
         session = self._session
         if session is None:
-            if self._wrong == MAX_WRONG_PASSWORDS:
+            if self._banned:
+                self._peer.end(EndWhy.PUT_OFF, self._banned)
+            elif self._wrong == MAX_WRONG_PASSWORDS:
                 self._peer.end(EndWhy.WRONG_PASSWORD, TOO_MANY_WRONG_PASSWORDS)
             return
         await session.catch_up()

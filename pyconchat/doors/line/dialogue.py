@@ -12,7 +12,9 @@ from pyconchat.commands import Call, Cancelled
 from pyconchat.commands.groups import enter_lobby
 from pyconchat.commands.services import Services
 from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused
-from pyconchat.domain.names import person_name
+from pyconchat.domain.events import Policy
+from pyconchat.domain.group import Actor
+from pyconchat.domain.names import Name, person_name
 from pyconchat.domain.password_rules import check_password
 from pyconchat.domain.refusals import (
     CANNOT_READ_LOG,
@@ -30,18 +32,40 @@ MAX_WRONG_PASSWORDS = 3
 """Maximum wrong passwords on one connection; then it is closed."""
 
 
-class _Leaving(Exception):
-    """The answer to the question for a name was a command to disconnect."""
+MAX_GROUPS_NAMED = 8
+"""Maximum groups that the question for a group names."""
+
+_LEAVING = frozenset({"exit", "quit", "/quit", "/exit", "/disconnect"})
+
+_HOW_TO_ENTER = {
+    Policy.OPEN: "open",
+    Policy.APPROVAL: "by approval",
+    Policy.PASSWORD: "by password",
+    Policy.INVITE: "by invitation",
+}
+
+
+class _Ended(Exception):
+    """The dialogue ends without a login: *why*, and the last line."""
+
+    def __init__(self, why: EndWhy, text: str) -> None:
+        super().__init__(text)
+        self.why = why
+        self.text = text
 
 
 class LoginDialogue:
-    """The login of one person at *door*."""
+    """The login of one person at *door*.
+
+    After a refusal all input that was sent ahead is discarded, and the same question is asked
+    again: an answer to one question, such as a password, never becomes the answer to another.
+    """
 
     def __init__(self, services: Services, portal: Portal, door: ILoginPeer) -> None:
         self._services = services
         self._portal = portal
         self._door = door
-        self._wrong = 0
+        self._wrong_passwords = 0
 
     async def run(self) -> None:
         """Ask until the person is logged in, then for a group."""
@@ -50,11 +74,8 @@ class LoginDialogue:
             self._say(line)
         try:
             session = await self._session()
-        except _Leaving:
-            self._door.end(EndWhy.BYE, "Bye.")
-            return
-        if session is None:
-            self._door.end(EndWhy.WRONG_PASSWORD, TOO_MANY_WRONG_PASSWORDS)
+        except _Ended as ended:
+            self._door.end(ended.why, ended.text)
             return
         try:
             self._door.logged_in(session)
@@ -69,56 +90,91 @@ class LoginDialogue:
         await session.catch_up()
         await self._first_group(session)
 
-    async def _session(self) -> ISession | None:
-        """Return the session; None after too many wrong passwords."""
-        while self._wrong < MAX_WRONG_PASSWORDS:
+    async def _session(self) -> ISession:
+        """Ask for a name, and what it needs, until there is a session. Raises `_Ended`."""
+        while True:
             name = (await self._door.ask("Username: ")).strip()
+            if name.lower() in _LEAVING:
+                raise _Ended(EndWhy.BYE, "Bye.")
             if not name:
                 continue
             try:
-                credentials = await self._credentials(name)
-                _, avatar, _ = await self._portal.login(credentials, self._door, ISession)
+                session = await self._log_in(person_name(name))
             except Refused as refused:
-                self._refused(refused)
-            except NotSaved:
-                self._refused(not_saved())
+                self._refuse(refused)
             else:
-                return cast(ISession, avatar)
-        return None
+                if session is not None:
+                    return session
 
-    async def _credentials(self, name: str) -> ICredentials:
-        """Ask for what goes with *name*. Raises `Refused`."""
-        if name.lower() in ("exit", "quit", "/quit", "/exit", "/disconnect"):
-            raise _Leaving
-        person_name(name)
-        accounts = self._services.accounts
-        accounts.admit(name)
-        account = accounts.get(name)
+    async def _log_in(self, name: Name) -> ISession | None:
+        """Return a session of *name*; None if the person wants another name.
+
+        Raises `Refused` where another name may do, and `_Ended`.
+        """
+        account = self._services.accounts.get(name)
         if account is None:
             return await self._newcomer(name)
         if not account.registered:
             raise name_in_use(account.name)
-        self._services.throttle.admit(self._door.network)  # before asking: it would be in vain
-        password = await self._door.ask("Password: ", secret=True)
-        return Password(name, password, self._door.network)
+        while True:
+            self._admit(name)
+            self._services.throttle.admit(self._door.network)  # before asking: it would be in vain
+            password = await self._door.ask("Password: ", secret=True)
+            if not password:
+                return None
+            try:
+                return await self._enter(Password(name, password, self._door.network))
+            except Refused as refused:
+                if refused.code is not Code.WRONG_PASSWORD:
+                    raise
+                self._refuse(refused)
+                self._wrong_passwords += 1
+                if self._wrong_passwords == MAX_WRONG_PASSWORDS:
+                    raise _Ended(EndWhy.WRONG_PASSWORD, TOO_MANY_WRONG_PASSWORDS) from None
 
-    async def _newcomer(self, name: str) -> ICredentials:
+    async def _newcomer(self, name: Name) -> ISession:
+        """Register *name*, or return a guest's session. Raises `Refused` and `_Ended`."""
         guests = self._services.accounts.guests_allowed
-        offer = "choose a password to keep this name"
-        self._say(f"{name} is new here: {offer}{', or press Enter to be a guest' * guests}.")
-        password = await self._door.ask("Password: ", secret=True)
-        if not password:
-            return GuestName(name)
-        check_password(password)
-        # A typing error that does not show would lock the owner out.
-        if self._door.hides and await self._door.ask("The same again: ", secret=True) != password:
-            raise Refused(Code.WRONG_PASSWORD, "The two were not the same; start again.")
-        return NewAccount(name, password)
+        offer = "Choose a password to keep this name"
+        enter = ", or press Enter to be a guest until you disconnect" if guests else ""
+        self._admit(name)
+        self._say(f"{name} is new here. {offer}{enter}.")
+        while True:
+            password = await self._door.ask("Password: ", secret=True)
+            if not password:
+                return await self._enter(GuestName(name))
+            try:
+                check_password(password)
+                if self._door.hides:  # a typing error that does not show locks the owner out
+                    repeated = await self._door.ask("The same again: ", secret=True)
+                    if repeated != password:
+                        raise Refused(Code.WRONG_PASSWORD, "The two passwords differ. Once more:")
+            except Refused as refused:
+                self._refuse(refused)
+            else:
+                return await self._enter(NewAccount(name, password))
 
-    def _refused(self, refused: Refused) -> None:
-        if refused.code is Code.WRONG_PASSWORD:
-            self._wrong += 1
+    async def _enter(self, credentials: ICredentials) -> ISession:
+        """Return the session of *credentials*. Raises `Refused`."""
+        try:
+            _, avatar, _ = await self._portal.login(credentials, self._door, ISession)
+        except NotSaved:
+            raise not_saved() from None
+        return cast(ISession, avatar)
+
+    def _admit(self, name: Name) -> None:
+        """Raise `_Ended` if *name* is banned."""
+        try:
+            self._services.accounts.admit(name)
+        except Refused as refused:
+            raise _Ended(EndWhy.PUT_OFF, refused.sentence) from None
+
+    def _refuse(self, refused: Refused) -> None:
+        """Say why something was refused, and discard what was sent ahead."""
+        if refused.code is Code.BANNED:
+            raise _Ended(EndWhy.PUT_OFF, refused.sentence)
         self._door.refuse(refused)
+        self._door.discard_input()
 
     async def _first_group(self, session: ISession) -> None:
         """Enter the lobby, or ask for a group; an empty answer leads to the front desk."""
@@ -131,7 +187,7 @@ class LoginDialogue:
                 self._say("The lobby is closed to you.")
                 session.send(FrontDesk())
             return
-        self._say(f"Hello {session.account.name}. Which group? A name or a number; or Enter.")
+        self._say(f"Hello {session.account.name}. {self._groups_named(session.account.actor)}")
         answer = safe_text(await self._door.ask("Group: ")).strip()
         if not answer:
             session.send(FrontDesk())
@@ -144,3 +200,16 @@ class LoginDialogue:
 
     def _say(self, text: str) -> None:
         self._door.send(Done(SafeText(text)))
+
+    def _groups_named(self, actor: Actor) -> str:
+        """Return the words that ask for a group, with the groups that *actor* could enter."""
+        listed = [each.group for each in self._services.groups if each.group.lists_to(actor)]
+        if not listed:
+            return "There is no group yet: a name creates one, Enter goes on without."
+        named = ", ".join(
+            f"{group.number} {group.name} ({_HOW_TO_ENTER[group.policy]})"
+            for group in listed[:MAX_GROUPS_NAMED]
+        )
+        more = len(listed) - MAX_GROUPS_NAMED
+        rest = f" and {more} more (/groups)" if more > 0 else ""
+        return f"Groups: {named}{rest}. Which one? Its name or number, a new name, or Enter."

@@ -97,6 +97,11 @@ class LineDoor(Door):
         if self._question is None and self._prompt.shown:
             self._prompt.show(self._group_prompt())
 
+    def discarded(self, data: bytes) -> None:
+        """Take the telnet commands out of discarded input: half of one must not remain."""
+        if self._client is Client.TELNET:
+            self._telnet.receive(data)
+
     # What `Door` asks of its subclasses.
 
     def lineReceived(self, line: bytes) -> None:

@@ -1,0 +1,112 @@
+"""Doors for peers that speak another protocol: one answer in it, and the connection is closed.
+
+A web page must not be able to post to the chat: a browser sends any text as the body of a POST.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pyconchat.domain.decisions import MoveCursor
+from pyconchat.doors.context import DoorContext
+from pyconchat.doors.interfaces import IDoor
+from pyconchat.net.connection import IConnection
+
+__all__ = ["HttpRefusal", "TlsRefusal", "recognizes_http", "recognizes_tls"]
+
+MAX_LINGER = 2.0
+"""Maximum seconds in which the answer may arrive before the connection is closed."""
+
+# The methods of RFC 9110, section 9, of RFC 5789, and the preface of HTTP/2 (RFC 9113, 3.4). No
+# name has a space, so none of these begins a login.
+_METHODS = (
+    *(b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE "),
+    *(b"CONNECT ", b"OPTIONS ", b"TRACE ", b"PATCH ", b"PRI "),
+)
+
+_TLS_HANDSHAKE = b"\x16\x03"
+"""The first bytes of a ClientHello: content type and major version (RFC 8446, 5.1)."""
+
+
+def recognizes_http(opening: bytes) -> bool | None:
+    """Return whether *opening* begins an HTTP request; None if that needs more bytes."""
+    if opening.startswith(_METHODS):
+        return True
+    return None if any(method.startswith(opening) for method in _METHODS) else False
+
+
+def recognizes_tls(opening: bytes) -> bool | None:
+    """Return whether *opening* begins a TLS handshake; None if that needs more bytes."""
+    if opening.startswith(_TLS_HANDSHAKE):
+        return True
+    return None if _TLS_HANDSHAKE.startswith(opening) else False
+
+
+@implementer(IDoor)
+class _Refusal(Protocol):
+    """Sends `answer`, and closes."""
+
+    answer = b""
+    cause = ""
+    login_seconds = 0.0
+    unsent = 0
+
+    def __init__(self, context: DoorContext, network: str) -> None:
+        self.network = network
+        self._context = context
+        self._timer: IDelayedCall | None = None
+
+    def connectionMade(self) -> None:
+        connection = cast(IConnection, self.transport)
+        self._context.refused.note(self.cause, self._context.now())
+        connection.write(self.answer)
+        self._timer = self._context.reactor.callLater(MAX_LINGER, connection.abortConnection)
+        connection.loseConnection()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Ignored: nothing that the peer sends is read."""
+
+    def readConnectionLost(self) -> None:
+        """Ignored: the connection is closing."""
+
+    def writeConnectionLost(self) -> None:
+        """Ignored: the connection is closing."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._context.open_doors.remove(self)
+        self._context.connection_limits.closed(self.network, False)
+
+    def check(self, now: float) -> list[MoveCursor]:
+        return []
+
+    def shut_down(self) -> None:
+        cast(IConnection, self.transport).abortConnection()
+
+    def release(self, last: bytes = b"") -> None:
+        raise AssertionError("a refusal keeps its connection")
+
+
+class HttpRefusal(_Refusal):
+    """Refuses a web browser, or another HTTP client."""
+
+    _BODY = b"This port is for telnet, nc and pyconchat. It is not a web server.\n"
+    answer = (
+        b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(_BODY), _BODY)
+    )
+    cause = "http"
+
+
+class TlsRefusal(_Refusal):
+    """Refuses a TLS handshake on a port without TLS."""
+
+    # A fatal alert, unexpected_message (RFC 8446, section 6).
+    answer = b"\x15\x03\x01\x00\x02\x02\x0a"
+    cause = "tls"
