@@ -14,15 +14,15 @@ from pyconchat.doors.factory import ChatFactory
 from pyconchat.sessions.portal import login_portal
 from pyconchat.store import SqlStore
 from pyconchat.testing import make_chat, services_of
-from tests.support.connections import Call, Open, TestConnection
+from tests.support.connections import Connect, OpenDoor, TestConnection
 
 
 @pytest.fixture
-def open_door(store: SqlStore, clock: Clock) -> Iterator[Open]:
-    """Open a line door with these limits; the answer connects callers to it."""
+def open_door(store: SqlStore, clock: Clock) -> Iterator[OpenDoor]:
+    """Open a line door with these limits; the result connects to it."""
     factories: list[ChatFactory] = []
 
-    def open_(**limits: Any) -> Call:
+    def open_(**limits: Any) -> Connect:
         config = Config(limits=LimitsConfig(**limits))
         chat = make_chat(store, clock, config)
         services = services_of(chat)
@@ -45,6 +45,6 @@ def open_door(store: SqlStore, clock: Clock) -> Iterator[Open]:
 
 
 @pytest.fixture
-def call(open_door: Open) -> Call:
-    """Connect somebody to a door with the default limits, but for the message rate."""
+def connect(open_door: OpenDoor) -> Connect:
+    """Connect to a door with the default limits, without a message rate."""
     return open_door(messages_per_second=0)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.connections import Call
+from tests.support.connections import Connect
 
 LOGIN = b"mallory\n\ntea\nbuy cheap tea\n"
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"]
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_an_http_request_logs_nobody_in(call: Call, method: str) -> None:
+def test_an_http_request_logs_nobody_in(connect: Connect, method: str) -> None:
     """Its body, which a web page chooses, is never read as lines."""
-    watcher = call().logs_in("alice")
+    watcher = connect().logs_in("alice")
     head = f"{method} / HTTP/1.1\r\nHost: chat:8000\r\nContent-Length: {len(LOGIN)}\r\n\r\n"
-    browser = call()
+    browser = connect()
     browser.sends(head.encode() + LOGIN)
     assert browser.receives().startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert not browser.wire.connected
@@ -24,9 +24,9 @@ def test_an_http_request_logs_nobody_in(call: Call, method: str) -> None:
 
 
 @pytest.mark.parametrize("pause", [0.0, 1.0])
-def test_an_http_request_in_pieces(call: Call, pause: float) -> None:
+def test_an_http_request_in_pieces(connect: Connect, pause: float) -> None:
     """However its first line arrives: byte by byte, or after the peer was greeted."""
-    browser = call()
+    browser = connect()
     browser.waits(pause)
     browser.receives()
     if pause:
@@ -39,24 +39,24 @@ def test_an_http_request_in_pieces(call: Call, pause: float) -> None:
     assert not browser.wire.connected
 
 
-def test_a_tls_handshake_is_answered_by_an_alert(call: Call) -> None:
+def test_a_tls_handshake_is_answered_by_an_alert(connect: Connect) -> None:
     """A TLS client then says that the port has no TLS, instead of waiting."""
-    client = call()
+    client = connect()
     client.sends(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500))
     assert client.receives() == b"\x15\x03\x01\x00\x02\x02\x0a"
     assert not client.wire.connected
 
 
 @pytest.mark.parametrize("name", ["GET", "Post", "g", "PRI", "putter", "head.ache"])
-def test_names_like_methods_are_names(call: Call, name: str) -> None:
+def test_names_like_methods_are_names(connect: Connect, name: str) -> None:
     """Only the space after a method makes it one."""
-    call().logs_in(name)
+    connect().logs_in(name)
 
 
-def test_they_are_counted_once(call: Call) -> None:
+def test_they_are_counted_once(connect: Connect) -> None:
     """Nothing is left of them in the counts of connections."""
     for _ in range(3):
-        call().sends(b"GET / HTTP/1.0\r\n\r\n")
-    factory = call().factory
+        connect().sends(b"GET / HTTP/1.0\r\n\r\n")
+    factory = connect().factory
     assert factory.connection_limits.open == 1
     assert len(factory.open_doors) == 1

@@ -12,12 +12,12 @@ from twisted.internet.testing import StringTransportWithDisconnection
 from pyconchat.doors.detector import GREETING_DELAY, ProtocolDetector
 from pyconchat.doors.factory import ChatFactory
 
-__all__ = ["Call", "Open", "TestConnection", "Wire"]
+__all__ = ["Connect", "OpenDoor", "TestConnection", "Wire", "group_of_two"]
 
 NEGOTIATION = re.compile(rb"\xff[\xfb-\xfe].", re.DOTALL)
 
-Call = Callable[..., "TestConnection"]
-Open = Callable[..., Call]
+Connect = Callable[..., "TestConnection"]
+OpenDoor = Callable[..., Connect]
 
 
 class Wire(StringTransportWithDisconnection):
@@ -131,3 +131,13 @@ class TestConnection:
         """Let what was typed be stored and shown."""
         for _ in range(4):
             self.clock.advance(0)
+
+
+def group_of_two(connect: Connect, newline: str = "\n") -> tuple[TestConnection, TestConnection]:
+    """Return alice, who posts, and bob, whose lines end in *newline*, both in tea."""
+    alice, bob = connect().logs_in("alice"), connect(newline).logs_in("bob")
+    alice.types("/create tea open")
+    bob.types("/join tea")
+    alice.sees()
+    bob.sees()
+    return alice, bob

@@ -1,0 +1,83 @@
+"""The questions of a login at the line door, and what is sent ahead of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from pyconchat.domain.names import Key
+from tests.support.connections import Connect
+
+CRLF = "\r\n"
+
+
+@pytest.mark.parametrize("newline", ["\n", CRLF])
+@pytest.mark.parametrize(
+    ("ahead", "question"),
+    [
+        (["alice", "MySecretPw1", "MySecretPw2", "tea", "MySecretPw3"], "Password: "),
+        (["not a name", "MySecretPw1", "tea"], "Username: "),
+        (["bob", "abc", "MySecretPw1", "tea"], "Password: "),
+        (["gus", "MySecretPw1", "tea"], "Username: "),
+    ],
+)
+def test_a_password_never_becomes_something_else(
+    connect: Connect, newline: str, ahead: list[str], question: str
+) -> None:
+    """After a refusal the lines sent ahead are discarded, and the question is repeated."""
+    connect().logs_in("alice", "secret of alice")
+    watcher = connect().logs_in("gus")
+    door = connect(newline)
+    door.sends("".join(line + newline for line in ahead).encode())
+    assert door.sees().rstrip().endswith(question.rstrip())
+    assert len(watcher.factory.services.presence.sessions(Key("gus"))) == 1
+    online = {each.account.name for each in watcher.factory.services.presence.everybody()}
+    assert online == {"alice", "gus"}
+
+
+def test_a_wrong_password_is_asked_for_again_three_times(connect: Connect) -> None:
+    """For the same name; then the connection is closed."""
+    connect().logs_in("alice", "secret of alice")
+    door = connect()
+    door.types("alice")
+    for _ in range(2):
+        door.types("wrong one")
+        assert door.sees().endswith("* That is not the password of alice.\nPassword: ")
+    door.types("wrong one")
+    door.waits(3)
+    assert "* There were too many wrong passwords." in door.sees()
+    assert not door.wire.connected
+
+
+def test_an_empty_password_leads_back_to_the_name(connect: Connect) -> None:
+    """Whoever has typed the wrong name is not stuck with it."""
+    connect().logs_in("alice", "secret of alice")
+    door = connect()
+    door.types("alice", "")
+    assert door.sees().endswith("Username: ")
+    door.logs_in("bob")
+
+
+def test_a_banned_name_is_told_so_and_closed(connect: Connect) -> None:
+    """At the name, before a password is asked for."""
+    olga = connect().logs_in("olga", "secret of olga")
+    olga.types(f"/claim {olga.factory.services.accounts.claim_code}", "/ban mallory too loud")
+    door = connect()
+    door.types("mallory")
+    door.waits(3)
+    assert "* mallory is banned from this server by olga: too loud." in door.sees()
+    assert "Password" not in door.everything.decode()
+    assert not door.wire.connected
+
+
+def test_the_question_for_a_group_names_the_groups(connect: Connect) -> None:
+    """Those that one could enter: an invite-only group is named only to those it invited."""
+    alice = connect().logs_in("alice", "secret of alice")
+    alice.types("/create tea open", "/create den invite", "/create vault password x")
+    bob = connect()
+    bob.types("bob", "")
+    assert "Groups: 1 tea (open), 3 vault (by password). Which one?" in bob.sees()
+    alice.types("/join den", "/invite carol")
+    carol = connect()
+    carol.types("carol", "secret of carol")
+    carol.waits(1)
+    assert "den" not in carol.sees()
