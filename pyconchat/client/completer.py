@@ -1,4 +1,4 @@
-"""Completer: completions from the server's command table and the names that are known."""
+"""Completer: completes lines from the server's command table and the names that are known."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import msgspec
 
-from pyconchat.client.groups import Rooms
+from pyconchat.client.groups import Groups
 from pyconchat.domain.replies import ArgumentHelp, CommandHelp
 
 __all__ = ["Completer"]
 
-OWN = CommandHelp(
+GO_COMMAND = CommandHelp(
     "go",
     "/go [GROUP]",
     [],
@@ -25,17 +25,17 @@ POLICIES = ("open", "approval", "invite", "password")
 
 
 class Completer:
-    """Completes lines for somebody in *rooms*."""
+    """Knows the commands, and completes lines for a person in *groups*."""
 
-    def __init__(self, rooms: Rooms) -> None:
-        self._rooms = rooms
+    def __init__(self, groups: Groups) -> None:
+        self._groups = groups
         self._commands: dict[str, CommandHelp] = {}
         self._names: list[str] = []
         self.learn(None)
 
     def learn(self, table: object) -> None:
-        """Take over the command table of a hello; what in it is not understood is left out."""
-        commands = [OWN]
+        """Use the command table of a hello; entries that are not understood are left out."""
+        commands = [GO_COMMAND]
         for each in table if isinstance(table, list) else ():
             try:
                 commands.append(msgspec.convert(each, CommandHelp))
@@ -51,20 +51,20 @@ class Completer:
         }
 
     def command(self, line: str) -> str:
-        """Return the name of the command that *line* is, "" if it is none that is known."""
+        """Return the name of the command in *line*, or "" if it has none that is known."""
         command, _ = self._command(line)
         return command.name if command is not None else ""
 
     def takes_file(self, line: str) -> bool:
-        """Return whether *line* is a command that is about a file of this machine."""
+        """Return whether the command in *line* takes a file of this machine."""
         command, _ = self._command(line)
         return command is not None and any(each.kind == "file" for each in command.arguments)
 
-    def secret(self, line: str) -> bool:
+    def may_have_password(self, line: str) -> bool:
         """Return whether *line* has, or may have, a password in it."""
         command, arguments = self._command(line)
         if not self._learned:
-            return True  # nobody knows yet
+            return True
         if command is None:
             return False
         for argument in command.arguments:
@@ -76,17 +76,18 @@ class Completer:
         return False
 
     def completions(self, before: str) -> tuple[str, list[str]]:
-        """Return the last word of *before*, the line up to the cursor, and what it may become."""
+        """Return the last word of *before*, the line up to the cursor, and its completions."""
         word = before[before.rfind(" ") + 1 :]
         if word == before:
-            bare = not before.startswith("/") and self._rooms.current is None
-            names = [name[1:] for name in self._names] if bare else self._names
-            people = [] if bare else [f"{name}: " for name in self._people()]
-            return word, _beginning(word, [*[f"{name} " for name in names], *people])
+            at_desk = not before.startswith("/") and self._groups.current is None
+            commands = [name[1:] for name in self._names] if at_desk else self._names
+            people = [] if at_desk else [f"{name}: " for name in self._people()]
+            return word, _beginning_with(word, [*[f"{name} " for name in commands], *people])
         choices = [each if each.endswith("/") else f"{each} " for each in self._arguments(before)]
-        return word, _beginning(word, choices)
+        return word, _beginning_with(word, choices)
 
     def _arguments(self, before: str) -> Iterable[str]:
+        """Return what the argument at the end of *before* may be."""
         command, words = self._command(before)
         if command is None:
             return self._people()
@@ -101,7 +102,7 @@ class Completer:
             case "name":
                 return self._people()
             case "group" | "own-group":
-                return [room.name for room in self._rooms.all()]
+                return [group.name for group in self._groups.all()]
             case "command":
                 return [name[1:] for name in self._names]
             case "policy":
@@ -112,30 +113,32 @@ class Completer:
                 return self._people()
 
     def _command(self, line: str) -> tuple[CommandHelp | None, list[str]]:
+        """Return the command in *line*, if it has one, and the words after it."""
         words = line.split()
         if not words:
             return None, []
         first = words[0].lower()
-        if not first.startswith("/") and self._rooms.current is None:
+        if not first.startswith("/") and self._groups.current is None:
             if first in self._menu:
                 return self._menu[first], words[1:]
             first = f"/{first}"
         return self._commands.get(first), words[1:]
 
     def _people(self) -> list[str]:
-        """Return names, those to whom one has talked last first."""
-        room = self._rooms.current
-        people = list(room.people) if room is not None else []
-        names = dict.fromkeys([*reversed(self._rooms.partners), *people])
-        names.pop(self._rooms.me, None)
+        """Return the names of others: partners of private messages, the latest first, members."""
+        group = self._groups.current
+        members = list(group.members) if group is not None else []
+        names = dict.fromkeys([*reversed(self._groups.partners), *members])
+        names.pop(self._groups.me, None)
         return list(names)
 
 
-def _beginning(word: str, choices: Iterable[str]) -> list[str]:
+def _beginning_with(word: str, choices: Iterable[str]) -> list[str]:
     return [each for each in choices if each.lower().startswith(word.lower())]
 
 
 def _files(word: str) -> list[str]:
+    """Return the files in the folder of the path *word*, as it is typed."""
     folder, slash, _ = word.rpartition("/")
     try:
         found = sorted(Path(expanduser(folder + slash or ".")).iterdir())

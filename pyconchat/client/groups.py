@@ -1,165 +1,167 @@
-"""Rooms: what the client knows of the groups it is in: who is there, what is unread, where it is.
+"""Groups: the groups that the client's account is in, and who is online in them.
 
-Learned from the hello, the answers and the events; it asks nothing by itself.
+Learned from the answer to the hello, from other answers and from events; sends no requests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from pyconchat.client.net.json_protocol import Object
+from pyconchat.client.net.json_protocol import Object, objects_in
 from pyconchat.domain.names import fold
 
-__all__ = ["Room", "Rooms", "objects_in"]
+__all__ = ["Groups", "JoinedGroup"]
 
 
-class Room:
-    """A group: its *people* by name, True for those who are online."""
+class JoinedGroup:
+    """A group that the account is in. *members* maps names to whether they are online."""
 
     def __init__(self, name: str, number: int = 0, topic: str = "") -> None:
         self.name = name
         self.number = number
         self.topic = topic
         self.unread = 0
-        self.people: dict[str, bool] = {}
+        self.members: dict[str, bool] = {}
 
     @property
     def online(self) -> int:
-        """Return how many of its people are online."""
-        return sum(self.people.values())
+        """Return how many members are online."""
+        return sum(self.members.values())
 
 
-class Rooms:
-    """The groups of one account, in the order in which they came."""
+class Groups:
+    """The groups of one account, in the order in which they were joined.
+
+    *me* is the account's name, *current* the group that is typed to. *requested* is the group
+    that the person, in no group, has asked to join. *partners* are those with whom private
+    messages were exchanged, the latest last.
+    """
 
     def __init__(self) -> None:
         self.me = ""
-        self.current: Room | None = None
-        self.awaiting = ""  # the group that somebody at the front desk has asked to join
-        self.partners: dict[str, None] = {}  # with whom there was a private word
-        self._rooms: dict[str, Room] = {}
+        self.current: JoinedGroup | None = None
+        self.requested = ""
+        self.partners: dict[str, None] = {}
+        self._groups: dict[str, JoinedGroup] = {}
 
-    def get(self, name: object) -> Room | None:
-        """Return the group of that name or number."""
+    def get(self, name: object) -> JoinedGroup | None:
+        """Return the group with that name or number."""
         if not isinstance(name, str):
             return None
-        room = self._rooms.get(fold(name))
-        if room is None and name.isdigit():
-            room = next((each for each in self._rooms.values() if str(each.number) == name), None)
-        return room
+        group = self._groups.get(fold(name))
+        if group is None and name.isdigit():
+            same = (each for each in self._groups.values() if str(each.number) == name)
+            group = next(same, None)
+        return group
 
-    def all(self) -> list[Room]:
+    def all(self) -> list[JoinedGroup]:
         """Return the groups."""
-        return list(self._rooms.values())
+        return list(self._groups.values())
 
-    def said_hello(self, hello: Object, kept: Collection[str] = ()) -> None:
-        """Take over the groups that the server says the account is in.
+    def logged_in(self, hello: Object, rejoining: Collection[str] = ()) -> None:
+        """Replace the groups by those in the answer to a hello.
 
-        Those of *kept* stay as well: they are being joined again.
+        The groups *rejoining* are kept as well: requests to join them again follow.
         """
         self.me = str(hello.get("name") or self.me)
-        before, self._rooms = self._rooms, {}
+        previous, self._groups = self._groups, {}
         for each in objects_in(hello.get("groups")):
             name = str(each.get("group"))
-            room = before.get(fold(name)) or Room(name)
-            room.number, room.topic = _int(each.get("number")), str(each.get("topic") or "")
-            self._rooms[fold(name)] = room
-        for name in kept:
-            self._rooms.setdefault(fold(name), before.get(fold(name)) or Room(name))
+            group = previous.get(fold(name)) or JoinedGroup(name)
+            group.number, group.topic = _int(each.get("number")), str(each.get("topic") or "")
+            self._groups[fold(name)] = group
+        for name in rejoining:
+            self._groups.setdefault(fold(name), previous.get(fold(name)) or JoinedGroup(name))
         if self.current is not None:
-            self.current = self._rooms.get(fold(self.current.name))
+            self.current = self._groups.get(fold(self.current.name))
 
-    def answered(self, answer: Object) -> bool:
-        """Learn from an answer; return whether it changed where we are."""
+    def answer_received(self, answer: Object) -> bool:
+        """Learn from an answer; return whether the current group has changed."""
         match answer.get("type"):
             case "entered":
-                room = self._entered(str(answer.get("group")))
-                room.number, room.topic = _int(answer.get("number")), str(answer.get("topic"))
-                return self.enter(room)
+                group = self._add(str(answer.get("group")))
+                group.number, group.topic = _int(answer.get("number")), str(answer.get("topic"))
+                return self.enter(group)
             case "desk":
                 return self.enter(None)
             case "asked" if self.current is None:
-                self.awaiting = str(answer.get("group"))
+                self.requested = str(answer.get("group"))
             case "members":
-                room_ = self.get(answer.get("group"))
-                if room_ is not None and not answer.get("online_only"):
-                    people = objects_in(answer.get("members"))
-                    room_.people = {str(p.get("name")): p.get("online") is True for p in people}
+                listed = self.get(answer.get("group"))
+                if listed is not None and not answer.get("online_only"):
+                    members = objects_in(answer.get("members"))
+                    listed.members = {str(m.get("name")): m.get("online") is True for m in members}
         return False
 
-    def happened(self, event: Object) -> bool:
-        """Learn from an event; return whether it changed where we are."""
+    def event_received(self, event: Object) -> bool:
+        """Learn from an event; return whether the current group has changed."""
         kind, name = event.get("type"), str(event.get("name"))
-        mine = fold(name) == fold(self.me)
-        room = self.get(event.get("group"))
+        is_me = fold(name) == fold(self.me)
+        group = self.get(event.get("group"))
         if kind == "presence":
-            for each in self._rooms.values():
-                if name in each.people:
-                    each.people[name] = event.get("online") is True
+            for each in self._groups.values():
+                if name in each.members:
+                    each.members[name] = event.get("online") is True
         elif kind in ("message", "action"):
-            self._said(event, room)
+            self._message_received(event, group)
         elif kind == "created" and fold(str(event.get("by"))) == fold(self.me):
-            self._entered(str(event.get("group"))).people[self.me] = True
+            self._add(str(event.get("group"))).members[self.me] = True
         elif kind == "joined":
-            if mine:
-                room = self._entered(str(event.get("group")))
-            if room is not None:
-                room.people[name] = True
-                if mine and self.current is None and fold(self.awaiting) == fold(room.name):
-                    return self.enter(room)
-        elif kind in ("left", "kicked", "banned") and room is not None:
-            room.people.pop(name, None)
-            if mine:
-                return self._left(room)
-        elif kind == "closed" and room is not None:
-            return self._left(room)
-        elif kind == "topic" and room is not None:
-            room.topic = str(event.get("topic"))
+            if is_me:
+                group = self._add(str(event.get("group")))
+            if group is not None:
+                group.members[name] = True
+                if is_me and self.current is None and fold(self.requested) == fold(group.name):
+                    return self.enter(group)
+        elif kind in ("left", "kicked", "banned") and group is not None:
+            group.members.pop(name, None)
+            if is_me:
+                return self._remove(group)
+        elif kind == "closed" and group is not None:
+            return self._remove(group)
+        elif kind == "topic" and group is not None:
+            group.topic = str(event.get("topic"))
         return False
 
-    def leave(self, name: str) -> None:
-        """Forget the group *name*, which could not be joined again."""
-        room = self.get(name)
-        if room is not None:
-            self._left(room)
+    def remove(self, name: str) -> None:
+        """Remove the group *name*, which could not be joined again."""
+        group = self.get(name)
+        if group is not None:
+            self._remove(group)
 
-    def enter(self, room: Room | None) -> bool:
-        """Make *room* the current one; return whether it was another."""
-        changed, self.current = room is not self.current, room
-        self.awaiting = ""
-        if room is not None:
-            room.unread = 0
+    def enter(self, group: JoinedGroup | None) -> bool:
+        """Make *group* the current one; return whether another was current before."""
+        changed, self.current = group is not self.current, group
+        self.requested = ""
+        if group is not None:
+            group.unread = 0
         return changed
 
-    def next_unread(self) -> Room | None:
-        """Return the next group with something unread, or just the next."""
-        rooms = self.all()
-        if self.current in rooms:
-            at = rooms.index(self.current) + 1
-            rooms = rooms[at:] + rooms[: at - 1]
-        return next((each for each in rooms if each.unread), rooms[0] if rooms else self.current)
+    def next_unread(self) -> JoinedGroup | None:
+        """Return the next group with unread messages; the next group, if there are none."""
+        groups = self.all()
+        if self.current in groups:
+            after = groups.index(self.current) + 1
+            groups = groups[after:] + groups[: after - 1]
+        unread = (each for each in groups if each.unread)
+        return next(unread, groups[0] if groups else self.current)
 
-    def _said(self, event: Object, room: Room | None) -> None:
+    def _message_received(self, event: Object, group: JoinedGroup | None) -> None:
         partner = event.get("with")
         if isinstance(partner, str):
             self.partners.pop(partner, None)
             self.partners[partner] = None
-        if room is not None:
-            room.people.setdefault(str(event.get("from")), True)
-            if room is not self.current:
-                room.unread += 1
+        if group is not None:
+            group.members.setdefault(str(event.get("from")), True)
+            if group is not self.current:
+                group.unread += 1
 
-    def _entered(self, name: str) -> Room:
-        return self._rooms.setdefault(fold(name), Room(name))
+    def _add(self, name: str) -> JoinedGroup:
+        return self._groups.setdefault(fold(name), JoinedGroup(name))
 
-    def _left(self, room: Room) -> bool:
-        self._rooms.pop(fold(room.name), None)
-        return self.current is room and self.enter(None)
-
-
-def objects_in(value: object) -> list[Object]:
-    """Return the objects in a list from JSON; none if *value* is something else."""
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    def _remove(self, group: JoinedGroup) -> bool:
+        self._groups.pop(fold(group.name), None)
+        return self.current is group and self.enter(None)
 
 
 def _int(value: object) -> int:

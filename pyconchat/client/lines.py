@@ -1,7 +1,7 @@
-"""Show: events and answers as lines of styled pieces; the screens turn them into bytes.
+"""LineFormatter: turns events and answers into lines of styled text, which the screens show.
 
-The sentences are the server's own (`render`), so that both sides speak alike; what this client
-has never heard of is shown by its fields.
+The sentences are made by `render`, as the server's are for people. Events and answers of a kind
+that this client does not know are shown field by field.
 """
 
 from __future__ import annotations
@@ -14,36 +14,35 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from pyconchat.client.groups import objects_in
-from pyconchat.client.net.json_protocol import Object
+from pyconchat.client.net.json_protocol import Object, objects_in
 from pyconchat.domain.events import Action, AnyEvent, Message
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.replies import Matches, Replayed, Reply, Where
 from pyconchat.render.events import event_sentence
 from pyconchat.render.replies import reply_lines
 
-__all__ = ["NAME_COLOURS", "Line", "LineFormatter", "Piece", "plain", "server_line"]
+__all__ = ["NAME_COLOURS", "Line", "LineFormatter", "Piece", "plain_text", "server_line"]
 
 Piece: TypeAlias = tuple[str, str]
-"""A style and a text. The styles: "", time, who:N (0 to 11), place, server, day, mention, error."""
+"""A style and a text. Styles: "", time, name:N (N: 0 to 11), group, server, day, mention, error."""
 
 NAME_COLOURS = 12
 
 
 class Line(NamedTuple):
-    """One line; *calls* says that it should be heard: it names the reader."""
+    """One line. *rings* is True if it should ring the bell: it is for the reader."""
 
     pieces: tuple[Piece, ...]
-    calls: bool = False
+    rings: bool = False
 
 
-def plain(line: Line) -> str:
+def plain_text(line: Line) -> str:
     """Return *line* without its styles."""
     return "".join(text for _, text in line.pieces)
 
 
 class LineFormatter:
-    """Shows things to *me*, in local time; remembers of which day it showed something last.
+    """Formats what *me* reads, in local time, with a line wherever the day changes.
 
     *wall_clock* returns the time in seconds since the epoch, as `time.time` does.
     """
@@ -51,16 +50,19 @@ class LineFormatter:
     def __init__(self, wall_clock: Callable[[], float]) -> None:
         self.me = ""
         self._wall_clock = wall_clock
-        self._day: date | None = None
+        self._day: date | None = None  # of the last line
 
-    def event(self, event: Object, here: str | None, live: bool) -> list[Line]:
-        """Return the lines of *event* for somebody in the group *here*."""
+    def event(self, event: Object, current: str | None, live: bool) -> list[Line]:
+        """Return the lines for *event* if the group *current* is the current one.
+
+        Only a *live* message, one that was not missed, rings the bell.
+        """
         known = _event(event)
-        where = _where(event, here)
+        where = _where(event, current)
         if known is None:
-            return self._no_entry(event)
+            return self._other(event)
         if isinstance(known, Message | Action):
-            line = self._said(event, known, where, live)
+            line = self._message(event, known, where, live)
         else:
             sentence = event_sentence(known, where, Key(fold(self.me)))
             if not sentence:
@@ -68,17 +70,17 @@ class LineFormatter:
             line = Line((*_time(event), ("server", f"* {sentence}")))
         return [*self._new_day(event), line]
 
-    def answer(self, answer: Object, here: str | None) -> list[Line]:
-        """Return the lines of an answer."""
+    def answer(self, answer: Object, current: str | None) -> list[Line]:
+        """Return the lines for an answer."""
         if answer.get("ok") is not True:
-            return [Line((("error", f"* {answer.get('error') or 'The server said no.'}"),))]
+            return [Line((("error", f"* {answer.get('error') or 'The server refused.'}"),))]
         match answer.get("type"):
             case None:
                 return []
             case "history":
-                return self._log(answer, here) or [server_line("Nothing has been said yet.")]
+                return self._log(answer, current) or [server_line("Nothing has been said yet.")]
             case "matches":
-                found = self._log(answer, here)
+                found = self._log(answer, current)
                 newest = "The newest matches" if answer.get("more") else "Found"
                 what = newest if found else "Nothing found"
                 return [server_line(f"{what} for: {answer.get('words')}"), *found]
@@ -88,67 +90,71 @@ class LineFormatter:
         return [server_line(line) for line in reply_lines(reply)]
 
     def midnight(self) -> list[Line]:
-        """Return the line that begins this day, if the last line shown was of another day."""
-        return self._begin(self._today()) if self._day is not None else []
+        """Return the line for a new day, if the last line was of another day."""
+        return self._day_line(self._today()) if self._day is not None else []
 
-    def _said(self, event: Object, said: Message | Action, where: Where, live: bool) -> Line:
-        mine = fold(said.sender) == fold(self.me)
-        calls = live and not mine and self._names_me(said.text)
-        text: Piece = ("mention" if calls else "", said.text)
-        name: Piece = (f"who:{zlib.crc32(fold(said.sender).encode()) % NAME_COLOURS}", said.sender)
-        place = _label(where, mine)
+    def _message(self, event: Object, said: Message | Action, where: Where, live: bool) -> Line:
+        is_mine = fold(said.sender) == fold(self.me)
+        mentions_me = live and not is_mine and self._mentions_me(said.text)
+        text: Piece = ("mention" if mentions_me else "", said.text)
+        colour = zlib.crc32(fold(said.sender).encode()) % NAME_COLOURS
+        name: Piece = (f"name:{colour}", said.sender)
+        label = _label(where, is_mine)
         pieces: list[Piece] = [*_time(event)]
         if isinstance(said, Action):
-            pieces += [("", "~ "), name, *place, ("", " "), text]
+            pieces += [("", "~ "), name, *label, ("", " "), text]
         else:
-            pieces += [name, *place, ("", ": "), text]
-        return Line(tuple(pieces), calls or (live and where.other is not None and not mine))
+            pieces += [name, *label, ("", ": "), text]
+        is_private = live and where.other is not None and not is_mine
+        return Line(tuple(pieces), mentions_me or is_private)
 
-    def _names_me(self, text: str) -> bool:
+    def _mentions_me(self, text: str) -> bool:
         if not self.me:
             return False
         name = re.escape(self.me)
         return re.search(rf"(?<![\w.-]){name}(?![\w-])", text, re.IGNORECASE) is not None
 
-    def _log(self, answer: Object, here: str | None) -> list[Line]:
+    def _log(self, answer: Object, current: str | None) -> list[Line]:
+        """Return the lines for the entries of an answer, with day lines of their own."""
         entries = answer.get("entries")
         if not isinstance(entries, list):
             return []
-        day, self._day = self._day, None  # the past has days of its own
+        day, self._day = self._day, None
         lines = [
             line
             for entry in entries
             if isinstance(entry, dict)
-            for line in self.event(entry, here, live=False)
+            for line in self.event(entry, current, live=False)
         ]
         self._day = day
         return lines
 
     def _new_day(self, event: Object) -> list[Line]:
-        at = _moment(event)
-        return self._begin(at.date()) if at is not None else []
+        at = _local_time(event)
+        return self._day_line(at.date()) if at is not None else []
 
-    def _begin(self, day: date) -> list[Line]:
+    def _day_line(self, day: date) -> list[Line]:
         if day == self._day:
             return []
         first, self._day = self._day is None, day
         if first and day == self._today():
-            return []  # today needs no saying
+            return []  # without a line, the reader takes it to be today
         return [Line((("day", f"- {day:%A}, {day.day} {day:%B %Y} -"),))]
 
     def _today(self) -> date:
         return datetime.fromtimestamp(self._wall_clock()).date()
 
-    def _no_entry(self, event: Object) -> list[Line]:
+    def _other(self, event: Object) -> list[Line]:
+        """Return the lines for what is no entry: a reply that comes as an event, or unknown."""
         if event.get("type") in ("live", "end"):
             return []
-        told = _reply(event, self._wall_clock())
-        if told is None or isinstance(told, Replayed | Matches):
+        reply = _reply(event, self._wall_clock())
+        if reply is None or isinstance(reply, Replayed | Matches):
             return self._unknown(event)
-        return [server_line(line) for line in reply_lines(told)]
+        return [server_line(line) for line in reply_lines(reply)]
 
     def _unknown(self, fields: Object) -> list[Line]:
-        """Show something that a newer server says."""
+        """Return the line for what only a newer client knows."""
         text = fields.get("text")
         if isinstance(text, str):
             return [server_line(text)]
@@ -163,29 +169,29 @@ def server_line(text: str) -> Line:
     return Line((("server", f"* {text}"),))
 
 
-def _label(where: Where, mine: bool) -> Sequence[Piece]:
-    """Return what stands between a name and what was said."""
+def _label(where: Where, is_mine: bool) -> Sequence[Piece]:
+    """Return what is shown after the sender's name for a message that is not in this group."""
     if where.other is not None:
-        return [("place", f" (private to {where.other})" if mine else " (private)")]
-    return [] if where.here else [("place", f" (in {where.group})")]
+        return [("group", f" (private to {where.other})" if is_mine else " (private)")]
+    return [] if where.here else [("group", f" (in {where.group})")]
 
 
-def _where(event: Object, here: str | None) -> Where:
+def _where(event: Object, current: str | None) -> Where:
     other, group = event.get("with"), event.get("group")
     if isinstance(other, str):
         return Where(other=Name(other))
     if not isinstance(group, str):
         return Where()
-    return Where(group=Name(group), here=here is not None and fold(group) == fold(here))
+    return Where(group=Name(group), here=current is not None and fold(group) == fold(current))
 
 
 def _time(event: Object) -> list[Piece]:
-    at = _moment(event)
+    at = _local_time(event)
     return [("time", f"{at:%H:%M} ")] if at is not None else []
 
 
-def _moment(event: Object) -> datetime | None:
-    """Return when *event* happened, in local time."""
+def _local_time(event: Object) -> datetime | None:
+    """Return the time of *event* in the local zone; None if it has none."""
     try:
         return datetime.fromisoformat(str(event.get("at"))).astimezone()
     except (ValueError, OverflowError, OSError):
@@ -193,9 +199,9 @@ def _moment(event: Object) -> datetime | None:
 
 
 def _event(fields: Object) -> AnyEvent | None:
-    """Return the event that *fields* are, as the server has it; None for an unknown one."""
+    """Return the event with *fields*; None if this client does not know it."""
     try:
-        # The server calls a sender "from", and keeps a file's id to itself.
+        # In JSON the sender is "from", and a file's id is left out.
         stored = {**fields, "sender": fields.get("from"), "id": ""}
         event: AnyEvent = msgspec.convert(stored, AnyEvent)
     except msgspec.ValidationError:
@@ -204,7 +210,7 @@ def _event(fields: Object) -> AnyEvent | None:
 
 
 def _reply(fields: Object, now: float) -> Reply | None:
-    """Return the reply that *fields* are, as the server has it; None for an unknown one.
+    """Return the reply with *fields*; None if this client does not know it.
 
     *now* is in seconds since the epoch.
     """
@@ -231,11 +237,13 @@ def _reply(fields: Object, now: float) -> Reply | None:
 
 
 def _with_milliseconds(fields: Object) -> Object:
-    at = _moment(fields)
+    """Return *fields* with the time in milliseconds since the epoch, as records have it."""
+    at = _local_time(fields)
     return {**fields, "at": int(at.timestamp() * 1000) if at is not None else 0}
 
 
 def _flat(value: object) -> str:
+    """Return a value from JSON in words, on one line."""
     if isinstance(value, dict):
         return "(" + ", ".join(f"{name} {_flat(each)}" for name, each in value.items()) + ")"
     if isinstance(value, list):

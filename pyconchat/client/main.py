@@ -11,15 +11,15 @@ from pyconchat.client.options import parse_options
 __all__ = ["main"]
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the client; return its exit status."""
-    for descriptor in (0, 1, 2):  # one that is closed would be given to a connection
+    for descriptor in (0, 1, 2):  # a closed one would be given to a connection
         try:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
-    options = parse_options(sys.argv[1:] if words is None else words)
-    # Imported only now: help and a slip on the command line should be answered at once.
+    options = parse_options(sys.argv[1:] if arguments is None else arguments)
+    # Imported only now, so that --help and errors in the options are fast.
     from pyconchat.client.run import run
 
     return run(options)

@@ -19,71 +19,21 @@ __all__ = ["Options", "parse_options"]
 
 
 class Options(NamedTuple):
-    """What was asked for. *password* is None where it has to be asked for."""
+    """The options. *password* is None if it was not given; *auto_get* is in bytes, -1 for never."""
 
     address: Address
     plain: bool
     password: str | None
     downloads: Path = Path(".")
-    auto_get: int = -1  # bytes; below 0: nothing
+    auto_get: int = -1
     send: tuple[Path, ...] = ()
     get: str = ""
 
 
-def parse_options(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> Options:
-    """Return the options. Exits with status 2 and one line for what cannot be."""
-    parser = _Parser(
-        prog="pyconchat",
-        allow_abbrev=False,  # --password should not be taken for --password-file
-        usage=f"pyconchat [options] {FORM}\n       pyconchat [options] HOST PORT",
-        description="The terminal client of PyconChat.",
-        epilog="With input from a pipe, each line is sent to the group, and the exit status is 0"
-        " when all are stored: make 2>&1 | pyconchat --name ci --group builds HOST",
-    )
-    parser.add_argument("host", help=f"{FORM}, or pyconchat:// or pyconchats:// and that")
-    parser.add_argument("port", nargs="?", default="", help="instead of :PORT [8000; TLS: 8443]")
-    parser.add_argument("--name", default="", help="instead of NAME@")
-    parser.add_argument("--group", default="", help="instead of /GROUP: enter it at once")
-    parser.add_argument("--tls", action="store_true", help="as pyconchats://")
-    parser.add_argument(
-        "--password-file",
-        type=Path,
-        metavar="FILE",
-        help="its first line is the password, instead of $PYCONCHAT_PASSWORD; else you are asked",
-    )
-    parser.add_argument(
-        "--plain",
-        action="store_true",
-        help="no colours and no cursor movement, as with $NO_COLOR or TERM=dumb",
-    )
-    parser.add_argument(
-        "--downloads",
-        type=Path,
-        default=Path("."),
-        metavar="DIR",
-        help="where fetched files go [the current folder]",
-    )
-    parser.add_argument(
-        "--auto-get",
-        type=_size,
-        default=-1,
-        metavar="SIZE",
-        help="fetch what others share by itself, up to SIZE: 200k, 5M, 1G",
-    )
-    parser.add_argument(
-        "--send",
-        type=Path,
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="FILE",
-        help="share files with the group, and end",
-    )
-    parser.add_argument(
-        "--get", default="", metavar="FILE", help="fetch a file of the group, and end"
-    )
-    parser.add_argument("--version", action="version", version=f"pyconchat {__version__}")
-    found = parser.parse_args(words)
+def parse_options(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> Options:
+    """Return the options. Exits with status 2 and one line if they are not valid."""
+    parser = _parser()
+    found = parser.parse_args(arguments)
     try:
         address = parse_address(found.host, found.port, found.tls)
         if found.name:
@@ -114,15 +64,71 @@ def parse_options(words: Sequence[str], environ: Mapping[str, str] = os.environ)
     )
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="pyconchat",
+        allow_abbrev=False,  # --password must not mean --password-file
+        usage=f"pyconchat [options] {FORM}\n       pyconchat [options] HOST PORT",
+        description="The terminal client of PyconChat.",
+        epilog="With input from a pipe, each line is sent to the group, and the exit status is 0"
+        " if all were stored: make 2>&1 | pyconchat --name ci --group builds HOST",
+    )
+    parser.add_argument("host", help=f"{FORM}, also after pyconchat:// or pyconchats://")
+    parser.add_argument("port", nargs="?", default="", help="instead of :PORT [8000; TLS: 8443]")
+    parser.add_argument("--name", default="", help="instead of NAME@")
+    parser.add_argument("--group", default="", help="instead of /GROUP: the group to enter")
+    parser.add_argument("--tls", action="store_true", help="use TLS, as with pyconchats://")
+    parser.add_argument(
+        "--password-file",
+        type=Path,
+        metavar="FILE",
+        help="the password is its first line, instead of $PYCONCHAT_PASSWORD",
+    )
+    parser.add_argument(
+        "--plain",
+        action="store_true",
+        help="no colours and no cursor movement, as with $NO_COLOR or TERM=dumb",
+    )
+    parser.add_argument(
+        "--downloads",
+        type=Path,
+        default=Path("."),
+        metavar="DIR",
+        help="the folder for fetched files [the current folder]",
+    )
+    parser.add_argument(
+        "--auto-get",
+        type=_size,
+        default=-1,
+        metavar="SIZE",
+        help="fetch files of up to SIZE (200k, 5M, 1G) when others share them",
+    )
+    parser.add_argument(
+        "--send",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FILE",
+        help="share files with the group and exit",
+    )
+    parser.add_argument(
+        "--get", default="", metavar="FILE", help="fetch a file of the group and exit"
+    )
+    parser.add_argument("--version", action="version", version=f"pyconchat {__version__}")
+    return parser
+
+
 class _Parser(argparse.ArgumentParser):
-    """Tells of a slip in one line; the usage is what ``--help`` is for."""
+    """Reports an error in one line; the usage is shown by ``--help``."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {message}\n")
 
 
 def _size(word: str) -> int:
+    """Return the bytes of a size such as ``200k``."""
     found = re.fullmatch(r"(\d{1,12})([kMG]?)B?", word)
     if found is None:
-        raise argparse.ArgumentTypeError(f"{word} is no size: 200k, 5M, 1G")
+        raise argparse.ArgumentTypeError(f"{word} is not a size such as 200k, 5M or 1G")
     return int(found[1]) * {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3}[found[2]]

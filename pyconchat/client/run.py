@@ -1,4 +1,7 @@
-"""Run: puts the parts of the client together, in one of its three ways, and takes them apart."""
+"""Run: creates the parts of the client for its kind of run, and runs the reactor until the end.
+
+The kinds: on a terminal, in plain lines, as a pipe, and for one transfer of files.
+"""
 
 from __future__ import annotations
 
@@ -16,36 +19,37 @@ from twisted.internet import asyncioreactor
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
 
+from pyconchat.client.files.transfers import FileSettings, progress
+from pyconchat.client.interfaces import Cancelled, GaveUp
 from pyconchat.client.lines import server_line
 from pyconchat.client.net.address import Address
-from pyconchat.client.net.connection import GaveUp
 from pyconchat.client.net.login import Ask, ClientLogin
-from pyconchat.client.net.saved import Folder, default_folder
+from pyconchat.client.net.saved import SavedState, default_path
 from pyconchat.client.options import Options
-from pyconchat.client.session import Cancelled, ClientSession, Files
+from pyconchat.client.session import ClientSession
 
 __all__ = ["run"]
 
-LAST_WORDS = 3.0
-"""Seconds for saying goodbye to the server."""
+MAX_STOPPING = 3.0
+"""Maximum seconds for disconnecting at the end."""
 
 
 def run(options: Options) -> int:
-    """Run the client as *options* say; return the exit status."""
+    """Run the client with *options*; return the exit status."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     asyncioreactor.install(loop)
-    with _descriptors_as_found(), _terminal_as_found():
+    with _restored_blocking(), _restored_terminal():
         client = _Client(options)
         if options.send or options.get:
-            return client.errand()
+            return client.one_shot()
         if not sys.stdin.isatty():
             return client.pipe()
         return client.plain() if options.plain else client.terminal()
 
 
 class _Client:
-    """One run: from the start to `_finish`, which may be called from anywhere."""
+    """One run of the client. Any of its parts ends it by calling `_finish`."""
 
     def __init__(self, options: Options) -> None:
         from twisted.internet import reactor
@@ -53,23 +57,22 @@ class _Client:
         self._reactor: Any = reactor
         self._options = options
         self._address = options.address
-        self._folder = Folder(default_folder())
-        self._why: str | None = None
+        self._saved = SavedState(default_path())
+        self._reason: str | None = None  # of the end: "" if nothing failed
 
     def terminal(self) -> int:
-        """Run with a line to type at, below a text that scrolls by."""
-        from pyconchat.client.ui.terminal import Terminal
+        """Run with a line to type in, below text that scrolls."""
+        from pyconchat.client.ui.terminal import TerminalScreen
 
-        # prompt_toolkit would ask the terminal for the cursor's row, which some never answer.
+        # prompt_toolkit would ask for the cursor's position, and some terminals do not answer.
         os.environ["PROMPT_TOOLKIT_NO_CPR"] = "1"
         session = self._session()
         history: Path | None = None
-        with suppress(OSError):  # where nothing can be kept, nothing is
-            history = self._folder.history(self._address)
-        screen = Terminal(session, history)
-        session.screen = screen
+        with suppress(OSError):  # without a file, the history is in memory
+            history = self._saved.history(self._address)
+        screen = TerminalScreen(session, history)
 
-        async def drawing() -> None:
+        async def draw() -> None:
             try:
                 await screen.run()
             except Exception as problem:
@@ -77,97 +80,100 @@ class _Client:
             else:
                 self._finish("")
 
-        def begin() -> None:
-            drawn = Deferred.fromFuture(asyncio.ensure_future(drawing()))
+        def start() -> None:
+            drawn = Deferred.fromFuture(asyncio.ensure_future(draw()))
 
             def close() -> Deferred[None]:
                 screen.close()
                 return drawn
 
             self._reactor.addSystemEventTrigger("before", "shutdown", close)
-            session.start()
+            session.start(screen)
 
-        return self._go(begin, session.stop)
+        return self._run_reactor(start, session.stop)
 
     def plain(self) -> int:
         """Run with lines in and lines out."""
         from twisted.internet.stdio import StandardIO
 
-        from pyconchat.client.ui.plain import Plain
+        from pyconchat.client.ui.plain import PlainScreen
 
         session = self._session()
 
         def read() -> None:
-            # Descriptors of its own, for it closes them at the end of the input.
-            StandardIO(screen, stdin=os.dup(0), stdout=os.dup(1), reactor=self._reactor)  # type: ignore[call-arg]  # mypy knows the one of Windows
+            # It closes its descriptors at the end of the input, so it gets copies.
+            StandardIO(screen, stdin=os.dup(0), stdout=os.dup(1), reactor=self._reactor)  # type: ignore[call-arg]  # mypy knows only Windows' StandardIO
 
-        session.screen = screen = Plain(session, self._reactor, read)
+        screen = PlainScreen(session, self._reactor, read)
 
-        def begin() -> None:
+        def start() -> None:
             read()
-            session.start()
+            session.start(screen)
 
-        return self._go(begin, session.stop)
+        return self._run_reactor(start, session.stop)
 
     def pipe(self) -> int:
-        """Run for another program: its output goes to the group."""
+        """Run for another program, whose output is sent to the group."""
         from twisted.internet.stdio import StandardIO
 
         from pyconchat.client.ui.pipe import Pipe
 
         pipe = Pipe(
             self._reactor,
-            self._endpoint(_nobody),
-            self._quiet_login(),
+            self._endpoint(_cannot_ask),
+            self._login_without_questions(),
             self._address.group,
             self._finish,
             time.time,
         )
 
-        def begin() -> None:
+        def start() -> None:
             StandardIO(pipe, reactor=self._reactor)
-            pipe.link.start()
+            pipe.connection.start()
 
         def stop() -> Deferred[None]:
-            written = pipe.written()  # without a limit: it is for the reader to read
+            written = pipe.written()  # without a timeout: the reader decides how long it takes
             self._reactor.addSystemEventTrigger("before", "shutdown", lambda: written)
-            return pipe.link.stop()
+            return pipe.connection.stop()
 
-        return self._go(begin, stop, "interrupted before all was sent")
+        return self._run_reactor(start, stop, "interrupted before all was sent")
 
-    def errand(self) -> int:
+    def one_shot(self) -> int:
         """Run for a script: share files, or fetch one."""
-        from pyconchat.client.files.transfers import progress
-        from pyconchat.client.ui.oneshot import Errand
+        from pyconchat.client.ui.oneshot import OneShot
 
-        def draw() -> None:
+        def redraw() -> None:
             if sys.stderr.isatty():
-                bars = "  ".join(progress(each) for each in errand.transfers.under_way)
+                bars = "  ".join(progress(each) for each in one_shot.transfers.active)
                 print(f"\r\x1b[K{bars}", end="", file=sys.stderr, flush=True)
 
-        errand = Errand(
+        one_shot = OneShot(
             self._reactor,
-            self._endpoint(_nobody),
-            self._quiet_login(),
+            self._endpoint(_cannot_ask),
+            self._login_without_questions(),
             self._address.group,
             self._options.send,
             self._options.get,
-            self._files(),
-            draw,
+            self._file_settings(),
+            redraw,
             self._finish,
         )
-        return self._go(errand.link.start, errand.link.stop, "interrupted before all was done")
+        connection = one_shot.connection
+        return self._run_reactor(
+            connection.start, connection.stop, "interrupted before all was done"
+        )
 
-    def _quiet_login(self) -> ClientLogin:
-        """Return the login of a program, which nobody can be asked about."""
+    # The parts.
+
+    def _login_without_questions(self) -> ClientLogin:
         name = self._address.name or os.environ.get("USER", "")
         self._address = self._address._replace(name=name)
         return ClientLogin(
-            self._address, self._folder, _nobody, _write, self._options.password, guest=True
+            self._address, self._saved, _cannot_ask, _print, self._options.password, guest=True
         )
 
     def _session(self) -> ClientSession:
-        """Return a person's session, without its screen."""
+        """Return a person's session, which needs a screen to start."""
 
         async def ask(question: str, secret: bool) -> str:
             *above, last = question.split("\n")
@@ -182,24 +188,23 @@ class _Client:
             session.screen.show([server_line(line)])
 
         if not self._address.name:
-            last = self._folder.last_name(self._address)
-            self._address = self._address._replace(name=last or "")
-        login = ClientLogin(self._address, self._folder, ask, tell, self._options.password)
+            name = self._saved.last_name(self._address)
+            self._address = self._address._replace(name=name or "")
         session = ClientSession(
             self._reactor,
             self._address,
             self._endpoint(ask),
-            login,
+            ClientLogin(self._address, self._saved, ask, tell, self._options.password),
             self._finish,
-            self._files(),
+            self._file_settings(),
             time.time,
         )
         return session
 
-    def _files(self) -> Files:
+    def _file_settings(self) -> FileSettings:
         from twisted.internet.threads import deferToThread
 
-        return Files(self._options.downloads, self._options.auto_get, deferToThread)
+        return FileSettings(self._options.downloads, self._options.auto_get, deferToThread)
 
     def _endpoint(self, ask: Ask) -> IStreamClientEndpoint:
         from twisted.internet.endpoints import HostnameEndpoint
@@ -208,60 +213,59 @@ class _Client:
         plain = HostnameEndpoint(self._reactor, address.host.encode(), address.port)
         if not address.tls:
             return plain
-        from pyconchat.client.net.first_contact import MeetingEndpoint
-        from pyconchat.client.net.known_hosts import KnownHosts, TrustEndpoint
+        from pyconchat.client.net.first_contact import FirstContactEndpoint
+        from pyconchat.client.net.known_hosts import KnownHosts
+        from pyconchat.client.net.tls_endpoint import VerifiedTLSEndpoint
 
-        known = KnownHosts(self._folder.known_hosts)
-        trusting = TrustEndpoint(self._reactor, plain, address.host, address.port, known)
-        return MeetingEndpoint(trusting, known, ask)
+        known = KnownHosts(self._saved.known_hosts)
+        tls = VerifiedTLSEndpoint(self._reactor, plain, address.host, address.port, known)
+        return FirstContactEndpoint(tls, known, ask)
 
-    def _go(
+    # The run.
+
+    def _run_reactor(
         self,
-        begin: Callable[[], None],
+        start: Callable[[], None],
         stop: Callable[[], Deferred[None]],
         interrupted: str = "",
     ) -> int:
-        """Run the reactor from *begin* to `_finish`; return the exit status.
+        """Call *start*, run the reactor until `_finish`, and return the exit status.
 
-        A signal is an end too; *interrupted* says what that means.
+        *interrupted* is the reason of the end if it is a signal.
         """
 
-        def end() -> Deferred[None]:
-            if self._why is None:
-                self._why = interrupted
-            return stop().addTimeout(LAST_WORDS, self._reactor, _enough)
+        def shut_down() -> Deferred[None]:
+            if self._reason is None:
+                self._reason = interrupted
+            return stop().addTimeout(MAX_STOPPING, self._reactor, lambda *_: None)
 
-        self._reactor.callWhenRunning(begin)
-        self._reactor.addSystemEventTrigger("before", "shutdown", end)
+        self._reactor.callWhenRunning(start)
+        self._reactor.addSystemEventTrigger("before", "shutdown", shut_down)
         self._reactor.run()
-        if self._why:
-            print(f"pyconchat: {self._why}", file=sys.stderr)
-        return 1 if self._why else 0
+        if self._reason:
+            print(f"pyconchat: {self._reason}", file=sys.stderr)
+        return 1 if self._reason else 0
 
-    def _finish(self, why: str) -> None:
-        if self._why is None:
-            self._why = why
+    def _finish(self, reason: str) -> None:
+        if self._reason is None:
+            self._reason = reason
             if self._reactor.running:
-                # Not at once: who calls this may be in the middle of something.
+                # In the next turn: the caller may be in the middle of something.
                 self._reactor.callLater(0, self._reactor.stop)
 
 
-async def _nobody(question: str, secret: bool) -> str:
-    raise GaveUp(f"nobody can be asked here: {question.splitlines()[0].rstrip(': ')}")
+async def _cannot_ask(question: str, secret: bool) -> str:
+    raise GaveUp(f"without a terminal nobody can answer: {question.splitlines()[0].rstrip(': ')}")
 
 
-def _write(line: str) -> None:
+def _print(line: str) -> None:
     with suppress(BrokenPipeError):
         print(line, flush=True)
 
 
-def _enough(_result: object, _timeout: float) -> None:
-    """The server had its time."""
-
-
 @contextmanager
-def _descriptors_as_found() -> Iterator[None]:
-    """Leave standard input and output waiting or not, as they were; others share them."""
+def _restored_blocking() -> Iterator[None]:
+    """Restore which standard files block at the end: other programs share them."""
     blocking: dict[int, bool] = {}
     for descriptor in (0, 1, 2):
         with suppress(OSError):
@@ -269,21 +273,21 @@ def _descriptors_as_found() -> Iterator[None]:
     try:
         yield
     finally:
-        for descriptor, waits in blocking.items():
+        for descriptor, blocks in blocking.items():
             with suppress(OSError):
-                os.set_blocking(descriptor, waits)
+                os.set_blocking(descriptor, blocks)
 
 
 @contextmanager
-def _terminal_as_found() -> Iterator[None]:
-    """Leave the terminal as it was found, whatever happens."""
+def _restored_terminal() -> Iterator[None]:
+    """Restore the settings of the terminal at the end, whatever happens."""
     try:
-        found = termios.tcgetattr(sys.stdin.fileno())
-    except (termios.error, OSError, ValueError):  # it is none
+        settings = termios.tcgetattr(sys.stdin.fileno())
+    except (termios.error, OSError, ValueError):  # not a terminal
         yield
         return
     try:
         yield
     finally:
         with suppress(termios.error, OSError):
-            termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, found)
+            termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, settings)

@@ -1,4 +1,4 @@
-"""Completer: what Tab may complete, and which lines have a password in them."""
+"""Completer: what Tab completes, and which lines have a password in them."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyconchat.client.completer import Completer
-from pyconchat.client.groups import Rooms
+from pyconchat.client.groups import Groups
 from pyconchat.commands import TABLE
-from tests.client.fake_server import COMMANDS, argument, command, member_of, private
-from tests.client.net.test_json_protocol import values
-from tests.client.test_lines import WRONG
+from tests.client.examples import WRONG, values
+from tests.client.fakes import COMMANDS, argument, command, groups_in_hello, private_message
 from tests.support.examples import QUICK, examples
 
 
 @pytest.fixture
-def rooms() -> Rooms:
-    """Rooms of alice, who is in tea and coffee, and at the front desk."""
-    rooms = Rooms()
-    rooms.said_hello({"name": "alice", "groups": member_of("tea", "coffee")})
-    people = [{"name": name, "online": True} for name in ("alice", "bob", "Bonnie", "carol")]
-    rooms.answered({"ok": True, "type": "members", "group": "tea", "members": people})
-    return rooms
+def groups() -> Groups:
+    """The groups of alice, a member of tea and coffee, who is at the front desk."""
+    groups = Groups()
+    groups.logged_in({"name": "alice", "groups": groups_in_hello("tea", "coffee")})
+    members = [{"name": name, "online": True} for name in ("alice", "bob", "Bonnie", "carol")]
+    groups.answer_received({"ok": True, "type": "members", "group": "tea", "members": members})
+    return groups
 
 
 @pytest.fixture
-def words(rooms: Rooms) -> Completer:
-    words = Completer(rooms)
-    words.learn(COMMANDS)
-    return words
+def completer(groups: Groups) -> Completer:
+    completer = Completer(groups)
+    completer.learn(COMMANDS)
+    return completer
 
 
 @pytest.fixture
-def in_tea(rooms: Rooms, words: Completer) -> Completer:
-    rooms.enter(rooms.get("tea"))
-    return words
+def in_tea(groups: Groups, completer: Completer) -> Completer:
+    """The completer, with tea as the current group."""
+    groups.enter(groups.get("tea"))
+    return completer
 
 
-# Passwords.
+# Passcompleter.
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def in_tea(rooms: Rooms, words: Completer) -> Completer:
         ("/JOIN tea pass-word", True),
         ("  /join   tea   pass-word  ", True),
         ("/join\ttea\tpass-word", True),
-        ("/join tea two words", True),
+        ("/join tea two completer", True),
         ("/claim 1234", True),
         ("/join tea", False),
         ("/join", False),
@@ -65,44 +65,48 @@ def in_tea(rooms: Rooms, words: Completer) -> Completer:
         ("   ", False),
     ],
 )
-def test_what_is_not_kept(words: Completer, rooms: Rooms, line: str, secret: bool) -> None:
-    """A line with a password in it is known by the server's table, here and in a group."""
-    assert words.secret(line) is secret
-    rooms.enter(rooms.get("tea"))
-    assert words.secret(line) is secret
+def test_lines_with_a_password(
+    completer: Completer, groups: Groups, line: str, secret: bool
+) -> None:
+    """They are recognized by the server's command table, at the front desk and in a group."""
+    assert completer.may_have_password(line) is secret
+    groups.enter(groups.get("tea"))
+    assert completer.may_have_password(line) is secret
 
 
 @pytest.mark.parametrize(
     "line", ["join tea pass-word", "Join tea pass-word", "1 tea pass-word", "claim 12"]
 )
-def test_what_is_not_kept_of_the_front_desk(words: Completer, rooms: Rooms, line: str) -> None:
-    """There a command needs no slash, or is a number; in a group that would be a message."""
-    assert words.secret(line)
-    rooms.enter(rooms.get("tea"))
-    assert not words.secret(line)
+def test_lines_with_a_password_at_the_front_desk(
+    completer: Completer, groups: Groups, line: str
+) -> None:
+    """Commands there need no slash, or are numbers; in a group these lines are messages."""
+    assert completer.may_have_password(line)
+    groups.enter(groups.get("tea"))
+    assert not completer.may_have_password(line)
 
 
 @pytest.mark.parametrize(
     "line", ["/join tea pass-word", "/claim 1234", "/x y", "join tea pass-word"]
 )
-def test_nobody_knows_yet(rooms: Rooms, line: str) -> None:
-    """Before the server has said what there is, each line may have a password in it."""
-    assert Completer(rooms).secret(line)
+def test_lines_before_the_table_is_known(groups: Groups, line: str) -> None:
+    """Each may have a password."""
+    assert Completer(groups).may_have_password(line)
 
 
 @pytest.mark.parametrize("also", ["newThing", "7"])
-def test_a_secret_of_a_newer_server(rooms: Rooms, also: str) -> None:
-    """A command that this client has never heard of is known by the table too, by all its names."""
-    words = Completer(rooms)
-    words.learn([command("vault", argument("word"), argument("key", secret=True), also=[also])])
-    assert words.secret("/vault a b")
-    assert words.secret(f"/{also} a b")
-    assert not words.secret("/vault a")
+def test_a_secret_of_an_unknown_command(groups: Groups, also: str) -> None:
+    """It is recognized by the table, under all names of the command."""
+    completer = Completer(groups)
+    completer.learn([command("vault", argument("word"), argument("key", secret=True), also=[also])])
+    assert completer.may_have_password("/vault a b")
+    assert completer.may_have_password(f"/{also} a b")
+    assert not completer.may_have_password("/vault a")
 
 
-def test_the_servers_own_table(rooms: Rooms) -> None:
-    """Of the commands that there are now, these take passwords."""
-    words = Completer(rooms)
+def test_the_commands_with_passcompleter(groups: Groups) -> None:
+    """Of all commands of this version's server."""
+    completer = Completer(groups)
     table = [
         command(
             each.name,
@@ -115,8 +119,8 @@ def test_the_servers_own_table(rooms: Rooms) -> None:
         )
         for each in TABLE
     ]
-    words.learn(table)
-    assert {each.name for each in TABLE if words.secret(f"/{each.name} a b")} == {
+    completer.learn(table)
+    assert {each.name for each in TABLE if completer.may_have_password(f"/{each.name} a b")} == {
         "claim",
         "create",
         "join",
@@ -124,7 +128,7 @@ def test_the_servers_own_table(rooms: Rooms) -> None:
     }
     for each in TABLE:
         for name in (each.name, *each.also):
-            assert words.command(f"/{name}") == each.name
+            assert completer.command(f"/{name}") == each.name
 
 
 # Completion.
@@ -160,49 +164,49 @@ def test_the_servers_own_table(rooms: Rooms) -> None:
     ],
 )
 def test_completions(in_tea: Completer, before: str, word: str, found: list[str]) -> None:
-    """Commands, and of each argument what it may be; people where it may be anything said."""
-    if before in ("/claim ", "/join tea "):  # people are no help for a secret, but no harm
+    """Commands, and for each argument what it may be; names where it may be any text."""
+    if before in ("/claim ", "/join tea "):  # names may be offered: harmless, but no help
         assert in_tea.completions(before)[0] == word
         return
     assert in_tea.completions(before) == (word, found)
 
 
 def test_all_commands(in_tea: Completer) -> None:
-    """A slash alone offers all of them, the client's own too, each once, in their order."""
+    """A slash alone is completed by all commands, the client's own included, in order."""
     _, found = in_tea.completions("/")
     assert found == sorted({*found})
     assert {*found} == {f"/{each['name']} " for each in COMMANDS} | {"/go "}
 
 
-def test_at_the_front_desk(words: Completer) -> None:
-    """There commands need no slash, and nobody is to be talked to."""
-    assert words.completions("jo") == ("jo", ["join "])
-    assert words.completions("/jo") == ("/jo", ["/join "])
-    assert words.completions("join t") == ("t", ["tea "])
-    assert words.completions("bo") == ("bo", [])
+def test_at_the_front_desk(completer: Completer) -> None:
+    """Commands need no slash, and no names are completed."""
+    assert completer.completions("jo") == ("jo", ["join "])
+    assert completer.completions("/jo") == ("/jo", ["/join "])
+    assert completer.completions("join t") == ("t", ["tea "])
+    assert completer.completions("bo") == ("bo", [])
 
 
-def test_who_talked_last_comes_first(in_tea: Completer, rooms: Rooms) -> None:
-    """Of people, those with whom there was a private word, the latest first; never oneself."""
+def test_the_order_of_names(in_tea: Completer, groups: Groups) -> None:
+    """The latest partners of private messages come first; the reader's own name never comes."""
     for partner in ("carol", "zoe", "bob"):
-        rooms.happened(private(1, "x", partner))
+        groups.event_received(private_message(1, "x", partner))
     assert in_tea.completions("/msg ")[1] == ["bob ", "zoe ", "carol ", "Bonnie "]
 
 
-def test_a_newer_server(rooms: Rooms) -> None:
-    """Completions are those of the last hello's table; kinds unknown are people or none."""
-    words = Completer(rooms)
-    words.learn([command("vault", argument("never-heard-of"))])
-    rooms.enter(rooms.get("tea"))
-    assert words.completions("/v") == ("/v", ["/vault "])
-    assert words.completions("/vault b")[0] == "b"
-    words.learn([command("safe")])
-    assert words.completions("/v") == ("/v", [])
-    assert words.command("/vault") == ""
+def test_an_unknown_kind_of_argument(groups: Groups) -> None:
+    """The table of the last hello counts, and unknown kinds do no harm."""
+    completer = Completer(groups)
+    completer.learn([command("vault", argument("unknown"))])
+    groups.enter(groups.get("tea"))
+    assert completer.completions("/v") == ("/v", ["/vault "])
+    assert completer.completions("/vault b")[0] == "b"
+    completer.learn([command("safe")])
+    assert completer.completions("/v") == ("/v", [])
+    assert completer.command("/vault") == ""
 
 
-def test_the_clients_own_command_stays(in_tea: Completer) -> None:
-    """A server that has a /go of its own does not take the client's away."""
+def test_a_server_command_with_the_clients_name(in_tea: Completer) -> None:
+    """The client's own /go stays."""
     in_tea.learn(
         [command("go", argument("name"), also=["join"]), command("join", argument("group"))]
     )
@@ -214,7 +218,8 @@ def test_the_clients_own_command_stays(in_tea: Completer) -> None:
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the current folder, which has some files."""
     (tmp_path / "here" / "docs").mkdir(parents=True)
     for name in ("notes.txt", "notes.pdf", "other", "docs/deep.txt"):
         (tmp_path / "here" / name).touch()
@@ -235,56 +240,56 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("/send notes.txt/", []),
     ],
 )
-def test_files(in_tea: Completer, here: Path, before: str, found: list[str]) -> None:
-    """Of this machine, as they are typed."""
+def test_files(in_tea: Completer, current_folder: Path, before: str, found: list[str]) -> None:
+    """Files of this machine, as their paths are typed."""
     assert in_tea.completions(before)[1] == found
 
 
-def test_a_folder_goes_on(in_tea: Completer, here: Path) -> None:
-    """After a folder comes what is in it, not the next word."""
+def test_a_folder(in_tea: Completer, current_folder: Path) -> None:
+    """It is completed without a space, so that its files can follow."""
     assert in_tea.completions("/send d")[1] == ["docs/"]
 
 
-def test_what_takes_a_file(words: Completer) -> None:
-    """Told from the table, not from a name."""
-    assert words.takes_file("/send x")
-    assert words.takes_file("/9 x")
-    assert not words.takes_file("/join x")
-    assert not words.takes_file("hello")
-    assert not words.takes_file("")
+def test_commands_that_take_a_file(completer: Completer) -> None:
+    """They are recognized by the table, not by a name."""
+    assert completer.takes_file("/send x")
+    assert completer.takes_file("/9 x")
+    assert not completer.takes_file("/join x")
+    assert not completer.takes_file("hello")
+    assert not completer.takes_file("")
 
 
-# What servers may send.
+# Invalid tables from the server.
 
 
-def test_a_table_that_makes_no_sense(rooms: Rooms) -> None:
-    """What in it is not understood is left out; the rest counts."""
-    words = Completer(rooms)
+def test_an_invalid_table(groups: Groups) -> None:
+    """Invalid entries are ignored; the others count."""
+    completer = Completer(groups)
     for wrong in WRONG:
-        words.learn(wrong)
-        words.completions("/")
+        completer.learn(wrong)
+        completer.completions("/")
     for key in COMMANDS[0]:
         for wrong in WRONG:
-            words.learn([{**COMMANDS[0], key: wrong}, command("fine")])
-            assert "/fine " in words.completions("/")[1]
-            words.completions("/join t")
-            words.completions("join t")
-            words.secret("/join tea x")
+            completer.learn([{**COMMANDS[0], key: wrong}, command("fine")])
+            assert "/fine " in completer.completions("/")[1]
+            completer.completions("/join t")
+            completer.completions("join t")
+            completer.may_have_password("/join tea x")
 
 
 @settings(max_examples=examples(60), deadline=None, phases=QUICK)
 @given(values, st.text(max_size=20) | st.text("/join tea1 ", max_size=12))
-def test_nothing_raises(table: Any, line: str) -> None:
-    """Whatever the table, and whatever is typed."""
-    rooms = Rooms()
-    words = Completer(rooms)
-    words.learn([table, COMMANDS[0]] if not isinstance(table, list) else table)
+def test_random_tables(table: Any, line: str) -> None:
+    """With any table and any line, the completions fit the line."""
+    groups = Groups()
+    completer = Completer(groups)
+    completer.learn([table, COMMANDS[0]] if not isinstance(table, list) else table)
     for _ in range(2):
-        word, found = words.completions(line)
+        word, found = completer.completions(line)
         assert line.endswith(word)
         assert all(each.lower().startswith(word.lower()) for each in found)
-        words.secret(line)
-        words.command(line)
-        words.takes_file(line)
-        rooms.said_hello({"name": "alice", "groups": member_of("tea")})
-        rooms.enter(rooms.get("tea"))
+        completer.may_have_password(line)
+        completer.command(line)
+        completer.takes_file(line)
+        groups.logged_in({"name": "alice", "groups": groups_in_hello("tea")})
+        groups.enter(groups.get("tea"))

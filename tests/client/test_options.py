@@ -1,4 +1,4 @@
-"""Options: what the command line asks for, and one line for what cannot be."""
+"""The command line: options, and one line for each error."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ import pytest
 from pyconchat.client.net.address import Address
 from pyconchat.client.options import Options, parse_options
 
-NOBODY: dict[str, str] = {}
+EMPTY: dict[str, str] = {}
 
 
-def parsed(*words: str, **environ: str) -> Options:
-    return parse_options(words, environ)
+def parsed(*arguments: str, **environ: str) -> Options:
+    """Return the options for *arguments*."""
+    return parse_options(arguments, environ)
 
 
-def refused(capsys: pytest.CaptureFixture[str], *words: str, **environ: str) -> str:
-    """Return the line with which *words* are refused."""
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str, **environ: str) -> str:
+    """Return the line with which *arguments* are refused."""
     with pytest.raises(SystemExit) as caught:
-        parse_options(words, environ)
+        parse_options(arguments, environ)
     assert caught.value.code == 2
     written = capsys.readouterr()
     assert written.out == ""
@@ -30,7 +31,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str, **environ: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("words", "address"),
+    ("arguments", "address"),
     [
         (["host"], Address("host", 8000)),
         (["host", "9000"], Address("host", 9000)),
@@ -44,13 +45,13 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str, **environ: str) -> 
         (["pyconchats://alice@[::1]/tea"], Address("::1", 8443, "alice", "tea", True)),
     ],
 )
-def test_addresses(words: list[str], address: Address) -> None:
-    """The address is one word or two; options win over what is in it."""
-    assert parsed(*words).address == address
+def test_addresses(arguments: list[str], address: Address) -> None:
+    """The address is one word or two; options override its parts."""
+    assert parsed(*arguments).address == address
 
 
-def test_what_is_not_asked_for() -> None:
-    """Without options nothing is sent, fetched, or known."""
+def test_defaults() -> None:
+    """Without options there is no password, and nothing is sent or fetched."""
     options = parsed("host")
     assert options.password is None
     assert (options.downloads, options.auto_get) == (Path("."), -1)
@@ -58,7 +59,7 @@ def test_what_is_not_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "named"),
+    ("arguments", "named"),
     [
         ([], "host"),
         (["host", "9000", "more"], "more"),
@@ -88,14 +89,16 @@ def test_what_is_not_asked_for() -> None:
         (["--password-file", "/", "host"], "--password-file"),
     ],
 )
-def test_slips(capsys: pytest.CaptureFixture[str], words: list[str], named: str) -> None:
-    """Each slip is told of in one line that names it, and the exit status is 2."""
-    assert named in refused(capsys, *words)
+def test_invalid_arguments(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], named: str
+) -> None:
+    """Each is reported in one line that names it, and the exit status is 2."""
+    assert named in refused(capsys, *arguments)
 
 
 @pytest.mark.parametrize("name", ["--name", "--group"])
 def test_an_empty_name(capsys: pytest.CaptureFixture[str], name: str) -> None:
-    """An empty name, as of a variable that is not set, is as none or a slip; nothing worse."""
+    """As from an unset variable: it counts as not given."""
     assert parsed(name, "", "host").address == Address("host", 8000)
 
 
@@ -103,7 +106,7 @@ def test_an_empty_name(capsys: pytest.CaptureFixture[str], name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ["--password", "secret-word", "host"],
         ["--password=secret-word", "host"],
@@ -119,24 +122,24 @@ def test_no_password_on_the_command_line(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    words: list[str],
+    arguments: list[str],
 ) -> None:
-    """There is no way to give one, where everybody who lists processes would read it."""
+    """It cannot be given there, where everybody who lists processes could read it."""
     monkeypatch.chdir(tmp_path)
-    refused(capsys, *words)
+    refused(capsys, *arguments)
 
 
-def test_an_option_that_is_nearly_one(
+def test_no_abbreviations(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """--password is no short form of --password-file: its word is not taken for a file's name."""
+    """--password does not mean --password-file, so its value is not read as a file."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "hunter2").write_text("something else\n")
     refused(capsys, "--password", "hunter2", "host")
 
 
-def test_the_password_of_the_environment() -> None:
-    """PYCONCHAT_PASSWORD is the password, as it is."""
+def test_the_password_in_the_environment() -> None:
+    """It is used unchanged."""
     assert parsed("host", PYCONCHAT_PASSWORD=" correct horse ").password == " correct horse "
 
 
@@ -153,25 +156,23 @@ def test_the_password_of_the_environment() -> None:
         ("", ""),
     ],
 )
-def test_the_password_of_a_file(tmp_path: Path, data: str, password: str) -> None:
-    """Its first line is the password, and counts before the environment's."""
+def test_the_password_in_a_file(tmp_path: Path, data: str, password: str) -> None:
+    """It is the first line, and overrides the environment."""
     file = tmp_path / "password"
     file.write_bytes(data.encode())
     options = parsed("--password-file", str(file), "host", PYCONCHAT_PASSWORD="other")
     assert options.password == password
 
 
-def test_a_password_file_that_is_no_text(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    """A wrong file is a slip as others, and nothing of it is shown."""
+def test_an_invalid_password_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """It is reported like other errors, and its content is not shown."""
     file = tmp_path / "password"
     file.write_bytes(b"secret-\xff\xfe-word\n")
     assert "secret" not in refused(capsys, "--password-file", str(file), "host")
 
 
 def test_a_password_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    """No slip shows the password."""
+    """No error message has it."""
     assert "secret-word" not in refused(capsys, "host:0", PYCONCHAT_PASSWORD="secret-word")
 
 
@@ -179,7 +180,7 @@ def test_a_password_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "environ", "tty", "plain"),
+    ("arguments", "environ", "tty", "plain"),
     [
         ([], {"TERM": "xterm"}, True, False),
         (["--plain"], {"TERM": "xterm"}, True, True),
@@ -192,14 +193,14 @@ def test_a_password_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_plain(
     monkeypatch: pytest.MonkeyPatch,
-    words: list[str],
+    arguments: list[str],
     environ: dict[str, str],
     tty: bool,
     plain: bool,
 ) -> None:
-    """Plain is for those who ask for it, and for terminals that can do no more."""
+    """With the option, and on terminals that can do no more."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: tty, raising=False)
-    assert parse_options([*words, "host"], environ).plain is plain
+    assert parse_options([*arguments, "host"], environ).plain is plain
 
 
 # Files.
@@ -218,12 +219,12 @@ def test_plain(
     ],
 )
 def test_sizes(word: str, size: int) -> None:
-    """Sizes are in powers of 1000, as they are shown."""
+    """Units are powers of 1000, as on the screen."""
     assert parsed("--auto-get", word, "host").auto_get == size
 
 
 def test_files() -> None:
-    """Files to send are paths, to get a number or a name."""
+    """Files to send are paths; a file to get is a number or a name."""
     options: Any = parsed("host/tea", "--send", "a.txt", "b/c.txt", "--send", "d.txt")
     assert options.send == (Path("a.txt"), Path("b/c.txt"), Path("d.txt"))
     assert parsed("--get", "12", "host/tea").get == "12"
@@ -231,9 +232,9 @@ def test_files() -> None:
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])
-def test_what_ends_at_once(capsys: pytest.CaptureFixture[str], option: str) -> None:
-    """Help and version go to standard output, with status 0."""
+def test_help_and_version(capsys: pytest.CaptureFixture[str], option: str) -> None:
+    """They are written to standard output, with status 0."""
     with pytest.raises(SystemExit) as caught:
-        parse_options([option], NOBODY)
+        parse_options([option], EMPTY)
     assert caught.value.code == 0
     assert "pyconchat" in capsys.readouterr().out

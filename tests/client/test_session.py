@@ -1,4 +1,4 @@
-"""ClientSession: lines become requests, and what comes back becomes lines."""
+"""ClientSession: typed lines become requests, and events and answers become lines."""
 
 from __future__ import annotations
 
@@ -10,451 +10,448 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pyconchat.client.net.connection import State
+from pyconchat.client.interfaces import Cancelled, ConnectionState
+from pyconchat.client.line_sender import MAX_UNANSWERED
 from pyconchat.client.net.json_protocol import Object
-from pyconchat.client.session import MAX_UNDER_WAY, Cancelled
-from tests.client.conftest import NOON, At, Sit
-from tests.client.fake_server import COMMANDS, is_clean, member_of, private, said
-from tests.client.net.test_json_protocol import HOSTILE, values
-from tests.client.test_lines import ANSWERS, EVENTS, WRONG
+from tests.client.examples import ANSWERS, EVENTS, HOSTILE, WRONG, values
+from tests.client.fakes import (
+    COMMANDS,
+    groups_in_hello,
+    is_safe,
+    join_answer,
+    lines_of,
+    message,
+    private_message,
+    without_ids,
+)
+from tests.client.people import NOON, MakeSession, SessionUser
 from tests.support.examples import QUICK, examples
-
-
-def entered(group: str, **fields: Any) -> Object:
-    """Return the fields of the answer to joining *group*."""
-    base = {"type": "entered", "group": group, "number": 1, "admin": "bob", "topic": ""}
-    return {**base, "members": 2, "online": 1, "policy": "open", "created": False, **fields}
-
-
-def lines_of(requests: list[Object]) -> list[str]:
-    return [request.get("line", request.get("text")) for request in requests]
-
-
-def without_ids(request: Object) -> Object:
-    return {name: value for name, value in request.items() if name not in ("id", "key")}
-
 
 # Lines.
 
 
-def test_a_line_goes_to_the_current_group(sit: Sit) -> None:
-    """As it was typed: what is a command, and what it may do, is the server's to say."""
-    me = sit().enters("tea")
+def test_a_line_goes_to_the_current_group(make_session: MakeSession) -> None:
+    """A line is sent as it was typed: only the server knows commands and permissions."""
+    me = make_session().enters("tea")
     typed = ["hi", "/kick bob", "//slash", "  two  blanks ", "/nosuch thing"]
     for line in typed:
         (request,) = me.types(line)
         assert without_ids(request) == {"group": "tea", "line": line}
-        me.fake.call.answers(request)
+        me.server.answers(request)
 
 
-def test_messages_do_not_wait_for_each_other(sit: Sit) -> None:
-    """What is said goes out at once, whatever was answered."""
-    me = sit().enters("tea")
+def test_messages_do_not_wait_for_each_other(make_session: MakeSession) -> None:
+    """Messages are sent at once, whether or not the earlier ones were answered."""
+    me = make_session().enters("tea")
     assert lines_of(me.types("one", "two", "//three")) == ["one", "two", "//three"]
 
 
-def test_what_follows_a_command_waits_for_it(sit: Sit) -> None:
-    """A command may lead to the group that the next line is meant for."""
-    me = sit().enters()
+def test_lines_wait_for_the_command_before_them(make_session: MakeSession) -> None:
+    """A command may enter the group that the next line is meant for."""
+    me = make_session().enters()
     (join,) = me.types("/join tea", "hi", "/join coffee", "ho")
     me.session.pasted(["pasted"])
-    me.fake.call.answers(join, **entered("tea"))
-    heard = [each for each in me.fake.call.hears() if each["line"] != "/members"]
-    assert [(each["group"], each["line"]) for each in heard] == [
+    me.server.answers(join, **join_answer("tea"))
+    received = [each for each in me.server.receives() if each["line"] != "/members"]
+    assert [(each["group"], each["line"]) for each in received] == [
         ("tea", "hi"),
         ("tea", "/join coffee"),
     ]
-    me.fake.call.answers(heard[1], **entered("coffee"))
-    heard = [each for each in me.fake.call.hears() if each.get("line") != "/members"]
-    assert [each["group"] for each in heard] == ["coffee", "coffee"]
-    assert lines_of(heard) == ["ho", "pasted"]
+    me.server.answers(received[1], **join_answer("coffee"))
+    received = [each for each in me.server.receives() if each.get("line") != "/members"]
+    assert [each["group"] for each in received] == ["coffee", "coffee"]
+    assert lines_of(received) == ["ho", "pasted"]
 
 
-def test_what_follows_a_command_survives_a_cut(sit: Sit) -> None:
-    """The command is made again, and what follows it goes out after it, once."""
-    me = sit().enters("tea")
+def test_order_after_reconnecting(make_session: MakeSession) -> None:
+    """The command is sent again, and then each line after it, once."""
+    me = make_session().enters("tea")
     me.types("/kick bob", "one", "/kick carol")
-    me.fake.call.cuts()
+    me.server.disconnects()
     me.session.typed("two")
-    call = me.fake.meets_again()
-    call.lets_in(groups=member_of("tea"))
-    heard: list[str] = []
+    server = me.fake.reconnects()
+    server.accepts_login(groups=groups_in_hello("tea"))
+    received: list[str] = []
     for _ in range(4):
-        for request in call.hears():
+        for request in server.receives():
             if request["line"] != "/members":
-                heard.append(request["line"])
-            call.answers(request)
-    assert heard == ["/kick bob", "one", "/kick carol", "two"]
-    assert me.session.under_way == 0
+                received.append(request["line"])
+            server.answers(request)
+    assert received == ["/kick bob", "one", "/kick carol", "two"]
+    assert me.session.unanswered == 0
 
 
-def test_what_follows_a_refused_command_goes_out(sit: Sit) -> None:
-    """A command that was refused, or asks and gets no answer, holds nothing up."""
-    me = sit().enters("tea")
+def test_lines_after_a_refused_command_are_sent(make_session: MakeSession) -> None:
+    """So are the lines after a question that the person does not answer."""
+    me = make_session().enters("tea")
     (request,) = me.types("/kick bob", "one")
-    me.fake.call.refuses(request)
-    assert lines_of(me.fake.call.hears()) == ["one"]
+    me.server.refuses(request)
+    assert lines_of(me.server.receives()) == ["one"]
     (request,) = me.types("/kick", "two")
-    me.fake.call.asks(request, "Kick whom? ")
+    me.server.asks(request, "Kick whom? ")
     me.screen.questions[0][2].errback(Cancelled())
-    assert lines_of(me.fake.call.hears()) == ["two"]
+    assert lines_of(me.server.receives()) == ["two"]
 
 
-def test_at_the_front_desk_there_is_no_group(sit: Sit) -> None:
-    """A line is made without one."""
-    me = sit().enters()
+def test_no_group_at_the_front_desk(make_session: MakeSession) -> None:
+    """The request for a line has no group."""
+    me = make_session().enters()
     assert [without_ids(each) for each in me.types("join tea")] == [{"line": "join tea"}]
 
 
-def test_nothing_is_nothing(sit: Sit) -> None:
-    """Blank lines are not said."""
-    me = sit().enters("tea")
+def test_blank_lines_are_not_sent(make_session: MakeSession) -> None:
+    """A line of spaces and tabs is blank too."""
+    me = make_session().enters("tea")
     assert me.types("", "   ", "\t") == []
 
 
-def test_a_command_of_a_newer_server(sit: Sit) -> None:
-    """The client need not know it: it is sent, its question asked, and its answer shown."""
-    me = sit().enters("tea")
+def test_a_command_of_a_newer_server(make_session: MakeSession) -> None:
+    """An unknown command is sent, its question is asked, and its answer is shown."""
+    me = make_session().enters("tea")
     (request,) = me.types("/poll red")
-    me.fake.call.asks(request, "And what else? ")
+    me.server.asks(request, "And what else? ")
     me.screen.questions[0][2].callback("green")
-    again = me.fake.call.hears_one()
+    again = me.server.receives_one()
     assert without_ids(again) == {"group": "tea", "line": "/poll red", "answers": ["green"]}
-    me.fake.call.answers(again, type="poll", votes=0)
+    me.server.answers(again, type="poll", votes=0)
     assert me.sees() == ["* poll: votes 0"]
 
 
-def test_the_clients_permissions_are_the_servers(sit: Sit) -> None:
-    """What may not be is asked for, and refused by the server, in its words."""
-    me = sit().enters("tea")
+def test_the_server_decides_permissions(make_session: MakeSession) -> None:
+    """The client asks for anything, and shows the server's refusal."""
+    me = make_session().enters("tea")
     (request,) = me.types("/kick bob")
-    me.fake.call.refuses(request, "not-admin", "Only the admin, bob, can kick.")
+    me.server.refuses(request, "not-admin", "Only the admin, bob, can kick.")
     assert me.sees() == ["* Only the admin, bob, can kick."]
 
 
-def test_what_is_said_is_shown_when_it_comes_back(sit: Sit) -> None:
-    """As the server has it, once."""
-    me = sit().enters("tea")
+def test_own_messages_are_shown_once(make_session: MakeSession) -> None:
+    """A typed message is shown when its event arrives."""
+    me = make_session().enters("tea")
     (request,) = me.types("hi")
     assert me.sees() == []
-    me.fake.call.says(said(1, "hi", sender="alice"))
-    me.fake.call.answers(request, seq=1)
+    me.server.sends(message(1, "hi", sender="alice"))
+    me.server.answers(request, seq=1)
     assert me.sees() == ["09:30 alice: hi"]
 
 
 @pytest.mark.parametrize(
     ("typed", "shown"), [("hi there", "hi there"), ("//slash", "/slash"), ("/ ", None)]
 )
-def test_what_was_refused_is_shown_again(sit: Sit, typed: str, shown: str | None) -> None:
-    """A message that is not said is not lost: it is there to be said again."""
-    me = sit().enters("tea")
+def test_a_refused_message_is_shown(
+    make_session: MakeSession, typed: str, shown: str | None
+) -> None:
+    """The text is not lost: it can be sent again."""
+    me = make_session().enters("tea")
     (request,) = me.types(typed)
-    me.fake.call.refuses(request, "busy", "Not so fast.")
-    expected = ["* Not so fast."] + ([f"* Not said: {shown}"] if shown else [])
+    me.server.refuses(request, "busy", "Not so fast.")
+    expected = ["* Not so fast."] + ([f"* Not sent: {shown}"] if shown else [])
     assert me.sees() == expected
 
 
-def test_what_was_pasted(sit: Sit) -> None:
-    """Each line is a message, whatever it begins with; blank ones are left out."""
-    me = sit().enters("tea")
+def test_pasted_lines_are_messages(make_session: MakeSession) -> None:
+    """Whatever they begin with; blank lines are left out."""
+    me = make_session().enters("tea")
     me.session.pasted(["/kick bob", "", "  indented", "/go tea", "//x"])
-    requests = me.fake.call.hears()
+    requests = me.server.receives()
     assert [without_ids(each) for each in requests] == [
         {"group": "tea", "text": text} for text in ("/kick bob", "  indented", "/go tea", "//x")
     ]
-    me.fake.call.refuses(requests[0], "busy", "Not so fast.")
-    assert me.sees() == ["* Not so fast.", "* Not said: /kick bob"]
+    me.server.refuses(requests[0], "busy", "Not so fast.")
+    assert me.sees() == ["* Not so fast.", "* Not sent: /kick bob"]
 
 
-@pytest.mark.parametrize("how", ["refused", "away", "doubt", "go"])
-def test_what_was_pasted_is_shown_safely(sit: Sit, how: str) -> None:
-    """Text that somebody else wrote may be pasted: shown again, it has nothing to obey in it."""
-    me = sit(guest=how == "doubt").enters("tea", registered=how != "doubt")
-    if how == "away":
-        me.fake.call.cuts()
+@pytest.mark.parametrize("how", ["refused", "disconnected", "unconfirmed", "go"])
+def test_pasted_text_is_shown_safely(make_session: MakeSession, how: str) -> None:
+    """Somebody else may have written it: no control characters reach the terminal."""
+    me = make_session(guest=how == "unconfirmed").enters("tea", registered=how != "unconfirmed")
+    if how == "disconnected":
+        me.server.disconnects()
     if how == "go":
-        me.session.typed(f"/go {HOSTILE}")  # the screen looks at what it is shown
+        me.session.typed(f"/go {HOSTILE}")  # the screen checks what it is shown
     else:
         me.session.pasted([f"look: {HOSTILE}"])
     if how == "refused":
-        me.fake.call.refuses(me.fake.call.hears_one())
-    if how == "doubt":
-        me.fake.call.cuts()
-        me.fake.meets_again().lets_in(registered=False)
+        me.server.refuses(me.server.receives_one())
+    if how == "unconfirmed":
+        me.server.disconnects()
+        me.fake.reconnects().accepts_login(registered=False)
     assert any("evil" in line for line in me.sees())
 
 
 # Questions.
 
 
-def test_a_missing_argument_is_asked_for(sit: Sit) -> None:
-    """Answer by answer; what was answered goes with the next attempt, under a key of its own."""
-    me = sit().enters("tea")
+def test_a_missing_argument_is_asked_for(make_session: MakeSession) -> None:
+    """Each answer is sent with the request, which gets a new key."""
+    me = make_session().enters("tea")
     (first,) = me.types("/msg")
-    me.fake.call.asks(first, "Recipient: ")
+    me.server.asks(first, "Recipient: ")
     question, secret, answer = me.screen.questions[0]
     assert (question, secret) == ("Recipient: ", False)
     answer.callback("bob")
-    second = me.fake.call.hears_one()
-    me.fake.call.asks(second, "Message: ")
+    second = me.server.receives_one()
+    me.server.asks(second, "Message: ")
     me.screen.questions[1][2].callback("hello")
-    third = me.fake.call.hears_one()
+    third = me.server.receives_one()
     assert without_ids(third) == {"group": "tea", "line": "/msg", "answers": ["bob", "hello"]}
     assert len({each["key"] for each in (first, second, third)}) == 3
-    me.fake.call.answers(third, type="sent", **{"with": "bob", "online": True, "seq": 1})
+    me.server.answers(third, type="sent", **{"with": "bob", "online": True, "seq": 1})
     assert me.sees() == ["* Sent to bob."]
 
 
-def test_a_secret_is_asked_for_as_one(sit: Sit, folder: Any) -> None:
-    """The answer to it does not show anywhere, and the new token is used from then on."""
-    me = sit().enters("tea")
+def test_a_secret_is_asked_for(make_session: MakeSession, saved: Any) -> None:
+    """The answer is not shown, and the new token is used from then on."""
+    me = make_session().enters("tea")
     (request,) = me.types("/password")
-    me.fake.call.asks(request, "New password: ", secret=True)
+    me.server.asks(request, "New password: ", secret=True)
     assert me.screen.questions[0][1] is True
     me.screen.questions[0][2].callback("new-word")
-    again = me.fake.call.hears_one()
+    again = me.server.receives_one()
     assert again["answers"] == ["new-word"]
-    me.fake.call.answers(again, type="password", text="Changed.", token="token-2")
+    me.server.answers(again, type="password", text="Changed.", token="token-2")
     assert me.sees() == ["* Changed."]
-    me.fake.call.cuts()
-    assert me.fake.meets_again().hears_one()["token"] == "token-2"
-    assert folder.token(me.session.address, "alice") == "token-2"
+    me.server.disconnects()
+    assert me.fake.reconnects().receives_one()["token"] == "token-2"
+    assert saved.token(me.session.address, "alice") == "token-2"
 
 
 @pytest.mark.parametrize("secret", [None, 1, "true", []])
-def test_only_true_is_secret(sit: Sit, secret: Any) -> None:
-    """A question of an odd server is asked all the same."""
-    me = sit().enters("tea")
+def test_only_true_is_secret(make_session: MakeSession, secret: Any) -> None:
+    """A question with another value is asked as one that is not secret."""
+    me = make_session().enters("tea")
     (request,) = me.types("/x")
     asked = {"re": request["id"], "ok": False, "code": "missing-argument", "error": "x"}
-    me.fake.call.says({**asked, "ask": "What? ", "secret": secret})
+    me.server.sends({**asked, "ask": "What? ", "secret": secret})
     assert me.screen.questions[0][:2] == ("What? ", False)
 
 
-def test_who_does_not_answer(sit: Sit) -> None:
-    """Then nothing is done."""
-    me = sit().enters("tea")
+def test_an_unanswered_question(make_session: MakeSession) -> None:
+    """Nothing is sent."""
+    me = make_session().enters("tea")
     (request,) = me.types("/msg")
-    me.fake.call.asks(request, "Recipient: ")
+    me.server.asks(request, "Recipient: ")
     me.screen.questions[0][2].errback(Cancelled())
     assert me.sees() == ["* Cancelled."]
-    assert me.fake.call.hears() == []
-    assert me.session.link.under_way == 0
+    assert me.server.receives() == []
+    assert me.session.connection.unanswered == 0
 
 
-def test_an_answer_goes_where_the_question_came_from(sit: Sit) -> None:
-    """Who goes to another group meanwhile has asked in the one before."""
-    me = sit().enters("tea", "coffee")
+def test_an_answer_belongs_to_the_group_of_its_request(make_session: MakeSession) -> None:
+    """Even if another group is current when the person answers."""
+    me = make_session().enters("tea", "coffee")
     (request,) = me.types("/kick")
-    me.fake.call.asks(request, "Kick whom? ")
+    me.server.asks(request, "Kick whom? ")
     me.session.go("coffee")
-    me.fake.call.hears()
+    me.server.receives()
     me.screen.questions[0][2].callback("bob")
-    assert me.fake.call.hears_one()["group"] == "tea"
+    assert me.server.receives_one()["group"] == "tea"
 
 
-def test_an_answer_after_a_cut(sit: Sit) -> None:
-    """What is answered while the server is away waits as other requests do."""
-    me = sit().enters("tea")
+def test_an_answer_while_disconnected(make_session: MakeSession) -> None:
+    """It waits for the connection as other requests do."""
+    me = make_session().enters("tea")
     (request,) = me.types("/kick")
-    me.fake.call.asks(request, "Kick whom? ")
-    me.fake.call.cuts()
+    me.server.asks(request, "Kick whom? ")
+    me.server.disconnects()
     me.screen.questions[0][2].callback("bob")
-    call = me.fake.meets_again()
-    call.lets_in(groups=member_of("tea"))
-    assert {"group": "tea", "line": "/kick", "answers": ["bob"]} in map(without_ids, call.hears())
+    server = me.fake.reconnects()
+    server.accepts_login(groups=groups_in_hello("tea"))
+    assert {"group": "tea", "line": "/kick", "answers": ["bob"]} in map(
+        without_ids, server.receives()
+    )
 
 
-def test_a_pasted_text_that_asks(sit: Sit) -> None:
-    """A server that asks about a message, and then for a file, gets nothing and breaks nothing."""
-    me = sit().enters("tea")
+def test_a_message_never_uploads_a_file(make_session: MakeSession) -> None:
+    """A server that asks about a message, and then for a file, gets no file."""
+    me = make_session().enters("tea")
     me.session.pasted(["hello"])
-    me.fake.call.asks(me.fake.call.hears_one(), "Which file? ")
+    me.server.asks(me.server.receives_one(), "Which file? ")
     me.screen.questions[0][2].callback("/etc/passwd")
-    request = me.fake.call.hears_one()
-    me.fake.call.answers(request, type="upload", ticket="t", name="x", offset=0, most=9, command="")
-    assert me.session.transfers.under_way == []
-    assert len(me.fake.calls) == 1
+    request = me.server.receives_one()
+    me.server.answers(request, type="upload", ticket="t", name="x", offset=0, most=9, command="")
+    assert me.session.transfers.active == []
+    assert len(me.fake.connections) == 1
 
 
-# Where we are.
+# The current group.
 
 
-def test_the_only_group_is_entered(sit: Sit) -> None:
-    """Who is in one group is there."""
-    me = sit()
-    me.session.start()
-    me.fake.call.lets_in(groups=member_of("tea"))
+def test_the_only_group_is_join_answer(make_session: MakeSession) -> None:
+    """A member of one group is in it at once."""
+    me = make_session()
+    me.starts()
+    me.server.accepts_login(groups=groups_in_hello("tea"))
     assert me.sees() == ["* You are in tea."]
-    assert without_ids(me.fake.call.hears_one()) == {"group": "tea", "line": "/members"}
+    assert without_ids(me.server.receives_one()) == {"group": "tea", "line": "/members"}
 
 
-def test_several_groups_are_listed(sit: Sit) -> None:
-    """Who is in several is told how to enter one."""
-    me = sit()
-    me.session.start()
-    me.fake.call.lets_in(groups=member_of("tea", "coffee"))
+def test_several_groups_are_listed(make_session: MakeSession) -> None:
+    """A member of several groups is shown how to enter one."""
+    me = make_session()
+    me.starts()
+    me.server.accepts_login(groups=groups_in_hello("tea", "coffee"))
     assert me.sees() == [
         "* Your groups: 1 tea, 2 coffee. /go NAME, or Alt and the number, enters one."
     ]
 
 
-def test_a_newcomer_is_told_what_to_do(sit: Sit) -> None:
-    """Who is in none is told how to begin."""
-    me = sit()
-    me.session.start()
-    me.fake.call.lets_in()
+def test_hint_for_newcomers(make_session: MakeSession) -> None:
+    """A member of no group is shown how to begin."""
+    me = make_session()
+    me.starts()
+    me.server.accepts_login()
     assert me.sees() == ["* You are at the front desk: join GROUP enters a group, help lists more."]
 
 
-def test_where_we_are_is_not_told_twice(sit: Sit) -> None:
-    """After a cut we are where we were."""
-    me = sit().enters("tea", "coffee")
-    me.fake.call.cuts()
-    me.fake.meets_again().lets_in(groups=member_of("tea", "coffee"))
-    assert me.session.rooms.current is me.session.rooms.get("tea")
+def test_the_group_is_kept_after_reconnecting(make_session: MakeSession) -> None:
+    """And it is not announced again."""
+    me = make_session().enters("tea", "coffee")
+    me.server.disconnects()
+    me.fake.reconnects().accepts_login(groups=groups_in_hello("tea", "coffee"))
+    assert me.session.groups.current is me.session.groups.get("tea")
     assert not [line for line in me.sees() if "Your groups" in line or "You are" in line]
 
 
-def test_a_group_of_the_address(sit: Sit) -> None:
-    """It is entered at once, and asked for where we are no member, once."""
-    me = sit("tea")
-    me.session.start()
-    me.fake.call.lets_in()
-    request = me.fake.call.hears_one()
+def test_the_group_of_the_address_is_joined(make_session: MakeSession) -> None:
+    """Once, if the account is not a member."""
+    me = make_session("tea")
+    me.starts()
+    me.server.accepts_login()
+    request = me.server.receives_one()
     assert without_ids(request) == {"line": "/join tea"}
     assert me.sees() == []
-    me.fake.call.answers(request, **entered("tea"))
+    me.server.answers(request, **join_answer("tea"))
     assert me.sees()[0].startswith("* You are in tea")
-    me.fake.call.cuts()
-    call = me.fake.meets_again()
-    call.lets_in(groups=member_of("tea"))
-    assert "/join tea" not in lines_of(call.hears())
+    me.server.disconnects()
+    server = me.fake.reconnects()
+    server.accepts_login(groups=groups_in_hello("tea"))
+    assert "/join tea" not in lines_of(server.receives())
 
 
-def test_a_group_of_the_address_that_is_ours(sit: Sit) -> None:
+def test_the_group_of_the_address_is_join_answer(make_session: MakeSession) -> None:
     """A member need not join."""
-    me = sit("coffee")
-    me.session.start()
-    me.fake.call.lets_in(groups=member_of("tea", "coffee"))
+    me = make_session("coffee")
+    me.starts()
+    me.server.accepts_login(groups=groups_in_hello("tea", "coffee"))
     assert me.sees() == ["* You are in coffee."]
-    assert {*lines_of(me.fake.call.hears())} == {"/members"}
+    assert {*lines_of(me.server.receives())} == {"/members"}
 
 
 @pytest.mark.parametrize(
     "typed", ["/go coffee", "/go COFFEE", "/GO coffee", "  /go   coffee  ", "/go 2"]
 )
-def test_going(sit: Sit, typed: str) -> None:
+def test_go(make_session: MakeSession, typed: str) -> None:
     """By name or number, without the server."""
-    me = sit().enters("tea", "coffee")
+    me = make_session().enters("tea", "coffee")
     assert lines_of(me.types(typed)) == ["/members"]
     assert me.sees() == ["* You are in coffee."]
     assert me.types("hi")[0]["group"] == "coffee"
 
 
-def test_going_on(sit: Sit) -> None:
-    """/go alone goes to what is unread, or to the next group."""
-    me = sit().enters("tea", "coffee", "milk")
-    me.fake.call.says(said(1, "x", "milk"))
+def test_go_alone(make_session: MakeSession) -> None:
+    """It enters the next group with unread messages, or else the next group."""
+    me = make_session().enters("tea", "coffee", "milk")
+    me.server.sends(message(1, "x", "milk"))
     me.types("/go")
     assert me.sees()[-1] == "* You are in milk."
     me.types("/go")
     assert me.sees()[-1] == "* You are in tea."
 
 
-def test_going_on_where_there_is_one_group(sit: Sit) -> None:
-    """Who is in the only one is not told to be in none."""
-    me = sit().enters("tea")
+def test_go_alone_with_one_group(make_session: MakeSession) -> None:
+    """The group stays current, and nothing says that there is none."""
+    me = make_session().enters("tea")
     me.types("/go")
     assert "* You are in no group." not in me.sees()
-    assert me.session.rooms.current is me.session.rooms.get("tea")
+    assert me.session.groups.current is me.session.groups.get("tea")
 
 
-def test_going_nowhere(sit: Sit) -> None:
-    """To a group of which one is no member; or in none at all."""
-    me = sit().enters("tea", "coffee")
+def test_go_to_an_unknown_group(make_session: MakeSession) -> None:
+    """A hint says how to join it, or that there are no groups."""
+    me = make_session().enters("tea", "coffee")
     assert me.types("/go milk") == []
     assert me.sees() == ["* You are not in milk: /join milk."]
-    nobody = sit().enters()
+    nobody = make_session().enters()
     assert nobody.types("/go") == []
     assert nobody.sees() == ["* You are in no group."]
 
 
-def test_going_says_the_topic(sit: Sit) -> None:
-    """If there is one."""
-    groups = member_of("tea", "coffee")
+def test_go_shows_the_topic(make_session: MakeSession) -> None:
+    """If the group has one."""
+    groups = groups_in_hello("tea", "coffee")
     groups[1]["topic"] = "black"
-    me = sit()
-    me.session.start()
-    me.fake.call.lets_in(groups=groups)
+    me = make_session()
+    me.starts()
+    me.server.accepts_login(groups=groups)
     me.sees()
     me.types("/go coffee")
     assert me.sees() == ["* You are in coffee; topic: black."]
 
 
-def test_going_by_key(sit: Sit) -> None:
+def test_go_by_key(make_session: MakeSession) -> None:
     """Alt and a number; one that is too high does nothing."""
-    me = sit().enters("tea", "coffee")
+    me = make_session().enters("tea", "coffee")
     me.session.go_to(1)
     assert me.sees() == ["* You are in coffee."]
     me.session.go_to(2)
     assert me.sees() == []
 
 
-def test_going_from_the_front_desk(sit: Sit) -> None:
-    """There each command works without its slash, and Tab offers this one so: it works too."""
-    me = sit()
-    me.session.start()
-    me.fake.call.lets_in(groups=member_of("tea", "coffee"))
-    assert "go " in me.session.words.completions("g")[1]
+def test_go_at_the_front_desk(make_session: MakeSession) -> None:
+    """Without a slash, as all commands there, and as Tab completes it."""
+    me = make_session()
+    me.starts()
+    me.server.accepts_login(groups=groups_in_hello("tea", "coffee"))
+    assert "go " in me.session.completer.completions("g")[1]
     me.types("go coffee")
-    assert me.session.rooms.current is me.session.rooms.get("coffee")
+    assert me.session.groups.current is me.session.groups.get("coffee")
 
 
-def test_put_out_of_the_current_group(sit: Sit) -> None:
-    """What is typed then is not said there."""
-    me = sit().enters("tea")
+def test_kicked_from_the_current_group(make_session: MakeSession) -> None:
+    """What is typed afterwards is not sent to that group."""
+    me = make_session().enters("tea")
     kicked = {"type": "kicked", "group": "tea", "seq": 1, "at": "2026-11-21T09:30:00Z"}
-    me.fake.call.says({**kicked, "name": "alice", "by": "bob", "reason": ""})
+    me.server.sends({**kicked, "name": "alice", "by": "bob", "reason": ""})
     assert me.sees() == ["09:30 * You were kicked from tea by bob."]
     assert "group" not in me.types("hi")[0]
 
 
-def test_the_message_of_the_day(sit: Sit) -> None:
-    """It is shown line by line; none is none."""
-    me = sit()
-    me.session.start()
-    me.fake.call.lets_in(motd="Be kind.\nBe \x1b[1mbrief.", groups=member_of("tea"))
+def test_the_message_of_the_day(make_session: MakeSession) -> None:
+    """It is shown line by line; an empty one is not shown."""
+    me = make_session()
+    me.starts()
+    me.server.accepts_login(motd="Be kind.\nBe \x1b[1mbrief.", groups=groups_in_hello("tea"))
     assert me.sees() == ["* Be kind.", "* Be [1mbrief.", "* You are in tea."]
 
 
 # Leaving.
 
 
-def test_leaving(sit: Sit) -> None:
-    """With nothing on its way, at once."""
-    me = sit().enters("tea")
+def test_leaving(make_session: MakeSession) -> None:
+    """At once, if nothing is pending."""
+    me = make_session().enters("tea")
     me.session.leave()
     assert me.ends == [""]
 
 
-def test_leaving_with_something_under_way(sit: Sit) -> None:
-    """It is said, and the second time is meant."""
-    me = sit().enters("tea")
+def test_leaving_with_pending_requests(make_session: MakeSession) -> None:
+    """The first time only says so."""
+    me = make_session().enters("tea")
     me.types("one", "two")
     me.session.leave()
     assert me.ends == []
-    assert me.sees() == ["* 2 on the way still; once more leaves all the same."]
+    assert me.sees() == ["* 2 still pending; repeat to leave anyway."]
     me.session.leave()
     assert me.ends == [""]
 
 
-def test_leaving_is_asked_about_each_time(sit: Sit) -> None:
-    """Who thought better of it once is asked again about what is under way an hour later."""
-    me = sit().enters("tea")
+def test_leaving_is_confirmed_each_time(make_session: MakeSession) -> None:
+    """An earlier attempt to leave does not count after something else was typed."""
+    me = make_session().enters("tea")
     (request,) = me.types("one")
     me.session.leave()
-    me.fake.call.answers(request, seq=1)
+    me.server.answers(request, seq=1)
     me.clock.advance(3)
     me.types("another")
     me.sees()
@@ -462,235 +459,238 @@ def test_leaving_is_asked_about_each_time(sit: Sit) -> None:
     assert me.ends == []
 
 
-def test_quit_is_the_servers(sit: Sit) -> None:
-    """While it is there it is asked; it says goodbye."""
-    me = sit().enters("tea")
+def test_quit_while_connected(make_session: MakeSession) -> None:
+    """The server is asked, and ends the connection."""
+    me = make_session().enters("tea")
     assert lines_of(me.types("/quit")) == ["/quit"]
-    me.fake.call.says({"type": "end", "why": "bye", "text": "Bye."})
+    me.server.sends({"type": "end", "why": "bye", "text": "Bye."})
     assert me.ends == [""]
 
 
-def test_quit_while_the_server_is_away(sit: Sit) -> None:
-    """Then there is nobody to ask."""
-    me = sit().enters("tea")
-    me.fake.call.cuts()
+def test_quit_while_disconnected(make_session: MakeSession) -> None:
+    """The session finishes without asking the server."""
+    me = make_session().enters("tea")
+    me.server.disconnects()
     me.session.typed("/quit")
     assert me.ends == [""]
 
 
-def test_put_off(sit: Sit) -> None:
-    """The reason is the last word."""
-    me = sit().enters("tea")
-    me.fake.call.says({"type": "end", "why": "put-off", "text": "Kicked \x1b[2J off."})
+def test_kicked_off_the_server(make_session: MakeSession) -> None:
+    """The session finishes with the server's reason."""
+    me = make_session().enters("tea")
+    me.server.sends({"type": "end", "why": "put-off", "text": "Kicked \x1b[2J off."})
     assert me.ends == ["Kicked [2J off."]
 
 
-# While the server is away.
+# While disconnected.
 
 
-def test_lines_wait_for_the_server(sit: Sit) -> None:
-    """They go out once, in order, to the group in which they were typed."""
-    me = sit().enters("tea", "coffee")
-    me.fake.call.cuts()
+def test_lines_wait_for_the_server(make_session: MakeSession) -> None:
+    """They are sent once, in order, to the group that was current when they were typed."""
+    me = make_session().enters("tea", "coffee")
+    me.server.disconnects()
     me.session.typed("one")
     me.session.go("coffee")
     me.session.typed("two")
-    assert [line for line in me.sees() if "On its way" in line] == [
-        "* On its way once the server is back: one",
-        "* On its way once the server is back: two",
+    assert [line for line in me.sees() if "Will be sent" in line] == [
+        "* Will be sent when the server is back: one",
+        "* Will be sent when the server is back: two",
     ]
-    call = me.fake.meets_again()
-    call.lets_in(groups=member_of("tea", "coffee"))
-    said_ = [each for each in call.hears() if each["line"] in ("one", "two")]
-    assert [(each["group"], each["line"]) for each in said_] == [("tea", "one"), ("coffee", "two")]
+    server = me.fake.reconnects()
+    server.accepts_login(groups=groups_in_hello("tea", "coffee"))
+    messages = [each for each in server.receives() if each["line"] in ("one", "two")]
+    assert [(each["group"], each["line"]) for each in messages] == [
+        ("tea", "one"),
+        ("coffee", "two"),
+    ]
 
 
-def test_so_many_lines_wait(sit: Sit) -> None:
-    """1,000; what is more is refused, and said to be."""
-    me = sit().enters("tea")
-    me.fake.call.cuts()
-    for number in range(MAX_UNDER_WAY + 5):
+def test_the_maximum_of_waiting_lines(make_session: MakeSession) -> None:
+    """1,000; further lines are refused with a message."""
+    me = make_session().enters("tea")
+    me.server.disconnects()
+    for number in range(MAX_UNANSWERED + 5):
         me.session.typed(f"line {number}")
-    assert me.session.link.under_way == MAX_UNDER_WAY
-    told = me.sees()
-    assert told[-5:] == ["* Too much is on its way already; wait until the server is back."] * 5
-    call = me.fake.meets_again()
-    call.lets_in(groups=member_of("tea"))
-    lines = [line for line in lines_of(call.hears()) if line != "/members"]
-    assert lines == [f"line {number}" for number in range(MAX_UNDER_WAY)]
+    assert me.session.connection.unanswered == MAX_UNANSWERED
+    shown = me.sees()
+    assert shown[-5:] == ["* Too many lines are unanswered; wait until the server is back."] * 5
+    server = me.fake.reconnects()
+    server.accepts_login(groups=groups_in_hello("tea"))
+    lines = [line for line in lines_of(server.receives()) if line != "/members"]
+    assert lines == [f"line {number}" for number in range(MAX_UNANSWERED)]
 
 
-def test_going_about_while_away_fills_nothing(sit: Sit) -> None:
-    """Going from group to group while the server is away asks it nothing a thousand times over."""
-    me = sit().enters("tea", "coffee")
-    me.fake.call.cuts()
-    for _ in range(MAX_UNDER_WAY):
+def test_changing_groups_while_disconnected(make_session: MakeSession) -> None:
+    """It does not use up the maximum of waiting lines."""
+    me = make_session().enters("tea", "coffee")
+    me.server.disconnects()
+    for _ in range(MAX_UNANSWERED):
         me.session.typed("/go")
     me.sees()
     me.session.typed("hi")
-    assert "Too much" not in "".join(me.sees())
+    assert "Too many" not in "".join(me.sees())
 
 
 # Guests.
 
 
-def guest_in(sit: Sit, *groups: str) -> At:
-    """Let a guest in who then joins *groups*, and goes to the first."""
-    me = sit(guest=True)
-    me.session.start()
-    me.fake.call.lets_in(registered=False, token=None)
+def guest_in(make_session: MakeSession, *groups: str) -> SessionUser:
+    """Let a guest join *groups* and enter the first."""
+    me = make_session(guest=True)
+    me.starts()
+    me.server.accepts_login(registered=False, token=None)
     for group in groups:
         (request,) = me.types(f"/join {group}")
-        me.fake.call.answers(request, **entered(group))
-        for members in me.fake.call.hears():
-            me.fake.call.answers(members, type="members", group=group, members=[])
+        me.server.answers(request, **join_answer(group))
+        for members in me.server.receives():
+            me.server.answers(members, type="members", group=group, members=[])
     if len(groups) > 1:
         me.session.go(groups[0])
-        for members in me.fake.call.hears():
-            me.fake.call.answers(members, type="members", group=groups[0], members=[])
+        for members in me.server.receives():
+            me.server.answers(members, type="members", group=groups[0], members=[])
     me.sees()
     return me
 
 
-def back(me: At) -> list[Object]:
-    """Let the guest in again; return what is heard then."""
-    call = me.fake.meets_again()
-    call.lets_in(registered=False, token=None)
-    return call.hears()
+def requests_after_reconnecting(me: SessionUser) -> list[Object]:
+    """Accept the guest's next login; return the requests that follow."""
+    server = me.fake.reconnects()
+    server.accepts_login(registered=False, token=None)
+    return server.receives()
 
 
-def test_a_guests_groups_are_joined_again(sit: Sit) -> None:
-    """Before what waited to be said in them."""
-    me = guest_in(sit, "tea", "coffee")
-    me.fake.call.cuts()
-    me.session.typed("waited")
-    assert lines_of(back(me)) == ["/join tea", "/join coffee", "waited"]
+def test_a_guests_groups_are_joined_again(make_session: MakeSession) -> None:
+    """Before the lines that waited for the connection are sent."""
+    me = guest_in(make_session, "tea", "coffee")
+    me.server.disconnects()
+    me.session.typed("waiting")
+    assert lines_of(requests_after_reconnecting(me)) == ["/join tea", "/join coffee", "waiting"]
 
 
-def test_a_guest_is_where_they_were(sit: Sit) -> None:
-    """Their current group is the current one again, not the last that was joined."""
-    me = guest_in(sit, "tea", "coffee")
-    me.fake.call.cuts()
-    for request in back(me):
-        me.fake.call.answers(request, **entered(request["line"].removeprefix("/join ")))
-    assert me.session.rooms.current is me.session.rooms.get("tea")
+def test_the_current_group_of_a_guest_is_kept(make_session: MakeSession) -> None:
+    """Not the group that is joined last."""
+    me = guest_in(make_session, "tea", "coffee")
+    me.server.disconnects()
+    for request in requests_after_reconnecting(me):
+        me.server.answers(request, **join_answer(request["line"].removeprefix("/join ")))
+    assert me.session.groups.current is me.session.groups.get("tea")
     assert me.types("hi")[-1]["group"] == "tea"
 
 
-def test_a_guest_who_types_at_once(sit: Sit) -> None:
-    """What is typed while the groups are being joined again goes to the group, not to the desk."""
-    me = guest_in(sit, "tea")
-    me.fake.call.cuts()
-    back(me)
+def test_a_guest_types_while_groups_are_joined_again(make_session: MakeSession) -> None:
+    """The line is sent to the group, not to the front desk."""
+    me = guest_in(make_session, "tea")
+    me.server.disconnects()
+    requests_after_reconnecting(me)
     assert me.types("hi")[0].get("group") == "tea"
 
 
-def test_what_a_guest_said_is_in_doubt(sit: Sit) -> None:
-    """It is shown, and not said again."""
-    me = guest_in(sit, "tea")
+def test_unconfirmed_messages_of_a_guest(make_session: MakeSession) -> None:
+    """They are shown, and not sent again."""
+    me = guest_in(make_session, "tea")
     me.types("one")
-    me.fake.call.cuts()
-    assert "one" not in lines_of(back(me))
+    me.server.disconnects()
+    assert "one" not in lines_of(requests_after_reconnecting(me))
     assert me.sees()[-1:] == ["* This may not have arrived: one"]
 
 
-def test_what_a_guest_typed_after_a_command(sit: Sit) -> None:
-    """A command that is in doubt holds nothing up: what was typed after it goes out."""
-    me = guest_in(sit, "tea")
+def test_lines_of_a_guest_after_an_unconfirmed_command(make_session: MakeSession) -> None:
+    """They are sent."""
+    me = guest_in(make_session, "tea")
     assert lines_of(me.types("/kick bob", "one")) == ["/kick bob"]
-    me.fake.call.cuts()
+    me.server.disconnects()
     me.session.typed("two")
-    join, *waited = back(me)
-    me.fake.call.answers(join, **entered("tea"))
-    assert [*lines_of(waited), *lines_of(me.types("three"))] == ["one", "two", "/members", "three"]
+    join, *waiting = requests_after_reconnecting(me)
+    me.server.answers(join, **join_answer("tea"))
+    assert [*lines_of(waiting), *lines_of(me.types("three"))] == ["one", "two", "/members", "three"]
     assert "* This may not have arrived: /kick bob" in me.sees()
 
 
-def test_what_a_guest_typed_between_commands(sit: Sit) -> None:
-    """Nor does one that was in doubt beside one that was not sent yet."""
-    me = guest_in(sit, "tea")
+def test_lines_of_a_guest_after_an_unsent_command(make_session: MakeSession) -> None:
+    """They are sent, whatever else was unconfirmed."""
+    me = guest_in(make_session, "tea")
     me.types("one")
-    me.fake.call.cuts()
+    me.server.disconnects()
     me.session.typed("/kick carol")
-    heard = []
-    for request in back(me):
-        heard.append(request["line"])
-        me.fake.call.answers(request, **(entered("tea") if "join" in request["line"] else {}))
-    assert heard == ["/join tea", "/kick carol"]
-    me.fake.call.hears()
+    received = []
+    for request in requests_after_reconnecting(me):
+        received.append(request["line"])
+        me.server.answers(request, **(join_answer("tea") if "join" in request["line"] else {}))
+    assert received == ["/join tea", "/kick carol"]
+    me.server.receives()
     assert lines_of(me.types("two")) == ["two"]
 
 
-def test_only_what_was_typed_is_in_doubt(sit: Sit) -> None:
-    """What the client asks of itself is nothing to the person."""
-    me = sit(guest=True)
-    me.session.start()
-    me.fake.call.lets_in(registered=False, groups=member_of("tea"))
+def test_only_typed_lines_are_unconfirmed(make_session: MakeSession) -> None:
+    """The client's own requests are not shown."""
+    me = make_session(guest=True)
+    me.starts()
+    me.server.accepts_login(registered=False, groups=groups_in_hello("tea"))
     me.sees()
-    me.fake.call.cuts()
-    back(me)
+    me.server.disconnects()
+    requests_after_reconnecting(me)
     assert not [line for line in me.sees() if "may not have arrived" in line]
 
 
-def test_a_guest_is_cut_again(sit: Sit) -> None:
-    """A cut before the groups are joined again does not lose them."""
-    me = guest_in(sit, "tea")
-    me.fake.call.cuts()
-    assert lines_of(back(me)) == ["/join tea"]
-    me.fake.call.cuts()
-    assert lines_of(back(me)) == ["/join tea"]
+def test_a_guest_loses_the_connection_twice(make_session: MakeSession) -> None:
+    """The second time before the groups are joined again."""
+    me = guest_in(make_session, "tea")
+    me.server.disconnects()
+    assert lines_of(requests_after_reconnecting(me)) == ["/join tea"]
+    me.server.disconnects()
+    assert lines_of(requests_after_reconnecting(me)) == ["/join tea"]
     assert not [line for line in me.sees() if "may not have arrived" in line]
 
 
-def test_a_guest_is_cut_before_the_group_of_the_address(sit: Sit) -> None:
-    """It is asked for again."""
-    me = sit("tea", guest=True)
-    me.session.start()
-    me.fake.call.lets_in(registered=False, token=None)
-    assert lines_of(me.fake.call.hears()) == ["/join tea"]
-    me.fake.call.cuts()
-    assert lines_of(back(me)) == ["/join tea"]
+def test_a_guest_loses_the_connection_while_joining(make_session: MakeSession) -> None:
+    """The group of the address is asked for again."""
+    me = make_session("tea", guest=True)
+    me.starts()
+    me.server.accepts_login(registered=False, token=None)
+    assert lines_of(me.server.receives()) == ["/join tea"]
+    me.server.disconnects()
+    assert lines_of(requests_after_reconnecting(me)) == ["/join tea"]
 
 
-# Screens on which what was typed stands already.
+# Screens that keep typed lines.
 
 
-def test_what_stands_there_is_not_shown_again(sit: Sit) -> None:
-    """Each line that was typed is on such a screen; its event is shown only on others."""
-    me = sit().enters("tea")
+def test_visible_messages_are_not_shown_again(make_session: MakeSession) -> None:
+    """On a screen that keeps typed lines, an event is shown unless its line was typed there."""
+    me = make_session().enters("tea")
     me.screen.keeps_typed = True
     me.types("hi", "//slash", "hi")
-    mine = [said(n, text, sender="alice") for n, text in enumerate(["hi", "/slash", "hi"], 1)]
-    me.fake.call.says(*mine)
+    mine = [message(n, text, sender="alice") for n, text in enumerate(["hi", "/slash", "hi"], 1)]
+    me.server.sends(*mine)
     assert me.sees() == []
-    me.fake.call.says(said(4, "hi", sender="alice"), said(5, "hi"))
+    me.server.sends(message(4, "hi", sender="alice"), message(5, "hi"))
     assert me.sees() == ["09:30 alice: hi", "09:30 bob: hi"]
 
 
-def test_what_was_refused_stands_in_for_nothing(sit: Sit) -> None:
-    """The same, said later on another device, is shown."""
-    me = sit().enters("tea")
+def test_a_refused_message_hides_no_later_one(make_session: MakeSession) -> None:
+    """The same text, sent later from another device, is shown."""
+    me = make_session().enters("tea")
     me.screen.keeps_typed = True
     (request,) = me.types("hi")
-    me.fake.call.refuses(request, "busy", "Not so fast.")
+    me.server.refuses(request, "busy", "Not so fast.")
     me.sees()
-    me.fake.call.says(said(1, "hi", sender="alice"))
+    me.server.sends(message(1, "hi", sender="alice"))
     assert me.sees() == ["09:30 alice: hi"]
 
 
 # Days.
 
 
-def test_midnight(sit: Sit) -> None:
-    """A day line comes at midnight, by itself, once a day."""
-    me = sit().enters("tea")
-    me.fake.call.says(said(1, "hi"))
+def test_midnight(make_session: MakeSession) -> None:
+    """A line for the new day is shown at midnight, once a day."""
+    me = make_session().enters("tea")
+    me.server.sends(message(1, "hi"))
     me.sees()
     shown: list[tuple[float, str]] = []
     while me.clock.seconds() < 40 * 3600:
         me.clock.advance(30)
-        for ping in me.fake.call.hears():
-            me.fake.call.answers(ping)
+        for ping in me.server.receives():
+            me.server.answers(ping)
         shown += [(me.clock.seconds(), line) for line in me.sees()]
     assert [line for _, line in shown] == [
         "- Sunday, 22 November 2026 -",
@@ -700,12 +700,12 @@ def test_midnight(sit: Sit) -> None:
     assert shown[1][0] - 36 * 3600 <= 60
 
 
-def test_midnight_is_exact(sit: Sit) -> None:
-    """The line comes within a second of midnight."""
-    me = sit()
-    me.began = NOON + 12 * 3600 - 30
+def test_midnight_is_exact(make_session: MakeSession) -> None:
+    """The line is shown within a second."""
+    me = make_session()
+    me.started = NOON + 12 * 3600 - 30
     me.enters("tea")
-    me.fake.call.says(said(1, "hi"))
+    me.server.sends(message(1, "hi"))
     me.sees()
     me.clock.advance(29)
     assert me.sees() == []
@@ -723,31 +723,35 @@ def test_midnight_is_exact(sit: Sit) -> None:
     ],
 )
 def test_midnight_when_the_clocks_change(
-    sit: Sit, utc: Callable[[str], None], zone: str, noon: str, hours: list[int]
+    make_session: MakeSession,
+    set_zone: Callable[[str], None],
+    zone: str,
+    noon: str,
+    hours: list[int],
 ) -> None:
-    """Each day line comes once, when the reader's day begins, however long the day before was."""
-    me = sit()
-    utc(zone)
-    me.began = datetime.fromisoformat(noon).timestamp()
+    """Each line is shown once, at the reader's midnight, however long the day was."""
+    me = make_session()
+    set_zone(zone)
+    me.started = datetime.fromisoformat(noon).timestamp()
     me.enters("tea")
-    me.fake.call.says(said(1, "hi", at=noon))
+    me.server.sends(message(1, "hi", at=noon))
     me.sees()
     shown: list[float] = []
     while me.clock.seconds() < 40 * 3600:
         me.clock.advance(30)
-        for ping in me.fake.call.hears():
-            me.fake.call.answers(ping)
+        for ping in me.server.receives():
+            me.server.answers(ping)
         shown += [me.clock.seconds() for line in me.sees() if line.startswith("- ")]
     assert [each // 3600 for each in shown] == hours
     assert all(each % 3600 <= 60 for each in shown)
 
 
-def test_a_machine_that_slept(sit: Sit) -> None:
-    """A clock that jumps over midnight is noticed within a minute."""
-    me = sit().enters("tea")
-    me.fake.call.says(said(1, "hi"))
+def test_midnight_during_sleep(make_session: MakeSession) -> None:
+    """A clock that has jumped over midnight is noticed within a minute."""
+    me = make_session().enters("tea")
+    me.server.sends(message(1, "hi"))
     me.sees()
-    me.began += 14 * 3600
+    me.started += 14 * 3600
     me.clock.advance(1)
     me.clock.advance(60)
     assert me.sees() == ["- Sunday, 22 November 2026 -"]
@@ -765,20 +769,22 @@ def shared(size: Any, by: str = "bob") -> Object:
 @pytest.mark.parametrize(
     ("auto", "size"), [(-1, 5), (-1, 0), (-1, -1), (-1, -5), (10, 11), (-1, True)]
 )
-def test_what_is_not_fetched(sit: Sit, auto: int, size: Any) -> None:
-    """Nothing comes by itself that was not asked for, whatever size the server says it has."""
-    me = sit(auto_get=auto).enters("tea")
-    me.fake.call.says(shared(size))
-    assert me.fake.call.hears() == []
+def test_files_that_are_not_fetched_unasked(
+    make_session: MakeSession, auto: int, size: Any
+) -> None:
+    """Those over the maximum, whatever size the server reports."""
+    me = make_session(auto_get=auto).enters("tea")
+    me.server.sends(shared(size))
+    assert me.server.receives() == []
 
 
-def test_what_is_fetched(sit: Sit) -> None:
-    """Up to the size that was given, from others, while it is shared."""
-    me = sit(auto_get=10).enters("tea")
-    me.fake.call.says(shared(10))
-    assert without_ids(me.fake.call.hears_one()) == {"group": "tea", "line": "/get 3"}
-    me.fake.call.says(shared(10, by="alice") | {"seq": 2})
-    assert me.fake.call.hears() == []
+def test_files_that_are_fetched_unasked(make_session: MakeSession) -> None:
+    """Those up to the maximum, from others, when they are shared."""
+    me = make_session(auto_get=10).enters("tea")
+    me.server.sends(shared(10))
+    assert without_ids(me.server.receives_one()) == {"group": "tea", "line": "/get 3"}
+    me.server.sends(shared(10, by="alice") | {"seq": 2})
+    assert me.server.receives() == []
 
 
 def ticket(size: int = 5) -> Object:
@@ -786,24 +792,24 @@ def ticket(size: int = 5) -> Object:
     return {**base, "size": size, "sha256": "ab", "command": "nc"}
 
 
-def test_a_file_that_grows(sit: Sit) -> None:
-    """What comes by itself is no larger than it was said to be."""
-    me = sit(auto_get=10).enters("tea")
-    me.fake.call.says(shared(10))
-    me.fake.call.answers(me.fake.call.hears_one(), **ticket(10**12))
-    assert len(me.fake.calls) == 1
+def test_a_file_that_is_larger_than_announced(make_session: MakeSession) -> None:
+    """It is not fetched unasked."""
+    me = make_session(auto_get=10).enters("tea")
+    me.server.sends(shared(10))
+    me.server.answers(me.server.receives_one(), **ticket(10**12))
+    assert len(me.fake.connections) == 1
 
 
-def test_a_file_that_nobody_asked_for(sit: Sit) -> None:
-    """An answer to something that was only said does not make the client write a file."""
-    me = sit().enters("tea")
+def test_a_ticket_for_a_message(make_session: MakeSession) -> None:
+    """The answer to a message does not make the client fetch a file."""
+    me = make_session().enters("tea")
     (request,) = me.types("hi")
-    me.fake.call.answers(request, **ticket())
-    assert len(me.fake.calls) == 1
-    assert me.session.transfers.under_way == []
+    me.server.answers(request, **ticket())
+    assert len(me.fake.connections) == 1
+    assert me.session.transfers.active == []
 
 
-# What servers may send.
+# Invalid objects from the server.
 
 HELLO_FIELDS = [
     "name",
@@ -818,67 +824,74 @@ HELLO_FIELDS = [
 
 
 @pytest.mark.parametrize("field", HELLO_FIELDS)
-def test_a_hello_that_makes_no_sense(sit: Sit, complaints: list[str], field: str) -> None:
-    """Each field of the hello may be anything: we are in, and go on."""
-    me = sit()
-    me.session.start()
+def test_invalid_fields_in_the_hello(
+    make_session: MakeSession, logged_failures: list[str], field: str
+) -> None:
+    """The client logs in and goes on, whatever a field is."""
+    me = make_session()
+    me.starts()
     more: list[Any] = [[{"group": wrong} for wrong in WRONG], [{"name": wrong} for wrong in WRONG]]
     more += [
-        [{**member_of("tea")[0], key: wrong} for wrong in WRONG] for key in ("number", "topic")
+        [{**groups_in_hello("tea")[0], key: wrong} for wrong in WRONG]
+        for key in ("number", "topic")
     ]
     more += [[{**COMMANDS[0], key: wrong} for wrong in WRONG] for key in COMMANDS[0]]
     for wrong in [*WRONG, *more]:
-        me.fake.call.hears()
-        me.fake.call.welcomes(**{field: wrong})
-        assert me.session.link.state is State.LIVE, wrong
+        me.server.receives()
+        me.server.accepts_hello(**{field: wrong})
+        assert me.session.connection.state is ConnectionState.LIVE, wrong
         me.types("hi")
-        me.session.words.completions("")
-        me.session.words.completions("/join t")
+        me.session.completer.completions("")
+        me.session.completer.completions("/join t")
         assert not [line for line in me.sees() if "Cannot reach" in line], wrong
-        me.fake.call.cuts()
-        me.fake.meets_again()
-    assert (me.ends, complaints) == ([], [])
+        me.server.disconnects()
+        me.fake.reconnects()
+    assert (me.ends, logged_failures) == ([], [])
 
 
 @pytest.mark.parametrize(
     "template",
-    [*(each for each, _ in EVENTS), said(1, "x"), private(1, "x"), {"type": "live"}],
+    [*(each for each, _ in EVENTS), message(1, "x"), private_message(1, "x"), {"type": "live"}],
     ids=lambda each: f"{each.get('type')}",
 )
-def test_events_that_make_no_sense(sit: Sit, complaints: list[str], template: Object) -> None:
-    """Each field of each event may be anything: something is shown, or nothing, and we go on."""
-    me = sit().enters("tea")
+def test_invalid_fields_in_events(
+    make_session: MakeSession, logged_failures: list[str], template: Object
+) -> None:
+    """The client goes on, whatever a field is."""
+    me = make_session().enters("tea")
     for field in [*template, "with", "group"]:
         for wrong in WRONG:
-            me.fake.call.says({**template, field: wrong})
-            me.fake.call.hears()
-    assert me.fake.call.open
-    assert (me.ends, complaints) == ([], [])
+            me.server.sends({**template, field: wrong})
+            me.server.receives()
+    assert me.server.is_open
+    assert (me.ends, logged_failures) == ([], [])
 
 
 @pytest.mark.parametrize(
     "template", [each for each, _ in ANSWERS], ids=lambda each: f"{each.get('type')}"
 )
-def test_answers_that_make_no_sense(sit: Sit, complaints: list[str], template: Object) -> None:
-    """Each field of each answer may be anything: the request is answered by it."""
-    me = sit().enters("tea")
+def test_invalid_fields_in_answers(
+    make_session: MakeSession, logged_failures: list[str], template: Object
+) -> None:
+    """The request counts as answered, whatever a field is."""
+    me = make_session().enters("tea")
     for field in [*template, "ask", "secret", "code", "token", "group", "type"]:
         for wrong in WRONG:
             if field == "re":
                 continue
             (request,) = (each for each in me.types("/x") if each["line"] == "/x")
-            me.fake.call.says({**template, field: wrong, "re": request["id"]})
-            for members in me.fake.call.hears():
-                me.fake.call.answers(members)
-    assert me.session.link.under_way == 0
-    assert (me.ends, complaints) == ([], [])
+            me.server.sends({**template, field: wrong, "re": request["id"]})
+            for members in me.server.receives():
+                me.server.answers(members)
+    assert me.session.connection.unanswered == 0
+    assert (me.ends, logged_failures) == ([], [])
 
 
 FIELDS = (
     *("type", "group", "with", "from", "text", "name", "by", "code", "ask", "ok", "error", "seq"),
     *("members", "entries", "people", "size", "number", "topic", "at", "commands", "token"),
 )
-told = st.dictionaries(
+objects = st.dictionaries(
     st.sampled_from(FIELDS),
     values
     | st.sampled_from(["tea", "alice", "message", "joined", "shared", True, "entered", "history"]),
@@ -892,22 +905,24 @@ told = st.dictionaries(
     phases=QUICK,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(st.lists(st.tuples(st.booleans(), told), max_size=8))
-def test_whatever_comes(sit: Sit, complaints: list[str], told: list[tuple[bool, Object]]) -> None:
-    """Any objects, as events and as answers: nothing raises, and all that is shown is clean."""
-    complaints.clear()
-    me = sit()
-    me.fake.calls.clear()
+@given(st.lists(st.tuples(st.booleans(), objects), max_size=8))
+def test_random_objects(
+    make_session: MakeSession, logged_failures: list[str], received: list[tuple[bool, Object]]
+) -> None:
+    """As events and as answers: no failure, and everything that is shown is safe."""
+    logged_failures.clear()
+    me = make_session()
+    me.fake.connections.clear()
     me.enters("tea")
-    for as_answer, fields in told:
-        if not me.fake.call.open or me.ends:
+    for as_answer, fields in received:
+        if not me.server.is_open or me.ends:
             break
         if as_answer:
             requests = [each for each in me.types("/x") if each.get("line") == "/x"]
             if requests:
-                me.fake.call.says({"ok": True, **fields, "re": requests[-1]["id"]})
+                me.server.sends({"ok": True, **fields, "re": requests[-1]["id"]})
         elif fields.get("type") != "end":
-            me.fake.call.says({"type": "x", **fields})
-    assert all(is_clean(line) for line in me.screen.lines)
-    assert complaints == []
+            me.server.sends({"type": "x", **fields})
+    assert all(is_safe(line) for line in me.screen.lines)
+    assert logged_failures == []
     me.session.stop()

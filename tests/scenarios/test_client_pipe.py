@@ -24,8 +24,8 @@ LONG = PATIENCE * 2
 IMPATIENT = (
     sys.executable,
     "-c",
-    "import sys; from pyconchat.client import main; from pyconchat.client.ui import pipe;"
-    " pipe.PATIENCE = 1.0;"
+    "import sys; from pyconchat.client import main; from pyconchat.client.ui import unattended;"
+    " unattended.MAX_SECONDS = 1.0;"
     " sys.exit(main.main())",
 )
 

@@ -85,7 +85,7 @@ def test_an_evening(
     anna.sees("Choose a password")
     anna.waits(lambda: not anna.echoes(), "have its echo turned off")
     anna.types("qzxqzx")
-    anna.sees("The same again:")
+    anna.sees("Repeat the password:")
     anna.waits(lambda: not anna.echoes(), "have its echo turned off")
     anna.types("qzxqzx")
     anna.sees("You are at the front desk")
@@ -117,10 +117,10 @@ def test_each_question_is_put_once(at: At, server: Server) -> None:
     bert = at("bert", "--plain", f"bert@127.0.0.1:{server.port}")
     bert.sees("Choose a password")
     bert.types("qzxqzx")
-    bert.sees("The same again:")
+    bert.sees("Repeat the password:")
     bert.types("qzxqzx")
     bert.sees("You are at the front desk")
-    assert bert.everything().count(b"The same again:") == 1
+    assert bert.everything().count(b"Repeat the password:") == 1
 
 
 def test_the_same_line_twice(chat: At, visit: Visit, server: Server) -> None:
@@ -183,11 +183,11 @@ def test_leaving_with_something_on_its_way(chat: At, own: Server) -> None:
     own.start()
     dora = chat("dora", "dora-tea", own.port)
     own.kill()
-    dora.sees("The server is away")
+    dora.sees("Not connected")
     dora.types("never said")
-    dora.sees("On its way once the server is back: never said")
+    dora.sees("Will be sent when the server is back: never said")
     dora.keys("\x04")
-    dora.sees("once more leaves all the same")
+    dora.sees("repeat to leave anyway")
     dora.keys("\x04")
     dora.waits_for_end(SOON)
     assert dora.settings() == dora.settings_at_first
@@ -239,7 +239,7 @@ def test_the_server_goes_and_comes_back(chat: At, own: Server) -> None:
     gerda.types("before")
     gerda.waits(lambda: said(own, "gerda-tea") == ["before"], "have it stored")
     own.kill()
-    gerda.sees("* The server is away; trying again.")
+    gerda.sees("* Not connected; trying again.")
     gerda.types("in between")
     own.start()
     gerda.sees("* Connected.")
@@ -247,7 +247,7 @@ def test_the_server_goes_and_comes_back(chat: At, own: Server) -> None:
     gerda.types("/quit")
     assert gerda.ends() == 0
     assert b"\x1b" not in gerda.everything()
-    assert gerda.times_seen("The server is away; trying again.") == 1
+    assert gerda.times_seen("Not connected; trying again.") == 1
     assert gerda.times_seen("before") == 1
     assert [row for row in gerda.rows() if row.endswith(": in between") and row[0] != "*"] == []
     own.stop()

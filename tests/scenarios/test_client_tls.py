@@ -232,7 +232,7 @@ def test_a_pipe_and_an_unknown_certificate(server: TlsServer, tmp_path: Path) ->
     assert ended.stdout == ""
     (line,) = ended.stderr.splitlines()
     assert line.startswith("pyconchat: ")
-    assert "is not known" in line
+    assert "is unknown" in line
     assert server.fingerprint() in line
     assert received == []
 

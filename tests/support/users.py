@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
-from pyconchat.client.lines import Line, LineFormatter, plain
+from pyconchat.client.lines import Line, LineFormatter, plain_text
 from pyconchat.domain.text import safe_text
 from tests.support.people import PATIENCE, Server, SocketUser, User
 from tests.support.processes import Client
@@ -141,7 +141,7 @@ class JsonUser(User):
         for line in lines:
             pieces = tuple(piece for piece in line.pieces if piece[0] not in ("time", "day"))
             if pieces:
-                self.shown += f"{plain(Line(pieces))}\n"
+                self.shown += f"{plain_text(Line(pieces))}\n"
 
     def _is_on_screen(self, event: Object) -> bool:
         mine = event.get("type") == "message" and event["from"] == self._formatter.me

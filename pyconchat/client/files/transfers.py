@@ -1,135 +1,152 @@
-"""Transfers: the files that are on their way, and how a person starts them."""
+"""Transfers: the uploads and downloads of one client that have not ended."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from glob import glob
-from os.path import expanduser
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.task import LoopingCall
 
-from pyconchat.client.files.downloads import Downloads
-from pyconchat.client.files.transfer import Broken, Download, Transfer, Upload
-from pyconchat.client.groups import objects_in
-from pyconchat.client.net.connection import IN_DOUBT, Link
-from pyconchat.client.net.json_protocol import Object
-from pyconchat.domain.text import SafeText, in_bytes, safe_text
+from pyconchat.client.files.download import Download
+from pyconchat.client.files.download_folder import DownloadFolder
+from pyconchat.client.files.paths import safe_path
+from pyconchat.client.files.transfer import Network, Transfer, TransferFailed
+from pyconchat.client.files.upload import Upload
+from pyconchat.client.interfaces import UNCONFIRMED
+from pyconchat.client.net.connection import ServerConnection
+from pyconchat.client.net.json_protocol import Object, objects_in
+from pyconchat.domain.text import in_bytes, safe_text
 
-__all__ = ["Transfers", "paths_of", "progress", "shown"]
+__all__ = ["FileSettings", "Transfers", "progress"]
 
-REDRAWN = 0.5
-"""Seconds between two looks at how far the transfers are."""
+REDRAW_INTERVAL = 0.5
+"""Seconds between two updates of the progress on the screen."""
 
-BAR = 10
+BAR_WIDTH = 10
+"""Characters of a progress bar."""
 
-AT_ONCE = 2
-"""Files that are sent at the same time: as many as a server takes by default."""
+MAX_UPLOADS = 2
+"""Maximum uploads at the same time: as many as a server allows by default."""
+
+
+class FileSettings(NamedTuple):
+    """Where fetched files go, and up to how many bytes (*auto_get*) they are fetched unasked.
+
+    *run* runs a function that may block in a thread.
+    """
+
+    folder: Path
+    auto_get: int
+    run: Callable[..., Deferred[Any]]
 
 
 class Transfers:
-    """All transfers of one client. *tell* is called with sentences, *changed* to redraw."""
+    """All transfers of one client. *tell* gets sentences, *redraw* is called on progress."""
 
     def __init__(
         self,
         reactor: IReactorTime,
         endpoint: IStreamClientEndpoint,
-        link: Link,
-        downloads: Downloads,
-        run: Callable[..., Deferred[Any]],
+        connection: ServerConnection,
+        settings: FileSettings,
         tell: Callable[[str], None],
-        changed: Callable[[], None],
+        redraw: Callable[[], None],
     ) -> None:
-        self.under_way: list[Transfer] = []
-        self._reactor = reactor
-        self._endpoint = endpoint
-        self._link = link
-        self._downloads = downloads
-        self._run = run
+        self.active: list[Transfer] = []
+        self._network = Network(reactor, endpoint, settings.run)
+        self._connection = connection
+        self._folder = DownloadFolder(settings.folder)
         self._tell = tell
-        self._turns = DeferredSemaphore(AT_ONCE)
-        self._redraw = LoopingCall(changed)
-        self._redraw.clock = reactor
+        self._upload_slots = DeferredSemaphore(MAX_UPLOADS)
+        self._redraw = redraw
+        self._redrawing = LoopingCall(redraw)
+        self._redrawing.clock = reactor
 
     def send(self, path: Path, request: Object) -> Deferred[bool]:
-        """Share the file at *path*; *request* gets the ticket. Fires with whether it is shared."""
+        """Share the file at *path*; the answer to *request* has the ticket.
+
+        Fires with whether it is shared.
+        """
         return Deferred.fromCoroutine(self._send(path, request))
 
     def fetch(self, answer: Object, request: Object) -> Deferred[bool]:
-        """Fetch what *answer*, to *request*, has a ticket for. Fires with whether it is here."""
+        """Fetch the file of *answer*, the answer to *request*, which has a ticket.
+
+        Fires with whether it is fetched.
+        """
         return Deferred.fromCoroutine(self._fetch(answer, request))
 
     async def _send(self, path: Path, request: Object) -> bool:
         try:
-            upload = Upload(self._reactor, self._endpoint, path, self._run)
+            upload = Upload(self._network, path)
             if not path.is_file():
                 raise OSError(0, "not a file")
         except OSError as problem:
-            self._tell(f"{shown(path)}: {problem.strerror}.")
+            self._tell(f"{safe_path(path)}: {problem.strerror}.")
             return False
 
         async def ticket() -> tuple[str, int]:
             answer = await self._ask(request)
             return str(answer.get("ticket")), int(answer.get("offset") or 0)
 
-        async def sending() -> None:
-            await self._turns.acquire()
+        async def send() -> None:
+            await self._upload_slots.acquire()
             try:
                 await upload.send(
                     lambda: Deferred.fromCoroutine(ticket()),
                     lambda sha256: self._shared(str(request["group"]), upload.name, sha256),
                 )
             finally:
-                self._turns.release()
+                self._upload_slots.release()
 
-        return await self._follow(upload, sending())
+        return await self._follow(upload, send())
 
     async def _fetch(self, answer: Object, request: Object) -> bool:
         name, size = str(answer.get("name")), answer.get("size")
         number, sha256 = answer.get("number"), str(answer.get("sha256"))
         if not isinstance(size, int) or not isinstance(number, int):
             return False
-        download = Download(self._reactor, self._endpoint, name, size, self._downloads, self._run)
+        download = Download(self._network, name, size, self._folder)
         first: list[Object] = [answer]
 
         async def ticket() -> str:
-            given = first.pop() if first else await self._ask(request)
-            return str(given.get("ticket"))
+            answer = first.pop() if first else await self._ask(request)
+            return str(answer.get("ticket"))
 
-        async def fetched() -> None:
+        async def fetch() -> None:
             path = await download.fetch(number, sha256, lambda: Deferred.fromCoroutine(ticket()))
-            self._tell(f"{shown(path)} is here ({in_bytes(size)}).")
+            self._tell(f"Fetched {safe_path(path)} ({in_bytes(size)}).")
 
-        return await self._follow(download, fetched())
+        return await self._follow(download, fetch())
 
     async def _follow(self, transfer: Transfer, doing: Any) -> bool:
-        self.under_way.append(transfer)
-        if not self._redraw.running:
-            self._redraw.start(REDRAWN)
+        """Show the progress of *transfer* while *doing* runs; return whether it succeeded."""
+        self.active.append(transfer)
+        if not self._redrawing.running:
+            self._redrawing.start(REDRAW_INTERVAL)
         try:
             await doing
-        except Broken as broken:
-            self._tell(f"Not {transfer.verb}: {broken}")
+        except TransferFailed as failed:
+            self._tell(f"{transfer.verb.capitalize()} failed: {failed}")
             return False
         except OSError as problem:
-            self._tell(f"Not {transfer.verb}: {transfer.name}: {problem.strerror}")
+            self._tell(f"{transfer.verb.capitalize()} failed: {transfer.name}: {problem.strerror}")
             return False
         finally:
-            self.under_way.remove(transfer)
-            if not self.under_way:
-                self._redraw.stop()
-                self._redraw.f()
+            self.active.remove(transfer)
+            if not self.active:
+                self._redrawing.stop()
+                self._redraw()
         return True
 
     def _shared(self, group: str, name: str, sha256: str) -> Deferred[int]:
-        """Fire with the number of the newest file of that name and hash in *group*, or 0."""
+        """Fire with the number of the newest file with that name and hash in *group*, or 0."""
         found: Deferred[int] = Deferred()
 
-        def take(answer: Object) -> None:
+        def answered(answer: Object) -> None:
             same = [
                 each["number"]
                 for each in objects_in(answer.get("files"))
@@ -137,49 +154,32 @@ class Transfers:
             ]
             found.callback(same[-1] if same and isinstance(same[-1], int) else 0)
 
-        self._link.ask_quietly(take, group=group, line="/files")
+        self._connection.ask_quietly(answered, group=group, line="/files")
         return found
 
     def _ask(self, request: Object) -> Deferred[Object]:
-        """Make *request*; fire with the answer. Fails with `Broken` if it is refused."""
-        answered: Deferred[Object] = Deferred()
+        """Send *request*; fire with an answer that has a ticket, or fail with `TransferFailed`."""
+        ticket: Deferred[Object] = Deferred()
 
-        def take(answer: Object) -> None:
-            if answer.get("code") == IN_DOUBT:
-                self._link.ask(take, **request)  # a ticket too many does no harm
+        def answered(answer: Object) -> None:
+            if answer.get("code") == UNCONFIRMED:
+                self._connection.ask(answered, **request)  # a second ticket does no harm
             elif answer.get("ok") is True and answer.get("ticket"):
-                answered.callback(answer)
+                ticket.callback(answer)
             else:
-                answered.errback(Broken(str(answer.get("error") or "no ticket")))
+                ticket.errback(TransferFailed(str(answer.get("error") or "no ticket")))
 
-        self._link.ask(take, **request)
-        return answered
-
-
-def shown(path: Path) -> SafeText:
-    """Return *path* as it can be shown and sent, whatever bytes are in it."""
-    return safe_text(os.fsencode(path).decode(errors="replace"))
+        self._connection.ask(answered, **request)
+        return ticket
 
 
 def progress(transfer: Transfer) -> str:
-    """Return how far *transfer* is, in one piece of a line."""
+    """Return the progress of *transfer* in a few words."""
     part = transfer.done / transfer.size if transfer.size else 1.0
-    bar = "#" * int(part * BAR)
-    left = transfer.left
+    bar = "#" * int(part * BAR_WIDTH)
+    left = transfer.seconds_left
     time = f" {left:.0f} s left" if left is not None else ""
     return (
-        f"{transfer.verb} {safe_text(transfer.name)} [{bar:<{BAR}}] {part:.0%}"
+        f"{transfer.verb} {safe_text(transfer.name)} [{bar:<{BAR_WIDTH}}] {part:.0%}"
         f" {in_bytes(int(transfer.rate))}/s{time}"
     )
-
-
-def paths_of(typed: str) -> list[Path]:
-    """Return the files that *typed* names: one path, or several, with the shell's wildcards."""
-    whole = Path(expanduser(typed.strip()))
-    if whole.is_file():
-        return [whole]
-    paths: list[Path] = []
-    for word in typed.split():
-        found = sorted(glob(expanduser(word)))
-        paths += [Path(each) for each in found if Path(each).is_file()]
-    return paths

@@ -1,4 +1,4 @@
-"""Addresses: which server, under which name, in which group."""
+"""Address: a server, and the name and the group that a person wants there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pyconchat.domain.names import group_name, person_name
 
 __all__ = ["Address", "BadAddress", "parse_address"]
 
-PORT, TLS_PORT = 8000, 8443
+DEFAULT_PORT, DEFAULT_TLS_PORT = 8000, 8443
 
 _SCHEMES = {"pyconchat://": False, "pyconchats://": True}
 
@@ -17,11 +17,11 @@ FORM = "[NAME@]HOST[:PORT][/GROUP]"
 
 
 class BadAddress(Exception):
-    """That is no address; the message is one line."""
+    """The text is not an address; the message is one line."""
 
 
 class Address(NamedTuple):
-    """A server at *host* and *port*. Empty *name* or *group*: none was given."""
+    """A server at *host* and *port*. *name* and *group* are empty if none was given."""
 
     host: str
     port: int
@@ -35,9 +35,9 @@ class Address(NamedTuple):
 
 
 def parse_address(text: str, port: str = "", tls: bool = False) -> Address:
-    """Return the address that *text* stands for. Raises `BadAddress`.
+    """Return the address that *text* is. Raises `BadAddress`.
 
-    *port* is from ``HOST PORT``, and *tls* is asked for otherwise than by the scheme.
+    *port* was given apart from it, as in ``HOST PORT``; *tls*: TLS, whatever the scheme is.
     """
     rest = text
     for scheme, secure in _SCHEMES.items():
@@ -58,7 +58,7 @@ def parse_address(text: str, port: str = "", tls: bool = False) -> Address:
     else:
         host, colon, number = host.partition(":")
     if colon and port:
-        raise BadAddress(f"{text} {port}: there are two ports.")
+        raise BadAddress(f"{text} {port}: two ports were given.")
     if not host or any(char.isspace() for char in host) or (at and not name):
         raise BadAddress(f"{text}: not an address; it is {FORM}.")
     return Address(
@@ -72,7 +72,7 @@ def parse_address(text: str, port: str = "", tls: bool = False) -> Address:
 
 def _port(number: str, tls: bool, text: str) -> int:
     if not number:
-        return TLS_PORT if tls else PORT
+        return DEFAULT_TLS_PORT if tls else DEFAULT_PORT
     if not (number.isascii() and number.isdigit() and len(number) <= 5 and 0 < int(number) < 65536):
         raise BadAddress(f"{text}: a port is a number from 1 to 65535.")
     return int(number)

@@ -1,107 +1,56 @@
-"""Link: the connection to one server, for as long as the client runs.
+"""ServerConnection: the connection to one server, for as long as the client runs.
 
-It logs in, comes back after a cut, resumes after the last entries that it has, and makes each
-request until it is answered. What is asked goes out in order, under keys, so that nothing is
-lost and nothing is done twice.
+It logs in, reconnects, resumes after the last entries that it has received, and repeats each
+request until it is answered. Requests are sent in order, with keys, so that none is lost and
+none is carried out twice.
 """
 
 from __future__ import annotations
 
-import secrets
-import typing
-from collections.abc import Awaitable, Callable, Sequence
-from enum import Enum
-from typing import cast
-
 from twisted.application.internet import ClientService, backoffPolicy
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import (
-    IProtocol,
-    IProtocolFactory,
-    IReactorTime,
-    IStreamClientEndpoint,
-)
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
-from pyconchat.client.groups import objects_in
-from pyconchat.client.net.json_protocol import Object, Wire
+from pyconchat.client.interfaces import (
+    UNCONFIRMED,
+    ConnectionListener,
+    ConnectionState,
+    Login,
+)
+from pyconchat.client.net.cursors import Cursors
+from pyconchat.client.net.json_protocol import JsonProtocol, Object, objects_in
+from pyconchat.client.net.login_endpoint import LoginEndpoint
+from pyconchat.client.net.requests import AnswerCallback, UnansweredRequests
+from pyconchat.client.net.silence import SilenceMonitor
 from pyconchat.domain.text import safe_text
-from pyconchat.net.connection import IConnection
 
-__all__ = ["IN_DOUBT", "Answered", "GaveUp", "Link", "Listener", "State"]
+__all__ = ["ServerConnection"]
 
-FIRST_WAIT, MAX_WAIT = 0.3, 15.0
-"""Seconds before the first and between later attempts to come back; with jitter."""
+FIRST_WAIT = 0.3
+"""Seconds before the first attempt to reconnect, with jitter."""
 
-QUIET = 20.0
-"""Seconds without a byte from the server after which it is asked for a sign of life."""
+MAX_WAIT = 15.0
+"""Maximum seconds between two attempts to reconnect, with jitter."""
 
-DEAD = 35.0
-"""Seconds without a byte after which the connection is given up."""
+PING_AFTER = 20.0
+"""Seconds without a byte from the server after which the client sends a ping."""
 
-IN_DOUBT = "in-doubt"
-"""The code, of our own, of requests that may or may not have been carried out."""
+MAX_SILENCE = 35.0
+"""Maximum seconds without a byte from the server; then the client reconnects."""
 
-COMES_BACK = ("stopping", "late", "trouble")
-"""Why a server may end a connection so that it is worth coming back."""
-
-Answered = Callable[[Object], None]
+TEMPORARY = ("stopping", "late", "trouble")
+"""Reasons for which a server ends a connection and the client reconnects."""
 
 
-class State(Enum):
-    """How it stands with the link."""
+class ServerConnection:
+    """The connection through *endpoint*, logged in by *login*; *listener* gets what comes.
 
-    CONNECTING = "connecting"
-    LOGGING_IN = "logging in"
-    CATCHING_UP = "catching up"
-    LIVE = "connected"
-    WAITING = "reconnecting"
-    ENDED = "disconnected"
-
-
-class GaveUp(Exception):
-    """There can be no link, and trying again would not help; the message says why, or ""."""
-
-
-class Listener(typing.Protocol):
-    """Who is told what comes over the link."""
-
-    def said_hello(self, hello: Object) -> None: ...
-    def happened(self, event: Object) -> None: ...
-    def changed(self, state: State) -> None: ...
-    def failed(self, problem: str) -> None: ...
-    def in_doubt(self, lines: Sequence[str]) -> None: ...
-    def ended(self, why: str) -> None: ...
-
-
-class Login(typing.Protocol):
-    """Who knows the name and the password."""
-
-    async def hello(self, refused: Object | None) -> Object:
-        """Return the hello to try, or to try after *refused*. Raises `GaveUp`."""
-        ...
-
-    def accepted(self, hello: Object) -> None:
-        """Take note of the server's answer."""
-        ...
-
-
-class _Pending:
-    """A request that was not answered yet."""
-
-    def __init__(self, fields: Object, answered: Answered, quiet: bool) -> None:
-        self.fields = fields
-        self.quiet = quiet
-        self.answered = answered
-        self.wire: Wire | None = None  # on which it was sent last
-
-
-class Link:
-    """The link through *endpoint*, as whom *login* says, heard by *listener*."""
+    *guest* is True while the server knows us as a guest, *problem* is why the last attempt to
+    connect failed, or "".
+    """
 
     _log = Logger()
 
@@ -110,30 +59,22 @@ class Link:
         reactor: IReactorTime,
         endpoint: IStreamClientEndpoint,
         login: Login,
-        listener: Listener,
+        listener: ConnectionListener,
     ) -> None:
-        self.state = State.CONNECTING
+        self.state = ConnectionState.CONNECTING
         self.guest = False
-        self.problem = ""  # why the last attempt to connect has failed
+        self.problem = ""
         self._login = login
         self._listener = listener
-        self._wire: Wire | None = None
-        self._live = False
-        self._since: dict[str, int] = {}
-        self._latest: dict[str, str] = {}  # when the last entry of each conversation was made
-        self._pending: dict[int, _Pending] = {}
-        self._quiet_ones = 0
-        self._number = 0
-        self._prefix = secrets.token_hex(6)
-        self._hello: Deferred[Object] | None = None
+        self._protocol: JsonProtocol | None = None
+        self._logged_in = False
         self._ending = False
-        self._quiet = 0.0
-        self._seen = 0
-        self._now = reactor.seconds
-        self._pulse = LoopingCall(self._look)
-        self._pulse.clock = reactor
+        self._hello_answer: Deferred[Object] | None = None
+        self._cursors = Cursors()
+        self._requests = UnansweredRequests()
+        self._silence = SilenceMonitor(reactor, self._silent)
         self._service = ClientService(
-            _Entrance(reactor, endpoint, self._begin, self._end, self._failed),
+            LoginEndpoint(reactor, endpoint, self._log_in, self._failed, self._end),
             Factory.forProtocol(Protocol),
             backoffPolicy(FIRST_WAIT, MAX_WAIT, factor=1.6),
             clock=reactor,
@@ -141,261 +82,149 @@ class Link:
 
     def start(self) -> None:
         """Begin to connect."""
-        self._pulse.start(5.0, now=False)
+        self._silence.start()
         self._service.startService()
 
     def stop(self) -> Deferred[None]:
-        """Let go of the server; fires when nothing is open any more."""
+        """Disconnect; fires when the connection is closed."""
         self._ending = True
-        if self._pulse.running:
-            self._pulse.stop()
+        self._silence.stop()
         return self._service.stopService()
 
     @property
-    def under_way(self) -> int:
-        """Return how many requests were not answered yet, but for the quiet ones."""
-        return len(self._pending) - self._quiet_ones
+    def unanswered(self) -> int:
+        """Return how many requests were not answered yet, without the quiet ones."""
+        return len(self._requests)
 
-    def ask(self, answered: Answered, **fields: object) -> None:
-        """Make a request until it is answered; *answered* is called with the answer."""
+    def ask(self, answered: AnswerCallback, **fields: object) -> None:
+        """Send a request until it is answered; *answered* is called with the answer."""
         self._ask(answered, fields, quiet=False)
 
-    def ask_quietly(self, answered: Answered, **fields: object) -> None:
-        """As `ask`, for the client itself: nobody is told that this is under way."""
+    def ask_quietly(self, answered: AnswerCallback, **fields: object) -> None:
+        """As `ask`, for a request of the client itself: `unanswered` does not count it."""
         self._ask(answered, fields, quiet=True)
 
-    def _ask(self, answered: Answered, fields: Object, quiet: bool) -> None:
-        self._number += 1
-        fields = {"id": self._number, "key": f"{self._prefix}-{self._number}", **fields}
-        pending = self._pending[self._number] = _Pending(fields, answered, quiet)
-        self._quiet_ones += quiet
-        if self._live:
-            self._send(pending)
+    def _ask(self, answered: AnswerCallback, fields: Object, quiet: bool) -> None:
+        request = self._requests.add(fields, answered, quiet)
+        if self._logged_in and self._protocol is not None:
+            request.send(self._protocol)
 
-    # What comes and goes.
+    # One connection, from the login to the end.
 
-    async def _begin(self, wire: Wire) -> None:
-        """Log in over a new connection, and make the requests that were not answered."""
-        self._wire = wire
-        wire.receive, wire.lost = self._received, self._cut
-        self._heard()
-        self._change(State.LOGGING_IN)
+    async def _log_in(self, protocol: JsonProtocol) -> None:
+        """Log in over a new connection, and repeat the requests that were not answered."""
+        self._protocol = protocol
+        protocol.receive, protocol.lost = self._received, self._lost
+        self._silence.watch(protocol)
+        self._change(ConnectionState.LOGGING_IN)
         refused: Object | None = None
         while True:
             hello = await self._login.hello(refused)
-            if self._wire is not wire:
-                raise ConnectionError("cut while somebody was asked")
-            self._hello = Deferred()
-            wire.send({"hello": 1, "since": self._since, **hello})
-            answer = await self._hello
+            if self._protocol is not protocol:
+                raise ConnectionError("the connection was lost while somebody was asked")
+            self._hello_answer = Deferred()
+            protocol.send({"hello": 1, "since": self._cursors.since, **hello})
+            answer = await self._hello_answer
             if answer.get("ok") is True:
                 break
             refused = answer
         self._login.accepted(answer)
-        for group in objects_in(answer.get("groups")):
-            name, head = str(group.get("group")), group.get("head")
-            if isinstance(head, int) and head < self._since.get(name, 0):
-                del self._since[name]  # that was another group of the same name
-        again, self.guest = self.guest, answer.get("registered") is not True
-        if again:
-            self._doubt()
-        self._live = True
+        self._cursors.forget_replaced(objects_in(answer.get("groups")))
+        was_guest, self.guest = self.guest, answer.get("registered") is not True
+        if was_guest:
+            self._give_up_sent()
+        self._logged_in = True
         self.problem = ""
-        self._change(State.CATCHING_UP)
-        self._listener.said_hello(answer)
-        for pending in list(self._pending.values()):
-            if pending.wire is not wire:
-                self._send(pending)
+        self._change(ConnectionState.CATCHING_UP)
+        self._listener.logged_in(answer)
+        self._requests.send_all(protocol)
 
-    def _doubt(self) -> None:
-        """Give up what was sent as a guest who is gone: to say it again might be twice."""
-        doubtful = {
-            number: each
-            for number, each in self._pending.items()
-            if each.wire is not None and each.wire is not self._wire
-        }
-        for number, each in doubtful.items():
-            del self._pending[number]
-            self._quiet_ones -= each.quiet
-        asked = [each.fields for each in doubtful.values() if not each.quiet]
+    def _give_up_sent(self) -> None:
+        """Give up what was sent on earlier connections of a guest.
+
+        Their keys are unknown now, so the server might carry out a repeated request twice.
+        """
+        requests = self._requests.take_sent_before(self._protocol)
+        asked = [each.fields for each in requests if not each.quiet]
         lines = [str(each.get("line") or each.get("text") or "") for each in asked]
         if lines:
-            self._listener.in_doubt(lines)
-        for each in doubtful.values():
-            each.answered({"ok": False, "code": IN_DOUBT})
+            self._listener.unconfirmed(lines)
+        for each in requests:
+            each.answered({"ok": False, "code": UNCONFIRMED})
 
-    def _received(self, fields: Object) -> None:
-        """Take an object. What goes wrong with one is no reason to cut the connection."""
-        self._heard()
-        try:
-            self._take(fields)
-        except Exception:
-            self._log.failure("something that the server said could not be taken")
-
-    def _take(self, fields: Object) -> None:
-        if "hello" in fields:
-            if self._hello is not None and not self._hello.called:
-                self._hello.callback(fields)
-        elif "re" in fields:
-            pending = self._pending.pop(fields["re"], None) if _is_number(fields["re"]) else None
-            if fields.get("type") == "password" and fields.get("token"):
-                self.guest = False  # who was one has registered
-            if pending is not None:
-                self._quiet_ones -= pending.quiet
-                pending.answered(fields)
-        elif "type" in fields:
-            self._happened(fields)
-
-    def _happened(self, event: Object) -> None:
-        kind = event["type"]
-        if kind == "live":
-            self._change(State.LIVE)
-        elif kind == "end":
-            self._told_to_end(event)
-            return
-        elif not self._is_new(event):
-            return
-        self._listener.happened(event)
-
-    def _is_new(self, event: Object) -> bool:
-        """Return whether *event* was not seen yet, and take note of its number."""
-        seq, place = event.get("seq"), _place(event)
-        if place is None or not _is_number(seq):
-            return True
-        assert isinstance(seq, int)
-        at = str(event.get("at"))
-        # What begins anew, later, is another conversation of the same name.
-        anew = seq == 1 and (event["type"] == "created" or at > self._latest.get(place, ""))
-        if seq <= self._since.get(place, 0) and not anew:
-            return False
-        self._since[place], self._latest[place] = seq, at
-        return True
-
-    def _told_to_end(self, event: Object) -> None:
-        why, text = event.get("why"), event.get("text") or "The server ended the connection."
-        if why not in COMES_BACK:
-            self._end("" if why == "bye" else str(text))
-
-    def _cut(self, _reason: Failure) -> None:
-        self._wire, self._live = None, False
-        if self._hello is not None and not self._hello.called:
-            self._hello.errback(ConnectionError("cut during the login"))
+    def _lost(self, _reason: Failure) -> None:
+        self._protocol, self._logged_in = None, False
+        self._silence.watch(None)
+        if self._waits_for_hello():
+            assert self._hello_answer is not None
+            self._hello_answer.errback(ConnectionError("the connection was lost during the login"))
         if self.guest:
-            self._since.clear()  # the conversations of a guest end with the connection
+            self._cursors.clear()  # a guest's conversations end with the connection
         if not self._ending:
-            self._change(State.WAITING)
+            self._change(ConnectionState.WAITING)
 
     def _failed(self, problem: str) -> None:
-        """Say why there is no connection, unless that has been said."""
+        """Report why connecting failed, unless that is what was reported last."""
         problem = safe_text(problem.splitlines()[0]).rstrip(".")
         if self._ending or problem == self.problem:
             return
         self.problem = problem
-        self._listener.failed(problem)
-        self._change(State.WAITING)
+        self._listener.connecting_failed(problem)
+        self._change(ConnectionState.WAITING)
 
-    def _end(self, why: str) -> None:
-        """Do not come back."""
+    def _end(self, reason: str) -> None:
+        """Do not reconnect."""
         if not self._ending:
             self._ending = True
-            self._change(State.ENDED)
-            self._listener.ended(why)
+            self._change(ConnectionState.ENDED)
+            self._listener.connection_ended(reason)
 
-    def _send(self, pending: _Pending) -> None:
-        assert self._wire is not None
-        pending.wire = self._wire
-        self._wire.send(pending.fields)
-
-    def _change(self, state: State) -> None:
+    def _change(self, state: ConnectionState) -> None:
         if self.state is not state:
             self.state = state
-            self._listener.changed(state)
+            self._listener.state_changed(state)
 
-    # Signs of life.
+    # What the server sends.
 
-    def _heard(self) -> None:
-        self._quiet = self._now()
-
-    def _look(self) -> None:
-        wire = self._wire
-        if wire is None:
-            return
-        if wire.received != self._seen:  # a long line on its way is a sign too
-            self._seen = wire.received
-            self._heard()
-        silence = self._now() - self._quiet
-        waiting = self._hello is not None and not self._hello.called
-        if silence >= DEAD and (self._live or waiting):
-            wire.abort()
-        elif silence >= QUIET and self._live:
-            wire.send({"id": 0})
-
-
-@implementer(IStreamClientEndpoint)
-class _Entrance:
-    """Connects by way of a login: *begin* logs in over a new connection.
-
-    *give_up* is told if it is no use to try again, *failed* why it was not possible now.
-
-    Not by ``prepareConnection``: a `ClientService` cannot take a connection that is lost then.
-    """
-
-    def __init__(
-        self,
-        clock: IReactorTime,
-        endpoint: IStreamClientEndpoint,
-        begin: Callable[[Wire], Awaitable[None]],
-        give_up: Callable[[str], None],
-        failed: Callable[[str], None],
-    ) -> None:
-        self._clock = clock
-        self._failed = failed
-        self._endpoint = endpoint
-        self._begin = begin
-        self._give_up = give_up
-
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803
-        return Deferred.fromCoroutine(self._enter(protocolFactory))
-
-    async def _enter(self, factory: IProtocolFactory) -> IProtocol:
+    def _received(self, fields: Object) -> None:
+        """Handle an object. An error while one is handled does not end the connection."""
+        self._silence.reset()
         try:
-            return await self._connect(factory)
-        except GaveUp as gave:
-            self._give_up(str(gave))
-            raise
-        except Exception as problem:
-            self._failed(str(problem) or type(problem).__name__)
-            raise
+            self._handle(fields)
+        except Exception:
+            self._log.failure("an object from the server could not be handled")
 
-    async def _connect(self, factory: IProtocolFactory) -> IProtocol:
-        wire = await self._endpoint.connect(Factory.forProtocol(lambda: Wire(self._clock)))
-        assert isinstance(wire, Wire)
-        try:
-            await self._begin(wire)
-        except BaseException:
-            wire.abort()
-            raise
-        transport = cast(IConnection, wire.transport)
-        protocol = factory.buildProtocol(transport.getPeer())
-        assert protocol is not None
-        protocol.makeConnection(transport)
-        cut = wire.lost
+    def _handle(self, fields: Object) -> None:
+        if "hello" in fields:
+            if self._waits_for_hello():
+                assert self._hello_answer is not None
+                self._hello_answer.callback(fields)
+        elif "re" in fields:
+            request = self._requests.take(fields["re"])
+            if fields.get("type") == "password" and fields.get("token"):
+                self.guest = False  # the guest has registered
+            if request is not None:
+                request.answered(fields)
+        elif fields.get("type") == "live":
+            self._change(ConnectionState.LIVE)
+            self._listener.event_received(fields)
+        elif fields.get("type") == "end":
+            self._end_announced(fields)
+        elif "type" in fields and self._cursors.is_new(fields):
+            self._listener.event_received(fields)
 
-        def lost(reason: Failure) -> None:
-            cut(reason)
-            protocol.connectionLost(reason)
+    def _end_announced(self, event: Object) -> None:
+        why, text = event.get("why"), event.get("text") or "The server ended the connection."
+        if why not in TEMPORARY:
+            self._end("" if why == "bye" else str(text))
 
-        wire.lost = lost
-        return protocol
+    def _waits_for_hello(self) -> bool:
+        return self._hello_answer is not None and not self._hello_answer.called
 
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _place(event: Object) -> str | None:
-    """Return where *event* happened, as ``since`` names it."""
-    partner, group = event.get("with"), event.get("group")
-    if isinstance(partner, str):
-        return f"@{partner}"
-    return group if isinstance(group, str) else None
+    def _silent(self, seconds: float) -> None:
+        """Send a ping after *seconds* of silence, or disconnect if it lasts too long."""
+        assert self._protocol is not None
+        if seconds >= MAX_SILENCE and (self._logged_in or self._waits_for_hello()):
+            self._protocol.abort()
+        elif seconds >= PING_AFTER and self._logged_in:
+            self._protocol.send({"id": 0})

@@ -1,4 +1,4 @@
-"""Meeting: the first time with a server whose certificate nobody vouches for."""
+"""FirstContactEndpoint: asks a person about a server whose certificate is unknown."""
 
 from __future__ import annotations
 
@@ -6,27 +6,23 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from zope.interface import implementer
 
-from pyconchat.client.net.connection import GaveUp
-from pyconchat.client.net.known_hosts import (
-    ChangedCertificate,
-    KnownHosts,
-    TrustEndpoint,
-    UnknownCertificate,
-)
+from pyconchat.client.interfaces import GaveUp
+from pyconchat.client.net.known_hosts import ChangedCertificate, KnownHosts, UnknownCertificate
 from pyconchat.client.net.login import Ask
+from pyconchat.client.net.tls_endpoint import VerifiedTLSEndpoint
 
-__all__ = ["MeetingEndpoint"]
+__all__ = ["FirstContactEndpoint"]
 
 
 @implementer(IStreamClientEndpoint)
-class MeetingEndpoint:
-    """As *trusting*, but a person is asked about an unknown certificate, which is then *known*.
+class FirstContactEndpoint:
+    """Connects by *tls*; an unknown certificate that the person accepts is pinned in *known*.
 
-    Fails with `GaveUp` where nobody says yes, and for one that has changed.
+    Fails with `GaveUp` if they do not accept it, and for a certificate that has changed.
     """
 
-    def __init__(self, trusting: TrustEndpoint, known: KnownHosts, ask: Ask) -> None:
-        self._trusting = trusting
+    def __init__(self, tls: VerifiedTLSEndpoint, known: KnownHosts, ask: Ask) -> None:
+        self._tls = tls
         self._known = known
         self._ask = ask
 
@@ -35,12 +31,12 @@ class MeetingEndpoint:
 
     async def _connect(self, factory: IProtocolFactory) -> IProtocol:
         try:
-            return await self._trusting.connect(factory)
+            return await self._tls.connect(factory)
         except ChangedCertificate as changed:
             raise GaveUp(str(changed)) from None
         except UnknownCertificate as unknown:
-            answer = await self._ask(f"{unknown}\nIs that the server's? [yes/NO] ", False)
+            answer = await self._ask(f"{unknown}\nIs this the server's? [yes/NO] ", False)
             if answer.strip().lower() not in ("y", "yes"):
                 raise GaveUp("The server was not trusted; nothing was sent to it.") from None
             self._known.pin(unknown.host, unknown.port, unknown.fingerprint)
-        return await self._trusting.connect(factory)
+        return await self._tls.connect(factory)

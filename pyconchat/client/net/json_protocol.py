@@ -1,6 +1,6 @@
-"""Wire: objects from and to the server, one a line; and nothing that a terminal would obey.
+"""JsonProtocol: JSON objects from and to the server, one a line.
 
-The server is not trusted: whatever it sends, every text in it is made safe here, once.
+The server is not trusted: every text in what it sends is made safe for a terminal here, once.
 """
 
 from __future__ import annotations
@@ -17,26 +17,25 @@ from pyconchat.domain.text import safe_text
 from pyconchat.net.connection import IConnection, Lifecycle
 from pyconchat.net.lines import BoundedLineReceiver
 
-__all__ = ["Object", "Wire", "safe"]
+__all__ = ["JsonProtocol", "Object", "objects_in", "safe"]
 
 Object: TypeAlias = dict[str, Any]
 
-DEEPEST = 16
-"""Objects within objects; no answer has more than four."""
+MAX_DEPTH = 16
+"""Maximum levels of nested objects and lists; no answer has more than four."""
 
 
-class Wire(BoundedLineReceiver):
+class JsonProtocol(BoundedLineReceiver):
     """One connection. *receive* is called with each object, *lost* with why it ended."""
 
-    MAX_LENGTH = 16 * 1024 * 1024  # bytes: more than the longest answer of any honest server
+    MAX_LENGTH = 16 * 1024 * 1024  # bytes; no answer of a server is that long
 
     def __init__(self, clock: IReactorTime) -> None:
         super().__init__()
         self.clock = clock
         self.receive: Callable[[Object], None] = lambda _object: None
         self.lost: Callable[[Failure], None] = lambda _reason: None
-        self.received = 0  # bytes: a sign of life
-        self._lifecycle = Lifecycle.OPEN
+        self.received = 0  # bytes
         self._object_received = False
 
     def connectionMade(self) -> None:
@@ -48,29 +47,28 @@ class Wire(BoundedLineReceiver):
         self.received += len(data)
         super().dataReceived(data)
 
-    def readyForLine(self) -> bool:
-        return self._lifecycle is Lifecycle.OPEN
-
     def lineReceived(self, line: bytes) -> None:
         fields = _decoded(line)
         if fields is not None:
             self._object_received = True
             self.receive(fields)
         else:
-            self.lineLengthExceeded(line)
+            self._invalid_line()
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        """Disconnect, unless the line is of the greeting for people, before the first object."""
+        self._invalid_line()
+
+    def _invalid_line(self) -> None:
+        """Disconnect; but before the first object ignore the greeting, which is for people."""
         if self._object_received:
             self.abort()
 
     def readConnectionLost(self) -> None:
-        """The server has closed its side: there will be no answers, so close ours."""
+        """Disconnect: a server that has closed its side will not answer."""
         self.abort()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._lifecycle = Lifecycle.GONE
-        self.discardLines()
+        self.stopLines(Lifecycle.GONE)
         self.lost(reason)
 
     def send(self, fields: Mapping[str, object]) -> None:
@@ -78,15 +76,14 @@ class Wire(BoundedLineReceiver):
         cast(IConnection, self.transport).write(msgspec.json.encode(fields) + b"\n")
 
     def abort(self) -> None:
-        """Cut the connection."""
-        if self._lifecycle is Lifecycle.GONE:
-            return
-        self._lifecycle = Lifecycle.CLOSING
-        self.discardLines()
-        cast(IConnection, self.transport).abortConnection()
+        """Disconnect at once, and deliver nothing more."""
+        if not self.ending:
+            self.stopLines(Lifecycle.CLOSING)
+            cast(IConnection, self.transport).abortConnection()
 
 
 def _decoded(line: bytes) -> Object | None:
+    """Return the object in *line*; None if there is none."""
     try:
         fields = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -99,13 +96,18 @@ def _decoded(line: bytes) -> Object | None:
 
 
 def safe(value: Any, depth: int = 0) -> Any:
-    """Return *value*, from JSON, with all of its texts made safe; too deep a one is cut."""
+    """Return *value*, from JSON, with all texts made safe; what is nested too deeply is None."""
     if isinstance(value, str):
         return safe_text(value)
-    if depth > DEEPEST:
+    if depth > MAX_DEPTH:
         return None
     if isinstance(value, dict):
         return {safe_text(key): safe(each, depth + 1) for key, each in value.items()}
     if isinstance(value, list):
         return [safe(each, depth + 1) for each in value]
     return value
+
+
+def objects_in(value: object) -> list[Object]:
+    """Return the objects in a list from JSON; none if *value* is not a list."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

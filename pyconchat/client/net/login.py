@@ -1,4 +1,4 @@
-"""Login at the client's side: the token of last time, a password, or a person who is asked."""
+"""ClientLogin: logs in with the saved token, a password, or what the person answers."""
 
 from __future__ import annotations
 
@@ -6,57 +6,61 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeAlias
 
+from pyconchat.client.interfaces import GaveUp
 from pyconchat.client.net.address import Address
-from pyconchat.client.net.connection import GaveUp
 from pyconchat.client.net.json_protocol import Object
-from pyconchat.client.net.saved import Folder
+from pyconchat.client.net.saved import SavedState
 from pyconchat.domain.errors import Refused
 from pyconchat.domain.names import person_name
 
 __all__ = ["Ask", "ClientLogin"]
 
 Ask: TypeAlias = Callable[[str, bool], Awaitable[str]]
-"""Puts a question; True says that the answer is a secret. Raises `GaveUp` where nobody answers."""
+"""Asks a question; True: the answer is a secret. Raises `GaveUp` if there is no answer."""
 
-TRIED_AGAIN = ("busy", "too-many", "not-saved", "trouble")
-"""Codes of refusals that may be different in a moment."""
+TEMPORARY = ("busy", "too-many", "not-saved", "trouble")
+"""Codes of refusals after which the same hello may be accepted later."""
 
 
 class ClientLogin:
-    """Says hello at *address* for as long as the client runs. *ask* asks the person.
+    """Logs in at *address* for as long as the client runs, also after each reconnection.
 
-    *guest* says that a name without a password need not be asked about.
+    *ask* asks the person, *tell* shows them a line. With *guest*, a new name without a password
+    becomes a guest without a question.
     """
 
     def __init__(
         self,
         address: Address,
-        folder: Folder,
+        saved: SavedState,
         ask: Ask,
         tell: Callable[[str], None],
         password: str | None = None,
         guest: bool = False,
     ) -> None:
         self._address = address
-        self._folder = folder
+        self._saved = saved
         self._ask = ask
         self._tell = tell
         self._name = address.name
         self._password = password
-        self._given = password is not None  # not to be asked for again
-        self._guest = guest  # at once, without asking
-        self._been_in = False
+        self._password_given = password is not None  # so nobody is asked for another
+        self._guest = guest
+        self._was_accepted = False
         self._token: str | None = None
-        self._looked = False  # for a token that was kept
+        self._token_read = False
 
     async def hello(self, refused: Object | None) -> Object:
-        """Return the hello to try, or to try after *refused*. Raises `GaveUp`."""
+        """Return the fields of the hello to send first, or after the answer *refused*.
+
+        Raises `GaveUp`.
+        """
         if refused is not None:
-            await self._answer(refused)
+            await self._handle_refusal(refused)
         if not self._name:
             self._name = await self._ask_name()
-        if not self._looked:
-            self._looked, self._token = True, self._folder.token(self._address, self._name)
+        if not self._token_read:
+            self._token_read, self._token = True, self._saved.token(self._address, self._name)
         if self._token is not None:
             return {"name": self._name, "token": self._token}
         if self._password is not None:
@@ -64,51 +68,51 @@ class ClientLogin:
         return {"name": self._name, "guest": self._guest}
 
     def accepted(self, hello: Object) -> None:
-        """Keep the token of the server's answer, for the next time."""
-        self._been_in = True
+        """Save the token of the server's answer."""
+        self._was_accepted = True
         self._name = str(hello.get("name") or self._name)
         token = hello.get("token")
         if isinstance(token, str) and token:
-            self._keep(token)
+            self._save(token)
 
-    def renewed(self, token: str) -> None:
-        """The password was changed; use *token* from now on."""
-        self._password, self._given = None, False
-        self._keep(token)
+    def password_changed(self, token: str) -> None:
+        """Use *token* from now on: the old password and token are not valid any more."""
+        self._password, self._password_given = None, False
+        self._save(token)
 
-    def _keep(self, token: str) -> None:
+    def _save(self, token: str) -> None:
         self._token = token
-        with suppress(OSError):  # then the password is asked for next time
-            self._folder.keep_token(self._address, self._name, token)
+        with suppress(OSError):  # the password will be asked for at the next start
+            self._saved.save_token(self._address, self._name, token)
 
-    async def _answer(self, refused: Object) -> None:
-        """Find something else to try. Raises `GaveUp` if there is nothing."""
-        code, error = refused.get("code"), str(refused.get("error") or "The server said no.")
+    async def _handle_refusal(self, refused: Object) -> None:
+        """Change what the next hello will say. Raises `GaveUp` if there is nothing left to try."""
+        code, error = refused.get("code"), str(refused.get("error") or "The server refused.")
         if code == "bad-token":
             self._token = None
             with suppress(OSError):
-                self._folder.forget_token(self._address, self._name)
+                self._saved.delete_token(self._address, self._name)
         elif code == "password-needed":
             self._password = await self._ask(f"Password of {self._name}: ", True)
         elif code == "new-name":
-            await self._choose(error)
-        elif code == "wrong-password" and not self._given:
+            await self._register_or_guest(error)
+        elif code == "wrong-password" and not self._password_given:
             self._tell(error)
             self._password = await self._ask(f"Password of {self._name}: ", True)
-        elif code in TRIED_AGAIN or (code == "taken" and self._been_in):
-            # Taken: by our own connection, of which the server does not know yet that it is cut.
+        elif code in TEMPORARY or (code == "taken" and self._was_accepted):
+            # The name is taken by our own old connection until the server notices its end.
             raise ConnectionError(error)
         elif code in ("taken", "bad-name") and not self._address.name:
             self._tell(error)
-            self._name, self._password, self._guest, self._looked = "", None, False, False
-        elif code == "bad-argument" and self._password is not None and not self._given:
+            self._name, self._password, self._guest, self._token_read = "", None, False, False
+        elif code == "bad-argument" and self._password is not None and not self._password_given:
             self._tell(error)
-            await self._choose("")
+            await self._register_or_guest("")
         else:
             raise GaveUp(error)
 
-    async def _choose(self, why: str) -> None:
-        """Have a new name registered, or be a guest."""
+    async def _register_or_guest(self, why: str) -> None:
+        """Ask for a password to register the new name; without one it is a guest's."""
         if why:
             self._tell(why)
         offer = f"Choose a password to keep the name {self._name}, or press Enter to be a guest: "
@@ -117,10 +121,10 @@ class ClientLogin:
             if not password:
                 self._password, self._guest = None, True
                 return
-            if await self._ask("The same again: ", True) == password:
+            if await self._ask("Repeat the password: ", True) == password:
                 self._password = password
                 return
-            self._tell("The two were not the same.")
+            self._tell("The passwords are not the same.")
 
     async def _ask_name(self) -> str:
         while True:

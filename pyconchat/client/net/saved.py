@@ -1,6 +1,6 @@
-"""Folder: what the client keeps on this machine: session tokens, certificates, history.
+"""SavedState: what the client saves on this machine: session tokens, certificates, history.
 
-All of it is under ``$XDG_STATE_HOME/pyconchat``, readable by its owner alone.
+All of it is under ``$XDG_STATE_HOME/pyconchat/client``, readable only by its owner.
 """
 
 from __future__ import annotations
@@ -13,47 +13,50 @@ import msgspec
 
 from pyconchat.client.net.address import Address
 
-__all__ = ["Folder", "default_folder"]
+__all__ = ["SavedState", "default_path"]
 
 
-class Folder:
-    """The client's files in the folder *path*, which is made when something is kept."""
+class SavedState:
+    """The client's files in the folder *path*, which is created when something is saved."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @property
     def known_hosts(self) -> Path:
-        """Return the file of certificates that were accepted."""
+        """Return the path of the file of accepted certificates."""
         return self.path / "known_hosts"
 
     def history(self, address: Address) -> Path:
-        """Return the file of the lines that were typed at *address*; make it if need be."""
-        self._make()
+        """Return the path of the history of typed lines for *address*; create the file.
+
+        Raises `OSError`.
+        """
+        self._create_folder()
         path = self.path / f"history-{_file_name(address)}"
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
         return path
 
     def token(self, address: Address, name: str) -> str | None:
-        """Return the session token of *name* at *address*, if there is one."""
+        """Return the session token of *name* at *address*, if one is saved."""
         return self._tokens().get(_account(address, name))
 
     def last_name(self, address: Address) -> str | None:
-        """Return the name of whoever logged in at *address* last."""
+        """Return the name that logged in at *address* last, if any."""
         end = f"@{address}"
         names = [each.removesuffix(end) for each in self._tokens() if each.endswith(end)]
         return names[-1] if names else None
 
-    def keep_token(self, address: Address, name: str, token: str) -> None:
-        """Keep *token* instead of the one before. Raises `OSError`."""
+    def save_token(self, address: Address, name: str, token: str) -> None:
+        """Save *token* in place of the previous one. Raises `OSError`."""
         tokens = self._tokens()
         account = _account(address, name)
-        if [*tokens.items()][-1:] != [(account, token)]:  # the last is who was here last
-            tokens.pop(_account(address, name), None)
-            self._write(tokens | {_account(address, name): token})
+        if [*tokens.items()][-1:] != [(account, token)]:  # the last entry is the last login
+            tokens.pop(account, None)
+            self._write(tokens | {account: token})
 
-    def forget_token(self, address: Address, name: str) -> None:
-        """Forget the token, which has ended. Raises `OSError`."""
+    def delete_token(self, address: Address, name: str) -> None:
+        """Delete the token, which is not valid any more. Raises `OSError`."""
         tokens = self._tokens()
         if tokens.pop(_account(address, name), None) is not None:
             self._write(tokens)
@@ -65,19 +68,19 @@ class Folder:
             return {}
 
     def _write(self, tokens: dict[str, str]) -> None:
-        self._make()
+        self._create_folder()
         path = self.path / f"tokens.{os.getpid()}"
-        path.unlink(missing_ok=True)  # of a crash under the same number
+        path.unlink(missing_ok=True)  # left by a crashed process with the same id
         with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "wb") as file:
             file.write(msgspec.json.format(msgspec.json.encode(tokens)))
         path.replace(self.path / "tokens")
 
-    def _make(self) -> None:
+    def _create_folder(self) -> None:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def default_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the folder that the XDG Base Directory Specification asks for."""
+def default_path(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder for state, by the XDG Base Directory Specification."""
     base = environ.get("XDG_STATE_HOME", "")
     root = Path(base) if base.startswith("/") else Path.home() / ".local" / "state"
     return root / "pyconchat" / "client"

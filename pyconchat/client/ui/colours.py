@@ -1,6 +1,6 @@
-"""Colours: styled lines as text with the terminal's codes (ECMA-48, 8.3.117, SGR).
+"""Colours: lines as text with the terminal's codes for their styles (ECMA-48, 8.3.117, SGR).
 
-Other people's text is safe when it comes here; codes are only added around it.
+Other people's text has been made safe before; codes are only added around it.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ BELL = "\a"
 
 _RESET = "\x1b[0m"
 
-# Colours that can be read on a dark and on a light ground, and told from each other.
+# Readable on dark and light backgrounds, and different enough from each other.
 _NAMES = ("31", "32", "33", "34", "35", "36", "1;31", "1;32", "1;34", "1;35", "1;36", "1;33")
 assert len(_NAMES) == NAME_COLOURS
 
 _STYLES = {
     "time": "2",
-    "place": "2",
+    "group": "2",
     "server": "36",
     "day": "2",
     "mention": "1;33",
     "error": "31",
-    **{f"who:{number}": codes for number, codes in enumerate(_NAMES)},
+    **{f"name:{number}": codes for number, codes in enumerate(_NAMES)},
 }
 
 

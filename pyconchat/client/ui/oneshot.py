@@ -1,4 +1,4 @@
-"""Errand: files to share or to fetch, and then the end: for scripts."""
+"""OneShot: shares files, or fetches one, and ends; for scripts."""
 
 from __future__ import annotations
 
@@ -8,23 +8,21 @@ from pathlib import Path
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
-from pyconchat.client.files.downloads import Downloads
-from pyconchat.client.files.transfers import Transfers, shown
-from pyconchat.client.net.connection import IN_DOUBT, Link, State
+from pyconchat.client.files.paths import safe_path
+from pyconchat.client.files.transfers import FileSettings, Transfers
+from pyconchat.client.interfaces import UNCONFIRMED, ConnectionState
+from pyconchat.client.net.connection import ServerConnection
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.net.login import ClientLogin
-from pyconchat.client.session import Files
+from pyconchat.client.ui.unattended import ServerTimeout, why_not_joined
 
-__all__ = ["Errand"]
-
-PATIENCE = 60.0
-"""Seconds in which the server has to let us in."""
+__all__ = ["OneShot"]
 
 
-class Errand:
-    """Shares the files *send* with *group*, or fetches the file *get* from it.
+class OneShot:
+    """Shares the files *send* with *group*, or fetches its file *get*.
 
-    *draw* is called when something has moved; *finished* with why it failed, or "".
+    *redraw* is called on progress, *finished* at the end with the reason of a failure, or "".
     """
 
     def __init__(
@@ -35,96 +33,89 @@ class Errand:
         group: str,
         send: Sequence[Path],
         get: str,
-        files: Files,
-        draw: Callable[[], None],
+        files: FileSettings,
+        redraw: Callable[[], None],
         finished: Callable[[str], None],
     ) -> None:
-        self.said: list[str] = []
         self._group = group
         self._send = send
         self._get = get
         self._finished = finished
+        self._messages: list[str] = []
         self._begun = False
         self._ended = False
-        self._reactor = reactor
-        self._late = reactor.callLater(PATIENCE, self._too_late)
-        self.link = Link(reactor, endpoint, login, self)
+        self.connection = ServerConnection(reactor, endpoint, login, self)
         self.transfers = Transfers(
-            reactor,
-            endpoint,
-            self.link,
-            Downloads(files.folder),
-            files.run,
-            self.said.append,
-            draw,
+            reactor, endpoint, self.connection, files, self._messages.append, redraw
         )
+        self._timeout = ServerTimeout(reactor, self.connection, self._finish)
+        self._timeout.start()
 
-    # What the link tells.
+    # What the connection reports.
 
-    def said_hello(self, hello: Object) -> None:
-        """Enter the group, where that is needed, and begin."""
-        answered = self._came_back if self._begun else self._entered
-        self.link.ask_quietly(answered, line=f"/join {self._group}")
+    def logged_in(self, hello: Object) -> None:
+        """Join the group; a guest has to do so after each login."""
+        answered = self._joined_again if self._begun else self._join_answered
+        self.connection.ask_quietly(answered, line=f"/join {self._group}")
 
-    def happened(self, event: Object) -> None:
-        """What others do is nothing to this."""
+    def event_received(self, event: Object) -> None:
+        """Ignore events."""
 
-    def changed(self, state: State) -> None:
-        """Wait for the server for as long as at the beginning, but no longer."""
-        if state is State.WAITING and not self._late.active() and not self._ended:
-            self._late = self._reactor.callLater(PATIENCE, self._too_late)
-        elif state is State.LIVE and self._begun and self._late.active():
-            self._late.cancel()
+    def state_changed(self, state: ConnectionState) -> None:
+        """Run the timeout while there is no connection."""
+        if state is ConnectionState.WAITING and not self._ended:
+            self._timeout.start()
+        elif state is ConnectionState.LIVE and self._begun:
+            self._timeout.stop()
 
-    def failed(self, problem: str) -> None:
-        """The link tries again; if that is no use, this is told at the end."""
+    def connecting_failed(self, problem: str) -> None:
+        """Ignore it: the timeout reports the last problem."""
 
-    def in_doubt(self, lines: Sequence[str]) -> None:
-        """A ticket that was asked for is asked for again with the next attempt."""
+    def unconfirmed(self, lines: Sequence[str]) -> None:
+        """Ignore it: each attempt of a transfer asks for a ticket of its own."""
 
-    def ended(self, why: str) -> None:
-        """There is no way to the server."""
-        self._finish(why or "the server ended the session")
+    def connection_ended(self, reason: str) -> None:
+        """Fail: the connection will not come back."""
+        self._finish(reason or "the server ended the session")
 
-    def _came_back(self, answer: Object) -> None:
-        """A guest has to join anew; whoever may not is told by the next request."""
+    def _joined_again(self, answer: Object) -> None:
+        """Ignore the answer: if it is a refusal, the next request will be refused as well."""
 
-    def _entered(self, answer: Object) -> None:
-        if answer.get("code") == IN_DOUBT:
-            return  # it is asked again
-        if answer.get("type") != "entered":
-            self._finish(str(answer.get("error") or "the group's admin has to approve first"))
+    def _join_answered(self, answer: Object) -> None:
+        if answer.get("code") == UNCONFIRMED:
+            return  # the next login asks again
+        why = why_not_joined(answer)
+        if why:
+            self._finish(why)
             return
         self._begun = True
-        if self._late.active():
-            self._late.cancel()
+        self._timeout.stop()
         group = str(answer.get("group"))
         if self._get:
             request = {"group": group, "line": f"/get {self._get}"}
-            self.link.ask(lambda given: self._fetch(given, request), **request)
-            return
-        sending = [
-            self.transfers.send(path, {"group": group, "line": f"/send {shown(Path(path.name))}"})
-            for path in self._send
-        ]
-        gatherResults(sending).addCallback(self._done)
+            self.connection.ask(lambda answer: self._fetch(answer, request), **request)
+        else:
+            sending = [
+                self.transfers.send(path, {"group": group, "line": f"/send {_name(path)}"})
+                for path in self._send
+            ]
+            gatherResults(sending).addCallback(self._transferred)
 
     def _fetch(self, answer: Object, request: Object) -> None:
         if answer.get("type") != "download":
             self._finish(str(answer.get("error") or "the server gave no ticket"))
             return
         fetching: Deferred[bool] = self.transfers.fetch(answer, request)
-        fetching.addCallback(lambda here: self._done([here]))
+        fetching.addCallback(lambda succeeded: self._transferred([succeeded]))
 
-    def _done(self, results: list[bool]) -> None:
-        self._finish("" if all(results) else "; ".join(self.said))
-
-    def _too_late(self) -> None:
-        problem = f": {self.link.problem}" if self.link.problem else ""
-        self._finish(f"no answer from the server for {PATIENCE:.0f} s{problem}")
+    def _transferred(self, results: list[bool]) -> None:
+        self._finish("" if all(results) else "; ".join(self._messages))
 
     def _finish(self, why: str) -> None:
         self._ended = True
-        if self._late.active():
-            self._late.cancel()
+        self._timeout.stop()
         self._finished(why)
+
+
+def _name(path: Path) -> str:
+    return safe_path(Path(path.name))

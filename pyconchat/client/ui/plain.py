@@ -1,7 +1,7 @@
-"""Plain: lines in, lines out. No colour, no cursor movement, nothing drawn twice.
+"""PlainScreen: lines in, lines out. No colours, no cursor movement, nothing drawn twice.
 
-For screen readers, for terminals that can do nothing else, and where the output is a file. The
-terminal itself has the line that is being typed; only for a secret is its echo turned off.
+For screen readers, for simple terminals, and where the output is a file. The terminal itself
+edits and shows the line that is typed; its echo is turned off only for a secret.
 """
 
 from __future__ import annotations
@@ -16,19 +16,24 @@ from typing import cast
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from pyconchat.client.lines import Line, plain
-from pyconchat.client.net.connection import State
-from pyconchat.client.session import Cancelled, ClientSession
+from pyconchat.client.interfaces import Cancelled, ConnectionState
+from pyconchat.client.lines import Line, plain_text
+from pyconchat.client.session import ClientSession
 from pyconchat.net.connection import IConnection
 from pyconchat.net.lines import BoundedLineReceiver
 
-__all__ = ["Plain"]
+__all__ = ["PlainScreen"]
+
+MESSAGES = {
+    ConnectionState.WAITING: "* Not connected; trying again.",
+    ConnectionState.LIVE: "* Connected.",
+}
 
 
-class Plain(BoundedLineReceiver):
+class PlainScreen(BoundedLineReceiver):
     """The screen of *session* on standard input and output.
 
-    *read_again* is called to have more of an input that has ended.
+    *read_again* is called to continue to read an input that has ended.
     """
 
     MAX_LENGTH = 65_536  # bytes in a typed line
@@ -38,18 +43,18 @@ class Plain(BoundedLineReceiver):
     ) -> None:
         super().__init__()
         self.clock = clock
+        self.keeps_typed = sys.stdout is not None and sys.stdout.isatty()
         self._session = session
         self._read_again = read_again
         self._questions: deque[tuple[str, bool, Deferred[str]]] = deque()
-        self._state: State | None = None
-        self.keeps_typed = sys.stdout is not None and sys.stdout.isatty()
+        self._shown_state: ConnectionState | None = None
 
-    # What the terminal does.
+    # Standard input and output.
 
     def lineReceived(self, line: bytes) -> None:
         typed = line.decode(errors="replace").rstrip("\r")
         if self._questions:
-            self._answered(typed)
+            self._answer(typed)
         else:
             self._session.typed(typed)
 
@@ -57,55 +62,51 @@ class Plain(BoundedLineReceiver):
         self._print("* That line was too long.")
 
     def inputEnded(self) -> None:
-        """Ctrl-D: the person goes."""
+        """Leave, as by Ctrl-D; a terminal can be read again if the session stays."""
         while self._questions:
-            self._answered(None)
+            self._answer(None)
         if not self._session.leave():
-            self._read_again()  # a terminal goes on after its Ctrl-D
+            self._read_again()
 
     def writeConnectionLost(self) -> None:
-        """The output is gone: there is nothing to do here any more."""
+        """Leave: nobody reads the output any more."""
         self._session.leave()
 
     # What the session shows.
 
     def show(self, lines: Sequence[Line]) -> None:
         for line in lines:
-            self._print(plain(line))
+            self._print(plain_text(line))
 
     def ask(self, question: str, secret: bool) -> Deferred[str]:
         answer: Deferred[str] = Deferred()
         self._questions.append((question, secret, answer))
         if len(self._questions) == 1:
-            self._put()
+            self._show_question()
         return answer
 
     def refresh(self) -> None:
-        state = self._session.link.state
-        if state is not self._state:
-            told = {State.WAITING: "The server is away; trying again.", State.LIVE: "Connected."}
-            again = self._state is not None
-            self._state = state
-            if state in told and (again or state is not State.LIVE):
-                self._print(f"* {told[state]}")
+        state = self._session.connection.state
+        if state is self._shown_state:
+            return
+        first, self._shown_state = self._shown_state is None, state
+        if state in MESSAGES and not (first and state is ConnectionState.LIVE):
+            self._print(MESSAGES[state])
 
-    def close(self) -> None:
-        """Leave the terminal as it was found."""
-        echo(True)
-
-    def _put(self) -> None:
+    def _show_question(self) -> None:
         question, secret, _ = self._questions[0]
         if secret:
-            echo(False)
+            set_echo(False)
         self._write(question)
 
-    def _answered(self, line: str | None) -> None:
+    def _answer(self, line: str | None) -> None:
+        """Answer the first question with *line*; None cancels it."""
         _, secret, answer = self._questions.popleft()
         if secret:
-            echo(True)
+            set_echo(True)
             self._print("")
-        if self._questions:  # which came while this one waited; another may follow below
-            self._put()
+        if self._questions:  # before the answer is used, which may lead to another question
+            self._show_question()
         if line is None:
             answer.errback(Cancelled())
         else:
@@ -119,8 +120,8 @@ class Plain(BoundedLineReceiver):
             cast(IConnection, self.transport).write(text.encode())
 
 
-def echo(on: bool) -> None:
-    """Have the terminal of standard input show what is typed, or not."""
+def set_echo(on: bool) -> None:
+    """Turn the echo of the terminal of standard input on or off."""
     with suppress(termios.error, OSError, ValueError):
         descriptor = sys.stdin.fileno()
         attributes = termios.tcgetattr(descriptor)

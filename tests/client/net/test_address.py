@@ -1,4 +1,4 @@
-"""Addresses: which server, under which name, in which group."""
+"""Address: a server, and the name and the group that a person wants there."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from pyconchat.client.net.address import Address, BadAddress, parse_address
     ],
 )
 def test_addresses(text: str, expected: Address) -> None:
-    """A name, a host, a port, a group, TLS: all but the host may be missing."""
+    """A name, a host, a port, a group and TLS: everything except the host may be left out."""
     assert parse_address(text) == expected
 
 
-def test_a_port_of_its_own() -> None:
-    """The port may be another word, and TLS be asked for otherwise; a scheme does not undo it."""
+def test_port_and_tls_arguments() -> None:
+    """They may be given apart from the text; a scheme without TLS does not override them."""
     assert parse_address("alice@host/tea", "9000") == Address("host", 9000, "alice", "tea")
     assert parse_address("[::1]", "9000") == Address("::1", 9000)
     assert parse_address("host", tls=True) == Address("host", 8443, tls=True)
@@ -94,8 +94,8 @@ def test_a_port_of_its_own() -> None:
         ("pyconchat://", "pyconchat://"),
     ],
 )
-def test_what_is_no_address(text: str, named: str) -> None:
-    """Everything else is refused in one line, which names what is wrong with it."""
+def test_invalid_addresses(text: str, named: str) -> None:
+    """Each is refused in one line that names the problem."""
     with pytest.raises(BadAddress) as caught:
         parse_address(text)
     sentence = str(caught.value)
@@ -104,28 +104,28 @@ def test_what_is_no_address(text: str, named: str) -> None:
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "x", "-1", "80 ", "\uff18\uff10"])
-def test_a_port_that_is_none(port: str) -> None:
-    """A port in a word of its own is looked at as closely."""
+def test_invalid_ports(port: str) -> None:
+    """A port that is given apart from the text is checked as well."""
     with pytest.raises(BadAddress, match="1 to 65535"):
         parse_address("host", port)
 
 
 @pytest.mark.parametrize("text", ["host:9000", "[::1]:9000", "alice@host:9000/tea"])
 def test_two_ports(text: str) -> None:
-    """With two ports nobody knows which was meant."""
+    """Two ports are refused."""
     with pytest.raises(BadAddress, match="two ports"):
         parse_address(text, "9000")
 
 
 @pytest.mark.parametrize("text", ["host:9000", "[::1]:8000", "[2001:db8::1]:443"])
-def test_an_address_is_written_as_it_is_read(text: str) -> None:
-    """The server of an address, written out, is an address of the same server."""
+def test_str(text: str) -> None:
+    """An address as text is an address of the same server."""
     assert str(parse_address(text)) == text
 
 
 @given(st.text(max_size=30) | st.text("ab1@:/[]. -", max_size=20), st.text("0189x", max_size=6))
-def test_any_words(text: str, port: str) -> None:
-    """Whatever is typed: it is an address that makes sense, or a refusal."""
+def test_random_texts(text: str, port: str) -> None:
+    """They are valid addresses, or refused."""
     try:
         address = parse_address(text, port)
     except BadAddress:

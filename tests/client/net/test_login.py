@@ -1,4 +1,4 @@
-"""Login: the token of last time, a password, or a person who is asked."""
+"""ClientLogin: the saved token, a password, or what a person answers."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
+from pyconchat.client.interfaces import GaveUp
 from pyconchat.client.net.address import Address
-from pyconchat.client.net.connection import GaveUp
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.net.login import ClientLogin
-from pyconchat.client.net.saved import Folder
+from pyconchat.client.net.saved import SavedState
 
 HOST = Address("host", 8000)
 
 
-class SocketUser:
-    """Somebody who answers questions in turn, and then no more."""
+class Person:
+    """Somebody who answers questions with *answers*, and then gives up."""
 
-    def __init__(self, folder: Folder, *answers: str) -> None:
+    def __init__(self, saved: SavedState, *answers: str) -> None:
         self.answers = [*answers]
         self.asked: list[tuple[str, bool]] = []
         self.told: list[str] = []
-        self.folder = folder
+        self.saved = saved
         self.login: ClientLogin
 
     async def ask(self, question: str, secret: bool) -> str:
@@ -35,6 +35,7 @@ class SocketUser:
 
     @property
     def questions(self) -> list[str]:
+        """Return the questions that were asked."""
         return [question for question, _ in self.asked]
 
     def hello(self, code: Any = None, error: Any = "No.") -> Object:
@@ -42,26 +43,26 @@ class SocketUser:
         refused = None if code is None else {"hello": 1, "ok": False, "code": code, "error": error}
         hellos: list[Object] = []
         failures: list[Any] = []
-        doing = Deferred.fromCoroutine(self.login.hello(refused))
-        doing.addCallbacks(hellos.append, failures.append)
+        done = Deferred.fromCoroutine(self.login.hello(refused))
+        done.addCallbacks(hellos.append, failures.append)
         if failures:
             failures[0].raiseException()
         return hellos[0]
 
 
-Meet = Callable[..., SocketUser]
+MakePerson = Callable[..., Person]
 
 
 @pytest.fixture
-def meet(folder: Folder) -> Meet:
-    """Return somebody, called *name* if one is given, and what they answer when asked."""
+def make_person(saved: SavedState) -> MakePerson:
+    """Create somebody with *answers* to questions, and what was given to the client."""
 
     def make(
         *answers: str, name: str = "", password: str | None = None, guest: bool = False
-    ) -> SocketUser:
-        person = SocketUser(folder, *answers)
+    ) -> Person:
+        person = Person(saved, *answers)
         address = HOST._replace(name=name)
-        person.login = ClientLogin(address, folder, person.ask, person.told.append, password, guest)
+        person.login = ClientLogin(address, saved, person.ask, person.told.append, password, guest)
         return person
 
     return make
@@ -70,45 +71,45 @@ def meet(folder: Folder) -> Meet:
 # Names.
 
 
-def test_a_name_is_asked_for(meet: Meet) -> None:
-    """Without one, and openly; blanks around it do not count."""
-    person = meet("  alice ")
+def test_a_name_is_asked_for(make_person: MakePerson) -> None:
+    """If none was given; the answer is shown, and spaces around it are dropped."""
+    person = make_person("  alice ")
     assert person.hello() == {"name": "alice", "guest": False}
     assert person.asked == [("Username: ", False)]
 
 
-def test_a_name_that_is_none_is_asked_for_again(meet: Meet) -> None:
-    """The rule is told each time, before anything is sent."""
-    person = meet("", "a b", "quit", "alice")
+def test_an_invalid_name_is_asked_for_again(make_person: MakePerson) -> None:
+    """The rule is shown each time, and nothing is sent."""
+    person = make_person("", "a b", "quit", "alice")
     assert person.hello()["name"] == "alice"
     assert len(person.told) == 3
     assert person.asked == [("Username: ", False)] * 4
 
 
-def test_a_name_that_was_given_is_not_asked_for(meet: Meet) -> None:
-    """Nobody is asked what they have said."""
-    person = meet(name="alice")
+def test_a_given_name(make_person: MakePerson) -> None:
+    """Nobody is asked."""
+    person = make_person(name="alice")
     assert person.hello() == {"name": "alice", "guest": False}
     assert person.asked == []
 
 
 @pytest.mark.parametrize("code", ["taken", "bad-name"])
-def test_a_name_that_cannot_be(meet: Meet, code: str) -> None:
-    """Who was asked is asked again; who has given a name gets the reason and the end."""
-    person = meet("alice", "bob")
+def test_a_refused_name(make_person: MakePerson, code: str) -> None:
+    """It is asked for again, unless it was given: then the login gives up."""
+    person = make_person("alice", "bob")
     person.hello()
     assert person.hello(code, "That is taken.") == {"name": "bob", "guest": False}
     assert person.told == ["That is taken."]
-    given = meet("bob", name="alice")
+    given = make_person("bob", name="alice")
     given.hello()
     with pytest.raises(GaveUp, match=r"That is taken\."):
         given.hello(code, "That is taken.")
     assert given.asked == []
 
 
-def test_another_name_begins_anew(meet: Meet) -> None:
-    """The choice to be a guest was made for the other name."""
-    person = meet("alice", "", "bob")
+def test_another_name_after_a_refused_one(make_person: MakePerson) -> None:
+    """The choice to be a guest was made only for the first name."""
+    person = make_person("alice", "", "bob")
     person.hello()
     assert person.hello("new-name") == {"name": "alice", "guest": True}
     assert person.hello("taken") == {"name": "bob", "guest": False}
@@ -117,17 +118,17 @@ def test_another_name_begins_anew(meet: Meet) -> None:
 # Passwords.
 
 
-def test_a_password_is_asked_for_in_secret(meet: Meet) -> None:
-    """A registered name needs one; what is typed does not show."""
-    person = meet("pass-word", name="alice")
+def test_a_password_is_asked_for(make_person: MakePerson) -> None:
+    """A registered name needs one; the answer is not shown."""
+    person = make_person("pass-word", name="alice")
     person.hello()
     assert person.hello("password-needed") == {"name": "alice", "password": "pass-word"}
     assert person.asked == [("Password of alice: ", True)]
 
 
-def test_a_wrong_password_is_asked_for_again(meet: Meet) -> None:
-    """As often as the server lets it be tried."""
-    person = meet("wrong", "worse", "right", name="alice")
+def test_a_wrong_password_is_asked_for_again(make_person: MakePerson) -> None:
+    """As often as the server allows."""
+    person = make_person("wrong", "worse", "right", name="alice")
     person.hello()
     person.hello("password-needed")
     person.hello("wrong-password", "Wrong password.")
@@ -136,25 +137,25 @@ def test_a_wrong_password_is_asked_for_again(meet: Meet) -> None:
     assert person.asked == [("Password of alice: ", True)] * 3
 
 
-def test_a_wrong_password_that_was_given(meet: Meet) -> None:
-    """Nobody is asked in the place of a file or a variable: that would hide what is wrong."""
-    person = meet("right", name="alice", password="wrong")
+def test_a_given_password_that_is_wrong(make_person: MakePerson) -> None:
+    """The login gives up: the file or variable with the password has to be corrected."""
+    person = make_person("right", name="alice", password="wrong")
     assert person.hello() == {"name": "alice", "password": "wrong"}
     with pytest.raises(GaveUp, match=r"Wrong password\."):
         person.hello("wrong-password", "Wrong password.")
     assert person.asked == []
 
 
-def test_a_password_that_was_given_registers(meet: Meet) -> None:
-    """It goes with the name at once; nobody is asked."""
-    person = meet("alice", password="pass-word")
+def test_a_given_password(make_person: MakePerson) -> None:
+    """It is sent with the name at once."""
+    person = make_person("alice", password="pass-word")
     assert person.hello() == {"name": "alice", "password": "pass-word"}
     assert person.questions == ["Username: "]
 
 
-def test_a_given_password_that_is_none(meet: Meet) -> None:
-    """One that is too short cannot be, and is not asked for again."""
-    person = meet("longer-word", name="alice", password="x")
+def test_a_given_password_that_is_too_short(make_person: MakePerson) -> None:
+    """The login gives up."""
+    person = make_person("longer-word", name="alice", password="x")
     person.hello()
     with pytest.raises(GaveUp, match="at least 8"):
         person.hello("bad-argument", "A password has at least 8 characters.")
@@ -163,9 +164,9 @@ def test_a_given_password_that_is_none(meet: Meet) -> None:
 # New names.
 
 
-def test_a_new_name_is_kept_by_a_password(meet: Meet) -> None:
-    """It is asked for twice, in secret, after the server's sentence."""
-    person = meet("pass-word", "pass-word", name="alice")
+def test_a_new_name_is_registered(make_person: MakePerson) -> None:
+    """The password is asked for twice, in secret, after the server's sentence."""
+    person = make_person("pass-word", "pass-word", name="alice")
     person.hello()
     assert person.hello("new-name", "Nobody has it.") == {"name": "alice", "password": "pass-word"}
     assert person.told == ["Nobody has it."]
@@ -173,42 +174,42 @@ def test_a_new_name_is_kept_by_a_password(meet: Meet) -> None:
     assert "alice" in person.questions[0]
 
 
-def test_two_that_are_not_the_same(meet: Meet) -> None:
-    """Then both are asked for again."""
-    person = meet("one-word", "two-word", "pass-word", "pass-word", name="alice")
+def test_two_different_passwords(make_person: MakePerson) -> None:
+    """Both are asked for again."""
+    person = make_person("one-word", "two-word", "pass-word", "pass-word", name="alice")
     person.hello()
     assert person.hello("new-name")["password"] == "pass-word"
-    assert person.told == ["No.", "The two were not the same."]
+    assert person.told == ["No.", "The passwords are not the same."]
     assert len(person.asked) == 4
 
 
-def test_enter_is_a_guest(meet: Meet) -> None:
-    """Who does not choose is a guest, also after a slip."""
-    person = meet("", name="alice")
+def test_an_empty_password(make_person: MakePerson) -> None:
+    """The name is a guest's, also after two different passwords."""
+    person = make_person("", name="alice")
     person.hello()
     assert person.hello("new-name") == {"name": "alice", "guest": True}
-    slip = meet("one-word", "", "", name="bob")
-    slip.hello()
-    assert slip.hello("new-name") == {"name": "bob", "guest": True}
+    other = make_person("one-word", "", "", name="bob")
+    other.hello()
+    assert other.hello("new-name") == {"name": "bob", "guest": True}
 
 
-def test_a_password_that_is_too_short_is_chosen_again(meet: Meet) -> None:
-    """Twice again, with the server's reason."""
-    person = meet("x", "x", "longer-word", "longer-word", name="alice")
+def test_a_chosen_password_that_is_too_short(make_person: MakePerson) -> None:
+    """The server's reason is shown, and it is asked for again, twice."""
+    person = make_person("x", "x", "longer-word", "longer-word", name="alice")
     person.hello()
     person.hello("new-name", "Nobody has it.")
     assert person.hello("bad-argument", "Too short.")["password"] == "longer-word"
     assert person.told == ["Nobody has it.", "Too short."]
 
 
-def test_a_program_is_a_guest_at_once(meet: Meet) -> None:
-    """Where nobody can be asked, a name without a password need not be."""
-    assert meet(name="alice", guest=True).hello() == {"name": "alice", "guest": True}
+def test_a_guest_without_a_question(make_person: MakePerson) -> None:
+    """Where nobody can be asked, a name without a password is a guest's."""
+    assert make_person(name="alice", guest=True).hello() == {"name": "alice", "guest": True}
 
 
-def test_nobody_answers(meet: Meet) -> None:
-    """Who would not answer ends it."""
-    person = meet(name="alice")
+def test_an_unanswered_question(make_person: MakePerson) -> None:
+    """The login gives up."""
+    person = make_person(name="alice")
     person.hello()
     with pytest.raises(GaveUp, match="nobody answers"):
         person.hello("password-needed")
@@ -217,101 +218,101 @@ def test_nobody_answers(meet: Meet) -> None:
 # Tokens.
 
 
-def test_the_token_is_kept_and_used(meet: Meet, folder: Folder) -> None:
-    """The next connection, and the next start, need no password."""
-    person = meet("alice", password="pass-word")
+def test_the_token_is_saved_and_used(make_person: MakePerson, saved: SavedState) -> None:
+    """By the next connection and after the next start."""
+    person = make_person("alice", password="pass-word")
     person.hello()
     person.login.accepted({"name": "Alice", "token": "t1", "registered": True})
     assert person.hello() == {"name": "Alice", "token": "t1"}
-    assert folder.token(HOST, "alice") == "t1"
-    later = meet(name="alice", password="other")
+    assert saved.token(HOST, "alice") == "t1"
+    later = make_person(name="alice", password="other")
     assert later.hello() == {"name": "alice", "token": "t1"}
 
 
-def test_a_token_that_has_ended(meet: Meet, folder: Folder) -> None:
-    """It is forgotten, and the password asked for."""
-    folder.keep_token(HOST, "alice", "old")
-    person = meet("pass-word", name="alice")
+def test_an_expired_token(make_person: MakePerson, saved: SavedState) -> None:
+    """It is deleted, and the password is asked for."""
+    saved.save_token(HOST, "alice", "old")
+    person = make_person("pass-word", name="alice")
     assert person.hello()["token"] == "old"
     assert person.hello("bad-token") == {"name": "alice", "guest": False}
     assert person.hello("password-needed") == {"name": "alice", "password": "pass-word"}
-    assert folder.token(HOST, "alice") is None
+    assert saved.token(HOST, "alice") is None
 
 
-def test_a_token_that_has_ended_where_a_password_was_given(meet: Meet, folder: Folder) -> None:
-    """The password is used instead, and nobody is asked."""
-    folder.keep_token(HOST, "alice", "old")
-    person = meet(name="alice", password="pass-word")
+def test_an_expired_token_and_a_given_password(make_person: MakePerson, saved: SavedState) -> None:
+    """The password is sent."""
+    saved.save_token(HOST, "alice", "old")
+    person = make_person(name="alice", password="pass-word")
     person.hello()
     assert person.hello("bad-token") == {"name": "alice", "password": "pass-word"}
 
 
-def test_a_token_that_ends_while_the_client_runs(meet: Meet) -> None:
-    """A password that was given is still the password then: nobody is asked."""
-    person = meet(name="alice", password="pass-word")
+def test_a_token_that_expires_while_the_client_runs(make_person: MakePerson) -> None:
+    """The given password is sent."""
+    person = make_person(name="alice", password="pass-word")
     person.hello()
     person.login.accepted({"name": "alice", "token": "t1", "registered": True})
     assert person.hello()["token"] == "t1"
     assert person.hello("bad-token") == {"name": "alice", "password": "pass-word"}
 
 
-def test_a_token_that_cannot_be_forgotten(
-    meet: Meet, folder: Folder, monkeypatch: pytest.MonkeyPatch
+def test_a_token_that_cannot_be_deleted(
+    make_person: MakePerson, saved: SavedState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where nothing can be written, a token that has ended is not tried again all the same."""
-    folder.keep_token(HOST, "alice", "old")
+    """It is not sent again all the same."""
+    saved.save_token(HOST, "alice", "old")
 
     def fails(*_: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr(folder, "forget_token", fails)
-    person = meet("pass-word", name="alice")
+    monkeypatch.setattr(saved, "delete_token", fails)
+    person = make_person("pass-word", name="alice")
     person.hello()
     assert person.hello("bad-token") == {"name": "alice", "guest": False}
 
 
-def test_a_token_that_cannot_be_kept(
-    meet: Meet, folder: Folder, monkeypatch: pytest.MonkeyPatch
+def test_a_token_that_cannot_be_saved(
+    make_person: MakePerson, saved: SavedState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Then the password is asked for next time; this time goes on."""
+    """It is used until the client ends."""
 
     def fails(*_: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr(folder, "keep_token", fails)
-    person = meet(name="alice", password="pass-word")
+    monkeypatch.setattr(saved, "save_token", fails)
+    person = make_person(name="alice", password="pass-word")
     person.hello()
     person.login.accepted({"name": "alice", "token": "t1"})
     assert person.hello()["token"] == "t1"
 
 
-def test_a_guest_has_no_token(meet: Meet, folder: Folder) -> None:
-    """Nothing is kept of a guest, who says the same again after a cut."""
-    person = meet("", name="alice")
+def test_a_guest_has_no_token(make_person: MakePerson, saved: SavedState) -> None:
+    """Nothing is saved, and the next hello is the same."""
+    person = make_person("", name="alice")
     person.hello()
     person.hello("new-name")
     person.login.accepted({"name": "alice", "registered": False})
     assert person.hello() == {"name": "alice", "guest": True}
-    assert not folder.path.exists()
+    assert not saved.path.exists()
 
 
-def test_a_new_token_counts(meet: Meet, folder: Folder) -> None:
-    """As after a new password, with which that of old has ended."""
-    person = meet(name="alice", password="pass-word")
+def test_a_new_token(make_person: MakePerson, saved: SavedState) -> None:
+    """After a change of the password it replaces the old one."""
+    person = make_person(name="alice", password="pass-word")
     person.hello()
     person.login.accepted({"name": "alice", "token": "t1"})
-    person.login.renewed("t2")
+    person.login.password_changed("t2")
     assert person.hello()["token"] == "t2"
-    assert folder.token(HOST, "alice") == "t2"
+    assert saved.token(HOST, "alice") == "t2"
 
 
 # Other refusals.
 
 
 @pytest.mark.parametrize("code", ["busy", "too-many", "not-saved", "trouble"])
-def test_what_may_be_different_in_a_moment(meet: Meet, code: str) -> None:
-    """It is tried again, later, with the same."""
-    person = meet("typed-word", name="alice")
+def test_temporary_refusals(make_person: MakePerson, code: str) -> None:
+    """The same hello is sent again later."""
+    person = make_person("typed-word", name="alice")
     person.hello()
     person.hello("password-needed")
     with pytest.raises(ConnectionError, match="Busy"):
@@ -319,14 +320,14 @@ def test_what_may_be_different_in_a_moment(meet: Meet, code: str) -> None:
     assert person.hello() == {"name": "alice", "password": "typed-word"}
 
 
-def test_our_own_name_is_taken_after_a_cut(meet: Meet) -> None:
-    """By our own connection, of which the server does not know yet: it is tried again."""
-    person = meet(name="alice", guest=True)
+def test_a_name_taken_by_our_old_connection(make_person: MakePerson) -> None:
+    """The same hello is sent again later."""
+    person = make_person(name="alice", guest=True)
     person.hello()
     person.login.accepted({"name": "alice"})
     with pytest.raises(ConnectionError):
         person.hello("taken")
-    asked = meet("alice", "")
+    asked = make_person("alice", "")
     asked.hello()
     asked.hello("new-name")
     asked.login.accepted({"name": "alice"})
@@ -337,29 +338,31 @@ def test_our_own_name_is_taken_after_a_cut(meet: Meet) -> None:
 @pytest.mark.parametrize(
     "code", ["banned", "guests-off", "bad-field", "bad-json", "something-new", "", 1, [], {}, True]
 )
-def test_all_else_ends_it(meet: Meet, code: Any) -> None:
-    """With the server's reason."""
-    person = meet("alice")
+def test_final_refusals(make_person: MakePerson, code: Any) -> None:
+    """The login gives up, with the server's reason."""
+    person = make_person("alice")
     person.hello()
     with pytest.raises(GaveUp, match="You are banned"):
         person.hello(code, "You are banned.")
 
 
 @pytest.mark.parametrize("error", [None, "", 0, [], {}])
-def test_no_reason(meet: Meet, error: Any) -> None:
-    """A refusal without a sentence gets one."""
-    person = meet(name="alice")
+def test_a_refusal_without_a_reason(make_person: MakePerson, error: Any) -> None:
+    """A sentence of the client's own is shown."""
+    person = make_person(name="alice")
     person.hello()
-    with pytest.raises(GaveUp, match="The server said no"):
+    with pytest.raises(GaveUp, match="The server refused"):
         person.hello("banned", error)
 
 
 @pytest.mark.parametrize("wrong", [None, 1, [], ["x"], {}, {"x": 1}, True, ""])
-def test_a_welcome_that_makes_no_sense(meet: Meet, folder: Folder, wrong: Any) -> None:
-    """It is a welcome all the same; what is no token is not kept."""
-    person = meet(name="alice", password="pass-word")
+def test_invalid_fields_in_the_hello(
+    make_person: MakePerson, saved: SavedState, wrong: Any
+) -> None:
+    """The login is accepted all the same, and an invalid token is not saved."""
+    person = make_person(name="alice", password="pass-word")
     person.hello()
     person.login.accepted({"name": wrong, "token": wrong})
     assert isinstance(person.hello()["name"], str)
     assert "token" not in person.hello()
-    assert not folder.path.exists()
+    assert not saved.path.exists()

@@ -1,4 +1,4 @@
-"""Folder: what the client keeps on this machine, for its owner alone."""
+"""SavedState: what the client saves on this machine, only for its owner."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pyconchat.client.net.address import Address, parse_address
-from pyconchat.client.net.saved import Folder, default_folder
+from pyconchat.client.net.saved import SavedState, default_path
 
 HOST = Address("host", 8000)
 OTHER = Address("host", 9000)
@@ -18,91 +18,94 @@ OTHER = Address("host", 9000)
 
 @pytest.fixture(params=[0o022, 0o000], ids=["umask 022", "umask 000"])
 def umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Set the umask."""
     before = os.umask(request.param)
     yield
     os.umask(before)
 
 
 def mode(path: Path) -> int:
+    """Return the permissions of the file at *path*."""
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def tokens(folder: Folder) -> Path:
-    return folder.path / "tokens"
+def tokens(saved: SavedState) -> Path:
+    """Return the path of the file of tokens."""
+    return saved.path / "tokens"
 
 
-def test_nothing_is_made_before_something_is_kept(folder: Folder) -> None:
-    """Who only looks leaves nothing behind."""
-    assert folder.token(HOST, "alice") is None
-    assert folder.last_name(HOST) is None
-    folder.forget_token(HOST, "alice")
-    assert not folder.path.exists()
+def test_reading_creates_nothing(saved: SavedState) -> None:
+    """Not even the folder."""
+    assert saved.token(HOST, "alice") is None
+    assert saved.last_name(HOST) is None
+    saved.delete_token(HOST, "alice")
+    assert not saved.path.exists()
 
 
-def test_a_token_is_kept(folder: Folder) -> None:
-    """For each name at each address there is one, whatever the case of the name's letters."""
-    folder.keep_token(HOST, "Alice", "t1")
-    folder.keep_token(HOST, "bob", "t2")
-    folder.keep_token(OTHER, "alice", "t3")
-    folder.keep_token(parse_address("[::1]"), "alice", "t4")
-    again = Folder(folder.path)
+def test_tokens(saved: SavedState) -> None:
+    """There is one for each name, in any case, at each address."""
+    saved.save_token(HOST, "Alice", "t1")
+    saved.save_token(HOST, "bob", "t2")
+    saved.save_token(OTHER, "alice", "t3")
+    saved.save_token(parse_address("[::1]"), "alice", "t4")
+    again = SavedState(saved.path)
     assert again.token(HOST, "alice") == "t1"
     assert again.token(HOST, "ALICE") == "t1"
     assert again.token(HOST, "bob") == "t2"
     assert again.token(OTHER, "alice") == "t3"
     assert again.token(parse_address("[::1]"), "alice") == "t4"
     assert again.token(HOST, "carol") is None
-    folder.keep_token(HOST, "alice", "t5")
-    assert folder.token(HOST, "alice") == "t5"
+    saved.save_token(HOST, "alice", "t5")
+    assert saved.token(HOST, "alice") == "t5"
 
 
-def test_nobody_else_can_read_it(folder: Folder, umask: None) -> None:
+def test_permissions(saved: SavedState, umask: None) -> None:
     """The file is 0600 and the folder 0700, whatever the umask."""
-    folder.keep_token(HOST, "alice", "t1")
-    folder.keep_token(HOST, "alice", "t2")
-    folder.history(HOST)
-    assert mode(folder.path) == 0o700
-    assert [mode(path) for path in folder.path.iterdir()] == [0o600, 0o600]
+    saved.save_token(HOST, "alice", "t1")
+    saved.save_token(HOST, "alice", "t2")
+    saved.history(HOST)
+    assert mode(saved.path) == 0o700
+    assert [mode(path) for path in saved.path.iterdir()] == [0o600, 0o600]
 
 
-def test_a_file_that_all_could_read(folder: Folder) -> None:
-    """One of another program, or of before, is not read by all any more once it has a new token."""
-    folder.path.mkdir(parents=True)
-    tokens(folder).write_text('{"bob@host:8000": "t0"}')
-    tokens(folder).chmod(0o644)
-    folder.keep_token(HOST, "alice", "t1")
-    assert mode(tokens(folder)) == 0o600
-    assert folder.token(HOST, "bob") == "t0"
+def test_permissions_of_an_existing_file(saved: SavedState) -> None:
+    """They are corrected with the next token."""
+    saved.path.mkdir(parents=True)
+    tokens(saved).write_text('{"bob@host:8000": "t0"}')
+    tokens(saved).chmod(0o644)
+    saved.save_token(HOST, "alice", "t1")
+    assert mode(tokens(saved)) == 0o600
+    assert saved.token(HOST, "bob") == "t0"
 
 
-def test_a_token_is_forgotten(folder: Folder) -> None:
-    """Only that one."""
-    folder.keep_token(HOST, "alice", "t1")
-    folder.keep_token(HOST, "bob", "t2")
-    folder.forget_token(HOST, "alice")
-    folder.forget_token(HOST, "carol")
-    assert folder.token(HOST, "alice") is None
-    assert folder.token(HOST, "bob") == "t2"
-    assert "t1" not in tokens(folder).read_text()
+def test_deleting_a_token(saved: SavedState) -> None:
+    """The others are kept."""
+    saved.save_token(HOST, "alice", "t1")
+    saved.save_token(HOST, "bob", "t2")
+    saved.delete_token(HOST, "alice")
+    saved.delete_token(HOST, "carol")
+    assert saved.token(HOST, "alice") is None
+    assert saved.token(HOST, "bob") == "t2"
+    assert "t1" not in tokens(saved).read_text()
 
 
-def test_who_was_there_last(folder: Folder) -> None:
-    """The last name is that of the last login at that address, not at another."""
-    folder.keep_token(HOST, "alice", "t1")
-    folder.keep_token(HOST, "bob", "t2")
-    folder.keep_token(OTHER, "carol", "t3")
-    assert folder.last_name(HOST) == "bob"
-    folder.keep_token(HOST, "alice", "t4")
-    assert folder.last_name(HOST) == "alice"
-    assert folder.last_name(Address("ost", 8000)) is None
+def test_the_last_name(saved: SavedState) -> None:
+    """It is the name of the last login at that address."""
+    saved.save_token(HOST, "alice", "t1")
+    saved.save_token(HOST, "bob", "t2")
+    saved.save_token(OTHER, "carol", "t3")
+    assert saved.last_name(HOST) == "bob"
+    saved.save_token(HOST, "alice", "t4")
+    assert saved.last_name(HOST) == "alice"
+    assert saved.last_name(Address("ost", 8000)) is None
 
 
-def test_who_was_there_last_with_the_token_of_before(folder: Folder) -> None:
-    """A login with the token that was kept, which stays the same, is a login too."""
-    folder.keep_token(HOST, "alice", "t1")
-    folder.keep_token(HOST, "bob", "t2")
-    folder.keep_token(HOST, "alice", "t1")
-    assert folder.last_name(HOST) == "alice"
+def test_the_last_name_with_an_unchanged_token(saved: SavedState) -> None:
+    """A login with the saved token counts too."""
+    saved.save_token(HOST, "alice", "t1")
+    saved.save_token(HOST, "bob", "t2")
+    saved.save_token(HOST, "alice", "t1")
+    assert saved.last_name(HOST) == "alice"
 
 
 @pytest.mark.parametrize(
@@ -117,50 +120,50 @@ def test_who_was_there_last_with_the_token_of_before(folder: Folder) -> None:
         b'{"alice@host:8000": "\xff"}',
     ],
 )
-def test_a_file_that_makes_no_sense(folder: Folder, data: bytes) -> None:
-    """It is as none, and is replaced by one that makes sense."""
-    folder.path.mkdir(parents=True)
-    tokens(folder).write_bytes(data)
-    assert folder.token(HOST, "alice") is None
-    assert folder.last_name(HOST) is None
-    folder.keep_token(HOST, "alice", "t1")
-    assert folder.token(HOST, "alice") == "t1"
+def test_an_invalid_file(saved: SavedState, data: bytes) -> None:
+    """It counts as empty, and is replaced."""
+    saved.path.mkdir(parents=True)
+    tokens(saved).write_bytes(data)
+    assert saved.token(HOST, "alice") is None
+    assert saved.last_name(HOST) is None
+    saved.save_token(HOST, "alice", "t1")
+    assert saved.token(HOST, "alice") == "t1"
 
 
-def test_what_a_crash_has_left(folder: Folder) -> None:
-    """A half-written file of a process of the same number is no hindrance, nor followed."""
-    folder.path.mkdir(parents=True)
-    victim = folder.path / "victim"
+def test_a_temporary_file_of_a_crash(saved: SavedState) -> None:
+    """It is no obstacle, and a link in its place is not followed."""
+    saved.path.mkdir(parents=True)
+    victim = saved.path / "victim"
     victim.write_text("precious")
-    (folder.path / f"tokens.{os.getpid()}").symlink_to(victim)
-    folder.keep_token(HOST, "alice", "t1")
-    assert folder.token(HOST, "alice") == "t1"
+    (saved.path / f"tokens.{os.getpid()}").symlink_to(victim)
+    saved.save_token(HOST, "alice", "t1")
+    assert saved.token(HOST, "alice") == "t1"
     assert victim.read_text() == "precious"
 
 
-def test_only_the_token_is_there(folder: Folder) -> None:
-    """Nothing is left beside it."""
-    folder.keep_token(HOST, "alice", "t1")
-    assert [path.name for path in folder.path.iterdir()] == ["tokens"]
+def test_no_temporary_file_is_left(saved: SavedState) -> None:
+    """Only the file of tokens exists."""
+    saved.save_token(HOST, "alice", "t1")
+    assert [path.name for path in saved.path.iterdir()] == ["tokens"]
 
 
-def test_a_history_for_each_server(folder: Folder) -> None:
-    """Each address has a file of its own, inside of the folder, and keeps what is in it."""
+def test_histories(saved: SavedState) -> None:
+    """Each address has a file of its own in the folder, whose content is kept."""
     addresses = ["host", "host:9000", "[::1]", "HOST", "..", "..:9000", "höst"]
-    paths = [folder.history(parse_address(each)) for each in addresses]
+    paths = [saved.history(parse_address(each)) for each in addresses]
     assert len({*paths}) == len(paths) - 1  # a host has no upper case
-    assert {path.parent for path in paths} == {folder.path}
+    assert {path.parent for path in paths} == {saved.path}
     paths[0].write_text("hello")
-    assert folder.history(HOST).read_text() == "hello"
+    assert saved.history(HOST).read_text() == "hello"
 
 
-def test_a_history_that_is_a_link(folder: Folder) -> None:
-    """Nothing is written through a link."""
-    path = folder.history(HOST)
+def test_a_history_that_is_a_link(saved: SavedState) -> None:
+    """Nothing is written through it."""
+    path = saved.history(HOST)
     path.unlink()
-    path.symlink_to(folder.path / "victim")
+    path.symlink_to(saved.path / "victim")
     with pytest.raises(OSError, match="history"):
-        folder.history(HOST)
+        saved.history(HOST)
 
 
 @pytest.mark.parametrize(
@@ -172,9 +175,9 @@ def test_a_history_that_is_a_link(folder: Folder) -> None:
         ({"XDG_STATE_HOME": "relative"}, Path("/home/me/.local/state/pyconchat/client")),
     ],
 )
-def test_where_it_is(
+def test_the_default_path(
     monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], expected: Path
 ) -> None:
-    """Where the XDG Base Directory Specification says; a relative path is to be ignored."""
+    """By the XDG Base Directory Specification, which ignores relative paths."""
     monkeypatch.setenv("HOME", "/home/me")
-    assert default_folder(environ) == expected
+    assert default_path(environ) == expected

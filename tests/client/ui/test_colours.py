@@ -1,4 +1,4 @@
-"""Colours: styled lines as text with the terminal's codes, and no others."""
+"""Colours: lines as text with the codes of their styles, and no others."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyconchat.client.lines import NAME_COLOURS, Line, plain
+from pyconchat.client.lines import NAME_COLOURS, Line, plain_text
 from pyconchat.client.ui.colours import BELL, coloured
 from pyconchat.domain.text import safe_text
 
-STYLES = ["", "time", "place", "server", "day", "mention", "error", "who:0", "who:11"]
+STYLES = ["", "time", "group", "server", "day", "mention", "error", "name:0", "name:11"]
 CODE = re.compile(r"\x1b\[[0-9;]*m")
 
 lines = st.builds(
@@ -23,45 +23,45 @@ lines = st.builds(
 
 @given(lines)
 def test_codes_are_only_added(line: Line) -> None:
-    """Without its codes a line is as it was, and has nothing else that a terminal obeys."""
+    """Without its codes a line is unchanged, and contains nothing else that a terminal obeys."""
     written = coloured(line)
-    assert CODE.sub("", written) == plain(line)
+    assert CODE.sub("", written) == plain_text(line)
     assert "\x1b" not in CODE.sub("", written)
 
 
 @given(lines)
-def test_no_colour_runs_on(line: Line) -> None:
-    """Each colour ends with what it was for."""
+def test_colours_end(line: Line) -> None:
+    """Each colour ends with its piece."""
     codes = CODE.findall(coloured(line))
     assert all(code == "\x1b[0m" for code in codes[1::2])
     assert len(codes) % 2 == 0
 
 
-def test_text_without_a_style_is_as_it_is() -> None:
-    """What people say has no colour."""
+def test_text_without_a_style() -> None:
+    """It has no codes."""
     assert coloured(Line((("", "hello"),))) == "hello"
 
 
-def test_what_is_said_stands_out() -> None:
-    """A mention looks unlike all other text, and so does an error."""
+def test_styles_that_look_different() -> None:
+    """Mentions and errors look different from all other text."""
     looks = {style: coloured(Line(((style, "x"),))) for style in ("", "mention", "error", "server")}
     assert len({*looks.values()}) == 4
 
 
-def test_names_have_so_many_colours() -> None:
-    """Each number of a name's colour is another colour."""
-    looks = {coloured(Line(((f"who:{number}", "x"),))) for number in range(NAME_COLOURS)}
+def test_name_colours() -> None:
+    """Each number is another colour."""
+    looks = {coloured(Line(((f"name:{number}", "x"),))) for number in range(NAME_COLOURS)}
     assert len(looks) == NAME_COLOURS
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_no_background(style: str) -> None:
-    """No code paints over the ground that the person has chosen, or hides text."""
+    """No code changes the background or hides text."""
     for code in CODE.findall(coloured(Line(((style, "x"),)))):
         numbers = [int(each) for each in code[2:-1].split(";")]
         assert all(number in (0, 1, 2, *range(31, 37)) for number in numbers)
 
 
 def test_the_bell() -> None:
-    """The bell is the terminal's own."""
+    """It is the terminal's own."""
     assert BELL == "\x07"

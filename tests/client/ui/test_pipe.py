@@ -1,4 +1,4 @@
-"""Pipe: every line of standard input is said, and the end comes when all are stored."""
+"""Pipe: each line of standard input is sent, and the client ends when all are stored."""
 
 from __future__ import annotations
 
@@ -15,103 +15,106 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
+from pyconchat.client.interfaces import GaveUp
 from pyconchat.client.net.address import Address
-from pyconchat.client.net.connection import GaveUp
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.net.login import ClientLogin
-from pyconchat.client.net.saved import Folder
-from pyconchat.client.ui.pipe import MAX_UNDER_WAY, PATIENCE, Pipe, _pieces
-from tests.client.conftest import NOON
-from tests.client.fake_server import Call, FakeServer, said
-from tests.client.net.test_json_protocol import HOSTILE
-from tests.client.test_session import entered, lines_of
+from pyconchat.client.net.saved import SavedState
+from pyconchat.client.ui.pipe import MAX_UNANSWERED, Pipe, _pieces
+from pyconchat.client.ui.unattended import MAX_SECONDS
+from tests.client.examples import HOSTILE
+from tests.client.fakes import FakeServer, join_answer, lines_of, message
+from tests.client.people import NOON
 
 
-class Fed:
-    """A pipe into *group*, and what comes of it."""
+class RunningPipe:
+    """A pipe into *group*; *ends* are the reasons with which it finished."""
 
-    def __init__(self, fake: FakeServer, folder: Folder, group: str, guest: bool) -> None:
+    def __init__(self, fake: FakeServer, saved: SavedState, group: str, guest: bool) -> None:
         self.fake = fake
         self.clock: Clock = fake.clock
         self.ends: list[str] = []
         password = None if guest else "pass-word"
         login = ClientLogin(
-            Address("host", 8000, "ci", group), folder, self._nobody, print, password, guest=True
+            Address("host", 8000, "ci", group), saved, self._cannot_ask, print, password, guest=True
         )
         self.guest = guest
         self.pipe = Pipe(self.clock, fake, login, group, self.ends.append, lambda: NOON)
         self.transport = StringTransport()
         self.pipe.makeConnection(self.transport)
 
-    async def _nobody(self, question: str, secret: bool) -> str:
-        raise GaveUp(f"nobody can be asked here: {question}")
+    async def _cannot_ask(self, question: str, secret: bool) -> str:
+        raise GaveUp(f"nobody can answer: {question}")
 
-    def starts(self) -> Fed:
-        self.pipe.link.start()
+    def starts(self) -> RunningPipe:
+        """Connect."""
+        self.pipe.connection.start()
         return self
 
-    def enters(self, **fields: Any) -> Fed:
+    def enters(self, **fields: Any) -> RunningPipe:
         """Connect, log in, and enter the group."""
         self.starts()
-        return self.is_let_in(**fields)
+        return self.is_accepted(**fields)
 
-    def is_let_in(self, **fields: Any) -> Fed:
+    def is_accepted(self, **fields: Any) -> RunningPipe:
         """Log in over the newest connection, and enter the group."""
         token = {} if not self.guest else {"token": None}
-        self.fake.call.lets_in(name="ci", registered=not self.guest, **token, **fields)
+        self.fake.connection.accepts_login(name="ci", registered=not self.guest, **token, **fields)
         return self
 
     def joins(self) -> list[Object]:
-        """Answer what wants to join; return the other requests."""
+        """Accept the join; return the other requests."""
         others = []
-        for request in self.fake.call.hears():
+        for request in self.fake.connection.receives():
             if request.get("line") == "/join tea":
-                self.fake.call.answers(request, **entered("tea"))
+                self.fake.connection.answers(request, **join_answer("tea"))
             else:
                 others.append(request)
-        return others + self.fake.call.hears()
+        return others + self.fake.connection.receives()
 
-    def feeds(self, data: str | bytes) -> Fed:
+    def reads(self, data: str | bytes) -> RunningPipe:
+        """Receive *data* as input."""
         self.pipe.dataReceived(data.encode() if isinstance(data, str) else data)
         return self
 
-    def ends_input(self) -> Fed:
+    def ends_input(self) -> RunningPipe:
+        """End the input."""
         self.pipe.readConnectionLost()
         return self
 
     def stores(self, requests: list[Object]) -> None:
-        """Answer *requests* as a server that has stored them."""
+        """Answer *requests*, as a server does that has stored them."""
         for seq, request in enumerate(requests, 1):
-            self.fake.call.answers(request, seq=seq)
+            self.fake.connection.answers(request, seq=seq)
 
     def waits(self, seconds: float) -> None:
-        """Let time pass, with a server that answers signs of life."""
+        """Let time pass, with a server that answers pings."""
         for _ in range(int(seconds)):
             self.clock.advance(1)
-            if self.fake.calls and self.fake.call.open:
-                for request in self.fake.call.hears():
+            if self.fake.connections and self.fake.connection.is_open:
+                for request in self.fake.connection.receives():
                     if request.get("id") == 0:
-                        self.fake.call.answers(request)
+                        self.fake.connection.answers(request)
 
 
-Feed = Callable[..., Fed]
+MakePipe = Callable[..., RunningPipe]
 
 
 @pytest.fixture
-def feed(fake: FakeServer, folder: Folder) -> Feed:
-    def make(group: str = "tea", guest: bool = False) -> Fed:
-        return Fed(fake, folder, group, guest)
+def make_pipe(fake: FakeServer, saved: SavedState) -> MakePipe:
+    def make(group: str = "tea", guest: bool = False) -> RunningPipe:
+        return RunningPipe(fake, saved, group, guest)
 
     return make
 
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Stop what takes longer, as a loop without an end."""
+    """Fail if the block takes longer, as with an endless loop."""
     alarms: list[int] = []
 
     def late(number: int, _frame: object) -> None:
-        alarms.append(number)  # whoever takes the exception for a failure of theirs
+        alarms.append(number)  # in case the exception is caught
         raise TimeoutError
 
     before = signal.signal(signal.SIGALRM, late)
@@ -127,10 +130,10 @@ def at_most(seconds: float) -> Iterator[None]:
 # Lines.
 
 
-def test_each_line_is_a_message(feed: Feed) -> None:
-    """In order, whatever it begins with, and the end comes when the last is stored."""
-    pipe = feed().enters()
-    requests = pipe.feeds("one\n/quit\n//two\n").joins()
+def test_each_line_is_a_message(make_pipe: MakePipe) -> None:
+    """In order, whatever it begins with; the client ends when the last is stored."""
+    pipe = make_pipe().enters()
+    requests = pipe.reads("one\n/quit\n//two\n").joins()
     assert [(each["group"], each["text"]) for each in requests] == [
         ("tea", "one"),
         ("tea", "/quit"),
@@ -143,21 +146,21 @@ def test_each_line_is_a_message(feed: Feed) -> None:
     assert pipe.ends == [""]
 
 
-def test_nothing_is_said_before_we_are_in(feed: Feed) -> None:
-    """What comes early waits for the login and the group."""
-    pipe = feed().feeds("one\ntwo\n").starts()
-    pipe.is_let_in()
-    (join,) = pipe.fake.call.hears()
+def test_lines_wait_for_the_group(make_pipe: MakePipe) -> None:
+    """Nothing is sent before the login and the join."""
+    pipe = make_pipe().reads("one\ntwo\n").starts()
+    pipe.is_accepted()
+    (join,) = pipe.fake.connection.receives()
     assert join["line"] == "/join tea"
-    pipe.fake.call.answers(join, **entered("tea"))
-    assert lines_of(pipe.fake.call.hears()) == ["one", "two"]
+    pipe.fake.connection.answers(join, **join_answer("tea"))
+    assert lines_of(pipe.fake.connection.receives()) == ["one", "two"]
 
 
 @pytest.mark.parametrize("data", ["", "\n", "\n\n\r\n", "  \n\t\n", "\x00\x1b\n"])
-def test_blank_lines(feed: Feed, data: str) -> None:
-    """Nothing to say is nothing, and no failure."""
-    pipe = feed().enters()
-    assert pipe.feeds(data).ends_input().joins() == []
+def test_blank_lines(make_pipe: MakePipe, data: str) -> None:
+    """They are not sent, and are no failures."""
+    pipe = make_pipe().enters()
+    assert pipe.reads(data).ends_input().joins() == []
     assert pipe.ends == [""]
 
 
@@ -172,17 +175,17 @@ def test_blank_lines(feed: Feed, data: str) -> None:
         (b"a\x0bb\x0cc\n", ["a\x0bb\x0cc"]),
     ],
 )
-def test_what_lines_become(feed: Feed, data: bytes, texts: list[str]) -> None:
-    """Only a line end ends a line; the last needs none; what is no text is shown to be none."""
-    pipe = feed().enters()
+def test_texts_of_lines(make_pipe: MakePipe, data: bytes, texts: list[str]) -> None:
+    """Only LF ends a line; the last line needs none; invalid UTF-8 is replaced."""
+    pipe = make_pipe().enters()
     for byte in data:
-        pipe.feeds(bytes([byte]))
+        pipe.reads(bytes([byte]))
     assert [each["text"] for each in pipe.ends_input().joins()] == texts
 
 
-def test_the_input_is_over_before_the_login(feed: Feed) -> None:
-    """All of it is said all the same."""
-    pipe = feed().feeds("one\ntw").ends_input()
+def test_input_that_ends_before_the_login(make_pipe: MakePipe) -> None:
+    """All of it is sent."""
+    pipe = make_pipe().reads("one\ntw").ends_input()
     assert pipe.ends == []
     pipe.enters()
     requests = pipe.joins()
@@ -191,9 +194,9 @@ def test_the_input_is_over_before_the_login(feed: Feed) -> None:
     assert pipe.ends == [""]
 
 
-def test_no_input_at_all(feed: Feed) -> None:
-    """Who has nothing to say is done when they are in."""
-    pipe = feed().ends_input()
+def test_no_input(make_pipe: MakePipe) -> None:
+    """The client ends after the login."""
+    pipe = make_pipe().ends_input()
     assert pipe.ends == []
     assert pipe.enters().joins() == []
     assert pipe.ends == [""]
@@ -204,146 +207,146 @@ def test_no_input_at_all(feed: Feed) -> None:
 
 @given(st.text("a é€😀\u0301", max_size=60), st.integers(4, 20))
 def test_pieces(line: str, limit: int) -> None:
-    """Pieces are as long as they may be, cut between characters, and nothing is lost."""
+    """They are as long as possible, cut between characters, and complete."""
     pieces = _pieces(line, limit)
     assert "".join(pieces) == line
     assert all(len(piece.encode()) <= limit for piece in pieces)
     assert all(len(piece.encode()) > limit - 4 for piece in pieces[:-1])
 
 
-def test_a_long_line_is_several_messages(feed: Feed) -> None:
-    """Of as many bytes as the server takes."""
-    pipe = feed().enters(line_bytes=100)
-    texts = lines_of(pipe.feeds("€" * 100 + "\n").joins())
+def test_a_long_line_is_several_messages(make_pipe: MakePipe) -> None:
+    """Each with as many bytes as the server allows."""
+    pipe = make_pipe().enters(line_bytes=100)
+    texts = lines_of(pipe.reads("€" * 100 + "\n").joins())
     assert "".join(texts) == "€" * 100
     assert [len(text) for text in texts] == [33, 33, 33, 1]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, True])
-def test_a_limit_that_makes_no_sense(feed: Feed, limit: Any) -> None:
-    """A server that takes lines of one byte does not hang the client."""
-    pipe = feed().feeds("😀 ä €\n").starts()
+def test_an_impossible_limit(make_pipe: MakePipe, limit: Any) -> None:
+    """A limit of one byte does not hang the client."""
+    pipe = make_pipe().reads("😀 ä €\n").starts()
     with at_most(1.0):
-        pipe.is_let_in(line_bytes=limit)
+        pipe.is_accepted(line_bytes=limit)
         pipe.joins()
 
 
 @pytest.mark.parametrize("limit", [None, 0, -1, "x", [], 1.5, 10**30])
-def test_a_limit_that_is_none(feed: Feed, limit: Any) -> None:
-    """Then it is as many as by default, or no limit."""
-    pipe = feed().enters(line_bytes=limit)
-    assert lines_of(pipe.feeds("x" * 4096 + "\n").joins()) == ["x" * 4096]
+def test_an_invalid_limit(make_pipe: MakePipe, limit: Any) -> None:
+    """The default is used, or no limit."""
+    pipe = make_pipe().enters(line_bytes=limit)
+    assert lines_of(pipe.reads("x" * 4096 + "\n").joins()) == ["x" * 4096]
 
 
-def test_a_line_of_more_than_a_megabyte(feed: Feed) -> None:
-    """It fails, and says so; the others are said."""
-    pipe = feed().enters(line_bytes=10**6)
-    requests = pipe.feeds("one\n" + "x" * (Pipe.MAX_LENGTH + 10) + "\ntwo\n").ends_input().joins()
+def test_a_line_of_more_than_a_megabyte(make_pipe: MakePipe) -> None:
+    """It is reported, and the other lines are sent."""
+    pipe = make_pipe().enters(line_bytes=10**6)
+    requests = pipe.reads("one\n" + "x" * (Pipe.MAX_LENGTH + 10) + "\ntwo\n").ends_input().joins()
     assert lines_of(requests) == ["one", "two"]
     pipe.stores(requests)
     assert pipe.ends == ["1 not sent: a line was longer than a megabyte"]
 
 
-# Much at once.
+# Flow control.
 
 
-def test_much_is_read_as_fast_as_it_is_stored(feed: Feed) -> None:
-    """So many lines wait for their answers, so many are read ahead; then the input waits."""
-    pipe = feed().enters()
+def test_the_maximum_of_unanswered_messages(make_pipe: MakePipe) -> None:
+    """When it is reached, no more input is read until the server answers."""
+    pipe = make_pipe().enters()
     pipe.joins()
-    pipe.feeds("".join(f"{number}\n" for number in range(3 * MAX_UNDER_WAY)))
-    requests = pipe.fake.call.hears()
-    assert len(requests) == MAX_UNDER_WAY
+    pipe.reads("".join(f"{number}\n" for number in range(3 * MAX_UNANSWERED)))
+    requests = pipe.fake.connection.receives()
+    assert len(requests) == MAX_UNANSWERED
     assert pipe.transport.producerState == "paused"
-    heard = lines_of(requests)
+    received = lines_of(requests)
     while requests:
         pipe.stores(requests)
-        requests = pipe.fake.call.hears()
-        heard += lines_of(requests)
+        requests = pipe.fake.connection.receives()
+        received += lines_of(requests)
     assert pipe.transport.producerState == "producing"
-    assert heard == [str(number) for number in range(3 * MAX_UNDER_WAY)]
+    assert received == [str(number) for number in range(3 * MAX_UNANSWERED)]
     pipe.ends_input()
     assert pipe.ends == [""]
 
 
-def test_the_input_waits_for_the_server(feed: Feed) -> None:
-    """While there is none, nothing is read beyond what came at once."""
-    pipe = feed().feeds("one\ntwo\n")
+def test_the_input_waits_for_the_server(make_pipe: MakePipe) -> None:
+    """Before the login, nothing is read beyond the first piece."""
+    pipe = make_pipe().reads("one\ntwo\n")
     assert pipe.transport.producerState == "paused"
     assert lines_of(pipe.enters().joins()) == ["one", "two"]
     assert pipe.transport.producerState == "producing"
 
 
-def test_a_slow_reader_of_the_answers(feed: Feed) -> None:
-    """While the answers are not read, no more commands are sent, and no more input is read."""
-    pipe = feed(group="").enters()
+def test_a_slow_reader_of_the_answers(make_pipe: MakePipe) -> None:
+    """While the answers are not read, no commands are sent, and no input is read."""
+    pipe = make_pipe(group="").enters()
     producer = pipe.transport.producer
     assert producer is not None
     producer.pauseProducing()
-    pipe.feeds("who\n")
-    assert pipe.fake.call.hears() == []
+    pipe.reads("who\n")
+    assert pipe.fake.connection.receives() == []
     assert pipe.transport.producerState == "paused"
     producer.resumeProducing()
-    assert lines_of(pipe.fake.call.hears()) == ["who"]
+    assert lines_of(pipe.fake.connection.receives()) == ["who"]
     assert pipe.transport.producerState == "producing"
 
 
-def test_many_blank_lines(feed: Feed) -> None:
-    """More lines than are read in one turn of the reactor, with nothing to send in them."""
-    pipe = feed().enters()
-    pipe.feeds("\n" * 2000).ends_input().joins()
+def test_many_blank_lines(make_pipe: MakePipe) -> None:
+    """More than are delivered in one turn of the reactor."""
+    pipe = make_pipe().enters()
+    pipe.reads("\n" * 2000).ends_input().joins()
     assert pipe.ends == []
     pipe.clock.pump([0] * 4)
     assert pipe.ends == [""]
 
 
-# Cuts.
+# Reconnecting.
 
 
-def test_a_cut(feed: Feed) -> None:
-    """What was not answered goes out again under its key, after the group was entered again."""
-    pipe = feed().enters()
-    first = pipe.feeds("one\ntwo\nthree\n").ends_input().joins()
+def test_reconnecting(make_pipe: MakePipe) -> None:
+    """After the group is joined again, unanswered messages are sent again with their keys."""
+    pipe = make_pipe().enters()
+    first = pipe.reads("one\ntwo\nthree\n").ends_input().joins()
     pipe.stores(first[:1])
-    pipe.fake.call.cuts()
-    pipe.fake.meets_again()
-    again = pipe.is_let_in().joins()
+    pipe.fake.connection.disconnects()
+    pipe.fake.reconnects()
+    again = pipe.is_accepted().joins()
     assert again == first[1:]
     pipe.stores(again)
     assert pipe.ends == [""]
 
 
-def test_a_cut_before_the_group_was_entered(feed: Feed) -> None:
-    """Nothing is said twice."""
-    pipe = feed().feeds("one\n").ends_input().starts().is_let_in()
-    pipe.fake.call.cuts()
-    pipe.fake.meets_again()
-    requests = pipe.is_let_in().joins()
+def test_reconnecting_before_the_join(make_pipe: MakePipe) -> None:
+    """Nothing is sent twice."""
+    pipe = make_pipe().reads("one\n").ends_input().starts().is_accepted()
+    pipe.fake.connection.disconnects()
+    pipe.fake.reconnects()
+    requests = pipe.is_accepted().joins()
     assert lines_of(requests) == ["one"]
     pipe.stores(requests)
     assert pipe.ends == [""]
 
 
-def test_a_guests_doubt(feed: Feed) -> None:
-    """What a guest had sent may not have arrived: it is counted, and not said again."""
-    pipe = feed(guest=True).enters()
-    first = pipe.feeds("one\ntwo\n").joins()
+def test_unconfirmed_messages_of_a_guest(make_pipe: MakePipe) -> None:
+    """They count as not sent, and are not sent again."""
+    pipe = make_pipe(guest=True).enters()
+    first = pipe.reads("one\ntwo\n").joins()
     pipe.stores(first[:1])
-    pipe.fake.call.cuts()
-    pipe.feeds("three\n").ends_input()
-    pipe.fake.meets_again()
-    again = pipe.is_let_in().joins()
+    pipe.fake.connection.disconnects()
+    pipe.reads("three\n").ends_input()
+    pipe.fake.reconnects()
+    again = pipe.is_accepted().joins()
     assert lines_of(again) == ["three"]
     pipe.stores(again)
     assert pipe.ends == ["1 not sent: may not have arrived: two"]
 
 
-def test_only_lines_are_in_doubt(feed: Feed) -> None:
-    """A guest who was cut while joining joins again; every line is said, so nothing has failed."""
-    pipe = feed(guest=True).feeds("one\n").ends_input().starts().is_let_in()
-    pipe.fake.call.cuts()
-    pipe.fake.meets_again()
-    requests = pipe.is_let_in().joins()
+def test_only_lines_are_unconfirmed(make_pipe: MakePipe) -> None:
+    """A guest's unconfirmed join is no failure."""
+    pipe = make_pipe(guest=True).reads("one\n").ends_input().starts().is_accepted()
+    pipe.fake.connection.disconnects()
+    pipe.fake.reconnects()
+    requests = pipe.is_accepted().joins()
     assert lines_of(requests) == ["one"]
     pipe.stores(requests)
     assert pipe.ends == [""]
@@ -352,185 +355,189 @@ def test_only_lines_are_in_doubt(feed: Feed) -> None:
 # Failures.
 
 
-def test_what_was_refused_is_counted(feed: Feed) -> None:
-    """The others are said; each reason is told once."""
-    pipe = feed().enters()
-    requests = pipe.feeds("one\ntwo\nthree\nfour\n").ends_input().joins()
-    pipe.fake.call.refuses(requests[0], "busy", "Not so fast.")
-    pipe.fake.call.refuses(requests[1], "busy", "Not so fast.")
-    pipe.fake.call.refuses(requests[2], "bad-text", "Not that.")
+def test_refused_messages(make_pipe: MakePipe) -> None:
+    """They are counted, each reason is reported once, and the others are sent."""
+    pipe = make_pipe().enters()
+    requests = pipe.reads("one\ntwo\nthree\nfour\n").ends_input().joins()
+    pipe.fake.connection.refuses(requests[0], "busy", "Not so fast.")
+    pipe.fake.connection.refuses(requests[1], "busy", "Not so fast.")
+    pipe.fake.connection.refuses(requests[2], "bad-text", "Not that.")
     assert pipe.ends == []
     pipe.stores(requests[3:])
     assert pipe.ends == ["3 not sent: Not so fast.; Not that."]
 
 
-def test_a_refusal_without_a_reason(feed: Feed) -> None:
-    """None is no reason."""
-    pipe = feed().enters()
-    (request,) = pipe.feeds("one\n").ends_input().joins()
-    pipe.fake.call.says({"re": request["id"], "ok": False})
+def test_a_refusal_without_a_reason(make_pipe: MakePipe) -> None:
+    """The report has a reason of the client's own."""
+    pipe = make_pipe().enters()
+    (request,) = pipe.reads("one\n").ends_input().joins()
+    pipe.fake.connection.sends({"re": request["id"], "ok": False})
     (why,) = pipe.ends
     assert why.startswith("1 not sent")
     assert "None" not in why
 
 
-def test_a_group_that_needs_approval(feed: Feed) -> None:
-    """Nobody waits for an admin."""
-    pipe = feed().feeds("one\ntwo\n").ends_input().starts().is_let_in()
-    pipe.fake.call.answers(pipe.fake.call.hears_one(), type="asked", group="tea", admin="bob")
+def test_a_group_that_needs_approval(make_pipe: MakePipe) -> None:
+    """The client ends, without waiting for the admin."""
+    pipe = make_pipe().reads("one\ntwo\n").ends_input().starts().is_accepted()
+    pipe.fake.connection.answers(
+        pipe.fake.connection.receives_one(), type="asked", group="tea", admin="bob"
+    )
     assert pipe.ends == ["2 not sent: the group's admin has to approve first"]
 
 
-def test_a_group_that_cannot_be_entered(feed: Feed) -> None:
-    """The server's reason is told."""
-    pipe = feed().feeds("one\n").ends_input().starts().is_let_in()
-    pipe.fake.call.refuses(pipe.fake.call.hears_one(), "banned", "You are banned from tea.")
+def test_a_group_that_cannot_be_joined(make_pipe: MakePipe) -> None:
+    """The server's reason is reported."""
+    pipe = make_pipe().reads("one\n").ends_input().starts().is_accepted()
+    pipe.fake.connection.refuses(
+        pipe.fake.connection.receives_one(), "banned", "You are banned from tea."
+    )
     assert pipe.ends == ["1 not sent: You are banned from tea."]
 
 
-def test_a_login_that_cannot_be(feed: Feed) -> None:
-    """Nobody is asked; the reason is told, once."""
-    pipe = feed().feeds("one\n").ends_input().starts()
-    pipe.fake.call.refuses_hello("wrong-password", "Wrong password.")
+def test_a_refused_login(make_pipe: MakePipe) -> None:
+    """The reason is reported once, and nobody is asked."""
+    pipe = make_pipe().reads("one\n").ends_input().starts()
+    pipe.fake.connection.refuses_hello("wrong-password", "Wrong password.")
     assert pipe.ends == ["1 not sent: Wrong password."]
-    pipe.waits(PATIENCE + 5)
+    pipe.waits(MAX_SECONDS + 5)
     assert len(pipe.ends) == 1
 
 
-def test_put_off(feed: Feed) -> None:
-    """What was under way then was not sent."""
-    pipe = feed().enters()
-    pipe.feeds("one\ntwo\n").joins()
-    pipe.fake.call.says({"type": "end", "why": "put-off", "text": "You were kicked off."})
+def test_kicked_off_the_server(make_pipe: MakePipe) -> None:
+    """Messages without an answer count as not sent."""
+    pipe = make_pipe().enters()
+    pipe.reads("one\ntwo\n").joins()
+    pipe.fake.connection.sends({"type": "end", "why": "put-off", "text": "You were kicked off."})
     assert pipe.ends == ["2 not sent: You were kicked off."]
 
 
-def test_reasons_of_others_are_safe(feed: Feed) -> None:
-    """They go to a terminal; so may a line of the input, which nobody knows."""
-    pipe = feed(guest=True).enters()
-    requests = pipe.feeds(f"one\n{HOSTILE}").ends_input().joins()
-    pipe.fake.call.refuses(requests[0], "x", HOSTILE)
-    pipe.fake.call.cuts()
-    pipe.fake.meets_again()
-    pipe.is_let_in().joins()
+def test_reasons_are_safe(make_pipe: MakePipe) -> None:
+    """They go to a terminal, with text from the server and from the input."""
+    pipe = make_pipe(guest=True).enters()
+    requests = pipe.reads(f"one\n{HOSTILE}").ends_input().joins()
+    pipe.fake.connection.refuses(requests[0], "x", HOSTILE)
+    pipe.fake.connection.disconnects()
+    pipe.fake.reconnects()
+    pipe.is_accepted().joins()
     (why,) = pipe.ends
     assert why.isprintable()
 
 
-# Patience.
+# Timeouts.
 
 
-def test_no_server(feed: Feed) -> None:
-    """After a minute without one it is given up, with the reason."""
-    pipe = feed().feeds("one\ntwo\n")
-    pipe.fake.away = True
+def test_no_server(make_pipe: MakePipe) -> None:
+    """The client gives up after a minute, with the reason."""
+    pipe = make_pipe().reads("one\ntwo\n")
+    pipe.fake.is_unreachable = True
     pipe.starts()
-    pipe.waits(PATIENCE - 1)
+    pipe.waits(MAX_SECONDS - 1)
     assert pipe.ends == []
     pipe.waits(2)
     assert pipe.ends[0].startswith("2 not sent: no answer from the server for 60 s")
 
 
-def test_a_server_that_says_nothing(feed: Feed) -> None:
-    """The same; the count is that of the lines."""
-    pipe = feed().feeds("one\ntwo\n").starts()
-    pipe.waits(PATIENCE + 1)
+def test_a_server_without_a_hello(make_pipe: MakePipe) -> None:
+    """The client gives up after a minute, and counts the lines."""
+    pipe = make_pipe().reads("one\ntwo\n").starts()
+    pipe.waits(MAX_SECONDS + 1)
     assert pipe.ends[0].startswith("2 not sent: no answer from the server for 60 s")
 
 
-def test_a_server_that_does_not_let_us_into_the_group(feed: Feed) -> None:
-    """What we asked ourselves is no line."""
-    pipe = feed().feeds("one\ntwo\n").starts().is_let_in()
-    pipe.waits(PATIENCE + 1)
+def test_a_server_that_does_not_answer_the_join(make_pipe: MakePipe) -> None:
+    """The join itself does not count as a line."""
+    pipe = make_pipe().reads("one\ntwo\n").starts().is_accepted()
+    pipe.waits(MAX_SECONDS + 1)
     assert pipe.ends[0].startswith("2 not sent: no answer from the server for 60 s")
 
 
-def test_a_server_that_does_not_answer(feed: Feed) -> None:
-    """A line that is not answered for a minute is given up."""
-    pipe = feed().enters()
-    pipe.feeds("one\n").joins()
-    pipe.waits(PATIENCE + 1)
+def test_a_server_that_does_not_answer(make_pipe: MakePipe) -> None:
+    """The client gives up a minute after the line."""
+    pipe = make_pipe().enters()
+    pipe.reads("one\n").joins()
+    pipe.waits(MAX_SECONDS + 1)
     assert pipe.ends[0].startswith("1 not sent: no answer from the server for 60 s")
 
 
 @pytest.mark.parametrize("minutes", [2, 60])
-def test_an_input_that_takes_its_time(feed: Feed, minutes: int) -> None:
-    """A build that is silent for an hour is no reason to give up a server that answers."""
-    pipe = feed().enters()
+def test_slow_input(make_pipe: MakePipe, minutes: int) -> None:
+    """After an hour without input the connection is still used."""
+    pipe = make_pipe().enters()
     pipe.joins()
     pipe.waits(minutes * 60)
     assert pipe.ends == []
-    requests = pipe.feeds("at last\n").ends_input().joins()
+    requests = pipe.reads("at last\n").ends_input().joins()
     assert lines_of(requests) == ["at last"]
     pipe.stores(requests)
     assert pipe.ends == [""]
 
 
-def test_answers_make_patient(feed: Feed) -> None:
-    """A server that is slow, but answers, is waited for."""
-    pipe = feed().enters()
-    requests = pipe.feeds("one\ntwo\nthree\n").ends_input().joins()
+def test_a_slow_server(make_pipe: MakePipe) -> None:
+    """Each answer gives it another minute."""
+    pipe = make_pipe().enters()
+    requests = pipe.reads("one\ntwo\nthree\n").ends_input().joins()
     for request in requests:
-        pipe.waits(PATIENCE - 10)
+        pipe.waits(MAX_SECONDS - 10)
         pipe.stores([request])
     assert pipe.ends == [""]
 
 
-def test_what_others_say_is_no_answer(feed: Feed) -> None:
-    """A lively group does not hide that a line is never answered."""
-    pipe = feed().enters()
-    pipe.feeds("one\n").joins()
+def test_events_are_no_answers(make_pipe: MakePipe) -> None:
+    """They do not extend the timeout."""
+    pipe = make_pipe().enters()
+    pipe.reads("one\n").joins()
     for seq in range(1, 400):
         pipe.clock.advance(1)
         if not pipe.ends:
-            pipe.fake.call.says(said(seq, "x"))
+            pipe.fake.connection.sends(message(seq, "x"))
     assert pipe.ends != []
 
 
 # At the front desk.
 
 
-def test_at_the_front_desk(feed: Feed) -> None:
-    """Lines are commands, one after the other, and their answers are written."""
-    pipe = feed(group="").enters()
-    pipe.feeds("who\ngroups\n").ends_input()
-    first = pipe.fake.call.hears_one()
+def test_at_the_front_desk(make_pipe: MakePipe) -> None:
+    """Lines are commands, sent one after the other, and their answers are written."""
+    pipe = make_pipe(group="").enters()
+    pipe.reads("who\ngroups\n").ends_input()
+    first = pipe.fake.connection.receives_one()
     assert (first["line"], "group" in first) == ("who", False)
-    pipe.fake.call.answers(first, type="who", people=[])
-    second = pipe.fake.call.hears_one()
-    pipe.fake.call.refuses(second, "x", "No groups.")
+    pipe.fake.connection.answers(first, type="who", people=[])
+    second = pipe.fake.connection.receives_one()
+    pipe.fake.connection.refuses(second, "x", "No groups.")
     assert pipe.transport.value() == b"* Online: 0\n"
     assert pipe.ends == ["1 not sent: No groups."]
 
 
-def test_answers_are_clean(feed: Feed) -> None:
-    """Whatever is in them."""
-    pipe = feed(group="").enters()
-    pipe.feeds("x\n")
-    pipe.fake.call.answers(pipe.fake.call.hears_one(), type="done", text=HOSTILE)
+def test_answers_are_safe(make_pipe: MakePipe) -> None:
+    """Whatever text they contain."""
+    pipe = make_pipe(group="").enters()
+    pipe.reads("x\n")
+    pipe.fake.connection.answers(pipe.fake.connection.receives_one(), type="done", text=HOSTILE)
     assert pipe.transport.value() == b"* [2J]0;x31mevil\n"
 
 
-def test_commands_after_a_cut(feed: Feed) -> None:
-    """At the front desk too, what was not answered is asked again, once."""
-    pipe = feed(group="").enters()
-    pipe.feeds("who\ngroups\n").ends_input()
-    first = pipe.fake.call.hears_one()
-    pipe.fake.call.cuts()
-    call: Call = pipe.fake.meets_again()
-    pipe.is_let_in()
-    assert call.hears_one() == first
-    call.answers(first)
-    call.answers(call.hears_one())
+def test_commands_after_reconnecting(make_pipe: MakePipe) -> None:
+    """An unanswered command is sent again."""
+    pipe = make_pipe(group="").enters()
+    pipe.reads("who\ngroups\n").ends_input()
+    first = pipe.fake.connection.receives_one()
+    pipe.fake.connection.disconnects()
+    server = pipe.fake.reconnects()
+    pipe.is_accepted()
+    assert server.receives_one() == first
+    server.answers(first)
+    server.answers(server.receives_one())
     assert pipe.ends == [""]
 
 
-def test_nobody_reads_the_answers(feed: Feed) -> None:
-    """Then they are not written, and the commands are carried out all the same."""
-    pipe = feed(group="").enters()
+def test_nobody_reads_the_answers(make_pipe: MakePipe) -> None:
+    """They are discarded, and the commands are sent all the same."""
+    pipe = make_pipe(group="").enters()
     pipe.pipe.writeConnectionLost()
-    pipe.feeds("who\n").ends_input()
-    pipe.fake.call.answers(pipe.fake.call.hears_one(), type="who", people=[])
+    pipe.reads("who\n").ends_input()
+    pipe.fake.connection.answers(pipe.fake.connection.receives_one(), type="who", people=[])
     assert pipe.transport.value() == b""
     assert pipe.ends == [""]
     pipe.pipe.connectionLost(Failure(ConnectionDone()))

@@ -32,7 +32,7 @@ def chat(at: At, server: Server) -> Callable[..., Terminal]:
             who.sees_below(f"{group}: ")
         else:
             who.sees("You are at the front desk")
-        who.waits(lambda: "on the way" not in who.bottom(), "be answered")
+        who.waits(lambda: "pending" not in who.bottom(), "be answered")
         return who
 
     return start

@@ -24,9 +24,9 @@ def test_registering(at: At, server: Server) -> None:
     anna.looks(0.1)
     assert anna.screen() == before
     anna.keys("\r")
-    anna.sees_now("The same again:")
+    anna.sees_now("Repeat the password:")
     anna.types("other")
-    anna.sees("The two were not the same.")
+    anna.sees("The passwords are not the same.")
     for _ in range(2):
         anna.types("qzxqzx")
     anna.sees("You are at the front desk")

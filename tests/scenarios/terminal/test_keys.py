@@ -122,7 +122,7 @@ def test_no_password_in_the_history_before_the_first_hello(at: At, tmp_path: Pat
     jana = at("jana", "jana@127.0.0.1:1")
     jana.sees_below("connecting")
     jana.types("/join locked pass-word", "/claim 1111-pass-word")
-    jana.sees_below("2 on the way")
+    jana.sees_below("2 pending")
     assert "pass-word" not in history(tmp_path / "jana")
 
 

@@ -33,16 +33,16 @@ def test_killed_and_started_again(chat: At, visit: Visit, own: Server) -> None:
     rosa.sees_below("reconnecting")
     rosa.sees_typed("[rosa-tea] half a line")
     rosa.types(" while it was down")
-    rosa.sees_below("1 on the way")
+    rosa.sees_below("1 pending")
     rosa.types("and another")
-    rosa.sees_below("2 on the way")
+    rosa.sees_below("2 pending")
     rosa.keys("the next ha")
     own.start()
     friend = visit("friend-of-rosa", "a password", own.port)
     friend.types("/join rosa-tea", "I am back")
     rosa.sees("friend-of-rosa: I am back")
     rosa.sees("rosa: and another")
-    rosa.waits(lambda: "on the way" not in rosa.bottom())
+    rosa.waits(lambda: "pending" not in rosa.bottom())
     assert "reconnecting" not in rosa.bottom()
     rosa.sees_typed("[rosa-tea] the next ha")
     rosa.types("lf")
@@ -74,7 +74,7 @@ def test_killed_again_and_again(chat: At, own: Server) -> None:
         sven.types(*batch[5:])
         own.start()
     sven.sees("sven: line 29")
-    sven.waits(lambda: "on the way" not in sven.bottom())
+    sven.waits(lambda: "pending" not in sven.bottom())
     assert said(own, "sven-tea") == lines
     assert [sven.times_seen(f"sven: {line}") >= 1 for line in lines] == [True] * 30
     shown = [row[len("00:00 ") :] for row in sven.rows() if re.match(r"\d\d:\d\d sven: line", row)]
@@ -142,7 +142,7 @@ def test_leaving(at: At, server: Server, how: str, keys: str) -> None:
     """After /quit, Ctrl-D or Ctrl-C on an empty line, all is as before; the status is 0."""
     shell = in_shell(at, f"leaver-{how}", f"leaver-{how}@127.0.0.1:{server.port}/leaving-{how}")
     shell.sees_below(f"leaving-{how}: 1 online")
-    shell.waits(lambda: "on the way" not in shell.bottom())
+    shell.waits(lambda: "pending" not in shell.bottom())
     shell.keys(keys)
     back_in_shell(shell)
     assert shell.everything().count(b"\x1b[?2004h") <= shell.everything().count(b"\x1b[?2004l") + 1
@@ -199,7 +199,8 @@ def test_stopping_and_going_on(at: At, server: Server) -> None:
 
 CRASHES = {
     "typed": "from pyconchat.client.session import ClientSession as C; C.typed = None",
-    "drawn": "from pyconchat.client.ui.terminal import Terminal as C; C._prompt = lambda _: 1 / 0",
+    "drawn": "from pyconchat.client.ui.terminal import TerminalScreen as C;"
+    " C._prompt = lambda _: 1 / 0",
 }
 
 

@@ -1,4 +1,4 @@
-"""A server in memory, for a client's link: the test says what it answers, line by line."""
+"""A server, a screen and a listener in memory; the test decides what the server sends."""
 
 from __future__ import annotations
 
@@ -14,42 +14,43 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport, StringTransportWithDisconnection
 from zope.interface import implementer
 
-from pyconchat.client.lines import Line, plain
-from pyconchat.client.net.connection import Link, State
+from pyconchat.client.interfaces import ConnectionState
+from pyconchat.client.lines import Line, plain_text
+from pyconchat.client.net.connection import ServerConnection
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.ui.colours import coloured
 
 MAX_WAIT = 17.0
-"""Seconds after which the client has tried again, jitter and all."""
+"""Seconds after which the client has tried to reconnect, with all jitter."""
 
-# What may reach a terminal: text that it shows, and our own colours.
-CLEAN = re.compile(
+# Text that may reach a terminal: what it shows, and our own colours.
+SAFE = re.compile(
     r"(?:\x1b\[[0-9;]*m|[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069])*"
 )
 
 
-def is_clean(line: Line) -> bool:
-    """Return whether *line*, as bytes for a terminal, has nothing in it that the terminal obeys."""
+def is_safe(line: Line) -> bool:
+    """Return whether *line*, as bytes for a terminal, has no codes except our own colours."""
     written = coloured(line).encode().decode()
-    return CLEAN.fullmatch(written) is not None and "\x1b" not in plain(line)
+    return SAFE.fullmatch(written) is not None and "\x1b" not in plain_text(line)
 
 
-def said(seq: int, text: str, group: str = "tea", sender: str = "bob", **fields: Any) -> Object:
-    """Return the event of a message."""
+def message(seq: int, text: str, group: str = "tea", sender: str = "bob", **fields: Any) -> Object:
+    """Return the event for a message in a group."""
     at = "2026-11-21T09:30:00.123Z"
     base = {"type": "message", "group": group, "seq": seq, "at": at, "from": sender, "text": text}
     return {**base, **fields}
 
 
-def private(seq: int, text: str, partner: str = "bob", **fields: Any) -> Object:
-    """Return the event of a private message of *partner*."""
-    event = said(seq, text, sender=partner, **fields)
+def private_message(seq: int, text: str, partner: str = "bob", **fields: Any) -> Object:
+    """Return the event for a private message from *partner*."""
+    event = message(seq, text, sender=partner, **fields)
     del event["group"]
     return {**event, "with": partner}
 
 
-def member_of(*groups: str) -> list[Object]:
-    """Return the groups of a hello."""
+def groups_in_hello(*groups: str) -> list[Object]:
+    """Return the groups of the answer to a hello."""
     return [
         {"group": name, "number": number, "policy": "open", "role": "member", "unread": 0}
         | {"head": 0, "topic": ""}
@@ -57,8 +58,24 @@ def member_of(*groups: str) -> list[Object]:
     ]
 
 
+def join_answer(group: str, **fields: Any) -> Object:
+    """Return the fields of the answer to joining *group*."""
+    base = {"type": "entered", "group": group, "number": 1, "admin": "bob", "topic": ""}
+    return {**base, "members": 2, "online": 1, "policy": "open", "created": False, **fields}
+
+
+def lines_of(requests: list[Object]) -> list[str]:
+    """Return the typed lines in *requests*."""
+    return [request.get("line", request.get("text")) for request in requests]
+
+
+def without_ids(request: Object) -> Object:
+    """Return *request* without its id and key."""
+    return {name: value for name, value in request.items() if name not in ("id", "key")}
+
+
 def command(name: str, *arguments: Object, also: Sequence[str] = (), menu: str = "") -> Object:
-    """Return a command of the server's table."""
+    """Return a command of the server's command table."""
     return {
         "name": name,
         "usage": f"/{name}",
@@ -91,8 +108,8 @@ COMMANDS = [
 ]
 
 
-class Call:
-    """One connection, seen from the server."""
+class FakeConnection:
+    """The server's end of one connection."""
 
     def __init__(self, protocol: IProtocol) -> None:
         self.transport = StringTransportWithDisconnection()
@@ -101,31 +118,31 @@ class Call:
         protocol.makeConnection(self.transport)
 
     @property
-    def open(self) -> bool:
-        """Return whether neither side has ended it."""
+    def is_open(self) -> bool:
+        """Return whether neither side has closed it."""
         return bool(self.transport.connected)
 
-    def hears(self) -> list[Object]:
-        """Return the objects that have come since the last time."""
+    def receives(self) -> list[Object]:
+        """Return the objects received since the last call."""
         data = self.transport.value()
         self.transport.clear()
         return [json.loads(line) for line in data.splitlines()]
 
-    def hears_one(self) -> Object:
-        """Return the only object that has come since the last time."""
-        (heard,) = self.hears()
-        return heard
+    def receives_one(self) -> Object:
+        """Return the only object received since the last call."""
+        (received,) = self.receives()
+        return received
 
-    def sends(self, data: bytes) -> None:
+    def sends_bytes(self, data: bytes) -> None:
         """Send bytes."""
         self._protocol.dataReceived(data)
 
-    def says(self, *objects: Any) -> None:
+    def sends(self, *objects: Any) -> None:
         """Send objects, in one packet."""
-        self.sends(b"".join(json.dumps(each).encode() + b"\n" for each in objects))
+        self.sends_bytes(b"".join(json.dumps(each).encode() + b"\n" for each in objects))
 
-    def welcomes(self, *missed: Object, live: bool = True, **fields: Any) -> None:
-        """Answer a hello, and show what was missed."""
+    def accepts_hello(self, *missed: Object, live: bool = True, **fields: Any) -> None:
+        """Accept a hello, and send the events that were *missed*."""
         hello = {
             "hello": 1,
             "ok": True,
@@ -139,110 +156,113 @@ class Call:
             "groups": [],
             "commands": COMMANDS,
         }
-        self.says({**hello, **fields}, *missed, *([{"type": "live"}] if live else []))
+        self.sends({**hello, **fields}, *missed, *([{"type": "live"}] if live else []))
 
-    def lets_in(self, *missed: Object, **fields: Any) -> Object:
-        """Take the hello, answer it, and return it."""
-        hello = self.hears_one()
+    def accepts_login(self, *missed: Object, **fields: Any) -> Object:
+        """Receive the hello, accept it, and return it."""
+        hello = self.receives_one()
         assert hello["hello"] == 1
-        self.welcomes(*missed, **fields)
+        self.accepts_hello(*missed, **fields)
         return hello
 
     def refuses_hello(self, code: Any, error: Any = "No.") -> None:
-        """Answer a hello with a refusal."""
-        self.says({"hello": 1, "ok": False, "code": code, "error": error})
+        """Refuse a hello."""
+        self.sends({"hello": 1, "ok": False, "code": code, "error": error})
 
     def answers(self, request: Object, **fields: Any) -> None:
         """Answer *request*."""
-        self.says({"re": request["id"], "ok": True, **fields})
+        self.sends({"re": request["id"], "ok": True, **fields})
 
     def refuses(self, request: Object, code: str = "not-admin", error: str = "No.") -> None:
         """Refuse *request*."""
-        self.says({"re": request["id"], "ok": False, "code": code, "error": error})
+        self.sends({"re": request["id"], "ok": False, "code": code, "error": error})
 
     def asks(self, request: Object, question: str, secret: bool = False) -> None:
-        """Ask for what *request* is missing."""
+        """Ask for the argument that *request* lacks."""
         missing = {"ok": False, "code": "missing-argument", "error": question.rstrip(": ")}
-        self.says({"re": request["id"], **missing, "ask": question, "secret": secret})
+        self.sends({"re": request["id"], **missing, "ask": question, "secret": secret})
 
-    def cuts(self) -> None:
-        """Cut the connection."""
+    def disconnects(self) -> None:
+        """Close the connection."""
         self.transport.loseConnection()
 
 
 @implementer(IStreamClientEndpoint)
 class FakeServer:
-    """Where the client connects to. While it is *away*, nobody gets a connection."""
+    """The endpoint that the client connects through.
+
+    While *is_unreachable*, connecting fails; while *is_hanging*, it never ends.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.calls: list[Call] = []
+        self.connections: list[FakeConnection] = []
         self.attempts: list[float] = []
-        self.away = False
-        self.slow = False  # connecting takes for ever
+        self.is_unreachable = False
+        self.is_hanging = False
 
     def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
         self.attempts.append(self.clock.seconds())
-        if self.slow:
+        if self.is_hanging:
             return Deferred()
-        if self.away:
+        if self.is_unreachable:
             return fail(error.ConnectionRefusedError())
         protocol = factory.buildProtocol(StringTransport().getPeer())
         assert protocol is not None
-        self.calls.append(Call(protocol))
+        self.connections.append(FakeConnection(protocol))
         return succeed(protocol)
 
     @property
-    def call(self) -> Call:
+    def connection(self) -> FakeConnection:
         """Return the newest connection."""
-        return self.calls[-1]
+        return self.connections[-1]
 
-    def meets_again(self) -> Call:
-        """Wait until the client has come back, after a cut, and return the new connection."""
-        before = len(self.calls)
+    def reconnects(self) -> FakeConnection:
+        """Wait until the client has reconnected, and return the new connection."""
+        before = len(self.connections)
         self.clock.advance(MAX_WAIT)
-        assert len(self.calls) == before + 1
-        return self.call
+        assert len(self.connections) == before + 1
+        return self.connection
 
 
 class Recorder:
-    """A listener that takes note of everything."""
+    """A listener that records all calls."""
 
     def __init__(self) -> None:
         self.hellos: list[Object] = []
         self.events: list[Object] = []
-        self.states: list[State] = []
+        self.states: list[ConnectionState] = []
         self.failures: list[str] = []
-        self.doubts: list[str] = []
+        self.lines: list[str] = []  # unconfirmed
         self.ends: list[str] = []
-        self.link: Link
+        self.connection: ServerConnection
 
-    def said_hello(self, hello: Object) -> None:
+    def logged_in(self, hello: Object) -> None:
         self.hellos.append(hello)
 
-    def happened(self, event: Object) -> None:
+    def event_received(self, event: Object) -> None:
         self.events.append(event)
 
-    def changed(self, state: State) -> None:
+    def state_changed(self, state: ConnectionState) -> None:
         self.states.append(state)
 
-    def failed(self, problem: str) -> None:
+    def connecting_failed(self, problem: str) -> None:
         self.failures.append(problem)
 
-    def in_doubt(self, lines: Sequence[str]) -> None:
-        self.doubts += lines
+    def unconfirmed(self, lines: Sequence[str]) -> None:
+        self.lines += lines
 
-    def ended(self, why: str) -> None:
-        self.ends.append(why)
+    def connection_ended(self, reason: str) -> None:
+        self.ends.append(reason)
 
     @property
     def texts(self) -> list[str]:
-        """Return what was said."""
+        """Return the texts of the messages."""
         return [event["text"] for event in self.events if event.get("type") == "message"]
 
 
 class FakeScreen:
-    """A screen that keeps what it is shown."""
+    """A screen that records what it is shown."""
 
     def __init__(self, keeps_typed: bool = False) -> None:
         self.keeps_typed = keeps_typed
@@ -262,8 +282,8 @@ class FakeScreen:
         self.refreshed += 1
 
     def sees(self) -> list[str]:
-        """Return what was shown since the last time, which has to be clean."""
+        """Return the lines shown since the last call, and check that they are safe."""
         lines, self.lines = self.lines, []
         for line in lines:
-            assert is_clean(line), line
-        return [plain(line) for line in lines]
+            assert is_safe(line), line
+        return [plain_text(line) for line in lines]

@@ -1,0 +1,172 @@
+"""LineSender: sends what a person types, in order, and shows the answers."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeAlias
+
+from twisted.internet.defer import Deferred
+
+from pyconchat.client.groups import Groups
+from pyconchat.client.interfaces import (
+    UNCONFIRMED,
+    Cancelled,
+    ConnectionState,
+    GaveUp,
+    Screen,
+)
+from pyconchat.client.lines import LineFormatter
+from pyconchat.client.net.connection import ServerConnection
+from pyconchat.client.net.json_protocol import Object
+from pyconchat.domain.text import safe_text
+
+__all__ = ["MAX_UNANSWERED", "AnswerHandler", "LineSender", "Request", "message_of"]
+
+MAX_UNANSWERED = 1000
+"""Maximum lines without an answer, as while the server cannot be reached."""
+
+Request: TypeAlias = dict[str, str]
+
+AnswerHandler: TypeAlias = Callable[[Request, Sequence[str], Object], bool]
+"""Handles the answer to a request with the answers that were given to the server's questions.
+
+Returns whether that was all: then nothing is shown.
+"""
+
+
+class LineSender:
+    """Sends lines for the current one of *groups*; *tell* shows text.
+
+    *handle* gets each answer first.
+
+    Whatever is typed after a command waits until the command is answered, because it may change
+    the current group.
+    """
+
+    screen: Screen  # set before the first line
+
+    def __init__(
+        self,
+        connection: ServerConnection,
+        groups: Groups,
+        formatter: LineFormatter,
+        tell: Callable[[str], None],
+        handle: AnswerHandler,
+    ) -> None:
+        self._connection = connection
+        self._groups = groups
+        self._formatter = formatter
+        self._tell = tell
+        self._handle = handle
+        self._commands = 0  # that were not answered yet
+        self._waiting: deque[Callable[[], None]] = deque()  # for their answers
+        self._visible: list[str] = []  # typed messages that the screen keeps
+
+    @property
+    def unanswered(self) -> int:
+        """Return how many lines were not answered yet, whether sent or not."""
+        return self._connection.unanswered + len(self._waiting)
+
+    def in_order(self, action: Callable[[], None]) -> None:
+        """Call *action* when all commands before it were answered."""
+        if not self._commands and not self._waiting:
+            action()
+        elif self.unanswered >= MAX_UNANSWERED:
+            self._refuse()
+        else:
+            self._waiting.append(action)
+            self.screen.refresh()
+
+    def send_line(self, line: str) -> None:
+        """Send *line*, a message or a command."""
+        self._send({"line": line})
+
+    def send_text(self, text: str) -> None:
+        """Send *text* as a message, whatever it begins with."""
+        self._send({"text": text})
+
+    def already_visible(self, event: Object) -> bool:
+        """Return whether *event* is a message that is still visible where it was typed.
+
+        Each typed message counts once.
+        """
+        is_mine = event.get("type") == "message" and event.get("from") == self._groups.me
+        if not is_mine or event.get("text") not in self._visible:
+            return False
+        self._visible.remove(event["text"])
+        return True
+
+    def answer_received(self, request: Request, answers: Sequence[str], answer: Object) -> None:
+        """Show the answer to *request*, to which *answers* were added."""
+        if answer.get("code") == UNCONFIRMED:
+            return  # the connection has reported it
+        question = answer.get("ask")
+        if answer.get("code") == "missing-argument" and isinstance(question, str):
+            secret = answer.get("secret") is True
+            Deferred.fromCoroutine(self._ask(request, answers, question, secret))
+            return
+        if self._handle(request, answers, answer):
+            return
+        current = self._groups.current
+        here = current.name if current is not None else None
+        self.screen.show(self._formatter.answer(answer, here))
+        message = message_of(request)
+        if answer.get("ok") is not True and message is not None:
+            self._tell(f"Not sent: {message}")
+            if safe_text(message) in self._visible:
+                self._visible.remove(safe_text(message))
+        self.screen.refresh()
+
+    def _send(self, request: Request) -> None:
+        if self._connection.unanswered >= MAX_UNANSWERED:
+            self._refuse()
+            return
+        current = self._groups.current
+        if current is not None:
+            request = {"group": current.name, **request}
+        if self._connection.state in (ConnectionState.WAITING, ConnectionState.CONNECTING):
+            typed = request.get("line") or request.get("text")
+            self._tell(f"Will be sent when the server is back: {typed}")
+        message = message_of(request)
+        if message is None:
+            self._commands += 1
+            self._connection.ask(partial(self._command_answered, request), **request)
+        else:
+            if self.screen.keeps_typed and "line" in request:
+                self._visible.append(safe_text(message))
+                del self._visible[:-MAX_UNANSWERED]
+            self._connection.ask(partial(self.answer_received, request, ()), **request)
+        self.screen.refresh()
+
+    def _command_answered(self, request: Request, answer: Object) -> None:
+        self._commands -= 1
+        self.answer_received(request, (), answer)
+        while self._waiting and not self._commands:
+            self._waiting.popleft()()
+
+    async def _ask(
+        self, request: Request, answers: Sequence[str], question: str, secret: bool
+    ) -> None:
+        """Ask the person for what *request* lacks, and send it again with the answer."""
+        try:
+            answer = await self.screen.ask(question, secret)
+        except (Cancelled, GaveUp):
+            self._tell("Cancelled.")
+            return
+        answers = [*answers, answer]
+        self._connection.ask(
+            partial(self.answer_received, request, answers), **request, answers=answers
+        )
+
+    def _refuse(self) -> None:
+        self._tell("Too many lines are unanswered; wait until the server is back.")
+
+
+def message_of(request: Request) -> str | None:
+    """Return the message that *request* sends to a group; None for a command."""
+    line = request.get("line", "")
+    if "group" not in request or (line.startswith("/") and not line.startswith("//")):
+        return None
+    return request.get("text") or line.removeprefix("/")

@@ -1,0 +1,58 @@
+"""What the ways to run without a person share: a timeout, and how joining a group fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from pyconchat.client.net.connection import ServerConnection
+from pyconchat.client.net.json_protocol import Object
+
+__all__ = ["MAX_SECONDS", "ServerTimeout", "why_not_joined"]
+
+MAX_SECONDS = 60.0
+"""Maximum seconds without a connection, or without an answer; then the client gives up."""
+
+
+class ServerTimeout:
+    """Calls *gave_up* with a sentence when it has run for `MAX_SECONDS`."""
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        connection: ServerConnection,
+        gave_up: Callable[[str], None],
+    ) -> None:
+        self._reactor = reactor
+        self._connection = connection
+        self._gave_up = gave_up
+        self._call: IDelayedCall | None = None
+
+    def start(self) -> None:
+        """Begin to run, unless it runs already."""
+        if self._call is None:
+            self._call = self._reactor.callLater(MAX_SECONDS, self._time_out)
+
+    def extend(self) -> None:
+        """Give the server the whole time again, if the timeout runs."""
+        if self._call is not None:
+            self._call.reset(MAX_SECONDS)
+
+    def stop(self) -> None:
+        """Do not run any more."""
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+
+    def _time_out(self) -> None:
+        self._call = None
+        problem = f": {self._connection.problem}" if self._connection.problem else ""
+        self._gave_up(f"no answer from the server for {MAX_SECONDS:.0f} s{problem}")
+
+
+def why_not_joined(answer: Object) -> str:
+    """Return why we are not in the group, by the answer to ``/join``; "" if we are."""
+    if answer.get("type") == "entered":
+        return ""
+    return str(answer.get("error") or "the group's admin has to approve first")

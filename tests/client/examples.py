@@ -1,0 +1,167 @@
+"""Examples of what a server may send: events and answers with their lines, and invalid values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from pyconchat.client.net.json_protocol import Object
+from tests.client.fakes import COMMANDS, message
+
+AT = "2026-11-21T09:30:00.123Z"
+
+HOSTILE = "\x1b[2J\x1b]0;x\x07\x9b31m\x00\x7f\u202eevil\u2066\r\n\x85"
+
+texts = st.text(
+    st.characters(exclude_categories=["Cs"])
+    | st.sampled_from("\x1b\x9b\x07\n\r\x00\x7f\x85\u202e\u2066\u2028"),
+    max_size=20,
+)
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def event(kind: str, group: str | None = "tea", **fields: Any) -> Object:
+    """Return an event in *group*."""
+    return {"type": kind, "group": group, "seq": 7, "at": AT, **fields}
+
+
+def answer(kind: str, **fields: Any) -> Object:
+    """Return an answer to the request 1."""
+    return {"re": 1, "ok": True, "type": kind, **fields}
+
+
+EVENTS: list[tuple[Object, str]] = [
+    (event("joined", name="bob", via="open", by=None, guest=False), "bob has joined the chat!"),
+    (event("joined", name="bob", via="approval", by="carol"), "(approved by carol)"),
+    (event("joined", name="alice", via="approval", by="carol"), "carol approved your request"),
+    (event("left", name="bob", why="left"), "bob has left the chat."),
+    (event("left", name="alice", why="left"), "You have left tea."),
+    (event("kicked", name="bob", by="carol", reason="rude"), "bob was kicked by carol: rude"),
+    (event("kicked", name="alice", by="carol", reason=""), "You were kicked from tea by carol."),
+    (event("banned", name="bob", by="carol", reason=""), "bob was banned by carol."),
+    (event("unbanned", name="bob", by="carol"), "bob may join again"),
+    (event("registered", name="bob"), "bob is registered now."),
+    (event("requested", name="bob", note="please", guest=False), 'bob asks to join tea: "please"'),
+    (event("withdrawn", name="bob", why="left"), "The request of bob to join"),
+    (event("rejected", name="bob", by="carol", reason=""), "carol rejected the request of bob."),
+    (event("invited", name="alice", by="carol", guest=False), "carol invites you to tea"),
+    (event("uninvited", name="bob"), "bob, who was invited, has disconnected."),
+    (event("admin", name="bob", why="left", by=None), "bob is the admin now."),
+    (event("policy", policy="open", by="carol"), "carol changed the policy to open."),
+    (event("topic", topic="green", by="carol"), "carol changed the topic: green"),
+    (event("created", number=3, name="tea", by="bob", policy="open", guest=False), "bob created"),
+    (event("closed"), "tea is closed"),
+    (
+        event("shared", number=3, file="a.txt", by="bob", size=1500, sha256="ab"),
+        "bob shared a.txt (1.5 kB), number 3",
+    ),
+    (event("removed", number=3, file="a.txt", by="bob"), "bob removed the file a.txt, number 3."),
+    (event("server-kicked", None, name="bob", by="root", reason=""), "bob was kicked off"),
+    (event("server-banned", None, name="bob", by="root", reason=""), "bob was banned from"),
+    (event("server-unbanned", None, name="bob", by="root"), "bob may log in again"),
+    (event("operator", None, name="bob", by="root"), "bob is an operator now."),
+    ({"type": "presence", "name": "bob", "online": True, "reason": ""}, "bob is online."),
+    ({"type": "presence", "name": "bob", "online": False, "reason": "ping"}, "offline: ping"),
+]
+
+
+ANSWERS: list[tuple[Object, list[str]]] = [
+    (answer("done", text="It is done."), ["* It is done."]),
+    (answer("sent", **{"with": "bob", "online": True, "seq": 3}), ["* Sent to bob."]),
+    (
+        answer(
+            "entered",
+            group="tea",
+            number=1,
+            admin="bob",
+            topic="green",
+            members=2,
+            online=1,
+            policy="open",
+            created=False,
+        ),
+        ["* You are in tea (number 1): 2 members, 1 online; the admin is bob.", "* Topic: green"],
+    ),
+    (answer("asked", group="tea", admin="bob"), ["* You asked to join tea; its admin, bob,"]),
+    (answer("desk", left="tea"), ["* You are at the front desk; you are still", "* 1 join"]),
+    (answer("groups", groups=[]), ["* There are no groups yet"]),
+    (
+        answer(
+            "groups",
+            groups=[
+                {"group": "tea", "number": 1, "policy": "open", "members": 2, "online": 1}
+                | {"unread": None, "topic": "green"}
+            ],
+        ),
+        ["* No.", "*   1  tea"],
+    ),
+    (
+        answer(
+            "requests",
+            group="tea",
+            requests=[{"name": "bob", "at": AT, "note": "x", "guest": False}],
+        ),
+        ["* 1 asking to join tea", '*   bob, for 2 hours: "x"'],
+    ),
+    (
+        answer(
+            "members",
+            group="tea",
+            online_only=False,
+            members=[{"name": "bob", "admin": True, "guest": False, "online": True}],
+        ),
+        ["* 1 member of tea:", "*   bob (admin, online)"],
+    ),
+    (answer("admin-is", group="tea", admin="bob", online=False), ["* The admin of tea is bob"]),
+    (answer("bans", group=None, bans=[]), ["* Nobody is banned from this server."]),
+    (
+        answer("bans", group="tea", bans=[{"name": "bob", "by": "carol", "at": AT, "reason": "x"}]),
+        ["* 1 banned from tea:", "*   bob, by carol: x"],
+    ),
+    (
+        answer(
+            "who", people=[{"name": "bob", "guest": True, "operator": False, "groups": ["tea"]}]
+        ),
+        ["* Online: 1", "*   bob (guest; in tea)"],
+    ),
+    (answer("history", group="tea", entries=[]), ["* Nothing has been said yet."]),
+    (answer("history", group="tea", entries=[message(1, "x")]), ["09:30 bob: x"]),
+    (
+        answer("matches", group="tea", words="x", more=False, entries=[message(1, "x")]),
+        ["* Found for: x", "09:30 bob: x"],
+    ),
+    (answer("matches", group="tea", words="x", more=False, entries=[]), ["* Nothing found for: x"]),
+    (
+        answer(
+            "files",
+            group="tea",
+            files=[{"number": 1, "name": "a.txt", "size": 5, "sha256": "a", "by": "bob", "at": AT}],
+        ),
+        ["* No.", "*   1  a.txt"],
+    ),
+    (answer("help", commands=COMMANDS), ["*", *["*"] * (len(COMMANDS) + 1)]),
+    (answer("help", commands=COMMANDS[:1]), ["* /join", "*   Does join."]),
+    (answer("password", text="Changed.", token="t"), ["* Changed."]),
+    (answer("new-thing", text="It is so."), ["* It is so."]),
+    (answer("new-thing", count=3), ["* new-thing: count 3"]),
+    ({"re": 1, "ok": True}, []),
+    ({"re": 1, "ok": True, "seq": 3}, []),
+    ({"re": 1, "ok": False, "code": "x", "error": "You cannot."}, ["* You cannot."]),
+    ({"re": 1, "ok": False, "code": "x"}, ["* The server refused."]),
+]
+
+
+WRONG: list[Any] = [
+    None, True, -1, 10**30, 10**400, 1.5, "", "text", HOSTILE, AT, [], [None], ["x"], [[]], [{}],
+    [{"name": "x", "at": 3}], [{"type": "message"}], [{"type": []}], {}, {"x": {"y": 1}},
+    {"group": None},
+]  # fmt: skip
