@@ -6,11 +6,12 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from tests.support.people import PATIENCE, UNLIMITED, Server, SocketUser
+
+pytestmark = pytest.mark.server(limits=f"{UNLIMITED}\nunsent_hard_bytes = 262144\n")
 
 Talk = Callable[..., SocketUser]
 
@@ -28,16 +29,6 @@ class SlowReader(SocketUser):
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self._socket.settimeout(PATIENCE)
         self._socket.connect(("127.0.0.1", port))
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """A server that drops who leaves 256 KiB unread."""
-    server = Server(tmp_path, limits=f"{UNLIMITED}\nunsent_hard_bytes = 262144\n")
-    server.start()
-    yield server
-    server.stop()
-    assert server.tracebacks() == []
 
 
 @pytest.fixture

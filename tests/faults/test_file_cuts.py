@@ -31,17 +31,9 @@ free_disk = 0
 uploads_per_account = 20
 """
 
+pytestmark = pytest.mark.server(toml=FILES)
+
 Enter = Callable[..., Program]
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """A server whose quota is no concern here."""
-    server = Server(tmp_path, FILES)
-    server.start()
-    yield server
-    server.stop()
-    assert server.tracebacks() == []
 
 
 @pytest.fixture

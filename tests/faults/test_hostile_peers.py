@@ -31,21 +31,16 @@ from tests.support.peers import (
     talk_on,
     talking,
 )
-from tests.support.people import PATIENCE, Server, free_port, running
+from tests.support.people import PATIENCE, Server, running
 from tests.support.programs import Program
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for those who need no limits of their own."""
-    with running(Server(tmp_path_factory.mktemp("server"), limits=EVERYBODY)) as server:
-        yield server
+pytestmark = pytest.mark.server(scope="module", limits=EVERYBODY)
 
 
 @pytest.fixture(scope="module")
-def friends(server: Server) -> Iterator[Friends]:
+def friends(shared_server: Server) -> Iterator[Friends]:
     """Two who talk."""
-    with talking(server) as friends:
+    with talking(shared_server) as friends:
         yield friends
 
 
@@ -102,20 +97,17 @@ class CutOff(NamedTuple):
 def cut_off(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CutOff]:
     """Have all dawdle at once until they are cut off, while two log in and stay."""
     limits = f"{EVERYBODY}login_seconds = {LOGIN_SECONDS}\n"
-    server, tls_port = Server(tmp_path_factory.mktemp("server"), limits=limits), free_port()
+    server = Server(tmp_path_factory.mktemp("server"), limits=limits, tls=True)
     trusting = ssl.create_default_context()
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
     dawdling: dict[socket.socket, tuple[str, float]] = {}
     received = dict.fromkeys(DAWDLERS, b"")
     ended: dict[str, CutOff] = {}
-    with (
-        running(server, "--line", f"selfsigned:{tls_port}:interface=127.0.0.1"),
-        ExitStack() as stack,
-    ):
+    with running(server), ExitStack() as stack:
         for name, each in DAWDLERS.items():
             began = time.monotonic()
             peer = socket.create_connection(
-                ("127.0.0.1", tls_port if each.tls else server.port), PATIENCE
+                ("127.0.0.1", server.tls_port if each.tls else server.port), PATIENCE
             )
             if each.tls == "after":
                 peer = trusting.wrap_socket(peer)
@@ -283,15 +275,14 @@ def test_too_few_descriptors(
 ) -> None:
     """Who is in talks on, others wait or are turned away in few words, and get in later."""
     monkeypatch.setattr("tests.support.people.Twistd", FewDescriptors)
-    server, tls_port = Server(tmp_path, limits=EVERYBODY), free_port()
-    tls = f"selfsigned:{tls_port}:interface=127.0.0.1"
-    with running(server, "--line", tls), talking(server) as friends, ExitStack() as stack:
+    server = Server(tmp_path, limits=EVERYBODY, tls=True)
+    with running(server), talking(server) as friends, ExitStack() as stack:
         assert server.process is not None
         logged = len(server.log().splitlines())
         if not spare:  # something else has taken what was to be kept
             taken = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
             resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (taken + 20, DESCRIPTORS))
-        crowd = [Peer(tls_port if by_tls else server.port) for _ in range(400)]
+        crowd = [Peer(server.tls_port if by_tls else server.port) for _ in range(400)]
         for peer in crowd:
             stack.callback(peer.close)
         talk_on(friends)

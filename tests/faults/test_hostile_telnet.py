@@ -30,22 +30,17 @@ from tests.support.people import Server, running
 from tests.support.programs import Program, line_of, pieces
 from tests.support.safety import OPTIONS
 
+pytestmark = pytest.mark.server(scope="module", limits=EVERYBODY)
+
 IAC, DONT, DO, WONT, WILL, SB, SE = b"\xff", b"\xfe", b"\xfd", b"\xfc", b"\xfb", b"\xfa", b"\xf0"
 ECHO, TIMING_MARK, NEW_ENVIRON = b"\x01", b"\x06", b"\x27"
 MAX_ANSWERS = 64
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for those who need no limits of their own."""
-    with running(Server(tmp_path_factory.mktemp("server"), limits=EVERYBODY)) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def friends(server: Server) -> Iterator[Friends]:
+def friends(shared_server: Server) -> Iterator[Friends]:
     """Two who talk, and read what hostile people say."""
-    with talking(server) as friends:
+    with talking(shared_server) as friends:
         yield friends
         assert IAC not in b"".join(each.everything() for each in friends)
 
@@ -274,9 +269,9 @@ Heard = tuple[list[bytes], bytes, str]
 
 
 @pytest.fixture(scope="module")
-def heard(server: Server) -> Iterator[Callable[..., Heard]]:
+def heard(shared_server: Server) -> Iterator[Callable[..., Heard]]:
     """Have eve send some pieces, each time to a group of her own with frank."""
-    frank, program, groups = Peer(server.port), Program(server.port), count(100)
+    frank, program, groups = Peer(shared_server.port), Program(shared_server.port), count(100)
 
     def hear(kind: str, cut: Callable[[bytes], Iterable[bytes]]) -> Heard:
         group = f"{kind[0]}{next(groups)}"
@@ -285,10 +280,10 @@ def heard(server: Server) -> Iterator[Callable[..., Heard]]:
         frank.sees(f"You are in {group}")
         frank.sees_nothing_of("eve")
         before = len(frank.everything())
-        with closing(Peer(server.port)) as eve:
+        with closing(Peer(shared_server.port)) as eve:
             for piece in cut(CONVERSATIONS[kind].replace(b"GROUP", group.encode())):
                 eve.sends(piece)
-                time.sleep(0.0001 * (len(piece) == 1))  # for the server to read it alone
+                time.sleep(0.0001 * (len(piece) == 1))  # for the shared_server to read it alone
             assert eve.is_cut_off()
         frank.sees("eve has left")
         frank.sees_nothing_of("eve")

@@ -9,19 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.administration import PASSWORD, share_file
-from tests.support.people import Server, free_port
+from tests.support.people import Server
 from tests.support.programs import Program
 from tests.support.terminals import Terminal, at_terminals
 
 # Servers and clients of one test.
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Server]:
-    """A server that a test may start, kill and change as it likes."""
-    server = Server(tmp_path)
-    yield server
-    server.stop()
 
 
 @pytest.fixture
@@ -34,23 +26,13 @@ def at(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
 # Administration.
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that runs."""
-    server = Server(tmp_path_factory.mktemp("server"))
-    server.start("--line", f"selfsigned:{free_port()}:interface=127.0.0.1")
-    yield server
-    server.stop()
-    assert server.tracebacks() == []
-
-
 @pytest.fixture
-def enter(running: Server) -> Iterator[Callable[..., Program]]:
-    """Let a program in: into the server that runs, or another."""
+def enter(server: Server) -> Iterator[Callable[..., Program]]:
+    """Log a program in, at the running server or another."""
     programs: list[Program] = []
 
     def log_in(
-        name: str, at: Server = running, password: str | None = None, **more: object
+        name: str, at: Server = server, password: str | None = None, **more: object
     ) -> Program:
         each = Program(at.port)
         programs.append(each)

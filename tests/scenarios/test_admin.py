@@ -18,6 +18,8 @@ from tests.support.administration import PASSWORD, admin, share_file, tree
 from tests.support.people import PATIENCE, Server, SocketUser, free_port
 from tests.support.programs import Object, Program, numbers
 
+pytestmark = pytest.mark.server(scope="module", tls=True)
+
 Enter = Callable[..., Program]
 
 ADMIN = str(Path(sys.executable).with_name("pyconchat-admin"))
@@ -36,25 +38,25 @@ def test_lists(stopped: Path, state: Path) -> None:
     assert admin(state, "accounts").lines == ["alice", "Bob operator"]
 
 
-def test_a_password_is_reset_while_the_server_runs(running: Server, enter: Enter) -> None:
+def test_a_password_is_reset_while_the_server_runs(server: Server, enter: Enter) -> None:
     """The account's sessions and tokens end at once; those of other accounts do not."""
     carol, dave = enter("carol"), enter("dave")
     token = carol.hello["token"]
-    nc = SocketUser(running.port)
+    nc = SocketUser(server.port)
     nc.logs_in("carol", PASSWORD + "carol")
-    assert admin(running.state, "reset-password", "CAROL", typed=NEW.encode() + b"\n").lines == [
+    assert admin(server.state, "reset-password", "CAROL", typed=NEW.encode() + b"\n").lines == [
         "The password of carol has been changed."
     ]
     assert carol.sees("end")["why"] == "password"
     nc.sees("Your password was changed by an administrator.")
     assert carol.is_cut_off()
     assert nc.is_cut_off()
-    again = Program(running.port)
+    again = Program(server.port)
     assert again.says_hello("carol", token=token)["code"] == "bad-token"
     assert again.says_hello("carol", PASSWORD + "carol")["code"] == "wrong-password"
     again.logs_in("carol", NEW)
     assert dave.does("/who")["people"]
-    assert NEW not in running.log()
+    assert NEW not in server.log()
     for each in (again, nc):
         each.close()
 
@@ -117,12 +119,12 @@ def test_a_password_at_a_terminal(typed: list[str], problem: str, state: Path) -
         assert tree(state) != before
 
 
-def test_an_operator_is_made_while_the_server_runs(running: Server, enter: Enter) -> None:
+def test_an_operator_is_made_while_the_server_runs(server: Server, enter: Enter) -> None:
     """It takes effect in open sessions, and the server's log has no gap."""
     erin, frank, gina = enter("erin"), enter("frank"), enter("gina")
-    code = running.says(r"operator: type /claim (\S+)").group(1)
+    code = server.says(r"operator: type /claim (\S+)").group(1)
     assert erin.is_refused("/stats") == "not-operator"
-    assert admin(running.state, "make-operator", "Erin").lines == ["erin is an operator now."]
+    assert admin(server.state, "make-operator", "Erin").lines == ["erin is an operator now."]
     erin.finds(lambda each: "operator" in each.get("text", ""), 0)
     assert erin.does("/stats")["type"] == "stats"
     frank.is_refused(f"/claim {code}")
@@ -130,21 +132,21 @@ def test_an_operator_is_made_while_the_server_runs(running: Server, enter: Enter
     erin.does("/operator gina")
     gina.does("/ban frank spam")
     assert frank.is_cut_off()
-    assert "operator already" in admin(running.state, "make-operator", "erin").line
-    with closing(sqlite3.connect(running.state / "pyconchat.db")) as database:
+    assert "operator already" in admin(server.state, "make-operator", "erin").line
+    with closing(sqlite3.connect(server.state / "pyconchat.db")) as database:
         log = database.execute(
             "SELECT seq, json_extract(body, '$.type') FROM entries"
             " WHERE conversation = 1 ORDER BY seq"
         ).fetchall()
     assert log == [(1, "operator"), (2, "operator"), (3, "server-banned")]
-    assert "erin operator" in admin(running.state, "accounts").lines
-    assert "frank banned" in admin(running.state, "accounts").lines
+    assert "erin operator" in admin(server.state, "accounts").lines
+    assert "frank banned" in admin(server.state, "accounts").lines
 
 
 # Exports.
 
 
-def test_an_export_is_what_a_program_received(running: Server, enter: Enter, stopped: Path) -> None:
+def test_an_export_is_what_a_program_received(server: Server, enter: Enter, stopped: Path) -> None:
     """By name in any case, or by number: each event exactly as a member's program received it."""
     hana, ivan = enter("hana"), enter("ivan")
     number = hana.does("/create Chess")["number"]
@@ -154,12 +156,12 @@ def test_an_export_is_what_a_program_received(running: Server, enter: Enter, sto
     ivan.does("/me waves", "chess")
     hana.does("/policy password secret-word", "chess")
     hana.does("/topic endgames", "chess")
-    share_file(running, hana, "chess")
+    share_file(server, hana, "chess")
     hana.does("/kick ivan be brief", "chess")
     seen: list[Object] = [each for each in hana.entries if each.get("group") == "Chess"]
     assert len(seen) >= 9
     for name in ("Chess", "cHESS", str(number)):
-        assert [json.loads(line) for line in admin(running.state, "export", name).lines] == seen
+        assert [json.loads(line) for line in admin(server.state, "export", name).lines] == seen
     exported = [json.loads(line) for line in admin(stopped, "export", "tea").lines]
     assert numbers(exported) == list(range(1, 1204))
 

@@ -15,6 +15,8 @@ from tests.support.administration import FILE, admin, exchange, share_file, tree
 from tests.support.people import PATIENCE, Server
 from tests.support.programs import Program, numbers
 
+pytestmark = pytest.mark.server(scope="module", tls=True)
+
 Enter = Callable[..., Program]
 
 
@@ -50,19 +52,19 @@ class Talker(threading.Thread):
 
 
 def test_a_backup_under_load(
-    running: Server, enter: Enter, serve: Callable[[Path], Server], tmp_path: Path
+    server: Server, enter: Enter, serve: Callable[[Path], Server], tmp_path: Path
 ) -> None:
     """The server is not interrupted; the backup has every entry acknowledged before it began."""
     alice, bob = enter("alice"), enter("bob")
     alice.does("/create load open")
-    share_file(running, alice, "load")
+    share_file(server, alice, "load")
     bob.does("/join load")
     talker = Talker(bob, "load")
     talker.start()
     talker.waits_for(100)
     before, folder = talker.acknowledged, tmp_path / "new" / "backup"
     (line,) = admin(
-        running.state,
+        server.state,
         "backup",
         str(folder),
         pause_at=folder / "pyconchat.db",  # while the database is being copied
@@ -82,10 +84,10 @@ def test_a_backup_under_load(
     assert again.does("hello", "load")["seq"] == len(received) + 1
 
 
-def test_who_may_read_a_backup(running: Server, tmp_path: Path) -> None:
+def test_who_may_read_a_backup(server: Server, tmp_path: Path) -> None:
     """Only its owner, whatever the umask; it contains the TLS key but not the lock."""
     folder = tmp_path / "backup"
-    assert len(admin(running.state, "backup", str(folder)).lines) == 1
+    assert len(admin(server.state, "backup", str(folder)).lines) == 1
     found = tree(folder)
     for name, (mode, digest) in found.items():
         assert mode == (0o600 if digest else 0o700), name
@@ -93,7 +95,7 @@ def test_who_may_read_a_backup(running: Server, tmp_path: Path) -> None:
     top = {name for name in found if "/" not in name}
     assert top - {"files"} == {"pyconchat.db", "tls-key.pem", "tls-certificate.pem"}
     for name in ("tls-key.pem", "tls-certificate.pem"):
-        assert (folder / name).read_bytes() == (running.state / name).read_bytes()
+        assert (folder / name).read_bytes() == (server.state / name).read_bytes()
 
 
 @pytest.mark.parametrize("why", ["exists", "below a file", "disk full", "unreadable file"])
@@ -129,13 +131,13 @@ def test_a_failed_backup(why: str, state: Path, tmp_path: Path) -> None:
 # Checks.
 
 
-def test_a_sound_state(running: Server, enter: Enter, stopped: Path) -> None:
+def test_a_sound_state(server: Server, enter: Enter, stopped: Path) -> None:
     """One line says so, also while the server runs; the check changes nothing."""
     gus = enter("checked")
     gus.does("/create checked password tea-time")
     gus.does("/topic all is sound", "checked")
     before = tree(stopped)
-    for state in (running.state, stopped):
+    for state in (server.state, stopped):
         (line,) = admin(state, "check").lines
         assert line.startswith("No problems found: ")
     assert tree(stopped) == before

@@ -34,10 +34,10 @@ def roster(person: User) -> list[str]:
     return person.answer_to("/members")
 
 
-@pytest.mark.parametrize(("one", "other"), PAIRS)
-def test_in_a_group(user: UserOf, one: str, other: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_in_a_group(user: UserOf, kind: str) -> None:
     """Each of these has one line for an answer, and the members are the same after it."""
-    alice, bob, carol = user(one, "alice"), user(other, "bob"), user(other, "carol")
+    alice, bob, carol = user(kind, "alice"), user(kind, "bob"), user(kind, "carol")
     tea_of(alice, bob)
     before = roster(alice)
     assert before == [
@@ -123,15 +123,15 @@ def test_in_a_group(user: UserOf, one: str, other: str) -> None:
     assert alice.answer_to("/history 50") == said
 
 
-@pytest.mark.parametrize(("one", "other"), PAIRS)
-def test_nothing_is_said_by_nothing(user: UserOf, one: str, other: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_said_by_nothing(user: UserOf, kind: str) -> None:
     """A line of spaces, or of what cannot be shown, is no message; programs are told so."""
-    alice, bob = user(one, "alice"), user(other, "bob")
+    alice, bob = user(kind, "alice"), user(kind, "bob")
     tea_of(alice, bob)
     for line in ("", " ", "\t \t", "\u3000", "\u2028"):
         assert alice.answer_to(line) == [], repr(line)
     for line in ("\0", "\x1b\x07", "\u202e"):
-        assert alice.answer_to(line)[:1] == ([] if one in LINE_KINDS else [NOTHING]), repr(line)
+        assert alice.answer_to(line)[:1] == ([] if kind in LINE_KINDS else [NOTHING]), repr(line)
     assert bob.sees_all() == ""
     alice.types("/desk")
     alice.sees("(help lists the commands)")
@@ -170,10 +170,10 @@ def test_at_the_front_desk(user: UserOf, kind: str) -> None:
     assert roster(bob) == ["* 1 member of tea:", "*   bob (admin, guest, online)"]
 
 
-@pytest.mark.parametrize(("one", "other"), PAIRS)
-def test_joining_twice(user: UserOf, one: str, other: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_joining_twice(user: UserOf, kind: str) -> None:
     """Who is in and joins again is where they were; who has asked is told to wait."""
-    alice, bob = user(one, "alice"), user(other, "bob")
+    alice, bob = user(kind, "alice"), user(kind, "bob")
     tea_of(alice)
     again = "* You are in tea (number 1): 1 member, 1 online; the admin is alice."
     assert alice.answer_to("/join tea") == [again]
@@ -222,10 +222,10 @@ def test_approving_applicants_who_have_gone(user: UserOf, one: str, other: str) 
     ]
 
 
-@pytest.mark.parametrize(("one", "other"), PAIRS)
-def test_two_commands_at_the_same_moment(user: UserOf, one: str, other: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_commands_at_the_same_moment(user: UserOf, kind: str) -> None:
     """Commands are carried out one after the other: the first decides what the second may."""
-    alice, bob, carol = user(one, "alice"), user(other, "bob"), user(other, "carol")
+    alice, bob, carol = user(kind, "alice"), user(kind, "bob"), user(kind, "carol")
     tea_of(alice, bob, carol)
     assert alice.answer_to("/transfer bob", "/kick bob") == [
         "* bob is the admin now, appointed by alice.",

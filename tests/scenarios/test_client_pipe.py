@@ -17,6 +17,8 @@ import pytest
 from tests.support.people import PATIENCE, Server, SocketUser, free_port
 from tests.support.terminals import CLIENT, at_terminals, environment, said
 
+pytestmark = pytest.mark.server(scope="module")
+
 LONG = PATIENCE * 2
 """Seconds for what takes its time on a busy machine."""
 
@@ -33,16 +35,6 @@ IMPATIENT = (
 BLOCKING = "import os; print('blocking:', *(os.get_blocking(each) for each in (0, 1, 2)))"
 
 Ended = subprocess.CompletedProcess[str]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all of these: each test has a group of its own."""
-    server = Server(tmp_path_factory.mktemp("server"))
-    server.start()
-    yield server
-    server.stop()
-    assert server.tracebacks() == []
 
 
 @pytest.fixture

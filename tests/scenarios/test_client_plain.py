@@ -13,6 +13,8 @@ import pytest
 from tests.support.people import Server, SocketUser
 from tests.support.terminals import CLIENT, Impostor, Terminal, environment, said
 
+pytestmark = pytest.mark.server(scope="module")
+
 At = Callable[..., Terminal]
 Visit = Callable[..., SocketUser]
 
@@ -23,16 +25,6 @@ SOON = 4.0
 
 # Tells whether the files that it has inherited do not wait, which nobody expects of a terminal.
 BLOCKING = "import os; print('blocking:', *(os.get_blocking(each) for each in (0, 1, 2)))"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for most of these: each test has people and groups of its own."""
-    server = Server(tmp_path_factory.mktemp("server"))
-    server.start()
-    yield server
-    server.stop()
-    assert server.tracebacks() == []
 
 
 @pytest.fixture

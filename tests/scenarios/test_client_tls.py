@@ -7,13 +7,13 @@ import ssl
 import stat
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.support.people import PATIENCE, Server, free_port
+from tests.support.people import PATIENCE, Server
 from tests.support.terminals import CLIENT, Terminal, environment, said
 
 At = Callable[..., Terminal]
@@ -26,15 +26,7 @@ FINGERPRINT = r"SHA256 ((?:[0-9A-F]{2}:){31}[0-9A-F]{2})"
 
 
 class TlsServer(Server):
-    """A server with a line that speaks TLS, at *tls_port*."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.tls_port = free_port()
-
-    def start(self, *options: str) -> None:
-        line = f"selfsigned:{self.tls_port}:interface=127.0.0.1"
-        super().start("--line", line, *options)
+    """A server with a certificate."""
 
     def fingerprint(self) -> str:
         """Return the fingerprint that it has logged last."""
@@ -46,22 +38,7 @@ class TlsServer(Server):
         return self.state / "tls-certificate.pem", self.state / "tls-key.pem"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsServer]:
-    """One server for all but those who change its certificate."""
-    server = TlsServer(tmp_path_factory.mktemp("server"))
-    server.start()
-    yield server
-    server.stop()
-    assert server.tracebacks() == []
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[TlsServer]:
-    """A server that a test may start, kill and change as it likes."""
-    server = TlsServer(tmp_path)
-    yield server
-    server.stop()
+pytestmark = pytest.mark.server(type=TlsServer, scope="module", tls=True)
 
 
 def meets(at: At, server: TlsServer, who: str, *options: str) -> Terminal:

@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.people import PATIENCE, Server, SocketUser, free_port
+from tests.support.people import PATIENCE, Server, SocketUser
 from tests.support.programs import Program
 from tests.support.skips import require_program
+
+pytestmark = pytest.mark.server(scope="module", tls=True)
 
 MEGABYTE = 1_000_000
 
@@ -25,29 +27,8 @@ SOON = 3.0
 """Seconds for what needs no time at all."""
 
 
-class TlsServer(Server):
-    """A server with a second line that speaks TLS, at *tls_port*."""
-
-    def __init__(self, folder: Path, toml: str = "") -> None:
-        super().__init__(folder, toml)
-        self.tls_port = free_port()
-
-    def start(self, *options: str) -> None:
-        super().start("--line", f"selfsigned:{self.tls_port}:interface=127.0.0.1", *options)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsServer]:
-    """One server for all of these: each test has a group of its own."""
-    server = TlsServer(tmp_path_factory.mktemp("server"))
-    server.start()
-    yield server
-    server.stop()
-    assert server.tracebacks() == []
-
-
 @pytest.fixture
-def program(server: TlsServer) -> Iterator[Callable[..., Program]]:
+def program(server: Server) -> Iterator[Callable[..., Program]]:
     """Let a program in, as the owner of a group or as one of its members."""
     programs: list[Program] = []
 
@@ -117,7 +98,7 @@ def admin_of(
 )
 def test_a_file_by_nc(
     talk: Callable[..., SocketUser],
-    server: TlsServer,
+    server: Server,
     tmp_path: Path,
     name: str,
 ) -> None:
@@ -159,9 +140,7 @@ def test_a_file_by_nc(
     bob.sees(name)
 
 
-def test_a_file_by_openssl(
-    talk: Callable[..., SocketUser], server: TlsServer, tmp_path: Path
-) -> None:
+def test_a_file_by_openssl(talk: Callable[..., SocketUser], server: Server, tmp_path: Path) -> None:
     """At a TLS door the command is openssl's, and carries any bytes both ways."""
     openssl = require_program("openssl")
     data = some_bytes(1_500_000)
@@ -178,7 +157,7 @@ def test_a_file_by_openssl(
     assert (fetched / "notes.pdf").read_bytes() == data
 
 
-def test_refusals_over_tls(program: Callable[..., Program], server: TlsServer) -> None:
+def test_refusals_over_tls(program: Callable[..., Program], server: Server) -> None:
     """At a TLS door a refusal arrives too, and the connection ends as TLS wants it to."""
     alice = program("alice-no", "no-tls")
     ticket = alice.does("/send a.txt", "no-tls")["ticket"].encode()
@@ -201,7 +180,7 @@ def test_refusals_over_tls(program: Callable[..., Program], server: TlsServer) -
         assert re.fullmatch(rb"refused [a-z-]+: [^\n]+\n", shown)
 
 
-def _by_openssl(openssl: str, server: TlsServer, lines: list[str]) -> str:
+def _by_openssl(openssl: str, server: Server, lines: list[str]) -> str:
     """Log in over TLS, and return the command that the last of *lines* is answered by."""
     talking = subprocess.Popen(
         [openssl, "s_client", "-quiet", "-connect", f"127.0.0.1:{server.tls_port}"],
@@ -216,7 +195,7 @@ def _by_openssl(openssl: str, server: TlsServer, lines: list[str]) -> str:
 
 
 def test_who_is_put_out_gets_nothing(
-    talk: Callable[..., SocketUser], server: TlsServer, tmp_path: Path
+    talk: Callable[..., SocketUser], server: Server, tmp_path: Path
 ) -> None:
     """A ticket of one who was kicked or banned after /get, or for a file that is gone, is dead."""
     group = "dead"
@@ -248,7 +227,7 @@ def test_who_is_put_out_gets_nothing(
 
 
 def test_a_ticket_is_for_one_direction(
-    program: Callable[..., Program], server: TlsServer, tmp_path: Path
+    program: Callable[..., Program], server: Server, tmp_path: Path
 ) -> None:
     """A ticket for sending fetches nothing, and one for fetching sends nothing."""
     alice = program("alice-way", "way")
@@ -282,7 +261,7 @@ def _talks(port: int, data: bytes, end: bool = False) -> bytes:
     return shown
 
 
-def test_a_file_without_a_size(program: Callable[..., Program], server: TlsServer) -> None:
+def test_a_file_without_a_size(program: Callable[..., Program], server: Server) -> None:
     """Without a size, the end of the input is the end of the file."""
     alice = program("alice-end", "end")
     for number, data in enumerate((some_bytes(MEGABYTE), b"", b"x"), 1):
@@ -294,14 +273,14 @@ def test_a_file_without_a_size(program: Callable[..., Program], server: TlsServe
         assert _talks(server.port, b"download %b\n" % ticket) == data
 
 
-def test_fewer_bytes_than_the_size(program: Callable[..., Program], server: TlsServer) -> None:
+def test_fewer_bytes_than_the_size(program: Callable[..., Program], server: Server) -> None:
     """An input that ends before the size that it had said is answered by one line, soon."""
     alice = program("alice-few", "few")
     ticket = alice.does("/send a.txt", "few")["ticket"].encode()
     assert _talks(server.port, b"upload %b 0 10\nabc" % ticket, end=True).startswith(b"refused ")
 
 
-def test_more_bytes_than_the_size(program: Callable[..., Program], server: TlsServer) -> None:
+def test_more_bytes_than_the_size(program: Callable[..., Program], server: Server) -> None:
     """A size that is not that of the file is refused and said, and nothing is shared."""
     alice = program("alice-more", "more")
     ticket = alice.does("/send a.txt", "more")["ticket"].encode()
@@ -310,7 +289,7 @@ def test_more_bytes_than_the_size(program: Callable[..., Program], server: TlsSe
     assert alice.does("/files", "more")["files"] == []
 
 
-def test_wrong_offsets_and_hashes(program: Callable[..., Program], server: TlsServer) -> None:
+def test_wrong_offsets_and_hashes(program: Callable[..., Program], server: Server) -> None:
     """An offset beyond what is there, or a wrong hash, is refused and said; nobody sees a file."""
     alice = program("alice-bad", "bad")
     good = hashlib.sha256(b"abc").hexdigest().encode()
@@ -334,7 +313,7 @@ def test_wrong_offsets_and_hashes(program: Callable[..., Program], server: TlsSe
     assert shown == b"shared 1 3 %b\n" % good
 
 
-def test_a_download_from_an_offset(program: Callable[..., Program], server: TlsServer) -> None:
+def test_a_download_from_an_offset(program: Callable[..., Program], server: Server) -> None:
     """A download goes on after the offset; one beyond the file is refused and said."""
     alice = program("alice-from", "from")
     ticket = alice.does("/send a.txt", "from")["ticket"].encode()
@@ -349,7 +328,7 @@ def test_a_download_from_an_offset(program: Callable[..., Program], server: TlsS
 
 
 def test_a_command_that_begins_slowly(
-    talk: Callable[..., SocketUser], server: TlsServer, tmp_path: Path
+    talk: Callable[..., SocketUser], server: Server, tmp_path: Path
 ) -> None:
     """A machine that takes its time before the first line (after the greeting) can send."""
     require_program("nc")
@@ -366,7 +345,7 @@ def test_a_command_that_begins_slowly(
 
 @pytest.mark.parametrize("path", ["nosuch.txt", "~/notes.txt"])
 def test_a_path_that_the_shell_cannot_read(
-    talk: Callable[..., SocketUser], server: TlsServer, tmp_path: Path, path: str
+    talk: Callable[..., SocketUser], server: Server, tmp_path: Path, path: str
 ) -> None:
     """The command for a file that is not there ends soon, and shares nothing; ~ is one's home."""
     require_program("nc")
@@ -378,7 +357,7 @@ def test_a_path_that_the_shell_cannot_read(
     assert done.stdout.startswith(b"shared 1 11 ") is path.startswith("~")
 
 
-def test_admins_and_uploaders_remove(program: Callable[..., Program], server: TlsServer) -> None:
+def test_admins_and_uploaders_remove(program: Callable[..., Program], server: Server) -> None:
     """The admin removes any file, an uploader their own; the bytes go from the disk too."""
     admin, bob, carol = (program(f"{each}-rm", "rm") for each in ("admin", "bob", "carol"))
     for each in (admin, bob, bob):

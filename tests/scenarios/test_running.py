@@ -47,6 +47,10 @@ class Equipped(Server):
             *options,
         )
 
+    def tracebacks(self) -> list[str]:
+        """Return the failures that were logged, but those of files that could not be used."""
+        return [line for line in super().tracebacks() if KEPT not in line]
+
     def renew(self) -> None:
         """Put another key and certificate into the files of the ``ssl:`` door."""
         both = self.folder / "both.pem"
@@ -80,6 +84,9 @@ class Equipped(Server):
         }
 
 
+pytestmark = pytest.mark.server(type=Equipped, scope="module")
+
+
 def until(fits: Callable[[], bool]) -> None:
     """Wait until it is so: that somebody has gone, a server hears a moment later."""
     deadline = time.monotonic() + PATIENCE
@@ -99,17 +106,6 @@ def anybody() -> ssl.SSLContext:
     trust = ssl.create_default_context()
     trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
     return trust
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Equipped]:
-    """One server for most of the tests here."""
-    server = Equipped(tmp_path_factory.mktemp("equipped"))
-    server.start()
-    yield server
-    server.stop()
-    unexpected = [line for line in server.tracebacks() if KEPT not in line]
-    assert unexpected == []
 
 
 @pytest.fixture

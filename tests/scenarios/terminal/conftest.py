@@ -10,16 +10,6 @@ from tests.support.people import Server, SocketUser
 from tests.support.terminals import PASSWORD, At, Terminal, Visit
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for most of these: each test has people and groups of its own."""
-    server = Server(tmp_path_factory.mktemp("server"))
-    server.start()
-    yield server
-    server.stop()
-    assert server.tracebacks() == []
-
-
 @pytest.fixture
 def chat(at: At, server: Server) -> Callable[..., Terminal]:
     """Start the client as a registered person, who is asked nothing, and wait for the server."""

@@ -6,8 +6,12 @@ import re
 import stat
 from pathlib import Path
 
+import pytest
+
 from tests.support.people import Server
 from tests.support.terminals import PASSWORD, At, Impostor, Visit, settings_are_kept
+
+pytestmark = pytest.mark.server(scope="module")
 
 # An evening.
 

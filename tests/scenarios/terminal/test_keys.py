@@ -5,8 +5,12 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+import pytest
+
 from tests.support.people import Server
 from tests.support.terminals import PASSWORD, At, Impostor, Visit, said
+
+pytestmark = pytest.mark.server(scope="module")
 
 
 def test_tab_completes(chat: At, visit: Visit) -> None:

@@ -12,6 +12,8 @@ from tests.support.people import Server, SocketUser
 from tests.support.skips import require_program
 from tests.support.terminals import CLIENT, PASSWORD, At, Terminal, Visit, said, settings_are_kept
 
+pytestmark = pytest.mark.server(scope="module")
+
 # When the server is away.
 
 

@@ -11,6 +11,8 @@ import pytest
 from tests.support.people import Server
 from tests.support.terminals import PASSWORD, At, Impostor
 
+pytestmark = pytest.mark.server(scope="module")
+
 # A server to mistrust.
 
 
