@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from twisted.internet.task import Clock
 
 from pyconchat.chat.chat import Chat
@@ -23,7 +23,14 @@ from tests.support.users import UserOf, users
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-settings.register_profile("ours", max_examples=examples(100))  # where a test names no number
+# The number of examples is for tests that name none. There is no deadline, and no check of how long
+# examples take to generate: both measure wall time, and so how busy the machine is.
+settings.register_profile(
+    "ours",
+    max_examples=examples(100),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("ours")
 
 

@@ -179,6 +179,8 @@ def test_what_comes_after_a_cut_is_another_file(enter: Enter, server: Server) ->
     assert upload(alice, server.port, "notes.pdf", new).startswith(b"shared 1 ")
 
 
+# The server removes unfinished uploads by the time at which they were last written.
+@pytest.mark.skipif("FAKETIME" in os.environ, reason="faketime does not shift the times of files")
 def test_killed_in_the_middle_of_an_upload(enter: Enter, server: Server) -> None:
     """After a kill -9 nobody sees half a file, and the upload goes on where the disk has it."""
     alice, bob = enter("alice"), enter("bob")
