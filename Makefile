@@ -10,7 +10,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints
 # Whatever the shell says: without bytecode, each of some hundred servers compiles all of it anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test torture check bench plot docs lock clean
+.PHONY: run test test-clock torture check bench plot docs lock clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/twistd --nodaemon --pidfile= pyconchat $(ARGS)
@@ -18,6 +18,12 @@ run: $(VENV)/run.stamp
 # Side by side, a file at a time: most tests wait for servers, not for the processor.
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+# The unit tests on another day, over the midnight in which summer time begins.
+test-clock: $(VENV)/test.stamp
+	TZ=EET-2EEST,M3.5.0/0,M10.5.0/0 PYCONCHAT_TEST_FACTOR=0.2 \
+		faketime '2027-03-27 23:59:45' $(BIN)/python -m pytest -n $(JOBS) --dist loadfile \
+		-k 'not postgresql' --ignore tests/scenarios --ignore tests/faults $(ARGS)
 
 # What takes minutes: fifty kills, a thousand clients through a restart, thirty times the examples.
 torture: $(VENV)/test.stamp
