@@ -42,10 +42,10 @@ from pyconchat.domain.events import (
 )
 from pyconchat.domain.group import Group
 from pyconchat.domain.names import Name, fold, group_name
-from pyconchat.domain.refusals import not_saved
+from pyconchat.domain.refusals import not_saved, too_many_lines
 from pyconchat.domain.replies import Stats
 from pyconchat.domain.stored import Loaded
-from pyconchat.domain.text import SafeText
+from pyconchat.domain.text import MAX_LINES, SafeText
 
 __all__ = ["Chat"]
 
@@ -155,6 +155,8 @@ class Chat:
             owners = tuple(each.key for each in (sender, receiver) if each.registered)
             conversation = self.conversations.add_private(parties, id, 0)
             writes = (OpenDirect(id, parties, owners),)
+        if text.count("\n") >= MAX_LINES:
+            raise too_many_lines()
         message = NewEntry(conversation.id, Message(sender.name, text))
         seq = await self._append(Decision(self.now(), (message,), writes, key), _origin(session))
         return receiver, seq

@@ -19,6 +19,7 @@ from pyconchat.domain.events import Action, AnyEvent, Message
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.replies import Matches, Replayed, Reply, Where
 from pyconchat.render.events import event_sentence
+from pyconchat.render.layout import lay_out
 from pyconchat.render.replies import reply_lines
 
 __all__ = ["NAME_COLOURS", "Line", "LineFormatter", "Piece", "plain_text", "server_line"]
@@ -96,15 +97,17 @@ class LineFormatter:
     def _message(self, event: Object, said: Message | Action, where: Where, live: bool) -> Line:
         is_mine = fold(said.sender) == fold(self.me)
         mentions_me = live and not is_mine and self._mentions_me(said.text)
-        text: Piece = ("mention" if mentions_me else "", said.text)
         colour = zlib.crc32(fold(said.sender).encode()) % NAME_COLOURS
         name: Piece = (f"name:{colour}", said.sender)
         label = _label(where, is_mine)
         pieces: list[Piece] = [*_time(event)]
         if isinstance(said, Action):
-            pieces += [("", "~ "), name, *label, ("", " "), text]
+            pieces += [("", "~ "), name, *label, ("", " ")]
         else:
-            pieces += [name, *label, ("", ": "), text]
+            pieces += [name, *label, ("", ": ")]
+        before = "".join(text for _, text in pieces)
+        text = lay_out(said.text, before, "\n").removeprefix(before)
+        pieces.append(("mention" if mentions_me else "", text))
         is_private = live and where.other is not None and not is_mine
         return Line(tuple(pieces), mentions_me or is_private)
 

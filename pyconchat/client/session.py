@@ -24,7 +24,7 @@ from pyconchat.client.net.address import Address
 from pyconchat.client.net.connection import ServerConnection
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.net.login import ClientLogin
-from pyconchat.domain.text import safe_text
+from pyconchat.domain.text import safe_line
 
 __all__ = ["ClientSession"]
 
@@ -267,4 +267,4 @@ class ClientSession:
         return self.groups.current.name if self.groups.current is not None else None
 
     def _tell(self, text: str) -> None:
-        self.screen.show([server_line(safe_text(text))])
+        self.screen.show([server_line(safe_line(text))])

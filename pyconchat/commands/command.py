@@ -16,15 +16,16 @@ from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import GroupEvent, Policy, ServerEvent
 from pyconchat.domain.group import Actor, Group
 from pyconchat.domain.names import Name, person_name
-from pyconchat.domain.refusals import empty_message
+from pyconchat.domain.refusals import empty_message, note_too_long
 from pyconchat.domain.replies import ArgumentHelp, CommandHelp, Reply
-from pyconchat.domain.text import SafeText, safe_text
+from pyconchat.domain.text import MAX_NOTE, SafeText, safe_line, safe_text
 
 __all__ = [
     "FILE",
     "FILE_NUMBER",
     "FILTER",
     "GROUP",
+    "MESSAGE",
     "NAME",
     "NAMES",
     "NUMBER",
@@ -281,10 +282,19 @@ def _names(typed: str) -> list[Name]:
     return [person_name(word) for word in typed.replace(",", " ").split()]
 
 
-def _text(typed: str) -> SafeText:
+def _message(typed: str) -> SafeText:
     text = safe_text(typed)
-    if not text.strip():
+    if not text:
         raise empty_message()
+    return text
+
+
+def _text(typed: str) -> SafeText:
+    text = safe_line(typed)
+    if not text:
+        raise empty_message()
+    if len(text) > MAX_NOTE:
+        raise note_too_long()
     return text
 
 
@@ -321,8 +331,9 @@ FILE = Arg("FILE", str, "Which file?", rest=True)
 FILE_NUMBER = Arg("NUMBER", _file_number, "Which file?")
 GROUP = Arg("GROUP", str, "Group: ", kind="group")
 WORD = Arg("WORD", str, "What?")
-FILTER = Arg("FILTER", safe_text, "")
+FILTER = Arg("FILTER", safe_line, "")
 """Part of a name: the list has only the names that contain it."""
+MESSAGE = Arg("TEXT", _message, "Text: ", rest=True)
 TEXT = Arg("TEXT", _text, "Text: ", rest=True)
 NUMBER = Arg("N", _number, "How many? ")
 POLICY = Arg(

@@ -8,7 +8,7 @@ from pyconchat.chat.interfaces import ServerAddress
 from pyconchat.commands.command import Call, listed
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.replies import DownloadTicket, FileLine, Files, Reply, UploadTicket
-from pyconchat.domain.text import SafeText, safe_text
+from pyconchat.domain.text import SafeText, safe_line
 from pyconchat.files.sharing import FileSharing, file_name
 
 
@@ -17,7 +17,7 @@ async def send(call: Call, path: str) -> Reply:
     group = call.group()
     name = file_name(path)
     ticket, offset = await _sharing(call).offer(call.account, call.here(), name)
-    file = _quoted(safe_text(path.strip()))
+    file = _quoted(safe_line(path.strip()))
     header = f'echo "upload {ticket.token} 0 $(wc -c < {file})"'
     program = _program(call.session.peer.server_address)
     # `: <` first: a file that cannot be read must not begin an upload.
@@ -40,7 +40,7 @@ async def list_files(call: Call) -> Reply:
 async def get(call: Call, which: str) -> Reply:
     """Fetch a file of the group."""
     group = call.group()
-    ticket = _sharing(call).ticket_for(call.account, call.here(), safe_text(which))
+    ticket = _sharing(call).ticket_for(call.account, call.here(), safe_line(which))
     file = ticket.file
     assert file is not None
     program = _program(call.session.peer.server_address)

@@ -24,7 +24,7 @@ from pyconchat.domain.replies import (
     Requests,
     Roster,
 )
-from pyconchat.domain.text import SafeText, safe_text
+from pyconchat.domain.text import SafeText, safe_line
 
 
 async def join(call: Call, name: str, rest: SafeText | None) -> Reply | None:
@@ -38,7 +38,7 @@ async def join(call: Call, name: str, rest: SafeText | None) -> Reply | None:
     async def password() -> str:
         return rest or await call.ask(f"Password of {group.name}: ", secret=True)
 
-    if await _admit(call, conversation, safe_text(rest or ""), password):
+    if await _admit(call, conversation, safe_line(rest or ""), password):
         await enter(call, conversation)
         return None
     call.session.await_approval(conversation)

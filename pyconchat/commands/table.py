@@ -11,6 +11,7 @@ from pyconchat.commands.command import (
     FILE_NUMBER,
     FILTER,
     GROUP,
+    MESSAGE,
     NAME,
     NAMES,
     NUMBER,
@@ -25,7 +26,7 @@ from pyconchat.commands.command import (
 )
 from pyconchat.commands.help import help_action
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.text import safe_text
+from pyconchat.domain.text import safe_line
 
 __all__ = ["TABLE", "Found", "find_command"]
 
@@ -99,10 +100,10 @@ TABLE: tuple[Command, ...] = (
     Command("remove", files.remove, Args(FILE_NUMBER.asked("Remove which file? Its number: ")),
             only_here=True,
             summary="Remove a file: your own, or any file (admin, operator)."),
-    Command("msg", messages.msg, Args(NAME.asked("Recipient: "), TEXT.asked("Message: ")),
+    Command("msg", messages.msg, Args(NAME.asked("Recipient: "), MESSAGE.asked("Message: ")),
             also=("message",),
             summary="Send a private message; somebody who is offline gets it at the next login."),
-    Command("me", messages.me, Args(TEXT.asked("Do what? ")),
+    Command("me", messages.me, Args(MESSAGE.asked("Do what? ")),
             only_here=True,
             summary="Describe what you do: /me waves."),
     Command("who", accounts.who, Args(FILTER),
@@ -158,7 +159,7 @@ def find_command(line: str, at_desk: bool) -> Found:
         command = _BY_NAME.get(word.lower())
     if command is not None:
         return Found(command, rest)
-    name = safe_text(word.lstrip("/"))[:32]
+    name = safe_line(word.lstrip("/"))[:32]
     if at_desk and not word.startswith("/"):
         raise Refused(
             Code.UNKNOWN_COMMAND,

@@ -43,8 +43,8 @@ from pyconchat.domain.events import (
 )
 from pyconchat.domain.group_state import Ban, JoinRequest, LiveState, Member, SharedFile
 from pyconchat.domain.names import Key, Name, fold
-from pyconchat.domain.refusals import already_banned, group_closed
-from pyconchat.domain.text import SafeText
+from pyconchat.domain.refusals import already_banned, group_closed, note_too_long, too_many_lines
+from pyconchat.domain.text import MAX_LINES, MAX_NOTE, SafeText
 
 __all__ = ["Actor", "Group"]
 
@@ -71,11 +71,13 @@ class Group(LiveState):
     def post(self, by: Actor, text: SafeText) -> Message:
         """Decide that *by* says *text*."""
         self.require_member(by)
+        _require_few_lines(text)
         return Message(by.name, text)
 
     def act(self, by: Actor, text: SafeText) -> Action:
         """Decide that *by* performs the action *text* (``/me``)."""
         self.require_member(by)
+        _require_few_lines(text)
         return Action(by.name, text)
 
     def join(self, by: Actor, note: SafeText = NO_TEXT, proof: str = "") -> list[GroupEvent]:
@@ -118,6 +120,8 @@ class Group(LiveState):
                         group=self.name,
                         admin=self.admin,
                     )
+                if len(note) > MAX_NOTE:
+                    raise note_too_long()
                 return [JoinRequested(by.name, note, by.guest)]
             case _:
                 assert_never(self.policy)
@@ -384,3 +388,8 @@ class Group(LiveState):
             by=ban.by,
             because=f": {ban.reason}" if ban.reason else "",
         )
+
+
+def _require_few_lines(text: SafeText) -> None:
+    if text.count("\n") >= MAX_LINES:
+        raise too_many_lines()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.names import Name
+from pyconchat.domain.text import MAX_LINES, MAX_NOTE
 
 __all__ = [
     "CANNOT_READ_LOG",
@@ -16,6 +17,8 @@ __all__ = [
     "line_too_long",
     "name_in_use",
     "not_saved",
+    "note_too_long",
+    "too_many_lines",
     "too_many_wrong_passwords",
 ]
 
@@ -70,6 +73,16 @@ def not_saved() -> Refused:
     return Refused(
         Code.NOT_SAVED, "Not saved: the server cannot store anything now. Try again soon."
     )
+
+
+def note_too_long() -> Refused:
+    """Refuse a topic, a reason or a note of more than MAX_NOTE characters."""
+    return Refused(Code.TOO_LONG, "At most {limit} characters, please.", limit=MAX_NOTE)
+
+
+def too_many_lines() -> Refused:
+    """Refuse a message of more than MAX_LINES lines."""
+    return Refused(Code.TOO_LONG, "A message has at most {limit} lines.", limit=MAX_LINES)
 
 
 def too_many_wrong_passwords(wait: int) -> Refused:

@@ -1,47 +1,78 @@
 """SafeText: the only text of other people that may reach a terminal.
 
-It is made once, where text enters the server. It leaves out characters that could move the
-cursor, change colours, type into the reader's shell, or reorder letters on the screen.
+It is made once, where text enters the server. It leaves out characters and sequences that could
+move the cursor, change colours, type into the reader's shell, or reorder letters on the screen.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import NewType
 
-__all__ = ["SafeText", "in_bytes", "safe_text"]
+__all__ = ["MAX_LINES", "MAX_NOTE", "SafeText", "expand_tabs", "in_bytes", "safe_line", "safe_text"]
 
 SafeText = NewType("SafeText", str)
-"""Text without control characters or bidi overrides, with at most 4 combining marks in a row.
+"""Text in NFC, with something visible in it, or empty.
 
-Only `safe_text` makes one from what a person typed.
+It has no control characters but line feed and tab, no escape sequences, no bidi overrides, and at
+most MAX_COMBINING combining marks after one letter. Only `safe_text` and `safe_line` make one from
+what a person typed.
 """
 
-MAX_COMBINING = 4
-"""Maximum combining marks in a row. Many more on one letter would cover the lines around it."""
+MAX_LINES = 64
+"""Maximum lines in a message."""
 
+MAX_NOTE = 300
+"""Maximum characters in a topic, a reason, or the note of a join request."""
+
+MAX_COMBINING = 8
+"""Maximum combining marks after one letter.
+
+Tibetan, Burmese and pointed Hebrew need up to this many. Many more would cover the lines around.
+"""
+
+TAB = 8
+"""Columns from one tab stop to the next."""
+
+# Escape sequences of ECMA-48, 5.4 (CSI), 5.6 (control strings) and ECMA-35, 13 (the others), with
+# ESC or as C1 control; also one that its text cuts short. A control string ends at ST or BEL, and
+# here at the line's end too.
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[ -/]*[0-~]?"
+)
+# VT, FF, NEL, LS and PS are new lines (Unicode, section 5.8).
+_NEW_LINES = str.maketrans(dict.fromkeys("\v\f\x85\u2028\u2029", "\n"))
 # Explicit directional formatting (Unicode UAX #9, section 2): embeddings, overrides, isolates.
 # The implicit marks (LRM, RLM, ALM) and the joiners stay: right-to-left text and emoji need them.
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_SPACES = frozenset("\t\u2028\u2029")
+# Letters and symbols that show nothing: the Hangul fillers, the blank braille pattern.
+_BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
 
 def safe_text(raw: str) -> SafeText:
-    """Return *raw* without control characters and bidi overrides, with tabs as spaces.
+    """Return *raw* as safe text of one or more lines.
 
+    Of a line that a bare carriage return overwrites, as a progress bar does, the last state stays.
     Only combining marks that stack on a letter (Unicode's Mn and Me) are limited. Spacing marks
     (Mc) are letters of many scripts.
     """
     if raw.isascii() and raw.isprintable():
-        return SafeText(raw)
+        return SafeText(raw if raw.strip() else "")
+    text = _ESCAPES.sub("", raw).translate(_NEW_LINES)
+    if "\r" in text:
+        text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
     kept: list[str] = []
     marks = 0
-    for char in raw:
-        category = unicodedata.category(char)
-        if char in _SPACES:
-            kept.append(" ")
+    visible = False
+    for char in unicodedata.normalize("NFC", text):
+        if char in "\n\t":
+            kept.append(char)
             marks = 0
             continue
+        category = unicodedata.category(char)
         if category in ("Cc", "Cs") or char in _BIDI:  # Cs: a lone surrogate, not encodable
             continue
         if category in ("Mn", "Me"):
@@ -50,8 +81,47 @@ def safe_text(raw: str) -> SafeText:
                 continue
         elif category not in ("Mc", "Cf"):  # spacing marks and joiners continue the same letter
             marks = 0
+            visible = visible or (category[0] != "Z" and char not in _BLANK)
         kept.append(char)
-    return SafeText("".join(kept))
+    if not visible:
+        return SafeText("")
+    # Once more: what was removed may have stood between a letter and its mark.
+    return SafeText(unicodedata.normalize("NFC", "".join(kept)).strip("\n"))
+
+
+def safe_line(raw: str) -> SafeText:
+    """Return *raw* as safe text of one line, with spaces for line feeds and tabs."""
+    text = safe_text(raw)
+    if "\n" in text or "\t" in text:
+        return SafeText(text.replace("\n", " ").replace("\t", " "))
+    return text
+
+
+def expand_tabs(line: str, before: str = "") -> str:
+    """Return *line* with spaces up to the next tab stop for each tab.
+
+    *before* is what stands before it on the screen.
+    """
+    first, *others = line.split("\t")
+    columns = _columns(before) + _columns(first)
+    pieces = [first]
+    for piece in others:
+        spaces = TAB - columns % TAB
+        pieces += [" " * spaces, piece]
+        columns += spaces + _columns(piece)
+    return "".join(pieces)
+
+
+def _columns(text: str) -> int:
+    """Return about how many columns *text* takes: wide characters take two, marks none."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0
+        if unicodedata.category(char) in ("Mn", "Me", "Cf")
+        else 1 + (unicodedata.east_asian_width(char) in "WF")
+        for char in text
+    )
 
 
 def in_bytes(count: int) -> SafeText:

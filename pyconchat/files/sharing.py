@@ -23,7 +23,7 @@ from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import Entry, FileRemoved, FileShared, GroupClosed
 from pyconchat.domain.group_state import SharedFile
 from pyconchat.domain.names import Key, fold
-from pyconchat.domain.text import SafeText, safe_text
+from pyconchat.domain.text import SafeText, safe_line
 from pyconchat.files.quotas import Quotas
 from pyconchat.files.storage import Partial, Storage
 
@@ -284,7 +284,7 @@ def _owner(name: str, guest: bool) -> Key:
 
 def file_name(typed: str) -> SafeText:
     """Return the name under which the file with the path *typed* is shared. Raises `Refused`."""
-    name = safe_text(typed.replace("\\", "/").rstrip("/").rpartition("/")[2]).strip()
+    name = safe_line(typed.replace("\\", "/").rstrip("/").rpartition("/")[2]).strip()
     name = name.lstrip(".").strip()  # a download should not create a hidden file
     if not name:
         raise Refused(Code.BAD_NAME, "That is not the name of a file.")

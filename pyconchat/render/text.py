@@ -17,6 +17,7 @@ from pyconchat.domain.events import Action, Entry, Message
 from pyconchat.domain.names import Key, fold
 from pyconchat.domain.replies import DownloadTicket, Matches, Replayed, Reply, UploadTicket, Where
 from pyconchat.render.events import event_sentence
+from pyconchat.render.layout import lay_out
 from pyconchat.render.replies import reply_lines
 
 __all__ = ["TextRenderer"]
@@ -36,16 +37,19 @@ class TextRenderer:
         end = self._newline
         return [
             f"{event.sender}{said}{event.text}{end}"
-            if type(event := entry.event) is Message and where.other is None
-            else self._line(_talk(entry, where))
+            if type(event := entry.event) is Message
+            and where.other is None
+            and "\n" not in event.text
+            and "\t" not in event.text
+            else self._line(_talk(entry, where, "", end))
             for entry in entries
         ]
 
     def entry(self, entry: Entry, where: Where, reader: Key) -> str:
-        return self._line(_entry(entry, where, reader))
+        return self._line(_entry(entry, where, reader, "", self._newline))
 
     def replay(self, entries: Sequence[Entry], where: Where, reader: Key, heading: str) -> bytes:
-        lines = [_stamped(entry, where, reader) for entry in entries]
+        lines = [_stamped(entry, where, reader, self._newline) for entry in entries]
         pieces = [self._line(line) for line in lines if line]
         if pieces and heading:
             place = f"with {where.other}" if where.other else f"in {where.group}"
@@ -57,7 +61,7 @@ class TextRenderer:
 
     def reply(self, reply: Reply) -> bytes:
         if isinstance(reply, Replayed | Matches):
-            lines = _log_lines(reply)
+            lines = _log_lines(reply, self._newline)
         elif isinstance(reply, UploadTicket | DownloadTicket):
             what, command = reply_lines(reply)
             lines = [f"* {what}", command]  # without a mark, so that it can be pasted
@@ -79,36 +83,34 @@ def _label(where: Where) -> str:
     return f" (in {where.group})" if where.group is not None else " (private)"
 
 
-def _talk(entry: Entry, where: Where) -> str:
+def _talk(entry: Entry, where: Where, stamp: str, newline: str) -> str:
     match entry.event:
         case Message(sender=sender, text=text):
             # The reader's other devices get the reader's own messages; they must name the receiver.
             if where.other is not None and fold(sender) != fold(where.other):
-                return f"{sender} (private to {where.other}): {text}"
-            return f"{sender}{_label(where)}: {text}"
+                return lay_out(text, f"{stamp}{sender} (private to {where.other}): ", newline)
+            return lay_out(text, f"{stamp}{sender}{_label(where)}: ", newline)
         case Action(sender=sender, text=text):
-            return f"~ {sender}{_label(where)} {text}"
+            return lay_out(text, f"{stamp}~ {sender}{_label(where)} ", newline)
         case _:
             raise AssertionError("only messages and actions are talk")
 
 
-def _entry(entry: Entry, where: Where, reader: Key) -> str:
+def _entry(entry: Entry, where: Where, reader: Key, stamp: str, newline: str) -> str:
     if isinstance(entry.event, Message | Action):
-        return _talk(entry, where)
+        return _talk(entry, where, stamp, newline)
     sentence = event_sentence(entry.event, where, reader)
-    return f"* {sentence}" if sentence else ""
+    return f"{stamp}* {sentence}" if sentence else ""
 
 
-def _stamped(entry: Entry, where: Where, reader: Key) -> str:
-    line = _entry(entry, where, reader)
-    if not line:
-        return ""
+def _stamped(entry: Entry, where: Where, reader: Key, newline: str) -> str:
     at = time.localtime(entry.at / 1000)
-    return f"[{_MONTHS[at.tm_mon - 1]} {at.tm_mday} {at.tm_hour:02}:{at.tm_min:02}] {line}"
+    stamp = f"[{_MONTHS[at.tm_mon - 1]} {at.tm_mday} {at.tm_hour:02}:{at.tm_min:02}] "
+    return _entry(entry, where, reader, stamp, newline)
 
 
-def _log_lines(reply: Replayed | Matches) -> list[str]:
-    lines = [_stamped(entry, reply.where, Key("")) for entry in reply.entries]
+def _log_lines(reply: Replayed | Matches, newline: str) -> list[str]:
+    lines = [_stamped(entry, reply.where, Key(""), newline) for entry in reply.entries]
     lines = [line for line in lines if line]
     if isinstance(reply, Replayed):
         return lines or ["* Nothing has been said yet."]

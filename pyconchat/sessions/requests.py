@@ -19,7 +19,7 @@ from pyconchat.domain.decisions import RequestKey
 from pyconchat.domain.errors import BadField, NotSaved, Refused
 from pyconchat.domain.refusals import empty_message, line_too_long, not_saved
 from pyconchat.domain.replies import Reply, Said
-from pyconchat.domain.text import safe_text
+from pyconchat.domain.text import safe_line, safe_text
 from pyconchat.sessions.session import message_in
 
 __all__ = ["Hello", "Request", "Requests"]
@@ -47,7 +47,7 @@ class Hello(msgspec.Struct, frozen=True):
             try:
                 received[name] = msgspec.convert(seq, Seq)
             except msgspec.ValidationError as error:
-                raise BadField(f"since.{safe_text(name)}", f"{error}.") from None
+                raise BadField(f"since.{safe_line(name)}", f"{error}.") from None
         return received
 
 

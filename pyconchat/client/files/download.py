@@ -23,7 +23,7 @@ from pyconchat.client.files.transfer import (
     TransferProtocol,
     sha256_of,
 )
-from pyconchat.domain.text import safe_text
+from pyconchat.domain.text import safe_line
 
 __all__ = ["Download"]
 
@@ -127,7 +127,7 @@ class _DownloadProtocol(TransferProtocol):
         if self._problem is not None:
             self.complete.errback(self._problem)
         elif refusal is not None:
-            why = safe_text(refusal[1].decode(errors="replace"))
+            why = safe_line(refusal[1].decode(errors="replace"))
             self.complete.errback(TransferFailed(why))
         elif self._left:
             self.complete.errback(Interrupted("the connection was lost"))

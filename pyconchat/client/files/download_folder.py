@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
-from pyconchat.domain.text import safe_text
+from pyconchat.domain.text import safe_line
 
 __all__ = ["DownloadFolder", "local_name"]
 
@@ -63,7 +63,7 @@ class DownloadFolder:
 
 def local_name(name: str) -> str:
     """Return the name on this machine for a file that the server calls *name*."""
-    base = safe_text(name).replace("\\", "/").rpartition("/")[2].strip().lstrip(".")
+    base = safe_line(name).replace("\\", "/").rpartition("/")[2].strip().lstrip(".")
     while len(base.encode()) > MAX_NAME_BYTES:
         base = base[:-1]
     return base.replace("\0", "") or "file"

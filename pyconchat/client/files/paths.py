@@ -7,7 +7,7 @@ from glob import glob
 from os.path import expanduser
 from pathlib import Path
 
-from pyconchat.domain.text import SafeText, safe_text
+from pyconchat.domain.text import SafeText, safe_line
 
 __all__ = ["files_named", "safe_path"]
 
@@ -26,4 +26,4 @@ def files_named(typed: str) -> list[Path]:
 
 def safe_path(path: Path) -> SafeText:
     """Return *path* as text that can be shown and sent, whatever bytes are in it."""
-    return safe_text(os.fsencode(path).decode(errors="replace"))
+    return safe_line(os.fsencode(path).decode(errors="replace"))

@@ -18,7 +18,7 @@ from pyconchat.client.files.upload import Upload
 from pyconchat.client.interfaces import UNCONFIRMED
 from pyconchat.client.net.connection import ServerConnection
 from pyconchat.client.net.json_protocol import Object, objects_in
-from pyconchat.domain.text import in_bytes, safe_text
+from pyconchat.domain.text import in_bytes, safe_line
 
 __all__ = ["FileSettings", "Transfers", "progress"]
 
@@ -180,6 +180,6 @@ def progress(transfer: Transfer) -> str:
     left = transfer.seconds_left
     time = f" {left:.0f} s left" if left is not None else ""
     return (
-        f"{transfer.verb} {safe_text(transfer.name)} [{bar:<{BAR_WIDTH}}] {part:.0%}"
+        f"{transfer.verb} {safe_line(transfer.name)} [{bar:<{BAR_WIDTH}}] {part:.0%}"
         f" {in_bytes(int(transfer.rate))}/s{time}"
     )

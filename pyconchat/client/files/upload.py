@@ -24,7 +24,7 @@ from pyconchat.client.files.transfer import (
     TransferProtocol,
     sha256_of,
 )
-from pyconchat.domain.text import safe_text
+from pyconchat.domain.text import safe_line
 
 __all__ = ["Upload"]
 
@@ -41,7 +41,7 @@ class Upload(Transfer):
     verb = "sending"
 
     def __init__(self, network: Network, path: Path) -> None:
-        name = safe_text(os.fsencode(path.name).decode(errors="replace"))
+        name = safe_line(os.fsencode(path.name).decode(errors="replace"))
         super().__init__(network, name, path.stat().st_size)
         self.path = path
         self.number = 0
@@ -129,7 +129,7 @@ class _UploadProtocol(TransferProtocol):
         super().connectionLost(reason)
         self.stopProducing()
         answer = self._received.partition(b"\n")[0].decode(errors="replace")
-        self.answer.callback(safe_text(answer))
+        self.answer.callback(safe_line(answer))
 
     def resumeProducing(self) -> None:
         self._paused = False

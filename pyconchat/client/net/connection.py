@@ -25,7 +25,7 @@ from pyconchat.client.net.json_protocol import JsonProtocol, Object, objects_in
 from pyconchat.client.net.login_endpoint import LoginEndpoint
 from pyconchat.client.net.requests import AnswerCallback, UnansweredRequests
 from pyconchat.client.net.silence import SilenceMonitor
-from pyconchat.domain.text import safe_text
+from pyconchat.domain.text import safe_line
 
 __all__ = ["ServerConnection"]
 
@@ -165,7 +165,7 @@ class ServerConnection:
 
     def _failed(self, problem: str) -> None:
         """Report why connecting failed, unless that is what was reported last."""
-        problem = safe_text(problem.splitlines()[0]).rstrip(".")
+        problem = safe_line(problem.splitlines()[0]).rstrip(".")
         if self._ending or problem == self.problem:
             return
         self.problem = problem

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from pyconchat.domain.text import safe_text
+from pyconchat.domain.text import safe_line, safe_text
 from pyconchat.net.connection import IConnection, Lifecycle
 from pyconchat.net.lines import BoundedLineReceiver
 
@@ -95,14 +95,20 @@ def _decoded(line: bytes) -> Object | None:
     return cast(Object, safe(fields))
 
 
-def safe(value: Any, depth: int = 0) -> Any:
-    """Return *value*, from JSON, with all texts made safe; what is nested too deeply is None."""
+def safe(value: Any, depth: int = 0, lines: bool = False) -> Any:
+    """Return *value*, from JSON, with all texts made safe; what is nested too deeply is None.
+
+    Only the texts of messages (*lines*) may have several lines.
+    """
     if isinstance(value, str):
-        return safe_text(value)
+        return safe_text(value) if lines else safe_line(value)
     if depth > MAX_DEPTH:
         return None
     if isinstance(value, dict):
-        return {safe_text(key): safe(each, depth + 1) for key, each in value.items()}
+        return {
+            safe_line(key): safe(each, depth + 1, lines=key == "text")
+            for key, each in value.items()
+        }
     if isinstance(value, list):
         return [safe(each, depth + 1) for each in value]
     return value

@@ -23,7 +23,7 @@ from pyconchat.domain.refusals import (
     not_saved,
 )
 from pyconchat.domain.replies import Done, EndWhy, FrontDesk
-from pyconchat.domain.text import SafeText, safe_text
+from pyconchat.domain.text import SafeText, safe_line
 from pyconchat.sessions.portal import GuestName, NewAccount, Password
 
 __all__ = ["LoginDialogue"]
@@ -188,7 +188,7 @@ class LoginDialogue:
                 session.send(FrontDesk())
             return
         self._say(f"Hello {session.account.name}. {self._groups_named(session.account.actor)}")
-        answer = safe_text(await self._door.ask("Group: ")).strip()
+        answer = safe_line(await self._door.ask("Group: ")).strip()
         if not answer:
             session.send(FrontDesk())
             return

@@ -22,7 +22,7 @@ ATTACKS = {
     "..": "file",
     "a/..": "file",
     "": "file",
-    "evil\x1b]0;owned\x07\r\n.txt": "evil]0;owned.txt",
+    "evil\x1b]0;owned\x07\r\n.txt": "evil .txt",
     "gpj.\u202eexe": "gpj.exe",
     "x\0.txt": "x.txt",
     "a" * 5000 + ".pdf": None,
