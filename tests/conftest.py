@@ -15,9 +15,9 @@ from pyconchat.chat.chat import Chat
 from pyconchat.store import SqlStore
 from pyconchat.testing import TestUser, make_chat
 from tests.support.examples import examples
-from tests.support.people import Server, SocketUser, running
+from tests.support.servers import Server, running
 from tests.support.stores import quick_store
-from tests.support.users import UserOf, users
+from tests.support.users import SocketUser, UserOf, users
 
 # A shell has what it runs in the background ignore SIGINT, and servers would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

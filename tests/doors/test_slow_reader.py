@@ -9,7 +9,8 @@ from contextlib import closing
 
 import pytest
 
-from tests.support.people import PATIENCE, UNLIMITED, Server, SocketUser
+from tests.support.servers import PATIENCE, UNLIMITED, Server
+from tests.support.users import SocketUser
 
 pytestmark = pytest.mark.server(limits=f"{UNLIMITED}\nunsent_hard_bytes = 262144\n")
 
@@ -62,7 +63,7 @@ def test_a_slow_reader_slows_nobody(talk: Talk, slow: SlowReader, server: Server
     carol.sees("alice: the end")
     assert b"slow has gone offline" in carol.everything()
     assert numbers(carol.everything()) == list(range(said))
-    assert slow.is_cut_off()
+    assert slow.is_disconnected()
     before = numbers(slow.everything())
     assert before == list(range(len(before)))
     again = talk("slow", "password s", at_desk=False)
@@ -81,6 +82,6 @@ def test_a_reader_that_is_late_gets_everything(talk: Talk, slow: SlowReader) -> 
     slow.types("/join tea")
     slow.sees("You are in tea")
     alice.types(*(f"{number} {LONG}" for number in range(60)), "the end")
-    alice.sees_nothing_of("slow has gone")
+    alice.does_not_see("slow has gone")
     slow.sees("alice: the end")
     assert numbers(slow.everything()) == list(range(60))

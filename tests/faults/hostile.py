@@ -8,10 +8,10 @@ import socket
 from contextlib import closing
 from typing import NamedTuple
 
-from tests.support.people import PATIENCE, Server, SocketUser
 from tests.support.programs import Program
 from tests.support.safety import BIDI, problems
-from tests.support.users import ClientUser, UserOf
+from tests.support.servers import PATIENCE, Server
+from tests.support.users import ClientUser, SocketUser, UserOf
 
 __all__ = [
     "BY_WAY",

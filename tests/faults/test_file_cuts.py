@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.people import PATIENCE, Server
 from tests.support.programs import Program
+from tests.support.servers import PATIENCE, Server
 from tests.support.skips import missing, require_program
 
 GROUP = "tea"
@@ -53,7 +53,7 @@ def enter(server: Server) -> Iterator[Enter]:
     for each in programs:
         with suppress(OSError):  # some were cut off by a kill
             each.shuts_down_writing()
-            each.is_cut_off()
+            each.is_disconnected()
         each.close()
 
 

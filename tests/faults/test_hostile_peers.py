@@ -31,8 +31,8 @@ from tests.support.peers import (
     talk_on,
     talking,
 )
-from tests.support.people import PATIENCE, Server, running
 from tests.support.programs import Program
+from tests.support.servers import PATIENCE, Server, running
 
 pytestmark = pytest.mark.server(scope="module", limits=EVERYBODY)
 
@@ -218,7 +218,7 @@ def gets_in(port: int) -> None:
         with closing(Peer(port)) as peer, suppress(AssertionError, ConnectionError):
             peer.logs_in(f"carol{number}")
             peer.types("/quit")
-            assert peer.is_cut_off()
+            assert peer.is_disconnected()
             return
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -234,14 +234,14 @@ def test_too_many_connections(tmp_path: Path, cause: str) -> None:
         others = strangers(server.port, 10 if cause == "unauthenticated" else 8)
         for _ in range(30):
             with closing(Peer(server.port)) as one_more:
-                assert one_more.is_cut_off()
+                assert one_more.is_disconnected()
                 assert re.fullmatch(rf"\* {TOO_MANY[cause]}\n", one_more.everything().decode())
         talk_on(friends)
         if cause != "unauthenticated":
             with closing(Peer(server.port, host="127.0.0.2")) as elsewhere:
                 elsewhere.joins("dora")
                 elsewhere.types("/quit")
-                assert elsewhere.is_cut_off()
+                assert elsewhere.is_disconnected()
         for other in others:
             other.close()
         if cause != "connections_per_ip_10min":
@@ -274,7 +274,7 @@ def test_too_few_descriptors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_tls: bool, spare: bool
 ) -> None:
     """Who is in talks on, others wait or are turned away in few words, and get in later."""
-    monkeypatch.setattr("tests.support.people.Twistd", FewDescriptors)
+    monkeypatch.setattr("tests.support.servers.Twistd", FewDescriptors)
     server = Server(tmp_path, limits=EVERYBODY, tls=True)
     with running(server), talking(server) as friends, ExitStack() as stack:
         assert server.process is not None

@@ -26,9 +26,9 @@ from tests.support.peers import (
     talk_on,
     talking,
 )
-from tests.support.people import Server, running
 from tests.support.programs import Program, line_of, pieces
 from tests.support.safety import OPTIONS
+from tests.support.servers import Server, running
 
 pytestmark = pytest.mark.server(scope="module", limits=EVERYBODY)
 
@@ -71,7 +71,7 @@ def eve(server: Server, friends: Friends) -> Iterator[AtTelnet]:
         eve.joins("eve")
         yield eve
         eve.types("/quit")
-        eve.is_cut_off()
+        eve.is_disconnected()
 
 
 ENVIRON = IAC + SB + NEW_ENVIRON + b"\0\0USER\1root\3LD_PRELOAD\1/x\n/quit\r\n" + IAC + SE
@@ -278,15 +278,15 @@ def heard(shared_server: Server) -> Iterator[Callable[..., Heard]]:
         program.does(f"/create {group} open")
         frank.types(f"/join {group}")
         frank.sees(f"You are in {group}")
-        frank.sees_nothing_of("eve")
+        frank.does_not_see("eve")
         before = len(frank.everything())
         with closing(Peer(shared_server.port)) as eve:
             for piece in cut(CONVERSATIONS[kind].replace(b"GROUP", group.encode())):
                 eve.sends(piece)
                 time.sleep(0.0001 * (len(piece) == 1))  # for the shared_server to read it alone
-            assert eve.is_cut_off()
+            assert eve.is_disconnected()
         frank.sees("eve has left")
-        frank.sees_nothing_of("eve")
+        frank.does_not_see("eve")
         entries = program.does("/history 500", group)["entries"]
 
         def same(data: bytes) -> bytes:

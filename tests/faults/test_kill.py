@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
-from tests.support.people import Server, SocketUser
+from tests.support.servers import Server
+from tests.support.users import SocketUser
 
 Talk = Callable[..., SocketUser]
 

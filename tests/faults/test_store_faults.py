@@ -21,9 +21,10 @@ from sqlalchemy import create_engine, text
 from pyconchat.store import SqlStore
 from tests.contracts.postgres import PostgresServer, _programs
 from tests.contracts.test_fold import fold_log
-from tests.support.people import PATIENCE, Server, SocketUser
 from tests.support.programs import Object, Program, line_of
+from tests.support.servers import PATIENCE, Server
 from tests.support.skips import missing, require_program
+from tests.support.users import SocketUser
 
 GROUP = "tea"
 NOT_SAVED = "Not saved: the server cannot store anything now. Try again soon."

@@ -27,9 +27,9 @@ from tests.faults.hostile import (
     TEXTS,
     attack,
 )
-from tests.support.people import Server, User
 from tests.support.safety import problems, unsafe
-from tests.support.users import KINDS, UserOf, users
+from tests.support.servers import Server
+from tests.support.users import KINDS, User, UserOf, users
 
 pytestmark = pytest.mark.server(scope="module", toml="[files]\nfree_disk = 0\n")
 

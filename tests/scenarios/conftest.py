@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.administration import PASSWORD, share_file
-from tests.support.people import Server
 from tests.support.programs import Program
+from tests.support.servers import Server
 from tests.support.terminals import Terminal, at_terminals
 
 # Servers and clients of one test.

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.administration import PASSWORD, admin, share_file, tree
-from tests.support.people import PATIENCE, Server, SocketUser, free_port
 from tests.support.programs import Object, Program, numbers
+from tests.support.servers import PATIENCE, Server, free_port
+from tests.support.users import SocketUser
 
 pytestmark = pytest.mark.server(scope="module", tls=True)
 
@@ -49,8 +50,8 @@ def test_a_password_is_reset_while_the_server_runs(server: Server, enter: Enter)
     ]
     assert carol.sees("end")["why"] == "password"
     nc.sees("Your password was changed by an administrator.")
-    assert carol.is_cut_off()
-    assert nc.is_cut_off()
+    assert carol.is_disconnected()
+    assert nc.is_disconnected()
     again = Program(server.port)
     assert again.says_hello("carol", token=token)["code"] == "bad-token"
     assert again.says_hello("carol", PASSWORD + "carol")["code"] == "wrong-password"
@@ -131,7 +132,7 @@ def test_an_operator_is_made_while_the_server_runs(server: Server, enter: Enter)
     assert erin.is_refused("/operator nobody-here") != "not-operator"
     erin.does("/operator gina")
     gina.does("/ban frank spam")
-    assert frank.is_cut_off()
+    assert frank.is_disconnected()
     assert "operator already" in admin(server.state, "make-operator", "erin").line
     with closing(sqlite3.connect(server.state / "pyconchat.db")) as database:
         log = database.execute(

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.administration import FILE, admin, exchange, share_file, tree
-from tests.support.people import PATIENCE, Server
 from tests.support.programs import Program, numbers
+from tests.support.servers import PATIENCE, Server
 
 pytestmark = pytest.mark.server(scope="module", tls=True)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.people import Server, SocketUser, User
 from tests.support.safety import problems
-from tests.support.users import KINDS, LINE_KINDS, PAIRS, UserOf
+from tests.support.servers import Server
+from tests.support.users import KINDS, LINE_KINDS, PAIRS, SocketUser, User, UserOf
 
 DESK = "* You are at the front desk: enter a group first with /join GROUP."
 BAD_NAME = (

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.people import PATIENCE, Server
 from tests.support.programs import Program
+from tests.support.servers import PATIENCE, Server
 from tests.support.terminals import CLIENT, Terminal, at_terminals, environment
 
 PASSWORD = "a long password"
@@ -156,7 +156,7 @@ def member(server: Server) -> Iterator[Member]:
     for each in programs:
         with suppress(OSError):  # some were cut off by a kill
             each.shuts_down_writing()
-            each.is_cut_off()
+            each.is_disconnected()
         each.close()
 
 

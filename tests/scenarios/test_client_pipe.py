@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.people import PATIENCE, Server, SocketUser, free_port
+from tests.support.servers import PATIENCE, Server, free_port
 from tests.support.terminals import CLIENT, at_terminals, environment, said
+from tests.support.users import SocketUser
 
 pytestmark = pytest.mark.server(scope="module")
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.people import Server, SocketUser
+from tests.support.servers import Server
 from tests.support.terminals import CLIENT, Impostor, Terminal, environment, said
+from tests.support.users import SocketUser
 
 pytestmark = pytest.mark.server(scope="module")
 

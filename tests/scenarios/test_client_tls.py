@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.people import PATIENCE, Server
+from tests.support.servers import PATIENCE, Server
 from tests.support.terminals import CLIENT, Terminal, environment, said
 
 At = Callable[..., Terminal]

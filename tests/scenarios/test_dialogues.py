@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from pyconchat.domain.text import safe_text
-from tests.support.people import Server
+from tests.support.servers import Server
 from tests.support.users import UserOf
 
 LANGUAGES = (

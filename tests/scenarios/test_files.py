@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.people import PATIENCE, Server, SocketUser
 from tests.support.programs import Program
+from tests.support.servers import PATIENCE, Server
 from tests.support.skips import require_program
+from tests.support.users import SocketUser
 
 pytestmark = pytest.mark.server(scope="module", tls=True)
 
@@ -115,7 +116,7 @@ def test_a_file_by_nc(
     carol.types(f"/join {group}")
     carol.sees("You are in")
     carol.types("/quit")
-    carol.is_cut_off()
+    carol.is_disconnected()
 
     command = pasted(alice, f"/send {name}", "nc 127.0.0.1")
     assert len(re.findall(r"\b[0-9a-f]{32}\b", command)) == 1

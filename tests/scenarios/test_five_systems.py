@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from tests.support.people import Server
+from tests.support.servers import Server
 from tests.support.users import PAIRS, UserOf
 
 MENU = "1 join a group   2 create a group   3 exit"

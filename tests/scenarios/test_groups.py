@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.people import Server
+from tests.support.servers import Server
 from tests.support.users import KINDS, PAIRS, UserOf
 
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.people import PATIENCE, Server, SocketUser
 from tests.support.processes import CLEAN
 from tests.support.programs import Program, line_of, numbers
+from tests.support.servers import PATIENCE, Server
+from tests.support.users import SocketUser
 
 pytestmark = pytest.mark.server(scope="module", tls=True)
 
@@ -63,7 +64,7 @@ def test_people_and_programs_talk(server: Server, connect: Connect, meet: Meet) 
     ann.does(group="mixed", text="from JSON")
     ben.sees("ann: from JSON\n")
     cid.types("/quit")
-    assert cid.is_cut_off()
+    assert cid.is_disconnected()
     for text in (b"ben: from nc\r\n", b"ann: from JSON\r\n"):
         assert text in cid.everything()
 
@@ -116,7 +117,7 @@ def test_the_end_of_the_input_comes_after_all_answers(server: Server, connect: C
         + line_of(id="last", group="halves", text="last")
     )
     program.shuts_down_writing()
-    assert program.is_cut_off()
+    assert program.is_disconnected()
     assert program.objects[0]["ok"]
     assert len(program.answer("h")["entries"]) == 301
     answered = [each["re"] for each in program.objects if "re" in each]
@@ -136,7 +137,7 @@ def test_what_was_said_before_quit_is_answered(
     program.logs_in(name)
     program.does(f"/create {name} open")
     program.sends(line_of(id="a", group=name, text="hi") + line_of(id="b", line="/quit"))
-    assert program.is_cut_off()
+    assert program.is_disconnected()
     assert program.answer("a") == {"re": "a", "ok": True, "seq": 2}
     assert program.answer("b")["ok"]
     assert program.objects[-1]["why"] == "bye"
@@ -225,7 +226,7 @@ def test_the_end_of_the_server(own: Server, connect: Connect) -> None:
     assert own.stop() in CLEAN
     program.sees("end", why="stopping")
     for each in (program, stranger, silent):
-        assert each.is_cut_off()
+        assert each.is_disconnected()
     assert own.tracebacks() == []
 
 
@@ -259,7 +260,7 @@ def test_quit_everywhere_at_nc(server: Server, connect: Connect, meet: Meet) -> 
     person.sees("(help lists the commands)")
     person.types("/quit everywhere")
     assert program.sees("end")["why"] == "everywhere"
-    assert program.is_cut_off()
+    assert program.is_disconnected()
     assert connect(server.port).says_hello("many", token=token)["code"] == "bad-token"
 
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.people import PATIENCE, Server, SocketUser
+from tests.support.servers import PATIENCE, Server
 from tests.support.skips import require_program
+from tests.support.users import SocketUser
 
 Nc = Callable[..., bytes]
 
@@ -117,7 +118,7 @@ def test_a_script_gets_all_of_its_answers(nc: Nc, talk: Callable[..., SocketUser
 
     # Registered, so the next script with the same password is still a member.
     bob.types("What did you say?")
-    bob.sees_nothing_of("alice")
+    bob.does_not_see("alice")
     shown = nc("ALICE", "secret word", "tea", "/history 3", "/quit")
     missed, _, history = shown.partition(b"* You are in tea")
     assert b"bob (in tea): What did you say?\n" in missed

@@ -14,10 +14,11 @@ import time
 from pathlib import Path
 
 from tests.support.administration import PASSWORD, admin, share_file, tree
-from tests.support.people import PATIENCE, UNLIMITED, Server, SocketUser, free_port
 from tests.support.processes import CLEAN, TWISTD, Twistd
 from tests.support.programs import Program
+from tests.support.servers import PATIENCE, UNLIMITED, Server, free_port
 from tests.support.skips import missing
+from tests.support.users import SocketUser
 
 
 def test_a_hangup_during_the_start(tmp_path: Path) -> None:
@@ -123,7 +124,7 @@ def test_socket_activation(tmp_path: Path) -> None:
         finally:
             process.terminate()
             assert process.wait(PATIENCE) in CLEAN
-        assert alice.is_cut_off()
+        assert alice.is_disconnected()
         alice.close()
         output = (tmp_path / "log").read_text()
         assert f"localhost {port}" in output
@@ -169,7 +170,7 @@ def test_the_clock_jumps(tmp_path: Path) -> None:
         began, stranger = time.monotonic(), SocketUser(port)
         process.send_signal(signal.SIGUSR1)
         alice.does("two hours ago", "tea")
-        assert stranger.is_cut_off()
+        assert stranger.is_disconnected()
         assert 1.5 < time.monotonic() - began < 5
         stranger.close()
         other = SocketUser(port)

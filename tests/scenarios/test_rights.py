@@ -9,8 +9,7 @@ import re
 
 import pytest
 
-from tests.support.people import User
-from tests.support.users import PAIRS, UserOf
+from tests.support.users import PAIRS, User, UserOf
 
 pytestmark = pytest.mark.parametrize(("one", "other"), PAIRS)
 

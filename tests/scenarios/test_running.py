@@ -20,8 +20,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.administration import PASSWORD
 from tests.support.certificates import make_certificate
-from tests.support.people import PATIENCE, Server, SocketUser, free_port
 from tests.support.programs import Program
+from tests.support.servers import PATIENCE, Server, free_port
+from tests.support.users import SocketUser
 
 KEPT = "because the new one cannot be used"
 
@@ -233,10 +234,10 @@ def test_figures_for_prometheus(server: Equipped, enter: Enter, call: Call) -> N
     stranger, guesser, babbler = (call(Program) for _ in range(3))
     for _ in range(3):
         guesser.says_hello("alice", "wrong")
-    assert guesser.is_cut_off()
+    assert guesser.is_disconnected()
     babbler.logs_in("babbler", PASSWORD)
     babbler.sends(b"{nonsense\n" * 20)
-    assert babbler.is_cut_off()
+    assert babbler.is_disconnected()
     until(lambda: server.samples()["pyconchat_connections",] == 3)
     after = server.samples()
 
@@ -286,7 +287,7 @@ def test_stats_are_for_operators(server: Equipped, enter: Enter, call: Call) -> 
     person.logs_in("carol", PASSWORD + "carol")
     person.types("/stats")
     person.sees("* Only operators can see the server's figures")
-    person.sees_nothing_of("session")
+    person.does_not_see("session")
     code = server.says(r"operator: type /claim (\S+)").group(1)
     carol.does(f"/claim {code}")
     until(lambda: carol.does("/stats")["connections"] == 2)

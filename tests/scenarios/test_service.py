@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.certificates import make_certificate
-from tests.support.people import PATIENCE, Server, SocketUser, free_port
 from tests.support.processes import CLEAN, TWISTD, Twistd
+from tests.support.servers import PATIENCE, Server, free_port
+from tests.support.users import SocketUser
 
 Talk = Callable[..., SocketUser]
 Meet = Callable[..., SocketUser]
@@ -385,7 +386,7 @@ def test_tls(run: Callable[..., Path], connect: Connect, tmp_path: Path) -> None
     alice.sees("bob: سلام دنیا\n")
     bob.types("/quit")
     bob.sees("Bye.")
-    assert bob.is_cut_off()
+    assert bob.is_disconnected()
     alice.sees("bob has gone offline")
     missed = [f"{number} " + "x" * 3000 for number in range(9)]  # within the allowed burst
     alice.types(*missed)
@@ -429,7 +430,7 @@ def test_the_lobby(connect: Connect, tmp_path: Path) -> None:
         alice.types("/ban bob")
         bob.sees("You were banned from Lounge")
         bob.types("/quit")
-        assert bob.is_cut_off()
+        assert bob.is_disconnected()
         bob = connect(server.port)
         bob.types("bob", "")
         bob.sees("You are at the front desk.")
@@ -504,7 +505,7 @@ def test_a_signal_stops_it(name: str, server: Server, talk: Talk, meet: Meet) ->
     for person in (alice, bob):
         person.sees("* The server is stopping; come back soon.\n")
     for person in (alice, bob, stranger):
-        assert person.is_cut_off()
+        assert person.is_disconnected()
     assert server.process.wait(PATIENCE) in CLEAN
     assert time.monotonic() - began < 5
     server.process = None

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 import pexpect
 import pytest
 
-from tests.support.people import PATIENCE, Server, SocketUser
+from tests.support.servers import PATIENCE, Server
 from tests.support.skips import require_program
+from tests.support.users import SocketUser
 
 Telnet = Callable[[], "pexpect.spawn[bytes]"]
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyconchat.server import admin as program
-from tests.support.people import PATIENCE, Server
+from tests.support.servers import PATIENCE, Server
 
 if TYPE_CHECKING:  # each process imports this module, and should start quickly
     from tests.support.programs import Program

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from tests.support.people import PATIENCE, UNLIMITED, Server, SocketUser
+from tests.support.servers import PATIENCE, UNLIMITED, Server
+from tests.support.users import SocketUser
 
 __all__ = [
     "EVERYBODY",

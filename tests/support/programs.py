@@ -21,7 +21,7 @@ from pyconchat.files import FileSharing
 from pyconchat.sessions.portal import login_portal
 from pyconchat.testing import PlainHasher, make_chat, services_of
 from tests.support.connections import TestConnection
-from tests.support.people import PATIENCE
+from tests.support.servers import PATIENCE
 
 __all__ = [
     "CountingHasher",
@@ -167,6 +167,13 @@ class Talking:
             if len(self.objects) == start and not going:
                 raise AssertionError(f"that never came; the last were {self.objects[-5:]}")
 
+    def is_disconnected(self) -> bool:
+        """Return whether the server has ended the connection."""
+        raise NotImplementedError
+
+    def is_cut_off(self) -> bool:
+        return self.is_disconnected()
+
     def since(self) -> dict[str, int]:
         """Return the last number that came of each conversation, for the next hello."""
         return {place_of(each): each["seq"] for each in self.entries if place_of(each) != "None"}
@@ -205,7 +212,7 @@ class Program(Talking):
         self._takes(data)
         return bool(data)
 
-    def is_cut_off(self) -> bool:
+    def is_disconnected(self) -> bool:
         """Wait until the server ends the connection."""
         while self.receives():
             pass
@@ -243,7 +250,7 @@ class WiredProgram(Talking):
         self.caller.waits(seconds)
         self.receives()
 
-    def is_cut_off(self) -> bool:
+    def is_disconnected(self) -> bool:
         """Return whether the server has ended the connection, having had its time to do so."""
         self.waits(1)
         return not self.wire.connected or self.wire.disconnected

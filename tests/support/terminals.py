@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 import pexpect
 import pyte
 
-from tests.support.people import PATIENCE, Server, SocketUser
+from tests.support.servers import PATIENCE, Server
 
 __all__ = [
     "CLIENT",
@@ -30,7 +30,6 @@ __all__ = [
     "At",
     "Impostor",
     "Terminal",
-    "Visit",
     "at_terminals",
     "environment",
     "said",
@@ -334,7 +333,6 @@ class Terminal:
 
 
 At: TypeAlias = Callable[..., Terminal]
-Visit: TypeAlias = Callable[..., SocketUser]
 
 
 @contextmanager

@@ -9,9 +9,11 @@ import os
 import pty
 import re
 import select
+import socket
 import tempfile
 import time
 import tty
+from abc import ABC, abstractmethod
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,9 +22,9 @@ from typing import TypeAlias
 
 from pyconchat.client.lines import Line, LineFormatter, plain_text
 from pyconchat.domain.text import safe_text
-from tests.support.people import PATIENCE, Server, SocketUser, User
 from tests.support.processes import Client
 from tests.support.programs import Object, Program
+from tests.support.servers import PATIENCE, Server
 from tests.support.terminals import environment
 
 __all__ = [
@@ -31,8 +33,11 @@ __all__ = [
     "PAIRS",
     "ClientUser",
     "JsonUser",
+    "SocketUser",
     "TelnetUser",
+    "User",
     "UserOf",
+    "Visit",
     "users",
 ]
 
@@ -40,6 +45,162 @@ NEGOTIATION = re.compile(r"\udcff[\udcfb-\udcfe].", re.DOTALL)
 ERASED = re.compile(r"^[^\n]*\r\x1b\[K", re.MULTILINE)
 PROMPT = re.compile(r"^(?:\[[\w.-]+\] |> )+", re.MULTILINE)
 TIME = re.compile(r"^\d\d:\d\d ", re.MULTILINE)
+
+
+class User(ABC):
+    """Somebody who types lines and sees lines, whatever their program is."""
+
+    def __init__(self) -> None:
+        self.shown = ""  # all text that was ever shown to them
+        self._seen = 0  # the part of it that `sees` has passed
+
+    # What differs between programs.
+
+    @abstractmethod
+    def logs_in(self, name: str, password: str = "", group: str = "") -> None:
+        """Log in: as a guest without a *password*; to the front desk without a *group*.
+
+        A name that is new is registered. `sees` finds what came after the password.
+        """
+
+    @abstractmethod
+    def cannot_log_in(self, name: str, password: str = "") -> str:
+        """Try to log in, and return the server's reason why not."""
+
+    @abstractmethod
+    def types(self, *lines: str) -> None:
+        """Type *lines*."""
+
+    @abstractmethod
+    def everything(self) -> bytes:
+        """Return all bytes that were received."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Disconnect without a word."""
+
+    @abstractmethod
+    def _receive(self) -> bool:
+        """Add what is received next to `shown`; return whether more may follow."""
+
+    # What is the same.
+
+    def sees(self, text: str) -> str:
+        """Wait for *text* after what was seen last, and return what was shown up to its end."""
+        self._waits_for(text)
+        at = self.shown.index(text, self._seen) + len(text)
+        skipped, self._seen = self.shown[self._seen : at], at
+        return skipped
+
+    def sees_all(self) -> str:
+        """Wait for all that is on its way, and return it."""
+        self.types("/help nosuchcommand")
+        end = "* There is no command /nosuchcommand; /help lists them.\n"
+        return self.sees(end).removesuffix(end)
+
+    def does_not_see(self, text: str) -> None:
+        """Check that *text* is not in what was shown since it was last looked at."""
+        shown = self.sees_all()
+        assert text not in shown, shown
+
+    def answer_to(self, *lines: str) -> list[str]:
+        """Type *lines*, and return the lines that are shown from then on."""
+        self.sees_all()
+        self.types(*lines)
+        return self.sees_all().splitlines()
+
+    def is_disconnected(self) -> bool:
+        """Wait until the server has ended the connection."""
+        while self._receive():
+            pass
+        return True
+
+    def _waits_for(self, *texts: str) -> str:
+        """Wait for one of *texts* after what was seen last, and return which one it is."""
+        while True:
+            for text in texts:
+                if self.shown.find(text, self._seen) >= 0:
+                    return text
+            if not self._receive():
+                sought = " or ".join(map(repr, texts))
+                raise AssertionError(f"did not see {sought} but {self._unseen()!r}")
+
+    def _unseen(self) -> str:
+        return self.shown[self._seen :][-500:]
+
+
+class SocketUser(User):
+    """Somebody at a raw socket. *newline* is CRLF for one who seems to be at telnet."""
+
+    def __init__(self, port: int, newline: str = "\n") -> None:
+        super().__init__()
+        self._socket = self._connect(port)
+        self._newline = newline
+        self._received = b""
+        self._decoder = getincrementaldecoder("utf-8")("surrogateescape")
+
+    def _connect(self, port: int) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+
+    def logs_in(self, name: str, password: str = "", group: str = "", at_desk: bool = True) -> None:
+        """Answer the questions of the login, or only the first two."""
+        self.types(name)  # at once: who waits is greeted a moment later
+        self.sees("Username: ")
+        self.sees("Password: ")
+        self.types(password)
+        if at_desk:
+            self._enters(group)
+
+    def cannot_log_in(self, name: str, password: str = "") -> str:
+        self.types(name, *([password] if password else []))
+        self.sees("Username: ")
+        if password:
+            self.sees("Password: ")
+        self.sees("* ")
+        reason = self.sees("\n").removesuffix("\n")
+        if reason.startswith("That is not the password"):
+            self.types("")  # another name, instead of the password that is asked for again
+        return reason
+
+    def types(self, *lines: str) -> None:
+        self.sends("".join(line + self._newline for line in lines).encode())
+
+    def sends(self, data: bytes) -> None:
+        """Send *data* as it is."""
+        self._socket.sendall(data)
+
+    def everything(self) -> bytes:
+        return self._received
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def shuts_down_writing(self) -> None:
+        """Send the end of the input, and go on reading."""
+        self._socket.shutdown(socket.SHUT_WR)
+
+    def _enters(self, group: str) -> None:
+        self._waits_for("Group: ")
+        self.types(group)
+        if not group:
+            self._waits_for("(help lists the commands)")
+
+    def _receive(self) -> bool:
+        try:
+            # Acknowledged at once, not 40 ms later: what was seen is known to be received.
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            data = self._socket.recv(65536)
+        except TimeoutError:
+            raise AssertionError(f"nothing came after {self._unseen()!r}") from None
+        except ConnectionResetError:
+            return False
+        self._received += data
+        self.shown = self._show(data)
+        return bool(data)
+
+    def _show(self, data: bytes) -> str:
+        """Return what has been shown, *data* included, which was received last."""
+        return self.shown + self._decoder.decode(data)
 
 
 class TelnetUser(SocketUser):
@@ -255,6 +416,8 @@ class ClientUser(User):
         self.shown = self._lines + TIME.sub("", self._rest)
         return True
 
+
+Visit: TypeAlias = Callable[..., SocketUser]
 
 UserOf: TypeAlias = Callable[..., User]
 """Start a program of some kind, and log somebody in, if a name is given."""

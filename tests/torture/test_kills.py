@@ -20,8 +20,8 @@ import pytest
 
 from pyconchat.store import SqlStore
 from tests.contracts.test_fold import fold_log
-from tests.support.people import PATIENCE, Server
 from tests.support.programs import Object, Program, line_of, place_of
+from tests.support.servers import PATIENCE, Server
 
 pytestmark = pytest.mark.torture
 

@@ -23,8 +23,9 @@ from pyconchat.domain.group import Actor
 from pyconchat.domain.names import Name, fold
 from pyconchat.testing import make_store
 from tests.contracts.building import commit, create, register, store_events
-from tests.support.people import PATIENCE, Server, SocketUser
 from tests.support.programs import Object, Program, line_of
+from tests.support.servers import PATIENCE, Server
+from tests.support.users import SocketUser
 
 pytestmark = pytest.mark.torture
 
@@ -204,7 +205,7 @@ def test_sigterm_under_load(tmp_path: Path) -> None:
     stored = [words for body in bodies for words in re.findall(r"w-\d-\d+", body)]
     assert len(stored) == len(set(stored))
     for each in programs:
-        assert each.is_cut_off()
+        assert each.is_disconnected()
         ends = [event["why"] for event in each.events if event["type"] == "end"]
         assert ends == ["stopping"]
     for each in talkers:
@@ -213,7 +214,7 @@ def test_sigterm_under_load(tmp_path: Path) -> None:
                 assert answer["ok"]
                 assert f"w-{answer['re']}" in stored
     for person in (*people, silent):
-        assert person.is_cut_off()
+        assert person.is_disconnected()
     for person in people:
         assert b"The server is stopping" in person.everything()
         seen = re.findall(r"w-\d-\d+", person.everything().decode())

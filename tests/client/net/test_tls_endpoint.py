@@ -36,7 +36,7 @@ from twisted.python.failure import Failure
 from pyconchat.client.net import tls_endpoint
 from pyconchat.client.net.known_hosts import ChangedCertificate, KnownHosts, UnknownCertificate
 from pyconchat.client.net.tls_endpoint import HandshakeFailed, VerifiedTLSEndpoint
-from tests.support.people import PATIENCE
+from tests.support.servers import PATIENCE
 
 # A reactor of its own: that of the process cannot be run again after it was stopped.
 REACTOR = SelectReactor()

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.people import Server, SocketUser
-from tests.support.terminals import PASSWORD, At, Terminal, Visit
+from tests.support.servers import Server
+from tests.support.terminals import PASSWORD, At, Terminal
+from tests.support.users import SocketUser, Visit
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.people import Server
-from tests.support.terminals import PASSWORD, At, Impostor, Visit, settings_are_kept
+from tests.support.servers import Server
+from tests.support.terminals import PASSWORD, At, Impostor, settings_are_kept
+from tests.support.users import Visit
 
 pytestmark = pytest.mark.server(scope="module")
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.people import Server
-from tests.support.terminals import PASSWORD, At, Impostor, Visit, said
+from tests.support.servers import Server
+from tests.support.terminals import PASSWORD, At, Impostor, said
+from tests.support.users import Visit
 
 pytestmark = pytest.mark.server(scope="module")
 

@@ -8,9 +8,10 @@ import sys
 
 import pytest
 
-from tests.support.people import Server, SocketUser
+from tests.support.servers import Server
 from tests.support.skips import require_program
-from tests.support.terminals import CLIENT, PASSWORD, At, Terminal, Visit, said, settings_are_kept
+from tests.support.terminals import CLIENT, PASSWORD, At, Terminal, said, settings_are_kept
+from tests.support.users import SocketUser, Visit
 
 pytestmark = pytest.mark.server(scope="module")
 

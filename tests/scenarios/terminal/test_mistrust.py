@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.people import Server
+from tests.support.servers import Server
 from tests.support.terminals import PASSWORD, At, Impostor
 
 pytestmark = pytest.mark.server(scope="module")

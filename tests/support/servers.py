@@ -1,0 +1,134 @@
+"""Real servers, each in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.processes import Twistd
+
+__all__ = ["PATIENCE", "UNLIMITED", "Server", "free_port", "running"]
+
+PATIENCE = 10.0
+"""Seconds after which something that was promised is taken not to come."""
+
+# Tests connect from one address and type faster than people.
+UNLIMITED = """
+[limits]
+connections_per_ip = 0
+connections_per_ip_10min = 0
+login_attempts_per_minute = 0
+messages_per_second = 0
+"""
+
+
+def free_port() -> int:
+    """Return a TCP port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """A `twistd pyconchat` of its own, with its state in *folder*.
+
+    *toml* is more of the configuration file; *limits* replaces its table of limits. With *tls* it
+    has a second port, `tls_port`, with a self-signed certificate.
+    """
+
+    def __init__(
+        self, folder: Path, toml: str = "", limits: str = UNLIMITED, tls: bool = False
+    ) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.tls_port = free_port() if tls else 0
+        self.state = folder / "state"
+        self._log = folder / "server.log"
+        self._toml = toml
+        self._limits = limits
+        self.process: Twistd | None = None
+
+    def start(self, *options: str) -> None:
+        """Start, and wait until it listens."""
+        config = self.folder / "pyconchat.toml"
+        config.write_text(f'state = "{self.state}"\n{self._toml}\n{self._limits}')
+        if self.tls_port:
+            options = ("--line", f"selfsigned:{self.tls_port}:interface=127.0.0.1", *options)
+        address = ("127.0.0.1", str(self.port))
+        self.process = Twistd(
+            ["--nodaemon", "--pidfile=", "pyconchat", "--config", str(config), *options, *address],
+            self.folder,
+            self._log,
+        )
+        self.says(r"connect with: ")
+
+    def says(self, pattern: str) -> re.Match[str]:
+        """Wait until the log has a line with *pattern*, and return the match."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            found = re.search(pattern, self.log())
+            if found is not None:
+                return found
+            assert self.process is None or self.process.poll() is None, self.log()
+            time.sleep(0.01)
+        raise AssertionError(f"the server did not say {pattern!r}:\n{self.log()}")
+
+    def log(self) -> str:
+        """Return all that it printed since it was first started."""
+        return self._log.read_text(errors="replace")
+
+    def tracebacks(self) -> list[str]:
+        """Return the lines of the log that tell of a failure of ours."""
+        bad = re.compile(r"Traceback|Unhandled|#critical|#error")
+        return [line for line in self.log().splitlines() if bad.search(line)]
+
+    def stop(self) -> int:
+        """Stop it as an administrator would; return the exit status."""
+        if self.process is None:
+            return 0
+        process, self.process = self.process, None
+        process.terminate()
+        try:
+            return process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+
+    def kill(self) -> None:
+        """Kill it without warning."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(PATIENCE)
+        self.process = None
+        self._log.write_text("")
+
+    def restart(self) -> None:
+        """Stop it and start it again, on the same state."""
+        self.stop()
+        self._log.write_text("")
+        self.start()
+
+    def memory(self) -> int:
+        """Return its resident memory, in bytes."""
+        assert self.process is not None
+        pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def running(server: Server, *options: str) -> Iterator[Server]:
+    """Run *server*, which must not log a failure."""
+    try:
+        server.start(*options)
+        yield server
+    finally:
+        server.stop()
+    assert server.tracebacks() == []
