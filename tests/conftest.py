@@ -17,7 +17,7 @@ from pyconchat.testing import TestUser, make_chat
 from tests.support.examples import examples
 from tests.support.servers import Server, running
 from tests.support.stores import quick_store
-from tests.support.users import SocketUser, UserOf, users
+from tests.support.users import UserOf, users
 
 # A shell has what it runs in the background ignore SIGINT, and servers would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -113,31 +113,3 @@ def user(server: Server, tmp_path: Path) -> Iterator[UserOf]:
     """Connect somebody by a kind of program, and log them in if they have a name."""
     with users(server, tmp_path) as connect:
         yield connect
-
-
-@pytest.fixture
-def meet(server: Server) -> Iterator[Callable[..., SocketUser]]:
-    """Connect somebody who has typed nothing yet; *newline* is CRLF for one at telnet."""
-    people: list[SocketUser] = []
-
-    def connect(newline: str = "\n") -> SocketUser:
-        people.append(SocketUser(server.port, newline))
-        return people[-1]
-
-    yield connect
-    for person in people:
-        person.close()
-
-
-@pytest.fixture
-def talk(meet: Callable[..., SocketUser]) -> Callable[..., SocketUser]:
-    """Log somebody in over a real socket: ``talk("alice")``, ``talk("alice", "password")``."""
-
-    def log_in(
-        name: str, password: str = "", newline: str = "\n", at_desk: bool = True
-    ) -> SocketUser:
-        person = meet(newline)
-        person.logs_in(name, password, at_desk=at_desk)
-        return person
-
-    return log_in

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 
 from tests.support.servers import PATIENCE, UNLIMITED, Server
-from tests.support.users import SocketUser
+from tests.support.users import SocketUser, UserOf
 
 pytestmark = pytest.mark.server(limits=f"{UNLIMITED}\nunsent_hard_bytes = 262144\n")
 
-Talk = Callable[..., SocketUser]
 
 BATCH = 100
 LONG = "x" * 3900
@@ -43,9 +42,9 @@ def numbers(received: bytes) -> list[int]:
     return [int(number) for number in re.findall(rb": (\d+) x{3900}\n", received)]
 
 
-def test_a_slow_reader_slows_nobody(talk: Talk, slow: SlowReader, server: Server) -> None:
+def test_a_slow_reader_slows_nobody(user: UserOf, slow: SlowReader, server: Server) -> None:
     """Who does not read is cut off while the others read on, and later gets all of the rest."""
-    alice, carol = talk("alice"), talk("carol")
+    alice, carol = user("nc", "alice"), user("nc", "carol")
     slow.logs_in("slow", "password s")
     alice.types("/create tea open")
     alice.sees("You are in tea")
@@ -66,16 +65,16 @@ def test_a_slow_reader_slows_nobody(talk: Talk, slow: SlowReader, server: Server
     assert slow.is_disconnected()
     before = numbers(slow.everything())
     assert before == list(range(len(before)))
-    again = talk("slow", "password s", at_desk=False)
+    again = user("nc", "slow", "password s")
     again.sees("alice (in tea): the end")
     rest = numbers(again.everything())
     assert rest == list(range(rest[0], said))
     assert rest[0] <= len(before)
 
 
-def test_a_reader_that_is_late_gets_everything(talk: Talk, slow: SlowReader) -> None:
+def test_a_reader_that_is_late_gets_everything(user: UserOf, slow: SlowReader) -> None:
     """What waits within the bound arrives whole and in order as soon as the peer reads."""
-    alice = talk("alice")
+    alice = user("nc", "alice")
     slow.logs_in("slow")
     alice.types("/create tea open")
     alice.sees("You are in tea")

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 
 from tests.support.servers import Server
-from tests.support.users import SocketUser
-
-Talk = Callable[..., SocketUser]
+from tests.support.users import UserOf
 
 
-def test_what_anybody_saw_is_stored(talk: Talk, server: Server) -> None:
+def test_what_anybody_saw_is_stored(user: UserOf, server: Server) -> None:
     """Killed in the middle of talk: what bob saw is in the log, numbered without gaps."""
     for round in range(3):
-        alice, bob = talk("alice", "secret of alice"), talk("bob", "secret of bob")
+        alice, bob = user("nc", "alice", "secret of alice"), user("nc", "bob", "secret of bob")
         alice.types("/create tea open" if round == 0 else "/join tea")
         alice.sees("You are in tea")
         bob.types("/join tea")

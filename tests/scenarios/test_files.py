@@ -18,7 +18,7 @@ import pytest
 from tests.support.programs import Program
 from tests.support.servers import PATIENCE, Server
 from tests.support.skips import require_program
-from tests.support.users import SocketUser
+from tests.support.users import SocketUser, UserOf
 
 pytestmark = pytest.mark.server(scope="module", tls=True)
 
@@ -84,11 +84,9 @@ def pasted(person: SocketUser, line: str, wanted: str) -> str:
     return str(command)
 
 
-def admin_of(
-    talk: Callable[..., SocketUser], name: str, group: str, policy: str = "open"
-) -> SocketUser:
+def admin_of(user: UserOf, name: str, group: str, policy: str = "open") -> SocketUser:
     """Let in somebody who makes a group."""
-    person = talk(name, "a long password")
+    person = user("nc", name, "a long password")
     person.types(f"/create {group} {policy}")
     person.sees(f"You are in {group}")
     return person
@@ -98,7 +96,7 @@ def admin_of(
     "name", ["notes.pdf", "it's a 'file' $(exit).txt", "-rf", "\u043d\u043e\u0442\u044b.txt"]
 )
 def test_a_file_by_nc(
-    talk: Callable[..., SocketUser],
+    user: UserOf,
     server: Server,
     tmp_path: Path,
     name: str,
@@ -108,11 +106,11 @@ def test_a_file_by_nc(
     group = f"nc{len(name)}"
     data = some_bytes(1_200_000)
     (tmp_path / name).write_bytes(data)
-    alice = admin_of(talk, f"alice-{group}", group)
-    bob = talk(f"bob-{group}", "a long password")
+    alice = admin_of(user, f"alice-{group}", group)
+    bob = user("nc", f"bob-{group}", "a long password")
     bob.types(f"/join {group}")
     bob.sees("You are in")
-    carol = talk(f"carol-{group}", "a long password")
+    carol = user("nc", f"carol-{group}", "a long password")
     carol.types(f"/join {group}")
     carol.sees("You are in")
     carol.types("/quit")
@@ -133,7 +131,7 @@ def test_a_file_by_nc(
     assert [path.name for path in fetched.iterdir()] == [name]
     assert (fetched / name).read_bytes() == data
 
-    late = talk(f"carol-{group}", "a long password", at_desk=False)
+    late = user("nc", f"carol-{group}", "a long password")
     late.sees(f"alice-{group} shared {name} (1.2 MB), number 1\n")
     bob.types("/history")
     bob.sees(f"alice-{group} shared {name} (1.2 MB), number 1\n")
@@ -141,7 +139,7 @@ def test_a_file_by_nc(
     bob.sees(name)
 
 
-def test_a_file_by_openssl(talk: Callable[..., SocketUser], server: Server, tmp_path: Path) -> None:
+def test_a_file_by_openssl(user: UserOf, server: Server, tmp_path: Path) -> None:
     """At a TLS door the command is openssl's, and carries any bytes both ways."""
     openssl = require_program("openssl")
     data = some_bytes(1_500_000)
@@ -195,17 +193,15 @@ def _by_openssl(openssl: str, server: Server, lines: list[str]) -> str:
     return found[1]
 
 
-def test_who_is_put_out_gets_nothing(
-    talk: Callable[..., SocketUser], server: Server, tmp_path: Path
-) -> None:
+def test_who_is_put_out_gets_nothing(user: UserOf, server: Server, tmp_path: Path) -> None:
     """A ticket of one who was kicked or banned after /get, or for a file that is gone, is dead."""
     group = "dead"
     (tmp_path / "secret.txt").write_bytes(b"for members")
-    alice = admin_of(talk, "alice-dead", group)
+    alice = admin_of(user, "alice-dead", group)
     shell(pasted(alice, "/send secret.txt", "nc 127"), tmp_path)
     alice.sees("number 1\n")
     for act in ("kick", "ban"):
-        bob = talk(f"bob-{act}", "a long password")
+        bob = user("nc", f"bob-{act}", "a long password")
         bob.types(f"/join {group}")
         bob.sees("You are in")
         getting = pasted(bob, "/get 1", "nc 127").partition(" > ")[0]
@@ -328,12 +324,10 @@ def test_a_download_from_an_offset(program: Callable[..., Program], server: Serv
         assert shown.startswith(b"refused bad-argument: "), (offset, shown)
 
 
-def test_a_command_that_begins_slowly(
-    talk: Callable[..., SocketUser], server: Server, tmp_path: Path
-) -> None:
+def test_a_command_that_begins_slowly(user: UserOf, server: Server, tmp_path: Path) -> None:
     """A machine that takes its time before the first line (after the greeting) can send."""
     require_program("nc")
-    alice = admin_of(talk, "alice-slow", "slow")
+    alice = admin_of(user, "alice-slow", "slow")
     (tmp_path / "notes.txt").write_bytes(b"some notes\n")
     command = pasted(alice, "/send notes.txt", "nc 127")
     command = command.replace("(echo", "(sleep 0.3; echo", 1)
@@ -346,13 +340,13 @@ def test_a_command_that_begins_slowly(
 
 @pytest.mark.parametrize("path", ["nosuch.txt", "~/notes.txt"])
 def test_a_path_that_the_shell_cannot_read(
-    talk: Callable[..., SocketUser], server: Server, tmp_path: Path, path: str
+    user: UserOf, server: Server, tmp_path: Path, path: str
 ) -> None:
     """The command for a file that is not there ends soon, and shares nothing; ~ is one's home."""
     require_program("nc")
     (tmp_path / "notes.txt").write_bytes(b"some notes\n")
     group = "home" if path.startswith("~") else "nosuch"
-    alice = admin_of(talk, f"alice-{group}", group)
+    alice = admin_of(user, f"alice-{group}", group)
     command = pasted(alice, f"/send {path}", "nc 127")
     done = shell(f"HOME={shlex.quote(str(tmp_path))}; {command}", tmp_path, SOON)
     assert done.stdout.startswith(b"shared 1 11 ") is path.startswith("~")

@@ -17,14 +17,13 @@ import pytest
 from tests.support.processes import CLEAN
 from tests.support.programs import Program, line_of, numbers
 from tests.support.servers import PATIENCE, Server
-from tests.support.users import SocketUser
+from tests.support.users import UserOf
 
 pytestmark = pytest.mark.server(scope="module", tls=True)
 
 DOCS = (Path(__file__).parents[2] / "docs" / "line-protocol.rst").read_text()
 
 Connect = Callable[..., Program]
-Meet = Callable[..., SocketUser]
 
 
 @pytest.fixture
@@ -47,12 +46,12 @@ def connect() -> Iterator[Connect]:
         program.close()
 
 
-def test_people_and_programs_talk(server: Server, connect: Connect, meet: Meet) -> None:
+def test_people_and_programs_talk(server: Server, connect: Connect, user: UserOf) -> None:
     """What is said at nc, at telnet, and in JSON, all see."""
     ann = connect(server.port)
     ann.logs_in("ann", "password a")
     ann.does("/create mixed open")
-    ben, cid = meet(), meet("\r\n")
+    ben, cid = user("nc"), user("telnet")
     ben.logs_in("ben")
     ben.types("/join mixed")
     ben.sees("You are in mixed")
@@ -251,11 +250,11 @@ def test_sessions_keys_and_numbers_outlive_a_restart(own: Server, connect: Conne
     assert own.tracebacks() == []
 
 
-def test_quit_everywhere_at_nc(server: Server, connect: Connect, meet: Meet) -> None:
+def test_quit_everywhere_at_nc(server: Server, connect: Connect, user: UserOf) -> None:
     """Ends the programs of the account, and their tokens."""
     program = connect(server.port)
     token = program.logs_in("many", "password m")["token"]
-    person = meet()
+    person = user("nc")
     person.types("many", "password m", "")
     person.sees("(help lists the commands)")
     person.types("/quit everywhere")
@@ -313,9 +312,9 @@ def wordbot(server: Server, tmp_path: Path) -> Iterator[Callable[[str], subproce
 Run = Callable[[str], "subprocess.Popen[bytes]"]
 
 
-def test_the_bot_in_the_document_works(wordbot: Run, meet: Meet) -> None:
+def test_the_bot_in_the_document_works(wordbot: Run, user: UserOf) -> None:
     """It answers somebody at nc, and again."""
-    dan = meet()
+    dan = user("nc")
     dan.logs_in("dan")
     dan.types("/create words open")
     dan.sees("You are in words")
@@ -327,9 +326,9 @@ def test_the_bot_in_the_document_works(wordbot: Run, meet: Meet) -> None:
     dan.sees("wordbot: dan: 1 words")
 
 
-def test_the_bot_in_the_document_bears_private_messages(wordbot: Run, meet: Meet) -> None:
+def test_the_bot_in_the_document_bears_private_messages(wordbot: Run, user: UserOf) -> None:
     """They have no group; it goes on all the same."""
-    eve = meet()
+    eve = user("nc")
     eve.logs_in("eve")
     eve.types("/create more open")
     eve.sees("You are in more")

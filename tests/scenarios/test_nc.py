@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.servers import PATIENCE, Server
 from tests.support.skips import require_program
-from tests.support.users import SocketUser
+from tests.support.users import UserOf
 
 Nc = Callable[..., bytes]
 
@@ -103,9 +103,9 @@ def at_nc(server: Server) -> Iterator[Callable[[], Piped]]:
             pass
 
 
-def test_a_script_gets_all_of_its_answers(nc: Nc, talk: Callable[..., SocketUser]) -> None:
+def test_a_script_gets_all_of_its_answers(nc: Nc, user: UserOf) -> None:
     """What a script sends whose input ends at once is carried out, and every answer arrives."""
-    bob = talk("bob")
+    bob = user("nc", "bob")
     bob.types("/create tea open")
     bob.sees("You are in tea")
     shown = nc("alice", "secret word", "tea", "Hello from a script", "/members", "/whoAdmin")
@@ -126,9 +126,9 @@ def test_a_script_gets_all_of_its_answers(nc: Nc, talk: Callable[..., SocketUser
     assert shown.endswith(b"* Bye.\n")
 
 
-def test_many_lines_at_once(nc: Nc, talk: Callable[..., SocketUser]) -> None:
+def test_many_lines_at_once(nc: Nc, user: UserOf) -> None:
     """A thousand lines in one pipe arrive in order, and the last answer too."""
-    bob = talk("bob")
+    bob = user("nc", "bob")
     bob.types("/create tea open")
     bob.sees("You are in tea")
     lines = [f"line {number}" for number in range(1000)]
@@ -139,9 +139,9 @@ def test_many_lines_at_once(nc: Nc, talk: Callable[..., SocketUser]) -> None:
     assert said == [f"alice: {line}" for line in lines]
 
 
-def test_a_script_that_cannot_log_in(nc: Nc, talk: Callable[..., SocketUser]) -> None:
+def test_a_script_that_cannot_log_in(nc: Nc, user: UserOf) -> None:
     """A script with a wrong password gets no further, and is told so; it is not left hanging."""
-    talk("alice", "secret word")
+    user("nc", "alice", "secret word")
     shown = nc("alice", "wrong word", "/who")
     assert b"* That is not the password of alice.\n" in shown
     assert b"Online" not in shown

@@ -19,10 +19,8 @@ import pytest
 from tests.support.certificates import make_certificate
 from tests.support.processes import CLEAN, TWISTD, Twistd
 from tests.support.servers import PATIENCE, Server, free_port
-from tests.support.users import SocketUser
+from tests.support.users import SocketUser, UserOf
 
-Talk = Callable[..., SocketUser]
-Meet = Callable[..., SocketUser]
 Connect = Callable[..., SocketUser]
 
 
@@ -253,22 +251,22 @@ def test_a_database_of_a_newer_version(run: Callable[..., Path], tmp_path: Path)
 # The start.
 
 
-def test_the_claim_code_is_printed_until_it_is_used(server: Server, talk: Talk) -> None:
+def test_the_claim_code_is_printed_until_it_is_used(server: Server, user: UserOf) -> None:
     """It is the same at every start, and is no longer printed once it has been used."""
     code = server.says(r"operator: type /claim (\S+)").group(1)
     server.restart()
     assert server.says(r"operator: type /claim (\S+)").group(1) == code
-    alice = talk("alice", "secret of alice")
+    alice = user("nc", "alice", "secret of alice")
     alice.types("/claim wrong")
     alice.sees("That is not the claim code")
     server.restart()
     assert server.says(r"operator: type /claim (\S+)").group(1) == code
-    alice = talk("alice", "secret of alice")
+    alice = user("nc", "alice", "secret of alice")
     alice.types(f"/claim {code}")
     alice.sees("You are an operator now.")
     server.restart()
     assert "/claim" not in server.log()
-    alice = talk("alice", "secret of alice")
+    alice = user("nc", "alice", "secret of alice")
     alice.types("/bans")
     alice.sees("Nobody is banned from this server.")
     alice.types(f"/claim {code}")
@@ -489,9 +487,9 @@ def test_a_daemon(connect: Connect, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
-def test_a_signal_stops_it(name: str, server: Server, talk: Talk, meet: Meet) -> None:
+def test_a_signal_stops_it(name: str, server: Server, user: UserOf) -> None:
     """Users are notified, all messages are stored, and the process exits within 5 seconds."""
-    alice, bob, stranger = talk("alice", "secret of alice"), talk("bob"), meet()
+    alice, bob, stranger = user("nc", "alice", "secret of alice"), user("nc", "bob"), user("nc")
     stranger.sees("Username: ")
     alice.types("/create tea open")
     alice.sees("You are in tea")
@@ -510,14 +508,14 @@ def test_a_signal_stops_it(name: str, server: Server, talk: Talk, meet: Meet) ->
     assert time.monotonic() - began < 5
     server.process = None
     server.restart()
-    alice = talk("alice", "secret of alice")
+    alice = user("nc", "alice", "secret of alice")
     alice.types("/join tea", "/history")
     alice.sees("bob: last words")
 
 
-def test_a_connection_lost_after_a_message(server: Server, talk: Talk) -> None:
+def test_a_connection_lost_after_a_message(server: Server, user: UserOf) -> None:
     """The user is offline at once, and the server can still stop."""
-    alice, bob = talk("alice", "secret of alice"), talk("bob", "secret of bob")
+    alice, bob = user("nc", "alice", "secret of alice"), user("nc", "bob", "secret of bob")
     alice.types("/create tea open")
     alice.sees("You are in tea")
     bob.types("/join tea")
@@ -528,7 +526,7 @@ def test_a_connection_lost_after_a_message(server: Server, talk: Talk) -> None:
         bob.sees(f"message {number}")
         bob.close()
         alice.sees("bob has gone offline")
-        bob = talk("bob", "secret of bob")
+        bob = user("nc", "bob", "secret of bob")
     alice.types("/online")
     alice.sees("2 members of tea online:")
     assert server.stop() in CLEAN

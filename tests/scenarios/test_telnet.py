@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.servers import PATIENCE, Server
 from tests.support.skips import require_program
-from tests.support.users import SocketUser
+from tests.support.users import UserOf
 
 Telnet = Callable[[], "pexpect.spawn[bytes]"]
 
@@ -47,7 +47,7 @@ def logs_in(child: pexpect.spawn[bytes], name: str, password: str) -> bytes:
     return shown + child.before
 
 
-def test_an_evening_at_telnet(telnet: Telnet, talk: Callable[..., SocketUser]) -> None:
+def test_an_evening_at_telnet(telnet: Telnet, user: UserOf) -> None:
     """Register unseen, join, see the prompt, talk with somebody at nc, and quit."""
     alice = telnet()
     shown = logs_in(alice, "alice", "secret word")
@@ -58,7 +58,7 @@ def test_an_evening_at_telnet(telnet: Telnet, talk: Callable[..., SocketUser]) -
     alice.expect_exact(b"you are its admin")
     alice.expect_exact(b"\r\n[tea] ")
 
-    bob = talk("bob")
+    bob = user("nc", "bob")
     bob.types("/join tea")
     bob.sees("You are in tea")
     alice.expect_exact(b"* bob has joined the chat!\r\n[tea] ")
@@ -89,20 +89,22 @@ def test_what_is_typed_is_shown_again_after_a_password(telnet: Telnet) -> None:
     assert b"secret" not in alice.before
     assert alice.waitnoecho(PATIENCE)
     alice.sendline("another word")
-    alice.expect_exact(b"* The two were not the same; start again.\r\n")
+    alice.expect_exact(b"* The two passwords differ. Once more:\r\nPassword: ")
     assert b"another" not in alice.before
-    alice.expect_exact(b"Username: ")
-    alice.sendline("alice")
-    alice.expect_exact(b"alice\r\n")
+    assert alice.waitnoecho(PATIENCE)
+    alice.sendline("")
+    alice.expect_exact(b"Group: ")
+    alice.sendline("tea")
+    alice.expect_exact(b"tea\r\n")
 
 
-def test_ctrl_c_does_not_end_the_output(telnet: Telnet, talk: Callable[..., SocketUser]) -> None:
+def test_ctrl_c_does_not_end_the_output(telnet: Telnet, user: UserOf) -> None:
     """After Ctrl-C telnet drops output until it is answered; it is, and talk goes on."""
     alice = telnet()
     logs_in(alice, "alice", "secret word")
     alice.sendline("/create tea open")
     alice.expect_exact(b"\r\n[tea] ")
-    bob = talk("bob")
+    bob = user("nc", "bob")
     bob.types("/join tea")
     alice.expect_exact(b"* bob has joined the chat!")
     for press in range(3):
