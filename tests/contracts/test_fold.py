@@ -1,7 +1,7 @@
-"""The log is the truth: folding it gives the state that the store keeps beside it.
+"""Applying a log gives the state that the store has beside it.
 
-`Group.apply` and `pyconchat.store.effects` say the same in two places. Random stories of a
-group are told to both here.
+`Group.apply` and `pyconchat.store.effects` implement the same changes twice. These tests run
+random stories of a group through both and compare the results.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ TEXTS = st.sampled_from(["", "why not", "näh"]).map(SafeText)
 POLICIES = st.sampled_from(Policy)
 
 
-class Did(NamedTuple):
-    """Somebody (*by*) does something to somebody (*name*), or says or sets *text*."""
+class Step(NamedTuple):
+    """One step of a story: *by* calls the rule *what*, about *name*, or with *text*."""
 
     what: str
     by: Name = ALICE.name
@@ -44,87 +44,91 @@ class Did(NamedTuple):
 
 
 class People:
-    """Those who do things in one story; guests who register are guests no more."""
+    """The people of one story. A guest who registers is a guest no longer."""
 
     def __init__(self) -> None:
         self._guests = {fold(name) for name in GUESTS}
 
     def actor(self, name: Name) -> Actor:
-        """Return *name* as a group knows them."""
+        """Return the actor *name*."""
         return OLGA if name == OLGA.name else Actor(name, guest=fold(name) in self._guests)
 
-    def saw(self, did: Did) -> None:
-        """Note who has registered by what was done."""
-        if did.what == "register":
-            self._guests.discard(fold(did.name))
+    def note(self, step: Step) -> None:
+        """Note the registration, if *step* is one."""
+        if step.what == "register":
+            self._guests.discard(fold(step.name))
 
 
-Rule: TypeAlias = Callable[[Group, Actor, Actor, Did], list[GroupEvent]]
+Rule: TypeAlias = Callable[[Group, Actor, Actor, Step], list[GroupEvent]]
 
-# What can be done in a group: each of its methods that decide. *name* may be in other letters.
+# All methods of `Group` that decide. *name* may be in another case.
 RULES: dict[str, Rule] = {
-    "post": lambda group, by, other, did: [group.post(by, did.text)],
-    "act": lambda group, by, other, did: [group.act(by, did.text)],
-    "join": lambda group, by, other, did: group.join(by, did.text, proof="hash"),
-    "leave": lambda group, by, other, did: group.leave(by),
-    "approve": lambda group, by, other, did: group.approve(by, [did.name]),
-    "approve all": lambda group, by, other, did: group.approve(
+    "post": lambda group, by, other, step: [group.post(by, step.text)],
+    "act": lambda group, by, other, step: [group.act(by, step.text)],
+    "join": lambda group, by, other, step: group.join(by, step.text, proof="hash"),
+    "leave": lambda group, by, other, step: group.leave(by),
+    "approve": lambda group, by, other, step: group.approve(by, [step.name]),
+    "approve all": lambda group, by, other, step: group.approve(
         by, [request.name for request in group.requests.values()]
     ),
-    "reject": lambda group, by, other, did: group.reject(by, did.name, did.text),
-    "invite": lambda group, by, other, did: group.invite(by, other),
-    "transfer": lambda group, by, other, did: group.transfer(by, did.name),
-    "kick": lambda group, by, other, did: group.kick(by, did.name, did.text),
-    "ban": lambda group, by, other, did: group.ban(by, did.name, did.text),
-    "unban": lambda group, by, other, did: group.unban(by, did.name),
-    "policy": lambda group, by, other, did: group.change_policy(
-        by, did.policy, "hash" if did.policy is Policy.PASSWORD else ""
+    "reject": lambda group, by, other, step: group.reject(by, step.name, step.text),
+    "invite": lambda group, by, other, step: group.invite(by, other),
+    "transfer": lambda group, by, other, step: group.transfer(by, step.name),
+    "kick": lambda group, by, other, step: group.kick(by, step.name, step.text),
+    "ban": lambda group, by, other, step: group.ban(by, step.name, step.text),
+    "unban": lambda group, by, other, step: group.unban(by, step.name),
+    "policy": lambda group, by, other, step: group.change_policy(
+        by, step.policy, "hash" if step.policy is Policy.PASSWORD else ""
     ),
-    "topic": lambda group, by, other, did: group.change_topic(by, did.text),
-    "share": lambda group, by, other, did: group.share(by, did.text, 7, "5a", "1d"),
-    "remove": lambda group, by, other, did: group.remove(by, group.last_file),
-    "disconnect": lambda group, by, other, did: group.forget(did.name, Why.GUEST_GONE),
-    "server-ban": lambda group, by, other, did: group.forget(did.name, Why.SERVER_BAN),
-    "register": lambda group, by, other, did: group.register(did.name),
+    "topic": lambda group, by, other, step: group.change_topic(by, step.text),
+    "share": lambda group, by, other, step: group.share(by, step.text, 7, "5a", "1d"),
+    "remove": lambda group, by, other, step: group.remove(by, group.last_file),
+    "disconnect": lambda group, by, other, step: group.forget(step.name, Why.GUEST_GONE),
+    "server-ban": lambda group, by, other, step: group.forget(step.name, Why.SERVER_BAN),
+    "register": lambda group, by, other, step: group.register(step.name),
 }
-# More people should come than go, or the groups of the stories stay small.
-WHATS = [*RULES, "join", "join", "join", "approve", "approve", "reject", "register"]
+# More people must join than leave, or the groups of the stories stay small.
+DRAWN = [*RULES, "join", "join", "join", "approve", "approve", "reject", "register"]
 
-Story: TypeAlias = list[list[Did]]
+Story: TypeAlias = list[list[Step]]
 
-# Everything that can store_events in a group happens in this one.
+# A story with every kind of event.
 WHOLE_STORY: Story = [
-    [Did("post"), Did("act"), Did("topic", text=SafeText("tea"))],
-    [Did("share"), Did("share", text=SafeText("näh")), Did("remove")],
-    [Did("join", BOB.name), Did("join", GUS.name)],
-    [Did("approve", name=Name("BOB")), Did("reject", name=GUS.name), Did("join", GUS.name)],
-    [Did("leave", GUS.name), Did("invite", name=GUS.name), Did("invite", name=GINA.name)],
-    [Did("disconnect", name=GINA.name), Did("join", GUS.name), Did("register", name=GUS.name)],
+    [Step("post"), Step("act"), Step("topic", text=SafeText("tea"))],
+    [Step("share"), Step("share", text=SafeText("näh")), Step("remove")],
+    [Step("join", BOB.name), Step("join", GUS.name)],
+    [Step("approve", name=Name("BOB")), Step("reject", name=GUS.name), Step("join", GUS.name)],
+    [Step("leave", GUS.name), Step("invite", name=GUS.name), Step("invite", name=GINA.name)],
+    [Step("disconnect", name=GINA.name), Step("join", GUS.name), Step("register", name=GUS.name)],
     [
-        Did("transfer", name=BOB.name),
-        Did("kick", BOB.name, ALICE.name),
-        Did("ban", BOB.name, ALICE.name),
+        Step("transfer", name=BOB.name),
+        Step("kick", BOB.name, ALICE.name),
+        Step("ban", BOB.name, ALICE.name),
     ],
-    [Did("unban", BOB.name, ALICE.name), Did("ban", OLGA.name, GUS.name), Did("join", CAROL.name)],
-    [Did("approve all", BOB.name), Did("policy", BOB.name, policy=Policy.PASSWORD)],
-    [Did("join", ALICE.name), Did("server-ban", name=BOB.name), Did("leave", CAROL.name)],
-    [Did("server-ban", name=ALICE.name)],
+    [
+        Step("unban", BOB.name, ALICE.name),
+        Step("ban", OLGA.name, GUS.name),
+        Step("join", CAROL.name),
+    ],
+    [Step("approve all", BOB.name), Step("policy", BOB.name, policy=Policy.PASSWORD)],
+    [Step("join", ALICE.name), Step("server-ban", name=BOB.name), Step("leave", CAROL.name)],
+    [Step("server-ban", name=ALICE.name)],
 ]
 
 _ids = count(2)
 
 
-def tell(store: SqlStore, story: Story) -> list[Entry]:
-    """Tell *story* to a new group and to *store*, and compare; return the log."""
+def run(store: SqlStore, story: Story) -> list[Entry]:
+    """Run *story* on a new group and in *store*, and compare the states; return the log."""
     people, id = People(), next(_ids)
     event = GroupCreated(id, Name(f"tea{id}"), Name("alice"), Policy.APPROVAL)
     group = Group.created(id, event)
     commit(store, Decision(AT, [NewEntry(id, event, 0)]))
-    for at, deeds in enumerate(story, AT):
+    for at, steps in enumerate(story, AT):
         batch: list[Decision] = []
-        for did in deeds:
-            batch.append(decide(group, decided(group, people, did), at))
-            people.saw(did)
+        for step in steps:
+            batch.append(decide(group, decided(group, people, step), at))
+            people.note(step)
         commit(store, *batch)
     log = store.entries(id, 0, NO_LIMIT, 1000)
     folded = fold_log(log)
@@ -136,13 +140,13 @@ def tell(store: SqlStore, story: Story) -> list[Entry]:
     return log
 
 
-def decided(group: Group, people: People, did: Did) -> list[GroupEvent]:
-    """Return what *group* decides. Raises `Refused`."""
-    return RULES[did.what](group, people.actor(did.by), people.actor(did.name), did)
+def decided(group: Group, people: People, step: Step) -> list[GroupEvent]:
+    """Return what *group* decides about *step*. Raises `Refused`."""
+    return RULES[step.what](group, people.actor(step.by), people.actor(step.name), step)
 
 
 def fold_log(log: list[Entry]) -> Group:
-    """Return the group to which *log* leads."""
+    """Return the group that results from *log*."""
     first, *rest = log
     assert isinstance(first.event, GroupCreated)
     group = Group.created(first.conversation, first.event)
@@ -153,30 +157,30 @@ def fold_log(log: list[Entry]) -> Group:
 
 @st.composite
 def stories(draw: st.DrawFn) -> Story:
-    """Draw what happens, of that which can store_events: a refusal would teach nothing here.
+    """Draw a story of steps that are not refused.
 
-    What is done before the next commit is stored in one batch.
+    Each list of steps is stored in one batch.
     """
     people = People()
     group = Group.created(2, GroupCreated(2, Name("tea"), Name("alice"), Policy.APPROVAL))
     may_close = draw(st.booleans())
     story: Story = [[]]
     for _ in range(draw(st.integers(1, 40))):
-        what, text, policy = draw(st.sampled_from(WHATS)), draw(TEXTS), draw(POLICIES)
-        candidates = [Did(what, by, name, text, policy) for by in ACTORS for name in NAMES]
-        possible: dict[Did, list[GroupEvent]] = {}
-        for did in candidates:
+        what, text, policy = draw(st.sampled_from(DRAWN)), draw(TEXTS), draw(POLICIES)
+        candidates = [Step(what, by, name, text, policy) for by in ACTORS for name in NAMES]
+        possible: dict[Step, list[GroupEvent]] = {}
+        for step in candidates:
             try:
-                events = decided(group, people, did)
+                events = decided(group, people, step)
             except Refused:
                 continue
             if events and (may_close or GroupClosed() not in events):
-                possible[did] = events
+                possible[step] = events
         if possible:
-            did = draw(st.sampled_from(list(possible)))
-            decide(group, possible[did])
-            people.saw(did)
-            story[-1].append(did)
+            step = draw(st.sampled_from(list(possible)))
+            decide(group, possible[step])
+            people.note(step)
+            story[-1].append(step)
         if group.closed:
             break
         if draw(st.booleans()):
@@ -185,10 +189,10 @@ def stories(draw: st.DrawFn) -> Story:
 
 
 def check(store: SqlStore, number: int) -> None:
-    """Tell random stories to *store*."""
+    """Run random stories in *store*."""
     register(store, ALICE, BOB, CAROL)
 
-    # How long it takes says how busy the machine is, nothing else.
+    # No deadline: the time depends on how busy the machine is.
     @settings(
         max_examples=examples(number),
         deadline=None,
@@ -197,20 +201,20 @@ def check(store: SqlStore, number: int) -> None:
     @example(WHOLE_STORY)
     @given(stories())
     def folding_the_log_gives_the_state(story: Story) -> None:
-        tell(store, story)
+        run(store, story)
 
     folding_the_log_gives_the_state()
 
 
-def test_the_log_folds_to_what_sqlite_has(sqlite_url: str) -> None:
-    """Whatever happens in a group, its log leads to exactly the state that is loaded."""
+def test_logs_and_states_in_sqlite(sqlite_url: str) -> None:
+    """In every story, the log leads to exactly the state that the store loads."""
     store = SqlStore(sqlite_url)
     store.open()
     check(store, 100)
     store.close()
 
 
-def test_the_log_folds_to_what_postgresql_has(postgresql_url: str) -> None:
+def test_logs_and_states_in_postgresql(postgresql_url: str) -> None:
     """As with SQLite."""
     store = SqlStore(postgresql_url)
     store.open()
@@ -218,7 +222,7 @@ def test_the_log_folds_to_what_postgresql_has(postgresql_url: str) -> None:
     store.close()
 
 
-def test_the_whole_story_has_everything_that_can_happen(store: SqlStore) -> None:
-    """No kind of event is left out of the comparison."""
-    kinds = {type(entry.event) for entry in tell(store, WHOLE_STORY)}
+def test_the_whole_story_has_every_kind_of_event(store: SqlStore) -> None:
+    """No kind of event is missing in the comparison."""
+    kinds = {type(entry.event) for entry in run(store, WHOLE_STORY)}
     assert kinds == set(get_args(GroupEvent))

@@ -1,8 +1,9 @@
-"""What holds whatever is done: people and programs do random things to a chat on a real store.
+"""Invariants: they hold after any sequence of actions, on a real store.
 
-They come and go, say and ask for anything, allowed or not, several in one tick; the chat starts
-again, and commits fail. Whenever nothing is under way, the logs on the disk are compared with the
-state there, with that in memory, and with what each session was shown.
+People and programs connect and disconnect, talk, and type commands, allowed or not, several in
+one tick; the chat restarts, and commits fail. Whenever the journal is idle, the logs on the disk
+are compared with the state in the database, with the state in memory, and with the output of each
+session.
 """
 
 from __future__ import annotations
@@ -45,47 +46,57 @@ from tests.support.examples import QUICK, examples
 from tests.support.programs import House, Object, line_of
 from tests.support.stores import copy_empty
 
-AT_FIRST = [("ann", True), ("olga", True), ("ann", False), ("gus", False), ("ben", False)]
+FIRST_SESSIONS = [("ann", True), ("olga", True), ("ann", False), ("gus", False), ("ben", False)]
 REGISTERED = ("ann", "ben", "Cem")
 NAMES = (*REGISTERED, "gus", "Gil")
 PASSWORD = "password"
 
-SAYING = ["{new}", "{new}", "/me {new}", "/msg {name} {new}", "/ignore {name}", "/unignore {name}"]
+TALKING = ["{new}", "{new}", "/me {new}", "/msg {name} {new}", "/ignore {name}", "/unignore {name}"]
 JOINING = ["/join {group}", "/join {group} please", "/join {group} secret"]
 LEAVING = ["/leave {group}", "/leave {group}", "/desk"]
-RULING = ["approve", "approve", "reject", "invite", "invite", "transfer", "kick", "ban", "unban"]
+ADMIN_COMMANDS = [
+    "approve",
+    "approve",
+    "reject",
+    "invite",
+    "invite",
+    "transfer",
+    "kick",
+    "ban",
+    "unban",
+]
 POLICIES = ["open", "approval", "invite", "password secret"]
 
-some = st.integers(0, 11)  # the how-manieth of those there are
+some = st.integers(0, 11)  # an index, modulo the number of sessions or groups
 names = st.sampled_from(NAMES)
-lines = st.sampled_from([*SAYING, *JOINING, *LEAVING])
-orders = st.sampled_from([*RULING, "/topic tea", *(f"/policy {each}" for each in POLICIES)])
-now = st.sampled_from([True, True, False])  # or together with what is done next
+lines = st.sampled_from([*TALKING, *JOINING, *LEAVING])
+orders = st.sampled_from([*ADMIN_COMMANDS, "/topic tea", *(f"/policy {each}" for each in POLICIES)])
+now = st.sampled_from([True, True, False])  # False: in the same tick as the next action
 
 
-class Failing(SqlStore):
-    """A store that can be told to fail once."""
+class FailingStore(SqlStore):
+    """A store whose next commit fails if *failing* is set."""
 
-    fails = False
+    failing = False
 
     def commit(self, batch: Sequence[Decision]) -> list[Stored]:
-        if self.fails and not all(each.empty for each in batch):
-            self.fails = False
+        if self.failing and not all(each.empty for each in batch):
+            self.failing = False
             raise NotSaved("told to")
         return super().commit(batch)
 
 
 class Log:
-    """One conversation's log as read from the disk, and the state to which it leads."""
+    """One conversation's log, read from the disk, and the state that results from it."""
 
     def __init__(self, parties: list[Key]) -> None:
         self.parties = parties
         self.entries: list[Entry] = []
         self.group: Group | None = None
-        self.since: dict[Key, int] = {}  # with which entry those came who are members
+        self.since: dict[Key, int] = {}  # for each member, the number of the entry that added them
 
     def add(self, entry: Entry) -> None:
-        """Take the next *entry*; who says something in a group must be a member."""
+        """Add the next *entry*. The sender of a message in a group must be a member."""
         event = entry.event
         self.entries.append(entry)
         if isinstance(event, GroupCreated):
@@ -100,8 +111,8 @@ class Log:
             assert fold(event.sender) in self.parties
 
 
-class Somebody:
-    """Somebody at one door."""
+class Client:
+    """One connection of *name*, through nc or by a *program*."""
 
     def __init__(self, name: str, caller: TestConnection, program: bool) -> None:
         self.name, self.key, self.caller, self.program = name, fold(name), caller, program
@@ -109,16 +120,16 @@ class Somebody:
         self.new = True
 
     @property
-    def here(self) -> bool:
-        """Return whether the connection stands."""
+    def connected(self) -> bool:
+        """Return whether both sides are connected."""
         return bool(self.caller.wire.connected and not self.caller.wire.disconnected)
 
-    def sends(self, data: bytes) -> None:
-        """Send *data*, and let nothing store_events yet."""
+    def send(self, data: bytes) -> None:
+        """Send *data*, without running the reactor."""
         self.caller.door.dataReceived(data)
 
-    def looks(self) -> tuple[list[str], list[Object]]:
-        """Return the new words that were shown, and, to a program, the entries."""
+    def new_output(self) -> tuple[list[str], list[Object]]:
+        """Return the texts of new messages, and for a program also the entries."""
         data = self.caller.receives()
         if not self.program:
             words = re.findall(r"\bm\d+\b", data.decode())
@@ -129,135 +140,139 @@ class Somebody:
 
 
 class Machine(RuleBasedStateMachine):
-    """A few people, who do everything."""
+    """A few people, who do everything.
+
+    One class, although long: Hypothesis takes the rules and invariants of one machine.
+    """
 
     @initialize()
-    def opens(self) -> None:
+    def open(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
         copy_empty(self.folder)
-        self.store = Failing(f"sqlite:///{self.folder / 'pyconchat.db'}", "normal")
+        self.store = FailingStore(f"sqlite:///{self.folder / 'pyconchat.db'}", "normal")
         self.store.open()
         self.disk = sqlite3.connect(self.folder / "pyconchat.db", isolation_level=None)
         self.house = House(self.store, Clock())
-        self.sessions: list[Somebody] = []
+        self.sessions: list[Client] = []
         self.logs: dict[int, Log] = {}
         self.bans: set[Key] = set()
-        self.ignored: dict[Key, set[Key]] = defaultdict(set)  # those who no longer are, too
-        self.devices: dict[Key, dict[str, list[int]]] = {}  # what programs have of each group
-        self.made, self.said = 2, 0
+        self.ignored: dict[Key, set[Key]] = defaultdict(set)  # all who were ever ignored
+        self.devices: dict[Key, dict[str, list[int]]] = {}  # numbers that programs have by group
+        self.created, self.messages = 2, 0
         code = self.house.chat.accounts.claim_code
-        for number, (name, program) in enumerate(AT_FIRST):
-            self.comes(name, program)
+        for number, (name, program) in enumerate(FIRST_SESSIONS):
+            self.log_in(name, program)
             for line in ("/join g2", "/policy open", "/join g1"):
-                self.asks(self.sessions[number], line, "g2" if "policy" in line else None, True)
-        self.asks(self.sessions[1], f"/claim {code}", None, True)
-        self.asks(self.sessions[0], "/approve gus ben", "g1", True)
+                self.type(self.sessions[number], line, "g2" if "policy" in line else None, True)
+        self.type(self.sessions[1], f"/claim {code}", None, True)
+        self.type(self.sessions[0], "/approve gus ben", "g1", True)
 
     def teardown(self) -> None:
-        self.settles()
-        self.all_is_well()
+        self.settle()
+        self.check_everything()
         self.house.closes()
         self.disk.close()
         self.store.close()
         shutil.rmtree(self.folder)
 
-    # What is done.
+    # Actions.
 
     @rule(name=st.sampled_from([*NAMES, "olga"]), program=st.booleans())
-    def comes(self, name: str, program: bool) -> None:
-        self.settles()
-        self.all_is_well()
+    def log_in(self, name: str, program: bool) -> None:
+        self.settle()
+        self.check_everything()
         chat, key = self.house.chat, fold(name)
         for other in self.sessions:
-            if program and other.program and other.key == key:  # it is one device
+            if program and other.program and other.key == key:  # an account has one program
                 other.caller.wire.loseConnection()
-        self.settles()
+        self.settle()
         known = chat.accounts.get(name)
         registered = known.registered if known else name in (*REGISTERED, "olga")
-        guest = Somebody(name, self.house.caller(), program)
+        guest = Client(name, self.house.caller(), program)
         if not program:
-            guest.sends(f"{name}\n{PASSWORD * registered}\n\n".encode())
+            guest.send(f"{name}\n{PASSWORD * registered}\n\n".encode())
         elif registered:
             has = {place: seqs[-1] for place, seqs in self.devices.get(key, {}).items()}
-            guest.sends(line_of(hello=1, name=name, password=PASSWORD, since=has))
+            guest.send(line_of(hello=1, name=name, password=PASSWORD, since=has))
         else:
             self.devices.pop(key, None)
-            guest.sends(line_of(hello=1, name=name))
-        self.settles()
+            guest.send(line_of(hello=1, name=name))
+        self.settle()
         session = getattr(guest.caller.door.door, "session", None)
-        if session is None or session.account.key != key:  # then the password was taken for a name
+        if session is None or session.account.key != key:  # the password was taken as a name
             guest.caller.wire.loseConnection()
         else:
-            assert key not in self.bans, "who is banned does not come in"
+            assert key not in self.bans, "a banned person has logged in"
             self.sessions.append(guest)
 
     @rule(who=some)
-    def goes(self, who: int) -> None:
+    def disconnect(self, who: int) -> None:
         if session := self.session(who):
             session.caller.wire.loseConnection()
 
     @rule(who=some, policy=st.sampled_from(POLICIES), at_once=now)
-    def creates(self, who: int, policy: str, at_once: bool) -> None:
+    def create(self, who: int, policy: str, at_once: bool) -> None:
         if len(self.house.chat.groups) < 3 and self.sessions:
-            self.made += 1
-            self.asks(self.session(who), f"/create g{self.made} {policy}", None, at_once)
+            self.created += 1
+            self.type(self.session(who), f"/create g{self.created} {policy}", None, at_once)
 
     @rule(who=some, line=lines, name=names, group=some, at_once=now)
-    def types(self, who: int, line: str, name: str, group: int, at_once: bool) -> None:
+    def talk(self, who: int, line: str, name: str, group: int, at_once: bool) -> None:
         if (session := self.session(who)) and (place := self.group(group)):
-            self.said += 1
-            word = f"m{self.said}"
+            self.messages += 1
+            word = f"m{self.messages}"
             if "ignore" in line:
                 self.ignored[session.key].add(fold(name))
             if not session.program:
                 session.typed.add(word)
-            self.asks(session, line.format(new=word, name=name, group=place), place, at_once)
+            self.type(session, line.format(new=word, name=name, group=place), place, at_once)
 
     @rule(who=some, line=orders, name=names, group=some, at_once=now)
-    def governs(self, who: int, line: str, name: str, group: int, at_once: bool) -> None:
+    def administrate(self, who: int, line: str, name: str, group: int, at_once: bool) -> None:
         if place := self.group(group):
             admin = self.house.chat.groups.find(place).group.admin  # type: ignore[union-attr]
             admins = [each for each in self.sessions if each.key == fold(admin)]
             session = admins[0] if admins and who % 4 else self.session(who)
-            self.asks(session, f"/{line} {name}" if line in RULING else line, place, at_once)
+            typed = f"/{line} {name}" if line in ADMIN_COMMANDS else line
+            self.type(session, typed, place, at_once)
 
     @rule(what=st.sampled_from(["kick", "ban", "unban", "unban"]), name=names, at_once=now)
-    def operates(self, what: str, name: str, at_once: bool) -> None:
+    def operate(self, what: str, name: str, at_once: bool) -> None:
         for olga in [each for each in self.sessions if each.name == "olga" and each.program]:
-            self.asks(olga, f"/{what} {name}", None, at_once)
+            self.type(olga, f"/{what} {name}", None, at_once)
 
     @rule(name=st.sampled_from(["gus", "Gil"]), at_once=now)
-    def registers(self, name: str, at_once: bool) -> None:
+    def register(self, name: str, at_once: bool) -> None:
         account = self.house.chat.accounts.get(name)
         for session in self.sessions:
             if session.name == name and account is not None and not account.registered:
                 asked = line_of(id=0, line="/password", answers=[PASSWORD])
-                session.sends(asked if session.program else f"/password\n{PASSWORD}\n".encode())
-        self.asks(None, "", None, at_once)
+                session.send(asked if session.program else f"/password\n{PASSWORD}\n".encode())
+        self.type(None, "", None, at_once)
 
     @rule()
-    def fails(self) -> None:
-        self.store.fails = True
+    def fail_a_commit(self) -> None:
+        self.store.failing = True
 
     @rule()
-    def waits(self) -> None:
+    def wait(self) -> None:
         self.house.waits(2)
 
     @rule()
-    def restarts(self) -> None:
-        self.settles()
-        self.all_is_well()
+    def restart(self) -> None:
+        self.settle()
+        self.check_everything()
         for session in self.sessions:
             session.caller.wire.protocol = None
         self.sessions.clear()
-        self.store.fails = False
+        self.store.failing = False
         self.house.restarts()
 
-    # How it is done.
+    # Helpers.
 
-    def session(self, who: int) -> Somebody | None:
-        """Return one of those who are there."""
-        self.sessions = [each for each in self.sessions if each.here]
+    def session(self, who: int) -> Client | None:
+        """Return one of the connected clients."""
+        self.sessions = [each for each in self.sessions if each.connected]
         return self.sessions[who % len(self.sessions)] if self.sessions else None
 
     def group(self, which: int) -> str | None:
@@ -265,35 +280,35 @@ class Machine(RuleBasedStateMachine):
         groups = [each.group.name for each in self.house.chat.groups if each.group]
         return groups[which % len(groups)] if groups else None
 
-    def asks(self, session: Somebody | None, line: str, group: str | None, at_once: bool) -> None:
-        """Have *line* typed; by a program in *group*, by a person where they are."""
+    def type(self, session: Client | None, line: str, group: str | None, at_once: bool) -> None:
+        """Have *line* typed: by a program in *group*, by a person in their current group."""
         if session is not None:
             asked = line_of(id=0, line=line, **({"group": group} if group else {}))
-            session.sends(asked if session.program else line.encode() + b"\n")
+            session.send(asked if session.program else line.encode() + b"\n")
         if at_once:
-            self.settles()
+            self.settle()
 
-    def settles(self) -> None:
-        """Let everything be stored and shown."""
+    def settle(self) -> None:
+        """Run the reactor until everything is stored and published."""
         for _ in range(8):
             self.house.clock.advance(0)
 
-    # What holds.
+    # Invariants.
 
     @invariant()
-    def all_is_well(self) -> None:
+    def check_everything(self) -> None:
         if not self.house.chat.journal.when_idle().called:
             return
         before = {id: dict(log.since) for id, log in self.logs.items()}
         new = self.read_logs()
-        self.groups_are_as_their_logs(new)
-        self.who_is_banned_is_out(new)
+        self.check_groups(new)
+        self.check_bans(new)
         for session in list(self.sessions):
-            self.was_shown_all(session, before, new)
-        self.sessions = [each for each in self.sessions if each.here]
+            self.check_output(session, before, new)
+        self.sessions = [each for each in self.sessions if each.connected]
 
     def read_logs(self) -> dict[int, list[Entry]]:
-        """Read what is new on the disk; the numbers have no gap, and only members say things."""
+        """Read the new entries from the disk. Their numbers have no gaps."""
         new: dict[int, list[Entry]] = {}
         query = "SELECT id, head, party_a, party_b FROM conversations"
         for id, head, *parties in self.disk.execute(query).fetchall():
@@ -305,11 +320,11 @@ class Machine(RuleBasedStateMachine):
                 log.add(entry)
         return new
 
-    def groups_are_as_their_logs(self, new: dict[int, list[Entry]]) -> None:
-        """Each has an admin who is a member; disk and memory have what the log leads to."""
+    def check_groups(self, new: dict[int, list[Entry]]) -> None:
+        """Database and memory have the state of the logs. Each admin is a member."""
         chat = self.house.chat
-        still = {id for id, log in self.logs.items() if log.group and not log.group.closed}
-        assert {each.id for each in chat.groups} == still
+        open_groups = {id for id, log in self.logs.items() if log.group and not log.group.closed}
+        assert {each.id for each in chat.groups} == open_groups
         for conversation in chat.groups:
             group, log = conversation.group, self.logs[conversation.id]
             assert log.group
@@ -319,11 +334,11 @@ class Machine(RuleBasedStateMachine):
         changed = [id for id in new if new[id] and self.logs[id].group is not None]
         for id, stored in self.store.state(changed)[0].items():
             folded = self.logs[id].group
-            assert folded.closed == (not folded.members), "the last one out closes the group"
+            assert folded.closed == (not folded.members), "a group closes with its last member"
             assert (stored.state, stored.version) == (folded.state, folded.version)
 
-    def who_is_banned_is_out(self, new: dict[int, list[Entry]]) -> None:
-        """Who is banned from the server has no session and no place, and does nothing more."""
+    def check_bans(self, new: dict[int, list[Entry]]) -> None:
+        """A person who is banned from the server has no session and no group, and does nothing."""
         chat, before = self.house.chat, set(self.bans)
         for entry in new.get(SERVER, []):
             if isinstance(entry.event, ServerBanned):
@@ -342,32 +357,33 @@ class Machine(RuleBasedStateMachine):
             elif isinstance(event, MemberJoined | JoinRequested | GroupCreated):
                 assert fold(subject(event) or "") not in before
 
-    def was_shown_all(
-        self, session: Somebody, before: dict[int, dict[Key, int]], new: dict[int, list[Entry]]
+    def check_output(
+        self, session: Client, before: dict[int, dict[Key, int]], new: dict[int, list[Entry]]
     ) -> None:
-        """What *session* saw is on the disk, was for it, and came in order; nothing is missing."""
-        words, entries = session.looks()
+        """A session's output is stored, may be read by it, is in order, and is complete."""
+        words, entries = session.new_output()
         for id, log in self.logs.items():
             said = {e.event.text: e for e in log.entries if isinstance(e.event, Talk)}
             shown = [word for word in words if word in said]
             words = [word for word in words if word not in said]
             if log.parties:
-                assert not shown or session.key in log.parties, "that was private"
-            stays = before.get(id, {}).get(session.key, 0)
-            if stays and stays == log.since.get(session.key) and session.here and not session.new:
+                assert not shown or session.key in log.parties, "a private message leaked"
+            since = before.get(id, {}).get(session.key, 0)
+            stays = since and since == log.since.get(session.key)
+            if stays and session.connected and not session.new:
                 hidden = self.ignored[session.key]
                 talk = [e.event for e in new[id] if isinstance(e.event, Talk)]
                 heard = [each for each in talk if fold(each.sender) not in hidden]
                 expected = [each.text for each in heard if each.text not in session.typed]
                 mine = [word for word in shown if fold(said[word].event.sender) not in hidden]
-                assert mine == expected, f"{session.name} was shown {shown}"
-        assert not words, f"{session.name} was shown what is not stored: {words}"
+                assert mine == expected, f"{session.name} received {shown}"
+        assert not words, f"{session.name} received what is not stored: {words}"
         if session.program:
-            self.device_has_all(session, entries)
+            self.check_numbers(session, entries)
         session.new = False
 
-    def device_has_all(self, session: Somebody, entries: list[Object]) -> None:
-        """The numbers that a program was given, also by earlier connections, follow each other."""
+    def check_numbers(self, session: Client, entries: list[Object]) -> None:
+        """The numbers that a program has, of all its connections, are in order and complete."""
         has = self.devices.setdefault(session.key, {})
         for entry in entries:
             if entry.get("group"):
@@ -378,7 +394,7 @@ class Machine(RuleBasedStateMachine):
             seqs = has.get(log.group.name, [])
             assert seqs == sorted(set(seqs)), f"{session.name}: {seqs}"
             since = log.since.get(session.key)
-            if since is not None and session.here and seqs:
+            if since is not None and session.connected and seqs:
                 hidden = self.ignored[session.key]
                 due = set()
                 for e in log.entries[max(since, seqs[0]) - 1 :]:
@@ -388,8 +404,8 @@ class Machine(RuleBasedStateMachine):
                 assert due <= set(seqs), f"{session.name} lacks {due - set(seqs)}"
 
 
-TestWhateverIsDone = Machine.TestCase
-TestWhateverIsDone.settings = settings(
+TestRandomActions = Machine.TestCase
+TestRandomActions.settings = settings(
     max_examples=examples(20),
     stateful_step_count=min(200, examples(50)),
     deadline=None,

@@ -1,4 +1,4 @@
-"""What `IStore.load` and `IStore.state` give back: exactly what was stored, and no more."""
+"""`IStore.load` and `IStore.state`: exactly the state that was stored."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ZOE, DAVE, EVE = Actor(Name("Zoe")), Actor(Name("dave")), Actor(Name("eve"))
 
 
 def test_an_empty_database(store: SqlStore) -> None:
-    """A new server has nothing but the claim code, and its own conversation."""
+    """A new server has only the claim code and its own conversation."""
     loaded = store.load()
     assert loaded.groups == {}
     assert (loaded.server.accounts, loaded.server.ignores, loaded.server.bans) == ([], [], [])
@@ -50,8 +50,8 @@ def test_an_empty_database(store: SqlStore) -> None:
 # Groups.
 
 
-def test_a_group_comes_back_exactly(store: SqlStore) -> None:
-    """All that a group remembers is stored: names as written, times, notes, who is a guest."""
+def test_all_of_a_group_is_stored(store: SqlStore) -> None:
+    """Names keep their spelling; times, notes and guests are stored."""
     group = create(store, 2, "Tea", policy=Policy.APPROVAL, number=9)
     stories: list[list[GroupEvent]] = [
         group.join(DAVE, SafeText("note 'of' dave")),
@@ -90,8 +90,8 @@ def test_a_group_comes_back_exactly(store: SqlStore) -> None:
     assert stored[2].state == group.state
 
 
-def test_members_stand_in_the_order_in_which_they_came(store: SqlStore) -> None:
-    """The longest-standing member comes first; who left and came back comes last."""
+def test_members_are_in_the_order_in_which_they_joined(store: SqlStore) -> None:
+    """The oldest member is first. One who left and joined again is last."""
     group = create(store, 2, by=ZOE)
     for actor in (CAROL, BOB, ALICE):
         store_events(store, group, group.join(actor))
@@ -101,16 +101,16 @@ def test_members_stand_in_the_order_in_which_they_came(store: SqlStore) -> None:
     assert [member.name for member in state.members] == ["Zoe", "Bob", "alice", "carol"]
 
 
-def test_the_version_counts_changes_and_the_head_entries(store: SqlStore) -> None:
-    """A group comes with what later decisions on it have to name, and its newest entry."""
+def test_the_version_and_the_head(store: SqlStore) -> None:
+    """The version counts changes of the state; the head is the number of the newest entry."""
     group = create(store, 2)
     commit(store, say(2, "one", "two"))
     store_events(store, group, group.join(BOB))
     assert store.load().groups[2] == StoredGroup(group.state, version=2, head=4)
 
 
-def test_adminship_moves(store: SqlStore) -> None:
-    """The stored admin is the newest one, however they came to be it."""
+def test_a_new_admin(store: SqlStore) -> None:
+    """The new admin is stored, after a transfer and after the admin left."""
     group = create(store, 2)
     store_events(store, group, group.join(BOB))
     store_events(store, group, group.transfer(ALICE, Name("BOB")))
@@ -120,7 +120,7 @@ def test_adminship_moves(store: SqlStore) -> None:
 
 
 def test_a_guest_who_registers_is_no_longer_a_guest(store: SqlStore) -> None:
-    """Registering changes what the guest has in a group: here, membership and a request."""
+    """The membership in one group and the request in another are no longer a guest's."""
     tea = create(store, 2, "tea", by=GUS)
     coffee = create(store, 3, "coffee", policy=Policy.APPROVAL)
     store_events(store, coffee, coffee.join(GUS))
@@ -132,7 +132,7 @@ def test_a_guest_who_registers_is_no_longer_a_guest(store: SqlStore) -> None:
 
 
 def test_a_closed_group_is_not_loaded(store: SqlStore) -> None:
-    """A closed group takes no memory; `state` still tells how it ended."""
+    """`load` leaves it out; `state` returns it."""
     group = create(store, 2, policy=Policy.APPROVAL)
     store_events(store, group, group.join(BOB))
     store_events(store, group, group.invite(ALICE, CAROL))
@@ -146,8 +146,8 @@ def test_a_closed_group_is_not_loaded(store: SqlStore) -> None:
     assert groups[2].state.closed
 
 
-def test_the_name_of_a_closed_group_can_be_taken_again(store: SqlStore) -> None:
-    """A group may have the name and the number of one that is closed, and nothing else of it."""
+def test_the_name_of_a_closed_group_is_used_again(store: SqlStore) -> None:
+    """The new group has the same name and number, and nothing else of the closed one."""
     group = create(store, 2, "77", number=77)
     store_events(store, group, group.change_topic(ALICE, SafeText("old")))
     store_events(store, group, group.leave(ALICE))
@@ -156,8 +156,8 @@ def test_the_name_of_a_closed_group_can_be_taken_again(store: SqlStore) -> None:
     assert store.entries(3, 0, 9, 9)[0].event != store.entries(2, 0, 9, 9)[0].event
 
 
-def test_numbers_of_groups_are_not_given_twice(store: SqlStore) -> None:
-    """The highest number counts closed groups too; one that was chosen as a name does not."""
+def test_the_highest_number_of_a_group(store: SqlStore) -> None:
+    """Closed groups count; numbers that were chosen as names do not."""
     create(store, 2, "tea", number=1)
     coffee = create(store, 3, "coffee", number=2)
     create(store, 4, "500", number=500)
@@ -167,8 +167,8 @@ def test_numbers_of_groups_are_not_given_twice(store: SqlStore) -> None:
     assert loaded.highest_conversation == 4
 
 
-def test_state_reads_only_the_groups_that_are_asked_for(store: SqlStore) -> None:
-    """`state` reads as `load` does; a group that was never stored is left out."""
+def test_state_reads_only_the_given_groups(store: SqlStore) -> None:
+    """It returns the same as `load`. A group that was never stored is left out."""
     create(store, 2, "tea")
     coffee = create(store, 3, "coffee")
     store_events(store, coffee, coffee.join(BOB))
@@ -182,7 +182,7 @@ def test_state_reads_only_the_groups_that_are_asked_for(store: SqlStore) -> None
 
 
 def test_accounts(store: SqlStore) -> None:
-    """An account keeps its name as first written, and its newest password."""
+    """An account keeps the first spelling of its name, and has the newest password."""
     register(store, ALICE, BOB)
     commit(store, Decision(AT, writes=[SaveAccount(Name("BOB"), "new hash")]))
     accounts = sorted(store.load().server.accounts, key=lambda account: fold(account.name))
@@ -193,7 +193,7 @@ def test_accounts(store: SqlStore) -> None:
 
 
 def test_operators(store: SqlStore) -> None:
-    """Operators stay operators, also with a new password."""
+    """An operator with a new password is still an operator."""
     register(store, ALICE, BOB, CAROL)
     commit(store, on_server(OperatorMade(ALICE.name)))
     commit(store, on_server(OperatorMade(BOB.name, by=ALICE.name)))
@@ -202,8 +202,8 @@ def test_operators(store: SqlStore) -> None:
     assert operators == {"alice": True, "Bob": True, "carol": False}
 
 
-def test_the_claim_code_is_good_for_one_use(store: SqlStore, url: str) -> None:
-    """The code stays the same until somebody has used it, and never comes back."""
+def test_the_claim_code_works_once(store: SqlStore, url: str) -> None:
+    """The code is the same after a restart, and is gone for ever once it was used."""
     register(store, ALICE, BOB)
     code = store.load().server.claim_code
     assert code
@@ -221,15 +221,15 @@ def test_the_claim_code_is_good_for_one_use(store: SqlStore, url: str) -> None:
     store.close()
 
 
-def test_making_operators_leaves_the_claim_code(store: SqlStore) -> None:
-    """Only the claim itself uses the code up."""
+def test_an_operator_makes_another(store: SqlStore) -> None:
+    """The claim code stays valid."""
     register(store, BOB)
     commit(store, on_server(OperatorMade(BOB.name, by=ALICE.name)))
     assert store.load().server.claim_code
 
 
 def test_server_bans(store: SqlStore) -> None:
-    """Bans from the server are stored, oldest first, until they are lifted."""
+    """They are stored, oldest first, until they are lifted."""
     banned = [
         ServerBanned(Name("Mallory"), ALICE.name, SafeText("spam, 'spam'")),
         ServerBanned(Name("eve"), ALICE.name),
@@ -247,7 +247,7 @@ def test_server_bans(store: SqlStore) -> None:
 
 
 def test_a_server_ban_ends_memberships_in_the_same_commit(store: SqlStore) -> None:
-    """A ban and what follows from it in the groups are one decision."""
+    """The ban and its consequences in the groups are one decision."""
     group = create(store, 2)
     store_events(store, group, group.join(BOB))
     version = group.version
@@ -261,7 +261,7 @@ def test_a_server_ban_ends_memberships_in_the_same_commit(store: SqlStore) -> No
 
 
 def test_ignores(store: SqlStore) -> None:
-    """Whom somebody ignores is stored once, with the name as it was written."""
+    """Each ignored name is stored once, in its newest spelling."""
     alice, bob = fold(ALICE.name), fold(BOB.name)
     for write in (
         Ignore(alice, Name("Mallory"), True),

@@ -1,4 +1,4 @@
-"""What `IStore.entries` and `IStore.search` give back."""
+"""`IStore.entries` and `IStore.search`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.contracts.building import ALICE, AT, NO_LIMIT, commit, create, say, s
 
 
 def found(store: SqlStore, *words: str, limit: int = 10, id: int = 2) -> list[str]:
-    """Return the messages that have all of *words*, when all is indexed."""
+    """Index everything; return the messages with all of *words*."""
     while store.behind:
         store.index(3)
     return texts(store.search(id, words, limit))
@@ -26,8 +26,8 @@ def found(store: SqlStore, *words: str, limit: int = 10, id: int = 2) -> list[st
 # Pages.
 
 
-def test_pages_follow_each_other(store: SqlStore) -> None:
-    """Reading page after page gives every entry once, in order, up to the head and no further."""
+def test_reading_page_by_page(store: SqlStore) -> None:
+    """Every entry up to the given one is read once, in order."""
     create(store, 2)
     commit(store, say(2, *map(str, range(2, 11))))
     commit(store, say(2, "too new"))
@@ -39,8 +39,8 @@ def test_pages_follow_each_other(store: SqlStore) -> None:
     assert pages == [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10]]
 
 
-def test_a_page_begins_after_and_ends_at(store: SqlStore) -> None:
-    """*after* is not in the page, *upto* is, and *limit* is how long it may be."""
+def test_the_limits_of_a_page(store: SqlStore) -> None:
+    """A page begins after *after*, ends with *upto*, and has at most *limit* entries."""
     create(store, 2)
     commit(store, say(2, "a", "b", "c", "d"))
     for after, upto, limit, seqs in (
@@ -56,7 +56,7 @@ def test_a_page_begins_after_and_ends_at(store: SqlStore) -> None:
 
 
 def test_a_page_has_one_conversation(store: SqlStore) -> None:
-    """What was said elsewhere is not in the page; a conversation that is not there is empty."""
+    """Entries of other conversations are not in it. An unknown conversation is empty."""
     create(store, 2, "tea")
     create(store, 3, "coffee")
     commit(store, say(2, "in tea"), say(3, "in coffee"))
@@ -67,16 +67,16 @@ def test_a_page_has_one_conversation(store: SqlStore) -> None:
 # Search.
 
 
-def test_words_match_whatever_the_case(store: SqlStore) -> None:
-    """A word finds itself in capitals and in small letters, and only as a whole word."""
+def test_words_match_in_any_case(store: SqlStore) -> None:
+    """A word is found in upper and lower case, and only as a whole word."""
     create(store, 2)
     commit(store, say(2, "Green TEA", "tea!", "steal", "coffee"))
     for word in ("tea", "TEA", "Tea"):
         assert found(store, word) == ["Green TEA", "tea!"]
 
 
-def test_the_index_follows_the_log_in_pieces(tmp_path: Path) -> None:
-    """So many entries at a time, of all conversations or of one; each message once."""
+def test_indexing_in_steps(tmp_path: Path) -> None:
+    """A step has a maximum of entries, of all conversations or of one. Each is indexed once."""
     sqlite = make_store(tmp_path)
     for id in (2, 3):
         create(sqlite, id, f"group{id}")
@@ -95,8 +95,8 @@ def test_the_index_follows_the_log_in_pieces(tmp_path: Path) -> None:
     sqlite.close()
 
 
-def test_the_index_goes_on_where_it_was(tmp_path: Path) -> None:
-    """After a crash it knows what it has not seen, and sees nothing twice."""
+def test_indexing_after_a_crash(tmp_path: Path) -> None:
+    """It continues where it stopped, and indexes nothing twice."""
     first = make_store(tmp_path)
     create(first, 2)
     commit(first, say(2, "green tea", "black tea", "white tea"))
@@ -109,8 +109,8 @@ def test_the_index_goes_on_where_it_was(tmp_path: Path) -> None:
     first.close()
 
 
-def test_what_cannot_be_indexed_is_indexed_later(tmp_path: Path) -> None:
-    """A failure leaves the index as it was."""
+def test_indexing_that_fails(tmp_path: Path) -> None:
+    """The index does not change, and the next attempt works."""
     store = make_store(tmp_path)
     create(store, 2)
     commit(store, say(2, "green tea"))
@@ -126,16 +126,16 @@ def test_what_cannot_be_indexed_is_indexed_later(tmp_path: Path) -> None:
     store.close()
 
 
-def test_all_words_have_to_be_there(store: SqlStore) -> None:
-    """Several words find the messages that have each of them, in any order."""
+def test_searching_for_several_words(store: SqlStore) -> None:
+    """A message is found if it has all of them, in any order."""
     create(store, 2)
     commit(store, say(2, "milk with tea", "tea, no milk", "tea", "milk"))
     assert found(store, "tea", "MILK") == ["milk with tea", "tea, no milk"]
     assert found(store, "tea", "sugar") == []
 
 
-def test_the_newest_are_found_oldest_first(store: SqlStore) -> None:
-    """Of many matches the newest are returned, in the order in which they were said."""
+def test_more_matches_than_the_limit(store: SqlStore) -> None:
+    """The newest are returned, oldest first."""
     create(store, 2)
     commit(store, say(2, *[f"tea {number}" for number in range(5)]))
     commit(store, say(2, *[f"tea {number}" for number in range(5, 8)], "coffee"))
@@ -143,8 +143,8 @@ def test_the_newest_are_found_oldest_first(store: SqlStore) -> None:
     assert found(store, "tea", limit=100) == [f"tea {number}" for number in range(8)]
 
 
-def test_only_this_conversation_is_searched(store: SqlStore) -> None:
-    """What was said in another group is not found, however close its number is."""
+def test_only_one_conversation_is_searched(store: SqlStore) -> None:
+    """Messages of the conversations with the next numbers are not found."""
     for id in (2, 3, 4):
         create(store, id, f"group{id}")
         commit(store, say(id, f"tea in {id}"))
@@ -153,7 +153,7 @@ def test_only_this_conversation_is_searched(store: SqlStore) -> None:
 
 
 def test_only_messages_are_found(store: SqlStore) -> None:
-    """Topics, reasons and names are not what people said."""
+    """Topics, actions and names are not."""
     group = create(store, 2, "teahouse")
     store_events(store, group, group.change_topic(ALICE, SafeText("all about tea")))
     commit(store, say(2, "tea"))
@@ -162,8 +162,8 @@ def test_only_messages_are_found(store: SqlStore) -> None:
     assert found(store, "alice") == found(store, "teahouse") == found(store, "message") == []
 
 
-def test_words_of_a_query_language_are_words(store: SqlStore) -> None:
-    """What means something to a search engine is searched for like any word."""
+def test_operators_of_a_query_language_are_words(store: SqlStore) -> None:
+    """They are searched for like any other word."""
     create(store, 2)
     operators = ("OR", "AND", "NOT", "NEAR", "to", "simple")
     sentences = [f"tea {operator} coffee" for operator in operators]
@@ -181,8 +181,8 @@ HOSTILE = (
 )
 
 
-def test_nothing_in_a_word_is_an_order(store: SqlStore) -> None:
-    """Quotes, operators and SQL in the words break nothing, and find nothing by themselves."""
+def test_hostile_words(store: SqlStore) -> None:
+    """Quotes, operators and SQL in a word do no harm, and match nothing by themselves."""
     create(store, 2)
     commit(store, say(2, "tea", "green tea"))
     for word in HOSTILE:
@@ -212,7 +212,7 @@ AS_TYPED = (
 
 
 def test_a_message_is_found_by_its_own_words(store: SqlStore) -> None:
-    """A word that is typed as it was said finds the message, in every script."""
+    """A word finds itself, in every script and with punctuation."""
     create(store, 2)
     for word in AS_TYPED:
         commit(store, say(2, word, f"before {word} after"))
@@ -224,23 +224,23 @@ def test_a_message_is_found_by_its_own_words(store: SqlStore) -> None:
 @pytest.mark.parametrize(
     "said", ["tea.", '"tea"', "a tea-pot", "/usr/tea", "tea.txt", "see <b tea> here", "x &tea; y"]
 )
-def test_a_word_is_found_whatever_stands_around_it(store: SqlStore, said: str) -> None:
-    """Nothing in a message hides a word of it: not a path, a file name, a tag."""
+def test_a_word_among_punctuation(store: SqlStore, said: str) -> None:
+    """It is found in a path, in a file name, in a tag."""
     create(store, 2)
     commit(store, say(2, said))
     assert found(store, "tea") == [said]
 
 
 def test_case_does_not_matter_in_other_scripts(store: SqlStore) -> None:
-    """Letters beyond ASCII have capitals too."""
+    """Words of other letters than ASCII are found in any case."""
     create(store, 2)
     commit(store, say(2, "ПРИВЕТ", "Grüße", "γειά"))
     for said, typed in (("ПРИВЕТ", "привет"), ("Grüße", "GRÜßE"), ("γειά", "ΓΕΙΆ")):
         assert found(store, typed) == [said]
 
 
-def test_search_takes_for_letters_what_the_index_takes_for_letters(tmp_path: Path) -> None:
-    """Whatever character a word has in it, the search is one that the index can do."""
+def test_the_search_and_the_index_agree_on_letters(tmp_path: Path) -> None:
+    """FTS5 accepts the search for a word with any character."""
     words = [f"a{chr(code)}b" for code in range(0x20, 0x30000) if not 0xD800 <= code < 0xE000]
     store = make_store(tmp_path)
     for first in range(0, len(words), 200):

@@ -1,7 +1,7 @@
-"""Rights: role x command x target x door, each outcome as REQUIREMENTS.md has it.
+"""Rights: the outcome of every command for every role, target and door.
 
-The tables `IN_A_GROUP`, `ANYWHERE`, `AT_THE_DESK` and `WAYS_IN` are the rules; what is below
-`Town` makes the cases and sees what comes of them.
+The tables `IN_A_GROUP`, `ANYWHERE`, `AT_THE_DESK` and `JOINING` are the rules. The code from
+`Town` on makes the cases and checks their outcomes.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from tests.support.connections import TestConnection
 from tests.support.programs import House, Object, WiredProgram
 from tests.support.stores import copy_empty
 
-# Who may. Who may not is told the first of these that is true.
+# Who has a right. All others are refused with the first code that applies to them.
 ALL = "all"
 MEMBER = "member"  # or NOT_MEMBER
 ADMIN = "admin"  # or NOT_MEMBER, NOT_ADMIN
 POWER = "admin; operator"  # as ADMIN
 OWNER = "owner; admin; operator"  # as ADMIN, but operators must be members
 OPERATOR = "operator"  # or NOT_OPERATOR
-NOBODY = "nobody"  # NO_GROUP: that is for groups
+NOBODY = "nobody"  # NO_GROUP: the command needs a group
 
 
 class Right(NamedTuple):
-    """Who may do *line*, which *stores* an event of that type (or none).
+    """Who may type *line*, which *stores* an event of that type (or none).
 
-    *but* are the targets for whom it is refused to those who may, or stores something else; *only*
-    those for whom it is not refused, where the code for all others is *otherwise*.
+    *but* are targets with another outcome: the code of a refusal, or another event. With *only*,
+    all other targets are refused with the code *otherwise*.
     """
 
     line: str
@@ -55,11 +55,11 @@ class Right(NamedTuple):
     otherwise: Code | None = None
 
     def outcome(self, role: Role, target: str) -> str:
-        """Return ``+`` and what is stored, or the code of the refusal."""
-        became = self._may_not(role) or self.but.get(target, self.stores)
-        if became == self.stores and self.only and target not in self.only.split():
-            became = self.otherwise or ""
-        return became.value if isinstance(became, Code) else f"+{became}"
+        """Return ``+`` and the type of the stored event, or the code of the refusal."""
+        outcome = self._may_not(role) or self.but.get(target, self.stores)
+        if outcome == self.stores and self.only and target not in self.only.split():
+            outcome = self.otherwise or ""
+        return outcome.value if isinstance(outcome, Code) else f"+{outcome}"
 
     def _may_not(self, role: Role) -> Code | None:
         if self.who == ALL or (self.who in (POWER, OPERATOR) and role.operator):
@@ -75,14 +75,17 @@ class Right(NamedTuple):
 
 
 class Role(NamedTuple):
-    """Somebody, by *name* at nc, and by *program* with one: guests have but one connection."""
+    """A role: *name* uses nc, and *program* a program. They differ for guests.
+
+    A guest can have only one connection.
+    """
 
     name: str
     program: str
     member: bool = False
     admin: bool = False
     operator: bool = False
-    owner: bool = False  # of the file that is there
+    owner: bool = False  # of the group's file
 
 
 MEMBERS = "member absentee admin guest-member operator-member"
@@ -121,7 +124,7 @@ ANYWHERE = {
     "msg": Right("/msg {} hi", ALL, "message", {**SELF, **UNKNOWN}),
     "operator": Right("/operator {}", OPERATOR, "operator", {**OPERATORS, **GUESTS, **UNKNOWN}),
     "stats": Right("/stats", OPERATOR),
-    "claim": Right("/claim 0123456789", ALL, "", {"": Code.BAD_ARGUMENT}),  # it was used
+    "claim": Right("/claim 0123456789", ALL, "", {"": Code.BAD_ARGUMENT}),  # the code was used
 }
 
 AT_THE_DESK = {
@@ -132,9 +135,9 @@ AT_THE_DESK = {
     "bans": Right("/bans", OPERATOR),
 }
 
-# To come in, where: the group's policy, and whether its password is typed; what happens to those
-# who are neither members, nor invited, nor banned; and to those who have asked already.
-WAYS_IN = {
+# For each policy (and the right password, or another), the outcome for people who are neither
+# members, nor invited, nor banned; and for applicants.
+JOINING = {
     "open": ("+joined", "+joined"),
     "approval": ("+requested", "pending"),
     "invite": ("invite-only", "invite-only"),
@@ -143,7 +146,7 @@ WAYS_IN = {
 }
 
 FREE = {"desk", "groups", "who", "help", "quit", "password", "ignore", "unignore"}
-"""What all may do, and what concerns nobody but themselves."""
+"""Commands that everybody may use, and that concern nobody else."""
 
 ROLES = {
     "outsider": Role("sam", "sam"),
@@ -164,11 +167,11 @@ WITHOUT_PASSWORD = {"gus", "gil", "gina", "gwen"}
 
 
 class Town:
-    """All roles, each at both doors, and a group in which they are what they are."""
+    """People in all roles, each at both doors, and a group in which they have these roles."""
 
     def __init__(self, folder: Path) -> None:
         copy_empty(folder)
-        self.store = SqlStore(f"sqlite:///{folder / 'pyconchat.db'}", "normal")  # nothing crashes
+        self.store = SqlStore(f"sqlite:///{folder / 'pyconchat.db'}", "normal")  # faster
         self.store.open()
         self.disk = sqlite3.connect(folder / "pyconchat.db", isolation_level=None)
         self.house = House(
@@ -182,17 +185,17 @@ class Town:
         sharing.start()
         self.people: dict[str, TestConnection] = {}
         self.programs: dict[str, WiredProgram] = {}
-        self.places: dict[str, str] = {}  # the groups in which people at nc are
+        self.places: dict[str, str] = {}  # the current groups of people at nc
         self.made = 0
-        self.everybody_comes()
+        self.log_in_everybody()
         for name in ("otto", "max"):
             self.house.program(name, "password").cut()
         self.programs["olga"].does(f"/claim {self.chat.accounts.claim_code}")
         self.programs["olga"].does("/operator oleg")
         self.programs["olga"].does("/ban max")
 
-    def everybody_comes(self) -> None:
-        """Let in who is not there."""
+    def log_in_everybody(self) -> None:
+        """Log in everybody who is not connected."""
         self.places.clear()
         for role in ROLES.values():
             password = "" if role.name in WITHOUT_PASSWORD else "password"
@@ -202,9 +205,9 @@ class Town:
             if program is None or not program.wire.connected:
                 self.programs[role.program] = self.house.program(role.program, password or None)
 
-    def a_group(self, policy: Policy = Policy.APPROVAL) -> str:
-        """Make a group in which all are what they are; return its name."""
-        self.everybody_comes()
+    def new_group(self, policy: Policy = Policy.APPROVAL) -> str:
+        """Create a group in which everybody has their role; return its name."""
+        self.log_in_everybody()
         self.made += 1
         name = f"tea{self.made}"
         self.programs["ada"].does(f"/create {name} approval")
@@ -213,24 +216,24 @@ class Town:
         for member in ("bob", "gina", "gwen", "otto", "oleg", "ann", "ivy"):
             other = account(Name(member)).actor
             if member != "ann":
-                self.decided(name, lambda group, other=other: group.invite(ada, other))
+                self.decide(name, lambda group, other=other: group.invite(ada, other))
             if member != "ivy":
-                self.decided(name, lambda group, other=other: group.join(other))
-        self.decided(name, lambda group: group.ban(ada, Name("ben")))
+                self.decide(name, lambda group, other=other: group.join(other))
+        self.decide(name, lambda group: group.ban(ada, Name("ben")))
         notes = SafeText("notes.pdf")
-        self.decided(name, lambda group: group.share(bob, notes, 7, "5a", f"{self.made:032x}"))
+        self.decide(name, lambda group: group.share(bob, notes, 7, "5a", f"{self.made:032x}"))
         if policy is not Policy.APPROVAL:
             secret = " secret" * (policy is Policy.PASSWORD)
             self.programs["ada"].does(f"/policy {policy.value}{secret}", name)
         self.house.waits(0)
         return name
 
-    def decided(self, name: str, rule: Callable[[Group], list[GroupEvent]]) -> None:
-        """Have a group decide, in the same commit as what else is decided now."""
+    def decide(self, name: str, rule: Callable[[Group], list[GroupEvent]]) -> None:
+        """Have a group decide by *rule*, and store it in the next commit."""
         maybeDeferred(self.chat.decide, self.chat.groups.find(name), rule)
 
-    def pardons(self) -> None:
-        """Undo what was done to somebody on the whole server."""
+    def undo_server_events(self) -> None:
+        """Lift server bans, ban max again, and take operator rights back."""
         accounts = self.chat.accounts
         olga = accounts.find(Name("olga")).actor
         undone = [accounts.unban(olga, b.name) for b in accounts.bans.values() if b.name != "max"]
@@ -245,7 +248,7 @@ class Town:
                 account.become_operator(False)
 
     def stored_since(self, heads: dict[int, int]) -> list[Object]:
-        """Return the events that were stored since the heads were these."""
+        """Return the events that were stored after *heads*."""
         query = "SELECT body FROM entries WHERE conversation = ? AND seq > ? ORDER BY seq"
         return [
             json.loads(body)
@@ -255,7 +258,7 @@ class Town:
         ]
 
     def state(self, name: str) -> object:
-        """Return what the rules go by, of that group and of the server."""
+        """Return the state of the group *name* and of the server on which rights depend."""
         group, accounts = self.chat.groups.find(name).group, self.chat.accounts
         assert group is not None
         operators = [n for n in TARGETS.values() if (a := accounts.get(n)) and a.actor.operator]
@@ -263,10 +266,10 @@ class Town:
 
 
 class Case(NamedTuple):
-    """*role* types *line* in a *place*, at a *door*; what the tables expect to come of it."""
+    """*role* types *line* in a *place*, at a *door*; *expected* is the outcome by the tables."""
 
     role: str
-    line: str  # but for the group
+    line: str  # with "{group}" for the group's name
     target: str
     place: str  # group or desk
     door: str  # person or program
@@ -274,14 +277,14 @@ class Case(NamedTuple):
 
 
 def cases(place: str, rights: dict[str, Right]) -> Iterator[Case]:
-    """Yield everything that anybody can try in a *place*."""
+    """Yield every combination of command, role, target and door in a *place*."""
     for command, right in rights.items():
         targets = [*TARGETS, "oneself"] if "{}" in right.line else [""]
         for name, role in ROLES.items():
             for target in targets:
                 if target == name:
-                    continue  # that is oneself
-                # To a group, an operator from outside is one of those who are not members of it.
+                    continue  # that is "oneself"
+                # An operator outside the group who kicks themselves is refused as no member.
                 outside = place == "group" and command == "kick" and not role.member
                 is_like = "outsider" if outside and target == "oneself" else target
                 expected = right.outcome(role, is_like)
@@ -292,12 +295,12 @@ def cases(place: str, rights: dict[str, Right]) -> Iterator[Case]:
 
 
 def doors(role: Role, place: str) -> list[str]:
-    """Return through which doors *role* can be in *place*; a person must be a member."""
+    """Return the doors by which *role* can type in *place*. A person must be a member."""
     return ["program", "person"] if place == "desk" or role.member else ["program"]
 
 
-def happens(town: Town, case: Case, group: str) -> str:
-    """Have it done; return ``+`` and what was stored, or the refusal's code."""
+def outcome_of(town: Town, case: Case, group: str) -> str:
+    """Run *case*; return ``+`` and the type of the stored event, or the refusal's code."""
     role = ROLES[case.role]
     person, program = town.people[role.name], town.programs[role.program]
     there = group if case.place == "group" else ""
@@ -320,11 +323,12 @@ def happens(town: Town, case: Case, group: str) -> str:
     stored = town.stored_since(heads)
     if code:
         assert (stored, town.state(group)) == ([], state), "a refusal changes nothing"
-        assert not any(each.receives() for each in everybody if each is not mine), "or is heard of"
+        others = [each for each in everybody if each is not mine]
+        assert not any(each.receives() for each in others), "others do not see a refusal"
         return code
     town.places.pop(role.name, None)
     if not stored:
-        assert town.state(group) == state, "nothing changes that is not in the log"
+        assert town.state(group) == state, "a change without an entry in the log"
         return "+"
     if case.target and "name" in stored[0]:
         assert fold(stored[0]["name"]) == case.line.split()[1]
@@ -333,7 +337,7 @@ def happens(town: Town, case: Case, group: str) -> str:
 
 @pytest.fixture
 def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
-    """All roles; at nc, too, refusals have their codes."""
+    """People in all roles. Refusals have their codes at nc, too."""
 
     def refusal(self: TextRenderer, refused: Refused) -> bytes:
         return f"refused {refused.code.value} {refused.sentence}\n".encode()
@@ -346,61 +350,61 @@ def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
 
 
 def test_every_command_is_in_the_table() -> None:
-    """A new command has a rule here, or is said to need none."""
+    """Every command has a rule here, or is in `FREE`."""
     names = {command.name for command in TABLE}
     assert {*IN_A_GROUP, *ANYWHERE, "join", "leave", *FREE} == names
 
 
-def wrongs(town: Town, tried: Iterable[Case], policy: Policy = Policy.APPROVAL) -> list[str]:
-    """Try all; return where something else came of it than the tables say."""
-    group, found = town.a_group(policy), []
+def differences(town: Town, tried: Iterable[Case], policy: Policy = Policy.APPROVAL) -> list[str]:
+    """Run all cases; return those whose outcome is not the expected one."""
+    group, found = town.new_group(policy), []
     fresh = town.state(group)
     for case in tried:
         try:
-            became = happens(town, case, group)
+            outcome = outcome_of(town, case, group)
         except AssertionError as error:
-            became = f"failed: {error}"
-        if became != case.expected:
-            found.append(f"{became}: {case}")
-        if became.startswith(("+server-", "+operator")):
-            town.pardons()
-            town.everybody_comes()
+            outcome = f"failed: {error}"
+        if outcome != case.expected:
+            found.append(f"{outcome}: {case}")
+        if outcome.startswith(("+server-", "+operator")):
+            town.undo_server_events()
+            town.log_in_everybody()
         if town.state(group) != fresh:
-            group = town.a_group(policy)
+            group = town.new_group(policy)
             fresh = town.state(group)
     return found
 
 
 @pytest.mark.parametrize(("place", "rights"), [("group", IN_A_GROUP), ("desk", AT_THE_DESK)])
 def test_rights(town: Town, place: str, rights: dict[str, Right]) -> None:
-    """Each may what the tables say; what is refused changes nothing, and nobody hears of it."""
-    assert wrongs(town, cases(place, {**rights, **ANYWHERE})) == []
+    """Each role has the rights of the tables. A refusal changes nothing; others do not see it."""
+    assert differences(town, cases(place, {**rights, **ANYWHERE})) == []
 
 
-@pytest.mark.parametrize("way", WAYS_IN)
-def test_ways_in(town: Town, way: str) -> None:
-    """Who comes into a group, and who has to ask, is as its policy says."""
+@pytest.mark.parametrize("way", JOINING)
+def test_joining(town: Town, way: str) -> None:
+    """Who can join a group, and who has to ask, depends on its policy."""
     policy, _, right = way.partition(" ")
     typed = "secret" if right else "wrong" if policy == "password" else ""
-    others, applicant = WAYS_IN[way]
-    become = {"applicant": applicant, "invited": "+joined", "banned": "banned"}
+    others, applicant = JOINING[way]
+    outcomes = {"applicant": applicant, "invited": "+joined", "banned": "banned"}
     tried = [
-        Case(name, f"/join {{group}} {typed}", "", "desk", door, became)
+        Case(name, f"/join {{group}} {typed}", "", "desk", door, outcome)
         for name, role in ROLES.items()
-        for became in ["+" if role.member else become.get(name, others)]
+        for outcome in ["+" if role.member else outcomes.get(name, others)]
         for door in doors(role, "desk")
     ]
-    assert wrongs(town, tried, Policy(policy)) == []
+    assert differences(town, tried, Policy(policy)) == []
 
 
 @pytest.mark.parametrize("place", ["group", "desk"])
-def test_ways_out(town: Town, place: str) -> None:
-    """Members leave, and those who ask no longer do, from wherever they are."""
+def test_leaving(town: Town, place: str) -> None:
+    """Members leave, and applicants withdraw, in a group and at the front desk."""
     outside = {"applicant": "+withdrawn"}
     tried = [
-        Case(name, "/leave {group}", "", place, door, became)
+        Case(name, "/leave {group}", "", place, door, outcome)
         for name, role in ROLES.items()
-        for became in ["+left" if role.member else outside.get(name, "not-member")]
+        for outcome in ["+left" if role.member else outside.get(name, "not-member")]
         for door in doors(role, place)
     ]
-    assert wrongs(town, tried) == []
+    assert differences(town, tried) == []

@@ -1,4 +1,4 @@
-"""The database itself: its migrations, its versions, and who may read its files."""
+"""The database: its migrations, its version, and the modes of its files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.contracts.building import NO_LIMIT, commit, create, say
 
 @pytest.fixture
 def engine(store: SqlStore, url: str) -> Iterator[Engine]:
-    """A way to the database of *store* behind its back."""
+    """An engine for direct access to the database of *store*."""
     engine = engine_for(url)
     yield engine
     engine.dispose()
@@ -35,20 +35,20 @@ def engine_for(url: str) -> Engine:
 
 
 def is_ours(name: str | None, kind: str, parents: object) -> bool:
-    """Return whether a table or index is one that `schema` describes; the rest is for search."""
+    """Return whether a table or index is in `schema`. The others belong to the search index."""
     return not (name or "").startswith(("words", "entries_words", "indexed"))
 
 
-def test_the_migrations_leave_the_tables_of_the_schema(store: SqlStore, engine: Engine) -> None:
-    """Alembic finds no difference between what it has made and what the code expects."""
+def test_the_migrations_create_the_tables_of_the_schema(store: SqlStore, engine: Engine) -> None:
+    """Alembic finds no difference between the database and the code."""
     with engine.connect() as connection:
         options = {"include_name": is_ours, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, schema.metadata) == []
 
 
-def test_the_newest_migration_is_the_version_that_the_code_expects(engine: Engine) -> None:
-    """A database that is up to date is recognised without Alembic."""
+def test_the_newest_migration_is_the_version_in_the_code(engine: Engine) -> None:
+    """`schema.VERSION`, the newest migration and a new database have the same version."""
     config = Config()
     folder = Path(pyconchat.store.__file__).parent / "migrations"
     config.set_main_option("script_location", str(folder))
@@ -59,8 +59,8 @@ def test_the_newest_migration_is_the_version_that_the_code_expects(engine: Engin
     assert found == [(schema.VERSION,)]
 
 
-def test_opening_again_is_harmless(store: SqlStore, url: str) -> None:
-    """A store may be opened any number of times, also beside another."""
+def test_opening_a_store_again(store: SqlStore, url: str) -> None:
+    """A store may be opened several times, also by two nodes. Nothing changes."""
     create(store, 2)
     commit(store, say(2, "hello"))
     before, log = store.load(), store.entries(2, 0, NO_LIMIT, 10)
@@ -76,7 +76,7 @@ def test_opening_again_is_harmless(store: SqlStore, url: str) -> None:
 def test_a_database_of_a_newer_version_is_refused(
     store: SqlStore, url: str, engine: Engine
 ) -> None:
-    """An old server says in one line that the database is too new, and leaves it alone."""
+    """The error is one line, and the database does not change."""
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     newer = SqlStore(url)
@@ -89,8 +89,8 @@ def test_a_database_of_a_newer_version_is_refused(
         assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
 
 
-def test_a_database_that_is_not_there(postgresql_url: str) -> None:
-    """A server that has no such database is told of in one line."""
+def test_a_database_that_does_not_exist(postgresql_url: str) -> None:
+    """The error is one line with the name of the database."""
     store = SqlStore(make_url(postgresql_url).set(database="nosuch").render_as_string(False))
     with pytest.raises(BadStore, match="nosuch") as refused:
         store.open()
@@ -98,8 +98,8 @@ def test_a_database_that_is_not_there(postgresql_url: str) -> None:
     assert len(str(refused.value).splitlines()) == 1
 
 
-def test_a_file_that_is_no_database(tmp_path: Path) -> None:
-    """A file of something else is told of in one line, and stays as it is."""
+def test_a_file_that_is_not_a_database(tmp_path: Path) -> None:
+    """The error is one line, and the file does not change."""
     path = tmp_path / "notes.txt"
     path.write_text("Do not forget the milk. " * 1000)
     store = SqlStore(f"sqlite:///{path}")
@@ -117,8 +117,8 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
         *("/var/lib/chat.db", "postgresql://host:port/name"),
     ],
 )
-def test_a_url_of_nothing_that_we_know(url: str) -> None:
-    """What is not the URL of a database that can be used is told of in one line."""
+def test_an_invalid_url(url: str) -> None:
+    """The error is one line."""
     with pytest.raises(BadStore) as refused:
         SqlStore(url)
     assert len(str(refused.value).splitlines()) == 1
@@ -126,15 +126,15 @@ def test_a_url_of_nothing_that_we_know(url: str) -> None:
 
 @pytest.fixture
 def _open_umask() -> Iterator[None]:
-    """A process whose new files anybody may read and write."""
+    """Set the umask to 0: everybody can read and write new files."""
     before = os.umask(0)
     yield
     os.umask(before)
 
 
 @pytest.mark.usefixtures("_open_umask")
-def test_nobody_else_may_read_the_files(tmp_path: Path) -> None:
-    """SQLite's files, and the folder that is made for them, are ours alone, whatever the umask."""
+def test_other_users_cannot_read_the_files(tmp_path: Path) -> None:
+    """SQLite's files have mode 0600 and their folder 0700, whatever the umask."""
     folder = tmp_path / "state"
     store = SqlStore(f"sqlite:///{folder / 'pyconchat.db'}")
     store.open()

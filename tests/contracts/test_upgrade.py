@@ -1,4 +1,4 @@
-"""Upgrades: a database of an older version is copied, brought up to date, or left as it was."""
+"""Upgrades: the database of an older version is copied and upgraded, or stays unchanged."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ EACH = pytest.mark.parametrize("version", OLDER)
 
 @pytest.fixture
 def version() -> str:
-    """Return the version of before; `EACH` says all of them."""
+    """Return the version before the newest. `EACH` parametrizes it with all older ones."""
     return OLDER[-1]
 
 
 @pytest.fixture(scope="module")
 def databases(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Return a database as a *version* has left it: with accounts, a group, and what was said."""
+    """Return a function that makes a database of a *version*, with accounts, a group and a log."""
 
     @cache
     def make(version: str) -> Path:
@@ -60,14 +60,14 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
 
 @pytest.fixture
 def database(version: str, databases: Callable[[str], Path], tmp_path: Path) -> Path:
-    """A copy of such a database, in a folder of its own."""
+    """A copy of the database of `version`, in a folder of its own."""
     folder = tmp_path / "state"
     folder.mkdir(0o700)
     return Path(shutil.copy2(databases(version), folder))
 
 
 def migrate(database: Path, version: str) -> None:
-    """Do what the server of that *version* did at its first start."""
+    """Create the schema of *version*, as a server of that version did."""
     config = Config()
     folder = Path(pyconchat.store.__file__).parent / "migrations"
     config.set_main_option("script_location", str(folder))
@@ -80,7 +80,7 @@ def migrate(database: Path, version: str) -> None:
 
 
 def fill(connection: sqlite3.Connection) -> None:
-    """Write what two people have done, in columns that every version has."""
+    """Add accounts, a group and its log, in columns that every version has."""
 
     def insert(table: str, **values: object) -> None:
         names = ", ".join(f'"{name}"' for name in values)
@@ -123,14 +123,14 @@ def fill(connection: sqlite3.Connection) -> None:
 
 
 def dump(database: Path) -> Dump:
-    """Return all that is in *database*; what a server that was killed has left counts too."""
+    """Return the contents of *database*, including its write-ahead log."""
     with closing(sqlite3.connect(database)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         found: Dump = {}
         tables = "SELECT name, sql FROM sqlite_master ORDER BY name"
         for name, sql in connection.execute(tables).fetchall():
             if sql is None or not sql.startswith("CREATE TABLE"):
-                rows = []  # an index: what it is over is there already
+                rows = []  # an index: its table's rows are dumped already
             else:
                 rows = sorted(connection.execute(f'SELECT * FROM "{name}"').fetchall(), key=repr)
             found[name] = (sql, rows)
@@ -138,12 +138,12 @@ def dump(database: Path) -> Dump:
 
 
 def copy_of(database: Path) -> Path:
-    """Return where the copy is that an upgrade makes."""
+    """Return the path of the copy that an upgrade makes."""
     return database.with_name(f"pyconchat.db.before-{schema.VERSION}")
 
 
 def fails(database: Path) -> str:
-    """Check that a server cannot use *database*, and return the line that says why."""
+    """Check that *database* cannot be opened; return the error, which is one line."""
     store = SqlStore(f"sqlite:///{database}")
     with pytest.raises(BadStore) as refused:
         store.open()
@@ -169,7 +169,7 @@ def umask(mask: int) -> Iterator[None]:
 
 @contextmanager
 def files_of_at_most(size: int) -> Iterator[None]:
-    """Have a disk on which no file gets longer than *size* (bytes)."""
+    """Simulate a full disk: no file can grow beyond *size* bytes."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -179,8 +179,8 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 
 @EACH
-def test_an_older_database_keeps_all_that_it_had(database: Path) -> None:
-    """Accounts, groups, the log and cursors are there, can be searched, and it goes on."""
+def test_an_older_database_keeps_its_data(database: Path) -> None:
+    """Accounts, groups, the log and cursors are loaded, and new messages are stored and found."""
     with open_store(database) as store:
         loaded = store.load()
         assert [(each.name, each.operator) for each in loaded.server.accounts] == [
@@ -200,15 +200,15 @@ def test_an_older_database_keeps_all_that_it_had(database: Path) -> None:
 
 
 @EACH
-def test_what_was_said_before_the_newest_index_is_found(database: Path) -> None:
-    """An upgrade builds the index of words from the log itself."""
+def test_messages_from_before_the_upgrade_are_found(database: Path) -> None:
+    """The upgrade builds the full-text index from the log."""
     with open_store(database) as store:
         found = store.search(TEA, ["kettle", "77"], 10)
     assert texts(found) == ["the kettle 77 sings"]
 
 
-def test_the_copy_is_what_was_before(database: Path) -> None:
-    """For its owner alone, whatever the umask, with all data; the newest schema is in its name."""
+def test_the_copy_of_the_old_database(database: Path) -> None:
+    """It has all data and mode 0600, whatever the umask. Its name has the new version."""
     before = dump(database)
     with umask(0), open_store(database):
         pass
@@ -218,8 +218,8 @@ def test_the_copy_is_what_was_before(database: Path) -> None:
     assert {path.name for path in database.parent.iterdir()} == {database.name, copy.name}
 
 
-def test_a_database_without_a_copy_needs_none(database: Path) -> None:
-    """One that is new, or up to date, is not copied; nor is the copy made again."""
+def test_a_database_that_needs_no_copy(database: Path) -> None:
+    """A new database, and one with the newest schema, are not copied."""
     with open_store(database):
         pass
     copy_of(database).unlink()
@@ -231,8 +231,8 @@ def test_a_database_without_a_copy_needs_none(database: Path) -> None:
     assert not list(database.parent.glob("*.before-*"))
 
 
-def test_what_was_only_in_the_wal_is_copied_too(database: Path) -> None:
-    """A server that was killed has left its last words in a file of their own."""
+def test_the_write_ahead_log_is_copied_too(database: Path) -> None:
+    """A server that was killed leaves its last commits only there."""
     with closing(sqlite3.connect(database)) as killed, closing(sqlite3.connect(database)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM entries").fetchone()
@@ -253,11 +253,11 @@ def test_what_was_only_in_the_wal_is_copied_too(database: Path) -> None:
 
 @EACH
 def test_an_upgrade_that_fails_in_the_middle(database: Path, version: str) -> None:
-    """One line says so, and the database is as it was: the version before can go on with it."""
+    """The error is one line. The database is unchanged, and the old version can still use it."""
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("CREATE TABLE indexed (of_somebody_else)")
     before = dump(database)
-    for _ in range(2):  # who starts it again is told the same
+    for _ in range(2):  # a second attempt fails in the same way
         line = fails(database)
         assert line.startswith("the database could not be upgraded and is unchanged: ")
         assert "indexed" in line
@@ -272,8 +272,8 @@ def test_an_upgrade_that_fails_in_the_middle(database: Path, version: str) -> No
         assert store.problems() == []
 
 
-def test_no_room_for_the_copy(database: Path) -> None:
-    """One line says so; nothing is upgraded, and no half of a copy stays."""
+def test_no_space_for_the_copy(database: Path) -> None:
+    """The error is one line. The database is unchanged, and no partial copy is left."""
     before, bytes_before = dump(database), database.read_bytes()
     with files_of_at_most(64 * 1024):
         line = fails(database)
@@ -285,8 +285,8 @@ def test_no_room_for_the_copy(database: Path) -> None:
         assert store.problems() == []
 
 
-def test_what_is_left_of_an_attempt_that_was_cut_off(database: Path) -> None:
-    """Half of a copy is made anew."""
+def test_a_partial_copy_of_an_interrupted_attempt(database: Path) -> None:
+    """It is replaced."""
     before = dump(database)
     copy_of(database).write_bytes(b"half a copy")
     with open_store(database):
@@ -294,8 +294,8 @@ def test_what_is_left_of_an_attempt_that_was_cut_off(database: Path) -> None:
     assert dump(copy_of(database)) == before
 
 
-def test_something_else_in_the_place_of_the_copy(database: Path) -> None:
-    """One line says what is in the way, and nothing is upgraded."""
+def test_a_folder_with_the_name_of_the_copy(database: Path) -> None:
+    """The error is one line, and the database is unchanged."""
     before = dump(database)
     copy_of(database).mkdir()
     line = fails(database)
