@@ -1,0 +1,61 @@
+"""JSON mode: the message rate, and programs that do not read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.support.programs import (
+    House,
+    line_of,
+)
+
+
+def test_the_message_rate_delays_and_drops_nothing(limited: Callable[..., House]) -> None:
+    """Messages over the rate are posted later."""
+    house = limited(message_burst=10, messages_per_second=5)
+    alice = house.program("alice", "password a")
+    alice.does("/create tea open")
+    alice.sends(b"".join(line_of(id=f"m{n}", group="tea", text=f"{n}") for n in range(40)))
+
+    def answered() -> int:
+        return len([each for each in alice.objects if str(each.get("re", ""))[:1] == "m"])
+
+    assert answered() <= 10
+    alice.waits(4)
+    assert 20 <= answered() < 40
+    alice.waits(6)
+    assert answered() == 40
+    assert [e["text"] for e in alice.events if e["type"] == "message"] == [
+        str(n) for n in range(40)
+    ]
+
+
+def test_requests_wait_until_the_program_has_read(house: House) -> None:
+    """What is queued for a program that does not read is limited."""
+    alice = house.program("alice", "password a")
+    alice.does("/create tea open")
+    for _ in range(20):
+        alice.does(group="tea", text="x" * 4000)
+    alice.wire.stops_reading()
+    for n in range(60):
+        alice.caller.door.dataReceived(line_of(id=f"h{n}", group="tea", line="/history 500"))
+        alice.caller.tick()
+    door = alice.caller.door.door
+    assert door is not None
+    assert door._output.queued < 300_000
+    assert alice.wire.paused
+    for _ in range(200):
+        alice.wire.reads(80_000)
+        alice.receives()
+    answers = [each["re"] for each in alice.objects if str(each.get("re", ""))[:1] == "h"]
+    assert answers == [f"h{n}" for n in range(60)]
+
+
+def test_a_program_that_never_reads_is_dropped(house: House) -> None:
+    """After 30 seconds in which it read nothing."""
+    alice = house.program("alice", "password a")
+    alice.does("/create tea open")
+    alice.wire.stops_reading()
+    alice.sends(line_of(id=1, line="/help") + line_of(id=2, line="/help"))
+    alice.caller.waits(35)
+    assert alice.wire.aborted

@@ -1,0 +1,263 @@
+"""JSON mode: requests, their answers, and their order."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.programs import (
+    House,
+    WiredProgram,
+    line_of,
+    pieces,
+)
+
+
+@pytest.mark.parametrize("id", [0, -1, 7, 10**18, 10**40, "a", "x" * 64, "żółw", "\u0000"])
+def test_an_id_is_returned_unchanged(house: House, id: object) -> None:
+    """A number or a string."""
+    alice = house.program("alice", "password a")
+    alice.sends(line_of(id=id))
+    assert alice.answer(id) == {"re": id, "ok": True}
+
+
+@pytest.mark.parametrize("group", ["tea", "TEA", "1"])
+def test_a_group_is_named_by_name_or_number(house: House, alice: WiredProgram, group: str) -> None:
+    """The name in any case."""
+    assert alice.does(group=group, text="a")["seq"] == 2
+
+
+def test_an_unknown_group_is_refused(house: House, alice: WiredProgram) -> None:
+    """The code is the one of the line door."""
+    assert alice.asks(group="nosuch", text="a")["code"] == "no-such-group"
+    assert alice.asks(group="nosuch", line="a")["code"] == "no-such-group"
+    assert alice.asks(group="nosuch", line="/members")["code"] == "no-such-group"
+
+
+@pytest.mark.parametrize("text", ["/leave", "leave", "qqq", "//x", "{", " x ", "/"])
+def test_a_text_is_always_a_message(house: House, alice: WiredProgram, text: str) -> None:
+    """It is posted unchanged, whatever it begins with."""
+    alice.does(group="tea", text=text)
+    alice.sees("message", text=text)
+
+
+def test_a_line_is_read_as_at_the_line_door(house: House, alice: WiredProgram) -> None:
+    """A message, a command, ``//`` for a slash, or a word that leaves."""
+    alice.does(group="tea", line="hi")
+    alice.sees("message", text="hi")
+    alice.does(group="tea", line="//hi")
+    alice.sees("message", text="/hi")
+    assert alice.does(group="tea", line="/members")["type"] == "members"
+    alice.does(group="tea", line="leave")
+    alice.sees("left", name="alice")
+
+
+def test_a_request_without_a_group_is_made_at_the_front_desk(
+    house: House, alice: WiredProgram
+) -> None:
+    """Commands need no slash there, and messages are refused."""
+    assert alice.does("groups")["type"] == "groups"
+    assert alice.does("/groups")["type"] == "groups"
+    assert alice.is_refused("hello") == "unknown-command"
+    assert alice.is_refused("/members") == "no-group"
+    answer = alice.asks(text="hello")
+    assert (answer["code"], answer["path"]) == ("bad-field", "group")
+
+
+def test_a_request_has_a_line_or_a_text(house: House, alice: WiredProgram) -> None:
+    """Not both."""
+    answer = alice.asks("a", "tea", text="b")
+    assert answer["code"] == "bad-field"
+
+
+def test_a_program_has_no_current_group(house: House, alice: WiredProgram) -> None:
+    """Each request names its group."""
+    assert alice.is_refused("/members") == "no-group"
+
+
+def test_answers_to_the_questions_of_a_command(house: House) -> None:
+    """In order. Without an answer the request is refused with the question, and changes nothing."""
+    alice = house.program("alice", "password a")
+    first = alice.asks("/password")
+    assert (first["code"], first["secret"]) == ("missing-argument", True)
+    assert first["ask"]
+    second = alice.asks("/password", answers=["password a"])
+    assert second["code"] == "missing-argument"
+    assert second["ask"] != first["ask"]
+    third = alice.asks("/password", answers=["password a", "new password"])
+    assert third["code"] == "missing-argument"
+    assert (
+        alice.does("/password", answers=["password a", "new password", "new password"])["type"]
+        == "password"
+    )
+    assert house.stranger().says_hello("alice", "new password")["ok"]
+
+
+def test_a_group_password_as_an_answer_or_an_argument(house: House, alice: WiredProgram) -> None:
+    """In the answers, or on the line."""
+    alice.does("/create secret password pw")
+    bob, carol = house.program("bob", "password b"), house.program("carol", "password c")
+    asked = bob.asks("/join secret")
+    assert (asked["code"], asked["secret"]) == ("missing-argument", True)
+    assert bob.asks("/join secret", answers=["wrong"])["code"] == "wrong-password"
+    assert bob.does("/join secret", answers=["pw"])["type"] == "entered"
+    assert carol.does("/join secret pw")["type"] == "entered"
+
+
+def test_a_missing_argument_as_an_answer(house: House, alice: WiredProgram) -> None:
+    """The question is the one of the line door, and not secret."""
+    bob = house.program("bob", "password b")
+    bob.does("/join tea")
+    asked = alice.asks("/kick", "tea")
+    assert (asked["code"], asked["ask"], asked["secret"]) == (
+        "missing-argument",
+        "Kick whom? ",
+        False,
+    )
+    alice.does("/kick", "tea", answers=["bob"])
+    bob.sees("kicked", name="bob")
+
+
+def test_an_empty_answer_cancels(house: House, alice: WiredProgram) -> None:
+    """As at the line door."""
+    assert alice.asks("/kick", "tea", answers=[""])["code"] == "cancelled"
+
+
+def test_answers_are_not_kept_for_the_next_request(house: House, alice: WiredProgram) -> None:
+    """Unused answers are discarded."""
+    alice.does("/groups", answers=["bob"])
+    assert alice.asks("/kick", "tea")["code"] == "missing-argument"
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u0007", "\u202e"])
+def test_a_text_without_visible_characters_is_refused(
+    house: House, alice: WiredProgram, text: str
+) -> None:
+    """As at the line door."""
+    assert alice.asks(group="tea", text=text)["code"] == "bad-text"
+
+
+@pytest.mark.parametrize("letter", ["x", "\u017c", "\U0001f375"])
+def test_a_text_has_at_most_line_bytes(house: House, alice: WiredProgram, letter: str) -> None:
+    """Counted in UTF-8, not as written in JSON."""
+    whole = letter * (4096 // len(letter.encode()))
+    alice.does(group="tea", text=whole)
+    alice.sees("message", text=whole)
+    assert alice.asks(group="tea", text=whole + "x")["code"] == "too-long"
+    assert alice.asks(group="tea", line=whole + "x")["code"] == "too-long"
+
+
+def test_the_longest_text_may_be_escaped(house: House, alice: WiredProgram) -> None:
+    """With six bytes for each byte of the text, the line is still short enough."""
+    escaped = b"\\u0041" * 4096
+    alice.sends(b'{"id": "long", "group": "tea", "text": "' + escaped + b'"}\n')
+    assert alice.answer("long")["ok"]
+
+
+def test_500_messages_in_one_packet(house: House, alice: WiredProgram) -> None:
+    """The answers are in order, without gaps, each after its event."""
+    alice.sends(b"".join(line_of(id=f"m{n}", group="tea", text=f"{n}") for n in range(500)))
+    alice.waits(1)
+    answers = [each for each in alice.objects if str(each.get("re", "")).startswith("m")]
+    assert [each["re"] for each in answers] == [f"m{n}" for n in range(500)]
+    assert [each["seq"] for each in answers] == list(range(2, 502))
+    assert [each["text"] for each in alice.events if each["type"] == "message"] == [
+        f"{n}" for n in range(500)
+    ]
+
+
+def test_requests_are_executed_in_order(house: House, alice: WiredProgram) -> None:
+    """A command sees the messages before it, and not those after it."""
+    alice.sends(
+        line_of(id="a", group="tea", text="one")
+        + line_of(id="b", group="tea", line="/history")
+        + line_of(id="c", group="tea", text="two")
+        + line_of(id="d", group="tea", line="/leave")
+        + line_of(id="e", group="tea", text="three")
+    )
+    assert alice.answer("b")["entries"][-1]["text"] == "one"
+    assert alice.answer("c")["seq"] == 3
+    assert alice.answer("d")["ok"]
+    assert not alice.answer("e")["ok"]
+
+
+def test_an_event_precedes_the_answer(house: House, alice: WiredProgram) -> None:
+    """One's own message is delivered with its number; then comes the answer with that number."""
+    other = house.program("alice", "password a")
+    alice.sends(line_of(id="x", group="tea", text="hi"))
+    *_, event, answer = alice.objects
+    assert (event["type"], event["from"], event["text"]) == ("message", "alice", "hi")
+    assert answer == {"re": "x", "ok": True, "seq": event["seq"]}
+    assert other.sees("message")["seq"] == event["seq"]  # both have everything
+
+
+def test_unknown_fields_are_ignored(house: House) -> None:
+    """In a hello and in a request."""
+    alice = house.program("alice", "password a", colour="red", since={}, more=[{}])
+    assert alice.does("/groups", colour="red", more={"a": [None]})["type"] == "groups"
+
+
+def test_null_means_that_a_field_is_missing(house: House) -> None:
+    """For all optional fields."""
+    alice = house.stranger()
+    assert alice.says_hello("alice", token=None, password=None)["ok"]
+    alice.sends(line_of(id=1, group=None, line="/groups", text=None, key=None))
+    assert alice.answer(1)["ok"]
+
+
+def test_bytes_may_arrive_one_by_one(house: House) -> None:
+    """A hello and a request may be split anywhere."""
+    alice = house.stranger()
+    for piece in pieces(line_of(hello=1, name="alice", password="password a")):
+        alice.caller.door.dataReceived(piece)
+    alice.sees("live")
+    for piece in pieces(line_of(id="żółw", line="/create tea")):
+        alice.caller.door.dataReceived(piece)
+    assert alice.answer("żółw")["ok"]
+
+
+def test_lines_may_end_in_crlf(house: House) -> None:
+    """The CR counts as white space."""
+    alice = house.stranger()
+    alice.sends(b'{"hello": 1, "name": "alice"}\r\n{"id": 1, "line": "/create tea"}\r\n')
+    assert alice.answer(1)["ok"]
+    assert b"\r" not in alice.received
+
+
+# The end of the connection.
+
+
+def test_all_requests_are_answered_after_the_end_of_the_input(
+    house: House, alice: WiredProgram
+) -> None:
+    """Messages, commands, and a last line without a line end."""
+    alice.caller.door.dataReceived(
+        b"".join(line_of(id=f"m{n}", group="tea", text=f"{n}") for n in range(30))
+        + line_of(id="c", line="/history", group="tea")
+        + line_of(id="m30", group="tea", text="last")
+        + line_of(id="h")[:-1]
+    )
+    alice.caller.door.readConnectionLost()
+    assert alice.is_cut_off()
+    answered = [each["re"] for each in alice.objects if isinstance(each.get("re"), str)]
+    assert sorted(answered) == sorted(["c", "h", *(f"m{n}" for n in range(31))])
+    assert alice.wire.closed
+
+
+def test_a_hello_and_a_request_before_the_end_of_the_input(house: House) -> None:
+    """Both are answered."""
+    stranger = house.stranger()
+    stranger.caller.door.dataReceived(line_of(hello=1, name="gus") + line_of(id="who", line="/who"))
+    stranger.shuts_down_writing()
+    assert stranger.is_cut_off()
+    assert stranger.objects[0]["ok"]
+    assert stranger.answer("who")["ok"]
+
+
+def test_requests_before_quit_are_answered(house: House, alice: WiredProgram) -> None:
+    """``/quit`` ends the connection once all earlier requests are executed and answered."""
+    alice.sends(line_of(id="a", group="tea", text="hi") + line_of(id="b", line="/quit"))
+    alice.waits(1)
+    assert alice.answer("a") == {"re": "a", "ok": True, "seq": 2}
+    assert alice.answer("b")["ok"]
+    assert alice.objects[-1]["type"] == "end"
+    assert alice.objects[-1]["why"] == "bye"
