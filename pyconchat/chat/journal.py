@@ -174,7 +174,7 @@ class Journal:
     def _committed(
         self, results: Sequence[list[Entry] | Repeated | Conflict], batch: Sequence[PendingDecision]
     ) -> None:
-        self._statistics.commits.note(self._reactor.seconds() - self._commit_started)
+        self._statistics.commits.record(self._reactor.seconds() - self._commit_started)
         stored: list[PendingDecision] = []
         entries: list[list[Entry]] = []
         conflicts: list[PendingDecision] = []

@@ -30,7 +30,7 @@ class Presence:
         return key in self._sessions
 
     def __len__(self) -> int:
-        """Return how many accounts are online."""
+        """Return the number of accounts that are online."""
         return len(self._sessions)
 
     def add(self, session: ISession) -> bool:

@@ -1,7 +1,7 @@
-"""Statistics: what this server has done since it started, and how it is doing.
+"""Statistics: counters, durations and gauges of this server, since it started.
 
-What is counted on the way of a message is a plain attribute, so that counting costs next to
-nothing; what can be asked for when somebody looks is a *gauge*.
+Counters on the path of a message are plain attributes, because counting must cost next to nothing.
+A *gauge* is a function that is called when the statistics are requested.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from pyconchat.domain.replies import Drop, Durations, Stats
 __all__ = ["Histogram", "LagMeter", "Statistics"]
 
 BOUNDS = (*(step * 10.0**power for power in range(-4, 1) for step in (1, 2, 5)), 10.0)
-"""Upper bounds of the buckets, in seconds: from a tenth of a millisecond to ten seconds."""
+"""Upper bounds of the buckets, from 0.0001 to 10 seconds."""
 
 
 class Histogram:
-    """How long something took, in seconds, by buckets; the last one has no bound."""
+    """Durations in seconds, counted by bucket; the last bucket has no bound."""
 
     def __init__(self) -> None:
         self.buckets = [0] * (len(BOUNDS) + 1)
@@ -32,15 +32,15 @@ class Histogram:
         self.sum = 0.0
         self.longest = 0.0
 
-    def note(self, seconds: float) -> None:
-        """Count one more."""
+    def record(self, seconds: float) -> None:
+        """Count one duration."""
         self.buckets[bisect_left(BOUNDS, seconds)] += 1
         self.count += 1
         self.sum += seconds
         self.longest = max(self.longest, seconds)
 
     def durations(self) -> Durations:
-        """Return it in a few numbers, of which the quantiles are the bounds of buckets."""
+        """Return the count, p50 and p99 (as bounds of buckets), and the maximum."""
         return Durations(self.count, self._below(0.5), self._below(0.99), self.longest)
 
     def _below(self, share: float) -> float:
@@ -54,7 +54,7 @@ class Histogram:
 
 
 class LagMeter:
-    """Notes in *lag* how late *reactor* is for what is due, in seconds."""
+    """Records the lag of *reactor* in *lag*: how many seconds its timers fire late."""
 
     INTERVAL = 0.25
 
@@ -64,22 +64,22 @@ class LagMeter:
         self._next: IDelayedCall | None = None
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start measuring."""
         self._due = self._reactor.seconds() + self.INTERVAL
-        self._next = self._reactor.callLater(self.INTERVAL, self._look)
+        self._next = self._reactor.callLater(self.INTERVAL, self._measure)
 
     def stop(self) -> None:
-        """Look no longer."""
+        """Stop measuring."""
         if self._next is not None and self._next.active():
             self._next.cancel()
 
-    def _look(self) -> None:
-        self._lag.note(max(0.0, self._reactor.seconds() - self._due))
+    def _measure(self) -> None:
+        self._lag.record(max(0.0, self._reactor.seconds() - self._due))
         self.start()
 
 
 class Statistics:
-    """The figures of one server; *now* returns seconds of a monotonic clock."""
+    """The statistics of one server; *now* returns seconds of a monotonic clock."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -95,11 +95,11 @@ class Statistics:
         self.turned_away: Counter[str] = Counter()
 
     def gauge(self, name: str, read: Callable[[], int]) -> None:
-        """Have *read* called for the field *name* of `Stats`."""
+        """Call *read* for the field *name* of `Stats`."""
         self._gauges[name] = read
 
     def stats(self) -> Stats:
-        """Return all figures, as they are now."""
+        """Return all statistics, as they are now."""
         gauges = {name: read() for name, read in self._gauges.items()}
         return Stats(
             version=__version__,
@@ -118,7 +118,7 @@ class Statistics:
 
 
 def _resident() -> int:
-    """Return this process's memory in bytes (proc(5)); 0 where that cannot be known."""
+    """Return this process's resident memory in bytes (proc(5)); 0 if it is not known."""
     try:
         pages = Path("/proc/self/statm").read_text().split()[1]
     except OSError:

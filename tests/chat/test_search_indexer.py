@@ -1,4 +1,4 @@
-"""The index of words follows the log when there is time, and a search does not wait for that."""
+"""The search index follows the log when the server is idle; a search brings it up to date."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pyconchat.testing import InlineThreads, TestUser, make_chat
 from tests.support.stores import quick_store
 
 
-class Full(SqlStore):
-    """A store in which there is no room for an index."""
+class FullStore(SqlStore):
+    """A store on a disk that has no room for the index."""
 
     def index(self, most: int, only: int | None = None) -> bool:
         raise NotSaved("the disk is full")
@@ -31,7 +31,7 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 
 
 class Scene:
-    """Somebody who has said *count* things in a group, and an indexer that may find time."""
+    """A group with *count* messages, and an indexer whose server is *busy* or not."""
 
     def __init__(self, store: SqlStore, count: int) -> None:
         self.clock = Clock()
@@ -43,8 +43,8 @@ class Scene:
         self.indexer.start()
 
 
-def test_it_follows_when_nothing_else_is_stored(store: SqlStore) -> None:
-    """A second later at most; while there is something else to do, it waits."""
+def test_the_index_is_updated_when_the_server_is_idle(store: SqlStore) -> None:
+    """Within a second. While the server is busy, the indexer waits."""
     scene = Scene(store, 3)
     scene.busy = True
     scene.clock.advance(INTERVAL)
@@ -58,8 +58,10 @@ def test_it_follows_when_nothing_else_is_stored(store: SqlStore) -> None:
     assert store.behind == 1
 
 
-def test_it_follows_a_busy_server_too(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is never behind by more than its bound for long."""
+def test_the_index_of_a_busy_server_has_a_maximum_lag(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When too many entries are not indexed, the indexer does not wait."""
     monkeypatch.setattr(indexer, "MAX_BEHIND", 4)
     monkeypatch.setattr(indexer, "MAX_PER_COMMIT", 3)
     scene = Scene(store, 9)
@@ -68,10 +70,8 @@ def test_it_follows_a_busy_server_too(store: SqlStore, monkeypatch: pytest.Monke
     assert store.behind == 1
 
 
-def test_a_search_finds_what_was_said_just_now(
-    store: SqlStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It brings the index up to date itself, piece by piece."""
+def test_a_search_finds_recent_messages(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It updates the index first, a few entries at a time."""
     monkeypatch.setattr(indexer, "MAX_PER_COMMIT", 2)
     scene = Scene(store, 6)
     assert len(scene.alice.types("/search green")) == 7
@@ -79,9 +79,9 @@ def test_a_search_finds_what_was_said_just_now(
 
 
 def test_a_search_without_room_for_the_index(tmp_path: Path) -> None:
-    """It finds what was indexed before; nobody is told that something could not be saved."""
+    """It finds what was indexed before, and nobody receives an error."""
     quick_store(tmp_path).close()
-    store = Full(f"sqlite:///{tmp_path / 'pyconchat.db'}")
+    store = FullStore(f"sqlite:///{tmp_path / 'pyconchat.db'}")
     store.open()
     scene = Scene(store, 2)
     assert scene.alice.types("/search green") == ["* Nothing found for: green"]

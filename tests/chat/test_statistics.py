@@ -1,4 +1,4 @@
-"""Statistics: what is counted, how long things took, how late the reactor was."""
+"""Statistics: counters, durations, and the lag of the reactor."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ SECONDS = st.lists(st.floats(0, 100), min_size=1, max_size=200)
 
 
 def test_an_empty_histogram() -> None:
-    """Nothing took no time."""
+    """All its durations are 0."""
     durations = Histogram().durations()
     assert (durations.count, durations.p50, durations.p99, durations.longest) == (0, 0, 0, 0)
 
 
 def test_the_bounds_are_round() -> None:
-    """1, 2 and 5 of each power of ten, as they are written, from 0.1 ms to 10 s."""
+    """1, 2 and 5 times each power of ten, written without rounding errors."""
     assert list(map(str, BOUNDS)) == [
         *("0.0001", "0.0002", "0.0005", "0.001", "0.002", "0.005", "0.01", "0.02", "0.05"),
         *("0.1", "0.2", "0.5", "1.0", "2.0", "5.0", "10.0"),
@@ -38,10 +38,13 @@ def test_the_bounds_are_round() -> None:
 @example([0.001] * 99 + [60.0])
 @example([0.001] * 98 + [60.0] * 2)
 def test_a_histogram(seconds: list[float]) -> None:
-    """Each is in the bucket of the first bound that it does not exceed, and quantiles say which."""
+    """Each duration is in the first bucket whose bound it does not exceed.
+
+    Quantiles are such bounds.
+    """
     histogram = Histogram()
     for each in seconds:
-        histogram.note(each)
+        histogram.record(each)
     assert histogram.buckets == [
         sum(bisect_left(BOUNDS, each) == index for each in seconds)
         for index in range(len(BOUNDS) + 1)
@@ -50,14 +53,14 @@ def test_a_histogram(seconds: list[float]) -> None:
     durations = histogram.durations()
     assert durations.count == len(seconds)
     assert durations.longest == max(seconds)
-    for share, told in ((50, durations.p50), (99, durations.p99)):
+    for share, reported in ((50, durations.p50), (99, durations.p99)):
         true = sorted(seconds)[ceil(share * len(seconds) / 100) - 1]
         bound = next((bound for bound in BOUNDS if true <= bound), durations.longest)
-        assert told == min(bound, durations.longest)
+        assert reported == min(bound, durations.longest)
 
 
-def test_the_lag_of_a_reactor_that_is_in_time(clock: Clock) -> None:
-    """It is looked at four times a second, and was never late."""
+def test_a_reactor_without_lag(clock: Clock) -> None:
+    """It is measured four times a second."""
     lag = Histogram()
     meter = LagMeter(clock, lag)
     meter.start()
@@ -65,8 +68,8 @@ def test_the_lag_of_a_reactor_that_is_in_time(clock: Clock) -> None:
     assert (lag.count, lag.longest) == (8, 0.0)
 
 
-def test_the_lag_of_a_reactor_that_was_held_up(clock: Clock) -> None:
-    """Being late is noted once, and is no reason to be late again."""
+def test_a_reactor_that_was_blocked(clock: Clock) -> None:
+    """The lag is recorded once; later measurements do not include it."""
     lag = Histogram()
     meter = LagMeter(clock, lag)
     meter.start()
@@ -76,8 +79,8 @@ def test_the_lag_of_a_reactor_that_was_held_up(clock: Clock) -> None:
     assert (lag.count, lag.sum) == (5, pytest.approx(1.75))
 
 
-def test_a_lag_meter_that_is_stopped(clock: Clock) -> None:
-    """It leaves nothing behind, and may be stopped before it was started."""
+def test_stopping_the_lag_meter(clock: Clock) -> None:
+    """It leaves no timer behind, and may be stopped before it was started."""
     lag = Histogram()
     meter = LagMeter(clock, lag)
     meter.stop()
@@ -90,7 +93,7 @@ def test_a_lag_meter_that_is_stopped(clock: Clock) -> None:
 
 @pytest.fixture
 def statistics(clock: Clock) -> Statistics:
-    """Figures that are all different."""
+    """Statistics in which all values differ."""
     clock.advance(1000)
     statistics = Statistics(clock.seconds)
     for number, name in enumerate(
@@ -103,12 +106,12 @@ def statistics(clock: Clock) -> Statistics:
     statistics.dropped.update(stuck=2, late=1)
     statistics.turned_away.update(connections_per_ip=3)
     for seconds in (0.0003, 0.004, 60.0):
-        statistics.commits.note(seconds)
+        statistics.commits.record(seconds)
     return statistics
 
 
-def test_what_operators_are_told(statistics: Statistics, clock: Clock) -> None:
-    """The uptime, the memory, what was counted, and what can be asked for now."""
+def test_the_statistics_for_operators(statistics: Statistics, clock: Clock) -> None:
+    """Uptime, memory, counters and gauges."""
     clock.advance(90)
     stats = statistics.stats()
     assert stats.uptime == 90
@@ -125,8 +128,8 @@ def test_what_operators_are_told(statistics: Statistics, clock: Clock) -> None:
     assert (stats.commits.count, stats.commits.longest, stats.lag.count) == (3, 60.0, 0)
 
 
-def test_what_prometheus_is_told(statistics: Statistics) -> None:
-    """The same figures, of the right kinds, and buckets that only grow."""
+def test_the_metrics_for_prometheus(statistics: Statistics) -> None:
+    """The same values, with the right types, and cumulative buckets."""
     root = metrics_site(statistics).resource
     request = DummyRequest([b"metrics"])
     page = root.getChildWithDefault(b"metrics", request).render(request)
