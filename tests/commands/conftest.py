@@ -1,4 +1,4 @@
-"""A group with people in it, for the tests of the commands."""
+"""A group with three members, and an operator."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tests.support.groups import Tea, Visit
 
 @pytest.fixture
 def tea(visit: Visit) -> Tea:
+    """The group tea with the policy approval: alice, its admin, bob and carol."""
     alice = visit("alice", "password a")
     bob, carol = visit("bob", "password b"), visit("carol", "password c")
     alice.types("/create tea open")
@@ -24,7 +25,7 @@ def tea(visit: Visit) -> Tea:
 
 @pytest.fixture
 def olga(visit: Visit, chat: Chat) -> TestUser:
-    """Somebody who has used the claim code."""
+    """An operator: somebody who has used the claim code."""
     olga = visit("olga", "password o")
     olga.types(f"/claim {chat.accounts.claim_code}")
     return olga

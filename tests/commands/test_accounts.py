@@ -1,4 +1,4 @@
-"""Commands about the server: accounts, operators, who is online, and going."""
+"""Commands about accounts and the server: passwords, operators, who is online, disconnecting."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pyconchat.testing import TestUser, make_chat
 from tests.support.groups import Tea, Visit
 
 
-def at_the_door(chat: Chat, name: str) -> str:
-    """Return what *name* is told at the door; empty if they may come in."""
+def login_refusal(chat: Chat, name: str) -> str:
+    """Return the refusal that *name* gets at login; empty if there is none."""
     try:
         chat.accounts.admit(name)
     except Refused as refused:
@@ -24,7 +24,7 @@ def at_the_door(chat: Chat, name: str) -> str:
 
 
 def test_a_guest_registers_and_stays_a_member(tea: Tea, visit: Visit, chat: Chat) -> None:
-    """With a password the name is theirs, the memberships stay, and what is missed waits."""
+    """The guest keeps their name and memberships, and missed entries are kept for them."""
     tea.alice.types("/policy open")
     gus = visit("gus", "", "new password")
     gus.types("/join tea")
@@ -41,7 +41,7 @@ def test_a_guest_registers_and_stays_a_member(tea: Tea, visit: Visit, chat: Chat
 
 
 def test_changing_the_password_ends_the_other_sessions(visit: Visit) -> None:
-    """The old one is asked for first; afterwards only the new one counts, here and on disk."""
+    """The old password is asked first; afterwards only the new one is valid."""
     alice = visit("alice", "old password", "old password", "new password")
     phone, laptop = visit("alice", "old password"), visit("alice", "old password")
     assert alice.types("/PassWord") == [
@@ -55,15 +55,15 @@ def test_changing_the_password_ends_the_other_sessions(visit: Visit) -> None:
     assert alice.account.password_hash == "plain:new password"
 
 
-def test_registering_ends_no_session_of_others(visit: Visit) -> None:
-    """The new password is the account's alone."""
+def test_registering_does_not_end_other_sessions(visit: Visit) -> None:
+    """Sessions of other accounts continue."""
     bob = visit("bob")
     visit("alice", "", "a password").types("/password")
     assert not bob.peer.closed
 
 
 @pytest.mark.parametrize(
-    ("answers", "shown"),
+    ("answers", "expected"),
     [
         (["wrong", "new password"], "not your password"),
         (["old password", "abc"], "4 to 256 characters"),
@@ -72,18 +72,18 @@ def test_registering_ends_no_session_of_others(visit: Visit) -> None:
         ([""], "Cancelled"),
     ],
 )
-def test_passwords_that_are_not_changed(answers: list[str], shown: str, visit: Visit) -> None:
-    """A wrong old one, a new one that may not be, or no answer change nothing."""
+def test_refused_password_changes(answers: list[str], expected: str, visit: Visit) -> None:
+    """A wrong old password, an invalid new one, or no answer change nothing."""
     alice = visit("alice", "old password", *answers)
     phone = visit("alice", "old password")
     (line,) = alice.types("/password")
-    assert shown in line
+    assert expected in line
     assert not phone.peer.closed
     assert alice.account.password_hash == "plain:old password"
 
 
-def test_a_password_that_does_not_show_is_asked_for_twice(visit: Visit) -> None:
-    """Where nobody sees what they type, a slip of the finger must not lock them out."""
+def test_a_hidden_password_is_asked_twice(visit: Visit) -> None:
+    """A typing error must not lock people out of their account."""
     gus = visit("gus", "", "new password", "new pasword", "new password", "new password")
     gus.peer.hides = True
     (shown,) = gus.types("/password")
@@ -94,7 +94,7 @@ def test_a_password_that_does_not_show_is_asked_for_twice(visit: Visit) -> None:
 
 
 def test_guessing_the_own_password_is_limited(visit: Visit) -> None:
-    """Somebody at an open terminal has three attempts a minute."""
+    """At an open terminal a stranger has three attempts a minute."""
     alice = visit("alice", "old password", "a", "b", "c", "old password", "new password")
     alice.types("/password", "/password", "/password")
     (shown,) = alice.types("/password")
@@ -106,7 +106,7 @@ def test_guessing_the_own_password_is_limited(visit: Visit) -> None:
 
 
 def test_the_claim_code_makes_the_first_operator(visit: Visit, chat: Chat, clock: Clock) -> None:
-    """It works once, everybody is told, and a restart remembers both."""
+    """It works once, everybody is informed, and both are stored."""
     code = chat.accounts.claim_code
     assert code
     alice, bob = visit("alice", "password a"), visit("bob", "password b")
@@ -123,12 +123,12 @@ def test_the_claim_code_makes_the_first_operator(visit: Visit, chat: Chat, clock
 
 
 def test_an_unused_claim_code_stays_the_same(chat: Chat, clock: Clock) -> None:
-    """What was printed at the first start is good after the next."""
+    """The code that was printed at the first start is valid after a restart."""
     assert make_chat(chat.store, clock).accounts.claim_code == chat.accounts.claim_code
 
 
 def test_a_guest_cannot_claim(visit: Visit, chat: Chat) -> None:
-    """A guest is told to choose a password first, and the code stays good."""
+    """The refusal says how to register, and the code is still valid."""
     code = chat.accounts.claim_code
     (shown,) = visit("gus").types(f"/claim {code}")
     assert "/password" in shown
@@ -136,7 +136,7 @@ def test_a_guest_cannot_claim(visit: Visit, chat: Chat) -> None:
 
 
 def test_guessing_the_claim_code_is_limited(visit: Visit, chat: Chat) -> None:
-    """After three wrong codes in a minute even the right one has to wait."""
+    """After three wrong codes in a minute, the right one is refused too."""
     alice = visit("alice", "password a")
     alice.types("/claim a", "/claim b", "/claim c")
     (shown,) = alice.types(f"/claim {chat.accounts.claim_code}")
@@ -145,7 +145,7 @@ def test_guessing_the_claim_code_is_limited(visit: Visit, chat: Chat) -> None:
 
 
 def test_operators_make_operators(olga: TestUser, visit: Visit) -> None:
-    """They name a registered account, online or not; others cannot."""
+    """Operators appoint registered accounts, online or not. Others cannot."""
     alice, gus = visit("alice", "password a"), visit("gus")
     assert "Only operators" in alice.types("/operator alice")[0]
     olga.sees()
@@ -159,8 +159,8 @@ def test_operators_make_operators(olga: TestUser, visit: Visit) -> None:
 @pytest.mark.parametrize(
     "line", ["/kick alice", "kick alice", "/8 alice", "/ban alice", "/unban bert", "/bans"]
 )
-def test_ordinary_users_are_refused_at_the_desk(line: str, visit: Visit) -> None:
-    """Nobody but operators rules the server, and nobody is told of the attempt."""
+def test_others_cannot_use_operator_commands(line: str, visit: Visit) -> None:
+    """They are refused at the front desk, and nobody else is informed."""
     alice, bob = visit("alice"), visit("bob", "password b")
     (shown,) = bob.types(line)
     assert shown.startswith("* Only operators can ")
@@ -168,8 +168,8 @@ def test_ordinary_users_are_refused_at_the_desk(line: str, visit: Visit) -> None
     assert not alice.peer.closed
 
 
-def test_kick_off_the_server(tea: Tea, olga: TestUser, visit: Visit, chat: Chat) -> None:
-    """All of the sessions end, everybody reads who and why, and the kicked may come back."""
+def test_a_kick_off_the_server(tea: Tea, olga: TestUser, visit: Visit, chat: Chat) -> None:
+    """All sessions of the account end. Everybody sees the reason, and it may log in again."""
     phone, guest = visit("bob", "password b"), visit("gus")
     for each in (*tea, phone, guest):
         each.sees()
@@ -182,12 +182,12 @@ def test_kick_off_the_server(tea: Tea, olga: TestUser, visit: Visit, chat: Chat)
         assert device.sees()[0] == "* You were kicked off this server by olga: too loud"
         assert device.peer.closed
         device.leaves()
-    assert at_the_door(chat, "bob") == ""
+    assert login_refusal(chat, "bob") == ""
     assert visit("bob", "password b").types("/join tea")[0].startswith("* You are in tea")
 
 
-def test_kicks_off_the_server_that_cannot_be(olga: TestUser, visit: Visit) -> None:
-    """Of nobody, of somebody who is not online, and of oneself."""
+def test_refused_kicks_off_the_server(olga: TestUser, visit: Visit) -> None:
+    """An unknown name, an account that is offline, and oneself."""
     visit("bob", "password b").leaves()
     assert "not online" in olga.types("/kick bob")[0]
     assert "neither online nor registered" in olga.types("/kick nobody")[0]
@@ -195,10 +195,10 @@ def test_kicks_off_the_server_that_cannot_be(olga: TestUser, visit: Visit) -> No
     assert not olga.peer.closed
 
 
-def test_ban_from_the_server(
+def test_a_ban_from_the_server(
     tea: Tea, olga: TestUser, visit: Visit, chat: Chat, clock: Clock
 ) -> None:
-    """Announced to all; the banned is told at the door, after a restart too, until unbanned."""
+    """Everybody is informed. Logins are refused, also after a restart, until the ban is lifted."""
     guest = visit("gus")
     assert olga.types("/ban Bob too loud") == [
         "* bob was banned from this server by olga: too loud"
@@ -206,19 +206,19 @@ def test_ban_from_the_server(
     assert "* bob was banned from this server by olga: too loud" in guest.sees()
     assert "* You were banned from this server by olga: too loud" in tea.bob.sees()
     assert tea.bob.peer.closed
-    told = "bob is banned from this server by olga: too loud."
-    assert at_the_door(chat, "BOB") == told
-    assert at_the_door(make_chat(chat.store, clock), "bob") == told
+    refusal = "bob is banned from this server by olga: too loud."
+    assert login_refusal(chat, "BOB") == refusal
+    assert login_refusal(make_chat(chat.store, clock), "bob") == refusal
     assert olga.types("/bans") == ["* 1 banned from this server:", "*   bob, by olga: too loud"]
     guest.sees()
     assert olga.types("/unban BOB") == ["* bob may log in again: olga lifted the ban."]
-    assert at_the_door(chat, "bob") == ""
+    assert login_refusal(chat, "bob") == ""
     assert olga.types("/bans") == ["* Nobody is banned from this server."]
     assert "/bans" in olga.types("/unban bob")[0]
 
 
 def test_a_ban_from_the_server_ends_memberships(tea: Tea, olga: TestUser, visit: Visit) -> None:
-    """The admin who is banned leaves an heir in every group, and everybody there is told."""
+    """In each group of a banned admin another member becomes the admin."""
     tea.alice.types("/create nest open")
     tea.carol.types("/join nest", "/join tea")
     visit("dave", "password d").types("/join tea")
@@ -237,8 +237,8 @@ def test_a_ban_from_the_server_ends_memberships(tea: Tea, olga: TestUser, visit:
     assert tea.bob.types("/approve")[-1] == "* dave has joined the chat! (approved by bob)"
 
 
-def test_a_banned_applicant_no_longer_asks(tea: Tea, olga: TestUser, visit: Visit) -> None:
-    """Requests end with the ban, and so do groups whose last member goes."""
+def test_a_ban_from_the_server_ends_join_requests(tea: Tea, olga: TestUser, visit: Visit) -> None:
+    """It also closes groups whose last member is banned."""
     dave = visit("dave", "password d")
     dave.types("/join tea", "/create mine")
     tea.alice.sees()
@@ -247,15 +247,15 @@ def test_a_banned_applicant_no_longer_asks(tea: Tea, olga: TestUser, visit: Visi
     assert not any("mine" in line for line in tea.alice.types("/groups"))
 
 
-def test_banning_a_name_before_it_comes(olga: TestUser, chat: Chat) -> None:
+def test_banning_an_unknown_name(olga: TestUser, chat: Chat) -> None:
     """A name that nobody has can be banned."""
     olga.types("/ban Mallory")
-    assert "Mallory is banned" in at_the_door(chat, "mallory")
+    assert "Mallory is banned" in login_refusal(chat, "mallory")
 
 
 @pytest.mark.parametrize("line", ["/kick alice loud", "/ban alice loud"])
-def test_operators_rule_inside_groups_too(line: str, tea: Tea, olga: TestUser) -> None:
-    """In a group, of which they are members, kick and ban are the group's."""
+def test_operators_can_kick_and_ban_in_groups(line: str, tea: Tea, olga: TestUser) -> None:
+    """In a group of which they are members, kick and ban apply to the group."""
     tea.alice.types("/policy open")
     olga.types("/join tea")
     tea.carol.types("hello")
@@ -271,11 +271,11 @@ def test_operators_rule_inside_groups_too(line: str, tea: Tea, olga: TestUser) -
     assert "Only the admin, bob" in olga.types("/topic mine")[0]
 
 
-# Who is online, and going.
+# Who is online, and disconnecting.
 
 
 def test_who(tea: Tea, olga: TestUser, visit: Visit) -> None:
-    """Everybody once, by name, with what they are and which groups are shared."""
+    """Each account once, by name, with its role and the groups that are shared."""
     visit("Gus")
     visit("bob", "password b")
     tea.carol.leaves()
@@ -292,7 +292,7 @@ def test_who(tea: Tea, olga: TestUser, visit: Visit) -> None:
 
 @pytest.mark.parametrize("line", ["/quit", "/quit dinner", "/disconnect", "/3", "/exit bye bye"])
 def test_quitting_in_a_group(line: str, tea: Tea) -> None:
-    """The connection ends with a word, the others are told why, the membership stays."""
+    """The other members see the reason, and the membership remains."""
     assert tea.bob.types(line) == ["* Bye."]
     assert tea.bob.peer.closed
     tea.bob.leaves()

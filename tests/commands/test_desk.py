@@ -1,4 +1,4 @@
-"""The front desk, its menu and bare words; and what is a message in a group."""
+"""Lines at the front desk and in a group: the menu, words without a slash, messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DESK = [
 
 
 def test_menu_one_joins(tea: Tea, visit: Visit) -> None:
-    """1 asks for the group, by name or number, and for its password where it has one."""
+    """1 asks for the group, by name or number, and for its password if it has one."""
     tea.alice.types("/policy password open sesame")
     dave = visit("dave", "", "1", "open sesame")
     shown = dave.types("1")
@@ -28,7 +28,7 @@ def test_menu_one_joins(tea: Tea, visit: Visit) -> None:
     ("password", "policy"), [("open sesame", Policy.PASSWORD), ("", Policy.APPROVAL)]
 )
 def test_menu_two_creates(password: str, policy: Policy, visit: Visit, chat: Chat) -> None:
-    """2 asks for a name and a password; without one newcomers are approved."""
+    """2 asks for a name and a password; without one new members are approved."""
     alice = visit("alice", "", "tea", password)
     (shown,) = alice.types("2")
     assert alice.peer.asked[0] == "Group: "
@@ -41,33 +41,33 @@ def test_menu_two_creates(password: str, policy: Policy, visit: Visit, chat: Cha
 
 @pytest.mark.parametrize("line", ["3", "exit", "EXIT", "/quit", "/3", "/disConnect", "quit"])
 def test_menu_three_disconnects(line: str, visit: Visit) -> None:
-    """3, exit and the old command end the connection with a word."""
+    """3, exit and the old command end the connection with a goodbye."""
     alice = visit("alice")
     assert alice.types(line) == ["* Bye."]
     assert alice.peer.closed
 
 
 @pytest.mark.parametrize("line", ["", "   "])
-def test_an_empty_line_is_nothing(line: str, visit: Visit) -> None:
-    """At the desk Enter alone does nothing."""
+def test_an_empty_line_does_nothing(line: str, visit: Visit) -> None:
+    """At the front desk."""
     assert visit("alice").types(line) == []
 
 
 @pytest.mark.parametrize("word", ["who", "WHO", "Who", "/who"])
-def test_the_bare_word_who(word: str, visit: Visit) -> None:
+def test_the_word_who(word: str, visit: Visit) -> None:
     """``who`` lists who is online."""
     assert visit("alice").types(word) == ["* Online: 1", "*   alice (guest)"]
 
 
 @pytest.mark.parametrize("word", ["join tea", "JOIN TEA", "Join 1", "/join 1"])
-def test_the_bare_word_join(word: str, visit: Visit) -> None:
+def test_the_word_join(word: str, visit: Visit) -> None:
     """``join GROUP`` enters a group by its name, in any case, or its number."""
     visit("alice").types("/create Tea open")
     bob = visit("bob")
     assert bob.types(word)[-1].startswith("* You are in Tea (number 1): 2 members")
 
 
-def test_the_bare_word_message(visit: Visit) -> None:
+def test_the_word_message(visit: Visit) -> None:
     """``message`` asks for the recipient and the text."""
     alice = visit("alice", "", "bob", "psst, hi")
     bob = visit("bob")
@@ -76,8 +76,8 @@ def test_the_bare_word_message(visit: Visit) -> None:
     assert bob.sees() == ["alice (private): psst, hi"]
 
 
-def test_the_bare_words_leave_and_qqq_at_the_desk(tea: Tea) -> None:
-    """At the desk there is nothing to leave but by name; a membership stays as it is."""
+def test_the_words_leave_and_qqq_at_the_desk(tea: Tea) -> None:
+    """They need the name of a group there."""
     tea.bob.types("/desk")
     for word in ("leave", "qqq", "LEAVE"):
         (shown,) = tea.bob.types(word)
@@ -86,7 +86,7 @@ def test_the_bare_words_leave_and_qqq_at_the_desk(tea: Tea) -> None:
 
 
 def test_messages_at_the_desk_are_refused(tea: Tea) -> None:
-    """Nobody reads what is said at the desk, and the one who says it is told so."""
+    """There is nobody to receive them."""
     tea.bob.types("/desk")
     for line in ("Hello team!", "//text", "4"):
         (shown,) = tea.bob.types(line)
@@ -95,7 +95,7 @@ def test_messages_at_the_desk_are_refused(tea: Tea) -> None:
 
 
 def test_going_to_the_desk_keeps_the_membership(tea: Tea) -> None:
-    """From the desk one still hears the group, by its name, and can go back in."""
+    """A member at the desk receives the messages with the group's name, and can enter it again."""
     first, menu = tea.bob.types("/desk")
     assert first == "* You are at the front desk; you are still a member of tea."
     assert menu == DESK[1]
@@ -132,15 +132,15 @@ def test_going_to_the_desk_keeps_the_membership(tea: Tea) -> None:
         " /who",
     ],
 )
-def test_in_a_group_everything_is_a_message(line: str, tea: Tea) -> None:
-    """Whatever does not begin with a slash is said, spaces and all."""
+def test_in_a_group_lines_without_a_slash_are_messages(line: str, tea: Tea) -> None:
+    """They are posted unchanged, with all spaces."""
     assert tea.alice.types(line) == []
     assert tea.bob.sees() == [f"alice: {line}"]
 
 
 @pytest.mark.parametrize("word", ["leave", "qqq", "/leave", "/QQQ", "/Leave"])
 def test_exactly_two_words_leave(word: str, tea: Tea) -> None:
-    """``leave`` and ``qqq`` give up membership, and everybody is told."""
+    """``leave`` and ``qqq`` end the membership, and the members are informed."""
     assert tea.bob.types(word) == ["* You have left tea."]
     assert tea.alice.sees() == ["* bob has left the chat."]
     assert tea.bob.session.current is None
@@ -151,8 +151,8 @@ def test_exactly_two_words_leave(word: str, tea: Tea) -> None:
 
 
 @pytest.mark.parametrize("line", ["", "  ", "\t", "\x1b\x07", "\u202e"])
-def test_nothing_to_read_is_not_said(line: str, tea: Tea) -> None:
-    """A line in which nothing can be shown is no message."""
+def test_a_line_without_visible_characters_is_no_message(line: str, tea: Tea) -> None:
+    """It is ignored."""
     before = tea.alice.log()
     assert tea.alice.types(line) == []
     assert tea.bob.sees() == []
@@ -160,16 +160,16 @@ def test_nothing_to_read_is_not_said(line: str, tea: Tea) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"), [("//text", "/text"), ("//quit", "/quit"), ("///", "//"), ("// a", "/ a")]
+    ("line", "posted"), [("//text", "/text"), ("//quit", "/quit"), ("///", "//"), ("// a", "/ a")]
 )
-def test_two_slashes_say_one(line: str, said: str, tea: Tea) -> None:
-    """``//text`` is how to say something that begins with a slash."""
+def test_two_slashes_post_one(line: str, posted: str, tea: Tea) -> None:
+    """``//text`` is a message that begins with a slash."""
     tea.alice.types(line)
-    assert tea.bob.sees() == [f"alice: {said}"]
+    assert tea.bob.sees() == [f"alice: {posted}"]
 
 
-def test_what_is_said_is_made_safe(tea: Tea) -> None:
-    """What a terminal would obey does not reach the others, nor the log."""
+def test_messages_are_made_safe(tea: Tea) -> None:
+    """Control characters reach neither the other members nor the log."""
     tea.alice.types("a\x1b[2Jb\tc\u202ed\x07", "/me \x9bwaves", "/topic \x1b]0;x\x07y")
     assert tea.bob.sees() == [
         "alice: ab       cd",
@@ -178,16 +178,16 @@ def test_what_is_said_is_made_safe(tea: Tea) -> None:
     ]
 
 
-def test_what_one_says_shows_where_the_others_are(tea: Tea) -> None:
-    """In the group by name alone, elsewhere with the group, and not to who typed it."""
+def test_messages_show_the_group_to_members_elsewhere(tea: Tea) -> None:
+    """Not to members in the group; the sender receives no echo."""
     tea.carol.types("/create coffee")
     assert tea.alice.types("Hello team!") == []
     assert tea.bob.sees() == ["alice: Hello team!"]
     assert tea.carol.sees() == ["alice (in tea): Hello team!"]
 
 
-def test_the_other_device_shows_what_was_typed(tea: Tea, visit: Visit) -> None:
-    """What somebody says on one device appears on their others."""
+def test_messages_reach_the_senders_other_sessions(tea: Tea, visit: Visit) -> None:
+    """The session that typed it gets no echo, the others receive the message."""
     other = visit("alice", "password a")
     tea.alice.types("Hello")
     assert other.sees()[-1] == "alice (in tea): Hello"

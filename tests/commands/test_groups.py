@@ -1,4 +1,4 @@
-"""Commands about groups: who may, and what each person sees."""
+"""Commands about groups: who may use them, and what each person sees."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def has(lines: list[str], *texts: str) -> bool:
     return all(sum(text in line for line in lines) == 1 for text in texts)
 
 
-# Getting in.
+# Joining and creating.
 
 
-def test_a_group_that_does_not_exist_is_created(visit: Visit, chat: Chat) -> None:
-    """Joining it makes it, with its creator as the admin, who approves newcomers."""
+def test_joining_an_unknown_group_creates_it(visit: Visit, chat: Chat) -> None:
+    """Its creator is the admin, who approves new members."""
     (shown,) = visit("alice").types("/join Tea")
     assert shown == (
         "* You are in Tea (number 1), which is new:"
@@ -37,8 +37,8 @@ def test_a_group_that_does_not_exist_is_created(visit: Visit, chat: Chat) -> Non
     assert group_named(chat, "tea").admin == "alice"
 
 
-def test_joining_what_is_new_with_a_word_makes_a_password_group(visit: Visit, chat: Chat) -> None:
-    """``/join GROUP PASSWORD`` creates a group with that password; a sentence is no password."""
+def test_joining_an_unknown_group_with_a_password(visit: Visit, chat: Chat) -> None:
+    """``/join GROUP PASSWORD`` creates a group with that password; several words are refused."""
     alice, bob = visit("alice"), visit("bob", "", "wrong")
     (shown,) = alice.types("/join nest may I come in")
     assert "no group nest" in shown
@@ -60,7 +60,7 @@ def test_joining_what_is_new_with_a_word_makes_a_password_group(visit: Visit, ch
     ],
 )
 def test_creating(words: str, policy: Policy, newcomers: str, visit: Visit, chat: Chat) -> None:
-    """``/create`` takes a policy; without one newcomers are approved."""
+    """``/create`` takes a policy; the default is approval."""
     alice = visit("alice")
     (shown,) = alice.types(f"/create tea{words}")
     assert newcomers in shown
@@ -83,16 +83,16 @@ def test_creating(words: str, policy: Policy, newcomers: str, visit: Visit, chat
         "/join not/a/name",
     ],
 )
-def test_what_cannot_be_created(line: str, tea: Tea, chat: Chat) -> None:
-    """A name or number that is taken, no name, no policy: refused in one line, nothing made."""
+def test_refused_creations(line: str, tea: Tea, chat: Chat) -> None:
+    """A name or number in use, an invalid name or policy: one line, and no group."""
     (shown,) = tea.bob.types(line)
     assert shown.startswith("* ")
     assert [conversation.group.name for conversation in chat.groups] == ["tea"]  # type: ignore[union-attr]
     assert tea.bob.session.current is not None
 
 
-def test_a_password_is_asked_for_where_it_is_needed(visit: Visit, chat: Chat) -> None:
-    """``/create GROUP password`` without one asks, and so does joining; Enter cancels."""
+def test_missing_group_passwords_are_asked(visit: Visit, chat: Chat) -> None:
+    """By ``/create GROUP password`` and by joining; an empty answer cancels."""
     alice = visit("alice", "", "open sesame")
     alice.types("/create nest password")
     assert alice.peer.asked == ["Password for the group: "]
@@ -105,7 +105,7 @@ def test_a_password_is_asked_for_where_it_is_needed(visit: Visit, chat: Chat) ->
 
 
 def test_guessing_group_passwords_is_limited(visit: Visit) -> None:
-    """After three wrong ones in a minute nobody from that address is heard; a member is."""
+    """After three wrong ones in a minute all attempts from that address are refused."""
     alice, bob = visit("alice"), visit("bob")
     alice.types("/create nest password secret")
     bob.types("/join nest a", "/join nest b", "/join nest c")
@@ -115,7 +115,7 @@ def test_guessing_group_passwords_is_limited(visit: Visit) -> None:
 
 
 def test_numbers_find_groups(visit: Visit, chat: Chat) -> None:
-    """Groups are numbered as they are made; one that is named by a number has that one."""
+    """Groups are numbered in the order of their creation; a name that is a number reserves it."""
     alice, bob = visit("alice"), visit("bob")
     alice.types("/create one open", "/create 3 open", "/create two open", "/create four open")
     assert [group_named(chat, name).number for name in ("one", "3", "two", "four")] == [1, 3, 2, 4]
@@ -123,8 +123,8 @@ def test_numbers_find_groups(visit: Visit, chat: Chat) -> None:
         assert has(bob.types(f"/join {number}"), f"You are in {name} (number {number})")
 
 
-def test_joining_a_group_that_one_is_in_makes_it_current(tea: Tea) -> None:
-    """Nobody else notices."""
+def test_joining_again_makes_the_group_current(tea: Tea) -> None:
+    """Nobody else is informed."""
     tea.bob.types("/create coffee")
     assert has(tea.bob.types("/join TEA"), "You are in tea (number 1): 3 members, 3 online")
     assert tea.alice.sees() == []
@@ -133,19 +133,19 @@ def test_joining_a_group_that_one_is_in_makes_it_current(tea: Tea) -> None:
 
 
 def test_joining_shows_the_topic(tea: Tea, visit: Visit) -> None:
-    """Whoever comes in reads what the group is about."""
+    """A new member sees it after the description of the group."""
     tea.alice.types("/topic Green tea", "/policy open")
     assert visit("dave").types("/join tea")[-1] == "* Topic: Green tea"
 
 
-def test_history_at_join_is_the_last_twenty(visit: Visit) -> None:
-    """A newcomer reads the last twenty entries, in order, and then what comes."""
+def test_a_new_member_receives_the_last_twenty_entries(visit: Visit) -> None:
+    """In order, before new ones."""
     alice = visit("alice")
     alice.types("/create tea open", *(f"message {number}" for number in range(1, 31)))
     bob = visit("bob")
     shown = bob.types("/join tea")
-    said = [line.split("] ")[1] for line in shown if "message" in line]
-    assert said == [f"alice (in tea): message {number}" for number in range(11, 31)]
+    messages = [line.split("] ")[1] for line in shown if "message" in line]
+    assert messages == [f"alice (in tea): message {number}" for number in range(11, 31)]
     assert shown[0] == "* Earlier, in tea:"
     alice.types("message 31")
     assert bob.sees() == ["alice: message 31"]
@@ -155,7 +155,7 @@ def test_history_at_join_is_the_last_twenty(visit: Visit) -> None:
 
 
 def test_a_request_and_its_approval(tea: Tea, visit: Visit) -> None:
-    """The admin alone sees the request; everybody sees who has joined."""
+    """Only the admin sees the request; all members see who has joined."""
     dave = visit("dave")
     assert dave.types("/join tea let me in") == [
         "* You asked to join tea; its admin, alice, has to approve."
@@ -169,8 +169,8 @@ def test_a_request_and_its_approval(tea: Tea, visit: Visit) -> None:
     assert tea.bob.sees() == ["dave: thanks"]
 
 
-def test_only_the_one_request_is_the_default(tea: Tea, visit: Visit) -> None:
-    """With two requests the admin is asked whom to approve; with none there is nothing to ask."""
+def test_the_default_of_approve_is_the_only_request(tea: Tea, visit: Visit) -> None:
+    """With two requests the admin is asked; with none the command is refused."""
     dave, erin = visit("dave"), visit("erin")
     dave.types("/join tea")
     erin.types("/join tea")
@@ -183,8 +183,8 @@ def test_only_the_one_request_is_the_default(tea: Tea, visit: Visit) -> None:
     assert tea.alice.peer.asked == ["Approve whom? "]
 
 
-def test_the_default_is_no_way_to_spy(tea: Tea, visit: Visit) -> None:
-    """A member who is not the admin does not learn by a default who asks."""
+def test_the_default_reveals_no_request(tea: Tea, visit: Visit) -> None:
+    """A member who is not the admin does not learn who has applied."""
     visit("dave").types("/join tea")
     for line in ("/approve", "/reject"):
         (shown,) = tea.bob.types(line)
@@ -194,7 +194,7 @@ def test_the_default_is_no_way_to_spy(tea: Tea, visit: Visit) -> None:
 
 @pytest.mark.parametrize("line", ["/requests", "/viewRequests", "/VIEWREQUESTS", "/1"])
 def test_requests_show_notes_and_age(line: str, tea: Tea, visit: Visit, clock: Clock) -> None:
-    """The oldest first, each with its note and for how long it has waited."""
+    """The oldest first, each with its note and its age."""
     visit("dave").types("/join tea let me in")
     clock.advance(2 * 86_400 - 3_600)
     visit("erin").types("/join tea")
@@ -211,12 +211,12 @@ def test_requests_show_notes_and_age(line: str, tea: Tea, visit: Visit, clock: C
 
 
 def test_no_requests(tea: Tea) -> None:
-    """The admin is told that nobody asks."""
+    """The list says that there are none."""
     assert tea.alice.types("/requests") == ["* Nobody asks to join tea."]
 
 
 def test_rejecting(tea: Tea, visit: Visit) -> None:
-    """The applicant is told why; other members never knew."""
+    """The applicant sees the reason; the other members see nothing."""
     dave = visit("dave")
     dave.types("/join tea")
     tea.alice.types("/rejectRequest dave we are full")
@@ -227,8 +227,8 @@ def test_rejecting(tea: Tea, visit: Visit) -> None:
     assert dave.sees() == ["* Your request to join tea was rejected by alice."]
 
 
-def test_asking_twice_and_withdrawing(tea: Tea, visit: Visit) -> None:
-    """A second request is refused; ``/leave GROUP`` takes the first one back."""
+def test_repeating_and_withdrawing_a_request(tea: Tea, visit: Visit) -> None:
+    """A second request is refused; ``/leave GROUP`` withdraws the first one."""
     dave = visit("dave")
     dave.types("/join tea")
     assert has(dave.types("/join tea"), "You have asked already")
@@ -237,8 +237,8 @@ def test_asking_twice_and_withdrawing(tea: Tea, visit: Visit) -> None:
     assert has(tea.alice.types("/approve dave"), "/requests")
 
 
-def test_approval_moves_nobody_who_has_gone_on(tea: Tea, visit: Visit) -> None:
-    """An applicant who waits at the desk enters; one who is elsewhere by now stays there."""
+def test_an_approved_applicant_in_another_group_stays_there(tea: Tea, visit: Visit) -> None:
+    """An applicant at the front desk enters the group."""
     waiting, elsewhere = visit("dave"), visit("erin")
     waiting.types("/join tea")
     elsewhere.types("/join tea", "/create coffee")
@@ -249,7 +249,7 @@ def test_approval_moves_nobody_who_has_gone_on(tea: Tea, visit: Visit) -> None:
 
 
 def test_approving_and_rejecting_while_the_applicant_is_offline(tea: Tea, visit: Visit) -> None:
-    """What became of a request is told at the next login, once."""
+    """The result is delivered at the next login, once."""
     for name in ("dave", "erin"):
         applicant = visit(name, f"password {name}")
         applicant.types("/join tea")
@@ -267,8 +267,8 @@ def test_approving_and_rejecting_while_the_applicant_is_offline(tea: Tea, visit:
 
 
 @pytest.mark.parametrize("ending", ["leaves", "is banned"])
-def test_approving_who_is_gone_in_between(ending: str, tea: Tea, visit: Visit) -> None:
-    """A request that ended before the approval is no request."""
+def test_approving_a_request_that_has_ended(ending: str, tea: Tea, visit: Visit) -> None:
+    """The applicant has left or was banned."""
     dave = visit("dave")
     dave.types("/join tea")
     if ending == "leaves":
@@ -280,7 +280,10 @@ def test_approving_who_is_gone_in_between(ending: str, tea: Tea, visit: Visit) -
 
 
 def test_inviting(tea: Tea, visit: Visit) -> None:
-    """Who is invited is told how to come in, does not ask, and the members learn it then."""
+    """The invited person is informed, and joins without a request.
+
+    Members are informed of the join.
+    """
     dave = visit("dave")
     assert has(tea.alice.types("/invite DAVE"), "alice invited dave")
     assert has(dave.sees(), "alice invites you to tea: /join tea")
@@ -290,8 +293,8 @@ def test_inviting(tea: Tea, visit: Visit) -> None:
     assert has(tea.alice.types("/invite nobody"), "* nobody is neither")
 
 
-def test_an_invitation_waits(tea: Tea, visit: Visit) -> None:
-    """Who is invited while offline reads it at the next login."""
+def test_an_invitation_is_delivered_at_the_next_login(tea: Tea, visit: Visit) -> None:
+    """Of a person who was offline."""
     visit("dave", "password d").leaves()
     tea.alice.types("/policy invite", "/invite dave")
     dave = visit("dave", "password d")
@@ -304,7 +307,7 @@ def test_an_invitation_waits(tea: Tea, visit: Visit) -> None:
 
 @pytest.mark.parametrize("line", ["/members", "/allMembers", "/ALLMEMBERS", "/4"])
 def test_all_members(line: str, tea: Tea) -> None:
-    """Everybody, the longest-standing first, with role and whether online."""
+    """In the order in which they joined, with role and presence."""
     tea.bob.leaves()
     assert tea.carol.types(line) == [
         "* 3 members of tea:",
@@ -316,7 +319,7 @@ def test_all_members(line: str, tea: Tea) -> None:
 
 @pytest.mark.parametrize("line", ["/online", "/onlineMembers", "/oNLINEmembers", "/5"])
 def test_online_members(line: str, tea: Tea) -> None:
-    """Those who are there now."""
+    """Only the members who are online."""
     tea.bob.leaves()
     tea.carol.sees()
     assert tea.carol.types(line) == [
@@ -336,7 +339,7 @@ def test_who_the_admin_is(line: str, tea: Tea) -> None:
 
 
 def test_groups(tea: Tea, visit: Visit) -> None:
-    """All groups, by number, with what a newcomer wants to know."""
+    """All groups by number, with policy, members, unread entries and topic."""
     tea.bob.types("/create coffee open", "/topic Beans")
     tea.carol.leaves()
     assert tea.alice.types("/groups") == [
@@ -350,12 +353,12 @@ def test_groups(tea: Tea, visit: Visit) -> None:
 
 
 def test_no_groups(visit: Visit) -> None:
-    """An empty server says how to begin."""
+    """The answer says how to create one."""
     (shown,) = visit("alice").types("groups")
     assert "/join NAME" in shown
 
 
-# What the admin does.
+# Commands of the admin.
 
 
 ADMIN_COMMANDS = [
@@ -379,8 +382,8 @@ ADMIN_COMMANDS = [
 
 
 @pytest.mark.parametrize("line", ADMIN_COMMANDS)
-def test_members_are_refused_what_is_the_admins(line: str, tea: Tea, visit: Visit) -> None:
-    """In one line, which names the admin; nothing changes and nobody else sees anything."""
+def test_members_cannot_use_admin_commands(line: str, tea: Tea, visit: Visit) -> None:
+    """The refusal names the admin; nothing changes, and nobody else is informed."""
     visit("dave")
     before = tea.alice.log()
     (shown,) = tea.bob.types(line)
@@ -409,8 +412,8 @@ def test_members_are_refused_what_is_the_admins(line: str, tea: Tea, visit: Visi
         "/leave",
     ],
 )
-def test_at_the_front_desk_there_is_no_group(line: str, tea: Tea, visit: Visit) -> None:
-    """What is about a group is refused where none is current, with what to do."""
+def test_group_commands_at_the_front_desk_are_refused(line: str, tea: Tea, visit: Visit) -> None:
+    """The refusal says how to enter a group."""
     visit("dave")
     tea.alice.types("/desk")
     (shown,) = tea.alice.types(line)
@@ -419,16 +422,16 @@ def test_at_the_front_desk_there_is_no_group(line: str, tea: Tea, visit: Visit) 
 
 
 @pytest.mark.parametrize("line", ["/transfer BOB", "/changeAdmin bob", "/6 bob"])
-def test_handing_over(line: str, tea: Tea) -> None:
-    """Everybody is told; the old admin has no power left."""
+def test_transferring_adminship(line: str, tea: Tea) -> None:
+    """Everybody is informed; the former admin has no rights left."""
     assert tea.alice.types(line) == ["* bob is the admin now, appointed by alice."]
     assert tea.bob.sees() == ["* You are the admin of tea now, appointed by alice."]
     assert tea.carol.sees() == ["* bob is the admin now, appointed by alice."]
     assert has(tea.alice.types("/topic mine"), "Only the admin, bob")
 
 
-def test_handing_over_to_nobody(tea: Tea, visit: Visit) -> None:
-    """To a stranger, or to oneself, it is refused."""
+def test_refused_transfers(tea: Tea, visit: Visit) -> None:
+    """To a person who is not a member, and to oneself."""
     visit("dave")
     assert has(tea.alice.types("/transfer dave"), "/members")
     assert has(tea.alice.types("/transfer alice"), "You are the admin already.")
@@ -439,19 +442,19 @@ def test_handing_over_to_nobody(tea: Tea, visit: Visit) -> None:
     "line", ["/kick BOB too loud", "/kickMember bob too loud", "/8 bob too loud"]
 )
 def test_kicking(line: str, tea: Tea) -> None:
-    """The one who is kicked is told why and is at the desk; they may come back."""
+    """The kicked person sees the reason, is at the front desk, and may join again."""
     assert tea.alice.types(line) == ["* bob was kicked by alice: too loud"]
     assert tea.carol.sees() == ["* bob was kicked by alice: too loud"]
     assert tea.bob.sees() == ["* You were kicked from tea by alice: too loud"]
-    tea.carol.types("Is he gone?")
+    tea.carol.types("Is bob here?")
     assert tea.bob.sees() == []
     assert has(tea.bob.types("hello"), "front desk")
     tea.alice.types("/policy open")
     assert has(tea.bob.types("/join tea"), "You are in tea")
 
 
-def test_kicking_reaches_every_device(tea: Tea, visit: Visit) -> None:
-    """Who is kicked is out on all devices, wherever they are."""
+def test_a_kick_reaches_every_session(tea: Tea, visit: Visit) -> None:
+    """In whatever group the sessions are."""
     other = visit("bob", "password b")
     tea.alice.types("/kick bob", "secret")
     for device in (tea.bob, other):
@@ -460,14 +463,14 @@ def test_kicking_reaches_every_device(tea: Tea, visit: Visit) -> None:
 
 
 def test_self_kick_and_self_ban(tea: Tea) -> None:
-    """Refused, with the word for leaving."""
+    """They are refused; the refusal names /leave."""
     for line in ("/kick alice", "/kick ALICE", "/ban alice"):
         assert has(tea.alice.types(line), "/leave")
     assert tea.bob.sees() == []
 
 
 def test_banning_and_unbanning(tea: Tea) -> None:
-    """Who is banned is told, and told again at the group's door; an unban is told too."""
+    """The banned person is informed, and cannot join until the ban is lifted."""
     tea.alice.types("/policy open")
     tea.carol.sees()
     tea.bob.sees()
@@ -482,8 +485,8 @@ def test_banning_and_unbanning(tea: Tea) -> None:
     assert has(tea.bob.types("/join tea"), "You are in tea")
 
 
-def test_what_happened_to_somebody_offline_is_told_later(tea: Tea, visit: Visit) -> None:
-    """Who is kicked while offline reads what was said until then, and why it ended there."""
+def test_a_member_kicked_while_offline(tea: Tea, visit: Visit) -> None:
+    """The next login delivers the messages up to the kick, and the kick, once."""
     tea.bob.leaves()
     tea.alice.types("before", "/kick bob too loud", "after")
     bob = visit("bob", "password b")
@@ -499,22 +502,22 @@ def test_what_happened_to_somebody_offline_is_told_later(tea: Tea, visit: Visit)
     [("/policy open", Policy.OPEN), ("/policy INVITE", Policy.INVITE)],
 )
 def test_changing_the_policy(line: str, policy: Policy, tea: Tea, chat: Chat) -> None:
-    """Everybody is told."""
+    """All members are informed."""
     tea.alice.types(line)
     assert tea.bob.sees() == [f"* alice changed the policy to {policy.value}."]
     assert group_named(chat, "tea").policy is policy
 
 
 @pytest.mark.parametrize("line", ["/policy closed", "/policy open sesame", "/policy approval"])
-def test_policies_that_are_none(line: str, tea: Tea) -> None:
-    """An unknown policy, one too much, and the one that holds are refused."""
+def test_refused_policies(line: str, tea: Tea) -> None:
+    """An unknown policy, too many words, and the current policy."""
     (shown,) = tea.alice.types(line)
     assert "policy" in shown.lower()
     assert tea.bob.sees() == []
 
 
 def test_a_new_password_replaces_the_old(tea: Tea, visit: Visit) -> None:
-    """And is shown to nobody."""
+    """Neither of them is shown to anybody."""
     tea.alice.types("/policy password first secret", "/policy password second secret")
     shown = "\n".join(tea.bob.sees() + tea.alice.types("/history", "/groups"))
     assert "secret" not in shown
@@ -523,11 +526,11 @@ def test_a_new_password_replaces_the_old(tea: Tea, visit: Visit) -> None:
     assert has(dave.types("/join tea second secret"), "You are in tea")
 
 
-# Who inherits, and what ends.
+# The next admin, and the end of groups.
 
 
 def test_the_admin_leaves(tea: Tea) -> None:
-    """The longest-standing member is the admin, and everybody is told."""
+    """The member of longest standing becomes the admin, and all members are informed."""
     tea.alice.types("/leave")
     assert tea.bob.sees() == [
         "* alice has left the chat.",
@@ -537,7 +540,7 @@ def test_the_admin_leaves(tea: Tea) -> None:
 
 
 def test_a_guests_membership_ends_with_the_connection(visit: Visit, chat: Chat) -> None:
-    """A guest who was the admin leaves an heir; a guest's name, requests and groups are free."""
+    """Their name is free, their request withdrawn, and another member becomes the admin."""
     gus, bob, greta = visit("gus"), visit("bob", "password b"), visit("greta")
     gus.types("/create tea open")
     bob.types("/join tea")
@@ -552,8 +555,8 @@ def test_a_guests_membership_ends_with_the_connection(visit: Visit, chat: Chat) 
     assert chat.accounts.get("gus") is None
 
 
-def test_the_last_one_out_closes_the_group(visit: Visit, chat: Chat) -> None:
-    """Its name and password are free; the next group of that name has another number."""
+def test_the_group_closes_when_the_last_member_leaves(visit: Visit, chat: Chat) -> None:
+    """The name is free; a later group of that name has another number."""
     alice = visit("alice")
     alice.types("/create tea password secret", "leave")
     assert chat.groups.get("tea") is None
@@ -568,7 +571,7 @@ def test_a_registered_member_stays_while_offline(tea: Tea) -> None:
 
 
 def test_a_restart_keeps_everything_but_guests(tea: Tea, visit: Visit, clock: Clock) -> None:
-    """Members, admin, policy, topic, bans, requests and numbers are as they were."""
+    """Members, admin, policy, topic, bans, requests and numbers are stored."""
     visit("gus").types("/join tea", "/create guests open")
     visit("dave", "password d").types("/join tea please")
     tea.alice.types("/approve gus", "/topic Green tea", "/ban carol loud", "/transfer bob")
@@ -586,24 +589,22 @@ def test_a_restart_keeps_everything_but_guests(tea: Tea, visit: Visit, clock: Cl
     assert has(bob.types("/create coffee"), "number 3")
 
 
-# Answers that come late.
+# Changes while a question is open.
 
 
-def slow(visitor: TestUser) -> Deferred[str]:
-    """Have *visitor* think about the next question; return what takes the answer."""
+def ask_later(user: TestUser) -> Deferred[str]:
+    """Make the next question of *user* wait; return the Deferred that takes the answer."""
     question: Deferred[str] = Deferred()
-    visitor.peer.ask = lambda prompt, secret=False: question  # type: ignore[method-assign]
+    user.peer.ask = lambda prompt, secret=False: question  # type: ignore[method-assign]
     return question
 
 
 @pytest.mark.parametrize("policy", ["password secret", "open"])
-def test_a_group_that_closes_while_its_password_is_typed(
-    policy: str, visit: Visit, chat: Chat
-) -> None:
-    """Whoever comes too late is told so; nobody becomes the member of a closed group."""
+def test_a_group_closes_while_its_password_is_typed(policy: str, visit: Visit, chat: Chat) -> None:
+    """The join is refused."""
     alice, bob = visit("alice"), visit("bob")
     alice.types("/create tea password secret")
-    answer = slow(bob)
+    answer = ask_later(bob)
     bob.types("/join tea")
     if policy == "open":
         alice.types("/policy open")
@@ -617,11 +618,11 @@ def test_a_group_that_closes_while_its_password_is_typed(
     assert has(bob.types("/join tea"), "You are in tea", "which is new")
 
 
-def test_a_question_belongs_to_the_group_where_it_was_asked(tea: Tea, olga: TestUser) -> None:
-    """A kick that was begun in a group does not turn into one off the server."""
+def test_a_command_applies_to_the_group_where_it_was_typed(tea: Tea, olga: TestUser) -> None:
+    """A kick that was typed in a group never becomes a kick off the server."""
     tea.alice.types("/policy open")
     olga.types("/join tea")
-    answer = slow(olga)
+    answer = ask_later(olga)
     olga.types("/kick")
     tea.alice.types("/kick olga")
     tea.bob.sees()
@@ -631,8 +632,8 @@ def test_a_question_belongs_to_the_group_where_it_was_asked(tea: Tea, olga: Test
     assert tea.bob.sees() == []
 
 
-def test_lists_of_those_with_a_part_in_the_name(tea: Tea) -> None:
-    """The heading says what was asked for, so that nobody takes a part for the whole."""
+def test_filtered_lists(tea: Tea) -> None:
+    """The heading shows the filter."""
     assert tea.alice.types("/members LI") == [
         "* 1 member of tea, with LI in the name:",
         "*   alice (admin, online)",

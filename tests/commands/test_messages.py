@@ -1,4 +1,4 @@
-"""What is said: to groups and to one person, now and later; and what is not shown."""
+"""Messages to groups and to one person: delivery, history, search, and ignoring."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from pyconchat.testing import EPOCH, TestUser, make_chat
 from tests.support.groups import Tea, Visit
 
 
-def said(lines: list[str]) -> list[str]:
-    """Return *lines* that are talk of the past, without their time."""
+def messages(lines: list[str]) -> list[str]:
+    """Return those of *lines* that are messages of the past, without their time."""
     return [line.split("] ", 1)[1] for line in lines if line.startswith("[") and "* " not in line]
 
 
 # Groups.
 
 
-def test_messages_wait_for_members_who_are_offline(tea: Tea, visit: Visit) -> None:
-    """What was missed comes at the next login, once, in order, under a heading."""
+def test_missed_messages_are_delivered_at_the_next_login(tea: Tea, visit: Visit) -> None:
+    """Once, in order, under a heading."""
     tea.bob.leaves()
     tea.alice.types("one", "/me two", "three")
     tea.carol.types("four")
     bob = visit("bob", "password b")
     shown = bob.sees()
     assert shown[0] == "* While you were away, in tea:"
-    assert said(shown) == [
+    assert messages(shown) == [
         "alice (in tea): one",
         "~ alice (in tea) two",
         "alice (in tea): three",
@@ -38,42 +38,45 @@ def test_messages_wait_for_members_who_are_offline(tea: Tea, visit: Visit) -> No
     assert visit("bob", "password b").sees() == []
 
 
-def test_a_restart_does_not_repeat_and_does_not_forget(tea: Tea, clock: Clock) -> None:
-    """What was read stays read, what waits goes on waiting, over any number of restarts."""
+def test_cursors_survive_restarts(tea: Tea, clock: Clock) -> None:
+    """Received entries are not repeated, and missed ones are not lost."""
     store = tea.alice.chat.store
     tea.bob.leaves()
     tea.alice.types("one", "two")
     make_chat(store, clock)
     again = make_chat(store, clock)
     bob = TestUser(again, "bob", "password b")
-    assert said(bob.sees()) == ["alice (in tea): one", "alice (in tea): two"]
+    assert messages(bob.sees()) == ["alice (in tea): one", "alice (in tea): two"]
     bob.leaves()
     once_more = make_chat(store, clock)
     assert TestUser(once_more, "bob", "password b").sees() == []
 
 
-def test_what_the_peer_never_received_comes_again(tea: Tea, visit: Visit) -> None:
-    """A cursor moves only past what has arrived."""
+def test_entries_without_acknowledgement_are_delivered_again(tea: Tea, visit: Visit) -> None:
+    """A cursor moves only past acknowledged entries."""
     tea.bob.leaves()
     tea.alice.types("one")
     bob = visit("bob", "password b")
     bob.peer.receives = False
     tea.alice.types("two")
-    assert said(bob.sees()) == ["alice (in tea): one"]
+    assert messages(bob.sees()) == ["alice (in tea): one"]
     bob.leaves()
-    assert said(visit("bob", "password b").sees()) == ["alice (in tea): one", "alice (in tea): two"]
+    assert messages(visit("bob", "password b").sees()) == [
+        "alice (in tea): one",
+        "alice (in tea): two",
+    ]
 
 
 def test_a_long_absence(tea: Tea, visit: Visit) -> None:
-    """Everything that was missed comes, not only the last page."""
+    """All missed entries are delivered, not only the last page."""
     tea.bob.leaves()
     tea.alice.types(*(f"message {number}" for number in range(450)))
-    shown = said(visit("bob", "password b").sees())
+    shown = messages(visit("bob", "password b").sees())
     assert shown == [f"alice (in tea): message {number}" for number in range(450)]
 
 
-def test_two_devices_read_at_once(tea: Tea, visit: Visit) -> None:
-    """Both see what is said, and nothing of it comes again."""
+def test_two_sessions_of_one_account(tea: Tea, visit: Visit) -> None:
+    """Both receive each message, and none is repeated at a later login."""
     phone = visit("bob", "password b")
     phone.sees()
     tea.alice.types("hello")
@@ -87,13 +90,13 @@ def test_two_devices_read_at_once(tea: Tea, visit: Visit) -> None:
 
 
 def test_actions(tea: Tea) -> None:
-    """What somebody does stands out from what they say."""
+    """An action is marked by a tilde."""
     tea.alice.types("/me waves", "/ME bows")
     assert tea.bob.sees() == ["~ alice waves", "~ alice bows"]
 
 
-def test_outsiders_hear_nothing(tea: Tea, visit: Visit) -> None:
-    """Who is not a member sees nothing of what is said, nor can read it."""
+def test_outsiders_receive_nothing(tea: Tea, visit: Visit) -> None:
+    """Neither live, nor by /history or /search."""
     dave = visit("dave")
     dave.types("/join tea")
     tea.alice.types("secret", "/me hides")
@@ -103,8 +106,8 @@ def test_outsiders_hear_nothing(tea: Tea, visit: Visit) -> None:
         assert "secret" not in shown
 
 
-def test_coming_and_going_is_announced(tea: Tea, visit: Visit) -> None:
-    """Members learn who of them comes online and goes, and why, once for all devices."""
+def test_members_are_informed_of_logins_and_disconnects(tea: Tea, visit: Visit) -> None:
+    """Once for all sessions of an account, with the reason."""
     other = visit("bob", "password b")
     assert tea.alice.sees() == []
     other.leaves()
@@ -116,19 +119,19 @@ def test_coming_and_going_is_announced(tea: Tea, visit: Visit) -> None:
     assert tea.alice.sees() == ["* bob is online."]
 
 
-# One person.
+# Private messages.
 
 
 def test_private_messages(visit: Visit) -> None:
-    """One person reads them, in every case of the name, and the sender is told so."""
+    """Only the recipient receives the message, and the sender gets a confirmation."""
     alice, bob, carol = visit("alice"), visit("Bob"), visit("carol")
     assert alice.types("/msg BOB Hello  there") == ["* Sent to Bob."]
     assert bob.sees() == ["alice (private): Hello  there"]
     assert carol.sees() == []
 
 
-def test_private_messages_wait_for_who_is_registered(visit: Visit) -> None:
-    """The sender is told that it waits; it comes at the next login, once, in order."""
+def test_private_messages_to_an_offline_account(visit: Visit) -> None:
+    """The sender is informed; the recipient receives them at the next login, once, in order."""
     visit("bob", "password b").leaves()
     alice = visit("alice", "password a")
     (shown,) = alice.types("/msg bob one")
@@ -137,7 +140,7 @@ def test_private_messages_wait_for_who_is_registered(visit: Visit) -> None:
     bob = visit("bob", "password b")
     shown_later = bob.sees()
     assert shown_later[0] == "* While you were away, with alice:"
-    assert said(shown_later) == ["alice (private): one", "alice (private): two"]
+    assert messages(shown_later) == ["alice (private): one", "alice (private): two"]
     bob.types("/msg alice three")
     assert alice.sees() == ["bob (private): three"]
     bob.leaves()
@@ -145,28 +148,28 @@ def test_private_messages_wait_for_who_is_registered(visit: Visit) -> None:
 
 
 def test_private_messages_survive_a_restart(visit: Visit, chat: Chat, clock: Clock) -> None:
-    """What waits is on disk; the conversation goes on where it was."""
+    """They are stored, and the conversation continues."""
     visit("bob", "password b").leaves()
     visit("alice", "password a").types("/msg bob one")
     again = make_chat(chat.store, clock)
     TestUser(again, "alice", "password a").types("/msg bob two")
     bob = TestUser(again, "bob", "password b")
-    assert said(bob.sees()) == ["alice (private): one", "alice (private): two"]
+    assert messages(bob.sees()) == ["alice (private): one", "alice (private): two"]
 
 
-def test_a_guest_can_leave_word_for_who_is_registered(visit: Visit) -> None:
-    """What a guest says privately waits too; the next guest of that name is somebody else."""
+def test_a_guest_can_write_to_an_offline_account(visit: Visit) -> None:
+    """Two guests of one name have separate conversations."""
     visit("bob", "password b").leaves()
     gus = visit("gus")
     gus.types("/msg bob from the first")
     gus.leaves()
     visit("gus").types("/msg bob from the second")
     shown = visit("bob", "password b").sees()
-    assert said(shown) == ["gus (private): from the first", "gus (private): from the second"]
+    assert messages(shown) == ["gus (private): from the first", "gus (private): from the second"]
 
 
-def test_nothing_waits_for_guests(visit: Visit) -> None:
-    """To a guest who has gone nothing can be said, and their successor reads nothing of theirs."""
+def test_private_messages_to_guests(visit: Visit) -> None:
+    """A guest who is offline gets none, and a later guest of that name sees none of theirs."""
     alice, gus = visit("alice", "password a"), visit("gus")
     alice.types("/msg gus for the first")
     gus.leaves()
@@ -178,43 +181,43 @@ def test_nothing_waits_for_guests(visit: Visit) -> None:
     assert gus.sees() == ["alice (private): for the second"]
 
 
-def test_private_messages_that_cannot_be(visit: Visit) -> None:
-    """To nobody, or to oneself, they are refused."""
+def test_refused_private_messages(visit: Visit) -> None:
+    """To an unknown name, and to oneself."""
     alice = visit("alice")
     assert "neither online nor registered" in alice.types("/msg nobody hi")[0]
     assert "That is you" in alice.types("/msg ALICE hi")[0]
 
 
-def test_private_words_show_on_the_senders_other_devices(visit: Visit) -> None:
-    """There they say to whom they went."""
+def test_private_messages_reach_the_senders_other_sessions(visit: Visit) -> None:
+    """They show the recipient there."""
     desk, phone = visit("alice", "password a"), visit("alice", "password a")
     visit("bob")
     desk.types("/msg bob hi")
     assert phone.sees() == ["alice (private to bob): hi"]
 
 
-# Reading back.
+# History and search.
 
 
 def test_history(tea: Tea) -> None:
-    """The last twenty entries, or as many as are asked for, with their time."""
+    """The last twenty entries, or as many as requested, with their time."""
     tea.alice.types(*(f"message {number}" for number in range(30)))
-    assert said(tea.bob.types("/history")) == [f"alice: message {n}" for n in range(10, 30)]
-    assert said(tea.bob.types("/HISTORY 2")) == ["alice: message 28", "alice: message 29"]
-    assert len(said(tea.bob.types("/history 500"))) == 30
+    assert messages(tea.bob.types("/history")) == [f"alice: message {n}" for n in range(10, 30)]
+    assert messages(tea.bob.types("/HISTORY 2")) == ["alice: message 28", "alice: message 29"]
+    assert len(messages(tea.bob.types("/history 500"))) == 30
     at = time.localtime(EPOCH)
     begins = f"[Nov {at.tm_mday} {at.tm_hour:02}:{at.tm_min:02}] "
     assert tea.bob.types("/history 1")[0].startswith(begins)
 
 
 @pytest.mark.parametrize("number", ["0", "501", "-1", "1.5", "ten", "99999999999999999999", "²"])
-def test_how_much_history(number: str, tea: Tea) -> None:
+def test_the_number_of_history_entries(number: str, tea: Tea) -> None:
     """A number from 1 to 500."""
     assert tea.bob.types(f"/history {number}") == ["* How many? A number from 1 to 500."]
 
 
 def test_history_keeps_requests_private(tea: Tea, visit: Visit) -> None:
-    """Who asked, and was rejected, is not for the other members to read back."""
+    """Other members do not see who applied or was rejected."""
     visit("dave").types("/join tea let me in")
     tea.alice.types("/reject dave no")
     assert not any("dave" in line for line in tea.bob.types("/history 500"))
@@ -222,15 +225,15 @@ def test_history_keeps_requests_private(tea: Tea, visit: Visit) -> None:
 
 
 def test_search(tea: Tea) -> None:
-    """Messages that have all of the words, whatever their case and order, oldest first."""
+    """Messages that have all of the words, in any case and order, oldest first."""
     tea.alice.types("Green tea is good", "Black TEA", "coffee", "/me drinks green tea")
     tea.bob.types("good, green!")
     assert tea.bob.types("/search Green GOOD")[0] == "* Found for: Green GOOD"
-    assert said(tea.bob.types("/search good green")) == [
+    assert messages(tea.bob.types("/search good green")) == [
         "alice: Green tea is good",
         "bob: good, green!",
     ]
-    assert said(tea.bob.types("/search black")) == ["alice: Black TEA"]
+    assert messages(tea.bob.types("/search black")) == ["alice: Black TEA"]
     assert tea.bob.types("/search milk") == ["* Nothing found for: milk"]
 
 
@@ -245,10 +248,10 @@ def test_search(tea: Tea) -> None:
         ("it's 50% off_", "50%"),
     ],
 )
-def test_search_takes_words_as_they_are(message: str, words: str, tea: Tea) -> None:
-    """In all scripts; nothing that is typed is an operator."""
+def test_search_has_no_operators(message: str, words: str, tea: Tea) -> None:
+    """Words in all scripts are taken literally."""
     tea.alice.types("something else", message)
-    assert said(tea.bob.types(f"/search {words}")) == [f"alice: {message}"]
+    assert messages(tea.bob.types(f"/search {words}")) == [f"alice: {message}"]
 
 
 def test_search_needs_a_word(tea: Tea) -> None:
@@ -257,15 +260,15 @@ def test_search_needs_a_word(tea: Tea) -> None:
 
 
 def test_search_shows_the_newest(tea: Tea) -> None:
-    """With too many to show, the newest twenty, and it says that there are more."""
+    """At most twenty, and the heading says that there are more."""
     tea.alice.types(*(f"tea {number}" for number in range(25)))
     shown = tea.bob.types("/search tea")
     assert shown[0] == "* The newest matches for: tea"
-    assert said(shown) == [f"alice: tea {number}" for number in range(5, 25)]
+    assert messages(shown) == [f"alice: tea {number}" for number in range(5, 25)]
 
 
 def test_search_stays_in_the_group(tea: Tea) -> None:
-    """What was said in another group, or privately, is not found."""
+    """Messages of other groups and private ones are not found."""
     tea.alice.types("/msg bob secret word", "/create coffee", "another secret word", "/join tea")
     assert tea.alice.types("/search secret") == ["* Nothing found for: secret"]
 
@@ -273,8 +276,8 @@ def test_search_stays_in_the_group(tea: Tea) -> None:
 # Ignoring.
 
 
-def test_ignoring_hides_talk_everywhere(tea: Tea, visit: Visit) -> None:
-    """On all devices, in the group and privately; others see everything, and nobody is told."""
+def test_ignoring_hides_messages_everywhere(tea: Tea, visit: Visit) -> None:
+    """On all sessions, in groups and privately; nobody else is affected or informed."""
     phone = visit("alice", "password a")
     phone.sees()
     (shown,) = tea.alice.types("/ignore BOB")
@@ -287,51 +290,51 @@ def test_ignoring_hides_talk_everywhere(tea: Tea, visit: Visit) -> None:
     assert phone.sees() == ["carol (in tea): hi"]
 
 
-def test_ignoring_hides_talk_of_the_past(tea: Tea) -> None:
-    """In history and search too, messages and actions alike; unignoring shows them again."""
+def test_ignoring_hides_earlier_messages(tea: Tea) -> None:
+    """In history and search, until unignored."""
     tea.bob.types("green tea", "/me waves")
     tea.carol.types("green leaves")
     tea.alice.types("/ignore bob")
-    assert said(tea.alice.types("/search green")) == ["carol: green leaves"]
-    assert said(tea.alice.types("/history 3")) == ["carol: green leaves"]
+    assert messages(tea.alice.types("/search green")) == ["carol: green leaves"]
+    assert messages(tea.alice.types("/history 3")) == ["carol: green leaves"]
     tea.alice.types("/unignore bob")
-    assert said(tea.alice.types("/history 3")) == [
+    assert messages(tea.alice.types("/history 3")) == [
         "bob: green tea",
         "~ bob waves",
         "carol: green leaves",
     ]
 
 
-def test_ignoring_holds_while_catching_up(tea: Tea, visit: Visit, clock: Clock) -> None:
-    """What an ignored person said meanwhile does not come at login, not after a restart either."""
+def test_ignoring_applies_to_missed_messages(tea: Tea, visit: Visit, clock: Clock) -> None:
+    """They are not delivered at login, nor after a restart."""
     tea.alice.types("/ignore bob")
     tea.alice.leaves()
     tea.bob.types("one", "/me two", "/msg alice three")
     tea.carol.types("four")
     alice = visit("alice", "password a")
-    assert said(alice.sees()) == ["carol (in tea): four"]
+    assert messages(alice.sees()) == ["carol (in tea): four"]
     alice.leaves()
     tea.bob.types("five")
     again = make_chat(alice.chat.store, clock)
-    assert said(TestUser(again, "alice", "password a").sees()) == []
+    assert messages(TestUser(again, "alice", "password a").sees()) == []
     alice = TestUser(again, "alice", "password a")
     bob = TestUser(again, "bob", "password b")
     bob.types("/join tea", "six")
     assert not any("six" in line for line in alice.sees())
 
 
-def test_ignoring_hides_talk_at_join(tea: Tea, visit: Visit) -> None:
-    """A newcomer who ignores somebody reads the group's history without them."""
+def test_ignoring_applies_to_the_history_at_a_join(tea: Tea, visit: Visit) -> None:
+    """A new member receives the earlier messages of others only."""
     tea.alice.types("/policy open")
     tea.bob.types("from bob")
     tea.carol.types("from carol")
     dave = visit("dave")
     dave.types("/ignore bob")
-    assert said(dave.types("/join tea")) == ["carol (in tea): from carol"]
+    assert messages(dave.types("/join tea")) == ["carol (in tea): from carol"]
 
 
-def test_ignoring_hides_coming_and_going_but_not_what_happens(tea: Tea) -> None:
-    """Whether an ignored person is online is not told; what becomes of the group is."""
+def test_ignoring_hides_presence_but_not_group_events(tea: Tea) -> None:
+    """A kick of the ignored person is delivered."""
     tea.alice.types("/ignore bob")
     tea.bob.leaves()
     assert tea.alice.sees() == []
@@ -340,8 +343,8 @@ def test_ignoring_hides_coming_and_going_but_not_what_happens(tea: Tea) -> None:
     assert tea.carol.sees() == ["* bob was kicked by alice."]
 
 
-def test_what_cannot_be_ignored(tea: Tea) -> None:
-    """Oneself, who is ignored already, and who is not."""
+def test_refused_ignores(tea: Tea) -> None:
+    """Oneself, a name that is ignored already; and unignoring one that is not."""
     assert tea.alice.types("/ignore ALICE") == ["* You cannot ignore yourself."]
     tea.alice.types("/ignore bob")
     assert "already" in tea.alice.types("/ignore Bob")[0]

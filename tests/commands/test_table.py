@@ -12,7 +12,7 @@ from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.names import COMMAND_WORDS
 from tests.support.groups import Tea, Visit
 
-# Every command that was promised: its other names, and its number in the front desk's menu.
+# Every promised command: its other names, and its number in the front desk's menu.
 PROMISED: dict[str, tuple[set[str], str]] = {
     "join": (set(), "1"),
     "create": (set(), "2"),
@@ -48,7 +48,7 @@ PROMISED: dict[str, tuple[set[str], str]] = {
     "quit": ({"disconnect", "3", "exit"}, "3"),
 }
 
-# What is asked for, where it is needed and missing, before anything else.
+# The question for the first argument, if it is required and missing.
 QUESTIONS = {
     "join": "Group: ",
     "create": "Group: ",
@@ -74,8 +74,8 @@ QUESTIONS = {
 }
 
 
-def odd(word: str) -> str:
-    """Return *word* with every other letter in the other case."""
+def mixed_case(word: str) -> str:
+    """Return *word* with alternating cases."""
     return "".join(c.upper() if i % 2 else c.lower() for i, c in enumerate(word))
 
 
@@ -83,33 +83,33 @@ ALL_NAMES = [(name, other) for name, (also, _) in PROMISED.items() for other in 
 ALL_NAMES.sort()
 
 
-def test_every_promised_command_is_there() -> None:
-    """Each with all of its names, and its place in the menu; no name is lost."""
+def test_every_promised_command_exists() -> None:
+    """With all of its names, and its place in the menu."""
     table = {command.name: command for command in TABLE}
     for name, (also, menu) in PROMISED.items():
         assert also <= set(table[name].also), name
         assert table[name].menu == menu, name
 
 
-def test_no_name_is_given_twice() -> None:
-    """Whatever the case of its letters, a name means one command; so does a menu number."""
+def test_names_are_unique() -> None:
+    """In any case of their letters; so are the menu's numbers."""
     names = [each.lower() for command in TABLE for each in (command.name, *command.also)]
     assert len(names) == len(set(names))
     menu = [command.menu for command in TABLE if command.menu]
     assert len(menu) == len(set(menu))
 
 
-def test_every_command_explains_itself() -> None:
-    """Each has a summary of one sentence."""
+def test_every_command_has_a_summary() -> None:
+    """Of one line that ends in a full stop."""
     for command in TABLE:
         assert command.summary.endswith("."), command.name
         assert "\n" not in command.summary
 
 
 @pytest.mark.parametrize(("name", "alias"), ALL_NAMES)
-def test_names_match_whatever_their_case(name: str, alias: str) -> None:
-    """With a slash everywhere; at the front desk words without one too."""
-    for written in (alias, alias.upper(), alias.lower(), odd(alias)):
+def test_names_match_in_any_case(name: str, alias: str) -> None:
+    """With a slash everywhere; at the front desk words also without one."""
+    for written in (alias, alias.upper(), alias.lower(), mixed_case(alias)):
         found = find_command(f"/{written} some words", at_desk=False)
         assert (found.command.name, found.rest) == (name, "some words")
         assert find_command(f"/{written}", at_desk=True).command.name == name
@@ -118,10 +118,8 @@ def test_names_match_whatever_their_case(name: str, alias: str) -> None:
 
 
 @pytest.mark.parametrize(("number", "name"), [("1", "join"), ("2", "create"), ("3", "quit")])
-def test_numbers_are_the_menu_at_the_front_desk_and_commands_with_a_slash(
-    number: str, name: str
-) -> None:
-    """``1`` joins at the desk, while ``/1`` lists requests everywhere."""
+def test_numbers_with_and_without_a_slash(number: str, name: str) -> None:
+    """``1`` is the menu's join at the desk, while ``/1`` lists requests everywhere."""
     assert find_command(number, at_desk=True).command.name == name
     other = {"1": "requests", "2": "approve", "3": "quit"}[number]
     assert find_command(f"/{number}", at_desk=True).command.name == other
@@ -132,7 +130,7 @@ def test_numbers_are_the_menu_at_the_front_desk_and_commands_with_a_slash(
     ["/nosuch", "/", "/ join", "/0", "/10", "/é", "/jo\x1b[31min", "/{name}", "/" + "x" * 99],
 )
 def test_an_unknown_command_is_refused_in_one_printable_line(line: str) -> None:
-    """It says what to do, and repeats nothing that a terminal would obey."""
+    """The refusal names /help, and repeats no control characters."""
     with pytest.raises(Refused) as caught:
         find_command(line, at_desk=False)
     assert caught.value.code is Code.UNKNOWN_COMMAND
@@ -144,8 +142,8 @@ def test_an_unknown_command_is_refused_in_one_printable_line(line: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "meant"), [("/aprove", "approve"), ("/memebrs", "members"), ("/exot", "quit")]
 )
-def test_a_slip_of_the_finger_gets_a_hint(typed: str, meant: str) -> None:
-    """The nearest command is named."""
+def test_a_mistyped_command_gets_a_hint(typed: str, meant: str) -> None:
+    """The refusal names the nearest command."""
     with pytest.raises(Refused) as caught:
         find_command(typed, at_desk=False)
     assert f"/{meant}" in caught.value.sentence
@@ -154,16 +152,16 @@ def test_a_slip_of_the_finger_gets_a_hint(typed: str, meant: str) -> None:
 @pytest.mark.parametrize(
     "word", ["4", "9", "hello", "Hello everybody", "²", "99999999999999999999"]
 )
-def test_at_the_front_desk_nobody_reads_what_is_said(word: str) -> None:
-    """What is no command there is refused, and says how to find company."""
+def test_at_the_front_desk_messages_are_refused(word: str) -> None:
+    """The refusal names help."""
     with pytest.raises(Refused) as caught:
         find_command(word, at_desk=True)
     assert caught.value.code is Code.UNKNOWN_COMMAND
     assert "help" in caught.value.sentence
 
 
-def test_bare_words_cannot_be_names() -> None:
-    """The words of the old systems that stand alone are kept free of people and groups."""
+def test_command_words_cannot_be_names() -> None:
+    """Words that are commands without a slash are no names of people or groups."""
     for word in ("message", "who", "join", "leave", "exit", "help", "qqq"):
         assert word in COMMAND_WORDS
 
@@ -171,8 +169,8 @@ def test_bare_words_cannot_be_names() -> None:
 # Questions.
 
 
-def test_the_questions_here_are_all() -> None:
-    """Every command with a needed argument is tested below."""
+def test_all_questions_are_tested() -> None:
+    """QUESTIONS has every command with a required argument."""
     assert set(QUESTIONS) == {
         command.name for command in TABLE if re.search(r"/\S+ [^[\s]", command.help.usage)
     }
@@ -180,25 +178,25 @@ def test_the_questions_here_are_all() -> None:
 
 @pytest.mark.parametrize("answer", ["", "   "])
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_what_is_missing_is_asked_for_and_nothing_cancels(
+def test_missing_arguments_are_asked_and_an_empty_answer_cancels(
     name: str, answer: str, tea: Tea, visit: Visit, chat: Chat
 ) -> None:
-    """A needed argument is asked for; an empty answer cancels and changes nothing."""
+    """A cancelled command changes nothing."""
     alice = tea.alice
     for applicant in (visit("dave"), visit("erin")):  # two, so that none is the default
         applicant.types("/join tea")
     alice.types("/ban frank", "/ban grace")
-    log, accounts = alice.log(), len(list(chat.groups))
+    log, groups = alice.log(), len(list(chat.groups))
     alice.peer.answers = [answer]
     assert alice.types(f"/{name}") == ["* Cancelled."]
     assert alice.peer.asked == [QUESTIONS[name]]
     assert alice.log() == log
-    assert len(list(chat.groups)) == accounts
+    assert len(list(chat.groups)) == groups
     assert alice.types("/members")[0] == "* 3 members of tea:"
 
 
 def test_the_second_question_cancels_too(tea: Tea) -> None:
-    """A recipient without a message is nothing."""
+    """An empty message is not sent."""
     tea.alice.peer.answers = ["bob", ""]
     assert tea.alice.types("message", "/message") == ["* Cancelled."]
     assert tea.alice.peer.asked == ["Recipient: ", "Message: "]
@@ -220,10 +218,10 @@ def test_the_second_question_cancels_too(tea: Tea) -> None:
         ("/Ignore", ["bob"], "You no longer see what bob says"),
     ],
 )
-def test_an_answer_is_as_good_as_an_argument(
+def test_answers_replace_arguments(
     line: str, answers: list[str], shown: str, tea: Tea, visit: Visit
 ) -> None:
-    """What is answered is done."""
+    """The command is executed with the answer."""
     visit("dave")
     tea.alice.peer.answers = answers
     assert any(shown in each for each in tea.alice.types(line))
@@ -242,8 +240,8 @@ def test_an_answer_is_as_good_as_an_argument(
         ("/claim a b", "CODE"),
     ],
 )
-def test_too_much_is_refused(line: str, usage: str, tea: Tea) -> None:
-    """An argument too many is refused with what the command takes, and nothing is done."""
+def test_too_many_arguments_are_refused(line: str, usage: str, tea: Tea) -> None:
+    """The refusal shows the usage, and nothing is executed."""
     tea.alice.peer.answers = [""]
     shown = tea.alice.types(line)
     assert len(shown) == 1
@@ -262,8 +260,8 @@ def test_too_much_is_refused(line: str, usage: str, tea: Tea) -> None:
         "/ignore é",
     ],
 )
-def test_names_that_are_no_names(line: str, tea: Tea) -> None:
-    """They are refused in one line, which repeats nothing of them."""
+def test_invalid_names_are_refused(line: str, tea: Tea) -> None:
+    """In one line, without control characters."""
     (shown,) = tea.alice.types(line)
     assert shown.startswith("* ")
     assert "\u202e" not in shown
@@ -274,7 +272,7 @@ def test_names_that_are_no_names(line: str, tea: Tea) -> None:
 
 @pytest.mark.parametrize("line", ["/help", "/HELP"])
 def test_help_lists_every_command(line: str, tea: Tea) -> None:
-    """Each with what it takes, what it does, and its other names; in a group also //text."""
+    """With usage, summary and other names; in a group also //text."""
     shown = "\n".join(tea.alice.types(line))
     for command in TABLE:
         assert command.help.usage in shown, command.name
@@ -285,7 +283,7 @@ def test_help_lists_every_command(line: str, tea: Tea) -> None:
 
 
 def test_help_at_the_front_desk(visit: Visit) -> None:
-    """There it shows the menu too, and says that the slash may be left out."""
+    """It also shows the menu, and says that the slash is optional."""
     alice = visit("alice")
     for line in ("help", "HELP", "/help"):
         shown = "\n".join(alice.types(line))
@@ -300,14 +298,14 @@ def test_help_for_one_command(name: str, alias: str, visit: Visit) -> None:
     """By any of its names, with or without slash, in any case."""
     alice = visit("alice")
     command = next(each for each in TABLE if each.name == name)
-    for written in (alias, f"/{odd(alias)}"):
+    for written in (alias, f"/{mixed_case(alias)}"):
         usage, *rest = alice.types(f"/help {written}")
         assert usage == f"* {command.help.usage}"
         assert command.summary in rest[0]
 
 
-def test_help_for_no_command(visit: Visit) -> None:
-    """It says that there is none, with a hint."""
+def test_help_for_an_unknown_command(visit: Visit) -> None:
+    """The refusal names the nearest command."""
     (shown,) = visit("alice").types("/help aprove")
     assert "no command /aprove" in shown
     assert "/approve" in shown
