@@ -105,6 +105,7 @@ class ChatService(MultiService):
     def startService(self) -> None:
         self._lock_state()
         try:
+            self._store.lock()
             self._store.open()
             loaded = self._store.load()
         except (BadStore, NotSaved) as problem:

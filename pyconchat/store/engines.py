@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
 READERS = 2
@@ -17,7 +17,12 @@ LOCK_TIMEOUT = 2.0
 """Seconds to wait while another process has locked an SQLite database."""
 
 # Detects an unreachable server within seconds (libpq documentation, "Parameter Key Words").
-_POSTGRESQL = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "options": "-c lock_timeout=5s"}
+_POSTGRESQL = {
+    "client_encoding": "UTF8",
+    "connect_timeout": 5,
+    "tcp_user_timeout": 10_000,
+    "options": "-c lock_timeout=5s",
+}
 
 
 class BadStore(Exception):
@@ -61,6 +66,43 @@ def create_file(engine: Engine) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
     except OSError as error:
         raise BadStore(f"cannot use the database {path}: {error.strerror}") from None
+
+
+def require_utf8(engine: Engine) -> None:
+    """Raise `BadStore` unless the database of *engine* can store every character."""
+    if is_sqlite(engine):
+        return
+    try:
+        with engine.connect() as connection:
+            encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
+    except DBAPIError as error:
+        raise unusable(error) from error
+    if encoding != "UTF8":
+        raise BadStore(
+            f"the database {shown(engine)} has the encoding {encoding}; PyconChat needs UTF8:"
+            " CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
+        )
+
+
+def shown(engine: Engine) -> str:
+    """Return what identifies the database of *engine* in a message, without its password."""
+    url = engine.url
+    if is_sqlite(engine):
+        return str(url.database)
+    return url.set(
+        drivername="postgresql", username=None, password=None, query={}
+    ).render_as_string()
+
+
+def unusable(error: Exception) -> BadStore:
+    """Return the error for a database that cannot be used because of *error*."""
+    return BadStore(f"the database cannot be used: {reason_of(error)}")
+
+
+def reason_of(error: Exception) -> str:
+    """Return the message of *error*, or of the driver's error behind it, in one line."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return (str(cause).strip() or type(cause).__name__).splitlines()[0]
 
 
 def _sqlite(url: str, durability: str) -> tuple[Engine, Engine]:

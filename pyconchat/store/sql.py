@@ -21,7 +21,8 @@ from pyconchat.domain.names import Key
 from pyconchat.domain.stored import CursorRecord, Loaded, ServerState, StoredGroup, TokenRecord
 from pyconchat.store import request_keys, schema, state
 from pyconchat.store.batch import Batch, Heads, Stored
-from pyconchat.store.engines import create_file, engines_for
+from pyconchat.store.engines import create_file, engines_for, require_utf8
+from pyconchat.store.lock import StoreLock
 from pyconchat.store.prepared import Prepared
 from pyconchat.store.problems import problems
 from pyconchat.store.search import SearchIndex
@@ -39,6 +40,7 @@ class SqlStore:
     def __init__(self, url: str, durability: str = "full") -> None:
         self._writing, self._reading = engines_for(url, durability)
         self._writer = Writer(self._writing)
+        self._lock = StoreLock(self._writing)
         dialect = self._writing.dialect
         self._search = SearchIndex(dialect)
         self._heads = Heads(dialect)
@@ -46,8 +48,14 @@ class SqlStore:
         self._insert_entries = Prepared(insert(schema.entries), dialect)
         self._new_keys = 0
 
+    def lock(self) -> None:
+        """Lock the database until `close`, so that no second server uses it. Raises `BadStore`."""
+        create_file(self._writing)
+        self._lock.acquire()
+
     def open(self) -> None:
         create_file(self._writing)
+        require_utf8(self._writing)
         upgrade(self._writing)
         with self._writer.transaction() as connection:
             self._search.load(connection)
@@ -75,6 +83,7 @@ class SqlStore:
         self._writer.close()
         for engine in (self._reading, self._writing):
             engine.dispose()
+        self._lock.release()
 
     # Writing: the writer's thread.
 

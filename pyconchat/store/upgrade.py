@@ -11,7 +11,7 @@ from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from pyconchat.store import schema
-from pyconchat.store.engines import BadStore, is_sqlite
+from pyconchat.store.engines import BadStore, is_sqlite, reason_of, unusable
 from pyconchat.store.snapshot import restore_snapshot, take_snapshot
 
 NEWER = "the database is from a newer version of PyconChat: install that version"
@@ -30,7 +30,7 @@ def upgrade(engine: Engine) -> None:
         else:
             _run_migrations(engine)
     except DBAPIError as error:
-        raise _unusable(error) from error
+        raise unusable(error) from error
 
 
 def require_newest(engine: Engine) -> None:
@@ -38,7 +38,7 @@ def require_newest(engine: Engine) -> None:
     try:
         version = _version(engine)
     except DBAPIError as error:
-        raise _unusable(error) from error
+        raise unusable(error) from error
     if version is None or version < schema.VERSION:
         raise BadStore("the database is from an older version: start the server once")
     if version > schema.VERSION:
@@ -61,7 +61,9 @@ def _upgrade_with_copy(engine: Engine) -> None:
         copy.unlink(missing_ok=True)  # left by an interrupted attempt
         take_snapshot(engine, copy)
     except (OSError, engine.dialect.loaded_dbapi.Error) as error:
-        raise BadStore(f"cannot copy the database before its upgrade: {_reason(error)}") from error
+        raise BadStore(
+            f"cannot copy the database before its upgrade: {reason_of(error)}"
+        ) from error
     try:
         _run_migrations(engine)
     except Exception as error:
@@ -70,7 +72,7 @@ def _upgrade_with_copy(engine: Engine) -> None:
         if isinstance(error, BadStore):
             raise
         raise BadStore(
-            f"the database could not be upgraded and is unchanged: {_reason(error)}"
+            f"the database could not be upgraded and is unchanged: {reason_of(error)}"
         ) from error
 
 
@@ -88,13 +90,3 @@ def _run_migrations(engine: Engine) -> None:
             command.upgrade(config, "head")
     except CommandError:
         raise BadStore(NEWER) from None
-
-
-def _unusable(error: DBAPIError) -> BadStore:
-    return BadStore(f"the database cannot be used: {_reason(error)}")
-
-
-def _reason(error: Exception) -> str:
-    """Return the message of *error*, or of the driver's error behind it, in one line."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return (str(cause).strip() or type(cause).__name__).splitlines()[0]

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, create_engine, make_url, text
 import pyconchat.store
 from pyconchat.store import BadStore, SqlStore, schema
 from tests.contracts.building import NO_LIMIT, commit, create, say
+from tests.contracts.postgres import Databases
 
 
 @pytest.fixture
@@ -96,6 +97,18 @@ def test_a_database_that_does_not_exist(postgresql_url: str) -> None:
         store.open()
     store.close()
     assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_cannot_store_every_character(databases: Databases, encoding: str) -> None:
+    """A PostgreSQL database whose encoding is not UTF8 is refused, in one line that says so."""
+    name = databases.create("template0", f"ENCODING '{encoding}' LOCALE 'C'")
+    store = SqlStore(databases.url(name))
+    with pytest.raises(BadStore, match=f"has the encoding {encoding}; PyconChat needs UTF8") as no:
+        store.open()
+    store.close()
+    databases.drop(name)
+    assert len(str(no.value).splitlines()) == 1
 
 
 def test_a_file_that_is_not_a_database(tmp_path: Path) -> None:
