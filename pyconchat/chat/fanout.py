@@ -26,6 +26,7 @@ from pyconchat.domain.events import (
     Action,
     AdminChanged,
     AnyEvent,
+    Damaged,
     Entry,
     FileRemoved,
     FileShared,
@@ -219,6 +220,8 @@ class Fanout:
                 pass
             case ServerKicked() | ServerBanned() | ServerUnbanned() | OperatorMade():
                 pass
+            case Damaged():
+                pass  # only read, never published
             case _:
                 assert_never(event)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pyconchat.chat.conversations import Conversation, GroupConversation
     from pyconchat.domain.decisions import Decision, MoveCursor, Repeated, RequestKey
-    from pyconchat.domain.errors import Conflict, Refused
+    from pyconchat.domain.errors import Conflict, NotSaved, Refused
     from pyconchat.domain.events import Entry
     from pyconchat.domain.names import Key
     from pyconchat.domain.replies import EndWhy, Reply, Where
@@ -49,14 +49,15 @@ class IStore(Interface):
     def close() -> None:
         """Disconnect. Nothing may be called afterwards."""
 
-    def commit(batch: Sequence[Decision]) -> list[list[Entry] | Repeated | Conflict]:
+    def commit(batch: Sequence[Decision]) -> list[list[Entry] | Repeated | Conflict | NotSaved]:
         """Store all decisions of *batch* in one transaction.
 
         Gives each event the next number of its conversation. Returns for each decision its
         entries; or `Repeated` if its request key was stored before; or a `Conflict` if it was made
         on an older state of a group (or changes a state under a request key that was stored
-        before). Decisions that are `Repeated` or a `Conflict` are left out. When this returns, the
-        rest is on disk. Raises `NotSaved`: then nothing is stored.
+        before); or a `NotSaved` if the database refuses it, but not others. These decisions are
+        left out. When this returns, the rest is on disk. Raises `NotSaved`: then nothing is
+        stored.
         """
 
     def index(most: int, only: int | None = None) -> bool:

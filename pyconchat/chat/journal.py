@@ -172,7 +172,9 @@ class Journal:
         self._begin_next()
 
     def _committed(
-        self, results: Sequence[list[Entry] | Repeated | Conflict], batch: Sequence[PendingDecision]
+        self,
+        results: Sequence[list[Entry] | Repeated | Conflict | NotSaved],
+        batch: Sequence[PendingDecision],
     ) -> None:
         self._statistics.commits.record(self._reactor.seconds() - self._commit_started)
         stored: list[PendingDecision] = []
@@ -181,6 +183,11 @@ class Journal:
         repeated: list[tuple[PendingDecision, int]] = []
         for pending, result in zip(batch, results, strict=True):
             if isinstance(result, Conflict):
+                conflicts.append(pending)
+            elif isinstance(result, NotSaved):
+                self._log.error("not saved: {reason}", reason=result)
+                self._statistics.not_saved += 1
+                pending.retry = None
                 conflicts.append(pending)
             elif isinstance(result, Repeated):
                 repeated.append((pending, result.seq))

@@ -237,6 +237,10 @@ class OperatorMade(Event, frozen=True, tag="operator"):
     by: Name | None = None
 
 
+class Damaged(Event, frozen=True, tag="damaged"):
+    """Takes the place of an entry that cannot be read. It is never stored."""
+
+
 Talk: TypeAlias = Message | Action
 Request: TypeAlias = (
     JoinRequested | RequestWithdrawn | JoinRejected | MemberInvited | InvitationEnded
@@ -259,7 +263,7 @@ GroupEvent: TypeAlias = (
     | FileRemoved
 )
 ServerEvent: TypeAlias = ServerKicked | ServerBanned | ServerUnbanned | OperatorMade
-AnyEvent: TypeAlias = GroupEvent | ServerEvent
+AnyEvent: TypeAlias = GroupEvent | ServerEvent | Damaged
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -307,6 +311,7 @@ def subject(event: AnyEvent) -> Name | None:
             | TopicChanged()
             | FileShared()
             | FileRemoved()
+            | Damaged()
         ):
             return None
         case _:
@@ -323,5 +328,8 @@ def encode(event: AnyEvent) -> str:
 
 
 def decode(body: str | bytes) -> AnyEvent:
-    """Return the event of the stored text *body*. Raises `msgspec.DecodeError`."""
-    return _decoder.decode(body)
+    """Return the event of the stored text *body*; `Damaged` if it is not one."""
+    try:
+        return _decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeError, TypeError):
+        return Damaged()

@@ -8,6 +8,7 @@ from pyconchat.domain.events import (
     Action,
     AdminChanged,
     AnyEvent,
+    Damaged,
     FileRemoved,
     FileShared,
     GroupClosed,
@@ -142,6 +143,8 @@ def _to_others(event: AnyEvent, where: Where) -> str:
             return f"{name} may log in again: {by} lifted the ban."
         case OperatorMade(name=name):
             return f"{name} is an operator now."
+        case Damaged():
+            return "An entry of the log is damaged and cannot be shown."
         case Message() | Action():
             raise AssertionError("messages and actions have no sentence")
         case _:

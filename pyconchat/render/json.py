@@ -15,6 +15,7 @@ from pyconchat.domain.events import (
     Action,
     AdminChanged,
     AnyEvent,
+    Damaged,
     Entry,
     FileRemoved,
     FileShared,
@@ -88,6 +89,7 @@ _EVENT_FIELDS: Mapping[type[AnyEvent], Sequence[str]] = {
     ServerBanned: ("name", "by", "reason"),
     ServerUnbanned: ("name", "by"),
     OperatorMade: ("name", "by"),
+    Damaged: (),
 }
 _REQUEST_FIELDS = ("name", "at", "note", "guest")
 _BAN_FIELDS = ("name", "by", "at", "reason")

@@ -67,7 +67,7 @@ class ChatService(MultiService):
         self._wall_clock = wall_clock
         self._threads = StoreThreads(reactor, READERS)
         self._hasher = Hasher(reactor)
-        self._store = SqlStore(config.store_url, config.store.durability)
+        self._store = SqlStore(config.store_url, config.store.durability, self._damaged)
         self._disk = ThreadPool(0, MAX_DISK_THREADS, "pyconchat-files")
         self.chat = Chat(self._store, self._threads, reactor, self._hasher, config, wall_clock)
         run = partial(deferToThreadPool, reactor, self._disk)
@@ -170,6 +170,15 @@ class ChatService(MultiService):
         cleaning = self._files.clean(self._wall_clock())
         return cleaning.addCallbacks(
             lambda _count: None, lambda failure: self._log.failure("cleaning failed", failure)
+        )
+
+    def _damaged(self, conversation: int, seq: int) -> None:
+        """Log that an entry is damaged. A thread of the store calls this."""
+        self._reactor.callFromThread(
+            self._log.error,
+            "entry {seq} of conversation {conversation} is damaged",
+            seq=seq,
+            conversation=conversation,
         )
 
     def _hangup(self, *_: object) -> None:

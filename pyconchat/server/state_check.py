@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pyconchat.domain.events import Entry, GroupCreated
+from pyconchat.domain.events import Damaged, Entry, GroupCreated
 from pyconchat.domain.group import Group
 from pyconchat.domain.stored import StoredGroup
 from pyconchat.server.backup import FILES
@@ -53,6 +53,6 @@ def _replay(store: SqlStore, id: int, head: int) -> Group | None:
         for entry in page:
             if isinstance(entry.event, GroupCreated):
                 group = Group.created(id, entry.event)
-            elif group is not None:
+            elif group is not None and not isinstance(entry.event, Damaged):
                 group.apply(entry.event, entry.at)  # type: ignore[arg-type]
     return group

@@ -110,7 +110,10 @@ class Requests:
 
         A repeated request may be refused only because it was carried out before.
         """
-        seq = None if key is None else await self._earlier(key)
+        try:
+            seq = None if key is None else await self._earlier(key)
+        except NotSaved:
+            raise not_saved() from None
         if seq is None:
             raise refused
         return Said(seq)

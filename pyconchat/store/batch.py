@@ -8,7 +8,7 @@ from typing import TypeAlias
 from sqlalchemy import Connection, Dialect, bindparam, insert, select, update
 
 from pyconchat.domain.decisions import Decision, MoveCursor, OpenDirect, Repeated, RequestKey
-from pyconchat.domain.errors import Conflict
+from pyconchat.domain.errors import Conflict, NotSaved
 from pyconchat.domain.events import Entry, GroupCreated, Message, encode
 from pyconchat.store import request_keys, schema
 from pyconchat.store.effects import Effects
@@ -19,7 +19,7 @@ __all__ = ["Batch", "Heads", "Stored"]
 MAX_PREPARED = 100
 """Maximum prepared statements for locking: one for each number of conversations in a batch."""
 
-Stored: TypeAlias = "list[Entry] | Repeated | Conflict"
+Stored: TypeAlias = "list[Entry] | Repeated | Conflict | NotSaved"
 
 
 class Batch:
@@ -100,12 +100,12 @@ class Batch:
         """Return the heads that have moved, and the versions, for `Heads.move`."""
         return [{"i": id, "h": head, "v": self._versions[id]} for id, _, head in self.grown()]
 
-    def finish(self) -> None:
+    def finish(self, clock: request_keys.KeyClock) -> None:
         """Write cursors and request keys: once for the whole batch."""
         if self._moves:
             self._effects.move_cursors(self._moves)
         if self.keys:
-            request_keys.store_keys(self._connection, self.keys)
+            request_keys.store_keys(self._connection, self.keys, clock)
 
     def _load_heads(self, batch: Sequence[Decision]) -> None:
         """Lock and read the head and version of each conversation that the batch appends to."""

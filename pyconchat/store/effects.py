@@ -36,6 +36,7 @@ from pyconchat.domain.events import (
     Action,
     AdminChanged,
     AnyEvent,
+    Damaged,
     Entry,
     FileRemoved,
     FileShared,
@@ -78,7 +79,7 @@ class Effects:
         event: AnyEvent = entry.event
         group, seq = entry.conversation, entry.seq
         match event:
-            case Message() | Action() | ServerKicked():
+            case Message() | Action() | ServerKicked() | Damaged():
                 pass
             case GroupCreated():
                 self._create(entry, event)
@@ -196,6 +197,8 @@ class Effects:
                 self._save_token(owner, digest, at)
             case UseToken(digest=digest):
                 tokens = schema.tokens
+                whose = select(tokens.c.owner).where(tokens.c.digest == digest)
+                self._move_future_uses(self._connection.scalar(whose), at)
                 self._run(update(tokens).where(tokens.c.digest == digest).values(used_at=at))
             case EndTokens(owner=owner):
                 self._end_tokens(owner)
@@ -271,10 +274,22 @@ class Effects:
         """Add a token, and delete the least recently used ones of *owner*."""
         tokens = schema.tokens
         own = tokens.c.owner == owner
+        self._move_future_uses(owner, at)
         newest = select(tokens.c.digest).where(own).order_by(tokens.c.used_at.desc())
         kept = list(self._connection.scalars(newest.limit(MAX_TOKENS - 1)))
         self._run(delete(tokens).where(own, tokens.c.digest.not_in(kept)))
         self._run(insert(tokens).values(digest=digest, owner=owner, used_at=at))
+
+    def _move_future_uses(self, owner: str | None, at: int) -> None:
+        """Move uses of tokens after *at* to just before it, in order: the clock was set back."""
+        tokens = schema.tokens
+        future = (
+            select(tokens.c.digest)
+            .where(tokens.c.owner == owner, tokens.c.used_at > at)
+            .order_by(tokens.c.used_at.desc())
+        )
+        for nth, digest in enumerate(self._connection.scalars(future).all(), 1):
+            self._run(update(tokens).where(tokens.c.digest == digest).values(used_at=at - nth))
 
     def _end_tokens(self, owner: Key) -> None:
         self._run(delete(schema.tokens).where(schema.tokens.c.owner == owner))

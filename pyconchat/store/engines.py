@@ -105,6 +105,11 @@ def reason_of(error: Exception) -> str:
     return (str(cause).strip() or type(cause).__name__).splitlines()[0]
 
 
+def _text(stored: bytes) -> str:
+    """Return *stored* text; what is damaged must not make other rows unreadable."""
+    return stored.decode("utf-8", "surrogateescape")
+
+
 def _sqlite(url: str, durability: str) -> tuple[Engine, Engine]:
     database = make_url(url).database
     if not database or database == ":memory:":
@@ -124,6 +129,7 @@ def _sqlite(url: str, durability: str) -> tuple[Engine, Engine]:
         @event.listens_for(engine, "connect")
         def on_connect(connection: Any, _record: object) -> None:
             connection.isolation_level = None
+            connection.text_factory = _text
             for pragma in pragmas:
                 connection.execute(f"PRAGMA {pragma}")
 

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+
 from sqlalchemy import Connection, func, or_, select, text
 
+from pyconchat.domain.events import Damaged, decode
 from pyconchat.store import schema
+from pyconchat.store.prepared import Prepared
 
 MAX_PROBLEMS = 20
 """Maximum problems of each kind that are reported. A damaged database may have millions."""
 
 
-def problems(connection: Connection) -> list[str]:
-    """Return the problems, a line each. Takes time in proportion to the number of entries."""
+PAGE_ENTRIES = 1000
+"""Entries that are read at once."""
+
+
+def problems(connection: Connection, read_entries: Prepared) -> list[str]:
+    """Return the problems, a line each. Takes time in proportion to the number of entries.
+
+    *read_entries* reads by conversation, the numbers after and up to which, and a maximum.
+    """
     found: list[str] = []
     if connection.dialect.name == "sqlite":
         checked = connection.execute(text(f"PRAGMA integrity_check({MAX_PROBLEMS})")).scalars()
@@ -38,4 +50,16 @@ def problems(connection: Connection) -> list[str]:
             f"conversation {id}: {stored} entries, the highest number is {highest},"
             f" and the next would be {head + 1}"
         )
+    damaged = islice(_damaged(connection, read_entries), MAX_PROBLEMS)
+    found += [f"conversation {id}: entry {seq} is damaged" for id, seq in damaged]
     return found
+
+
+def _damaged(connection: Connection, read_entries: Prepared) -> Iterator[tuple[int, int]]:
+    """Yield conversation and number of each entry that cannot be read."""
+    conversations = schema.conversations.c
+    for id, head in connection.execute(select(conversations.id, conversations.head)).all():
+        after = 0
+        while page := read_entries.rows(connection, [id, after, head, PAGE_ENTRIES]):
+            after = page[-1][0]
+            yield from ((id, seq) for seq, _, body in page if type(decode(body)) is Damaged)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, tuple_
 
 from pyconchat.domain.decisions import Decision, RequestKey
 from pyconchat.store import schema
 
-__all__ = ["delete_expired", "request_seq", "store_keys", "stored_before"]
+__all__ = ["KeyClock", "delete_expired", "request_seq", "store_keys", "stored_before"]
 
 LIFETIME = 7 * 24 * 3600 * 1000
 """Milliseconds for which a key is kept. That is far longer than a client retries."""
 
 SWEEP_EVERY = 1_000
 """The number of new keys after which expired keys are deleted."""
+
+MAX_DELETED = 500
+"""Maximum keys that are deleted in one commit: a few milliseconds."""
+
+MAX_GAP = 3600 * 1000
+"""Maximum milliseconds by which a `KeyClock` advances from one key to the next."""
 
 _keys = schema.keys.c
 _FIND = select(_keys.owner, _keys.key, _keys.seq).where(
@@ -42,12 +48,46 @@ def request_seq(connection: Connection, key: RequestKey) -> int | None:
     return seq
 
 
-def store_keys(connection: Connection, rows: Iterable[tuple[RequestKey, int, int]]) -> None:
+class KeyClock:
+    """The time by which keys expire, in milliseconds.
+
+    It follows the order of the keys: it never goes back, and it passes at most MAX_GAP between two
+    keys. A wrong time of day so deletes no key that a client may still repeat, and keeps none for
+    ever.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.now: int = connection.scalar(select(func.max(_keys.at))) or 0
+        self._previous: int | None = None
+
+    def advance(self, at: int) -> int:
+        """Return the time of a key that was stored at *at*, in milliseconds since the epoch."""
+        if not self.now:
+            self.now = at
+        elif self._previous is not None:
+            self.now += min(max(at - self._previous, 0), MAX_GAP)
+        self._previous = at
+        return self.now
+
+
+def store_keys(
+    connection: Connection, rows: Sequence[tuple[RequestKey, int, int]], clock: KeyClock
+) -> None:
     """Store keys, each with the number and the time (milliseconds) of its first entry."""
-    values = [{"owner": k.owner, "key": k.key, "seq": seq, "at": at} for k, seq, at in rows]
+    values = [
+        {"owner": key.owner, "key": key.key, "seq": seq, "at": clock.advance(at)}
+        for key, seq, at in rows
+    ]
     connection.execute(insert(schema.keys), values)
 
 
-def delete_expired(connection: Connection, now: int) -> None:
-    """Delete the keys that have expired; *now* is in milliseconds since the epoch."""
-    connection.execute(delete(schema.keys).where(_keys.at < now - LIFETIME))
+def delete_expired(connection: Connection, now: int) -> bool:
+    """Delete keys that have expired by the `KeyClock`'s *now*; return whether there are more."""
+    expired = (
+        select(_keys.owner, _keys.key)
+        .where(_keys.at < now - LIFETIME)
+        .order_by(_keys.at)
+        .limit(MAX_DELETED)
+    )
+    chosen = tuple_(_keys.owner, _keys.key).in_(expired)
+    return connection.execute(delete(schema.keys).where(chosen)).rowcount == MAX_DELETED

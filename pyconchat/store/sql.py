@@ -6,7 +6,7 @@ threads call the other reading methods. Nothing here knows Twisted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from zope.interface import implementer
 from pyconchat.chat.interfaces import IStore
 from pyconchat.domain.decisions import Decision, RequestKey
 from pyconchat.domain.errors import NotSaved
-from pyconchat.domain.events import Entry, decode
+from pyconchat.domain.events import Damaged, Entry, decode
 from pyconchat.domain.names import Key
 from pyconchat.domain.stored import CursorRecord, Loaded, ServerState, StoredGroup, TokenRecord
 from pyconchat.store import request_keys, schema, state
@@ -27,17 +27,30 @@ from pyconchat.store.prepared import Prepared
 from pyconchat.store.problems import problems
 from pyconchat.store.search import SearchIndex
 from pyconchat.store.snapshot import take_snapshot
-from pyconchat.store.transactions import Writer, transaction
+from pyconchat.store.transactions import Unstorable, Writer, transaction
 from pyconchat.store.upgrade import require_newest, upgrade
 
 __all__ = ["SqlStore"]
 
+MAX_REPORTED = 1000
+"""Maximum damaged entries that are reported in one run of the server."""
+
 
 @implementer(IStore)
 class SqlStore:
-    """The store at *url*, an SQLAlchemy database URL."""
+    """The store at *url*, an SQLAlchemy database URL.
 
-    def __init__(self, url: str, durability: str = "full") -> None:
+    *report* is called once, in any thread, for each damaged entry: its conversation and number.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        durability: str = "full",
+        report: Callable[[int, int], None] = lambda conversation, seq: None,
+    ) -> None:
+        self._report = report
+        self._reported: set[tuple[int, int]] = set()
         self._writing, self._reading = engines_for(url, durability)
         self._writer = Writer(self._writing)
         self._lock = StoreLock(self._writing)
@@ -47,6 +60,7 @@ class SqlStore:
         self._read_entries = Prepared(_READ_ENTRIES, dialect)
         self._insert_entries = Prepared(insert(schema.entries), dialect)
         self._new_keys = 0
+        self._key_clock: request_keys.KeyClock | None = None
 
     def lock(self) -> None:
         """Lock the database until `close`, so that no second server uses it. Raises `BadStore`."""
@@ -75,9 +89,9 @@ class SqlStore:
             raise NotSaved(str(error).strip()) from error
 
     def problems(self) -> list[str]:
-        """Return the defects of the database file and of the entries' numbers, a line each."""
+        """Return the defects of the database file and of the entries, a line each."""
         with transaction(self._reading) as connection:
-            return problems(connection)
+            return problems(connection, self._read_entries)
 
     def close(self) -> None:
         self._writer.close()
@@ -88,18 +102,43 @@ class SqlStore:
     # Writing: the writer's thread.
 
     def commit(self, batch: Sequence[Decision]) -> list[Stored]:
+        try:
+            return self._commit(batch)
+        except Unstorable as error:
+            problem: NotSaved = error
+        except NotSaved:
+            raise
+        except Exception as error:  # a decision that cannot be encoded
+            problem = NotSaved(repr(error))
+            problem.__cause__ = error
+        return [problem] if len(batch) == 1 else self._commit_halves(batch)
+
+    def _commit_halves(self, batch: Sequence[Decision]) -> list[Stored]:
+        """Commit the halves of *batch*, in order: one of its decisions cannot be stored."""
+        stored: list[Stored] = []
+        half = len(batch) // 2
+        for part in (batch[:half], batch[half:]):
+            try:
+                stored += self.commit(part)
+            except NotSaved as problem:  # the other half may be stored
+                stored += [problem] * len(part)
+        return stored
+
+    def _commit(self, batch: Sequence[Decision]) -> list[Stored]:
         with self._writer.transaction() as connection:
             work = Batch(connection, self._heads)
             stored = work.decide(batch)
             if work.rows:
                 self._insert_entries.run(connection, work.rows)
                 self._heads.move(connection, work.moved_heads())
-            work.finish()
+            if self._key_clock is None:
+                self._key_clock = request_keys.KeyClock(connection)
+            work.finish(self._key_clock)
             self._new_keys += len(work.keys)
             if self._new_keys >= request_keys.SWEEP_EVERY:
-                self._new_keys = 0
-                newest = max(each.at for each in batch)
-                request_keys.delete_expired(connection, newest)
+                more = request_keys.delete_expired(connection, self._key_clock.now)
+                if not more:
+                    self._new_keys = 0
         self._search.stored(work.grown())
         return stored
 
@@ -143,7 +182,7 @@ class SqlStore:
     def entries(self, conversation: int, after: int, upto: int, limit: int) -> list[Entry]:
         with transaction(self._reading) as connection:
             rows = self._read_entries.rows(connection, [conversation, after, upto, limit])
-        return _entries(conversation, rows)
+        return self._entries(conversation, rows)
 
     def search(self, conversation: int, words: Sequence[str], limit: int) -> list[Entry]:
         with transaction(self._reading) as connection:
@@ -154,7 +193,17 @@ class SqlStore:
                 .where(entries.conversation == conversation, entries.seq.in_(found))
                 .order_by(entries.seq)
             )
-            return _entries(conversation, connection.execute(query).all())
+            return self._entries(conversation, connection.execute(query).all())
+
+    def _entries(self, conversation: int, rows: Iterable[Any]) -> list[Entry]:
+        entries = [Entry(conversation, seq, at, decode(body)) for seq, at, body in rows]
+        for entry in entries:
+            if type(entry.event) is Damaged:
+                place = conversation, entry.seq
+                if place not in self._reported and len(self._reported) < MAX_REPORTED:
+                    self._reported.add(place)
+                    self._report(*place)
+        return entries
 
 
 _READ_ENTRIES = text(
@@ -162,7 +211,3 @@ _READ_ENTRIES = text(
     " WHERE conversation = :conversation AND seq > :after AND seq <= :upto"
     " ORDER BY seq LIMIT :most"
 )
-
-
-def _entries(conversation: int, rows: Iterable[Any]) -> list[Entry]:
-    return [Entry(conversation, seq, at, decode(body)) for seq, at, body in rows]

@@ -11,7 +11,11 @@ from sqlalchemy.exc import DBAPIError
 from pyconchat.domain.errors import NotSaved
 from pyconchat.store.engines import is_sqlite
 
-__all__ = ["Writer", "transaction"]
+__all__ = ["Unstorable", "Writer", "transaction"]
+
+
+class Unstorable(NotSaved):
+    """The database refuses what was to be stored; it works for everything else."""
 
 
 @contextmanager
@@ -62,6 +66,12 @@ def _errors_as_not_saved(engine: Engine) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise NotSaved(str(error.orig).strip()) from error
+        raise _not_saved(engine, error.orig) from error
     except engine.dialect.loaded_dbapi.Error as error:  # from a `Prepared` statement
-        raise NotSaved(str(error).strip()) from error
+        raise _not_saved(engine, error) from error
+
+
+def _not_saved(engine: Engine, error: BaseException | None) -> NotSaved:
+    errors = engine.dialect.loaded_dbapi
+    refused = isinstance(error, errors.DataError | errors.IntegrityError)
+    return (Unstorable if refused else NotSaved)(str(error).strip())

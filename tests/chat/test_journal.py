@@ -35,6 +35,7 @@ class Bench:
         self.result: Exception | None = None  # raised by the next commit
         self.pieces = 1  # turns in which a batch is published
         self.conflicting: set[str] = set()  # decisions that the store refuses with a conflict
+        self.refused: set[str] = set()  # decisions that the store cannot store
         store = cast("IStore", self)  # a journal only calls `commit`
         self.journal = Journal(
             store,
@@ -66,14 +67,17 @@ class Bench:
         for _ in range(MAX_TURNS):
             self.clock.advance(0)
 
-    def commit(self, batch: Sequence[Decision]) -> list[list[Entry] | Conflict]:
+    def commit(self, batch: Sequence[Decision]) -> list[list[Entry] | Conflict | NotSaved]:
         names = [name_of(decision) for decision in batch]
         self.batches.append(names)
         if self.result is not None:
             error, self.result = self.result, None
             raise error
         self.happened.append(f"stored {' '.join(names)}")
-        return [Conflict() if name in self.conflicting else [] for name in names]
+        return [
+            Conflict() if name in self.conflicting else NotSaved() if name in self.refused else []
+            for name in names
+        ]
 
     def _publish(
         self, decisions: Sequence[PendingDecision], entries: Sequence[Sequence[Entry]]
@@ -174,6 +178,19 @@ def test_a_conflict_affects_one_decision(bench: Bench) -> None:
     bench.work()
     assert bench.happened == ["stored a b c", "published a c", "done a", "done c", "lost b"]
     bench.finish_gathering()
+    bench.work()
+    assert bench.happened[5:] == ["stored d", "published d", "done d"]
+
+
+def test_a_decision_that_the_store_refuses(bench: Bench) -> None:
+    """It is lost alone, and is not decided once more; the others are published."""
+    bench.refused = {"b"}
+    bench.append("a", "b", "c")
+    bench.clock.advance(0)
+    bench.append("d")
+    bench.work()
+    assert bench.happened == ["stored a b c", "published a c", "done a", "done c", "lost b"]
+    bench.gather()
     bench.work()
     assert bench.happened[5:] == ["stored d", "published d", "done d"]
 

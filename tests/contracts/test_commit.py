@@ -23,6 +23,7 @@ from pyconchat.domain.group import Group
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
+from pyconchat.store.batch import Batch
 from tests.contracts.building import (
     ALICE,
     AT,
@@ -142,15 +143,19 @@ def test_two_nodes_write_at_the_same_time(store: SqlStore, other: SqlStore) -> N
 # All or nothing.
 
 
-def test_a_failing_commit_stores_nothing(store: SqlStore) -> None:
-    """If one decision cannot be stored, none of the batch is. The next commit works."""
+def test_a_failing_commit_stores_nothing(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the store fails, none of the batch is stored. The next commit works."""
     group = create(store, 2)
     before = store.load()
-    taken = GroupCreated(7, Name("coffee"), BOB.name, Policy.OPEN)
-    account = Decision(AT, writes=[SaveAccount(BOB.name, "hash")])
-    joining = decide(group, group.join(BOB))
-    with pytest.raises(NotSaved):
-        store.commit([say(2, "lost"), account, joining, Decision(AT, [NewEntry(2, taken, 0)])])
+    batch = [
+        say(2, "lost"),
+        Decision(AT, writes=[SaveAccount(BOB.name, "hash")]),
+        decide(group, group.join(BOB)),
+    ]
+    with monkeypatch.context() as patch:
+        patch.setattr(Batch, "finish", _fail)
+        with pytest.raises(NotSaved):
+            store.commit(batch)
     assert store.load() == before
     assert log(store, 2) == [1]
     assert store.search(2, ["lost"], 5) == []
@@ -158,11 +163,59 @@ def test_a_failing_commit_stores_nothing(store: SqlStore) -> None:
     assert commit(store, say(2, "kept"))[0][0].seq == 2
 
 
+def _fail(*_: object) -> None:
+    raise NotSaved("the disk is full")
+
+
+UNSTORABLE = {
+    "a taken id": Decision(
+        AT, [NewEntry(2, GroupCreated(7, Name("coffee"), BOB.name, Policy.OPEN), 0)]
+    ),
+    "no text": Decision(AT, [NewEntry(2, Message(ALICE.name, SafeText("\ud800")))]),
+    "too large": Decision(2**80, [NewEntry(2, Message(ALICE.name, SafeText("late")))]),
+}
+
+
+@pytest.mark.parametrize("why", UNSTORABLE)
+@pytest.mark.parametrize("at", [0, 3, 6])
+def test_a_decision_that_the_database_refuses(store: SqlStore, why: str, at: int) -> None:
+    """It is not saved, nor is what depends on it; the rest of its batch is stored, in order."""
+    group = create(store, 2)
+    batch = [say(2, f"{n}") for n in range(4)]
+    batch += [Decision(AT, writes=[SaveAccount(BOB.name, "hash")]), decide(group, group.join(BOB))]
+    batch.insert(at, UNSTORABLE[why])
+    results = store.commit(batch)
+    assert [n for n, each in enumerate(results) if isinstance(each, NotSaved)] == [at]
+    assert texts(store.entries(2, 1, NO_LIMIT, 4)) == ["0", "1", "2", "3"]
+    assert log(store, 2) == [1, 2, 3, 4, 5, 6]
+    assert [each.name for each in store.load().server.accounts] == [BOB.name]
+
+
+def test_a_text_with_nul(store: SqlStore) -> None:
+    """PostgreSQL cannot store it; SQLite can. Nothing else fails with it."""
+    create(store, 2)
+    nul = Decision(AT, [NewEntry(2, Message(ALICE.name, SafeText("a\0b")))])
+    before, _, after = store.commit([say(2, "before"), nul, say(2, "after")])
+    assert isinstance(before, list)
+    assert isinstance(after, list)
+
+
+def test_what_depends_on_a_refused_decision(store: SqlStore) -> None:
+    """A decision that was made on a state that was not stored is a conflict."""
+    group = create(store, 2)
+    bad = decide(group, [TopicChanged(SafeText("\ud800"), ALICE.name)])
+    refused, conflict, said = store.commit([bad, decide(group, group.join(BOB)), say(2, "hello")])
+    assert isinstance(refused, NotSaved)
+    assert isinstance(conflict, Conflict)
+    assert isinstance(said, list)
+
+
 def test_the_reason_of_a_failure(store: SqlStore) -> None:
     """`NotSaved` has the message of the database."""
     opening = [OpenDirect(id, ("alice", "bob"), ()) for id in (2, 3)]
-    with pytest.raises(NotSaved, match=r"(?i)unique"):
-        store.commit([Decision(AT, writes=opening)])
+    (result,) = store.commit([Decision(AT, writes=opening)])
+    assert isinstance(result, NotSaved)
+    assert "unique" in str(result).lower()
 
 
 # Conflicts.

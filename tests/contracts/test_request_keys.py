@@ -102,19 +102,57 @@ def test_many_keys_in_one_batch(store: SqlStore, tea: Group) -> None:
     assert len(said(store)) == 900
 
 
+HOUR = 3600 * 1000
+
+
+def hourly(store: SqlStore, first: int, hours: int, at: int = AT) -> None:
+    """Store a key for each hour from *first* on."""
+    for n in range(first, first + hours):
+        commit(store, keyed(f"{n}", RequestKey("alice", f"{n}"), at + n * HOUR))
+
+
 def test_keys_expire_after_7_days(
     store: SqlStore, tea: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Expired keys are deleted after a certain number of new ones."""
-    monkeypatch.setattr(request_keys, "SWEEP_EVERY", 2)
-    day = 24 * 3600 * 1000
-    old, young = RequestKey("alice", "old"), RequestKey("alice", "young")
-    commit(store, keyed("a", old))
-    commit(store, keyed("b", young, AT + 2 * day))
-    assert store.request_seq(old) == 2
-    commit(store, *(keyed(f"{n}", RequestKey("alice", f"{n}"), AT + 8 * day) for n in range(2)))
-    assert store.request_seq(old) is None
-    assert store.request_seq(young) == 3
+    monkeypatch.setattr(request_keys, "SWEEP_EVERY", 1)
+    hourly(store, 0, 7 * 24 + 1)
+    assert store.request_seq(RequestKey("alice", "0")) == 2
+    hourly(store, 7 * 24 + 1, 1)
+    assert store.request_seq(RequestKey("alice", "0")) is None
+    assert store.request_seq(RequestKey("alice", "1")) == 3
+
+
+@pytest.mark.parametrize("jump", [365 * 24 * HOUR, -365 * 24 * HOUR])
+def test_a_wrong_time_of_day(
+    store: SqlStore, tea: Group, monkeypatch: pytest.MonkeyPatch, jump: int
+) -> None:
+    """Keys expire by their order: no jump of the clock deletes new ones, or keeps old ones."""
+    monkeypatch.setattr(request_keys, "SWEEP_EVERY", 1)
+    hourly(store, 0, 3)
+    hourly(store, 3, 3, AT + jump)
+    hourly(store, 6, 3)
+    for n in range(9):
+        assert store.request_seq(RequestKey("alice", f"{n}")) == n + 2
+    hourly(store, 9, 7 * 24)
+    assert store.request_seq(RequestKey("alice", "2")) is None
+    assert store.request_seq(RequestKey("alice", "9")) is not None
+
+
+def test_expired_keys_are_deleted_in_pieces(
+    store: SqlStore, tea: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One commit deletes a bounded number; the next ones continue."""
+    monkeypatch.setattr(request_keys, "SWEEP_EVERY", 250)
+    monkeypatch.setattr(request_keys, "MAX_DELETED", 100)
+    monkeypatch.setattr(request_keys, "LIFETIME", HOUR // 2)
+    old = [RequestKey("alice", f"old {n}") for n in range(249)]
+    commit(store, *(keyed("old", key) for key in old))
+    left = []
+    for n in range(1, 5):
+        hourly(store, n, 1)
+        left.append(sum(store.request_seq(key) is not None for key in old))
+    assert left == [149, 49, 0, 0]
 
 
 @pytest.mark.parametrize("key", ["x" * 64, "\u017c" * 64, "\U0001f375" * 64, "%_'\"\\", " "])

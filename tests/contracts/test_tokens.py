@@ -94,6 +94,17 @@ def test_the_17th_token_replaces_the_least_recently_used(store: SqlStore) -> Non
     assert valid(store, "a") == ["a"]
 
 
+def test_tokens_of_a_clock_that_was_wrong(store: SqlStore) -> None:
+    """Uses in the future count as before those of now, in their order."""
+    for n in range(16):
+        save(store, BOBS, f"d{n}", AT + 10**12 + n)
+    commit(store, Decision(AT, writes=[UseToken("d0")]))
+    assert all(record.used_at <= AT for n in range(16) if (record := store.token(f"d{n}")))
+    for n in range(16, 20):
+        save(store, BOBS, f"d{n}", AT + n)
+    assert valid(store, *(f"d{n}" for n in range(20))) == ["d0", *(f"d{n}" for n in range(5, 20))]
+
+
 def test_a_new_token_is_never_replaced_at_once(store: SqlStore) -> None:
     """Also when the clock was set back, so that the new token is the oldest."""
     for n in range(40):

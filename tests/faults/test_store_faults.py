@@ -285,6 +285,17 @@ def test_what_was_refused_leaves_no_ghosts(fault: Fault) -> None:
         assert people.groups() == [GROUP]
 
 
+def test_a_refused_request_with_a_key(gone: Fault) -> None:
+    """Whether it was carried out before cannot be read: it is refused, and the connection stays."""
+    with tables(gone.server) as people:
+        gone.breaks()
+        for text, group in (("lost", "nosuch"), (" ", GROUP), ("/kick nobody", GROUP)):
+            assert people.alice.is_refused(text, group, key="k2") == "not-saved"
+        assert people.alice.is_refused("lost", "nosuch") == "no-such-group"
+        gone.mends()
+        until_stored(people.alice, "again", key="k2")
+
+
 def test_reading_beside_those_who_cannot_be_stored(limited: Fault) -> None:
     """Not what others say, nor what one has just said oneself, is a reason to refuse to read."""
     with tables(limited.server) as people:

@@ -13,6 +13,7 @@ from pyconchat.domain.events import (
     Action,
     AdminChanged,
     AnyEvent,
+    Damaged,
     Entry,
     FileRemoved,
     FileShared,
@@ -91,6 +92,7 @@ EXAMPLES: list[tuple[AnyEvent, str, str]] = [
     ),
     (MemberInvited(BOB, ALICE, True), "invited", '{"name":"bob","by":"alice","guest":true}'),
     (InvitationEnded(BOB), "uninvited", '{"name":"bob"}'),
+    (Damaged(), "damaged", "{}"),
     (
         AdminChanged(BOB, Why.TRANSFERRED, ALICE),
         "admin",
