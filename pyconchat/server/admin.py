@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
-import shutil
 import signal
 import sys
 import time
@@ -203,8 +202,6 @@ def main(words: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of an export has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except shutil.Error as error:  # has a list of problems; print the first one
-        problem = str(error.args[0][0][2])
     except OSError as error:
         problem = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     except (EOFError, KeyboardInterrupt):

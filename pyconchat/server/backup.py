@@ -1,9 +1,20 @@
-"""Backups: copies of a server's state folder, also while the server runs."""
+"""Backups: copies of a server's state folder, also while the server runs.
+
+Nothing here follows a symbolic link in the state folder: the backup may run as root, and the folder
+belongs to the server's user.
+"""
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from sqlalchemy import URL
 
 from pyconchat.net.selfsigned import CERTIFICATE_FILE, KEY_FILE
 from pyconchat.store import SqlStore
@@ -12,6 +23,12 @@ __all__ = ["DATABASE", "FILES", "back_up"]
 
 FILES = "files"
 DATABASE = "pyconchat.db"
+
+MAX_ATTEMPTS = 10
+"""Maximum snapshots in one backup: each time, files may be removed before they are copied."""
+
+MAX_PIECE = 1024 * 1024
+"""Maximum bytes that are copied at once."""
 
 
 def back_up(store: SqlStore, state: Path, target: Path) -> None:
@@ -22,14 +39,95 @@ def back_up(store: SqlStore, state: Path, target: Path) -> None:
     """
     target.mkdir(mode=0o700, parents=True)
     try:
-        # The database first: the files of all entries in the copy then exist.
         store.snapshot(target / DATABASE)
-        for name in (KEY_FILE, CERTIFICATE_FILE):
-            if (state / name).exists():
-                shutil.copy2(state / name, target / name)
-        if (state / FILES).exists():
-            ignore = shutil.ignore_patterns("partial")
-            shutil.copytree(state / FILES, target / FILES, ignore=ignore)
+        with _folder(state) as source:
+            for name in (KEY_FILE, CERTIFICATE_FILE):
+                _copy(source, name, target / name)
+        _copy_files(store, state, target)
     except BaseException:
         shutil.rmtree(target)
         raise
+
+
+def _copy_files(store: SqlStore, state: Path, target: Path) -> None:
+    """Copy the shared files of the snapshot in *target*.
+
+    If the running server has removed some of them, a new snapshot is taken. The files shared before
+    it are then copied already, so that few can still be removed before they are copied. A file that
+    is missing from the state folder itself is missing in both snapshots.
+    """
+    if not (state / FILES).exists():
+        return
+    missing: set[str] | None = None
+    for _ in range(MAX_ATTEMPTS):
+        _copy_new(state, target)
+        shared = _shared(target)
+        copied = {path.name: path for path in (target / FILES).glob("??/*")}
+        missing_before, missing = missing, shared - copied.keys()
+        if not missing or (missing_before is not None and missing <= missing_before):
+            for id in copied.keys() - shared:
+                copied[id].unlink()
+            return
+        _copy_new(state, target)
+        (target / DATABASE).unlink()
+        store.snapshot(target / DATABASE)
+    raise OSError("files are removed while they are copied: try again")
+
+
+def _shared(target: Path) -> set[str]:
+    """Return the ids of the files that the snapshot in *target* refers to."""
+    url = URL.create("sqlite", database=str(target / DATABASE))
+    snapshot = SqlStore(url.render_as_string())
+    try:
+        groups = snapshot.load().groups.values()
+    finally:
+        snapshot.close()
+    return {file.id for stored in groups for file in stored.state.files}
+
+
+def _copy_new(state: Path, target: Path) -> None:
+    """Copy the shared files that are not in *target* yet. Unfinished uploads are left out."""
+    files = target / FILES
+    files.mkdir(mode=0o700, exist_ok=True)
+    with _folder(state) as folder, _folder(FILES, folder, follow=os.geteuid() != 0) as source:
+        for name in os.listdir(source):
+            if len(name) == 2:  # the first characters of the ids in it
+                (files / name).mkdir(mode=0o700, exist_ok=True)
+                with _folder(name, source) as ids:
+                    for id in os.listdir(ids):
+                        if not (files / name / id).exists():
+                            _copy(ids, id, files / name / id)
+
+
+@contextmanager
+def _folder(path: Path | str, parent: int | None = None, follow: bool = False) -> Iterator[int]:
+    """Open the folder *path*, of the folder *parent* if given.
+
+    Raises `OSError` for a link in *parent*, unless it may *follow* links.
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    if parent is not None and not follow:
+        flags |= os.O_NOFOLLOW
+    descriptor = os.open(path, flags, dir_fd=parent)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _copy(folder: int, name: str, target: Path) -> None:
+    """Copy the regular file *name* of *folder*, if it exists, with its time of modification."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with suppress(FileNotFoundError):
+        source = os.open(name, flags, dir_fd=folder)
+        try:
+            found = os.fstat(source)
+            if not stat.S_ISREG(found.st_mode):
+                raise OSError(errno.EINVAL, "not a regular file", name)
+            made = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with open(source, "rb", closefd=False) as reading, open(made, "wb") as writing:
+                shutil.copyfileobj(reading, writing, MAX_PIECE)
+                writing.flush()
+                os.utime(made, ns=(found.st_atime_ns, found.st_mtime_ns))
+        finally:
+            os.close(source)

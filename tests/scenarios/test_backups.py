@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import stat
 import threading
@@ -128,6 +129,37 @@ def test_a_failed_backup(why: str, state: Path, tmp_path: Path) -> None:
     assert tree(tmp_path) == before
 
 
+def test_backups_beside_removals(server: Server, enter: Enter, tmp_path: Path) -> None:
+    """While files are shared and removed, no backup lacks a file of its own database."""
+    alice, stopped = enter("remover"), threading.Event()
+    alice.does("/create churn open")
+
+    def share() -> None:
+        ticket = alice.does("/send notes.pdf", "churn")["ticket"]
+        exchange(server, f"upload {ticket} 0 {len(FILE)}\n".encode() + FILE)
+
+    def churn() -> None:
+        for number in itertools.count(1):
+            if stopped.is_set():
+                return
+            share()
+            alice.does(f"/remove {number}", "churn")
+
+    for _ in range(5):
+        share()
+
+    churning = threading.Thread(target=churn, daemon=True)
+    churning.start()
+    try:
+        for number in range(6):
+            folder = tmp_path / f"backup{number}"
+            assert len(admin(server.state, "backup", str(folder)).lines) == 1
+            assert len(admin(folder, "check").lines) == 1
+    finally:
+        stopped.set()
+        churning.join(PATIENCE)
+
+
 # Checks.
 
 
@@ -188,7 +220,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a missing member": (_statement("DELETE FROM members WHERE key = 'bob'"), "group tea: its log"),
     "broken JSON": (
         _statement(f"UPDATE entries SET body = '{{\"type\"' WHERE {TEA} AND seq = 600"),
-        "group tea",
+        "entry 600 is damaged",
     ),
     "another event": (
         _statement(
