@@ -47,14 +47,14 @@ async def password(call: Call) -> Reply:
     await call.services.registration.change_password(session, new)
     token = await call.services.tokens.issue(account) if session.peer.program else ""
     if was_guest:
-        said = f"{account.name} is yours now: the password keeps it."
+        sentence = f"{account.name} is yours now: the password keeps it."
     else:
-        said = "Your password is changed; your other sessions have ended."
-    return PasswordSet(SafeText(said), token)
+        sentence = "Your password is changed; your other sessions have ended."
+    return PasswordSet(SafeText(sentence), token)
 
 
 async def ask_new_password(call: Call) -> str:
-    """Ask for a new password, twice if it does not show. Raises `Refused`."""
+    """Ask for a new password, twice if the input is hidden. Raises `Refused`."""
     new = check_password(await call.ask("New password: ", secret=True))
     if call.session.peer.hides and await call.ask("The same again: ", secret=True) != new:
         raise Refused(Code.WRONG_PASSWORD, "The two were not the same; nothing has changed.")

@@ -91,13 +91,13 @@ class Call:
 
     @property
     def account(self) -> Account:
-        """Return the account that typed the command."""
+        """Return the account of the session."""
         account: Account = self.session.account
         return account
 
     @property
     def actor(self) -> Actor:
-        """Return the account as the rules see it."""
+        """Return the account in the form that the rules take."""
         return self.account.actor
 
     def here(self) -> GroupConversation:
@@ -153,8 +153,8 @@ class Arg:
     """An argument: its *label* in help, its parser, and the *prompt* that asks for it.
 
     Without a prompt it is optional, and None if it is missing. With *rest* it takes the rest of
-    the line; *secret* ones may be passwords. *kind* is what completion offers. *default* returns
-    the one sensible value, if there is exactly one.
+    the line. *secret* arguments may be passwords. *kind* says what completion offers. *default*
+    returns the value of a missing argument, if there is only one possible value.
     """
 
     label: str
@@ -174,7 +174,7 @@ class Arg:
         return replace(self, label=label)
 
     def hidden(self) -> Arg:
-        """Return the argument as a secret, which clients keep out of their history."""
+        """Return the argument as a secret: clients do not keep it in their history."""
         return replace(self, secret=True)
 
     def offering(self, kind: str) -> Arg:
@@ -187,7 +187,7 @@ class Arg:
 
     @property
     def usage(self) -> str:
-        """Return how help shows it."""
+        """Return how help writes it."""
         return self.label if self.prompt else f"[{self.label}]"
 
     @property
@@ -209,7 +209,7 @@ class Args:
 
     @property
     def usage(self) -> str:
-        """Return how help shows them."""
+        """Return how help writes them."""
         return " ".join(arg.usage for arg in self._args)
 
     @property
@@ -234,8 +234,8 @@ class Args:
         if rest.strip():
             raise Refused(
                 Code.BAD_ARGUMENT,
-                "That is more than the command takes: {usage}.",
-                usage=self.usage or "nothing follows it",
+                "Too many arguments: the command takes {usage}.",
+                usage=self.usage or "none",
             )
         return values
 

@@ -24,7 +24,7 @@ __all__ = ["Services"]
 
 @dataclass(frozen=True)
 class Services:
-    """What is handed on; *files* is None on a server that takes no files."""
+    """The parts of one running server; *files* is None on a server without shared files."""
 
     config: Config
     chat: Chat

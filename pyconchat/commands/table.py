@@ -147,8 +147,8 @@ class Found(NamedTuple):
 def find_command(line: str, at_desk: bool) -> Found:
     """Return the command that *line* names. Raises `Refused`.
 
-    At the front desk the names are commands without a slash too, and the menu's numbers; in a
-    group, a line without a slash comes here only when it is one of the words that leave.
+    At the front desk, names without a slash and the menu's numbers are commands too. In a group,
+    this is called for a line without a slash only if it is one of the words that leave.
     """
     word, rest = first_word(line)
     if word.startswith("/"):
@@ -163,7 +163,7 @@ def find_command(line: str, at_desk: bool) -> Found:
     if at_desk and not word.startswith("/"):
         raise Refused(
             Code.UNKNOWN_COMMAND,
-            "{name} is no command, and here at the front desk nobody reads what you say:"
+            "{name} is not a command, and at the front desk messages reach nobody:"
             " join a group, or type help.",
             name=name,
         )

@@ -1,1 +1,1 @@
-"""One login: what it follows, what it asks for, and how it began."""
+"""One login: its session, its subscriptions, its requests, and its authentication."""

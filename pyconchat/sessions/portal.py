@@ -1,7 +1,7 @@
 """The portal (twisted.cred): checkers authenticate, the realm returns the session.
 
-A door makes credentials of what was typed and calls ``portal.login(credentials, peer,
-ISession)``; the avatar is the session.
+A door makes credentials of the input and calls ``portal.login(credentials, peer, ISession)``; the
+avatar is the session.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ AvatarId: TypeAlias = "Deferred[bytes | tuple[()]]"
 class IGuestName(ICredentials):
     """A guest's name, without a password."""
 
-    name = Attribute("What was typed as a name.")
+    name = Attribute("The name as it was typed.")
 
 
 class INewAccount(ICredentials):
     """A new name, and the password that registers it."""
 
-    name = Attribute("What was typed as a name.")
+    name = Attribute("The name as it was typed.")
     password = Attribute("The password.")
 
 
 class IPassword(ICredentials):
     """A name, its password, and the network that they came from."""
 
-    name = Attribute("What was typed as a name.")
+    name = Attribute("The name as it was typed.")
     password = Attribute("The password.")
     network = Attribute("The network that attempts are counted by: see `network_of`.")
 
@@ -51,7 +51,7 @@ class IPassword(ICredentials):
 class ISessionToken(ICredentials):
     """A name, and the session token of an earlier login."""
 
-    name = Attribute("What was typed as a name.")
+    name = Attribute("The name as it was typed.")
     token = Attribute("The token.")
 
 

@@ -1,7 +1,7 @@
-"""Requests: what a program asks, as records, and how it is carried out.
+"""Requests: what a program asks for, as records, and how it is executed.
 
-A door turns its bytes into these records, and the answers into bytes; docs/line-protocol.rst has
-the shapes.
+A door decodes its bytes to these records, and encodes the answers. docs/line-protocol.rst has their
+fields.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Hello(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What a program asks: docs/line-protocol.rst, "Requests"."""
+    """A request of a program: docs/line-protocol.rst, "Requests"."""
 
     id: int | Short
     group: str | None = None
@@ -70,10 +70,10 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Requests:
-    """The requests of one *session*.
+    """Executes the requests of one *session*.
 
-    Both methods return the answer. They raise `Refused`, also for what could not be stored, or
-    `PeerGone`.
+    Both methods return the answer. They raise `PeerGone`, or `Refused`, also for a request that
+    could not be stored.
     """
 
     def __init__(self, services: Services, session: ISession) -> None:
@@ -84,8 +84,8 @@ class Requests:
     async def post(self, request: Request, message: str) -> Reply:
         """Post *message*, the one of *request*.
 
-        It is appended to the journal before this first waits, so messages may follow each other at
-        once. Commands have to wait for the messages before them.
+        It is appended to the journal before the first await, so further messages need not
+        wait for this one. Commands have to wait for the messages before them.
         """
         key = self._key_of(request)
         try:
@@ -106,9 +106,9 @@ class Requests:
             raise not_saved() from None
 
     async def _earlier_answer(self, key: RequestKey | None, refused: Refused) -> Reply:
-        """Return the answer that the request with *key* was given before; raise *refused* if none.
+        """Return the answer to an earlier request with *key*; raise *refused* if there is none.
 
-        A repeated request may be refused only because it was carried out before.
+        A repeated request may be refused only because it was executed before.
         """
         try:
             seq = None if key is None else await self._earlier(key)
@@ -146,7 +146,7 @@ class Requests:
         return answers[-1] if answers else None
 
     async def _earlier(self, key: RequestKey) -> int | None:
-        """Return the number of an earlier request with *key*, also of one not stored yet."""
+        """Return the number of an earlier request with *key*, even if it is not stored yet."""
         await self._chat.settled()
         return await self._chat.answered(key)
 

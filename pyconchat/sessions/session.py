@@ -1,7 +1,7 @@
 """Session: one login through one door.
 
-It takes lines, decides whether each is a message or a command, and hands them to the chat or to
-the command. The rules are the chat's; what the session receives, `Subscriptions` knows.
+It takes lines, decides whether each is a message or a command, and passes them to the chat or to
+the command. The chat has the rules; `Subscriptions` has what the session receives.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ class Session:
     ) -> None:
         self.require_welcome()
         if line.startswith("//"):
-            raise Refused(Code.NO_GROUP, "You are in no group: nobody would read that.")
+            raise Refused(Code.NO_GROUP, "You are in no group: nobody would receive that.")
         found = find_command(line, at_desk=place is None)
         try:
             call = Call(self._services, self, place, answer, key)

@@ -232,7 +232,7 @@ def test_answers_replace_arguments(
     ("line", "usage"),
     [
         ("/members of tea", "[FILTER]"),
-        ("/desk now", "nothing follows it"),
+        ("/desk now", "the command takes none"),
         ("/history 5 6", "[N]"),
         ("/invite bob and carol", "NAME"),
         ("/join", "Group: "),

@@ -59,7 +59,7 @@ def test_in_a_group(user: UserOf, kind: str) -> None:
         (alice, "/transfer carol", "* carol is not a member of tea; see /members."),
         (alice, "/transfer nobody", "* nobody is not a member of tea; see /members."),
         (alice, "/transfer alice", "* You are the admin already."),
-        (alice, "/transfer bob carol", "* That is more than the command takes: NAME."),
+        (alice, "/transfer bob carol", "* Too many arguments: the command takes NAME."),
         (alice, "/approve", "* Nobody asks to join tea."),
         (alice, "/reject", "* Nobody asks to join tea."),
         (alice, "/approve carol", "* carol has not asked to join tea; see /requests."),
@@ -83,7 +83,7 @@ def test_in_a_group(user: UserOf, kind: str) -> None:
         (alice, "/history \u0663", number),
         (alice, "/history 0000000019999999", number),
         (alice, "/history 00000000019999999", number),
-        (alice, "/history 1 2", "* That is more than the command takes: [N]."),
+        (alice, "/history 1 2", "* Too many arguments: the command takes [N]."),
         (alice, "/search !", "* Search for at least one word."),
         (alice, "/me \x07", "* The message is empty."),
         (alice, "/topic \u202e", "* The message is empty."),
@@ -99,7 +99,7 @@ def test_in_a_group(user: UserOf, kind: str) -> None:
         (alice, "/", "* There is no command /; /help lists them."),
         (alice, "/xyzzy", "* There is no command /xyzzy; /help lists them."),
         (alice, "/" + "z" * 4000, f"* There is no command /{'z' * 32}; /help lists them."),
-        (alice, "/desk now", "* That is more than the command takes: nothing follows it."),
+        (alice, "/desk now", "* Too many arguments: the command takes none."),
         (bob, "/kick alice", f"{only_admin} kick."),
         (bob, "/ban alice", f"{only_admin} ban."),
         (bob, "/unban alice", f"{only_admin} lift bans."),
@@ -151,11 +151,11 @@ def test_at_the_front_desk(user: UserOf, kind: str) -> None:
         "/search x", "/viewRequests", "/ALLMEMBERS", "/1", "/2", "/4", "/5", "/6", "/7", "members",
     ):  # fmt: skip
         assert alice.answer_to(command) == [DESK], command
-    nobody = "is no command, and here at the front desk nobody reads what you say"
+    nobody = "is not a command, and at the front desk messages reach nobody"
     for line, answer in [
         ("hello everybody", f"* hello {nobody}: join a group, or type help."),
         ("7", f"* 7 {nobody}: join a group, or type help."),
-        ("//hello", "* You are in no group: nobody would read that."),
+        ("//hello", "* You are in no group: nobody would receive that."),
         ("/leave", "* You are in no group now; /leave GROUP leaves another."),
         ("leave", "* You are in no group now; /leave GROUP leaves another."),
         ("qqq", "* You are in no group now; /leave GROUP leaves another."),
