@@ -1,4 +1,4 @@
-"""Rate limits and networks, with time as an argument."""
+"""Rate limits, and the networks that are counted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pyconchat.auth.rate_limits import TokenBucket, network_of
 
 
 def test_a_burst_then_a_steady_rate() -> None:
-    """Ten at once, then five a second; who is too early is told how long to wait."""
+    """Ten at once, then five a second; a request that is too early gets the time to wait."""
     bucket = TokenBucket(10, 5, now=100.0)
     assert [bucket.take(100.0) for _ in range(10)] == [0.0] * 10
     wait = bucket.take(100.0)
@@ -17,8 +17,8 @@ def test_a_burst_then_a_steady_rate() -> None:
     assert bucket.take(100.0 + wait) > 0
 
 
-def test_who_waits_as_told_gets_through() -> None:
-    """The time to wait is never 0 for one who must, and always enough."""
+def test_the_time_to_wait_is_sufficient() -> None:
+    """It is never 0 for a request that has to wait."""
     bucket, now = TokenBucket(3, 7, now=0.1), 0.1
     for _ in range(1000):
         wait = bucket.take(now)
@@ -29,7 +29,7 @@ def test_who_waits_as_told_gets_through() -> None:
 
 
 def test_a_pause_fills_the_bucket_and_no_more() -> None:
-    """However long somebody was silent, the burst is the burst."""
+    """The burst is the maximum, however long the pause."""
     bucket = TokenBucket(2, 5, now=0.0)
     bucket.take(0.0)
     assert not bucket.full
@@ -37,14 +37,14 @@ def test_a_pause_fills_the_bucket_and_no_more() -> None:
     assert bucket.take(1_000_000.0) > 0
 
 
-def test_a_rate_of_zero_lets_everything_through() -> None:
+def test_a_rate_of_zero_allows_everything() -> None:
     """0 turns the limit off."""
     bucket = TokenBucket(1, 0, now=0.0)
     assert not any(bucket.take(0.0) for _ in range(1000))
 
 
-def test_a_burst_of_zero_lets_at_least_one_through() -> None:
-    """Without a burst the rate alone counts."""
+def test_a_burst_of_zero_allows_one() -> None:
+    """Only the rate counts."""
     bucket = TokenBucket(0, 5, now=0.0)
     assert bucket.take(0.0) == 0.0
     assert bucket.take(0.0) == pytest.approx(0.2)
@@ -63,5 +63,5 @@ def test_a_burst_of_zero_lets_at_least_one_through() -> None:
     ],
 )
 def test_networks(host: str, network: str) -> None:
-    """IPv4 counts by address, IPv6 by its /64, what is no address as it is."""
+    """IPv4 counts by address, IPv6 by its /64, and other text as it is."""
     assert network_of(host) == network

@@ -1,4 +1,4 @@
-"""Counting wrong passwords, with time as an argument."""
+"""The counts of wrong passwords."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ def limits(**changes: int) -> LimitsConfig:
     return LimitsConfig(**{**off, **changes})
 
 
-def test_so_many_wrong_passwords_a_minute() -> None:
-    """After the third the next has to wait until the first is a minute old; others need not."""
+def test_maximum_wrong_passwords_in_a_minute() -> None:
+    """After three the next must wait until the first is a minute old.
+
+    Other addresses are not affected.
+    """
     attempts = WrongPasswords(limits(login_attempts_per_minute=3))
     for now in (0.0, 10.0, 20.0):
         attempts.check(HERE, now)
@@ -36,15 +39,15 @@ def test_so_many_wrong_passwords_a_minute() -> None:
 
 
 def test_wrong_passwords_without_a_limit() -> None:
-    """0 turns this limit off too."""
+    """0 turns the limit off."""
     attempts = WrongPasswords(limits())
     for _ in range(100):
         attempts.wrong(HERE, "alice", 0.0)
         attempts.check(HERE, 0.0)
 
 
-def test_guessing_from_many_addresses_is_slowed_down_but_for_the_owner() -> None:
-    """Where the right password came from lately, and for other accounts, nobody waits."""
+def test_guessing_from_many_addresses_is_delayed() -> None:
+    """Not for the address of a recent right password, and not for other accounts."""
     attempts = WrongPasswords(limits(login_attempts_per_minute=3))
     attempts.right(HERE, "alice")
     for number in range(3):
@@ -57,8 +60,8 @@ def test_guessing_from_many_addresses_is_slowed_down_but_for_the_owner() -> None
     assert attempts.delay(THERE, "alice", 61.5) == 0.0
 
 
-def test_where_right_passwords_came_from_is_remembered_within_a_bound() -> None:
-    """The address longest unused is forgotten first."""
+def test_maximum_addresses_of_right_passwords() -> None:
+    """The one unused for longest is forgotten first."""
     attempts = WrongPasswords(limits(login_attempts_per_minute=1))
     for number in range(10_001):
         attempts.right(f"network {number}", "alice")
@@ -67,14 +70,11 @@ def test_where_right_passwords_came_from_is_remembered_within_a_bound() -> None:
     assert attempts.delay("network 1", "alice", 1.0) == 0.0
 
 
-def test_a_flood_of_addresses_is_forgotten_oldest_first() -> None:
-    """What is remembered is bounded, and the newest offenders are still known."""
+def test_maximum_addresses_of_wrong_passwords() -> None:
+    """The oldest are forgotten first."""
     attempts = WrongPasswords(limits(login_attempts_per_minute=1))
     for number in range(20_000):
         attempts.wrong(f"network {number}", "alice", 0.0)
     attempts.check("network 0", 1.0)
     with pytest.raises(Refused):
         attempts.check("network 19999", 1.0)
-
-
-# What is counted together.

@@ -1,4 +1,4 @@
-"""Slow readers at real sockets, where the kernel's buffers count too."""
+"""Slow readers at real sockets, with the buffers of the kernel."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LONG = "x" * 3900
 
 
 class SlowReader(SocketUser):
-    """Somebody whose machine takes little at a time."""
+    """A user whose kernel takes little at a time."""
 
     def __init__(self, port: int) -> None:
         super().__init__(port)
@@ -38,12 +38,14 @@ def slow(server: Server) -> Iterator[SlowReader]:
 
 
 def numbers(received: bytes) -> list[int]:
-    """Return the numbers of the messages that came whole."""
+    """Return the numbers of the complete messages."""
     return [int(number) for number in re.findall(rb": (\d+) x{3900}\n", received)]
 
 
-def test_a_slow_reader_slows_nobody(user: UserOf, slow: SlowReader, server: Server) -> None:
-    """Who does not read is cut off while the others read on, and later gets all of the rest."""
+def test_a_slow_reader_does_not_affect_others(
+    user: UserOf, slow: SlowReader, server: Server
+) -> None:
+    """It is dropped while others receive everything; its next login delivers the rest."""
     alice, carol = user("nc", "alice"), user("nc", "carol")
     slow.logs_in("slow", "password s")
     alice.types("/create tea open")
@@ -51,29 +53,29 @@ def test_a_slow_reader_slows_nobody(user: UserOf, slow: SlowReader, server: Serv
     for each in (carol, slow):
         each.types("/join tea")
         each.sees("You are in tea")
-    said = 0
-    # How much the kernel takes is its own business, so she talks until it has enough.
+    posted = 0
+    # How much the kernels take is not known, so she posts until it is enough.
     while "dropped slow, who left" not in server.log():
-        assert said < 100 * BATCH
-        alice.types(*(f"{number} {LONG}" for number in range(said, said + BATCH)))
-        said += BATCH
-        carol.sees(f"alice: {said - 1} ")
+        assert posted < 100 * BATCH
+        alice.types(*(f"{number} {LONG}" for number in range(posted, posted + BATCH)))
+        posted += BATCH
+        carol.sees(f"alice: {posted - 1} ")
     alice.types("the end")
     carol.sees("alice: the end")
     assert b"slow has gone offline" in carol.everything()
-    assert numbers(carol.everything()) == list(range(said))
+    assert numbers(carol.everything()) == list(range(posted))
     assert slow.is_disconnected()
     before = numbers(slow.everything())
     assert before == list(range(len(before)))
     again = user("nc", "slow", "password s")
     again.sees("alice (in tea): the end")
     rest = numbers(again.everything())
-    assert rest == list(range(rest[0], said))
+    assert rest == list(range(rest[0], posted))
     assert rest[0] <= len(before)
 
 
-def test_a_reader_that_is_late_gets_everything(user: UserOf, slow: SlowReader) -> None:
-    """What waits within the bound arrives whole and in order as soon as the peer reads."""
+def test_a_peer_that_reads_late_receives_everything(user: UserOf, slow: SlowReader) -> None:
+    """What is queued within the limit arrives whole and in order when the peer reads."""
     alice = user("nc", "alice")
     slow.logs_in("slow")
     alice.types("/create tea open")

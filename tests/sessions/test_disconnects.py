@@ -1,4 +1,4 @@
-"""What was begun by somebody who is gone, or banned, before it could be done."""
+"""Commands that wait while their user disconnects or is banned."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pyconchat.testing import TestUser
 Visit = Callable[..., TestUser]
 
 
-def slow(chat: Chat, method: str) -> Deferred[Any]:
-    """Have the hasher take its time; return what fires with its answer."""
+def answer_later(chat: Chat, method: str) -> Deferred[Any]:
+    """Make the *method* of the hasher wait; return the Deferred that takes its answer."""
     answer: Deferred[Any] = Deferred()
     setattr(chat.hasher, method, lambda *_: answer)
     return answer
@@ -28,10 +28,10 @@ def operator(visit: Visit, chat: Chat) -> TestUser:
 
 
 @pytest.mark.parametrize("end", ["leaves", "is banned"])
-def test_a_group_is_not_made_for_somebody_who_is_gone(visit: Visit, chat: Chat, end: str) -> None:
-    """A group whose maker is gone while its password is hashed is not made."""
+def test_a_group_is_not_created_after_a_disconnect(visit: Visit, chat: Chat, end: str) -> None:
+    """Its creator disconnects or is banned while the password is hashed."""
     olga, gus = operator(visit, chat), visit("gus")
-    hashed = slow(chat, "hash")
+    hashed = answer_later(chat, "hash")
     gus.types("/create tea password secret")
     gus.leaves() if end == "leaves" else olga.types("/ban gus")
     hashed.callback("plain:secret")
@@ -40,12 +40,12 @@ def test_a_group_is_not_made_for_somebody_who_is_gone(visit: Visit, chat: Chat, 
 
 
 @pytest.mark.parametrize("end", ["leaves", "is banned"])
-def test_nobody_joins_who_is_gone(visit: Visit, chat: Chat, end: str) -> None:
-    """Who is gone while the password is checked does not become a member."""
+def test_nobody_becomes_a_member_after_a_disconnect(visit: Visit, chat: Chat, end: str) -> None:
+    """The applicant disconnects or is banned while the group's password is checked."""
     olga, gus = operator(visit, chat), visit("gus")
     olga.types("/create tea password secret")
     olga.types("/desk")
-    verified = slow(chat, "verify")
+    verified = answer_later(chat, "verify")
     gus.types("/join tea secret")
     gus.leaves() if end == "leaves" else olga.types("/ban gus")
     verified.callback(True)
@@ -55,11 +55,11 @@ def test_nobody_joins_who_is_gone(visit: Visit, chat: Chat, end: str) -> None:
     assert list(tea.members) == ["olga"]
 
 
-def test_nobody_registers_who_is_gone(visit: Visit, chat: Chat) -> None:
-    """A guest who is gone while the new password is hashed leaves the name free."""
+def test_a_guest_is_not_registered_after_a_disconnect(visit: Visit, chat: Chat) -> None:
+    """The name is free."""
     gus = visit("gus")
     gus.peer.answers = ["secret"]
-    hashed = slow(chat, "hash")
+    hashed = answer_later(chat, "hash")
     gus.types("/password")
     gus.leaves()
     hashed.callback("plain:secret")
