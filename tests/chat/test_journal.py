@@ -190,7 +190,7 @@ def test_a_decision_that_the_store_refuses(bench: Bench) -> None:
     bench.append("d")
     bench.work()
     assert bench.happened == ["stored a b c", "published a c", "done a", "done c", "lost b"]
-    bench.gather()
+    bench.finish_gathering()
     bench.work()
     assert bench.happened[5:] == ["stored d", "published d", "done d"]
 
