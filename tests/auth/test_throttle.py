@@ -12,7 +12,7 @@ from pyconchat.chat.interfaces import IHasher
 from pyconchat.config import Config, LimitsConfig
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.store import SqlStore
-from tests.support.programs import House, WiredProgram
+from tests.support.programs import MemoryServer, WiredProgram
 
 HERE, THERE, HOME = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 
@@ -221,12 +221,12 @@ GUESSES: dict[str, tuple[str, list[str]]] = {
 def test_all_passwords_share_one_limit(where: str, store: SqlStore, clock: Clock) -> None:
     """After three wrong ones anywhere, all passwords of the address are refused."""
     limits = LimitsConfig(login_attempts_per_minute=3, messages_per_second=0)
-    house = House(store, clock, Config(limits=limits))
-    owner = WiredProgram(house.caller(host=HOME))
+    server = MemoryServer(store, clock, Config(limits=limits))
+    owner = WiredProgram(server.connect(host=HOME))
     owner.logs_in("alice", SECRET)
     owner.does("/create vault password sesame")
-    WiredProgram(house.caller(host=HOME)).logs_in("alice", SECRET)  # HOME is not delayed
-    attacker, other = (WiredProgram(house.caller(host=host)) for host in (HERE, THERE))
+    WiredProgram(server.connect(host=HOME)).logs_in("alice", SECRET)  # HOME is not delayed
+    attacker, other = (WiredProgram(server.connect(host=host)) for host in (HERE, THERE))
     attacker.logs_in("mallory", "secret of mallory")
     other.logs_in("bob", "secret of bob")
     for _ in range(3):
@@ -234,20 +234,20 @@ def test_all_passwords_share_one_limit(where: str, store: SqlStore, clock: Clock
             line, answers = GUESSES[where]
             assert attacker.is_refused(line, answers=answers) == "wrong-password"
         elif where == "a login":
-            login = house.caller(host=HERE).types("alice", "a guess")
+            login = server.connect(host=HERE).types("alice", "a guess")
             assert "password" in login.sees()
         else:
-            program = WiredProgram(house.caller(host=HERE))
+            program = WiredProgram(server.connect(host=HERE))
             assert program.says_hello("alice", "a guess")["code"] == "wrong-password"
 
     right = ["secret of mallory", "another password"]
     assert attacker.is_refused("/password", answers=right) == "too-many"
     assert attacker.is_refused("/join vault sesame") == "too-many"
-    assert attacker.is_refused(f"/claim {house.chat.accounts.claim_code}") == "too-many"
-    assert WiredProgram(house.caller(host=HERE)).says_hello("alice", SECRET)["code"] == "too-many"
-    assert "too many wrong passwords" in house.caller(host=HERE).types("alice", SECRET).sees()
+    assert attacker.is_refused(f"/claim {server.chat.accounts.claim_code}") == "too-many"
+    assert WiredProgram(server.connect(host=HERE)).says_hello("alice", SECRET)["code"] == "too-many"
+    assert "too many wrong passwords" in server.connect(host=HERE).types("alice", SECRET).sees()
     joining = other.requests("/join vault sesame")
     clock.advance(5.1)  # delayed if the group's password was guessed, but not refused
     assert other.answer(joining)["ok"]
-    assert WiredProgram(house.caller(host=HOME)).says_hello("alice", SECRET)["ok"]
-    house.closes()
+    assert WiredProgram(server.connect(host=HOME)).says_hello("alice", SECRET)["ok"]
+    server.stop()

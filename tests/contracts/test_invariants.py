@@ -43,7 +43,7 @@ from pyconchat.store.sql import Stored
 from tests.contracts.building import NO_LIMIT
 from tests.support.connections import TestConnection
 from tests.support.examples import QUICK, examples
-from tests.support.programs import House, Object, line_of
+from tests.support.programs import MemoryServer, Object, line_of
 from tests.support.stores import copy_empty
 
 FIRST_SESSIONS = [("ann", True), ("olga", True), ("ann", False), ("gus", False), ("ben", False)]
@@ -114,23 +114,23 @@ class Log:
 class Client:
     """One connection of *name*, through nc or by a *program*."""
 
-    def __init__(self, name: str, caller: TestConnection, program: bool) -> None:
-        self.name, self.key, self.caller, self.program = name, fold(name), caller, program
+    def __init__(self, name: str, connection: TestConnection, program: bool) -> None:
+        self.name, self.key, self.connection, self.program = name, fold(name), connection, program
         self.typed: set[str] = set()
         self.new = True
 
     @property
     def connected(self) -> bool:
         """Return whether both sides are connected."""
-        return bool(self.caller.wire.connected and not self.caller.wire.disconnected)
+        return bool(self.connection.wire.connected and not self.connection.wire.disconnected)
 
     def send(self, data: bytes) -> None:
         """Send *data*, without running the reactor."""
-        self.caller.door.dataReceived(data)
+        self.connection.door.dataReceived(data)
 
     def new_output(self) -> tuple[list[str], list[Object]]:
         """Return the texts of new messages, and for a program also the entries."""
-        data = self.caller.receives()
+        data = self.connection.receives()
         if not self.program:
             words = re.findall(r"\bm\d+\b", data.decode())
             return [word for word in words if word not in self.typed], []
@@ -152,14 +152,14 @@ class Machine(RuleBasedStateMachine):
         self.store = FailingStore(f"sqlite:///{self.folder / 'pyconchat.db'}", "normal")
         self.store.open()
         self.disk = sqlite3.connect(self.folder / "pyconchat.db", isolation_level=None)
-        self.house = House(self.store, Clock())
+        self.server = MemoryServer(self.store, Clock())
         self.sessions: list[Client] = []
         self.logs: dict[int, Log] = {}
         self.bans: set[Key] = set()
         self.ignored: dict[Key, set[Key]] = defaultdict(set)  # all who were ever ignored
         self.devices: dict[Key, dict[str, list[int]]] = {}  # numbers that programs have by group
         self.created, self.messages = 2, 0
-        code = self.house.chat.accounts.claim_code
+        code = self.server.chat.accounts.claim_code
         for number, (name, program) in enumerate(FIRST_SESSIONS):
             self.log_in(name, program)
             for line in ("/join g2", "/policy open", "/join g1"):
@@ -170,7 +170,7 @@ class Machine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.settle()
         self.check_everything()
-        self.house.closes()
+        self.server.stop()
         self.disk.close()
         self.store.close()
         shutil.rmtree(self.folder)
@@ -181,14 +181,14 @@ class Machine(RuleBasedStateMachine):
     def log_in(self, name: str, program: bool) -> None:
         self.settle()
         self.check_everything()
-        chat, key = self.house.chat, fold(name)
+        chat, key = self.server.chat, fold(name)
         for other in self.sessions:
             if program and other.program and other.key == key:  # an account has one program
-                other.caller.wire.loseConnection()
+                other.connection.wire.loseConnection()
         self.settle()
         known = chat.accounts.get(name)
         registered = known.registered if known else name in (*REGISTERED, "olga")
-        guest = Client(name, self.house.caller(), program)
+        guest = Client(name, self.server.connect(), program)
         if not program:
             guest.send(f"{name}\n{PASSWORD * registered}\n\n".encode())
         elif registered:
@@ -198,9 +198,9 @@ class Machine(RuleBasedStateMachine):
             self.devices.pop(key, None)
             guest.send(line_of(hello=1, name=name))
         self.settle()
-        session = getattr(guest.caller.door.door, "session", None)
+        session = getattr(guest.connection.door.door, "session", None)
         if session is None or session.account.key != key:  # the password was taken as a name
-            guest.caller.wire.loseConnection()
+            guest.connection.wire.loseConnection()
         else:
             assert key not in self.bans, "a banned person has logged in"
             self.sessions.append(guest)
@@ -208,11 +208,11 @@ class Machine(RuleBasedStateMachine):
     @rule(who=some)
     def disconnect(self, who: int) -> None:
         if session := self.session(who):
-            session.caller.wire.loseConnection()
+            session.connection.wire.loseConnection()
 
     @rule(who=some, policy=st.sampled_from(POLICIES), at_once=now)
     def create(self, who: int, policy: str, at_once: bool) -> None:
-        if len(self.house.chat.groups) < 3 and self.sessions:
+        if len(self.server.chat.groups) < 3 and self.sessions:
             self.created += 1
             self.type(self.session(who), f"/create g{self.created} {policy}", None, at_once)
 
@@ -230,7 +230,7 @@ class Machine(RuleBasedStateMachine):
     @rule(who=some, line=orders, name=names, group=some, at_once=now)
     def administrate(self, who: int, line: str, name: str, group: int, at_once: bool) -> None:
         if place := self.group(group):
-            admin = self.house.chat.groups.find(place).group.admin  # type: ignore[union-attr]
+            admin = self.server.chat.groups.find(place).group.admin  # type: ignore[union-attr]
             admins = [each for each in self.sessions if each.key == fold(admin)]
             session = admins[0] if admins and who % 4 else self.session(who)
             typed = f"/{line} {name}" if line in ADMIN_COMMANDS else line
@@ -243,7 +243,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(["gus", "Gil"]), at_once=now)
     def register(self, name: str, at_once: bool) -> None:
-        account = self.house.chat.accounts.get(name)
+        account = self.server.chat.accounts.get(name)
         for session in self.sessions:
             if session.name == name and account is not None and not account.registered:
                 asked = line_of(id=0, line="/password", answers=[PASSWORD])
@@ -256,17 +256,17 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def wait(self) -> None:
-        self.house.waits(2)
+        self.server.waits(2)
 
     @rule()
     def restart(self) -> None:
         self.settle()
         self.check_everything()
         for session in self.sessions:
-            session.caller.wire.protocol = None
+            session.connection.wire.protocol = None
         self.sessions.clear()
         self.store.failing = False
-        self.house.restarts()
+        self.server.restart()
 
     # Helpers.
 
@@ -277,7 +277,7 @@ class Machine(RuleBasedStateMachine):
 
     def group(self, which: int) -> str | None:
         """Return the name of one of the groups."""
-        groups = [each.group.name for each in self.house.chat.groups if each.group]
+        groups = [each.group.name for each in self.server.chat.groups if each.group]
         return groups[which % len(groups)] if groups else None
 
     def type(self, session: Client | None, line: str, group: str | None, at_once: bool) -> None:
@@ -291,13 +291,13 @@ class Machine(RuleBasedStateMachine):
     def settle(self) -> None:
         """Run the reactor until everything is stored and published."""
         for _ in range(8):
-            self.house.clock.advance(0)
+            self.server.clock.advance(0)
 
     # Invariants.
 
     @invariant()
     def check_everything(self) -> None:
-        if not self.house.chat.journal.when_idle().called:
+        if not self.server.chat.journal.when_idle().called:
             return
         before = {id: dict(log.since) for id, log in self.logs.items()}
         new = self.read_logs()
@@ -322,7 +322,7 @@ class Machine(RuleBasedStateMachine):
 
     def check_groups(self, new: dict[int, list[Entry]]) -> None:
         """Database and memory have the state of the logs. Each admin is a member."""
-        chat = self.house.chat
+        chat = self.server.chat
         open_groups = {id for id, log in self.logs.items() if log.group and not log.group.closed}
         assert {each.id for each in chat.groups} == open_groups
         for conversation in chat.groups:
@@ -339,7 +339,7 @@ class Machine(RuleBasedStateMachine):
 
     def check_bans(self, new: dict[int, list[Entry]]) -> None:
         """A person who is banned from the server has no session and no group, and does nothing."""
-        chat, before = self.house.chat, set(self.bans)
+        chat, before = self.server.chat, set(self.bans)
         for entry in new.get(SERVER, []):
             if isinstance(entry.event, ServerBanned):
                 self.bans.add(fold(entry.event.name))

@@ -27,7 +27,7 @@ from pyconchat.render.text import TextRenderer
 from pyconchat.store import SqlStore
 from pyconchat.testing import services_of
 from tests.support.connections import TestConnection
-from tests.support.programs import House, Object, WiredProgram
+from tests.support.programs import MemoryServer, Object, WiredProgram
 from tests.support.stores import copy_empty
 
 # Who has a right. All others are refused with the first code that applies to them.
@@ -174,12 +174,12 @@ class Town:
         self.store = SqlStore(f"sqlite:///{folder / 'pyconchat.db'}", "normal")  # faster
         self.store.open()
         self.disk = sqlite3.connect(folder / "pyconchat.db", isolation_level=None)
-        self.house = House(
+        self.server = MemoryServer(
             self.store,
             Clock(),
             files=lambda chat: FileSharing(chat, Storage(folder), maybeDeferred),
         )
-        self.chat = self.house.chat
+        self.chat = self.server.chat
         sharing = services_of(self.chat).files
         assert sharing is not None
         sharing.start()
@@ -189,7 +189,7 @@ class Town:
         self.made = 0
         self.log_in_everybody()
         for name in ("otto", "max"):
-            self.house.program(name, "password").cut()
+            self.server.program(name, "password").cut()
         self.programs["olga"].does(f"/claim {self.chat.accounts.claim_code}")
         self.programs["olga"].does("/operator oleg")
         self.programs["olga"].does("/ban max")
@@ -201,9 +201,9 @@ class Town:
             password = "" if role.name in WITHOUT_PASSWORD else "password"
             person, program = self.people.get(role.name), self.programs.get(role.program)
             if person is None or not person.wire.connected:
-                self.people[role.name] = self.house.person(role.name, password)
+                self.people[role.name] = self.server.person(role.name, password)
             if program is None or not program.wire.connected:
-                self.programs[role.program] = self.house.program(role.program, password or None)
+                self.programs[role.program] = self.server.program(role.program, password or None)
 
     def new_group(self, policy: Policy = Policy.APPROVAL) -> str:
         """Create a group in which everybody has their role; return its name."""
@@ -225,7 +225,7 @@ class Town:
         if policy is not Policy.APPROVAL:
             secret = " secret" * (policy is Policy.PASSWORD)
             self.programs["ada"].does(f"/policy {policy.value}{secret}", name)
-        self.house.waits(0)
+        self.server.waits(0)
         return name
 
     def decide(self, name: str, rule: Callable[[Group], list[GroupEvent]]) -> None:
@@ -241,7 +241,7 @@ class Town:
             undone.append(accounts.ban(olga, Name("max")))
         for events in undone:
             Deferred.fromCoroutine(self.chat.operate(lambda _, events=events: events))
-        self.house.waits(0)
+        self.server.waits(0)
         for name in (*TARGETS.values(), *WITHOUT_PASSWORD):
             account = accounts.get(name)
             if account and name not in ("olga", "oleg"):
@@ -307,9 +307,9 @@ def outcome_of(town: Town, case: Case, group: str) -> str:
     if case.door == "person" and town.places.get(role.name) != there:
         person.types(f"/join {group}" if there else "/desk")
         town.places[role.name] = there
-    everybody = [*town.people.values(), *(each.caller for each in town.programs.values())]
-    for caller in everybody:
-        caller.receives()
+    everybody = [*town.people.values(), *(each.connection for each in town.programs.values())]
+    for connection in everybody:
+        connection.receives()
     heads, state = dict(town.disk.execute(HEADS)), town.state(group)
     line = case.line.replace("{group}", group)
     if case.door == "person":
@@ -319,7 +319,7 @@ def outcome_of(town: Town, case: Case, group: str) -> str:
     else:
         answer = program.asks(line, there or None)
         code = "" if answer["ok"] else answer["code"]
-        mine = program.caller
+        mine = program.connection
     stored = town.stored_since(heads)
     if code:
         assert (stored, town.state(group)) == ([], state), "a refusal changes nothing"
@@ -345,7 +345,7 @@ def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
     monkeypatch.setattr(TextRenderer, "refusal", refusal)
     town = Town(tmp_path)
     yield town
-    for each in (town.house.closes, town.disk.close, town.store.close):
+    for each in (town.server.stop, town.disk.close, town.store.close):
         each()
 
 

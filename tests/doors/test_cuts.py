@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from pyconchat.chat.interfaces import IHasher, IThreads
 from pyconchat.files import FileSharing, Storage
-from tests.support.programs import House, line_of
+from tests.support.programs import MemoryServer, line_of
 from tests.support.stores import quick_store
 
 MAX_STEPS = 60
@@ -62,14 +62,14 @@ class Stepped:
     def __init__(self, folder: Path) -> None:
         self.work = StepByStep()
         self.store = quick_store(folder)
-        self.house = House(
+        self.server = MemoryServer(
             self.store,
             Clock(),
             files=lambda chat: FileSharing(chat, Storage(folder / "files"), self.work.run),
             hasher=self.work,
             threads=self.work,
         )
-        alice, bob = self.house.program("alice", "alice pw"), self.house.program("bob", "bob pw")
+        alice, bob = self.server.program("alice", "alice pw"), self.server.program("bob", "bob pw")
         self.token = alice.hello["token"]
         alice.does("/create tea open")
         alice.does("/create vault password secret")
@@ -79,37 +79,37 @@ class Stepped:
         bob.does("/msg alice psst")
         for each in (alice, bob):
             each.cut()
-        self.house.waits(1)
-        assert len(self.house.factory.open_doors) == 0
+        self.server.waits(1)
+        assert len(self.server.factory.open_doors) == 0
         self.work.stepwise = True
 
     def cut_after(self, data: bytes, steps: int) -> bool:
         """Send *data*, cut the connection after *steps* steps; return whether all were done."""
-        caller = self.house.caller()
-        caller.sends(data)
+        connection = self.server.connect()
+        connection.sends(data)
         done = 0
         while done < steps and self.work.step():
-            caller.tick()
+            connection.tick()
             done += 1
-        if caller.wire.connected:
-            caller.door.connectionLost(Failure(ConnectionLost()))
+        if connection.wire.connected:
+            connection.door.connectionLost(Failure(ConnectionLost()))
         return done == steps
 
     def settle(self) -> None:
         """Run all calls that are left, and let a minute pass."""
         for _ in range(3):
             while self.work.step():
-                self.house.clock.advance(0)
-            self.house.waits(25)
+                self.server.clock.advance(0)
+            self.server.waits(25)
 
     def close(self) -> None:
         """Stop the server."""
-        self.house.closes()
+        self.server.stop()
         self.store.close()
 
     def leftovers(self) -> list[object]:
         """Return what was not removed with the connection."""
-        chat, factory = self.house.chat, self.house.factory
+        chat, factory = self.server.chat, self.server.factory
         left: list[object] = [*factory.open_doors, *chat.presence.everybody()]
         left += [name for name in ("gus", "new") if _is_guest(chat.accounts.get(name))]
         limits = factory.connection_limits
@@ -177,12 +177,12 @@ def test_a_cut_at_any_await(flow: str, tmp_path: Path, failures: list[object]) -
     for steps in range(MAX_STEPS):
         folder = tmp_path / str(steps)
         folder.mkdir()
-        server = Stepped(folder)
-        waited = server.cut_after(FLOWS[flow], steps)
-        server.settle()
-        assert (steps, server.leftovers()) == (steps, [])
+        stepped = Stepped(folder)
+        waited = stepped.cut_after(FLOWS[flow], steps)
+        stepped.settle()
+        assert (steps, stepped.leftovers()) == (steps, [])
         assert failures == []
-        server.close()
+        stepped.close()
         if not waited:
             break
     else:
@@ -191,12 +191,12 @@ def test_a_cut_at_any_await(flow: str, tmp_path: Path, failures: list[object]) -
 
 def test_a_cut_while_the_store_does_not_answer(tmp_path: Path) -> None:
     """The session ends at once."""
-    server = Stepped(tmp_path)
+    stepped = Stepped(tmp_path)
     for _ in range(20):
-        server.cut_after(FLOWS["program since"], 1)
-    server.house.waits(120)
-    assert server.leftovers() == []
-    server.close()
+        stepped.cut_after(FLOWS["program since"], 1)
+    stepped.server.waits(120)
+    assert stepped.leftovers() == []
+    stepped.close()
 
 
 @pytest.mark.parametrize("end", ["/password", "/quit everywhere", "/kick alice", "/ban alice"])
@@ -205,23 +205,23 @@ def test_a_session_that_is_starting_is_ended(end: str, tmp_path: Path) -> None:
     for steps in range(MAX_STEPS):
         folder = tmp_path / str(steps)
         folder.mkdir()
-        server = Stepped(folder)
-        house, work = server.house, server.work
+        stepped = Stepped(folder)
+        server, work = stepped.server, stepped.work
         work.stepwise = False
-        operator = house.program("olga", "olga pw")
-        operator.does(f"/claim {house.chat.accounts.claim_code}")
-        other = house.program("alice", "alice pw") if end.startswith(("/p", "/q")) else operator
+        operator = server.program("olga", "olga pw")
+        operator.does(f"/claim {server.chat.accounts.claim_code}")
+        other = server.program("alice", "alice pw") if end.startswith(("/p", "/q")) else operator
         work.stepwise = True
-        starting = house.stranger()
-        starting.sends(line_of(hello=1, name="alice", token=server.token, since=SINCE))
+        starting = server.connect_program()
+        starting.sends(line_of(hello=1, name="alice", token=stepped.token, since=SINCE))
         done = 0
         while done < steps and work.step():
-            starting.caller.tick()
+            starting.connection.tick()
             done += 1
         work.stepwise = False
         answers = ["alice pw", "another pw", "another pw"]
         other.sends(line_of(id=9, line=end, answers=answers))
-        server.settle()
+        stepped.settle()
         other.receives()
         starting.receives()
         [answer] = [each for each in other.objects if each.get("re") == 9]
@@ -229,7 +229,7 @@ def test_a_session_that_is_starting_is_ended(end: str, tmp_path: Path) -> None:
             assert (steps, starting.is_cut_off() or is_refused(starting)) == (steps, True)
         else:
             assert (end, answer["code"]) == ("/kick alice", "no-such-name")
-        server.close()
+        stepped.close()
         if done < steps:
             break
 

@@ -12,42 +12,42 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from pyconchat.store import SqlStore
-from tests.support.programs import House
+from tests.support.programs import MemoryServer
 
 
 @pytest.fixture
-def house(store: SqlStore, clock: Clock) -> Iterator[House]:
+def server(store: SqlStore, clock: Clock) -> Iterator[MemoryServer]:
     """A server in memory, with the cyclic GC disabled."""
-    house = House(store, clock)
+    server = MemoryServer(store, clock)
     gc.collect()
     gc.disable()
-    yield house
+    yield server
     gc.enable()
-    house.closes()
+    server.stop()
 
 
-def left_after_a_session(house: House, name: str, hello: bytes) -> list[object]:
+def left_after_a_session(server: MemoryServer, name: str, hello: bytes) -> list[object]:
     """Connect, send *hello*, and disconnect; return the objects that were not freed."""
-    caller = house.caller()
-    caller.sends(hello)
-    house.waits(1)
-    detector = caller.door
+    connection = server.connect()
+    connection.sends(hello)
+    server.waits(1)
+    detector = connection.door
     assert detector.door is not None
-    assert house.chat.presence.online(house.chat.accounts.find(name).key)  # type: ignore[arg-type]
+    assert server.chat.presence.online(server.chat.accounts.find(name).key)  # type: ignore[arg-type]
     kept = [ref(detector), ref(detector.door), ref(detector.door._output)]
     detector.connectionLost(Failure(ConnectionDone()))
-    caller.wire.protocol = None  # as Twisted's transports do
-    house.waits(10)
-    del detector, caller
+    connection.wire.protocol = None  # as Twisted's transports do
+    server.waits(10)
+    del detector, connection
     return [each() for each in kept if each() is not None]
 
 
-def test_a_persons_connection_is_freed(house: House) -> None:
+def test_a_persons_connection_is_freed(server: MemoryServer) -> None:
     """A person at nc, who has created a group and posted a message."""
-    assert left_after_a_session(house, "bob", b"bob\n\n/create tea open\nhello\n/members\n") == []
+    assert left_after_a_session(server, "bob", b"bob\n\n/create tea open\nhello\n/members\n") == []
 
 
-def test_a_programs_connection_is_freed(house: House) -> None:
+def test_a_programs_connection_is_freed(server: MemoryServer) -> None:
     """A program that has created a group."""
     hello = b'{"hello":1,"name":"bob","guest":true}\n{"id":1,"line":"/create tea open"}\n'
-    assert left_after_a_session(house, "bob", hello) == []
+    assert left_after_a_session(server, "bob", hello) == []

@@ -18,13 +18,13 @@ from pyconchat.config import Config, FilesConfig, LimitsConfig
 from pyconchat.files import FileSharing, Storage
 from pyconchat.store import SqlStore
 from tests.support.connections import TestConnection
-from tests.support.programs import UNLIMITED, House, WiredProgram, pieces
+from tests.support.programs import UNLIMITED, MemoryServer, WiredProgram, pieces
 
 IDLE = 60
 PIECE = 65_536
 
 
-class FileHouse(House):
+class FileServer(MemoryServer):
     """A server with shared files; disk calls run at once, or one by one if *slow* is set."""
 
     def __init__(self, store: SqlStore, clock: Clock, folder: Path, files: FilesConfig) -> None:
@@ -62,8 +62,8 @@ class FileHouse(House):
 
     def share(self, data: bytes) -> None:
         """Share a file."""
-        caller = self.caller().sends(f"upload {self.ticket()} 0 {len(data)}\n".encode() + data)
-        assert caller.receives().startswith(b"shared ")
+        connection = self.connect().sends(f"upload {self.ticket()} 0 {len(data)}\n".encode() + data)
+        assert connection.receives().startswith(b"shared ")
 
     def partial_bytes(self) -> int:
         """Return the size of all incomplete uploads."""
@@ -71,231 +71,233 @@ class FileHouse(House):
 
 
 @pytest.fixture
-def house(store: SqlStore, clock: Clock, tmp_path: Path) -> Iterator[Callable[..., FileHouse]]:
-    houses: list[FileHouse] = []
+def make_server(
+    store: SqlStore, clock: Clock, tmp_path: Path
+) -> Iterator[Callable[..., FileServer]]:
+    servers: list[FileServer] = []
 
-    def build(**files: Any) -> FileHouse:
+    def build(**files: Any) -> FileServer:
         config = FilesConfig(**{"free_disk": 0, **files})
-        houses.append(FileHouse(store, clock, tmp_path / "files", config))
-        return houses[-1]
+        servers.append(FileServer(store, clock, tmp_path / "files", config))
+        return servers[-1]
 
     yield build
-    for each in houses:
-        each.closes()
+    for each in servers:
+        each.stop()
 
 
-Build = Callable[..., FileHouse]
+MakeServer = Callable[..., FileServer]
 
 
-def half_closeable(caller: TestConnection) -> TestConnection:
+def half_closeable(connection: TestConnection) -> TestConnection:
     """Allow one direction of the connection to be closed, as with TCP."""
-    directlyProvides(caller.wire, IHalfCloseableDescriptor)
-    caller.wire.loseWriteConnection = lambda: None  # type: ignore[attr-defined]
-    return caller
+    directlyProvides(connection.wire, IHalfCloseableDescriptor)
+    connection.wire.loseWriteConnection = lambda: None  # type: ignore[attr-defined]
+    return connection
 
 
-def test_a_header_in_pieces(house: Build) -> None:
+def test_a_header_in_pieces(make_server: MakeServer) -> None:
     """The header and the file may arrive byte by byte."""
-    here = house()
+    server = make_server()
     data = b"\x00\xff\n{upload "
-    caller = here.caller()
-    for piece in pieces(f"upload {here.ticket()} 0 {len(data)}\r\n".encode() + data):
-        caller.sends(piece)
+    connection = server.connect()
+    for piece in pieces(f"upload {server.ticket()} 0 {len(data)}\r\n".encode() + data):
+        connection.sends(piece)
     digest = hashlib.sha256(data).hexdigest()
-    assert caller.receives().decode() == f"shared 1 {len(data)} {digest}\n"
-    here.alice.sees("shared", number=1, size=len(data), sha256=digest)
-    caller = here.caller()
-    for piece in pieces(f"download {here.ticket('/get 1')} 3\r\n".encode()):
-        caller.sends(piece)
-    assert caller.receives() == data[3:]
-    assert caller.wire.closed
+    assert connection.receives().decode() == f"shared 1 {len(data)} {digest}\n"
+    server.alice.sees("shared", number=1, size=len(data), sha256=digest)
+    connection = server.connect()
+    for piece in pieces(f"download {server.ticket('/get 1')} 3\r\n".encode()):
+        connection.sends(piece)
+    assert connection.receives() == data[3:]
+    assert connection.wire.closed
 
 
-def test_a_slow_disk_pauses_the_upload(house: Build) -> None:
+def test_a_slow_disk_pauses_the_upload(make_server: MakeServer) -> None:
     """While 1 MB waits for the disk, nothing more is read from the peer."""
-    here = house()
+    server = make_server()
     size = 4_000_000
-    caller = here.caller()
-    caller.sends(f"upload {here.ticket()} 0 {size}\n".encode())
-    here.slow = True
+    connection = server.connect()
+    connection.sends(f"upload {server.ticket()} 0 {size}\n".encode())
+    server.slow = True
     sent = 0
     for _ in range(3):
-        while not caller.wire.paused:
-            caller.sends(b"x" * PIECE)
+        while not connection.wire.paused:
+            connection.sends(b"x" * PIECE)
             sent += PIECE
-            assert sent - here.partial_bytes() <= 2_300_000
-        here.run_disk_call()
-    while caller.wire.connected and not caller.receives():
-        if not caller.wire.paused and sent < size:
-            caller.sends(b"x" * min(PIECE, size - sent))
+            assert sent - server.partial_bytes() <= 2_300_000
+        server.run_disk_call()
+    while connection.wire.connected and not connection.receives():
+        if not connection.wire.paused and sent < size:
+            connection.sends(b"x" * min(PIECE, size - sent))
             sent += min(PIECE, size - sent)
-        here.run_disk_call()
-    assert here.alice.does("/files", "tea")["files"][0]["size"] == size
+        server.run_disk_call()
+    assert server.alice.does("/files", "tea")["files"][0]["size"] == size
 
 
-def test_a_file_is_shared_when_it_is_complete(house: Build) -> None:
+def test_a_file_is_shared_when_it_is_complete(make_server: MakeServer) -> None:
     """Until the disk has all of it, nobody sees the file; then everybody does."""
-    here = house()
-    here.slow = True
-    caller = here.caller()
-    id = here.alice.requests("/send notes.pdf", "tea")
-    while not any(each.get("re") == id for each in here.alice.objects):
-        here.run_disk_call()
-        here.alice.receives()
-    caller.sends(f"upload {here.alice.answer(id)['ticket']} 0 3\nabc".encode())
+    server = make_server()
+    server.slow = True
+    connection = server.connect()
+    id = server.alice.requests("/send notes.pdf", "tea")
+    while not any(each.get("re") == id for each in server.alice.objects):
+        server.run_disk_call()
+        server.alice.receives()
+    connection.sends(f"upload {server.alice.answer(id)['ticket']} 0 3\nabc".encode())
     for _ in range(20):
-        shared = [each for each in here.alice.events if each["type"] == "shared"]
-        assert bool(shared) is bool(here.alice.does("/files", "tea")["files"])
-        here.run_disk_call()
-        here.alice.receives()
+        shared = [each for each in server.alice.events if each["type"] == "shared"]
+        assert bool(shared) is bool(server.alice.does("/files", "tea")["files"])
+        server.run_disk_call()
+        server.alice.receives()
     assert len(shared) == 1
-    assert here.partial_bytes() == 0
+    assert server.partial_bytes() == 0
 
 
 @pytest.mark.parametrize("end", ["idle", "cut"])
-def test_an_interrupted_upload_can_be_resumed(house: Build, end: str) -> None:
+def test_an_interrupted_upload_can_be_resumed(make_server: MakeServer, end: str) -> None:
     """An upload without progress for 60 seconds is cut; the next /send returns the offset."""
-    here = house()
-    caller = here.caller()
-    caller.sends(f"upload {here.ticket()} 0 10\nabc".encode())
-    here.clock.advance(IDLE - 1)
-    caller.sends(b"def")
-    assert not caller.wire.aborted
+    server = make_server()
+    connection = server.connect()
+    connection.sends(f"upload {server.ticket()} 0 10\nabc".encode())
+    server.clock.advance(IDLE - 1)
+    connection.sends(b"def")
+    assert not connection.wire.aborted
     if end == "cut":
-        caller.wire.loseConnection()
+        connection.wire.loseConnection()
     else:
-        here.clock.advance(IDLE - 1)
-        assert not caller.wire.aborted
-        here.clock.advance(1)
-    assert not caller.wire.connected
-    assert here.alice.does("/send notes.pdf", "tea")["offset"] == 6
-    caller = here.caller()
-    caller.sends(f"upload {here.ticket()} 6 10\nghij".encode())
-    assert caller.receives().startswith(b"shared 1 10 ")
+        server.clock.advance(IDLE - 1)
+        assert not connection.wire.aborted
+        server.clock.advance(1)
+    assert not connection.wire.connected
+    assert server.alice.does("/send notes.pdf", "tea")["offset"] == 6
+    connection = server.connect()
+    connection.sends(f"upload {server.ticket()} 6 10\nghij".encode())
+    assert connection.receives().startswith(b"shared 1 10 ")
 
 
 @pytest.mark.parametrize("chatty", [False, True], ids=["silent", "sends something"])
-def test_a_download_that_is_not_read_is_cut(house: Build, chatty: bool) -> None:
+def test_a_download_that_is_not_read_is_cut(make_server: MakeServer, chatty: bool) -> None:
     """After 60 seconds in which the peer reads nothing, even if it sends something."""
-    here = house()
-    here.share(b"x" * 1_000_000)
-    caller = here.caller()
-    caller.wire.stops_reading()
-    caller.sends(f"download {here.ticket('/get 1')}\n".encode())
-    assert 0 < len(caller.receives()) < 600_000
+    server = make_server()
+    server.share(b"x" * 1_000_000)
+    connection = server.connect()
+    connection.wire.stops_reading()
+    connection.sends(f"download {server.ticket('/get 1')}\n".encode())
+    assert 0 < len(connection.receives()) < 600_000
     for _ in range(10):
-        here.clock.advance(IDLE / 2)
-        if chatty and caller.wire.connected:
-            caller.sends(b".")
-    assert not caller.wire.connected
+        server.clock.advance(IDLE / 2)
+        if chatty and connection.wire.connected:
+            connection.sends(b".")
+    assert not connection.wire.connected
 
 
-def test_a_slow_download_completes(house: Build) -> None:
+def test_a_slow_download_completes(make_server: MakeServer) -> None:
     """A peer that reads a little in each minute gets the whole file."""
-    here = house()
+    server = make_server()
     data = bytes(range(256)) * 4000
-    here.share(data)
-    caller = here.caller()
-    caller.wire.stops_reading()
-    caller.sends(f"download {here.ticket('/get 1')}\n".encode())
-    got = caller.receives()
-    while caller.wire.connected:
-        here.clock.advance(IDLE - 1)
-        caller.wire.reads(1)
-        got += caller.receives()
+    server.share(data)
+    connection = server.connect()
+    connection.wire.stops_reading()
+    connection.sends(f"download {server.ticket('/get 1')}\n".encode())
+    got = connection.receives()
+    while connection.wire.connected:
+        server.clock.advance(IDLE - 1)
+        connection.wire.reads(1)
+        got += connection.receives()
     assert got == data
 
 
 @pytest.mark.parametrize("size", ["", " 0 900"], ids=["unknown", "known"])
-def test_an_upload_over_the_quota(house: Build, size: str) -> None:
+def test_an_upload_over_the_quota(make_server: MakeServer, size: str) -> None:
     """It is refused with the limit, and its bytes are not partial_bytes."""
-    here = house(account_bytes=500)
-    caller = here.caller()
-    caller.sends(f"upload {here.ticket()}{size}\n".encode() + b"x" * 900)
-    shown = caller.receives().decode()
+    server = make_server(account_bytes=500)
+    connection = server.connect()
+    connection.sends(f"upload {server.ticket()}{size}\n".encode() + b"x" * 900)
+    shown = connection.receives().decode()
     assert shown.startswith("refused ")
     assert "500 bytes" in shown
-    assert here.partial_bytes() == 0
-    assert here.alice.does("/send notes.pdf", "tea")["most"] == 500
+    assert server.partial_bytes() == 0
+    assert server.alice.does("/send notes.pdf", "tea")["most"] == 500
 
 
-def test_a_refused_upload_that_continues(house: Build) -> None:
+def test_a_refused_upload_that_continues(make_server: MakeServer) -> None:
     """The peer has two seconds to read the refusal, even if it keeps sending."""
-    here = house()
-    caller = half_closeable(here.caller())
-    caller.sends(b"upload %b\n" % (b"0" * 32))
-    assert caller.receives().startswith(b"refused bad-token: ")
+    server = make_server()
+    connection = half_closeable(server.connect())
+    connection.sends(b"upload %b\n" % (b"0" * 32))
+    assert connection.receives().startswith(b"refused bad-token: ")
     for _ in range(10):
-        here.clock.advance(1)
-        if caller.wire.connected:
-            caller.sends(b"x" * PIECE)
-    assert not caller.wire.connected
+        server.clock.advance(1)
+        if connection.wire.connected:
+            connection.sends(b"x" * PIECE)
+    assert not connection.wire.connected
 
 
-def test_maximum_uploads_of_an_account(house: Build) -> None:
+def test_maximum_uploads_of_an_account(make_server: MakeServer) -> None:
     """A third upload is refused with the number. When one has ended, the next is accepted."""
-    here = house()
-    callers = [here.caller() for _ in range(3)]
-    for number, caller in enumerate(callers):
-        ticket = here.ticket(f"/send f{number}")
-        caller.sends(f"upload {ticket} 0 3\na".encode())
-    assert [caller.wire.connected for caller in callers] == [True, True, False]
-    shown = callers[2].receives().decode()
+    server = make_server()
+    connections = [server.connect() for _ in range(3)]
+    for number, connection in enumerate(connections):
+        ticket = server.ticket(f"/send f{number}")
+        connection.sends(f"upload {ticket} 0 3\na".encode())
+    assert [connection.wire.connected for connection in connections] == [True, True, False]
+    shown = connections[2].receives().decode()
     assert shown.startswith("refused too-many: ")
     assert "2" in shown
-    callers[0].sends(b"bc")
-    assert callers[0].receives().startswith(b"shared 1 ")
-    shown = here.caller().sends(f"upload {here.ticket()} 0 1\na".encode()).receives()
+    connections[0].sends(b"bc")
+    assert connections[0].receives().startswith(b"shared 1 ")
+    shown = server.connect().sends(f"upload {server.ticket()} 0 1\na".encode()).receives()
     assert shown.startswith(b"shared 2 ")
-    callers[1].wire.loseConnection()
+    connections[1].wire.loseConnection()
 
 
-def test_a_kick_during_an_upload(house: Build) -> None:
+def test_a_kick_during_an_upload(make_server: MakeServer) -> None:
     """The upload is refused, and nothing is shared."""
-    here = house()
-    bob = here.program("bob", "password of bob")
+    server = make_server()
+    bob = server.program("bob", "password of bob")
     bob.does("/join tea")
-    caller = here.caller()
-    caller.sends(f"upload {here.ticket(who=bob)} 0 3\nab".encode())
-    here.alice.does("/kick bob", "tea")
-    caller.sends(b"c")
-    assert caller.receives().startswith(b"refused not-member: ")
-    assert here.alice.does("/files", "tea")["files"] == []
-    assert [path for path in here.folder.rglob("*") if path.is_file()] == []
+    connection = server.connect()
+    connection.sends(f"upload {server.ticket(who=bob)} 0 3\nab".encode())
+    server.alice.does("/kick bob", "tea")
+    connection.sends(b"c")
+    assert connection.receives().startswith(b"refused not-member: ")
+    assert server.alice.does("/files", "tea")["files"] == []
+    assert [path for path in server.folder.rglob("*") if path.is_file()] == []
 
 
-def test_a_file_that_is_missing_on_the_disk(house: Build) -> None:
+def test_a_file_that_is_missing_on_the_disk(make_server: MakeServer) -> None:
     """The refusal does not say that the disk is full."""
-    here = house()
-    here.share(b"abc")
-    for path in here.folder.rglob("*"):
+    server = make_server()
+    server.share(b"abc")
+    for path in server.folder.rglob("*"):
         if path.is_file():
             path.unlink()
-    shown = here.caller().sends(f"download {here.ticket('/get 1')}\n".encode()).receives()
+    shown = server.connect().sends(f"download {server.ticket('/get 1')}\n".encode()).receives()
     assert shown.startswith(b"refused ")
     assert b"disk-full" not in shown
 
 
-def test_ended_connections_leave_nothing_behind(house: Build) -> None:
+def test_ended_connections_leave_nothing_behind(make_server: MakeServer) -> None:
     """Whatever they sent, ended connections are removed."""
-    here = house()
-    before = len(here.factory.open_doors)
-    here.share(b"abc")
+    server = make_server()
+    before = len(server.factory.open_doors)
+    server.share(b"abc")
     for data in (
         b"upload x\n",
         b"download x\n",
-        f"upload {here.ticket()} 9 9\n".encode(),
-        f"upload {here.ticket()} x\n".encode(),
-        f"download {here.ticket('/get 1')}\n".encode(),
+        f"upload {server.ticket()} 9 9\n".encode(),
+        f"upload {server.ticket()} x\n".encode(),
+        f"download {server.ticket('/get 1')}\n".encode(),
         b"upload " + b"x" * 600,
         b"upload \xff\xfe\x00\n",
         b"upload \n",
         b"upload x",
     ):
-        caller = here.caller()
-        caller.sends(data)
-        caller.ends_input()
-        here.waits(3)
-        assert not caller.wire.connected, data
-    assert len(here.factory.open_doors) == before
-    assert not here.sharing._active
+        connection = server.connect()
+        connection.sends(data)
+        connection.ends_input()
+        server.waits(3)
+        assert not connection.wire.connected, data
+    assert len(server.factory.open_doors) == before
+    assert not server.sharing._active

@@ -21,7 +21,7 @@ OpenDoor = Callable[..., Connect]
 
 
 class Wire(StringTransportWithDisconnection):
-    """A connection to a peer that reads at most *room* bytes before it is told to read more."""
+    """A transport whose peer reads *room* bytes; then it is full until the test calls `reads`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Wire(StringTransportWithDisconnection):
             self.producer.pauseProducing()
 
     def stops_reading(self) -> None:
-        """Take what comes next into the buffer, and nothing after it."""
+        """Take one more block into the buffer, and then be full."""
         self.room = 1
 
     def reads(self, size: float = float("inf")) -> None:
@@ -44,24 +44,24 @@ class Wire(StringTransportWithDisconnection):
 
     @property
     def aborted(self) -> bool:
-        """Return whether the connection was cut, whatever waited to be sent."""
+        """Return whether the connection was aborted, with or without unsent output."""
         return bool(self.disconnected)
 
     @property
     def closed(self) -> bool:
-        """Return whether the connection was ended in an orderly way."""
+        """Return whether the connection was closed in an orderly way."""
         return not self.connected and not self.aborted
 
     @property
     def paused(self) -> bool:
-        """Return whether nothing is read from the peer for now."""
+        """Return whether the server does not read from the peer at present."""
         return bool(self.producerState == "paused")
 
 
 class TestConnection:
-    """Somebody connected to a line door. *newline* is CRLF for one at telnet."""
+    """A connection to a line door. *newline* is CRLF for a telnet client."""
 
-    __test__ = False  # not a class of tests, whatever its name says to pytest
+    __test__ = False  # pytest would take it for a class of tests
 
     def __init__(
         self, factory: ChatFactory, clock: Clock, newline: str = "\n", host: str = "192.0.2.1"
@@ -99,9 +99,9 @@ class TestConnection:
         return self
 
     def sees(self) -> str:
-        """Return what came to the screen since the last look: telnet's commands do not.
+        """Return the new text on the screen, without telnet commands.
 
-        Who looks without having typed is greeted first.
+        A peer that has not sent anything is greeted first.
         """
         if self.door.door is None:
             self.clock.advance(GREETING_DELAY)
@@ -109,26 +109,26 @@ class TestConnection:
         return NEGOTIATION.sub(b"", self.receives()).decode()
 
     def receives(self) -> bytes:
-        """Return the bytes that came since the last look."""
+        """Return the bytes that arrived since the last call."""
         data: bytes = self.wire.value()
         self.wire.clear()
         self.everything += data
         return data
 
     def ends_input(self) -> None:
-        """Say nothing more, but go on reading."""
+        """End the input, and continue to read."""
         self.door.readConnectionLost()
         self.tick()
 
     def waits(self, seconds: float) -> None:
-        """Let time pass, in steps, so that everything that is due happens when it is due."""
+        """Let time pass in steps of a second, so that all timers fire at their time."""
         for _ in range(int(seconds)):
             self.clock.advance(1)
         self.clock.advance(seconds - int(seconds))
         self.tick()
 
     def tick(self) -> None:
-        """Let what was typed be stored and shown."""
+        """Let the lines that were typed be stored and delivered."""
         for _ in range(4):
             self.clock.advance(0)
 

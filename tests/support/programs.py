@@ -1,4 +1,4 @@
-"""Programs that talk JSON: at real sockets, and over wires in memory."""
+"""Programs in JSON mode, at real sockets and in memory, and a server in memory."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from tests.support.servers import PATIENCE
 
 __all__ = [
     "CountingHasher",
-    "House",
+    "MemoryServer",
     "Object",
     "Program",
-    "Stubborn",
+    "ReconnectingProgram",
     "WiredProgram",
     "line_of",
     "numbers",
@@ -46,46 +46,49 @@ UNLIMITED = {
 
 
 def line_of(**fields: object) -> bytes:
-    """Return an object as a line."""
+    """Return an object as a line of JSON."""
     return json.dumps(fields).encode() + b"\n"
 
 
 def numbers(events: list[Object], place: str = "tea") -> list[int]:
-    """Return the numbers of the entries of *place*, a group or ``@`` and a name, as they came."""
+    """Return the numbers of the entries of a conversation, in the order of delivery.
+
+    *place* is a group, or ``@`` and a name.
+    """
     return [event["seq"] for event in events if "seq" in event and place_of(event) == place]
 
 
 def place_of(event: Object) -> str:
-    """Return of which conversation *event* is, as ``since`` names it."""
+    """Return the conversation of *event*, as ``since`` names it."""
     return f"@{event['with']}" if "with" in event else str(event["group"])
 
 
-class Talking:
-    """What all programs can do, however their bytes come and go."""
+class JsonUser:
+    """What all programs can do, over any connection."""
 
     def __init__(self) -> None:
-        self.objects: list[Object] = []  # all that ever came
-        self.received = bytearray()  # the bytes of which they were made
-        self.hello: Object = {}  # the last answer to one
+        self.objects: list[Object] = []  # everything that was received
+        self.received = bytearray()  # the same as bytes
+        self.hello: Object = {}  # the answer to the last hello
         self._ids = count(1)
-        self._taken = 0  # how many bytes of `received` are objects
-        self._seen = 0  # how far `sees` has come
+        self._taken = 0  # bytes of `received` that were decoded
+        self._seen = 0  # objects that `sees` has passed
 
-    # How the kinds differ.
+    # What the subclasses implement.
 
     def sends(self, data: bytes) -> None:
-        """Send *data* as it is."""
+        """Send *data* unchanged."""
         raise NotImplementedError
 
     def receives(self) -> bool:
-        """Take what comes; return whether anything may still come."""
+        """Read what has arrived; return whether more may arrive."""
         raise NotImplementedError
 
-    # What is the same.
+    # What all have in common.
 
     @property
     def events(self) -> list[Object]:
-        """Return the events among what came."""
+        """Return the events that were received."""
         return [each for each in self.objects if "re" not in each and "hello" not in each]
 
     @property
@@ -105,7 +108,7 @@ class Talking:
         return found
 
     def logs_in(self, name: str, password: str | None = None, **more: object) -> Object:
-        """Say hello, which must go well, and wait until all that was missed has come."""
+        """Say hello, which must succeed, and wait until all missed entries have arrived."""
         answer = self.says_hello(name, password, **more)
         assert answer["ok"], answer
         self.finds(lambda each: each.get("type") == "live", 0)
@@ -127,7 +130,7 @@ class Talking:
         return self.answer(self.requests(line, group, **more))
 
     def does(self, line: str | None = None, group: str | None = None, **more: object) -> Object:
-        """Send a request that must go well, and return its answer."""
+        """Send a request that must succeed, and return its answer."""
         answer = self.asks(line, group, **more)
         assert answer["ok"], answer
         return answer
@@ -140,13 +143,13 @@ class Talking:
         return str(answer["code"])
 
     def error_to(self, data: bytes) -> Object:
-        """Send *data*, which is wrong; return the one object that comes back."""
+        """Send *data*, which is invalid; return the one object that is the answer."""
         before = len(self.objects)
         self.sends(data + b"\n")
         return self.finds(lambda each: each.get("ok") is False, before)
 
     def sees(self, type: str, **fields: object) -> Object:
-        """Wait for an event with these fields, after the one that was seen last."""
+        """Wait for an event with these fields, after the one of the last call."""
         wanted = {"type": type, **fields}
 
         def fits(each: Object) -> bool:
@@ -157,15 +160,15 @@ class Talking:
         return found
 
     def finds(self, fits: Callable[[Object], bool], start: int) -> Object:
-        """Wait for an object that *fits*, not before the one numbered *start*."""
+        """Wait for an object that *fits*, from the one numbered *start* on."""
         while True:
             for each in self.objects[start:]:
                 if fits(each):
                     return each
             start = len(self.objects)
-            going = self.receives()
-            if len(self.objects) == start and not going:
-                raise AssertionError(f"that never came; the last were {self.objects[-5:]}")
+            more = self.receives()
+            if len(self.objects) == start and not more:
+                raise AssertionError(f"no such object; the last were {self.objects[-5:]}")
 
     def is_disconnected(self) -> bool:
         """Return whether the server has ended the connection."""
@@ -175,7 +178,7 @@ class Talking:
         return self.is_disconnected()
 
     def since(self) -> dict[str, int]:
-        """Return the last number that came of each conversation, for the next hello."""
+        """Return the last number of each conversation, for the next hello."""
         return {place_of(each): each["seq"] for each in self.entries if place_of(each) != "None"}
 
     def _takes(self, data: bytes) -> None:
@@ -184,12 +187,12 @@ class Talking:
             line = self.received[self._taken : end]
             self._taken = end + 1
             if not self.objects and not line.startswith(b"{"):
-                continue  # the greeting of people
+                continue  # the greeting of the line door
             self.objects.append(json.loads(line))
 
 
-class Program(Talking):
-    """A program at a real socket; by TLS where *trust* is given."""
+class Program(JsonUser):
+    """A program at a real socket; with *trust* it connects by TLS."""
 
     def __init__(self, port: int, trust: ssl.SSLContext | None = None) -> None:
         super().__init__()
@@ -219,70 +222,70 @@ class Program(Talking):
         return True
 
     def shuts_down_writing(self) -> None:
-        """Send the end of the input, and go on reading."""
+        """End the input, and continue to read."""
         self._socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Go away."""
+        """Close the socket."""
         self._socket.close()
 
 
-class WiredProgram(Talking):
-    """A program over a wire in memory. What is cut off it never acknowledged."""
+class WiredProgram(JsonUser):
+    """A program in memory. A connection that is cut has acknowledged nothing."""
 
-    def __init__(self, caller: TestConnection) -> None:
+    def __init__(self, connection: TestConnection) -> None:
         super().__init__()
-        self.caller = caller
-        self.wire = caller.wire
+        self.connection = connection
+        self.wire = connection.wire
 
     def sends(self, data: bytes) -> None:
-        self.caller.sends(data)
+        self.connection.sends(data)
         self.receives()
 
     def receives(self) -> bool:
-        self.caller.tick()
-        data = self.caller.receives()
+        self.connection.tick()
+        data = self.connection.receives()
         self._takes(data)
         return bool(data)
 
     def waits(self, seconds: float) -> None:
         """Let time pass."""
-        self.caller.waits(seconds)
+        self.connection.waits(seconds)
         self.receives()
 
     def is_disconnected(self) -> bool:
-        """Return whether the server has ended the connection, having had its time to do so."""
+        """Return whether the server has closed the connection, after some time for it."""
         self.waits(1)
         return not self.wire.connected or self.wire.disconnected
 
     def shuts_down_writing(self) -> None:
-        """Send the end of the input, and go on reading."""
-        self.caller.ends_input()
+        """End the input, and continue to read."""
+        self.connection.ends_input()
         self.receives()
 
     def cut(self) -> None:
         """Lose the connection."""
         self.wire.loseConnection()
-        self.caller.tick()
+        self.connection.tick()
 
 
 class CountingHasher(PlainHasher):
-    """Counts how often it was asked."""
+    """Counts its calls."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.calls = 0
 
     def hash(self, password: str) -> Deferred[str]:
-        self.asked += 1
+        self.calls += 1
         return super().hash(password)
 
     def verify(self, hash: str, password: str) -> Deferred[bool]:
-        self.asked += 1
+        self.calls += 1
         return super().verify(hash, password)
 
 
-class House:
-    """A line door in memory, into which people and programs come."""
+class MemoryServer:
+    """A running chat with its doors in memory, for people and programs."""
 
     def __init__(
         self,
@@ -299,10 +302,10 @@ class House:
         self.clock = clock
         self.store = store
         self.config = config or Config(limits=LimitsConfig(**UNLIMITED))
-        self.opens()
+        self.start()
 
-    def opens(self) -> None:
-        """Start, on what the store has."""
+    def start(self) -> None:
+        """Start with the content of the store."""
         self.hasher = CountingHasher()
         self.chat: Chat = make_chat(
             self.store, self.clock, self.config, self.own_hasher or self.hasher, self.threads
@@ -313,35 +316,35 @@ class House:
         self.factory = ChatFactory(services, portal, self.clock)
         self.factory.open_doors.start()
 
-    def closes(self) -> None:
-        """Stop, without a word to anybody."""
+    def stop(self) -> None:
+        """Stop, without informing anybody."""
         self.factory.open_doors.stop()
 
-    def restarts(self) -> None:
+    def restart(self) -> None:
         """Stop and start again, on the same store."""
-        self.closes()
-        self.opens()
+        self.stop()
+        self.start()
 
-    def caller(self, newline: str = "\n", host: str = "192.0.2.1") -> TestConnection:
-        """Connect somebody who has not said anything."""
+    def connect(self, newline: str = "\n", host: str = "192.0.2.1") -> TestConnection:
+        """Open a connection that has not sent anything."""
         return TestConnection(self.factory, self.clock, newline, host)
 
     def person(self, name: str, password: str = "") -> TestConnection:
-        """Let somebody in at nc, to the front desk."""
-        return self.caller().logs_in(name, password)
+        """Log in at nc, up to the front desk."""
+        return self.connect().logs_in(name, password)
 
-    def stranger(self) -> WiredProgram:
-        """Connect a program that has not said anything."""
-        return WiredProgram(self.caller())
+    def connect_program(self) -> WiredProgram:
+        """Open a connection of a program that has not sent anything."""
+        return WiredProgram(self.connect())
 
     def program(self, name: str, password: str | None = None, **more: object) -> WiredProgram:
-        """Let a program in."""
-        program = self.stranger()
+        """Log in as a program."""
+        program = self.connect_program()
         program.logs_in(name, password, **more)
         return program
 
     def waits(self, seconds: float) -> None:
-        """Let time pass, in steps of a second as far as it goes."""
+        """Let time pass; the first ten seconds in steps of one second."""
         self.clock.pump([1.0] * int(min(seconds, 10)))
         self.clock.advance(max(0.0, seconds - 10))
         for _ in range(4):
@@ -354,67 +357,67 @@ def pieces(data: bytes) -> Iterator[bytes]:
         yield data[index : index + 1]
 
 
-class Stubborn(Talking):
-    """A program as the document wants it: cut off, it comes back and asks once more.
+class ReconnectingProgram(JsonUser):
+    """A program that reconnects after each cut and repeats its request, as the document says.
 
-    *cuts* are, for each connection, after how many bytes sent and received it is lost; when there
-    are no more of them, it stays. What is cut off was never acknowledged. A line counts when it
-    came whole.
+    *cuts* has, for each connection, the bytes sent and received until it is lost; after the
+    last of them it is kept. A cut connection has acknowledged nothing. An incomplete line does
+    not count.
     """
 
     def __init__(
-        self, house: House, name: str, password: str, cuts: Iterator[tuple[int, int]]
+        self, server: MemoryServer, name: str, password: str, cuts: Iterator[tuple[int, int]]
     ) -> None:
         super().__init__()
         self.connections = 0
-        self.log: dict[str, list[int]] = {}  # the numbers, as they came
-        self._house = house
+        self.log: dict[str, list[int]] = {}  # of each conversation, as they arrived
+        self._server = server
         self._account = (name, password)
         self._cuts = cuts
-        self._caller: TestConnection | None = None
-        self._noted = 0
+        self._connection: TestConnection | None = None
+        self._logged = 0
 
-    def insists(self, **fields: object) -> Object:
-        """Ask until there is an answer."""
+    def asks_until_answered(self, **fields: object) -> Object:
+        """Repeat the request until it is answered; return the answer."""
         id = f"r{next(self._ids)}"
         while True:
-            if self._connected():
+            if self._connect():
                 self.sends(line_of(id=id, **fields))
                 for each in self.objects:
                     if each.get("re") == id:
                         return each
 
-    def looks(self) -> None:
-        """See what has come, if connected."""
-        if self._caller is not None:
+    def receives_if_connected(self) -> None:
+        """Read what has arrived, if connected."""
+        if self._connection is not None:
             self.receives()
 
-    def stays(self) -> None:
-        """Be there, and have what was missed."""
-        while not self._connected():
+    def stays_connected(self) -> None:
+        """Reconnect until a login succeeds, and all missed entries have arrived."""
+        while not self._connect():
             pass
 
     def sends(self, data: bytes) -> None:
-        assert self._caller is not None
+        assert self._connection is not None
         whole = len(data) <= self._may_send
-        self._caller.sends(data[: self._may_send])
+        self._connection.sends(data[: self._may_send])
         self._may_send -= len(data)
         self.receives()
         if not whole:
             self._cut()
 
     def receives(self) -> bool:
-        if self._caller is None:
+        if self._connection is None:
             return False
-        self._caller.tick()
-        data = self._caller.receives()
+        self._connection.tick()
+        data = self._connection.receives()
         self._takes(data[: self._may_receive])
         whole = len(data) <= self._may_receive
         self._may_receive -= len(data)
-        for each in self.objects[self._noted :]:
+        for each in self.objects[self._logged :]:
             if "seq" in each and "type" in each and "re" not in each:
                 self.log.setdefault(place_of(each), []).append(each["seq"])
-        self._noted = len(self.objects)
+        self._logged = len(self.objects)
         if not whole:
             self._cut()
         return False
@@ -422,21 +425,21 @@ class Stubborn(Talking):
     def since(self) -> dict[str, int]:
         return {place: seqs[-1] for place, seqs in self.log.items() if place != "None"}
 
-    def _connected(self) -> bool:
-        """Be connected and logged in; return whether that is so."""
-        if self._caller is not None:
+    def _connect(self) -> bool:
+        """Connect and log in, if necessary; return whether that succeeded."""
+        if self._connection is not None:
             return True
         self._may_send, self._may_receive = next(self._cuts, (1_000_000, 1_000_000))
         self.connections += 1
-        self._caller = self._house.caller()
+        self._connection = self._server.connect()
         self.received = bytearray()
         self._taken = 0
         name, password = self._account
         self.sends(line_of(hello=1, name=name, password=password, since=self.since()))
-        return self._caller is not None
+        return self._connection is not None
 
     def _cut(self) -> None:
-        if self._caller is not None:
-            caller, self._caller = self._caller, None
-            caller.wire.loseConnection()
-            caller.tick()
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.wire.loseConnection()
+            connection.tick()

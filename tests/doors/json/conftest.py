@@ -11,46 +11,46 @@ from twisted.internet.task import Clock
 from pyconchat.config import Config, LimitsConfig
 from pyconchat.store import SqlStore
 from tests.support.programs import (
-    House,
+    MemoryServer,
     WiredProgram,
 )
 
 
 @pytest.fixture
-def house(store: SqlStore, clock: Clock) -> Iterator[House]:
+def server(store: SqlStore, clock: Clock) -> Iterator[MemoryServer]:
     """A server in memory without rate limits."""
-    house = House(store, clock)
-    yield house
-    house.closes()
+    server = MemoryServer(store, clock)
+    yield server
+    server.stop()
 
 
 @pytest.fixture
-def limited(store: SqlStore, clock: Clock) -> Iterator[Callable[..., House]]:
+def limited(store: SqlStore, clock: Clock) -> Iterator[Callable[..., MemoryServer]]:
     """Return a function that makes a server in memory with these limits."""
-    houses: list[House] = []
+    servers: list[MemoryServer] = []
 
-    def make(lobby: str | None = None, guests: bool = True, **limits: Any) -> House:
+    def make(lobby: str | None = None, guests: bool = True, **limits: Any) -> MemoryServer:
         config = Config(lobby=lobby, guests=guests, limits=LimitsConfig(**limits))
-        houses.append(House(store, clock, config))
-        return houses[-1]
+        servers.append(MemoryServer(store, clock, config))
+        return servers[-1]
 
     yield make
-    for house in houses:
-        house.closes()
+    for server in servers:
+        server.stop()
 
 
 @pytest.fixture
-def alice(house: House) -> WiredProgram:
+def alice(server: MemoryServer) -> WiredProgram:
     """The admin of tea, which is open."""
-    alice = house.program("alice", "password a")
+    alice = server.program("alice", "password a")
     alice.does("/create tea open")
     return alice
 
 
 @pytest.fixture
-def olga(house: House) -> WiredProgram:
+def olga(server: MemoryServer) -> WiredProgram:
     """A program that is an operator of the server."""
-    olga = house.program("olga", "password o")
-    code = house.store.load().server.claim_code
+    olga = server.program("olga", "password o")
+    code = server.store.load().server.claim_code
     assert olga.does(f"/claim {code}")["type"] == "done"
     return olga

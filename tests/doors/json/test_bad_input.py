@@ -6,7 +6,7 @@ import pytest
 
 from pyconchat.doors.json.door import MAX_BAD_LINES
 from tests.support.programs import (
-    House,
+    MemoryServer,
     Object,
     WiredProgram,
     line_of,
@@ -30,7 +30,7 @@ NOT_JSON = {
 
 
 @pytest.mark.parametrize("what", NOT_JSON)
-def test_a_line_that_is_not_json(house: House, alice: WiredProgram, what: str) -> None:
+def test_a_line_that_is_not_json(server: MemoryServer, alice: WiredProgram, what: str) -> None:
     """It gets one error, and the next request is executed."""
     before = len(alice.objects)
     answer = alice.error_to(NOT_JSON[what])
@@ -41,7 +41,7 @@ def test_a_line_that_is_not_json(house: House, alice: WiredProgram, what: str) -
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe", b'{"id": 1, "line": "\xff"}', b'"\xed\xa0\x80"'])
-def test_a_line_that_is_not_utf_8(house: House, alice: WiredProgram, data: bytes) -> None:
+def test_a_line_that_is_not_utf_8(server: MemoryServer, alice: WiredProgram, data: bytes) -> None:
     """It gets one error, and the next request is executed."""
     answer = alice.error_to(data)
     assert answer["code"] in ("bad-json", "bad-text")
@@ -50,7 +50,7 @@ def test_a_line_that_is_not_utf_8(house: House, alice: WiredProgram, data: bytes
 
 
 @pytest.mark.parametrize("pieces", [1, 7])
-def test_a_line_over_the_maximum(house: House, alice: WiredProgram, pieces: int) -> None:
+def test_a_line_over_the_maximum(server: MemoryServer, alice: WiredProgram, pieces: int) -> None:
     """It gets one error, its rest is discarded, and the next request is executed."""
     before = len(alice.objects)
     line = b'{"id": 1, "line": "' + b"x" * (8 * 4096) + b'"}'
@@ -62,7 +62,9 @@ def test_a_line_over_the_maximum(house: House, alice: WiredProgram, pieces: int)
     assert [each["ok"] for each in alice.objects[before:]] == [False, True]
 
 
-def test_20_bad_lines_in_a_row_end_the_connection(house: House, alice: WiredProgram) -> None:
+def test_20_bad_lines_in_a_row_end_the_connection(
+    server: MemoryServer, alice: WiredProgram
+) -> None:
     """Nineteen do not, however often; the end gives the reason."""
     assert MAX_BAD_LINES == 20
     for _ in range(2):
@@ -74,12 +76,12 @@ def test_20_bad_lines_in_a_row_end_the_connection(house: House, alice: WiredProg
     assert len([each for each in alice.objects if each.get("code") == "bad-json"]) == 58
 
 
-def test_20_bad_lines_before_the_hello_end_the_connection(house: House) -> None:
+def test_20_bad_lines_before_the_hello_end_the_connection(server: MemoryServer) -> None:
     """The limit applies before the login too."""
-    stranger = house.stranger()
-    stranger.sends(b"{bad\n" * 25)
-    assert stranger.sees("end")["why"] == "bad-json"
-    assert stranger.is_cut_off()
+    peer = server.connect_program()
+    peer.sends(b"{bad\n" * 25)
+    assert peer.sees("end")["why"] == "bad-json"
+    assert peer.is_cut_off()
 
 
 WRONG_HELLOS = {
@@ -95,20 +97,20 @@ WRONG_HELLOS = {
 
 
 @pytest.mark.parametrize("path", WRONG_HELLOS)
-def test_a_wrong_field_of_a_hello(house: House, path: str) -> None:
+def test_a_wrong_field_of_a_hello(server: MemoryServer, path: str) -> None:
     """The answer names it; another hello may follow."""
-    stranger = house.stranger()
+    peer = server.connect_program()
     fields = {"hello": 1, "name": "alice", **WRONG_HELLOS[path]}
-    answer = stranger.error_to(line_of(**fields)[:-1])
+    answer = peer.error_to(line_of(**fields)[:-1])
     assert (answer["hello"], answer["code"]) == (1, "bad-field")
     assert answer["path"] == path.split()[0]
-    assert stranger.says_hello("alice")["ok"]
+    assert peer.says_hello("alice")["ok"]
 
 
 @pytest.mark.parametrize("seq", [-1, 1.5, True, None, 2**63, 10**30])
-def test_an_invalid_number_in_since(house: House, seq: object) -> None:
+def test_an_invalid_number_in_since(server: MemoryServer, seq: object) -> None:
     """The answer names the conversation."""
-    answer = house.stranger().says_hello("alice", since={"@bob": seq})
+    answer = server.connect_program().says_hello("alice", since={"@bob": seq})
     assert (answer["code"], answer["path"]) == ("bad-field", "since.@bob")
 
 
@@ -136,7 +138,7 @@ WRONG_REQUESTS: dict[str, Object] = {
 
 
 @pytest.mark.parametrize("what", WRONG_REQUESTS)
-def test_a_wrong_field_of_a_request(house: House, alice: WiredProgram, what: str) -> None:
+def test_a_wrong_field_of_a_request(server: MemoryServer, alice: WiredProgram, what: str) -> None:
     """The answer names the field, and the request if possible; nothing is executed."""
     fields = {"id": "wrong", "group": "tea", "line": "hi", **WRONG_REQUESTS[what]}
     answer = alice.error_to(line_of(**fields)[:-1])
@@ -148,7 +150,7 @@ def test_a_wrong_field_of_a_request(house: House, alice: WiredProgram, what: str
 
 
 @pytest.mark.parametrize("data", [b"[]", b"3", b'"id"', b"null", b"true", b"{}", b'{"line": "a"}'])
-def test_json_that_is_no_request(house: House, alice: WiredProgram, data: bytes) -> None:
+def test_json_that_is_no_request(server: MemoryServer, alice: WiredProgram, data: bytes) -> None:
     """It gets an error about fields, which does not count as bad JSON."""
     for _ in range(MAX_BAD_LINES + 1):
         answer = alice.error_to(data)
@@ -158,7 +160,7 @@ def test_json_that_is_no_request(house: House, alice: WiredProgram, data: bytes)
 
 
 @pytest.mark.parametrize("digits", [19, 20, 60, 400, 5000])
-def test_huge_numbers(house: House, alice: WiredProgram, digits: int) -> None:
+def test_huge_numbers(server: MemoryServer, alice: WiredProgram, digits: int) -> None:
     """Each gets one answer, and the next request is executed."""
     before = len(alice.objects)
     alice.sends(b'{"id": ' + b"9" * digits + b"}\n")
@@ -166,9 +168,9 @@ def test_huge_numbers(house: House, alice: WiredProgram, digits: int) -> None:
     assert len(alice.objects) == before + 2
 
 
-def test_text_is_made_safe(house: House, alice: WiredProgram) -> None:
+def test_text_is_made_safe(server: MemoryServer, alice: WiredProgram) -> None:
     """Control characters are removed from all that others receive."""
-    bob = house.program("bob", "password b")
+    bob = server.program("bob", "password b")
     bob.does("/join tea")
     raw = "a\x1b[31mb\x00c\u202ed\re\x9bf\tg\nh"
     alice.does(group="tea", text=raw)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from tests.support.programs import (
-    House,
+    MemoryServer,
     WiredProgram,
 )
 
 
-def test_times_are_in_utc(house: House, alice: WiredProgram) -> None:
+def test_times_are_in_utc(server: MemoryServer, alice: WiredProgram) -> None:
     """With milliseconds, as in the example."""
     alice.does(group="tea", text="hi")
     assert alice.sees("message")["at"] == "2023-11-14T22:13:20.000Z"
 
 
-def test_a_private_conversation_has_with_instead_of_group(house: House) -> None:
+def test_a_private_conversation_has_with_instead_of_group(server: MemoryServer) -> None:
     """Each of the two receives the other's name."""
-    alice, bob = house.program("alice", "password a"), house.program("bob", "password b")
+    alice, bob = server.program("alice", "password a"), server.program("bob", "password b")
     alice.does("/msg bob hi")
     for program, partner in ((alice, "bob"), (bob, "alice")):
         event = program.sees("message", text="hi")
@@ -24,31 +24,31 @@ def test_a_private_conversation_has_with_instead_of_group(house: House) -> None:
         assert "group" not in event
 
 
-def test_server_events_have_no_group(house: House, olga: WiredProgram) -> None:
+def test_server_events_have_no_group(server: MemoryServer, olga: WiredProgram) -> None:
     """``"group": null``, for everybody."""
-    alice = house.program("alice", "password a")
-    house.program("bob", "password b")
+    alice = server.program("alice", "password a")
+    server.program("bob", "password b")
     olga.does("/kick bob enough")
     event = alice.sees("server-kicked", name="bob")
     assert event["group"] is None
     assert (event["by"], event["reason"]) == ("olga", "enough")
 
 
-def test_presence_of_people_in_a_shared_group(house: House, alice: WiredProgram) -> None:
+def test_presence_of_people_in_a_shared_group(server: MemoryServer, alice: WiredProgram) -> None:
     """Online and offline, with the reason, once for each account."""
-    bob = house.program("bob", "password b")
+    bob = server.program("bob", "password b")
     bob.does("/join tea")
-    house.program("bob", "password b").cut()
+    server.program("bob", "password b").cut()
     bob.requests("/quit for tea")
     alice.sees("presence", name="bob", online=False, reason="for tea")
-    house.program("bob", "password b")
+    server.program("bob", "password b")
     alice.sees("presence", name="bob", online=True)
     assert len([each for each in alice.events if each["type"] == "presence"]) == 2
 
 
-def test_people_and_programs_read_each_other(house: House, alice: WiredProgram) -> None:
+def test_people_and_programs_read_each_other(server: MemoryServer, alice: WiredProgram) -> None:
     """A message of a program is a line at nc, and the other way round."""
-    person = house.person("bob")
+    person = server.person("bob")
     person.types("/join tea", "hello from nc")
     alice.sees("message", text="hello from nc", **{"from": "bob"})
     alice.does(group="tea", text="hello from a program")
@@ -57,21 +57,25 @@ def test_people_and_programs_read_each_other(house: House, alice: WiredProgram) 
     assert alice.sees("message", text="psst")["with"] == "bob"
 
 
-def test_messages_reach_all_sessions_of_the_sender(house: House, alice: WiredProgram) -> None:
+def test_messages_reach_all_sessions_of_the_sender(
+    server: MemoryServer, alice: WiredProgram
+) -> None:
     """Of a person at nc and a program with the same account, once each."""
-    person = house.person("alice", "password a")
+    person = server.person("alice", "password a")
     person.types("/join tea", "typed")
     alice.sees("message", text="typed")
     alice.does(group="tea", text="sent")
     assert person.sees().count("alice: sent") == 1
 
 
-def test_messages_of_ignored_people_are_not_delivered(house: House, alice: WiredProgram) -> None:
+def test_messages_of_ignored_people_are_not_delivered(
+    server: MemoryServer, alice: WiredProgram
+) -> None:
     """Neither live nor when they were missed."""
-    bob = house.program("bob", "password b")
+    bob = server.program("bob", "password b")
     bob.does("/join tea")
     alice.does("/ignore bob")
     bob.does(group="tea", text="hi")
     alice.receives()
-    again = house.program("alice", "password a", since={"tea": 0})
+    again = server.program("alice", "password a", since={"tea": 0})
     assert "hi" not in [each.get("text") for each in (*alice.events, *again.events)]

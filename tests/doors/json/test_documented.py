@@ -19,7 +19,7 @@ from pyconchat.domain.replies import Ended, EndWhy, Live, PresenceChanged, Reply
 from pyconchat.domain.text import SafeText
 from pyconchat.render.json import event_object, reply_object
 from tests.support.programs import (
-    House,
+    MemoryServer,
     Object,
     WiredProgram,
 )
@@ -56,14 +56,14 @@ def literals(cell: str) -> set[str]:
 # Hello.
 
 
-def test_the_answer_to_a_hello_is_as_documented(house: House) -> None:
+def test_the_answer_to_a_hello_is_as_documented(server: MemoryServer) -> None:
     """The fields are those of the example, with its types."""
     example = re.search(r'\{"hello": 1, "ok": true,.*?\n\n', DOCS, re.DOTALL)
     assert example is not None
     documented = json.loads(re.sub(r"\n *", " ", example[0]).replace("NAME…", "NAME"))
-    alice = house.program("alice", "password a")
+    alice = server.program("alice", "password a")
     alice.does("/create tea open")
-    answer = house.program("alice", "password a").hello
+    answer = server.program("alice", "password a").hello
     assert types_of(answer) == types_of(documented)
     assert types_of(answer["groups"][0]) == types_of(documented["groups"][0])
     approve = next(each for each in answer["commands"] if each["name"] == "approve")
@@ -84,15 +84,15 @@ def types_of(fields: Object) -> dict[str, type]:
 # Replies and events, as documented.
 
 
-def grand_tour(house: House, olga: WiredProgram) -> tuple[list[Object], list[WiredProgram]]:
+def grand_tour(server: MemoryServer, olga: WiredProgram) -> tuple[list[Object], list[WiredProgram]]:
     """Use every command; return all answers, and the programs."""
-    alice = house.program("alice", "password a")
-    house.chat.statistics.dropped["stuck"] += 1
-    house.chat.statistics.turned_away["unauthenticated"] += 1
+    alice = server.program("alice", "password a")
+    server.chat.statistics.dropped["stuck"] += 1
+    server.chat.statistics.turned_away["unauthenticated"] += 1
     bob, carol, gus = (
-        house.program("bob", "password b"),
-        house.program("carol", "password c"),
-        house.program("gus"),
+        server.program("bob", "password b"),
+        server.program("carol", "password c"),
+        server.program("gus"),
     )
     good = [
         alice.does("/create tea"),
@@ -157,9 +157,9 @@ FILES = {"files", "upload", "download"}  # this server shares no files
 NO_ENTRIES = table_after("Some events are no entries")
 
 
-def test_every_reply_has_the_documented_fields(house: House, olga: WiredProgram) -> None:
+def test_every_reply_has_the_documented_fields(server: MemoryServer, olga: WiredProgram) -> None:
     """Each type of the table occurs, with its fields and theirs, and no other type."""
-    good, _ = grand_tour(house, olga)
+    good, _ = grand_tour(server, olga)
     seen: set[str] = set()
     for answer in good:
         if "type" not in answer:
@@ -189,9 +189,9 @@ def test_a_ticket_has_the_documented_fields(type: str) -> None:
     assert set(fields) - {"type"} == literals(REPLIES[type][0])
 
 
-def test_no_list_in_a_reply_is_always_empty(house: House, olga: WiredProgram) -> None:
+def test_no_list_in_a_reply_is_always_empty(server: MemoryServer, olga: WiredProgram) -> None:
     """So the fields of its items have been compared."""
-    good, _ = grand_tour(house, olga)
+    good, _ = grand_tour(server, olga)
     empty = {
         (answer["type"], name) for answer in good for name, value in answer.items() if value == []
     }
@@ -235,11 +235,11 @@ def test_events_that_are_no_entries_have_the_documented_fields() -> None:
     assert named == {why.value for why in EndWhy}
 
 
-def test_every_command_is_answered_by_one_object(house: House) -> None:
+def test_every_command_is_answered_by_one_object(server: MemoryServer) -> None:
     """With ``re`` and ``ok``, at the front desk and in a group, refused or not."""
     for command in TABLE:
         for group in (None, "tea"):
-            alice = house.program("alice", "password a")
+            alice = server.program("alice", "password a")
             if "tea" not in str(alice.hello["groups"]):
                 alice.does("/create tea open")
             id = alice.requests(f"/{command.name}", group)
@@ -254,10 +254,10 @@ def test_every_command_is_answered_by_one_object(house: House) -> None:
             alice.cut()
 
 
-def test_no_password_or_hash_is_ever_sent(house: House, olga: WiredProgram) -> None:
+def test_no_password_or_hash_is_ever_sent(server: MemoryServer, olga: WiredProgram) -> None:
     """Neither of accounts nor of groups."""
-    _, everybody = grand_tour(house, olga)
-    again = house.program("alice", "password a", since={"vault": 0, "tea": 0})
+    _, everybody = grand_tour(server, olga)
+    again = server.program("alice", "password a", since={"vault": 0, "tea": 0})
     for program in (*everybody, again):
         for secret in (b"password_hash", b"plain:", b"very-secret", b"more-secret", b"password g"):
             assert secret not in program.received

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.support.programs import (
-    House,
+    MemoryServer,
     line_of,
 )
 
 
-def test_the_message_rate_delays_and_drops_nothing(limited: Callable[..., House]) -> None:
+def test_the_message_rate_delays_and_drops_nothing(limited: Callable[..., MemoryServer]) -> None:
     """Messages over the rate are posted later."""
-    house = limited(message_burst=10, messages_per_second=5)
-    alice = house.program("alice", "password a")
+    server = limited(message_burst=10, messages_per_second=5)
+    alice = server.program("alice", "password a")
     alice.does("/create tea open")
     alice.sends(b"".join(line_of(id=f"m{n}", group="tea", text=f"{n}") for n in range(40)))
 
@@ -30,17 +30,17 @@ def test_the_message_rate_delays_and_drops_nothing(limited: Callable[..., House]
     ]
 
 
-def test_requests_wait_until_the_program_has_read(house: House) -> None:
+def test_requests_wait_until_the_program_has_read(server: MemoryServer) -> None:
     """What is queued for a program that does not read is limited."""
-    alice = house.program("alice", "password a")
+    alice = server.program("alice", "password a")
     alice.does("/create tea open")
     for _ in range(20):
         alice.does(group="tea", text="x" * 4000)
     alice.wire.stops_reading()
     for n in range(60):
-        alice.caller.door.dataReceived(line_of(id=f"h{n}", group="tea", line="/history 500"))
-        alice.caller.tick()
-    door = alice.caller.door.door
+        alice.connection.door.dataReceived(line_of(id=f"h{n}", group="tea", line="/history 500"))
+        alice.connection.tick()
+    door = alice.connection.door.door
     assert door is not None
     assert door._output.queued < 300_000
     assert alice.wire.paused
@@ -51,11 +51,11 @@ def test_requests_wait_until_the_program_has_read(house: House) -> None:
     assert answers == [f"h{n}" for n in range(60)]
 
 
-def test_a_program_that_never_reads_is_dropped(house: House) -> None:
+def test_a_program_that_never_reads_is_dropped(server: MemoryServer) -> None:
     """After 30 seconds in which it read nothing."""
-    alice = house.program("alice", "password a")
+    alice = server.program("alice", "password a")
     alice.does("/create tea open")
     alice.wire.stops_reading()
     alice.sends(line_of(id=1, line="/help") + line_of(id=2, line="/help"))
-    alice.caller.waits(35)
+    alice.connection.waits(35)
     assert alice.wire.aborted

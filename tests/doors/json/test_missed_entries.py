@@ -5,81 +5,83 @@ from __future__ import annotations
 import pytest
 
 from tests.support.programs import (
-    House,
+    MemoryServer,
     WiredProgram,
     numbers,
 )
 
 
-def test_since_delivers_the_entries_after_it(house: House, alice: WiredProgram) -> None:
+def test_since_delivers_the_entries_after_it(server: MemoryServer, alice: WiredProgram) -> None:
     """Even if the server knows that they were received."""
     for text in "abcd":
         alice.does(text=text, group="tea")
     for since, expected in [(0, [1, 2, 3, 4, 5]), (3, [4, 5]), (5, []), (99, [])]:
-        again = house.program("alice", "password a", since={"tea": since})
+        again = server.program("alice", "password a", since={"tea": since})
         assert numbers(again.events) == expected
         assert again.hello["groups"][0]["unread"] == len(expected)
         again.waits(3)  # the receipts are stored
 
 
-def test_since_takes_names_in_any_case(house: House, alice: WiredProgram) -> None:
+def test_since_takes_names_in_any_case(server: MemoryServer, alice: WiredProgram) -> None:
     """Names do not depend on case."""
-    assert numbers(house.program("alice", "password a", since={"TEA": 0}).events) == [1]
+    assert numbers(server.program("alice", "password a", since={"TEA": 0}).events) == [1]
 
 
 def test_new_entries_are_delivered_after_a_since_beyond_the_head(
-    house: House, alice: WiredProgram
+    server: MemoryServer, alice: WiredProgram
 ) -> None:
     """No later entry is lost."""
-    again = house.program("alice", "password a", since={"tea": 99})
+    again = server.program("alice", "password a", since={"tea": 99})
     alice.does(text="hi", group="tea")
     again.receives()
     assert numbers(again.events)[-1] == 2
 
 
-def test_unknown_names_in_since_are_ignored(house: House, alice: WiredProgram) -> None:
+def test_unknown_names_in_since_are_ignored(server: MemoryServer, alice: WiredProgram) -> None:
     """Unknown groups and people, and groups of which the account is not a member."""
-    house.program("bob", "password b")
+    server.program("bob", "password b")
     since = {"nosuch": 5, "tea": 0, "@nobody": 0, "@": 0, "": 0, "@bob": 0, "@alice": 3}
-    bob = house.program("bob", "password b", since=since)
+    bob = server.program("bob", "password b", since=since)
     assert bob.entries == []
 
 
 def test_without_since_acknowledged_entries_are_not_repeated(
-    house: House, alice: WiredProgram
+    server: MemoryServer, alice: WiredProgram
 ) -> None:
     """The peer's kernel has acknowledged them."""
     alice.does(text="a", group="tea")
     alice.waits(3)
     alice.cut()
-    assert house.program("alice", "password a").entries == []
+    assert server.program("alice", "password a").entries == []
 
 
 def test_without_since_entries_without_acknowledgement_are_repeated(
-    house: House, alice: WiredProgram
+    server: MemoryServer, alice: WiredProgram
 ) -> None:
     """Entries that a cut connection did not acknowledge are delivered again."""
     alice.does(text="a", group="tea")
     alice.cut()
-    assert numbers(house.program("alice", "password a").events) == [1, 2]
+    assert numbers(server.program("alice", "password a").events) == [1, 2]
 
 
-def test_since_for_one_group_does_not_affect_others(house: House, alice: WiredProgram) -> None:
+def test_since_for_one_group_does_not_affect_others(
+    server: MemoryServer, alice: WiredProgram
+) -> None:
     """The stored cursors apply to the other conversations."""
     alice.does("/create plan open")
     alice.waits(3)
     alice.does(text="a", group="plan")
-    again = house.program("alice", "password a", since={"tea": 0})
+    again = server.program("alice", "password a", since={"tea": 0})
     assert numbers(again.events, "tea") == [1]
     assert numbers(again.events, "plan") == []
     assert len(again.hello["groups"]) == 2
 
 
 def test_a_member_kicked_while_offline_receives_entries_up_to_the_kick(
-    house: House, alice: WiredProgram
+    server: MemoryServer, alice: WiredProgram
 ) -> None:
     """Later entries are not delivered."""
-    bob = house.program("bob", "password b")
+    bob = server.program("bob", "password b")
     bob.does("/join tea")
     last = max(numbers(bob.events))
     bob.cut()
@@ -87,37 +89,37 @@ def test_a_member_kicked_while_offline_receives_entries_up_to_the_kick(
     alice.does("/kick bob", group="tea")
     alice.does(text="after", group="tea")
     for since, expected in [(0, [last, last + 1, last + 2]), (last, [last + 1, last + 2])]:
-        bob = house.program("bob", "password b", since={"tea": since})
+        bob = server.program("bob", "password b", since={"tea": since})
         assert numbers(bob.events) == expected
         assert bob.hello["groups"] == []
         bob.cut()
 
 
-def test_an_applicant_cannot_read_the_log(house: House) -> None:
+def test_an_applicant_cannot_read_the_log(server: MemoryServer) -> None:
     """Neither before nor after the rejection, whatever *since* says."""
-    alice = house.program("alice", "password a")
+    alice = server.program("alice", "password a")
     alice.does("/create tea")
     alice.does(text="secret", group="tea")
-    bob = house.program("bob", "password b")
+    bob = server.program("bob", "password b")
     bob.does("/join tea please")
     bob.cut()
-    waiting = house.program("bob", "password b", since={"tea": 0})
+    waiting = server.program("bob", "password b", since={"tea": 0})
     assert {each["type"] for each in waiting.entries} <= {"requested"}
     waiting.cut()
     alice.does(text="secret", group="tea")
     alice.does("/reject bob", group="tea")
     alice.does(text="secret", group="tea")
-    rejected = house.program("bob", "password b", since={"tea": 0})
+    rejected = server.program("bob", "password b", since={"tea": 0})
     assert {each["type"] for each in rejected.entries} <= {"requested", "rejected"}
     assert "rejected" in str(rejected.entries)
 
 
 @pytest.mark.parametrize("since", [None, 0, 1, 3])
-def test_members_do_not_receive_join_requests(house: House, since: int | None) -> None:
+def test_members_do_not_receive_join_requests(server: MemoryServer, since: int | None) -> None:
     """Requests are for the admin: not live, nor missed, nor in the history."""
-    alice = house.program("alice", "password a")
+    alice = server.program("alice", "password a")
     alice.does("/create tea")
-    bob, carol = house.program("bob", "password b"), house.program("carol", "password c")
+    bob, carol = server.program("bob", "password b"), server.program("carol", "password c")
     bob.does("/join tea")
     alice.does("/approve bob", group="tea")
     carol.does("/join tea because")
@@ -128,14 +130,14 @@ def test_members_do_not_receive_join_requests(house: House, since: int | None) -
     bob.receives()
     more = {} if since is None else {"since": {"tea": since}}
     bob.cut()
-    again = house.program("bob", "password b", **more)
+    again = server.program("bob", "password b", **more)
     history = again.does("/history 500", group="tea")["entries"]
     assert "carol" not in str([*bob.entries, *again.entries, *history])
 
 
-def test_since_of_a_private_conversation(house: House) -> None:
+def test_since_of_a_private_conversation(server: MemoryServer) -> None:
     """It is named by ``@`` and the person; acknowledged entries are delivered again."""
-    alice, bob = house.program("alice", "password a"), house.program("bob", "password b")
+    alice, bob = server.program("alice", "password a"), server.program("bob", "password b")
     for text in "abc":
         alice.does(f"/msg bob {text}")
     for each in (alice, bob):
@@ -143,24 +145,24 @@ def test_since_of_a_private_conversation(house: House) -> None:
         each.cut()
     for since, expected in [(0, [1, 2, 3]), (2, [3]), (3, []), (9, [])]:
         for name, partner in (("alice", "bob"), ("bob", "alice")):
-            again = house.program(name, f"password {name[0]}", since={f"@{partner}": since})
+            again = server.program(name, f"password {name[0]}", since={f"@{partner}": since})
             assert numbers(again.events, f"@{partner}") == expected
             again.cut()
 
 
-def test_since_of_a_private_conversation_with_a_guest(house: House) -> None:
+def test_since_of_a_private_conversation_with_a_guest(server: MemoryServer) -> None:
     """Its entries can be delivered again while the guest is connected."""
-    alice, gus = house.program("alice", "password a"), house.program("gus")
+    alice, gus = server.program("alice", "password a"), server.program("gus")
     gus.does("/msg alice hi")
     alice.waits(3)  # her kernel has it, but the program has not read it
     alice.cut()
-    again = house.program("alice", "password a", since={"@gus": 0})
+    again = server.program("alice", "password a", since={"@gus": 0})
     assert numbers(again.events, "@gus") == [1]
 
 
-def test_messages_of_a_later_guest_with_the_same_name(house: House) -> None:
+def test_messages_of_a_later_guest_with_the_same_name(server: MemoryServer) -> None:
     """*since* of the former guest's conversation does not hide them."""
-    alice, gus = house.program("alice", "password a"), house.program("gus")
+    alice, gus = server.program("alice", "password a"), server.program("gus")
     for _ in range(3):
         gus.does("/msg alice hi")
     gus.cut()
@@ -168,14 +170,14 @@ def test_messages_of_a_later_guest_with_the_same_name(house: House) -> None:
     since = alice.since()
     alice.waits(3)
     alice.cut()
-    house.program("gus").does("/msg alice I am another")
-    again = house.program("alice", "password a", since=since)
+    server.program("gus").does("/msg alice I am another")
+    again = server.program("alice", "password a", since=since)
     assert "I am another" in str(again.entries)
 
 
 @pytest.mark.parametrize("said", [1, 2])
 def test_entries_of_a_later_group_with_the_same_name(
-    house: House, alice: WiredProgram, said: int
+    server: MemoryServer, alice: WiredProgram, said: int
 ) -> None:
     """Numbers of a closed group do not hide the entries of a new one."""
     for text in "abcd":
@@ -183,37 +185,37 @@ def test_entries_of_a_later_group_with_the_same_name(
     since = alice.since()
     alice.waits(3)
     alice.cut()
-    bob = house.program("bob", "password b")
-    person = house.person("alice", "password a")
+    bob = server.program("bob", "password b")
+    person = server.person("alice", "password a")
     person.types("/leave tea")
     bob.does("/create tea open")
     person.types("/join tea")
     person.wire.loseConnection()
-    house.waits(3)
+    server.waits(3)
     new = [f"new {n}" for n in range(said)]
     for text in new:
         bob.does(text=text, group="tea")
-    again = house.program("alice", "password a", since=since)
+    again = server.program("alice", "password a", since=since)
     assert [each["text"] for each in again.entries if each["type"] == "message"] == new
 
 
-def test_a_new_member_receives_numbers_in_order(house: House, alice: WiredProgram) -> None:
+def test_a_new_member_receives_numbers_in_order(server: MemoryServer, alice: WiredProgram) -> None:
     """Earlier entries precede the one of the join, or are not delivered."""
     for text in "abc":
         alice.does(text=text, group="tea")
-    bob = house.program("bob", "password b")
+    bob = server.program("bob", "password b")
     bob.does("/join tea")
     seqs = numbers(bob.events)
     assert seqs == sorted(set(seqs)), seqs
     assert seqs[-1] == 5
 
 
-def test_an_approved_applicant_receives_no_number_twice(house: House) -> None:
+def test_an_approved_applicant_receives_no_number_twice(server: MemoryServer) -> None:
     """The request was delivered when it was made, and is not repeated."""
-    alice = house.program("alice", "password a")
+    alice = server.program("alice", "password a")
     alice.does("/create tea")
     alice.does(text="a", group="tea")
-    bob = house.program("bob", "password b")
+    bob = server.program("bob", "password b")
     bob.does("/join tea please")
     alice.does("/approve bob", group="tea")
     bob.receives()
@@ -221,26 +223,28 @@ def test_an_approved_applicant_receives_no_number_twice(house: House) -> None:
     assert seqs == sorted(set(seqs)), seqs
 
 
-def test_a_rejection_is_delivered_once_to_a_later_member(house: House) -> None:
+def test_a_rejection_is_delivered_once_to_a_later_member(server: MemoryServer) -> None:
     """It comes before the entries of the membership."""
-    alice = house.program("alice", "password a")
+    alice = server.program("alice", "password a")
     alice.does("/create tea")
-    bob = house.program("bob", "password b")
+    bob = server.program("bob", "password b")
     bob.does("/join tea first")
     alice.does("/reject bob", group="tea")
     bob.does("/join tea second")
     alice.does("/approve bob", group="tea")
     bob.cut()
-    again = house.program("bob", "password b", since={"tea": 2})  # the first request
+    again = server.program("bob", "password b", since={"tea": 2})  # the first request
     assert numbers(again.events) == [3, 4, 5]
 
 
-def test_a_kick_is_delivered_once_to_a_returning_member(house: House, alice: WiredProgram) -> None:
+def test_a_kick_is_delivered_once_to_a_returning_member(
+    server: MemoryServer, alice: WiredProgram
+) -> None:
     """Numbers come in order and without repeats over two memberships."""
-    bob = house.program("bob", "password b")
+    bob = server.program("bob", "password b")
     bob.does("/join tea")
     alice.does("/kick bob", group="tea")
     bob.does("/join tea")
     bob.cut()
-    again = house.program("bob", "password b", since={"tea": 2})
+    again = server.program("bob", "password b", since={"tea": 2})
     assert numbers(again.events) == [3, 4]

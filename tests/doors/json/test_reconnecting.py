@@ -22,9 +22,9 @@ from pyconchat.domain.events import (
 )
 from tests.support.examples import examples
 from tests.support.programs import (
-    House,
+    MemoryServer,
     Object,
-    Stubborn,
+    ReconnectingProgram,
     WiredProgram,
     line_of,
 )
@@ -97,21 +97,21 @@ def memberships(entries: list[Entry], name: str) -> list[tuple[int, int]]:
     return spans
 
 
-def check(house: House, log: dict[str, list[int]]) -> None:
+def check(server: MemoryServer, log: dict[str, list[int]]) -> None:
     """Check that bob has received what he must, once and in order, and nothing more."""
     for place, seqs in log.items():
         assert seqs == sorted(set(seqs)), f"{place}: {seqs}"
-    for conversation in house.chat.groups:
+    for conversation in server.chat.groups:
         group = conversation.group
         assert group is not None
-        entries = house.store.entries(conversation.id, 0, 10**9, 10**9)
+        entries = server.store.entries(conversation.id, 0, 10**9, 10**9)
         spans = memberships(entries, "bob")
         must = {e.seq for e in entries if any(a <= e.seq <= b for a, b in spans)}
         got = set(log[group.name])
         assert must <= got, f"{group.name}: lost {must - got}"
         if spans[-1][1] < 10**9:
             assert max(got) == spans[-1][1], f"{group.name}: may not have {max(got)}"
-    count = house.store.direct(("alice", "bob"))
+    count = server.store.direct(("alice", "bob"))
     assert count is not None
     assert log["@alice"] == list(range(1, count[1] + 1))
 
@@ -124,12 +124,12 @@ def add_to_log(log: dict[str, list[int]], entries: list[Object]) -> None:
 
 
 @pytest.mark.parametrize("story", STORIES)
-def test_reconnecting_after_a_cut_at_any_byte(house: House, story: str) -> None:
+def test_reconnecting_after_a_cut_at_any_byte(server: MemoryServer, story: str) -> None:
     """With *since* from the complete lines, every entry is received once, in order.
 
     The store has no receipt of this connection.
     """
-    alice, bob = house.program("alice", "password a"), house.program("bob", "password b")
+    alice, bob = server.program("alice", "password a"), server.program("bob", "password b")
     for _ in STORIES[story](alice, bob.does):
         pass
     bob.receives()
@@ -139,7 +139,7 @@ def test_reconnecting_after_a_cut_at_any_byte(house: House, story: str) -> None:
     for cut in range(len(whole) + 1):
         if 0 < cut < len(whole) and whole[cut - 1 : cut] != b"\n":
             continue  # an incomplete line does not count
-        before, log = WiredProgram(house.caller()), dict[str, list[int]]()
+        before, log = WiredProgram(server.connect()), dict[str, list[int]]()
         before._takes(whole[:cut])
         before.cut()
         add_to_log(log, before.entries)
@@ -147,21 +147,21 @@ def test_reconnecting_after_a_cut_at_any_byte(house: House, story: str) -> None:
             continue
         tried.add(str(log))
         since = {place: seqs[-1] for place, seqs in log.items()}
-        again = house.program("bob", "password b", since=since)
+        again = server.program("bob", "password b", since=since)
         again.cut()
         add_to_log(log, again.entries)
-        check(house, log)
+        check(server, log)
     assert len(tried) > 10
 
 
 @contextmanager
-def another_house() -> Iterator[House]:
+def another_server() -> Iterator[MemoryServer]:
     """Return a separate server in memory."""
     with tempfile.TemporaryDirectory() as folder:
         store = quick_store(Path(folder))
-        house = House(store, Clock())
-        yield house
-        house.closes()
+        server = MemoryServer(store, Clock())
+        yield server
+        server.stop()
         store.close()
 
 
@@ -176,33 +176,33 @@ def another_house() -> Iterator[House]:
 @given(cuts=st.lists(st.tuples(st.integers(100, 700), st.integers(0, 9000)), max_size=12))
 def test_reconnecting_after_many_cuts(story: str, cuts: list[tuple[int, int]]) -> None:
     """Each request with a key is executed once, and every entry received once, in order."""
-    with another_house() as house:
-        alice = house.program("alice", "password a")
-        house.program("bob", "password b").cut()
-        bob = Stubborn(house, "bob", "password b", iter(cuts))
+    with another_server() as server:
+        alice = server.program("alice", "password a")
+        server.program("bob", "password b").cut()
+        bob = ReconnectingProgram(server, "bob", "password b", iter(cuts))
         said: dict[tuple[object, object], int] = {}
 
         def asks(**fields: object) -> Object:
-            answer = bob.insists(key=f"key {len(said)}", **fields)
+            answer = bob.asks_until_answered(key=f"key {len(said)}", **fields)
             assert answer["ok"], (fields, answer)
             said[fields.get("group"), fields.get("text", len(said))] = answer.get("seq", 0)
             return answer
 
         for _ in STORIES[story](alice, asks):
-            bob.looks()
-        bob.stays()
-        check(house, bob.log)
+            bob.receives_if_connected()
+        bob.stays_connected()
+        check(server, bob.log)
         for (place, text), seq in said.items():
             if isinstance(text, str):
-                assert stored(house, str(place), text) == [seq]
+                assert stored(server, str(place), text) == [seq]
 
 
-def stored(house: House, place: str, text: str) -> list[int]:
+def stored(server: MemoryServer, place: str, text: str) -> list[int]:
     """Return the numbers of the messages and actions with *text*."""
-    id = house.chat.groups.find(place).id
+    id = server.chat.groups.find(place).id
     return [
         entry.seq
-        for entry in house.store.entries(id, 0, 10**9, 10**9)
+        for entry in server.store.entries(id, 0, 10**9, 10**9)
         if isinstance(entry.event, Message | Action) and entry.event.text == text
     ]
 
@@ -223,24 +223,24 @@ KEYED = {
 
 
 @pytest.fixture
-def keyed(house: House, alice: WiredProgram) -> House:
+def keyed(server: MemoryServer, alice: WiredProgram) -> MemoryServer:
     """A server where alice can make all requests of `KEYED`."""
-    bob, carol = house.program("bob", "password b"), house.program("carol", "password c")
+    bob, carol = server.program("bob", "password b"), server.program("carol", "password c")
     bob.does("/join tea")
     alice.does("/create club")
     bob.does("/join club")
     carol.does("/create carols open")
     alice.cut()
-    return house
+    return server
 
 
-def count_entries(house: House) -> int:
+def count_entries(server: MemoryServer) -> int:
     """Return the number of entries in all conversations."""
-    return sum(len(house.store.entries(id, 0, 10**9, 10**9)) for id in range(1, 20))
+    return sum(len(server.store.entries(id, 0, 10**9, 10**9)) for id in range(1, 20))
 
 
 @pytest.mark.parametrize("what", KEYED)
-def test_a_request_with_a_repeated_key_is_executed_once(keyed: House, what: str) -> None:
+def test_a_request_with_a_repeated_key_is_executed_once(keyed: MemoryServer, what: str) -> None:
     """The answer has the number of the first time, also after a restart of the server."""
     fields, type = KEYED[what]
     alice = keyed.program("alice", "password a")
@@ -252,14 +252,14 @@ def test_a_request_with_a_repeated_key_is_executed_once(keyed: House, what: str)
     assert alice.does(**fields, key="k")["seq"] == seq
     again = keyed.program("alice", "password a")
     assert again.does(**fields, key="k")["seq"] == seq
-    keyed.restarts()
+    keyed.restart()
     again = keyed.program("alice", "password a")
     assert again.does(**fields, key="k")["seq"] == seq
     assert count_entries(keyed) == count
 
 
 @pytest.mark.parametrize("what", KEYED)
-def test_a_key_twice_in_one_packet_is_executed_once(keyed: House, what: str) -> None:
+def test_a_key_twice_in_one_packet_is_executed_once(keyed: MemoryServer, what: str) -> None:
     """Both answers have the same number."""
     fields, _ = KEYED[what]
     alice = keyed.program("alice", "password a")
@@ -274,7 +274,7 @@ def test_a_key_twice_in_one_packet_is_executed_once(keyed: House, what: str) -> 
 
 
 @pytest.mark.parametrize("what", ["message", "private", "topic"])
-def test_a_request_cut_at_any_byte_is_executed_once(keyed: House, what: str) -> None:
+def test_a_request_cut_at_any_byte_is_executed_once(keyed: MemoryServer, what: str) -> None:
     """The program sends it again on a new connection."""
     fields, _ = KEYED[what]
     length = len(line_of(id=1, **fields, key="k00"))
@@ -292,39 +292,39 @@ def test_a_request_cut_at_any_byte_is_executed_once(keyed: House, what: str) -> 
 
 
 def test_the_same_key_of_another_account_is_another_request(
-    house: House, alice: WiredProgram
+    server: MemoryServer, alice: WiredProgram
 ) -> None:
     """Keys belong to accounts."""
-    bob = house.program("bob", "password b")
+    bob = server.program("bob", "password b")
     bob.does("/join tea")
     first = alice.does(group="tea", text="a", key="k")
     second = bob.does(group="tea", text="b", key="k")
     assert second["seq"] == first["seq"] + 1
 
 
-def test_a_later_guest_has_keys_of_its_own(house: House, alice: WiredProgram) -> None:
+def test_a_later_guest_has_keys_of_its_own(server: MemoryServer, alice: WiredProgram) -> None:
     """A guest's keys are remembered until the guest disconnects."""
     for _ in range(2):
-        gus = house.program("gus")
+        gus = server.program("gus")
         gus.does("/join tea")
         first = gus.does(group="tea", text="from gus", key="k")
         assert gus.does(group="tea", text="from gus", key="k")["seq"] == first["seq"]
         gus.cut()
-    assert len(stored(house, "tea", "from gus")) == 2
+    assert len(stored(server, "tea", "from gus")) == 2
 
 
-def test_a_guest_who_registers_keeps_their_keys(house: House, alice: WiredProgram) -> None:
+def test_a_guest_who_registers_keeps_their_keys(server: MemoryServer, alice: WiredProgram) -> None:
     """Their earlier requests are not executed again."""
-    gus = house.program("gus")
+    gus = server.program("gus")
     gus.does("/join tea")
     first = gus.does(group="tea", text="from gus", key="k")
     gus.does("/password", answers=["password g", "password g"])
     assert gus.does(group="tea", text="from gus", key="k")["seq"] == first["seq"]
 
 
-def test_a_repeated_key_is_answered_after_a_kick(house: House, alice: WiredProgram) -> None:
+def test_a_repeated_key_is_answered_after_a_kick(server: MemoryServer, alice: WiredProgram) -> None:
     """The earlier message has its number; a new key is refused."""
-    bob = house.program("bob", "password b")
+    bob = server.program("bob", "password b")
     bob.does("/join tea")
     seq = bob.does(group="tea", text="a", key="k")["seq"]
     alice.does("/kick bob", group="tea")
@@ -334,18 +334,20 @@ def test_a_repeated_key_is_answered_after_a_kick(house: House, alice: WiredProgr
     assert bob.does(group="tea", text="a", key="k")["seq"] == seq  # the group is closed
 
 
-def test_the_key_of_a_refused_request_can_be_used_again(house: House, alice: WiredProgram) -> None:
+def test_the_key_of_a_refused_request_can_be_used_again(
+    server: MemoryServer, alice: WiredProgram
+) -> None:
     """A refused request was not executed."""
-    bob = house.program("bob", "password b")
+    bob = server.program("bob", "password b")
     assert bob.asks(group="tea", text="a", key="k")["code"] == "not-member"
     bob.does("/join tea")
     assert bob.does(group="tea", text="a", key="k")["seq"]
 
 
-def test_keys_are_remembered_for_7_days(house: House, alice: WiredProgram) -> None:
+def test_keys_are_remembered_for_7_days(server: MemoryServer, alice: WiredProgram) -> None:
     """Within them no request is executed twice."""
     alice.does(group="tea", text="once", key="k")
-    house.waits(7 * DAY - 60)
-    again = house.program("alice", "password a")
+    server.waits(7 * DAY - 60)
+    again = server.program("alice", "password a")
     assert again.does(group="tea", text="once", key="k")["seq"] == 2
-    assert stored(house, "tea", "once") == [2]
+    assert stored(server, "tea", "once") == [2]

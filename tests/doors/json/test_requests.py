@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.programs import (
-    House,
+    MemoryServer,
     WiredProgram,
     line_of,
     pieces,
@@ -13,20 +13,22 @@ from tests.support.programs import (
 
 
 @pytest.mark.parametrize("id", [0, -1, 7, 10**18, 10**40, "a", "x" * 64, "żółw", "\u0000"])
-def test_an_id_is_returned_unchanged(house: House, id: object) -> None:
+def test_an_id_is_returned_unchanged(server: MemoryServer, id: object) -> None:
     """A number or a string."""
-    alice = house.program("alice", "password a")
+    alice = server.program("alice", "password a")
     alice.sends(line_of(id=id))
     assert alice.answer(id) == {"re": id, "ok": True}
 
 
 @pytest.mark.parametrize("group", ["tea", "TEA", "1"])
-def test_a_group_is_named_by_name_or_number(house: House, alice: WiredProgram, group: str) -> None:
+def test_a_group_is_named_by_name_or_number(
+    server: MemoryServer, alice: WiredProgram, group: str
+) -> None:
     """The name in any case."""
     assert alice.does(group=group, text="a")["seq"] == 2
 
 
-def test_an_unknown_group_is_refused(house: House, alice: WiredProgram) -> None:
+def test_an_unknown_group_is_refused(server: MemoryServer, alice: WiredProgram) -> None:
     """The code is the one of the line door."""
     assert alice.asks(group="nosuch", text="a")["code"] == "no-such-group"
     assert alice.asks(group="nosuch", line="a")["code"] == "no-such-group"
@@ -34,13 +36,13 @@ def test_an_unknown_group_is_refused(house: House, alice: WiredProgram) -> None:
 
 
 @pytest.mark.parametrize("text", ["/leave", "leave", "qqq", "//x", "{", " x ", "/"])
-def test_a_text_is_always_a_message(house: House, alice: WiredProgram, text: str) -> None:
+def test_a_text_is_always_a_message(server: MemoryServer, alice: WiredProgram, text: str) -> None:
     """It is posted unchanged, whatever it begins with."""
     alice.does(group="tea", text=text)
     alice.sees("message", text=text)
 
 
-def test_a_line_is_read_as_at_the_line_door(house: House, alice: WiredProgram) -> None:
+def test_a_line_is_read_as_at_the_line_door(server: MemoryServer, alice: WiredProgram) -> None:
     """A message, a command, ``//`` for a slash, or a word that leaves."""
     alice.does(group="tea", line="hi")
     alice.sees("message", text="hi")
@@ -52,7 +54,7 @@ def test_a_line_is_read_as_at_the_line_door(house: House, alice: WiredProgram) -
 
 
 def test_a_request_without_a_group_is_made_at_the_front_desk(
-    house: House, alice: WiredProgram
+    server: MemoryServer, alice: WiredProgram
 ) -> None:
     """Commands need no slash there, and messages are refused."""
     assert alice.does("groups")["type"] == "groups"
@@ -63,20 +65,20 @@ def test_a_request_without_a_group_is_made_at_the_front_desk(
     assert (answer["code"], answer["path"]) == ("bad-field", "group")
 
 
-def test_a_request_has_a_line_or_a_text(house: House, alice: WiredProgram) -> None:
+def test_a_request_has_a_line_or_a_text(server: MemoryServer, alice: WiredProgram) -> None:
     """Not both."""
     answer = alice.asks("a", "tea", text="b")
     assert answer["code"] == "bad-field"
 
 
-def test_a_program_has_no_current_group(house: House, alice: WiredProgram) -> None:
+def test_a_program_has_no_current_group(server: MemoryServer, alice: WiredProgram) -> None:
     """Each request names its group."""
     assert alice.is_refused("/members") == "no-group"
 
 
-def test_answers_to_the_questions_of_a_command(house: House) -> None:
+def test_answers_to_the_questions_of_a_command(server: MemoryServer) -> None:
     """In order. Without an answer the request is refused with the question, and changes nothing."""
-    alice = house.program("alice", "password a")
+    alice = server.program("alice", "password a")
     first = alice.asks("/password")
     assert (first["code"], first["secret"]) == ("missing-argument", True)
     assert first["ask"]
@@ -89,13 +91,15 @@ def test_answers_to_the_questions_of_a_command(house: House) -> None:
         alice.does("/password", answers=["password a", "new password", "new password"])["type"]
         == "password"
     )
-    assert house.stranger().says_hello("alice", "new password")["ok"]
+    assert server.connect_program().says_hello("alice", "new password")["ok"]
 
 
-def test_a_group_password_as_an_answer_or_an_argument(house: House, alice: WiredProgram) -> None:
+def test_a_group_password_as_an_answer_or_an_argument(
+    server: MemoryServer, alice: WiredProgram
+) -> None:
     """In the answers, or on the line."""
     alice.does("/create secret password pw")
-    bob, carol = house.program("bob", "password b"), house.program("carol", "password c")
+    bob, carol = server.program("bob", "password b"), server.program("carol", "password c")
     asked = bob.asks("/join secret")
     assert (asked["code"], asked["secret"]) == ("missing-argument", True)
     assert bob.asks("/join secret", answers=["wrong"])["code"] == "wrong-password"
@@ -103,9 +107,9 @@ def test_a_group_password_as_an_answer_or_an_argument(house: House, alice: Wired
     assert carol.does("/join secret pw")["type"] == "entered"
 
 
-def test_a_missing_argument_as_an_answer(house: House, alice: WiredProgram) -> None:
+def test_a_missing_argument_as_an_answer(server: MemoryServer, alice: WiredProgram) -> None:
     """The question is the one of the line door, and not secret."""
-    bob = house.program("bob", "password b")
+    bob = server.program("bob", "password b")
     bob.does("/join tea")
     asked = alice.asks("/kick", "tea")
     assert (asked["code"], asked["ask"], asked["secret"]) == (
@@ -117,12 +121,14 @@ def test_a_missing_argument_as_an_answer(house: House, alice: WiredProgram) -> N
     bob.sees("kicked", name="bob")
 
 
-def test_an_empty_answer_cancels(house: House, alice: WiredProgram) -> None:
+def test_an_empty_answer_cancels(server: MemoryServer, alice: WiredProgram) -> None:
     """As at the line door."""
     assert alice.asks("/kick", "tea", answers=[""])["code"] == "cancelled"
 
 
-def test_answers_are_not_kept_for_the_next_request(house: House, alice: WiredProgram) -> None:
+def test_answers_are_not_kept_for_the_next_request(
+    server: MemoryServer, alice: WiredProgram
+) -> None:
     """Unused answers are discarded."""
     alice.does("/groups", answers=["bob"])
     assert alice.asks("/kick", "tea")["code"] == "missing-argument"
@@ -130,14 +136,16 @@ def test_answers_are_not_kept_for_the_next_request(house: House, alice: WiredPro
 
 @pytest.mark.parametrize("text", ["", " ", "\u0007", "\u202e"])
 def test_a_text_without_visible_characters_is_refused(
-    house: House, alice: WiredProgram, text: str
+    server: MemoryServer, alice: WiredProgram, text: str
 ) -> None:
     """As at the line door."""
     assert alice.asks(group="tea", text=text)["code"] == "bad-text"
 
 
 @pytest.mark.parametrize("letter", ["x", "\u017c", "\U0001f375"])
-def test_a_text_has_at_most_line_bytes(house: House, alice: WiredProgram, letter: str) -> None:
+def test_a_text_has_at_most_line_bytes(
+    server: MemoryServer, alice: WiredProgram, letter: str
+) -> None:
     """Counted in UTF-8, not as written in JSON."""
     whole = letter * (4096 // len(letter.encode()))
     alice.does(group="tea", text=whole)
@@ -146,14 +154,14 @@ def test_a_text_has_at_most_line_bytes(house: House, alice: WiredProgram, letter
     assert alice.asks(group="tea", line=whole + "x")["code"] == "too-long"
 
 
-def test_the_longest_text_may_be_escaped(house: House, alice: WiredProgram) -> None:
+def test_the_longest_text_may_be_escaped(server: MemoryServer, alice: WiredProgram) -> None:
     """With six bytes for each byte of the text, the line is still short enough."""
     escaped = b"\\u0041" * 4096
     alice.sends(b'{"id": "long", "group": "tea", "text": "' + escaped + b'"}\n')
     assert alice.answer("long")["ok"]
 
 
-def test_500_messages_in_one_packet(house: House, alice: WiredProgram) -> None:
+def test_500_messages_in_one_packet(server: MemoryServer, alice: WiredProgram) -> None:
     """The answers are in order, without gaps, each after its event."""
     alice.sends(b"".join(line_of(id=f"m{n}", group="tea", text=f"{n}") for n in range(500)))
     alice.waits(1)
@@ -165,7 +173,7 @@ def test_500_messages_in_one_packet(house: House, alice: WiredProgram) -> None:
     ]
 
 
-def test_requests_are_executed_in_order(house: House, alice: WiredProgram) -> None:
+def test_requests_are_executed_in_order(server: MemoryServer, alice: WiredProgram) -> None:
     """A command sees the messages before it, and not those after it."""
     alice.sends(
         line_of(id="a", group="tea", text="one")
@@ -180,9 +188,9 @@ def test_requests_are_executed_in_order(house: House, alice: WiredProgram) -> No
     assert not alice.answer("e")["ok"]
 
 
-def test_an_event_precedes_the_answer(house: House, alice: WiredProgram) -> None:
+def test_an_event_precedes_the_answer(server: MemoryServer, alice: WiredProgram) -> None:
     """One's own message is delivered with its number; then comes the answer with that number."""
-    other = house.program("alice", "password a")
+    other = server.program("alice", "password a")
     alice.sends(line_of(id="x", group="tea", text="hi"))
     *_, event, answer = alice.objects
     assert (event["type"], event["from"], event["text"]) == ("message", "alice", "hi")
@@ -190,34 +198,34 @@ def test_an_event_precedes_the_answer(house: House, alice: WiredProgram) -> None
     assert other.sees("message")["seq"] == event["seq"]  # both have everything
 
 
-def test_unknown_fields_are_ignored(house: House) -> None:
+def test_unknown_fields_are_ignored(server: MemoryServer) -> None:
     """In a hello and in a request."""
-    alice = house.program("alice", "password a", colour="red", since={}, more=[{}])
+    alice = server.program("alice", "password a", colour="red", since={}, more=[{}])
     assert alice.does("/groups", colour="red", more={"a": [None]})["type"] == "groups"
 
 
-def test_null_means_that_a_field_is_missing(house: House) -> None:
+def test_null_means_that_a_field_is_missing(server: MemoryServer) -> None:
     """For all optional fields."""
-    alice = house.stranger()
+    alice = server.connect_program()
     assert alice.says_hello("alice", token=None, password=None)["ok"]
     alice.sends(line_of(id=1, group=None, line="/groups", text=None, key=None))
     assert alice.answer(1)["ok"]
 
 
-def test_bytes_may_arrive_one_by_one(house: House) -> None:
+def test_bytes_may_arrive_one_by_one(server: MemoryServer) -> None:
     """A hello and a request may be split anywhere."""
-    alice = house.stranger()
+    alice = server.connect_program()
     for piece in pieces(line_of(hello=1, name="alice", password="password a")):
-        alice.caller.door.dataReceived(piece)
+        alice.connection.door.dataReceived(piece)
     alice.sees("live")
     for piece in pieces(line_of(id="żółw", line="/create tea")):
-        alice.caller.door.dataReceived(piece)
+        alice.connection.door.dataReceived(piece)
     assert alice.answer("żółw")["ok"]
 
 
-def test_lines_may_end_in_crlf(house: House) -> None:
+def test_lines_may_end_in_crlf(server: MemoryServer) -> None:
     """The CR counts as white space."""
-    alice = house.stranger()
+    alice = server.connect_program()
     alice.sends(b'{"hello": 1, "name": "alice"}\r\n{"id": 1, "line": "/create tea"}\r\n')
     assert alice.answer(1)["ok"]
     assert b"\r" not in alice.received
@@ -227,33 +235,33 @@ def test_lines_may_end_in_crlf(house: House) -> None:
 
 
 def test_all_requests_are_answered_after_the_end_of_the_input(
-    house: House, alice: WiredProgram
+    server: MemoryServer, alice: WiredProgram
 ) -> None:
     """Messages, commands, and a last line without a line end."""
-    alice.caller.door.dataReceived(
+    alice.connection.door.dataReceived(
         b"".join(line_of(id=f"m{n}", group="tea", text=f"{n}") for n in range(30))
         + line_of(id="c", line="/history", group="tea")
         + line_of(id="m30", group="tea", text="last")
         + line_of(id="h")[:-1]
     )
-    alice.caller.door.readConnectionLost()
+    alice.connection.door.readConnectionLost()
     assert alice.is_cut_off()
     answered = [each["re"] for each in alice.objects if isinstance(each.get("re"), str)]
     assert sorted(answered) == sorted(["c", "h", *(f"m{n}" for n in range(31))])
     assert alice.wire.closed
 
 
-def test_a_hello_and_a_request_before_the_end_of_the_input(house: House) -> None:
+def test_a_hello_and_a_request_before_the_end_of_the_input(server: MemoryServer) -> None:
     """Both are answered."""
-    stranger = house.stranger()
-    stranger.caller.door.dataReceived(line_of(hello=1, name="gus") + line_of(id="who", line="/who"))
-    stranger.shuts_down_writing()
-    assert stranger.is_cut_off()
-    assert stranger.objects[0]["ok"]
-    assert stranger.answer("who")["ok"]
+    peer = server.connect_program()
+    peer.connection.door.dataReceived(line_of(hello=1, name="gus") + line_of(id="who", line="/who"))
+    peer.shuts_down_writing()
+    assert peer.is_cut_off()
+    assert peer.objects[0]["ok"]
+    assert peer.answer("who")["ok"]
 
 
-def test_requests_before_quit_are_answered(house: House, alice: WiredProgram) -> None:
+def test_requests_before_quit_are_answered(server: MemoryServer, alice: WiredProgram) -> None:
     """``/quit`` ends the connection once all earlier requests are executed and answered."""
     alice.sends(line_of(id="a", group="tea", text="hi") + line_of(id="b", line="/quit"))
     alice.waits(1)
