@@ -10,6 +10,8 @@ import re
 import unicodedata
 from typing import NewType
 
+from wcwidth import width
+
 __all__ = ["MAX_LINES", "MAX_NOTE", "SafeText", "expand_tabs", "in_bytes", "safe_line", "safe_text"]
 
 SafeText = NewType("SafeText", str)
@@ -113,15 +115,8 @@ def expand_tabs(line: str, before: str = "") -> str:
 
 
 def _columns(text: str) -> int:
-    """Return about how many columns *text* takes: wide characters take two, marks none."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0
-        if unicodedata.category(char) in ("Mn", "Me", "Cf")
-        else 1 + (unicodedata.east_asian_width(char) in "WF")
-        for char in text
-    )
+    """Return how many columns *text* takes on a terminal."""
+    return len(text) if text.isascii() else width(text)
 
 
 def in_bytes(count: int) -> SafeText:

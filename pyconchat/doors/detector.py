@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, cast
 
@@ -66,6 +67,7 @@ class ProtocolDetector(Protocol):
         self._otherwise = otherwise
         self._life = Lifecycle.OPEN
         self._opening = b""  # the input before a door was opened
+        self._mark: bytes | None = b""  # what may be a byte order mark; None after the start
         self._greeted = False  # a door was opened before there was any input
         self._timer: IDelayedCall | None = None
 
@@ -98,6 +100,9 @@ class ProtocolDetector(Protocol):
     def dataReceived(self, data: bytes) -> None:
         if self._life is not Lifecycle.OPEN:
             return
+        data = self._without_mark(data)
+        if not data:
+            return
         if self.door is None:
             self._opening += data
             kind = self._recognize(self._opening)
@@ -110,6 +115,16 @@ class ProtocolDetector(Protocol):
         self._greeted = False
         if self.door is not None:  # a door that refuses may have closed the connection at once
             self.door.dataReceived(data)
+
+    def _without_mark(self, data: bytes) -> bytes:
+        """Return *data* without a byte order mark at the start of the connection."""
+        if self._mark is None:
+            return data
+        self._mark += data
+        if len(self._mark) < len(BOM_UTF8) and BOM_UTF8.startswith(self._mark):
+            return b""
+        data, self._mark = self._mark.removeprefix(BOM_UTF8), None
+        return data
 
     def readConnectionLost(self) -> None:
         """The peer has ended its input."""

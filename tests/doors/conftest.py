@@ -34,8 +34,10 @@ def open_door(store: SqlStore, clock: Clock) -> Iterator[OpenDoor]:
         factory.open_doors.start()
         factories.append(factory)
 
-        def connect(newline: str = "\n", host: str = "192.0.2.1") -> TestConnection:
-            return TestConnection(factory, clock, newline, host)
+        def connect(
+            newline: str = "\n", host: str = "192.0.2.1", silent: bool = False
+        ) -> TestConnection:
+            return TestConnection(factory, clock, newline, host, silent)
 
         return connect
 

@@ -77,7 +77,7 @@ def eve(server: Server, friends: Friends) -> Iterator[AtTelnet]:
 ENVIRON = IAC + SB + NEW_ENVIRON + b"\0\0USER\1root\3LD_PRELOAD\1/x\n/quit\r\n" + IAC + SE
 COMMANDS = {
     "undefined": b"".join(IAC + bytes([command]) for command in range(240)),
-    "without an option": b"".join(IAC + bytes([command]) for command in range(240, 250)),
+    "without an option": b"".join(IAC + bytes([command]) for command in range(240, 246)),
     "environ": ENVIRON,
     "environ, offered": IAC + WILL + NEW_ENVIRON + ENVIRON,
     "all offers": b"".join(IAC + WILL + bytes([option]) for option in range(256)),

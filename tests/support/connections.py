@@ -14,6 +14,8 @@ from pyconchat.doors.factory import ChatFactory
 
 __all__ = ["Connect", "OpenDoor", "TestConnection", "Wire", "group_of_two"]
 
+IAC_NOP = b"\xff\xf1"
+
 NEGOTIATION = re.compile(rb"\xff[\xfb-\xfe].", re.DOTALL)
 
 Connect = Callable[..., "TestConnection"]
@@ -59,13 +61,23 @@ class Wire(StringTransportWithDisconnection):
 
 
 class TestConnection:
-    """A connection to a line door. *newline* is CRLF for a telnet client."""
+    """A connection to a line door.
+
+    *newline* is CRLF for a telnet client, which shows that it is one by a command (IAC NOP) before
+    the first line; *silent* is true of one that sends no telnet command, as `nc -C`.
+    """
 
     __test__ = False  # pytest would take it for a class of tests
 
     def __init__(
-        self, factory: ChatFactory, clock: Clock, newline: str = "\n", host: str = "192.0.2.1"
+        self,
+        factory: ChatFactory,
+        clock: Clock,
+        newline: str = "\n",
+        host: str = "192.0.2.1",
+        silent: bool = False,
     ) -> None:
+        self._opening = IAC_NOP if newline == "\r\n" and not silent else b""
         self.factory = factory
         self.clock = clock
         self.wire = Wire()
@@ -94,7 +106,8 @@ class TestConnection:
 
     def sends(self, data: bytes) -> TestConnection:
         """Send *data* in one packet."""
-        self.door.dataReceived(data)
+        opening, self._opening = self._opening, b""
+        self.door.dataReceived(opening + data)
         self.tick()
         return self
 

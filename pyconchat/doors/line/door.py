@@ -8,6 +8,7 @@ for telnet: only then are telnet options negotiated, and prompts shown.
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from zope.interface import implementer
 
 from pyconchat.chat.interfaces import ILoginPeer
@@ -16,6 +17,7 @@ from pyconchat.domain.refusals import line_too_long
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.door import Door
 from pyconchat.doors.line.dialogue import LoginDialogue
+from pyconchat.doors.line.keys import LineEnds, apply_erasures
 from pyconchat.doors.line.prompt import Prompt
 from pyconchat.doors.line.telnet import Client, Telnet, recognize
 from pyconchat.net.connection import Lifecycle
@@ -25,6 +27,9 @@ __all__ = ["LF", "LineDoor"]
 
 MAX_LOGIN_LINE = 512
 """Maximum bytes in a line before the login."""
+
+MAX_LF_DELAY = 0.2
+"""Maximum seconds between the CR and the LF of the first line's end."""
 
 LF, CRLF = TextRenderer("\n"), TextRenderer("\r\n")
 
@@ -41,6 +46,8 @@ class LineDoor(Door):
         self._question_text = b""
         self._secret = False
         self._pinged = False
+        self._line_ends = LineEnds()
+        self._cr_timer: IDelayedCall | None = None  # until a CR at the end counts alone
 
     # What Twisted calls.
 
@@ -57,6 +64,7 @@ class LineDoor(Door):
             self._client = recognize(self._opening)
             if self._client is Client.UNKNOWN:
                 if len(self._opening) <= MAX_LOGIN_LINE:
+                    self._await_line_feed()
                     return
                 self._client = Client.PLAIN
             if self._client is Client.TELNET:
@@ -64,19 +72,30 @@ class LineDoor(Door):
             data, self._opening = self._opening, b""
         if self._client is Client.TELNET:
             data = self._telnet.receive(data)
-        super().dataReceived(data)
+        super().dataReceived(self._line_ends.convert(data))
+
+    def _await_line_feed(self) -> None:
+        """Take a CR at the end for a line's end, if no LF follows soon."""
+        if self._cr_timer is None and self._opening.endswith(b"\r"):
+            self._cr_timer = self.clock.callLater(MAX_LF_DELAY, self._end_first_line)
+
+    def _end_first_line(self) -> None:
+        if self._client is Client.UNKNOWN and not self.ending:
+            self._client = Client.PLAIN
+            data, self._opening = self._opening, b""
+            super().dataReceived(self._line_ends.convert(data))
 
     def readConnectionLost(self) -> None:
         if self._client is Client.UNKNOWN:
             self._client = Client.PLAIN
-            self._split(self._opening)
+            self._split(self._line_ends.convert(self._opening))
         super().readConnectionLost()
 
     # What the session and the login call.
 
     @property
     def hides(self) -> bool:  # type: ignore[override]  # here it depends on the client
-        return self._client is Client.TELNET
+        return self._client is Client.TELNET and not self._telnet.unanswered
 
     def write(self, block: bytes) -> None:
         self._prompt.write(block)
@@ -108,7 +127,7 @@ class LineDoor(Door):
         self._prompt.answered()
         limit = MAX_LOGIN_LINE if self.session is None else self.MAX_LENGTH
         try:
-            text = self.decoded(line, limit)
+            text = apply_erasures(self.decoded(line, limit))
         except Refused as refused:
             self._refuse_line(refused)
             return
@@ -137,14 +156,14 @@ class LineDoor(Door):
     def allLinesDelivered(self) -> None:
         """Show a telnet user the prompt: it is their turn to type."""
         free = self._task is None and self._question is None and self.session is not None
-        if free and self.hides and not self._prompt.shown:
+        if free and self._client is Client.TELNET and not self._prompt.shown:
             self._prompt.show(self._group_prompt())
 
     def write_last(self, block: bytes) -> None:
         self._prompt.write_last(block)
 
     def check_silence(self, seconds: float) -> bool:
-        if self._client is not Client.TELNET:
+        if not self._telnet.negotiates:
             return False  # nc cannot answer a ping; the kernel's keepalive checks it
         limits = self._context.limits
         if 0 < limits.silence_seconds <= seconds:
@@ -161,6 +180,7 @@ class LineDoor(Door):
 
     def _detach(self) -> None:
         super()._detach()
+        self._cancel(self._cr_timer)
         self._fail_question()
 
     # Questions and prompts.

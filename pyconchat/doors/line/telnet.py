@@ -14,6 +14,9 @@ __all__ = ["IAC", "Client", "Telnet", "recognize"]
 
 IAC = 255
 _DONT, _DO, _WONT, _WILL, _SB, _SE = 254, 253, 252, 251, 250, 240
+_EDITING = {247: b"\x7f", 248: b"\x15"}
+"""EC and EL (RFC 854), and the keys that do the same."""
+_AYT = 246
 _ECHO, _TIMING_MARK = 1, 6
 _CR, _LF, _NUL = 13, 10, 0
 
@@ -25,7 +28,7 @@ class Client(Enum):
     """The kind of a client, as far as it is known."""
 
     UNKNOWN = "has not sent a complete line yet"
-    PLAIN = "ends its lines with LF: nc, or a program"
+    PLAIN = "ends its lines with LF, or with CR alone: nc, or a program"
     TELNET = "ends its lines with CRLF"
 
 
@@ -38,6 +41,9 @@ def recognize(opening: bytes) -> Client:
     if IAC in opening or b"\r\0" in opening:
         opening = Telnet(lambda answer: None).receive(opening)
     end = opening.find(b"\n")
+    cr = opening.find(b"\r")
+    if 0 <= cr < len(opening) - 1 and cr + 1 != end:
+        return Client.PLAIN  # a CR alone ends its lines
     if end < 0:
         return Client.UNKNOWN
     return Client.TELNET if opening[end - 1 : end] == b"\r" else Client.PLAIN
@@ -73,7 +79,22 @@ class Telnet:
         self._opposite = False  # request the other state when the answer has come
         self._after_cr = False
         self._answers = 0
+        self._asked = False  # we have sent a negotiation
+        self._negotiates = False  # the client has sent a telnet command
         self._gathered: bytearray | None = None
+
+    @property
+    def negotiates(self) -> bool:
+        """Return whether the client has sent a telnet command: then it answers `ping`."""
+        return self._negotiates
+
+    @property
+    def unanswered(self) -> bool:
+        """Return whether the client has left our negotiation without an answer, so far.
+
+        `nc -C` ends its lines as telnet does, and shows every negotiation on the screen.
+        """
+        return self._asked and not self._negotiates
 
     def receive(self, data: bytes) -> bytes:
         """Return *data* without telnet commands. A bare CR, sent as CR NUL, becomes a newline."""
@@ -123,8 +144,13 @@ class Telnet:
                 self._after_cr = byte == _CR
             case _Input.COMMAND:
                 self._state = _Input.DATA
+                self._negotiates = True
                 if byte == IAC:
                     text.append(IAC)
+                elif byte in _EDITING:
+                    text += _EDITING[byte]
+                elif byte == _AYT:
+                    self._answer_are_you_there()
                 elif byte == _SB:
                     self._state = _Input.SUBNEGOTIATION
                 elif byte in (_WILL, _WONT, _DO, _DONT):
@@ -139,6 +165,12 @@ class Telnet:
             case _Input.SUBNEGOTIATION_COMMAND:
                 # IAC IAC is a byte of the subnegotiation; anything else but SE is malformed.
                 self._state = _Input.DATA if byte == _SE else _Input.SUBNEGOTIATION
+
+    def _answer_are_you_there(self) -> None:
+        """Show a sign of life, as often as negotiations are answered (RFC 854, AYT)."""
+        if self._answers < MAX_ANSWERS and self._gathered is not None:
+            self._answers += 1
+            self._gathered += b"\r\n[yes]\r\n"
 
     def _negotiate(self, verb: int, option: int) -> None:
         if option == _ECHO and verb in (_DO, _DONT):
@@ -182,6 +214,7 @@ class Telnet:
 
     def _command(self, verb: int, option: int) -> None:
         command = bytes((IAC, verb, option))
+        self._asked = True
         if self._gathered is None:
             self._send(command)
         else:

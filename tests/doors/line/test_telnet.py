@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pyconchat.doors.line.telnet import MAX_ANSWERS, Client, Telnet, recognize
 
 IAC, DONT, DO, WONT, WILL, SB, SE = 255, 254, 253, 252, 251, 250, 240
+GA, EL, EC, AYT = 249, 248, 247, 246
 ECHO, SGA, TIMING_MARK, NAWS, LINEMODE, NEW_ENVIRON = 1, 3, 6, 31, 34, 39
 
 WILL_ECHO, WONT_ECHO = bytes([IAC, WILL, ECHO]), bytes([IAC, WONT, ECHO])
@@ -49,7 +50,7 @@ subnegotiation = st.tuples(option, st.binary(max_size=12)).map(
         + parts[1].replace(b"\xff", b"\xff\xff") + bytes([IAC, SE])
     )
 )  # fmt: skip
-lone = st.sampled_from([bytes([IAC, command]) for command in range(SE, SB)])
+lone = st.sampled_from([bytes([IAC, command]) for command in (*range(SE, AYT), GA)])
 commands = st.one_of(negotiation, subnegotiation, lone)
 text = st.binary(min_size=1, max_size=8).map(lambda data: data.translate(None, b"\xff\0\r"))
 
@@ -98,11 +99,26 @@ def test_any_other_nul_is_skipped(peer: Peer) -> None:
     assert peer.receives(b"a\0b\0\0c\r\n\0") == b"abc\r\n"
 
 
-@pytest.mark.parametrize("command", [*range(SE, SB), *range(1, SE, 40)])
+@pytest.mark.parametrize("command", [*range(SE, AYT), GA, *range(1, SE, 40)])
 def test_commands_without_option_are_skipped(peer: Peer, command: int) -> None:
-    """NOP, Interrupt Process, Are You There and all undefined commands are skipped."""
+    """NOP, Interrupt Process, Go Ahead and all undefined commands are skipped."""
     assert peer.receives(b"a" + bytes([IAC, command]) + b"b") == b"ab"
     assert peer.sends() == b""
+
+
+@pytest.mark.parametrize(("command", "key"), [(EC, b"\x7f"), (EL, b"\x15")])
+def test_erasing_commands_become_keys(peer: Peer, command: int, key: bytes) -> None:
+    """EC and EL do what DEL and Ctrl-U do (RFC 854)."""
+    assert peer.receives(b"a" + bytes([IAC, command]) + b"b") == b"a" + key + b"b"
+    assert peer.sends() == b""
+
+
+def test_are_you_there_is_answered(peer: Peer) -> None:
+    """AYT gets a visible answer (RFC 854), and no more than MAX_ANSWERS of them."""
+    assert peer.receives(b"a" + bytes([IAC, AYT]) + b"b") == b"ab"
+    assert peer.sends() == b"\r\n[yes]\r\n"
+    peer.receives(bytes([IAC, AYT]) * 1000)
+    assert peer.sends().count(b"[yes]") < MAX_ANSWERS
 
 
 def test_an_endless_subnegotiation_is_discarded(peer: Peer) -> None:
