@@ -24,6 +24,7 @@ from pyconchat.domain.events import (
 from pyconchat.domain.group import Actor
 from pyconchat.domain.group_state import Ban
 from pyconchat.domain.names import Key, Name, fold
+from pyconchat.domain.refusals import already_banned, already_operator, name_in_use
 from pyconchat.domain.text import SafeText
 
 __all__ = ["Account", "Accounts"]
@@ -135,14 +136,14 @@ class Accounts:
         self.require_operator(by, "make operators")
         account = self.find(name)
         if account.actor.operator:
-            raise Refused(Code.UNCHANGED, "{name} is an operator already.", name=account.name)
+            raise already_operator(account.name)
         return self._made_operator(account, by.name)
 
     def appoint(self, name: Name) -> list[ServerEvent]:
         """Decide that *name* becomes an operator, by `pyconchat-admin`."""
         account = self.find(name)
         if account.actor.operator:
-            raise Refused(Code.UNCHANGED, "{name} is an operator already.", name=account.name)
+            raise already_operator(account.name)
         return self._made_operator(account, None)
 
     def kick(
@@ -164,7 +165,7 @@ class Accounts:
         if key == fold(by.name):
             raise Refused(Code.SELF, "You cannot ban yourself.")
         if key in self.bans:
-            raise Refused(Code.EXISTS, "{name} is banned already.", name=self.bans[key].name)
+            raise already_banned(self.bans[key].name)
         account = self.get(name)
         return [ServerBanned(account.name if account else name, by.name, reason)]
 
@@ -224,4 +225,4 @@ class Accounts:
 
     def _require_free(self, name: Name) -> None:
         if fold(name) in self._accounts or fold(name) in self._reserved:
-            raise Refused(Code.TAKEN, "{name} is in use; choose another name.", name=name)
+            raise name_in_use(name)

@@ -60,8 +60,7 @@ class Actor(msgspec.Struct, frozen=True):
 class Group(LiveState):
     """One group and its rules.
 
-    All rules are in this one class, although it is long: each is short, and whoever asks who may
-    do what finds the answer on one page.
+    One class, although long: each rule is short, and all rights are on one page.
     """
 
     __slots__ = ()
