@@ -39,11 +39,11 @@ EARLIER = "Earlier"
 
 
 class Subscription:
-    """How far a session has received one conversation: up to *read*, and it ends at *upto*.
+    """The position of a session in one conversation: it has received entries up to *read*.
 
-    While the session is live, *read* stands still: the conversation knows what was written (see
-    `Conversation.received`). *saved* is the position in the store. *skip* is an entry that is not
-    delivered, because the session has it.
+    The subscription ends at *upto*. While the session is live, *read* does not change: the
+    position is then `Conversation.received`. *saved* is the position in the store. *skip* is an
+    entry that is not delivered, because the session has it.
     """
 
     __slots__ = ("catching_up", "conversation", "heading", "read", "saved", "skip", "upto")
@@ -62,7 +62,7 @@ class Subscription:
 
 @implementer(ISubscriptions)
 class Subscriptions:
-    """What *session* receives."""
+    """The conversations that *session* receives."""
 
     __slots__ = ("_active", "_chat", "_ended", "_missed", "_receiving", "_reference", "_services")
 
@@ -97,7 +97,7 @@ class Subscriptions:
     # The start of a session.
 
     async def find_missed(self, since: Mapping[str, int]) -> None:
-        """Find what was missed. *since* is as for `ISession.start`. Raises `NotSaved`."""
+        """Find the missed entries. *since* is as for `ISession.start`. Raises `NotSaved`."""
         since = {name.lower(): seq for name, seq in since.items()}
         partners = [name[1:] for name in since if name.startswith("@")]
         account = self._session.account
@@ -143,7 +143,7 @@ class Subscriptions:
             self._missed.append(self._active[direct])
 
     async def deliver_missed(self) -> None:
-        """Deliver what was missed, one conversation after another, then receive live."""
+        """Deliver the missed entries, one conversation after another, then receive live."""
         missed, self._missed = self._missed, []
         for subscription in missed:
             await self._begin(subscription)
@@ -263,7 +263,7 @@ class Subscriptions:
                 await writable
 
     def _replay(self, subscription: Subscription, entries: Sequence[Entry]) -> bytes:
-        """Return the block of the *entries* that the session may and wants to see."""
+        """Return the block of those *entries* that the session may see and does not ignore."""
         session, conversation = self._session, subscription.conversation
         key, ignores = session.account.key, session.account.ignores
         shown = [

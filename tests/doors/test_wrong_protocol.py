@@ -1,4 +1,4 @@
-"""Peers that speak another protocol get one answer in it, and nothing of what they send counts."""
+"""Peers that speak another protocol get one answer in it, and their input is discarded."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def test_a_tls_handshake_is_answered_by_an_alert(connect: Connect) -> None:
 
 @pytest.mark.parametrize("name", ["GET", "Post", "g", "PRI", "putter", "head.ache"])
 def test_names_like_methods_are_names(connect: Connect, name: str) -> None:
-    """Only the space after a method makes it one."""
+    """Only a method and a space are an HTTP request."""
     connect().logs_in(name)
 
 
-def test_they_are_counted_once(connect: Connect) -> None:
-    """Nothing is left of them in the counts of connections."""
+def test_refused_protocols_leave_no_count(connect: Connect) -> None:
+    """Such connections do not remain in the counts."""
     for _ in range(3):
         connect().sends(b"GET / HTTP/1.0\r\n\r\n")
     factory = connect().factory

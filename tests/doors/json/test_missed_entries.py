@@ -175,9 +175,9 @@ def test_messages_of_a_later_guest_with_the_same_name(server: MemoryServer) -> N
     assert "I am another" in str(again.entries)
 
 
-@pytest.mark.parametrize("said", [1, 2])
+@pytest.mark.parametrize("count", [1, 2])
 def test_entries_of_a_later_group_with_the_same_name(
-    server: MemoryServer, alice: WiredProgram, said: int
+    server: MemoryServer, alice: WiredProgram, count: int
 ) -> None:
     """Numbers of a closed group do not hide the entries of a new one."""
     for text in "abcd":
@@ -192,7 +192,7 @@ def test_entries_of_a_later_group_with_the_same_name(
     person.types("/join tea")
     person.wire.loseConnection()
     server.waits(3)
-    new = [f"new {n}" for n in range(said)]
+    new = [f"new {n}" for n in range(count)]
     for text in new:
         bob.does(text=text, group="tea")
     again = server.program("alice", "password a", since=since)

@@ -180,19 +180,19 @@ def test_reconnecting_after_many_cuts(story: str, cuts: list[tuple[int, int]]) -
         alice = server.program("alice", "password a")
         server.program("bob", "password b").cut()
         bob = ReconnectingProgram(server, "bob", "password b", iter(cuts))
-        said: dict[tuple[object, object], int] = {}
+        posted: dict[tuple[object, object], int] = {}
 
         def asks(**fields: object) -> Object:
-            answer = bob.asks_until_answered(key=f"key {len(said)}", **fields)
+            answer = bob.asks_until_answered(key=f"key {len(posted)}", **fields)
             assert answer["ok"], (fields, answer)
-            said[fields.get("group"), fields.get("text", len(said))] = answer.get("seq", 0)
+            posted[fields.get("group"), fields.get("text", len(posted))] = answer.get("seq", 0)
             return answer
 
         for _ in STORIES[story](alice, asks):
             bob.receives_if_connected()
         bob.stays_connected()
         check(server, bob.log)
-        for (place, text), seq in said.items():
+        for (place, text), seq in posted.items():
             if isinstance(text, str):
                 assert stored(server, str(place), text) == [seq]
 

@@ -1,4 +1,4 @@
-"""The questions of a login at the line door, and what is sent ahead of them."""
+"""The questions of a login at the line door, and lines that are sent before they are asked."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_password_never_becomes_something_else(
     assert online == {"alice", "gus"}
 
 
-def test_a_wrong_password_is_asked_for_again_three_times(connect: Connect) -> None:
+def test_a_wrong_password_is_asked_three_times(connect: Connect) -> None:
     """For the same name; then the connection is closed."""
     connect().logs_in("alice", "secret of alice")
     door = connect()
@@ -49,7 +49,7 @@ def test_a_wrong_password_is_asked_for_again_three_times(connect: Connect) -> No
 
 
 def test_an_empty_password_leads_back_to_the_name(connect: Connect) -> None:
-    """Whoever has typed the wrong name is not stuck with it."""
+    """After a typing error in the name, another one can be given."""
     connect().logs_in("alice", "secret of alice")
     door = connect()
     door.types("alice", "")
@@ -57,8 +57,8 @@ def test_an_empty_password_leads_back_to_the_name(connect: Connect) -> None:
     door.logs_in("bob")
 
 
-def test_a_banned_name_is_told_so_and_closed(connect: Connect) -> None:
-    """At the name, before a password is asked for."""
+def test_a_banned_name_is_refused(connect: Connect) -> None:
+    """At the name, before a password is asked; the connection is closed."""
     olga = connect().logs_in("olga", "secret of olga")
     olga.types(f"/claim {olga.factory.services.accounts.claim_code}", "/ban mallory too loud")
     door = connect()
@@ -70,7 +70,7 @@ def test_a_banned_name_is_told_so_and_closed(connect: Connect) -> None:
 
 
 def test_the_question_for_a_group_names_the_groups(connect: Connect) -> None:
-    """Those that one could enter: an invite-only group is named only to those it invited."""
+    """Only those that the person can join: invite-only groups are listed for invited people."""
     alice = connect().logs_in("alice", "secret of alice")
     alice.types("/create tea open", "/create den invite", "/create vault password x")
     bob = connect()

@@ -26,13 +26,13 @@ def test_a_slow_peer_gets_everything_in_order(connect: Connect) -> None:
     """Queued output arrives in the order in which it was posted."""
     alice, bob = group_of_two(connect)
     bob.wire.stops_reading()
-    said = [f"line {number}" for number in range(300)]
-    for number, line in enumerate(said):
+    posted = [f"line {number}" for number in range(300)]
+    for number, line in enumerate(posted):
         alice.types(line)
         if number % 50 == 49:
             bob.wire.reads(100)
     bob.wire.reads()
-    assert bob.sees().splitlines() == [f"alice: {line}" for line in said]
+    assert bob.sees().splitlines() == [f"alice: {line}" for line in posted]
 
 
 def test_a_peer_with_too_much_unread_is_cut_off(open_door: OpenDoor) -> None:
@@ -310,8 +310,8 @@ def test_all_lines_before_the_end_of_the_input_are_executed(connect: Connect, ne
     seen = bob.receives()
     assert b"* 2 members of tea:" in seen
     assert b"There is no command /nosuch" in seen
-    said = alice.sees().splitlines()
-    assert said.index("* bob has joined the chat!") < said.index("bob: hello")
+    received = alice.sees().splitlines()
+    assert received.index("* bob has joined the chat!") < received.index("bob: hello")
 
 
 def test_the_end_waits_for_the_message_rate(open_door: OpenDoor) -> None:
