@@ -11,16 +11,32 @@ import pytest
 from tests.support.administration import PASSWORD, share_file
 from tests.support.programs import Program
 from tests.support.servers import Server
-from tests.support.terminals import Terminal, at_terminals
+from tests.support.terminals import StartClient, at_terminals
+from tests.support.users import SocketUser, Visit
 
 # Servers and clients of one test.
 
 
 @pytest.fixture
-def at(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
-    """Start the client at a terminal."""
+def start_client(tmp_path: Path) -> Iterator[StartClient]:
+    """Start the client at a terminal: ``start_client("alice", "HOST:PORT")``."""
     with at_terminals(tmp_path) as start:
         yield start
+
+
+@pytest.fixture
+def visit(server: Server) -> Iterator[Visit]:
+    """Log somebody in over a raw socket: ``visit("bob")``."""
+    people: list[SocketUser] = []
+
+    def log_in(name: str, password: str = "", port: int = 0) -> SocketUser:
+        people.append(SocketUser(port or server.port))
+        people[-1].logs_in(name, password)
+        return people[-1]
+
+    yield log_in
+    for person in people:
+        person.close()
 
 
 # Administration.

@@ -1,4 +1,4 @@
-"""The client and files: sent and fetched by scripts and at a terminal, through cuts and kills."""
+"""The client and files: sent and fetched by scripts and at a terminal, over bad connections."""
 
 from __future__ import annotations
 
@@ -16,27 +16,25 @@ import pytest
 
 from tests.support.programs import Program
 from tests.support.servers import PATIENCE, Server
-from tests.support.terminals import CLIENT, Terminal, at_terminals, environment
+from tests.support.terminals import CLIENT, PASSWORD, Terminal, at_terminals, environment
 
-PASSWORD = "a long password"
-
-GIVES_UP = 4.0
-"""Seconds in which an errand that cannot succeed, or that needs no time, has to end."""
+MAX_SECONDS = 4.0
+"""Maximum seconds for a run that needs no time, or cannot succeed."""
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Member = Callable[..., Program]
 
 
 class Proxy:
-    """Stands between the clients and the server, and does to transfers what *mishaps* say.
+    """A proxy between clients and server that damages transfers.
 
-    Each is for one connection, in order, and is asked for each piece in the direction of the
-    file's bytes: it returns what is passed on, or None to cut the connection.
+    Each of *damages* is for one connection, in order. It is called with each piece of the file,
+    and returns what to pass on, or None to cut the connection. *answers* are for the other way.
     """
 
     def __init__(self, port: int) -> None:
-        self.mishaps: list[Callable[[bytes], bytes | None]] = []
-        self.answers: list[Callable[[bytes], bytes | None]] = []  # the same, the other way
+        self.damages: list[Callable[[bytes], bytes | None]] = []
+        self.answers: list[Callable[[bytes], bytes | None]] = []
         self.transfers = 0
         self._server_port = port
         self._ports = socket.create_server(("127.0.0.1", 0))
@@ -44,7 +42,7 @@ class Proxy:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Accept no more connections."""
         with suppress(OSError):
             self._ports.shutdown(socket.SHUT_RDWR)
         self._ports.close()
@@ -62,35 +60,35 @@ class Proxy:
             client.close()
             return
         opening = client.recv(65536)
-        mishap = back = _nothing
+        damage = back = _unchanged
         if opening.startswith((b"upload ", b"download ")):
             self.transfers += 1
-            mishap = self.mishaps.pop(0) if self.mishaps else _nothing
-            back = self.answers.pop(0) if self.answers else _nothing
+            damage = self.damages.pop(0) if self.damages else _unchanged
+            back = self.answers.pop(0) if self.answers else _unchanged
         up = opening.startswith(b"upload ")
         down = threading.Thread(
-            target=_pump, args=(server, client, back if up else mishap), daemon=True
+            target=_pump, args=(server, client, back if up else damage), daemon=True
         )
         down.start()
-        _pump(client, server, mishap if up else back, opening)
+        _pump(client, server, damage if up else back, opening)
         down.join()
         client.close()
         server.close()
 
 
-def _nothing(data: bytes) -> bytes | None:
+def _unchanged(data: bytes) -> bytes | None:
     return data
 
 
 def _pump(
     source: socket.socket,
     target: socket.socket,
-    mishap: Callable[[bytes], bytes | None],
+    damage: Callable[[bytes], bytes | None],
     data: bytes = b"",
 ) -> None:
     with suppress(OSError):
         while data or (data := source.recv(65536)):
-            passed = mishap(data)
+            passed = damage(data)
             if passed is None:
                 for each in (source, target):
                     each.shutdown(socket.SHUT_RDWR)
@@ -104,7 +102,7 @@ def _pump(
 def cut_after(
     count: int, then: Callable[[], None] = lambda: None
 ) -> Callable[[bytes], bytes | None]:
-    """Cut a transfer when *count* bytes have passed, and call *then* first."""
+    """Cut a transfer after *count* bytes; call *then* before."""
     passed = [0]
 
     def pass_on(data: bytes) -> bytes | None:
@@ -118,7 +116,7 @@ def cut_after(
 
 
 def flip(at: int) -> Callable[[bytes], bytes | None]:
-    """Change the byte that passes as number *at*."""
+    """Change the byte with the number *at*."""
     passed = [0]
 
     def pass_on(data: bytes) -> bytes | None:
@@ -141,7 +139,7 @@ def proxy(server: Server) -> Iterator[Proxy]:
 
 @pytest.fixture
 def member(server: Server) -> Iterator[Member]:
-    """Let a program into the group, which is made if need be."""
+    """Log in a program that joins the group tea, which it creates if necessary."""
     programs: list[Program] = []
 
     def log_in(name: str = "boss") -> Program:
@@ -162,13 +160,13 @@ def member(server: Server) -> Iterator[Member]:
 
 @pytest.fixture
 def run(server: Server, tmp_path: Path) -> Run:
-    """Run the client as a script would, to its end."""
+    """Run the client as a script does, to its end."""
 
-    def errand(
+    def run_client(
         *arguments: str | bytes,
         port: int = 0,
         name: str = "ci",
-        limit: float = GIVES_UP,
+        limit: float = MAX_SECONDS,
         **environ: str,
     ) -> subprocess.CompletedProcess[str]:
         more = {"PYCONCHAT_PASSWORD": PASSWORD, **environ}
@@ -191,7 +189,7 @@ def run(server: Server, tmp_path: Path) -> Run:
                 f"{arguments} does not end; it printed {stuck.stdout!r} and {stuck.stderr!r}"
             ) from None
 
-    return errand
+    return run_client
 
 
 def listed(program: Program) -> list[str]:
@@ -199,8 +197,8 @@ def listed(program: Program) -> list[str]:
     return [each["name"] for each in program.does("/files", "tea")["files"]]
 
 
-def test_files_are_sent_and_fetched(run: Run, member: Member, tmp_path: Path) -> None:
-    """Several files go out with one command; each is fetched by number or by name, never over."""
+def test_sending_and_fetching(run: Run, member: Member, tmp_path: Path) -> None:
+    """Several files by one command; fetched by number or name; never over another file."""
     boss = member()
     contents = {"notes.pdf": os.urandom(1_500_000), "empty": b"", "a b.txt": b"some text\n"}
     for name, data in contents.items():
@@ -223,10 +221,10 @@ def test_files_are_sent_and_fetched(run: Run, member: Member, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("data", [b"r", b"refused " * 120], ids=["r", "refused"])
-def test_a_file_that_reads_like_a_refusal(
+def test_a_file_that_looks_like_a_refusal(
     run: Run, member: Member, tmp_path: Path, data: bytes
 ) -> None:
-    """A file is fetched whatever it begins with."""
+    """It is fetched as any other."""
     member()
     (tmp_path / "log.txt").write_bytes(data)
     assert run("--send", "log.txt").returncode == 0
@@ -235,8 +233,8 @@ def test_a_file_that_reads_like_a_refusal(
     assert (tmp_path / "in" / "log.txt").read_bytes() == data
 
 
-def test_an_errand_that_cannot_be(run: Run, member: Member, tmp_path: Path) -> None:
-    """What is not there is one line on standard error, and status 1."""
+def test_failures(run: Run, member: Member, tmp_path: Path) -> None:
+    """One line on standard error, and status 1."""
     boss = member()
     for arguments, why in (
         (("--send", "nosuch.txt"), "nosuch.txt"),
@@ -251,10 +249,8 @@ def test_an_errand_that_cannot_be(run: Run, member: Member, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("what", ["a folder", "unreadable"])
-def test_what_cannot_be_read_is_not_sent(
-    run: Run, member: Member, tmp_path: Path, what: str
-) -> None:
-    """A folder, or a file that the disk will not give, ends the errand with a reason."""
+def test_unreadable_files(run: Run, member: Member, tmp_path: Path, what: str) -> None:
+    """A folder or an unreadable file is refused with a reason."""
     boss = member()
     path = tmp_path / "folder"
     path.mkdir()
@@ -266,8 +262,8 @@ def test_what_cannot_be_read_is_not_sent(
     assert listed(boss) == []
 
 
-def test_a_name_that_is_no_utf8(run: Run, member: Member, tmp_path: Path) -> None:
-    """A file whose name is from another time ends the errand, one way or the other."""
+def test_a_name_with_invalid_utf_8(run: Run, member: Member, tmp_path: Path) -> None:
+    """The client ends, whether or not the file is shared."""
     boss = member()
     name = b"caf\xe9.txt"
     with open(os.fsencode(tmp_path) + b"/" + name, "wb") as file:
@@ -276,14 +272,12 @@ def test_a_name_that_is_no_utf8(run: Run, member: Member, tmp_path: Path) -> Non
     assert (done.returncode == 0) is (len(listed(boss)) == 1)
 
 
-def test_an_upload_goes_on_after_a_cut(
-    run: Run, member: Member, proxy: Proxy, tmp_path: Path
-) -> None:
-    """A connection that is cut, twice, is made again, and the file is whole."""
+def test_an_upload_that_is_cut(run: Run, member: Member, proxy: Proxy, tmp_path: Path) -> None:
+    """Twice: it is continued, and the file is complete."""
     boss = member()
     data = os.urandom(3_000_000)
     (tmp_path / "big.bin").write_bytes(data)
-    proxy.mishaps += [cut_after(1_000_000), cut_after(700_000)]
+    proxy.damages += [cut_after(1_000_000), cut_after(700_000)]
     done = run("--send", "big.bin", port=proxy.port)
     assert (done.returncode, done.stderr) == (0, "")
     (file,) = boss.does("/files", "tea")["files"]
@@ -291,8 +285,10 @@ def test_an_upload_goes_on_after_a_cut(
     assert proxy.transfers == 3
 
 
-def test_the_answer_is_cut_off(run: Run, member: Member, proxy: Proxy, tmp_path: Path) -> None:
-    """A file whose every byte has arrived, but not the answer, is shared once, not twice."""
+def test_an_upload_whose_answer_is_lost(
+    run: Run, member: Member, proxy: Proxy, tmp_path: Path
+) -> None:
+    """The file is shared once."""
     boss = member()
     (tmp_path / "notes.pdf").write_bytes(os.urandom(200_000))
 
@@ -302,15 +298,13 @@ def test_the_answer_is_cut_off(run: Run, member: Member, proxy: Proxy, tmp_path:
     assert listed(boss) == ["notes.pdf"]
 
 
-def test_a_download_goes_on_after_a_cut(
-    run: Run, member: Member, proxy: Proxy, tmp_path: Path
-) -> None:
-    """A download that is cut goes on where it was."""
+def test_a_download_that_is_cut(run: Run, member: Member, proxy: Proxy, tmp_path: Path) -> None:
+    """Twice: it is continued, and the file is complete."""
     member()
     data = os.urandom(3_000_000)
     (tmp_path / "big.bin").write_bytes(data)
     assert run("--send", "big.bin").returncode == 0
-    proxy.mishaps += [cut_after(1_000_000), cut_after(500_000)]
+    proxy.damages += [cut_after(1_000_000), cut_after(500_000)]
     done = run("--get", "1", "--downloads", "in", port=proxy.port)
     assert (done.returncode, done.stderr) == (0, "")
     (path,) = (tmp_path / "in").iterdir()
@@ -319,10 +313,10 @@ def test_a_download_goes_on_after_a_cut(
 
 
 @pytest.mark.parametrize("password", [PASSWORD, ""], ids=["registered", "guest"])
-def test_the_server_is_killed_in_the_middle(
+def test_an_upload_during_a_restart(
     run: Run, server: Server, proxy: Proxy, member: Member, tmp_path: Path, password: str
 ) -> None:
-    """An upload goes on by itself when the server that was killed is back."""
+    """It is continued when the server is back."""
     member()
     data = os.urandom(3_000_000)
     (tmp_path / "big.bin").write_bytes(data)
@@ -331,25 +325,23 @@ def test_the_server_is_killed_in_the_middle(
         server.kill()
         server.start()
 
-    proxy.mishaps.append(cut_after(1_000_000, restart))
+    proxy.damages.append(cut_after(1_000_000, restart))
     done = run("--send", "big.bin", port=proxy.port, limit=PATIENCE, PYCONCHAT_PASSWORD=password)
     assert (done.returncode, done.stderr) == (0, "")
     (file,) = member().does("/files", "tea")["files"]
     assert file["sha256"] == hashlib.sha256(data).hexdigest()
 
 
-def test_bytes_that_changed_on_the_way(
-    run: Run, member: Member, proxy: Proxy, tmp_path: Path
-) -> None:
-    """The hash tells: an upload is made again, a download is not kept and status 1 says why."""
+def test_changed_bytes(run: Run, member: Member, proxy: Proxy, tmp_path: Path) -> None:
+    """By the hash, an upload is repeated, and a download fails with the reason."""
     boss = member()
     data = os.urandom(1_000_000)
     (tmp_path / "notes.pdf").write_bytes(data)
-    proxy.mishaps.append(flip(500_000))
+    proxy.damages.append(flip(500_000))
     assert run("--send", "notes.pdf", port=proxy.port).returncode == 0
     (file,) = boss.does("/files", "tea")["files"]
     assert file["sha256"] == hashlib.sha256(data).hexdigest()
-    proxy.mishaps.append(flip(500_000))
+    proxy.damages.append(flip(500_000))
     done = run("--get", "1", "--downloads", "in", port=proxy.port)
     assert done.returncode == 1
     assert "hash" in done.stderr
@@ -357,7 +349,7 @@ def test_bytes_that_changed_on_the_way(
 
 
 def test_at_a_terminal(server: Server, member: Member, tmp_path: Path) -> None:
-    """/send shares and /get fetches; the same file fetched twice at once becomes two files."""
+    """/send shares and /get fetches; a file fetched twice at once becomes two files."""
     boss = member()
     with at_terminals(tmp_path) as start:
         alice: Terminal = start(
@@ -376,9 +368,9 @@ def test_at_a_terminal(server: Server, member: Member, tmp_path: Path) -> None:
         alice.sees("There is no file nosuch.pdf here.")
         alice.types("/get 1", "/get 1")
         folder = tmp_path / "in"
-        deadline = time.monotonic() + GIVES_UP
+        deadline = time.monotonic() + MAX_SECONDS
         wanted = {"notes.pdf": data, "notes (1).pdf": data}
-        while {path.name: path.read_bytes() for path in folder.glob("*")} != wanted:
+        while {path.name: path.read_bytes() for path in folder.glob("[!.]*")} != wanted:
             assert time.monotonic() < deadline, sorted(folder.iterdir())
             alice.looks(0.05)
         assert listed(boss) == ["notes.pdf"]

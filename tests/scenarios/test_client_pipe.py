@@ -1,4 +1,4 @@
-"""The client in pipes: what comes in is said, and the exit status tells whether all is stored."""
+"""The client in pipes: each line is sent, and status 0 means that all were stored."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pathlib import Path
 import pytest
 
 from tests.support.servers import PATIENCE, Server, free_port
-from tests.support.terminals import CLIENT, at_terminals, environment, said
+from tests.support.terminals import CLIENT, at_terminals, environment, stored_messages
 from tests.support.users import SocketUser
 
 pytestmark = pytest.mark.server(scope="module")
 
 LONG = PATIENCE * 2
-"""Seconds for what takes its time on a busy machine."""
+"""Maximum seconds for what takes long on a busy machine."""
 
-# As the client, but without a minute of patience for a server that is not there.
-IMPATIENT = (
+# The client with a timeout of one second instead of a minute.
+WITH_SHORT_TIMEOUT = (
     sys.executable,
     "-c",
     "import sys; from pyconchat.client import main; from pyconchat.client.ui import unattended;"
@@ -32,21 +32,21 @@ IMPATIENT = (
     " sys.exit(main.main())",
 )
 
-# Tells whether the files that it has inherited do not wait, which nobody expects of a terminal.
+# Prints whether its standard files are blocking, as programs expect of a terminal.
 BLOCKING = "import os; print('blocking:', *(os.get_blocking(each) for each in (0, 1, 2)))"
 
 Ended = subprocess.CompletedProcess[str]
 
 
 @pytest.fixture
-def boss(server: Server) -> Iterator[Callable[..., SocketUser]]:
-    """Give a function that makes a group: it returns its admin, who stays in it."""
+def admin_of(server: Server) -> Iterator[Callable[..., SocketUser]]:
+    """Create groups; return the admin, who stays in the group."""
     people: list[SocketUser] = []
 
     def make(group: str, policy: str = "open") -> SocketUser:
         admin = SocketUser(server.port)
         people.append(admin)
-        admin.logs_in(f"boss-of-{group}")
+        admin.logs_in(f"admin-of-{group}")
         admin.types(f"/create {group} {policy}")
         admin.sees("you are its admin")
         return admin
@@ -99,21 +99,21 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
         child.communicate()
 
 
-Boss = Callable[..., SocketUser]
+AdminOf = Callable[..., SocketUser]
 Pipe = Callable[..., Ended]
 Start = Callable[..., subprocess.Popen[bytes]]
 
 
-def stored(server: Server, group: str, count: int) -> None:
+def wait_for_messages(server: Server, group: str, count: int) -> None:
     """Wait until *count* messages of *group* are stored."""
     deadline = time.monotonic() + PATIENCE
-    while len(said(server, group)) < count:
-        assert time.monotonic() < deadline, f"only {len(said(server, group))} of {count}"
+    while len(stored_messages(server, group)) < count:
+        assert time.monotonic() < deadline, f"only {len(stored_messages(server, group))} of {count}"
         time.sleep(0.01)
 
 
-def fails(ended: Ended, why: str) -> None:
-    """Check that it ended with status 1 and one line that says why."""
+def check_failure(ended: Ended, why: str) -> None:
+    """Check for status 1 and one line with the reason *why*."""
     assert ended.returncode == 1, ended
     lines = ended.stderr.splitlines()
     assert len(lines) == 1, ended.stderr
@@ -121,23 +121,23 @@ def fails(ended: Ended, why: str) -> None:
     assert why in lines[0]
 
 
-# What is said.
+# Lines.
 
 
-def test_each_line_is_said(pipe: Pipe, boss: Boss, server: Server) -> None:
-    """Each line becomes a message, in order; status 0, and nothing on either output."""
-    admin = boss("builds")
+def test_each_line_is_sent(pipe: Pipe, admin_of: AdminOf, server: Server) -> None:
+    """As a message, in order; status 0, and no output."""
+    admin = admin_of("builds")
     ended = pipe("a\nb\n", "--name", "ci", "--group", "builds")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
     admin.sees("ci: a\nci: b\n")
-    assert said(server, "builds") == ["a", "b"]
+    assert stored_messages(server, "builds") == ["a", "b"]
 
 
-def test_a_group_that_nobody_has_is_made(pipe: Pipe, server: Server) -> None:
-    """Without the group, the client creates it, as /join does."""
+def test_a_new_group(pipe: Pipe, server: Server) -> None:
+    """It is created, as by /join."""
     ended = pipe("first\n", "--name", "maker", "--group", "made-by-pipe")
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert said(server, "made-by-pipe") == ["first"]
+    assert stored_messages(server, "made-by-pipe") == ["first"]
 
 
 @pytest.mark.parametrize(
@@ -153,27 +153,27 @@ def test_a_group_that_nobody_has_is_made(pipe: Pipe, server: Server) -> None:
     ],
     ids=["last", "crlf", "blank", "as-it-is", "utf8", "empty", "one-blank"],
 )
-def test_what_lines_become(
+def test_texts_of_lines(
     pipe: Pipe,
-    boss: Boss,
+    admin_of: AdminOf,
     server: Server,
     request: pytest.FixtureRequest,
     data: str,
     expected: list[str] | None,
 ) -> None:
-    """The last line needs no end, blank ones are left out, and no line is a command."""
+    """The last line needs no end, blank lines are left out, and no line is a command."""
     group = f"lines-{request.node.callspec.id}"
-    boss(group)
+    admin_of(group)
     ended = pipe(data, "--name", f"in-{group}", "--group", group)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
-    assert said(server, group) == (data.splitlines() if expected is None else expected)
+    assert stored_messages(server, group) == (data.splitlines() if expected is None else expected)
 
 
-def test_input_that_was_there_and_over_before_the_start(
-    boss: Boss, server: Server, tmp_path: Path
+def test_input_that_ended_before_the_start(
+    admin_of: AdminOf, server: Server, tmp_path: Path
 ) -> None:
-    """Input that ends together with its last data is said as a whole."""
-    boss("over")
+    """All of it is sent."""
+    admin_of("over")
     reading, writing = os.pipe()
     os.write(writing, b"one\ntwo\nthree")
     os.close(writing)
@@ -186,14 +186,14 @@ def test_input_that_was_there_and_over_before_the_start(
             check=False,
         ).returncode
     assert status == 0
-    assert said(server, "over") == ["one", "two", "three"]
+    assert stored_messages(server, "over") == ["one", "two", "three"]
 
 
 @pytest.mark.parametrize("source", ["file", "/dev/null"])
-def test_input_that_is_no_pipe(boss: Boss, server: Server, tmp_path: Path, source: str) -> None:
-    """A file is read to its end, and so is /dev/null."""
+def test_input_from_a_file(admin_of: AdminOf, server: Server, tmp_path: Path, source: str) -> None:
+    """It is read to its end, also from /dev/null."""
     group = f"from-{Path(source).name}"
-    boss(group)
+    admin_of(group)
     path = tmp_path / "lines"
     path.write_text("".join(f"line {number}\n" for number in range(1000)))
     with open(path if source == "file" else source, "rb") as stdin:
@@ -205,56 +205,58 @@ def test_input_that_is_no_pipe(boss: Boss, server: Server, tmp_path: Path, sourc
             check=False,
         ).returncode
     assert status == 0
-    assert said(server, group) == (path.read_text().splitlines() if source == "file" else [])
+    assert stored_messages(server, group) == (
+        path.read_text().splitlines() if source == "file" else []
+    )
 
 
-def test_ten_thousand_lines(pipe: Pipe, boss: Boss, server: Server) -> None:
-    """Much input is said as a whole, once and in order."""
-    boss("much")
+def test_ten_thousand_lines(pipe: Pipe, admin_of: AdminOf, server: Server) -> None:
+    """All are sent once and in order."""
+    admin_of("much")
     lines = [f"line {number}" for number in range(10_000)]
     ended = pipe("\n".join(lines), "--name", "talker", "--group", "much")
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert said(server, "much") == lines
+    assert stored_messages(server, "much") == lines
 
 
-def test_a_long_line_becomes_several(pipe: Pipe, boss: Boss, server: Server) -> None:
-    """What is longer than a message is cut between characters, and nothing of it is lost."""
-    boss("long")
+def test_a_long_line(pipe: Pipe, admin_of: AdminOf, server: Server) -> None:
+    """It is cut between characters into messages, and complete."""
+    admin_of("long")
     line = "x" + "\u20ac\U0001f375\u00e9 " * 1000
     assert len(line.encode()) > 10_000
     ended = pipe(f"{line.rstrip()}\nshort\n", "--name", "verbose", "--group", "long")
     assert (ended.returncode, ended.stderr) == (0, "")
-    *parts, short = said(server, "long")
+    *parts, short = stored_messages(server, "long")
     assert short == "short"
     assert "".join(parts) == line.rstrip()
     assert [len(part.encode()) <= 4096 for part in parts] == [True] * 3
     assert all(len(part.encode()) > 4090 for part in parts[:-1])
 
 
-def test_a_long_line_that_ends_in_spaces(pipe: Pipe, boss: Boss, server: Server) -> None:
-    """A part of a long line that is nothing but spaces is no reason to fail."""
-    boss("spaces")
+def test_a_long_line_that_ends_in_spaces(pipe: Pipe, admin_of: AdminOf, server: Server) -> None:
+    """A part that is only spaces is no failure."""
+    admin_of("spaces")
     ended = pipe("x" * 4096 + " " * 10 + "\nnext\n", "--name", "spacer", "--group", "spaces")
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert said(server, "spaces")[0].startswith("x" * 4096)
-    assert said(server, "spaces")[-1] == "next"
+    assert stored_messages(server, "spaces")[0].startswith("x" * 4096)
+    assert stored_messages(server, "spaces")[-1] == "next"
 
 
-def test_a_line_of_more_than_a_megabyte(pipe: Pipe, boss: Boss, server: Server) -> None:
-    """A line that is longer than what may be one is told of, and the others are said."""
-    boss("huge")
+def test_a_line_of_more_than_a_megabyte(pipe: Pipe, admin_of: AdminOf, server: Server) -> None:
+    """It is reported, and the other lines are sent."""
+    admin_of("huge")
     ended = pipe("a\n" + "x" * 1_500_000 + "\nb\n", "--name", "huger", "--group", "huge")
-    fails(ended, "longer than a megabyte")
-    assert said(server, "huge") == ["a", "b"]
+    check_failure(ended, "longer than a megabyte")
+    assert stored_messages(server, "huge") == ["a", "b"]
 
 
-def test_bytes_that_are_no_text(pipe: Pipe, boss: Boss, server: Server) -> None:
-    """What a build prints is not always text: the rest of it arrives all the same."""
-    boss("bytes")
+def test_invalid_utf_8(pipe: Pipe, admin_of: AdminOf, server: Server) -> None:
+    """It is replaced, and everything else is sent."""
+    admin_of("bytes")
     data = b"a\n\xff\xfe broken\nnul\x00here\n\x1b[31mred\x1b[0m\nb\n"
     ended = pipe(data, "--name", "compiler", "--group", "bytes")
     assert (ended.returncode, ended.stderr) == (0, "")
-    lines = said(server, "bytes")
+    lines = stored_messages(server, "bytes")
     assert lines[0] == "a"
     assert lines[1].endswith(" broken")
     assert lines[2] == "nulhere"
@@ -262,28 +264,28 @@ def test_bytes_that_are_no_text(pipe: Pipe, boss: Boss, server: Server) -> None:
     assert lines[-1] == "b"
 
 
-def test_a_line_with_nothing_to_show(pipe: Pipe, boss: Boss, server: Server) -> None:
-    """A line of nothing but control characters is as good as blank, and no reason to fail."""
-    boss("bell")
+def test_a_line_of_control_characters(pipe: Pipe, admin_of: AdminOf, server: Server) -> None:
+    """It counts as blank, and is no failure."""
+    admin_of("bell")
     ended = pipe(b"a\n\a\n\x0c\nb\n", "--name", "ringer", "--group", "bell")
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert said(server, "bell") == ["a", "b"]
+    assert stored_messages(server, "bell") == ["a", "b"]
 
 
 def test_at_the_front_desk(pipe: Pipe) -> None:
-    """Without a group, each line is carried out, and the answers go to standard output."""
+    """Without a group, each line is a command, and the answers are written to standard output."""
     ended = pipe("who\n", "--name", "clerk")
     assert ended.returncode == 0
     assert "clerk (guest)" in ended.stdout
     assert ended.stderr == ""
 
 
-# Who says it.
+# Logins.
 
 
-def test_the_password_of_the_environment(pipe: Pipe, boss: Boss, server: Server) -> None:
-    """$PYCONCHAT_PASSWORD registers a new name, and logs in with it from another machine."""
-    boss("env")
+def test_the_password_in_the_environment(pipe: Pipe, admin_of: AdminOf, server: Server) -> None:
+    """$PYCONCHAT_PASSWORD registers a new name, and later logs in with it."""
+    admin_of("env")
     for home in ("first", "second"):
         ended = pipe(
             f"{home}\n",
@@ -292,16 +294,18 @@ def test_the_password_of_the_environment(pipe: Pipe, boss: Boss, server: Server)
             "--group",
             "env",
             PYCONCHAT_PASSWORD="a long password",
-            XDG_STATE_HOME=f"/proc/self/{home}",  # where nothing can be kept
+            XDG_STATE_HOME=f"/proc/self/{home}",  # where nothing can be saved
         )
         assert (ended.returncode, ended.stderr) == (0, "")
-    assert said(server, "env") == ["first", "second"]
+    assert stored_messages(server, "env") == ["first", "second"]
     assert "user connected: env-user\n" in server.log()
 
 
-def test_the_password_of_a_file(pipe: Pipe, boss: Boss, server: Server, tmp_path: Path) -> None:
-    """The first line of --password-file is the password; it goes before the environment's."""
-    boss("from-a-file")
+def test_the_password_in_a_file(
+    pipe: Pipe, admin_of: AdminOf, server: Server, tmp_path: Path
+) -> None:
+    """The first line of --password-file; it overrides the environment."""
+    admin_of("from-a-file")
     for number, text in enumerate(("a long password\n", "a long password\r\nmore\n")):
         path = tmp_path / f"password{number}"
         path.write_text(text)
@@ -314,49 +318,49 @@ def test_the_password_of_a_file(pipe: Pipe, boss: Boss, server: Server, tmp_path
             XDG_STATE_HOME=str(tmp_path / f"state{number}"),
         )
         assert (ended.returncode, ended.stderr) == (0, "")
-    assert said(server, "from-a-file") == ["hi", "hi"]
+    assert stored_messages(server, "from-a-file") == ["hi", "hi"]
 
 
-def test_the_token_needs_no_password(pipe: Pipe, boss: Boss, server: Server) -> None:
-    """Who logged in before from this folder needs no password."""
-    boss("tokens")
+def test_the_saved_token(pipe: Pipe, admin_of: AdminOf, server: Server) -> None:
+    """After the first login no password is needed."""
+    admin_of("tokens")
     arguments = ("--name", "token-user", "--group", "tokens")
     assert pipe("a\n", *arguments, PYCONCHAT_PASSWORD="a long password").returncode == 0
     ended = pipe("b\n", *arguments)
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert said(server, "tokens") == ["a", "b"]
+    assert stored_messages(server, "tokens") == ["a", "b"]
 
 
-def test_a_wrong_password(pipe: Pipe, boss: Boss, server: Server, tmp_path: Path) -> None:
-    """A wrong password ends it with status 1 and the reason; nothing is said."""
-    boss("locked")
+def test_a_wrong_password(pipe: Pipe, admin_of: AdminOf, server: Server, tmp_path: Path) -> None:
+    """Status 1 with the reason, and nothing is sent."""
+    admin_of("locked")
     arguments = ("--name", "locked-user", "--group", "locked")
     assert pipe("a\n", *arguments, PYCONCHAT_PASSWORD="a long password").returncode == 0
     elsewhere = {"XDG_STATE_HOME": str(tmp_path / "elsewhere")}
     ended = pipe("b\n", *arguments, PYCONCHAT_PASSWORD="not that", **elsewhere)
-    fails(ended, "not the password of locked-user")
-    fails(pipe("b\n", *arguments, **elsewhere), "Password of locked-user")
-    assert said(server, "locked") == ["a"]
+    check_failure(ended, "not the password of locked-user")
+    check_failure(pipe("b\n", *arguments, **elsewhere), "Password of locked-user")
+    assert stored_messages(server, "locked") == ["a"]
 
 
-def test_a_name_in_use(pipe: Pipe, boss: Boss) -> None:
-    """The name of a guest who is there cannot be had; status 1 and the reason."""
-    boss("used")
-    fails(pipe("a\n", "--name", "boss-of-used", "--group", "used"), "in use")
+def test_a_name_in_use(pipe: Pipe, admin_of: AdminOf) -> None:
+    """Status 1 with the reason, if a guest has the name."""
+    admin_of("used")
+    check_failure(pipe("a\n", "--name", "admin-of-used", "--group", "used"), "in use")
 
 
-def test_a_group_that_needs_approval(pipe: Pipe, boss: Boss, server: Server) -> None:
-    """Where an admin has to approve first, it ends with status 1 and says so."""
-    boss("closed", "approval")
-    fails(pipe("a\nb\n", "--name", "stranger", "--group", "closed"), "approve")
-    assert said(server, "closed") == []
+def test_a_group_that_needs_approval(pipe: Pipe, admin_of: AdminOf, server: Server) -> None:
+    """Status 1 with the reason."""
+    admin_of("closed", "approval")
+    check_failure(pipe("a\nb\n", "--name", "stranger", "--group", "closed"), "approve")
+    assert stored_messages(server, "closed") == []
 
 
-def test_put_out_of_the_group(boss: Boss, start: Start, server: Server) -> None:
-    """What could not be said since we were kicked is counted, with the reason, and status 1."""
-    admin = boss("harsh")
+def test_kicked_from_the_group(admin_of: AdminOf, start: Start, server: Server) -> None:
+    """Later messages count as not sent; status 1 with the reason."""
+    admin = admin_of("harsh")
     child = start(server.port, "--name", "kicked", "--group", "harsh")
-    say(child, "before\n")
+    write(child, "before\n")
     admin.sees("kicked: before\n")
     admin.types("/kick kicked")
     admin.sees("kicked was kicked")
@@ -364,32 +368,32 @@ def test_put_out_of_the_group(boss: Boss, start: Start, server: Server) -> None:
     assert child.returncode == 1
     assert err.startswith(b"pyconchat: 2 not sent: ")
     assert out == b""
-    assert said(server, "harsh") == ["before"]
+    assert stored_messages(server, "harsh") == ["before"]
 
 
-# When there is no server.
+# Without a server, and restarts.
 
 
-def say(child: subprocess.Popen[bytes], text: str) -> None:
-    """Give *child* some input."""
+def write(child: subprocess.Popen[bytes], text: str) -> None:
+    """Write *text* to the input of *child*."""
     assert child.stdin is not None
     child.stdin.write(text.encode())
     child.stdin.flush()
 
 
 def test_no_server(start: Start) -> None:
-    """Without a server for too long, it ends with status 1 and one line that says so."""
-    child = start(free_port(), "--name=ci", "--group=builds", command=IMPATIENT)
+    """Status 1 and one line, after the timeout."""
+    child = start(free_port(), "--name=ci", "--group=builds", command=WITH_SHORT_TIMEOUT)
     out, err = child.communicate(b"a\nb\n", timeout=LONG)
     ended = subprocess.CompletedProcess(child.args, child.returncode, out.decode(), err.decode())
-    fails(ended, "2 not sent: no answer from the server")
+    check_failure(ended, "2 not sent: no answer from the server")
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_before_all_is_stored(start: Start, sent: signal.Signals) -> None:
-    """Ended before everything is stored, it does not claim that everything is stored."""
+    """The status is not 0."""
     child = start(free_port(), "--name=ci", "--group=builds")
-    say(child, "a\nb\n")
+    write(child, "a\nb\n")
     wait_for_handler(child.pid)
     child.send_signal(sent)
     _, err = child.communicate(timeout=LONG)
@@ -398,7 +402,7 @@ def test_a_signal_before_all_is_stored(start: Start, sent: signal.Signals) -> No
 
 
 def wait_for_handler(pid: int) -> None:
-    """Wait until the client has handlers for signals, which its reactor makes when it starts."""
+    """Wait until the client handles signals, which it does once its reactor runs."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         status = Path(f"/proc/{pid}/status").read_text()
@@ -406,31 +410,31 @@ def wait_for_handler(pid: int) -> None:
         if int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1:
             return
         time.sleep(0.01)
-    raise AssertionError("it catches no signal")
+    raise AssertionError("it handles no signal")
 
 
-def test_killed_in_the_middle(start: Start, own: Server) -> None:
-    """The server is killed in the middle of it and started again: each line is there once."""
+def test_a_restart_of_the_server(start: Start, own: Server) -> None:
+    """Each line becomes one message."""
     own.start()
     lines = [f"line {number}" for number in range(2000)]
     child = start(own.port, "--name=ci", "--group=builds", PYCONCHAT_PASSWORD="a password")
-    say(child, "".join(f"{line}\n" for line in lines[:1000]))
-    stored(own, "builds", 300)
+    write(child, "".join(f"{line}\n" for line in lines[:1000]))
+    wait_for_messages(own, "builds", 300)
     own.kill()
-    say(child, "".join(f"{line}\n" for line in lines[1000:1500]))
+    write(child, "".join(f"{line}\n" for line in lines[1000:1500]))
     own.start()
     rest = "".join(f"{line}\n" for line in lines[1500:])
     out, err = child.communicate(rest.encode(), timeout=LONG)
     assert (child.returncode, out, err) == (0, b"", b"")
-    assert said(own, "builds") == lines
+    assert stored_messages(own, "builds") == lines
 
 
-# Where the answers go.
+# Answers.
 
 
-def test_standard_output_is_closed(server: Server, boss: Boss, tmp_path: Path) -> None:
-    """With standard output closed, lines are said all the same."""
-    boss("mute")
+def test_standard_output_is_closed(server: Server, admin_of: AdminOf, tmp_path: Path) -> None:
+    """All lines are sent."""
+    admin_of("mute")
     command = f"printf 'a\\nb\\n' | {CLIENT} --name mute-user --group mute"
     ended = subprocess.run(
         ["sh", "-c", f"{command} 127.0.0.1:{server.port} >&-"],
@@ -440,12 +444,12 @@ def test_standard_output_is_closed(server: Server, boss: Boss, tmp_path: Path) -
         check=False,
     )
     assert (ended.returncode, ended.stderr) == (0, b"")
-    assert said(server, "mute") == ["a", "b"]
+    assert stored_messages(server, "mute") == ["a", "b"]
 
 
-def test_nobody_reads_the_answers(server: Server, boss: Boss, tmp_path: Path) -> None:
-    """Whoever reads the answers may go away: all that came in is carried out."""
-    admin = boss("unread")
+def test_nobody_reads_the_answers(server: Server, admin_of: AdminOf, tmp_path: Path) -> None:
+    """All commands are carried out."""
+    admin = admin_of("unread")
     reading, writing = os.pipe()
     os.close(reading)
     commands = "help\n" * 50 + "/join unread\n"
@@ -463,15 +467,15 @@ def test_nobody_reads_the_answers(server: Server, boss: Boss, tmp_path: Path) ->
     admin.sees("unread-user has joined")
 
 
-def test_a_slow_reader_gets_all_answers(server: Server, start: Start) -> None:
-    """A reader that is slower than the server gets every answer."""
+def test_a_slow_reader(server: Server, start: Start) -> None:
+    """It gets all answers."""
     child = start(server.port, "--name", "slow-reader")
     assert child.stdout is not None
-    say(child, "help\n" * 200 + "who\n")
+    write(child, "help\n" * 200 + "who\n")
     deadline = time.monotonic() + PATIENCE
     while waiting(child.stdout.fileno()) < PIPE_BYTES // 2 and time.monotonic() < deadline:
         time.sleep(0.01)
-    time.sleep(0.5)  # nothing tells when it has run against the full pipe
+    time.sleep(0.5)  # nothing shows when the client has filled the pipe
     out, err = child.communicate(timeout=PATIENCE / 2)
     assert out.count(b"/join GROUP") == 200
     assert b"slow-reader (guest)" in out
@@ -479,7 +483,7 @@ def test_a_slow_reader_gets_all_answers(server: Server, start: Start) -> None:
 
 
 PIPE_BYTES = 65_536
-"""What a pipe holds until somebody reads (pipe(7))."""
+"""Bytes that a pipe holds until somebody reads (pipe(7))."""
 
 
 def waiting(descriptor: int) -> int:
@@ -488,12 +492,14 @@ def waiting(descriptor: int) -> int:
     return int.from_bytes(count, sys.byteorder)
 
 
-def test_the_terminal_waits_as_before(server: Server, boss: Boss, tmp_path: Path) -> None:
-    """A pipe at a terminal leaves it blocking, as the next program expects it."""
-    boss("blocking")
+def test_the_terminal_is_blocking_afterwards(
+    server: Server, admin_of: AdminOf, tmp_path: Path
+) -> None:
+    """As the next program expects it."""
+    admin_of("blocking")
     command = f"printf 'a\\n' | {CLIENT} --name blocker --group blocking 127.0.0.1:{server.port}"
-    with at_terminals(tmp_path) as at:
-        shell = at("shell", "-c", f"{command}; {sys.executable} -c \"{BLOCKING}\"",
+    with at_terminals(tmp_path) as start_client:
+        shell = start_client("shell", "-c", f"{command}; {sys.executable} -c \"{BLOCKING}\"",
                       command=("sh",))  # fmt: skip
         assert shell.sees("blocking:") == "blocking: True True True"
         assert shell.ends() == 0
@@ -502,8 +508,8 @@ def test_the_terminal_waits_as_before(server: Server, boss: Boss, tmp_path: Path
 # The command line.
 
 
-def test_help_names_no_password_option(tmp_path: Path) -> None:
-    """--help works, and there is no option by which others could read a password off a list."""
+def test_help(tmp_path: Path) -> None:
+    """It has no option for a password, which others could read in the list of processes."""
     ended = subprocess.run(
         [CLIENT, "--help"],
         env=environment(tmp_path),
@@ -536,8 +542,8 @@ def test_help_names_no_password_option(tmp_path: Path) -> None:
     ],
     ids=" ".join,
 )
-def test_a_slip_on_the_command_line(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    """What cannot be asked for is refused in one line that says why, with status 2."""
+def test_invalid_arguments(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """One line with the reason, and status 2."""
     ended = subprocess.run(
         [CLIENT, *arguments],
         stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""The client and TLS: whom it trusts, what it asks once, and what it tells nobody else."""
+"""The client and TLS: certificates that are trusted, asked about, or refused."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ import ssl
 import stat
 import subprocess
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.support.servers import PATIENCE, Server
-from tests.support.terminals import CLIENT, Terminal, environment, said
-
-At = Callable[..., Terminal]
-
-PASSWORD = "a long password"
+from tests.support.terminals import (
+    CLIENT,
+    PASSWORD,
+    StartClient,
+    Terminal,
+    environment,
+    stored_messages,
+)
 
 SOON = 4.0
-"""Seconds after which a person would give up."""
+"""Maximum seconds for what should happen at once."""
+
 FINGERPRINT = r"SHA256 ((?:[0-9A-F]{2}:){31}[0-9A-F]{2})"
 
 
@@ -41,9 +44,11 @@ class TlsServer(Server):
 pytestmark = pytest.mark.server(type=TlsServer, scope="module", tls=True)
 
 
-def meets(at: At, server: TlsServer, who: str, *options: str) -> Terminal:
-    """Have somebody come for the first time, up to the question for the certificate."""
-    someone = at(
+def connects_first(
+    start_client: StartClient, server: TlsServer, who: str, *options: str
+) -> Terminal:
+    """Start the client with no certificate pinned, up to the question about it."""
+    someone = start_client(
         who,
         *options,
         f"pyconchats://{who}@127.0.0.1:{server.tls_port}",
@@ -55,18 +60,18 @@ def meets(at: At, server: TlsServer, who: str, *options: str) -> Terminal:
 
 
 def known_hosts(folder: Path) -> Path:
-    """Return the file of certificates that were accepted."""
+    """Return the file of accepted certificates."""
     (path,) = folder.glob("state/pyconchat/**/known_hosts")
     return path
 
 
 @pytest.mark.parametrize("options", [(), ("--plain",)], ids=["terminal", "plain"])
-def test_the_first_time(
-    at: At, server: TlsServer, tmp_path: Path, options: tuple[str, ...]
+def test_the_first_connection(
+    start_client: StartClient, server: TlsServer, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    """The fingerprint that the server logs is shown and asked about; yes connects and pins it."""
+    """The fingerprint that the server logs is shown; yes connects and pins it."""
     name = "alice" + "".join(options)
-    alice = meets(at, server, name, *options)
+    alice = connects_first(start_client, server, name, *options)
     assert server.fingerprint() in "".join(alice.rows())
     assert f"user connected: {name}\n" not in server.log()
     alice.types("yes")
@@ -77,16 +82,18 @@ def test_the_first_time(
     alice.types("/quit")
     assert alice.ends() == 0
 
-    again = at(name, *options, "--tls", "127.0.0.1", str(server.tls_port))
+    again = start_client(name, *options, "--tls", "127.0.0.1", str(server.tls_port))
     again.sees("You are at the front desk")
     assert again.times_seen("SHA256") == 0
     assert again.times_seen("[yes/NO]") == 0
 
 
 @pytest.mark.parametrize("answer", ["no\r", "\r", "maybe\r"], ids=["no", "enter", "maybe"])
-def test_not_trusted(at: At, server: TlsServer, tmp_path: Path, answer: str) -> None:
-    """Anything but yes leaves with status 1; nothing is pinned, and nobody has logged in."""
-    bob = meets(at, server, "bob")
+def test_an_unaccepted_certificate(
+    start_client: StartClient, server: TlsServer, tmp_path: Path, answer: str
+) -> None:
+    """Without a yes the client ends with status 1, and has sent and pinned nothing."""
+    bob = connects_first(start_client, server, "bob")
     bob.keys(answer)
     assert bob.ends() == 1
     bob.sees("pyconchat: The server was not trusted; nothing was sent to it.")
@@ -96,9 +103,11 @@ def test_not_trusted(at: At, server: TlsServer, tmp_path: Path, answer: str) -> 
 
 
 @pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["c-c", "c-d"])
-def test_leaving_at_the_question(at: At, server: TlsServer, tmp_path: Path, key: str) -> None:
-    """Ctrl-C and Ctrl-D at the question leave; nothing is pinned, and nobody has logged in."""
-    bodo = meets(at, server, "bodo")
+def test_leaving_at_the_question(
+    start_client: StartClient, server: TlsServer, tmp_path: Path, key: str
+) -> None:
+    """Ctrl-C and Ctrl-D end the client, which has sent and pinned nothing."""
+    bodo = connects_first(start_client, server, "bodo")
     bodo.keys(key)
     assert bodo.ends() in (0, 1)
     assert bodo.settings() == bodo.settings_at_first
@@ -106,10 +115,10 @@ def test_leaving_at_the_question(at: At, server: TlsServer, tmp_path: Path, key:
     assert "user connected: bodo\n" not in server.log()
 
 
-def test_a_changed_certificate(at: At, tmp_path: Path, own: TlsServer) -> None:
-    """Another certificate than the one that is pinned is refused, explained, and told nothing."""
+def test_a_changed_certificate(start_client: StartClient, tmp_path: Path, own: TlsServer) -> None:
+    """It is refused and explained, and nothing is sent."""
     own.start()
-    carol = meets(at, own, "carol")
+    carol = connects_first(start_client, own, "carol")
     carol.types("yes")
     carol.sees("You are at the front desk")
     carol.types("/quit")
@@ -120,11 +129,11 @@ def test_a_changed_certificate(at: At, tmp_path: Path, own: TlsServer) -> None:
     own.restart()
     assert own.fingerprint() != old
 
-    carol = at("carol", f"pyconchats://carol@127.0.0.1:{own.tls_port}")
+    carol = start_client("carol", f"pyconchats://carol@127.0.0.1:{own.tls_port}")
     assert carol.ends() == 1
     shown = "".join(carol.rows())
-    for told in ("has changed", old, own.fingerprint(), str(known_hosts(tmp_path / "carol"))):
-        assert told in shown
+    for text in ("has changed", old, own.fingerprint(), str(known_hosts(tmp_path / "carol"))):
+        assert text in shown
     assert carol.settings() == carol.settings_at_first
     assert "user connected" not in own.log()
 
@@ -136,10 +145,12 @@ def test_a_changed_certificate(at: At, tmp_path: Path, own: TlsServer) -> None:
     own.stop()
 
 
-def test_it_changes_while_connected(at: At, own: TlsServer) -> None:
-    """Who is connected and comes back to another certificate is told so, and tells it nothing."""
+def test_a_certificate_that_changes_while_connected(
+    start_client: StartClient, own: TlsServer
+) -> None:
+    """The client reconnects, refuses it, and sends nothing."""
     own.start()
-    dave = meets(at, own, "dave")
+    dave = connects_first(start_client, own, "dave")
     dave.types("yes")
     dave.sees("You are at the front desk")
     own.kill()
@@ -153,10 +164,10 @@ def test_it_changes_while_connected(at: At, own: TlsServer) -> None:
     own.stop()
 
 
-def test_a_restart_asks_nothing(at: At, own: TlsServer) -> None:
-    """Over TLS, too, the client comes back by itself and loses nothing."""
+def test_a_restart_of_the_server(start_client: StartClient, own: TlsServer) -> None:
+    """The client reconnects without a question, and no text is lost."""
     own.start()
-    erin = meets(at, own, "erin")
+    erin = connects_first(start_client, own, "erin")
     erin.types("yes")
     erin.sees("You are at the front desk")
     erin.types("/create tea open")
@@ -166,7 +177,7 @@ def test_a_restart_asks_nothing(at: At, own: TlsServer) -> None:
     erin.types("while it was down")
     own.start()
     erin.sees("erin: while it was down")
-    assert said(own, "tea") == ["while it was down"]
+    assert stored_messages(own, "tea") == ["while it was down"]
     assert erin.times_seen("[yes/NO]") == 1
     own.stop()
 
@@ -188,22 +199,24 @@ def run(port: int, home: Path, *options: str) -> subprocess.CompletedProcess[str
     )
 
 
-def test_a_pipe_and_a_known_certificate(at: At, server: TlsServer, tmp_path: Path) -> None:
-    """What a person has accepted is trusted in a pipe as well."""
-    frank = meets(at, server, "frank")
+def test_a_pipe_and_a_known_certificate(
+    start_client: StartClient, server: TlsServer, tmp_path: Path
+) -> None:
+    """What a person has accepted is trusted in a pipe too."""
+    frank = connects_first(start_client, server, "frank")
     frank.types("yes")
     frank.sees("You are at the front desk")
     frank.types("/quit")
     assert frank.ends() == 0
     ended = run(server.tls_port, tmp_path / "frank", "--name=frank", "--group=frank-tea")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
-    assert said(server, "frank-tea") == ["secret line"]
+    assert stored_messages(server, "frank-tea") == ["secret line"]
 
 
 def test_a_pipe_and_an_unknown_certificate(server: TlsServer, tmp_path: Path) -> None:
-    """In a pipe nobody can be asked: it fails, says why, and sends nothing."""
+    """The client fails with the reason, and sends nothing."""
     certificate, key = server.certificate()
-    with listening(certificate, key) as (port, received):
+    with RecordingTlsServer(certificate, key) as (port, received):
         ended = run(port, tmp_path / "grace", "--name=grace", "--group=tea")
     assert ended.returncode == 1
     assert ended.stdout == ""
@@ -214,14 +227,14 @@ def test_a_pipe_and_an_unknown_certificate(server: TlsServer, tmp_path: Path) ->
     assert received == []
 
 
-def test_tls_to_a_server_without(server: TlsServer, at: At) -> None:
-    """A server that does not speak TLS is told nothing, and the person is told about it."""
-    heidi = at("heidi", f"pyconchats://heidi@127.0.0.1:{server.port}")
+def test_a_server_without_tls(server: TlsServer, start_client: StartClient) -> None:
+    """Nothing is sent, and the reason is shown."""
+    heidi = start_client("heidi", f"pyconchats://heidi@127.0.0.1:{server.port}")
     heidi.waits(lambda: heidi.times_seen("TLS") > 0, "be told about TLS", SOON)
 
 
-class listening:  # noqa: N801 - read as a word
-    """A TLS server that only takes up what it is sent: gives its port and a list of that."""
+class RecordingTlsServer:
+    """A TLS server that only receives; entered, it gives its port and a list of the data."""
 
     def __init__(self, certificate: Path, key: Path) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

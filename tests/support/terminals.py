@@ -1,21 +1,15 @@
-"""People at real terminals: a program on a pseudo-terminal of its own, and what is on its screen.
-
-And what a test of the client needs besides: an environment for it, and what a server has stored.
-"""
+"""Real terminals: programs on pseudo-terminals, and what is on their screens."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import socket
 import sqlite3
 import sys
 import termios
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -27,13 +21,12 @@ from tests.support.servers import PATIENCE, Server
 __all__ = [
     "CLIENT",
     "PASSWORD",
-    "At",
-    "Impostor",
+    "StartClient",
     "Terminal",
     "at_terminals",
     "environment",
-    "said",
     "settings_are_kept",
+    "stored_messages",
 ]
 
 Object: TypeAlias = dict[str, Any]
@@ -45,11 +38,11 @@ PASSWORD = "a long password"
 """The password of each registered user at a terminal."""
 
 COLUMNS, ROWS = 110, 30
-"""Wide enough that what these tests say needs no second row."""
+"""Wide enough that no line of these tests needs a second row."""
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """Return the environment of somebody whose state is in the folder *home*."""
+    """Return the environment for a client with the home folder *home*."""
     kept = ("PATH", "LANG", "LC_ALL", "LC_CTYPE")
     kept += ("LD_PRELOAD", "FAKETIME", "FAKETIME_SHARED")  # the clock that faketime(1) sets
     return {
@@ -63,8 +56,8 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     }
 
 
-def said(server: Server, group: str) -> list[str]:
-    """Return what *server* has stored of what was said in *group*, oldest first."""
+def stored_messages(server: Server, group: str) -> list[str]:
+    """Return the texts that *server* has stored of the messages in *group*, oldest first."""
     with closing(sqlite3.connect(server.state / "pyconchat.db")) as database:
         rows = database.execute(
             "SELECT json_extract(body, '$.text') FROM entries"
@@ -75,75 +68,11 @@ def said(server: Server, group: str) -> list[str]:
     return [text for (text,) in rows]
 
 
-class Impostor:
-    """A server that logs everybody in, and then says what a test has it say.
-
-    *hello* has fields for its answer to the hello, *answers* makes the fields of its answers
-    to requests; *greeting* is sent first, as to a person.
-    """
-
-    def __init__(
-        self,
-        hello: Object | None = None,
-        answers: Callable[[Object], Object] = lambda _request: {"ok": True},
-        greeting: bytes = b"",
-    ) -> None:
-        self._hello = {"hello": 1, "ok": True, "registered": True, **(hello or {})}
-        self._answers = answers
-        self._greeting = greeting
-        self._ports = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._ports.getsockname()[1])
-        self._connected = threading.Event()
-        self._peer: socket.socket | None = None
-        self._sending = threading.Lock()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def says(self, *objects: Object) -> None:
-        """Send events, once somebody is logged in."""
-        assert self._connected.wait(PATIENCE)
-        self._send(*objects)
-
-    def close(self) -> None:
-        """Go away."""
-        for open_ in (self._ports, self._peer):
-            if open_ is not None:
-                with suppress(OSError):
-                    open_.shutdown(socket.SHUT_RDWR)
-                open_.close()
-        self._thread.join(PATIENCE)
-
-    def _send(self, *objects: Object) -> None:
-        data = b"".join(json.dumps(each).encode() + b"\n" for each in objects)
-        with self._sending:  # from two threads
-            assert self._peer is not None
-            self._peer.sendall(data)
-
-    def _serve(self) -> None:
-        with suppress(OSError):  # closed
-            while True:
-                self._peer, _ = self._ports.accept()
-                self._peer.sendall(self._greeting)
-                with self._peer, self._peer.makefile("rb") as lines:
-                    for line in lines:
-                        self._take(json.loads(line))
-
-    def _take(self, fields: Object) -> None:
-        if "hello" in fields:
-            answer = {"name": fields["name"], **self._hello}
-            more: list[Object] = [{"type": "live"}] if answer["ok"] else []
-        else:
-            answer, more = {"re": fields["id"], **self._answers(fields)}, []
-        self._send(answer, *more)
-        if "hello" in fields:
-            self._connected.set()
-
-
 class _Screen(pyte.Screen):  # type: ignore[misc]  # pyte has no annotations
-    """A screen that keeps, as a terminal's scrollback does, the rows that leave it at the top."""
+    """A screen with a scrollback: it keeps the rows that leave it at the top."""
 
     def __init__(self, columns: int, rows: int) -> None:
-        self.gone: list[str] = []
+        self.scrollback: list[str] = []
         self.bells = 0
         super().__init__(columns, rows)
 
@@ -154,7 +83,7 @@ class _Screen(pyte.Screen):  # type: ignore[misc]  # pyte has no annotations
 
     def index(self) -> None:
         if self.cursor.y == self.lines - 1:
-            self.gone.append(self.row(0))
+            self.scrollback.append(self.row(0))
         super().index()
 
     def bell(self, *_: object) -> None:
@@ -162,7 +91,7 @@ class _Screen(pyte.Screen):  # type: ignore[misc]  # pyte has no annotations
 
 
 class Terminal:
-    """Somebody at a terminal, in which *command* runs."""
+    """A user at a terminal in which *command* runs."""
 
     def __init__(
         self,
@@ -189,29 +118,29 @@ class Terminal:
         self.child.ptyproc.delayafterclose = 0
         self.settings_at_first = self.settings()
 
-    # What one does.
+    # What the user does.
 
     def types(self, *lines: str) -> None:
-        """Type *lines*, and Enter after each."""
+        """Type *lines*, each with Enter."""
         self.keys("".join(f"{line}\r" for line in lines))
 
     def keys(self, keys: str) -> None:
-        """Press *keys*, as the terminal would send them."""
+        """Press *keys*, given as the terminal sends them."""
         self.child.send(keys.encode())
 
     def pastes(self, text: str) -> None:
-        """Paste *text*, in brackets as terminals do when they were asked to."""
+        """Paste *text*, as a terminal with bracketed paste does."""
         self.keys(f"\x1b[200~{text}\x1b[201~")
 
     def resizes(self, columns: int, rows: int) -> None:
-        """Make the window another size."""
+        """Change the size of the window."""
         self._screen.resize(rows, columns)
         self.child.setwinsize(rows, columns)
 
-    # What one sees.
+    # What the user sees.
 
     def sees(self, text: str) -> str:
-        """Wait until a row that is or was on the screen has *text*; return the last such row."""
+        """Wait until a row of the screen or the scrollback has *text*; return the last one."""
         return self.waits(lambda: self._last(self.rows(), text), f"see {text!r}")
 
     def sees_now(self, text: str) -> str:
@@ -219,17 +148,17 @@ class Terminal:
         return self.waits(lambda: self._last(self.screen(), text), f"see {text!r} now")
 
     def sees_below(self, text: str) -> str:
-        """Wait until the last line of the screen, which says how things stand, has *text*."""
+        """Wait until the status line, the last of the screen, has *text*."""
         return self.waits(lambda: self._last([self.bottom()], text), f"see {text!r} below")
 
     def sees_typed(self, text: str) -> None:
-        """Wait until the line that is being typed is *text*, with its prompt."""
+        """Wait until the row with the cursor is *text*: the prompt and what is typed."""
         self.waits(lambda: self.line() == text, f"have typed {text!r}")
 
     def waits(
         self, sought: Callable[[], Any], what: str = "see it", patience: float = PATIENCE
     ) -> Any:
-        """Wait until *sought* returns something true of what is shown, and return that."""
+        """Wait until *sought* returns something true, and return that."""
         deadline = time.monotonic() + patience
         while True:
             found = sought()
@@ -240,7 +169,7 @@ class Terminal:
             self.looks(0.05)
 
     def looks(self, seconds: float = 0.0) -> bool:
-        """Take up what the terminal is sent within *seconds*; return whether anything came."""
+        """Process output for up to *seconds*; return whether there was any."""
         if self._ended:
             return False
         try:
@@ -263,7 +192,7 @@ class Terminal:
 
     def rows(self) -> list[str]:
         """Return the rows of the scrollback and the screen."""
-        return self._screen.gone + self.screen()
+        return self._screen.scrollback + self.screen()
 
     def bottom(self) -> str:
         """Return the last row that is not empty."""
@@ -287,25 +216,25 @@ class Terminal:
 
     @property
     def bells(self) -> int:
-        """Return how often the bell rang."""
+        """Return how often the bell has rung."""
         return self._screen.bells
 
     def everything(self) -> bytes:
-        """Return all bytes that ever came."""
+        """Return all bytes of the output."""
         return self._received
 
-    # What the terminal and the program are like.
+    # The terminal and the program.
 
     def settings(self) -> list[Any]:
-        """Return the settings of the terminal, as of termios(3)."""
+        """Return the settings of the terminal (termios(3))."""
         return termios.tcgetattr(self.child.child_fd)
 
     def echoes(self) -> bool:
-        """Return whether the terminal shows by itself what is typed."""
+        """Return whether the terminal echoes what is typed."""
         return bool(self.settings()[3] & termios.ECHO)
 
     def ends(self) -> int:
-        """Wait until the program has ended; return its status, or minus the signal's number."""
+        """Wait until the program has ended; return its status, or minus its signal."""
         self.waits_for_end()
         self.child.wait()
         if self.child.signalstatus is not None:
@@ -314,14 +243,14 @@ class Terminal:
         return int(self.child.exitstatus)
 
     def waits_for_end(self, patience: float = PATIENCE) -> None:
-        """Read until nobody has the terminal open any more."""
+        """Wait until no program has the terminal open."""
         deadline = time.monotonic() + patience
         while not self._ended:
-            assert time.monotonic() < deadline, "\n".join(["it did not end:", *self.rows()[-60:]])
+            assert time.monotonic() < deadline, "\n".join(["it has not ended:", *self.rows()[-60:]])
             self.looks(0.05)
 
     def close(self) -> None:
-        """End the program, if it has not ended, and throw the terminal away."""
+        """Kill the program if it still runs, and close the terminal."""
         if self.child.isalive():
             self.child.kill(signal.SIGKILL)
             self.child.wait()
@@ -332,14 +261,14 @@ class Terminal:
         return next((row for row in reversed(rows) if text in row), None)
 
 
-At: TypeAlias = Callable[..., Terminal]
+StartClient: TypeAlias = Callable[..., Terminal]
 
 
 @contextmanager
 def at_terminals(folder: Path) -> Iterator[Callable[..., Terminal]]:
-    """Give a function that starts the client at a terminal, and end what it started.
+    """Yield a function that starts the client at a terminal; close all terminals at the end.
 
-    ``start("alice", "HOST:PORT")``: *alice* has her state in a folder of her own in *folder*.
+    ``start("alice", "HOST:PORT")``: the home folder of *alice* is in *folder*.
     """
     started: list[Terminal] = []
 
@@ -366,7 +295,7 @@ def at_terminals(folder: Path) -> Iterator[Callable[..., Terminal]]:
 
 
 def settings_are_kept(terminal: Terminal) -> None:
-    """Check that the terminal is as it was before the client was started, and shows its cursor."""
+    """Check that the terminal has its first settings, a visible cursor and no bracketed paste."""
     assert terminal.settings() == terminal.settings_at_first
     hidden, shown = (terminal.everything().rfind(b"\x1b[?25" + each) for each in (b"l", b"h"))
     assert shown >= hidden

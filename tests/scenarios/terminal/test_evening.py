@@ -1,4 +1,4 @@
-"""The client at a terminal: an evening in a group, and who is let in."""
+"""The client at a terminal: talking in groups, and logging in."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.scripted_server import ScriptedServer
 from tests.support.servers import Server
-from tests.support.terminals import PASSWORD, At, Impostor, settings_are_kept
+from tests.support.terminals import PASSWORD, StartClient, settings_are_kept
 from tests.support.users import Visit
 
 pytestmark = pytest.mark.server(scope="module")
 
-# An evening.
+# Talking.
 
 
-def test_registering(at: At, server: Server) -> None:
-    """A new name is given a password, typed twice, of which nothing shows, not even stars."""
-    anna = at("anna", f"127.0.0.1:{server.port}")
+def test_registering(start_client: StartClient, server: Server) -> None:
+    """A new name gets a password, which is typed twice and not shown, not even as stars."""
+    anna = start_client("anna", f"127.0.0.1:{server.port}")
     anna.sees_now("Username:")
     anna.types("anna")
-    anna.sees_now("has the name anna yet")  # the client may write this above a prompt
+    anna.sees_now("no account anna yet")  # the client may write this above a prompt
     anna.sees_now("Choose a password")
     anna.keys("qzxqzx")
     before = anna.screen()
@@ -41,13 +42,13 @@ def test_registering(at: At, server: Server) -> None:
     assert anna.sees_below(f"anna@127.0.0.1:{server.port}")
 
 
-def test_the_second_time_no_password_is_asked_for(at: At, server: Server, tmp_path: Path) -> None:
-    """Who was here before is logged in by the token, and under the same name."""
-    first = at("berta", f"berta@127.0.0.1:{server.port}", PYCONCHAT_PASSWORD=PASSWORD)
+def test_the_second_login(start_client: StartClient, server: Server, tmp_path: Path) -> None:
+    """By the saved token, without a password, and under the last name."""
+    first = start_client("berta", f"berta@127.0.0.1:{server.port}", PYCONCHAT_PASSWORD=PASSWORD)
     first.sees("You are at the front desk")
     first.types("/quit")
     assert first.ends() == 0
-    again = at("berta", f"127.0.0.1:{server.port}")
+    again = start_client("berta", f"127.0.0.1:{server.port}")
     again.sees("You are at the front desk")
     again.sees_below("berta@")
     assert b"assword" not in again.everything()
@@ -57,9 +58,9 @@ def test_the_second_time_no_password_is_asked_for(at: At, server: Server, tmp_pa
     assert stat.S_IMODE(tokens.parent.stat().st_mode) == 0o700
 
 
-def test_two_people_in_a_group(chat: At) -> None:
-    """Create a group, ask, approve, and talk: what one says is there once, with its time."""
-    alice, bob = chat("alice"), chat("bob")
+def test_two_people_in_a_group(log_in: StartClient) -> None:
+    """Create, join, approve and talk: each message is shown once, with its time."""
+    alice, bob = log_in("alice"), log_in("bob")
     alice.types("/create tea approval")
     alice.sees("you are its admin")
     alice.sees_below("tea: 1 online")
@@ -80,9 +81,9 @@ def test_two_people_in_a_group(chat: At) -> None:
     assert bob.times_seen("what again") == 1
 
 
-def test_several_groups(chat: At, visit: Visit) -> None:
-    """Alt and a number, and /go, change the group; the bottom line counts what is unread."""
-    carl = chat("carl", "first-group")
+def test_several_groups(log_in: StartClient, visit: Visit) -> None:
+    """Alt and a number, and /go, change the group; the bottom line counts unread messages."""
+    carl = log_in("carl", "first-group")
     friend = visit("friend-of-carl")
     carl.types("/policy open")
     carl.sees("changed the policy to open")
@@ -115,9 +116,9 @@ def test_several_groups(chat: At, visit: Visit) -> None:
     carl.sees("carl: said in second")
 
 
-def test_only_messages_are_unread(chat: At, visit: Visit) -> None:
-    """The number of unread is that of the messages in the other group."""
-    cora = chat("cora", "cora-one")
+def test_only_messages_are_unread(log_in: StartClient, visit: Visit) -> None:
+    """Other events in another group do not count."""
+    cora = log_in("cora", "cora-one")
     friend = visit("friend-of-cora")
     cora.types("/policy open")
     cora.sees("changed the policy to open")
@@ -130,9 +131,9 @@ def test_only_messages_are_unread(chat: At, visit: Visit) -> None:
     cora.sees_below("unread 1:cora-one 7")
 
 
-def test_a_private_message(chat: At, visit: Visit) -> None:
-    """A private message is marked as one, on both sides, and rings."""
-    dora, friend = chat("dora", "dora-tea"), visit("friend-of-dora")
+def test_a_private_message(log_in: StartClient, visit: Visit) -> None:
+    """It is marked as private on both sides, and rings the bell."""
+    dora, friend = log_in("dora", "dora-tea"), visit("friend-of-dora")
     friend.types("/msg dora can you let me in?")
     dora.sees("friend-of-dora (private): can you let me in?")
     assert dora.bells == 1
@@ -142,9 +143,9 @@ def test_a_private_message(chat: At, visit: Visit) -> None:
     assert dora.bells == 1
 
 
-def test_a_mention(chat: At, visit: Visit) -> None:
-    """A line that names the reader rings the bell once and is highlighted; others do not."""
-    emil, friend = chat("emil", "emil-tea"), visit("friend-of-emil")
+def test_a_mention(log_in: StartClient, visit: Visit) -> None:
+    """A message with the reader's name rings the bell once and is highlighted; others are not."""
+    emil, friend = log_in("emil", "emil-tea"), visit("friend-of-emil")
     emil.types("/policy open")
     emil.sees("changed the policy to open")
     friend.types("/join emil-tea")
@@ -163,10 +164,10 @@ def test_a_mention(chat: At, visit: Visit) -> None:
     assert emil.bells == 1
 
 
-def test_several_lines_from_the_operator(at: At) -> None:
-    """A message of the day of several lines is shown in several lines."""
-    server = Impostor({"motd": "Be kind.\nAnd calm."})
-    zoe = at("zoe", f"zoe@127.0.0.1:{server.port}", PYCONCHAT_PASSWORD=PASSWORD)
+def test_the_message_of_the_day(start_client: StartClient) -> None:
+    """Each of its lines is a line on the screen."""
+    server = ScriptedServer({"motd": "Be kind.\nAnd calm."})
+    zoe = start_client("zoe", f"zoe@127.0.0.1:{server.port}", PYCONCHAT_PASSWORD=PASSWORD)
     zoe.sees("Be kind.")
     zoe.sees("front desk")
     assert [row for row in zoe.rows() if "kind" in row or "calm" in row] == [
@@ -176,13 +177,13 @@ def test_several_lines_from_the_operator(at: At) -> None:
     server.close()
 
 
-# Who is let in.
+# Logging in.
 
 
-def test_a_wrong_password_is_asked_for_again(at: At, visit: Visit, server: Server) -> None:
-    """A wrong password is told of and asked for again; the right one lets in."""
+def test_a_wrong_password(start_client: StartClient, visit: Visit, server: Server) -> None:
+    """The reason is shown, and it is asked for again."""
     visit("zora", "the right one")
-    zora = at("zora", f"zora@127.0.0.1:{server.port}")
+    zora = start_client("zora", f"zora@127.0.0.1:{server.port}")
     zora.sees_now("Password of zora:")
     zora.types("not that")
     zora.sees("That is not the password of zora.")
@@ -193,10 +194,10 @@ def test_a_wrong_password_is_asked_for_again(at: At, visit: Visit, server: Serve
     assert b"the right one" not in zora.everything()
 
 
-def test_too_many_wrong_passwords(at: At, visit: Visit, server: Server) -> None:
-    """The server's patience ends after three; the client says so and leaves with status 1."""
+def test_too_many_wrong_passwords(start_client: StartClient, visit: Visit, server: Server) -> None:
+    """After three the client ends with status 1 and the reason."""
     visit("zeno", "the right one")
-    zeno = at("zeno", f"zeno@127.0.0.1:{server.port}")
+    zeno = start_client("zeno", f"zeno@127.0.0.1:{server.port}")
     for times in range(1, 4):
         zeno.waits(lambda: zeno.rows()[-2:] and "Password of zeno:" in zeno.line())
         zeno.types(f"wrong {times}")
@@ -206,13 +207,13 @@ def test_too_many_wrong_passwords(at: At, visit: Visit, server: Server) -> None:
     settings_are_kept(zeno)
 
 
-def test_a_name_in_use(at: At, visit: Visit, server: Server) -> None:
-    """A guest's name cannot be had: who asked for it is told so, and may choose another."""
+def test_a_name_in_use(start_client: StartClient, visit: Visit, server: Server) -> None:
+    """It is refused with a reason; who was asked for it may choose another."""
     visit("taken-name")
-    given = at("given", f"taken-name@127.0.0.1:{server.port}")
+    given = start_client("given", f"taken-name@127.0.0.1:{server.port}")
     assert given.ends() == 1
     given.sees("pyconchat: taken-name is in use")
-    asked = at("asked", f"127.0.0.1:{server.port}")
+    asked = start_client("asked", f"127.0.0.1:{server.port}")
     asked.sees_now("Username:")
     asked.types("taken-name")
     asked.sees("taken-name is in use")
@@ -223,9 +224,9 @@ def test_a_name_in_use(at: At, visit: Visit, server: Server) -> None:
     asked.sees("You are at the front desk")
 
 
-def test_a_name_that_is_none(at: At, server: Server) -> None:
-    """A name with a space is refused where it is typed, and asked for again."""
-    adam = at("adam", f"127.0.0.1:{server.port}")
+def test_an_invalid_name(start_client: StartClient, server: Server) -> None:
+    """A name with a space is refused at once, and asked for again."""
+    adam = start_client("adam", f"127.0.0.1:{server.port}")
     adam.sees_now("Username:")
     adam.types("no name")
     adam.sees("A name has")

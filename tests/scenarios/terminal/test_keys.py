@@ -1,4 +1,4 @@
-"""The client at a terminal: what the keys do, and what becomes of what is typed."""
+"""The client at a terminal: keys, history and pasting."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.scripted_server import ScriptedServer
 from tests.support.servers import Server
-from tests.support.terminals import PASSWORD, At, Impostor, said
+from tests.support.terminals import PASSWORD, StartClient, stored_messages
 from tests.support.users import Visit
 
 pytestmark = pytest.mark.server(scope="module")
 
 
-def test_tab_completes(chat: At, visit: Visit) -> None:
-    """Tab inserts the one command, group or member that it can be, and lists several."""
-    fred, friend = chat("fred", "fred-tea"), visit("friend-of-fred")
+def test_tab(log_in: StartClient, visit: Visit) -> None:
+    """It completes the only possible command, group or member, and lists several."""
+    fred, friend = log_in("fred", "fred-tea"), visit("friend-of-fred")
     fred.types("/policy open")
     fred.sees("changed the policy to open")
     friend.types("/join fred-tea")
@@ -36,9 +37,9 @@ def test_tab_completes(chat: At, visit: Visit) -> None:
     fred.sees_typed("[fred-tea] /re")
 
 
-def test_the_history(chat: At) -> None:
-    """Up and Down go through what was typed, also in an earlier run."""
-    gerd = chat("gerd", "gerd-tea")
+def test_the_history(log_in: StartClient) -> None:
+    """Up and Down show earlier lines, also those of an earlier run."""
+    gerd = log_in("gerd", "gerd-tea")
     gerd.types("first of all", "second to that")
     gerd.sees("gerd: second to that")
     gerd.keys("\x1b[A\x1b[A")
@@ -50,16 +51,16 @@ def test_the_history(chat: At) -> None:
     gerd.types("/quit")
     assert gerd.ends() == 0
 
-    gerd = chat("gerd", "gerd-tea")
+    gerd = log_in("gerd", "gerd-tea")
     gerd.keys("\x1b[A")
     gerd.sees_typed("[gerd-tea] /quit")
     gerd.keys("\x1b[A")
     gerd.sees_typed("[gerd-tea] second to that")
 
 
-def test_searching_the_history(chat: At) -> None:
-    """Ctrl-R finds an earlier line by a part of it, and Enter takes it over."""
-    gesa = chat("gesa", "gesa-tea")
+def test_searching_the_history(log_in: StartClient) -> None:
+    """Ctrl-R finds an earlier line by a part of it, and Enter accepts it."""
+    gesa = log_in("gesa", "gesa-tea")
     gesa.types("first of all", "second to that")
     gesa.sees("gesa: second to that")
     gesa.keys("\x12of a")
@@ -70,9 +71,9 @@ def test_searching_the_history(chat: At) -> None:
     gesa.waits(lambda: gesa.times_seen("gesa: first of all") == 2)
 
 
-def test_a_search_shows_what_it_finds(chat: At) -> None:
-    """While one types after Ctrl-R, the line that was found is shown."""
-    gina = chat("gina", "gina-tea")
+def test_a_search_shows_its_match(log_in: StartClient) -> None:
+    """At each key."""
+    gina = log_in("gina", "gina-tea")
     gina.types("first of all", "second to that")
     gina.sees("gina: second to that")
     gina.keys("\x12of a")
@@ -81,18 +82,18 @@ def test_a_search_shows_what_it_finds(chat: At) -> None:
 
 
 def history(folder: Path) -> str:
-    """Return the one file of history under *folder*, and check who may read it."""
+    """Return the text of the only history file in *folder*, and check its permissions."""
     (path,) = folder.glob("state/pyconchat/**/history-*")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     return path.read_text()
 
 
-def test_no_password_in_the_history(chat: At, visit: Visit, tmp_path: Path) -> None:
-    """The history is private, and has no line with a password, in whatever way it is spelled."""
+def test_no_password_in_the_history(log_in: StartClient, visit: Visit, tmp_path: Path) -> None:
+    """However the command is spelled."""
     owner = visit("owner-of-locked")
     owner.types("/create locked password pass-word")
     owner.sees("you are its admin")
-    hans = chat("hans")
+    hans = log_in("hans")
     hans.types("join locked pass-wordy")  # at the front desk, without a slash
     hans.sees("password")
     hans.types("/JOIN locked pass-wordx", "  /join locked pass-word")
@@ -107,12 +108,14 @@ def test_no_password_in_the_history(chat: At, visit: Visit, tmp_path: Path) -> N
     assert "pass-word" not in kept
 
 
-def test_no_password_of_the_menu_in_the_history(chat: At, visit: Visit, tmp_path: Path) -> None:
-    """The menu's 1 is join at the front desk: its line with a password is not kept either."""
+def test_no_password_from_the_menu_in_the_history(
+    log_in: StartClient, visit: Visit, tmp_path: Path
+) -> None:
+    """At the front desk 1 is join."""
     owner = visit("owner-of-menu")
     owner.types("/create menu-tea password pass-word")
     owner.sees("you are its admin")
-    ines = chat("ines")
+    ines = log_in("ines")
     ines.types("1 menu-tea pass-word")
     ines.sees_below("menu-tea: ")
     ines.types("a harmless line")
@@ -122,31 +125,37 @@ def test_no_password_of_the_menu_in_the_history(chat: At, visit: Visit, tmp_path
     assert "pass-word" not in kept
 
 
-def test_no_password_in_the_history_before_the_first_hello(at: At, tmp_path: Path) -> None:
-    """What is typed before the server has said what there is may be a password too."""
-    jana = at("jana", "jana@127.0.0.1:1")
+def test_no_password_in_the_history_before_the_first_hello(
+    start_client: StartClient, tmp_path: Path
+) -> None:
+    """Before the commands are known, any line may have a password."""
+    jana = start_client("jana", "jana@127.0.0.1:1")
     jana.sees_below("connecting")
     jana.types("/join locked pass-word", "/claim 1111-pass-word")
     jana.sees_below("2 pending")
     assert "pass-word" not in history(tmp_path / "jana")
 
 
-def test_pasting_several_lines(chat: At, server: Server) -> None:
-    """Several pasted lines are asked about once, and sent as they are."""
-    karl = chat("karl", "karl-tea")
+def test_pasting_several_lines(log_in: StartClient, server: Server) -> None:
+    """The client asks once, and sends each line as a message."""
+    karl = log_in("karl", "karl-tea")
     karl.pastes("def tea():\n    /quit\n/topic is not a command\n")
     karl.sees_now("Send 3 lines to karl-tea? [y/N]")
     karl.types("y")
     karl.sees("karl: /topic is not a command")
     karl.sees("karl:     /quit")
-    assert said(server, "karl-tea") == ["def tea():", "    /quit", "/topic is not a command"]
+    assert stored_messages(server, "karl-tea") == [
+        "def tea():",
+        "    /quit",
+        "/topic is not a command",
+    ]
     assert karl.times_seen("Send 3 lines") == 1
     karl.sees_typed("[karl-tea]")
 
 
-def test_pasting_and_thinking_better_of_it(chat: At, server: Server) -> None:
-    """Anything but yes sends nothing."""
-    lena = chat("lena", "lena-tea")
+def test_pasting_and_refusing(log_in: StartClient, server: Server) -> None:
+    """Without a yes nothing is sent."""
+    lena = log_in("lena", "lena-tea")
     for answer in ("n\r", "\r", "\x03", "\x04"):
         lena.pastes("one\ntwo\r\nthree")
         lena.waits(lambda: lena.line().startswith("Send 3 lines to lena-tea? [y/N]"))
@@ -154,23 +163,23 @@ def test_pasting_and_thinking_better_of_it(chat: At, server: Server) -> None:
         lena.sees_typed("[lena-tea]")
     lena.types("afterwards")
     lena.sees("lena: afterwards")
-    assert said(server, "lena-tea") == ["afterwards"]
+    assert stored_messages(server, "lena-tea") == ["afterwards"]
 
 
-def test_pasting_one_line(chat: At, server: Server) -> None:
-    """One pasted line is put where the cursor is, without its end, and not sent."""
-    mara = chat("mara", "mara-tea")
+def test_pasting_one_line(log_in: StartClient, server: Server) -> None:
+    """It is inserted at the cursor, without its line end, and not sent."""
+    mara = log_in("mara", "mara-tea")
     mara.keys("so ")
     mara.pastes("it was\n")
     mara.sees_typed("[mara-tea] so it was")
     mara.types(" then")
     mara.sees("mara: so it was then")
-    assert said(server, "mara-tea") == ["so it was then"]
+    assert stored_messages(server, "mara-tea") == ["so it was then"]
 
 
-def test_pasting_into_a_line(chat: At, server: Server) -> None:
-    """What was typed before several lines are pasted is there after a no."""
-    mila = chat("mila", "mila-tea")
+def test_pasting_into_a_line(log_in: StartClient, server: Server) -> None:
+    """The text before the pasted lines is kept if they are refused."""
+    mila = log_in("mila", "mila-tea")
     mila.keys("half a line ")
     mila.sees_typed("[mila-tea] half a line")
     mila.pastes("one\ntwo")
@@ -180,9 +189,9 @@ def test_pasting_into_a_line(chat: At, server: Server) -> None:
     assert mila.line() == "[mila-tea] half a line"
 
 
-def test_resizing_keeps_what_is_typed(chat: At, server: Server) -> None:
-    """The half line is still there, and whole, after the window was made smaller and larger."""
-    nora = chat("nora", "nora-tea")
+def test_resizing(log_in: StartClient, server: Server) -> None:
+    """What was typed is kept when the window becomes smaller and larger."""
+    nora = log_in("nora", "nora-tea")
     nora.keys("a line that is not quite finished yet and goes on")
     nora.sees_typed("[nora-tea] a line that is not quite finished yet and goes on")
     nora.resizes(40, 12)
@@ -191,12 +200,14 @@ def test_resizing_keeps_what_is_typed(chat: At, server: Server) -> None:
     nora.sees_typed("[nora-tea] a line that is not quite finished yet and goes on")
     nora.types(", and on")
     nora.sees("yet and goes on, and on")
-    assert said(server, "nora-tea") == ["a line that is not quite finished yet and goes on, and on"]
+    assert stored_messages(server, "nora-tea") == [
+        "a line that is not quite finished yet and goes on, and on"
+    ]
 
 
-def test_a_line_that_arrives_does_not_disturb_what_is_typed(chat: At, visit: Visit) -> None:
-    """What is said while one types goes above the line, which stays as it is."""
-    olaf, friend = chat("olaf", "olaf-tea"), visit("friend-of-olaf")
+def test_messages_while_typing(log_in: StartClient, visit: Visit) -> None:
+    """They are shown above the line, which stays as it is."""
+    olaf, friend = log_in("olaf", "olaf-tea"), visit("friend-of-olaf")
     olaf.types("/policy open")
     olaf.sees("changed the policy to open")
     friend.types("/join olaf-tea")
@@ -211,10 +222,10 @@ def test_a_line_that_arrives_does_not_disturb_what_is_typed(chat: At, visit: Vis
     assert [olaf.times_seen(f"disturbance {number}.") for number in range(40)] == [1] * 40
 
 
-def test_days(at: At) -> None:
-    """When old entries are shown, each day begins with a line."""
-    server = Impostor({"groups": [{"group": "tea", "number": 1, "topic": ""}]})
-    paul = at("paul", f"paul@127.0.0.1:{server.port}", PYCONCHAT_PASSWORD=PASSWORD)
+def test_days(start_client: StartClient) -> None:
+    """Each day of old entries begins with a line."""
+    server = ScriptedServer({"groups": [{"group": "tea", "number": 1, "topic": ""}]})
+    paul = start_client("paul", f"paul@127.0.0.1:{server.port}", PYCONCHAT_PASSWORD=PASSWORD)
     paul.sees_below("tea: ")
     days = ("2001-02-03T10:00:00Z", "2001-02-03T23:59:59Z", "2001-02-04T00:00:00.5Z")
     server.says(

@@ -1,4 +1,4 @@
-"""The client at a terminal: when the server is away, and how it ends."""
+"""The client at a terminal: restarts of the server, and how the client ends."""
 
 from __future__ import annotations
 
@@ -10,18 +10,25 @@ import pytest
 
 from tests.support.servers import Server
 from tests.support.skips import require_program
-from tests.support.terminals import CLIENT, PASSWORD, At, Terminal, said, settings_are_kept
+from tests.support.terminals import (
+    CLIENT,
+    PASSWORD,
+    StartClient,
+    Terminal,
+    settings_are_kept,
+    stored_messages,
+)
 from tests.support.users import SocketUser, Visit
 
 pytestmark = pytest.mark.server(scope="module")
 
-# When the server is away.
+# Restarts of the server.
 
 
-def test_killed_and_started_again(chat: At, visit: Visit, own: Server) -> None:
-    """The server is killed while somebody types: nothing typed or said is lost or doubled."""
+def test_a_restart_of_the_server(log_in: StartClient, visit: Visit, own: Server) -> None:
+    """While somebody types: no text is lost, and no message is sent twice."""
     own.start()
-    rosa = chat("rosa", "rosa-tea", own.port)
+    rosa = log_in("rosa", "rosa-tea", own.port)
     rosa.types("/policy open")
     rosa.sees("changed the policy to open")
     friend = visit("friend-of-rosa", "a password", own.port)
@@ -56,7 +63,7 @@ def test_killed_and_started_again(chat: At, visit: Visit, own: Server) -> None:
     rosa.waits(lambda: rosa.times_seen("rosa: the next half") == 2)
     for text in ("before it", "rosa: half a line while it was down", "rosa: and another"):
         assert rosa.times_seen(text) == 2, text
-    assert sorted(said(own, "rosa-tea")) == sorted(
+    assert sorted(stored_messages(own, "rosa-tea")) == sorted(
         ["before it", "half a line while it was down", "and another", "I am back", "the next half"]
     )
     rosa.types("/quit")
@@ -65,10 +72,10 @@ def test_killed_and_started_again(chat: At, visit: Visit, own: Server) -> None:
     own.stop()
 
 
-def test_killed_again_and_again(chat: At, own: Server) -> None:
-    """Lines typed while the server comes and goes are each said once, in order."""
+def test_restarts_of_the_server(log_in: StartClient, own: Server) -> None:
+    """Each typed line becomes one message, in order."""
     own.start()
-    sven = chat("sven", "sven-tea", own.port)
+    sven = log_in("sven", "sven-tea", own.port)
     lines = [f"line {number}" for number in range(30)]
     for round_ in range(3):
         batch = lines[round_ * 10 : round_ * 10 + 10]
@@ -78,24 +85,24 @@ def test_killed_again_and_again(chat: At, own: Server) -> None:
         own.start()
     sven.sees("sven: line 29")
     sven.waits(lambda: "pending" not in sven.bottom())
-    assert said(own, "sven-tea") == lines
+    assert stored_messages(own, "sven-tea") == lines
     assert [sven.times_seen(f"sven: {line}") >= 1 for line in lines] == [True] * 30
     shown = [row[len("00:00 ") :] for row in sven.rows() if re.match(r"\d\d:\d\d sven: line", row)]
     assert shown == [f"sven: {line}" for line in lines]
     own.stop()
 
 
-def test_a_line_typed_after_a_command_goes_where_the_command_leads(chat: At) -> None:
-    """Typed faster than the server answers, a line is still said in the group just entered."""
-    runa = chat("runa", "runa-one")
+def test_a_message_after_a_command(log_in: StartClient) -> None:
+    """It is sent to the group that the command enters."""
+    runa = log_in("runa", "runa-one")
     runa.types("/create runa-two open", "hello two")
     runa.sees("hello two")
     assert runa.times_seen("(in runa-one): hello two") == 0
 
 
-def test_the_server_is_not_there_yet(at: At, own: Server) -> None:
-    """Started before the server, the client says so, and logs in when it comes."""
-    tina = at("tina", f"tina@127.0.0.1:{own.port}", PYCONCHAT_PASSWORD=PASSWORD)
+def test_starting_before_the_server(start_client: StartClient, own: Server) -> None:
+    """The client logs in when the server has started."""
+    tina = start_client("tina", f"tina@127.0.0.1:{own.port}", PYCONCHAT_PASSWORD=PASSWORD)
     tina.sees_below("connecting")
     own.start()
     tina.sees("You are at the front desk")
@@ -107,9 +114,11 @@ def test_the_server_is_not_there_yet(at: At, own: Server) -> None:
 # The end.
 
 
-def in_shell(at: At, who: str, *arguments: str, command: str = CLIENT, **environ: str) -> Terminal:
+def in_shell(
+    start_client: StartClient, who: str, *arguments: str, command: str = CLIENT, **environ: str
+) -> Terminal:
     """Start the client in a shell at a terminal."""
-    shell = at(
+    shell = start_client(
         who,
         "--norc",
         "-i",
@@ -125,7 +134,7 @@ def in_shell(at: At, who: str, *arguments: str, command: str = CLIENT, **environ
 
 
 def back_in_shell(shell: Terminal, status: str = "0") -> None:
-    """Check that the shell's prompt has a row of its own, and that the shell works as before."""
+    """Check that the shell's prompt begins a row, and that the shell works as before."""
     shell.sees_typed("shell>")
     shell.types("echo status=$?")
     shell.waits(lambda: f"status={status}" in shell.rows(), f"see status={status}")
@@ -141,9 +150,11 @@ def back_in_shell(shell: Terminal, status: str = "0") -> None:
     [("quit", "/quit\r"), ("c-d", "\x04"), ("c-c", "half\x03\x03")],
     ids=["quit", "c-d", "c-c"],
 )
-def test_leaving(at: At, server: Server, how: str, keys: str) -> None:
-    """After /quit, Ctrl-D or Ctrl-C on an empty line, all is as before; the status is 0."""
-    shell = in_shell(at, f"leaver-{how}", f"leaver-{how}@127.0.0.1:{server.port}/leaving-{how}")
+def test_leaving(start_client: StartClient, server: Server, how: str, keys: str) -> None:
+    """By /quit, Ctrl-D, or Ctrl-C on an empty line: status 0, and a terminal as before."""
+    shell = in_shell(
+        start_client, f"leaver-{how}", f"leaver-{how}@127.0.0.1:{server.port}/leaving-{how}"
+    )
     shell.sees_below(f"leaving-{how}: 1 online")
     shell.waits(lambda: "pending" not in shell.bottom())
     shell.keys(keys)
@@ -152,9 +163,9 @@ def test_leaving(at: At, server: Server, how: str, keys: str) -> None:
     assert not [row for row in shell.rows() if "1 online" in row]
 
 
-def test_a_signal_ends_it(chat: At) -> None:
-    """SIGTERM ends it as a person would; the terminal's settings are those of before."""
-    ursula = chat("ursula", "ursula-tea")
+def test_sigterm(log_in: StartClient) -> None:
+    """The client ends, and the terminal has its old settings."""
+    ursula = log_in("ursula", "ursula-tea")
     assert ursula.settings() != ursula.settings_at_first
     ursula.child.kill(signal.SIGTERM)
     assert ursula.ends() in (0, 128 + signal.SIGTERM, -signal.SIGTERM)
@@ -162,9 +173,9 @@ def test_a_signal_ends_it(chat: At) -> None:
     assert not [row for row in ursula.rows() if "online" in row]
 
 
-def test_a_signal_during_a_password(at: At, server: Server) -> None:
-    """SIGTERM while a password is asked for leaves no terminal that shows nothing."""
-    vera = at("vera", f"vera@127.0.0.1:{server.port}")
+def test_sigterm_at_a_password(start_client: StartClient, server: Server) -> None:
+    """The terminal shows again what is typed."""
+    vera = start_client("vera", f"vera@127.0.0.1:{server.port}")
     vera.sees_now("Choose a password")
     vera.child.kill(signal.SIGTERM)
     assert vera.ends() in (0, 128 + signal.SIGTERM, -signal.SIGTERM)
@@ -172,9 +183,9 @@ def test_a_signal_during_a_password(at: At, server: Server) -> None:
 
 
 @pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["c-c", "c-d"])
-def test_leaving_at_the_password(at: At, server: Server, key: str) -> None:
-    """Ctrl-C or Ctrl-D at a question of the login leaves."""
-    vito = at("vito", f"vito@127.0.0.1:{server.port}")
+def test_leaving_at_the_password(start_client: StartClient, server: Server, key: str) -> None:
+    """Ctrl-C or Ctrl-D at a question of the login ends the client."""
+    vito = start_client("vito", f"vito@127.0.0.1:{server.port}")
     vito.sees_now("Choose a password")
     vito.keys(key)
     assert vito.ends() in (0, 1)
@@ -182,9 +193,9 @@ def test_leaving_at_the_password(at: At, server: Server, key: str) -> None:
     assert b"Traceback" not in vito.everything()
 
 
-def test_stopping_and_going_on(at: At, server: Server) -> None:
-    """Ctrl-Z gives the terminal back to the shell, fg goes on with what was typed."""
-    shell = in_shell(at, "walter", f"walter@127.0.0.1:{server.port}/walter-tea")
+def test_suspending(start_client: StartClient, server: Server) -> None:
+    """Ctrl-Z leads to the shell, fg back to what was typed."""
+    shell = in_shell(start_client, "walter", f"walter@127.0.0.1:{server.port}/walter-tea")
     shell.sees_below("walter-tea: 1 online")
     shell.keys("half a li")
     shell.sees_typed("[walter-tea] half a li")
@@ -208,13 +219,13 @@ CRASHES = {
 
 
 @pytest.mark.parametrize("where", CRASHES)
-def test_a_crash(at: At, server: Server, where: str) -> None:
-    """A mistake of ours ends the client, or does not; the terminal is well in any case."""
+def test_a_crash(start_client: StartClient, server: Server, where: str) -> None:
+    """Whether or not the client ends, the terminal gets its old settings."""
     program = (
         f"import sys; {CRASHES[where]}; from pyconchat.client.main import main; sys.exit(main())"
     )
     name = f"crash-{where}"
-    xenia = at(
+    xenia = start_client(
         name,
         "-c",
         program,
@@ -225,19 +236,19 @@ def test_a_crash(at: At, server: Server, where: str) -> None:
     if where == "typed":
         xenia.sees_below(f"{name}: ")
         xenia.types("hello")
-    while xenia.looks(0.5):  # nothing is promised but for the end
+    while xenia.looks(0.5):  # only the end is promised
         pass
     xenia.child.kill(signal.SIGTERM)
     xenia.ends()
     settings_are_kept(xenia)
 
 
-def test_a_crash_is_not_a_success(at: At, server: Server) -> None:
-    """If the screen itself fails, the client ends by itself, with a status that is not 0."""
+def test_a_crash_of_the_screen(start_client: StartClient, server: Server) -> None:
+    """The client ends with a status that is not 0."""
     program = (
         f"import sys; {CRASHES['drawn']}; from pyconchat.client.main import main; sys.exit(main())"
     )
-    xaver = at(
+    xaver = start_client(
         "xaver",
         "-c",
         program,
@@ -249,26 +260,26 @@ def test_a_crash_is_not_a_success(at: At, server: Server) -> None:
     settings_are_kept(xaver)
 
 
-def test_put_off_and_banned(chat: At, at: At, own: Server) -> None:
-    """Kicked by an operator, the client ends and says why; so it does for who is banned."""
+def test_kicked_and_banned(log_in: StartClient, start_client: StartClient, own: Server) -> None:
+    """The client ends with the reason, and so does the next login of a banned user."""
     own.start()
     claim = own.says(r"/claim (\S+)")[1]
     operator = SocketUser(own.port)
     operator.logs_in("operator", "a password")
     operator.types(f"/claim {claim}")
     operator.sees("operator")
-    yuri = chat("yuri", "", own.port)
+    yuri = log_in("yuri", "", own.port)
     operator.types("/kick yuri too loud")
     assert yuri.ends() == 1
     yuri.sees("by operator: too loud")
     yuri.sees("pyconchat: You were put off this server.")
     settings_are_kept(yuri)
-    yuri = chat("yuri", "", own.port)
+    yuri = log_in("yuri", "", own.port)
     operator.types("/ban yuri still too loud")
     assert yuri.ends() == 1
     yuri.sees("still too loud")
     settings_are_kept(yuri)
-    yuri = at("yuri", f"yuri@127.0.0.1:{own.port}")
+    yuri = start_client("yuri", f"yuri@127.0.0.1:{own.port}")
     assert yuri.ends() == 1
     assert "banned" in yuri.sees("pyconchat: ")
     settings_are_kept(yuri)

@@ -1,4 +1,4 @@
-"""The client at a terminal, and a server to mistrust, or that says much at once."""
+"""The client at a terminal, with a server that is hostile, invalid or very fast."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from typing import Any
 
 import pytest
 
+from tests.support.scripted_server import ScriptedServer
 from tests.support.servers import Server
-from tests.support.terminals import PASSWORD, At, Impostor
+from tests.support.terminals import PASSWORD, StartClient
 
 pytestmark = pytest.mark.server(scope="module")
 
-# A server to mistrust.
+# Hostile and invalid servers.
 
 
 HOSTILE = (
     "\x1b[5;41mPWN\x1b]0;PWN\x07\x1b]52;c;PWN\x1b\\\x1b[99;9HPWN\x1b[2JPWN\x1bcPWN\x1bP1;PWN\x1b\\\x1b(0PWN"
     "\x9b99;9HPWN\x9d0;PWN\x9c\x90PWN\x9c\x07\x08\x7f\x00\x0e\x0f\r\nPWN\u202ePWN\u2066PWN\x85PWN"
 )
-"""What would move the cursor, set the title, write to the clipboard, reset, or turn text around."""
+"""Sequences that move the cursor, set the title, write to the clipboard, reset, or reverse text."""
 
 CONTROLS = re.compile(
     rb"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[^\[]|[\x00-\x09\x0b-\x1a\x1c-\x1f\x7f]"
     rb"|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]"
 )
-"""What a terminal would obey (ECMA-48), but for the line feed; C1 and bidi in UTF-8."""
+"""What a terminal obeys (ECMA-48), except the line feed; C1 and bidi controls in UTF-8."""
 
 NUMBERS = re.compile(rb"[0-9;]+")
 
@@ -34,20 +35,20 @@ NAME_COLOUR = re.compile(rb"\x1b\[(1;)?3[1-6]m")
 
 
 def controls(shown: bytes) -> set[bytes]:
-    """Return the kinds of what is there for the terminal to obey.
+    """Return the kinds of control sequences in *shown*.
 
-    Colours have their numbers, but those of names, which are different for each.
+    With the numbers of colours, except for those of names, which differ from name to name.
     """
     found = CONTROLS.findall(NAME_COLOUR.sub(b"", shown))
-    # The editor clears the rest of a line or not, as what it drew before happens to be.
+    # Whether the editor clears the rest of a line depends on what it has drawn before.
     found.append(b"\x1b[K")
     return {each if each.endswith(b"m") else NUMBERS.sub(b"#", each) for each in found}
 
 
-def told(mark: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return a hello and events with *mark* in every text of theirs."""
+def hello_and_events(mark: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return a hello and events with *mark* in each of their texts."""
     group, name = f"tea{mark}", f"mallory{mark}"
-    place = {"group": group, "at": "2001-02-03T10:00:00Z"}
+    in_tea = {"group": group, "at": "2001-02-03T10:00:00Z"}
     private = {"with": name, "at": "2001-02-03T10:00:00Z"}
     command = {
         "name": f"steep{mark}",
@@ -66,24 +67,24 @@ def told(mark: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "commands": [command, {**command, "name": f"steer{mark}"}],
     }
     events: list[dict[str, Any]] = [
-        {"type": "message", **place, "from": name, "text": f"text{mark}"},
-        {"type": "message", **place, "from": "ann", "text": f"hello sue{mark}"},
+        {"type": "message", **in_tea, "from": name, "text": f"text{mark}"},
+        {"type": "message", **in_tea, "from": "ann", "text": f"hello sue, {mark}"},
         {"type": "message", **private, "from": name, "text": f"text{mark}"},
-        {"type": "action", **place, "from": name, "text": f"text{mark}"},
-        {"type": "joined", **place, "name": name, "via": "open", "by": name, "guest": False},
-        {"type": "left", **place, "name": name, "why": "left"},
-        {"type": "kicked", **place, "name": name, "by": name, "reason": f"why{mark}"},
-        {"type": "banned", **place, "name": name, "by": name, "reason": f"why{mark}"},
-        {"type": "unbanned", **place, "name": name, "by": name},
-        {"type": "requested", **place, "name": name, "note": f"note{mark}", "guest": True},
-        {"type": "rejected", **place, "name": name, "by": name, "reason": f"why{mark}"},
-        {"type": "invited", **place, "name": name, "by": name, "guest": False},
-        {"type": "admin", **place, "name": name, "why": "transfer", "by": name},
-        {"type": "topic", **place, "topic": f"topic{mark}", "by": name},
-        {"type": "policy", **place, "policy": f"open{mark}", "by": name},
+        {"type": "action", **in_tea, "from": name, "text": f"text{mark}"},
+        {"type": "joined", **in_tea, "name": name, "via": "open", "by": name, "guest": False},
+        {"type": "left", **in_tea, "name": name, "why": "left"},
+        {"type": "kicked", **in_tea, "name": name, "by": name, "reason": f"why{mark}"},
+        {"type": "banned", **in_tea, "name": name, "by": name, "reason": f"why{mark}"},
+        {"type": "unbanned", **in_tea, "name": name, "by": name},
+        {"type": "requested", **in_tea, "name": name, "note": f"note{mark}", "guest": True},
+        {"type": "rejected", **in_tea, "name": name, "by": name, "reason": f"why{mark}"},
+        {"type": "invited", **in_tea, "name": name, "by": name, "guest": False},
+        {"type": "admin", **in_tea, "name": name, "why": "transfer", "by": name},
+        {"type": "topic", **in_tea, "topic": f"topic{mark}", "by": name},
+        {"type": "policy", **in_tea, "policy": f"open{mark}", "by": name},
         {"type": "presence", "name": name, "online": True, "reason": f"why{mark}"},
         {"type": "message", "group": group, "at": f"never{mark}", "from": name, "text": mark},
-        {"type": f"novelty{mark}", **place, f"key{mark}": f"value{mark}", "x": [mark, {mark: 1}]},
+        {"type": f"novelty{mark}", **in_tea, f"key{mark}": f"value{mark}", "x": [mark, {mark: 1}]},
         {"type": f"notice{mark}", "text": f"text{mark}"},
         {"type": "done", "text": f"text{mark}"},
         {"type": "sent", "with": name, "online": False, "seq": 1},
@@ -96,7 +97,7 @@ def told(mark: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def answers(mark: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Return what answers requests, with *mark* in every text."""
+    """Return a function that answers requests, with *mark* in each text."""
 
     def answer(request: dict[str, Any]) -> dict[str, Any]:
         line = request.get("line", "")
@@ -128,11 +129,11 @@ def answers(mark: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return answer
 
 
-def visited(at: At, who: str, mark: str, *options: str) -> bytes:
-    """Return all that the terminal was sent in a visit to a server that says *mark*."""
-    hello, events = told(mark)
-    server = Impostor(hello, answers(mark), f"Welcome{mark}\n".encode())
-    sue = at(who, *options, f"sue@127.0.0.1:{server.port}", PYCONCHAT_PASSWORD=PASSWORD)
+def output_of_visit(start_client: StartClient, who: str, mark: str, *options: str) -> bytes:
+    """Return everything that the terminal receives from a server with *mark* in its texts."""
+    hello, events = hello_and_events(mark)
+    server = ScriptedServer(hello, answers(mark), f"Welcome{mark}\n".encode())
+    sue = start_client(who, *options, f"sue@127.0.0.1:{server.port}", PYCONCHAT_PASSWORD=PASSWORD)
     sue.sees("motd")
     sue.types("/go 1")
     sue.sees("You are in")
@@ -150,10 +151,10 @@ def visited(at: At, who: str, mark: str, *options: str) -> bytes:
     if not options:
         sue.keys("/stee\t")
         sue.sees("/steer")
-        sue.waits(lambda: sue.line().endswith("/stee"), "be back at the line")
+        sue.waits(lambda: sue.line().endswith("/stee"), "be at the line again")
         sue.keys("\x15mall\t")
         sue.sees("mallet")
-        sue.waits(lambda: sue.line().endswith("mall"), "be back at the line")
+        sue.waits(lambda: sue.line().endswith("mall"), "be at the line again")
         sue.keys("ory\t\x15")
     server.says({"type": "end", "why": "put-off", "text": f"the end{mark}"})
     assert sue.ends() == 1
@@ -164,20 +165,20 @@ def visited(at: At, who: str, mark: str, *options: str) -> bytes:
 
 
 @pytest.mark.parametrize("options", [(), ("--plain",)], ids=["terminal", "plain"])
-def test_a_hostile_server(at: At, options: tuple[str, ...]) -> None:
-    """Nothing that a server says reaches the terminal but as text."""
-    benign = visited(at, "benign", "+mark", *options)
-    hostile = visited(at, "hostile", HOSTILE, *options)
+def test_a_hostile_server(start_client: StartClient, options: tuple[str, ...]) -> None:
+    """No control sequence of a server reaches the terminal."""
+    benign = output_of_visit(start_client, "benign", "+mark", *options)
+    hostile = output_of_visit(start_client, "hostile", HOSTILE, *options)
     assert controls(hostile) <= controls(benign)
     assert hostile.count(b"\x07") == benign.count(b"\x07")
-    assert hostile.count(b"PWN") > 100  # it was shown
+    assert hostile.count(b"PWN") > 100  # the texts were shown
 
 
 @pytest.mark.parametrize("options", [(), ("--plain",)], ids=["terminal", "plain"])
-def test_a_hostile_refusal(at: At, options: tuple[str, ...]) -> None:
-    """Nor does what it says when it lets nobody in."""
-    server = Impostor({"ok": False, "code": "banned", "error": f"No: {HOSTILE}"})
-    sue = at("sue", *options, f"sue@127.0.0.1:{server.port}", PYCONCHAT_PASSWORD=PASSWORD)
+def test_a_hostile_refusal(start_client: StartClient, options: tuple[str, ...]) -> None:
+    """Nor does one in a refusal of the login."""
+    server = ScriptedServer({"ok": False, "code": "banned", "error": f"No: {HOSTILE}"})
+    sue = start_client("sue", *options, f"sue@127.0.0.1:{server.port}", PYCONCHAT_PASSWORD=PASSWORD)
     assert sue.ends() == 1
     sue.sees("pyconchat: No: ")
     server.close()
@@ -190,11 +191,11 @@ def test_a_hostile_refusal(at: At, options: tuple[str, ...]) -> None:
 WRONG: list[Any] = [None, True, -1, 10**30, 1.5, "", "text", [], ["x"], [None], {}, {"x": {"y": 1}}]
 
 
-def test_a_server_that_makes_no_sense(at: At) -> None:
-    """Fields of a wrong type are passed over, or shown somehow; the client goes on."""
-    hello, events = told("")
-    server = Impostor(hello)
-    theo = at("theo", f"theo@127.0.0.1:{server.port}", PYCONCHAT_PASSWORD=PASSWORD)
+def test_invalid_fields(start_client: StartClient) -> None:
+    """They are ignored, or shown somehow, and the client goes on."""
+    hello, events = hello_and_events("")
+    server = ScriptedServer(hello)
+    theo = start_client("theo", f"theo@127.0.0.1:{server.port}", PYCONCHAT_PASSWORD=PASSWORD)
     theo.sees("motd")
     for event in events:
         server.says(*({**event, field: wrong} for field in event for wrong in WRONG))
@@ -213,10 +214,10 @@ def test_a_server_that_makes_no_sense(at: At) -> None:
 
 
 @pytest.mark.parametrize("kind", ["requests", "bans"])
-def test_a_list_that_is_none(at: At, kind: str) -> None:
-    """A list that is no list is no reason to cut the connection."""
-    server = Impostor({"motd": "hello there"})
-    tom = at("tom", f"tom@127.0.0.1:{server.port}", PYCONCHAT_PASSWORD=PASSWORD)
+def test_an_invalid_list(start_client: StartClient, kind: str) -> None:
+    """It does not end the connection."""
+    server = ScriptedServer({"motd": "hello there"})
+    tom = start_client("tom", f"tom@127.0.0.1:{server.port}", PYCONCHAT_PASSWORD=PASSWORD)
     tom.sees("hello there")
     server.says({"type": kind, "group": "tea", kind: True}, {"type": "notice", "text": "still on"})
     tom.waits(lambda: tom.times_seen("still on") or tom.times_seen("hello there") > 1)
@@ -225,24 +226,24 @@ def test_a_list_that_is_none(at: At, kind: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", [5, [5], {"x": 5}], ids=str)
-def test_a_hello_that_makes_no_sense(at: At, wrong: Any) -> None:
-    """A hello with wrong types in it does not break the client."""
+def test_an_invalid_hello(start_client: StartClient, wrong: Any) -> None:
+    """The client logs in all the same."""
     fields = ("groups", "commands", "motd", "name", "line_bytes", "token", "operator", "version")
-    server = Impostor(dict.fromkeys(fields, wrong))
-    uwe = at("uwe", f"uwe@127.0.0.1:{server.port}", PYCONCHAT_PASSWORD=PASSWORD)
+    server = ScriptedServer(dict.fromkeys(fields, wrong))
+    uwe = start_client("uwe", f"uwe@127.0.0.1:{server.port}", PYCONCHAT_PASSWORD=PASSWORD)
     server.says({"type": "notice", "text": "still there"})
     uwe.sees("still there")
     assert b"Traceback" not in uwe.everything()
     server.close()
 
 
-# Much at once.
+# Fast servers.
 
 
-def test_a_burst(at: At) -> None:
-    """5,000 lines at once all show, in order; what is typed meanwhile shows before the last."""
-    server = Impostor({"groups": [{"group": "tea", "number": 1, "topic": ""}]})
-    willi = at("willi", f"willi@127.0.0.1:{server.port}", PYCONCHAT_PASSWORD=PASSWORD)
+def test_many_messages_at_once(start_client: StartClient) -> None:
+    """5,000 are shown in order; what is typed is shown before the last of them."""
+    server = ScriptedServer({"groups": [{"group": "tea", "number": 1, "topic": ""}]})
+    willi = start_client("willi", f"willi@127.0.0.1:{server.port}", PYCONCHAT_PASSWORD=PASSWORD)
     willi.sees_below("tea: ")
     server.says(
         *(
@@ -268,9 +269,9 @@ def test_a_burst(at: At) -> None:
     server.close()
 
 
-def test_no_place_for_state(at: At, server: Server) -> None:
-    """Where nothing can be kept, the client says so in a line or goes on; it does not break."""
-    zack = at(
+def test_an_impossible_state_folder(start_client: StartClient, server: Server) -> None:
+    """The client runs without saved state."""
+    zack = start_client(
         "zack",
         f"zack@127.0.0.1:{server.port}",
         XDG_STATE_HOME="/dev/null/nowhere",
