@@ -1,4 +1,4 @@
-"""What all tests share: a chat without waiting, and real servers that people talk to."""
+"""Fixtures of all tests: a chat in memory, and real servers with users."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.servers import Server, running
 from tests.support.stores import quick_store
 from tests.support.users import UserOf, users
 
-# A shell has what it runs in the background ignore SIGINT, and servers would inherit that.
+# A shell makes its background processes ignore SIGINT, and servers would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -35,7 +35,7 @@ settings.load_profile("ours")
 
 
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector what stays: 3,000 tests, and all that they have imported."""
+    """Exclude 3,000 tests and all imported modules from garbage collection."""
     gc.collect()
     gc.freeze()
 
@@ -59,7 +59,7 @@ def chat(store: SqlStore, clock: Clock) -> Chat:
 
 @pytest.fixture
 def visit(chat: Chat) -> Callable[..., TestUser]:
-    """Let somebody into the chat: ``visit("alice", "password", "answer", …)``."""
+    """Log a user in to the chat: ``visit("alice", "password", "answer", …)``."""
     return lambda name, password="", *answers: TestUser(chat, name, password, *answers)
 
 
@@ -79,14 +79,14 @@ def _server(node: pytest.Item | pytest.Module, folder: Path) -> Server:
 def shared_server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """A running server for all tests of a module: each has names of its own."""
+    """A running server for all tests of a module, which use different names."""
     with running(_server(request.node, tmp_path_factory.mktemp("server"))) as server:
         yield server
 
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
-    """A running server, as its own process: the module's, or one for this test alone."""
+    """A running server in its own process: shared by the module, or for this test alone."""
     marker = request.node.get_closest_marker("server")
     if marker is not None and marker.kwargs.get("scope") == "module":
         server: Server = request.getfixturevalue("shared_server")
@@ -99,7 +99,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
-    """A server for this test alone, which starts it when it likes."""
+    """A server for this test alone, not started yet."""
     server = _server(request.node, tmp_path)
     yield server
     server.stop()
@@ -110,6 +110,6 @@ def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def user(server: Server, tmp_path: Path) -> Iterator[UserOf]:
-    """Connect somebody by a kind of program, and log them in if they have a name."""
+    """Connect a user with some kind of program: ``user("nc", "alice", "password", "tea")``."""
     with users(server, tmp_path) as connect:
         yield connect

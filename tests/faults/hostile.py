@@ -1,4 +1,4 @@
-"""Hostile people: what they send, all the ways in which they can, and what nobody should get."""
+"""Hostile users: what they send, and all the ways in which they can send it."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ EVIL = "".join(
 )
 EVIL_NAMES = ["e\x1b[2Jvil", "e\x9b5nvil", "e\u202evil", "e\u200bvil", "a" + "\u0301" * 200, "é"]
 
-# The ways in. {} is what is hostile; {own} a group of which the sender is the admin, {victim} a
-# member of it, who asks to be let into {den}.
+# The ways in. {} is the hostile text; the sender is the admin of the groups {own} and {den};
+# {victim} is a member of {own}, and asks to join {den}.
 
 
 class Way(NamedTuple):
-    """What is typed, and in which group; before it, the victim types *victim* at the desk."""
+    """What is typed, and in which group. The victim types *victim* at the desk before."""
 
     line: str
     place: str | None = None
     victim: str = ""
 
 
-LOGIN = Way("", "login")  # the name that somebody logs in with
+LOGIN = Way("", "login")  # the name in a login
 
 TEXTS = {
     "message.text": Way("{}", "{own}"),
@@ -64,7 +64,7 @@ TEXTS = {
     "removed.file": Way("/remove 1", "{own}"),
     "server-kicked.reason": Way("/kick {victim} {}"),
     "server-banned.reason": Way("/ban troll-{own} {}"),
-    "presence.reason": Way("/quit {}"),  # the last: who says it is gone
+    "presence.reason": Way("/quit {}"),  # the last one: it disconnects
 }
 
 BY_WAY = {
@@ -87,10 +87,10 @@ BY_WAY = {
 }
 NAMES = {place: way for way, places in BY_WAY.items() for place in places.split()}
 
-# Strings of which the server makes what they hold.
+# Strings that the server generates.
 OURS = {"created.password_hash", "policy.password_hash", "shared.sha256", "shared.id"}
 
-# What leads to no event, but to answers, to refusals, or to what one person is told.
+# Commands that lead to no event, only to answers and refusals.
 AT_DESK = ["{}", "/msg bob {}", "/msg {} hello", "/join {}", "/join cups{} {}", "/help {}"]
 AT_DESK += ["/create vault-{own} password {}", "/ignore {}", "/claim {}"]
 IN_GROUP = ["/{}", "/policy {}", "/policy password {}", "/policy open", "/search {}"]
@@ -98,14 +98,14 @@ IN_GROUP += ["/history {}", "/get {}"]
 OTHERS = [Way(line) for line in AT_DESK] + [Way(line, "{own}") for line in IN_GROUP]
 
 
-# Who sends.
+# The senders.
 
 
 class Hostile:
-    """Somebody who sends hostile things by one kind of program."""
+    """A user who sends hostile text with one kind of program."""
 
     bad_bytes = (b"\x9b31mraw", b"\xff\xfe\x80raw", b"\xed\xa0\x80raw")
-    """What is not UTF-8: nothing of it may reach anybody."""
+    """Lines that are not UTF-8: nothing of them may reach anybody."""
 
     def __init__(self, server: Server, kind: str, user: UserOf) -> None:
         self.kind = kind
@@ -116,7 +116,7 @@ class Hostile:
         self._place: str | None = None
 
     def does(self, line: str, place: str | None) -> str:
-        """Type *line* in *place*; return what is shown until all of it is done."""
+        """Type *line* in *place*; return what is shown until it was carried out."""
         if place != self._place:
             self.who.types("/desk" if place is None else f"/join {place}")
             self.who.sees("at the front desk" if place is None else f"You are in {place}")
@@ -147,19 +147,19 @@ class Hostile:
 
 
 class HostileAtTelnet(Hostile):
-    """Two of those bytes are commands of telnet, after which the rest is a message."""
+    """At telnet, a line that begins with a telnet command is valid."""
 
     bad_bytes = (b"\x9b31mraw", b"\xed\xa0\x80raw")
 
 
 class HostileProgram(Hostile):
-    """A program can have line ends in strings, and more fields than lines have."""
+    """A program can send line ends in strings, and more fields."""
 
     def does(self, line: str, place: str | None) -> str:
         return super().does(line.replace(C0, C0 + "\n"), place)
 
     def sends_bad_bytes(self, place: str) -> None:
-        """Send what is not UTF-8, half characters, and hostile fields."""
+        """Send invalid UTF-8, lone surrogates, and hostile fields."""
         with closing(Program(self._server.port)) as program:
             program.logs_in(self.name, f"secret of {self.name}")
             for text in (b"\x9b31mraw", b"\xed\xa0\x80raw", rb"\ud800raw", rb"raw\udfff"):
@@ -169,7 +169,7 @@ class HostileProgram(Hostile):
             assert problems(program.received, "json") == []
 
     def tries_to_log_in(self, name: str) -> None:
-        """Try to log in with a hostile *name*, and with a hostile conversation."""
+        """Try to log in with a hostile *name*, and with a hostile conversation in ``since``."""
         with closing(Program(self._server.port)) as program:
             assert not program.says_hello(name)["ok"]
             assert not program.says_hello("eve", since={name: "x"})["ok"]
@@ -177,7 +177,7 @@ class HostileProgram(Hostile):
 
 
 class HostileAtClient(Hostile):
-    """The client shares files that are there, whatever their names."""
+    """The client shares existing files, whose names may be hostile."""
 
     def shares(self, name: str, place: str) -> None:
         assert isinstance(self.who, ClientUser)
@@ -187,7 +187,7 @@ class HostileAtClient(Hostile):
         self.who.sees("shared")
 
     def sends_bad_bytes(self, place: str) -> None:
-        """The client sends nothing but UTF-8."""
+        """Send nothing: the client sends only UTF-8."""
 
 
 SENDERS: dict[str, type[Hostile]] = {
@@ -199,7 +199,7 @@ SENDERS: dict[str, type[Hostile]] = {
 
 
 def attack(server: Server, sender: Hostile, own: str) -> None:
-    """Go all ways."""
+    """Try all ways in."""
     den = f"den-{own}"
     sender.does(f"/create {den} approval", None)
     with closing(Program(server.port)) as victim:

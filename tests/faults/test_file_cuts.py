@@ -1,4 +1,4 @@
-"""Files on their way when connections are cut, the server is killed, or the disk is full."""
+"""Transfers of files when connections are cut, the server is killed, or the disk is full."""
 
 from __future__ import annotations
 
@@ -38,32 +38,32 @@ Enter = Callable[..., Program]
 
 @pytest.fixture
 def enter(server: Server) -> Iterator[Enter]:
-    """Let a program into the group, which is made if need be."""
+    """Log a program in, and join the group, which is created if necessary."""
     programs: list[Program] = []
 
     def log_in(name: str) -> Program:
         each = Program(server.port)
         programs.append(each)
         each.logs_in(name, PASSWORD)
-        each.asks(f"/create {GROUP} open")  # or it is there
+        each.asks(f"/create {GROUP} open")  # fails if it exists
         each.does(f"/join {GROUP}")
         return each
 
     yield log_in
     for each in programs:
-        with suppress(OSError):  # some were cut off by a kill
+        with suppress(OSError):  # some were disconnected by a kill
             each.shuts_down_writing()
             each.is_disconnected()
         each.close()
 
 
 def transfer(port: int, header: str, data: bytes = b"", cut: bool = False) -> bytes:
-    """Send *header* and *data*; return what comes until the end, or *cut* without looking."""
+    """Send *header* and *data*, and return the answer; with *cut*, disconnect at once."""
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as peer:
         shown = b""
-        with suppress(ConnectionError):  # the server may be killed meanwhile
+        with suppress(ConnectionError):  # the server may be killed during the transfer
             peer.sendall(header.encode() + b"\n" + data)
-            if cut and random.random() < 0.5:  # in the other half a FIN, as of a program that ended
+            if cut and random.random() < 0.5:  # a reset; otherwise a FIN
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             while not cut and (more := peer.recv(65536)):
                 shown += more
@@ -71,9 +71,9 @@ def transfer(port: int, header: str, data: bytes = b"", cut: bool = False) -> by
 
 
 def upload(program: Program, port: int, name: str, data: bytes, upto: int | None = None) -> bytes:
-    """Send *data*, or the part up to *upto*, from where the server says that it goes on.
+    """Send *data* from the offset that the server names, whole or up to *upto*.
 
-    An attempt that was cut a moment ago may be known to the server as under way still.
+    For a moment after a cut, the server may still refuse the file as busy.
     """
     deadline = time.monotonic() + PATIENCE
     while True:
@@ -88,7 +88,7 @@ def upload(program: Program, port: int, name: str, data: bytes, upto: int | None
         shown = transfer(port, header, data[offset:])
         if not shown.startswith(b"refused busy"):
             return shown
-        assert time.monotonic() < deadline, "the upload that was cut is busy still"
+        assert time.monotonic() < deadline, "the upload that was cut is still busy"
         time.sleep(0.01)
 
 
@@ -98,12 +98,12 @@ def download(program: Program, port: int, number: int) -> bytes:
 
 
 def partials(server: Server) -> list[Path]:
-    """Return the files that are not all here."""
+    """Return the files of unfinished uploads."""
     return list((server.state / "files" / "partial").iterdir())
 
 
 def test_cuts_at_random_bytes(enter: Enter, server: Server) -> None:
-    """However often an upload is cut, it goes on at the offset that the server names."""
+    """However often an upload is cut, it continues at the offset that the server names."""
     random.seed(7)
     alice, bob = enter("alice"), enter("bob")
     data = random.randbytes(3_000_000)
@@ -119,7 +119,7 @@ def test_cuts_at_random_bytes(enter: Enter, server: Server) -> None:
 
 
 def test_a_download_that_is_cut(enter: Enter, server: Server) -> None:
-    """What is fetched in pieces, each after the offset so far, is the file."""
+    """A download in pieces, each from the offset reached so far, gives the file."""
     random.seed(8)
     alice = enter("alice")
     data = random.randbytes(2_000_000)
@@ -138,7 +138,7 @@ def test_a_download_that_is_cut(enter: Enter, server: Server) -> None:
 
 
 def test_a_slow_reader_is_not_cut(tmp_path: Path) -> None:
-    """A download that moves all the time is not one that is idle, however slow its reader is."""
+    """A download that makes progress is not idle, however slow its reader is."""
     folder = tmp_path / "slow"
     folder.mkdir()
     server = Server(folder, "[files]\nidle_seconds = 1\nfree_disk = 0\n")
@@ -157,14 +157,14 @@ def test_a_slow_reader_is_not_cut(tmp_path: Path) -> None:
             until = time.monotonic() + 2.2
             while time.monotonic() < until:
                 assert peer.recv(4096)
-                time.sleep(0.05)  # what a slow line would do
+                time.sleep(0.05)  # as on a slow line
     finally:
         alice.close()
         server.stop()
 
 
-def test_what_comes_after_a_cut_is_another_file(enter: Enter, server: Server) -> None:
-    """Bytes that go on with another file than that of the attempt before are no file: the hash."""
+def test_an_upload_that_continues_with_another_file(enter: Enter, server: Server) -> None:
+    """An upload that continues with the bytes of another file is refused: the hash differs."""
     alice = enter("alice")
     old, new = os.urandom(1_000_000), os.urandom(1_000_000)
     ticket = alice.does("/send notes.pdf", GROUP)
@@ -182,7 +182,7 @@ def test_what_comes_after_a_cut_is_another_file(enter: Enter, server: Server) ->
 # The server removes unfinished uploads by the time at which they were last written.
 @pytest.mark.skipif("FAKETIME" in os.environ, reason="faketime does not shift the times of files")
 def test_killed_in_the_middle_of_an_upload(enter: Enter, server: Server) -> None:
-    """After a kill -9 nobody sees half a file, and the upload goes on where the disk has it."""
+    """After kill -9 nobody sees half a file, and the upload continues at what the disk has."""
     alice, bob = enter("alice"), enter("bob")
     data = os.urandom(4_000_000)
     ticket = alice.does("/send notes.pdf", GROUP)["ticket"]
@@ -205,7 +205,7 @@ def test_killed_in_the_middle_of_an_upload(enter: Enter, server: Server) -> None
 def keep_sharing(
     program: Program, port: int, name: str, answered: dict[str, bytes], enough: threading.Event
 ) -> None:
-    """Share one file after the other until the server is gone; *enough* is set at 25."""
+    """Share one file after the other until the server is killed; set *enough* at 25."""
     with suppress(OSError, AssertionError):
         for count in itertools.count():
             data = os.urandom(random.randrange(1, 60_000))
@@ -216,7 +216,7 @@ def keep_sharing(
 
 
 def test_killed_while_files_are_shared(enter: Enter, server: Server) -> None:
-    """Whenever the server is killed: what was answered is there, and what is there is whole."""
+    """Whenever the server is killed, acknowledged files are stored, and stored files are whole."""
     random.seed(9)
     for round in range(2):
         writers = [enter(f"writer{number}") for number in range(4)]
@@ -255,7 +255,7 @@ def test_killed_while_files_are_shared(enter: Enter, server: Server) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 3 MB where the server keeps files."""
+    """A disk of 3 MB for the server's files."""
     folder = tmp_path / "state" / "files"
     folder.mkdir(parents=True)
     if os.geteuid() != 0:
@@ -268,14 +268,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path) -> None:
-    """Leave no room on *disk*."""
+    """Fill *disk*."""
     with (disk / "ballast").open("ab", buffering=0) as ballast, suppress(OSError):
         while True:
             ballast.write(b"x" * 4096)
 
 
 def test_a_full_disk(small_disk: Path, enter: Enter, server: Server) -> None:
-    """A full disk refuses uploads, before or in the middle, and the chat goes on."""
+    """With a full disk uploads are refused, before or during the transfer; the chat continues."""
     alice, bob = enter("alice"), enter("bob")
     data = os.urandom(2_000_000)
     shown = upload(alice, server.port, "big.bin", data * 2)
@@ -295,7 +295,7 @@ def test_a_full_disk(small_disk: Path, enter: Enter, server: Server) -> None:
             shown += peer.recv(4096)
         assert shown.startswith(b"refused disk-full: "), shown
     deadline = time.monotonic() + PATIENCE
-    while partials(server):  # what had come makes room again, a moment later
+    while partials(server):  # the unfinished upload is removed a moment later
         assert time.monotonic() < deadline
     fill(small_disk)
     shown = upload(alice, server.port, "small.bin", b"x" * 100_000)
@@ -308,8 +308,8 @@ def test_a_full_disk(small_disk: Path, enter: Enter, server: Server) -> None:
     assert download(bob, server.port, 1) == data
 
 
-def test_what_was_cut_counts(tmp_path: Path) -> None:
-    """Uploads that are cut, each under another name, do not get past an account's quota."""
+def test_unfinished_uploads_count(tmp_path: Path) -> None:
+    """Uploads that were cut, each under another name, count against the account's quota."""
     folder = tmp_path / "quota"
     folder.mkdir()
     server = Server(folder, "[files]\naccount_bytes = 1_000_000\nfree_disk = 0\n")

@@ -1,6 +1,6 @@
-"""Hostile and broken peers at real sockets: those who dawdle, break, or are too many.
+"""Hostile and broken peers at real sockets: slow logins, broken connections, too many of them.
 
-What they do, the others do not notice. What they send is in `test_hostile_telnet`.
+The other users do not notice. Hostile bytes are in `test_hostile_telnet`.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ pytestmark = pytest.mark.server(scope="module", limits=EVERYBODY)
 
 @pytest.fixture(scope="module")
 def friends(shared_server: Server) -> Iterator[Friends]:
-    """Two who talk."""
+    """Two users who talk."""
     with talking(shared_server) as friends:
         yield friends
 
 
-# The time to log in.
+# The time limit of logins.
 
 LOGIN_SECONDS = 1.0
 
 
 def client_hello() -> bytes:
-    """Return how a handshake of TLS begins."""
+    """Return the first message of a TLS handshake (ClientHello)."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     wire = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname="localhost")
     with suppress(ssl.SSLWantReadError):
@@ -58,53 +58,53 @@ def client_hello() -> bytes:
     return outgoing.read()
 
 
-class Dawdler(NamedTuple):
-    """Somebody who does not log in: what they send first, then again and again."""
+class SlowLogin(NamedTuple):
+    """A peer that does not log in: what it sends first, and then repeatedly."""
 
     first: bytes = b""
     then: bytes = b""
-    tls: str = ""  # whether the handshake has been, or is what they dawdle with
+    tls: str = ""  # "during" the handshake, or "after" it
 
 
-DAWDLERS = {
-    "silent": Dawdler(),
-    "name": Dawdler(b"a", b"a"),
-    "empty lines": Dawdler(b"\n", b"\n"),
-    "password": Dawdler(b"dawdler\n", b"x"),
-    "wrong names": Dawdler(b"two words\n", b"two words\n"),
-    "telnet": Dawdler(b"two words\r\n", b"\xff\xfd\x06\xff\xf1"),
-    "open object": Dawdler(b"{", b" "),
-    "open string": Dawdler(b'{"hello": 1, "name": "', b"a"),
-    "objects": Dawdler(b"{}\n", b"{}\n"),
-    "upload": Dawdler(b"upload ", b"x"),
-    "download": Dawdler(b"download ", b"x"),
-    "silent handshake": Dawdler(tls="during"),
-    "slow handshake": Dawdler(client_hello()[:100], client_hello()[100:101], "during"),
-    "silent after the handshake": Dawdler(tls="after"),
-    "object after the handshake": Dawdler(b"{", b" ", "after"),
+SLOW_LOGINS = {
+    "silent": SlowLogin(),
+    "name": SlowLogin(b"a", b"a"),
+    "empty lines": SlowLogin(b"\n", b"\n"),
+    "password": SlowLogin(b"slowpoke\n", b"x"),
+    "wrong names": SlowLogin(b"two words\n", b"two words\n"),
+    "telnet": SlowLogin(b"two words\r\n", b"\xff\xfd\x06\xff\xf1"),
+    "open object": SlowLogin(b"{", b" "),
+    "open string": SlowLogin(b'{"hello": 1, "name": "', b"a"),
+    "objects": SlowLogin(b"{}\n", b"{}\n"),
+    "upload": SlowLogin(b"upload ", b"x"),
+    "download": SlowLogin(b"download ", b"x"),
+    "silent handshake": SlowLogin(tls="during"),
+    "slow handshake": SlowLogin(client_hello()[:100], client_hello()[100:101], "during"),
+    "silent after the handshake": SlowLogin(tls="after"),
+    "object after the handshake": SlowLogin(b"{", b" ", "after"),
 }
-SPEECHLESS = ("upload", "download", "silent handshake", "slow handshake")
+UNTOLD = ("upload", "download", "silent handshake", "slow handshake")
 
 
-class CutOff(NamedTuple):
-    """After how many seconds somebody was cut off, and all that came."""
+class TimedOut(NamedTuple):
+    """After how many seconds a peer was disconnected, and what it received."""
 
     after: float
     received: bytes
 
 
 @pytest.fixture(scope="module")
-def cut_off(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CutOff]:
-    """Have all dawdle at once until they are cut off, while two log in and stay."""
+def timed_out(tmp_path_factory: pytest.TempPathFactory) -> dict[str, TimedOut]:
+    """Connect all slow peers at once, until they are disconnected, while two users talk."""
     limits = f"{EVERYBODY}login_seconds = {LOGIN_SECONDS}\n"
     server = Server(tmp_path_factory.mktemp("server"), limits=limits, tls=True)
     trusting = ssl.create_default_context()
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-    dawdling: dict[socket.socket, tuple[str, float]] = {}
-    received = dict.fromkeys(DAWDLERS, b"")
-    ended: dict[str, CutOff] = {}
+    waiting: dict[socket.socket, tuple[str, float]] = {}
+    received = dict.fromkeys(SLOW_LOGINS, b"")
+    ended: dict[str, TimedOut] = {}
     with running(server), ExitStack() as stack:
-        for name, each in DAWDLERS.items():
+        for name, each in SLOW_LOGINS.items():
             began = time.monotonic()
             peer = socket.create_connection(
                 ("127.0.0.1", server.tls_port if each.tls else server.port), PATIENCE
@@ -113,39 +113,39 @@ def cut_off(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CutOff]:
                 peer = trusting.wrap_socket(peer)
             stack.callback(peer.close)
             peer.sendall(each.first)
-            dawdling[peer] = name, began
+            waiting[peer] = name, began
         friends = stack.enter_context(talking(server))
-        while dawdling and time.monotonic() - began < LOGIN_SECONDS + SOON:
-            for peer, (name, _) in dawdling.items():
+        while waiting and time.monotonic() - began < LOGIN_SECONDS + SOON:
+            for peer, (name, _) in waiting.items():
                 with suppress(OSError):
-                    peer.sendall(DAWDLERS[name].then)
-            for peer in select.select(list(dawdling), [], [], 0.03)[0]:
-                name, since = dawdling[peer]
+                    peer.sendall(SLOW_LOGINS[name].then)
+            for peer in select.select(list(waiting), [], [], 0.03)[0]:
+                name, since = waiting[peer]
                 data = b""
                 with suppress(OSError):
                     data = peer.recv(65536)
                 received[name] += data
                 if not data:
-                    ended[name] = CutOff(time.monotonic() - since, received[name])
-                    del dawdling[peer]
+                    ended[name] = TimedOut(time.monotonic() - since, received[name])
+                    del waiting[peer]
         talk_on(friends)
     return ended
 
 
-@pytest.mark.parametrize("who", DAWDLERS)
-def test_the_time_to_log_in(cut_off: dict[str, CutOff], who: str) -> None:
-    """Who has not logged in by then is told so and cut off, whatever they send meanwhile."""
-    assert who in cut_off, "still there"
-    assert LOGIN_SECONDS - 0.1 < cut_off[who].after < LOGIN_SECONDS + SOON
-    if who not in SPEECHLESS:
-        assert b"You took too long to log in." in cut_off[who].received
+@pytest.mark.parametrize("who", SLOW_LOGINS)
+def test_the_time_to_log_in(timed_out: dict[str, TimedOut], who: str) -> None:
+    """A peer that has not logged in by then is told so and disconnected, whatever it sends."""
+    assert who in timed_out, "still connected"
+    assert LOGIN_SECONDS - 0.1 < timed_out[who].after < LOGIN_SECONDS + SOON
+    if who not in UNTOLD:
+        assert b"You took too long to log in." in timed_out[who].received
 
 
-# Those who break.
+# Broken connections.
 
 
 def breaks(peer: Peer, how: int) -> None:
-    """Do one of the things that broken machines and scanners do."""
+    """Break the connection in one of the ways of broken machines and scanners."""
     match how:
         case 0:
             peer.close()
@@ -165,7 +165,7 @@ def breaks(peer: Peer, how: int) -> None:
 
 
 def test_connections_that_break_by_the_hundred(server: Server, friends: Friends) -> None:
-    """Nothing is left of any of them: in the figures, in memory, or in the log."""
+    """Nothing is left of any of them in the figures, in memory, or in the log."""
     with ExitStack() as stack:
         operator = stack.enter_context(closing(Program(server.port)))
         operator.logs_in("operator", "password o")
@@ -186,7 +186,7 @@ def test_connections_that_break_by_the_hundred(server: Server, friends: Friends)
         assert len(lines) < 10, lines[:5]
 
 
-# Those who are too many.
+# Too many connections.
 
 ADDRESS = "from your address;"
 TOO_MANY = {
@@ -197,7 +197,7 @@ TOO_MANY = {
 
 
 def strangers(port: int, wanted: int) -> list[Peer]:
-    """Connect until so many have been let in, who do not log in."""
+    """Connect until *wanted* connections were accepted; they do not log in."""
     inside: list[Peer] = []
     while len(inside) < wanted:
         peer = Peer(port)
@@ -212,7 +212,7 @@ def strangers(port: int, wanted: int) -> list[Peer]:
 
 
 def gets_in(port: int) -> None:
-    """Have carol log in as soon as the server lets her."""
+    """Log carol in as soon as the server accepts the connection."""
     deadline = time.monotonic() + PATIENCE
     for number in range(1000):
         with closing(Peer(port)) as peer, suppress(AssertionError, ConnectionError):
@@ -226,7 +226,7 @@ def gets_in(port: int) -> None:
 
 @pytest.mark.parametrize("cause", TOO_MANY)
 def test_too_many_connections(tmp_path: Path, cause: str) -> None:
-    """Those above a limit get a line; those who are in, or elsewhere, or come later, do not."""
+    """Connections above a limit are refused in one line; others and later ones are not."""
     settings = {"connections_per_ip": 0, "connections_per_ip_10min": 0, cause: 10}
     limits = "".join(f"{name} = {value}\n" for name, value in settings.items())
     server = Server(tmp_path, limits=f"[limits]\n{limits}messages_per_second = 0\n")
@@ -256,7 +256,7 @@ DESCRIPTORS = 200
 
 
 class FewDescriptors(subprocess.Popen[bytes]):
-    """A `twistd` that may have few of them, with what `Twistd` has."""
+    """A `Twistd` that may have few descriptors."""
 
     def __init__(self, arguments: list[str], folder: Path, log: Path) -> None:
         few = partial(resource.setrlimit, resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
@@ -273,13 +273,13 @@ class FewDescriptors(subprocess.Popen[bytes]):
 def test_too_few_descriptors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_tls: bool, spare: bool
 ) -> None:
-    """Who is in talks on, others wait or are turned away in few words, and get in later."""
+    """Users talk on; further connections wait or are refused in one line, and succeed later."""
     monkeypatch.setattr("tests.support.servers.Twistd", FewDescriptors)
     server = Server(tmp_path, limits=EVERYBODY, tls=True)
     with running(server), talking(server) as friends, ExitStack() as stack:
         assert server.process is not None
         logged = len(server.log().splitlines())
-        if not spare:  # something else has taken what was to be kept
+        if not spare:  # something else has used the reserve
             taken = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
             resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (taken + 20, DESCRIPTORS))
         crowd = [Peer(server.tls_port if by_tls else server.port) for _ in range(400)]
@@ -289,7 +289,7 @@ def test_too_few_descriptors(
         friends[0].types("/history 5")
         friends[0].sees("alice: word 4")
         used = cpu(server)
-        time.sleep(0.4)  # in which nothing is to be done
+        time.sleep(0.4)  # in which there is nothing to do
         assert cpu(server) - used < 0.2
         for peer in crowd:
             peer.close()

@@ -1,6 +1,6 @@
-"""Hostile bytes at real sockets: telnet's commands, any pieces, lines without end, no reading.
+"""Hostile bytes at real sockets: telnet commands, any pieces, endless lines, peers that never read.
 
-They concern nobody but who sends them.
+The other users do not notice.
 """
 
 from __future__ import annotations
@@ -39,23 +39,23 @@ MAX_ANSWERS = 64
 
 @pytest.fixture(scope="module")
 def friends(shared_server: Server) -> Iterator[Friends]:
-    """Two who talk, and read what hostile people say."""
+    """Two users who talk, and read what hostile users say."""
     with talking(shared_server) as friends:
         yield friends
         assert IAC not in b"".join(each.everything() for each in friends)
 
 
-# Commands of telnet.
+# Telnet commands.
 
 
 class AtTelnet(Peer):
-    """Somebody at a hostile telnet; `shown` has no options in it."""
+    """A user at a hostile telnet. `shown` has no option negotiation."""
 
     def __init__(self, port: int, room: int = 0) -> None:
         super().__init__(port, "\r\n", room=room)
 
     def answers(self) -> int:
-        """Return how many negotiations came, once all that was sent has been read."""
+        """Return the number of negotiations received once the server has read everything."""
         self.types("/nosuchcommand")
         self.sees("no command /nosuchcommand")
         return len(OPTIONS.findall(self.everything()))
@@ -66,7 +66,7 @@ class AtTelnet(Peer):
 
 @pytest.fixture
 def eve(server: Server, friends: Friends) -> Iterator[AtTelnet]:
-    """Somebody in tea, at a hostile telnet."""
+    """A user in tea, at a hostile telnet."""
     with closing(AtTelnet(server.port)) as eve:
         eve.joins("eve")
         yield eve
@@ -85,8 +85,8 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("commands", COMMANDS)
-def test_commands_are_nothing_that_is_said(friends: Friends, eve: AtTelnet, commands: str) -> None:
-    """In the middle of a message, whole or byte by byte, they leave the message as it is."""
+def test_commands_in_a_message(friends: Friends, eve: AtTelnet, commands: str) -> None:
+    """In the middle of a message, whole or byte by byte, they do not change the message."""
     before = eve.answers()
     message = COMMANDS[commands].join([b"", b"he", b"llo", b"\r\n"])
     eve.sends(message)
@@ -97,8 +97,8 @@ def test_commands_are_nothing_that_is_said(friends: Friends, eve: AtTelnet, comm
     assert eve.answers() - before <= MAX_ANSWERS
 
 
-def test_commands_inside_of_a_password(server: Server, friends: Friends) -> None:
-    """They are no part of it; a byte 255 in it is, and is refused as in any text."""
+def test_commands_in_a_password(server: Server, friends: Friends) -> None:
+    """They are not part of it. A byte 255 is, and is refused as in any text."""
     with closing(AtTelnet(server.port)) as zoe:
         zoe.types("zoe")
         for question in ("Password: ", "The same again: "):
@@ -118,7 +118,7 @@ def test_commands_inside_of_a_password(server: Server, friends: Friends) -> None
 
 
 def test_a_subnegotiation_without_an_end(server: Server, friends: Friends, eve: AtTelnet) -> None:
-    """A megabyte of it is neither kept nor shown; what follows its end is understood."""
+    """A megabyte of it is neither buffered nor shown; what follows its end is understood."""
     memory, before = server.memory(), cpu(server)
     eve.sends(IAC + SB + NEW_ENVIRON)
     for _ in range(250):
@@ -134,10 +134,10 @@ def test_a_subnegotiation_without_an_end(server: Server, friends: Friends, eve: 
 @pytest.mark.parametrize("verb", [WILL, WONT, DO, DONT], ids=["WILL", "WONT", "DO", "DONT"])
 def test_ten_thousand_negotiations(friends: Friends, eve: AtTelnet, verb: bytes) -> None:
     """Few of them are answered, and passwords are hidden as before."""
-    eve.sends(IAC + DO + ECHO + IAC + DONT + ECHO)  # to the password of the login
+    eve.sends(IAC + DO + ECHO + IAC + DONT + ECHO)  # up to the password
     before = eve.answers()
     options = b"".join(IAC + verb + bytes([number % 249 + 7]) for number in range(10_000))
-    for at in range(0, len(options), 4000):  # no multiple of 3: commands come apart
+    for at in range(0, len(options), 4000):  # not a multiple of 3: commands are split
         eve.sends(options[at : at + 4000])
     assert eve.answers() - before <= MAX_ANSWERS
     talk_on(friends, times=1)
@@ -155,7 +155,7 @@ OPPOSITES = {WILL: DONT, WONT: DO, DO: WONT, DONT: WILL}
 @pytest.mark.parametrize("option", [ECHO, b"\x03", NEW_ENVIRON], ids=["echo", "3", "environ"])
 @pytest.mark.parametrize("verb", [WILL, DO], ids=["WILL", "DO"])
 def test_a_loop_of_negotiations_ends(eve: AtTelnet, verb: bytes, option: bytes) -> None:
-    """Who takes each answer for a reason to ask again is left without one."""
+    """A peer that answers each negotiation with another is no longer answered in the end."""
     before = eve.answers()
     eve.sends(IAC + verb + option)
     while (after := eve.answers()) > before:
@@ -166,7 +166,7 @@ def test_a_loop_of_negotiations_ends(eve: AtTelnet, verb: bytes, option: bytes) 
 
 
 def test_timing_marks_without_reading(server: Server, friends: Friends) -> None:
-    """Who asks for them, which have no bound, and reads no answer costs little memory."""
+    """A peer that requests any number of them and reads no answer costs little memory."""
     alice, bob = friends
     with (
         closing(AtTelnet(server.port, room=4096)) as eve,
@@ -175,7 +175,7 @@ def test_timing_marks_without_reading(server: Server, friends: Friends) -> None:
         operator.logs_in("operator", "password o")
         operator.does(server.says(r"/claim \S+").group())
         eve.joins("deaf")
-        while operator.does("/stats")["unsent"] == 0:  # then the kernel takes no more
+        while operator.does("/stats")["unsent"] == 0:  # then the kernel's buffers are full
             alice.types(*["w" * 3900] * 100, "that was that")
             bob.sees("that was that")
         memory = server.memory()
@@ -184,7 +184,7 @@ def test_timing_marks_without_reading(server: Server, friends: Friends) -> None:
         assert server.memory() - memory < 8 * MEGABYTE
 
 
-# Those who do not read.
+# Peers that do not read.
 
 QUESTIONS = {
     "at the login": b"two words\n" * 3000,
@@ -195,7 +195,7 @@ QUESTIONS = {
 
 @pytest.mark.parametrize("stage", QUESTIONS)
 def test_asking_without_reading(server: Server, friends: Friends, stage: str) -> None:
-    """It is heard no further when little is unread: others go on, and memory stays as it was."""
+    """The server stops reading from it after a little unread output; others talk on."""
     alice, bob = friends
     alice.types(*(f"{number} {'y' * 3900}" for number in range(100)), "/help", "/history 500")
     alice.sees("99 yyy")
@@ -215,7 +215,7 @@ def test_asking_without_reading(server: Server, friends: Friends, stage: str) ->
 
 
 def test_a_peer_that_never_reads_is_dropped(tmp_path: Path) -> None:
-    """When others say too much for it, which the log says once; they notice nothing else."""
+    """It is dropped when too much is unread, which is logged once; others do not notice."""
     limits = f"{EVERYBODY}unsent_hard_bytes = 131072\n"
     with (
         running(Server(tmp_path, limits=limits)) as server,
@@ -262,18 +262,18 @@ VARYING = re.compile(
     rb'(?<="at":)"[^"]*"|(?<="seq":)\d+|(?<="number":)\d+|(?<=number )\d+|\[\w{3} .{9}\]'
 )
 SHOWN_AGAIN = re.compile(rb"\r\x1b\[K|> |\[GROUP\] |\xff[\xfb-\xfe].")
-"""Prompts at telnet, which stand only where there is time to read them, and options."""
+"""Prompts at telnet, whose number depends on timing, and options."""
 
-Heard = tuple[list[bytes], bytes, str]
-"""What came of a conversation: the answers, what somebody else saw, and what is in the log."""
+Outcome = tuple[list[bytes], bytes, str]
+"""The result of a conversation: the answers, what another user saw, and the log."""
 
 
 @pytest.fixture(scope="module")
-def heard(shared_server: Server) -> Iterator[Callable[..., Heard]]:
-    """Have eve send some pieces, each time to a group of her own with frank."""
+def converse(shared_server: Server) -> Iterator[Callable[..., Outcome]]:
+    """Have eve send a conversation in pieces, each time to a new group with frank."""
     frank, program, groups = Peer(shared_server.port), Program(shared_server.port), count(100)
 
-    def hear(kind: str, cut: Callable[[bytes], Iterable[bytes]]) -> Heard:
+    def run(kind: str, cut: Callable[[bytes], Iterable[bytes]]) -> Outcome:
         group = f"{kind[0]}{next(groups)}"
         program.does(f"/create {group} open")
         frank.types(f"/join {group}")
@@ -283,7 +283,7 @@ def heard(shared_server: Server) -> Iterator[Callable[..., Heard]]:
         with closing(Peer(shared_server.port)) as eve:
             for piece in cut(CONVERSATIONS[kind].replace(b"GROUP", group.encode())):
                 eve.sends(piece)
-                time.sleep(0.0001 * (len(piece) == 1))  # for the shared_server to read it alone
+                time.sleep(0.0001 * (len(piece) == 1))  # so that the server reads it alone
             assert eve.is_disconnected()
         frank.sees("eve has left")
         frank.does_not_see("eve")
@@ -294,7 +294,7 @@ def heard(shared_server: Server) -> Iterator[Callable[..., Heard]]:
             return SHOWN_AGAIN.sub(b"", data) if kind == "telnet" else data
 
         answers = same(eve.everything()).splitlines()
-        if kind == "json":  # what is said is answered when it is stored, and others before
+        if kind == "json":  # messages are answered once they are stored, other requests before
             answers.sort()
         log = same(json.dumps(entries, separators=(",", ":")).encode()).decode()
         return answers, same(frank.everything()[before:]), log
@@ -302,7 +302,7 @@ def heard(shared_server: Server) -> Iterator[Callable[..., Heard]]:
     with closing(frank), closing(program):
         frank.logs_in("frank")
         program.logs_in("groups")
-        yield hear
+        yield run
 
 
 def in_ten(cuts: random.Random, data: bytes) -> list[bytes]:
@@ -312,27 +312,27 @@ def in_ten(cuts: random.Random, data: bytes) -> list[bytes]:
 
 
 def in_bytes(data: bytes) -> Iterator[bytes]:
-    """Yield *data* byte by byte, but for the middle of what is too long for a line."""
+    """Yield *data* byte by byte, except the middle of lines that are too long."""
     for run in re.split(rb"([x ]{4000,})", data):
         yield from [run] if len(run) >= 4000 else pieces(run)
 
 
 @pytest.mark.parametrize("kind", CONVERSATIONS)
-def test_a_conversation_in_any_pieces(heard: Callable[..., Heard], kind: str) -> None:
-    """However it is cut: the answers, what others see, and the log are those of one packet."""
-    whole = heard(kind, lambda data: [data])
+def test_a_conversation_in_any_pieces(converse: Callable[..., Outcome], kind: str) -> None:
+    """Answers, what others see, and the log are the same as for one packet, however it is cut."""
+    whole = converse(kind, lambda data: [data])
     _, seen, log = whole
     assert "\u05e9\u05dc\u05d5\u05dd" in seen.decode()
     assert log.count('"seq"') >= 5
     cuts = random.Random(1)
     for _ in range(5):
-        assert heard(kind, partial(in_ten, cuts)) == whole
-    assert heard(kind, in_bytes) == whole
+        assert converse(kind, partial(in_ten, cuts)) == whole
+    assert converse(kind, in_bytes) == whole
 
 
 @pytest.mark.parametrize("who", ["a person", "a program", "a stranger"])
 def test_a_line_without_an_end(server: Server, friends: Friends, who: str) -> None:
-    """It gets one line of an answer, is not kept, and costs as much as it is long, no more."""
+    """It gets one line as an answer, is not buffered, and costs time linear in its length."""
     with closing(Peer(server.port)) as eve:
         if who == "a person":
             eve.joins("long")

@@ -1,4 +1,4 @@
-"""What is left when the server is killed without warning."""
+"""The state after the server was killed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from tests.support.servers import Server
 from tests.support.users import UserOf
 
 
-def test_what_anybody_saw_is_stored(user: UserOf, server: Server) -> None:
-    """Killed in the middle of talk: what bob saw is in the log, numbered without gaps."""
+def test_messages_that_were_seen_are_stored(user: UserOf, server: Server) -> None:
+    """After a kill during a conversation, what bob saw is in the log, numbered without gaps."""
     for round in range(3):
         alice, bob = user("nc", "alice", "secret of alice"), user("nc", "bob", "secret of bob")
         alice.types("/create tea open" if round == 0 else "/join tea")

@@ -1,4 +1,4 @@
-"""A store that fails for a while: nothing unsaid is seen, and all goes on when it is back."""
+"""A store that fails for a while: nothing unsaved is shown, and everything works afterwards."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EVER = 2**62
 
 
 class Fault(NamedTuple):
-    """A *server* whose *store* breaks and is mended; *reads* is whether it can be read broken."""
+    """A *server* whose *store* breaks and is repaired. *reads*: it can be read while broken."""
 
     server: Server
     breaks: Callable[[], None]
@@ -41,8 +41,8 @@ class Fault(NamedTuple):
     reads: bool = True
 
 
-class Tables:
-    """People and programs in one group: alice is its admin, and bob reads at nc."""
+class Members:
+    """Users and programs in one group: alice is its admin; bob and dora are at nc."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -55,21 +55,21 @@ class Tables:
         self.bob.logs_in("bob", "secret of bob")
         self.bob.types(f"/join {GROUP}")
         self.bob.sees(f"You are in {GROUP}")
-        self.dora.logs_in("dora")  # a guest, who is in no group yet
+        self.dora.logs_in("dora")  # a guest in no group
         self.says("before")
 
     def says(self, text: str) -> None:
-        """Have alice say *text*, which is stored, and bob see it."""
+        """Have alice say *text*, which is stored, and which bob sees."""
         self.alice.does(text, GROUP)
         self.bob.sees(f"alice: {text}\n")
 
     def members(self) -> list[str]:
-        """Return who is a member, as carol is told, once that is no longer in doubt."""
+        """Return the members that carol is shown, once the store works."""
         answer = until_stored(self.carol, "/members")
         return [each["name"] for each in answer["members"]]
 
     def groups(self) -> list[str]:
-        """Return which groups there are, as carol is told."""
+        """Return the groups that carol is shown."""
         return [each["group"] for each in self.carol.does("/groups")["groups"]]
 
     def close(self) -> None:
@@ -78,14 +78,14 @@ class Tables:
 
 
 @contextmanager
-def tables(server: Server) -> Iterator[Tables]:
-    """Let them in, and out again."""
-    with closing(Tables(server)) as people:
+def members_of(server: Server) -> Iterator[Members]:
+    """Log them in, and disconnect them at the end."""
+    with closing(Members(server)) as people:
         yield people
 
 
-def nothing_can_be_stored(people: Tables) -> None:
-    """Try everything: each is told, and nobody sees any of it."""
+def nothing_can_be_stored(people: Members) -> None:
+    """Check that everything is refused, and that nobody sees any of it."""
     people.dora.types("/create cups open")
     people.dora.sees(NOT_SAVED)
     assert people.alice.is_refused("lost", GROUP, key="k1") == "not-saved"
@@ -101,8 +101,8 @@ def nothing_can_be_stored(people: Tables) -> None:
     assert people.carol.does("/who")["people"]
 
 
-def all_is_well(people: Tables, store: SqlStore) -> None:
-    """What failed has left no trace, what is tried now works, and the log is whole."""
+def all_is_well(people: Members, store: SqlStore) -> None:
+    """Check that failures have left no trace, that everything works, and that the log is whole."""
     carol = people.carol
     until_stored(people.alice, "again", key="k1")
     people.bob.sees("alice: again\n")
@@ -130,7 +130,7 @@ def all_is_well(people: Tables, store: SqlStore) -> None:
 
 
 def until_stored(program: Program, text: str, **more: object) -> Object:
-    """Say *text* until it is stored: the server finds by itself that it can."""
+    """Say *text* until it is stored: the server finds out by itself that the store works."""
     deadline = time.monotonic() + PATIENCE
     while not (answer := program.asks(text, GROUP, **more))["ok"]:
         assert answer["code"] == "not-saved"
@@ -146,7 +146,7 @@ def sqlite(server: Server) -> SqlStore:
 
 @pytest.fixture
 def limited(tmp_path: Path) -> Iterator[Fault]:
-    """A server whose files cannot grow while it is broken."""
+    """A server whose files cannot grow while broken."""
     server = Server(tmp_path)
 
     def limit(most: int) -> None:
@@ -163,7 +163,7 @@ def limited(tmp_path: Path) -> Iterator[Fault]:
 
 @pytest.fixture
 def full(tmp_path: Path) -> Iterator[Fault]:
-    """A server with its state on a small disk, which is full while it is broken."""
+    """A server with its state on a small disk, which is full while broken."""
     state = tmp_path / "state"
     state.mkdir()
     mount = [require_program("mount"), "-t", "tmpfs", "-o", "size=3m,mode=700", "tmpfs", state]
@@ -185,15 +185,15 @@ def full(tmp_path: Path) -> Iterator[Fault]:
 
 
 class Restartable(PostgresServer):
-    """A PostgreSQL server that can be gone for a while."""
+    """A PostgreSQL server that can be stopped and started again."""
 
     def pause(self) -> None:
-        """Stop it, as its administrator would."""
+        """Stop it as its administrator would."""
         self._process.send_signal(signal.SIGINT)
         self._process.wait(PATIENCE)
 
     def resume(self) -> None:
-        """Start it again, on what it had."""
+        """Start it again with its data."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -208,8 +208,8 @@ class Restartable(PostgresServer):
         self._wait()
 
     def forget(self) -> None:
-        """Be as it was when it was made."""
-        if self._process.poll() is not None:  # a test has failed in the middle
+        """Delete all its data."""
+        if self._process.poll() is not None:  # a test has failed
             self.resume()
         engine = create_engine(self.url.set(drivername="postgresql+psycopg"))
         with engine.begin() as connection:
@@ -227,7 +227,7 @@ def postgres() -> Iterator[Restartable]:
 
 @pytest.fixture
 def gone(postgres: Restartable, tmp_path: Path) -> Iterator[Fault]:
-    """A server whose PostgreSQL is not there while it is broken."""
+    """A server whose PostgreSQL is stopped while broken."""
     url = postgres.url.render_as_string(hide_password=False)
     server = Server(tmp_path, f'[store]\nurl = "{url}"\n')
     server.start()
@@ -239,22 +239,22 @@ def gone(postgres: Restartable, tmp_path: Path) -> Iterator[Fault]:
 
 @pytest.fixture
 def fault(request: pytest.FixtureRequest) -> Fault:
-    """A server whose store fails in the way that is the parameter's name."""
+    """A server whose store fails in the way that the parameter names."""
     found: Fault = request.getfixturevalue(request.param)
     return found
 
 
 @pytest.mark.parametrize("fault", ["full", "limited", "gone"], indirect=True)
 def test_a_store_that_fails_for_a_while(fault: Fault) -> None:
-    """Who says something is told that it is not saved; what can be read is; all works later."""
-    with tables(fault.server) as people:
+    """Senders are told that nothing is saved; reading works if it can; everything works later."""
+    with members_of(fault.server) as people:
         fault.breaks()
         nothing_can_be_stored(people)
         if fault.reads:
             assert people.members() == ["alice", "carol", "bob"]
             texts = [each.get("text") for each in people.carol.does("/history", GROUP)["entries"]]
             assert texts[-1] == "before"
-            with closing(SocketUser(fault.server.port)) as bob:  # comes in once more, and reads
+            with closing(SocketUser(fault.server.port)) as bob:  # logs in again, and reads
                 bob.logs_in("bob", "secret of bob")
         else:
             assert people.carol.is_refused("/history", GROUP) == "not-saved"
@@ -263,9 +263,9 @@ def test_a_store_that_fails_for_a_while(fault: Fault) -> None:
 
 
 @pytest.mark.parametrize("fault", ["limited", "gone"], indirect=True)
-def test_what_was_refused_leaves_no_ghosts(fault: Fault) -> None:
-    """A group, a member or a kick that was not saved is not listed afterwards, at once or later."""
-    with tables(fault.server) as people:
+def test_unsaved_changes_are_not_listed(fault: Fault) -> None:
+    """A group, a member or a kick that was not saved is never listed."""
+    with members_of(fault.server) as people:
         fault.breaks()
         for line, group in (("/kick carol", GROUP), ("/create cups open", None)):
             refused = people.alice.requests(line, group)
@@ -286,8 +286,8 @@ def test_what_was_refused_leaves_no_ghosts(fault: Fault) -> None:
 
 
 def test_a_refused_request_with_a_key(gone: Fault) -> None:
-    """Whether it was carried out before cannot be read: it is refused, and the connection stays."""
-    with tables(gone.server) as people:
+    """It cannot be read whether it was carried out: it is refused, and the connection stays."""
+    with members_of(gone.server) as people:
         gone.breaks()
         for text, group in (("lost", "nosuch"), (" ", GROUP), ("/kick nobody", GROUP)):
             assert people.alice.is_refused(text, group, key="k2") == "not-saved"
@@ -296,9 +296,9 @@ def test_a_refused_request_with_a_key(gone: Fault) -> None:
         until_stored(people.alice, "again", key="k2")
 
 
-def test_reading_beside_those_who_cannot_be_stored(limited: Fault) -> None:
-    """Not what others say, nor what one has just said oneself, is a reason to refuse to read."""
-    with tables(limited.server) as people:
+def test_reading_while_nothing_can_be_stored(limited: Fault) -> None:
+    """Unsaved messages, one's own too, are no reason to refuse reading."""
+    with members_of(limited.server) as people:
         limited.breaks()
         burst = b"".join(line_of(id=f"x{n}", group=GROUP, text=f"lost {n}") for n in range(300))
         refused = 0
@@ -329,7 +329,7 @@ database.execute("COMMIT")
 
 @contextmanager
 def locked(database: Path) -> Iterator[None]:
-    """Have another process hold *database* for itself."""
+    """Have another process lock *database*."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLDS, str(database)],
         stdin=subprocess.PIPE,
@@ -342,9 +342,9 @@ def locked(database: Path) -> Iterator[None]:
 
 
 def test_a_database_that_is_locked(limited: Fault) -> None:
-    """What is said meanwhile waits and is stored; the server answers what needs no storing."""
+    """Messages wait and are stored later; requests that store nothing are answered at once."""
     server = limited.server
-    with tables(server) as people:
+    with members_of(server) as people:
         with locked(server.state / "pyconchat.db"):
             until = time.monotonic() + 0.7
             waiting = [people.alice.requests(f"late {n}", GROUP) for n in range(20)]

@@ -1,6 +1,6 @@
-"""Whatever people send, by whatever way: nothing of it can harm the terminal of another.
+"""Whatever users send, in whatever way: nothing of it can harm another user's terminal.
 
-The ways are held against the event types: a field of a new event that a person can fill, and that
+The ways in are compared with the event types: a field of a new event that users can fill, and that
 has no way here, fails.
 """
 
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.server(scope="module", toml="[files]\nfree_disk = 0\n")
 
 
 def fields(kind: object) -> set[str]:
-    """Return the fields of all events that are of *kind*, each after its event's tag."""
+    """Return the fields of type *kind* of all events, each after its event's tag."""
     return {
         f"{event.__struct_config__.tag}.{field}"
         for event in typing.get_args(AnyEvent)
@@ -44,26 +44,26 @@ def fields(kind: object) -> set[str]:
     }
 
 
-def test_every_field_that_a_person_can_fill_has_a_way() -> None:
-    """Nothing that can happen is left out of what is tried below."""
+def test_every_field_that_users_can_fill_has_a_way() -> None:
+    """No field is left out of what is tried below."""
     assert fields(SafeText) == TEXTS.keys() - {"presence.reason"}
     assert fields(Name) == NAMES.keys()
     assert fields(str) == OURS
 
 
-# Who reads.
+# The readers.
 
 
-class Told(NamedTuple):
-    """What came of it: what each of the others received, and where the server keeps its state."""
+class Outcome(NamedTuple):
+    """What each user has received, and the server."""
 
     received: dict[str, bytes]
     server: Server
 
 
 @pytest.fixture(scope="module")
-def told(shared_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
-    """All that the hostile have sent, and what has become of it."""
+def outcome(shared_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
+    """Have hostile users of every kind try everything, and readers of every kind read it."""
     server = shared_server
     code = server.says(r"operator: type /claim (\S+)").group(1)
     with users(server, tmp_path_factory.mktemp("users")) as user:
@@ -89,11 +89,11 @@ def told(shared_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Ite
         received = readers.received()
         for sender in senders:
             received[sender.name] = sender.who.everything()
-        yield Told(received, server)
+        yield Outcome(received, server)
 
 
 class Readers:
-    """One reader of each kind, and one who comes late; bob at nc is the admin of cups."""
+    """One reader of each kind, and one who is offline; the one at nc is the admin of cups."""
 
     def __init__(self, server: Server, user: UserOf) -> None:
         self._server = server
@@ -112,7 +112,7 @@ class Readers:
             person.sees(f"You are in {group}")
 
     def look_around(self) -> None:
-        """Ask for all lists in which something hostile could stand."""
+        """Ask for all lists that could have something hostile in them."""
         looks = ["/groups", "/who", "/help", "/bans"]
         for group in SENDERS:
             looks += [f"/join {group}", "/members", "/files", "/get 1", "/history 500"]
@@ -123,7 +123,7 @@ class Readers:
             person.does_not_see("raw")
 
     def received(self) -> dict[str, bytes]:
-        """Return all that came to each, once the one who comes late has come."""
+        """Return what each has received, once the one who was offline has logged in."""
         self.people["late"] = self._user("nc", "late", "secret of late")
         for person in self.people.values():
             person.does_not_see("raw")
@@ -131,12 +131,12 @@ class Readers:
 
 
 @pytest.mark.parametrize("reader", [*KINDS, "late"])
-def test_what_others_receive_is_safe(told: Told, reader: str) -> None:
-    """It came, by each way and from each door, and it is harmless."""
-    received = told.received[reader]
+def test_what_others_receive_is_safe(outcome: Outcome, reader: str) -> None:
+    """Everything was received, from each kind of sender, and it is harmless."""
+    received = outcome.received[reader]
     for sender in SENDERS:
         assert received.count(f"mark-{sender}".encode()) >= 7
-        if reader != "late":  # nobody is told later who has gone
+        if reader != "late":  # disconnections are not in the log
             parting = [line for line in received.split(b"\n") if b"offline: " in line]
             parting += [line for line in received.split(b"\n") if b'"presence"' in line]
             assert any(f"mark-{sender}".encode() in line for line in parting)
@@ -145,15 +145,15 @@ def test_what_others_receive_is_safe(told: Told, reader: str) -> None:
 
 
 @pytest.mark.parametrize("kind", SENDERS)
-def test_what_the_hostile_are_answered_is_safe(told: Told, kind: str) -> None:
-    """Nobody gets hostile text back either: it may have been pasted."""
-    assert problems(told.received[f"mallory-{kind}"], kind) == []
+def test_answers_to_hostile_users_are_safe(outcome: Outcome, kind: str) -> None:
+    """Hostile text is not sent back to its sender either, who may have pasted it."""
+    assert problems(outcome.received[f"mallory-{kind}"], kind) == []
 
 
 @pytest.mark.parametrize("door", SENDERS)
-def test_what_is_stored_is_safe(told: Told, door: str) -> None:
-    """Each field was filled by its way; the whole log and all tables are harmless."""
-    with closing(sqlite3.connect(told.server.state / "pyconchat.db")) as database:
+def test_what_is_stored_is_safe(outcome: Outcome, door: str) -> None:
+    """Each field was filled, and the whole log and all tables are harmless."""
+    with closing(sqlite3.connect(outcome.server.state / "pyconchat.db")) as database:
         tables = database.execute(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE '%VIRTUAL%'"
         ).fetchall()
@@ -177,10 +177,10 @@ def test_what_is_stored_is_safe(told: Told, door: str) -> None:
     assert filled == TEXTS.keys() - {"presence.reason"}
 
 
-def test_the_servers_own_log_and_its_files_are_safe(told: Told) -> None:
-    """What an administrator reads, and what stands in the state folder."""
-    assert "file transferred" in told.server.log()
-    assert unsafe(told.server.log()) == []
-    names: list[Path] = list(told.server.state.rglob("*"))
+def test_the_servers_own_log_and_its_files_are_safe(outcome: Outcome) -> None:
+    """The log that administrators read, and the names in the state folder."""
+    assert "file transferred" in outcome.server.log()
+    assert unsafe(outcome.server.log()) == []
+    names: list[Path] = list(outcome.server.state.rglob("*"))
     assert len(names) > 4
     assert [path.name for path in names if not path.name.isascii() or unsafe(path.name)] == []

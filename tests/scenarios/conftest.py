@@ -1,4 +1,4 @@
-"""Servers and clients of a test's own, and the state of a server that was stopped."""
+"""Clients at terminals, programs, and states of stopped servers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.servers import Server
 from tests.support.terminals import StartClient, at_terminals
 from tests.support.users import SocketUser, Visit
 
-# Servers and clients of one test.
+# Clients.
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def visit(server: Server) -> Iterator[Visit]:
 
 @pytest.fixture
 def enter(server: Server) -> Iterator[Callable[..., Program]]:
-    """Log a program in, at the running server or another."""
+    """Log a program in to the running server, or to another."""
     programs: list[Program] = []
 
     def log_in(
@@ -81,13 +81,13 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def state(stopped: Path, tmp_path: Path) -> Path:
-    """A copy of that state, to be changed."""
+    """A copy of that state, which a test may change."""
     return Path(shutil.copytree(stopped, tmp_path / "state"))
 
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[[Path], Server]]:
-    """Start a server on some state."""
+    """Start a server on a given state."""
     servers: list[Server] = []
 
     def start(state: Path) -> Server:

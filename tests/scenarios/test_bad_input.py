@@ -1,4 +1,4 @@
-"""What must be refused, by every kind of program: one line that says why, and nothing changes."""
+"""Bad input, with every kind of program: one line says why it is refused, and nothing changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOT_UTF8 = "* The line is not UTF-8: it was not understood."
 
 
 def tea_of(admin: User, *others: User) -> None:
-    """Have *admin* create tea, of which *others* become members."""
+    """Have *admin* create tea, which *others* join."""
     admin.types("/create tea open")
     admin.sees("You are in tea")
     for other in others:
@@ -36,7 +36,7 @@ def roster(person: User) -> list[str]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_in_a_group(user: UserOf, kind: str) -> None:
-    """Each of these has one line for an answer, and the members are the same after it."""
+    """Each of these is answered by one line, and nothing has changed afterwards."""
     alice, bob, carol = user(kind, "alice"), user(kind, "bob"), user(kind, "carol")
     tea_of(alice, bob)
     before = roster(alice)
@@ -124,8 +124,8 @@ def test_in_a_group(user: UserOf, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_is_said_by_nothing(user: UserOf, kind: str) -> None:
-    """A line of spaces, or of what cannot be shown, is no message; programs are told so."""
+def test_empty_lines(user: UserOf, kind: str) -> None:
+    """Lines of spaces, or of characters that cannot be shown, are not sent to anybody."""
     alice, bob = user(kind, "alice"), user(kind, "bob")
     tea_of(alice, bob)
     for line in ("", " ", "\t \t", "\u3000", "\u2028"):
@@ -141,7 +141,7 @@ def test_nothing_is_said_by_nothing(user: UserOf, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_at_the_front_desk(user: UserOf, kind: str) -> None:
-    """Commands that need a group say so, and what is no command is read by nobody."""
+    """Commands that need a group say so, and other lines are refused."""
     alice, bob = user(kind, "alice"), user(kind, "bob")
     tea_of(bob)
     operators = "; a group's admin can do so inside the group."
@@ -172,7 +172,7 @@ def test_at_the_front_desk(user: UserOf, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_joining_twice(user: UserOf, kind: str) -> None:
-    """Who is in and joins again is where they were; who has asked is told to wait."""
+    """A member who joins again enters the group; an applicant is told to wait."""
     alice, bob = user(kind, "alice"), user(kind, "bob")
     tea_of(alice)
     again = "* You are in tea (number 1): 1 member, 1 online; the admin is alice."
@@ -224,7 +224,7 @@ def test_approving_applicants_who_have_gone(user: UserOf, one: str, other: str) 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_commands_at_the_same_moment(user: UserOf, kind: str) -> None:
-    """Commands are carried out one after the other: the first decides what the second may."""
+    """Commands are carried out in order: the first decides whether the second is allowed."""
     alice, bob, carol = user(kind, "alice"), user(kind, "bob"), user(kind, "carol")
     tea_of(alice, bob, carol)
     assert alice.answer_to("/transfer bob", "/kick bob") == [
@@ -260,7 +260,7 @@ def test_two_commands_at_the_same_moment(user: UserOf, kind: str) -> None:
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_what_would_harm_a_terminal(user: UserOf, one: str, other: str) -> None:
-    """No control, escape or bidi character of one person reaches the terminal of another."""
+    """No control, escape or bidi character of one user reaches another user's terminal."""
     alice, bob = user(one, "alice"), user(other, "bob")
     tea_of(alice, bob)
     for raw, shown in [
@@ -295,7 +295,7 @@ def test_what_would_harm_a_terminal(user: UserOf, one: str, other: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_line_that_is_too_long(user: UserOf, kind: str) -> None:
-    """A line has at most 4096 bytes; one that is longer reaches nobody."""
+    """A line with more than 4096 bytes is refused, and reaches nobody."""
     alice, bob = user(kind, "alice"), user(kind, "bob")
     tea_of(alice, bob)
     for line in ("x" * 4097, "\u20ac" * 1366, "/topic " + "y" * 5000):
@@ -304,8 +304,8 @@ def test_a_line_that_is_too_long(user: UserOf, kind: str) -> None:
     assert bob.sees("xxxx\n") == f"alice: {'x' * 4096}\n"
 
 
-def test_what_is_no_text(user: UserOf) -> None:
-    """Invalid UTF-8, IAC from an LF client, and lines of any length: refused, not relayed."""
+def test_lines_that_are_not_text(user: UserOf) -> None:
+    """Invalid UTF-8, IAC from an LF client, and a line of 100,000 bytes are refused."""
     alice, bob = user("nc", "alice"), user("nc", "bob")
     assert isinstance(alice, SocketUser)
     tea_of(alice, bob)
@@ -330,7 +330,7 @@ def test_what_is_no_text(user: UserOf) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_names_that_are_refused(user: UserOf, kind: str) -> None:
-    """What is no name, is a command, or belongs to somebody is refused; nobody comes in by it."""
+    """Invalid names, commands, and names of other users are refused, and wrong passwords."""
     alice = user(kind, "alice", "password a")
     user(kind, "bob")
     command = "is a command, not a name: choose another."
@@ -360,7 +360,7 @@ def test_names_that_are_refused(user: UserOf, kind: str) -> None:
 
 
 def test_at_the_questions_of_the_login(user: UserOf) -> None:
-    """Each wrong answer at nc has one line for an answer, and the question again."""
+    """At nc each wrong answer is answered by one line, and the question again."""
     alice, bob, other = user("nc", "alice", "password a"), user("nc"), user("nc")
     assert isinstance(bob, SocketUser)
     bob.sees("Username: ")
@@ -404,7 +404,7 @@ def test_at_the_questions_of_the_login(user: UserOf) -> None:
 
 @pytest.mark.parametrize("kind", LINE_KINDS)
 def test_nonsense_at_the_question_for_a_group(user: UserOf, kind: str) -> None:
-    """Whatever the answer to `Group: ` is, they are at the front desk or in a group after it."""
+    """After any answer to `Group: ` the user is at the front desk or in a group."""
     for number, (line, answer) in enumerate(
         [
             ("not/a/group", "* A group's name has" + BAD_NAME.removeprefix("* A name has")),
@@ -424,7 +424,7 @@ def test_nonsense_at_the_question_for_a_group(user: UserOf, kind: str) -> None:
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_garbage_does_no_harm(user: UserOf, server: Server, newline: str) -> None:
-    """Bytes of every value, before, during and after a login, leave the server as it was."""
+    """Bytes of every value, before, during and after a login, do not harm the server."""
     garbage = bytes(range(256)) + bytes(range(255, -1, -1)) + b"\xff\xfa" * 50
     for opening in (b"", b"guest" + newline.encode(), b"guest" + newline.encode() * 3):
         person = SocketUser(server.port, newline)

@@ -1,6 +1,6 @@
-"""Real text: dialogues in many languages, said by two users, read live and from the log.
+"""Real text: dialogues in many languages between two users, read live and from the log.
 
-The dialogues are those of the package chatterbot-corpus, right-to-left ones among them.
+They are from the package chatterbot-corpus; some are written from right to left.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ LANGUAGES = (
 )
 RIGHT_TO_LEFT = {"hebrew", "persian", "urdu"}
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is fast
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the loader in C is fast
 
 MAX_LINES = 250
-"""Lines of each language."""
+"""Maximum lines of each language."""
 
 AT_ONCE = 50
-"""Lines that are sent before the other person's answer is awaited."""
+"""Lines that one user sends before the other answers."""
 
 
 def dialogues(language: str) -> list[str]:
-    """Return the first lines of what people say in *language*."""
+    """Return the first lines of the dialogues in *language*."""
     package = find_spec("chatterbot_corpus")
     assert package is not None
     assert package.submodule_search_locations is not None
@@ -49,28 +49,28 @@ def dialogues(language: str) -> list[str]:
 
 
 def typed(line: str) -> str:
-    """Return what somebody types to say *line*."""
+    """Return what a user types to say *line*."""
     return f"/{line}" if line.startswith("/") else f" {line}" if line in ("leave", "qqq") else line
 
 
-def heard(line: str) -> str:
-    """Return what others read when somebody has typed *line* to say it."""
+def shown(line: str) -> str:
+    """Return what other users are shown when *line* was typed."""
     return safe_text(line if not line.startswith("//") else line[1:])
 
 
 def test_the_dialogues_are_there() -> None:
-    """A dozen languages and more, in their scripts, of which some run from right to left."""
+    """More than a dozen languages in their scripts, some from right to left."""
     texts = {language: dialogues(language) for language in LANGUAGES}
     assert min(map(len, texts.values())) > 15
     assert all(safe_text(line) == line for lines in texts.values() for line in lines)
     for language in RIGHT_TO_LEFT:
         assert re.search("[\u0590-\u06ff]", texts[language][0]), language
-    assert "\u200c" in "".join(texts["persian"]), "with the joiners that Persian needs"
+    assert "\u200c" in "".join(texts["persian"]), "with the zero-width joiners that Persian needs"
 
 
 @pytest.mark.parametrize("kind", ["nc", "telnet", "client"])
-def test_what_goes_in_comes_out(user: UserOf, server: Server, kind: str) -> None:
-    """Character by character, in order: live, and from the log to a member who was offline."""
+def test_text_arrives_unchanged(user: UserOf, server: Server, kind: str) -> None:
+    """Each character, in order: live, and from the log for a member who was offline."""
     people = {name: user(kind, name, f"secret of {name}") for name in ("alice", "bob", "carol")}
     alice, bob, carol = people.values()
     alice.types("/create babel open")
@@ -78,7 +78,7 @@ def test_what_goes_in_comes_out(user: UserOf, server: Server, kind: str) -> None
     for person in (bob, carol):
         person.types("/join babel")
         person.sees("You are in babel")
-        person.sees_all()  # nothing older is to come
+        person.sees_all()  # all older entries
     carol.types("/quit")
     assert carol.is_disconnected()
     for person in (alice, bob):
@@ -95,8 +95,8 @@ def test_what_goes_in_comes_out(user: UserOf, server: Server, kind: str) -> None
         )
         speaker.types(*batch)
         for line in batch:
-            assert listener.sees("\n") == f"{name}: {heard(line)}\n"
-            said.append(f"{name} (in babel): {heard(line)}\n")
+            assert listener.sees("\n") == f"{name}: {shown(line)}\n"
+            said.append(f"{name} (in babel): {shown(line)}\n")
 
     alice.close()
     bob.close()

@@ -1,4 +1,4 @@
-"""Shared files by the commands that the server says: a real shell, a real nc, a real openssl."""
+"""Shared files with the commands that the server prints: a real shell, nc and openssl."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ pytestmark = pytest.mark.server(scope="module", tls=True)
 MEGABYTE = 1_000_000
 
 SOON = 3.0
-"""Seconds for what needs no time at all."""
+"""Maximum seconds for something immediate."""
 
 
 @pytest.fixture
 def program(server: Server) -> Iterator[Callable[..., Program]]:
-    """Let a program in, as the owner of a group or as one of its members."""
+    """Log a program in, and have it create or join a group."""
     programs: list[Program] = []
 
     def log_in(name: str, group: str, password: str | None = "a long password") -> Program:
         each = Program(server.port)
         programs.append(each)
         each.logs_in(name, password)
-        each.asks(f"/create {group} open")  # or it is there
+        each.asks(f"/create {group} open")  # fails if it exists
         each.does(f"/join {group}")
         return each
 
@@ -47,14 +47,14 @@ def program(server: Server) -> Iterator[Callable[..., Program]]:
 
 
 def some_bytes(count: int) -> bytes:
-    """Return bytes in which every value occurs, lines that look like openssl's commands too."""
+    """Return bytes of every value, with lines that look like commands of openssl."""
     return (b"Q\nR\nk\n\x00\xff\xf4refused " + os.urandom(65536) * (count // 65536 + 1))[:count]
 
 
 def shell(
     command: str, folder: Path, limit: float = PATIENCE
 ) -> subprocess.CompletedProcess[bytes]:
-    """Paste *command* to a shell whose terminal says nothing more; end it after *limit* seconds."""
+    """Paste *command* to a shell without further input; kill it after *limit* seconds."""
     with subprocess.Popen(
         ["/bin/sh", "-c", command],
         cwd=folder,
@@ -73,7 +73,7 @@ def shell(
 
 
 def pasted(person: SocketUser, line: str, wanted: str) -> str:
-    """Type *line* in text mode; return the command in the answer, which has *wanted*."""
+    """Type *line*; return the command in the answer, which must have *wanted*."""
     before = len(person.everything())
     person.types(line)
     person.sees("in another terminal:\n")
@@ -85,7 +85,7 @@ def pasted(person: SocketUser, line: str, wanted: str) -> str:
 
 
 def admin_of(user: UserOf, name: str, group: str, policy: str = "open") -> SocketUser:
-    """Let in somebody who makes a group."""
+    """Log in a user who creates a group."""
     person = user("nc", name, "a long password")
     person.types(f"/create {group} {policy}")
     person.sees(f"You are in {group}")
@@ -101,7 +101,7 @@ def test_a_file_by_nc(
     tmp_path: Path,
     name: str,
 ) -> None:
-    """What /send and /get say is pasted as it is: the file goes up, is told of, and comes down."""
+    """The commands of /send and /get work as printed: the file is uploaded and downloaded."""
     require_program("nc")
     group = f"nc{len(name)}"
     data = some_bytes(1_200_000)
@@ -140,7 +140,7 @@ def test_a_file_by_nc(
 
 
 def test_a_file_by_openssl(user: UserOf, server: Server, tmp_path: Path) -> None:
-    """At a TLS door the command is openssl's, and carries any bytes both ways."""
+    """At a TLS port the command uses openssl, and transfers any bytes in both directions."""
     openssl = require_program("openssl")
     data = some_bytes(1_500_000)
     (tmp_path / "notes.pdf").write_bytes(data)
@@ -157,7 +157,7 @@ def test_a_file_by_openssl(user: UserOf, server: Server, tmp_path: Path) -> None
 
 
 def test_refusals_over_tls(program: Callable[..., Program], server: Server) -> None:
-    """At a TLS door a refusal arrives too, and the connection ends as TLS wants it to."""
+    """At a TLS port a refusal arrives, too, and the connection is closed by TLS's rules."""
     alice = program("alice-no", "no-tls")
     ticket = alice.does("/send a.txt", "no-tls")["ticket"].encode()
     trust = ssl.create_default_context()
@@ -180,7 +180,7 @@ def test_refusals_over_tls(program: Callable[..., Program], server: Server) -> N
 
 
 def _by_openssl(openssl: str, server: Server, lines: list[str]) -> str:
-    """Log in over TLS, and return the command that the last of *lines* is answered by."""
+    """Log in over TLS, and return the command in the answer to the last of *lines*."""
     talking = subprocess.Popen(
         [openssl, "s_client", "-quiet", "-connect", f"127.0.0.1:{server.tls_port}"],
         stdin=subprocess.PIPE,
@@ -193,8 +193,8 @@ def _by_openssl(openssl: str, server: Server, lines: list[str]) -> str:
     return found[1]
 
 
-def test_who_is_put_out_gets_nothing(user: UserOf, server: Server, tmp_path: Path) -> None:
-    """A ticket of one who was kicked or banned after /get, or for a file that is gone, is dead."""
+def test_tickets_of_former_members(user: UserOf, server: Server, tmp_path: Path) -> None:
+    """A ticket is void once its user was kicked or banned, or the file was removed."""
     group = "dead"
     (tmp_path / "secret.txt").write_bytes(b"for members")
     alice = admin_of(user, "alice-dead", group)
@@ -226,7 +226,7 @@ def test_who_is_put_out_gets_nothing(user: UserOf, server: Server, tmp_path: Pat
 def test_a_ticket_is_for_one_direction(
     program: Callable[..., Program], server: Server, tmp_path: Path
 ) -> None:
-    """A ticket for sending fetches nothing, and one for fetching sends nothing."""
+    """An upload ticket downloads nothing, and a download ticket uploads nothing."""
     alice = program("alice-way", "way")
     sent = alice.does("/send a.txt", "way")
     assert re.fullmatch(r"[0-9a-f]{32}", sent["ticket"])
@@ -244,7 +244,7 @@ def test_a_ticket_is_for_one_direction(
 
 
 def _talks(port: int, data: bytes, end: bool = False) -> bytes:
-    """Send *data* on a connection of its own; return all that comes until the server ends it."""
+    """Send *data* on a new connection; return everything until the server ends it."""
     shown = b""
     with socket.create_connection(("127.0.0.1", port), timeout=SOON) as peer:
         peer.sendall(data)
@@ -271,14 +271,14 @@ def test_a_file_without_a_size(program: Callable[..., Program], server: Server) 
 
 
 def test_fewer_bytes_than_the_size(program: Callable[..., Program], server: Server) -> None:
-    """An input that ends before the size that it had said is answered by one line, soon."""
+    """An upload that ends before its size is answered by one line, soon."""
     alice = program("alice-few", "few")
     ticket = alice.does("/send a.txt", "few")["ticket"].encode()
     assert _talks(server.port, b"upload %b 0 10\nabc" % ticket, end=True).startswith(b"refused ")
 
 
 def test_more_bytes_than_the_size(program: Callable[..., Program], server: Server) -> None:
-    """A size that is not that of the file is refused and said, and nothing is shared."""
+    """An upload with more bytes than its size is refused, and nothing is shared."""
     alice = program("alice-more", "more")
     ticket = alice.does("/send a.txt", "more")["ticket"].encode()
     shown = _talks(server.port, b"upload %b 0 3\nabcdef" % ticket, end=True)
@@ -287,7 +287,7 @@ def test_more_bytes_than_the_size(program: Callable[..., Program], server: Serve
 
 
 def test_wrong_offsets_and_hashes(program: Callable[..., Program], server: Server) -> None:
-    """An offset beyond what is there, or a wrong hash, is refused and said; nobody sees a file."""
+    """An offset beyond the received bytes, or a wrong hash, is refused; nothing is shared."""
     alice = program("alice-bad", "bad")
     good = hashlib.sha256(b"abc").hexdigest().encode()
     for words, data in (
@@ -311,7 +311,7 @@ def test_wrong_offsets_and_hashes(program: Callable[..., Program], server: Serve
 
 
 def test_a_download_from_an_offset(program: Callable[..., Program], server: Server) -> None:
-    """A download goes on after the offset; one beyond the file is refused and said."""
+    """A download continues at the offset; one beyond the end of the file is refused."""
     alice = program("alice-from", "from")
     ticket = alice.does("/send a.txt", "from")["ticket"].encode()
     _talks(server.port, b"upload %b 0 6\nabcdef" % ticket)
@@ -324,8 +324,8 @@ def test_a_download_from_an_offset(program: Callable[..., Program], server: Serv
         assert shown.startswith(b"refused bad-argument: "), (offset, shown)
 
 
-def test_a_command_that_begins_slowly(user: UserOf, server: Server, tmp_path: Path) -> None:
-    """A machine that takes its time before the first line (after the greeting) can send."""
+def test_a_command_that_starts_slowly(user: UserOf, server: Server, tmp_path: Path) -> None:
+    """An upload whose first line comes after the greeting succeeds."""
     require_program("nc")
     alice = admin_of(user, "alice-slow", "slow")
     (tmp_path / "notes.txt").write_bytes(b"some notes\n")
@@ -339,10 +339,10 @@ def test_a_command_that_begins_slowly(user: UserOf, server: Server, tmp_path: Pa
 
 
 @pytest.mark.parametrize("path", ["nosuch.txt", "~/notes.txt"])
-def test_a_path_that_the_shell_cannot_read(
+def test_a_path_that_does_not_exist(
     user: UserOf, server: Server, tmp_path: Path, path: str
 ) -> None:
-    """The command for a file that is not there ends soon, and shares nothing; ~ is one's home."""
+    """The command for a missing file ends soon and shares nothing; ~ is the home folder."""
     require_program("nc")
     (tmp_path / "notes.txt").write_bytes(b"some notes\n")
     group = "home" if path.startswith("~") else "nosuch"
@@ -353,7 +353,7 @@ def test_a_path_that_the_shell_cannot_read(
 
 
 def test_admins_and_uploaders_remove(program: Callable[..., Program], server: Server) -> None:
-    """The admin removes any file, an uploader their own; the bytes go from the disk too."""
+    """The admin removes any file, an uploader their own; they are removed from the disk, too."""
     admin, bob, carol = (program(f"{each}-rm", "rm") for each in ("admin", "bob", "carol"))
     for each in (admin, bob, bob):
         ticket = each.does("/send a.txt", "rm")["ticket"].encode()

@@ -1,6 +1,6 @@
-"""The five systems that came before: each one's users find here what they had.
+"""The five systems that came before: their users find their commands, numbers, words and menus.
 
-Told in what they type and see, by every kind of program: commands, numbers, bare words, menus.
+Each story is what users type and see, with every kind of program.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from tests.support.users import PAIRS, UserOf
 MENU = "1 join a group   2 create a group   3 exit"
 
 NOT_HERE = {"client": "There is no file notes.pdf here."}
-"""What those see who share a file that they do not have; the others get a command to paste."""
+"""What a user sees who shares a file that does not exist; other kinds get a command to paste."""
 
 pytestmark = pytest.mark.parametrize(("one", "other"), PAIRS)
 
 
 def test_system_a_groups_with_an_admin(user: UserOf, one: str, other: str) -> None:
-    """PyconChat: a username, then a group; requests go to its admin; its nine commands."""
+    """PyconChat: a username, then a group; requests to its admin; its nine commands."""
     alice = user(one, "alice", "secret of alice", group="tea")
     alice.sees("You are in tea (number 1), which is new: you are its admin")
     bob = user(other, "bob", "secret of bob", group="tea")
@@ -45,7 +45,7 @@ def test_system_a_groups_with_an_admin(user: UserOf, one: str, other: str) -> No
     bob.types("Hello, Alice")
     alice.sees("bob: Hello, Alice\n")
     carol.sees("bob: Hello, Alice\n")
-    bob.does_not_see("bob: Hello, Alice")  # it is on the screen already, as it was typed
+    bob.does_not_see("bob: Hello, Alice")  # it is on the screen already
 
     carol.types("/Disconnect")
     assert carol.is_disconnected()
@@ -81,7 +81,7 @@ def test_system_a_groups_with_an_admin(user: UserOf, one: str, other: str) -> No
 def test_system_b_by_number_and_on_the_console(
     user: UserOf, server: Server, one: str, other: str
 ) -> None:
-    """Tchat: the same by number, and what its server's console logged, each once."""
+    """Tchat: the same by number, and each event once in the log, as on its console."""
     bob = user(other, "bob", "secret of bob")
     alice = user(one, "alice", group="tea")
     alice.sees("you are its admin")
@@ -175,7 +175,7 @@ def test_system_c_groups_with_passwords(user: UserOf, one: str, other: str) -> N
 
 
 def test_system_d_rooms_and_private_messages(user: UserOf, one: str, other: str) -> None:
-    """A unique username, bare words, and messages that wait for those who are offline."""
+    """Unique usernames, words as commands, and messages that wait for users who are offline."""
     alice = user(one, "Alice", "secret of alice")
     user(one, "gus")
     bob = user(other)
@@ -224,7 +224,7 @@ def test_system_d_rooms_and_private_messages(user: UserOf, one: str, other: str)
 
 
 def test_system_e_administrators(user: UserOf, server: Server, one: str, other: str) -> None:
-    """Administrators' names ask for a password; kick and ban are theirs, and announced."""
+    """Administrators have passwords; only they kick and ban, which is announced."""
     code = server.says(r"operator: type /claim (\S+)").group(1)
     root = user(one, "root", "secret of root")
     root.types(f"/claim {code}")

@@ -1,4 +1,4 @@
-"""What people do in groups, told in what they type and see, by every kind of program."""
+"""Groups: what users type and see, with every kind of program."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.users import KINDS, PAIRS, UserOf
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_approval(user: UserOf, one: str, other: str) -> None:
-    """A group asks its admin about newcomers; those whom the admin approves are in."""
+    """The admin is asked about newcomers; those whom the admin approves become members."""
     alice, bob = user(one, "alice"), user(other, "bob")
     alice.types("/join tea")
     alice.sees("You are in tea (number 1), which is new: you are its admin")
@@ -26,7 +26,7 @@ def test_approval(user: UserOf, one: str, other: str) -> None:
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_missed_messages_come_once(user: UserOf, server: Server, one: str, other: str) -> None:
-    """A member who was offline gets what they missed, once, in order, after any restarts."""
+    """A member who was offline receives what they missed, once, in order, after any restart."""
     alice, bob = user(one, "alice", "password a"), user(other, "bob", "password b")
     alice.types("/create tea open")
     alice.sees("You are in tea")
@@ -51,8 +51,8 @@ def test_missed_messages_come_once(user: UserOf, server: Server, one: str, other
 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
-def test_a_second_device_begins_where_the_first_is(user: UserOf, one: str, other: str) -> None:
-    """What one device has shown, another that logs in a moment later does not show again."""
+def test_a_second_device_starts_where_the_first_is(user: UserOf, one: str, other: str) -> None:
+    """A second device does not show again what the first has shown."""
     alice, laptop = user(one, "alice"), user(other, "bob", "password b")
     alice.types("/create tea open")
     alice.sees("You are in tea")

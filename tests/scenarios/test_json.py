@@ -1,4 +1,4 @@
-"""Programs at a real server: JSON beside telnet and nc, over TLS, and the bot of the document."""
+"""JSON programs at a real server: with nc and telnet users, over TLS, and the documented bot."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def connect() -> Iterator[Connect]:
         program.close()
 
 
-def test_people_and_programs_talk(server: Server, connect: Connect, user: UserOf) -> None:
-    """What is said at nc, at telnet, and in JSON, all see."""
+def test_users_and_programs_talk(server: Server, connect: Connect, user: UserOf) -> None:
+    """Messages from nc, telnet and JSON programs reach all of them."""
     ann = connect(server.port)
     ann.logs_in("ann", "password a")
     ann.does("/create mixed open")
@@ -77,7 +77,7 @@ def test_programs_come_in(
     tls: bool,
     slow: bool,
 ) -> None:
-    """With and without TLS; one that is slow skips the greeting."""
+    """With and without TLS; a slow program skips the greeting."""
     for attempt in range(5):  # on a busy machine the hello may be sent too late
         program = connect(server.tls_port, trust) if tls else connect(server.port)
         if slow:
@@ -91,8 +91,8 @@ def test_programs_come_in(
     assert program.does("/who")["type"] == "who"
 
 
-def test_people_come_in_by_tls(server: Server, trust: ssl.SSLContext) -> None:
-    """Who is silent is greeted there too, when the handshake is done."""
+def test_a_login_over_tls(server: Server, trust: ssl.SSLContext) -> None:
+    """A silent connection is greeted there, too, after the handshake."""
     with socket.create_connection(("127.0.0.1", server.tls_port), PATIENCE) as plain:
         secure = trust.wrap_socket(plain, server_hostname="127.0.0.1")
         secure.settimeout(PATIENCE)
@@ -106,7 +106,7 @@ def test_people_come_in_by_tls(server: Server, trust: ssl.SSLContext) -> None:
 
 
 def test_the_end_of_the_input_comes_after_all_answers(server: Server, connect: Connect) -> None:
-    """Who sends everything and shuts down writing gets all answers, then the end."""
+    """A program that sends everything and closes its output gets all answers, then the end."""
     program = connect(server.port)
     program.sends(
         line_of(hello=1, name="half", password="password h")
@@ -124,13 +124,13 @@ def test_the_end_of_the_input_comes_after_all_answers(server: Server, connect: C
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_what_was_said_before_quit_is_answered(
+def test_requests_before_quit_are_answered(
     server: Server,
     connect: Connect,
     trust: ssl.SSLContext,
     tls: bool,
 ) -> None:
-    """``/quit`` ends the connection once all that came before it is carried out and answered."""
+    """``/quit`` ends the connection once all requests before it are answered."""
     program = connect(server.tls_port, trust) if tls else connect(server.port)
     name = f"quitter{tls}"
     program.logs_in(name)
@@ -143,7 +143,7 @@ def test_what_was_said_before_quit_is_answered(
 
 
 def test_bad_input_leaves_no_trace(server: Server, connect: Connect) -> None:
-    """Each is answered by an error; nothing of it is in the log as a failure."""
+    """Each is answered by an error, and nothing is logged as a failure."""
     program = connect(server.port)
     program.logs_in("bad")
     bad = [
@@ -165,7 +165,7 @@ def test_bad_input_leaves_no_trace(server: Server, connect: Connect) -> None:
 
 
 def test_a_key_with_anything_in_it(server: Server, connect: Connect) -> None:
-    """The message is said once, whatever printable ASCII the key is."""
+    """The message is posted once, with any printable ASCII key."""
     program = connect(server.port)
     program.logs_in("keys")
     program.does("/create keys open")
@@ -176,7 +176,7 @@ def test_a_key_with_anything_in_it(server: Server, connect: Connect) -> None:
 
 @pytest.mark.parametrize("line", ["/create {name}{n} open", "/kick victim{n}", "/me waves {n}"])
 def test_a_key_on_two_connections_at_once(server: Server, connect: Connect, line: str) -> None:
-    """One that was given up may still be at it when the next asks again: both hear it is done."""
+    """A lost connection may still be busy when its request is repeated: both are answered."""
     name = f"two{len(line)}"
     one, two = connect(server.port), connect(server.port)
     for each in (one, two):
@@ -196,7 +196,7 @@ def test_a_key_on_two_connections_at_once(server: Server, connect: Connect, line
 
 
 def test_a_program_that_does_not_read_costs_little(server: Server, connect: Connect) -> None:
-    """Hundreds of long answers are not made before it has read those before."""
+    """Answers are rendered only when those before them were read."""
     program = connect(server.port)
     program.logs_in("hungry")
     program.does("/create hungry open")
@@ -251,7 +251,7 @@ def test_sessions_keys_and_numbers_outlive_a_restart(own: Server, connect: Conne
 
 
 def test_quit_everywhere_at_nc(server: Server, connect: Connect, user: UserOf) -> None:
-    """Ends the programs of the account, and their tokens."""
+    """It disconnects the programs of the account, and revokes their tokens."""
     program = connect(server.port)
     token = program.logs_in("many", "password m")["token"]
     person = user("nc")
@@ -264,7 +264,7 @@ def test_quit_everywhere_at_nc(server: Server, connect: Connect, user: UserOf) -
 
 
 def test_a_token_is_quicker_than_a_password(server: Server, connect: Connect) -> None:
-    """Passwords are slow to check on purpose; tokens are not."""
+    """Verifying a password is slow on purpose; a token is quick."""
     token = connect(server.port).logs_in("quick", "password q")["token"]
 
     def lasts(**shows: str) -> float:
@@ -279,20 +279,20 @@ def test_a_token_is_quicker_than_a_password(server: Server, connect: Connect) ->
 
 
 def bot() -> str:
-    """Return the program in the document."""
+    """Return the program in the documentation."""
     block = re.search(r"code-block:: python\n\n((?:   .*\n|\n)+)", DOCS)
     assert block is not None
     return re.sub(r"(?m)^   ", "", block[1])
 
 
-def test_the_bot_in_the_document_is_short() -> None:
+def test_the_documented_bot_is_short() -> None:
     """At most 20 lines of code."""
     assert len([line for line in bot().splitlines() if line.strip()]) <= 20
 
 
 @pytest.fixture
 def wordbot(server: Server, tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
-    """Run the bot of the document with the system's Python, in a group."""
+    """Run the documented bot with the system's Python, in a group."""
     python = shutil.which("python3", path="/usr/bin:/bin") or sys.executable
     running: list[subprocess.Popen[bytes]] = []
 
@@ -312,8 +312,8 @@ def wordbot(server: Server, tmp_path: Path) -> Iterator[Callable[[str], subproce
 Run = Callable[[str], "subprocess.Popen[bytes]"]
 
 
-def test_the_bot_in_the_document_works(wordbot: Run, user: UserOf) -> None:
-    """It answers somebody at nc, and again."""
+def test_the_documented_bot_works(wordbot: Run, user: UserOf) -> None:
+    """It answers a user at nc, twice."""
     dan = user("nc")
     dan.logs_in("dan")
     dan.types("/create words open")
@@ -326,8 +326,8 @@ def test_the_bot_in_the_document_works(wordbot: Run, user: UserOf) -> None:
     dan.sees("wordbot: dan: 1 words")
 
 
-def test_the_bot_in_the_document_bears_private_messages(wordbot: Run, user: UserOf) -> None:
-    """They have no group; it goes on all the same."""
+def test_the_documented_bot_ignores_private_messages(wordbot: Run, user: UserOf) -> None:
+    """They have no group; the bot continues."""
     eve = user("nc")
     eve.logs_in("eve")
     eve.types("/create more open")

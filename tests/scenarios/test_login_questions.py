@@ -1,4 +1,4 @@
-"""What people at nc and telnet are asked when they log in, and what they see between questions."""
+"""The questions of the login at nc and telnet, and what is shown between them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_known_name(user: UserOf, kind: str) -> None:
 
 
 def test_commands_instead_of_a_group(user: UserOf, kind: str) -> None:
-    """Whoever answers the question for a group with a command is at the front desk."""
+    """A command as the answer to the question for a group is carried out at the front desk."""
     alice = user(kind)
     alice.sees("Username: ")
     alice.types("alice", "")

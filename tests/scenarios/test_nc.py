@@ -1,4 +1,4 @@
-"""The real `nc`, over pipes, as a person or a script uses it."""
+"""The real `nc`, at pipes, as a person or a script uses it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ THANKS = "\u0441\u043f\u0430\u0441\u0438\u0431\u043e \U0001f375"
 
 @pytest.fixture
 def nc(server: Server) -> Nc:
-    """Run nc with an input that ends with its last line, and return all that it printed."""
+    """Run nc with *lines* as its whole input, and return its output."""
     program = require_program("nc")
 
     def run(*lines: str) -> bytes:
@@ -40,7 +40,7 @@ def nc(server: Server) -> Nc:
 
 
 class Piped:
-    """nc as a person's program: it stays connected, and lines come out as they arrive."""
+    """nc as a person uses it: it stays connected, and prints lines as they arrive."""
 
     def __init__(self, program: str, port: int) -> None:
         self.process = subprocess.Popen(
@@ -66,10 +66,9 @@ class Piped:
         return self.shown[: self._seen].rpartition(b"\n")[2].decode()
 
     def is_over(self) -> int:
-        """Wait for the end of the program, and return its exit status.
+        """Close nc's input, wait until it ends, and return its exit status.
 
-        It reads its input to the end even where the server has hung up; where it has not, nc
-        would wait for more from there.
+        It ends only if the server has disconnected, too.
         """
         assert self.process.stdin is not None
         self.process.stdin.close()
@@ -80,7 +79,7 @@ class Piped:
     def _reads(self) -> bool:
         assert self.process.stdout is not None
         ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
-        assert ready, f"nothing came after {self.shown[self._seen :]!r}"
+        assert ready, f"nothing received after {self.shown[self._seen :]!r}"
         data = os.read(self.process.stdout.fileno(), 65536)
         self.shown += data
         return bool(data)
@@ -104,7 +103,7 @@ def at_nc(server: Server) -> Iterator[Callable[[], Piped]]:
 
 
 def test_a_script_gets_all_of_its_answers(nc: Nc, user: UserOf) -> None:
-    """What a script sends whose input ends at once is carried out, and every answer arrives."""
+    """All lines of a script whose input ends at once are carried out and answered."""
     bob = user("nc", "bob")
     bob.types("/create tea open")
     bob.sees("You are in tea")
@@ -127,7 +126,7 @@ def test_a_script_gets_all_of_its_answers(nc: Nc, user: UserOf) -> None:
 
 
 def test_many_lines_at_once(nc: Nc, user: UserOf) -> None:
-    """A thousand lines in one pipe arrive in order, and the last answer too."""
+    """A thousand lines in one pipe arrive in order, and so does the last answer."""
     bob = user("nc", "bob")
     bob.types("/create tea open")
     bob.sees("You are in tea")
@@ -140,7 +139,7 @@ def test_many_lines_at_once(nc: Nc, user: UserOf) -> None:
 
 
 def test_a_script_that_cannot_log_in(nc: Nc, user: UserOf) -> None:
-    """A script with a wrong password gets no further, and is told so; it is not left hanging."""
+    """A script with a wrong password is told so, and nc ends."""
     user("nc", "alice", "secret word")
     shown = nc("alice", "wrong word", "/who")
     assert b"* That is not the password of alice.\n" in shown
@@ -148,7 +147,7 @@ def test_a_script_that_cannot_log_in(nc: Nc, user: UserOf) -> None:
 
 
 def test_two_people_at_nc(at_nc: Callable[[], Piped]) -> None:
-    """Two people talk, and who quits has their nc ended by the server."""
+    """Two users talk; when one quits, the server ends the connection and nc exits."""
     alice, bob = at_nc(), at_nc()
     alice.types("alice", "", "tea")
     alice.sees("which is new: you are its admin")

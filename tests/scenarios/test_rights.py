@@ -1,4 +1,4 @@
-"""Rights in a group, by every kind of program: what the admin may do, and nobody else.
+"""Rights in a group, with every kind of program: what only the admin may do.
 
 All roles, commands and targets are in `tests/contracts/test_rights.py`.
 """
@@ -39,7 +39,7 @@ def state_for(admin: User) -> list[str]:
 
 
 def test_what_the_admin_may_do(user: UserOf, one: str, other: str) -> None:
-    """Each command of the admin takes effect, and those concerned are told."""
+    """Each command of the admin takes effect, and the users concerned are told."""
     alice = user(one, "alice", "secret of alice")
     bob, ann, dora = (user(other, name) for name in ("bob", "ann", "dora"))
     alice.types("/create tea approval")

@@ -1,4 +1,4 @@
-"""The real `telnet`, driven through a terminal of its own."""
+"""The real `telnet`, at a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def telnet(server: Server) -> Iterator[Telnet]:
 
 
 def logs_in(child: pexpect.spawn[bytes], name: str, password: str) -> bytes:
-    """Register *name* and go to the front desk; return what the screen showed in between."""
+    """Register *name* and go to the front desk; return what was shown before."""
     shown = b""
     child.sendline(name)
     for prompt in (b"Password: ", b"The same again: "):
@@ -48,7 +48,7 @@ def logs_in(child: pexpect.spawn[bytes], name: str, password: str) -> bytes:
 
 
 def test_an_evening_at_telnet(telnet: Telnet, user: UserOf) -> None:
-    """Register unseen, join, see the prompt, talk with somebody at nc, and quit."""
+    """Register with hidden passwords, join, see the prompt, talk with a user at nc, and quit."""
     alice = telnet()
     shown = logs_in(alice, "alice", "secret word")
     assert b"secret" not in shown
@@ -77,8 +77,8 @@ def test_an_evening_at_telnet(telnet: Telnet, user: UserOf) -> None:
     bob.sees("alice has gone offline: good night")
 
 
-def test_what_is_typed_is_shown_again_after_a_password(telnet: Telnet) -> None:
-    """The terminal shows what is typed before and after a password, and not the password."""
+def test_the_echo_around_passwords(telnet: Telnet) -> None:
+    """What is typed before and after a password is echoed; the password is not."""
     alice = telnet()
     alice.sendline("alice")
     alice.expect_exact(b"alice\r\n")
@@ -99,7 +99,7 @@ def test_what_is_typed_is_shown_again_after_a_password(telnet: Telnet) -> None:
 
 
 def test_ctrl_c_does_not_end_the_output(telnet: Telnet, user: UserOf) -> None:
-    """After Ctrl-C telnet drops output until it is answered; it is, and talk goes on."""
+    """After Ctrl-C telnet drops output until the server answers, which it does."""
     alice = telnet()
     logs_in(alice, "alice", "secret word")
     alice.sendline("/create tea open")

@@ -1,4 +1,4 @@
-"""With how many examples a property is tried."""
+"""The number of examples of property tests."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from hypothesis import Phase
 __all__ = ["QUICK", "examples"]
 
 QUICK = [Phase.explicit, Phase.reuse, Phase.generate]
-"""Without making what fails small, which takes long where examples are large."""
+"""All phases but shrinking, which takes long for large examples."""
 
 _FACTOR = float(os.environ.get("PYCONCHAT_TEST_FACTOR") or 1)
 
 
 def examples(number: int) -> int:
-    """Return *number*, as many times as PYCONCHAT_TEST_FACTOR in the environment says."""
+    """Return *number* times PYCONCHAT_TEST_FACTOR of the environment."""
     return max(1, round(number * _FACTOR))

@@ -1,4 +1,4 @@
-"""Peers at real sockets that a test controls closely, and two users who must not notice them."""
+"""Peers whose sockets a test controls in detail, and two users who must not notice them."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ __all__ = [
 
 MEGABYTE = 1_000_000
 EVERYBODY = f"{UNLIMITED}\nunauthenticated = 0\n"
-"""Limits with which as many are let in as come."""
+"""Limits with which every connection is accepted."""
 
 SOON = 2.0
-"""Seconds in which others are answered, whatever goes on and however busy the machine is."""
+"""Maximum seconds until other users are answered, also on a busy machine."""
 
 
 class Peer(SocketUser):
-    """Somebody at *host*, each of whose sends is a packet. *room* bytes fit into what they read."""
+    """A user at *host*, each of whose sends is a packet. *room* is the receive buffer's size."""
 
     def __init__(
         self, port: int, newline: str = "\n", host: str = "127.0.0.1", room: int = 0
@@ -51,13 +51,13 @@ class Peer(SocketUser):
         return connection
 
     def joins(self, name: str, command: str = "/join tea") -> None:
-        """Log in as a guest, and come to tea."""
+        """Log in as a guest, and join tea."""
         self.logs_in(name)
         self.types(command)
         self.sees("You are in tea")
 
     def floods(self, data: bytes, most: int) -> int:
-        """Send *data* again and again until the server takes no more; return how many bytes."""
+        """Send *data* repeatedly until the server stops reading; return the number of bytes."""
         sent = 0
         self._socket.settimeout(0.2)
         with suppress(TimeoutError, ConnectionError):
@@ -67,7 +67,7 @@ class Peer(SocketUser):
         return sent
 
     def resets(self) -> None:
-        """Go away as a machine does that has forgotten the connection."""
+        """Reset the connection."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
 
@@ -77,7 +77,7 @@ Friends = tuple[Peer, Peer]
 
 @contextmanager
 def talking(server: Server) -> Iterator[Friends]:
-    """Have alice and bob in tea, who must not notice anything."""
+    """Log in alice and bob, who talk in tea and must not notice anything."""
     with closing(Peer(server.port)) as alice, closing(Peer(server.port)) as bob:
         alice.joins("alice", "/create tea open")
         bob.joins("bob")
@@ -85,7 +85,7 @@ def talking(server: Server) -> Iterator[Friends]:
 
 
 def talk_on(friends: Friends, times: int = 5) -> None:
-    """Check that what alice says is with bob at once."""
+    """Check that bob receives what alice says at once."""
     alice, bob = friends
     for number in range(times):
         began = time.monotonic()

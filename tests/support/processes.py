@@ -23,12 +23,12 @@ from pyconchat.client import main as client
 __all__ = ["CLEAN", "TWISTD", "Client", "Twistd"]
 
 CLEAN = (0, -signal.SIGTERM, -signal.SIGINT)
-"""Exit statuses of an orderly end: twistd ends by the signal that it was sent (signal(7))."""
+"""Exit statuses of an orderly stop: twistd stops by the signal that it was sent (signal(7))."""
 
 TWISTD = str(Path(sys.executable).with_name("twistd"))
 
 _forking = get_context("forkserver")
-# pytest, because each process imports what is the main module here.
+# pytest, because each process imports this process's main module.
 _forking.set_forkserver_preload(
     [
         "pytest",
@@ -43,7 +43,7 @@ _forking.set_forkserver_preload(
 
 
 class Forked:
-    """A process forked off the fork server. The rest is as of `subprocess.Popen`."""
+    """A process forked by the fork server, with the methods of `subprocess.Popen`."""
 
     def __init__(self, args: list[str], target: Callable[..., None], *arguments: object) -> None:
         self.args = args
@@ -108,7 +108,7 @@ class Client(Forked):
 def _twistd(
     args: list[str], folder: Path, log: Path, errors: Path, environ: dict[str, str]
 ) -> None:
-    """Be twistd, in a process that was just forked."""
+    """Run twistd in this newly forked process."""
     for file, stream in ((log, sys.stdout), (errors, sys.stderr)):
         with file.open("ab") as output:
             os.dup2(output.fileno(), stream.fileno())
@@ -120,7 +120,7 @@ def _twistd(
 def _client(
     arguments: list[str], folder: Path, stdin: str, stdout: str, environ: dict[str, str]
 ) -> None:
-    """Be the client, in a process that was just forked."""
+    """Run the client in this newly forked process."""
     os.setsid()
     for descriptor, terminal in enumerate((stdin, stdout, stdout)):
         opened = os.open(terminal, os.O_RDWR)

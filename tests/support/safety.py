@@ -1,4 +1,4 @@
-"""What may not reach anybody's terminal."""
+"""Checks for what must not reach a terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OPTIONS = re.compile(rb"\xff[\xfb-\xfe].", re.DOTALL)
 
 
 def unsafe(text: str) -> list[str]:
-    """Return what may not reach a terminal, of *text*; line ends may."""
+    """Return what in *text* must not reach a terminal; line ends may."""
     found = [
         f"U+{ord(char):04X}"
         for char in text
@@ -44,13 +44,13 @@ def strings(value: object) -> Iterator[str]:
 
 
 def problems(received: bytes, kind: str) -> list[str]:
-    """Return what somebody with a program of that *kind* has received and should not have."""
-    if kind == "telnet":  # what the server itself sends: options, and erased prompts
+    """Return what a user of that *kind* has received and must not receive."""
+    if kind == "telnet":  # the server itself sends options and erases prompts
         received = OPTIONS.sub(b"", received).replace(b"\r\x1b[K", b"").replace(b"\r\n", b"\n")
     found = unsafe(received.decode())
     if kind == "json":
         lines = received.splitlines()
-        # A busy machine may send the first object late: then the server has greeted a person.
+        # On a busy machine the hello may be late: then the server has sent the greeting for people.
         for line in dropwhile(lambda each: not each.startswith(b"{"), lines):
             for text in strings(json.loads(line)):
                 found += unsafe(text) + ["a line end"] * ("\n" in text)

@@ -17,7 +17,7 @@ from tests.support.processes import Twistd
 __all__ = ["PATIENCE", "UNLIMITED", "Server", "free_port", "running"]
 
 PATIENCE = 10.0
-"""Seconds after which something that was promised is taken not to come."""
+"""Seconds after which a test fails because something did not happen."""
 
 # Tests connect from one address and type faster than people.
 UNLIMITED = """
@@ -30,16 +30,16 @@ messages_per_second = 0
 
 
 def free_port() -> int:
-    """Return a TCP port of loopback that nobody listens on."""
+    """Return a free TCP port of loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 class Server:
-    """A `twistd pyconchat` of its own, with its state in *folder*.
+    """A `twistd pyconchat` with its state in *folder*.
 
-    *toml* is more of the configuration file; *limits* replaces its table of limits. With *tls* it
+    *toml* is added to the configuration file; *limits* replaces its table of limits. With *tls* it
     has a second port, `tls_port`, with a self-signed certificate.
     """
 
@@ -78,14 +78,14 @@ class Server:
                 return found
             assert self.process is None or self.process.poll() is None, self.log()
             time.sleep(0.01)
-        raise AssertionError(f"the server did not say {pattern!r}:\n{self.log()}")
+        raise AssertionError(f"the server did not log {pattern!r}:\n{self.log()}")
 
     def log(self) -> str:
-        """Return all that it printed since it was first started."""
+        """Return its output since the first start, or since the last kill or restart."""
         return self._log.read_text(errors="replace")
 
     def tracebacks(self) -> list[str]:
-        """Return the lines of the log that tell of a failure of ours."""
+        """Return the lines of the log that report unexpected failures."""
         bad = re.compile(r"Traceback|Unhandled|#critical|#error")
         return [line for line in self.log().splitlines() if bad.search(line)]
 
@@ -125,7 +125,7 @@ class Server:
 
 @contextmanager
 def running(server: Server, *options: str) -> Iterator[Server]:
-    """Run *server*, which must not log a failure."""
+    """Run *server*, and check that it logs no failure."""
     try:
         server.start(*options)
         yield server

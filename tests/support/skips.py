@@ -1,6 +1,6 @@
-"""What a test needs of the machine: without it the test is skipped, or in CI fails.
+"""What tests need from the machine: without it they are skipped, or fail in CI.
 
-Where the environment variable ``PYCONCHAT_TEST_SKIPS`` is ``never``, nothing is skipped.
+If the environment variable ``PYCONCHAT_TEST_SKIPS`` is ``never``, nothing is skipped.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["missing", "require_program"]
 
 
 def missing(what: str) -> NoReturn:
-    """Skip the test because *what* is not on this machine, or fail it where none may skip."""
+    """Skip the test because *what* is not on this machine, or fail it if no test may be skipped."""
     reason = f"{what} is not on this machine"
     if os.environ.get("PYCONCHAT_TEST_SKIPS") == "never":
         pytest.fail(reason, pytrace=False)
@@ -23,5 +23,5 @@ def missing(what: str) -> NoReturn:
 
 
 def require_program(name: str) -> str:
-    """Return the path of the program *name*; without it, skip or fail the test."""
+    """Return the path of the program *name*. Without it, skip or fail the test."""
     return shutil.which(name) or missing(name)

@@ -1,4 +1,4 @@
-"""Stores that begin empty, and without the migrations, which take longer than most tests."""
+"""Empty stores, without running the migrations, which take longer than most tests."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def _empty_database() -> bytes:
 
 
 def copy_empty(folder: Path) -> None:
-    """Put a SQLite database in which nothing has happened into *folder*."""
+    """Copy an empty SQLite database to *folder*."""
     (folder / "pyconchat.db").write_bytes(_empty_database())
 
 
 def quick_store(folder: Path) -> SqlStore:
-    """As `make_store`, but the empty database is a copy."""
+    """Return a store as `make_store` does, on a copy of an empty database."""
     copy_empty(folder)
     return make_store(folder)

@@ -1,4 +1,4 @@
-"""Store threads whose work a test runs."""
+"""Store threads that a test controls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @implementer(IThreads)
 class SlowThreads:
-    """Threads that do their work in place, or, while *slow*, when they are told to."""
+    """Threads that run calls at once, or, while *slow*, when a test tells them to."""
 
     def __init__(self) -> None:
         self.slow = False
@@ -35,18 +35,18 @@ class SlowThreads:
 
     @property
     def idle(self) -> bool:
-        """Return whether no work waits."""
+        """Return whether no call is waiting."""
         return not self._work
 
     def work(self) -> None:
-        """Do the oldest piece of the work that waits, if any does."""
+        """Run the call that has waited longest, if there is one."""
         if not self._work:
             return
         done, call, args = self._work.pop(0)
         maybeDeferred(call, *args).chainDeferred(done)
 
     def catch_up(self) -> None:
-        """Do all of it, and be slow no more."""
+        """Run all waiting calls, and stop being slow."""
         self.slow = False
         while self._work:
             self.work()

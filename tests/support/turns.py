@@ -1,4 +1,4 @@
-"""Turns of the reactor, one at a time."""
+"""A clock that runs one turn of the reactor at a time."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from twisted.internet.task import Clock
 __all__ = ["Turns"]
 
 TURN = 0.001
-"""Seconds that a turn takes."""
+"""Duration of a turn, in seconds."""
 
 
 class Turns(Clock):
-    """A clock in whose turns happens what was due when they began, as in a real reactor.
+    """A clock that runs in each turn the calls that were due at its start, as a real reactor does.
 
-    Twisted's own does in one `advance` also what is to be done in the turns after it.
+    Twisted's own runs the calls of the following turns in the same `advance`, too.
     """
 
     def callLater(self, when: float, what: Callable[..., object], *args: Any, **kw: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Users of every kind of program, by one interface: `User`.
+"""Users of every kind of program, with one interface: `User`.
 
 A new kind is a class here and a line in `KINDS`.
 """
@@ -48,19 +48,19 @@ TIME = re.compile(r"^\d\d:\d\d ", re.MULTILINE)
 
 
 class User(ABC):
-    """Somebody who types lines and sees lines, whatever their program is."""
+    """A user who types and sees lines, with any kind of program."""
 
     def __init__(self) -> None:
-        self.shown = ""  # all text that was ever shown to them
-        self._seen = 0  # the part of it that `sees` has passed
+        self.shown = ""  # all text that was shown
+        self._seen = 0  # length of the text that `sees` has passed
 
-    # What differs between programs.
+    # What differs between kinds.
 
     @abstractmethod
     def logs_in(self, name: str, password: str = "", group: str = "") -> None:
-        """Log in: as a guest without a *password*; to the front desk without a *group*.
+        """Log in: without a *password* as a guest; without a *group* to the front desk.
 
-        A name that is new is registered. `sees` finds what came after the password.
+        A new name is registered. `sees` finds everything that was shown after the password.
         """
 
     @abstractmethod
@@ -77,34 +77,34 @@ class User(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Disconnect without a word."""
+        """Close the connection."""
 
     @abstractmethod
     def _receive(self) -> bool:
-        """Add what is received next to `shown`; return whether more may follow."""
+        """Receive the next data and add it to `shown`; return whether more may follow."""
 
-    # What is the same.
+    # What all kinds share.
 
     def sees(self, text: str) -> str:
-        """Wait for *text* after what was seen last, and return what was shown up to its end."""
+        """Wait for *text* after the text seen last, and return everything up to its end."""
         self._waits_for(text)
         at = self.shown.index(text, self._seen) + len(text)
         skipped, self._seen = self.shown[self._seen : at], at
         return skipped
 
     def sees_all(self) -> str:
-        """Wait for all that is on its way, and return it."""
+        """Wait for everything that was sent so far, and return it."""
         self.types("/help nosuchcommand")
         end = "* There is no command /nosuchcommand; /help lists them.\n"
         return self.sees(end).removesuffix(end)
 
     def does_not_see(self, text: str) -> None:
-        """Check that *text* is not in what was shown since it was last looked at."""
+        """Check that *text* is not in anything shown after the text seen last."""
         shown = self.sees_all()
         assert text not in shown, shown
 
     def answer_to(self, *lines: str) -> list[str]:
-        """Type *lines*, and return the lines that are shown from then on."""
+        """Type *lines*, and return the lines that are shown afterwards."""
         self.sees_all()
         self.types(*lines)
         return self.sees_all().splitlines()
@@ -116,7 +116,7 @@ class User(ABC):
         return True
 
     def _waits_for(self, *texts: str) -> str:
-        """Wait for one of *texts* after what was seen last, and return which one it is."""
+        """Wait for one of *texts* after the text seen last, and return it."""
         while True:
             for text in texts:
                 if self.shown.find(text, self._seen) >= 0:
@@ -130,7 +130,7 @@ class User(ABC):
 
 
 class SocketUser(User):
-    """Somebody at a raw socket. *newline* is CRLF for one who seems to be at telnet."""
+    """A user at a raw socket, as with nc. With CRLF as *newline* the server detects telnet."""
 
     def __init__(self, port: int, newline: str = "\n") -> None:
         super().__init__()
@@ -144,7 +144,7 @@ class SocketUser(User):
 
     def logs_in(self, name: str, password: str = "", group: str = "", at_desk: bool = True) -> None:
         """Answer the questions of the login, or only the first two."""
-        self.types(name)  # at once: who waits is greeted a moment later
+        self.types(name)  # at once: a silent connection is greeted later
         self.sees("Username: ")
         self.sees("Password: ")
         self.types(password)
@@ -159,7 +159,7 @@ class SocketUser(User):
         self.sees("* ")
         reason = self.sees("\n").removesuffix("\n")
         if reason.startswith("That is not the password"):
-            self.types("")  # another name, instead of the password that is asked for again
+            self.types("")  # back to the question for a name
         return reason
 
     def types(self, *lines: str) -> None:
@@ -176,7 +176,7 @@ class SocketUser(User):
         self._socket.close()
 
     def shuts_down_writing(self) -> None:
-        """Send the end of the input, and go on reading."""
+        """Close the input, but continue to read."""
         self._socket.shutdown(socket.SHUT_WR)
 
     def _enters(self, group: str) -> None:
@@ -187,11 +187,11 @@ class SocketUser(User):
 
     def _receive(self) -> bool:
         try:
-            # Acknowledged at once, not 40 ms later: what was seen is known to be received.
+            # Acknowledge at once, not 40 ms later: the server counts entries as received by it.
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             data = self._socket.recv(65536)
         except TimeoutError:
-            raise AssertionError(f"nothing came after {self._unseen()!r}") from None
+            raise AssertionError(f"nothing received after {self._unseen()!r}") from None
         except ConnectionResetError:
             return False
         self._received += data
@@ -199,16 +199,16 @@ class SocketUser(User):
         return bool(data)
 
     def _show(self, data: bytes) -> str:
-        """Return what has been shown, *data* included, which was received last."""
+        """Return all text that was shown, including *data*, which was just received."""
         return self.shown + self._decoder.decode(data)
 
 
 class TelnetUser(SocketUser):
-    """Somebody at telnet. `shown` has no telnet commands and no prompts, and LF line ends."""
+    """A user at telnet. `shown` has no telnet commands and no prompts, and LF line ends."""
 
     def __init__(self, port: int) -> None:
         super().__init__(port, "\r\n")
-        self._lines, self._rest = "", ""  # what is shown, and the line that is not whole yet
+        self._lines, self._rest = "", ""  # whole lines as shown, and the rest as received
 
     def logs_in(self, name: str, password: str = "", group: str = "", at_desk: bool = True) -> None:
         """Answer the questions of the login; a new password is asked for twice."""
@@ -231,17 +231,19 @@ class TelnetUser(SocketUser):
 
 
 class JsonUser(User):
-    """Somebody at a program in JSON mode that has the words of the client."""
+    """A user of a program in JSON mode that shows everything as the client does."""
 
     def __init__(self, port: int) -> None:
         super().__init__()
         self._program = Program(port)
         self._formatter = LineFormatter(time.time)
-        self._rendered = 0  # objects of the program that are in `shown`
+        self._rendered = 0  # number of the program's objects that are in `shown`
         self._here: str | None = None  # the current group
-        self._asked = ""  # the group that they have asked to join
-        self._typing = ""  # the message whose answer is awaited: it is on the screen
-        self._question: tuple[Object, list[str]] | None = None  # a request and the answers to it
+        self._asked = ""  # the group that they have applied to
+        self._typing = ""  # the message that was sent: it is on the screen already
+        self._question: tuple[Object, list[str]] | None = (
+            None  # a request that needs one more answer
+        )
 
     def logs_in(self, name: str, password: str = "", group: str = "") -> None:
         hello = self._program.logs_in(name, password or None)
@@ -328,9 +330,9 @@ class JsonUser(User):
 
 
 class ClientUser(User):
-    """Somebody at the bundled client in plain mode. `shown` has no times of day.
+    """A user of the bundled client in plain mode. `shown` has no times of day.
 
-    What is typed and what is shown are on two terminals, so that there is no echo in `shown`.
+    Input and output are on two terminals, so that `shown` has no echo.
     """
 
     def __init__(self, port: int, folder: Path) -> None:
@@ -340,7 +342,7 @@ class ClientUser(User):
         self.home = folder  # the folder in which the client runs
         self._received = b""
         self._decoder = getincrementaldecoder("utf-8")()
-        self._lines, self._rest = "", ""  # what is shown, and the line that is not whole yet
+        self._lines, self._rest = "", ""  # whole lines as shown, and the rest as received
         self._open: list[int] = []
         self._keyboard = self._screen = -1
         self._process: Client | None = None
@@ -371,7 +373,7 @@ class ClientUser(User):
         return self._received
 
     def is_disconnected(self) -> bool:
-        """Wait until the client has ended, because the server has ended the connection."""
+        """Wait until the client has exited, because the server has ended the connection."""
         super().is_disconnected()
         assert self._process is not None
         self._process.wait(PATIENCE)
@@ -391,7 +393,7 @@ class ClientUser(User):
         self._screen, stdout = pty.openpty()
         self._open += [self._keyboard, stdin, self._screen, stdout]
         for terminal in (stdin, stdout):
-            tty.setraw(terminal)  # what is typed and shown is passed on as it is
+            tty.setraw(terminal)  # all bytes are passed on unchanged
         self.home = Path(tempfile.mkdtemp(dir=self._folder))
         secret = {"PYCONCHAT_PASSWORD": password} if password else {}
         self._process = Client(
@@ -408,7 +410,7 @@ class ClientUser(User):
         while not select.select([self._screen], [], [], 0.05)[0]:
             if self._process.poll() is not None:
                 return False
-            assert time.monotonic() < deadline, f"nothing came after {self._unseen()!r}"
+            assert time.monotonic() < deadline, f"nothing received after {self._unseen()!r}"
         data = os.read(self._screen, 65536)
         self._received += data
         lines, end, self._rest = (self._rest + self._decoder.decode(data)).rpartition("\n")
@@ -420,7 +422,7 @@ class ClientUser(User):
 Visit: TypeAlias = Callable[..., SocketUser]
 
 UserOf: TypeAlias = Callable[..., User]
-"""Start a program of some kind, and log somebody in, if a name is given."""
+"""Connects a user with some kind of program, and logs them in if a name is given."""
 
 KINDS: dict[str, Callable[[Server, Path], User]] = {
     "nc": lambda server, _: SocketUser(server.port),
@@ -430,15 +432,15 @@ KINDS: dict[str, Callable[[Server, Path], User]] = {
 }
 
 LINE_KINDS = ["nc", "telnet"]
-"""Kinds in which the server asks for the name, the password and the group."""
+"""Kinds in which the server asks for name, password and group."""
 
 PAIRS = [*zip(KINDS, KINDS, strict=True), *zip(KINDS, [*KINDS][1:] + [*KINDS][:1], strict=True)]
-"""Kinds of two users: the same, and each with another."""
+"""Kinds of two users: each kind with itself, and with another."""
 
 
 @contextmanager
 def users(server: Server, folder: Path) -> Iterator[UserOf]:
-    """Return a function that connects users to *server*: ``user("nc", "alice", "password")``."""
+    """Yield a function that connects users to *server*: ``user("nc", "alice", "password")``."""
     connected: list[User] = []
 
     def user(kind: str, name: str = "", password: str = "", group: str = "") -> User:

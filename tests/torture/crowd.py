@@ -1,8 +1,8 @@
 """A crowd of JSON clients in a process of its own: ``python -m tests.torture.crowd PORT FILE``.
 
-The JSON in FILE lists who they are: ``name``, ``token``, ``group``, ``sends``. They come back as
-the client does. On standard output there is a line of JSON a few times a second, that tells how
-it stands; a line on standard input ends the talking, and when all is answered, the rest ends too.
+The JSON in FILE lists the clients: ``name``, ``token``, ``group``, ``sends``. They reconnect as the
+real client does. Standard output has a JSON report a few times a second. A line on standard input
+stops the messages; when all are answered, the process ends.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from pyconchat.client.net.connection import FIRST_WAIT, MAX_WAIT
 from tests.support.programs import Object, line_of
 
 PAUSE = 1.0
-"""Seconds between two messages of one who sends."""
+"""Seconds between two messages of a sending client."""
 
 
 class Client:
-    """One of the crowd."""
+    """One client of the crowd."""
 
     def __init__(self, port: int, name: str, token: str, group: str, sends: bool) -> None:
         self.live = False
         self.sends = sends
         self.said = 0
         self.unanswered: dict[str, Object] = {}
-        self.seqs: dict[str, int] = {}  # the numbers that were answered
-        self.last = 0  # the number of the newest entry that came
-        self.told = 0  # how often it was told that the server is stopping
+        self.seqs: dict[str, int] = {}  # the numbers in the answers
+        self.last = 0  # the number of the newest entry received
+        self.told = 0  # how many times it was told that the server is stopping
         self.problems: list[str] = []
         self._port = port
         self._account = {"name": name, "token": token}
@@ -44,7 +44,7 @@ class Client:
         self._writer: asyncio.StreamWriter | None = None
 
     async def run(self) -> None:
-        """Be there, and come back after each cut."""
+        """Connect, and reconnect after each disconnection."""
         wait, attempts = backoffPolicy(FIRST_WAIT, MAX_WAIT, factor=1.6), 0
         while True:
             with suppress(OSError, asyncio.IncompleteReadError):
@@ -54,7 +54,7 @@ class Client:
             await asyncio.sleep(wait(attempts))
 
     async def talk(self) -> None:
-        """Say something now and then."""
+        """Send messages at random intervals."""
         while self.sends:
             await asyncio.sleep(PAUSE * random.uniform(0.5, 1.5))
             words = f"w-{self._account['name']}-{self.said}"
@@ -75,7 +75,7 @@ class Client:
             writer.write(line_of(hello=1, since=since, **self._account))
             while True:
                 line = await reader.readuntil(b"\n")
-                if line.startswith(b"{"):  # else it is being turned away
+                if line.startswith(b"{"):  # otherwise it is refused
                     self._take(json.loads(line), writer)
         finally:
             writer.transport.abort()
@@ -97,12 +97,12 @@ class Client:
             self.told += each["why"] == "stopping"
         elif "seq" in each and each["group"] == self._group:
             if self.last and each["seq"] != self.last + 1:
-                self.problems.append(f"has {self.last}, then comes {each}")
+                self.problems.append(f"has {self.last}; the next entry is {each}")
             self.last = each["seq"]
 
 
 async def main(port: int, people: list[dict[str, Any]]) -> None:
-    """Let them in, and report."""
+    """Run all clients, and report."""
     clients = [Client(port, **each) for each in people]
     coming = [asyncio.ensure_future(each.run()) for each in clients]
     talking = [asyncio.ensure_future(each.talk()) for each in clients]
@@ -128,7 +128,7 @@ async def main(port: int, people: list[dict[str, Any]]) -> None:
                 each.cancel()
         assert not any(each.done() for each in coming)
         await asyncio.sleep(0.1)
-    os._exit(0)  # at once: a thousand goodbyes are no part of what is measured
+    os._exit(0)  # at once: closing a thousand connections is not measured
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""kill -9, again and again, under load: nothing that was acknowledged or seen is lost or changed.
+"""kill -9, many times, under load: nothing that was acknowledged or seen is lost or changed.
 
-``PYCONCHAT_KILLS`` is how often (50), ``PYCONCHAT_SEED`` makes a run like an earlier one.
+``PYCONCHAT_KILLS`` is the number of kills (50); ``PYCONCHAT_SEED`` repeats an earlier run.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ GROUP = "tea"
 SENDERS = ("ann", "ben", "cleo")
 OUTSTANDING = 16
 EVER = 2**62
-WORDS = re.compile(r"w-[a-z]+-\d+")  # what everybody says, once each
+WORDS = re.compile(r"w-[a-z]+-\d+")  # the text of each message, which is sent once
 GONE = (ConnectionError, asyncio.IncompleteReadError)
 
 
 class Account:
-    """A program that comes back with its token, and asks again for what was not answered."""
+    """A program that reconnects with its token, and repeats requests that were not answered."""
 
     def __init__(self, name: str, dice: random.Random, sends: bool) -> None:
         self.name = name
@@ -46,14 +46,16 @@ class Account:
         self.said: list[str] = []
         self.unanswered: dict[str, Object] = {}  # by key
         self.answered: dict[str, Object] = {}
-        self.seen: dict[tuple[str, int], str] = {}  # the words of each entry, by place and number
+        self.seen: dict[
+            tuple[str, int], str
+        ] = {}  # the text of each entry, by conversation and number
         self.since: dict[str, int] = {}
         self.wrong: list[str] = []
         self._dice = dice
         self._is_live = False
 
     async def live(self, port: int, until_answered: bool = False) -> None:
-        """Come in and talk, until the server is gone, or all is answered."""
+        """Log in and talk, until the server is killed, or everything is answered."""
         self._is_live = False
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**22)
         writer.write(line_of(hello=1, name=self.name, token=self.token, since=self.since))
@@ -87,7 +89,7 @@ class Account:
             lines = [words] * 6 + [f"/me {words}", f"/msg {other} {words}"]
             if self.name == SENDERS[0]:
                 lines += [f"/topic {words}", f"/create {words} open"]
-                lines += [f"/kick nobody {words}"]  # to be refused, like all its repetitions
+                lines += [f"/kick nobody {words}"]  # refused, like all its repetitions
             line = self._dice.choice(lines)
             request: Object = {"id": words, "key": words, "line": line, "group": GROUP}
             self.unanswered[words] = request
@@ -105,15 +107,15 @@ class Account:
             place, seq = place_of(each), each["seq"]
             last = self.since.get(place, 0)
             if seq != last + 1:
-                self.wrong.append(f"{self.name} has {last} of {place}, then comes {each}")
+                self.wrong.append(f"{self.name} has {last} of {place}; the next entry is {each}")
             self.since[place] = seq
             self.seen[place, seq] = "".join(WORDS.findall(json.dumps(each))[:1])
         elif each.get("type") == "live":
             self._is_live = True
 
 
-class Somebody:
-    """A person at nc, who talks or only reads."""
+class NcUser:
+    """A user at nc, who talks or only reads."""
 
     def __init__(self, name: str, dice: random.Random, sends: bool) -> None:
         self.name = name
@@ -123,7 +125,7 @@ class Somebody:
         self._sends = sends
 
     async def live(self, port: int) -> None:
-        """Come in and talk, until the server is gone."""
+        """Log in and talk, until the server is killed."""
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(f"{self.name}\nsecret of {self.name}\n{GROUP}\n".encode())
         talking = asyncio.ensure_future(self._talk(writer))
@@ -145,18 +147,18 @@ class Somebody:
 
 
 class World:
-    """All of them, and what the log held after the last kill."""
+    """All users, and the log after the last kill."""
 
     def __init__(self, server: Server, seed: int) -> None:
         self.server = server
         self.dice = random.Random(seed)
         self.programs = [Account(name, self.dice, True) for name in SENDERS]
         self.programs.append(Account("reader", self.dice, False))
-        self.people = [Somebody("pam", self.dice, True), Somebody("rob", self.dice, False)]
+        self.people = [NcUser("pam", self.dice, True), NcUser("rob", self.dice, False)]
         self.log: dict[tuple[int, int], str] = {}
 
     def settle(self) -> None:
-        """Register everybody, and let them join the group."""
+        """Register all users, and have them join the group."""
         for each in (*self.programs, *self.people):
             with closing(Program(self.server.port)) as program:
                 hello = program.logs_in(each.name, f"secret of {each.name}")
@@ -167,7 +169,7 @@ class World:
                     each.since[GROUP] = program.does("here", GROUP)["seq"]
 
     async def suffer(self) -> None:
-        """Let everybody talk, and kill the server at some moment."""
+        """Let all users talk, and kill the server at a random moment."""
         lives = [each.live(self.server.port) for each in (*self.programs, *self.people)]
         everybody = asyncio.gather(*lives, return_exceptions=True)
         await asyncio.sleep(self.dice.choice([0.1, 0.5, 1.0, 1.0]) * self.dice.random())
@@ -181,12 +183,12 @@ class World:
         self.server.kill()  # which it is; forget the log
 
     async def find_peace(self) -> None:
-        """Let the programs come in again, until all is answered."""
+        """Let the programs log in again, until everything is answered."""
         lives = [each.live(self.server.port, until_answered=True) for each in self.programs]
         await asyncio.wait_for(asyncio.gather(*lives), 3 * PATIENCE)
 
     def check(self, folder: Path, at_peace: bool = False) -> None:
-        """Hold what everybody knows against a copy of what is on the disk."""
+        """Compare what all users know with a copy of what is on the disk."""
         folder.mkdir()
         for suffix in ("", "-wal"):
             with suppress(FileNotFoundError):
@@ -248,7 +250,7 @@ class World:
 
 
 def test_killed_at_random_moments(tmp_path: Path) -> None:
-    """Acknowledged: stored, once. Seen: stored, as it was seen. No gap, no number used twice."""
+    """Acknowledged entries are stored once; seen entries are stored as seen; no gaps."""
     print(f"PYCONCHAT_SEED={SEED}")
     server = Server(tmp_path)
     world = World(server, SEED)

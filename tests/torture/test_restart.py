@@ -1,4 +1,4 @@
-"""A server that is stopped and started again under a thousand clients."""
+"""A restart of the server with a thousand clients."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ CLIENTS = 1000
 SENDERS = 40
 GROUPS = ("tea", "coffee", "cocoa", "juice", "water")
 MOST = 30.0
-"""Seconds until everybody is back."""
+"""Maximum seconds until all clients are connected again."""
 
 STOPPED = 5.0
-"""Seconds until the server has ended."""
+"""Maximum seconds until the server has stopped."""
 
 
 def settle(folder: Path) -> Path:
-    """Make accounts and groups; return the file that tells the crowd who they are.
+    """Create accounts and groups; return the file that lists them for the crowd.
 
-    There is no hash of a password: nobody could come in by one.
+    They have no password hashes: logins use tokens.
     """
     folder.mkdir(mode=0o700)
     people = [Actor(Name(f"client{number}")) for number in range(CLIENTS)]
@@ -74,14 +74,14 @@ def settle(folder: Path) -> Path:
 
 
 class Crowd:
-    """The process with the clients."""
+    """The process that runs the clients."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
         self.report: Object = {}
 
     def waits_for(self, what: Callable[[Object], bool], seconds: float) -> float:
-        """Wait until its report is as wanted; return how many seconds that took."""
+        """Wait until its report is as wanted; return the seconds that took."""
         began = time.monotonic()
         assert self.process.stdout is not None
         for line in self.process.stdout:
@@ -94,13 +94,13 @@ class Crowd:
         raise AssertionError(f"the crowd has ended: {self.report}")
 
     def ends(self) -> Object:
-        """Have it say no more, and return its report when all is answered and received."""
+        """Stop its messages, and return its report when all are answered and received."""
         assert self.process.stdin is not None
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         self.waits_for(lambda report: report["ended"], PATIENCE)
         assert self.process.stdout is not None
-        for line in self.process.stdout:  # until everybody has the newest
+        for line in self.process.stdout:  # until all have the newest entry
             self.report = json.loads(line)
         assert self.process.wait(PATIENCE) == 0
         return self.report
@@ -108,7 +108,7 @@ class Crowd:
 
 @contextmanager
 def stopping(server: Server) -> Iterator[None]:
-    """Start *server*, and stop it in the end."""
+    """Start *server*, and stop it at the end."""
     server.start()
     try:
         yield
@@ -118,13 +118,13 @@ def stopping(server: Server) -> Iterator[None]:
 
 @contextmanager
 def crowd(port: int, file: Path) -> Iterator[Crowd]:
-    """Let the crowd come."""
+    """Run the crowd."""
     command = [sys.executable, "-m", "tests.torture.crowd", str(port), str(file)]
     root = Path(__file__).parents[2]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root
     ) as process:
-        watch = threading.Timer(5 * MOST, process.kill)  # a crowd that says nothing is no test
+        watch = threading.Timer(5 * MOST, process.kill)  # a crowd without reports tests nothing
         watch.start()
         try:
             yield Crowd(process)
@@ -134,7 +134,7 @@ def crowd(port: int, file: Path) -> Iterator[Crowd]:
 
 
 def test_a_thousand_clients_come_back(tmp_path: Path) -> None:
-    """All are told, and all are back within 30 s, with tokens; nothing is lost or doubled."""
+    """All are told, and connected again within 30 s, with tokens; nothing is lost or doubled."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     server = Server(tmp_path)
@@ -168,12 +168,12 @@ def test_a_thousand_clients_come_back(tmp_path: Path) -> None:
 
 
 def test_sigterm_under_load(tmp_path: Path) -> None:
-    """Everybody is told, also at nc and at telnet, and one who does not read delays nothing."""
+    """All are told, also at nc and telnet, and a client that does not read delays nothing."""
     server = Server(tmp_path)
     server.start()
     programs = [Program(server.port) for _ in range(6)]
     people = [SocketUser(server.port) for _ in range(6)]
-    silent = SocketUser(server.port)  # has not said a name yet
+    silent = SocketUser(server.port)  # not logged in
     lazy = Program(server.port)
     for number, each in enumerate(programs):
         each.logs_in(f"program{number}")
