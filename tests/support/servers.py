@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.support.processes import Twistd
@@ -30,10 +31,16 @@ messages_per_second = 0
 
 
 def free_port() -> int:
-    """Return a free TCP port of loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port of loopback that nobody listens on.
+
+    It is below the ports that Linux gives to outgoing connections: one of those would be taken by a
+    connection of another test before the server listens on it, or while the server restarts.
+    """
+    while True:
+        port = 10_000 + secrets.randbelow(22_000)  # not random: tests set its seed
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Server:
