@@ -15,8 +15,8 @@ from pyconchat.store import SqlStore
 from tests.faults.test_store_faults import Restartable
 from tests.scenarios.test_service import fails
 from tests.support.administration import admin
-from tests.support.people import Server
 from tests.support.programs import Program
+from tests.support.servers import Server
 
 ENDED = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
 

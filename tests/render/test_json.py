@@ -154,7 +154,7 @@ def test_every_kind_of_event_has_an_example() -> None:
 
 def test_the_fields_are_the_documented_ones() -> None:
     """The table of docs/line-protocol.rst names each event's fields in the order of the line."""
-    section = PAGE[PAGE.index("\nEvents\n~~~") : PAGE.index("Some events are no entries")]
+    section = PAGE[PAGE.index("\nEvents\n~~~") : PAGE.index("These events are not entries")]
     documented = {
         tag: cell[1].split() if (cell := re.match(r"``([^`]+)``", rest)) else []
         for tag, rest in re.findall(r"(?m)^``([a-z-]+)`` +(.*)$", section)

@@ -145,7 +145,7 @@ def grand_tour(server: MemoryServer, olga: WiredProgram) -> tuple[list[Object], 
     return good, [olga, alice, bob, carol, gus]
 
 
-REPLIES = table_after("What commands answer\n~~~")
+REPLIES = table_after("Answers to commands\n~~~")
 
 
 EVENTS = table_after("Events\n~~~")
@@ -154,7 +154,7 @@ EVENTS = table_after("Events\n~~~")
 FILES = {"files", "upload", "download"}  # this server shares no files
 
 
-NO_ENTRIES = table_after("Some events are no entries")
+NO_ENTRIES = table_after("These events are not entries")
 
 
 def test_every_reply_has_the_documented_fields(server: MemoryServer, olga: WiredProgram) -> None:
