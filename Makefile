@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .PHONY: run test test-clock torture check bench plot docs lock clean
 
 run: $(VENV)/run.stamp
-	$(BIN)/twistd --nodaemon --pidfile= pyconchat $(ARGS)
+	$(BIN)/twistd --nodaemon pyconchat $(ARGS)
 
 # Side by side, a file at a time: most tests wait for servers, not for the processor.
 test: $(VENV)/test.stamp

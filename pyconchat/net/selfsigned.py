@@ -24,12 +24,10 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
     IStreamServerEndpointStringParser,
 )
-from twisted.logger import Logger
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
 from pyconchat.disk import temporary_file
-from pyconchat.net.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -93,8 +91,6 @@ class SelfSignedEndpoint:
     the time that *now* returns.
     """
 
-    _log = Logger(namespace="pyconchat")
-
     def __init__(
         self,
         reactor: Any,
@@ -112,11 +108,10 @@ class SelfSignedEndpoint:
         self._folder = folder
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """Listen, and log the fingerprint. Also fails with `BadCertificate`."""
+        """Listen. Also fails with `BadCertificate`."""
         return Deferred.fromCoroutine(self._listen(factory))
 
     async def _listen(self, factory: IProtocolFactory) -> IListeningPort:
-        from cryptography.hazmat.primitives.serialization import Encoding
         from twisted.internet.ssl import CertificateOptions
 
         key, certificate = _load_or_create(self._folder, self._now)
@@ -128,17 +123,7 @@ class SelfSignedEndpoint:
         port: IListeningPort = self._reactor.listenSSL(
             self._port, factory, options, self._backlog, self._interface
         )
-        self._log.info(
-            "certificate of {address}: SHA256 {fingerprint}",
-            address=_host_and_port(port.getHost()),
-            fingerprint=fingerprint(certificate.public_bytes(Encoding.DER)),
-        )
         return port
-
-
-def _host_and_port(address: Any) -> str:
-    host = f"[{address.host}]" if ":" in address.host else address.host
-    return f"{host}:{address.port}"
 
 
 def _load_or_create(

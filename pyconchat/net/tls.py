@@ -22,6 +22,8 @@ from twisted.internet.interfaces import (
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
+from pyconchat.net.fingerprint import fingerprint
+
 __all__ = ["TLS_KINDS", "ReloadableTlsEndpoint"]
 
 TLS_KINDS = frozenset({"ssl", "tls", "selfsigned"})
@@ -45,6 +47,16 @@ class ReloadableTlsEndpoint:
         """Listen. Fails with what the endpoint fails with."""
         self._factory = factory
         return self._endpoint.listen(factory)
+
+    @property
+    def fingerprint(self) -> str:
+        """Return the fingerprint of the certificate in use, once this endpoint listens."""
+        from cryptography.hazmat.primitives.serialization import Encoding
+        from OpenSSL.SSL import Connection
+
+        certificate = Connection(self._context.getContext()).get_certificate(as_cryptography=True)
+        assert certificate is not None, "nothing listens before there is a certificate"
+        return fingerprint(certificate.public_bytes(Encoding.DER))
 
     async def reload_certificate(self) -> None:
         """Read the key and the certificate again.

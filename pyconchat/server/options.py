@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
 from twisted.python import usage
 
+from pyconchat import __version__
 from pyconchat.config import BadConfig, Config, default_state, read_config
-from pyconchat.server.process import Owner
+from pyconchat.server.process import Owner, running_server
 
 __all__ = ["CannotStart", "Options", "stop"]
+
+
+NO_PID_FILE = "twistd.pid"
+"""What twistd's ``--pidfile`` is if it was not given."""
 
 
 class CannotStart(Exception):
@@ -69,13 +75,35 @@ class Options(usage.Options):
         escaped = host.replace("\\", "\\\\").replace(":", "\\:")
         self.lines.append(f"tcp:{port}:interface={escaped}")
 
+    def opt_version(self) -> NoReturn:
+        """Print the version of PyconChat and exit."""
+        print(f"PyconChat {__version__}")
+        raise SystemExit(0)
+
     def postOptions(self) -> None:
-        if self.parent is not None:  # the options of twistd itself
-            self.owner = (self.parent.get("uid"), self.parent.get("gid"))
         try:
             self.result = self._config().check()
         except BadConfig as problem:
             stop(problem)
+        if self.parent is not None:  # the options of twistd itself
+            self.owner = (self.parent.get("uid"), self.parent.get("gid"))
+            self._pid_file(self.parent)
+
+    def _pid_file(self, twistd: usage.Options) -> None:
+        """Write no pid file unless one was asked for, and remove one that is out of date.
+
+        Whether the server may start is decided by the lock of the state folder. twistd would refuse
+        a start because of a file whose process id now belongs to another process, such as to
+        process 1 in each container.
+        """
+        if twistd["pidfile"] in ("", NO_PID_FILE):
+            twistd["pidfile"] = ""
+            return
+        file = Path(twistd["pidfile"])
+        with suppress(OSError, ValueError):
+            int(file.read_text())  # it is a pid file
+            if running_server(self.result.state_path) is None:
+                file.unlink()
 
     def _config(self) -> Config:
         config = read_config(Path(self["config"])) if self["config"] is not None else Config()

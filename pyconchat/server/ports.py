@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.endpoints import quoteStringArgument, serverFromString
 from twisted.internet.error import CannotListenError
@@ -13,6 +12,7 @@ from twisted.logger import Logger
 
 from pyconchat.net.tls import TLS_KINDS, ReloadableTlsEndpoint
 from pyconchat.server.options import stop
+from pyconchat.server.start_lines import Programs, metrics_line, port_line, port_name
 
 __all__ = ["Ports"]
 
@@ -25,7 +25,14 @@ With Twisted's default of 50, many clients that reconnect after a restart would 
 METRICS = "metrics"
 """The kind of the port for Prometheus; all other kinds are the first words of endpoint strings."""
 
-OPENSSL = "openssl s_client -quiet -connect"
+
+class _Port(NamedTuple):
+    """A port that listens: its endpoint's *description*, and *tls* if that has a certificate."""
+
+    description: str
+    kind: str
+    port: Deferred[Any]
+    tls: ReloadableTlsEndpoint | None
 
 
 class Ports:
@@ -36,8 +43,7 @@ class Ports:
     def __init__(self, reactor: Any, folder: Path) -> None:
         self._reactor = reactor
         self._folder = folder
-        self._ports: list[tuple[str, Deferred[Any]]] = []  # kind and port
-        self._tls: list[tuple[str, ReloadableTlsEndpoint]] = []  # description and endpoint
+        self._ports: list[_Port] = []
 
     def open_line(self, description: str, factory: Any) -> None:
         """Listen for people and programs. Exits with one line on failure."""
@@ -50,36 +56,43 @@ class Ports:
     def close(self) -> Deferred[Any]:
         """Stop listening; fires when all ports are closed."""
         return DeferredList(
-            [port.addCallback(lambda each: each.stopListening()) for _, port in self._ports]
+            [each.port.addCallback(lambda port: port.stopListening()) for each in self._ports]
         )
 
     async def reload_certificates(self) -> None:
         """Read the certificates again. If one cannot be used, log it and keep the old one."""
-        for description, endpoint in self._tls:
+        for each in self._ports:
+            if each.tls is None:
+                continue
             try:
-                await endpoint.reload_certificate()
+                await each.tls.reload_certificate()
             except Exception as problem:  # whatever OpenSSL or a parser raises
                 self._log.error(
                     "keeping the old certificate of {description}, because the new one cannot be"
                     " used: {problem}",
-                    description=description,
+                    description=each.description,
                     problem=problem,
                 )
             else:
-                self._log.info("reloaded the certificate of {description}", description=description)
+                self._log.info(
+                    "reloaded the certificate of {description}: SHA256 {fingerprint}",
+                    description=each.description,
+                    fingerprint=each.tls.fingerprint,
+                )
 
     def log_addresses(self) -> None:
         """Log how to connect to each port."""
-        for kind, port in self._ports:
-            port.addCallback(self._log_address, kind)
+        programs = Programs.installed()
+        for each in self._ports:
+            each.port.addCallback(self._log_address, each, programs)
 
     def _open(self, key: str, description: str, factory: Any, kind: str) -> None:
         completed = self._with_defaults(description)
         endpoint: Any
+        tls = None
         try:
             if _kind(description) in TLS_KINDS:
-                endpoint = ReloadableTlsEndpoint(self._reactor, completed)
-                self._tls.append((description, endpoint))
+                endpoint = tls = ReloadableTlsEndpoint(self._reactor, completed)
             else:
                 endpoint = serverFromString(self._reactor, completed)
         except ImportError as problem:
@@ -95,7 +108,7 @@ class Ports:
                 why = getattr(cause.socketError, "strerror", None) or cause.socketError
                 stop(f"cannot listen on {description}: {why}")
             stop(f"cannot listen on {description}: {cause}")
-        self._ports.append((kind, port))
+        self._ports.append(_Port(description, kind, port, tls))
 
     def _with_defaults(self, description: str) -> str:
         """Return an endpoint's *description* with our defaults for the backlog and the folder."""
@@ -106,33 +119,20 @@ class Ports:
             description += f":folder={quoteStringArgument(str(self._folder))}"
         return description
 
-    def _log_address(self, port: Any, kind: str) -> Any:
+    def _log_address(self, port: Any, opened: _Port, programs: Programs) -> Any:
         address = port.getHost()
-        if kind == METRICS:
+        if opened.kind == METRICS:
+            self._log.info("{line}", line=metrics_line(address))
+            return port
+        self._log.info("{line}", line=port_line(address, opened.tls is not None, programs))
+        if opened.tls is not None:
             self._log.info(
-                "metrics at http://{host}:{port}/metrics",
-                host=_reachable_host(address.host),
-                port=address.port,
+                "certificate of {port}: SHA256 {fingerprint}",
+                port=port_name(address),
+                fingerprint=opened.tls.fingerprint,
             )
-        elif isinstance(address, IPv4Address | IPv6Address):
-            tls = kind in TLS_KINDS
-            self._log.info(
-                "connect with: pyconchat {tls}{host} {port}   or: {other} {host}{colon}{port}",
-                tls="--tls " if tls else "",
-                other=OPENSSL if tls else "telnet",
-                host=_reachable_host(address.host),
-                colon=":" if tls else " ",
-                port=address.port,
-            )
-        else:
-            self._log.info("listening on {address}", address=address)
         return port
 
 
 def _kind(description: str) -> str:
     return description.partition(":")[0]
-
-
-def _reachable_host(host: str) -> str:
-    """Return the name under which this machine reaches a port that listens on *host*."""
-    return "localhost" if host in ("0.0.0.0", "::", "127.0.0.1") else host

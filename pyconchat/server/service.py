@@ -13,9 +13,11 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
+from twisted.python.components import Componentized
 from twisted.python.threadpool import ThreadPool
 
+from pyconchat import __version__
 from pyconchat.auth.passwords import Hasher
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.statistics import LagMeter
@@ -25,6 +27,7 @@ from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.replies import EndWhy
 from pyconchat.doors.factory import ChatFactory
 from pyconchat.files import FileSharing, Storage
+from pyconchat.server.log import log_observer
 from pyconchat.server.options import Options, stop
 from pyconchat.server.ports import Ports
 from pyconchat.server.process import (
@@ -35,6 +38,7 @@ from pyconchat.server.process import (
     max_connections,
     raise_descriptor_limit,
 )
+from pyconchat.server.start_lines import database_line
 from pyconchat.server.store_threads import StoreThreads
 from pyconchat.sessions.portal import login_portal
 from pyconchat.store import READERS, BadStore, SqlStore
@@ -59,8 +63,10 @@ class ChatService(MultiService):
         reactor: Any,
         owner: Owner = (None, None),
         wall_clock: Callable[[], float] = time.time,
+        observer: ILogObserver | None = None,
     ) -> None:
         super().__init__()
+        self._observer = observer
         self.config = config
         self._owner = owner
         self._reactor = reactor
@@ -86,8 +92,16 @@ class ChatService(MultiService):
 
     # Starting.
 
+    def setServiceParent(self, parent: Any) -> None:
+        """Join twistd's application *parent*, which then logs to our observer."""
+        super().setServiceParent(parent)
+        if self._observer is not None and isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self._observer)
+
     def privilegedStartService(self) -> None:
         """Listen, while the process may still be root; logins have to wait for `startService`."""
+        version = f"PyconChat {__version__}"
+        self._log.info("{version} starts, process {pid}", version=version, pid=os.getpid())
         signal.signal(signal.SIGHUP, self._hangup)  # at once: by default it would end the process
         try:
             make_folder(self.config.state_path, self._owner)
@@ -104,6 +118,8 @@ class ChatService(MultiService):
 
     def startService(self) -> None:
         self._lock_state()
+        self._log.info("state folder: {folder}", folder=self.config.state_path)
+        self._log.info("{line}", line=database_line(self.config))
         try:
             self._store.lock()
             self._store.open()
@@ -127,7 +143,7 @@ class ChatService(MultiService):
         self._ports.log_addresses()
         code = self.chat.accounts.claim_code
         if code is not None:
-            self._log.info("operator: type /claim {code}", code=code)
+            self._log.info("to become the first operator: type /claim {code}", code=code)
 
     def _lock_state(self) -> None:
         folder = self.config.state_path
@@ -145,6 +161,7 @@ class ChatService(MultiService):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
+        self._log.info("stopping")
         await self._ports.close()
         self._doors.stop()
         self._lag.stop()
@@ -162,6 +179,7 @@ class ChatService(MultiService):
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+        self._log.info("stopped")
 
     # While it runs.
 
@@ -203,6 +221,7 @@ def makeService(options: Options) -> ChatService:
     # Twisted's reactor uses wall-clock time: after the clock is set back, timers would fire late.
     reactor.seconds = time.monotonic  # type: ignore[method-assign]
     try:
-        return ChatService(options.result, reactor, options.owner)
+        observer = None if options.parent is None else log_observer(options.parent, reactor)
+        return ChatService(options.result, reactor, options.owner, observer=observer)
     except BadStore as problem:
         stop(problem)

@@ -28,12 +28,12 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock, StringTransport
-from twisted.logger import capturedLogs
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.protocols.wire import Echo
 
 from pyconchat.net.fingerprint import fingerprint
 from pyconchat.net.selfsigned import BadCertificate, SelfSignedEndpoint
+from pyconchat.net.tls import ReloadableTlsEndpoint
 from tests.support.skips import require_program
 
 
@@ -137,18 +137,17 @@ def test_the_default_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     }
 
 
-@pytest.mark.parametrize(("interface", "address"), [("", "0.0.0.0:8443"), (r"\:\:1", "[::1]:8443")])
-def test_the_fingerprint_is_logged(interface: str, address: str, tmp_path: Path) -> None:
-    """Once, when the endpoint listens, with the address."""
-    with capturedLogs() as logged:
-        listen(tmp_path, f":interface={interface}")
-    lines = [
-        event["log_format"].format(**event)
-        for event in logged
-        if "certificate" in (event.get("log_format") or "")
-    ]
-    der = certificate_in(tmp_path).public_bytes(Encoding.DER)
-    assert lines == [f"certificate of {address}: SHA256 {fingerprint(der)}"]
+def test_the_fingerprint_of_the_certificate_in_use(tmp_path: Path) -> None:
+    """It is that of the file when it was read last."""
+    endpoint = ReloadableTlsEndpoint(MemoryTlsReactor(), f"selfsigned:8443:folder={tmp_path}")
+    seen = []
+    for _ in range(2):
+        endpoint.listen(Factory.forProtocol(Echo))
+        der = certificate_in(tmp_path).public_bytes(Encoding.DER)
+        assert endpoint.fingerprint == fingerprint(der)
+        seen.append(endpoint.fingerprint)
+        (tmp_path / "tls-certificate.pem").unlink()
+    assert seen[0] != seen[1]
 
 
 def test_the_fingerprint_has_the_format_of_openssl(tmp_path: Path) -> None:

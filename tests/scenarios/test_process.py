@@ -65,7 +65,7 @@ def test_as_another_user() -> None:
                 folder,
                 log,
             )
-            server.says(f"connect with: pyconchat localhost {server.port}")
+            server.says(rf"connect with: \S*pyconchat localhost {server.port}")
             status = Path(f"/proc/{server.process.pid}/status").read_text()
             assert f"Uid:\t{nobody}\t{nobody}\t{nobody}\t{nobody}\n" in status
             alice = Program(server.port)

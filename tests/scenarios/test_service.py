@@ -10,12 +10,14 @@ import sqlite3
 import ssl
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from pyconchat import __version__
 from tests.support.certificates import make_certificate
 from tests.support.processes import CLEAN, TWISTD, Twistd
 from tests.support.servers import PATIENCE, Server, free_port
@@ -273,10 +275,74 @@ def test_the_claim_code_is_printed_until_it_is_used(server: Server, user: UserOf
     alice.sees("used already")
 
 
-def test_the_log_says_how_to_connect(server: Server) -> None:
-    """It names both programs and an address that is reachable from this machine."""
-    port = server.port
-    server.says(f"connect with: pyconchat localhost {port} +or: telnet localhost {port}")
+STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} "
+
+
+def test_what_a_start_prints(run: Callable[..., Path], tmp_path: Path) -> None:
+    """One line a thing, with the time first, from the version to the claim code."""
+    plain, tls, ipv6 = free_port(), free_port(), free_port()
+    log = run(
+        *("--state", "state", "--line", f"selfsigned:{tls}"),
+        *("--line", f"tcp6:{ipv6}:interface=\\:\\:1", "127.0.0.1", str(plain)),
+    )
+    deadline = time.monotonic() + PATIENCE
+    while "/claim" not in log.read_text():
+        assert time.monotonic() < deadline
+    here = r"\(this machine only, without encryption\); connect with: "
+    expected = [
+        rf"PyconChat {__version__} starts, process \d+",
+        rf"state folder: {tmp_path}/state",
+        rf"database: {tmp_path}/state/pyconchat.db",
+        rf"listening on port {tls} \(open to the network, with TLS\); connect with: .*",
+        rf"certificate of port {tls}: SHA256 [0-9A-F:]{{95}}",
+        rf"listening on port {ipv6} of ::1 {here}\S*pyconchat '\[::1\]:{ipv6}'.*",
+        rf"listening on port {plain} of 127.0.0.1 {here}\S*pyconchat localhost {plain}.*",
+        r"to become the first operator: type /claim \S+",
+    ]
+    lines = log.read_text().splitlines()
+    assert len(lines) == len(expected), lines
+    for line, pattern in zip(lines, expected, strict=True):
+        assert re.fullmatch(STAMP + pattern, line), (line, pattern)
+
+
+def test_each_printed_command_connects(run: Callable[..., Path], tmp_path: Path) -> None:
+    """As it is, in a shell in the same folder."""
+    ports = [free_port() for _ in range(3)]
+    log = run(
+        *("--state", "state", "--line", f"selfsigned:{ports[0]}"),
+        *("--line", f"tcp6:{ports[1]}:interface=\\:\\:1", "127.0.0.1", str(ports[2])),
+    )
+    deadline = time.monotonic() + PATIENCE
+    while "/claim" not in log.read_text():
+        assert time.monotonic() < deadline
+    listed = re.findall(
+        r"connect with: (.*?)   or: (.*?)(?:   .*)?$", log.read_text(), re.MULTILINE
+    )
+    assert len(listed) == 3
+    for client, other in listed:
+        shell = f"(sleep 0.5; echo exit; sleep 2) | {other}"
+        ended = subprocess.run(
+            shell, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE
+        )
+        assert "Username: " in ended.stdout, (shell, ended)
+        piped = subprocess.run(
+            f"echo hello | {client} --name bot --group tea",
+            shell=True,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+        if "--tls" in client:  # its certificate is still unknown, which only the server can say
+            assert "certificate" in piped.stderr, piped
+        else:
+            assert (piped.returncode, piped.stderr) == (0, ""), piped
+
+
+def test_the_version(tmp_path: Path) -> None:
+    """``twistd pyconchat --version`` is about PyconChat."""
+    ended = twistd("pyconchat", "--version", cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (0, f"PyconChat {__version__}\n")
 
 
 def test_only_the_owner_can_read_the_state(
@@ -480,7 +546,57 @@ def test_a_daemon(connect: Connect, tmp_path: Path) -> None:
     while pidfile.exists():
         assert time.monotonic() < deadline + PATIENCE, log.read_text()
         time.sleep(0.01)
-    assert "Traceback" not in log.read_text()
+    assert all(re.match(f"{STAMP}(PyconChat|[a-z])", line) for line in log.read_text().splitlines())
+    assert "twistd" not in log.read_text().lower()
+
+
+@pytest.mark.parametrize("options", [(), ("--pidfile=chat.pid",)], ids=["none", "given"])
+def test_an_old_pid_file(options: tuple[str, ...], tmp_path: Path) -> None:
+    """Whatever process it names, the server starts, and leaves no file behind."""
+    name = options[0].partition("=")[2] if options else "twistd.pid"
+    pidfile, log = tmp_path / name, tmp_path / "log"
+    port = str(free_port())
+    wrapper = "import os, sys; open(sys.argv[1], 'w').write(str(eval(sys.argv[2])));"
+    wrapper += "os.execv(sys.argv[3], sys.argv[3:])"
+    for whose in ("os.getpid()", "os.getppid()", "2**22 + 1"):
+        arguments = ["-n", *options, "pyconchat", "--state", "state", "127.0.0.1", port]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-ISc", wrapper, str(pidfile), whose, TWISTD, *arguments],
+                cwd=tmp_path,
+                stdout=output,
+                stderr=output,
+            )
+        try:
+            deadline = time.monotonic() + PATIENCE
+            while "connect with" not in log.read_text():
+                assert process.poll() is None, (whose, log.read_text())
+                assert time.monotonic() < deadline, (whose, log.read_text())
+                time.sleep(0.01)
+            if options:
+                assert int(pidfile.read_text()) == process.pid
+            else:
+                pidfile.unlink()  # nobody has read or written it
+        finally:
+            process.terminate()
+            assert process.wait(PATIENCE) in CLEAN
+        assert not pidfile.exists()
+
+
+def test_a_second_server_in_the_same_folder(server: Server) -> None:
+    """The lock of the state folder decides: the same state is refused, another one is not."""
+    port = str(free_port())
+    line = fails("--state", str(server.state), "127.0.0.1", port, cwd=server.folder)
+    assert "in use by another server" in line
+    log = server.folder / "second.log"
+    other = Twistd(["-n", "pyconchat", "--state", "other", "127.0.0.1", port], server.folder, log)
+    deadline = time.monotonic() + PATIENCE
+    while "connect with" not in log.read_text():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.01)
+    other.terminate()
+    assert other.wait(PATIENCE) in CLEAN
+    assert list(server.folder.glob("*.pid")) == []
 
 
 # The stop.

@@ -93,7 +93,7 @@ class Server:
 
     def tracebacks(self) -> list[str]:
         """Return the lines of the log that report unexpected failures."""
-        bad = re.compile(r"Traceback|Unhandled|#critical|#error")
+        bad = re.compile(r"Traceback|Unhandled|[+-]\d{4} error: ")
         return [line for line in self.log().splitlines() if bad.search(line)]
 
     def stop(self) -> int:

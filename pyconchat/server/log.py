@@ -1,0 +1,62 @@
+"""The server's log: one line for each event, with the time first.
+
+twistd's own observers also print the name of the class that has logged, and what Twisted says about
+itself. Here only the lines of PyconChat are printed, and Twisted's warnings and errors.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Mapping
+from typing import Any, TextIO, cast
+
+from twisted.logger import (
+    FileLogObserver,
+    ILogObserver,
+    LogEvent,
+    LogLevel,
+    eventAsText,
+    formatTime,
+)
+from twisted.python.logfile import LogFile
+
+__all__ = ["format_line", "log_observer"]
+
+DEFAULT_LOG = "twistd.log"
+"""The file that a daemon logs to, as with every other program of twistd."""
+
+_OURS = "pyconchat"
+
+
+def format_line(event: LogEvent) -> str | None:
+    """Return the line of *event*, or None if it is not printed."""
+    namespace = event.get("log_namespace") or ""
+    level = event.get("log_level") or LogLevel.info
+    ours = namespace == _OURS or namespace.startswith(f"{_OURS}.")
+    if not ours and level < LogLevel.warn:
+        return None
+    text = eventAsText(event, includeTimestamp=False, includeSystem=False)
+    if not text:
+        return None
+    mark = "error: " if level >= LogLevel.error else ""
+    one_line = text.rstrip("\n").replace("\n", "\n\t")  # no text can pass for another line
+    return f"{formatTime(event.get('log_time'))} {mark}{one_line}\n"
+
+
+def log_observer(options: Mapping[str, Any], reactor: Any) -> ILogObserver | None:
+    """Return the observer for twistd's *options*; None if they ask for another one."""
+    if options.get("syslog") or options.get("logger"):
+        return None
+    name = options.get("logfile") or ""
+    if name == "-" or (options.get("nodaemon") and not name):
+        return FileLogObserver(sys.stdout or _nowhere(), format_line)
+    file = LogFile.fromFullPath(name or DEFAULT_LOG)  # type: ignore[no-untyped-call]
+    if not signal.getsignal(signal.SIGUSR1):  # as twistd does for its own log files
+        signal.signal(signal.SIGUSR1, lambda *_: reactor.callFromThread(file.rotate))
+    return FileLogObserver(cast(TextIO, file), format_line)
+
+
+def _nowhere() -> TextIO:
+    """Return a stream for a process that was started with standard output closed."""
+    return open("/dev/null", "w", encoding="utf-8")

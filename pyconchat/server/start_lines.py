@@ -1,0 +1,125 @@
+"""What a start prints about the state, the database, and how to connect to each port."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+
+from pyconchat.config import Config
+
+__all__ = ["Programs", "database_line", "metrics_line", "port_line", "port_name"]
+
+_EVERY_ADDRESS = ("", "0.0.0.0", "::")
+
+
+@dataclass(frozen=True)
+class Programs:
+    """The programs on this machine that can connect to the server; empty: there is none."""
+
+    client: str = ""
+    plain: str = ""
+    tls: str = ""
+
+    @classmethod
+    def installed(
+        cls,
+        which: Callable[[str], str | None] = shutil.which,
+        beside: Path = Path(sys.executable),
+        folder: Path | None = None,
+    ) -> Programs:
+        """Return those that can be typed in the current *folder*.
+
+        The client may be installed only beside the Python program *beside*, outside the PATH.
+        """
+        plain = next((each for each in ("telnet", "nc", "ncat") if which(each)), "")
+        return cls(
+            client="pyconchat" if which("pyconchat") else _path(beside, folder or Path.cwd()),
+            plain=plain,
+            tls="openssl s_client -quiet -connect" if which("openssl") else "",
+        )
+
+
+def _path(beside: Path, folder: Path) -> str:
+    client = beside.with_name("pyconchat")
+    if not os.access(client, os.X_OK):
+        return ""
+    if client.is_relative_to(folder):
+        relative = str(client.relative_to(folder))
+        return shlex.quote(relative if "/" in relative else f"./{relative}")
+    return shlex.quote(str(client))
+
+
+def database_line(config: Config) -> str:
+    """Return where the database is, without the password in its URL."""
+    url = urlsplit(config.store_url)
+    if url.scheme.startswith("sqlite"):
+        return f"database: {config.store_url.partition(':///')[2]}"
+    host = url.hostname or "this machine"
+    return f"database: PostgreSQL, {url.path.removeprefix('/')} on {host}"
+
+
+def port_line(address: Any, tls: bool, programs: Programs) -> str:
+    """Return who can reach the port at *address*, and the commands that connect to it."""
+    if isinstance(address, UNIXAddress):
+        path = (address.name or b"").decode(errors="replace")
+        return f"listening on the Unix socket {path} (this machine only)"
+    if not isinstance(address, IPv4Address | IPv6Address):
+        return f"listening on {address}"
+    local = _local(address.host)
+    crypt = "with TLS" if tls else "without encryption"
+    reach = "this machine only" if local else "open to the network"
+    commands = "   or: ".join(_commands(address, tls, programs))
+    how = f"; connect with: {commands}" if commands else ""
+    if how and address.host in _EVERY_ADDRESS:
+        how += "   (from elsewhere: the name of this machine, not localhost)"
+    return f"listening on {port_name(address)} ({reach}, {crypt}){how}"
+
+
+def metrics_line(address: Any) -> str:
+    """Return where Prometheus finds the metrics, and who else can."""
+    if not isinstance(address, IPv4Address | IPv6Address):
+        return f"metrics on {address}"
+    reach = "this machine only" if _local(address.host) else "open to the network"
+    host = _reachable_host(address.host)
+    brackets = f"[{host}]" if ":" in host else host
+    return f"metrics at http://{brackets}:{address.port}/metrics ({reach})"
+
+
+def port_name(address: Any) -> str:
+    """Return the name of a TCP port: its number, and the host if it is only one."""
+    host = getattr(address, "host", "")
+    return f"port {address.port}" + ("" if host in _EVERY_ADDRESS else f" of {host}")
+
+
+def _commands(address: IPv4Address | IPv6Address, tls: bool, programs: Programs) -> list[str]:
+    host, port = _reachable_host(address.host), address.port
+    brackets = shlex.quote(f"[{host}]:{port}") if ":" in host else ""
+    commands = []
+    if programs.client:
+        option = " --tls" if tls else ""
+        commands.append(f"{programs.client}{option} {brackets or f'{host} {port}'}")
+    if tls and programs.tls:
+        commands.append(f"{programs.tls} {brackets or f'{host}:{port}'}")
+    if not tls and programs.plain:
+        commands.append(f"{programs.plain} {host} {port}")
+    return commands
+
+
+def _local(host: str) -> bool:
+    """Return whether only this machine reaches a port that listens on *host*."""
+    return host not in _EVERY_ADDRESS and ip_address(host.partition("%")[0]).is_loopback
+
+
+def _reachable_host(host: str) -> str:
+    """Return the name under which this machine reaches a port that listens on *host*."""
+    return "localhost" if host in (*_EVERY_ADDRESS, "127.0.0.1") else host

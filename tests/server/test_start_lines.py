@@ -1,0 +1,102 @@
+"""What a start prints about the database and the ports."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+
+from pyconchat.client.net.address import parse_address
+from pyconchat.config import Config, StoreConfig
+from pyconchat.server.start_lines import Programs, database_line, metrics_line, port_line
+
+ALL = Programs("pyconchat", "nc", "openssl s_client -quiet -connect")
+
+
+def address(host: str) -> IPv4Address | IPv6Address:
+    """Return the address of a port that listens on *host*."""
+    kind = IPv6Address if ":" in host else IPv4Address
+    return kind("TCP", host, 8000)
+
+
+HOSTS = ["0.0.0.0", "::", "127.0.0.1", "127.0.0.2", "::1", "192.0.2.7", "2001:db8::7"]
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_client_accepts_what_is_printed(host: str, tls: bool) -> None:
+    """The command, split as a shell does, names the port, and TLS where there is TLS."""
+    command = port_line(address(host), tls, ALL).partition("connect with: ")[2]
+    words = shlex.split(command.partition("   ")[0])
+    assert words.pop(0) == "pyconchat"
+    if tls:
+        assert words.pop(0) == "--tls"
+    found = parse_address(*words)
+    assert found.port == 8000
+    expected = "localhost" if host in ("0.0.0.0", "::", "127.0.0.1") else host
+    assert found.host.strip("[]") == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "reach"),
+    [
+        ("127.0.0.1", "this machine only"),
+        ("127.0.0.2", "this machine only"),
+        ("::1", "this machine only"),
+        ("0.0.0.0", "open to the network"),
+        ("::", "open to the network"),
+        ("192.0.2.7", "open to the network"),
+        ("fe80::1%eth0", "open to the network"),
+    ],
+)
+def test_who_can_reach_a_port(host: str, reach: str) -> None:
+    """The line says it, and whether others can read along."""
+    assert f"({reach}, without encryption)" in port_line(address(host), False, ALL)
+    assert f"({reach}, with TLS)" in port_line(address(host), True, ALL)
+    assert f"({reach})" in metrics_line(address(host))
+
+
+def test_only_programs_that_are_installed_are_named(tmp_path: Path) -> None:
+    """The client beside Python if it is not on the PATH; without any program, none is named."""
+    client = tmp_path / ".venv" / "bin" / "pyconchat"
+    client.parent.mkdir(parents=True)
+    client.touch(0o755)
+
+    def installed(*names: str, folder: Path = tmp_path) -> Programs:
+        def which(name: str) -> str | None:
+            return f"/usr/bin/{name}" if name in names else None
+
+        return Programs.installed(which, client.with_name("python"), folder)
+
+    assert installed("pyconchat", "telnet", "nc", "openssl") == Programs(
+        "pyconchat", "telnet", "openssl s_client -quiet -connect"
+    )
+    assert installed("nc") == Programs(".venv/bin/pyconchat", "nc")
+    assert installed(folder=Path("/nowhere")) == Programs(str(client))
+    assert installed(folder=client.parent) == Programs("./pyconchat")
+    client.chmod(0o644)
+    assert installed() == Programs()
+    assert "connect with" not in port_line(address("::1"), False, Programs())
+
+
+def test_a_unix_socket() -> None:
+    """Its line has the path."""
+    line = port_line(UNIXAddress(b"/run/chat"), False, ALL)
+    assert line == "listening on the Unix socket /run/chat (this machine only)"
+
+
+@pytest.mark.parametrize(
+    ("url", "line"),
+    [
+        ("", "database: /var/chat/pyconchat.db"),
+        ("sqlite:////srv/chat.db", "database: /srv/chat.db"),
+        ("postgresql://me:secret@db.example:5432/chat", "database: PostgreSQL, chat on db.example"),
+        ("postgresql:///chat?password=secret", "database: PostgreSQL, chat on this machine"),
+    ],
+)
+def test_the_database(url: str, line: str) -> None:
+    """It is named without a password."""
+    config = Config(state="/var/chat", store=StoreConfig(url=url))
+    assert database_line(config) == line
