@@ -74,6 +74,7 @@ class FakePeer:
     def __init__(self, *answers: str) -> None:
         self.renderer = TextRenderer("\n")
         self.network = "192.0.2.1"
+        self.address = "192.0.2.1"
         self.server_address = ServerAddress("192.0.2.99", 8000)
         self.hides = False
         self.program = False

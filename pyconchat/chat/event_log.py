@@ -1,86 +1,141 @@
-"""The server's log of the chat: one line an event, with named fields.
+"""The server's log of the chat: one line an event, with named fields and the clients' addresses.
 
-It never has the text of a message, or a password.
+It never has the text of a message, a topic or a reason, or a password. The lines of `login_failed`
+are read by fail2ban: docs/operations.rst has the pattern.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 from twisted.logger import Logger
 
 from pyconchat.chat.conversations import Conversation, GroupConversation
 from pyconchat.domain.events import (
     AdminChanged,
+    AnyEvent,
     Entry,
+    FileRemoved,
     FileShared,
+    GroupClosed,
     GroupCreated,
+    JoinRejected,
     JoinRequested,
     MemberBanned,
     MemberJoined,
     MemberKicked,
+    MemberUnbanned,
     OperatorMade,
+    PolicyChanged,
     ServerBanned,
     ServerKicked,
+    ServerUnbanned,
     Via,
+    subject,
 )
 from pyconchat.domain.names import Name
 
-__all__ = ["connected", "disconnected", "published"]
+__all__ = ["administered", "connected", "disconnected", "login_failed", "published"]
+
+MAX_ADDRESSES = 3
+"""Maximum addresses of one user in a line."""
 
 _log = Logger(namespace="pyconchat")
 
 
-def connected(name: Name, guest: bool) -> None:
-    """Log that the first session of *name* has begun."""
-    _log.info("user connected: {user}{kind}", user=name, kind=" (guest)" if guest else "")
+def connected(name: Name, address: str, guest: bool, first: bool) -> None:
+    """Log that a session of *name* has begun: their *first*, or one more."""
+    _log.info(
+        "{what}: {user} from {address}{kind}",
+        what="user connected" if first else "session opened",
+        user=name,
+        address=address,
+        kind=" (guest)" if guest else "",
+    )
 
 
-def disconnected(name: Name) -> None:
-    """Log that the last session of *name* has ended."""
-    _log.info("user disconnected: {user}", user=name)
+def disconnected(name: Name, address: str, last: bool) -> None:
+    """Log that a session of *name* has ended: the *last*, or one of several."""
+    what = "user disconnected" if last else "session closed"
+    _log.info("{what}: {user} from {address}", what=what, user=name, address=address)
 
 
-def published(conversation: Conversation, entry: Entry) -> None:
-    """Log *entry* of *conversation*, if it is of a kind that is logged."""
+def login_failed(name: Name, address: str, why: str) -> None:
+    """Log that somebody at *address* could not log in as *name*."""
+    _log.warn("login failed: {user} from {address} ({why})", user=name, address=address, why=why)
+
+
+def administered(what: str, name: Name) -> None:
+    """Log what `pyconchat-admin` has done to the account of *name*."""
+    _log.info("administration: {what}: {user}", what=what, user=name)
+
+
+def published(
+    conversation: Conversation, entry: Entry, addresses: Callable[[Name], Sequence[str]]
+) -> None:
+    """Log *entry* of *conversation*, if it is of a kind that is logged.
+
+    *addresses* returns the addresses from which somebody is connected.
+    """
+
+    def user(name: Name) -> str:
+        known = addresses(name)
+        more = ", ..." if len(known) > MAX_ADDRESSES else ""
+        return f"{name} ({', '.join(known[:MAX_ADDRESSES])}{more})" if known else name
+
     where = "the server"
     if isinstance(conversation, GroupConversation):
         where = conversation.group.name
-    match entry.event:
-        case GroupCreated(name=name, number=number, by=by):
-            _log.info(
-                "group created: {group} (number {number}) by {by}",
-                group=name,
-                number=number,
-                by=by,
-            )
-        case FileShared(number=number, by=by, size=size):
-            _log.info(
-                "file transferred: {user} shared number {number} ({size} bytes) with {group}",
-                user=by,
-                number=number,
-                size=size,
-                group=where,
-            )
-        case JoinRequested(name=name):
-            _log.info("join requested: {user} asks to join {group}", user=name, group=where)
-        case MemberJoined(name=name, via=Via.APPROVAL, by=by):
-            _log.info(
-                "join approved: {user} joins {group}, approved by {by}",
-                user=name,
-                group=where,
-                by=by,
-            )
-        case AdminChanged(name=name, why=why):
-            _log.info(
-                "admin transferred: {user} is the admin of {group} ({why})",
-                user=name,
-                group=where,
-                why=why.value,
-            )
-        case MemberKicked(name=name, by=by) | ServerKicked(name=name, by=by):
-            _log.info("user kicked: {user} from {group} by {by}", user=name, group=where, by=by)
-        case MemberBanned(name=name, by=by) | ServerBanned(name=name, by=by):
-            _log.info("user banned: {user} from {group} by {by}", user=name, group=where, by=by)
+    line = _server_line(entry.event, user) or _group_line(entry.event, where, user)
+    if line:
+        _log.info("{line}", line=line, group=where, user=subject(entry.event))
+
+
+_User = Callable[[Name], str]
+
+
+def _server_line(event: AnyEvent, user: _User) -> str:
+    """Return the line for an event of the whole server; empty if there is none."""
+    match event:
+        case ServerKicked(name=name, by=by):
+            return f"user kicked: {user(name)} from the server by {user(by)}"
+        case ServerBanned(name=name, by=by):
+            return f"user banned: {user(name)} from the server by {user(by)}"
+        case ServerUnbanned(name=name, by=by):
+            return f"user unbanned: {user(name)} from the server by {user(by)}"
         case OperatorMade(name=name, by=by):
-            _log.info("operator made: {user} by {by}", user=name, by=by or "the claim code")
+            return f"operator made: {user(name)} by {user(by) if by else 'the claim code'}"
         case _:
-            pass
+            return ""
+
+
+def _group_line(event: AnyEvent, group: str, user: _User) -> str:
+    """Return the line for an event of a group; empty if there is none."""
+    match event:
+        case GroupCreated(name=name, number=number, by=by):
+            return f"group created: {name} (number {number}) by {user(by)}"
+        case GroupClosed():
+            return f"group closed: {group}, which has no member any more"
+        case FileShared(number=number, by=by, size=size):
+            shared = f"{user(by)} shared number {number} ({size} bytes) with {group}"
+            return f"file transferred: {shared}"
+        case FileRemoved(number=number, by=by):
+            return f"file removed: {user(by)} removed number {number} from {group}"
+        case JoinRequested(name=name):
+            return f"join requested: {user(name)} asks to join {group}"
+        case JoinRejected(name=name, by=by):
+            return f"join rejected: {user(name)} may not join {group}, rejected by {user(by)}"
+        case MemberJoined(name=name, via=Via.APPROVAL, by=str() as by):
+            return f"join approved: {user(name)} joins {group}, approved by {user(by)}"
+        case AdminChanged(name=name, why=why):
+            return f"admin transferred: {user(name)} is the admin of {group} ({why.value})"
+        case PolicyChanged(policy=policy, by=by):
+            return f"policy changed: {group} is {policy.value} now, by {user(by)}"
+        case MemberKicked(name=name, by=by):
+            return f"user kicked: {user(name)} from {group} by {user(by)}"
+        case MemberBanned(name=name, by=by):
+            return f"user banned: {user(name)} from {group} by {user(by)}"
+        case MemberUnbanned(name=name, by=by):
+            return f"user unbanned: {user(name)} from {group} by {user(by)}"
+        case _:
+            return ""

@@ -191,6 +191,7 @@ class IPeer(Interface):
     )
     server_address = Attribute("The `ServerAddress` at which the peer has connected.")
     network = Attribute("The network that connections are counted by: see `network_of`.")
+    address = Attribute("The peer's IP address, for the log; ``local`` for a Unix socket.")
 
     def write(block: bytes) -> None:
         """Send *block*, or queue it. A peer whose queue exceeds its limit is disconnected."""

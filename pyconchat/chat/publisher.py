@@ -20,7 +20,7 @@ from pyconchat.domain.events import (
     ServerBanned,
     ServerKicked,
 )
-from pyconchat.domain.names import fold
+from pyconchat.domain.names import Name, fold
 from pyconchat.domain.replies import EndWhy
 
 __all__ = ["Publisher"]
@@ -75,7 +75,8 @@ class Publisher:
 
     def _follow_up(self, entry: Entry) -> None:
         """Log *entry*, call the watchers, and do what it means for sessions and groups."""
-        event_log.published(self._memory.conversations[entry.conversation], entry)
+        conversation = self._memory.conversations[entry.conversation]
+        event_log.published(conversation, entry, self._addresses)
         for watcher in self._watchers:
             watcher(entry)
         match entry.event:
@@ -86,3 +87,8 @@ class Publisher:
                     session.end(EndWhy.PUT_OFF, "You were put off this server.")
             case _:
                 pass
+
+    def _addresses(self, name: Name) -> list[str]:
+        """Return the addresses from which *name* is connected."""
+        sessions = self._memory.presence.sessions(fold(name))
+        return list(dict.fromkeys(session.peer.address for session in sessions))

@@ -39,8 +39,9 @@ class SessionRegistry:
     def opened(self, session: ISession) -> None:
         """Add *session*: from now on a kick, a ban or a new password ends it."""
         account = session.account
-        if self._memory.presence.add(session):
-            event_log.connected(account.name, not account.registered)
+        first = self._memory.presence.add(session)
+        event_log.connected(account.name, session.peer.address, not account.registered, first)
+        if first:
             self._announce(account, PresenceChanged(account.name, True))
 
     async def missed(self, session: ISession) -> list[CursorRecord]:
@@ -66,9 +67,10 @@ class SessionRegistry:
         """Remove *session*, which has *received* so much."""
         account = session.account
         self.move_cursors(received)
-        if not self._memory.presence.remove(session):
+        last = self._memory.presence.remove(session)
+        event_log.disconnected(account.name, session.peer.address, last)
+        if not last:
             return
-        event_log.disconnected(account.name)
         if not account.registered:
             self._memory.accounts.remove(account)
             if not self.stopping:  # otherwise the next start ends their memberships

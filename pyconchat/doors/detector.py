@@ -17,7 +17,7 @@ from pyconchat.doors.connection_limits import TooManyConnections
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.line.door import LF
-from pyconchat.net.connection import IConnection, Lifecycle, keep_alive
+from pyconchat.net.connection import IConnection, Lifecycle, keep_alive, peer_address
 
 __all__ = ["DoorKind", "ProtocolDetector"]
 
@@ -81,7 +81,7 @@ class ProtocolDetector(Protocol):
             context.connection_limits.opened(self.network, context.now())
         except TooManyConnections as refused:
             self._life = Lifecycle.CLOSING
-            context.refused.note(refused.cause, context.now())
+            context.refused.note(refused.cause, peer_address(connection), context.now())
             connection.write(LF.refusal(refused))
             self._timer = context.reactor.callLater(MAX_LINGER, connection.abortConnection)
             connection.loseConnection()

@@ -28,7 +28,7 @@ from pyconchat.domain.text import SafeText
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.output_buffer import OutputBuffer
-from pyconchat.net.connection import IConnection, Lifecycle, plain_socket
+from pyconchat.net.connection import IConnection, Lifecycle, peer_address, plain_socket
 from pyconchat.net.lines import BoundedLineReceiver
 
 __all__ = ["Door"]
@@ -59,7 +59,7 @@ class Door(BoundedLineReceiver):
     and its end depend on each other.
     """
 
-    _log = Logger()
+    _log = Logger(namespace="pyconchat")
 
     program = False
     hides = False
@@ -100,6 +100,7 @@ class Door(BoundedLineReceiver):
 
     def connectionMade(self) -> None:
         self._connection = cast(IConnection, self.transport)
+        self.address = peer_address(self._connection)
         self._last_input = self._last_progress = self._context.now()
         self._output = OutputBuffer(
             self._connection,
@@ -306,6 +307,8 @@ class Door(BoundedLineReceiver):
         """Close with *text* as the last line; count it under *why* if the peer misbehaved."""
         if why in _MISBEHAVED:
             self._context.services.statistics.dropped[why.value] += 1
+        if why is EndWhy.PUT_OFF and self.session is None:
+            self._context.refused.log("banned", self.address, self._context.now())
         self.close(self.renderer.reply(Ended(why, SafeText(text))))
 
     def close(self, last: bytes = b"") -> None:
@@ -323,7 +326,9 @@ class Door(BoundedLineReceiver):
         """Cut the connection, count it under *cause*, and log *why*."""
         self._context.services.statistics.dropped[cause] += 1
         name = self.session.account.name if self.session is not None else "somebody"
-        self._log.info("dropped {name}, who " + why, name=name, **fields)
+        self._log.info(
+            "dropped {name} from {address}, who " + why, name=name, address=self.address, **fields
+        )
         self.stopLines(Lifecycle.CLOSING)
         self._output.close()
         self._connection.abortConnection()

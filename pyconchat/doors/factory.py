@@ -73,7 +73,8 @@ class ChatFactory(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> ProtocolDetector | None:
         if self.connection_limits.open >= self._max_connections():
-            self._context.refused.note("descriptors", self._context.now())
+            # One line a minute for all addresses: thousands may arrive while there is no room.
+            self._context.refused.note("descriptors", "any address", self._context.now())
             return None  # closed at once, so that its descriptor is free again
         network = network_of(getattr(addr, "host", "local"))
         return ProtocolDetector(self._context, network, self._kinds, LineDoor)

@@ -15,7 +15,7 @@ from zope.interface import implementer
 from pyconchat.domain.decisions import MoveCursor
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.interfaces import IDoor
-from pyconchat.net.connection import IConnection
+from pyconchat.net.connection import IConnection, peer_address
 
 __all__ = ["HttpRefusal", "TlsRefusal", "recognizes_http", "recognizes_tls"]
 
@@ -63,7 +63,7 @@ class _Refusal(Protocol):
 
     def connectionMade(self) -> None:
         connection = cast(IConnection, self.transport)
-        self._context.refused.note(self.cause, self._context.now())
+        self._context.refused.note(self.cause, peer_address(connection), self._context.now())
         connection.write(self.answer)
         self._timer = self._context.reactor.callLater(MAX_LINGER, connection.abortConnection)
         connection.loseConnection()

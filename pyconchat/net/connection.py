@@ -8,6 +8,7 @@ import socket
 import struct
 import termios
 from enum import Enum
+from ipaddress import IPv6Address, ip_address
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IConsumer, IPushProducer, ITCPTransport, ITransport
@@ -16,6 +17,7 @@ __all__ = [
     "IConnection",
     "Lifecycle",
     "keep_alive",
+    "peer_address",
     "plain_socket",
     "unacknowledged",
 ]
@@ -61,6 +63,20 @@ def keep_alive(transport: IConnection, idle: float, limit: float) -> None:
         handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, max(1, int(idle)))
         handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, between)
         handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_PROBES)
+
+
+def peer_address(transport: IConnection) -> str:
+    """Return the peer's IP address, as it is logged; ``local`` for a Unix socket.
+
+    An IPv4 address at a port for both versions is returned in its usual form.
+    """
+    host = str(getattr(transport.getPeer(), "host", "local"))
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or host)
 
 
 def plain_socket(transport: IConnection) -> socket.socket | None:

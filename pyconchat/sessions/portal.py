@@ -7,14 +7,16 @@ avatar is the session.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
 from zope.interface import Attribute, Interface, implementer
 
+from pyconchat.chat import event_log
 from pyconchat.chat.interfaces import IPeer, ISession
 from pyconchat.commands.services import Services
 from pyconchat.domain.errors import Code, Refused
@@ -192,6 +194,26 @@ class ChatRealm:
         return ISession, session, session.close
 
 
+class LoginPortal(Portal):
+    """A portal that logs wrong passwords and tokens, through whatever door they came."""
+
+    def login(self, credentials: ICredentials, mind: object, *interfaces: type[Interface]) -> Any:
+        logging_in = super().login(credentials, mind, *interfaces)
+        return logging_in.addErrback(self._failed, credentials, mind)
+
+    def _failed(self, failure: Failure, credentials: Any, peer: Any) -> Failure:
+        why = _WHY_FAILED.get(getattr(failure.value, "code", None))
+        if why is not None:
+            event_log.login_failed(person_name(credentials.name), peer.address, why)
+        return failure
+
+
+_WHY_FAILED: dict[Code | None, str] = {
+    Code.WRONG_PASSWORD: "wrong password",
+    Code.BAD_TOKEN: "wrong token",
+}
+
+
 def login_portal(services: Services) -> Portal:
     """Return the portal of all doors."""
     checkers = [
@@ -200,4 +222,4 @@ def login_portal(services: Services) -> Portal:
         GuestChecker(services),
         NewAccountChecker(services),
     ]
-    return Portal(ChatRealm(services), checkers)
+    return LoginPortal(ChatRealm(services), checkers)

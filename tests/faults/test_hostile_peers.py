@@ -247,7 +247,7 @@ def test_too_many_connections(tmp_path: Path, cause: str) -> None:
         if cause != "connections_per_ip_10min":
             gets_in(server.port)
         talk_on(friends)
-    assert server.log().count(f"turning connections away: {cause}\n") == 1
+    assert server.log().count(f"connection refused: from 127.0.0.1 ({cause})\n") == 1
 
 
 # Too few descriptors.

@@ -116,13 +116,13 @@ def test_system_b_by_number_and_on_the_console(
     log = server.log()
     for line in (
         r"group created: tea \(number 1\) by alice",
-        r"user connected: alice",
+        r"user connected: alice from 127.0.0.1",
         r"user connected: bob",
-        r"join requested: bob asks to join tea",
-        r"join approved: bob joins tea, approved by alice",
-        r"admin transferred: bob is the admin of tea",
-        r"user kicked: alice from tea by bob",
-        r"user disconnected: alice",
+        r"join requested: bob \(127.0.0.1\) asks to join tea",
+        r"join approved: bob \(127.0.0.1\) joins tea, approved by alice \(127.0.0.1\)",
+        r"admin transferred: bob \(127.0.0.1\) is the admin of tea",
+        r"user kicked: alice \(127.0.0.1\) from tea by bob \(127.0.0.1\)",
+        r"user disconnected: alice from 127.0.0.1",
     ):
         assert len(re.findall(line, log)) == 1, (line, log)
     kinds = r"(group created|user \w+|admin transferred|join \w+): "

@@ -203,7 +203,7 @@ def test_a_new_certificate_of_its_own(server: Equipped, enter: Enter) -> None:
     said = server.hears_a_hangup()
     after = presented(server.selfsigned)
     assert after != before
-    told = re.search(r"SHA256 (\S+)", said)
+    told = re.search(r"of selfsigned:.* SHA256 (\S+)", said)
     assert told is not None
     assert told.group(1).replace(":", "") == after
     assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600, 0o600]

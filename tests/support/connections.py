@@ -80,9 +80,10 @@ class TestConnection:
         self._opening = IAC_NOP if newline == "\r\n" and not silent else b""
         self.factory = factory
         self.clock = clock
-        self.wire = Wire()
         kind = IPv6Address if ":" in host else IPv4Address
-        self.door: ProtocolDetector = factory.buildProtocol(kind("TCP", host, 50_000))
+        self.wire = Wire()
+        self.wire.peerAddr = kind("TCP", host, 50_000)
+        self.door: ProtocolDetector = factory.buildProtocol(self.wire.peerAddr)
         self.wire.protocol = self.door
         self._newline = newline
         self.everything = b""

@@ -1,0 +1,119 @@
+"""The log of the chat: who did what, from where, and never what was said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from twisted.logger import LogLevel, capturedLogs, eventAsText
+
+from pyconchat.chat.chat import Chat
+from pyconchat.testing import TestUser
+
+SECRETS = ("a secret reason", "a secret topic", "a secret word", "secret of")
+
+Lines = Callable[..., list[str]]
+
+
+def logged(user: TestUser, *lines: str) -> list[str]:
+    """Return what is logged while *user* types *lines*."""
+    with capturedLogs() as events:
+        user.types(*lines)
+    ours = [event for event in events if event["log_namespace"] == "pyconchat"]
+    assert all(event["log_level"] < LogLevel.error for event in events)
+    for secret in SECRETS:
+        assert secret not in repr(ours)
+    return [eventAsText(event, includeTimestamp=False, includeSystem=False) for event in ours]
+
+
+@pytest.fixture
+def alice(chat: Chat) -> TestUser:
+    """An operator, and the admin of tea."""
+    alice = TestUser(chat, "alice", "secret of alice")
+    alice.types(f"/claim {chat.accounts.claim_code}", "/create tea open")
+    alice.peer.address = "192.0.2.7"
+    return alice
+
+
+@pytest.fixture
+def bob(chat: Chat, alice: TestUser) -> TestUser:
+    """A member of tea."""
+    bob = TestUser(chat, "bob", "secret of bob")
+    bob.types("/join tea")
+    return bob
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("/kick bob a secret reason", "user kicked: bob (192.0.2.1) from tea by alice (192.0.2.7)"),
+        ("/ban bob a secret reason", "user banned: bob (192.0.2.1) from tea by alice (192.0.2.7)"),
+        (
+            "/policy password a secret word",
+            "policy changed: tea is password now, by {alice}",
+        ),
+        ("/policy invite", "policy changed: tea is invite now, by alice (192.0.2.7)"),
+        ("/transfer bob", "admin transferred: bob (192.0.2.1) is the admin of tea (transferred)"),
+        ("/create coffee open", "group created: coffee (number 2) by alice (192.0.2.7)"),
+    ],
+)
+def test_what_an_admin_does(line: str, expected: str, alice: TestUser, bob: TestUser) -> None:
+    """One line, with the addresses of both."""
+    assert logged(alice, line) == [expected.replace("{alice}", "alice (192.0.2.7)")]
+
+
+@pytest.mark.parametrize(
+    "line", ["/topic a secret topic", "a secret word", "/msg bob a secret word"]
+)
+def test_what_is_not_logged(line: str, alice: TestUser, bob: TestUser) -> None:
+    """What is said leaves no line."""
+    assert logged(alice, line) == []
+
+
+def test_unbans_in_a_group(alice: TestUser, bob: TestUser) -> None:
+    """They are logged as the bans are."""
+    alice.types("/ban bob")
+    assert logged(alice, "/unban bob") == [
+        "user unbanned: bob (192.0.2.1) from tea by alice (192.0.2.7)"
+    ]
+
+
+def test_bans_on_the_server(alice: TestUser, bob: TestUser) -> None:
+    """An operator's kick, ban and unban; who is offline has no address."""
+    alice.types("/leave")
+    where = "from the server by alice (192.0.2.7)"
+    (kick,) = logged(alice, "/kick bob a secret reason")
+    assert kick == f"user kicked: bob (192.0.2.1) {where}"
+    assert f"user banned: bob (192.0.2.1) {where}" in logged(alice, "/ban bob a secret reason")
+    bob.leaves()
+    assert logged(alice, "/unban bob") == [f"user unbanned: bob {where}"]
+
+
+def test_the_end_of_a_group(alice: TestUser) -> None:
+    """A group that closes is logged."""
+    assert any(
+        line.startswith("group closed: tea") for line in logged(alice, "/leave", "/leave tea")
+    )
+
+
+def test_each_session_has_its_address(chat: Chat) -> None:
+    """The first and the last session of a user, and those between."""
+    with capturedLogs() as events:
+        one = TestUser(chat, "carol", "secret of carol")
+        two = TestUser(chat, "carol", "secret of carol")
+        guest = TestUser(chat, "gina")
+        for each in (two, one, guest):
+            each.leaves()
+    lines = [
+        eventAsText(event, includeTimestamp=False, includeSystem=False)
+        for event in events
+        if event["log_namespace"] == "pyconchat"
+    ]
+    assert lines == [
+        "user connected: carol from 192.0.2.1",
+        "session opened: carol from 192.0.2.1",
+        "user connected: gina from 192.0.2.1 (guest)",
+        "session closed: carol from 192.0.2.1",
+        "user disconnected: carol from 192.0.2.1",
+        "user disconnected: gina from 192.0.2.1",
+    ]
