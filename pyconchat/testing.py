@@ -55,6 +55,8 @@ class InlineThreads:
     def read(self, call: Callable[..., T], *args: object) -> Deferred[T]:
         return maybeDeferred(call, *args)
 
+    search = read
+
 
 @implementer(IHasher)
 class PlainHasher:

@@ -269,14 +269,16 @@ class Chat:
         return self.journal.read(self.store.entries, conversation.id, after, upto, limit)
 
     async def search(
-        self, conversation: Conversation, words: Sequence[str], limit: int
+        self, session: ISession, conversation: Conversation, words: Sequence[str], limit: int
     ) -> list[Entry]:
-        """Return the newest *limit* messages that have all of *words*. Raises `NotSaved`."""
-        await self.indexer.catch_up(conversation.id)
-        found: list[Entry] = await self.journal.read(
-            self.store.search, conversation.id, words, limit
+        """Return the newest *limit* messages that have all of *words*.
+
+        The search ends with *session*. Raises `Refused` or `NotSaved`.
+        """
+        key = session.account.key
+        return await self.indexer.search(
+            key, conversation.id, words, limit, lambda: session in self.presence.sessions(key)
         )
-        return found
 
     def settled(self) -> Deferred[int]:
         """Fire when everything that was decided so far is stored and published."""

@@ -90,15 +90,18 @@ class IStore(Interface):
     def entries(conversation: int, after: int, upto: int, limit: int) -> list[Entry]:
         """Return the first *limit* entries after *after*, none beyond *upto*, oldest first."""
 
-    def search(conversation: int, words: Sequence[str], limit: int) -> list[Entry]:
+    def search(
+        conversation: int, words: Sequence[str], limit: int, wanted: Callable[[], bool]
+    ) -> list[Entry]:
         """Return the newest *limit* messages that have all of *words*, oldest first.
 
-        Entries that are not indexed yet are not found (see `index`).
+        Entries that are not indexed yet are not found (see `index`). Raises `TimedOut` if it takes
+        too long, or when *wanted*, which is called in this thread, returns false.
         """
 
 
 class IThreads(Interface):
-    """The store's threads: one that writes, a few that read. Calls are queued in order.
+    """The store's threads: one writes, a few read, one searches. Calls are queued in order.
 
     The callers bound the queue: the journal has one batch in it, each session a read or two.
     """
@@ -108,6 +111,9 @@ class IThreads(Interface):
 
     def read(call: Callable[..., T], *args: object) -> Deferred[T]:
         """Call in one of the reading threads."""
+
+    def search(call: Callable[..., T], *args: object) -> Deferred[T]:
+        """Call in the searching thread: a search must not keep the others from reading."""
 
 
 class IJournal(Interface):

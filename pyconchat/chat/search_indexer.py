@@ -1,8 +1,8 @@
-"""SearchIndexer: adds new messages to the search index while the server is not busy."""
+"""SearchIndexer: adds new messages to the search index while the server is not busy; searches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -10,7 +10,9 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from pyconchat.chat.interfaces import IStore, IThreads
-from pyconchat.domain.errors import NotSaved
+from pyconchat.domain.errors import Code, NotSaved, Refused, TimedOut
+from pyconchat.domain.events import Entry
+from pyconchat.domain.names import Key
 
 __all__ = ["SearchIndexer"]
 
@@ -19,6 +21,9 @@ INTERVAL = 1.0
 
 MAX_PER_COMMIT = 500
 """Maximum entries indexed in one transaction: a commit waits some milliseconds for it."""
+
+MAX_SEARCHES = 16
+"""Maximum searches that wait for the one thread that searches."""
 
 MAX_BEHIND = 200_000
 """Maximum entries that the index is behind, also while the server is busy.
@@ -41,6 +46,7 @@ class SearchIndexer:
         self._store = store
         self._threads = threads
         self._busy = busy
+        self._searching: set[Key] = set()
         self._checks = LoopingCall(self._check)
         self._checks.clock = reactor
 
@@ -53,15 +59,46 @@ class SearchIndexer:
         if self._checks.running:
             self._checks.stop()
 
-    async def catch_up(self, conversation: int) -> None:
-        """Index the rest of *conversation*.
+    async def search(
+        self,
+        asker: Key,
+        conversation: int,
+        words: Sequence[str],
+        limit: int,
+        wanted: Callable[[], bool],
+    ) -> list[Entry]:
+        """Return the newest *limit* messages of *conversation* that have all of *words*.
+
+        An account searches once at a time. The search ends when *wanted*, which threads may call,
+        returns false. Raises `Refused` or `NotSaved`.
+        """
+        if asker in self._searching or len(self._searching) >= MAX_SEARCHES:
+            raise Refused(Code.BUSY, "Too many searches are waiting. Try again soon.")
+        self._searching.add(asker)
+        try:
+            await self._catch_up(conversation, wanted)
+            found: list[Entry] = await self._threads.search(
+                self._store.search, conversation, words, limit, wanted
+            )
+            return found
+        except TimedOut:
+            raise Refused(
+                Code.BUSY, "The search took too long. Search for fewer words, or rarer ones."
+            ) from None
+        finally:
+            self._searching.remove(asker)
+
+    async def _catch_up(self, conversation: int, wanted: Callable[[], bool]) -> None:
+        """Index the rest of *conversation* while *wanted* returns true.
 
         If the index cannot be stored, a search finds only what is indexed.
         """
         pieces = self._store.behind // MAX_PER_COMMIT + 1
         try:
-            while pieces and await self._threads.write(
-                self._store.index, MAX_PER_COMMIT, conversation
+            while (
+                pieces
+                and wanted()
+                and await self._threads.write(self._store.index, MAX_PER_COMMIT, conversation)
             ):
                 pieces -= 1
         except NotSaved as error:

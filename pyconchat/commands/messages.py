@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pyconchat.chat.fanout import is_ignored
 from pyconchat.commands.command import Call
 from pyconchat.domain.errors import Code, Refused
@@ -15,6 +17,11 @@ DEFAULT_HISTORY = 20
 
 MAX_MATCHES = 20
 """Maximum messages in one answer to ``/search``."""
+
+MAX_WORDS = 20
+"""Maximum different words in one search; "tea-time" is two."""
+
+_WORD = re.compile(r"[^\W_]+")
 
 MAX_HISTORY_BYTES = 262_144
 """Maximum bytes of entries in one answer; older entries are left out."""
@@ -47,10 +54,14 @@ async def search(call: Call, text: SafeText) -> Reply:
     await call.chat.settled()
     call.group()
     conversation = call.here()
-    words = [word for word in text.split() if any(char.isalnum() for char in word)]
+    words = {word.casefold(): word for word in text.split() if any(map(str.isalnum, word))}
     if not words:
         raise Refused(Code.BAD_ARGUMENT, "Search for at least one word.")
-    found = await call.chat.search(conversation, words, MAX_MATCHES + 1)
+    if sum(len(_WORD.findall(word)) for word in words) > MAX_WORDS:
+        raise Refused(Code.BAD_ARGUMENT, "Search for at most {most} words.", most=MAX_WORDS)
+    found = await call.chat.search(
+        call.session, conversation, list(words.values()), MAX_MATCHES + 1
+    )
     return Matches(
         call.session.view_of(conversation),
         text,

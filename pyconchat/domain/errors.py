@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-__all__ = ["BadField", "Code", "Conflict", "MustAsk", "NotSaved", "PeerGone", "Refused"]
+__all__ = ["BadField", "Code", "Conflict", "MustAsk", "NotSaved", "PeerGone", "Refused", "TimedOut"]
 
 
 class Code(Enum):
@@ -84,6 +84,10 @@ class BadField(Refused):
 
 class NotSaved(Exception):
     """A decision could not be stored, so nobody has seen it."""
+
+
+class TimedOut(NotSaved):
+    """A read was ended at its deadline, or because nobody waits for it any more."""
 
 
 class Conflict(Exception):

@@ -23,27 +23,32 @@ _Work = tuple[Callable[..., Any], tuple[object, ...], "Deferred[Any]"]
 
 @implementer(IThreads)
 class StoreThreads:
-    """One thread that writes and *readers* threads that read."""
+    """One thread that writes, *readers* threads that read, and one that searches."""
 
     def __init__(self, reactor: IReactorFromThreads, readers: int) -> None:
         self._writer = _ThreadPool(reactor, "pyconchat-writer", 1)
         self._readers = _ThreadPool(reactor, "pyconchat-reader", readers)
+        self._searcher = _ThreadPool(reactor, "pyconchat-searcher", 1)
+        self._pools = (self._searcher, self._readers, self._writer)
 
     def start(self) -> None:
         """Start the threads."""
-        self._writer.start()
-        self._readers.start()
+        for pool in self._pools:
+            pool.start()
 
     def stop(self) -> None:
         """Finish the waiting work and end the threads. Blocks until they have ended."""
-        self._readers.stop()
-        self._writer.stop()
+        for pool in self._pools:
+            pool.stop()
 
     def write(self, call: Callable[..., T], *args: object) -> Deferred[T]:
         return self._writer.call(call, *args)
 
     def read(self, call: Callable[..., T], *args: object) -> Deferred[T]:
         return self._readers.call(call, *args)
+
+    def search(self, call: Callable[..., T], *args: object) -> Deferred[T]:
+        return self._searcher.call(call, *args)
 
 
 class _ThreadPool:

@@ -11,7 +11,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
 READERS = 2
-"""The number of threads, and so of connections, that read at the same time."""
+"""The number of threads that read at the same time, in addition to the one that searches."""
+
+READ_SECONDS = 5.0
+"""Maximum seconds that one read takes."""
 
 LOCK_TIMEOUT = 2.0
 """Seconds to wait while another process has locked an SQLite database."""
@@ -119,7 +122,7 @@ def _sqlite(url: str, durability: str) -> tuple[Engine, Engine]:
         engine = create_engine(
             url,
             poolclass=QueuePool,
-            pool_size=READERS,
+            pool_size=READERS + 1,
             max_overflow=0,
             connect_args={"check_same_thread": False, "timeout": LOCK_TIMEOUT},
         )
@@ -176,4 +179,4 @@ def _postgresql(url: str, durability: str) -> tuple[Engine, Engine]:
             cursor.execute(f"SET synchronous_commit = {wait}")
         connection.commit()
 
-    return writing, connected(pool_size=READERS)
+    return writing, connected(pool_size=READERS + 1)

@@ -142,7 +142,7 @@ class SearchIndex:
             )
             return [seq for (seq,) in found]
         # Each token is a quoted string of FTS5's query language, so that none is an operator.
-        tokens = [token for word in words for token in _tokens(word)]
+        tokens = dict.fromkeys(token for word in words for token in _tokens(word))
         if not tokens:
             return []
         query = " ".join(f'"{token}"' for token in tokens)

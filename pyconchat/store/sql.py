@@ -21,16 +21,19 @@ from pyconchat.domain.names import Key
 from pyconchat.domain.stored import CursorRecord, Loaded, ServerState, StoredGroup, TokenRecord
 from pyconchat.store import request_keys, schema, state
 from pyconchat.store.batch import Batch, Heads, Stored
-from pyconchat.store.engines import create_file, engines_for, require_utf8
+from pyconchat.store.engines import READ_SECONDS, create_file, engines_for, require_utf8
 from pyconchat.store.lock import StoreLock
 from pyconchat.store.prepared import Prepared
 from pyconchat.store.problems import problems
 from pyconchat.store.search import SearchIndex
 from pyconchat.store.snapshot import take_snapshot
-from pyconchat.store.transactions import Unstorable, Writer, transaction
+from pyconchat.store.transactions import Unstorable, Writer, reading, transaction
 from pyconchat.store.upgrade import require_newest, upgrade
 
 __all__ = ["SqlStore"]
+
+SEARCH_SECONDS = 2.0
+"""Maximum seconds that one search takes."""
 
 MAX_REPORTED = 1000
 """Maximum damaged entries that are reported in one run of the server."""
@@ -180,12 +183,18 @@ class SqlStore:
             return state.load(connection)
 
     def entries(self, conversation: int, after: int, upto: int, limit: int) -> list[Entry]:
-        with transaction(self._reading) as connection:
+        with reading(self._reading, READ_SECONDS) as connection:
             rows = self._read_entries.rows(connection, [conversation, after, upto, limit])
         return self._entries(conversation, rows)
 
-    def search(self, conversation: int, words: Sequence[str], limit: int) -> list[Entry]:
-        with transaction(self._reading) as connection:
+    def search(
+        self,
+        conversation: int,
+        words: Sequence[str],
+        limit: int,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> list[Entry]:
+        with reading(self._reading, SEARCH_SECONDS, wanted) as connection:
             found = self._search.find(connection, conversation, words, limit)
             entries = schema.entries.c
             query = (

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from pyconchat.domain.errors import NotSaved
+from pyconchat.domain.errors import NotSaved, TimedOut
 from pyconchat.store.engines import is_sqlite
 
-__all__ = ["Unstorable", "Writer", "transaction"]
+__all__ = ["Unstorable", "Writer", "reading", "transaction"]
+
+OPERATIONS = 1000
+"""SQLite's virtual machine instructions between two checks of a deadline: less than 1 ms."""
 
 
 class Unstorable(NotSaved):
@@ -23,6 +28,30 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     """Begin a transaction, and commit it at the end. Raises `NotSaved` for database errors."""
     with _errors_as_not_saved(engine), engine.begin() as connection:
         yield connection
+
+
+@contextmanager
+def reading(
+    engine: Engine, seconds: float, wanted: Callable[[], bool] = lambda: True
+) -> Iterator[Connection]:
+    """As `transaction`, for reads that end after *seconds*, or when they are not *wanted* any more.
+
+    Raises `TimedOut` then. PostgreSQL asks *wanted* only at the beginning.
+    """
+    if not wanted():
+        raise TimedOut("nobody waits for it")
+    with transaction(engine) as connection:
+        if not is_sqlite(engine):
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
+            yield connection
+            return
+        deadline = time.monotonic() + seconds
+        driver: Any = connection.connection.driver_connection
+        driver.set_progress_handler(lambda: time.monotonic() > deadline or not wanted(), OPERATIONS)
+        try:
+            yield connection
+        finally:
+            driver.set_progress_handler(None, 0)
 
 
 class Writer:
@@ -73,5 +102,11 @@ def _errors_as_not_saved(engine: Engine) -> Iterator[None]:
 
 def _not_saved(engine: Engine, error: BaseException | None) -> NotSaved:
     errors = engine.dialect.loaded_dbapi
+    if is_sqlite(engine):
+        ended = getattr(error, "sqlite_errorcode", None) == errors.SQLITE_INTERRUPT
+    else:
+        ended = isinstance(error, errors.errors.QueryCanceled)
+    if ended:
+        return TimedOut("reading took too long")
     refused = isinstance(error, errors.DataError | errors.IntegrityError)
     return (Unstorable if refused else NotSaved)(str(error).strip())

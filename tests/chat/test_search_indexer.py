@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
 from pyconchat.chat import search_indexer as indexer
 from pyconchat.chat.search_indexer import INTERVAL, SearchIndexer
-from pyconchat.domain.errors import NotSaved
+from pyconchat.domain.errors import Code, NotSaved, Refused, TimedOut
+from pyconchat.domain.events import Entry
+from pyconchat.domain.names import Key
 from pyconchat.store import SqlStore
 from pyconchat.testing import InlineThreads, TestUser, make_chat
 from tests.support.stores import quick_store
@@ -21,6 +26,17 @@ class FullStore(SqlStore):
 
     def index(self, most: int, only: int | None = None) -> bool:
         raise NotSaved("the disk is full")
+
+
+class Waiting(InlineThreads):
+    """Threads whose searches wait for the test."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Deferred[Any]] = []
+
+    def search(self, call: Callable[..., Any], *args: object) -> Deferred[Any]:
+        self.waiting.append(Deferred())
+        return self.waiting[-1]
 
 
 @pytest.fixture
@@ -76,6 +92,47 @@ def test_a_search_finds_recent_messages(store: SqlStore, monkeypatch: pytest.Mon
     scene = Scene(store, 6)
     assert len(scene.alice.types("/search green")) == 7
     assert store.behind == 0
+
+
+def test_one_search_at_a_time(store: SqlStore) -> None:
+    """A second search of an account is refused while the first one waits; so is a 17th."""
+    threads = Waiting()
+    searcher = SearchIndexer(store, threads, Clock(), lambda: False)
+
+    def search(asker: str) -> Deferred[list[Entry]]:
+        found = searcher.search(Key(asker), 2, ["tea"], 5, lambda: True)
+        return Deferred.fromCoroutine(found)
+
+    failed: list[Failure] = []
+    first = search("alice")
+    search("alice").addErrback(failed.append)
+    others = [search(f"guest{n}") for n in range(15)]
+    search("bob").addErrback(failed.append)
+    assert [cast(Refused, each.value).code for each in failed] == [Code.BUSY] * 2
+    assert not any(each.called for each in (first, *others))
+    threads.waiting[0].callback([])
+    search("alice").addErrback(failed.append)
+    assert len(failed) == 2
+    threads.waiting[1].errback(TimedOut("too long"))
+    others[0].addErrback(failed.append)
+    assert cast(Refused, failed[2].value).sentence.startswith("The search took too long.")
+
+
+def test_a_search_ends_with_its_asker(store: SqlStore) -> None:
+    """It is not wanted any more once its session has ended."""
+    scene = Scene(store, 1)
+    wanted: list[Callable[[], bool]] = []
+    find = store.search
+
+    def search(*args: Any) -> list[Entry]:
+        wanted.append(args[-1])
+        return find(*args)
+
+    store.search = search  # type: ignore[method-assign]
+    assert len(scene.alice.types("/search green")) == 2
+    assert wanted[0]()
+    scene.alice.leaves()
+    assert not wanted[0]()
 
 
 def test_a_search_without_room_for_the_index(tmp_path: Path) -> None:

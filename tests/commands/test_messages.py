@@ -237,6 +237,17 @@ def test_search(tea: Tea) -> None:
     assert tea.bob.types("/search milk") == ["* Nothing found for: milk"]
 
 
+@pytest.mark.parametrize("separator", [" ", "-", "/", "_"])
+def test_a_search_has_at_most_20_words(tea: Tea, separator: str) -> None:
+    """Each counts once, however it is separated; more are refused."""
+    words = [f"word{n}" for n in range(21)]
+    tea.alice.types(separator.join(words[:20]))
+    query = separator.join(words[:20])
+    assert len(tea.bob.types(f"/search {query} {query.upper()}")) == 2
+    refused = ["* Search for at most 20 words."]
+    assert tea.bob.types(f"/search {separator.join(words)}") == refused
+
+
 @pytest.mark.parametrize(
     ("message", "words"),
     [

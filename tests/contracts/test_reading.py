@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from pyconchat.domain.decisions import Decision, NewEntry
-from pyconchat.domain.errors import NotSaved
+from pyconchat.domain.errors import NotSaved, TimedOut
 from pyconchat.domain.events import Action
 from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
+from pyconchat.store.transactions import reading
 from pyconchat.testing import make_store
 from tests.contracts.building import ALICE, AT, NO_LIMIT, commit, create, say, store_events, texts
+from tests.support.people import PATIENCE
 
 
 def found(store: SqlStore, *words: str, limit: int = 10, id: int = 2) -> list[str]:
@@ -21,6 +25,46 @@ def found(store: SqlStore, *words: str, limit: int = 10, id: int = 2) -> list[st
     while store.behind:
         store.index(3)
     return texts(store.search(id, words, limit))
+
+
+# Deadlines.
+
+ENDLESS = {
+    "sqlite": "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n)"
+    " SELECT max(i) FROM n",
+    "postgresql": "SELECT max(i) FROM generate_series(1, 1000000000000) AS i",
+}
+
+
+def test_a_read_ends_at_its_deadline(store: SqlStore) -> None:
+    """The connection then serves the next read, which may take as long as it likes."""
+    create(store, 2)
+    engine = store._reading
+    started = time.monotonic()
+    for _ in range(3):
+        with pytest.raises(TimedOut), reading(engine, 0.1) as connection:
+            connection.execute(text(ENDLESS[engine.dialect.name]))
+    assert time.monotonic() - started < PATIENCE
+    assert len(store.entries(2, 0, NO_LIMIT, 10)) == 1
+    assert len(store.load().groups) == 1
+
+
+def test_a_search_that_nobody_waits_for(store: SqlStore) -> None:
+    """It does not begin."""
+    with pytest.raises(TimedOut):
+        store.search(2, ["tea"], 10, lambda: False)
+
+
+def test_a_search_whose_asker_disconnects(tmp_path: Path) -> None:
+    """SQLite ends it at once."""
+    store = make_store(tmp_path)
+    asked = iter([True] * 5)
+    with (
+        pytest.raises(TimedOut),
+        reading(store._reading, PATIENCE, lambda: next(asked, False)) as connection,
+    ):
+        connection.execute(text(ENDLESS["sqlite"]))
+    store.close()
 
 
 # Pages.

@@ -39,7 +39,7 @@ class StepByStep:
         self._work.append((done, call, args))
         return done
 
-    write = read = run
+    write = read = search = run
 
     def hash(self, password: str) -> Deferred[str]:
         return self.run(lambda: f"plain:{password}")

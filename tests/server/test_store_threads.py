@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from queue import Queue
-from threading import get_ident
+from threading import Event, get_ident
 from typing import Any, cast
 
 import pytest
@@ -42,6 +42,18 @@ def threads(reactor: FakeReactor) -> Iterator[StoreThreads]:
     threads.start()
     yield threads
     threads.stop()
+
+
+def test_searches_do_not_keep_others_from_reading(
+    threads: StoreThreads, reactor: FakeReactor
+) -> None:
+    """Reads and writes are called while a search runs and others wait."""
+    end = Event()
+    searches = [threads.search(end.wait, 10) for _ in range(5)]
+    reactor.wait_for(threads.read(int), threads.write(int))
+    assert not any(each.called for each in searches)
+    end.set()
+    reactor.wait_for(*searches)
 
 
 def test_writes_are_called_in_order(threads: StoreThreads, reactor: FakeReactor) -> None:

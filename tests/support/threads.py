@@ -33,6 +33,8 @@ class SlowThreads:
     def read(self, call: Callable[..., T], *args: object) -> Deferred[T]:
         return maybeDeferred(call, *args)
 
+    search = read
+
     @property
     def idle(self) -> bool:
         """Return whether no call is waiting."""
