@@ -57,7 +57,13 @@ class IStore(Interface):
         on an older state of a group (or changes a state under a request key that was stored
         before); or a `NotSaved` if the database refuses it, but not others. These decisions are
         left out. When this returns, the rest is on disk. Raises `NotSaved`: then nothing is
-        stored.
+        stored; or `Unknown`: then `settle` has to be called before the next commit.
+        """
+
+    def settle() -> list[list[Entry] | Repeated | Conflict | NotSaved] | None:
+        """Return what the commit that raised `Unknown` has stored, as `commit`; None if nothing.
+
+        Raises `NotSaved` while that cannot be found out.
         """
 
     def index(most: int, only: int | None = None) -> bool:
@@ -132,8 +138,9 @@ class IJournal(Interface):
         *done* fires when it is published, with the number of its first entry (0 if it has none);
         for a request key that was stored before, with the number of that time. If it could not be
         stored, nobody has seen it: *done* fails with `NotSaved`, or, without *done*, the session
-        *origin* is told. *origin* has typed it, and gets no echo. After a `Conflict`, *retry* is
-        called once the group has been read again; without it, the decision is not saved.
+        *origin* is told. If it may have been stored, they get the refusal `Code.UNKNOWN`. *origin*
+        has typed it, and gets no echo. After a `Conflict`, *retry* is called once the group has
+        been read again; without it, the decision is not saved.
         """
 
     def read_in_order(read: Callable[..., T], *args: object) -> Deferred[T]:

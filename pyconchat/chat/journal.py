@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -21,7 +21,7 @@ from pyconchat.chat.interfaces import IJournal, ISession, IStore, IThreads
 from pyconchat.chat.pending import PendingDecision
 from pyconchat.chat.statistics import Statistics
 from pyconchat.domain.decisions import Decision, Repeated
-from pyconchat.domain.errors import Conflict, NotSaved
+from pyconchat.domain.errors import Conflict, NotSaved, Unknown
 from pyconchat.domain.events import Entry
 from pyconchat.net.waiters import Waiters
 
@@ -34,6 +34,9 @@ MAX_PENDING = 8192
 
 MAX_TURNS = 6
 """Maximum turns of the reactor in which a batch gathers."""
+
+SETTLE_INTERVAL = 1.0
+"""Seconds between attempts to find out what became of a commit."""
 
 MAX_WRITES_PER_TURN = 50
 """Maximum writes to connections in one turn of the reactor, while a batch is published."""
@@ -72,6 +75,8 @@ class Journal:
         self._statistics = statistics
         self._waiting: list[PendingDecision] = []
         self._committing = False  # from the first turn of gathering to the commit's end
+        self._in_doubt: Sequence[PendingDecision] = ()  # a batch that may have been stored
+        self._undone: Sequence[PendingDecision] = ()  # the same, when it has turned out not to be
         self._turns = 0  # of gathering, so far
         self._recent_size = 1  # decisions in a batch, decaying
         self._publications: deque[Iterator[int]] = deque()  # the first one is in progress
@@ -160,12 +165,32 @@ class Journal:
         self._room.fire()
         self._commit_started = self._reactor.seconds()
         decisions = [pending.decision for pending in batch]
-        committing = self._threads.write(self._store.commit, decisions)
+        committing = self._settle()
+        committing.addCallback(lambda _: self._threads.write(self._store.commit, decisions))
         committing.addCallbacks(
             self._committed, self._failed, callbackArgs=(batch,), errbackArgs=(batch,)
         )
         committing.addErrback(self._broken)
         committing.addBoth(self._commit_done)
+
+    def _settle(self) -> Deferred[object]:
+        """Publish or undo the batch in doubt, if there is one, before the next commit."""
+        if not self._in_doubt:
+            return succeed(None)
+        return self._threads.write(self._store.settle).addCallback(self._settled)
+
+    def _settled(
+        self, results: Sequence[list[Entry] | Repeated | Conflict | NotSaved] | None
+    ) -> None:
+        batch, self._in_doubt = self._in_doubt, ()
+        if results is None:
+            self._undone = batch
+            raise NotSaved("nor was what it depends on")
+        self._committed(results, batch)
+
+    def _retry_settling(self) -> None:
+        if self._in_doubt:
+            self.append(Decision(0))  # each commit settles first
 
     def _commit_done(self, _result: object) -> None:
         self._committing = False
@@ -222,11 +247,17 @@ class Journal:
         Decisions that were made during the commit may depend on a lost one, so they are lost too.
         """
         self._publish_the_rest()
+        if isinstance(failure.value, Unknown):
+            self._doubt(failure, batch)
+            return
         if isinstance(failure.value, NotSaved):
             self._log.error("not saved: {reason}", reason=failure.getErrorMessage())
         else:
             self._log.failure("the store failed", failure)
-        lost = [*batch, *self._waiting]
+        if self._in_doubt:
+            self._reactor.callLater(SETTLE_INTERVAL, self._retry_settling)
+        lost = [*self._undone, *batch, *self._waiting]
+        self._undone = ()
         self._statistics.not_saved += len(lost)
         self._waiting = []
         for pending in lost:
@@ -236,6 +267,17 @@ class Journal:
             if pending.decision.empty:
                 pending.succeeded(0)  # it had nothing to store
         self._room.fire()
+
+    def _doubt(self, failure: Failure, batch: Sequence[PendingDecision]) -> None:
+        """Tell who has sent *batch* that it may have been stored; find out later."""
+        self._log.error("unknown: {reason}", reason=failure.getErrorMessage())
+        self._in_doubt = batch
+        for pending in batch:
+            if pending.decision.empty:
+                pending.succeeded(0)
+                pending.done = None
+            pending.unknown()
+        self._reactor.callLater(SETTLE_INTERVAL, self._retry_settling)
 
     def _broken(self, failure: Failure) -> None:
         self._log.failure("publishing failed", failure)

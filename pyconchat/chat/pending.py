@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from pyconchat.chat.interfaces import ISession
 from pyconchat.domain.decisions import Decision
 from pyconchat.domain.errors import NotSaved
+from pyconchat.domain.refusals import unknown
 
 __all__ = ["PendingDecision"]
 
@@ -39,6 +40,17 @@ class PendingDecision:
         """Fire `done` with *seq*."""
         if self.done is not None:
             self.done.callback(seq)
+
+    def unknown(self) -> None:
+        """Fail `done`, or tell the origin, with the refusal that it may have been saved.
+
+        When that is known, the entries are published as anybody's: the origin gets them, too.
+        """
+        done, self.done, origin, self.origin, self.retry = self.done, None, self.origin, None, None
+        if done is not None:
+            done.errback(unknown())
+        elif origin is not None:
+            origin.refuse(unknown())
 
     def not_saved(self) -> None:
         """Fail `done` with `NotSaved`; without it, send the refusal to the origin."""

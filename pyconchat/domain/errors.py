@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from enum import Enum
 
-__all__ = ["BadField", "Code", "Conflict", "MustAsk", "NotSaved", "PeerGone", "Refused", "TimedOut"]
+__all__ = [
+    "BadField",
+    "Code",
+    "Conflict",
+    "MustAsk",
+    "NotSaved",
+    "PeerGone",
+    "Refused",
+    "TimedOut",
+    "Unknown",
+]
 
 
 class Code(Enum):
@@ -45,6 +55,7 @@ class Code(Enum):
     TOO_MANY = "too-many"
     TROUBLE = "trouble"
     UNCHANGED = "unchanged"
+    UNKNOWN = "unknown"
     UNKNOWN_COMMAND = "unknown-command"
     WRONG_PASSWORD = "wrong-password"
 
@@ -88,6 +99,10 @@ class NotSaved(Exception):
 
 class TimedOut(NotSaved):
     """A read was ended at its deadline, or because nobody waits for it any more."""
+
+
+class Unknown(NotSaved):
+    """The answer to a commit was lost: what it should have stored may be stored."""
 
 
 class Conflict(Exception):

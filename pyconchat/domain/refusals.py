@@ -20,6 +20,7 @@ __all__ = [
     "note_too_long",
     "too_many_lines",
     "too_many_wrong_passwords",
+    "unknown",
 ]
 
 CANNOT_READ_LOG = "The server cannot read its log now. Try again soon."
@@ -91,4 +92,12 @@ def too_many_wrong_passwords(wait: int) -> Refused:
         Code.TOO_MANY,
         "There were too many wrong passwords. Try again in {wait} s.",
         wait=wait,
+    )
+
+
+def unknown() -> Refused:
+    """Answer a request whose decision may have been stored: the store did not say."""
+    return Refused(
+        Code.UNKNOWN,
+        "Unknown: it may have been saved. If it was, it is shown when the store is back.",
     )

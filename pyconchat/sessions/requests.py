@@ -16,7 +16,7 @@ from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import ISession
 from pyconchat.commands.services import Services
 from pyconchat.domain.decisions import RequestKey
-from pyconchat.domain.errors import BadField, NotSaved, Refused
+from pyconchat.domain.errors import BadField, Code, NotSaved, Refused
 from pyconchat.domain.refusals import empty_message, line_too_long, not_saved
 from pyconchat.domain.replies import Reply, Said
 from pyconchat.domain.text import safe_line, safe_text
@@ -113,7 +113,7 @@ class Requests:
         try:
             seq = None if key is None else await self._earlier(key)
         except NotSaved:
-            raise not_saved() from None
+            raise refused if refused.code is Code.UNKNOWN else not_saved() from None
         if seq is None:
             raise refused
         return Said(seq)

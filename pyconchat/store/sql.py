@@ -6,16 +6,17 @@ threads call the other reading methods. Nothing here knows Twisted.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import Connection, insert, select, text
 from zope.interface import implementer
 
 from pyconchat.chat.interfaces import IStore
 from pyconchat.domain.decisions import Decision, RequestKey
-from pyconchat.domain.errors import NotSaved
+from pyconchat.domain.errors import NotSaved, Unknown
 from pyconchat.domain.events import Damaged, Entry, decode
 from pyconchat.domain.names import Key
 from pyconchat.domain.stored import CursorRecord, Loaded, ServerState, StoredGroup, TokenRecord
@@ -27,10 +28,19 @@ from pyconchat.store.prepared import Prepared
 from pyconchat.store.problems import problems
 from pyconchat.store.search import SearchIndex
 from pyconchat.store.snapshot import take_snapshot
-from pyconchat.store.transactions import Unstorable, Writer, reading, transaction
+from pyconchat.store.transactions import CommitLost, Unstorable, Writer, reading, transaction
 from pyconchat.store.upgrade import require_newest, upgrade
 
 __all__ = ["SqlStore"]
+
+SETTLE_SECONDS = 3.0
+"""Seconds in which `commit` tries to find out what became of it, if the answer was lost."""
+
+SETTLE_PAUSE = 0.1
+"""Seconds between two of these attempts."""
+
+MAX_HALF_SECONDS = 60.0
+"""The same as SETTLE_SECONDS, for a part of a batch."""
 
 SEARCH_SECONDS = 2.0
 """Maximum seconds that one search takes."""
@@ -63,6 +73,7 @@ class SqlStore:
         self._read_entries = Prepared(_READ_ENTRIES, dialect)
         self._insert_entries = Prepared(insert(schema.entries), dialect)
         self._new_keys = 0
+        self._doubt: tuple[int, list[Stored]] | None = None  # a transaction, and its results
         self._key_clock: request_keys.KeyClock | None = None
 
     def lock(self) -> None:
@@ -123,27 +134,60 @@ class SqlStore:
         for part in (batch[:half], batch[half:]):
             try:
                 stored += self.commit(part)
+            except Unknown:  # the journal can wait for the whole batch only
+                stored += self._settled(MAX_HALF_SECONDS) or [NotSaved("not stored")] * len(part)
             except NotSaved as problem:  # the other half may be stored
                 stored += [problem] * len(part)
         return stored
 
+    def settle(self) -> list[Stored] | None:
+        assert self._doubt is not None, "a commit is in doubt"
+        number, stored = self._doubt
+        committed = self._writer.committed(number)
+        self._doubt = None
+        return stored if committed else None
+
+    def _settled(self, seconds: float) -> list[Stored] | None:
+        """As `settle`, but tries for *seconds*. Raises `Unknown`."""
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                return self.settle()
+            except NotSaved as error:
+                if time.monotonic() > until:
+                    raise Unknown(f"it may have been saved: {error}") from error
+                time.sleep(SETTLE_PAUSE)
+
     def _commit(self, batch: Sequence[Decision]) -> list[Stored]:
-        with self._writer.transaction() as connection:
-            work = Batch(connection, self._heads)
-            stored = work.decide(batch)
-            if work.rows:
-                self._insert_entries.run(connection, work.rows)
-                self._heads.move(connection, work.moved_heads())
-            if self._key_clock is None:
-                self._key_clock = request_keys.KeyClock(connection)
-            work.finish(self._key_clock)
-            self._new_keys += len(work.keys)
-            if self._new_keys >= request_keys.SWEEP_EVERY:
-                more = request_keys.delete_expired(connection, self._key_clock.now)
-                if not more:
-                    self._new_keys = 0
+        stored: list[Stored] = []
+        try:
+            with self._writer.commit() as connection:
+                work = self._write(connection, batch, stored)
+        except CommitLost as lost:
+            self._doubt = lost.number, stored
+            if self._settled(SETTLE_SECONDS) is None:
+                raise NotSaved("the connection was lost") from lost
         self._search.stored(work.grown())
         return stored
+
+    def _write(
+        self, connection: Connection, batch: Sequence[Decision], stored: list[Stored]
+    ) -> Batch:
+        """Write *batch*, and append its results to *stored*."""
+        work = Batch(connection, self._heads)
+        stored += work.decide(batch)
+        if work.rows:
+            self._insert_entries.run(connection, work.rows)
+            self._heads.move(connection, work.moved_heads())
+        if self._key_clock is None:
+            self._key_clock = request_keys.KeyClock(connection)
+        work.finish(self._key_clock)
+        self._new_keys += len(work.keys)
+        if self._new_keys >= request_keys.SWEEP_EVERY:
+            more = request_keys.delete_expired(connection, self._key_clock.now)
+            if not more:
+                self._new_keys = 0
+        return work
 
     @property
     def behind(self) -> int:

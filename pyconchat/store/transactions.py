@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from pyconchat.domain.errors import NotSaved, TimedOut
 from pyconchat.store.engines import is_sqlite
 
-__all__ = ["Unstorable", "Writer", "reading", "transaction"]
+__all__ = ["CommitLost", "Unstorable", "Writer", "reading", "transaction"]
 
 OPERATIONS = 1000
 """SQLite's virtual machine instructions between two checks of a deadline: less than 1 ms."""
@@ -21,6 +21,14 @@ OPERATIONS = 1000
 
 class Unstorable(NotSaved):
     """The database refuses what was to be stored; it works for everything else."""
+
+
+class CommitLost(NotSaved):
+    """The connection to PostgreSQL was lost during COMMIT; *number* is the transaction's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__("the answer to COMMIT was lost")
+        self.number = number
 
 
 @contextmanager
@@ -82,6 +90,35 @@ class Writer:
             except BaseException:
                 self.close()  # after any error, the next transaction gets a new connection
                 raise
+
+    @contextmanager
+    def commit(self) -> Iterator[Connection]:
+        """As `transaction`, but raises `CommitLost` if PostgreSQL may have committed it."""
+        if self._keeps:
+            with self.transaction() as connection:
+                yield connection
+            return
+        with _errors_as_not_saved(self._engine), self._engine.connect() as connection:
+            begun = connection.begin()
+            number: int = connection.exec_driver_sql("SELECT txid_current()").scalar_one()
+            yield connection
+            try:
+                begun.commit()
+            except (DBAPIError, self._engine.dialect.loaded_dbapi.Error) as error:
+                raise CommitLost(number) from error
+
+    def committed(self, number: int) -> bool:
+        """Return whether PostgreSQL has committed the transaction *number*.
+
+        If this server has the `StoreLock`, the transaction has ended. Raises `NotSaved` if
+        PostgreSQL cannot be asked, or does not know.
+        """
+        with self.transaction() as connection:
+            query = f"SELECT txid_status({number})"
+            status = connection.exec_driver_sql(query).scalar()
+        if status not in ("committed", "aborted"):
+            raise NotSaved(f"the transaction {number} is {status or 'not known'}")
+        return bool(status == "committed")
 
     def close(self) -> None:
         """Close the connection, if it is kept."""

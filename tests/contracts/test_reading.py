@@ -17,7 +17,7 @@ from pyconchat.store import SqlStore
 from pyconchat.store.transactions import reading
 from pyconchat.testing import make_store
 from tests.contracts.building import ALICE, AT, NO_LIMIT, commit, create, say, store_events, texts
-from tests.support.people import PATIENCE
+from tests.support.servers import PATIENCE
 
 
 def found(store: SqlStore, *words: str, limit: int = 10, id: int = 2) -> list[str]:

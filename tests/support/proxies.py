@@ -1,0 +1,93 @@
+"""A proxy before PostgreSQL that loses the answer to a COMMIT."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+
+__all__ = ["CommitCutter"]
+
+
+class CommitCutter:
+    """Forwards connections to the Unix socket at *path*.
+
+    When `cut` is ``"before"`` or ``"after"``, the next COMMIT of a write ends its connection before
+    it is forwarded, or when PostgreSQL has answered it. While `down` is set, nobody can connect.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.cut = ""
+        self.down_after_cut = False
+        self.down = False
+        self.cuts = 0
+        self._lost: socket.socket | None = None  # the connection whose answers are lost
+        self._path = path
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listening.getsockname()[1])
+        self._written: set[socket.socket] = set()  # connections with an uncommitted change
+        self._connections: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
+
+    def close(self) -> None:
+        """Stop listening, and end all connections."""
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()
+        self._listening.close()
+        for each in list(self._connections):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                if self.down:
+                    client.close()
+                    continue
+                thread = threading.Thread(target=self._forward, args=(client,), daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
+    def _forward(self, client: socket.socket) -> None:
+        with client, socket.socket(socket.AF_UNIX) as server:
+            server.connect(self._path)
+            self._connections |= {client, server}
+            down = threading.Thread(target=self._down, args=(client, server), daemon=True)
+            down.start()
+            self._up(client, server)
+            down.join()
+            self._connections -= {client, server}
+
+    def _up(self, client: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError):
+            while data := client.recv(65536):
+                if self.cut and server in self._written and b"COMMIT\0" in data:
+                    how, self.cut = self.cut, ""
+                    self.down = self.down_after_cut
+                    self.cuts += 1
+                    if how == "after":
+                        self._lost = server
+                        server.sendall(data)
+                        threading.Event().wait(0.3)  # PostgreSQL commits and answers
+                    break
+                server.sendall(data)
+        for each in (client, server):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def _down(self, client: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError):
+            while data := server.recv(65536):
+                if b"INSERT 0 " in data or b"UPDATE " in data:
+                    self._written.add(server)
+                elif b"COMMIT\0" in data:
+                    self._written.discard(server)
+                if self._lost is not server:
+                    client.sendall(data)
+        with suppress(OSError):
+            client.shutdown(socket.SHUT_RDWR)
