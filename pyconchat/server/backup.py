@@ -14,10 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy import URL
-
 from pyconchat.net.selfsigned import CERTIFICATE_FILE, KEY_FILE
-from pyconchat.store import SqlStore
+from pyconchat.store import SqlStore, sqlite_url
 
 __all__ = ["DATABASE", "FILES", "back_up"]
 
@@ -76,8 +74,7 @@ def _copy_files(store: SqlStore, state: Path, target: Path) -> None:
 
 def _shared(target: Path) -> set[str]:
     """Return the ids of the files that the snapshot in *target* refers to."""
-    url = URL.create("sqlite", database=str(target / DATABASE))
-    snapshot = SqlStore(url.render_as_string())
+    snapshot = SqlStore(sqlite_url(target / DATABASE))
     try:
         groups = snapshot.load().groups.values()
     finally:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
@@ -30,6 +30,11 @@ _POSTGRESQL = {
 
 class BadStore(Exception):
     """The store cannot be used; the message is one line that says what to do."""
+
+
+def sqlite_url(database: Path) -> str:
+    """Return the URL of the SQLite file *database*, whatever characters its path has."""
+    return URL.create("sqlite", database=str(database)).render_as_string()
 
 
 def is_sqlite(engine: Engine) -> bool:
