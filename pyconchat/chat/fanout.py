@@ -3,8 +3,8 @@
 The messages of one tick become one block for each style, and each connection gets its block with
 one write. All other events are written entry by entry, because they change who receives.
 
-What goes to many connections is written in pieces, with turns of the reactor between them: the
-methods that do so are iterators, and yield the count of connections written since the last yield.
+A large group is written in pieces. The methods are generators: after each piece they yield how many
+connections were written, and the journal decides when the next piece follows.
 """
 
 from __future__ import annotations

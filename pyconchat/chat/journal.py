@@ -1,4 +1,5 @@
-"""Journal: the tick. It gathers decisions, has them stored in batches, then published.
+"""Journal: group commit. It gathers the decisions of one to six turns of the reactor (a tick), stores
+them in one transaction, then publishes them.
 
 While one batch is published to a large group, a piece in each turn of the reactor, the next one
 is gathered and stored: the disk and the network work at the same time.
@@ -53,7 +54,8 @@ class Journal:
     now and then, the count of connections that it has written to. *recover* is called with the
     decisions that were not stored, because the store failed or after a conflict.
 
-    At most two batches are in progress: one is published while the next is stored.
+    At most two batches are in progress: one is published while the next is stored. Storing and
+    publishing share the state of a batch, so the class has more than 250 lines.
     """
 
     _log = Logger()

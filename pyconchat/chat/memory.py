@@ -64,8 +64,7 @@ class Memory:
         self.groups.remove(conversation)
         if stored is None:
             self.conversations.drop(conversation.id)
-            group.closed = True
-            group.members.clear()
+            group.discard()
             return
         group.restore(stored.state, stored.version)
         if not group.closed:

@@ -1,7 +1,7 @@
 """Group: the rules of one group, about members, admin, join requests, bans and policy.
 
-Methods named for what a person does *decide*: they check the rules and return the events, or
-raise `Refused`, and change nothing. `LiveState.apply` is the only place where a group changes.
+A method such as `join` or `kick` only decides: it checks the rules and returns events, or raises
+`Refused`. Events change the group in `LiveState.apply`; `restore` sets it to what the store has.
 A group knows no clock, no store, no session, and no password but its hash.
 """
 

@@ -104,7 +104,7 @@ class GroupState(msgspec.Struct):
 
 
 class LiveState:
-    """The state of one group in memory, which only `apply` changes.
+    """The state of one group in memory, which decisions change only through `apply`.
 
     *id* is the number of the group's conversation in the store. *version* counts the changes.
     """
@@ -135,6 +135,11 @@ class LiveState:
     def created(cls, id: int, event: GroupCreated) -> Self:
         """Return the group that *event* creates."""
         return cls(id, _first_state(event), version=1)
+
+    def discard(self) -> None:
+        """Close the group, which could not be stored: it never existed."""
+        self.closed = True
+        self.members.clear()
 
     def restore(self, state: GroupState, version: int) -> None:
         """Replace everything by *state*, which the store has with this *version*."""

@@ -14,7 +14,7 @@ from pyconchat.commands.services import Services
 from pyconchat.doors.connection_limits import ConnectionLimits
 from pyconchat.doors.context import DoorContext, RefusedConnections
 from pyconchat.doors.detector import DoorKind, ProtocolDetector
-from pyconchat.doors.json.door import JsonDoor
+from pyconchat.doors.json.door import JsonDoor, recognizes_json
 from pyconchat.doors.line.door import LineDoor
 from pyconchat.doors.open_doors import OpenDoors
 from pyconchat.doors.transfer.door import TransferDoor, recognizes_transfer
@@ -61,7 +61,7 @@ class ChatFactory(Factory):
         )
         self._max_connections = max_connections
         self._kinds = [
-            DoorKind(_recognizes_json, JsonDoor),
+            DoorKind(recognizes_json, JsonDoor),
             DoorKind(recognizes_http, HttpRefusal),
             DoorKind(recognizes_tls, TlsRefusal),
         ]
@@ -78,7 +78,3 @@ class ChatFactory(Factory):
             return None  # closed at once, so that its descriptor is free again
         network = network_of(getattr(addr, "host", "local"))
         return ProtocolDetector(self._context, network, self._kinds, LineDoor)
-
-
-def _recognizes_json(opening: bytes) -> bool:
-    return opening.lstrip().startswith(b"{")

@@ -27,7 +27,7 @@ from pyconchat.sessions.subscription import Subscriptions
 
 __all__ = ["Session", "message_in"]
 
-# Alone in a group, these words are commands: systems C and D of REQUIREMENTS had them.
+# Alone in a group, these words are commands, as in older chat programs.
 _LEAVING = frozenset({"leave", "qqq"})
 
 

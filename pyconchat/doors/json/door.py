@@ -19,7 +19,7 @@ from pyconchat.doors.json.mode import Answer, JsonMode
 from pyconchat.net.connection import Lifecycle
 from pyconchat.render.json import JsonRenderer
 
-__all__ = ["JsonDoor"]
+__all__ = ["JsonDoor", "recognizes_json"]
 
 MAX_EXPANSION = 8
 """How much longer than its text a line may be: JSON may write 6 bytes for one."""
@@ -28,6 +28,11 @@ MAX_BAD_LINES = 20
 """Maximum consecutive lines that are not JSON; then the connection is closed."""
 
 JSON = JsonRenderer()
+
+
+def recognizes_json(opening: bytes) -> bool:
+    """Return whether *opening* begins a JSON object."""
+    return opening.lstrip().startswith(b"{")
 
 
 @implementer(IProgramPeer)

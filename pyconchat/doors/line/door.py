@@ -1,8 +1,8 @@
 """LineDoor: one person's connection, at `nc` or `telnet`.
 
 It turns bytes into lines, and shows what the chat writes. The questions of the login are
-`LoginDialogue`'s; what lines mean, the session knows. A client whose lines end in CRLF is taken
-for telnet: only then are telnet options negotiated, and prompts shown.
+`LoginDialogue`'s; what lines mean, the session knows. A client whose lines end in CRLF is taken for
+telnet: only telnet gets telnet options and the group's prompt. The questions of the login are shown to both.
 """
 
 from __future__ import annotations
