@@ -227,7 +227,9 @@ class TestUser:
             chat.registration.register_new(person_name(name), password)
         )
         registering.addCallback(made.append)
-        self.tick_of(chat)
+        for _ in range(20):  # the logins of others may still have to be stored
+            if not made:
+                self.tick_of(chat)
         return made[0]
 
     @staticmethod

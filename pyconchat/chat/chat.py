@@ -95,10 +95,14 @@ class Chat:
         gauge("waiting", lambda: self.journal.waiting)
 
     def start(self, loaded: Loaded) -> None:
-        """Take over what the store has *loaded*, and end the last run's guest memberships."""
+        """Take over what the store has *loaded*.
+
+        End the memberships of the last run's guests, and of accounts deleted since.
+        """
         self.memory.load(loaded)
         for conversation in list(self.groups):
             self.registry.end_absent_guests(conversation)
+            self.registry.end_deleted(conversation)
 
     def now(self) -> int:
         """Return the time of day, in milliseconds since the epoch."""

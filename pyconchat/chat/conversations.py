@@ -162,6 +162,14 @@ class Conversations:
         self._private.pop(parties, None)
         self.drop(id)
 
+    def drop_party(self, party: str) -> None:
+        """Remove the private conversations of *party*, whose account was deleted.
+
+        Sessions of the other side keep theirs until they end.
+        """
+        for parties in [each for each in self._private if party in each]:
+            del self._private[parties]
+
     def of_cursor(self, record: CursorRecord) -> Conversation:
         """Return the conversation of a cursor.
 

@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 
+from pyconchat.chat import event_log
 from pyconchat.chat.interfaces import IHasher, IJournal, ISession, IStore
 from pyconchat.chat.memory import Memory
 from pyconchat.chat.session_registry import SessionRegistry
-from pyconchat.domain.accounts import Account
+from pyconchat.domain.accounts import Account, deleted_party
 from pyconchat.domain.decisions import (
     Decision,
+    DeleteAccount,
     Ignore,
     MoveKeys,
     NewEntry,
@@ -112,24 +114,52 @@ class Registration:
 
     async def reload(self) -> None:
         """Take over what `pyconchat-admin` has changed in the store. Raises `NotSaved`."""
+        before = self._accounts.registered()  # later decisions in memory stay
+        operators = {account.key for account in before if account.actor.operator}
         _, server = await self._journal.read_in_order(self._store.state, [])
         if server.claim_code is None:
             self._accounts.claim_code = None
         for record in server.accounts:
             account = self._accounts.get(record.name)
             if account is not None and account.registered:
-                self._take_over(account, record)
+                self._take_over(account, record, account.key in operators)
+        stored = {fold(record.name) for record in server.accounts}
+        for account in before:
+            if account.key not in stored:
+                self._delete(account)
 
-    def _take_over(self, account: Account, record: AccountRecord) -> None:
+    def _take_over(self, account: Account, record: AccountRecord, was_operator: bool) -> None:
         """Set password and operator as in *record*; newer decisions in memory stay."""
         if account.password_hash != record.password_hash:
             account.register(record.password_hash)
+            event_log.administered("password changed", account.name)
             for session in list(self._memory.presence.sessions(account.key)):
                 session.end(EndWhy.PASSWORD, "Your password was changed by an administrator.")
         if record.operator and not account.actor.operator:
-            account.become_operator(True)
-            for session in self._memory.presence.sessions(account.key):
-                session.send(Done(SafeText("You are an operator of this server now.")))
+            self._make_operator(account, True, "You are an operator of this server now.")
+        elif was_operator and not record.operator:
+            self._make_operator(account, False, "You are no longer an operator of this server.")
+
+    def _make_operator(self, account: Account, operator: bool, sentence: str) -> None:
+        account.become_operator(operator)
+        what = "operator made" if operator else "operator removed"
+        event_log.administered(what, account.name)
+        for session in self._memory.presence.sessions(account.key):
+            session.send(Done(SafeText(sentence)))
+
+    def _delete(self, account: Account) -> None:
+        """End all that *account*, which `pyconchat-admin` has deleted, has in memory."""
+        event_log.administered("account deleted", account.name)
+        for session in list(self._memory.presence.sessions(account.key)):
+            session.end(EndWhy.PUT_OFF, "Your account was deleted by an administrator.")
+            session.close()  # at once: afterwards it moves no cursor
+        self._accounts.remove(account)
+        for conversation in self._memory.groups.connected_with(account.key):
+            self._registry.end_deleted(conversation)
+        self._memory.conversations.drop_party(account.party)
+        # Again, in order: requests that were still on their way have written for this account.
+        write = DeleteAccount(account.key, deleted_party(account.key))
+        self._journal.append(Decision(self._now(), writes=[write]))
 
     def _save(self, writes: list[Write], entries: list[NewEntry] | None = None) -> Deferred[int]:
         done: Deferred[int] = Deferred()

@@ -9,7 +9,7 @@ from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import IJournal, ISession, IStore
 from pyconchat.chat.memory import Memory
 from pyconchat.domain.accounts import Account
-from pyconchat.domain.decisions import Decision, MoveCursor
+from pyconchat.domain.decisions import Decision, MoveCursor, NoteLogin
 from pyconchat.domain.events import Why
 from pyconchat.domain.names import Key, fold
 from pyconchat.domain.replies import EndWhy, PresenceChanged
@@ -41,6 +41,8 @@ class SessionRegistry:
         account = session.account
         first = self._memory.presence.add(session)
         event_log.connected(account.name, session.peer.address, not account.registered, first)
+        if account.registered:
+            self._journal.append(Decision(self._now(), writes=[NoteLogin(account.key)]))
         if first:
             self._announce(account, PresenceChanged(account.name, True))
 
@@ -101,10 +103,20 @@ class SessionRegistry:
             if self._memory.accounts.get(name) is None:
                 self._end_guest(conversation, fold(name))
 
+    def end_deleted(self, conversation: GroupConversation) -> None:
+        """End what members, applicants and invited people have whose account was deleted."""
+        group = conversation.group
+        for key in {*group.members, *group.requests, *group.invitations}:
+            if self._memory.accounts.get(key) is None:
+                self._end(conversation, key, Why.LEFT)
+
     def _end_guest(self, conversation: GroupConversation, key: Key) -> None:
+        self._end(conversation, key, Why.GUEST_GONE)
+
+    def _end(self, conversation: GroupConversation, key: Key, why: Why) -> None:
         if conversation.stale:
             return  # recovery calls `end_absent_guests`
-        events = conversation.group.forget(key, Why.GUEST_GONE)
+        events = conversation.group.forget(key, why)
         if events:
             now = self._now()
             self._journal.append(Decision(now, self._memory.apply(conversation, events, now)))

@@ -27,7 +27,7 @@ from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.refusals import already_banned, already_operator, name_in_use
 from pyconchat.domain.text import SafeText
 
-__all__ = ["Account", "Accounts"]
+__all__ = ["Account", "Accounts", "deleted_party"]
 
 
 class Account:
@@ -65,6 +65,11 @@ class Account:
         self.actor = Actor(self.name, guest=False, operator=self.actor.operator)
 
 
+def deleted_party(key: Key) -> str:
+    """Return the party as which a deleted account stays in its private conversations."""
+    return f"{key}~{secrets.token_hex(8)}"
+
+
 class Accounts:
     """All registered accounts, and the connected guests."""
 
@@ -88,6 +93,10 @@ class Accounts:
             )
         return account
 
+    def registered(self) -> list[Account]:
+        """Return the registered accounts."""
+        return [account for account in self._accounts.values() if account.registered]
+
     def add(self, account: Account) -> None:
         """Add *account*. Raises `Refused` if its name is taken."""
         self._require_free(account.name)
@@ -104,7 +113,7 @@ class Accounts:
             self._reserved.discard(fold(name))
 
     def remove(self, account: Account) -> None:
-        """Remove the account of a guest who has disconnected."""
+        """Remove the account of a guest who has disconnected, or one that was deleted."""
         del self._accounts[account.key]
 
     def admit(self, name: str) -> None:

@@ -20,11 +20,14 @@ __all__ = [
     "OPEN_END",
     "SERVER",
     "Decision",
+    "DeleteAccount",
+    "EndOperator",
     "EndTokens",
     "Ignore",
     "MoveCursor",
     "MoveKeys",
     "NewEntry",
+    "NoteLogin",
     "OpenDirect",
     "Repeated",
     "RequestKey",
@@ -99,8 +102,41 @@ class EndTokens(msgspec.Struct, frozen=True):
     owner: Key
 
 
+class NoteLogin(msgspec.Struct, frozen=True):
+    """*owner* has logged in."""
+
+    owner: Key
+
+
+class EndOperator(msgspec.Struct, frozen=True):
+    """*owner* is no longer an operator."""
+
+    owner: Key
+
+
+class DeleteAccount(msgspec.Struct, frozen=True):
+    """Delete the account *owner*, with its tokens, cursors, ignores and request keys.
+
+    Its private conversations move to *party*, which nobody ever is: they remain for their other
+    side, and the next account with the same name does not get them.
+    """
+
+    owner: Key
+    party: str
+
+
 Write: TypeAlias = (
-    SaveAccount | Ignore | MoveCursor | OpenDirect | MoveKeys | SaveToken | UseToken | EndTokens
+    SaveAccount
+    | Ignore
+    | MoveCursor
+    | OpenDirect
+    | MoveKeys
+    | SaveToken
+    | UseToken
+    | EndTokens
+    | NoteLogin
+    | EndOperator
+    | DeleteAccount
 )
 
 

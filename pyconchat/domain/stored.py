@@ -18,11 +18,13 @@ __all__ = [
 
 
 class AccountRecord(msgspec.Struct, frozen=True):
-    """A registered account."""
+    """A registered account. Times are in milliseconds since the epoch; None: unknown."""
 
     name: Name
     password_hash: str
     operator: bool
+    created_at: int = 0
+    last_login_at: int | None = None
 
 
 class TokenRecord(msgspec.Struct, frozen=True):

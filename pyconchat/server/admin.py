@@ -19,8 +19,15 @@ import msgspec
 
 from pyconchat.auth.passwords import hash_password
 from pyconchat.config import BadConfig, Config, default_state, read_config
-from pyconchat.domain.accounts import Account, Accounts
-from pyconchat.domain.decisions import SERVER, Decision, NewEntry, SaveAccount
+from pyconchat.domain.accounts import Account, Accounts, deleted_party
+from pyconchat.domain.decisions import (
+    SERVER,
+    Decision,
+    DeleteAccount,
+    EndOperator,
+    NewEntry,
+    SaveAccount,
+)
 from pyconchat.domain.errors import NotSaved, Refused
 from pyconchat.domain.names import fold, person_name
 from pyconchat.domain.password_rules import check_password
@@ -77,13 +84,15 @@ class Admin:
         print(f"No problems found: {len(groups)} groups, and each log leads to the stored state.")
 
     def accounts(self) -> None:
-        """List the registered accounts."""
+        """List the registered accounts: name, rights, creation and last login."""
         server = self._store.load().server
         banned = {fold(ban.name) for ban in server.bans}
         for account in sorted(server.accounts, key=lambda each: fold(each.name)):
             notes = ["operator"] * account.operator
             notes += ["banned"] * (fold(account.name) in banned)
-            print(account.name, *notes)
+            last = _time(account.last_login_at)
+            words = " ".join([account.name, *notes])
+            print(f"{words}, created {_time(account.created_at)}, last login {last}")
 
     def groups(self) -> None:
         """List the groups: number, name, policy, admin, members and entries."""
@@ -112,6 +121,26 @@ class Admin:
         events = accounts.appoint(account.name)
         self._commit(Decision(self._now(), [NewEntry(SERVER, event) for event in events]))
         print(f"{account.name} is an operator now.")
+
+    def remove_operator(self, name: str) -> None:
+        """Make an operator an ordinary account."""
+        account = self._account(name)
+        if not account.operator:
+            raise Problem(f"{account.name} is no operator")
+        self._commit(Decision(self._now(), writes=[EndOperator(fold(account.name))]))
+        print(f"{account.name} is no longer an operator.")
+
+    def delete_account(self, name: str, yes: bool) -> None:
+        """Delete an account. What it said remains; its name is free afterwards.
+
+        The running server ends its sessions and memberships; a stopped one does so at its start.
+        """
+        account = self._account(name)
+        if not yes and not _typed_again(account.name):
+            raise Problem("that is not the name; nothing was changed")
+        key = fold(account.name)
+        self._commit(Decision(self._now(), writes=[DeleteAccount(key, deleted_party(key))]))
+        print(f"The account of {account.name} has been deleted.")
 
     def export(self, name: str) -> None:
         """Print the log of a group, one entry per line, in the format of JSON mode."""
@@ -146,12 +175,29 @@ class Admin:
 
 def _new_password(name: str) -> str:
     """Prompt for a password twice, or read one line if standard input is not a terminal."""
+    if sys.stdin is None:  # standard input is closed
+        raise EOFError
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\n")
     password = getpass.getpass(f"New password of {name}: ")
     if getpass.getpass("Repeat it: ") != password:
         raise Problem("the two passwords differ; nothing was changed")
     return password
+
+
+def _typed_again(name: str) -> bool:
+    """Ask for *name* to be typed; return whether it was."""
+    if sys.stdin is None:  # standard input is closed
+        raise EOFError
+    print(f"This cannot be undone. Type {name} to delete the account: ", end="", flush=True)
+    return sys.stdin.readline().strip() == name
+
+
+def _time(at: int | None) -> str:
+    """Return the time *at* (milliseconds since the epoch) in the local time zone."""
+    if at is None:
+        return "unknown"
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at / 1000))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -162,11 +208,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", metavar="DIR", type=Path, help="the server's state folder")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(name: str, run: Callable[..., None], help: str, *argument: str) -> None:
+    def command(
+        name: str, run: Callable[..., None], help: str, *argument: str
+    ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=help, description=help)
         added.set_defaults(run=run, argument=argument[:1])
         for each in argument:
             added.add_argument(each, metavar=each.upper())
+        return added
 
     command(
         "backup", Admin.backup, "copy the state to a new folder, also while the server runs", "dir"
@@ -176,6 +225,10 @@ def _parser() -> argparse.ArgumentParser:
     command("groups", Admin.groups, "list the groups")
     command("reset-password", Admin.reset_password, "change the password of an account", "name")
     command("make-operator", Admin.make_operator, "make an account an operator", "name")
+    command("remove-operator", Admin.remove_operator, "make an operator an account", "name")
+    command("delete-account", Admin.delete_account, "delete an account", "name").add_argument(
+        "--yes", action="store_true", help="do not ask for the name to be typed"
+    )
     command("export", Admin.export, "print the log of a group as JSON, one entry per line", "group")
     return parser
 
@@ -193,7 +246,9 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         admin = Admin(_config(arguments))
         try:
-            arguments.run(admin, *(getattr(arguments, each) for each in arguments.argument))
+            options = {"yes": arguments.yes} if "yes" in arguments else {}
+            given = [getattr(arguments, each) for each in arguments.argument]
+            arguments.run(admin, *given, **options)
         finally:
             admin.close()
         sys.stdout.flush()

@@ -22,10 +22,13 @@ from sqlalchemy import (
 
 from pyconchat.domain.decisions import (
     OPEN_END,
+    DeleteAccount,
+    EndOperator,
     EndTokens,
     Ignore,
     MoveCursor,
     MoveKeys,
+    NoteLogin,
     OpenDirect,
     SaveAccount,
     SaveToken,
@@ -202,6 +205,12 @@ class Effects:
                 self._run(update(tokens).where(tokens.c.digest == digest).values(used_at=at))
             case EndTokens(owner=owner):
                 self._end_tokens(owner)
+            case NoteLogin(owner=owner):
+                self._set_account(owner, last_login_at=at)
+            case EndOperator(owner=owner):
+                self._set_account(owner, operator=False)
+            case DeleteAccount(owner=owner, party=party):
+                self._delete_account(owner, party)
             case _:
                 assert_never(write)
 
@@ -293,6 +302,18 @@ class Effects:
 
     def _end_tokens(self, owner: Key) -> None:
         self._run(delete(schema.tokens).where(schema.tokens.c.owner == owner))
+
+    def _set_account(self, owner: Key, **values: Any) -> None:
+        accounts = schema.accounts
+        self._run(update(accounts).where(accounts.c.key == owner).values(**values))
+
+    def _delete_account(self, owner: Key, party: str) -> None:
+        self._run(delete(schema.accounts).where(schema.accounts.c.key == owner))
+        for table in (schema.tokens, schema.cursors, schema.ignores, schema.keys):
+            self._run(delete(table).where(table.c.owner == owner))
+        conversations = schema.conversations
+        for side in (conversations.c.party_a, conversations.c.party_b):
+            self._run(update(conversations).where(side == owner).values({side: party}))
 
     def _set_group(self, group: int, **values: Any) -> None:
         groups = schema.groups

@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = "0005"
+VERSION = "0006"
 """The newest migration. A database with this version starts without Alembic."""
 
 CLAIM_CODE = "claim-code"
@@ -36,6 +36,7 @@ accounts = Table(
     Column("password_hash", Text, nullable=False),
     Column("operator", Boolean, nullable=False, default=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("last_login_at", BigInteger),
 )
 
 server_bans = Table(

@@ -175,7 +175,13 @@ def _server_bans(connection: Connection) -> list[Ban]:
 
 def _accounts(connection: Connection) -> list[AccountRecord]:
     accounts = schema.accounts.c
-    query = select(accounts.name, accounts.password_hash, accounts.operator)
+    query = select(
+        accounts.name,
+        accounts.password_hash,
+        accounts.operator,
+        accounts.created_at,
+        accounts.last_login_at,
+    )
     return [AccountRecord(*row) for row in connection.execute(query)]
 
 

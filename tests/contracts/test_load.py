@@ -187,8 +187,8 @@ def test_accounts(store: SqlStore) -> None:
     commit(store, Decision(AT, writes=[SaveAccount(Name("BOB"), "new hash")]))
     accounts = sorted(store.load().server.accounts, key=lambda account: fold(account.name))
     assert accounts == [
-        AccountRecord(Name("alice"), "hash", operator=False),
-        AccountRecord(Name("Bob"), "new hash", operator=False),
+        AccountRecord(Name("alice"), "hash", False, created_at=AT),
+        AccountRecord(Name("Bob"), "new hash", False, created_at=AT),
     ]
 
 

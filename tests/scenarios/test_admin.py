@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import sqlite3
 import subprocess
 import sys
@@ -33,7 +34,8 @@ NEW = "another password"
 
 def test_lists(stopped: Path, state: Path) -> None:
     """The commands accounts and groups list what is registered."""
-    assert admin(stopped, "accounts").lines == ["alice", "Bob"]
+    listed = admin(stopped, "accounts").lines
+    assert [line.partition(", created ")[0] for line in listed] == ["alice", "Bob"]
     assert admin(stopped, "groups").lines == ["1 tea (open): admin alice, 2 members, 1203 entries"]
     assert admin(state, "make-operator", "bob").lines == ["Bob is an operator now."]
     assert admin(state, "accounts").lines == ["alice", "Bob operator"]
@@ -140,8 +142,47 @@ def test_an_operator_is_made_while_the_server_runs(server: Server, enter: Enter)
             " WHERE conversation = 1 ORDER BY seq"
         ).fetchall()
     assert log == [(1, "operator"), (2, "operator"), (3, "server-banned")]
-    assert "erin operator" in admin(server.state, "accounts").lines
-    assert "frank banned" in admin(server.state, "accounts").lines
+    time = r"\d{4}-\d\d-\d\d \d\d:\d\d"
+    listed = "\n".join(admin(server.state, "accounts").lines)
+    for who in ("erin operator", "frank banned"):
+        assert re.search(f"^{who}, created {time}, last login {time}$", listed, re.MULTILINE)
+
+
+def test_an_operator_is_removed_while_the_server_runs(server: Server, enter: Enter) -> None:
+    """It takes effect in open sessions, is logged, and lasts."""
+    hugo = enter("hugo")
+    assert admin(server.state, "remove-operator", "hugo").line.endswith("hugo is no operator")
+    admin(server.state, "make-operator", "hugo")
+    server.says("administration: operator made: hugo")
+    hugo.finds(lambda each: "operator" in each.get("text", ""), 0)
+    assert hugo.does("/stats")["type"] == "stats"
+    lines = admin(server.state, "remove-operator", "HUGO").lines
+    assert lines == ["hugo is no longer an operator."]
+    server.says("administration: operator removed: hugo")
+    assert hugo.is_refused("/stats") == "not-operator"
+    assert "hugo, created" in admin(server.state, "accounts").out
+
+
+def test_an_account_is_deleted_while_the_server_runs(server: Server, enter: Enter) -> None:
+    """Its session ends, its group gets an heir, and the name is free at once."""
+    iris, jack = enter("iris"), enter("jack")
+    iris.does("/create orchids open")
+    jack.does("/join orchids")
+    iris.does("/msg jack only between us")
+    command = ("delete-account", "iris")
+    assert "nothing was changed" in admin(server.state, *command, typed=b"jack\n").line
+    assert "nothing was changed" in admin(server.state, *command).line
+    assert admin(server.state, *command, typed=b"iris\n").out.endswith(
+        "The account of iris has been deleted.\n"
+    )
+    server.says("administration: account deleted: iris")
+    assert iris.is_cut_off()
+    jack.finds(lambda each: each.get("type") == "admin" and each.get("name") == "jack", 0)
+    again = enter("iris")
+    assert again.hello["groups"] == []
+    assert admin(server.state, "check").status == 0
+    assert "iris, created" in admin(server.state, "accounts").out
+    assert len(admin(server.state, "delete-account", "iris", "--yes").lines) == 1
 
 
 # Exports.

@@ -10,10 +10,10 @@ from twisted.internet.task import Clock
 
 from pyconchat.chat.chat import Chat
 from pyconchat.config import Config
-from pyconchat.domain.decisions import Decision, SaveAccount
-from pyconchat.domain.names import Name, fold
+from pyconchat.domain.decisions import Decision, DeleteAccount, EndOperator, SaveAccount
+from pyconchat.domain.names import Key, Name, fold
 from pyconchat.store import SqlStore
-from pyconchat.testing import EPOCH, PlainHasher, TestUser
+from pyconchat.testing import EPOCH, PlainHasher, TestUser, make_chat
 from tests.support.threads import SlowThreads
 
 
@@ -100,3 +100,83 @@ def test_a_password_changed_in_the_store(chat: Chat, alice: TestUser, store: Sql
     assert account is not None
     assert account.password_hash == "plain:another"
     assert banned(chat) == {fold(Name("spam"))}
+
+
+def test_an_operator_removed_in_the_store(chat: Chat, alice: TestUser, store: SqlStore) -> None:
+    """Open sessions lose the right."""
+    store.commit([Decision(0, writes=[EndOperator(Key("alice"))])])
+    reload(chat)
+    alice.tick()
+    assert any("no longer an operator" in line for line in alice.sees())
+    assert any("Only operators" in line for line in alice.types("/stats"))
+
+
+def test_an_operator_made_during_the_reload(
+    chat: Chat, alice: TestUser, store: SqlStore, threads: SlowThreads
+) -> None:
+    """The reload does not take the right away again."""
+    bob = TestUser(chat, "bob", "secret of bob")
+    threads.slow = True
+    reload(chat)
+    alice.types("/operator bob")
+    threads.catch_up()
+    for _ in range(5):
+        alice.tick()
+    assert bob.account.actor.operator
+
+
+def delete(store: SqlStore, name: str) -> None:
+    """Delete the account of *name* as `pyconchat-admin` does."""
+    store.commit([Decision(0, writes=[DeleteAccount(Key(name), f"{name}~0")])])
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["running", "stopped"])
+def test_an_account_deleted_in_the_store(
+    running: bool, chat: Chat, alice: TestUser, store: SqlStore, clock: Clock
+) -> None:
+    """Nothing of it is left for the next person with its name, and its groups have heirs.
+
+    Bans of the name remain: a new account must not undo them.
+    """
+    bob, carol = (TestUser(chat, name, f"secret of {name}") for name in ("bob", "carol"))
+    bob.types("/create tea open", "/create alone open", "/ignore carol")
+    carol.types("/join tea")
+    bob.types("/msg carol between us")
+    alice.types("/create tower invite", "/ban bob no entry", "/create stall approval")
+    bob.types("/join stall")
+    if running:
+        delete(store, "bob")
+        reload(chat)
+        for _ in range(5):
+            alice.tick()
+        assert bob.peer.closed
+    else:
+        for each in (bob, carol, alice):
+            each.leaves()
+        delete(store, "bob")
+        chat = make_chat(store, clock)
+    assert chat.accounts.get("bob") is None
+    groups = {each.group.name: each.group for each in chat.groups}
+    assert groups.keys() == {"tea", "tower", "stall"}
+    assert groups["tea"].admin == "carol"
+    assert not groups["stall"].requests
+    assert Key("bob") in groups["tower"].bans
+    again = TestUser(chat, "bob", "another secret")
+    assert not again.account.ignores
+    assert store.cursors(Key("bob")) == []
+    assert not any("between us" in line for line in again.types("/history @carol", "/groups"))
+    again.types("/msg carol hello")
+    assert not any("between us" in line for line in again.types("/history @carol"))
+    stored = store.load()
+    for id, group in stored.groups.items():
+        assert group.state == chat.conversations[id].group.state  # type: ignore[attr-defined]
+
+
+def test_the_last_login(chat: Chat, store: SqlStore, clock: Clock) -> None:
+    """Each login is noted; guests have none."""
+    TestUser(chat, "bob", "secret of bob").leaves()
+    clock.advance(100)
+    TestUser(chat, "bob", "secret of bob").leaves()
+    TestUser(chat, "gina").leaves()
+    (bob,) = store.load().server.accounts
+    assert (bob.created_at, bob.last_login_at) == (EPOCH * 1000, (EPOCH + 100) * 1000)
