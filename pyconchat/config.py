@@ -128,11 +128,19 @@ class Config(_Section, frozen=True):
 
 
 def default_state(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the state folder if none is configured (XDG Base Directory Specification)."""
+    """Return the state folder if none is configured (XDG Base Directory Specification).
+
+    Raises `BadConfig` if there is no home folder.
+    """
     base = environ.get("XDG_STATE_HOME", "")
     # "All paths must be absolute. If [...] relative [...] consider the path invalid".
-    root = Path(base) if base.startswith("/") else Path.home() / ".local" / "state"
-    return str(root / "pyconchat")
+    if base.startswith("/"):
+        return str(Path(base) / "pyconchat")
+    try:
+        home = Path.home()
+    except RuntimeError:  # HOME is not set, and the user has no entry in passwd(5)
+        raise BadConfig("there is no home folder: use --state to name the state folder") from None
+    return str(home / ".local" / "state" / "pyconchat")
 
 
 def read_config(path: Path) -> Config:

@@ -258,3 +258,15 @@ def test_the_default_database_is_in_the_state_folder() -> None:
     assert Config(state="/s").store_url == "sqlite:////s/pyconchat.db"
     other = msgspec.convert({"store": {"url": "postgresql://db/chat"}}, Config)
     assert other.store_url == "postgresql://db/chat"
+
+
+def test_no_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without HOME and an entry in passwd(5), one line names the option that is missing."""
+
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", home)
+    with pytest.raises(BadConfig, match="--state"):
+        default_state({})
+    assert default_state({"XDG_STATE_HOME": "/var/state"}) == "/var/state/pyconchat"

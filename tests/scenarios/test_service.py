@@ -646,3 +646,40 @@ def test_a_connection_lost_after_a_message(server: Server, user: UserOf) -> None
     alice.types("/online")
     alice.sees("2 members of tea online:")
     assert server.stop() in CLEAN
+
+
+# A bare environment, such as that of cron or of a container.
+
+
+def test_no_environment_and_no_input(tmp_path: Path) -> None:
+    """Without HOME and USER, and with standard input closed, it starts and stops as ever."""
+    log = tmp_path / "log"
+    command = [TWISTD, "-n", "pyconchat", "--state", "state", "127.0.0.1", str(free_port())]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", 'exec "$@" <&-', "sh", *command],
+            cwd=tmp_path,
+            env={},
+            stdout=output,
+            stderr=output,
+        )
+    deadline = time.monotonic() + PATIENCE
+    while "/claim" not in log.read_text():
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.01)
+    admin = [str(Path(TWISTD).with_name("pyconchat-admin")), "--state", "state"]
+    for words in (["accounts"], ["reset-password", "alice"], ["delete-account", "alice"]):
+        ended = subprocess.run(
+            ["/bin/sh", "-c", '"$@" <&-', "sh", *admin, *words],
+            cwd=tmp_path,
+            env={},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+        assert "Traceback" not in ended.stderr
+        assert ended.stderr.count("\n") == (words != ["accounts"])
+    process.terminate()
+    assert process.wait(PATIENCE) in CLEAN
+    assert "Traceback" not in log.read_text()
