@@ -21,9 +21,10 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
-def temporary_file(path: Path, data: bytes) -> Iterator[Path]:
+def temporary_file(path: Path, data: bytes, owner: tuple[int, int] | None = None) -> Iterator[Path]:
     """Write *data* to a new file in the folder of *path*, flush it, and yield its path.
 
+    It belongs to the user and group *owner*, if given, which only root may do.
     The caller renames or links it to *path*. Nobody but the owner can read it, and it is removed
     at the end if it still exists. Raises `OSError`.
     """
@@ -31,6 +32,8 @@ def temporary_file(path: Path, data: bytes) -> Iterator[Path]:
     temporary = Path(name)
     try:
         with open(descriptor, "wb") as file:
+            if owner is not None:
+                os.fchown(descriptor, *owner)
             file.write(data)
             file.flush()
             os.fsync(descriptor)

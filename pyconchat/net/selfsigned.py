@@ -166,12 +166,12 @@ def _create(path: Path, pem: bytes) -> None:
 
     An existing file is not replaced: another server that is starting may have just created it.
     """
-    with temporary_file(path, pem) as new:
-        if os.geteuid() == 0:  # twistd --uid: the server will run as the folder's owner
-            owner = path.parent.stat()
-            os.chown(new, owner.st_uid, owner.st_gid)
-        with suppress(FileExistsError):
-            os.link(new, path)  # unlike rename(2), link(2) never replaces a file
+    owner: tuple[int, int] | None = None
+    if os.geteuid() == 0:  # twistd --uid: the server will run as the folder's owner
+        found = path.parent.stat()
+        owner = found.st_uid, found.st_gid
+    with temporary_file(path, pem, owner) as new, suppress(FileExistsError):
+        os.link(new, path)  # unlike rename(2), link(2) never replaces a file
 
 
 def _read_key(path: Path) -> EllipticCurvePrivateKey:

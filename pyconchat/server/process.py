@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import gc
 import os
 import pwd
+import re
 import resource
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = [
@@ -25,6 +29,9 @@ LOCK = "lock"
 
 Owner = tuple[int | None, int | None]
 """The numeric user and group as which the server will run; None: unchanged."""
+
+MAX_LOCK_BYTES = 32
+"""Maximum bytes of the lock file that are read."""
 
 GC_THRESHOLDS = (50_000, 10, 20)
 """Arguments of `gc.set_threshold`, far higher than Python's defaults."""
@@ -52,10 +59,19 @@ def make_folder(folder: Path, owner: Owner) -> None:
     """
     if folder.is_dir():
         return
-    folder.mkdir(mode=0o700, parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700)
     uid, gid = owner
     if os.geteuid() == 0 and uid is not None:
-        os.chown(folder, uid, pwd.getpwuid(uid).pw_gid if gid is None else gid)
+        # By descriptor: the path may be another folder, or a link, by now.
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            found = os.fstat(descriptor)
+            if found.st_uid != 0 or os.listdir(descriptor):
+                raise PermissionError(errno.EPERM, "the new folder was replaced", str(folder))
+            os.fchown(descriptor, uid, pwd.getpwuid(uid).pw_gid if gid is None else gid)
+        finally:
+            os.close(descriptor)
 
 
 def lock_folder(folder: Path) -> int:
@@ -64,8 +80,11 @@ def lock_folder(folder: Path) -> int:
     Return the file descriptor that holds the lock. Raises `BlockingIOError` if another process has
     locked the folder, and other kinds of `OSError`.
     """
-    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    lock = os.open(folder / LOCK, flags, 0o600)
     try:
+        if not stat.S_ISREG(os.fstat(lock).st_mode):
+            raise OSError(errno.EINVAL, "the lock is not a regular file")
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(lock)
@@ -77,15 +96,49 @@ def lock_folder(folder: Path) -> int:
 
 def running_server(folder: Path) -> int | None:
     """Return the process id of the server that has locked *folder*, or None."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        with open(folder / LOCK, "rb") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return int(lock.read())
-    except (FileNotFoundError, ValueError):
-        pass
+        lock = os.open(folder / LOCK, flags)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _process_in(lock)
+    finally:
+        os.close(lock)
     return None
+
+
+def _process_in(lock: int) -> int | None:
+    """Return the process id in the file *lock*; None if it cannot be that of a server.
+
+    Not every number may be sent a signal: 0 and negative ones are groups of processes, 1 is init.
+    Whoever can write the file could name any process, so the process must have the file open.
+    """
+    written = os.read(lock, MAX_LOCK_BYTES)
+    if not re.fullmatch(rb"[1-9][0-9]{0,9}\n", written):
+        return None
+    process = int(written)
+    if process in (1, os.getpid()) or not _has_open(process, os.fstat(lock)):
+        return None
+    return process
+
+
+def _has_open(process: int, file: os.stat_result) -> bool:
+    """Return whether *process* has *file* open; True if this process may not know."""
+    folder = Path(f"/proc/{process}/fd")
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return not Path("/proc/self/fd").exists()  # a system without /proc
+    except PermissionError:
+        return True  # signals are not permitted either
+    for name in names:
+        with suppress(OSError):
+            if os.path.samestat(os.stat(folder / name), file):
+                return True
+    return False
 
 
 def raise_descriptor_limit() -> None:

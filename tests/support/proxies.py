@@ -25,7 +25,7 @@ class CommitCutter:
         self._path = path
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listening.getsockname()[1])
-        self._written: set[socket.socket] = set()  # connections with an uncommitted change
+        self._written: set[socket.socket] = set()  # connections with uncommitted new rows
         self._connections: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._accepting = threading.Thread(target=self._accept, daemon=True)
@@ -83,7 +83,7 @@ class CommitCutter:
     def _down(self, client: socket.socket, server: socket.socket) -> None:
         with suppress(OSError):
             while data := server.recv(65536):
-                if b"INSERT 0 " in data or b"UPDATE " in data:
+                if b"INSERT 0 " in data:
                     self._written.add(server)
                 elif b"COMMIT\0" in data:
                     self._written.discard(server)
