@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pyconchat.store import SqlStore
-from tests.faults.test_store_faults import Restartable, Tables, tables, until_stored
+from tests.faults.test_store_faults import Members, Restartable, members_of, until_stored
 from tests.support.programs import Program
 from tests.support.proxies import CommitCutter
 from tests.support.servers import PATIENCE, Server
@@ -45,7 +45,7 @@ def server(cutter: CommitCutter, tmp_path: Path) -> Iterator[Server]:
     assert "Traceback" not in server.log()
 
 
-def check_the_log(postgres: Restartable, people: Tables) -> None:
+def check_the_log(postgres: Restartable, people: Members) -> None:
     """Check that everybody has received each stored message once, in order."""
     with closing(SqlStore(postgres.url.render_as_string(hide_password=False))) as store:
         ((id, stored),) = store.load().groups.items()
@@ -63,7 +63,7 @@ def test_a_message_that_was_stored(
     server: Server, cutter: CommitCutter, postgres: Restartable
 ) -> None:
     """PostgreSQL is asked at once: the sender gets the number, and everybody the message."""
-    with tables(server) as people:
+    with members_of(server) as people:
         for number in range(3):
             cutter.cut = "after"
             people.alice.does(f"kept {number}", GROUP, key=f"k{number}")
@@ -77,7 +77,7 @@ def test_a_message_that_was_not_stored(
     server: Server, cutter: CommitCutter, postgres: Restartable
 ) -> None:
     """It is refused, and nobody sees it; repeated, it is stored once."""
-    with tables(server) as people:
+    with members_of(server) as people:
         cutter.cut = "before"
         assert people.alice.is_refused("lost", GROUP, key="k") == "not-saved"
         until_stored(people.alice, "again", key="k")
@@ -91,7 +91,7 @@ def test_while_it_is_not_known(
     server: Server, cutter: CommitCutter, postgres: Restartable, cut: str
 ) -> None:
     """The sender is told so. What was stored is published when that is known."""
-    with tables(server) as people:
+    with members_of(server) as people:
         cutter.cut, cutter.down_after_cut = cut, True
         assert people.alice.is_refused("perhaps", GROUP, key="k") == "unknown"
         assert people.alice.is_refused("lost", GROUP) == "not-saved"
@@ -111,7 +111,7 @@ def test_a_ban_that_was_stored(
     server: Server, cutter: CommitCutter, postgres: Restartable, down: bool
 ) -> None:
     """The banned member's session hears the group no longer."""
-    with tables(server) as people:
+    with members_of(server) as people:
         cutter.cut, cutter.down_after_cut = "after", down
         answer = people.alice.asks("/ban bob noise", GROUP)
         assert answer["ok"] or answer["code"] == "unknown"
@@ -128,7 +128,7 @@ def test_a_private_conversation_and_a_group_that_were_stored(
     server: Server, cutter: CommitCutter
 ) -> None:
     """They can be used when that is known."""
-    with tables(server) as people:
+    with members_of(server) as people:
         cutter.cut, cutter.down_after_cut = "after", True
         assert people.alice.is_refused("/msg bob psst") == "unknown"
         cutter.down = False
@@ -147,7 +147,7 @@ def test_a_private_conversation_and_a_group_that_were_stored(
 
 def test_an_account_that_was_stored(server: Server, cutter: CommitCutter) -> None:
     """Its owner can log in afterwards, and the server takes the next ones."""
-    with tables(server):
+    with members_of(server):
         cutter.cut = "after"
         for name in ("eve", "fay"):
             with closing(Program(server.port)) as eve:
