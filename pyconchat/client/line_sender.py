@@ -37,7 +37,7 @@ Returns whether that was all: then nothing is shown.
 
 
 class LineSender:
-    """Sends lines for the current one of *groups*; *tell* shows text.
+    """Sends lines for the current one of *groups*; *notify* shows text.
 
     *handle* gets each answer first.
 
@@ -52,13 +52,13 @@ class LineSender:
         connection: ServerConnection,
         groups: Groups,
         formatter: LineFormatter,
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
         handle: AnswerHandler,
     ) -> None:
         self._connection = connection
         self._groups = groups
         self._formatter = formatter
-        self._tell = tell
+        self._notify = notify
         self._handle = handle
         self._commands = 0  # that were not answered yet
         self._waiting: deque[Callable[[], None]] = deque()  # for their answers
@@ -114,7 +114,7 @@ class LineSender:
         self.screen.show(self._formatter.answer(answer, here))
         message = message_of(request)
         if answer.get("ok") is not True and message is not None:
-            self._tell(f"Not sent: {message}")
+            self._notify(f"Not sent: {message}")
             if safe_text(message) in self._visible:
                 self._visible.remove(safe_text(message))
         self.screen.refresh()
@@ -128,7 +128,7 @@ class LineSender:
             request = {"group": current.name, **request}
         if self._connection.state in (ConnectionState.WAITING, ConnectionState.CONNECTING):
             typed = request.get("line") or request.get("text")
-            self._tell(f"Will be sent when the server is back: {typed}")
+            self._notify(f"Will be sent when the server is back: {typed}")
         message = message_of(request)
         if message is None:
             self._commands += 1
@@ -153,7 +153,7 @@ class LineSender:
         try:
             answer = await self.screen.ask(question, secret)
         except (Cancelled, GaveUp):
-            self._tell("Cancelled.")
+            self._notify("Cancelled.")
             return
         answers = [*answers, answer]
         self._connection.ask(
@@ -161,7 +161,7 @@ class LineSender:
         )
 
     def _refuse(self) -> None:
-        self._tell("Too many lines are unanswered; wait until the server is back.")
+        self._notify("Too many lines are unanswered; wait until the server is back.")
 
 
 def message_of(request: Request) -> str | None:

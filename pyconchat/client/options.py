@@ -73,37 +73,38 @@ def _parser() -> argparse.ArgumentParser:
         epilog="With input from a pipe, each line is sent to the group, and the exit status is 0"
         " if all were stored: make 2>&1 | pyconchat --name ci --group builds HOST",
     )
-    parser.add_argument("host", help=f"{FORM}, also after pyconchat:// or pyconchats://")
-    parser.add_argument("port", nargs="?", default="", help="instead of :PORT [8000; TLS: 8443]")
-    parser.add_argument("--name", default="", help="instead of NAME@")
-    parser.add_argument("--group", default="", help="instead of /GROUP: the group to enter")
-    parser.add_argument("--tls", action="store_true", help="use TLS, as with pyconchats://")
-    parser.add_argument(
+    add = parser.add_argument
+    add("host", help=f"{FORM}, also after pyconchat:// or pyconchats://")
+    add("port", nargs="?", default="", help="instead of :PORT [8000; TLS: 8443]")
+    add("--name", default="", help="instead of NAME@")
+    add("--group", default="", help="instead of /GROUP: the group to enter")
+    add("--tls", action="store_true", help="use TLS, as with pyconchats://")
+    add(
         "--password-file",
         type=Path,
         metavar="FILE",
         help="the password is its first line, instead of $PYCONCHAT_PASSWORD",
     )
-    parser.add_argument(
+    add(
         "--plain",
         action="store_true",
         help="no colours and no cursor movement, as with $NO_COLOR or TERM=dumb",
     )
-    parser.add_argument(
+    add(
         "--downloads",
         type=Path,
         default=Path("."),
         metavar="DIR",
         help="the folder for fetched files [the current folder]",
     )
-    parser.add_argument(
+    add(
         "--auto-get",
         type=_size,
         default=-1,
         metavar="SIZE",
         help="fetch files of up to SIZE (200k, 5M, 1G) when others share them",
     )
-    parser.add_argument(
+    add(
         "--send",
         type=Path,
         nargs="+",
@@ -112,10 +113,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="share files with the group and exit",
     )
-    parser.add_argument(
-        "--get", default="", metavar="FILE", help="fetch a file of the group and exit"
-    )
-    parser.add_argument("--version", action="version", version=f"pyconchat {__version__}")
+    add("--get", default="", metavar="FILE", help="fetch a file of the group and exit")
+    add("--version", action="version", version=f"pyconchat {__version__}")
     return parser
 
 

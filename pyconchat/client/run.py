@@ -178,13 +178,13 @@ class _Client:
         async def ask(question: str, secret: bool) -> str:
             *above, last = question.split("\n")
             for line in above:
-                tell(line)
+                notify(line)
             try:
                 return await session.screen.ask(last, secret)
             except Cancelled:
                 raise GaveUp("") from None
 
-        def tell(line: str) -> None:
+        def notify(line: str) -> None:
             session.screen.show([server_line(line)])
 
         if not self._address.name:
@@ -194,7 +194,7 @@ class _Client:
             self._reactor,
             self._address,
             self._endpoint(ask),
-            ClientLogin(self._address, self._saved, ask, tell, self._options.password),
+            ClientLogin(self._address, self._saved, ask, notify, self._options.password),
             self._finish,
             self._file_settings(),
             time.time,

@@ -59,13 +59,13 @@ class ClientSession:
         self._rejoining: list[str] = []  # groups of a guest after the connection was lost
         self.connection = ServerConnection(reactor, endpoint, login, self)
         self._sender = LineSender(
-            self.connection, self.groups, self._formatter, self._tell, self._handle_answer
+            self.connection, self.groups, self._formatter, self._notify, self._handle_answer
         )
         self.transfers = Transfers(
-            reactor, endpoint, self.connection, files, self._tell, lambda: self.screen.refresh()
+            reactor, endpoint, self.connection, files, self._notify, lambda: self.screen.refresh()
         )
         self._files = FileCommands(
-            self.transfers, self.connection, self.groups, files.auto_get, self._tell
+            self.transfers, self.connection, self.groups, files.auto_get, self._notify
         )
         self._midnight = MidnightTimer(
             reactor, wall_clock, lambda: self.screen.show(self._formatter.midnight())
@@ -96,7 +96,7 @@ class ClientSession:
         pending = self.unanswered + len(self.transfers.active)
         if pending and not self._leaving:
             self._leaving = True
-            self._tell(f"{pending} still pending; repeat to leave anyway.")
+            self._notify(f"{pending} still pending; repeat to leave anyway.")
             return False
         self._finished("")
         return True
@@ -105,13 +105,13 @@ class ClientSession:
         """Make another group current: by name or number, or the next with unread messages."""
         group = self.groups.get(where) if where else self.groups.next_unread()
         if group is None:
-            self._tell(
+            self._notify(
                 f"You are not in {where}: /join {where}." if where else "You are in no group."
             )
             return
         self.groups.enter(group)
         topic = f"; topic: {group.topic}" if group.topic else ""
-        self._tell(f"You are in {group.name}{topic}.")
+        self._notify(f"You are in {group.name}{topic}.")
         self._group_changed()
 
     def go_to(self, index: int) -> None:
@@ -152,7 +152,7 @@ class ClientSession:
         self._formatter.me = self.groups.me
         self.completer.learn(hello.get("commands"))
         for line in hello["motd"] if isinstance(hello.get("motd"), list) else ():
-            self._tell(str(line))
+            self._notify(str(line))
         for group in self._rejoining:
             self.connection.ask_quietly(partial(self._rejoined, group), line=f"/join {group}")
         if self._wanted_group:
@@ -183,12 +183,12 @@ class ClientSession:
 
     def connecting_failed(self, problem: str) -> None:
         """Show why there is no connection."""
-        self._tell(f"No connection: {problem}.")
+        self._notify(f"No connection: {problem}.")
 
     def unconfirmed(self, lines: Sequence[str]) -> None:
         """Show what may or may not have arrived."""
         for line in lines:
-            self._tell(f"This may not have arrived: {line}")
+            self._notify(f"This may not have arrived: {line}")
 
     def connection_ended(self, reason: str) -> None:
         """Finish: the connection will not come back."""
@@ -222,9 +222,9 @@ class ClientSession:
             self.go(groups[0].name)
         elif groups:
             listed = ", ".join(f"{number} {group.name}" for number, group in enumerate(groups, 1))
-            self._tell(f"Your groups: {listed}. /go NAME, or Alt and the number, enters one.")
+            self._notify(f"Your groups: {listed}. /go NAME, or Alt and the number, enters one.")
         else:
-            self._tell("You are at the front desk: join GROUP enters a group, help lists more.")
+            self._notify("You are at the front desk: join GROUP enters a group, help lists more.")
 
     def _join_wanted_group(self) -> None:
         """Enter the group of the address, or ask to join it."""
@@ -266,5 +266,5 @@ class ClientSession:
     def _current_name(self) -> str | None:
         return self.groups.current.name if self.groups.current is not None else None
 
-    def _tell(self, text: str) -> None:
+    def _notify(self, text: str) -> None:
         self.screen.show([server_line(safe_line(text))])

@@ -36,7 +36,7 @@ class SessionUser:
         self.screen = FakeScreen()
         self.ends: list[str] = []
         password = None if guest else "pass-word"
-        self.login = ClientLogin(address, saved, self._ask, self._tell, password, guest)
+        self.login = ClientLogin(address, saved, self._ask, self._notify, password, guest)
         self.session = ClientSession(
             fake.clock,
             address,
@@ -55,7 +55,7 @@ class SessionUser:
     async def _ask(self, question: str, secret: bool) -> str:
         return await self.screen.ask(question, secret)
 
-    def _tell(self, line: str) -> None:
+    def _notify(self, line: str) -> None:
         raise AssertionError(line)
 
     def starts(self) -> SessionUser:

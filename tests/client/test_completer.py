@@ -41,7 +41,7 @@ def in_tea(groups: Groups, completer: Completer) -> Completer:
     return completer
 
 
-# Passcompleter.
+# Passwords.
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def in_tea(groups: Groups, completer: Completer) -> Completer:
         ("/JOIN tea pass-word", True),
         ("  /join   tea   pass-word  ", True),
         ("/join\ttea\tpass-word", True),
-        ("/join tea two completer", True),
+        ("/join tea two words", True),
         ("/claim 1234", True),
         ("/join tea", False),
         ("/join", False),
@@ -104,7 +104,7 @@ def test_a_secret_of_an_unknown_command(groups: Groups, also: str) -> None:
     assert not completer.may_have_password("/vault a")
 
 
-def test_the_commands_with_passcompleter(groups: Groups) -> None:
+def test_the_commands_with_passwords(groups: Groups) -> None:
     """Of all commands of this version's server."""
     completer = Completer(groups)
     table = [

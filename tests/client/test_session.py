@@ -360,7 +360,7 @@ def test_go_alone(make_session: MakeSession) -> None:
 
 
 def test_go_alone_with_one_group(make_session: MakeSession) -> None:
-    """The group stays current, and nothing says that there is none."""
+    """The group stays current, and no message says that there is none."""
     me = make_session().enters("tea")
     me.types("/go")
     assert "* You are in no group." not in me.sees()
@@ -827,7 +827,7 @@ HELLO_FIELDS = [
 def test_invalid_fields_in_the_hello(
     make_session: MakeSession, logged_failures: list[str], field: str
 ) -> None:
-    """The client logs in and goes on, whatever a field is."""
+    """The client logs in and keeps running, whatever a field is."""
     me = make_session()
     me.starts()
     more: list[Any] = [[{"group": wrong} for wrong in WRONG], [{"name": wrong} for wrong in WRONG]]
@@ -857,7 +857,7 @@ def test_invalid_fields_in_the_hello(
 def test_invalid_fields_in_events(
     make_session: MakeSession, logged_failures: list[str], template: Object
 ) -> None:
-    """The client goes on, whatever a field is."""
+    """The client keeps running, whatever a field is."""
     me = make_session().enters("tea")
     for field in [*template, "with", "group"]:
         for wrong in WRONG:

@@ -19,7 +19,10 @@ MAX_FILES = 20
 
 
 class FileCommands:
-    """Starts *transfers*. Files of up to *auto_get* bytes are fetched unasked; *tell* gets text."""
+    """Starts *transfers*; *notify* gets text for the person.
+
+    Files of up to *auto_get* bytes are fetched unasked.
+    """
 
     def __init__(
         self,
@@ -27,23 +30,23 @@ class FileCommands:
         connection: ServerConnection,
         groups: Groups,
         auto_get: int,
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
     ) -> None:
         self._transfers = transfers
         self._connection = connection
         self._groups = groups
         self._auto_get = auto_get
-        self._tell = tell
+        self._notify = notify
 
     def share(self, command: str, typed: str) -> None:
         """Share the files that *typed* names with the current group, by a *command* for each."""
         group, paths = self._groups.current, files_named(typed)
         if group is None:
-            self._tell("You are in no group: enter one first.")
+            self._notify("You are in no group: enter one first.")
         elif not paths:
-            self._tell(f"There is no file {typed.strip()} here.")
+            self._notify(f"There is no file {typed.strip()} here.")
         elif len(paths) > MAX_FILES:
-            self._tell(f"Those are {len(paths)} files; at most {MAX_FILES} at once.")
+            self._notify(f"Those are {len(paths)} files; at most {MAX_FILES} at once.")
         else:
             for path in paths:
                 name = safe_path(Path(path.name))

@@ -44,7 +44,7 @@ class FileSettings(NamedTuple):
 
 
 class Transfers:
-    """All transfers of one client. *tell* gets sentences, *redraw* is called on progress."""
+    """All transfers of one client. *notify* gets sentences, *redraw* is called on progress."""
 
     def __init__(
         self,
@@ -52,14 +52,14 @@ class Transfers:
         endpoint: IStreamClientEndpoint,
         connection: ServerConnection,
         settings: FileSettings,
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
         redraw: Callable[[], None],
     ) -> None:
         self.active: list[Transfer] = []
         self._network = Network(reactor, endpoint, settings.run)
         self._connection = connection
         self._folder = DownloadFolder(settings.folder)
-        self._tell = tell
+        self._notify = notify
         self._upload_slots = DeferredSemaphore(MAX_UPLOADS)
         self._redraw = redraw
         self._redrawing = LoopingCall(redraw)
@@ -85,7 +85,7 @@ class Transfers:
             if not path.is_file():
                 raise OSError(0, "not a file")
         except OSError as problem:
-            self._tell(f"{safe_path(path)}: {problem.strerror}.")
+            self._notify(f"{safe_path(path)}: {problem.strerror}.")
             return False
 
         async def ticket() -> tuple[str, int]:
@@ -118,7 +118,7 @@ class Transfers:
 
         async def fetch() -> None:
             path = await download.fetch(number, sha256, lambda: Deferred.fromCoroutine(ticket()))
-            self._tell(f"Fetched {safe_path(path)} ({in_bytes(size)}).")
+            self._notify(f"Fetched {safe_path(path)} ({in_bytes(size)}).")
 
         return await self._follow(download, fetch())
 
@@ -130,10 +130,12 @@ class Transfers:
         try:
             await doing
         except TransferFailed as failed:
-            self._tell(f"{transfer.verb.capitalize()} failed: {failed}")
+            self._notify(f"{transfer.verb.capitalize()} failed: {failed}")
             return False
         except OSError as problem:
-            self._tell(f"{transfer.verb.capitalize()} failed: {transfer.name}: {problem.strerror}")
+            self._notify(
+                f"{transfer.verb.capitalize()} failed: {transfer.name}: {problem.strerror}"
+            )
             return False
         finally:
             self.active.remove(transfer)

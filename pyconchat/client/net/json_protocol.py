@@ -90,7 +90,7 @@ def _decoded(line: bytes) -> Object | None:
         return None
     if not isinstance(fields, dict):
         return None
-    if isinstance(fields.get("motd"), str):  # the only text that may have several lines
+    if isinstance(fields.get("motd"), str):  # its lines are shown one by one
         fields["motd"] = fields["motd"].split("\n") if fields["motd"] else []
     return cast(Object, safe(fields))
 

@@ -25,7 +25,7 @@ TEMPORARY = ("busy", "too-many", "not-saved", "trouble")
 class ClientLogin:
     """Logs in at *address* for as long as the client runs, also after each reconnection.
 
-    *ask* asks the person, *tell* shows them a line. With *guest*, a new name without a password
+    *ask* asks the person, *notify* shows them a line. With *guest*, a new name without a password
     becomes a guest without a question.
     """
 
@@ -34,14 +34,14 @@ class ClientLogin:
         address: Address,
         saved: SavedState,
         ask: Ask,
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
         password: str | None = None,
         guest: bool = False,
     ) -> None:
         self._address = address
         self._saved = saved
         self._ask = ask
-        self._tell = tell
+        self._notify = notify
         self._name = address.name
         self._password = password
         self._password_given = password is not None  # so nobody is asked for another
@@ -97,16 +97,16 @@ class ClientLogin:
         elif code == "new-name":
             await self._register_or_guest(error)
         elif code == "wrong-password" and not self._password_given:
-            self._tell(error)
+            self._notify(error)
             self._password = await self._ask(f"Password of {self._name}: ", True)
         elif code in TEMPORARY or (code == "taken" and self._was_accepted):
             # The name is taken by our own old connection until the server notices its end.
             raise ConnectionError(error)
         elif code in ("taken", "bad-name") and not self._address.name:
-            self._tell(error)
+            self._notify(error)
             self._name, self._password, self._guest, self._token_read = "", None, False, False
         elif code == "bad-argument" and self._password is not None and not self._password_given:
-            self._tell(error)
+            self._notify(error)
             await self._register_or_guest("")
         else:
             raise GaveUp(error)
@@ -114,7 +114,7 @@ class ClientLogin:
     async def _register_or_guest(self, why: str) -> None:
         """Ask for a password to register the new name; without one it is a guest's."""
         if why:
-            self._tell(why)
+            self._notify(why)
         offer = f"Choose a password to keep the name {self._name}, or press Enter to be a guest: "
         while True:
             password = await self._ask(offer, True)
@@ -124,7 +124,7 @@ class ClientLogin:
             if await self._ask("Repeat the password: ", True) == password:
                 self._password = password
                 return
-            self._tell("The passwords are not the same.")
+            self._notify("The passwords are not the same.")
 
     async def _ask_name(self) -> str:
         while True:
@@ -132,4 +132,4 @@ class ClientLogin:
             try:
                 return person_name(typed)
             except Refused as refused:
-                self._tell(refused.sentence)
+                self._notify(refused.sentence)

@@ -59,10 +59,6 @@ def key_bindings(
     def _(event: KeyPressEvent) -> None:
         paste(event.data)
 
-    for number in range(1, 10):
-
-        @keys.add("escape", str(number), filter=~asked)
-        def _(event: KeyPressEvent, index: int = number - 1) -> None:
-            go_to(index)
-
+    for index in range(9):
+        keys.add("escape", str(index + 1), filter=~asked)(lambda _, index=index: go_to(index))
     return keys

@@ -23,7 +23,7 @@ class Person:
     def __init__(self, saved: SavedState, *answers: str) -> None:
         self.answers = [*answers]
         self.asked: list[tuple[str, bool]] = []
-        self.told: list[str] = []
+        self.shown: list[str] = []
         self.saved = saved
         self.login: ClientLogin
 
@@ -62,7 +62,7 @@ def make_person(saved: SavedState) -> MakePerson:
     ) -> Person:
         person = Person(saved, *answers)
         address = HOST._replace(name=name)
-        person.login = ClientLogin(address, saved, person.ask, person.told.append, password, guest)
+        person.login = ClientLogin(address, saved, person.ask, person.shown.append, password, guest)
         return person
 
     return make
@@ -82,7 +82,7 @@ def test_an_invalid_name_is_asked_for_again(make_person: MakePerson) -> None:
     """The rule is shown each time, and nothing is sent."""
     person = make_person("", "a b", "quit", "alice")
     assert person.hello()["name"] == "alice"
-    assert len(person.told) == 3
+    assert len(person.shown) == 3
     assert person.asked == [("Username: ", False)] * 4
 
 
@@ -99,7 +99,7 @@ def test_a_refused_name(make_person: MakePerson, code: str) -> None:
     person = make_person("alice", "bob")
     person.hello()
     assert person.hello(code, "That is taken.") == {"name": "bob", "guest": False}
-    assert person.told == ["That is taken."]
+    assert person.shown == ["That is taken."]
     given = make_person("bob", name="alice")
     given.hello()
     with pytest.raises(GaveUp, match=r"That is taken\."):
@@ -133,7 +133,7 @@ def test_a_wrong_password_is_asked_for_again(make_person: MakePerson) -> None:
     person.hello("password-needed")
     person.hello("wrong-password", "Wrong password.")
     assert person.hello("wrong-password", "Wrong password.")["password"] == "right"
-    assert person.told == ["Wrong password."] * 2
+    assert person.shown == ["Wrong password."] * 2
     assert person.asked == [("Password of alice: ", True)] * 3
 
 
@@ -169,7 +169,7 @@ def test_a_new_name_is_registered(make_person: MakePerson) -> None:
     person = make_person("pass-word", "pass-word", name="alice")
     person.hello()
     assert person.hello("new-name", "Nobody has it.") == {"name": "alice", "password": "pass-word"}
-    assert person.told == ["Nobody has it."]
+    assert person.shown == ["Nobody has it."]
     assert [secret for _, secret in person.asked] == [True, True]
     assert "alice" in person.questions[0]
 
@@ -179,7 +179,7 @@ def test_two_different_passwords(make_person: MakePerson) -> None:
     person = make_person("one-word", "two-word", "pass-word", "pass-word", name="alice")
     person.hello()
     assert person.hello("new-name")["password"] == "pass-word"
-    assert person.told == ["No.", "The passwords are not the same."]
+    assert person.shown == ["No.", "The passwords are not the same."]
     assert len(person.asked) == 4
 
 
@@ -199,7 +199,7 @@ def test_a_chosen_password_that_is_too_short(make_person: MakePerson) -> None:
     person.hello()
     person.hello("new-name", "Nobody has it.")
     assert person.hello("bad-argument", "Too short.")["password"] == "longer-word"
-    assert person.told == ["Nobody has it.", "Too short."]
+    assert person.shown == ["Nobody has it.", "Too short."]
 
 
 def test_a_guest_without_a_question(make_person: MakePerson) -> None:

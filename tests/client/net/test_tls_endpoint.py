@@ -486,7 +486,7 @@ async def test_closing_without_the_server(
 
 @on_the_reactor
 async def test_a_connection_that_the_server_closes(serve: Serve, known: KnownHosts) -> None:
-    """The protocol is told; closing it then does nothing."""
+    """Its protocol gets connectionLost; closing it then does nothing."""
     identity = issue("localhost")
     server = await serve(identity)
     known.pin("127.0.0.1", server.port, identity.fingerprint)

@@ -192,7 +192,7 @@ WRONG: list[Any] = [None, True, -1, 10**30, 1.5, "", "text", [], ["x"], [None], 
 
 
 def test_invalid_fields(start_client: StartClient) -> None:
-    """They are ignored, or shown somehow, and the client goes on."""
+    """They are ignored, or shown somehow, and the client keeps running."""
     hello, events = hello_and_events("")
     server = ScriptedServer(hello)
     theo = start_client("theo", f"theo@127.0.0.1:{server.port}", PYCONCHAT_PASSWORD=PASSWORD)
