@@ -1,5 +1,7 @@
-"""Journal: group commit. It gathers the decisions of one to six turns of the reactor (a tick), stores
-them in one transaction, then publishes them.
+"""Journal: group commit.
+
+It gathers the decisions of one to six turns of the reactor (a tick), stores them in one
+transaction, then publishes them.
 
 While one batch is published to a large group, a piece in each turn of the reactor, the next one
 is gathered and stored: the disk and the network work at the same time.

@@ -226,7 +226,7 @@ def test_a_session_that_is_starting_is_ended(end: str, tmp_path: Path) -> None:
         starting.receives()
         [answer] = [each for each in other.objects if each.get("re") == 9]
         if answer["ok"]:  # a kick is refused before there is a session to kick
-            assert (steps, starting.is_cut_off() or is_refused(starting)) == (steps, True)
+            assert (steps, starting.is_disconnected() or is_refused(starting)) == (steps, True)
         else:
             assert (end, answer["code"]) == ("/kick alice", "no-such-name")
         stepped.close()

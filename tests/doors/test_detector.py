@@ -151,7 +151,7 @@ def test_a_slow_program_has_a_login_deadline(peer: WiredProgram) -> None:
     peer.sends(b"{")
     peer.waits(61)
     assert peer.sees("end")["why"] == "late"
-    assert peer.is_cut_off()
+    assert peer.is_disconnected()
 
 
 @pytest.mark.parametrize("slow", [False, True])
@@ -160,7 +160,7 @@ def test_the_end_of_the_input_closes_a_silent_connection(peer: WiredProgram, slo
     if slow:
         peer.waits(3)
     peer.shuts_down_writing()
-    assert peer.is_cut_off()
+    assert peer.is_disconnected()
     assert peer.wire.closed
 
 
@@ -189,7 +189,7 @@ def test_a_shutdown_closes_undetected_connections(
     if when == "after a brace":
         peer.sends(b"{")
     server.factory.open_doors.shut_down()
-    assert peer.is_cut_off()
+    assert peer.is_disconnected()
 
 
 def test_a_refused_connection(store: SqlStore, clock: Clock) -> None:
@@ -199,7 +199,7 @@ def test_a_refused_connection(store: SqlStore, clock: Clock) -> None:
     second = server.connect_program()
     second.sends(HELLO)
     assert b"too many connections" in second.received
-    assert second.is_cut_off()
+    assert second.is_disconnected()
     assert second.objects == []
     server.stop()
 

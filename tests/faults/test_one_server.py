@@ -12,20 +12,12 @@ from sqlalchemy import create_engine, text
 
 from pyconchat.domain.errors import NotSaved
 from pyconchat.store import SqlStore
-from tests.faults.test_store_faults import Restartable
-from tests.scenarios.test_service import fails
 from tests.support.administration import admin
+from tests.support.postgres import Restartable
 from tests.support.programs import Program
-from tests.support.servers import Server
+from tests.support.servers import Server, fails
 
 ENDED = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Restartable]:
-    server = Restartable()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -16,11 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from pyconchat.store import SqlStore
-from tests.contracts.postgres import PostgresServer, _programs
 from tests.contracts.test_fold import fold_log
+from tests.support.postgres import Restartable
 from tests.support.programs import Object, Program, line_of
 from tests.support.servers import PATIENCE, Server
 from tests.support.skips import missing, require_program
@@ -182,47 +180,6 @@ def full(tmp_path: Path) -> Iterator[Fault]:
         server.stop()
     finally:
         subprocess.run([require_program("umount"), "-l", state], check=True)
-
-
-class Restartable(PostgresServer):
-    """A PostgreSQL server that can be stopped and started again."""
-
-    def pause(self) -> None:
-        """Stop it as its administrator would."""
-        self._process.send_signal(signal.SIGINT)
-        self._process.wait(PATIENCE)
-
-    def resume(self) -> None:
-        """Start it again with its data."""
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    *(_programs() / "postgres", "-D", self._folder / "data", "-k", self._folder),
-                    *("-c", "listen_addresses=", "-c", "fsync=off", "-c", "shared_buffers=16MB"),
-                ],
-                cwd=self._folder,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                **self._as,
-            )
-        self._wait()
-
-    def forget(self) -> None:
-        """Delete all its data."""
-        if self._process.poll() is not None:  # a test has failed
-            self.resume()
-        engine = create_engine(self.url.set(drivername="postgresql+psycopg"))
-        with engine.begin() as connection:
-            connection.execute(text("DROP SCHEMA public CASCADE"))
-            connection.execute(text("CREATE SCHEMA public"))
-        engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Restartable]:
-    server = Restartable()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

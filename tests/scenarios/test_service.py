@@ -19,8 +19,8 @@ import pytest
 
 from pyconchat import __version__
 from tests.support.certificates import make_certificate
-from tests.support.processes import CLEAN, TWISTD, Twistd
-from tests.support.servers import PATIENCE, Server, free_port
+from tests.support.processes import CLEAN, TWISTD
+from tests.support.servers import PATIENCE, Server, fails, free_port
 from tests.support.users import SocketUser, UserOf
 
 Connect = Callable[..., SocketUser]
@@ -36,21 +36,6 @@ def twistd(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedPr
         text=True,
         timeout=PATIENCE * 2,
     )
-
-
-def fails(*arguments: str, cwd: Path) -> str:
-    """Check that a server fails to start with one line on standard error, and return the line."""
-    log, errors = cwd / "failed.log", cwd / "failed.errors"
-    for file in (log, errors):
-        file.write_text("")
-    process = Twistd(["--nodaemon", "--pidfile=", "pyconchat", *arguments], cwd, log, errors)
-    status, output = process.wait(PATIENCE * 2), errors.read_text()
-    assert status == 1, output
-    assert "Traceback" not in log.read_text() + output, log.read_text() + output
-    lines = output.splitlines()
-    assert len(lines) == 1, output
-    assert lines[0].startswith("pyconchat: ")
-    return lines[0]
 
 
 class TlsSocketUser(SocketUser):

@@ -63,7 +63,7 @@ def place_of(event: Object) -> str:
     return f"@{event['with']}" if "with" in event else str(event["group"])
 
 
-class JsonUser:
+class JsonProgram:
     """What all programs can do, over any connection."""
 
     def __init__(self) -> None:
@@ -174,9 +174,6 @@ class JsonUser:
         """Return whether the server has ended the connection."""
         raise NotImplementedError
 
-    def is_cut_off(self) -> bool:
-        return self.is_disconnected()
-
     def since(self) -> dict[str, int]:
         """Return the last number of each conversation, for the next hello."""
         return {place_of(each): each["seq"] for each in self.entries if place_of(each) != "None"}
@@ -191,7 +188,7 @@ class JsonUser:
             self.objects.append(json.loads(line))
 
 
-class Program(JsonUser):
+class Program(JsonProgram):
     """A program at a real socket; with *trust* it connects by TLS."""
 
     def __init__(self, port: int, trust: ssl.SSLContext | None = None) -> None:
@@ -230,7 +227,7 @@ class Program(JsonUser):
         self._socket.close()
 
 
-class WiredProgram(JsonUser):
+class WiredProgram(JsonProgram):
     """A program in memory. A connection that is cut has acknowledged nothing."""
 
     def __init__(self, connection: TestConnection) -> None:
@@ -357,7 +354,7 @@ def pieces(data: bytes) -> Iterator[bytes]:
         yield data[index : index + 1]
 
 
-class ReconnectingProgram(JsonUser):
+class ReconnectingProgram(JsonProgram):
     """A program that reconnects after each cut and repeats its request, as the document says.
 
     *cuts* has, for each connection, the bytes sent and received until it is lost; after the

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.support.processes import Twistd
 
-__all__ = ["PATIENCE", "UNLIMITED", "Server", "free_port", "running"]
+__all__ = ["PATIENCE", "UNLIMITED", "Server", "fails", "free_port", "running"]
 
 PATIENCE = 10.0
 """Seconds after which a test fails because something did not happen."""
@@ -139,3 +139,18 @@ def running(server: Server, *options: str) -> Iterator[Server]:
     finally:
         server.stop()
     assert server.tracebacks() == []
+
+
+def fails(*arguments: str, cwd: Path) -> str:
+    """Check that a server fails to start with one line on standard error, and return the line."""
+    log, errors = cwd / "failed.log", cwd / "failed.errors"
+    for file in (log, errors):
+        file.write_text("")
+    process = Twistd(["--nodaemon", "--pidfile=", "pyconchat", *arguments], cwd, log, errors)
+    status, output = process.wait(PATIENCE * 2), errors.read_text()
+    assert status == 1, output
+    assert "Traceback" not in log.read_text() + output, log.read_text() + output
+    lines = output.splitlines()
+    assert len(lines) == 1, output
+    assert lines[0].startswith("pyconchat: ")
+    return lines[0]

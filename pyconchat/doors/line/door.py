@@ -2,7 +2,7 @@
 
 It turns bytes into lines, and shows what the chat writes. The questions of the login are
 `LoginDialogue`'s; what lines mean, the session knows. A client whose lines end in CRLF is taken for
-telnet: only telnet gets telnet options and the group's prompt. The questions of the login are shown to both.
+telnet: only telnet gets telnet options and the group's prompt. Both see the login's questions.
 """
 
 from __future__ import annotations

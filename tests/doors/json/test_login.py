@@ -82,7 +82,7 @@ def test_the_third_wrong_password_ends_the_connection(server: MemoryServer) -> N
     for _ in range(3):
         assert peer.says_hello("alice", "wrong")["code"] == "wrong-password"
     assert peer.sees("end", why="wrong-password")["text"]
-    assert peer.is_cut_off()
+    assert peer.is_disconnected()
 
 
 def test_the_right_password_after_two_wrong_ones(server: MemoryServer) -> None:
@@ -137,7 +137,7 @@ def test_the_login_deadline(server: MemoryServer) -> None:
     peer.sends(b"{")
     peer.waits(61)
     peer.sees("end", why="late")
-    assert peer.is_cut_off()
+    assert peer.is_disconnected()
 
 
 def test_a_lobby_is_entered_before_live(limited: Callable[..., MemoryServer]) -> None:

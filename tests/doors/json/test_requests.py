@@ -245,7 +245,7 @@ def test_all_requests_are_answered_after_the_end_of_the_input(
         + line_of(id="h")[:-1]
     )
     alice.connection.door.readConnectionLost()
-    assert alice.is_cut_off()
+    assert alice.is_disconnected()
     answered = [each["re"] for each in alice.objects if isinstance(each.get("re"), str)]
     assert sorted(answered) == sorted(["c", "h", *(f"m{n}" for n in range(31))])
     assert alice.wire.closed
@@ -256,7 +256,7 @@ def test_a_hello_and_a_request_before_the_end_of_the_input(server: MemoryServer)
     peer = server.connect_program()
     peer.connection.door.dataReceived(line_of(hello=1, name="gus") + line_of(id="who", line="/who"))
     peer.shuts_down_writing()
-    assert peer.is_cut_off()
+    assert peer.is_disconnected()
     assert peer.objects[0]["ok"]
     assert peer.answer("who")["ok"]
 
