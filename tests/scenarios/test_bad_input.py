@@ -254,7 +254,7 @@ def test_two_commands_at_the_same_moment(user: UserOf, kind: str) -> None:
     # Nobody receives what is typed after the line that leaves.
     bob.types("one", "/leave", "two")
     alice.sees("bob: one\n* bob has left the chat.\n")
-    bob.sees("* two is no command")
+    bob.sees("* two is not a command")
     assert roster(alice) == ["* 1 member of tea:", "*   alice (admin, guest, online)"]
 
 
