@@ -23,9 +23,6 @@ from tests.support.users import Visit
 
 pytestmark = pytest.mark.server(scope="module")
 
-SOON = 4.0
-"""Maximum seconds for what should happen at once."""
-
 # Prints whether its standard files are blocking, as programs expect of a terminal.
 BLOCKING = "import os; print('blocking:', *(os.get_blocking(each) for each in (0, 1, 2)))"
 
@@ -171,7 +168,7 @@ def test_leaving_with_pending_messages(log_in: StartClient, own: Server) -> None
     dora.keys("\x04")
     dora.sees("repeat to leave anyway")
     dora.keys("\x04")
-    dora.waits_for_end(SOON)
+    dora.waits_for_end()
     assert dora.settings() == dora.settings_at_first
 
 
@@ -244,7 +241,7 @@ def test_starting_before_the_server(start_client: StartClient, own: Server) -> N
     greta = start_client(
         "greta", "--plain", f"greta@127.0.0.1:{own.port}", PYCONCHAT_PASSWORD=PASSWORD
     )
-    greta.waits(lambda: greta.times_seen("trying again"), "be told", SOON)
+    greta.waits(lambda: greta.times_seen("trying again"), "be told")
     own.start()
     greta.sees("You are at the front desk")
     own.stop()

@@ -22,9 +22,6 @@ from tests.support.terminals import (
     stored_messages,
 )
 
-SOON = 4.0
-"""Maximum seconds for what should happen at once."""
-
 FINGERPRINT = r"SHA256 ((?:[0-9A-F]{2}:){31}[0-9A-F]{2})"
 
 
@@ -230,7 +227,7 @@ def test_a_pipe_and_an_unknown_certificate(server: TlsServer, tmp_path: Path) ->
 def test_a_server_without_tls(server: TlsServer, start_client: StartClient) -> None:
     """Nothing is sent, and the reason is shown."""
     heidi = start_client("heidi", f"pyconchats://heidi@127.0.0.1:{server.port}")
-    heidi.waits(lambda: heidi.times_seen("TLS") > 0, "be told about TLS", SOON)
+    heidi.waits(lambda: heidi.times_seen("TLS") > 0, "be told about TLS")
 
 
 class RecordingTlsServer:
