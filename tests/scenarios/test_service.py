@@ -19,7 +19,7 @@ import pytest
 
 from pyconchat import __version__
 from tests.support.certificates import make_certificate
-from tests.support.processes import CLEAN, TWISTD
+from tests.support.processes import CLEAN, TWISTD, Twistd
 from tests.support.servers import PATIENCE, Server, fails, free_port
 from tests.support.users import SocketUser, UserOf
 
