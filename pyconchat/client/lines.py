@@ -168,8 +168,8 @@ class LineFormatter:
 
 
 def server_line(text: str) -> Line:
-    """Return a line that is not from a person."""
-    return Line((("server", f"* {text}"),))
+    """Return a line that is not from a person; later lines of *text* are indented."""
+    return Line((("server", lay_out(text, "* ", "\n")),))
 
 
 def _label(where: Where, is_mine: bool) -> Sequence[Piece]:

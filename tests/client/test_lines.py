@@ -309,6 +309,16 @@ def test_an_unknown_event(formatter: LineFormatter) -> None:
     assert line == "* Back in 5 min."
 
 
+@pytest.mark.parametrize("fields", [{"type": "notice"}, {"type": "done"}, {"type": "message"}])
+def test_texts_of_several_lines(formatter: LineFormatter, fields: Object) -> None:
+    """Later lines are indented, so that none looks like another person's message."""
+    fields = {**message(1, "hi\nbob: no\ttab"), **fields}
+    (line,) = texts(formatter.event(fields, "tea", live=True))
+    first, later = line.split("\n")
+    assert first.endswith("hi")
+    assert later == "    bob: no     tab"
+
+
 # Answers.
 
 
