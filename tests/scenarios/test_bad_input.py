@@ -264,14 +264,11 @@ def test_what_would_harm_a_terminal(user: UserOf, one: str, other: str) -> None:
     alice, bob = user(one, "alice"), user(other, "bob")
     tea_of(alice, bob)
     for raw, shown in [
-        ("\x1b[2J\x1b]0;title\x07wiped", "[2J]0;titlewiped"),
-        ("a\0b\x08c\x7fd", "abcd"),
-        ("\x9b31mred\x85\x9d", "31mred"),
-        ("tab\there", "tab here"),
-        ("carriage\rreturn", "carriagereturn"),
+        ("\x1b[2J\x1b]0;title\x07wiped", "wiped"),
+        ("be\x07ll", "bell"),
+        ("\x9b31mred\x9d", "red"),
         ("\u202egnp.exe\u202c \u2066x\u2069", "gnp.exe x"),
-        ("line\u2028separator", "line separator"),
-        ("e" + "\u0301" * 50, "e" + "\u0301" * 4),
+        ("e" + "\u0301" * 50, "\u00e9" + "\u0301" * 8),
         ("\u05e9\u05dc\u05d5\u05dd", "\u05e9\u05dc\u05d5\u05dd"),
         ("\U0001f468\u200d\U0001f469", "\U0001f468\u200d\U0001f469"),
     ]:  # fmt: skip
@@ -284,10 +281,10 @@ def test_what_would_harm_a_terminal(user: UserOf, one: str, other: str) -> None:
         alice.types(f"/msg bob {raw}")
         bob.sees(f"alice (private): {shown}\n")
     alice.types("/kick bob \x1b[31mbecause\u202e")
-    bob.sees("* You were kicked from tea by alice: [31mbecause\n")
+    bob.sees("* You were kicked from tea by alice: because\n")
     bob.types("/join tea \x1b]2;x\x07note")
-    alice.sees('bob asks to join tea: "]2;xnote"')
-    alice.types("/reject bob \x9bno")
+    alice.sees('bob asks to join tea: "note"')
+    alice.types("/reject bob \x9b0mno")
     bob.sees("rejected by alice: no\n")
     for person, kind in ((alice, one), (bob, other)):
         assert problems(person.everything(), kind) == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from importlib.util import find_spec
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 import yaml
@@ -33,7 +34,7 @@ AT_ONCE = 50
 
 
 def dialogues(language: str) -> list[str]:
-    """Return the first lines of the dialogues in *language*."""
+    """Return the first lines of the dialogues in *language*, in NFC, as the server stores text."""
     package = find_spec("chatterbot_corpus")
     assert package is not None
     assert package.submodule_search_locations is not None
@@ -42,7 +43,7 @@ def dialogues(language: str) -> list[str]:
     for file in sorted(folder.glob("*.yml")):
         content = yaml.load(file.read_text("utf-8-sig"), LOADER)
         for dialogue in content["conversations"] or ():
-            lines += [" ".join(str(said).split("\n")) for said in dialogue]
+            lines += [normalize("NFC", " ".join(str(said).split("\n"))) for said in dialogue]
         if len(lines) >= MAX_LINES:
             break
     return [line for line in lines if line.strip()][:MAX_LINES]

@@ -173,8 +173,8 @@ class LoginDialogue:
         """Say why something was refused, and discard what was sent ahead."""
         if refused.code is Code.BANNED:
             raise _Ended(EndWhy.PUT_OFF, refused.sentence)
+        self._door.discard_input()  # before the refusal: what comes after it is an answer to it
         self._door.refuse(refused)
-        self._door.discard_input()
 
     async def _first_group(self, session: ISession) -> None:
         """Enter the lobby, or ask for a group; an empty answer leads to the front desk."""
