@@ -31,7 +31,7 @@ test-clock: $(VENV)/test.stamp
 torture: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m torture $(ARGS)
 	PYCONCHAT_TEST_FACTOR=30 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile \
-		tests/contracts tests/test_group.py $(ARGS)
+		tests/contracts tests/domain/test_group.py $(ARGS)
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff check .
