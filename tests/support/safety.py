@@ -27,8 +27,8 @@ def unsafe(text: str) -> list[str]:
         kind = unicodedata.category(char)
         if kind in ("Mn", "Me"):
             marks += 1
-            if marks == 5:
-                found.append("more than 4 combining marks")
+            if marks == 9:
+                found.append("more than 8 combining marks")
         elif kind not in ("Mc", "Cf"):
             marks = 0
     return found
