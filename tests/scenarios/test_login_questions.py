@@ -9,7 +9,6 @@ from tests.support.users import LINE_KINDS, UserOf
 pytestmark = pytest.mark.parametrize("kind", LINE_KINDS)
 
 
-@pytest.mark.xfail(strict=False, reason="a raw telnet user without telnet commands is taken for nc")
 def test_a_new_name(user: UserOf, kind: str) -> None:
     """The name, a password to keep it, and the group, which is created if it is new."""
     alice = user(kind)

@@ -24,6 +24,7 @@ from pyconchat.client.lines import Line, LineFormatter, plain_text
 from pyconchat.domain.text import safe_text
 from tests.support.processes import Client
 from tests.support.programs import Object, Program
+from tests.support.safety import OPTIONS
 from tests.support.servers import PATIENCE, Server
 from tests.support.terminals import environment
 
@@ -40,6 +41,10 @@ __all__ = [
     "Visit",
     "users",
 ]
+
+IAC, DONT, DO, WONT, WILL = 255, 254, 253, 252, 251
+ECHO = 1
+"""Telnet commands (RFC 854), and the option ECHO (RFC 857)."""
 
 NEGOTIATION = re.compile(r"\udcff[\udcfb-\udcfe].", re.DOTALL)
 ERASED = re.compile(r"^[^\n]*\r\x1b\[K", re.MULTILINE)
@@ -204,10 +209,11 @@ class SocketUser(User):
 
 
 class TelnetUser(SocketUser):
-    """A user at telnet. `shown` has no telnet commands and no prompts, and LF line ends."""
+    """A user at telnet, which negotiates. `shown` has no telnet commands, no prompts and no CR."""
 
     def __init__(self, port: int) -> None:
         super().__init__(port, "\r\n")
+        self._negotiated = 0  # bytes whose telnet commands were answered
         self._lines, self._rest = "", ""  # whole lines as shown, and the rest as received
 
     def logs_in(self, name: str, password: str = "", group: str = "", at_desk: bool = True) -> None:
@@ -218,6 +224,23 @@ class TelnetUser(SocketUser):
             self.types(password)
         if at_desk:
             self._enters(group)
+
+    def _receive(self) -> bool:
+        going = super()._receive()
+        for command in OPTIONS.finditer(self._received, self._negotiated):
+            self._negotiated = command.end()
+            answer = self._answer(*command[0][1:])
+            if answer is not None:
+                with suppress(OSError):  # the server may have disconnected
+                    self.sends(bytes([IAC, answer, command[0][2]]))
+        return going
+
+    @staticmethod
+    def _answer(verb: int, option: int) -> int | None:
+        """Return the verb of the answer: the server may echo, everything else is refused."""
+        if verb == WILL:
+            return DO if option == ECHO else DONT
+        return {WONT: DONT, DO: WONT}.get(verb)
 
     def _show(self, data: bytes) -> str:
         lines, end, self._rest = (self._rest + self._decoder.decode(data)).rpartition("\n")
