@@ -31,7 +31,7 @@ EVIL = "".join(
     [
         "\x1b]0;owned\x1b\\\x1b]8;;u\x07\x9d0;u\x9c",  # OSC: titles and links
         "\x1b[2J\x1b[31m\x9b5n\x1bP$q\x9c",  # CSI and DCS
-        *(C0, "\x7f", C1, BIDI, ZERO_WIDTH, "\u2028\u2029"),
+        *(C0, "\x7f", C1, "\x9c", BIDI, ZERO_WIDTH, "\u2028\u2029"),  # C1 opens an OSC
         "a" + "\u0301" * 500,
         "b" + ("\u0301\u0301\u0301\u200d" * 20),  # joiners begin no new letter
     ]
@@ -107,6 +107,9 @@ class Hostile:
     bad_bytes = (b"\x9b31mraw", b"\xff\xfe\x80raw", b"\xed\xa0\x80raw")
     """Lines that are not UTF-8: nothing of them may reach anybody."""
 
+    keys = "\r\x15"
+    """Characters that are no text, because they end the line or erase it."""
+
     def __init__(self, server: Server, kind: str, user: UserOf) -> None:
         self.kind = kind
         self.name = f"mallory-{kind}"
@@ -121,8 +124,12 @@ class Hostile:
             self.who.types("/desk" if place is None else f"/join {place}")
             self.who.sees("at the front desk" if place is None else f"You are in {place}")
             self._place = place
-        self.who.types(line)
+        self.types(line)
         return self.who.sees_all()
+
+    def types(self, line: str) -> None:
+        """Type *line* without `keys`."""
+        self.who.types(line.translate(dict.fromkeys(map(ord, self.keys))))
 
     def shares(self, name: str, place: str) -> None:
         """Share a small file."""
@@ -155,6 +162,8 @@ class HostileAtTelnet(Hostile):
 class HostileProgram(Hostile):
     """A program can send line ends in strings, and more fields."""
 
+    keys = ""
+
     def does(self, line: str, place: str | None) -> str:
         return super().does(line.replace(C0, C0 + "\n"), place)
 
@@ -178,6 +187,8 @@ class HostileProgram(Hostile):
 
 class HostileAtClient(Hostile):
     """The client shares existing files, whose names may be hostile."""
+
+    keys = ""
 
     def shares(self, name: str, place: str) -> None:
         assert isinstance(self.who, ClientUser)
