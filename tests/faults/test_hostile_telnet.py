@@ -246,7 +246,9 @@ TALK = (
     .encode()
     .replace(b"BAD", b"\xff\xfe\xc3")
 )
-AT_TELNET = TALK.replace(b"\xff", IAC + IAC).replace(b"\n", b"\r\n").replace(b"ll", ENVIRON)
+AT_TELNET = ENVIRON + TALK.replace(b"\xff", IAC + IAC).replace(b"\n", b"\r\n").replace(
+    b"ll", ENVIRON
+)  # The first command shows that it is telnet: before it, the server takes it for nc.
 ASKED = b"".join(
     [
         line_of(hello=1, name="eve"),
