@@ -103,6 +103,9 @@ class Chat:
         for conversation in list(self.groups):
             self.registry.end_absent_guests(conversation)
             self.registry.end_deleted(conversation)
+        lobby = self.groups.get(self.config.lobby) if self.config.lobby is not None else None
+        if lobby is not None:
+            self.decide(lobby, lambda group: group.become_lobby())
 
     def now(self) -> int:
         """Return the time of day, in milliseconds since the epoch."""
@@ -219,8 +222,12 @@ class Chat:
         policy: Policy,
         password: str = "",
         key: RequestKey | None = None,
+        lobby: bool = False,
     ) -> GroupConversation:
-        """Create a group; its admin is the account of *session*. Raises `Refused` or `NotSaved`."""
+        """Create a group. Raises `Refused` or `NotSaved`.
+
+        Its admin is the account of *session*; the *lobby* has none.
+        """
         name = group_name(raw)
         self.groups.require_free(name)
         password_hash = await self.hasher.hash(password) if policy is Policy.PASSWORD else ""
@@ -228,7 +235,7 @@ class Chat:
         self.memory.require_present(session.account)
         actor = session.account.actor
         number = self.groups.free_number(name)
-        event = GroupCreated(number, name, actor.name, policy, password_hash, actor.guest)
+        event = GroupCreated(number, name, actor.name, policy, password_hash, actor.guest, lobby)
         group = Group.created(self.conversations.new_id(), event)
         conversation = GroupConversation(group.id, 0, group)
         self.conversations.add(conversation)

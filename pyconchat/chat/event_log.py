@@ -114,8 +114,10 @@ def _group_line(event: AnyEvent, group: str, user: _User) -> str:
     match event:
         case GroupCreated(name=name, number=number, by=by):
             return f"group created: {name} (number {number}) by {user(by)}"
-        case GroupClosed():
+        case GroupClosed(by=None):
             return f"group closed: {group}, which has no member any more"
+        case GroupClosed(by=str() as by):
+            return f"group deleted: {group} by {user(by)}"
         case FileShared(number=number, by=by, size=size):
             shared = f"{user(by)} shared number {number} ({size} bytes) with {group}"
             return f"file transferred: {shared}"
@@ -127,7 +129,9 @@ def _group_line(event: AnyEvent, group: str, user: _User) -> str:
             return f"join rejected: {user(name)} may not join {group}, rejected by {user(by)}"
         case MemberJoined(name=name, via=Via.APPROVAL, by=str() as by):
             return f"join approved: {user(name)} joins {group}, approved by {user(by)}"
-        case AdminChanged(name=name, why=why):
+        case AdminChanged(name=None, why=why):
+            return f"admin transferred: {group} has none now ({why.value})"
+        case AdminChanged(name=str() as name, why=why):
             return f"admin transferred: {user(name)} is the admin of {group} ({why.value})"
         case PolicyChanged(policy=policy, by=by):
             return f"policy changed: {group} is {policy.value} now, by {user(by)}"

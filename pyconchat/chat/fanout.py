@@ -210,7 +210,9 @@ class Fanout:
                 self._subscribe(conversation, fold(by), seq)
             case Message() | Action():
                 pass
-            case GroupClosed() | AdminChanged() | PolicyChanged() | TopicChanged():
+            case GroupClosed():
+                self._end_all(conversation, seq)
+            case AdminChanged() | PolicyChanged() | TopicChanged():
                 pass
             case JoinRequested() | RequestWithdrawn() | JoinRejected():
                 pass
@@ -224,6 +226,14 @@ class Fanout:
                 pass  # only read, never published
             case _:
                 assert_never(event)
+
+    def _end_all(self, conversation: Conversation, seq: int) -> None:
+        """Unsubscribe the members' sessions from a group that was deleted."""
+        assert isinstance(conversation, GroupConversation), "only a group is closed"
+        for key in conversation.group.members:
+            for session in self._presence.sessions(key):
+                if conversation in session.subscriptions:
+                    session.subscriptions.end(conversation, seq)
 
     def _enter_group(self, conversation: GroupConversation, key: Key) -> None:
         """Make the group current in the sessions that await its approval."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from pyconchat.chat.conversations import GroupConversation
-from pyconchat.commands.command import Call, PolicyChoice, listed, matches
+from pyconchat.commands.command import Call, Cancelled, PolicyChoice, listed, matches
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT, GroupEvent, Policy
 from pyconchat.domain.group import Group
@@ -25,6 +25,13 @@ from pyconchat.domain.replies import (
     Roster,
 )
 from pyconchat.domain.text import SafeText, safe_line
+
+_RETURN = {
+    Policy.APPROVAL: "Coming back takes an approval",
+    Policy.INVITE: "Coming back takes an invitation",
+}
+
+_YES = frozenset({"y", "yes"})
 
 
 async def join(call: Call, name: str, rest: SafeText | None) -> Reply | None:
@@ -73,7 +80,7 @@ async def enter_lobby(call: Call, name: str) -> None:
     """Enter the open group that everyone enters at login. Raises `Refused`."""
     conversation = call.services.groups.get(name)
     if conversation is None:
-        conversation = await call.chat.create(call.session, name, Policy.OPEN)
+        conversation = await call.chat.create(call.session, name, Policy.OPEN, lobby=True)
         await enter(call, conversation, created=True)
         return
 
@@ -114,14 +121,43 @@ async def create(call: Call, name: str, choice: PolicyChoice | None) -> None:
 
 
 async def leave(call: Call, name: str | None) -> None:
-    """Give up membership, or withdraw a join request."""
+    """Give up membership, or withdraw a join request.
+
+    Asks first if the caller could not come back by themselves.
+    """
     if name is not None:
         conversation = call.services.groups.find(name)
     elif call.current is not None:
         conversation = call.current
     else:
         raise Refused(Code.NO_GROUP, "You are in no group now; /leave GROUP leaves another.")
+    group = call.services.memory.usable(conversation)
+    if call.account.key in group.members and not group.comes_back(call.actor):
+        what = "You are its admin" if group.is_admin(call.account.name) else _RETURN[group.policy]
+        answer = await call.ask(f"Leave {group.name} for good? {what}. yes or no: ")
+        if answer.lower() not in _YES:
+            raise Cancelled
     await call.decide(conversation, lambda group: group.leave(call.actor))
+
+
+async def step_out(call: Call) -> Reply | None:
+    """Go out of the current group: leave it, unless coming back would need somebody's help."""
+    here = call.here()
+    if call.services.memory.usable(here).comes_back(call.actor):
+        await call.decide(here, lambda group: group.leave(call.actor))
+        return None
+    return await desk(call)
+
+
+async def delete(call: Call, name: str) -> None:
+    """Delete a group, after its name is typed again."""
+    conversation = call.services.groups.find(name)
+    group = call.services.memory.usable(conversation)
+    group.require_power(call.actor, "delete the group")  # before anything is asked
+    typed = await call.ask(f"This ends {group.name} for everybody. Type its name to delete it: ")
+    if fold(typed) != fold(group.name):
+        raise Refused(Code.CANCELLED, "That is not its name; nothing was deleted.")
+    await call.decide(conversation, lambda group: group.close(call.actor))
 
 
 async def desk(call: Call) -> Reply:
@@ -135,9 +171,15 @@ async def list_groups(call: Call, filter: SafeText | None) -> Reply:
     """List the groups."""
     filter = filter or NO_TEXT
     wanted = matches(filter)
-    # A group that is not stored yet may never be.
-    stored = [each for each in call.services.groups if each.published and wanted(each.group.name)]
-    found, more = listed(stored)
+    found, more = listed(
+        [
+            each
+            for each in call.services.groups
+            if each.published  # a group that is not stored yet may never be
+            and each.group.lists_to(call.actor)
+            and wanted(each.group.name)
+        ]
+    )
     return Groups([_line(call, conversation) for conversation in found], more, filter)
 
 
@@ -190,7 +232,8 @@ async def online(call: Call, filter: SafeText | None) -> Reply:
 async def admin(call: Call) -> Reply:
     """Show who the admin is."""
     group = call.group()
-    return AdminIs(group.name, group.admin, call.services.presence.online(fold(group.admin)))
+    online = group.admin is not None and call.services.presence.online(fold(group.admin))
+    return AdminIs(group.name, group.admin, online)
 
 
 async def transfer(call: Call, name: Name) -> None:
@@ -286,6 +329,7 @@ async def enter(call: Call, conversation: GroupConversation, created: bool = Fal
         online=_online(call, conversation),
         policy=group.policy,
         created=created,
+        temporary=group.temporary,
     )
     call.answer(entered)
     await call.session.subscriptions.when_live(conversation)

@@ -44,6 +44,7 @@ class Why(Enum):
     SERVER_BAN = "server-ban"
     KICKED = "kicked"
     TRANSFERRED = "transferred"
+    LOBBY = "lobby"
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, tag_field="type", omit_defaults=True):
@@ -65,7 +66,11 @@ class Action(Event, frozen=True, tag="action"):
 
 
 class GroupCreated(Event, frozen=True, tag="created"):
-    """*by* created the group and is its first member and admin."""
+    """*by* created the group and is its first member, and its admin unless it is the lobby.
+
+    The group of a *guest* is temporary, until somebody registered is a member. The *lobby* belongs
+    to the operators.
+    """
 
     number: int
     name: Name
@@ -73,10 +78,16 @@ class GroupCreated(Event, frozen=True, tag="created"):
     policy: Policy
     password_hash: str = ""
     guest: bool = False
+    lobby: bool = False
 
 
 class GroupClosed(Event, frozen=True, tag="closed"):
-    """The last member left. The name and the number are free again."""
+    """*by* deleted the group, or, if that is None, its last member has left.
+
+    The name and the number are free again.
+    """
+
+    by: Name | None = None
 
 
 class MemberJoined(Event, frozen=True, tag="joined"):
@@ -162,9 +173,12 @@ class InvitationEnded(Event, frozen=True, tag="uninvited"):
 
 
 class AdminChanged(Event, frozen=True, tag="admin"):
-    """*name* is the admin now. *by* is the previous admin, if that one transferred it."""
+    """*name* is the admin now; if that is None, the operators look after the group.
 
-    name: Name
+    *by* is who transferred adminship: the previous admin, or an operator.
+    """
+
+    name: Name | None
     why: Why
     by: Name | None = None
 

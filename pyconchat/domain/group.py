@@ -49,6 +49,9 @@ from pyconchat.domain.text import MAX_LINES, MAX_NOTE, SafeText
 __all__ = ["Actor", "Group"]
 
 
+_DELETED = SafeText("the group was deleted")
+
+
 class Actor(msgspec.Struct, frozen=True):
     """Who makes a request: the part of an account that the rules need."""
 
@@ -107,17 +110,17 @@ class Group(LiveState):
             case Policy.INVITE:
                 raise Refused(
                     Code.INVITE_ONLY,
-                    "{group} is by invitation only; ask its admin, {admin}.",
+                    "{group} is by invitation only; ask {keeper}.",
                     group=self.name,
-                    admin=self.admin,
+                    keeper=self.keeper,
                 )
             case Policy.APPROVAL:
                 if key in self.requests:
                     raise Refused(
                         Code.PENDING,
-                        "You have asked already; the admin of {group}, {admin}, has to approve.",
+                        "You have asked to join {group} already; {keeper} has to approve.",
                         group=self.name,
-                        admin=self.admin,
+                        keeper=self.keeper,
                     )
                 if len(note) > MAX_NOTE:
                     raise note_too_long()
@@ -140,6 +143,10 @@ class Group(LiveState):
         known = key in self.members or key in self.bans or key in self.invitations
         return self.policy is Policy.PASSWORD and not known
 
+    def comes_back(self, by: Actor) -> bool:
+        """Return whether *by* could leave, and join again as before without anybody's help."""
+        return not self.is_admin(by.name) and self.policy in (Policy.OPEN, Policy.PASSWORD)
+
     def leave(self, by: Actor) -> list[GroupEvent]:
         """Decide that *by* leaves, or withdraws a join request."""
         if fold(by.name) in self.requests:
@@ -149,7 +156,7 @@ class Group(LiveState):
 
     def approve(self, by: Actor, names: Iterable[Name]) -> list[GroupEvent]:
         """Decide that *by* approves the requests of *names*: of all, or of none."""
-        self.require_admin(by, "approve requests")
+        self.require_power(by, "approve requests")
         requests = {fold(name): self._request(name) for name in names}
         return [
             MemberJoined(request.name, Via.APPROVAL, by.name, request.guest)
@@ -158,7 +165,7 @@ class Group(LiveState):
 
     def reject(self, by: Actor, name: Name, reason: SafeText = NO_TEXT) -> list[GroupEvent]:
         """Decide that *by* rejects the request of *name*."""
-        self.require_admin(by, "reject requests")
+        self.require_power(by, "reject requests")
         return [JoinRejected(self._request(name).name, by.name, reason)]
 
     def invite(self, by: Actor, invited: Actor) -> list[GroupEvent]:
@@ -179,15 +186,24 @@ class Group(LiveState):
 
     def transfer(self, by: Actor, name: Name) -> list[GroupEvent]:
         """Decide that *by* transfers adminship to the member *name*."""
-        self.require_admin(by, "transfer adminship")
+        self.require_power(by, "transfer adminship")
         member = self._member(name)
-        if fold(member.name) == fold(by.name):
-            raise Refused(Code.SELF, "You are the admin already.")
+        if self.is_admin(member.name):
+            you = fold(member.name) == fold(by.name)
+            whose = "You are" if you else f"{member.name} is"
+            raise Refused(Code.SELF, "{whose} the admin already.", whose=whose)
+        if member.guest and not self.temporary:
+            raise Refused(
+                Code.GUEST,
+                "{name} is a guest: the admin of {group} has to be registered.",
+                name=member.name,
+                group=self.name,
+            )
         return [AdminChanged(member.name, Why.TRANSFERRED, by.name)]
 
     def kick(self, by: Actor, name: Name, reason: SafeText = NO_TEXT) -> list[GroupEvent]:
         """Decide that *by* removes *name*, who may join again."""
-        self._require_power(by, "kick")
+        self.require_power(by, "kick")
         member = self._member(name)
         if fold(member.name) == fold(by.name):
             raise Refused(Code.SELF, "To leave the group yourself, use /leave.")
@@ -196,7 +212,7 @@ class Group(LiveState):
 
     def ban(self, by: Actor, name: Name, reason: SafeText = NO_TEXT) -> list[GroupEvent]:
         """Decide that *by* bans *name*, and removes them if they are a member."""
-        self._require_power(by, "ban")
+        self.require_power(by, "ban")
         key = fold(name)
         if key == fold(by.name):
             raise Refused(Code.SELF, "You cannot ban yourself; to leave the group, use /leave.")
@@ -209,7 +225,7 @@ class Group(LiveState):
 
     def unban(self, by: Actor, name: Name) -> list[GroupEvent]:
         """Decide that *by* lifts the ban of *name*."""
-        self._require_power(by, "lift bans")
+        self.require_power(by, "lift bans")
         ban = self.bans.get(fold(name))
         if ban is None:
             raise Refused(
@@ -233,6 +249,14 @@ class Group(LiveState):
         """Decide that *by* sets the topic."""
         self.require_admin(by, "change the topic")
         return [TopicChanged(topic, by.name)]
+
+    def close(self, by: Actor) -> list[GroupEvent]:
+        """Decide that *by* deletes the group, which answers its join requests."""
+        self.require_power(by, "delete the group")
+        rejected: list[GroupEvent] = [
+            JoinRejected(request.name, by.name, _DELETED) for request in self.requests.values()
+        ]
+        return [*rejected, GroupClosed(by.name)]
 
     def share(self, by: Actor, name: SafeText, size: int, sha256: str, id: str) -> list[GroupEvent]:
         """Decide that *by* shares the file *name*, which is on disk under the name *id*."""
@@ -267,6 +291,10 @@ class Group(LiveState):
             events += self._without(member.name, MemberLeft(member.name, why), why)
         return events
 
+    def become_lobby(self) -> list[GroupEvent]:
+        """Decide that the group is the lobby, which has no admin."""
+        return [] if self.admin is None else [AdminChanged(None, Why.LOBBY)]
+
     def register(self, name: str) -> list[GroupEvent]:
         """Decide that the guest *name*, who has registered, keeps what they have in this group."""
         key = fold(name)
@@ -292,12 +320,12 @@ class Group(LiveState):
 
     def pending(self, by: Actor) -> list[JoinRequest]:
         """Return the join requests, oldest first, if *by* may see them."""
-        self.require_admin(by, "see the requests")
+        self.require_power(by, "see the requests")
         return list(self.requests.values())
 
     def banned(self, by: Actor) -> list[Ban]:
         """Return the bans, oldest first, if *by* may see them."""
-        self._require_power(by, "see the bans")
+        self.require_power(by, "see the bans")
         return list(self.bans.values())
 
     def file(self, which: str) -> SharedFile:
@@ -319,7 +347,12 @@ class Group(LiveState):
 
     def is_admin(self, name: str) -> bool:
         """Return whether *name* is the admin."""
-        return fold(name) == fold(self.admin)
+        return self.admin is not None and fold(name) == fold(self.admin)
+
+    @property
+    def keeper(self) -> str:
+        """Whom an applicant waits for, in words."""
+        return "an operator of this server" if self.admin is None else f"its admin {self.admin}"
 
     def may_read(self, event: AnyEvent, key: Key) -> bool:
         """Return whether the member or applicant *key* may see *event*.
@@ -327,7 +360,7 @@ class Group(LiveState):
         A join request and its outcome are visible to the admin and the applicant only.
         """
         if isinstance(event, Request):
-            return key == fold(self.admin) or key == fold(event.name)
+            return self.is_admin(key) or key == fold(event.name)
         return True
 
     def _joined(self, by: Actor, via: Via) -> MemberJoined:
@@ -336,24 +369,40 @@ class Group(LiveState):
     def _without(self, name: Name, end: GroupEvent, why: Why) -> list[GroupEvent]:
         """Return *end*, which ends the membership of *name*, and its consequences.
 
-        Without members the group closes. Without its admin, the oldest member succeeds.
+        The admin's successor is the registered member who has been one for the longest; without
+        one, the operators look after the group. Only a temporary group passes to a guest, and
+        closes without members.
         """
-        if len(self.members) == 1:
+        others = [member for key, member in self.members.items() if key != fold(name)]
+        if self.temporary and not others:
             return [end, GroupClosed()]
         if not self.is_admin(name):
             return [end]
-        heir = next(m for key, m in self.members.items() if key != fold(name))
-        return [end, AdminChanged(heir.name, why)]
+        heirs = [member.name for member in others if self.temporary or not member.guest]
+        return [end, AdminChanged(heirs[0] if heirs else None, why)]
 
     def require_admin(self, by: Actor, what: str) -> None:
-        """Raise `Refused` unless *by* is the admin, who can do *what*."""
+        """Raise `Refused` unless *by* is the admin, who can do *what*.
+
+        Operators take the admin's place in a group that has none.
+        """
+        if by.operator and self.admin is None:
+            return
         self.require_member(by)
+        if self.admin is None:
+            raise Refused(
+                Code.NOT_ADMIN,
+                "{group} has no admin: only an operator can {what}.",
+                group=self.name,
+                what=what,
+            )
         if not self.is_admin(by.name):
             raise Refused(
                 Code.NOT_ADMIN, "Only the admin, {admin}, can {what}.", admin=self.admin, what=what
             )
 
-    def _require_power(self, by: Actor, what: str) -> None:
+    def require_power(self, by: Actor, what: str) -> None:
+        """Raise `Refused` unless *by* is the admin, or an operator, who can do *what*."""
         if not by.operator:
             self.require_admin(by, what)
 

@@ -85,16 +85,18 @@ class SharedFile(msgspec.Struct, frozen=True):
 class GroupState(msgspec.Struct):
     """All that a group remembers. Each list is in the order in which its records were added.
 
-    *last_file* is the highest number that a file of the group ever had.
+    *admin* is None if the operators look after the group. A *temporary* group has never had a
+    registered member. *last_file* is the highest number that a file of the group ever had.
     """
 
     number: int
     name: Name
     policy: Policy
-    admin: Name
+    admin: Name | None
     password_hash: str = ""
     topic: SafeText = NO_TEXT
     closed: bool = False
+    temporary: bool = False
     members: list[Member] = []
     requests: list[JoinRequest] = []
     invitations: list[Member] = []
@@ -123,6 +125,7 @@ class LiveState:
         "password_hash",
         "policy",
         "requests",
+        "temporary",
         "topic",
         "version",
     )
@@ -151,6 +154,7 @@ class LiveState:
         self.password_hash = state.password_hash
         self.topic = state.topic
         self.closed = state.closed
+        self.temporary = state.temporary
         self.members: dict[Key, Member] = {fold(m.name): m for m in state.members}
         self.requests: dict[Key, JoinRequest] = {fold(r.name): r for r in state.requests}
         self.invitations: dict[Key, Member] = {fold(m.name): m for m in state.invitations}
@@ -169,6 +173,7 @@ class LiveState:
             password_hash=self.password_hash,
             topic=self.topic,
             closed=self.closed,
+            temporary=self.temporary,
             members=list(self.members.values()),
             requests=list(self.requests.values()),
             invitations=list(self.invitations.values()),
@@ -188,12 +193,12 @@ class LiveState:
                 self.closed = True
                 self.requests.clear()
                 self.invitations.clear()
-                self.files.clear()
             case MemberJoined(name=name, guest=guest):
                 key = fold(name)
                 self.requests.pop(key, None)
                 self.invitations.pop(key, None)
                 self.members[key] = Member(name, guest)
+                self.temporary = self.temporary and guest
             case MemberLeft(name=name) | MemberKicked(name=name):
                 del self.members[fold(name)]
             case MemberBanned(name=name, by=by, reason=reason):
@@ -233,6 +238,7 @@ class LiveState:
         replace = msgspec.structs.replace
         if key in self.members:
             self.members[key] = replace(self.members[key], guest=False)
+            self.temporary = False
         if key in self.requests:
             self.requests[key] = replace(self.requests[key], guest=False)
         if key in self.invitations:
@@ -257,7 +263,8 @@ def _first_state(event: GroupCreated) -> GroupState:
         number=event.number,
         name=event.name,
         policy=event.policy,
-        admin=event.by,
+        admin=None if event.lobby else event.by,
         password_hash=event.password_hash,
+        temporary=event.guest and not event.lobby,
         members=[Member(event.by, event.guest)],
     )

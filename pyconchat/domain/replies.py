@@ -123,23 +123,27 @@ class PasswordSet(_Reply, frozen=True, tag="password"):
 
 
 class Entered(_Reply, frozen=True, tag="entered"):
-    """The reader has entered *group*: it is the current one."""
+    """The reader has entered *group*: it is the current one.
+
+    *admin* is None if the operators look after it. A *temporary* group ends with its last guest.
+    """
 
     group: Name
     number: int
-    admin: Name
+    admin: Name | None
     topic: SafeText
     members: int
     online: int
     policy: Policy
     created: bool = False
+    temporary: bool = False
 
 
 class Asked(_Reply, frozen=True, tag="asked"):
-    """The reader asked to join *group*; its *admin* has to approve."""
+    """The reader asked to join *group*; its *admin* has to approve, or else an operator."""
 
     group: Name
-    admin: Name
+    admin: Name | None
 
 
 class FrontDesk(_Reply, frozen=True, tag="desk"):
@@ -197,10 +201,10 @@ class Roster(_Reply, frozen=True, tag="members"):
 
 
 class AdminIs(_Reply, frozen=True, tag="admin-is"):
-    """The admin of *group*."""
+    """The admin of *group*; None if the operators look after it."""
 
     group: Name
-    admin: Name
+    admin: Name | None
     online: bool
 
 

@@ -98,8 +98,10 @@ def _to_others(event: AnyEvent, where: Where) -> str:
     match event:
         case GroupCreated(by=by, number=number):
             return f"{by} created {group} (number {number})."
-        case GroupClosed():
+        case GroupClosed(by=None):
             return f"{group} is closed: nobody is left."
+        case GroupClosed(by=by):
+            return f"{by} deleted {group}."
         case MemberJoined(name=name, by=None):
             return f"{name} has joined the chat!"
         case MemberJoined(name=name, by=by):
@@ -125,6 +127,8 @@ def _to_others(event: AnyEvent, where: Where) -> str:
             return f"{by} invited {name}, who may join without asking."
         case InvitationEnded(name=name):
             return f"{name}, who was invited, has disconnected."
+        case AdminChanged(name=None):
+            return f"{group} has no admin now; the operators look after it."
         case AdminChanged(name=name, by=by):
             return f"{name} is the admin now{_appointed(by)}."
         case PolicyChanged(policy=policy, by=by):

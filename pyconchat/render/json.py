@@ -68,7 +68,7 @@ _DAY = 24 * 3600 * 1000  # milliseconds; a day of Unix time has no leap seconds
 # is not listed is never sent: a password's hash, a file's name on the server's disk.
 _EVENT_FIELDS: Mapping[type[AnyEvent], Sequence[str]] = {
     GroupCreated: ("number", "name", "by", "policy", "guest"),
-    GroupClosed: (),
+    GroupClosed: ("by",),
     MemberJoined: ("name", "via", "by", "guest"),
     MemberLeft: ("name", "why"),
     MemberKicked: ("name", "by", "reason"),

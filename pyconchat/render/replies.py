@@ -44,6 +44,10 @@ MENU = "1 join a group   2 create a group   3 exit   (help lists the commands)"
 
 _HINT = "; with part of a name, the command lists only the matches"
 
+_TEMPORARY = (
+    "It is temporary and ends with its last guest, because you are one: /password keeps it."
+)
+
 _NEWCOMERS = {
     Policy.APPROVAL: "newcomers need your approval",
     Policy.PASSWORD: "newcomers need the password",
@@ -63,6 +67,8 @@ def reply_lines(reply: Reply) -> list[str]:
             return [f"Sent to {other}."]
         case Sent(other=other):
             return [f"{other} is offline and will read it at the next login."]
+        case Asked(group=group, admin=None):
+            return [f"You asked to join {group}; an operator of this server has to approve."]
         case Asked(group=group, admin=admin):
             return [f"You asked to join {group}; its admin, {admin}, has to approve."]
         case Entered():
@@ -70,13 +76,16 @@ def reply_lines(reply: Reply) -> list[str]:
         case FrontDesk(left=None):
             return ["You are at the front desk.", MENU]
         case FrontDesk(left=left):
-            return [f"You are at the front desk; you are still a member of {left}.", MENU]
+            still = f"you are still a member of {left} (/leave {left} gives it up)"
+            return [f"You are at the front desk; {still}.", MENU]
         case Groups():
             return _groups(reply)
         case Requests():
             return _requests(reply)
         case Roster():
             return _roster(reply)
+        case AdminIs(group=group, admin=None):
+            return [f"{group} has no admin; the operators look after it."]
         case AdminIs(group=group, admin=admin, online=online):
             return [f"The admin of {group} is {admin}, who is {_whether(online)}."]
         case Bans():
@@ -112,13 +121,16 @@ def _entered(reply: Entered) -> list[str]:
         newcomers = _NEWCOMERS[reply.policy]
         lines = [
             f"You are in {reply.group} (number {reply.number}), which is new:"
-            f" you are its admin, and {newcomers}."
+            + (f" you are its admin, and {newcomers}." if reply.admin else f" {newcomers}.")
         ]
+        if reply.temporary:
+            lines.append(_TEMPORARY)
     else:
+        admin = f"the admin is {reply.admin}" if reply.admin else "the operators look after it"
         lines = [
             f"You are in {reply.group} (number {reply.number}):"
             f" {_counted(reply.members, 'member')}, {reply.online} online;"
-            f" the admin is {reply.admin}."
+            f" {admin}."
         ]
     if reply.topic:
         lines.append(f"Topic: {reply.topic}")

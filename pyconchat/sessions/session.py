@@ -192,7 +192,8 @@ class Session:
         self.require_welcome()
         if line.startswith("//"):
             raise Refused(Code.NO_GROUP, "You are in no group: nobody would receive that.")
-        found = find_command(line, at_desk=place is None)
+        stepping_out = place is not None and line in _LEAVING
+        found = find_command("/qqq" if stepping_out else line, at_desk=place is None)
         try:
             call = Call(self._services, self, place, answer, key)
             reply = await found.command.run(call, found.rest)

@@ -88,14 +88,16 @@ class Effects:
                 self._create(entry, event)
             case GroupClosed():
                 self._set_group(group, closed=True)
-                for table in (schema.requests, schema.invitations, schema.files):
+                for table in (schema.requests, schema.invitations):
                     self._run(delete(table).where(table.c.conversation == group))
+                self._close_cursors(group, seq)
             case MemberJoined(name=name, guest=guest):
                 self._drop(schema.requests, group, name)
                 self._drop(schema.invitations, group, name)
                 self._put(schema.members, group, name, guest=guest, since=seq)
                 if not guest:
                     self._open_cursor(fold(name), group, seq - 1)
+                    self._set_group(group, temporary=False)
             case MemberLeft(name=name) | MemberKicked(name=name):
                 self._drop(schema.members, group, name)
                 self._close_cursor(fold(name), group, seq)
@@ -128,7 +130,7 @@ class Effects:
             case InvitationEnded(name=name):
                 self._drop(schema.invitations, group, name)
             case AdminChanged(name=name):
-                self._set_group(group, admin=name)
+                self._set_group(group, admin=name or "")
             case PolicyChanged(policy=policy, password_hash=password_hash):
                 self._set_group(group, policy=policy.value, password_hash=password_hash)
             case TopicChanged(topic=topic):
@@ -230,10 +232,11 @@ class Effects:
             "number": event.number,
             "name": event.name,
             "policy": event.policy.value,
-            "admin": event.by,
+            "admin": "" if event.lobby else event.by,
             "password_hash": event.password_hash,
             "topic": "",
             "closed": False,
+            "temporary": event.guest and not event.lobby,
             "last_file": 0,
         }
         self._run(insert(schema.groups).values(row))
@@ -263,6 +266,7 @@ class Effects:
             changed = self._run(update(table).where(row).values(guest=False))
             if changed and table is schema.members:
                 self._open_cursor(key, group, seq - 1)
+                self._set_group(group, temporary=False)
 
     def _open_cursor(self, owner: Key, conversation: int, read: int) -> None:
         row = {"owner": owner, "conversation": conversation, "upto": OPEN_END, "read": read}
@@ -271,6 +275,11 @@ class Effects:
     def _close_cursor(self, owner: Key, conversation: int, seq: int) -> None:
         row = _cursor(owner, conversation, OPEN_END)
         self._run(update(schema.cursors).where(row).values(upto=seq))
+
+    def _close_cursors(self, conversation: int, seq: int) -> None:
+        cursors = schema.cursors
+        open_ones = and_(cursors.c.conversation == conversation, cursors.c.upto == OPEN_END)
+        self._run(update(cursors).where(open_ones).values(upto=seq))
 
     def _notify(self, owner: Key, conversation: int, seq: int) -> None:
         """Let *owner*, if registered, receive the one entry *seq*, which is about them."""

@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = "0006"
+VERSION = "0007"
 """The newest migration. A database with this version starts without Alembic."""
 
 CLAIM_CODE = "claim-code"
@@ -87,6 +87,7 @@ entries = Table(
     sqlite_with_rowid=False,
 )
 
+# admin: empty if the operators look after the group.
 groups = Table(
     "groups",
     metadata,
@@ -98,6 +99,7 @@ groups = Table(
     Column("password_hash", Text, nullable=False, default=""),
     Column("topic", Text, nullable=False, default=""),
     Column("closed", Boolean, nullable=False, default=False),
+    Column("temporary", Boolean, nullable=False, default=False),
     Column("last_file", BigInteger, nullable=False, default=0),
 )
 

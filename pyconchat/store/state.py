@@ -124,10 +124,11 @@ def _groups(connection: Connection, chosen: ColumnElement[bool]) -> dict[int, St
             number=row["number"],
             name=row["name"],
             policy=Policy(row["policy"]),
-            admin=row["admin"],
+            admin=row["admin"] or None,
             password_hash=row["password_hash"],
             topic=row["topic"],
             closed=row["closed"],
+            temporary=row["temporary"],
             last_file=row["last_file"],
         )
         found[row["conversation"]] = StoredGroup(state, row["version"], row["head"])

@@ -121,15 +121,16 @@ Request = Callable[[Group, Actor], Any]
 
 # Requests for the admin only, for the admin and operators, and for all members.
 ADMINS_ONLY: dict[str, Request] = {
-    "approve": lambda group, by: group.approve(by, ["rita"]),
-    "reject": lambda group, by: group.reject(by, "rita", text("no")),
     "invite": lambda group, by: group.invite(by, STRANGER),
-    "transfer": lambda group, by: group.transfer(by, "gus"),
     "change_policy": lambda group, by: group.change_policy(by, Policy.OPEN),
     "change_topic": lambda group, by: group.change_topic(by, text("tea")),
-    "pending": lambda group, by: group.pending(by),
 }
 WITH_OPERATORS: dict[str, Request] = {
+    "approve": lambda group, by: group.approve(by, ["rita"]),
+    "reject": lambda group, by: group.reject(by, "rita", text("no")),
+    "transfer": lambda group, by: group.transfer(by, "bob"),
+    "pending": lambda group, by: group.pending(by),
+    "close": lambda group, by: group.close(by),
     "kick": lambda group, by: group.kick(by, "gus"),
     "ban": lambda group, by: group.ban(by, Name("gus")),
     "ban of somebody outside": lambda group, by: group.ban(by, Name("Zoe")),
@@ -166,6 +167,20 @@ def test_who_may_do_what(action: str, by: Actor) -> None:
     else:
         sentence = refused(group, lambda: ask(group, by), code)
         assert ("Alice" if code is Code.NOT_ADMIN else "Tea") in sentence
+
+
+@pytest.mark.parametrize("by", [*MEMBERS, *OUTSIDERS], ids=lambda by: by.name)
+@pytest.mark.parametrize("action", [*ADMINS_ONLY, *WITH_OPERATORS])
+def test_operators_look_after_a_group_without_an_admin(action: str, by: Actor) -> None:
+    """They can do what its admin could; nobody else can, and is told so."""
+    group = full_group()
+    apply_all(group, group.become_lobby())
+    ask = {**ADMINS_ONLY, **WITH_OPERATORS}[action]
+    if by.operator:
+        ask(group, by)
+    else:
+        code = Code.NOT_ADMIN if by in MEMBERS else Code.NOT_MEMBER
+        assert "Tea" in refused(group, lambda: ask(group, by), code)
 
 
 @pytest.mark.parametrize("action", [*ADMINS_ONLY, *WITH_OPERATORS, *ALL_MEMBERS])
@@ -405,6 +420,7 @@ def test_transferring_adminship() -> None:
     assert group.is_admin("BOB")
     assert group.kick(MEMBER, "gus")
     refused(group, lambda: group.kick(ADMIN, "gus"), Code.NOT_ADMIN)
+    refused(group, lambda: group.transfer(OPERATOR_OUTSIDE, "bob"), Code.SELF)
     refused(group, lambda: group.transfer(MEMBER, "Bob"), Code.SELF)
 
 
@@ -444,14 +460,115 @@ def test_the_oldest_member_succeeds_the_admin(leave: Callable[[Group], list[Grou
 
 
 @pytest.mark.parametrize("leave", WAYS_TO_LEAVE)
-def test_the_last_member_closes_the_group(leave: Callable[[Group], list[GroupEvent]]) -> None:
-    """When the last member leaves, the group, its requests and its invitations end."""
+def test_a_group_outlives_its_members(leave: Callable[[Group], list[GroupEvent]]) -> None:
+    """The last registered member leaves it standing, to the operators, with its requests."""
     group = group_of(ADMIN)
     apply_all(group, group.join(STRANGER))
-    apply_all(group, group.invite(ADMIN, INVITED))
-    assert apply_all(group, leave(group))[1:] == [GroupClosed()]
-    assert group.closed
-    assert (group.members, group.requests, group.invitations) == ({}, {}, {})
+    _, changed = apply_all(group, leave(group))
+    assert isinstance(changed, AdminChanged)
+    assert (changed.name, group.admin, group.closed) == (None, None, False)
+    assert [*group.requests] == ["sven"]
+    apply_all(group, group.approve(OPERATOR_OUTSIDE, ["sven"]))
+    assert group.admin is None, "nobody becomes the admin by joining"
+    apply_all(group, group.transfer(OPERATOR_OUTSIDE, "sven"))
+    assert group.is_admin("sven")
+
+
+@pytest.mark.parametrize("leave", WAYS_TO_LEAVE)
+def test_a_guest_does_not_inherit(leave: Callable[[Group], list[GroupEvent]]) -> None:
+    """A group that had a registered member passes to one, or to the operators."""
+    group = group_of(ADMIN, GUEST)
+    _, changed = apply_all(group, leave(group))
+    assert isinstance(changed, AdminChanged)
+    assert changed.name is None
+    apply_all(group, group.forget("gus", Why.GUEST_GONE))
+    assert not group.closed
+    heirs = group_of(ADMIN, GUEST, MEMBER)
+    apply_all(heirs, leave(heirs))
+    assert heirs.is_admin("bob")
+
+
+def temporary_group(*others: Actor) -> Group:
+    """Return a group that the guest Gus created, and *others* have joined."""
+    created = GroupCreated(1, Name("tea"), GUEST.name, Policy.OPEN, guest=True)
+    group = Group.created(1, created)
+    for other in others:
+        apply_all(group, group.join(other))
+    return group
+
+
+def test_a_temporary_group() -> None:
+    """A group that only guests have been in passes to a guest, and ends with the last."""
+    group = temporary_group(actor("Greta", guest=True))
+    assert group.temporary
+    assert group.leave(GUEST)[1] == AdminChanged(Name("Greta"), Why.LEFT)
+    apply_all(group, group.leave(GUEST))
+    assert group.forget("greta", Why.GUEST_GONE)[1:] == [GroupClosed()]
+
+
+def by_joining(group: Group) -> list[GroupEvent]:
+    return group.join(MEMBER)
+
+
+def by_registering(group: Group) -> list[GroupEvent]:
+    return group.register("gus")
+
+
+@pytest.mark.parametrize("become", [by_joining, by_registering])
+def test_a_temporary_group_becomes_permanent(become: Callable[[Group], list[GroupEvent]]) -> None:
+    """With the first registered member, for good."""
+    group = temporary_group()
+    apply_all(group, become(group))
+    assert not group.temporary
+    for key in list(group.members):
+        apply_all(group, group.forget(key, Why.GUEST_GONE))
+    assert not group.closed
+
+
+def test_a_guest_is_made_admin_of_a_temporary_group_only() -> None:
+    """Elsewhere it is refused, by the admin and by operators."""
+    group = full_group()
+    for by in (ADMIN, OPERATOR_OUTSIDE):
+        assert "guest" in refused(group, lambda: group.transfer(by, "gus"), Code.GUEST)  # noqa: B023
+    temporary = temporary_group(actor("Greta", guest=True))
+    apply_all(temporary, temporary.transfer(GUEST, "greta"))
+    assert temporary.is_admin("greta")
+
+
+def test_the_lobby_has_no_admin() -> None:
+    """Neither its first member nor a later one, and a guest does not make it temporary."""
+    created = GroupCreated(1, Name("lobby"), GUEST.name, Policy.OPEN, guest=True, lobby=True)
+    lobby = Group.created(1, created)
+    assert (lobby.admin, lobby.temporary) == (None, False)
+    apply_all(lobby, lobby.join(MEMBER))
+    apply_all(lobby, lobby.forget("gus", Why.GUEST_GONE))
+    assert (lobby.admin, lobby.become_lobby()) == (None, [])
+    old = group_of(ADMIN)
+    assert apply_all(old, old.become_lobby()) == [AdminChanged(None, Why.LOBBY)]
+    assert old.admin is None
+
+
+def test_deleting_a_group() -> None:
+    """Its requests are answered, and nobody can join; its members and files are still known."""
+    group = full_group()
+    reason = text("the group was deleted")
+    assert apply_all(group, group.close(ADMIN)) == [
+        JoinRejected(APPLICANT.name, ADMIN.name, reason),
+        GroupClosed(ADMIN.name),
+    ]
+    assert (group.closed, group.requests, group.invitations) == (True, {}, {})
+    assert len(group.members) == len(MEMBERS)
+    with pytest.raises(Refused):
+        group.join(STRANGER)
+
+
+def test_who_could_come_back() -> None:
+    """Members of open groups and of groups with a password, except their admin."""
+    free = {Policy.OPEN, Policy.PASSWORD}
+    for policy in Policy:
+        group = full_group(policy, "hash" if policy is Policy.PASSWORD else "")
+        assert group.comes_back(MEMBER) is (policy in free)
+        assert not group.comes_back(ADMIN)
 
 
 def test_a_member_who_left_and_joined_again() -> None:
@@ -482,15 +599,9 @@ def test_an_ordinary_member_who_leaves() -> None:
 @pytest.mark.parametrize("policy", list(Policy), ids=lambda policy: policy.value)
 def test_nobody_can_join_a_closed_group(policy: Policy) -> None:
     """Joining is refused under every policy."""
-    group = group_of(ADMIN)
-    hash = "hash" if policy is Policy.PASSWORD else ""
-    if policy is not Policy.APPROVAL:
-        apply_all(group, group.change_policy(ADMIN, policy, hash))
-    apply_all(group, group.leave(ADMIN))
-    before = group.state
-    with pytest.raises(Refused):
-        group.join(STRANGER, proof=hash)
-    assert group.state == before
+    group = full_group(policy, "hash" if policy is Policy.PASSWORD else "")
+    apply_all(group, group.close(ADMIN))
+    refused(group, lambda: group.join(STRANGER, proof=group.password_hash), Code.NO_SUCH_GROUP)
 
 
 # Consequences of events outside the group.
@@ -645,10 +756,13 @@ policies = st.sampled_from(list(Policy))
 class GroupMachine(RuleBasedStateMachine):
     """A few people who make all kinds of requests to a group, allowed or not."""
 
-    @initialize(by=people, policy=policies)
-    def create(self, by: Actor, policy: Policy) -> None:
+    @initialize(by=people, policy=policies, lobby=st.booleans())
+    def create(self, by: Actor, policy: Policy, lobby: bool) -> None:
         hash = "hash" if policy is Policy.PASSWORD else ""
-        self.group = Group.created(1, GroupCreated(1, Name("tea"), by.name, policy, hash, by.guest))
+        created = GroupCreated(1, Name("tea"), by.name, policy, hash, by.guest, lobby)
+        self.group = Group.created(1, created)
+        self.only_guests = by.guest and not lobby  # have been members so far
+        self.deleted = False
 
     def ask(self, decide: Callable[[Group], Any]) -> None:
         """Apply what is decided; check that neither a refusal nor deciding changes the group."""
@@ -661,7 +775,15 @@ class GroupMachine(RuleBasedStateMachine):
         except Refused:
             events = []
         assert (group.state, group.version) == (before, version)
-        apply_all(group, events)
+        for event in events:
+            if isinstance(event, AdminChanged) and event.name is not None:
+                heir = group.members[fold(event.name)]
+                assert self.only_guests or not heir.guest, "guests never inherit"
+            group.apply(event, NOON)
+            if isinstance(event, MemberJoined):
+                self.only_guests = self.only_guests and event.guest
+            if isinstance(event, MemberRegistered) and fold(event.name) in group.members:
+                self.only_guests = False
         assert group.version == version + len(events)
 
     @rule(by=people, proof=st.sampled_from(["", "hash"]))
@@ -713,15 +835,23 @@ class GroupMachine(RuleBasedStateMachine):
         hash = "hash" if policy is Policy.PASSWORD else ""
         self.ask(lambda group: group.change_policy(by, policy, hash))
 
+    @rule(by=people, rarely=st.integers(0, 19))
+    def close(self, by: Actor, rarely: int) -> None:
+        if rarely == 0 and not self.group.closed:
+            self.ask(lambda group: group.close(by))
+            self.deleted = self.group.closed
+
     @invariant()
-    def has_one_admin_who_is_a_member(self) -> None:
+    def has_at_most_one_admin_who_is_a_member(self) -> None:
         group = self.group
-        if not group.closed:
+        if group.admin is not None and not group.closed:
             assert [key for key in group.members if group.is_admin(key)] == [fold(group.admin)]
 
     @invariant()
-    def is_closed_when_empty(self) -> None:
-        assert self.group.closed == (not self.group.members)
+    def only_a_temporary_group_ends_by_itself(self) -> None:
+        assert self.group.temporary == self.only_guests
+        if not self.deleted:
+            assert self.group.closed == (self.only_guests and not self.group.members)
 
     @invariant()
     def relations_exclude_each_other(self) -> None:
