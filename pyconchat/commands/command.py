@@ -108,9 +108,13 @@ class Call:
             )
         return self.current
 
+    def usable(self) -> Group:
+        """Return the current group, also to operators outside. Raises `Refused`."""
+        return self.services.memory.usable(self.here())
+
     def group(self) -> Group:
         """Return the current group. Raises `Refused` if the caller is not a member."""
-        group = self.services.memory.usable(self.here())
+        group = self.usable()
         group.require_member(self.actor)
         return group
 
@@ -260,7 +264,9 @@ class Command:
     async def run(self, call: Call, rest: str) -> Reply | None:
         """Read the arguments from *rest* and execute. Raises as `Args.read` and the action."""
         if self.only_here:
-            call.group()
+            group = call.usable()
+            if not call.actor.operator:  # what operators may do in other groups, the rules say
+                group.require_member(call.actor)
         return await self.action(call, *await self.args.read(call, rest))
 
     @property

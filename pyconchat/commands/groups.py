@@ -185,14 +185,14 @@ async def list_groups(call: Call, filter: SafeText | None) -> Reply:
 
 async def requests(call: Call) -> Reply:
     """List the join requests."""
-    group = call.group()
+    group = call.usable()
     pending, more = listed(group.pending(call.actor))
     return Requests(group.name, pending, call.chat.now(), more)
 
 
 def only_request(call: Call) -> str | None:
     """Return the applicant, if there is exactly one. Raises `Refused` if there is none."""
-    group = call.group()
+    group = call.usable()
     pending = group.pending(call.actor)
     if not pending:
         raise Refused(Code.NO_REQUEST, "Nobody asks to join {group}.", group=group.name)

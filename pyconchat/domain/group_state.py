@@ -189,10 +189,12 @@ class LiveState:
                 return
             case GroupCreated():
                 self.restore(_first_state(event), self.version)
-            case GroupClosed():
+            case GroupClosed(by=by):
                 self.closed = True
                 self.requests.clear()
                 self.invitations.clear()
+                if by is None:
+                    self.files.clear()
             case MemberJoined(name=name, guest=guest):
                 key = fold(name)
                 self.requests.pop(key, None)

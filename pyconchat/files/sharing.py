@@ -263,7 +263,7 @@ class FileSharing:
                 self.quotas.shared(_owner(event.by, event.guest), event.size)
             case FileRemoved(number=number):
                 removed = [files.pop(number)]
-            case GroupClosed():
+            case GroupClosed(by=None):
                 removed = list(self._known.pop(entry.conversation).values())
             case _:
                 return

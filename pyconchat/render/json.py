@@ -67,7 +67,7 @@ _DAY = 24 * 3600 * 1000  # milliseconds; a day of Unix time has no leap seconds
 # What programs see of an event, in this order, after the fields that all entries have. A field that
 # is not listed is never sent: a password's hash, a file's name on the server's disk.
 _EVENT_FIELDS: Mapping[type[AnyEvent], Sequence[str]] = {
-    GroupCreated: ("number", "name", "by", "policy", "guest"),
+    GroupCreated: ("number", "name", "by", "policy", "guest", "lobby"),
     GroupClosed: ("by",),
     MemberJoined: ("name", "via", "by", "guest"),
     MemberLeft: ("name", "why"),

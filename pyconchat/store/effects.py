@@ -86,11 +86,12 @@ class Effects:
                 pass
             case GroupCreated():
                 self._create(entry, event)
-            case GroupClosed():
+            case GroupClosed(by=by):
                 self._set_group(group, closed=True)
-                for table in (schema.requests, schema.invitations):
+                gone = [schema.requests, schema.invitations]
+                for table in gone if by is not None else [*gone, schema.files]:
                     self._run(delete(table).where(table.c.conversation == group))
-                self._close_cursors(group, seq)
+                self._close_all_cursors(group, seq)
             case MemberJoined(name=name, guest=guest):
                 self._drop(schema.requests, group, name)
                 self._drop(schema.invitations, group, name)
@@ -276,7 +277,7 @@ class Effects:
         row = _cursor(owner, conversation, OPEN_END)
         self._run(update(schema.cursors).where(row).values(upto=seq))
 
-    def _close_cursors(self, conversation: int, seq: int) -> None:
+    def _close_all_cursors(self, conversation: int, seq: int) -> None:
         cursors = schema.cursors
         open_ones = and_(cursors.c.conversation == conversation, cursors.c.upto == OPEN_END)
         self._run(update(cursors).where(open_ones).values(upto=seq))

@@ -80,7 +80,7 @@ def test_unbans_in_a_group(alice: TestUser, bob: TestUser) -> None:
 
 def test_bans_on_the_server(alice: TestUser, bob: TestUser) -> None:
     """An operator's kick, ban and unban; who is offline has no address."""
-    alice.types("/leave")
+    alice.types("/desk")
     where = "from the server by alice (192.0.2.7)"
     (kick,) = logged(alice, "/kick bob a secret reason")
     assert kick == f"user kicked: bob (192.0.2.1) {where}"
@@ -89,11 +89,14 @@ def test_bans_on_the_server(alice: TestUser, bob: TestUser) -> None:
     assert logged(alice, "/unban bob") == [f"user unbanned: bob {where}"]
 
 
-def test_the_end_of_a_group(alice: TestUser) -> None:
-    """A group that closes is logged."""
-    assert any(
-        line.startswith("group closed: tea") for line in logged(alice, "/leave", "/leave tea")
-    )
+def test_the_end_of_a_group(alice: TestUser, chat: Chat) -> None:
+    """A group that is deleted, or left by its last guest, is logged."""
+    alice.peer.answers = ["tea"]
+    assert logged(alice, "/delete tea") == ["group deleted: tea by alice (192.0.2.7)"]
+    gina = TestUser(chat, "gina")
+    gina.types("/create parlour")
+    gina.peer.answers = ["yes"]
+    assert logged(gina, "/leave")[0].startswith("group closed: parlour")
 
 
 def test_each_session_has_its_address(chat: Chat) -> None:

@@ -238,13 +238,13 @@ def test_a_ban_from_the_server_ends_memberships(tea: Tea, olga: TestUser, visit:
 
 
 def test_a_ban_from_the_server_ends_join_requests(tea: Tea, olga: TestUser, visit: Visit) -> None:
-    """It also closes groups whose last member is banned."""
+    """Groups whose last member is banned go to the operators."""
     dave = visit("dave", "password d")
     dave.types("/join tea", "/create mine")
     tea.alice.sees()
     olga.types("/ban dave")
     assert "* The request of dave to join tea was withdrawn." in tea.alice.sees()
-    assert not any("mine" in line for line in tea.alice.types("/groups"))
+    assert olga.chat.groups.find("mine").group.admin is None
 
 
 def test_banning_an_unknown_name(olga: TestUser, chat: Chat) -> None:

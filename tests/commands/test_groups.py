@@ -29,7 +29,7 @@ def has(lines: list[str], *texts: str) -> bool:
 
 def test_joining_an_unknown_group_creates_it(visit: Visit, chat: Chat) -> None:
     """Its creator is the admin, who approves new members."""
-    (shown,) = visit("alice").types("/join Tea")
+    (shown,) = visit("alice", "password a").types("/join Tea")
     assert shown == (
         "* You are in Tea (number 1), which is new:"
         " you are its admin, and newcomers need your approval."
@@ -62,7 +62,8 @@ def test_joining_an_unknown_group_with_a_password(visit: Visit, chat: Chat) -> N
 def test_creating(words: str, policy: Policy, newcomers: str, visit: Visit, chat: Chat) -> None:
     """``/create`` takes a policy; the default is approval."""
     alice = visit("alice")
-    (shown,) = alice.types(f"/create tea{words}")
+    shown, temporary = alice.types(f"/create tea{words}")
+    assert "/password keeps it" in temporary
     assert newcomers in shown
     assert group_named(chat, "tea").policy is policy
     assert alice.peer.asked == []
@@ -231,7 +232,7 @@ def test_repeating_and_withdrawing_a_request(tea: Tea, visit: Visit) -> None:
     """A second request is refused; ``/leave GROUP`` withdraws the first one."""
     dave = visit("dave")
     dave.types("/join tea")
-    assert has(dave.types("/join tea"), "You have asked already")
+    assert has(dave.types("/join tea"), "You have asked to join tea already")
     assert dave.types("/leave tea") == ["* Your request to join tea was withdrawn."]
     tea.alice.sees()
     assert has(tea.alice.types("/approve dave"), "/requests")
@@ -347,9 +348,12 @@ def test_groups(tea: Tea, visit: Visit) -> None:
         "*   1  tea     approval        3       2       0",
         "*   2  coffee  open            1       1       -  Beans",
     ]
-    for each in (tea.alice, tea.bob):
-        each.types("/leave tea", "/leave coffee")
-    assert visit("dave").types("groups")[1].endswith("1       0       -")
+    tea.bob.types("/desk")
+    dave = visit("dave", "password d")
+    dave.types("/create attic invite")
+    assert len(tea.alice.types("/groups")) == 3, "an invited group is listed to those it invited"
+    dave.types("/invite alice")
+    assert has(tea.alice.types("/groups"), "attic")
 
 
 def test_no_groups(visit: Visit) -> None:
@@ -531,6 +535,7 @@ def test_a_new_password_replaces_the_old(tea: Tea, visit: Visit) -> None:
 
 def test_the_admin_leaves(tea: Tea) -> None:
     """The member of longest standing becomes the admin, and all members are informed."""
+    tea.alice.peer.answers = ["yes"]
     tea.alice.types("/leave")
     assert tea.bob.sees() == [
         "* alice has left the chat.",
@@ -555,13 +560,72 @@ def test_a_guests_membership_ends_with_the_connection(visit: Visit, chat: Chat) 
     assert chat.accounts.get("gus") is None
 
 
-def test_the_group_closes_when_the_last_member_leaves(visit: Visit, chat: Chat) -> None:
+def test_a_group_outlives_its_last_member(visit: Visit, chat: Chat) -> None:
+    """The operators look after it: they see the requests, approve, and make an admin."""
+    alice, bob = visit("alice", "password a", "yes"), visit("bob", "password b")
+    alice.types("/create tea", "/leave")
+    assert has(bob.types("/join tea"), "an operator of this server has to approve")
+    olga = visit("olga", "password o")
+    olga.types(f"/claim {chat.accounts.claim_code}", "/join tea")
+    assert group_named(chat, "tea").admin is None
+    assert has(bob.types("/groups"), "tea")
+
+
+def test_a_temporary_group_ends_with_its_last_guest(visit: Visit, chat: Chat) -> None:
     """The name is free; a later group of that name has another number."""
-    alice = visit("alice")
-    alice.types("/create tea password secret", "leave")
+    gus, greta = visit("gus"), visit("greta")
+    gus.types("/create tea open")
+    greta.types("/join tea")
+    gus.leaves()
+    assert has(greta.sees(), "You are the admin of tea now")
+    greta.leaves()
     assert chat.groups.get("tea") is None
-    (shown,) = visit("bob").types("/join tea")
+    shown, _ = visit("bob").types("/join tea")
     assert "You are in tea (number 2), which is new" in shown
+
+
+def test_a_guest_does_not_inherit_the_group_of_a_registered_admin(visit: Visit, chat: Chat) -> None:
+    """The group, its log and a pending request outlive both."""
+    alice, gus, dave = (
+        visit("alice", "password a", "yes"),
+        visit("gus"),
+        visit("dave", "password d"),
+    )
+    alice.types("/create tea open")
+    gus.types("/join tea")
+    alice.types("/policy approval", "keep this")
+    dave.types("/join tea please")
+    alice.types("/leave")
+    assert has(gus.sees(), "tea has no admin now; the operators look after it.")
+    gus.leaves()
+    tea = group_named(chat, "tea")
+    assert (tea.closed, tea.admin, [*tea.requests]) == (False, None, ["dave"])
+
+
+def test_deleting_a_group(tea: Tea, visit: Visit, chat: Chat) -> None:
+    """Its name is typed again. The members go to the front desk; applicants hear of it."""
+    dave = visit("dave", "password d")
+    dave.types("/join tea")
+    tea.alice.sees()
+    tea.alice.peer.answers = ["coffee"]
+    assert tea.alice.types("/delete tea") == ["* That is not its name; nothing was deleted."]
+    tea.carol.leaves()
+    tea.bob.sees()
+    tea.alice.peer.answers = ["TEA"]
+    tea.alice.types("/delete 1")
+    assert tea.alice.peer.asked[-1] == "This ends tea for everybody. Type its name to delete it: "
+    assert tea.bob.sees() == ["* alice deleted tea."]
+    assert tea.bob.session.current is None
+    assert has(dave.sees(), "rejected by alice: the group was deleted")
+    assert chat.groups.get("tea") is None
+    assert has(visit("carol", "password c").sees(), "alice deleted tea.")
+    assert has(tea.bob.types("/create tea"), "number 2")
+
+
+def test_only_who_may_delete_is_asked(tea: Tea, chat: Chat) -> None:
+    """Everybody else is refused before."""
+    assert has(tea.bob.types("/delete tea"), "Only the admin, alice, can delete the group")
+    assert tea.bob.peer.asked == []
 
 
 def test_a_registered_member_stays_while_offline(tea: Tea) -> None:
@@ -608,7 +672,8 @@ def test_a_group_closes_while_its_password_is_typed(policy: str, visit: Visit, c
     bob.types("/join tea")
     if policy == "open":
         alice.types("/policy open")
-    alice.types("/leave")
+    alice.peer.answers = ["tea"]
+    alice.types("/delete tea")
     bob.sees()
     answer.callback("secret")
     (shown,) = bob.sees()

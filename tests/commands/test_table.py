@@ -16,7 +16,9 @@ from tests.support.groups import Tea, Visit
 PROMISED: dict[str, tuple[set[str], str]] = {
     "join": (set(), "1"),
     "create": (set(), "2"),
-    "leave": ({"qqq"}, ""),
+    "leave": (set(), ""),
+    "qqq": (set(), ""),
+    "delete": (set(), ""),
     "desk": (set(), ""),
     "groups": (set(), ""),
     "requests": ({"viewRequests", "1"}, ""),
@@ -52,6 +54,7 @@ PROMISED: dict[str, tuple[set[str], str]] = {
 QUESTIONS = {
     "join": "Group: ",
     "create": "Group: ",
+    "delete": "Group: ",
     "approve": "Approve whom? ",
     "reject": "Reject whom? ",
     "invite": "Invite whom? ",

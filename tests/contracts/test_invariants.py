@@ -231,7 +231,7 @@ class Machine(RuleBasedStateMachine):
     def administrate(self, who: int, line: str, name: str, group: int, at_once: bool) -> None:
         if place := self.group(group):
             admin = self.server.chat.groups.find(place).group.admin  # type: ignore[union-attr]
-            admins = [each for each in self.sessions if each.key == fold(admin)]
+            admins = [each for each in self.sessions if admin and each.key == fold(admin)]
             session = admins[0] if admins and who % 4 else self.session(who)
             typed = f"/{line} {name}" if line in ADMIN_COMMANDS else line
             self.type(session, typed, place, at_once)
@@ -328,7 +328,7 @@ class Machine(RuleBasedStateMachine):
         for conversation in chat.groups:
             group, log = conversation.group, self.logs[conversation.id]
             assert log.group
-            assert fold(group.admin) in group.members
+            assert group.admin is None or fold(group.admin) in group.members
             assert (conversation.stale, conversation.published) == (False, len(log.entries))
             assert (group.state, group.version) == (log.group.state, log.group.version)
         changed = [id for id in new if new[id] and self.logs[id].group is not None]

@@ -137,7 +137,7 @@ def test_a_closed_group_is_not_loaded(store: SqlStore) -> None:
     store_events(store, group, group.join(BOB))
     store_events(store, group, group.invite(ALICE, CAROL))
     store_events(store, group, group.ban(ALICE, DAVE.name))
-    store_events(store, group, group.leave(ALICE))
+    store_events(store, group, group.close(ALICE))
     loaded = store.load()
     assert loaded.groups == {}
     assert loaded.highest_conversation == 2
@@ -150,7 +150,7 @@ def test_the_name_of_a_closed_group_is_used_again(store: SqlStore) -> None:
     """The new group has the same name and number, and nothing else of the closed one."""
     group = create(store, 2, "77", number=77)
     store_events(store, group, group.change_topic(ALICE, SafeText("old")))
-    store_events(store, group, group.leave(ALICE))
+    store_events(store, group, group.close(ALICE))
     again = create(store, 3, "77", by=BOB, number=77)
     assert store.load().groups == {3: StoredGroup(again.state, version=1, head=1)}
     assert store.entries(3, 0, 9, 9)[0].event != store.entries(2, 0, 9, 9)[0].event
@@ -161,7 +161,7 @@ def test_the_highest_number_of_a_group(store: SqlStore) -> None:
     create(store, 2, "tea", number=1)
     coffee = create(store, 3, "coffee", number=2)
     create(store, 4, "500", number=500)
-    store_events(store, coffee, coffee.leave(ALICE))
+    store_events(store, coffee, coffee.close(ALICE))
     loaded = store.load()
     assert loaded.highest_number == 2
     assert loaded.highest_conversation == 4

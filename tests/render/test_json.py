@@ -58,9 +58,9 @@ EXAMPLES: list[tuple[AnyEvent, str, str]] = [
     (
         GroupCreated(1, TEA, ALICE, Policy.PASSWORD, HASH, True),
         "created",
-        '{"number":1,"name":"tea","by":"alice","policy":"password","guest":true}',
+        '{"number":1,"name":"tea","by":"alice","policy":"password","guest":true,"lobby":false}',
     ),
-    (GroupClosed(), "closed", "{}"),
+    (GroupClosed(Name("bob")), "closed", '{"by":"bob"}'),
     (
         MemberJoined(BOB, Via.APPROVAL, ALICE, True),
         "joined",

@@ -157,7 +157,8 @@ def test_an_account_deleted_in_the_store(
         chat = make_chat(store, clock)
     assert chat.accounts.get("bob") is None
     groups = {each.group.name: each.group for each in chat.groups}
-    assert groups.keys() == {"tea", "tower", "stall"}
+    assert groups.keys() == {"tea", "alone", "tower", "stall"}
+    assert groups["alone"].admin is None
     assert groups["tea"].admin == "carol"
     assert not groups["stall"].requests
     assert Key("bob") in groups["tower"].bans

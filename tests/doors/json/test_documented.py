@@ -139,7 +139,9 @@ def grand_tour(server: MemoryServer, olga: WiredProgram) -> tuple[list[Object], 
         olga.does("/unban bob"),
         gus.does("/join tea"),
         gus.does("/password", answers=["password g", "password g"]),
-        alice.does("/leave", "vault"),
+        alice.does("leave", "vault"),
+        alice.does("/leave vault", answers=["yes"]),
+        olga.does("/delete vault", answers=["vault"]),
         alice.does("/history", "tea"),
     ]
     return good, [olga, alice, bob, carol, gus]

@@ -179,7 +179,7 @@ def test_messages_of_a_later_guest_with_the_same_name(server: MemoryServer) -> N
 def test_entries_of_a_later_group_with_the_same_name(
     server: MemoryServer, alice: WiredProgram, count: int
 ) -> None:
-    """Numbers of a closed group do not hide the entries of a new one."""
+    """Numbers of a deleted group do not hide the entries of a new one."""
     for text in "abcd":
         alice.does(text=text, group="tea")
     since = alice.since()
@@ -187,7 +187,7 @@ def test_entries_of_a_later_group_with_the_same_name(
     alice.cut()
     bob = server.program("bob", "password b")
     person = server.person("alice", "password a")
-    person.types("/leave tea")
+    person.types("/delete tea", "tea")
     bob.does("/create tea open")
     person.types("/join tea")
     person.wire.loseConnection()

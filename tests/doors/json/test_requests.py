@@ -43,14 +43,17 @@ def test_a_text_is_always_a_message(server: MemoryServer, alice: WiredProgram, t
 
 
 def test_a_line_is_read_as_at_the_line_door(server: MemoryServer, alice: WiredProgram) -> None:
-    """A message, a command, ``//`` for a slash, or a word that leaves."""
+    """A message, a command, ``//`` for a slash, or a word that leaves the room."""
     alice.does(group="tea", line="hi")
     alice.sees("message", text="hi")
     alice.does(group="tea", line="//hi")
     alice.sees("message", text="/hi")
     assert alice.does(group="tea", line="/members")["type"] == "members"
-    alice.does(group="tea", line="leave")
-    alice.sees("left", name="alice")
+    assert alice.does(group="tea", line="leave")["left"] == "tea"
+    bob = server.program("bob", "password b")
+    bob.does("/join tea")
+    bob.does(group="tea", line="qqq")
+    bob.sees("left", name="bob")
 
 
 def test_a_request_without_a_group_is_made_at_the_front_desk(
@@ -179,7 +182,7 @@ def test_requests_are_executed_in_order(server: MemoryServer, alice: WiredProgra
         line_of(id="a", group="tea", text="one")
         + line_of(id="b", group="tea", line="/history")
         + line_of(id="c", group="tea", text="two")
-        + line_of(id="d", group="tea", line="/leave")
+        + line_of(id="d", group="tea", line="/leave", answers=["yes"])
         + line_of(id="e", group="tea", text="three")
     )
     assert alice.answer("b")["entries"][-1]["text"] == "one"

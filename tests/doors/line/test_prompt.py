@@ -78,7 +78,7 @@ def test_a_message_does_not_continue_an_open_question(connect: Connect) -> None:
         assert bob.sees() == f"{gap}alice: hello{newline}Recipient: "
         for each in (alice, bob):
             each.types("")
-            each.types("/leave", "/quit")
+            each.types("/quit")
             each.waits(3)
 
 
