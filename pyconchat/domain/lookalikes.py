@@ -60,7 +60,7 @@ def skeletons(name: str) -> frozenset[str]:
     For Unicode the digit one looks like the letter l only; in `al1ce` it looks like an i.
     """
     key = fold(name)
-    return frozenset(map(_skeleton, (name, key, key.replace("1", "i"))))
+    return frozenset(map(_skeleton, {name, key, key.replace("1", "i")}))
 
 
 def _skeleton(text: str) -> str:
@@ -71,7 +71,7 @@ def _skeleton(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFD", text)
     looks = text.translate(_prototypes())
-    return looks.lower() if looks.isascii() else fold(unicodedata.normalize("NFD", looks))
+    return looks.lower() if looks.isascii() else unicodedata.normalize("NFD", looks).casefold()
 
 
 @lru_cache(1)
