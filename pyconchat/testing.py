@@ -24,6 +24,7 @@ from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import MustAsk
 from pyconchat.domain.events import AnyEvent
 from pyconchat.domain.names import person_name
+from pyconchat.domain.password_rules import password_spellings
 from pyconchat.files.sharing import FileSharing
 from pyconchat.render.text import TextRenderer
 from pyconchat.sessions.session import Session
@@ -63,10 +64,10 @@ class PlainHasher:
     """Takes no time: a hash is ``plain:`` and the password."""
 
     def hash(self, password: str) -> Deferred[str]:
-        return succeed(f"plain:{password}")
+        return succeed(f"plain:{password_spellings(password)[0]}")
 
     def verify(self, hash: str, password: str) -> Deferred[bool]:
-        return succeed(hash == f"plain:{password}")
+        return succeed(hash in [f"plain:{each}" for each in password_spellings(password)])
 
 
 @implementer(IPeer)

@@ -16,6 +16,7 @@ from zope.interface import implementer
 
 from pyconchat.chat.interfaces import IHasher
 from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.password_rules import password_spellings
 
 __all__ = ["Hasher", "hash_password"]
 
@@ -38,8 +39,8 @@ DUMMY_HASH = (
 
 
 def hash_password(password: str) -> str:
-    """Return a hash of *password*. Blocks for tens of milliseconds."""
-    return _argon2.hash(password)
+    """Return a hash of *password* in its first spelling. Blocks for tens of milliseconds."""
+    return _argon2.hash(password_spellings(password)[0])
 
 
 @implementer(IHasher)
@@ -82,6 +83,10 @@ class Hasher:
 
 
 def _matches(hash: str, password: str) -> bool:
+    return any(_verifies(hash, spelling) for spelling in password_spellings(password))
+
+
+def _verifies(hash: str, password: str) -> bool:
     try:
         return _argon2.verify(hash, password)
     except (VerificationError, InvalidHashError):

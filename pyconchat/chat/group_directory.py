@@ -13,7 +13,9 @@ from pyconchat.domain.events import (
     MemberInvited,
     MemberJoined,
 )
-from pyconchat.domain.names import Key, fold, group_number
+from pyconchat.domain.lookalikes import Lookalikes
+from pyconchat.domain.names import Key, Name, fold, group_number
+from pyconchat.domain.refusals import looks_like
 
 __all__ = ["GroupDirectory"]
 
@@ -25,6 +27,7 @@ class GroupDirectory:
         self._highest = 0
         self._by_name: dict[Key, GroupConversation] = {}
         self._by_number: dict[int, GroupConversation] = {}
+        self._lookalikes = Lookalikes()
         self._connected: dict[Key, dict[GroupConversation, None]] = {}
 
     def begin_after(self, highest_number: int) -> None:
@@ -51,8 +54,8 @@ class GroupDirectory:
             raise Refused(Code.NO_SUCH_GROUP, "There is no group of that name; /groups lists them.")
         return conversation
 
-    def require_free(self, name: str) -> None:
-        """Raise `Refused` if a group has that name or number."""
+    def require_free(self, name: Name) -> None:
+        """Raise `Refused` if a group has that name or number, or one that looks like it."""
         conversation = self.get(name)
         if conversation is not None:
             raise Refused(
@@ -60,6 +63,9 @@ class GroupDirectory:
                 "There is a group {name} already: /join {name}.",
                 name=conversation.group.name,
             )
+        other = self._lookalikes.find(name)
+        if other is not None and group_number(name) is None:
+            raise looks_like(name, other)
 
     def free_number(self, name: str) -> int:
         """Return the number for a new group with that name; no number is used twice."""
@@ -76,6 +82,7 @@ class GroupDirectory:
         group = conversation.group
         self._by_name[fold(group.name)] = conversation
         self._by_number[group.number] = conversation
+        self._lookalikes.add(group.name)
         for key in (*group.members, *group.requests, *group.invitations):
             self._connected.setdefault(key, {})[conversation] = None
 
@@ -86,6 +93,7 @@ class GroupDirectory:
             del self._by_number[group.number]
         if self._by_name.get(fold(group.name)) is conversation:
             del self._by_name[fold(group.name)]
+            self._lookalikes.remove(group.name)
 
     def note(self, conversation: GroupConversation, event: AnyEvent) -> None:
         """Note the person whom *event* connects with the group."""

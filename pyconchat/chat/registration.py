@@ -59,6 +59,7 @@ class Registration:
             raise name_in_use(name)
         if not self._accounts.guests_allowed:
             raise Refused(Code.GUESTS_OFF, "This server has no guests: choose a password.")
+        self._accounts.require_free(name)
         account = Account(name)
         self._accounts.add(account)
         return account
@@ -71,7 +72,7 @@ class Registration:
     async def register_new(self, name: Name, password: str) -> Account:
         """Register a name that is not in use. Raises `Refused` or `NotSaved`."""
         self._accounts.admit(name)
-        check_password(password)
+        password = check_password(password)
         with self._accounts.reserved(name):
             password_hash = await self._hasher.hash(password)
             await self._save([SaveAccount(name, password_hash)])

@@ -23,11 +23,15 @@ from pyconchat.domain.events import (
 )
 from pyconchat.domain.group import Actor
 from pyconchat.domain.group_state import Ban
+from pyconchat.domain.lookalikes import Lookalikes
 from pyconchat.domain.names import Key, Name, fold
-from pyconchat.domain.refusals import already_banned, already_operator, name_in_use
+from pyconchat.domain.refusals import already_banned, already_operator, looks_like, name_in_use
 from pyconchat.domain.text import SafeText
 
-__all__ = ["Account", "Accounts", "deleted_party"]
+__all__ = ["RESERVED", "Account", "Accounts", "deleted_party"]
+
+RESERVED = (Name("chanserv"), Name("nickserv"), Name("pyconchat"))
+"""Names that no new account may have: users would take what it says for the server's word."""
 
 
 class Account:
@@ -78,6 +82,8 @@ class Accounts:
         self.claim_code: str | None = None
         self.bans: dict[Key, Ban] = {}
         self._accounts: dict[Key, Account] = {}
+        self._lookalikes = Lookalikes()
+        self._server_names = Lookalikes(RESERVED)
         self._reserved: set[Key] = set()
 
     def get(self, name: str) -> Account | None:
@@ -97,24 +103,46 @@ class Accounts:
         """Return the registered accounts."""
         return [account for account in self._accounts.values() if account.registered]
 
+    def require_free(self, name: Name) -> None:
+        """Raise `Refused` if no new account may have *name*.
+
+        It is taken, is reserved, or looks like a name that is. Names that were stored before
+        these rules stay.
+        """
+        self._require_unused(name)
+        other = self._lookalikes.find(name)
+        if other is not None:
+            raise looks_like(name, other)
+        if self._server_names.find(name) is not None:
+            raise Refused(
+                Code.BAD_NAME, "{name} is reserved for the server: choose another.", name=name
+            )
+
     def add(self, account: Account) -> None:
-        """Add *account*. Raises `Refused` if its name is taken."""
-        self._require_free(account.name)
+        """Add *account*, which was checked when it was new. Raises `Refused` if its name is taken.
+
+        What the store has is never refused for what its name looks like.
+        """
+        self._require_unused(account.name)
         self._accounts[account.key] = account
+        self._lookalikes.add(account.name)
 
     @contextmanager
     def reserved(self, name: Name) -> Iterator[None]:
-        """Reserve *name* while it is being registered. Raises `Refused` if it is taken."""
-        self._require_free(name)
+        """Reserve *name* while it is being registered. Raises `Refused` as `require_free` does."""
+        self.require_free(name)
         self._reserved.add(fold(name))
+        self._lookalikes.add(name)
         try:
             yield
         finally:
             self._reserved.discard(fold(name))
+            self._lookalikes.remove(name)
 
     def remove(self, account: Account) -> None:
         """Remove the account of a guest who has disconnected, or one that was deleted."""
         del self._accounts[account.key]
+        self._lookalikes.remove(account.name)
 
     def admit(self, name: str) -> None:
         """Raise `Refused` if *name* is banned from the server."""
@@ -232,6 +260,6 @@ class Accounts:
             )
         return [OperatorMade(account.name, by)]
 
-    def _require_free(self, name: Name) -> None:
+    def _require_unused(self, name: Name) -> None:
         if fold(name) in self._accounts or fold(name) in self._reserved:
             raise name_in_use(name)

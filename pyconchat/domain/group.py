@@ -44,7 +44,7 @@ from pyconchat.domain.events import (
 from pyconchat.domain.group_state import Ban, JoinRequest, LiveState, Member, SharedFile
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.refusals import already_banned, group_closed, note_too_long, too_many_lines
-from pyconchat.domain.text import MAX_LINES, MAX_NOTE, SafeText
+from pyconchat.domain.text import MAX_LINES, MAX_NOTE, SafeText, safe_line
 
 __all__ = ["Actor", "Group"]
 
@@ -335,7 +335,8 @@ class Group(LiveState):
         """
         file = self.files.get(int(which)) if which.isdecimal() and len(which) < 10 else None
         if file is None:
-            named = [each for each in self.files.values() if each.name == which]
+            wanted = safe_line(which)  # NFC, as the names of files are
+            named = [each for each in self.files.values() if each.name == wanted]
             file = named[-1] if named else None
         if file is None:
             raise Refused(

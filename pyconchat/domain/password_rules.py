@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from precis_i18n import get_profile
+
 from pyconchat.domain.errors import Code, Refused
 
-__all__ = ["MAX_LENGTH", "MIN_LENGTH", "check_password"]
+__all__ = ["MAX_LENGTH", "MIN_LENGTH", "check_password", "password_spellings"]
 
 MIN_LENGTH = 4
 """Minimum characters in an account's password."""
@@ -13,13 +15,44 @@ MAX_LENGTH = 256
 """Maximum characters in a password, also in a group's."""
 
 
+# RFC 8265, 4.2. Keyboards differ in whether they compose a letter and its accent.
+_opaque_string = get_profile("OpaqueString")
+
+
 def check_password(password: str) -> str:
-    """Return *password* if it is valid for an account. Raises `Refused`."""
-    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        raise Refused(
-            Code.BAD_ARGUMENT,
-            "A password has {shortest} to {longest} characters.",
-            shortest=MIN_LENGTH,
-            longest=MAX_LENGTH,
-        )
-    return password
+    """Return *password* as it is hashed if it is valid for an account. Raises `Refused`."""
+    if MIN_LENGTH <= len(password) <= MAX_LENGTH:
+        prepared = _prepared(password)
+        if prepared is None:
+            raise Refused(
+                Code.BAD_ARGUMENT,
+                "A password has letters, digits, symbols and spaces, nothing else.",
+            )
+        if len(prepared) >= MIN_LENGTH:  # composing letters makes it shorter
+            return prepared
+    raise Refused(
+        Code.BAD_ARGUMENT,
+        "A password has {shortest} to {longest} characters.",
+        shortest=MIN_LENGTH,
+        longest=MAX_LENGTH,
+    )
+
+
+def password_spellings(password: str) -> list[str]:
+    """Return what may have been hashed for *password*, the likeliest first.
+
+    That is what RFC 8265 makes of it; and the password as it was typed, as older versions of this
+    server hashed it.
+    """
+    if password.isascii():
+        return [password]
+    prepared = _prepared(password)
+    return [password] if prepared in (None, password) else [str(prepared), password]
+
+
+def _prepared(password: str) -> str | None:
+    """Return *password* after the mapping of RFC 8265's OpaqueString; None if it is not one."""
+    try:
+        return _opaque_string.enforce(password)
+    except UnicodeEncodeError:
+        return None

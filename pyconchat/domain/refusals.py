@@ -15,6 +15,7 @@ __all__ = [
     "group_closed",
     "internal_error",
     "line_too_long",
+    "looks_like",
     "name_in_use",
     "not_saved",
     "note_too_long",
@@ -62,6 +63,13 @@ def internal_error() -> Refused:
 def line_too_long(limit: int) -> Refused:
     """Refuse a line of more than *limit* bytes."""
     return Refused(Code.TOO_LONG, "A line has at most {limit} bytes.", limit=limit)
+
+
+def looks_like(name: Name, other: Name) -> Refused:
+    """Refuse *name* to a new account or group, since readers could take it for *other*."""
+    return Refused(
+        Code.TAKEN, "{name} looks like {other}; choose another name.", name=name, other=other
+    )
 
 
 def name_in_use(name: Name) -> Refused:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from pyconchat.domain.decisions import SERVER, Decision, Ignore, NewEntry, SaveAccount
+from pyconchat.domain.errors import Refused
 from pyconchat.domain.events import (
     GroupEvent,
     OperatorMade,
@@ -16,7 +18,7 @@ from pyconchat.domain.events import (
 )
 from pyconchat.domain.group import Actor
 from pyconchat.domain.group_state import Ban, GroupState, JoinRequest, Member
-from pyconchat.domain.names import Name, fold
+from pyconchat.domain.names import MAX_NAME, Name, fold, group_name, person_name
 from pyconchat.domain.stored import AccountRecord, StoredGroup
 from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
@@ -273,3 +275,40 @@ def test_ignores(store: SqlStore) -> None:
     ):
         commit(store, Decision(AT, writes=[write]))
     assert sorted(store.load().server.ignores) == [("alice", "MALLORY"), ("bob", "trudy")]
+
+
+# Names.
+
+
+@pytest.mark.parametrize("letter", ["A", "é", "ß", "İ", "山", "\U00020000"])
+def test_the_longest_names_are_stored(store: SqlStore, letter: str) -> None:
+    """The columns hold every valid name and its key, which may be longer than the name."""
+    longest = Actor(_longest(letter))
+    guest = Actor(longest.name, guest=True)
+    register(store, ALICE, longest)
+    group = create(store, 2, longest.name, by=longest)
+    store_events(store, group, group.ban(longest, ALICE.name))
+    other = create(store, 3, "tea", policy=Policy.APPROVAL)
+    store_events(store, other, other.join(guest, SafeText("please")))
+    third = create(store, 4, "ale", policy=Policy.INVITE)
+    store_events(store, third, third.invite(ALICE, longest))
+    commit(store, on_server(ServerBanned(longest.name, longest.name)))
+    commit(store, Decision(AT, writes=[Ignore(fold(ALICE.name), longest.name, True)]))
+    commit(store, Decision(AT, writes=[Ignore(fold(longest.name), ALICE.name, True)]))
+    loaded = store.load()
+    assert longest.name in [record.name for record in loaded.server.accounts]
+    assert [ban.name for ban in loaded.server.bans] == [longest.name]
+    assert loaded.groups[2].state.admin == longest.name == loaded.groups[2].state.name
+    assert [each.name for each in loaded.groups[3].state.requests] == [longest.name]
+    assert [each.name for each in loaded.groups[4].state.invitations] == [longest.name]
+    assert store.cursors(fold(longest.name))
+
+
+def _longest(letter: str) -> Name:
+    """Return the longest valid name of that letter alone."""
+    for length in range(MAX_NAME, 0, -1):
+        try:
+            return group_name(person_name(letter * length))
+        except Refused:
+            continue
+    raise AssertionError(letter)

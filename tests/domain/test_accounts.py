@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pyconchat.domain.accounts import Account, Accounts
+from pyconchat.domain.accounts import RESERVED, Account, Accounts
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import (
     OperatorMade,
@@ -19,7 +22,12 @@ from pyconchat.domain.events import (
 from pyconchat.domain.group import Actor
 from pyconchat.domain.group_state import Ban
 from pyconchat.domain.names import Name, fold
-from pyconchat.domain.password_rules import MAX_LENGTH, MIN_LENGTH, check_password
+from pyconchat.domain.password_rules import (
+    MAX_LENGTH,
+    MIN_LENGTH,
+    check_password,
+    password_spellings,
+)
 from pyconchat.domain.text import SafeText
 
 NOON = 1_700_000_000_000
@@ -237,3 +245,71 @@ def test_invalid_passwords(password: str) -> None:
     assert str(MIN_LENGTH) in caught.value.sentence
     assert str(MAX_LENGTH) in caught.value.sentence
     assert "x" * 3 not in caught.value.sentence
+
+
+@pytest.mark.parametrize("password", ["tab\tbed", "nul\0nul", "\u200b" * 8, "lone\ud800"])
+def test_passwords_that_cannot_be_typed_again(password: str) -> None:
+    """Control characters and invisible ones are refused."""
+    with pytest.raises(Refused) as caught:
+        check_password(password)
+    assert caught.value.code is Code.BAD_ARGUMENT
+
+
+@given(st.text(min_size=MIN_LENGTH, max_size=40))
+@settings(deadline=None, derandomize=True, database=None)
+def test_a_password_matches_from_every_keyboard(typed: str) -> None:
+    """What is hashed is among the spellings of what is typed, composed or not, and as it was."""
+    assert typed in password_spellings(typed), "older versions hashed it as it was typed"
+    try:
+        password = check_password(typed)
+    except Refused:
+        return
+    for form in ("NFC", "NFD"):
+        assert password_spellings(unicodedata.normalize(form, typed))[0] == password
+
+
+# Names that look like others.
+
+
+def test_a_new_name_that_looks_like_another_is_refused(accounts: Accounts) -> None:
+    """Registered people, guests, and names that are being registered are protected."""
+    for name, other in (("B0b", "Bob"), ("o1ga", "Olga"), ("ɡus", "Gus")):  # noqa: RUF001
+        said = refused(accounts, lambda name=name: accounts.require_free(Name(name)), Code.TAKEN)
+        assert said == f"{name} looks like {other}; choose another name."
+    with accounts.reserved(Name("alice")):
+        refused(accounts, lambda: accounts.require_free(Name("a1ice")), Code.TAKEN)
+    accounts.require_free(Name("a1ice"))
+
+
+def test_a_guests_name_is_free_after_they_have_gone(accounts: Accounts) -> None:
+    """The names that look like a former guest's, or a deleted account's, may be used."""
+    for name, other in (("Bob", "b0b"), ("Gus", "Guѕ")):  # noqa: RUF001 - a Cyrillic letter
+        found = accounts.find(Name(name))
+        refused(accounts, lambda other=other: accounts.require_free(Name(other)), Code.TAKEN)
+        accounts.remove(found)
+        accounts.require_free(Name(other))
+        accounts.add(found)
+
+
+def test_a_guest_who_registers_keeps_the_name(accounts: Accounts) -> None:
+    """Their name is theirs alone before and after."""
+    gus = accounts.find(Name("Gus"))
+    gus.register("hash")
+    refused(accounts, lambda: accounts.require_free(Name("gus")), Code.TAKEN)
+    accounts.remove(gus)
+    accounts.add(gus)
+    assert accounts.find(Name("GUS")) is gus
+
+
+def test_stored_names_stay_whatever_they_look_like(accounts: Accounts) -> None:
+    """Accounts from before the rule load side by side, and each can be found."""
+    names = ["alice", "a1ice", "aIice2", *RESERVED]
+    for name in names:
+        accounts.add(account(name))
+    assert [accounts.find(Name(name)).name for name in names] == names
+
+
+@pytest.mark.parametrize("name", [*RESERVED, "NickServ", "N1ckServ", "pyc0nchat", "ChanServ"])
+def test_reserved_names(accounts: Accounts, name: str) -> None:
+    """Nobody new may speak as the server, nor look like it."""
+    refused(accounts, lambda: accounts.require_free(Name(name)), Code.BAD_NAME)

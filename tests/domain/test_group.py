@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,6 +15,7 @@ from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import (
     Action,
     AdminChanged,
+    FileShared,
     GroupClosed,
     GroupCreated,
     GroupEvent,
@@ -877,3 +879,13 @@ TestRandomRequests.settings = settings(
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+
+
+def test_a_file_is_found_however_its_name_is_composed() -> None:
+    """Names from a Mac's disk are NFD; what is typed may be either."""
+    created = GroupCreated(1, Name("tea"), Name("alice"), Policy.OPEN)
+    group = Group.created(2, created)
+    name = unicodedata.normalize("NFC", "résumé.pdf")
+    group.apply(FileShared(1, SafeText(name), Name("alice"), 1, "0" * 64, "id"), 1)
+    for form in ("NFC", "NFD"):
+        assert group.file(unicodedata.normalize(form, name)).number == 1

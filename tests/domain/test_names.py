@@ -1,29 +1,68 @@
+# ruff: noqa: RUF001 - letters of many scripts are here on purpose
 """Names: which are valid, and when two are equal."""
 
 from __future__ import annotations
 
 import string
+import unicodedata
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from precis_i18n import get_profile
 
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.names import (
     COMMAND_WORDS,
     MAX_CHOSEN_NUMBER,
+    MAX_NAME,
+    MAX_NAME_BYTES,
     Name,
     fold,
     group_name,
     group_number,
     person_name,
 )
+from pyconchat.domain.text import safe_line
 
 Check = Callable[[str], Name]
 
 ALLOWED = string.ascii_letters + string.digits + "_.-"
 steady = settings(deadline=None, derandomize=True, database=None)
+
+LANGUAGES = {
+    "Amharic": "ሰላም",
+    "Arabic": "محمد",
+    "Armenian": "Արամ",
+    "Bengali": "রবীন্দ্রনাথ",
+    "Burmese": "အောင်ဆန်း",
+    "Chinese": "李小龙",
+    "Chinese with Bopomofo": "李ㄌㄧ",
+    "French": "Zoé-Élise",
+    "Georgian": "თამარ",
+    "German": "Jürgen_Weiß",
+    "Greek": "Οδυσσέας",
+    "Gujarati": "ગાંધી",
+    "Hebrew": "שָׂרָה",
+    "Hindi": "प्रेमचंद",
+    "Hindi with a joiner": "क्\u200dष",
+    "Japanese": "山田タロウさん",
+    "Japanese with a long vowel": "スーパー・マリオ",
+    "Khmer": "សុខា",
+    "Korean": "김철수",
+    "Korean with Chinese letters": "金철수",
+    "Lao": "ສົມຈິດ",
+    "Persian with digits": "علی۱۲",
+    "Russian": "Юлия.Иванова-2",
+    "Tamil": "பாரதி",
+    "Thai": "สมชาย",
+    "Tibetan": "བསྟན་འཛིན",
+    "Turkish": "İsmail",
+    "Vietnamese": "Nguyễn",
+}
+
+NOTHING_TO_SEE = "\u200b\u3164\u2800\u00ad\u2060\ufeff\u034f\u115f\u1160\uffa0\u180b\u17b4\ufe0f"
 
 
 @pytest.mark.parametrize("check", [person_name, group_name])
@@ -46,11 +85,28 @@ def test_valid_names_stay_as_written(check: Check, name: str) -> None:
         "_low",
         "two words",
         "A" * 33,
-        "é",
-        "Ünal",
+        "\u0301e",  # begins with a mark
         "ali\u200bce",  # zero-width space
         "alice\u202e",  # right-to-left override
-        "аlice",  # noqa: RUF001 - the first letter is Cyrillic
+        "аlice",  # the first letter is Cyrillic
+        "alice山田",
+        "김さん",  # Korean and Japanese
+        "Ωmega",
+        "ᚠᚢᚦ",  # runes: no script of today
+        "a\u0661",  # an Arabic digit
+        "علی1۱",  # digits of two kinds
+        "a\u200cb",  # a joiner that joins nothing
+        "אa",  # letters in both directions
+        "x\u0323\u0323",
+        "q\u0301\u0302\u0303\u0304\u0305",
+        "🎉",
+        "ⅷ",
+        "ﬁ",
+        "a・b",
+        "É" * 33,
+        "山" * 22,  # 66 bytes
+        "ß" * 17,  # 34 characters when it is folded
+        "\u0390" * 32 + "x",
         "alice\n",
         "\nalice",
         "alice\r",
@@ -61,15 +117,56 @@ def test_valid_names_stay_as_written(check: Check, name: str) -> None:
         "a:b",
         "a,b",
         "a\tb",
-        "１",  # noqa: RUF001 - a digit, but not of ASCII
+        "a\ud800",
+        "e" + "\u0301" * 100_000,
+        "É" * 100_000,
+        *NOTHING_TO_SEE,
+        *(f"a{invisible}" for invisible in NOTHING_TO_SEE),
     ],
 )
 def test_an_invalid_name_is_refused_in_one_line(check: Check, name: str) -> None:
-    """Only ASCII letters, digits and ``_.-`` are valid. The refusal does not repeat the name."""
+    """What is no name in one script is refused. The refusal does not repeat the name."""
     with pytest.raises(Refused) as caught:
         check(name)
     assert caught.value.code is Code.BAD_NAME
     assert caught.value.sentence.isprintable()
+
+
+@pytest.mark.parametrize("check", [person_name, group_name])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_names_of_any_language(check: Check, language: str) -> None:
+    """A name in one script is valid, however the keyboard composes its letters."""
+    name = LANGUAGES[language]
+    for form in ("NFC", "NFD"):
+        written = unicodedata.normalize(form, name)
+        assert check(written) == unicodedata.normalize("NFC", name)
+        assert fold(written) == fold(name) == fold(fold(name))
+
+
+@pytest.mark.parametrize(
+    ("written", "name"), [("Ａｌｉｃｅ－１", "Alice-1"), ("ﾀﾛｳ", "タロウ"), ("\u212alaus", "Klaus")]
+)
+def test_letters_of_another_width_are_the_usual_ones(written: str, name: str) -> None:
+    """Full-width and half-width letters, which some keyboards type, are mapped."""
+    assert person_name(written) == name
+    assert fold(written) == fold(name)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("STRASSE", "straße"), ("ΟΔΥΣΣΕΥΣ", "Οδυσσευς"), ("ЮЛИЯ", "юлия"), ("Ǆ", "ǆ"), ("É", "é")],
+)
+def test_upper_and_lower_case_are_equal(one: str, other: str) -> None:
+    """Names are compared after full case folding."""
+    assert fold(one) == fold(other)
+
+
+def test_the_longest_names() -> None:
+    """A name and its key have at most 32 characters and 64 bytes."""
+    for longest in ("A" * 32, "É" * 32, "山" * 21, "ß" * 16, "İ" * 16, "\U00020000" * 16):
+        assert person_name(longest) == longest
+        assert len(fold(longest)) <= MAX_NAME
+        assert len(fold(longest).encode()) <= MAX_NAME_BYTES
 
 
 @pytest.mark.parametrize("check", [person_name, group_name])
@@ -97,6 +194,14 @@ def test_numbers_that_no_group_can_have(number: str) -> None:
     assert person_name(number) == number, "a person may have that name"
 
 
+@pytest.mark.parametrize("number", ["१२", "๔๒"])
+def test_a_number_in_other_digits_is_no_group(number: str) -> None:
+    """It could not be told from the group with that number."""
+    with pytest.raises(Refused):
+        group_name(number)
+    assert group_name("１２") == "12", "full-width digits are mapped"
+
+
 @pytest.mark.parametrize("number", ["1", "42", str(MAX_CHOSEN_NUMBER)])
 def test_a_group_with_a_number_as_its_name(number: str) -> None:
     """The group gets the number that its name is."""
@@ -117,15 +222,35 @@ def test_folding_removes_only_the_case(name: str) -> None:
     assert len(fold(name)) == len(name)
 
 
-@given(st.text(max_size=40))
+name_like = st.text(max_size=40) | st.text(
+    alphabet=st.characters(categories=["Ll", "Lu", "Lo", "Lm", "Mn", "Mc", "Nd", "Cf"]), max_size=6
+)
+
+
+@given(name_like)
 @steady
 def test_any_text_is_a_name_or_refused(raw: str) -> None:
-    """A text that is accepted is returned unchanged, and is safe on every terminal."""
+    """A text that is accepted stays the same, and is safe on every terminal and in the store."""
     for check in (person_name, group_name):
         try:
             name = check(raw)
         except Refused:
             continue
-        assert name == raw
-        assert set(name) <= set(ALLOWED)
-        assert len(name) <= 32
+        key = fold(name)
+        assert check(name) == name == safe_line(name)
+        assert fold(raw) == key == fold(key)
+        assert max(len(name), len(key)) <= MAX_NAME
+        assert max(len(name.encode()), len(key.encode())) <= MAX_NAME_BYTES
+        assert not any(char.isspace() or char in "/,:@" for char in name)
+
+
+@given(name_like)
+@steady
+def test_names_follow_rfc_8265(raw: str) -> None:
+    """A valid name is what the profiles of RFC 8265 make of it."""
+    try:
+        name = person_name(raw)
+    except Refused:
+        return
+    assert get_profile("UsernameCasePreserved").enforce(raw) == name
+    assert get_profile("UsernameCaseMapped:CaseFold").enforce(name) == fold(name)

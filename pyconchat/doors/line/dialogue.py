@@ -113,6 +113,7 @@ class LoginDialogue:
         """
         account = self._services.accounts.get(name)
         if account is None:
+            self._services.accounts.require_free(name)  # before asking: it would be in vain
             return await self._newcomer(name)
         if not account.registered:
             raise name_in_use(account.name)
