@@ -60,6 +60,7 @@ class LimitsConfig(_Section, frozen=True):
 
     line_bytes: Annotated[int, Meta(ge=64, le=65_536)] = 4096
     connections_per_ip: Count = 16
+    sessions_per_ip: Count = 64
     connections_per_ip_10min: Count = 32
     unauthenticated: Count = 100
     login_seconds: Seconds = 60

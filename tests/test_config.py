@@ -27,6 +27,7 @@ KEYS: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
     "store.durability": ("full", '"normal"', "normal", ('"fast"', "1", "true")),
     "limits.line_bytes": (4096, "100", 100, ('"a"', "63", "65537", "1.5", "true", "0", "-1")),
     "limits.connections_per_ip": (16, "0", 0, ('"a"', "-1", "1.5", "10000001")),
+    "limits.sessions_per_ip": (64, "0", 0, ('"a"', "-1", "1.5")),
     "limits.connections_per_ip_10min": (32, "0", 0, ('"a"', "-1", "1.5")),
     "limits.unauthenticated": (100, "0", 0, ('"a"', "-1", "1.5")),
     "limits.login_seconds": (60, "0", 0, ('"a"', "-1", "inf", "nan", "true")),
@@ -196,6 +197,7 @@ durability = "full"
 [limits]
 line_bytes = 4096
 connections_per_ip = 16
+sessions_per_ip = 64
 connections_per_ip_10min = 32
 unauthenticated = 100
 login_seconds = 60
