@@ -186,11 +186,12 @@ class IRenderer(Interface):
 
 
 class ServerAddress(NamedTuple):
-    """The address at which a peer has reached the server."""
+    """The address at which a peer has reached the server; *path* is that of a Unix socket."""
 
     host: str
     port: int
     tls: bool = False
+    path: str = ""
 
 
 class IPeer(Interface):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, cast
 
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, INegotiated
 from twisted.internet.protocol import connectionDone
@@ -187,9 +188,18 @@ class Door(BoundedLineReceiver):
     @property
     def server_address(self) -> ServerAddress:
         """Return the address at which the peer has reached the server."""
+        tls = INegotiated.providedBy(self._connection)
+        public = self._context.services.config.public_address
         address = self._connection.getHost()
-        host, port = getattr(address, "host", "HOST"), getattr(address, "port", 0)
-        return ServerAddress(host, port, INegotiated.providedBy(self._connection))
+        port = getattr(address, "port", 0)
+        reached = self._counted.reached
+        if public is not None:
+            return ServerAddress(public[0], public[1] or (reached[1] if reached else port), tls)
+        if reached is not None:
+            return ServerAddress(*reached, tls)
+        if isinstance(address, UNIXAddress):
+            return ServerAddress("", 0, tls, (address.name or b"").decode(errors="replace"))
+        return ServerAddress(getattr(address, "host", "HOST"), port, tls)
 
     def acknowledged(self) -> bool:
         """Return whether the peer's kernel has acknowledged everything that was written."""

@@ -77,7 +77,9 @@ class ChatFactory(Factory):
             self._context.refused.note("descriptors", "any address", self._context.now())
             return None  # closed at once, so that its descriptor is free again
         host = getattr(addr, "host", LOCAL)
-        counted = self.connection_limits.connection(network_of(host), plain_address(host))
+        counted = self.connection_limits.connection(
+            network_of(host), plain_address(host), getattr(addr, "reached", None)
+        )
         return ProtocolDetector(self._context, counted, self._kinds, DoorKind(_anything, LineDoor))
 
 
