@@ -32,6 +32,7 @@ durability = "{durability}"
 [limits]
 connections_per_ip = 0
 connections_per_ip_10min = 0
+sessions_per_ip = 0
 unauthenticated = 0
 login_seconds = 0
 login_attempts_per_minute = 0

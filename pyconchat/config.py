@@ -6,7 +6,9 @@ Types and ranges are checked when the file is read. An error is one line that na
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,6 +31,10 @@ __all__ = [
 Count = Annotated[int, Meta(ge=0, le=10_000_000)]
 Bytes = Annotated[int, Meta(ge=0, le=2**31)]
 Seconds = Annotated[float, Meta(ge=0, le=86_400 * 365)]
+
+_PUBLIC = re.compile(
+    r"(?:\[(?P<bracketed>[0-9a-fA-F:.]+)\]|(?P<host>[^\s:\[\]/@]+))(?::(?P<port>[0-9]{1,5}))?"
+)
 
 DEFAULT_LINE = "tcp:8000:interface=127.0.0.1"
 
@@ -60,6 +66,7 @@ class LimitsConfig(_Section, frozen=True):
 
     line_bytes: Annotated[int, Meta(ge=64, le=65_536)] = 4096
     connections_per_ip: Count = 16
+    sessions_per_ip: Count = 64
     connections_per_ip_10min: Count = 32
     unauthenticated: Count = 100
     login_seconds: Seconds = 60
@@ -89,12 +96,19 @@ class FilesConfig(_Section, frozen=True):
 
 
 class Config(_Section, frozen=True):
-    """All settings. *state* is a folder. Without a *lobby* (None) people choose a group."""
+    """All settings. *state* is a folder. Without a *lobby* (None) people choose a group.
+
+    *public_host* is where people reach the server, ``HOST`` or ``HOST:PORT``; empty: where they
+    have connected. *trusted_proxies* are addresses or networks from which the PROXY protocol is
+    expected, and "unix" for Unix sockets.
+    """
 
     state: str = ""
     lobby: str | None = None
     guests: bool = True
     motd: Annotated[str, Meta(max_length=2000)] = ""
+    public_host: str = ""
+    trusted_proxies: tuple[str, ...] = ()
     doors: DoorsConfig = DoorsConfig()
     store: StoreConfig = StoreConfig()
     limits: LimitsConfig = LimitsConfig()
@@ -110,6 +124,17 @@ class Config(_Section, frozen=True):
         """Return the database URL of the store."""
         return self.store.url or f"sqlite:///{self.state_path / 'pyconchat.db'}"
 
+    @property
+    def public_address(self) -> tuple[str, int | None] | None:
+        """Return host and port of `public_host`; the port may be None. None if it is not valid."""
+        found = _PUBLIC.fullmatch(self.public_host)
+        if found is None:
+            return None
+        port = int(found["port"]) if found["port"] else None
+        if port is not None and not 0 < port < 65536:
+            return None
+        return found["bracketed"] or found["host"], port
+
     def check(self) -> Config:
         """Return self, after the checks that types cannot express. Raises `BadConfig`."""
         limits = self.limits
@@ -118,6 +143,13 @@ class Config(_Section, frozen=True):
                 group_name(self.lobby)
             except Refused as refused:
                 raise BadConfig(f"lobby: {refused.sentence}") from None
+        if self.public_host and self.public_address is None:
+            raise BadConfig("public_host: expected HOST or HOST:PORT, an IPv6 address in brackets")
+        for proxy in self.trusted_proxies:
+            try:
+                ip_network(proxy if proxy != "unix" else "::")
+            except ValueError as problem:
+                raise BadConfig(f"trusted_proxies: {problem}") from None
         if not self.doors.line:
             raise BadConfig("doors.line: at least one endpoint is needed")
         if 0 < limits.unsent_hard_bytes < limits.unsent_soft_bytes:

@@ -22,11 +22,24 @@ KEYS: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
         ("tcp:1", "tcp:2"),
         ('"tcp:8000"', "8000", "[8000]"),
     ),
+    "public_host": (
+        "",
+        '"[2001:db8::1]:8000"',
+        "[2001:db8::1]:8000",
+        ("1", "true", "[]"),
+    ),
+    "trusted_proxies": (
+        (),
+        '["10.0.0.0/8", "::1", "unix"]',
+        ("10.0.0.0/8", "::1", "unix"),
+        ("1", '"10.0.0.1"', "[1]"),
+    ),
     "doors.metrics": ("", '"tcp:9000"', "tcp:9000", ("1", "true", "[]")),
     "store.url": ("", '"postgresql://h/n"', "postgresql://h/n", ("1", "false")),
     "store.durability": ("full", '"normal"', "normal", ('"fast"', "1", "true")),
     "limits.line_bytes": (4096, "100", 100, ('"a"', "63", "65537", "1.5", "true", "0", "-1")),
     "limits.connections_per_ip": (16, "0", 0, ('"a"', "-1", "1.5", "10000001")),
+    "limits.sessions_per_ip": (64, "0", 0, ('"a"', "-1", "1.5")),
     "limits.connections_per_ip_10min": (32, "0", 0, ('"a"', "-1", "1.5")),
     "limits.unauthenticated": (100, "0", 0, ('"a"', "-1", "1.5")),
     "limits.login_seconds": (60, "0", 0, ('"a"', "-1", "inf", "nan", "true")),
@@ -196,6 +209,7 @@ durability = "full"
 [limits]
 line_bytes = 4096
 connections_per_ip = 16
+sessions_per_ip = 64
 connections_per_ip_10min = 32
 unauthenticated = 100
 login_seconds = 60
@@ -270,3 +284,28 @@ def test_no_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BadConfig, match="--state"):
         default_state({})
     assert default_state({"XDG_STATE_HOME": "/var/state"}) == "/var/state/pyconchat"
+
+
+@pytest.mark.parametrize("host", ["a b", "2001:db8::1", "a:0", "a:70000", "nc://a", "a:b:1"])
+def test_a_public_host_that_cannot_be(host: str) -> None:
+    """The line says which form is expected."""
+    with pytest.raises(BadConfig, match="public_host: expected HOST or HOST:PORT"):
+        Config(public_host=host).check()
+
+
+@pytest.mark.parametrize("proxy", ["proxy.example.org", "10.0.0.1/8", "", "10.0.0.0/33"])
+def test_a_trusted_proxy_that_is_no_network(proxy: str) -> None:
+    """Names are not looked up."""
+    with pytest.raises(BadConfig, match="trusted_proxies: "):
+        Config(trusted_proxies=("10.0.0.0/8", proxy)).check()
+
+
+def test_the_public_address() -> None:
+    """With or without a port, by name or address."""
+    forms = ["chat.example.org", "chat.example.org:8023", "[2001:db8::1]", "[2001:db8::1]:8023"]
+    assert [Config(public_host=form).check().public_address for form in forms] == [
+        ("chat.example.org", None),
+        ("chat.example.org", 8023),
+        ("2001:db8::1", None),
+        ("2001:db8::1", 8023),
+    ]

@@ -14,7 +14,10 @@ from weakref import WeakKeyDictionary
 from pyconchat.config import LimitsConfig
 from pyconchat.domain.accounts import Account
 
-__all__ = ["MAX_KEYS", "MessageRates", "RecentCounts", "TokenBucket", "network_of"]
+__all__ = ["MAX_KEYS", "MessageRates", "RecentCounts", "TokenBucket", "is_local", "network_of"]
+
+LOCAL = "local"
+"""The network of connections without an address, as at a Unix socket."""
 
 MAX_KEYS = 10_000
 """Maximum addresses or names that are remembered; the oldest are forgotten first."""
@@ -35,6 +38,18 @@ def network_of(host: str) -> str:
     if address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
     return str(IPv6Address(int(address) >> 64 << 64))
+
+
+def is_local(network: str) -> bool:
+    """Return whether *network* (see `network_of`) is of this machine: loopback, or no address.
+
+    It is no measure of who connects: a proxy or a tunnel may bring any number of people.
+    """
+    try:
+        address = ip_address(network)
+    except ValueError:
+        return network == LOCAL
+    return address.is_loopback or network == "::"  # the /64 of ::1
 
 
 class TokenBucket:

@@ -186,11 +186,12 @@ class IRenderer(Interface):
 
 
 class ServerAddress(NamedTuple):
-    """The address at which a peer has reached the server."""
+    """The address at which a peer has reached the server; *path* is that of a Unix socket."""
 
     host: str
     port: int
     tls: bool = False
+    path: str = ""
 
 
 class IPeer(Interface):
@@ -306,6 +307,12 @@ class ISession(Interface):
 
     def line(line: str) -> Deferred[None] | None:
         """Handle a line that a person typed. Returns None if it is done, else when it is."""
+
+    def line_in(line: str, current: GroupConversation | None) -> Deferred[None] | None:
+        """As `line`, for one that was typed in *current* (None: at the front desk).
+
+        That may not be where the session is now: others may have put the person in or out since.
+        """
 
     def answer_group(answer: str) -> Deferred[None] | None:
         """Handle the answer to the question for a group, which may be a command; as `line`."""

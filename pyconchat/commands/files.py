@@ -70,6 +70,8 @@ def _quoted(path: str) -> str:
 
 def _program(address: ServerAddress) -> str:
     """Return the shell command that connects a pipe to *address*."""
+    if address.path:
+        return f"nc -U {shlex.quote(address.path)}"
     host = shlex.quote(address.host)
     if address.tls:
         bracketed = f"[{address.host}]" if ":" in address.host else host

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
+from enum import Enum
 
-from pyconchat.auth.rate_limits import RecentCounts
+from pyconchat.auth.rate_limits import RecentCounts, is_local
 from pyconchat.config import LimitsConfig
 from pyconchat.domain.errors import Code, Refused
 
-__all__ = ["ConnectionLimits", "TooManyConnections"]
+__all__ = ["ConnectionLimits", "CountedConnection", "TooManyConnections", "crowded_out"]
 
 WINDOW = 600.0
 """Seconds over which `connections_per_ip_10min` counts."""
 
-MIN_DROP_PROBABILITY = 0.3
-"""Probability that a connection is refused when half of `unauthenticated` is reached."""
+MAX_FAREWELLS = 64
+"""Maximum refused connections that are open at once, until their refusal has arrived.
+
+More are closed without a word: an attacker could else hold any number of descriptors, for as long
+as a refusal may take, above all under TLS.
+"""
 
 
 class TooManyConnections(Refused):
@@ -26,69 +30,181 @@ class TooManyConnections(Refused):
         self.cause = cause
 
 
-class ConnectionLimits:
-    """Counts connections, and those that have not logged in.
+def crowded_out() -> TooManyConnections:
+    """Return the refusal for a connection that gives its place to a newcomer's."""
+    return TooManyConnections(
+        "unauthenticated", "Too many people are logging in; try again in a minute."
+    )
 
-    *random_number* returns a random number from 0 to 1.
+
+class _Stage(Enum):
+    NEW = "not counted under a limit"
+    STRANGER = "has not logged in"
+    TRANSFER = "has a valid ticket"
+    SESSION = "has logged in"
+    REFUSED = "is closing"
+
+
+class CountedConnection:
+    """One open connection, as it is counted.
+
+    *network* is what it is counted by (see `network_of`), *address* what is logged. *crowd_out* is
+    called if it has to give its place to another one before it has logged in.
     """
 
+    __slots__ = ("_limits", "_stage", "address", "crowd_out", "network", "reached", "since")
+
     def __init__(
-        self, config: LimitsConfig, random_number: Callable[[], float] = random.random
+        self,
+        limits: ConnectionLimits,
+        network: str,
+        address: str,
+        reached: tuple[str, int] | None,
     ) -> None:
+        self.network = network
+        self.address = address
+        self.reached = reached
+        """Host and port that a proxy says the client connected to; None without a proxy."""
+        self.crowd_out: Callable[[], None] | None = None
+        self.since = 0
+        self._limits = limits
+        self._stage = _Stage.NEW
+        limits.open += 1
+
+    def admit(self, now: float) -> None:
+        """Count it among those that have not logged in. Raises `TooManyConnections`."""
+        self._limits.require_room(self.network, now)
+        self._limits.add_stranger(self)
+        self._stage = _Stage.STRANGER
+
+    def require_session_room(self) -> None:
+        """Raise `TooManyConnections` if its network has too many sessions for another one."""
+        self._limits.require_session_room(self.network)
+
+    def logged_in(self) -> None:
+        """Note that it has logged in."""
+        if self._stage is _Stage.STRANGER:
+            self._limits.remove_stranger(self)
+            self._limits.add_session(self.network, 1)
+            self._stage = _Stage.SESSION
+
+    def redeemed(self) -> None:
+        """Note that it has a valid ticket for a transfer."""
+        if self._stage is _Stage.STRANGER:
+            self._limits.remove_stranger(self)
+            self._stage = _Stage.TRANSFER
+
+    def refused(self, now: float) -> bool:
+        """Note that it is refused; return whether it may stay open until the refusal arrived."""
+        self._leave(now)
+        self._stage = _Stage.REFUSED
+        self._limits.farewells += 1
+        return self._limits.farewells <= MAX_FAREWELLS
+
+    def closed(self, now: float) -> None:
+        """Stop counting it."""
+        self._leave(now)
+        self._limits.open -= 1
+        self.crowd_out = None  # break the reference cycle: the cyclic GC runs rarely
+
+    def _leave(self, now: float) -> None:
+        match self._stage:
+            case _Stage.STRANGER:
+                self._limits.remove_stranger(self)
+                self._limits.note_failure(self.network, now)
+            case _Stage.SESSION:
+                self._limits.add_session(self.network, -1)
+            case _Stage.REFUSED:
+                self._limits.farewells -= 1
+            case _Stage.NEW | _Stage.TRANSFER:
+                pass
+        self._stage = _Stage.NEW
+
+
+class ConnectionLimits:
+    """Counts connections: all, those that have not logged in, and sessions.
+
+    Those of this machine (loopback, Unix sockets) have no limits by network: many people may stand
+    behind one of these.
+    """
+
+    def __init__(self, config: LimitsConfig) -> None:
         self.open = 0
         self.unauthenticated = 0
+        self.farewells = 0
         self._config = config
-        self._random_number = random_number
-        self._by_network: dict[str, int] = {}
-        self._recent = RecentCounts(config.connections_per_ip_10min, WINDOW)
+        self._strangers: dict[str, dict[CountedConnection, None]] = {}  # oldest first
+        self._sessions: dict[str, int] = {}  # by network
+        self._failures = RecentCounts(config.connections_per_ip_10min, WINDOW)
+        self._count = 0
 
-    def opened(self, network: str, now: float) -> None:
-        """Count a new connection. Raises `TooManyConnections`; then it is not counted."""
-        config = self._config
-        if 0 < config.connections_per_ip <= self._by_network.get(network, 0):
+    def connection(
+        self, network: str, address: str = "", reached: tuple[str, int] | None = None
+    ) -> CountedConnection:
+        """Return a new connection, which counts as open until it is `closed`."""
+        return CountedConnection(self, network, address or network, reached)
+
+    # What `CountedConnection` calls.
+
+    def require_room(self, network: str, now: float) -> None:
+        """Raise `TooManyConnections` if *network* may have no more that have not logged in."""
+        if is_local(network):
+            return
+        if 0 < self._config.connections_per_ip <= len(self._strangers.get(network, ())):
             raise TooManyConnections(
                 "connections_per_ip",
-                "There are too many connections from your address; close one.",
+                "There are too many connections from your address that have not logged in;"
+                " close one.",
             )
-        wait = self._recent.wait(network, now)
+        wait = self._failures.wait(network, now)
         if wait > 0:
             raise TooManyConnections(
                 "connections_per_ip_10min",
-                "There were too many connections from your address; try again in {wait} s.",
+                "There were too many connections from your address that did not log in;"
+                " try again in {wait} s.",
                 wait=int(wait) + 1,
             )
-        if self._random_number() < self._drop_probability():
-            raise TooManyConnections(
-                "unauthenticated", "Too many people are logging in; try again in a minute."
-            )
-        self.open += 1
-        self.unauthenticated += 1
-        self._by_network[network] = self._by_network.get(network, 0) + 1
-        if config.connections_per_ip_10min > 0:
-            self._recent.note(network, now)
 
-    def logged_in(self) -> None:
-        """Note that one of the open connections has logged in."""
+    def require_session_room(self, network: str) -> None:
+        """Raise `TooManyConnections` if *network* may have no more sessions."""
+        most = self._config.sessions_per_ip
+        if 0 < most <= self._sessions.get(network, 0) and not is_local(network):
+            raise TooManyConnections(
+                "sessions_per_ip", "There are too many connections from your address; close one."
+            )
+
+    def add_stranger(self, connection: CountedConnection) -> None:
+        """Count *connection*; if there are too many, one of the network with most has to go."""
+        self._count += 1
+        connection.since = self._count
+        self._strangers.setdefault(connection.network, {})[connection] = None
+        self.unauthenticated += 1
+        if 0 < self._config.unauthenticated < self.unauthenticated:
+            most = max(self._strangers.values(), key=_by_size_and_age)
+            oldest = next(iter(most))
+            assert oldest.crowd_out is not None, "it is open"
+            oldest.crowd_out()
+
+    def remove_stranger(self, connection: CountedConnection) -> None:
+        """Stop counting *connection* among those that have not logged in."""
+        strangers = self._strangers[connection.network]
+        del strangers[connection]
+        if not strangers:
+            del self._strangers[connection.network]
         self.unauthenticated -= 1
 
-    def closed(self, network: str, logged_in: bool) -> None:
-        """Stop counting a connection."""
-        self.open -= 1
-        self._by_network[network] -= 1
-        if not self._by_network[network]:
-            del self._by_network[network]
-        if not logged_in:
-            self.unauthenticated -= 1
+    def add_session(self, network: str, change: int) -> None:
+        """Add *change* to the sessions of *network*."""
+        count = self._sessions.pop(network, 0) + change
+        if count:
+            self._sessions[network] = count
 
-    def _drop_probability(self) -> float:
-        """Return the probability that a new connection is refused now.
+    def note_failure(self, network: str, now: float) -> None:
+        """Note that a connection of *network* has ended without a login."""
+        if self._config.connections_per_ip_10min > 0 and not is_local(network):
+            self._failures.note(network, now)
 
-        Random early drop, as by MaxStartups of sshd_config(5): an attacker who opens connections
-        that never log in cannot keep everybody else out.
-        """
-        limit = self._config.unauthenticated
-        half = limit / 2
-        if limit <= 0 or self.unauthenticated < half:
-            return 0.0
-        share = (self.unauthenticated - half) / (limit - half)
-        return MIN_DROP_PROBABILITY + (1 - MIN_DROP_PROBABILITY) * share
+
+def _by_size_and_age(strangers: dict[CountedConnection, None]) -> tuple[int, int]:
+    """Return the key by which a network's connections come first when one has to go."""
+    return len(strangers), -next(iter(strangers)).since

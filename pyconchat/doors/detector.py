@@ -12,12 +12,17 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pyconchat.domain.decisions import MoveCursor
+from pyconchat.domain.errors import Refused
 from pyconchat.domain.replies import EndWhy
-from pyconchat.doors.connection_limits import TooManyConnections
+from pyconchat.doors.connection_limits import (
+    CountedConnection,
+    TooManyConnections,
+    crowded_out,
+)
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.line.door import LF
-from pyconchat.net.connection import IConnection, Lifecycle, keep_alive, peer_address
+from pyconchat.net.connection import IConnection, Lifecycle, keep_alive
 
 __all__ = ["DoorKind", "ProtocolDetector"]
 
@@ -35,10 +40,12 @@ class DoorKind(NamedTuple):
     """A kind of door, and the first bytes that ask for it.
 
     *recognizes* returns whether the input so far asks for it; None if that needs more bytes.
+    *logs_in* is true if its peers log in.
     """
 
     recognizes: Callable[[bytes], bool | None]
-    make: Callable[[DoorContext, str], IDoor]
+    make: Callable[[DoorContext, CountedConnection], IDoor]
+    logs_in: bool = True
 
 
 @implementer(IDoor, IHandshakeListener)
@@ -56,11 +63,12 @@ class ProtocolDetector(Protocol):
     def __init__(
         self,
         context: DoorContext,
-        network: str,
+        counted: CountedConnection,
         kinds: Sequence[DoorKind],
-        otherwise: Callable[[DoorContext, str], IDoor],
+        otherwise: DoorKind,
     ) -> None:
-        self.network = network
+        self.network = counted.network
+        self._counted = counted
         self.door: IDoor | None = None
         self._context = context
         self._kinds = kinds
@@ -77,14 +85,11 @@ class ProtocolDetector(Protocol):
         connection = cast(IConnection, self.transport)
         context, limits = self._context, self._context.limits
         keep_alive(connection, limits.ping_seconds, limits.silence_seconds)
+        self._counted.crowd_out = self._crowd_out
         try:
-            context.connection_limits.opened(self.network, context.now())
+            self._counted.admit(context.now())
         except TooManyConnections as refused:
-            self._life = Lifecycle.CLOSING
-            context.refused.note(refused.cause, peer_address(connection), context.now())
-            connection.write(LF.refusal(refused))
-            self._timer = context.reactor.callLater(MAX_LINGER, connection.abortConnection)
-            connection.loseConnection()
+            self._refuse(refused)
             return
         self._login_deadline = context.now() + limits.login_seconds
         context.open_doors.add(self)
@@ -139,15 +144,14 @@ class ProtocolDetector(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._cancel_timer()
-        counted = self._life is Lifecycle.OPEN
         self._life = Lifecycle.GONE
         if self.door is not None:
             # Break the reference cycle here: the cyclic GC runs rarely.
             door, self.door = self.door, None
             door.connectionLost(reason)
-        elif counted:
+        else:
             self._context.open_doors.remove(self)
-            self._context.connection_limits.closed(self.network, False)
+            self._counted.closed(self._context.now())
 
     # What `OpenDoors` calls, while there is no door yet.
 
@@ -157,18 +161,21 @@ class ProtocolDetector(Protocol):
     def shut_down(self) -> None:
         cast(IConnection, self.transport).abortConnection()
 
+    def turn_away(self, refused: Refused) -> None:
+        raise AssertionError("`_crowd_out` does it while there is no door")
+
     def release(self, last: bytes = b"") -> None:
         """Leave the connection to the door: there is nothing to send or to release."""
 
     # Opening doors.
 
-    def _recognize(self, opening: bytes) -> Callable[[DoorContext, str], IDoor] | None:
+    def _recognize(self, opening: bytes) -> DoorKind | None:
         """Return the kind of door that *opening* asks for; None if that needs more bytes."""
         undecided = False
         for kind in self._kinds:
             recognized = kind.recognizes(opening)
             if recognized:
-                return kind.make
+                return kind
             undecided = undecided or recognized is None
         return None if undecided else self._otherwise
 
@@ -177,7 +184,11 @@ class ProtocolDetector(Protocol):
             return
         self._cancel_timer()
         if self.door is None:
-            self._timer = self._context.reactor.callLater(GREETING_DELAY, self._greet)
+            self._timer = self._context.reactor.callLater(GREETING_DELAY, self._greet_soon)
+
+    def _greet_soon(self) -> None:
+        """Greet in the next turn: before that, the reactor reads what has arrived by now."""
+        self._timer = self._context.reactor.callLater(0, self._greet)
 
     def _greet(self) -> None:
         self._greeted = not self._opening
@@ -195,16 +206,49 @@ class ProtocolDetector(Protocol):
         for kind in self._kinds:
             if kind.recognizes(data):
                 self.door.release(b"\n")
-                self._open(kind.make)
+                self._open(kind)
                 return
 
-    def _open(self, make: Callable[[DoorContext, str], IDoor]) -> None:
+    def _open(self, kind: DoorKind) -> None:
         self._cancel_timer()
-        previous, self.door = self.door or self, make(self._context, self.network)
+        try:
+            if kind.logs_in:
+                self._counted.require_session_room()
+        except TooManyConnections as refused:
+            self._refuse(refused)
+            return
+        previous, self.door = self.door or self, kind.make(self._context, self._counted)
         if self._context.limits.login_seconds > 0:  # one deadline for all doors of a connection
             self.door.login_seconds = max(0.001, self._login_deadline - self._context.now())
         self._context.open_doors.replace(previous, self.door)
         self.door.makeConnection(cast(IConnection, self.transport))
+
+    def _crowd_out(self) -> None:
+        """Close the connection: it has not logged in, and another one needs its place."""
+        refused = crowded_out()
+        if self.door is None:
+            self._refuse(refused)
+            return
+        now = self._context.now()
+        self._context.refused.note(refused.cause, self._counted.address, now)
+        if self._counted.refused(now):
+            self.door.turn_away(refused)
+        else:
+            cast(IConnection, self.transport).abortConnection()
+
+    def _refuse(self, refused: TooManyConnections) -> None:
+        """Close the connection, with *refused* as its only line."""
+        self._cancel_timer()
+        self._life = Lifecycle.CLOSING
+        self._context.open_doors.remove(self)
+        now, connection = self._context.now(), cast(IConnection, self.transport)
+        self._context.refused.note(refused.cause, self._counted.address, now)
+        if not self._counted.refused(now):
+            connection.abortConnection()
+            return
+        connection.write(LF.refusal(refused))
+        self._timer = self._context.reactor.callLater(MAX_LINGER, connection.abortConnection)
+        connection.loseConnection()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None and self._timer.active():

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, cast
 
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, INegotiated
 from twisted.internet.protocol import connectionDone
@@ -25,10 +26,12 @@ from pyconchat.domain.errors import Code, PeerGone, Refused
 from pyconchat.domain.refusals import line_too_long
 from pyconchat.domain.replies import Ended, EndWhy, Reply
 from pyconchat.domain.text import SafeText
+from pyconchat.doors.connection_limits import CountedConnection
 from pyconchat.doors.context import DoorContext
+from pyconchat.doors.input_budget import LINE_COST, InputBudget
 from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.output_buffer import OutputBuffer
-from pyconchat.net.connection import IConnection, Lifecycle, peer_address, plain_socket
+from pyconchat.net.connection import IConnection, Lifecycle, plain_socket
 from pyconchat.net.lines import BoundedLineReceiver
 
 __all__ = ["Door"]
@@ -45,8 +48,8 @@ LINGER_STEP = 0.02
 MAX_DISCARDED = 1_048_576
 """Maximum bytes that are read at once in order to discard them."""
 
-DISCARD_SIZE = 65_536
-"""Bytes that are read in one call in order to discard them."""
+DISCARD_SIZE = 4096
+"""Bytes that are read in one call in order to discard them, telnet commands included."""
 
 _MISBEHAVED = frozenset({EndWhy.LATE, EndWhy.BAD_JSON, EndWhy.WRONG_PASSWORD})
 
@@ -64,12 +67,20 @@ class Door(BoundedLineReceiver):
     program = False
     hides = False
 
-    def __init__(self, context: DoorContext, network: str, renderer: IRenderer, limit: int) -> None:
+    def __init__(
+        self,
+        context: DoorContext,
+        counted: CountedConnection,
+        renderer: IRenderer,
+        limit: int,
+    ) -> None:
         super().__init__()
         self.MAX_LENGTH = limit
         self.clock = context.reactor
         self.renderer = renderer
-        self.network = network
+        self.network = counted.network
+        self.address = counted.address
+        self._counted = counted
         self.login_seconds = context.limits.login_seconds
         self.session: ISession | None = None
         self._context = context
@@ -78,6 +89,8 @@ class Door(BoundedLineReceiver):
         self._rate: TokenBucket | None = None  # of the session's account
         self._task: Deferred[Any] | None = None  # the login or the command that is running
         self._rate_delay: IDelayedCall | None = None  # until the message rate allows a line
+        self._budget = InputBudget(context.now())
+        self._budget_delay: IDelayedCall | None = None  # while the budget is overdrawn
         self._waits_for_journal = False
         self._writable: Deferred[None] | None = None
         self._deadline: IDelayedCall | None = None
@@ -87,6 +100,10 @@ class Door(BoundedLineReceiver):
     def asking(self) -> bool:
         """Return whether a question waits for the next line."""
         return False
+
+    def input_cost(self, data: bytes) -> int:
+        """Return the bytes that *data* counts for in the budget."""
+        return len(data)
 
     def write_last(self, block: bytes) -> None:
         """Write the last block."""
@@ -100,7 +117,6 @@ class Door(BoundedLineReceiver):
 
     def connectionMade(self) -> None:
         self._connection = cast(IConnection, self.transport)
-        self.address = peer_address(self._connection)
         self._last_input = self._last_progress = self._context.now()
         self._output = OutputBuffer(
             self._connection,
@@ -113,6 +129,15 @@ class Door(BoundedLineReceiver):
 
     def dataReceived(self, data: bytes) -> None:
         self._last_input = self._context.now()
+        self.take(data)
+
+    def take(self, data: bytes) -> None:
+        """Pay for *data*, and handle its lines."""
+        self.pay(self.input_cost(data))
+        self.split(data)
+
+    def split(self, data: bytes) -> None:
+        """Handle the lines in *data*."""
         super().dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -163,9 +188,18 @@ class Door(BoundedLineReceiver):
     @property
     def server_address(self) -> ServerAddress:
         """Return the address at which the peer has reached the server."""
+        tls = INegotiated.providedBy(self._connection)
+        public = self._context.services.config.public_address
         address = self._connection.getHost()
-        host, port = getattr(address, "host", "HOST"), getattr(address, "port", 0)
-        return ServerAddress(host, port, INegotiated.providedBy(self._connection))
+        port = getattr(address, "port", 0)
+        reached = self._counted.reached
+        if public is not None:
+            return ServerAddress(public[0], public[1] or (reached[1] if reached else port), tls)
+        if reached is not None:
+            return ServerAddress(*reached, tls)
+        if isinstance(address, UNIXAddress):
+            return ServerAddress("", 0, tls, (address.name or b"").decode(errors="replace"))
+        return ServerAddress(getattr(address, "host", "HOST"), port, tls)
 
     def acknowledged(self) -> bool:
         """Return whether the peer's kernel has acknowledged everything that was written."""
@@ -179,7 +213,7 @@ class Door(BoundedLineReceiver):
         if self.ending:
             raise PeerGone
         self.session = session
-        self._context.connection_limits.logged_in()
+        self._counted.logged_in()
         if self._context.limits.messages_per_second > 0:
             self._rate = self._context.services.rates.of(session.account)
         self._cancel(self._deadline)
@@ -199,6 +233,9 @@ class Door(BoundedLineReceiver):
                 if not data:
                     break  # the end of the input, which the transport finds as well
                 self.discarded(data)
+                self.pay(self.input_cost(data))
+                if self._budget_delay is not None:
+                    break
 
     def discarded(self, data: bytes) -> None:
         """Take note of input that was discarded."""
@@ -225,20 +262,26 @@ class Door(BoundedLineReceiver):
     def shut_down(self) -> None:
         self.close()
 
+    def turn_away(self, refused: Refused) -> None:
+        self.close(self.renderer.reply(Ended(EndWhy.LATE, SafeText(refused.sentence))))
+
     # Lines.
 
     def readyForLine(self) -> bool:
         """Return whether the next line may be handled; if not, `deliverLines` is called later."""
-        if self._rate_delay is not None:
-            return False  # until `_rate_allows`
+        if self._rate_delay is not None or self._budget_delay is not None:
+            return False  # until `_rate_allows` and `_budget_allows`
         if self._output.queued > self._max_unread:
             return False  # until `_output_drained`
         if self.asking():
+            self.pay(LINE_COST)
             return True
         if self._task is not None or self._waits_for_journal:
             return False
         if self.session is None:
-            return self.program  # a person answers questions first
+            if self.program:  # a person answers questions first
+                self.pay(LINE_COST)
+            return self.program
         if self._journal.full:
             self._waits_for_journal = True
             self._journal.when_not_full().addCallback(self._journal_has_room)
@@ -249,6 +292,19 @@ class Door(BoundedLineReceiver):
                 self._rate_delay = self.clock.callLater(wait, self._rate_allows)
                 return False
         return True
+
+    def readyForInput(self) -> bool:
+        return self._budget_delay is None
+
+    def pay(self, cost: int, pause: bool = False) -> None:
+        """Spend *cost*; read nothing while the budget is overdrawn, with *pause* for a turn."""
+        wait = self._budget.spend(cost, self._context.now())
+        if (wait > 0 or pause) and self._budget_delay is None:
+            self._budget_delay = self.clock.callLater(wait, self._budget_allows)
+
+    def _budget_allows(self) -> None:
+        self._budget_delay = None
+        self.deliverLines()
 
     def inputEnded(self) -> None:
         if self._task is None or self.asking():
@@ -357,13 +413,14 @@ class Door(BoundedLineReceiver):
         self._output.close()  # before the transport closes its socket
         self._cancel(self._deadline)
         self._cancel(self._rate_delay)
+        self._cancel(self._budget_delay)
 
     def _close_session(self) -> None:
         if self.session is not None:
             self.session.close()
 
     def _uncount(self) -> None:
-        self._context.connection_limits.closed(self.network, self.session is not None)
+        self._counted.closed(self._context.now())
 
     def _fail_writable(self) -> None:
         if self._writable is not None:

@@ -9,7 +9,7 @@ from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory
 
-from pyconchat.auth.rate_limits import network_of
+from pyconchat.auth.rate_limits import LOCAL, network_of
 from pyconchat.commands.services import Services
 from pyconchat.doors.connection_limits import ConnectionLimits
 from pyconchat.doors.context import DoorContext, RefusedConnections
@@ -24,6 +24,7 @@ from pyconchat.doors.wrong_protocol import (
     recognizes_http,
     recognizes_tls,
 )
+from pyconchat.net.connection import plain_address
 
 __all__ = ["ChatFactory"]
 
@@ -43,13 +44,12 @@ class ChatFactory(Factory):
         portal: Portal,
         reactor: IReactorTime,
         max_connections: Callable[[], int] = lambda: sys.maxsize,
-        connection_limits: ConnectionLimits | None = None,
     ) -> None:
         self.services = services
         limits = services.config.limits
         statistics = services.statistics
         self.open_doors = OpenDoors(reactor, services.registry.move_cursors)
-        self.connection_limits = connection_limits or ConnectionLimits(limits)
+        self.connection_limits = ConnectionLimits(limits)
         self._context = DoorContext(
             services=services,
             portal=portal,
@@ -62,11 +62,11 @@ class ChatFactory(Factory):
         self._max_connections = max_connections
         self._kinds = [
             DoorKind(recognizes_json, JsonDoor),
-            DoorKind(recognizes_http, HttpRefusal),
-            DoorKind(recognizes_tls, TlsRefusal),
+            DoorKind(recognizes_http, HttpRefusal, logs_in=False),
+            DoorKind(recognizes_tls, TlsRefusal, logs_in=False),
         ]
         if services.files is not None:
-            self._kinds.insert(0, DoorKind(recognizes_transfer, TransferDoor))
+            self._kinds.insert(0, DoorKind(recognizes_transfer, TransferDoor, logs_in=False))
         statistics.gauge("connections", lambda: self.connection_limits.open)
         statistics.gauge("strangers", lambda: self.connection_limits.unauthenticated)
         statistics.gauge("unsent", lambda: self.open_doors.unsent)
@@ -76,5 +76,13 @@ class ChatFactory(Factory):
             # One line a minute for all addresses: thousands may arrive while there is no room.
             self._context.refused.note("descriptors", "any address", self._context.now())
             return None  # closed at once, so that its descriptor is free again
-        network = network_of(getattr(addr, "host", "local"))
-        return ProtocolDetector(self._context, network, self._kinds, LineDoor)
+        host = getattr(addr, "host", LOCAL)
+        counted = self.connection_limits.connection(
+            network_of(host), plain_address(host), getattr(addr, "reached", None)
+        )
+        return ProtocolDetector(self._context, counted, self._kinds, DoorKind(_anything, LineDoor))
+
+
+def _anything(_opening: bytes) -> bool:
+    """Recognize whatever no other door recognizes."""
+    return True

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
     from pyconchat.domain.decisions import MoveCursor
+    from pyconchat.domain.errors import Refused
 
 __all__ = ["IDoor", "IProgramPeer"]
 
@@ -32,6 +33,9 @@ class IDoor(IProtocol, IHalfCloseableProtocol):
 
     def shut_down() -> None:
         """Close the connection: the server is stopping."""
+
+    def turn_away(refused: Refused) -> None:
+        """Close the connection, which has not logged in, with *refused* as the last line."""
 
     def release(last: bytes = b"") -> None:
         """Send *last*, and leave the connection to another door."""

@@ -13,9 +13,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pyconchat.domain.decisions import MoveCursor
+from pyconchat.domain.errors import Refused
+from pyconchat.doors.connection_limits import CountedConnection
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.interfaces import IDoor
-from pyconchat.net.connection import IConnection, peer_address
+from pyconchat.net.connection import IConnection
 
 __all__ = ["HttpRefusal", "TlsRefusal", "recognizes_http", "recognizes_tls"]
 
@@ -56,14 +58,18 @@ class _Refusal(Protocol):
     login_seconds = 0.0
     unsent = 0
 
-    def __init__(self, context: DoorContext, network: str) -> None:
-        self.network = network
+    def __init__(self, context: DoorContext, counted: CountedConnection) -> None:
+        self.network = counted.network
+        self._counted = counted
         self._context = context
         self._timer: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
         connection = cast(IConnection, self.transport)
-        self._context.refused.note(self.cause, peer_address(connection), self._context.now())
+        self._context.refused.note(self.cause, self._counted.address, self._context.now())
+        if not self._counted.refused(self._context.now()):
+            connection.abortConnection()
+            return
         connection.write(self.answer)
         self._timer = self._context.reactor.callLater(MAX_LINGER, connection.abortConnection)
         connection.loseConnection()
@@ -81,13 +87,16 @@ class _Refusal(Protocol):
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._context.open_doors.remove(self)
-        self._context.connection_limits.closed(self.network, False)
+        self._counted.closed(self._context.now())
 
     def check(self, now: float) -> list[MoveCursor]:
         return []
 
     def shut_down(self) -> None:
         cast(IConnection, self.transport).abortConnection()
+
+    def turn_away(self, refused: Refused) -> None:
+        raise AssertionError("it is closing already")
 
     def release(self, last: bytes = b"") -> None:
         raise AssertionError("a refusal keeps its connection")

@@ -17,7 +17,7 @@ __all__ = [
     "IConnection",
     "Lifecycle",
     "keep_alive",
-    "peer_address",
+    "plain_address",
     "plain_socket",
     "unacknowledged",
 ]
@@ -65,12 +65,11 @@ def keep_alive(transport: IConnection, idle: float, limit: float) -> None:
         handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_PROBES)
 
 
-def peer_address(transport: IConnection) -> str:
-    """Return the peer's IP address, as it is logged; ``local`` for a Unix socket.
+def plain_address(host: str) -> str:
+    """Return the IP address *host* as it is logged; any other text is returned unchanged.
 
     An IPv4 address at a port for both versions is returned in its usual form.
     """
-    host = str(getattr(transport.getPeer(), "host", "local"))
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:

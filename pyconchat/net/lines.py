@@ -23,7 +23,10 @@ from pyconchat.net.connection import IConnection, Lifecycle
 __all__ = ["BoundedLineReceiver"]
 
 MAX_LINES_PER_TURN = 500
-"""Maximum lines of one connection that are delivered in one turn of the reactor."""
+"""Maximum lines of one connection that are delivered in one turn of the reactor.
+
+No more are split at once: 64 KiB of line ends would take 10 ms, for each of many connections.
+"""
 
 
 @implementer(IHalfCloseableProtocol)
@@ -37,7 +40,8 @@ class BoundedLineReceiver(LineReceiver):
     still delivered.
 
     A subclass delays lines by `readyForLine`, and calls `deliverLines` when it may be ready again.
-    While complete lines wait, the transport is paused, so what waits is bounded by one read.
+    While complete lines wait, the transport is paused, so what waits is bounded by one read. It is
+    paused too while `readyForInput` is false: then a subclass calls `deliverLines` later.
     """
 
     delimiter = b"\n"
@@ -52,11 +56,14 @@ class BoundedLineReceiver(LineReceiver):
     # Defaults of the class, so that an idle connection needs no memory for them.
     _skipping = False  # the rest of a line that was reported as too long
     _length = 0  # bytes of the incomplete line
-    _delivering = False
+    delivering = False
+    """True while a line is being handled."""
+
     _next_turn: IDelayedCall | None = None
 
     def __init__(self) -> None:
         self._lines: deque[bytes | None] = deque()  # None: one that was too long
+        self._unsplit = b""  # what follows the last of `_lines`
         self._pieces: list[bytes] = []  # of the incomplete line
 
     # What a subclass implements.
@@ -71,6 +78,10 @@ class BoundedLineReceiver(LineReceiver):
 
     def readyForLine(self) -> bool:
         """Return whether the next line may be delivered now."""
+        return True
+
+    def readyForInput(self) -> bool:
+        """Return whether more bytes may be read now."""
         return True
 
     def allLinesDelivered(self) -> None:
@@ -103,8 +114,6 @@ class BoundedLineReceiver(LineReceiver):
         if self.life is not Lifecycle.OPEN:
             return
         self.life = Lifecycle.INPUT_ENDED
-        if self._pieces:
-            self._lines.append(self._complete(b""))
         self.deliverLines()
 
     def writeConnectionLost(self) -> None:
@@ -114,13 +123,13 @@ class BoundedLineReceiver(LineReceiver):
 
     def deliverLines(self) -> None:
         """Deliver lines while they may be delivered, then pause or resume the transport."""
-        if self.ending or self._delivering or self._next_turn is not None:
+        if self.ending or self.delivering or self._next_turn is not None:
             return
-        self._delivering = True
+        self.delivering = True
         try:
             lines = self._lines
             for _ in range(MAX_LINES_PER_TURN):
-                if not (lines and self.readyForLine()):
+                if not ((lines or self.hasLine()) and self.readyForLine()):
                     break
                 line = lines.popleft()
                 if line is None:
@@ -128,20 +137,23 @@ class BoundedLineReceiver(LineReceiver):
                 else:
                     self.lineReceived(line)
             else:
-                if lines:  # other connections get their turn
+                if lines or self.hasLine():  # other connections get their turn
                     self._next_turn = self.clock.callLater(0, self._deliver_more)
         finally:
-            self._delivering = False
+            self.delivering = False
         if self.ending:
             return
-        if self._lines:
+        if lines or self.hasLine():
             if not self.paused:
                 self.pauseProducing()
             return
         if self.life is Lifecycle.INPUT_ENDED:
             self.inputEnded()
             return
-        if self.paused:
+        if not self.readyForInput():
+            if not self.paused:
+                self.pauseProducing()
+        elif self.paused:
             self.paused = False
             cast(IConnection, self.transport).resumeProducing()
         self.allLinesDelivered()
@@ -150,7 +162,7 @@ class BoundedLineReceiver(LineReceiver):
         """Pass all further input to `rawDataReceived`, what follows the current line included."""
         super().setRawMode()
         rest = b"".join(line + self.delimiter for line in self._lines if line is not None)
-        rest += b"".join(self._pieces)
+        rest += b"".join((*self._pieces, self._unsplit))
         self.discardLines()
         if rest:
             self.rawDataReceived(rest)
@@ -174,11 +186,30 @@ class BoundedLineReceiver(LineReceiver):
     @property
     def waitingLines(self) -> int:
         """Return how many complete lines were not delivered yet."""
-        return len(self._lines)
+        return len(self._lines) + self._unsplit.count(self.delimiter)
+
+    @property
+    def lineBegun(self) -> bool:
+        """Return whether an incomplete line has arrived."""
+        return bool(self._pieces) or (
+            bool(self._unsplit) and not self._unsplit.endswith(self.delimiter)
+        )
+
+    def hasLine(self) -> bool:
+        """Return whether a line waits that was not delivered yet."""
+        if self._lines:
+            return True
+        if self._unsplit:
+            rest, self._unsplit = self._unsplit, b""
+            self._split(rest)
+        if not self._lines and self._pieces and self.life is Lifecycle.INPUT_ENDED:
+            self._lines.append(self._complete(b""))
+        return bool(self._lines)
 
     def discardLines(self) -> None:
         """Discard all lines that were not delivered, and the incomplete one."""
         self._lines.clear()
+        self._unsplit = b""
         self._pieces.clear()
         self._length = 0
         if self._next_turn is not None:
@@ -190,7 +221,12 @@ class BoundedLineReceiver(LineReceiver):
         self.deliverLines()
 
     def _split(self, data: bytes) -> None:
-        *complete, rest = data.split(self.delimiter)
+        if self._unsplit:
+            self._unsplit += data
+            return
+        *complete, rest = data.split(self.delimiter, MAX_LINES_PER_TURN)
+        if len(complete) == MAX_LINES_PER_TURN:
+            self._unsplit, rest = rest, b""
         for line in complete:
             if self._skipping:
                 self._skipping = False

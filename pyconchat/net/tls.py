@@ -34,13 +34,19 @@ TLS_KINDS = frozenset({"ssl", "tls", "selfsigned"})
 class ReloadableTlsEndpoint:
     """The TLS endpoint of *description*, a server endpoint string.
 
-    The constructor raises what the parser of the endpoint raises.
+    *before_tls* wraps the factory that reads the bytes before they are decrypted. The constructor
+    raises what the parser of the endpoint raises.
     """
 
-    def __init__(self, reactor: Any, description: str) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        description: str,
+        before_tls: Callable[[IProtocolFactory], IProtocolFactory] = lambda factory: factory,
+    ) -> None:
         self._description = description
         self._context = _ReplaceableContextFactory()
-        self._reactor = _ListenOnceReactor(reactor, self._context)
+        self._reactor = _ListenOnceReactor(reactor, self._context, before_tls)
         self._endpoint: IStreamServerEndpoint = serverFromString(self._reactor, description)
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
@@ -95,8 +101,14 @@ class _TlsFactory(TLSMemoryBIOFactory):
 class _ListenOnceReactor:
     """A reactor whose first `listenSSL` listens; each further one only replaces the certificate."""
 
-    def __init__(self, reactor: Any, context: _ReplaceableContextFactory) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        context: _ReplaceableContextFactory,
+        before_tls: Callable[[IProtocolFactory], IProtocolFactory],
+    ) -> None:
         self._reactor = reactor
+        self._before_tls = before_tls
         self._context = context
         self._port: Any = None
 
@@ -110,7 +122,7 @@ class _ListenOnceReactor:
     ) -> Any:
         self._context.replace(contextFactory)
         if self._port is None:
-            wrapped = _TlsFactory(self._context, False, factory)
+            wrapped = self._before_tls(_TlsFactory(self._context, False, factory))
             self._port = self._reactor.listenTCP(port, wrapped, backlog, interface)
         return self._port
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from twisted.internet.endpoints import quoteStringArgument, serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
+from pyconchat.net.proxy_protocol import ProxyProtocolFactory
 from pyconchat.net.tls import TLS_KINDS, ReloadableTlsEndpoint
 from pyconchat.server.options import stop
 from pyconchat.server.start_lines import Programs, metrics_line, port_line, port_name
@@ -21,6 +23,12 @@ MAX_BACKLOG = 1024
 
 With Twisted's default of 50, many clients that reconnect after a restart would wait for seconds.
 """
+
+HAPROXY = "haproxy"
+"""A prefix of endpoint strings, for which Twisted would believe anybody's header."""
+
+LOOPBACK = ("127.0.0.0/8", "::1")
+"""The proxies that are trusted at a port with that prefix if no others are."""
 
 METRICS = "metrics"
 """The kind of the port for Prometheus; all other kinds are the first words of endpoint strings."""
@@ -36,18 +44,26 @@ class _Port(NamedTuple):
 
 
 class Ports:
-    """The listening ports of a server whose state folder is *folder*."""
+    """The listening ports of a server whose state folder is *folder*.
+
+    Connections of *trusted_proxies* begin with a header of the PROXY protocol.
+    """
 
     _log = Logger(namespace="pyconchat")
 
-    def __init__(self, reactor: Any, folder: Path) -> None:
+    def __init__(self, reactor: Any, folder: Path, trusted_proxies: Sequence[str] = ()) -> None:
         self._reactor = reactor
+        self._proxies = trusted_proxies
         self._folder = folder
         self._ports: list[_Port] = []
 
     def open_line(self, description: str, factory: Any) -> None:
         """Listen for people and programs. Exits with one line on failure."""
-        self._open("doors.line", description, factory, _kind(description))
+        proxies = self._proxies
+        if _kind(description) == HAPROXY:
+            description = description.partition(":")[2]
+            proxies = proxies or LOOPBACK
+        self._open("doors.line", description, factory, _kind(description), proxies)
 
     def open_metrics(self, description: str, site: Any) -> None:
         """Listen for Prometheus. Exits with one line on failure."""
@@ -86,20 +102,26 @@ class Ports:
         for each in self._ports:
             each.port.addCallback(self._log_address, each, programs)
 
-    def _open(self, key: str, description: str, factory: Any, kind: str) -> None:
+    def _open(
+        self, key: str, description: str, factory: Any, kind: str, proxies: Sequence[str] = ()
+    ) -> None:
         completed = self._with_defaults(description)
         endpoint: Any
         tls = None
+
+        def proxied(factory: Any) -> Any:
+            return ProxyProtocolFactory(factory, proxies, self._reactor) if proxies else factory
+
         try:
             if _kind(description) in TLS_KINDS:
-                endpoint = tls = ReloadableTlsEndpoint(self._reactor, completed)
+                endpoint = tls = ReloadableTlsEndpoint(self._reactor, completed, proxied)
             else:
                 endpoint = serverFromString(self._reactor, completed)
         except ImportError as problem:
             stop(f"{key}: {description}: {problem}")
         except Exception as problem:  # whatever the parser of the endpoint raises
             stop(f"{key}: {description!r} is not a server endpoint: {problem}")
-        port = endpoint.listen(factory)
+        port = endpoint.listen(factory if tls is not None else proxied(factory))
         failures: list[Any] = []
         port.addErrback(failures.append)
         if failures:

@@ -88,7 +88,7 @@ class ChatService(MultiService):
         self._cleaning = LoopingCall(self._clean)
         self._cleaning.clock = reactor
         self._lock: int | None = None
-        self._ports = Ports(reactor, config.state_path)
+        self._ports = Ports(reactor, config.state_path, config.trusted_proxies)
 
     # Starting.
 

@@ -149,13 +149,15 @@ class Session:
     # Input.
 
     def line(self, line: str) -> Deferred[None] | None:
+        return self.line_in(line, self.current)
+
+    def line_in(self, line: str, current: GroupConversation | None) -> Deferred[None] | None:
         try:
-            current = self.current
             message = message_in(line) if current is not None else None
             if current is None or message is None:
                 if not line.strip():
                     return None
-                return Deferred.fromCoroutine(self._run(line))
+                return Deferred.fromCoroutine(self._run(line, current))
             self.require_welcome()
             text = safe_text(message)
             if text and not text.isspace():
@@ -209,9 +211,9 @@ class Session:
             self._log.failure("command {name} failed", name=found.command.name)
             raise internal_error() from None
 
-    async def _run(self, line: str) -> None:
+    async def _run(self, line: str, place: GroupConversation | None) -> None:
         try:
-            await self._command(line, self.current, self.send, None)
+            await self._command(line, place, self.send, None)
         except Refused as refused:
             self.refuse(refused)
         except PeerGone:

@@ -9,7 +9,6 @@ import pytest
 from twisted.internet.task import Clock
 
 from pyconchat.config import Config, LimitsConfig
-from pyconchat.doors.connection_limits import ConnectionLimits
 from pyconchat.doors.factory import ChatFactory
 from pyconchat.sessions.portal import login_portal
 from pyconchat.store import SqlStore
@@ -26,11 +25,7 @@ def open_door(store: SqlStore, clock: Clock) -> Iterator[OpenDoor]:
         config = Config(limits=LimitsConfig(**limits))
         chat = make_chat(store, clock, config)
         services = services_of(chat)
-        # No connection is refused at random.
-        connection_limits = ConnectionLimits(config.limits, random_number=lambda: 0.99)
-        factory = ChatFactory(
-            services, login_portal(services), clock, connection_limits=connection_limits
-        )
+        factory = ChatFactory(services, login_portal(services), clock)
         factory.open_doors.start()
         factories.append(factory)
 

@@ -195,7 +195,7 @@ def test_a_shutdown_closes_undetected_connections(
 def test_a_refused_connection(store: SqlStore, clock: Clock) -> None:
     """It gets one line, is closed, and its input is discarded."""
     server = MemoryServer(store, clock, Config(limits=LimitsConfig(connections_per_ip=1)))
-    server.program("alice")
+    server.connect_program()
     second = server.connect_program()
     second.sends(HELLO)
     assert b"too many connections" in second.received

@@ -27,7 +27,7 @@ from tests.support.peers import (
     talking,
 )
 from tests.support.programs import Program, line_of, pieces
-from tests.support.safety import OPTIONS
+from tests.support.safety import GO_AHEAD, OPTIONS
 from tests.support.servers import Server, running
 
 pytestmark = pytest.mark.server(scope="module", limits=EVERYBODY)
@@ -61,7 +61,9 @@ class AtTelnet(Peer):
         return len(OPTIONS.findall(self.everything()))
 
     def _show(self, data: bytes) -> str:
-        return OPTIONS.sub(b"", self.everything()).decode(errors="surrogateescape")
+        return OPTIONS.sub(b"", self.everything().replace(GO_AHEAD, b"")).decode(
+            errors="surrogateescape"
+        )
 
 
 @pytest.fixture
@@ -265,7 +267,7 @@ VARYING = re.compile(
     rb'(?<="at":)"[^"]*"|(?<="seq":)\d+|(?<="number":)\d+|(?<=number )\d+|\[\w{3} .{9}\]'
     rb"|Groups: [^\r\n]*"  # those of earlier conversations
 )
-SHOWN_AGAIN = re.compile(rb"\r\x1b\[K|> |\[GROUP\] |\xff[\xfb-\xfe].")
+SHOWN_AGAIN = re.compile(rb"\r\x1b\[K|> |\[GROUP\] |\xff[\xfb-\xfe].|\xff\xf9")
 """Prompts at telnet, whose number depends on timing, and options."""
 
 Outcome = tuple[list[bytes], bytes, str]

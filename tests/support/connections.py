@@ -16,7 +16,7 @@ __all__ = ["Connect", "OpenDoor", "TestConnection", "Wire", "group_of_two"]
 
 IAC_NOP = b"\xff\xf1"
 
-NEGOTIATION = re.compile(rb"\xff[\xfb-\xfe].", re.DOTALL)
+NEGOTIATION = re.compile(rb"\xff(?:[\xfb-\xfe].|\xf9)", re.DOTALL)
 
 Connect = Callable[..., "TestConnection"]
 OpenDoor = Callable[..., Connect]

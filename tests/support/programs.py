@@ -40,6 +40,7 @@ Object = dict[str, Any]
 UNLIMITED = {
     "connections_per_ip": 0,
     "connections_per_ip_10min": 0,
+    "sessions_per_ip": 0,
     "login_attempts_per_minute": 0,
     "messages_per_second": 0,
 }

@@ -8,11 +8,14 @@ import unicodedata
 from collections.abc import Iterator
 from itertools import dropwhile
 
-__all__ = ["BIDI", "OPTIONS", "problems", "unsafe"]
+__all__ = ["BIDI", "GO_AHEAD", "OPTIONS", "problems", "unsafe"]
 
 BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 MAX_COMBINING = 8
 """Maximum combining marks after one letter."""
+
+GO_AHEAD = b"\xff\xf9"
+"""IAC GA, which follows a prompt at telnet (RFC 854)."""
 
 OPTIONS = re.compile(rb"\xff[\xfb-\xfe].", re.DOTALL)
 """Telnet's option negotiation (RFC 854)."""
@@ -49,7 +52,11 @@ def strings(value: object) -> Iterator[str]:
 def problems(received: bytes, kind: str) -> list[str]:
     """Return what a user of that *kind* has received and must not receive."""
     if kind == "telnet":  # the server itself sends options and erases prompts
-        received = OPTIONS.sub(b"", received).replace(b"\r\x1b[K", b"").replace(b"\r\n", b"\n")
+        received = (
+            OPTIONS.sub(b"", received.replace(GO_AHEAD, b""))
+            .replace(b"\r\x1b[K", b"")
+            .replace(b"\r\n", b"\n")
+        )
     found = unsafe(received.decode())
     if kind == "json":
         lines = received.splitlines()

@@ -46,7 +46,7 @@ IAC, DONT, DO, WONT, WILL = 255, 254, 253, 252, 251
 ECHO = 1
 """Telnet commands (RFC 854), and the option ECHO (RFC 857)."""
 
-NEGOTIATION = re.compile(r"\udcff[\udcfb-\udcfe].", re.DOTALL)
+NEGOTIATION = re.compile(r"\udcff(?:[\udcfb-\udcfe].|\udcf9)", re.DOTALL)
 ERASED = re.compile(r"^[^\n]*\r\x1b\[K", re.MULTILINE)
 PROMPT = re.compile(r"^(?:\[[\w.-]+\] |> )+", re.MULTILINE)
 TIME = re.compile(r"^\d\d:\d\d ", re.MULTILINE)

@@ -12,6 +12,7 @@ from pyconchat.chat.interfaces import ISession
 from pyconchat.domain.errors import Code, PeerGone, Refused
 from pyconchat.domain.refusals import line_too_long
 from pyconchat.domain.replies import EndWhy
+from pyconchat.doors.connection_limits import CountedConnection
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.door import Door
 from pyconchat.doors.interfaces import IProgramPeer
@@ -42,8 +43,8 @@ class JsonDoor(Door):
     program = True
     hides = True  # a program does not show what it is asked
 
-    def __init__(self, context: DoorContext, network: str) -> None:
-        super().__init__(context, network, JSON, context.limits.line_bytes * MAX_EXPANSION)
+    def __init__(self, context: DoorContext, counted: CountedConnection) -> None:
+        super().__init__(context, counted, JSON, context.limits.line_bytes * MAX_EXPANSION)
         self._mode = JsonMode(context.services, context.portal, self, self._ready)
         self._bad_lines = 0
 

@@ -11,15 +11,18 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from zope.interface import implementer
 
+from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import ILoginPeer
 from pyconchat.domain.errors import PeerGone, Refused
 from pyconchat.domain.refusals import line_too_long
+from pyconchat.doors.connection_limits import CountedConnection
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.door import Door
+from pyconchat.doors.input_budget import COMMAND_COST
 from pyconchat.doors.line.dialogue import LoginDialogue
 from pyconchat.doors.line.keys import LineEnds, apply_erasures
 from pyconchat.doors.line.prompt import Prompt
-from pyconchat.doors.line.telnet import Client, Telnet, recognize
+from pyconchat.doors.line.telnet import IAC, Client, Telnet, recognize
 from pyconchat.net.connection import Lifecycle
 from pyconchat.render.text import TextRenderer
 
@@ -28,8 +31,13 @@ __all__ = ["LF", "LineDoor"]
 MAX_LOGIN_LINE = 512
 """Maximum bytes in a line before the login."""
 
+MAX_COMMANDS_AT_ONCE = 64
+"""Maximum telnet commands that are handled in one turn of the reactor."""
+
 MAX_LF_DELAY = 0.2
 """Maximum seconds between the CR and the LF of the first line's end."""
+
+_IAC = bytes((IAC,))
 
 LF, CRLF = TextRenderer("\n"), TextRenderer("\r\n")
 
@@ -38,8 +46,8 @@ LF, CRLF = TextRenderer("\n"), TextRenderer("\r\n")
 class LineDoor(Door):
     """One person's connection."""
 
-    def __init__(self, context: DoorContext, network: str) -> None:
-        super().__init__(context, network, LF, context.limits.line_bytes)
+    def __init__(self, context: DoorContext, counted: CountedConnection) -> None:
+        super().__init__(context, counted, LF, context.limits.line_bytes)
         self._client = Client.UNKNOWN
         self._opening = b""  # the input before the client was recognized
         self._question: Deferred[str] | None = None
@@ -48,6 +56,11 @@ class LineDoor(Door):
         self._pinged = False
         self._line_ends = LineEnds()
         self._cr_timer: IDelayedCall | None = None  # until a CR at the end counts alone
+        self._held = b""  # input after many telnet commands, until they are paid
+        self._discarding = False  # its text is to be discarded
+        self._place: GroupConversation | None = None  # where the session is
+        self._typed_in: GroupConversation | None = None  # where the next lines were typed
+        self._typed_there = 0  # how many of them
 
     # What Twisted calls.
 
@@ -59,6 +72,40 @@ class LineDoor(Door):
 
     def dataReceived(self, data: bytes) -> None:
         self._pinged = False
+        super().dataReceived(data)
+
+    def take(self, data: bytes) -> None:
+        """Handle *data*, up to MAX_COMMANDS_AT_ONCE; hold the rest until these are paid for."""
+        if self.ending:
+            return
+        data, self._held = self._held + data, b""
+        if self._client is not Client.PLAIN:
+            rest = data.split(_IAC, MAX_COMMANDS_AT_ONCE)[-1]
+            if _IAC in rest:
+                first = len(data) - len(rest) - 1
+                data, self._held = data[:first], data[first:]
+        self.pay(self.input_cost(data), pause=bool(self._held))
+        if self._discarding:
+            self.discarded(data)
+        else:
+            self._handle(data)
+        if self._held:
+            self.deliverLines()  # it pauses the transport
+        else:
+            self._discarding = False
+
+    def _budget_allows(self) -> None:
+        self._budget_delay = None
+        if self._held:
+            self.take(b"")
+        else:
+            self.deliverLines()
+
+    def input_cost(self, data: bytes) -> int:
+        commands = 0 if self._client is Client.PLAIN else data.count(_IAC)
+        return len(data) + COMMAND_COST * commands
+
+    def _handle(self, data: bytes) -> None:
         if self._client is Client.UNKNOWN:
             self._opening += data
             self._client = recognize(self._opening)
@@ -72,7 +119,7 @@ class LineDoor(Door):
             data, self._opening = self._opening, b""
         if self._client is Client.TELNET:
             data = self._telnet.receive(data)
-        super().dataReceived(self._line_ends.convert(data))
+        self.split(self._line_ends.convert(data))
 
     def _await_line_feed(self) -> None:
         """Take a CR at the end for a line's end, if no LF follows soon."""
@@ -83,9 +130,12 @@ class LineDoor(Door):
         if self._client is Client.UNKNOWN and not self.ending:
             self._client = Client.PLAIN
             data, self._opening = self._opening, b""
-            super().dataReceived(self._line_ends.convert(data))
+            self.split(self._line_ends.convert(data))
 
     def readConnectionLost(self) -> None:
+        if self._held:
+            held, self._held = self._held, b""
+            self._handle(held)
         if self._client is Client.UNKNOWN:
             self._client = Client.PLAIN
             self._split(self._line_ends.convert(self._opening))
@@ -101,20 +151,43 @@ class LineDoor(Door):
         self._prompt.write(block)
 
     def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
-        no_answer = self.life is Lifecycle.INPUT_ENDED and not self._lines
+        no_answer = self.life is Lifecycle.INPUT_ENDED and not self.hasLine()
         if self.life is Lifecycle.GONE or no_answer:
             raise PeerGone
         question: Deferred[str] = Deferred()
         self._question, self._question_text, self._secret = question, prompt.encode(), secret
         if self.hides and secret:
             self._telnet.hide_input(True)
-        self._prompt.show(self._question_text)
+        self._show_prompt(self._question_text)
         self.deliverLines()  # the answer may have arrived already
         return question
 
     def refresh_prompt(self) -> None:
+        self._note_place()
         if self._question is None and self._prompt.shown:
-            self._prompt.show(self._group_prompt())
+            self._show_prompt(self._group_prompt())
+
+    def _note_place(self) -> None:
+        """Note where the lines that have arrived, or have begun to, were typed.
+
+        After a command of the person's own, they are meant for the place that it leads to.
+        """
+        if self.session is None:
+            return  # the connection is closed
+        place, self._place = self._place, self.session.current
+        if self._task is not None or self.delivering or place is self._place:
+            return
+        if not self._typed_there:
+            self._typed_in = place
+            self._typed_there = self.waitingLines + self.lineBegun
+
+    def discard_input(self) -> None:
+        self._typed_there = 0
+        if self._held:  # more telnet commands than any person's client sends
+            self.discardLines()
+            self._discarding = True
+        else:
+            super().discard_input()
 
     def discarded(self, data: bytes) -> None:
         """Take the telnet commands out of discarded input: half of one must not remain."""
@@ -125,6 +198,7 @@ class LineDoor(Door):
 
     def lineReceived(self, line: bytes) -> None:
         self._prompt.answered()
+        place = self._place_typed()
         limit = MAX_LOGIN_LINE if self.session is None else self.MAX_LENGTH
         try:
             text = apply_erasures(self.decoded(line, limit))
@@ -134,21 +208,29 @@ class LineDoor(Door):
         if self._question is not None:
             self._answer(text)
         elif self.session is not None:
-            task = self.session.line(text)
+            task = self.session.line_in(text, place)
             if task is not None and not task.called:
                 self.run_task(task)
 
     def lineLengthExceeded(self, line: bytes) -> None:
         self._prompt.answered()
+        self._place_typed()
         limit = MAX_LOGIN_LINE if self.session is None else self.MAX_LENGTH
         self._refuse_line(line_too_long(limit))
+
+    def _place_typed(self) -> GroupConversation | None:
+        """Return the place in which the next line was typed."""
+        if self._typed_there:
+            self._typed_there -= 1
+            return self._typed_in
+        return None if self.session is None else self.session.current
 
     def _refuse_line(self, refused: Refused) -> None:
         if self._question is not None:
             self._end_hidden_line()
         self.refuse(refused)
         if self._question is not None:
-            self._prompt.show(self._question_text)
+            self._show_prompt(self._question_text)
 
     def asking(self) -> bool:
         return self._question is not None
@@ -157,7 +239,7 @@ class LineDoor(Door):
         """Show a telnet user the prompt: it is their turn to type."""
         free = self._task is None and self._question is None and self.session is not None
         if free and self._client is Client.TELNET and not self._prompt.shown:
-            self._prompt.show(self._group_prompt())
+            self._show_prompt(self._group_prompt())
 
     def write_last(self, block: bytes) -> None:
         self._prompt.write_last(block)
@@ -202,6 +284,9 @@ class LineDoor(Door):
         """End the line on the screen of a client that did not echo the line's end."""
         if self.hides and self._secret:
             self._output.write(b"\r\n")
+
+    def _show_prompt(self, prompt: bytes) -> None:
+        self._prompt.show(prompt + self._telnet.prompt_end)
 
     def _group_prompt(self) -> bytes:
         current = self.session.current if self.session is not None else None

@@ -1,8 +1,8 @@
 """Telnet: the part of RFC 854 and RFC 1143 that a chat needs.
 
-It removes commands from the input, refuses every option that the client offers or requests, and
-negotiates one itself: ECHO (RFC 857), which makes the client hide a password. Malformed commands
-are skipped.
+It removes commands from the input, marks prompts, and negotiates ECHO (RFC 857), which makes the
+client hide a password. It refuses all other options but END-OF-RECORD: even SUPPRESS-GO-AHEAD, as
+agreeing to that makes clients send every key by itself. Malformed commands are skipped.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ _DONT, _DO, _WONT, _WILL, _SB, _SE = 254, 253, 252, 251, 250, 240
 _EDITING = {247: b"\x7f", 248: b"\x15"}
 """EC and EL (RFC 854), and the keys that do the same."""
 _AYT = 246
-_ECHO, _TIMING_MARK = 1, 6
-_CR, _LF, _NUL = 13, 10, 0
+_ECHO, _SUPPRESS_GO_AHEAD, _TIMING_MARK, _END_OF_RECORD = 1, 3, 6, 25
+_IAC = b"\xff"
+_PROMPT_GA, _PROMPT_EOR = b"\xff\xf9", b"\xff\xef"
 
 MAX_ANSWERS = 64
 """Maximum negotiations that are answered on one connection; real clients need far fewer."""
@@ -59,6 +60,12 @@ class _Input(Enum):
     SUBNEGOTIATION_COMMAND = "after IAC, in a subnegotiation"
 
 
+_AFTER_IAC = {
+    _Input.DATA: _Input.COMMAND,
+    _Input.SUBNEGOTIATION: _Input.SUBNEGOTIATION_COMMAND,
+}
+
+
 class _Echo(Enum):
     """RFC 1143's states of our side of ECHO; the queue bit is `Telnet._opposite`."""
 
@@ -81,6 +88,8 @@ class Telnet:
         self._answers = 0
         self._asked = False  # we have sent a negotiation
         self._negotiates = False  # the client has sent a telnet command
+        self._no_go_ahead = False
+        self._end_of_record = False
         self._gathered: bytearray | None = None
 
     @property
@@ -96,20 +105,54 @@ class Telnet:
         """
         return self._asked and not self._negotiates
 
+    @property
+    def prompt_end(self) -> bytes:
+        """Return what tells the client that a prompt is complete, though no line ends there.
+
+        Without it some MUD clients put the next line behind the prompt. That is IAC GA (RFC 854),
+        unless the client has asked to suppress it (RFC 858), or asked for IAC EOR (RFC 885).
+        """
+        if not self._negotiates:
+            return b""
+        if self._end_of_record:
+            return _PROMPT_EOR
+        return b"" if self._no_go_ahead else _PROMPT_GA
+
     def receive(self, data: bytes) -> bytes:
-        """Return *data* without telnet commands. A bare CR, sent as CR NUL, becomes a newline."""
-        if self._state is _Input.DATA and IAC not in data and _NUL not in data:
-            self._after_cr = data.endswith(b"\r")
-            return data
-        text = bytearray()
+        """Return *data* without telnet commands. A bare CR, sent as CR NUL, becomes a newline.
+
+        Text is searched and copied as a whole; only commands are looked at one by one.
+        """
+        if self._state is _Input.DATA and _IAC not in data:
+            return self._text(data)
+        text: list[bytes] = []
         # Send all answers at once: thousands of small writes are expensive.
         self._gathered = bytearray()
-        for byte in data:
-            self._byte(byte, text)
+        at = 0
+        while at < len(data):
+            if self._state is _Input.DATA or self._state is _Input.SUBNEGOTIATION:
+                found = data.find(_IAC, at)
+                end = found if found >= 0 else len(data)
+                if self._state is _Input.DATA:
+                    text.append(self._text(data[at:end]))
+                if found >= 0:
+                    self._state = _AFTER_IAC[self._state]
+                at = end + 1
+            else:
+                text.append(self._command_byte(data[at]))
+                at += 1
         gathered, self._gathered = self._gathered, None
         if gathered:
             self._send(bytes(gathered))
-        return bytes(text)
+        return b"".join(text)
+
+    def _text(self, data: bytes) -> bytes:
+        """Return *data*, which has no commands, without NUL."""
+        after_cr, self._after_cr = self._after_cr, data[-1:] == b"\r" if data else self._after_cr
+        if b"\0" not in data:
+            return data
+        first = b"\n" if after_cr and data.startswith(b"\0") else b""
+        return first + data.replace(b"\r\0", b"\r\n").replace(b"\0", b"")
 
     def hide_input(self, hide: bool) -> None:
         """Ask the client to hide what is typed (WILL ECHO), or to show it again."""
@@ -131,25 +174,17 @@ class Telnet:
         """Request a sign of life: DO TIMING-MARK (RFC 860), which every client answers."""
         self._command(_DO, _TIMING_MARK)
 
-    def _byte(self, byte: int, text: bytearray) -> None:
+    def _command_byte(self, byte: int) -> bytes:
+        """Handle a byte of a command; return the text that it stands for."""
         match self._state:
-            case _Input.DATA:
-                if byte == IAC:
-                    self._state = _Input.COMMAND
-                elif byte == _NUL:
-                    if self._after_cr:
-                        text.append(_LF)
-                else:
-                    text.append(byte)
-                self._after_cr = byte == _CR
             case _Input.COMMAND:
                 self._state = _Input.DATA
                 self._negotiates = True
                 if byte == IAC:
-                    text.append(IAC)
-                elif byte in _EDITING:
-                    text += _EDITING[byte]
-                elif byte == _AYT:
+                    return _IAC
+                if byte in _EDITING:
+                    return _EDITING[byte]
+                if byte == _AYT:
                     self._answer_are_you_there()
                 elif byte == _SB:
                     self._state = _Input.SUBNEGOTIATION
@@ -159,12 +194,12 @@ class Telnet:
             case _Input.OPTION:
                 self._state = _Input.DATA
                 self._negotiate(self._verb, byte)
-            case _Input.SUBNEGOTIATION:
-                if byte == IAC:
-                    self._state = _Input.SUBNEGOTIATION_COMMAND
             case _Input.SUBNEGOTIATION_COMMAND:
                 # IAC IAC is a byte of the subnegotiation; anything else but SE is malformed.
                 self._state = _Input.DATA if byte == _SE else _Input.SUBNEGOTIATION
+            case _:
+                raise AssertionError(f"no command in the state {self._state}")
+        return b""
 
     def _answer_are_you_there(self) -> None:
         """Show a sign of life, as often as negotiations are answered (RFC 854, AYT)."""
@@ -173,14 +208,24 @@ class Telnet:
             self._gathered += b"\r\n[yes]\r\n"
 
     def _negotiate(self, verb: int, option: int) -> None:
+        if option == _SUPPRESS_GO_AHEAD and verb in (_DO, _DONT):
+            self._no_go_ahead = verb == _DO
         if option == _ECHO and verb in (_DO, _DONT):
             self._echo_answered(verb == _DO)
+        elif option == _END_OF_RECORD and verb in (_DO, _DONT):
+            self._set_end_of_record(verb == _DO)
         elif option == _TIMING_MARK and verb in (_WILL, _WONT):
             pass  # the answer to `ping`
         elif verb == _WILL:
             self._answer(_DONT, option)
         elif verb == _DO:
             self._answer(_WONT, option)
+
+    def _set_end_of_record(self, wanted: bool) -> None:
+        """Agree to what the client wants; it is not answered twice (RFC 1143)."""
+        if wanted != self._end_of_record:
+            self._end_of_record = wanted
+            self._answer(_WILL if wanted else _WONT, _END_OF_RECORD)
 
     def _echo_answered(self, agreed: bool) -> None:
         """Handle the client's DO or DONT for our ECHO (RFC 1143, section 7)."""

@@ -19,6 +19,7 @@ from zope.interface import implementer
 from pyconchat.domain.decisions import MoveCursor
 from pyconchat.domain.errors import Code, NotSaved, Refused
 from pyconchat.domain.refusals import internal_error, not_saved
+from pyconchat.doors.connection_limits import CountedConnection
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.transfer.download import Download, open_at
@@ -55,15 +56,15 @@ class TransferDoor(LineReceiver):
     MAX_LENGTH = MAX_HEADER_BYTES
     unsent = 0
 
-    def __init__(self, context: DoorContext, network: str) -> None:
+    def __init__(self, context: DoorContext, counted: CountedConnection) -> None:
         files = context.services.files
         assert files is not None, "a server without files has no such door"
-        self.network = network
+        self.network = counted.network
+        self._counted = counted
         self.files: FileSharing = files
         self.login_seconds = context.limits.login_seconds
         self._context = context
         self._life = Lifecycle.OPEN
-        self._logged_in = False  # the ticket was good
         self._early: bytes | None = b""  # input before the transfer began; None: unwanted
         self._transfer: ITransfer | None = None
         self._timer: IDelayedCall | None = None
@@ -113,7 +114,7 @@ class TransferDoor(LineReceiver):
         self._life = Lifecycle.GONE
         self.stop_timer()
         self._context.open_doors.remove(self)
-        self._context.connection_limits.closed(self.network, self._logged_in)
+        self._counted.closed(self._context.now())
         if self._transfer is not None:
             self._transfer.cut()
 
@@ -124,6 +125,9 @@ class TransferDoor(LineReceiver):
         return []
 
     def shut_down(self) -> None:
+        self.connection.abortConnection()
+
+    def turn_away(self, refused: Refused) -> None:
         self.connection.abortConnection()
 
     def release(self, last: bytes = b"") -> None:
@@ -202,8 +206,7 @@ class TransferDoor(LineReceiver):
         """Count the connection as logged in: its ticket is good."""
         self.stop_timer()
         self.made_progress()
-        self._logged_in = True
-        self._context.connection_limits.logged_in()
+        self._counted.redeemed()
 
     async def _begin_upload(self, ticket: Ticket, offset: int, words: list[str]) -> ITransfer:
         size = _number(words[0]) if words else None

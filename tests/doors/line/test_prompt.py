@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.support.connections import Connect, group_of_two
 
 CRLF = "\r\n"
+GO_AHEAD = b"\xff\xf9"
 
 
 WILL_ECHO, WONT_ECHO, DO_ECHO, DONT_ECHO = (
@@ -26,7 +27,7 @@ def last_on_screen(seen: str) -> str:
 def test_the_prompt_shows_the_current_group(connect: Connect) -> None:
     """A telnet user sees `> ` at the front desk and the group's name in a group."""
     alice = connect(CRLF).logs_in("alice")
-    assert alice.everything.endswith(b"\r\n> ")
+    assert alice.everything.endswith(b"\r\n> \xff\xf9")
     alice.types("/create tea open")
     assert alice.sees().endswith("\r\n[tea] ")
     alice.types("hello")
@@ -100,11 +101,11 @@ def test_a_telnet_password_is_hidden(connect: Connect) -> None:
     """The server takes over ECHO for a password, and again for its repetition."""
     alice = connect(CRLF)
     alice.types("alice")
-    assert alice.receives().endswith(b"Password: ")
+    assert alice.receives().endswith(b"Password: " + GO_AHEAD)
     assert alice.everything.count(WILL_ECHO) == 1
     alice.sends(DO_ECHO)
     alice.types("password a")
-    assert alice.receives().endswith(WONT_ECHO + b"\r\nThe same again: ")
+    assert alice.receives().endswith(WONT_ECHO + b"\r\nThe same again: " + GO_AHEAD)
     alice.sends(DONT_ECHO)
     assert alice.receives() == WILL_ECHO
     alice.sends(DO_ECHO)
