@@ -32,6 +32,7 @@ from pyconchat.domain.events import (
     FileShared,
     GroupClosed,
     GroupCreated,
+    GroupRestored,
     InvitationEnded,
     JoinRejected,
     JoinRequested,
@@ -211,6 +212,8 @@ class Fanout:
             case Message() | Action():
                 pass
             case GroupClosed() | AdminChanged() | PolicyChanged() | TopicChanged():
+                pass
+            case GroupRestored():  # the server is stopped then; sessions find it in the store
                 pass
             case JoinRequested() | RequestWithdrawn() | JoinRejected():
                 pass

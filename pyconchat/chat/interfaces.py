@@ -37,8 +37,8 @@ T = TypeVar("T")
 class IStore(Interface):
     """Keeps the log and the state that it has led to. Every method blocks.
 
-    `commit`, `index`, `state`, `cursors`, `direct`, `request_seq` and `token` are called by one
-    thread, `load`, `entries` and `search` by any.
+    `commit`, `index`, `count_day`, `purge`, `state`, `cursors`, `direct`, `request_seq` and `token`
+    are called by one thread, `load`, `entries` and `search` by any.
     """
 
     behind = Attribute("Count of stored entries that are not indexed for `search` yet.")
@@ -68,6 +68,18 @@ class IStore(Interface):
 
     def index(most: int, only: int | None = None) -> bool:
         """Index the next entries for `search`: at most *most*, or those of conversation *only*.
+
+        Returns whether there are more. Raises `NotSaved`.
+        """
+
+    def count_day(now: int) -> list[int]:
+        """Count a day on which closed groups are kept, if it is time for it: *now* (milliseconds).
+
+        Returns the ids of the groups that have been kept for long enough. Raises `NotSaved`.
+        """
+
+    def purge(group: int, most: int) -> bool:
+        """Delete the next *most* entries of the closed *group*, and with the last ones the group.
 
         Returns whether there are more. Raises `NotSaved`.
         """

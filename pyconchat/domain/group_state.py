@@ -19,6 +19,7 @@ from pyconchat.domain.events import (
     GroupClosed,
     GroupCreated,
     GroupEvent,
+    GroupRestored,
     InvitationEnded,
     JoinRejected,
     JoinRequested,
@@ -184,11 +185,16 @@ class LiveState:
                 return
             case GroupCreated():
                 self.restore(_first_state(event), self.version)
-            case GroupClosed():
+            case GroupClosed(by=by):
                 self.closed = True
                 self.requests.clear()
                 self.invitations.clear()
-                self.files.clear()
+                if by is None:
+                    self.files.clear()
+            case GroupRestored(name=name, number=number):
+                self.closed = False
+                self.name = name
+                self.number = number
             case MemberJoined(name=name, guest=guest):
                 key = fold(name)
                 self.requests.pop(key, None)

@@ -13,6 +13,7 @@ from pyconchat.domain.events import (
     FileShared,
     GroupClosed,
     GroupCreated,
+    GroupRestored,
     InvitationEnded,
     JoinRejected,
     JoinRequested,
@@ -98,8 +99,12 @@ def _to_others(event: AnyEvent, where: Where) -> str:
     match event:
         case GroupCreated(by=by, number=number):
             return f"{by} created {group} (number {number})."
-        case GroupClosed():
+        case GroupClosed(by=None):
             return f"{group} is closed: nobody is left."
+        case GroupClosed(by=by):
+            return f"{by} deleted {group}."
+        case GroupRestored(by=by, name=name, number=number):
+            return f"{by} restored {name} (number {number})."
         case MemberJoined(name=name, by=None):
             return f"{name} has joined the chat!"
         case MemberJoined(name=name, by=by):

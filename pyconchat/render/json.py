@@ -21,6 +21,7 @@ from pyconchat.domain.events import (
     FileShared,
     GroupClosed,
     GroupCreated,
+    GroupRestored,
     InvitationEnded,
     JoinRejected,
     JoinRequested,
@@ -68,7 +69,8 @@ _DAY = 24 * 3600 * 1000  # milliseconds; a day of Unix time has no leap seconds
 # is not listed is never sent: a password's hash, a file's name on the server's disk.
 _EVENT_FIELDS: Mapping[type[AnyEvent], Sequence[str]] = {
     GroupCreated: ("number", "name", "by", "policy", "guest"),
-    GroupClosed: (),
+    GroupClosed: ("by",),
+    GroupRestored: ("number", "name", "by"),
     MemberJoined: ("name", "via", "by", "guest"),
     MemberLeft: ("name", "why"),
     MemberKicked: ("name", "by", "reason"),

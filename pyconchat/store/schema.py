@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = "0006"
+VERSION = "0007"
 """The newest migration. A database with this version starts without Alembic."""
 
 CLAIM_CODE = "claim-code"
@@ -87,6 +87,8 @@ entries = Table(
     sqlite_with_rowid=False,
 )
 
+# closed_at: when the group was closed (milliseconds since the epoch), None while it is open.
+# days_closed: the days on which a server has run since (see `store.purge`).
 groups = Table(
     "groups",
     metadata,
@@ -99,6 +101,8 @@ groups = Table(
     Column("topic", Text, nullable=False, default=""),
     Column("closed", Boolean, nullable=False, default=False),
     Column("last_file", BigInteger, nullable=False, default=0),
+    Column("closed_at", BigInteger),
+    Column("days_closed", Integer, nullable=False, server_default="0"),
 )
 
 members = Table(

@@ -19,13 +19,21 @@ from pyconchat.domain.decisions import Decision, RequestKey
 from pyconchat.domain.errors import NotSaved, Unknown
 from pyconchat.domain.events import Damaged, Entry, decode
 from pyconchat.domain.names import Key
-from pyconchat.domain.stored import CursorRecord, Loaded, ServerState, StoredGroup, TokenRecord
+from pyconchat.domain.stored import (
+    ClosedGroup,
+    CursorRecord,
+    Loaded,
+    ServerState,
+    StoredGroup,
+    TokenRecord,
+)
 from pyconchat.store import request_keys, schema, state
 from pyconchat.store.batch import Batch, Heads, Stored
 from pyconchat.store.engines import READ_SECONDS, create_file, engines_for, require_utf8
 from pyconchat.store.lock import StoreLock
 from pyconchat.store.prepared import Prepared
 from pyconchat.store.problems import problems
+from pyconchat.store.purge import count_day, purge_some
 from pyconchat.store.search import SearchIndex
 from pyconchat.store.snapshot import take_snapshot
 from pyconchat.store.transactions import CommitLost, Unstorable, Writer, reading, transaction
@@ -198,6 +206,15 @@ class SqlStore:
             seen = self._search.index(connection, most, only)
         return self._search.indexed(seen)
 
+    def count_day(self, now: int) -> list[int]:
+        with self._writer.transaction() as connection:
+            return count_day(connection, now)
+
+    def purge(self, group: int, most: int) -> bool:
+        self._search.drop(group)
+        with self._writer.transaction() as connection:
+            return purge_some(connection, self._search, group, most)
+
     # Reading in the order of the commits: the writer's thread.
 
     def state(self, ids: Iterable[int]) -> tuple[dict[int, StoredGroup], ServerState]:
@@ -221,6 +238,11 @@ class SqlStore:
             return state.read_token(connection, digest)
 
     # Reading: any thread.
+
+    def closed(self) -> list[ClosedGroup]:
+        """Return the closed groups that are still kept, the oldest first. Raises `NotSaved`."""
+        with transaction(self._reading) as connection:
+            return state.read_closed(connection)
 
     def load(self) -> Loaded:
         with transaction(self._reading) as connection:

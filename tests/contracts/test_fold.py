@@ -86,9 +86,21 @@ RULES: dict[str, Rule] = {
     "disconnect": lambda group, by, other, step: group.forget(step.name, Why.GUEST_GONE),
     "server-ban": lambda group, by, other, step: group.forget(step.name, Why.SERVER_BAN),
     "register": lambda group, by, other, step: group.register(step.name),
+    "delete": lambda group, by, other, step: [GroupClosed(by.name)],
+    "reopen": lambda group, by, other, step: group.reopen(by.name, Name("tea2"), 2**40 + group.id),
 }
+# `GroupClosed` ends a story, unless the story is written here.
 # More people must join than leave, or the groups of the stories stay small.
-DRAWN = [*RULES, "join", "join", "join", "approve", "approve", "reject", "register"]
+DRAWN = [
+    *(each for each in RULES if each != "delete"),
+    "join",
+    "join",
+    "join",
+    "approve",
+    "approve",
+    "reject",
+    "register",
+]
 
 Story: TypeAlias = list[list[Step]]
 
@@ -110,6 +122,8 @@ WHOLE_STORY: Story = [
         Step("ban", OLGA.name, GUS.name),
         Step("join", CAROL.name),
     ],
+    [Step("invite", BOB.name, GINA.name), Step("share", BOB.name), Step("delete", OLGA.name)],
+    [Step("reopen", OLGA.name), Step("join", CAROL.name)],
     [Step("approve all", BOB.name), Step("policy", BOB.name, policy=Policy.PASSWORD)],
     [Step("join", ALICE.name), Step("server-ban", name=BOB.name), Step("leave", CAROL.name)],
     [Step("server-ban", name=ALICE.name)],
