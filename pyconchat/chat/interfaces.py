@@ -105,8 +105,17 @@ class IStore(Interface):
     def token(digest: str) -> TokenRecord | None:
         """Return the session token with the hash *digest*, or None."""
 
-    def entries(conversation: int, after: int, upto: int, limit: int) -> list[Entry]:
-        """Return the first *limit* entries after *after*, none beyond *upto*, oldest first."""
+    def entries(
+        conversation: int,
+        after: int,
+        upto: int,
+        limit: int,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> list[Entry]:
+        """Return the first *limit* entries after *after*, none beyond *upto*, oldest first.
+
+        Raises `TimedOut` as `search` does.
+        """
 
     def search(
         conversation: int, words: Sequence[str], limit: int, wanted: Callable[[], bool]
@@ -170,6 +179,9 @@ class IJournal(Interface):
 
     def when_not_full() -> Deferred[None]:
         """Fire when `full` is false; at once if it is."""
+
+    def when_committed() -> Deferred[None]:
+        """Fire when the current commit is done; at once if nothing is to be stored."""
 
     def when_idle() -> Deferred[None]:
         """Fire when everything that was appended is stored and published."""

@@ -248,8 +248,15 @@ class SqlStore:
         with transaction(self._reading) as connection:
             return state.load(connection)
 
-    def entries(self, conversation: int, after: int, upto: int, limit: int) -> list[Entry]:
-        with reading(self._reading, READ_SECONDS) as connection:
+    def entries(
+        self,
+        conversation: int,
+        after: int,
+        upto: int,
+        limit: int,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> list[Entry]:
+        with reading(self._reading, READ_SECONDS, wanted) as connection:
             rows = self._read_entries.rows(connection, [conversation, after, upto, limit])
         return self._entries(conversation, rows)
 
