@@ -20,6 +20,7 @@ from pyconchat.chat.conversations import (
 from pyconchat.chat.interfaces import IHasher, ISession, IStore, IThreads
 from pyconchat.chat.journal import Journal
 from pyconchat.chat.memory import Memory
+from pyconchat.chat.page_turns import PageTurns
 from pyconchat.chat.publisher import Publisher
 from pyconchat.chat.recovery import Recovery
 from pyconchat.chat.registration import Registration
@@ -82,6 +83,7 @@ class Chat:
         self.journal = Journal(
             store, threads, reactor, self.publisher.publish, recovery.recover, self.statistics
         )
+        self._turns = PageTurns(self.journal, reactor)
         self.registry = SessionRegistry(self.memory, store, self.journal, self.now)
         self.registration = Registration(
             self.memory, store, self.journal, self.registry, hasher, self.now
@@ -273,11 +275,26 @@ class Chat:
 
     # Reading.
 
-    def entries(
-        self, conversation: Conversation, after: int, upto: int, limit: int
-    ) -> Deferred[list[Entry]]:
-        """Read the first *limit* entries after *after* up to *upto*. Fails with `NotSaved`."""
-        return self.journal.read(self.store.entries, conversation.id, after, upto, limit)
+    async def entries(
+        self, session: ISession, conversation: Conversation, after: int, upto: int, limit: int
+    ) -> list[Entry]:
+        """Read the first *limit* entries after *after* up to *upto*, when it is their turn.
+
+        The reading ends with *session*. Raises `NotSaved`.
+        """
+        wanted = self._wanted_by(session)
+        return await self._turns.read(
+            self.store.entries, conversation.id, after, upto, limit, wanted
+        )
+
+    async def give_way(self) -> None:
+        """Return when others have had their turn to read, and a commit its turn to be stored."""
+        await self._turns.give_way()
+
+    def _wanted_by(self, session: ISession) -> Callable[[], bool]:
+        """Return a function, for any thread, that returns whether *session* still exists."""
+        key, presence = session.account.key, self.presence
+        return lambda: session in presence.sessions(key)
 
     async def search(
         self, session: ISession, conversation: Conversation, words: Sequence[str], limit: int
@@ -286,9 +303,8 @@ class Chat:
 
         The search ends with *session*. Raises `Refused` or `NotSaved`.
         """
-        key = session.account.key
         return await self.indexer.search(
-            key, conversation.id, words, limit, lambda: session in self.presence.sessions(key)
+            session.account.key, conversation.id, words, limit, self._wanted_by(session)
         )
 
     def settled(self) -> Deferred[int]:

@@ -19,6 +19,7 @@ from pyconchat.domain.events import (
     FileShared,
     GroupClosed,
     GroupCreated,
+    GroupRestored,
     JoinRejected,
     JoinRequested,
     MemberBanned,
@@ -118,6 +119,8 @@ def _group_line(event: AnyEvent, group: str, user: _User) -> str:
             return f"group closed: {group}, which has no member any more"
         case GroupClosed(by=str() as by):
             return f"group deleted: {group} by {user(by)}"
+        case GroupRestored(name=name, number=number, by=by):
+            return f"group restored: {name} (number {number}) by {user(by)}"
         case FileShared(number=number, by=by, size=size):
             shared = f"{user(by)} shared number {number} ({size} bytes) with {group}"
             return f"file transferred: {shared}"

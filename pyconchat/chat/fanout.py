@@ -32,6 +32,7 @@ from pyconchat.domain.events import (
     FileShared,
     GroupClosed,
     GroupCreated,
+    GroupRestored,
     InvitationEnded,
     JoinRejected,
     JoinRequested,
@@ -213,6 +214,8 @@ class Fanout:
             case GroupClosed():
                 self._end_all(conversation, seq)
             case AdminChanged() | PolicyChanged() | TopicChanged():
+                pass
+            case GroupRestored():  # the server is stopped then; sessions find it in the store
                 pass
             case JoinRequested() | RequestWithdrawn() | JoinRejected():
                 pass

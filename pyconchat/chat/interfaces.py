@@ -37,8 +37,8 @@ T = TypeVar("T")
 class IStore(Interface):
     """Keeps the log and the state that it has led to. Every method blocks.
 
-    `commit`, `index`, `state`, `cursors`, `direct`, `request_seq` and `token` are called by one
-    thread, `load`, `entries` and `search` by any.
+    `commit`, `index`, `count_day`, `purge`, `state`, `cursors`, `direct`, `request_seq` and `token`
+    are called by one thread, `load`, `entries` and `search` by any.
     """
 
     behind = Attribute("Count of stored entries that are not indexed for `search` yet.")
@@ -72,6 +72,18 @@ class IStore(Interface):
         Returns whether there are more. Raises `NotSaved`.
         """
 
+    def count_day(now: int) -> list[int]:
+        """Count a day on which closed groups are kept, if it is time for it: *now* (milliseconds).
+
+        Returns the ids of the groups that have been kept for long enough. Raises `NotSaved`.
+        """
+
+    def purge(group: int, most: int) -> bool:
+        """Delete the next *most* entries of the closed *group*, and with the last ones the group.
+
+        Returns whether there are more. Raises `NotSaved`.
+        """
+
     def load() -> Loaded:
         """Read what a server keeps in memory. Takes time with groups and accounts, not entries."""
 
@@ -93,8 +105,17 @@ class IStore(Interface):
     def token(digest: str) -> TokenRecord | None:
         """Return the session token with the hash *digest*, or None."""
 
-    def entries(conversation: int, after: int, upto: int, limit: int) -> list[Entry]:
-        """Return the first *limit* entries after *after*, none beyond *upto*, oldest first."""
+    def entries(
+        conversation: int,
+        after: int,
+        upto: int,
+        limit: int,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> list[Entry]:
+        """Return the first *limit* entries after *after*, none beyond *upto*, oldest first.
+
+        Raises `TimedOut` as `search` does.
+        """
 
     def search(
         conversation: int, words: Sequence[str], limit: int, wanted: Callable[[], bool]
@@ -158,6 +179,9 @@ class IJournal(Interface):
 
     def when_not_full() -> Deferred[None]:
         """Fire when `full` is false; at once if it is."""
+
+    def when_committed() -> Deferred[None]:
+        """Fire when the current commit is done; at once if nothing is to be stored."""
 
     def when_idle() -> Deferred[None]:
         """Fire when everything that was appended is stored and published."""

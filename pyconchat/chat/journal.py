@@ -89,6 +89,7 @@ class Journal:
         self._commit_started = 0.0  # seconds
         self._room = Waiters()
         self._idle = Waiters()
+        self._between = Waiters()  # for the end of the current commit
 
     @property
     def full(self) -> bool:
@@ -131,6 +132,9 @@ class Journal:
 
     def when_not_full(self) -> Deferred[None]:
         return self._room.wait(not self.full)
+
+    def when_committed(self) -> Deferred[None]:
+        return self._between.wait(not self.busy)
 
     def when_idle(self) -> Deferred[None]:
         return self._idle.wait(not self._committing and not self._publications)
@@ -198,6 +202,7 @@ class Journal:
 
     def _commit_done(self, _result: object) -> None:
         self._committing = False
+        self._between.fire()
         self._begin_next()
 
     def _committed(

@@ -44,7 +44,7 @@ async def history(call: Call, count: int | None) -> Reply:
     group, conversation = call.group(), call.here()
     upto = conversation.published
     after = max(0, upto - (count or DEFAULT_HISTORY))
-    entries = await call.chat.entries(conversation, after, upto, upto - after)
+    entries = await call.chat.entries(call.session, conversation, after, upto, upto - after)
     readable = [each for each in entries if group.may_read(each.event, call.account.key)]
     return Replayed(call.session.view_of(conversation), _fitting(_not_ignored(call, readable)))
 

@@ -17,6 +17,9 @@ from pyconchat.domain.text import SafeText
 
 NO_TEXT = SafeText("")
 
+ADMINISTRATOR = Name("the administrator")
+"""Stands for who uses ``pyconchat-admin``. It is not a valid name, so no account can have it."""
+
 
 class Policy(Enum):
     """What somebody needs to join a group."""
@@ -82,12 +85,20 @@ class GroupCreated(Event, frozen=True, tag="created"):
 
 
 class GroupClosed(Event, frozen=True, tag="closed"):
-    """*by* deleted the group, or, if that is None, its last member has left.
+    """*by* deleted the group, or the last member left (None). The name and the number are free.
 
-    The name and the number are free again.
+    Members and files of a deleted group are kept, so that it can be restored.
     """
 
     by: Name | None = None
+
+
+class GroupRestored(Event, frozen=True, tag="restored"):
+    """*by* restored the group, which was closed, under this name and number."""
+
+    number: int
+    name: Name
+    by: Name
 
 
 class MemberJoined(Event, frozen=True, tag="joined"):
@@ -264,6 +275,7 @@ GroupEvent: TypeAlias = (
     | Request
     | GroupCreated
     | GroupClosed
+    | GroupRestored
     | MemberJoined
     | MemberLeft
     | MemberKicked
@@ -321,6 +333,7 @@ def subject(event: AnyEvent) -> Name | None:
             Message()
             | Action()
             | GroupClosed()
+            | GroupRestored()
             | PolicyChanged()
             | TopicChanged()
             | FileShared()

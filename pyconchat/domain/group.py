@@ -22,6 +22,7 @@ from pyconchat.domain.events import (
     FileShared,
     GroupClosed,
     GroupEvent,
+    GroupRestored,
     InvitationEnded,
     JoinRejected,
     JoinRequested,
@@ -307,10 +308,18 @@ class Group(LiveState):
         held = (self.members, self.requests, self.invitations)
         return {each.name for people in held for each in people.values() if each.guest}
 
+    def reopen(self, by: Name, name: Name, number: int) -> list[GroupEvent]:
+        """Decide that *by* restores the group, which is closed, under *name* and *number*."""
+        if not self.closed:
+            raise Refused(Code.UNCHANGED, "{group} is not closed.", group=self.name)
+        return [GroupRestored(number, name, by)]
+
     # Rights and look-ups.
 
     def require_member(self, by: Actor) -> None:
-        """Raise `Refused` unless *by* is a member."""
+        """Raise `Refused` unless *by* is a member, and the group is open."""
+        if self.closed:
+            raise group_closed(self.name)
         if fold(by.name) not in self.members:
             raise Refused(
                 Code.NOT_MEMBER,

@@ -19,6 +19,7 @@ from pyconchat.domain.events import (
     GroupClosed,
     GroupCreated,
     GroupEvent,
+    GroupRestored,
     InvitationEnded,
     JoinRejected,
     JoinRequested,
@@ -195,6 +196,10 @@ class LiveState:
                 self.invitations.clear()
                 if by is None:
                     self.files.clear()
+            case GroupRestored(name=name, number=number):
+                self.closed = False
+                self.name = name
+                self.number = number
             case MemberJoined(name=name, guest=guest):
                 key = fold(name)
                 self.requests.pop(key, None)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from pyconchat.domain.group_state import Ban, GroupState
+from pyconchat.domain.group_state import Ban, GroupState, SharedFile
 from pyconchat.domain.names import Key, Name
 
 __all__ = [
     "AccountRecord",
+    "ClosedGroup",
     "CursorRecord",
     "Loaded",
     "ServerState",
@@ -57,6 +58,18 @@ class StoredGroup(msgspec.Struct, frozen=True):
     head: int
 
 
+class ClosedGroup(msgspec.Struct, frozen=True):
+    """A group that was closed at *closed_at* (milliseconds since the epoch), *days* ago.
+
+    *days* are those on which a server has run since. *id* is its conversation.
+    """
+
+    id: int
+    stored: StoredGroup
+    closed_at: int
+    days: int
+
+
 class ServerState(msgspec.Struct, frozen=True):
     """The state of the whole server. *claim_code* is None once it has been used."""
 
@@ -67,9 +80,13 @@ class ServerState(msgspec.Struct, frozen=True):
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """All that a server keeps in memory. *groups* are by conversation id."""
+    """All that a server keeps in memory. *groups* are the open ones, by conversation id.
+
+    *closed_files* are the files of closed groups that are still kept.
+    """
 
     groups: dict[int, StoredGroup]
+    closed_files: dict[int, list[SharedFile]]
     server: ServerState
     highest_conversation: int
     highest_number: int

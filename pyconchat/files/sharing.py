@@ -7,7 +7,7 @@ transfer begins, and once more before an uploaded file is shared.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,11 +76,17 @@ class FileSharing:
         self._known: dict[int, dict[int, FileShared | SharedFile]] = {}
         chat.publisher.watch(self._happened)
 
-    def start(self) -> None:
-        """Load the files of all groups. Raises `OSError`."""
+    def start(self, closed: Mapping[int, Sequence[SharedFile]]) -> None:
+        """Load the files of all groups, and those of *closed* ones, by conversation.
+
+        Raises `OSError`.
+        """
         self.storage.open()
         for conversation in self._chat.groups:
-            files = self._known[conversation.id] = dict(conversation.group.files)
+            self._known[conversation.id] = dict(conversation.group.files)
+        for id, kept in closed.items():
+            self._known[id] = {file.number: file for file in kept}
+        for files in self._known.values():
             for file in files.values():
                 self.quotas.shared(_owner(file.by, file.guest), file.size)
 
@@ -89,6 +95,10 @@ class FileSharing:
         known = {file.id for files in self._known.values() for file in files.values()}
         max_age = self.config.unfinished_seconds or float("inf")
         return self.run(self.storage.clean, known, now, max_age)
+
+    def purged(self, conversation: int) -> None:
+        """Delete the files of a closed group that is not kept any longer."""
+        self._remove(list(self._known.pop(conversation, {}).values()))
 
     # Tickets.
 
@@ -265,8 +275,11 @@ class FileSharing:
                 removed = [files.pop(number)]
             case GroupClosed(by=None):
                 removed = list(self._known.pop(entry.conversation).values())
-            case _:
+            case _:  # those of a deleted group are kept, and count, until `purged`
                 return
+        self._remove(removed)
+
+    def _remove(self, removed: Sequence[FileShared | SharedFile]) -> None:
         for file in removed:
             self.quotas.shared(_owner(file.by, file.guest), -file.size)
         if removed:

@@ -13,6 +13,7 @@ from pyconchat.domain.events import (
     FileShared,
     GroupClosed,
     GroupCreated,
+    GroupRestored,
     InvitationEnded,
     JoinRejected,
     JoinRequested,
@@ -102,6 +103,8 @@ def _to_others(event: AnyEvent, where: Where) -> str:
             return f"{group} is closed: nobody is left."
         case GroupClosed(by=by):
             return f"{by} deleted {group}."
+        case GroupRestored(by=by, name=name, number=number):
+            return f"{by} restored {name} (number {number})."
         case MemberJoined(name=name, by=None):
             return f"{name} has joined the chat!"
         case MemberJoined(name=name, by=by):

@@ -21,6 +21,7 @@ from pyconchat.domain.events import (
     FileShared,
     GroupClosed,
     GroupCreated,
+    GroupRestored,
     InvitationEnded,
     JoinRejected,
     JoinRequested,
@@ -69,6 +70,7 @@ _DAY = 24 * 3600 * 1000  # milliseconds; a day of Unix time has no leap seconds
 _EVENT_FIELDS: Mapping[type[AnyEvent], Sequence[str]] = {
     GroupCreated: ("number", "name", "by", "policy", "guest", "lobby"),
     GroupClosed: ("by",),
+    GroupRestored: ("number", "name", "by"),
     MemberJoined: ("name", "via", "by", "guest"),
     MemberLeft: ("name", "why"),
     MemberKicked: ("name", "by", "reason"),

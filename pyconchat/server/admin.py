@@ -31,19 +31,20 @@ from pyconchat.domain.decisions import (
 from pyconchat.domain.errors import NotSaved, Refused
 from pyconchat.domain.names import fold, person_name
 from pyconchat.domain.password_rules import check_password
-from pyconchat.domain.replies import Where
-from pyconchat.domain.stored import AccountRecord, StoredGroup
-from pyconchat.render.json import JsonRenderer
+from pyconchat.domain.stored import AccountRecord
+from pyconchat.server.admin_groups import (
+    GroupAdmin,
+    Problem,
+    local_time,
+    require_stored,
+    typed_again,
+)
 from pyconchat.server.backup import DATABASE, back_up
 from pyconchat.server.process import running_server
-from pyconchat.server.state_check import check_state, read_log
-from pyconchat.store import BadStore, SqlStore
+from pyconchat.server.state_check import check_state
+from pyconchat.store import KEPT_DAYS, BadStore, SqlStore
 
 __all__ = ["main"]
-
-
-class Problem(Exception):
-    """The command cannot be executed; the message is one line that says why."""
 
 
 class Admin:
@@ -76,7 +77,9 @@ class Admin:
     def check(self) -> None:
         """Read the whole state and print what is wrong. Raises `Problem` if anything is."""
         groups = self._store.load().groups
-        found = check_state(self._store, groups, self._state)
+        kept = [each for each in self._store.closed() if each.days <= KEPT_DAYS]
+        every = groups | {each.id: each.stored for each in kept}
+        found = check_state(self._store, every, self._state)
         for problem in found:
             print(problem)
         if found:
@@ -90,19 +93,29 @@ class Admin:
         for account in sorted(server.accounts, key=lambda each: fold(each.name)):
             notes = ["operator"] * account.operator
             notes += ["banned"] * (fold(account.name) in banned)
-            last = _time(account.last_login_at)
+            last = local_time(account.last_login_at)
             words = " ".join([account.name, *notes])
-            print(f"{words}, created {_time(account.created_at)}, last login {last}")
+            print(f"{words}, created {local_time(account.created_at)}, last login {last}")
+
+    @property
+    def _groups(self) -> GroupAdmin:
+        return GroupAdmin(self._store, self._now())
 
     def groups(self) -> None:
-        """List the groups: number, name, policy, admin, members and entries."""
-        groups = self._store.load().groups.values()
-        for stored in sorted(groups, key=lambda each: each.state.number):
-            state = stored.state
-            print(
-                f"{state.number} {state.name} ({state.policy.value}): admin {state.admin},"
-                f" {len(state.members)} members, {stored.head} entries"
-            )
+        """List the groups, and the deleted ones that are kept."""
+        self._groups.list()
+
+    def delete_group(self, name: str, yes: bool) -> None:
+        """Delete a group; it can be restored for 30 days."""
+        self._groups.delete(name, yes)
+
+    def restore_group(self, which: str, new_name: str | None) -> None:
+        """Restore a deleted group, perhaps under another name."""
+        self._groups.restore(which, new_name)
+
+    def export_group(self, which: str, file: str) -> None:
+        """Write the log of a group to a file."""
+        self._groups.export(which, file)
 
     def reset_password(self, name: str) -> None:
         """Change the password of an account; its sessions end."""
@@ -136,26 +149,12 @@ class Admin:
         The running server ends its sessions and memberships; a stopped one does so at its start.
         """
         account = self._account(name)
-        if not yes and not _typed_again(account.name):
+        question = f"This cannot be undone. Type {account.name} to delete the account: "
+        if not yes and not typed_again(account.name, question):
             raise Problem("that is not the name; nothing was changed")
         key = fold(account.name)
         self._commit(Decision(self._now(), writes=[DeleteAccount(key, deleted_party(key))]))
         print(f"The account of {account.name} has been deleted.")
-
-    def export(self, name: str) -> None:
-        """Print the log of a group, one entry per line, in the format of JSON mode."""
-        for id, stored in self._store.load().groups.items():
-            if name in (str(stored.state.number), stored.state.name) or fold(name) == fold(
-                stored.state.name
-            ):
-                self._export(id, stored)
-                return
-        raise Problem(f"there is no group {name!r}")
-
-    def _export(self, id: int, stored: StoredGroup) -> None:
-        renderer, where = JsonRenderer(), Where(stored.state.name)
-        for page in read_log(self._store, id, stored.head):
-            sys.stdout.write("".join(renderer.talk(page, where)))
 
     def _account(self, name: str) -> AccountRecord:
         for account in self._store.load().server.accounts:
@@ -164,7 +163,7 @@ class Admin:
         raise Problem(f"there is no account {name}")
 
     def _commit(self, decision: Decision) -> None:
-        self._store.commit([decision])
+        require_stored(self._store, decision)
         server = running_server(self._state)
         if server is not None:
             os.kill(server, signal.SIGHUP)
@@ -185,19 +184,7 @@ def _new_password(name: str) -> str:
     return password
 
 
-def _typed_again(name: str) -> bool:
-    """Ask for *name* to be typed; return whether it was."""
-    if sys.stdin is None:  # standard input is closed
-        raise EOFError
-    print(f"This cannot be undone. Type {name} to delete the account: ", end="", flush=True)
-    return sys.stdin.readline().strip() == name
-
-
-def _time(at: int | None) -> str:
-    """Return the time *at* (milliseconds since the epoch) in the local time zone."""
-    if at is None:
-        return "unknown"
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at / 1000))
+_METAVARS = {"folder": "DIR", "which": "NAME-or-id"}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -209,16 +196,22 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(
-        name: str, run: Callable[..., None], help: str, *argument: str
+        name: str, run: Callable[..., None], help: str, *arguments: str
     ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=help, description=help)
-        added.set_defaults(run=run, argument=argument[:1])
-        for each in argument:
-            added.add_argument(each, metavar=each.upper())
+        added.set_defaults(run=run)
+        for each in arguments:
+            added.add_argument(each, metavar=_METAVARS.get(each, each.upper()))
         return added
 
+    def ask_first(command: argparse.ArgumentParser) -> None:
+        command.add_argument("--yes", action="store_true", help="do not ask for the name again")
+
     command(
-        "backup", Admin.backup, "copy the state to a new folder, also while the server runs", "dir"
+        "backup",
+        Admin.backup,
+        "copy the state to a new folder, also while the server runs",
+        "folder",
     )
     command("check", Admin.check, "read the whole state and report problems")
     command("accounts", Admin.accounts, "list the registered accounts")
@@ -226,10 +219,23 @@ def _parser() -> argparse.ArgumentParser:
     command("reset-password", Admin.reset_password, "change the password of an account", "name")
     command("make-operator", Admin.make_operator, "make an account an operator", "name")
     command("remove-operator", Admin.remove_operator, "make an operator an account", "name")
-    command("delete-account", Admin.delete_account, "delete an account", "name").add_argument(
-        "--yes", action="store_true", help="do not ask for the name to be typed"
+    ask_first(command("delete-account", Admin.delete_account, "delete an account", "name"))
+    ask_first(
+        command("delete-group", Admin.delete_group, "delete a group (server stopped)", "name")
     )
-    command("export", Admin.export, "print the log of a group as JSON, one entry per line", "group")
+    command(
+        "restore-group",
+        Admin.restore_group,
+        "restore a deleted group, by its name or id (server stopped)",
+        "which",
+    ).add_argument("--as", dest="new_name", metavar="NEWNAME", help="give it another name")
+    command(
+        "export-group",
+        Admin.export_group,
+        "write the log of a group, open or deleted, as JSON, one entry per line",
+        "which",
+        "file",
+    )
     return parser
 
 
@@ -246,9 +252,11 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         admin = Admin(_config(arguments))
         try:
-            options = {"yes": arguments.yes} if "yes" in arguments else {}
-            given = [getattr(arguments, each) for each in arguments.argument]
-            arguments.run(admin, *given, **options)
+            given = {**vars(arguments)}
+            run = given.pop("run")
+            for option in ("config", "state"):
+                del given[option]
+            run(admin, **given)
         finally:
             admin.close()
         sys.stdout.flush()

@@ -76,10 +76,11 @@ def _shared(target: Path) -> set[str]:
     """Return the ids of the files that the snapshot in *target* refers to."""
     snapshot = SqlStore(sqlite_url(target / DATABASE))
     try:
-        groups = snapshot.load().groups.values()
+        loaded = snapshot.load()
     finally:
         snapshot.close()
-    return {file.id for stored in groups for file in stored.state.files}
+    files = [*loaded.closed_files.values(), *(g.state.files for g in loaded.groups.values())]
+    return {file.id for each in files for file in each}
 
 
 def _copy_new(state: Path, target: Path) -> None:

@@ -38,6 +38,7 @@ from pyconchat.server.process import (
     max_connections,
     raise_descriptor_limit,
 )
+from pyconchat.server.purge import Purge
 from pyconchat.server.start_lines import database_line
 from pyconchat.server.store_threads import StoreThreads
 from pyconchat.sessions.portal import login_portal
@@ -78,6 +79,7 @@ class ChatService(MultiService):
         self.chat = Chat(self._store, self._threads, reactor, self._hasher, config, wall_clock)
         run = partial(deferToThreadPool, reactor, self._disk)
         self._files = FileSharing(self.chat, Storage(config.state_path / "files"), run)
+        self._purge = Purge(self._store, self._threads, reactor, self.chat.now, self._files.purged)
         services = Services.of(self.chat, self._files)
         self._statistics = services.statistics
         self._statistics.gauge("hashing", lambda: self._hasher.pending)
@@ -131,10 +133,11 @@ class ChatService(MultiService):
         self._disk.start()
         self.chat.start(loaded)
         try:
-            self._files.start()
+            self._files.start(loaded.closed_files)
         except OSError as problem:
             stop(f"cannot use the folder for files: {problem}")
         self._cleaning.start(CLEAN_SECONDS, now=True)
+        self._purge.start()
         self._doors.start()
         self._lag.start()
         self.chat.indexer.start()
@@ -165,6 +168,7 @@ class ChatService(MultiService):
         await self._ports.close()
         self._doors.stop()
         self._lag.stop()
+        self._purge.stop()
         if self._cleaning.running:
             self._cleaning.stop()
         self.chat.registry.end_all(EndWhy.STOPPING, "The server is stopping; come back soon.")

@@ -34,6 +34,10 @@ PAGE = 100
 """Entries that are read from the store at once. A page of the longest entries has less than half
 of `unsent_hard_bytes`."""
 
+MAX_PIECE = 8192
+"""Maximum characters of text that are rendered at once, unless one message has more. The slowest
+to render, with hundreds of tabs, take 3 ms."""
+
 MISSED = "While you were away"
 EARLIER = "Earlier"
 
@@ -250,14 +254,19 @@ class Subscriptions:
                 elif subscription not in self._ended:
                     self._ended.append(subscription)
                 return
-            entries = await self._chat.entries(conversation, subscription.read, upto, PAGE)
-            if not self._receiving:
-                return
-            subscription.read = entries[-1].seq if entries else upto
-            block = self._replay(subscription, entries)
-            if block:
-                subscription.heading = ""
-                peer.write(block)
+            entries = await self._chat.entries(
+                self._session, conversation, subscription.read, upto, PAGE
+            )
+            for number, piece in enumerate(_pieces(entries)):
+                if number:
+                    await self._chat.give_way()
+                if not self._receiving:
+                    return
+                subscription.read = piece[-1].seq if piece else upto
+                block = self._replay(subscription, piece)
+                if block:
+                    subscription.heading = ""
+                    peer.write(block)
             writable = peer.when_writable()
             if writable is not None:
                 await writable
@@ -284,3 +293,14 @@ class Subscriptions:
             self._log.failure("catching up failed", failure)
         # Nothing is lost: the next login starts at the cursor, which has not moved.
         self._session.end(EndWhy.TROUBLE, CANNOT_READ_LOG)
+
+
+def _pieces(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """Yield *entries* in pieces of up to MAX_PIECE characters: at least one piece."""
+    begin = size = 0
+    for end, entry in enumerate(entries):
+        size += len(getattr(entry.event, "text", ""))
+        if size > MAX_PIECE and end > begin:
+            yield entries[begin:end]
+            begin, size = end, len(getattr(entry.event, "text", ""))
+    yield entries[begin:]

@@ -16,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     insert,
+    literal,
     select,
     update,
 )
@@ -45,6 +46,7 @@ from pyconchat.domain.events import (
     FileShared,
     GroupClosed,
     GroupCreated,
+    GroupRestored,
     InvitationEnded,
     JoinRejected,
     JoinRequested,
@@ -87,11 +89,14 @@ class Effects:
             case GroupCreated():
                 self._create(entry, event)
             case GroupClosed(by=by):
-                self._set_group(group, closed=True)
+                self._set_group(group, closed=True, closed_at=entry.at, days_closed=0)
                 gone = [schema.requests, schema.invitations]
                 for table in gone if by is not None else [*gone, schema.files]:
                     self._run(delete(table).where(table.c.conversation == group))
                 self._close_all_cursors(group, seq)
+            case GroupRestored(name=name, number=number):
+                self._set_group(group, closed=False, closed_at=None, name=name, number=number)
+                self._open_cursors_of_members(group, seq - 1)
             case MemberJoined(name=name, guest=guest):
                 self._drop(schema.requests, group, name)
                 self._drop(schema.invitations, group, name)
@@ -277,10 +282,18 @@ class Effects:
         row = _cursor(owner, conversation, OPEN_END)
         self._run(update(schema.cursors).where(row).values(upto=seq))
 
-    def _close_all_cursors(self, conversation: int, seq: int) -> None:
+    def _close_all_cursors(self, group: int, seq: int) -> None:
         cursors = schema.cursors
-        open_ones = and_(cursors.c.conversation == conversation, cursors.c.upto == OPEN_END)
-        self._run(update(cursors).where(open_ones).values(upto=seq))
+        is_open = and_(cursors.c.conversation == group, cursors.c.upto == OPEN_END)
+        self._run(update(cursors).where(is_open).values(upto=seq))
+
+    def _open_cursors_of_members(self, group: int, read: int) -> None:
+        members = schema.members.c
+        owners = select(members.key, members.conversation, literal(OPEN_END), literal(read)).where(
+            members.conversation == group, members.guest.is_(False)
+        )
+        columns = ["owner", "conversation", "upto", "read"]
+        self._run(insert(schema.cursors).from_select(columns, owners))
 
     def _notify(self, owner: Key, conversation: int, seq: int) -> None:
         """Let *owner*, if registered, receive the one entry *seq*, which is about them."""

@@ -46,6 +46,7 @@ class StoreLock:
         if is_sqlite(self._engine):
             self._lock_file()
             return
+        self._engine.dispose()  # connections from before would not have the lock
         event.listen(self._engine, "connect", self._lock_connection)
         try:
             self._engine.connect().close()

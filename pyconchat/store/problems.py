@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, or_, select, text
 from pyconchat.domain.events import Damaged, decode
 from pyconchat.store import schema
 from pyconchat.store.prepared import Prepared
+from pyconchat.store.purge import KEPT_DAYS
 
 MAX_PROBLEMS = 20
 """Maximum problems of each kind that are reported. A damaged database may have millions."""
@@ -39,10 +40,12 @@ def problems(connection: Connection, read_entries: Prepared) -> list[str]:
         .subquery()
     )
     count, last = func.coalesce(counts.c.count, 0), func.coalesce(counts.c.last, 0)
+    removed = select(schema.groups.c.conversation).where(schema.groups.c.days_closed > KEPT_DAYS)
     wrong = (
         select(conversations.id, conversations.head, count, last)
         .outerjoin(counts, counts.c.conversation == conversations.id)
         .where(or_(conversations.head != last, count != last))
+        .where(conversations.id.not_in(removed))
         .limit(MAX_PROBLEMS)
     )
     for id, head, stored, highest in connection.execute(wrong):

@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = "0007"
+VERSION = "0009"
 """The newest migration. A database with this version starts without Alembic."""
 
 CLAIM_CODE = "claim-code"
@@ -88,6 +88,8 @@ entries = Table(
 )
 
 # admin: empty if the operators look after the group.
+# closed_at: when the group was closed (milliseconds since the epoch), None while it is open.
+# days_closed: the days on which a server has run since (see `store.purge`).
 groups = Table(
     "groups",
     metadata,
@@ -101,6 +103,8 @@ groups = Table(
     Column("closed", Boolean, nullable=False, default=False),
     Column("temporary", Boolean, nullable=False, default=False),
     Column("last_file", BigInteger, nullable=False, default=0),
+    Column("closed_at", BigInteger),
+    Column("days_closed", Integer, nullable=False, server_default="0"),
 )
 
 members = Table(

@@ -30,6 +30,9 @@ _NEXT = text(
     " ORDER BY seq LIMIT :most"
 )
 _MARK = text("INSERT OR REPLACE INTO indexed (conversation, upto) VALUES (:conversation, :upto)")
+_INDEXED = text("SELECT upto FROM indexed WHERE conversation = :conversation")
+_REMOVE = text("INSERT INTO words (words, rowid, text) VALUES ('delete', :id, :words)")
+_FORGET = text("DELETE FROM indexed WHERE conversation = :conversation")
 _FIND_SQLITE = text(
     "SELECT rowid FROM words WHERE words MATCH :query AND rowid BETWEEN :first AND :last"
     " ORDER BY rowid DESC LIMIT :limit"
@@ -76,6 +79,7 @@ class SearchIndex:
         self._add = Prepared(_ADD, dialect)
         self._next = Prepared(_NEXT, dialect)
         self._mark = Prepared(_MARK, dialect)
+        self._remove = Prepared(_REMOVE, dialect)
         self._lags: dict[int, _Lag] = {}  # by conversation, where entries are not indexed yet
 
     def load(self, connection: Connection) -> None:
@@ -106,13 +110,7 @@ class SearchIndex:
                 break
             entries = self._next.rows(connection, [conversation, lag.seen, most])
             most -= len(entries)
-            events = [(seq, decode(body)) for seq, body in entries]
-            said: list[dict[str, object]] = [
-                {"id": conversation << SEQ_BITS | seq, "words": event.text}
-                for seq, event in events
-                if type(event) is Message
-            ]
-            self._add.run(connection, said)
+            self._add.run(connection, _said(conversation, entries))
             seen[conversation] = entries[-1][0] if entries else lag.head
         marks: list[dict[str, object]] = [
             {"conversation": id, "upto": upto} for id, upto in seen.items()
@@ -130,6 +128,26 @@ class SearchIndex:
                 self._lags[conversation] = _Lag(upto, lag.head)
                 more = True
         return more
+
+    def drop(self, conversation: int) -> None:
+        """Index no more entries of *conversation*, which is about to be removed."""
+        lag = self._lags.pop(conversation, None)
+        if lag is not None:
+            self.behind -= lag.head - lag.seen
+
+    def remove(
+        self, connection: Connection, conversation: int, entries: Sequence[tuple[int, str]]
+    ) -> None:
+        """Remove *entries*, numbers and bodies, from the index, as far as they are in it."""
+        if self._sqlite:
+            upto = connection.scalar(_INDEXED, {"conversation": conversation}) or 0
+            indexed = [(seq, body) for seq, body in entries if seq <= upto]
+            self._remove.run(connection, _said(conversation, indexed))
+
+    def forget(self, connection: Connection, conversation: int) -> None:
+        """Forget how far *conversation*, which has no entries any more, was indexed."""
+        if self._sqlite:
+            connection.execute(_FORGET, {"conversation": conversation})
 
     def find(
         self, connection: Connection, conversation: int, words: Sequence[str], limit: int
@@ -152,6 +170,16 @@ class SearchIndex:
             {"query": query, "first": first, "last": first | (1 << SEQ_BITS) - 1, "limit": limit},
         )
         return [id & (1 << SEQ_BITS) - 1 for (id,) in found]
+
+
+def _said(conversation: int, entries: Iterable[tuple[int, str]]) -> list[dict[str, object]]:
+    """Return the rows of the index for the messages among *entries*: numbers and bodies."""
+    events = [(seq, decode(body)) for seq, body in entries]
+    return [
+        {"id": conversation << SEQ_BITS | seq, "words": event.text}
+        for seq, event in events
+        if type(event) is Message
+    ]
 
 
 def _tokens(word: str) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, insert, select, text
 from zope.interface import implementer
@@ -19,16 +19,31 @@ from pyconchat.domain.decisions import Decision, RequestKey
 from pyconchat.domain.errors import NotSaved, Unknown
 from pyconchat.domain.events import Damaged, Entry, decode
 from pyconchat.domain.names import Key
-from pyconchat.domain.stored import CursorRecord, Loaded, ServerState, StoredGroup, TokenRecord
+from pyconchat.domain.stored import (
+    ClosedGroup,
+    CursorRecord,
+    Loaded,
+    ServerState,
+    StoredGroup,
+    TokenRecord,
+)
 from pyconchat.store import request_keys, schema, state
 from pyconchat.store.batch import Batch, Heads, Stored
 from pyconchat.store.engines import READ_SECONDS, create_file, engines_for, require_utf8
 from pyconchat.store.lock import StoreLock
 from pyconchat.store.prepared import Prepared
 from pyconchat.store.problems import problems
+from pyconchat.store.purge import count_day, purge_some
 from pyconchat.store.search import SearchIndex
 from pyconchat.store.snapshot import take_snapshot
-from pyconchat.store.transactions import CommitLost, Unstorable, Writer, reading, transaction
+from pyconchat.store.transactions import (
+    CommitLost,
+    Unstorable,
+    Writer,
+    reading,
+    savepoint,
+    transaction,
+)
 from pyconchat.store.upgrade import require_newest, upgrade
 
 __all__ = ["SqlStore"]
@@ -39,14 +54,17 @@ SETTLE_SECONDS = 3.0
 SETTLE_PAUSE = 0.1
 """Seconds between two of these attempts."""
 
-MAX_HALF_SECONDS = 60.0
-"""The same as SETTLE_SECONDS, for a part of a batch."""
-
 SEARCH_SECONDS = 2.0
 """Maximum seconds that one search takes."""
 
+STATE_SECONDS = 60.0
+"""Maximum seconds in which groups, or all accounts, are read again."""
+
 MAX_REPORTED = 1000
 """Maximum damaged entries that are reported in one run of the server."""
+
+
+Write: TypeAlias = Callable[[Connection, Sequence[Decision], list[Stored]], list[Batch]]
 
 
 @implementer(IStore)
@@ -117,28 +135,13 @@ class SqlStore:
 
     def commit(self, batch: Sequence[Decision]) -> list[Stored]:
         try:
-            return self._commit(batch)
-        except Unstorable as error:
-            problem: NotSaved = error
-        except NotSaved:
-            raise
-        except Exception as error:  # a decision that cannot be encoded
-            problem = NotSaved(repr(error))
-            problem.__cause__ = error
-        return [problem] if len(batch) == 1 else self._commit_halves(batch)
-
-    def _commit_halves(self, batch: Sequence[Decision]) -> list[Stored]:
-        """Commit the halves of *batch*, in order: one of its decisions cannot be stored."""
-        stored: list[Stored] = []
-        half = len(batch) // 2
-        for part in (batch[:half], batch[half:]):
-            try:
-                stored += self.commit(part)
-            except Unknown:  # the journal can wait for the whole batch only
-                stored += self._settled(MAX_HALF_SECONDS) or [NotSaved("not stored")] * len(part)
-            except NotSaved as problem:  # the other half may be stored
-                stored += [problem] * len(part)
-        return stored
+            return self._commit(batch, self._write_all)
+        except NotSaved as problem:
+            if not isinstance(problem, Unstorable):
+                raise
+        except Exception:  # a decision that cannot be encoded; `_write_parts` finds which
+            pass
+        return self._commit(batch, self._write_parts)
 
     def settle(self) -> list[Stored] | None:
         assert self._doubt is not None, "a commit is in doubt"
@@ -158,17 +161,46 @@ class SqlStore:
                     raise Unknown(f"it may have been saved: {error}") from error
                 time.sleep(SETTLE_PAUSE)
 
-    def _commit(self, batch: Sequence[Decision]) -> list[Stored]:
+    def _commit(self, batch: Sequence[Decision], write: Write) -> list[Stored]:
+        """Store *batch* in one transaction by *write*, which appends the results to a list."""
         stored: list[Stored] = []
         try:
             with self._writer.commit() as connection:
-                work = self._write(connection, batch, stored)
+                parts = write(connection, batch, stored)
         except CommitLost as lost:
             self._doubt = lost.number, stored
             if self._settled(SETTLE_SECONDS) is None:
                 raise NotSaved("the connection was lost") from lost
-        self._search.stored(work.grown())
+        for work in parts:
+            self._search.stored(work.grown())
         return stored
+
+    def _write_all(
+        self, connection: Connection, batch: Sequence[Decision], stored: list[Stored]
+    ) -> list[Batch]:
+        return [self._write(connection, batch, stored)]
+
+    def _write_parts(
+        self, connection: Connection, batch: Sequence[Decision], stored: list[Stored]
+    ) -> list[Batch]:
+        """Write *batch* in halves, in order, without the decisions that cannot be stored."""
+        part: list[Stored] = []
+        try:
+            with savepoint(connection):
+                work = self._write(connection, batch, part)
+        except Exception as error:
+            if isinstance(error, NotSaved) and not isinstance(error, Unstorable):
+                raise
+            if len(batch) == 1:
+                problem = error if isinstance(error, NotSaved) else NotSaved(repr(error))
+                stored.append(problem)
+                return []
+        else:
+            stored += part
+            return [work]
+        half = len(batch) // 2
+        parts = self._write_parts(connection, batch[:half], stored)
+        return parts + self._write_parts(connection, batch[half:], stored)
 
     def _write(
         self, connection: Connection, batch: Sequence[Decision], stored: list[Stored]
@@ -198,36 +230,57 @@ class SqlStore:
             seen = self._search.index(connection, most, only)
         return self._search.indexed(seen)
 
+    def count_day(self, now: int) -> list[int]:
+        with self._writer.transaction() as connection:
+            return count_day(connection, now)
+
+    def purge(self, group: int, most: int) -> bool:
+        self._search.drop(group)
+        with self._writer.transaction() as connection:
+            return purge_some(connection, self._search, group, most)
+
     # Reading in the order of the commits: the writer's thread.
 
     def state(self, ids: Iterable[int]) -> tuple[dict[int, StoredGroup], ServerState]:
-        with self._writer.transaction() as connection:
+        with self._writer.reading(STATE_SECONDS) as connection:
             return state.read_groups(connection, list(ids)), state.read_server(connection)
 
     def cursors(self, owner: Key) -> list[CursorRecord]:
-        with self._writer.transaction() as connection:
+        with self._writer.reading(READ_SECONDS) as connection:
             return state.read_cursors(connection, owner)
 
     def direct(self, parties: tuple[str, str]) -> tuple[int, int] | None:
-        with self._writer.transaction() as connection:
+        with self._writer.reading(READ_SECONDS) as connection:
             return state.read_direct(connection, parties)
 
     def request_seq(self, key: RequestKey) -> int | None:
-        with self._writer.transaction() as connection:
+        with self._writer.reading(READ_SECONDS) as connection:
             return request_keys.request_seq(connection, key)
 
     def token(self, digest: str) -> TokenRecord | None:
-        with self._writer.transaction() as connection:
+        with self._writer.reading(READ_SECONDS) as connection:
             return state.read_token(connection, digest)
 
     # Reading: any thread.
+
+    def closed(self) -> list[ClosedGroup]:
+        """Return the closed groups that are still kept, the oldest first. Raises `NotSaved`."""
+        with transaction(self._reading) as connection:
+            return state.read_closed(connection)
 
     def load(self) -> Loaded:
         with transaction(self._reading) as connection:
             return state.load(connection)
 
-    def entries(self, conversation: int, after: int, upto: int, limit: int) -> list[Entry]:
-        with reading(self._reading, READ_SECONDS) as connection:
+    def entries(
+        self,
+        conversation: int,
+        after: int,
+        upto: int,
+        limit: int,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> list[Entry]:
+        with reading(self._reading, READ_SECONDS, wanted) as connection:
             rows = self._read_entries.rows(connection, [conversation, after, upto, limit])
         return self._entries(conversation, rows)
 

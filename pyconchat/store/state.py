@@ -13,6 +13,7 @@ from pyconchat.domain.group_state import Ban, GroupState, JoinRequest, Member, S
 from pyconchat.domain.names import Key, Name
 from pyconchat.domain.stored import (
     AccountRecord,
+    ClosedGroup,
     CursorRecord,
     Loaded,
     ServerState,
@@ -22,7 +23,18 @@ from pyconchat.domain.stored import (
 from pyconchat.domain.text import SafeText
 from pyconchat.store import schema
 
-__all__ = ["load", "read_cursors", "read_direct", "read_groups", "read_server", "read_token"]
+__all__ = [
+    "load",
+    "read_closed",
+    "read_cursors",
+    "read_direct",
+    "read_groups",
+    "read_server",
+    "read_token",
+]
+
+_OPEN = schema.groups.c.closed.is_(False)
+_CLOSED = schema.groups.c.closed.is_(True)
 
 
 def load(connection: Connection) -> Loaded:
@@ -30,7 +42,8 @@ def load(connection: Connection) -> Loaded:
     conversations = schema.conversations.c
     server = conversations.id == SERVER
     return Loaded(
-        groups=read_groups(connection, None),
+        groups=_read_groups(connection, _OPEN),
+        closed_files=_closed_files(connection),
         server=read_server(connection),
         highest_conversation=connection.scalar(select(func.max(conversations.id))) or 0,
         highest_number=_highest_number(connection),
@@ -38,20 +51,40 @@ def load(connection: Connection) -> Loaded:
     )
 
 
-def read_groups(connection: Connection, ids: Collection[int] | None) -> dict[int, StoredGroup]:
-    """Read the groups with *ids*; None reads all that are open."""
-    found = _groups(connection, _chosen(ids))
-    for row in _rows(connection, schema.members, "since", ids):
+def read_groups(connection: Connection, ids: Collection[int]) -> dict[int, StoredGroup]:
+    """Read the groups with *ids*, open or closed."""
+    return _read_groups(connection, schema.groups.c.conversation.in_(ids))
+
+
+def read_closed(connection: Connection) -> list[ClosedGroup]:
+    """Read the groups that are closed and still kept, the oldest first."""
+    groups = schema.groups.c
+    stored = _read_groups(connection, _CLOSED)
+    query = (
+        select(groups.conversation, groups.closed_at, groups.days_closed)
+        .where(_CLOSED)
+        .order_by(groups.closed_at, groups.conversation)
+    )
+    return [
+        ClosedGroup(id, stored[id], closed_at or 0, days)
+        for id, closed_at, days in connection.execute(query)
+    ]
+
+
+def _read_groups(connection: Connection, chosen: ColumnElement[bool]) -> dict[int, StoredGroup]:
+    """Read the groups that the condition *chosen* is true for."""
+    found = _groups(connection, chosen)
+    for row in _rows(connection, schema.members, "since", chosen):
         found[row.conversation].state.members.append(Member(Name(row.name), row.guest))
-    for row in _rows(connection, schema.requests, "since", ids):
+    for row in _rows(connection, schema.requests, "since", chosen):
         request = JoinRequest(Name(row.name), row.at, SafeText(row.note), row.guest)
         found[row.conversation].state.requests.append(request)
-    for row in _rows(connection, schema.invitations, "since", ids):
+    for row in _rows(connection, schema.invitations, "since", chosen):
         found[row.conversation].state.invitations.append(Member(Name(row.name), row.guest))
-    for row in _rows(connection, schema.bans, "since", ids):
+    for row in _rows(connection, schema.bans, "since", chosen):
         ban = Ban(Name(row.name), Name(row.by), row.at, SafeText(row.reason))
         found[row.conversation].state.bans.append(ban)
-    for row in _rows(connection, schema.files, "number", ids):
+    for row in _rows(connection, schema.files, "number", chosen):
         found[row.conversation].state.files.append(_file(row))
     return found
 
@@ -136,23 +169,24 @@ def _groups(connection: Connection, chosen: ColumnElement[bool]) -> dict[int, St
 
 
 def _rows(
-    connection: Connection, table: Table, order: str, ids: Collection[int] | None
+    connection: Connection, table: Table, order: str, chosen: ColumnElement[bool]
 ) -> Iterable[Row[Any]]:
-    """Read the rows of *table* that belong to the groups of `_chosen`, each group's in *order*."""
+    """Read the rows of *table* that belong to *chosen* groups, each group's in *order*."""
     groups = schema.groups.c
     query = (
         select(table)
         .join_from(table, schema.groups, groups.conversation == table.c.conversation)
-        .where(_chosen(ids))
+        .where(chosen)
         .order_by(table.c.conversation, table.c[order])
     )
     return connection.execute(query)
 
 
-def _chosen(ids: Collection[int] | None) -> ColumnElement[bool]:
-    """Return the condition for the groups with *ids*, or for all that are open."""
-    groups = schema.groups.c
-    return groups.closed.is_(False) if ids is None else groups.conversation.in_(ids)
+def _closed_files(connection: Connection) -> dict[int, list[SharedFile]]:
+    found: dict[int, list[SharedFile]] = {}
+    for row in _rows(connection, schema.files, "number", _CLOSED):
+        found.setdefault(row.conversation, []).append(_file(row))
+    return found
 
 
 def _file(row: Row[Any]) -> SharedFile:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from pyconchat.domain.errors import NotSaved, TimedOut
 from pyconchat.store.engines import is_sqlite
 
-__all__ = ["CommitLost", "Unstorable", "Writer", "reading", "transaction"]
+__all__ = ["CommitLost", "Unstorable", "Writer", "reading", "savepoint", "transaction"]
 
 OPERATIONS = 1000
 """SQLite's virtual machine instructions between two checks of a deadline: less than 1 ms."""
@@ -48,18 +48,31 @@ def reading(
     """
     if not wanted():
         raise TimedOut("nobody waits for it")
-    with transaction(engine) as connection:
-        if not is_sqlite(engine):
-            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
-            yield connection
-            return
-        deadline = time.monotonic() + seconds
-        driver: Any = connection.connection.driver_connection
-        driver.set_progress_handler(lambda: time.monotonic() > deadline or not wanted(), OPERATIONS)
-        try:
-            yield connection
-        finally:
-            driver.set_progress_handler(None, 0)
+    with transaction(engine) as connection, _deadline(connection, seconds, wanted):
+        yield connection
+
+
+@contextmanager
+def savepoint(connection: Connection) -> Iterator[None]:
+    """Undo what is done in this part of a transaction if it fails. Raises `NotSaved`."""
+    with _errors_as_not_saved(connection.engine), connection.begin_nested():
+        yield
+
+
+@contextmanager
+def _deadline(connection: Connection, seconds: float, wanted: Callable[[], bool]) -> Iterator[None]:
+    """End what the database does in the transaction of *connection*, as `reading` says."""
+    if not is_sqlite(connection.engine):
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
+        yield
+        return
+    deadline = time.monotonic() + seconds
+    driver: Any = connection.connection.driver_connection
+    driver.set_progress_handler(lambda: time.monotonic() > deadline or not wanted(), OPERATIONS)
+    try:
+        yield
+    finally:
+        driver.set_progress_handler(None, 0)
 
 
 class Writer:
@@ -90,6 +103,12 @@ class Writer:
             except BaseException:
                 self.close()  # after any error, the next transaction gets a new connection
                 raise
+
+    @contextmanager
+    def reading(self, seconds: float) -> Iterator[Connection]:
+        """As `transaction`, for reads that end after *seconds*. Raises `TimedOut` then."""
+        with self.transaction() as connection, _deadline(connection, seconds, lambda: True):
+            yield connection
 
     @contextmanager
     def commit(self) -> Iterator[Connection]:

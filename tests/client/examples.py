@@ -59,7 +59,9 @@ EVENTS: list[tuple[Object, str]] = [
     (event("policy", policy="open", by="carol"), "carol changed the policy to open."),
     (event("topic", topic="green", by="carol"), "carol changed the topic: green"),
     (event("created", number=3, name="tea", by="bob", policy="open", guest=False), "bob created"),
-    (event("closed"), "tea is closed"),
+    (event("closed", by=None), "tea is closed"),
+    (event("closed", by="bob"), "bob deleted tea."),
+    (event("restored", number=3, name="tea", by="bob"), "bob restored tea (number 3)."),
     (
         event("shared", number=3, file="a.txt", by="bob", size=1500, sha256="ab"),
         "bob shared a.txt (1.5 kB), number 3",

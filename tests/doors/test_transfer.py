@@ -33,7 +33,7 @@ class FileServer(MemoryServer):
         self._waiting: list[tuple[Deferred[Any], Callable[[], Any]]] = []
         config = Config(limits=LimitsConfig(**UNLIMITED), files=files)
         super().__init__(store, clock, config, self._keep_files)
-        self.sharing.start()
+        self.sharing.start({})
         self.alice = self.program("alice", "password of alice")
         self.alice.does("/create tea open")
 

@@ -13,6 +13,8 @@ from twisted.internet.task import Clock
 from pyconchat.chat.conversations import Conversation
 from pyconchat.config import Config, FilesConfig
 from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.events import GroupClosed
+from pyconchat.domain.names import Name
 from pyconchat.domain.text import SafeText
 from pyconchat.files import FileSharing, Storage
 from pyconchat.files.sharing import Ticket, file_name
@@ -31,7 +33,7 @@ class Room:
         self.chat = make_chat(store, clock, Config(files=files))
         self.folder = folder
         self.sharing = FileSharing(self.chat, Storage(folder), self.run)
-        self.sharing.start()
+        self.sharing.start({})
         self.alice = TestUser(self.chat, "alice", "password of alice")
         self.bob = TestUser(self.chat, "bob", "password of bob")
         self.alice.types("/create tea open")
@@ -268,7 +270,7 @@ def test_after_a_restart(store: SqlStore, clock: Clock, tmp_path: Path) -> None:
     here.alice.types("/remove 2")
     there = make_chat(store, clock, here.chat.config)
     sharing = FileSharing(there, Storage(tmp_path / "files"), maybeDeferred)
-    sharing.start()
+    sharing.start({})
     bob = TestUser(there, "bob", "password of bob")
     assert sharing.quotas.left(bob.account.key) == 600
     (tea,) = there.groups
@@ -278,6 +280,29 @@ def test_after_a_restart(store: SqlStore, clock: Clock, tmp_path: Path) -> None:
     file = sharing.ticket_for(bob.account, tea, "1").file
     assert file is not None
     assert sharing.storage.path_of(file.id).read_bytes() == b"x" * 400
+
+
+def test_a_deleted_group(store: SqlStore, clock: Clock, tmp_path: Path) -> None:
+    """No ticket of it is valid. Its files stay, and count, until the group is purged."""
+    here = Room(store, clock, tmp_path / "files", FilesConfig(account_bytes=1000))
+    here.share(here.bob, data=b"x" * 400)
+    file = here.tea.group.files[1]  # type: ignore[attr-defined]
+    ticket = here.sharing.ticket_for(here.bob.account, here.tea, "1")  # type: ignore[arg-type]
+    here.chat.decide(here.tea, lambda group: [GroupClosed(Name("alice"))])  # type: ignore[arg-type]
+    here.alice.tick()
+    with pytest.raises(Refused):
+        here.sharing.redeem(ticket.token, upload=False)
+    there = make_chat(store, clock, here.chat.config)
+    sharing = FileSharing(there, Storage(tmp_path / "files"), maybeDeferred)
+    sharing.start(store.load().closed_files)
+    for each in (here.sharing, sharing):
+        each.clean(2e12)
+        assert each.quotas.left(here.bob.account.key) == 600
+        assert each.storage.path_of(file.id).read_bytes() == b"x" * 400
+    sharing.purged(here.tea.id)
+    assert sharing.quotas.left(here.bob.account.key) == 1000
+    assert not sharing.storage.path_of(file.id).exists()
+    sharing.purged(here.tea.id)
 
 
 @pytest.mark.parametrize(

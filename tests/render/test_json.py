@@ -19,6 +19,7 @@ from pyconchat.domain.events import (
     FileShared,
     GroupClosed,
     GroupCreated,
+    GroupRestored,
     InvitationEnded,
     JoinRejected,
     JoinRequested,
@@ -60,7 +61,8 @@ EXAMPLES: list[tuple[AnyEvent, str, str]] = [
         "created",
         '{"number":1,"name":"tea","by":"alice","policy":"password","guest":true,"lobby":false}',
     ),
-    (GroupClosed(Name("bob")), "closed", '{"by":"bob"}'),
+    (GroupClosed(ALICE), "closed", '{"by":"alice"}'),
+    (GroupRestored(7, TEA, ALICE), "restored", '{"number":7,"name":"tea","by":"alice"}'),
     (
         MemberJoined(BOB, Via.APPROVAL, ALICE, True),
         "joined",

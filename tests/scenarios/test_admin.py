@@ -104,7 +104,9 @@ def test_a_password_at_a_terminal(typed: list[str], problem: str, state: Path) -
         output = b""
         for line in typed:
             while not output.endswith(b": "):
-                output += process.stderr.read1()
+                piece = process.stderr.read1()
+                assert piece, output
+                output += piece
             os.write(master, f"{line}\n".encode())
             output += b"\n"
         output += process.stderr.read()
@@ -205,15 +207,17 @@ def test_an_export_is_what_a_program_received(server: Server, enter: Enter, stop
     seen: list[Object] = [each for each in hana.entries if each.get("group") == "Chess"]
     assert len(seen) >= 9
     for name in ("Chess", "cHESS", str(number)):
-        assert [json.loads(line) for line in admin(server.state, "export", name).lines] == seen
-    exported = [json.loads(line) for line in admin(stopped, "export", "tea").lines]
+        assert [
+            json.loads(line) for line in admin(server.state, "export-group", name, "-").lines
+        ] == seen
+    exported = [json.loads(line) for line in admin(stopped, "export-group", "tea", "-").lines]
     assert numbers(exported) == list(range(1, 1204))
 
 
 def test_the_installed_command(stopped: Path) -> None:
     """It runs from a shell, and ends silently when the reader of an export closes the pipe."""
     done = subprocess.run(
-        ["/bin/sh", "-c", f"{ADMIN} --state {stopped} export tea | head -n 1"],
+        ["/bin/sh", "-c", f"{ADMIN} --state {stopped} export-group tea - | head -n 1"],
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -235,7 +239,7 @@ def test_the_installed_command(stopped: Path) -> None:
         (["reset-password", "alice"], b"\xff\xfe\xfd\xfc\xfb\n", "UTF-8"),
         (["reset-password", "a b"], NEW.encode(), "name"),
         (["make-operator", "nobody"], b"", "there is no account nobody"),
-        (["export", "coffee"], b"", "there is no group 'coffee'"),
+        (["export-group", "coffee", "-"], b"", "there is no group 'coffee'"),
         (["--config", "/nowhere/chat.toml", "check"], b"", "/nowhere/chat.toml"),
     ],
 )
