@@ -17,7 +17,7 @@ from pyconchat.chat.conversations import (
     GroupConversation,
     Parties,
 )
-from pyconchat.chat.interfaces import IHasher, ISession, IStore, IThreads
+from pyconchat.chat.interfaces import Asker, IHasher, ISession, IStore, IThreads
 from pyconchat.chat.journal import Journal
 from pyconchat.chat.memory import Memory
 from pyconchat.chat.publisher import Publisher
@@ -223,7 +223,10 @@ class Chat:
         """Create a group; its admin is the account of *session*. Raises `Refused` or `NotSaved`."""
         name = group_name(raw)
         self.groups.require_free(name)
-        password_hash = await self.hasher.hash(password) if policy is Policy.PASSWORD else ""
+        password_hash = ""
+        if policy is Policy.PASSWORD:
+            asker = Asker(session.account.key, session.peer.network)
+            password_hash = await self.hasher.hash(password, asker)
         self.groups.require_free(name)  # again: hashing takes time
         self.memory.require_present(session.account)
         actor = session.account.actor

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 
 from pyconchat.chat import event_log
-from pyconchat.chat.interfaces import IHasher, IJournal, ISession, IStore
+from pyconchat.chat.interfaces import Asker, IHasher, IJournal, ISession, IStore
 from pyconchat.chat.memory import Memory
 from pyconchat.chat.session_registry import SessionRegistry
 from pyconchat.domain.accounts import Account, deleted_party
@@ -51,8 +51,8 @@ class Registration:
         self._hasher = hasher
         self._now = now
 
-    def add_guest(self, name: Name) -> Account:
-        """Return a new guest account. Raises `Refused`."""
+    def add_guest(self, name: Name, network: str) -> Account:
+        """Return a new guest account for somebody at *network*. Raises `Refused`."""
         self._accounts.admit(name)
         # A former guest with this name may have memberships whose end is not stored yet.
         if self._memory.groups.connected_with(fold(name)):
@@ -68,12 +68,12 @@ class Registration:
         if not account.registered and not self._memory.presence.online(account.key):
             self._accounts.remove(account)
 
-    async def register_new(self, name: Name, password: str) -> Account:
+    async def register_new(self, name: Name, password: str, network: str) -> Account:
         """Register a name that is not in use. Raises `Refused` or `NotSaved`."""
         self._accounts.admit(name)
         check_password(password)
         with self._accounts.reserved(name):
-            password_hash = await self._hasher.hash(password)
+            password_hash = await self._hasher.hash(password, Asker(fold(name), network))
             await self._save([SaveAccount(name, password_hash)])
         account = Account(name, password_hash)
         self._accounts.add(account)
@@ -86,7 +86,8 @@ class Registration:
         Raises `Refused` or `NotSaved`.
         """
         account: Account = session.account
-        password_hash = await self._hasher.hash(check_password(password))
+        asker = Asker(account.key, session.peer.network)
+        password_hash = await self._hasher.hash(check_password(password), asker)
         self._memory.require_present(account)
         entries: list[NewEntry] = []
         writes: list[Write] = [SaveAccount(account.name, password_hash)]

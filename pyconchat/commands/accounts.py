@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyconchat.chat.interfaces import Asker
 from pyconchat.commands.command import Call, listed, matches
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT
@@ -40,7 +41,8 @@ async def password(call: Call) -> Reply:
         network, throttle = session.peer.network, call.services.throttle
         throttle.admit(network)
         old = await call.ask("Current password: ", secret=True)
-        if not await throttle.check(network, account.key, account.password_hash, old):
+        asker = Asker(account.key, network)
+        if not await throttle.check_later(asker, account.key, account.password_hash, old):
             raise Refused(Code.WRONG_PASSWORD, "That is not your password; nothing has changed.")
     was_guest = not account.registered
     new = await ask_new_password(call)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from pyconchat.chat.conversations import GroupConversation
+from pyconchat.chat.interfaces import Asker
 from pyconchat.commands.command import Call, PolicyChoice, listed, matches
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT, GroupEvent, Policy
@@ -59,10 +60,10 @@ async def _admit(
     group = services.memory.usable(conversation)
     proof = ""
     if group.asks_password(actor):
-        network, hash = call.session.peer.network, group.password_hash
-        services.throttle.admit(network)
+        asker, hash = _asker(call), group.password_hash
+        services.throttle.admit(asker.network)
         typed = await password()
-        if await services.throttle.check(network, f"group {group.id}", hash, typed):
+        if await services.throttle.check_later(asker, f"group {group.id}", hash, typed):
             proof = hash
     services.memory.require_present(call.account)
     await call.decide(conversation, lambda group: group.join(actor, note, proof))
@@ -204,7 +205,7 @@ async def policy(call: Call, choice: PolicyChoice) -> None:
     choice = await _with_password(call, choice)
     hash = ""
     if choice.password:
-        hash = await call.services.hasher.hash(choice.password)
+        hash = await call.services.hasher.hash(choice.password, _asker(call))
     await call.decide(here, lambda group: group.change_policy(call.actor, choice.policy, hash))
 
 
@@ -289,6 +290,10 @@ async def enter(call: Call, conversation: GroupConversation, created: bool = Fal
     )
     call.answer(entered)
     await call.session.subscriptions.when_live(conversation)
+
+
+def _asker(call: Call) -> Asker:
+    return Asker(call.account.key, call.session.peer.network)
 
 
 def _roster(call: Call, online_only: bool, filter: SafeText | None) -> Roster:

@@ -34,7 +34,7 @@ def test_a_guest_registers_and_stays_a_member(tea: Tea, visit: Visit, chat: Chat
     tea.alice.types("are you there?")
     assert any("gus (offline)" in line for line in tea.alice.types("/members"))
     with pytest.raises(Refused) as caught:
-        visit("other").chat.registration.add_guest(gus.account.name)
+        visit("other").chat.registration.add_guest(gus.account.name, "192.0.2.99")
     assert caught.value.code is Code.TAKEN
     again = visit("gus", "new password")
     assert any("alice (in tea): are you there?" in line for line in again.sees())

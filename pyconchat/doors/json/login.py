@@ -112,13 +112,13 @@ class JsonLogin:
             raise name_in_use(account.name)
         if hello.password is not None:
             if account is None:
-                return NewAccount(name, check_password(hello.password))
+                return NewAccount(name, check_password(hello.password), self._peer.network)
             return Password(name, hello.password, self._peer.network)
         if account is not None:
             raise Refused(Code.PASSWORD_NEEDED, "{name} needs its password.", name=account.name)
         if not hello.guest:
             raise Refused(Code.NEW_NAME, "There is no account {name} yet.", name=name)
-        return GuestName(name)
+        return GuestName(name, self._peer.network)
 
     def _answer(self, session: ISession, token: str) -> dict[str, object]:
         account, config = session.account, self._services.config

@@ -142,7 +142,7 @@ class LoginDialogue:
         while True:
             password = await self._door.ask("Password: ", secret=True)
             if not password:
-                return await self._enter(GuestName(name))
+                return await self._enter(GuestName(name, self._door.network))
             try:
                 check_password(password)
                 if self._door.hides:  # a typing error that does not show locks the owner out
@@ -152,7 +152,7 @@ class LoginDialogue:
             except Refused as refused:
                 self._refuse(refused)
             else:
-                return await self._enter(NewAccount(name, password))
+                return await self._enter(NewAccount(name, password, self._door.network))
 
     async def _enter(self, credentials: ICredentials) -> ISession:
         """Return the session of *credentials*. Raises `Refused`."""
