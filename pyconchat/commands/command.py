@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import ISession
@@ -23,7 +23,6 @@ from pyconchat.domain.text import MAX_NOTE, SafeText, safe_line, safe_text
 __all__ = [
     "FILE",
     "FILE_NUMBER",
-    "FILTER",
     "GROUP",
     "MESSAGE",
     "NAME",
@@ -40,27 +39,8 @@ __all__ = [
     "Command",
     "PolicyChoice",
     "first_word",
-    "listed",
-    "matches",
     "optional",
 ]
-
-
-T = TypeVar("T")
-
-MAX_LISTED = 500
-"""Maximum lines of an answer: it bounds what a peer that does not read can ask for."""
-
-
-def listed(items: Sequence[T]) -> tuple[list[T], int]:
-    """Return the first MAX_LISTED of *items*, and the count of the others."""
-    return list(items[:MAX_LISTED]), max(0, len(items) - MAX_LISTED)
-
-
-def matches(filter: SafeText) -> Callable[[str], bool]:
-    """Return a function that returns whether a name contains *filter*."""
-    wanted = filter.casefold()
-    return lambda name: wanted in name.casefold()
 
 
 class Cancelled(Exception):
@@ -331,8 +311,6 @@ FILE = Arg("FILE", str, "Which file?", rest=True)
 FILE_NUMBER = Arg("NUMBER", _file_number, "Which file?")
 GROUP = Arg("GROUP", str, "Group: ", kind="group")
 WORD = Arg("WORD", str, "What?")
-FILTER = Arg("FILTER", safe_line, "")
-"""Part of a name: the list has only the names that contain it."""
 MESSAGE = Arg("TEXT", _message, "Text: ", rest=True)
 TEXT = Arg("TEXT", _text, "Text: ", rest=True)
 NUMBER = Arg("N", _number, "How many? ")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shlex
 
 from pyconchat.chat.interfaces import ServerAddress
-from pyconchat.commands.command import Call, listed
+from pyconchat.commands.command import Call
+from pyconchat.commands.listing import Listing, page
 from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.group_state import SharedFile
 from pyconchat.domain.replies import DownloadTicket, FileLine, Files, Reply, UploadTicket
 from pyconchat.domain.text import SafeText, safe_line
 from pyconchat.files.sharing import FileSharing, file_name
@@ -26,15 +28,16 @@ async def send(call: Call, path: str) -> Reply:
     return UploadTicket(ticket.token, group.name, name, offset, most, SafeText(command))
 
 
-async def list_files(call: Call) -> Reply:
-    """List the files of the group."""
-    group = call.group()
-    lines = [
-        FileLine(file.number, file.name, file.size, file.sha256, file.by, file.at)
-        for file in group.files.values()
-    ]
-    newest, more = listed(lines[::-1])
-    return Files(group.name, newest[::-1], more)
+async def list_files(call: Call, listing: Listing | None) -> Reply:
+    """List the files of the group, the newest of them last."""
+    listing, group = listing or Listing(), call.group()
+    files = [file for file in group.files.values() if listing.wants(file.name)]
+
+    def line(file: SharedFile) -> FileLine:
+        return FileLine(file.number, file.name, file.size, file.sha256, file.by, file.at)
+
+    found = page(files[::-1], listing, lambda file: str(file.number), line, "/files")
+    return Files(group.name, found.items[::-1], found.more, found.next)
 
 
 async def get(call: Call, which: str) -> Reply:

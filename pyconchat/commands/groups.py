@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable
 
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import Asker
-from pyconchat.commands.command import Call, PolicyChoice, listed, matches
+from pyconchat.commands.command import Call, PolicyChoice
+from pyconchat.commands.listing import Listing, page
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT, GroupEvent, Policy
 from pyconchat.domain.group import Group
+from pyconchat.domain.group_state import Member
 from pyconchat.domain.names import Name, fold, group_name
 from pyconchat.domain.password_rules import MAX_LENGTH
 from pyconchat.domain.replies import (
@@ -132,21 +134,25 @@ async def desk(call: Call) -> Reply:
     return FrontDesk(None if left is None else left.group.name)
 
 
-async def list_groups(call: Call, filter: SafeText | None) -> Reply:
+async def list_groups(call: Call, listing: Listing | None) -> Reply:
     """List the groups."""
-    filter = filter or NO_TEXT
-    wanted = matches(filter)
+    listing = listing or Listing()
     # A group that is not stored yet may never be.
-    stored = [each for each in call.services.groups if each.published and wanted(each.group.name)]
-    found, more = listed(stored)
-    return Groups([_line(call, conversation) for conversation in found], more, filter)
+    stored = [
+        each for each in call.services.groups if each.published and listing.wants(each.group.name)
+    ]
+    found = page(
+        stored, listing, lambda each: each.group.name, lambda each: _line(call, each), "/groups"
+    )
+    return Groups(found.items, found.more, found.next, listing.part)
 
 
-async def requests(call: Call) -> Reply:
+async def requests(call: Call, listing: Listing | None) -> Reply:
     """List the join requests."""
-    group = call.group()
-    pending, more = listed(group.pending(call.actor))
-    return Requests(group.name, pending, call.chat.now(), more)
+    listing, group = listing or Listing(), call.group()
+    pending = [each for each in group.pending(call.actor) if listing.wants(each.name)]
+    found = page(pending, listing, lambda each: each.name, lambda each: each, "/requests")
+    return Requests(group.name, found.items, call.chat.now(), found.more, found.next)
 
 
 def only_request(call: Call) -> str | None:
@@ -178,14 +184,14 @@ async def invite(call: Call, name: Name) -> None:
     await call.decide(call.here(), rule)
 
 
-async def members(call: Call, filter: SafeText | None) -> Reply:
+async def members(call: Call, listing: Listing | None) -> Reply:
     """List all members."""
-    return _roster(call, False, filter)
+    return _roster(call, False, listing or Listing())
 
 
-async def online(call: Call, filter: SafeText | None) -> Reply:
+async def online(call: Call, listing: Listing | None) -> Reply:
     """List the members who are online."""
-    return _roster(call, True, filter)
+    return _roster(call, True, listing or Listing())
 
 
 async def admin(call: Call) -> Reply:
@@ -244,22 +250,27 @@ async def unban(call: Call, name: Name) -> None:
 
 def only_ban(call: Call) -> str | None:
     """Return the banned name, if there is exactly one. Raises `Refused` if there is none."""
-    banned = _bans(call).bans
+    banned = _bans(call, Listing()).bans
     if not banned:
         raise Refused(Code.NOT_BANNED, "Nobody is banned here.")
     return banned[0].name if len(banned) == 1 else None
 
 
-async def bans(call: Call) -> Reply:
+async def bans(call: Call, listing: Listing | None) -> Reply:
     """List the bans."""
-    return _bans(call)
+    return _bans(call, listing or Listing())
 
 
-def _bans(call: Call) -> Bans:
+def _bans(call: Call, listing: Listing) -> Bans:
+    name = None
     if call.current is not None:
         group = call.services.memory.usable(call.current)  # operators need not be members
-        return Bans(group.name, *listed(group.banned(call.actor)))
-    return Bans(None, *listed(call.services.accounts.banned(call.actor)))
+        name, banned = group.name, group.banned(call.actor)
+    else:
+        banned = call.services.accounts.banned(call.actor)
+    banned = [each for each in banned if listing.wants(each.name)]
+    found = page(banned, listing, lambda each: each.name, lambda each: each, "/bans")
+    return Bans(name, found.items, found.more, found.next)
 
 
 async def _with_password(call: Call, choice: PolicyChoice) -> PolicyChoice:
@@ -296,17 +307,21 @@ def _asker(call: Call) -> Asker:
     return Asker(call.account.key, call.session.peer.network)
 
 
-def _roster(call: Call, online_only: bool, filter: SafeText | None) -> Roster:
+def _roster(call: Call, online_only: bool, listing: Listing) -> Roster:
     group, presence = call.group(), call.services.presence
-    filter = filter or NO_TEXT
-    wanted = matches(filter)
-    lines = [
-        MemberLine(member.name, group.is_admin(member.name), member.guest, presence.online(key))
+    listed = [
+        member
         for key, member in group.members.items()
-        if wanted(member.name) and (not online_only or presence.online(key))
+        if listing.wants(member.name) and (not online_only or presence.online(key))
     ]
-    members, more = listed(lines)
-    return Roster(group.name, members, online_only, more, filter)
+
+    def line(member: Member) -> MemberLine:
+        name = member.name
+        return MemberLine(name, group.is_admin(name), member.guest, presence.online(fold(name)))
+
+    command = "/online" if online_only else "/members"
+    found = page(listed, listing, lambda member: member.name, line, command)
+    return Roster(group.name, found.items, online_only, found.more, found.next, listing.part)
 
 
 def _line(call: Call, conversation: GroupConversation) -> GroupLine:

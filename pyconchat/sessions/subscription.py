@@ -19,6 +19,7 @@ from pyconchat.chat.chat import Chat
 from pyconchat.chat.conversations import Conversation, DirectConversation, GroupConversation
 from pyconchat.chat.fanout import is_ignored
 from pyconchat.chat.interfaces import ISession, ISubscriptions
+from pyconchat.commands.listing import MAX_LISTED_BYTES, entry_bytes, fitting
 from pyconchat.commands.services import Services
 from pyconchat.domain.decisions import OPEN_END, MoveCursor
 from pyconchat.domain.errors import NotSaved, PeerGone
@@ -31,8 +32,7 @@ from pyconchat.domain.stored import CursorRecord
 __all__ = ["Subscriptions"]
 
 PAGE = 100
-"""Entries that are read from the store at once. A page of the longest entries has less than half
-of `unsent_hard_bytes`."""
+"""Entries that are read from the store at once."""
 
 MISSED = "While you were away"
 EARLIER = "Earlier"
@@ -253,14 +253,21 @@ class Subscriptions:
             entries = await self._chat.entries(conversation, subscription.read, upto, PAGE)
             if not self._receiving:
                 return
-            subscription.read = entries[-1].seq if entries else upto
-            block = self._replay(subscription, entries)
-            if block:
-                subscription.heading = ""
-                peer.write(block)
-            writable = peer.when_writable()
-            if writable is not None:
-                await writable
+            if not entries:
+                subscription.read = upto
+            while entries:
+                piece = fitting(entries, MAX_LISTED_BYTES, entry_bytes)
+                entries = entries[len(piece) :]
+                subscription.read = piece[-1].seq
+                block = self._replay(subscription, piece)
+                if block:
+                    subscription.heading = ""
+                    peer.write(block)
+                writable = peer.when_writable()
+                if writable is not None:
+                    await writable
+                if not self._receiving:
+                    return
 
     def _replay(self, subscription: Subscription, entries: Sequence[Entry]) -> bytes:
         """Return the block of those *entries* that the session may see and does not ignore."""

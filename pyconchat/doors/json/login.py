@@ -10,9 +10,11 @@ from twisted.cred.credentials import ICredentials
 from twisted.cred.portal import Portal
 
 from pyconchat import __version__
+from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import ISession
 from pyconchat.commands import TABLE, Call, Cancelled
 from pyconchat.commands.groups import enter_lobby
+from pyconchat.commands.listing import MAX_LISTED_BYTES, fitting
 from pyconchat.commands.services import Services
 from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused
 from pyconchat.domain.names import person_name
@@ -23,7 +25,7 @@ from pyconchat.domain.refusals import (
     name_in_use,
     not_saved,
 )
-from pyconchat.domain.replies import EndWhy, Live
+from pyconchat.domain.replies import EndWhy, Live, OwnGroup, OwnGroups
 from pyconchat.doors.interfaces import IProgramPeer
 from pyconchat.render.json import refusal_object
 from pyconchat.sessions.portal import GuestName, NewAccount, Password, SessionToken
@@ -45,6 +47,7 @@ class JsonLogin:
         self._wrong = 0
         self._banned = ""  # why the name may not log in
         self._session: ISession | None = None
+        self._groups: list[GroupConversation] = []  # those that the answer had no room for
 
     async def begin(self, hello: Hello, received: Mapping[str, int]) -> Mapping[str, object]:
         """Log in as *hello* says; return the answer.
@@ -79,6 +82,7 @@ class JsonLogin:
             elif self._wrong == MAX_WRONG_PASSWORDS:
                 self._peer.end(EndWhy.WRONG_PASSWORD, TOO_MANY_WRONG_PASSWORDS)
             return
+        await self._send_own_groups(session)
         await session.catch_up()
         lobby = self._services.config.lobby
         if lobby is not None:
@@ -120,22 +124,38 @@ class JsonLogin:
             raise Refused(Code.NEW_NAME, "There is no account {name} yet.", name=name)
         return GuestName(name, self._peer.network)
 
+    async def _send_own_groups(self, session: ISession) -> None:
+        """Send the account's other groups, in pieces. Raises `PeerGone`."""
+        while self._groups:
+            groups = self._next_groups(session, MAX_LISTED_BYTES)
+            session.send(OwnGroups(groups, len(self._groups)))
+            writable = self._peer.when_writable()
+            if writable is not None:
+                await writable
+
+    def _next_groups(self, session: ISession, most: int) -> list[OwnGroup]:
+        """Take the next groups from `_groups`, with at most *most* bytes."""
+        name, subscriptions = session.account.name, session.subscriptions
+        own = (
+            OwnGroup(
+                group=each.group.name,
+                number=each.group.number,
+                policy=each.group.policy,
+                role="admin" if each.group.is_admin(name) else "member",
+                unread=subscriptions.unread(each),
+                head=each.published,
+                topic=each.group.topic,
+            )
+            for each in self._groups
+        )
+        groups = fitting(own, most)
+        del self._groups[: len(groups)]
+        return groups
+
     def _answer(self, session: ISession, token: str) -> dict[str, object]:
         account, config = session.account, self._services.config
-        groups = []
-        for conversation in session.subscriptions.groups():
-            group = conversation.group
-            groups.append(
-                {
-                    "group": group.name,
-                    "number": group.number,
-                    "policy": group.policy,
-                    "role": "admin" if group.is_admin(account.name) else "member",
-                    "unread": session.subscriptions.unread(conversation),
-                    "head": conversation.published,
-                    "topic": group.topic,
-                }
-            )
+        self._groups = list(session.subscriptions.groups())
+        groups = self._next_groups(session, MAX_LISTED_BYTES // 2)
         return {
             "hello": 1,
             "ok": True,
@@ -147,5 +167,6 @@ class JsonLogin:
             "line_bytes": config.limits.line_bytes,
             "motd": config.motd,
             "groups": groups,
+            "more": len(self._groups),
             "commands": [command.help for command in TABLE],
         }
