@@ -19,6 +19,9 @@ __all__ = ["MAX_KEYS", "MessageRates", "RecentCounts", "TokenBucket", "network_o
 MAX_KEYS = 10_000
 """Maximum addresses or names that are remembered; the oldest are forgotten first."""
 
+NOTICE_BYTES = 100
+"""Bytes of a notice, such as the reason of a ban, that cost as much as one message."""
+
 
 def network_of(host: str) -> str:
     """Return the network by which connections of *host* are counted.
@@ -60,6 +63,13 @@ class TokenBucket:
             return 0.0
         return (1 - self._tokens) / self._rate
 
+    def charge(self, tokens: float, now: float) -> None:
+        """Take *tokens*, even more than there are: the next `take` waits for them."""
+        if self._rate > 0:
+            self._tokens = min(self._burst, self._tokens + (now - self._updated) * self._rate)
+            self._tokens -= tokens
+            self._updated = now
+
     @property
     def full(self) -> bool:
         """Return whether the bucket was full at the last `take`."""
@@ -82,6 +92,10 @@ class MessageRates:
             bucket = TokenBucket(config.message_burst, config.messages_per_second, self._now())
             self._buckets[account] = bucket
         return bucket
+
+    def charge(self, account: Account, notice: int) -> None:
+        """Charge *account* for a notice of *notice* bytes that others are shown."""
+        self.of(account).charge(notice // NOTICE_BYTES, self._now())
 
 
 class RecentCounts:

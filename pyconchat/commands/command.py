@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import ISession
@@ -13,7 +13,7 @@ from pyconchat.commands.services import Services
 from pyconchat.domain.accounts import Account, Accounts
 from pyconchat.domain.decisions import RequestKey
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.events import GroupEvent, Policy, ServerEvent
+from pyconchat.domain.events import AnyEvent, GroupEvent, Policy, ServerEvent
 from pyconchat.domain.group import Actor, Group
 from pyconchat.domain.names import Name, person_name
 from pyconchat.domain.refusals import empty_message, note_too_long
@@ -41,6 +41,9 @@ __all__ = [
     "first_word",
     "optional",
 ]
+
+
+AnyEventT = TypeVar("AnyEventT", bound=AnyEvent)
 
 
 class Cancelled(Exception):
@@ -97,12 +100,17 @@ class Call:
     def decide(
         self, conversation: GroupConversation, rule: Callable[[Group], list[GroupEvent]]
     ) -> Awaitable[int]:
-        """As `Chat.decide`, with the key of this request."""
-        return self.chat.decide(conversation, rule, self.key)
+        """As `Chat.decide`, with the key of this request; the notices cost the caller's rate."""
+        return self.chat.decide(conversation, lambda group: self._charged(rule(group)), self.key)
 
     def operate(self, rule: Callable[[Accounts], list[ServerEvent]]) -> Awaitable[None]:
-        """As `Chat.operate`, with the key of this request."""
-        return self.chat.operate(rule, self.key)
+        """As `Chat.operate`, with the key of this request; the notices cost the caller's rate."""
+        return self.chat.operate(lambda accounts: self._charged(rule(accounts)), self.key)
+
+    def _charged(self, events: list[AnyEventT]) -> list[AnyEventT]:
+        texts = (getattr(each, name, "") for each in events for name in ("reason", "note", "topic"))
+        self.services.rates.charge(self.account, sum(len(text.encode()) for text in texts))
+        return events
 
     async def ask(self, prompt: str, secret: bool = False) -> str:
         """Ask a question and return the answer. Raises `Cancelled` if it is empty.

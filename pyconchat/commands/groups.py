@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from msgspec.structs import replace
+
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import Asker
 from pyconchat.commands.command import Call, PolicyChoice
@@ -11,7 +13,7 @@ from pyconchat.commands.listing import Listing, page
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT, GroupEvent, Policy
 from pyconchat.domain.group import Group
-from pyconchat.domain.group_state import Member
+from pyconchat.domain.group_state import JoinRequest, Member
 from pyconchat.domain.names import Name, fold, group_name
 from pyconchat.domain.password_rules import MAX_LENGTH
 from pyconchat.domain.replies import (
@@ -151,7 +153,12 @@ async def requests(call: Call, listing: Listing | None) -> Reply:
     """List the join requests."""
     listing, group = listing or Listing(), call.group()
     pending = [each for each in group.pending(call.actor) if listing.wants(each.name)]
-    found = page(pending, listing, lambda each: each.name, lambda each: each, "/requests")
+    ignores = call.account.ignores
+
+    def line(request: JoinRequest) -> JoinRequest:
+        return replace(request, note=NO_TEXT) if fold(request.name) in ignores else request
+
+    found = page(pending, listing, lambda each: each.name, line, "/requests")
     return Requests(group.name, found.items, call.chat.now(), found.more, found.next)
 
 

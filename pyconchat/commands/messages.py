@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from pyconchat.chat.fanout import is_ignored
 from pyconchat.commands.command import NUMBER, Arg, Call
 from pyconchat.commands.listing import MAX_LISTED_BYTES, entry_bytes, fitting
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import Entry
+from pyconchat.domain.ignoring import as_seen
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.replies import Done, Matches, Replayed, Reply, Said, Sent
 from pyconchat.domain.text import SafeText
@@ -114,4 +114,5 @@ def _fitting(entries: list[Entry]) -> list[Entry]:
 
 
 def _not_ignored(call: Call, entries: list[Entry]) -> list[Entry]:
-    return [entry for entry in entries if not is_ignored(entry, call.account.ignores)]
+    seen = (as_seen(entry, call.account.ignores) for entry in entries)
+    return [entry for entry in seen if entry is not None]

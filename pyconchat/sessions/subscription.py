@@ -17,13 +17,13 @@ from zope.interface import implementer
 
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.conversations import Conversation, DirectConversation, GroupConversation
-from pyconchat.chat.fanout import is_ignored
 from pyconchat.chat.interfaces import ISession, ISubscriptions
 from pyconchat.commands.listing import MAX_LISTED_BYTES, entry_bytes, fitting
 from pyconchat.commands.services import Services
 from pyconchat.domain.decisions import OPEN_END, MoveCursor
 from pyconchat.domain.errors import NotSaved, PeerGone
 from pyconchat.domain.events import Entry
+from pyconchat.domain.ignoring import as_seen
 from pyconchat.domain.names import fold
 from pyconchat.domain.refusals import CANNOT_READ_LOG
 from pyconchat.domain.replies import EndWhy
@@ -274,11 +274,11 @@ class Subscriptions:
         session, conversation = self._session, subscription.conversation
         key, ignores = session.account.key, session.account.ignores
         shown = [
-            entry
+            seen
             for entry in entries
             if entry.seq != subscription.skip
             and conversation.may_read(entry.event, key)
-            and not (ignores and is_ignored(entry, ignores))
+            and (seen := as_seen(entry, ignores)) is not None
         ]
         where = session.view_of(conversation)
         block: bytes = session.renderer.replay(shown, where, key, subscription.heading)
