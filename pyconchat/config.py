@@ -85,6 +85,7 @@ class FilesConfig(_Section, frozen=True):
     uploads_per_account: Count = 2
     idle_seconds: Seconds = 60
     ticket_seconds: Seconds = 3600
+    tickets_per_account: Count = 32
     unfinished_seconds: Seconds = 86_400
 
 

@@ -14,10 +14,13 @@ from weakref import WeakKeyDictionary
 from pyconchat.config import LimitsConfig
 from pyconchat.domain.accounts import Account
 
-__all__ = ["MAX_KEYS", "MessageRates", "RecentCounts", "TokenBucket", "network_of"]
+__all__ = ["LOCAL", "MAX_KEYS", "MessageRates", "RecentCounts", "TokenBucket", "network_of"]
 
 MAX_KEYS = 10_000
 """Maximum addresses or names that are remembered; the oldest are forgotten first."""
+
+LOCAL = "local"
+"""The network of Unix sockets: everybody who comes through a local program."""
 
 NOTICE_BYTES = 100
 """Bytes of a notice, such as the reason of a ban, that cost as much as one message."""

@@ -36,12 +36,10 @@ from pyconchat.domain.events import (
     GroupEvent,
     Message,
     Policy,
-    ServerBanned,
     ServerEvent,
-    Why,
 )
 from pyconchat.domain.group import Group
-from pyconchat.domain.names import Name, fold, group_name
+from pyconchat.domain.names import Name, group_name
 from pyconchat.domain.refusals import not_saved, too_many_lines
 from pyconchat.domain.replies import Stats
 from pyconchat.domain.stored import Loaded
@@ -77,7 +75,11 @@ class Chat:
         self.groups = self.memory.groups
         self.conversations = self.memory.conversations
         self.presence = self.memory.presence
-        self.publisher = Publisher(self.memory, self.statistics)
+        self.publisher = Publisher(
+            self.memory,
+            self.statistics,
+            lambda *ending: self.registry.end_sessions(*ending),
+        )
         recovery = Recovery(self.memory, store, reactor, self._group_restored)
         self.journal = Journal(
             store, threads, reactor, self.publisher.publish, recovery.recover, self.statistics
@@ -255,11 +257,6 @@ class Chat:
         for event in rule(self.accounts):
             self.accounts.apply(event, now)
             entries.append(NewEntry(SERVER, event))
-            if isinstance(event, ServerBanned):
-                banned = fold(event.name)
-                for conversation in self.groups.connected_with(banned):
-                    events = conversation.group.forget(banned, Why.SERVER_BAN)
-                    entries += self.memory.apply(conversation, events, now)
         await self._append(Decision(now, entries, key=key))
 
     def figures(self, account: Account) -> Stats:

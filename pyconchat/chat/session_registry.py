@@ -34,7 +34,20 @@ class SessionRegistry:
         self._store = store
         self._journal = journal
         self._now = now
+        self._watchers: list[Callable[[Account], None]] = []
         self.stopping = False  # the server is stopping: departures are not announced
+
+    def watch(self, watcher: Callable[[Account], None]) -> None:
+        """Call *watcher* with each account all of whose other sessions are ended, or that is gone.
+
+        What it was permitted outside its sessions ends, too.
+        """
+        self._watchers.append(watcher)
+
+    def revoke(self, account: Account) -> None:
+        """Call the watchers with *account*."""
+        for watcher in self._watchers:
+            watcher(account)
 
     def opened(self, session: ISession) -> None:
         """Add *session*: from now on a kick, a ban or a new password ends it."""
@@ -75,16 +88,24 @@ class SessionRegistry:
             return
         if not account.registered:
             self._memory.accounts.remove(account)
+            self.revoke(account)
             if not self.stopping:  # otherwise the next start ends their memberships
                 for conversation in self._memory.groups.connected_with(account.key):
                     self._end_guest(conversation, account.key)
         self._announce(account, PresenceChanged(account.name, False, session.quit_reason))
 
     def end_others(self, session: ISession, why: EndWhy, reason: str) -> None:
-        """End the other sessions of the account of *session*."""
+        """End the other sessions of the account of *session*, and what it was permitted."""
         for other in list(self._memory.presence.sessions(session.account.key)):
             if other is not session:
                 other.end(why, reason)
+        self.revoke(session.account)
+
+    def end_sessions(self, account: Account, why: EndWhy, reason: str) -> None:
+        """End all sessions of *account*, and what it was permitted."""
+        for session in list(self._memory.presence.sessions(account.key)):
+            session.end(why, reason)
+        self.revoke(account)
 
     def end_all(self, why: EndWhy, reason: str) -> None:
         """End all sessions: the server is stopping."""

@@ -18,7 +18,9 @@ async def send(call: Call, path: str) -> Reply:
     """Share a file with the group."""
     group = call.group()
     name = file_name(path)
-    ticket, offset = await _sharing(call).offer(call.account, call.here(), name)
+    ticket, offset = await _sharing(call).offer(
+        call.account, call.session.peer.network, call.here(), name
+    )
     file = _quoted(safe_line(path.strip()))
     header = f'echo "upload {ticket.token} 0 $(wc -c < {file})"'
     program = _program(call.session.peer.server_address)
@@ -43,7 +45,9 @@ async def list_files(call: Call, listing: Listing | None) -> Reply:
 async def get(call: Call, which: str) -> Reply:
     """Fetch a file of the group."""
     group = call.group()
-    ticket = _sharing(call).ticket_for(call.account, call.here(), safe_line(which))
+    ticket = _sharing(call).ticket_for(
+        call.account, call.session.peer.network, call.here(), safe_line(which)
+    )
     file = ticket.file
     assert file is not None
     program = _program(call.session.peer.server_address)

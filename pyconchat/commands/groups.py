@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
+from pyconchat.auth.rate_limits import LOCAL
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import Asker
 from pyconchat.commands.command import Call, PolicyChoice
@@ -244,7 +245,9 @@ async def ban(call: Call, name: Name, reason: SafeText | None) -> None:
     if call.current is not None:
         await call.decide(call.current, lambda group: group.ban(call.actor, name, why))
         return
-    await call.operate(lambda accounts: accounts.ban(call.actor, name, why))
+    sessions = call.services.presence.sessions(fold(name))
+    networks = {each.peer.network for each in sessions} - {LOCAL}
+    await call.operate(lambda accounts: accounts.ban(call.actor, name, why, sorted(networks)))
 
 
 async def unban(call: Call, name: Name) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import assert_never
 
@@ -28,6 +28,9 @@ from pyconchat.domain.refusals import already_banned, already_operator, name_in_
 from pyconchat.domain.text import SafeText
 
 __all__ = ["Account", "Accounts", "deleted_party"]
+
+MAX_NETWORKS = 8
+"""Maximum networks that are banned with one guest."""
 
 
 class Account:
@@ -77,6 +80,7 @@ class Accounts:
         self.guests_allowed = guests_allowed
         self.claim_code: str | None = None
         self.bans: dict[Key, Ban] = {}
+        self._banned_networks: dict[str, Ban] = {}
         self._accounts: dict[Key, Account] = {}
         self._reserved: set[Key] = set()
 
@@ -128,6 +132,28 @@ class Accounts:
                 because=f": {ban.reason}" if ban.reason else "",
             )
 
+    def admit_network(self, network: str) -> None:
+        """Raise `Refused` if no guest or new account may come from *network*."""
+        ban = self._banned_networks.get(network)
+        if ban is not None:
+            raise Refused(
+                Code.BANNED,
+                "Guests and new accounts from your address are banned from this server by"
+                " {by}{because}.",
+                by=ban.by,
+                because=f": {ban.reason}" if ban.reason else "",
+            )
+
+    def restore_bans(self, bans: Iterable[Ban]) -> None:
+        """Replace the bans by *bans*."""
+        self.bans = {fold(ban.name): ban for ban in bans}
+        self._ban_networks()
+
+    def _ban_networks(self) -> None:
+        self._banned_networks = {
+            network: ban for ban in self.bans.values() for network in ban.networks
+        }
+
     # What operators decide.
 
     def claim(self, by: Account, code: str) -> list[ServerEvent]:
@@ -167,8 +193,14 @@ class Accounts:
             raise Refused(Code.NO_SUCH_NAME, "{name} is not online.", name=account.name)
         return [ServerKicked(account.name, by.name, reason)]
 
-    def ban(self, by: Actor, name: Name, reason: SafeText = NO_TEXT) -> list[ServerEvent]:
-        """Decide that *name*, which need not be registered, is banned from the server."""
+    def ban(
+        self, by: Actor, name: Name, reason: SafeText = NO_TEXT, networks: Iterable[str] = ()
+    ) -> list[ServerEvent]:
+        """Decide that *name*, which need not be registered, is banned from the server.
+
+        Of a guest, so are the *networks*, from which they are connected. An account that is banned
+        keeps its memberships: it is offline until the ban is lifted.
+        """
         self.require_operator(by, "ban people from the server", in_groups=True)
         key = fold(name)
         if key == fold(by.name):
@@ -176,7 +208,10 @@ class Accounts:
         if key in self.bans:
             raise already_banned(self.bans[key].name)
         account = self.get(name)
-        return [ServerBanned(account.name if account else name, by.name, reason)]
+        if account is None:
+            return [ServerBanned(name, by.name, reason)]
+        guest = () if account.registered else tuple(networks)[:MAX_NETWORKS]
+        return [ServerBanned(account.name, by.name, reason, guest)]
 
     def unban(self, by: Actor, name: Name) -> list[ServerEvent]:
         """Decide that the server ban of *name* ends."""
@@ -198,10 +233,12 @@ class Accounts:
         match event:
             case ServerKicked():
                 pass
-            case ServerBanned(name=name, by=by, reason=reason):
-                self.bans[fold(name)] = Ban(name, by, at, reason)
+            case ServerBanned(name=name, by=by, reason=reason, networks=networks):
+                self.bans[fold(name)] = Ban(name, by, at, reason, networks)
+                self._ban_networks()
             case ServerUnbanned(name=name):
                 del self.bans[fold(name)]
+                self._ban_networks()
             case OperatorMade(name=name, by=by):
                 account = self._accounts[fold(name)]
                 account.become_operator(True)

@@ -104,6 +104,7 @@ class EndWhy(Enum):
     PUT_OFF = "put-off"
     PASSWORD = "password"
     EVERYWHERE = "everywhere"
+    REPLACED = "replaced"
     LATE = "late"
     BAD_JSON = "bad-json"
     WRONG_PASSWORD = "wrong-password"

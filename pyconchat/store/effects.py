@@ -139,8 +139,9 @@ class Effects:
                 files = schema.files
                 same = and_(files.c.conversation == group, files.c.number == number)
                 self._run(delete(files).where(same))
-            case ServerBanned(name=name, by=by, reason=reason):
+            case ServerBanned(name=name, by=by, reason=reason, networks=networks):
                 row = {"key": fold(name), "name": name, "by": by, "at": entry.at, "reason": reason}
+                row["networks"] = " ".join(networks)
                 self._run(insert(schema.server_bans).values(row))
                 self._end_tokens(fold(name))
             case ServerUnbanned(name=name):
@@ -252,6 +253,7 @@ class Effects:
             "id": event.id,
             "at": entry.at,
             "guest": event.guest,
+            "quota": event.quota,
         }
         self._run(insert(schema.files).values(row))
         self._set_group(entry.conversation, last_file=event.number)

@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = "0006"
+VERSION = "0008"
 """The newest migration. A database with this version starts without Alembic."""
 
 CLAIM_CODE = "claim-code"
@@ -47,6 +47,7 @@ server_bans = Table(
     Column("by", String(32), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("networks", Text, nullable=False, server_default=""),  # with spaces between them
 )
 
 ignores = Table(
@@ -157,6 +158,7 @@ files = Table(
     Column("id", String(32), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("guest", Boolean, nullable=False),
+    Column("quota", String(64), nullable=False, server_default=""),  # see `FileShared`
 )
 
 # What somebody has yet to receive: the entries after read, up to upto. A member has an open cursor

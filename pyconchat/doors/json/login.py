@@ -113,7 +113,9 @@ class JsonLogin:
         if hello.token is not None:
             return SessionToken(name, hello.token)
         if account is not None and not account.registered:
-            raise name_in_use(account.name)
+            if not self._services.registration.replaces_guest(account, self._peer.network):
+                raise name_in_use(account.name)
+            account = None
         if hello.password is not None:
             if account is None:
                 return NewAccount(name, check_password(hello.password), self._peer.network)

@@ -112,7 +112,8 @@ class LoginDialogue:
         Raises `Refused` where another name may do, and `_Ended`.
         """
         account = self._services.accounts.get(name)
-        if account is None:
+        registration = self._services.registration
+        if account is None or registration.replaces_guest(account, self._door.network):
             return await self._newcomer(name)
         if not account.registered:
             raise name_in_use(account.name)
