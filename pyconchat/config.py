@@ -69,6 +69,14 @@ class LimitsConfig(_Section, frozen=True):
     messages_per_second: Annotated[float, Meta(ge=0, le=10_000_000)] = 5
     unsent_soft_bytes: Bytes = 65_536
     unsent_hard_bytes: Bytes = 1_048_576
+    groups_per_account: Count = 200
+    requests_per_account: Count = 20
+    requests_per_group: Count = 500
+    invitations_per_account: Count = 100
+    invitations_per_group: Count = 500
+    bans_per_group: Count = 1000
+    ignores_per_account: Count = 500
+    names_per_minute: Count = 30
     ping_seconds: Seconds = 90
     silence_seconds: Seconds = 150
 

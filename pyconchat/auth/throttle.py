@@ -15,6 +15,7 @@ from twisted.internet.task import deferLater
 from pyconchat.auth.rate_limits import MAX_KEYS, RecentCounts
 from pyconchat.chat.interfaces import Asker, IHasher
 from pyconchat.config import LimitsConfig
+from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.refusals import too_many_wrong_passwords
 
 __all__ = ["LoginThrottle", "WrongPasswords"]
@@ -33,7 +34,24 @@ class LoginThrottle:
         self._hasher = hasher
         self._reactor = reactor
         self._counts = WrongPasswords(limits)
+        self._names = RecentCounts(limits.names_per_minute, WINDOW)
         self._locks: dict[str, DeferredLock] = {}  # by network, while a password is checked
+
+    def ask_name(self, network: str) -> None:
+        """Count that somebody at *network* asks what kind of name one more is.
+
+        The first name on a connection is free: connections have limits of their own. Raises
+        `Refused` if there were too many in the last minute.
+        """
+        now = self._reactor.seconds()
+        wait = self._names.wait(network, now)
+        if wait > 0:
+            raise Refused(
+                Code.TOO_MANY,
+                "You have tried too many names. Try again in {wait} s.",
+                wait=int(wait) + 1,
+            )
+        self._names.note(network, now)
 
     def admit(self, network: str) -> None:
         """Raise `Refused` if there were too many wrong passwords from *network*."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
+from pyconchat.chat.bounds import Bounds
 from pyconchat.chat.conversations import (
     Conversation,
     DirectConversation,
@@ -89,6 +90,7 @@ class Chat:
             self.memory, store, self.journal, self.registry, hasher, self.now
         )
         self.indexer = SearchIndexer(store, threads, reactor, lambda: self.journal.busy)
+        self.bounds = Bounds(config.limits, self.groups)
         self._wall_clock = wall_clock
         gauge = self.statistics.gauge
         gauge("sessions", lambda: sum(1 for _ in self.presence.everybody()))
@@ -198,9 +200,11 @@ class Chat:
         Raises `Refused`. Fails with `NotSaved`. After a `Conflict` with another node's change,
         *rule* decides once more, on the new state.
         """
-        events = rule(self.memory.usable(conversation))
+        group = self.memory.usable(conversation)
+        events = rule(group)
         if not events:
             return succeed(0)
+        self.bounds.check(group, events)
         done: Deferred[int] = Deferred()
 
         def decide_again() -> None:
@@ -225,11 +229,13 @@ class Chat:
         """Create a group; its admin is the account of *session*. Raises `Refused` or `NotSaved`."""
         name = group_name(raw)
         self.groups.require_free(name)
+        self.bounds.check_groups(session.account.name)
         password_hash = ""
         if policy is Policy.PASSWORD:
             asker = Asker(session.account.key, session.peer.network)
             password_hash = await self.hasher.hash(password, asker)
         self.groups.require_free(name)  # again: hashing takes time
+        self.bounds.check_groups(session.account.name)
         self.memory.require_present(session.account)
         actor = session.account.actor
         number = self.groups.free_number(name)

@@ -96,6 +96,7 @@ async def ignore(call: Call, name: Name) -> Reply:
         raise Refused(Code.SELF, "You cannot ignore yourself.")
     if fold(name) in call.account.ignores:
         raise Refused(Code.UNCHANGED, "You ignore {name} already.", name=name)
+    call.chat.bounds.check_ignores(call.account, fold(name))
     await call.services.registration.ignore(call.account, name, True)
     return Done(SafeText(f"You no longer see what {name} says; /unignore {name} ends that."))
 

@@ -17,7 +17,7 @@ from pyconchat.commands.groups import enter_lobby
 from pyconchat.commands.listing import MAX_LISTED_BYTES, fitting
 from pyconchat.commands.services import Services
 from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused
-from pyconchat.domain.names import person_name
+from pyconchat.domain.names import fold, person_name
 from pyconchat.domain.password_rules import check_password
 from pyconchat.domain.refusals import (
     CANNOT_READ_LOG,
@@ -45,6 +45,7 @@ class JsonLogin:
         self._portal = portal
         self._peer = peer
         self._wrong = 0
+        self._asked = ""  # the name of the last hello, folded
         self._banned = ""  # why the name may not log in
         self._session: ISession | None = None
         self._groups: list[GroupConversation] = []  # those that the answer had no room for
@@ -108,6 +109,10 @@ class JsonLogin:
     def _credentials(self, hello: Hello) -> ICredentials:
         """Return the credentials in *hello*. Raises `Refused` if they cannot be enough."""
         name = person_name(hello.name)
+        if fold(name) != self._asked:
+            if self._asked:
+                self._services.throttle.ask_name(self._peer.network)
+            self._asked = fold(name)
         self._services.accounts.admit(name)
         account = self._services.accounts.get(name)
         if hello.token is not None:
