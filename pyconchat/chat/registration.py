@@ -124,7 +124,10 @@ class Registration:
                 events = conversation.group.register(account.name)
                 entries += self._memory.apply(conversation, events, self._now())
         await self._save(writes, entries)
+        party = account.party
         account.register(password_hash)
+        if party != account.party:
+            self._registry.release_private(party)
         if self._accounts.get(account.name) is None:  # the guest disconnected during the commit
             self._accounts.add(account)
         if was_registered:  # a guest, who has one session, keeps what it has begun
@@ -189,7 +192,16 @@ class Registration:
         self._accounts.remove(account)
         for conversation in self._memory.groups.connected_with(account.key):
             self._registry.end_deleted(conversation)
-        self._memory.conversations.drop_party(account.party)
+        conversations = self._memory.conversations
+        private = conversations.of_party(account.party)
+        for direct in private:
+            conversations.detach(direct.parties)
+
+        def drop(_result: object) -> None:
+            for direct in private:
+                conversations.drop(direct.id)
+
+        self._journal.settled().addBoth(drop)  # what is on its way is still published
         # Again, in order: requests that were still on their way have written for this account.
         write = DeleteAccount(account.key, deleted_party(account.key))
         self._journal.append(Decision(self._now(), writes=[write]))

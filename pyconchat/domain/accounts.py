@@ -27,7 +27,7 @@ from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.refusals import already_banned, already_operator, name_in_use
 from pyconchat.domain.text import SafeText
 
-__all__ = ["Account", "Accounts", "deleted_party"]
+__all__ = ["Account", "Accounts", "deleted_party", "is_guest_party"]
 
 MAX_NETWORKS = 8
 """Maximum networks that are banned with one guest."""
@@ -66,6 +66,11 @@ class Account:
         self.password_hash = password_hash
         self.party = self.key
         self.actor = Actor(self.name, guest=False, operator=self.actor.operator)
+
+
+def is_guest_party(party: str) -> bool:
+    """Return whether *party* (`Account.party`) is a guest's, or a deleted account's."""
+    return "~" in party
 
 
 def deleted_party(key: Key) -> str:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from pyconchat.domain.decisions import (
     OPEN_END,
     DeleteAccount,
+    EndDirect,
     EndOperator,
     EndTokens,
     Ignore,
@@ -194,6 +195,12 @@ class Effects:
                 self._run(insert(schema.conversations).values(row))
                 for owner in owners:
                     self._open_cursor(owner, conversation, 0)
+            case EndDirect(conversation=conversation, head=head):
+                cursors = schema.cursors
+                same = and_(cursors.c.conversation == conversation, cursors.c.upto == OPEN_END)
+                self._run(update(cursors).where(same).values(upto=head))
+                received = and_(cursors.c.conversation == conversation, cursors.c.read >= head)
+                self._run(delete(cursors).where(received, cursors.c.upto == head))
             case MoveKeys(old=old, new=new):
                 keys = schema.keys
                 self._run(update(keys).where(keys.c.owner == old).values(owner=new))
