@@ -76,6 +76,14 @@ class LimitsConfig(_Section, frozen=True):
     messages_per_second: Annotated[float, Meta(ge=0, le=10_000_000)] = 5
     unsent_soft_bytes: Bytes = 65_536
     unsent_hard_bytes: Bytes = 1_048_576
+    groups_per_account: Count = 200
+    requests_per_account: Count = 20
+    requests_per_group: Count = 500
+    invitations_per_account: Count = 100
+    invitations_per_group: Count = 500
+    bans_per_group: Count = 1000
+    ignores_per_account: Count = 500
+    names_per_minute: Count = 30
     ping_seconds: Seconds = 90
     silence_seconds: Seconds = 150
 
@@ -92,6 +100,7 @@ class FilesConfig(_Section, frozen=True):
     uploads_per_account: Count = 2
     idle_seconds: Seconds = 60
     ticket_seconds: Seconds = 3600
+    tickets_per_account: Count = 32
     unfinished_seconds: Seconds = 86_400
 
 

@@ -16,8 +16,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
+from pyconchat.auth.turns import Turns
 from pyconchat.chat.chat import Chat
-from pyconchat.chat.interfaces import IHasher, IPeer, IStore, IThreads, ServerAddress
+from pyconchat.chat.interfaces import Asker, IHasher, IPeer, IStore, IThreads, ServerAddress
 from pyconchat.commands.services import Services
 from pyconchat.config import Config
 from pyconchat.domain.accounts import Account
@@ -63,7 +64,10 @@ class InlineThreads:
 class PlainHasher:
     """Takes no time: a hash is ``plain:`` and the password."""
 
-    def hash(self, password: str) -> Deferred[str]:
+    def __init__(self) -> None:
+        self.turns = Turns()
+
+    def hash(self, password: str, asker: Asker) -> Deferred[str]:
         return succeed(f"plain:{password_spellings(password)[0]}")
 
     def verify(self, hash: str, password: str) -> Deferred[bool]:
@@ -222,10 +226,10 @@ class TestUser:
             assert account.password_hash == f"plain:{password}", "a test knows its passwords"
             return account
         if not password:
-            return chat.registration.add_guest(person_name(name))
+            return chat.registration.add_guest(person_name(name), self.peer.network)
         made: list[Account] = []
         registering = Deferred.fromCoroutine(
-            chat.registration.register_new(person_name(name), password)
+            chat.registration.register_new(person_name(name), password, self.peer.network)
         )
         registering.addCallback(made.append)
         for _ in range(20):  # the logins of others may still have to be stored

@@ -49,6 +49,14 @@ KEYS: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
     "limits.messages_per_second": (5, "0.5", 0.5, ('"a"', "-0.5", "inf", "nan")),
     "limits.unsent_soft_bytes": (65536, "1024", 1024, ('"a"', "-1", "1.5")),
     "limits.unsent_hard_bytes": (1048576, "0", 0, ('"a"', "-1", "1.5")),
+    "limits.groups_per_account": (200, "0", 0, ('"a"', "-1", "1.5")),
+    "limits.requests_per_account": (20, "0", 0, ('"a"', "-1", "1.5")),
+    "limits.requests_per_group": (500, "0", 0, ('"a"', "-1", "1.5")),
+    "limits.invitations_per_account": (100, "0", 0, ('"a"', "-1", "1.5")),
+    "limits.invitations_per_group": (500, "0", 0, ('"a"', "-1", "1.5")),
+    "limits.bans_per_group": (1000, "0", 0, ('"a"', "-1", "1.5")),
+    "limits.ignores_per_account": (500, "0", 0, ('"a"', "-1", "1.5")),
+    "limits.names_per_minute": (30, "0", 0, ('"a"', "-1", "1.5")),
     "limits.ping_seconds": (90, "0", 0, ('"a"', "-1", "nan")),
     "limits.silence_seconds": (150, "0", 0, ('"a"', "-1", "inf", "nan")),
     "files.file_bytes": (100 * 1024**2, "0", 0, ('"a"', "-1", "1.5")),
@@ -57,6 +65,7 @@ KEYS: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
     "files.uploads_per_account": (2, "0", 0, ('"a"', "-1", "1.5")),
     "files.idle_seconds": (60, "0", 0, ('"a"', "-1", "inf", "nan")),
     "files.ticket_seconds": (3600, "0", 0, ('"a"', "-1", "inf", "nan")),
+    "files.tickets_per_account": (32, "0", 0, ('"a"', "-1", "1.5")),
     "files.unfinished_seconds": (86_400, "0", 0, ('"a"', "-1", "inf", "nan")),
 }
 

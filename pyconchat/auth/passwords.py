@@ -14,7 +14,8 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
-from pyconchat.chat.interfaces import IHasher
+from pyconchat.auth.turns import Turns
+from pyconchat.chat.interfaces import Asker, IHasher
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.password_rules import password_spellings
 
@@ -26,7 +27,7 @@ MAX_THREADS = 2
 """Maximum threads that hash at the same time."""
 
 MAX_WAITING = 16
-"""Maximum requests that wait for a thread; more are refused."""
+"""Maximum checks of logins that wait for a thread; more are refused."""
 
 # The parameters of OWASP's Password Storage Cheat Sheet for argon2id (RFC 9106): 19 MiB, t=2, p=1.
 _argon2 = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type=Type.ID)
@@ -45,9 +46,13 @@ def hash_password(password: str) -> str:
 
 @implementer(IHasher)
 class Hasher:
-    """Hashes in up to MAX_THREADS threads; refuses as busy when MAX_WAITING requests wait."""
+    """Hashes in up to MAX_THREADS threads. Logins come first: all else has one thread at a time.
+
+    Logins are refused as busy when MAX_WAITING of them wait.
+    """
 
     def __init__(self, reactor: IReactorFromThreads) -> None:
+        self.turns = Turns()
         self._reactor = reactor
         self._threads = ThreadPool(0, MAX_THREADS, "pyconchat-hasher")
         self._pending = 0
@@ -55,7 +60,7 @@ class Hasher:
     @property
     def pending(self) -> int:
         """Return the count of passwords that are being hashed, or wait for a thread."""
-        return self._pending
+        return self._pending + self.turns.waiting
 
     def start(self) -> None:
         """Start the threads."""
@@ -65,15 +70,16 @@ class Hasher:
         """End the threads. Blocks until their hashes are done."""
         self._threads.stop()
 
-    def hash(self, password: str) -> Deferred[str]:
-        return self._run(hash_password, password)
+    def hash(self, password: str, asker: Asker) -> Deferred[str]:
+        run = self.turns.run(asker, lambda: self._submit(hash_password, password))
+        return Deferred.fromCoroutine(run)
 
     def verify(self, hash: str, password: str) -> Deferred[bool]:
-        return self._run(_matches, hash or DUMMY_HASH, password)
-
-    def _run(self, call: Callable[..., T], *args: object) -> Deferred[T]:
         if self._pending >= MAX_THREADS + MAX_WAITING:
             raise Refused(Code.BUSY, "The server is checking many passwords; try again.")
+        return self._submit(_matches, hash or DUMMY_HASH, password)
+
+    def _submit(self, call: Callable[..., T], *args: object) -> Deferred[T]:
         self._pending += 1
         return deferToThreadPool(self._reactor, self._threads, call, *args).addBoth(self._done)
 

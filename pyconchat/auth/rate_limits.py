@@ -14,13 +14,27 @@ from weakref import WeakKeyDictionary
 from pyconchat.config import LimitsConfig
 from pyconchat.domain.accounts import Account
 
-__all__ = ["MAX_KEYS", "MessageRates", "RecentCounts", "TokenBucket", "is_local", "network_of"]
+__all__ = [
+    "LOCAL",
+    "MAX_KEYS",
+    "MessageRates",
+    "RecentCounts",
+    "TokenBucket",
+    "is_local",
+    "network_of",
+]
 
 LOCAL = "local"
 """The network of connections without an address, as at a Unix socket."""
 
 MAX_KEYS = 10_000
 """Maximum addresses or names that are remembered; the oldest are forgotten first."""
+
+LOCAL = "local"
+"""The network of Unix sockets: everybody who comes through a local program."""
+
+NOTICE_BYTES = 100
+"""Bytes of a notice, such as the reason of a ban, that cost as much as one message."""
 
 
 def network_of(host: str) -> str:
@@ -75,6 +89,13 @@ class TokenBucket:
             return 0.0
         return (1 - self._tokens) / self._rate
 
+    def charge(self, tokens: float, now: float) -> None:
+        """Take *tokens*, even more than there are: the next `take` waits for them."""
+        if self._rate > 0:
+            self._tokens = min(self._burst, self._tokens + (now - self._updated) * self._rate)
+            self._tokens -= tokens
+            self._updated = now
+
     @property
     def full(self) -> bool:
         """Return whether the bucket was full at the last `take`."""
@@ -97,6 +118,10 @@ class MessageRates:
             bucket = TokenBucket(config.message_burst, config.messages_per_second, self._now())
             self._buckets[account] = bucket
         return bucket
+
+    def charge(self, account: Account, notice: int) -> None:
+        """Charge *account* for a notice of *notice* bytes that others are shown."""
+        self.of(account).charge(notice // NOTICE_BYTES, self._now())
 
 
 class RecentCounts:

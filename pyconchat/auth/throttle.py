@@ -13,8 +13,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from pyconchat.auth.rate_limits import MAX_KEYS, RecentCounts, is_local
-from pyconchat.chat.interfaces import IHasher
+from pyconchat.chat.interfaces import Asker, IHasher
 from pyconchat.config import LimitsConfig
+from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.refusals import too_many_wrong_passwords
 
 __all__ = ["LoginThrottle", "WrongPasswords"]
@@ -33,21 +34,53 @@ class LoginThrottle:
         self._hasher = hasher
         self._reactor = reactor
         self._counts = WrongPasswords(limits)
+        self._names = RecentCounts(limits.names_per_minute, WINDOW)
         self._locks: dict[str, DeferredLock] = {}  # by network, while a password is checked
+
+    def ask_name(self, network: str) -> None:
+        """Count that somebody at *network* asks what kind of name one more is.
+
+        The first name on a connection is free: connections have limits of their own. Raises
+        `Refused` if there were too many in the last minute.
+        """
+        now = self._reactor.seconds()
+        wait = self._names.wait(network, now)
+        if wait > 0:
+            raise Refused(
+                Code.TOO_MANY,
+                "You have tried too many names. Try again in {wait} s.",
+                wait=int(wait) + 1,
+            )
+        self._names.note(network, now)
 
     def admit(self, network: str) -> None:
         """Raise `Refused` if there were too many wrong passwords from *network*."""
         self._counts.check(network, self._reactor.seconds())
 
     async def check(self, network: str, target: str, hash: str, password: str) -> bool:
-        """Return whether *password* matches *hash*; nothing matches an empty one.
+        """Return whether *password* of a login matches *hash*; nothing matches an empty one.
 
         Raises `Refused` if there were too many wrong passwords, or too many are being checked.
         """
+        await self._delay(network, target)
+        return await self._check(network, target, hash, password)
+
+    async def check_later(self, asker: Asker, target: str, hash: str, password: str) -> bool:
+        """As `check`, for somebody who has logged in: when it is their turn."""
+        await self._delay(asker.network, target)
+        await self._hasher.turns.begin(asker)
+        try:
+            return await self._check(asker.network, target, hash, password)
+        finally:
+            self._hasher.turns.end()
+
+    async def _delay(self, network: str, target: str) -> None:
         self.admit(network)
         delay = self._counts.delay(network, target, self._reactor.seconds())
         if delay > 0:
             await deferLater(self._reactor, delay)
+
+    async def _check(self, network: str, target: str, hash: str, password: str) -> bool:
         # One at a time: in parallel, the limit would be passed before the first one was wrong.
         lock = self._locks.setdefault(network, DeferredLock())
         await lock.acquire()

@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
+from pyconchat.chat.bounds import Bounds
 from pyconchat.chat.conversations import (
     Conversation,
     DirectConversation,
     GroupConversation,
     Parties,
 )
-from pyconchat.chat.interfaces import IHasher, ISession, IStore, IThreads
+from pyconchat.chat.interfaces import Asker, IHasher, ISession, IStore, IThreads
 from pyconchat.chat.journal import Journal
 from pyconchat.chat.memory import Memory
 from pyconchat.chat.page_turns import PageTurns
@@ -37,12 +38,10 @@ from pyconchat.domain.events import (
     GroupEvent,
     Message,
     Policy,
-    ServerBanned,
     ServerEvent,
-    Why,
 )
 from pyconchat.domain.group import Group
-from pyconchat.domain.names import Name, fold, group_name
+from pyconchat.domain.names import Name, group_name
 from pyconchat.domain.refusals import not_saved, too_many_lines
 from pyconchat.domain.replies import Stats
 from pyconchat.domain.stored import Loaded
@@ -78,7 +77,11 @@ class Chat:
         self.groups = self.memory.groups
         self.conversations = self.memory.conversations
         self.presence = self.memory.presence
-        self.publisher = Publisher(self.memory, self.statistics)
+        self.publisher = Publisher(
+            self.memory,
+            self.statistics,
+            lambda *ending: self.registry.end_sessions(*ending),
+        )
         recovery = Recovery(self.memory, store, reactor, self._group_restored)
         self.journal = Journal(
             store, threads, reactor, self.publisher.publish, recovery.recover, self.statistics
@@ -89,6 +92,7 @@ class Chat:
             self.memory, store, self.journal, self.registry, hasher, self.now
         )
         self.indexer = SearchIndexer(store, threads, reactor, lambda: self.journal.busy)
+        self.bounds = Bounds(config.limits, self.groups)
         self._wall_clock = wall_clock
         gauge = self.statistics.gauge
         gauge("sessions", lambda: sum(1 for _ in self.presence.everybody()))
@@ -201,9 +205,11 @@ class Chat:
         Raises `Refused`. Fails with `NotSaved`. After a `Conflict` with another node's change,
         *rule* decides once more, on the new state.
         """
-        events = rule(self.memory.usable(conversation))
+        group = self.memory.usable(conversation)
+        events = rule(group)
         if not events:
             return succeed(0)
+        self.bounds.check(group, events)
         done: Deferred[int] = Deferred()
 
         def decide_again() -> None:
@@ -232,8 +238,13 @@ class Chat:
         """
         name = group_name(raw)
         self.groups.require_free(name)
-        password_hash = await self.hasher.hash(password) if policy is Policy.PASSWORD else ""
+        self.bounds.check_groups(session.account.name)
+        password_hash = ""
+        if policy is Policy.PASSWORD:
+            asker = Asker(session.account.key, session.peer.network)
+            password_hash = await self.hasher.hash(password, asker)
         self.groups.require_free(name)  # again: hashing takes time
+        self.bounds.check_groups(session.account.name)
         self.memory.require_present(session.account)
         actor = session.account.actor
         number = self.groups.free_number(name)
@@ -261,11 +272,6 @@ class Chat:
         for event in rule(self.accounts):
             self.accounts.apply(event, now)
             entries.append(NewEntry(SERVER, event))
-            if isinstance(event, ServerBanned):
-                banned = fold(event.name)
-                for conversation in self.groups.connected_with(banned):
-                    events = conversation.group.forget(banned, Why.SERVER_BAN)
-                    entries += self.memory.apply(conversation, events, now)
         await self._append(Decision(now, entries, key=key))
 
     def figures(self, account: Account) -> Stats:

@@ -117,6 +117,7 @@ class Conversations:
         self.server = ServerConversation(SERVER)
         self._by_id: dict[int, Conversation] = {SERVER: self.server}
         self._private: dict[Parties, DirectConversation] = {}
+        self._of_party: dict[str, dict[Parties, None]] = {}
         self._highest = SERVER
 
     def begin_after(self, highest: int, server_head: int) -> None:
@@ -154,21 +155,28 @@ class Conversations:
         conversation = self._private.get(parties)
         if conversation is None:
             conversation = self._private[parties] = DirectConversation(id, head, parties)
+            for party in parties:
+                self._of_party.setdefault(party, {})[parties] = None
             self.add(conversation)
         return conversation
 
+    def of_party(self, party: str) -> list[DirectConversation]:
+        """Return the private conversations of *party* that are in memory."""
+        return [self._private[parties] for parties in self._of_party.get(party, ())]
+
     def drop_private(self, parties: Parties, id: int) -> None:
-        """Remove a private conversation that could not be stored."""
-        self._private.pop(parties, None)
+        """Remove a private conversation: it could not be stored, or nobody needs it now."""
+        self.detach(parties)
         self.drop(id)
 
-    def drop_party(self, party: str) -> None:
-        """Remove the private conversations of *party*, whose account was deleted.
-
-        Sessions of the other side keep theirs until they end.
-        """
-        for parties in [each for each in self._private if party in each]:
-            del self._private[parties]
+    def detach(self, parties: Parties) -> None:
+        """Make the next private conversation of *parties* another one."""
+        if self._private.pop(parties, None) is not None:
+            for party in parties:
+                own = self._of_party[party]
+                del own[parties]
+                if not own:
+                    del self._of_party[party]
 
     def of_cursor(self, record: CursorRecord) -> Conversation:
         """Return the conversation of a cursor.

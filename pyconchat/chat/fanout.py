@@ -50,14 +50,14 @@ from pyconchat.domain.events import (
     ServerBanned,
     ServerKicked,
     ServerUnbanned,
-    Talk,
     TopicChanged,
     subject,
 )
-from pyconchat.domain.names import Key, Name, fold
+from pyconchat.domain.ignoring import as_seen
+from pyconchat.domain.names import Key, fold
 from pyconchat.domain.replies import Where
 
-__all__ = ["Fanout", "is_ignored"]
+__all__ = ["Fanout"]
 
 HISTORY_AT_JOIN = 20
 """Earlier entries that a person is shown after joining."""
@@ -138,7 +138,7 @@ class Fanout:
         return renderer.block(
             piece
             for piece, entry, origin in zip(pieces, entries, origins, strict=True)
-            if origin is not session and not (ignores and is_ignored(entry, ignores))
+            if origin is not session and as_seen(entry, ignores) is not None
         )
 
     # All other events.
@@ -161,8 +161,11 @@ class Fanout:
             if not conversation.may_read(event, key):
                 continue
             where = session.view_of(conversation)
-            if key == subject_key:
-                block = session.renderer.block([session.renderer.entry(entry, where, key)])
+            seen = as_seen(entry, session.account.ignores)
+            if seen is None:
+                block = b""
+            elif key == subject_key or seen is not entry:
+                block = session.renderer.block([session.renderer.entry(seen, where, key)])
             else:
                 style = (session.renderer, where)
                 if style not in common:
@@ -261,9 +264,3 @@ class Fanout:
                 session.subscriptions.add(conversation, first, skip=after)
             else:
                 session.subscriptions.add(conversation, after)
-
-
-def is_ignored(entry: Entry, ignores: Mapping[Key, Name]) -> bool:
-    """Return whether *entry* is a message or action of somebody in *ignores*."""
-    event = entry.event
-    return isinstance(event, Talk) and fold(event.sender) in ignores

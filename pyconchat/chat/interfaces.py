@@ -399,14 +399,29 @@ class IPresence(Interface):
         """Return whether the account with *key* has a session."""
 
 
+class Asker(NamedTuple):
+    """For whom a password is hashed: the key of an account, and the network it came from."""
+
+    account: str
+    network: str
+
+
 class IHasher(Interface):
     """Hashes passwords, off the reactor's thread and within a bound."""
 
-    def hash(password: str) -> Deferred[str]:
-        """Fire with a hash of *password*. Raises `Refused` with `Code.BUSY` at the bound."""
+    turns = Attribute(
+        "The `pyconchat.auth.turns.Turns` in which everything but the check of a login waits."
+    )
+
+    def hash(password: str, asker: Asker) -> Deferred[str]:
+        """Fire with a hash of *password*, when it is the turn of *asker*.
+
+        Fails with `Refused` and `Code.BUSY` if too many of their requests are waiting.
+        """
 
     def verify(hash: str, password: str) -> Deferred[bool]:
-        """Fire with whether *password* matches *hash*. Raises as `hash`.
+        """Fire with whether *password* matches *hash*. Raises `Refused` with `Code.BUSY`.
 
-        No password matches an empty *hash*; verifying it takes as long as any other.
+        No password matches an empty *hash*; verifying it takes as long as any other. Logins call
+        it at once; any other check waits for its turn first.
         """

@@ -46,7 +46,7 @@ class Memory:
     def restore_server(self, server: ServerState) -> None:
         """Set accounts, operators, server bans and ignore lists to what the store has."""
         self.accounts.claim_code = server.claim_code
-        self.accounts.bans = {fold(ban.name): ban for ban in server.bans}
+        self.accounts.restore_bans(server.bans)
         for record in server.accounts:
             account = self.accounts.get(record.name)
             if account is None:

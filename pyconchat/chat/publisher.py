@@ -12,6 +12,7 @@ from pyconchat.chat.interfaces import ISession
 from pyconchat.chat.memory import Memory
 from pyconchat.chat.pending import PendingDecision
 from pyconchat.chat.statistics import Statistics
+from pyconchat.domain.accounts import Account
 from pyconchat.domain.events import (
     Action,
     Entry,
@@ -31,9 +32,15 @@ class Publisher:
 
     _log = Logger()
 
-    def __init__(self, memory: Memory, statistics: Statistics) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        statistics: Statistics,
+        end_sessions: Callable[[Account, EndWhy, str], None],
+    ) -> None:
         self.fanout = Fanout(memory.presence, statistics)
         self._memory = memory
+        self._end_sessions = end_sessions
         self._statistics = statistics
         self._watchers: list[Callable[[Entry], None]] = []
 
@@ -83,8 +90,9 @@ class Publisher:
             case GroupClosed():
                 self._memory.conversations.drop(entry.conversation)
             case ServerKicked(name=name) | ServerBanned(name=name):
-                for session in list(self._memory.presence.sessions(fold(name))):
-                    session.end(EndWhy.PUT_OFF, "You were put off this server.")
+                account = self._memory.accounts.get(name)
+                if account is not None:
+                    self._end_sessions(account, EndWhy.PUT_OFF, "You were put off this server.")
             case _:
                 pass
 

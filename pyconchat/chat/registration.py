@@ -7,7 +7,7 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 
 from pyconchat.chat import event_log
-from pyconchat.chat.interfaces import IHasher, IJournal, ISession, IStore
+from pyconchat.chat.interfaces import Asker, IHasher, IJournal, ISession, IStore
 from pyconchat.chat.memory import Memory
 from pyconchat.chat.session_registry import SessionRegistry
 from pyconchat.domain.accounts import Account, deleted_party
@@ -51,9 +51,11 @@ class Registration:
         self._hasher = hasher
         self._now = now
 
-    def add_guest(self, name: Name) -> Account:
-        """Return a new guest account. Raises `Refused`."""
+    def add_guest(self, name: Name, network: str) -> Account:
+        """Return a new guest account for somebody at *network*. Raises `Refused`."""
         self._accounts.admit(name)
+        self._accounts.admit_network(network)
+        self._replace_guest(name, network)
         # A former guest with this name may have memberships whose end is not stored yet.
         if self._memory.groups.connected_with(fold(name)):
             raise name_in_use(name)
@@ -64,17 +66,41 @@ class Registration:
         self._accounts.add(account)
         return account
 
+    def replaces_guest(self, account: Account, network: str) -> bool:
+        """Return whether somebody at *network* may take over the name of the guest *account*.
+
+        That is so if all its sessions are from there: a connection that was cut without a word
+        must not keep its owner out until the server notices.
+        """
+        sessions = self._memory.presence.sessions(account.key)
+        here = all(session.peer.network == network for session in sessions)
+        return not account.registered and bool(sessions) and here
+
+    def _replace_guest(self, name: Name, network: str) -> None:
+        """End the sessions of the guest *name*, if somebody at *network* may take over the name.
+
+        The memberships end as well: two people may share an address.
+        """
+        account = self._accounts.get(name)
+        if account is None or not self.replaces_guest(account, network):
+            return
+        for session in list(self._memory.presence.sessions(account.key)):
+            session.end(EndWhy.REPLACED, "Somebody at your address has logged in with your name.")
+            session.close()
+
     def dismiss(self, account: Account) -> None:
         """Remove the guest *account*, whose session did not begin."""
         if not account.registered and not self._memory.presence.online(account.key):
             self._accounts.remove(account)
 
-    async def register_new(self, name: Name, password: str) -> Account:
+    async def register_new(self, name: Name, password: str, network: str) -> Account:
         """Register a name that is not in use. Raises `Refused` or `NotSaved`."""
         self._accounts.admit(name)
+        self._accounts.admit_network(network)
         password = check_password(password)
+        self._replace_guest(name, network)
         with self._accounts.reserved(name):
-            password_hash = await self._hasher.hash(password)
+            password_hash = await self._hasher.hash(password, Asker(fold(name), network))
             await self._save([SaveAccount(name, password_hash)])
         account = Account(name, password_hash)
         self._accounts.add(account)
@@ -87,7 +113,9 @@ class Registration:
         Raises `Refused` or `NotSaved`.
         """
         account: Account = session.account
-        password_hash = await self._hasher.hash(check_password(password))
+        was_registered = account.registered
+        asker = Asker(account.key, session.peer.network)
+        password_hash = await self._hasher.hash(check_password(password), asker)
         self._memory.require_present(account)
         entries: list[NewEntry] = []
         writes: list[Write] = [SaveAccount(account.name, password_hash)]
@@ -97,12 +125,16 @@ class Registration:
                 events = conversation.group.register(account.name)
                 entries += self._memory.apply(conversation, events, self._now())
         await self._save(writes, entries)
+        party = account.party
         account.register(password_hash)
+        if party != account.party:
+            self._registry.release_private(party)
         if self._accounts.get(account.name) is None:  # the guest disconnected during the commit
             self._accounts.add(account)
-        self._registry.end_others(
-            session, EndWhy.PASSWORD, "Your password was changed on another device."
-        )
+        if was_registered:  # a guest, who has one session, keeps what it has begun
+            self._registry.end_others(
+                session, EndWhy.PASSWORD, "Your password was changed on another device."
+            )
 
     async def ignore(self, account: Account, name: Name, on: bool) -> None:
         """Add *name* to the ignore list of *account*, or remove it. Raises `NotSaved`."""
@@ -134,8 +166,9 @@ class Registration:
         if account.password_hash != record.password_hash:
             account.register(record.password_hash)
             event_log.administered("password changed", account.name)
-            for session in list(self._memory.presence.sessions(account.key)):
-                session.end(EndWhy.PASSWORD, "Your password was changed by an administrator.")
+            self._registry.end_sessions(
+                account, EndWhy.PASSWORD, "Your password was changed by an administrator."
+            )
         if record.operator and not account.actor.operator:
             self._make_operator(account, True, "You are an operator of this server now.")
         elif was_operator and not record.operator:
@@ -151,13 +184,25 @@ class Registration:
     def _delete(self, account: Account) -> None:
         """End all that *account*, which `pyconchat-admin` has deleted, has in memory."""
         event_log.administered("account deleted", account.name)
-        for session in list(self._memory.presence.sessions(account.key)):
-            session.end(EndWhy.PUT_OFF, "Your account was deleted by an administrator.")
+        sessions = list(self._memory.presence.sessions(account.key))
+        self._registry.end_sessions(
+            account, EndWhy.PUT_OFF, "Your account was deleted by an administrator."
+        )
+        for session in sessions:
             session.close()  # at once: afterwards it moves no cursor
         self._accounts.remove(account)
         for conversation in self._memory.groups.connected_with(account.key):
             self._registry.end_deleted(conversation)
-        self._memory.conversations.drop_party(account.party)
+        conversations = self._memory.conversations
+        private = conversations.of_party(account.party)
+        for direct in private:
+            conversations.detach(direct.parties)
+
+        def drop(_result: object) -> None:
+            for direct in private:
+                conversations.drop(direct.id)
+
+        self._journal.settled().addBoth(drop)  # what is on its way is still published
         # Again, in order: requests that were still on their way have written for this account.
         write = DeleteAccount(account.key, deleted_party(account.key))
         self._journal.append(Decision(self._now(), writes=[write]))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pyconchat.chat import event_log
-from pyconchat.chat.conversations import GroupConversation
+from pyconchat.chat.conversations import DirectConversation, GroupConversation, account_key
 from pyconchat.chat.interfaces import IJournal, ISession, IStore
 from pyconchat.chat.memory import Memory
-from pyconchat.domain.accounts import Account
-from pyconchat.domain.decisions import Decision, MoveCursor, NoteLogin
+from pyconchat.domain.accounts import Account, is_guest_party
+from pyconchat.domain.decisions import Decision, EndDirect, MoveCursor, NoteLogin
 from pyconchat.domain.events import Why
 from pyconchat.domain.names import Key, fold
 from pyconchat.domain.replies import EndWhy, PresenceChanged
@@ -34,7 +34,20 @@ class SessionRegistry:
         self._store = store
         self._journal = journal
         self._now = now
+        self._watchers: list[Callable[[Account], None]] = []
         self.stopping = False  # the server is stopping: departures are not announced
+
+    def watch(self, watcher: Callable[[Account], None]) -> None:
+        """Call *watcher* with each account all of whose other sessions are ended, or that is gone.
+
+        What it was permitted outside its sessions ends, too.
+        """
+        self._watchers.append(watcher)
+
+    def revoke(self, account: Account) -> None:
+        """Call the watchers with *account*."""
+        for watcher in self._watchers:
+            watcher(account)
 
     def opened(self, session: ISession) -> None:
         """Add *session*: from now on a kick, a ban or a new password ends it."""
@@ -75,16 +88,58 @@ class SessionRegistry:
             return
         if not account.registered:
             self._memory.accounts.remove(account)
+            self.revoke(account)
             if not self.stopping:  # otherwise the next start ends their memberships
                 for conversation in self._memory.groups.connected_with(account.key):
                     self._end_guest(conversation, account.key)
         self._announce(account, PresenceChanged(account.name, False, session.quit_reason))
+        self.release_private(account.party)
+
+    def release_private(self, party: str) -> None:
+        """Forget the private conversations of *party*, who has disconnected, once all is stored.
+
+        They are read from the store when they are needed again. Those of a guest who is gone end:
+        nobody can write in them any more.
+        """
+        if not self.stopping:
+            self._journal.settled().addBoth(lambda _: self._forget_private(party))
+
+    def _forget_private(self, party: str) -> None:
+        conversations = self._memory.conversations
+        for conversation in conversations.of_party(party):
+            away = [each for each in conversation.parties if not self._is_online(each)]
+            ended = any(map(is_guest_party, away))
+            if ended:
+                self._end_private(conversation)
+            if ended or len(away) == len(conversation.parties):
+                conversations.drop_private(conversation.parties, conversation.id)
+
+    def _end_private(self, conversation: DirectConversation) -> None:
+        """End *conversation* for those who are left, at its newest entry."""
+        for party in conversation.parties:
+            for session in self._memory.presence.sessions(account_key(party)):
+                if conversation in session.subscriptions:
+                    session.subscriptions.end(conversation, conversation.published)
+        write = EndDirect(conversation.id, conversation.published)
+        self._journal.append(Decision(self._now(), writes=[write]))
+
+    def _is_online(self, party: str) -> bool:
+        account = self._memory.accounts.get(account_key(party))
+        known = account is not None and account.party == party
+        return known and self._memory.presence.online(account_key(party))
 
     def end_others(self, session: ISession, why: EndWhy, reason: str) -> None:
-        """End the other sessions of the account of *session*."""
+        """End the other sessions of the account of *session*, and what it was permitted."""
         for other in list(self._memory.presence.sessions(session.account.key)):
             if other is not session:
                 other.end(why, reason)
+        self.revoke(session.account)
+
+    def end_sessions(self, account: Account, why: EndWhy, reason: str) -> None:
+        """End all sessions of *account*, and what it was permitted."""
+        for session in list(self._memory.presence.sessions(account.key)):
+            session.end(why, reason)
+        self.revoke(account)
 
     def end_all(self, why: EndWhy, reason: str) -> None:
         """End all sessions: the server is stopping."""

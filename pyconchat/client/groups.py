@@ -5,7 +5,7 @@ Learned from the answer to the hello, from other answers and from events; sends 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from pyconchat.client.net.json_protocol import Object, objects_in
 from pyconchat.domain.names import fold
@@ -43,6 +43,7 @@ class Groups:
         self.requested = ""
         self.partners: dict[str, None] = {}
         self._groups: dict[str, JoinedGroup] = {}
+        self._unconfirmed: set[str] = set()  # keys that the rest of a long hello may name
 
     def get(self, name: object) -> JoinedGroup | None:
         """Return the group with that name or number."""
@@ -61,19 +62,40 @@ class Groups:
     def logged_in(self, hello: Object, rejoining: Collection[str] = ()) -> None:
         """Replace the groups by those in the answer to a hello.
 
-        The groups *rejoining* are kept as well: requests to join them again follow.
+        If there are more, they follow, and the others are kept until then. The groups *rejoining*
+        are kept as well: requests to join them again follow.
         """
         self.me = str(hello.get("name") or self.me)
         previous, self._groups = self._groups, {}
-        for each in objects_in(hello.get("groups")):
+        self._unconfirmed = set()
+        self._learn(hello, previous)
+        if _int(hello.get("more")):
+            self._unconfirmed = previous.keys() - self._groups.keys()
+            self._groups |= {key: previous[key] for key in previous if key in self._unconfirmed}
+        for name in rejoining:
+            self._groups.setdefault(fold(name), previous.get(fold(name)) or JoinedGroup(name))
+            self._unconfirmed.discard(fold(name))
+        if self.current is not None:
+            self.current = self._groups.get(fold(self.current.name))
+
+    def _learn(self, fields: Object, previous: Mapping[str, JoinedGroup]) -> None:
+        """Add the groups in *fields*, a hello's answer or what follows it."""
+        for each in objects_in(fields.get("groups")):
             name = str(each.get("group"))
             group = previous.get(fold(name)) or JoinedGroup(name)
             group.number, group.topic = _int(each.get("number")), str(each.get("topic") or "")
             self._groups[fold(name)] = group
-        for name in rejoining:
-            self._groups.setdefault(fold(name), previous.get(fold(name)) or JoinedGroup(name))
-        if self.current is not None:
-            self.current = self._groups.get(fold(self.current.name))
+
+    def _learn_more(self, fields: Object) -> bool:
+        """Add groups that the hello had no room for; return whether the current one is gone."""
+        self._learn(fields, dict(self._groups))
+        for each in objects_in(fields.get("groups")):
+            self._unconfirmed.discard(fold(str(each.get("group"))))
+        gone: set[str] = set() if _int(fields.get("more")) else self._unconfirmed
+        changed = False
+        for key in gone & self._groups.keys():
+            changed = self._remove(self._groups[key]) or changed
+        return changed
 
     def answer_received(self, answer: Object) -> bool:
         """Learn from an answer; return whether the current group has changed."""
@@ -98,6 +120,8 @@ class Groups:
         kind, name = event.get("type"), str(event.get("name"))
         is_me = fold(name) == fold(self.me)
         group = self.get(event.get("group"))
+        if kind == "own-groups":
+            return self._learn_more(event)
         if kind == "presence":
             for each in self._groups.values():
                 if name in each.members:

@@ -79,7 +79,10 @@ class LineFormatter:
             case None:
                 return []
             case "history":
-                return self._log(answer, current) or [server_line("Nothing has been said yet.")]
+                more, next = answer.get("more"), answer.get("next")
+                older = [server_line(f"… {more} older: {next}")] if isinstance(more, int) else []
+                lines = [*(older if more else []), *self._log(answer, current)]
+                return lines or [server_line("Nothing has been said yet.")]
             case "matches":
                 found = self._log(answer, current)
                 newest = "The newest matches" if answer.get("more") else "Found"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pyconchat.commands.command import Call, listed, matches
+from pyconchat.chat.interfaces import Asker
+from pyconchat.commands.command import Call
+from pyconchat.commands.listing import Listing, page
+from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT
 from pyconchat.domain.names import Name
@@ -13,24 +16,20 @@ from pyconchat.domain.text import SafeText
 EVERYWHERE = "everywhere"
 
 
-async def who(call: Call, filter: SafeText | None) -> Reply:
+async def who(call: Call, listing: Listing | None) -> Reply:
     """List who is online."""
-    groups = call.services.groups
+    listing, groups = listing or Listing(), call.services.groups
     own = {conversation.id for conversation in groups.memberships(call.account.key)}
-    people: list[PersonLine] = []
-    seen: set[str] = set()
-    filter = filter or NO_TEXT
-    wanted = matches(filter)
-    for session in call.services.presence.everybody():
-        account = session.account
-        if account.key in seen or not wanted(account.name):
-            continue
-        seen.add(account.key)
+    online = {each.account.key: each.account for each in call.services.presence.everybody()}
+
+    def line(account: Account) -> PersonLine:
         shared = [each.group.name for each in groups.memberships(account.key) if each.id in own]
-        actor = account.actor
-        people.append(PersonLine(account.name, actor.guest, actor.operator, shared))
-    found, more = listed(sorted(people, key=lambda person: person.name.lower()))
-    return PeopleOnline(found, more, filter)
+        return PersonLine(account.name, account.actor.guest, account.actor.operator, shared)
+
+    people = [each for each in online.values() if listing.wants(each.name)]
+    people.sort(key=lambda account: account.name.lower())
+    found = page(people, listing, lambda account: account.name, line, "/who")
+    return PeopleOnline(found.items, found.more, found.next, listing.part)
 
 
 async def password(call: Call) -> Reply:
@@ -40,7 +39,8 @@ async def password(call: Call) -> Reply:
         network, throttle = session.peer.network, call.services.throttle
         throttle.admit(network)
         old = await call.ask("Current password: ", secret=True)
-        if not await throttle.check(network, account.key, account.password_hash, old):
+        asker = Asker(account.key, network)
+        if not await throttle.check_later(asker, account.key, account.password_hash, old):
             raise Refused(Code.WRONG_PASSWORD, "That is not your password; nothing has changed.")
     was_guest = not account.registered
     new = await ask_new_password(call)

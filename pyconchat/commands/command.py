@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from pyconchat.commands.services import Services
 from pyconchat.domain.accounts import Account, Accounts
 from pyconchat.domain.decisions import RequestKey
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.events import GroupEvent, Policy, ServerEvent
+from pyconchat.domain.events import AnyEvent, GroupEvent, Policy, ServerEvent
 from pyconchat.domain.group import Actor, Group
 from pyconchat.domain.names import Name, person_name
 from pyconchat.domain.refusals import empty_message, note_too_long
@@ -23,7 +23,6 @@ from pyconchat.domain.text import MAX_NOTE, SafeText, safe_line, safe_text
 __all__ = [
     "FILE",
     "FILE_NUMBER",
-    "FILTER",
     "GROUP",
     "MESSAGE",
     "NAME",
@@ -40,27 +39,11 @@ __all__ = [
     "Command",
     "PolicyChoice",
     "first_word",
-    "listed",
-    "matches",
     "optional",
 ]
 
 
-T = TypeVar("T")
-
-MAX_LISTED = 500
-"""Maximum lines of an answer: it bounds what a peer that does not read can ask for."""
-
-
-def listed(items: Sequence[T]) -> tuple[list[T], int]:
-    """Return the first MAX_LISTED of *items*, and the count of the others."""
-    return list(items[:MAX_LISTED]), max(0, len(items) - MAX_LISTED)
-
-
-def matches(filter: SafeText) -> Callable[[str], bool]:
-    """Return a function that returns whether a name contains *filter*."""
-    wanted = filter.casefold()
-    return lambda name: wanted in name.casefold()
+AnyEventT = TypeVar("AnyEventT", bound=AnyEvent)
 
 
 class Cancelled(Exception):
@@ -121,12 +104,17 @@ class Call:
     def decide(
         self, conversation: GroupConversation, rule: Callable[[Group], list[GroupEvent]]
     ) -> Awaitable[int]:
-        """As `Chat.decide`, with the key of this request."""
-        return self.chat.decide(conversation, rule, self.key)
+        """As `Chat.decide`, with the key of this request; the notices cost the caller's rate."""
+        return self.chat.decide(conversation, lambda group: self._charged(rule(group)), self.key)
 
     def operate(self, rule: Callable[[Accounts], list[ServerEvent]]) -> Awaitable[None]:
-        """As `Chat.operate`, with the key of this request."""
-        return self.chat.operate(rule, self.key)
+        """As `Chat.operate`, with the key of this request; the notices cost the caller's rate."""
+        return self.chat.operate(lambda accounts: self._charged(rule(accounts)), self.key)
+
+    def _charged(self, events: list[AnyEventT]) -> list[AnyEventT]:
+        texts = (getattr(each, name, "") for each in events for name in ("reason", "note", "topic"))
+        self.services.rates.charge(self.account, sum(len(text.encode()) for text in texts))
+        return events
 
     async def ask(self, prompt: str, secret: bool = False) -> str:
         """Ask a question and return the answer. Raises `Cancelled` if it is empty.
@@ -337,8 +325,6 @@ FILE = Arg("FILE", str, "Which file?", rest=True)
 FILE_NUMBER = Arg("NUMBER", _file_number, "Which file?")
 GROUP = Arg("GROUP", str, "Group: ", kind="group")
 WORD = Arg("WORD", str, "What?")
-FILTER = Arg("FILTER", safe_line, "")
-"""Part of a name: the list has only the names that contain it."""
 MESSAGE = Arg("TEXT", _message, "Text: ", rest=True)
 TEXT = Arg("TEXT", _text, "Text: ", rest=True)
 NUMBER = Arg("N", _number, "How many? ")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shlex
 
 from pyconchat.chat.interfaces import ServerAddress
-from pyconchat.commands.command import Call, listed
+from pyconchat.commands.command import Call
+from pyconchat.commands.listing import Listing, page
 from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.group_state import SharedFile
 from pyconchat.domain.replies import DownloadTicket, FileLine, Files, Reply, UploadTicket
 from pyconchat.domain.text import SafeText, safe_line
 from pyconchat.files.sharing import FileSharing, file_name
@@ -16,7 +18,9 @@ async def send(call: Call, path: str) -> Reply:
     """Share a file with the group."""
     group = call.group()
     name = file_name(path)
-    ticket, offset = await _sharing(call).offer(call.account, call.here(), name)
+    ticket, offset = await _sharing(call).offer(
+        call.account, call.session.peer.network, call.here(), name
+    )
     file = _quoted(safe_line(path.strip()))
     header = f'echo "upload {ticket.token} 0 $(wc -c < {file})"'
     program = _program(call.session.peer.server_address)
@@ -26,21 +30,24 @@ async def send(call: Call, path: str) -> Reply:
     return UploadTicket(ticket.token, group.name, name, offset, most, SafeText(command))
 
 
-async def list_files(call: Call) -> Reply:
-    """List the files of the group."""
-    group = call.group()
-    lines = [
-        FileLine(file.number, file.name, file.size, file.sha256, file.by, file.at)
-        for file in group.files.values()
-    ]
-    newest, more = listed(lines[::-1])
-    return Files(group.name, newest[::-1], more)
+async def list_files(call: Call, listing: Listing | None) -> Reply:
+    """List the files of the group, the newest of them last."""
+    listing, group = listing or Listing(), call.group()
+    files = [file for file in group.files.values() if listing.wants(file.name)]
+
+    def line(file: SharedFile) -> FileLine:
+        return FileLine(file.number, file.name, file.size, file.sha256, file.by, file.at)
+
+    found = page(files[::-1], listing, lambda file: str(file.number), line, "/files")
+    return Files(group.name, found.items[::-1], found.more, found.next)
 
 
 async def get(call: Call, which: str) -> Reply:
     """Fetch a file of the group."""
     group = call.group()
-    ticket = _sharing(call).ticket_for(call.account, call.here(), safe_line(which))
+    ticket = _sharing(call).ticket_for(
+        call.account, call.session.peer.network, call.here(), safe_line(which)
+    )
     file = ticket.file
     assert file is not None
     program = _program(call.session.peer.server_address)

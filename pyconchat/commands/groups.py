@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from msgspec.structs import replace
+
+from pyconchat.auth.rate_limits import LOCAL
 from pyconchat.chat.conversations import GroupConversation
-from pyconchat.commands.command import Call, Cancelled, PolicyChoice, listed, matches
+from pyconchat.chat.interfaces import Asker
+from pyconchat.commands.command import Call, Cancelled, PolicyChoice
+from pyconchat.commands.listing import Listing, page
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT, GroupEvent, Policy
 from pyconchat.domain.group import Group
+from pyconchat.domain.group_state import JoinRequest, Member
 from pyconchat.domain.names import Name, fold, group_name
 from pyconchat.domain.password_rules import MAX_LENGTH
 from pyconchat.domain.replies import (
@@ -66,10 +72,10 @@ async def _admit(
     group = services.memory.usable(conversation)
     proof = ""
     if group.asks_password(actor):
-        network, hash = call.session.peer.network, group.password_hash
-        services.throttle.admit(network)
+        asker, hash = _asker(call), group.password_hash
+        services.throttle.admit(asker.network)
         typed = await password()
-        if await services.throttle.check(network, f"group {group.id}", hash, typed):
+        if await services.throttle.check_later(asker, f"group {group.id}", hash, typed):
             proof = hash
     services.memory.require_present(call.account)
     await call.decide(conversation, lambda group: group.join(actor, note, proof))
@@ -167,27 +173,33 @@ async def desk(call: Call) -> Reply:
     return FrontDesk(None if left is None else left.group.name)
 
 
-async def list_groups(call: Call, filter: SafeText | None) -> Reply:
+async def list_groups(call: Call, listing: Listing | None) -> Reply:
     """List the groups."""
-    filter = filter or NO_TEXT
-    wanted = matches(filter)
-    found, more = listed(
-        [
-            each
-            for each in call.services.groups
-            if each.published  # a group that is not stored yet may never be
-            and each.group.lists_to(call.actor)
-            and wanted(each.group.name)
-        ]
+    listing = listing or Listing()
+    stored = [
+        each
+        for each in call.services.groups
+        if each.published  # a group that is not stored yet may never be
+        and each.group.lists_to(call.actor)
+        and listing.wants(each.group.name)
+    ]
+    found = page(
+        stored, listing, lambda each: each.group.name, lambda each: _line(call, each), "/groups"
     )
-    return Groups([_line(call, conversation) for conversation in found], more, filter)
+    return Groups(found.items, found.more, found.next, listing.part)
 
 
-async def requests(call: Call) -> Reply:
+async def requests(call: Call, listing: Listing | None) -> Reply:
     """List the join requests."""
-    group = call.usable()
-    pending, more = listed(group.pending(call.actor))
-    return Requests(group.name, pending, call.chat.now(), more)
+    listing, group = listing or Listing(), call.usable()
+    pending = [each for each in group.pending(call.actor) if listing.wants(each.name)]
+    ignores = call.account.ignores
+
+    def line(request: JoinRequest) -> JoinRequest:
+        return replace(request, note=NO_TEXT) if fold(request.name) in ignores else request
+
+    found = page(pending, listing, lambda each: each.name, line, "/requests")
+    return Requests(group.name, found.items, call.chat.now(), found.more, found.next)
 
 
 def only_request(call: Call) -> str | None:
@@ -219,14 +231,14 @@ async def invite(call: Call, name: Name) -> None:
     await call.decide(call.here(), rule)
 
 
-async def members(call: Call, filter: SafeText | None) -> Reply:
+async def members(call: Call, listing: Listing | None) -> Reply:
     """List all members."""
-    return _roster(call, False, filter)
+    return _roster(call, False, listing or Listing())
 
 
-async def online(call: Call, filter: SafeText | None) -> Reply:
+async def online(call: Call, listing: Listing | None) -> Reply:
     """List the members who are online."""
-    return _roster(call, True, filter)
+    return _roster(call, True, listing or Listing())
 
 
 async def admin(call: Call) -> Reply:
@@ -247,7 +259,7 @@ async def policy(call: Call, choice: PolicyChoice) -> None:
     choice = await _with_password(call, choice)
     hash = ""
     if choice.password:
-        hash = await call.services.hasher.hash(choice.password)
+        hash = await call.services.hasher.hash(choice.password, _asker(call))
     await call.decide(here, lambda group: group.change_policy(call.actor, choice.policy, hash))
 
 
@@ -273,7 +285,9 @@ async def ban(call: Call, name: Name, reason: SafeText | None) -> None:
     if call.current is not None:
         await call.decide(call.current, lambda group: group.ban(call.actor, name, why))
         return
-    await call.operate(lambda accounts: accounts.ban(call.actor, name, why))
+    sessions = call.services.presence.sessions(fold(name))
+    networks = {each.peer.network for each in sessions} - {LOCAL}
+    await call.operate(lambda accounts: accounts.ban(call.actor, name, why, sorted(networks)))
 
 
 async def unban(call: Call, name: Name) -> None:
@@ -286,22 +300,27 @@ async def unban(call: Call, name: Name) -> None:
 
 def only_ban(call: Call) -> str | None:
     """Return the banned name, if there is exactly one. Raises `Refused` if there is none."""
-    banned = _bans(call).bans
+    banned = _bans(call, Listing()).bans
     if not banned:
         raise Refused(Code.NOT_BANNED, "Nobody is banned here.")
     return banned[0].name if len(banned) == 1 else None
 
 
-async def bans(call: Call) -> Reply:
+async def bans(call: Call, listing: Listing | None) -> Reply:
     """List the bans."""
-    return _bans(call)
+    return _bans(call, listing or Listing())
 
 
-def _bans(call: Call) -> Bans:
+def _bans(call: Call, listing: Listing) -> Bans:
+    name = None
     if call.current is not None:
         group = call.services.memory.usable(call.current)  # operators need not be members
-        return Bans(group.name, *listed(group.banned(call.actor)))
-    return Bans(None, *listed(call.services.accounts.banned(call.actor)))
+        name, banned = group.name, group.banned(call.actor)
+    else:
+        banned = call.services.accounts.banned(call.actor)
+    banned = [each for each in banned if listing.wants(each.name)]
+    found = page(banned, listing, lambda each: each.name, lambda each: each, "/bans")
+    return Bans(name, found.items, found.more, found.next)
 
 
 async def _with_password(call: Call, choice: PolicyChoice) -> PolicyChoice:
@@ -335,17 +354,25 @@ async def enter(call: Call, conversation: GroupConversation, created: bool = Fal
     await call.session.subscriptions.when_live(conversation)
 
 
-def _roster(call: Call, online_only: bool, filter: SafeText | None) -> Roster:
+def _asker(call: Call) -> Asker:
+    return Asker(call.account.key, call.session.peer.network)
+
+
+def _roster(call: Call, online_only: bool, listing: Listing) -> Roster:
     group, presence = call.group(), call.services.presence
-    filter = filter or NO_TEXT
-    wanted = matches(filter)
-    lines = [
-        MemberLine(member.name, group.is_admin(member.name), member.guest, presence.online(key))
+    listed = [
+        member
         for key, member in group.members.items()
-        if wanted(member.name) and (not online_only or presence.online(key))
+        if listing.wants(member.name) and (not online_only or presence.online(key))
     ]
-    members, more = listed(lines)
-    return Roster(group.name, members, online_only, more, filter)
+
+    def line(member: Member) -> MemberLine:
+        name = member.name
+        return MemberLine(name, group.is_admin(name), member.guest, presence.online(fold(name)))
+
+    command = "/online" if online_only else "/members"
+    found = page(listed, listing, lambda member: member.name, line, command)
+    return Roster(group.name, found.items, online_only, found.more, found.next, listing.part)
 
 
 def _line(call: Call, conversation: GroupConversation) -> GroupLine:

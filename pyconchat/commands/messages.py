@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from pyconchat.chat.fanout import is_ignored
-from pyconchat.commands.command import Call
+from pyconchat.commands.command import NUMBER, Arg, Call
+from pyconchat.commands.listing import MAX_LISTED_BYTES, entry_bytes, fitting
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.events import Entry, encode
+from pyconchat.domain.events import Entry
+from pyconchat.domain.ignoring import as_seen
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.replies import Done, Matches, Replayed, Reply, Said, Sent
 from pyconchat.domain.text import SafeText
@@ -23,9 +24,6 @@ MAX_WORDS = 20
 
 _WORD = re.compile(r"[^\W_]+")
 
-MAX_HISTORY_BYTES = 262_144
-"""Maximum bytes of entries in one answer; older entries are left out."""
-
 
 async def msg(call: Call, name: Name, text: SafeText) -> Reply:
     """Send a private message."""
@@ -38,15 +36,39 @@ async def me(call: Call, text: SafeText) -> Reply:
     return Said(await call.chat.act(call.session, call.here(), text, call.key))
 
 
-async def history(call: Call, count: int | None) -> Reply:
-    """Show the last entries of the current group."""
+def _history(typed: str) -> tuple[int, int | None]:
+    """Return the count, and the entry before which to begin, of ``[N] [before SEQ]``."""
+    words = typed.lower().split()
+    before = None
+    if len(words) > 1 and words[-2] == "before":
+        *words, _, last = words
+        if not (last.isascii() and last.isdigit() and 0 < len(last) <= 18):
+            raise Refused(Code.BAD_ARGUMENT, "Before which entry? Its number.")
+        before = int(last)
+    if len(words) > 1:
+        raise Refused(Code.BAD_ARGUMENT, "That is /history N, or /history N before SEQ.")
+    return NUMBER.parse(words[0]) if words else DEFAULT_HISTORY, before
+
+
+HISTORY = Arg("N before SEQ", _history, rest=True)
+
+
+async def history(call: Call, asked: tuple[int, int | None] | None) -> Reply:
+    """Show the last entries of the current group, or those before a number."""
     await call.chat.settled()  # includes messages that were typed just before
     group, conversation = call.group(), call.here()
+    count, before = asked or (DEFAULT_HISTORY, None)
     upto = conversation.published
-    after = max(0, upto - (count or DEFAULT_HISTORY))
+    if before is not None:
+        upto = min(upto, before - 1)
+    after = max(0, upto - count)
     entries = await call.chat.entries(call.session, conversation, after, upto, upto - after)
     readable = [each for each in entries if group.may_read(each.event, call.account.key)]
-    return Replayed(call.session.view_of(conversation), _fitting(_not_ignored(call, readable)))
+    wanted = _not_ignored(call, readable)
+    shown = _fitting(wanted)
+    more = shown[0].seq - 1 - after if len(shown) < len(wanted) else 0
+    next = SafeText(f"/history {more} before {shown[0].seq}" if more else "")
+    return Replayed(call.session.view_of(conversation), shown, more, next)
 
 
 async def search(call: Call, text: SafeText) -> Reply:
@@ -62,12 +84,10 @@ async def search(call: Call, text: SafeText) -> Reply:
     found = await call.chat.search(
         call.session, conversation, list(words.values()), MAX_MATCHES + 1
     )
-    return Matches(
-        call.session.view_of(conversation),
-        text,
-        _not_ignored(call, found[-MAX_MATCHES:]),
-        len(found) > MAX_MATCHES,
-    )
+    wanted = _not_ignored(call, found[-MAX_MATCHES:])
+    shown = _fitting(wanted)
+    more = len(found) > MAX_MATCHES or len(shown) < len(wanted)
+    return Matches(call.session.view_of(conversation), text, shown, more)
 
 
 async def ignore(call: Call, name: Name) -> Reply:
@@ -76,6 +96,7 @@ async def ignore(call: Call, name: Name) -> Reply:
         raise Refused(Code.SELF, "You cannot ignore yourself.")
     if fold(name) in call.account.ignores:
         raise Refused(Code.UNCHANGED, "You ignore {name} already.", name=name)
+    call.chat.bounds.check_ignores(call.account, fold(name))
     await call.services.registration.ignore(call.account, name, True)
     return Done(SafeText(f"You no longer see what {name} says; /unignore {name} ends that."))
 
@@ -89,14 +110,10 @@ async def unignore(call: Call, name: Name) -> Reply:
 
 
 def _fitting(entries: list[Entry]) -> list[Entry]:
-    """Return the newest of *entries*, up to MAX_HISTORY_BYTES."""
-    size = 0
-    for index in range(len(entries) - 1, -1, -1):
-        size += len(encode(entries[index].event).encode())
-        if size > MAX_HISTORY_BYTES:
-            return entries[index + 1 :]
-    return entries
+    """Return the newest of *entries*, as many as fit into one answer."""
+    return fitting(entries[::-1], MAX_LISTED_BYTES, entry_bytes)[::-1]
 
 
 def _not_ignored(call: Call, entries: list[Entry]) -> list[Entry]:
-    return [entry for entry in entries if not is_ignored(entry, call.account.ignores)]
+    seen = (as_seen(entry, call.account.ignores) for entry in entries)
+    return [entry for entry in seen if entry is not None]

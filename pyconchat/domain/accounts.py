@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import assert_never
 
@@ -28,10 +28,13 @@ from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.refusals import already_banned, already_operator, looks_like, name_in_use
 from pyconchat.domain.text import SafeText
 
-__all__ = ["RESERVED", "Account", "Accounts", "deleted_party"]
+__all__ = ["RESERVED", "Account", "Accounts", "deleted_party", "is_guest_party"]
 
 RESERVED = (Name("chanserv"), Name("nickserv"), Name("pyconchat"))
 """Names that no new account may have: users would take what it says for the server's word."""
+
+MAX_NETWORKS = 8
+"""Maximum networks that are banned with one guest."""
 
 
 class Account:
@@ -69,6 +72,11 @@ class Account:
         self.actor = Actor(self.name, guest=False, operator=self.actor.operator)
 
 
+def is_guest_party(party: str) -> bool:
+    """Return whether *party* (`Account.party`) is a guest's, or a deleted account's."""
+    return "~" in party
+
+
 def deleted_party(key: Key) -> str:
     """Return the party as which a deleted account stays in its private conversations."""
     return f"{key}~{secrets.token_hex(8)}"
@@ -81,6 +89,7 @@ class Accounts:
         self.guests_allowed = guests_allowed
         self.claim_code: str | None = None
         self.bans: dict[Key, Ban] = {}
+        self._banned_networks: dict[str, Ban] = {}
         self._accounts: dict[Key, Account] = {}
         self._lookalikes = Lookalikes()
         self._server_names = Lookalikes(RESERVED)
@@ -156,6 +165,28 @@ class Accounts:
                 because=f": {ban.reason}" if ban.reason else "",
             )
 
+    def admit_network(self, network: str) -> None:
+        """Raise `Refused` if no guest or new account may come from *network*."""
+        ban = self._banned_networks.get(network)
+        if ban is not None:
+            raise Refused(
+                Code.BANNED,
+                "Guests and new accounts from your address are banned from this server by"
+                " {by}{because}.",
+                by=ban.by,
+                because=f": {ban.reason}" if ban.reason else "",
+            )
+
+    def restore_bans(self, bans: Iterable[Ban]) -> None:
+        """Replace the bans by *bans*."""
+        self.bans = {fold(ban.name): ban for ban in bans}
+        self._ban_networks()
+
+    def _ban_networks(self) -> None:
+        self._banned_networks = {
+            network: ban for ban in self.bans.values() for network in ban.networks
+        }
+
     # What operators decide.
 
     def claim(self, by: Account, code: str) -> list[ServerEvent]:
@@ -195,8 +226,14 @@ class Accounts:
             raise Refused(Code.NO_SUCH_NAME, "{name} is not online.", name=account.name)
         return [ServerKicked(account.name, by.name, reason)]
 
-    def ban(self, by: Actor, name: Name, reason: SafeText = NO_TEXT) -> list[ServerEvent]:
-        """Decide that *name*, which need not be registered, is banned from the server."""
+    def ban(
+        self, by: Actor, name: Name, reason: SafeText = NO_TEXT, networks: Iterable[str] = ()
+    ) -> list[ServerEvent]:
+        """Decide that *name*, which need not be registered, is banned from the server.
+
+        Of a guest, so are the *networks*, from which they are connected. An account that is banned
+        keeps its memberships: it is offline until the ban is lifted.
+        """
         self.require_operator(by, "ban people from the server", in_groups=True)
         key = fold(name)
         if key == fold(by.name):
@@ -204,7 +241,10 @@ class Accounts:
         if key in self.bans:
             raise already_banned(self.bans[key].name)
         account = self.get(name)
-        return [ServerBanned(account.name if account else name, by.name, reason)]
+        if account is None:
+            return [ServerBanned(name, by.name, reason)]
+        guest = () if account.registered else tuple(networks)[:MAX_NETWORKS]
+        return [ServerBanned(account.name, by.name, reason, guest)]
 
     def unban(self, by: Actor, name: Name) -> list[ServerEvent]:
         """Decide that the server ban of *name* ends."""
@@ -226,10 +266,12 @@ class Accounts:
         match event:
             case ServerKicked():
                 pass
-            case ServerBanned(name=name, by=by, reason=reason):
-                self.bans[fold(name)] = Ban(name, by, at, reason)
+            case ServerBanned(name=name, by=by, reason=reason, networks=networks):
+                self.bans[fold(name)] = Ban(name, by, at, reason, networks)
+                self._ban_networks()
             case ServerUnbanned(name=name):
                 del self.bans[fold(name)]
+                self._ban_networks()
             case OperatorMade(name=name, by=by):
                 account = self._accounts[fold(name)]
                 account.become_operator(True)

@@ -21,6 +21,7 @@ __all__ = [
     "SERVER",
     "Decision",
     "DeleteAccount",
+    "EndDirect",
     "EndOperator",
     "EndTokens",
     "Ignore",
@@ -74,6 +75,16 @@ class OpenDirect(msgspec.Struct, frozen=True):
     conversation: int
     parties: tuple[str, str]
     owners: tuple[Key, ...]
+
+
+class EndDirect(msgspec.Struct, frozen=True):
+    """End a private conversation, one side of which is gone for good, at its entry *head*.
+
+    Who has not received all of it still does at the next login.
+    """
+
+    conversation: int
+    head: int
 
 
 class SaveToken(msgspec.Struct, frozen=True):
@@ -130,6 +141,7 @@ Write: TypeAlias = (
     | Ignore
     | MoveCursor
     | OpenDirect
+    | EndDirect
     | MoveKeys
     | SaveToken
     | UseToken

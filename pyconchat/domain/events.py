@@ -212,7 +212,8 @@ class TopicChanged(Event, frozen=True, tag="topic"):
 class FileShared(Event, frozen=True, tag="shared"):
     """*by* shared a file, which has the name *file* and the number *number* in the group.
 
-    *size* is in bytes, *sha256* in hex; *id* is its name on the server's disk.
+    *size* is in bytes, *sha256* in hex; *id* is its name on the server's disk. *quota* says to
+    whose quota the file of a guest counts, by their address; it is empty for an account.
     """
 
     number: int
@@ -222,6 +223,7 @@ class FileShared(Event, frozen=True, tag="shared"):
     sha256: str
     id: str
     guest: bool = False
+    quota: str = ""
 
 
 class FileRemoved(Event, frozen=True, tag="removed"):
@@ -241,11 +243,15 @@ class ServerKicked(Event, frozen=True, tag="server-kicked"):
 
 
 class ServerBanned(Event, frozen=True, tag="server-banned"):
-    """An operator ended all sessions of *name*, who may not log in again."""
+    """An operator ended all sessions of *name*, who may not log in again.
+
+    No guest may log in from the *networks*, those of a guest who is banned.
+    """
 
     name: Name
     by: Name
     reason: SafeText = NO_TEXT
+    networks: tuple[str, ...] = ()
 
 
 class ServerUnbanned(Event, frozen=True, tag="server-unbanned"):

@@ -259,10 +259,15 @@ class Group(LiveState):
         ]
         return [*rejected, GroupClosed(by.name)]
 
-    def share(self, by: Actor, name: SafeText, size: int, sha256: str, id: str) -> list[GroupEvent]:
-        """Decide that *by* shares the file *name*, which is on disk under the name *id*."""
+    def share(
+        self, by: Actor, name: SafeText, size: int, sha256: str, id: str, quota: str = ""
+    ) -> list[GroupEvent]:
+        """Decide that *by* shares the file *name*, which is on disk under the name *id*.
+
+        *quota* is as in `FileShared`.
+        """
         self.require_member(by)
-        return [FileShared(self.last_file + 1, name, by.name, size, sha256, id, by.guest)]
+        return [FileShared(self.last_file + 1, name, by.name, size, sha256, id, by.guest, quota)]
 
     def remove(self, by: Actor, number: int) -> list[GroupEvent]:
         """Decide that *by*, who owns the file *number* or is the admin, removes it."""

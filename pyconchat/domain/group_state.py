@@ -59,18 +59,23 @@ class JoinRequest(msgspec.Struct, frozen=True):
 
 
 class Ban(msgspec.Struct, frozen=True):
-    """*by* banned *name* at *at* (milliseconds since the epoch)."""
+    """*by* banned *name* at *at* (milliseconds since the epoch).
+
+    A ban from the server may have the *networks* of a guest (see `network_of`).
+    """
 
     name: Name
     by: Name
     at: int
     reason: SafeText = NO_TEXT
+    networks: tuple[str, ...] = ()
 
 
 class SharedFile(msgspec.Struct, frozen=True):
     """A file that *by* shared with the group at *at* (milliseconds since the epoch).
 
-    *size* is in bytes, *sha256* in hex; *id* is its name on the server's disk.
+    *size* is in bytes, *sha256* in hex; *id* is its name on the server's disk. *quota* is as in
+    `FileShared`.
     """
 
     number: int
@@ -81,6 +86,7 @@ class SharedFile(msgspec.Struct, frozen=True):
     id: str
     at: int
     guest: bool = False
+    quota: str = ""
 
 
 class GroupState(msgspec.Struct):
@@ -262,6 +268,7 @@ class LiveState:
             id=event.id,
             at=at,
             guest=event.guest,
+            quota=event.quota,
         )
 
 

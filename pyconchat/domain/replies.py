@@ -37,6 +37,8 @@ __all__ = [
     "Live",
     "Matches",
     "MemberLine",
+    "OwnGroup",
+    "OwnGroups",
     "PasswordSet",
     "PeopleOnline",
     "PersonLine",
@@ -67,7 +69,11 @@ class Where(msgspec.Struct, frozen=True, eq=False):
 
 
 class _Reply(msgspec.Struct, frozen=True, tag_field="type"):
-    """The base class of replies."""
+    """The base class of replies.
+
+    A list may have only some of its items: *more* is how many are behind them, and *next* the
+    command that lists those.
+    """
 
 
 class Done(_Reply, frozen=True, tag="done"):
@@ -98,6 +104,7 @@ class EndWhy(Enum):
     PUT_OFF = "put-off"
     PASSWORD = "password"
     EVERYWHERE = "everywhere"
+    REPLACED = "replaced"
     LATE = "late"
     BAD_JSON = "bad-json"
     WRONG_PASSWORD = "wrong-password"
@@ -109,6 +116,28 @@ class Ended(_Reply, frozen=True, tag="end"):
 
     why: EndWhy
     text: SafeText
+
+
+class OwnGroup(msgspec.Struct, frozen=True):
+    """A group of the reader. *head* is the number of its newest entry."""
+
+    group: Name
+    number: int
+    policy: Policy
+    role: str
+    unread: int
+    head: int
+    topic: SafeText
+
+
+class OwnGroups(_Reply, frozen=True, tag="own-groups"):
+    """More groups of the reader, a program, which the answer to its hello had no room for.
+
+    *more* others follow.
+    """
+
+    groups: list[OwnGroup]
+    more: int
 
 
 class Live(_Reply, frozen=True, tag="live"):
@@ -165,10 +194,11 @@ class GroupLine(msgspec.Struct, frozen=True):
 
 
 class Groups(_Reply, frozen=True, tag="groups"):
-    """The groups of this server with *part* in their name; *more* is how many are not listed."""
+    """The groups of this server with *part* in their name."""
 
     groups: list[GroupLine]
     more: int = 0
+    next: SafeText = NO_TEXT
     part: SafeText = NO_TEXT
 
 
@@ -179,6 +209,7 @@ class Requests(_Reply, frozen=True, tag="requests"):
     requests: list[JoinRequest]
     now: int
     more: int = 0
+    next: SafeText = NO_TEXT
 
 
 class MemberLine(msgspec.Struct, frozen=True):
@@ -197,6 +228,7 @@ class Roster(_Reply, frozen=True, tag="members"):
     members: list[MemberLine]
     online_only: bool
     more: int = 0
+    next: SafeText = NO_TEXT
     part: SafeText = NO_TEXT
 
 
@@ -214,6 +246,7 @@ class Bans(_Reply, frozen=True, tag="bans"):
     group: Name | None
     bans: list[Ban]
     more: int = 0
+    next: SafeText = NO_TEXT
 
 
 class FileLine(msgspec.Struct, frozen=True):
@@ -233,6 +266,7 @@ class Files(_Reply, frozen=True, tag="files"):
     group: Name
     files: list[FileLine]
     more: int = 0
+    next: SafeText = NO_TEXT
 
 
 class UploadTicket(_Reply, frozen=True, tag="upload"):
@@ -279,14 +313,17 @@ class PeopleOnline(_Reply, frozen=True, tag="who"):
 
     people: list[PersonLine]
     more: int = 0
+    next: SafeText = NO_TEXT
     part: SafeText = NO_TEXT
 
 
 class Replayed(_Reply, frozen=True, tag="history"):
-    """Entries of the log, oldest first."""
+    """Entries of the log, oldest first; *more* older ones were asked for as well."""
 
     where: Where
     entries: list[Entry]
+    more: int = 0
+    next: SafeText = NO_TEXT
 
 
 class Matches(_Reply, frozen=True, tag="matches"):
@@ -389,6 +426,7 @@ Reply: TypeAlias = (
     | Said
     | Sent
     | Ended
+    | OwnGroups
     | Live
     | PasswordSet
     | Entered

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 
 from pyconchat.config import FilesConfig
+from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.names import Key
+from pyconchat.domain.names import Key, fold
 from pyconchat.domain.text import in_bytes
 from pyconchat.files.storage import Disk
 
-__all__ = ["Quotas"]
+__all__ = ["Quotas", "quota_key", "quota_of"]
+
+
+def quota_of(account: Account, network: str) -> str:
+    """Return to whose quota the files of *account* count, as in `FileShared`.
+
+    Guests share the quota of their *network*, of which only a hash is kept: the log is for good.
+    """
+    if account.registered:
+        return ""
+    return hashlib.sha256(f"quota of {network}".encode()).hexdigest()[:32]
+
+
+def quota_key(name: str, guest: bool, quota: str) -> Key:
+    """Return the key in `Quotas` of a file of *name*; *quota* is as in `FileShared`."""
+    return Key(f"~{quota or fold(name)}") if guest else fold(name)
 
 
 class Quotas:

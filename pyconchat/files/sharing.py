@@ -22,32 +22,16 @@ from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import Entry, FileRemoved, FileShared, GroupClosed
 from pyconchat.domain.group_state import SharedFile
-from pyconchat.domain.names import Key, fold
+from pyconchat.domain.names import Key
 from pyconchat.domain.text import SafeText, safe_line
-from pyconchat.files.quotas import Quotas
+from pyconchat.files.quotas import Quotas, quota_key, quota_of
 from pyconchat.files.storage import Partial, Storage
+from pyconchat.files.tickets import Ticket, Tickets
 
-__all__ = ["FileSharing", "Ticket", "Upload", "file_name"]
+__all__ = ["FileSharing", "Upload", "file_name"]
 
 MAX_NAME_BYTES = 200
 """Maximum bytes in a file's name. File systems allow 255; a client may have to add " (1)"."""
-
-MAX_TICKETS = 10_000
-"""Maximum tickets at a time. A new one replaces the oldest."""
-
-
-@dataclass(frozen=True)
-class Ticket:
-    """Permits *account* one upload or download of a file of a group, until *ends* (seconds)."""
-
-    token: str
-    account: Account
-    conversation: GroupConversation
-    name: SafeText
-    file: SharedFile | None  # the file to be downloaded; None for an upload
-    ends: float
-    key: str  # identifies the unfinished upload in the storage; a later ticket has the same
-    owner: Key  # the account in `Quotas`
 
 
 @dataclass
@@ -71,7 +55,8 @@ class FileSharing:
         self.quotas = Quotas(self.config)
         self._chat = chat
         self.run = run
-        self._tickets: dict[str, Ticket] = {}
+        self.tickets = Tickets(self.config.tickets_per_account)
+        chat.registry.watch(self.tickets.revoke)
         self._active: dict[str, Key] = {}  # the keys of the uploads that are running, with owners
         self._known: dict[int, dict[int, FileShared | SharedFile]] = {}
         chat.publisher.watch(self._happened)
@@ -88,7 +73,7 @@ class FileSharing:
             self._known[id] = {file.number: file for file in kept}
         for files in self._known.values():
             for file in files.values():
-                self.quotas.shared(_owner(file.by, file.guest), file.size)
+                self.quotas.shared(_owner(file), file.size)
 
     def clean(self, now: float) -> Deferred[int]:
         """Remove orphaned files and abandoned uploads; *now* is in seconds since the epoch."""
@@ -103,23 +88,25 @@ class FileSharing:
     # Tickets.
 
     async def offer(
-        self, account: Account, conversation: GroupConversation, name: SafeText
+        self, account: Account, network: str, conversation: GroupConversation, name: SafeText
     ) -> tuple[Ticket, int]:
         """Return a ticket to upload *name* to a group, and how many bytes the storage has of it.
 
-        Raises `Refused`.
+        *network* is that of the session (see `network_of`). Raises `Refused`.
         """
         conversation.group.require_member(account.actor)
-        ticket = self._issue(account, conversation, name, None)
+        ticket = self._issue(account, network, conversation, name, None)
         self.quotas.require_some(ticket.owner)
         return ticket, await self.run(self.storage.partial_size, ticket.owner, ticket.key)
 
-    def ticket_for(self, account: Account, conversation: GroupConversation, which: str) -> Ticket:
+    def ticket_for(
+        self, account: Account, network: str, conversation: GroupConversation, which: str
+    ) -> Ticket:
         """Return a ticket to download the file *which*: a number or a name. Raises `Refused`."""
         group = conversation.group
         group.require_member(account.actor)
         file = group.file(which)
-        return self._issue(account, conversation, file.name, file)
+        return self._issue(account, network, conversation, file.name, file)
 
     def left(self, ticket: Ticket) -> int:
         """Return the maximum bytes that may be uploaded with *ticket*."""
@@ -134,12 +121,7 @@ class FileSharing:
 
         Raises `Refused`.
         """
-        ticket = self._tickets.get(token)
-        if ticket is None or (ticket.file is None) is not upload or self._now() >= ticket.ends:
-            raise Refused(
-                Code.BAD_TOKEN,
-                "The ticket is invalid or has expired; get another with /send or /get.",
-            )
+        ticket = self.tickets.find(token, upload, self._now())
         self._chat.memory.require_present(ticket.account)
         ticket.conversation.group.require_member(ticket.account.actor)
         if ticket.file is not None:
@@ -149,21 +131,19 @@ class FileSharing:
     def _issue(
         self,
         account: Account,
+        network: str,
         conversation: GroupConversation,
         name: SafeText,
         file: SharedFile | None,
     ) -> Ticket:
         now = self._now()
         lifetime = self.config.ticket_seconds or float("inf")
-        for token, ticket in list(self._tickets.items()):
-            if ticket.ends > now and len(self._tickets) < MAX_TICKETS:
-                break  # tickets expire in the order in which they were issued
-            del self._tickets[token]
-        token = secrets.token_hex(16)
+        token = self.tickets.new_token()
         key = f"{account.party}/{conversation.id}/{name}"
-        owner = _owner(account.name, not account.registered)
-        ticket = Ticket(token, account, conversation, name, file, now + lifetime, key, owner)
-        self._tickets[token] = ticket
+        quota = quota_of(account, network)
+        owner = quota_key(account.name, not account.registered, quota)
+        ticket = Ticket(token, account, conversation, name, file, now + lifetime, key, owner, quota)
+        self.tickets.add(ticket, now)
         return ticket
 
     # Uploads.
@@ -224,11 +204,14 @@ class FileSharing:
                     digest=digest,
                 )
             await self.run(partial.move_to, path)
+            ticket.require_good()
             self._chat.memory.require_present(ticket.account)
             group = ticket.conversation.group
             await self._chat.decide(
                 ticket.conversation,
-                lambda group: group.share(ticket.account.actor, ticket.name, size, digest, id),
+                lambda group: group.share(
+                    ticket.account.actor, ticket.name, size, digest, id, ticket.quota
+                ),
             )
         except OSError as problem:
             raise self.no_room(problem) from None
@@ -237,7 +220,7 @@ class FileSharing:
             raise
         finally:
             self._ended(upload)
-        self._tickets.pop(ticket.token, None)  # it was for one upload
+        self.tickets.remove(ticket)  # it was for one upload
         return next(file for file in group.files.values() if file.id == id)
 
     async def interrupt(self, upload: Upload) -> None:
@@ -270,7 +253,7 @@ class FileSharing:
         match event:
             case FileShared():
                 files[event.number] = event
-                self.quotas.shared(_owner(event.by, event.guest), event.size)
+                self.quotas.shared(_owner(event), event.size)
             case FileRemoved(number=number):
                 removed = [files.pop(number)]
             case GroupClosed(by=None):
@@ -281,7 +264,7 @@ class FileSharing:
 
     def _remove(self, removed: Sequence[FileShared | SharedFile]) -> None:
         for file in removed:
-            self.quotas.shared(_owner(file.by, file.guest), -file.size)
+            self.quotas.shared(_owner(file), -file.size)
         if removed:
             removing = self.run(self.storage.remove, [file.id for file in removed])
             removing.addErrback(lambda failure: self._log.failure("removing failed", failure))
@@ -290,9 +273,9 @@ class FileSharing:
         return self._chat.reactor.seconds()
 
 
-def _owner(name: str, guest: bool) -> Key:
-    """Return the quota key. Guests with the same name share one, separate from the account's."""
-    return Key(f"~{fold(name)}") if guest else fold(name)
+def _owner(file: FileShared | SharedFile) -> Key:
+    """Return the quota key: the account's, or that of all guests at the address of the guest."""
+    return quota_key(file.by, file.guest, file.quota)
 
 
 def file_name(typed: str) -> SafeText:

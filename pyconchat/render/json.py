@@ -168,22 +168,24 @@ def reply_object(reply: Reply) -> dict[str, object]:
             return {"seq": seq}
         case Sent(other=other, online=online, seq=seq):
             fields |= {"with": other, "online": online, "seq": seq}
-        case Replayed(where=where, entries=entries):
+        case Replayed(where=where, entries=entries, more=more, next=next):
             fields |= {"group": where.group, "entries": _events(entries, where)}
+            fields |= {"more": more, "next": next}
         case Matches(where=where, words=words, entries=entries, more=more):
             fields |= {"group": where.group, "words": words, "more": more}
             fields["entries"] = _events(entries, where)
-        case Groups(groups=groups, more=more, part=part):
-            fields |= {"groups": [_named_group(each) for each in groups], "more": more}
-            fields["part"] = part
-        case Requests(group=group, requests=requests, more=more):
+        case Groups(groups=groups, more=more, next=next, part=part):
+            fields["groups"] = [_named_group(each) for each in groups]
+            fields |= {"more": more, "next": next, "part": part}
+        case Requests(group=group, requests=requests, more=more, next=next):
             fields |= {"group": group, "requests": _timed(requests, _REQUEST_FIELDS)}
-            fields["more"] = more
-        case Bans(group=group, bans=bans, more=more):
-            fields |= {"group": group, "bans": _timed(bans, _BAN_FIELDS), "more": more}
-        case Files(group=group, files=files, more=more):
+            fields |= {"more": more, "next": next}
+        case Bans(group=group, bans=bans, more=more, next=next):
+            fields |= {"group": group, "bans": _timed(bans, _BAN_FIELDS)}
+            fields |= {"more": more, "next": next}
+        case Files(group=group, files=files, more=more, next=next):
             fields |= {"group": group, "files": _timed(files, FileLine.__struct_fields__)}
-            fields["more"] = more
+            fields |= {"more": more, "next": next}
         case Help(commands=commands):
             fields["commands"] = commands
         case _:

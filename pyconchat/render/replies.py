@@ -23,6 +23,7 @@ from pyconchat.domain.replies import (
     Help,
     Live,
     Matches,
+    OwnGroups,
     PasswordSet,
     PeopleOnline,
     PersonLine,
@@ -38,11 +39,9 @@ from pyconchat.domain.replies import (
 )
 from pyconchat.domain.text import SafeText, in_bytes
 
-__all__ = ["MENU", "reply_lines"]
+__all__ = ["MENU", "older_line", "reply_lines"]
 
 MENU = "1 join a group   2 create a group   3 exit   (help lists the commands)"
-
-_HINT = "; with part of a name, the command lists only the matches"
 
 _TEMPORARY = (
     "It is temporary and ends with its last guest, because you are one: /password keeps it."
@@ -61,7 +60,7 @@ def reply_lines(reply: Reply) -> list[str]:
     match reply:
         case Done(text=text) | Ended(text=text) | PasswordSet(text=text):
             return [text]
-        case Said() | Live():
+        case Said() | Live() | OwnGroups():
             return []  # only programs need these
         case Sent(other=other, online=True):
             return [f"Sent to {other}."]
@@ -100,7 +99,7 @@ def reply_lines(reply: Reply) -> list[str]:
             return [
                 f"Online{_with(reply.part)}: {len(people) + reply.more}",
                 *map(_person, people),
-                *_more(reply.more, _HINT),
+                *_more(reply.more, reply.next),
             ]
         case Help():
             return _help(reply)
@@ -114,6 +113,11 @@ def reply_lines(reply: Reply) -> list[str]:
             raise AssertionError("log entries are not lines of the server")
         case _:
             assert_never(reply)
+
+
+def older_line(reply: Replayed) -> str:
+    """Return the line about the older entries that *reply* leaves out; empty if there are none."""
+    return f"… {reply.more:,} older: {reply.next}" if reply.more else ""
 
 
 def _entered(reply: Entered) -> list[str]:
@@ -155,7 +159,7 @@ def _groups(reply: Groups) -> list[str]:
         ]
         for line in reply.groups
     ]
-    return [*_table([header, *rows], right={0, 3, 4, 5}), *_more(reply.more, _HINT)]
+    return [*_table([header, *rows], right={0, 3, 4, 5}), *_more(reply.more, reply.next)]
 
 
 def _requests(reply: Requests) -> list[str]:
@@ -166,7 +170,7 @@ def _requests(reply: Requests) -> list[str]:
     for request in reply.requests:
         note = f': "{request.note}"' if request.note else ""
         lines.append(f"  {request.name}, for {_age(reply.now - request.at)}{note}")
-    return lines + _more(reply.more)
+    return lines + _more(reply.more, reply.next)
 
 
 def _roster(reply: Roster) -> list[str]:
@@ -180,7 +184,7 @@ def _roster(reply: Roster) -> list[str]:
             *([] if reply.online_only else [_whether(member.online)]),
         ]
         lines.append(f"  {member.name}{_bracketed(', '.join(notes))}")
-    return lines + _more(reply.more, _HINT)
+    return lines + _more(reply.more, reply.next)
 
 
 def _bans(reply: Bans) -> list[str]:
@@ -191,7 +195,7 @@ def _bans(reply: Bans) -> list[str]:
     for ban in reply.bans:
         reason = f": {ban.reason}" if ban.reason else ""
         lines.append(f"  {ban.name}, by {ban.by}{reason}")
-    return lines + _more(reply.more)
+    return lines + _more(reply.more, reply.next)
 
 
 def _files(reply: Files) -> list[str]:
@@ -202,8 +206,7 @@ def _files(reply: Files) -> list[str]:
         at = time.localtime(file.at / 1000)
         when = f"{at.tm_year}-{at.tm_mon:02}-{at.tm_mday:02} {at.tm_hour:02}:{at.tm_min:02}"
         rows.append([str(file.number), file.name, in_bytes(file.size), file.by, when])
-    earlier = [f"… and {reply.more} shared earlier."] if reply.more else []
-    return [*_table(rows, right={0, 2}), *earlier]
+    return [*_table(rows, right={0, 2}), *_more(reply.more, reply.next)]
 
 
 def _stats(stats: Stats) -> list[str]:
@@ -289,8 +292,8 @@ def _with(part: SafeText) -> str:
     return f", with {part} in the name" if part else ""
 
 
-def _more(count: int, hint: str = "") -> list[str]:
-    return [f"… and {count:,} more{hint}."] if count else []
+def _more(count: int, next: str) -> list[str]:
+    return [f"… and {count:,} more: {next}"] if count else []
 
 
 def _age(milliseconds: int) -> str:

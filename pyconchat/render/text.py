@@ -18,7 +18,7 @@ from pyconchat.domain.names import Key, fold
 from pyconchat.domain.replies import DownloadTicket, Matches, Replayed, Reply, UploadTicket, Where
 from pyconchat.render.events import event_sentence
 from pyconchat.render.layout import lay_out
-from pyconchat.render.replies import reply_lines
+from pyconchat.render.replies import older_line, reply_lines
 
 __all__ = ["TextRenderer"]
 
@@ -113,6 +113,8 @@ def _log_lines(reply: Replayed | Matches, newline: str) -> list[str]:
     lines = [_stamped(entry, reply.where, Key(""), newline) for entry in reply.entries]
     lines = [line for line in lines if line]
     if isinstance(reply, Replayed):
+        older = older_line(reply)
+        lines = [f"* {older}", *lines] if older else lines
         return lines or ["* Nothing has been said yet."]
     if not lines:
         return [f"* Nothing found for: {reply.words}"]

@@ -30,16 +30,18 @@ AvatarId: TypeAlias = "Deferred[bytes | tuple[()]]"
 
 
 class IGuestName(ICredentials):
-    """A guest's name, without a password."""
+    """A guest's name, without a password, and the network that it came from."""
 
     name = Attribute("The name as it was typed.")
+    network = Attribute("The network that connections are counted by: see `network_of`.")
 
 
 class INewAccount(ICredentials):
-    """A new name, and the password that registers it."""
+    """A new name, the password that registers it, and the network that they came from."""
 
     name = Attribute("The name as it was typed.")
     password = Attribute("The password.")
+    network = Attribute("The network that attempts are counted by: see `network_of`.")
 
 
 class IPassword(ICredentials):
@@ -61,17 +63,19 @@ class ISessionToken(ICredentials):
 class GuestName:
     """The credentials of a guest."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, network: str) -> None:
         self.name = name
+        self.network = network
 
 
 @implementer(INewAccount)
 class NewAccount:
     """The credentials of a new account."""
 
-    def __init__(self, name: str, password: str) -> None:
+    def __init__(self, name: str, password: str, network: str) -> None:
         self.name = name
         self.password = password
+        self.network = network
 
 
 @implementer(IPassword)
@@ -134,7 +138,7 @@ class GuestChecker:
 
     def requestAvatarId(self, credentials: IGuestName) -> AvatarId:
         name = person_name(credentials.name)
-        self._services.registration.add_guest(name)
+        self._services.registration.add_guest(name, credentials.network)
         return succeed(name.encode())
 
 
@@ -152,7 +156,9 @@ class NewAccountChecker:
 
     async def _register(self, credentials: INewAccount) -> bytes | tuple[()]:
         name = person_name(credentials.name)
-        account = await self._services.registration.register_new(name, credentials.password)
+        account = await self._services.registration.register_new(
+            name, credentials.password, credentials.network
+        )
         return account.name.encode()
 
 

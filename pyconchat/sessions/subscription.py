@@ -17,12 +17,12 @@ from zope.interface import implementer
 
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.conversations import Conversation, DirectConversation, GroupConversation
-from pyconchat.chat.fanout import is_ignored
 from pyconchat.chat.interfaces import ISession, ISubscriptions
 from pyconchat.commands.services import Services
 from pyconchat.domain.decisions import OPEN_END, MoveCursor
 from pyconchat.domain.errors import NotSaved, PeerGone
 from pyconchat.domain.events import Entry
+from pyconchat.domain.ignoring import as_seen
 from pyconchat.domain.names import fold
 from pyconchat.domain.refusals import CANNOT_READ_LOG
 from pyconchat.domain.replies import EndWhy
@@ -31,10 +31,9 @@ from pyconchat.domain.stored import CursorRecord
 __all__ = ["Subscriptions"]
 
 PAGE = 100
-"""Entries that are read from the store at once. A page of the longest entries has less than half
-of `unsent_hard_bytes`."""
+"""Entries that are read from the store at once."""
 
-MAX_PIECE = 8192
+MAX_PIECE = 6144
 """Maximum characters of text that are rendered at once, unless one message has more. The slowest
 to render, with hundreds of tabs, take 3 ms."""
 
@@ -267,20 +266,20 @@ class Subscriptions:
                 if block:
                     subscription.heading = ""
                     peer.write(block)
-            writable = peer.when_writable()
-            if writable is not None:
-                await writable
+                writable = peer.when_writable()
+                if writable is not None:
+                    await writable
 
     def _replay(self, subscription: Subscription, entries: Sequence[Entry]) -> bytes:
         """Return the block of those *entries* that the session may see and does not ignore."""
         session, conversation = self._session, subscription.conversation
         key, ignores = session.account.key, session.account.ignores
         shown = [
-            entry
+            seen
             for entry in entries
             if entry.seq != subscription.skip
             and conversation.may_read(entry.event, key)
-            and not (ignores and is_ignored(entry, ignores))
+            and (seen := as_seen(entry, ignores)) is not None
         ]
         where = session.view_of(conversation)
         block: bytes = session.renderer.replay(shown, where, key, subscription.heading)

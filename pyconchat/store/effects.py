@@ -24,6 +24,7 @@ from sqlalchemy import (
 from pyconchat.domain.decisions import (
     OPEN_END,
     DeleteAccount,
+    EndDirect,
     EndOperator,
     EndTokens,
     Ignore,
@@ -147,8 +148,9 @@ class Effects:
                 files = schema.files
                 same = and_(files.c.conversation == group, files.c.number == number)
                 self._run(delete(files).where(same))
-            case ServerBanned(name=name, by=by, reason=reason):
+            case ServerBanned(name=name, by=by, reason=reason, networks=networks):
                 row = {"key": fold(name), "name": name, "by": by, "at": entry.at, "reason": reason}
+                row["networks"] = " ".join(networks)
                 self._run(insert(schema.server_bans).values(row))
                 self._end_tokens(fold(name))
             case ServerUnbanned(name=name):
@@ -201,6 +203,12 @@ class Effects:
                 self._run(insert(schema.conversations).values(row))
                 for owner in owners:
                     self._open_cursor(owner, conversation, 0)
+            case EndDirect(conversation=conversation, head=head):
+                cursors = schema.cursors
+                same = and_(cursors.c.conversation == conversation, cursors.c.upto == OPEN_END)
+                self._run(update(cursors).where(same).values(upto=head))
+                received = and_(cursors.c.conversation == conversation, cursors.c.read >= head)
+                self._run(delete(cursors).where(received, cursors.c.upto == head))
             case MoveKeys(old=old, new=new):
                 keys = schema.keys
                 self._run(update(keys).where(keys.c.owner == old).values(owner=new))
@@ -261,6 +269,7 @@ class Effects:
             "id": event.id,
             "at": entry.at,
             "guest": event.guest,
+            "quota": event.quota,
         }
         self._run(insert(schema.files).values(row))
         self._set_group(entry.conversation, last_file=event.number)

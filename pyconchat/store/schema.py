@@ -47,6 +47,7 @@ server_bans = Table(
     Column("by", String(32), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("networks", Text, nullable=False, server_default=""),  # with spaces between them
 )
 
 ignores = Table(
@@ -163,6 +164,7 @@ files = Table(
     Column("id", String(32), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("guest", Boolean, nullable=False),
+    Column("quota", String(64), nullable=False, server_default=""),  # see `FileShared`
 )
 
 # What somebody has yet to receive: the entries after read, up to upto. A member has an open cursor

@@ -199,13 +199,17 @@ def _file(row: Row[Any]) -> SharedFile:
         id=row.id,
         at=row.at,
         guest=row.guest,
+        quota=row.quota,
     )
 
 
 def _server_bans(connection: Connection) -> list[Ban]:
     bans = schema.server_bans.c
-    query = select(bans.name, bans.by, bans.at, bans.reason).order_by(bans.at)
-    return [Ban(*row) for row in connection.execute(query)]
+    query = select(bans.name, bans.by, bans.at, bans.reason, bans.networks).order_by(bans.at)
+    return [
+        Ban(name, by, at, reason, tuple(networks.split()))
+        for name, by, at, reason, networks in connection.execute(query)
+    ]
 
 
 def _accounts(connection: Connection) -> list[AccountRecord]:

@@ -8,7 +8,8 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from pyconchat.auth.throttle import LoginThrottle
-from pyconchat.chat.interfaces import IHasher
+from pyconchat.auth.turns import Turns
+from pyconchat.chat.interfaces import Asker, IHasher
 from pyconchat.config import Config, LimitsConfig
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.store import SqlStore
@@ -24,12 +25,13 @@ class FakeHasher:
     """A hasher that answers at once, or, if *slow* is set, when `work` is called."""
 
     def __init__(self) -> None:
+        self.turns = Turns()
         self.checked: list[str] = []
         self.slow = False
         self.busy = False
         self._waiting: list[tuple[Deferred[bool], bool]] = []
 
-    def hash(self, password: str) -> Deferred[str]:
+    def hash(self, password: str, asker: Asker) -> Deferred[str]:
         raise AssertionError("a throttle checks passwords, and makes none")
 
     def verify(self, hash: str, password: str) -> Deferred[bool]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
 from pyconchat.chat.chat import Chat
+from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.names import person_name
 from pyconchat.testing import TestUser, make_chat
 from tests.support.groups import Tea, Visit
 
@@ -34,7 +38,7 @@ def test_a_guest_registers_and_stays_a_member(tea: Tea, visit: Visit, chat: Chat
     tea.alice.types("are you there?")
     assert any("gus (offline)" in line for line in tea.alice.types("/members"))
     with pytest.raises(Refused) as caught:
-        visit("other").chat.registration.add_guest(gus.account.name)
+        visit("other").chat.registration.add_guest(gus.account.name, "192.0.2.99")
     assert caught.value.code is Code.TAKEN
     again = visit("gus", "new password")
     assert any("alice (in tea): are you there?" in line for line in again.sees())
@@ -217,34 +221,88 @@ def test_a_ban_from_the_server(
     assert "/bans" in olga.types("/unban bob")[0]
 
 
-def test_a_ban_from_the_server_ends_memberships(tea: Tea, olga: TestUser, visit: Visit) -> None:
-    """In each group of a banned admin another member becomes the admin."""
-    tea.alice.types("/create nest open")
-    tea.carol.types("/join nest", "/join tea")
+def test_memberships_outlast_a_ban_from_the_server(
+    tea: Tea, olga: TestUser, visit: Visit, chat: Chat
+) -> None:
+    """The banned account is offline until the ban is lifted; then everything is as before."""
     visit("dave", "password d").types("/join tea")
     tea.bob.sees()
     olga.types("/ban alice")
-    assert tea.bob.sees() == [
-        "* alice was banned from this server by olga.",
-        "* alice has left the chat (banned from the server).",
-        "* You are the admin of tea now.",
-    ]
+    assert tea.bob.sees()[0] == "* alice was banned from this server by olga."
+    assert tea.alice.peer.closed
     tea.alice.leaves()
-    assert tea.carol.types("/admin") == ["* The admin of tea is bob, who is online."]
-    assert tea.carol.types("/join nest", "/admin")[-1] == (
-        "* The admin of nest is carol, who is online."
-    )
-    assert tea.bob.types("/approve")[-1] == "* dave has joined the chat! (approved by bob)"
+    assert tea.bob.types("/admin") == ["* The admin of tea is alice, who is offline."]
+    assert any("alice (admin, offline)" in line for line in tea.bob.types("/members"))
+    tea.bob.types("until then")
+    assert "is banned" in login_refusal(chat, "alice")
+    olga.types("/unban alice")
+    again = visit("alice", "password a")
+    assert any("until then" in line for line in again.sees())
+    again.types("/join tea")
+    assert any("dave" in line for line in again.types("/requests"))
 
 
-def test_a_ban_from_the_server_ends_join_requests(tea: Tea, olga: TestUser, visit: Visit) -> None:
-    """Groups whose last member is banned go to the operators."""
-    dave = visit("dave", "password d")
-    dave.types("/join tea", "/create mine")
-    tea.alice.sees()
-    olga.types("/ban dave")
-    assert "* The request of dave to join tea was withdrawn." in tea.alice.sees()
-    assert olga.chat.groups.find("mine").group.admin is None
+def test_a_ban_of_a_member_of_many_groups(tea: Tea, olga: TestUser, chat: Chat) -> None:
+    """It is one entry, however many groups the person is in."""
+    for number in range(20):
+        tea.bob.types(f"/create b{number} open")
+    before = {each.id: each.published for each in chat.groups}
+    olga.types("/ban bob")
+    assert {each.id: each.published for each in chat.groups} == before
+
+
+def test_a_ban_of_a_guest_is_one_of_their_address(olga: TestUser, visit: Visit, chat: Chat) -> None:
+    """Neither another guest nor a new account may come from there until the ban is lifted."""
+    here, there = "192.0.2.1", "192.0.2.2"
+    gus = visit("gus")
+    assert gus.peer.network == here
+    olga.types("/ban gus spam")
+    assert gus.peer.closed
+    gus.leaves()
+    for start in (chat, make_chat(chat.store, Clock())):
+        with pytest.raises(Refused) as caught:
+            start.registration.add_guest(person_name("gus2"), here)
+        assert caught.value.code is Code.BANNED
+        assert "by olga: spam" in caught.value.sentence
+        registering = start.registration.register_new(person_name("gus2"), "a password", here)
+        refused: list[Failure] = []
+        Deferred.fromCoroutine(registering).addErrback(refused.append)
+        assert refused[0].value.code is Code.BANNED  # type: ignore[attr-defined]
+        start.registration.add_guest(person_name("elsewhere"), there)
+    visit("olga", "password o").leaves()  # who has an account there
+    assert login_refusal(chat, "gus")
+    olga.types("/unban gus")
+    chat.registration.add_guest(person_name("gus"), here)
+
+
+def test_a_guest_takes_the_place_of_their_ghost(tea: Tea, visit: Visit, chat: Chat) -> None:
+    """From the same address only; the memberships of the first connection end with it."""
+    tea.alice.types("/policy open")
+    ghost = visit("gus")
+    ghost.types("/join tea")
+    with pytest.raises(Refused) as caught:
+        chat.registration.add_guest(person_name("gus"), "192.0.2.2")
+    assert caught.value.code is Code.TAKEN
+    tea.bob.sees()
+    gus = visit("GUS")
+    assert ghost.peer.closed
+    assert "at your address" in ghost.sees()[-1]
+    assert "* gus has left the chat (disconnected)." in tea.bob.sees()
+    assert not any("GUS" in line for line in tea.bob.types("/members"))
+    assert any(line.startswith("* You are in tea") for line in gus.types("/join tea"))
+    ghost.leaves()
+    assert chat.accounts.get("gus") is gus.account
+
+
+def test_a_ghost_gives_way_to_a_new_account(visit: Visit, chat: Chat) -> None:
+    """Somebody at the address of a guest registers the name."""
+    ghost = visit("gus")
+    registering = chat.registration.register_new(person_name("gus"), "a password", "192.0.2.1")
+    made: list[Account] = []
+    Deferred.fromCoroutine(registering).addCallback(made.append)
+    ghost.tick()
+    assert ghost.peer.closed
+    assert made[0].registered
 
 
 def test_banning_an_unknown_name(olga: TestUser, chat: Chat) -> None:

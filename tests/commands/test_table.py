@@ -234,9 +234,9 @@ def test_answers_replace_arguments(
 @pytest.mark.parametrize(
     ("line", "usage"),
     [
-        ("/members of tea", "[FILTER]"),
+        ("/members of tea", "[FILTER after NAME]"),
         ("/desk now", "the command takes none"),
-        ("/history 5 6", "[N]"),
+        ("/history 5 6", "/history N before SEQ"),
         ("/invite bob and carol", "NAME"),
         ("/join", "Group: "),
         ("/ignore bob carol", "NAME"),

@@ -338,7 +338,7 @@ class Machine(RuleBasedStateMachine):
             assert (stored.state, stored.version) == (folded.state, folded.version)
 
     def check_bans(self, new: dict[int, list[Entry]]) -> None:
-        """A person who is banned from the server has no session and no group, and does nothing."""
+        """A person who is banned from the server has no session, and does nothing."""
         chat, before = self.server.chat, set(self.bans)
         for entry in new.get(SERVER, []):
             if isinstance(entry.event, ServerBanned):
@@ -349,8 +349,6 @@ class Machine(RuleBasedStateMachine):
         assert set(chat.accounts.bans) == self.bans
         for key in self.bans:
             assert not chat.presence.sessions(key)
-            assert not chat.groups.memberships(key)
-            assert not any(each.group and key in each.group.requests for each in chat.groups)
         for event in (entry.event for entries in new.values() for entry in entries):
             if isinstance(event, Talk):
                 assert fold(event.sender) not in before

@@ -27,7 +27,8 @@ from tests.contracts.building import ALICE, AT, BOB, NO_LIMIT, commit, say, text
 TEA = 2
 """The conversation of the only group."""
 
-OLDER = [f"{number:04}" for number in range(1, int(schema.VERSION))]
+VERSIONS = Path(pyconchat.store.__file__).parent / "migrations" / "versions"
+OLDER = sorted(path.name[:4] for path in VERSIONS.glob("[0-9]*.py"))[:-1]
 
 Dump = dict[str, tuple[str, list[tuple[object, ...]]]]
 

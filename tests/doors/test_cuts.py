@@ -14,7 +14,8 @@ from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pyconchat.chat.interfaces import IHasher, IThreads
+from pyconchat.auth.turns import Turns
+from pyconchat.chat.interfaces import Asker, IHasher, IThreads
 from pyconchat.files import FileSharing, Storage
 from tests.support.programs import MemoryServer, line_of
 from tests.support.stores import quick_store
@@ -29,6 +30,7 @@ class StepByStep:
 
     def __init__(self) -> None:
         self.stepwise = False
+        self.turns = Turns()
         self._work: list[tuple[Deferred[Any], Callable[..., Any], tuple[Any, ...]]] = []
 
     def run(self, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
@@ -41,7 +43,7 @@ class StepByStep:
 
     write = read = search = run
 
-    def hash(self, password: str) -> Deferred[str]:
+    def hash(self, password: str, asker: Asker) -> Deferred[str]:
         return self.run(lambda: f"plain:{password}")
 
     def verify(self, hash: str, password: str) -> Deferred[bool]:

@@ -17,7 +17,8 @@ from pyconchat.domain.events import GroupClosed
 from pyconchat.domain.names import Name
 from pyconchat.domain.text import SafeText
 from pyconchat.files import FileSharing, Storage
-from pyconchat.files.sharing import Ticket, file_name
+from pyconchat.files.sharing import file_name
+from pyconchat.files.tickets import Ticket
 from pyconchat.store import SqlStore
 from pyconchat.testing import TestUser, make_chat
 
@@ -76,7 +77,9 @@ class Room:
 
     def ticket(self, who: TestUser, name: str = "notes.pdf") -> Ticket:
         """Return a ticket for an upload."""
-        ticket, _ = self.result_of(self.sharing.offer(who.account, self.tea, SafeText(name)))
+        ticket, _ = self.result_of(
+            self.sharing.offer(who.account, who.session.peer.network, self.tea, SafeText(name))
+        )
         assert isinstance(ticket, Ticket)
         return ticket
 
@@ -101,7 +104,7 @@ def test_a_ticket_lasts_an_hour(room: Callable[..., Room]) -> None:
     here = room()
     here.share(here.alice)
     sending = here.ticket(here.bob)
-    fetching = here.sharing.ticket_for(here.bob.account, here.tea, "1")
+    fetching = here.sharing.ticket_for(here.bob.account, "192.0.2.1", here.tea, "1")
     assert len(sending.token) == len(fetching.token) == 32
     here.clock.advance(HOUR - 1)
     assert here.sharing.redeem(sending.token, True) is sending
@@ -128,7 +131,7 @@ def test_a_ticket_needs_the_right_behind_it(room: Callable[..., Room], how: str)
     """It is refused when its owner is not a member any more, or the file was removed."""
     here = room()
     here.share(here.alice)
-    ticket = here.sharing.ticket_for(here.bob.account, here.tea, "1")
+    ticket = here.sharing.ticket_for(here.bob.account, "192.0.2.1", here.tea, "1")
     here.alice.types(how)
     with pytest.raises(Refused):
         here.sharing.redeem(ticket.token, False)
@@ -140,7 +143,7 @@ def test_the_ticket_of_a_guest_who_disconnected(room: Callable[..., Room]) -> No
     here.share(here.alice)
     guest = TestUser(here.chat, "carol")
     guest.types("/join tea")
-    ticket = here.sharing.ticket_for(guest.account, here.tea, "1")
+    ticket = here.sharing.ticket_for(guest.account, "192.0.2.1", here.tea, "1")
     guest.leaves()
     TestUser(here.chat, "carol").types("/join tea")
     with pytest.raises(Refused):
@@ -257,7 +260,7 @@ def test_an_upload_that_is_not_resumed(room: Callable[..., Room]) -> None:
     for later, size in ((86_000, 3), (86_500, 0)):
         here.sharing.clean(changed + later)
         offered = here.result_of(
-            here.sharing.offer(here.alice.account, here.tea, SafeText("notes.pdf"))
+            here.sharing.offer(here.alice.account, "192.0.2.1", here.tea, SafeText("notes.pdf"))
         )
         assert offered[1] == size
 
@@ -277,7 +280,7 @@ def test_after_a_restart(store: SqlStore, clock: Clock, tmp_path: Path) -> None:
     assert tea.group is not None
     assert tea.group.last_file == 2
     sharing.clean(2e12)
-    file = sharing.ticket_for(bob.account, tea, "1").file
+    file = sharing.ticket_for(bob.account, "192.0.2.1", tea, "1").file
     assert file is not None
     assert sharing.storage.path_of(file.id).read_bytes() == b"x" * 400
 
@@ -326,3 +329,101 @@ def test_a_path_without_a_file_name(typed: str) -> None:
     """It is refused."""
     with pytest.raises(Refused):
         file_name(typed)
+
+
+def tickets_of(here: Room, who: TestUser) -> list[Ticket]:
+    """Return a ticket of *who* for an upload, and one for a download."""
+    fetching = here.sharing.ticket_for(who.account, "192.0.2.1", here.tea, "1")
+    return [here.ticket(who), fetching]
+
+
+def are_good(here: Room, tickets: list[Ticket]) -> bool:
+    """Return whether all *tickets* are good; false if none is."""
+    good = []
+    for ticket in tickets:
+        try:
+            good.append(here.sharing.redeem(ticket.token, ticket.file is None) is ticket)
+        except Refused:
+            good.append(False)
+    assert len(set(good)) == 1
+    return good[0]
+
+
+@pytest.mark.parametrize("line", ["/quit everywhere", "/password", "/kick bob", "/ban bob"])
+def test_tickets_end_with_the_right_to_them(line: str, room: Callable[..., Room]) -> None:
+    """A new password, /quit everywhere, a kick and a ban end them, and uploads that run."""
+    here = room()
+    here.share(here.alice)
+    here.alice.types(f"/claim {here.chat.accounts.claim_code}", "/desk")
+    tickets = tickets_of(here, here.bob)
+    upload = here.result_of(here.sharing.begin(tickets[0], 0, 3))
+    assert are_good(here, tickets)
+    here.bob.peer.answers = ["password of bob", "another password"]
+    (here.alice if "bob" in line else here.bob).types(line)
+    assert not are_good(here, tickets)
+    upload.partial.write([b"abc"])
+    assert here.refusal_of(here.sharing.share(upload, "")) is Code.BAD_TOKEN
+
+
+def test_tickets_of_a_guest_end_with_the_connection(room: Callable[..., Room]) -> None:
+    """The next guest of that name does not get them."""
+    here = room()
+    here.share(here.alice)
+    gus = TestUser(here.chat, "gus")
+    gus.types("/join tea")
+    tickets = tickets_of(here, gus)
+    assert are_good(here, tickets)
+    gus.leaves()
+    TestUser(here.chat, "gus").types("/join tea")
+    assert not are_good(here, tickets)
+    assert len(here.sharing.tickets) == 0
+
+
+def test_tickets_of_one_account(room: Callable[..., Room]) -> None:
+    """A new one replaces the account's oldest, and nobody else's."""
+    here = room(tickets_per_account=3)
+    first = here.ticket(here.bob)
+    own = [here.ticket(here.alice) for _ in range(5)]
+    assert not are_good(here, own[:2])
+    assert are_good(here, [*own[2:], first])
+
+
+def test_maximum_tickets(room: Callable[..., Room], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The account that has the most gives way."""
+    monkeypatch.setattr("pyconchat.files.tickets.MAX_TICKETS", 5)
+    here = room(tickets_per_account=0)
+    first = here.ticket(here.bob)
+    own = [here.ticket(here.alice) for _ in range(5)]
+    assert not are_good(here, own[:1])
+    later = here.ticket(here.bob)
+    assert not are_good(here, own[:2])
+    assert are_good(here, [*own[2:], first, later])
+
+
+def test_guests_of_one_address_share_a_quota(
+    room: Callable[..., Room], store: SqlStore, clock: Clock, tmp_path: Path
+) -> None:
+    """Also under other names, after they have left, and after a restart."""
+    here = room(account_bytes=100)
+    gus = TestUser(here.chat, "gus")
+    gus.types("/join tea")
+    here.share(gus, data=b"x" * 90)
+    gus.leaves()
+    ann = TestUser(here.chat, "ann")
+    ann.types("/join tea")
+    assert here.sharing.left(here.ticket(ann)) == 10
+    far = TestUser(here.chat, "far")
+    far.peer.network = "192.0.2.77"
+    far.types("/join tea")
+    assert here.sharing.left(here.ticket(far)) == 100
+    assert here.sharing.left(here.ticket(here.bob)) == 100
+
+    chat = make_chat(store, clock, Config(files=FilesConfig(account_bytes=100)))
+    again = FileSharing(chat, Storage(tmp_path / "files"), maybeDeferred)
+    again.start()
+    eve = TestUser(chat, "eve")
+    eve.types("/join tea")
+    ticket, _ = here.result_of(
+        again.offer(eve.account, "192.0.2.1", chat.groups.find("tea"), SafeText("x"))
+    )
+    assert again.left(ticket) == 10

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from pyconchat.chat.chat import Chat
-from pyconchat.chat.interfaces import IHasher, IStore, IThreads
+from pyconchat.chat.interfaces import Asker, IHasher, IStore, IThreads
 from pyconchat.config import Config, LimitsConfig
 from pyconchat.doors.factory import ChatFactory
 from pyconchat.files import FileSharing
@@ -271,11 +271,12 @@ class CountingHasher(PlainHasher):
     """Counts its calls."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.calls = 0
 
-    def hash(self, password: str) -> Deferred[str]:
+    def hash(self, password: str, asker: Asker) -> Deferred[str]:
         self.calls += 1
-        return super().hash(password)
+        return super().hash(password, asker)
 
     def verify(self, hash: str, password: str) -> Deferred[bool]:
         self.calls += 1

@@ -129,7 +129,7 @@ class ServerConnection:
                 break
             refused = answer
         self._login.accepted(answer)
-        self._cursors.forget_replaced(objects_in(answer.get("groups")))
+        self._own_groups_received(answer)
         was_guest, self.guest = self.guest, answer.get("registered") is not True
         if was_guest:
             self._give_up_sent()
@@ -138,6 +138,9 @@ class ServerConnection:
         self._change(ConnectionState.CATCHING_UP)
         self._listener.logged_in(answer)
         self._requests.send_all(protocol)
+
+    def _own_groups_received(self, fields: Object) -> None:
+        self._cursors.forget_replaced(objects_in(fields.get("groups")))
 
     def _give_up_sent(self) -> None:
         """Give up what was sent on earlier connections of a guest.
@@ -210,6 +213,9 @@ class ServerConnection:
             self._listener.event_received(fields)
         elif fields.get("type") == "end":
             self._end_announced(fields)
+        elif fields.get("type") == "own-groups":
+            self._own_groups_received(fields)
+            self._listener.event_received(fields)
         elif "type" in fields and self._cursors.is_new(fields):
             self._listener.event_received(fields)
 

@@ -10,12 +10,14 @@ from twisted.cred.credentials import ICredentials
 from twisted.cred.portal import Portal
 
 from pyconchat import __version__
+from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import ISession
 from pyconchat.commands import TABLE, Call, Cancelled
 from pyconchat.commands.groups import enter_lobby
+from pyconchat.commands.listing import MAX_LISTED_BYTES, fitting
 from pyconchat.commands.services import Services
 from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused
-from pyconchat.domain.names import person_name
+from pyconchat.domain.names import fold, person_name
 from pyconchat.domain.password_rules import check_password
 from pyconchat.domain.refusals import (
     CANNOT_READ_LOG,
@@ -23,7 +25,7 @@ from pyconchat.domain.refusals import (
     name_in_use,
     not_saved,
 )
-from pyconchat.domain.replies import EndWhy, Live
+from pyconchat.domain.replies import EndWhy, Live, OwnGroup, OwnGroups
 from pyconchat.doors.interfaces import IProgramPeer
 from pyconchat.render.json import refusal_object
 from pyconchat.sessions.portal import GuestName, NewAccount, Password, SessionToken
@@ -43,8 +45,10 @@ class JsonLogin:
         self._portal = portal
         self._peer = peer
         self._wrong = 0
+        self._asked = ""  # the name of the last hello, folded
         self._banned = ""  # why the name may not log in
         self._session: ISession | None = None
+        self._groups: list[GroupConversation] = []  # those that the answer had no room for
 
     async def begin(self, hello: Hello, received: Mapping[str, int]) -> Mapping[str, object]:
         """Log in as *hello* says; return the answer.
@@ -79,6 +83,7 @@ class JsonLogin:
             elif self._wrong == MAX_WRONG_PASSWORDS:
                 self._peer.end(EndWhy.WRONG_PASSWORD, TOO_MANY_WRONG_PASSWORDS)
             return
+        await self._send_own_groups(session)
         await session.catch_up()
         lobby = self._services.config.lobby
         if lobby is not None:
@@ -104,38 +109,60 @@ class JsonLogin:
     def _credentials(self, hello: Hello) -> ICredentials:
         """Return the credentials in *hello*. Raises `Refused` if they cannot be enough."""
         name = person_name(hello.name)
+        if fold(name) != self._asked:
+            if self._asked:
+                self._services.throttle.ask_name(self._peer.network)
+            self._asked = fold(name)
         self._services.accounts.admit(name)
         account = self._services.accounts.get(name)
         if hello.token is not None:
             return SessionToken(name, hello.token)
         if account is not None and not account.registered:
-            raise name_in_use(account.name)
+            if not self._services.registration.replaces_guest(account, self._peer.network):
+                raise name_in_use(account.name)
+            account = None
         if hello.password is not None:
             if account is None:
-                return NewAccount(name, check_password(hello.password))
+                return NewAccount(name, check_password(hello.password), self._peer.network)
             return Password(name, hello.password, self._peer.network)
         if account is not None:
             raise Refused(Code.PASSWORD_NEEDED, "{name} needs its password.", name=account.name)
         if not hello.guest:
             raise Refused(Code.NEW_NAME, "There is no account {name} yet.", name=name)
-        return GuestName(name)
+        return GuestName(name, self._peer.network)
+
+    async def _send_own_groups(self, session: ISession) -> None:
+        """Send the account's other groups, in pieces. Raises `PeerGone`."""
+        while self._groups:
+            groups = self._next_groups(session, MAX_LISTED_BYTES)
+            session.send(OwnGroups(groups, len(self._groups)))
+            writable = self._peer.when_writable()
+            if writable is not None:
+                await writable
+
+    def _next_groups(self, session: ISession, most: int) -> list[OwnGroup]:
+        """Take the next groups from `_groups`, with at most *most* bytes."""
+        name, subscriptions = session.account.name, session.subscriptions
+        own = (
+            OwnGroup(
+                group=each.group.name,
+                number=each.group.number,
+                policy=each.group.policy,
+                role="admin" if each.group.is_admin(name) else "member",
+                unread=subscriptions.unread(each),
+                head=each.published,
+                topic=each.group.topic,
+            )
+            for each in self._groups
+        )
+        groups = fitting(own, most)
+        del self._groups[: len(groups)]
+        return groups
 
     def _answer(self, session: ISession, token: str) -> dict[str, object]:
         account, config = session.account, self._services.config
-        groups = []
-        for conversation in session.subscriptions.groups():
-            group = conversation.group
-            groups.append(
-                {
-                    "group": group.name,
-                    "number": group.number,
-                    "policy": group.policy,
-                    "role": "admin" if group.is_admin(account.name) else "member",
-                    "unread": session.subscriptions.unread(conversation),
-                    "head": conversation.published,
-                    "topic": group.topic,
-                }
-            )
+        self._groups = list(session.subscriptions.groups())
+        groups = self._next_groups(session, MAX_LISTED_BYTES // 2)
         return {
             "hello": 1,
             "ok": True,
@@ -147,5 +174,6 @@ class JsonLogin:
             "line_bytes": config.limits.line_bytes,
             "motd": config.motd,
             "groups": groups,
+            "more": len(self._groups),
             "commands": [command.help for command in TABLE],
         }

@@ -14,7 +14,7 @@ from pyconchat.commands.services import Services
 from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused
 from pyconchat.domain.events import Policy
 from pyconchat.domain.group import Actor
-from pyconchat.domain.names import Name, person_name
+from pyconchat.domain.names import Name, fold, person_name
 from pyconchat.domain.password_rules import check_password
 from pyconchat.domain.refusals import (
     CANNOT_READ_LOG,
@@ -66,6 +66,7 @@ class LoginDialogue:
         self._portal = portal
         self._door = door
         self._wrong_passwords = 0
+        self._asked = ""  # the last name, folded
 
     async def run(self) -> None:
         """Ask until the person is logged in, then for a group."""
@@ -111,9 +112,14 @@ class LoginDialogue:
 
         Raises `Refused` where another name may do, and `_Ended`.
         """
+        if self._asked and fold(name) != self._asked:
+            self._services.throttle.ask_name(self._door.network)
+        self._asked = fold(name)
         account = self._services.accounts.get(name)
+        registration = self._services.registration
         if account is None:
             self._services.accounts.require_free(name)  # before asking: it would be in vain
+        if account is None or registration.replaces_guest(account, self._door.network):
             return await self._newcomer(name)
         if not account.registered:
             raise name_in_use(account.name)
@@ -143,7 +149,7 @@ class LoginDialogue:
         while True:
             password = await self._door.ask("Password: ", secret=True)
             if not password:
-                return await self._enter(GuestName(name))
+                return await self._enter(GuestName(name, self._door.network))
             try:
                 check_password(password)
                 if self._door.hides:  # a typing error that does not show locks the owner out
@@ -153,7 +159,7 @@ class LoginDialogue:
             except Refused as refused:
                 self._refuse(refused)
             else:
-                return await self._enter(NewAccount(name, password))
+                return await self._enter(NewAccount(name, password, self._door.network))
 
     async def _enter(self, credentials: ICredentials) -> ISession:
         """Return the session of *credentials*. Raises `Refused`."""

@@ -25,7 +25,8 @@ from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.transfer.download import Download, open_at
 from pyconchat.doors.transfer.interfaces import ITransfer, ITransferPeer
 from pyconchat.doors.transfer.upload import Upload
-from pyconchat.files.sharing import FileSharing, Ticket
+from pyconchat.files.sharing import FileSharing
+from pyconchat.files.tickets import Ticket
 from pyconchat.net.connection import IConnection, Lifecycle, plain_socket, unacknowledged
 
 __all__ = ["TransferDoor", "recognizes_transfer"]

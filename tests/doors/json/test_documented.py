@@ -180,7 +180,7 @@ def test_every_reply_has_the_documented_fields(server: MemoryServer, olga: Wired
 def test_the_table_of_replies_is_complete() -> None:
     """It has all replies but the answer to a message and those that are events."""
     tags = {kind.__struct_config__.tag for kind in get_args(Reply)}
-    assert set(REPLIES) == tags - {"said", "live", "presence", "end"}
+    assert set(REPLIES) == tags - {"said", "live", "presence", "end", "own-groups"}
 
 
 @pytest.mark.parametrize("type", ["upload", "download"])
@@ -229,7 +229,7 @@ def test_events_that_are_no_entries_have_the_documented_fields() -> None:
     has_ended = reply_object(Ended(EndWhy.BYE, SafeText("Bye.")))
     presence = reply_object(PresenceChanged(Name("bob"), True))
     live = reply_object(Live())
-    assert set(NO_ENTRIES) == {"live", "presence", "end"}
+    assert set(NO_ENTRIES) == {"live", "presence", "end", "own-groups"}
     for fields, row in ((has_ended, "end"), (presence, "presence")):
         assert set(fields) == {"type"} | literals(NO_ENTRIES[row][0].partition(":")[0])
     assert set(live) == {"type"}

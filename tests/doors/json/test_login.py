@@ -96,9 +96,9 @@ def test_the_right_password_after_two_wrong_ones(server: MemoryServer) -> None:
 
 @pytest.mark.parametrize("password", [None, "password"])
 def test_the_name_of_a_guest_is_taken(server: MemoryServer, password: str | None) -> None:
-    """As long as the guest is connected."""
+    """As long as the guest is connected, from another address."""
     gus = server.program("gus")
-    peer = server.connect_program()
+    peer = WiredProgram(server.connect(host="192.0.2.9"))
     assert peer.says_hello("gus", password)["code"] == "taken"
     gus.cut()
     assert peer.says_hello("gus", password)["ok"]

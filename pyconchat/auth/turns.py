@@ -1,0 +1,86 @@
+"""Turns: a fair queue for the hashing of passwords that can wait.
+
+Logins do not wait here. Everything else does: registrations, new passwords of accounts and groups,
+joins with a password. One runs at a time, so that a thread is always free for a login. The accounts
+of one network wait for each other, and networks take turns: who asks much waits long, and nobody
+else does.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred
+
+from pyconchat.chat.interfaces import Asker
+from pyconchat.domain.errors import Code, Refused
+
+__all__ = ["MAX_WAITING_PER_ACCOUNT", "MAX_WAITING_PER_NETWORK", "Turns"]
+
+T = TypeVar("T")
+
+MAX_WAITING_PER_ACCOUNT = 4
+"""Maximum requests of one account that wait."""
+
+MAX_WAITING_PER_NETWORK = 64
+"""Maximum requests of one network that wait: as many as it may have sessions."""
+
+
+class Turns:
+    """Lets one request run at a time: of each network in turn, of each of its accounts in turn."""
+
+    def __init__(self) -> None:
+        self._running = False
+        # By network, the next one first; in each by account, the next one first.
+        self._networks: dict[str, dict[str, deque[Deferred[None]]]] = {}
+
+    @property
+    def waiting(self) -> int:
+        """Return the count of requests that wait."""
+        return sum(map(_count, self._networks.values()))
+
+    async def run(self, asker: Asker, call: Callable[[], Deferred[T]]) -> T:
+        """Return the result of *call* when it is the turn of *asker*. Raises `Refused`."""
+        await self.begin(asker)
+        try:
+            return await call()
+        finally:
+            self.end()
+
+    def begin(self, asker: Asker) -> Deferred[None]:
+        """Fire when it is the turn of *asker*, who then has to call `end`. Raises `Refused`."""
+        turn: Deferred[None] = Deferred()
+        if not self._running:
+            self._running = True
+            turn.callback(None)
+            return turn
+        accounts = self._networks.get(asker.network, {})
+        own = accounts.get(asker.account, deque())
+        if len(own) >= MAX_WAITING_PER_ACCOUNT or _count(accounts) >= MAX_WAITING_PER_NETWORK:
+            raise Refused(Code.BUSY, "You have asked for many passwords at once; wait a moment.")
+        own.append(turn)
+        accounts[asker.account] = own
+        self._networks.setdefault(asker.network, accounts)
+        return turn
+
+    def end(self) -> None:
+        """End the turn that runs, and begin the next one."""
+        if not self._networks:
+            self._running = False
+            return
+        network, accounts = next(iter(self._networks.items()))
+        account, own = next(iter(accounts.items()))
+        turn = own.popleft()
+        # Both go to the end of their queues.
+        del accounts[account], self._networks[network]
+        if own:
+            accounts[account] = own
+        if accounts:
+            self._networks[network] = accounts
+        turn.callback(None)
+
+
+def _count(accounts: dict[str, deque[Deferred[None]]]) -> int:
+    return sum(map(len, accounts.values()))

@@ -1,0 +1,61 @@
+"""What an ignore list hides: nothing that an ignored person has written is shown.
+
+Their messages, files, topics, requests and invitations are hidden as a whole. What they decide
+about rights (a kick, a ban, a rejection) is one line, without any text of theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from pyconchat.domain.events import (
+    NO_TEXT,
+    Action,
+    AnyEvent,
+    Entry,
+    FileRemoved,
+    FileShared,
+    JoinRejected,
+    JoinRequested,
+    MemberBanned,
+    MemberInvited,
+    MemberKicked,
+    Message,
+    RequestWithdrawn,
+    ServerBanned,
+    ServerKicked,
+    TopicChanged,
+)
+from pyconchat.domain.names import Key, Name, fold
+
+__all__ = ["as_seen"]
+
+
+def as_seen(entry: Entry, ignores: Mapping[Key, Name]) -> Entry | None:
+    """Return *entry* as somebody sees it who ignores *ignores*; None if it is hidden."""
+    if not ignores:
+        return entry
+    event: AnyEvent = entry.event
+    match event:
+        case Message(sender=author) | Action(sender=author):
+            return None if fold(author) in ignores else entry
+        case FileShared(by=author) | FileRemoved(by=author) | MemberInvited(by=author):
+            return None if fold(author) in ignores else entry
+        case TopicChanged(by=author):
+            return None if fold(author) in ignores else entry
+        case JoinRequested(name=author) | RequestWithdrawn(name=author):
+            return None if fold(author) in ignores else entry
+        case (
+            MemberKicked(by=author)
+            | MemberBanned(by=author)
+            | JoinRejected(by=author)
+            | ServerKicked(by=author)
+            | ServerBanned(by=author)
+        ):
+            if fold(author) not in ignores or not event.reason:
+                return entry
+            return replace(entry, event=replace(event, reason=NO_TEXT))
+        case _:
+            return entry

@@ -1,0 +1,95 @@
+"""Nothing that an ignored person writes is shown, live or in what was missed, in each door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from twisted.internet.task import Clock
+
+from pyconchat.config import Config, LimitsConfig
+from pyconchat.store import SqlStore
+from tests.support.programs import MemoryServer
+
+TEXT = "a text of theirs"
+
+
+@pytest.fixture
+def server(store: SqlStore, clock: Clock) -> Iterator[MemoryServer]:
+    """A server in memory without rate limits, with alice's group tea and mallory's group den."""
+    server = MemoryServer(store, clock)
+    alice, mallory = server.program("alice", "password a"), server.program("mallory", "password m")
+    alice.does("/create tea")
+    alice.does("/ignore mallory")
+    mallory.does("/create den")
+    alice.cut()
+    yield server
+    server.stop()
+
+
+def harass(server: MemoryServer) -> None:
+    """Reach for alice with everything that mallory has."""
+    mallory = server.program("mallory", "password m")
+    mallory.does(f"/join tea {TEXT}")
+    mallory.does("/invite alice", "den")
+    mallory.does(f"/ban alice {TEXT}", "den")
+    mallory.does("/unban alice", "den")
+    mallory.does(f"/msg alice {TEXT}")
+    mallory.does("/leave tea")
+    mallory.does(f"/join tea {TEXT}")
+    mallory.cut()
+
+
+NOTICES = ["banned from den by mallory", "may join den again"]
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_person(live: bool, server: MemoryServer) -> None:
+    """One line for the ban, one for its end, and nothing else."""
+    if live:
+        alice = server.person("alice", "password a")
+        alice.sees()
+        harass(server)
+        shown = alice.sees()
+    else:
+        harass(server)
+        alice = server.connect().types("alice", "password a", "")
+        shown = alice.sees()
+    assert [line for line in shown.splitlines() if "mallory" in line or TEXT in line] == [
+        line for line in shown.splitlines() if any(notice in line for notice in NOTICES)
+    ]
+    assert all(shown.count(notice) == 1 for notice in NOTICES)
+    later = alice.types("/join tea", "/requests", "/history 100").sees()
+    assert "mallory, for" in later
+    assert TEXT not in later
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_program(live: bool, server: MemoryServer) -> None:
+    """It gets the events of the ban without a reason, and no others."""
+    if live:
+        alice = server.program("alice", "password a")
+        harass(server)
+    else:
+        harass(server)
+        alice = server.program("alice", "password a")
+    alice.does("/requests", "tea")
+    alice.does("/history", "tea")
+    assert TEXT not in alice.received.decode()
+    about = [each for each in alice.entries if "mallory" in str(each)]
+    assert [each["type"] for each in about] == ["banned", "unbanned"]
+
+
+def test_notices_cost_the_rate_by_size(store: SqlStore, clock: Clock) -> None:
+    """The reasons of bans come as slowly as messages of 100 bytes would."""
+    limits = LimitsConfig(message_burst=10, messages_per_second=5)
+    server = MemoryServer(store, clock, Config(limits=limits))
+    mallory = server.program("mallory", "password m")
+    mallory.does("/create den open")
+    for number in range(50):
+        mallory.requests(f"/ban victim{number} " + "\U0001f375" * 300, "den")
+    for _ in range(20):
+        server.waits(1)
+    mallory.receives()
+    assert 3 <= len([each for each in mallory.entries if each["type"] == "banned"]) <= 12
+    server.stop()
