@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyconchat.commands.command import Call, listed, matches
+from pyconchat.commands.call import Call, listed, matches
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT
 from pyconchat.domain.names import Name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from pyconchat.chat.interfaces import ServerAddress
-from pyconchat.commands.command import Call, listed
+from pyconchat.commands.call import Call, listed
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.replies import DownloadTicket, FileLine, Files, Reply, UploadTicket
 from pyconchat.domain.text import SafeText, safe_line

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from pyconchat.chat.conversations import GroupConversation
-from pyconchat.commands.command import Call, PolicyChoice, listed, matches
+from pyconchat.commands.arguments import PolicyChoice
+from pyconchat.commands.call import Call, listed, matches
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT, GroupEvent, Policy
 from pyconchat.domain.group import Group

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from pyconchat.commands.command import Call, Command
+from pyconchat.commands.call import Call
+from pyconchat.commands.command import Command
 from pyconchat.domain.replies import Help, Reply
 
 __all__ = ["help_action"]

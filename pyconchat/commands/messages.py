@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pyconchat.chat.fanout import is_ignored
-from pyconchat.commands.command import Call
+from pyconchat.commands.call import Call
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import Entry, encode
 from pyconchat.domain.names import Name, fold

@@ -6,7 +6,7 @@ import difflib
 from typing import NamedTuple
 
 from pyconchat.commands import accounts, files, groups, messages
-from pyconchat.commands.command import (
+from pyconchat.commands.arguments import (
     FILE,
     FILE_NUMBER,
     FILTER,
@@ -20,10 +20,10 @@ from pyconchat.commands.command import (
     TEXT,
     WORD,
     Args,
-    Command,
     first_word,
     optional,
 )
+from pyconchat.commands.command import Command
 from pyconchat.commands.help import help_action
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.text import safe_line

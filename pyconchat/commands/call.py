@@ -1,0 +1,112 @@
+"""Call: one use of a command, and what every command may need of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from pyconchat.chat.conversations import GroupConversation
+from pyconchat.chat.interfaces import ISession
+from pyconchat.commands.services import Services
+from pyconchat.domain.accounts import Account, Accounts
+from pyconchat.domain.decisions import RequestKey
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.events import GroupEvent, ServerEvent
+from pyconchat.domain.group import Actor, Group
+from pyconchat.domain.replies import Reply
+from pyconchat.domain.text import SafeText
+
+__all__ = ["Call", "Cancelled", "listed", "matches"]
+
+T = TypeVar("T")
+
+MAX_LISTED = 500
+"""Maximum lines of an answer: it bounds what a peer that does not read can ask for."""
+
+
+def listed(items: Sequence[T]) -> tuple[list[T], int]:
+    """Return the first MAX_LISTED of *items*, and the count of the others."""
+    return list(items[:MAX_LISTED]), max(0, len(items) - MAX_LISTED)
+
+
+def matches(filter: SafeText) -> Callable[[str], bool]:
+    """Return a function that returns whether a name contains *filter*."""
+    wanted = filter.casefold()
+    return lambda name: wanted in name.casefold()
+
+
+class Cancelled(Exception):
+    """A question was answered with an empty line."""
+
+
+class Call:
+    """One use of a command: its session, and the group in which it was typed.
+
+    *group* is None at the front desk. *answer* sends a reply to the caller.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        session: ISession,
+        current: GroupConversation | None,
+        answer: Callable[[Reply], None],
+        key: RequestKey | None = None,
+    ) -> None:
+        self.services = services
+        self.chat = services.chat
+        self.session = session
+        self.current = current
+        self.answer = answer
+        self.key = key
+        self.asked = False  # whether an argument was missing and was asked for
+
+    @property
+    def account(self) -> Account:
+        """Return the account of the session."""
+        account: Account = self.session.account
+        return account
+
+    @property
+    def actor(self) -> Actor:
+        """Return the account in the form that the rules take."""
+        return self.account.actor
+
+    def here(self) -> GroupConversation:
+        """Return the conversation of the current group. Raises `Refused` at the front desk."""
+        if self.current is None:
+            raise Refused(
+                Code.NO_GROUP, "You are at the front desk: enter a group first with /join GROUP."
+            )
+        return self.current
+
+    def group(self) -> Group:
+        """Return the current group. Raises `Refused` if the caller is not a member."""
+        group = self.services.memory.usable(self.here())
+        group.require_member(self.actor)
+        return group
+
+    def decide(
+        self, conversation: GroupConversation, rule: Callable[[Group], list[GroupEvent]]
+    ) -> Awaitable[int]:
+        """As `Chat.decide`, with the key of this request."""
+        return self.chat.decide(conversation, rule, self.key)
+
+    def operate(self, rule: Callable[[Accounts], list[ServerEvent]]) -> Awaitable[None]:
+        """As `Chat.operate`, with the key of this request."""
+        return self.chat.operate(rule, self.key)
+
+    async def ask(self, prompt: str, secret: bool = False) -> str:
+        """Ask a question and return the answer. Raises `Cancelled` if it is empty.
+
+        Raises `Refused` if the caller has left the group when the answer comes.
+        """
+        self.asked = True
+        answer = await self.session.ask(prompt, secret)
+        if self.current is not None and not self.session.is_in(self.current):
+            raise Refused(Code.NO_GROUP, "You have left the group; nothing was done.")
+        if not secret:
+            answer = answer.strip()
+        if not answer:
+            raise Cancelled
+        return answer
