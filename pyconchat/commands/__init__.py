@@ -2,6 +2,14 @@
 
 from pyconchat.commands.call import Call, Cancelled
 from pyconchat.commands.command import Command
-from pyconchat.commands.table import TABLE, find_command
+from pyconchat.commands.table import TABLE, find_command, names_command, works_at_desk
 
-__all__ = ["TABLE", "Call", "Cancelled", "Command", "find_command"]
+__all__ = [
+    "TABLE",
+    "Call",
+    "Cancelled",
+    "Command",
+    "find_command",
+    "names_command",
+    "works_at_desk",
+]

@@ -12,6 +12,9 @@ from pyconchat.domain.text import SafeText
 
 EVERYWHERE = "everywhere"
 
+MAX_SHARED = 20
+"""Maximum groups that the answer to ``/whois`` names."""
+
 
 async def who(call: Call, filter: SafeText | None) -> Reply:
     """List who is online."""
@@ -31,6 +34,22 @@ async def who(call: Call, filter: SafeText | None) -> Reply:
         people.append(PersonLine(account.name, actor.guest, actor.operator, shared))
     found, more = listed(sorted(people, key=lambda person: person.name.lower()))
     return PeopleOnline(found, more, filter)
+
+
+async def whois(call: Call, name: Name) -> Reply:
+    """Show who somebody is, as far as everybody may know."""
+    groups = call.services.groups
+    account = call.services.accounts.find(name)
+    own = {conversation.id for conversation in groups.memberships(call.account.key)}
+    shared = [each.group.name for each in groups.memberships(account.key) if each.id in own]
+    online = call.services.presence.online(account.key)
+    said = [
+        "online" if online else "offline",
+        "registered" if account.registered else "a guest",
+        *(["an operator"] if account.actor.operator else []),
+        *([f"with you in {', '.join(shared[:MAX_SHARED])}"] if shared else []),
+    ]
+    return Done(SafeText(f"{account.name} is {', '.join(said)}."))
 
 
 async def password(call: Call) -> Reply:

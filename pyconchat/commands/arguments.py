@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyconchat.commands.call import Call
+from pyconchat.commands.call import Call, Cancelled
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import Policy
-from pyconchat.domain.names import Name, person_name
+from pyconchat.domain.names import COMMAND_WORDS, Name, person_name
 from pyconchat.domain.refusals import empty_message, note_too_long
 from pyconchat.domain.replies import ArgumentHelp
 from pyconchat.domain.text import MAX_NOTE, SafeText, safe_line, safe_text
@@ -116,7 +116,8 @@ class Args:
     async def read(self, call: Call, rest: str) -> list[Any]:
         """Return the values in *rest*; ask for missing ones.
 
-        Raises `Refused` for a value that cannot be parsed, `Cancelled` for an empty answer.
+        Raises `Refused` for a value that cannot be parsed, and `Cancelled` for an empty answer or
+        a command as the answer.
         """
         values: list[Any] = []
         for arg in self._args:
@@ -126,6 +127,8 @@ class Args:
                 typed = arg.default(call) or ""
             if not typed and arg.prompt:
                 typed = await call.ask(arg.prompt)
+                if call.current is None and arg.kind in _NAMING and _is_command_word(typed):
+                    raise Cancelled(typed)  # no name can be that word
             values.append(arg.parse(typed) if typed else None)
         if rest.strip():
             raise Refused(
@@ -140,6 +143,14 @@ def first_word(line: str) -> tuple[str, str]:
     """Return the first word of *line* and the rest."""
     word, *rest = re.split(r"[ \t]+", line.strip(" \t"), maxsplit=1)
     return word, "".join(rest)
+
+
+_NAMING = frozenset({"name", "group"})
+"""The kinds of arguments that are names."""
+
+
+def _is_command_word(typed: str) -> bool:
+    return first_word(typed)[0].lower() in COMMAND_WORDS
 
 
 def _names(typed: str) -> list[Name]:
@@ -203,7 +214,6 @@ NUMBER = Arg("N", _number, "How many? ")
 POLICY = Arg(
     "open|approval|invite|password PW",
     _policy,
-    "Policy (open, approval, invite, password PW): ",
     rest=True,
     kind="policy",
     secret=True,

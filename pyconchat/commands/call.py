@@ -36,7 +36,11 @@ def matches(filter: SafeText) -> Callable[[str], bool]:
 
 
 class Cancelled(Exception):
-    """A question was answered with an empty line."""
+    """A question was answered with an empty line, or with the command *instead*."""
+
+    def __init__(self, instead: str = "") -> None:
+        super().__init__(instead)
+        self.instead = instead
 
 
 class Call:
@@ -97,7 +101,9 @@ class Call:
         return self.chat.operate(rule, self.key)
 
     async def ask(self, prompt: str, secret: bool = False) -> str:
-        """Ask a question and return the answer. Raises `Cancelled` if it is empty.
+        """Ask a question and return the answer.
+
+        Raises `Cancelled` if it is empty, or a command to be carried out instead.
 
         Raises `Refused` if the caller has left the group when the answer comes.
         """

@@ -9,16 +9,40 @@ from pyconchat.commands.arguments import Args
 from pyconchat.commands.call import Call
 from pyconchat.domain.replies import CommandHelp, Reply
 
-__all__ = ["Command"]
+__all__ = ["Command", "Right"]
+
+
+@dataclass(frozen=True)
+class Right:
+    """The right that a command needs, in the words of the rules.
+
+    *in_group* is what `Group.require_right` takes, *on_server* what `Accounts.require_operator`
+    takes where the command is used outside a group. The rules stay there, and check again when
+    they decide: this is only so that nobody is asked in vain.
+    """
+
+    in_group: str = ""
+    on_server: str = ""
+
+    def require(self, call: Call) -> None:
+        """Raise `Refused` unless the caller has the right."""
+        if self.in_group and call.current is not None:
+            group = call.services.memory.usable(call.current)
+            group.require_right(call.actor, self.in_group)
+        elif self.on_server:
+            in_groups = bool(self.in_group)
+            call.services.accounts.require_operator(call.actor, self.on_server, in_groups)
 
 
 @dataclass(frozen=True)
 class Command:
     """A command: its *name*, action, arguments, and its other names in *also*.
 
-    *menu* is its number in the front desk's menu. A command that works *only_here*, in a group, is
-    refused at the front desk before it asks for anything. Permissions are not part of this record:
-    the rules decide, for every door.
+    *subject* is the heading under which help lists it, *menu* its number in the front desk's menu.
+    A command that works *only_here*, in a group, is refused at the front desk, and to people
+    without its *right*, before it asks for anything; without a right of its own it is for members.
+    With *shows_alone* it needs the right only with arguments: alone it shows what is so. One that
+    *ends* something, such as a membership, is never suggested for a mistyped name.
     """
 
     name: str
@@ -27,12 +51,20 @@ class Command:
     also: tuple[str, ...] = ()
     menu: str = ""
     only_here: bool = False
+    right: Right | None = None
+    shows_alone: bool = False
+    ends: bool = False
+    subject: str = ""
     summary: str = ""
 
     async def run(self, call: Call, rest: str) -> Reply | None:
         """Read the arguments from *rest* and execute. Raises as `Args.read` and the action."""
         if self.only_here:
-            call.group()
+            call.here()
+            if self.right is None:
+                call.group()
+        if self.right is not None and not (self.shows_alone and not rest.strip()):
+            self.right.require(call)
         return await self.action(call, *await self.args.read(call, rest))
 
     @property
@@ -40,5 +72,11 @@ class Command:
         """Return what help shows."""
         usage = f"/{self.name} {self.args.usage}".rstrip()
         return CommandHelp(
-            self.name, usage, list(self.also), self.summary, self.args.help, self.menu
+            self.name,
+            usage,
+            list(self.also),
+            self.summary,
+            self.args.help,
+            self.menu,
+            self.subject,
         )

@@ -10,12 +10,13 @@ from pyconchat.commands.call import Call, listed, matches
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT, GroupEvent, Policy
 from pyconchat.domain.group import Group
-from pyconchat.domain.names import Name, fold, group_name
-from pyconchat.domain.password_rules import MAX_LENGTH
+from pyconchat.domain.names import Name, fold, group_name, group_number
+from pyconchat.domain.password_rules import check_group_password
 from pyconchat.domain.replies import (
     AdminIs,
     Asked,
     Bans,
+    Done,
     Entered,
     FrontDesk,
     GroupLine,
@@ -25,14 +26,18 @@ from pyconchat.domain.replies import (
     Requests,
     Roster,
 )
+from pyconchat.domain.similar import is_close
 from pyconchat.domain.text import SafeText, safe_line
+
+MAX_SUGGESTED = 3
+"""Maximum groups that are suggested for a mistyped name."""
 
 
 async def join(call: Call, name: str, rest: SafeText | None) -> Reply | None:
     """Enter a group, create it if there is none, or ask to join."""
     conversation = call.services.groups.get(name)
     if conversation is None:
-        await _create_by_joining(call, name, rest or "")
+        await _create_by_joining(call, name, rest)
         return None
     group = conversation.group
 
@@ -43,7 +48,7 @@ async def join(call: Call, name: str, rest: SafeText | None) -> Reply | None:
         await enter(call, conversation)
         return None
     call.session.await_approval(conversation)
-    return Asked(group.name, group.admin)
+    return Asked(group.name, group.admin, call.services.presence.online(fold(group.admin)))
 
 
 async def _admit(
@@ -86,16 +91,33 @@ async def enter_lobby(call: Call, name: str) -> None:
     await enter(call, conversation)
 
 
-async def _create_by_joining(call: Call, name: str, password: str) -> None:
-    group_name(name)
-    if " " in password:
+async def _create_by_joining(call: Call, raw: str, rest: SafeText | None) -> None:
+    """Create the group *raw*. Raises `Refused` where another one may be meant."""
+    name = group_name(raw)
+    if group_number(name) is not None:
+        raise Refused(
+            Code.NO_SUCH_GROUP, "There is no group {number}; /groups lists them.", number=name
+        )
+    close = [
+        group.name
+        for group in (each.group for each in call.services.groups)
+        if is_close(fold(group.name), fold(name)) and group.lists_to(call.actor)
+    ]
+    if close:
         raise Refused(
             Code.NO_SUCH_GROUP,
-            "There is no group {name} that could read your note; /join {name} creates it.",
+            "There is no {name}. {close}? Or: /create {name}",
+            name=name,
+            close=", ".join(close[:MAX_SUGGESTED]),
+        )
+    if rest is not None:
+        raise Refused(
+            Code.NO_SUCH_GROUP,
+            "There is no group {name} that could take a password or a note; /create {name}"
+            " creates it.",
             name=name,
         )
-    policy = Policy.PASSWORD if password else Policy.APPROVAL
-    conversation = await call.chat.create(call.session, name, policy, password, call.key)
+    conversation = await call.chat.create(call.session, name, Policy.APPROVAL, "", call.key)
     await enter(call, conversation, created=True)
 
 
@@ -199,20 +221,30 @@ async def transfer(call: Call, name: Name) -> None:
     await call.decide(call.here(), lambda group: group.transfer(call.actor, name))
 
 
-async def policy(call: Call, choice: PolicyChoice) -> None:
-    """Change the join policy."""
+async def policy(call: Call, choice: PolicyChoice | None) -> Reply | None:
+    """Change the join policy; alone, show it."""
     here = call.here()
+    if choice is None:
+        group = call.group()
+        return Done(SafeText(f"The policy of {group.name} is {group.policy.value}."))
     choice = await _with_password(call, choice)
     hash = ""
     if choice.password:
         hash = await call.services.hasher.hash(choice.password)
     await call.decide(here, lambda group: group.change_policy(call.actor, choice.policy, hash))
+    return None
 
 
-async def topic(call: Call, text: SafeText) -> None:
-    """Change the topic; ``-`` removes it."""
-    topic = NO_TEXT if text == "-" else text
-    await call.decide(call.here(), lambda group: group.change_topic(call.actor, topic))
+async def topic(call: Call, text: SafeText | None) -> Reply | None:
+    """Change the topic, ``-`` removes it; alone, show it."""
+    if text is None:
+        group = call.group()
+        if not group.topic:
+            return Done(SafeText(f"{group.name} has no topic."))
+        return Done(SafeText(f"Topic of {group.name}: {group.topic}"))
+    new = NO_TEXT if text == "-" else text
+    await call.decide(call.here(), lambda group: group.change_topic(call.actor, new))
+    return None
 
 
 async def kick(call: Call, name: Name, reason: SafeText | None) -> None:
@@ -267,10 +299,7 @@ async def _with_password(call: Call, choice: PolicyChoice) -> PolicyChoice:
     password = choice.password
     if choice.policy is Policy.PASSWORD and not password:
         password = await call.ask("Password for the group: ", secret=True)
-    if len(password) > MAX_LENGTH:
-        raise Refused(
-            Code.TOO_LONG, "A password has at most {longest} characters.", longest=MAX_LENGTH
-        )
+    check_group_password(password)
     return PolicyChoice(choice.policy, password)
 
 

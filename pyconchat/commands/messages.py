@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pyconchat.chat.fanout import is_ignored
-from pyconchat.commands.call import Call
+from pyconchat.commands.call import Call, listed
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import Entry, encode
 from pyconchat.domain.names import Name, fold
@@ -70,8 +70,12 @@ async def search(call: Call, text: SafeText) -> Reply:
     )
 
 
-async def ignore(call: Call, name: Name) -> Reply:
-    """Add somebody to your ignore list."""
+async def ignore(call: Call, name: Name | None) -> Reply:
+    """Add somebody to your ignore list; alone, show it."""
+    if name is None:
+        ignored, more = listed(sorted(call.account.ignores.values(), key=fold))
+        names = f"{', '.join(ignored)}{f' and {more:,} more' if more else ''}"
+        return Done(SafeText(f"You ignore {names or 'nobody'}."))
     if fold(name) == call.account.key:
         raise Refused(Code.SELF, "You cannot ignore yourself.")
     if fold(name) in call.account.ignores:

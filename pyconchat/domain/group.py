@@ -48,6 +48,9 @@ from pyconchat.domain.text import MAX_LINES, MAX_NOTE, SafeText
 
 __all__ = ["Actor", "Group"]
 
+_POWERS = frozenset({"ban", "kick", "lift bans", "see the bans"})
+"""What operators can do in any group, as its admin can."""
+
 
 class Actor(msgspec.Struct, frozen=True):
     """Who makes a request: the part of an account that the rules need."""
@@ -352,6 +355,13 @@ class Group(LiveState):
             raise Refused(
                 Code.NOT_ADMIN, "Only the admin, {admin}, can {what}.", admin=self.admin, what=what
             )
+
+    def require_right(self, by: Actor, what: str) -> None:
+        """Raise `Refused` unless *by* can *what*, as the rules above name it."""
+        if what in _POWERS:
+            self._require_power(by, what)
+        else:
+            self.require_admin(by, what)
 
     def _require_power(self, by: Actor, what: str) -> None:
         if not by.operator:

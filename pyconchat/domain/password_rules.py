@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyconchat.domain.errors import Code, Refused
 
-__all__ = ["MAX_LENGTH", "MIN_LENGTH", "check_password"]
+__all__ = ["MAX_LENGTH", "MIN_LENGTH", "check_group_password", "check_password"]
 
 MIN_LENGTH = 4
 """Minimum characters in an account's password."""
@@ -22,4 +22,20 @@ def check_password(password: str) -> str:
             shortest=MIN_LENGTH,
             longest=MAX_LENGTH,
         )
+    _require_no_slash(password)
     return password
+
+
+def check_group_password(password: str) -> None:
+    """Raise `Refused` if *password* is not valid for a group."""
+    if len(password) > MAX_LENGTH:
+        raise Refused(
+            Code.TOO_LONG, "A password has at most {longest} characters.", longest=MAX_LENGTH
+        )
+    _require_no_slash(password)
+
+
+def _require_no_slash(password: str) -> None:
+    """Raise `Refused` if *password* could be a command: then it could not be typed as an answer."""
+    if password.startswith("/"):
+        raise Refused(Code.BAD_ARGUMENT, "A password cannot begin with /, as commands do.")

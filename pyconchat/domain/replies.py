@@ -136,10 +136,11 @@ class Entered(_Reply, frozen=True, tag="entered"):
 
 
 class Asked(_Reply, frozen=True, tag="asked"):
-    """The reader asked to join *group*; its *admin* has to approve."""
+    """The reader asked to join *group*; its *admin*, who may be *online*, has to approve."""
 
     group: Name
     admin: Name
+    online: bool = True
 
 
 class FrontDesk(_Reply, frozen=True, tag="desk"):
@@ -308,7 +309,10 @@ class ArgumentHelp(msgspec.Struct, frozen=True):
 
 
 class CommandHelp(msgspec.Struct, frozen=True):
-    """One command, for help and completion. *menu* is its number at the front desk."""
+    """One command, for help and completion. *menu* is its number at the front desk.
+
+    *subject* is the heading under which help lists it.
+    """
 
     name: str
     usage: str
@@ -316,6 +320,7 @@ class CommandHelp(msgspec.Struct, frozen=True):
     summary: str
     arguments: list[ArgumentHelp] = []
     menu: str = ""
+    subject: str = ""
 
 
 class Help(_Reply, frozen=True, tag="help"):

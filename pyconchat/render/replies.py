@@ -63,8 +63,13 @@ def reply_lines(reply: Reply) -> list[str]:
             return [f"Sent to {other}."]
         case Sent(other=other):
             return [f"{other} is offline and will read it at the next login."]
-        case Asked(group=group, admin=admin):
+        case Asked(group=group, admin=admin, online=True):
             return [f"You asked to join {group}; its admin, {admin}, has to approve."]
+        case Asked(group=group, admin=admin):
+            return [
+                f"You asked to join {group}; its admin, {admin}, has to approve.",
+                f"The admin of {group}, {admin}, is not online; you will hear when it is decided.",
+            ]
         case Entered():
             return _entered(reply)
         case FrontDesk(left=None):
