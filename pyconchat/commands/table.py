@@ -24,18 +24,21 @@ from pyconchat.commands.arguments import (
     optional,
 )
 from pyconchat.commands.command import Command, Right
-from pyconchat.commands.help import help_action
+from pyconchat.commands.help import (
+    FILES,
+    GROUPS,
+    MODERATORS,
+    OPERATORS,
+    TALK,
+    YOU,
+    help_action,
+)
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.names import COMMAND_WORDS
 from pyconchat.domain.similar import is_close
 from pyconchat.domain.text import safe_line
 
-__all__ = ["SUBJECTS", "TABLE", "Found", "find_command", "names_command", "works_at_desk"]
-
-TALK, GROUPS, FILES = "talk", "groups", "files"
-MODERATORS, OPERATORS, YOU = "moderators", "operators", "you"
-SUBJECTS = (TALK, GROUPS, FILES, MODERATORS, OPERATORS, YOU)
-"""The headings of help, in its order."""
+__all__ = ["TABLE", "Found", "find_command", "names_command", "works_at_desk"]
 
 REASON = optional(TEXT.labelled("REASON"))
 

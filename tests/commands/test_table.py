@@ -316,21 +316,25 @@ def test_invalid_names_are_refused(line: str, tea: Tea) -> None:
 
 @pytest.mark.parametrize("line", ["/help", "/HELP"])
 def test_help_lists_every_command(line: str, tea: Tea) -> None:
-    """With usage, summary and other names; in a group also //text."""
-    shown = "\n".join(tea.alice.types(line))
+    """By subject, with usage, on one screen of 80 columns and 24 lines; in a group also //text."""
+    lines = tea.alice.types(line)
+    shown = "\n".join(lines)
     for command in TABLE:
         assert command.help.usage in shown, command.name
-        assert command.summary in shown
-        for other in command.also:
-            assert f"/{other}" in shown
     assert "//text" in shown
+    assert len(lines) < 24  # one line is the person's own
+    assert max(map(len, lines)) <= 80
+    headings = [each[2:].split(":")[0] for each in lines[1:] if each[2] not in " /"]
+    assert headings == ["Talk", "Groups", "Files", "Moderators", "Operators", "You"]
 
 
 def test_help_at_the_front_desk(visit: Visit) -> None:
     """It also shows the menu, and says that the slash is optional."""
     alice = visit("alice")
     for line in ("help", "HELP", "/help"):
-        shown = "\n".join(alice.types(line))
+        lines = alice.types(line)
+        assert len(lines) < 24
+        shown = "\n".join(lines)
         assert "1 join a group   2 create a group   3 exit" in shown
         assert "without its slash" in shown
         for command in TABLE:
@@ -346,6 +350,7 @@ def test_help_for_one_command(name: str, alias: str, visit: Visit) -> None:
         usage, *rest = alice.types(f"/help {written}")
         assert usage == f"* {command.help.usage}"
         assert command.summary in rest[0]
+        assert all(f"/{other}" in rest[1] for other in command.also)
 
 
 def test_help_for_an_unknown_command(visit: Visit) -> None:
