@@ -307,8 +307,8 @@ class ISession(Interface):
     def line(line: str) -> Deferred[None] | None:
         """Handle a line that a person typed. Returns None if it is done, else when it is."""
 
-    def answer_group(answer: str) -> Deferred[None] | None:
-        """Handle the answer to the question for a group, which may be a command; as `line`."""
+    def answer_group(answer: str) -> Deferred[None]:
+        """Handle the answer to the question for a group, which may be a command; as `command`."""
 
     def command(
         line: str,

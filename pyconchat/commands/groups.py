@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Awaitable, Callable
 
 from pyconchat.chat.conversations import GroupConversation
@@ -263,7 +264,19 @@ async def ban(call: Call, name: Name, reason: SafeText | None) -> None:
     if call.current is not None:
         await call.decide(call.current, lambda group: group.ban(call.actor, name, why))
         return
+    if _is_address(name) and call.services.accounts.get(name) is None:
+        raise Refused(
+            Code.BAD_NAME, "{name} is an address, not a name; /ban takes a name.", name=name
+        )
     await call.operate(lambda accounts: accounts.ban(call.actor, name, why))
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 async def unban(call: Call, name: Name) -> None:

@@ -200,10 +200,10 @@ class Session:
     def _seconds(self) -> float:
         return self._chat.reactor.seconds()
 
-    def answer_group(self, answer: str) -> Deferred[None] | None:
+    def answer_group(self, answer: str) -> Deferred[None]:
         word = answer.partition(" ")[0].lower()
         is_command = word.startswith("/") or word in COMMAND_WORDS
-        return self.line(answer if is_command else f"/join {answer}")
+        return self.command(answer if is_command else f"/join {answer}", None, self.send)
 
     def require_welcome(self) -> None:
         if self.account.key in self._accounts.bans:  # quick: called for each message
