@@ -34,7 +34,7 @@ from pyconchat.commands.help import (
     help_action,
 )
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.names import COMMAND_WORDS
+from pyconchat.domain.moves import is_nearly_command_word
 from pyconchat.domain.similar import is_close
 from pyconchat.domain.text import safe_line
 
@@ -256,7 +256,7 @@ def works_at_desk(line: str, or_nearly: bool = False) -> bool:
         return word in _BY_MENU
     if word in _BY_NAME:
         return True
-    return or_nearly and any(len(each) > 3 and is_close(word, each) for each in COMMAND_WORDS)
+    return or_nearly and is_nearly_command_word(word)
 
 
 def _close_to(name: str) -> Iterator[Command]:

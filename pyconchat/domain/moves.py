@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["Moves"]
+from pyconchat.domain.names import COMMAND_WORDS
+from pyconchat.domain.similar import is_close
+
+__all__ = ["Moves", "is_nearly_command_word"]
 
 GRACE = 10.0
 """Seconds after a move in which all lines may have been typed before it."""
@@ -44,3 +47,8 @@ class Moves:
         """Return whether *line*, which is doubtful, was sent a second time."""
         again, self._doubted = line == self._doubted, line
         return again
+
+
+def is_nearly_command_word(word: str) -> bool:
+    """Return whether *word*, such as ``mesage``, may be a mistyped command of the front desk."""
+    return any(len(each) > 3 and is_close(word.lower(), each) for each in COMMAND_WORDS)
