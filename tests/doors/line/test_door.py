@@ -106,7 +106,7 @@ def test_commands_wait_until_the_peer_has_read(open_door: OpenDoor) -> None:
     assert bob.door.door._output.queued == waiting
     bob.wire.reads()
     seen = bob.sees()
-    assert seen.count("* /join GROUP") == 4
+    assert seen.count("Groups:     /join GROUP") == 4
     assert seen.index("* Online: 1") < seen.index("There is no command /nosuch")
     assert not bob.wire.paused
 
