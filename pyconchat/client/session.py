@@ -58,6 +58,7 @@ class ClientSession:
         self._wanted_group = address.group
         self._leaving = False
         self._moves = Moves()
+        self._last_line = ""
         self._seconds = reactor.seconds
         self._rejoining: list[str] = []  # groups of a guest after the connection was lost
         self.connection = ServerConnection(reactor, endpoint, login, self)
@@ -138,6 +139,7 @@ class ClientSession:
         self._leaving = False
         if self._moves.recent(self._seconds()) and self._is_doubtful(line):
             return
+        self._last_line = line.strip()
         word, _, rest = line.strip().partition(" ")
         at_desk = self.groups.current is None
         is_connected = self.connection.state is ConnectionState.LIVE
@@ -156,6 +158,11 @@ class ClientSession:
             return False
         self.typed(answer.strip())
         return True
+
+    def _has_left(self, event: Object) -> bool:
+        """Return whether *event* is the answer to ``leave`` or ``qqq``, alone in a group."""
+        command = self.completer.command(f"/{self._last_line}")
+        return event.get("type") == "left" and command == "leave"
 
     def _is_doubtful(self, line: str) -> bool:
         """Return whether *line* may have been typed for another place; then say so."""
@@ -202,7 +209,7 @@ class ClientSession:
         if not self._sender.already_visible(event):
             self.screen.show(self._formatter.event(event, self._current_name(), is_live))
         if group_changed:
-            if not self._sender.command_running:
+            if not (self._sender.command_running or self._has_left(event)):
                 self._moves.moved(self._seconds())
             self._group_changed()
         if event.get("type") == "shared" and is_live:

@@ -411,6 +411,7 @@ def test_go_at_the_front_desk(make_session: MakeSession) -> None:
 DESK_COMMANDS = [
     {"name": "quit", "also": ["exit"], "usage": "/quit", "summary": "Disconnect.", "menu": "3"},
     {"name": "msg", "also": ["message"], "usage": "/msg", "summary": "Send.", "menu": ""},
+    {"name": "leave", "also": ["qqq"], "usage": "/leave", "summary": "Leave.", "menu": ""},
 ]
 
 
@@ -442,12 +443,13 @@ def test_a_desk_command_is_not_said_after_an_approval(make_session: MakeSession,
     assert [each["line"] for each in me.types(line, "hello")] == [line, "hello"]
 
 
-def test_no_line_is_doubtful_after_ones_own_move(make_session: MakeSession) -> None:
+@pytest.mark.parametrize("leave", ["/leave", "leave", "qqq"])
+def test_no_line_is_doubtful_after_ones_own_move(make_session: MakeSession, leave: str) -> None:
     """Leaving, and going to a group."""
     me = make_session().enters("tea", "coffee", commands=DESK_COMMANDS)
     me.types("/go coffee")
     assert [each["line"] for each in me.types("message me")] == ["message me"]
-    (request,) = me.types("/leave")
+    (request,) = me.types(leave)
     left = {"type": "left", "group": "coffee", "seq": 1, "at": "2026-11-21T09:30:00Z"}
     me.server.sends({**left, "name": "alice", "why": "left"})
     me.server.answers(request)
