@@ -27,7 +27,6 @@ from pyconchat.domain.replies import (
     Requests,
     Roster,
 )
-from pyconchat.domain.similar import is_close
 from pyconchat.domain.text import SafeText, safe_line
 
 MAX_SUGGESTED = 3
@@ -99,11 +98,8 @@ async def _create_by_joining(call: Call, raw: str, rest: SafeText | None) -> Non
         raise Refused(
             Code.NO_SUCH_GROUP, "There is no group {number}; /groups lists them.", number=name
         )
-    close = [
-        group.name
-        for group in (each.group for each in call.services.groups)
-        if is_close(fold(group.name), fold(name)) and group.lists_to(call.actor)
-    ]
+    near = (each.group for each in call.services.groups.close_to(name))
+    close = [group.name for group in near if group.lists_to(call.actor)]
     if close:
         raise Refused(
             Code.NO_SUCH_GROUP,
