@@ -112,6 +112,9 @@ class FakePeer:
     def acknowledged(self) -> bool:
         return self.receives
 
+    def discard_input(self) -> None:
+        pass
+
     def refresh_prompt(self) -> None:
         pass
 

@@ -245,7 +245,7 @@ class Fanout:
         """Make the group current in the sessions that await its approval."""
         for session in self._presence.sessions(key):
             if session.awaiting is conversation:
-                session.enter(conversation)
+                session.move(conversation)
 
     def _subscribe(
         self, conversation: Conversation, key: Key, after: int, history: int = 0

@@ -16,8 +16,12 @@ from pyconchat.domain.events import (
 from pyconchat.domain.lookalikes import Lookalikes
 from pyconchat.domain.names import Key, Name, fold, group_number
 from pyconchat.domain.refusals import looks_like
+from pyconchat.domain.similar import close_names
 
 __all__ = ["GroupDirectory"]
+
+MAX_LETTERS = 100
+"""Letters after which no more are tried in mistyped names: it bounds the time of a look-up."""
 
 
 class GroupDirectory:
@@ -28,6 +32,7 @@ class GroupDirectory:
         self._by_name: dict[Key, GroupConversation] = {}
         self._by_number: dict[int, GroupConversation] = {}
         self._lookalikes = Lookalikes()
+        self._letters: dict[str, None] = {}  # of all names, up to MAX_LETTERS
         self._connected: dict[Key, dict[GroupConversation, None]] = {}
 
     def begin_after(self, highest_number: int) -> None:
@@ -53,6 +58,11 @@ class GroupDirectory:
         if conversation is None:
             raise Refused(Code.NO_SUCH_GROUP, "There is no group of that name; /groups lists them.")
         return conversation
+
+    def close_to(self, name: str) -> list[GroupConversation]:
+        """Return the groups of which *name* may be a mistyped name."""
+        found = close_names(fold(name), self._by_name, self._letters)
+        return [self._by_name[Key(key)] for key in found]
 
     def require_free(self, name: Name) -> None:
         """Raise `Refused` if a group has that name or number, or one that looks like it."""
@@ -81,6 +91,8 @@ class GroupDirectory:
         """Add a group, with its members, applicants and invited."""
         group = conversation.group
         self._by_name[fold(group.name)] = conversation
+        if len(self._letters) < MAX_LETTERS:
+            self._letters |= dict.fromkeys(fold(group.name))
         self._by_number[group.number] = conversation
         self._lookalikes.add(group.name)
         for key in (*group.members, *group.requests, *group.invitations):

@@ -246,6 +246,9 @@ class IPeer(Interface):
     def acknowledged() -> bool:
         """Return whether the peer's kernel has acknowledged everything that was written."""
 
+    def discard_input() -> None:
+        """Discard all input that has arrived and was not handled."""
+
     def refresh_prompt() -> None:
         """Show the prompt again: the current group has changed."""
 
@@ -264,9 +267,6 @@ class ILoginPeer(IPeer):
 
     def logged_in(session: ISession) -> None:
         """Pass all further lines to *session*. Raises `PeerGone` after a disconnect."""
-
-    def discard_input() -> None:
-        """Discard all input that has arrived and was not handled."""
 
     def end(why: EndWhy, text: str) -> None:
         """Send *text* as the last line and close the connection."""
@@ -338,8 +338,8 @@ class ISession(Interface):
         That may not be where the session is now: others may have put the person in or out since.
         """
 
-    def answer_group(answer: str) -> Deferred[None] | None:
-        """Handle the answer to the question for a group, which may be a command; as `line`."""
+    def answer_group(answer: str) -> Deferred[None]:
+        """Handle the answer to the question for a group, which may be a command; as `command`."""
 
     def command(
         line: str,
@@ -357,6 +357,9 @@ class ISession(Interface):
 
     def enter(conversation: GroupConversation | None) -> None:
         """Make *conversation* the current one, or go to the front desk."""
+
+    def move(conversation: GroupConversation | None) -> None:
+        """As `enter`, where the person did not choose to: they may be typing for another place."""
 
     def await_approval(conversation: GroupConversation) -> None:
         """Enter *conversation* when its admin approves, unless the person enters another."""
@@ -377,7 +380,7 @@ class ISession(Interface):
         """Send the refusal of a message that could not be stored."""
 
     def ask(prompt: str, secret: bool = False) -> Deferred[str]:
-        """As `IPeer.ask`."""
+        """As `IPeer.ask`. Fails with `Cancelled` if the answer is a command with its slash."""
 
     def end(why: EndWhy, reason: str) -> None:
         """Send *reason* and end the session."""

@@ -55,6 +55,11 @@ class Completer:
         command, _ = self._command(line)
         return command.name if command is not None else ""
 
+    def works_at_desk(self, line: str) -> bool:
+        """Return whether *line*, without a slash, is a command at the front desk."""
+        word = (line.split() or [""])[0].lower()
+        return word in self._menu if word.isdigit() else f"/{word}" in self._commands
+
     def takes_file(self, line: str) -> bool:
         """Return whether the command in *line* takes a file of this machine."""
         command, _ = self._command(line)

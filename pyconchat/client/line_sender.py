@@ -39,7 +39,8 @@ Returns whether that was all: then nothing is shown.
 class LineSender:
     """Sends lines for the current one of *groups*; *notify* shows text.
 
-    *handle* gets each answer first.
+    *handle* gets each answer first. *instead* gets what the person answers to a question, and
+    returns whether it was a command, which is carried out in place of the one that asked.
 
     Whatever is typed after a command waits until the command is answered, because it may change
     the current group.
@@ -54,12 +55,14 @@ class LineSender:
         formatter: LineFormatter,
         notify: Callable[[str], None],
         handle: AnswerHandler,
+        instead: Callable[[str], bool],
     ) -> None:
         self._connection = connection
         self._groups = groups
         self._formatter = formatter
         self._notify = notify
         self._handle = handle
+        self._instead = instead
         self._commands = 0  # that were not answered yet
         self._waiting: deque[Callable[[], None]] = deque()  # for their answers
         self._visible: list[str] = []  # typed messages that the screen keeps
@@ -68,6 +71,11 @@ class LineSender:
     def unanswered(self) -> int:
         """Return how many lines were not answered yet, whether sent or not."""
         return self._connection.unanswered + len(self._waiting)
+
+    @property
+    def command_running(self) -> bool:
+        """Return whether a command was not answered yet."""
+        return self._commands > 0
 
     def in_order(self, action: Callable[[], None]) -> None:
         """Call *action* when all commands before it were answered."""
@@ -154,6 +162,8 @@ class LineSender:
             answer = await self.screen.ask(question, secret)
         except (Cancelled, GaveUp):
             self._notify("Cancelled.")
+            return
+        if self._instead(answer):
             return
         answers = [*answers, answer]
         self._connection.ask(

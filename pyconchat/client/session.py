@@ -24,6 +24,7 @@ from pyconchat.client.net.address import Address
 from pyconchat.client.net.connection import ServerConnection
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.net.login import ClientLogin
+from pyconchat.domain.moves import Moves, is_nearly_command_word
 from pyconchat.domain.text import safe_line
 
 __all__ = ["ClientSession"]
@@ -56,10 +57,18 @@ class ClientSession:
         self._formatter = LineFormatter(wall_clock)
         self._wanted_group = address.group
         self._leaving = False
+        self._moves = Moves()
+        self._last_line = ""
+        self._seconds = reactor.seconds
         self._rejoining: list[str] = []  # groups of a guest after the connection was lost
         self.connection = ServerConnection(reactor, endpoint, login, self)
         self._sender = LineSender(
-            self.connection, self.groups, self._formatter, self._notify, self._handle_answer
+            self.connection,
+            self.groups,
+            self._formatter,
+            self._notify,
+            self._handle_answer,
+            self._carried_out_instead,
         )
         self.transfers = Transfers(
             reactor, endpoint, self.connection, files, self._notify, lambda: self.screen.refresh()
@@ -110,6 +119,7 @@ class ClientSession:
             )
             return
         self.groups.enter(group)
+        self._moves.chose()
         topic = f"; topic: {group.topic}" if group.topic else ""
         self._notify(f"You are in {group.name}{topic}.")
         self._group_changed()
@@ -127,6 +137,9 @@ class ClientSession:
 
     def _carry_out(self, line: str) -> None:
         self._leaving = False
+        if self._moves.recent(self._seconds()) and self._is_doubtful(line):
+            return
+        self._last_line = line.strip()
         word, _, rest = line.strip().partition(" ")
         at_desk = self.groups.current is None
         is_connected = self.connection.state is ConnectionState.LIVE
@@ -138,6 +151,32 @@ class ClientSession:
             self._files.share(word, rest)
         elif line.strip():
             self._sender.send_line(line)
+
+    def _carried_out_instead(self, answer: str) -> bool:
+        """Carry out the answer to a question if it is a command; return whether it is."""
+        if not answer.lstrip().startswith("/") or not self.completer.command(answer):
+            return False
+        self.typed(answer.strip())
+        return True
+
+    def _has_left(self, event: Object) -> bool:
+        """Return whether *event* is the answer to ``leave`` or ``qqq``, alone in a group."""
+        command = self.completer.command(f"/{self._last_line}")
+        return event.get("type") == "left" and command == "leave"
+
+    def _is_doubtful(self, line: str) -> bool:
+        """Return whether *line* may have been typed for another place; then say so."""
+        current = self.groups.current
+        word = line.strip().partition(" ")[0]
+        is_command = self.completer.works_at_desk(line) or (
+            current is not None and is_nearly_command_word(word)
+        )
+        if line.startswith("/") or not is_command or self._moves.repeated(line):
+            return False
+        where = "at the front desk" if current is None else f"in {current.name}"
+        what = "carry it out" if current is None else "say it there"
+        self._notify(f"You are {where} now: send it again to {what}.")
+        return True
 
     def _send_all(self, lines: Sequence[str]) -> None:
         for line in lines:
@@ -170,6 +209,8 @@ class ClientSession:
         if not self._sender.already_visible(event):
             self.screen.show(self._formatter.event(event, self._current_name(), is_live))
         if group_changed:
+            if not (self._sender.command_running or self._has_left(event)):
+                self._moves.moved(self._seconds())
             self._group_changed()
         if event.get("type") == "shared" and is_live:
             self._files.fetch_unasked(event)
@@ -200,6 +241,7 @@ class ClientSession:
         if isinstance(token, str) and token:
             self._login.password_changed(token)
         if self.groups.answer_received(answer):
+            self._moves.chose()
             self._group_changed()
         if message_of(request) is not None:
             return False

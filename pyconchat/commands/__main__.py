@@ -13,12 +13,18 @@ Commands
 
 **In a group**, a line that begins with a slash is a command, and every other line is a message.
 ``//text`` sends a message that begins with a slash. ``leave`` or ``qqq`` alone leaves the group.
+A command after spaces is refused, so that a password never becomes a message.
 
 **At the front desk**, where you are in no group, every line is a command and the slash is optional.
 ``1``, ``2`` and ``3`` are the menu: join a group, create a group, exit.
 
 Upper and lower case are the same in names. Arguments in brackets are optional. If another argument
-is missing, the server asks for it; an empty answer cancels the command.
+is missing, the server asks for it, but only those who may use the command. An empty answer cancels
+it. An answer that is itself a command, with its slash, cancels it too, and is carried out instead;
+therefore a password cannot begin with a slash.
+
+An approval or a kick moves you while you may be typing. A line that means a command at one of the
+two places and a message at the other is then refused once; sent again, it is meant.
 
 *admin* marks the commands for the admin of the group. *operator* marks those for the operators of
 the server, who can use them in any group that they are in. At the front desk, ``/kick``, ``/ban``,

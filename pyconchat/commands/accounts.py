@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyconchat.chat.interfaces import Asker
-from pyconchat.commands.command import Call
+from pyconchat.commands.call import Call
 from pyconchat.commands.listing import Listing, page
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, Refused
@@ -14,6 +14,9 @@ from pyconchat.domain.replies import Done, EndWhy, PasswordSet, PeopleOnline, Pe
 from pyconchat.domain.text import SafeText
 
 EVERYWHERE = "everywhere"
+
+MAX_SHARED = 20
+"""Maximum groups that the answer to ``/whois`` names."""
 
 
 async def who(call: Call, listing: Listing | None) -> Reply:
@@ -30,6 +33,22 @@ async def who(call: Call, listing: Listing | None) -> Reply:
     people.sort(key=lambda account: account.name.lower())
     found = page(people, listing, lambda account: account.name, line, "/who")
     return PeopleOnline(found.items, found.more, found.next, listing.part)
+
+
+async def whois(call: Call, name: Name) -> Reply:
+    """Show who somebody is, as far as everybody may know."""
+    groups = call.services.groups
+    account = call.services.accounts.find(name)
+    own = {conversation.id for conversation in groups.memberships(call.account.key)}
+    shared = [each.group.name for each in groups.memberships(account.key) if each.id in own]
+    online = call.services.presence.online(account.key)
+    said = [
+        "online" if online else "offline",
+        "registered" if account.registered else "a guest",
+        *(["an operator"] if account.actor.operator else []),
+        *([f"with you in {', '.join(shared[:MAX_SHARED])}"] if shared else []),
+    ]
+    return Done(SafeText(f"{account.name} is {', '.join(said)}."))
 
 
 async def password(call: Call) -> Reply:

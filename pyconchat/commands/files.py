@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from pyconchat.chat.interfaces import ServerAddress
-from pyconchat.commands.command import Call
+from pyconchat.commands.call import Call
 from pyconchat.commands.listing import Listing, page
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.group_state import SharedFile

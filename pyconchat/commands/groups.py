@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
@@ -9,18 +10,20 @@ from msgspec.structs import replace
 from pyconchat.auth.rate_limits import LOCAL
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import Asker
-from pyconchat.commands.command import Call, Cancelled, PolicyChoice
+from pyconchat.commands.arguments import PolicyChoice
+from pyconchat.commands.call import Call, Cancelled
 from pyconchat.commands.listing import Listing, page
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT, GroupEvent, Policy
 from pyconchat.domain.group import Group
 from pyconchat.domain.group_state import JoinRequest, Member
-from pyconchat.domain.names import Name, fold, group_name
-from pyconchat.domain.password_rules import MAX_LENGTH
+from pyconchat.domain.names import Name, fold, group_name, group_number
+from pyconchat.domain.password_rules import check_group_password
 from pyconchat.domain.replies import (
     AdminIs,
     Asked,
     Bans,
+    Done,
     Entered,
     FrontDesk,
     GroupLine,
@@ -38,13 +41,15 @@ _RETURN = {
 }
 
 _YES = frozenset({"y", "yes"})
+MAX_SUGGESTED = 3
+"""Maximum groups that are suggested for a mistyped name."""
 
 
 async def join(call: Call, name: str, rest: SafeText | None) -> Reply | None:
     """Enter a group, create it if there is none, or ask to join."""
     conversation = call.services.groups.get(name)
     if conversation is None:
-        await _create_by_joining(call, name, rest or "")
+        await _create_by_joining(call, name, rest)
         return None
     group = conversation.group
 
@@ -55,7 +60,7 @@ async def join(call: Call, name: str, rest: SafeText | None) -> Reply | None:
         await enter(call, conversation)
         return None
     call.session.await_approval(conversation)
-    return Asked(group.name, group.admin)
+    return Asked(group.name, group.admin, _admin_online(call, group))
 
 
 async def _admit(
@@ -98,16 +103,30 @@ async def enter_lobby(call: Call, name: str) -> None:
     await enter(call, conversation)
 
 
-async def _create_by_joining(call: Call, name: str, password: str) -> None:
-    group_name(name)
-    if " " in password:
+async def _create_by_joining(call: Call, raw: str, rest: SafeText | None) -> None:
+    """Create the group *raw*. Raises `Refused` where another one may be meant."""
+    name = group_name(raw)
+    if group_number(name) is not None:
+        raise Refused(
+            Code.NO_SUCH_GROUP, "There is no group {number}; /groups lists them.", number=name
+        )
+    near = (each.group for each in call.services.groups.close_to(name))
+    close = [group.name for group in near if group.lists_to(call.actor)]
+    if close:
         raise Refused(
             Code.NO_SUCH_GROUP,
-            "There is no group {name} that could read your note; /join {name} creates it.",
+            "There is no {name}. {close}? Or: /create {name}",
+            name=name,
+            close=", ".join(close[:MAX_SUGGESTED]),
+        )
+    if rest is not None:
+        raise Refused(
+            Code.NO_SUCH_GROUP,
+            "There is no group {name} that could take a password or a note; /create {name}"
+            " creates it.",
             name=name,
         )
-    policy = Policy.PASSWORD if password else Policy.APPROVAL
-    conversation = await call.chat.create(call.session, name, policy, password, call.key)
+    conversation = await call.chat.create(call.session, name, Policy.APPROVAL, "", call.key)
     await enter(call, conversation, created=True)
 
 
@@ -244,8 +263,7 @@ async def online(call: Call, listing: Listing | None) -> Reply:
 async def admin(call: Call) -> Reply:
     """Show who the admin is."""
     group = call.group()
-    online = group.admin is not None and call.services.presence.online(fold(group.admin))
-    return AdminIs(group.name, group.admin, online)
+    return AdminIs(group.name, group.admin, _admin_online(call, group))
 
 
 async def transfer(call: Call, name: Name) -> None:
@@ -253,20 +271,30 @@ async def transfer(call: Call, name: Name) -> None:
     await call.decide(call.here(), lambda group: group.transfer(call.actor, name))
 
 
-async def policy(call: Call, choice: PolicyChoice) -> None:
-    """Change the join policy."""
+async def policy(call: Call, choice: PolicyChoice | None) -> Reply | None:
+    """Change the join policy; alone, show it."""
     here = call.here()
+    if choice is None:
+        group = call.group()
+        return Done(SafeText(f"The policy of {group.name} is {group.policy.value}."))
     choice = await _with_password(call, choice)
     hash = ""
     if choice.password:
         hash = await call.services.hasher.hash(choice.password, _asker(call))
     await call.decide(here, lambda group: group.change_policy(call.actor, choice.policy, hash))
+    return None
 
 
-async def topic(call: Call, text: SafeText) -> None:
-    """Change the topic; ``-`` removes it."""
-    topic = NO_TEXT if text == "-" else text
-    await call.decide(call.here(), lambda group: group.change_topic(call.actor, topic))
+async def topic(call: Call, text: SafeText | None) -> Reply | None:
+    """Change the topic, ``-`` removes it; alone, show it."""
+    if text is None:
+        group = call.group()
+        if not group.topic:
+            return Done(SafeText(f"{group.name} has no topic."))
+        return Done(SafeText(f"Topic of {group.name}: {group.topic}"))
+    new = NO_TEXT if text == "-" else text
+    await call.decide(call.here(), lambda group: group.change_topic(call.actor, new))
+    return None
 
 
 async def kick(call: Call, name: Name, reason: SafeText | None) -> None:
@@ -285,9 +313,21 @@ async def ban(call: Call, name: Name, reason: SafeText | None) -> None:
     if call.current is not None:
         await call.decide(call.current, lambda group: group.ban(call.actor, name, why))
         return
+    if _is_address(name) and call.services.accounts.get(name) is None:
+        raise Refused(
+            Code.BAD_NAME, "{name} is an address, not a name; /ban takes a name.", name=name
+        )
     sessions = call.services.presence.sessions(fold(name))
     networks = {each.peer.network for each in sessions} - {LOCAL}
     await call.operate(lambda accounts: accounts.ban(call.actor, name, why, sorted(networks)))
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 async def unban(call: Call, name: Name) -> None:
@@ -328,10 +368,7 @@ async def _with_password(call: Call, choice: PolicyChoice) -> PolicyChoice:
     password = choice.password
     if choice.policy is Policy.PASSWORD and not password:
         password = await call.ask("Password for the group: ", secret=True)
-    if len(password) > MAX_LENGTH:
-        raise Refused(
-            Code.TOO_LONG, "A password has at most {longest} characters.", longest=MAX_LENGTH
-        )
+    check_group_password(password)
     return PolicyChoice(choice.policy, password)
 
 
@@ -387,6 +424,11 @@ def _line(call: Call, conversation: GroupConversation) -> GroupLine:
         unread=call.session.subscriptions.unread(conversation) if member else None,
         topic=group.topic,
     )
+
+
+def _admin_online(call: Call, group: Group) -> bool:
+    online: bool = group.admin is not None and call.services.presence.online(fold(group.admin))
+    return online
 
 
 def _online(call: Call, conversation: GroupConversation) -> int:

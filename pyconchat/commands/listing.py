@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from pyconchat.commands.command import Arg
+from pyconchat.commands.arguments import Arg
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT, Entry, Talk
 from pyconchat.domain.names import fold

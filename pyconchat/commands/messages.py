@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from pyconchat.commands.command import NUMBER, Arg, Call
+from pyconchat.commands.arguments import NUMBER, Arg
+from pyconchat.commands.call import Call
 from pyconchat.commands.listing import MAX_LISTED_BYTES, entry_bytes, fitting
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import Entry
@@ -15,6 +16,9 @@ from pyconchat.domain.text import SafeText
 
 DEFAULT_HISTORY = 20
 """Entries that ``/history`` shows without a number."""
+
+MAX_NAMED = 100
+"""Maximum people whom ``/ignore`` alone names."""
 
 MAX_MATCHES = 20
 """Maximum messages in one answer to ``/search``."""
@@ -90,8 +94,13 @@ async def search(call: Call, text: SafeText) -> Reply:
     return Matches(call.session.view_of(conversation), text, shown, more)
 
 
-async def ignore(call: Call, name: Name) -> Reply:
-    """Add somebody to your ignore list."""
+async def ignore(call: Call, name: Name | None) -> Reply:
+    """Add somebody to your ignore list; alone, show it."""
+    if name is None:
+        names = sorted(call.account.ignores.values(), key=fold)
+        ignored, more = names[:MAX_NAMED], len(names[MAX_NAMED:])
+        said = f"{', '.join(ignored)}{f' and {more:,} more' if more else ''}"
+        return Done(SafeText(f"You ignore {said or 'nobody'}."))
     if fold(name) == call.account.key:
         raise Refused(Code.SELF, "You cannot ignore yourself.")
     if fold(name) in call.account.ignores:

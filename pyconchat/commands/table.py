@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from pyconchat.commands import accounts, files, groups, messages
-from pyconchat.commands.command import (
+from pyconchat.commands.arguments import (
     FILE,
     FILE_NUMBER,
     GROUP,
@@ -18,126 +18,186 @@ from pyconchat.commands.command import (
     TEXT,
     WORD,
     Args,
-    Command,
     first_word,
     optional,
 )
-from pyconchat.commands.help import help_action
+from pyconchat.commands.command import Command, Right
+from pyconchat.commands.help import (
+    FILES,
+    GROUPS,
+    MODERATORS,
+    OPERATORS,
+    TALK,
+    YOU,
+    help_action,
+)
 from pyconchat.commands.listing import LISTING
 from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.moves import is_nearly_command_word
+from pyconchat.domain.similar import is_close
 from pyconchat.domain.text import safe_line
 
-__all__ = ["TABLE", "Found", "find_command"]
+__all__ = ["TABLE", "Found", "find_command", "names_command", "works_at_desk"]
 
 REASON = optional(TEXT.labelled("REASON"))
 
 TABLE: tuple[Command, ...] = (
     Command("join", groups.join,
             Args(GROUP, optional(TEXT.labelled("PASSWORD or NOTE").hidden())), menu="1",
+            subject=GROUPS,
             summary="Enter a group, ask to join it, or create it if it does not exist."),
     Command("create", groups.create, Args(GROUP, optional(POLICY)), menu="2",
+            subject=GROUPS,
             summary="Create a group; you become its admin."),
-    Command("leave", groups.leave, Args(optional(GROUP)),
+    Command("leave", groups.leave, Args(optional(GROUP)), also=("part",),
+            subject=GROUPS, ends=True,
             summary="Leave a group for good; your membership ends."),
     Command("qqq", groups.step_out,
+            subject=GROUPS, ends=True,
             summary="Go out of the group: leave it if you can come back without an approval."),
     Command("delete", groups.delete, Args(GROUP),
+            subject=MODERATORS, ends=True,
             summary="Delete a group, its log and its files (admin, operator)."),
     Command("desk", groups.desk,
+            subject=GROUPS,
             summary="Go to the front desk without leaving the group."),
-    Command("groups", groups.list_groups, Args(LISTING),
+    Command("groups", groups.list_groups, Args(LISTING), also=("list",),
+            subject=GROUPS,
             summary="List the groups on this server, or only those with FILTER in the name."),
     Command("requests", groups.requests, Args(LISTING), also=("viewRequests", "1"),
             only_here=True,
+            subject=MODERATORS, right=Right("see the requests"),
             summary="List the requests to join the group (admin)."),
     Command("approve", groups.approve,
             Args(NAMES.asked("Approve whom? ").defaulting(groups.only_request)),
             also=("approveRequest", "2"),
             only_here=True,
+            subject=MODERATORS, right=Right("approve requests"),
             summary="Approve requests to join the group (admin)."),
     Command("reject", groups.reject,
             Args(NAME.asked("Reject whom? ").defaulting(groups.only_request), REASON),
             also=("rejectRequest",),
             only_here=True,
+            subject=MODERATORS, right=Right("reject requests"), ends=True,
             summary="Reject a request to join the group (admin)."),
     Command("invite", groups.invite, Args(NAME.asked("Invite whom? ")),
             only_here=True,
+            subject=MODERATORS, right=Right("invite"),
             summary="Invite somebody, who can then join without approval (admin)."),
-    Command("members", groups.members, Args(LISTING), also=("allMembers", "4"),
+    Command("members", groups.members, Args(LISTING), also=("allMembers", "4", "names"),
             only_here=True,
+            subject=GROUPS,
             summary="List the members of the group, or only those with FILTER in the name."),
     Command("online", groups.online, Args(LISTING), also=("onlineMembers", "5"),
             only_here=True,
+            subject=GROUPS,
             summary="List the members who are online, or only those with FILTER in the name."),
     Command("admin", groups.admin, also=("whoAdmin", "7"),
             only_here=True,
+            subject=GROUPS,
             summary="Show who is the admin of the group."),
     Command("transfer", groups.transfer, Args(NAME.asked("Make whom the admin? ")),
             also=("changeAdmin", "6"),
             only_here=True,
+            subject=MODERATORS, right=Right("transfer adminship"), ends=True,
             summary="Make another member the admin (admin)."),
     Command("kick", groups.kick, Args(NAME.asked("Kick whom? "), REASON),
             also=("kickMember", "8"),
+            subject=MODERATORS, right=Right("kick", "kick people off the server"), ends=True,
             summary="Remove somebody from the group; they can join again (admin, operator)."),
     Command("ban", groups.ban, Args(NAME.asked("Ban whom? "), REASON),
+            subject=MODERATORS, right=Right("ban", "ban people from the server"), ends=True,
             summary="Remove somebody from the group; they cannot join again (admin, operator)."),
     Command("unban", groups.unban, Args(NAME.asked("Unban whom? ").defaulting(groups.only_ban)),
+            subject=MODERATORS, right=Right("lift bans", "lift server bans"),
             summary="Lift a ban (admin, operator)."),
     Command("bans", groups.bans, Args(LISTING),
+            subject=MODERATORS,
             summary="List the bans (admin, operator)."),
-    Command("policy", groups.policy, Args(POLICY),
+    Command("policy", groups.policy, Args(optional(POLICY)),
             only_here=True,
-            summary="Set how people can join the group (admin)."),
-    Command("topic", groups.topic, Args(TEXT.asked("New topic (- for none): ")),
+            subject=MODERATORS, right=Right("change the policy"), shows_alone=True,
+            summary="Show how people can join the group, or set it (admin)."),
+    Command("topic", groups.topic, Args(optional(TEXT)),
             only_here=True,
-            summary="Set the topic of the group (admin)."),
+            subject=MODERATORS, right=Right("change the topic"), shows_alone=True,
+            summary="Show the topic of the group, or set it; - for none (admin)."),
     Command("send", files.send, Args(PATH.asked("Which file? ")), also=("fileTransfer", "9"),
             only_here=True,
+            subject=FILES,
             summary="Share a file with the group."),
     Command("files", files.list_files, Args(LISTING),
             only_here=True,
+            subject=FILES,
             summary="List the files of the group."),
     Command("get", files.get, Args(FILE.asked("Which file? A number or a name: ")),
             only_here=True,
+            subject=FILES,
             summary="Download a file of the group, by its number or name."),
     Command("remove", files.remove, Args(FILE_NUMBER.asked("Remove which file? Its number: ")),
             only_here=True,
+            subject=FILES, ends=True,
             summary="Remove a file: your own, or any file (admin, operator)."),
     Command("msg", messages.msg, Args(NAME.asked("Recipient: "), MESSAGE.asked("Message: ")),
-            also=("message",),
+            also=("message", "w", "query"),
+            subject=TALK,
             summary="Send a private message; somebody who is offline gets it at the next login."),
     Command("me", messages.me, Args(MESSAGE.asked("Do what? ")),
             only_here=True,
+            subject=TALK,
             summary="Describe what you do: /me waves."),
     Command("who", accounts.who, Args(LISTING),
+            subject=TALK,
             summary="List the people who are online, or only those with FILTER in the name."),
+    Command("whois", accounts.whois, Args(NAME.asked("About whom? ")),
+            subject=TALK,
+            summary="Show whether somebody is online, registered, and in which of your groups."),
     Command("history", messages.history, Args(messages.HISTORY),
             only_here=True,
+            subject=TALK,
             summary="Show the last N lines of the group, or 20; before the entry SEQ."),
     Command("search", messages.search, Args(TEXT.labelled("WORDS").asked("Search for? ")),
             only_here=True,
+            subject=TALK,
             summary="Find messages that contain all of the words."),
-    Command("ignore", messages.ignore, Args(NAME.asked("Ignore whom? ")),
-            summary="Hide somebody's messages from you."),
+    Command("ignore", messages.ignore, Args(optional(NAME)),
+            subject=TALK,
+            summary="Hide somebody's messages from you; alone, list whom you ignore."),
     Command("unignore", messages.unignore, Args(NAME.asked("Unignore whom? ")),
+            subject=TALK,
             summary="Show somebody's messages to you again."),
     Command("password", accounts.password,
+            subject=YOU,
             summary="Register your name, or change your password and end your other sessions."),
     Command("claim", accounts.claim, Args(WORD.labelled("CODE").asked("Code: ").hidden()),
+            subject=OPERATORS,
             summary="Become the first operator, with the code that the server printed."),
     Command("operator", accounts.operator, Args(NAME.asked("Make whom an operator? ")),
+            subject=OPERATORS, right=Right(on_server="make operators"),
             summary="Make somebody an operator (operator)."),
     Command("stats", accounts.stats,
+            subject=OPERATORS,
             summary="Show the server's statistics (operator)."),
     Command("help", help_action(lambda: TABLE, lambda name: _named(name)),
             Args(optional(WORD.labelled("COMMAND").offering("command"))),
+            subject=YOU,
             summary="List the commands, or explain one."),
     Command("quit", accounts.quit_, Args(REASON), also=("disconnect", "3", "exit"), menu="3",
+            subject=YOU, ends=True,
             summary="Disconnect; /quit everywhere also ends your other sessions."),
 )  # fmt: skip
 
 _BY_NAME = {name.lower(): command for command in TABLE for name in (command.name, *command.also)}
 _BY_MENU = {command.menu: command for command in TABLE if command.menu}
+
+
+# Commands of other chats for which this one has no command of its own.
+_ELSEWHERE = {
+    "nick": "/nick: a name stays as it is. To have another one, /quit and log in with it.",
+    "clear": "/clear: the server cannot clear your screen; most terminals do so with Ctrl-L.",
+    "away": "/away: there is no such command; /who shows who is online, /quit disconnects.",
+    "r": "/r: there is no such command; /msg NAME TEXT answers a private message.",
+}
 
 
 class Found(NamedTuple):
@@ -170,13 +230,43 @@ def find_command(line: str, at_desk: bool) -> Found:
             " join a group, or type help.",
             name=name,
         )
-    near = difflib.get_close_matches(name.lower(), [*_BY_NAME], n=1)
+    if name.lower() in _ELSEWHERE:
+        raise Refused(Code.UNKNOWN_COMMAND, _ELSEWHERE[name.lower()])
+    near = (each for each in _close_to(name) if not each.ends)
+    suggested = next(near, None)
     raise Refused(
         Code.UNKNOWN_COMMAND,
         "There is no command /{name}{hint}; /help lists them.",
         name=name,
-        hint=f" (did you mean /{_BY_NAME[near[0]].name}?)" if near else "",
+        hint=f" (did you mean /{suggested.name}?)" if suggested is not None else "",
     )
+
+
+def names_command(line: str) -> bool:
+    """Return whether *line* begins with a slash and a command, even if it is mistyped."""
+    word = first_word(line)[0]
+    name = word[1:].lower()
+    if not word.startswith("/") or not name[:1].isalnum():
+        return False
+    return name in _BY_NAME or name in _ELSEWHERE or any(_close_to(name))
+
+
+def works_at_desk(line: str, or_nearly: bool = False) -> bool:
+    """Return whether *line*, without a slash, is a command at the front desk.
+
+    With *or_nearly*, also a line that begins with a mistyped word, such as ``mesage``.
+    """
+    word = first_word(line)[0].lower()
+    if word.isdigit():
+        return word in _BY_MENU
+    if word in _BY_NAME:
+        return True
+    return or_nearly and is_nearly_command_word(word)
+
+
+def _close_to(name: str) -> Iterator[Command]:
+    """Yield the commands of which *name* may be a mistyped name."""
+    return (command for other, command in _BY_NAME.items() if is_close(name.lower(), other))
 
 
 def _named(name: str) -> Command:

@@ -35,6 +35,7 @@ class Code(Enum):
     GUESTS_OFF = "guests-off"
     INVITE_ONLY = "invite-only"
     MISSING_ARGUMENT = "missing-argument"
+    MOVED = "moved"
     NEW_NAME = "new-name"
     NO_GROUP = "no-group"
     NO_REQUEST = "no-request"

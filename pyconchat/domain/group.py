@@ -49,6 +49,14 @@ from pyconchat.domain.text import MAX_LINES, MAX_NOTE, SafeText, safe_line
 
 __all__ = ["Actor", "Group"]
 
+_POWERS = frozenset(
+    {
+        *("approve requests", "ban", "delete the group", "kick", "lift bans", "reject requests"),
+        *("see the bans", "see the requests", "transfer adminship"),
+    }
+)
+"""What operators can do in any group, as its admin can."""
+
 
 _DELETED = SafeText("the group was deleted")
 
@@ -415,6 +423,13 @@ class Group(LiveState):
             raise Refused(
                 Code.NOT_ADMIN, "Only the admin, {admin}, can {what}.", admin=self.admin, what=what
             )
+
+    def require_right(self, by: Actor, what: str) -> None:
+        """Raise `Refused` unless *by* can *what*, as the rules above name it."""
+        if what in _POWERS:
+            self.require_power(by, what)
+        else:
+            self.require_admin(by, what)
 
     def require_power(self, by: Actor, what: str) -> None:
         """Raise `Refused` unless *by* is the admin, or an operator, who can do *what*."""

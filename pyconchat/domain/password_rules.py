@@ -6,7 +6,13 @@ from precis_i18n import get_profile
 
 from pyconchat.domain.errors import Code, Refused
 
-__all__ = ["MAX_LENGTH", "MIN_LENGTH", "check_password", "password_spellings"]
+__all__ = [
+    "MAX_LENGTH",
+    "MIN_LENGTH",
+    "check_group_password",
+    "check_password",
+    "password_spellings",
+]
 
 MIN_LENGTH = 4
 """Minimum characters in an account's password."""
@@ -21,6 +27,7 @@ _opaque_string = get_profile("OpaqueString")
 
 def check_password(password: str) -> str:
     """Return *password* as it is hashed if it is valid for an account. Raises `Refused`."""
+    _require_no_slash(password)
     if MIN_LENGTH <= len(password) <= MAX_LENGTH:
         prepared = _prepared(password)
         if prepared is None:
@@ -56,3 +63,18 @@ def _prepared(password: str) -> str | None:
         return _opaque_string.enforce(password)
     except UnicodeEncodeError:
         return None
+
+
+def check_group_password(password: str) -> None:
+    """Raise `Refused` if *password* is not valid for a group."""
+    if len(password) > MAX_LENGTH:
+        raise Refused(
+            Code.TOO_LONG, "A password has at most {longest} characters.", longest=MAX_LENGTH
+        )
+    _require_no_slash(password)
+
+
+def _require_no_slash(password: str) -> None:
+    """Raise `Refused` if *password* could be a command: then it could not be typed as an answer."""
+    if password.startswith("/"):
+        raise Refused(Code.BAD_ARGUMENT, "A password cannot begin with /, as commands do.")

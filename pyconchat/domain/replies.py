@@ -169,10 +169,14 @@ class Entered(_Reply, frozen=True, tag="entered"):
 
 
 class Asked(_Reply, frozen=True, tag="asked"):
-    """The reader asked to join *group*; its *admin* has to approve, or else an operator."""
+    """The reader asked to join *group*.
+
+    Its *admin*, who may be *online*, has to approve; if it has none, an operator.
+    """
 
     group: Name
     admin: Name | None
+    online: bool = True
 
 
 class FrontDesk(_Reply, frozen=True, tag="desk"):
@@ -349,7 +353,10 @@ class ArgumentHelp(msgspec.Struct, frozen=True):
 
 
 class CommandHelp(msgspec.Struct, frozen=True):
-    """One command, for help and completion. *menu* is its number at the front desk."""
+    """One command, for help and completion. *menu* is its number at the front desk.
+
+    *subject* is the heading under which help lists it.
+    """
 
     name: str
     usage: str
@@ -357,6 +364,7 @@ class CommandHelp(msgspec.Struct, frozen=True):
     summary: str
     arguments: list[ArgumentHelp] = []
     menu: str = ""
+    subject: str = ""
 
 
 class Help(_Reply, frozen=True, tag="help"):

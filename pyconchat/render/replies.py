@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import groupby
 from typing import assert_never
 
 from pyconchat.domain.events import Policy
@@ -46,6 +47,11 @@ MENU = "1 join a group   2 create a group   3 exit   (help lists the commands)"
 _TEMPORARY = (
     "It is temporary and ends with its last guest, because you are one: /password keeps it."
 )
+HEADING_WIDTH = 12
+"""Columns of a heading in help."""
+
+LINE_WIDTH = 78
+"""Columns of a line in help: a terminal's 80, without the mark of the server's lines."""
 
 _NEWCOMERS = {
     Policy.APPROVAL: "newcomers need your approval",
@@ -68,8 +74,13 @@ def reply_lines(reply: Reply) -> list[str]:
             return [f"{other} is offline and will read it at the next login."]
         case Asked(group=group, admin=None):
             return [f"You asked to join {group}; an operator of this server has to approve."]
-        case Asked(group=group, admin=admin):
+        case Asked(group=group, admin=admin, online=True):
             return [f"You asked to join {group}; its admin, {admin}, has to approve."]
+        case Asked(group=group, admin=admin):
+            return [
+                f"You asked to join {group}; its admin, {admin}, has to approve.",
+                f"The admin of {group}, {admin}, is not online; you will hear when it is decided.",
+            ]
         case Entered():
             return _entered(reply)
         case FrontDesk(left=None):
@@ -256,17 +267,23 @@ def _help(reply: Help) -> list[str]:
     lines = [MENU] if reply.desk else ["What you type is a message, except for these commands:"]
     if reply.desk:
         lines.append("Here each command also works without its slash.")
-    rows = [
-        [
-            command.usage,
-            command.summary + (f" Also {_slashed(command.also)}." if command.also else ""),
-        ]
-        for command in reply.commands
-    ]
-    lines += _table(rows, right=set())
+    for subject, commands in groupby(reply.commands, lambda command: command.subject):
+        lines += _in_columns(f"{subject or 'other'}:".capitalize(), [c.usage for c in commands])
+    lines.append("/help COMMAND explains one and tells its other names.")
     if not reply.desk:
         lines.append("//text sends a message that starts with a slash.")
     return lines
+
+
+def _in_columns(heading: str, usages: Sequence[str]) -> list[str]:
+    """Return *usages* after *heading*, in as many lines as they need."""
+    line, lines = heading.ljust(HEADING_WIDTH), []
+    for usage in usages:
+        if len(line) + len(usage) > LINE_WIDTH and line.strip():
+            lines.append(line.rstrip())
+            line = " " * HEADING_WIDTH
+        line += f"{usage}  "
+    return [*lines, line.rstrip()]
 
 
 def _command(command: CommandHelp) -> list[str]:

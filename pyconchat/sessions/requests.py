@@ -19,8 +19,8 @@ from pyconchat.domain.decisions import RequestKey
 from pyconchat.domain.errors import BadField, Code, NotSaved, Refused
 from pyconchat.domain.refusals import empty_message, line_too_long, not_saved
 from pyconchat.domain.replies import Reply, Said
-from pyconchat.domain.text import safe_line, safe_text
-from pyconchat.sessions.session import message_in
+from pyconchat.domain.text import safe_line
+from pyconchat.sessions.session import message_in, text_of
 
 __all__ = ["Hello", "Request", "Requests"]
 
@@ -124,7 +124,7 @@ class Requests:
         if group is None:
             raise BadField("group", "A text needs a group.")
         self._require_short(message)
-        text = safe_text(message)
+        text = text_of(message, request.line or "")
         if not text or text.isspace():
             raise empty_message()
         done: Deferred[int] = Deferred()

@@ -14,18 +14,20 @@ from zope.interface import implementer
 
 from pyconchat.chat.conversations import Conversation, DirectConversation, GroupConversation
 from pyconchat.chat.interfaces import IPeer, ISession
-from pyconchat.commands import Call, Cancelled, find_command
+from pyconchat.commands import Call, Cancelled, find_command, names_command, works_at_desk
+from pyconchat.commands.arguments import first_word
 from pyconchat.commands.services import Services
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.decisions import RequestKey
 from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused
+from pyconchat.domain.moves import Moves
 from pyconchat.domain.names import COMMAND_WORDS, Name
 from pyconchat.domain.refusals import internal_error, not_saved
 from pyconchat.domain.replies import Ended, EndWhy, Reply, Where
-from pyconchat.domain.text import SafeText, safe_text
+from pyconchat.domain.text import SafeText, safe_line, safe_text
 from pyconchat.sessions.subscription import Subscriptions
 
-__all__ = ["Session", "message_in"]
+__all__ = ["Session", "message_in", "text_of"]
 
 # Alone in a group, these words are commands, as in older chat programs.
 _LEAVING = frozenset({"leave", "qqq"})
@@ -40,6 +42,8 @@ class Session:
         "_accounts",
         "_chat",
         "_ended",
+        "_leaving",
+        "_moves",
         "_opened",
         "_services",
         "account",
@@ -70,6 +74,8 @@ class Session:
         self._accounts = services.accounts
         self._ended = False
         self._opened = False
+        self._leaving = False  # a command that ends a membership is running
+        self._moves = Moves()
 
     # The beginning and the end.
 
@@ -114,7 +120,13 @@ class Session:
         if not self.peer.program:  # a program names the group in each request
             self.current = conversation
             self.awaiting = None
+            self._moves.chose()
             self.peer.refresh_prompt()
+
+    def move(self, conversation: GroupConversation | None) -> None:
+        self.enter(conversation)
+        if not self._leaving:
+            self._moves.moved(self._seconds())
 
     def is_in(self, conversation: GroupConversation) -> bool:
         return self.peer.program or self.current is conversation
@@ -144,11 +156,17 @@ class Session:
         self.refuse(not_saved())
 
     def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
-        return self.peer.ask(prompt, secret)
+        return self.peer.ask(prompt, secret).addCallback(_not_a_command)
 
     # Input.
 
     def line(self, line: str) -> Deferred[None] | None:
+        try:
+            if self._moves.recent(self._seconds()):
+                self._require_meant_for(line, self.current)
+        except Refused as refused:
+            self.refuse(refused)
+            return None
         return self.line_in(line, self.current)
 
     def line_in(self, line: str, current: GroupConversation | None) -> Deferred[None] | None:
@@ -159,17 +177,39 @@ class Session:
                     return None
                 return Deferred.fromCoroutine(self._run(line, current))
             self.require_welcome()
-            text = safe_text(message)
+            text = text_of(message, line)
             if text and not text.isspace():
                 self._chat.post(self, current, text)
         except Refused as refused:
             self.refuse(refused)
         return None
 
-    def answer_group(self, answer: str) -> Deferred[None] | None:
+    def _require_meant_for(self, line: str, current: GroupConversation | None) -> None:
+        """Raise `Refused` if *line* may have been typed before the person was moved here."""
+        if line.startswith("/") or not works_at_desk(line, or_nearly=current is not None):
+            return
+        if self._moves.repeated(line):
+            return
+        self.peer.discard_input()  # more lines may have been typed before the move
+        if current is None:
+            raise Refused(
+                Code.MOVED,
+                "You are at the front desk now, where that is a command: send it again to carry it"
+                " out.",
+            )
+        raise Refused(
+            Code.MOVED,
+            "You are in {group} now: send it again to say it there.",
+            group=current.group.name,
+        )
+
+    def _seconds(self) -> float:
+        return self._chat.reactor.seconds()
+
+    def answer_group(self, answer: str) -> Deferred[None]:
         word = answer.partition(" ")[0].lower()
         is_command = word.startswith("/") or word in COMMAND_WORDS
-        return self.line(answer if is_command else f"/join {answer}")
+        return self.command(answer if is_command else f"/join {answer}", None, self.send)
 
     def require_welcome(self) -> None:
         if self.account.key in self._accounts.bans:  # quick: called for each message
@@ -191,6 +231,26 @@ class Session:
         answer: Callable[[Reply], None],
         key: RequestKey | None,
     ) -> None:
+        while True:
+            try:
+                await self._carry_out(line, place, answer, key)
+            except Cancelled as cancelled:
+                if not cancelled.instead:
+                    raise Refused(Code.CANCELLED, "Cancelled.") from None
+                line = cancelled.instead
+                if not self.peer.program:
+                    place = self.current  # which may have changed during the question
+            else:
+                return
+
+    async def _carry_out(
+        self,
+        line: str,
+        place: GroupConversation | None,
+        answer: Callable[[Reply], None],
+        key: RequestKey | None,
+    ) -> None:
+        """Execute the command *line*. Raises `Cancelled`, and otherwise as `command` fails."""
         self.require_welcome()
         if line.startswith("//"):
             raise Refused(Code.NO_GROUP, "You are in no group: nobody would receive that.")
@@ -201,15 +261,15 @@ class Session:
             reply = await found.command.run(call, found.rest)
             if reply is not None and not self._ended:
                 answer(reply)
-        except Cancelled:
-            raise Refused(Code.CANCELLED, "Cancelled.") from None
         except NotSaved:
             raise not_saved() from None
-        except (Refused, PeerGone):
+        except (Cancelled, Refused, PeerGone):
             raise
         except Exception:
             self._log.failure("command {name} failed", name=found.command.name)
             raise internal_error() from None
+        finally:
+            self._leaving = False
 
     async def _run(self, line: str, place: GroupConversation | None) -> None:
         try:
@@ -218,6 +278,37 @@ class Session:
             self.refuse(refused)
         except PeerGone:
             pass
+
+
+def _not_a_command(answer: str) -> str:
+    """Return *answer*. Raises `Cancelled` if it is a command."""
+    if names_command(answer):
+        raise Cancelled(answer)
+    return answer
+
+
+def text_of(message: str, line: str) -> SafeText:
+    """Return *message*, which *line* posts, as it is posted.
+
+    Raises `Refused` if it begins with spaces and a command: what was meant for the server must not
+    become public.
+    """
+    text = safe_text(message)
+    if message == line and "/" in text:
+        start = text[next(i for i, char in enumerate(text) if _shows(char)) :]
+        if names_command(start):
+            raise Refused(
+                Code.BAD_TEXT,
+                "Not said: {command} is a command, and something stands before it. Without that it"
+                " is carried out; /{command} … says it.",
+                command=safe_line(first_word(start)[0])[:32],
+            )
+    return text
+
+
+def _shows(char: str) -> bool:
+    """Return whether *char* is neither space nor a format character, such as a byte order mark."""
+    return char.isprintable() and not char.isspace()
 
 
 def message_in(line: str) -> str | None:

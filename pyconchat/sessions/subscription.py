@@ -167,7 +167,7 @@ class Subscriptions:
         subscription.upto = upto  # one that is catching up continues to there
         self._ended.append(subscription)
         if self._session.current is conversation:
-            self._session.enter(None)
+            self._session.move(None)
 
     def delivered(self, conversation: Conversation, seq: int) -> None:
         if self._receiving:

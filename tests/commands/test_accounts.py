@@ -311,6 +311,16 @@ def test_banning_an_unknown_name(olga: TestUser, chat: Chat) -> None:
     assert "Mallory is banned" in login_refusal(chat, "mallory")
 
 
+def test_an_address_is_no_name_to_ban(olga: TestUser, visit: Visit, chat: Chat) -> None:
+    """A ban that would bind nobody is refused; somebody who has that name can be banned."""
+    (shown,) = olga.types("/ban 192.0.2.7 spam")
+    assert shown == "* 192.0.2.7 is an address, not a name; /ban takes a name."
+    assert not chat.accounts.bans
+    visit("192.0.2.7")
+    olga.types("/ban 192.0.2.7 spam")
+    assert "192.0.2.7 is banned" in login_refusal(chat, "192.0.2.7")
+
+
 @pytest.mark.parametrize("line", ["/kick alice loud", "/ban alice loud"])
 def test_operators_can_kick_and_ban_in_groups(line: str, tea: Tea, olga: TestUser) -> None:
     """In a group of which they are members, kick and ban apply to the group."""
@@ -330,6 +340,22 @@ def test_operators_can_kick_and_ban_in_groups(line: str, tea: Tea, olga: TestUse
 
 
 # Who is online, and disconnecting.
+
+
+def test_whois(tea: Tea, olga: TestUser, visit: Visit) -> None:
+    """Whether somebody is online, a guest, an operator, and in the same groups; no other groups."""
+    visit("gus")
+    tea.alice.types("/create den")
+    tea.carol.leaves()
+    tea.bob.sees()
+    for name, shown in {
+        "ALICE": "alice is online, registered, with you in tea.",
+        "carol": "carol is offline, registered, with you in tea.",
+        "gus": "gus is online, a guest.",
+        "olga": "olga is online, registered, an operator.",
+        "nobody": "nobody is neither online nor registered here.",
+    }.items():
+        assert tea.bob.types(f"/whois {name}") == [f"* {shown}"]
 
 
 def test_who(tea: Tea, olga: TestUser, visit: Visit) -> None:

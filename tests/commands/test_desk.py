@@ -131,7 +131,6 @@ def test_going_to_the_desk_keeps_the_membership(tea: Tea) -> None:
         "leave tea",
         "disconnect",
         "text with /slash",
-        " /who",
     ],
 )
 def test_in_a_group_lines_without_a_slash_are_messages(line: str, tea: Tea) -> None:

@@ -37,16 +37,79 @@ def test_joining_an_unknown_group_creates_it(visit: Visit, chat: Chat) -> None:
     assert group_named(chat, "tea").admin == "alice"
 
 
-def test_joining_an_unknown_group_with_a_password(visit: Visit, chat: Chat) -> None:
-    """``/join GROUP PASSWORD`` creates a group with that password; several words are refused."""
-    alice, bob = visit("alice"), visit("bob", "", "wrong")
-    (shown,) = alice.types("/join nest may I come in")
-    assert "no group nest" in shown
-    assert chat.groups.get("nest") is None
-    alice.types("/join nest secret")
-    assert group_named(chat, "nest").policy is Policy.PASSWORD
-    assert has(bob.types("/join nest"), "That is not the password of nest.")
-    assert has(bob.types("/join nest secret"), "You are in nest")
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("lobyb", "There is no lobyb. lobby? Or: /create lobyb"),
+        ("loby let me in", "There is no loby. lobby? Or: /create loby"),
+        ("LOBBYS", "There is no LOBBYS. lobby? Or: /create LOBBYS"),
+        ("99", "There is no group 99; /groups lists them."),
+        ("99 secret", "There is no group 99; /groups lists them."),
+        ("ops a-note", "There is no group ops that could take a password or a note; /create ops"),
+        ("ops may I come in", "/create ops creates it."),
+    ],
+)
+def test_joining_what_may_be_meant_otherwise(
+    typed: str, shown: str, visit: Visit, chat: Chat
+) -> None:
+    """A near name, a number, or a word after it creates no group; the refusal says what does."""
+    alice = visit("alice")
+    alice.types("/create lobby open", "/desk")
+    (line,) = alice.types(f"/join {typed}")
+    assert shown in line
+    assert len(chat.groups) == 1
+    alice.types("/create lobyb", "/join green")
+    assert len(chat.groups) == 3
+
+
+def test_near_names_that_one_may_not_know_are_not_named(visit: Visit, chat: Chat) -> None:
+    """A group by invitation is no suggestion, except to its members and to those it invited."""
+    alice, bob, carol = visit("alice"), visit("bob"), visit("carol")
+    alice.types("/create secrets invite", "/invite carol", "/desk")
+    for knowing in (alice, carol):
+        assert knowing.types("/join secret")[-1].startswith("* There is no secret. secrets?")
+    (shown,) = bob.types("/join secret")
+    assert shown.startswith("* You are in secret (number 2), which is new")
+
+
+def test_suggestions_are_few(visit: Visit) -> None:
+    """At most three names."""
+    alice = visit("alice")
+    alice.types(*(f"/create tea{number}" for number in range(5)))
+    assert alice.types("/join tea") == ["* There is no tea. tea0, tea1, tea2? Or: /create tea"]
+
+
+@pytest.mark.parametrize("online", [True, False])
+def test_an_applicant_learns_whether_the_admin_is_online(
+    online: bool, tea: Tea, visit: Visit
+) -> None:
+    """Somebody who asks while the admin is away knows that it may take a while."""
+    dave = visit("dave", "password d")
+    if not online:
+        tea.alice.leaves()
+    shown = dave.types("/join tea")
+    assert shown[0] == "* You asked to join tea; its admin, alice, has to approve."
+    offline = "* The admin of tea, alice, is not online; you will hear when it is decided."
+    assert shown[1:] == ([] if online else [offline])
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [("/topic", "* tea has no topic."), ("/policy", "* The policy of tea is approval.")],
+)
+def test_alone_a_command_shows_what_is_so(line: str, shown: str, tea: Tea) -> None:
+    """To every member, and nothing is asked or changed."""
+    log = tea.alice.log()
+    for member in (tea.alice, tea.bob):
+        assert member.types(line) == [shown]
+        assert member.peer.asked == []
+    assert tea.alice.log() == log
+    tea.alice.types("/topic tea and cake", "/policy open")
+    tea.bob.sees()
+    assert tea.bob.types("/topic", "/policy") == [
+        "* Topic of tea: tea and cake",
+        "* The policy of tea is open.",
+    ]
 
 
 @pytest.mark.parametrize(

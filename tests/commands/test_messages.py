@@ -344,6 +344,14 @@ def test_ignoring_applies_to_the_history_at_a_join(tea: Tea, visit: Visit) -> No
     assert messages(dave.types("/join tea")) == ["carol (in tea): from carol"]
 
 
+def test_alone_ignore_lists_who_is_ignored(tea: Tea) -> None:
+    """And asks nothing."""
+    assert tea.alice.types("/ignore") == ["* You ignore nobody."]
+    tea.alice.types("/ignore carol", "/ignore BOB")
+    assert tea.alice.types("/ignore") == ["* You ignore BOB, carol."]
+    assert tea.alice.peer.asked == []
+
+
 def test_ignoring_hides_presence_but_not_group_events(tea: Tea) -> None:
     """A kick of the ignored person is delivered."""
     tea.alice.types("/ignore bob")

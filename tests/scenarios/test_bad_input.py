@@ -413,7 +413,8 @@ def test_nonsense_at_the_question_for_a_group(user: UserOf, kind: str) -> None:
             ("/nosuch", "* There is no command /nosuch; /help lists them."),
             ("/members", DESK),
             ("01", "* A group's number is between 1 and 999999999, without leading zeros."),
-            ("/kick", "Kick whom? "),
+            ("/kick", "* Only operators can kick people off the server"),
+            ("/msg", "Recipient: "),
         ]
     ):
         person = user(kind, f"person{number}", group=line)

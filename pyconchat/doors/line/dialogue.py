@@ -180,6 +180,9 @@ class LoginDialogue:
         """Say why something was refused, and discard what was sent ahead."""
         if refused.code is Code.BANNED:
             raise _Ended(EndWhy.PUT_OFF, refused.sentence)
+        self._discard_and_refuse(refused)
+
+    def _discard_and_refuse(self, refused: Refused) -> None:
         self._door.discard_input()  # before the refusal: what comes after it is an answer to it
         self._door.refuse(refused)
 
@@ -191,6 +194,7 @@ class LoginDialogue:
                 call = Call(self._services, session, None, session.send)
                 await enter_lobby(call, lobby)
             except (Refused, NotSaved, Cancelled):
+                self._door.discard_input()
                 self._say("The lobby is closed to you.")
                 session.send(FrontDesk())
             return
@@ -199,9 +203,10 @@ class LoginDialogue:
         if not answer:
             session.send(FrontDesk())
             return
-        waiting = session.answer_group(answer)
-        if waiting is not None:
-            await waiting
+        try:
+            await session.answer_group(answer)
+        except Refused as refused:
+            self._discard_and_refuse(refused)
         if session.current is None:
             session.send(FrontDesk())
 

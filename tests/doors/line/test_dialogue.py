@@ -34,6 +34,36 @@ def test_a_password_never_becomes_something_else(
     assert online == {"alice", "gus"}
 
 
+@pytest.mark.parametrize("newline", ["\n", CRLF])
+@pytest.mark.parametrize("answer", ["den", "vault", "teaa", "99", "ops a-note", "nonsense/", "//x"])
+def test_a_refused_group_discards_what_follows(connect: Connect, newline: str, answer: str) -> None:
+    """Lines that were meant for the group become no commands of the front desk."""
+    alice = connect().logs_in("alice", "secret of alice")
+    alice.types("/create tea open", "/create den invite", "/create vault password x")
+    watcher = connect().logs_in("gus")
+    door = connect(newline)
+    ahead = ["MySecretPw1", "exit", "message gus MySecretPw2", "join MySecretPw3"]
+    door.sends("".join(line + newline for line in ("bob", "", answer, *ahead)).encode())
+    assert "You are at the front desk." in door.sees()
+    door.waits(3)
+    assert door.wire.connected
+    assert "MySecretPw2" not in watcher.sees()
+    assert len(watcher.factory.services.groups) == 3
+    door.types("join tea")
+    assert "You are in tea" in door.sees()
+
+
+def test_a_ban_from_the_group_does_not_end_the_login(connect: Connect) -> None:
+    """It is one refusal, and the person is at the front desk."""
+    alice = connect().logs_in("alice", "secret of alice")
+    alice.types("/create tea open", "/ban bob")
+    bob = connect()
+    bob.types("bob", "", "tea")
+    seen = bob.sees()
+    assert "You are banned from tea by alice." in seen
+    assert "You are at the front desk." in seen
+
+
 def test_a_wrong_password_is_asked_three_times(connect: Connect) -> None:
     """For the same name; then the connection is closed."""
     connect().logs_in("alice", "secret of alice")

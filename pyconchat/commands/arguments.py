@@ -1,0 +1,217 @@
+"""Arguments of commands: how each is parsed, asked for, and described."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pyconchat.commands.call import Call, Cancelled
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.events import Policy
+from pyconchat.domain.names import COMMAND_WORDS, Name, person_name
+from pyconchat.domain.refusals import empty_message, note_too_long
+from pyconchat.domain.replies import ArgumentHelp
+from pyconchat.domain.text import MAX_NOTE, SafeText, safe_line, safe_text
+
+__all__ = [
+    "FILE",
+    "FILE_NUMBER",
+    "GROUP",
+    "MESSAGE",
+    "NAME",
+    "NAMES",
+    "NUMBER",
+    "PATH",
+    "POLICY",
+    "TEXT",
+    "WORD",
+    "Arg",
+    "Args",
+    "PolicyChoice",
+    "first_word",
+    "optional",
+]
+
+
+@dataclass(frozen=True)
+class PolicyChoice:
+    """A policy that was typed, with the password if there was one."""
+
+    policy: Policy
+    password: str = ""
+
+
+@dataclass(frozen=True)
+class Arg:
+    """An argument: its *label* in help, its parser, and the *prompt* that asks for it.
+
+    Without a prompt it is optional, and None if it is missing. With *rest* it takes the rest of
+    the line. *secret* arguments may be passwords. *kind* says what completion offers. *default*
+    returns the value of a missing argument, if there is only one possible value.
+    """
+
+    label: str
+    parse: Callable[[str], Any]
+    prompt: str = ""
+    rest: bool = False
+    kind: str = "text"
+    secret: bool = False
+    default: Callable[[Call], str | None] = lambda _call: None
+
+    def asked(self, prompt: str) -> Arg:
+        """Return the argument with another *prompt*."""
+        return replace(self, prompt=prompt)
+
+    def labelled(self, label: str) -> Arg:
+        """Return the argument with another name in help."""
+        return replace(self, label=label)
+
+    def hidden(self) -> Arg:
+        """Return the argument as a secret: clients do not keep it in their history."""
+        return replace(self, secret=True)
+
+    def offering(self, kind: str) -> Arg:
+        """Return the argument with another *kind* of completion."""
+        return replace(self, kind=kind)
+
+    def defaulting(self, default: Callable[[Call], str | None]) -> Arg:
+        """Return the argument with a *default*."""
+        return replace(self, default=default)
+
+    @property
+    def usage(self) -> str:
+        """Return how help writes it."""
+        return self.label if self.prompt else f"[{self.label}]"
+
+    @property
+    def help(self) -> ArgumentHelp:
+        """Return what completion needs."""
+        return ArgumentHelp(self.label, self.kind, not self.prompt, self.rest, self.secret)
+
+
+def optional(arg: Arg) -> Arg:
+    """Return *arg* without a prompt: it is not asked for."""
+    return replace(arg, prompt="")
+
+
+class Args:
+    """The arguments of a command, in order."""
+
+    def __init__(self, *args: Arg) -> None:
+        self._args = args
+
+    @property
+    def usage(self) -> str:
+        """Return how help writes them."""
+        return " ".join(arg.usage for arg in self._args)
+
+    @property
+    def help(self) -> list[ArgumentHelp]:
+        """Return what completion needs."""
+        return [arg.help for arg in self._args]
+
+    async def read(self, call: Call, rest: str) -> list[Any]:
+        """Return the values in *rest*; ask for missing ones.
+
+        Raises `Refused` for a value that cannot be parsed, and `Cancelled` for an empty answer or
+        a command as the answer.
+        """
+        values: list[Any] = []
+        for arg in self._args:
+            rest = rest.strip()
+            typed, rest = (rest, "") if arg.rest else first_word(rest)
+            if not typed:
+                typed = arg.default(call) or ""
+            if not typed and arg.prompt:
+                typed = await call.ask(arg.prompt)
+                if call.current is None and arg.kind in _NAMING and _is_command_word(typed):
+                    raise Cancelled(typed)  # no name can be that word
+            values.append(arg.parse(typed) if typed else None)
+        if rest.strip():
+            raise Refused(
+                Code.BAD_ARGUMENT,
+                "Too many arguments: the command takes {usage}.",
+                usage=self.usage or "none",
+            )
+        return values
+
+
+def first_word(line: str) -> tuple[str, str]:
+    """Return the first word of *line* and the rest."""
+    word, *rest = re.split(r"[ \t]+", line.strip(" \t"), maxsplit=1)
+    return word, "".join(rest)
+
+
+_NAMING = frozenset({"name", "group"})
+"""The kinds of arguments that are names."""
+
+
+def _is_command_word(typed: str) -> bool:
+    return first_word(typed)[0].lower() in COMMAND_WORDS
+
+
+def _names(typed: str) -> list[Name]:
+    return [person_name(word) for word in typed.replace(",", " ").split()]
+
+
+def _message(typed: str) -> SafeText:
+    text = safe_text(typed)
+    if not text:
+        raise empty_message()
+    return text
+
+
+def _text(typed: str) -> SafeText:
+    text = safe_line(typed)
+    if not text:
+        raise empty_message()
+    if len(text) > MAX_NOTE:
+        raise note_too_long()
+    return text
+
+
+def _number(typed: str) -> int:
+    if not (typed.isascii() and typed.isdigit() and len(typed) <= 3 and 0 < int(typed) <= 500):
+        raise Refused(Code.BAD_ARGUMENT, "How many? A number from 1 to 500.")
+    return int(typed)
+
+
+def _file_number(typed: str) -> int:
+    if not (typed.isascii() and typed.isdigit() and len(typed) < 10):
+        raise Refused(Code.BAD_ARGUMENT, "Which file? Its number; /files lists them.")
+    return int(typed)
+
+
+def _policy(typed: str) -> PolicyChoice:
+    word, password = first_word(typed)
+    try:
+        policy = Policy(word.lower())
+    except ValueError:
+        raise Refused(
+            Code.BAD_ARGUMENT, "A policy is open, approval, invite, or password PASSWORD."
+        ) from None
+    password = password.strip()
+    if password and policy is not Policy.PASSWORD:
+        raise Refused(Code.BAD_ARGUMENT, "Only the policy password takes a password.")
+    return PolicyChoice(policy, password)
+
+
+NAME = Arg("NAME", person_name, "Whom?", kind="name")
+NAMES = Arg("NAME…", _names, "Whom?", rest=True, kind="name")
+PATH = Arg("FILE", str, "Which file?", rest=True, kind="file")
+FILE = Arg("FILE", str, "Which file?", rest=True)
+FILE_NUMBER = Arg("NUMBER", _file_number, "Which file?")
+GROUP = Arg("GROUP", str, "Group: ", kind="group")
+WORD = Arg("WORD", str, "What?")
+MESSAGE = Arg("TEXT", _message, "Text: ", rest=True)
+TEXT = Arg("TEXT", _text, "Text: ", rest=True)
+NUMBER = Arg("N", _number, "How many? ")
+POLICY = Arg(
+    "open|approval|invite|password PW",
+    _policy,
+    rest=True,
+    kind="policy",
+    secret=True,
+)

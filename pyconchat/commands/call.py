@@ -1,0 +1,112 @@
+"""Call: one use of a command, and what every command may need of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from pyconchat.chat.conversations import GroupConversation
+from pyconchat.chat.interfaces import ISession
+from pyconchat.commands.services import Services
+from pyconchat.domain.accounts import Account, Accounts
+from pyconchat.domain.decisions import RequestKey
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.events import AnyEvent, GroupEvent, ServerEvent
+from pyconchat.domain.group import Actor, Group
+from pyconchat.domain.replies import Reply
+
+__all__ = ["Call", "Cancelled"]
+
+AnyEventT = TypeVar("AnyEventT", bound=AnyEvent)
+
+
+class Cancelled(Exception):
+    """A question was answered with an empty line, or with the command *instead*."""
+
+    def __init__(self, instead: str = "") -> None:
+        super().__init__(instead)
+        self.instead = instead
+
+
+class Call:
+    """One use of a command: its session, and the group in which it was typed.
+
+    *group* is None at the front desk. *answer* sends a reply to the caller.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        session: ISession,
+        current: GroupConversation | None,
+        answer: Callable[[Reply], None],
+        key: RequestKey | None = None,
+    ) -> None:
+        self.services = services
+        self.chat = services.chat
+        self.session = session
+        self.current = current
+        self.answer = answer
+        self.key = key
+        self.asked = False  # whether an argument was missing and was asked for
+
+    @property
+    def account(self) -> Account:
+        """Return the account of the session."""
+        account: Account = self.session.account
+        return account
+
+    @property
+    def actor(self) -> Actor:
+        """Return the account in the form that the rules take."""
+        return self.account.actor
+
+    def here(self) -> GroupConversation:
+        """Return the conversation of the current group. Raises `Refused` at the front desk."""
+        if self.current is None:
+            raise Refused(
+                Code.NO_GROUP, "You are at the front desk: enter a group first with /join GROUP."
+            )
+        return self.current
+
+    def usable(self) -> Group:
+        """Return the current group, also to operators outside. Raises `Refused`."""
+        return self.services.memory.usable(self.here())
+
+    def group(self) -> Group:
+        """Return the current group. Raises `Refused` if the caller is not a member."""
+        group = self.usable()
+        group.require_member(self.actor)
+        return group
+
+    def decide(
+        self, conversation: GroupConversation, rule: Callable[[Group], list[GroupEvent]]
+    ) -> Awaitable[int]:
+        """As `Chat.decide`, with the key of this request; the notices cost the caller's rate."""
+        return self.chat.decide(conversation, lambda group: self._charged(rule(group)), self.key)
+
+    def operate(self, rule: Callable[[Accounts], list[ServerEvent]]) -> Awaitable[None]:
+        """As `Chat.operate`, with the key of this request; the notices cost the caller's rate."""
+        return self.chat.operate(lambda accounts: self._charged(rule(accounts)), self.key)
+
+    def _charged(self, events: list[AnyEventT]) -> list[AnyEventT]:
+        texts = (getattr(each, name, "") for each in events for name in ("reason", "note", "topic"))
+        self.services.rates.charge(self.account, sum(len(text.encode()) for text in texts))
+        return events
+
+    async def ask(self, prompt: str, secret: bool = False) -> str:
+        """Ask a question and return the answer.
+
+        Raises `Cancelled` if it is empty, or a command to be carried out instead.
+
+        Raises `Refused` if the caller has left the group when the answer comes.
+        """
+        self.asked = True
+        answer = await self.session.ask(prompt, secret)
+        if self.current is not None and not self.session.is_in(self.current):
+            raise Refused(Code.NO_GROUP, "You have left the group; nothing was done.")
+        if not secret:
+            answer = answer.strip()
+        if not answer:
+            raise Cancelled
+        return answer

@@ -1,0 +1,54 @@
+"""Moves: whether a line was typed for the place where a person was until a moment ago."""
+
+from __future__ import annotations
+
+from pyconchat.domain.names import COMMAND_WORDS
+from pyconchat.domain.similar import is_close
+
+__all__ = ["Moves", "is_nearly_command_word"]
+
+GRACE = 10.0
+"""Seconds after a move in which all lines may have been typed before it."""
+
+
+class Moves:
+    """The last move of one person between the front desk and a group that they did not make.
+
+    An approval moves somebody into a group, a kick out of it, while they type. Their next line
+    may be meant for the place where it was begun. It is doubtful, until it is sent again, if it
+    means another thing there: a command at the front desk that would be said in the group, or
+    the reverse. Times are in seconds of one clock.
+    """
+
+    __slots__ = ("_doubted", "_next_line", "_until")
+
+    def __init__(self) -> None:
+        self._until = 0.0
+        self._next_line = False  # has not been typed since the move
+        self._doubted = ""
+
+    def moved(self, now: float) -> None:
+        """Note a move that the person did not make."""
+        self._until = now + GRACE
+        self._next_line = True
+        self._doubted = ""
+
+    def chose(self) -> None:
+        """Note that the person has chosen the place."""
+        self._until = 0.0
+        self._next_line = False
+
+    def recent(self, now: float) -> bool:
+        """Return whether the line that was just typed may have been begun before the move."""
+        first, self._next_line = self._next_line, False
+        return first or now < self._until
+
+    def repeated(self, line: str) -> bool:
+        """Return whether *line*, which is doubtful, was sent a second time."""
+        again, self._doubted = line == self._doubted, line
+        return again
+
+
+def is_nearly_command_word(word: str) -> bool:
+    """Return whether *word*, such as ``mesage``, may be a mistyped command of the front desk."""
+    return any(len(each) > 3 and is_close(word.lower(), each) for each in COMMAND_WORDS)
