@@ -15,6 +15,7 @@ from pyconchat.chat.chat import Chat
 from pyconchat.store import SqlStore
 from pyconchat.testing import TestUser, make_chat
 from tests.support.examples import examples
+from tests.support.folders import use_memory
 from tests.support.servers import Server, running
 from tests.support.stores import quick_store
 from tests.support.users import UserOf, users
@@ -22,6 +23,8 @@ from tests.support.users import UserOf, users
 # A shell makes its background processes ignore SIGINT, and servers would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+use_memory()
 
 # The number of examples is for tests that name none. There is no deadline, and no check of how long
 # examples take to generate: both measure wall time, and so how busy the machine is.
