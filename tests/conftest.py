@@ -37,6 +37,17 @@ settings.register_profile(
 settings.load_profile("ours")
 
 
+PROCESSES = ("tests/scenarios/", "tests/faults/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests of real processes, which take longest.
+
+    At the end, workers take files of short tests, and so end at about the same time.
+    """
+    items.sort(key=lambda item: not item.nodeid.startswith(PROCESSES))
+
+
 def pytest_collection_finish() -> None:
     """Exclude 3,000 tests and all imported modules from garbage collection."""
     gc.collect()
