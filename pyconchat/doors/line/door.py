@@ -70,9 +70,7 @@ class LineDoor(Door):
             if self._client is Client.TELNET:
                 self.renderer, self._prompt.erasing = CRLF, True
             data, self._opening = self._opening, b""
-        if self._client is Client.TELNET:
-            data = self._telnet.receive(data)
-        super().dataReceived(self._line_ends.convert(data))
+        super().dataReceived(self.undecorated(data))
 
     def _await_line_feed(self) -> None:
         """Take a CR at the end for a line's end, if no LF follows soon."""
@@ -116,10 +114,10 @@ class LineDoor(Door):
         if self._question is None and self._prompt.shown:
             self._prompt.show(self._group_prompt())
 
-    def discarded(self, data: bytes) -> None:
-        """Take the telnet commands out of discarded input: half of one must not remain."""
+    def undecorated(self, data: bytes) -> bytes:
         if self._client is Client.TELNET:
-            self._telnet.receive(data)
+            data = self._telnet.receive(data)
+        return self._line_ends.convert(data)
 
     # What `Door` asks of its subclasses.
 

@@ -34,6 +34,18 @@ def test_a_password_never_becomes_something_else(
     assert online == {"alice", "gus"}
 
 
+@pytest.mark.parametrize("newline", ["\n", CRLF])
+def test_half_a_line_never_becomes_an_answer(connect: Connect, newline: str) -> None:
+    """If a line has arrived in part when what was sent ahead is discarded, so is the rest of it."""
+    door = connect(newline)
+    door.sends(f"not a name{newline}MySecret".encode())
+    assert door.sees().rstrip().endswith("Username:")
+    door.sends(f"Pw1{newline}".encode())
+    assert door.sees().strip() == ""
+    door.types("bob")
+    assert "bob is new here" in door.sees()
+
+
 def test_a_wrong_password_is_asked_three_times(connect: Connect) -> None:
     """For the same name; then the connection is closed."""
     connect().logs_in("alice", "secret of alice")
