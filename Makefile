@@ -15,9 +15,9 @@ export PYTHONDONTWRITEBYTECODE :=
 run: $(VENV)/run.stamp
 	$(BIN)/twistd --nodaemon pyconchat $(ARGS)
 
-# Side by side, a file at a time: most tests wait for servers, not for the processor.
+# Side by side, a file at a time, in the order of tests/conftest.py.
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # The unit tests on another day, over the midnight in which summer time begins. Those that cut a
 # connection at every await take too long to run twice.

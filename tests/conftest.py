@@ -15,6 +15,7 @@ from pyconchat.chat.chat import Chat
 from pyconchat.store import SqlStore
 from pyconchat.testing import TestUser, make_chat
 from tests.support.examples import examples
+from tests.support.folders import use_memory
 from tests.support.servers import Server, running
 from tests.support.stores import quick_store
 from tests.support.users import UserOf, users
@@ -22,6 +23,8 @@ from tests.support.users import UserOf, users
 # A shell makes its background processes ignore SIGINT, and servers would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+use_memory()
 
 # The number of examples is for tests that name none. There is no deadline, and no check of how long
 # examples take to generate: both measure wall time, and so how busy the machine is.
@@ -32,6 +35,17 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("ours")
+
+
+PROCESSES = ("tests/scenarios/", "tests/faults/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests of real processes, which take longest.
+
+    At the end, workers take files of short tests, and so end at about the same time.
+    """
+    items.sort(key=lambda item: not item.nodeid.startswith(PROCESSES))
 
 
 def pytest_collection_finish() -> None:

@@ -221,9 +221,10 @@ class Door(BoundedLineReceiver):
     def discard_input(self) -> None:
         """Discard all input that has arrived and was not handled.
 
-        Most of it is still in the kernel: the transport is paused while lines wait.
+        Most of it is still in the kernel: the transport is paused while lines wait. The rest of a
+        line whose beginning is discarded would be taken for an answer: it is discarded as well.
         """
-        self.discardLines()
+        self.discardInput(b"")
         handle = plain_socket(self._connection)
         if handle is None:
             return
@@ -232,13 +233,14 @@ class Door(BoundedLineReceiver):
                 data = handle.recv(DISCARD_SIZE)
                 if not data:
                     break  # the end of the input, which the transport finds as well
-                self.discarded(data)
+                self.discardInput(self.undecorated(data))
                 self.pay(self.input_cost(data))
                 if self._budget_delay is not None:
                     break
 
-    def discarded(self, data: bytes) -> None:
-        """Take note of input that was discarded."""
+    def undecorated(self, data: bytes) -> bytes:
+        """Return the input *data* without telnet commands, and with LF for each line end."""
+        return data
 
     # What `OpenDoors` calls.
 

@@ -54,7 +54,7 @@ class BoundedLineReceiver(LineReceiver):
     """In the states CLOSING and GONE all input is discarded."""
 
     # Defaults of the class, so that an idle connection needs no memory for them.
-    _skipping = False  # the rest of a line that was reported as too long
+    _skipping = False  # the rest of a line that was too long, or whose beginning was discarded
     _length = 0  # bytes of the incomplete line
     delivering = False
     """True while a line is being handled."""
@@ -215,6 +215,17 @@ class BoundedLineReceiver(LineReceiver):
         if self._next_turn is not None:
             self._next_turn.cancel()
             self._next_turn = None
+
+    def discardInput(self, more: bytes) -> None:
+        """Discard all lines that were not delivered, and *more*, which follows them.
+
+        A line of which only the beginning has arrived is discarded to its end.
+        """
+        if self._pieces:
+            self._skipping = True
+        self.discardLines()
+        if more:
+            self._skipping = not more.endswith(self.delimiter)
 
     def _deliver_more(self) -> None:
         self._next_turn = None

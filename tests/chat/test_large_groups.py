@@ -10,7 +10,8 @@ import pytest
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.fanout import MAX_WRITES_PER_PIECE
 from pyconchat.config import Config, LimitsConfig
-from pyconchat.testing import TestUser, make_chat, make_store
+from pyconchat.testing import TestUser, make_chat
+from tests.support.stores import quick_store
 from tests.support.turns import Turns
 
 MEMBERS = 3 * MAX_WRITES_PER_PIECE
@@ -19,7 +20,7 @@ MEMBERS = 3 * MAX_WRITES_PER_PIECE
 @pytest.fixture
 def chat(tmp_path: Path) -> Iterator[Chat]:
     """A chat with separate turns, as in a real reactor."""
-    store = make_store(tmp_path)
+    store = quick_store(tmp_path)
     yield make_chat(store, Turns(), Config(limits=LimitsConfig(messages_per_second=0)))
     store.close()
 

@@ -10,7 +10,7 @@ from sqlalchemy import URL
 
 from pyconchat.store import SqlStore
 from tests.contracts.postgres import Databases, PostgresServer, server_url
-from tests.support.stores import copy_empty
+from tests.support.stores import copy_empty, share_statements
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +56,7 @@ def url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def store(url: str, tmp_path: Path) -> Iterator[SqlStore]:
     copy_empty(tmp_path)  # a copy is faster than the migrations; PostgreSQL copies a template
-    store = SqlStore(url)
+    store = share_statements(SqlStore(url))
     store.open()
     yield store
     store.close()

@@ -17,6 +17,7 @@ from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from pyconchat.store import SqlStore
+from tests.support.folders import in_memory
 from tests.support.skips import missing
 
 __all__ = ["Databases", "PostgresServer"]
@@ -30,8 +31,9 @@ class PostgresServer:
 
     def __init__(self) -> None:
         programs = _programs()
-        # Not in pytest's folder, because the path of a socket has at most 107 bytes.
-        self._folder = Path(tempfile.mkdtemp(prefix="pyconchat-postgres-", dir=_in_memory()))
+        # Not in pytest's folder, because the path of a socket has at most 107 bytes. In memory,
+        # because creating a database's 300 files on disk is slow.
+        self._folder = Path(tempfile.mkdtemp(prefix="pyconchat-postgres-", dir=in_memory()))
         self._log = self._folder / "log"
         self._as = _unprivileged(self._folder)
         data = self._folder / "data"
@@ -130,13 +132,6 @@ def server_url() -> URL | None:
     """Return the URL in the environment variable, if it is set."""
     named = os.environ.get("PYCONCHAT_TEST_POSTGRES")
     return make_url(named) if named else None
-
-
-def _in_memory() -> str | None:
-    """Return a folder in memory, if possible: creating a database's 300 files on disk is slow."""
-    shared = "/dev/shm"
-    has_space = os.path.isdir(shared) and shutil.disk_usage(shared).free > 2**30
-    return shared if has_space else None
 
 
 def _engine(url: URL) -> Engine:

@@ -44,7 +44,7 @@ from tests.contracts.building import NO_LIMIT
 from tests.support.connections import TestConnection
 from tests.support.examples import QUICK, examples
 from tests.support.programs import MemoryServer, Object, line_of
-from tests.support.stores import copy_empty
+from tests.support.stores import copy_empty, share_statements
 
 FIRST_SESSIONS = [("ann", True), ("olga", True), ("ann", False), ("gus", False), ("ben", False)]
 REGISTERED = ("ann", "ben", "Cem")
@@ -150,7 +150,7 @@ class Machine(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         copy_empty(self.folder)
         self.store = FailingStore(f"sqlite:///{self.folder / 'pyconchat.db'}", "normal")
-        self.store.open()
+        share_statements(self.store).open()
         self.disk = sqlite3.connect(self.folder / "pyconchat.db", isolation_level=None)
         self.server = MemoryServer(self.store, Clock())
         self.sessions: list[Client] = []
@@ -332,7 +332,7 @@ class Machine(RuleBasedStateMachine):
             assert (conversation.stale, conversation.published) == (False, len(log.entries))
             assert (group.state, group.version) == (log.group.state, log.group.version)
         changed = [id for id in new if new[id] and self.logs[id].group is not None]
-        for id, stored in self.store.state(changed)[0].items():
+        for id, stored in self.store.state(changed)[0].items() if changed else ():
             folded = self.logs[id].group
             assert folded.closed == (not folded.members), "a group closes with its last member"
             assert (stored.state, stored.version) == (folded.state, folded.version)

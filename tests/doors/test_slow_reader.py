@@ -42,7 +42,6 @@ def numbers(received: bytes) -> list[int]:
     return [int(number) for number in re.findall(rb": (\d+) x{3900}\n", received)]
 
 
-@pytest.mark.xfail(strict=False, reason="compares counts at the edge on a busy machine")
 def test_a_slow_reader_does_not_affect_others(
     user: UserOf, slow: SlowReader, server: Server
 ) -> None:
@@ -56,8 +55,8 @@ def test_a_slow_reader_does_not_affect_others(
         each.sees("You are in tea")
     posted = 0
     # How much the kernels take is not known, so she posts until it is enough.
-    while "dropped slow, who left" not in server.log():
-        assert posted < 100 * BATCH
+    while "dropped slow from 127.0.0.1, who left" not in server.log():
+        assert posted < 50 * BATCH, server.log()
         alice.types(*(f"{number} {LONG}" for number in range(posted, posted + BATCH)))
         posted += BATCH
         carol.sees(f"alice: {posted - 1} ")

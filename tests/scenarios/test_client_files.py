@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import run_client
 from tests.support.programs import Program
 from tests.support.servers import PATIENCE, Server
-from tests.support.terminals import CLIENT, PASSWORD, Terminal, at_terminals, environment
+from tests.support.terminals import PASSWORD, Terminal, at_terminals, environment
 
 MAX_SECONDS = 20.0
 """Maximum seconds for a run on a busy machine: less than the client waits for a server."""
@@ -162,7 +163,7 @@ def member(server: Server) -> Iterator[Member]:
 def run(server: Server, tmp_path: Path) -> Run:
     """Run the client as a script does, to its end."""
 
-    def run_client(
+    def run(
         *arguments: str | bytes,
         port: int = 0,
         name: str = "ci",
@@ -173,23 +174,16 @@ def run(server: Server, tmp_path: Path) -> Run:
         if more["PYCONCHAT_PASSWORD"] == "":
             del more["PYCONCHAT_PASSWORD"]
         address = f"{name}@127.0.0.1:{port or server.port}/tea"
-        try:
-            return subprocess.run(
-                [CLIENT, address, *arguments],
-                env=environment(tmp_path, **more),
-                cwd=tmp_path,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=limit,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as stuck:
-            raise AssertionError(
-                f"{arguments} does not end; it printed {stuck.stdout!r} and {stuck.stderr!r}"
-            ) from None
+        ended = run_client(
+            *(address, *arguments),
+            environ=environment(tmp_path, **more),
+            folder=tmp_path,
+            timeout=limit,
+        )
+        out, err = ended.stdout.decode(), ended.stderr.decode()
+        return subprocess.CompletedProcess(ended.args, ended.returncode, out, err)
 
-    return run_client
+    return run
 
 
 def listed(program: Program) -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import run_client
 from tests.support.servers import PATIENCE, Server, free_port
 from tests.support.terminals import CLIENT, at_terminals, environment, stored_messages
 from tests.support.users import SocketUser
@@ -61,13 +62,11 @@ def pipe(server: Server, tmp_path: Path) -> Callable[..., Ended]:
     """Run the client with *data* as its input, until it ends."""
 
     def run(data: bytes | str, *arguments: str, port: int = 0, **environ: str) -> Ended:
-        ended = subprocess.run(
-            [CLIENT, *arguments, f"127.0.0.1:{port or server.port}"],
-            input=data.encode() if isinstance(data, str) else data,
-            env=environment(tmp_path, **environ),
-            capture_output=True,
+        ended = run_client(
+            *(*arguments, f"127.0.0.1:{port or server.port}"),
+            data=data.encode() if isinstance(data, str) else data,
+            environ=environment(tmp_path, **environ),
             timeout=LONG,
-            check=False,
         )
         out, err = ended.stdout.decode(), ended.stderr.decode()
         return subprocess.CompletedProcess(ended.args, ended.returncode, out, err)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import run_client
 from tests.support.servers import PATIENCE, Server
 from tests.support.terminals import (
-    CLIENT,
     PASSWORD,
     StartClient,
     Terminal,
@@ -185,15 +185,14 @@ def test_a_restart_of_the_server(start_client: StartClient, own: TlsServer) -> N
 def run(port: int, home: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Run the client in a pipe, over TLS."""
     home.mkdir(exist_ok=True)
-    return subprocess.run(
-        [CLIENT, *options, f"pyconchats://127.0.0.1:{port}"],
-        input="secret line\n",
-        env=environment(home, PYCONCHAT_PASSWORD=PASSWORD),
-        capture_output=True,
-        text=True,
+    ended = run_client(
+        *(*options, f"pyconchats://127.0.0.1:{port}"),
+        data=b"secret line\n",
+        environ=environment(home, PYCONCHAT_PASSWORD=PASSWORD),
         timeout=PATIENCE * 2,
-        check=False,
     )
+    out, err = ended.stdout.decode(), ended.stderr.decode()
+    return subprocess.CompletedProcess(ended.args, ended.returncode, out, err)
 
 
 def test_a_pipe_and_a_known_certificate(

@@ -7,20 +7,26 @@ function. That the commands themselves start is checked by `tests/scenarios/test
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from multiprocessing import get_context
+from multiprocessing.reduction import DupFd
 from pathlib import Path
+from typing import Any
 
 from twisted.scripts import twistd
 
 from pyconchat.client import main as client
 
-__all__ = ["CLEAN", "TWISTD", "Client", "Twistd"]
+__all__ = ["CLEAN", "TWISTD", "Client", "Twistd", "run_client"]
 
 CLEAN = (0, -signal.SIGTERM, -signal.SIGINT)
 """Exit statuses of an orderly stop: twistd stops by the signal that it was sent (signal(7))."""
@@ -95,14 +101,71 @@ class Twistd(Forked):
 class Client(Forked):
     """``pyconchat`` *arguments*, in *folder*.
 
-    *stdin* and *stdout* are the paths of two terminals: what is typed is not echoed to the output.
+    *files* are the descriptors of its standard input, output and error. If the input is a terminal,
+    it is the controlling terminal.
     """
 
     def __init__(
-        self, arguments: list[str], folder: Path, stdin: str, stdout: str, environ: dict[str, str]
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        files: tuple[int, int, int],
+        environ: dict[str, str],
     ) -> None:
-        args = ["pyconchat", *arguments]
-        super().__init__(args, _client, arguments, folder, stdin, stdout, environ)
+        args, passed = ["pyconchat", *arguments], [_Passed(each) for each in files]
+        super().__init__(args, _client, list(arguments), folder, passed, environ)
+
+
+def run_client(
+    *arguments: str | bytes,
+    environ: dict[str, str],
+    timeout: float,
+    data: bytes = b"",
+    folder: Path | None = None,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run ``pyconchat`` *arguments* in pipes, with *data* as its input, as `subprocess.run` does.
+
+    Raises `subprocess.TimeoutExpired` if it has not ended after *timeout* seconds.
+    """
+    (stdin, feed), (output, stdout), (errors, stderr) = os.pipe(), os.pipe(), os.pipe()
+    names = [os.fsdecode(each) for each in arguments]
+    client = Client(names, folder or Path.cwd(), (stdin, stdout, stderr), environ)
+    for theirs in (stdin, stdout, stderr):
+        os.close(theirs)
+    with ThreadPoolExecutor(3) as threads:
+        threads.submit(_write, feed, data)
+        read = [threads.submit(_read, each) for each in (output, errors)]
+        try:
+            status = client.wait(timeout)
+        finally:
+            client.kill()
+    out, err = (each.result() for each in read)
+    return subprocess.CompletedProcess(client.args, status, out, err)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    with os.fdopen(descriptor, "wb") as file, suppress(BrokenPipeError):
+        file.write(data)
+
+
+def _read(descriptor: int) -> bytes:
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read()
+
+
+class _Passed:
+    """A descriptor that is passed to another process, where it is an `int`."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def __reduce__(self) -> Any:
+        return _take, (DupFd(self._descriptor),)
+
+
+def _take(passed: Any) -> int:
+    descriptor: int = passed.detach()
+    return descriptor
 
 
 def _twistd(
@@ -117,16 +180,24 @@ def _twistd(
     twistd.run()
 
 
-def _client(
-    arguments: list[str], folder: Path, stdin: str, stdout: str, environ: dict[str, str]
-) -> None:
+def _client(arguments: list[str], folder: Path, files: list[int], environ: dict[str, str]) -> None:
     """Run the client in this newly forked process."""
     os.setsid()
-    for descriptor, terminal in enumerate((stdin, stdout, stdout)):
-        opened = os.open(terminal, os.O_RDWR)
-        os.dup2(opened, descriptor)
-        os.close(opened)
-    sys.stdin = os.fdopen(0, closefd=False)
+    for descriptor, passed in enumerate(files):
+        os.dup2(passed, descriptor)
+    for passed in set(files):
+        os.close(passed)
+    if os.isatty(0):
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # As Python opens them when it starts.
+    sys.stdin = os.fdopen(0, encoding="utf-8", errors="surrogateescape", closefd=False)
+    for name, descriptor, errors in (
+        ("stdout", 1, "surrogateescape"),
+        ("stderr", 2, "backslashreplace"),
+    ):
+        by_line = os.isatty(descriptor) or name == "stderr"
+        stream = os.fdopen(descriptor, "w", 1 if by_line else -1, "utf-8", errors, closefd=False)
+        setattr(sys, name, stream)
     _becomes(folder, environ)
     sys.exit(client.main(arguments))
 

@@ -3,13 +3,39 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import MutableMapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pyconchat.store import SqlStore
 from pyconchat.testing import make_store
 
-__all__ = ["copy_empty", "quick_store"]
+__all__ = ["copy_empty", "quick_store", "share_statements"]
+
+
+class _Compiled(dict[Any, Any]):
+    """Compiled statements, by keys that begin with the dialect object of an engine."""
+
+    def get(self, key: tuple[Any, ...], default: Any = None) -> Any:
+        return super().get(key[1:], default)
+
+    def __setitem__(self, key: tuple[Any, ...], compiled: Any) -> None:
+        super().__setitem__(key[1:], compiled)
+
+
+_compiled: dict[str, MutableMapping[Any, Any]] = {}
+
+
+def share_statements(store: SqlStore) -> SqlStore:
+    """Have *store* use the statements that were compiled for other stores, and return it.
+
+    Compiling each statement anew for each store takes longer than most tests.
+    """
+    for engine in (store._writing, store._reading):
+        compiled = _compiled.setdefault(engine.dialect.name, _Compiled())
+        engine.update_execution_options(compiled_cache=compiled)
+    return store
 
 
 @cache
@@ -25,6 +51,8 @@ def copy_empty(folder: Path) -> None:
 
 
 def quick_store(folder: Path) -> SqlStore:
-    """Return a store as `make_store` does, on a copy of an empty database."""
+    """Return an open SQLite store in *folder*, as `make_store` does, on a copy of an empty one."""
     copy_empty(folder)
-    return make_store(folder)
+    store = share_statements(SqlStore(f"sqlite:///{folder / 'pyconchat.db'}"))
+    store.open()
+    return store

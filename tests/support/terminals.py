@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import sqlite3
 import sys
@@ -15,7 +16,9 @@ from typing import Any, TypeAlias
 
 import pexpect
 import pyte
+from pexpect.fdpexpect import fdspawn
 
+from tests.support.processes import Client
 from tests.support.servers import PATIENCE, Server
 
 __all__ = [
@@ -90,32 +93,67 @@ class _Screen(pyte.Screen):  # type: ignore[misc]  # pyte has no annotations
         self.bells += 1
 
 
+class _ForkedClient(fdspawn):  # type: ignore[misc]
+    """The client at a terminal, with the methods of `pexpect.spawn` that `Terminal` uses."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environ: dict[str, str],
+        columns: int,
+        rows: int,
+        cwd: Path,
+    ) -> None:
+        master, terminal = pty.openpty()
+        termios.tcsetwinsize(terminal, (rows, columns))
+        self._client = Client(arguments, cwd, (terminal, terminal, terminal), environ)
+        os.close(terminal)
+        super().__init__(master, timeout=PATIENCE)
+
+    def setwinsize(self, rows: int, columns: int) -> None:
+        """Change the size of the window, of which the kernel informs the client."""
+        termios.tcsetwinsize(self.child_fd, (rows, columns))
+
+    def isalive(self) -> bool:
+        """Return whether the client runs."""
+        return self._client.poll() is None
+
+    def kill(self, sent: int) -> None:
+        """Send the client a signal."""
+        self._client.send_signal(sent)
+
+    def wait(self) -> None:
+        """Wait until the client has ended."""
+        status = self._client.wait(PATIENCE)
+        self.exitstatus, self.signalstatus = (status, None) if status >= 0 else (None, -status)
+
+    def close(self) -> None:
+        """Close the terminal."""
+        os.close(self.child_fd)
+
+
 class Terminal:
-    """A user at a terminal in which *command* runs."""
+    """A user at a terminal in which *command* runs: without one, the client."""
 
     def __init__(
         self,
         command: Sequence[str],
+        arguments: Sequence[str],
         environ: dict[str, str],
         columns: int = COLUMNS,
         rows: int = ROWS,
-        cwd: Path | None = None,
+        *,
+        cwd: Path,
     ) -> None:
         self._screen = _Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._received = b""
         self._ended = False
-        self.child: pexpect.spawn[bytes] = pexpect.spawn(
-            command[0],
-            list(command[1:]),
-            env=environ,  # type: ignore[arg-type]  # the stubs want os._Environ
-            dimensions=(rows, columns),
-            timeout=PATIENCE,
-            cwd=cwd,
-            echo=True,
+        self.child = (
+            _spawn([*command, *arguments], environ, columns, rows, cwd)
+            if command
+            else _ForkedClient(arguments, environ, columns, rows, cwd)
         )
-        self.child.delaybeforesend = None  # pexpect's pauses are for programs that are not ready
-        self.child.ptyproc.delayafterclose = 0
         self.settings_at_first = self.settings()
 
     # What the user does.
@@ -261,6 +299,23 @@ class Terminal:
         return next((row for row in reversed(rows) if text in row), None)
 
 
+def _spawn(
+    command: Sequence[str], environ: dict[str, str], columns: int, rows: int, cwd: Path
+) -> pexpect.spawn[bytes]:
+    child: pexpect.spawn[bytes] = pexpect.spawn(
+        command[0],
+        list(command[1:]),
+        env=environ,  # type: ignore[arg-type]  # the stubs want os._Environ
+        dimensions=(rows, columns),
+        timeout=PATIENCE,
+        cwd=cwd,
+        echo=True,
+    )
+    child.delaybeforesend = None  # pexpect's pauses are for programs that are not ready
+    child.ptyproc.delayafterclose = 0
+    return child
+
+
 StartClient: TypeAlias = Callable[..., Terminal]
 
 
@@ -275,7 +330,7 @@ def at_terminals(folder: Path) -> Iterator[Callable[..., Terminal]]:
     def start(
         who: str,
         *arguments: str,
-        command: Sequence[str] = (CLIENT,),
+        command: Sequence[str] = (),
         columns: int = COLUMNS,
         rows: int = ROWS,
         **environ: str,
@@ -283,7 +338,7 @@ def at_terminals(folder: Path) -> Iterator[Callable[..., Terminal]]:
         home = folder / who
         home.mkdir(exist_ok=True)
         started.append(
-            Terminal([*command, *arguments], environment(home, **environ), columns, rows, cwd=home)
+            Terminal(command, arguments, environment(home, **environ), columns, rows, cwd=home)
         )
         return started[-1]
 

@@ -412,6 +412,7 @@ class ClientUser(User):
 
     def _start(self, name: str, password: str) -> None:
         self.close()
+        # Two terminals: what is typed is not echoed to the output.
         self._keyboard, stdin = pty.openpty()
         self._screen, stdout = pty.openpty()
         self._open += [self._keyboard, stdin, self._screen, stdout]
@@ -422,8 +423,7 @@ class ClientUser(User):
         self._process = Client(
             ["--plain", f"--name={name}", f"127.0.0.1:{self._port}"],
             self.home,
-            os.ttyname(stdin),
-            os.ttyname(stdout),
+            (stdin, stdout, stdout),
             environment(self.home, **secret),
         )
 

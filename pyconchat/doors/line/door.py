@@ -86,7 +86,7 @@ class LineDoor(Door):
                 data, self._held = data[:first], data[first:]
         self.pay(self.input_cost(data), pause=bool(self._held))
         if self._discarding:
-            self.discarded(data)
+            self.discardInput(self.undecorated(data))
         else:
             self._handle(data)
         if self._held:
@@ -117,9 +117,7 @@ class LineDoor(Door):
             if self._client is Client.TELNET:
                 self.renderer, self._prompt.erasing = CRLF, True
             data, self._opening = self._opening, b""
-        if self._client is Client.TELNET:
-            data = self._telnet.receive(data)
-        self.split(self._line_ends.convert(data))
+        self.split(self.undecorated(data))
 
     def _await_line_feed(self) -> None:
         """Take a CR at the end for a line's end, if no LF follows soon."""
@@ -189,10 +187,10 @@ class LineDoor(Door):
         else:
             super().discard_input()
 
-    def discarded(self, data: bytes) -> None:
-        """Take the telnet commands out of discarded input: half of one must not remain."""
+    def undecorated(self, data: bytes) -> bytes:
         if self._client is Client.TELNET:
-            self._telnet.receive(data)
+            data = self._telnet.receive(data)
+        return self._line_ends.convert(data)
 
     # What `Door` asks of its subclasses.
 
@@ -208,7 +206,8 @@ class LineDoor(Door):
         if self._question is not None:
             self._answer(text)
         elif self.session is not None:
-            task = self.session.line_in(text, place)
+            here = place is self.session.current
+            task = self.session.line(text) if here else self.session.line_in(text, place)
             if task is not None and not task.called:
                 self.run_task(task)
 

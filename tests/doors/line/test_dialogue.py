@@ -17,7 +17,7 @@ CRLF = "\r\n"
         (["alice", "MySecretPw1", "MySecretPw2", "tea", "MySecretPw3"], "Password: "),
         (["not a name", "MySecretPw1", "tea"], "Username: "),
         (["bob", "abc", "MySecretPw1", "tea"], "Password: "),
-        (["gus", "MySecretPw1", "tea"], "Username: "),
+        (["aIice", "MySecretPw1", "tea"], "Username: "),
     ],
 )
 def test_a_password_never_becomes_something_else(
@@ -62,6 +62,18 @@ def test_a_ban_from_the_group_does_not_end_the_login(connect: Connect) -> None:
     seen = bob.sees()
     assert "You are banned from tea by alice." in seen
     assert "You are at the front desk." in seen
+
+
+@pytest.mark.parametrize("newline", ["\n", CRLF])
+def test_half_a_line_never_becomes_an_answer(connect: Connect, newline: str) -> None:
+    """If a line has arrived in part when what was sent ahead is discarded, so is the rest of it."""
+    door = connect(newline)
+    door.sends(f"not a name{newline}MySecret".encode())
+    assert door.sees().rstrip().endswith("Username:")
+    door.sends(f"Pw1{newline}".encode())
+    assert door.sees().strip() == ""
+    door.types("bob")
+    assert "bob is new here" in door.sees()
 
 
 def test_a_wrong_password_is_asked_three_times(connect: Connect) -> None:
