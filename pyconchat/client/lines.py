@@ -7,13 +7,13 @@ that this client does not know are shown field by field.
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import NamedTuple, TypeAlias
 
 import msgspec
 
+from pyconchat.client.name_colours import NameColours
 from pyconchat.client.net.json_protocol import Object, objects_in
 from pyconchat.domain.events import Action, AnyEvent, Message
 from pyconchat.domain.names import Key, Name, fold
@@ -22,12 +22,17 @@ from pyconchat.render.events import event_sentence
 from pyconchat.render.layout import lay_out
 from pyconchat.render.replies import reply_lines
 
-__all__ = ["NAME_COLOURS", "Line", "LineFormatter", "Piece", "plain_text", "server_line"]
+__all__ = [
+    "Line",
+    "LineFormatter",
+    "Piece",
+    "is_coming_or_going",
+    "plain_text",
+    "server_line",
+]
 
 Piece: TypeAlias = tuple[str, str]
 """A style and a text. Styles: "", time, name:N (N: 0 to 11), group, server, day, mention, error."""
-
-NAME_COLOURS = 12
 
 
 class Line(NamedTuple):
@@ -52,6 +57,7 @@ class LineFormatter:
         self.me = ""
         self._wall_clock = wall_clock
         self._day: date | None = None  # of the last line
+        self._colours = NameColours()
 
     def event(self, event: Object, current: str | None, live: bool) -> list[Line]:
         """Return the lines for *event* if the group *current* is the current one.
@@ -79,9 +85,9 @@ class LineFormatter:
             case None:
                 return []
             case "history":
-                return self._log(answer, current) or [server_line("Nothing has been said yet.")]
+                return self.log(answer, current) or [server_line("Nothing has been said yet.")]
             case "matches":
-                found = self._log(answer, current)
+                found = self.log(answer, current)
                 newest = "The newest matches" if answer.get("more") else "Found"
                 what = newest if found else "Nothing found"
                 return [server_line(f"{what} for: {answer.get('words')}"), *found]
@@ -97,7 +103,7 @@ class LineFormatter:
     def _message(self, event: Object, said: Message | Action, where: Where, live: bool) -> Line:
         is_mine = fold(said.sender) == fold(self.me)
         mentions_me = live and not is_mine and self._mentions_me(said.text)
-        colour = zlib.crc32(fold(said.sender).encode()) % NAME_COLOURS
+        colour = self._colours.of(said.sender, where.other or where.group)
         name: Piece = (f"name:{colour}", said.sender)
         label = _label(where, is_mine)
         pieces: list[Piece] = [*_time(event)]
@@ -117,7 +123,7 @@ class LineFormatter:
         name = re.escape(self.me)
         return re.search(rf"(?<![\w.-]){name}(?![\w-])", text, re.IGNORECASE) is not None
 
-    def _log(self, answer: Object, current: str | None) -> list[Line]:
+    def log(self, answer: Object, current: str | None) -> list[Line]:
         """Return the lines for the entries of an answer, with day lines of their own."""
         entries = answer.get("entries")
         if not isinstance(entries, list):
@@ -170,6 +176,12 @@ class LineFormatter:
 def server_line(text: str) -> Line:
     """Return a line that is not from a person; later lines of *text* are indented."""
     return Line((("server", lay_out(text, "* ", "\n")),))
+
+
+def is_coming_or_going(event: Object, me: str) -> bool:
+    """Return whether *event* is that somebody else came or went: it is left out later."""
+    is_me = fold(str(event.get("name"))) == fold(me)
+    return event.get("type") in ("joined", "left") and not is_me
 
 
 def _label(where: Where, is_mine: bool) -> Sequence[Piece]:

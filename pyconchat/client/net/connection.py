@@ -19,13 +19,14 @@ from pyconchat.client.interfaces import (
     ConnectionListener,
     ConnectionState,
     Login,
+    LoginRefused,
 )
 from pyconchat.client.net.cursors import Cursors
 from pyconchat.client.net.json_protocol import JsonProtocol, Object, objects_in
-from pyconchat.client.net.login_endpoint import LoginEndpoint
+from pyconchat.client.net.login_endpoint import LoginEndpoint, problem_of
+from pyconchat.client.net.opening import refusal_in
 from pyconchat.client.net.requests import AnswerCallback, UnansweredRequests
 from pyconchat.client.net.silence import SilenceMonitor
-from pyconchat.domain.text import safe_line
 
 __all__ = ["ServerConnection"]
 
@@ -41,8 +42,11 @@ PING_AFTER = 20.0
 MAX_SILENCE = 35.0
 """Maximum seconds without a byte from the server; then the client reconnects."""
 
-TEMPORARY = ("stopping", "late", "trouble")
-"""Reasons for which a server ends a connection and the client reconnects."""
+TEMPORARY = ("stopping", "late", "trouble", "wrong-password")
+"""Reasons for which a server ends a connection and the client reconnects.
+
+After too many wrong passwords it asks for another one.
+"""
 
 
 class ServerConnection:
@@ -76,9 +80,12 @@ class ServerConnection:
         self._service = ClientService(
             LoginEndpoint(reactor, endpoint, self._log_in, self._failed, self._end),
             Factory.forProtocol(Protocol),
-            backoffPolicy(FIRST_WAIT, MAX_WAIT, factor=1.6),
+            self._wait,
             clock=reactor,
         )
+
+        self._backoff = backoffPolicy(FIRST_WAIT, MAX_WAIT, factor=1.6)
+        self._refused_wait = 0.0  # seconds, after a refusal
 
     def start(self) -> None:
         """Begin to connect."""
@@ -123,7 +130,7 @@ class ServerConnection:
             if self._protocol is not protocol:
                 raise ConnectionError("the connection was lost while somebody was asked")
             self._hello_answer = Deferred()
-            protocol.send({"hello": 1, "since": self._cursors.since, **hello})
+            protocol.send({"hello": 1, "since": self._cursors.for_hello(), **hello})
             answer = await self._hello_answer
             if answer.get("ok") is True:
                 break
@@ -152,20 +159,31 @@ class ServerConnection:
         for each in requests:
             each.answered({"ok": False, "code": UNCONFIRMED})
 
+    def _wait(self, failures: int) -> float:
+        """Return the seconds until the next attempt to connect."""
+        wait, self._refused_wait = self._refused_wait, 0.0
+        return max(wait, self._backoff(failures))
+
     def _lost(self, _reason: Failure) -> None:
-        self._protocol, self._logged_in = None, False
+        protocol, self._protocol, self._logged_in = self._protocol, None, False
         self._silence.watch(None)
         if self._waits_for_hello():
             assert self._hello_answer is not None
-            self._hello_answer.errback(ConnectionError("the connection was lost during the login"))
+            assert protocol is not None
+            lost = ConnectionError("the connection was lost during the login")
+            self._hello_answer.errback(refusal_in(protocol.opening) or lost)
         if self.guest:
             self._cursors.clear()  # a guest's conversations end with the connection
         if not self._ending:
             self._change(ConnectionState.WAITING)
 
-    def _failed(self, problem: str) -> None:
+    def _failed(self, failure: Exception) -> None:
         """Report why connecting failed, unless that is what was reported last."""
-        problem = safe_line(problem.splitlines()[0]).rstrip(".")
+        if isinstance(failure, LoginRefused):
+            self._refused_wait = failure.wait
+        self._report(problem_of(failure))
+
+    def _report(self, problem: str) -> None:
         if self._ending or problem == self.problem:
             return
         self.problem = problem
@@ -215,7 +233,9 @@ class ServerConnection:
 
     def _end_announced(self, event: Object) -> None:
         why, text = event.get("why"), event.get("text") or "The server ended the connection."
-        if why not in TEMPORARY:
+        if why in TEMPORARY:
+            self._report(str(text).rstrip("."))
+        else:
             self._end("" if why == "bye" else str(text))
 
     def _waits_for_hello(self) -> bool:
