@@ -233,6 +233,11 @@ def _reply(fields: Object, now: float) -> Reply | None:
     match fields.get("type"):
         case "sent":
             fields["other"] = fields.get("with")
+        case "missed":
+            since = _local_time({"at": fields.get("since")})
+            fields["since"] = int(since.timestamp() * 1000) if since is not None else 0
+            fields |= {"group": fields.get("group"), "other": fields.get("with")}
+            fields["now"] = int(now * 1000)
         case "help":
             commands = fields.get("commands")
             fields |= {"desk": False, "brief": isinstance(commands, list) and len(commands) != 1}

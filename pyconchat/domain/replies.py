@@ -37,6 +37,7 @@ __all__ = [
     "Live",
     "Matches",
     "MemberLine",
+    "Missed",
     "PasswordSet",
     "PeopleOnline",
     "PersonLine",
@@ -113,6 +114,21 @@ class Ended(_Reply, frozen=True, tag="end"):
 
 class Live(_Reply, frozen=True, tag="live"):
     """All missed entries have been sent."""
+
+
+class Missed(_Reply, frozen=True, tag="missed"):
+    """*count* missed entries of a conversation follow; *older* ones do not.
+
+    The conversation is *group*, or the one with *other*. The oldest missed entry is from *since*;
+    times are in milliseconds since the epoch.
+    """
+
+    group: Name | None
+    other: Name | None
+    count: int
+    older: int
+    since: int
+    now: int
 
 
 class PasswordSet(_Reply, frozen=True, tag="password"):
@@ -386,6 +402,7 @@ Reply: TypeAlias = (
     | Sent
     | Ended
     | Live
+    | Missed
     | PasswordSet
     | Entered
     | Asked

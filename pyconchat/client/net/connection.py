@@ -42,6 +42,9 @@ PING_AFTER = 20.0
 MAX_SILENCE = 35.0
 """Maximum seconds without a byte from the server; then the client reconnects."""
 
+MAX_MISSED = 200
+"""Maximum missed entries of a conversation that the server sends at a login."""
+
 TEMPORARY = ("stopping", "late", "trouble", "wrong-password")
 """Reasons for which a server ends a connection and the client reconnects.
 
@@ -130,7 +133,8 @@ class ServerConnection:
             if self._protocol is not protocol:
                 raise ConnectionError("the connection was lost while somebody was asked")
             self._hello_answer = Deferred()
-            protocol.send({"hello": 1, "since": self._cursors.for_hello(), **hello})
+            since = self._cursors.for_hello()
+            protocol.send({"hello": 1, "since": since, "missed": MAX_MISSED, **hello})
             answer = await self._hello_answer
             if answer.get("ok") is True:
                 break

@@ -86,7 +86,7 @@ def test_a_login(
     connection: ServerConnection, fake: FakeServer, login: FakeLogin, listener: Recorder
 ) -> None:
     """The hello has the version and the login's fields, and the states follow each other."""
-    assert fake.connection.receives_one() == {"hello": 1, "since": {}, **ALICE}
+    assert fake.connection.receives_one() == {"hello": 1, "since": {}, "missed": 200, **ALICE}
     assert connection.state is ConnectionState.LOGGING_IN
     fake.connection.accepts_hello(live=False)
     assert connection.state is ConnectionState.CATCHING_UP
