@@ -159,7 +159,7 @@ class _Client:
             self._endpoint(_cannot_ask),
             self._login_without_questions(),
             self._address.group,
-            self._options.create,
+            self._options.create or bool(self._options.send),
             self._options.send,
             self._options.get,
             self._file_settings(),

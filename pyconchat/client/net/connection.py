@@ -18,6 +18,7 @@ from pyconchat.client.interfaces import (
     UNCONFIRMED,
     ConnectionListener,
     ConnectionState,
+    GaveUp,
     Login,
     LoginRefused,
 )
@@ -44,6 +45,9 @@ MAX_SILENCE = 35.0
 
 MAX_MISSED = 200
 """Maximum missed entries of a conversation that the server sends at a login."""
+
+MAX_SILENT_ENDS = 3
+"""Maximum connections in a row, before the first login, that the server closes without a byte."""
 
 TEMPORARY = ("stopping", "late", "trouble", "wrong-password")
 """Reasons for which a server ends a connection and the client reconnects.
@@ -75,6 +79,8 @@ class ServerConnection:
         self._listener = listener
         self._protocol: JsonProtocol | None = None
         self._logged_in = False
+        self._was_logged_in = False  # ever
+        self._silent_ends = 0  # of connections in a row
         self._ending = False
         self._hello_answer: Deferred[Object] | None = None
         self._cursors = Cursors()
@@ -144,7 +150,7 @@ class ServerConnection:
         was_guest, self.guest = self.guest, answer.get("registered") is not True
         if was_guest:
             self._give_up_sent()
-        self._logged_in = True
+        self._logged_in = self._was_logged_in = True
         self.problem = ""
         self._change(ConnectionState.CATCHING_UP)
         self._listener.logged_in(answer)
@@ -174,12 +180,19 @@ class ServerConnection:
         if self._waits_for_hello():
             assert self._hello_answer is not None
             assert protocol is not None
-            lost = ConnectionError("the connection was lost during the login")
-            self._hello_answer.errback(refusal_in(protocol.opening) or lost)
+            self._hello_answer.errback(self._why_lost(protocol.opening))
         if self.guest:
             self._cursors.clear()  # a guest's conversations end with the connection
         if not self._ending:
             self._change(ConnectionState.WAITING)
+
+    def _why_lost(self, opening: bytes) -> Exception:
+        """Return why a login was cut. A port for TLS says nothing to a client without it."""
+        self._silent_ends = 0 if opening else self._silent_ends + 1
+        if self._silent_ends == MAX_SILENT_ENDS and not self._was_logged_in:
+            return GaveUp("The server closes without an answer. If the port is for TLS, use --tls.")
+        lost = ConnectionError("the connection was lost during the login")
+        return refusal_in(opening) or lost
 
     def _failed(self, failure: Exception) -> None:
         """Report why connecting failed, unless that is what was reported last."""

@@ -866,6 +866,7 @@ def test_the_reason_of_a_server_that_closes(
     [
         (b"\x15\x03\x01\x00\x02\x02\x46", "--tls"),
         (b"HTTP/1.0 400 Bad request\r\n\r\n", "web server"),
+        (b'<!DOCTYPE HTML><p>Bad request syntax ({"hello":1})', "web server"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "Another server"),
         (b"220 mail.example.org ESMTP", "Another server"),
     ],
@@ -1016,3 +1017,28 @@ def test_random_objects(before: list[Object], after: list[Object]) -> None:
             fake.connection.sends(each)
     assert listener.failures == []
     assert len(login.accepted_hellos) >= 1
+
+
+def test_a_server_that_closes_without_a_byte(
+    connection: ServerConnection, fake: FakeServer, listener: Recorder
+) -> None:
+    """As a port for TLS does: the third time before any login, the client says so and ends."""
+    for _ in range(2):
+        fake.connection.disconnects()
+        assert listener.ends == []
+        fake.reconnects()
+    fake.connection.disconnects()
+    (end,) = listener.ends
+    assert "--tls" in end
+
+
+def test_a_proxy_whose_server_is_away(
+    connection: ServerConnection, fake: FakeServer, listener: Recorder
+) -> None:
+    """It closes without a byte too; after a login, that is no reason to end."""
+    fake.connection.accepts_login()
+    fake.connection.disconnects()
+    for _ in range(5):
+        fake.reconnects().disconnects()
+    fake.reconnects().accepts_login()
+    assert listener.ends == []
