@@ -56,6 +56,10 @@ After too many wrong passwords it asks for another one.
 """
 
 
+class LostWhileAsked(ConnectionError):
+    """The connection was lost while a person was asked something for the login."""
+
+
 class ServerConnection:
     """The connection through *endpoint*, logged in by *login*; *listener* gets what comes.
 
@@ -137,7 +141,7 @@ class ServerConnection:
         while True:
             hello = await self._login.hello(refused)
             if self._protocol is not protocol:
-                raise ConnectionError("the connection was lost while somebody was asked")
+                raise LostWhileAsked
             self._hello_answer = Deferred()
             since = self._cursors.for_hello()
             protocol.send({"hello": 1, "since": since, "missed": MAX_MISSED, **hello})
@@ -196,6 +200,8 @@ class ServerConnection:
 
     def _failed(self, failure: Exception) -> None:
         """Report why connecting failed, unless that is what was reported last."""
+        if isinstance(failure, LostWhileAsked):
+            return  # that needs no explanation: the answer is sent over the next connection
         if isinstance(failure, LoginRefused):
             self._refused_wait = failure.wait
         self._report(problem_of(failure))

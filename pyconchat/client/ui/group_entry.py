@@ -1,4 +1,4 @@
-"""GroupEntry: enters a group for a script, and only one that goes on existing."""
+"""GroupEntry: enters a group for a script, and finds out whether it goes on existing."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["GroupEntry"]
 class GroupEntry:
     """Enters *group*; with *create*, creates it if it does not exist.
 
-    *entered* is called with the group's name, *failed* with the reason. A group that has only
-    guests ends with the last of them, so entering it fails.
+    *entered* is called with the group's name, and why what is stored there will not stay, or "":
+    a group that has only guests ends with the last of them. *failed* is called with the reason.
     """
 
     def __init__(
@@ -24,7 +24,7 @@ class GroupEntry:
         connection: ServerConnection,
         group: str,
         create: bool,
-        entered: Callable[[str], None],
+        entered: Callable[[str, str], None],
         failed: Callable[[str], None],
     ) -> None:
         self._connection = connection
@@ -68,7 +68,7 @@ class GroupEntry:
             if self._connection.guest:
                 self._ask(self._members_received, group=group, line="/members")
             else:
-                self._entered(group)
+                self._entered(group, "")
         elif answer.get("ok") is True and "type" not in answer:
             # It was carried out over an earlier connection, and the answer was lost.
             self._ask(self._joined, line=f"/join {self._group}")
@@ -76,11 +76,12 @@ class GroupEntry:
             self._failed(str(answer.get("error") or "the group's admin has to approve first"))
 
     def _members_received(self, answer: Object) -> None:
+        group = str(answer.get("group") or self._group)
         members = objects_in(answer.get("members"))
         if members and all(each.get("guest") is True for each in members):
-            self._failed(f"{self._group} has only guests, and ends with them: {NEEDS_PASSWORD}")
+            self._entered(group, f"{group} has only guests, and ends with them: {NEEDS_PASSWORD}")
         else:
-            self._entered(str(answer.get("group") or self._group))
+            self._entered(group, "")
 
 
 NEEDS_PASSWORD = "log in with a password"

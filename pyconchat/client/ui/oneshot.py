@@ -80,8 +80,11 @@ class OneShot:
         """Fail: the connection will not come back."""
         self._finish(reason or "the server ended the session")
 
-    def _entered(self, group: str) -> None:
+    def _entered(self, group: str, why_temporary: str) -> None:
         if self._begun:
+            return
+        if why_temporary and self._send:
+            self._finish(why_temporary)
             return
         self._begun = True
         self._timeout.stop()

@@ -57,6 +57,7 @@ class Pipe(BoundedLineReceiver):
         self._finished = finished
         self._joined = not group
         self._current_group = ""  # to which a command at the front desk has led
+        self._why_temporary = ""  # the group
         self._line_bytes = 4096
         self._failed: list[str] = []
         self._formatter = LineFormatter(wall_clock)
@@ -139,8 +140,8 @@ class Pipe(BoundedLineReceiver):
         """Fail: the connection will not come back."""
         self._finish(reason or "the server ended the session")
 
-    def _entered(self, group: str) -> None:
-        self._group = group
+    def _entered(self, group: str, why_temporary: str) -> None:
+        self._group, self._why_temporary = group, why_temporary
         self._joined = True
         self.deliverLines()
 
@@ -177,7 +178,8 @@ class Pipe(BoundedLineReceiver):
         self.stopLines(Lifecycle.CLOSING)
         reasons = list(dict.fromkeys([*([why] if why else []), *self._failed]))
         failed = len(self._failed) + (unanswered if why else 0)
-        self._finished(f"{failed} not sent: {'; '.join(reasons[:5])}" if reasons else "")
+        sentence = f"{failed} not sent: {'; '.join(reasons[:5])}"
+        self._finished(sentence if reasons else self._why_temporary)
 
 
 @implementer(IPushProducer)

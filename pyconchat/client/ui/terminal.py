@@ -165,6 +165,8 @@ class TerminalScreen:
     def _prompt(self) -> StyleAndTextTuples:
         if self._question is not None:
             return [("", self._question.prompt)]
+        if self._session.hides_input:
+            return [("", "(hidden until you are logged in) ")]
         group = self._session.groups.current
         return [("", f"[{group.name}] " if group is not None else "> ")]
 
