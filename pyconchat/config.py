@@ -69,6 +69,7 @@ class LimitsConfig(_Section, frozen=True):
     sessions_per_ip: Count = 64
     connections_per_ip_10min: Count = 32
     unauthenticated: Count = 100
+    missed_entries: Annotated[int, Meta(ge=1, le=1000)] = 200
     login_seconds: Seconds = 60
     login_attempts_per_minute: Count = 3
     login_delay_seconds: Seconds = 5

@@ -182,7 +182,7 @@ class TestUser:
 
     async def _starts(self) -> None:
         await self.session.start()
-        await self.session.catch_up()
+        await self.session.catch_up(services_of(self.chat).config.limits.missed_entries)
 
     @property
     def account(self) -> Account:

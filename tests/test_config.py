@@ -38,6 +38,7 @@ KEYS: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
     "store.url": ("", '"postgresql://h/n"', "postgresql://h/n", ("1", "false")),
     "store.durability": ("full", '"normal"', "normal", ('"fast"', "1", "true")),
     "limits.line_bytes": (4096, "100", 100, ('"a"', "63", "65537", "1.5", "true", "0", "-1")),
+    "limits.missed_entries": (200, "50", 50, ('"a"', "0", "1001", "1.5")),
     "limits.connections_per_ip": (16, "0", 0, ('"a"', "-1", "1.5", "10000001")),
     "limits.sessions_per_ip": (64, "0", 0, ('"a"', "-1", "1.5")),
     "limits.connections_per_ip_10min": (32, "0", 0, ('"a"', "-1", "1.5")),

@@ -259,8 +259,5 @@ class Fanout:
             # A session that is starting finds its subscriptions in the store.
             if session.starting or conversation in session.subscriptions:
                 continue
-            if history and not session.peer.program:
-                first = max(0, after - 1 - history)
-                session.subscriptions.add(conversation, first, skip=after)
-            else:
-                session.subscriptions.add(conversation, after)
+            earlier = 0 if session.peer.program else history
+            session.subscriptions.add(conversation, after, earlier)

@@ -281,8 +281,12 @@ class ISubscriptions(Interface):
     def groups() -> Iterable[GroupConversation]:
         """Return the groups among them."""
 
-    def add(conversation: Conversation, after: int, skip: int = 0) -> None:
-        """Subscribe to the entries of *conversation* after *after*, without the entry *skip*."""
+    def add(conversation: Conversation, after: int, earlier: int = 0) -> None:
+        """Subscribe to the entries of *conversation* after *after*.
+
+        Before them, at most *earlier* entries are delivered of those before *after*, but without
+        the coming and going of others.
+        """
 
     def end(conversation: Conversation, upto: int) -> None:
         """Unsubscribe from *conversation* after the entry *upto*."""
@@ -323,8 +327,12 @@ class ISession(Interface):
         ``@`` and the partner's); the account's cursors count for the others.
         """
 
-    def catch_up() -> Deferred[None]:
-        """Deliver the missed entries, then receive live."""
+    def catch_up(most: int = 0) -> Deferred[None]:
+        """Deliver the missed entries, then receive live.
+
+        With *most*, only so many of the newest of each conversation, under `Missed`; for a person
+        without the coming and going of others.
+        """
 
     def close() -> None:
         """End the session: the peer has disconnected, or is about to be."""

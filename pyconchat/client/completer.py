@@ -11,15 +11,18 @@ import msgspec
 from pyconchat.client.groups import Groups
 from pyconchat.domain.replies import ArgumentHelp, CommandHelp
 
-__all__ = ["Completer"]
+__all__ = ["OWN_COMMANDS", "Completer"]
 
-GO_COMMAND = CommandHelp(
-    "go",
-    "/go [GROUP]",
-    [],
-    "Make another of your groups the current one (this client's own).",
-    [ArgumentHelp("GROUP", "own-group", True, False)],
-)
+OWN_COMMANDS = [
+    CommandHelp(
+        "go",
+        "/go [GROUP]",
+        [],
+        "Make another of your groups the current one, by name or number (this client's own).",
+        [ArgumentHelp("GROUP", "own-group", True, False)],
+    )
+]
+"""The commands that the server does not know."""
 
 POLICIES = ("open", "approval", "invite", "password")
 
@@ -35,7 +38,7 @@ class Completer:
 
     def learn(self, table: object) -> None:
         """Use the command table of a hello; entries that are not understood are left out."""
-        commands = [GO_COMMAND]
+        commands = [*OWN_COMMANDS]
         for each in table if isinstance(table, list) else ():
             try:
                 commands.append(msgspec.convert(each, CommandHelp))
@@ -59,6 +62,13 @@ class Completer:
         """Return whether *line*, without a slash, is a command at the front desk."""
         word = (line.split() or [""])[0].lower()
         return word in self._menu if word.isdigit() else f"/{word}" in self._commands
+
+    def own_help(self, line: str) -> list[CommandHelp]:
+        """Return the explanation of the client's own command that *line* asks for, if it does."""
+        _, words = self._command(line)
+        if self.command(line) != "help" or len(words) != 1:
+            return []
+        return [each for each in OWN_COMMANDS if words[0].lower().lstrip("/") == each.name]
 
     def takes_file(self, line: str) -> bool:
         """Return whether the command in *line* takes a file of this machine."""

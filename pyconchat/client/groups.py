@@ -13,6 +13,10 @@ from pyconchat.domain.names import fold
 __all__ = ["Groups", "JoinedGroup"]
 
 
+MAX_DIGITS = 9
+"""Maximum digits of a group's number."""
+
+
 class JoinedGroup:
     """A group that the account is in. *members* maps names to whether they are online."""
 
@@ -50,10 +54,13 @@ class Groups:
         if not isinstance(name, str):
             return None
         group = self._groups.get(fold(name))
-        if group is None and name.isdigit():
-            same = (each for each in self._groups.values() if str(each.number) == name)
-            group = next(same, None)
+        if group is None and name.isdecimal() and len(name) <= MAX_DIGITS:
+            group = self.numbered(int(name))
         return group
+
+    def numbered(self, number: int) -> JoinedGroup | None:
+        """Return the group that has *number* on the server."""
+        return next((each for each in self._groups.values() if each.number == number), None)
 
     def all(self) -> list[JoinedGroup]:
         """Return the groups."""
@@ -108,6 +115,12 @@ class Groups:
                 return self.enter(None)
             case "asked" if self.current is None:
                 self.requested = str(answer.get("group"))
+            case "groups":
+                for each in objects_in(answer.get("groups")):
+                    own = self._groups.get(fold(str(each.get("group"))))
+                    if own is not None:
+                        own.number = _int(each.get("number"))
+                        own.topic = str(each.get("topic") or "")
             case "members":
                 listed = self.get(answer.get("group"))
                 if listed is not None and not answer.get("online_only"):
@@ -129,7 +142,9 @@ class Groups:
         elif kind in ("message", "action"):
             self._message_received(event, group)
         elif kind == "created" and fold(str(event.get("by"))) == fold(self.me):
-            self._add(str(event.get("group"))).members[self.me] = True
+            created = self._add(str(event.get("group")))
+            created.members[self.me] = True
+            created.number = _int(event.get("number"))
         elif kind == "joined":
             if is_me:
                 group = self._add(str(event.get("group")))

@@ -18,6 +18,7 @@ __all__ = [
     "ConnectionState",
     "GaveUp",
     "Login",
+    "LoginRefused",
     "Screen",
 ]
 
@@ -38,6 +39,14 @@ class ConnectionState(Enum):
 
 class GaveUp(Exception):
     """Connecting failed, and trying again would not help. The message is the reason, or ""."""
+
+
+class LoginRefused(ConnectionError):
+    """The server refuses for now; another attempt after *wait* seconds may succeed."""
+
+    def __init__(self, sentence: str, wait: float) -> None:
+        super().__init__(sentence)
+        self.wait = wait
 
 
 class Cancelled(Exception):

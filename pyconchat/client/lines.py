@@ -7,13 +7,13 @@ that this client does not know are shown field by field.
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import NamedTuple, TypeAlias
 
 import msgspec
 
+from pyconchat.client.name_colours import NameColours
 from pyconchat.client.net.json_protocol import Object, objects_in
 from pyconchat.domain.events import Action, AnyEvent, Message
 from pyconchat.domain.names import Key, Name, fold
@@ -22,12 +22,17 @@ from pyconchat.render.events import event_sentence
 from pyconchat.render.layout import lay_out
 from pyconchat.render.replies import reply_lines
 
-__all__ = ["NAME_COLOURS", "Line", "LineFormatter", "Piece", "plain_text", "server_line"]
+__all__ = [
+    "Line",
+    "LineFormatter",
+    "Piece",
+    "is_coming_or_going",
+    "plain_text",
+    "server_line",
+]
 
 Piece: TypeAlias = tuple[str, str]
 """A style and a text. Styles: "", time, name:N (N: 0 to 11), group, server, day, mention, error."""
-
-NAME_COLOURS = 12
 
 
 class Line(NamedTuple):
@@ -52,6 +57,7 @@ class LineFormatter:
         self.me = ""
         self._wall_clock = wall_clock
         self._day: date | None = None  # of the last line
+        self._colours = NameColours()
 
     def event(self, event: Object, current: str | None, live: bool) -> list[Line]:
         """Return the lines for *event* if the group *current* is the current one.
@@ -81,10 +87,10 @@ class LineFormatter:
             case "history":
                 more, next = answer.get("more"), answer.get("next")
                 older = [server_line(f"… {more} older: {next}")] if isinstance(more, int) else []
-                lines = [*(older if more else []), *self._log(answer, current)]
+                lines = [*(older if more else []), *self.log(answer, current)]
                 return lines or [server_line("Nothing has been said yet.")]
             case "matches":
-                found = self._log(answer, current)
+                found = self.log(answer, current)
                 newest = "The newest matches" if answer.get("more") else "Found"
                 what = newest if found else "Nothing found"
                 return [server_line(f"{what} for: {answer.get('words')}"), *found]
@@ -100,7 +106,7 @@ class LineFormatter:
     def _message(self, event: Object, said: Message | Action, where: Where, live: bool) -> Line:
         is_mine = fold(said.sender) == fold(self.me)
         mentions_me = live and not is_mine and self._mentions_me(said.text)
-        colour = zlib.crc32(fold(said.sender).encode()) % NAME_COLOURS
+        colour = self._colours.of(said.sender, where.other or where.group)
         name: Piece = (f"name:{colour}", said.sender)
         label = _label(where, is_mine)
         pieces: list[Piece] = [*_time(event)]
@@ -120,7 +126,7 @@ class LineFormatter:
         name = re.escape(self.me)
         return re.search(rf"(?<![\w.-]){name}(?![\w-])", text, re.IGNORECASE) is not None
 
-    def _log(self, answer: Object, current: str | None) -> list[Line]:
+    def log(self, answer: Object, current: str | None) -> list[Line]:
         """Return the lines for the entries of an answer, with day lines of their own."""
         entries = answer.get("entries")
         if not isinstance(entries, list):
@@ -175,6 +181,12 @@ def server_line(text: str) -> Line:
     return Line((("server", lay_out(text, "* ", "\n")),))
 
 
+def is_coming_or_going(event: Object, me: str) -> bool:
+    """Return whether *event* is that somebody else came or went: it is left out later."""
+    is_me = fold(str(event.get("name"))) == fold(me)
+    return event.get("type") in ("joined", "left") and not is_me
+
+
 def _label(where: Where, is_mine: bool) -> Sequence[Piece]:
     """Return what is shown after the sender's name for a message that is not in this group."""
     if where.other is not None:
@@ -224,6 +236,11 @@ def _reply(fields: Object, now: float) -> Reply | None:
     match fields.get("type"):
         case "sent":
             fields["other"] = fields.get("with")
+        case "missed":
+            since = _local_time({"at": fields.get("since")})
+            fields["since"] = int(since.timestamp() * 1000) if since is not None else 0
+            fields |= {"group": fields.get("group"), "other": fields.get("with")}
+            fields["now"] = int(now * 1000)
         case "help":
             commands = fields.get("commands")
             fields |= {"desk": False, "brief": isinstance(commands, list) and len(commands) != 1}

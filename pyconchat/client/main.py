@@ -13,11 +13,12 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the client; return its exit status."""
-    for descriptor in (0, 1, 2):  # a closed one would be given to a connection
+    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(descriptor)
-        except OSError:
+        except OSError:  # closed: it would be given to a connection
             os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(descriptor, mode, closefd=False))
     options = parse_options(sys.argv[1:] if arguments is None else arguments)
     # Imported only now, so that --help and errors in the options are fast.
     from pyconchat.client.run import run

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
+import pwd
 import re
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from pyconchat import __version__
 from pyconchat.client.net.address import FORM, Address, BadAddress, parse_address
+from pyconchat.client.net.saved import default_path
 from pyconchat.domain.errors import Refused
 from pyconchat.domain.names import person_name
 
@@ -19,11 +23,20 @@ __all__ = ["Options", "parse_options"]
 
 
 class Options(NamedTuple):
-    """The options. *password* is None if it was not given; *auto_get* is in bytes, -1 for never."""
+    """The options. *password* is None if it was not given; *auto_get* is in bytes, -1 for never.
+
+    *state* is the folder for what is saved, *user* the name of the user of this machine, or "".
+    *notify* is the command that reports mentions, with its arguments.
+    """
 
     address: Address
     plain: bool
     password: str | None
+    state: Path
+    user: str = ""
+    colours: bool = True
+    create: bool = False
+    notify: tuple[str, ...] = ()
     downloads: Path = Path(".")
     auto_get: int = -1
     send: tuple[Path, ...] = ()
@@ -50,18 +63,39 @@ def parse_options(arguments: Sequence[str], environ: Mapping[str, str] = os.envi
             password = found.password_file.read_text().split("\n", 1)[0].rstrip("\r")
         except (OSError, UnicodeDecodeError) as problem:
             parser.error(f"--password-file: {problem}")
-    dumb = bool(environ.get("NO_COLOR")) or environ.get("TERM", "dumb") == "dumb"
+    try:
+        state, downloads = default_path(environ), found.downloads.expanduser()
+    except RuntimeError:  # no entry in the system's list of users, as in some containers
+        parser.error("there is no home folder: set HOME or XDG_STATE_HOME")
+    dumb = environ.get("TERM", "dumb") == "dumb"
     if (found.send or found.get) and not address.group:
         parser.error("--send and --get need a --group")
     return Options(
         address,
         found.plain or dumb or sys.stdout is None or not sys.stdout.isatty(),
         password,
-        found.downloads.expanduser(),
+        state,
+        user_name(environ),
+        not environ.get("NO_COLOR"),
+        found.create,
+        tuple(found.notify_command),
+        downloads,
         found.auto_get,
         tuple(found.send),
         found.get,
     )
+
+
+def user_name(environ: Mapping[str, str]) -> str:
+    """Return the name of the user of this machine if it is a valid name, else ""."""
+    candidates = [environ.get("USER", ""), environ.get("LOGNAME", "")]
+    with suppress(KeyError):
+        candidates.append(pwd.getpwuid(os.getuid()).pw_name)
+    name = next(filter(None, candidates), "")
+    try:
+        return person_name(name)
+    except Refused:
+        return ""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,7 +105,8 @@ def _parser() -> argparse.ArgumentParser:
         usage=f"pyconchat [options] {FORM}\n       pyconchat [options] HOST PORT",
         description="The terminal client of PyconChat.",
         epilog="With input from a pipe, each line is sent to the group, and the exit status is 0"
-        " if all were stored: make 2>&1 | pyconchat --name ci --group builds HOST",
+        " if all were stored in a group that goes on existing:"
+        " make 2>&1 | pyconchat --name ci --group builds HOST",
     )
     add = parser.add_argument
     add("host", help=f"{FORM}, also after pyconchat:// or pyconchats://")
@@ -88,7 +123,15 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--plain",
         action="store_true",
-        help="no colours and no cursor movement, as with $NO_COLOR or TERM=dumb",
+        help="no colours and no cursor movement, as with TERM=dumb",
+    )
+    add("--create", action="store_true", help="create the group if it does not exist")
+    add(
+        "--notify-command",
+        type=_command,
+        default=(),
+        metavar="COMMAND",
+        help="run COMMAND SENDER TEXT for each mention and private message",
     )
     add(
         "--downloads",
@@ -123,6 +166,17 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+def _command(line: str) -> list[str]:
+    """Return the words of a command line. No shell runs it."""
+    try:
+        words = shlex.split(line)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(f"{line}: {problem}") from None
+    if not words:
+        raise argparse.ArgumentTypeError("the command is empty")
+    return words
 
 
 def _size(word: str) -> int:

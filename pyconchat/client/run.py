@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import termios
 import time
@@ -24,7 +25,8 @@ from pyconchat.client.interfaces import Cancelled, GaveUp
 from pyconchat.client.lines import server_line
 from pyconchat.client.net.address import Address
 from pyconchat.client.net.login import Ask, ClientLogin
-from pyconchat.client.net.saved import SavedState, default_path
+from pyconchat.client.net.saved import SavedState
+from pyconchat.client.notifier import Notifier, ignore_notice
 from pyconchat.client.options import Options
 from pyconchat.client.session import ClientSession
 
@@ -57,7 +59,7 @@ class _Client:
         self._reactor: Any = reactor
         self._options = options
         self._address = options.address
-        self._saved = SavedState(default_path())
+        self._saved = SavedState(options.state)
         self._reason: str | None = None  # of the end: "" if nothing failed
 
     def terminal(self) -> int:
@@ -70,7 +72,7 @@ class _Client:
         history: Path | None = None
         with suppress(OSError):  # without a file, the history is in memory
             history = self._saved.history(self._address)
-        screen = TerminalScreen(session, history)
+        screen = TerminalScreen(session, history, self._options.colours)
 
         async def draw() -> None:
             try:
@@ -107,6 +109,10 @@ class _Client:
         screen = PlainScreen(session, self._reactor, read)
 
         def start() -> None:
+            # The terminal itself clears the line; a person's Ctrl-C must not end the client.
+            signal.signal(
+                signal.SIGINT, lambda *_: self._reactor.callFromThread(screen.interrupted)
+            )
             read()
             session.start(screen)
 
@@ -123,6 +129,7 @@ class _Client:
             self._endpoint(_cannot_ask),
             self._login_without_questions(),
             self._address.group,
+            self._options.create,
             self._finish,
             time.time,
         )
@@ -152,6 +159,7 @@ class _Client:
             self._endpoint(_cannot_ask),
             self._login_without_questions(),
             self._address.group,
+            self._options.create or bool(self._options.send),
             self._options.send,
             self._options.get,
             self._file_settings(),
@@ -166,7 +174,7 @@ class _Client:
     # The parts.
 
     def _login_without_questions(self) -> ClientLogin:
-        name = self._address.name or os.environ.get("USER", "")
+        name = self._address.name or self._options.user
         self._address = self._address._replace(name=name)
         return ClientLogin(
             self._address, self._saved, _cannot_ask, _print, self._options.password, guest=True
@@ -187,6 +195,8 @@ class _Client:
         def notify(line: str) -> None:
             session.screen.show([server_line(line)])
 
+        command = self._options.notify
+        notify_person = Notifier(self._reactor, command).notify if command else ignore_notice
         if not self._address.name:
             name = self._saved.last_name(self._address)
             self._address = self._address._replace(name=name or "")
@@ -198,6 +208,7 @@ class _Client:
             self._finish,
             self._file_settings(),
             time.time,
+            notify_person,
         )
         return session
 

@@ -1,7 +1,7 @@
 """ClientSession: what a person does at the client, and what they see of the server.
 
-It knows no command except its own ``/go``: the server has the commands, their help and the rules.
-How lines look and are typed is left to the screens (`ui.terminal`, `ui.plain`).
+It knows no command except its own (`completer.OWN_COMMANDS`): the server has the commands, their
+help and the rules. How lines look and are typed is left to the screens (`ui.terminal`, `ui.plain`).
 """
 
 from __future__ import annotations
@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from msgspec import to_builtins
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
-from pyconchat.client.completer import Completer
+from pyconchat.client.completer import OWN_COMMANDS, Completer
 from pyconchat.client.files.commands import FileCommands
 from pyconchat.client.files.transfers import FileSettings, Transfers
+from pyconchat.client.group_details import GroupDetails
 from pyconchat.client.groups import Groups
 from pyconchat.client.interfaces import UNCONFIRMED, ConnectionState, Screen
 from pyconchat.client.line_sender import LineSender, Request, message_of
-from pyconchat.client.lines import LineFormatter, server_line
+from pyconchat.client.lines import LineFormatter, is_coming_or_going, server_line
 from pyconchat.client.midnight import MidnightTimer
 from pyconchat.client.net.address import Address
 from pyconchat.client.net.connection import ServerConnection
@@ -29,12 +31,22 @@ from pyconchat.domain.text import safe_line
 
 __all__ = ["ClientSession"]
 
+MAX_LISTED = 20
+"""Maximum groups that are listed after the login."""
+
+MAX_PASTED_LINES = 64
+"""Maximum lines in a message."""
+
+MAX_BETWEEN_INTERRUPTS = 3.0
+"""Maximum seconds between two Ctrl-C that end the client."""
+
 
 class ClientSession:
     """One person's session at *address*.
 
     *finished* is called at the end with a sentence for the person, or "". *wall_clock* returns
-    the time in seconds since the epoch, as `time.time` does.
+    the time in seconds since the epoch, as `time.time` does. *notify_person* is called with the
+    sender and the text of each mention and private message.
     """
 
     screen: Screen  # set by `start`
@@ -48,12 +60,18 @@ class ClientSession:
         finished: Callable[[str], None],
         files: FileSettings,
         wall_clock: Callable[[], float],
+        notify_person: Callable[[str, str], None],
     ) -> None:
         self.address = address
         self.groups = Groups()
         self.completer = Completer(self.groups)
         self._login = login
         self._finished = finished
+        self._notify_person = notify_person
+        self._seconds = reactor.seconds
+        self._interrupted_at = float("-inf")
+        self._was_logged_in = False
+        self._line_bytes = 4096
         self._formatter = LineFormatter(wall_clock)
         self._wanted_group = address.group
         self._leaving = False
@@ -69,6 +87,13 @@ class ClientSession:
             self._notify,
             self._handle_answer,
             self._carried_out_instead,
+        )
+        self._details = GroupDetails(
+            self.connection,
+            self.groups,
+            self._formatter,
+            lambda lines: self.screen.show(lines),
+            lambda: self.screen.refresh(),
         )
         self.transfers = Transfers(
             reactor, endpoint, self.connection, files, self._notify, lambda: self.screen.refresh()
@@ -92,13 +117,39 @@ class ClientSession:
 
     # What the person does.
 
+    @property
+    def takes_lines(self) -> bool:
+        """Return whether what is typed is a line for the server: after the first login.
+
+        It is not while a password may be expected, also between two questions for it.
+        """
+        return self._was_logged_in and not self.hides_input
+
+    @property
+    def hides_input(self) -> bool:
+        """Return whether what is typed may be a password, so that it is not shown."""
+        return self._login.expects_secret
+
     def typed(self, line: str) -> None:
         """Carry out *line*, after the commands before it were answered."""
-        self._sender.in_order(lambda: self._carry_out(line))
+        if self.takes_lines:
+            self._sender.in_order(lambda: self._carry_out(line))
+        elif line.strip().lower() == "/quit":
+            self._finished("")
+        elif line.strip():
+            self._notify("That line was discarded: you are not logged in yet. /quit ends.")
 
     def pasted(self, lines: Sequence[str]) -> None:
-        """Send each of *lines* as a message to the current group."""
+        """Send *lines* to the current group, as one message if they are not too many."""
         self._sender.in_order(lambda: self._send_all(lines))
+
+    def interrupted(self) -> None:
+        """Finish at the second Ctrl-C: one may have been meant for another program."""
+        before, self._interrupted_at = self._interrupted_at, self._seconds()
+        if self._interrupted_at - before <= MAX_BETWEEN_INTERRUPTS:
+            self._finished("")
+        else:
+            self._notify("Ctrl-C again, Ctrl-D or /quit ends.")
 
     def leave(self) -> bool:
         """Finish; if something is still pending, only the second time. Return whether."""
@@ -122,13 +173,13 @@ class ClientSession:
         self._moves.chose()
         topic = f"; topic: {group.topic}" if group.topic else ""
         self._notify(f"You are in {group.name}{topic}.")
-        self._group_changed()
+        self._details.current_changed()
 
-    def go_to(self, index: int) -> None:
-        """Make the group at *index* (from 0) current, if there is one."""
-        groups = self.groups.all()
-        if index < len(groups):
-            self.go(groups[index].name)
+    def go_to(self, number: int) -> None:
+        """Make the group with that *number* current, if we are in it."""
+        group = self.groups.numbered(number)
+        if group is not None:
+            self.go(group.name)
 
     @property
     def unanswered(self) -> int:
@@ -142,9 +193,12 @@ class ClientSession:
         self._last_line = line.strip()
         word, _, rest = line.strip().partition(" ")
         at_desk = self.groups.current is None
+        help = self.completer.own_help(line)
         is_connected = self.connection.state is ConnectionState.LIVE
         if word.lower() == "/go" or (at_desk and word.lower() == "go"):
             self.go(rest.strip())
+        elif help:
+            self._show_answer({"ok": True, "type": "help", "commands": to_builtins(help)})
         elif not is_connected and self.completer.command(line) == "quit":
             self.leave()  # the server cannot answer
         elif self.completer.takes_file(line) and rest.strip():
@@ -179,14 +233,17 @@ class ClientSession:
         return True
 
     def _send_all(self, lines: Sequence[str]) -> None:
-        for line in lines:
-            if line.strip():
-                self._sender.send_text(line)
+        for text in _messages(lines, self._line_bytes):
+            self._sender.send_text(text)
 
     # What the connection reports.
 
     def logged_in(self, hello: Object) -> None:
         """Take over what the server's hello says; join the groups that are to be joined."""
+        self._was_logged_in = True
+        limit = hello.get("line_bytes")
+        if isinstance(limit, int) and limit > 0:
+            self._line_bytes = limit
         self.groups.logged_in(hello, self._rejoining)
         self._formatter.me = self.groups.me
         self.completer.learn(hello.get("commands"))
@@ -198,7 +255,7 @@ class ClientSession:
             self._join_wanted_group()
         current = self.groups.current
         if current is not None and current.name not in self._rejoining:
-            self._group_changed()
+            self._details.current_changed()
 
     def event_received(self, event: Object) -> None:
         """Show an event."""
@@ -206,12 +263,16 @@ class ClientSession:
         if event.get("type") == "live":
             self._suggest_group()
         group_changed = self.groups.event_received(event)
-        if not self._sender.already_visible(event):
-            self.screen.show(self._formatter.event(event, self._current_name(), is_live))
+        was_missed = not is_live and is_coming_or_going(event, self.groups.me)
+        if not was_missed and not self._sender.already_visible(event):
+            self._show_event(event, is_live)
         if group_changed:
             if not (self._sender.command_running or self._has_left(event)):
                 self._moves.moved(self._seconds())
-            self._group_changed()
+            self._details.current_changed()
+        if is_live and self._is_first_entry(event):
+            self._details.show_earlier(event)
+        self._details.learn_numbers()
         if event.get("type") == "shared" and is_live:
             self._files.fetch_unasked(event)
         self.screen.refresh()
@@ -235,6 +296,20 @@ class ClientSession:
         """Finish: the connection will not come back."""
         self._finished(reason)
 
+    def _is_first_entry(self, event: Object) -> bool:
+        """Return whether *event* is that we have joined a group, not that a guest is back in it."""
+        is_me = event.get("type") == "joined" and event.get("name") == self.groups.me
+        return is_me and event.get("group") not in self._rejoining
+
+    def _show_event(self, event: Object, is_live: bool) -> None:
+        lines = self._formatter.event(event, self._current_name(), is_live)
+        self.screen.show(lines)
+        if any(line.rings for line in lines):
+            self._notify_person(str(event.get("from")), str(event.get("text")))
+
+    def _show_answer(self, answer: Object) -> None:
+        self.screen.show(self._formatter.answer(answer, self._current_name()))
+
     def _handle_answer(self, request: Request, answers: Sequence[str], answer: Object) -> bool:
         """Use an answer to something typed; return whether it needs no line on the screen."""
         token = answer.get("token")
@@ -242,7 +317,10 @@ class ClientSession:
             self._login.password_changed(token)
         if self.groups.answer_received(answer):
             self._moves.chose()
-            self._group_changed()
+            self._details.current_changed()
+        commands = answer.get("commands")
+        if answer.get("type") == "help" and isinstance(commands, list) and len(commands) > 1:
+            commands += to_builtins(OWN_COMMANDS)
         if message_of(request) is not None:
             return False
         if answer.get("type") == "download":
@@ -263,8 +341,12 @@ class ClientSession:
         if len(groups) == 1:
             self.go(groups[0].name)
         elif groups:
-            listed = ", ".join(f"{number} {group.name}" for number, group in enumerate(groups, 1))
-            self._notify(f"Your groups: {listed}. /go NAME, or Alt and the number, enters one.")
+            listed = ", ".join(f"{group.number} {group.name}" for group in groups[:MAX_LISTED])
+            more = f" and {len(groups) - MAX_LISTED} more" if len(groups) > MAX_LISTED else ""
+            self._notify(
+                f"Your groups: {listed}{more}. /go NAME or /go NUMBER enters one; so does Alt and a"
+                " number up to 9."
+            )
         else:
             self._notify("You are at the front desk: join GROUP enters a group, help lists more.")
 
@@ -290,23 +372,29 @@ class ClientSession:
             return  # the next login asks again
         if answer.get("type") != "entered":
             self.groups.remove(name)
-            self.screen.show(self._formatter.answer(answer, self._current_name()))
+            self._show_answer(answer)
         elif self.groups.current is self.groups.get(name):
-            self._group_changed()
-
-    def _group_changed(self) -> None:
-        """Ask who is in the group that is current now."""
-        if self.groups.current is not None:
-            group = self.groups.current.name
-            self.connection.ask_quietly(self._members_received, group=group, line="/members")
-        self.screen.refresh()
-
-    def _members_received(self, answer: Object) -> None:
-        self.groups.answer_received(answer)
-        self.screen.refresh()
+            self._details.current_changed()
 
     def _current_name(self) -> str | None:
         return self.groups.current.name if self.groups.current is not None else None
 
     def _notify(self, text: str) -> None:
         self.screen.show([server_line(safe_line(text))])
+
+
+def _messages(lines: Sequence[str], line_bytes: int) -> list[str]:
+    """Return *lines* in as few messages as possible, each of at most *line_bytes* bytes.
+
+    A line that is longer is a message of its own, which the server refuses.
+    """
+    messages: list[list[str]] = []
+    size = 0
+    for line in lines:
+        added = len(line.encode()) + 1
+        if not messages or len(messages[-1]) == MAX_PASTED_LINES or size + added > line_bytes:
+            messages.append([])
+            size = 0
+        messages[-1].append(line)
+        size += added
+    return [text for each in messages if (text := "\n".join(each)).strip()]

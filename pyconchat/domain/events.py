@@ -12,7 +12,7 @@ from typing import TypeAlias, assert_never
 
 import msgspec
 
-from pyconchat.domain.names import Name
+from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.text import SafeText
 
 NO_TEXT = SafeText("")
@@ -366,3 +366,12 @@ def decode(body: str | bytes) -> AnyEvent:
         return _decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeError, TypeError):
         return Damaged()
+
+
+def is_coming_or_going(event: AnyEvent, reader: Key) -> bool:
+    """Return whether *event* is only that somebody else than *reader* came or went."""
+    match event:
+        case MemberJoined(name=name) | MemberLeft(name=name, why=Why.LEFT | Why.GUEST_GONE):
+            return fold(name) != reader
+        case _:
+            return False

@@ -37,6 +37,7 @@ __all__ = [
     "Live",
     "Matches",
     "MemberLine",
+    "Missed",
     "OwnGroup",
     "OwnGroups",
     "PasswordSet",
@@ -142,6 +143,21 @@ class OwnGroups(_Reply, frozen=True, tag="own-groups"):
 
 class Live(_Reply, frozen=True, tag="live"):
     """All missed entries have been sent."""
+
+
+class Missed(_Reply, frozen=True, tag="missed"):
+    """*count* missed entries of a conversation follow; *older* ones do not.
+
+    The conversation is *group*, or the one with *other*. The oldest missed entry is from *since*;
+    times are in milliseconds since the epoch.
+    """
+
+    group: Name | None
+    other: Name | None
+    count: int
+    older: int
+    since: int
+    now: int
 
 
 class PasswordSet(_Reply, frozen=True, tag="password"):
@@ -436,6 +452,7 @@ Reply: TypeAlias = (
     | Ended
     | OwnGroups
     | Live
+    | Missed
     | PasswordSet
     | Entered
     | Asked

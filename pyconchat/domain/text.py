@@ -12,7 +12,16 @@ from typing import NewType
 
 from wcwidth import width
 
-__all__ = ["MAX_LINES", "MAX_NOTE", "SafeText", "expand_tabs", "in_bytes", "safe_line", "safe_text"]
+__all__ = [
+    "MAX_LINES",
+    "MAX_NOTE",
+    "SafeText",
+    "columns",
+    "expand_tabs",
+    "in_bytes",
+    "safe_line",
+    "safe_text",
+]
 
 SafeText = NewType("SafeText", str)
 """Text in NFC, with something visible in it, or empty.
@@ -105,16 +114,16 @@ def expand_tabs(line: str, before: str = "") -> str:
     *before* is what stands before it on the screen.
     """
     first, *others = line.split("\t")
-    columns = _columns(before) + _columns(first)
+    column = columns(before) + columns(first)
     pieces = [first]
     for piece in others:
-        spaces = TAB - columns % TAB
+        spaces = TAB - column % TAB
         pieces += [" " * spaces, piece]
-        columns += spaces + _columns(piece)
+        column += spaces + columns(piece)
     return "".join(pieces)
 
 
-def _columns(text: str) -> int:
+def columns(text: str) -> int:
     """Return how many columns *text* takes on a terminal."""
     return len(text) if text.isascii() else width(text)
 

@@ -51,6 +51,7 @@ from pyconchat.domain.replies import (
     Groups,
     Help,
     Matches,
+    Missed,
     Replayed,
     Reply,
     Requests,
@@ -166,6 +167,9 @@ def reply_object(reply: Reply) -> dict[str, object]:
     match reply:
         case Said(seq=seq):
             return {"seq": seq}
+        case Missed(group=group, other=other, count=count, older=older, since=since):
+            fields |= {"group": group} if other is None else {"with": other}
+            fields |= {"count": count, "older": older, "since": timestamp(since)}
         case Sent(other=other, online=online, seq=seq):
             fields |= {"with": other, "online": online, "seq": seq}
         case Replayed(where=where, entries=entries, more=more, next=next):

@@ -24,6 +24,7 @@ from pyconchat.domain.replies import (
     Help,
     Live,
     Matches,
+    Missed,
     OwnGroups,
     PasswordSet,
     PeopleOnline,
@@ -38,7 +39,8 @@ from pyconchat.domain.replies import (
     Stats,
     UploadTicket,
 )
-from pyconchat.domain.text import SafeText, in_bytes
+from pyconchat.domain.text import SafeText, columns, in_bytes
+from pyconchat.render.times import day_and_time
 
 __all__ = ["MENU", "older_line", "reply_lines"]
 
@@ -68,6 +70,8 @@ def reply_lines(reply: Reply) -> list[str]:
             return [text]
         case Said() | Live() | OwnGroups():
             return []  # only programs need these
+        case Missed():
+            return _missed(reply)
         case Sent(other=other, online=True):
             return [f"Sent to {other}."]
         case Sent(other=other):
@@ -129,6 +133,15 @@ def reply_lines(reply: Reply) -> list[str]:
 def older_line(reply: Replayed) -> str:
     """Return the line about the older entries that *reply* leaves out; empty if there are none."""
     return f"… {reply.more:,} older: {reply.next}" if reply.more else ""
+
+
+def _missed(reply: Missed) -> list[str]:
+    place = f"with {reply.other}" if reply.group is None else f"in {reply.group}"
+    lines = [f"— {reply.count:,} new {place} since {day_and_time(reply.since, reply.now)} —"]
+    if reply.older:
+        where = "" if reply.group is None else ": /history"  # only groups have that command
+        lines.append(f"{reply.older:,} older{where}")
+    return lines
 
 
 def _entered(reply: Entered) -> list[str]:
@@ -295,14 +308,19 @@ def _command(command: CommandHelp) -> list[str]:
 
 def _table(rows: Sequence[Sequence[str]], right: set[int]) -> list[str]:
     """Return *rows* with their columns aligned to the left, or right for those in *right*."""
-    widths = [min(max(map(len, column)), 34) for column in zip(*rows, strict=True)]
+    widths = [min(max(map(columns, column)), 34) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
-            cell.rjust(width) if index in right else cell.ljust(width)
+            _padded(cell, width, index in right)
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
     ]
+
+
+def _padded(cell: str, width: int, right: bool) -> str:
+    spaces = " " * (width - columns(cell))
+    return spaces + cell if right else cell + spaces
 
 
 def _with(part: SafeText) -> str:

@@ -7,7 +7,7 @@ that nobody can impersonate the server.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from zope.interface import implementer
 
@@ -19,18 +19,21 @@ from pyconchat.domain.replies import DownloadTicket, Matches, Replayed, Reply, U
 from pyconchat.render.events import event_sentence
 from pyconchat.render.layout import lay_out
 from pyconchat.render.replies import older_line, reply_lines
+from pyconchat.render.times import date_and_time
 
 __all__ = ["TextRenderer"]
-
-_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 @implementer(IRenderer)
 class TextRenderer:
-    """Plain lines that end in *newline*: LF for `nc`, CRLF for telnet (RFC 854)."""
+    """Plain lines that end in *newline*: LF for `nc`, CRLF for telnet (RFC 854).
 
-    def __init__(self, newline: str) -> None:
+    *wall_clock* returns the time in seconds since the epoch, as `time.time` does.
+    """
+
+    def __init__(self, newline: str, wall_clock: Callable[[], float] = time.time) -> None:
         self._newline = newline
+        self._wall_clock = wall_clock
 
     def talk(self, entries: Sequence[Entry], where: Where) -> list[str]:
         said = f"{_label(where)}: "
@@ -49,7 +52,7 @@ class TextRenderer:
         return self._line(_entry(entry, where, reader, "", self._newline))
 
     def replay(self, entries: Sequence[Entry], where: Where, reader: Key, heading: str) -> bytes:
-        lines = [_stamped(entry, where, reader, self._newline) for entry in entries]
+        lines = [self._stamped(entry, where, reader) for entry in entries]
         pieces = [self._line(line) for line in lines if line]
         if pieces and heading:
             place = f"with {where.other}" if where.other else f"in {where.group}"
@@ -61,7 +64,7 @@ class TextRenderer:
 
     def reply(self, reply: Reply) -> bytes:
         if isinstance(reply, Replayed | Matches):
-            lines = _log_lines(reply, self._newline)
+            lines = self._log_lines(reply)
         elif isinstance(reply, UploadTicket | DownloadTicket):
             what, command = reply_lines(reply)
             lines = [f"* {what}", command]  # without a mark, so that it can be pasted
@@ -71,6 +74,22 @@ class TextRenderer:
 
     def refusal(self, refused: Refused) -> bytes:
         return self._line(f"* {refused.sentence}").encode()
+
+    def _stamped(self, entry: Entry, where: Where, reader: Key) -> str:
+        stamp = f"[{date_and_time(entry.at, int(self._wall_clock() * 1000))}] "
+        return _entry(entry, where, reader, stamp, self._newline)
+
+    def _log_lines(self, reply: Replayed | Matches) -> list[str]:
+        lines = [self._stamped(entry, reply.where, Key("")) for entry in reply.entries]
+        lines = [line for line in lines if line]
+        if isinstance(reply, Replayed):
+            older = older_line(reply)
+            lines = [f"* {older}", *lines] if older else lines
+            return lines or ["* Nothing has been said yet."]
+        if not lines:
+            return [f"* Nothing found for: {reply.words}"]
+        newest = "The newest matches" if reply.more else "Found"
+        return [f"* {newest} for: {reply.words}", *lines]
 
     def _line(self, line: str) -> str:
         return f"{line}{self._newline}" if line else ""
@@ -101,22 +120,3 @@ def _entry(entry: Entry, where: Where, reader: Key, stamp: str, newline: str) ->
         return _talk(entry, where, stamp, newline)
     sentence = event_sentence(entry.event, where, reader)
     return f"{stamp}* {sentence}" if sentence else ""
-
-
-def _stamped(entry: Entry, where: Where, reader: Key, newline: str) -> str:
-    at = time.localtime(entry.at / 1000)
-    stamp = f"[{_MONTHS[at.tm_mon - 1]} {at.tm_mday} {at.tm_hour:02}:{at.tm_min:02}] "
-    return _entry(entry, where, reader, stamp, newline)
-
-
-def _log_lines(reply: Replayed | Matches, newline: str) -> list[str]:
-    lines = [_stamped(entry, reply.where, Key(""), newline) for entry in reply.entries]
-    lines = [line for line in lines if line]
-    if isinstance(reply, Replayed):
-        older = older_line(reply)
-        lines = [f"* {older}", *lines] if older else lines
-        return lines or ["* Nothing has been said yet."]
-    if not lines:
-        return [f"* Nothing found for: {reply.words}"]
-    newest = "The newest matches" if reply.more else "Found"
-    return [f"* {newest} for: {reply.words}", *lines]

@@ -38,6 +38,7 @@ class Hello(msgspec.Struct, frozen=True):
     token: Annotated[str, Meta(max_length=256)] | None = None
     guest: bool = True
     since: dict[str, object] = {}
+    missed: Annotated[int, Meta(ge=1, le=1000)] | None = None
 
     @property
     def received(self) -> dict[str, int]:

@@ -91,8 +91,8 @@ class Session:
             raise PeerGone
         self.starting = False
 
-    def catch_up(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self.subscriptions.deliver_missed())
+    def catch_up(self, most: int = 0) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.subscriptions.deliver_missed(most))
 
     def close(self) -> None:
         if self._ended:

@@ -7,7 +7,8 @@ live. So no entry is missed, and none is delivered twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from typing import Any
 from weakref import ref
 
 from twisted.internet.defer import Deferred
@@ -21,45 +22,37 @@ from pyconchat.chat.interfaces import ISession, ISubscriptions
 from pyconchat.commands.services import Services
 from pyconchat.domain.decisions import OPEN_END, MoveCursor
 from pyconchat.domain.errors import NotSaved, PeerGone
-from pyconchat.domain.events import Entry
+from pyconchat.domain.events import Entry, is_coming_or_going
 from pyconchat.domain.ignoring import as_seen
 from pyconchat.domain.names import fold
 from pyconchat.domain.refusals import CANNOT_READ_LOG
-from pyconchat.domain.replies import EndWhy
+from pyconchat.domain.replies import EndWhy, Missed
 from pyconchat.domain.stored import CursorRecord
+from pyconchat.sessions.newest import PAGE, Newest, newest_entries
 
 __all__ = ["Subscriptions"]
 
-PAGE = 100
-"""Entries that are read from the store at once."""
+EARLIER = "Earlier"
 
 MAX_PIECE = 6144
 """Maximum characters of text that are rendered at once, unless one message has more. The slowest
 to render, with hundreds of tabs, take 3 ms."""
-
-MISSED = "While you were away"
-EARLIER = "Earlier"
 
 
 class Subscription:
     """The position of a session in one conversation: it has received entries up to *read*.
 
     The subscription ends at *upto*. While the session is live, *read* does not change: the
-    position is then `Conversation.received`. *saved* is the position in the store. *skip* is an
-    entry that is not delivered, because the session has it.
+    position is then `Conversation.received`. *saved* is the position in the store.
     """
 
-    __slots__ = ("catching_up", "conversation", "heading", "read", "saved", "skip", "upto")
+    __slots__ = ("catching_up", "conversation", "read", "saved", "upto")
 
-    def __init__(
-        self, conversation: Conversation, read: int, upto: int = OPEN_END, heading: str = ""
-    ) -> None:
+    def __init__(self, conversation: Conversation, read: int, upto: int = OPEN_END) -> None:
         self.conversation = conversation
         self.read = read
         self.saved = read
         self.upto = upto
-        self.heading = heading
-        self.skip = 0
         self.catching_up: Deferred[None] | None = None
 
 
@@ -123,7 +116,7 @@ class Subscriptions:
 
     def _add_missed(self, record: CursorRecord, since: Mapping[str, int], member: bool) -> None:
         conversation = self._services.conversations.of_cursor(record)
-        missed = Subscription(conversation, record.read, record.upto, MISSED)
+        missed = Subscription(conversation, record.read, record.upto)
         is_open = record.upto == OPEN_END
         has = since.get(self._name_of(conversation))
         # A number beyond the log is of another log: a group of that name that was closed.
@@ -142,22 +135,25 @@ class Subscriptions:
         """Add a private conversation that the account has received, but this peer has not."""
         has = since[self._name_of(direct)]
         if direct not in self._active and has <= direct.published:
-            self._active[direct] = Subscription(direct, has, heading=MISSED)
+            self._active[direct] = Subscription(direct, has)
             self._missed.append(self._active[direct])
 
-    async def deliver_missed(self) -> None:
-        """Deliver the missed entries, one conversation after another, then receive live."""
+    async def deliver_missed(self, most: int) -> None:
+        """Deliver the missed entries, one conversation after another, then receive live.
+
+        *most* is as for `ISession.catch_up`.
+        """
         missed, self._missed = self._missed, []
         for subscription in missed:
-            await self._begin(subscription)
+            await self._begin(subscription, self._deliver_newest(subscription, most))
 
     # Changes.
 
-    def add(self, conversation: Conversation, after: int, skip: int = 0) -> None:
-        subscription = Subscription(conversation, after, heading=EARLIER)
-        subscription.skip = skip
+    def add(self, conversation: Conversation, after: int, earlier: int = 0) -> None:
+        subscription = Subscription(conversation, after)
         self._active[conversation] = subscription
-        subscription.catching_up = self._begin(subscription)
+        opening = self._deliver_earlier(subscription, earlier)
+        subscription.catching_up = self._begin(subscription, opening)
 
     def end(self, conversation: Conversation, upto: int) -> None:
         subscription = self._active.pop(conversation)
@@ -236,15 +232,94 @@ class Subscriptions:
 
     # Catching up.
 
-    def _begin(self, subscription: Subscription) -> Deferred[None]:
-        catching_up = Deferred.fromCoroutine(self._catch_up(subscription))
+    def _begin(
+        self, subscription: Subscription, opening: Coroutine[Deferred[Any], Any, None]
+    ) -> Deferred[None]:
+        """Deliver what *opening* does, and then the entries after it."""
+
+        async def begin() -> None:
+            await opening
+            await self._catch_up(subscription)
+
+        catching_up = Deferred.fromCoroutine(begin())
         catching_up.addErrback(self._cannot_read)
         return catching_up
+
+    async def _deliver_newest(self, subscription: Subscription, most: int) -> None:
+        """Deliver at most *most* of the missed entries, the newest, and skip the others."""
+        conversation = subscription.conversation
+        after, upto = subscription.read, min(conversation.published, subscription.upto)
+        if not most or not self._receiving or after >= upto:
+            return
+        newest = await self._newest(conversation, after, upto, most)
+        oldest = newest.entries[:1]
+        if newest.older and self._receiving:
+            oldest = await self._read(conversation, after, after + 1) or oldest
+        if not self._receiving:
+            return
+        session = self._session
+        key = session.account.key
+        count = sum(not is_coming_or_going(entry.event, key) for entry in newest.entries)
+        if count:
+            where = session.view_of(conversation)
+            now = self._chat.now()
+            session.send(Missed(where.group, where.other, count, newest.older, oldest[0].at, now))
+        await self._write(subscription, newest.entries, "")
+        if self._receiving:
+            subscription.read = upto
+
+    async def _deliver_earlier(self, subscription: Subscription, most: int) -> None:
+        """Deliver at most *most* entries before the subscription's first one."""
+        if most:
+            before = subscription.read - 1
+            newest = await self._newest(subscription.conversation, 0, before, most)
+            await self._write(subscription, newest.entries, EARLIER)
+
+    async def _newest(self, conversation: Conversation, after: int, upto: int, most: int) -> Newest:
+        """Return the newest entries that are shown to the session; none after it has ended."""
+
+        async def read(first: int, last: int) -> Sequence[Entry]:
+            if not self._receiving:
+                return []
+            return await self._read(conversation, first, last)
+
+        def is_shown(entry: Entry) -> bool:
+            seen = self._as_seen(conversation, entry) if self._receiving else None
+            if seen is None:
+                return False
+            session = self._session
+            key = session.account.key
+            if session.peer.program:
+                return True
+            where = session.view_of(conversation)
+            shows = session.renderer.entry(seen, where, key) != ""
+            return shows and not is_coming_or_going(entry.event, key)
+
+        return await newest_entries(read, after, upto, most, is_shown)
+
+    async def _write(
+        self, subscription: Subscription, entries: Sequence[Entry], heading: str
+    ) -> None:
+        """Write *entries* in pieces, as fast as the peer reads them."""
+        for number, piece in enumerate(_pieces(entries)):
+            if number:
+                await self._chat.give_way()
+            if not self._receiving:
+                return
+            await self._write_block(self._replay(subscription, piece, heading))
+            heading = ""
+
+    async def _write_block(self, block: bytes) -> None:
+        peer = self._session.peer
+        if block:
+            peer.write(block)
+        writable = peer.when_writable()
+        if writable is not None:
+            await writable
 
     async def _catch_up(self, subscription: Subscription) -> None:
         """Deliver the entries after `Subscription.read`; at the head, receive live."""
         conversation = subscription.conversation
-        peer = self._session.peer
         while self._receiving:
             upto = min(conversation.published, subscription.upto)
             if subscription.read >= upto:
@@ -253,37 +328,33 @@ class Subscriptions:
                 elif subscription not in self._ended:
                     self._ended.append(subscription)
                 return
-            entries = await self._chat.entries(
-                self._session, conversation, subscription.read, upto, PAGE
-            )
+            entries = await self._read(conversation, subscription.read, upto)
             for number, piece in enumerate(_pieces(entries)):
                 if number:
                     await self._chat.give_way()
                 if not self._receiving:
                     return
                 subscription.read = piece[-1].seq if piece else upto
-                block = self._replay(subscription, piece)
-                if block:
-                    subscription.heading = ""
-                    peer.write(block)
-                writable = peer.when_writable()
-                if writable is not None:
-                    await writable
+                await self._write_block(self._replay(subscription, piece, ""))
 
-    def _replay(self, subscription: Subscription, entries: Sequence[Entry]) -> bytes:
+    async def _read(self, conversation: Conversation, after: int, upto: int) -> list[Entry]:
+        return await self._chat.entries(self._session, conversation, after, upto, PAGE)
+
+    def _replay(self, subscription: Subscription, entries: Sequence[Entry], heading: str) -> bytes:
         """Return the block of those *entries* that the session may see and does not ignore."""
         session, conversation = self._session, subscription.conversation
-        key, ignores = session.account.key, session.account.ignores
-        shown = [
-            seen
-            for entry in entries
-            if entry.seq != subscription.skip
-            and conversation.may_read(entry.event, key)
-            and (seen := as_seen(entry, ignores)) is not None
-        ]
+        seen = (self._as_seen(conversation, entry) for entry in entries)
+        shown = [entry for entry in seen if entry is not None]
         where = session.view_of(conversation)
-        block: bytes = session.renderer.replay(shown, where, key, subscription.heading)
+        block: bytes = session.renderer.replay(shown, where, session.account.key, heading)
         return block
+
+    def _as_seen(self, conversation: Conversation, entry: Entry) -> Entry | None:
+        """Return what the session sees of *entry*; None if that is nothing."""
+        account = self._session.account
+        if not conversation.may_read(entry.event, account.key):
+            return None
+        return as_seen(entry, account.ignores)
 
     def _cannot_read(self, failure: Failure) -> None:
         if isinstance(failure.value, PeerGone) or not self._receiving:

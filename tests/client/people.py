@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from twisted.internet.defer import maybeDeferred
 
 from pyconchat.client.files.transfers import FileSettings
+from pyconchat.client.lines import server_line
 from pyconchat.client.net.address import Address
 from pyconchat.client.net.login import ClientLogin
 from pyconchat.client.net.saved import SavedState
@@ -35,6 +36,7 @@ class SessionUser:
         self.started = NOON
         self.screen = FakeScreen()
         self.ends: list[str] = []
+        self.notices: list[tuple[str, str]] = []  # for the person's own command
         password = None if guest else "pass-word"
         self.login = ClientLogin(address, saved, self._ask, self._notify, password, guest)
         self.session = ClientSession(
@@ -45,6 +47,7 @@ class SessionUser:
             self.ends.append,
             FileSettings(saved.path, files.get("auto_get", -1), maybeDeferred),
             lambda: self.started + self.clock.seconds(),
+            lambda sender, text: self.notices.append((sender, text)),
         )
 
     @property
@@ -56,7 +59,7 @@ class SessionUser:
         return await self.screen.ask(question, secret)
 
     def _notify(self, line: str) -> None:
-        raise AssertionError(line)
+        self.screen.show([server_line(line)])
 
     def starts(self) -> SessionUser:
         """Connect."""

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyconchat.client.lines import NAME_COLOURS, Line, LineFormatter, plain_text
+from pyconchat.client.lines import Line, LineFormatter, plain_text
+from pyconchat.client.name_colours import NAME_COLOURS
 from pyconchat.client.net.json_protocol import Object, safe
 from tests.client.examples import ANSWERS, AT, EVENTS, HOSTILE, WRONG, answer, event, values
 from tests.client.fakes import is_safe, message, private_message

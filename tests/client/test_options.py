@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,10 @@ def test_defaults() -> None:
         (["host", "0"], "1 to 65535"),
         (["host:9000", "9000"], "two ports"),
         (["host:99999"], "1 to 65535"),
-        (["::1"], "brackets"),
+        (["::1:"], "IPv6"),
+        (["xn--ls8ha.st"], "host name"),
+        (["--notify-command", "", "host"], "empty"),
+        (["--notify-command", "a 'b", "host"], "a 'b"),
         (["@host"], "@host"),
         (["--nonsense", "host"], "--nonsense"),
         (["-x", "host"], "-x"),
@@ -187,7 +191,7 @@ def test_a_password_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
         ([], {"TERM": "xterm"}, False, True),
         ([], {"TERM": "dumb"}, True, True),
         ([], {}, True, True),
-        ([], {"TERM": "xterm", "NO_COLOR": "1"}, True, True),
+        ([], {"TERM": "xterm", "NO_COLOR": "1"}, True, False),
         ([], {"TERM": "xterm", "NO_COLOR": ""}, True, False),
     ],
 )
@@ -201,6 +205,55 @@ def test_plain(
     """With the option, and on terminals that can do no more."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: tty, raising=False)
     assert parse_options([*arguments, "host"], environ).plain is plain
+
+
+def test_no_colours() -> None:
+    """NO_COLOR takes away the colours, and nothing else."""
+    assert not parsed("host", NO_COLOR="1").colours
+    assert parsed("host", NO_COLOR="").colours
+    assert parsed("host").colours
+
+
+# The user of this machine.
+
+
+@pytest.mark.parametrize(
+    ("environ", "user"),
+    [
+        ({"USER": "ann", "LOGNAME": "bob"}, "ann"),
+        ({"LOGNAME": "backup"}, "backup"),
+        ({"USER": "", "LOGNAME": "backup"}, "backup"),
+        ({}, "of-the-uid"),
+        ({"USER": "no name"}, ""),
+    ],
+)
+def test_the_user(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], user: str) -> None:
+    """Cron sets LOGNAME, and containers nothing."""
+    entry = pwd.struct_passwd(("of-the-uid", "", 1, 1, "", "/home/x", ""))
+    monkeypatch.setattr("pwd.getpwuid", lambda _: entry)
+    assert parsed("host", **environ).user == user
+
+
+def test_no_home(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user who is not in the system's list, as in containers: one line says what to set."""
+
+    def fail(_uid: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr("pwd.getpwuid", fail)
+    monkeypatch.delenv("HOME", raising=False)
+    assert "XDG_STATE_HOME" in refused(capsys, "host")
+    assert parsed("host", XDG_STATE_HOME="/var/x").state == Path("/var/x/pyconchat/client")
+    assert parsed("host", HOME="/h").state == Path("/h/.local/state/pyconchat/client")
+
+
+def test_a_command_for_mentions() -> None:
+    """It is split into words as a shell does, but no shell runs it."""
+    assert parsed("--notify-command", "notify-send -a 'my chat'", "host").notify == (
+        "notify-send",
+        "-a",
+        "my chat",
+    )
 
 
 # Files.

@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 
 from pyconchat.client.interfaces import Cancelled, ConnectionState
 from pyconchat.client.line_sender import MAX_UNANSWERED
+from pyconchat.client.net.address import Address
 from pyconchat.client.net.json_protocol import Object
+from pyconchat.client.net.saved import SavedState
 from tests.client.examples import ANSWERS, EVENTS, HOSTILE, WRONG, values
 from tests.client.fakes import (
     COMMANDS,
+    FakeServer,
     groups_in_hello,
     is_safe,
     join_answer,
@@ -149,16 +152,120 @@ def test_a_refused_message_is_shown(
     assert me.sees() == expected
 
 
-def test_pasted_lines_are_messages(make_session: MakeSession) -> None:
-    """Whatever they begin with; blank lines are left out."""
+PASTE = """int main(void)
+{
+// TODO: fix me
+/* a comment */
+
+/usr/bin/env is a path
+\treturn 0;
+}
+leave
+exit"""
+
+
+def test_a_paste_is_one_message(make_session: MakeSession) -> None:
+    """Whatever its lines begin with, with its blank lines, tabs and indentation."""
     me = make_session().enters("tea")
-    me.session.pasted(["/kick bob", "", "  indented", "/go tea", "//x"])
-    requests = me.server.receives()
-    assert [without_ids(each) for each in requests] == [
-        {"group": "tea", "text": text} for text in ("/kick bob", "  indented", "/go tea", "//x")
-    ]
-    me.server.refuses(requests[0], "busy", "Not so fast.")
-    assert me.sees() == ["* Not so fast.", "* Not sent: /kick bob"]
+    me.session.pasted(PASTE.split("\n"))
+    (request,) = me.server.receives()
+    assert without_ids(request) == {"group": "tea", "text": PASTE}
+    me.server.refuses(request, "busy", "Not so fast.")
+    assert me.sees()[0] == "* Not so fast."
+
+
+def test_a_long_paste_is_several_messages(make_session: MakeSession) -> None:
+    """Of at most 64 lines and as many bytes as the server takes."""
+    me = make_session().enters("tea", line_bytes=300)
+    me.session.pasted([str(number) for number in range(100)])
+    texts = lines_of(me.server.receives())
+    assert "\n".join(texts).split("\n") == [str(number) for number in range(100)]
+    assert [text.count("\n") + 1 for text in texts] == [64, 36]
+    me.session.pasted(["ü" * 100] * 4)
+    assert lines_of(me.server.receives()) == ["ü" * 100] * 4
+    me.session.pasted(["", "  "])
+    assert me.server.receives() == []
+
+
+# Before and during the login.
+
+
+def test_nothing_typed_before_the_login_is_sent(make_session: MakeSession) -> None:
+    """Neither then nor later; it may have been a password."""
+    me = make_session().starts()
+    me.session.typed("secret-word")
+    assert "discarded" in me.sees()[0]
+    me.server.accepts_login(groups=groups_in_hello("tea"))
+    assert "secret-word" not in str(me.server.receives())
+    assert "secret-word" not in "".join(me.sees())
+
+
+def test_passwords_stay_hidden(saved: SavedState, fake: FakeServer, set_zone: object) -> None:
+    """Also between the questions, and the fourth, after the server has closed the connection."""
+    me = SessionUser(fake, saved, Address("host", 8000, "alice"), guest=True)
+    me.login._guest = False
+    me.starts()
+    assert not me.session.hides_input
+    me.server.receives()
+    me.server.refuses_hello("password-needed")
+    for number in range(1, 4):
+        question, secret, answer = me.screen.questions[-1]
+        assert (question, secret, me.session.hides_input) == ("Password of alice: ", True, True)
+        answer.callback(f"wrong-{number}")
+        assert me.session.hides_input
+        me.session.typed(f"typed-{number}")
+        assert me.server.receives_one()["password"] == f"wrong-{number}"
+        me.server.refuses_hello("wrong-password", "That is not the password of alice.")
+    reason = "There were too many wrong passwords."
+    me.server.sends({"type": "end", "why": "wrong-password", "text": reason})
+    me.server.disconnects()
+    assert any(reason.rstrip(".") in line for line in me.sees())
+    me.screen.questions[-1][2].callback("right")
+    assert me.session.hides_input
+    me.session.typed("fifth")
+    me.fake.reconnects()
+    assert me.server.receives_one()["password"] == "right"
+    me.server.refuses_hello("too-many", "There were too many wrong passwords. Try again in 42 s.")
+    assert any("Try again in 42 s" in line for line in me.sees())
+    me.clock.advance(30)
+    assert me.server.receives_one()["password"] == "right"
+    me.server.accepts_hello(groups=groups_in_hello("tea"))
+    assert not me.session.hides_input
+    assert not {"typed-1", "fifth", "right"} & {*lines_of(me.server.receives())}
+    assert me.types("hello")[0]["line"] == "hello"
+    assert me.ends == []
+
+
+def test_quitting_before_the_login(make_session: MakeSession) -> None:
+    """/quit ends the client; so does the second Ctrl-C, but not one alone."""
+    me = make_session().starts()
+    me.session.interrupted()
+    assert "Ctrl-C again" in me.sees()[0]
+    me.clock.advance(10)
+    me.session.interrupted()
+    assert me.ends == []
+    me.session.interrupted()
+    assert me.ends == [""]
+    me = make_session().starts()
+    me.session.typed("/quit")
+    assert me.ends == [""]
+
+
+def test_reasons_of_the_server(make_session: MakeSession) -> None:
+    """They are shown, and not hidden behind "the server is away"."""
+    me = make_session().starts()
+    me.server.receives()
+    me.server.refuses_hello("busy", "Too many people are logging in; try again soon.")
+    assert me.sees() == ["* No connection: Too many people are logging in; try again soon."]
+    me.fake.reconnects()
+    me.server.sends_bytes(b"* There are too many connections from your address; close one.\n")
+    me.server.disconnects()
+    assert "There are too many connections from your address" in me.sees()[0]
+    me.clock.advance(5)
+    me.fake.reconnects()
+    me.server.receives()
+    me.server.refuses_hello("new-code", "The moon is full.")
+    assert me.ends == ["The moon is full."]
 
 
 @pytest.mark.parametrize("how", ["refused", "disconnected", "unconfirmed", "go"])
@@ -292,7 +399,8 @@ def test_several_groups_are_listed(make_session: MakeSession) -> None:
     me.starts()
     me.server.accepts_login(groups=groups_in_hello("tea", "coffee"))
     assert me.sees() == [
-        "* Your groups: 1 tea, 2 coffee. /go NAME, or Alt and the number, enters one."
+        "* Your groups: 1 tea, 2 coffee. /go NAME or /go NUMBER enters one; so does Alt and a"
+        " number up to 9."
     ]
 
 
@@ -390,12 +498,89 @@ def test_go_shows_the_topic(make_session: MakeSession) -> None:
 
 
 def test_go_by_key(make_session: MakeSession) -> None:
-    """Alt and a number; one that is too high does nothing."""
+    """Alt and the number that the group has on the server; another number does nothing."""
     me = make_session().enters("tea", "coffee")
-    me.session.go_to(1)
-    assert me.sees() == ["* You are in coffee."]
     me.session.go_to(2)
+    assert me.sees() == ["* You are in coffee."]
+    me.session.go_to(3)
     assert me.sees() == []
+
+
+def test_the_number_of_a_group_that_was_approved(make_session: MakeSession) -> None:
+    """It is asked for, so that /go NUMBER works at once, and the bar can show it."""
+    me = make_session().enters("tea")
+    at = "2026-11-21T12:00:00Z"
+    joined = {"type": "joined", "group": "vault", "seq": 4, "at": at, "name": "alice"}
+    me.server.sends({**joined, "via": "approval", "by": "bob", "guest": False})
+    for request in me.server.receives():
+        if request["line"] == "/groups vault":
+            group = {"group": "vault", "number": 5, "topic": "gold"}
+            me.server.answers(request, type="groups", groups=[group], more=0)
+        else:
+            assert (request["group"], request["line"]) == ("vault", "/history 100")
+            me.server.answers(request, type="history", group="vault", entries=[])
+    me.sees()
+    me.session.typed("/go 5")
+    assert me.sees() == ["* You are in vault; topic: gold."]
+
+
+def test_the_first_entry_shows_earlier_lines(make_session: MakeSession) -> None:
+    """Those before the own entry, without the coming and going of others."""
+    me = make_session().enters()
+    at = "2026-11-21T12:00:00Z"
+    joined = {"type": "joined", "group": "tea", "at": at, "via": "open", "by": "", "guest": False}
+    (join,) = me.types("/join tea")
+    me.server.answers(join, **join_answer("tea"))
+    me.server.sends({**joined, "seq": 4, "name": "alice"})
+    me.sees()
+    (history,) = [each for each in me.server.receives() if each["line"] == "/history 100"]
+    entries = [
+        message(1, "first"),
+        {**joined, "seq": 2, "name": "carol"},
+        message(3, "second"),
+        {**joined, "seq": 4, "name": "alice"},
+        message(5, "later"),
+    ]
+    me.server.answers(history, type="history", group="tea", entries=entries)
+    assert me.sees() == ["* Earlier, in tea:", "09:30 bob: first", "09:30 bob: second"]
+    me.server.sends({**joined, "seq": 6, "name": "carol"})
+    assert "carol has joined" in me.sees()[0]
+
+
+def test_coming_and_going_that_was_missed(make_session: MakeSession) -> None:
+    """It is not shown, but what concerns oneself is."""
+    me = make_session().starts()
+    at = "2026-11-21T12:00:00Z"
+    joined = {"type": "joined", "group": "tea", "at": at, "via": "approval", "by": "bob"}
+    missed = [
+        {**joined, "seq": 2, "name": "carol", "guest": False},
+        {"type": "left", "group": "tea", "seq": 3, "at": at, "name": "carol", "why": "left"},
+        {**joined, "seq": 4, "name": "alice", "guest": False},
+    ]
+    me.server.accepts_login(*missed, groups=groups_in_hello("tea"))
+    shown = " ".join(me.sees())
+    assert "carol" not in shown
+    assert "You are in tea" in shown
+
+
+def test_the_clients_own_commands_are_in_help(make_session: MakeSession) -> None:
+    """In the list, and explained when they are named."""
+    me = make_session().enters("tea")
+    (request,) = me.types("/help")
+    me.server.answers(request, type="help", commands=list(COMMANDS))
+    assert any(line.startswith("* /go [GROUP]") for line in me.sees())
+    assert me.types("/help go") == []
+    assert me.sees()[0] == "* /go [GROUP]"
+    (request,) = me.types("/help kick")
+    assert request["line"] == "/help kick"
+
+
+def test_the_persons_own_command(make_session: MakeSession) -> None:
+    """It is run for live mentions and private messages of others."""
+    me = make_session().enters("tea")
+    me.server.sends(message(1, "hi"), message(2, "hi alice"), private_message(1, "psst"))
+    me.server.sends(message(3, "I am alice", sender="alice"))
+    assert me.notices == [("bob", "hi alice"), ("bob", "psst")]
 
 
 def test_go_at_the_front_desk(make_session: MakeSession) -> None:

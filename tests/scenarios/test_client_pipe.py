@@ -47,7 +47,7 @@ def admin_of(server: Server) -> Iterator[Callable[..., SocketUser]]:
     def make(group: str, policy: str = "open") -> SocketUser:
         admin = SocketUser(server.port)
         people.append(admin)
-        admin.logs_in(f"admin-of-{group}")
+        admin.logs_in(f"admin-of-{group}", "password of admins")  # a guest's group would not stay
         admin.types(f"/create {group} {policy}")
         admin.sees("you are its admin")
         return admin
@@ -133,10 +133,38 @@ def test_each_line_is_sent(pipe: Pipe, admin_of: AdminOf, server: Server) -> Non
 
 
 def test_a_new_group(pipe: Pipe, server: Server) -> None:
-    """It is created, as by /join."""
-    ended = pipe("first\n", "--name", "maker", "--group", "made-by-pipe")
+    """It is created only with --create, and by an account, so that it goes on existing."""
+    arguments = ("--name", "maker", "--group", "made-by-pipe")
+    check_failure(pipe("first\n", *arguments), "--create")
+    check_failure(pipe("first\n", *arguments, "--create"), "password")
+    ended = pipe("first\n", *arguments, "--create", PYCONCHAT_PASSWORD="a password")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert stored_messages(server, "made-by-pipe") == ["first"]
+    ended = pipe("second\n", *arguments, PYCONCHAT_PASSWORD="a password")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert stored_messages(server, "made-by-pipe") == ["first", "second"]
+
+
+def test_commands_at_the_front_desk(pipe: Pipe) -> None:
+    """As in docs/client.rst: the answers are the output."""
+    ended = pipe("who\n", LOGNAME="backup-user")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "backup-user (guest)" in ended.stdout
+
+
+def test_standard_input_is_closed(server: Server, tmp_path: Path) -> None:
+    """As in some services: one line, no traceback."""
+    command = f"{CLIENT} --name closed --group nosuch 127.0.0.1:{server.port} <&-"
+    ended = subprocess.run(
+        ["sh", "-c", command],
+        env=environment(tmp_path),
+        capture_output=True,
+        timeout=LONG,
+        check=False,
+    )
+    assert ended.returncode == 1
+    (line,) = ended.stderr.decode().splitlines()
+    assert "there is no group nosuch" in line
 
 
 @pytest.mark.parametrize(

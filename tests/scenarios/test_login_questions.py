@@ -54,8 +54,8 @@ def test_a_known_name(user: UserOf, kind: str) -> None:
     bob.sees("Password: ")
     bob.types("secret of bob")
     for heading, missed in (
-        ("While you were away, in tea:", "alice (in tea): for bob, later\n"),
-        ("While you were away, with alice:", "alice (private): call me back\n"),
+        ("— 1 new in tea since ", "alice (in tea): for bob, later\n"),
+        ("— 1 new with alice since ", "alice (private): call me back\n"),
     ):
         bob.sees(heading)
         bob.sees(missed)

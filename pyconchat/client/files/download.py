@@ -13,6 +13,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from pyconchat.client.files.download_folder import DownloadFolder
+from pyconchat.client.files.snapshot import snapshot_of
 from pyconchat.client.files.transfer import (
     MAX_ANSWER_BYTES,
     MAX_IDLE,
@@ -21,14 +22,15 @@ from pyconchat.client.files.transfer import (
     Transfer,
     TransferFailed,
     TransferProtocol,
-    sha256_of,
 )
 from pyconchat.domain.text import safe_line
 
 __all__ = ["Download"]
 
-REFUSED = b"refused "
-REFUSAL = re.compile(rb"refused [a-z-]+: ([^\n]*)\n")
+REFUSED = (b"refused ", b"* ")
+"""How a refusal begins: of the transfer, or of a connection before anything was read."""
+
+REFUSAL = re.compile(rb"(refused [a-z-]+: |\* )([^\n]*)\n")
 
 
 class Download(Transfer):
@@ -64,7 +66,7 @@ class Download(Transfer):
         with file:
             await self._retry(lambda: Deferred.fromCoroutine(attempt()))
             file.flush()
-        if await self._network.run(sha256_of, path) != sha256:
+        if (await self._network.run(snapshot_of, path)).sha256 != sha256:
             path.unlink()
             raise TransferFailed(f"{self.name}: its hash is wrong; the file was deleted.")
         try:
@@ -127,8 +129,9 @@ class _DownloadProtocol(TransferProtocol):
         if self._problem is not None:
             self.complete.errback(self._problem)
         elif refusal is not None:
-            why = safe_line(refusal[1].decode(errors="replace"))
-            self.complete.errback(TransferFailed(why))
+            why = safe_line(refusal[2].decode(errors="replace"))
+            kind = Interrupted if refusal[1] == b"* " else TransferFailed
+            self.complete.errback(kind(why))
         elif self._left:
             self.complete.errback(Interrupted("the connection was lost"))
         else:
@@ -136,4 +139,6 @@ class _DownloadProtocol(TransferProtocol):
 
 
 def _may_be_refusal(opening: bytes) -> bool:
-    return len(opening) < MAX_ANSWER_BYTES and REFUSED.startswith(opening[: len(REFUSED)])
+    return len(opening) < MAX_ANSWER_BYTES and any(
+        each.startswith(opening[: len(each)]) for each in REFUSED
+    )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from twisted.application.internet import backoffPolicy
@@ -26,7 +24,6 @@ __all__ = [
     "Transfer",
     "TransferFailed",
     "TransferProtocol",
-    "sha256_of",
 ]
 
 MAX_FAILURES = 8
@@ -148,9 +145,3 @@ class TransferProtocol(Protocol, TimeoutMixin):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.limit_idle(None)
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of the file at *path* in hexadecimal. Blocks."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

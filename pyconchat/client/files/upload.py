@@ -13,6 +13,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from pyconchat.client.files.snapshot import Snapshot, snapshot_of
 from pyconchat.client.files.transfer import (
     MAX_ANSWER_BYTES,
     MAX_IDLE,
@@ -22,7 +23,6 @@ from pyconchat.client.files.transfer import (
     Transfer,
     TransferFailed,
     TransferProtocol,
-    sha256_of,
 )
 from pyconchat.domain.text import safe_line
 
@@ -30,6 +30,8 @@ __all__ = ["Upload"]
 
 BLOCK_BYTES = 256 * 1024
 """Bytes that are read from the disk at once."""
+
+CHANGES = "it changes while it is sent"
 
 TEMPORARY = ("bad-argument", "busy", "too-many")
 """Codes of refusals while an earlier attempt has not ended at the server."""
@@ -45,36 +47,43 @@ class Upload(Transfer):
         super().__init__(network, name, path.stat().st_size)
         self.path = path
         self.number = 0
-        self._sha256 = ""
 
     async def send(
         self,
         ticket: Callable[[], Deferred[tuple[str, int]]],
         shared: Callable[[str], Deferred[int]],
     ) -> None:
-        """Send the file. Raises `TransferFailed`, `OSError`.
+        """Send the bytes that the file has now. Raises `TransferFailed`, `OSError`.
 
         *ticket* fires with a ticket and the offset from which to send. *shared* gets a hash and
         fires with the number of our shared file that has it, or 0; it is asked when everything
         was sent, and the connection was lost before the server's answer.
         """
-        self._sha256 = await self._network.run(sha256_of, self.path)
-        all_sent = False
+        snapshot: Snapshot = await self._network.run(snapshot_of, self.path)
+        self.size = snapshot.size
+        all_sent = begun = False
 
         async def attempt() -> None:
-            nonlocal all_sent
+            nonlocal all_sent, begun
             if all_sent:
-                self.number = await shared(self._sha256)
+                self.number = await shared(snapshot.sha256)
                 if self.number:
                     return
+            if begun and await self._network.run(snapshot_of, self.path, self.size) != snapshot:
+                raise TransferFailed(f"{self.name}: {CHANGES}")
+            begun = True
             token, offset = await ticket()
             self._start_attempt(min(offset, self.size))
             with self.path.open("rb") as file:
                 file.seek(self.done)
-                header = f"upload {token} {self.done} {self.size} {self._sha256}\n"
-                protocol = _UploadProtocol(self._network, header, file, self._moved)
+                header = f"upload {token} {self.done} {self.size} {snapshot.sha256}\n"
+                left = self.size - self.done
+                protocol = _UploadProtocol(self._network, header, file, left, self._moved)
                 await self._connect(protocol)
-                answer = await protocol.answer
+                try:
+                    answer = await protocol.answer
+                except OSError as problem:
+                    raise TransferFailed(f"{self.name}: {problem.strerror}") from None
             all_sent = self.done >= self.size
             self._handle_answer(answer)
 
@@ -87,6 +96,8 @@ class Upload(Transfer):
             if code in TEMPORARY:
                 raise RefusedForNow(why)
             raise TransferFailed(f"{self.name}: {why}")
+        if verb == "*":  # the connection was refused before anything was read
+            raise Interrupted(rest)
         if verb != "shared":
             raise Interrupted("the connection was lost")
         self.done = self.size
@@ -96,17 +107,25 @@ class Upload(Transfer):
 
 @implementer(IPushProducer)
 class _UploadProtocol(TransferProtocol):
-    """Sends *file* as fast as the server reads it; *answer* fires with the server's line.
+    """Sends *left* bytes of *file* as fast as the server reads them.
 
-    It fires with "" if the connection ends without one.
+    *answer* fires with the server's line, or with "" if the connection ends without one. It fails
+    with `OSError` if the file cannot be read or is shorter.
     """
 
     def __init__(
-        self, network: Network, header: str, file: BinaryIO, moved: Callable[[int], None]
+        self,
+        network: Network,
+        header: str,
+        file: BinaryIO,
+        left: int,
+        moved: Callable[[int], None],
     ) -> None:
         super().__init__(network, header)
         self.answer: Deferred[str] = Deferred()
         self._file = file
+        self._left = left
+        self._problem: OSError | None = None
         self._moved = moved
         self._run = network.run
         self._received = b""
@@ -129,13 +148,16 @@ class _UploadProtocol(TransferProtocol):
         super().connectionLost(reason)
         self.stopProducing()
         answer = self._received.partition(b"\n")[0].decode(errors="replace")
-        self.answer.callback(safe_line(answer))
+        if self._problem is not None:
+            self.answer.errback(self._problem)
+        else:
+            self.answer.callback(safe_line(answer))
 
     def resumeProducing(self) -> None:
         self._paused = False
         if not self._reading and not self._stopped:
             self._reading = True
-            reading = self._run(self._file.read, BLOCK_BYTES)
+            reading = self._run(self._file.read, min(BLOCK_BYTES, self._left))
             reading.addCallbacks(self._read, self._reading_failed)
 
     def pauseProducing(self) -> None:
@@ -150,15 +172,24 @@ class _UploadProtocol(TransferProtocol):
         self._reading = False
         if self._stopped:
             return
-        if not data:
+        if not self._left:
             self.stopProducing()  # the server answers now
             return
+        if not data:
+            self._fail(OSError(0, CHANGES))
+            return
+        self._left -= len(data)
         self.limit_idle(MAX_IDLE)
         self.connection.write(data)
         self._moved(len(data))
         if not self._paused:
             self.resumeProducing()
 
-    def _reading_failed(self, _failure: Failure) -> None:
+    def _reading_failed(self, failure: Failure) -> None:
         self._reading = False
+        why = getattr(failure.value, "strerror", None)
+        self._fail(OSError(0, why or "it cannot be read"))
+
+    def _fail(self, problem: OSError) -> None:
+        self._problem = problem
         self.connection.abortConnection()

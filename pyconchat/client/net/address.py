@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
+
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 
 from pyconchat.domain.errors import Refused
 from pyconchat.domain.names import group_name, person_name
@@ -14,6 +17,13 @@ DEFAULT_PORT, DEFAULT_TLS_PORT = 8000, 8443
 _SCHEMES = {"pyconchat://": False, "pyconchats://": True}
 
 FORM = "[NAME@]HOST[:PORT][/GROUP]"
+
+
+MAX_HOST = 253
+"""Maximum characters of a host name (RFC 1035, 2.3.4, without the length of the first label)."""
+
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+"""A label of a host name (RFC 1123, 2.1); local networks also have underscores."""
 
 
 class BadAddress(Exception):
@@ -53,8 +63,10 @@ def parse_address(text: str, port: str = "", tls: bool = False) -> Address:
         colon, number = after[:1], after[1:]
         if not bracket or colon not in ("", ":"):
             raise BadAddress(f"{text}: an IPv6 address ends with ].")
-    elif host.count(":") > 1:
-        raise BadAddress(f"{text}: write an IPv6 address in brackets: [{host}].")
+    elif host.count(":") > 1:  # without brackets it has no port in it
+        if not isIPv6Address(host):
+            raise BadAddress(f"{text}: not an IPv6 address; with a port, it is [ADDRESS]:PORT.")
+        colon, number = "", ""
     else:
         host, colon, number = host.partition(":")
     if colon and port:
@@ -62,12 +74,32 @@ def parse_address(text: str, port: str = "", tls: bool = False) -> Address:
     if not host or any(char.isspace() for char in host) or (at and not name):
         raise BadAddress(f"{text}: not an address; it is {FORM}.")
     return Address(
-        host=host,
+        host=_host(host, text),
         port=_port(number if colon else port, tls, text),
         name=_checked(name, person_name) if name else "",
         group=_group(group.rstrip("/")),
         tls=tls,
     )
+
+
+def _host(host: str, text: str) -> str:
+    """Return *host* as it can be looked up: in ASCII (RFC 5891). Raises `BadAddress`."""
+    if isIPAddress(host) or isIPv6Address(host):
+        return host
+    name = host
+    if not host.isascii() or "xn--" in host.lower():
+        import idna  # slow to import, and seldom needed
+
+        try:
+            name = idna.encode(host, uts46=True).decode()
+            idna.decode(name)
+        except (idna.IDNAError, UnicodeError):
+            raise BadAddress(f"{text}: {host} cannot be a host name.") from None
+    labels = name.removesuffix(".").split(".")
+    is_number = labels[-1].isdigit()  # an IPv4 address that is wrong (RFC 1123, 2.1)
+    if len(name) > MAX_HOST or is_number or not all(map(_LABEL.fullmatch, labels)):
+        raise BadAddress(f"{text}: {host} cannot be a host name.")
+    return name
 
 
 def _port(number: str, tls: bool, text: str) -> int:

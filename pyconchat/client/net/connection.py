@@ -18,14 +18,16 @@ from pyconchat.client.interfaces import (
     UNCONFIRMED,
     ConnectionListener,
     ConnectionState,
+    GaveUp,
     Login,
+    LoginRefused,
 )
 from pyconchat.client.net.cursors import Cursors
 from pyconchat.client.net.json_protocol import JsonProtocol, Object, objects_in
-from pyconchat.client.net.login_endpoint import LoginEndpoint
+from pyconchat.client.net.login_endpoint import LoginEndpoint, problem_of
+from pyconchat.client.net.opening import refusal_in
 from pyconchat.client.net.requests import AnswerCallback, UnansweredRequests
 from pyconchat.client.net.silence import SilenceMonitor
-from pyconchat.domain.text import safe_line
 
 __all__ = ["ServerConnection"]
 
@@ -41,8 +43,21 @@ PING_AFTER = 20.0
 MAX_SILENCE = 35.0
 """Maximum seconds without a byte from the server; then the client reconnects."""
 
-TEMPORARY = ("stopping", "late", "trouble")
-"""Reasons for which a server ends a connection and the client reconnects."""
+MAX_MISSED = 200
+"""Maximum missed entries of a conversation that the server sends at a login."""
+
+MAX_SILENT_ENDS = 3
+"""Maximum connections in a row, before the first login, that the server closes without a byte."""
+
+TEMPORARY = ("stopping", "late", "trouble", "wrong-password")
+"""Reasons for which a server ends a connection and the client reconnects.
+
+After too many wrong passwords it asks for another one.
+"""
+
+
+class LostWhileAsked(ConnectionError):
+    """The connection was lost while a person was asked something for the login."""
 
 
 class ServerConnection:
@@ -68,6 +83,8 @@ class ServerConnection:
         self._listener = listener
         self._protocol: JsonProtocol | None = None
         self._logged_in = False
+        self._was_logged_in = False  # ever
+        self._silent_ends = 0  # of connections in a row
         self._ending = False
         self._hello_answer: Deferred[Object] | None = None
         self._cursors = Cursors()
@@ -76,9 +93,12 @@ class ServerConnection:
         self._service = ClientService(
             LoginEndpoint(reactor, endpoint, self._log_in, self._failed, self._end),
             Factory.forProtocol(Protocol),
-            backoffPolicy(FIRST_WAIT, MAX_WAIT, factor=1.6),
+            self._wait,
             clock=reactor,
         )
+
+        self._backoff = backoffPolicy(FIRST_WAIT, MAX_WAIT, factor=1.6)
+        self._refused_wait = 0.0  # seconds, after a refusal
 
     def start(self) -> None:
         """Begin to connect."""
@@ -121,9 +141,10 @@ class ServerConnection:
         while True:
             hello = await self._login.hello(refused)
             if self._protocol is not protocol:
-                raise ConnectionError("the connection was lost while somebody was asked")
+                raise LostWhileAsked
             self._hello_answer = Deferred()
-            protocol.send({"hello": 1, "since": self._cursors.since, **hello})
+            since = self._cursors.for_hello()
+            protocol.send({"hello": 1, "since": since, "missed": MAX_MISSED, **hello})
             answer = await self._hello_answer
             if answer.get("ok") is True:
                 break
@@ -133,7 +154,7 @@ class ServerConnection:
         was_guest, self.guest = self.guest, answer.get("registered") is not True
         if was_guest:
             self._give_up_sent()
-        self._logged_in = True
+        self._logged_in = self._was_logged_in = True
         self.problem = ""
         self._change(ConnectionState.CATCHING_UP)
         self._listener.logged_in(answer)
@@ -155,20 +176,40 @@ class ServerConnection:
         for each in requests:
             each.answered({"ok": False, "code": UNCONFIRMED})
 
+    def _wait(self, failures: int) -> float:
+        """Return the seconds until the next attempt to connect."""
+        wait, self._refused_wait = self._refused_wait, 0.0
+        return max(wait, self._backoff(failures))
+
     def _lost(self, _reason: Failure) -> None:
-        self._protocol, self._logged_in = None, False
+        protocol, self._protocol, self._logged_in = self._protocol, None, False
         self._silence.watch(None)
         if self._waits_for_hello():
             assert self._hello_answer is not None
-            self._hello_answer.errback(ConnectionError("the connection was lost during the login"))
+            assert protocol is not None
+            self._hello_answer.errback(self._why_lost(protocol.opening))
         if self.guest:
             self._cursors.clear()  # a guest's conversations end with the connection
         if not self._ending:
             self._change(ConnectionState.WAITING)
 
-    def _failed(self, problem: str) -> None:
+    def _why_lost(self, opening: bytes) -> Exception:
+        """Return why a login was cut. A port for TLS says nothing to a client without it."""
+        self._silent_ends = 0 if opening else self._silent_ends + 1
+        if self._silent_ends == MAX_SILENT_ENDS and not self._was_logged_in:
+            return GaveUp("The server closes without an answer. If the port is for TLS, use --tls.")
+        lost = ConnectionError("the connection was lost during the login")
+        return refusal_in(opening) or lost
+
+    def _failed(self, failure: Exception) -> None:
         """Report why connecting failed, unless that is what was reported last."""
-        problem = safe_line(problem.splitlines()[0]).rstrip(".")
+        if isinstance(failure, LostWhileAsked):
+            return  # that needs no explanation: the answer is sent over the next connection
+        if isinstance(failure, LoginRefused):
+            self._refused_wait = failure.wait
+        self._report(problem_of(failure))
+
+    def _report(self, problem: str) -> None:
         if self._ending or problem == self.problem:
             return
         self.problem = problem
@@ -221,7 +262,9 @@ class ServerConnection:
 
     def _end_announced(self, event: Object) -> None:
         why, text = event.get("why"), event.get("text") or "The server ended the connection."
-        if why not in TEMPORARY:
+        if why in TEMPORARY:
+            self._report(str(text).rstrip("."))
+        else:
             self._end("" if why == "bye" else str(text))
 
     def _waits_for_hello(self) -> bool:

@@ -9,6 +9,10 @@ from pyconchat.client.net.json_protocol import Object
 __all__ = ["Cursors"]
 
 
+MAX_HELLO_BYTES = 8192
+"""Maximum bytes of the conversations in a hello: a server refuses a line that is too long."""
+
+
 class Cursors:
     """The last sequence numbers, by conversation: the name of a group, or @ and a name."""
 
@@ -28,8 +32,23 @@ class Cursors:
         )
         if seq <= self.since.get(conversation, 0) and not restarted:
             return False
+        self.since.pop(conversation, None)  # the newest is the last
         self.since[conversation], self._times[conversation] = seq, at
         return True
+
+    def for_hello(self) -> dict[str, int]:
+        """Return the numbers of the newest conversations, for as many as fit in a hello.
+
+        For the others the server knows what the account has received.
+        """
+        chosen: dict[str, int] = {}
+        left = MAX_HELLO_BYTES
+        for conversation, seq in reversed(self.since.items()):
+            left -= len(conversation.encode()) + len(str(seq)) + 4  # quotes, colon and comma
+            if left < 0:
+                break
+            chosen[conversation] = seq
+        return chosen
 
     def forget_replaced(self, groups: Sequence[Object]) -> None:
         """Forget the groups whose last entry, in the *groups* of a hello, is before ours.

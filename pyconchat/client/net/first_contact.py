@@ -7,9 +7,14 @@ from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClie
 from zope.interface import implementer
 
 from pyconchat.client.interfaces import GaveUp
-from pyconchat.client.net.known_hosts import ChangedCertificate, KnownHosts, UnknownCertificate
+from pyconchat.client.net.known_hosts import (
+    ChangedCertificate,
+    KnownHosts,
+    ReplacedCertificate,
+    UnknownCertificate,
+)
 from pyconchat.client.net.login import Ask
-from pyconchat.client.net.tls_endpoint import VerifiedTLSEndpoint
+from pyconchat.client.net.tls_endpoint import HandshakeFailed, VerifiedTLSEndpoint
 
 __all__ = ["FirstContactEndpoint"]
 
@@ -18,7 +23,8 @@ __all__ = ["FirstContactEndpoint"]
 class FirstContactEndpoint:
     """Connects by *tls*; an unknown certificate that the person accepts is pinned in *known*.
 
-    Fails with `GaveUp` if they do not accept it, and for a certificate that has changed.
+    They also decide whether a trusted certificate replaces a pinned one. Fails with `GaveUp` if
+    they do not accept it, for a certificate that has changed, and if the server does not speak TLS.
     """
 
     def __init__(self, tls: VerifiedTLSEndpoint, known: KnownHosts, ask: Ask) -> None:
@@ -34,9 +40,19 @@ class FirstContactEndpoint:
             return await self._tls.connect(factory)
         except ChangedCertificate as changed:
             raise GaveUp(str(changed)) from None
+        except HandshakeFailed as failed:
+            if failed.final:
+                raise GaveUp(f"{failed}.") from None
+            raise
+        except ReplacedCertificate as replaced:
+            await self._require_yes(f"{replaced}\nAccept it instead? [yes/NO] ")
+            self._known.forget(replaced.host, replaced.port)
         except UnknownCertificate as unknown:
-            answer = await self._ask(f"{unknown}\nIs this the server's? [yes/NO] ", False)
-            if answer.strip().lower() not in ("y", "yes"):
-                raise GaveUp("The server was not trusted; nothing was sent to it.") from None
+            await self._require_yes(f"{unknown}\nIs this the server's? [yes/NO] ")
             self._known.pin(unknown.host, unknown.port, unknown.fingerprint)
         return await self._tls.connect(factory)
+
+    async def _require_yes(self, question: str) -> None:
+        answer = await self._ask(question, False)
+        if answer.strip().lower() not in ("y", "yes"):
+            raise GaveUp("The server was not trusted; nothing was sent to it.") from None

@@ -24,9 +24,29 @@ Object: TypeAlias = dict[str, Any]
 MAX_DEPTH = 16
 """Maximum levels of nested objects and lists; no answer has more than four."""
 
+MAX_NAME = 255
+"""Maximum characters of a name of a person, a group or a file; no server has longer ones."""
+
+MAX_LINE = 4096
+"""Maximum characters of any other text of one line."""
+
+MAX_TEXT = 65_536
+"""Maximum characters of a message."""
+
+MAX_INT = 2**62
+"""Maximum number, of bytes or of entries."""
+
+MAX_OPENING = 2048
+"""Maximum bytes that are kept of what comes before the first object."""
+
+_NAMES = frozenset({"name", "from", "with", "by", "group", "admin", "type", "code", "policy"})
+
 
 class JsonProtocol(BoundedLineReceiver):
-    """One connection. *receive* is called with each object, *lost* with why it ended."""
+    """One connection. *receive* is called with each object, *lost* with why it ended.
+
+    *opening* has the first bytes that came before any object.
+    """
 
     MAX_LENGTH = 16 * 1024 * 1024  # bytes; no answer of a server is that long
 
@@ -36,6 +56,7 @@ class JsonProtocol(BoundedLineReceiver):
         self.receive: Callable[[Object], None] = lambda _object: None
         self.lost: Callable[[Failure], None] = lambda _reason: None
         self.received = 0  # bytes
+        self.opening = b""
         self._object_received = False
 
     def connectionMade(self) -> None:
@@ -45,6 +66,8 @@ class JsonProtocol(BoundedLineReceiver):
 
     def dataReceived(self, data: bytes) -> None:
         self.received += len(data)
+        if not self._object_received and len(self.opening) < MAX_OPENING:
+            self.opening += data[: MAX_OPENING - len(self.opening)]
         super().dataReceived(data)
 
     def lineReceived(self, line: bytes) -> None:
@@ -96,17 +119,24 @@ def _decoded(line: bytes) -> Object | None:
 
 
 def safe(value: Any, depth: int = 0, lines: bool = False) -> Any:
-    """Return *value*, from JSON, with all texts made safe; what is nested too deeply is None.
+    """Return *value*, from JSON, with all texts made safe and cut to their maximum length.
 
-    Only the texts of messages (*lines*) may have several lines.
+    What is nested too deeply, and a number that is too large, is None. Only the texts of messages
+    (*lines*) may have several lines.
     """
     if isinstance(value, str):
-        return safe_text(value) if lines else safe_line(value)
+        return safe_text(value[:MAX_TEXT]) if lines else safe_line(value[:MAX_LINE])
+    if isinstance(value, int | float) and not -MAX_INT <= value <= MAX_INT:  # also NaN
+        return None
     if depth > MAX_DEPTH:
         return None
     if isinstance(value, dict):
         return {
-            safe_line(key): safe(each, depth + 1, lines=key == "text")
+            safe_line(key[:MAX_NAME]): safe(
+                each[:MAX_NAME] if key in _NAMES and isinstance(each, str) else each,
+                depth + 1,
+                lines=key == "text",
+            )
             for key, each in value.items()
         }
     if isinstance(value, list):

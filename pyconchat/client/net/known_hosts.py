@@ -14,7 +14,14 @@ from twisted.internet.abstract import isIPv6Address
 
 from pyconchat.disk import temporary_file
 
-__all__ = ["ChangedCertificate", "KnownHosts", "UnknownCertificate", "host_and_port", "normalized"]
+__all__ = [
+    "ChangedCertificate",
+    "KnownHosts",
+    "ReplacedCertificate",
+    "UnknownCertificate",
+    "host_and_port",
+    "normalized",
+]
 
 FINGERPRINT = r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){31}"
 ENTRY = re.compile(rf"[ \t]*([^#\s]\S*)[ \t]+SHA256[ \t]+({FINGERPRINT})[ \t\r]*")
@@ -56,6 +63,21 @@ class ChangedCertificate(Exception):
         )
 
 
+class ReplacedCertificate(Exception):
+    """The server's certificate is not the *known* one, which is pinned; but this system trusts it.
+
+    A person must decide whether that is enough.
+    """
+
+    def __init__(self, host: str, port: int, known: str, fingerprint: str) -> None:
+        self.host = host
+        self.port = port
+        super().__init__(
+            f"The certificate of {host_and_port(host, port)} is not the pinned one any more"
+            f" (SHA256 {known}), but one that this system trusts: SHA256 {fingerprint}"
+        )
+
+
 class KnownHosts:
     """The file at *path*. An entry is a line ``HOST:PORT SHA256 FINGERPRINT``.
 
@@ -81,8 +103,14 @@ class KnownHosts:
         line = f"{server} SHA256 {fingerprint.upper()}"
         if ENTRY.fullmatch(line) is None:
             raise ValueError(f"not a host and a fingerprint: {line!r}")
-        lines = [each for each in self._lines() if _fingerprint_of(server, each) is None]
-        self._write("".join(f"{each}\n" for each in (*lines, line)))
+        self._write("".join(f"{each}\n" for each in (*self._without(server), line)))
+
+    def forget(self, host: str, port: int) -> None:
+        """Pin no certificate of the server any more. Raises `OSError`."""
+        self._write("".join(f"{each}\n" for each in self._without(host_and_port(host, port))))
+
+    def _without(self, server: str) -> list[str]:
+        return [each for each in self._lines() if _fingerprint_of(server, each) is None]
 
     def _lines(self) -> list[str]:
         try:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeAlias
 
-from pyconchat.client.interfaces import GaveUp
+from pyconchat.client.interfaces import GaveUp, LoginRefused
 from pyconchat.client.net.address import Address
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.net.saved import SavedState
@@ -18,15 +18,19 @@ __all__ = ["Ask", "ClientLogin"]
 Ask: TypeAlias = Callable[[str, bool], Awaitable[str]]
 """Asks a question; True: the answer is a secret. Raises `GaveUp` if there is no answer."""
 
-TEMPORARY = ("busy", "too-many", "not-saved", "trouble")
-"""Codes of refusals after which the same hello may be accepted later."""
+TEMPORARY = {"busy": 3.0, "too-many": 20.0, "not-saved": 5.0, "trouble": 5.0, "unknown": 5.0}
+"""Codes of refusals after which the same hello may be accepted later, and the seconds until then.
+
+After ``unknown`` the new account may exist, with the same password.
+"""
 
 
 class ClientLogin:
     """Logs in at *address* for as long as the client runs, also after each reconnection.
 
     *ask* asks the person, *notify* shows them a line. With *guest*, a new name without a password
-    becomes a guest without a question.
+    becomes a guest without a question. From a question for a password until the server accepts one,
+    *expects_secret* is True: whatever is typed then may be a password.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class ClientLogin:
     ) -> None:
         self._address = address
         self._saved = saved
+        self.expects_secret = False
         self._ask = ask
         self._notify = notify
         self._name = address.name
@@ -70,6 +75,7 @@ class ClientLogin:
     def accepted(self, hello: Object) -> None:
         """Save the token of the server's answer."""
         self._was_accepted = True
+        self.expects_secret = False
         self._name = str(hello.get("name") or self._name)
         token = hello.get("token")
         if isinstance(token, str) and token:
@@ -87,19 +93,21 @@ class ClientLogin:
 
     async def _handle_refusal(self, refused: Object) -> None:
         """Change what the next hello will say. Raises `GaveUp` if there is nothing left to try."""
-        code, error = refused.get("code"), str(refused.get("error") or "The server refused.")
+        code, error = str(refused.get("code")), str(refused.get("error") or "The server refused.")
         if code == "bad-token":
             self._token = None
             with suppress(OSError):
                 self._saved.delete_token(self._address, self._name)
         elif code == "password-needed":
-            self._password = await self._ask(f"Password of {self._name}: ", True)
+            self._password = await self._ask_password()
         elif code == "new-name":
             await self._register_or_guest(error)
         elif code == "wrong-password" and not self._password_given:
             self._notify(error)
-            self._password = await self._ask(f"Password of {self._name}: ", True)
-        elif code in TEMPORARY or (code == "taken" and self._was_accepted):
+            self._password = await self._ask_password()
+        elif code in TEMPORARY:
+            raise LoginRefused(error, TEMPORARY[code])
+        elif code == "taken" and self._was_accepted:
             # The name is taken by our own old connection until the server notices its end.
             raise ConnectionError(error)
         elif code in ("taken", "bad-name") and not self._address.name:
@@ -111,17 +119,24 @@ class ClientLogin:
         else:
             raise GaveUp(error)
 
+    async def _ask_password(self) -> str:
+        return await self._ask_secret(f"Password of {self._name}: ")
+
+    async def _ask_secret(self, question: str) -> str:
+        self.expects_secret = True
+        return await self._ask(question, True)
+
     async def _register_or_guest(self, why: str) -> None:
         """Ask for a password to register the new name; without one it is a guest's."""
         if why:
             self._notify(why)
         offer = f"Choose a password to keep the name {self._name}, or press Enter to be a guest: "
         while True:
-            password = await self._ask(offer, True)
+            password = await self._ask_secret(offer)
             if not password:
                 self._password, self._guest = None, True
                 return
-            if await self._ask("Repeat the password: ", True) == password:
+            if await self._ask_secret("Repeat the password: ") == password:
                 self._password = password
                 return
             self._notify("The passwords are not the same.")

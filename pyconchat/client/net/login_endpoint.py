@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import cast
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import DNSLookupError
 from twisted.internet.interfaces import (
     IProtocol,
     IProtocolFactory,
@@ -18,16 +19,17 @@ from zope.interface import implementer
 
 from pyconchat.client.interfaces import GaveUp
 from pyconchat.client.net.json_protocol import JsonProtocol
+from pyconchat.domain.text import safe_line
 from pyconchat.net.connection import IConnection
 
-__all__ = ["LoginEndpoint"]
+__all__ = ["LoginEndpoint", "problem_of"]
 
 
 @implementer(IStreamClientEndpoint)
 class LoginEndpoint:
     """Connects through *endpoint*; *log_in* logs in over the new connection.
 
-    *failed* is called with the reason of a failure, *gave_up* with that of one that is final.
+    *failed* is called with a failure, *gave_up* with the reason of one that is final.
 
     A `ClientService` could log in by its ``prepareConnection``, but does not notice a connection
     that is lost then.
@@ -38,7 +40,7 @@ class LoginEndpoint:
         reactor: IReactorTime,
         endpoint: IStreamClientEndpoint,
         log_in: Callable[[JsonProtocol], Awaitable[None]],
-        failed: Callable[[str], None],
+        failed: Callable[[Exception], None],
         gave_up: Callable[[str], None],
     ) -> None:
         self._reactor = reactor
@@ -57,7 +59,7 @@ class LoginEndpoint:
             self._gave_up(str(gave_up))
             raise
         except Exception as problem:
-            self._failed(str(problem) or type(problem).__name__)
+            self._failed(problem)
             raise
 
     async def _connect(self, factory: IProtocolFactory) -> IProtocol:
@@ -82,3 +84,11 @@ class LoginEndpoint:
 
         json.lost = lost
         return protocol
+
+
+def problem_of(failure: Exception) -> str:
+    """Return why connecting failed, in one line without a full stop."""
+    if isinstance(failure, DNSLookupError):
+        return "the host name does not resolve"
+    text = str(failure) or type(failure).__name__
+    return safe_line(text.splitlines()[0]).rstrip(".")

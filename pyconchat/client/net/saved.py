@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from pyconchat.client.net.address import Address
+from pyconchat.domain.names import fold
 
 __all__ = ["SavedState", "default_path"]
 
@@ -43,7 +44,7 @@ class SavedState:
 
     def last_name(self, address: Address) -> str | None:
         """Return the name that logged in at *address* last, if any."""
-        end = f"@{address}"
+        end = _server(address)
         names = [each.removesuffix(end) for each in self._tokens() if each.endswith(end)]
         return names[-1] if names else None
 
@@ -79,15 +80,29 @@ class SavedState:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def default_path(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the folder for state, by the XDG Base Directory Specification."""
+def default_path(environ: Mapping[str, str]) -> Path:
+    """Return the folder for state, by the XDG Base Directory Specification.
+
+    Raises `RuntimeError` if the user has no home folder.
+    """
     base = environ.get("XDG_STATE_HOME", "")
-    root = Path(base) if base.startswith("/") else Path.home() / ".local" / "state"
+    home = environ.get("HOME", "")
+    root = Path(base)
+    if not base.startswith("/"):
+        root = (Path(home) if home else Path.home()) / ".local" / "state"
     return root / "pyconchat" / "client"
 
 
 def _account(address: Address, name: str) -> str:
-    return f"{name.lower()}@{address}"
+    return f"{fold(name)}{_server(address)}"
+
+
+def _server(address: Address) -> str:
+    """Return the server in a token's name.
+
+    It has the scheme, so that a token that came over TLS is never sent without it.
+    """
+    return f"@{'pyconchats' if address.tls else 'pyconchat'}://{address}"
 
 
 def _file_name(address: Address) -> str:

@@ -1,8 +1,9 @@
 """VerifiedTLSEndpoint: TLS to a server whose certificate this system trusts, or that is pinned.
 
-A certificate that this system's authorities vouch for is trusted, as in a browser. For any other
-the caller shows the fingerprint to a person, pins it in `KnownHosts`, and connects again. The
-library for TLS is an extra, so it is imported only when the first endpoint is created.
+A certificate that this system's authorities vouch for is trusted, as in a browser, unless another
+one is pinned. For any other the caller shows the fingerprint to a person, pins it in `KnownHosts`,
+and connects again. The library for TLS is an extra, so it is imported only when the first endpoint
+is created.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from zope.interface import directlyProvides, implementer, providedBy
 from pyconchat.client.net.known_hosts import (
     ChangedCertificate,
     KnownHosts,
+    ReplacedCertificate,
     UnknownCertificate,
     host_and_port,
     normalized,
@@ -52,7 +54,14 @@ MAX_CLOSING = 3.0
 
 
 class HandshakeFailed(Exception):
-    """The server does not speak TLS, or refused our TLS; the message is one line."""
+    """The server does not speak TLS, or refused our TLS; the message is one line.
+
+    *final* is True if the server answered: then another attempt would fail as well.
+    """
+
+    def __init__(self, sentence: str, final: bool) -> None:
+        super().__init__(sentence)
+        self.final = final
 
 
 @implementer(IStreamClientEndpoint)
@@ -80,8 +89,8 @@ class VerifiedTLSEndpoint:
         """Connect. Cancelling ends a handshake that hangs.
 
         Fails as *plain* does, or with `HandshakeFailed`, `UnknownCertificate`,
-        `ChangedCertificate`, Twisted's `TimeoutError`, or the `OSError` of an unreadable file of
-        known hosts; then the connection is closed.
+        `ChangedCertificate`, `ReplacedCertificate`, Twisted's `TimeoutError`, or the `OSError` of
+        an unreadable file of known hosts; then the connection is closed.
         """
         from twisted.internet.endpoints import wrapClientTLS
 
@@ -98,14 +107,15 @@ class VerifiedTLSEndpoint:
         from cryptography.hazmat.primitives.serialization import Encoding
 
         why = chain_problem or _name_problem(certificate, self.host)
-        if why is None:
-            return
         found = fingerprint(certificate.public_bytes(Encoding.DER))
         known = self.known.get(self.host, self.port)
+        if known == found or (known is None and why is None):
+            return
         if known is None:
-            raise UnknownCertificate(self.host, self.port, found, why)
-        if known != found:
-            raise ChangedCertificate(self.host, self.port, known, found, self.known.path)
+            raise UnknownCertificate(self.host, self.port, found, str(why))
+        if why is None:  # whoever can obtain a certificate of an authority must not replace it
+            raise ReplacedCertificate(self.host, self.port, known, found)
+        raise ChangedCertificate(self.host, self.port, known, found, self.known.path)
 
 
 @implementer(IProtocolFactory, IOpenSSLClientConnectionCreator)
@@ -200,8 +210,9 @@ class _VerifiedConnection(ProtocolWrapper):
             self.wrappedProtocol.connectionLost(reason)
         elif not self.verified.called:
             server = host_and_port(self._endpoint.host, self._endpoint.port)
-            why = _handshake_problem(reason)
-            self.verified.errback(HandshakeFailed(f"No TLS connection with {server}: {why}"))
+            why, final = _handshake_problem(reason)
+            sentence = f"No TLS connection with {server}: {why}"
+            self.verified.errback(HandshakeFailed(sentence, final))
 
 
 def _chain_problem(error: int | None) -> str | None:
@@ -242,12 +253,12 @@ def _name_problem(certificate: Certificate, host: str) -> str | None:
     return None
 
 
-def _handshake_problem(reason: Failure) -> str:
-    """Return why a handshake failed: OpenSSL's reason, if it has one."""
+def _handshake_problem(reason: Failure) -> tuple[str, bool]:
+    """Return why a handshake failed, and whether it is OpenSSL's reason, so that it is final."""
     from OpenSSL.SSL import Error
 
     match reason.value:
         case Error(args=[[*_, (_library, _function, why)]]):
-            return str(why)
+            return f"{why}. The port may be without TLS", True
         case problem:
-            return str(problem)
+            return str(problem), False

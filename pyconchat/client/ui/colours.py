@@ -5,7 +5,8 @@ Other people's text has been made safe before; codes are only added around it.
 
 from __future__ import annotations
 
-from pyconchat.client.lines import NAME_COLOURS, Line
+from pyconchat.client.lines import Line
+from pyconchat.client.name_colours import NAME_COLOURS
 
 __all__ = ["BELL", "coloured"]
 

@@ -10,11 +10,12 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
 from pyconchat.client.files.paths import safe_path
 from pyconchat.client.files.transfers import FileSettings, Transfers
-from pyconchat.client.interfaces import UNCONFIRMED, ConnectionState
+from pyconchat.client.interfaces import ConnectionState
 from pyconchat.client.net.connection import ServerConnection
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.net.login import ClientLogin
-from pyconchat.client.ui.unattended import ServerTimeout, why_not_joined
+from pyconchat.client.ui.group_entry import GroupEntry
+from pyconchat.client.ui.unattended import ServerTimeout
 
 __all__ = ["OneShot"]
 
@@ -22,6 +23,7 @@ __all__ = ["OneShot"]
 class OneShot:
     """Shares the files *send* with *group*, or fetches its file *get*.
 
+    A group that does not exist is created only with *create*.
     *redraw* is called on progress, *finished* at the end with the reason of a failure, or "".
     """
 
@@ -31,13 +33,13 @@ class OneShot:
         endpoint: IStreamClientEndpoint,
         login: ClientLogin,
         group: str,
+        create: bool,
         send: Sequence[Path],
         get: str,
         files: FileSettings,
         redraw: Callable[[], None],
         finished: Callable[[str], None],
     ) -> None:
-        self._group = group
         self._send = send
         self._get = get
         self._finished = finished
@@ -48,6 +50,7 @@ class OneShot:
         self.transfers = Transfers(
             reactor, endpoint, self.connection, files, self._messages.append, redraw
         )
+        self._entry = GroupEntry(self.connection, group, create, self._entered, self._finish)
         self._timeout = ServerTimeout(reactor, self.connection, self._finish)
         self._timeout.start()
 
@@ -55,8 +58,7 @@ class OneShot:
 
     def logged_in(self, hello: Object) -> None:
         """Join the group; a guest has to do so after each login."""
-        answered = self._joined_again if self._begun else self._join_answered
-        self.connection.ask_quietly(answered, line=f"/join {self._group}")
+        self._entry.start()
 
     def event_received(self, event: Object) -> None:
         """Ignore events."""
@@ -78,19 +80,14 @@ class OneShot:
         """Fail: the connection will not come back."""
         self._finish(reason or "the server ended the session")
 
-    def _joined_again(self, answer: Object) -> None:
-        """Ignore the answer: if it is a refusal, the next request will be refused as well."""
-
-    def _join_answered(self, answer: Object) -> None:
-        if answer.get("code") == UNCONFIRMED:
-            return  # the next login asks again
-        why = why_not_joined(answer)
-        if why:
-            self._finish(why)
+    def _entered(self, group: str, why_temporary: str) -> None:
+        if self._begun:
+            return
+        if why_temporary and self._send:
+            self._finish(why_temporary)
             return
         self._begun = True
         self._timeout.stop()
-        group = str(answer.get("group"))
         if self._get:
             request = {"group": group, "line": f"/get {self._get}"}
             self.connection.ask(lambda answer: self._fetch(answer, request), **request)

@@ -16,7 +16,8 @@ from pyconchat.client.lines import LineFormatter, plain_text
 from pyconchat.client.net.connection import ServerConnection
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.net.login import ClientLogin
-from pyconchat.client.ui.unattended import ServerTimeout, why_not_joined
+from pyconchat.client.ui.group_entry import GroupEntry
+from pyconchat.client.ui.unattended import ServerTimeout
 from pyconchat.domain.text import safe_text
 from pyconchat.net.connection import IConnection, Lifecycle
 from pyconchat.net.lines import BoundedLineReceiver
@@ -33,8 +34,8 @@ MAX_CHARACTER_BYTES = 4
 class Pipe(BoundedLineReceiver):
     """Sends the lines of standard input to *group*; without one, as commands at the front desk.
 
-    The answers to commands go to standard output. *finished* is called at the end with the reason
-    of a failure, or "".
+    A group that does not exist is created only with *create*. The answers to commands go to
+    standard output. *finished* is called at the end with the reason of a failure, or "".
     *wall_clock* returns the time in seconds since the epoch, as `time.time` does.
     """
 
@@ -46,6 +47,7 @@ class Pipe(BoundedLineReceiver):
         endpoint: IStreamClientEndpoint,
         login: ClientLogin,
         group: str,
+        create: bool,
         finished: Callable[[str], None],
         wall_clock: Callable[[], float],
     ) -> None:
@@ -55,11 +57,13 @@ class Pipe(BoundedLineReceiver):
         self._finished = finished
         self._joined = not group
         self._current_group = ""  # to which a command at the front desk has led
+        self._why_temporary = ""  # the group
         self._line_bytes = 4096
         self._failed: list[str] = []
         self._formatter = LineFormatter(wall_clock)
         self._output = _Output(self.deliverLines)
         self.connection = ServerConnection(reactor, endpoint, login, self)
+        self._entry = GroupEntry(self.connection, group, create, self._entered, self._finish)
         self._timeout = ServerTimeout(reactor, self.connection, self._finish)
         self._timeout.start()
 
@@ -86,9 +90,9 @@ class Pipe(BoundedLineReceiver):
             target = {"group": self._current_group} if self._current_group else {}
             self.connection.ask(self._answered, line=text, **target)
             return
-        for piece in _pieces(text, self._line_bytes):
-            shown = safe_text(piece)
-            if shown and not shown.isspace():
+        # First safe, then cut: a piece must not begin within an escape sequence.
+        for piece in _pieces(safe_text(text), self._line_bytes):
+            if piece.strip():
                 self.connection.ask(self._answered, group=self._group, text=piece)
 
     def lineLengthExceeded(self, line: bytes) -> None:
@@ -117,7 +121,7 @@ class Pipe(BoundedLineReceiver):
             self.deliverLines()
             return
         self._joined = False
-        self.connection.ask_quietly(self._join_answered, line=f"/join {self._group}")
+        self._entry.start()
 
     def event_received(self, event: Object) -> None:
         """Ignore events."""
@@ -136,16 +140,10 @@ class Pipe(BoundedLineReceiver):
         """Fail: the connection will not come back."""
         self._finish(reason or "the server ended the session")
 
-    def _join_answered(self, answer: Object) -> None:
-        if answer.get("code") == UNCONFIRMED:
-            return  # the next login asks again
-        why = why_not_joined(answer)
-        if why:
-            self._finish(why)
-        else:
-            self._group = str(answer.get("group"))
-            self._joined = True
-            self.deliverLines()
+    def _entered(self, group: str, why_temporary: str) -> None:
+        self._group, self._why_temporary = group, why_temporary
+        self._joined = True
+        self.deliverLines()
 
     def _answered(self, answer: Object) -> None:
         self._timeout.extend()
@@ -180,7 +178,8 @@ class Pipe(BoundedLineReceiver):
         self.stopLines(Lifecycle.CLOSING)
         reasons = list(dict.fromkeys([*([why] if why else []), *self._failed]))
         failed = len(self._failed) + (unanswered if why else 0)
-        self._finished(f"{failed} not sent: {'; '.join(reasons[:5])}" if reasons else "")
+        sentence = f"{failed} not sent: {'; '.join(reasons[:5])}"
+        self._finished(sentence if reasons else self._why_temporary)
 
 
 @implementer(IPushProducer)

@@ -48,6 +48,7 @@ class PlainScreen(BoundedLineReceiver):
         self._read_again = read_again
         self._questions: deque[tuple[str, bool, Deferred[str]]] = deque()
         self._shown_state: ConnectionState | None = None
+        self._echoes = True
 
     # Standard input and output.
 
@@ -85,25 +86,37 @@ class PlainScreen(BoundedLineReceiver):
             self._show_question()
         return answer
 
+    def interrupted(self) -> None:
+        """Cancel the question; one of the login only at the second Ctrl-C, which ends."""
+        if self._questions and self._session.takes_lines:
+            self._answer(None)
+        else:
+            self._session.interrupted()
+
     def refresh(self) -> None:
+        is_secret = bool(self._questions) and self._questions[0][1]
+        if not is_secret and not self._session.hides_input:
+            self._set_echo(True)
         state = self._session.connection.state
         if state is self._shown_state:
             return
         first, self._shown_state = self._shown_state is None, state
+        if self._questions:
+            return  # the line is being typed
         if state in MESSAGES and not (first and state is ConnectionState.LIVE):
             self._print(MESSAGES[state])
 
     def _show_question(self) -> None:
         question, secret, _ = self._questions[0]
         if secret:
-            set_echo(False)
+            self._set_echo(False)
         self._write(question)
 
     def _answer(self, line: str | None) -> None:
         """Answer the first question with *line*; None cancels it."""
         _, secret, answer = self._questions.popleft()
         if secret:
-            set_echo(True)
+            self._set_echo(not self._session.hides_input)
             self._print("")
         if self._questions:  # before the answer is used, which may lead to another question
             self._show_question()
@@ -111,6 +124,11 @@ class PlainScreen(BoundedLineReceiver):
             answer.errback(Cancelled())
         else:
             answer.callback(line)
+
+    def _set_echo(self, on: bool) -> None:
+        if self._echoes is not on:
+            self._echoes = on
+            set_echo(on)
 
     def _print(self, text: str) -> None:
         self._write(f"{text}\n")

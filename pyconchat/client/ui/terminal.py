@@ -25,7 +25,7 @@ from twisted.internet.defer import Deferred
 
 from pyconchat.client.files.transfers import progress
 from pyconchat.client.interfaces import Cancelled, ConnectionState
-from pyconchat.client.lines import Line
+from pyconchat.client.lines import Line, plain_text
 from pyconchat.client.session import ClientSession
 from pyconchat.client.ui.colours import BELL, coloured
 from pyconchat.client.ui.input_line import InputLine
@@ -50,7 +50,10 @@ class Question(NamedTuple):
 
 
 class TerminalScreen:
-    """The screen of *session* on a terminal; typed lines are kept in the file *history*, if any."""
+    """The screen of *session* on a terminal; typed lines are kept in the file *history*, if any.
+
+    *colours* is False if the person wants none.
+    """
 
     keeps_typed = False  # the line disappears when it is sent, and its message is shown
 
@@ -58,15 +61,17 @@ class TerminalScreen:
         self,
         session: ClientSession,
         history: Path | None,
+        colours: bool = True,
         input: Input | None = None,
         output: Output | None = None,
     ) -> None:
         self._session = session
+        self._as_text = coloured if colours else plain_text
         self._unwritten: deque[str] = deque()
         self._writing: asyncio.TimerHandle | None = None
         self._question: Question | None = None
         asked = Condition(lambda: self._question is not None)
-        hidden = Condition(lambda: self._question is not None and self._question.secret)
+        hidden = Condition(self._is_hidden)
         line = InputLine(session.completer, history, self._prompt, self._accepted, asked, hidden)
         self._buffer = line.buffer
         status = Window(FormattedTextControl(self._status), height=1, style="reverse")
@@ -74,7 +79,14 @@ class TerminalScreen:
         self._app: Application[None] = Application(
             Layout(rows, line.window),
             key_bindings=key_bindings(
-                self._buffer, asked, self._answer, session.leave, self._paste, session.go_to
+                self._buffer,
+                asked,
+                hidden,
+                self._answer,
+                self._interrupt,
+                session.leave,
+                self._paste,
+                session.go_to,
             ),
             erase_when_done=True,
             enable_page_navigation_bindings=False,
@@ -97,7 +109,7 @@ class TerminalScreen:
 
     def show(self, lines: Sequence[Line]) -> None:
         for line in lines:
-            self._unwritten.append(coloured(line) + (BELL if line.rings else ""))
+            self._unwritten.append(self._as_text(line) + (BELL if line.rings else ""))
         if self._unwritten and self._writing is None:
             loop = asyncio.get_running_loop()
             self._writing = loop.call_later(WRITE_DELAY, self._write_lines)
@@ -109,8 +121,11 @@ class TerminalScreen:
                 lambda result: (self.ask(question, secret).chainDeferred(answer), result)[1]
             )
             return answer
-        self._question = Question(question, secret, Deferred(), self._buffer.text)
-        self._buffer.set_document(Document())
+        # What was typed while the input is hidden is the beginning of the answer.
+        draft = "" if self._is_hidden() else self._buffer.text
+        self._question = Question(question, secret, Deferred(), draft)
+        if draft:
+            self._buffer.set_document(Document())
         self.refresh()
         return self._question.answer
 
@@ -141,9 +156,17 @@ class TerminalScreen:
         if self._unwritten:
             self._writing = asyncio.get_running_loop().call_later(0, self._write_lines)
 
+    def _is_hidden(self) -> bool:
+        """Return whether what is typed may be a password: also between two questions for it."""
+        if self._question is not None:
+            return self._question.secret
+        return self._session.hides_input
+
     def _prompt(self) -> StyleAndTextTuples:
         if self._question is not None:
             return [("", self._question.prompt)]
+        if self._session.hides_input:
+            return [("", "(hidden until you are logged in) ")]
         group = self._session.groups.current
         return [("", f"[{group.name}] " if group is not None else "> ")]
 
@@ -155,9 +178,7 @@ class TerminalScreen:
         if groups.current is not None:
             parts.append(f"{groups.current.name}: {groups.current.online} online")
         unread = [
-            f"{number}:{group.name} {group.unread}"
-            for number, group in enumerate(groups.all(), 1)
-            if group.unread
+            f"{group.number}:{group.name} {group.unread}" for group in groups.all() if group.unread
         ]
         if unread:
             parts.append(f"unread {', '.join(unread)}")
@@ -178,7 +199,10 @@ class TerminalScreen:
 
     def _answer(self, text: str | None) -> None:
         """Answer the question with *text*; None cancels it."""
-        assert self._question is not None
+        if self._question is None:  # between two questions for a password
+            self._buffer.reset()
+            self._session.typed(text or "")
+            return
         question, self._question = self._question, None
         self._buffer.set_document(Document(question.draft))
         shown = "" if question.secret or text is None else text
@@ -189,6 +213,13 @@ class TerminalScreen:
         else:
             question.answer.callback(text)
 
+    def _interrupt(self) -> None:
+        """Cancel the question; one of the login only at the second Ctrl-C, which ends."""
+        if self._question is not None and self._session.takes_lines:
+            self._answer(None)
+        else:
+            self._session.interrupted()
+
     def _paste(self, data: str) -> None:
         """Insert one line; ask before several lines are sent."""
         lines = data.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")
@@ -196,7 +227,7 @@ class TerminalScreen:
             self._buffer.insert_text(lines[0])
             return
         group = self._session.groups.current
-        if group is None:
+        if group is None or not self._session.takes_lines:
             self._buffer.insert_text(" ".join(lines))
             return
         lines[0] = self._buffer.text + lines[0]

@@ -1,4 +1,4 @@
-"""What the ways to run without a person share: a timeout, and how joining a group fails."""
+"""The timeout of the ways to run without a person."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from pyconchat.client.net.connection import ServerConnection
-from pyconchat.client.net.json_protocol import Object
 
-__all__ = ["MAX_SECONDS", "ServerTimeout", "why_not_joined"]
+__all__ = ["MAX_SECONDS", "ServerTimeout"]
 
 MAX_SECONDS = 60.0
 """Maximum seconds without a connection, or without an answer; then the client gives up."""
@@ -49,10 +48,3 @@ class ServerTimeout:
         self._call = None
         problem = f": {self._connection.problem}" if self._connection.problem else ""
         self._gave_up(f"no answer from the server for {MAX_SECONDS:.0f} s{problem}")
-
-
-def why_not_joined(answer: Object) -> str:
-    """Return why we are not in the group, by the answer to ``/join``; "" if we are."""
-    if answer.get("type") == "entered":
-        return ""
-    return str(answer.get("error") or "the group's admin has to approve first")

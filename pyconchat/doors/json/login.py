@@ -49,6 +49,7 @@ class JsonLogin:
         self._banned = ""  # why the name may not log in
         self._session: ISession | None = None
         self._groups: list[GroupConversation] = []  # those that the answer had no room for
+        self._most_missed = 0  # entries of a conversation; 0: all
 
     async def begin(self, hello: Hello, received: Mapping[str, int]) -> Mapping[str, object]:
         """Log in as *hello* says; return the answer.
@@ -72,6 +73,7 @@ class JsonLogin:
             with suppress(NotSaved):  # a program that has the password needs no token
                 token = await self._services.tokens.issue(session.account)
         self._session = session
+        self._most_missed = hello.missed or 0
         return self._answer(session, token)
 
     async def catch_up(self) -> None:
@@ -84,7 +86,7 @@ class JsonLogin:
                 self._peer.end(EndWhy.WRONG_PASSWORD, TOO_MANY_WRONG_PASSWORDS)
             return
         await self._send_own_groups(session)
-        await session.catch_up()
+        await session.catch_up(self._most_missed)
         lobby = self._services.config.lobby
         if lobby is not None:
             call = Call(self._services, session, None, lambda _reply: None)

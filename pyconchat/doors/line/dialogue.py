@@ -88,7 +88,7 @@ class LoginDialogue:
         except NotSaved:
             self._door.end(EndWhy.TROUBLE, CANNOT_READ_LOG)
             return
-        await session.catch_up()
+        await session.catch_up(self._services.config.limits.missed_entries)
         await self._first_group(session)
 
     async def _session(self) -> ISession:

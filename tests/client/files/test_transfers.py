@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from zope.interface import implementer
 
 from pyconchat.client.files.download import Download
 from pyconchat.client.files.download_folder import DownloadFolder
+from pyconchat.client.files.snapshot import snapshot_of
 from pyconchat.client.files.transfer import Network, TransferFailed
 from pyconchat.client.files.upload import Upload
 
@@ -135,3 +137,129 @@ def test_a_refusal_that_is_longer_than_the_file(clock: Clock, tmp_path: Path) ->
     (failure,) = run_until(clock, fetching, 20)
     assert failure.check(TransferFailed)
     assert "not a member" in str(failure.value)
+
+
+# Files that change.
+
+
+def upload_of(clock: Clock, path: Path, endpoint: Endpoint) -> tuple[Upload, Deferred[Any]]:
+    """Begin to upload the file at *path*."""
+    upload = Upload(Network(clock, endpoint, maybeDeferred), path)
+    sending = upload.send(lambda: succeed(("t" * 32, 0)), lambda _sha256: succeed(0))
+    return upload, Deferred.fromCoroutine(sending)
+
+
+def test_a_file_that_grows(clock: Clock, tmp_path: Path) -> None:
+    """The bytes that were there at the start are sent, and the hash is theirs."""
+    path = tmp_path / "a.log"
+    path.write_bytes(b"start")
+    received: list[bytes] = []
+
+    def answer(protocol: Any, transport: FakeTransport) -> None:
+        received.append(transport.value())
+        protocol.dataReceived(b"shared 1 5 x\n")
+        transport.loseConnection()
+
+    def run(function: Any, *args: Any) -> Deferred[Any]:
+        with path.open("ab") as file:  # it grows at each step
+            file.write(b" more")
+        return maybeDeferred(function, *args)
+
+    upload = Upload(Network(clock, Endpoint(clock, answer), run), path)
+    sending = Deferred.fromCoroutine(
+        upload.send(lambda: succeed(("t" * 32, 0)), lambda _sha256: succeed(0))
+    )
+    assert run_until(clock, sending, 5) == [None]
+    (data,) = received
+    header, _, body = data.partition(b"\n")
+    digest = hashlib.sha256(body).hexdigest()
+    assert header == f"upload {'t' * 32} 0 {len(body)} {digest}".encode()
+    assert body in (b"start", b"start more")
+
+
+def test_a_file_of_proc(clock: Clock) -> None:
+    """It is said to be empty, and is not."""
+    received: list[bytes] = []
+
+    def answer(protocol: Any, transport: FakeTransport) -> None:
+        received.append(transport.value().partition(b"\n")[2])
+        protocol.dataReceived(b"shared 1 5 x\n")
+        transport.loseConnection()
+
+    upload, sending = upload_of(clock, Path("/proc/version"), Endpoint(clock, answer))
+    assert run_until(clock, sending, 5) == [None]
+    assert received == [Path("/proc/version").read_bytes()]
+    assert upload.size == len(received[0])
+
+
+@pytest.mark.parametrize("later", [b"other", b"sta"])
+def test_a_file_that_changes(clock: Clock, tmp_path: Path, later: bytes) -> None:
+    """One sentence after the first refusal, and not after a minute and a half of attempts."""
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"start")
+
+    def answer(protocol: Any, transport: FakeTransport) -> None:
+        path.write_bytes(later)
+        protocol.dataReceived(b"refused bad-argument: The hash is another.\n")
+        transport.loseConnection()
+
+    endpoint = Endpoint(clock, answer)
+    _, sending = upload_of(clock, path, endpoint)
+    (failure,) = run_until(clock, sending, 5)
+    assert str(failure.value) == "a.txt: it changes while it is sent"
+    assert endpoint.connections == 1
+
+
+def test_a_file_that_becomes_shorter(clock: Clock, tmp_path: Path) -> None:
+    """Before it is read again: the server would wait for the rest."""
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"start")
+
+    def run(function: Any, *args: Any) -> Deferred[Any]:
+        result = maybeDeferred(function, *args)
+        path.write_bytes(b"s")
+        return result
+
+    upload = Upload(Network(clock, Endpoint(clock, lambda *_: None), run), path)
+    sending = Deferred.fromCoroutine(
+        upload.send(lambda: succeed(("t" * 32, 0)), lambda _sha256: succeed(0))
+    )
+    (failure,) = run_until(clock, sending, 5)
+    assert failure.check(TransferFailed)
+    assert "it changes" in str(failure.value)
+
+
+@pytest.mark.parametrize("kind", ["folder", "device", "fifo"])
+def test_what_is_no_file(tmp_path: Path, kind: str) -> None:
+    """It is refused at once, without waiting for anybody who writes to it."""
+    path = tmp_path / "x"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path = Path("/dev/zero")
+    with pytest.raises(OSError, match="not a file"):
+        snapshot_of(path)
+
+
+def test_the_reason_of_a_server_that_closes(clock: Clock, tmp_path: Path) -> None:
+    """It is in the sentence at the end, and its line never gets into a fetched file."""
+    reason = b"* There were too many connections from your address; try again in 9 s.\n"
+
+    def answer(protocol: Any, transport: FakeTransport) -> None:
+        protocol.dataReceived(reason)
+        transport.loseConnection()
+
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"start")
+    endpoint = Endpoint(clock, answer)
+    _, sending = upload_of(clock, path, endpoint)
+    (failure,) = run_until(clock, sending, 200)
+    assert "try again in 9 s" in str(failure.value)
+    folder = DownloadFolder(tmp_path / "in")
+    download = Download(Network(clock, endpoint, maybeDeferred), "a.txt", 5000, folder)
+    fetching = Deferred.fromCoroutine(download.fetch(1, HASH, lambda: succeed("t" * 32)))
+    (failure,) = run_until(clock, fetching, 200)
+    assert "try again in 9 s" in str(failure.value)
+    assert [each.stat().st_size for each in (tmp_path / "in").iterdir()] == [0]

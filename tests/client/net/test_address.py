@@ -27,6 +27,12 @@ from pyconchat.client.net.address import Address, BadAddress, parse_address
         ("[::1]", Address("::1", 8000)),
         ("[2001:db8::1]:9000", Address("2001:db8::1", 9000)),
         ("a.b-c_1@[::1]:9000/tea", Address("::1", 9000, "a.b-c_1", "tea")),
+        ("::1", Address("::1", 8000)),
+        ("alice@2001:db8::1/tea", Address("2001:db8::1", 8000, "alice", "tea")),
+        ("bücher.example", Address("xn--bcher-kva.example", 8000)),
+        ("BÜCHER.example:9", Address("xn--bcher-kva.example", 9)),
+        ("例え.jp", Address("xn--r8jz45g.jp", 8000)),
+        ("my_host.local.", Address("my_host.local.", 8000)),
         ("pyconchat://host", Address("host", 8000)),
         ("PyconChat://alice@host:9/tea", Address("host", 9, "alice", "tea")),
         ("pyconchats://host", Address("host", 8443, tls=True)),
@@ -43,6 +49,7 @@ def test_port_and_tls_arguments() -> None:
     """They may be given apart from the text; a scheme without TLS does not override them."""
     assert parse_address("alice@host/tea", "9000") == Address("host", 9000, "alice", "tea")
     assert parse_address("[::1]", "9000") == Address("::1", 9000)
+    assert parse_address("::1", "23001") == Address("::1", 23001)
     assert parse_address("host", tls=True) == Address("host", 8443, tls=True)
     assert parse_address("host", "9000", tls=True) == Address("host", 9000, tls=True)
     assert parse_address("pyconchat://host", tls=True).tls
@@ -69,9 +76,18 @@ def test_port_and_tls_arguments() -> None:
         ("host:eighty", "1 to 65535"),
         ("host:80x", "1 to 65535"),
         ("host:٨٠", "1 to 65535"),
-        ("::1", "brackets"),
-        ("fe80::1:9000", "brackets"),
-        ("alice@2001:db8::1/tea", "brackets"),
+        ("::1:", "IPv6"),
+        ("1::2::3", "IPv6"),
+        ("host:80:90", "IPv6"),
+        ("..", "host name"),
+        ("a..b", "host name"),
+        ("-a.example", "host name"),
+        ("a!b", "host name"),
+        ("192.0.2.256", "host name"),
+        ("a" * 64, "host name"),
+        (".".join(["a" * 60] * 5), "host name"),
+        ("xn--ls8ha.st", "host name"),
+        ("bü\u200bcher..example", "host name"),
         ("[::1", "]"),
         ("[::1]x", "]"),
         ("[::1]9000", "]"),

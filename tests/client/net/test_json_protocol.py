@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 
-from pyconchat.client.net.json_protocol import JsonProtocol, Object, safe
+from pyconchat.client.net.json_protocol import (
+    MAX_LINE,
+    MAX_NAME,
+    MAX_TEXT,
+    JsonProtocol,
+    Object,
+    safe,
+)
 from tests.client.examples import HOSTILE, values
 from tests.support.examples import examples
 
@@ -155,9 +162,10 @@ def test_a_line_of_20_mb(opened: Opened) -> None:
 
 
 def test_a_line_of_10_mb(opened: Opened) -> None:
-    """It is received."""
-    text = "x" * 10_000_000
-    assert opened.receives(json.dumps({"text": text}).encode() + b"\n") == [{"text": text}]
+    """It is received, and its texts are cut: no message is that long."""
+    fields = {"text": "x" * 4_000_000, "name": "n" * 2_000_000, "topic": "é" * 2_000_000}
+    (received,) = opened.receives(json.dumps(fields, ensure_ascii=False).encode() + b"\n")
+    assert [len(each) for each in received.values()] == [MAX_TEXT, MAX_NAME, MAX_LINE]
 
 
 def test_bytes_are_counted(opened: Opened) -> None:
@@ -205,9 +213,10 @@ def test_random_bytes(pieces: list[bytes]) -> None:
 
 
 def test_values_that_are_not_texts() -> None:
-    """They stay as they are."""
-    value = {"a": [1, 1.5, True, None, 10**30]}
+    """They stay as they are, but numbers that are too large for anything are None."""
+    value = {"a": [1, 1.5, True, None]}
     assert safe(value) == value
+    assert safe([10**400, -(10**400), float("inf"), float("nan")]) == [None] * 4
 
 
 def test_nested_values_are_limited() -> None:

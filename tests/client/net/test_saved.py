@@ -71,11 +71,21 @@ def test_permissions(saved: SavedState, umask: None) -> None:
 def test_permissions_of_an_existing_file(saved: SavedState) -> None:
     """They are corrected with the next token."""
     saved.path.mkdir(parents=True)
-    tokens(saved).write_text('{"bob@host:8000": "t0"}')
+    tokens(saved).write_text('{"bob@pyconchat://host:8000": "t0"}')
     tokens(saved).chmod(0o644)
     saved.save_token(HOST, "alice", "t1")
     assert mode(tokens(saved)) == 0o600
     assert saved.token(HOST, "bob") == "t0"
+
+
+def test_a_token_that_came_over_tls(saved: SavedState) -> None:
+    """It is not used without TLS on the same port, and the other way round."""
+    secure = HOST._replace(tls=True)
+    saved.save_token(secure, "alice", "t1")
+    assert saved.token(HOST, "alice") is None
+    assert saved.last_name(HOST) is None
+    saved.save_token(HOST, "alice", "t2")
+    assert saved.token(secure, "alice") == "t1"
 
 
 def test_deleting_a_token(saved: SavedState) -> None:
@@ -149,7 +159,7 @@ def test_no_temporary_file_is_left(saved: SavedState) -> None:
 
 def test_histories(saved: SavedState) -> None:
     """Each address has a file of its own in the folder, whose content is kept."""
-    addresses = ["host", "host:9000", "[::1]", "HOST", "..", "..:9000", "höst"]
+    addresses = ["host", "host:9000", "[::1]", "HOST", "a-b", "a_b", "höst"]
     paths = [saved.history(parse_address(each)) for each in addresses]
     assert len({*paths}) == len(paths) - 1  # a host has no upper case
     assert {path.parent for path in paths} == {saved.path}

@@ -34,7 +34,12 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from pyconchat.client.net import tls_endpoint
-from pyconchat.client.net.known_hosts import ChangedCertificate, KnownHosts, UnknownCertificate
+from pyconchat.client.net.known_hosts import (
+    ChangedCertificate,
+    KnownHosts,
+    ReplacedCertificate,
+    UnknownCertificate,
+)
 from pyconchat.client.net.tls_endpoint import HandshakeFailed, VerifiedTLSEndpoint
 from tests.support.servers import PATIENCE
 
@@ -305,9 +310,12 @@ async def test_a_certificate_of_an_authority(
 async def test_a_renewed_certificate_of_an_authority(
     authority: Identity, serve: Serve, known: KnownHosts
 ) -> None:
-    """It is trusted, whatever was pinned before."""
+    """It never replaces a pinned one without a question."""
     server = await serve(issue("localhost", by=authority))
     known.pin("localhost", server.port, OTHER)
+    with pytest.raises(ReplacedCertificate, match=OTHER):
+        await endpoint(server, known, "localhost").connect(Client())
+    known.forget("localhost", server.port)
     await close(await connect(server, known, "localhost"), server)
 
 
@@ -531,8 +539,10 @@ async def test_a_server_without_tls(serve: Serve, known: KnownHosts) -> None:
     with pytest.raises(HandshakeFailed) as caught:
         await endpoint(server, known).connect(Client())
     assert str(caught.value) == (
-        f"No TLS connection with 127.0.0.1:{server.port}: wrong version number"
+        f"No TLS connection with 127.0.0.1:{server.port}: wrong version number."
+        " The port may be without TLS"
     )
+    assert caught.value.final
     await server.lines[-1].lost
     assert b"secret" not in server.lines[-1].received
 

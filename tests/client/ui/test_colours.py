@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyconchat.client.lines import NAME_COLOURS, Line, plain_text
+from pyconchat.client.lines import Line, plain_text
+from pyconchat.client.name_colours import NAME_COLOURS
 from pyconchat.client.ui.colours import BELL, coloured
 from pyconchat.domain.text import safe_text
 

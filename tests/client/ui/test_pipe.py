@@ -26,11 +26,22 @@ from tests.client.examples import HOSTILE
 from tests.client.fakes import FakeServer, join_answer, lines_of, message
 from tests.client.people import NOON
 
+MEMBERS = [{"name": "bob", "guest": False}, {"name": "ci", "guest": True}]
+
+ENTRY: dict[str, Object] = {
+    "/groups tea": {"type": "groups", "groups": [{"group": "tea", "number": 1}], "more": 0},
+    "/join tea": join_answer("tea"),
+    "/members": {"type": "members", "group": "tea", "members": MEMBERS},
+}
+"""The answers to the requests with which a pipe enters the group tea."""
+
 
 class RunningPipe:
     """A pipe into *group*; *ends* are the reasons with which it finished."""
 
-    def __init__(self, fake: FakeServer, saved: SavedState, group: str, guest: bool) -> None:
+    def __init__(
+        self, fake: FakeServer, saved: SavedState, group: str, guest: bool, create: bool
+    ) -> None:
         self.fake = fake
         self.clock: Clock = fake.clock
         self.ends: list[str] = []
@@ -39,7 +50,7 @@ class RunningPipe:
             Address("host", 8000, "ci", group), saved, self._cannot_ask, print, password, guest=True
         )
         self.guest = guest
-        self.pipe = Pipe(self.clock, fake, login, group, self.ends.append, lambda: NOON)
+        self.pipe = Pipe(self.clock, fake, login, group, create, self.ends.append, lambda: NOON)
         self.transport = StringTransport()
         self.pipe.makeConnection(self.transport)
 
@@ -63,14 +74,16 @@ class RunningPipe:
         return self
 
     def joins(self) -> list[Object]:
-        """Accept the join; return the other requests."""
+        """Answer what precedes the lines, so that the group is entered; return the others."""
         others = []
-        for request in self.fake.connection.receives():
-            if request.get("line") == "/join tea":
-                self.fake.connection.answers(request, **join_answer("tea"))
-            else:
-                others.append(request)
-        return others + self.fake.connection.receives()
+        while received := self.fake.connection.receives():
+            for request in received:
+                answer = ENTRY.get(request.get("line", ""))
+                if answer is not None:
+                    self.fake.connection.answers(request, **answer)
+                else:
+                    others.append(request)
+        return others
 
     def reads(self, data: str | bytes) -> RunningPipe:
         """Receive *data* as input."""
@@ -102,8 +115,8 @@ MakePipe = Callable[..., RunningPipe]
 
 @pytest.fixture
 def make_pipe(fake: FakeServer, saved: SavedState) -> MakePipe:
-    def make(group: str = "tea", guest: bool = False) -> RunningPipe:
-        return RunningPipe(fake, saved, group, guest)
+    def make(group: str = "tea", guest: bool = False, create: bool = False) -> RunningPipe:
+        return RunningPipe(fake, saved, group, guest, create)
 
     return make
 
@@ -150,10 +163,78 @@ def test_lines_wait_for_the_group(make_pipe: MakePipe) -> None:
     """Nothing is sent before the login and the join."""
     pipe = make_pipe().reads("one\ntwo\n").starts()
     pipe.is_accepted()
+    (listing,) = pipe.fake.connection.receives()
+    pipe.fake.connection.answers(listing, **ENTRY["/groups tea"])
     (join,) = pipe.fake.connection.receives()
     assert join["line"] == "/join tea"
     pipe.fake.connection.answers(join, **join_answer("tea"))
     assert lines_of(pipe.fake.connection.receives()) == ["one", "two"]
+
+
+# The group.
+
+
+def listed_without(pipe: RunningPipe, *names: str) -> None:
+    """Answer that there is no group but *names*."""
+    (listing,) = pipe.fake.connection.receives()
+    groups = [{"group": name, "number": number} for number, name in enumerate(names, 1)]
+    pipe.fake.connection.answers(listing, type="groups", groups=groups, more=0)
+
+
+@pytest.mark.parametrize("guest", [True, False])
+def test_a_group_that_does_not_exist(make_pipe: MakePipe, guest: bool) -> None:
+    """Without --create it is not created; a name that contains it does not count."""
+    pipe = make_pipe(guest=guest).reads("one\n").ends_input().starts().is_accepted()
+    listed_without(pipe, "teatime")
+    assert pipe.fake.connection.receives() == []
+    assert pipe.ends == ["1 not sent: there is no group tea; --create creates it"]
+
+
+def test_a_group_is_created_with_the_option(make_pipe: MakePipe) -> None:
+    """By an account, whose group goes on existing."""
+    pipe = make_pipe(create=True).reads("one\n").ends_input().starts().is_accepted()
+    listed_without(pipe)
+    (create,) = pipe.fake.connection.receives()
+    assert create["line"] == "/create tea"
+    pipe.fake.connection.answers(create, **join_answer("tea", created=True))
+    requests = pipe.fake.connection.receives()
+    assert lines_of(requests) == ["one"]
+    pipe.stores(requests)
+    assert pipe.ends == [""]
+
+
+def test_a_guest_creates_no_group(make_pipe: MakePipe) -> None:
+    """It would end with the connection, and the messages with it."""
+    pipe = make_pipe(guest=True, create=True).reads("one\n").ends_input().starts().is_accepted()
+    listed_without(pipe)
+    assert pipe.fake.connection.receives() == []
+    assert "log in with a password" in pipe.ends[0]
+
+
+def test_a_group_of_guests(make_pipe: MakePipe) -> None:
+    """The guests there read the message, but it does not stay, so the status is not 0."""
+    pipe = make_pipe(guest=True).reads("one\n").ends_input().starts().is_accepted()
+    guests = [{"name": "ci", "guest": True}, {"name": "cat", "guest": True}]
+    for _ in range(2):
+        (request,) = pipe.fake.connection.receives()
+        pipe.fake.connection.answers(request, **ENTRY[request["line"]])
+    (members,) = pipe.fake.connection.receives()
+    pipe.fake.connection.answers(members, type="members", group="tea", members=guests)
+    pipe.stores(pipe.fake.connection.receives())
+    assert "only guests" in pipe.ends[0]
+
+
+def test_a_join_whose_answer_was_lost(make_pipe: MakePipe) -> None:
+    """The server answers the repeated request with its number only; the client asks again."""
+    pipe = make_pipe().reads("one\n").ends_input().starts().is_accepted()
+    (listing,) = pipe.fake.connection.receives()
+    pipe.fake.connection.answers(listing, **ENTRY["/groups tea"])
+    (join,) = pipe.fake.connection.receives()
+    pipe.fake.connection.answers(join, seq=3)
+    assert lines_of(pipe.joins()) == ["one"]
+
+
+# Texts.
 
 
 @pytest.mark.parametrize("data", ["", "\n", "\n\n\r\n", "  \n\t\n", "\x00\x1b\n"])
@@ -172,7 +253,11 @@ def test_blank_lines(make_pipe: MakePipe, data: str) -> None:
         (b"  in \n", ["  in "]),
         (b"a\xffb\n", ["a\ufffdb"]),
         ("ä€😀\n".encode(), ["ä€😀"]),
-        (b"a\x0bb\x0cc\n", ["a\x0bb\x0cc"]),
+        (b"a\x0bb\x0cc\n", ["a\nb\nc"]),
+        (b"\x1b[31mFAILED\x1b[0m test_x\n", ["FAILED test_x"]),
+        (b"\x1b]8;;http://h/\x1b\\link\x1b]8;;\x1b\\\n", ["link"]),
+        (b"10%\r50%\r100%\n", ["100%"]),
+        (b"\tindented\n", ["\tindented"]),
     ],
 )
 def test_texts_of_lines(make_pipe: MakePipe, data: bytes, texts: list[str]) -> None:
@@ -380,6 +465,7 @@ def test_a_refusal_without_a_reason(make_pipe: MakePipe) -> None:
 def test_a_group_that_needs_approval(make_pipe: MakePipe) -> None:
     """The client ends, without waiting for the admin."""
     pipe = make_pipe().reads("one\ntwo\n").ends_input().starts().is_accepted()
+    pipe.fake.connection.answers(pipe.fake.connection.receives_one(), **ENTRY["/groups tea"])
     pipe.fake.connection.answers(
         pipe.fake.connection.receives_one(), type="asked", group="tea", admin="bob"
     )
@@ -389,6 +475,7 @@ def test_a_group_that_needs_approval(make_pipe: MakePipe) -> None:
 def test_a_group_that_cannot_be_joined(make_pipe: MakePipe) -> None:
     """The server's reason is reported."""
     pipe = make_pipe().reads("one\n").ends_input().starts().is_accepted()
+    pipe.fake.connection.answers(pipe.fake.connection.receives_one(), **ENTRY["/groups tea"])
     pipe.fake.connection.refuses(
         pipe.fake.connection.receives_one(), "banned", "You are banned from tea."
     )

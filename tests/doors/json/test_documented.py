@@ -15,7 +15,7 @@ from pyconchat.domain.events import (
     Entry,
 )
 from pyconchat.domain.names import Name
-from pyconchat.domain.replies import Ended, EndWhy, Live, PresenceChanged, Reply, Where
+from pyconchat.domain.replies import Ended, EndWhy, Live, Missed, PresenceChanged, Reply, Where
 from pyconchat.domain.text import SafeText
 from pyconchat.render.json import event_object, reply_object
 from tests.support.programs import (
@@ -180,7 +180,7 @@ def test_every_reply_has_the_documented_fields(server: MemoryServer, olga: Wired
 def test_the_table_of_replies_is_complete() -> None:
     """It has all replies but the answer to a message and those that are events."""
     tags = {kind.__struct_config__.tag for kind in get_args(Reply)}
-    assert set(REPLIES) == tags - {"said", "live", "presence", "end", "own-groups"}
+    assert set(REPLIES) == tags - {"said", "live", "missed", "presence", "end", "own-groups"}
 
 
 @pytest.mark.parametrize("type", ["upload", "download"])
@@ -229,7 +229,10 @@ def test_events_that_are_no_entries_have_the_documented_fields() -> None:
     has_ended = reply_object(Ended(EndWhy.BYE, SafeText("Bye.")))
     presence = reply_object(PresenceChanged(Name("bob"), True))
     live = reply_object(Live())
-    assert set(NO_ENTRIES) == {"live", "presence", "end", "own-groups"}
+    assert set(NO_ENTRIES) == {"live", "missed", "presence", "end", "own-groups"}
+    missed = reply_object(Missed(None, Name("bob"), 1, 0, 0, 0))
+    assert set(missed) == {"type", "with", "count", "older", "since"}
+    assert set(missed) - {"type"} <= literals(NO_ENTRIES["missed"][0])
     for fields, row in ((has_ended, "end"), (presence, "presence")):
         assert set(fields) == {"type"} | literals(NO_ENTRIES[row][0].partition(":")[0])
     assert set(live) == {"type"}

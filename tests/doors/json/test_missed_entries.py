@@ -248,3 +248,43 @@ def test_a_kick_is_delivered_once_to_a_returning_member(
     bob.cut()
     again = server.program("bob", "password b", since={"tea": 2})
     assert numbers(again.events) == [3, 4]
+
+
+# At most so many.
+
+
+def test_the_newest_missed_entries(server: MemoryServer, alice: WiredProgram) -> None:
+    """With ``missed``: the newest, after an object that says how many there are, and the rest."""
+    for number in range(8):
+        alice.does(text=str(number), group="tea")
+    again = server.program("alice", "password a", since={"tea": 1}, missed=3)
+    heading, *entries = [each for each in again.events if each["type"] != "live"]
+    assert {**heading, "since": ""} == {
+        "type": "missed",
+        "group": "tea",
+        "count": 3,
+        "older": 5,
+        "since": "",
+    }
+    assert heading["since"].endswith("Z")
+    assert [each["text"] for each in entries] == ["5", "6", "7"]
+    alice.does(text="live", group="tea")
+    again.receives()
+    assert again.entries[-1]["text"] == "live"
+
+
+def test_nothing_missed(server: MemoryServer, alice: WiredProgram) -> None:
+    """Then there is no object that says so."""
+    again = server.program("alice", "password a", since={"tea": 1}, missed=3)
+    assert [each["type"] for each in again.events] == ["live"]
+
+
+def test_missed_private_messages(server: MemoryServer, alice: WiredProgram) -> None:
+    """The object names the partner."""
+    bob = server.program("bob", "password b")
+    for text in "abc":
+        bob.does(f"/msg alice {text}")
+    again = server.program("alice", "password a", since={"@bob": 0}, missed=2)
+    heading = next(each for each in again.events if each["type"] == "missed" and "with" in each)
+    assert (heading["with"], heading["count"], heading["older"]) == ("bob", 2, 1)
+    assert "group" not in heading

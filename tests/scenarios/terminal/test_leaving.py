@@ -147,11 +147,11 @@ def back_in_shell(shell: Terminal, status: str = "0") -> None:
 
 @pytest.mark.parametrize(
     ("how", "keys"),
-    [("quit", "/quit\r"), ("c-d", "\x04"), ("c-c", "half\x03\x03")],
+    [("quit", "/quit\r"), ("c-d", "\x04"), ("c-c", "half\x03\x03\x03")],
     ids=["quit", "c-d", "c-c"],
 )
 def test_leaving(start_client: StartClient, server: Server, how: str, keys: str) -> None:
-    """By /quit, Ctrl-D, or Ctrl-C on an empty line: status 0, and a terminal as before."""
+    """By /quit, Ctrl-D, or Ctrl-C twice on an empty line: status 0, and a terminal as before."""
     shell = in_shell(
         start_client, f"leaver-{how}", f"leaver-{how}@127.0.0.1:{server.port}/leaving-{how}"
     )
@@ -184,10 +184,13 @@ def test_sigterm_at_a_password(start_client: StartClient, server: Server) -> Non
 
 @pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["c-c", "c-d"])
 def test_leaving_at_the_password(start_client: StartClient, server: Server, key: str) -> None:
-    """Ctrl-C or Ctrl-D at a question of the login ends the client."""
+    """Ctrl-D at a question of the login ends the client; so does Ctrl-C, when repeated."""
     vito = start_client("vito", f"vito@127.0.0.1:{server.port}")
     vito.sees_now("Choose a password")
     vito.keys(key)
+    if key == "\x03":
+        vito.sees("Ctrl-C again")
+        vito.keys(key)
     assert vito.ends() in (0, 1)
     settings_are_kept(vito)
     assert b"Traceback" not in vito.everything()

@@ -1,0 +1,28 @@
+"""How times stand in lines for people: in the zone of this machine, in milliseconds since 1970."""
+
+from __future__ import annotations
+
+import time
+
+__all__ = ["date_and_time", "day_and_time"]
+
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+
+WEEK = 6 * 24 * 3600 * 1000
+"""Milliseconds in which a day of the week names one day."""
+
+
+def date_and_time(at: int, now: int) -> str:
+    """Return ``Nov 26 15:00``; with the year, if *now* is in another one."""
+    then = time.localtime(at / 1000)
+    year = "" if then.tm_year == time.localtime(now / 1000).tm_year else f" {then.tm_year}"
+    return f"{_MONTHS[then.tm_mon - 1]} {then.tm_mday}{year} {then.tm_hour:02}:{then.tm_min:02}"
+
+
+def day_and_time(at: int, now: int) -> str:
+    """Return ``Tue 18:02`` for a time in the last days, else as `date_and_time`."""
+    if not 0 <= now - at < WEEK:
+        return date_and_time(at, now)
+    then = time.localtime(at / 1000)
+    return f"{_DAYS[then.tm_wday]} {then.tm_hour:02}:{then.tm_min:02}"
