@@ -39,7 +39,7 @@ from pyconchat.server.admin_groups import (
     require_stored,
     typed_again,
 )
-from pyconchat.server.backup import DATABASE, back_up
+from pyconchat.server.backup import DATABASE, back_up, require_opened, require_regular
 from pyconchat.server.process import running_server
 from pyconchat.server.state_check import check_state
 from pyconchat.store import KEPT_DAYS, BadStore, SqlStore
@@ -61,8 +61,12 @@ class Admin:
             raise Problem(
                 f"there is no server's state in {self._state}; use --state to name its folder"
             )
+        if not config.store.url and os.geteuid() == 0:
+            require_regular(file)
         self._store = SqlStore(config.store_url, config.store.durability)
         self._store.open_as_is()
+        if not config.store.url and os.geteuid() == 0:
+            require_opened(file)
 
     def close(self) -> None:
         """Close the database."""

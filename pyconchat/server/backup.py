@@ -17,7 +17,7 @@ from pathlib import Path
 from pyconchat.net.selfsigned import CERTIFICATE_FILE, KEY_FILE
 from pyconchat.store import SqlStore, sqlite_url
 
-__all__ = ["DATABASE", "FILES", "back_up"]
+__all__ = ["DATABASE", "FILES", "back_up", "require_opened", "require_regular"]
 
 FILES = "files"
 DATABASE = "pyconchat.db"
@@ -45,6 +45,31 @@ def back_up(store: SqlStore, state: Path, target: Path) -> None:
     except BaseException:
         shutil.rmtree(target)
         raise
+
+
+def require_regular(database: Path) -> None:
+    """Raise `OSError` if one of the files of the SQLite *database* is a link, or no file.
+
+    SQLite follows links, and would also create files beside what they lead to.
+    """
+    for rest in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            path = database.with_name(database.name + rest)
+            if not stat.S_ISREG(path.lstat().st_mode):
+                raise OSError(errno.EINVAL, "not a regular file", str(path))
+
+
+def require_opened(database: Path) -> None:
+    """Raise `OSError` unless this process has *database* itself open.
+
+    It may have been a link at that time, although it was none before, and is none now.
+    """
+    expected = database.lstat()
+    for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
+        with suppress(OSError):
+            if os.path.samestat(os.stat(f"/proc/self/fd/{name}"), expected):
+                return
+    raise OSError(errno.EINVAL, "the file was replaced while it was opened", str(database))
 
 
 def _copy_files(store: SqlStore, state: Path, target: Path) -> None:

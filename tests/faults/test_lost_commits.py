@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pyconchat.domain.errors import Unknown
 from pyconchat.store import SqlStore
+from tests.contracts.building import create, say, texts
 from tests.faults.test_store_faults import Members, Restartable, members_of, until_stored
 from tests.support.programs import Program
 from tests.support.proxies import CommitCutter
@@ -143,6 +145,30 @@ def test_a_private_conversation_and_a_group_that_were_stored(
         people.carol.sees("created", group="cups")
         people.carol.does("/topic shelf", "cups")
         people.carol.does("in cups", "cups")
+
+
+@pytest.mark.parametrize("cut", ["after", "before"])
+def test_a_batch_with_a_decision_that_is_refused(
+    cutter: CommitCutter, monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    """The writer does not wait either: what became of all of the batch is found out later."""
+    monkeypatch.setattr("pyconchat.store.sql.SETTLE_SECONDS", 0.2)
+    url = f"postgresql://postgres@127.0.0.1:{cutter.port}/postgres"
+    with closing(SqlStore(url)) as store:
+        store.open()
+        create(store, 2)
+        batch = [say(2, "before"), say(2, "\ud800"), say(2, "after")]
+        cutter.cut, cutter.down_after_cut = cut, True
+        with pytest.raises(Unknown):
+            store.commit(batch)
+        cutter.down = False
+        settled = store.settle()
+        if cut == "before":
+            assert settled is None
+            settled = store.commit(batch)
+        assert settled is not None
+        assert [isinstance(each, list) for each in settled] == [True, False, True]
+        assert texts(store.entries(2, 1, 2**62, 10)) == ["before", "after"]
 
 
 def test_an_account_that_was_stored(server: Server, cutter: CommitCutter) -> None:

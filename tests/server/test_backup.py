@@ -13,7 +13,7 @@ import pytest
 from pyconchat.domain.decisions import Decision, NewEntry
 from pyconchat.domain.events import AnyEvent, FileRemoved, FileShared
 from pyconchat.domain.text import SafeText
-from pyconchat.server.backup import DATABASE, back_up
+from pyconchat.server.backup import DATABASE, back_up, require_opened, require_regular
 from pyconchat.store import BadStore, SqlStore
 from tests.contracts.building import ALICE, AT, create
 from tests.support.stores import copy_empty
@@ -152,3 +152,26 @@ def test_postgresql_is_refused_before_anything_is_copied(tmp_path: Path) -> None
     with pytest.raises(BadStore, match="pg_dump"):
         back_up(store, tmp_path, tmp_path / "backup")
     assert not (tmp_path / "backup").exists()
+
+
+@pytest.mark.parametrize("rest", ["", "-wal", "-shm"])
+def test_a_database_that_is_a_link(busy: Busy, tmp_path: Path, rest: str) -> None:
+    """It is refused before SQLite opens what the link leads to."""
+    database = busy.folder / DATABASE
+    require_regular(database)
+    path = database.with_name(DATABASE + rest)
+    path.unlink(missing_ok=True)
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="not a regular file"):
+        require_regular(database)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_database_that_was_a_link_when_it_was_opened(busy: Busy, tmp_path: Path) -> None:
+    """What is open must be the file that is in the folder."""
+    database = busy.folder / DATABASE
+    require_opened(database)
+    database.rename(tmp_path / "moved")
+    database.write_bytes((tmp_path / "moved").read_bytes())
+    with pytest.raises(OSError, match="was replaced"):
+        require_opened(database)
