@@ -27,9 +27,12 @@ test-clock: $(VENV)/test.stamp
 		-k 'not postgresql' --ignore tests/scenarios --ignore tests/faults \
 		--ignore tests/doors/test_cuts.py $(ARGS)
 
-# What takes minutes: fifty kills, a thousand clients through a restart, thirty times the examples.
+# What takes minutes: fifty kills, a thousand clients through a restart, forty lost answers to COMMIT,
+# cuts at every await, thirty times the examples.
 torture: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m torture $(ARGS)
+	$(BIN)/python -m pytest tests/doors/test_cuts.py tests/faults/test_one_server.py \
+		tests/faults/test_lost_commits.py $(ARGS)
 	PYCONCHAT_TEST_FACTOR=30 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile \
 		tests/contracts tests/domain/test_group.py $(ARGS)
 
