@@ -229,7 +229,7 @@ class TestUser:
             assert account.password_hash == f"plain:{password}", "a test knows its passwords"
             return account
         if not password:
-            return chat.registration.add_guest(person_name(name), self.peer.network)
+            return chat.registration.add_guest(person_name(name), self.peer.network, replace=True)
         made: list[Account] = []
         registering = Deferred.fromCoroutine(
             chat.registration.register_new(person_name(name), password, self.peer.network)

@@ -171,7 +171,14 @@ class Chat:
         if text.count("\n") >= MAX_LINES:
             raise too_many_lines()
         message = NewEntry(conversation.id, Message(sender.name, text))
-        seq = await self._append(Decision(self.now(), (message,), writes, key), _origin(session))
+        conversation.posting += 1
+        try:
+            decision = Decision(self.now(), (message,), writes, key)
+            seq = await self._append(decision, _origin(session))
+        finally:
+            conversation.posting -= 1
+            if not self.presence.online(sender.key):  # it has disconnected since
+                self.registry.release_private(sender.party)
         return receiver, seq
 
     async def direct_with(self, account: Account, partner: str) -> DirectConversation | None:

@@ -90,13 +90,14 @@ class GroupConversation(Conversation):
 
 
 class DirectConversation(Conversation):
-    """The private conversation of two *parties*."""
+    """The private conversation of two *parties*; *posting* messages are not published yet."""
 
-    __slots__ = ("parties",)
+    __slots__ = ("parties", "posting")
 
     def __init__(self, id: int, published: int, parties: Parties) -> None:
         super().__init__(id, published)
         self.parties = parties
+        self.posting = 0
 
     def partner_of(self, key: Key) -> Key:
         """Return the account key of the other party."""

@@ -70,7 +70,9 @@ class Publisher:
                     changes.append(entry)
         for id, run in entries.items():
             try:
-                conversation = self._memory.conversations[id]
+                conversation = self._memory.conversations.get(id)
+                if conversation is None:
+                    continue  # a private one, whose sides have disconnected: the store has it
                 yield from self.fanout.publish(conversation, run, origins[id])
             except Exception:  # a failure in one conversation must not stop the others
                 self._log.failure("publishing to conversation {id} failed", id=id)

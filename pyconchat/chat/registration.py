@@ -51,11 +51,15 @@ class Registration:
         self._hasher = hasher
         self._now = now
 
-    def add_guest(self, name: Name, network: str) -> Account:
-        """Return a new guest account for somebody at *network*. Raises `Refused`."""
+    def add_guest(self, name: Name, network: str, replace: bool = False) -> Account:
+        """Return a new guest account for somebody at *network*. Raises `Refused`.
+
+        With *replace* it takes over the name from a guest at the same network.
+        """
         self._accounts.admit(name)
         self._accounts.admit_network(network)
-        self._replace_guest(name, network)
+        if replace:
+            self._replace_guest(name, network)
         # A former guest with this name may have memberships whose end is not stored yet.
         if self._memory.groups.connected_with(fold(name)):
             raise name_in_use(name)
@@ -93,12 +97,18 @@ class Registration:
         if not account.registered and not self._memory.presence.online(account.key):
             self._accounts.remove(account)
 
-    async def register_new(self, name: Name, password: str, network: str) -> Account:
-        """Register a name that is not in use. Raises `Refused` or `NotSaved`."""
+    async def register_new(
+        self, name: Name, password: str, network: str, replace: bool = False
+    ) -> Account:
+        """Register a name that is not in use. Raises `Refused` or `NotSaved`.
+
+        *replace* is as for `add_guest`.
+        """
         self._accounts.admit(name)
         self._accounts.admit_network(network)
         password = check_password(password)
-        self._replace_guest(name, network)
+        if replace:
+            self._replace_guest(name, network)
         with self._accounts.reserved(name):
             password_hash = await self._hasher.hash(password, Asker(fold(name), network))
             await self._save([SaveAccount(name, password_hash)])

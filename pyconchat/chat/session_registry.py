@@ -107,6 +107,8 @@ class SessionRegistry:
     def _forget_private(self, party: str) -> None:
         conversations = self._memory.conversations
         for conversation in conversations.of_party(party):
+            if conversation.posting:
+                continue  # the one who posts calls again
             away = [each for each in conversation.parties if not self._is_online(each)]
             ended = any(map(is_guest_party, away))
             if ended:

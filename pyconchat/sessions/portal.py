@@ -34,6 +34,7 @@ class IGuestName(ICredentials):
 
     name = Attribute("The name as it was typed.")
     network = Attribute("The network that connections are counted by: see `network_of`.")
+    replace = Attribute("True to take over the name from a guest at the same network.")
 
 
 class INewAccount(ICredentials):
@@ -42,6 +43,7 @@ class INewAccount(ICredentials):
     name = Attribute("The name as it was typed.")
     password = Attribute("The password.")
     network = Attribute("The network that attempts are counted by: see `network_of`.")
+    replace = Attribute("True to take over the name from a guest at the same network.")
 
 
 class IPassword(ICredentials):
@@ -63,19 +65,21 @@ class ISessionToken(ICredentials):
 class GuestName:
     """The credentials of a guest."""
 
-    def __init__(self, name: str, network: str) -> None:
+    def __init__(self, name: str, network: str, replace: bool = False) -> None:
         self.name = name
         self.network = network
+        self.replace = replace
 
 
 @implementer(INewAccount)
 class NewAccount:
     """The credentials of a new account."""
 
-    def __init__(self, name: str, password: str, network: str) -> None:
+    def __init__(self, name: str, password: str, network: str, replace: bool = False) -> None:
         self.name = name
         self.password = password
         self.network = network
+        self.replace = replace
 
 
 @implementer(IPassword)
@@ -138,7 +142,7 @@ class GuestChecker:
 
     def requestAvatarId(self, credentials: IGuestName) -> AvatarId:
         name = person_name(credentials.name)
-        self._services.registration.add_guest(name, credentials.network)
+        self._services.registration.add_guest(name, credentials.network, credentials.replace)
         return succeed(name.encode())
 
 
@@ -157,7 +161,7 @@ class NewAccountChecker:
     async def _register(self, credentials: INewAccount) -> bytes | tuple[()]:
         name = person_name(credentials.name)
         account = await self._services.registration.register_new(
-            name, credentials.password, credentials.network
+            name, credentials.password, credentials.network, credentials.replace
         )
         return account.name.encode()
 

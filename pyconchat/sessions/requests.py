@@ -37,6 +37,7 @@ class Hello(msgspec.Struct, frozen=True):
     password: Annotated[str, Meta(max_length=1024)] | None = None
     token: Annotated[str, Meta(max_length=256)] | None = None
     guest: bool = True
+    replace: bool = False
     since: dict[str, object] = {}
     missed: Annotated[int, Meta(ge=1, le=1000)] | None = None
 

@@ -297,7 +297,9 @@ def test_a_guest_takes_the_place_of_their_ghost(tea: Tea, visit: Visit, chat: Ch
 def test_a_ghost_gives_way_to_a_new_account(visit: Visit, chat: Chat) -> None:
     """Somebody at the address of a guest registers the name."""
     ghost = visit("gus")
-    registering = chat.registration.register_new(person_name("gus"), "a password", "192.0.2.1")
+    registering = chat.registration.register_new(
+        person_name("gus"), "a password", "192.0.2.1", True
+    )
     made: list[Account] = []
     Deferred.fromCoroutine(registering).addCallback(made.append)
     ghost.tick()

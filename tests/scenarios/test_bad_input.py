@@ -345,7 +345,7 @@ def test_names_that_are_refused(user: UserOf, kind: str) -> None:
         ("/join tea", BAD_NAME),
         ("who", f"* who {command}"),
         ("QQQ", f"* qqq {command}"),
-        ("BOB", "* bob is in use; choose another name."),
+        ("BOB", "* bob is connected from your address already."),
     ]:
         person = user(kind)
         assert f"* {person.cannot_log_in(name)}" == answer, name
@@ -391,7 +391,7 @@ def test_at_the_questions_of_the_login(user: UserOf) -> None:
     bob.types("")
     bob.sees("Group: ")
     other.types("BOB")
-    other.sees("* bob is in use; choose another name.\nUsername: ")
+    other.sees("or choose another name.\nUsername: ")
     other.types("alice")
     for password in ("not it", "nor this", "nor that"):
         other.sees("Password: ")

@@ -70,7 +70,9 @@ class ClientLogin:
             return {"name": self._name, "token": self._token}
         if self._password is not None:
             return {"name": self._name, "password": self._password}
-        return {"name": self._name, "guest": self._guest}
+        # After a lost connection the server may still have the old one.
+        replace = {"replace": True} if self._was_accepted else {}
+        return {"name": self._name, "guest": self._guest, **replace}
 
     def accepted(self, hello: Object) -> None:
         """Save the token of the server's answer."""

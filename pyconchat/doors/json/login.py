@@ -120,18 +120,21 @@ class JsonLogin:
         if hello.token is not None:
             return SessionToken(name, hello.token)
         if account is not None and not account.registered:
-            if not self._services.registration.replaces_guest(account, self._peer.network):
+            may = self._services.registration.replaces_guest(account, self._peer.network)
+            if not (may and hello.replace):
                 raise name_in_use(account.name)
             account = None
         if hello.password is not None:
             if account is None:
-                return NewAccount(name, check_password(hello.password), self._peer.network)
+                return NewAccount(
+                    name, check_password(hello.password), self._peer.network, hello.replace
+                )
             return Password(name, hello.password, self._peer.network)
         if account is not None:
             raise Refused(Code.PASSWORD_NEEDED, "{name} needs its password.", name=account.name)
         if not hello.guest:
             raise Refused(Code.NEW_NAME, "There is no account {name} yet.", name=name)
-        return GuestName(name, self._peer.network)
+        return GuestName(name, self._peer.network, hello.replace)
 
     async def _send_own_groups(self, session: ISession) -> None:
         """Send the account's other groups, in pieces. Raises `PeerGone`."""

@@ -67,6 +67,7 @@ class LoginDialogue:
         self._door = door
         self._wrong_passwords = 0
         self._asked = ""  # the last name, folded
+        self._replaced = ""  # the name of a guest here that was typed last, folded
 
     async def run(self) -> None:
         """Ask until the person is logged in, then for a group."""
@@ -116,13 +117,21 @@ class LoginDialogue:
             self._services.throttle.ask_name(self._door.network)
         self._asked = fold(name)
         account = self._services.accounts.get(name)
-        registration = self._services.registration
         if account is None:
             self._services.accounts.require_free(name)  # before asking: it would be in vain
-        if account is None or registration.replaces_guest(account, self._door.network):
             return await self._newcomer(name)
         if not account.registered:
-            raise name_in_use(account.name)
+            if not self._services.registration.replaces_guest(account, self._door.network):
+                raise name_in_use(account.name)
+            if fold(name) != self._replaced:
+                self._replaced = fold(name)
+                raise Refused(
+                    Code.TAKEN,
+                    "{name} is connected from your address already. If that is you, type the name"
+                    " once more to end that connection; or choose another name.",
+                    name=account.name,
+                )
+            return await self._newcomer(name)
         while True:
             self._admit(name)
             self._services.throttle.admit(self._door.network)  # before asking: it would be in vain
@@ -142,6 +151,7 @@ class LoginDialogue:
     async def _newcomer(self, name: Name) -> ISession:
         """Register *name*, or return a guest's session. Raises `Refused` and `_Ended`."""
         guests = self._services.accounts.guests_allowed
+        replace = self._replaced == fold(name)
         offer = "Choose a password to keep this name"
         enter = ", or press Enter to be a guest until you disconnect" if guests else ""
         self._admit(name)
@@ -149,7 +159,7 @@ class LoginDialogue:
         while True:
             password = await self._door.ask("Password: ", secret=True)
             if not password:
-                return await self._enter(GuestName(name, self._door.network))
+                return await self._enter(GuestName(name, self._door.network, replace))
             try:
                 check_password(password)
                 if self._door.hides:  # a typing error that does not show locks the owner out
@@ -159,7 +169,7 @@ class LoginDialogue:
             except Refused as refused:
                 self._refuse(refused)
             else:
-                return await self._enter(NewAccount(name, password, self._door.network))
+                return await self._enter(NewAccount(name, password, self._door.network, replace))
 
     async def _enter(self, credentials: ICredentials) -> ISession:
         """Return the session of *credentials*. Raises `Refused`."""

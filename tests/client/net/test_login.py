@@ -287,12 +287,12 @@ def test_a_token_that_cannot_be_saved(
 
 
 def test_a_guest_has_no_token(make_person: MakePerson, saved: SavedState) -> None:
-    """Nothing is saved, and the next hello is the same."""
+    """Nothing is saved, and the next hello takes over the name from the lost connection."""
     person = make_person("", name="alice")
     person.hello()
     person.hello("new-name")
     person.login.accepted({"name": "alice", "registered": False})
-    assert person.hello() == {"name": "alice", "guest": True}
+    assert person.hello() == {"name": "alice", "guest": True, "replace": True}
     assert not saved.path.exists()
 
 

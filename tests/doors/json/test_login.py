@@ -100,8 +100,14 @@ def test_the_name_of_a_guest_is_taken(server: MemoryServer, password: str | None
     gus = server.program("gus")
     peer = WiredProgram(server.connect(host="192.0.2.9"))
     assert peer.says_hello("gus", password)["code"] == "taken"
-    gus.cut()
-    assert peer.says_hello("gus", password)["ok"]
+    assert WiredProgram(server.connect()).says_hello("gus", password)["code"] == "taken"
+    assert peer.says_hello("gus", password, replace=True)["code"] == "taken"
+    again = WiredProgram(server.connect())
+    assert again.says_hello("gus", password, replace=True)["ok"]
+    assert "replaced" in str(gus.finds(lambda each: each.get("type") == "end", 0))
+    again.cut()
+    if password is None:
+        assert peer.says_hello("gus")["ok"]
 
 
 @pytest.mark.parametrize("way", ["password", "token", "guest"])

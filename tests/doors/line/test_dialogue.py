@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pyconchat.domain.names import Key
-from tests.support.connections import Connect
+from tests.support.connections import Connect, OpenDoor
 
 CRLF = "\r\n"
 
@@ -123,3 +123,17 @@ def test_the_question_for_a_group_names_the_groups(connect: Connect) -> None:
     carol.types("carol", "secret of carol")
     carol.waits(1)
     assert "den" not in carol.sees()
+
+
+def test_a_guest_at_the_same_address_is_replaced_when_asked_twice(open_door: OpenDoor) -> None:
+    """The name once more ends the other connection; from elsewhere the name is in use."""
+    connect = open_door()
+    ghost = connect().logs_in("gus")
+    assert "gus is in use" in connect("\n", "192.0.2.9").types("gus", "gus").sees()
+    person = connect()
+    assert "gus is connected from your address already" in person.types("gus").sees()
+    assert "Password" in person.types("gus").sees()
+    assert "You are at the front desk." in person.types("", "").sees()
+    ghost.waits(3)
+    assert "Somebody at your address" in ghost.sees()
+    assert ghost.wire.closed
