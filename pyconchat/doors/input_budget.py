@@ -12,14 +12,14 @@ __all__ = ["COMMAND_COST", "LINE_COST", "InputBudget"]
 BURST = 1024 * 1024
 """Bytes that may arrive at once."""
 
-BYTES_PER_SECOND = 1024 * 1024
+BYTES_PER_SECOND = 512 * 1024
 """Bytes a second after the burst."""
 
 LINE_COST = 64 * 1024
-"""Bytes that a line before the login counts for: 16 lines at once, then 16 a second."""
+"""Bytes that a line before the login counts for: 16 lines, then 8 a second."""
 
 COMMAND_COST = 1024
-"""Bytes that a telnet command counts for: 1,024 commands at once, then 1,024 a second."""
+"""Bytes that a telnet command counts for: 1,024 commands, then 512 a second."""
 
 
 class InputBudget:
