@@ -190,7 +190,9 @@ def test_connections_that_break_by_the_hundred(server: Server, friends: Friends)
 
 ADDRESS = "from your address that"
 TOO_MANY = {
-    "connections_per_ip": rf"There are too many connections {ADDRESS} have not logged in; close one\.",
+    "connections_per_ip": (
+        rf"There are too many connections {ADDRESS} have not logged in; close one\."
+    ),
     "connections_per_ip_10min": (
         rf"There were too many connections {ADDRESS} did not log in; try again in \d+ s\."
     ),
