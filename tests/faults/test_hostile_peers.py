@@ -253,7 +253,8 @@ def test_too_many_connections(tmp_path: Path, cause: str) -> None:
         talk_on(friends)
         arrive("203.0.113.2").joins("dora")
         if cause == "connections_per_ip":
-            strangers[0].logs_in("eric")
+            strangers[0].types("eric", "")
+            strangers[0].sees("Group: ")
             arrive("203.0.113.1").logs_in("fred")
         talk_on(friends)
         line = f"connection refused: from 203.0.113.1 ({cause})\n"
