@@ -276,13 +276,13 @@ class Door(BoundedLineReceiver):
         if self._output.queued > self._max_unread:
             return False  # until `_output_drained`
         if self.asking():
-            self.pay(LINE_COST)
+            self.pay(LINE_COST, pause=True)
             return True
         if self._task is not None or self._waits_for_journal:
             return False
         if self.session is None:
             if self.program:  # a person answers questions first
-                self.pay(LINE_COST)
+                self.pay(LINE_COST, pause=True)
             return self.program
         if self._journal.full:
             self._waits_for_journal = True

@@ -2,24 +2,24 @@
 
 Work that no rate of an account limits is paid from it: bytes, telnet commands, and lines before
 the login or in answer to a question. While it is overdrawn, the server does not read from the peer.
-A person never notices: it pays for a paste of 1 MiB at once.
+A person never notices: it pays for a paste of 4 MiB at once.
 """
 
 from __future__ import annotations
 
 __all__ = ["COMMAND_COST", "LINE_COST", "InputBudget"]
 
-BURST = 1024 * 1024
+BURST = 4 * 1024 * 1024
 """Bytes that may arrive at once."""
 
 BYTES_PER_SECOND = 1024 * 1024
 """Bytes a second after the burst."""
 
-LINE_COST = 64 * 1024
-"""Bytes that a line before the login counts for: 16 lines at once, then 16 a second."""
+LINE_COST = 256 * 1024
+"""Bytes that a line before the login counts for: 16 lines, then 4 a second."""
 
-COMMAND_COST = 1024
-"""Bytes that a telnet command counts for: 1,024 commands at once, then 1,024 a second."""
+COMMAND_COST = 128
+"""Bytes that a telnet command counts for: 32,768 commands, then 8,192 a second."""
 
 
 class InputBudget:

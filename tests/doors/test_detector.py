@@ -14,6 +14,7 @@ from pyconchat.doors.json.door import JsonDoor
 from pyconchat.doors.line.door import LineDoor
 from pyconchat.store import SqlStore
 from tests.support.programs import MemoryServer, WiredProgram, line_of, pieces
+from tests.support.turns import Turns
 
 HELLO = line_of(hello=1, name="alice", password="password a")
 GREETING = b"* Welcome to PyconChat.\nUsername: "
@@ -210,3 +211,17 @@ def test_detection_starts_after_the_tls_handshake(peer: WiredProgram) -> None:
     assert isinstance(peer.connection.door, ProtocolDetector)
     peer.sends(HELLO)
     assert isinstance(peer.connection.door.door, JsonDoor)
+
+
+def test_a_hello_that_has_arrived_is_read_before_a_greeting(store: SqlStore) -> None:
+    """On a busy machine the timer fires before the reactor reads: the greeting is a turn later."""
+    turns = Turns()
+    server = MemoryServer(store, turns)
+    peer = server.connect_program()
+    turns.advance(GREETING_DELAY)
+    peer.connection.door.dataReceived(HELLO)
+    for _ in range(10):
+        turns.advance(0)
+    assert b'"hello":1' in peer.connection.receives()
+    assert b"Welcome" not in peer.connection.everything
+    server.stop()

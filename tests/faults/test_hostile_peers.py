@@ -13,8 +13,8 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -188,27 +188,39 @@ def test_connections_that_break_by_the_hundred(server: Server, friends: Friends)
 
 # Too many connections.
 
-ADDRESS = "from your address;"
+ADDRESS = "from your address that"
 TOO_MANY = {
-    "connections_per_ip": rf"There are too many connections {ADDRESS} close one\.",
-    "connections_per_ip_10min": rf"There were too many connections {ADDRESS} try again in \d+ s\.",
-    "unauthenticated": r"Too many people are logging in; try again in a minute\.",
+    "connections_per_ip": (
+        rf"There are too many connections {ADDRESS} have not logged in; close one\."
+    ),
+    "connections_per_ip_10min": (
+        rf"There were too many connections {ADDRESS} did not log in; try again in \d+ s\."
+    ),
 }
 
 
-def strangers(port: int, wanted: int) -> list[Peer]:
-    """Connect until *wanted* connections were accepted; they do not log in."""
-    inside: list[Peer] = []
-    while len(inside) < wanted:
-        peer = Peer(port)
-        try:
-            peer.types("two words")  # to be answered at once
-            peer.sees("A name has")
-        except (AssertionError, ConnectionError):
-            peer.close()
-        else:
-            inside.append(peer)
-    return inside
+PROXY = "127.0.0.3"
+"""The address of a trusted proxy: connections of this machine have no limits by address."""
+
+Arrive = Callable[[str], Peer]
+
+
+@contextmanager
+def behind_a_proxy(folder: Path, **limits: int) -> Iterator[tuple[Server, Arrive]]:
+    """Run a server with *limits*, and connect to it from any address."""
+    settings = {"connections_per_ip": 0, "connections_per_ip_10min": 0, "unauthenticated": 0}
+    text = "".join(f"{name} = {value}\n" for name, value in {**settings, **limits}.items())
+    server = Server(
+        folder,
+        toml=f'trusted_proxies = ["{PROXY}"]',
+        limits=f"[limits]\n{text}messages_per_second = 0\n",
+    )
+    with running(server), ExitStack() as stack:
+
+        def arrive(client: str) -> Peer:
+            return stack.enter_context(closing(Peer(server.port, host=PROXY, client=client)))
+
+        yield server, arrive
 
 
 def gets_in(port: int) -> None:
@@ -227,27 +239,35 @@ def gets_in(port: int) -> None:
 @pytest.mark.parametrize("cause", TOO_MANY)
 def test_too_many_connections(tmp_path: Path, cause: str) -> None:
     """Connections above a limit are refused in one line; others and later ones are not."""
-    settings = {"connections_per_ip": 0, "connections_per_ip_10min": 0, cause: 10}
-    limits = "".join(f"{name} = {value}\n" for name, value in settings.items())
-    server = Server(tmp_path, limits=f"[limits]\n{limits}messages_per_second = 0\n")
-    with running(server), talking(server) as friends:
-        others = strangers(server.port, 10 if cause == "unauthenticated" else 8)
+    with behind_a_proxy(tmp_path, **{cause: 10}) as (server, arrive), talking(server) as friends:
+        strangers = [arrive("203.0.113.1") for _ in range(10)]
+        for stranger in strangers:
+            stranger.sees("Username: ")
+            if cause == "connections_per_ip_10min":
+                stranger.shuts_down_writing()
+                assert stranger.is_disconnected()
         for _ in range(30):
-            with closing(Peer(server.port)) as one_more:
-                assert one_more.is_disconnected()
-                assert re.fullmatch(rf"\* {TOO_MANY[cause]}\n", one_more.everything().decode())
+            one_more = arrive("203.0.113.1")
+            assert one_more.is_disconnected()
+            assert re.fullmatch(rf"\* {TOO_MANY[cause]}\n", one_more.everything().decode())
         talk_on(friends)
-        if cause != "unauthenticated":
-            with closing(Peer(server.port, host="127.0.0.2")) as elsewhere:
-                elsewhere.joins("dora")
-                elsewhere.types("/quit")
-                assert elsewhere.is_disconnected()
-        for other in others:
-            other.close()
-        if cause != "connections_per_ip_10min":
-            gets_in(server.port)
+        arrive("203.0.113.2").joins("dora")
+        if cause == "connections_per_ip":
+            strangers[0].types("eric", "")
+            strangers[0].sees("Group: ")
+            arrive("203.0.113.1").logs_in("fred")
         talk_on(friends)
-    assert server.log().count(f"connection refused: from 127.0.0.1 ({cause})\n") == 1
+        line = f"connection refused: from 203.0.113.1 ({cause})\n"
+        assert server.log().count(line) == 1
+
+
+def test_silent_strangers_keep_nobody_out(tmp_path: Path) -> None:
+    """A hundred silent connections from ten addresses: all newcomers get in."""
+    with behind_a_proxy(tmp_path, unauthenticated=100) as (_, arrive):
+        silent = [arrive(f"198.51.100.{number % 10}") for number in range(100)]
+        silent[-1].sees("Username: ")
+        for number in range(30):
+            arrive(f"203.0.113.{number}").logs_in(f"newcomer{number}")
 
 
 # Too few descriptors.

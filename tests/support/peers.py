@@ -32,12 +32,20 @@ SOON = 2.0
 
 
 class Peer(SocketUser):
-    """A user at *host*, each of whose sends is a packet. *room* is the receive buffer's size."""
+    """A user at *host*, each of whose sends is a packet. *room* is the receive buffer's size.
+
+    With *client*, *host* is a proxy which says that the user is there.
+    """
 
     def __init__(
-        self, port: int, newline: str = "\n", host: str = "127.0.0.1", room: int = 0
+        self,
+        port: int,
+        newline: str = "\n",
+        host: str = "127.0.0.1",
+        room: int = 0,
+        client: str = "",
     ) -> None:
-        self._host, self._room = host, room
+        self._host, self._room, self._client = host, room, client
         super().__init__(port, newline)
 
     def _connect(self, port: int) -> socket.socket:
@@ -48,6 +56,8 @@ class Peer(SocketUser):
         connection.settimeout(PATIENCE)
         connection.bind((self._host, 0))
         connection.connect(("127.0.0.1", port))
+        if self._client:
+            connection.sendall(f"PROXY TCP4 {self._client} 127.0.0.1 4000 8000\r\n".encode())
         return connection
 
     def joins(self, name: str, command: str = "/join tea") -> None:

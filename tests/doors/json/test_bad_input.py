@@ -80,7 +80,7 @@ def test_20_bad_lines_before_the_hello_end_the_connection(server: MemoryServer) 
     """The limit applies before the login too."""
     peer = server.connect_program()
     peer.sends(b"{bad\n" * 25)
-    peer.waits(1)  # lines before the login have a rate
+    peer.waits(3)  # lines before the login have a rate
     assert peer.sees("end")["why"] == "bad-json"
     assert peer.is_disconnected()
 
