@@ -29,6 +29,7 @@ def dave(tea: Tea, visit: Visit) -> TestUser:
 def put_out(how: str, tea: Tea, visit: Visit) -> None:
     """Put bob out of tea, who did not ask for it on this device."""
     if how == "leaves on another device":
+        tea.alice.types("/policy open")  # otherwise leaving asks
         visit("bob", "password b").types("/leave tea")
     else:
         tea.alice.types(f"/{how} bob")
@@ -106,6 +107,8 @@ def test_commands_with_a_slash_work_at_once_after_a_kick(tea: Tea, visit: Visit)
 @pytest.mark.parametrize("way", ["leave", "/leave", "/desk", "qqq"])
 def test_who_goes_to_the_desk_themselves_can_go_on(way: str, tea: Tea) -> None:
     """No line is doubtful after a move of one's own."""
+    tea.alice.types("/policy open")  # otherwise leaving asks
+    tea.bob.sees()
     tea.bob.types(way)
     assert tea.bob.types("exit") == ["* Bye."]
 
