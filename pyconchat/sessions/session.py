@@ -256,6 +256,7 @@ class Session:
             raise Refused(Code.NO_GROUP, "You are in no group: nobody would receive that.")
         stepping_out = place is not None and line in _LEAVING
         found = find_command("/qqq" if stepping_out else line, at_desk=place is None)
+        self._leaving = found.command.ends
         try:
             call = Call(self._services, self, place, answer, key)
             reply = await found.command.run(call, found.rest)
