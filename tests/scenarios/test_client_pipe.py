@@ -17,7 +17,7 @@ import pytest
 from tests.support.processes import run_client
 from tests.support.servers import PATIENCE, Server, free_port
 from tests.support.terminals import CLIENT, at_terminals, environment, stored_messages
-from tests.support.users import SocketUser
+from tests.support.users import SocketUser, Visit
 
 pytestmark = pytest.mark.server(scope="module")
 
@@ -370,10 +370,10 @@ def test_a_wrong_password(pipe: Pipe, admin_of: AdminOf, server: Server, tmp_pat
     assert stored_messages(server, "locked") == ["a"]
 
 
-def test_a_name_in_use(pipe: Pipe, admin_of: AdminOf) -> None:
+def test_a_name_in_use(pipe: Pipe, visit: Visit) -> None:
     """Status 1 with the reason, if a guest has the name."""
-    admin_of("used")
-    check_failure(pipe("a\n", "--name", "admin-of-used", "--group", "used"), "in use")
+    visit("used-name")
+    check_failure(pipe("a\n", "--name", "used-name", "--group", "used"), "in use")
 
 
 def test_a_group_that_needs_approval(pipe: Pipe, admin_of: AdminOf, server: Server) -> None:
@@ -444,7 +444,9 @@ def test_a_restart_of_the_server(start: Start, own: Server) -> None:
     """Each line becomes one message."""
     own.start()
     lines = [f"line {number}" for number in range(2000)]
-    child = start(own.port, "--name=ci", "--group=builds", PYCONCHAT_PASSWORD="a password")
+    child = start(
+        own.port, "--name=ci", "--group=builds", "--create", PYCONCHAT_PASSWORD="a password"
+    )
     write(child, "".join(f"{line}\n" for line in lines[:1000]))
     wait_for_messages(own, "builds", 300)
     own.kill()
@@ -558,7 +560,7 @@ def test_help(tmp_path: Path) -> None:
         ("a b",),
         ("host:99999",),
         ("host:0x10",),
-        ("::1",),
+        ("::1:",),
         ("[::1",),
         ("host:1", "2"),
         ("@host",),

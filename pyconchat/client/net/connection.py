@@ -56,8 +56,8 @@ After too many wrong passwords it asks for another one.
 """
 
 
-class LostWhileAsked(ConnectionError):
-    """The connection was lost while a person was asked something for the login."""
+class LostQuietly(ConnectionError):
+    """The login was cut: while a person was asked something, or after the server has said why."""
 
 
 class ServerConnection:
@@ -85,6 +85,7 @@ class ServerConnection:
         self._logged_in = False
         self._was_logged_in = False  # ever
         self._silent_ends = 0  # of connections in a row
+        self._end_explained = False  # by the server, on this connection
         self._ending = False
         self._hello_answer: Deferred[Object] | None = None
         self._cursors = Cursors()
@@ -136,12 +137,13 @@ class ServerConnection:
         self._protocol = protocol
         protocol.receive, protocol.lost = self._received, self._lost
         self._silence.watch(protocol)
+        self._end_explained = False
         self._change(ConnectionState.LOGGING_IN)
         refused: Object | None = None
         while True:
             hello = await self._login.hello(refused)
             if self._protocol is not protocol:
-                raise LostWhileAsked
+                raise LostQuietly
             self._hello_answer = Deferred()
             since = self._cursors.for_hello()
             protocol.send({"hello": 1, "since": since, "missed": MAX_MISSED, **hello})
@@ -195,6 +197,8 @@ class ServerConnection:
 
     def _why_lost(self, opening: bytes) -> Exception:
         """Return why a login was cut. A port for TLS says nothing to a client without it."""
+        if self._end_explained:
+            return LostQuietly()
         self._silent_ends = 0 if opening else self._silent_ends + 1
         if self._silent_ends == MAX_SILENT_ENDS and not self._was_logged_in:
             return GaveUp("The server closes without an answer. If the port is for TLS, use --tls.")
@@ -203,8 +207,8 @@ class ServerConnection:
 
     def _failed(self, failure: Exception) -> None:
         """Report why connecting failed, unless that is what was reported last."""
-        if isinstance(failure, LostWhileAsked):
-            return  # that needs no explanation: the answer is sent over the next connection
+        if isinstance(failure, LostQuietly):
+            return
         if isinstance(failure, LoginRefused):
             self._refused_wait = failure.wait
         self._report(problem_of(failure))
@@ -263,6 +267,7 @@ class ServerConnection:
     def _end_announced(self, event: Object) -> None:
         why, text = event.get("why"), event.get("text") or "The server ended the connection."
         if why in TEMPORARY:
+            self._end_explained = True
             self._report(str(text).rstrip("."))
         else:
             self._end("" if why == "bye" else str(text))
