@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.task import Clock
@@ -17,14 +15,6 @@ from tests.support.programs import MemoryServer, WiredProgram, line_of, pieces
 
 HELLO = line_of(hello=1, name="alice", password="password a")
 GREETING = b"* Welcome to PyconChat.\nUsername: "
-
-
-@pytest.fixture
-def server(store: SqlStore, clock: Clock) -> Iterator[MemoryServer]:
-    """A server in memory without rate limits."""
-    server = MemoryServer(store, clock)
-    yield server
-    server.stop()
 
 
 @pytest.fixture
