@@ -117,6 +117,7 @@ def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     server = _server(request.node, tmp_path)
     yield server
     server.stop()
+    assert server.tracebacks() == []
 
 
 # Users.

@@ -268,3 +268,23 @@ def test_the_rules_know_no_clock() -> None:
         "typing",
         "msgspec",
     }
+
+
+def test_nothing_is_imported_from_a_conftest() -> None:
+    """What tests share besides fixtures is in modules of its own, such as `tests.support`."""
+    tests = Path(__file__).parent
+    imported = {
+        (str(path.relative_to(tests)), target)
+        for path in tests.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for target in targets_of(node)
+    }
+    assert ("conftest.py", "tests.support.servers.Server") in imported
+    assert [each for each in imported if "conftest" in each[1].split(".")] == []
+
+
+def targets_of(node: ast.Import | ast.ImportFrom) -> list[str]:
+    """Return what *node* imports, with its module."""
+    module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+    return [module + each.name for each in node.names]

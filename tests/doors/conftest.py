@@ -14,6 +14,7 @@ from pyconchat.sessions.portal import login_portal
 from pyconchat.store import SqlStore
 from pyconchat.testing import make_chat, services_of
 from tests.support.connections import Connect, OpenDoor, TestConnection
+from tests.support.programs import MemoryServer
 
 
 @pytest.fixture
@@ -39,6 +40,14 @@ def open_door(store: SqlStore, clock: Clock) -> Iterator[OpenDoor]:
     yield open_
     for factory in factories:
         factory.open_doors.stop()
+
+
+@pytest.fixture
+def server(store: SqlStore, clock: Clock) -> Iterator[MemoryServer]:
+    """A server in memory without rate limits."""
+    server = MemoryServer(store, clock)
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.task import Clock
@@ -18,14 +16,6 @@ from tests.support.turns import Turns
 
 HELLO = line_of(hello=1, name="alice", password="password a")
 GREETING = b"* Welcome to PyconChat.\nUsername: "
-
-
-@pytest.fixture
-def server(store: SqlStore, clock: Clock) -> Iterator[MemoryServer]:
-    """A server in memory without rate limits."""
-    server = MemoryServer(store, clock)
-    yield server
-    server.stop()
 
 
 @pytest.fixture

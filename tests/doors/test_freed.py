@@ -8,22 +8,18 @@ from weakref import ref
 
 import pytest
 from twisted.internet.error import ConnectionDone
-from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from pyconchat.store import SqlStore
 from tests.support.programs import MemoryServer
 
 
-@pytest.fixture
-def server(store: SqlStore, clock: Clock) -> Iterator[MemoryServer]:
-    """A server in memory, with the cyclic GC disabled."""
-    server = MemoryServer(store, clock)
+@pytest.fixture(autouse=True)
+def _no_gc(server: MemoryServer) -> Iterator[None]:
+    """Disable the cyclic GC."""
     gc.collect()
     gc.disable()
-    yield server
+    yield
     gc.enable()
-    server.stop()
 
 
 def left_after_a_session(server: MemoryServer, name: str, hello: bytes) -> list[object]:

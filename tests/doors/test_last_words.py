@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from twisted.internet.task import Clock
 
 from pyconchat.domain.replies import EndWhy
 from pyconchat.doors.door import MAX_LINGER
 from pyconchat.doors.output_buffer import OutputBuffer
-from pyconchat.store import SqlStore
 from tests.support.connections import TestConnection
 from tests.support.programs import MemoryServer
-
-
-@pytest.fixture
-def server(store: SqlStore, clock: Clock) -> Iterator[MemoryServer]:
-    """A server in memory without rate limits."""
-    server = MemoryServer(store, clock)
-    yield server
-    server.stop()
 
 
 @pytest.fixture

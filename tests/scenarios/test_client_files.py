@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.processes import run_client
 from tests.support.programs import Program
-from tests.support.servers import PATIENCE, Server
+from tests.support.servers import Server
 from tests.support.terminals import PASSWORD, Terminal, at_terminals, environment
 
 MAX_SECONDS = 20.0
@@ -320,7 +320,7 @@ def test_an_upload_during_a_restart(
         server.start()
 
     proxy.damages.append(cut_after(1_000_000, restart))
-    done = run("--send", "big.bin", port=proxy.port, limit=PATIENCE, PYCONCHAT_PASSWORD=password)
+    done = run("--send", "big.bin", port=proxy.port, PYCONCHAT_PASSWORD=password)
     assert (done.returncode, done.stderr) == (0, "")
     (file,) = member().does("/files", "tea")["files"]
     assert file["sha256"] == hashlib.sha256(data).hexdigest()

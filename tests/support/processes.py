@@ -44,6 +44,7 @@ _forking.set_forkserver_preload(
         "pyconchat.store.sql",
         "alembic.command",
         "tests.support.processes",
+        "tests.support.frozen",
     ]
 )
 

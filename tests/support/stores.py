@@ -47,7 +47,9 @@ def _empty_database() -> bytes:
 
 def copy_empty(folder: Path) -> None:
     """Copy an empty SQLite database to *folder*."""
-    (folder / "pyconchat.db").write_bytes(_empty_database())
+    database = folder / "pyconchat.db"
+    database.touch(mode=0o600)
+    database.write_bytes(_empty_database())
 
 
 def quick_store(folder: Path) -> SqlStore:

@@ -17,14 +17,6 @@ from tests.support.programs import (
 
 
 @pytest.fixture
-def server(store: SqlStore, clock: Clock) -> Iterator[MemoryServer]:
-    """A server in memory without rate limits."""
-    server = MemoryServer(store, clock)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
 def limited(store: SqlStore, clock: Clock) -> Iterator[Callable[..., MemoryServer]]:
     """Return a function that makes a server in memory with these limits."""
     servers: list[MemoryServer] = []

@@ -1,0 +1,84 @@
+"""Every field of `Stats` is in the metrics, and in the answer to /stats."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from prometheus_client import CollectorRegistry
+from twisted.internet.task import Clock
+
+from pyconchat.chat.statistics import Statistics
+from pyconchat.domain.replies import Drop, Durations, Stats
+from pyconchat.render.replies import reply_lines
+from pyconchat.server.metrics import _COUNTERS, _GAUGES, _StatisticsCollector
+from pyconchat.store import SqlStore
+from tests.support.programs import MemoryServer
+
+FIELDS = [each.name for each in msgspec.structs.fields(Stats)]
+ELSEWHERE = {
+    "version": None,
+    "commits": "pyconchat_commit_seconds",
+    "lag": "pyconchat_reactor_lag_seconds",
+    "dropped": "pyconchat_dropped",
+    "turned_away": "pyconchat_turned_away",
+}
+"""The fields that are not numbers, with their metrics. A version is in none."""
+
+
+def values() -> dict[str, object]:
+    """Return a value for each field, none of which is part of another one's text."""
+    found: dict[str, object] = {}
+    for number, each in enumerate(msgspec.structs.fields(Stats)):
+        if each.type is str:
+            found[each.name] = "9.8.7"
+        elif each.name in ("uptime", "memory"):
+            found[each.name] = 3 * 86_400 if each.name == "uptime" else 77_000_000
+        elif each.type is int:
+            found[each.name] = 1101 + number
+        elif each.type is Durations:
+            found[each.name] = Durations(
+                **{part.name: 2101 + number for part in msgspec.structs.fields(Durations)}
+            )
+        else:
+            found[each.name] = [Drop(f"because-{each.name}", 3101 + number)]
+    return found
+
+
+def test_every_field_has_a_metric() -> None:
+    """A number is a gauge or a counter; each metric is collected."""
+    assert {*_GAUGES, *_COUNTERS, *ELSEWHERE} == set(FIELDS)
+    assert not _GAUGES.keys() & _COUNTERS.keys()
+    registry = CollectorRegistry()
+    registry.register(_StatisticsCollector(Statistics(lambda: 0.0)))
+    names = {each.name for each in registry.collect()}
+    short = [name for name, _ in (_GAUGES | _COUNTERS).values()]
+    assert names == {f"pyconchat_{name}" for name in short} | {*ELSEWHERE.values()} - {None}
+
+
+def test_every_gauge_is_read(store: SqlStore, clock: Clock) -> None:
+    """Each field with a default is measured: otherwise it would always be 0."""
+    optional = {each.name for each in msgspec.structs.fields(Stats) if not each.required}
+    server = MemoryServer(store, clock)
+    measured = set(server.chat.statistics._gauges)
+    server.stop()
+    assert optional - measured == {"hashing"}  # which the service measures
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_every_field_is_shown(field: str) -> None:
+    """Another value of a field makes another answer to /stats."""
+    first = values()
+    second = dict(first)
+    value = first[field]
+    match value:
+        case str():
+            second[field] = "9.9.9"
+        case int():
+            second[field] = value * 3
+        case Durations():
+            second[field] = msgspec.structs.replace(
+                value, **{part.name: 9999 for part in msgspec.structs.fields(Durations)}
+            )
+        case _:
+            second[field] = [Drop("another-cause", 4)]
+    assert reply_lines(Stats(**first)) != reply_lines(Stats(**second))  # type: ignore[arg-type]
