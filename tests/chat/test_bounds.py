@@ -90,6 +90,7 @@ def test_the_next_is_refused(case: str, limited: Callable[..., Chat]) -> None:
     else:
         other.types("/create open1 open")
     alice = TestUser(chat, "alice", "password a")
+    alice.peer.answers = ["yes"]  # to the question of /leave
     for line in before:
         assert not any(refusal in shown for shown in alice.types(line))
     entries = {each.id: each.published for each in chat.groups}

@@ -96,7 +96,7 @@ def test_coming_and_going_is_not_missed(tea: Tea, visit: Visit) -> None:
     newcomer = visit("newcomer")
     earlier = newcomer.types("/join tea")
     assert [line for line in earlier if "guest" in line] == []
-    assert messages(earlier)[-2:] == ["alice (in tea): before", "alice (in tea): after"]
+    assert messages(earlier)[-2:] == ["alice: before", "alice: after"]
     assert any("newcomer has joined" in line for line in tea.alice.sees())
 
 

@@ -290,7 +290,7 @@ def test_a_deleted_group(store: SqlStore, clock: Clock, tmp_path: Path) -> None:
     here = Room(store, clock, tmp_path / "files", FilesConfig(account_bytes=1000))
     here.share(here.bob, data=b"x" * 400)
     file = here.tea.group.files[1]  # type: ignore[attr-defined]
-    ticket = here.sharing.ticket_for(here.bob.account, here.tea, "1")  # type: ignore[arg-type]
+    ticket = here.sharing.ticket_for(here.bob.account, "192.0.2.1", here.tea, "1")
     here.chat.decide(here.tea, lambda group: [GroupClosed(Name("alice"))])  # type: ignore[arg-type]
     here.alice.tick()
     with pytest.raises(Refused):
@@ -420,7 +420,7 @@ def test_guests_of_one_address_share_a_quota(
 
     chat = make_chat(store, clock, Config(files=FilesConfig(account_bytes=100)))
     again = FileSharing(chat, Storage(tmp_path / "files"), maybeDeferred)
-    again.start()
+    again.start({})
     eve = TestUser(chat, "eve")
     eve.types("/join tea")
     ticket, _ = here.result_of(
