@@ -20,6 +20,7 @@ OWN_COMMANDS = [
         [],
         "Make another of your groups the current one, by name or number (this client's own).",
         [ArgumentHelp("GROUP", "own-group", True, False)],
+        subject="this client",
     )
 ]
 """The commands that the server does not know."""

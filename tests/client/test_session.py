@@ -568,7 +568,8 @@ def test_the_clients_own_commands_are_in_help(make_session: MakeSession) -> None
     me = make_session().enters("tea")
     (request,) = me.types("/help")
     me.server.answers(request, type="help", commands=list(COMMANDS))
-    assert any(line.startswith("* /go [GROUP]") for line in me.sees())
+    (own,) = [line for line in me.sees() if "/go [GROUP]" in line]
+    assert own.startswith("* This client:")
     assert me.types("/help go") == []
     assert me.sees()[0] == "* /go [GROUP]"
     (request,) = me.types("/help kick")
