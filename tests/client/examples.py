@@ -150,7 +150,7 @@ ANSWERS: list[tuple[Object, list[str]]] = [
         ),
         ["* No.", "*   1  a.txt"],
     ),
-    (answer("help", commands=COMMANDS), ["*", *["*"] * (len(COMMANDS) + 1)]),
+    (answer("help", commands=COMMANDS), ["* What", *["*"] * 4]),
     (answer("help", commands=COMMANDS[:1]), ["* /join", "*   Does join."]),
     (answer("password", text="Changed.", token="t"), ["* Changed."]),
     (answer("new-thing", text="It is so."), ["* It is so."]),
