@@ -207,8 +207,9 @@ def test_a_pipe_and_a_known_certificate(
     frank.sees("You are at the front desk")
     frank.types("/quit")
     assert frank.ends() == 0
-    options = ("--name=frank", "--group=frank-tea", "--create")
-    ended = run(server.tls_port, tmp_path / "frank", *options)
+    ended = run(
+        server.tls_port, tmp_path / "frank", "--name=frank", "--group=frank-tea", "--create"
+    )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
     assert stored_messages(server, "frank-tea") == ["secret line"]
 

@@ -11,6 +11,8 @@ from pyconchat.domain.names import fold
 
 __all__ = ["GroupEntry"]
 
+NEEDS_PASSWORD = "log in with a password"
+
 
 class GroupEntry:
     """Enters *group*; with *create*, creates it if it does not exist.
@@ -65,23 +67,11 @@ class GroupEntry:
     def _joined(self, answer: Object) -> None:
         if answer.get("type") == "entered":
             group = str(answer.get("group"))
-            if self._connection.guest:
-                self._ask(self._members_received, group=group, line="/members")
-            else:
-                self._entered(group, "")
+            temporary = answer.get("temporary") is True
+            why = f"{group} has only guests, and ends with them: {NEEDS_PASSWORD}"
+            self._entered(group, why if temporary else "")
         elif answer.get("ok") is True and "type" not in answer:
             # It was carried out over an earlier connection, and the answer was lost.
             self._ask(self._joined, line=f"/join {self._group}")
         else:
             self._failed(str(answer.get("error") or "the group's admin has to approve first"))
-
-    def _members_received(self, answer: Object) -> None:
-        group = str(answer.get("group") or self._group)
-        members = objects_in(answer.get("members"))
-        if members and all(each.get("guest") is True for each in members):
-            self._entered(group, f"{group} has only guests, and ends with them: {NEEDS_PASSWORD}")
-        else:
-            self._entered(group, "")
-
-
-NEEDS_PASSWORD = "log in with a password"

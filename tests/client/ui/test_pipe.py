@@ -26,12 +26,9 @@ from tests.client.examples import HOSTILE
 from tests.client.fakes import FakeServer, join_answer, lines_of, message
 from tests.client.people import NOON
 
-MEMBERS = [{"name": "bob", "guest": False}, {"name": "ci", "guest": True}]
-
 ENTRY: dict[str, Object] = {
     "/groups tea": {"type": "groups", "groups": [{"group": "tea", "number": 1}], "more": 0},
     "/join tea": join_answer("tea"),
-    "/members": {"type": "members", "group": "tea", "members": MEMBERS},
 }
 """The answers to the requests with which a pipe enters the group tea."""
 
@@ -214,12 +211,10 @@ def test_a_guest_creates_no_group(make_pipe: MakePipe) -> None:
 def test_a_group_of_guests(make_pipe: MakePipe) -> None:
     """The guests there read the message, but it does not stay, so the status is not 0."""
     pipe = make_pipe(guest=True).reads("one\n").ends_input().starts().is_accepted()
-    guests = [{"name": "ci", "guest": True}, {"name": "cat", "guest": True}]
-    for _ in range(2):
-        (request,) = pipe.fake.connection.receives()
-        pipe.fake.connection.answers(request, **ENTRY[request["line"]])
-    (members,) = pipe.fake.connection.receives()
-    pipe.fake.connection.answers(members, type="members", group="tea", members=guests)
+    (listing,) = pipe.fake.connection.receives()
+    pipe.fake.connection.answers(listing, **ENTRY["/groups tea"])
+    (join,) = pipe.fake.connection.receives()
+    pipe.fake.connection.answers(join, **join_answer("tea", temporary=True))
     pipe.stores(pipe.fake.connection.receives())
     assert "only guests" in pipe.ends[0]
 
