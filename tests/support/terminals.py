@@ -46,7 +46,7 @@ COLUMNS, ROWS = 110, 30
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     """Return the environment for a client with the home folder *home*."""
-    kept = ("PATH", "LANG", "LC_ALL", "LC_CTYPE")
+    kept = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "LC_CTYPE")
     kept += ("LD_PRELOAD", "FAKETIME", "FAKETIME_SHARED")  # the clock that faketime(1) sets
     return {
         **{name: os.environ[name] for name in kept if name in os.environ},
