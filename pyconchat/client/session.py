@@ -216,7 +216,7 @@ class ClientSession:
     def _has_left(self, event: Object) -> bool:
         """Return whether *event* is the answer to ``leave`` or ``qqq``, alone in a group."""
         command = self.completer.command(f"/{self._last_line}")
-        return event.get("type") == "left" and command == "leave"
+        return event.get("type") == "left" and command in ("leave", "qqq")
 
     def _is_doubtful(self, line: str) -> bool:
         """Return whether *line* may have been typed for another place; then say so."""
