@@ -27,6 +27,7 @@ from pyconchat.domain.events import (
     MemberKicked,
     MemberUnbanned,
     OperatorMade,
+    OperatorRemoved,
     PolicyChanged,
     ServerBanned,
     ServerKicked,
@@ -104,6 +105,8 @@ def _server_line(event: AnyEvent, user: _User) -> str:
             return f"user banned: {user(name)} from the server by {user(by)}"
         case ServerUnbanned(name=name, by=by):
             return f"user unbanned: {user(name)} from the server by {user(by)}"
+        case OperatorRemoved(name=name, by=by):
+            return f"operator removed: {user(name)} by {user(by)}"
         case OperatorMade(name=name, by=by):
             return f"operator made: {user(name)} by {user(by) if by else 'the claim code'}"
         case _:

@@ -45,6 +45,7 @@ from pyconchat.domain.events import (
     MemberUnbanned,
     Message,
     OperatorMade,
+    OperatorRemoved,
     PolicyChanged,
     RequestWithdrawn,
     ServerBanned,
@@ -226,7 +227,9 @@ class Fanout:
                 pass
             case FileShared() | FileRemoved():
                 pass
-            case ServerKicked() | ServerBanned() | ServerUnbanned() | OperatorMade():
+            case ServerKicked() | ServerBanned() | ServerUnbanned():
+                pass
+            case OperatorMade() | OperatorRemoved():
                 pass
             case Damaged():
                 pass  # only read, never published

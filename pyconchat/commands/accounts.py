@@ -93,9 +93,12 @@ async def claim(call: Call, code: str) -> Reply:
     return Done(SafeText("At the front desk, /kick, /ban, /unban and /bans are the server's."))
 
 
-async def operator(call: Call, name: Name) -> None:
-    """Make somebody an operator."""
-    await call.operate(lambda accounts: accounts.make_operator(call.actor, name))
+async def operator(call: Call, name: Name, on: bool | None) -> None:
+    """Make somebody an operator, or an ordinary user again."""
+    if on is False:
+        await call.operate(lambda accounts: accounts.remove_operator(call.actor, name))
+    else:
+        await call.operate(lambda accounts: accounts.make_operator(call.actor, name))
 
 
 async def stats(call: Call) -> Reply:

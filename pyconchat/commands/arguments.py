@@ -25,6 +25,7 @@ __all__ = [
     "NUMBER",
     "PATH",
     "POLICY",
+    "SWITCH",
     "TEXT",
     "WORD",
     "Arg",
@@ -184,6 +185,12 @@ def _file_number(typed: str) -> int:
     return int(typed)
 
 
+def _switch(typed: str) -> bool:
+    if typed.lower() not in ("on", "off"):
+        raise Refused(Code.BAD_ARGUMENT, "That is on or off.")
+    return typed.lower() == "on"
+
+
 def _policy(typed: str) -> PolicyChoice:
     word, password = first_word(typed)
     try:
@@ -204,6 +211,7 @@ PATH = Arg("FILE", str, "Which file?", rest=True, kind="file")
 FILE = Arg("FILE", str, "Which file?", rest=True)
 FILE_NUMBER = Arg("NUMBER", _file_number, "Which file?")
 GROUP = Arg("GROUP", str, "Group: ", kind="group")
+SWITCH = Arg("on|off", _switch)
 WORD = Arg("WORD", str, "What?")
 MESSAGE = Arg("TEXT", _message, "Text: ", rest=True)
 TEXT = Arg("TEXT", _text, "Text: ", rest=True)

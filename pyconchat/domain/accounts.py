@@ -16,6 +16,7 @@ from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import (
     NO_TEXT,
     OperatorMade,
+    OperatorRemoved,
     ServerBanned,
     ServerEvent,
     ServerKicked,
@@ -199,6 +200,17 @@ class Accounts:
             )
         return self._made_operator(by, None)
 
+    def remove_operator(self, by: Actor, name: Name) -> list[ServerEvent]:
+        """Decide that *name* is no longer an operator. One operator remains."""
+        self.require_operator(by, "make operators")
+        account = self.find(name)
+        if not account.actor.operator:
+            raise Refused(Code.UNCHANGED, "{name} is no operator.", name=account.name)
+        others = (each for each in self._accounts.values() if each is not account)
+        if not any(each.actor.operator for each in others):
+            raise Refused(Code.SELF, "You are the only operator: make another one first.")
+        return [OperatorRemoved(account.name, by.name)]
+
     def make_operator(self, by: Actor, name: Name) -> list[ServerEvent]:
         """Decide that *name* becomes an operator."""
         self.require_operator(by, "make operators")
@@ -277,6 +289,8 @@ class Accounts:
                 account.become_operator(True)
                 if by is None:
                     self.claim_code = None
+            case OperatorRemoved(name=name):
+                self._accounts[fold(name)].become_operator(False)
             case _:
                 assert_never(event)
 

@@ -22,7 +22,6 @@ __all__ = [
     "Decision",
     "DeleteAccount",
     "EndDirect",
-    "EndOperator",
     "EndTokens",
     "Ignore",
     "MoveCursor",
@@ -119,12 +118,6 @@ class NoteLogin(msgspec.Struct, frozen=True):
     owner: Key
 
 
-class EndOperator(msgspec.Struct, frozen=True):
-    """*owner* is no longer an operator."""
-
-    owner: Key
-
-
 class DeleteAccount(msgspec.Struct, frozen=True):
     """Delete the account *owner*, with its tokens, cursors, ignores and request keys.
 
@@ -147,7 +140,6 @@ Write: TypeAlias = (
     | UseToken
     | EndTokens
     | NoteLogin
-    | EndOperator
     | DeleteAccount
 )
 

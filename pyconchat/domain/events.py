@@ -268,6 +268,13 @@ class OperatorMade(Event, frozen=True, tag="operator"):
     by: Name | None = None
 
 
+class OperatorRemoved(Event, frozen=True, tag="operator-removed"):
+    """*name* is no longer an operator: *by* decided that."""
+
+    name: Name
+    by: Name
+
+
 class Damaged(Event, frozen=True, tag="damaged"):
     """Takes the place of an entry that cannot be read. It is never stored."""
 
@@ -294,7 +301,9 @@ GroupEvent: TypeAlias = (
     | FileShared
     | FileRemoved
 )
-ServerEvent: TypeAlias = ServerKicked | ServerBanned | ServerUnbanned | OperatorMade
+ServerEvent: TypeAlias = (
+    ServerKicked | ServerBanned | ServerUnbanned | OperatorMade | OperatorRemoved
+)
 AnyEvent: TypeAlias = GroupEvent | ServerEvent | Damaged
 
 
@@ -333,6 +342,7 @@ def subject(event: AnyEvent) -> Name | None:
             | ServerBanned(name=name)
             | ServerUnbanned(name=name)
             | OperatorMade(name=name)
+            | OperatorRemoved(name=name)
         ):
             return name
         case (

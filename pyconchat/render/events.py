@@ -26,6 +26,7 @@ from pyconchat.domain.events import (
     MemberUnbanned,
     Message,
     OperatorMade,
+    OperatorRemoved,
     PolicyChanged,
     RequestWithdrawn,
     ServerBanned,
@@ -90,6 +91,8 @@ def _to_subject(event: AnyEvent, where: Where) -> str:
             return f"You were banned from this server by {by}{_because(reason)}"
         case OperatorMade():
             return "You are an operator now."
+        case OperatorRemoved(by=by):
+            return f"You are no longer an operator: {by} decided that."
         case _:
             return _to_others(event, where)
 
@@ -150,6 +153,8 @@ def _to_others(event: AnyEvent, where: Where) -> str:
             return f"{name} may log in again: {by} lifted the ban."
         case OperatorMade(name=name):
             return f"{name} is an operator now."
+        case OperatorRemoved(name=name):
+            return f"{name} is no longer an operator."
         case Damaged():
             return "An entry of the log is damaged and cannot be shown."
         case Message() | Action():

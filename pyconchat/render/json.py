@@ -34,6 +34,7 @@ from pyconchat.domain.events import (
     MemberUnbanned,
     Message,
     OperatorMade,
+    OperatorRemoved,
     PolicyChanged,
     RequestWithdrawn,
     ServerBanned,
@@ -92,6 +93,7 @@ _EVENT_FIELDS: Mapping[type[AnyEvent], Sequence[str]] = {
     ServerBanned: ("name", "by", "reason"),
     ServerUnbanned: ("name", "by"),
     OperatorMade: ("name", "by"),
+    OperatorRemoved: ("name", "by"),
     Damaged: (),
 }
 _REQUEST_FIELDS = ("name", "at", "note", "guest")

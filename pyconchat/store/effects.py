@@ -25,7 +25,6 @@ from pyconchat.domain.decisions import (
     OPEN_END,
     DeleteAccount,
     EndDirect,
-    EndOperator,
     EndTokens,
     Ignore,
     MoveCursor,
@@ -60,6 +59,7 @@ from pyconchat.domain.events import (
     MemberUnbanned,
     Message,
     OperatorMade,
+    OperatorRemoved,
     PolicyChanged,
     RequestWithdrawn,
     ServerBanned,
@@ -156,6 +156,8 @@ class Effects:
             case ServerUnbanned(name=name):
                 bans = schema.server_bans
                 self._run(delete(bans).where(bans.c.key == fold(name)))
+            case OperatorRemoved(name=name):
+                self._set_account(fold(name), operator=False)
             case OperatorMade(name=name, by=by):
                 table = schema.accounts
                 self._run(update(table).where(table.c.key == fold(name)).values(operator=True))
@@ -223,8 +225,6 @@ class Effects:
                 self._end_tokens(owner)
             case NoteLogin(owner=owner):
                 self._set_account(owner, last_login_at=at)
-            case EndOperator(owner=owner):
-                self._set_account(owner, operator=False)
             case DeleteAccount(owner=owner, party=party):
                 self._delete_account(owner, party)
             case _:

@@ -32,6 +32,7 @@ from pyconchat.domain.events import (
     MemberUnbanned,
     Message,
     OperatorMade,
+    OperatorRemoved,
     Policy,
     PolicyChanged,
     RequestWithdrawn,
@@ -124,6 +125,7 @@ EXAMPLES: list[tuple[AnyEvent, str, str]] = [
     ),
     (ServerUnbanned(BOB, OP), "server-unbanned", '{"name":"bob","by":"op"}'),
     (OperatorMade(BOB), "operator", '{"name":"bob","by":null}'),
+    (OperatorRemoved(BOB, ALICE), "operator-removed", '{"name":"bob","by":"alice"}'),
 ]
 
 
