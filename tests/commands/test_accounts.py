@@ -162,9 +162,9 @@ def test_operators_unmake_operators(olga: TestUser, visit: Visit, chat: Chat) ->
     assert "Only operators" in olga.types("/stats")[0]
     assert "no operator" in alice.types("/operator bob off")[0]
     again = make_chat(chat.store, Clock())
-    assert [n for n in ("alice", "bob", "olga") if again.accounts.find(Name(n)).actor.operator] == [
-        "alice"
-    ]
+    assert [
+        n for n in ("alice", "bob", "olga") if again.accounts.find(person_name(n)).actor.operator
+    ] == ["alice"]
 
 
 def test_operators_make_operators(olga: TestUser, visit: Visit) -> None:

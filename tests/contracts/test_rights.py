@@ -124,14 +124,6 @@ ANYWHERE = {
     "create": Right("/create {group}", ALL, "", {"": Code.EXISTS}),
     "msg": Right("/msg {} hi", ALL, "message", {**SELF, **UNKNOWN}),
     "operator": Right("/operator {}", OPERATOR, "operator", {**OPERATORS, **GUESTS, **UNKNOWN}),
-    "operator off": Right(
-        "/operator {} off",
-        OPERATOR,
-        "operator-removed",
-        {**UNKNOWN},
-        "operator operator-member oneself",
-        Code.UNCHANGED,
-    ),
     "stats": Right("/stats", OPERATOR),
     "claim": Right("/claim 0123456789", ALL, "", {"": Code.BAD_ARGUMENT}),  # the code was used
 }
