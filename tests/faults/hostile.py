@@ -36,7 +36,8 @@ EVIL = "".join(
         "b" + ("\u0301\u0301\u0301\u200d" * 20),  # joiners begin no new letter
     ]
 )
-EVIL_NAMES = ["e\x1b[2Jvil", "e\x9b5nvil", "e\u202evil", "e\u200bvil", "a" + "\u0301" * 200, "é"]
+EVIL_NAMES = ["e\x1b[2Jvil", "e\x9b5nvil", "e\u202evil", "e\u200bvil", "a" + "\u0301" * 200]
+EVIL_NAMES += ["p\u0430ypal"]  # of two scripts
 
 # The ways in. {} is the hostile text; the sender is the admin of the groups {own} and {den};
 # {victim} is a member of {own}, and asks to join {den}.
@@ -71,7 +72,7 @@ BY_WAY = {
     LOGIN: "message.sender action.sender requested.name withdrawn.name rejected.by invited.by"
     " uninvited.name created.by joined.by left.name kicked.by banned.by unbanned.by"
     " registered.name admin.by policy.by topic.by shared.by removed.by server-kicked.by"
-    " server-banned.by server-unbanned.by operator.by",
+    " server-banned.by server-unbanned.by operator.by operator-removed.by closed.by",
     Way("/create {} open"): "created.name",
     Way("/approve {}", "{own}"): "joined.name",
     Way("/reject {}", "{own}"): "rejected.name",
@@ -84,11 +85,13 @@ BY_WAY = {
     Way("/ban {}"): "server-banned.name",
     Way("/unban {}"): "server-unbanned.name",
     Way("/operator {}"): "operator.name",
+    Way("/operator {} off"): "operator-removed.name",
 }
 NAMES = {place: way for way, places in BY_WAY.items() for place in places.split()}
 
 # Strings that the server generates.
 OURS = {"created.password_hash", "policy.password_hash", "shared.sha256", "shared.id"}
+OURS |= {"shared.quota", "server-banned.networks"}  # networks
 
 # Commands that lead to no event, only to answers and refusals.
 AT_DESK = ["{}", "/msg bob {}", "/msg {} hello", "/join {}", "/join cups{} {}", "/help {}"]

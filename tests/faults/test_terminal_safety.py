@@ -44,7 +44,7 @@ def fields(kind: object) -> set[str]:
     }
 
 
-ADMINISTRATION = {"closed.by", "restored.by", "restored.name"}
+ADMINISTRATION = {"restored.by", "restored.name"}
 """Fields that only ``pyconchat-admin`` fills."""
 
 
