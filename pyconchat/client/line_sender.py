@@ -148,9 +148,7 @@ class LineSender:
             self._connection.ask(partial(self.answer_received, request, ()), **request)
         self.screen.refresh()
 
-    def _command_answered(
-        self, request: Request, answers: Sequence[str], answer: Object
-    ) -> None:
+    def _command_answered(self, request: Request, answers: Sequence[str], answer: Object) -> None:
         self._commands -= 1
         self.answer_received(request, answers, answer)
         while self._waiting and not self._commands:

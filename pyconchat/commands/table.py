@@ -218,6 +218,8 @@ def find_command(line: str, at_desk: bool) -> Found:
     this is called for a line without a slash only if it is one of the words that leave.
     """
     word, rest = first_word(line)
+    if not word.startswith("/"):
+        word = safe_line(word)  # a control key, such as Ctrl-L, may have been typed before it
     if word.startswith("/"):
         command = _BY_NAME.get(word[1:].lower())
     elif at_desk and word.isdigit():
