@@ -108,10 +108,13 @@ class Completer:
         if command is None:
             return self._people()
         index = len(words) - (0 if before.endswith(" ") else 1)
+        choices: list[str] = []
+        after_rest = False  # an argument of any number of words stands before
         for position, argument in enumerate(command.arguments):
-            if position == index or (argument.rest and position < index):
-                return self._of_kind(argument.kind, before)
-        return []
+            if position == index or (position < index and (argument.rest or after_rest)):
+                choices += self._of_kind(argument.kind, before)
+            after_rest = after_rest or argument.rest
+        return dict.fromkeys(choices)
 
     def _of_kind(self, kind: str, before: str) -> Iterable[str]:
         match kind:

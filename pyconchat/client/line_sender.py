@@ -140,7 +140,7 @@ class LineSender:
         message = message_of(request)
         if message is None:
             self._commands += 1
-            self._connection.ask(partial(self._command_answered, request), **request)
+            self._connection.ask(partial(self._command_answered, request, ()), **request)
         else:
             if self.screen.keeps_typed and "line" in request:
                 self._visible.append(safe_text(message))
@@ -148,9 +148,9 @@ class LineSender:
             self._connection.ask(partial(self.answer_received, request, ()), **request)
         self.screen.refresh()
 
-    def _command_answered(self, request: Request, answer: Object) -> None:
+    def _command_answered(self, request: Request, answers: Sequence[str], answer: Object) -> None:
         self._commands -= 1
-        self.answer_received(request, (), answer)
+        self.answer_received(request, answers, answer)
         while self._waiting and not self._commands:
             self._waiting.popleft()()
 
@@ -166,8 +166,9 @@ class LineSender:
         if self._instead(answer):
             return
         answers = [*answers, answer]
+        self._commands += 1
         self._connection.ask(
-            partial(self.answer_received, request, answers), **request, answers=answers
+            partial(self._command_answered, request, answers), **request, answers=answers
         )
 
     def _refuse(self) -> None:

@@ -228,7 +228,8 @@ class ClientSession:
         if line.startswith("/") or not is_command or self._moves.repeated(line):
             return False
         where = "at the front desk" if current is None else f"in {current.name}"
-        what = "carry it out" if current is None else "say it there"
+        leaves = self.completer.command(f"/{line}") in ("leave", "qqq") and word == line
+        what = "carry it out" if current is None else "leave" if leaves else "say it there"
         self._notify(f"You are {where} now: send it again to {what}.")
         return True
 

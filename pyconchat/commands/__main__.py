@@ -27,8 +27,12 @@ An approval or a kick moves you while you may be typing. A line that means a com
 two places and a message at the other is then refused once; sent again, it is meant.
 
 *admin* marks the commands for the admin of the group. *operator* marks those for the operators of
-the server, who can use them in any group that they are in. At the front desk, ``/kick``, ``/ban``,
-``/unban`` and ``/bans`` apply to the whole server, and only operators can use them.
+the server, who can use them in any group. At the front desk, ``/kick``, ``/ban``, ``/unban`` and
+``/bans`` apply to the whole server, and only operators can use them.
+
+A last argument ``[GROUP]`` is the name or the number of the group that the command concerns, so
+that it works at the front desk and in another group: ``/approve bob tea``. In a group, the last
+word of a longer REASON is a part of the reason.
 
 """
 

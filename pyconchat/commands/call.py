@@ -31,7 +31,7 @@ class Cancelled(Exception):
 class Call:
     """One use of a command: its session, and the group in which it was typed.
 
-    *group* is None at the front desk. *answer* sends a reply to the caller.
+    *current* is None at the front desk. *answer* sends a reply to the caller.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Call:
         self.answer = answer
         self.key = key
         self.asked = False  # whether an argument was missing and was asked for
+        self.named_group = ""  # the name of the group, if the line named it
 
     @property
     def account(self) -> Account:
@@ -61,13 +62,28 @@ class Call:
         """Return the account in the form that the rules take."""
         return self.account.actor
 
-    def here(self) -> GroupConversation:
-        """Return the conversation of the current group. Raises `Refused` at the front desk."""
+    def move_to(self, conversation: GroupConversation) -> None:
+        """Use the command in the group that the line names, wherever it was typed."""
+        self.current = conversation
+        self.named_group = conversation.group.name
+
+    def here(self, may_be_named: bool = False) -> GroupConversation:
+        """Return the conversation of the current group. Raises `Refused` at the front desk.
+
+        *may_be_named* is true where the command takes a group as its last word.
+        """
         if self.current is None:
             raise Refused(
-                Code.NO_GROUP, "You are at the front desk: enter a group first with /join GROUP."
+                Code.NO_GROUP,
+                "You are at the front desk: {hint}enter a group first with /join GROUP.",
+                hint="name a group last, or " if may_be_named else "",
             )
         return self.current
+
+    @property
+    def receives(self) -> bool:
+        """Return whether the caller is a member of the group, and so receives its events."""
+        return self.current is not None and self.account.key in self.current.group.members
 
     def usable(self) -> Group:
         """Return the current group, also to operators outside. Raises `Refused`."""

@@ -59,8 +59,10 @@ class Command:
 
     async def run(self, call: Call, rest: str) -> Reply | None:
         """Read the arguments from *rest* and execute. Raises as `Args.read` and the action."""
+        if self.args.group:
+            rest = self.args.take_group(call, rest)
         if self.only_here:
-            call.here()
+            call.here(may_be_named=self.args.group)
             if self.right is None:
                 call.group()
         if self.right is not None and not (self.shows_alone and not rest.strip()):

@@ -217,8 +217,9 @@ async def requests(call: Call, listing: Listing | None) -> Reply:
     def line(request: JoinRequest) -> JoinRequest:
         return replace(request, note=NO_TEXT) if fold(request.name) in ignores else request
 
-    found = page(pending, listing, lambda each: each.name, line, "/requests")
-    return Requests(group.name, found.items, call.chat.now(), found.more, found.next)
+    found = page(pending, listing, lambda each: each.name, line, "/requests", call.named_group)
+    now, named = call.chat.now(), bool(call.named_group)
+    return Requests(group.name, found.items, now, found.more, found.next, named)
 
 
 def only_request(call: Call) -> str | None:
@@ -230,17 +231,29 @@ def only_request(call: Call) -> str | None:
     return pending[0].name if len(pending) == 1 else None
 
 
-async def approve(call: Call, names: list[Name]) -> None:
+async def approve(call: Call, names: list[Name]) -> Reply | None:
     """Approve join requests."""
     await call.decide(call.here(), lambda group: group.approve(call.actor, names))
+    return _outside(call, f"Approved in {{group}}: {', '.join(names)}.")
 
 
-async def reject(call: Call, name: Name, reason: SafeText | None) -> None:
+async def reject(call: Call, name: Name, reason: SafeText | None) -> Reply | None:
     """Reject a join request."""
     await call.decide(call.here(), lambda group: group.reject(call.actor, name, reason or NO_TEXT))
+    return _outside(call, f"The request of {name} to join {{group}} is rejected.")
 
 
-async def invite(call: Call, name: Name) -> None:
+def _outside(call: Call, sentence: str) -> Reply | None:
+    """Return the answer to an operator who is not in the group, and does not receive its events.
+
+    *sentence* says what is so now, with ``{group}`` for its name.
+    """
+    if call.receives:
+        return None
+    return Done(SafeText(sentence.format(group=call.here().group.name)))
+
+
+async def invite(call: Call, name: Name) -> Reply | None:
     """Allow somebody to join without a request."""
 
     def rule(group: Group) -> list[GroupEvent]:
@@ -248,6 +261,7 @@ async def invite(call: Call, name: Name) -> None:
         return group.invite(call.actor, call.services.accounts.find(name).actor)
 
     await call.decide(call.here(), rule)
+    return _outside(call, f"{name} is invited to {{group}}.")
 
 
 async def members(call: Call, listing: Listing | None) -> Reply:
@@ -266,9 +280,10 @@ async def admin(call: Call) -> Reply:
     return AdminIs(group.name, group.admin, _admin_online(call, group))
 
 
-async def transfer(call: Call, name: Name) -> None:
+async def transfer(call: Call, name: Name) -> Reply | None:
     """Hand over adminship."""
     await call.decide(call.here(), lambda group: group.transfer(call.actor, name))
+    return _outside(call, f"{name} is the admin of {{group}} now.")
 
 
 async def policy(call: Call, choice: PolicyChoice | None) -> Reply | None:
@@ -330,12 +345,13 @@ def _is_address(name: str) -> bool:
     return True
 
 
-async def unban(call: Call, name: Name) -> None:
+async def unban(call: Call, name: Name) -> Reply | None:
     """End a ban."""
     if call.current is not None:
         await call.decide(call.current, lambda group: group.unban(call.actor, name))
-        return
+        return _outside(call, f"{name} may join {{group}} again.")
     await call.operate(lambda accounts: accounts.unban(call.actor, name))
+    return None
 
 
 def only_ban(call: Call) -> str | None:
@@ -359,7 +375,9 @@ def _bans(call: Call, listing: Listing) -> Bans:
     else:
         banned = call.services.accounts.banned(call.actor)
     banned = [each for each in banned if listing.wants(each.name)]
-    found = page(banned, listing, lambda each: each.name, lambda each: each, "/bans")
+    found = page(
+        banned, listing, lambda each: each.name, lambda each: each, "/bans", call.named_group
+    )
     return Bans(name, found.items, found.more, found.next)
 
 
@@ -408,7 +426,7 @@ def _roster(call: Call, online_only: bool, listing: Listing) -> Roster:
         return MemberLine(name, group.is_admin(name), member.guest, presence.online(fold(name)))
 
     command = "/online" if online_only else "/members"
-    found = page(listed, listing, lambda member: member.name, line, command)
+    found = page(listed, listing, lambda member: member.name, line, command, call.named_group)
     return Roster(group.name, found.items, online_only, found.more, found.next, listing.part)
 
 

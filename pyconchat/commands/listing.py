@@ -78,10 +78,12 @@ def page(
     name_of: Callable[[T], str],
     make: Callable[[T], R],
     command: str,
+    group: str = "",
 ) -> Page[R]:
     """Return the page of *items* that *listing* asks for; *make* returns what is shown of one.
 
-    Raises `Refused` if there is no item with the name `Listing.after`.
+    *group* is the group that was named after the *command*, if it was. Raises `Refused` if there is
+    no item with the name `Listing.after`.
     """
     first = 0
     if listing.after:
@@ -96,6 +98,7 @@ def page(
         return Page(shown, 0, NO_TEXT)
     words = [command, *([listing.part] if listing.part else [])]
     words += [_WORDS[command == "/files"], name_of(items[end - 1])]
+    words += [group] if group else []
     return Page(shown, len(items) - end, SafeText(" ".join(words)))
 
 
@@ -141,5 +144,5 @@ def _listing(typed: str) -> Listing:
     return Listing(SafeText(" ".join(words)), SafeText(after))
 
 
-LISTING = Arg("FILTER after NAME", _listing, rest=True)
+LISTING = Arg("FILTER after NAME", _listing, rest=True, holds=frozenset(_WORDS))
 """Part of a name: the list has only the names that contain it; and where the page begins."""

@@ -25,7 +25,7 @@ from pyconchat.domain.events import (
 from pyconchat.domain.group import Actor
 from pyconchat.domain.group_state import Ban
 from pyconchat.domain.lookalikes import Lookalikes
-from pyconchat.domain.names import Key, Name, fold
+from pyconchat.domain.names import COMMAND_WORDS, Key, Name, fold
 from pyconchat.domain.refusals import already_banned, already_operator, looks_like, name_in_use
 from pyconchat.domain.text import SafeText
 
@@ -94,6 +94,8 @@ class Accounts:
         self._accounts: dict[Key, Account] = {}
         self._lookalikes = Lookalikes()
         self._server_names = Lookalikes(RESERVED)
+        self._command_words = Lookalikes(map(Name, sorted(COMMAND_WORDS)))
+        self._banned_names = Lookalikes(())
         self._reserved: set[Key] = set()
 
     def get(self, name: str) -> Account | None:
@@ -116,13 +118,14 @@ class Accounts:
     def require_free(self, name: Name) -> None:
         """Raise `Refused` if no new account may have *name*.
 
-        It is taken, is reserved, or looks like a name that is. Names that were stored before
-        these rules stay.
+        It is taken, is reserved, or looks like a name that is, like one that is banned, or like a
+        command. Names that were stored before these rules stay.
         """
         self._require_unused(name)
-        other = self._lookalikes.find(name)
-        if other is not None:
-            raise looks_like(name, other)
+        for names in (self._lookalikes, self._banned_names, self._command_words):
+            other = names.find(name)
+            if other is not None and fold(other) != fold(name):
+                raise looks_like(name, other)
         if self._server_names.find(name) is not None:
             raise Refused(
                 Code.BAD_NAME, "{name} is reserved for the server: choose another.", name=name
@@ -181,6 +184,7 @@ class Accounts:
     def restore_bans(self, bans: Iterable[Ban]) -> None:
         """Replace the bans by *bans*."""
         self.bans = {fold(ban.name): ban for ban in bans}
+        self._banned_names = Lookalikes(ban.name for ban in self.bans.values())
         self._ban_networks()
 
     def _ban_networks(self) -> None:
@@ -280,9 +284,10 @@ class Accounts:
                 pass
             case ServerBanned(name=name, by=by, reason=reason, networks=networks):
                 self.bans[fold(name)] = Ban(name, by, at, reason, networks)
+                self._banned_names.add(name)
                 self._ban_networks()
             case ServerUnbanned(name=name):
-                del self.bans[fold(name)]
+                self._banned_names.remove(self.bans.pop(fold(name)).name)
                 self._ban_networks()
             case OperatorMade(name=name, by=by):
                 account = self._accounts[fold(name)]

@@ -223,13 +223,17 @@ class Groups(_Reply, frozen=True, tag="groups"):
 
 
 class Requests(_Reply, frozen=True, tag="requests"):
-    """The applicants of *group*. Their ages are up to *now*, in milliseconds since the epoch."""
+    """The applicants of *group*. Their ages are up to *now*, in milliseconds since the epoch.
+
+    *named* is whether the command named the group, which then may not be the current one.
+    """
 
     group: Name
     requests: list[JoinRequest]
     now: int
     more: int = 0
     next: SafeText = NO_TEXT
+    named: bool = False
 
 
 class MemberLine(msgspec.Struct, frozen=True):

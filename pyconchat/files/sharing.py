@@ -122,11 +122,17 @@ class FileSharing:
         Raises `Refused`.
         """
         ticket = self.tickets.find(token, upload, self._now())
+        self.require_right(ticket)
+        self.tickets.begin(ticket)
+        return ticket
+
+    def require_right(self, ticket: Ticket) -> None:
+        """Raise `Refused` if the owner of *ticket* may not use it any more."""
+        ticket.require_good()
         self._chat.memory.require_present(ticket.account)
         ticket.conversation.group.require_member(ticket.account.actor)
         if ticket.file is not None:
             ticket.conversation.group.file(str(ticket.file.number))
-        return ticket
 
     def _issue(
         self,

@@ -123,7 +123,8 @@ def _to_others(event: AnyEvent, where: Where) -> str:
         case MemberRegistered(name=name):
             return f"{name} is registered now."
         case JoinRequested(name=name, note=note):
-            how = f"/approve {name}, /reject {name}" if where.here else f"/join {group} to answer"
+            named = "" if where.here else f" {group}"
+            how = f"/approve {name}{named}, /reject {name}{named}"
             return f"{name} asks to join {group}{_noted(note)} ({how})"
         case RequestWithdrawn(name=name):
             return f"The request of {name} to join {group} was withdrawn."

@@ -190,7 +190,9 @@ def _requests(reply: Requests) -> list[str]:
     if not reply.requests:
         return [f"Nobody asks to join {reply.group}."]
     number = len(reply.requests) + reply.more
-    lines = [f"{number} asking to join {reply.group} (/approve NAME, /reject NAME):"]
+    named = f" {reply.group}" if reply.named else ""
+    how = f"/approve NAME{named}, /reject NAME{named}"
+    lines = [f"{number} asking to join {reply.group} ({how}):"]
     for request in reply.requests:
         note = f': "{request.note}"' if request.note else ""
         lines.append(f"  {request.name}, for {_age(reply.now - request.at)}{note}")

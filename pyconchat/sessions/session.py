@@ -199,8 +199,9 @@ class Session:
             )
         raise Refused(
             Code.MOVED,
-            "You are in {group} now: send it again to say it there.",
+            "You are in {group} now: send it again to {what}.",
             group=current.group.name,
+            what="leave" if line in _LEAVING else "say it there",
         )
 
     def _seconds(self) -> float:
@@ -254,6 +255,8 @@ class Session:
         self.require_welcome()
         if line.startswith("//"):
             raise Refused(Code.NO_GROUP, "You are in no group: nobody would receive that.")
+        if place is None:
+            self._require_no_group(line)
         stepping_out = place is not None and line in _LEAVING
         found = find_command("/qqq" if stepping_out else line, at_desk=place is None)
         self._leaving = found.command.ends
@@ -271,6 +274,19 @@ class Session:
             raise internal_error() from None
         finally:
             self._leaving = False
+
+    def _require_no_group(self, line: str) -> None:
+        """Raise `Refused` if *line*, typed at the front desk, is a group and no command."""
+        conversation = self._services.groups.get(line.strip())
+        if conversation is None or works_at_desk(line):
+            return
+        group = conversation.group
+        if group.lists_to(self.account.actor):
+            raise Refused(
+                Code.UNKNOWN_COMMAND,
+                "{name} is a group, not a command: join {name} enters it.",
+                name=group.name,
+            )
 
     async def _run(self, line: str, place: GroupConversation | None) -> None:
         try:

@@ -641,6 +641,19 @@ def test_no_line_is_doubtful_after_ones_own_move(make_session: MakeSession, leav
     assert [each["line"] for each in me.types("exit")] == ["exit"]
 
 
+def test_a_move_after_a_question_is_ones_own(make_session: MakeSession) -> None:
+    """The command is running again when its question is answered."""
+    me = make_session().enters("tea", commands=DESK_COMMANDS)
+    (request,) = me.types("/leave")
+    me.server.asks(request, "Leave tea for good? yes or no: ")
+    me.screen.questions[0][2].callback("yes")
+    (request,) = me.server.receives()
+    left = {"type": "left", "group": "tea", "seq": 1, "at": "2026-11-21T09:30:00Z"}
+    me.server.sends({**left, "name": "alice", "why": "left"})
+    me.server.answers(request)
+    assert [each["line"] for each in me.types("message me")] == ["message me"]
+
+
 @pytest.mark.parametrize("secret", [True, False])
 def test_a_command_as_the_answer_is_carried_out(make_session: MakeSession, secret: bool) -> None:
     """The server's and the client's own commands; what was asked for is not repeated."""

@@ -15,12 +15,13 @@ from pyconchat.testing import TestUser
 from tests.support.groups import Tea, Visit
 
 FILLERS = {"name": "carol", "group": "tea", "policy": "open", "command": "who", "file": "a.txt"}
-"""A possible value for each kind of argument; "1" for the others, which suits all of them."""
+"""A possible value for each kind of argument; "9" for the others, which suits all of them."""
 
 
 def line_of(command: Command) -> str:
-    """Return a line with a value for each argument of *command*."""
-    values = [FILLERS.get(each.kind, "1") for each in command.args.help]
+    """Return a line with a value for each argument of *command*, but no group after them."""
+    arguments = command.args.help[:-1] if command.args.group else command.args.help
+    values = [FILLERS.get(each.kind, "9") for each in arguments]
     return " ".join([f"/{command.name}", *values])
 
 

@@ -278,7 +278,7 @@ def test_answers_replace_arguments(
 @pytest.mark.parametrize(
     ("line", "usage"),
     [
-        ("/members of tea", "[FILTER after NAME]"),
+        ("/members of them", "[FILTER after NAME]"),
         ("/desk now", "the command takes none"),
         ("/history 5 6", "/history N before SEQ"),
         ("/invite bob and carol", "NAME"),

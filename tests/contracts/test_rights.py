@@ -96,7 +96,7 @@ GUESTS = dict.fromkeys(["guest", "guest-member"], Code.GUEST)
 SELF = {"oneself": Code.SELF}
 UNKNOWN = {"unknown": Code.NO_SUCH_NAME}
 
-READING = ("members", "online", "admin", "files", "history")
+READING = ("members", "online", "admin", "files", "history")  # the last takes no group
 IN_A_GROUP = {
     "approve": Right("/approve {}", POWER, "joined", {}, "applicant", Code.NO_REQUEST),
     "reject": Right("/reject {} no", POWER, "rejected", {}, "applicant", Code.NO_REQUEST),
@@ -135,6 +135,18 @@ AT_THE_DESK = {
     "unban": Right("/unban {}", OPERATOR, "server-unbanned", {}, "outlaw", Code.NOT_BANNED),
     "bans": Right("/bans", OPERATOR),
 }
+
+# With the group as the last word, it does not matter where they are typed.
+NAMING = ("approve", "invite", "transfer", "unban", "requests", "bans", *READING[:-1])
+NAMED = {
+    **{
+        name: IN_A_GROUP[name]._replace(line=f"{IN_A_GROUP[name].line} {{group}}")
+        for name in NAMING
+    },
+    "reject": IN_A_GROUP["reject"]._replace(line="/reject {} {group}"),
+}
+OTHER = "other"
+"""An open group of all."""
 
 # For each policy (and the right password, or another), the outcome for people who are neither
 # members, nor invited, nor banned; and for applicants.
@@ -194,6 +206,7 @@ class Town:
         self.programs["olga"].does(f"/claim {self.chat.accounts.claim_code}")
         self.programs["olga"].does("/operator oleg")
         self.programs["olga"].does("/ban max")
+        self.programs["ada"].does(f"/create {OTHER} open")
 
     def log_in_everybody(self) -> None:
         """Log in everybody who is not connected."""
@@ -272,7 +285,7 @@ class Case(NamedTuple):
     role: str
     line: str  # with "{group}" for the group's name
     target: str
-    place: str  # group or desk
+    place: str  # group, desk, or other
     door: str  # person or program
     expected: str
     answer: str = ""  # to the question, if there is one
@@ -300,16 +313,16 @@ def cases(place: str, rights: dict[str, Right]) -> Iterator[Case]:
 
 def doors(role: Role, place: str) -> list[str]:
     """Return the doors by which *role* can type in *place*. A person must be a member."""
-    return ["program", "person"] if place == "desk" or role.member else ["program"]
+    return ["program", "person"] if place != "group" or role.member else ["program"]
 
 
 def outcome_of(town: Town, case: Case, group: str) -> str:
     """Run *case*; return ``+`` and the type of the stored event, or the refusal's code."""
     role = ROLES[case.role]
     person, program = town.people[role.name], town.programs[role.program]
-    there = group if case.place == "group" else ""
+    there = {"group": group, "desk": "", OTHER: OTHER}[case.place]
     if case.door == "person" and town.places.get(role.name) != there:
-        person.types(f"/join {group}" if there else "/desk")
+        person.types(f"/join {there}" if there else "/desk")
         town.places[role.name] = there
     everybody = [*town.people.values(), *(each.connection for each in town.programs.values())]
     for connection in everybody:
@@ -387,6 +400,18 @@ def differences(town: Town, tried: Iterable[Case], policy: Policy = Policy.APPRO
 def test_rights(town: Town, place: str, rights: dict[str, Right]) -> None:
     """Each role has the rights of the tables. A refusal changes nothing; others do not see it."""
     assert differences(town, cases(place, {**rights, **ANYWHERE})) == []
+
+
+@pytest.mark.parametrize(("place", "door"), [("desk", "person"), (OTHER, "program")])
+def test_rights_in_a_named_group(town: Town, place: str, door: str) -> None:
+    """They are the same as in the group."""
+    tried = [each for each in cases(place, NAMED) if each.door == door]
+    assert differences(town, tried) == []
+
+
+def test_every_command_that_takes_a_group_is_tried() -> None:
+    """With the group named last."""
+    assert {command.name for command in TABLE if command.args.group} == set(NAMED)
 
 
 @pytest.mark.parametrize("way", JOINING)

@@ -6,6 +6,7 @@ upload is answered with one line; a download is the bytes of the file and nothin
 
 from __future__ import annotations
 
+from functools import partial
 from typing import cast
 
 from twisted.internet.defer import Deferred
@@ -226,7 +227,7 @@ class TransferDoor(LineReceiver):
         except FileNotFoundError:
             what = "The bytes of that file are gone from the server's disk: tell its operator."
             raise Refused(Code.NO_SUCH_FILE, what) from None
-        return Download(self, descriptor)
+        return Download(self, descriptor, partial(self.files.require_right, ticket))
 
     def _check_idle(self) -> None:
         """Abort after a time without progress, unless a slow peer has read something."""
