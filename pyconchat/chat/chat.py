@@ -7,6 +7,7 @@ to the journal. What could not be stored is undone (see `Recovery`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -47,9 +48,20 @@ from pyconchat.domain.replies import Stats
 from pyconchat.domain.stored import Loaded
 from pyconchat.domain.text import MAX_LINES, SafeText
 
-__all__ = ["Chat"]
+__all__ = ["Chat", "Delivered"]
 
 Rule = Callable[[Group], list[GroupEvent]]
+
+
+class Delivered(NamedTuple):
+    """A private message to *receiver* was stored as entry *seq*.
+
+    *away* is what a receiver who is away says to a sender who was not told yet; else None.
+    """
+
+    receiver: Account
+    seq: int
+    away: SafeText | None
 
 
 class Chat:
@@ -135,6 +147,7 @@ class Chat:
         event = self.memory.usable(conversation).post(session.account.actor, text)
         decision = Decision(self.now(), (NewEntry(conversation.id, event),), (), key)
         self.journal.append(decision, _origin(session), done)
+        self._is_here(session.account)
 
     def act(
         self,
@@ -146,15 +159,13 @@ class Chat:
         """Post *text* to a group as an action; fires with its number. Raises `Refused`."""
         event = self.memory.usable(conversation).act(session.account.actor, text)
         decision = Decision(self.now(), (NewEntry(conversation.id, event),), (), key)
+        self._is_here(session.account)
         return self._append(decision, _origin(session))
 
     async def post_to(
         self, session: ISession, name: Name, text: SafeText, key: RequestKey | None = None
-    ) -> tuple[Account, int]:
-        """Post *text* to one person; return their account and the message's number.
-
-        Raises `Refused` or `NotSaved`.
-        """
+    ) -> Delivered:
+        """Post *text* to one person. Raises `Refused` or `NotSaved`."""
         sender, receiver = session.account, self.accounts.find(name)
         if receiver is sender:
             raise Refused(Code.SELF, "That is you. To whom do you want to talk?")
@@ -170,16 +181,32 @@ class Chat:
             writes = (OpenDirect(id, parties, owners),)
         if text.count("\n") >= MAX_LINES:
             raise too_many_lines()
-        message = NewEntry(conversation.id, Message(sender.name, text))
+        first = not sender.registered and sender.party not in conversation.guests
+        message = NewEntry(conversation.id, Message(sender.name, text, first))
         conversation.posting += 1
+        if first:
+            conversation.guests.add(sender.party)
         try:
             decision = Decision(self.now(), (message,), writes, key)
             seq = await self._append(decision, _origin(session))
+        except BaseException:
+            if first:
+                conversation.guests.discard(sender.party)
+            raise
         finally:
             conversation.posting -= 1
             if not self.presence.online(sender.key):  # it has disconnected since
                 self.registry.release_private(sender.party)
-        return receiver, seq
+        self._is_here(sender)
+        absence = None if receiver.key in sender.ignores else receiver.absence
+        if absence is None or not absence.is_news_to(sender.party):
+            return Delivered(receiver, seq, None)
+        return Delivered(receiver, seq, absence.text)
+
+    def _is_here(self, sender: Account) -> None:
+        """End the absence of *sender*, whose message was accepted."""
+        if sender.absence is not None:  # quick: called for each message
+            self.registry.end_absence(sender)
 
     async def direct_with(self, account: Account, partner: str) -> DirectConversation | None:
         """Return the private conversation of *account* and *partner*, or None."""

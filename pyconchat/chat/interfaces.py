@@ -317,6 +317,7 @@ class ISession(Interface):
     subscriptions = Attribute("The `ISubscriptions` of the session.")
     starting = Attribute("True until `start` has found the missed entries.")
     awaiting = Attribute("The `Conversation` whose approval enters it, or None.")
+    active_at = Attribute("When the last line was received, in the reactor's seconds.")
     quitting = Attribute("True after `quit`.")
     quit_reason = Attribute("The `SafeText` that was given to `quit`.")
 
@@ -359,6 +360,9 @@ class ISession(Interface):
 
         Fails with `Refused`, also for an internal error, which is logged; or with `PeerGone`.
         """
+
+    def note_activity() -> None:
+        """Note that a line was received: the person is not idle."""
 
     def require_welcome() -> None:
         """Raise `Refused` if the account has been banned: the session is about to end."""

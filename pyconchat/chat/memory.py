@@ -51,6 +51,9 @@ class Memory:
             account = self.accounts.get(record.name)
             if account is None:
                 account = Account(record.name, record.password_hash, record.operator)
+                account.since = record.created_at or None
+                seen = (record.last_login_at, record.last_seen_at)
+                account.seen_at = max((at for at in seen if at is not None), default=None)
                 self.accounts.add(account)
             account.become_operator(record.operator)
         for owner, name in server.ignores:

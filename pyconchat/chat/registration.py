@@ -113,6 +113,7 @@ class Registration:
             password_hash = await self._hasher.hash(password, Asker(fold(name), network))
             await self._save([SaveAccount(name, password_hash)])
         account = Account(name, password_hash)
+        account.since = self._now()
         self._accounts.add(account)
         self._accounts.admit(name)  # an operator may have banned the name since
         return account
@@ -136,6 +137,8 @@ class Registration:
                 entries += self._memory.apply(conversation, events, self._now())
         await self._save(writes, entries)
         party = account.party
+        if not was_registered:
+            account.since = self._now()
         account.register(password_hash)
         if party != account.party:
             self._registry.release_private(party)

@@ -9,11 +9,12 @@ from pyconchat.chat.conversations import DirectConversation, GroupConversation, 
 from pyconchat.chat.interfaces import IJournal, ISession, IStore
 from pyconchat.chat.memory import Memory
 from pyconchat.domain.accounts import Account, is_guest_party
-from pyconchat.domain.decisions import Decision, EndDirect, MoveCursor, NoteLogin
+from pyconchat.domain.decisions import Decision, EndDirect, MoveCursor, NoteLogin, NoteSeen
 from pyconchat.domain.events import Why
 from pyconchat.domain.names import Key, fold
-from pyconchat.domain.replies import EndWhy, PresenceChanged
+from pyconchat.domain.replies import Done, EndWhy, PresenceChanged
 from pyconchat.domain.stored import CursorRecord
+from pyconchat.domain.text import SafeText
 
 __all__ = ["SessionRegistry"]
 
@@ -86,7 +87,11 @@ class SessionRegistry:
         event_log.disconnected(account.name, session.peer.address, last)
         if not last:
             return
-        if not account.registered:
+        account.absence = None
+        if account.registered:
+            account.seen_at = self._now()
+            self._journal.append(Decision(account.seen_at, writes=[NoteSeen(account.key)]))
+        else:
             self._memory.accounts.remove(account)
             self.revoke(account)
             if not self.stopping:  # otherwise the next start ends their memberships
@@ -94,6 +99,12 @@ class SessionRegistry:
                     self._end_guest(conversation, account.key)
         self._announce(account, PresenceChanged(account.name, False, session.quit_reason))
         self.release_private(account.party)
+
+    def end_absence(self, account: Account) -> None:
+        """End the absence of *account*, who has sent something; tell all its sessions."""
+        account.absence = None
+        for session in self._memory.presence.sessions(account.key):
+            session.send(Done(SafeText("You are back, and no longer away.")))
 
     def release_private(self, party: str) -> None:
         """Forget the private conversations of *party*, who has disconnected, once all is stored.

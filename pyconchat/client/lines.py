@@ -108,7 +108,7 @@ class LineFormatter:
         mentions_me = live and not is_mine and self._mentions_me(said.text)
         colour = self._colours.of(said.sender, where.other or where.group)
         name: Piece = (f"name:{colour}", said.sender)
-        label = _label(where, is_mine)
+        label = _label(where, is_mine, isinstance(said, Message) and said.guest)
         pieces: list[Piece] = [*_time(event)]
         if isinstance(said, Action):
             pieces += [("", "~ "), name, *label, ("", " ")]
@@ -187,10 +187,14 @@ def is_coming_or_going(event: Object, me: str) -> bool:
     return event.get("type") in ("joined", "left") and not is_me
 
 
-def _label(where: Where, is_mine: bool) -> Sequence[Piece]:
-    """Return what is shown after the sender's name for a message that is not in this group."""
+def _label(where: Where, is_mine: bool, guest: bool) -> Sequence[Piece]:
+    """Return what is shown after the sender's name for a message that is not in this group.
+
+    *guest* is true of the first private message of a guest.
+    """
     if where.other is not None:
-        return [("group", f" (private to {where.other})" if is_mine else " (private)")]
+        from_other = " (guest, private)" if guest else " (private)"
+        return [("group", f" (private to {where.other})" if is_mine else from_other)]
     return [] if where.here else [("group", f" (in {where.group})")]
 
 
@@ -237,9 +241,12 @@ def _reply(fields: Object, now: float) -> Reply | None:
         case "sent":
             fields["other"] = fields.get("with")
         case "missed":
-            since = _local_time({"at": fields.get("since")})
-            fields["since"] = int(since.timestamp() * 1000) if since is not None else 0
+            fields["since"] = _milliseconds(fields.get("since"))
             fields |= {"group": fields.get("group"), "other": fields.get("with")}
+            fields["now"] = int(now * 1000)
+        case "whois":
+            times = [name for name in ("since", "seen", "away_since") if fields.get(name)]
+            fields |= {name: _milliseconds(fields[name]) for name in times}
             fields["now"] = int(now * 1000)
         case "help":
             commands = fields.get("commands")
@@ -261,8 +268,13 @@ def _reply(fields: Object, now: float) -> Reply | None:
 
 def _with_milliseconds(fields: Object) -> Object:
     """Return *fields* with the time in milliseconds since the epoch, as records have it."""
-    at = _local_time(fields)
-    return {**fields, "at": int(at.timestamp() * 1000) if at is not None else 0}
+    return {**fields, "at": _milliseconds(fields.get("at"))}
+
+
+def _milliseconds(at: object) -> int:
+    """Return the timestamp *at* in milliseconds since the epoch; 0 if it is none."""
+    time = _local_time({"at": at})
+    return int(time.timestamp() * 1000) if time is not None else 0
 
 
 def _flat(value: object) -> str:

@@ -13,6 +13,7 @@ from pyconchat.chat.interfaces import Asker
 from pyconchat.commands.arguments import PolicyChoice
 from pyconchat.commands.call import Call, Cancelled
 from pyconchat.commands.listing import Listing, page
+from pyconchat.commands.people import away_text
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT, GroupEvent, Policy
 from pyconchat.domain.group import Group
@@ -422,8 +423,10 @@ def _roster(call: Call, online_only: bool, listing: Listing) -> Roster:
     ]
 
     def line(member: Member) -> MemberLine:
-        name = member.name
-        return MemberLine(name, group.is_admin(name), member.guest, presence.online(fold(name)))
+        name, account = member.name, call.services.accounts.get(member.name)
+        away = None if account is None else away_text(call, account)
+        is_admin, online = group.is_admin(name), presence.online(fold(name))
+        return MemberLine(name, is_admin, member.guest, online, away)
 
     command = "/online" if online_only else "/members"
     found = page(listed, listing, lambda member: member.name, line, command, call.named_group)

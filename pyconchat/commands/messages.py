@@ -31,8 +31,8 @@ _WORD = re.compile(r"[^\W_]+")
 
 async def msg(call: Call, name: Name, text: SafeText) -> Reply:
     """Send a private message."""
-    receiver, seq = await call.chat.post_to(call.session, name, text, call.key)
-    return Sent(receiver.name, call.services.presence.online(receiver.key), seq)
+    receiver, seq, away = await call.chat.post_to(call.session, name, text, call.key)
+    return Sent(receiver.name, call.services.presence.online(receiver.key), seq, away)
 
 
 async def me(call: Call, text: SafeText) -> Reply:

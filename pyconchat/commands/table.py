@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pyconchat.commands import accounts, files, groups, messages
+from pyconchat.commands import accounts, files, groups, messages, people
 from pyconchat.commands.arguments import (
     FILE,
     FILE_NUMBER,
@@ -149,12 +149,15 @@ TABLE: tuple[Command, ...] = (
             only_here=True,
             subject=TALK,
             summary="Describe what you do: /me waves."),
-    Command("who", accounts.who, Args(LISTING),
+    Command("who", people.who, Args(LISTING),
             subject=TALK,
             summary="List the people who are online, or only those with FILTER in the name."),
-    Command("whois", accounts.whois, Args(NAME.asked("About whom? ")),
+    Command("whois", people.whois, Args(NAME.asked("About whom? ")),
             subject=TALK,
-            summary="Show whether somebody is online, registered, and in which of your groups."),
+            summary="Show who somebody is: online or last seen, registered or guest, away, idle."),
+    Command("away", people.away, Args(optional(TEXT)),
+            subject=TALK,
+            summary="Say why you are away; alone, or your next message: you are back."),
     Command("history", messages.history, Args(messages.HISTORY),
             only_here=True,
             subject=TALK,
@@ -199,7 +202,6 @@ _BY_MENU = {command.menu: command for command in TABLE if command.menu}
 _ELSEWHERE = {
     "nick": "/nick: a name stays as it is. To have another one, /quit and log in with it.",
     "clear": "/clear: the server cannot clear your screen; most terminals do so with Ctrl-L.",
-    "away": "/away: there is no such command; /who shows who is online, /quit disconnects.",
     "r": "/r: there is no such command; /msg NAME TEXT answers a private message.",
 }
 

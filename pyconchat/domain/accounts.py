@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import assert_never
 
+from pyconchat.domain.absence import Absence
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import (
     NO_TEXT,
@@ -42,17 +43,32 @@ class Account:
     """A name in use: *registered* (it has a password), or a *guest*'s while they are connected.
 
     *ignores* maps the keys of ignored names to those names. *party* identifies the account in
-    private conversations.
+    private conversations. *since* is when it was registered, *seen_at* when it was last online, in
+    milliseconds since the epoch, None if that is not known. *absence* is set while it is away.
     """
 
     # Weakly referenced by the rate limits of accounts.
-    __slots__ = ("__weakref__", "actor", "ignores", "key", "name", "party", "password_hash")
+    __slots__ = (
+        "__weakref__",
+        "absence",
+        "actor",
+        "ignores",
+        "key",
+        "name",
+        "party",
+        "password_hash",
+        "seen_at",
+        "since",
+    )
 
     def __init__(self, name: Name, password_hash: str = "", operator: bool = False) -> None:
         self.name = name
         self.key: Key = fold(name)
         self.password_hash = password_hash
         self.ignores: dict[Key, Name] = {}
+        self.since: int | None = None
+        self.seen_at: int | None = None
+        self.absence: Absence | None = None
         self.actor = Actor(name, guest=not password_hash, operator=operator)
         # The next guest with this name must not get this guest's private conversations.
         self.party = self.key if password_hash else f"{self.key}~{secrets.token_hex(8)}"

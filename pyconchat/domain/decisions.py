@@ -28,6 +28,7 @@ __all__ = [
     "MoveKeys",
     "NewEntry",
     "NoteLogin",
+    "NoteSeen",
     "OpenDirect",
     "Repeated",
     "RequestKey",
@@ -118,6 +119,12 @@ class NoteLogin(msgspec.Struct, frozen=True):
     owner: Key
 
 
+class NoteSeen(msgspec.Struct, frozen=True):
+    """The last session of *owner* has ended."""
+
+    owner: Key
+
+
 class DeleteAccount(msgspec.Struct, frozen=True):
     """Delete the account *owner*, with its tokens, cursors, ignores and request keys.
 
@@ -140,6 +147,7 @@ Write: TypeAlias = (
     | UseToken
     | EndTokens
     | NoteLogin
+    | NoteSeen
     | DeleteAccount
 )
 

@@ -55,10 +55,14 @@ class Event(msgspec.Struct, frozen=True, gc=False, tag_field="type", omit_defaul
 
 
 class Message(Event, frozen=True, tag="message"):
-    """*sender* said *text*, to a group or to one person."""
+    """*sender* said *text*, to a group or to one person.
+
+    It is marked *guest* if it is the first one that a guest sends to this person.
+    """
 
     sender: Name
     text: SafeText
+    guest: bool = False
 
 
 class Action(Event, frozen=True, tag="action"):

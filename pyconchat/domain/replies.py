@@ -42,6 +42,7 @@ __all__ = [
     "OwnGroups",
     "PasswordSet",
     "PeopleOnline",
+    "PersonIs",
     "PersonLine",
     "PresenceChanged",
     "Replayed",
@@ -90,11 +91,15 @@ class Said(_Reply, frozen=True, tag="said"):
 
 
 class Sent(_Reply, frozen=True, tag="sent"):
-    """The private message to *other* is stored, as entry number *seq*."""
+    """The private message to *other* is stored, as entry number *seq*.
+
+    *away* is what *other* says who is away, the first time that the reader is told; else None.
+    """
 
     other: Name
     online: bool
     seq: int
+    away: SafeText | None = None
 
 
 class EndWhy(Enum):
@@ -237,12 +242,13 @@ class Requests(_Reply, frozen=True, tag="requests"):
 
 
 class MemberLine(msgspec.Struct, frozen=True):
-    """One member of a `Roster`."""
+    """One member of a `Roster`. *away* is what they say who are away; else None."""
 
     name: Name
     admin: bool
     guest: bool
     online: bool
+    away: SafeText | None = None
 
 
 class Roster(_Reply, frozen=True, tag="members"):
@@ -324,12 +330,16 @@ class DownloadTicket(_Reply, frozen=True, tag="download"):
 
 
 class PersonLine(msgspec.Struct, frozen=True):
-    """Somebody who is online. *groups* are those that the reader is in, too."""
+    """Somebody who is online. *groups* are those that the reader is in, too.
+
+    *away* is what they say if they are away; else None.
+    """
 
     name: Name
     guest: bool
     operator: bool
     groups: list[Name]
+    away: SafeText | None = None
 
 
 class PeopleOnline(_Reply, frozen=True, tag="who"):
@@ -339,6 +349,28 @@ class PeopleOnline(_Reply, frozen=True, tag="who"):
     more: int = 0
     next: SafeText = NO_TEXT
     part: SafeText = NO_TEXT
+
+
+class PersonIs(_Reply, frozen=True, tag="whois", kw_only=True):
+    """Who *name* is. *groups* are those that the reader is in, too; *more* are not listed.
+
+    *since* is when they registered, *seen* when they were last online, and *away_since* when they
+    went away, saying *away*. These times, and *now*, are in milliseconds since the epoch. *idle*
+    is in seconds. All are None if they are not known, or not so.
+    """
+
+    name: Name
+    online: bool
+    guest: bool
+    operator: bool
+    since: int | None = None
+    seen: int | None = None
+    idle: int | None = None
+    away: SafeText | None = None
+    away_since: int | None = None
+    groups: list[Name]
+    more: int = 0
+    now: int
 
 
 class Replayed(_Reply, frozen=True, tag="history"):
@@ -470,6 +502,7 @@ Reply: TypeAlias = (
     | UploadTicket
     | DownloadTicket
     | PeopleOnline
+    | PersonIs
     | Replayed
     | Matches
     | Help

@@ -26,6 +26,7 @@ class AccountRecord(msgspec.Struct, frozen=True):
     operator: bool
     created_at: int = 0
     last_login_at: int | None = None
+    last_seen_at: int | None = None
 
 
 class TokenRecord(msgspec.Struct, frozen=True):

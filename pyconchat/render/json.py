@@ -53,6 +53,7 @@ from pyconchat.domain.replies import (
     Help,
     Matches,
     Missed,
+    PersonIs,
     Replayed,
     Reply,
     Requests,
@@ -157,6 +158,8 @@ def event_object(entry: Entry, where: Where) -> dict[str, object]:
     if type(event) is Message or type(event) is Action:
         fields["from"] = event.sender
         fields["text"] = event.text
+        if type(event) is Message and event.guest:
+            fields["guest"] = True
         return fields
     for name in _EVENT_FIELDS[type(event)]:
         fields[name] = getattr(event, name)
@@ -172,8 +175,14 @@ def reply_object(reply: Reply) -> dict[str, object]:
         case Missed(group=group, other=other, count=count, older=older, since=since):
             fields |= {"group": group} if other is None else {"with": other}
             fields |= {"count": count, "older": older, "since": timestamp(since)}
-        case Sent(other=other, online=online, seq=seq):
-            fields |= {"with": other, "online": online, "seq": seq}
+        case Sent(other=other, online=online, seq=seq, away=away):
+            fields |= {"with": other, "online": online, "seq": seq, "away": away}
+        case PersonIs():
+            times = ("since", "seen", "away_since")
+            for name in reply.__struct_fields__:
+                value = getattr(reply, name)
+                fields[name] = value if value is None or name not in times else timestamp(value)
+            del fields["now"]
         case Replayed(where=where, entries=entries, more=more, next=next):
             fields |= {"group": where.group, "entries": _events(entries, where)}
             fields |= {"more": more, "next": next}

@@ -28,6 +28,7 @@ from pyconchat.domain.replies import (
     OwnGroups,
     PasswordSet,
     PeopleOnline,
+    PersonIs,
     PersonLine,
     PresenceChanged,
     Replayed,
@@ -40,7 +41,7 @@ from pyconchat.domain.replies import (
     UploadTicket,
 )
 from pyconchat.domain.text import SafeText, columns, in_bytes
-from pyconchat.render.times import day_and_time
+from pyconchat.render.times import day, day_and_time
 
 __all__ = ["MENU", "older_line", "reply_lines"]
 
@@ -54,6 +55,9 @@ HEADING_WIDTH = 12
 
 LINE_WIDTH = 78
 """Columns of a line in help: a terminal's 80, without the mark of the server's lines."""
+
+SHOWN_IDLE = 60
+"""Seconds without a line after which somebody is shown as idle."""
 
 _NEWCOMERS = {
     Policy.APPROVAL: "newcomers need your approval",
@@ -72,8 +76,8 @@ def reply_lines(reply: Reply) -> list[str]:
             return []  # only programs need these
         case Missed():
             return _missed(reply)
-        case Sent(other=other, online=True):
-            return [f"Sent to {other}."]
+        case Sent(other=other, online=True, away=away):
+            return [f"Sent to {other}.", *([] if away is None else [f"{other} is away: {away}"])]
         case Sent(other=other):
             return [f"{other} is offline and will read it at the next login."]
         case Asked(group=group, admin=None):
@@ -116,6 +120,8 @@ def reply_lines(reply: Reply) -> list[str]:
                 *map(_person, people),
                 *_more(reply.more, reply.next),
             ]
+        case PersonIs():
+            return _person_is(reply)
         case Help():
             return _help(reply)
         case Stats():
@@ -208,6 +214,7 @@ def _roster(reply: Roster) -> list[str]:
             *(["admin"] if member.admin else []),
             *(["guest"] if member.guest else []),
             *([] if reply.online_only else [_whether(member.online)]),
+            *_away(member.away),
         ]
         lines.append(f"  {member.name}{_bracketed(', '.join(notes))}")
     return lines + _more(reply.more, reply.next)
@@ -271,9 +278,37 @@ def _person(person: PersonLine) -> str:
     notes = [
         *(["operator"] if person.operator else []),
         *(["guest"] if person.guest else []),
+        *_away(person.away),
         *([f"in {', '.join(person.groups)}"] if person.groups else []),
     ]
     return f"  {person.name}{_bracketed('; '.join(notes))}"
+
+
+def _person_is(person: PersonIs) -> list[str]:
+    seen = "" if person.seen is None else f", last seen {day_and_time(person.seen, person.now)}"
+    idle = person.idle or 0
+    registered = "" if person.since is None else f" since {day(person.since)}"
+    more = f" and {person.more:,} more" if person.more else ""
+    said = [
+        "online" if person.online else f"offline{seen}",
+        *([f"idle for {_age(idle * 1000)}"] if idle >= SHOWN_IDLE else []),
+        "a guest" if person.guest else f"registered{registered}",
+        *(["an operator"] if person.operator else []),
+        *([f"with you in {', '.join(person.groups)}{more}"] if person.groups else []),
+    ]
+    lines = [f"{person.name} is {', '.join(said)}."]
+    if person.away is not None and person.away_since is not None:
+        because = f": {person.away}" if person.away else "."
+        since = day_and_time(person.away_since, person.now)
+        lines.append(f"{person.name} is away since {since}{because}")
+    return lines
+
+
+def _away(text: SafeText | None) -> list[str]:
+    """Return the note for somebody who is away, saying *text*; none if it is None."""
+    if text is None:
+        return []
+    return [f"away: {text}" if text else "away"]
 
 
 def _help(reply: Help) -> list[str]:

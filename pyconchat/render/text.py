@@ -102,13 +102,19 @@ def _label(where: Where) -> str:
     return f" (in {where.group})" if where.group is not None else " (private)"
 
 
+def _private_label(guest: bool) -> str:
+    """Return the addition to the name of a sender who writes privately, perhaps a new guest."""
+    return " (guest, private)" if guest else " (private)"
+
+
 def _talk(entry: Entry, where: Where, stamp: str, newline: str) -> str:
     match entry.event:
-        case Message(sender=sender, text=text):
+        case Message(sender=sender, text=text, guest=guest):
             # The reader's other devices get the reader's own messages; they must name the receiver.
             if where.other is not None and fold(sender) != fold(where.other):
                 return lay_out(text, f"{stamp}{sender} (private to {where.other}): ", newline)
-            return lay_out(text, f"{stamp}{sender}{_label(where)}: ", newline)
+            label = _label(where) if where.other is None else _private_label(guest)
+            return lay_out(text, f"{stamp}{sender}{label}: ", newline)
         case Action(sender=sender, text=text):
             return lay_out(text, f"{stamp}~ {sender}{_label(where)} ", newline)
         case _:

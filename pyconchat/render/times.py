@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-__all__ = ["date_and_time", "day_and_time"]
+__all__ = ["date_and_time", "day", "day_and_time"]
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
@@ -18,6 +18,12 @@ def date_and_time(at: int, now: int) -> str:
     then = time.localtime(at / 1000)
     year = "" if then.tm_year == time.localtime(now / 1000).tm_year else f" {then.tm_year}"
     return f"{_MONTHS[then.tm_mon - 1]} {then.tm_mday}{year} {then.tm_hour:02}:{then.tm_min:02}"
+
+
+def day(at: int) -> str:
+    """Return ``Nov 26 2025``."""
+    then = time.localtime(at / 1000)
+    return f"{_MONTHS[then.tm_mon - 1]} {then.tm_mday} {then.tm_year}"
 
 
 def day_and_time(at: int, now: int) -> str:

@@ -122,6 +122,7 @@ class Requests:
 
     def _post(self, request: Request, message: str, key: RequestKey | None) -> Deferred[int]:
         self._session.require_welcome()
+        self._session.note_activity()
         group = self._group_of(request)
         if group is None:
             raise BadField("group", "A text needs a group.")
@@ -138,6 +139,7 @@ class Requests:
         line = request.line or ""
         if not line.strip():
             return None
+        self._session.note_activity()
         self._require_short(line)
         if key is not None:
             seq = await self._earlier(key)

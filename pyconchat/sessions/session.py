@@ -47,6 +47,7 @@ class Session:
         "_opened",
         "_services",
         "account",
+        "active_at",
         "awaiting",
         "current",
         "peer",
@@ -76,6 +77,7 @@ class Session:
         self._opened = False
         self._leaving = False  # a command that ends a membership is running
         self._moves = Moves()
+        self.active_at = self._seconds()
 
     # The beginning and the end.
 
@@ -170,6 +172,7 @@ class Session:
         return self.line_in(line, self.current)
 
     def line_in(self, line: str, current: GroupConversation | None) -> Deferred[None] | None:
+        self.note_activity()
         try:
             message = message_in(line) if current is not None else None
             if current is None or message is None:
@@ -203,6 +206,9 @@ class Session:
             group=current.group.name,
             what="leave" if line in _LEAVING else "say it there",
         )
+
+    def note_activity(self) -> None:
+        self.active_at = self._seconds()
 
     def _seconds(self) -> float:
         return self._chat.reactor.seconds()

@@ -30,6 +30,7 @@ from pyconchat.domain.decisions import (
     MoveCursor,
     MoveKeys,
     NoteLogin,
+    NoteSeen,
     OpenDirect,
     SaveAccount,
     SaveToken,
@@ -225,6 +226,8 @@ class Effects:
                 self._end_tokens(owner)
             case NoteLogin(owner=owner):
                 self._set_account(owner, last_login_at=at)
+            case NoteSeen(owner=owner):
+                self._set_account(owner, last_seen_at=at)
             case DeleteAccount(owner=owner, party=party):
                 self._delete_account(owner, party)
             case _:

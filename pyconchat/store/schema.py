@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = "0009"
+VERSION = "0013"
 """The newest migration. A database with this version starts without Alembic."""
 
 CLAIM_CODE = "claim-code"
@@ -37,6 +37,7 @@ accounts = Table(
     Column("operator", Boolean, nullable=False, default=False),
     Column("created_at", BigInteger, nullable=False),
     Column("last_login_at", BigInteger),
+    Column("last_seen_at", BigInteger),  # the end of the last session
 )
 
 server_bans = Table(

@@ -220,6 +220,7 @@ def _accounts(connection: Connection) -> list[AccountRecord]:
         accounts.operator,
         accounts.created_at,
         accounts.last_login_at,
+        accounts.last_seen_at,
     )
     return [AccountRecord(*row) for row in connection.execute(query)]
 

@@ -135,6 +135,30 @@ ANSWERS: list[tuple[Object, list[str]]] = [
         ),
         ["* Online: 1", "*   bob (guest; in tea)"],
     ),
+    (
+        answer(
+            "whois",
+            name="bob",
+            online=True,
+            guest=False,
+            operator=False,
+            since="2026-11-20T09:30:00.000Z",
+            seen=None,
+            idle=125,
+            away="lunch",
+            away_since="2026-11-21T09:30:00.000Z",
+            groups=["tea"],
+            more=0,
+        ),
+        [
+            "* bob is online, idle for 2 minutes, registered since Nov 20 2026, with you in tea.",
+            "* bob is away since Sat 09:30: lunch",
+        ],
+    ),
+    (
+        answer("sent", online=True, seq=1, away="lunch") | {"with": "bob"},
+        ["* Sent to bob.", "* bob is away: lunch"],
+    ),
     (answer("history", group="tea", entries=[]), ["* Nothing has been said yet."]),
     (answer("history", group="tea", entries=[message(1, "x")]), ["09:30 bob: x"]),
     (

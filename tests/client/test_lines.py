@@ -74,6 +74,7 @@ def style_of(line: Line, text: str) -> str:
         (message(1, "waves", type="action"), "tea", "09:30 ~ bob waves"),
         (message(1, "waves", type="action"), "coffee", "09:30 ~ bob (in tea) waves"),
         (private_message(1, "psst"), "tea", "09:30 bob (private): psst"),
+        (private_message(1, "psst") | {"guest": True}, "tea", "09:30 bob (guest, private): psst"),
         (
             private_message(1, "psst") | {"from": "alice"},
             "tea",

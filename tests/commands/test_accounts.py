@@ -363,22 +363,6 @@ def test_operators_can_kick_and_ban_in_groups(line: str, tea: Tea, olga: TestUse
 # Who is online, and disconnecting.
 
 
-def test_whois(tea: Tea, olga: TestUser, visit: Visit) -> None:
-    """Whether somebody is online, a guest, an operator, and in the same groups; no other groups."""
-    visit("gus")
-    tea.alice.types("/create den")
-    tea.carol.leaves()
-    tea.bob.sees()
-    for name, shown in {
-        "ALICE": "alice is online, registered, with you in tea.",
-        "carol": "carol is offline, registered, with you in tea.",
-        "gus": "gus is online, a guest.",
-        "olga": "olga is online, registered, an operator.",
-        "nobody": "nobody is neither online nor registered here.",
-    }.items():
-        assert tea.bob.types(f"/whois {name}") == [f"* {shown}"]
-
-
 def test_who(tea: Tea, olga: TestUser, visit: Visit) -> None:
     """Each account once, by name, with its role and the groups that are shared."""
     visit("Gus")

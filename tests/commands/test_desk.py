@@ -73,7 +73,7 @@ def test_the_word_message(visit: Visit) -> None:
     bob = visit("bob")
     assert alice.types("message") == ["* Sent to bob."]
     assert alice.peer.asked == ["Recipient: ", "Message: "]
-    assert bob.sees() == ["alice (private): psst, hi"]
+    assert bob.sees() == ["alice (guest, private): psst, hi"]
 
 
 def test_the_words_leave_and_qqq_at_the_desk(tea: Tea) -> None:

@@ -121,7 +121,7 @@ def test_words_that_are_no_names_leave_at_the_front_desk(visit: Visit) -> None:
     alice, bob = visit("alice", "", "who", "bob", "exit", "exit"), visit("bob")
     assert alice.types("1")[0].startswith("* Online: 2")
     assert alice.types("message") == ["* Sent to bob."]
-    assert bob.sees() == ["alice (private): exit"]
+    assert bob.sees() == ["alice (guest, private): exit"]
     assert alice.types("message") == ["* Bye."]
     assert alice.peer.closed
 

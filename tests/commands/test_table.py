@@ -40,6 +40,7 @@ PROMISED: dict[str, tuple[set[str], str]] = {
     "me": (set(), ""),
     "who": (set(), ""),
     "whois": (set(), ""),
+    "away": (set(), ""),
     "history": (set(), ""),
     "search": (set(), ""),
     "ignore": (set(), ""),
@@ -52,7 +53,7 @@ PROMISED: dict[str, tuple[set[str], str]] = {
 }
 
 # Commands of other chats that are explained.
-ELSEWHERE = ("nick", "clear", "away", "r")
+ELSEWHERE = ("nick", "clear", "r")
 
 # The question for the first argument, if it is required and missing.
 QUESTIONS = {

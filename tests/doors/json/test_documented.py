@@ -123,7 +123,10 @@ def grand_tour(server: MemoryServer, olga: WiredProgram) -> tuple[list[Object], 
         alice.does("/transfer carol", "tea"),
         alice.does("/history", "tea"),
         alice.does("/search hi", "tea"),
+        alice.does("/away tea time"),
+        alice.does("/away"),
         alice.does("/who"),
+        alice.does("/whois bob"),
         alice.does("/groups"),
         alice.does("/help"),
         alice.does("/help join"),
@@ -229,7 +232,7 @@ def test_events_that_are_no_entries_have_the_documented_fields() -> None:
     has_ended = reply_object(Ended(EndWhy.BYE, SafeText("Bye.")))
     presence = reply_object(PresenceChanged(Name("bob"), True))
     live = reply_object(Live())
-    assert set(NO_ENTRIES) == {"live", "missed", "presence", "end", "own-groups"}
+    assert set(NO_ENTRIES) == {"live", "missed", "presence", "end", "own-groups", "done"}
     missed = reply_object(Missed(None, Name("bob"), 1, 0, 0, 0))
     assert set(missed) == {"type", "with", "count", "older", "since"}
     assert set(missed) - {"type"} <= literals(NO_ENTRIES["missed"][0])
