@@ -25,6 +25,7 @@ __all__ = [
     "NUMBER",
     "PATH",
     "POLICY",
+    "SWITCH",
     "TEXT",
     "WORD",
     "Arg",
@@ -184,6 +185,12 @@ def _file_number(typed: str) -> int:
     return int(typed)
 
 
+def _switch(typed: str) -> bool:
+    if typed.lower() not in ("on", "off"):
+        raise Refused(Code.BAD_ARGUMENT, "On or off?")
+    return typed.lower() == "on"
+
+
 def _policy(typed: str) -> PolicyChoice:
     word, password = first_word(typed)
     try:
@@ -207,6 +214,7 @@ GROUP = Arg("GROUP", str, "Group: ", kind="group")
 WORD = Arg("WORD", str, "What?")
 MESSAGE = Arg("TEXT", _message, "Text: ", rest=True)
 TEXT = Arg("TEXT", _text, "Text: ", rest=True)
+SWITCH = Arg("on|off", _switch)
 NUMBER = Arg("N", _number, "How many? ")
 POLICY = Arg(
     "open|approval|invite|password PW",

@@ -26,6 +26,7 @@ from pyconchat.domain.group_state import Ban
 from pyconchat.domain.lookalikes import Lookalikes
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.refusals import already_banned, already_operator, looks_like, name_in_use
+from pyconchat.domain.settings import Settings
 from pyconchat.domain.text import SafeText
 
 __all__ = ["RESERVED", "Account", "Accounts", "deleted_party", "is_guest_party"]
@@ -45,13 +46,23 @@ class Account:
     """
 
     # Weakly referenced by the rate limits of accounts.
-    __slots__ = ("__weakref__", "actor", "ignores", "key", "name", "party", "password_hash")
+    __slots__ = (
+        "__weakref__",
+        "actor",
+        "ignores",
+        "key",
+        "name",
+        "party",
+        "password_hash",
+        "settings",
+    )
 
     def __init__(self, name: Name, password_hash: str = "", operator: bool = False) -> None:
         self.name = name
         self.key: Key = fold(name)
         self.password_hash = password_hash
         self.ignores: dict[Key, Name] = {}
+        self.settings = Settings()
         self.actor = Actor(name, guest=not password_hash, operator=operator)
         # The next guest with this name must not get this guest's private conversations.
         self.party = self.key if password_hash else f"{self.key}~{secrets.token_hex(8)}"

@@ -13,6 +13,7 @@ import msgspec
 from pyconchat.domain.events import NO_TEXT, Entry, Policy
 from pyconchat.domain.group_state import Ban, JoinRequest
 from pyconchat.domain.names import Name
+from pyconchat.domain.settings import Settings
 from pyconchat.domain.text import SafeText
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "Roster",
     "Said",
     "Sent",
+    "SettingsAre",
     "Stats",
     "UploadTicket",
     "Where",
@@ -95,6 +97,12 @@ class Sent(_Reply, frozen=True, tag="sent"):
     other: Name
     online: bool
     seq: int
+
+
+class SettingsAre(_Reply, frozen=True, tag="settings"):
+    """What the reader has set. Programs are told when it changes on another device, too."""
+
+    settings: Settings
 
 
 class EndWhy(Enum):
@@ -449,6 +457,7 @@ Reply: TypeAlias = (
     Done
     | Said
     | Sent
+    | SettingsAre
     | Ended
     | OwnGroups
     | Live
