@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pyconchat.domain.events import Entry
     from pyconchat.domain.names import Key
     from pyconchat.domain.replies import EndWhy, Reply, Where
+    from pyconchat.domain.settings import Settings
     from pyconchat.domain.stored import (
         CursorRecord,
         Loaded,
@@ -208,6 +209,12 @@ class IRenderer(Interface):
     def refusal(refused: Refused) -> bytes:
         """Return the block for a refusal."""
 
+    def styled(settings: Settings) -> IRenderer:
+        """Return the renderer for readers with these *settings*.
+
+        It is the same one for the same settings, so that they share what it renders.
+        """
+
 
 class ServerAddress(NamedTuple):
     """The address at which a peer has reached the server; *path* is that of a Unix socket."""
@@ -313,7 +320,7 @@ class ISession(Interface):
     account = Attribute("The `Account` that is logged in.")
     peer = Attribute("The `IPeer` of the session.")
     current = Attribute("The current `GroupConversation`; None at the front desk.")
-    renderer = Attribute("The peer's `IRenderer`.")
+    renderer = Attribute("The peer's `IRenderer`, in the style of the account's settings.")
     subscriptions = Attribute("The `ISubscriptions` of the session.")
     starting = Attribute("True until `start` has found the missed entries.")
     awaiting = Attribute("The `Conversation` whose approval enters it, or None.")
@@ -381,6 +388,9 @@ class ISession(Interface):
 
     def view_of(conversation: Conversation) -> Where:
         """Return how *conversation* is named to this session."""
+
+    def restyle() -> None:
+        """Take over the settings of the account, which have changed."""
 
     def send(reply: Reply) -> None:
         """Send *reply*."""

@@ -44,7 +44,7 @@ class Memory:
             self.groups.add(conversation)
 
     def restore_server(self, server: ServerState) -> None:
-        """Set accounts, operators, server bans and ignore lists to what the store has."""
+        """Set accounts, operators, server bans, ignore lists and settings to what the store has."""
         self.accounts.claim_code = server.claim_code
         self.accounts.restore_bans(server.bans)
         for record in server.accounts:
@@ -60,6 +60,10 @@ class Memory:
             account = self.accounts.get(owner)
             if account is not None:
                 account.ignores[fold(name)] = name
+        for owner, setting, on in server.settings:
+            account = self.accounts.get(owner)
+            if account is not None:
+                account.settings = account.settings.stored([(setting, on)])
 
     def restore_group(self, conversation: GroupConversation, stored: StoredGroup | None) -> None:
         """Set a group to what the store has; None if it was never stored."""

@@ -1,4 +1,4 @@
-"""Registration: how accounts come to exist, and how their passwords and ignore lists change."""
+"""Registration: how accounts come to exist, and how their passwords and settings change."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from pyconchat.domain.decisions import (
     MoveKeys,
     NewEntry,
     SaveAccount,
+    SaveSetting,
     Write,
 )
 from pyconchat.domain.errors import Code, Refused
@@ -132,6 +133,7 @@ class Registration:
         writes: list[Write] = [SaveAccount(account.name, password_hash)]
         if not account.registered:
             writes.append(MoveKeys(account.party, account.key))
+            writes += _chosen(account)
             for conversation in self._memory.groups.connected_with(account.key):
                 events = conversation.group.register(account.name)
                 entries += self._memory.apply(conversation, events, self._now())
@@ -157,6 +159,15 @@ class Registration:
             account.ignores[fold(name)] = name
         else:
             account.ignores.pop(fold(name), None)
+
+    async def change_setting(self, account: Account, name: str, on: bool) -> None:
+        """Switch the setting *name* of *account*. Raises `Refused` or `NotSaved`."""
+        account.settings.changed(name, on)
+        if account.registered:
+            await self._save([SaveSetting(account.key, name, on)])
+        account.settings = account.settings.changed(name, on)
+        for session in self._memory.presence.sessions(account.key):
+            session.restyle()
 
     async def reload(self) -> None:
         """Take over what `pyconchat-admin` has changed in the store. Raises `NotSaved`."""
@@ -224,3 +235,10 @@ class Registration:
         done: Deferred[int] = Deferred()
         self._journal.append(Decision(self._now(), entries or (), writes), done=done)
         return done
+
+
+def _chosen(account: Account) -> list[Write]:
+    """Return the writes that store what a guest has chosen, who becomes registered."""
+    ignores = [Ignore(account.key, name, True) for name in account.ignores.values()]
+    settings = [SaveSetting(account.key, *each) for each in account.settings.differing()]
+    return [*ignores, *settings]

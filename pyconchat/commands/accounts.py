@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pyconchat.chat.interfaces import Asker
+from pyconchat.commands.arguments import SWITCH
 from pyconchat.commands.call import Call
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT
 from pyconchat.domain.names import Name
 from pyconchat.domain.password_rules import check_password
-from pyconchat.domain.replies import Done, EndWhy, PasswordSet, Reply
+from pyconchat.domain.replies import (
+    Done,
+    EndWhy,
+    PasswordSet,
+    Reply,
+    SettingsAre,
+)
 from pyconchat.domain.text import SafeText
 
 EVERYWHERE = "everywhere"
@@ -62,6 +69,20 @@ async def operator(call: Call, name: Name, on: bool | None) -> None:
         await call.operate(lambda accounts: accounts.remove_operator(call.actor, name))
     else:
         await call.operate(lambda accounts: accounts.make_operator(call.actor, name))
+
+
+async def set_(call: Call, name: str | None, on: bool | None) -> Reply:
+    """Show the settings, or switch one."""
+    account = call.account
+    if name is not None:
+        account.settings.changed(name, True)  # before asking: it would be in vain
+        if on is None:
+            on = SWITCH.parse(await call.ask(f"{name} on or off? "))
+        await call.services.registration.change_setting(account, name, on)
+        for session in call.services.presence.sessions(account.key):
+            if session.peer.program and session is not call.session:
+                session.send(SettingsAre(account.settings))
+    return SettingsAre(account.settings)
 
 
 async def stats(call: Call) -> Reply:

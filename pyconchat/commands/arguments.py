@@ -242,6 +242,7 @@ SWITCH = Arg("on|off", _switch)
 WORD = Arg("WORD", str, "What?")
 MESSAGE = Arg("TEXT", _message, "Text: ", rest=True)
 TEXT = Arg("TEXT", _text, "Text: ", rest=True)
+SWITCH = Arg("on|off", _switch)
 NUMBER = Arg("N", _number, "How many? ")
 POLICY = Arg(
     "open|approval|invite|password PW",

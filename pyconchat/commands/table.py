@@ -18,6 +18,7 @@ from pyconchat.commands.arguments import (
     SWITCH,
     TEXT,
     WORD,
+    Arg,
     Args,
     first_word,
     optional,
@@ -35,12 +36,14 @@ from pyconchat.commands.help import (
 from pyconchat.commands.listing import LISTING
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.moves import is_nearly_command_word
+from pyconchat.domain.settings import Settings
 from pyconchat.domain.similar import is_close
 from pyconchat.domain.text import safe_line
 
 __all__ = ["TABLE", "Found", "find_command", "names_command", "works_at_desk"]
 
 REASON = optional(TEXT.labelled("REASON"))
+SETTING = Arg("|".join(Settings.__struct_fields__), str.lower)
 
 TABLE: tuple[Command, ...] = (
     Command("join", groups.join,
@@ -175,6 +178,9 @@ TABLE: tuple[Command, ...] = (
     Command("password", accounts.password,
             subject=YOU,
             summary="Register your name, or change your password and end your other sessions."),
+    Command("set", accounts.set_, Args(SETTING, SWITCH),
+            subject=YOU,
+            summary="Show your settings, or switch one: times before each line, joins of others."),
     Command("claim", accounts.claim, Args(WORD.labelled("CODE").asked("Code: ").hidden()),
             subject=OPERATORS,
             summary="Become the first operator, with the code that the server printed."),

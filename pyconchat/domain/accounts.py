@@ -28,6 +28,7 @@ from pyconchat.domain.group_state import Ban
 from pyconchat.domain.lookalikes import Lookalikes
 from pyconchat.domain.names import COMMAND_WORDS, Key, Name, fold
 from pyconchat.domain.refusals import already_banned, already_operator, looks_like, name_in_use
+from pyconchat.domain.settings import Settings
 from pyconchat.domain.text import SafeText
 
 __all__ = ["RESERVED", "Account", "Accounts", "deleted_party", "is_guest_party"]
@@ -58,6 +59,7 @@ class Account:
         "party",
         "password_hash",
         "seen_at",
+        "settings",
         "since",
     )
 
@@ -69,6 +71,7 @@ class Account:
         self.since: int | None = None
         self.seen_at: int | None = None
         self.absence: Absence | None = None
+        self.settings = Settings()
         self.actor = Actor(name, guest=not password_hash, operator=operator)
         # The next guest with this name must not get this guest's private conversations.
         self.party = self.key if password_hash else f"{self.key}~{secrets.token_hex(8)}"

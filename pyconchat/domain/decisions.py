@@ -33,6 +33,7 @@ __all__ = [
     "Repeated",
     "RequestKey",
     "SaveAccount",
+    "SaveSetting",
     "SaveToken",
     "UseToken",
     "Write",
@@ -57,6 +58,14 @@ class Ignore(msgspec.Struct, frozen=True):
 
     owner: Key
     name: Name
+    on: bool
+
+
+class SaveSetting(msgspec.Struct, frozen=True):
+    """*owner* switches the setting *name* on or off."""
+
+    owner: Key
+    name: str
     on: bool
 
 
@@ -126,7 +135,7 @@ class NoteSeen(msgspec.Struct, frozen=True):
 
 
 class DeleteAccount(msgspec.Struct, frozen=True):
-    """Delete the account *owner*, with its tokens, cursors, ignores and request keys.
+    """Delete the account *owner*, with all that is only its own: tokens, cursors, settings.
 
     Its private conversations move to *party*, which nobody ever is: they remain for their other
     side, and the next account with the same name does not get them.
@@ -139,6 +148,7 @@ class DeleteAccount(msgspec.Struct, frozen=True):
 Write: TypeAlias = (
     SaveAccount
     | Ignore
+    | SaveSetting
     | MoveCursor
     | OpenDirect
     | EndDirect

@@ -13,6 +13,7 @@ import msgspec
 from pyconchat.domain.events import NO_TEXT, Entry, Policy
 from pyconchat.domain.group_state import Ban, JoinRequest
 from pyconchat.domain.names import Name
+from pyconchat.domain.settings import Settings
 from pyconchat.domain.text import SafeText
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "Roster",
     "Said",
     "Sent",
+    "SettingsAre",
     "Stats",
     "UploadTicket",
     "Where",
@@ -100,6 +102,12 @@ class Sent(_Reply, frozen=True, tag="sent"):
     online: bool
     seq: int
     away: SafeText | None = None
+
+
+class SettingsAre(_Reply, frozen=True, tag="settings"):
+    """What the reader has set. Programs are told when it changes on another device, too."""
+
+    settings: Settings
 
 
 class EndWhy(Enum):
@@ -485,6 +493,7 @@ Reply: TypeAlias = (
     Done
     | Said
     | Sent
+    | SettingsAre
     | Ended
     | OwnGroups
     | Live

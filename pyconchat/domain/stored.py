@@ -76,6 +76,7 @@ class ServerState(msgspec.Struct, frozen=True):
 
     accounts: list[AccountRecord]
     ignores: list[tuple[Key, Name]]
+    settings: list[tuple[Key, str, bool]]
     bans: list[Ban]
     claim_code: str | None
 

@@ -61,6 +61,7 @@ from pyconchat.domain.replies import (
     Sent,
     Where,
 )
+from pyconchat.domain.settings import Settings
 
 __all__ = ["JsonRenderer", "event_object", "refusal_object", "reply_object", "timestamp"]
 
@@ -122,6 +123,9 @@ class JsonRenderer:
 
     def refusal(self, refused: Refused) -> bytes:
         return self.line(refusal_object(refused))
+
+    def styled(self, settings: Settings) -> JsonRenderer:
+        return self  # a program gets everything, and its user's settings in the hello
 
     def line(self, fields: Mapping[str, object]) -> bytes:
         """Return an object with these *fields* as a line."""

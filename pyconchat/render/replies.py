@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import assert_never
 
+from msgspec.structs import asdict
+
 from pyconchat.domain.events import Policy
 from pyconchat.domain.replies import (
     AdminIs,
@@ -37,9 +39,11 @@ from pyconchat.domain.replies import (
     Roster,
     Said,
     Sent,
+    SettingsAre,
     Stats,
     UploadTicket,
 )
+from pyconchat.domain.settings import Settings
 from pyconchat.domain.text import SafeText, columns, in_bytes
 from pyconchat.render.times import day, day_and_time
 
@@ -80,6 +84,8 @@ def reply_lines(reply: Reply) -> list[str]:
             return [f"Sent to {other}.", *([] if away is None else [f"{other} is away: {away}"])]
         case Sent(other=other):
             return [f"{other} is offline and will read it at the next login."]
+        case SettingsAre(settings=settings):
+            return [f"Your settings: {', '.join(_settings(settings))}."]
         case Asked(group=group, admin=None):
             return [f"You asked to join {group}; an operator of this server has to approve."]
         case Asked(group=group, admin=admin, online=True):
@@ -386,6 +392,10 @@ def _counted(count: int, thing: str, things: str = "") -> str:
 
 def _slashed(names: Sequence[str]) -> str:
     return ", ".join(f"/{name}" for name in names)
+
+
+def _settings(settings: Settings) -> list[str]:
+    return [f"{name} {'on' if on else 'off'}" for name, on in asdict(settings).items()]
 
 
 def _whether(online: bool) -> str:

@@ -13,31 +13,59 @@ from zope.interface import implementer
 
 from pyconchat.chat.interfaces import IRenderer
 from pyconchat.domain.errors import Refused
-from pyconchat.domain.events import Action, Entry, Message
+from pyconchat.domain.events import Action, Entry, Message, is_coming_or_going
 from pyconchat.domain.names import Key, fold
-from pyconchat.domain.replies import DownloadTicket, Matches, Replayed, Reply, UploadTicket, Where
+from pyconchat.domain.replies import (
+    DownloadTicket,
+    Matches,
+    PresenceChanged,
+    Replayed,
+    Reply,
+    UploadTicket,
+    Where,
+)
+from pyconchat.domain.settings import Settings
 from pyconchat.render.events import event_sentence
 from pyconchat.render.layout import lay_out
 from pyconchat.render.replies import older_line, reply_lines
-from pyconchat.render.times import date_and_time
+from pyconchat.render.times import date_and_time, time_of_day
 
 __all__ = ["TextRenderer"]
+
+USUAL = Settings()
 
 
 @implementer(IRenderer)
 class TextRenderer:
     """Plain lines that end in *newline*: LF for `nc`, CRLF for telnet (RFC 854).
 
-    *wall_clock* returns the time in seconds since the epoch, as `time.time` does.
+    *wall_clock* returns the time in seconds since the epoch, as `time.time` does. *settings* are
+    those of the readers.
     """
 
-    def __init__(self, newline: str, wall_clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        newline: str,
+        wall_clock: Callable[[], float] = time.time,
+        settings: Settings = USUAL,
+    ) -> None:
         self._newline = newline
         self._wall_clock = wall_clock
+        self._settings = settings
+        self._styles: dict[Settings, TextRenderer] = {}
+
+    def styled(self, settings: Settings) -> TextRenderer:
+        if settings == self._settings:
+            return self
+        if settings not in self._styles:
+            self._styles[settings] = TextRenderer(self._newline, self._wall_clock, settings)
+        return self._styles[settings]
 
     def talk(self, entries: Sequence[Entry], where: Where) -> list[str]:
         said = f"{_label(where)}: "
         end = self._newline
+        if self._settings.times:
+            return [self._line(_talk(entry, where, _time(entry), end)) for entry in entries]
         return [
             f"{event.sender}{said}{event.text}{end}"
             if type(event := entry.event) is Message
@@ -49,10 +77,14 @@ class TextRenderer:
         ]
 
     def entry(self, entry: Entry, where: Where, reader: Key) -> str:
-        return self._line(_entry(entry, where, reader, "", self._newline))
+        if self._hides(entry, reader):
+            return ""
+        stamp = _time(entry) if self._settings.times else ""
+        return self._line(_entry(entry, where, reader, stamp, self._newline))
 
     def replay(self, entries: Sequence[Entry], where: Where, reader: Key, heading: str) -> bytes:
-        lines = [self._stamped(entry, where, reader) for entry in entries]
+        shown = (entry for entry in entries if not self._hides(entry, reader))
+        lines = [self._stamped(entry, where, reader) for entry in shown]
         pieces = [self._line(line) for line in lines if line]
         if pieces and heading:
             place = f"with {where.other}" if where.other else f"in {where.group}"
@@ -63,6 +95,8 @@ class TextRenderer:
         return "".join(pieces).encode()
 
     def reply(self, reply: Reply) -> bytes:
+        if isinstance(reply, PresenceChanged) and not self._settings.joins:
+            return b""
         if isinstance(reply, Replayed | Matches):
             lines = self._log_lines(reply)
         elif isinstance(reply, UploadTicket | DownloadTicket):
@@ -74,6 +108,10 @@ class TextRenderer:
 
     def refusal(self, refused: Refused) -> bytes:
         return self._line(f"* {refused.sentence}").encode()
+
+    def _hides(self, entry: Entry, reader: Key) -> bool:
+        """Return whether the settings hide *entry* from *reader*."""
+        return not self._settings.joins and is_coming_or_going(entry.event, reader)
 
     def _stamped(self, entry: Entry, where: Where, reader: Key) -> str:
         stamp = f"[{date_and_time(entry.at, int(self._wall_clock() * 1000))}] "
@@ -105,6 +143,10 @@ def _label(where: Where) -> str:
 def _private_label(guest: bool) -> str:
     """Return the addition to the name of a sender who writes privately, perhaps a new guest."""
     return " (guest, private)" if guest else " (private)"
+
+
+def _time(entry: Entry) -> str:
+    return f"{time_of_day(entry.at)} "
 
 
 def _talk(entry: Entry, where: Where, stamp: str, newline: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 
-__all__ = ["date_and_time", "day", "day_and_time"]
+__all__ = ["date_and_time", "day", "day_and_time", "time_of_day"]
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
@@ -32,3 +33,14 @@ def day_and_time(at: int, now: int) -> str:
         return date_and_time(at, now)
     then = time.localtime(at / 1000)
     return f"{_DAYS[then.tm_wday]} {then.tm_hour:02}:{then.tm_min:02}"
+
+
+@lru_cache(maxsize=64)
+def _time_of_minute(minute: int) -> str:
+    then = time.localtime(minute * 60)
+    return f"{then.tm_hour:02}:{then.tm_min:02}"
+
+
+def time_of_day(at: int) -> str:
+    """Return ``18:02``. Cached: a tick's messages are mostly of one minute."""
+    return _time_of_minute(at // 60_000)

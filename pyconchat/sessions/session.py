@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from pyconchat.chat.conversations import Conversation, DirectConversation, GroupConversation
-from pyconchat.chat.interfaces import IPeer, ISession
+from pyconchat.chat.interfaces import IPeer, IRenderer, ISession
 from pyconchat.commands import Call, Cancelled, find_command, names_command, works_at_desk
 from pyconchat.commands.arguments import first_word
 from pyconchat.commands.services import Services
@@ -63,7 +63,7 @@ class Session:
     def __init__(self, services: Services, account: Account, peer: IPeer) -> None:
         self.account = account
         self.peer = peer
-        self.renderer = peer.renderer
+        self.renderer: IRenderer = peer.renderer.styled(account.settings)
         self.current: GroupConversation | None = None
         self.awaiting: GroupConversation | None = None
         self.starting = True
@@ -145,6 +145,9 @@ class Session:
         return Where(other=account.name if account is not None else Name(partner))
 
     # Output.
+
+    def restyle(self) -> None:
+        self.renderer = self.peer.renderer.styled(self.account.settings)
 
     def send(self, reply: Reply) -> None:
         block = self.renderer.reply(reply)

@@ -33,6 +33,7 @@ from pyconchat.domain.decisions import (
     NoteSeen,
     OpenDirect,
     SaveAccount,
+    SaveSetting,
     SaveToken,
     UseToken,
     Write,
@@ -193,6 +194,11 @@ class Effects:
                 self._run(delete(ignores).where(same))
                 if on:
                     self._run(insert(ignores).values(owner=owner, key=fold(name), name=name))
+            case SaveSetting(owner=owner, name=name, on=on):
+                settings = schema.account_settings
+                same = and_(settings.c.owner == owner, settings.c.name == name)
+                self._run(delete(settings).where(same))
+                self._run(insert(settings).values(owner=owner, name=name, on=on))
             case MoveCursor():
                 self.move_cursors([write])
             case OpenDirect(conversation=conversation, parties=parties, owners=owners):
@@ -344,7 +350,8 @@ class Effects:
 
     def _delete_account(self, owner: Key, party: str) -> None:
         self._run(delete(schema.accounts).where(schema.accounts.c.key == owner))
-        for table in (schema.tokens, schema.cursors, schema.ignores, schema.keys):
+        tables = (schema.tokens, schema.cursors, schema.ignores, schema.keys)
+        for table in (*tables, schema.account_settings):
             self._run(delete(table).where(table.c.owner == owner))
         conversations = schema.conversations
         for side in (conversations.c.party_a, conversations.c.party_b):

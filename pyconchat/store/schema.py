@@ -1,9 +1,9 @@
 """The tables, as the newest migration leaves them.
 
 `entries` is the log. All other tables have the state that results from it, and are written in the
-same transaction as the entries; only accounts' passwords, session tokens, cursors, ignore lists,
-request keys and the claim code have no entries. Names are stored twice: as shown, and folded
-(``key``) for look-ups.
+same transaction as the entries; only accounts' passwords and settings, session tokens, cursors,
+ignore lists, request keys and the claim code have no entries. Names are stored twice: as shown, and
+folded (``key``) for look-ups.
 """
 
 from __future__ import annotations
@@ -57,6 +57,15 @@ ignores = Table(
     Column("owner", String(32), primary_key=True),
     Column("key", String(32), primary_key=True),
     Column("name", String(32), nullable=False),
+)
+
+# What accounts have changed with /set.
+account_settings = Table(
+    "account_settings",
+    metadata,
+    Column("owner", String(32), primary_key=True),
+    Column("name", String(32), primary_key=True),
+    Column("on", Boolean, nullable=False),
 )
 
 settings = Table(

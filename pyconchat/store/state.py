@@ -96,6 +96,7 @@ def read_server(connection: Connection) -> ServerState:
         accounts=_accounts(connection),
         claim_code=_claim_code(connection),
         ignores=_ignores(connection),
+        settings=_settings(connection),
     )
 
 
@@ -236,6 +237,12 @@ def _claim_code(connection: Connection) -> str | None:
 def _ignores(connection: Connection) -> list[tuple[Key, Name]]:
     query = select(schema.ignores.c.owner, schema.ignores.c.name)
     return [(Key(owner), Name(name)) for owner, name in connection.execute(query)]
+
+
+def _settings(connection: Connection) -> list[tuple[Key, str, bool]]:
+    settings = schema.account_settings.c
+    query = select(settings.owner, settings.name, settings.on)
+    return [(Key(owner), name, on) for owner, name, on in connection.execute(query)]
 
 
 def _highest_number(connection: Connection) -> int:

@@ -177,6 +177,10 @@ ANSWERS: list[tuple[Object, list[str]]] = [
     (answer("help", commands=COMMANDS), ["*", "* Other:", *["*"] * 3]),
     (answer("help", commands=COMMANDS[:1]), ["* /join", "*   Does join."]),
     (answer("password", text="Changed.", token="t"), ["* Changed."]),
+    (
+        answer("settings", settings={"times": True, "joins": False}),
+        ["* Your settings: times on, joins off."],
+    ),
     (answer("new-thing", text="It is so."), ["* It is so."]),
     (answer("new-thing", count=3), ["* new-thing: count 3"]),
     ({"re": 1, "ok": True}, []),

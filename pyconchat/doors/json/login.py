@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import cast
 
+from msgspec.structs import asdict
 from twisted.cred.credentials import ICredentials
 from twisted.cred.portal import Portal
 
@@ -175,6 +176,7 @@ class JsonLogin:
             "name": account.name,
             "registered": account.registered,
             "operator": account.actor.operator,
+            "settings": asdict(account.settings),
             **({"token": token} if token else {}),
             "version": __version__,
             "line_bytes": config.limits.line_bytes,

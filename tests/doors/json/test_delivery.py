@@ -68,6 +68,25 @@ def test_messages_reach_all_sessions_of_the_sender(
     assert person.sees().count("alice: sent") == 1
 
 
+def test_settings_are_sent_to_all_sessions_of_the_account(
+    server: MemoryServer, alice: WiredProgram
+) -> None:
+    """As the answer to the one that sets, as an event to the others, and in the hello.
+
+    A program gets everything whatever they are.
+    """
+    person, other = server.person("alice", "password a"), server.program("alice", "password a")
+    settings = {"times": True, "joins": True}
+    person.types("/set times on")
+    assert alice.sees("settings")["settings"] == other.sees("settings")["settings"] == settings
+    settings["joins"] = False
+    assert alice.does("/set joins off")["settings"] == settings
+    assert other.sees("settings", settings=settings)
+    assert server.program("alice", "password a").hello["settings"] == settings
+    server.program("bob", "password b").does("/join tea")
+    assert alice.sees("joined", name="bob")
+
+
 def test_messages_of_ignored_people_are_not_delivered(
     server: MemoryServer, alice: WiredProgram
 ) -> None:

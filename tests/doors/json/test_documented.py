@@ -132,6 +132,7 @@ def grand_tour(server: MemoryServer, olga: WiredProgram) -> tuple[list[Object], 
         alice.does("/help join"),
         alice.does("/ignore bob"),
         alice.does("/unignore bob"),
+        alice.does("/set times on"),
         alice.does("/desk"),
         alice.does("/desk", "tea"),
         olga.does("/operator alice"),
@@ -232,7 +233,15 @@ def test_events_that_are_no_entries_have_the_documented_fields() -> None:
     has_ended = reply_object(Ended(EndWhy.BYE, SafeText("Bye.")))
     presence = reply_object(PresenceChanged(Name("bob"), True))
     live = reply_object(Live())
-    assert set(NO_ENTRIES) == {"live", "missed", "presence", "end", "own-groups", "done"}
+    assert set(NO_ENTRIES) == {
+        "live",
+        "missed",
+        "presence",
+        "end",
+        "own-groups",
+        "done",
+        "settings",
+    }
     missed = reply_object(Missed(None, Name("bob"), 1, 0, 0, 0))
     assert set(missed) == {"type", "with", "count", "older", "since"}
     assert set(missed) - {"type"} <= literals(NO_ENTRIES["missed"][0])
