@@ -214,7 +214,7 @@ def _file_number(typed: str) -> int:
 
 def _switch(typed: str) -> bool:
     if typed.lower() not in ("on", "off"):
-        raise Refused(Code.BAD_ARGUMENT, "That is on or off.")
+        raise Refused(Code.BAD_ARGUMENT, "On or off?")
     return typed.lower() == "on"
 
 

@@ -158,7 +158,19 @@ JOINING = {
     "password right": ("+joined", "+joined"),
 }
 
-FREE = {"desk", "groups", "who", "whois", "away", "help", "quit", "password", "ignore", "unignore"}
+FREE = {
+    "desk",
+    "groups",
+    "who",
+    "whois",
+    "away",
+    "help",
+    "quit",
+    "password",
+    "set",
+    "ignore",
+    "unignore",
+}
 """Commands that everybody may use, and that concern nobody else."""
 
 ROLES = {
