@@ -40,8 +40,8 @@ def state_for(admin: User) -> list[str]:
 
 def test_what_the_admin_may_do(user: UserOf, one: str, other: str) -> None:
     """Each command of the admin takes effect, and the users concerned are told."""
-    alice = user(one, "alice", "secret of alice")
-    bob, ann, dora = (user(other, name) for name in ("bob", "ann", "dora"))
+    alice, bob = user(one, "alice", "secret of alice"), user(other, "bob", "secret of bob")
+    ann, dora = (user(other, name) for name in ("ann", "dora"))
     alice.types("/create tea approval")
     alice.sees("You are in tea")
     for applicant in (bob, ann, dora):
@@ -75,6 +75,8 @@ def test_what_the_admin_may_do(user: UserOf, one: str, other: str) -> None:
     dora.types("/join tea")
     dora.sees("* You are in tea (number 1): 3 members, 3 online; the admin is alice.\n")
 
+    guest = "* dora is a guest: the admin of tea has to be registered."
+    assert alice.answer_to("/transfer dora") == [guest]
     alice.types("/transfer bob")
     bob.sees("* You are the admin of tea now, appointed by alice.\n")
     assert alice.answer_to("/kick dora") == ["* Only the admin, bob, can kick."]
