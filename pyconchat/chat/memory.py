@@ -50,8 +50,9 @@ class Memory:
         for record in server.accounts:
             account = self.accounts.get(record.name)
             if account is None:
-                account = Account(record.name, record.password_hash, record.operator)
-                account.since = record.created_at or None
+                account = Account(
+                    record.name, record.password_hash, record.operator, record.created_at
+                )
                 seen = (record.last_login_at, record.last_seen_at)
                 account.seen_at = max((at for at in seen if at is not None), default=None)
                 self.accounts.add(account)

@@ -112,9 +112,9 @@ class Registration:
             self._replace_guest(name, network)
         with self._accounts.reserved(name):
             password_hash = await self._hasher.hash(password, Asker(fold(name), network))
+            now = self._now()
             await self._save([SaveAccount(name, password_hash)])
-        account = Account(name, password_hash)
-        account.since = self._now()
+        account = Account(name, password_hash, since=now)
         self._accounts.add(account)
         self._accounts.admit(name)  # an operator may have banned the name since
         return account
@@ -129,6 +129,7 @@ class Registration:
         asker = Asker(account.key, session.peer.network)
         password_hash = await self._hasher.hash(check_password(password), asker)
         self._memory.require_present(account)
+        now = self._now()
         entries: list[NewEntry] = []
         writes: list[Write] = [SaveAccount(account.name, password_hash)]
         if not account.registered:
@@ -139,9 +140,7 @@ class Registration:
                 entries += self._memory.apply(conversation, events, self._now())
         await self._save(writes, entries)
         party = account.party
-        if not was_registered:
-            account.since = self._now()
-        account.register(password_hash)
+        account.register(password_hash, now)
         if party != account.party:
             self._registry.release_private(party)
         if self._accounts.get(account.name) is None:  # the guest disconnected during the commit
@@ -188,7 +187,7 @@ class Registration:
     def _take_over(self, account: Account, record: AccountRecord, was_operator: bool) -> None:
         """Set password and operator as in *record*; newer decisions in memory stay."""
         if account.password_hash != record.password_hash:
-            account.register(record.password_hash)
+            account.register(record.password_hash, record.created_at)
             event_log.administered("password changed", account.name)
             self._registry.end_sessions(
                 account, EndWhy.PASSWORD, "Your password was changed by an administrator."

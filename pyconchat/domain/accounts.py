@@ -44,8 +44,9 @@ class Account:
     """A name in use: *registered* (it has a password), or a *guest*'s while they are connected.
 
     *ignores* maps the keys of ignored names to those names. *party* identifies the account in
-    private conversations. *since* is when it was registered, *seen_at* when it was last online, in
-    milliseconds since the epoch, None if that is not known. *absence* is set while it is away.
+    private conversations. *seen_at* is when it was last online, in milliseconds since the epoch,
+    None if that is not known. *absence* is set while it is away. *operator* and *since* are as in
+    `Actor`.
     """
 
     # Weakly referenced by the rate limits of accounts.
@@ -60,21 +61,26 @@ class Account:
         "password_hash",
         "seen_at",
         "settings",
-        "since",
     )
 
-    def __init__(self, name: Name, password_hash: str = "", operator: bool = False) -> None:
+    def __init__(
+        self, name: Name, password_hash: str = "", operator: bool = False, since: int = 0
+    ) -> None:
         self.name = name
         self.key: Key = fold(name)
         self.password_hash = password_hash
         self.ignores: dict[Key, Name] = {}
-        self.since: int | None = None
         self.seen_at: int | None = None
         self.absence: Absence | None = None
         self.settings = Settings()
-        self.actor = Actor(name, guest=not password_hash, operator=operator)
+        self.actor = Actor(name, not password_hash, operator, since)
         # The next guest with this name must not get this guest's private conversations.
         self.party = self.key if password_hash else f"{self.key}~{secrets.token_hex(8)}"
+
+    @property
+    def since(self) -> int | None:
+        """Return when it was registered, in milliseconds since the epoch; None: unknown, never."""
+        return self.actor.since or None
 
     @property
     def registered(self) -> bool:
@@ -83,13 +89,14 @@ class Account:
 
     def become_operator(self, operator: bool) -> None:
         """Gain power over the whole server, or lose it (*operator* is False)."""
-        self.actor = Actor(self.name, self.actor.guest, operator)
+        self.actor = Actor(self.name, self.actor.guest, operator, self.actor.since)
 
-    def register(self, password_hash: str) -> None:
-        """Become registered, or change the password."""
+    def register(self, password_hash: str, at: int) -> None:
+        """Become registered *at* that time, in milliseconds; or change the password."""
+        since = self.actor.since if self.registered else at
         self.password_hash = password_hash
         self.party = self.key
-        self.actor = Actor(self.name, guest=False, operator=self.actor.operator)
+        self.actor = Actor(self.name, False, self.actor.operator, since)
 
 
 def is_guest_party(party: str) -> bool:

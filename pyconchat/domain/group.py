@@ -62,11 +62,20 @@ _DELETED = SafeText("the group was deleted")
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """Who makes a request: the part of an account that the rules need."""
+    """Who makes a request: the part of an account that the rules need.
+
+    *since* is when the account was registered, in milliseconds since the epoch: what another
+    account of that name had before is not theirs.
+    """
 
     name: Name
     guest: bool = False
     operator: bool = False
+    since: int = 0
+
+    def owns(self, file: SharedFile) -> bool:
+        """Return whether *file* is theirs. A guest's name may pass on, so guests own no files."""
+        return fold(file.by) == fold(self.name) and not file.guest and file.at >= self.since
 
 
 class Group(LiveState):
@@ -281,9 +290,7 @@ class Group(LiveState):
         """Decide that *by*, who owns the file *number* or is the admin, removes it."""
         self.require_member(by)
         file = self.file(str(number))
-        # A guest's name may belong to somebody else now, so guests own no files.
-        own = fold(file.by) == fold(by.name) and not file.guest
-        if not own and not by.operator:
+        if not by.owns(file) and not by.operator:
             self.require_admin(by, "remove the files of others")
         return [FileRemoved(file.number, file.name, by.name)]
 

@@ -156,7 +156,7 @@ def test_a_guest_who_registers() -> None:
     """The account outlives its connection."""
     gus = account("Gus", registered=False)
     assert (gus.registered, gus.actor.guest) == (False, True)
-    gus.register("hash")
+    gus.register("hash", NOON)
     assert (gus.registered, gus.actor.guest, gus.party) == (True, False, "gus")
 
 
@@ -295,7 +295,7 @@ def test_a_guests_name_is_free_after_they_have_gone(accounts: Accounts) -> None:
 def test_a_guest_who_registers_keeps_the_name(accounts: Accounts) -> None:
     """Their name is theirs alone before and after."""
     gus = accounts.find(Name("Gus"))
-    gus.register("hash")
+    gus.register("hash", NOON)
     refused(accounts, lambda: accounts.require_free(Name("gus")), Code.TAKEN)
     accounts.remove(gus)
     accounts.add(gus)

@@ -55,7 +55,7 @@ HASH = "$argon2id$v=19$m=65536"
 
 # An event of every kind, its tag, and its line after the fields that all entries have.
 EXAMPLES: list[tuple[AnyEvent, str, str]] = [
-    (Message(ALICE, SafeText("hi")), "message", '{"from":"alice","text":"hi"}'),
+    (Message(ALICE, SafeText("hi"), True), "message", '{"from":"alice","text":"hi","guest":true}'),
     (Action(ALICE, SafeText("waves")), "action", '{"from":"alice","text":"waves"}'),
     (
         GroupCreated(1, TEA, ALICE, Policy.PASSWORD, HASH, True),
