@@ -251,7 +251,7 @@ class Door(BoundedLineReceiver):
 
     def check(self, now: float) -> list[MoveCursor]:
         lost = self.paused and self._output.broken()  # a paused transport does not notice
-        if lost and self._budget.overdrawn:
+        if lost and self._budget.waiting:
             self._connection.abortConnection()
             return []
         if self._output.made_progress() and not lost:
