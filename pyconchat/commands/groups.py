@@ -80,6 +80,7 @@ async def _admit(
     if group.asks_password(actor):
         asker, hash = _asker(call), group.password_hash
         services.throttle.admit(asker.network)
+        call.chat.bounds.check_groups(call.account.name)  # before anything is asked, or hashed
         typed = await password()
         if await services.throttle.check_later(asker, f"group {group.id}", hash, typed):
             proof = hash
@@ -134,6 +135,7 @@ async def _create_by_joining(call: Call, raw: str, rest: SafeText | None) -> Non
 async def create(call: Call, name: str, choice: PolicyChoice | None) -> None:
     """Create a group."""
     call.services.groups.require_free(group_name(name))
+    call.chat.bounds.check_groups(call.account.name)  # before anything is asked
     if choice is None and call.asked:  # from the menu, which does not mention policies
         password = await call.session.ask(
             "Password for it, or Enter to approve each newcomer yourself: ", True

@@ -17,6 +17,7 @@ __all__ = [
     "IConnection",
     "Lifecycle",
     "keep_alive",
+    "kernel_socket",
     "plain_address",
     "plain_socket",
     "unacknowledged",
@@ -84,6 +85,14 @@ def plain_socket(transport: IConnection) -> socket.socket | None:
         handle = getattr(transport, "getHandle", lambda: None)()
         return handle if isinstance(handle, socket.socket) else None
     return None
+
+
+def kernel_socket(transport: object) -> socket.socket | None:
+    """Return the socket below *transport*, TLS or not; None if there is none."""
+    while transport is not None and not isinstance(transport, FileDescriptor):
+        transport = getattr(transport, "transport", None)
+    handle = getattr(transport, "getHandle", lambda: None)()
+    return handle if isinstance(handle, socket.socket) else None
 
 
 def unacknowledged(handle: socket.socket | None) -> int:

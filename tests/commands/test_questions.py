@@ -57,6 +57,33 @@ def test_the_second_question_is_not_asked_in_vain_either(line: str, tea: Tea) ->
     assert tea.bob.peer.asked == []
 
 
+@pytest.mark.parametrize(
+    ("who", "line"),
+    [
+        ("bob", "/policy password longer than one"),
+        ("bob", "/create tea password longer than one"),
+        ("alice", "/create den password longer than one"),
+        ("alice", "/create den password"),
+        ("bob", "/join cave wrong password"),
+        ("alice", "/join cave wrong password"),
+        ("alice", "/join cave"),
+    ],
+)
+def test_no_password_is_hashed_in_vain(
+    who: str, line: str, tea: Tea, chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the rules refuse what the password is for, it costs the server nothing."""
+    tea.carol.types("/create cave password the right one")
+    tea.carol.types("/ban bob")
+    tea.alice.types(*(f"/create room{number}" for number in range(199)))  # as many as she may
+    hashed: list[object] = []
+    for method in ("hash", "verify"):
+        monkeypatch.setattr(chat.hasher, method, lambda *args: hashed.append(args))
+    user = {"alice": tea.alice, "bob": tea.bob}[who]
+    assert user.types(line)[0].startswith("* ")
+    assert (hashed, user.peer.asked) == ([], [])
+
+
 def test_the_right_is_checked_again_after_the_question(tea: Tea, visit: Visit) -> None:
     """An admin who hands over while they are asked may no longer."""
     question: Deferred[str] = Deferred()
