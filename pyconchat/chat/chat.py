@@ -7,7 +7,6 @@ to the journal. What could not be stored is undone (see `Recovery`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -15,14 +14,13 @@ from twisted.internet.interfaces import IReactorTime
 from pyconchat.chat.bounds import Bounds
 from pyconchat.chat.conversations import (
     Conversation,
-    DirectConversation,
     GroupConversation,
-    Parties,
 )
 from pyconchat.chat.interfaces import Asker, IHasher, ISession, IStore, IThreads
 from pyconchat.chat.journal import Journal
 from pyconchat.chat.memory import Memory
 from pyconchat.chat.page_turns import PageTurns
+from pyconchat.chat.private import PrivateTalk
 from pyconchat.chat.publisher import Publisher
 from pyconchat.chat.recovery import Recovery
 from pyconchat.chat.registration import Registration
@@ -31,37 +29,25 @@ from pyconchat.chat.session_registry import SessionRegistry
 from pyconchat.chat.statistics import Statistics
 from pyconchat.config import Config
 from pyconchat.domain.accounts import Account, Accounts
-from pyconchat.domain.decisions import SERVER, Decision, NewEntry, OpenDirect, RequestKey
-from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.decisions import SERVER, Decision, NewEntry, RequestKey
+from pyconchat.domain.errors import Refused
 from pyconchat.domain.events import (
     Entry,
     GroupCreated,
     GroupEvent,
-    Message,
     Policy,
     ServerEvent,
 )
 from pyconchat.domain.group import Group
-from pyconchat.domain.names import Name, group_name
-from pyconchat.domain.refusals import not_saved, too_many_lines
+from pyconchat.domain.names import group_name
+from pyconchat.domain.refusals import not_saved
 from pyconchat.domain.replies import Stats
 from pyconchat.domain.stored import Loaded
-from pyconchat.domain.text import MAX_LINES, SafeText
+from pyconchat.domain.text import SafeText
 
-__all__ = ["Chat", "Delivered"]
+__all__ = ["Chat"]
 
 Rule = Callable[[Group], list[GroupEvent]]
-
-
-class Delivered(NamedTuple):
-    """A private message to *receiver* was stored as entry *seq*.
-
-    *away* is what a receiver who is away says to a sender who was not told yet; else None.
-    """
-
-    receiver: Account
-    seq: int
-    away: SafeText | None
 
 
 class Chat:
@@ -103,6 +89,7 @@ class Chat:
         self.registration = Registration(
             self.memory, store, self.journal, self.registry, hasher, self.now
         )
+        self.private = PrivateTalk(self.memory, store, self.journal, self.registry, self.now)
         self.indexer = SearchIndexer(store, threads, reactor, lambda: self.journal.busy)
         self.bounds = Bounds(config.limits, self.groups)
         self._wall_clock = wall_clock
@@ -162,68 +149,10 @@ class Chat:
         self._is_here(session.account)
         return self._append(decision, _origin(session))
 
-    async def post_to(
-        self, session: ISession, name: Name, text: SafeText, key: RequestKey | None = None
-    ) -> Delivered:
-        """Post *text* to one person. Raises `Refused` or `NotSaved`."""
-        sender, receiver = session.account, self.accounts.find(name)
-        if receiver is sender:
-            raise Refused(Code.SELF, "That is you. To whom do you want to talk?")
-        conversation = await self._find_direct(sender, receiver)
-        if self.accounts.get(receiver.name) is not receiver:
-            raise Refused(Code.NO_SUCH_NAME, "{name} has just left.", name=receiver.name)
-        self.memory.require_present(sender)
-        writes: Sequence[OpenDirect] = ()
-        if conversation is None:
-            parties, id = _parties(sender, receiver), self.conversations.new_id()
-            owners = tuple(each.key for each in (sender, receiver) if each.registered)
-            conversation = self.conversations.add_private(parties, id, 0)
-            writes = (OpenDirect(id, parties, owners),)
-        if text.count("\n") >= MAX_LINES:
-            raise too_many_lines()
-        first = not sender.registered and sender.party not in conversation.guests
-        message = NewEntry(conversation.id, Message(sender.name, text, first))
-        conversation.posting += 1
-        if first:
-            conversation.guests.add(sender.party)
-        try:
-            decision = Decision(self.now(), (message,), writes, key)
-            seq = await self._append(decision, _origin(session))
-        except BaseException:
-            if first:
-                conversation.guests.discard(sender.party)
-            raise
-        finally:
-            conversation.posting -= 1
-            if not self.presence.online(sender.key):  # it has disconnected since
-                self.registry.release_private(sender.party)
-        self._is_here(sender)
-        absence = None if receiver.key in sender.ignores else receiver.absence
-        if absence is None or not absence.is_news_to(sender.party):
-            return Delivered(receiver, seq, None)
-        return Delivered(receiver, seq, absence.text)
-
     def _is_here(self, sender: Account) -> None:
         """End the absence of *sender*, whose message was accepted."""
         if sender.absence is not None:  # quick: called for each message
             self.registry.end_absence(sender)
-
-    async def direct_with(self, account: Account, partner: str) -> DirectConversation | None:
-        """Return the private conversation of *account* and *partner*, or None."""
-        other = self.accounts.get(partner)
-        if other is None or other is account:
-            return None
-        return await self._find_direct(account, other)
-
-    async def _find_direct(self, one: Account, other: Account) -> DirectConversation | None:
-        parties = _parties(one, other)
-        known = self.conversations.private(parties)
-        if known is None and one.registered and other.registered:
-            found = await self.journal.read_in_order(self.store.direct, parties)
-            if found is not None:
-                return self.conversations.add_private(parties, *found)
-            known = self.conversations.private(parties)  # created while the store was read
-        return known
 
     # Groups.
 
@@ -359,10 +288,6 @@ class Chat:
         done: Deferred[int] = Deferred()
         self.journal.append(decision, origin, done)
         return done
-
-
-def _parties(one: Account, other: Account) -> Parties:
-    return min(one.party, other.party), max(one.party, other.party)
 
 
 def _origin(session: ISession) -> ISession | None:

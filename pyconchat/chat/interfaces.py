@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from pyconchat.chat.conversations import Conversation, GroupConversation
+    from pyconchat.chat.places import Place
     from pyconchat.domain.decisions import Decision, MoveCursor, Repeated, RequestKey
     from pyconchat.domain.errors import Conflict, NotSaved, Refused
     from pyconchat.domain.events import Entry
@@ -319,7 +320,7 @@ class ISession(Interface):
 
     account = Attribute("The `Account` that is logged in.")
     peer = Attribute("The `IPeer` of the session.")
-    current = Attribute("The current `GroupConversation`; None at the front desk.")
+    current = Attribute("The current `Place`; None at the front desk.")
     renderer = Attribute("The peer's `IRenderer`, in the style of the account's settings.")
     subscriptions = Attribute("The `ISubscriptions` of the session.")
     starting = Attribute("True until `start` has found the missed entries.")
@@ -348,7 +349,7 @@ class ISession(Interface):
     def line(line: str) -> Deferred[None] | None:
         """Handle a line that a person typed. Returns None if it is done, else when it is."""
 
-    def line_in(line: str, current: GroupConversation | None) -> Deferred[None] | None:
+    def line_in(line: str, current: Place) -> Deferred[None] | None:
         """As `line`, for one that was typed in *current* (None: at the front desk).
 
         That may not be where the session is now: others may have put the person in or out since.
@@ -359,11 +360,11 @@ class ISession(Interface):
 
     def command(
         line: str,
-        place: GroupConversation | None,
+        place: Place,
         answer: Callable[[Reply], None],
         key: RequestKey | None = None,
     ) -> Deferred[None]:
-        """Execute the command *line* in the group *place*; call *answer* with its reply.
+        """Execute the command *line* in *place*; call *answer* with its reply.
 
         Fails with `Refused`, also for an internal error, which is logged; or with `PeerGone`.
         """
@@ -374,17 +375,17 @@ class ISession(Interface):
     def require_welcome() -> None:
         """Raise `Refused` if the account has been banned: the session is about to end."""
 
-    def enter(conversation: GroupConversation | None) -> None:
-        """Make *conversation* the current one, or go to the front desk."""
+    def enter(place: Place) -> None:
+        """Make *place* the current one."""
 
-    def move(conversation: GroupConversation | None) -> None:
+    def move(place: Place) -> None:
         """As `enter`, where the person did not choose to: they may be typing for another place."""
 
     def await_approval(conversation: GroupConversation) -> None:
         """Enter *conversation* when its admin approves, unless the person enters another."""
 
-    def is_in(conversation: GroupConversation) -> bool:
-        """Return whether *conversation* is still current; a program is in every group."""
+    def is_in(place: Place) -> bool:
+        """Return whether *place* is still current; a program is in every one."""
 
     def view_of(conversation: Conversation) -> Where:
         """Return how *conversation* is named to this session."""

@@ -108,7 +108,7 @@ class LineFormatter:
         mentions_me = live and not is_mine and self._mentions_me(said.text)
         colour = self._colours.of(said.sender, where.other or where.group)
         name: Piece = (f"name:{colour}", said.sender)
-        label = _label(where, is_mine, isinstance(said, Message) and said.guest)
+        label = _label(where, is_mine, said.guest)
         pieces: list[Piece] = [*_time(event)]
         if isinstance(said, Action):
             pieces += [("", "~ "), name, *label, ("", " ")]
@@ -238,7 +238,7 @@ def _reply(fields: Object, now: float) -> Reply | None:
     """
     fields = dict(fields)
     match fields.get("type"):
-        case "sent":
+        case "sent" | "query":
             fields["other"] = fields.get("with")
         case "missed":
             fields["since"] = _milliseconds(fields.get("since"))

@@ -15,6 +15,10 @@ Commands
 ``//text`` sends a message that begins with a slash. ``leave`` or ``qqq`` alone leaves the group.
 A command after spaces is refused, so that a password never becomes a message.
 
+**In a private conversation**, which ``/query NAME`` enters, every line without a slash goes to
+that person. ``/me``, ``/history`` and ``/search`` work there; files are shared in groups only.
+``/desk``, and ``leave`` or ``/leave`` alone, go back to the front desk.
+
 **At the front desk**, where you are in no group, every line is a command and the slash is optional.
 ``1``, ``2`` and ``3`` are the menu: join a group, create a group, exit.
 

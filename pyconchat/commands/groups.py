@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from pyconchat.auth.rate_limits import LOCAL
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import Asker
+from pyconchat.chat.places import Private
 from pyconchat.commands.arguments import PolicyChoice
 from pyconchat.commands.call import Call, Cancelled
 from pyconchat.commands.listing import Listing, page
@@ -148,13 +149,15 @@ async def create(call: Call, name: str, choice: PolicyChoice | None) -> None:
     await enter(call, conversation, created=True)
 
 
-async def leave(call: Call, name: str | None) -> None:
-    """Give up membership, or withdraw a join request.
+async def leave(call: Call, name: str | None) -> Reply | None:
+    """Give up membership, or withdraw a join request; go out of a private conversation.
 
     Asks first if the caller could not come back by themselves.
     """
     if name is not None:
         conversation = call.services.groups.find(name)
+    elif isinstance(call.current, Private):
+        return await desk(call)
     elif call.current is not None:
         conversation = call.current
     else:
@@ -166,10 +169,13 @@ async def leave(call: Call, name: str | None) -> None:
         if answer.lower() not in _YES:
             raise Cancelled
     await call.decide(conversation, lambda group: group.leave(call.actor))
+    return None
 
 
 async def step_out(call: Call) -> Reply | None:
     """Go out of the current group: leave it, unless coming back would need somebody's help."""
+    if isinstance(call.current, Private):
+        return await desk(call)
     here = call.here()
     if call.services.memory.usable(here).comes_back(call.actor):
         await call.decide(here, lambda group: group.leave(call.actor))
@@ -192,7 +198,7 @@ async def desk(call: Call) -> Reply:
     """Go back to the front desk."""
     left = call.current
     call.session.enter(None)
-    return FrontDesk(None if left is None else left.group.name)
+    return FrontDesk(left.group.name if isinstance(left, GroupConversation) else None)
 
 
 async def list_groups(call: Call, listing: Listing | None) -> Reply:
@@ -318,8 +324,9 @@ async def topic(call: Call, text: SafeText | None) -> Reply | None:
 async def kick(call: Call, name: Name, reason: SafeText | None) -> None:
     """Kick somebody out of the current group, or, at the front desk, off the server."""
     why = reason or NO_TEXT
-    if call.current is not None:
-        await call.decide(call.current, lambda group: group.kick(call.actor, name, why))
+    here = call.in_group()
+    if here is not None:
+        await call.decide(here, lambda group: group.kick(call.actor, name, why))
         return
     online = call.services.presence.online(fold(name))
     await call.operate(lambda accounts: accounts.kick(call.actor, name, online, why))
@@ -328,8 +335,9 @@ async def kick(call: Call, name: Name, reason: SafeText | None) -> None:
 async def ban(call: Call, name: Name, reason: SafeText | None) -> None:
     """Kick somebody and ban them."""
     why = reason or NO_TEXT
-    if call.current is not None:
-        await call.decide(call.current, lambda group: group.ban(call.actor, name, why))
+    here = call.in_group()
+    if here is not None:
+        await call.decide(here, lambda group: group.ban(call.actor, name, why))
         return
     if _is_address(name) and call.services.accounts.get(name) is None:
         raise Refused(
@@ -350,8 +358,9 @@ def _is_address(name: str) -> bool:
 
 async def unban(call: Call, name: Name) -> Reply | None:
     """End a ban."""
-    if call.current is not None:
-        await call.decide(call.current, lambda group: group.unban(call.actor, name))
+    here = call.in_group()
+    if here is not None:
+        await call.decide(here, lambda group: group.unban(call.actor, name))
         return _outside(call, f"{name} may join {{group}} again.")
     await call.operate(lambda accounts: accounts.unban(call.actor, name))
     return None
@@ -371,9 +380,9 @@ async def bans(call: Call, listing: Listing | None) -> Reply:
 
 
 def _bans(call: Call, listing: Listing) -> Bans:
-    name = None
-    if call.current is not None:
-        group = call.services.memory.usable(call.current)  # operators need not be members
+    name, here = None, call.in_group()
+    if here is not None:
+        group = call.services.memory.usable(here)  # operators need not be members
         name, banned = group.name, group.banned(call.actor)
     else:
         banned = call.services.accounts.banned(call.actor)

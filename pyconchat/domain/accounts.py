@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import assert_never
@@ -52,6 +53,7 @@ class Account:
     # Weakly referenced by the rate limits of accounts.
     __slots__ = (
         "__weakref__",
+        "_correspondent",
         "absence",
         "actor",
         "ignores",
@@ -72,6 +74,7 @@ class Account:
         self.ignores: dict[Key, Name] = {}
         self.seen_at: int | None = None
         self.absence: Absence | None = None
+        self._correspondent: weakref.ref[Account] | None = None
         self.settings = Settings()
         self.actor = Actor(name, not password_hash, operator, since)
         # The next guest with this name must not get this guest's private conversations.
@@ -86,6 +89,15 @@ class Account:
     def registered(self) -> bool:
         """Return whether the account exists beyond its connection."""
         return bool(self.password_hash)
+
+    @property
+    def correspondent(self) -> Account | None:
+        """Return with whom the last private message was exchanged; None if they are gone."""
+        return None if self._correspondent is None else self._correspondent()
+
+    def corresponds_with(self, other: Account) -> None:
+        """Note that a private message was exchanged with *other*."""
+        self._correspondent = weakref.ref(other)  # two accounts would otherwise be a cycle
 
     def become_operator(self, operator: bool) -> None:
         """Gain power over the whole server, or lose it (*operator* is False)."""

@@ -66,10 +66,11 @@ class Message(Event, frozen=True, tag="message"):
 
 
 class Action(Event, frozen=True, tag="action"):
-    """*sender* performed the action *text* (``/me``), in a group."""
+    """*sender* performed the action *text* (``/me``). *guest* is as in `Message`."""
 
     sender: Name
     text: SafeText
+    guest: bool = False
 
 
 class GroupCreated(Event, frozen=True, tag="created"):

@@ -35,6 +35,7 @@ __all__ = [
     "GroupLine",
     "Groups",
     "Help",
+    "InPrivate",
     "Live",
     "Matches",
     "MemberLine",
@@ -195,6 +196,18 @@ class Entered(_Reply, frozen=True, tag="entered"):
     policy: Policy
     created: bool = False
     temporary: bool = False
+
+
+class InPrivate(_Reply, frozen=True, tag="query"):
+    """The reader is in the private conversation with *other*, who may be a *guest*.
+
+    *away* is what *other* says if they are away; else None.
+    """
+
+    other: Name
+    online: bool
+    guest: bool
+    away: SafeText | None = None
 
 
 class Asked(_Reply, frozen=True, tag="asked"):
@@ -500,6 +513,7 @@ Reply: TypeAlias = (
     | Missed
     | PasswordSet
     | Entered
+    | InPrivate
     | Asked
     | FrontDesk
     | Groups

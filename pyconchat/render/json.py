@@ -51,6 +51,7 @@ from pyconchat.domain.replies import (
     GroupLine,
     Groups,
     Help,
+    InPrivate,
     Matches,
     Missed,
     PersonIs,
@@ -155,19 +156,23 @@ def event_object(entry: Entry, where: Where) -> dict[str, object]:
     event = entry.event
     fields: dict[str, object] = {
         "type": event.__struct_config__.tag,
-        **({"group": where.group} if where.other is None else {"with": where.other}),
+        **_place(where),
         "seq": entry.seq,
         "at": timestamp(entry.at),
     }
     if type(event) is Message or type(event) is Action:
         fields["from"] = event.sender
         fields["text"] = event.text
-        if type(event) is Message and event.guest:
+        if event.guest:
             fields["guest"] = True
         return fields
     for name in _EVENT_FIELDS[type(event)]:
         fields[name] = getattr(event, name)
     return fields
+
+
+def _place(where: Where) -> dict[str, object]:
+    return {"group": where.group} if where.other is None else {"with": where.other}
 
 
 def reply_object(reply: Reply) -> dict[str, object]:
@@ -187,11 +192,13 @@ def reply_object(reply: Reply) -> dict[str, object]:
                 value = getattr(reply, name)
                 fields[name] = value if value is None or name not in times else timestamp(value)
             del fields["now"]
+        case InPrivate(other=other, online=online, guest=guest, away=away):
+            fields |= {"with": other, "online": online, "guest": guest, "away": away}
         case Replayed(where=where, entries=entries, more=more, next=next):
-            fields |= {"group": where.group, "entries": _events(entries, where)}
+            fields |= {**_place(where), "entries": _events(entries, where)}
             fields |= {"more": more, "next": next}
         case Matches(where=where, words=words, entries=entries, more=more):
-            fields |= {"group": where.group, "words": words, "more": more}
+            fields |= {**_place(where), "words": words, "more": more}
             fields["entries"] = _events(entries, where)
         case Groups(groups=groups, more=more, next=next, part=part):
             fields["groups"] = [_named_group(each) for each in groups]

@@ -24,6 +24,7 @@ from pyconchat.domain.replies import (
     FrontDesk,
     Groups,
     Help,
+    InPrivate,
     Live,
     Matches,
     Missed,
@@ -97,6 +98,14 @@ def reply_lines(reply: Reply) -> list[str]:
             ]
         case Entered():
             return _entered(reply)
+        case InPrivate(other=other):
+            notes = [
+                _whether(reply.online),
+                *(["a guest"] if reply.guest else []),
+                *_away(reply.away),
+            ]
+            said = ", ".join(notes)
+            return [f"You are talking to {other} in private ({said}); /desk leaves."]
         case FrontDesk(left=None):
             return ["You are at the front desk.", MENU]
         case FrontDesk(left=left):
@@ -151,8 +160,8 @@ def _missed(reply: Missed) -> list[str]:
     place = f"with {reply.other}" if reply.group is None else f"in {reply.group}"
     lines = [f"— {reply.count:,} new {place} since {day_and_time(reply.since, reply.now)} —"]
     if reply.older:
-        where = "" if reply.group is None else ": /history"  # only groups have that command
-        lines.append(f"{reply.older:,} older{where}")
+        name = f" @{reply.other}" if reply.group is None else ""
+        lines.append(f"{reply.older:,} older: /history{name}")
     return lines
 
 

@@ -14,7 +14,7 @@ from zope.interface import implementer
 from pyconchat.chat.interfaces import IRenderer
 from pyconchat.domain.errors import Refused
 from pyconchat.domain.events import Action, Entry, Message, is_coming_or_going
-from pyconchat.domain.names import Key, fold
+from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.replies import (
     DownloadTicket,
     Matches,
@@ -140,11 +140,6 @@ def _label(where: Where) -> str:
     return f" (in {where.group})" if where.group is not None else " (private)"
 
 
-def _private_label(guest: bool) -> str:
-    """Return the addition to the name of a sender who writes privately, perhaps a new guest."""
-    return " (guest, private)" if guest else " (private)"
-
-
 def _time(entry: Entry) -> str:
     return f"{time_of_day(entry.at)} "
 
@@ -152,15 +147,21 @@ def _time(entry: Entry) -> str:
 def _talk(entry: Entry, where: Where, stamp: str, newline: str) -> str:
     match entry.event:
         case Message(sender=sender, text=text, guest=guest):
-            # The reader's other devices get the reader's own messages; they must name the receiver.
-            if where.other is not None and fold(sender) != fold(where.other):
-                return lay_out(text, f"{stamp}{sender} (private to {where.other}): ", newline)
-            label = _label(where) if where.other is None else _private_label(guest)
+            label = _label(where) if where.other is None else _private(sender, where.other, guest)
             return lay_out(text, f"{stamp}{sender}{label}: ", newline)
-        case Action(sender=sender, text=text):
-            return lay_out(text, f"{stamp}~ {sender}{_label(where)} ", newline)
+        case Action(sender=sender, text=text, guest=guest):
+            label = _label(where) if where.other is None else _private(sender, where.other, guest)
+            return lay_out(text, f"{stamp}~ {sender}{label} ", newline)
         case _:
             raise AssertionError("only messages and actions are talk")
+
+
+def _private(sender: Name, other: Name, guest: bool) -> str:
+    """Return the addition to the name of the *sender* of a private message."""
+    # The reader's other devices get the reader's own messages; they must name the receiver.
+    if fold(sender) != fold(other):
+        return f" (private to {other})"
+    return " (guest, private)" if guest else " (private)"
 
 
 def _entry(entry: Entry, where: Where, reader: Key, stamp: str, newline: str) -> str:

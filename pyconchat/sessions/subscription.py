@@ -98,7 +98,7 @@ class Subscriptions:
         partners = [name[1:] for name in since if name.startswith("@")]
         account = self._session.account
         directs = [
-            await self._chat.direct_with(account, partner)
+            await self._chat.private.known_with(account, partner)
             for partner in partners
             if self._receiving
         ]

@@ -36,7 +36,9 @@ PROMISED: dict[str, tuple[set[str], str]] = {
     "policy": (set(), ""),
     "topic": (set(), ""),
     "send": ({"fileTransfer", "9"}, ""),
-    "msg": ({"message", "w", "query"}, ""),
+    "msg": ({"message", "w"}, ""),
+    "query": (set(), ""),
+    "r": (set(), ""),
     "me": (set(), ""),
     "who": (set(), ""),
     "whois": (set(), ""),
@@ -53,7 +55,7 @@ PROMISED: dict[str, tuple[set[str], str]] = {
 }
 
 # Commands of other chats that are explained.
-ELSEWHERE = ("nick", "clear", "r")
+ELSEWHERE = ("nick", "clear")
 
 # The question for the first argument, if it is required and missing.
 QUESTIONS = {
@@ -71,6 +73,7 @@ QUESTIONS = {
     "get": "Which file? A number or a name: ",
     "remove": "Remove which file? Its number: ",
     "msg": "Recipient: ",
+    "r": "Message: ",
     "me": "Do what? ",
     "search": "Search for? ",
     "whois": "About whom? ",

@@ -123,6 +123,7 @@ IN_A_GROUP = {
 ANYWHERE = {
     "create": Right("/create {group}", ALL, "", {"": Code.EXISTS}),
     "msg": Right("/msg {} hi", ALL, "message", {**SELF, **UNKNOWN}),
+    "query": Right("/query {} hi", ALL, "message", {**SELF, **UNKNOWN}),
     "operator": Right("/operator {}", OPERATOR, "operator", {**OPERATORS, **GUESTS, **UNKNOWN}),
     "stats": Right("/stats", OPERATOR),
     "claim": Right("/claim 0123456789", ALL, "", {"": Code.BAD_ARGUMENT}),  # the code was used
@@ -164,6 +165,7 @@ FREE = {
     "who",
     "whois",
     "away",
+    "r",
     "help",
     "quit",
     "password",

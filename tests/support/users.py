@@ -48,7 +48,7 @@ ECHO = 1
 
 NEGOTIATION = re.compile(r"\udcff(?:[\udcfb-\udcfe].|\udcf9)", re.DOTALL)
 ERASED = re.compile(r"^[^\n]*\r\x1b\[K", re.MULTILINE)
-PROMPT = re.compile(r"^(?:\[[\w.-]+\] |> )+", re.MULTILINE)
+PROMPT = re.compile(r"^(?:\[@?[\w.-]+\] |> )+", re.MULTILINE)
 TIME = re.compile(r"^\d\d:\d\d ", re.MULTILINE)
 
 

@@ -11,8 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from zope.interface import implementer
 
-from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import ILoginPeer
+from pyconchat.chat.places import Place, place_name
 from pyconchat.domain.errors import PeerGone, Refused
 from pyconchat.domain.refusals import line_too_long
 from pyconchat.doors.connection_limits import CountedConnection
@@ -59,8 +59,8 @@ class LineDoor(Door):
         self._held = b""  # input after many telnet commands, until they are paid
         self._discarding = False  # its text is to be discarded
         self._ended = False  # the peer has ended its input, of which some is held
-        self._place: GroupConversation | None = None  # where the session is
-        self._typed_in: GroupConversation | None = None  # where the next lines were typed
+        self._place: Place = None  # where the session is
+        self._typed_in: Place = None  # where the next lines were typed
         self._typed_there = 0  # how many of them
 
     # What Twisted calls.
@@ -170,7 +170,7 @@ class LineDoor(Door):
     def refresh_prompt(self) -> None:
         self._note_place()
         if self._question is None and self._prompt.shown:
-            self._show_prompt(self._group_prompt())
+            self._show_prompt(self._place_prompt())
 
     def _note_place(self) -> None:
         """Note where the lines that have arrived, or have begun to, were typed.
@@ -232,7 +232,7 @@ class LineDoor(Door):
         limit = MAX_LOGIN_LINE if self.session is None else self.MAX_LENGTH
         self._refuse_line(line_too_long(limit))
 
-    def _place_typed(self) -> GroupConversation | None:
+    def _place_typed(self) -> Place:
         """Return the place in which the next line was typed."""
         if self._typed_there:
             self._typed_there -= 1
@@ -253,7 +253,7 @@ class LineDoor(Door):
         """Show a telnet user the prompt: it is their turn to type."""
         free = self._task is None and self._question is None and self.session is not None
         if free and self._client is Client.TELNET and not self._prompt.shown:
-            self._show_prompt(self._group_prompt())
+            self._show_prompt(self._place_prompt())
 
     def write_last(self, block: bytes) -> None:
         self._prompt.write_last(block)
@@ -302,6 +302,6 @@ class LineDoor(Door):
     def _show_prompt(self, prompt: bytes) -> None:
         self._prompt.show(prompt + self._telnet.prompt_end)
 
-    def _group_prompt(self) -> bytes:
+    def _place_prompt(self) -> bytes:
         current = self.session.current if self.session is not None else None
-        return b"> " if current is None else f"[{current.group.name}] ".encode()
+        return b"> " if current is None else f"[{place_name(current)}] ".encode()
