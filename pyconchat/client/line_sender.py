@@ -131,9 +131,7 @@ class LineSender:
         if self._connection.unanswered >= MAX_UNANSWERED:
             self._refuse()
             return
-        current = self._groups.current
-        if current is not None:
-            request = {"group": current.name, **request}
+        request = {**self._groups.place, **request}
         if self._connection.state in (ConnectionState.WAITING, ConnectionState.CONNECTING):
             typed = request.get("line") or request.get("text")
             self._notify(f"Will be sent when the server is back: {typed}")
@@ -176,8 +174,9 @@ class LineSender:
 
 
 def message_of(request: Request) -> str | None:
-    """Return the message that *request* sends to a group; None for a command."""
+    """Return the message that *request* sends to a place; None for a command."""
     line = request.get("line", "")
-    if "group" not in request or (line.startswith("/") and not line.startswith("//")):
+    at_desk = "group" not in request and "with" not in request
+    if at_desk or (line.startswith("/") and not line.startswith("//")):
         return None
     return request.get("text") or line.removeprefix("/")

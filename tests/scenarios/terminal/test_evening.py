@@ -137,7 +137,7 @@ def test_a_private_message(log_in: StartClient, visit: Visit) -> None:
     """It is marked as private on both sides, and rings the bell."""
     dora, friend = log_in("dora", "dora-tea"), visit("friend-of-dora")
     friend.types("/msg dora can you let me in?")
-    dora.sees("friend-of-dora (private): can you let me in?")
+    dora.sees("friend-of-dora (guest, private): can you let me in?")
     assert dora.bells == 1
     dora.types("/msg friend-of-dora come in")
     dora.sees("dora (private to friend-of-dora): come in")
