@@ -67,7 +67,7 @@ def test_in_a_group(user: UserOf, kind: str) -> None:
         (alice, "/transfer carol", "* carol is not a member of tea; see /members."),
         (alice, "/transfer nobody", "* nobody is not a member of tea; see /members."),
         (alice, "/transfer alice", "* You are the admin already."),
-        (alice, "/transfer bob carol", "* Too many arguments: the command takes NAME."),
+        (alice, "/transfer bob carol", "* Too many arguments: the command takes NAME [GROUP]."),
         (alice, "/approve", "* Nobody asks to join tea."),
         (alice, "/reject", "* Nobody asks to join tea."),
         (alice, "/approve carol", "* carol has not asked to join tea; see /requests."),
