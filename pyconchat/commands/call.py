@@ -91,7 +91,7 @@ class Call:
             raise Refused(
                 Code.NO_GROUP,
                 "You are at the front desk: {hint}enter a group first with /join GROUP.",
-                hint="name a group last, or " if may_be_named else "",
+                hint="name the group last, or " if may_be_named else "",
             )
         return group
 
