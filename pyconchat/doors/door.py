@@ -31,7 +31,7 @@ from pyconchat.doors.context import DoorContext
 from pyconchat.doors.input_budget import BYTE_COST, LARGE_READ, LINE_COST, InputBudget
 from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.output_buffer import OutputBuffer
-from pyconchat.net.connection import IConnection, Lifecycle, plain_socket
+from pyconchat.net.connection import READ_SIZE, IConnection, Lifecycle, plain_socket, set_read_size
 from pyconchat.net.lines import BoundedLineReceiver
 
 __all__ = ["Door"]
@@ -213,6 +213,7 @@ class Door(BoundedLineReceiver):
         if self.ending:
             raise PeerGone
         self.session = session
+        set_read_size(self._connection, READ_SIZE)
         self._counted.logged_in()
         if self._context.limits.messages_per_second > 0:
             self._rate = self._context.services.rates.of(session.account)

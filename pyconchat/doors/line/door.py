@@ -31,7 +31,7 @@ __all__ = ["LF", "LineDoor"]
 MAX_LOGIN_LINE = 512
 """Maximum bytes in a line before the login."""
 
-MAX_COMMANDS_AT_ONCE = 64
+MAX_COMMANDS_AT_ONCE = 16
 """Maximum telnet commands that are handled in one turn of the reactor."""
 
 MAX_LF_DELAY = 0.2

@@ -28,7 +28,14 @@ from pyconchat.doors.transfer.interfaces import ITransfer, ITransferPeer
 from pyconchat.doors.transfer.upload import Upload
 from pyconchat.files.sharing import FileSharing
 from pyconchat.files.tickets import Ticket
-from pyconchat.net.connection import IConnection, Lifecycle, plain_socket, unacknowledged
+from pyconchat.net.connection import (
+    READ_SIZE,
+    IConnection,
+    Lifecycle,
+    plain_socket,
+    set_read_size,
+    unacknowledged,
+)
 
 __all__ = ["TransferDoor", "recognizes_transfer"]
 
@@ -81,6 +88,7 @@ class TransferDoor(LineReceiver):
 
     def connectionMade(self) -> None:
         self._socket = plain_socket(self.connection)
+        set_read_size(self.connection, READ_SIZE)
         if self.login_seconds > 0:
             self._timer = self._context.reactor.callLater(self.login_seconds, self._timed_out)
         else:
