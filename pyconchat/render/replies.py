@@ -9,7 +9,7 @@ from typing import assert_never
 
 from msgspec.structs import asdict
 
-from pyconchat.domain.events import Policy
+from pyconchat.domain.events import Policy, Quote
 from pyconchat.domain.replies import (
     AdminIs,
     Asked,
@@ -32,6 +32,8 @@ from pyconchat.domain.replies import (
     PeopleOnline,
     PersonIs,
     PersonLine,
+    PinLine,
+    Pins,
     PresenceChanged,
     Replayed,
     Reply,
@@ -45,6 +47,7 @@ from pyconchat.domain.replies import (
 )
 from pyconchat.domain.settings import Settings
 from pyconchat.domain.text import SafeText, columns, in_bytes
+from pyconchat.render.events import quoted
 from pyconchat.render.times import day, day_and_time
 
 __all__ = ["MENU", "older_line", "reply_lines"]
@@ -114,6 +117,8 @@ def reply_lines(reply: Reply) -> list[str]:
             return [f"The admin of {group} is {admin}, who is {_whether(online)}."]
         case Bans():
             return _bans(reply)
+        case Pins(group=group, pins=pins):
+            return [*map(_pin, pins)] or [f"Nothing is pinned in {group}."]
         case Files():
             return _files(reply)
         case UploadTicket(name=name, group=group, command=command):
@@ -174,7 +179,11 @@ def _entered(reply: Entered) -> list[str]:
         ]
     if reply.topic:
         lines.append(f"Topic: {reply.topic}")
-    return lines
+    return [*lines, *map(_pin, reply.pins)]
+
+
+def _pin(line: PinLine) -> str:
+    return f"Pinned #{line.seq}: {quoted(Quote(line.sender, line.text))}"
 
 
 def _groups(reply: Groups) -> list[str]:

@@ -60,6 +60,7 @@ class Request(msgspec.Struct, frozen=True):
     group: str | None = None
     line: str | None = None
     text: str | None = None
+    reply_to: Seq = 0
     key: RequestName | None = None
     answers: Annotated[list[str], Meta(max_length=8)] = []
 
@@ -131,7 +132,7 @@ class Requests:
         if not text or text.isspace():
             raise empty_message()
         done: Deferred[int] = Deferred()
-        self._chat.post(self._session, group, text, done, key)
+        self._chat.post(self._session, group, text, done, key, request.reply_to)
         return done
 
     async def _execute(self, request: Request, key: RequestKey | None) -> Reply | None:

@@ -160,10 +160,10 @@ ANSWERS: list[tuple[Object, list[str]]] = [
         ["* Sent to bob.", "* bob is away: lunch"],
     ),
     (answer("history", group="tea", entries=[]), ["* Nothing has been said yet."]),
-    (answer("history", group="tea", entries=[message(1, "x")]), ["09:30 bob: x"]),
+    (answer("history", group="tea", entries=[message(1, "x")]), ["09:30 #1 bob: x"]),
     (
         answer("matches", group="tea", words="x", more=False, entries=[message(1, "x")]),
-        ["* Found for: x", "09:30 bob: x"],
+        ["* Found for: x", "09:30 #1 bob: x"],
     ),
     (answer("matches", group="tea", words="x", more=False, entries=[]), ["* Nothing found for: x"]),
     (

@@ -277,9 +277,9 @@ def test_day_lines_of_the_history(formatter: LineFormatter) -> None:
     shown = texts(formatter.answer(answer("history", group="tea", entries=old), "tea"))
     assert shown == [
         "- Sunday, 1 November 2026 -",
-        "10:00 bob: old",
+        "10:00 #1 bob: old",
         "- Monday, 2 November 2026 -",
-        "10:00 bob: older",
+        "10:00 #2 bob: older",
     ]
     assert texts(formatter.event(message(3, "new"), "tea", live=True)) == ["09:30 bob: new"]
 
