@@ -89,10 +89,10 @@ class LineFormatter:
             case "history":
                 more, next = answer.get("more"), answer.get("next")
                 older = [server_line(f"… {more} older: {next}")] if isinstance(more, int) else []
-                lines = [*(older if more else []), *self.log(answer, current)]
+                lines = [*(older if more else []), *self.log(answer, current, numbers=True)]
                 return lines or [server_line("Nothing has been said yet.")]
             case "matches":
-                found = self.log(answer, current)
+                found = self.log(answer, current, numbers=True)
                 newest = "The newest matches" if answer.get("more") else "Found"
                 what = newest if found else "Nothing found"
                 return [server_line(f"{what} for: {answer.get('words')}"), *found]
@@ -138,8 +138,11 @@ class LineFormatter:
         name = re.escape(self.me)
         return re.search(rf"(?<![\w.-]){name}(?![\w-])", text, re.IGNORECASE) is not None
 
-    def log(self, answer: Object, current: str | None) -> list[Line]:
-        """Return the lines for the entries of an answer, with day lines of their own."""
+    def log(self, answer: Object, current: str | None, numbers: bool = False) -> list[Line]:
+        """Return the lines for the entries of an answer, with day lines of their own.
+
+        With *numbers*, messages have the number by which commands name them.
+        """
         entries = answer.get("entries")
         if not isinstance(entries, list):
             return []
@@ -147,7 +150,7 @@ class LineFormatter:
         lines: list[Line] = []
         for entry in objects_in(entries):
             shown = self.event(entry, current, live=False)
-            if entry.get("type") in ("message", "action") and shown:
+            if numbers and shown and entry.get("type") in ("message", "action"):
                 shown[-1] = _numbered(shown[-1], entry.get("seq"))
             lines += shown
         self._day = day

@@ -66,11 +66,12 @@ class TextRenderer:
         end = self._newline
         if self._settings.times:
             return [self._line(_talk(entry, where, _time(entry), end)) for entry in entries]
+        in_group = where.other is None
         return [
             f"{event.sender}{said}{event.text}{end}"
             if type(event := entry.event) is Message
+            and in_group
             and entry.quote is None
-            and where.other is None
             and "\n" not in event.text
             and "\t" not in event.text
             else self._line(_talk(entry, where, "", end))

@@ -98,7 +98,12 @@ def with_quotes(
 
 def quoted(connection: Connection, conversation: int, entries: list[Entry]) -> list[Entry]:
     """Return *entries* of *conversation*, with quotes in those that are about others."""
-    seqs = {seq for entry in entries if (seq := about(entry.event))}
+    seqs = {
+        about(event)
+        for entry in entries
+        if type(event := entry.event) is not Message or event.reply_to  # quick for most
+    }
+    seqs.discard(0)
     if not seqs:
         return entries
     found = quotes(connection, conversation, sorted(seqs))
