@@ -1,4 +1,4 @@
-"""Correcting, removing, answering, reacting, pinning: what people see, with every kind of program."""
+"""Correcting, removing, answering, reacting, pinning: with every kind of program."""
 
 from __future__ import annotations
 
