@@ -331,12 +331,11 @@ def _help(reply: Help) -> list[str]:
         return [line for command in reply.commands for line in _command(command)]
     lines = [MENU] if reply.desk else ["What you type is a message, except for these commands:"]
     if reply.desk:
-        lines.append("Here each command also works without its slash.")
+        lines.append("Here each command also works without its slash. /help COMMAND explains one.")
     for subject, commands in groupby(reply.commands, lambda command: command.subject):
         lines += _in_columns(f"{subject or 'other'}:".capitalize(), [c.usage for c in commands])
-    lines.append("/help COMMAND explains one and tells its other names.")
     if not reply.desk:
-        lines.append("//text sends a message that starts with a slash.")
+        lines.append("/help COMMAND explains one. //text sends a message that starts with a slash.")
     return lines
 
 
