@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
+from pyconchat.chat.amending import Amending, no_such_message
 from pyconchat.chat.bounds import Bounds
 from pyconchat.chat.conversations import (
     Conversation,
@@ -91,6 +93,7 @@ class Chat:
         )
         self.private = PrivateTalk(self.memory, store, self.journal, self.registry, self.now)
         self.indexer = SearchIndexer(store, threads, reactor, lambda: self.journal.busy)
+        self.amending = Amending(self.memory, store, self.journal, self.decide)
         self.bounds = Bounds(config.limits, self.groups)
         self._wall_clock = wall_clock
         gauge = self.statistics.gauge
@@ -125,13 +128,18 @@ class Chat:
         text: SafeText,
         done: Deferred[int] | None = None,
         key: RequestKey | None = None,
+        reply_to: int = 0,
     ) -> None:
-        """Post *text* to a group. Raises `Refused`.
+        """Post *text* to a group, as an answer to the entry *reply_to*. Raises `Refused`.
 
         *done* fires with the message's number; without it, the session is told only if the
         message could not be stored.
         """
         event = self.memory.usable(conversation).post(session.account.actor, text)
+        if reply_to:
+            if reply_to > conversation.published:
+                raise no_such_message(reply_to)
+            event = replace(event, reply_to=reply_to)
         decision = Decision(self.now(), (NewEntry(conversation.id, event),), (), key)
         self.journal.append(decision, _origin(session), done)
         self._is_here(session.account)

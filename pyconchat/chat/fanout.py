@@ -27,6 +27,7 @@ from pyconchat.domain.events import (
     AdminChanged,
     AnyEvent,
     Damaged,
+    Edit,
     Entry,
     FileRemoved,
     FileShared,
@@ -44,14 +45,19 @@ from pyconchat.domain.events import (
     MemberRegistered,
     MemberUnbanned,
     Message,
+    MessageRemoved,
     OperatorMade,
     OperatorRemoved,
+    Pinned,
     PolicyChanged,
+    Reaction,
     RequestWithdrawn,
     ServerBanned,
     ServerKicked,
     ServerUnbanned,
     TopicChanged,
+    Unpinned,
+    Unsay,
     subject,
 )
 from pyconchat.domain.ignoring import as_seen
@@ -120,7 +126,7 @@ class Fanout:
                     block = session.renderer.block(pieces)
                     rendered[style] = pieces, block
                 if session in authors or session.account.ignores:
-                    block = self._personal(session, pieces, entries, origins)
+                    block = self._personal(session, where, pieces, entries, origins)
                 pending.pop(session, None)  # a disconnect may have removed it
                 if block:
                     session.peer.write(block)
@@ -129,6 +135,7 @@ class Fanout:
     def _personal(
         self,
         session: ISession,
+        where: Where,
         pieces: Sequence[str],
         entries: Sequence[Entry],
         origins: Origins,
@@ -136,11 +143,14 @@ class Fanout:
         """Return the block without what the session typed, and without ignored people."""
         ignores = session.account.ignores
         renderer: IRenderer = session.renderer
-        return renderer.block(
-            piece
-            for piece, entry, origin in zip(pieces, entries, origins, strict=True)
-            if origin is not session and as_seen(entry, ignores) is not None
-        )
+        kept: list[str] = []
+        for piece, entry, origin in zip(pieces, entries, origins, strict=True):
+            seen = None if origin is session else as_seen(entry, ignores)
+            if seen is entry:
+                kept.append(piece)
+            elif seen is not None:  # it quotes somebody who is ignored
+                kept += renderer.talk([seen], where)
+        return renderer.block(kept)
 
     # All other events.
 
@@ -231,7 +241,9 @@ class Fanout:
                 pass
             case OperatorMade() | OperatorRemoved():
                 pass
-            case Damaged():
+            case Edit() | Unsay() | Reaction() | Pinned() | Unpinned():
+                pass
+            case Damaged() | MessageRemoved():
                 pass  # only read, never published
             case _:
                 assert_never(event)

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
     from pyconchat.chat.conversations import Conversation, GroupConversation
     from pyconchat.chat.places import Place
+    from pyconchat.domain.amending import Target
     from pyconchat.domain.decisions import Decision, MoveCursor, Repeated, RequestKey
     from pyconchat.domain.errors import Conflict, NotSaved, Refused
-    from pyconchat.domain.events import Entry
+    from pyconchat.domain.events import Entry, Quote
     from pyconchat.domain.names import Key
     from pyconchat.domain.replies import EndWhy, Reply, Where
     from pyconchat.domain.settings import Settings
@@ -39,11 +40,12 @@ T = TypeVar("T")
 class IStore(Interface):
     """Keeps the log and the state that it has led to. Every method blocks.
 
-    `commit`, `index`, `count_day`, `purge`, `state`, `cursors`, `direct`, `request_seq` and `token`
-    are called by one thread, `load`, `entries` and `search` by any.
+    `commit`, `index`, `clean`, `count_day`, `purge`, `state`, `cursors`, `direct`, `request_seq`
+    and `token` are called by one thread, `load`, `entries`, `target`, `quotes` and `search` by any.
     """
 
     behind = Attribute("Count of stored entries that are not indexed for `search` yet.")
+    unclean = Attribute("True while the disk has text of removed messages, for `clean`.")
 
     def open() -> None:
         """Connect, and bring the schema up to date. Raises `BadStore`."""
@@ -73,6 +75,9 @@ class IStore(Interface):
 
         Returns whether there are more. Raises `NotSaved`.
         """
+
+    def clean() -> None:
+        """Overwrite a part of what is left on the disk of removed messages. Raises `NotSaved`."""
 
     def count_day(now: int) -> list[int]:
         """Count a day on which closed groups are kept, if it is time for it: *now* (milliseconds).
@@ -118,6 +123,15 @@ class IStore(Interface):
 
         Raises `TimedOut` as `search` does.
         """
+
+    def target(conversation: int, seq: int | None, asker: Key) -> Target | None:
+        """Return the entry *seq*, or the last message of *asker*; None if there is none.
+
+        Only the newest entries are searched for the last message.
+        """
+
+    def quotes(conversation: int, seqs: Sequence[int]) -> dict[int, Quote]:
+        """Return the quotes of those of the entries *seqs* that are messages, by number."""
 
     def search(
         conversation: int, words: Sequence[str], limit: int, wanted: Callable[[], bool]

@@ -15,10 +15,11 @@ import msgspec
 
 from pyconchat.client.name_colours import NameColours
 from pyconchat.client.net.json_protocol import Object, objects_in
-from pyconchat.domain.events import Action, AnyEvent, Message
+from pyconchat.domain.events import Action, AnyEvent, Message, Quote
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.replies import Matches, Replayed, Reply, Where
-from pyconchat.render.events import event_sentence
+from pyconchat.domain.text import SafeText
+from pyconchat.render.events import event_sentence, quoted
 from pyconchat.render.layout import lay_out
 from pyconchat.render.replies import reply_lines
 
@@ -68,13 +69,14 @@ class LineFormatter:
         where = _where(event, current)
         if known is None:
             return self._other(event)
+        quote = _quote(event.get("quote"))
         if isinstance(known, Message | Action):
-            line = self._message(event, known, where, live)
+            line = self._message(event, known, where, live, quote)
         else:
-            sentence = event_sentence(known, where, Key(fold(self.me)))
+            sentence = event_sentence(known, where, Key(fold(self.me)), quote)
             if not sentence:
                 return []
-            line = Line((*_time(event), ("server", f"* {sentence}")))
+            line = Line((*_time(event), ("server", lay_out(sentence, "* ", "\n"))))
         return [*self._new_day(event), line]
 
     def answer(self, answer: Object, current: str | None) -> list[Line]:
@@ -87,10 +89,10 @@ class LineFormatter:
             case "history":
                 more, next = answer.get("more"), answer.get("next")
                 older = [server_line(f"… {more} older: {next}")] if isinstance(more, int) else []
-                lines = [*(older if more else []), *self.log(answer, current)]
+                lines = [*(older if more else []), *self.log(answer, current, numbers=True)]
                 return lines or [server_line("Nothing has been said yet.")]
             case "matches":
-                found = self.log(answer, current)
+                found = self.log(answer, current, numbers=True)
                 newest = "The newest matches" if answer.get("more") else "Found"
                 what = newest if found else "Nothing found"
                 return [server_line(f"{what} for: {answer.get('words')}"), *found]
@@ -103,7 +105,14 @@ class LineFormatter:
         """Return the line for a new day, if the last line was of another day."""
         return self._day_line(self._today()) if self._day is not None else []
 
-    def _message(self, event: Object, said: Message | Action, where: Where, live: bool) -> Line:
+    def _message(
+        self,
+        event: Object,
+        said: Message | Action,
+        where: Where,
+        live: bool,
+        quote: Quote | None,
+    ) -> Line:
         is_mine = fold(said.sender) == fold(self.me)
         mentions_me = live and not is_mine and self._mentions_me(said.text)
         colour = self._colours.of(said.sender, where.other or where.group)
@@ -113,7 +122,10 @@ class LineFormatter:
         if isinstance(said, Action):
             pieces += [("", "~ "), name, *label, ("", " ")]
         else:
-            pieces += [name, *label, ("", ": ")]
+            pieces += [name, *label]
+            if quote is not None:
+                pieces.append(("server", f" ↪ {quoted(quote)}"))
+            pieces.append(("", ": "))
         before = "".join(text for _, text in pieces)
         text = lay_out(said.text, before, "\n").removeprefix(before)
         pieces.append(("mention" if mentions_me else "", text))
@@ -126,18 +138,21 @@ class LineFormatter:
         name = re.escape(self.me)
         return re.search(rf"(?<![\w.-]){name}(?![\w-])", text, re.IGNORECASE) is not None
 
-    def log(self, answer: Object, current: str | None) -> list[Line]:
-        """Return the lines for the entries of an answer, with day lines of their own."""
+    def log(self, answer: Object, current: str | None, numbers: bool = False) -> list[Line]:
+        """Return the lines for the entries of an answer, with day lines of their own.
+
+        With *numbers*, messages have the number by which commands name them.
+        """
         entries = answer.get("entries")
         if not isinstance(entries, list):
             return []
         day, self._day = self._day, None
-        lines = [
-            line
-            for entry in entries
-            if isinstance(entry, dict)
-            for line in self.event(entry, current, live=False)
-        ]
+        lines: list[Line] = []
+        for entry in objects_in(entries):
+            shown = self.event(entry, current, live=False)
+            if numbers and shown and entry.get("type") in ("message", "action"):
+                shown[-1] = _numbered(shown[-1], entry.get("seq"))
+            lines += shown
         self._day = day
         return lines
 
@@ -185,6 +200,21 @@ def is_coming_or_going(event: Object, me: str) -> bool:
     """Return whether *event* is that somebody else came or went: it is left out later."""
     is_me = fold(str(event.get("name"))) == fold(me)
     return event.get("type") in ("joined", "left") and not is_me
+
+
+def _numbered(line: Line, seq: object) -> Line:
+    """Return *line* with the number by which commands name its message, before it."""
+    if not isinstance(seq, int):
+        return line
+    at = 1 if line.pieces[0][0] == "time" else 0
+    return line._replace(pieces=(*line.pieces[:at], ("time", f"#{seq} "), *line.pieces[at:]))
+
+
+def _quote(fields: object) -> Quote | None:
+    """Return the quote with *fields*; None if there is none."""
+    if not isinstance(fields, dict):
+        return None
+    return Quote(Name(str(fields.get("from"))), SafeText(str(fields.get("text") or "")))
 
 
 def _label(where: Where, is_mine: bool, guest: bool) -> Sequence[Piece]:
@@ -257,6 +287,9 @@ def _reply(fields: Object, now: float) -> Reply | None:
         case "requests" | "bans" | "files" as kind:
             fields[kind] = [_with_milliseconds(each) for each in objects_in(fields.get(kind))]
             fields["now"] = int(now * 1000)
+        case "pins" | "entered":
+            pins = objects_in(fields.get("pins"))
+            fields["pins"] = [{**each, "sender": each.get("from")} for each in pins]
         case "password":
             fields.setdefault("token", "")
     try:

@@ -18,7 +18,8 @@ class Right:
 
     *in_group* is what `Group.require_right` takes, *on_server* what `Accounts.require_operator`
     takes where the command is used outside a group. The rules stay there, and check again when
-    they decide: this is only so that nobody is asked in vain.
+    they decide: this is only so that nobody is asked in vain. It is empty where only the rules can
+    tell who has the right.
     """
 
     in_group: str = ""
@@ -43,8 +44,9 @@ class Command:
     A command that works *only_here*, in a group, is refused at the front desk, and to people
     without its *right*, before it asks for anything; without a right of its own it is for members.
     One that works *in_private* does so in private conversations, too.
-    With *shows_alone* it needs the right only with arguments: alone it shows what is so. One that
-    *ends* something, such as a membership, is never suggested for a mistyped name.
+    With *shows_alone* it needs the right only with arguments: alone it shows what is so, or is
+    about oneself. One that *ends* something, such as a membership, is never suggested for a
+    mistyped name.
     """
 
     name: str

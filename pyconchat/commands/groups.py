@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -11,12 +12,13 @@ from pyconchat.auth.rate_limits import LOCAL
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import Asker
 from pyconchat.chat.places import Private
+from pyconchat.commands.amending import pin_lines
 from pyconchat.commands.arguments import PolicyChoice
 from pyconchat.commands.call import Call, Cancelled
 from pyconchat.commands.listing import Listing, page
 from pyconchat.commands.people import away_text
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.events import NO_TEXT, GroupEvent, Policy
+from pyconchat.domain.events import NO_TEXT, GroupEvent, Policy, Quote
 from pyconchat.domain.group import Group
 from pyconchat.domain.group_state import JoinRequest, Member
 from pyconchat.domain.names import Name, fold, group_name, group_number
@@ -54,12 +56,13 @@ async def join(call: Call, name: str, rest: SafeText | None) -> Reply | None:
         await _create_by_joining(call, name, rest)
         return None
     group = conversation.group
+    pins = await call.chat.amending.pin_quotes(conversation)
 
     async def password() -> str:
         return rest or await call.ask(f"Password of {group.name}: ", secret=True)
 
     if await _admit(call, conversation, safe_line(rest or ""), password):
-        await enter(call, conversation)
+        await enter(call, conversation, pins=pins)
         return None
     call.session.await_approval(conversation)
     return Asked(group.name, group.admin, _admin_online(call, group))
@@ -101,9 +104,10 @@ async def enter_lobby(call: Call, name: str) -> None:
     async def no_password() -> str:
         raise Refused(Code.WRONG_PASSWORD, "The lobby asks for a password.")
 
+    pins = await call.chat.amending.pin_quotes(conversation)
     if not await _admit(call, conversation, NO_TEXT, no_password):
         raise Refused(Code.PENDING, "The lobby's admin has to approve.")
-    await enter(call, conversation)
+    await enter(call, conversation, pins=pins)
 
 
 async def _create_by_joining(call: Call, raw: str, rest: SafeText | None) -> None:
@@ -402,8 +406,13 @@ async def _with_password(call: Call, choice: PolicyChoice) -> PolicyChoice:
     return PolicyChoice(choice.policy, password)
 
 
-async def enter(call: Call, conversation: GroupConversation, created: bool = False) -> None:
-    """Make *conversation* current, describe it, and show its last messages."""
+async def enter(
+    call: Call,
+    conversation: GroupConversation,
+    created: bool = False,
+    pins: Mapping[int, Quote] = MappingProxyType({}),
+) -> None:
+    """Make *conversation* current, describe it with its *pins*, and show its last messages."""
     group = conversation.group
     call.session.enter(conversation)
     entered = Entered(
@@ -416,6 +425,7 @@ async def enter(call: Call, conversation: GroupConversation, created: bool = Fal
         policy=group.policy,
         created=created,
         temporary=group.temporary,
+        pins=pin_lines(call, conversation, pins),
     )
     call.answer(entered)
     await call.session.subscriptions.when_live(conversation)

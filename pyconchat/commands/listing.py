@@ -14,7 +14,7 @@ import msgspec
 
 from pyconchat.commands.arguments import Arg
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.events import NO_TEXT, Entry, Talk
+from pyconchat.domain.events import NO_TEXT, Edit, Entry, Talk
 from pyconchat.domain.names import fold
 from pyconchat.domain.text import TAB, SafeText, safe_line
 from pyconchat.render.layout import INDENT
@@ -121,7 +121,7 @@ def fitting(items: Iterable[R], most: int, size_of: Callable[[R], int] | None = 
 def entry_bytes(entry: Entry) -> int:
     """Return the most bytes that *entry* has in any style."""
     size = _json_bytes(entry) + MAX_ADDED
-    if isinstance(entry.event, Talk):
+    if isinstance(entry.event, Talk | Edit):
         # On a terminal, a later line is indented, and a tab takes up to 8 columns.
         text = entry.event.text
         size += len(INDENT) * text.count("\n") + TAB * text.count("\t")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pyconchat.commands import accounts, files, groups, messages, people
+from pyconchat.commands import accounts, amending, files, groups, messages, people
 from pyconchat.commands.arguments import (
     FILE,
     FILE_NUMBER,
@@ -158,6 +158,26 @@ TABLE: tuple[Command, ...] = (
             only_here=True, in_private=True,
             subject=TALK,
             summary="Describe what you do: /me waves."),
+    Command("edit", amending.edit, Args(amending.CORRECTION),
+            only_here=True,
+            subject=TALK,
+            summary="Correct your last message, or your message N, for a day."),
+    Command("unsay", amending.unsay, Args(optional(amending.SEQ)),
+            only_here=True,
+            subject=TALK, right=Right(), shows_alone=True, ends=True,
+            summary="Remove your last message, or N, for a day (admin, operator: anybody's)."),
+    Command("reply", amending.reply, Args(amending.SEQ, MESSAGE),
+            only_here=True,
+            subject=TALK,
+            summary="Answer the message N; /history has the numbers."),
+    Command("react", amending.react, Args(amending.SEQ, amending.EMOJI),
+            only_here=True,
+            subject=TALK,
+            summary="React to the message N with an emoji."),
+    Command("pin", amending.pin, Args(optional(amending.SEQ), amending.OFF),
+            only_here=True,
+            subject=MODERATORS, right=Right("pin messages"), shows_alone=True,
+            summary="List the pinned messages, which are shown at entry; pin or unpin N (admin)."),
     Command("who", people.who, Args(LISTING),
             subject=TALK,
             summary="List the people who are online, or only those with FILTER in the name."),

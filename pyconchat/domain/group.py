@@ -52,7 +52,7 @@ __all__ = ["Actor", "Group"]
 _POWERS = frozenset(
     {
         *("approve requests", "ban", "delete the group", "kick", "lift bans", "reject requests"),
-        *("see the bans", "see the requests", "transfer adminship"),
+        *("remove messages of others", "see the bans", "see the requests", "transfer adminship"),
     }
 )
 """What operators can do in any group, as its admin can."""

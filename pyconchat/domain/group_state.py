@@ -14,6 +14,7 @@ from pyconchat.domain.events import (
     NO_TEXT,
     Action,
     AdminChanged,
+    Edit,
     FileRemoved,
     FileShared,
     GroupClosed,
@@ -31,10 +32,15 @@ from pyconchat.domain.events import (
     MemberRegistered,
     MemberUnbanned,
     Message,
+    MessageRemoved,
+    Pinned,
     Policy,
     PolicyChanged,
+    Reaction,
     RequestWithdrawn,
     TopicChanged,
+    Unpinned,
+    Unsay,
 )
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.text import SafeText
@@ -89,6 +95,13 @@ class SharedFile(msgspec.Struct, frozen=True):
     quota: str = ""
 
 
+class Pin(msgspec.Struct, frozen=True):
+    """The entry *seq* is shown at entry, because *by* pinned it."""
+
+    seq: int
+    by: Name
+
+
 class GroupState(msgspec.Struct):
     """All that a group remembers. Each list is in the order in which its records were added.
 
@@ -110,6 +123,7 @@ class GroupState(msgspec.Struct):
     bans: list[Ban] = []
     files: list[SharedFile] = []
     last_file: int = 0
+    pins: list[Pin] = []
 
 
 class LiveState:
@@ -130,6 +144,7 @@ class LiveState:
         "name",
         "number",
         "password_hash",
+        "pins",
         "policy",
         "requests",
         "temporary",
@@ -168,6 +183,7 @@ class LiveState:
         self.bans: dict[Key, Ban] = {fold(b.name): b for b in state.bans}
         self.files: dict[int, SharedFile] = {file.number: file for file in state.files}
         self.last_file = state.last_file
+        self.pins: dict[int, Pin] = {pin.seq: pin for pin in state.pins}
 
     @property
     def state(self) -> GroupState:
@@ -187,13 +203,22 @@ class LiveState:
             bans=list(self.bans.values()),
             files=list(self.files.values()),
             last_file=self.last_file,
+            pins=list(self.pins.values()),
         )
 
     def apply(self, event: GroupEvent, at: int) -> None:
         """Change the state as *event* says, which happened at *at* (milliseconds)."""
         match event:
-            case Message() | Action():
+            case Message() | Action() | MessageRemoved():
                 return
+            case Edit() | Reaction():
+                pass
+            case Unsay(about=seq):
+                self.pins.pop(seq, None)
+            case Pinned(about=seq, by=by):
+                self.pins[seq] = Pin(seq, by)
+            case Unpinned(about=seq):
+                self.pins.pop(seq, None)
             case GroupCreated():
                 self.restore(_first_state(event), self.version)
             case GroupClosed(by=by):

@@ -46,6 +46,8 @@ __all__ = [
     "PeopleOnline",
     "PersonIs",
     "PersonLine",
+    "PinLine",
+    "Pins",
     "PresenceChanged",
     "Replayed",
     "Reply",
@@ -181,6 +183,24 @@ class PasswordSet(_Reply, frozen=True, tag="password"):
     token: str
 
 
+class PinLine(msgspec.Struct, frozen=True):
+    """A pinned message: the entry *seq*, what *sender* said, and its start.
+
+    *text* is empty if the reader ignores the sender.
+    """
+
+    seq: int
+    sender: Name
+    text: SafeText
+
+
+class Pins(_Reply, frozen=True, tag="pins"):
+    """The pinned messages of *group*, in the order in which they were pinned."""
+
+    group: Name
+    pins: list[PinLine]
+
+
 class Entered(_Reply, frozen=True, tag="entered"):
     """The reader has entered *group*: it is the current one.
 
@@ -196,6 +216,7 @@ class Entered(_Reply, frozen=True, tag="entered"):
     policy: Policy
     created: bool = False
     temporary: bool = False
+    pins: list[PinLine] = []
 
 
 class InPrivate(_Reply, frozen=True, tag="query"):
@@ -514,6 +535,7 @@ Reply: TypeAlias = (
     | PasswordSet
     | Entered
     | InPrivate
+    | Pins
     | Asked
     | FrontDesk
     | Groups

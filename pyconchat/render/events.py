@@ -7,8 +7,10 @@ from typing import assert_never
 from pyconchat.domain.events import (
     Action,
     AdminChanged,
+    Amendment,
     AnyEvent,
     Damaged,
+    Edit,
     FileRemoved,
     FileShared,
     GroupClosed,
@@ -25,14 +27,20 @@ from pyconchat.domain.events import (
     MemberRegistered,
     MemberUnbanned,
     Message,
+    MessageRemoved,
     OperatorMade,
     OperatorRemoved,
+    Pinned,
     PolicyChanged,
+    Quote,
+    Reaction,
     RequestWithdrawn,
     ServerBanned,
     ServerKicked,
     ServerUnbanned,
     TopicChanged,
+    Unpinned,
+    Unsay,
     Via,
     Why,
     subject,
@@ -41,7 +49,7 @@ from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.replies import Where
 from pyconchat.domain.text import SafeText, in_bytes
 
-__all__ = ["event_sentence"]
+__all__ = ["event_sentence", "quoted"]
 
 _WHY_LEFT = {
     Why.GUEST_GONE: " (disconnected)",
@@ -49,13 +57,44 @@ _WHY_LEFT = {
 }
 
 
-def event_sentence(event: AnyEvent, where: Where, reader: Key) -> str:
-    """Return the sentence that *reader* gets about *event*; "" for none."""
+def event_sentence(event: AnyEvent, where: Where, reader: Key, quote: Quote | None = None) -> str:
+    """Return the sentence that *reader* gets about *event*; "" for none.
+
+    *quote* is of the message that the event is about. An edit may have several lines.
+    """
     about = subject(event)
     if about is not None and fold(about) == reader:
         return _to_subject(event, where)
+    if isinstance(event, Amendment):
+        sentence = _about_message(event, quote)
+    else:
+        sentence = _to_others(event, where)
     prefix = f"[{where.group}] " if where.group is not None and not where.here else ""
-    return prefix + _to_others(event, where)
+    return prefix + sentence if sentence else ""
+
+
+def quoted(quote: Quote) -> str:
+    """Return how a line names the message of *quote*: by its author and its start."""
+    return f'{quote.sender} "{quote.text}"' if quote.text else quote.sender
+
+
+def _about_message(event: Amendment, quote: Quote | None) -> str:
+    """Return the sentence about *event*; empty for an edit that a later one has replaced."""
+    message = quoted(quote) if quote is not None else f"#{event.about}"
+    match event:
+        case Edit(by=by, text=text):
+            return f"{by} corrected: {text}" if text else ""
+        case Unsay(by=by, sender=sender):
+            own = fold(by) == fold(sender)
+            return f"{by} removed a message{'' if own else f' of {sender}'}."
+        case Reaction(by=by, emoji=emoji):
+            return f"{by} reacted {emoji} to {message}"
+        case Pinned(by=by):
+            return f"{by} pinned #{event.about}: {message}"
+        case Unpinned(by=by):
+            return f"{by} unpinned #{event.about}: {message}"
+        case _:
+            assert_never(event)
 
 
 def _to_subject(event: AnyEvent, where: Where) -> str:
@@ -158,8 +197,10 @@ def _to_others(event: AnyEvent, where: Where) -> str:
             return f"{name} is no longer an operator."
         case Damaged():
             return "An entry of the log is damaged and cannot be shown."
-        case Message() | Action():
-            raise AssertionError("messages and actions have no sentence")
+        case MessageRemoved():
+            return ""  # the entry that removed it has the sentence
+        case Edit() | Unsay() | Reaction() | Pinned() | Unpinned() | Message() | Action():
+            raise AssertionError("these have no sentence here")
         case _:
             assert_never(event)
 

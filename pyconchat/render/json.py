@@ -16,6 +16,7 @@ from pyconchat.domain.events import (
     AdminChanged,
     AnyEvent,
     Damaged,
+    Edit,
     Entry,
     FileRemoved,
     FileShared,
@@ -33,19 +34,26 @@ from pyconchat.domain.events import (
     MemberRegistered,
     MemberUnbanned,
     Message,
+    MessageRemoved,
     OperatorMade,
     OperatorRemoved,
+    Pinned,
     PolicyChanged,
+    Quote,
+    Reaction,
     RequestWithdrawn,
     ServerBanned,
     ServerKicked,
     ServerUnbanned,
     TopicChanged,
+    Unpinned,
+    Unsay,
 )
 from pyconchat.domain.group_state import Ban, JoinRequest
 from pyconchat.domain.names import Key
 from pyconchat.domain.replies import (
     Bans,
+    Entered,
     FileLine,
     Files,
     GroupLine,
@@ -55,6 +63,8 @@ from pyconchat.domain.replies import (
     Matches,
     Missed,
     PersonIs,
+    PinLine,
+    Pins,
     Replayed,
     Reply,
     Requests,
@@ -73,6 +83,12 @@ _DAY = 24 * 3600 * 1000  # milliseconds; a day of Unix time has no leap seconds
 # What programs see of an event, in this order, after the fields that all entries have. A field that
 # is not listed is never sent: a password's hash, a file's name on the server's disk.
 _EVENT_FIELDS: Mapping[type[AnyEvent], Sequence[str]] = {
+    MessageRemoved: ("sender", "by"),
+    Edit: ("about", "by", "text"),
+    Unsay: ("about", "sender", "by"),
+    Reaction: ("about", "by", "emoji"),
+    Pinned: ("about", "by"),
+    Unpinned: ("about", "by"),
     GroupCreated: ("number", "name", "by", "policy", "guest", "lobby"),
     GroupClosed: ("by",),
     GroupRestored: ("number", "name", "by"),
@@ -165,10 +181,21 @@ def event_object(entry: Entry, where: Where) -> dict[str, object]:
         fields["text"] = event.text
         if event.guest:
             fields["guest"] = True
-        return fields
-    for name in _EVENT_FIELDS[type(event)]:
-        fields[name] = getattr(event, name)
+        if type(event) is Message and event.reply_to:
+            fields["reply_to"] = event.reply_to
+        if event.edited:
+            fields["edited"] = event.edited
+    else:
+        for name in _EVENT_FIELDS[type(event)]:
+            fields["from" if name == "sender" else name] = getattr(event, name)
+    if entry.quote is not None:
+        fields["quote"] = quote_object(entry.quote)
     return fields
+
+
+def quote_object(quote: Quote) -> dict[str, object]:
+    """Return *quote* as the object that programs get."""
+    return {"from": quote.sender, "text": quote.text}
 
 
 def _place(where: Where) -> dict[str, object]:
@@ -200,6 +227,11 @@ def reply_object(reply: Reply) -> dict[str, object]:
         case Matches(where=where, words=words, entries=entries, more=more):
             fields |= {**_place(where), "words": words, "more": more}
             fields["entries"] = _events(entries, where)
+        case Entered(pins=pins):
+            fields |= {name: getattr(reply, name) for name in reply.__struct_fields__}
+            fields["pins"] = [_pin(line) for line in pins]
+        case Pins(group=group, pins=pins):
+            fields |= {"group": group, "pins": [_pin(line) for line in pins]}
         case Groups(groups=groups, more=more, next=next, part=part):
             fields["groups"] = [_named_group(each) for each in groups]
             fields |= {"more": more, "next": next, "part": part}
@@ -227,6 +259,10 @@ def refusal_object(refused: Refused) -> dict[str, object]:
     if isinstance(refused, BadField):
         fields["path"] = refused.path
     return fields
+
+
+def _pin(line: PinLine) -> dict[str, object]:
+    return {"seq": line.seq, **quote_object(Quote(line.sender, line.text))}
 
 
 def _named_group(line: GroupLine) -> dict[str, object]:

@@ -9,7 +9,7 @@ from typing import assert_never
 
 from msgspec.structs import asdict
 
-from pyconchat.domain.events import Policy
+from pyconchat.domain.events import Policy, Quote
 from pyconchat.domain.replies import (
     AdminIs,
     Asked,
@@ -33,6 +33,8 @@ from pyconchat.domain.replies import (
     PeopleOnline,
     PersonIs,
     PersonLine,
+    PinLine,
+    Pins,
     PresenceChanged,
     Replayed,
     Reply,
@@ -46,6 +48,7 @@ from pyconchat.domain.replies import (
 )
 from pyconchat.domain.settings import Settings
 from pyconchat.domain.text import SafeText, columns, in_bytes
+from pyconchat.render.events import quoted
 from pyconchat.render.times import day, day_and_time
 
 __all__ = ["MENU", "older_line", "reply_lines"]
@@ -123,6 +126,8 @@ def reply_lines(reply: Reply) -> list[str]:
             return [f"The admin of {group} is {admin}, who is {_whether(online)}."]
         case Bans():
             return _bans(reply)
+        case Pins(group=group, pins=pins):
+            return [*map(_pin, pins)] or [f"Nothing is pinned in {group}."]
         case Files():
             return _files(reply)
         case UploadTicket(name=name, group=group, command=command):
@@ -183,7 +188,11 @@ def _entered(reply: Entered) -> list[str]:
         ]
     if reply.topic:
         lines.append(f"Topic: {reply.topic}")
-    return lines
+    return [*lines, *map(_pin, reply.pins)]
+
+
+def _pin(line: PinLine) -> str:
+    return f"Pinned #{line.seq}: {quoted(Quote(line.sender, line.text))}"
 
 
 def _groups(reply: Groups) -> list[str]:
@@ -331,12 +340,11 @@ def _help(reply: Help) -> list[str]:
         return [line for command in reply.commands for line in _command(command)]
     lines = [MENU] if reply.desk else ["What you type is a message, except for these commands:"]
     if reply.desk:
-        lines.append("Here each command also works without its slash.")
+        lines.append("Here each command also works without its slash. /help COMMAND explains one.")
     for subject, commands in groupby(reply.commands, lambda command: command.subject):
         lines += _in_columns(f"{subject or 'other'}:".capitalize(), [c.usage for c in commands])
-    lines.append("/help COMMAND explains one and tells its other names.")
     if not reply.desk:
-        lines.append("//text sends a message that starts with a slash.")
+        lines.append("/help COMMAND explains one. //text sends a message that starts with a slash.")
     return lines
 
 

@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from pyconchat.chat.interfaces import IRenderer
 from pyconchat.domain.errors import Refused
-from pyconchat.domain.events import Action, Entry, Message, is_coming_or_going
+from pyconchat.domain.events import Action, Entry, Message, Talk, is_coming_or_going
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.replies import (
     DownloadTicket,
@@ -25,7 +25,7 @@ from pyconchat.domain.replies import (
     Where,
 )
 from pyconchat.domain.settings import Settings
-from pyconchat.render.events import event_sentence
+from pyconchat.render.events import event_sentence, quoted
 from pyconchat.render.layout import lay_out
 from pyconchat.render.replies import older_line, reply_lines
 from pyconchat.render.times import date_and_time, time_of_day
@@ -66,10 +66,12 @@ class TextRenderer:
         end = self._newline
         if self._settings.times:
             return [self._line(_talk(entry, where, _time(entry), end)) for entry in entries]
+        in_group = where.other is None
         return [
             f"{event.sender}{said}{event.text}{end}"
             if type(event := entry.event) is Message
-            and where.other is None
+            and in_group
+            and entry.quote is None
             and "\n" not in event.text
             and "\t" not in event.text
             else self._line(_talk(entry, where, "", end))
@@ -114,11 +116,18 @@ class TextRenderer:
         return not self._settings.joins and is_coming_or_going(entry.event, reader)
 
     def _stamped(self, entry: Entry, where: Where, reader: Key) -> str:
-        stamp = f"[{date_and_time(entry.at, int(self._wall_clock() * 1000))}] "
-        return _entry(entry, where, reader, stamp, self._newline)
+        return _entry(entry, where, reader, f"[{self._when(entry)}] ", self._newline)
+
+    def _numbered(self, entry: Entry, where: Where, reader: Key) -> str:
+        """As `_stamped`, with the number by which commands name a message."""
+        number = f" #{entry.seq}" if isinstance(entry.event, Talk) else ""
+        return _entry(entry, where, reader, f"[{self._when(entry)}{number}] ", self._newline)
+
+    def _when(self, entry: Entry) -> str:
+        return date_and_time(entry.at, int(self._wall_clock() * 1000))
 
     def _log_lines(self, reply: Replayed | Matches) -> list[str]:
-        lines = [self._stamped(entry, reply.where, Key("")) for entry in reply.entries]
+        lines = [self._numbered(entry, reply.where, Key("")) for entry in reply.entries]
         lines = [line for line in lines if line]
         if isinstance(reply, Replayed):
             older = older_line(reply)
@@ -148,7 +157,8 @@ def _talk(entry: Entry, where: Where, stamp: str, newline: str) -> str:
     match entry.event:
         case Message(sender=sender, text=text, guest=guest):
             label = _label(where) if where.other is None else _private(sender, where.other, guest)
-            return lay_out(text, f"{stamp}{sender}{label}: ", newline)
+            answers = f" ↪ {quoted(entry.quote)}" if entry.quote is not None else ""
+            return lay_out(text, f"{stamp}{sender}{label}{answers}: ", newline)
         case Action(sender=sender, text=text, guest=guest):
             label = _label(where) if where.other is None else _private(sender, where.other, guest)
             return lay_out(text, f"{stamp}~ {sender}{label} ", newline)
@@ -167,5 +177,5 @@ def _private(sender: Name, other: Name, guest: bool) -> str:
 def _entry(entry: Entry, where: Where, reader: Key, stamp: str, newline: str) -> str:
     if isinstance(entry.event, Message | Action):
         return _talk(entry, where, stamp, newline)
-    sentence = event_sentence(entry.event, where, reader)
-    return f"{stamp}* {sentence}" if sentence else ""
+    sentence = event_sentence(entry.event, where, reader, entry.quote)
+    return lay_out(sentence, f"{stamp}* ", newline) if sentence else ""

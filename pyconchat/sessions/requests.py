@@ -62,6 +62,7 @@ class Request(msgspec.Struct, frozen=True):
     partner: str | None = msgspec.field(default=None, name="with")
     line: str | None = None
     text: str | None = None
+    reply_to: Seq = 0
     key: RequestName | None = None
     answers: Annotated[list[str], Meta(max_length=8)] = []
 
@@ -134,12 +135,14 @@ class Requests:
         if not text or text.isspace():
             raise empty_message()
         if isinstance(place, Private):
+            if request.reply_to:
+                raise Refused(Code.BAD_ARGUMENT, "Messages have answers by number in groups only.")
             receiver, seq, away = await self._chat.private.post(
                 self._session, place.partner, text, key
             )
             return Sent(receiver.name, self._services.presence.online(receiver.key), seq, away)
         done: Deferred[int] = Deferred()
-        self._chat.post(self._session, place, text, done, key)
+        self._chat.post(self._session, place, text, done, key, request.reply_to)
         return Said(await done)
 
     async def _execute(self, request: Request, key: RequestKey | None) -> Reply | None:

@@ -43,6 +43,7 @@ from pyconchat.domain.events import (
     AdminChanged,
     AnyEvent,
     Damaged,
+    Edit,
     Entry,
     FileRemoved,
     FileShared,
@@ -60,14 +61,19 @@ from pyconchat.domain.events import (
     MemberRegistered,
     MemberUnbanned,
     Message,
+    MessageRemoved,
     OperatorMade,
     OperatorRemoved,
+    Pinned,
     PolicyChanged,
+    Reaction,
     RequestWithdrawn,
     ServerBanned,
     ServerKicked,
     ServerUnbanned,
     TopicChanged,
+    Unpinned,
+    Unsay,
 )
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.store import schema
@@ -87,8 +93,21 @@ class Effects:
         event: AnyEvent = entry.event
         group, seq = entry.conversation, entry.seq
         match event:
-            case Message() | Action() | ServerKicked() | Damaged():
+            case Message() | Action() | MessageRemoved() | Edit() | ServerKicked() | Damaged():
                 pass
+            case Unsay(about=about):
+                self._unpin(group, about)
+                self._run(delete(schema.reactions).where(_at(schema.reactions, group, about)))
+            case Reaction(about=about, by=by, emoji=emoji):
+                row = {"conversation": group, "seq": about, "key": fold(by), "emoji": emoji}
+                equal = [schema.reactions.c[name] == value for name, value in row.items()]
+                self._run(delete(schema.reactions).where(*equal))
+                self._run(insert(schema.reactions).values(row))
+            case Pinned(about=about, by=by):
+                row = {"conversation": group, "seq": about, "by": by, "since": seq}
+                self._run(insert(schema.pins).values(row))
+            case Unpinned(about=about):
+                self._unpin(group, about)
             case GroupCreated():
                 self._create(entry, event)
             case GroupClosed(by=by):
@@ -357,6 +376,9 @@ class Effects:
         for side in (conversations.c.party_a, conversations.c.party_b):
             self._run(update(conversations).where(side == owner).values({side: party}))
 
+    def _unpin(self, group: int, seq: int) -> None:
+        self._run(delete(schema.pins).where(_at(schema.pins, group, seq)))
+
     def _set_group(self, group: int, **values: Any) -> None:
         groups = schema.groups
         self._run(update(groups).where(groups.c.conversation == group).values(**values))
@@ -371,6 +393,10 @@ class Effects:
 
     def _run(self, statement: Any) -> int:
         return self._connection.execute(statement).rowcount
+
+
+def _at(table: Table, group: int, seq: int) -> ColumnElement[bool]:
+    return and_(table.c.conversation == group, table.c.seq == seq)
 
 
 def _cursor(owner: Key, conversation: int, upto: int) -> ColumnElement[bool]:

@@ -1,9 +1,10 @@
 """The tables, as the newest migration leaves them.
 
-`entries` is the log. All other tables have the state that results from it, and are written in the
-same transaction as the entries; only accounts' passwords and settings, session tokens, cursors,
-ignore lists, request keys and the claim code have no entries. Names are stored twice: as shown, and
-folded (``key``) for look-ups.
+`entries` is the log: each row is written once, but an edit and a removal replace the text of an
+earlier one (`store.amendments`). All other tables have the state that results from it, and are
+written in the same transaction as the entries; only accounts' passwords and settings, session
+tokens, cursors, ignore lists, request keys and the claim code have no entries. Names are stored
+twice: as shown, and folded (``key``) for look-ups.
 """
 
 from __future__ import annotations
@@ -175,6 +176,26 @@ files = Table(
     Column("at", BigInteger, nullable=False),
     Column("guest", Boolean, nullable=False),
     Column("quota", String(64), nullable=False, server_default=""),  # see `FileShared`
+)
+
+# The pinned messages of a group. seq: the message. since: the entry that pinned it.
+pins = Table(
+    "pins",
+    metadata,
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("by", String(32), nullable=False),
+    Column("since", BigInteger, nullable=False),
+)
+
+# Who has reacted to which message: so that nobody does it twice in the same way.
+reactions = Table(
+    "reactions",
+    metadata,
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", String(32), primary_key=True),
+    Column("emoji", String(32), primary_key=True),
 )
 
 # What somebody has yet to receive: the entries after read, up to upto. A member has an open cursor

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 
 from pyconchat.domain.decisions import SERVER
 from pyconchat.domain.events import Policy
-from pyconchat.domain.group_state import Ban, GroupState, JoinRequest, Member, SharedFile
+from pyconchat.domain.group_state import Ban, GroupState, JoinRequest, Member, Pin, SharedFile
 from pyconchat.domain.names import Key, Name
 from pyconchat.domain.stored import (
     AccountRecord,
@@ -86,6 +86,8 @@ def _read_groups(connection: Connection, chosen: ColumnElement[bool]) -> dict[in
         found[row.conversation].state.bans.append(ban)
     for row in _rows(connection, schema.files, "number", chosen):
         found[row.conversation].state.files.append(_file(row))
+    for row in _rows(connection, schema.pins, "since", chosen):
+        found[row.conversation].state.pins.append(Pin(row.seq, Name(row.by)))
     return found
 
 

@@ -50,6 +50,20 @@ EVENTS: list[tuple[Object, str]] = [
     (event("banned", name="bob", by="carol", reason=""), "bob was banned by carol."),
     (event("unbanned", name="bob", by="carol"), "bob may join again"),
     (event("registered", name="bob"), "bob is registered now."),
+    (event("edit", about=3, by="bob", text="tea"), "* bob corrected: tea"),
+    (event("edit", about=3, by="bob", text="tea\nbob: x"), "* bob corrected: tea\n    bob: x"),
+    (event("unsay", about=3, by="bob", **{"from": "bob"}), "* bob removed a message."),
+    (event("unsay", about=3, by="carol", **{"from": "bob"}), "carol removed a message of bob."),
+    (
+        event("react", about=3, by="bob", emoji="👍", quote={"from": "carol", "text": "tea"}),
+        '* bob reacted 👍 to carol "tea"',
+    ),
+    (event("react", about=3, by="bob", emoji="👍"), "* bob reacted 👍 to #3"),
+    (
+        event("pin", about=3, by="bob", quote={"from": "carol", "text": ""}),
+        "* bob pinned #3: carol",
+    ),
+    (event("unpin", about=3, by="bob"), "* bob unpinned #3"),
     (event("requested", name="bob", note="please", guest=False), 'bob asks to join tea: "please"'),
     (event("withdrawn", name="bob", why="left"), "The request of bob to join"),
     (event("rejected", name="bob", by="carol", reason=""), "carol rejected the request of bob."),
@@ -160,10 +174,10 @@ ANSWERS: list[tuple[Object, list[str]]] = [
         ["* Sent to bob.", "* bob is away: lunch"],
     ),
     (answer("history", group="tea", entries=[]), ["* Nothing has been said yet."]),
-    (answer("history", group="tea", entries=[message(1, "x")]), ["09:30 bob: x"]),
+    (answer("history", group="tea", entries=[message(1, "x")]), ["09:30 #1 bob: x"]),
     (
         answer("matches", group="tea", words="x", more=False, entries=[message(1, "x")]),
-        ["* Found for: x", "09:30 bob: x"],
+        ["* Found for: x", "09:30 #1 bob: x"],
     ),
     (answer("matches", group="tea", words="x", more=False, entries=[]), ["* Nothing found for: x"]),
     (
@@ -174,7 +188,7 @@ ANSWERS: list[tuple[Object, list[str]]] = [
         ),
         ["* No.", "*   1  a.txt"],
     ),
-    (answer("help", commands=COMMANDS), ["*", "* Other:", *["*"] * 3]),
+    (answer("help", commands=COMMANDS), ["*", "* Other:", *["*"] * 2]),
     (answer("help", commands=COMMANDS[:1]), ["* /join", "*   Does join."]),
     (answer("password", text="Changed.", token="t"), ["* Changed."]),
     (

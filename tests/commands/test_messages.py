@@ -234,7 +234,7 @@ def test_history(tea: Tea) -> None:
     assert messages(tea.bob.types("/HISTORY 2")) == ["alice: message 28", "alice: message 29"]
     assert len(messages(tea.bob.types("/history 500"))) == 30
     at = time.localtime(EPOCH)  # not this year
-    begins = f"[Nov {at.tm_mday} {at.tm_year} {at.tm_hour:02}:{at.tm_min:02}] "
+    begins = f"[Nov {at.tm_mday} {at.tm_year} {at.tm_hour:02}:{at.tm_min:02} #"
     assert tea.bob.types("/history 1")[0].startswith(begins)
 
 

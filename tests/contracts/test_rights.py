@@ -36,6 +36,8 @@ MEMBER = "member"  # or NOT_MEMBER
 ADMIN = "admin"  # or NOT_MEMBER, NOT_ADMIN
 POWER = "admin; operator"  # as ADMIN
 OWNER = "owner; admin; operator"  # as ADMIN, but operators must be members
+SAYER = "owner; admin; any operator"  # as ADMIN
+OWN = "owner"  # or NOT_MEMBER, NOT_YOURS
 OPERATOR = "operator"  # or NOT_OPERATOR
 NOBODY = "nobody"  # NO_GROUP: the command needs a group
 
@@ -62,7 +64,7 @@ class Right(NamedTuple):
         return outcome.value if isinstance(outcome, Code) else f"+{outcome}"
 
     def _may_not(self, role: Role) -> Code | None:
-        if self.who == ALL or (self.who in (POWER, OPERATOR) and role.operator):
+        if self.who == ALL or (self.who in (POWER, SAYER, OPERATOR) and role.operator):
             return None
         if self.who == NOBODY:
             return Code.NO_GROUP
@@ -70,8 +72,10 @@ class Right(NamedTuple):
             return Code.NOT_OPERATOR
         if not role.member:
             return Code.NOT_MEMBER
+        if self.who == OWN:
+            return None if role.owner else Code.NOT_YOURS
         free = self.who == MEMBER or role.admin or (self.who == OWNER and role.operator)
-        return None if free or (self.who == OWNER and role.owner) else Code.NOT_ADMIN
+        return None if free or (self.who in (OWNER, SAYER) and role.owner) else Code.NOT_ADMIN
 
 
 class Role(NamedTuple):
@@ -85,7 +89,7 @@ class Role(NamedTuple):
     member: bool = False
     admin: bool = False
     operator: bool = False
-    owner: bool = False  # of the group's file
+    owner: bool = False  # of the group's file, and of its message
 
 
 MEMBERS = "member absentee admin guest-member operator-member"
@@ -116,6 +120,11 @@ IN_A_GROUP = {
     "send": Right("/send notes.pdf", MEMBER),
     "get": Right("/get 1", MEMBER),
     "remove": Right("/remove 1", OWNER, "removed"),
+    "edit": Right("/edit {said} corrected", OWN, "edit"),
+    "unsay": Right("/unsay {said}", SAYER, "unsay"),
+    "reply": Right("/reply {said} yes", MEMBER, "message"),
+    "react": Right("/react {said} 👍", MEMBER, "react"),
+    "pin": Right("/pin {said}", ADMIN, "pin"),
     "me": Right("/me waves", MEMBER, "action"),
     "search": Right("/search hello", MEMBER),
 }  # fmt: skip
@@ -187,6 +196,9 @@ ROLES = {
     "admin": Role("ada", "ada", member=True, admin=True),
     "operator-member": Role("oleg", "oleg", member=True, operator=True),
 }
+AMENDED = ("+edit", "+unsay", "+react")
+"""Outcomes after which bob's message is another one; the state of the group is the same."""
+
 TARGETS = {name: role.name for name, role in ROLES.items()}
 TARGETS |= {"absentee": "otto", "outlaw": "max", "unknown": "nobody"}
 HEADS = "SELECT id, head FROM conversations"
@@ -214,6 +226,7 @@ class Town:
         self.programs: dict[str, WiredProgram] = {}
         self.places: dict[str, str] = {}  # the current groups of people at nc
         self.made = 0
+        self.said = 0  # the number of bob's message
         self.log_in_everybody()
         for name in ("otto", "max"):
             self.server.program(name, "password").cut()
@@ -248,6 +261,8 @@ class Town:
             if member != "ivy":
                 self.decide(name, lambda group, other=other: group.join(other))
         self.decide(name, lambda group: group.ban(ada, Name("ben")))
+        self.server.waits(0)
+        self.said = self.programs["bob"].does(group=name, text="hello")["seq"]
         notes = SafeText("notes.pdf")
         self.decide(name, lambda group: group.share(bob, notes, 7, "5a", f"{self.made:032x}"))
         if policy is not Policy.APPROVAL:
@@ -321,7 +336,8 @@ def cases(place: str, rights: dict[str, Right]) -> Iterator[Case]:
                 expected = right.outcome(role, is_like)
                 for door in doors(role, place):
                     myself = role.program if door == "program" else role.name
-                    line = right.line.format(TARGETS.get(target, myself), group="{group}")
+                    words = {"group": "{group}", "said": "{said}"}
+                    line = right.line.format(TARGETS.get(target, myself), **words)
                     yield Case(name, line, target, place, door, expected)
 
 
@@ -342,7 +358,7 @@ def outcome_of(town: Town, case: Case, group: str) -> str:
     for connection in everybody:
         connection.receives()
     heads, state = dict(town.disk.execute(HEADS)), town.state(group)
-    line = case.line.replace("{group}", group)
+    line = case.line.replace("{group}", group).replace("{said}", str(town.said))
     if case.door == "person":
         shown = person.types(line).receives().decode()
         if shown.endswith(": "):
@@ -404,7 +420,7 @@ def differences(town: Town, tried: Iterable[Case], policy: Policy = Policy.APPRO
         if outcome.startswith(("+server-", "+operator")):
             town.undo_server_events()
             town.log_in_everybody()
-        if town.state(group) != fresh:
+        if town.state(group) != fresh or outcome in AMENDED:
             group = town.new_group(policy)
             fresh = town.state(group)
     return found

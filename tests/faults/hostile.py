@@ -56,6 +56,7 @@ LOGIN = Way("", "login")  # the name in a login
 TEXTS = {
     "message.text": Way("{}", "{own}"),
     "action.text": Way("/me {}", "{own}"),
+    "edit.text": Way("/edit corrected {}", "{own}"),
     "requested.note": Way("/join cups {}"),
     "rejected.reason": Way("/reject {victim} {}", "{den}", "/join {den}"),
     "kicked.reason": Way("/kick {victim} {}", "{own}", "/join {own}"),
@@ -69,7 +70,8 @@ TEXTS = {
 }
 
 BY_WAY = {
-    LOGIN: "message.sender action.sender requested.name withdrawn.name rejected.by invited.by"
+    LOGIN: "message.sender action.sender unsaid.sender unsaid.by edit.by unsay.sender unsay.by"
+    " react.by pin.by unpin.by requested.name withdrawn.name rejected.by invited.by"
     " uninvited.name created.by joined.by left.name kicked.by banned.by unbanned.by"
     " registered.name admin.by policy.by topic.by shared.by removed.by server-kicked.by"
     " server-banned.by server-unbanned.by operator.by operator-removed.by closed.by",
@@ -97,7 +99,7 @@ OURS |= {"shared.quota", "server-banned.networks"}  # networks
 AT_DESK = ["{}", "/msg bob {}", "/msg {} hello", "/join {}", "/join cups{} {}", "/help {}"]
 AT_DESK += ["/create vault-{own} password {}", "/ignore {}", "/claim {}"]
 IN_GROUP = ["/{}", "/policy {}", "/policy password {}", "/policy open", "/search {}"]
-IN_GROUP += ["/history {}", "/get {}"]
+IN_GROUP += ["/history {}", "/get {}", "/react 3 {}", "/react 3 👍{}", "/reply 3 {}", "/pin 3"]
 OTHERS = [Way(line) for line in AT_DESK] + [Way(line, "{own}") for line in IN_GROUP]
 
 
