@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import assert_never
 
@@ -342,13 +342,19 @@ def _help(reply: Help) -> list[str]:
     if reply.desk:
         lines.append("Here each command also works without its slash. /help COMMAND explains one.")
     for subject, commands in groupby(reply.commands, lambda command: command.subject):
-        lines += _in_columns(f"{subject or 'other'}:".capitalize(), [c.usage for c in commands])
+        lines += _in_columns(f"{subject or 'other'}:".capitalize(), map(_briefly, commands))
     if not reply.desk:
         lines.append("/help COMMAND explains one. //text sends a message that starts with a slash.")
     return lines
 
 
-def _in_columns(heading: str, usages: Sequence[str]) -> list[str]:
+def _briefly(command: CommandHelp) -> str:
+    """Return the usage of *command* without what is optional: all commands fit one screen."""
+    needed = [each.label for each in command.arguments if not each.optional]
+    return " ".join([f"/{command.name}", *needed])
+
+
+def _in_columns(heading: str, usages: Iterable[str]) -> list[str]:
     """Return *usages* after *heading*, in as many lines as they need."""
     line, lines = heading.ljust(HEADING_WIDTH), []
     for usage in usages:

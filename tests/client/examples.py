@@ -188,7 +188,7 @@ ANSWERS: list[tuple[Object, list[str]]] = [
         ),
         ["* No.", "*   1  a.txt"],
     ),
-    (answer("help", commands=COMMANDS), ["*", "* Other:", *["*"] * 2]),
+    (answer("help", commands=COMMANDS), ["*", "* Other:", *["*"] * 3]),
     (answer("help", commands=COMMANDS[:1]), ["* /join", "*   Does join."]),
     (answer("password", text="Changed.", token="t"), ["* Changed."]),
     (

@@ -67,7 +67,11 @@ EXAMPLES: list[tuple[AnyEvent, str, str]] = [
         "message",
         '{"from":"alice","text":"hi","guest":true,"reply_to":5,"edited":9}',
     ),
-    (Action(ALICE, SafeText("waves"), 9), "action", '{"from":"alice","text":"waves","edited":9}'),
+    (
+        Action(ALICE, SafeText("waves"), True, 9),
+        "action",
+        '{"from":"alice","text":"waves","guest":true,"edited":9}',
+    ),
     (
         GroupCreated(1, TEA, ALICE, Policy.PASSWORD, HASH, True),
         "created",
