@@ -51,10 +51,12 @@ from pyconchat.domain.events import (
     ServerBanned,
     ServerKicked,
     ServerUnbanned,
+    Talk,
     TopicChanged,
     subject,
 )
 from pyconchat.domain.ignoring import as_seen
+from pyconchat.domain.mentions import names_reader
 from pyconchat.domain.names import Key, fold
 from pyconchat.domain.replies import Where
 
@@ -103,7 +105,7 @@ class Fanout:
         self._statistics.messages += len(entries)
         self._statistics.deliveries += len(entries) * len(pending)
         rendered: dict[tuple[IRenderer, Where], tuple[list[str], bytes]] = {}
-        authors = set(origins)
+        personal = {*origins, *self._mentioned(conversation, entries)}
         here, elsewhere = conversation.here, conversation.elsewhere
         private = isinstance(conversation, DirectConversation)
         while piece := list(islice(pending, MAX_WRITES_PER_PIECE)):
@@ -119,12 +121,25 @@ class Fanout:
                     pieces = session.renderer.talk(entries, where)
                     block = session.renderer.block(pieces)
                     rendered[style] = pieces, block
-                if session in authors or session.account.ignores:
-                    block = self._personal(session, pieces, entries, origins)
+                if session in personal or session.account.ignores:
+                    block = self._personal(session, pieces, entries, origins, where)
                 pending.pop(session, None)  # a disconnect may have removed it
                 if block:
                     session.peer.write(block)
             yield len(piece)
+
+    def _mentioned(
+        self, conversation: Conversation, entries: Sequence[Entry]
+    ) -> Iterator[ISession]:
+        """Note in their accounts who is mentioned; yield their sessions."""
+        for entry in entries:
+            event = entry.event
+            assert isinstance(event, Talk), "only messages and actions mention somebody"
+            for name in event.mentions:
+                sessions = self._presence.sessions(fold(name))
+                if sessions and as_seen(entry, sessions[0].account.ignores) is not None:
+                    sessions[0].account.mention(conversation.id, entry.seq)
+                    yield from sessions
 
     def _personal(
         self,
@@ -132,12 +147,13 @@ class Fanout:
         pieces: Sequence[str],
         entries: Sequence[Entry],
         origins: Origins,
+        where: Where,
     ) -> bytes:
-        """Return the block without what the session typed, and without ignored people."""
-        ignores = session.account.ignores
+        """Return the block without what the session typed and ignores; its mentions are marked."""
+        ignores, key = session.account.ignores, session.account.key
         renderer: IRenderer = session.renderer
         return renderer.block(
-            piece
+            renderer.entry(entry, where, key) if names_reader(entry.event, key) else piece
             for piece, entry, origin in zip(pieces, entries, origins, strict=True)
             if origin is not session and as_seen(entry, ignores) is not None
         )

@@ -39,8 +39,8 @@ T = TypeVar("T")
 class IStore(Interface):
     """Keeps the log and the state that it has led to. Every method blocks.
 
-    `commit`, `index`, `count_day`, `purge`, `state`, `cursors`, `direct`, `request_seq` and `token`
-    are called by one thread, `load`, `entries` and `search` by any.
+    `commit`, `index`, `count_day`, `purge`, `state`, `cursors`, `direct`, `request_seq`, `mentions`
+    and `token` are called by one thread, `load`, `entries`, `numbered` and `search` by any.
     """
 
     behind = Attribute("Count of stored entries that are not indexed for `search` yet.")
@@ -104,6 +104,9 @@ class IStore(Interface):
         0 stands for a request that has stored no entry.
         """
 
+    def mentions(owner: Key) -> list[tuple[int, int]]:
+        """Return where *owner* was mentioned, newest first: conversations and numbers."""
+
     def token(digest: str) -> TokenRecord | None:
         """Return the session token with the hash *digest*, or None."""
 
@@ -117,6 +120,14 @@ class IStore(Interface):
         """Return the first *limit* entries after *after*, none beyond *upto*, oldest first.
 
         Raises `TimedOut` as `search` does.
+        """
+
+    def numbered(
+        places: Sequence[tuple[int, int]], wanted: Callable[[], bool] = lambda: True
+    ) -> list[Entry]:
+        """Return the entries at *places* (conversations and numbers), in their order.
+
+        Those that do not exist are left out. Raises `TimedOut` as `search` does.
         """
 
     def search(
@@ -307,6 +318,9 @@ class ISubscriptions(Interface):
 
     def unread(conversation: Conversation) -> int:
         """Return how many entries of *conversation* have not been written to the peer."""
+
+    def mentions(conversation: Conversation) -> int:
+        """Return how many of these unread entries mention the account."""
 
     def receipts() -> list[MoveCursor]:
         """Return the cursors that have moved since the last call, as far as acknowledged."""

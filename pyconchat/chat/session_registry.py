@@ -87,6 +87,7 @@ class SessionRegistry:
         event_log.disconnected(account.name, session.peer.address, last)
         if not last:
             return
+        account.named.clear()
         account.absence = None
         if account.registered:
             account.seen_at = self._now()

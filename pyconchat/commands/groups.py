@@ -454,6 +454,7 @@ def _line(call: Call, conversation: GroupConversation) -> GroupLine:
         members=len(group.members),
         online=_online(call, conversation),
         unread=call.session.subscriptions.unread(conversation) if member else None,
+        mentions=call.session.subscriptions.mentions(conversation) if member else None,
         topic=group.topic,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pyconchat.commands import accounts, files, groups, messages, people
+from pyconchat.commands import accounts, files, groups, mentions, messages, people
 from pyconchat.commands.arguments import (
     FILE,
     FILE_NUMBER,
@@ -174,6 +174,9 @@ TABLE: tuple[Command, ...] = (
             only_here=True, in_private=True,
             subject=TALK,
             summary="Find messages that contain all of the words."),
+    Command("mentions", mentions.list_mentions, Args(mentions.WHICH),
+            subject=TALK,
+            summary="Show the last N messages that mention you, or 20; before the one with SEQ."),
     Command("ignore", messages.ignore, Args(optional(NAME)),
             subject=TALK,
             summary="Hide somebody's messages from you; alone, list whom you ignore."),
@@ -185,7 +188,7 @@ TABLE: tuple[Command, ...] = (
             summary="Register your name, or change your password and end your other sessions."),
     Command("set", accounts.set_, Args(SETTING, SWITCH),
             subject=YOU,
-            summary="Show your settings, or switch one: times before each line, joins of others."),
+            summary="Show your settings, or switch one: the time before lines, the bell, joins."),
     Command("claim", accounts.claim, Args(WORD.labelled("CODE").asked("Code: ").hidden()),
             subject=OPERATORS,
             summary="Become the first operator, with the code that the server printed."),

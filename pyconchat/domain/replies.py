@@ -39,6 +39,8 @@ __all__ = [
     "Live",
     "Matches",
     "MemberLine",
+    "Mentioned",
+    "Mentions",
     "Missed",
     "OwnGroup",
     "OwnGroups",
@@ -134,13 +136,17 @@ class Ended(_Reply, frozen=True, tag="end"):
 
 
 class OwnGroup(msgspec.Struct, frozen=True):
-    """A group of the reader. *head* is the number of its newest entry."""
+    """A group of the reader. *head* is the number of its newest entry.
+
+    *unread* entries are new to the reader, and *mentions* of them mention the reader.
+    """
 
     group: Name
     number: int
     policy: Policy
     role: str
     unread: int
+    mentions: int
     head: int
     topic: SafeText
 
@@ -163,7 +169,7 @@ class Missed(_Reply, frozen=True, tag="missed"):
     """*count* missed entries of a conversation follow; *older* ones do not.
 
     The conversation is *group*, or the one with *other*. The oldest missed entry is from *since*;
-    times are in milliseconds since the epoch.
+    *mentions* of them mention the reader. Times are in milliseconds since the epoch.
     """
 
     group: Name | None
@@ -172,6 +178,7 @@ class Missed(_Reply, frozen=True, tag="missed"):
     older: int
     since: int
     now: int
+    mentions: int = 0
 
 
 class PasswordSet(_Reply, frozen=True, tag="password"):
@@ -228,7 +235,7 @@ class FrontDesk(_Reply, frozen=True, tag="desk"):
 
 
 class GroupLine(msgspec.Struct, frozen=True):
-    """One group of a `Groups` reply. *unread* is None if the reader is not a member."""
+    """One group of a `Groups` reply. *unread* and *mentions* are None if it is not the reader's."""
 
     number: int
     name: Name
@@ -236,6 +243,7 @@ class GroupLine(msgspec.Struct, frozen=True):
     members: int
     online: int
     unread: int | None
+    mentions: int | None
     topic: SafeText
 
 
@@ -412,6 +420,22 @@ class Matches(_Reply, frozen=True, tag="matches"):
     more: bool
 
 
+class Mentioned(msgspec.Struct, frozen=True):
+    """An entry that mentions the reader; *unread* if it has not been shown yet."""
+
+    where: Where
+    entry: Entry
+    unread: bool
+
+
+class Mentions(_Reply, frozen=True, tag="mentions"):
+    """Where the reader was mentioned, oldest first; *more* older ones are known."""
+
+    mentions: list[Mentioned]
+    more: int = 0
+    next: SafeText = NO_TEXT
+
+
 class ArgumentHelp(msgspec.Struct, frozen=True):
     """One argument of a command. *kind* is what completion can offer for it.
 
@@ -528,6 +552,7 @@ Reply: TypeAlias = (
     | PersonIs
     | Replayed
     | Matches
+    | Mentions
     | Help
     | Stats
     | PresenceChanged

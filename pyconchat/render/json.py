@@ -53,6 +53,7 @@ from pyconchat.domain.replies import (
     Help,
     InPrivate,
     Matches,
+    Mentions,
     Missed,
     PersonIs,
     Replayed,
@@ -165,6 +166,8 @@ def event_object(entry: Entry, where: Where) -> dict[str, object]:
         fields["text"] = event.text
         if event.guest:
             fields["guest"] = True
+        if event.mentions:
+            fields["mentions"] = event.mentions
         return fields
     for name in _EVENT_FIELDS[type(event)]:
         fields[name] = getattr(event, name)
@@ -184,6 +187,7 @@ def reply_object(reply: Reply) -> dict[str, object]:
         case Missed(group=group, other=other, count=count, older=older, since=since):
             fields |= {"group": group} if other is None else {"with": other}
             fields |= {"count": count, "older": older, "since": timestamp(since)}
+            fields["mentions"] = reply.mentions
         case Sent(other=other, online=online, seq=seq, away=away):
             fields |= {"with": other, "online": online, "seq": seq, "away": away}
         case PersonIs():
@@ -200,6 +204,11 @@ def reply_object(reply: Reply) -> dict[str, object]:
         case Matches(where=where, words=words, entries=entries, more=more):
             fields |= {**_place(where), "words": words, "more": more}
             fields["entries"] = _events(entries, where)
+        case Mentions(mentions=mentions, more=more, next=next):
+            fields["entries"] = [
+                {**event_object(each.entry, each.where), "unread": each.unread} for each in mentions
+            ]
+            fields |= {"more": more, "next": next}
         case Groups(groups=groups, more=more, next=next, part=part):
             fields["groups"] = [_named_group(each) for each in groups]
             fields |= {"more": more, "next": next, "part": part}

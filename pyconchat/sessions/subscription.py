@@ -116,6 +116,8 @@ class Subscriptions:
 
     def _add_missed(self, record: CursorRecord, since: Mapping[str, int], member: bool) -> None:
         conversation = self._services.conversations.of_cursor(record)
+        if record.named:
+            self._session.account.named[conversation.id] = list(record.named)
         missed = Subscription(conversation, record.read, record.upto)
         is_open = record.upto == OPEN_END
         has = since.get(self._name_of(conversation))
@@ -199,6 +201,16 @@ class Subscriptions:
         subscription = self._active.get(conversation)
         return 0 if subscription is None else conversation.published - self._position(subscription)
 
+    def mentions(self, conversation: Conversation) -> int:
+        subscription = self._active.get(conversation)
+        if subscription is None:
+            return 0
+        return self._count_mentions(conversation, self._position(subscription))
+
+    def _count_mentions(self, conversation: Conversation, after: int, upto: int = OPEN_END) -> int:
+        named = self._session.account.named.get(conversation.id, ())
+        return sum(after < seq <= upto for seq in named)
+
     def receipts(self) -> list[MoveCursor]:
         account = self._session.account
         if not account.registered:
@@ -263,7 +275,9 @@ class Subscriptions:
         if count:
             where = session.view_of(conversation)
             now = self._chat.now()
-            session.send(Missed(where.group, where.other, count, newest.older, oldest[0].at, now))
+            named = self._count_mentions(conversation, after, upto)
+            older, since = newest.older, oldest[0].at
+            session.send(Missed(where.group, where.other, count, older, since, now, named))
         await self._write(subscription, newest.entries, "")
         if self._receiving:
             subscription.read = upto

@@ -81,7 +81,7 @@ class Batch:
                 )
                 if version is not None:
                     self._versions[conversation] += 1
-                if type(event) is not Message:
+                if type(event) is not Message or event.mentions:
                     self._effects.of(entry)
             stored.append(numbered)
             if decision.key is not None:

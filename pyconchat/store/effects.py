@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, assert_never
 
 from sqlalchemy import (
@@ -76,6 +77,10 @@ MAX_TOKENS = 16
 """Maximum session tokens of an account. A new one replaces the least recently used."""
 
 
+MAX_MENTIONS = 1000
+"""Mentions of an account that are kept: the newest."""
+
+
 class Effects:
     """Writes the effects of entries, inside the transaction of *connection*."""
 
@@ -83,11 +88,14 @@ class Effects:
         self._connection = connection
 
     def of(self, entry: Entry) -> None:
-        """Write the effects of *entry*. Messages have none."""
+        """Write the effects of *entry*. Messages have none but mentions."""
         event: AnyEvent = entry.event
         group, seq = entry.conversation, entry.seq
         match event:
-            case Message() | Action() | ServerKicked() | Damaged():
+            case Message(sender=sender, mentions=names) | Action(sender=sender, mentions=names):
+                if names:
+                    self._mention(entry, sender, names)
+            case ServerKicked() | Damaged():
                 pass
             case GroupCreated():
                 self._create(entry, event)
@@ -320,6 +328,21 @@ class Effects:
             row = {"owner": owner, "conversation": conversation, "upto": seq, "read": seq - 1}
             self._run(insert(schema.cursors).values(row))
 
+    def _mention(self, entry: Entry, sender: Name, names: Sequence[Name]) -> None:
+        """Note the mentions of those *names* that are registered and do not ignore *sender*."""
+        accounts, ignores, mentions = schema.accounts.c, schema.ignores.c, schema.mentions
+        ignoring = select(ignores.owner).where(ignores.key == fold(sender))
+        keys = {fold(name) for name in names}
+        known = select(accounts.key).where(accounts.key.in_(keys), accounts.key.not_in(ignoring))
+        place = {"conversation": entry.conversation, "seq": entry.seq, "at": entry.at}
+        for owner in self._connection.scalars(known).all():
+            self._run(insert(mentions).values(owner=owner, **place))
+            own = mentions.c.owner == owner
+            newest = select(mentions.c.at).where(own).order_by(mentions.c.at.desc())
+            first_to_go = self._connection.scalar(newest.offset(MAX_MENTIONS).limit(1))
+            if first_to_go is not None:
+                self._run(delete(mentions).where(own, mentions.c.at <= first_to_go))
+
     def _save_token(self, owner: Key, digest: str, at: int) -> None:
         """Add a token, and delete the least recently used ones of *owner*."""
         tokens = schema.tokens
@@ -351,7 +374,7 @@ class Effects:
     def _delete_account(self, owner: Key, party: str) -> None:
         self._run(delete(schema.accounts).where(schema.accounts.c.key == owner))
         tables = (schema.tokens, schema.cursors, schema.ignores, schema.keys)
-        for table in (*tables, schema.account_settings):
+        for table in (*tables, schema.account_settings, schema.mentions):
             self._run(delete(table).where(table.c.owner == owner))
         conversations = schema.conversations
         for side in (conversations.c.party_a, conversations.c.party_b):

@@ -68,6 +68,17 @@ account_settings = Table(
     Column("on", Boolean, nullable=False),
 )
 
+# The entries that mention registered people, the newest of each.
+mentions = Table(
+    "mentions",
+    metadata,
+    Column("owner", String(32), primary_key=True),
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Index("mentions_at", "owner", "at"),
+)
+
 settings = Table(
     "settings",
     metadata,

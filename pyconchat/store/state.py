@@ -29,6 +29,7 @@ __all__ = [
     "read_cursors",
     "read_direct",
     "read_groups",
+    "read_mentions",
     "read_server",
     "read_token",
 ]
@@ -120,10 +121,45 @@ def read_cursors(connection: Connection, owner: Key) -> list[CursorRecord]:
         .where((conversations.party_a.is_(None)) | (cursors.read < conversations.head))
         .order_by(cursors.conversation, cursors.upto)
     )
+    rows = connection.execute(query).all()
+    named = _unread_mentions(connection, owner)
     return [
-        CursorRecord(id, read, upto, head, None if a is None else (a, b), Name(group or ""))
-        for id, read, upto, head, a, b, group in connection.execute(query)
+        CursorRecord(
+            conversation=id,
+            read=read,
+            upto=upto,
+            head=head,
+            parties=None if a is None else (a, b),
+            group=Name(group or ""),
+            named=tuple(seq for seq in named.get(id, ()) if read < seq <= upto),
+        )
+        for id, read, upto, head, a, b, group in rows
     ]
+
+
+def read_mentions(connection: Connection, owner: Key) -> list[tuple[int, int]]:
+    """Read where *owner* was mentioned, the newest first: conversation and number."""
+    mentions = schema.mentions.c
+    query = select(mentions.conversation, mentions.seq).where(mentions.owner == owner)
+    newest = query.order_by(mentions.at.desc(), mentions.conversation, mentions.seq.desc())
+    return [(id, seq) for id, seq in connection.execute(newest)]
+
+
+def _unread_mentions(connection: Connection, owner: Key) -> dict[int, list[int]]:
+    """Read the numbers of the entries that mention *owner* and were not received yet."""
+    mentions, cursors = schema.mentions.c, schema.cursors.c
+    same = (cursors.owner == mentions.owner) & (cursors.conversation == mentions.conversation)
+    query = (
+        select(mentions.conversation, mentions.seq)
+        .join_from(schema.mentions, schema.cursors, same)
+        .where(mentions.owner == owner, mentions.seq > cursors.read)
+        .order_by(mentions.seq)
+        .distinct()
+    )
+    found: dict[int, list[int]] = {}
+    for id, seq in connection.execute(query):
+        found.setdefault(id, []).append(seq)
+    return found
 
 
 def read_direct(connection: Connection, parties: tuple[str, str]) -> tuple[int, int] | None:

@@ -55,8 +55,16 @@ HASH = "$argon2id$v=19$m=65536"
 
 # An event of every kind, its tag, and its line after the fields that all entries have.
 EXAMPLES: list[tuple[AnyEvent, str, str]] = [
-    (Message(ALICE, SafeText("hi"), True), "message", '{"from":"alice","text":"hi","guest":true}'),
-    (Action(ALICE, SafeText("waves")), "action", '{"from":"alice","text":"waves"}'),
+    (
+        Message(ALICE, SafeText("hi bob"), True, (BOB,)),
+        "message",
+        '{"from":"alice","text":"hi bob","guest":true,"mentions":["bob"]}',
+    ),
+    (
+        Action(ALICE, SafeText("waves"), True, (BOB,)),
+        "action",
+        '{"from":"alice","text":"waves","guest":true,"mentions":["bob"]}',
+    ),
     (
         GroupCreated(1, TEA, ALICE, Policy.PASSWORD, HASH, True),
         "created",

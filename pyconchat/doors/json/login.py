@@ -157,6 +157,7 @@ class JsonLogin:
                 policy=each.group.policy,
                 role="admin" if each.group.is_admin(name) else "member",
                 unread=subscriptions.unread(each),
+                mentions=subscriptions.mentions(each),
                 head=each.published,
                 topic=each.group.topic,
             )

@@ -126,6 +126,8 @@ def grand_tour(server: MemoryServer, olga: WiredProgram) -> tuple[list[Object], 
         alice.does("/search hi", "tea"),
         alice.does("/away tea time"),
         alice.does("/away"),
+        carol.does(group="tea", text="hi alice"),
+        alice.does("/mentions"),
         alice.does("/who"),
         alice.does("/whois bob"),
         alice.does("/groups"),
@@ -244,7 +246,7 @@ def test_events_that_are_no_entries_have_the_documented_fields() -> None:
         "settings",
     }
     missed = reply_object(Missed(None, Name("bob"), 1, 0, 0, 0))
-    assert set(missed) == {"type", "with", "count", "older", "since"}
+    assert set(missed) == {"type", "with", "count", "older", "since", "mentions"}
     assert set(missed) - {"type"} <= literals(NO_ENTRIES["missed"][0])
     for fields, row in ((has_ended, "end"), (presence, "presence")):
         assert set(fields) == {"type"} | literals(NO_ENTRIES[row][0].partition(":")[0])
