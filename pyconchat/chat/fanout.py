@@ -127,6 +127,23 @@ class Fanout:
                 if block:
                     session.peer.write(block)
             yield len(piece)
+        for session in personal:
+            if session is not None and session.subscriptions.waits(conversation):
+                self._write_mentions(session, conversation, entries)
+
+    def _write_mentions(
+        self, session: ISession, conversation: Conversation, entries: Sequence[Entry]
+    ) -> None:
+        """Write those of *entries* that mention a session which has muted the group."""
+        key, ignores = session.account.key, session.account.ignores
+        where, renderer = session.view_of(conversation), session.renderer
+        block = renderer.block(
+            renderer.entry(entry, where, key)
+            for entry in entries
+            if names_reader(entry.event, key) and as_seen(entry, ignores) is not None
+        )
+        if block:
+            session.peer.write(block)
 
     def _mentioned(
         self, conversation: Conversation, entries: Sequence[Entry]
@@ -214,7 +231,11 @@ class Fanout:
                 session
                 for session in self._presence.sessions(subject_key)
                 # A session that is starting finds the entry in the store.
-                if not session.starting and conversation not in session.subscriptions
+                if not session.starting
+                and (
+                    conversation not in session.subscriptions
+                    or session.subscriptions.waits(conversation)
+                )
             ]
         return readers
 

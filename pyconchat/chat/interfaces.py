@@ -313,6 +313,16 @@ class ISubscriptions(Interface):
     def delivered(conversation: Conversation, seq: int) -> None:
         """Note that entry *seq* of a conversation outside the subscriptions was delivered."""
 
+    def refresh(conversation: Conversation) -> None:
+        """Receive *conversation* again, or no longer: it was muted, or made current, or left.
+
+        A person's session receives a muted group only while that is current. What waits is then
+        delivered first.
+        """
+
+    def waits(conversation: Conversation) -> bool:
+        """Return whether *conversation* is muted, and not received now."""
+
     def when_live(conversation: Conversation) -> Deferred[None]:
         """Fire when the session has caught up with *conversation*, or will not."""
 

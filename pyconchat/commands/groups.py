@@ -418,6 +418,7 @@ async def enter(call: Call, conversation: GroupConversation, created: bool = Fal
         temporary=group.temporary,
     )
     call.answer(entered)
+    call.session.subscriptions.refresh(conversation)
     await call.session.subscriptions.when_live(conversation)
 
 
@@ -455,6 +456,7 @@ def _line(call: Call, conversation: GroupConversation) -> GroupLine:
         online=_online(call, conversation),
         unread=call.session.subscriptions.unread(conversation) if member else None,
         mentions=call.session.subscriptions.mentions(conversation) if member else None,
+        muted=member and conversation.id in call.account.muted,
         topic=group.topic,
     )
 

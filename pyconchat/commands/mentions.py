@@ -1,4 +1,4 @@
-"""The command that lists where somebody was mentioned."""
+"""Commands about what somebody is shown: where they were mentioned, and muted groups."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pyconchat.commands.listing import MAX_LISTED_BYTES, entry_bytes, fitting
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import Entry
 from pyconchat.domain.ignoring import as_seen
-from pyconchat.domain.replies import Mentioned, Mentions, Reply
+from pyconchat.domain.replies import Mentioned, Mentions, Muted, Reply
 from pyconchat.domain.text import SafeText
 
-__all__ = ["WHICH", "list_mentions"]
+__all__ = ["WHICH", "list_mentions", "mute"]
 
 DEFAULT = 20
 """Mentions that are shown without a number."""
@@ -63,6 +63,23 @@ async def list_mentions(call: Call, which: tuple[int, tuple[str, int] | None] | 
     more = len(places) - places.index((shown[-1].conversation, seq)) - 1
     next = f"/mentions {count} before {group} {seq}" if more else ""
     return Mentions(mentions, more, SafeText(next))
+
+
+async def mute(call: Call, name: str, on: bool | None) -> Reply:
+    """Mute a group of the caller, or no longer."""
+    conversation = call.services.groups.find(name)
+    group = call.services.memory.usable(conversation)
+    group.require_member(call.actor)
+    muted = on is not False
+    if (conversation.id in call.account.muted) == muted:
+        state = "is muted already" if muted else "is not muted"
+        raise Refused(Code.UNCHANGED, "{group} {state}.", group=group.name, state=state)
+    await call.services.registration.mute(call.account, conversation, muted)
+    reply = Muted(group.name, muted)
+    for session in call.services.presence.sessions(call.account.key):
+        if session.peer.program and session is not call.session:
+            session.send(reply)
+    return reply
 
 
 def _mentioned(call: Call, conversation: GroupConversation, entry: Entry) -> Mentioned:

@@ -54,9 +54,9 @@ class Account:
     *ignores* maps the keys of ignored names to those names. *party* identifies the account in
     private conversations. *seen_at* is when it was last online, in milliseconds since the epoch,
     None if that is not known. *absence* is set while it is away. *operator* and *since* are as in
-    `Actor`. *named* has, while the account is online, the numbers of the unread
-    entries that mention it, for each conversation; *mentions* has all of a guest's, as pairs of
-    conversation and number.
+    `Actor`. *muted* has the conversations of muted groups. While the account is
+    online, *named* has the numbers of the unread entries that mention it, by conversation;
+    *mentions* has all of a guest's, as pairs of conversation and number.
     """
 
     # Weakly referenced by the rate limits of accounts.
@@ -68,6 +68,7 @@ class Account:
         "ignores",
         "key",
         "mentions",
+        "muted",
         "name",
         "named",
         "party",
@@ -87,6 +88,7 @@ class Account:
         self.absence: Absence | None = None
         self._correspondent: weakref.ref[Account] | None = None
         self.settings = Settings()
+        self.muted: set[int] = set()
         self.named: dict[int, list[int]] = {}
         self.mentions: deque[tuple[int, int]] = deque(maxlen=MAX_GUEST_MENTIONS)
         self.actor = Actor(name, not password_hash, operator, since)

@@ -26,6 +26,7 @@ __all__ = [
     "Ignore",
     "MoveCursor",
     "MoveKeys",
+    "Mute",
     "NewEntry",
     "NoteLogin",
     "NoteSeen",
@@ -66,6 +67,14 @@ class SaveSetting(msgspec.Struct, frozen=True):
 
     owner: Key
     name: str
+    on: bool
+
+
+class Mute(msgspec.Struct, frozen=True):
+    """*owner* mutes the group of *conversation*, or no longer (*on* is False)."""
+
+    owner: Key
+    conversation: int
     on: bool
 
 
@@ -149,6 +158,7 @@ Write: TypeAlias = (
     SaveAccount
     | Ignore
     | SaveSetting
+    | Mute
     | MoveCursor
     | OpenDirect
     | EndDirect

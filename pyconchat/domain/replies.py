@@ -42,6 +42,7 @@ __all__ = [
     "Mentioned",
     "Mentions",
     "Missed",
+    "Muted",
     "OwnGroup",
     "OwnGroups",
     "PasswordSet",
@@ -147,6 +148,7 @@ class OwnGroup(msgspec.Struct, frozen=True):
     role: str
     unread: int
     mentions: int
+    muted: bool
     head: int
     topic: SafeText
 
@@ -179,6 +181,13 @@ class Missed(_Reply, frozen=True, tag="missed"):
     since: int
     now: int
     mentions: int = 0
+
+
+class Muted(_Reply, frozen=True, tag="muted"):
+    """The reader has muted *group*, or no longer. Programs are told of other devices, too."""
+
+    group: Name
+    muted: bool
 
 
 class PasswordSet(_Reply, frozen=True, tag="password"):
@@ -244,6 +253,7 @@ class GroupLine(msgspec.Struct, frozen=True):
     online: int
     unread: int | None
     mentions: int | None
+    muted: bool
     topic: SafeText
 
 
@@ -535,6 +545,7 @@ Reply: TypeAlias = (
     | OwnGroups
     | Live
     | Missed
+    | Muted
     | PasswordSet
     | Entered
     | InPrivate

@@ -79,6 +79,7 @@ class ServerState(msgspec.Struct, frozen=True):
     accounts: list[AccountRecord]
     ignores: list[tuple[Key, Name]]
     settings: list[tuple[Key, str, bool]]
+    mutes: list[tuple[Key, int]]
     bans: list[Ban]
     claim_code: str | None
 

@@ -30,6 +30,7 @@ from pyconchat.domain.replies import (
     Matches,
     Mentions,
     Missed,
+    Muted,
     OwnGroups,
     PasswordSet,
     PeopleOnline,
@@ -81,6 +82,10 @@ def reply_lines(reply: Reply) -> list[str]:
             return [text]
         case Said() | Live() | OwnGroups():
             return []  # only programs need these
+        case Muted(group=group, muted=True):
+            return [f"{group} is muted: while you are elsewhere, only what mentions you is shown."]
+        case Muted(group=group):
+            return [f"{group} is no longer muted."]
         case Missed():
             return _missed(reply)
         case Sent(other=other, online=True, away=away):
@@ -213,7 +218,8 @@ def _groups(reply: Groups) -> list[str]:
 def _unread(line: GroupLine) -> str:
     if line.unread is None:
         return "-"
-    return f"{line.unread}{f', {line.mentions} for you' if line.mentions else ''}"
+    yours = f", {line.mentions} for you" if line.mentions else ""
+    return f"{line.unread}{yours}{', muted' if line.muted else ''}"
 
 
 def _requests(reply: Requests) -> list[str]:

@@ -123,7 +123,9 @@ class Session:
 
     def enter(self, place: Place) -> None:
         if not self.peer.program:  # a program names the place in each request
-            self.current = place
+            left, self.current = self.current, place
+            if isinstance(left, GroupConversation) and left is not place:
+                self.subscriptions.refresh(left)
             self.awaiting = None
             if isinstance(place, Private):
                 self._partner_online = self._services.presence.online(place.partner.key)

@@ -46,13 +46,14 @@ class Subscription:
     position is then `Conversation.received`. *saved* is the position in the store.
     """
 
-    __slots__ = ("catching_up", "conversation", "read", "saved", "upto")
+    __slots__ = ("catching_up", "conversation", "read", "running", "saved", "upto")
 
     def __init__(self, conversation: Conversation, read: int, upto: int = OPEN_END) -> None:
         self.conversation = conversation
         self.read = read
         self.saved = read
         self.upto = upto
+        self.running = False  # entries are being read from the store
         self.catching_up: Deferred[None] | None = None
 
 
@@ -159,13 +160,34 @@ class Subscriptions:
 
     def end(self, conversation: Conversation, upto: int) -> None:
         subscription = self._active.pop(conversation)
-        if self._session in conversation.sessions:
-            del conversation.sessions[self._session]
-            subscription.read = upto
+        if self._session in conversation.sessions or self._is_muted(conversation):
+            conversation.sessions.pop(self._session, None)
+            subscription.read = upto  # what waits in a muted group is not delivered later
         subscription.upto = upto  # one that is catching up continues to there
         self._ended.append(subscription)
         if self._session.current is conversation:
             self._session.move(None)
+
+    def refresh(self, conversation: Conversation) -> None:
+        subscription = self._active.get(conversation)
+        if subscription is None or self._session.peer.program:
+            return
+        if self._is_muted(conversation):
+            subscription.read = self._position(subscription)
+            conversation.sessions.pop(self._session, None)
+            conversation.pending.pop(self._session, None)
+        elif not subscription.running:
+            most = self._services.config.limits.missed_entries
+            opening = self._deliver_newest(subscription, most)
+            subscription.catching_up = self._begin(subscription, opening)
+
+    def waits(self, conversation: Conversation) -> bool:
+        return conversation in self._active and self._is_muted(conversation)
+
+    def _is_muted(self, conversation: Conversation) -> bool:
+        session = self._session
+        muted = conversation.id in session.account.muted
+        return muted and not session.peer.program and session.current is not conversation
 
     def delivered(self, conversation: Conversation, seq: int) -> None:
         if self._receiving:
@@ -250,8 +272,15 @@ class Subscriptions:
         """Deliver what *opening* does, and then the entries after it."""
 
         async def begin() -> None:
-            await opening
-            await self._catch_up(subscription)
+            if subscription.running or self._session in subscription.conversation.sessions:
+                opening.close()
+                return
+            subscription.running = True
+            try:
+                await opening
+                await self._catch_up(subscription)
+            finally:
+                subscription.running = False
 
         catching_up = Deferred.fromCoroutine(begin())
         catching_up.addErrback(self._cannot_read)
@@ -261,7 +290,7 @@ class Subscriptions:
         """Deliver at most *most* of the missed entries, the newest, and skip the others."""
         conversation = subscription.conversation
         after, upto = subscription.read, min(conversation.published, subscription.upto)
-        if not most or not self._receiving or after >= upto:
+        if not most or not self._receiving or after >= upto or self.waits(conversation):
             return
         newest = await self._newest(conversation, after, upto, most)
         oldest = newest.entries[:1]
@@ -336,6 +365,8 @@ class Subscriptions:
         conversation = subscription.conversation
         while self._receiving:
             upto = min(conversation.published, subscription.upto)
+            if self.waits(conversation):
+                return
             if subscription.read >= upto:
                 if subscription.upto == OPEN_END:
                     conversation.sessions[self._session] = None

@@ -30,6 +30,7 @@ from pyconchat.domain.decisions import (
     Ignore,
     MoveCursor,
     MoveKeys,
+    Mute,
     NoteLogin,
     NoteSeen,
     OpenDirect,
@@ -207,6 +208,12 @@ class Effects:
                 same = and_(settings.c.owner == owner, settings.c.name == name)
                 self._run(delete(settings).where(same))
                 self._run(insert(settings).values(owner=owner, name=name, on=on))
+            case Mute(owner=owner, conversation=conversation, on=on):
+                mutes = schema.mutes
+                same = and_(mutes.c.owner == owner, mutes.c.conversation == conversation)
+                self._run(delete(mutes).where(same))
+                if on:
+                    self._run(insert(mutes).values(owner=owner, conversation=conversation))
             case MoveCursor():
                 self.move_cursors([write])
             case OpenDirect(conversation=conversation, parties=parties, owners=owners):
@@ -374,7 +381,7 @@ class Effects:
     def _delete_account(self, owner: Key, party: str) -> None:
         self._run(delete(schema.accounts).where(schema.accounts.c.key == owner))
         tables = (schema.tokens, schema.cursors, schema.ignores, schema.keys)
-        for table in (*tables, schema.account_settings, schema.mentions):
+        for table in (*tables, schema.account_settings, schema.mentions, schema.mutes):
             self._run(delete(table).where(table.c.owner == owner))
         conversations = schema.conversations
         for side in (conversations.c.party_a, conversations.c.party_b):

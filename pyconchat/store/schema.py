@@ -68,6 +68,14 @@ account_settings = Table(
     Column("on", Boolean, nullable=False),
 )
 
+# The groups that registered people have muted.
+mutes = Table(
+    "mutes",
+    metadata,
+    Column("owner", String(32), primary_key=True),
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+)
+
 # The entries that mention registered people, the newest of each.
 mentions = Table(
     "mentions",

@@ -98,6 +98,7 @@ def read_server(connection: Connection) -> ServerState:
         claim_code=_claim_code(connection),
         ignores=_ignores(connection),
         settings=_settings(connection),
+        mutes=_mutes(connection),
     )
 
 
@@ -279,6 +280,11 @@ def _settings(connection: Connection) -> list[tuple[Key, str, bool]]:
     settings = schema.account_settings.c
     query = select(settings.owner, settings.name, settings.on)
     return [(Key(owner), name, on) for owner, name, on in connection.execute(query)]
+
+
+def _mutes(connection: Connection) -> list[tuple[Key, int]]:
+    query = select(schema.mutes.c.owner, schema.mutes.c.conversation)
+    return [(Key(owner), conversation) for owner, conversation in connection.execute(query)]
 
 
 def _highest_number(connection: Connection) -> int:

@@ -76,6 +76,7 @@ QUESTIONS = {
     "r": "Message: ",
     "me": "Do what? ",
     "search": "Search for? ",
+    "mute": "Mute which group? ",
     "whois": "About whom? ",
     "unignore": "Unignore whom? ",
     "claim": "Code: ",

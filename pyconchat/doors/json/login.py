@@ -158,6 +158,7 @@ class JsonLogin:
                 role="admin" if each.group.is_admin(name) else "member",
                 unread=subscriptions.unread(each),
                 mentions=subscriptions.mentions(each),
+                muted=each.id in session.account.muted,
                 head=each.published,
                 topic=each.group.topic,
             )

@@ -108,10 +108,11 @@ def test_mentions_are_counted_for_programs(server: MemoryServer, alice: WiredPro
     assert bob.sees("message")["mentions"] == ["bob"]
     alice.does("hello", "tea")
     assert "mentions" not in bob.sees("message", text="hello")
+    has = bob.events[-1]["seq"]
     bob.cut()
     for text in ("bob", "nobody", "bob again"):
         alice.does(group="tea", text=text)
-    again = server.program("bob", "password b", missed=2)
+    again = server.program("bob", "password b", missed=2, since={"tea": has})
     [tea] = again.hello["groups"]
     assert (tea["unread"], tea["mentions"]) == (3, 2)
     assert again.sees("missed")["mentions"] == 2
@@ -122,3 +123,18 @@ def test_mentions_are_counted_for_programs(server: MemoryServer, alice: WiredPro
         "bob",
         "bob again",
     ]
+
+
+def test_programs_get_the_events_of_muted_groups(server: MemoryServer, alice: WiredProgram) -> None:
+    """They are told which those are: in the answer, as an event, in the hello, in ``/groups``."""
+    bob = server.program("bob", "password b")
+    bob.does("/join tea")
+    other = server.program("bob", "password b")
+    assert bob.does("/mute tea")["muted"] is True
+    assert other.sees("muted")["group"] == "tea"
+    alice.does("hello", "tea")
+    assert bob.sees("message", text="hello")
+    [tea] = server.program("bob", "password b").hello["groups"]
+    assert tea["muted"] is True
+    assert [each["muted"] for each in bob.does("/groups")["groups"]] == [True]
+    assert bob.does("/mute tea off")["muted"] is False

@@ -128,6 +128,7 @@ def grand_tour(server: MemoryServer, olga: WiredProgram) -> tuple[list[Object], 
         alice.does("/away"),
         carol.does(group="tea", text="hi alice"),
         alice.does("/mentions"),
+        alice.does("/mute tea"),
         alice.does("/who"),
         alice.does("/whois bob"),
         alice.does("/groups"),
@@ -244,6 +245,7 @@ def test_events_that_are_no_entries_have_the_documented_fields() -> None:
         "own-groups",
         "done",
         "settings",
+        "muted",
     }
     missed = reply_object(Missed(None, Name("bob"), 1, 0, 0, 0))
     assert set(missed) == {"type", "with", "count", "older", "since", "mentions"}

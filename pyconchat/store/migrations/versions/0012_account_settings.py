@@ -1,4 +1,4 @@
-"""What accounts have set, and where they were mentioned."""
+"""What accounts have set, what they have muted, and where they were mentioned."""
 
 from __future__ import annotations
 
@@ -24,3 +24,8 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger, nullable=False),
     )
     op.create_index("mentions_at", "mentions", ["owner", "at"])
+    op.create_table(
+        "mutes",
+        sa.Column("owner", sa.String(32), primary_key=True),
+        sa.Column("conversation", sa.Integer, primary_key=True, autoincrement=False),
+    )
