@@ -327,7 +327,11 @@ class ISubscriptions(Interface):
         """Fire when the session has caught up with *conversation*, or will not."""
 
     def unread(conversation: Conversation) -> int:
-        """Return how many entries of *conversation* have not been written to the peer."""
+        """Return how many entries of *conversation* are new to the session.
+
+        To a program, those that it has not received; but where it `marks`, and to a person, those
+        that no device of the account has shown.
+        """
 
     def mentions(conversation: Conversation) -> int:
         """Return how many of these unread entries mention the account."""
@@ -350,6 +354,9 @@ class ISession(Interface):
     starting = Attribute("True until `start` has found the missed entries.")
     awaiting = Attribute("The `Conversation` whose approval enters it, or None.")
     active_at = Attribute("When the last line was received, in the reactor's seconds.")
+    marks = Attribute(
+        "True of a program that tells what it has shown; else all that it received counts as shown."
+    )
     quitting = Attribute("True after `quit`.")
     quit_reason = Attribute("The `SafeText` that was given to `quit`.")
 

@@ -54,8 +54,9 @@ class Account:
     *ignores* maps the keys of ignored names to those names. *party* identifies the account in
     private conversations. *seen_at* is when it was last online, in milliseconds since the epoch,
     None if that is not known. *absence* is set while it is away. *operator* and *since* are as in
-    `Actor`. *muted* has the conversations of muted groups. While the account is
-    online, *named* has the numbers of the unread entries that mention it, by conversation;
+    `Actor`. *muted* has the conversations of muted groups. While the account is online, *shown* has
+    how far each conversation was shown on one of its devices, and *named* the numbers of later
+    entries that mention it, by conversation;
     *mentions* has all of a guest's, as pairs of conversation and number.
     """
 
@@ -75,6 +76,7 @@ class Account:
         "password_hash",
         "seen_at",
         "settings",
+        "shown",
     )
 
     def __init__(
@@ -89,6 +91,7 @@ class Account:
         self._correspondent: weakref.ref[Account] | None = None
         self.settings = Settings()
         self.muted: set[int] = set()
+        self.shown: dict[int, int] = {}
         self.named: dict[int, list[int]] = {}
         self.mentions: deque[tuple[int, int]] = deque(maxlen=MAX_GUEST_MENTIONS)
         self.actor = Actor(name, not password_hash, operator, since)
@@ -121,6 +124,17 @@ class Account:
         del unread[:-MAX_NAMED]
         if not self.registered:
             self.mentions.append((conversation, seq))
+
+    def show(self, conversation: int, seq: int) -> bool:
+        """Note that *conversation* was shown up to *seq*; return whether that is new."""
+        if seq <= self.shown.get(conversation, 0):
+            return False
+        self.shown[conversation] = seq
+        if conversation in self.named:
+            later = [each for each in self.named.pop(conversation) if each > seq]
+            if later:
+                self.named[conversation] = later
+        return True
 
     def become_operator(self, operator: bool) -> None:
         """Gain power over the whole server, or lose it (*operator* is False)."""

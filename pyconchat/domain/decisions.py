@@ -79,12 +79,16 @@ class Mute(msgspec.Struct, frozen=True):
 
 
 class MoveCursor(msgspec.Struct, frozen=True):
-    """*owner* has received all entries up to *read*, on the cursor that ends at *upto*."""
+    """*owner* has received all entries up to *read*, on the cursor that ends at *upto*.
+
+    Those up to *shown* were shown to them. Neither number ever goes back.
+    """
 
     owner: Key
     conversation: int
     read: int
     upto: int = OPEN_END
+    shown: int = 0
 
 
 class OpenDirect(msgspec.Struct, frozen=True):

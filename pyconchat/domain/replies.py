@@ -50,6 +50,7 @@ __all__ = [
     "PersonIs",
     "PersonLine",
     "PresenceChanged",
+    "ReadUpto",
     "Replayed",
     "Reply",
     "Requests",
@@ -190,6 +191,17 @@ class Muted(_Reply, frozen=True, tag="muted"):
     muted: bool
 
 
+class ReadUpto(_Reply, frozen=True, tag="read"):
+    """Another device of the reader has shown a conversation up to the entry *seq*.
+
+    The conversation is *group*, or the one with *other*.
+    """
+
+    group: Name | None
+    other: Name | None
+    seq: int
+
+
 class PasswordSet(_Reply, frozen=True, tag="password"):
     """The password is changed. *token* is a new session token for a program, "" for a person."""
 
@@ -252,9 +264,9 @@ class GroupLine(msgspec.Struct, frozen=True):
     members: int
     online: int
     unread: int | None
-    mentions: int | None
-    muted: bool
     topic: SafeText
+    mentions: int | None = None
+    muted: bool = False
 
 
 class Groups(_Reply, frozen=True, tag="groups"):
@@ -547,6 +559,7 @@ Reply: TypeAlias = (
     | Missed
     | Muted
     | PasswordSet
+    | ReadUpto
     | Entered
     | InPrivate
     | Asked

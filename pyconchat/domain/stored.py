@@ -40,8 +40,8 @@ class CursorRecord(msgspec.Struct, frozen=True):
     """How much of a conversation somebody has received: all up to *read*, of those up to *upto*.
 
     *head* is the number of the newest entry. *parties* are the two sides of a private
-    conversation, None for a group, whose name is then *group*. *named* are the numbers of
-    the entries after *read* that mention the owner.
+    conversation, None for a group, whose name is then *group*. Entries up to *shown*
+    were shown to the owner; *named* are the numbers of those after it that mention the owner.
     """
 
     conversation: int
@@ -51,6 +51,7 @@ class CursorRecord(msgspec.Struct, frozen=True):
     parties: tuple[str, str] | None
     group: Name
     named: tuple[int, ...] = ()
+    shown: int = 0
 
 
 class StoredGroup(msgspec.Struct, frozen=True):

@@ -56,6 +56,7 @@ from pyconchat.domain.replies import (
     Mentions,
     Missed,
     PersonIs,
+    ReadUpto,
     Replayed,
     Reply,
     Requests,
@@ -188,6 +189,9 @@ def reply_object(reply: Reply) -> dict[str, object]:
             fields |= {"group": group} if other is None else {"with": other}
             fields |= {"count": count, "older": older, "since": timestamp(since)}
             fields["mentions"] = reply.mentions
+        case ReadUpto(group=group, other=other, seq=seq):
+            fields |= {"group": group} if other is None else {"with": other}
+            fields["seq"] = seq
         case Sent(other=other, online=online, seq=seq, away=away):
             fields |= {"with": other, "online": online, "seq": seq, "away": away}
         case PersonIs():

@@ -37,6 +37,7 @@ from pyconchat.domain.replies import (
     PersonIs,
     PersonLine,
     PresenceChanged,
+    ReadUpto,
     Replayed,
     Reply,
     Requests,
@@ -80,7 +81,7 @@ def reply_lines(reply: Reply) -> list[str]:
     match reply:
         case Done(text=text) | Ended(text=text) | PasswordSet(text=text):
             return [text]
-        case Said() | Live() | OwnGroups():
+        case Said() | Live() | OwnGroups() | ReadUpto():
             return []  # only programs need these
         case Muted(group=group, muted=True):
             return [f"{group} is muted: while you are elsewhere, only what mentions you is shown."]

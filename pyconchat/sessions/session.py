@@ -52,6 +52,7 @@ class Session:
         "active_at",
         "awaiting",
         "current",
+        "marks",
         "peer",
         "quit_reason",
         "quitting",
@@ -69,6 +70,7 @@ class Session:
         self.current: Place = None
         self.awaiting: GroupConversation | None = None
         self.starting = True
+        self.marks = False
         self.quitting = False
         self.quit_reason = SafeText("")
         self.subscriptions = Subscriptions(services, self)

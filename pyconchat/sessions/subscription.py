@@ -117,6 +117,7 @@ class Subscriptions:
 
     def _add_missed(self, record: CursorRecord, since: Mapping[str, int], member: bool) -> None:
         conversation = self._services.conversations.of_cursor(record)
+        self._session.account.show(conversation.id, record.shown)
         if record.named:
             self._session.account.named[conversation.id] = list(record.named)
         missed = Subscription(conversation, record.read, record.upto)
@@ -177,6 +178,9 @@ class Subscriptions:
             conversation.sessions.pop(self._session, None)
             conversation.pending.pop(self._session, None)
         elif not subscription.running:
+            if self._session not in conversation.sessions:
+                shown = conversation.published - self.unread(conversation)
+                subscription.read = max(subscription.read, shown)
             most = self._services.config.limits.missed_entries
             opening = self._deliver_newest(subscription, most)
             subscription.catching_up = self._begin(subscription, opening)
@@ -221,13 +225,21 @@ class Subscriptions:
 
     def unread(self, conversation: Conversation) -> int:
         subscription = self._active.get(conversation)
-        return 0 if subscription is None else conversation.published - self._position(subscription)
+        return 0 if subscription is None else conversation.published - self._shown(subscription)
+
+    def _shown(self, subscription: Subscription) -> int:
+        """Return the number up to which nothing is new to the session."""
+        session, position = self._session, self._position(subscription)
+        shown: int = session.account.shown.get(subscription.conversation.id, 0)
+        if session.marks:
+            return shown
+        return position if session.peer.program else max(position, shown)
 
     def mentions(self, conversation: Conversation) -> int:
         subscription = self._active.get(conversation)
         if subscription is None:
             return 0
-        return self._count_mentions(conversation, self._position(subscription))
+        return self._count_mentions(conversation, self._shown(subscription))
 
     def _count_mentions(self, conversation: Conversation, after: int, upto: int = OPEN_END) -> int:
         named = self._session.account.named.get(conversation.id, ())
@@ -248,7 +260,11 @@ class Subscriptions:
         moves: list[MoveCursor] = []
         for each in moved:
             each.saved = self._position(each)
-            moves.append(MoveCursor(account.key, each.conversation.id, each.saved, each.upto))
+            shown = 0 if self._session.marks else each.saved
+            if shown:
+                self._services.registry.show(self._session, each.conversation, shown)
+            move = MoveCursor(account.key, each.conversation.id, each.saved, each.upto, shown)
+            moves.append(move)
         self._ended = [each for each in self._ended if each.read < each.upto]
         return moves
 

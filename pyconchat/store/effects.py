@@ -10,14 +10,17 @@ from collections.abc import Sequence
 from typing import Any, assert_never
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Table,
     and_,
     bindparam,
+    case,
     delete,
     insert,
     literal,
+    or_,
     select,
     update,
 )
@@ -256,7 +259,10 @@ class Effects:
 
     def move_cursors(self, moves: list[MoveCursor]) -> None:
         """Move cursors forward, never back, and delete those that have reached their end."""
-        rows = [{"o": m.owner, "c": m.conversation, "u": m.upto, "r": m.read} for m in moves]
+        rows = [
+            {"o": m.owner, "c": m.conversation, "u": m.upto, "r": m.read, "s": m.shown}
+            for m in moves
+        ]
         self._connection.execute(_MOVE, rows)
         for move in moves:
             if move.read >= move.upto:
@@ -309,6 +315,7 @@ class Effects:
 
     def _open_cursor(self, owner: Key, conversation: int, read: int) -> None:
         row = {"owner": owner, "conversation": conversation, "upto": OPEN_END, "read": read}
+        row["shown"] = read
         self._run(insert(schema.cursors).values(row))
 
     def _close_cursor(self, owner: Key, conversation: int, seq: int) -> None:
@@ -322,10 +329,10 @@ class Effects:
 
     def _open_cursors_of_members(self, group: int, read: int) -> None:
         members = schema.members.c
-        owners = select(members.key, members.conversation, literal(OPEN_END), literal(read)).where(
-            members.conversation == group, members.guest.is_(False)
-        )
-        columns = ["owner", "conversation", "upto", "read"]
+        owners = select(
+            members.key, members.conversation, literal(OPEN_END), literal(read), literal(read)
+        ).where(members.conversation == group, members.guest.is_(False))
+        columns = ["owner", "conversation", "upto", "read", "shown"]
         self._run(insert(schema.cursors).from_select(columns, owners))
 
     def _notify(self, owner: Key, conversation: int, seq: int) -> None:
@@ -410,13 +417,19 @@ def _cursor(owner: Key, conversation: int, upto: int) -> ColumnElement[bool]:
     )
 
 
+def _later(column: Column[int], parameter: str) -> ColumnElement[int]:
+    """Return the greater of *column* and *parameter*."""
+    new = bindparam(parameter, type_=column.type)
+    return case((column < new, new), else_=column)
+
+
 _MOVE = (
     update(schema.cursors)
     .where(
         schema.cursors.c.owner == bindparam("o"),
         schema.cursors.c.conversation == bindparam("c"),
         schema.cursors.c.upto == bindparam("u"),
-        schema.cursors.c.read < bindparam("r"),
+        or_(schema.cursors.c.read < bindparam("r"), schema.cursors.c.shown < bindparam("s")),
     )
-    .values(read=bindparam("r"))
+    .values(read=_later(schema.cursors.c.read, "r"), shown=_later(schema.cursors.c.shown, "s"))
 )

@@ -196,7 +196,8 @@ files = Table(
     Column("quota", String(64), nullable=False, server_default=""),  # see `FileShared`
 )
 
-# What somebody has yet to receive: the entries after read, up to upto. A member has an open cursor
+# What somebody has yet to receive: the entries after read, up to upto. Those up to shown were shown
+# to them on some device. A member has an open cursor
 # (upto is OPEN_END), which is closed when the membership ends. A cursor of a single entry is a
 # notice to somebody outside the group (rejected, invited, banned).
 cursors = Table(
@@ -206,6 +207,7 @@ cursors = Table(
     Column("conversation", Integer, primary_key=True, autoincrement=False),
     Column("upto", BigInteger, primary_key=True),
     Column("read", BigInteger, nullable=False),
+    Column("shown", BigInteger, nullable=False, server_default="0"),
 )
 
 # Requests that were carried out, with the keys that clients gave them. owner: `Account.party`.

@@ -114,6 +114,7 @@ def read_cursors(connection: Connection, owner: Key) -> list[CursorRecord]:
             conversations.party_a,
             conversations.party_b,
             groups.name,
+            cursors.shown,
         )
         .join_from(schema.cursors, schema.conversations, conversations.id == cursors.conversation)
         .outerjoin(schema.groups, groups.conversation == cursors.conversation)
@@ -132,9 +133,10 @@ def read_cursors(connection: Connection, owner: Key) -> list[CursorRecord]:
             head=head,
             parties=None if a is None else (a, b),
             group=Name(group or ""),
-            named=tuple(seq for seq in named.get(id, ()) if read < seq <= upto),
+            named=tuple(seq for seq in named.get(id, ()) if shown < seq <= upto),
+            shown=shown,
         )
-        for id, read, upto, head, a, b, group in rows
+        for id, read, upto, head, a, b, group, shown in rows
     ]
 
 
@@ -147,13 +149,13 @@ def read_mentions(connection: Connection, owner: Key) -> list[tuple[int, int]]:
 
 
 def _unread_mentions(connection: Connection, owner: Key) -> dict[int, list[int]]:
-    """Read the numbers of the entries that mention *owner* and were not received yet."""
+    """Read the numbers of the entries that mention *owner* and were not shown yet."""
     mentions, cursors = schema.mentions.c, schema.cursors.c
     same = (cursors.owner == mentions.owner) & (cursors.conversation == mentions.conversation)
     query = (
         select(mentions.conversation, mentions.seq)
         .join_from(schema.mentions, schema.cursors, same)
-        .where(mentions.owner == owner, mentions.seq > cursors.read)
+        .where(mentions.owner == owner, mentions.seq > cursors.shown)
         .order_by(mentions.seq)
         .distinct()
     )

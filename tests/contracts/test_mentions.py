@@ -64,11 +64,11 @@ def test_an_ignored_person_mentions_nobody(tea: SqlStore) -> None:
 
 
 def test_cursors_have_the_unread_mentions(tea: SqlStore) -> None:
-    """Those after what was received."""
+    """Those after what was shown."""
     commit(tea, mention(BOB), mention(BOB), mention(), mention(BOB))
     [cursor] = tea.cursors(bob)
     assert cursor.named == (3, 4, 6)
-    commit(tea, Decision(AT, writes=[MoveCursor(bob, TEA, 4)]))
+    commit(tea, Decision(AT, writes=[MoveCursor(bob, TEA, 4, shown=4)]))
     [cursor] = tea.cursors(bob)
     assert cursor.named == (6,)
 

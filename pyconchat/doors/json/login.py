@@ -74,6 +74,7 @@ class JsonLogin:
             with suppress(NotSaved):  # a program that has the password needs no token
                 token = await self._services.tokens.issue(session.account)
         self._session = session
+        session.marks = hello.reads
         self._most_missed = hello.missed or 0
         return self._answer(session, token)
 

@@ -188,7 +188,15 @@ def test_every_reply_has_the_documented_fields(server: MemoryServer, olga: Wired
 def test_the_table_of_replies_is_complete() -> None:
     """It has all replies but the answer to a message and those that are events."""
     tags = {kind.__struct_config__.tag for kind in get_args(Reply)}
-    assert set(REPLIES) == tags - {"said", "live", "missed", "presence", "end", "own-groups"}
+    assert set(REPLIES) == tags - {
+        "said",
+        "live",
+        "missed",
+        "presence",
+        "end",
+        "own-groups",
+        "read",
+    }
 
 
 @pytest.mark.parametrize("type", ["upload", "download"])
@@ -246,6 +254,7 @@ def test_events_that_are_no_entries_have_the_documented_fields() -> None:
         "done",
         "settings",
         "muted",
+        "read",
     }
     missed = reply_object(Missed(None, Name("bob"), 1, 0, 0, 0))
     assert set(missed) == {"type", "with", "count", "older", "since", "mentions"}
