@@ -105,7 +105,8 @@ class Fanout:
         self._statistics.messages += len(entries)
         self._statistics.deliveries += len(entries) * len(pending)
         rendered: dict[tuple[IRenderer, Where], tuple[list[str], bytes]] = {}
-        personal = {*origins, *self._mentioned(conversation, entries)}
+        naming = [entry for entry in entries if entry.event.mentions]  # type: ignore[union-attr]
+        personal = {*origins, *self._mentioned(conversation, naming)} if naming else set(origins)
         here, elsewhere = conversation.here, conversation.elsewhere
         private = isinstance(conversation, DirectConversation)
         while piece := list(islice(pending, MAX_WRITES_PER_PIECE)):
@@ -127,9 +128,9 @@ class Fanout:
                 if block:
                     session.peer.write(block)
             yield len(piece)
-        for session in personal:
+        for session in personal if naming else ():
             if session is not None and session.subscriptions.waits(conversation):
-                self._write_mentions(session, conversation, entries)
+                self._write_mentions(session, conversation, naming)
 
     def _write_mentions(
         self, session: ISession, conversation: Conversation, entries: Sequence[Entry]
@@ -150,9 +151,7 @@ class Fanout:
     ) -> Iterator[ISession]:
         """Note in their accounts who is mentioned; yield their sessions."""
         for entry in entries:
-            event = entry.event
-            assert isinstance(event, Talk), "only messages and actions mention somebody"
-            for name in event.mentions:
+            for name in entry.event.mentions if isinstance(entry.event, Talk) else ():
                 sessions = self._presence.sessions(fold(name))
                 if sessions and as_seen(entry, sessions[0].account.ignores) is not None:
                     sessions[0].account.mention(conversation.id, entry.seq)
