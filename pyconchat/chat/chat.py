@@ -51,6 +51,9 @@ __all__ = ["Chat"]
 
 Rule = Callable[[Group], list[GroupEvent]]
 
+Place = tuple[int, int]
+"""Where an entry is: its conversation, and its number there."""
+
 
 class Chat:
     """The whole chat of one server, put together from its parts.
@@ -263,6 +266,16 @@ class Chat:
         return await self._turns.read(
             self.store.entries, conversation.id, after, upto, limit, wanted
         )
+
+    async def mentions(self, account: Account) -> list[Place]:
+        """Return where *account* was mentioned, the newest first. Raises `NotSaved`."""
+        if not account.registered:
+            return list(account.mentions)[::-1]
+        return await self.journal.read_in_order(self.store.mentions, account.key)
+
+    async def numbered(self, session: ISession, places: Sequence[Place]) -> list[Entry]:
+        """Read the entries at *places*, as `entries`. Raises `NotSaved`."""
+        return await self._turns.read(self.store.numbered, places, self._wanted_by(session))
 
     async def give_way(self) -> None:
         """Return when others have had their turn to read, and a commit its turn to be stored."""

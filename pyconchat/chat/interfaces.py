@@ -40,8 +40,9 @@ T = TypeVar("T")
 class IStore(Interface):
     """Keeps the log and the state that it has led to. Every method blocks.
 
-    `commit`, `index`, `clean`, `count_day`, `purge`, `state`, `cursors`, `direct`, `request_seq`
-    and `token` are called by one thread, `load`, `entries`, `target`, `quotes` and `search` by any.
+    `commit`, `index`, `clean`, `count_day`, `purge`, `state`, `cursors`, `direct`,
+    `request_seq`, `mentions` and `token` are called by one thread, `load`, `entries`, `target`,
+    `quotes`, `numbered` and `search` by any.
     """
 
     behind = Attribute("Count of stored entries that are not indexed for `search` yet.")
@@ -109,6 +110,9 @@ class IStore(Interface):
         0 stands for a request that has stored no entry.
         """
 
+    def mentions(owner: Key) -> list[tuple[int, int]]:
+        """Return where *owner* was mentioned, newest first: conversations and numbers."""
+
     def token(digest: str) -> TokenRecord | None:
         """Return the session token with the hash *digest*, or None."""
 
@@ -132,6 +136,14 @@ class IStore(Interface):
 
     def quotes(conversation: int, seqs: Sequence[int]) -> dict[int, Quote]:
         """Return the quotes of those of the entries *seqs* that are messages, by number."""
+
+    def numbered(
+        places: Sequence[tuple[int, int]], wanted: Callable[[], bool] = lambda: True
+    ) -> list[Entry]:
+        """Return the entries at *places* (conversations and numbers), in their order.
+
+        Those that do not exist are left out. Raises `TimedOut` as `search` does.
+        """
 
     def search(
         conversation: int, words: Sequence[str], limit: int, wanted: Callable[[], bool]
@@ -316,11 +328,28 @@ class ISubscriptions(Interface):
     def delivered(conversation: Conversation, seq: int) -> None:
         """Note that entry *seq* of a conversation outside the subscriptions was delivered."""
 
+    def refresh(conversation: Conversation) -> None:
+        """Receive *conversation* again, or no longer: it was muted, or made current, or left.
+
+        A person's session receives a muted group only while that is current. What waits is then
+        delivered first.
+        """
+
+    def waits(conversation: Conversation) -> bool:
+        """Return whether *conversation* is muted, and not received now."""
+
     def when_live(conversation: Conversation) -> Deferred[None]:
         """Fire when the session has caught up with *conversation*, or will not."""
 
     def unread(conversation: Conversation) -> int:
-        """Return how many entries of *conversation* have not been written to the peer."""
+        """Return how many entries of *conversation* are new to the session.
+
+        To a program, those that it has not received; but where it `marks`, and to a person, those
+        that no device of the account has shown.
+        """
+
+    def mentions(conversation: Conversation) -> int:
+        """Return how many of these unread entries mention the account."""
 
     def receipts() -> list[MoveCursor]:
         """Return the cursors that have moved since the last call, as far as acknowledged."""
@@ -340,6 +369,9 @@ class ISession(Interface):
     starting = Attribute("True until `start` has found the missed entries.")
     awaiting = Attribute("The `Conversation` whose approval enters it, or None.")
     active_at = Attribute("When the last line was received, in the reactor's seconds.")
+    marks = Attribute(
+        "True of a program that tells what it has shown; else all that it received counts as shown."
+    )
     quitting = Attribute("True after `quit`.")
     quit_reason = Attribute("The `SafeText` that was given to `quit`.")
 

@@ -44,7 +44,7 @@ class Memory:
             self.groups.add(conversation)
 
     def restore_server(self, server: ServerState) -> None:
-        """Set accounts, operators, server bans, ignore lists and settings to what the store has."""
+        """Set the server's state, and all that accounts have set, to what the store has."""
         self.accounts.claim_code = server.claim_code
         self.accounts.restore_bans(server.bans)
         for record in server.accounts:
@@ -61,6 +61,10 @@ class Memory:
             account = self.accounts.get(owner)
             if account is not None:
                 account.ignores[fold(name)] = name
+        for owner, conversation in server.mutes:
+            account = self.accounts.get(owner)
+            if account is not None:
+                account.muted.add(conversation)
         for owner, setting, on in server.settings:
             account = self.accounts.get(owner)
             if account is not None:

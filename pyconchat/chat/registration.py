@@ -7,6 +7,7 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 
 from pyconchat.chat import event_log
+from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import Asker, IHasher, IJournal, ISession, IStore
 from pyconchat.chat.memory import Memory
 from pyconchat.chat.session_registry import SessionRegistry
@@ -16,6 +17,7 @@ from pyconchat.domain.decisions import (
     DeleteAccount,
     Ignore,
     MoveKeys,
+    Mute,
     NewEntry,
     SaveAccount,
     SaveSetting,
@@ -159,6 +161,20 @@ class Registration:
         else:
             account.ignores.pop(fold(name), None)
 
+    async def mute(self, account: Account, conversation: GroupConversation, on: bool) -> None:
+        """Mute a group of *account*, or no longer. Raises `NotSaved`.
+
+        What was muted in groups that it is no longer in is forgotten.
+        """
+        own = {each.id for each in self._memory.groups.memberships(account.key)}
+        changes = {**dict.fromkeys(account.muted - own, False), conversation.id: on}
+        if account.registered:
+            await self._save([Mute(account.key, *each) for each in changes.items()])
+        for id, muted in changes.items():
+            (account.muted.add if muted else account.muted.discard)(id)
+        for session in self._memory.presence.sessions(account.key):
+            session.subscriptions.refresh(conversation)
+
     async def change_setting(self, account: Account, name: str, on: bool) -> None:
         """Switch the setting *name* of *account*. Raises `Refused` or `NotSaved`."""
         account.settings.changed(name, on)
@@ -239,5 +255,6 @@ class Registration:
 def _chosen(account: Account) -> list[Write]:
     """Return the writes that store what a guest has chosen, who becomes registered."""
     ignores = [Ignore(account.key, name, True) for name in account.ignores.values()]
+    mutes = [Mute(account.key, id, True) for id in account.muted]
     settings = [SaveSetting(account.key, *each) for each in account.settings.differing()]
-    return [*ignores, *settings]
+    return [*ignores, *mutes, *settings]

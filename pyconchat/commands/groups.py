@@ -428,6 +428,7 @@ async def enter(
         pins=pin_lines(call, conversation, pins),
     )
     call.answer(entered)
+    call.session.subscriptions.refresh(conversation)
     await call.session.subscriptions.when_live(conversation)
 
 
@@ -464,6 +465,8 @@ def _line(call: Call, conversation: GroupConversation) -> GroupLine:
         members=len(group.members),
         online=_online(call, conversation),
         unread=call.session.subscriptions.unread(conversation) if member else None,
+        mentions=call.session.subscriptions.mentions(conversation) if member else None,
+        muted=member and conversation.id in call.account.muted,
         topic=group.topic,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pyconchat.commands import accounts, amending, files, groups, messages, people
+from pyconchat.commands import accounts, amending, files, groups, mentions, messages, people
 from pyconchat.commands.arguments import (
     FILE,
     FILE_NUMBER,
@@ -194,6 +194,13 @@ TABLE: tuple[Command, ...] = (
             only_here=True, in_private=True,
             subject=TALK,
             summary="Find messages that contain all of the words."),
+    Command("mentions", mentions.list_mentions, Args(mentions.WHICH),
+            subject=TALK,
+            summary="Show the last N messages that mention you, or 20; before the one with SEQ."),
+    Command("mute", mentions.mute,
+            Args(GROUP.asked("Mute which group? "), optional(SWITCH.labelled("off"))),
+            subject=TALK,
+            summary="Show nothing of a group but what mentions you, until you enter it."),
     Command("ignore", messages.ignore, Args(optional(NAME)),
             subject=TALK,
             summary="Hide somebody's messages from you; alone, list whom you ignore."),
@@ -205,7 +212,7 @@ TABLE: tuple[Command, ...] = (
             summary="Register your name, or change your password and end your other sessions."),
     Command("set", accounts.set_, Args(SETTING, SWITCH),
             subject=YOU,
-            summary="Show your settings, or switch one: times before each line, joins of others."),
+            summary="Show your settings, or switch one: the time before lines, the bell, joins."),
     Command("claim", accounts.claim, Args(WORD.labelled("CODE").asked("Code: ").hidden()),
             subject=OPERATORS,
             summary="Become the first operator, with the code that the server printed."),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import secrets
 import weakref
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import assert_never
@@ -37,6 +38,12 @@ __all__ = ["RESERVED", "Account", "Accounts", "deleted_party", "is_guest_party"]
 RESERVED = (Name("chanserv"), Name("nickserv"), Name("pyconchat"))
 """Names that no new account may have: users would take what it says for the server's word."""
 
+MAX_NAMED = 1000
+"""Maximum unread mentions in one conversation that are counted."""
+
+MAX_GUEST_MENTIONS = 100
+"""Maximum mentions of a guest that are remembered."""
+
 MAX_NETWORKS = 8
 """Maximum networks that are banned with one guest."""
 
@@ -47,7 +54,10 @@ class Account:
     *ignores* maps the keys of ignored names to those names. *party* identifies the account in
     private conversations. *seen_at* is when it was last online, in milliseconds since the epoch,
     None if that is not known. *absence* is set while it is away. *operator* and *since* are as in
-    `Actor`.
+    `Actor`. *muted* has the conversations of muted groups. While the account is online, *shown* has
+    how far each conversation was shown on one of its devices, and *named* the numbers of later
+    entries that mention it, by conversation;
+    *mentions* has all of a guest's, as pairs of conversation and number.
     """
 
     # Weakly referenced by the rate limits of accounts.
@@ -58,11 +68,15 @@ class Account:
         "actor",
         "ignores",
         "key",
+        "mentions",
+        "muted",
         "name",
+        "named",
         "party",
         "password_hash",
         "seen_at",
         "settings",
+        "shown",
     )
 
     def __init__(
@@ -76,6 +90,10 @@ class Account:
         self.absence: Absence | None = None
         self._correspondent: weakref.ref[Account] | None = None
         self.settings = Settings()
+        self.muted: set[int] = set()
+        self.shown: dict[int, int] = {}
+        self.named: dict[int, list[int]] = {}
+        self.mentions: deque[tuple[int, int]] = deque(maxlen=MAX_GUEST_MENTIONS)
         self.actor = Actor(name, not password_hash, operator, since)
         # The next guest with this name must not get this guest's private conversations.
         self.party = self.key if password_hash else f"{self.key}~{secrets.token_hex(8)}"
@@ -98,6 +116,25 @@ class Account:
     def corresponds_with(self, other: Account) -> None:
         """Note that a private message was exchanged with *other*."""
         self._correspondent = weakref.ref(other)  # two accounts would otherwise be a cycle
+
+    def mention(self, conversation: int, seq: int) -> None:
+        """Note that entry *seq* of *conversation* mentions the account, which is online."""
+        unread = self.named.setdefault(conversation, [])
+        unread.append(seq)
+        del unread[:-MAX_NAMED]
+        if not self.registered:
+            self.mentions.append((conversation, seq))
+
+    def show(self, conversation: int, seq: int) -> bool:
+        """Note that *conversation* was shown up to *seq*; return whether that is new."""
+        if seq <= self.shown.get(conversation, 0):
+            return False
+        self.shown[conversation] = seq
+        if conversation in self.named:
+            later = [each for each in self.named.pop(conversation) if each > seq]
+            if later:
+                self.named[conversation] = later
+        return True
 
     def become_operator(self, operator: bool) -> None:
         """Gain power over the whole server, or lose it (*operator* is False)."""

@@ -26,6 +26,7 @@ __all__ = [
     "Ignore",
     "MoveCursor",
     "MoveKeys",
+    "Mute",
     "NewEntry",
     "NoteLogin",
     "NoteSeen",
@@ -69,13 +70,25 @@ class SaveSetting(msgspec.Struct, frozen=True):
     on: bool
 
 
+class Mute(msgspec.Struct, frozen=True):
+    """*owner* mutes the group of *conversation*, or no longer (*on* is False)."""
+
+    owner: Key
+    conversation: int
+    on: bool
+
+
 class MoveCursor(msgspec.Struct, frozen=True):
-    """*owner* has received all entries up to *read*, on the cursor that ends at *upto*."""
+    """*owner* has received all entries up to *read*, on the cursor that ends at *upto*.
+
+    Those up to *shown* were shown to them. Neither number ever goes back.
+    """
 
     owner: Key
     conversation: int
     read: int
     upto: int = OPEN_END
+    shown: int = 0
 
 
 class OpenDirect(msgspec.Struct, frozen=True):
@@ -149,6 +162,7 @@ Write: TypeAlias = (
     SaveAccount
     | Ignore
     | SaveSetting
+    | Mute
     | MoveCursor
     | OpenDirect
     | EndDirect

@@ -55,7 +55,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, tag_field="type", omit_defaul
 
 
 class Message(Event, frozen=True, tag="message"):
-    """*sender* said *text*, to a group or to one person.
+    """*sender* said *text*, to a group or to one person; it names the members *mentions*.
 
     It is marked *guest* if it is the first one that a guest sends to this person. It answers the
     entry *reply_to*, if that is not 0. *edited* is the number of the latest entry that corrected
@@ -65,19 +65,18 @@ class Message(Event, frozen=True, tag="message"):
     sender: Name
     text: SafeText
     guest: bool = False
+    mentions: tuple[Name, ...] = ()
     reply_to: int = 0
     edited: int = 0
 
 
 class Action(Event, frozen=True, tag="action"):
-    """*sender* performed the action *text* (``/me``).
-
-    *guest* and *edited* are as in `Message`.
-    """
+    """*sender* performed the action *text* (``/me``). The other fields are as in `Message`."""
 
     sender: Name
     text: SafeText
     guest: bool = False
+    mentions: tuple[Name, ...] = ()
     edited: int = 0
 
 

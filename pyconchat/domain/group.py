@@ -42,7 +42,15 @@ from pyconchat.domain.events import (
     Via,
     Why,
 )
-from pyconchat.domain.group_state import Ban, JoinRequest, LiveState, Member, SharedFile
+from pyconchat.domain.group_state import (
+    Ban,
+    GroupState,
+    JoinRequest,
+    LiveState,
+    Member,
+    SharedFile,
+)
+from pyconchat.domain.mentions import NameFinder
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.refusals import already_banned, group_closed, note_too_long, too_many_lines
 from pyconchat.domain.text import MAX_LINES, MAX_NOTE, SafeText, safe_line
@@ -84,7 +92,11 @@ class Group(LiveState):
     One class, although long: each rule is short, and all rights are on one page.
     """
 
-    __slots__ = ()
+    __slots__ = ("_names",)
+
+    def __init__(self, id: int, state: GroupState, version: int = 0) -> None:
+        super().__init__(id, state, version)
+        self._names = NameFinder()
 
     # Requests of people.
 
@@ -92,13 +104,16 @@ class Group(LiveState):
         """Decide that *by* says *text*."""
         self.require_member(by)
         _require_few_lines(text)
-        return Message(by.name, text)
+        return Message(by.name, text, mentions=self._mentions(by, text))
 
     def act(self, by: Actor, text: SafeText) -> Action:
         """Decide that *by* performs the action *text* (``/me``)."""
         self.require_member(by)
         _require_few_lines(text)
-        return Action(by.name, text)
+        return Action(by.name, text, mentions=self._mentions(by, text))
+
+    def _mentions(self, by: Actor, text: SafeText) -> tuple[Name, ...]:
+        return self._names.find(text, self.members, self.version, fold(by.name))
 
     def join(self, by: Actor, note: SafeText = NO_TEXT, proof: str = "") -> list[GroupEvent]:
         """Decide that *by* joins, or asks to join. Nothing happens if *by* is a member.

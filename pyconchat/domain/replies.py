@@ -39,7 +39,10 @@ __all__ = [
     "Live",
     "Matches",
     "MemberLine",
+    "Mentioned",
+    "Mentions",
     "Missed",
+    "Muted",
     "OwnGroup",
     "OwnGroups",
     "PasswordSet",
@@ -49,6 +52,7 @@ __all__ = [
     "PinLine",
     "Pins",
     "PresenceChanged",
+    "ReadUpto",
     "Replayed",
     "Reply",
     "Requests",
@@ -136,13 +140,18 @@ class Ended(_Reply, frozen=True, tag="end"):
 
 
 class OwnGroup(msgspec.Struct, frozen=True):
-    """A group of the reader. *head* is the number of its newest entry."""
+    """A group of the reader. *head* is the number of its newest entry.
+
+    *unread* entries are new to the reader, and *mentions* of them mention the reader.
+    """
 
     group: Name
     number: int
     policy: Policy
     role: str
     unread: int
+    mentions: int
+    muted: bool
     head: int
     topic: SafeText
 
@@ -165,7 +174,7 @@ class Missed(_Reply, frozen=True, tag="missed"):
     """*count* missed entries of a conversation follow; *older* ones do not.
 
     The conversation is *group*, or the one with *other*. The oldest missed entry is from *since*;
-    times are in milliseconds since the epoch.
+    *mentions* of them mention the reader. Times are in milliseconds since the epoch.
     """
 
     group: Name | None
@@ -174,6 +183,25 @@ class Missed(_Reply, frozen=True, tag="missed"):
     older: int
     since: int
     now: int
+    mentions: int = 0
+
+
+class Muted(_Reply, frozen=True, tag="muted"):
+    """The reader has muted *group*, or no longer. Programs are told of other devices, too."""
+
+    group: Name
+    muted: bool
+
+
+class ReadUpto(_Reply, frozen=True, tag="read"):
+    """Another device of the reader has shown a conversation up to the entry *seq*.
+
+    The conversation is *group*, or the one with *other*.
+    """
+
+    group: Name | None
+    other: Name | None
+    seq: int
 
 
 class PasswordSet(_Reply, frozen=True, tag="password"):
@@ -249,7 +277,7 @@ class FrontDesk(_Reply, frozen=True, tag="desk"):
 
 
 class GroupLine(msgspec.Struct, frozen=True):
-    """One group of a `Groups` reply. *unread* is None if the reader is not a member."""
+    """One group of a `Groups` reply. *unread* and *mentions* are None if it is not the reader's."""
 
     number: int
     name: Name
@@ -258,6 +286,8 @@ class GroupLine(msgspec.Struct, frozen=True):
     online: int
     unread: int | None
     topic: SafeText
+    mentions: int | None = None
+    muted: bool = False
 
 
 class Groups(_Reply, frozen=True, tag="groups"):
@@ -433,6 +463,22 @@ class Matches(_Reply, frozen=True, tag="matches"):
     more: bool
 
 
+class Mentioned(msgspec.Struct, frozen=True):
+    """An entry that mentions the reader; *unread* if it has not been shown yet."""
+
+    where: Where
+    entry: Entry
+    unread: bool
+
+
+class Mentions(_Reply, frozen=True, tag="mentions"):
+    """Where the reader was mentioned, oldest first; *more* older ones are known."""
+
+    mentions: list[Mentioned]
+    more: int = 0
+    next: SafeText = NO_TEXT
+
+
 class ArgumentHelp(msgspec.Struct, frozen=True):
     """One argument of a command. *kind* is what completion can offer for it.
 
@@ -532,7 +578,9 @@ Reply: TypeAlias = (
     | OwnGroups
     | Live
     | Missed
+    | Muted
     | PasswordSet
+    | ReadUpto
     | Entered
     | InPrivate
     | Pins
@@ -550,6 +598,7 @@ Reply: TypeAlias = (
     | PersonIs
     | Replayed
     | Matches
+    | Mentions
     | Help
     | Stats
     | PresenceChanged

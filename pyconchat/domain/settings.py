@@ -14,10 +14,12 @@ __all__ = ["Settings"]
 class Settings(msgspec.Struct, frozen=True):
     """The settings of an account, by the names that ``/set`` gives them.
 
-    *times*: each line begins with its time. *joins*: the coming and going of others is shown.
+    *times*: each line begins with its time. *bell*: at telnet and nc, private messages and those
+    that mention the reader ring the bell. *joins*: the coming and going of others is shown.
     """
 
     times: bool = False
+    bell: bool = False
     joins: bool = True
 
     def changed(self, name: str, on: bool) -> Settings:
@@ -27,7 +29,7 @@ class Settings(msgspec.Struct, frozen=True):
                 Code.BAD_ARGUMENT,
                 "There is no setting {name}; there are {names}.",
                 name=name,
-                names=" and ".join(self.__struct_fields__),
+                names=", ".join(self.__struct_fields__),
             )
         return msgspec.structs.replace(self, **{name: on})
 

@@ -61,10 +61,12 @@ from pyconchat.domain.replies import (
     Help,
     InPrivate,
     Matches,
+    Mentions,
     Missed,
     PersonIs,
     PinLine,
     Pins,
+    ReadUpto,
     Replayed,
     Reply,
     Requests,
@@ -181,6 +183,8 @@ def event_object(entry: Entry, where: Where) -> dict[str, object]:
         fields["text"] = event.text
         if event.guest:
             fields["guest"] = True
+        if event.mentions:
+            fields["mentions"] = event.mentions
         if type(event) is Message and event.reply_to:
             fields["reply_to"] = event.reply_to
         if event.edited:
@@ -211,6 +215,10 @@ def reply_object(reply: Reply) -> dict[str, object]:
         case Missed(group=group, other=other, count=count, older=older, since=since):
             fields |= {"group": group} if other is None else {"with": other}
             fields |= {"count": count, "older": older, "since": timestamp(since)}
+            fields["mentions"] = reply.mentions
+        case ReadUpto(group=group, other=other, seq=seq):
+            fields |= {"group": group} if other is None else {"with": other}
+            fields["seq"] = seq
         case Sent(other=other, online=online, seq=seq, away=away):
             fields |= {"with": other, "online": online, "seq": seq, "away": away}
         case PersonIs():
@@ -232,6 +240,11 @@ def reply_object(reply: Reply) -> dict[str, object]:
             fields["pins"] = [_pin(line) for line in pins]
         case Pins(group=group, pins=pins):
             fields |= {"group": group, "pins": [_pin(line) for line in pins]}
+        case Mentions(mentions=mentions, more=more, next=next):
+            fields["entries"] = [
+                {**event_object(each.entry, each.where), "unread": each.unread} for each in mentions
+            ]
+            fields |= {"more": more, "next": next}
         case Groups(groups=groups, more=more, next=next, part=part):
             fields["groups"] = [_named_group(each) for each in groups]
             fields |= {"more": more, "next": next, "part": part}

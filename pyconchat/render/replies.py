@@ -22,12 +22,15 @@ from pyconchat.domain.replies import (
     Entered,
     Files,
     FrontDesk,
+    GroupLine,
     Groups,
     Help,
     InPrivate,
     Live,
     Matches,
+    Mentions,
     Missed,
+    Muted,
     OwnGroups,
     PasswordSet,
     PeopleOnline,
@@ -36,6 +39,7 @@ from pyconchat.domain.replies import (
     PinLine,
     Pins,
     PresenceChanged,
+    ReadUpto,
     Replayed,
     Reply,
     Requests,
@@ -80,8 +84,12 @@ def reply_lines(reply: Reply) -> list[str]:
     match reply:
         case Done(text=text) | Ended(text=text) | PasswordSet(text=text):
             return [text]
-        case Said() | Live() | OwnGroups():
+        case Said() | Live() | OwnGroups() | ReadUpto():
             return []  # only programs need these
+        case Muted(group=group, muted=True):
+            return [f"{group} is muted: while you are elsewhere, only what mentions you is shown."]
+        case Muted(group=group):
+            return [f"{group} is no longer muted."]
         case Missed():
             return _missed(reply)
         case Sent(other=other, online=True, away=away):
@@ -150,20 +158,21 @@ def reply_lines(reply: Reply) -> list[str]:
             return [f"{name} is online."]
         case PresenceChanged(name=name, reason=reason):
             return [f"{name} has gone offline{f': {reason}' if reason else '.'}"]
-        case Replayed() | Matches():
+        case Replayed() | Matches() | Mentions():
             raise AssertionError("log entries are not lines of the server")
         case _:
             assert_never(reply)
 
 
-def older_line(reply: Replayed) -> str:
+def older_line(reply: Replayed | Mentions) -> str:
     """Return the line about the older entries that *reply* leaves out; empty if there are none."""
     return f"… {reply.more:,} older: {reply.next}" if reply.more else ""
 
 
 def _missed(reply: Missed) -> list[str]:
     place = f"with {reply.other}" if reply.group is None else f"in {reply.group}"
-    lines = [f"— {reply.count:,} new {place} since {day_and_time(reply.since, reply.now)} —"]
+    yours = f", {reply.mentions:,} for you," if reply.mentions else ""
+    lines = [f"— {reply.count:,} new {place}{yours} since {day_and_time(reply.since, reply.now)} —"]
     if reply.older:
         name = f" @{reply.other}" if reply.group is None else ""
         lines.append(f"{reply.older:,} older: /history{name}")
@@ -208,12 +217,19 @@ def _groups(reply: Groups) -> list[str]:
             line.policy.value,
             str(line.members),
             str(line.online),
-            "-" if line.unread is None else str(line.unread),
+            _unread(line),
             line.topic,
         ]
         for line in reply.groups
     ]
     return [*_table([header, *rows], right={0, 3, 4, 5}), *_more(reply.more, reply.next)]
+
+
+def _unread(line: GroupLine) -> str:
+    if line.unread is None:
+        return "-"
+    yours = f", {line.mentions} for you" if line.mentions else ""
+    return f"{line.unread}{yours}{', muted' if line.muted else ''}"
 
 
 def _requests(reply: Requests) -> list[str]:

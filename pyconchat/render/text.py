@@ -1,7 +1,7 @@
 """Text for people with `nc` or `telnet`.
 
 The server's lines start with ``* ``, actions with ``~ ``, and messages with the sender's name, so
-that nobody can impersonate the server.
+that nobody can impersonate the server. What mentions the reader begins with ``» ``.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from zope.interface import implementer
 
 from pyconchat.chat.interfaces import IRenderer
 from pyconchat.domain.errors import Refused
-from pyconchat.domain.events import Action, Entry, Message, Talk, is_coming_or_going
+from pyconchat.domain.events import Action, AnyEvent, Entry, Message, Talk, is_coming_or_going
+from pyconchat.domain.mentions import names_reader
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.replies import (
     DownloadTicket,
     Matches,
+    Mentions,
     PresenceChanged,
     Replayed,
     Reply,
@@ -33,6 +35,13 @@ from pyconchat.render.times import date_and_time, time_of_day
 __all__ = ["TextRenderer"]
 
 USUAL = Settings()
+
+NAMED = "» "
+"""Before a line that mentions the reader. No name begins with it."""
+
+BELL = "\a"
+
+NOBODY = Key("")
 
 
 @implementer(IRenderer)
@@ -63,10 +72,11 @@ class TextRenderer:
 
     def talk(self, entries: Sequence[Entry], where: Where) -> list[str]:
         said = f"{_label(where)}: "
-        end = self._newline
-        if self._settings.times:
-            return [self._line(_talk(entry, where, _time(entry), end)) for entry in entries]
-        in_group = where.other is None
+        end, in_group = self._newline, where.other is None
+        if self._settings.times or self._settings.bell:
+            return [
+                self._line(_talk(entry, where, self._mark(entry, where), end)) for entry in entries
+            ]
         return [
             f"{event.sender}{said}{event.text}{end}"
             if type(event := entry.event) is Message
@@ -81,8 +91,8 @@ class TextRenderer:
     def entry(self, entry: Entry, where: Where, reader: Key) -> str:
         if self._hides(entry, reader):
             return ""
-        stamp = _time(entry) if self._settings.times else ""
-        return self._line(_entry(entry, where, reader, stamp, self._newline))
+        mark = self._mark(entry, where, reader)
+        return self._line(_entry(entry, where, reader, mark, self._newline))
 
     def replay(self, entries: Sequence[Entry], where: Where, reader: Key, heading: str) -> bytes:
         shown = (entry for entry in entries if not self._hides(entry, reader))
@@ -99,7 +109,7 @@ class TextRenderer:
     def reply(self, reply: Reply) -> bytes:
         if isinstance(reply, PresenceChanged) and not self._settings.joins:
             return b""
-        if isinstance(reply, Replayed | Matches):
+        if isinstance(reply, Replayed | Matches | Mentions):
             lines = self._log_lines(reply)
         elif isinstance(reply, UploadTicket | DownloadTicket):
             what, command = reply_lines(reply)
@@ -115,8 +125,16 @@ class TextRenderer:
         """Return whether the settings hide *entry* from *reader*."""
         return not self._settings.joins and is_coming_or_going(entry.event, reader)
 
-    def _stamped(self, entry: Entry, where: Where, reader: Key) -> str:
-        return _entry(entry, where, reader, f"[{self._when(entry)}] ", self._newline)
+    def _mark(self, entry: Entry, where: Where, reader: Key = NOBODY) -> str:
+        """Return what stands before a line, depending on the settings and on who reads it."""
+        time = f"{time_of_day(entry.at)} " if self._settings.times else ""
+        event = entry.event
+        rings = self._settings.bell and (names_reader(event, reader) or _is_from(where, event))
+        return (BELL if rings else "") + time + _named(event, reader)
+
+    def _stamped(self, entry: Entry, where: Where, reader: Key, mark: str = "") -> str:
+        stamp = f"[{self._when(entry)}] {mark or _named(entry.event, reader)}"
+        return _entry(entry, where, reader, stamp, self._newline)
 
     def _numbered(self, entry: Entry, where: Where, reader: Key) -> str:
         """As `_stamped`, with the number by which commands name a message."""
@@ -126,7 +144,9 @@ class TextRenderer:
     def _when(self, entry: Entry) -> str:
         return date_and_time(entry.at, int(self._wall_clock() * 1000))
 
-    def _log_lines(self, reply: Replayed | Matches) -> list[str]:
+    def _log_lines(self, reply: Replayed | Matches | Mentions) -> list[str]:
+        if isinstance(reply, Mentions):
+            return self._mentions(reply)
         lines = [self._numbered(entry, reply.where, Key("")) for entry in reply.entries]
         lines = [line for line in lines if line]
         if isinstance(reply, Replayed):
@@ -137,6 +157,16 @@ class TextRenderer:
             return [f"* Nothing found for: {reply.words}"]
         newest = "The newest matches" if reply.more else "Found"
         return [f"* {newest} for: {reply.words}", *lines]
+
+    def _mentions(self, reply: Mentions) -> list[str]:
+        if not reply.mentions:
+            return ["* Nobody has mentioned you yet."]
+        older = older_line(reply)
+        lines = [f"* {older}"] if older else []
+        for each in reply.mentions:
+            line = self._stamped(each.entry, each.where, NOBODY, NAMED if each.unread else "")
+            lines.append(line)
+        return lines
 
     def _line(self, line: str) -> str:
         return f"{line}{self._newline}" if line else ""
@@ -149,8 +179,16 @@ def _label(where: Where) -> str:
     return f" (in {where.group})" if where.group is not None else " (private)"
 
 
-def _time(entry: Entry) -> str:
-    return f"{time_of_day(entry.at)} "
+def _named(event: AnyEvent, reader: Key) -> str:
+    """Return the mark before a line that mentions *reader*; nothing if *event* does not."""
+    return NAMED if names_reader(event, reader) else ""
+
+
+def _is_from(where: Where, event: AnyEvent) -> bool:
+    """Return whether *event* is a private message from the reader's partner."""
+    if where.other is None or not isinstance(event, Talk):
+        return False
+    return fold(event.sender) == fold(where.other)
 
 
 def _talk(entry: Entry, where: Where, stamp: str, newline: str) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 from twisted.internet.defer import Deferred
 
+from pyconchat.chat.conversations import Conversation
 from pyconchat.chat.interfaces import ISession
 from pyconchat.chat.places import Place, Private
 from pyconchat.commands.services import Services
@@ -41,6 +42,7 @@ class Hello(msgspec.Struct, frozen=True):
     replace: bool = False
     since: dict[str, object] = {}
     missed: Annotated[int, Meta(ge=1, le=1000)] | None = None
+    reads: bool = False
 
     @property
     def received(self) -> dict[str, int]:
@@ -64,6 +66,7 @@ class Request(msgspec.Struct, frozen=True):
     text: str | None = None
     reply_to: Seq = 0
     key: RequestName | None = None
+    read: Seq | None = None
     answers: Annotated[list[str], Meta(max_length=8)] = []
 
     @property
@@ -147,6 +150,9 @@ class Requests:
 
     async def _execute(self, request: Request, key: RequestKey | None) -> Reply | None:
         self._session.require_welcome()
+        if request.read is not None:
+            await self._mark(request, request.read)
+            return None
         line = request.line or ""
         if not line.strip():
             return None
@@ -159,6 +165,20 @@ class Requests:
         answers: list[Reply] = []
         await self._session.command(line, self._place_of(request), answers.append, key)
         return answers[-1] if answers else None
+
+    async def _mark(self, request: Request, seq: int) -> None:
+        """Note that the program has shown a conversation up to *seq*."""
+        conversation: Conversation | None = None
+        if request.partner is not None:
+            known_with = self._chat.private.known_with
+            conversation = await known_with(self._session.account, request.partner)
+        elif request.group is not None:
+            conversation = self._services.groups.find(request.group)
+        if conversation is None or conversation not in self._session.subscriptions:
+            raise BadField("read", "You do not receive that conversation.")
+        if seq > conversation.published:
+            raise BadField("read", f"The newest entry is {conversation.published}.")
+        self._services.registry.mark(self._session, conversation, seq)
 
     async def _earlier(self, key: RequestKey) -> int | None:
         """Return the number of an earlier request with *key*, even if it is not stored yet."""

@@ -52,6 +52,7 @@ class Session:
         "active_at",
         "awaiting",
         "current",
+        "marks",
         "peer",
         "quit_reason",
         "quitting",
@@ -69,6 +70,7 @@ class Session:
         self.current: Place = None
         self.awaiting: GroupConversation | None = None
         self.starting = True
+        self.marks = False
         self.quitting = False
         self.quit_reason = SafeText("")
         self.subscriptions = Subscriptions(services, self)
@@ -123,7 +125,9 @@ class Session:
 
     def enter(self, place: Place) -> None:
         if not self.peer.program:  # a program names the place in each request
-            self.current = place
+            left, self.current = self.current, place
+            if isinstance(left, GroupConversation) and left is not place:
+                self.subscriptions.refresh(left)
             self.awaiting = None
             if isinstance(place, Private):
                 self._partner_online = self._services.presence.online(place.partner.key)

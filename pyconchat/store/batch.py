@@ -82,7 +82,7 @@ class Batch:
                 )
                 if version is not None:
                     self._versions[conversation] += 1
-                if type(event) is not Message:
+                if type(event) is not Message or event.mentions:
                     self._effects.of(entry)
                     if about(event):
                         self.amending.append(entry)

@@ -6,17 +6,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, assert_never
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Table,
     and_,
     bindparam,
+    case,
     delete,
     insert,
     literal,
+    or_,
     select,
     update,
 )
@@ -29,6 +33,7 @@ from pyconchat.domain.decisions import (
     Ignore,
     MoveCursor,
     MoveKeys,
+    Mute,
     NoteLogin,
     NoteSeen,
     OpenDirect,
@@ -82,6 +87,10 @@ MAX_TOKENS = 16
 """Maximum session tokens of an account. A new one replaces the least recently used."""
 
 
+MAX_MENTIONS = 1000
+"""Mentions of an account that are kept: the newest."""
+
+
 class Effects:
     """Writes the effects of entries, inside the transaction of *connection*."""
 
@@ -89,11 +98,14 @@ class Effects:
         self._connection = connection
 
     def of(self, entry: Entry) -> None:
-        """Write the effects of *entry*. Messages have none."""
+        """Write the effects of *entry*. Messages have none but mentions."""
         event: AnyEvent = entry.event
         group, seq = entry.conversation, entry.seq
         match event:
-            case Message() | Action() | MessageRemoved() | Edit() | ServerKicked() | Damaged():
+            case Message(sender=sender, mentions=names) | Action(sender=sender, mentions=names):
+                if names:
+                    self._mention(entry, sender, names)
+            case MessageRemoved() | Edit() | ServerKicked() | Damaged():
                 pass
             case Unsay(about=about):
                 self._unpin(group, about)
@@ -218,6 +230,12 @@ class Effects:
                 same = and_(settings.c.owner == owner, settings.c.name == name)
                 self._run(delete(settings).where(same))
                 self._run(insert(settings).values(owner=owner, name=name, on=on))
+            case Mute(owner=owner, conversation=conversation, on=on):
+                mutes = schema.mutes
+                same = and_(mutes.c.owner == owner, mutes.c.conversation == conversation)
+                self._run(delete(mutes).where(same))
+                if on:
+                    self._run(insert(mutes).values(owner=owner, conversation=conversation))
             case MoveCursor():
                 self.move_cursors([write])
             case OpenDirect(conversation=conversation, parties=parties, owners=owners):
@@ -260,7 +278,10 @@ class Effects:
 
     def move_cursors(self, moves: list[MoveCursor]) -> None:
         """Move cursors forward, never back, and delete those that have reached their end."""
-        rows = [{"o": m.owner, "c": m.conversation, "u": m.upto, "r": m.read} for m in moves]
+        rows = [
+            {"o": m.owner, "c": m.conversation, "u": m.upto, "r": m.read, "s": m.shown}
+            for m in moves
+        ]
         self._connection.execute(_MOVE, rows)
         for move in moves:
             if move.read >= move.upto:
@@ -313,6 +334,7 @@ class Effects:
 
     def _open_cursor(self, owner: Key, conversation: int, read: int) -> None:
         row = {"owner": owner, "conversation": conversation, "upto": OPEN_END, "read": read}
+        row["shown"] = read
         self._run(insert(schema.cursors).values(row))
 
     def _close_cursor(self, owner: Key, conversation: int, seq: int) -> None:
@@ -326,10 +348,10 @@ class Effects:
 
     def _open_cursors_of_members(self, group: int, read: int) -> None:
         members = schema.members.c
-        owners = select(members.key, members.conversation, literal(OPEN_END), literal(read)).where(
-            members.conversation == group, members.guest.is_(False)
-        )
-        columns = ["owner", "conversation", "upto", "read"]
+        owners = select(
+            members.key, members.conversation, literal(OPEN_END), literal(read), literal(read)
+        ).where(members.conversation == group, members.guest.is_(False))
+        columns = ["owner", "conversation", "upto", "read", "shown"]
         self._run(insert(schema.cursors).from_select(columns, owners))
 
     def _notify(self, owner: Key, conversation: int, seq: int) -> None:
@@ -338,6 +360,21 @@ class Effects:
         if self._connection.scalar(select(accounts.c.key).where(accounts.c.key == owner)):
             row = {"owner": owner, "conversation": conversation, "upto": seq, "read": seq - 1}
             self._run(insert(schema.cursors).values(row))
+
+    def _mention(self, entry: Entry, sender: Name, names: Sequence[Name]) -> None:
+        """Note the mentions of those *names* that are registered and do not ignore *sender*."""
+        accounts, ignores, mentions = schema.accounts.c, schema.ignores.c, schema.mentions
+        ignoring = select(ignores.owner).where(ignores.key == fold(sender))
+        keys = {fold(name) for name in names}
+        known = select(accounts.key).where(accounts.key.in_(keys), accounts.key.not_in(ignoring))
+        place = {"conversation": entry.conversation, "seq": entry.seq, "at": entry.at}
+        for owner in self._connection.scalars(known).all():
+            self._run(insert(mentions).values(owner=owner, **place))
+            own = mentions.c.owner == owner
+            newest = select(mentions.c.at).where(own).order_by(mentions.c.at.desc())
+            first_to_go = self._connection.scalar(newest.offset(MAX_MENTIONS).limit(1))
+            if first_to_go is not None:
+                self._run(delete(mentions).where(own, mentions.c.at <= first_to_go))
 
     def _save_token(self, owner: Key, digest: str, at: int) -> None:
         """Add a token, and delete the least recently used ones of *owner*."""
@@ -370,7 +407,7 @@ class Effects:
     def _delete_account(self, owner: Key, party: str) -> None:
         self._run(delete(schema.accounts).where(schema.accounts.c.key == owner))
         tables = (schema.tokens, schema.cursors, schema.ignores, schema.keys)
-        for table in (*tables, schema.account_settings):
+        for table in (*tables, schema.account_settings, schema.mentions, schema.mutes):
             self._run(delete(table).where(table.c.owner == owner))
         conversations = schema.conversations
         for side in (conversations.c.party_a, conversations.c.party_b):
@@ -406,13 +443,19 @@ def _cursor(owner: Key, conversation: int, upto: int) -> ColumnElement[bool]:
     )
 
 
+def _later(column: Column[int], parameter: str) -> ColumnElement[int]:
+    """Return the greater of *column* and *parameter*."""
+    new = bindparam(parameter, type_=column.type)
+    return case((column < new, new), else_=column)
+
+
 _MOVE = (
     update(schema.cursors)
     .where(
         schema.cursors.c.owner == bindparam("o"),
         schema.cursors.c.conversation == bindparam("c"),
         schema.cursors.c.upto == bindparam("u"),
-        schema.cursors.c.read < bindparam("r"),
+        or_(schema.cursors.c.read < bindparam("r"), schema.cursors.c.shown < bindparam("s")),
     )
-    .values(read=bindparam("r"))
+    .values(read=_later(schema.cursors.c.read, "r"), shown=_later(schema.cursors.c.shown, "s"))
 )

@@ -69,6 +69,25 @@ account_settings = Table(
     Column("on", Boolean, nullable=False),
 )
 
+# The groups that registered people have muted.
+mutes = Table(
+    "mutes",
+    metadata,
+    Column("owner", String(32), primary_key=True),
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+)
+
+# The entries that mention registered people, the newest of each.
+mentions = Table(
+    "mentions",
+    metadata,
+    Column("owner", String(32), primary_key=True),
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Index("mentions_at", "owner", "at"),
+)
+
 settings = Table(
     "settings",
     metadata,
@@ -198,7 +217,8 @@ reactions = Table(
     Column("emoji", String(32), primary_key=True),
 )
 
-# What somebody has yet to receive: the entries after read, up to upto. A member has an open cursor
+# What somebody has yet to receive: the entries after read, up to upto. Those up to shown were shown
+# to them on some device. A member has an open cursor
 # (upto is OPEN_END), which is closed when the membership ends. A cursor of a single entry is a
 # notice to somebody outside the group (rejected, invited, banned).
 cursors = Table(
@@ -208,6 +228,7 @@ cursors = Table(
     Column("conversation", Integer, primary_key=True, autoincrement=False),
     Column("upto", BigInteger, primary_key=True),
     Column("read", BigInteger, nullable=False),
+    Column("shown", BigInteger, nullable=False, server_default="0"),
 )
 
 # Requests that were carried out, with the keys that clients gave them. owner: `Account.party`.

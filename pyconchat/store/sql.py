@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, and_, false, insert, or_, select, text
 from zope.interface import implementer
 
 from pyconchat.chat.interfaces import IStore
@@ -278,6 +278,10 @@ class SqlStore:
         with self._writer.reading(READ_SECONDS) as connection:
             return state.read_token(connection, digest)
 
+    def mentions(self, owner: Key) -> list[tuple[int, int]]:
+        with self._writer.reading(READ_SECONDS) as connection:
+            return state.read_mentions(connection, owner)
+
     # Reading: any thread.
 
     def closed(self) -> list[ClosedGroup]:
@@ -308,6 +312,17 @@ class SqlStore:
     def quotes(self, conversation: int, seqs: Sequence[int]) -> dict[int, Quote]:
         with reading(self._reading, READ_SECONDS) as connection:
             return amendments.quotes(connection, conversation, seqs)
+
+    def numbered(
+        self, places: Sequence[tuple[int, int]], wanted: Callable[[], bool] = lambda: True
+    ) -> list[Entry]:
+        entries = schema.entries.c
+        ours = (and_(entries.conversation == id, entries.seq == seq) for id, seq in places)
+        query = select(entries.conversation, entries.seq, entries.at, entries.body)
+        with reading(self._reading, READ_SECONDS, wanted) as connection:
+            rows = connection.execute(query.where(or_(false(), *ours))).all()
+        found = {(id, seq): Entry(id, seq, at, decode(body)) for id, seq, at, body in rows}
+        return [found[place] for place in places if place in found]
 
     def search(
         self,

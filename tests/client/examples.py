@@ -193,7 +193,7 @@ ANSWERS: list[tuple[Object, list[str]]] = [
     (answer("password", text="Changed.", token="t"), ["* Changed."]),
     (
         answer("settings", settings={"times": True, "joins": False}),
-        ["* Your settings: times on, joins off."],
+        ["* Your settings: times on, bell off, joins off."],
     ),
     (answer("new-thing", text="It is so."), ["* It is so."]),
     (answer("new-thing", count=3), ["* new-thing: count 3"]),

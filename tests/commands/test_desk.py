@@ -122,7 +122,7 @@ def test_going_to_the_desk_keeps_the_membership(tea: Tea) -> None:
         "3",
         "message",
         "join other",
-        "kick bob",
+        "kick dave",
         "Leave",
         "QQQ",
         " leave",

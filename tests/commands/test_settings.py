@@ -20,7 +20,7 @@ def stamp(clock: Clock) -> str:
 
 def test_times_before_each_line(tea: Tea, clock: Clock) -> None:
     """Of messages, actions and events; nobody else sees them."""
-    assert tea.bob.types("/set times on") == ["* Your settings: times on, joins on."]
+    assert tea.bob.types("/set times on") == ["* Your settings: times on, bell off, joins on."]
     tea.carol.sees()
     tea.alice.types("hi", "/me waves", "/topic leaves")
     now = stamp(clock)
@@ -30,7 +30,7 @@ def test_times_before_each_line(tea: Tea, clock: Clock) -> None:
         f"{now} * alice changed the topic: leaves",
     ]
     assert tea.carol.sees() == ["alice: hi", "~ alice waves", "* alice changed the topic: leaves"]
-    assert tea.bob.types("/set times off") == ["* Your settings: times off, joins on."]
+    assert tea.bob.types("/set times off") == ["* Your settings: times off, bell off, joins on."]
     tea.alice.types("ho")
     assert tea.bob.sees() == ["alice: ho"]
 
@@ -92,7 +92,7 @@ def test_settings_survive_restarts(tea: Tea, clock: Clock) -> None:
     """Each change replaces the one before."""
     tea.bob.types("/set times on", "/set joins off", "/set times off", "/set times on")
     again = TestUser(make_chat(tea.alice.chat.store, clock), "bob", "password b")
-    assert again.types("/set") == ["* Your settings: times on, joins off."]
+    assert again.types("/set") == ["* Your settings: times on, bell off, joins off."]
 
 
 def test_a_guest_keeps_settings_and_ignores_by_registering(visit: Visit, clock: Clock) -> None:
@@ -101,21 +101,21 @@ def test_a_guest_keeps_settings_and_ignores_by_registering(visit: Visit, clock: 
     gus.types("/set times on", "/ignore mallory")
     gus.leaves()
     gus = visit("gus", "", "password g", "password g")
-    assert gus.types("/set") == ["* Your settings: times off, joins on."]
+    assert gus.types("/set") == ["* Your settings: times off, bell off, joins on."]
     gus.types("/set times on", "/ignore mallory", "/password")
     again = TestUser(make_chat(gus.chat.store, clock), "gus", "password g")
-    assert again.types("/set") == ["* Your settings: times on, joins on."]
+    assert again.types("/set") == ["* Your settings: times on, bell off, joins on."]
     assert again.types("/ignore") == ["* You ignore mallory."]
 
 
 @pytest.mark.parametrize(
     ("line", "answer"),
     [
-        ("/set", "* Your settings: times off, joins on."),
-        ("/set colours on", "* There is no setting colours; there are times and joins."),
-        ("/set colours", "* There is no setting colours; there are times and joins."),
+        ("/set", "* Your settings: times off, bell off, joins on."),
+        ("/set colours on", "* There is no setting colours; there are times, bell, joins."),
+        ("/set colours", "* There is no setting colours; there are times, bell, joins."),
         ("/set times maybe", "* On or off?"),
-        ("/set TIMES ON", "* Your settings: times on, joins on."),
+        ("/set TIMES ON", "* Your settings: times on, bell off, joins on."),
     ],
 )
 def test_answers(line: str, answer: str, visit: Visit) -> None:
@@ -126,6 +126,6 @@ def test_answers(line: str, answer: str, visit: Visit) -> None:
 def test_a_missing_value_is_asked_for(visit: Visit, chat: Chat) -> None:
     """But only of a setting that there is."""
     bob = visit("bob", "password b", "on")
-    assert bob.types("/set times") == ["* Your settings: times on, joins on."]
+    assert bob.types("/set times") == ["* Your settings: times on, bell off, joins on."]
     assert bob.peer.asked == ["times on or off? "]
     assert chat.accounts.find(bob.account.name).settings.times

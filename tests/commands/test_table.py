@@ -79,6 +79,7 @@ QUESTIONS = {
     "reply": "Which message? Its number: ",
     "react": "Which message? Its number: ",
     "search": "Search for? ",
+    "mute": "Mute which group? ",
     "whois": "About whom? ",
     "unignore": "Unignore whom? ",
     "claim": "Code: ",

@@ -63,14 +63,14 @@ HASH = "$argon2id$v=19$m=65536"
 # An event of every kind, its tag, and its line after the fields that all entries have.
 EXAMPLES: list[tuple[AnyEvent, str, str]] = [
     (
-        Message(ALICE, SafeText("hi"), True, 5, 9),
+        Message(ALICE, SafeText("hi"), True, (BOB,), 5, 9),
         "message",
-        '{"from":"alice","text":"hi","guest":true,"reply_to":5,"edited":9}',
+        '{"from":"alice","text":"hi","guest":true,"mentions":["bob"],"reply_to":5,"edited":9}',
     ),
     (
-        Action(ALICE, SafeText("waves"), True, 9),
+        Action(ALICE, SafeText("waves"), True, (BOB,), 9),
         "action",
-        '{"from":"alice","text":"waves","guest":true,"edited":9}',
+        '{"from":"alice","text":"waves","guest":true,"mentions":["bob"],"edited":9}',
     ),
     (
         GroupCreated(1, TEA, ALICE, Policy.PASSWORD, HASH, True),

@@ -74,6 +74,7 @@ class JsonLogin:
             with suppress(NotSaved):  # a program that has the password needs no token
                 token = await self._services.tokens.issue(session.account)
         self._session = session
+        session.marks = hello.reads
         self._most_missed = hello.missed or 0
         return self._answer(session, token)
 
@@ -157,6 +158,8 @@ class JsonLogin:
                 policy=each.group.policy,
                 role="admin" if each.group.is_admin(name) else "member",
                 unread=subscriptions.unread(each),
+                mentions=subscriptions.mentions(each),
+                muted=each.id in session.account.muted,
                 head=each.published,
                 topic=each.group.topic,
             )

@@ -129,6 +129,9 @@ def grand_tour(server: MemoryServer, olga: WiredProgram) -> tuple[list[Object], 
         alice.does("/search hi", "tea"),
         alice.does("/away tea time"),
         alice.does("/away"),
+        carol.does(group="tea", text="hi alice"),
+        alice.does("/mentions"),
+        alice.does("/mute tea"),
         alice.does("/who"),
         alice.does("/whois bob"),
         alice.does("/groups"),
@@ -188,7 +191,15 @@ def test_every_reply_has_the_documented_fields(server: MemoryServer, olga: Wired
 def test_the_table_of_replies_is_complete() -> None:
     """It has all replies but the answer to a message and those that are events."""
     tags = {kind.__struct_config__.tag for kind in get_args(Reply)}
-    assert set(REPLIES) == tags - {"said", "live", "missed", "presence", "end", "own-groups"}
+    assert set(REPLIES) == tags - {
+        "said",
+        "live",
+        "missed",
+        "presence",
+        "end",
+        "own-groups",
+        "read",
+    }
 
 
 @pytest.mark.parametrize("type", ["upload", "download"])
@@ -245,9 +256,11 @@ def test_events_that_are_no_entries_have_the_documented_fields() -> None:
         "own-groups",
         "done",
         "settings",
+        "muted",
+        "read",
     }
     missed = reply_object(Missed(None, Name("bob"), 1, 0, 0, 0))
-    assert set(missed) == {"type", "with", "count", "older", "since"}
+    assert set(missed) == {"type", "with", "count", "older", "since", "mentions"}
     assert set(missed) - {"type"} <= literals(NO_ENTRIES["missed"][0])
     for fields, row in ((has_ended, "end"), (presence, "presence")):
         assert set(fields) == {"type"} | literals(NO_ENTRIES[row][0].partition(":")[0])
