@@ -178,6 +178,8 @@ FREE = {
     "help",
     "quit",
     "password",
+    "mentions",
+    "mute",
     "set",
     "ignore",
     "unignore",
