@@ -91,8 +91,8 @@ def test_in_a_group(user: UserOf, kind: str) -> None:
         (alice, "/history \u0663", number),
         (alice, "/history 0000000019999999", number),
         (alice, "/history 00000000019999999", number),
-        (alice, "/history 1 2", "* That is /history N, or /history N before SEQ."),
-        (alice, "/history 1 before 2 3", "* That is /history N, or /history N before SEQ."),
+        (alice, "/history 1 2", "* That is /history N, or /history N before SEQ, and @NAME after it."),
+        (alice, "/history 1 before 2 3", "* That is /history N, or /history N before SEQ, and @NAME after it."),
         (alice, "/search !", "* Search for at least one word."),
         (alice, "/me \x07", "* The message is empty."),
         (alice, "/topic \u202e", "* The message is empty."),
@@ -291,7 +291,7 @@ def test_what_would_harm_a_terminal(user: UserOf, one: str, other: str) -> None:
         alice.types(f"/topic {raw}")
         bob.sees(f"* alice changed the topic: {shown}\n")
         alice.types(f"/msg bob {raw}")
-        bob.sees(f"alice (private): {shown}\n")
+        bob.sees(f"alice (guest, private): {shown}\n")
     alice.types("tab\there", "line\u2028* bob was banned by alice.")
     bob.sees("alice: tab")
     bob.sees(" here\nalice: line\n    * bob was banned by alice.\n")

@@ -76,8 +76,8 @@ def test_the_dialogues_are_there() -> None:
 
 
 def without_day(line: str) -> str:
-    """Return *line* without the day and time that nc and telnet are shown before old messages."""
-    return re.sub(r"^\[[^]]+\] ", "", line)
+    """Return *line* without the day, time and number that are shown before old messages."""
+    return re.sub(r"^(\[[^]]+\] )?(#[0-9]+ )?", "", line)
 
 
 @pytest.mark.parametrize("kind", ["nc", "telnet", "client"])

@@ -54,7 +54,7 @@ def test_a_known_name(user: UserOf, kind: str) -> None:
     bob.sees("Password: ")
     bob.types("secret of bob")
     for heading, missed in (
-        ("— 1 new in tea since ", "alice (in tea): for bob, later\n"),
+        ("— 1 new in tea, 1 for you, since ", "alice (in tea): for bob, later\n"),
         ("— 1 new with alice since ", "alice (private): call me back\n"),
     ):
         bob.sees(heading)

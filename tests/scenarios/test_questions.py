@@ -22,7 +22,7 @@ def test_second_thoughts(user: UserOf, kind: str) -> None:
     alice.types("/me")
     alice.sees("Do what? ")
     alice.types("/msg bob the pin is 9731")
-    bob.sees("alice (private): the pin is 9731\n")
+    bob.sees("alice (guest, private): the pin is 9731\n")
     alice.sees("Sent to bob.")
     alice.types("  /password x")
     alice.sees("Not said: /password is a command")
