@@ -68,11 +68,12 @@ class Chat:
         wall_clock: Callable[[], float],
     ) -> None:
         self.config = config
+        self._wall_clock = wall_clock
         self.store = store
         self.reactor = reactor
         self.hasher = hasher
         self.statistics = Statistics(reactor.seconds)
-        self.memory = Memory(config.guests)
+        self.memory = Memory(config.guests, self.now)
         self.accounts = self.memory.accounts
         self.groups = self.memory.groups
         self.conversations = self.memory.conversations
@@ -93,7 +94,6 @@ class Chat:
         )
         self.indexer = SearchIndexer(store, threads, reactor, lambda: self.journal.busy)
         self.bounds = Bounds(config.limits, self.groups)
-        self._wall_clock = wall_clock
         gauge = self.statistics.gauge
         gauge("sessions", lambda: sum(1 for _ in self.presence.everybody()))
         gauge("accounts", lambda: len(self.presence))
@@ -132,8 +132,9 @@ class Chat:
         *done* fires with the message's number; without it, the session is told only if the
         message could not be stored.
         """
-        event = self.memory.usable(conversation).post(session.account.actor, text)
-        decision = Decision(self.now(), (NewEntry(conversation.id, event),), (), key)
+        now = self.now()
+        event = self.memory.usable(conversation).post(session.account.actor, text, now)
+        decision = Decision(now, (NewEntry(conversation.id, event),), (), key)
         self.journal.append(decision, _origin(session), done)
 
     def act(
@@ -144,8 +145,9 @@ class Chat:
         key: RequestKey | None = None,
     ) -> Deferred[int]:
         """Post *text* to a group as an action; fires with its number. Raises `Refused`."""
-        event = self.memory.usable(conversation).act(session.account.actor, text)
-        decision = Decision(self.now(), (NewEntry(conversation.id, event),), (), key)
+        now = self.now()
+        event = self.memory.usable(conversation).act(session.account.actor, text, now)
+        decision = Decision(now, (NewEntry(conversation.id, event),), (), key)
         return self._append(decision, _origin(session))
 
     async def post_to(
@@ -216,7 +218,8 @@ class Chat:
         events = rule(group)
         if not events:
             return succeed(0)
-        self.bounds.check(group, events)
+        now = self.now()
+        self.bounds.check(group, events, now)
         done: Deferred[int] = Deferred()
 
         def decide_again() -> None:
@@ -225,7 +228,6 @@ class Chat:
             except Refused:
                 done.errback()
 
-        now = self.now()
         decision = Decision(now, self.memory.apply(conversation, events, now), key=key)
         self.journal.append(decision, done=done, retry=decide_again if retry else None)
         return done

@@ -41,15 +41,20 @@ from pyconchat.domain.events import (
     MemberJoined,
     MemberKicked,
     MemberLeft,
+    MemberQuieted,
     MemberRegistered,
     MemberUnbanned,
     Message,
+    ModeratorEnded,
+    ModeratorMade,
     OperatorMade,
     PolicyChanged,
+    QuietEnded,
     RequestWithdrawn,
     ServerBanned,
     ServerKicked,
     ServerUnbanned,
+    SlowChanged,
     TopicChanged,
     subject,
 )
@@ -223,6 +228,10 @@ class Fanout:
             case JoinRequested() | RequestWithdrawn() | JoinRejected():
                 pass
             case MemberInvited() | InvitationEnded() | MemberRegistered() | MemberUnbanned():
+                pass
+            case MemberQuieted() | QuietEnded() | SlowChanged():
+                pass
+            case ModeratorMade() | ModeratorEnded():
                 pass
             case FileShared() | FileRemoved():
                 pass

@@ -56,8 +56,8 @@ class Registration:
 
         With *replace* it takes over the name from a guest at the same network.
         """
-        self._accounts.admit(name)
-        self._accounts.admit_network(network)
+        self._memory.admit(name)
+        self._memory.admit_network(network)
         if replace:
             self._replace_guest(name, network)
         # A former guest with this name may have memberships whose end is not stored yet.
@@ -104,8 +104,8 @@ class Registration:
 
         *replace* is as for `add_guest`.
         """
-        self._accounts.admit(name)
-        self._accounts.admit_network(network)
+        self._memory.admit(name)
+        self._memory.admit_network(network)
         password = check_password(password)
         if replace:
             self._replace_guest(name, network)
@@ -114,7 +114,7 @@ class Registration:
             await self._save([SaveAccount(name, password_hash)])
         account = Account(name, password_hash)
         self._accounts.add(account)
-        self._accounts.admit(name)  # an operator may have banned the name since
+        self._memory.admit(name)  # an operator may have banned the name since
         return account
 
     async def change_password(self, session: ISession, password: str) -> None:

@@ -71,7 +71,8 @@ class LineFormatter:
         if isinstance(known, Message | Action):
             line = self._message(event, known, where, live)
         else:
-            sentence = event_sentence(known, where, Key(fold(self.me)))
+            at = _milliseconds(event, "at") or 0
+            sentence = event_sentence(known, where, Key(fold(self.me)), at)
             if not sentence:
                 return []
             line = Line((*_time(event), ("server", f"* {sentence}")))
@@ -221,6 +222,8 @@ def _event(fields: Object) -> AnyEvent | None:
     try:
         # In JSON the sender is "from", and a file's id is left out.
         stored = {**fields, "sender": fields.get("from"), "id": ""}
+        if "until" in fields:
+            stored["until"] = _milliseconds(fields, "until")
         event: AnyEvent = msgspec.convert(stored, AnyEvent)
     except msgspec.ValidationError:
         return None
@@ -237,8 +240,7 @@ def _reply(fields: Object, now: float) -> Reply | None:
         case "sent":
             fields["other"] = fields.get("with")
         case "missed":
-            since = _local_time({"at": fields.get("since")})
-            fields["since"] = int(since.timestamp() * 1000) if since is not None else 0
+            fields["since"] = _milliseconds(fields, "since") or 0
             fields |= {"group": fields.get("group"), "other": fields.get("with")}
             fields["now"] = int(now * 1000)
         case "help":
@@ -260,9 +262,15 @@ def _reply(fields: Object, now: float) -> Reply | None:
 
 
 def _with_milliseconds(fields: Object) -> Object:
-    """Return *fields* with the time in milliseconds since the epoch, as records have it."""
-    at = _local_time(fields)
-    return {**fields, "at": int(at.timestamp() * 1000) if at is not None else 0}
+    """Return *fields* with their times in milliseconds since the epoch, as records have them."""
+    times = {"at": _milliseconds(fields, "at") or 0, "until": _milliseconds(fields, "until")}
+    return {**fields, **times}
+
+
+def _milliseconds(fields: Object, name: str) -> int | None:
+    """Return the time *name* in milliseconds since the epoch; None if it is not there."""
+    at = _local_time({"at": fields.get(name)})
+    return None if at is None else int(at.timestamp() * 1000)
 
 
 def _flat(value: object) -> str:

@@ -27,6 +27,7 @@ from pyconchat.domain.lookalikes import Lookalikes
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.refusals import already_banned, already_operator, looks_like, name_in_use
 from pyconchat.domain.text import SafeText
+from pyconchat.domain.times import until_in_words
 
 __all__ = ["RESERVED", "Account", "Accounts", "deleted_party", "is_guest_party"]
 
@@ -89,7 +90,7 @@ class Accounts:
         self.guests_allowed = guests_allowed
         self.claim_code: str | None = None
         self.bans: dict[Key, Ban] = {}
-        self._banned_networks: dict[str, Ban] = {}
+        self._banned_networks: dict[str, list[Ban]] = {}
         self._accounts: dict[Key, Account] = {}
         self._lookalikes = Lookalikes()
         self._server_names = Lookalikes(RESERVED)
@@ -153,29 +154,17 @@ class Accounts:
         del self._accounts[account.key]
         self._lookalikes.remove(account.name)
 
-    def admit(self, name: str) -> None:
-        """Raise `Refused` if *name* is banned from the server."""
-        ban = self.bans.get(fold(name))
+    def admit(self, name: str, now: int) -> None:
+        """Raise `Refused` if *name* is banned from the server at *now* (milliseconds)."""
+        ban = self._ban_of(name, now)
         if ban is not None:
-            raise Refused(
-                Code.BANNED,
-                "{name} is banned from this server by {by}{because}.",
-                name=ban.name,
-                by=ban.by,
-                because=f": {ban.reason}" if ban.reason else "",
-            )
+            raise _banned(f"{ban.name} is", ban, now)
 
-    def admit_network(self, network: str) -> None:
-        """Raise `Refused` if no guest or new account may come from *network*."""
-        ban = self._banned_networks.get(network)
-        if ban is not None:
-            raise Refused(
-                Code.BANNED,
-                "Guests and new accounts from your address are banned from this server by"
-                " {by}{because}.",
-                by=ban.by,
-                because=f": {ban.reason}" if ban.reason else "",
-            )
+    def admit_network(self, network: str, now: int) -> None:
+        """Raise `Refused` if no guest or new account may come from *network* at *now*."""
+        bans = (ban for ban in self._banned_networks.get(network, ()) if ban.lasts(now))
+        for ban in bans:
+            raise _banned("Guests and new accounts from your address are", ban, now)
 
     def restore_bans(self, bans: Iterable[Ban]) -> None:
         """Replace the bans by *bans*."""
@@ -183,9 +172,10 @@ class Accounts:
         self._ban_networks()
 
     def _ban_networks(self) -> None:
-        self._banned_networks = {
-            network: ban for ban in self.bans.values() for network in ban.networks
-        }
+        self._banned_networks = {}
+        for ban in self.bans.values():
+            for network in ban.networks:
+                self._banned_networks.setdefault(network, []).append(ban)
 
     # What operators decide.
 
@@ -227,47 +217,56 @@ class Accounts:
         return [ServerKicked(account.name, by.name, reason)]
 
     def ban(
-        self, by: Actor, name: Name, reason: SafeText = NO_TEXT, networks: Iterable[str] = ()
+        self,
+        by: Actor,
+        name: Name,
+        now: int,
+        reason: SafeText = NO_TEXT,
+        networks: Iterable[str] = (),
+        until: int | None = None,
     ) -> list[ServerEvent]:
         """Decide that *name*, which need not be registered, is banned from the server.
 
-        Of a guest, so are the *networks*, from which they are connected. An account that is banned
+        The ban lasts until *until* (milliseconds, as *now*), or for good if that is None. Of a
+        guest, so are the *networks*, from which they are connected. An account that is banned
         keeps its memberships: it is offline until the ban is lifted.
         """
         self.require_operator(by, "ban people from the server", in_groups=True)
         key = fold(name)
         if key == fold(by.name):
             raise Refused(Code.SELF, "You cannot ban yourself.")
-        if key in self.bans:
-            raise already_banned(self.bans[key].name)
+        known = self._ban_of(name, now)
+        if known is not None:
+            raise already_banned(known.name)
         account = self.get(name)
         if account is None:
-            return [ServerBanned(name, by.name, reason)]
+            return [ServerBanned(name, by.name, reason, until=until)]
         guest = () if account.registered else tuple(networks)[:MAX_NETWORKS]
-        return [ServerBanned(account.name, by.name, reason, guest)]
+        return [ServerBanned(account.name, by.name, reason, guest, until)]
 
-    def unban(self, by: Actor, name: Name) -> list[ServerEvent]:
+    def unban(self, by: Actor, name: Name, now: int) -> list[ServerEvent]:
         """Decide that the server ban of *name* ends."""
         self.require_operator(by, "lift server bans", in_groups=True)
-        ban = self.bans.get(fold(name))
+        ban = self._ban_of(name, now)
         if ban is None:
             raise Refused(
                 Code.NOT_BANNED, "{name} is not banned from this server; see /bans.", name=name
             )
         return [ServerUnbanned(ban.name, by.name)]
 
-    def banned(self, by: Actor) -> list[Ban]:
-        """Return the bans, oldest first, if *by* may see them."""
+    def banned(self, by: Actor, now: int) -> list[Ban]:
+        """Return the bans that have not ended, oldest first, if *by* may see them."""
         self.require_operator(by, "see the server's bans", in_groups=True)
-        return list(self.bans.values())
+        return [ban for ban in self.bans.values() if ban.lasts(now)]
 
     def apply(self, event: ServerEvent, at: int) -> None:
         """Change the state as *event* says, which happened at *at* (milliseconds)."""
         match event:
             case ServerKicked():
                 pass
-            case ServerBanned(name=name, by=by, reason=reason, networks=networks):
-                self.bans[fold(name)] = Ban(name, by, at, reason, networks)
+            case ServerBanned(name=name, by=by, reason=reason, networks=networks, until=until):
+                self.bans = {key: ban for key, ban in self.bans.items() if ban.lasts(at)}
+                self.bans[fold(name)] = Ban(name, by, at, reason, networks, until)
                 self._ban_networks()
             case ServerUnbanned(name=name):
                 del self.bans[fold(name)]
@@ -293,6 +292,11 @@ class Accounts:
                 hint="; a group's admin can do so inside the group" if in_groups else "",
             )
 
+    def _ban_of(self, name: str, now: int) -> Ban | None:
+        """Return the ban of *name*, if there is one that has not ended."""
+        ban = self.bans.get(fold(name))
+        return ban if ban is not None and ban.lasts(now) else None
+
     def _made_operator(self, account: Account, by: Name | None) -> list[ServerEvent]:
         if not account.registered:
             raise Refused(
@@ -305,3 +309,14 @@ class Accounts:
     def _require_unused(self, name: Name) -> None:
         if fold(name) in self._accounts or fold(name) in self._reserved:
             raise name_in_use(name)
+
+
+def _banned(who: str, ban: Ban, now: int) -> Refused:
+    return Refused(
+        Code.BANNED,
+        "{who} banned from this server by {by}{until}{because}.",
+        who=who,
+        by=ban.by,
+        until=until_in_words(ban.until, now),
+        because=f": {ban.reason}" if ban.reason else "",
+    )

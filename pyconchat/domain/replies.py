@@ -38,6 +38,7 @@ __all__ = [
     "Matches",
     "MemberLine",
     "Missed",
+    "ModeratorLine",
     "OwnGroup",
     "OwnGroups",
     "PasswordSet",
@@ -187,7 +188,8 @@ class Entered(_Reply, frozen=True, tag="entered"):
 class Asked(_Reply, frozen=True, tag="asked"):
     """The reader asked to join *group*.
 
-    Its *admin*, who may be *online*, has to approve; if it has none, an operator.
+    Its *admin* or a moderator has to approve, one of whom may be *online*; if it has no admin, an
+    operator.
     """
 
     group: Name
@@ -232,12 +234,14 @@ class Requests(_Reply, frozen=True, tag="requests"):
     next: SafeText = NO_TEXT
 
 
-class MemberLine(msgspec.Struct, frozen=True):
+class MemberLine(msgspec.Struct, frozen=True, kw_only=True):
     """One member of a `Roster`."""
 
     name: Name
     admin: bool
+    moderator: bool = False
     guest: bool
+    quiet: bool = False
     online: bool
 
 
@@ -252,19 +256,28 @@ class Roster(_Reply, frozen=True, tag="members"):
     part: SafeText = NO_TEXT
 
 
+class ModeratorLine(msgspec.Struct, frozen=True):
+    """One moderator of an `AdminIs` reply."""
+
+    name: Name
+    online: bool
+
+
 class AdminIs(_Reply, frozen=True, tag="admin-is"):
-    """The admin of *group*; None if the operators look after it."""
+    """The admin of *group*, None if the operators look after it, and the *moderators*."""
 
     group: Name
     admin: Name | None
     online: bool
+    moderators: list[ModeratorLine] = []
 
 
 class Bans(_Reply, frozen=True, tag="bans"):
-    """The bans of *group*, or of the server if that is None."""
+    """The bans of *group*, or of the server if that is None, at *now* (milliseconds)."""
 
     group: Name | None
     bans: list[Ban]
+    now: int
     more: int = 0
     next: SafeText = NO_TEXT
 

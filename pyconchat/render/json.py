@@ -30,15 +30,20 @@ from pyconchat.domain.events import (
     MemberJoined,
     MemberKicked,
     MemberLeft,
+    MemberQuieted,
     MemberRegistered,
     MemberUnbanned,
     Message,
+    ModeratorEnded,
+    ModeratorMade,
     OperatorMade,
     PolicyChanged,
+    QuietEnded,
     RequestWithdrawn,
     ServerBanned,
     ServerKicked,
     ServerUnbanned,
+    SlowChanged,
     TopicChanged,
 )
 from pyconchat.domain.group_state import Ban, JoinRequest
@@ -75,8 +80,13 @@ _EVENT_FIELDS: Mapping[type[AnyEvent], Sequence[str]] = {
     MemberJoined: ("name", "via", "by", "guest"),
     MemberLeft: ("name", "why"),
     MemberKicked: ("name", "by", "reason"),
-    MemberBanned: ("name", "by", "reason"),
+    MemberBanned: ("name", "by", "reason", "until"),
     MemberUnbanned: ("name", "by"),
+    MemberQuieted: ("name", "by", "until"),
+    QuietEnded: ("name", "by"),
+    SlowChanged: ("seconds", "by"),
+    ModeratorMade: ("name", "by"),
+    ModeratorEnded: ("name", "by"),
     MemberRegistered: ("name",),
     JoinRequested: ("name", "note", "guest"),
     RequestWithdrawn: ("name", "why"),
@@ -89,13 +99,14 @@ _EVENT_FIELDS: Mapping[type[AnyEvent], Sequence[str]] = {
     FileShared: ("number", "file", "by", "size", "sha256", "guest"),
     FileRemoved: ("number", "file", "by"),
     ServerKicked: ("name", "by", "reason"),
-    ServerBanned: ("name", "by", "reason"),
+    ServerBanned: ("name", "by", "reason", "until"),
     ServerUnbanned: ("name", "by"),
     OperatorMade: ("name", "by"),
     Damaged: (),
 }
 _REQUEST_FIELDS = ("name", "at", "note", "guest")
-_BAN_FIELDS = ("name", "by", "at", "reason")
+_BAN_FIELDS = ("name", "by", "at", "reason", "until")
+_TIMES = frozenset({"at", "until"})
 
 
 @implementer(IRenderer)
@@ -157,7 +168,7 @@ def event_object(entry: Entry, where: Where) -> dict[str, object]:
         fields["text"] = event.text
         return fields
     for name in _EVENT_FIELDS[type(event)]:
-        fields[name] = getattr(event, name)
+        fields[name] = _field(event, name)
     return fields
 
 
@@ -184,7 +195,7 @@ def reply_object(reply: Reply) -> dict[str, object]:
         case Requests(group=group, requests=requests, more=more, next=next):
             fields |= {"group": group, "requests": _timed(requests, _REQUEST_FIELDS)}
             fields |= {"more": more, "next": next}
-        case Bans(group=group, bans=bans, more=more, next=next):
+        case Bans(group=group, bans=bans, more=more, next=next):  # `now` is for ages in words
             fields |= {"group": group, "bans": _timed(bans, _BAN_FIELDS)}
             fields |= {"more": more, "next": next}
         case Files(group=group, files=files, more=more, next=next):
@@ -215,11 +226,14 @@ def _named_group(line: GroupLine) -> dict[str, object]:
 def _timed(
     records: Iterable[JoinRequest | Ban | FileLine], names: Sequence[str]
 ) -> list[dict[str, object]]:
-    """Return the fields *names* of each record, with its time as a timestamp."""
-    return [
-        {name: timestamp(each.at) if name == "at" else getattr(each, name) for name in names}
-        for each in records
-    ]
+    """Return the fields *names* of each record."""
+    return [{name: _field(each, name) for name in names} for each in records]
+
+
+def _field(record: object, name: str) -> object:
+    """Return the field *name* of *record*; a time as a timestamp."""
+    value = getattr(record, name)
+    return timestamp(value) if name in _TIMES and value is not None else value
 
 
 def _events(entries: Sequence[Entry], where: Where) -> list[dict[str, object]]:

@@ -16,10 +16,10 @@ from pyconchat.domain.errors import Refused
 from pyconchat.domain.events import Action, Entry, Message
 from pyconchat.domain.names import Key, fold
 from pyconchat.domain.replies import DownloadTicket, Matches, Replayed, Reply, UploadTicket, Where
+from pyconchat.domain.times import date_and_time
 from pyconchat.render.events import event_sentence
 from pyconchat.render.layout import lay_out
 from pyconchat.render.replies import older_line, reply_lines
-from pyconchat.render.times import date_and_time
 
 __all__ = ["TextRenderer"]
 
@@ -118,5 +118,5 @@ def _talk(entry: Entry, where: Where, stamp: str, newline: str) -> str:
 def _entry(entry: Entry, where: Where, reader: Key, stamp: str, newline: str) -> str:
     if isinstance(entry.event, Message | Action):
         return _talk(entry, where, stamp, newline)
-    sentence = event_sentence(entry.event, where, reader)
+    sentence = event_sentence(entry.event, where, reader, entry.at)
     return f"{stamp}* {sentence}" if sentence else ""

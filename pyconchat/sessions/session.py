@@ -43,6 +43,7 @@ class Session:
         "_chat",
         "_ended",
         "_leaving",
+        "_memory",
         "_moves",
         "_opened",
         "_services",
@@ -72,6 +73,7 @@ class Session:
         self._services = services
         self._chat = services.chat
         self._accounts = services.accounts
+        self._memory = services.memory
         self._ended = False
         self._opened = False
         self._leaving = False  # a command that ends a membership is running
@@ -213,7 +215,7 @@ class Session:
 
     def require_welcome(self) -> None:
         if self.account.key in self._accounts.bans:  # quick: called for each message
-            self._accounts.admit(self.account.name)
+            self._memory.admit(self.account.name)
 
     def command(
         self,

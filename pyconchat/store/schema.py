@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = "0009"
+VERSION = "0010"
 """The newest migration. A database with this version starts without Alembic."""
 
 CLAIM_CODE = "claim-code"
@@ -48,6 +48,7 @@ server_bans = Table(
     Column("at", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("networks", Text, nullable=False, server_default=""),  # with spaces between them
+    Column("until", BigInteger),  # None: for good
 )
 
 ignores = Table(
@@ -106,6 +107,7 @@ groups = Table(
     Column("last_file", BigInteger, nullable=False, default=0),
     Column("closed_at", BigInteger),
     Column("days_closed", Integer, nullable=False, server_default="0"),
+    Column("slow", Integer, nullable=False, server_default="0"),  # seconds
 )
 
 members = Table(
@@ -149,6 +151,28 @@ bans = Table(
     Column("by", String(32), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger),  # None: for good
+)
+
+moderators = Table(
+    "moderators",
+    metadata,
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+    Column("key", String(32), primary_key=True),
+    Column("name", String(32), nullable=False),
+    Column("since", BigInteger, nullable=False),
+)
+
+quieted = Table(
+    "quieted",
+    metadata,
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+    Column("key", String(32), primary_key=True),
+    Column("name", String(32), nullable=False),
+    Column("by", String(32), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("until", BigInteger),  # None: for good
     Column("since", BigInteger, nullable=False),
 )
 

@@ -85,9 +85,9 @@ OLGA, BOB, GUS = Actor(Name("Olga"), operator=True), Actor(Name("Bob")), Actor(N
 
 POWERS: dict[str, Callable[[Accounts, Actor], Any]] = {
     "kick": lambda accounts, by: accounts.kick(by, "ann", online=True),
-    "ban": lambda accounts, by: accounts.ban(by, Name("ann")),
-    "unban": lambda accounts, by: accounts.unban(by, "bert"),
-    "banned": lambda accounts, by: accounts.banned(by),
+    "ban": lambda accounts, by: accounts.ban(by, Name("ann"), NOON),
+    "unban": lambda accounts, by: accounts.unban(by, "bert", NOON),
+    "banned": lambda accounts, by: accounts.banned(by, NOON),
     "make_operator": lambda accounts, by: accounts.make_operator(by, "ann"),
 }
 
@@ -161,10 +161,10 @@ def test_a_guest_who_registers() -> None:
 
 def test_a_banned_person_cannot_log_in(accounts: Accounts) -> None:
     """The refusal says who banned them and why. All others may log in, registered or not."""
-    sentence = refused(accounts, lambda: accounts.admit("BERT"), Code.BANNED)
+    sentence = refused(accounts, lambda: accounts.admit("BERT", NOON), Code.BANNED)
     assert "Bert is banned from this server by Olga: spam" in sentence
-    accounts.admit("bob")
-    accounts.admit("nobody")
+    accounts.admit("bob", NOON)
+    accounts.admit("nobody", NOON)
 
 
 # What operators decide.
@@ -175,7 +175,7 @@ def test_kicking_off_the_server(accounts: Accounts) -> None:
     assert apply_all(accounts, accounts.kick(OLGA, "BOB", True, SafeText("loud"))) == [
         ServerKicked(Name("Bob"), Name("Olga"), SafeText("loud"))
     ]
-    accounts.admit("bob")
+    accounts.admit("bob", NOON)
     refused(accounts, lambda: accounts.kick(OLGA, "bob", online=False), Code.NO_SUCH_NAME)
     refused(accounts, lambda: accounts.kick(OLGA, "nobody", online=False), Code.NO_SUCH_NAME)
     sentence = refused(accounts, lambda: accounts.kick(OLGA, "olga", online=True), Code.SELF)
@@ -184,22 +184,22 @@ def test_kicking_off_the_server(accounts: Accounts) -> None:
 
 def test_banning_from_the_server(accounts: Accounts) -> None:
     """A banned name cannot log in until the ban is lifted, registered or not."""
-    assert apply_all(accounts, accounts.ban(OLGA, Name("BOB"), SafeText("loud"))) == [
+    assert apply_all(accounts, accounts.ban(OLGA, Name("BOB"), NOON, SafeText("loud"))) == [
         ServerBanned(Name("Bob"), Name("Olga"), SafeText("loud"))
     ]
-    assert apply_all(accounts, accounts.ban(OLGA, Name("Zoe"))) == [
+    assert apply_all(accounts, accounts.ban(OLGA, Name("Zoe"), NOON)) == [
         ServerBanned(Name("Zoe"), Name("Olga"))
     ]
     for name in ("bob", "zoe"):
-        refused(accounts, lambda: accounts.admit(name), Code.BANNED)  # noqa: B023
-        refused(accounts, lambda: accounts.ban(OLGA, Name(name)), Code.EXISTS)  # noqa: B023
-    refused(accounts, lambda: accounts.ban(OLGA, Name("OLGA")), Code.SELF)
-    assert [ban.name for ban in accounts.banned(OLGA)] == ["Bert", "Bob", "Zoe"]
-    assert apply_all(accounts, accounts.unban(OLGA, "ZOE")) == [
+        refused(accounts, lambda: accounts.admit(name, NOON), Code.BANNED)  # noqa: B023
+        refused(accounts, lambda: accounts.ban(OLGA, Name(name), NOON), Code.EXISTS)  # noqa: B023
+    refused(accounts, lambda: accounts.ban(OLGA, Name("OLGA"), NOON), Code.SELF)
+    assert [ban.name for ban in accounts.banned(OLGA, NOON)] == ["Bert", "Bob", "Zoe"]
+    assert apply_all(accounts, accounts.unban(OLGA, "ZOE", NOON)) == [
         ServerUnbanned(Name("Zoe"), Name("Olga"))
     ]
-    accounts.admit("zoe")
-    refused(accounts, lambda: accounts.unban(OLGA, "zoe"), Code.NOT_BANNED)
+    accounts.admit("zoe", NOON)
+    refused(accounts, lambda: accounts.unban(OLGA, "zoe", NOON), Code.NOT_BANNED)
 
 
 def test_operators_make_operators(accounts: Accounts) -> None:

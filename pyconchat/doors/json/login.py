@@ -115,7 +115,7 @@ class JsonLogin:
             if self._asked:
                 self._services.throttle.ask_name(self._peer.network)
             self._asked = fold(name)
-        self._services.accounts.admit(name)
+        self._services.memory.admit(name)
         account = self._services.accounts.get(name)
         if hello.token is not None:
             return SessionToken(name, hello.token)
@@ -153,7 +153,7 @@ class JsonLogin:
                 group=each.group.name,
                 number=each.group.number,
                 policy=each.group.policy,
-                role="admin" if each.group.is_admin(name) else "member",
+                role=each.group.role(name),
                 unread=subscriptions.unread(each),
                 head=each.published,
                 topic=each.group.topic,

@@ -182,7 +182,7 @@ class LoginDialogue:
     def _admit(self, name: Name) -> None:
         """Raise `_Ended` if *name* is banned."""
         try:
-            self._services.accounts.admit(name)
+            self._services.memory.admit(name)
         except Refused as refused:
             raise _Ended(EndWhy.PUT_OFF, refused.sentence) from None
 

@@ -1,10 +1,10 @@
-"""How times stand in lines for people: in the zone of this machine, in milliseconds since 1970."""
+"""Times in words, in the zone of this machine, from milliseconds since the epoch."""
 
 from __future__ import annotations
 
 import time
 
-__all__ = ["date_and_time", "day_and_time"]
+__all__ = ["date_and_time", "day_and_time", "seconds", "until_in_words"]
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
@@ -26,3 +26,13 @@ def day_and_time(at: int, now: int) -> str:
         return date_and_time(at, now)
     then = time.localtime(at / 1000)
     return f"{_DAYS[then.tm_wday]} {then.tm_hour:02}:{then.tm_min:02}"
+
+
+def seconds(count: int) -> str:
+    """Return *count* seconds in words: ``1 second``, ``90 seconds``."""
+    return f"{count:,} {'second' if count == 1 else 'seconds'}"
+
+
+def until_in_words(until: int | None, now: int) -> str:
+    """Return `` until Nov 26 15:00``; nothing if *until* is None, for good."""
+    return "" if until is None else f" until {date_and_time(until, now)}"
