@@ -71,7 +71,8 @@ BY_WAY = {
     LOGIN: "message.sender action.sender requested.name withdrawn.name rejected.by invited.by"
     " uninvited.name created.by joined.by left.name kicked.by banned.by unbanned.by"
     " registered.name admin.by policy.by topic.by shared.by removed.by server-kicked.by"
-    " server-banned.by server-unbanned.by operator.by",
+    " server-banned.by server-unbanned.by operator.by moderator.by unmoderator.by quieted.by"
+    " unquieted.by slow.by",
     Way("/create {} open"): "created.name",
     Way("/approve {}", "{own}"): "joined.name",
     Way("/reject {}", "{own}"): "rejected.name",
@@ -80,6 +81,10 @@ BY_WAY = {
     Way("/ban {}", "{own}"): "banned.name",
     Way("/unban {}", "{own}"): "unbanned.name",
     Way("/transfer {}", "{own}"): "admin.name",
+    Way("/moderator {}", "{own}"): "moderator.name",
+    Way("/moderator {} off", "{own}"): "unmoderator.name",
+    Way("/quiet {}", "{own}"): "quieted.name",
+    Way("/quiet {} off", "{own}"): "unquieted.name",
     Way("/kick {}"): "server-kicked.name",
     Way("/ban {}"): "server-banned.name",
     Way("/unban {}"): "server-unbanned.name",
@@ -89,12 +94,13 @@ NAMES = {place: way for way, places in BY_WAY.items() for place in places.split(
 
 # Strings that the server generates.
 OURS = {"created.password_hash", "policy.password_hash", "shared.sha256", "shared.id"}
+OURS |= {"shared.quota", "server-banned.networks"}
 
 # Commands that lead to no event, only to answers and refusals.
 AT_DESK = ["{}", "/msg bob {}", "/msg {} hello", "/join {}", "/join cups{} {}", "/help {}"]
 AT_DESK += ["/create vault-{own} password {}", "/ignore {}", "/claim {}"]
 IN_GROUP = ["/{}", "/policy {}", "/policy password {}", "/policy open", "/search {}"]
-IN_GROUP += ["/history {}", "/get {}"]
+IN_GROUP += ["/history {}", "/get {}", "/slow {}", "/ban nobody {}", "/quiet nobody {}"]
 OTHERS = [Way(line) for line in AT_DESK] + [Way(line, "{own}") for line in IN_GROUP]
 
 
