@@ -18,6 +18,7 @@ from zope.interface import implementer
 
 from pyconchat.auth.turns import Turns
 from pyconchat.chat.chat import Chat
+from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import Asker, IHasher, IPeer, IStore, IThreads, ServerAddress
 from pyconchat.commands.services import Services
 from pyconchat.config import Config
@@ -219,7 +220,7 @@ class TestUser:
     def log(self) -> list[AnyEvent]:
         """Return the events of the current group's log."""
         conversation = self.session.current
-        assert conversation is not None, f"{self.account.name} is in no group"
+        assert isinstance(conversation, GroupConversation), f"{self.account.name} is in no group"
         entries = self.chat.store.entries(conversation.id, 0, 2**62, 10_000)
         return [entry.event for entry in entries]
 

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
+from pyconchat.chat.amending import Amending, no_such_message
 from pyconchat.chat.bounds import Bounds
 from pyconchat.chat.conversations import (
     Conversation,
-    DirectConversation,
     GroupConversation,
-    Parties,
 )
 from pyconchat.chat.interfaces import Asker, IHasher, ISession, IStore, IThreads
 from pyconchat.chat.journal import Journal
 from pyconchat.chat.memory import Memory
 from pyconchat.chat.page_turns import PageTurns
+from pyconchat.chat.private import PrivateTalk
 from pyconchat.chat.publisher import Publisher
 from pyconchat.chat.recovery import Recovery
 from pyconchat.chat.registration import Registration
@@ -30,26 +31,28 @@ from pyconchat.chat.session_registry import SessionRegistry
 from pyconchat.chat.statistics import Statistics
 from pyconchat.config import Config
 from pyconchat.domain.accounts import Account, Accounts
-from pyconchat.domain.decisions import SERVER, Decision, NewEntry, OpenDirect, RequestKey
-from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.decisions import SERVER, Decision, NewEntry, RequestKey
+from pyconchat.domain.errors import Refused
 from pyconchat.domain.events import (
     Entry,
     GroupCreated,
     GroupEvent,
-    Message,
     Policy,
     ServerEvent,
 )
 from pyconchat.domain.group import Group
-from pyconchat.domain.names import Name, group_name
-from pyconchat.domain.refusals import not_saved, too_many_lines
+from pyconchat.domain.names import group_name
+from pyconchat.domain.refusals import not_saved
 from pyconchat.domain.replies import Stats
 from pyconchat.domain.stored import Loaded
-from pyconchat.domain.text import MAX_LINES, SafeText
+from pyconchat.domain.text import SafeText
 
 __all__ = ["Chat"]
 
 Rule = Callable[[Group], list[GroupEvent]]
+
+Place = tuple[int, int]
+"""Where an entry is: its conversation, and its number there."""
 
 
 class Chat:
@@ -92,7 +95,9 @@ class Chat:
         self.registration = Registration(
             self.memory, store, self.journal, self.registry, hasher, self.now
         )
+        self.private = PrivateTalk(self.memory, store, self.journal, self.registry, self.now)
         self.indexer = SearchIndexer(store, threads, reactor, lambda: self.journal.busy)
+        self.amending = Amending(self.memory, store, self.journal, self.decide)
         self.bounds = Bounds(config.limits, self.groups)
         gauge = self.statistics.gauge
         gauge("sessions", lambda: sum(1 for _ in self.presence.everybody()))
@@ -126,16 +131,24 @@ class Chat:
         text: SafeText,
         done: Deferred[int] | None = None,
         key: RequestKey | None = None,
+        reply_to: int = 0,
     ) -> None:
-        """Post *text* to a group. Raises `Refused`.
+        """Post *text* to a group, as an answer to the entry *reply_to*. Raises `Refused`.
 
         *done* fires with the message's number; without it, the session is told only if the
         message could not be stored.
         """
         now = self.now()
-        event = self.memory.usable(conversation).post(session.account.actor, text, now)
+        group, actor = self.memory.usable(conversation), session.account.actor
+        if reply_to > conversation.published:  # before `post`, which takes their turn
+            group.require_member(actor)
+            raise no_such_message(reply_to)
+        event = group.post(actor, text, now)
+        if reply_to:
+            event = replace(event, reply_to=reply_to)
         decision = Decision(now, (NewEntry(conversation.id, event),), (), key)
         self.journal.append(decision, _origin(session), done)
+        self._is_here(session.account)
 
     def act(
         self,
@@ -148,57 +161,13 @@ class Chat:
         now = self.now()
         event = self.memory.usable(conversation).act(session.account.actor, text, now)
         decision = Decision(now, (NewEntry(conversation.id, event),), (), key)
+        self._is_here(session.account)
         return self._append(decision, _origin(session))
 
-    async def post_to(
-        self, session: ISession, name: Name, text: SafeText, key: RequestKey | None = None
-    ) -> tuple[Account, int]:
-        """Post *text* to one person; return their account and the message's number.
-
-        Raises `Refused` or `NotSaved`.
-        """
-        sender, receiver = session.account, self.accounts.find(name)
-        if receiver is sender:
-            raise Refused(Code.SELF, "That is you. To whom do you want to talk?")
-        conversation = await self._find_direct(sender, receiver)
-        if self.accounts.get(receiver.name) is not receiver:
-            raise Refused(Code.NO_SUCH_NAME, "{name} has just left.", name=receiver.name)
-        self.memory.require_present(sender)
-        writes: Sequence[OpenDirect] = ()
-        if conversation is None:
-            parties, id = _parties(sender, receiver), self.conversations.new_id()
-            owners = tuple(each.key for each in (sender, receiver) if each.registered)
-            conversation = self.conversations.add_private(parties, id, 0)
-            writes = (OpenDirect(id, parties, owners),)
-        if text.count("\n") >= MAX_LINES:
-            raise too_many_lines()
-        message = NewEntry(conversation.id, Message(sender.name, text))
-        conversation.posting += 1
-        try:
-            decision = Decision(self.now(), (message,), writes, key)
-            seq = await self._append(decision, _origin(session))
-        finally:
-            conversation.posting -= 1
-            if not self.presence.online(sender.key):  # it has disconnected since
-                self.registry.release_private(sender.party)
-        return receiver, seq
-
-    async def direct_with(self, account: Account, partner: str) -> DirectConversation | None:
-        """Return the private conversation of *account* and *partner*, or None."""
-        other = self.accounts.get(partner)
-        if other is None or other is account:
-            return None
-        return await self._find_direct(account, other)
-
-    async def _find_direct(self, one: Account, other: Account) -> DirectConversation | None:
-        parties = _parties(one, other)
-        known = self.conversations.private(parties)
-        if known is None and one.registered and other.registered:
-            found = await self.journal.read_in_order(self.store.direct, parties)
-            if found is not None:
-                return self.conversations.add_private(parties, *found)
-            known = self.conversations.private(parties)  # created while the store was read
-        return known
+    def _is_here(self, sender: Account) -> None:
+        """End the absence of *sender*, whose message was accepted."""
+        if sender.absence is not None:  # quick: called for each message
+            self.registry.end_absence(sender)
 
     # Groups.
 
@@ -302,6 +271,16 @@ class Chat:
             self.store.entries, conversation.id, after, upto, limit, wanted
         )
 
+    async def mentions(self, account: Account) -> list[Place]:
+        """Return where *account* was mentioned, the newest first. Raises `NotSaved`."""
+        if not account.registered:
+            return list(account.mentions)[::-1]
+        return await self.journal.read_in_order(self.store.mentions, account.key)
+
+    async def numbered(self, session: ISession, places: Sequence[Place]) -> list[Entry]:
+        """Read the entries at *places*, as `entries`. Raises `NotSaved`."""
+        return await self._turns.read(self.store.numbered, places, self._wanted_by(session))
+
     async def give_way(self) -> None:
         """Return when others have had their turn to read, and a commit its turn to be stored."""
         await self._turns.give_way()
@@ -334,10 +313,6 @@ class Chat:
         done: Deferred[int] = Deferred()
         self.journal.append(decision, origin, done)
         return done
-
-
-def _parties(one: Account, other: Account) -> Parties:
-    return min(one.party, other.party), max(one.party, other.party)
 
 
 def _origin(session: ISession) -> ISession | None:

@@ -90,14 +90,18 @@ class GroupConversation(Conversation):
 
 
 class DirectConversation(Conversation):
-    """The private conversation of two *parties*; *posting* messages are not published yet."""
+    """The private conversation of two *parties*; *posting* messages are not published yet.
 
-    __slots__ = ("parties", "posting")
+    *guests* are the parties, guests, who have written in it. It ends with a guest's connection.
+    """
+
+    __slots__ = ("guests", "parties", "posting")
 
     def __init__(self, id: int, published: int, parties: Parties) -> None:
         super().__init__(id, published)
         self.parties = parties
         self.posting = 0
+        self.guests: set[str] = set()
 
     def partner_of(self, key: Key) -> Key:
         """Return the account key of the other party."""

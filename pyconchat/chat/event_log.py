@@ -30,6 +30,7 @@ from pyconchat.domain.events import (
     ModeratorEnded,
     ModeratorMade,
     OperatorMade,
+    OperatorRemoved,
     PolicyChanged,
     QuietEnded,
     ServerBanned,
@@ -112,6 +113,8 @@ def _server_line(entry: Entry, user: _User) -> str:
             return f"user banned: {user(name)} from the server by {user(by)}{ends}"
         case ServerUnbanned(name=name, by=by):
             return f"user unbanned: {user(name)} from the server by {user(by)}"
+        case OperatorRemoved(name=name, by=by):
+            return f"operator removed: {user(name)} by {user(by)}"
         case OperatorMade(name=name, by=by):
             return f"operator made: {user(name)} by {user(by) if by else 'the claim code'}"
         case _:

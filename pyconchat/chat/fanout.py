@@ -27,6 +27,7 @@ from pyconchat.domain.events import (
     AdminChanged,
     AnyEvent,
     Damaged,
+    Edit,
     Entry,
     FileRemoved,
     FileShared,
@@ -45,20 +46,28 @@ from pyconchat.domain.events import (
     MemberRegistered,
     MemberUnbanned,
     Message,
+    MessageRemoved,
     ModeratorEnded,
     ModeratorMade,
     OperatorMade,
+    OperatorRemoved,
+    Pinned,
     PolicyChanged,
     QuietEnded,
+    Reaction,
     RequestWithdrawn,
     ServerBanned,
     ServerKicked,
     ServerUnbanned,
     SlowChanged,
+    Talk,
     TopicChanged,
+    Unpinned,
+    Unsay,
     subject,
 )
 from pyconchat.domain.ignoring import as_seen
+from pyconchat.domain.mentions import names_reader
 from pyconchat.domain.names import Key, fold
 from pyconchat.domain.replies import Where
 
@@ -107,7 +116,8 @@ class Fanout:
         self._statistics.messages += len(entries)
         self._statistics.deliveries += len(entries) * len(pending)
         rendered: dict[tuple[IRenderer, Where], tuple[list[str], bytes]] = {}
-        authors = set(origins)
+        naming = [entry for entry in entries if entry.event.mentions]  # type: ignore[union-attr]
+        personal = {*origins, *self._mentioned(conversation, naming)} if naming else set(origins)
         here, elsewhere = conversation.here, conversation.elsewhere
         private = isinstance(conversation, DirectConversation)
         while piece := list(islice(pending, MAX_WRITES_PER_PIECE)):
@@ -123,28 +133,64 @@ class Fanout:
                     pieces = session.renderer.talk(entries, where)
                     block = session.renderer.block(pieces)
                     rendered[style] = pieces, block
-                if session in authors or session.account.ignores:
-                    block = self._personal(session, pieces, entries, origins)
+                if session in personal or session.account.ignores:
+                    block = self._personal(session, where, pieces, entries, origins)
                 pending.pop(session, None)  # a disconnect may have removed it
                 if block:
                     session.peer.write(block)
             yield len(piece)
+        for session in personal if naming else ():
+            if session is not None and session.subscriptions.waits(conversation):
+                self._write_mentions(session, conversation, naming)
+
+    def _write_mentions(
+        self, session: ISession, conversation: Conversation, entries: Sequence[Entry]
+    ) -> None:
+        """Write those of *entries* that mention a session which has muted the group."""
+        key, ignores = session.account.key, session.account.ignores
+        where, renderer = session.view_of(conversation), session.renderer
+        block = renderer.block(
+            renderer.entry(entry, where, key)
+            for entry in entries
+            if names_reader(entry.event, key) and as_seen(entry, ignores) is not None
+        )
+        if block:
+            session.peer.write(block)
+
+    def _mentioned(
+        self, conversation: Conversation, entries: Sequence[Entry]
+    ) -> Iterator[ISession]:
+        """Note in their accounts who is mentioned; yield their sessions."""
+        for entry in entries:
+            for name in entry.event.mentions if isinstance(entry.event, Talk) else ():
+                sessions = self._presence.sessions(fold(name))
+                if sessions and as_seen(entry, sessions[0].account.ignores) is not None:
+                    sessions[0].account.mention(conversation.id, entry.seq)
+                    yield from sessions
 
     def _personal(
         self,
         session: ISession,
+        where: Where,
         pieces: Sequence[str],
         entries: Sequence[Entry],
         origins: Origins,
     ) -> bytes:
-        """Return the block without what the session typed, and without ignored people."""
-        ignores = session.account.ignores
+        """Return the block without what the session typed and ignores; its mentions are marked."""
+        ignores, key = session.account.ignores, session.account.key
         renderer: IRenderer = session.renderer
-        return renderer.block(
-            piece
-            for piece, entry, origin in zip(pieces, entries, origins, strict=True)
-            if origin is not session and as_seen(entry, ignores) is not None
-        )
+        kept: list[str] = []
+        for piece, entry, origin in zip(pieces, entries, origins, strict=True):
+            seen = None if origin is session else as_seen(entry, ignores)
+            if seen is None:
+                continue
+            if names_reader(seen.event, key):
+                kept.append(renderer.entry(seen, where, key))
+            elif seen is entry:
+                kept.append(piece)
+            else:  # it quotes somebody who is ignored
+                kept += renderer.talk([seen], where)
+        return renderer.block(kept)
 
     # All other events.
 
@@ -202,7 +248,11 @@ class Fanout:
                 session
                 for session in self._presence.sessions(subject_key)
                 # A session that is starting finds the entry in the store.
-                if not session.starting and conversation not in session.subscriptions
+                if not session.starting
+                and (
+                    conversation not in session.subscriptions
+                    or session.subscriptions.waits(conversation)
+                )
             ]
         return readers
 
@@ -235,9 +285,13 @@ class Fanout:
                 pass
             case FileShared() | FileRemoved():
                 pass
-            case ServerKicked() | ServerBanned() | ServerUnbanned() | OperatorMade():
+            case ServerKicked() | ServerBanned() | ServerUnbanned():
                 pass
-            case Damaged():
+            case OperatorMade() | OperatorRemoved():
+                pass
+            case Edit() | Unsay() | Reaction() | Pinned() | Unpinned():
+                pass
+            case Damaged() | MessageRemoved():
                 pass  # only read, never published
             case _:
                 assert_never(event)

@@ -14,11 +14,13 @@ from pyconchat.domain.events import (
     MemberJoined,
 )
 from pyconchat.domain.lookalikes import Lookalikes
-from pyconchat.domain.names import Key, Name, fold, group_number
+from pyconchat.domain.names import COMMAND_WORDS, Key, Name, fold, group_number
 from pyconchat.domain.refusals import looks_like
 from pyconchat.domain.similar import close_names
 
 __all__ = ["GroupDirectory"]
+
+_command_words = Lookalikes(map(Name, sorted(COMMAND_WORDS)))
 
 MAX_LETTERS = 100
 """Letters after which no more are tried in mistyped names: it bounds the time of a look-up."""
@@ -73,7 +75,7 @@ class GroupDirectory:
                 "There is a group {name} already: /join {name}.",
                 name=conversation.group.name,
             )
-        other = self._lookalikes.find(name)
+        other = self._lookalikes.find(name) or _command_words.find(name)
         if other is not None and group_number(name) is None:
             raise looks_like(name, other)
 

@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from pyconchat.chat.conversations import Conversation, GroupConversation
+    from pyconchat.chat.places import Place
+    from pyconchat.domain.amending import Target
     from pyconchat.domain.decisions import Decision, MoveCursor, Repeated, RequestKey
     from pyconchat.domain.errors import Conflict, NotSaved, Refused
-    from pyconchat.domain.events import Entry
+    from pyconchat.domain.events import Entry, Quote
     from pyconchat.domain.names import Key
     from pyconchat.domain.replies import EndWhy, Reply, Where
+    from pyconchat.domain.settings import Settings
     from pyconchat.domain.stored import (
         CursorRecord,
         Loaded,
@@ -37,11 +40,13 @@ T = TypeVar("T")
 class IStore(Interface):
     """Keeps the log and the state that it has led to. Every method blocks.
 
-    `commit`, `index`, `count_day`, `purge`, `state`, `cursors`, `direct`, `request_seq` and `token`
-    are called by one thread, `load`, `entries` and `search` by any.
+    `commit`, `index`, `clean`, `count_day`, `purge`, `state`, `cursors`, `direct`,
+    `request_seq`, `mentions` and `token` are called by one thread, `load`, `entries`, `target`,
+    `quotes`, `numbered` and `search` by any.
     """
 
     behind = Attribute("Count of stored entries that are not indexed for `search` yet.")
+    unclean = Attribute("True while the disk has text of removed messages, for `clean`.")
 
     def open() -> None:
         """Connect, and bring the schema up to date. Raises `BadStore`."""
@@ -71,6 +76,9 @@ class IStore(Interface):
 
         Returns whether there are more. Raises `NotSaved`.
         """
+
+    def clean() -> None:
+        """Overwrite a part of what is left on the disk of removed messages. Raises `NotSaved`."""
 
     def count_day(now: int) -> list[int]:
         """Count a day on which closed groups are kept, if it is time for it: *now* (milliseconds).
@@ -102,6 +110,9 @@ class IStore(Interface):
         0 stands for a request that has stored no entry.
         """
 
+    def mentions(owner: Key) -> list[tuple[int, int]]:
+        """Return where *owner* was mentioned, newest first: conversations and numbers."""
+
     def token(digest: str) -> TokenRecord | None:
         """Return the session token with the hash *digest*, or None."""
 
@@ -115,6 +126,23 @@ class IStore(Interface):
         """Return the first *limit* entries after *after*, none beyond *upto*, oldest first.
 
         Raises `TimedOut` as `search` does.
+        """
+
+    def target(conversation: int, seq: int | None, asker: Key) -> Target | None:
+        """Return the entry *seq*, or the last message of *asker*; None if there is none.
+
+        Only the newest entries are searched for the last message.
+        """
+
+    def quotes(conversation: int, seqs: Sequence[int]) -> dict[int, Quote]:
+        """Return the quotes of those of the entries *seqs* that are messages, by number."""
+
+    def numbered(
+        places: Sequence[tuple[int, int]], wanted: Callable[[], bool] = lambda: True
+    ) -> list[Entry]:
+        """Return the entries at *places* (conversations and numbers), in their order.
+
+        Those that do not exist are left out. Raises `TimedOut` as `search` does.
         """
 
     def search(
@@ -208,6 +236,12 @@ class IRenderer(Interface):
     def refusal(refused: Refused) -> bytes:
         """Return the block for a refusal."""
 
+    def styled(settings: Settings) -> IRenderer:
+        """Return the renderer for readers with these *settings*.
+
+        It is the same one for the same settings, so that they share what it renders.
+        """
+
 
 class ServerAddress(NamedTuple):
     """The address at which a peer has reached the server; *path* is that of a Unix socket."""
@@ -294,11 +328,28 @@ class ISubscriptions(Interface):
     def delivered(conversation: Conversation, seq: int) -> None:
         """Note that entry *seq* of a conversation outside the subscriptions was delivered."""
 
+    def refresh(conversation: Conversation) -> None:
+        """Receive *conversation* again, or no longer: it was muted, or made current, or left.
+
+        A person's session receives a muted group only while that is current. What waits is then
+        delivered first.
+        """
+
+    def waits(conversation: Conversation) -> bool:
+        """Return whether *conversation* is muted, and not received now."""
+
     def when_live(conversation: Conversation) -> Deferred[None]:
         """Fire when the session has caught up with *conversation*, or will not."""
 
     def unread(conversation: Conversation) -> int:
-        """Return how many entries of *conversation* have not been written to the peer."""
+        """Return how many entries of *conversation* are new to the session.
+
+        To a program, those that it has not received; but where it `marks`, and to a person, those
+        that no device of the account has shown.
+        """
+
+    def mentions(conversation: Conversation) -> int:
+        """Return how many of these unread entries mention the account."""
 
     def receipts() -> list[MoveCursor]:
         """Return the cursors that have moved since the last call, as far as acknowledged."""
@@ -312,11 +363,15 @@ class ISession(Interface):
 
     account = Attribute("The `Account` that is logged in.")
     peer = Attribute("The `IPeer` of the session.")
-    current = Attribute("The current `GroupConversation`; None at the front desk.")
-    renderer = Attribute("The peer's `IRenderer`.")
+    current = Attribute("The current `Place`; None at the front desk.")
+    renderer = Attribute("The peer's `IRenderer`, in the style of the account's settings.")
     subscriptions = Attribute("The `ISubscriptions` of the session.")
     starting = Attribute("True until `start` has found the missed entries.")
     awaiting = Attribute("The `Conversation` whose approval enters it, or None.")
+    active_at = Attribute("When the last line was received, in the reactor's seconds.")
+    marks = Attribute(
+        "True of a program that tells what it has shown; else all that it received counts as shown."
+    )
     quitting = Attribute("True after `quit`.")
     quit_reason = Attribute("The `SafeText` that was given to `quit`.")
 
@@ -340,7 +395,7 @@ class ISession(Interface):
     def line(line: str) -> Deferred[None] | None:
         """Handle a line that a person typed. Returns None if it is done, else when it is."""
 
-    def line_in(line: str, current: GroupConversation | None) -> Deferred[None] | None:
+    def line_in(line: str, current: Place) -> Deferred[None] | None:
         """As `line`, for one that was typed in *current* (None: at the front desk).
 
         That may not be where the session is now: others may have put the person in or out since.
@@ -351,32 +406,38 @@ class ISession(Interface):
 
     def command(
         line: str,
-        place: GroupConversation | None,
+        place: Place,
         answer: Callable[[Reply], None],
         key: RequestKey | None = None,
     ) -> Deferred[None]:
-        """Execute the command *line* in the group *place*; call *answer* with its reply.
+        """Execute the command *line* in *place*; call *answer* with its reply.
 
         Fails with `Refused`, also for an internal error, which is logged; or with `PeerGone`.
         """
 
+    def note_activity() -> None:
+        """Note that a line was received: the person is not idle."""
+
     def require_welcome() -> None:
         """Raise `Refused` if the account has been banned: the session is about to end."""
 
-    def enter(conversation: GroupConversation | None) -> None:
-        """Make *conversation* the current one, or go to the front desk."""
+    def enter(place: Place) -> None:
+        """Make *place* the current one."""
 
-    def move(conversation: GroupConversation | None) -> None:
+    def move(place: Place) -> None:
         """As `enter`, where the person did not choose to: they may be typing for another place."""
 
     def await_approval(conversation: GroupConversation) -> None:
         """Enter *conversation* when its admin approves, unless the person enters another."""
 
-    def is_in(conversation: GroupConversation) -> bool:
-        """Return whether *conversation* is still current; a program is in every group."""
+    def is_in(place: Place) -> bool:
+        """Return whether *place* is still current; a program is in every one."""
 
     def view_of(conversation: Conversation) -> Where:
         """Return how *conversation* is named to this session."""
+
+    def restyle() -> None:
+        """Take over the settings of the account, which have changed."""
 
     def send(reply: Reply) -> None:
         """Send *reply*."""

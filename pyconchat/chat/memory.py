@@ -48,19 +48,31 @@ class Memory:
             self.groups.add(conversation)
 
     def restore_server(self, server: ServerState) -> None:
-        """Set accounts, operators, server bans and ignore lists to what the store has."""
+        """Set the server's state, and all that accounts have set, to what the store has."""
         self.accounts.claim_code = server.claim_code
         self.accounts.restore_bans(server.bans)
         for record in server.accounts:
             account = self.accounts.get(record.name)
             if account is None:
-                account = Account(record.name, record.password_hash, record.operator)
+                account = Account(
+                    record.name, record.password_hash, record.operator, record.created_at
+                )
+                seen = (record.last_login_at, record.last_seen_at)
+                account.seen_at = max((at for at in seen if at is not None), default=None)
                 self.accounts.add(account)
             account.become_operator(record.operator)
         for owner, name in server.ignores:
             account = self.accounts.get(owner)
             if account is not None:
                 account.ignores[fold(name)] = name
+        for owner, conversation in server.mutes:
+            account = self.accounts.get(owner)
+            if account is not None:
+                account.muted.add(conversation)
+        for owner, setting, on in server.settings:
+            account = self.accounts.get(owner)
+            if account is not None:
+                account.settings = account.settings.stored([(setting, on)])
 
     def restore_group(self, conversation: GroupConversation, stored: StoredGroup | None) -> None:
         """Set a group to what the store has; None if it was never stored."""

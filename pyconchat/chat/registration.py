@@ -1,4 +1,4 @@
-"""Registration: how accounts come to exist, and how their passwords and ignore lists change."""
+"""Registration: how accounts come to exist, and how their passwords and settings change."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 
 from pyconchat.chat import event_log
+from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import Asker, IHasher, IJournal, ISession, IStore
 from pyconchat.chat.memory import Memory
 from pyconchat.chat.session_registry import SessionRegistry
@@ -16,8 +17,10 @@ from pyconchat.domain.decisions import (
     DeleteAccount,
     Ignore,
     MoveKeys,
+    Mute,
     NewEntry,
     SaveAccount,
+    SaveSetting,
     Write,
 )
 from pyconchat.domain.errors import Code, Refused
@@ -111,8 +114,9 @@ class Registration:
             self._replace_guest(name, network)
         with self._accounts.reserved(name):
             password_hash = await self._hasher.hash(password, Asker(fold(name), network))
+            now = self._now()
             await self._save([SaveAccount(name, password_hash)])
-        account = Account(name, password_hash)
+        account = Account(name, password_hash, since=now)
         self._accounts.add(account)
         self._memory.admit(name)  # an operator may have banned the name since
         return account
@@ -127,16 +131,18 @@ class Registration:
         asker = Asker(account.key, session.peer.network)
         password_hash = await self._hasher.hash(check_password(password), asker)
         self._memory.require_present(account)
+        now = self._now()
         entries: list[NewEntry] = []
         writes: list[Write] = [SaveAccount(account.name, password_hash)]
         if not account.registered:
             writes.append(MoveKeys(account.party, account.key))
+            writes += _chosen(account)
             for conversation in self._memory.groups.connected_with(account.key):
                 events = conversation.group.register(account.name)
                 entries += self._memory.apply(conversation, events, self._now())
         await self._save(writes, entries)
         party = account.party
-        account.register(password_hash)
+        account.register(password_hash, now)
         if party != account.party:
             self._registry.release_private(party)
         if self._accounts.get(account.name) is None:  # the guest disconnected during the commit
@@ -154,6 +160,29 @@ class Registration:
             account.ignores[fold(name)] = name
         else:
             account.ignores.pop(fold(name), None)
+
+    async def mute(self, account: Account, conversation: GroupConversation, on: bool) -> None:
+        """Mute a group of *account*, or no longer. Raises `NotSaved`.
+
+        What was muted in groups that it is no longer in is forgotten.
+        """
+        own = {each.id for each in self._memory.groups.memberships(account.key)}
+        changes = {**dict.fromkeys(account.muted - own, False), conversation.id: on}
+        if account.registered:
+            await self._save([Mute(account.key, *each) for each in changes.items()])
+        for id, muted in changes.items():
+            (account.muted.add if muted else account.muted.discard)(id)
+        for session in self._memory.presence.sessions(account.key):
+            session.subscriptions.refresh(conversation)
+
+    async def change_setting(self, account: Account, name: str, on: bool) -> None:
+        """Switch the setting *name* of *account*. Raises `Refused` or `NotSaved`."""
+        account.settings.changed(name, on)
+        if account.registered:
+            await self._save([SaveSetting(account.key, name, on)])
+        account.settings = account.settings.changed(name, on)
+        for session in self._memory.presence.sessions(account.key):
+            session.restyle()
 
     async def reload(self) -> None:
         """Take over what `pyconchat-admin` has changed in the store. Raises `NotSaved`."""
@@ -174,7 +203,7 @@ class Registration:
     def _take_over(self, account: Account, record: AccountRecord, was_operator: bool) -> None:
         """Set password and operator as in *record*; newer decisions in memory stay."""
         if account.password_hash != record.password_hash:
-            account.register(record.password_hash)
+            account.register(record.password_hash, record.created_at)
             event_log.administered("password changed", account.name)
             self._registry.end_sessions(
                 account, EndWhy.PASSWORD, "Your password was changed by an administrator."
@@ -221,3 +250,11 @@ class Registration:
         done: Deferred[int] = Deferred()
         self._journal.append(Decision(self._now(), entries or (), writes), done=done)
         return done
+
+
+def _chosen(account: Account) -> list[Write]:
+    """Return the writes that store what a guest has chosen, who becomes registered."""
+    ignores = [Ignore(account.key, name, True) for name in account.ignores.values()]
+    mutes = [Mute(account.key, id, True) for id in account.muted]
+    settings = [SaveSetting(account.key, *each) for each in account.settings.differing()]
+    return [*ignores, *mutes, *settings]

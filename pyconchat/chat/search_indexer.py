@@ -1,4 +1,7 @@
-"""SearchIndexer: adds new messages to the search index while the server is not busy; searches."""
+"""SearchIndexer: adds new messages to the search index while the server is not busy; searches.
+
+It also has the store overwrite, bit by bit, what is left on the disk of messages that were removed.
+"""
 
 from __future__ import annotations
 
@@ -110,6 +113,8 @@ class SearchIndexer:
                 if self._busy() and self._store.behind < MAX_BEHIND:
                     return
                 await self._threads.write(self._store.index, MAX_PER_COMMIT)
+            if self._checks.running and self._store.unclean and not self._busy():
+                await self._threads.write(self._store.clean)
         except NotSaved as error:
             self._log.warn("the search index is behind: {reason}", reason=error)
 

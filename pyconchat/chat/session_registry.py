@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pyconchat.chat import event_log
-from pyconchat.chat.conversations import DirectConversation, GroupConversation, account_key
+from pyconchat.chat.conversations import (
+    Conversation,
+    DirectConversation,
+    GroupConversation,
+    account_key,
+)
 from pyconchat.chat.interfaces import IJournal, ISession, IStore
 from pyconchat.chat.memory import Memory
 from pyconchat.domain.accounts import Account, is_guest_party
-from pyconchat.domain.decisions import Decision, EndDirect, MoveCursor, NoteLogin
+from pyconchat.domain.decisions import Decision, EndDirect, MoveCursor, NoteLogin, NoteSeen
 from pyconchat.domain.events import Why
 from pyconchat.domain.names import Key, fold
-from pyconchat.domain.replies import EndWhy, PresenceChanged
+from pyconchat.domain.replies import Done, EndWhy, PresenceChanged, ReadUpto
 from pyconchat.domain.stored import CursorRecord
+from pyconchat.domain.text import SafeText
 
 __all__ = ["SessionRegistry"]
 
@@ -86,7 +92,13 @@ class SessionRegistry:
         event_log.disconnected(account.name, session.peer.address, last)
         if not last:
             return
-        if not account.registered:
+        account.named.clear()
+        account.shown.clear()
+        account.absence = None
+        if account.registered:
+            account.seen_at = self._now()
+            self._journal.append(Decision(account.seen_at, writes=[NoteSeen(account.key)]))
+        else:
             self._memory.accounts.remove(account)
             self.revoke(account)
             if not self.stopping:  # otherwise the next start ends their memberships
@@ -94,6 +106,12 @@ class SessionRegistry:
                     self._end_guest(conversation, account.key)
         self._announce(account, PresenceChanged(account.name, False, session.quit_reason))
         self.release_private(account.party)
+
+    def end_absence(self, account: Account) -> None:
+        """End the absence of *account*, who has sent something; tell all its sessions."""
+        account.absence = None
+        for session in self._memory.presence.sessions(account.key):
+            session.send(Done(SafeText("You are back, and no longer away.")))
 
     def release_private(self, party: str) -> None:
         """Forget the private conversations of *party*, who has disconnected, once all is stored.
@@ -153,6 +171,25 @@ class SessionRegistry:
         """Store what was received. Nobody waits for it."""
         if moves:
             self._journal.append(Decision(self._now(), writes=moves))
+
+    def show(self, session: ISession, conversation: Conversation, seq: int) -> bool:
+        """Tell the other devices of an account that *session* has shown entries up to *seq*.
+
+        Returns whether they were not shown before.
+        """
+        if not session.account.show(conversation.id, seq):
+            return False
+        for other in self._memory.presence.sessions(session.account.key):
+            if other is not session and other.marks:
+                where = other.view_of(conversation)
+                other.send(ReadUpto(where.group, where.other, seq))
+        return True
+
+    def mark(self, session: ISession, conversation: Conversation, seq: int) -> None:
+        """Note, and store, that *session* has shown *conversation* up to *seq*."""
+        account = session.account
+        if self.show(session, conversation, seq) and account.registered:
+            self.move_cursors([MoveCursor(account.key, conversation.id, 0, shown=seq)])
 
     def end_absent_guests(self, conversation: GroupConversation) -> None:
         """End the memberships, requests and invitations of guests who are not connected."""

@@ -95,7 +95,7 @@ class Completer:
         """Return the last word of *before*, the line up to the cursor, and its completions."""
         word = before[before.rfind(" ") + 1 :]
         if word == before:
-            at_desk = not before.startswith("/") and self._groups.current is None
+            at_desk = not before.startswith("/") and self._groups.at_desk
             commands = [name[1:] for name in self._names] if at_desk else self._names
             people = [] if at_desk else [f"{name}: " for name in self._people()]
             return word, _beginning_with(word, [*[f"{name} " for name in commands], *people])
@@ -108,10 +108,13 @@ class Completer:
         if command is None:
             return self._people()
         index = len(words) - (0 if before.endswith(" ") else 1)
+        choices: list[str] = []
+        after_rest = False  # an argument of any number of words stands before
         for position, argument in enumerate(command.arguments):
-            if position == index or (argument.rest and position < index):
-                return self._of_kind(argument.kind, before)
-        return []
+            if position == index or (position < index and (argument.rest or after_rest)):
+                choices += self._of_kind(argument.kind, before)
+            after_rest = after_rest or argument.rest
+        return dict.fromkeys(choices)
 
     def _of_kind(self, kind: str, before: str) -> Iterable[str]:
         match kind:
@@ -134,7 +137,7 @@ class Completer:
         if not words:
             return None, []
         first = words[0].lower()
-        if not first.startswith("/") and self._groups.current is None:
+        if not first.startswith("/") and self._groups.at_desk:
             if first in self._menu:
                 return self._menu[first], words[1:]
             first = f"/{first}"

@@ -1,4 +1,4 @@
-"""Groups: the groups that the client's account is in, and who is online in them.
+"""Groups: the groups that the client's account is in, who is online in them, and where one is.
 
 Learned from the answer to the hello, from other answers and from events; sends no requests.
 """
@@ -36,7 +36,8 @@ class JoinedGroup:
 class Groups:
     """The groups of one account, in the order in which they were joined.
 
-    *me* is the account's name, *current* the group that is typed to. *requested* is the group
+    *me* is the account's name, *current* the group that is typed to, and *partner* the person,
+    in a private conversation; with neither, one is at the front desk. *requested* is the group
     that the person, in no group, has asked to join. *partners* are those with whom private
     messages were exchanged, the latest last.
     """
@@ -44,10 +45,31 @@ class Groups:
     def __init__(self) -> None:
         self.me = ""
         self.current: JoinedGroup | None = None
+        self.partner = ""
         self.requested = ""
+        self._partner_online = False  # as the person was told
         self.partners: dict[str, None] = {}
         self._groups: dict[str, JoinedGroup] = {}
         self._unconfirmed: set[str] = set()  # keys that the rest of a long hello may name
+
+    @property
+    def at_desk(self) -> bool:
+        """Return whether one is at the front desk."""
+        return self.current is None and not self.partner
+
+    @property
+    def place(self) -> dict[str, str]:
+        """Return the fields by which a request names the place where one is."""
+        if self.partner:
+            return {"with": self.partner}
+        return {} if self.current is None else {"group": self.current.name}
+
+    @property
+    def place_name(self) -> str:
+        """Return the name of the place where one is: ``tea``, ``@bob``, or ""."""
+        if self.partner:
+            return f"@{self.partner}"
+        return "" if self.current is None else self.current.name
 
     def get(self, name: object) -> JoinedGroup | None:
         """Return the group with that name or number."""
@@ -113,7 +135,10 @@ class Groups:
                 return self.enter(group)
             case "desk":
                 return self.enter(None)
-            case "asked" if self.current is None:
+            case "query":
+                self._partner_online = answer.get("online") is True
+                return self._talk_to(str(answer.get("with")))
+            case "asked" if self.at_desk:
                 self.requested = str(answer.get("group"))
             case "groups":
                 for each in objects_in(answer.get("groups")):
@@ -150,7 +175,7 @@ class Groups:
                 group = self._add(str(event.get("group")))
             if group is not None:
                 group.members[name] = True
-                if is_me and self.current is None and fold(self.requested) == fold(group.name):
+                if is_me and self.at_desk and fold(self.requested) == fold(group.name):
                     return self.enter(group)
         elif kind in ("left", "kicked", "banned") and group is not None:
             group.members.pop(name, None)
@@ -169,12 +194,24 @@ class Groups:
             self._remove(group)
 
     def enter(self, group: JoinedGroup | None) -> bool:
-        """Make *group* the current one; return whether another was current before."""
-        changed, self.current = group is not self.current, group
-        self.requested = ""
+        """Make *group* the place, or the front desk; return whether it was another before."""
+        changed = group is not self.current or bool(self.partner)
+        self.current, self.partner, self.requested = group, "", ""
         if group is not None:
             group.unread = 0
         return changed
+
+    def _talk_to(self, partner: str) -> bool:
+        """Make the private conversation with *partner* the place; return whether it was not."""
+        changed = partner != self.partner
+        self.current, self.partner, self.requested = None, partner, ""
+        return changed
+
+    def is_news(self, sent: Object) -> bool:
+        """Return whether the answer *sent* tells more than that the partner is still online."""
+        online = sent.get("online") is True
+        known, self._partner_online = self._partner_online, online
+        return sent.get("away") is not None or (known and not online)
 
     def next_unread(self) -> JoinedGroup | None:
         """Return the next group with unread messages; the next group, if there are none."""

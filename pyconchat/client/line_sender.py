@@ -131,16 +131,14 @@ class LineSender:
         if self._connection.unanswered >= MAX_UNANSWERED:
             self._refuse()
             return
-        current = self._groups.current
-        if current is not None:
-            request = {"group": current.name, **request}
+        request = {**self._groups.place, **request}
         if self._connection.state in (ConnectionState.WAITING, ConnectionState.CONNECTING):
             typed = request.get("line") or request.get("text")
             self._notify(f"Will be sent when the server is back: {typed}")
         message = message_of(request)
         if message is None:
             self._commands += 1
-            self._connection.ask(partial(self._command_answered, request), **request)
+            self._connection.ask(partial(self._command_answered, request, ()), **request)
         else:
             if self.screen.keeps_typed and "line" in request:
                 self._visible.append(safe_text(message))
@@ -148,9 +146,9 @@ class LineSender:
             self._connection.ask(partial(self.answer_received, request, ()), **request)
         self.screen.refresh()
 
-    def _command_answered(self, request: Request, answer: Object) -> None:
+    def _command_answered(self, request: Request, answers: Sequence[str], answer: Object) -> None:
         self._commands -= 1
-        self.answer_received(request, (), answer)
+        self.answer_received(request, answers, answer)
         while self._waiting and not self._commands:
             self._waiting.popleft()()
 
@@ -166,8 +164,9 @@ class LineSender:
         if self._instead(answer):
             return
         answers = [*answers, answer]
+        self._commands += 1
         self._connection.ask(
-            partial(self.answer_received, request, answers), **request, answers=answers
+            partial(self._command_answered, request, answers), **request, answers=answers
         )
 
     def _refuse(self) -> None:
@@ -175,8 +174,9 @@ class LineSender:
 
 
 def message_of(request: Request) -> str | None:
-    """Return the message that *request* sends to a group; None for a command."""
+    """Return the message that *request* sends to a place; None for a command."""
     line = request.get("line", "")
-    if "group" not in request or (line.startswith("/") and not line.startswith("//")):
+    at_desk = "group" not in request and "with" not in request
+    if at_desk or (line.startswith("/") and not line.startswith("//")):
         return None
     return request.get("text") or line.removeprefix("/")

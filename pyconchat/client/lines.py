@@ -15,10 +15,11 @@ import msgspec
 
 from pyconchat.client.name_colours import NameColours
 from pyconchat.client.net.json_protocol import Object, objects_in
-from pyconchat.domain.events import Action, AnyEvent, Message
+from pyconchat.domain.events import Action, AnyEvent, Message, Quote
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.replies import Matches, Replayed, Reply, Where
-from pyconchat.render.events import event_sentence
+from pyconchat.domain.text import SafeText
+from pyconchat.render.events import event_sentence, quoted
 from pyconchat.render.layout import lay_out
 from pyconchat.render.replies import reply_lines
 
@@ -68,14 +69,15 @@ class LineFormatter:
         where = _where(event, current)
         if known is None:
             return self._other(event)
+        quote = _quote(event.get("quote"))
         if isinstance(known, Message | Action):
-            line = self._message(event, known, where, live)
+            line = self._message(event, known, where, live, quote)
         else:
-            at = _milliseconds(event, "at") or 0
-            sentence = event_sentence(known, where, Key(fold(self.me)), at)
+            at = _milliseconds(event.get("at")) or 0
+            sentence = event_sentence(known, where, Key(fold(self.me)), at, quote)
             if not sentence:
                 return []
-            line = Line((*_time(event), ("server", f"* {sentence}")))
+            line = Line((*_time(event), ("server", lay_out(sentence, "* ", "\n"))))
         return [*self._new_day(event), line]
 
     def answer(self, answer: Object, current: str | None) -> list[Line]:
@@ -88,10 +90,10 @@ class LineFormatter:
             case "history":
                 more, next = answer.get("more"), answer.get("next")
                 older = [server_line(f"… {more} older: {next}")] if isinstance(more, int) else []
-                lines = [*(older if more else []), *self.log(answer, current)]
+                lines = [*(older if more else []), *self.log(answer, current, numbers=True)]
                 return lines or [server_line("Nothing has been said yet.")]
             case "matches":
-                found = self.log(answer, current)
+                found = self.log(answer, current, numbers=True)
                 newest = "The newest matches" if answer.get("more") else "Found"
                 what = newest if found else "Nothing found"
                 return [server_line(f"{what} for: {answer.get('words')}"), *found]
@@ -104,17 +106,27 @@ class LineFormatter:
         """Return the line for a new day, if the last line was of another day."""
         return self._day_line(self._today()) if self._day is not None else []
 
-    def _message(self, event: Object, said: Message | Action, where: Where, live: bool) -> Line:
+    def _message(
+        self,
+        event: Object,
+        said: Message | Action,
+        where: Where,
+        live: bool,
+        quote: Quote | None,
+    ) -> Line:
         is_mine = fold(said.sender) == fold(self.me)
         mentions_me = live and not is_mine and self._mentions_me(said.text)
         colour = self._colours.of(said.sender, where.other or where.group)
         name: Piece = (f"name:{colour}", said.sender)
-        label = _label(where, is_mine)
+        label = _label(where, is_mine, said.guest)
         pieces: list[Piece] = [*_time(event)]
         if isinstance(said, Action):
             pieces += [("", "~ "), name, *label, ("", " ")]
         else:
-            pieces += [name, *label, ("", ": ")]
+            pieces += [name, *label]
+            if quote is not None:
+                pieces.append(("server", f" ↪ {quoted(quote)}"))
+            pieces.append(("", ": "))
         before = "".join(text for _, text in pieces)
         text = lay_out(said.text, before, "\n").removeprefix(before)
         pieces.append(("mention" if mentions_me else "", text))
@@ -127,18 +139,21 @@ class LineFormatter:
         name = re.escape(self.me)
         return re.search(rf"(?<![\w.-]){name}(?![\w-])", text, re.IGNORECASE) is not None
 
-    def log(self, answer: Object, current: str | None) -> list[Line]:
-        """Return the lines for the entries of an answer, with day lines of their own."""
+    def log(self, answer: Object, current: str | None, numbers: bool = False) -> list[Line]:
+        """Return the lines for the entries of an answer, with day lines of their own.
+
+        With *numbers*, messages have the number by which commands name them.
+        """
         entries = answer.get("entries")
         if not isinstance(entries, list):
             return []
         day, self._day = self._day, None
-        lines = [
-            line
-            for entry in entries
-            if isinstance(entry, dict)
-            for line in self.event(entry, current, live=False)
-        ]
+        lines: list[Line] = []
+        for entry in objects_in(entries):
+            shown = self.event(entry, current, live=False)
+            if numbers and shown and entry.get("type") in ("message", "action"):
+                shown[-1] = _numbered(shown[-1], entry.get("seq"))
+            lines += shown
         self._day = day
         return lines
 
@@ -188,10 +203,29 @@ def is_coming_or_going(event: Object, me: str) -> bool:
     return event.get("type") in ("joined", "left") and not is_me
 
 
-def _label(where: Where, is_mine: bool) -> Sequence[Piece]:
-    """Return what is shown after the sender's name for a message that is not in this group."""
+def _numbered(line: Line, seq: object) -> Line:
+    """Return *line* with the number by which commands name its message, before it."""
+    if not isinstance(seq, int):
+        return line
+    at = 1 if line.pieces[0][0] == "time" else 0
+    return line._replace(pieces=(*line.pieces[:at], ("time", f"#{seq} "), *line.pieces[at:]))
+
+
+def _quote(fields: object) -> Quote | None:
+    """Return the quote with *fields*; None if there is none."""
+    if not isinstance(fields, dict):
+        return None
+    return Quote(Name(str(fields.get("from"))), SafeText(str(fields.get("text") or "")))
+
+
+def _label(where: Where, is_mine: bool, guest: bool) -> Sequence[Piece]:
+    """Return what is shown after the sender's name for a message that is not in this group.
+
+    *guest* is true of the first private message of a guest.
+    """
     if where.other is not None:
-        return [("group", f" (private to {where.other})" if is_mine else " (private)")]
+        from_other = " (guest, private)" if guest else " (private)"
+        return [("group", f" (private to {where.other})" if is_mine else from_other)]
     return [] if where.here else [("group", f" (in {where.group})")]
 
 
@@ -223,7 +257,7 @@ def _event(fields: Object) -> AnyEvent | None:
         # In JSON the sender is "from", and a file's id is left out.
         stored = {**fields, "sender": fields.get("from"), "id": ""}
         if "until" in fields:
-            stored["until"] = _milliseconds(fields, "until")
+            stored["until"] = _milliseconds(fields["until"])
         event: AnyEvent = msgspec.convert(stored, AnyEvent)
     except msgspec.ValidationError:
         return None
@@ -237,11 +271,15 @@ def _reply(fields: Object, now: float) -> Reply | None:
     """
     fields = dict(fields)
     match fields.get("type"):
-        case "sent":
+        case "sent" | "query":
             fields["other"] = fields.get("with")
         case "missed":
-            fields["since"] = _milliseconds(fields, "since") or 0
+            fields["since"] = _milliseconds(fields.get("since")) or 0
             fields |= {"group": fields.get("group"), "other": fields.get("with")}
+            fields["now"] = int(now * 1000)
+        case "whois":
+            times = [name for name in ("since", "seen", "away_since") if fields.get(name)]
+            fields |= {name: _milliseconds(fields[name]) or 0 for name in times}
             fields["now"] = int(now * 1000)
         case "help":
             commands = fields.get("commands")
@@ -252,6 +290,9 @@ def _reply(fields: Object, now: float) -> Reply | None:
         case "requests" | "bans" | "files" as kind:
             fields[kind] = [_with_milliseconds(each) for each in objects_in(fields.get(kind))]
             fields["now"] = int(now * 1000)
+        case "pins" | "entered":
+            pins = objects_in(fields.get("pins"))
+            fields["pins"] = [{**each, "sender": each.get("from")} for each in pins]
         case "password":
             fields.setdefault("token", "")
     try:
@@ -263,14 +304,14 @@ def _reply(fields: Object, now: float) -> Reply | None:
 
 def _with_milliseconds(fields: Object) -> Object:
     """Return *fields* with their times in milliseconds since the epoch, as records have them."""
-    times = {"at": _milliseconds(fields, "at") or 0, "until": _milliseconds(fields, "until")}
-    return {**fields, **times}
+    at, until = _milliseconds(fields.get("at")), _milliseconds(fields.get("until"))
+    return {**fields, "at": at or 0, "until": until}
 
 
-def _milliseconds(fields: Object, name: str) -> int | None:
-    """Return the time *name* in milliseconds since the epoch; None if it is not there."""
-    at = _local_time({"at": fields.get(name)})
-    return None if at is None else int(at.timestamp() * 1000)
+def _milliseconds(at: object) -> int | None:
+    """Return the timestamp *at* in milliseconds since the epoch; None if it is none."""
+    time = _local_time({"at": at})
+    return None if time is None else int(time.timestamp() * 1000)
 
 
 def _flat(value: object) -> str:

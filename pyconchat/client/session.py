@@ -192,7 +192,7 @@ class ClientSession:
             return
         self._last_line = line.strip()
         word, _, rest = line.strip().partition(" ")
-        at_desk = self.groups.current is None
+        at_desk = self.groups.at_desk
         help = self.completer.own_help(line)
         is_connected = self.connection.state is ConnectionState.LIVE
         if word.lower() == "/go" or (at_desk and word.lower() == "go"):
@@ -216,19 +216,20 @@ class ClientSession:
     def _has_left(self, event: Object) -> bool:
         """Return whether *event* is the answer to ``leave`` or ``qqq``, alone in a group."""
         command = self.completer.command(f"/{self._last_line}")
-        return event.get("type") == "left" and command == "leave"
+        return event.get("type") == "left" and command in ("leave", "qqq")
 
     def _is_doubtful(self, line: str) -> bool:
         """Return whether *line* may have been typed for another place; then say so."""
-        current = self.groups.current
+        at_desk = self.groups.at_desk
         word = line.strip().partition(" ")[0]
         is_command = self.completer.works_at_desk(line) or (
-            current is not None and is_nearly_command_word(word)
+            not at_desk and is_nearly_command_word(word)
         )
         if line.startswith("/") or not is_command or self._moves.repeated(line):
             return False
-        where = "at the front desk" if current is None else f"in {current.name}"
-        what = "carry it out" if current is None else "say it there"
+        where = "at the front desk" if at_desk else f"in {self.groups.place_name}"
+        leaves = self.completer.command(f"/{line}") in ("leave", "qqq") and word == line
+        what = "carry it out" if at_desk else "leave" if leaves else "say it there"
         self._notify(f"You are {where} now: send it again to {what}.")
         return True
 
@@ -322,7 +323,7 @@ class ClientSession:
         if answer.get("type") == "help" and isinstance(commands, list) and len(commands) > 1:
             commands += to_builtins(OWN_COMMANDS)
         if message_of(request) is not None:
-            return False
+            return answer.get("type") == "sent" and not self.groups.is_news(answer)
         if answer.get("type") == "download":
             self.transfers.fetch(answer, dict(request))
             return True
@@ -336,7 +337,7 @@ class ClientSession:
     def _suggest_group(self) -> None:
         """Show a newcomer, who is in no group yet, which groups there are to enter."""
         groups = self.groups.all()
-        if self.groups.current is not None or self._wanted_group or self.connection.unanswered:
+        if not self.groups.at_desk or self._wanted_group or self.connection.unanswered:
             return
         if len(groups) == 1:
             self.go(groups[0].name)
@@ -358,7 +359,7 @@ class ClientSession:
             self.connection.ask_quietly(partial(self._wanted_group_answered, line), line=line)
             return
         self._wanted_group = ""
-        if self.groups.current is None:
+        if self.groups.at_desk:
             self.go(group.name)
 
     def _wanted_group_answered(self, line: str, answer: Object) -> None:

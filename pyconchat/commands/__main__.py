@@ -15,6 +15,10 @@ Commands
 ``//text`` sends a message that begins with a slash. ``leave`` or ``qqq`` alone leaves the group.
 A command after spaces is refused, so that a password never becomes a message.
 
+**In a private conversation**, which ``/query NAME`` enters, every line without a slash goes to
+that person. ``/me``, ``/history`` and ``/search`` work there; files are shared in groups only.
+``/desk``, and ``leave`` or ``/leave`` alone, go back to the front desk.
+
 **At the front desk**, where you are in no group, every line is a command and the slash is optional.
 ``1``, ``2`` and ``3`` are the menu: join a group, create a group, exit.
 
@@ -27,10 +31,14 @@ An approval or a kick moves you while you may be typing. A line that means a com
 two places and a message at the other is then refused once; sent again, it is meant.
 
 *admin* marks the commands for the admin of the group, *moderator* those for the admin and the
-moderators, and *operator* those for the operators of the server, who can use them in any group that
-they are in. A moderator cannot act against the admin or another moderator. A time is a number and a
-unit: ``30m``, ``1h``, ``7d``, ``2w``. At the front desk, ``/kick``, ``/ban``,
-``/unban`` and ``/bans`` apply to the whole server, and only operators can use them.
+moderators, and *operator* those for the operators of the server, who can use them in any group. A
+moderator cannot act against the admin or another moderator. A time is a number and a unit: ``30m``,
+``1h``, ``7d``, ``2w``. At the front desk, ``/kick``, ``/ban``, ``/unban`` and ``/bans`` apply to
+the whole server, and only operators can use them.
+
+A last argument ``[GROUP]`` is the name or the number of the group that the command concerns, so
+that it works at the front desk and in another group: ``/approve bob tea``. In a group, the last
+word of a longer REASON is a part of the reason.
 
 """
 

@@ -1,54 +1,24 @@
-"""Commands about accounts and the server: who is online, passwords, operators, disconnecting."""
+"""Commands about accounts and the server: passwords, operators, disconnecting."""
 
 from __future__ import annotations
 
 from pyconchat.chat.interfaces import Asker
+from pyconchat.commands.arguments import SWITCH
 from pyconchat.commands.call import Call
-from pyconchat.commands.listing import Listing, page
-from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT
 from pyconchat.domain.names import Name
 from pyconchat.domain.password_rules import check_password
-from pyconchat.domain.replies import Done, EndWhy, PasswordSet, PeopleOnline, PersonLine, Reply
+from pyconchat.domain.replies import (
+    Done,
+    EndWhy,
+    PasswordSet,
+    Reply,
+    SettingsAre,
+)
 from pyconchat.domain.text import SafeText
 
 EVERYWHERE = "everywhere"
-
-MAX_SHARED = 20
-"""Maximum groups that the answer to ``/whois`` names."""
-
-
-async def who(call: Call, listing: Listing | None) -> Reply:
-    """List who is online."""
-    listing, groups = listing or Listing(), call.services.groups
-    own = {conversation.id for conversation in groups.memberships(call.account.key)}
-    online = {each.account.key: each.account for each in call.services.presence.everybody()}
-
-    def line(account: Account) -> PersonLine:
-        shared = [each.group.name for each in groups.memberships(account.key) if each.id in own]
-        return PersonLine(account.name, account.actor.guest, account.actor.operator, shared)
-
-    people = [each for each in online.values() if listing.wants(each.name)]
-    people.sort(key=lambda account: account.name.lower())
-    found = page(people, listing, lambda account: account.name, line, "/who")
-    return PeopleOnline(found.items, found.more, found.next, listing.part)
-
-
-async def whois(call: Call, name: Name) -> Reply:
-    """Show who somebody is, as far as everybody may know."""
-    groups = call.services.groups
-    account = call.services.accounts.find(name)
-    own = {conversation.id for conversation in groups.memberships(call.account.key)}
-    shared = [each.group.name for each in groups.memberships(account.key) if each.id in own]
-    online = call.services.presence.online(account.key)
-    said = [
-        "online" if online else "offline",
-        "registered" if account.registered else "a guest",
-        *(["an operator"] if account.actor.operator else []),
-        *([f"with you in {', '.join(shared[:MAX_SHARED])}"] if shared else []),
-    ]
-    return Done(SafeText(f"{account.name} is {', '.join(said)}."))
 
 
 async def password(call: Call) -> Reply:
@@ -93,9 +63,26 @@ async def claim(call: Call, code: str) -> Reply:
     return Done(SafeText("At the front desk, /kick, /ban, /unban and /bans are the server's."))
 
 
-async def operator(call: Call, name: Name) -> None:
-    """Make somebody an operator."""
-    await call.operate(lambda accounts: accounts.make_operator(call.actor, name))
+async def operator(call: Call, name: Name, on: bool | None) -> None:
+    """Make somebody an operator, or an ordinary user again."""
+    if on is False:
+        await call.operate(lambda accounts: accounts.remove_operator(call.actor, name))
+    else:
+        await call.operate(lambda accounts: accounts.make_operator(call.actor, name))
+
+
+async def set_(call: Call, name: str | None, on: bool | None) -> Reply:
+    """Show the settings, or switch one."""
+    account = call.account
+    if name is not None:
+        account.settings.changed(name, True)  # before asking: it would be in vain
+        if on is None:
+            on = SWITCH.parse(await call.ask(f"{name} on or off? "))
+        await call.services.registration.change_setting(account, name, on)
+        for session in call.services.presence.sessions(account.key):
+            if session.peer.program and session is not call.session:
+                session.send(SettingsAre(account.settings))
+    return SettingsAre(account.settings)
 
 
 async def stats(call: Call) -> Reply:

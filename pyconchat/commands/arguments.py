@@ -30,6 +30,7 @@ __all__ = [
     "PACE",
     "PATH",
     "POLICY",
+    "SWITCH",
     "TEXT",
     "TIME_OR_OFF",
     "WORD",
@@ -57,6 +58,7 @@ class Arg:
     the line. *secret* arguments may be passwords. *kind* says what completion offers. *default*
     returns the value of a missing argument, if there is only one possible value. An optional
     argument is missing, too, if the next word does not *fit*: that belongs to the one behind it.
+    A word after one of the words *holds* belongs to the argument, and names no group.
     """
 
     label: str
@@ -67,6 +69,7 @@ class Arg:
     secret: bool = False
     default: Callable[[Call], str | None] = lambda _call: None
     fits: Callable[[str], bool] = lambda _word: True
+    holds: frozenset[str] = frozenset()
 
     def asked(self, prompt: str) -> Arg:
         """Return the argument with another *prompt*."""
@@ -105,20 +108,45 @@ def optional(arg: Arg) -> Arg:
 
 
 class Args:
-    """The arguments of a command, in order."""
+    """The arguments of a command, in order.
 
-    def __init__(self, *args: Arg) -> None:
+    With *group*, the last word may name the group that the command concerns.
+    """
+
+    def __init__(self, *args: Arg, group: bool = False) -> None:
         self._args = args
+        self._shown = (*args, optional(GROUP)) if group else args
+        self.group = group
 
     @property
     def usage(self) -> str:
         """Return how help writes them."""
-        return " ".join(arg.usage for arg in self._args)
+        return " ".join(arg.usage for arg in self._shown)
 
     @property
     def help(self) -> list[ArgumentHelp]:
         """Return what completion needs."""
-        return [arg.help for arg in self._args]
+        return [arg.help for arg in self._shown]
+
+    def take_group(self, call: Call, rest: str) -> str:
+        """Move *call* to the group that the last word of *rest* names; return the words before it.
+
+        It returns *rest* if that word names no group of which the caller may know, or has to be
+        another argument. In a group, the last word of a reason is a part of the reason, unless it
+        is the only one.
+        """
+        words = rest.split()
+        required = sum(bool(arg.prompt) for arg in self._args)
+        has_reason = any(arg.parse is _text for arg in self._args)
+        if len(words) <= required or (has_reason and call.current and len(words) > required + 1):
+            return rest
+        if len(words) > 1 and any(words[-2].lower() in arg.holds for arg in self._args):
+            return rest
+        conversation = call.services.groups.get(words[-1])
+        if conversation is None or not conversation.group.lists_to(call.actor):
+            return rest
+        call.move_to(conversation)
+        return rest.rstrip().removesuffix(words[-1])
 
     async def read(self, call: Call, rest: str) -> list[Any]:
         """Return the values in *rest*; ask for missing ones.
@@ -241,6 +269,12 @@ def _file_number(typed: str) -> int:
     return int(typed)
 
 
+def _switch(typed: str) -> bool:
+    if typed.lower() not in ("on", "off"):
+        raise Refused(Code.BAD_ARGUMENT, "On or off?")
+    return typed.lower() == "on"
+
+
 def _policy(typed: str) -> PolicyChoice:
     word, password = first_word(typed)
     try:
@@ -265,9 +299,11 @@ PATH = Arg("FILE", str, "Which file?", rest=True, kind="file")
 FILE = Arg("FILE", str, "Which file?", rest=True)
 FILE_NUMBER = Arg("NUMBER", _file_number, "Which file?")
 GROUP = Arg("GROUP", str, "Group: ", kind="group")
+SWITCH = Arg("on|off", _switch)
 WORD = Arg("WORD", str, "What?")
 MESSAGE = Arg("TEXT", _message, "Text: ", rest=True)
 TEXT = Arg("TEXT", _text, "Text: ", rest=True)
+SWITCH = Arg("on|off", _switch)
 NUMBER = Arg("N", _number, "How many? ")
 POLICY = Arg(
     "open|approval|invite|password PW",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from pyconchat.chat.conversations import GroupConversation
+from pyconchat.chat.conversations import Conversation, GroupConversation
 from pyconchat.chat.interfaces import ISession
+from pyconchat.chat.places import Place, Private
 from pyconchat.commands.services import Services
 from pyconchat.domain.accounts import Account, Accounts
 from pyconchat.domain.decisions import RequestKey
@@ -29,16 +30,16 @@ class Cancelled(Exception):
 
 
 class Call:
-    """One use of a command: its session, and the group in which it was typed.
+    """One use of a command: its session, and the place *current* in which it was typed.
 
-    *group* is None at the front desk. *answer* sends a reply to the caller.
+    *answer* sends a reply to the caller.
     """
 
     def __init__(
         self,
         services: Services,
         session: ISession,
-        current: GroupConversation | None,
+        current: Place,
         answer: Callable[[Reply], None],
         key: RequestKey | None = None,
     ) -> None:
@@ -49,6 +50,7 @@ class Call:
         self.answer = answer
         self.key = key
         self.asked = False  # whether an argument was missing and was asked for
+        self.named_group = ""  # the name of the group, if the line named it
 
     @property
     def account(self) -> Account:
@@ -61,13 +63,60 @@ class Call:
         """Return the account in the form that the rules take."""
         return self.account.actor
 
-    def here(self) -> GroupConversation:
-        """Return the conversation of the current group. Raises `Refused` at the front desk."""
-        if self.current is None:
+    def move_to(self, conversation: GroupConversation) -> None:
+        """Use the command in the group that the line names, wherever it was typed."""
+        self.current = conversation
+        self.named_group = conversation.group.name
+
+    def in_group(self) -> GroupConversation | None:
+        """Return the current group, None at the front desk.
+
+        Raises `Refused` in a private conversation.
+        """
+        if isinstance(self.current, Private):
             raise Refused(
-                Code.NO_GROUP, "You are at the front desk: enter a group first with /join GROUP."
+                Code.NO_GROUP,
+                "That works in groups; you are talking to {name} in private, which /desk leaves.",
+                name=self.current.partner.name,
             )
         return self.current
+
+    def here(self, may_be_named: bool = False) -> GroupConversation:
+        """Return the conversation of the current group. Raises `Refused` elsewhere.
+
+        *may_be_named* is true where the command takes a group as its last word.
+        """
+        group = self.in_group()
+        if group is None:
+            raise Refused(
+                Code.NO_GROUP,
+                "You are at the front desk: {hint}enter a group first with /join GROUP.",
+                hint="name the group last, or " if may_be_named else "",
+            )
+        return group
+
+    def require_talk(self) -> None:
+        """Raise `Refused` unless the caller may read and write in the current place."""
+        if isinstance(self.current, Private):
+            self.chat.private.require_partner(self.account, self.current.partner)
+        else:
+            self.group()
+
+    async def conversation(self) -> Conversation | None:
+        """Return the conversation of the current place, as far as the caller may read in it.
+
+        None if nothing was said yet in a private one. Raises `Refused` or `NotSaved`.
+        """
+        if isinstance(self.current, Private):
+            return await self.chat.private.conversation(self.account, self.current.partner)
+        self.group()
+        return self.here()
+
+    @property
+    def receives(self) -> bool:
+        """Return whether the caller is a member of the group, and so receives its events."""
+        here = self.in_group()
+        return here is not None and self.account.key in here.group.members
 
     def usable(self) -> Group:
         """Return the current group, also to operators outside. Raises `Refused`."""
@@ -104,7 +153,7 @@ class Call:
         self.asked = True
         answer = await self.session.ask(prompt, secret)
         if self.current is not None and not self.session.is_in(self.current):
-            raise Refused(Code.NO_GROUP, "You have left the group; nothing was done.")
+            raise Refused(Code.NO_GROUP, "You are no longer there; nothing was done.")
         if not secret:
             answer = answer.strip()
         if not answer:

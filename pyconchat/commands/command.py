@@ -18,7 +18,8 @@ class Right:
 
     *in_group* is what `Group.require_right` takes, *on_server* what `Accounts.require_operator`
     takes where the command is used outside a group. The rules stay there, and check again when
-    they decide: this is only so that nobody is asked in vain.
+    they decide: this is only so that nobody is asked in vain. It is empty where only the rules can
+    tell who has the right.
     """
 
     in_group: str = ""
@@ -26,8 +27,9 @@ class Right:
 
     def require(self, call: Call) -> None:
         """Raise `Refused` unless the caller has the right."""
-        if self.in_group and call.current is not None:
-            group = call.services.memory.usable(call.current)
+        here = call.in_group() if self.in_group else None
+        if here is not None:
+            group = call.services.memory.usable(here)
             group.require_right(call.actor, self.in_group)
         elif self.on_server:
             in_groups = bool(self.in_group)
@@ -41,8 +43,10 @@ class Command:
     *subject* is the heading under which help lists it, *menu* its number in the front desk's menu.
     A command that works *only_here*, in a group, is refused at the front desk, and to people
     without its *right*, before it asks for anything; without a right of its own it is for members.
-    With *shows_alone* it needs the right only with arguments: alone it shows what is so. One that
-    *ends* something, such as a membership, is never suggested for a mistyped name.
+    One that works *in_private* does so in private conversations, too.
+    With *shows_alone* it needs the right only with arguments: alone it shows what is so, or is
+    about oneself. One that *ends* something, such as a membership, is never suggested for a
+    mistyped name.
     """
 
     name: str
@@ -51,6 +55,7 @@ class Command:
     also: tuple[str, ...] = ()
     menu: str = ""
     only_here: bool = False
+    in_private: bool = False
     right: Right | None = None
     shows_alone: bool = False
     ends: bool = False
@@ -59,8 +64,12 @@ class Command:
 
     async def run(self, call: Call, rest: str) -> Reply | None:
         """Read the arguments from *rest* and execute. Raises as `Args.read` and the action."""
-        if self.only_here:
-            call.here()
+        if self.args.group:
+            rest = self.args.take_group(call, rest)
+        if self.in_private:
+            call.require_talk()
+        elif self.only_here:
+            call.here(may_be_named=self.args.group)
             if self.right is None:
                 call.group()
         if self.right is not None and not (self.shows_alone and not rest.strip()):

@@ -38,7 +38,9 @@ async def list_files(call: Call, listing: Listing | None) -> Reply:
     def line(file: SharedFile) -> FileLine:
         return FileLine(file.number, file.name, file.size, file.sha256, file.by, file.at)
 
-    found = page(files[::-1], listing, lambda file: str(file.number), line, "/files")
+    found = page(
+        files[::-1], listing, lambda file: str(file.number), line, "/files", call.named_group
+    )
     return Files(group.name, found.items[::-1], found.more, found.next)
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
 from pyconchat.auth.rate_limits import LOCAL
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import Asker
+from pyconchat.chat.places import Private
+from pyconchat.commands.amending import pin_lines
 from pyconchat.commands.arguments import PolicyChoice
 from pyconchat.commands.call import Call, Cancelled
 from pyconchat.commands.listing import Listing, page
+from pyconchat.commands.people import away_text
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.events import NO_TEXT, GroupEvent, Policy
+from pyconchat.domain.events import NO_TEXT, GroupEvent, Policy, Quote
 from pyconchat.domain.group import Group
 from pyconchat.domain.group_state import JoinRequest, Member
 from pyconchat.domain.names import Name, fold, group_name, group_number
@@ -53,12 +57,13 @@ async def join(call: Call, name: str, rest: SafeText | None) -> Reply | None:
         await _create_by_joining(call, name, rest)
         return None
     group = conversation.group
+    pins = await call.chat.amending.pin_quotes(conversation)
 
     async def password() -> str:
         return rest or await call.ask(f"Password of {group.name}: ", secret=True)
 
     if await _admit(call, conversation, safe_line(rest or ""), password):
-        await enter(call, conversation)
+        await enter(call, conversation, pins=pins)
         return None
     call.session.await_approval(conversation)
     return Asked(group.name, group.admin, _approver_online(call, group))
@@ -80,6 +85,7 @@ async def _admit(
     if group.asks_password(actor, call.chat.now()):
         asker, hash = _asker(call), group.password_hash
         services.throttle.admit(asker.network)
+        call.chat.bounds.check_groups(call.account.name)  # before anything is asked, or hashed
         typed = await password()
         if await services.throttle.check_later(asker, f"group {group.id}", hash, typed):
             proof = hash
@@ -99,9 +105,10 @@ async def enter_lobby(call: Call, name: str) -> None:
     async def no_password() -> str:
         raise Refused(Code.WRONG_PASSWORD, "The lobby asks for a password.")
 
+    pins = await call.chat.amending.pin_quotes(conversation)
     if not await _admit(call, conversation, NO_TEXT, no_password):
         raise Refused(Code.PENDING, "The lobby's admin has to approve.")
-    await enter(call, conversation)
+    await enter(call, conversation, pins=pins)
 
 
 async def _create_by_joining(call: Call, raw: str, rest: SafeText | None) -> None:
@@ -134,6 +141,7 @@ async def _create_by_joining(call: Call, raw: str, rest: SafeText | None) -> Non
 async def create(call: Call, name: str, choice: PolicyChoice | None) -> None:
     """Create a group."""
     call.services.groups.require_free(group_name(name))
+    call.chat.bounds.check_groups(call.account.name)  # before anything is asked
     if choice is None and call.asked:  # from the menu, which does not mention policies
         password = await call.session.ask(
             "Password for it, or Enter to approve each newcomer yourself: ", True
@@ -146,13 +154,15 @@ async def create(call: Call, name: str, choice: PolicyChoice | None) -> None:
     await enter(call, conversation, created=True)
 
 
-async def leave(call: Call, name: str | None) -> None:
-    """Give up membership, or withdraw a join request.
+async def leave(call: Call, name: str | None) -> Reply | None:
+    """Give up membership, or withdraw a join request; go out of a private conversation.
 
     Asks first if the caller could not come back by themselves.
     """
     if name is not None:
         conversation = call.services.groups.find(name)
+    elif isinstance(call.current, Private):
+        return await desk(call)
     elif call.current is not None:
         conversation = call.current
     else:
@@ -164,10 +174,13 @@ async def leave(call: Call, name: str | None) -> None:
         if answer.lower() not in _YES:
             raise Cancelled
     await call.decide(conversation, lambda group: group.leave(call.actor))
+    return None
 
 
 async def step_out(call: Call) -> Reply | None:
     """Go out of the current group: leave it, unless coming back would need somebody's help."""
+    if isinstance(call.current, Private):
+        return await desk(call)
     here = call.here()
     if call.services.memory.usable(here).comes_back(call.actor):
         await call.decide(here, lambda group: group.leave(call.actor))
@@ -190,7 +203,7 @@ async def desk(call: Call) -> Reply:
     """Go back to the front desk."""
     left = call.current
     call.session.enter(None)
-    return FrontDesk(None if left is None else left.group.name)
+    return FrontDesk(left.group.name if isinstance(left, GroupConversation) else None)
 
 
 async def list_groups(call: Call, listing: Listing | None) -> Reply:
@@ -218,8 +231,9 @@ async def requests(call: Call, listing: Listing | None) -> Reply:
     def line(request: JoinRequest) -> JoinRequest:
         return replace(request, note=NO_TEXT) if fold(request.name) in ignores else request
 
-    found = page(pending, listing, lambda each: each.name, line, "/requests")
-    return Requests(group.name, found.items, call.chat.now(), found.more, found.next)
+    found = page(pending, listing, lambda each: each.name, line, "/requests", call.named_group)
+    now, named = call.chat.now(), bool(call.named_group)
+    return Requests(group.name, found.items, now, found.more, found.next, named)
 
 
 def only_request(call: Call) -> str | None:
@@ -231,17 +245,29 @@ def only_request(call: Call) -> str | None:
     return pending[0].name if len(pending) == 1 else None
 
 
-async def approve(call: Call, names: list[Name]) -> None:
+async def approve(call: Call, names: list[Name]) -> Reply | None:
     """Approve join requests."""
     await call.decide(call.here(), lambda group: group.approve(call.actor, names))
+    return _outside(call, f"Approved in {{group}}: {', '.join(names)}.")
 
 
-async def reject(call: Call, name: Name, reason: SafeText | None) -> None:
+async def reject(call: Call, name: Name, reason: SafeText | None) -> Reply | None:
     """Reject a join request."""
     await call.decide(call.here(), lambda group: group.reject(call.actor, name, reason or NO_TEXT))
+    return _outside(call, f"The request of {name} to join {{group}} is rejected.")
 
 
-async def invite(call: Call, name: Name) -> None:
+def _outside(call: Call, sentence: str) -> Reply | None:
+    """Return the answer to an operator who is not in the group, and does not receive its events.
+
+    *sentence* says what is so now, with ``{group}`` for its name.
+    """
+    if call.receives:
+        return None
+    return Done(SafeText(sentence.format(group=call.here().group.name)))
+
+
+async def invite(call: Call, name: Name) -> Reply | None:
     """Allow somebody to join without a request."""
 
     def rule(group: Group) -> list[GroupEvent]:
@@ -249,6 +275,7 @@ async def invite(call: Call, name: Name) -> None:
         return group.invite(call.actor, call.services.accounts.find(name).actor, call.chat.now())
 
     await call.decide(call.here(), rule)
+    return _outside(call, f"{name} is invited to {{group}}.")
 
 
 async def members(call: Call, listing: Listing | None) -> Reply:
@@ -275,9 +302,10 @@ def admin_is(call: Call) -> AdminIs:
     return AdminIs(group.name, group.admin, _admin_online(call, group), moderators)
 
 
-async def transfer(call: Call, name: Name) -> None:
+async def transfer(call: Call, name: Name) -> Reply | None:
     """Hand over adminship."""
     await call.decide(call.here(), lambda group: group.transfer(call.actor, name))
+    return _outside(call, f"{name} is the admin of {{group}} now.")
 
 
 async def policy(call: Call, choice: PolicyChoice | None) -> Reply | None:
@@ -309,8 +337,9 @@ async def topic(call: Call, text: SafeText | None) -> Reply | None:
 async def kick(call: Call, name: Name, reason: SafeText | None) -> None:
     """Kick somebody out of the current group, or, at the front desk, off the server."""
     why = reason or NO_TEXT
-    if call.current is not None:
-        await call.decide(call.current, lambda group: group.kick(call.actor, name, why))
+    here = call.in_group()
+    if here is not None:
+        await call.decide(here, lambda group: group.kick(call.actor, name, why))
         return
     online = call.services.presence.online(fold(name))
     await call.operate(lambda accounts: accounts.kick(call.actor, name, online, why))
@@ -321,8 +350,9 @@ async def ban(call: Call, name: Name, time: int | None, reason: SafeText | None)
     why = reason or NO_TEXT
     now = call.chat.now()
     until = None if time is None else now + time
-    if call.current is not None:
-        await call.decide(call.current, lambda group: group.ban(call.actor, name, now, why, until))
+    here = call.in_group()
+    if here is not None:
+        await call.decide(here, lambda group: group.ban(call.actor, name, now, why, until))
         return
     if _is_address(name) and call.services.accounts.get(name) is None:
         raise Refused(
@@ -343,13 +373,14 @@ def _is_address(name: str) -> bool:
     return True
 
 
-async def unban(call: Call, name: Name) -> None:
+async def unban(call: Call, name: Name) -> Reply | None:
     """End a ban."""
-    now = call.chat.now()
-    if call.current is not None:
-        await call.decide(call.current, lambda group: group.unban(call.actor, name, now))
-        return
+    here, now = call.in_group(), call.chat.now()
+    if here is not None:
+        await call.decide(here, lambda group: group.unban(call.actor, name, now))
+        return _outside(call, f"{name} may join {{group}} again.")
     await call.operate(lambda accounts: accounts.unban(call.actor, name, now))
+    return None
 
 
 def only_ban(call: Call) -> str | None:
@@ -366,14 +397,16 @@ async def bans(call: Call, listing: Listing | None) -> Reply:
 
 
 def _bans(call: Call, listing: Listing) -> Bans:
-    name, now = None, call.chat.now()
-    if call.current is not None:
-        group = call.services.memory.usable(call.current)  # operators need not be members
+    name, here, now = None, call.in_group(), call.chat.now()
+    if here is not None:
+        group = call.services.memory.usable(here)  # operators need not be members
         name, banned = group.name, group.banned(call.actor, now)
     else:
         banned = call.services.accounts.banned(call.actor, now)
     banned = [each for each in banned if listing.wants(each.name)]
-    found = page(banned, listing, lambda each: each.name, lambda each: each, "/bans")
+    found = page(
+        banned, listing, lambda each: each.name, lambda each: each, "/bans", call.named_group
+    )
     return Bans(name, found.items, now, found.more, found.next)
 
 
@@ -386,8 +419,13 @@ async def _with_password(call: Call, choice: PolicyChoice) -> PolicyChoice:
     return PolicyChoice(choice.policy, password)
 
 
-async def enter(call: Call, conversation: GroupConversation, created: bool = False) -> None:
-    """Make *conversation* current, describe it, and show its last messages."""
+async def enter(
+    call: Call,
+    conversation: GroupConversation,
+    created: bool = False,
+    pins: Mapping[int, Quote] = MappingProxyType({}),
+) -> None:
+    """Make *conversation* current, describe it with its *pins*, and show its last messages."""
     group = conversation.group
     call.session.enter(conversation)
     entered = Entered(
@@ -400,8 +438,10 @@ async def enter(call: Call, conversation: GroupConversation, created: bool = Fal
         policy=group.policy,
         created=created,
         temporary=group.temporary,
+        pins=pin_lines(call, conversation, pins),
     )
     call.answer(entered)
+    call.session.subscriptions.refresh(conversation)
     await call.session.subscriptions.when_live(conversation)
 
 
@@ -421,7 +461,7 @@ def _roster(call: Call, online_only: bool, listing: Listing) -> Roster:
 
     def line(member: Member) -> MemberLine:
         name, key = member.name, fold(member.name)
-        quiet = group.quieted.get(key)
+        account, quiet = call.services.accounts.get(name), group.quieted.get(key)
         return MemberLine(
             name=name,
             admin=group.is_admin(name),
@@ -429,10 +469,11 @@ def _roster(call: Call, online_only: bool, listing: Listing) -> Roster:
             guest=member.guest,
             quiet=quiet is not None and quiet.lasts(now),
             online=presence.online(key),
+            away=None if account is None else away_text(call, account),
         )
 
     command = "/online" if online_only else "/members"
-    found = page(listed, listing, lambda member: member.name, line, command)
+    found = page(listed, listing, lambda member: member.name, line, command, call.named_group)
     return Roster(group.name, found.items, online_only, found.more, found.next, listing.part)
 
 
@@ -446,6 +487,8 @@ def _line(call: Call, conversation: GroupConversation) -> GroupLine:
         members=len(group.members),
         online=_online(call, conversation),
         unread=call.session.subscriptions.unread(conversation) if member else None,
+        mentions=call.session.subscriptions.mentions(conversation) if member else None,
+        muted=member and conversation.id in call.account.muted,
         topic=group.topic,
     )
 

@@ -14,7 +14,7 @@ import msgspec
 
 from pyconchat.commands.arguments import Arg
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.events import NO_TEXT, Entry, Talk
+from pyconchat.domain.events import NO_TEXT, Edit, Entry, Talk
 from pyconchat.domain.names import fold
 from pyconchat.domain.text import TAB, SafeText, safe_line
 from pyconchat.render.layout import INDENT
@@ -78,10 +78,12 @@ def page(
     name_of: Callable[[T], str],
     make: Callable[[T], R],
     command: str,
+    group: str = "",
 ) -> Page[R]:
     """Return the page of *items* that *listing* asks for; *make* returns what is shown of one.
 
-    Raises `Refused` if there is no item with the name `Listing.after`.
+    *group* is the group that was named after the *command*, if it was. Raises `Refused` if there is
+    no item with the name `Listing.after`.
     """
     first = 0
     if listing.after:
@@ -96,6 +98,7 @@ def page(
         return Page(shown, 0, NO_TEXT)
     words = [command, *([listing.part] if listing.part else [])]
     words += [_WORDS[command == "/files"], name_of(items[end - 1])]
+    words += [group] if group else []
     return Page(shown, len(items) - end, SafeText(" ".join(words)))
 
 
@@ -118,7 +121,7 @@ def fitting(items: Iterable[R], most: int, size_of: Callable[[R], int] | None = 
 def entry_bytes(entry: Entry) -> int:
     """Return the most bytes that *entry* has in any style."""
     size = _json_bytes(entry) + MAX_ADDED
-    if isinstance(entry.event, Talk):
+    if isinstance(entry.event, Talk | Edit):
         # On a terminal, a later line is indented, and a tab takes up to 8 columns.
         text = entry.event.text
         size += len(INDENT) * text.count("\n") + TAB * text.count("\t")
@@ -141,5 +144,5 @@ def _listing(typed: str) -> Listing:
     return Listing(SafeText(" ".join(words)), SafeText(after))
 
 
-LISTING = Arg("FILTER after NAME", _listing, rest=True)
+LISTING = Arg("FILTER after NAME", _listing, rest=True, holds=frozenset(_WORDS))
 """Part of a name: the list has only the names that contain it; and where the page begins."""

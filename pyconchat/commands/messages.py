@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
+from pyconchat.chat.places import Private
 from pyconchat.commands.arguments import NUMBER, Arg
 from pyconchat.commands.call import Call
+from pyconchat.commands.groups import desk
 from pyconchat.commands.listing import MAX_LISTED_BYTES, entry_bytes, fitting
+from pyconchat.commands.people import away_text
+from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.events import Entry
+from pyconchat.domain.events import Action, Entry, Message
 from pyconchat.domain.ignoring import as_seen
-from pyconchat.domain.names import Name, fold
-from pyconchat.domain.replies import Done, Matches, Replayed, Reply, Said, Sent
+from pyconchat.domain.names import Name, fold, person_name
+from pyconchat.domain.replies import Done, InPrivate, Matches, Replayed, Reply, Said, Sent, Where
 from pyconchat.domain.text import SafeText
 
 DEFAULT_HISTORY = 20
@@ -31,63 +36,134 @@ _WORD = re.compile(r"[^\W_]+")
 
 async def msg(call: Call, name: Name, text: SafeText) -> Reply:
     """Send a private message."""
-    receiver, seq = await call.chat.post_to(call.session, name, text, call.key)
-    return Sent(receiver.name, call.services.presence.online(receiver.key), seq)
+    return await _send(call, call.services.accounts.find(name), text)
+
+
+async def answer(call: Call, text: SafeText) -> Reply:
+    """Send a private message to the one with whom the last was exchanged."""
+    partner = call.account.correspondent
+    if partner is None:
+        raise Refused(
+            Code.NO_SUCH_NAME, "Nobody is there to answer; /msg NAME TEXT writes to somebody."
+        )
+    return await _send(call, partner, text)
+
+
+async def query(call: Call, name: Name | None, text: SafeText | None) -> Reply | None:
+    """Make a private conversation current, and send *text*; alone, leave it."""
+    if name is None:
+        if not isinstance(call.current, Private):
+            raise Refused(
+                Code.BAD_ARGUMENT, "With whom? /query NAME; alone it leaves a conversation."
+            )
+        return await desk(call)
+    partner = call.services.accounts.find(name)
+    call.chat.private.require_partner(call.account, partner)
+    call.session.enter(Private(partner))
+    away = away_text(call, partner)
+    if partner.absence is not None:
+        partner.absence.is_news_to(call.account.party)  # they are told now
+    call.answer(
+        InPrivate(
+            other=partner.name,
+            online=call.services.presence.online(partner.key),
+            guest=partner.actor.guest,
+            away=away,
+        )
+    )
+    if text is not None:
+        await _send(call, partner, text)
+    return None
 
 
 async def me(call: Call, text: SafeText) -> Reply:
     """Post an action."""
+    if isinstance(call.current, Private):
+        return await _send(call, call.current.partner, text, Action)
     return Said(await call.chat.act(call.session, call.here(), text, call.key))
 
 
-def _history(typed: str) -> tuple[int, int | None]:
-    """Return the count, and the entry before which to begin, of ``[N] [before SEQ]``."""
-    words = typed.lower().split()
+async def _send(
+    call: Call, partner: Account, text: SafeText, kind: type[Message] | type[Action] = Message
+) -> Reply:
+    receiver, seq, away = await call.chat.private.post(call.session, partner, text, call.key, kind)
+    return Sent(receiver.name, call.services.presence.online(receiver.key), seq, away)
+
+
+class _Asked(NamedTuple):
+    """What ``/history`` is asked for: *most* entries, before *before*, of the one with *name*."""
+
+    most: int = DEFAULT_HISTORY
+    before: int | None = None
+    name: Name | None = None
+
+
+def _history(typed: str) -> _Asked:
+    """Return what ``[N] [before SEQ] [@NAME]`` asks for."""
+    words = typed.split()
+    names = [word for word in words if word.startswith("@")]
+    words = [word.lower() for word in words if word not in names]
     before = None
     if len(words) > 1 and words[-2] == "before":
         *words, _, last = words
         if not (last.isascii() and last.isdigit() and 0 < len(last) <= 18):
             raise Refused(Code.BAD_ARGUMENT, "Before which entry? Its number.")
         before = int(last)
-    if len(words) > 1:
-        raise Refused(Code.BAD_ARGUMENT, "That is /history N, or /history N before SEQ.")
-    return NUMBER.parse(words[0]) if words else DEFAULT_HISTORY, before
+    if len(words) > 1 or len(names) > 1:
+        raise Refused(
+            Code.BAD_ARGUMENT, "That is /history N, or /history N before SEQ, and @NAME after it."
+        )
+    count = NUMBER.parse(words[0]) if words else DEFAULT_HISTORY
+    return _Asked(count, before, person_name(names[0][1:]) if names else None)
 
 
-HISTORY = Arg("N before SEQ", _history, rest=True)
+HISTORY = Arg("N before SEQ @NAME", _history, rest=True)
 
 
-async def history(call: Call, asked: tuple[int, int | None] | None) -> Reply:
-    """Show the last entries of the current group, or those before a number."""
+async def history(call: Call, asked: _Asked | None) -> Reply:
+    """Show the last entries of the current place, or those before a number."""
+    asked = asked or _Asked()
+    with_name = ""
+    if asked.name is not None:
+        partner = call.services.accounts.find(asked.name)
+        call = Call(call.services, call.session, Private(partner), call.answer, call.key)
+        with_name = f" @{partner.name}"
     await call.chat.settled()  # includes messages that were typed just before
-    group, conversation = call.group(), call.here()
-    count, before = asked or (DEFAULT_HISTORY, None)
+    conversation = await call.conversation()
+    if conversation is None:
+        assert isinstance(call.current, Private)
+        return Replayed(Where(other=call.current.partner.name), [])
     upto = conversation.published
-    if before is not None:
-        upto = min(upto, before - 1)
-    after = max(0, upto - count)
+    if asked.before is not None:
+        upto = min(upto, asked.before - 1)
+    after = max(0, upto - asked.most)
     entries = await call.chat.entries(call.session, conversation, after, upto, upto - after)
-    readable = [each for each in entries if group.may_read(each.event, call.account.key)]
+    call.require_talk()  # again: reading takes time
+    key = call.account.key
+    readable = [each for each in entries if conversation.may_read(each.event, key)]
     wanted = _not_ignored(call, readable)
     shown = _fitting(wanted)
     more = shown[0].seq - 1 - after if len(shown) < len(wanted) else 0
-    next = SafeText(f"/history {more} before {shown[0].seq}" if more else "")
+    next = SafeText(f"/history {more} before {shown[0].seq}{with_name}" if more else "")
     return Replayed(call.session.view_of(conversation), shown, more, next)
 
 
 async def search(call: Call, text: SafeText) -> Reply:
-    """Find messages in the current group."""
+    """Find messages in the current place."""
     await call.chat.settled()
-    call.group()
-    conversation = call.here()
+    conversation = await call.conversation()
     words = {word.casefold(): word for word in text.split() if any(map(str.isalnum, word))}
     if not words:
         raise Refused(Code.BAD_ARGUMENT, "Search for at least one word.")
     if sum(len(_WORD.findall(word)) for word in words) > MAX_WORDS:
         raise Refused(Code.BAD_ARGUMENT, "Search for at most {most} words.", most=MAX_WORDS)
+    if conversation is None:
+        assert isinstance(call.current, Private)
+        return Matches(Where(other=call.current.partner.name), text, [], False)
     found = await call.chat.search(
         call.session, conversation, list(words.values()), MAX_MATCHES + 1
     )
+    call.require_talk()  # again: searching takes time
     wanted = _not_ignored(call, found[-MAX_MATCHES:])
     shown = _fitting(wanted)
     more = len(found) > MAX_MATCHES or len(shown) < len(wanted)

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import weakref
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import assert_never
 
+from pyconchat.domain.absence import Absence
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import (
     NO_TEXT,
     OperatorMade,
+    OperatorRemoved,
     ServerBanned,
     ServerEvent,
     ServerKicked,
@@ -24,8 +28,9 @@ from pyconchat.domain.events import (
 from pyconchat.domain.group import Actor
 from pyconchat.domain.group_state import Ban
 from pyconchat.domain.lookalikes import Lookalikes
-from pyconchat.domain.names import Key, Name, fold
+from pyconchat.domain.names import COMMAND_WORDS, Key, Name, fold
 from pyconchat.domain.refusals import already_banned, already_operator, looks_like, name_in_use
+from pyconchat.domain.settings import Settings
 from pyconchat.domain.text import SafeText
 from pyconchat.domain.times import until_in_words
 
@@ -33,6 +38,12 @@ __all__ = ["RESERVED", "Account", "Accounts", "deleted_party", "is_guest_party"]
 
 RESERVED = (Name("chanserv"), Name("nickserv"), Name("pyconchat"))
 """Names that no new account may have: users would take what it says for the server's word."""
+
+MAX_NAMED = 1000
+"""Maximum unread mentions in one conversation that are counted."""
+
+MAX_GUEST_MENTIONS = 100
+"""Maximum mentions of a guest that are remembered."""
 
 MAX_NETWORKS = 8
 """Maximum networks that are banned with one guest."""
@@ -42,35 +53,100 @@ class Account:
     """A name in use: *registered* (it has a password), or a *guest*'s while they are connected.
 
     *ignores* maps the keys of ignored names to those names. *party* identifies the account in
-    private conversations.
+    private conversations. *seen_at* is when it was last online, in milliseconds since the epoch,
+    None if that is not known. *absence* is set while it is away. *operator* and *since* are as in
+    `Actor`. *muted* has the conversations of muted groups. While the account is online, *shown* has
+    how far each conversation was shown on one of its devices, and *named* the numbers of later
+    entries that mention it, by conversation;
+    *mentions* has all of a guest's, as pairs of conversation and number.
     """
 
     # Weakly referenced by the rate limits of accounts.
-    __slots__ = ("__weakref__", "actor", "ignores", "key", "name", "party", "password_hash")
+    __slots__ = (
+        "__weakref__",
+        "_correspondent",
+        "absence",
+        "actor",
+        "ignores",
+        "key",
+        "mentions",
+        "muted",
+        "name",
+        "named",
+        "party",
+        "password_hash",
+        "seen_at",
+        "settings",
+        "shown",
+    )
 
-    def __init__(self, name: Name, password_hash: str = "", operator: bool = False) -> None:
+    def __init__(
+        self, name: Name, password_hash: str = "", operator: bool = False, since: int = 0
+    ) -> None:
         self.name = name
         self.key: Key = fold(name)
         self.password_hash = password_hash
         self.ignores: dict[Key, Name] = {}
-        self.actor = Actor(name, guest=not password_hash, operator=operator)
+        self.seen_at: int | None = None
+        self.absence: Absence | None = None
+        self._correspondent: weakref.ref[Account] | None = None
+        self.settings = Settings()
+        self.muted: set[int] = set()
+        self.shown: dict[int, int] = {}
+        self.named: dict[int, list[int]] = {}
+        self.mentions: deque[tuple[int, int]] = deque(maxlen=MAX_GUEST_MENTIONS)
+        self.actor = Actor(name, not password_hash, operator, since)
         # The next guest with this name must not get this guest's private conversations.
         self.party = self.key if password_hash else f"{self.key}~{secrets.token_hex(8)}"
+
+    @property
+    def since(self) -> int | None:
+        """Return when it was registered, in milliseconds since the epoch; None: unknown, never."""
+        return self.actor.since or None
 
     @property
     def registered(self) -> bool:
         """Return whether the account exists beyond its connection."""
         return bool(self.password_hash)
 
+    @property
+    def correspondent(self) -> Account | None:
+        """Return with whom the last private message was exchanged; None if they are gone."""
+        return None if self._correspondent is None else self._correspondent()
+
+    def corresponds_with(self, other: Account) -> None:
+        """Note that a private message was exchanged with *other*."""
+        self._correspondent = weakref.ref(other)  # two accounts would otherwise be a cycle
+
+    def mention(self, conversation: int, seq: int) -> None:
+        """Note that entry *seq* of *conversation* mentions the account, which is online."""
+        unread = self.named.setdefault(conversation, [])
+        unread.append(seq)
+        del unread[:-MAX_NAMED]
+        if not self.registered:
+            self.mentions.append((conversation, seq))
+
+    def show(self, conversation: int, seq: int) -> bool:
+        """Note that *conversation* was shown up to *seq*; return whether that is new."""
+        if seq <= self.shown.get(conversation, 0):
+            return False
+        self.shown[conversation] = seq
+        if conversation in self.named:
+            later = [each for each in self.named.pop(conversation) if each > seq]
+            if later:
+                self.named[conversation] = later
+        return True
+
     def become_operator(self, operator: bool) -> None:
         """Gain power over the whole server, or lose it (*operator* is False)."""
-        self.actor = Actor(self.name, self.actor.guest, operator)
+        self.actor = Actor(self.name, self.actor.guest, operator, self.actor.since)
 
-    def register(self, password_hash: str) -> None:
-        """Become registered, or change the password."""
+    def register(self, password_hash: str, at: int) -> None:
+        """Become registered *at* that time, in milliseconds; or change the password."""
+        since = self.actor.since if self.registered else at
         self.password_hash = password_hash
         self.party = self.key
-        self.actor = Actor(self.name, guest=False, operator=self.actor.operator)
+        self.actor = Actor(self.name, False, self.actor.operator, since)
 
 
 def is_guest_party(party: str) -> bool:
@@ -94,6 +170,8 @@ class Accounts:
         self._accounts: dict[Key, Account] = {}
         self._lookalikes = Lookalikes()
         self._server_names = Lookalikes(RESERVED)
+        self._command_words = Lookalikes(map(Name, sorted(COMMAND_WORDS)))
+        self._banned_names = Lookalikes(())
         self._reserved: set[Key] = set()
 
     def get(self, name: str) -> Account | None:
@@ -116,13 +194,14 @@ class Accounts:
     def require_free(self, name: Name) -> None:
         """Raise `Refused` if no new account may have *name*.
 
-        It is taken, is reserved, or looks like a name that is. Names that were stored before
-        these rules stay.
+        It is taken, is reserved, or looks like a name that is, like one that is banned, or like a
+        command. Names that were stored before these rules stay.
         """
         self._require_unused(name)
-        other = self._lookalikes.find(name)
-        if other is not None:
-            raise looks_like(name, other)
+        for names in (self._lookalikes, self._banned_names, self._command_words):
+            other = names.find(name)
+            if other is not None and fold(other) != fold(name):
+                raise looks_like(name, other)
         if self._server_names.find(name) is not None:
             raise Refused(
                 Code.BAD_NAME, "{name} is reserved for the server: choose another.", name=name
@@ -169,6 +248,7 @@ class Accounts:
     def restore_bans(self, bans: Iterable[Ban]) -> None:
         """Replace the bans by *bans*."""
         self.bans = {fold(ban.name): ban for ban in bans}
+        self._banned_names = Lookalikes(ban.name for ban in self.bans.values())
         self._ban_networks()
 
     def _ban_networks(self) -> None:
@@ -188,6 +268,17 @@ class Accounts:
                 Code.WRONG_PASSWORD, "That is not the claim code; see the server's first lines."
             )
         return self._made_operator(by, None)
+
+    def remove_operator(self, by: Actor, name: Name) -> list[ServerEvent]:
+        """Decide that *name* is no longer an operator. One operator remains."""
+        self.require_operator(by, "make operators")
+        account = self.find(name)
+        if not account.actor.operator:
+            raise Refused(Code.UNCHANGED, "{name} is no operator.", name=account.name)
+        others = (each for each in self._accounts.values() if each is not account)
+        if not any(each.actor.operator for each in others):
+            raise Refused(Code.SELF, "You are the only operator: make another one first.")
+        return [OperatorRemoved(account.name, by.name)]
 
     def make_operator(self, by: Actor, name: Name) -> list[ServerEvent]:
         """Decide that *name* becomes an operator."""
@@ -267,15 +358,18 @@ class Accounts:
             case ServerBanned(name=name, by=by, reason=reason, networks=networks, until=until):
                 self.bans = {key: ban for key, ban in self.bans.items() if ban.lasts(at)}
                 self.bans[fold(name)] = Ban(name, by, at, reason, networks, until)
+                self._banned_names.add(name)
                 self._ban_networks()
             case ServerUnbanned(name=name):
-                del self.bans[fold(name)]
+                self._banned_names.remove(self.bans.pop(fold(name)).name)
                 self._ban_networks()
             case OperatorMade(name=name, by=by):
                 account = self._accounts[fold(name)]
                 account.become_operator(True)
                 if by is None:
                     self.claim_code = None
+            case OperatorRemoved(name=name):
+                self._accounts[fold(name)].become_operator(False)
             case _:
                 assert_never(event)
 

@@ -22,17 +22,19 @@ __all__ = [
     "Decision",
     "DeleteAccount",
     "EndDirect",
-    "EndOperator",
     "EndTokens",
     "Ignore",
     "MoveCursor",
     "MoveKeys",
+    "Mute",
     "NewEntry",
     "NoteLogin",
+    "NoteSeen",
     "OpenDirect",
     "Repeated",
     "RequestKey",
     "SaveAccount",
+    "SaveSetting",
     "SaveToken",
     "UseToken",
     "Write",
@@ -60,13 +62,33 @@ class Ignore(msgspec.Struct, frozen=True):
     on: bool
 
 
+class SaveSetting(msgspec.Struct, frozen=True):
+    """*owner* switches the setting *name* on or off."""
+
+    owner: Key
+    name: str
+    on: bool
+
+
+class Mute(msgspec.Struct, frozen=True):
+    """*owner* mutes the group of *conversation*, or no longer (*on* is False)."""
+
+    owner: Key
+    conversation: int
+    on: bool
+
+
 class MoveCursor(msgspec.Struct, frozen=True):
-    """*owner* has received all entries up to *read*, on the cursor that ends at *upto*."""
+    """*owner* has received all entries up to *read*, on the cursor that ends at *upto*.
+
+    Those up to *shown* were shown to them. Neither number ever goes back.
+    """
 
     owner: Key
     conversation: int
     read: int
     upto: int = OPEN_END
+    shown: int = 0
 
 
 class OpenDirect(msgspec.Struct, frozen=True):
@@ -119,14 +141,14 @@ class NoteLogin(msgspec.Struct, frozen=True):
     owner: Key
 
 
-class EndOperator(msgspec.Struct, frozen=True):
-    """*owner* is no longer an operator."""
+class NoteSeen(msgspec.Struct, frozen=True):
+    """The last session of *owner* has ended."""
 
     owner: Key
 
 
 class DeleteAccount(msgspec.Struct, frozen=True):
-    """Delete the account *owner*, with its tokens, cursors, ignores and request keys.
+    """Delete the account *owner*, with all that is only its own: tokens, cursors, settings.
 
     Its private conversations move to *party*, which nobody ever is: they remain for their other
     side, and the next account with the same name does not get them.
@@ -139,6 +161,8 @@ class DeleteAccount(msgspec.Struct, frozen=True):
 Write: TypeAlias = (
     SaveAccount
     | Ignore
+    | SaveSetting
+    | Mute
     | MoveCursor
     | OpenDirect
     | EndDirect
@@ -147,7 +171,7 @@ Write: TypeAlias = (
     | UseToken
     | EndTokens
     | NoteLogin
-    | EndOperator
+    | NoteSeen
     | DeleteAccount
 )
 

@@ -13,7 +13,7 @@ from typing import TypeAlias, assert_never
 import msgspec
 
 from pyconchat.domain.names import Key, Name, fold
-from pyconchat.domain.text import SafeText
+from pyconchat.domain.text import Emoji, SafeText
 
 NO_TEXT = SafeText("")
 
@@ -55,17 +55,77 @@ class Event(msgspec.Struct, frozen=True, gc=False, tag_field="type", omit_defaul
 
 
 class Message(Event, frozen=True, tag="message"):
-    """*sender* said *text*, to a group or to one person."""
+    """*sender* said *text*, to a group or to one person; it names the members *mentions*.
+
+    It is marked *guest* if it is the first one that a guest sends to this person. It answers the
+    entry *reply_to*, if that is not 0. *edited* is the number of the latest entry that corrected
+    it, 0 if there is none; *text* is the corrected one.
+    """
 
     sender: Name
     text: SafeText
+    guest: bool = False
+    mentions: tuple[Name, ...] = ()
+    reply_to: int = 0
+    edited: int = 0
 
 
 class Action(Event, frozen=True, tag="action"):
-    """*sender* performed the action *text* (``/me``), in a group."""
+    """*sender* performed the action *text* (``/me``). The other fields are as in `Message`."""
 
     sender: Name
     text: SafeText
+    guest: bool = False
+    mentions: tuple[Name, ...] = ()
+    edited: int = 0
+
+
+class MessageRemoved(Event, frozen=True, tag="unsaid"):
+    """Takes the place of a message or action of *sender* that *by* removed."""
+
+    sender: Name
+    by: Name
+
+
+class Edit(Event, frozen=True, tag="edit"):
+    """*by* corrected their message *about*, which has *text* now.
+
+    The text is empty once a later edit, or a removal, has replaced it.
+    """
+
+    about: int
+    by: Name
+    text: SafeText = NO_TEXT
+
+
+class Unsay(Event, frozen=True, tag="unsay"):
+    """*by* removed the message *about* of *sender*: its text is nowhere in the store any more."""
+
+    about: int
+    sender: Name
+    by: Name
+
+
+class Reaction(Event, frozen=True, tag="react"):
+    """*by* reacted to the message *about* with *emoji*."""
+
+    about: int
+    by: Name
+    emoji: Emoji
+
+
+class Pinned(Event, frozen=True, tag="pin"):
+    """*by* pinned the message *about*, so that it is shown at entry."""
+
+    about: int
+    by: Name
+
+
+class Unpinned(Event, frozen=True, tag="unpin"):
+    """*by* unpinned the message *about*."""
+
+    about: int
+    by: Name
 
 
 class GroupCreated(Event, frozen=True, tag="created"):
@@ -313,16 +373,27 @@ class OperatorMade(Event, frozen=True, tag="operator"):
     by: Name | None = None
 
 
+class OperatorRemoved(Event, frozen=True, tag="operator-removed"):
+    """*name* is no longer an operator: *by* decided that."""
+
+    name: Name
+    by: Name
+
+
 class Damaged(Event, frozen=True, tag="damaged"):
     """Takes the place of an entry that cannot be read. It is never stored."""
 
 
 Talk: TypeAlias = Message | Action
+Amendment: TypeAlias = Edit | Unsay | Reaction | Pinned | Unpinned
+"""What is about an earlier entry, *about*."""
 Request: TypeAlias = (
     JoinRequested | RequestWithdrawn | JoinRejected | MemberInvited | InvitationEnded
 )
 GroupEvent: TypeAlias = (
     Talk
+    | MessageRemoved
+    | Amendment
     | Request
     | GroupCreated
     | GroupClosed
@@ -344,21 +415,43 @@ GroupEvent: TypeAlias = (
     | FileShared
     | FileRemoved
 )
-ServerEvent: TypeAlias = ServerKicked | ServerBanned | ServerUnbanned | OperatorMade
+ServerEvent: TypeAlias = (
+    ServerKicked | ServerBanned | ServerUnbanned | OperatorMade | OperatorRemoved
+)
 AnyEvent: TypeAlias = GroupEvent | ServerEvent | Damaged
+
+
+class Quote(msgspec.Struct, frozen=True, gc=False):
+    """The author and the start of a message, as an entry about it shows them.
+
+    *text* is empty if the message was removed. A quote is never stored: it is read with the entry,
+    so that a text that is removed is in no other place.
+    """
+
+    sender: Name
+    text: SafeText = NO_TEXT
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
     """An event with its place in a conversation's log.
 
     *seq* counts from 1 without gaps in each conversation; *at* is in milliseconds since the
-    epoch. Entries are ordered by *seq*, never by *at*: a clock can be set back.
+    epoch. Entries are ordered by *seq*, never by *at*: a clock can be set back. *quote* is of the
+    message that the event is about (see `about`).
     """
 
     conversation: int
     seq: int
     at: int
     event: AnyEvent
+    quote: Quote | None = None
+
+
+def about(event: AnyEvent) -> int:
+    """Return the number of the entry that *event* is about, or answers; 0 for none."""
+    if type(event) is Message:
+        return event.reply_to
+    return event.about if isinstance(event, Amendment) else 0
 
 
 def subject(event: AnyEvent) -> Name | None:
@@ -387,11 +480,18 @@ def subject(event: AnyEvent) -> Name | None:
             | ServerBanned(name=name)
             | ServerUnbanned(name=name)
             | OperatorMade(name=name)
+            | OperatorRemoved(name=name)
         ):
             return name
         case (
             Message()
             | Action()
+            | MessageRemoved()
+            | Edit()
+            | Unsay()
+            | Reaction()
+            | Pinned()
+            | Unpinned()
             | GroupClosed()
             | GroupRestored()
             | PolicyChanged()

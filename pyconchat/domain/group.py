@@ -24,7 +24,8 @@ from pyconchat.domain.events import (
     TopicChanged,
     Why,
 )
-from pyconchat.domain.group_state import SharedFile
+from pyconchat.domain.group_state import GroupState, SharedFile
+from pyconchat.domain.mentions import NameFinder
 from pyconchat.domain.moderation import Moderation
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.refusals import too_many_lines
@@ -42,7 +43,11 @@ class Group(Moderation):
     Its rights, its members and its moderators are the subjects of the classes below it.
     """
 
-    __slots__ = ()
+    __slots__ = ("_names",)
+
+    def __init__(self, id: int, state: GroupState, version: int = 0) -> None:
+        super().__init__(id, state, version)
+        self._names = NameFinder()
 
     def post(self, by: Actor, text: SafeText, now: int) -> Message:
         """Decide that *by* says *text*."""
@@ -50,7 +55,7 @@ class Group(Moderation):
         _require_few_lines(text)
         if self.slow or self.quieted:
             self.take_turn(by, now)
-        return Message(by.name, text)
+        return Message(by.name, text, mentions=self._mentions(by, text))
 
     def act(self, by: Actor, text: SafeText, now: int) -> Action:
         """Decide that *by* performs the action *text* (``/me``)."""
@@ -58,7 +63,10 @@ class Group(Moderation):
         _require_few_lines(text)
         if self.slow or self.quieted:
             self.take_turn(by, now)
-        return Action(by.name, text)
+        return Action(by.name, text, mentions=self._mentions(by, text))
+
+    def _mentions(self, by: Actor, text: SafeText) -> tuple[Name, ...]:
+        return self._names.find(text, self.members, self.version, fold(by.name))
 
     def change_policy(self, by: Actor, policy: Policy, hash: str = "") -> list[GroupEvent]:
         """Decide that *by* sets the policy; *hash* is of the password, if that is the policy."""
@@ -96,9 +104,7 @@ class Group(Moderation):
         """Decide that *by*, who owns the file *number* or moderates the group, removes it."""
         self.require_member(by)
         file = self.file(str(number))
-        # A guest's name may belong to somebody else now, so guests own no files.
-        own = fold(file.by) == fold(by.name) and not file.guest
-        if not own and not by.operator:
+        if not by.owns(file) and not by.operator:
             self.require_right(by, "remove the files of others")
         return [FileRemoved(file.number, file.name, by.name)]
 

@@ -14,6 +14,7 @@ from pyconchat.domain.events import (
     NO_TEXT,
     Action,
     AdminChanged,
+    Edit,
     FileRemoved,
     FileShared,
     GroupClosed,
@@ -32,14 +33,19 @@ from pyconchat.domain.events import (
     MemberRegistered,
     MemberUnbanned,
     Message,
+    MessageRemoved,
     ModeratorEnded,
     ModeratorMade,
+    Pinned,
     Policy,
     PolicyChanged,
     QuietEnded,
+    Reaction,
     RequestWithdrawn,
     SlowChanged,
     TopicChanged,
+    Unpinned,
+    Unsay,
 )
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.text import SafeText
@@ -114,6 +120,13 @@ class SharedFile(msgspec.Struct, frozen=True):
     quota: str = ""
 
 
+class Pin(msgspec.Struct, frozen=True):
+    """The entry *seq* is shown at entry, because *by* pinned it."""
+
+    seq: int
+    by: Name
+
+
 class GroupState(msgspec.Struct):
     """All that a group remembers. Each list is in the order in which its records were added.
 
@@ -139,6 +152,7 @@ class GroupState(msgspec.Struct):
     moderators: list[Name] = []
     quieted: list[Quiet] = []
     slow: int = 0
+    pins: list[Pin] = []
 
 
 class LiveState:
@@ -161,6 +175,7 @@ class LiveState:
         "name",
         "number",
         "password_hash",
+        "pins",
         "policy",
         "quieted",
         "requests",
@@ -206,6 +221,7 @@ class LiveState:
         self.quieted: dict[Key, Quiet] = {fold(q.name): q for q in state.quieted}
         self.slow = state.slow
         self.turns: dict[Key, int] = {}
+        self.pins: dict[int, Pin] = {pin.seq: pin for pin in state.pins}
 
     @property
     def state(self) -> GroupState:
@@ -228,13 +244,22 @@ class LiveState:
             moderators=list(self.moderators.values()),
             quieted=list(self.quieted.values()),
             slow=self.slow,
+            pins=list(self.pins.values()),
         )
 
     def apply(self, event: GroupEvent, at: int) -> None:
         """Change the state as *event* says, which happened at *at* (milliseconds)."""
         match event:
-            case Message() | Action():
+            case Message() | Action() | MessageRemoved():
                 return
+            case Edit() | Reaction():
+                pass
+            case Unsay(about=seq):
+                self.pins.pop(seq, None)
+            case Pinned(about=seq, by=by):
+                self.pins[seq] = Pin(seq, by)
+            case Unpinned(about=seq):
+                self.pins.pop(seq, None)
             case GroupCreated():
                 self.restore(_first_state(event), self.version)
             case GroupClosed(by=by):

@@ -1,7 +1,8 @@
 """What an ignore list hides: nothing that an ignored person has written is shown.
 
-Their messages, files, topics, requests and invitations are hidden as a whole. What they decide
-about rights (a kick, a ban, a rejection) is one line, without any text of theirs.
+Their messages, edits, reactions, pins, files, topics, requests and invitations are hidden as a
+whole. What they decide about rights (a kick, a ban, a rejection) is one line, without any text of
+theirs. So is what others say about a message of theirs.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pyconchat.domain.events import (
     NO_TEXT,
     Action,
     AnyEvent,
+    Edit,
     Entry,
     FileRemoved,
     FileShared,
@@ -23,10 +25,15 @@ from pyconchat.domain.events import (
     MemberInvited,
     MemberKicked,
     Message,
+    MessageRemoved,
+    Pinned,
+    Reaction,
     RequestWithdrawn,
     ServerBanned,
     ServerKicked,
     TopicChanged,
+    Unpinned,
+    Unsay,
 )
 from pyconchat.domain.names import Key, Name, fold
 
@@ -37,10 +44,18 @@ def as_seen(entry: Entry, ignores: Mapping[Key, Name]) -> Entry | None:
     """Return *entry* as somebody sees it who ignores *ignores*; None if it is hidden."""
     if not ignores:
         return entry
+    quote = entry.quote
+    if quote is not None and quote.text and fold(quote.sender) in ignores:
+        entry = replace(entry, quote=replace(quote, text=NO_TEXT))
     event: AnyEvent = entry.event
     match event:
         case Message(sender=author) | Action(sender=author):
             return None if fold(author) in ignores else entry
+        case Edit(by=author) | Reaction(by=author) | Pinned(by=author) | Unpinned(by=author):
+            return None if fold(author) in ignores else entry
+        case Unsay(sender=author, by=by) | MessageRemoved(sender=author, by=by):
+            # What somebody else removes is no word of theirs.
+            return None if fold(author) in ignores and fold(by) in ignores else entry
         case FileShared(by=author) | FileRemoved(by=author) | MemberInvited(by=author):
             return None if fold(author) in ignores else entry
         case TopicChanged(by=author):

@@ -27,6 +27,7 @@ __all__ = [
     "Key",
     "Name",
     "fold",
+    "folded_text",
     "group_name",
     "group_number",
     "person_name",
@@ -85,6 +86,12 @@ def fold(name: str) -> Key:
     Full-width letters, and letters that are composed of other code points, have the same key too.
     """
     return Key(name.lower()) if name.isascii() else _fold(name)
+
+
+def folded_text(text: str) -> str:
+    """Return *text* with everything folded as `fold` does: it contains the keys of its names."""
+    decomposed = unicodedata.normalize("NFD", _normal(text))
+    return unicodedata.normalize("NFC", decomposed.casefold())
 
 
 def person_name(raw: str) -> Name:
@@ -183,5 +190,4 @@ def _usual_width(found: re.Match[str]) -> str:
 
 @lru_cache(1 << 13)
 def _fold(name: str) -> Key:
-    decomposed = unicodedata.normalize("NFD", _normal(name))
-    return Key(unicodedata.normalize("NFC", decomposed.casefold()))
+    return Key(folded_text(name))

@@ -13,6 +13,7 @@ import msgspec
 from pyconchat.domain.events import NO_TEXT, Entry, Policy
 from pyconchat.domain.group_state import Ban, JoinRequest
 from pyconchat.domain.names import Name
+from pyconchat.domain.settings import Settings
 from pyconchat.domain.text import SafeText
 
 __all__ = [
@@ -34,23 +35,32 @@ __all__ = [
     "GroupLine",
     "Groups",
     "Help",
+    "InPrivate",
     "Live",
     "Matches",
     "MemberLine",
+    "Mentioned",
+    "Mentions",
     "Missed",
     "ModeratorLine",
+    "Muted",
     "OwnGroup",
     "OwnGroups",
     "PasswordSet",
     "PeopleOnline",
+    "PersonIs",
     "PersonLine",
+    "PinLine",
+    "Pins",
     "PresenceChanged",
+    "ReadUpto",
     "Replayed",
     "Reply",
     "Requests",
     "Roster",
     "Said",
     "Sent",
+    "SettingsAre",
     "Stats",
     "UploadTicket",
     "Where",
@@ -91,11 +101,21 @@ class Said(_Reply, frozen=True, tag="said"):
 
 
 class Sent(_Reply, frozen=True, tag="sent"):
-    """The private message to *other* is stored, as entry number *seq*."""
+    """The private message to *other* is stored, as entry number *seq*.
+
+    *away* is what *other* says who is away, the first time that the reader is told; else None.
+    """
 
     other: Name
     online: bool
     seq: int
+    away: SafeText | None = None
+
+
+class SettingsAre(_Reply, frozen=True, tag="settings"):
+    """What the reader has set. Programs are told when it changes on another device, too."""
+
+    settings: Settings
 
 
 class EndWhy(Enum):
@@ -121,13 +141,18 @@ class Ended(_Reply, frozen=True, tag="end"):
 
 
 class OwnGroup(msgspec.Struct, frozen=True):
-    """A group of the reader. *head* is the number of its newest entry."""
+    """A group of the reader. *head* is the number of its newest entry.
+
+    *unread* entries are new to the reader, and *mentions* of them mention the reader.
+    """
 
     group: Name
     number: int
     policy: Policy
     role: str
     unread: int
+    mentions: int
+    muted: bool
     head: int
     topic: SafeText
 
@@ -150,7 +175,7 @@ class Missed(_Reply, frozen=True, tag="missed"):
     """*count* missed entries of a conversation follow; *older* ones do not.
 
     The conversation is *group*, or the one with *other*. The oldest missed entry is from *since*;
-    times are in milliseconds since the epoch.
+    *mentions* of them mention the reader. Times are in milliseconds since the epoch.
     """
 
     group: Name | None
@@ -159,6 +184,25 @@ class Missed(_Reply, frozen=True, tag="missed"):
     older: int
     since: int
     now: int
+    mentions: int = 0
+
+
+class Muted(_Reply, frozen=True, tag="muted"):
+    """The reader has muted *group*, or no longer. Programs are told of other devices, too."""
+
+    group: Name
+    muted: bool
+
+
+class ReadUpto(_Reply, frozen=True, tag="read"):
+    """Another device of the reader has shown a conversation up to the entry *seq*.
+
+    The conversation is *group*, or the one with *other*.
+    """
+
+    group: Name | None
+    other: Name | None
+    seq: int
 
 
 class PasswordSet(_Reply, frozen=True, tag="password"):
@@ -166,6 +210,24 @@ class PasswordSet(_Reply, frozen=True, tag="password"):
 
     text: SafeText
     token: str
+
+
+class PinLine(msgspec.Struct, frozen=True):
+    """A pinned message: the entry *seq*, what *sender* said, and its start.
+
+    *text* is empty if the reader ignores the sender.
+    """
+
+    seq: int
+    sender: Name
+    text: SafeText
+
+
+class Pins(_Reply, frozen=True, tag="pins"):
+    """The pinned messages of *group*, in the order in which they were pinned."""
+
+    group: Name
+    pins: list[PinLine]
 
 
 class Entered(_Reply, frozen=True, tag="entered"):
@@ -183,6 +245,19 @@ class Entered(_Reply, frozen=True, tag="entered"):
     policy: Policy
     created: bool = False
     temporary: bool = False
+    pins: list[PinLine] = []
+
+
+class InPrivate(_Reply, frozen=True, tag="query"):
+    """The reader is in the private conversation with *other*, who may be a *guest*.
+
+    *away* is what *other* says if they are away; else None.
+    """
+
+    other: Name
+    online: bool
+    guest: bool
+    away: SafeText | None = None
 
 
 class Asked(_Reply, frozen=True, tag="asked"):
@@ -204,7 +279,7 @@ class FrontDesk(_Reply, frozen=True, tag="desk"):
 
 
 class GroupLine(msgspec.Struct, frozen=True):
-    """One group of a `Groups` reply. *unread* is None if the reader is not a member."""
+    """One group of a `Groups` reply. *unread* and *mentions* are None if it is not the reader's."""
 
     number: int
     name: Name
@@ -213,6 +288,8 @@ class GroupLine(msgspec.Struct, frozen=True):
     online: int
     unread: int | None
     topic: SafeText
+    mentions: int | None = None
+    muted: bool = False
 
 
 class Groups(_Reply, frozen=True, tag="groups"):
@@ -225,17 +302,21 @@ class Groups(_Reply, frozen=True, tag="groups"):
 
 
 class Requests(_Reply, frozen=True, tag="requests"):
-    """The applicants of *group*. Their ages are up to *now*, in milliseconds since the epoch."""
+    """The applicants of *group*. Their ages are up to *now*, in milliseconds since the epoch.
+
+    *named* is whether the command named the group, which then may not be the current one.
+    """
 
     group: Name
     requests: list[JoinRequest]
     now: int
     more: int = 0
     next: SafeText = NO_TEXT
+    named: bool = False
 
 
 class MemberLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One member of a `Roster`."""
+    """One member of a `Roster`. *away* is what they say who are away; else None."""
 
     name: Name
     admin: bool
@@ -243,6 +324,7 @@ class MemberLine(msgspec.Struct, frozen=True, kw_only=True):
     guest: bool
     quiet: bool = False
     online: bool
+    away: SafeText | None = None
 
 
 class Roster(_Reply, frozen=True, tag="members"):
@@ -333,12 +415,16 @@ class DownloadTicket(_Reply, frozen=True, tag="download"):
 
 
 class PersonLine(msgspec.Struct, frozen=True):
-    """Somebody who is online. *groups* are those that the reader is in, too."""
+    """Somebody who is online. *groups* are those that the reader is in, too.
+
+    *away* is what they say if they are away; else None.
+    """
 
     name: Name
     guest: bool
     operator: bool
     groups: list[Name]
+    away: SafeText | None = None
 
 
 class PeopleOnline(_Reply, frozen=True, tag="who"):
@@ -348,6 +434,28 @@ class PeopleOnline(_Reply, frozen=True, tag="who"):
     more: int = 0
     next: SafeText = NO_TEXT
     part: SafeText = NO_TEXT
+
+
+class PersonIs(_Reply, frozen=True, tag="whois", kw_only=True):
+    """Who *name* is. *groups* are those that the reader is in, too; *more* are not listed.
+
+    *since* is when they registered, *seen* when they were last online, and *away_since* when they
+    went away, saying *away*. These times, and *now*, are in milliseconds since the epoch. *idle*
+    is in seconds. All are None if they are not known, or not so.
+    """
+
+    name: Name
+    online: bool
+    guest: bool
+    operator: bool
+    since: int | None = None
+    seen: int | None = None
+    idle: int | None = None
+    away: SafeText | None = None
+    away_since: int | None = None
+    groups: list[Name]
+    more: int = 0
+    now: int
 
 
 class Replayed(_Reply, frozen=True, tag="history"):
@@ -366,6 +474,22 @@ class Matches(_Reply, frozen=True, tag="matches"):
     words: SafeText
     entries: list[Entry]
     more: bool
+
+
+class Mentioned(msgspec.Struct, frozen=True):
+    """An entry that mentions the reader; *unread* if it has not been shown yet."""
+
+    where: Where
+    entry: Entry
+    unread: bool
+
+
+class Mentions(_Reply, frozen=True, tag="mentions"):
+    """Where the reader was mentioned, oldest first; *more* older ones are known."""
+
+    mentions: list[Mentioned]
+    more: int = 0
+    next: SafeText = NO_TEXT
 
 
 class ArgumentHelp(msgspec.Struct, frozen=True):
@@ -462,12 +586,17 @@ Reply: TypeAlias = (
     Done
     | Said
     | Sent
+    | SettingsAre
     | Ended
     | OwnGroups
     | Live
     | Missed
+    | Muted
     | PasswordSet
+    | ReadUpto
     | Entered
+    | InPrivate
+    | Pins
     | Asked
     | FrontDesk
     | Groups
@@ -479,8 +608,10 @@ Reply: TypeAlias = (
     | UploadTicket
     | DownloadTicket
     | PeopleOnline
+    | PersonIs
     | Replayed
     | Matches
+    | Mentions
     | Help
     | Stats
     | PresenceChanged

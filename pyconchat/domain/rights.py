@@ -12,7 +12,7 @@ import msgspec
 
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import AnyEvent, Request
-from pyconchat.domain.group_state import LiveState
+from pyconchat.domain.group_state import LiveState, SharedFile
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.refusals import group_closed
 from pyconchat.domain.times import date_and_time, seconds
@@ -22,8 +22,8 @@ __all__ = ["Actor", "Rights"]
 _MODERATING = frozenset(
     {
         *("approve requests", "ban", "change the topic", "invite", "kick", "lift bans"),
-        *("quiet people", "reject requests", "remove the files of others", "see the bans"),
-        *("see the requests", "slow the group down"),
+        *("pin messages", "quiet people", "reject requests", "remove messages of others"),
+        *("remove the files of others", "see the bans", "see the requests", "slow the group down"),
     }
 )
 """What moderators can do, as the admin can."""
@@ -31,18 +31,27 @@ _MODERATING = frozenset(
 _OPERATING = frozenset(
     {
         *("approve requests", "ban", "delete the group", "kick", "lift bans", "reject requests"),
-        *("see the bans", "see the requests", "transfer adminship"),
+        *("remove messages of others", "see the bans", "see the requests", "transfer adminship"),
     }
 )
 """What operators can do in any group, as its admin can."""
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """Who makes a request: the part of an account that the rules need."""
+    """Who makes a request: the part of an account that the rules need.
+
+    *since* is when the account was registered, in milliseconds since the epoch: what another
+    account of that name had before is not theirs.
+    """
 
     name: Name
     guest: bool = False
     operator: bool = False
+    since: int = 0
+
+    def owns(self, file: SharedFile) -> bool:
+        """Return whether *file* is theirs. A guest's name may pass on, so guests own no files."""
+        return fold(file.by) == fold(self.name) and not file.guest and file.at >= self.since
 
 
 class Rights(LiveState):

@@ -26,6 +26,7 @@ class AccountRecord(msgspec.Struct, frozen=True):
     operator: bool
     created_at: int = 0
     last_login_at: int | None = None
+    last_seen_at: int | None = None
 
 
 class TokenRecord(msgspec.Struct, frozen=True):
@@ -39,7 +40,8 @@ class CursorRecord(msgspec.Struct, frozen=True):
     """How much of a conversation somebody has received: all up to *read*, of those up to *upto*.
 
     *head* is the number of the newest entry. *parties* are the two sides of a private
-    conversation, None for a group, whose name is then *group*.
+    conversation, None for a group, whose name is then *group*. Entries up to *shown*
+    were shown to the owner; *named* are the numbers of those after it that mention the owner.
     """
 
     conversation: int
@@ -48,6 +50,8 @@ class CursorRecord(msgspec.Struct, frozen=True):
     head: int
     parties: tuple[str, str] | None
     group: Name
+    named: tuple[int, ...] = ()
+    shown: int = 0
 
 
 class StoredGroup(msgspec.Struct, frozen=True):
@@ -75,6 +79,8 @@ class ServerState(msgspec.Struct, frozen=True):
 
     accounts: list[AccountRecord]
     ignores: list[tuple[Key, Name]]
+    settings: list[tuple[Key, str, bool]]
+    mutes: list[tuple[Key, int]]
     bans: list[Ban]
     claim_code: str | None
 

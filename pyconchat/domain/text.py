@@ -10,13 +10,17 @@ import re
 import unicodedata
 from typing import NewType
 
-from wcwidth import width
+import regex
+from wcwidth import iter_graphemes, width
 
 __all__ = [
     "MAX_LINES",
     "MAX_NOTE",
+    "Emoji",
     "SafeText",
     "columns",
+    "emoji_in",
+    "excerpt",
     "expand_tabs",
     "in_bytes",
     "safe_line",
@@ -31,11 +35,20 @@ most MAX_COMBINING combining marks after one letter. Only `safe_text` and `safe_
 what a person typed.
 """
 
+Emoji = NewType("Emoji", str)
+"""One emoji, which `emoji_in` has found in safe text."""
+
 MAX_LINES = 64
 """Maximum lines in a message."""
 
 MAX_NOTE = 300
 """Maximum characters in a topic, a reason, or the note of a join request."""
+
+MAX_EXCERPT = 40
+"""Maximum columns of an excerpt."""
+
+MAX_EMOJI = 16
+"""Maximum characters of one emoji; a family of four has 7, the flag of Scotland too."""
 
 MAX_COMBINING = 8
 """Maximum combining marks after one letter.
@@ -53,6 +66,9 @@ _ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
     r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
     r"|\x1b[ -/]*[0-~]?"
+)
+_EMOJI = regex.compile(
+    r"(?=\p{Extended_Pictographic}|\p{Regional_Indicator}{2}|[0-9#*]\ufe0f?\u20e3)\X"
 )
 # VT, FF, NEL, LS and PS are new lines (Unicode, section 5.8).
 _NEW_LINES = str.maketrans(dict.fromkeys("\v\f\x85\u2028\u2029", "\n"))
@@ -126,6 +142,28 @@ def expand_tabs(line: str, before: str = "") -> str:
 def columns(text: str) -> int:
     """Return how many columns *text* takes on a terminal."""
     return len(text) if text.isascii() else width(text)
+
+
+def excerpt(text: SafeText) -> SafeText:
+    """Return the start of *text*, in one line, with an ellipsis where it was cut."""
+    line = text.partition("\n")[0].replace("\t", " ").strip()
+    if line == text and columns(line) <= MAX_EXCERPT:
+        return text
+    kept, used = "", 0
+    for grapheme in iter_graphemes(line[: MAX_EXCERPT * MAX_EMOJI]):
+        used += columns(grapheme)
+        if used >= MAX_EXCERPT:
+            break
+        kept += grapheme
+    return SafeText(f"{kept.rstrip()}…")
+
+
+def emoji_in(text: SafeText) -> Emoji | None:
+    """Return *text* if it is one emoji: one grapheme cluster (UAX #29) with a pictograph.
+
+    Flags are two regional indicators, and keycaps a digit in a box (UTS #51, section 1.4).
+    """
+    return Emoji(text) if len(text) <= MAX_EMOJI and _EMOJI.fullmatch(text) else None
 
 
 def in_bytes(count: int) -> SafeText:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 
-__all__ = ["date_and_time", "day_and_time", "seconds", "until_in_words"]
+__all__ = ["date_and_time", "day", "day_and_time", "seconds", "time_of_day", "until_in_words"]
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
@@ -20,12 +21,29 @@ def date_and_time(at: int, now: int) -> str:
     return f"{_MONTHS[then.tm_mon - 1]} {then.tm_mday}{year} {then.tm_hour:02}:{then.tm_min:02}"
 
 
+def day(at: int) -> str:
+    """Return ``Nov 26 2025``."""
+    then = time.localtime(at / 1000)
+    return f"{_MONTHS[then.tm_mon - 1]} {then.tm_mday} {then.tm_year}"
+
+
 def day_and_time(at: int, now: int) -> str:
     """Return ``Tue 18:02`` for a time in the last days, else as `date_and_time`."""
     if not 0 <= now - at < WEEK:
         return date_and_time(at, now)
     then = time.localtime(at / 1000)
     return f"{_DAYS[then.tm_wday]} {then.tm_hour:02}:{then.tm_min:02}"
+
+
+@lru_cache(maxsize=64)
+def _time_of_minute(minute: int) -> str:
+    then = time.localtime(minute * 60)
+    return f"{then.tm_hour:02}:{then.tm_min:02}"
+
+
+def time_of_day(at: int) -> str:
+    """Return ``18:02``. Cached: a tick's messages are mostly of one minute."""
+    return _time_of_minute(at // 60_000)
 
 
 def seconds(count: int) -> str:

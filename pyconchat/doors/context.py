@@ -13,6 +13,7 @@ from pyconchat.chat.statistics import Statistics
 from pyconchat.commands.services import Services
 from pyconchat.config import LimitsConfig
 from pyconchat.doors.connection_limits import ConnectionLimits
+from pyconchat.doors.input_budget import InputTurns
 from pyconchat.doors.open_doors import OpenDoors
 
 __all__ = ["DoorContext", "RefusedConnections"]
@@ -64,6 +65,7 @@ class DoorContext:
     connection_limits: ConnectionLimits
     refused: RefusedConnections
     open_doors: OpenDoors
+    input_turns: InputTurns
 
     def now(self) -> float:
         """Return seconds of the reactor's clock."""

@@ -22,7 +22,13 @@ from pyconchat.doors.connection_limits import (
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.line.door import LF
-from pyconchat.net.connection import IConnection, Lifecycle, keep_alive
+from pyconchat.net.connection import (
+    FIRST_READ_SIZE,
+    IConnection,
+    Lifecycle,
+    keep_alive,
+    set_read_size,
+)
 
 __all__ = ["DoorKind", "ProtocolDetector"]
 
@@ -85,6 +91,7 @@ class ProtocolDetector(Protocol):
         connection = cast(IConnection, self.transport)
         context, limits = self._context, self._context.limits
         keep_alive(connection, limits.ping_seconds, limits.silence_seconds)
+        set_read_size(connection, FIRST_READ_SIZE)
         self._counted.crowd_out = self._crowd_out
         try:
             self._counted.admit(context.now())

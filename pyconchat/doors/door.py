@@ -28,10 +28,10 @@ from pyconchat.domain.replies import Ended, EndWhy, Reply
 from pyconchat.domain.text import SafeText
 from pyconchat.doors.connection_limits import CountedConnection
 from pyconchat.doors.context import DoorContext
-from pyconchat.doors.input_budget import LINE_COST, InputBudget
+from pyconchat.doors.input_budget import BYTE_COST, LARGE_READ, LINE_COST, InputBudget
 from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.output_buffer import OutputBuffer
-from pyconchat.net.connection import IConnection, Lifecycle, plain_socket
+from pyconchat.net.connection import READ_SIZE, IConnection, Lifecycle, plain_socket, set_read_size
 from pyconchat.net.lines import BoundedLineReceiver
 
 __all__ = ["Door"]
@@ -83,14 +83,14 @@ class Door(BoundedLineReceiver):
         self._counted = counted
         self.login_seconds = context.limits.login_seconds
         self.session: ISession | None = None
+        self.in_login = True
         self._context = context
         self._journal = context.services.journal
         self._max_unread = context.max_unread
         self._rate: TokenBucket | None = None  # of the session's account
         self._task: Deferred[Any] | None = None  # the login or the command that is running
         self._rate_delay: IDelayedCall | None = None  # until the message rate allows a line
-        self._budget = InputBudget(context.now())
-        self._budget_delay: IDelayedCall | None = None  # while the budget is overdrawn
+        self._budget = InputBudget(context.input_turns, self.input_allowed)
         self._waits_for_journal = False
         self._writable: Deferred[None] | None = None
         self._deadline: IDelayedCall | None = None
@@ -101,9 +101,9 @@ class Door(BoundedLineReceiver):
         """Return whether a question waits for the next line."""
         return False
 
-    def input_cost(self, data: bytes) -> int:
-        """Return the bytes that *data* counts for in the budget."""
-        return len(data)
+    def input_cost(self, data: bytes) -> float:
+        """Return the cost of *data* in the budget, in seconds of work."""
+        return BYTE_COST * len(data)
 
     def write_last(self, block: bytes) -> None:
         """Write the last block."""
@@ -133,7 +133,7 @@ class Door(BoundedLineReceiver):
 
     def take(self, data: bytes) -> None:
         """Pay for *data*, and handle its lines."""
-        self.pay(self.input_cost(data))
+        self._budget.pay(self.input_cost(data), len(data) > LARGE_READ)
         self.split(data)
 
     def split(self, data: bytes) -> None:
@@ -213,6 +213,7 @@ class Door(BoundedLineReceiver):
         if self.ending:
             raise PeerGone
         self.session = session
+        set_read_size(self._connection, READ_SIZE)
         self._counted.logged_in()
         if self._context.limits.messages_per_second > 0:
             self._rate = self._context.services.rates.of(session.account)
@@ -234,8 +235,8 @@ class Door(BoundedLineReceiver):
                 if not data:
                     break  # the end of the input, which the transport finds as well
                 self.discardInput(self.undecorated(data))
-                self.pay(self.input_cost(data))
-                if self._budget_delay is not None:
+                self._budget.pay(self.input_cost(data), False)
+                if self._budget.overdrawn:
                     break
 
     def undecorated(self, data: bytes) -> bytes:
@@ -250,7 +251,11 @@ class Door(BoundedLineReceiver):
         return self._output.queued
 
     def check(self, now: float) -> list[MoveCursor]:
-        if self._output.made_progress():
+        lost = self.paused and self._output.broken()  # a paused transport does not notice
+        if lost and self._budget.waiting:
+            self._connection.abortConnection()
+            return []
+        if self._output.made_progress() and not lost:
             self._last_progress = now
         elif now - self._last_progress >= MAX_STALL:
             stalled = now - self._last_progress
@@ -271,20 +276,17 @@ class Door(BoundedLineReceiver):
 
     def readyForLine(self) -> bool:
         """Return whether the next line may be handled; if not, `deliverLines` is called later."""
-        if self._rate_delay is not None or self._budget_delay is not None:
-            return False  # until `_rate_allows` and `_budget_allows`
-        if self._output.queued > self._max_unread:
-            return False  # until `_output_drained`
-        if self.asking():
-            self.pay(LINE_COST, pause=True)
-            return True
-        if self._task is not None or self._waits_for_journal:
+        if self._rate_delay is not None or self._output.queued > self._max_unread:
+            return False  # until `_rate_allows`, or `_output_drained`
+        asking = self.asking()
+        if not asking and (self._task is not None or self._waits_for_journal):
             return False
-        if self.session is None:
-            if self.program:  # a person answers questions first
-                self.pay(LINE_COST, pause=True)
-            return self.program
-        if self._journal.full:
+        if self.in_login:  # which does not count for the message rate
+            if self._budget.waiting or not (asking or self.program):
+                return False  # until `input_allowed`; a person answers questions first
+            self._budget.pay(LINE_COST, True)
+            return True
+        if self._journal.full and not asking:
             self._waits_for_journal = True
             self._journal.when_not_full().addCallback(self._journal_has_room)
             return False
@@ -296,16 +298,10 @@ class Door(BoundedLineReceiver):
         return True
 
     def readyForInput(self) -> bool:
-        return self._budget_delay is None
+        return not self._budget.waiting
 
-    def pay(self, cost: int, pause: bool = False) -> None:
-        """Spend *cost*; read nothing while the budget is overdrawn, with *pause* for a turn."""
-        wait = self._budget.spend(cost, self._context.now())
-        if (wait > 0 or pause) and self._budget_delay is None:
-            self._budget_delay = self.clock.callLater(wait, self._budget_allows)
-
-    def _budget_allows(self) -> None:
-        self._budget_delay = None
+    def input_allowed(self) -> None:
+        """Take input again: the budget allows it."""
         self.deliverLines()
 
     def inputEnded(self) -> None:
@@ -415,7 +411,7 @@ class Door(BoundedLineReceiver):
         self._output.close()  # before the transport closes its socket
         self._cancel(self._deadline)
         self._cancel(self._rate_delay)
-        self._cancel(self._budget_delay)
+        self._budget.close()
 
     def _close_session(self) -> None:
         if self.session is not None:

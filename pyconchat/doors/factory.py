@@ -14,6 +14,7 @@ from pyconchat.commands.services import Services
 from pyconchat.doors.connection_limits import ConnectionLimits
 from pyconchat.doors.context import DoorContext, RefusedConnections
 from pyconchat.doors.detector import DoorKind, ProtocolDetector
+from pyconchat.doors.input_budget import InputTurns
 from pyconchat.doors.json.door import JsonDoor, recognizes_json
 from pyconchat.doors.line.door import LineDoor
 from pyconchat.doors.open_doors import OpenDoors
@@ -58,6 +59,7 @@ class ChatFactory(Factory):
             connection_limits=self.connection_limits,
             refused=RefusedConnections(statistics),
             open_doors=self.open_doors,
+            input_turns=InputTurns(reactor),
         )
         self._max_connections = max_connections
         self._kinds = [

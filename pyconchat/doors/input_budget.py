@@ -1,39 +1,151 @@
-"""InputBudget: what one connection may make the server do with its input.
+"""InputBudget and InputTurns: how much of the server's work the input of a connection may cause.
 
-Work that no rate of an account limits is paid from it: bytes, telnet commands, and lines before
-the login or in answer to a question. While it is overdrawn, the server does not read from the peer.
-A person never notices: it pays for a paste of 4 MiB at once.
+Work that no message rate limits is paid from it: bytes, telnet commands, and lines before the
+login. It is counted in seconds of processor time, by what such work usually takes. Each connection
+has a budget, and all connections share one: many of them cannot do together what one cannot.
 """
 
 from __future__ import annotations
 
-__all__ = ["COMMAND_COST", "LINE_COST", "InputBudget"]
+from collections import deque
+from collections.abc import Callable
 
-BURST = 4 * 1024 * 1024
-"""Bytes that may arrive at once."""
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-BYTES_PER_SECOND = 1024 * 1024
-"""Bytes a second after the burst."""
+__all__ = [
+    "BYTE_COST",
+    "COMMAND_COST",
+    "ERASURE_COST",
+    "LARGE_READ",
+    "LINE_COST",
+    "InputBudget",
+    "InputTurns",
+]
 
-LINE_COST = 256 * 1024
-"""Bytes that a line before the login counts for: 16 lines, then 4 a second."""
+BURST = 0.010
+"""Seconds of work that one connection may cause at once: 5 MB, 20 lines, or 2,500 commands."""
 
-COMMAND_COST = 128
-"""Bytes that a telnet command counts for: 32,768 commands, then 8,192 a second."""
+RATE = 0.002
+"""Seconds of work a second after the burst: 1 MB, 4 lines, or 500 commands."""
+
+BYTE_COST = 2e-9
+"""Seconds of work to read a byte and to split it from others."""
+
+COMMAND_COST = 4e-6
+"""Seconds of work for a telnet command."""
+
+ERASURE_COST = 3e-6
+"""Seconds of work for keys that erase, at one place of a line."""
+
+LINE_COST = 0.0005
+"""Seconds of work for a line before the login, with its answer."""
+
+LARGE_READ = 16_384
+"""Bytes after which a connection lets others read before it reads more."""
+
+SHARED_BURST = 0.1
+"""Seconds of work that all connections may cause at once."""
+
+SHARE = 0.2
+"""Share of one processor for the work of all connections after that.
+
+The rest is for messages and commands. A server that is busy with floods all the time would also
+get the processor late, where others need it too.
+"""
+
+
+class InputTurns:
+    """The budget of a whole server, on *clock*.
+
+    Connections that wait get it in the order in which they began to, one in a turn of the reactor:
+    what they cause together never delays the small input of others.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self.clock = clock
+        self._left = SHARED_BURST
+        self._updated = clock.seconds()
+        self._waiting: deque[InputBudget] = deque()
+        self._next_turn: IDelayedCall | None = None
+
+    def spend(self, cost: float) -> None:
+        """Spend *cost* seconds of work."""
+        now = self.clock.seconds()
+        self._left = min(SHARED_BURST, self._left + (now - self._updated) * SHARE) - cost
+        self._updated = now
+
+    def wait(self, budget: InputBudget) -> None:
+        """Call ``budget.begin_turn()`` when it is its turn."""
+        self._waiting.append(budget)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if self._next_turn is None and self._waiting:
+            self.spend(0)
+            self._next_turn = self.clock.callLater(max(0.0, -self._left / SHARE), self._turn)
+
+    def _turn(self) -> None:
+        self._next_turn = None
+        while self._waiting:
+            if self._waiting.popleft().begin_turn():
+                break
+        self._schedule()
 
 
 class InputBudget:
-    """The budget of one connection. Times are seconds of a monotonic clock."""
+    """The budget of one connection; *ready* is called when it may cause work again."""
 
-    __slots__ = ("_bytes", "_updated")
+    __slots__ = ("_delay", "_left", "_ready", "_turns", "_updated", "waiting")
 
-    def __init__(self, now: float) -> None:
-        self._bytes: float = BURST
+    def __init__(self, turns: InputTurns, ready: Callable[[], None]) -> None:
+        self._turns = turns
+        self._ready: Callable[[], None] | None = ready
+        self._left = BURST
+        self._updated = turns.clock.seconds()
+        self._delay: IDelayedCall | None = None  # until it is no longer overdrawn
+        self.waiting = False
+
+    def pay(self, cost: float, pause: bool) -> None:
+        """Spend *cost* seconds of work; then wait if it is overdrawn, with *pause* in any case."""
+        self._spend(cost)
+        self._turns.spend(cost)
+        if (pause or self._left < 0) and not self.waiting and self._ready is not None:
+            self.waiting = True
+            self._wait()
+
+    @property
+    def overdrawn(self) -> bool:
+        """Return whether more was spent than there was."""
+        return self._left < 0
+
+    def begin_turn(self) -> bool:
+        """Call `ready`, unless that is in vain; return whether it was called."""
+        if self._ready is None:
+            return False
+        self.waiting = False
+        self._ready()
+        return True
+
+    def close(self) -> None:
+        """Wait no longer: the connection is closed."""
+        # Break the reference cycle here: the cyclic GC runs rarely.
+        self._ready = None
+        if self._delay is not None:
+            self._delay.cancel()
+            self._delay = None
+
+    def _spend(self, cost: float) -> None:
+        now = self._turns.clock.seconds()
+        left = self._left + (now - self._updated) * RATE
         self._updated = now
+        self._left = (BURST if left > BURST else left) - cost
 
-    def spend(self, cost: int, now: float) -> float:
-        """Spend *cost* bytes; return the seconds until the budget is no longer overdrawn."""
-        left = self._bytes + (now - self._updated) * BYTES_PER_SECOND
-        self._updated = now
-        self._bytes = (BURST if left > BURST else left) - cost
-        return -self._bytes / BYTES_PER_SECOND if self._bytes < 0 else 0.0
+    def _wait(self) -> None:
+        """Wait until it is not overdrawn, then for a turn."""
+        self._delay = None
+        self._spend(0.0)
+        # A rounding error must not ask for a wait that is too short to change anything.
+        if self._left < -1e-9:
+            self._delay = self._turns.clock.callLater(-self._left / RATE, self._wait)
+        else:
+            self._turns.wait(self)

@@ -15,7 +15,13 @@ from socket import SO_ERROR, SOL_SOCKET
 from twisted.internet.interfaces import IPullProducer, IPushProducer
 from zope.interface import implementer
 
-from pyconchat.net.connection import IConnection, Lifecycle, plain_socket, unacknowledged
+from pyconchat.net.connection import (
+    IConnection,
+    Lifecycle,
+    kernel_socket,
+    plain_socket,
+    unacknowledged,
+)
 
 __all__ = ["OutputBuffer"]
 
@@ -41,6 +47,7 @@ class OutputBuffer:
     ) -> None:
         self._transport = transport
         self._socket = plain_socket(transport)
+        self._kernel_socket = kernel_socket(transport)
         self._send = None if self._socket is None else self._socket.send
         self._max_bytes = max_bytes
         self._overflow = overflow
@@ -126,10 +133,12 @@ class OutputBuffer:
 
     def broken(self) -> bool:
         """Return whether the connection is lost. Asks the kernel (SO_ERROR, socket(7))."""
-        if self._life is Lifecycle.GONE or self._socket is None:
+        if self._life is Lifecycle.GONE or self._kernel_socket is None:
             return self._life is Lifecycle.GONE
         with contextlib.suppress(OSError):
-            return self._socket.getsockopt(SOL_SOCKET, SO_ERROR) != 0
+            if self._kernel_socket.getsockopt(SOL_SOCKET, SO_ERROR) == 0:
+                return False
+        self._life = Lifecycle.GONE  # the kernel tells an error only once
         return True
 
     def finish(self) -> None:

@@ -33,6 +33,9 @@ __all__ = ["FileSharing", "Upload", "file_name"]
 MAX_NAME_BYTES = 200
 """Maximum bytes in a file's name. File systems allow 255; a client may have to add " (1)"."""
 
+_NOBODY = Key("~")
+"""The quota key of the files of deleted accounts."""
+
 
 @dataclass
 class Upload:
@@ -59,6 +62,7 @@ class FileSharing:
         chat.registry.watch(self.tickets.revoke)
         self._active: dict[str, Key] = {}  # the keys of the uploads that are running, with owners
         self._known: dict[int, dict[int, FileShared | SharedFile]] = {}
+        self._owners: dict[str, Key] = {}  # whose quotas the files count in, by their ids
         chat.publisher.watch(self._happened)
 
     def start(self, closed: Mapping[int, Sequence[SharedFile]]) -> None:
@@ -73,7 +77,10 @@ class FileSharing:
             self._known[id] = {file.number: file for file in kept}
         for files in self._known.values():
             for file in files.values():
-                self.quotas.shared(_owner(file), file.size)
+                assert isinstance(file, SharedFile), "nothing has been shared yet"
+                account = self._chat.accounts.get(file.by)
+                gone = account is None or not account.actor.owns(file)
+                self._count(file, nobodys=gone and not file.guest)
 
     def clean(self, now: float) -> Deferred[int]:
         """Remove orphaned files and abandoned uploads; *now* is in seconds since the epoch."""
@@ -123,11 +130,17 @@ class FileSharing:
         Raises `Refused`.
         """
         ticket = self.tickets.find(token, upload, self._now())
+        self.require_right(ticket)
+        self.tickets.begin(ticket)
+        return ticket
+
+    def require_right(self, ticket: Ticket) -> None:
+        """Raise `Refused` if the owner of *ticket* may not use it any more."""
+        ticket.require_good()
         self._chat.memory.require_present(ticket.account)
         ticket.conversation.group.require_member(ticket.account.actor)
         if ticket.file is not None:
             ticket.conversation.group.file(str(ticket.file.number))
-        return ticket
 
     def _issue(
         self,
@@ -256,7 +269,7 @@ class FileSharing:
         match event:
             case FileShared():
                 files[event.number] = event
-                self.quotas.shared(_owner(event), event.size)
+                self._count(event)
             case FileRemoved(number=number):
                 removed = [files.pop(number)]
             case GroupClosed(by=None):
@@ -267,18 +280,19 @@ class FileSharing:
 
     def _remove(self, removed: Sequence[FileShared | SharedFile]) -> None:
         for file in removed:
-            self.quotas.shared(_owner(file), -file.size)
+            self.quotas.shared(self._owners.pop(file.id), -file.size)
         if removed:
             removing = self.run(self.storage.remove, [file.id for file in removed])
             removing.addErrback(lambda failure: self._log.failure("removing failed", failure))
 
+    def _count(self, file: FileShared | SharedFile, nobodys: bool = False) -> None:
+        """Count *file* in its owner's quota; *nobodys* is that of a deleted account."""
+        owner = _NOBODY if nobodys else quota_key(file.by, file.guest, file.quota)
+        self._owners[file.id] = owner
+        self.quotas.shared(owner, file.size)
+
     def _now(self) -> float:
         return self._chat.reactor.seconds()
-
-
-def _owner(file: FileShared | SharedFile) -> Key:
-    """Return the quota key: the account's, or that of all guests at the address of the guest."""
-    return quota_key(file.by, file.guest, file.quota)
 
 
 def file_name(typed: str) -> SafeText:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from weakref import WeakSet
 
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.domain.accounts import Account
@@ -18,7 +19,7 @@ MAX_TICKETS = 10_000
 """Maximum tickets at a time. A new one replaces the oldest of the account that has the most."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Ticket:
     """Permits *account* one upload or download of a file of a group, until *ends* (seconds).
 
@@ -50,6 +51,7 @@ class Tickets:
         self._per_account = per_account
         self._tickets: dict[str, Ticket] = {}
         self._by_account: dict[Account, dict[str, Ticket]] = {}  # in the order of their issue
+        self._in_use: WeakSet[Ticket] = WeakSet()  # perhaps expired since the transfer began
 
     def __len__(self) -> int:
         """Return the count of tickets."""
@@ -80,6 +82,10 @@ class Tickets:
             raise _invalid()
         return ticket
 
+    def begin(self, ticket: Ticket) -> None:
+        """Note that a transfer with *ticket* begins."""
+        self._in_use.add(ticket)
+
     def remove(self, ticket: Ticket) -> None:
         """Remove *ticket*: it was used, or another one has its place."""
         if self._tickets.pop(ticket.token, None) is not None:
@@ -89,7 +95,10 @@ class Tickets:
                 del self._by_account[ticket.account]
 
     def revoke(self, account: Account) -> None:
-        """End all tickets of *account*, and the uploads that have begun with them."""
+        """End all tickets of *account*, and the transfers that have begun with them."""
+        for ticket in self._in_use:
+            if ticket.account is account:
+                ticket.revoked = True
         for ticket in list(self._by_account.get(account, {}).values()):
             ticket.revoked = True
             self.remove(ticket)

@@ -14,16 +14,27 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IConsumer, IPushProducer, ITCPTransport, ITransport
 
 __all__ = [
+    "FIRST_READ_SIZE",
+    "READ_SIZE",
     "IConnection",
     "Lifecycle",
     "keep_alive",
+    "kernel_socket",
     "plain_address",
     "plain_socket",
+    "set_read_size",
     "unacknowledged",
 ]
 
 KEEPALIVE_PROBES = 4
 """Probes that the kernel sends to a silent peer before it gives the connection up."""
+
+
+READ_SIZE = FileDescriptor.bufferSize
+"""Maximum bytes that a transport of Twisted reads in a turn of the reactor."""
+
+FIRST_READ_SIZE = 16_384
+"""Maximum bytes that are read in a turn before the login: many may connect in the same turn."""
 
 
 class Lifecycle(Enum):
@@ -84,6 +95,26 @@ def plain_socket(transport: IConnection) -> socket.socket | None:
         handle = getattr(transport, "getHandle", lambda: None)()
         return handle if isinstance(handle, socket.socket) else None
     return None
+
+
+def kernel_socket(transport: object) -> socket.socket | None:
+    """Return the socket below *transport*, TLS or not; None if there is none."""
+    handle = getattr(_lowest(transport), "getHandle", lambda: None)()
+    return handle if isinstance(handle, socket.socket) else None
+
+
+def set_read_size(transport: object, size: int) -> None:
+    """Read at most *size* bytes in a turn of the reactor from now on."""
+    lowest = _lowest(transport)
+    if lowest is not None:
+        lowest.bufferSize = size
+
+
+def _lowest(transport: object) -> FileDescriptor | None:
+    """Return the transport below *transport*, which may be wrapped, that has the descriptor."""
+    while transport is not None and not isinstance(transport, FileDescriptor):
+        transport = getattr(transport, "transport", None)
+    return transport
 
 
 def unacknowledged(handle: socket.socket | None) -> int:

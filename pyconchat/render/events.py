@@ -7,8 +7,10 @@ from typing import assert_never
 from pyconchat.domain.events import (
     Action,
     AdminChanged,
+    Amendment,
     AnyEvent,
     Damaged,
+    Edit,
     FileRemoved,
     FileShared,
     GroupClosed,
@@ -26,17 +28,24 @@ from pyconchat.domain.events import (
     MemberRegistered,
     MemberUnbanned,
     Message,
+    MessageRemoved,
     ModeratorEnded,
     ModeratorMade,
     OperatorMade,
+    OperatorRemoved,
+    Pinned,
     PolicyChanged,
     QuietEnded,
+    Quote,
+    Reaction,
     RequestWithdrawn,
     ServerBanned,
     ServerKicked,
     ServerUnbanned,
     SlowChanged,
     TopicChanged,
+    Unpinned,
+    Unsay,
     Via,
     Why,
     subject,
@@ -46,7 +55,7 @@ from pyconchat.domain.replies import Where
 from pyconchat.domain.text import SafeText, in_bytes
 from pyconchat.domain.times import seconds, until_in_words
 
-__all__ = ["event_sentence"]
+__all__ = ["event_sentence", "quoted"]
 
 _WHY_LEFT = {
     Why.GUEST_GONE: " (disconnected)",
@@ -54,16 +63,47 @@ _WHY_LEFT = {
 }
 
 
-def event_sentence(event: AnyEvent, where: Where, reader: Key, at: int) -> str:
+def event_sentence(
+    event: AnyEvent, where: Where, reader: Key, at: int, quote: Quote | None = None
+) -> str:
     """Return the sentence that *reader* gets about *event*, of the time *at* (milliseconds).
 
-    It is empty if there is none.
+    It is empty if there is none. *quote* is of the message that the event is about. An edit may
+    have several lines.
     """
     about = subject(event)
     if about is not None and fold(about) == reader:
         return _to_subject(event, where, at)
+    if isinstance(event, Amendment):
+        sentence = _about_message(event, quote)
+    else:
+        sentence = _to_others(event, where, at)
     prefix = f"[{where.group}] " if where.group is not None and not where.here else ""
-    return prefix + _to_others(event, where, at)
+    return prefix + sentence if sentence else ""
+
+
+def quoted(quote: Quote) -> str:
+    """Return how a line names the message of *quote*: by its author and its start."""
+    return f'{quote.sender} "{quote.text}"' if quote.text else quote.sender
+
+
+def _about_message(event: Amendment, quote: Quote | None) -> str:
+    """Return the sentence about *event*; empty for an edit that a later one has replaced."""
+    message = quoted(quote) if quote is not None else f"#{event.about}"
+    match event:
+        case Edit(by=by, text=text):
+            return f"{by} corrected: {text}" if text else ""
+        case Unsay(by=by, sender=sender):
+            own = fold(by) == fold(sender)
+            return f"{by} removed a message{'' if own else f' of {sender}'}."
+        case Reaction(by=by, emoji=emoji):
+            return f"{by} reacted {emoji} to {message}"
+        case Pinned(by=by):
+            return f"{by} pinned #{event.about}: {message}"
+        case Unpinned(by=by):
+            return f"{by} unpinned #{event.about}: {message}"
+        case _:
+            assert_never(event)
 
 
 def _to_subject(event: AnyEvent, where: Where, at: int) -> str:
@@ -109,6 +149,8 @@ def _to_subject(event: AnyEvent, where: Where, at: int) -> str:
             return f"You were banned from this server by {by}{ends}{_because(reason)}"
         case OperatorMade():
             return "You are an operator now."
+        case OperatorRemoved(by=by):
+            return f"You are no longer an operator: {by} decided that."
         case _:
             return _to_others(event, where, at)
 
@@ -151,7 +193,8 @@ def _to_others(event: AnyEvent, where: Where, at: int) -> str:
         case MemberRegistered(name=name):
             return f"{name} is registered now."
         case JoinRequested(name=name, note=note):
-            how = f"/approve {name}, /reject {name}" if where.here else f"/join {group} to answer"
+            named = "" if where.here else f" {group}"
+            how = f"/approve {name}{named}, /reject {name}{named}"
             return f"{name} asks to join {group}{_noted(note)} ({how})"
         case RequestWithdrawn(name=name):
             return f"The request of {name} to join {group} was withdrawn."
@@ -182,10 +225,14 @@ def _to_others(event: AnyEvent, where: Where, at: int) -> str:
             return f"{name} may log in again: {by} lifted the ban."
         case OperatorMade(name=name):
             return f"{name} is an operator now."
+        case OperatorRemoved(name=name):
+            return f"{name} is no longer an operator."
         case Damaged():
             return "An entry of the log is damaged and cannot be shown."
-        case Message() | Action():
-            raise AssertionError("messages and actions have no sentence")
+        case MessageRemoved():
+            return ""  # the entry that removed it has the sentence
+        case Edit() | Unsay() | Reaction() | Pinned() | Unpinned() | Message() | Action():
+            raise AssertionError("these have no sentence here")
         case _:
             assert_never(event)
 

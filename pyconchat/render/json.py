@@ -16,6 +16,7 @@ from pyconchat.domain.events import (
     AdminChanged,
     AnyEvent,
     Damaged,
+    Edit,
     Entry,
     FileRemoved,
     FileShared,
@@ -34,29 +35,43 @@ from pyconchat.domain.events import (
     MemberRegistered,
     MemberUnbanned,
     Message,
+    MessageRemoved,
     ModeratorEnded,
     ModeratorMade,
     OperatorMade,
+    OperatorRemoved,
+    Pinned,
     PolicyChanged,
     QuietEnded,
+    Quote,
+    Reaction,
     RequestWithdrawn,
     ServerBanned,
     ServerKicked,
     ServerUnbanned,
     SlowChanged,
     TopicChanged,
+    Unpinned,
+    Unsay,
 )
 from pyconchat.domain.group_state import Ban, JoinRequest
 from pyconchat.domain.names import Key
 from pyconchat.domain.replies import (
     Bans,
+    Entered,
     FileLine,
     Files,
     GroupLine,
     Groups,
     Help,
+    InPrivate,
     Matches,
+    Mentions,
     Missed,
+    PersonIs,
+    PinLine,
+    Pins,
+    ReadUpto,
     Replayed,
     Reply,
     Requests,
@@ -64,6 +79,7 @@ from pyconchat.domain.replies import (
     Sent,
     Where,
 )
+from pyconchat.domain.settings import Settings
 
 __all__ = ["JsonRenderer", "event_object", "refusal_object", "reply_object", "timestamp"]
 
@@ -74,6 +90,12 @@ _DAY = 24 * 3600 * 1000  # milliseconds; a day of Unix time has no leap seconds
 # What programs see of an event, in this order, after the fields that all entries have. A field that
 # is not listed is never sent: a password's hash, a file's name on the server's disk.
 _EVENT_FIELDS: Mapping[type[AnyEvent], Sequence[str]] = {
+    MessageRemoved: ("sender", "by"),
+    Edit: ("about", "by", "text"),
+    Unsay: ("about", "sender", "by"),
+    Reaction: ("about", "by", "emoji"),
+    Pinned: ("about", "by"),
+    Unpinned: ("about", "by"),
     GroupCreated: ("number", "name", "by", "policy", "guest", "lobby"),
     GroupClosed: ("by",),
     GroupRestored: ("number", "name", "by"),
@@ -102,6 +124,7 @@ _EVENT_FIELDS: Mapping[type[AnyEvent], Sequence[str]] = {
     ServerBanned: ("name", "by", "reason", "until"),
     ServerUnbanned: ("name", "by"),
     OperatorMade: ("name", "by"),
+    OperatorRemoved: ("name", "by"),
     Damaged: (),
 }
 _REQUEST_FIELDS = ("name", "at", "note", "guest")
@@ -131,6 +154,9 @@ class JsonRenderer:
     def refusal(self, refused: Refused) -> bytes:
         return self.line(refusal_object(refused))
 
+    def styled(self, settings: Settings) -> JsonRenderer:
+        return self  # a program gets everything, and its user's settings in the hello
+
     def line(self, fields: Mapping[str, object]) -> bytes:
         """Return an object with these *fields* as a line."""
         return _encoder.encode(fields) + b"\n"
@@ -159,17 +185,36 @@ def event_object(entry: Entry, where: Where) -> dict[str, object]:
     event = entry.event
     fields: dict[str, object] = {
         "type": event.__struct_config__.tag,
-        **({"group": where.group} if where.other is None else {"with": where.other}),
+        **_place(where),
         "seq": entry.seq,
         "at": timestamp(entry.at),
     }
     if type(event) is Message or type(event) is Action:
         fields["from"] = event.sender
         fields["text"] = event.text
-        return fields
-    for name in _EVENT_FIELDS[type(event)]:
-        fields[name] = _field(event, name)
+        if event.guest:
+            fields["guest"] = True
+        if event.mentions:
+            fields["mentions"] = event.mentions
+        if type(event) is Message and event.reply_to:
+            fields["reply_to"] = event.reply_to
+        if event.edited:
+            fields["edited"] = event.edited
+    else:
+        for name in _EVENT_FIELDS[type(event)]:
+            fields["from" if name == "sender" else name] = _field(event, name)
+    if entry.quote is not None:
+        fields["quote"] = quote_object(entry.quote)
     return fields
+
+
+def quote_object(quote: Quote) -> dict[str, object]:
+    """Return *quote* as the object that programs get."""
+    return {"from": quote.sender, "text": quote.text}
+
+
+def _place(where: Where) -> dict[str, object]:
+    return {"group": where.group} if where.other is None else {"with": where.other}
 
 
 def reply_object(reply: Reply) -> dict[str, object]:
@@ -181,14 +226,36 @@ def reply_object(reply: Reply) -> dict[str, object]:
         case Missed(group=group, other=other, count=count, older=older, since=since):
             fields |= {"group": group} if other is None else {"with": other}
             fields |= {"count": count, "older": older, "since": timestamp(since)}
-        case Sent(other=other, online=online, seq=seq):
-            fields |= {"with": other, "online": online, "seq": seq}
+            fields["mentions"] = reply.mentions
+        case ReadUpto(group=group, other=other, seq=seq):
+            fields |= {"group": group} if other is None else {"with": other}
+            fields["seq"] = seq
+        case Sent(other=other, online=online, seq=seq, away=away):
+            fields |= {"with": other, "online": online, "seq": seq, "away": away}
+        case PersonIs():
+            times = ("since", "seen", "away_since")
+            for name in reply.__struct_fields__:
+                value = getattr(reply, name)
+                fields[name] = value if value is None or name not in times else timestamp(value)
+            del fields["now"]
+        case InPrivate(other=other, online=online, guest=guest, away=away):
+            fields |= {"with": other, "online": online, "guest": guest, "away": away}
         case Replayed(where=where, entries=entries, more=more, next=next):
-            fields |= {"group": where.group, "entries": _events(entries, where)}
+            fields |= {**_place(where), "entries": _events(entries, where)}
             fields |= {"more": more, "next": next}
         case Matches(where=where, words=words, entries=entries, more=more):
-            fields |= {"group": where.group, "words": words, "more": more}
+            fields |= {**_place(where), "words": words, "more": more}
             fields["entries"] = _events(entries, where)
+        case Entered(pins=pins):
+            fields |= {name: getattr(reply, name) for name in reply.__struct_fields__}
+            fields["pins"] = [_pin(line) for line in pins]
+        case Pins(group=group, pins=pins):
+            fields |= {"group": group, "pins": [_pin(line) for line in pins]}
+        case Mentions(mentions=mentions, more=more, next=next):
+            fields["entries"] = [
+                {**event_object(each.entry, each.where), "unread": each.unread} for each in mentions
+            ]
+            fields |= {"more": more, "next": next}
         case Groups(groups=groups, more=more, next=next, part=part):
             fields["groups"] = [_named_group(each) for each in groups]
             fields |= {"more": more, "next": next, "part": part}
@@ -216,6 +283,10 @@ def refusal_object(refused: Refused) -> dict[str, object]:
     if isinstance(refused, BadField):
         fields["path"] = refused.path
     return fields
+
+
+def _pin(line: PinLine) -> dict[str, object]:
+    return {"seq": line.seq, **quote_object(Quote(line.sender, line.text))}
 
 
 def _named_group(line: GroupLine) -> dict[str, object]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import assert_never
 
-from pyconchat.domain.events import Policy
+from msgspec.structs import asdict
+
+from pyconchat.domain.events import Policy, Quote
 from pyconchat.domain.replies import (
     AdminIs,
     Asked,
@@ -20,27 +22,38 @@ from pyconchat.domain.replies import (
     Entered,
     Files,
     FrontDesk,
+    GroupLine,
     Groups,
     Help,
+    InPrivate,
     Live,
     Matches,
+    Mentions,
     Missed,
+    Muted,
     OwnGroups,
     PasswordSet,
     PeopleOnline,
+    PersonIs,
     PersonLine,
+    PinLine,
+    Pins,
     PresenceChanged,
+    ReadUpto,
     Replayed,
     Reply,
     Requests,
     Roster,
     Said,
     Sent,
+    SettingsAre,
     Stats,
     UploadTicket,
 )
+from pyconchat.domain.settings import Settings
 from pyconchat.domain.text import SafeText, columns, in_bytes
-from pyconchat.domain.times import day_and_time, until_in_words
+from pyconchat.domain.times import day, day_and_time, until_in_words
+from pyconchat.render.events import quoted
 
 __all__ = ["MENU", "older_line", "reply_lines"]
 
@@ -55,6 +68,9 @@ HEADING_WIDTH = 12
 LINE_WIDTH = 78
 """Columns of a line in help: a terminal's 80, without the mark of the server's lines."""
 
+SHOWN_IDLE = 60
+"""Seconds without a line after which somebody is shown as idle."""
+
 _NEWCOMERS = {
     Policy.APPROVAL: "newcomers need your approval",
     Policy.PASSWORD: "newcomers need the password",
@@ -68,14 +84,20 @@ def reply_lines(reply: Reply) -> list[str]:
     match reply:
         case Done(text=text) | Ended(text=text) | PasswordSet(text=text):
             return [text]
-        case Said() | Live() | OwnGroups():
+        case Said() | Live() | OwnGroups() | ReadUpto():
             return []  # only programs need these
+        case Muted(group=group, muted=True):
+            return [f"{group} is muted: while you are elsewhere, only what mentions you is shown."]
+        case Muted(group=group):
+            return [f"{group} is no longer muted."]
         case Missed():
             return _missed(reply)
-        case Sent(other=other, online=True):
-            return [f"Sent to {other}."]
+        case Sent(other=other, online=True, away=away):
+            return [f"Sent to {other}.", *([] if away is None else [f"{other} is away: {away}"])]
         case Sent(other=other):
             return [f"{other} is offline and will read it at the next login."]
+        case SettingsAre(settings=settings):
+            return [f"Your settings: {', '.join(_settings(settings))}."]
         case Asked(group=group, admin=None):
             return [f"You asked to join {group}; an operator of this server has to approve."]
         case Asked(group=group, admin=admin, online=True):
@@ -87,6 +109,14 @@ def reply_lines(reply: Reply) -> list[str]:
             ]
         case Entered():
             return _entered(reply)
+        case InPrivate(other=other):
+            notes = [
+                _whether(reply.online),
+                *(["a guest"] if reply.guest else []),
+                *_away(reply.away),
+            ]
+            said = ", ".join(notes)
+            return [f"You are talking to {other} in private ({said}); /desk leaves."]
         case FrontDesk(left=None):
             return ["You are at the front desk.", MENU]
         case FrontDesk(left=left):
@@ -105,6 +135,8 @@ def reply_lines(reply: Reply) -> list[str]:
             return [first, *_moderators(reply)]
         case Bans():
             return _bans(reply)
+        case Pins(group=group, pins=pins):
+            return [*map(_pin, pins)] or [f"Nothing is pinned in {group}."]
         case Files():
             return _files(reply)
         case UploadTicket(name=name, group=group, command=command):
@@ -117,6 +149,8 @@ def reply_lines(reply: Reply) -> list[str]:
                 *map(_person, people),
                 *_more(reply.more, reply.next),
             ]
+        case PersonIs():
+            return _person_is(reply)
         case Help():
             return _help(reply)
         case Stats():
@@ -125,23 +159,24 @@ def reply_lines(reply: Reply) -> list[str]:
             return [f"{name} is online."]
         case PresenceChanged(name=name, reason=reason):
             return [f"{name} has gone offline{f': {reason}' if reason else '.'}"]
-        case Replayed() | Matches():
+        case Replayed() | Matches() | Mentions():
             raise AssertionError("log entries are not lines of the server")
         case _:
             assert_never(reply)
 
 
-def older_line(reply: Replayed) -> str:
+def older_line(reply: Replayed | Mentions) -> str:
     """Return the line about the older entries that *reply* leaves out; empty if there are none."""
     return f"… {reply.more:,} older: {reply.next}" if reply.more else ""
 
 
 def _missed(reply: Missed) -> list[str]:
     place = f"with {reply.other}" if reply.group is None else f"in {reply.group}"
-    lines = [f"— {reply.count:,} new {place} since {day_and_time(reply.since, reply.now)} —"]
+    yours = f", {reply.mentions:,} for you," if reply.mentions else ""
+    lines = [f"— {reply.count:,} new {place}{yours} since {day_and_time(reply.since, reply.now)} —"]
     if reply.older:
-        where = "" if reply.group is None else ": /history"  # only groups have that command
-        lines.append(f"{reply.older:,} older{where}")
+        name = f" @{reply.other}" if reply.group is None else ""
+        lines.append(f"{reply.older:,} older: /history{name}")
     return lines
 
 
@@ -163,7 +198,11 @@ def _entered(reply: Entered) -> list[str]:
         ]
     if reply.topic:
         lines.append(f"Topic: {reply.topic}")
-    return lines
+    return [*lines, *map(_pin, reply.pins)]
+
+
+def _pin(line: PinLine) -> str:
+    return f"Pinned #{line.seq}: {quoted(Quote(line.sender, line.text))}"
 
 
 def _groups(reply: Groups) -> list[str]:
@@ -179,7 +218,7 @@ def _groups(reply: Groups) -> list[str]:
             line.policy.value,
             str(line.members),
             str(line.online),
-            "-" if line.unread is None else str(line.unread),
+            _unread(line),
             line.topic,
         ]
         for line in reply.groups
@@ -187,11 +226,20 @@ def _groups(reply: Groups) -> list[str]:
     return [*_table([header, *rows], right={0, 3, 4, 5}), *_more(reply.more, reply.next)]
 
 
+def _unread(line: GroupLine) -> str:
+    if line.unread is None:
+        return "-"
+    yours = f", {line.mentions} for you" if line.mentions else ""
+    return f"{line.unread}{yours}{', muted' if line.muted else ''}"
+
+
 def _requests(reply: Requests) -> list[str]:
     if not reply.requests:
         return [f"Nobody asks to join {reply.group}."]
     number = len(reply.requests) + reply.more
-    lines = [f"{number} asking to join {reply.group} (/approve NAME, /reject NAME):"]
+    named = f" {reply.group}" if reply.named else ""
+    how = f"/approve NAME{named}, /reject NAME{named}"
+    lines = [f"{number} asking to join {reply.group} ({how}):"]
     for request in reply.requests:
         note = f': "{request.note}"' if request.note else ""
         lines.append(f"  {request.name}, for {_age(reply.now - request.at)}{note}")
@@ -209,6 +257,7 @@ def _roster(reply: Roster) -> list[str]:
             *(["guest"] if member.guest else []),
             *(["quiet"] if member.quiet else []),
             *([] if reply.online_only else [_whether(member.online)]),
+            *_away(member.away),
         ]
         lines.append(f"  {member.name}{_bracketed(', '.join(notes))}")
     return lines + _more(reply.more, reply.next)
@@ -278,9 +327,37 @@ def _person(person: PersonLine) -> str:
     notes = [
         *(["operator"] if person.operator else []),
         *(["guest"] if person.guest else []),
+        *_away(person.away),
         *([f"in {', '.join(person.groups)}"] if person.groups else []),
     ]
     return f"  {person.name}{_bracketed('; '.join(notes))}"
+
+
+def _person_is(person: PersonIs) -> list[str]:
+    seen = "" if person.seen is None else f", last seen {day_and_time(person.seen, person.now)}"
+    idle = person.idle or 0
+    registered = "" if person.since is None else f" since {day(person.since)}"
+    more = f" and {person.more:,} more" if person.more else ""
+    said = [
+        "online" if person.online else f"offline{seen}",
+        *([f"idle for {_age(idle * 1000)}"] if idle >= SHOWN_IDLE else []),
+        "a guest" if person.guest else f"registered{registered}",
+        *(["an operator"] if person.operator else []),
+        *([f"with you in {', '.join(person.groups)}{more}"] if person.groups else []),
+    ]
+    lines = [f"{person.name} is {', '.join(said)}."]
+    if person.away is not None and person.away_since is not None:
+        because = f": {person.away}" if person.away else "."
+        since = day_and_time(person.away_since, person.now)
+        lines.append(f"{person.name} is away since {since}{because}")
+    return lines
+
+
+def _away(text: SafeText | None) -> list[str]:
+    """Return the note for somebody who is away, saying *text*; none if it is None."""
+    if text is None:
+        return []
+    return [f"away: {text}" if text else "away"]
 
 
 def _help(reply: Help) -> list[str]:
@@ -288,16 +365,21 @@ def _help(reply: Help) -> list[str]:
         return [line for command in reply.commands for line in _command(command)]
     lines = [MENU] if reply.desk else ["What you type is a message, except for these commands:"]
     if reply.desk:
-        lines.append("Here each command also works without its slash.")
+        lines.append("Here each command also works without its slash. /help COMMAND explains one.")
     for subject, commands in groupby(reply.commands, lambda command: command.subject):
-        lines += _in_columns(f"{subject or 'other'}:".capitalize(), [c.usage for c in commands])
-    lines.append("/help COMMAND explains one and tells its other names.")
+        lines += _in_columns(f"{subject or 'other'}:".capitalize(), map(_briefly, commands))
     if not reply.desk:
-        lines.append("//text sends a message that starts with a slash.")
+        lines.append("/help COMMAND explains one. //text sends a message that starts with a slash.")
     return lines
 
 
-def _in_columns(heading: str, usages: Sequence[str]) -> list[str]:
+def _briefly(command: CommandHelp) -> str:
+    """Return the usage of *command* without what is optional: all commands fit one screen."""
+    needed = [each.label for each in command.arguments if not each.optional]
+    return " ".join([f"/{command.name}", *needed])
+
+
+def _in_columns(heading: str, usages: Iterable[str]) -> list[str]:
     """Return *usages* after *heading*, in as many lines as they need."""
     line, lines = heading.ljust(HEADING_WIDTH), []
     for usage in usages:
@@ -358,6 +440,10 @@ def _counted(count: int, thing: str, things: str = "") -> str:
 
 def _slashed(names: Sequence[str]) -> str:
     return ", ".join(f"/{name}" for name in names)
+
+
+def _settings(settings: Settings) -> list[str]:
+    return [f"{name} {'on' if on else 'off'}" for name, on in asdict(settings).items()]
 
 
 def _whether(online: bool) -> str:

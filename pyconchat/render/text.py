@@ -1,7 +1,7 @@
 """Text for people with `nc` or `telnet`.
 
 The server's lines start with ``* ``, actions with ``~ ``, and messages with the sender's name, so
-that nobody can impersonate the server.
+that nobody can impersonate the server. What mentions the reader begins with ``» ``.
 """
 
 from __future__ import annotations
@@ -13,35 +13,75 @@ from zope.interface import implementer
 
 from pyconchat.chat.interfaces import IRenderer
 from pyconchat.domain.errors import Refused
-from pyconchat.domain.events import Action, Entry, Message
-from pyconchat.domain.names import Key, fold
-from pyconchat.domain.replies import DownloadTicket, Matches, Replayed, Reply, UploadTicket, Where
-from pyconchat.domain.times import date_and_time
-from pyconchat.render.events import event_sentence
+from pyconchat.domain.events import Action, AnyEvent, Entry, Message, Talk, is_coming_or_going
+from pyconchat.domain.mentions import names_reader
+from pyconchat.domain.names import Key, Name, fold
+from pyconchat.domain.replies import (
+    DownloadTicket,
+    Matches,
+    Mentions,
+    PresenceChanged,
+    Replayed,
+    Reply,
+    UploadTicket,
+    Where,
+)
+from pyconchat.domain.settings import Settings
+from pyconchat.domain.times import date_and_time, time_of_day
+from pyconchat.render.events import event_sentence, quoted
 from pyconchat.render.layout import lay_out
 from pyconchat.render.replies import older_line, reply_lines
 
 __all__ = ["TextRenderer"]
+
+USUAL = Settings()
+
+NAMED = "» "
+"""Before a line that mentions the reader. No name begins with it."""
+
+BELL = "\a"
+
+NOBODY = Key("")
 
 
 @implementer(IRenderer)
 class TextRenderer:
     """Plain lines that end in *newline*: LF for `nc`, CRLF for telnet (RFC 854).
 
-    *wall_clock* returns the time in seconds since the epoch, as `time.time` does.
+    *wall_clock* returns the time in seconds since the epoch, as `time.time` does. *settings* are
+    those of the readers.
     """
 
-    def __init__(self, newline: str, wall_clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        newline: str,
+        wall_clock: Callable[[], float] = time.time,
+        settings: Settings = USUAL,
+    ) -> None:
         self._newline = newline
         self._wall_clock = wall_clock
+        self._settings = settings
+        self._styles: dict[Settings, TextRenderer] = {}
+
+    def styled(self, settings: Settings) -> TextRenderer:
+        if settings == self._settings:
+            return self
+        if settings not in self._styles:
+            self._styles[settings] = TextRenderer(self._newline, self._wall_clock, settings)
+        return self._styles[settings]
 
     def talk(self, entries: Sequence[Entry], where: Where) -> list[str]:
         said = f"{_label(where)}: "
-        end = self._newline
+        end, in_group = self._newline, where.other is None
+        if self._settings.times or self._settings.bell:
+            return [
+                self._line(_talk(entry, where, self._mark(entry, where), end)) for entry in entries
+            ]
         return [
             f"{event.sender}{said}{event.text}{end}"
             if type(event := entry.event) is Message
-            and where.other is None
+            and in_group
+            and entry.quote is None
             and "\n" not in event.text
             and "\t" not in event.text
             else self._line(_talk(entry, where, "", end))
@@ -49,10 +89,14 @@ class TextRenderer:
         ]
 
     def entry(self, entry: Entry, where: Where, reader: Key) -> str:
-        return self._line(_entry(entry, where, reader, "", self._newline))
+        if self._hides(entry, reader):
+            return ""
+        mark = self._mark(entry, where, reader)
+        return self._line(_entry(entry, where, reader, mark, self._newline))
 
     def replay(self, entries: Sequence[Entry], where: Where, reader: Key, heading: str) -> bytes:
-        lines = [self._stamped(entry, where, reader) for entry in entries]
+        shown = (entry for entry in entries if not self._hides(entry, reader))
+        lines = [self._stamped(entry, where, reader) for entry in shown]
         pieces = [self._line(line) for line in lines if line]
         if pieces and heading:
             place = f"with {where.other}" if where.other else f"in {where.group}"
@@ -63,7 +107,9 @@ class TextRenderer:
         return "".join(pieces).encode()
 
     def reply(self, reply: Reply) -> bytes:
-        if isinstance(reply, Replayed | Matches):
+        if isinstance(reply, PresenceChanged) and not self._settings.joins:
+            return b""
+        if isinstance(reply, Replayed | Matches | Mentions):
             lines = self._log_lines(reply)
         elif isinstance(reply, UploadTicket | DownloadTicket):
             what, command = reply_lines(reply)
@@ -75,12 +121,33 @@ class TextRenderer:
     def refusal(self, refused: Refused) -> bytes:
         return self._line(f"* {refused.sentence}").encode()
 
-    def _stamped(self, entry: Entry, where: Where, reader: Key) -> str:
-        stamp = f"[{date_and_time(entry.at, int(self._wall_clock() * 1000))}] "
+    def _hides(self, entry: Entry, reader: Key) -> bool:
+        """Return whether the settings hide *entry* from *reader*."""
+        return not self._settings.joins and is_coming_or_going(entry.event, reader)
+
+    def _mark(self, entry: Entry, where: Where, reader: Key = NOBODY) -> str:
+        """Return what stands before a line, depending on the settings and on who reads it."""
+        time = f"{time_of_day(entry.at)} " if self._settings.times else ""
+        event = entry.event
+        rings = self._settings.bell and (names_reader(event, reader) or _is_from(where, event))
+        return (BELL if rings else "") + time + _named(event, reader)
+
+    def _stamped(self, entry: Entry, where: Where, reader: Key, mark: str = "") -> str:
+        stamp = f"[{self._when(entry)}] {mark or _named(entry.event, reader)}"
         return _entry(entry, where, reader, stamp, self._newline)
 
-    def _log_lines(self, reply: Replayed | Matches) -> list[str]:
-        lines = [self._stamped(entry, reply.where, Key("")) for entry in reply.entries]
+    def _numbered(self, entry: Entry, where: Where, reader: Key) -> str:
+        """As `_stamped`, with the number by which commands name a message."""
+        number = f" #{entry.seq}" if isinstance(entry.event, Talk) else ""
+        return _entry(entry, where, reader, f"[{self._when(entry)}{number}] ", self._newline)
+
+    def _when(self, entry: Entry) -> str:
+        return date_and_time(entry.at, int(self._wall_clock() * 1000))
+
+    def _log_lines(self, reply: Replayed | Matches | Mentions) -> list[str]:
+        if isinstance(reply, Mentions):
+            return self._mentions(reply)
+        lines = [self._numbered(entry, reply.where, Key("")) for entry in reply.entries]
         lines = [line for line in lines if line]
         if isinstance(reply, Replayed):
             older = older_line(reply)
@@ -90,6 +157,16 @@ class TextRenderer:
             return [f"* Nothing found for: {reply.words}"]
         newest = "The newest matches" if reply.more else "Found"
         return [f"* {newest} for: {reply.words}", *lines]
+
+    def _mentions(self, reply: Mentions) -> list[str]:
+        if not reply.mentions:
+            return ["* Nobody has mentioned you yet."]
+        older = older_line(reply)
+        lines = [f"* {older}"] if older else []
+        for each in reply.mentions:
+            line = self._stamped(each.entry, each.where, NOBODY, NAMED if each.unread else "")
+            lines.append(line)
+        return lines
 
     def _line(self, line: str) -> str:
         return f"{line}{self._newline}" if line else ""
@@ -102,21 +179,41 @@ def _label(where: Where) -> str:
     return f" (in {where.group})" if where.group is not None else " (private)"
 
 
+def _named(event: AnyEvent, reader: Key) -> str:
+    """Return the mark before a line that mentions *reader*; nothing if *event* does not."""
+    return NAMED if names_reader(event, reader) else ""
+
+
+def _is_from(where: Where, event: AnyEvent) -> bool:
+    """Return whether *event* is a private message from the reader's partner."""
+    if where.other is None or not isinstance(event, Talk):
+        return False
+    return fold(event.sender) == fold(where.other)
+
+
 def _talk(entry: Entry, where: Where, stamp: str, newline: str) -> str:
     match entry.event:
-        case Message(sender=sender, text=text):
-            # The reader's other devices get the reader's own messages; they must name the receiver.
-            if where.other is not None and fold(sender) != fold(where.other):
-                return lay_out(text, f"{stamp}{sender} (private to {where.other}): ", newline)
-            return lay_out(text, f"{stamp}{sender}{_label(where)}: ", newline)
-        case Action(sender=sender, text=text):
-            return lay_out(text, f"{stamp}~ {sender}{_label(where)} ", newline)
+        case Message(sender=sender, text=text, guest=guest):
+            label = _label(where) if where.other is None else _private(sender, where.other, guest)
+            answers = f" ↪ {quoted(entry.quote)}" if entry.quote is not None else ""
+            return lay_out(text, f"{stamp}{sender}{label}{answers}: ", newline)
+        case Action(sender=sender, text=text, guest=guest):
+            label = _label(where) if where.other is None else _private(sender, where.other, guest)
+            return lay_out(text, f"{stamp}~ {sender}{label} ", newline)
         case _:
             raise AssertionError("only messages and actions are talk")
+
+
+def _private(sender: Name, other: Name, guest: bool) -> str:
+    """Return the addition to the name of the *sender* of a private message."""
+    # The reader's other devices get the reader's own messages; they must name the receiver.
+    if fold(sender) != fold(other):
+        return f" (private to {other})"
+    return " (guest, private)" if guest else " (private)"
 
 
 def _entry(entry: Entry, where: Where, reader: Key, stamp: str, newline: str) -> str:
     if isinstance(entry.event, Message | Action):
         return _talk(entry, where, stamp, newline)
-    sentence = event_sentence(entry.event, where, reader, entry.at)
-    return f"{stamp}* {sentence}" if sentence else ""
+    sentence = event_sentence(entry.event, where, reader, entry.at, entry.quote)
+    return lay_out(sentence, f"{stamp}* ", newline) if sentence else ""

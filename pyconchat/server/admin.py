@@ -24,11 +24,11 @@ from pyconchat.domain.decisions import (
     SERVER,
     Decision,
     DeleteAccount,
-    EndOperator,
     NewEntry,
     SaveAccount,
 )
 from pyconchat.domain.errors import NotSaved, Refused
+from pyconchat.domain.events import ADMINISTRATOR, OperatorRemoved
 from pyconchat.domain.names import fold, person_name
 from pyconchat.domain.password_rules import check_password
 from pyconchat.domain.stored import AccountRecord
@@ -144,7 +144,8 @@ class Admin:
         account = self._account(name)
         if not account.operator:
             raise Problem(f"{account.name} is no operator")
-        self._commit(Decision(self._now(), writes=[EndOperator(fold(account.name))]))
+        event = OperatorRemoved(account.name, ADMINISTRATOR)
+        self._commit(Decision(self._now(), [NewEntry(SERVER, event)]))
         print(f"{account.name} is no longer an operator.")
 
     def delete_account(self, name: str, yes: bool) -> None:

@@ -85,9 +85,10 @@ class Options(usage.Options):
             self.result = self._config().check()
         except BadConfig as problem:
             stop(problem)
-        if self.parent is not None:  # the options of twistd itself
+        if self.parent is not None:  # the options of twistd itself, or of `twist`
             self.owner = (self.parent.get("uid"), self.parent.get("gid"))
-            self._pid_file(self.parent)
+            if "pidfile" in self.parent:  # `twist` writes none
+                self._pid_file(self.parent)
 
     def _pid_file(self, twistd: usage.Options) -> None:
         """Write no pid file unless one was asked for, and remove one that is out of date.

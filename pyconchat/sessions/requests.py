@@ -12,13 +12,15 @@ import msgspec
 from msgspec import Meta
 from twisted.internet.defer import Deferred
 
-from pyconchat.chat.conversations import GroupConversation
+from pyconchat.chat.conversations import Conversation
 from pyconchat.chat.interfaces import ISession
+from pyconchat.chat.places import Place, Private
 from pyconchat.commands.services import Services
 from pyconchat.domain.decisions import RequestKey
 from pyconchat.domain.errors import BadField, Code, NotSaved, Refused
+from pyconchat.domain.names import person_name
 from pyconchat.domain.refusals import empty_message, line_too_long, not_saved
-from pyconchat.domain.replies import Reply, Said
+from pyconchat.domain.replies import Reply, Said, Sent
 from pyconchat.domain.text import safe_line
 from pyconchat.sessions.session import message_in, text_of
 
@@ -40,6 +42,7 @@ class Hello(msgspec.Struct, frozen=True):
     replace: bool = False
     since: dict[str, object] = {}
     missed: Annotated[int, Meta(ge=1, le=1000)] | None = None
+    reads: bool = False
 
     @property
     def received(self) -> dict[str, int]:
@@ -58,15 +61,19 @@ class Request(msgspec.Struct, frozen=True):
 
     id: int | Short
     group: str | None = None
+    partner: str | None = msgspec.field(default=None, name="with")
     line: str | None = None
     text: str | None = None
+    reply_to: Seq = 0
     key: RequestName | None = None
+    read: Seq | None = None
     answers: Annotated[list[str], Meta(max_length=8)] = []
 
     @property
     def message(self) -> str | None:
-        """Return the message that the request posts to its group; None if it is a command."""
-        if self.text is not None or self.line is None or self.group is None:
+        """Return the message that the request posts to its place; None if it is a command."""
+        at_desk = self.group is None and self.partner is None
+        if self.text is not None or self.line is None or at_desk:
             return self.text
         return message_in(self.line)
 
@@ -91,7 +98,7 @@ class Requests:
         """
         key = self._key_of(request)
         try:
-            return Said(await self._post(request, message, key))
+            return await self._post(request, message, key)
         except Refused as refused:
             return await self._earlier_answer(key, refused)
         except NotSaved:
@@ -120,32 +127,58 @@ class Requests:
             raise refused
         return Said(seq)
 
-    def _post(self, request: Request, message: str, key: RequestKey | None) -> Deferred[int]:
+    async def _post(self, request: Request, message: str, key: RequestKey | None) -> Reply:
         self._session.require_welcome()
-        group = self._group_of(request)
-        if group is None:
+        self._session.note_activity()
+        place = self._place_of(request)
+        if place is None:
             raise BadField("group", "A text needs a group.")
         self._require_short(message)
         text = text_of(message, request.line or "")
         if not text or text.isspace():
             raise empty_message()
+        if isinstance(place, Private):
+            if request.reply_to:
+                raise Refused(Code.BAD_ARGUMENT, "Messages have answers by number in groups only.")
+            receiver, seq, away = await self._chat.private.post(
+                self._session, place.partner, text, key
+            )
+            return Sent(receiver.name, self._services.presence.online(receiver.key), seq, away)
         done: Deferred[int] = Deferred()
-        self._chat.post(self._session, group, text, done, key)
-        return done
+        self._chat.post(self._session, place, text, done, key, request.reply_to)
+        return Said(await done)
 
     async def _execute(self, request: Request, key: RequestKey | None) -> Reply | None:
         self._session.require_welcome()
+        if request.read is not None:
+            await self._mark(request, request.read)
+            return None
         line = request.line or ""
         if not line.strip():
             return None
+        self._session.note_activity()
         self._require_short(line)
         if key is not None:
             seq = await self._earlier(key)
             if seq is not None:
                 return Said(seq)
         answers: list[Reply] = []
-        await self._session.command(line, self._group_of(request), answers.append, key)
+        await self._session.command(line, self._place_of(request), answers.append, key)
         return answers[-1] if answers else None
+
+    async def _mark(self, request: Request, seq: int) -> None:
+        """Note that the program has shown a conversation up to *seq*."""
+        conversation: Conversation | None = None
+        if request.partner is not None:
+            known_with = self._chat.private.known_with
+            conversation = await known_with(self._session.account, request.partner)
+        elif request.group is not None:
+            conversation = self._services.groups.find(request.group)
+        if conversation is None or conversation not in self._session.subscriptions:
+            raise BadField("read", "You do not receive that conversation.")
+        if seq > conversation.published:
+            raise BadField("read", f"The newest entry is {conversation.published}.")
+        self._services.registry.mark(self._session, conversation, seq)
 
     async def _earlier(self, key: RequestKey) -> int | None:
         """Return the number of an earlier request with *key*, even if it is not stored yet."""
@@ -157,8 +190,14 @@ class Requests:
             return None
         return RequestKey(self._session.account.party, request.key)
 
-    def _group_of(self, request: Request) -> GroupConversation | None:
-        return None if request.group is None else self._services.groups.find(request.group)
+    def _place_of(self, request: Request) -> Place:
+        if request.partner is None:
+            return None if request.group is None else self._services.groups.find(request.group)
+        if request.group is not None:
+            raise BadField("with", "A request has a group or a person, not both.")
+        partner = self._services.accounts.find(person_name(request.partner))
+        self._chat.private.require_partner(self._session.account, partner)
+        return Private(partner)
 
     def _require_short(self, line: str) -> None:
         limit = self._services.config.limits.line_bytes

@@ -13,7 +13,8 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from pyconchat.chat.conversations import Conversation, DirectConversation, GroupConversation
-from pyconchat.chat.interfaces import IPeer, ISession
+from pyconchat.chat.interfaces import IPeer, IRenderer, ISession
+from pyconchat.chat.places import Place, Private, place_name
 from pyconchat.commands import Call, Cancelled, find_command, names_command, works_at_desk
 from pyconchat.commands.arguments import first_word
 from pyconchat.commands.services import Services
@@ -23,7 +24,7 @@ from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused
 from pyconchat.domain.moves import Moves
 from pyconchat.domain.names import COMMAND_WORDS, Name
 from pyconchat.domain.refusals import internal_error, not_saved
-from pyconchat.domain.replies import Ended, EndWhy, Reply, Where
+from pyconchat.domain.replies import Ended, EndWhy, Reply, Sent, Where
 from pyconchat.domain.text import SafeText, safe_line, safe_text
 from pyconchat.sessions.subscription import Subscriptions
 
@@ -46,10 +47,13 @@ class Session:
         "_memory",
         "_moves",
         "_opened",
+        "_partner_online",
         "_services",
         "account",
+        "active_at",
         "awaiting",
         "current",
+        "marks",
         "peer",
         "quit_reason",
         "quitting",
@@ -63,10 +67,11 @@ class Session:
     def __init__(self, services: Services, account: Account, peer: IPeer) -> None:
         self.account = account
         self.peer = peer
-        self.renderer = peer.renderer
-        self.current: GroupConversation | None = None
+        self.renderer: IRenderer = peer.renderer.styled(account.settings)
+        self.current: Place = None
         self.awaiting: GroupConversation | None = None
         self.starting = True
+        self.marks = False
         self.quitting = False
         self.quit_reason = SafeText("")
         self.subscriptions = Subscriptions(services, self)
@@ -78,6 +83,8 @@ class Session:
         self._opened = False
         self._leaving = False  # a command that ends a membership is running
         self._moves = Moves()
+        self._partner_online = False  # as the person knows of a private conversation's partner
+        self.active_at = self._seconds()
 
     # The beginning and the end.
 
@@ -116,22 +123,26 @@ class Session:
         self.quit_reason = reason
         self.end(EndWhy.BYE, "Bye.")
 
-    # The current group.
+    # The current place.
 
-    def enter(self, conversation: GroupConversation | None) -> None:
-        if not self.peer.program:  # a program names the group in each request
-            self.current = conversation
+    def enter(self, place: Place) -> None:
+        if not self.peer.program:  # a program names the place in each request
+            left, self.current = self.current, place
+            if isinstance(left, GroupConversation) and left is not place:
+                self.subscriptions.refresh(left)
             self.awaiting = None
+            if isinstance(place, Private):
+                self._partner_online = self._services.presence.online(place.partner.key)
             self._moves.chose()
             self.peer.refresh_prompt()
 
-    def move(self, conversation: GroupConversation | None) -> None:
-        self.enter(conversation)
+    def move(self, place: Place) -> None:
+        self.enter(place)
         if not self._leaving:
             self._moves.moved(self._seconds())
 
-    def is_in(self, conversation: GroupConversation) -> bool:
-        return self.peer.program or self.current is conversation
+    def is_in(self, place: Place) -> bool:
+        return self.peer.program or self.current is place
 
     def await_approval(self, conversation: GroupConversation) -> None:
         if self.current is None and not self.peer.program:
@@ -145,6 +156,9 @@ class Session:
         return Where(other=account.name if account is not None else Name(partner))
 
     # Output.
+
+    def restyle(self) -> None:
+        self.renderer = self.peer.renderer.styled(self.account.settings)
 
     def send(self, reply: Reply) -> None:
         block = self.renderer.reply(reply)
@@ -171,7 +185,8 @@ class Session:
             return None
         return self.line_in(line, self.current)
 
-    def line_in(self, line: str, current: GroupConversation | None) -> Deferred[None] | None:
+    def line_in(self, line: str, current: Place) -> Deferred[None] | None:
+        self.note_activity()
         try:
             message = message_in(line) if current is not None else None
             if current is None or message is None:
@@ -180,13 +195,31 @@ class Session:
                 return Deferred.fromCoroutine(self._run(line, current))
             self.require_welcome()
             text = text_of(message, line)
-            if text and not text.isspace():
-                self._chat.post(self, current, text)
+            if not text or text.isspace():
+                return None
+            if isinstance(current, Private):
+                return Deferred.fromCoroutine(self._say_to(current, text))
+            self._chat.post(self, current, text)
         except Refused as refused:
             self.refuse(refused)
         return None
 
-    def _require_meant_for(self, line: str, current: GroupConversation | None) -> None:
+    async def _say_to(self, place: Private, text: SafeText) -> None:
+        """Send *text* to the partner; show what is new of them: away, or offline."""
+        try:
+            receiver, seq, away = await self._chat.private.post(self, place.partner, text)
+        except Refused as refused:
+            self.refuse(refused)
+            return
+        except NotSaved:
+            self.not_saved()
+            return
+        online = self._services.presence.online(receiver.key)
+        if away is not None or (self._partner_online and not online):
+            self.send(Sent(receiver.name, online, seq, away))
+        self._partner_online = online
+
+    def _require_meant_for(self, line: str, current: Place) -> None:
         """Raise `Refused` if *line* may have been typed before the person was moved here."""
         if line.startswith("/") or not works_at_desk(line, or_nearly=current is not None):
             return
@@ -201,9 +234,13 @@ class Session:
             )
         raise Refused(
             Code.MOVED,
-            "You are in {group} now: send it again to say it there.",
-            group=current.group.name,
+            "You are in {place} now: send it again to {what}.",
+            place=place_name(current),
+            what="leave" if line in _LEAVING else "say it there",
         )
+
+    def note_activity(self) -> None:
+        self.active_at = self._seconds()
 
     def _seconds(self) -> float:
         return self._chat.reactor.seconds()
@@ -220,7 +257,7 @@ class Session:
     def command(
         self,
         line: str,
-        place: GroupConversation | None,
+        place: Place,
         answer: Callable[[Reply], None],
         key: RequestKey | None = None,
     ) -> Deferred[None]:
@@ -229,7 +266,7 @@ class Session:
     async def _command(
         self,
         line: str,
-        place: GroupConversation | None,
+        place: Place,
         answer: Callable[[Reply], None],
         key: RequestKey | None,
     ) -> None:
@@ -248,7 +285,7 @@ class Session:
     async def _carry_out(
         self,
         line: str,
-        place: GroupConversation | None,
+        place: Place,
         answer: Callable[[Reply], None],
         key: RequestKey | None,
     ) -> None:
@@ -256,6 +293,8 @@ class Session:
         self.require_welcome()
         if line.startswith("//"):
             raise Refused(Code.NO_GROUP, "You are in no group: nobody would receive that.")
+        if place is None:
+            self._require_no_group(line)
         stepping_out = place is not None and line in _LEAVING
         found = find_command("/qqq" if stepping_out else line, at_desk=place is None)
         self._leaving = found.command.ends
@@ -274,7 +313,20 @@ class Session:
         finally:
             self._leaving = False
 
-    async def _run(self, line: str, place: GroupConversation | None) -> None:
+    def _require_no_group(self, line: str) -> None:
+        """Raise `Refused` if *line*, typed at the front desk, is a group and no command."""
+        conversation = self._services.groups.get(line.strip())
+        if conversation is None or works_at_desk(line):
+            return
+        group = conversation.group
+        if group.lists_to(self.account.actor):
+            raise Refused(
+                Code.UNKNOWN_COMMAND,
+                "{name} is a group, not a command: join {name} enters it.",
+                name=group.name,
+            )
+
+    async def _run(self, line: str, place: Place) -> None:
         try:
             await self._command(line, place, self.send, None)
         except Refused as refused:

@@ -46,13 +46,14 @@ class Subscription:
     position is then `Conversation.received`. *saved* is the position in the store.
     """
 
-    __slots__ = ("catching_up", "conversation", "read", "saved", "upto")
+    __slots__ = ("catching_up", "conversation", "read", "running", "saved", "upto")
 
     def __init__(self, conversation: Conversation, read: int, upto: int = OPEN_END) -> None:
         self.conversation = conversation
         self.read = read
         self.saved = read
         self.upto = upto
+        self.running = False  # entries are being read from the store
         self.catching_up: Deferred[None] | None = None
 
 
@@ -98,7 +99,7 @@ class Subscriptions:
         partners = [name[1:] for name in since if name.startswith("@")]
         account = self._session.account
         directs = [
-            await self._chat.direct_with(account, partner)
+            await self._chat.private.known_with(account, partner)
             for partner in partners
             if self._receiving
         ]
@@ -116,6 +117,9 @@ class Subscriptions:
 
     def _add_missed(self, record: CursorRecord, since: Mapping[str, int], member: bool) -> None:
         conversation = self._services.conversations.of_cursor(record)
+        self._session.account.show(conversation.id, record.shown)
+        if record.named:
+            self._session.account.named[conversation.id] = list(record.named)
         missed = Subscription(conversation, record.read, record.upto)
         is_open = record.upto == OPEN_END
         has = since.get(self._name_of(conversation))
@@ -157,13 +161,37 @@ class Subscriptions:
 
     def end(self, conversation: Conversation, upto: int) -> None:
         subscription = self._active.pop(conversation)
-        if self._session in conversation.sessions:
-            del conversation.sessions[self._session]
-            subscription.read = upto
+        if self._session in conversation.sessions or self._is_muted(conversation):
+            conversation.sessions.pop(self._session, None)
+            subscription.read = upto  # what waits in a muted group is not delivered later
         subscription.upto = upto  # one that is catching up continues to there
         self._ended.append(subscription)
         if self._session.current is conversation:
             self._session.move(None)
+
+    def refresh(self, conversation: Conversation) -> None:
+        subscription = self._active.get(conversation)
+        if subscription is None or self._session.peer.program:
+            return
+        if self._is_muted(conversation):
+            subscription.read = self._position(subscription)
+            conversation.sessions.pop(self._session, None)
+            conversation.pending.pop(self._session, None)
+        elif not subscription.running:
+            if self._session not in conversation.sessions:
+                shown = conversation.published - self.unread(conversation)
+                subscription.read = max(subscription.read, shown)
+            most = self._services.config.limits.missed_entries
+            opening = self._deliver_newest(subscription, most)
+            subscription.catching_up = self._begin(subscription, opening)
+
+    def waits(self, conversation: Conversation) -> bool:
+        return conversation in self._active and self._is_muted(conversation)
+
+    def _is_muted(self, conversation: Conversation) -> bool:
+        session = self._session
+        muted = conversation.id in session.account.muted
+        return muted and not session.peer.program and session.current is not conversation
 
     def delivered(self, conversation: Conversation, seq: int) -> None:
         if self._receiving:
@@ -197,7 +225,25 @@ class Subscriptions:
 
     def unread(self, conversation: Conversation) -> int:
         subscription = self._active.get(conversation)
-        return 0 if subscription is None else conversation.published - self._position(subscription)
+        return 0 if subscription is None else conversation.published - self._shown(subscription)
+
+    def _shown(self, subscription: Subscription) -> int:
+        """Return the number up to which nothing is new to the session."""
+        session, position = self._session, self._position(subscription)
+        shown: int = session.account.shown.get(subscription.conversation.id, 0)
+        if session.marks:
+            return shown
+        return position if session.peer.program else max(position, shown)
+
+    def mentions(self, conversation: Conversation) -> int:
+        subscription = self._active.get(conversation)
+        if subscription is None:
+            return 0
+        return self._count_mentions(conversation, self._shown(subscription))
+
+    def _count_mentions(self, conversation: Conversation, after: int, upto: int = OPEN_END) -> int:
+        named = self._session.account.named.get(conversation.id, ())
+        return sum(after < seq <= upto for seq in named)
 
     def receipts(self) -> list[MoveCursor]:
         account = self._session.account
@@ -214,7 +260,11 @@ class Subscriptions:
         moves: list[MoveCursor] = []
         for each in moved:
             each.saved = self._position(each)
-            moves.append(MoveCursor(account.key, each.conversation.id, each.saved, each.upto))
+            shown = 0 if self._session.marks else each.saved
+            if shown:
+                self._services.registry.show(self._session, each.conversation, shown)
+            move = MoveCursor(account.key, each.conversation.id, each.saved, each.upto, shown)
+            moves.append(move)
         self._ended = [each for each in self._ended if each.read < each.upto]
         return moves
 
@@ -238,8 +288,15 @@ class Subscriptions:
         """Deliver what *opening* does, and then the entries after it."""
 
         async def begin() -> None:
-            await opening
-            await self._catch_up(subscription)
+            if subscription.running or self._session in subscription.conversation.sessions:
+                opening.close()
+                return
+            subscription.running = True
+            try:
+                await opening
+                await self._catch_up(subscription)
+            finally:
+                subscription.running = False
 
         catching_up = Deferred.fromCoroutine(begin())
         catching_up.addErrback(self._cannot_read)
@@ -249,7 +306,7 @@ class Subscriptions:
         """Deliver at most *most* of the missed entries, the newest, and skip the others."""
         conversation = subscription.conversation
         after, upto = subscription.read, min(conversation.published, subscription.upto)
-        if not most or not self._receiving or after >= upto:
+        if not most or not self._receiving or after >= upto or self.waits(conversation):
             return
         newest = await self._newest(conversation, after, upto, most)
         oldest = newest.entries[:1]
@@ -263,7 +320,9 @@ class Subscriptions:
         if count:
             where = session.view_of(conversation)
             now = self._chat.now()
-            session.send(Missed(where.group, where.other, count, newest.older, oldest[0].at, now))
+            named = self._count_mentions(conversation, after, upto)
+            older, since = newest.older, oldest[0].at
+            session.send(Missed(where.group, where.other, count, older, since, now, named))
         await self._write(subscription, newest.entries, "")
         if self._receiving:
             subscription.read = upto
@@ -322,6 +381,8 @@ class Subscriptions:
         conversation = subscription.conversation
         while self._receiving:
             upto = min(conversation.published, subscription.upto)
+            if self.waits(conversation):
+                return
             if subscription.read >= upto:
                 if subscription.upto == OPEN_END:
                     conversation.sessions[self._session] = None

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Dialect, bindparam, insert, select, update
 
 from pyconchat.domain.decisions import Decision, MoveCursor, OpenDirect, Repeated, RequestKey
 from pyconchat.domain.errors import Conflict, NotSaved
-from pyconchat.domain.events import Entry, GroupCreated, Message, encode
+from pyconchat.domain.events import Entry, GroupCreated, Message, about, encode
 from pyconchat.store import request_keys, schema
 from pyconchat.store.effects import Effects
 from pyconchat.store.prepared import Prepared
@@ -40,6 +40,7 @@ class Batch:
         self._stale: set[int] = set()
         self._done: dict[RequestKey, int] = {}  # requests stored before or by this commit
         self.keys: list[tuple[RequestKey, int, int]] = []
+        self.amending: list[Entry] = []  # the entries that are about earlier ones
 
     def decide(self, batch: Sequence[Decision]) -> list[Stored]:
         """Give numbers to the events of *batch*, and write their effects.
@@ -81,8 +82,12 @@ class Batch:
                 )
                 if version is not None:
                     self._versions[conversation] += 1
-                if type(event) is not Message:
+                if type(event) is not Message or event.mentions:
                     self._effects.of(entry)
+                    if about(event):
+                        self.amending.append(entry)
+                elif event.reply_to:
+                    self.amending.append(entry)
             stored.append(numbered)
             if decision.key is not None:
                 seq = numbered[0].seq if numbered else 0

@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, assert_never
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Table,
     and_,
     bindparam,
+    case,
     delete,
     insert,
     literal,
@@ -26,14 +29,16 @@ from pyconchat.domain.decisions import (
     OPEN_END,
     DeleteAccount,
     EndDirect,
-    EndOperator,
     EndTokens,
     Ignore,
     MoveCursor,
     MoveKeys,
+    Mute,
     NoteLogin,
+    NoteSeen,
     OpenDirect,
     SaveAccount,
+    SaveSetting,
     SaveToken,
     UseToken,
     Write,
@@ -43,6 +48,7 @@ from pyconchat.domain.events import (
     AdminChanged,
     AnyEvent,
     Damaged,
+    Edit,
     Entry,
     FileRemoved,
     FileShared,
@@ -61,23 +67,33 @@ from pyconchat.domain.events import (
     MemberRegistered,
     MemberUnbanned,
     Message,
+    MessageRemoved,
     ModeratorEnded,
     ModeratorMade,
     OperatorMade,
+    OperatorRemoved,
+    Pinned,
     PolicyChanged,
     QuietEnded,
+    Reaction,
     RequestWithdrawn,
     ServerBanned,
     ServerKicked,
     ServerUnbanned,
     SlowChanged,
     TopicChanged,
+    Unpinned,
+    Unsay,
 )
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.store import schema
 
 MAX_TOKENS = 16
 """Maximum session tokens of an account. A new one replaces the least recently used."""
+
+
+MAX_MENTIONS = 1000
+"""Mentions of an account that are kept: the newest."""
 
 
 class Effects:
@@ -87,12 +103,28 @@ class Effects:
         self._connection = connection
 
     def of(self, entry: Entry) -> None:
-        """Write the effects of *entry*. Messages have none."""
+        """Write the effects of *entry*. Messages have none but mentions."""
         event: AnyEvent = entry.event
         group, seq = entry.conversation, entry.seq
         match event:
-            case Message() | Action() | ServerKicked() | Damaged():
+            case Message(sender=sender, mentions=names) | Action(sender=sender, mentions=names):
+                if names:
+                    self._mention(entry, sender, names)
+            case MessageRemoved() | Edit() | ServerKicked() | Damaged():
                 pass
+            case Unsay(about=about):
+                self._unpin(group, about)
+                self._run(delete(schema.reactions).where(_at(schema.reactions, group, about)))
+            case Reaction(about=about, by=by, emoji=emoji):
+                row = {"conversation": group, "seq": about, "key": fold(by), "emoji": emoji}
+                equal = [schema.reactions.c[name] == value for name, value in row.items()]
+                self._run(delete(schema.reactions).where(*equal))
+                self._run(insert(schema.reactions).values(row))
+            case Pinned(about=about, by=by):
+                row = {"conversation": group, "seq": about, "by": by, "since": seq}
+                self._run(insert(schema.pins).values(row))
+            case Unpinned(about=about):
+                self._unpin(group, about)
             case GroupCreated():
                 self._create(entry, event)
             case GroupClosed(by=by):
@@ -187,6 +219,8 @@ class Effects:
             case ServerUnbanned(name=name):
                 bans = schema.server_bans
                 self._run(delete(bans).where(bans.c.key == fold(name)))
+            case OperatorRemoved(name=name):
+                self._set_account(fold(name), operator=False)
             case OperatorMade(name=name, by=by):
                 table = schema.accounts
                 self._run(update(table).where(table.c.key == fold(name)).values(operator=True))
@@ -221,6 +255,17 @@ class Effects:
                 self._run(delete(ignores).where(same))
                 if on:
                     self._run(insert(ignores).values(owner=owner, key=fold(name), name=name))
+            case SaveSetting(owner=owner, name=name, on=on):
+                settings = schema.account_settings
+                same = and_(settings.c.owner == owner, settings.c.name == name)
+                self._run(delete(settings).where(same))
+                self._run(insert(settings).values(owner=owner, name=name, on=on))
+            case Mute(owner=owner, conversation=conversation, on=on):
+                mutes = schema.mutes
+                same = and_(mutes.c.owner == owner, mutes.c.conversation == conversation)
+                self._run(delete(mutes).where(same))
+                if on:
+                    self._run(insert(mutes).values(owner=owner, conversation=conversation))
             case MoveCursor():
                 self.move_cursors([write])
             case OpenDirect(conversation=conversation, parties=parties, owners=owners):
@@ -254,8 +299,8 @@ class Effects:
                 self._end_tokens(owner)
             case NoteLogin(owner=owner):
                 self._set_account(owner, last_login_at=at)
-            case EndOperator(owner=owner):
-                self._set_account(owner, operator=False)
+            case NoteSeen(owner=owner):
+                self._set_account(owner, last_seen_at=at)
             case DeleteAccount(owner=owner, party=party):
                 self._delete_account(owner, party)
             case _:
@@ -263,7 +308,10 @@ class Effects:
 
     def move_cursors(self, moves: list[MoveCursor]) -> None:
         """Move cursors forward, never back, and delete those that have reached their end."""
-        rows = [{"o": m.owner, "c": m.conversation, "u": m.upto, "r": m.read} for m in moves]
+        rows = [
+            {"o": m.owner, "c": m.conversation, "u": m.upto, "r": m.read, "s": m.shown}
+            for m in moves
+        ]
         self._connection.execute(_MOVE, rows)
         for move in moves:
             if move.read >= move.upto:
@@ -316,6 +364,7 @@ class Effects:
 
     def _open_cursor(self, owner: Key, conversation: int, read: int) -> None:
         row = {"owner": owner, "conversation": conversation, "upto": OPEN_END, "read": read}
+        row["shown"] = read
         self._run(insert(schema.cursors).values(row))
 
     def _close_cursor(self, owner: Key, conversation: int, seq: int) -> None:
@@ -329,10 +378,10 @@ class Effects:
 
     def _open_cursors_of_members(self, group: int, read: int) -> None:
         members = schema.members.c
-        owners = select(members.key, members.conversation, literal(OPEN_END), literal(read)).where(
-            members.conversation == group, members.guest.is_(False)
-        )
-        columns = ["owner", "conversation", "upto", "read"]
+        owners = select(
+            members.key, members.conversation, literal(OPEN_END), literal(read), literal(read)
+        ).where(members.conversation == group, members.guest.is_(False))
+        columns = ["owner", "conversation", "upto", "read", "shown"]
         self._run(insert(schema.cursors).from_select(columns, owners))
 
     def _notify(self, owner: Key, conversation: int, seq: int) -> None:
@@ -341,6 +390,21 @@ class Effects:
         if self._connection.scalar(select(accounts.c.key).where(accounts.c.key == owner)):
             row = {"owner": owner, "conversation": conversation, "upto": seq, "read": seq - 1}
             self._run(insert(schema.cursors).values(row))
+
+    def _mention(self, entry: Entry, sender: Name, names: Sequence[Name]) -> None:
+        """Note the mentions of those *names* that are registered and do not ignore *sender*."""
+        accounts, ignores, mentions = schema.accounts.c, schema.ignores.c, schema.mentions
+        ignoring = select(ignores.owner).where(ignores.key == fold(sender))
+        keys = {fold(name) for name in names}
+        known = select(accounts.key).where(accounts.key.in_(keys), accounts.key.not_in(ignoring))
+        place = {"conversation": entry.conversation, "seq": entry.seq, "at": entry.at}
+        for owner in self._connection.scalars(known).all():
+            self._run(insert(mentions).values(owner=owner, **place))
+            own = mentions.c.owner == owner
+            newest = select(mentions.c.at).where(own).order_by(mentions.c.at.desc())
+            first_to_go = self._connection.scalar(newest.offset(MAX_MENTIONS).limit(1))
+            if first_to_go is not None:
+                self._run(delete(mentions).where(own, mentions.c.at <= first_to_go))
 
     def _save_token(self, owner: Key, digest: str, at: int) -> None:
         """Add a token, and delete the least recently used ones of *owner*."""
@@ -372,11 +436,15 @@ class Effects:
 
     def _delete_account(self, owner: Key, party: str) -> None:
         self._run(delete(schema.accounts).where(schema.accounts.c.key == owner))
-        for table in (schema.tokens, schema.cursors, schema.ignores, schema.keys):
+        tables = (schema.tokens, schema.cursors, schema.ignores, schema.keys)
+        for table in (*tables, schema.account_settings, schema.mentions, schema.mutes):
             self._run(delete(table).where(table.c.owner == owner))
         conversations = schema.conversations
         for side in (conversations.c.party_a, conversations.c.party_b):
             self._run(update(conversations).where(side == owner).values({side: party}))
+
+    def _unpin(self, group: int, seq: int) -> None:
+        self._run(delete(schema.pins).where(_at(schema.pins, group, seq)))
 
     def _set_group(self, group: int, **values: Any) -> None:
         groups = schema.groups
@@ -398,11 +466,21 @@ class Effects:
         return self._connection.execute(statement).rowcount
 
 
+def _at(table: Table, group: int, seq: int) -> ColumnElement[bool]:
+    return and_(table.c.conversation == group, table.c.seq == seq)
+
+
 def _cursor(owner: Key, conversation: int, upto: int) -> ColumnElement[bool]:
     cursors = schema.cursors
     return and_(
         cursors.c.owner == owner, cursors.c.conversation == conversation, cursors.c.upto == upto
     )
+
+
+def _later(column: Column[int], parameter: str) -> ColumnElement[int]:
+    """Return the greater of *column* and *parameter*."""
+    new = bindparam(parameter, type_=column.type)
+    return case((column < new, new), else_=column)
 
 
 _MOVE = (
@@ -411,7 +489,7 @@ _MOVE = (
         schema.cursors.c.owner == bindparam("o"),
         schema.cursors.c.conversation == bindparam("c"),
         schema.cursors.c.upto == bindparam("u"),
-        schema.cursors.c.read < bindparam("r"),
+        or_(schema.cursors.c.read < bindparam("r"), schema.cursors.c.shown < bindparam("s")),
     )
-    .values(read=bindparam("r"))
+    .values(read=_later(schema.cursors.c.read, "r"), shown=_later(schema.cursors.c.shown, "s"))
 )

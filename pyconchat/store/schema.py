@@ -1,9 +1,10 @@
 """The tables, as the newest migration leaves them.
 
-`entries` is the log. All other tables have the state that results from it, and are written in the
-same transaction as the entries; only accounts' passwords, session tokens, cursors, ignore lists,
-request keys and the claim code have no entries. Names are stored twice: as shown, and folded
-(``key``) for look-ups.
+`entries` is the log: each row is written once, but an edit and a removal replace the text of an
+earlier one (`store.amendments`). All other tables have the state that results from it, and are
+written in the same transaction as the entries; only accounts' passwords and settings, session
+tokens, cursors, ignore lists, request keys and the claim code have no entries. Names are stored
+twice: as shown, and folded (``key``) for look-ups.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = "0010"
+VERSION = "0013"
 """The newest migration. A database with this version starts without Alembic."""
 
 CLAIM_CODE = "claim-code"
@@ -37,6 +38,7 @@ accounts = Table(
     Column("operator", Boolean, nullable=False, default=False),
     Column("created_at", BigInteger, nullable=False),
     Column("last_login_at", BigInteger),
+    Column("last_seen_at", BigInteger),  # the end of the last session
 )
 
 server_bans = Table(
@@ -57,6 +59,34 @@ ignores = Table(
     Column("owner", String(32), primary_key=True),
     Column("key", String(32), primary_key=True),
     Column("name", String(32), nullable=False),
+)
+
+# What accounts have changed with /set.
+account_settings = Table(
+    "account_settings",
+    metadata,
+    Column("owner", String(32), primary_key=True),
+    Column("name", String(32), primary_key=True),
+    Column("on", Boolean, nullable=False),
+)
+
+# The groups that registered people have muted.
+mutes = Table(
+    "mutes",
+    metadata,
+    Column("owner", String(32), primary_key=True),
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+)
+
+# The entries that mention registered people, the newest of each.
+mentions = Table(
+    "mentions",
+    metadata,
+    Column("owner", String(32), primary_key=True),
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Index("mentions_at", "owner", "at"),
 )
 
 settings = Table(
@@ -191,7 +221,28 @@ files = Table(
     Column("quota", String(64), nullable=False, server_default=""),  # see `FileShared`
 )
 
-# What somebody has yet to receive: the entries after read, up to upto. A member has an open cursor
+# The pinned messages of a group. seq: the message. since: the entry that pinned it.
+pins = Table(
+    "pins",
+    metadata,
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("by", String(32), nullable=False),
+    Column("since", BigInteger, nullable=False),
+)
+
+# Who has reacted to which message: so that nobody does it twice in the same way.
+reactions = Table(
+    "reactions",
+    metadata,
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", String(32), primary_key=True),
+    Column("emoji", String(32), primary_key=True),
+)
+
+# What somebody has yet to receive: the entries after read, up to upto. Those up to shown were shown
+# to them on some device. A member has an open cursor
 # (upto is OPEN_END), which is closed when the membership ends. A cursor of a single entry is a
 # notice to somebody outside the group (rejected, invited, banned).
 cursors = Table(
@@ -201,6 +252,7 @@ cursors = Table(
     Column("conversation", Integer, primary_key=True, autoincrement=False),
     Column("upto", BigInteger, primary_key=True),
     Column("read", BigInteger, nullable=False),
+    Column("shown", BigInteger, nullable=False, server_default="0"),
 )
 
 # Requests that were carried out, with the keys that clients gave them. owner: `Account.party`.

@@ -30,8 +30,11 @@ _NEXT = text(
     " ORDER BY seq LIMIT :most"
 )
 _MARK = text("INSERT OR REPLACE INTO indexed (conversation, upto) VALUES (:conversation, :upto)")
+_CHANGES = text("SELECT total_changes()")
 _INDEXED = text("SELECT upto FROM indexed WHERE conversation = :conversation")
 _REMOVE = text("INSERT INTO words (words, rowid, text) VALUES ('delete', :id, :words)")
+# A negative count of pages begins to merge all of the index (FTS5's documentation, "merge").
+_MERGE = text("INSERT INTO words (words, rank) VALUES ('merge', :pages)")
 _FORGET = text("DELETE FROM indexed WHERE conversation = :conversation")
 _FIND_SQLITE = text(
     "SELECT rowid FROM words WHERE words MATCH :query AND rowid BETWEEN :first AND :last"
@@ -59,6 +62,10 @@ _NO_LETTERS = frozenset(map(chr, (*range(0x19B0, 0x19CA), 0x1CF2, 0x1CF3)))
 """Letters in Python's version of Unicode that were no letters in FTS5's older one."""
 
 
+MERGED_PAGES = 200
+"""Pages of the index that are rewritten in one transaction: some milliseconds."""
+
+
 class _Lag(NamedTuple):
     """The index has a conversation's entries up to *seen*, but not yet those up to *head*."""
 
@@ -69,12 +76,15 @@ class _Lag(NamedTuple):
 class SearchIndex:
     """Finds messages by their words, ignoring upper and lower case.
 
-    *behind* is the number of entries that are not indexed yet. Only the writer's thread calls the
-    methods, except `find`.
+    *behind* is the number of entries that are not indexed yet; *unclean* whether the index has
+    words of messages that were removed from it. Only the writer's thread calls the methods, except
+    `find`.
     """
 
     def __init__(self, dialect: Dialect) -> None:
         self.behind = 0
+        self.unclean = False
+        self._merging = False
         self._sqlite = dialect.name == "sqlite"
         self._add = Prepared(_ADD, dialect)
         self._next = Prepared(_NEXT, dialect)
@@ -88,6 +98,7 @@ class SearchIndex:
             for conversation, seen, head in connection.execute(_BEHIND):
                 self._lags[conversation] = _Lag(seen, head)
                 self.behind += head - seen
+            self.unclean = True  # perhaps: the last run may have ended before it was clean
 
     def stored(self, heads: Iterable[tuple[int, int, int]]) -> None:
         """Note new entries of conversations: id, head before, and head now."""
@@ -143,6 +154,30 @@ class SearchIndex:
             upto = connection.scalar(_INDEXED, {"conversation": conversation}) or 0
             indexed = [(seq, body) for seq, body in entries if seq <= upto]
             self._remove.run(connection, _said(conversation, indexed))
+
+    def replace(
+        self, connection: Connection, conversation: int, seq: int, old: str, new: str
+    ) -> None:
+        """Index the body *new* of the entry *seq* in place of *old*."""
+        if not self._sqlite:
+            return
+        upto = connection.scalar(_INDEXED, {"conversation": conversation}) or 0
+        if seq <= upto:
+            self._remove.run(connection, _said(conversation, [(seq, old)]))
+            self._add.run(connection, _said(conversation, [(seq, new)]))
+            self.unclean, self._merging = True, False
+
+    def clean(self, connection: Connection) -> None:
+        """Do a part of the work that removes the words of removed messages from the file.
+
+        FTS5 only marks them as removed, until it merges its segments.
+        """
+        if self.unclean:
+            before = connection.scalar(_CHANGES)
+            pages = MERGED_PAGES if self._merging else -MERGED_PAGES
+            connection.execute(_MERGE, {"pages": pages})
+            self._merging = True
+            self.unclean = connection.scalar(_CHANGES) - before > 1
 
     def forget(self, connection: Connection, conversation: int) -> None:
         """Forget how far *conversation*, which has no entries any more, was indexed."""

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, and_, false, insert, or_, select, text
 from zope.interface import implementer
 
 from pyconchat.chat.interfaces import IStore
+from pyconchat.domain.amending import Target
 from pyconchat.domain.decisions import Decision, RequestKey
 from pyconchat.domain.errors import NotSaved, Unknown
-from pyconchat.domain.events import Damaged, Entry, decode
+from pyconchat.domain.events import Damaged, Entry, Quote, decode
 from pyconchat.domain.names import Key
 from pyconchat.domain.stored import (
     ClosedGroup,
@@ -27,7 +28,7 @@ from pyconchat.domain.stored import (
     StoredGroup,
     TokenRecord,
 )
-from pyconchat.store import request_keys, schema, state
+from pyconchat.store import amendments, request_keys, schema, state
 from pyconchat.store.batch import Batch, Heads, Stored
 from pyconchat.store.engines import READ_SECONDS, create_file, engines_for, require_utf8
 from pyconchat.store.lock import StoreLock
@@ -91,6 +92,7 @@ class SqlStore:
         self._read_entries = Prepared(_READ_ENTRIES, dialect)
         self._insert_entries = Prepared(insert(schema.entries), dialect)
         self._new_keys = 0
+        self._removed = True  # the WAL still has text that was removed
         self._doubt: tuple[int, list[Stored]] | None = None  # a transaction, and its results
         self._key_clock: request_keys.KeyClock | None = None
 
@@ -207,10 +209,14 @@ class SqlStore:
     ) -> Batch:
         """Write *batch*, and append its results to *stored*."""
         work = Batch(connection, self._heads)
-        stored += work.decide(batch)
+        results = work.decide(batch)
         if work.rows:
             self._insert_entries.run(connection, work.rows)
             self._heads.move(connection, work.moved_heads())
+        if work.amending:
+            self._removed |= amendments.amend(connection, self._search, work.amending)
+            results = amendments.with_quotes(connection, results, work.amending)
+        stored += results
         if self._key_clock is None:
             self._key_clock = request_keys.KeyClock(connection)
         work.finish(self._key_clock)
@@ -229,6 +235,17 @@ class SqlStore:
         with self._writer.transaction() as connection:
             seen = self._search.index(connection, most, only)
         return self._search.indexed(seen)
+
+    @property
+    def unclean(self) -> bool:
+        return self._search.unclean or self._removed
+
+    def clean(self) -> None:
+        if self._search.unclean:
+            with self._writer.transaction() as connection:
+                self._search.clean(connection)
+        elif self._removed:
+            self._removed = not self._writer.truncate_wal()
 
     def count_day(self, now: int) -> list[int]:
         with self._writer.transaction() as connection:
@@ -261,6 +278,10 @@ class SqlStore:
         with self._writer.reading(READ_SECONDS) as connection:
             return state.read_token(connection, digest)
 
+    def mentions(self, owner: Key) -> list[tuple[int, int]]:
+        with self._writer.reading(READ_SECONDS) as connection:
+            return state.read_mentions(connection, owner)
+
     # Reading: any thread.
 
     def closed(self) -> list[ClosedGroup]:
@@ -282,7 +303,26 @@ class SqlStore:
     ) -> list[Entry]:
         with reading(self._reading, READ_SECONDS, wanted) as connection:
             rows = self._read_entries.rows(connection, [conversation, after, upto, limit])
-        return self._entries(conversation, rows)
+            return self._entries(connection, conversation, rows)
+
+    def target(self, conversation: int, seq: int | None, asker: Key) -> Target | None:
+        with reading(self._reading, READ_SECONDS) as connection:
+            return amendments.target(connection, conversation, seq, asker)
+
+    def quotes(self, conversation: int, seqs: Sequence[int]) -> dict[int, Quote]:
+        with reading(self._reading, READ_SECONDS) as connection:
+            return amendments.quotes(connection, conversation, seqs)
+
+    def numbered(
+        self, places: Sequence[tuple[int, int]], wanted: Callable[[], bool] = lambda: True
+    ) -> list[Entry]:
+        entries = schema.entries.c
+        ours = (and_(entries.conversation == id, entries.seq == seq) for id, seq in places)
+        query = select(entries.conversation, entries.seq, entries.at, entries.body)
+        with reading(self._reading, READ_SECONDS, wanted) as connection:
+            rows = connection.execute(query.where(or_(false(), *ours))).all()
+        found = {(id, seq): Entry(id, seq, at, decode(body)) for id, seq, at, body in rows}
+        return [found[place] for place in places if place in found]
 
     def search(
         self,
@@ -299,10 +339,13 @@ class SqlStore:
                 .where(entries.conversation == conversation, entries.seq.in_(found))
                 .order_by(entries.seq)
             )
-            return self._entries(conversation, connection.execute(query).all())
+            return self._entries(connection, conversation, connection.execute(query).all())
 
-    def _entries(self, conversation: int, rows: Iterable[Any]) -> list[Entry]:
+    def _entries(
+        self, connection: Connection, conversation: int, rows: Iterable[Any]
+    ) -> list[Entry]:
         entries = [Entry(conversation, seq, at, decode(body)) for seq, at, body in rows]
+        entries = amendments.quoted(connection, conversation, entries)
         for entry in entries:
             if type(entry.event) is Damaged:
                 place = conversation, entry.seq

@@ -9,7 +9,15 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 
 from pyconchat.domain.decisions import SERVER
 from pyconchat.domain.events import Policy
-from pyconchat.domain.group_state import Ban, GroupState, JoinRequest, Member, Quiet, SharedFile
+from pyconchat.domain.group_state import (
+    Ban,
+    GroupState,
+    JoinRequest,
+    Member,
+    Pin,
+    Quiet,
+    SharedFile,
+)
 from pyconchat.domain.names import Key, Name
 from pyconchat.domain.stored import (
     AccountRecord,
@@ -29,6 +37,7 @@ __all__ = [
     "read_cursors",
     "read_direct",
     "read_groups",
+    "read_mentions",
     "read_server",
     "read_token",
 ]
@@ -91,6 +100,8 @@ def _read_groups(connection: Connection, chosen: ColumnElement[bool]) -> dict[in
         found[row.conversation].state.quieted.append(quiet)
     for row in _rows(connection, schema.files, "number", chosen):
         found[row.conversation].state.files.append(_file(row))
+    for row in _rows(connection, schema.pins, "since", chosen):
+        found[row.conversation].state.pins.append(Pin(row.seq, Name(row.by)))
     return found
 
 
@@ -101,6 +112,8 @@ def read_server(connection: Connection) -> ServerState:
         accounts=_accounts(connection),
         claim_code=_claim_code(connection),
         ignores=_ignores(connection),
+        settings=_settings(connection),
+        mutes=_mutes(connection),
     )
 
 
@@ -116,6 +129,7 @@ def read_cursors(connection: Connection, owner: Key) -> list[CursorRecord]:
             conversations.party_a,
             conversations.party_b,
             groups.name,
+            cursors.shown,
         )
         .join_from(schema.cursors, schema.conversations, conversations.id == cursors.conversation)
         .outerjoin(schema.groups, groups.conversation == cursors.conversation)
@@ -124,10 +138,46 @@ def read_cursors(connection: Connection, owner: Key) -> list[CursorRecord]:
         .where((conversations.party_a.is_(None)) | (cursors.read < conversations.head))
         .order_by(cursors.conversation, cursors.upto)
     )
+    rows = connection.execute(query).all()
+    named = _unread_mentions(connection, owner)
     return [
-        CursorRecord(id, read, upto, head, None if a is None else (a, b), Name(group or ""))
-        for id, read, upto, head, a, b, group in connection.execute(query)
+        CursorRecord(
+            conversation=id,
+            read=read,
+            upto=upto,
+            head=head,
+            parties=None if a is None else (a, b),
+            group=Name(group or ""),
+            named=tuple(seq for seq in named.get(id, ()) if shown < seq <= upto),
+            shown=shown,
+        )
+        for id, read, upto, head, a, b, group, shown in rows
     ]
+
+
+def read_mentions(connection: Connection, owner: Key) -> list[tuple[int, int]]:
+    """Read where *owner* was mentioned, the newest first: conversation and number."""
+    mentions = schema.mentions.c
+    query = select(mentions.conversation, mentions.seq).where(mentions.owner == owner)
+    newest = query.order_by(mentions.at.desc(), mentions.conversation, mentions.seq.desc())
+    return [(id, seq) for id, seq in connection.execute(newest)]
+
+
+def _unread_mentions(connection: Connection, owner: Key) -> dict[int, list[int]]:
+    """Read the numbers of the entries that mention *owner* and were not shown yet."""
+    mentions, cursors = schema.mentions.c, schema.cursors.c
+    same = (cursors.owner == mentions.owner) & (cursors.conversation == mentions.conversation)
+    query = (
+        select(mentions.conversation, mentions.seq)
+        .join_from(schema.mentions, schema.cursors, same)
+        .where(mentions.owner == owner, mentions.seq > cursors.shown)
+        .order_by(mentions.seq)
+        .distinct()
+    )
+    found: dict[int, list[int]] = {}
+    for id, seq in connection.execute(query):
+        found.setdefault(id, []).append(seq)
+    return found
 
 
 def read_direct(connection: Connection, parties: tuple[str, str]) -> tuple[int, int] | None:
@@ -228,6 +278,7 @@ def _accounts(connection: Connection) -> list[AccountRecord]:
         accounts.operator,
         accounts.created_at,
         accounts.last_login_at,
+        accounts.last_seen_at,
     )
     return [AccountRecord(*row) for row in connection.execute(query)]
 
@@ -243,6 +294,17 @@ def _claim_code(connection: Connection) -> str | None:
 def _ignores(connection: Connection) -> list[tuple[Key, Name]]:
     query = select(schema.ignores.c.owner, schema.ignores.c.name)
     return [(Key(owner), Name(name)) for owner, name in connection.execute(query)]
+
+
+def _settings(connection: Connection) -> list[tuple[Key, str, bool]]:
+    settings = schema.account_settings.c
+    query = select(settings.owner, settings.name, settings.on)
+    return [(Key(owner), name, on) for owner, name, on in connection.execute(query)]
+
+
+def _mutes(connection: Connection) -> list[tuple[Key, int]]:
+    query = select(schema.mutes.c.owner, schema.mutes.c.conversation)
+    return [(Key(owner), conversation) for owner, conversation in connection.execute(query)]
 
 
 def _highest_number(connection: Connection) -> int:

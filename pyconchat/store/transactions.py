@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from pyconchat.domain.errors import NotSaved, TimedOut
-from pyconchat.store.engines import is_sqlite
+from pyconchat.store.engines import LOCK_TIMEOUT, is_sqlite
 
 __all__ = ["CommitLost", "Unstorable", "Writer", "reading", "savepoint", "transaction"]
 
@@ -125,6 +125,23 @@ class Writer:
                 begun.commit()
             except (DBAPIError, self._engine.dialect.loaded_dbapi.Error) as error:
                 raise CommitLost(number) from error
+
+    def truncate_wal(self) -> bool:
+        """Empty SQLite's write-ahead log, which has earlier versions of pages.
+
+        Returns whether that was possible: not while others read. PostgreSQL does that by itself.
+        """
+        if self._kept is None:
+            return True
+        driver: Any = self._kept.connection.driver_connection
+        driver.execute("PRAGMA busy_timeout = 0")
+        try:
+            busy, _pages, _moved = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except self._engine.dialect.loaded_dbapi.Error:
+            return False
+        finally:
+            driver.execute(f"PRAGMA busy_timeout = {int(LOCK_TIMEOUT * 1000)}")
+        return not busy
 
     def committed(self, number: int) -> bool:
         """Return whether PostgreSQL has committed the transaction *number*.

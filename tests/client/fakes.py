@@ -97,7 +97,7 @@ COMMANDS = [
     command("leave", argument("group", True), also=["qqq"]),
     command("members", also=["allMembers", "4"]),
     command("kick", argument("name"), argument("text", True, True), also=["kickMember", "8"]),
-    command("approve", argument("name", rest=True)),
+    command("approve", argument("name", rest=True), argument("group", True)),
     command("policy", argument("policy")),
     command("send", argument("file"), also=["fileTransfer", "9"]),
     command("msg", argument("name"), argument("text", rest=True)),

@@ -219,3 +219,54 @@ def test_random_objects(received: list[tuple[str, Object]]) -> None:
             assert group.unread >= 0
             assert 0 <= group.online <= len(group.members)
         groups.next_unread()
+
+
+# Private conversations.
+
+
+def talking(partner: str, online: bool = True) -> Object:
+    """Return the answer to /query *partner*."""
+    return {"re": 1, "ok": True, "type": "query", "with": partner, "online": online}
+
+
+def test_a_private_conversation_is_a_place(groups: Groups) -> None:
+    """Entering a group or going to the desk leaves it; what happens in groups does not."""
+    assert groups.at_desk
+    assert (groups.place, groups.place_name) == ({}, "")
+    groups.enter(groups.get("tea"))
+    assert (groups.place, groups.place_name) == ({"group": "tea"}, "tea")
+    assert groups.answer_received(talking("bob"))
+    assert not groups.answer_received(talking("bob"))
+    assert not groups.at_desk
+    assert (groups.place, groups.place_name) == ({"with": "bob"}, "@bob")
+    assert current_name(groups) is None
+    for happened in (event("kicked"), event("joined"), event("closed", group="coffee")):
+        assert not groups.event_received(happened)
+    assert groups.place_name == "@bob"
+    assert groups.answer_received({"ok": True, "type": "desk", "left": None})
+    assert groups.at_desk
+    groups.answer_received(talking("bob"))
+    assert groups.answer_received(entered("tea"))
+    assert groups.place_name == "tea"
+
+
+def test_an_approval_does_not_end_it(groups: Groups) -> None:
+    """The group that one had asked to join is not entered in the middle of it."""
+    groups.answer_received({"ok": True, "type": "asked", "group": "milk"})
+    groups.answer_received(talking("bob"))
+    assert not groups.event_received(event("joined", group="milk"))
+    groups.answer_received({"ok": True, "type": "asked", "group": "milk"})
+    assert not groups.event_received(event("joined", group="milk"))
+    assert groups.place_name == "@bob"
+
+
+def test_news_of_the_partner(groups: Groups) -> None:
+    """That they have gone offline is told once, that they are away whenever the server says so."""
+    groups.answer_received(talking("bob"))
+    sent = {"type": "sent", "with": "bob", "online": True, "away": None}
+    assert not groups.is_news(sent)
+    assert groups.is_news(sent | {"away": "lunch"})
+    assert groups.is_news(sent | {"online": False})
+    assert not groups.is_news(sent | {"online": False})
+    assert not groups.is_news(sent)
+    assert groups.is_news(sent | {"online": False})

@@ -74,6 +74,7 @@ def style_of(line: Line, text: str) -> str:
         (message(1, "waves", type="action"), "tea", "09:30 ~ bob waves"),
         (message(1, "waves", type="action"), "coffee", "09:30 ~ bob (in tea) waves"),
         (private_message(1, "psst"), "tea", "09:30 bob (private): psst"),
+        (private_message(1, "psst") | {"guest": True}, "tea", "09:30 bob (guest, private): psst"),
         (
             private_message(1, "psst") | {"from": "alice"},
             "tea",
@@ -266,6 +267,23 @@ def test_midnight(formatter: LineFormatter, wall_clock: WallClock) -> None:
     assert texts(formatter.event(later, "tea", live=True)) == ["00:01 bob: hi"]
 
 
+def test_an_answer_quotes_what_it_answers(formatter: LineFormatter) -> None:
+    """By its author and its start; without the start if that was removed."""
+    quote = {"from": "carol", "text": "tea?"}
+    answered = {**message(4, "yes"), "reply_to": 3, "quote": quote}
+    assert texts(formatter.event(answered, "tea", live=True)) == ['09:30 bob ↪ carol "tea?": yes']
+    removed = {**answered, "quote": {"from": "carol", "text": ""}}
+    assert texts(formatter.event(removed, "tea", live=True)) == ["09:30 bob ↪ carol: yes"]
+
+
+def test_what_was_removed_shows_nothing(formatter: LineFormatter) -> None:
+    """Neither in its place, nor an edit that was replaced."""
+    removed = {**message(4, ""), "type": "unsaid", "by": "bob"}
+    replaced = {**message(5, ""), "type": "edit", "about": 4, "by": "bob"}
+    for gone in (removed, replaced):
+        assert texts(formatter.event(gone, "tea", live=True)) == []
+
+
 def test_day_lines_of_the_history(formatter: LineFormatter) -> None:
     """Looking at the history does not change the day of the last line."""
     texts(formatter.event(message(1, "hi"), "tea", live=True))
@@ -276,9 +294,9 @@ def test_day_lines_of_the_history(formatter: LineFormatter) -> None:
     shown = texts(formatter.answer(answer("history", group="tea", entries=old), "tea"))
     assert shown == [
         "- Sunday, 1 November 2026 -",
-        "10:00 bob: old",
+        "10:00 #1 bob: old",
         "- Monday, 2 November 2026 -",
-        "10:00 bob: older",
+        "10:00 #2 bob: older",
     ]
     assert texts(formatter.event(message(3, "new"), "tea", live=True)) == ["09:30 bob: new"]
 

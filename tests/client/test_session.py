@@ -96,6 +96,40 @@ def test_lines_after_a_refused_command_are_sent(make_session: MakeSession) -> No
     assert lines_of(me.server.receives()) == ["two"]
 
 
+def test_lines_go_to_the_partner(make_session: MakeSession) -> None:
+    """After /query, until another place is entered; the answers say only what is new."""
+    me = make_session().enters("tea")
+    (request,) = me.types("/query bob", "hi", "/history", "join us")
+    assert without_ids(request) == {"group": "tea", "line": "/query bob"}
+    query = {"type": "query", "with": "bob", "online": True, "guest": False, "away": None}
+    me.server.answers(request, **query)
+    said, history = me.server.receives()
+    assert without_ids(said) == {"with": "bob", "line": "hi"}
+    assert without_ids(history) == {"with": "bob", "line": "/history"}
+    assert me.sees() == ["* You are talking to bob in private (online); /desk leaves."]
+    sent = {"type": "sent", "with": "bob", "online": True, "seq": 1, "away": None}
+    me.server.answers(said, **sent)
+    assert me.sees() == []
+    me.server.answers(history, type="history", entries=[], more=0, next="", **{"with": "bob"})
+    (said,) = me.server.receives()
+    assert without_ids(said) == {"with": "bob", "line": "join us"}
+    me.server.answers(said, **sent | {"away": "lunch"})
+    assert me.sees() == [
+        "* Nothing has been said yet.",
+        "* Sent to bob.",
+        "* bob is away: lunch",
+    ]
+    me.session.pasted(["one", "two"])
+    (pasted,) = me.server.receives()
+    assert without_ids(pasted) == {"with": "bob", "text": "one\ntwo"}
+    me.server.refuses(pasted, "no-such-name", "bob has just left.")
+    assert me.sees()[0] == "* bob has just left."
+    (leave,) = me.types("leave")
+    assert without_ids(leave) == {"with": "bob", "line": "leave"}
+    me.server.answers(leave, type="desk", left=None)
+    assert [without_ids(each) for each in me.types("join tea")] == [{"line": "join tea"}]
+
+
 def test_no_group_at_the_front_desk(make_session: MakeSession) -> None:
     """The request for a line has no group."""
     me = make_session().enters()
@@ -568,7 +602,7 @@ def test_the_clients_own_commands_are_in_help(make_session: MakeSession) -> None
     me = make_session().enters("tea")
     (request,) = me.types("/help")
     me.server.answers(request, type="help", commands=list(COMMANDS))
-    assert any(line.startswith("* Client:     /go [GROUP]") for line in me.sees())
+    assert any(line.startswith("* Client:     /go") for line in me.sees())
     assert me.types("/help go") == []
     assert me.sees()[0] == "* /go [GROUP]"
     (request,) = me.types("/help kick")
@@ -639,6 +673,19 @@ def test_no_line_is_doubtful_after_ones_own_move(make_session: MakeSession, leav
     me.server.sends({**left, "name": "alice", "why": "left"})
     me.server.answers(request)
     assert [each["line"] for each in me.types("exit")] == ["exit"]
+
+
+def test_a_move_after_a_question_is_ones_own(make_session: MakeSession) -> None:
+    """The command is running again when its question is answered."""
+    me = make_session().enters("tea", commands=DESK_COMMANDS)
+    (request,) = me.types("/leave")
+    me.server.asks(request, "Leave tea for good? yes or no: ")
+    me.screen.questions[0][2].callback("yes")
+    (request,) = me.server.receives()
+    left = {"type": "left", "group": "tea", "seq": 1, "at": "2026-11-21T09:30:00Z"}
+    me.server.sends({**left, "name": "alice", "why": "left"})
+    me.server.answers(request)
+    assert [each["line"] for each in me.types("message me")] == ["message me"]
 
 
 @pytest.mark.parametrize("secret", [True, False])

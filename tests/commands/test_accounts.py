@@ -148,6 +148,25 @@ def test_guessing_the_claim_code_is_limited(visit: Visit, chat: Chat) -> None:
     assert not alice.account.actor.operator
 
 
+def test_operators_unmake_operators(olga: TestUser, visit: Visit, chat: Chat) -> None:
+    """At once and after a restart; one always remains, and others may not."""
+    alice, bob = visit("alice", "password a"), visit("bob", "password b")
+    assert olga.types("/operator olga off") == [
+        "* You are the only operator: make another one first."
+    ]
+    olga.types("/operator alice")
+    assert "Only operators" in bob.types("/operator alice off")[0]
+    alice.sees()
+    assert alice.types("/operator OLGA off") == ["* olga is no longer an operator."]
+    assert olga.sees()[-1] == "* You are no longer an operator: alice decided that."
+    assert "Only operators" in olga.types("/stats")[0]
+    assert "no operator" in alice.types("/operator bob off")[0]
+    again = make_chat(chat.store, Clock())
+    assert [
+        n for n in ("alice", "bob", "olga") if again.accounts.find(person_name(n)).actor.operator
+    ] == ["alice"]
+
+
 def test_operators_make_operators(olga: TestUser, visit: Visit) -> None:
     """Operators appoint registered accounts, online or not. Others cannot."""
     alice, gus = visit("alice", "password a"), visit("gus")
@@ -342,22 +361,6 @@ def test_operators_can_kick_and_ban_in_groups(line: str, tea: Tea, olga: TestUse
 
 
 # Who is online, and disconnecting.
-
-
-def test_whois(tea: Tea, olga: TestUser, visit: Visit) -> None:
-    """Whether somebody is online, a guest, an operator, and in the same groups; no other groups."""
-    visit("gus")
-    tea.alice.types("/create den")
-    tea.carol.leaves()
-    tea.bob.sees()
-    for name, shown in {
-        "ALICE": "alice is online, registered, with you in tea.",
-        "carol": "carol is offline, registered, with you in tea.",
-        "gus": "gus is online, a guest.",
-        "olga": "olga is online, registered, an operator.",
-        "nobody": "nobody is neither online nor registered here.",
-    }.items():
-        assert tea.bob.types(f"/whois {name}") == [f"* {shown}"]
 
 
 def test_who(tea: Tea, olga: TestUser, visit: Visit) -> None:

@@ -73,7 +73,7 @@ def test_the_word_message(visit: Visit) -> None:
     bob = visit("bob")
     assert alice.types("message") == ["* Sent to bob."]
     assert alice.peer.asked == ["Recipient: ", "Message: "]
-    assert bob.sees() == ["alice (private): psst, hi"]
+    assert bob.sees() == ["alice (guest, private): psst, hi"]
 
 
 def test_the_words_leave_and_qqq_at_the_desk(tea: Tea) -> None:
@@ -122,7 +122,7 @@ def test_going_to_the_desk_keeps_the_membership(tea: Tea) -> None:
         "3",
         "message",
         "join other",
-        "kick bob",
+        "kick dave",
         "Leave",
         "QQQ",
         " leave",
@@ -173,3 +173,21 @@ def test_leaving_for_good_is_asked(answer: str, left: bool, tea: Tea) -> None:
     assert tea.bob.peer.asked == ["Leave tea for good? Coming back takes an approval. yes or no: "]
     assert shown == (["* You have left tea."] if left else ["* Cancelled."])
     assert (tea.bob.session.current is None) is left
+
+
+@pytest.mark.parametrize("typed", ["tea", "TEA", "tea ", "4"])
+def test_the_name_of_a_group_is_no_command(typed: str, tea: Tea, visit: Visit) -> None:
+    """The refusal says how to enter it; a group that takes only invited people is not betrayed."""
+    for name in ("two", "three", "four", "vault"):
+        tea.alice.types(f"/create {name} {'invite' if name == 'vault' else 'open'}")
+    dave = visit("dave", "password d")
+    name = "four" if typed == "4" else "tea"
+    assert dave.types(typed) == [f"* {name} is a group, not a command: join {name} enters it."]
+    assert dave.types("vault")[0].startswith("* vault is not a command")
+    dave.types(f"join {name}")
+
+
+@pytest.mark.parametrize("key", ["\x0c", "\x1b[A", "\x01"])
+def test_a_key_without_a_character_before_a_command(key: str, visit: Visit) -> None:
+    """It does not make another word of it."""
+    assert visit("dave", "password d").types(f"{key}who")[0] == "* Online: 1"

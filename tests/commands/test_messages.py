@@ -151,7 +151,7 @@ def test_private_messages(visit: Visit) -> None:
     """Only the recipient receives the message, and the sender gets a confirmation."""
     alice, bob, carol = visit("alice"), visit("Bob"), visit("carol")
     assert alice.types("/msg BOB Hello  there") == ["* Sent to Bob."]
-    assert bob.sees() == ["alice (private): Hello  there"]
+    assert bob.sees() == ["alice (guest, private): Hello  there"]
     assert carol.sees() == []
 
 
@@ -190,7 +190,10 @@ def test_a_guest_can_write_to_an_offline_account(visit: Visit) -> None:
     gus.leaves()
     visit("gus").types("/msg bob from the second")
     shown = visit("bob", "password b").sees()
-    assert messages(shown) == ["gus (private): from the first", "gus (private): from the second"]
+    assert messages(shown) == [
+        "gus (guest, private): from the first",
+        "gus (guest, private): from the second",
+    ]
 
 
 def test_private_messages_to_guests(visit: Visit) -> None:
@@ -231,7 +234,7 @@ def test_history(tea: Tea) -> None:
     assert messages(tea.bob.types("/HISTORY 2")) == ["alice: message 28", "alice: message 29"]
     assert len(messages(tea.bob.types("/history 500"))) == 30
     at = time.localtime(EPOCH)  # not this year
-    begins = f"[Nov {at.tm_mday} {at.tm_year} {at.tm_hour:02}:{at.tm_min:02}] "
+    begins = f"[Nov {at.tm_mday} {at.tm_year} {at.tm_hour:02}:{at.tm_min:02} #"
     assert tea.bob.types("/history 1")[0].startswith(begins)
 
 

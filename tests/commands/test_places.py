@@ -10,6 +10,7 @@ from pyconchat.testing import TestUser
 from tests.support.groups import Tea, Visit
 
 AGAIN = "* You are in tea now: send it again to say it there."
+AGAIN_TO_LEAVE = "* You are in tea now: send it again to leave."
 AT_THE_DESK = (
     "* You are at the front desk now, where that is a command: send it again to carry it out."
 )
@@ -53,7 +54,7 @@ def put_out(how: str, tea: Tea, visit: Visit) -> None:
 )
 def test_a_desk_command_is_not_said_in_the_group(line: str, dave: TestUser, tea: Tea) -> None:
     """Where an approval came while it was typed; sent again, it is meant."""
-    assert dave.types(line) == [AGAIN]
+    assert dave.types(line) == [AGAIN_TO_LEAVE if line == "leave" else AGAIN]
     assert tea.bob.sees() == []
     dave.types(line)
     assert tea.bob.sees() == ([f"dave: {line}"] if line != "leave" else [])  # it steps out

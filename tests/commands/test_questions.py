@@ -8,6 +8,7 @@ from twisted.python.failure import Failure
 
 from pyconchat.chat.chat import Chat
 from pyconchat.commands import TABLE, Command
+from pyconchat.commands.command import Right
 from pyconchat.domain.errors import Code, MustAsk, Refused
 from pyconchat.domain.events import Policy
 from pyconchat.domain.replies import Reply
@@ -15,12 +16,13 @@ from pyconchat.testing import TestUser
 from tests.support.groups import Tea, Visit
 
 FILLERS = {"name": "carol", "group": "tea", "policy": "open", "command": "who", "file": "a.txt"}
-"""A possible value for each kind of argument; "1" for the others, which suits all of them."""
+"""A possible value for each kind of argument; "9" for the others, which suits all of them."""
 
 
 def line_of(command: Command) -> str:
-    """Return a line with a value for each argument of *command*."""
-    values = [FILLERS.get(each.kind, "1") for each in command.args.help]
+    """Return a line with a value for each argument of *command*, but no group after them."""
+    arguments = command.args.help[:-1] if command.args.group else command.args.help
+    values = [FILLERS.get(each.kind, "9") for each in arguments]
     return " ".join([f"/{command.name}", *values])
 
 
@@ -37,7 +39,7 @@ def test_nobody_is_asked_in_vain(command: Command, place: str, tea: Tea) -> None
         full.types("/desk")
     refused = full.types(line_of(command))
     if not any(each.startswith(("* Only ", "* You are at the front desk: ")) for each in refused):
-        assert command.right is None, "the rules let them"
+        assert command.right in (None, Right()), "the rules let them"
         return
     assert full.peer.asked == []
     if command.args.help and command.args.help[0].kind == "group":
@@ -54,6 +56,33 @@ def test_the_second_question_is_not_asked_in_vain_either(line: str, tea: Tea) ->
     (shown,) = tea.bob.types(line)
     assert shown.startswith("* ")
     assert tea.bob.peer.asked == []
+
+
+@pytest.mark.parametrize(
+    ("who", "line"),
+    [
+        ("bob", "/policy password longer than one"),
+        ("bob", "/create tea password longer than one"),
+        ("alice", "/create den password longer than one"),
+        ("alice", "/create den password"),
+        ("bob", "/join cave wrong password"),
+        ("alice", "/join cave wrong password"),
+        ("alice", "/join cave"),
+    ],
+)
+def test_no_password_is_hashed_in_vain(
+    who: str, line: str, tea: Tea, chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the rules refuse what the password is for, it costs the server nothing."""
+    tea.carol.types("/create cave password the right one")
+    tea.carol.types("/ban bob")
+    tea.alice.types(*(f"/create room{number}" for number in range(199)))  # as many as she may
+    hashed: list[object] = []
+    for method in ("hash", "verify"):
+        monkeypatch.setattr(chat.hasher, method, lambda *args: hashed.append(args))
+    user = {"alice": tea.alice, "bob": tea.bob}[who]
+    assert user.types(line)[0].startswith("* ")
+    assert (hashed, user.peer.asked) == ([], [])
 
 
 def test_the_right_is_checked_again_after_the_question(tea: Tea, visit: Visit) -> None:
@@ -120,7 +149,7 @@ def test_words_that_are_no_names_leave_at_the_front_desk(visit: Visit) -> None:
     alice, bob = visit("alice", "", "who", "bob", "exit", "exit"), visit("bob")
     assert alice.types("1")[0].startswith("* Online: 2")
     assert alice.types("message") == ["* Sent to bob."]
-    assert bob.sees() == ["alice (private): exit"]
+    assert bob.sees() == ["alice (guest, private): exit"]
     assert alice.types("message") == ["* Bye."]
     assert alice.peer.closed
 

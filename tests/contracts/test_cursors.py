@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pyconchat.domain.decisions import OPEN_END, Decision, MoveCursor, OpenDirect
-from pyconchat.domain.events import GroupEvent, Policy, Why
+from pyconchat.domain.decisions import OPEN_END, Decision, MoveCursor, NewEntry, OpenDirect
+from pyconchat.domain.events import GroupEvent, Message, Policy, Why
 from pyconchat.domain.group import Actor, Group
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.stored import CursorRecord
@@ -56,7 +56,7 @@ def test_a_membership_has_an_open_cursor(store: SqlStore) -> None:
     store_events(store, group, group.join(BOB, AT))
     commit(store, say(2, "after bob"))
     assert store.cursors(fold(ALICE.name)) == [CursorRecord(2, 0, OPEN_END, 4, None, TEA)]
-    assert store.cursors(fold(BOB.name)) == [CursorRecord(2, 2, OPEN_END, 4, None, TEA)]
+    assert store.cursors(fold(BOB.name)) == [CursorRecord(2, 2, OPEN_END, 4, None, TEA, shown=2)]
 
 
 def test_a_membership_without_unread_entries(store: SqlStore) -> None:
@@ -298,3 +298,17 @@ def test_private_conversations_are_found_by_their_parties(store: SqlStore) -> No
     assert store.direct(("alice", "bob")) == (2, 2)
     assert store.direct(("alice", "carol")) is None
     assert store.direct(("alice", "bob~1")) is None
+
+
+def test_what_was_shown(store: SqlStore) -> None:
+    """It moves forward only, apart from what was received, and says which mentions are unread."""
+    create(store, 2)
+    alice = fold(ALICE.name)
+    register(store, ALICE)
+    mention = Message(BOB.name, SafeText("x"), mentions=(ALICE.name,))
+    commit(store, Decision(AT, [NewEntry(2, mention)] * 3))
+    for read, shown, expected in [(4, 0, (4, 0)), (0, 2, (4, 2)), (3, 1, (4, 2)), (4, 3, (4, 3))]:
+        commit(store, Decision(AT, writes=[MoveCursor(alice, 2, read, shown=shown)]))
+        [cursor] = store.cursors(alice)
+        assert (cursor.read, cursor.shown) == expected
+    assert cursor.named == (4,)

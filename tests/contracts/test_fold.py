@@ -13,9 +13,19 @@ from typing import NamedTuple, TypeAlias, get_args
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from pyconchat.domain import amending
+from pyconchat.domain.amending import Target
 from pyconchat.domain.decisions import Decision, NewEntry
 from pyconchat.domain.errors import Refused
-from pyconchat.domain.events import Entry, GroupClosed, GroupCreated, GroupEvent, Policy, Why
+from pyconchat.domain.events import (
+    Entry,
+    GroupClosed,
+    GroupCreated,
+    GroupEvent,
+    Message,
+    Policy,
+    Why,
+)
 from pyconchat.domain.group import Actor, Group
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.text import SafeText
@@ -60,6 +70,14 @@ class People:
             self._guests.discard(fold(step.name))
 
 
+# The entries 2 to 6, whatever they are in the log, taken for messages of the one who decides.
+def said(group: Group, by: Actor, step: Step) -> Target:
+    """Return a message that *step* is about."""
+    return Target(2 + len(step.name) % 5, AT, Message(by.name, SafeText("said")), own=True)
+
+
+EMOJI = SafeText("👍")
+
 Rule: TypeAlias = Callable[[Group, Actor, Actor, Step, int], list[GroupEvent]]
 
 # All methods of `Group` that decide. *name* may be in another case, *at* is the time.
@@ -90,6 +108,19 @@ RULES: dict[str, Rule] = {
         by, step.policy, "hash" if step.policy is Policy.PASSWORD else ""
     ),
     "topic": lambda group, by, other, step, at: group.change_topic(by, step.text),
+    "edit": lambda group, by, other, step, at: amending.edit(
+        group, by, said(group, by, step), step.text, at
+    ),
+    "unsay": lambda group, by, other, step, at: amending.unsay(
+        group, by, said(group, by, step), at
+    ),
+    "react": lambda group, by, other, step, at: amending.react(
+        group, by, said(group, by, step), EMOJI, at
+    ),
+    "pin": lambda group, by, other, step, at: amending.pin(group, by, said(group, by, step)),
+    "unpin": lambda group, by, other, step, at: amending.unpin(
+        group, by, said(group, by, step).seq
+    ),
     "share": lambda group, by, other, step, at: group.share(by, step.text, 7, "5a", "1d", at),
     "remove": lambda group, by, other, step, at: group.remove(by, group.last_file),
     "disconnect": lambda group, by, other, step, at: group.forget(step.name, Why.GUEST_GONE),
@@ -119,7 +150,10 @@ Story: TypeAlias = list[list[Step]]
 # A story with every kind of event.
 WHOLE_STORY: Story = [
     [Step("post"), Step("act"), Step("topic", text=SafeText("tea"))],
-    [Step("share"), Step("share", text=SafeText("näh")), Step("remove")],
+    [Step("post"), Step("pin", name=BOB.name), Step("unpin", name=BOB.name)],
+    [Step("pin", name=CAROL.name), Step("pin", name=BOB.name), Step("pin", name=Name("Gina"))],
+    [Step("edit"), Step("react"), Step("unsay", name=BOB.name), Step("unsay", name=CAROL.name)],
+    [Step("share"), Step("share", text=SafeText("näh")), Step("remove"), Step("post")],
     [Step("join", BOB.name), Step("join", GUS.name)],
     [Step("approve", name=Name("BOB")), Step("reject", name=GUS.name), Step("join", GUS.name)],
     [Step("leave", GUS.name), Step("invite", name=GUS.name), Step("invite", name=GINA.name)],

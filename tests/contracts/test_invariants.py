@@ -37,7 +37,8 @@ from pyconchat.domain.events import (
     subject,
 )
 from pyconchat.domain.group import Group
-from pyconchat.domain.names import Key, fold
+from pyconchat.domain.ignoring import as_seen
+from pyconchat.domain.names import Key, Name, fold
 from pyconchat.store import SqlStore
 from pyconchat.store.sql import Stored
 from tests.contracts.building import NO_LIMIT
@@ -52,6 +53,7 @@ NAMES = (*REGISTERED, "gus", "Gil")
 PASSWORD = "password"
 
 TALKING = ["{new}", "{new}", "/me {new}", "/msg {name} {new}", "/ignore {name}", "/unignore {name}"]
+TALKING += ["/reply 3 {new}", "/react 3 👍", "/pin 3", "/pin 3 off"]
 JOINING = ["/join {group}", "/join {group} please", "/join {group} secret"]
 LEAVING = ["/leave {group}", "/leave {group}", "/desk"]
 ADMIN_COMMANDS = [
@@ -141,7 +143,7 @@ class Client:
         """Return the texts of new messages, and for a program also the entries."""
         data = self.connection.receives()
         if not self.program:
-            words = re.findall(r"\bm\d+\b", data.decode())
+            words = re.findall(r'(?<!")\bm\d+\b', data.decode())  # without quotes
             return [word for word in words if word not in self.typed], []
         objects = [json.loads(line) for line in data.splitlines() if line.startswith(b"{")]
         entries = [each for each in objects if "seq" in each and "re" not in each]
@@ -406,7 +408,7 @@ class Machine(RuleBasedStateMachine):
                 hidden = self.ignored[session.key]
                 due = set()
                 for e in log.entries[max(since, seqs[0]) - 1 :]:
-                    ignored = isinstance(e.event, Talk) and fold(e.event.sender) in hidden
+                    ignored = as_seen(e, {key: Name(key) for key in hidden}) is None
                     if not ignored and not isinstance(e.event, Request):
                         due.add(e.seq)
                 assert due <= set(seqs), f"{session.name} lacks {due - set(seqs)}"

@@ -38,6 +38,8 @@ POWER = "admin; operator"  # as ADMIN
 MODERATOR = "moderator; admin"  # as ADMIN
 HELPER = "moderator; admin; operator"  # as ADMIN
 OWNER = "owner; moderator; admin; operator"  # as ADMIN, but operators must be members
+SAYER = "owner; moderator; admin; any operator"  # as ADMIN
+OWN = "owner"  # or NOT_MEMBER, NOT_YOURS
 OPERATOR = "operator"  # or NOT_OPERATOR
 NOBODY = "nobody"  # NO_GROUP: the command needs a group
 
@@ -71,7 +73,7 @@ class Right(NamedTuple):
         return Code.NOT_ADMIN if self.spares and only_moderates and target in ABOVE else None
 
     def _may_not(self, role: Role) -> Code | None:
-        if self.who == ALL or (self.who in (POWER, HELPER, OPERATOR) and role.operator):
+        if self.who == ALL or (self.who in (POWER, HELPER, SAYER, OPERATOR) and role.operator):
             return None
         if self.who == NOBODY:
             return Code.NO_GROUP
@@ -79,9 +81,11 @@ class Right(NamedTuple):
             return Code.NOT_OPERATOR
         if not role.member:
             return Code.NOT_MEMBER
+        if self.who == OWN:
+            return None if role.owner else Code.NOT_YOURS
         free = self.who == MEMBER or role.admin or (self.who == OWNER and role.operator)
-        free = free or (self.who in (MODERATOR, HELPER, OWNER) and role.moderator)
-        return None if free or (self.who == OWNER and role.owner) else Code.NOT_ADMIN
+        free = free or (self.who in (MODERATOR, HELPER, OWNER, SAYER) and role.moderator)
+        return None if free or (self.who in (OWNER, SAYER) and role.owner) else Code.NOT_ADMIN
 
 
 class Role(NamedTuple):
@@ -96,7 +100,7 @@ class Role(NamedTuple):
     admin: bool = False
     moderator: bool = False
     operator: bool = False
-    owner: bool = False  # of the group's file
+    owner: bool = False  # of the group's file, and of its message
 
 
 MEMBERS = "member absentee admin moderator other-moderator guest-member operator-member quiet"
@@ -109,7 +113,7 @@ GUESTS = dict.fromkeys(["guest", "guest-member"], Code.GUEST)
 SELF = {"oneself": Code.SELF}
 UNKNOWN = {"unknown": Code.NO_SUCH_NAME}
 
-READING = ("members", "online", "admin", "files", "history")
+READING = ("members", "online", "admin", "files", "history")  # the last takes no group
 IN_A_GROUP = {
     "approve": Right("/approve {}", HELPER, "joined", {}, "applicant", Code.NO_REQUEST),
     "reject": Right("/reject {} no", HELPER, "rejected", {}, "applicant", Code.NO_REQUEST),
@@ -141,6 +145,11 @@ IN_A_GROUP = {
     "send": Right("/send notes.pdf", MEMBER),
     "get": Right("/get 1", MEMBER),
     "remove": Right("/remove 1", OWNER, "removed"),
+    "edit": Right("/edit {said} corrected", OWN, "edit"),
+    "unsay": Right("/unsay {said}", SAYER, "unsay"),
+    "reply": Right("/reply {said} yes", MEMBER, "message"),
+    "react": Right("/react {said} 👍", MEMBER, "react"),
+    "pin": Right("/pin {said}", MODERATOR, "pin"),
     "me": Right("/me waves", MEMBER, "action"),
     "search": Right("/search hello", MEMBER),
 }  # fmt: skip
@@ -148,6 +157,7 @@ IN_A_GROUP = {
 ANYWHERE = {
     "create": Right("/create {group}", ALL, "", {"": Code.EXISTS}),
     "msg": Right("/msg {} hi", ALL, "message", {**SELF, **UNKNOWN}),
+    "query": Right("/query {} hi", ALL, "message", {**SELF, **UNKNOWN}),
     "operator": Right("/operator {}", OPERATOR, "operator", {**OPERATORS, **GUESTS, **UNKNOWN}),
     "stats": Right("/stats", OPERATOR),
     "claim": Right("/claim 0123456789", ALL, "", {"": Code.BAD_ARGUMENT}),  # the code was used
@@ -161,6 +171,18 @@ AT_THE_DESK = {
     "bans": Right("/bans", OPERATOR),
 }
 
+# With the group as the last word, it does not matter where they are typed.
+NAMING = ("approve", "invite", "transfer", "unban", "requests", "bans", *READING[:-1])
+NAMED = {
+    **{
+        name: IN_A_GROUP[name]._replace(line=f"{IN_A_GROUP[name].line} {{group}}")
+        for name in NAMING
+    },
+    "reject": IN_A_GROUP["reject"]._replace(line="/reject {} {group}"),
+}
+OTHER = "other"
+"""An open group of all."""
+
 # For each policy (and the right password, or another), the outcome for people who are neither
 # members, nor invited, nor banned; and for applicants.
 JOINING = {
@@ -171,7 +193,22 @@ JOINING = {
     "password right": ("+joined", "+joined"),
 }
 
-FREE = {"desk", "groups", "who", "whois", "help", "quit", "password", "ignore", "unignore"}
+FREE = {
+    "desk",
+    "groups",
+    "who",
+    "whois",
+    "away",
+    "r",
+    "help",
+    "quit",
+    "password",
+    "mentions",
+    "mute",
+    "set",
+    "ignore",
+    "unignore",
+}
 """Commands that everybody may use, and that concern nobody else."""
 
 ROLES = {
@@ -187,6 +224,9 @@ ROLES = {
     "moderator": Role("mia", "mia", member=True, moderator=True),
     "operator-member": Role("oleg", "oleg", member=True, operator=True),
 }
+AMENDED = ("+edit", "+unsay", "+react")
+"""Outcomes after which bob's message is another one; the state of the group is the same."""
+
 TARGETS = {name: role.name for name, role in ROLES.items()}
 TARGETS |= {
     "absentee": "otto",
@@ -220,12 +260,14 @@ class Town:
         self.programs: dict[str, WiredProgram] = {}
         self.places: dict[str, str] = {}  # the current groups of people at nc
         self.made = 0
+        self.said = 0  # the number of bob's message
         self.log_in_everybody()
         for name in ("otto", "max", "moe", "quin"):
             self.server.program(name, "password").cut()
         self.programs["olga"].does(f"/claim {self.chat.accounts.claim_code}")
         self.programs["olga"].does("/operator oleg")
         self.programs["olga"].does("/ban max")
+        self.programs["ada"].does(f"/create {OTHER} open")
 
     def log_in_everybody(self) -> None:
         """Log in everybody who is not connected."""
@@ -260,6 +302,8 @@ class Town:
         self.decide(name, lambda group: group.make_moderator(ada, Name("mia")))
         self.decide(name, lambda group: group.make_moderator(ada, Name("moe")))
         self.decide(name, lambda group: group.quiet(ada, Name("quin"), 0))
+        self.server.waits(0)
+        self.said = self.programs["bob"].does(group=name, text="hello")["seq"]
         notes = SafeText("notes.pdf")
         self.decide(name, lambda group: group.share(bob, notes, 7, "5a", f"{self.made:032x}", 0))
         if policy is not Policy.APPROVAL:
@@ -313,7 +357,7 @@ class Case(NamedTuple):
     role: str
     line: str  # with "{group}" for the group's name
     target: str
-    place: str  # group or desk
+    place: str  # group, desk, or other
     door: str  # person or program
     expected: str
     answer: str = ""  # to the question, if there is one
@@ -339,28 +383,29 @@ def cases(place: str, rights: dict[str, Right]) -> Iterator[Case]:
                 both = doors(role, place)
                 for door in [both[nth % len(both)]] if target else both:
                     myself = role.program if door == "program" else role.name
-                    line = right.line.format(TARGETS.get(target, myself), group="{group}")
+                    words = {"group": "{group}", "said": "{said}"}
+                    line = right.line.format(TARGETS.get(target, myself), **words)
                     yield Case(name, line, target, place, door, expected)
 
 
 def doors(role: Role, place: str) -> list[str]:
     """Return the doors by which *role* can type in *place*. A person must be a member."""
-    return ["program", "person"] if place == "desk" or role.member else ["program"]
+    return ["program", "person"] if place != "group" or role.member else ["program"]
 
 
 def outcome_of(town: Town, case: Case, group: str) -> str:
     """Run *case*; return ``+`` and the type of the stored event, or the refusal's code."""
     role = ROLES[case.role]
     person, program = town.people[role.name], town.programs[role.program]
-    there = group if case.place == "group" else ""
+    there = {"group": group, "desk": "", OTHER: OTHER}[case.place]
     if case.door == "person" and town.places.get(role.name) != there:
-        person.types(f"/join {group}" if there else "/desk")
+        person.types(f"/join {there}" if there else "/desk")
         town.places[role.name] = there
     everybody = [*town.people.values(), *(each.connection for each in town.programs.values())]
     for connection in everybody:
         connection.receives()
     heads, state = dict(town.disk.execute(HEADS)), town.state(group)
-    line = case.line.replace("{group}", group)
+    line = case.line.replace("{group}", group).replace("{said}", str(town.said))
     if case.door == "person":
         shown = person.types(line).receives().decode()
         if shown.endswith(": "):
@@ -423,7 +468,7 @@ def differences(town: Town, tried: Iterable[Case], policy: Policy = Policy.APPRO
         if outcome.startswith(("+server-", "+operator")):
             town.undo_server_events()
             town.log_in_everybody()
-        if town.state(group) != fresh:
+        if town.state(group) != fresh or outcome in AMENDED:
             group = town.new_group(policy)
             fresh = town.state(group)
     return found
@@ -433,6 +478,18 @@ def differences(town: Town, tried: Iterable[Case], policy: Policy = Policy.APPRO
 def test_rights(town: Town, place: str, rights: dict[str, Right]) -> None:
     """Each role has the rights of the tables. A refusal changes nothing; others do not see it."""
     assert differences(town, cases(place, {**rights, **ANYWHERE})) == []
+
+
+@pytest.mark.parametrize(("place", "door"), [("desk", "person"), (OTHER, "program")])
+def test_rights_in_a_named_group(town: Town, place: str, door: str) -> None:
+    """They are the same as in the group."""
+    tried = [each for each in cases(place, NAMED) if each.door == door]
+    assert differences(town, tried) == []
+
+
+def test_every_command_that_takes_a_group_is_tried() -> None:
+    """With the group named last."""
+    assert {command.name for command in TABLE if command.args.group} == set(NAMED)
 
 
 @pytest.mark.parametrize("way", JOINING)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pyconchat.chat.group_directory import GroupDirectory
 from pyconchat.domain.accounts import RESERVED, Account, Accounts
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import (
@@ -155,7 +156,7 @@ def test_a_guest_who_registers() -> None:
     """The account outlives its connection."""
     gus = account("Gus", registered=False)
     assert (gus.registered, gus.actor.guest) == (False, True)
-    gus.register("hash")
+    gus.register("hash", NOON)
     assert (gus.registered, gus.actor.guest, gus.party) == (True, False, "gus")
 
 
@@ -294,7 +295,7 @@ def test_a_guests_name_is_free_after_they_have_gone(accounts: Accounts) -> None:
 def test_a_guest_who_registers_keeps_the_name(accounts: Accounts) -> None:
     """Their name is theirs alone before and after."""
     gus = accounts.find(Name("Gus"))
-    gus.register("hash")
+    gus.register("hash", NOON)
     refused(accounts, lambda: accounts.require_free(Name("gus")), Code.TAKEN)
     accounts.remove(gus)
     accounts.add(gus)
@@ -313,3 +314,25 @@ def test_stored_names_stay_whatever_they_look_like(accounts: Accounts) -> None:
 def test_reserved_names(accounts: Accounts, name: str) -> None:
     """Nobody new may speak as the server, nor look like it."""
     refused(accounts, lambda: accounts.require_free(Name(name)), Code.BAD_NAME)
+
+
+def test_names_that_look_like_a_banned_one(accounts: Accounts) -> None:
+    """A ban would be undone by another spelling. It ends with the ban, and survives a restart."""
+    for event in accounts.ban(OLGA, Name("mallory")):
+        accounts.apply(event, NOON)
+    refused(accounts, lambda: accounts.require_free(Name("ma11ory")), Code.TAKEN)
+    restarted = Accounts()
+    restarted.restore_bans(accounts.bans.values())
+    with pytest.raises(Refused, match="looks like mallory"):
+        restarted.require_free(Name("mall0ry"))
+    for event in accounts.unban(OLGA, Name("mallory")):
+        accounts.apply(event, NOON)
+    accounts.require_free(Name("ma11ory"))
+
+
+@pytest.mark.parametrize("name", ["he1p", "j0in", "exіt", "lеave", "wh0"])  # noqa: RUF001
+def test_names_that_look_like_a_command(accounts: Accounts, name: str) -> None:
+    """A person or a group with such a name could be taken for the command."""
+    refused(accounts, lambda: accounts.require_free(Name(name)), Code.TAKEN)
+    with pytest.raises(Refused):
+        GroupDirectory().require_free(Name(name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -103,6 +104,21 @@ def pipe() -> Iterator[Pipe]:
     pipe = Pipe()
     yield pipe
     pipe.close()
+
+
+def test_a_connection_that_was_reset_stays_broken() -> None:
+    """The kernel tells the error once, and the transport may not be reading."""
+    with socket.create_server(("127.0.0.1", 0)) as listening, closing(Pipe()) as pipe:
+        pipe.far.close()
+        pipe.far = socket.create_connection(listening.getsockname())
+        pipe.near.close()
+        pipe.near, _ = listening.accept()
+        pipe.near.setblocking(False)
+        buffer = RecordingBuffer(pipe)
+        assert not buffer.broken()
+        pipe.far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        pipe.far.close()
+        assert [buffer.broken(), buffer.broken()] == [True, True]
 
 
 sizes = st.integers(1, 40_000)

@@ -208,6 +208,39 @@ def test_a_slow_download_completes(make_server: MakeServer) -> None:
     assert got == data
 
 
+@pytest.mark.parametrize("expired", [False, True], ids=["fresh", "an expired ticket"])
+@pytest.mark.parametrize(
+    ("line", "group", "answers"),
+    [
+        ("/quit everywhere", None, []),
+        ("/password", None, ["password of alice", *["another password"] * 2]),
+        ("/leave", "tea", ["yes"]),
+        ("/remove 1", "tea", []),
+        ("/delete tea", None, ["tea"]),
+    ],
+)
+def test_a_download_ends_with_the_right_to_it(
+    make_server: MakeServer, line: str, group: str | None, answers: list[str], expired: bool
+) -> None:
+    """The rest of the file is not sent, and the connection is cut, not closed in order."""
+    server = make_server(ticket_seconds=IDLE)
+    server.share(b"x" * 2_000_000)
+    connection = server.connect()
+    connection.wire.stops_reading()
+    connection.sends(f"download {server.ticket('/get 1')}\n".encode())
+    if expired:
+        for _ in range(2):
+            server.clock.advance(IDLE - 1)
+            connection.wire.reads(1)
+        server.ticket("/get 1")  # expired ones go
+    server.alice.does(line, group, answers=answers)
+    got = len(connection.receives())
+    while connection.wire.connected:
+        connection.wire.reads(1)
+        got += len(connection.receives())
+    assert got < 2_000_000
+
+
 @pytest.mark.parametrize("size", ["", " 0 900"], ids=["unknown", "known"])
 def test_an_upload_over_the_quota(make_server: MakeServer, size: str) -> None:
     """It is refused with the limit, and its bytes are not partial_bytes."""

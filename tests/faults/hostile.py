@@ -36,7 +36,8 @@ EVIL = "".join(
         "b" + ("\u0301\u0301\u0301\u200d" * 20),  # joiners begin no new letter
     ]
 )
-EVIL_NAMES = ["e\x1b[2Jvil", "e\x9b5nvil", "e\u202evil", "e\u200bvil", "a" + "\u0301" * 200, "é"]
+EVIL_NAMES = ["e\x1b[2Jvil", "e\x9b5nvil", "e\u202evil", "e\u200bvil", "a" + "\u0301" * 200]
+EVIL_NAMES += ["p\u0430ypal"]  # of two scripts
 
 # The ways in. {} is the hostile text; the sender is the admin of the groups {own} and {den};
 # {victim} is a member of {own}, and asks to join {den}.
@@ -55,6 +56,7 @@ LOGIN = Way("", "login")  # the name in a login
 TEXTS = {
     "message.text": Way("{}", "{own}"),
     "action.text": Way("/me {}", "{own}"),
+    "edit.text": Way("/edit corrected {}", "{own}"),
     "requested.note": Way("/join cups {}"),
     "rejected.reason": Way("/reject {victim} {}", "{den}", "/join {den}"),
     "kicked.reason": Way("/kick {victim} {}", "{own}", "/join {own}"),
@@ -68,11 +70,12 @@ TEXTS = {
 }
 
 BY_WAY = {
-    LOGIN: "message.sender action.sender requested.name withdrawn.name rejected.by invited.by"
+    LOGIN: "message.sender action.sender unsaid.sender unsaid.by edit.by unsay.sender unsay.by"
+    " react.by pin.by unpin.by requested.name withdrawn.name rejected.by invited.by"
     " uninvited.name created.by joined.by left.name kicked.by banned.by unbanned.by"
     " registered.name admin.by policy.by topic.by shared.by removed.by server-kicked.by"
-    " server-banned.by server-unbanned.by operator.by moderator.by unmoderator.by quieted.by"
-    " unquieted.by slow.by",
+    " server-banned.by server-unbanned.by operator.by operator-removed.by closed.by moderator.by"
+    " unmoderator.by quieted.by unquieted.by slow.by",
     Way("/create {} open"): "created.name",
     Way("/approve {}", "{own}"): "joined.name",
     Way("/reject {}", "{own}"): "rejected.name",
@@ -89,18 +92,20 @@ BY_WAY = {
     Way("/ban {}"): "server-banned.name",
     Way("/unban {}"): "server-unbanned.name",
     Way("/operator {}"): "operator.name",
+    Way("/operator {} off"): "operator-removed.name",
 }
 NAMES = {place: way for way, places in BY_WAY.items() for place in places.split()}
 
 # Strings that the server generates.
 OURS = {"created.password_hash", "policy.password_hash", "shared.sha256", "shared.id"}
-OURS |= {"shared.quota", "server-banned.networks"}
+OURS |= {"shared.quota", "server-banned.networks"}  # networks
 
 # Commands that lead to no event, only to answers and refusals.
 AT_DESK = ["{}", "/msg bob {}", "/msg {} hello", "/join {}", "/join cups{} {}", "/help {}"]
 AT_DESK += ["/create vault-{own} password {}", "/ignore {}", "/claim {}"]
 IN_GROUP = ["/{}", "/policy {}", "/policy password {}", "/policy open", "/search {}"]
-IN_GROUP += ["/history {}", "/get {}", "/slow {}", "/ban nobody {}", "/quiet nobody {}"]
+IN_GROUP += ["/history {}", "/get {}", "/react 3 {}", "/react 3 👍{}", "/reply 3 {}", "/pin 3"]
+IN_GROUP += ["/slow {}", "/ban nobody {}", "/quiet nobody {}"]
 OTHERS = [Way(line) for line in AT_DESK] + [Way(line, "{own}") for line in IN_GROUP]
 
 

@@ -124,7 +124,7 @@ def test_a_subnegotiation_without_an_end(server: Server, friends: Friends, eve: 
     memory, before = server.memory(), cpu(server)
     eve.sends(IAC + SB + NEW_ENVIRON)
     for _ in range(25):
-        eve.sends((b"\nhidden\r\n" + IAC + IAC + IAC + WILL) * 307 + b"x" * 16)
+        eve.sends((b"\nhidden\r\n" * 30 + IAC + IAC + IAC + WILL) * 14 + b"x" * 16)
     eve.sends(IAC + SE + b"\r\n")
     eve.types("the end")
     friends[0].sees("eve: the end\n")
@@ -134,11 +134,11 @@ def test_a_subnegotiation_without_an_end(server: Server, friends: Friends, eve: 
 
 
 @pytest.mark.parametrize("verb", [WILL, WONT, DO, DONT], ids=["WILL", "WONT", "DO", "DONT"])
-def test_ten_thousand_negotiations(friends: Friends, eve: AtTelnet, verb: bytes) -> None:
+def test_thousands_of_negotiations(friends: Friends, eve: AtTelnet, verb: bytes) -> None:
     """Few of them are answered, and passwords are hidden as before."""
     eve.sends(IAC + DO + ECHO + IAC + DONT + ECHO)  # up to the password
     before = eve.answers()
-    options = b"".join(IAC + verb + bytes([number % 249 + 7]) for number in range(10_000))
+    options = b"".join(IAC + verb + bytes([number % 249 + 7]) for number in range(3000))
     for at in range(0, len(options), 4000):  # not a multiple of 3: commands are split
         eve.sends(options[at : at + 4000])
     assert eve.answers() - before <= MAX_ANSWERS

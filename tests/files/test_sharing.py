@@ -12,9 +12,10 @@ from twisted.internet.task import Clock
 
 from pyconchat.chat.conversations import Conversation
 from pyconchat.config import Config, FilesConfig
+from pyconchat.domain.decisions import Decision, DeleteAccount
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import GroupClosed
-from pyconchat.domain.names import Name
+from pyconchat.domain.names import Key, Name
 from pyconchat.domain.text import SafeText
 from pyconchat.files import FileSharing, Storage
 from pyconchat.files.sharing import file_name
@@ -37,7 +38,8 @@ class Room:
         self.sharing.start({})
         self.alice = TestUser(self.chat, "alice", "password of alice")
         self.bob = TestUser(self.chat, "bob", "password of bob")
-        self.alice.types("/create tea open")
+        there_before = self.chat.groups.get("tea") is not None
+        self.alice.types("/join tea" if there_before else "/create tea open")
         self.bob.types("/join tea")
         conversation = self.alice.session.current
         assert conversation is not None
@@ -427,3 +429,33 @@ def test_guests_of_one_address_share_a_quota(
         again.offer(eve.account, "192.0.2.1", chat.groups.find("tea"), SafeText("x"))
     )
     assert again.left(ticket) == 10
+
+
+@pytest.mark.parametrize("restarted", [True, False], ids=["restarted", "running"])
+def test_the_files_of_a_deleted_account(
+    restarted: bool, room: Callable[..., Room], store: SqlStore, clock: Clock
+) -> None:
+    """They stay in the group, and do not belong to the next account of that name."""
+    here = room(account_bytes=10)
+    clock.advance(60)
+    here.share(here.bob, "before.pdf", b"0123456")
+    clock.advance(60)
+    store.commit([Decision(0, writes=[DeleteAccount(Key("bob"), "bob~0")])])
+    Deferred.fromCoroutine(here.chat.registration.reload())
+    for _ in range(5):
+        here.alice.tick()
+    again = TestUser(here.chat, "bob", "password of bob")
+    if restarted:
+        again.leaves()
+        here.alice.leaves()
+        here = room(account_bytes=10)
+        again = here.bob
+    again.types("/join tea")
+    again.sees()
+    assert again.types("/remove 1") == ["* Only the admin, alice, can remove the files of others."]
+    if restarted:
+        here.share(again, "after.pdf", b"0123456")
+        assert again.types("/remove 2") == ["* bob removed the file after.pdf, number 2."]
+    here.alice.sees()
+    assert here.alice.types("/remove 1") == ["* alice removed the file before.pdf, number 1."]
+    assert here.stored_bytes() == 0

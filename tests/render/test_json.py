@@ -14,6 +14,7 @@ from pyconchat.domain.events import (
     AdminChanged,
     AnyEvent,
     Damaged,
+    Edit,
     Entry,
     FileRemoved,
     FileShared,
@@ -32,24 +33,31 @@ from pyconchat.domain.events import (
     MemberRegistered,
     MemberUnbanned,
     Message,
+    MessageRemoved,
     ModeratorEnded,
     ModeratorMade,
     OperatorMade,
+    OperatorRemoved,
+    Pinned,
     Policy,
     PolicyChanged,
     QuietEnded,
+    Quote,
+    Reaction,
     RequestWithdrawn,
     ServerBanned,
     ServerKicked,
     ServerUnbanned,
     SlowChanged,
     TopicChanged,
+    Unpinned,
+    Unsay,
     Via,
     Why,
 )
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.replies import Where
-from pyconchat.domain.text import SafeText
+from pyconchat.domain.text import Emoji, SafeText
 from pyconchat.render.json import JsonRenderer
 
 PAGE = (Path(__file__).parents[2] / "docs" / "line-protocol.rst").read_text()
@@ -59,13 +67,27 @@ HASH = "$argon2id$v=19$m=65536"
 
 # An event of every kind, its tag, and its line after the fields that all entries have.
 EXAMPLES: list[tuple[AnyEvent, str, str]] = [
-    (Message(ALICE, SafeText("hi")), "message", '{"from":"alice","text":"hi"}'),
-    (Action(ALICE, SafeText("waves")), "action", '{"from":"alice","text":"waves"}'),
+    (
+        Message(ALICE, SafeText("hi"), True, (BOB,), 5, 9),
+        "message",
+        '{"from":"alice","text":"hi","guest":true,"mentions":["bob"],"reply_to":5,"edited":9}',
+    ),
+    (
+        Action(ALICE, SafeText("waves"), True, (BOB,), 9),
+        "action",
+        '{"from":"alice","text":"waves","guest":true,"mentions":["bob"],"edited":9}',
+    ),
     (
         GroupCreated(1, TEA, ALICE, Policy.PASSWORD, HASH, True),
         "created",
         '{"number":1,"name":"tea","by":"alice","policy":"password","guest":true,"lobby":false}',
     ),
+    (MessageRemoved(BOB, ALICE), "unsaid", '{"from":"bob","by":"alice"}'),
+    (Edit(5, BOB, SafeText("hi!")), "edit", '{"about":5,"by":"bob","text":"hi!"}'),
+    (Unsay(5, BOB, ALICE), "unsay", '{"about":5,"from":"bob","by":"alice"}'),
+    (Reaction(5, BOB, Emoji("👍")), "react", '{"about":5,"by":"bob","emoji":"👍"}'),
+    (Pinned(5, ALICE), "pin", '{"about":5,"by":"alice"}'),
+    (Unpinned(5, ALICE), "unpin", '{"about":5,"by":"alice"}'),
     (GroupClosed(ALICE), "closed", '{"by":"alice"}'),
     (GroupRestored(7, TEA, ALICE), "restored", '{"number":7,"name":"tea","by":"alice"}'),
     (
@@ -138,6 +160,7 @@ EXAMPLES: list[tuple[AnyEvent, str, str]] = [
     ),
     (ServerUnbanned(BOB, OP), "server-unbanned", '{"name":"bob","by":"op"}'),
     (OperatorMade(BOB), "operator", '{"name":"bob","by":null}'),
+    (OperatorRemoved(BOB, ALICE), "operator-removed", '{"name":"bob","by":"alice"}'),
 ]
 
 
@@ -159,6 +182,18 @@ def test_an_event_of_a_private_conversation() -> None:
     fields = json.loads(line_of(Message(ALICE, SafeText("hi")), Where(other=ALICE)))
     assert list(fields) == ["type", "with", "seq", "at", "from", "text"]
     assert fields["with"] == "alice"
+
+
+def test_what_is_only_sent_if_there_is_any() -> None:
+    """Of an answer and of an edited message; a plain message has none of these fields."""
+    plain = Entry(2, 7, 1_000, Message(ALICE, SafeText("yes")))
+    assert list(json.loads(JsonRenderer().talk([plain], Where(TEA))[0]))[4:] == ["from", "text"]
+    answer = Message(ALICE, SafeText("yes"), reply_to=5, edited=9)
+    quoted = Entry(2, 7, 1_000, answer, Quote(BOB, SafeText("tea?")))
+    fields = json.loads(JsonRenderer().talk([quoted], Where(TEA))[0])
+    assert list(fields)[4:] == ["from", "text", "reply_to", "edited", "quote"]
+    assert (fields["reply_to"], fields["edited"]) == (5, 9)
+    assert fields["quote"] == {"from": "bob", "text": "tea?"}
 
 
 def test_every_kind_of_event_has_an_example() -> None:

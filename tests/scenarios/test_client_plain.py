@@ -133,18 +133,18 @@ def test_the_same_text_from_another_device(
 
 def test_texts_that_the_server_changes(log_in: StartClient, visit: Visit) -> None:
     """A line that the server trims or makes safe is not shown again."""
-    clio = log_in("clio", "clio-tea")
-    clio.types("/policy open")
-    clio.sees("changed the policy")
-    friend = visit("friend-of-clio")
-    friend.types("/join clio-tea")
-    clio.sees("friend-of-clio has joined")
-    clio.types("trailing spaces  ", " leading one", "a\u202eb")
+    thalia = log_in("thalia", "thalia-tea")
+    thalia.types("/policy open")
+    thalia.sees("changed the policy")
+    friend = visit("friend-of-thalia")
+    friend.types("/join thalia-tea")
+    thalia.sees("friend-of-thalia has joined")
+    thalia.types("trailing spaces  ", " leading one", "a\u202eb")
     friend.sees("leading one")
     friend.types("all seen")
-    clio.sees("all seen")
-    assert clio.times_seen("trailing spaces") == 1
-    assert clio.times_seen("leading one") == 1
+    thalia.sees("all seen")
+    assert thalia.times_seen("trailing spaces") == 1
+    assert thalia.times_seen("leading one") == 1
 
 
 def test_the_end_of_the_input(log_in: StartClient) -> None:

@@ -32,6 +32,12 @@ MAX_LINES = 250
 AT_ONCE = 50
 """Lines that one user sends before the other answers."""
 
+MISSED = 200
+"""Messages that are shown to a member who comes back, by default; older ones are in the log."""
+
+OTHER_ENTRIES = 3
+"""Entries in the log before the first message: a group was created, and two people joined."""
+
 
 def dialogues(language: str) -> list[str]:
     """Return the first lines of the dialogues in *language*, in NFC, as the server stores text."""
@@ -69,9 +75,14 @@ def test_the_dialogues_are_there() -> None:
     assert "\u200c" in "".join(texts["persian"]), "with the zero-width joiners that Persian needs"
 
 
+def without_day(line: str) -> str:
+    """Return *line* without the day and time that nc and telnet are shown before old messages."""
+    return re.sub(r"^\[[^]]+\] ", "", line)
+
+
 @pytest.mark.parametrize("kind", ["nc", "telnet", "client"])
 def test_text_arrives_unchanged(user: UserOf, server: Server, kind: str) -> None:
-    """Each character, in order: live, and from the log for a member who was offline."""
+    """Each character, in order: live, to a member who was offline, and from the log."""
     people = {name: user(kind, name, f"secret of {name}") for name in ("alice", "bob", "carol")}
     alice, bob, carol = people.values()
     alice.types("/create babel open")
@@ -103,9 +114,22 @@ def test_text_arrives_unchanged(user: UserOf, server: Server, kind: str) -> None
     bob.close()
     server.restart()
     carol = user(kind, "carol", "secret of carol")
-    assert carol.sees(said[0]).count("\n") <= 5, "nothing but the greeting came before"
-    for line in said[1:]:
-        assert re.sub(r"^\[[^]]+\] ", "", carol.sees("\n")) == line
+    older, missed = said[:-MISSED], said[-MISSED:]
+    before = carol.sees(missed[0])
+    left_out = re.search(r"([\d,]+) older: /history\n", before)
+    assert left_out is not None, before
+    # Entries are counted, not messages: her own joining may be one that was not acknowledged.
+    assert int(left_out[1].replace(",", "")) - len(older) in (0, 1)
+    assert before.count("\n") <= 8, "nothing but the greeting came before"
+    for line in missed[1:]:
+        assert without_day(carol.sees("\n")) == line
+    carol.types("/join babel")
+    carol.sees("You are in babel")
+    for first in range(0, len(older), AT_ONCE):
+        page = [line.replace(" (in babel)", "", 1) for line in older[first : first + AT_ONCE]]
+        upto = OTHER_ENTRIES + first + len(page)
+        read = carol.answer_to(f"/history {len(page)} before {upto + 1}")
+        assert [f"{without_day(line)}\n" for line in read] == page
     carol.types("/quit")
     assert carol.is_disconnected()
     again = user(kind, "carol", "secret of carol")

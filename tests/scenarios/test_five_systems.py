@@ -208,8 +208,8 @@ def test_system_d_rooms_and_private_messages(user: UserOf, one: str, other: str)
     bob.types("exit")
     assert bob.is_disconnected()
 
-    alice.types("leave")
-    alice.sees("You have left teamchat.")
+    alice.types("leave")  # who is its admin
+    alice.sees("You are at the front desk; you are still a member of teamchat")
     alice.types("message")
     alice.sees("Recipient: ")
     alice.types("bob")

@@ -73,4 +73,4 @@ def test_commands_instead_of_a_group(user: UserOf, kind: str) -> None:
     alice.types("who")
     alice.sees("Online: 1")
     alice.types("/members")
-    alice.sees("You are at the front desk: enter a group first")
+    alice.sees("You are at the front desk: name the group last")

@@ -149,7 +149,7 @@ def test_a_script_that_cannot_log_in(nc: Nc, user: UserOf) -> None:
 def test_two_people_at_nc(at_nc: Callable[[], Piped]) -> None:
     """Two users talk; when one quits, the server ends the connection and nc exits."""
     alice, bob = at_nc(), at_nc()
-    alice.types("alice", "", "tea")
+    alice.types("alice", "secret of alice", "tea")
     alice.sees("which is new: you are its admin")
     bob.types("bob", "", "tea")
     alice.sees("* bob asks to join tea (/approve bob, /reject bob)")
@@ -157,9 +157,10 @@ def test_two_people_at_nc(at_nc: Callable[[], Piped]) -> None:
     bob.sees("You are in tea: alice approved your request.")
     bob.types(THANKS)
     assert alice.sees(THANKS) == f"bob: {THANKS}"
+    alice.types("/transfer bob")
+    alice.sees("bob is a guest: the admin of tea has to be registered.")
     alice.types("qqq")
-    alice.sees("You have left tea.")
-    bob.sees("You are the admin of tea now")
+    alice.sees("You are at the front desk; you are still a member of tea")
     for each in (alice, bob):
         each.types("exit" if each is alice else "/3")
         assert each.is_over() == 0

@@ -304,8 +304,9 @@ def test_each_printed_command_connects(run: Callable[..., Path], tmp_path: Path)
         r"connect with: (.*?)   or: (.*?)(?:   .*)?$", log.read_text(), re.MULTILINE
     )
     assert len(listed) == 3
-    for client, other in listed:
-        shell = f"(sleep 0.5; echo exit; sleep 2) | {other}"
+    made = "alice\\nsecret of alice\\ntea\\n/policy open\\n/quit"  # the group for the pipes
+    for typed, (client, other) in zip((made, "exit", "exit"), listed, strict=True):
+        shell = f"(sleep 0.5; printf '{typed}\\n'; sleep 2) | {other}"
         ended = subprocess.run(
             shell, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE
         )
@@ -469,14 +470,17 @@ def test_the_lobby(connect: Connect, tmp_path: Path) -> None:
     try:
         alice, bob = connect(server.port), connect(server.port)
         alice.types("alice", "secret of alice")
-        alice.sees("You are in Lounge (number 1), which is new: you are its admin, and everybody")
+        alice.sees("You are in Lounge (number 1), which is new: everybody can join.")
         bob.types("bob", "")
-        bob.sees("You are in Lounge (number 1): 2 members, 2 online; the admin is alice.")
+        bob.sees("You are in Lounge (number 1): 2 members, 2 online; the operators look")
         alice.sees("bob has joined the chat!")
         bob.types("hello")
         alice.sees("bob: hello\n")
         assert b"Group: " not in alice.everything() + bob.everything()
         alice.types("/ban bob")
+        alice.sees("Lounge has no admin: only an operator can ban.")
+        code = server.says(r"operator: type /claim (\S+)").group(1)
+        alice.types(f"/claim {code}", "/ban bob")
         bob.sees("You were banned from Lounge")
         bob.types("/quit")
         assert bob.is_disconnected()

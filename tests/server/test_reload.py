@@ -10,7 +10,8 @@ from twisted.internet.task import Clock
 
 from pyconchat.chat.chat import Chat
 from pyconchat.config import Config
-from pyconchat.domain.decisions import Decision, DeleteAccount, EndOperator, SaveAccount
+from pyconchat.domain.decisions import SERVER, Decision, DeleteAccount, NewEntry, SaveAccount
+from pyconchat.domain.events import ADMINISTRATOR, OperatorRemoved
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.store import SqlStore
 from pyconchat.testing import EPOCH, PlainHasher, TestUser, make_chat
@@ -104,7 +105,8 @@ def test_a_password_changed_in_the_store(chat: Chat, alice: TestUser, store: Sql
 
 def test_an_operator_removed_in_the_store(chat: Chat, alice: TestUser, store: SqlStore) -> None:
     """Open sessions lose the right."""
-    store.commit([Decision(0, writes=[EndOperator(Key("alice"))])])
+    removed = OperatorRemoved(Name("alice"), ADMINISTRATOR)
+    store.commit([Decision(0, [NewEntry(SERVER, removed)])])
     reload(chat)
     alice.tick()
     assert any("no longer an operator" in line for line in alice.sees())

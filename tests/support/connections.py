@@ -96,7 +96,11 @@ class TestConnection:
         if password and self._newline == "\r\n":
             answers.append(password)
         self.types(*answers, "")
-        assert "You are at the front desk." in self.sees()
+        seen = self.sees()
+        if "You are at the front desk." not in seen:
+            self.waits(1)  # all connections share a budget of work, which other logins have used
+            seen += self.sees()
+        assert "You are at the front desk." in seen
         return self
 
     def types(self, *lines: str) -> TestConnection:

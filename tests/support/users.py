@@ -48,7 +48,7 @@ ECHO = 1
 
 NEGOTIATION = re.compile(r"\udcff(?:[\udcfb-\udcfe].|\udcf9)", re.DOTALL)
 ERASED = re.compile(r"^[^\n]*\r\x1b\[K", re.MULTILINE)
-PROMPT = re.compile(r"^(?:\[[\w.-]+\] |> )+", re.MULTILINE)
+PROMPT = re.compile(r"^(?:\[@?[\w.-]+\] |> )+", re.MULTILINE)
 TIME = re.compile(r"^\d\d:\d\d ", re.MULTILINE)
 
 
@@ -262,6 +262,7 @@ class JsonUser(User):
         self._formatter = LineFormatter(time.time)
         self._rendered = 0  # number of the program's objects that are in `shown`
         self._here: str | None = None  # the current group
+        self._partner = ""  # of the current private conversation
         self._asked = ""  # the group that they have applied to
         self._typing = ""  # the message that was sent: it is on the screen already
         self._question: tuple[Object, list[str]] | None = (
@@ -288,6 +289,8 @@ class JsonUser(User):
                 self._asks(request, [*answers, line])
             elif line.strip():
                 place = {} if self._here is None else {"group": self._here}
+                if self._partner:
+                    place = {"with": self._partner}
                 self._asks({"line": line, **place}, [])
 
     def everything(self) -> bytes:
@@ -339,13 +342,15 @@ class JsonUser(User):
         mine = received.get("name") == self._formatter.me
         match kind:
             case "entered":
-                self._here = group
+                self._here, self._partner = group, ""
+            case "query":
+                self._here, self._partner = None, received["with"]
             case "asked":
                 self._asked = group
             case "joined" if mine and self._here is None and group == self._asked:
                 self._here = group
             case "desk":
-                self._here = None
+                self._here, self._partner = None, ""
             case "left" | "kicked" | "banned" if mine and group == self._here:
                 self._here = None
             case "closed" if group == self._here:

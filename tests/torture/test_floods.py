@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -20,8 +22,22 @@ pytestmark = pytest.mark.torture
 SECONDS = 4.0
 """How long each flood is measured."""
 
+PROGRAMS = 8
+"""Honest sessions, which send commands in turn: each is within the message rate."""
+
 MOST = 0.050
-"""Maximum round trip in seconds, of 99 in 100."""
+"""Maximum seconds that a flood adds to a round trip, of 99 in 100.
+
+They are added to what it takes in the second before the flood, since tests of other projects may
+keep the machine busy.
+"""
+
+MOST_WORK = 0.5
+"""Maximum share of a processor that the server uses during a flood.
+
+A fifth is for the work that floods cause; logins, the honest sessions, and messages within the
+message rate come in addition. It does not depend on what else the machine does.
+"""
 
 # The message rate of floods that are logged in is the default's; the honest one is below it.
 LIMITS = """
@@ -54,21 +70,45 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+def work_of(server: Server) -> float:
+    """Return the seconds of processor time that the server has used (proc_pid_stat(5))."""
+    assert server.process is not None
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def round_trips(honest: list[Program], seconds: float) -> list[float]:
+    """Return the seconds that commands take, in order, for *seconds*."""
+    took: list[float] = []
+    until, turns = time.monotonic() + seconds, cycle(honest)
+    while time.monotonic() < until:
+        time.sleep(0.2 / len(honest))  # within the message rate
+        began = time.monotonic()
+        assert next(turns).does("/who")["type"] == "who"
+        took.append(time.monotonic() - began)
+    return sorted(took)
+
+
+def part(took: list[float], share: float) -> float:
+    """Return what *share* of *took*, in order, does not exceed, in milliseconds."""
+    return 1000 * took[int(len(took) * share)]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_round_trip_of_others(server: Server, kind: str) -> None:
-    """With 45 flooding connections, 99 of 100 messages are stored and answered within 50 ms."""
-    with closing(Program(server.port)) as honest:
-        honest.logs_in(f"honest-{list(KINDS).index(kind)}", "password h")
-        honest.does(f"/create quiet-{list(KINDS).index(kind)} open")
-        took: list[float] = []
+    """With 45 flooding connections, 99 of 100 commands are answered within 50 ms."""
+    with ExitStack() as stack:
+        honest = [stack.enter_context(closing(Program(server.port))) for _ in range(PROGRAMS)]
+        for number, each in enumerate(honest):
+            each.logs_in(f"honest-{list(KINDS).index(kind)}-{number}")
+        before = round_trips(honest, 1.0)
         with flooding(server.port, kind):
-            until = time.monotonic() + SECONDS
-            while time.monotonic() < until:
-                time.sleep(0.2)  # within the message rate
-                began = time.monotonic()
-                assert honest.does("/who")["type"] == "who"
-                took.append(time.monotonic() - began)
-        took.sort()
-        p50, p99 = (1000 * took[int(len(took) * share)] for share in (0.5, 0.99))
-        print(f"{kind}: p50 {p50:.1f} ms, p99 {p99:.1f} ms, of {len(took)}")
-        assert p99 < 1000 * MOST
+            began, work = time.monotonic(), work_of(server)
+            took = round_trips(honest, SECONDS)
+            work = (work_of(server) - work) / (time.monotonic() - began)
+        print(
+            f"{kind}: p50 {part(took, 0.5):.1f} ms, p99 {part(took, 0.99):.1f} ms, {len(took)};"
+            f" before p99 {part(before, 0.99):.1f} ms; {100 * work:.0f} % of a processor"
+        )
+        assert part(took, 0.99) < 1000 * MOST + part(before, 0.99)
+        assert work < MOST_WORK

@@ -167,8 +167,8 @@ class TerminalScreen:
             return [("", self._question.prompt)]
         if self._session.hides_input:
             return [("", "(hidden until you are logged in) ")]
-        group = self._session.groups.current
-        return [("", f"[{group.name}] " if group is not None else "> ")]
+        place = self._session.groups.place_name
+        return [("", f"[{place}] " if place else "> ")]
 
     def _status(self) -> StyleAndTextTuples:
         session, groups = self._session, self._session.groups
@@ -177,6 +177,8 @@ class TerminalScreen:
             parts.append(session.connection.state.value)
         if groups.current is not None:
             parts.append(f"{groups.current.name}: {groups.current.online} online")
+        elif groups.partner:
+            parts.append(groups.place_name)
         unread = [
             f"{group.number}:{group.name} {group.unread}" for group in groups.all() if group.unread
         ]
@@ -226,12 +228,12 @@ class TerminalScreen:
         if len(lines) == 1 or self._question is not None:
             self._buffer.insert_text(lines[0])
             return
-        group = self._session.groups.current
-        if group is None or not self._session.takes_lines:
+        place = self._session.groups.place_name
+        if not place or not self._session.takes_lines:
             self._buffer.insert_text(" ".join(lines))
             return
         lines[0] = self._buffer.text + lines[0]
-        question = self.ask(f"Send {len(lines)} lines to {group.name}? [y/N] ", False)
+        question = self.ask(f"Send {len(lines)} lines to {place}? [y/N] ", False)
 
         def answered(answer: str) -> None:
             if answer.strip().lower() in ("y", "yes"):

@@ -62,6 +62,7 @@ class JsonDoor(Door):
 
     def logged_in(self, session: ISession) -> None:
         super().logged_in(session)
+        self.in_login = False
         self._mode.logged_in(session)
 
     def failed(self, failure: Failure) -> None:
@@ -81,7 +82,7 @@ class JsonDoor(Door):
     # What `Door` asks of its subclasses.
 
     def readyForLine(self) -> bool:
-        return super().readyForLine() and not self._mode.busy
+        return not self._mode.busy and super().readyForLine()
 
     def lineReceived(self, line: bytes) -> None:
         try:

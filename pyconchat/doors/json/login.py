@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import cast
 
+from msgspec.structs import asdict
 from twisted.cred.credentials import ICredentials
 from twisted.cred.portal import Portal
 
@@ -73,6 +74,7 @@ class JsonLogin:
             with suppress(NotSaved):  # a program that has the password needs no token
                 token = await self._services.tokens.issue(session.account)
         self._session = session
+        session.marks = hello.reads
         self._most_missed = hello.missed or 0
         return self._answer(session, token)
 
@@ -133,6 +135,7 @@ class JsonLogin:
         if account is not None:
             raise Refused(Code.PASSWORD_NEEDED, "{name} needs its password.", name=account.name)
         if not hello.guest:
+            self._services.accounts.require_free(name)
             raise Refused(Code.NEW_NAME, "There is no account {name} yet.", name=name)
         return GuestName(name, self._peer.network, hello.replace)
 
@@ -155,6 +158,8 @@ class JsonLogin:
                 policy=each.group.policy,
                 role=each.group.role(name),
                 unread=subscriptions.unread(each),
+                mentions=subscriptions.mentions(each),
+                muted=each.id in session.account.muted,
                 head=each.published,
                 topic=each.group.topic,
             )
@@ -174,6 +179,7 @@ class JsonLogin:
             "name": account.name,
             "registered": account.registered,
             "operator": account.actor.operator,
+            "settings": asdict(account.settings),
             **({"token": token} if token else {}),
             "version": __version__,
             "line_bytes": config.limits.line_bytes,

@@ -11,16 +11,16 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from zope.interface import implementer
 
-from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import ILoginPeer
+from pyconchat.chat.places import Place, place_name
 from pyconchat.domain.errors import PeerGone, Refused
 from pyconchat.domain.refusals import line_too_long
 from pyconchat.doors.connection_limits import CountedConnection
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.door import Door
-from pyconchat.doors.input_budget import COMMAND_COST
+from pyconchat.doors.input_budget import BYTE_COST, COMMAND_COST, ERASURE_COST, LARGE_READ
 from pyconchat.doors.line.dialogue import LoginDialogue
-from pyconchat.doors.line.keys import LineEnds, apply_erasures
+from pyconchat.doors.line.keys import LineEnds, apply_erasures, count_erasures
 from pyconchat.doors.line.prompt import Prompt
 from pyconchat.doors.line.telnet import IAC, Client, Telnet, recognize
 from pyconchat.net.connection import Lifecycle
@@ -31,7 +31,7 @@ __all__ = ["LF", "LineDoor"]
 MAX_LOGIN_LINE = 512
 """Maximum bytes in a line before the login."""
 
-MAX_COMMANDS_AT_ONCE = 64
+MAX_COMMANDS_AT_ONCE = 16
 """Maximum telnet commands that are handled in one turn of the reactor."""
 
 MAX_LF_DELAY = 0.2
@@ -58,8 +58,9 @@ class LineDoor(Door):
         self._cr_timer: IDelayedCall | None = None  # until a CR at the end counts alone
         self._held = b""  # input after many telnet commands, until they are paid
         self._discarding = False  # its text is to be discarded
-        self._place: GroupConversation | None = None  # where the session is
-        self._typed_in: GroupConversation | None = None  # where the next lines were typed
+        self._ended = False  # the peer has ended its input, of which some is held
+        self._place: Place = None  # where the session is
+        self._typed_in: Place = None  # where the next lines were typed
         self._typed_there = 0  # how many of them
 
     # What Twisted calls.
@@ -68,7 +69,11 @@ class LineDoor(Door):
         super().connectionMade()
         self._prompt = Prompt(self._output)
         self._telnet = Telnet(self._output.write)
-        self.run(LoginDialogue(self._context.services, self._context.portal, self).run())
+        self.run(self._log_in())
+
+    async def _log_in(self) -> None:
+        await LoginDialogue(self._context.services, self._context.portal, self).run()
+        self.in_login = False
 
     def dataReceived(self, data: bytes) -> None:
         self._pinged = False
@@ -84,26 +89,28 @@ class LineDoor(Door):
             if _IAC in rest:
                 first = len(data) - len(rest) - 1
                 data, self._held = data[:first], data[first:]
-        self.pay(self.input_cost(data), pause=bool(self._held))
+        pause = bool(self._held) or len(data) > LARGE_READ
+        self._budget.pay(self.input_cost(data), pause)
         if self._discarding:
             self.discardInput(self.undecorated(data))
         else:
             self._handle(data)
         if self._held:
             self.deliverLines()  # it pauses the transport
-        else:
-            self._discarding = False
+            return
+        self._discarding = False
+        if self._ended:
+            self.readConnectionLost()
 
-    def _budget_allows(self) -> None:
-        self._budget_delay = None
+    def input_allowed(self) -> None:
         if self._held:
             self.take(b"")
         else:
             self.deliverLines()
 
-    def input_cost(self, data: bytes) -> int:
+    def input_cost(self, data: bytes) -> float:
         commands = 0 if self._client is Client.PLAIN else data.count(_IAC)
-        return len(data) + COMMAND_COST * commands
+        return BYTE_COST * len(data) + COMMAND_COST * commands
 
     def _handle(self, data: bytes) -> None:
         if self._client is Client.UNKNOWN:
@@ -132,8 +139,8 @@ class LineDoor(Door):
 
     def readConnectionLost(self) -> None:
         if self._held:
-            held, self._held = self._held, b""
-            self._handle(held)
+            self._ended = True  # it is handled first, in as many turns as it takes
+            return
         if self._client is Client.UNKNOWN:
             self._client = Client.PLAIN
             self._split(self._line_ends.convert(self._opening))
@@ -163,7 +170,7 @@ class LineDoor(Door):
     def refresh_prompt(self) -> None:
         self._note_place()
         if self._question is None and self._prompt.shown:
-            self._show_prompt(self._group_prompt())
+            self._show_prompt(self._place_prompt())
 
     def _note_place(self) -> None:
         """Note where the lines that have arrived, or have begun to, were typed.
@@ -199,7 +206,7 @@ class LineDoor(Door):
         place = self._place_typed()
         limit = MAX_LOGIN_LINE if self.session is None else self.MAX_LENGTH
         try:
-            text = apply_erasures(self.decoded(line, limit))
+            text = self._erased(self.decoded(line, limit))
         except Refused as refused:
             self._refuse_line(refused)
             return
@@ -211,13 +218,21 @@ class LineDoor(Door):
             if task is not None and not task.called:
                 self.run_task(task)
 
+    def _erased(self, text: str) -> str:
+        """Return *text* after its erasing keys, which are paid for."""
+        erasures = count_erasures(text)
+        if not erasures:
+            return text
+        self._budget.pay(ERASURE_COST * erasures, False)
+        return apply_erasures(text)
+
     def lineLengthExceeded(self, line: bytes) -> None:
         self._prompt.answered()
         self._place_typed()
         limit = MAX_LOGIN_LINE if self.session is None else self.MAX_LENGTH
         self._refuse_line(line_too_long(limit))
 
-    def _place_typed(self) -> GroupConversation | None:
+    def _place_typed(self) -> Place:
         """Return the place in which the next line was typed."""
         if self._typed_there:
             self._typed_there -= 1
@@ -238,7 +253,7 @@ class LineDoor(Door):
         """Show a telnet user the prompt: it is their turn to type."""
         free = self._task is None and self._question is None and self.session is not None
         if free and self._client is Client.TELNET and not self._prompt.shown:
-            self._show_prompt(self._group_prompt())
+            self._show_prompt(self._place_prompt())
 
     def write_last(self, block: bytes) -> None:
         self._prompt.write_last(block)
@@ -287,6 +302,6 @@ class LineDoor(Door):
     def _show_prompt(self, prompt: bytes) -> None:
         self._prompt.show(prompt + self._telnet.prompt_end)
 
-    def _group_prompt(self) -> bytes:
+    def _place_prompt(self) -> bytes:
         current = self.session.current if self.session is not None else None
-        return b"> " if current is None else f"[{current.group.name}] ".encode()
+        return b"> " if current is None else f"[{place_name(current)}] ".encode()

@@ -6,9 +6,11 @@ erasing keys are applied when the line is complete.
 
 from __future__ import annotations
 
-from wcwidth import iter_graphemes_reverse
+import re
 
-__all__ = ["ERASE_CHARACTER", "ERASE_LINE", "LineEnds", "apply_erasures"]
+from wcwidth import iter_graphemes
+
+__all__ = ["ERASE_CHARACTER", "ERASE_LINE", "LineEnds", "apply_erasures", "count_erasures"]
 
 ERASE_CHARACTER = "\x7f"
 """DEL, for IAC EC of telnet as well (RFC 854)."""
@@ -16,7 +18,15 @@ ERASE_CHARACTER = "\x7f"
 ERASE_LINE = "\x15"
 """Ctrl-U, as of a terminal's line discipline (termios(3), VKILL); for IAC EL of telnet as well."""
 
-_ERASING = (ERASE_CHARACTER, ERASE_LINE, "\b")
+_CR_TO_LF = bytes.maketrans(b"\r", b"\n")
+
+MAX_CHARACTER = 32
+"""Maximum code points of a character that text after an erasing key is joined with.
+
+The longest emoji have 10; a character of thousands of marks would be looked at for each key.
+"""
+
+_ERASING = re.compile(f"{ERASE_LINE}|[{ERASE_CHARACTER}\b]+")
 
 
 class LineEnds:
@@ -37,7 +47,8 @@ class LineEnds:
         self._after_cr = data.endswith(b"\r")
         if b"\r" not in data:
             return data
-        return data.replace(b"\r\n", b"\n").replace(b"\r\0", b"\n").replace(b"\r", b"\n")
+        # `translate`, because `replace` is slow where it finds much.
+        return data.replace(b"\r\n", b"\n").replace(b"\r\0", b"\n").translate(_CR_TO_LF)
 
 
 def apply_erasures(line: str) -> str:
@@ -45,15 +56,28 @@ def apply_erasures(line: str) -> str:
 
     A character is a grapheme cluster (UAX #29): a letter with its marks, or a whole emoji.
     """
-    if not any(key in line for key in _ERASING):
-        return line
-    kept = ""
-    for char in line:
-        if char == ERASE_LINE:
-            kept = ""
-        elif char in _ERASING:
-            last = next(iter_graphemes_reverse(kept), "")
-            kept = kept[: len(kept) - len(last)]
+    kept: list[str] = []  # the characters
+    at = 0
+    for keys in _ERASING.finditer(line):
+        _append(kept, line[at : keys.start()])
+        at = keys.end()
+        if line[keys.start()] == ERASE_LINE:
+            kept.clear()
         else:
-            kept += char
-    return kept
+            del kept[-(at - keys.start()) :]
+    return "".join(kept) + line[at:] if at else line
+
+
+def count_erasures(line: str) -> int:
+    """Return how often `apply_erasures` has to look at the text of *line*."""
+    return sum(1 for _ in _ERASING.finditer(line))
+
+
+def _append(kept: list[str], text: str) -> None:
+    """Append the characters of *text*, the first of which may belong to the last of *kept*."""
+    if text.isascii() and (not kept or kept[-1].isascii()):
+        kept.extend(text)
+        return
+    if kept and len(kept[-1]) <= MAX_CHARACTER:
+        text = kept.pop() + text
+    kept.extend(iter_graphemes(text))

@@ -152,7 +152,7 @@ class Telnet:
         if b"\0" not in data:
             return data
         first = b"\n" if after_cr and data.startswith(b"\0") else b""
-        return first + data.replace(b"\r\0", b"\r\n").replace(b"\0", b"")
+        return first + data.replace(b"\r\0", b"\r\n").translate(None, b"\0")
 
     def hide_input(self, hide: bool) -> None:
         """Ask the client to hide what is typed (WILL ECHO), or to show it again."""

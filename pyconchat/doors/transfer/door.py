@@ -6,6 +6,7 @@ upload is answered with one line; a download is the bytes of the file and nothin
 
 from __future__ import annotations
 
+from functools import partial
 from typing import cast
 
 from twisted.internet.defer import Deferred
@@ -27,7 +28,14 @@ from pyconchat.doors.transfer.interfaces import ITransfer, ITransferPeer
 from pyconchat.doors.transfer.upload import Upload
 from pyconchat.files.sharing import FileSharing
 from pyconchat.files.tickets import Ticket
-from pyconchat.net.connection import IConnection, Lifecycle, plain_socket, unacknowledged
+from pyconchat.net.connection import (
+    READ_SIZE,
+    IConnection,
+    Lifecycle,
+    plain_socket,
+    set_read_size,
+    unacknowledged,
+)
 
 __all__ = ["TransferDoor", "recognizes_transfer"]
 
@@ -80,6 +88,7 @@ class TransferDoor(LineReceiver):
 
     def connectionMade(self) -> None:
         self._socket = plain_socket(self.connection)
+        set_read_size(self.connection, READ_SIZE)
         if self.login_seconds > 0:
             self._timer = self._context.reactor.callLater(self.login_seconds, self._timed_out)
         else:
@@ -226,7 +235,7 @@ class TransferDoor(LineReceiver):
         except FileNotFoundError:
             what = "The bytes of that file are gone from the server's disk: tell its operator."
             raise Refused(Code.NO_SUCH_FILE, what) from None
-        return Download(self, descriptor)
+        return Download(self, descriptor, partial(self.files.require_right, ticket))
 
     def _check_idle(self) -> None:
         """Abort after a time without progress, unless a slow peer has read something."""

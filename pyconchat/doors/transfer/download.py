@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from pyconchat.domain.errors import Refused
 from pyconchat.doors.transfer.interfaces import ITransfer, ITransferPeer
 
 __all__ = ["Download", "open_at"]
@@ -22,10 +24,16 @@ WRITE_SIZE = 32 * 1024
 
 @implementer(ITransfer, IPushProducer)
 class Download:
-    """The download of the file open as *descriptor*, from its position."""
+    """The download of the file open as *descriptor*, from its position.
 
-    def __init__(self, peer: ITransferPeer, descriptor: int) -> None:
+    *require_right* raises `Refused` as soon as the peer may not have the rest of the file.
+    """
+
+    def __init__(
+        self, peer: ITransferPeer, descriptor: int, require_right: Callable[[], None]
+    ) -> None:
         self._peer = peer
+        self._require_right = require_right
         self._descriptor = descriptor
         self._pieces: list[bytes] = []  # read from the disk, not written yet
         self._reading = False
@@ -53,6 +61,11 @@ class Download:
         while self._pieces and not self._paused and not self._stopped:
             self._peer.connection.write(self._pieces.pop(0))
         if not (self._pieces or self._paused or self._reading or self._stopped):
+            try:
+                self._require_right()
+            except Refused:
+                self._abort()
+                return
             self._reading = True
             reading = self._peer.files.run(os.read, self._descriptor, READ_SIZE)
             reading.addCallbacks(self._read, self._failed)
@@ -81,8 +94,11 @@ class Download:
             self.resumeProducing()
 
     def _failed(self, failure: Failure) -> None:
-        """Abort: an orderly close would make a short file look complete."""
         self._reading = False
+        self._abort()
+
+    def _abort(self) -> None:
+        """End at once: an orderly close would make a short file look complete."""
         self.stopProducing()
         self._peer.connection.abortConnection()
 

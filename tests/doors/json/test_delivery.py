@@ -68,6 +68,25 @@ def test_messages_reach_all_sessions_of_the_sender(
     assert person.sees().count("alice: sent") == 1
 
 
+def test_settings_are_sent_to_all_sessions_of_the_account(
+    server: MemoryServer, alice: WiredProgram
+) -> None:
+    """As the answer to the one that sets, as an event to the others, and in the hello.
+
+    A program gets everything whatever they are.
+    """
+    person, other = server.person("alice", "password a"), server.program("alice", "password a")
+    settings = {"times": True, "bell": False, "joins": True}
+    person.types("/set times on")
+    assert alice.sees("settings")["settings"] == other.sees("settings")["settings"] == settings
+    settings["joins"] = False
+    assert alice.does("/set joins off")["settings"] == settings
+    assert other.sees("settings", settings=settings)
+    assert server.program("alice", "password a").hello["settings"] == settings
+    server.program("bob", "password b").does("/join tea")
+    assert alice.sees("joined", name="bob")
+
+
 def test_messages_of_ignored_people_are_not_delivered(
     server: MemoryServer, alice: WiredProgram
 ) -> None:
@@ -79,3 +98,43 @@ def test_messages_of_ignored_people_are_not_delivered(
     alice.receives()
     again = server.program("alice", "password a", since={"tea": 0})
     assert "hi" not in [each.get("text") for each in (*alice.events, *again.events)]
+
+
+def test_mentions_are_counted_for_programs(server: MemoryServer, alice: WiredProgram) -> None:
+    """In each event that has some, in the hello, in what was missed, and in ``/groups``."""
+    bob = server.program("bob", "password b")
+    bob.does("/join tea")
+    alice.does("hello ALICE and bob", "tea")
+    assert bob.sees("message")["mentions"] == ["bob"]
+    alice.does("hello", "tea")
+    assert "mentions" not in bob.sees("message", text="hello")
+    has = bob.events[-1]["seq"]
+    bob.cut()
+    for text in ("bob", "nobody", "bob again"):
+        alice.does(group="tea", text=text)
+    again = server.program("bob", "password b", missed=2, since={"tea": has})
+    [tea] = again.hello["groups"]
+    assert (tea["unread"], tea["mentions"]) == (3, 2)
+    assert again.sees("missed")["mentions"] == 2
+    [line] = again.does("/groups")["groups"]
+    assert (line["unread"], line["mentions"]) == (0, 0)
+    assert [each["text"] for each in again.does("/mentions")["entries"]] == [
+        "hello ALICE and bob",
+        "bob",
+        "bob again",
+    ]
+
+
+def test_programs_get_the_events_of_muted_groups(server: MemoryServer, alice: WiredProgram) -> None:
+    """They are told which those are: in the answer, as an event, in the hello, in ``/groups``."""
+    bob = server.program("bob", "password b")
+    bob.does("/join tea")
+    other = server.program("bob", "password b")
+    assert bob.does("/mute tea")["muted"] is True
+    assert other.sees("muted")["group"] == "tea"
+    alice.does("hello", "tea")
+    assert bob.sees("message", text="hello")
+    [tea] = server.program("bob", "password b").hello["groups"]
+    assert tea["muted"] is True
+    assert [each["muted"] for each in bob.does("/groups")["groups"]] == [True]
+    assert bob.does("/mute tea off")["muted"] is False

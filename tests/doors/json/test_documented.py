@@ -112,7 +112,11 @@ def grand_tour(server: MemoryServer, olga: WiredProgram) -> tuple[list[Object], 
         alice.does("/topic leaves", "tea"),
         alice.does(group="tea", text="hi there"),
         alice.does("/me waves", "tea"),
+        alice.does("/pin 12", "tea"),
+        alice.does("/pin", "tea"),
+        alice.does("/join tea"),
         alice.does("/msg bob hi"),
+        alice.does("/query bob"),
         alice.does("/members", "tea"),
         alice.does("/online", "tea"),
         alice.does("/admin", "tea"),
@@ -131,12 +135,19 @@ def grand_tour(server: MemoryServer, olga: WiredProgram) -> tuple[list[Object], 
         alice.does("/transfer carol", "tea"),
         alice.does("/history", "tea"),
         alice.does("/search hi", "tea"),
+        alice.does("/away tea time"),
+        alice.does("/away"),
+        carol.does(group="tea", text="hi alice"),
+        alice.does("/mentions"),
+        alice.does("/mute tea"),
         alice.does("/who"),
+        alice.does("/whois bob"),
         alice.does("/groups"),
         alice.does("/help"),
         alice.does("/help join"),
         alice.does("/ignore bob"),
         alice.does("/unignore bob"),
+        alice.does("/set times on"),
         alice.does("/desk"),
         alice.does("/desk", "tea"),
         olga.does("/operator alice"),
@@ -188,7 +199,15 @@ def test_every_reply_has_the_documented_fields(server: MemoryServer, olga: Wired
 def test_the_table_of_replies_is_complete() -> None:
     """It has all replies but the answer to a message and those that are events."""
     tags = {kind.__struct_config__.tag for kind in get_args(Reply)}
-    assert set(REPLIES) == tags - {"said", "live", "missed", "presence", "end", "own-groups"}
+    assert set(REPLIES) == tags - {
+        "said",
+        "live",
+        "missed",
+        "presence",
+        "end",
+        "own-groups",
+        "read",
+    }
 
 
 @pytest.mark.parametrize("type", ["upload", "download"])
@@ -242,9 +261,19 @@ def test_events_that_are_no_entries_have_the_documented_fields() -> None:
     has_ended = reply_object(Ended(EndWhy.BYE, SafeText("Bye.")))
     presence = reply_object(PresenceChanged(Name("bob"), True))
     live = reply_object(Live())
-    assert set(NO_ENTRIES) == {"live", "missed", "presence", "end", "own-groups"}
+    assert set(NO_ENTRIES) == {
+        "live",
+        "missed",
+        "presence",
+        "end",
+        "own-groups",
+        "done",
+        "settings",
+        "muted",
+        "read",
+    }
     missed = reply_object(Missed(None, Name("bob"), 1, 0, 0, 0))
-    assert set(missed) == {"type", "with", "count", "older", "since"}
+    assert set(missed) == {"type", "with", "count", "older", "since", "mentions"}
     assert set(missed) - {"type"} <= literals(NO_ENTRIES["missed"][0])
     for fields, row in ((has_ended, "end"), (presence, "presence")):
         assert set(fields) == {"type"} | literals(NO_ENTRIES[row][0].partition(":")[0])

@@ -69,6 +69,13 @@ def test_a_hello_that_declines_to_be_a_guest(server: MemoryServer, known: bool, 
     assert peer.says_hello("alice", "password a")["ok"]
 
 
+def test_a_lookalike_is_no_new_name(server: MemoryServer) -> None:
+    """A hello that declines to be a guest is told at once that the name cannot be had."""
+    server.program("alice", "password a")
+    for guest in (True, False):
+        assert server.connect_program().says_hello("a1ice", guest=guest)["code"] == "taken"
+
+
 def test_a_registered_name_needs_its_password(server: MemoryServer) -> None:
     """It cannot be used by a guest."""
     server.program("alice", "password a")

@@ -265,6 +265,7 @@ def test_the_newest_missed_entries(server: MemoryServer, alice: WiredProgram) ->
         "count": 3,
         "older": 5,
         "since": "",
+        "mentions": 0,
     }
     assert heading["since"].endswith("Z")
     assert [each["text"] for each in entries] == ["5", "6", "7"]

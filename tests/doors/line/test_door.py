@@ -159,6 +159,64 @@ def test_the_login_does_not_count_for_the_message_rate(open_door: OpenDoor) -> N
     assert "* Online: 1" in alice.sees()
 
 
+def test_answers_to_questions_of_commands_count_for_the_message_rate(open_door: OpenDoor) -> None:
+    """A command whose argument is asked for costs as much as two."""
+    connect = open_door(message_burst=4, messages_per_second=1)
+    alice = connect().logs_in("alice")
+    alice.waits(10)
+    alice.sends(b"/whois\nalice\n" * 4)
+    assert alice.sees().count("alice is online") == 2
+    alice.waits(2)
+    assert alice.sees().count("alice is online") == 1
+    alice.waits(2)
+    assert alice.sees().count("alice is online") == 1
+
+
+# The budget of input.
+
+
+@pytest.mark.parametrize("line", [b"two words\n", b"\n", b'{"hello":1,"name":"a b"}\n'])
+def test_lines_before_the_login_are_answered_at_a_bounded_rate(
+    connect: Connect, line: bytes
+) -> None:
+    """Twenty at once, then four a second; until then nothing more is read."""
+    flood = connect()
+    flood.waits(0)
+    flood.sends(line)
+    for _ in range(60):
+        if not flood.wire.paused:
+            flood.sends(line)
+    flood.receives()
+    assert flood.wire.paused
+    flood.waits(0.3)
+    assert not flood.wire.paused
+
+
+def test_telnet_commands_are_handled_at_a_bounded_rate(connect: Connect) -> None:
+    """Also those that came before the end of the input, which waits for them."""
+    bob = connect("\r\n").logs_in("bob")
+    bob.sends(b"\xff\xf1" * 5000 + b"/who\r\n")
+    assert bob.wire.paused
+    bob.ends_input()
+    bob.waits(1)
+    assert "Online" not in bob.sees()
+    bob.waits(10)
+    assert "Online" in bob.sees()
+    bob.waits(5)
+    assert bob.wire.closed
+
+
+def test_erasing_keys_are_paid_for(open_door: OpenDoor) -> None:
+    """Lines full of them are cheap to send, and not to handle."""
+    bob = open_door(messages_per_second=0)().logs_in("bob")
+    bob.sends(b"a\x7f" * 2000 + b"\n")
+    assert not bob.wire.paused
+    bob.sends(b"a\x7f" * 2000 + b"\n")
+    assert bob.wire.paused
+    bob.waits(2)
+    assert not bob.wire.paused
+
+
 # Deadlines.
 
 

@@ -41,6 +41,9 @@ def test_every_end_is_one_line_feed(lines: list[tuple[bytes, str]], cuts: list[i
         ("a\U0001f468\u200d\U0001f469\u200d\U0001f467\x7fb", "ab"),
         ("\U0001f1ee\U0001f1f7\U0001f1e9\U0001f1ea\x08!", "\U0001f1ee\U0001f1f7!"),
         ("nothing to erase", "nothing to erase"),
+        ("a\u00e9\x7f" * 3 + "b", "aaab"),
+        ("a\x7f\u0301e\x08" * 2 + "\u0301", "\u0301\u0301\u0301"),
+        ("a" * 2000 + "\x7f" * 1999, "a"),
     ],
 )
 def test_erasing_keys_take_back_characters(typed: str, line: str) -> None:

@@ -179,3 +179,20 @@ def test_a_long_first_packet_from_telnet(connect: Connect) -> None:
     alice = connect()
     alice.sends(b"alice\r\n\r\n/create tea open\r\n" + b"x" * 1000 + b"\r\n")
     assert "[tea] " in alice.sees()
+
+
+def test_the_prompt_of_a_private_conversation(connect: Connect) -> None:
+    """It names the partner; lines go to them alone, from telnet and from nc."""
+    alice, bob, gus = connect(CRLF), connect(), connect()
+    for name, each in (("alice", alice), ("bob", bob), ("gus", gus)):
+        each.logs_in(name)
+    alice.types("/query bob")
+    assert alice.sees().endswith("\r\n[@bob] ")
+    alice.types("hello")
+    assert alice.sees() == "[@bob] "
+    assert "alice (guest, private): hello\n" in bob.sees()
+    bob.types("/query alice", "hi")
+    assert "bob (guest, private): hi\r\n" in alice.sees()
+    alice.types("leave")
+    assert alice.sees().endswith("\r\n> ")
+    assert "private" not in gus.sees()

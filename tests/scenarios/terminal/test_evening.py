@@ -89,6 +89,8 @@ def test_several_groups(log_in: StartClient, visit: Visit) -> None:
     carl.sees("changed the policy to open")
     carl.types("/create second-group open")
     carl.sees_below("second-group: 1 online")
+    second = re.search(r"second-group \(number (\d+)\)", carl.sees("second-group (number"))
+    assert second is not None
     friend.types("/join first-group")
     friend.sees("You are in first-group")
     friend.types("one", "two")
@@ -110,7 +112,7 @@ def test_several_groups(log_in: StartClient, visit: Visit) -> None:
     carl.types("/go")
     carl.sees_typed("[first-group]")
     assert "unread" not in carl.bottom()
-    carl.keys("\x1b2")
+    carl.keys(f"\x1b{second[1]}")
     carl.sees_typed("[second-group]")
     carl.types("said in second")
     carl.sees("carl: said in second")
@@ -135,7 +137,7 @@ def test_a_private_message(log_in: StartClient, visit: Visit) -> None:
     """It is marked as private on both sides, and rings the bell."""
     dora, friend = log_in("dora", "dora-tea"), visit("friend-of-dora")
     friend.types("/msg dora can you let me in?")
-    dora.sees("friend-of-dora (private): can you let me in?")
+    dora.sees("friend-of-dora (guest, private): can you let me in?")
     assert dora.bells == 1
     dora.types("/msg friend-of-dora come in")
     dora.sees("dora (private to friend-of-dora): come in")

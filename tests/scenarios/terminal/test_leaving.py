@@ -147,7 +147,7 @@ def back_in_shell(shell: Terminal, status: str = "0") -> None:
 
 @pytest.mark.parametrize(
     ("how", "keys"),
-    [("quit", "/quit\r"), ("c-d", "\x04"), ("c-c", "half\x03\x03\x03")],
+    [("quit", "/quit\r"), ("eof", "\x04"), ("interrupt", "half\x03\x03\x03")],
     ids=["quit", "c-d", "c-c"],
 )
 def test_leaving(start_client: StartClient, server: Server, how: str, keys: str) -> None:

@@ -1,0 +1,30 @@
+"""Places: where somebody is: in a group, in a private conversation, or at the front desk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from pyconchat.chat.conversations import GroupConversation
+from pyconchat.domain.accounts import Account
+
+__all__ = ["Place", "Private", "place_name"]
+
+
+@dataclass(frozen=True, eq=False)
+class Private:
+    """The private conversation with *partner*, in which nothing may have been said yet.
+
+    It is with this person: not with a later guest of the same name.
+    """
+
+    partner: Account
+
+
+Place: TypeAlias = GroupConversation | Private | None
+"""None is the front desk."""
+
+
+def place_name(place: GroupConversation | Private) -> str:
+    """Return the name of *place*, as a prompt shows it: ``tea``, or ``@bob``."""
+    return f"@{place.partner.name}" if isinstance(place, Private) else place.group.name

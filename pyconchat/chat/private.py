@@ -1,0 +1,147 @@
+"""PrivateTalk: the requests of two people who talk in private.
+
+Only the two parties may write or read, and no later person with the same name as either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from twisted.internet.defer import Deferred
+
+from pyconchat.chat.conversations import DirectConversation, Parties
+from pyconchat.chat.interfaces import IJournal, ISession, IStore
+from pyconchat.chat.memory import Memory
+from pyconchat.chat.session_registry import SessionRegistry
+from pyconchat.domain.accounts import Account
+from pyconchat.domain.decisions import Decision, NewEntry, OpenDirect, RequestKey
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.events import Action, Message
+from pyconchat.domain.refusals import too_many_lines
+from pyconchat.domain.text import MAX_LINES, SafeText
+
+__all__ = ["Delivered", "PrivateTalk"]
+
+
+class Delivered(NamedTuple):
+    """A private message to *receiver* was stored as entry *seq*.
+
+    *away* is what a receiver who is away says to a sender who was not told yet; else None.
+    """
+
+    receiver: Account
+    seq: int
+    away: SafeText | None
+
+
+class PrivateTalk:
+    """The private conversations of one chat; *now* returns milliseconds since the epoch."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        store: IStore,
+        journal: IJournal,
+        registry: SessionRegistry,
+        now: Callable[[], int],
+    ) -> None:
+        self._memory = memory
+        self._accounts = memory.accounts
+        self._conversations = memory.conversations
+        self._store = store
+        self._journal = journal
+        self._registry = registry
+        self._now = now
+
+    def require_partner(self, account: Account, partner: Account) -> None:
+        """Raise `Refused` if *account* cannot talk to *partner*: itself, or somebody gone."""
+        if partner is account:
+            raise Refused(Code.SELF, "That is you. To whom do you want to talk?")
+        if self._accounts.get(partner.name) is not partner:
+            raise Refused(Code.NO_SUCH_NAME, "{name} has just left.", name=partner.name)
+
+    async def post(
+        self,
+        session: ISession,
+        receiver: Account,
+        text: SafeText,
+        key: RequestKey | None = None,
+        kind: type[Message] | type[Action] = Message,
+    ) -> Delivered:
+        """Post *text* to *receiver*. Raises `Refused` or `NotSaved`.
+
+        It is appended to the journal before the first wait, if the conversation is in memory.
+        """
+        sender: Account = session.account
+        self.require_partner(sender, receiver)
+        conversation = await self._find(sender, receiver)
+        self.require_partner(sender, receiver)
+        self._memory.require_present(sender)
+        writes: Sequence[OpenDirect] = ()
+        if conversation is None:
+            parties, id = _parties(sender, receiver), self._conversations.new_id()
+            owners = tuple(each.key for each in (sender, receiver) if each.registered)
+            conversation = self._conversations.add_private(parties, id, 0)
+            writes = (OpenDirect(id, parties, owners),)
+        if text.count("\n") >= MAX_LINES:
+            raise too_many_lines()
+        first = not sender.registered and sender.party not in conversation.guests
+        message = NewEntry(conversation.id, kind(sender.name, text, first))
+        conversation.posting += 1
+        if first:
+            conversation.guests.add(sender.party)
+        try:
+            done: Deferred[int] = Deferred()
+            origin = None if session.peer.program else session
+            self._journal.append(Decision(self._now(), (message,), writes, key), origin, done)
+            seq = await done
+        except BaseException:
+            if first:
+                conversation.guests.discard(sender.party)
+            raise
+        finally:
+            conversation.posting -= 1
+            if not self._memory.presence.online(sender.key):  # it has disconnected since
+                self._registry.release_private(sender.party)
+        if sender.absence is not None:
+            self._registry.end_absence(sender)
+        sender.corresponds_with(receiver)
+        if sender.key not in receiver.ignores:
+            receiver.corresponds_with(sender)
+        absence = None if receiver.key in sender.ignores else receiver.absence
+        if absence is None or not absence.is_news_to(sender.party):
+            return Delivered(receiver, seq, None)
+        return Delivered(receiver, seq, absence.text)
+
+    async def conversation(self, account: Account, partner: Account) -> DirectConversation | None:
+        """Return the conversation of *account* and *partner*; None if nothing was said yet.
+
+        Raises `Refused` or `NotSaved`.
+        """
+        self.require_partner(account, partner)
+        found = await self._find(account, partner)
+        self.require_partner(account, partner)
+        self._memory.require_present(account)
+        return found
+
+    async def known_with(self, account: Account, partner: str) -> DirectConversation | None:
+        """Return the private conversation of *account* and *partner*, a name, or None."""
+        other = self._accounts.get(partner)
+        if other is None or other is account:
+            return None
+        return await self._find(account, other)
+
+    async def _find(self, one: Account, other: Account) -> DirectConversation | None:
+        parties = _parties(one, other)
+        known = self._conversations.private(parties)
+        if known is None and one.registered and other.registered:
+            found = await self._journal.read_in_order(self._store.direct, parties)
+            if found is not None:
+                return self._conversations.add_private(parties, *found)
+            known = self._conversations.private(parties)  # created while the store was read
+        return known
+
+
+def _parties(one: Account, other: Account) -> Parties:
+    return min(one.party, other.party), max(one.party, other.party)

@@ -1,0 +1,142 @@
+"""Commands about messages that were said: correcting, removing, answering, pinning, reacting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from twisted.internet.defer import Deferred
+
+from pyconchat.chat.amending import Rule
+from pyconchat.chat.conversations import GroupConversation
+from pyconchat.commands.arguments import MESSAGE, Arg, first_word
+from pyconchat.commands.call import Call
+from pyconchat.domain import amending
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.events import NO_TEXT, Quote
+from pyconchat.domain.names import fold
+from pyconchat.domain.replies import PinLine, Pins, Reply, Said
+from pyconchat.domain.text import SafeText, safe_line
+
+__all__ = [
+    "CORRECTION",
+    "EMOJI",
+    "OFF",
+    "SEQ",
+    "edit",
+    "pin",
+    "pin_lines",
+    "react",
+    "reply",
+    "unsay",
+]
+
+MAX_DIGITS = 18
+"""Maximum digits of a message's number, as in the protocol."""
+
+
+class Correction(NamedTuple):
+    """A new text for the message *seq*; None: for the last one."""
+
+    seq: int | None
+    text: SafeText
+
+
+def _is_number(typed: str) -> bool:
+    digits = typed.removeprefix("#")
+    return digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS
+
+
+def _seq(typed: str) -> int:
+    if not _is_number(typed):
+        raise Refused(Code.BAD_ARGUMENT, "Which message? Its number; /history shows it.")
+    return int(typed.removeprefix("#"))
+
+
+def _correction(typed: str) -> Correction:
+    """Return what ``[N] TEXT`` asks for. A text that begins with a number needs N before it."""
+    word, rest = first_word(typed)
+    if _is_number(word) and rest:
+        return Correction(_seq(word), MESSAGE.parse(rest))
+    return Correction(None, MESSAGE.parse(typed))
+
+
+def _off(typed: str) -> bool:
+    if typed.lower() != "off":
+        raise Refused(Code.BAD_ARGUMENT, "That is /pin N, or /pin N off.")
+    return True
+
+
+SEQ = Arg("N", _seq, "Which message? Its number: ")
+CORRECTION = Arg("[N] TEXT", _correction, "Correct it to: ", rest=True)
+EMOJI = Arg("EMOJI", safe_line, "Which emoji? ", rest=True)
+OFF = Arg("off", _off)
+
+
+async def edit(call: Call, correction: Correction) -> Reply:
+    """Correct one's last message, or another by its number."""
+    seq, text = correction
+    now = call.chat.now()
+    return await _decide(
+        call, seq, lambda group, said: amending.edit(group, call.actor, said, text, now)
+    )
+
+
+async def unsay(call: Call, seq: int | None) -> Reply:
+    """Remove one's last message, or another by its number."""
+    if seq is None or not call.actor.operator:  # operators remove also where they are no members
+        call.group()
+    now = call.chat.now()
+    return await _decide(
+        call, seq, lambda group, said: amending.unsay(group, call.actor, said, now)
+    )
+
+
+async def react(call: Call, seq: int, emoji: SafeText) -> Reply:
+    """React to a message."""
+    now = call.chat.now()
+    return await _decide(
+        call, seq, lambda group, said: amending.react(group, call.actor, said, emoji, now)
+    )
+
+
+async def reply(call: Call, seq: int, text: SafeText) -> Reply:
+    """Answer a message."""
+    here = call.here()
+    said = await call.chat.amending.target(call.session, here, seq)
+    amending.require_answerable(call.usable(), call.actor, said)
+    done: Deferred[int] = Deferred()
+    call.chat.post(call.session, here, text, done, call.key, reply_to=seq)
+    return Said(await done)
+
+
+async def pin(call: Call, seq: int | None, off: bool | None) -> Reply:
+    """Pin a message, or unpin it; alone, list what is pinned."""
+    here = call.here()
+    if seq is None:
+        group = call.group()
+        quotes = await call.chat.amending.pin_quotes(here)
+        return Pins(group.name, pin_lines(call, here, quotes))
+    if off:
+        return Said(await call.decide(here, lambda group: amending.unpin(group, call.actor, seq)))
+    return await _decide(call, seq, lambda group, said: amending.pin(group, call.actor, said))
+
+
+def pin_lines(
+    call: Call, conversation: GroupConversation, quotes: Mapping[int, Quote]
+) -> list[PinLine]:
+    """Return the pinned messages of a group, of which *quotes* were read a moment ago.
+
+    What has been unpinned or removed since is left out, and the text of ignored people.
+    """
+    ignores = call.account.ignores
+    return [
+        PinLine(seq, quote.sender, NO_TEXT if fold(quote.sender) in ignores else quote.text)
+        for seq in conversation.group.pins
+        if (quote := quotes.get(seq)) is not None
+    ]
+
+
+async def _decide(call: Call, seq: int | None, rule: Rule) -> Reply:
+    decided = call.chat.amending.decide(call.session, call.here(), seq, rule, call.key)
+    return Said(await decided)

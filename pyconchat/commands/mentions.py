@@ -1,0 +1,89 @@
+"""Commands about what somebody is shown: where they were mentioned, and muted groups."""
+
+from __future__ import annotations
+
+from pyconchat.chat.conversations import GroupConversation
+from pyconchat.commands.arguments import NUMBER, Arg, first_word
+from pyconchat.commands.call import Call
+from pyconchat.commands.listing import MAX_LISTED_BYTES, entry_bytes, fitting
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.events import Entry, Talk
+from pyconchat.domain.ignoring import as_seen
+from pyconchat.domain.replies import Mentioned, Mentions, Muted, Reply
+from pyconchat.domain.text import SafeText
+
+__all__ = ["WHICH", "list_mentions", "mute"]
+
+DEFAULT = 20
+"""Mentions that are shown without a number."""
+
+_BEFORE = "before"
+
+
+def _which(typed: str) -> tuple[int, tuple[str, int] | None]:
+    """Return the count, and the group and number before which to begin."""
+    first, rest = first_word(typed)
+    count = DEFAULT
+    if first.lower() != _BEFORE:
+        count = NUMBER.parse(first)
+        first, rest = first_word(rest)
+    if not first:
+        return count, None
+    words = rest.split()
+    if first.lower() != _BEFORE or len(words) != 2 or not _is_number(words[1]):
+        raise Refused(Code.BAD_ARGUMENT, "That is /mentions N, or /mentions N before GROUP SEQ.")
+    return count, (words[0], int(words[1]))
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdigit() and len(word) <= 18
+
+
+WHICH = Arg("N before GROUP SEQ", _which, rest=True)
+
+
+async def list_mentions(call: Call, which: tuple[int, tuple[str, int] | None] | None) -> Reply:
+    """Show where the caller was mentioned, in the groups that they are still in."""
+    count, before = which or (DEFAULT, None)
+    last = None if before is None else (call.services.groups.find(before[0]).id, before[1])
+    await call.chat.settled()  # includes messages that were typed just before
+    own = {each.id: each for each in call.services.groups.memberships(call.account.key)}
+    places = [each for each in await call.chat.mentions(call.account) if each[0] in own]
+    if last is not None:
+        if last not in places:
+            raise Refused(Code.BAD_ARGUMENT, "Nobody mentions you there.")
+        del places[: places.index(last) + 1]
+    entries = await call.chat.numbered(call.session, places[:count])
+    # A message that was removed since mentions nobody.
+    talk = (entry for entry in entries if isinstance(entry.event, Talk))
+    seen = (as_seen(entry, call.account.ignores) for entry in talk)
+    shown = fitting((each for each in seen if each is not None), MAX_LISTED_BYTES, entry_bytes)
+    if not shown:
+        return Mentions([])
+    mentions = [_mentioned(call, own[entry.conversation], entry) for entry in shown[::-1]]
+    group, seq = mentions[0].where.group, shown[-1].seq
+    more = len(places) - places.index((shown[-1].conversation, seq)) - 1
+    next = f"/mentions {count} before {group} {seq}" if more else ""
+    return Mentions(mentions, more, SafeText(next))
+
+
+async def mute(call: Call, name: str, on: bool | None) -> Reply:
+    """Mute a group of the caller, or no longer."""
+    conversation = call.services.groups.find(name)
+    group = call.services.memory.usable(conversation)
+    group.require_member(call.actor)
+    muted = on is not False
+    if (conversation.id in call.account.muted) == muted:
+        state = "is muted already" if muted else "is not muted"
+        raise Refused(Code.UNCHANGED, "{group} {state}.", group=group.name, state=state)
+    await call.services.registration.mute(call.account, conversation, muted)
+    reply = Muted(group.name, muted)
+    for session in call.services.presence.sessions(call.account.key):
+        if session.peer.program and session is not call.session:
+            session.send(reply)
+    return reply
+
+
+def _mentioned(call: Call, conversation: GroupConversation, entry: Entry) -> Mentioned:
+    read = conversation.published - call.session.subscriptions.unread(conversation)
+    return Mentioned(call.session.view_of(conversation), entry, entry.seq > read)

@@ -1,0 +1,97 @@
+"""Commands about people: who is online, who somebody is, and being away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyconchat.commands.call import Call
+from pyconchat.commands.listing import Listing, page
+from pyconchat.domain.absence import Absence
+from pyconchat.domain.accounts import Account
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.events import NO_TEXT
+from pyconchat.domain.names import Name
+from pyconchat.domain.replies import Done, PeopleOnline, PersonIs, PersonLine, Reply
+from pyconchat.domain.text import SafeText
+
+__all__ = ["MAX_SHARED", "away", "away_text", "who", "whois"]
+
+MAX_SHARED = 20
+"""Maximum groups that the answer to ``/whois`` names."""
+
+
+async def who(call: Call, listing: Listing | None) -> Reply:
+    """List who is online."""
+    listing = listing or Listing()
+    online = {each.account.key: each.account for each in call.services.presence.everybody()}
+    own = _groups_of(call)
+
+    def line(account: Account) -> PersonLine:
+        actor, shared = account.actor, list(_shared(call, account, own))
+        return PersonLine(
+            account.name, actor.guest, actor.operator, shared, away_text(call, account)
+        )
+
+    people = [each for each in online.values() if listing.wants(each.name)]
+    people.sort(key=lambda account: account.name.lower())
+    found = page(people, listing, lambda account: account.name, line, "/who")
+    return PeopleOnline(found.items, found.more, found.next, listing.part)
+
+
+async def whois(call: Call, name: Name) -> Reply:
+    """Show who somebody is, as far as everybody may know."""
+    account = call.services.accounts.find(name)
+    sessions = call.services.presence.sessions(account.key)
+    shared = list(_shared(call, account, _groups_of(call)))
+    idle = None
+    if sessions:
+        active_at = max(session.active_at for session in sessions)
+        idle = int(call.chat.reactor.seconds() - active_at)
+    return PersonIs(
+        name=account.name,
+        online=bool(sessions),
+        guest=account.actor.guest,
+        operator=account.actor.operator,
+        since=account.since,
+        seen=None if sessions else account.seen_at,
+        idle=idle,
+        away=away_text(call, account),
+        away_since=None if account.absence is None else account.absence.at,
+        groups=shared[:MAX_SHARED],
+        more=len(shared[MAX_SHARED:]),
+        now=call.chat.now(),
+    )
+
+
+async def away(call: Call, text: SafeText | None) -> Reply:
+    """Be away, saying *text*; alone, be back."""
+    account = call.account
+    if text is not None:
+        account.absence = Absence(text, call.chat.now())
+        return Done(SafeText("You are away until /away alone, or your next message."))
+    if account.absence is None:
+        raise Refused(Code.UNCHANGED, "You are not away; /away TEXT says that you are, and why.")
+    account.absence = None
+    return Done(SafeText("You are back, and no longer away."))
+
+
+def away_text(call: Call, account: Account) -> SafeText | None:
+    """Return what *account* says who is away, None if it is not.
+
+    It is empty for a caller who ignores the account.
+    """
+    if account.absence is None:
+        return None
+    return NO_TEXT if account.key in call.account.ignores else account.absence.text
+
+
+def _groups_of(call: Call) -> set[int]:
+    """Return the conversation ids of the caller's groups."""
+    return {each.id for each in call.services.groups.memberships(call.account.key)}
+
+
+def _shared(call: Call, account: Account, own: set[int]) -> Iterator[Name]:
+    """Yield the names of the groups of *account* that are among the caller's *own*."""
+    for each in call.services.groups.memberships(account.key):
+        if each.id in own:
+            yield each.group.name

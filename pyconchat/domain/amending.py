@@ -1,0 +1,197 @@
+"""The rules about a message that was said: who may edit, remove, answer, pin it, or react to it.
+
+As the methods of `Group`, these functions only decide. The message is a `Target`, which was read
+from the log; `amended` is what the log has in its place afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.events import (
+    NO_TEXT,
+    Action,
+    AnyEvent,
+    Edit,
+    GroupEvent,
+    Message,
+    MessageRemoved,
+    Pinned,
+    Quote,
+    Reaction,
+    Talk,
+    Unpinned,
+    Unsay,
+)
+from pyconchat.domain.group import Actor, Group
+from pyconchat.domain.names import Key, fold
+from pyconchat.domain.refusals import too_many_lines
+from pyconchat.domain.text import MAX_LINES, SafeText, emoji_in, excerpt
+
+__all__ = [
+    "MAX_PINS",
+    "MAX_REACTIONS",
+    "Target",
+    "amended",
+    "edit",
+    "pin",
+    "quote_of",
+    "react",
+    "require_answerable",
+    "unpin",
+    "unsay",
+]
+
+AMENDABLE = 24 * 3600 * 1000
+"""Milliseconds for which people can edit and remove their own messages."""
+
+MAX_PINS = 10
+"""Maximum pinned messages of a group."""
+
+MAX_REACTIONS = 50
+"""Maximum reactions to one message."""
+
+
+class Target(msgspec.Struct, frozen=True):
+    """The entry that a request is about: *seq* at *at* (milliseconds), with its *reactions*.
+
+    It is *own* if the asker has said it, as the member that they are now: not a guest with their
+    name, and not before they left.
+    """
+
+    seq: int
+    at: int
+    event: AnyEvent
+    own: bool = False
+    reactions: Sequence[tuple[Key, str]] = ()
+
+
+def edit(group: Group, by: Actor, target: Target, text: SafeText, now: int) -> list[GroupEvent]:
+    """Decide that *by* corrects their message *target* to *text*, at *now* (milliseconds)."""
+    group.require_member(by)
+    group.require_voice(by, now)
+    said = _said(target)
+    if not target.own:
+        raise Refused(
+            Code.NOT_YOURS, "#{seq} is of {sender}: you can edit only what you said yourself.",
+            seq=target.seq, sender=said.sender,
+        )  # fmt: skip
+    _require_new(target, now, "edit")
+    if text.count("\n") >= MAX_LINES:
+        raise too_many_lines()
+    if text == said.text:
+        raise Refused(Code.UNCHANGED, "That is what it says already.")
+    return [Edit(target.seq, by.name, text)]
+
+
+def unsay(group: Group, by: Actor, target: Target, now: int) -> list[GroupEvent]:
+    """Decide that *by* removes the message *target*, at *now* (milliseconds).
+
+    It is their own and new, or they have the right to remove those of others.
+    """
+    own_and_new = target.own and now - target.at < AMENDABLE and fold(by.name) in group.members
+    if not own_and_new:
+        try:
+            group.require_right(by, "remove messages of others")
+        except Refused as refused:
+            if target.own and refused.code is Code.NOT_ADMIN:
+                _require_new(target, now, "remove")
+            raise
+    return [Unsay(target.seq, _said(target).sender, by.name)]
+
+
+def react(group: Group, by: Actor, target: Target, text: SafeText, now: int) -> list[GroupEvent]:
+    """Decide that *by* reacts to *target* with the emoji *text*, at *now* (milliseconds)."""
+    group.require_member(by)
+    group.require_voice(by, now)
+    _said(target)
+    emoji = emoji_in(text)
+    if emoji is None:
+        raise Refused(Code.BAD_ARGUMENT, "A reaction is one emoji, such as 👍.")
+    if (fold(by.name), emoji) in target.reactions:
+        raise Refused(Code.UNCHANGED, "You have reacted with {emoji} already.", emoji=emoji)
+    if len(target.reactions) >= MAX_REACTIONS:
+        raise Refused(Code.TOO_MANY, "#{seq} has {most} reactions, which is all that it can have.",
+                      seq=target.seq, most=MAX_REACTIONS)  # fmt: skip
+    return [Reaction(target.seq, by.name, emoji)]
+
+
+def require_answerable(group: Group, by: Actor, target: Target) -> None:
+    """Raise `Refused` unless *by* may answer *target*, with what `Group.post` allows them."""
+    group.require_member(by)
+    _said(target)
+
+
+def pin(group: Group, by: Actor, target: Target) -> list[GroupEvent]:
+    """Decide that *by* pins the message *target*."""
+    group.require_right(by, "pin messages")
+    _said(target)
+    if target.seq in group.pins:
+        raise Refused(Code.UNCHANGED, "#{seq} is pinned already.", seq=target.seq)
+    if len(group.pins) >= MAX_PINS:
+        raise Refused(
+            Code.TOO_MANY,
+            "{group} has {most} pinned messages already; /pin N off unpins one.",
+            group=group.name,
+            most=MAX_PINS,
+        )
+    return [Pinned(target.seq, by.name)]
+
+
+def unpin(group: Group, by: Actor, seq: int) -> list[GroupEvent]:
+    """Decide that *by* unpins the message *seq*."""
+    group.require_right(by, "pin messages")
+    if seq not in group.pins:
+        raise Refused(Code.UNCHANGED, "#{seq} is not pinned; /pin lists what is.", seq=seq)
+    return [Unpinned(seq, by.name)]
+
+
+def amended(event: AnyEvent, by: Edit | Unsay, seq: int) -> AnyEvent:
+    """Return what takes the place of *event* after the entry *seq*, which is *by*.
+
+    What was removed stays removed.
+    """
+    match event, by:
+        case ((Message() | Action()), Edit(text=text)):
+            return replace(event, text=text, edited=seq)
+        case ((Message(sender=sender) | Action(sender=sender)), Unsay(by=remover)):
+            return MessageRemoved(sender, remover)
+        case Edit(), _:
+            return replace(event, text=NO_TEXT)
+        case _:
+            return event
+
+
+def quote_of(event: AnyEvent) -> Quote | None:
+    """Return how entries about *event* quote it; None if it is no message."""
+    match event:
+        case Message(sender=sender, text=text) | Action(sender=sender, text=text):
+            return Quote(sender, excerpt(text))
+        case MessageRemoved(sender=sender):
+            return Quote(sender)
+        case _:
+            return None
+
+
+def _said(target: Target) -> Talk:
+    """Return the message or action *target*. Raises `Refused` if it is none."""
+    event = target.event
+    if isinstance(event, Talk):
+        return event
+    if isinstance(event, MessageRemoved):
+        raise Refused(Code.NO_SUCH_MESSAGE, "#{seq} was removed.", seq=target.seq)
+    raise Refused(Code.NO_SUCH_MESSAGE, "#{seq} is no message.", seq=target.seq)
+
+
+def _require_new(target: Target, now: int, what: str) -> None:
+    if now - target.at >= AMENDABLE:
+        raise Refused(
+            Code.TOO_LATE,
+            "#{seq} is more than a day old: you can {what} it no longer.",
+            seq=target.seq,
+            what=what,
+        )

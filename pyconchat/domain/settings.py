@@ -1,0 +1,48 @@
+"""Settings: what somebody has chosen about how the chat is shown to them, on every device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from pyconchat.domain.errors import Code, Refused
+
+__all__ = ["Settings"]
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """The settings of an account, by the names that ``/set`` gives them.
+
+    *times*: each line begins with its time. *bell*: at telnet and nc, private messages and those
+    that mention the reader ring the bell. *joins*: the coming and going of others is shown.
+    """
+
+    times: bool = False
+    bell: bool = False
+    joins: bool = True
+
+    def changed(self, name: str, on: bool) -> Settings:
+        """Return the settings with *name* switched. Raises `Refused` if there is none of it."""
+        if name not in self.__struct_fields__:
+            raise Refused(
+                Code.BAD_ARGUMENT,
+                "There is no setting {name}; there are {names}.",
+                name=name,
+                names=", ".join(self.__struct_fields__),
+            )
+        return msgspec.structs.replace(self, **{name: on})
+
+    def stored(self, rows: Iterable[tuple[str, bool]]) -> Settings:
+        """Return the settings with *rows* of the store. Those of a newer version are left out."""
+        known = {name: on for name, on in rows if name in self.__struct_fields__}
+        return msgspec.structs.replace(self, **known)
+
+    def differing(self) -> list[tuple[str, bool]]:
+        """Return the settings that are not as a new account has them."""
+        usual = Settings()
+        names = self.__struct_fields__
+        return [(each, getattr(self, each)) for each in names if self._differs(usual, each)]
+
+    def _differs(self, other: Settings, name: str) -> bool:
+        return bool(getattr(self, name) != getattr(other, name))

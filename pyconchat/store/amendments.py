@@ -1,0 +1,159 @@
+"""Amendments: what edits and removals change in entries that are stored, and quotes of messages.
+
+A text is in one row only: that of its message. An edit, a reply or a reaction has the message's
+number; what it shows of the message is read with it. An edit that a later one replaces loses its
+own text. So a removal changes two rows at most, and no copy of the text remains in a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+from sqlalchemy import Connection, select, update
+
+from pyconchat.domain.amending import Target, amended, quote_of
+from pyconchat.domain.events import (
+    Action,
+    AnyEvent,
+    Edit,
+    Entry,
+    Message,
+    Quote,
+    Unsay,
+    about,
+    decode,
+    encode,
+)
+from pyconchat.domain.names import Key, fold
+from pyconchat.store import schema
+from pyconchat.store.search import SearchIndex
+
+if TYPE_CHECKING:
+    from pyconchat.store.batch import Stored
+
+__all__ = ["amend", "quoted", "quotes", "target", "with_quotes"]
+
+MAX_SEARCHED = 2000
+"""Maximum entries in which somebody's last message is searched: a few milliseconds."""
+
+MAX_PARAMETERS = 400
+"""Maximum entries that are read by one statement."""
+
+_entries = schema.entries.c
+
+
+def amend(connection: Connection, index: SearchIndex, entries: Iterable[Entry]) -> bool:
+    """Change the rows that *entries*, which are stored now, are about; return if there were any."""
+    changed = False
+    for entry in entries:
+        event = entry.event
+        if isinstance(event, Edit | Unsay):
+            previous = _amend(connection, index, entry.conversation, event.about, event, entry.seq)
+            if previous:  # the edit that this one replaces
+                _amend(connection, index, entry.conversation, previous, event, entry.seq)
+            changed = True
+    return changed
+
+
+def _amend(
+    connection: Connection,
+    index: SearchIndex,
+    conversation: int,
+    seq: int,
+    by: Edit | Unsay,
+    by_seq: int,
+) -> int:
+    """Change the row *seq* as *by* says; return the number of the edit before, 0 if none."""
+    row = (_entries.conversation == conversation) & (_entries.seq == seq)
+    body = connection.scalar(select(_entries.body).where(row))
+    if body is None:
+        return 0
+    event = decode(body)
+    new = amended(event, by, by_seq)
+    if new is not event:
+        stored = encode(new)
+        connection.execute(update(schema.entries).where(row).values(body=stored))
+        index.replace(connection, conversation, seq, body, stored)
+    return event.edited if isinstance(event, Message | Action) else 0
+
+
+def with_quotes(
+    connection: Connection, results: Sequence[Stored], amending: Sequence[Entry]
+) -> list[Stored]:
+    """Return *results*, with quotes in the entries that are among *amending*."""
+    found: dict[tuple[int, int], Quote | None] = {}
+    for conversation in {entry.conversation for entry in amending}:
+        seqs = {about(each.event) for each in amending if each.conversation == conversation}
+        for seq, quote in quotes(connection, conversation, sorted(seqs)).items():
+            found[conversation, seq] = quote
+
+    def quoted(entry: Entry) -> Entry:
+        place = entry.conversation, about(entry.event)
+        return replace(entry, quote=found[place]) if place in found else entry
+
+    return [[quoted(e) for e in each] if isinstance(each, list) else each for each in results]
+
+
+def quoted(connection: Connection, conversation: int, entries: list[Entry]) -> list[Entry]:
+    """Return *entries* of *conversation*, with quotes in those that are about others."""
+    seqs = {
+        about(event)
+        for entry in entries
+        if type(event := entry.event) is not Message or event.reply_to  # quick for most
+    }
+    seqs.discard(0)
+    if not seqs:
+        return entries
+    found = quotes(connection, conversation, sorted(seqs))
+    return [
+        replace(entry, quote=found[seq]) if (seq := about(entry.event)) in found else entry
+        for entry in entries
+    ]
+
+
+def quotes(connection: Connection, conversation: int, seqs: Sequence[int]) -> dict[int, Quote]:
+    """Return the quotes of those entries *seqs* that are messages, or were removed."""
+    found: dict[int, Quote] = {}
+    for first in range(0, len(seqs), MAX_PARAMETERS):
+        query = select(_entries.seq, _entries.body).where(
+            _entries.conversation == conversation,
+            _entries.seq.in_(seqs[first : first + MAX_PARAMETERS]),
+        )
+        for seq, body in connection.execute(query):
+            quote = quote_of(decode(body))
+            if quote is not None:
+                found[seq] = quote
+    return found
+
+
+def target(connection: Connection, conversation: int, seq: int | None, asker: Key) -> Target | None:
+    """Return the entry *seq* of a group, or the last message of *asker*, None if there is none."""
+    members, reactions = schema.members.c, schema.reactions.c
+    since = connection.scalar(
+        select(members.since).where(members.conversation == conversation, members.key == asker)
+    )
+    query = (
+        select(_entries.seq, _entries.at, _entries.body)
+        .where(_entries.conversation == conversation)
+        .order_by(_entries.seq.desc())
+    )
+    if seq is not None:
+        rows = query.where(_entries.seq == seq)
+    else:
+        rows = query.where(_entries.seq >= (since or 0)).limit(MAX_SEARCHED)
+    for number, at, body in connection.execute(rows):
+        event = decode(body)
+        own = since is not None and number >= since and _is_of(event, asker)
+        if own or seq is not None:
+            reacted = select(reactions.key, reactions.emoji).where(
+                reactions.conversation == conversation, reactions.seq == number
+            )
+            known = [(Key(key), emoji) for key, emoji in connection.execute(reacted)]
+            return Target(number, at, event, own, known)
+    return None
+
+
+def _is_of(event: AnyEvent, key: Key) -> bool:
+    return isinstance(event, Message | Action) and fold(event.sender) == key

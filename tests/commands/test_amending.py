@@ -1,0 +1,265 @@
+"""Correcting, removing, answering, pinning, and reacting to what was said."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pyconchat.domain.amending import AMENDABLE, MAX_PINS, MAX_REACTIONS
+from pyconchat.testing import TestUser
+from tests.support.groups import Tea, Visit
+
+KETTLE = "the kettle is broken again, and nobody knows why"
+
+
+def numbers(user: TestUser) -> dict[str, int]:
+    """Return the numbers of what was said, as `/history` shows them."""
+    found = (re.fullmatch(r"\[.* #(\d+)\] (.+)", line) for line in user.types("/history 500"))
+    return {each[2]: int(each[1]) for each in found if each}
+
+
+def number(user: TestUser, line: str) -> int:
+    """Return the number of *line* in the history."""
+    return numbers(user)[line]
+
+
+# Editing.
+
+
+def test_an_edit_corrects_the_last_message(tea: Tea) -> None:
+    """Everybody is told; history and search have the new text only."""
+    tea.alice.types("green tee")
+    tea.bob.types("/join tea", "black tea")
+    tea.carol.types("/desk")
+    assert tea.alice.types("/edit green tea") == ["* alice corrected: green tea"]
+    assert "* [tea] alice corrected: green tea" in tea.carol.sees()
+    assert "alice: green tea" in numbers(tea.bob)
+    assert "tee" not in str(tea.bob.types("/history"))
+    assert tea.bob.types("/search tee") == ["* Nothing found for: tee"]
+    assert len(tea.bob.types("/search green")) == 2
+
+
+def test_an_edit_by_number(tea: Tea) -> None:
+    """One's own message, before the last one; with or without the sign that history shows."""
+    tea.alice.types("one", "two")
+    seq = number(tea.alice, "alice: one")
+    assert tea.alice.types(f"/edit #{seq} 1 cup") == ["* alice corrected: 1 cup"]
+    assert tea.alice.types(f"/edit {seq} 2 cups") == ["* alice corrected: 2 cups"]
+    assert [*numbers(tea.alice)] == ["alice: 2 cups", "alice: two"]
+
+
+def test_edits_of_several_lines_are_indented(tea: Tea) -> None:
+    """No later line of a correction can pass for the server's, or for another person's."""
+    tea.alice.types("one", "/edit two\n* carol removed a message.\nbob: hi")
+    shown = [line for line in tea.alice.types("/history") if "corrected" in line or "bob" in line]
+    assert [line[:4] == "    " for line in shown if "bob: hi" in line] == [True, True]
+
+
+def test_only_the_text_of_the_latest_edit_is_kept(tea: Tea) -> None:
+    """Neither the first text nor those of earlier edits are in the log; nothing shows for them."""
+    tea.alice.types("first secret", "/edit second secret", "/edit third")
+    assert "secret" not in str(tea.alice.log())
+    shown = [line for line in tea.alice.types("/history") if "corrected" in line]
+    assert len(shown) == 1
+    assert shown[0].endswith("* alice corrected: third")
+
+
+@pytest.mark.parametrize(
+    ("typed", "refused"),
+    [
+        ("/edit {bobs} mine", "of bob"),
+        ("/edit {joined} mine", "no message"),
+        ("/edit 999 mine", "no message #999"),
+        ("/edit {own} mine", "says already"),
+        ("/edit {old} mine", "a day old"),
+        ("/unsay {old}", "a day old"),
+        ("/unsay {bobs}", "Only the admin"),
+        ("/unsay x", "Its number"),
+        ("/reply 999 hi", "no message #999"),
+        ("/reply {joined} hi", "no message"),
+        ("/react {bobs} good", "one emoji"),
+        ("/react {joined} 👍", "no message"),
+        ("/pin {bobs}", "Only the admin"),
+    ],
+)
+def test_refusals(tea: Tea, typed: str, refused: str) -> None:
+    """Each says what is wrong, and nothing is stored."""
+    tea.carol.types("/join tea", "too old")
+    tea.carol.chat.reactor.advance(AMENDABLE / 1000)  # type: ignore[attr-defined]
+    tea.bob.types("/join tea", "hello")
+    tea.carol.types("mine")
+    seqs = numbers(tea.carol)
+    line = typed.format(
+        bobs=seqs["bob: hello"], joined=2, own=seqs["carol: mine"], old=seqs["carol: too old"]
+    )
+    before = tea.carol.log()
+    assert refused in str(tea.carol.types(line))
+    assert tea.carol.log() == before
+
+
+# Removing.
+
+
+def test_unsay_removes_the_last_message(tea: Tea) -> None:
+    """Everybody is told who has removed one; its words are nowhere in the log."""
+    tea.bob.types("/join tea")
+    tea.alice.types("one", "/me reveals the secret")
+    assert tea.bob.sees()[-1] == "~ alice reveals the secret"
+    assert tea.alice.types("/unsay") == ["* alice removed a message."]
+    assert tea.bob.sees() == ["* alice removed a message."]
+    assert "secret" not in str(tea.alice.log())
+    assert [*numbers(tea.bob)] == ["alice: one"]
+    tea.alice.types("/unsay")
+    assert [*numbers(tea.bob)] == []
+    assert "said nothing here" in str(tea.alice.types("/unsay"))
+
+
+def test_an_edited_message_is_removed_with_its_edits(tea: Tea) -> None:
+    """The entries of its edits lose their text too."""
+    tea.alice.types("secret one", "/edit secret two", "/edit secret three", "/unsay")
+    assert "secret" not in str(tea.alice.log())
+    assert tea.alice.types("/search secret") == ["* Nothing found for: secret"]
+
+
+def test_the_admin_and_operators_remove_messages_of_others(tea: Tea, olga: TestUser) -> None:
+    """It says who, and whose; an operator need not be a member."""
+    tea.bob.types("/join tea", "one", "two")
+    seqs = numbers(tea.bob)
+    tea.bob.sees()
+    tea.alice.types(f"/unsay {seqs['bob: one']}")
+    assert tea.bob.sees() == ["* alice removed a message of bob."]
+    with_operator = tea.alice.types("/transfer bob")
+    assert with_operator
+    here = tea.alice.session.current
+    asked = olga.session.command(f"/unsay {seqs['bob: two']}", here, lambda _: None)
+    olga.tick()
+    assert asked.called
+    assert "* olga removed a message of bob." in tea.bob.sees()
+
+
+def test_a_missed_message_that_was_removed_is_not_shown(tea: Tea, visit: Visit) -> None:
+    """Who was away is told of the removal, without the words."""
+    tea.bob.leaves()
+    tea.alice.types("one", "a secret", "/unsay")
+    shown = visit("bob", "password b").sees()
+    assert "secret" not in str(shown)
+    assert shown[-1].endswith("* [tea] alice removed a message.")
+
+
+def test_guests_own_only_what_they_said_themselves(visit: Visit) -> None:
+    """Not what an earlier guest said under the same name."""
+    alice = visit("alice", "password a")
+    alice.types("/create tea open")
+    gus = visit("gus")
+    gus.types("/join tea", "mine")
+    seq = number(alice, "gus: mine")
+    gus.leaves()
+    gus = visit("gus")
+    gus.types("/join tea")
+    assert "you can edit only" in str(gus.types(f"/edit {seq} yours"))
+    assert "Only the admin" in str(gus.types(f"/unsay {seq}"))
+    assert "said nothing" in str(gus.types("/unsay"))
+    assert gus.types("hi", "/edit ho")[-1] == "* gus corrected: ho"
+
+
+# Answers.
+
+
+def test_an_answer_quotes_the_start_of_the_message(tea: Tea) -> None:
+    """Live, elsewhere, and in the history."""
+    tea.alice.types(KETTLE)
+    tea.bob.types("/join tea")
+    tea.carol.types("/desk")
+    seq = number(tea.bob, f"alice: {KETTLE}")
+    assert tea.bob.types(f"/reply {seq} it is fixed") == []
+    quote = 'alice "the kettle is broken again, and nobody…"'
+    assert tea.alice.sees()[-1] == f"bob ↪ {quote}: it is fixed"
+    assert tea.carol.sees()[-1] == f"bob (in tea) ↪ {quote}: it is fixed"
+    assert f"bob ↪ {quote}: it is fixed" in numbers(tea.bob)
+    tea.alice.types("/unsay")
+    assert "bob ↪ alice: it is fixed" in numbers(tea.bob)
+
+
+def test_an_answer_shows_the_corrected_message(tea: Tea) -> None:
+    """The quote is read with the entry, so it is what the message says now."""
+    tea.alice.types("tee", "/edit tea")
+    seq = number(tea.alice, "alice: tea")
+    tea.bob.types("/join tea", f"/reply {seq} yes")
+    assert 'bob ↪ alice "tea": yes' in numbers(tea.alice)
+
+
+# Reactions.
+
+
+def test_a_reaction(tea: Tea) -> None:
+    """One line for everybody; twice the same is refused, another is not."""
+    tea.alice.types(KETTLE)
+    tea.bob.types("/join tea")
+    seq = number(tea.bob, f"alice: {KETTLE}")
+    assert tea.bob.types(f"/react {seq} 👍") == [
+        '* bob reacted 👍 to alice "the kettle is broken again, and nobody…"'
+    ]
+    assert "already" in str(tea.bob.types(f"/react {seq} 👍"))
+    assert "reacted ❤️" in str(tea.bob.types(f"/react #{seq} ❤️"))
+    tea.alice.types("/unsay")
+    assert "bob reacted 👍 to alice" in str(tea.bob.types("/history"))
+    assert "kettle" not in str(tea.bob.types("/history"))
+
+
+def test_a_message_has_a_maximum_of_reactions(tea: Tea) -> None:
+    """A crowd of emoji would hide the messages."""
+    tea.alice.types("hi")
+    seq = number(tea.alice, "alice: hi")
+    for nth in range(MAX_REACTIONS):
+        tea.alice.types(f"/react {seq} {chr(0x1F400 + nth)}")
+    assert "all that it can have" in str(tea.alice.types(f"/react {seq} 👍"))
+
+
+# Pins.
+
+
+def test_pins_are_shown_at_entry(tea: Tea, visit: Visit) -> None:
+    """In the order in which they were pinned, until they are unpinned or removed."""
+    tea.alice.types("be kind", "bring cups", "bring tea")
+    kind, cups, leaves = numbers(tea.alice).values()
+    assert tea.alice.types(f"/pin {cups}") == [f'* alice pinned #{cups}: alice "bring cups"']
+    tea.alice.types(f"/pin {kind}", f"/pin {leaves}")
+    shown = [f'* Pinned #{n}: alice "{t}"' for n, t in ((cups, "bring cups"), (kind, "be kind"))]
+    last = f'* Pinned #{leaves}: alice "bring tea"'
+    assert [each for each in tea.bob.types("/join tea") if "Pinned" in each] == [*shown, last]
+    assert tea.bob.types("/pin") == [*shown, last]
+    assert tea.alice.types(f"/pin {kind} off") == [f'* alice unpinned #{kind}: alice "be kind"']
+    tea.alice.types(f"/unsay {leaves}")
+    assert tea.bob.types("/pin") == [shown[0]]
+    assert "not pinned" in str(tea.alice.types(f"/pin {kind} off"))
+    tea.bob.types("/ignore alice")
+    assert tea.bob.types("/pin") == [f"* Pinned #{cups}: alice"]
+
+
+def test_a_group_has_a_maximum_of_pins(tea: Tea) -> None:
+    """They are shown to everybody who enters."""
+    tea.alice.types(*[f"text {nth}" for nth in range(MAX_PINS + 1)])
+    *most, last = numbers(tea.alice).values()
+    for seq in most:
+        tea.alice.types(f"/pin {seq}")
+    assert "unpins one" in str(tea.alice.types(f"/pin {last}"))
+    assert "pinned already" in str(tea.alice.types(f"/pin {most[0]}"))
+
+
+# Ignored people.
+
+
+def test_nothing_of_an_ignored_person_is_shown(tea: Tea) -> None:
+    """Not their edits, answers or reactions, and not their words in a quote."""
+    tea.carol.types("/join tea", "/ignore bob")
+    tea.bob.types("/join tea", "nasty words", "/edit nasty old words")
+    seq = number(tea.bob, "bob: nasty old words")
+    tea.bob.types(f"/react {seq} 👍", f"/reply {seq} nasty answer", "/unsay")
+    assert tea.carol.sees() == []
+    tea.alice.types(f"/reply {seq} please", f"/react {seq} 👎")
+    assert tea.carol.sees() == [
+        "alice ↪ bob: please",
+        "* alice reacted 👎 to bob",
+    ]
+    assert "nasty" not in str(tea.carol.types("/history 100"))

@@ -1,0 +1,103 @@
+"""A group that is named last, as in ``/approve bob tea``, from the front desk and other groups."""
+
+from __future__ import annotations
+
+import pytest
+
+from pyconchat.domain.names import Name
+from pyconchat.testing import TestUser
+from tests.support.groups import Tea, Visit
+
+
+@pytest.fixture
+def dave(tea: Tea, visit: Visit) -> TestUser:
+    """Somebody who has asked to join tea."""
+    dave = visit("dave", "password d")
+    dave.types("/join tea")
+    for each in (*tea, dave):
+        each.sees()
+    return dave
+
+
+@pytest.mark.parametrize("place", ["desk", "create other"])
+@pytest.mark.parametrize("group", ["tea", "TEA", "1"])
+def test_an_approval_from_elsewhere(place: str, group: str, tea: Tea, dave: TestUser) -> None:
+    """By the group's name or number; one without rights there is refused."""
+    tea.alice.types(f"/{place}")
+    assert tea.bob.types(f"/approve dave {group}") == [
+        "* Only the admin, alice, can approve requests."
+    ]
+    assert tea.alice.types(f"/approve dave {group}") == [
+        "* [tea] dave has joined the chat! (approved by alice)"
+    ]
+    assert dave.sees()[0] == "* You are in tea: alice approved your request."
+
+
+def test_what_a_request_says_elsewhere_works_there(tea: Tea, visit: Visit) -> None:
+    """The commands that a request names are carried out where they are shown."""
+    tea.alice.types("/desk")
+    visit("dave", "password d").types("/join tea")
+    (shown,) = tea.alice.sees()
+    assert shown == "* [tea] dave asks to join tea (/approve dave tea, /reject dave tea)"
+    (heading, _) = tea.alice.types("/requests tea")
+    assert heading == "* 1 asking to join tea (/approve NAME tea, /reject NAME tea):"
+    assert tea.alice.types("/reject dave tea") == ["* [tea] alice rejected the request of dave."]
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("/approve dave tea", "* Approved in tea: dave."),
+        ("/reject dave not now tea", "* The request of dave to join tea is rejected."),
+        ("/transfer bob tea", "* bob is the admin of tea now."),
+        ("/unban eve tea", "* eve may join tea again."),
+    ],
+)
+def test_an_operator_outside_gets_an_answer(
+    line: str, answer: str, tea: Tea, dave: TestUser, olga: TestUser
+) -> None:
+    """They receive no events of the group."""
+    tea.alice.types("/ban eve")
+    olga.sees()
+    assert olga.types(line) == [answer]
+
+
+@pytest.mark.usefixtures("dave")
+def test_a_reason_in_a_group_keeps_its_last_word(tea: Tea) -> None:
+    """Unless that is all of it; at the front desk there is always a group."""
+    tea.alice.types("/create other")
+    tea.alice.types("/join tea")
+    assert tea.alice.types("/reject dave there is other") == [
+        "* alice rejected the request of dave: there is other"
+    ]
+    (shown,) = tea.alice.types("/reject dave other")
+    assert shown == "* dave has not asked to join other; see /requests."
+
+
+def test_the_next_page_is_of_the_same_group(tea: Tea, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command for it names the group, too; a name after ``after`` is no group."""
+    monkeypatch.setattr("pyconchat.commands.listing.MAX_LISTED", 1)
+    tea.alice.types("/create bob")
+    assert tea.alice.types("/members tea")[-1] == "* … and 2 more: /members after alice tea"
+    assert tea.alice.types("/members after alice tea")[1:] == [
+        "*   bob (online)",
+        "* … and 1 more: /members after bob tea",
+    ]
+    assert tea.bob.types("/members after bob")[1:] == ["*   carol (online)"]
+
+
+def test_a_secret_group_is_not_betrayed(tea: Tea, visit: Visit) -> None:
+    """Naming a group that takes only invited people is as naming none."""
+    tea.alice.types("/create vault invite")
+    stranger = visit("dave", "password d")
+    assert stranger.types("/members vault") == stranger.types("/members nosuch")
+    assert tea.alice.types("/members vault")[0] == "* 1 member of vault:"
+
+
+def test_a_single_name_is_no_group(tea: Tea, visit: Visit) -> None:
+    """A person may have the name of a group."""
+    visit("other", "password o").types("/join tea")
+    tea.alice.types("/create other")
+    tea.alice.types("/join tea")
+    tea.alice.types("/approve other")
+    assert Name("other") in {each.name for each in tea.alice.session.current.group.members.values()}

@@ -1,0 +1,119 @@
+"""The budget of work that a connection's input may cause, and the one that all share."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.task import Clock
+
+from pyconchat.doors.input_budget import (
+    BURST,
+    COMMAND_COST,
+    LINE_COST,
+    RATE,
+    SHARE,
+    SHARED_BURST,
+    InputBudget,
+    InputTurns,
+)
+
+
+class Flooder:
+    """A connection that causes work of *cost* seconds each time that it may."""
+
+    def __init__(self, turns: InputTurns, cost: float, pause: bool) -> None:
+        self.done = 0
+        self._cost, self._pause = cost, pause
+        self.budget = InputBudget(turns, self.works)
+
+    def works(self) -> None:
+        """Cause work until the budget asks to wait."""
+        while not self.budget.waiting:
+            self.done += 1
+            self.budget.pay(self._cost, self._pause)
+
+
+def passes(clock: Clock, seconds: float) -> None:
+    """Let time pass in steps of a millisecond."""
+    clock.pump([0.001] * round(seconds * 1000))
+
+
+@pytest.mark.parametrize("cost", [COMMAND_COST * 64, LINE_COST])
+def test_one_connection(cost: float) -> None:
+    """It has a burst, and then a rate."""
+    clock = Clock()
+    flooder = Flooder(InputTurns(clock), cost, pause=True)
+    flooder.works()
+    passes(clock, 0.1)
+    assert flooder.done * cost == pytest.approx(BURST, abs=2 * cost)
+    passes(clock, 9.9)
+    assert flooder.done * cost == pytest.approx(BURST + 10 * RATE, abs=2 * cost)
+
+
+@pytest.mark.parametrize("many", [45, 1000])
+def test_many_connections(many: int) -> None:
+    """They have a share of the processor together, and each gets as much of it as the others."""
+    clock = Clock()
+    turns = InputTurns(clock)
+    flooders = [Flooder(turns, LINE_COST, pause=True) for _ in range(many)]
+    for each in flooders:
+        each.works()  # the one that each begins with
+    passes(clock, 2)
+    done = [each.done for each in flooders]
+    most = LINE_COST * (many + 1) + SHARED_BURST + 2 * SHARE
+    assert LINE_COST * sum(done) <= most
+    assert max(done) - min(done) <= 1
+
+
+def test_newcomers_wait_for_one_turn_of_each() -> None:
+    """Who has caused no work yet comes before all that the others have still to do."""
+    clock = Clock()
+    turns = InputTurns(clock)
+    for _ in range(45):
+        Flooder(turns, LINE_COST, pause=True).works()
+    passes(clock, 0.5)
+    newcomer = Flooder(turns, LINE_COST, pause=True)
+    newcomer.works()
+    passes(clock, 46 * LINE_COST / SHARE + 0.05)
+    assert newcomer.done >= 2
+
+
+def test_one_has_its_turn_in_a_turn_of_the_reactor() -> None:
+    """However many wait, the input of others is read in between."""
+    clock = Clock()
+    turns = InputTurns(clock)
+    flooders = [Flooder(turns, COMMAND_COST, pause=True) for _ in range(10)]
+    for each in flooders:
+        each.works()
+    for number in range(10):
+        assert sum(each.done for each in flooders) == 10 + number
+        [call] = clock.getDelayedCalls()
+        clock.calls.remove(call)
+        call.func(*call.args, **call.kw)
+
+
+def test_a_closed_connection_takes_no_turn() -> None:
+    """It is skipped, and nothing is scheduled for it any more."""
+    clock = Clock()
+    turns = InputTurns(clock)
+    gone, poor, other = (Flooder(turns, LINE_COST, pause=True) for _ in range(3))
+    poor.budget.pay(2 * BURST, pause=False)
+    for each in (gone, other):
+        each.works()
+    gone.budget.close()
+    poor.budget.close()
+    clock.advance(0)
+    assert (gone.done, poor.done) == (1, 0)
+    assert other.done > 1
+    other.budget.close()
+    clock.advance(0)
+    assert clock.getDelayedCalls() == []
+
+
+def test_small_input_never_waits() -> None:
+    """Not even while all others have used up what they share."""
+    clock = Clock()
+    turns = InputTurns(clock)
+    turns.spend(10.0)
+    budget = InputBudget(turns, lambda: None)
+    budget.pay(COMMAND_COST, pause=False)
+    assert not budget.waiting
