@@ -16,7 +16,7 @@ from pyconchat.domain.decisions import NewEntry
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import GroupClosed, GroupEvent
 from pyconchat.domain.group import Group
-from pyconchat.domain.names import fold
+from pyconchat.domain.names import Name, fold
 from pyconchat.domain.refusals import group_closed, not_saved
 from pyconchat.domain.stored import Loaded, ServerState, StoredGroup
 
@@ -113,6 +113,10 @@ class Memory:
     def admit(self, name: str) -> None:
         """Raise `Refused` if *name* is banned from the server now."""
         self.accounts.admit(name, self._now())
+
+    def require_free(self, name: Name) -> None:
+        """Raise `Refused` if no new account may have *name* now."""
+        self.accounts.require_free(name, self._now())
 
     def admit_network(self, network: str) -> None:
         """Raise `Refused` if no guest or new account may come from *network* now."""

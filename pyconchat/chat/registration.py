@@ -68,7 +68,7 @@ class Registration:
             raise name_in_use(name)
         if not self._accounts.guests_allowed:
             raise Refused(Code.GUESTS_OFF, "This server has no guests: choose a password.")
-        self._accounts.require_free(name)
+        self._memory.require_free(name)
         account = Account(name)
         self._accounts.add(account)
         return account
@@ -112,7 +112,7 @@ class Registration:
         password = check_password(password)
         if replace:
             self._replace_guest(name, network)
-        with self._accounts.reserved(name):
+        with self._accounts.reserved(name, self._now()):
             password_hash = await self._hasher.hash(password, Asker(fold(name), network))
             now = self._now()
             await self._save([SaveAccount(name, password_hash)])

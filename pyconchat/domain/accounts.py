@@ -191,15 +191,21 @@ class Accounts:
         """Return the registered accounts."""
         return [account for account in self._accounts.values() if account.registered]
 
-    def require_free(self, name: Name) -> None:
-        """Raise `Refused` if no new account may have *name*.
+    def require_free(self, name: Name, now: int) -> None:
+        """Raise `Refused` if no new account may have *name* at *now* (milliseconds).
 
         It is taken, is reserved, or looks like a name that is, like one that is banned, or like a
         command. Names that were stored before these rules stay.
         """
         self._require_unused(name)
-        for names in (self._lookalikes, self._banned_names, self._command_words):
-            other = names.find(name)
+        banned = (
+            other for other in self._banned_names.alike(name) if self.bans[fold(other)].lasts(now)
+        )
+        for other in (
+            self._lookalikes.find(name),
+            next(banned, None),
+            self._command_words.find(name),
+        ):
             if other is not None and fold(other) != fold(name):
                 raise looks_like(name, other)
         if self._server_names.find(name) is not None:
@@ -217,9 +223,9 @@ class Accounts:
         self._lookalikes.add(account.name)
 
     @contextmanager
-    def reserved(self, name: Name) -> Iterator[None]:
+    def reserved(self, name: Name, now: int) -> Iterator[None]:
         """Reserve *name* while it is being registered. Raises `Refused` as `require_free` does."""
-        self.require_free(name)
+        self.require_free(name, now)
         self._reserved.add(fold(name))
         self._lookalikes.add(name)
         try:
@@ -356,10 +362,8 @@ class Accounts:
             case ServerKicked():
                 pass
             case ServerBanned(name=name, by=by, reason=reason, networks=networks, until=until):
-                self.bans = {key: ban for key, ban in self.bans.items() if ban.lasts(at)}
-                self.bans[fold(name)] = Ban(name, by, at, reason, networks, until)
-                self._banned_names.add(name)
-                self._ban_networks()
+                lasting = [ban for ban in self.bans.values() if ban.lasts(at)]
+                self.restore_bans([*lasting, Ban(name, by, at, reason, networks, until)])
             case ServerUnbanned(name=name):
                 self._banned_names.remove(self.bans.pop(fold(name)).name)
                 self._ban_networks()

@@ -158,7 +158,7 @@ WHOLE_STORY: Story = [
     [Step("approve", name=Name("BOB")), Step("reject", name=GUS.name), Step("join", GUS.name)],
     [Step("leave", GUS.name), Step("invite", name=GUS.name), Step("invite", name=GINA.name)],
     [Step("disconnect", name=GINA.name), Step("join", GUS.name), Step("register", name=GUS.name)],
-    [Step("moderator", name=GUS.name), Step("quiet", GUS.name, until=AT + 9)],
+    [Step("moderator", name=GUS.name), Step("quiet", GUS.name, until=AT + 12)],
     [Step("end quiet", GUS.name), Step("slow", GUS.name, text=SafeText("näh"))],
     [Step("end moderator", name=GUS.name), Step("moderator")],
     [
@@ -168,7 +168,7 @@ WHOLE_STORY: Story = [
     ],
     [
         Step("unban", BOB.name, ALICE.name),
-        Step("ban for a time", OLGA.name, GUS.name, until=AT + 18),
+        Step("ban for a time", OLGA.name, GUS.name, until=AT + 21),
         Step("join", CAROL.name),
     ],
     [Step("invite", BOB.name, GINA.name), Step("share", BOB.name), Step("delete", OLGA.name)],
@@ -177,10 +177,10 @@ WHOLE_STORY: Story = [
     [Step("join", ALICE.name), Step("server-ban", name=BOB.name), Step("leave", CAROL.name)],
     [Step("server-ban", name=ALICE.name), Step("policy", OLGA.name, policy=Policy.OPEN)],
     [Step("join", CAROL.name), Step("transfer", OLGA.name, CAROL.name)],
-    [Step("ban for a time", CAROL.name, BOB.name, until=AT + 19)],
+    [Step("ban for a time", CAROL.name, BOB.name, until=AT + 22)],
     [Step("lobby"), Step("share", CAROL.name), Step("ban", OLGA.name, GINA.name)],
-    [Step("join", BOB.name), Step("ban for a time", OLGA.name, GUS.name, until=AT + 20)],
-    [Step("quiet", OLGA.name, BOB.name, until=AT + 21)],
+    [Step("join", BOB.name), Step("ban for a time", OLGA.name, GUS.name, until=AT + 23)],
+    [Step("quiet", OLGA.name, BOB.name, until=AT + 24)],
     [Step("ban", OLGA.name, ALICE.name), Step("quiet", OLGA.name, CAROL.name)],
     [Step("delete", OLGA.name)],
 ]

@@ -286,6 +286,8 @@ class Town:
         account = self.chat.accounts.find
         olga = account(Name("olga")).actor
         for used in list(self.chat.groups):  # or each session would follow more and more
+            if used.group.name == OTHER:
+                continue
             self.decide(used.group.name, lambda group: group.close(olga))
         self.made += 1
         name = f"tea{self.made}"

@@ -135,7 +135,7 @@ class JsonLogin:
         if account is not None:
             raise Refused(Code.PASSWORD_NEEDED, "{name} needs its password.", name=account.name)
         if not hello.guest:
-            self._services.accounts.require_free(name)
+            self._services.memory.require_free(name)
             raise Refused(Code.NEW_NAME, "There is no account {name} yet.", name=name)
         return GuestName(name, self._peer.network, hello.replace)
 

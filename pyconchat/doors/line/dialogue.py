@@ -118,7 +118,7 @@ class LoginDialogue:
         self._asked = fold(name)
         account = self._services.accounts.get(name)
         if account is None:
-            self._services.accounts.require_free(name)  # before asking: it would be in vain
+            self._services.memory.require_free(name)  # before asking: it would be in vain
             return await self._newcomer(name)
         if not account.registered:
             if not self._services.registration.replaces_guest(account, self._door.network):
