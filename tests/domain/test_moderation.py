@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from pyconchat.domain import amending
 from pyconchat.domain.accounts import Account, Accounts
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import (
@@ -14,6 +15,7 @@ from pyconchat.domain.events import (
     JoinRequested,
     MemberBanned,
     MemberJoined,
+    Message,
     Policy,
     Why,
 )
@@ -133,6 +135,35 @@ def test_a_quiet_member_is_told_until_when() -> None:
         assert refused.value.sentence.startswith("You may read and not speak in tea until Nov 1")
         assert speak(until)
     assert group.post(ALICE, HI, NOON)
+
+
+def test_quiet_people_amend_nothing_but_may_remove_what_they_said() -> None:
+    """An edit or a reaction would be a way to speak."""
+    group = tea(ALICE, BOB)
+    apply(group, group.quiet(ALICE, BOB.name, NOON, NOON + HOUR))
+    said = amending.Target(2, NOON, Message(BOB.name, HI), own=True)
+    for rule, text in ((amending.edit, SafeText("no")), (amending.react, SafeText("👍"))):
+        with pytest.raises(Refused) as refused:
+            rule(group, BOB, said, text, NOON)
+        assert code_of(refused) is Code.QUIET
+        assert rule(group, BOB, said, text, NOON + HOUR)
+    assert amending.unsay(group, BOB, said, NOON)
+
+
+def test_moderators_remove_messages_of_others_and_pin_them() -> None:
+    """Members do neither."""
+    group = tea(ALICE, BOB, CAROL, moderators=[CAROL])
+    said = amending.Target(2, NOON, Message(ALICE.name, HI))
+    assert amending.unsay(group, CAROL, said, NOON)
+    assert apply(group, amending.pin(group, CAROL, said))
+    assert amending.unpin(group, CAROL, 2)
+    for rule in (
+        lambda: amending.unsay(group, BOB, said, NOON),
+        lambda: amending.unpin(group, BOB, 2),
+    ):
+        with pytest.raises(Refused) as refused:
+            rule()
+        assert code_of(refused) is Code.NOT_ADMIN
 
 
 def test_quiet_outlasts_leaving() -> None:
