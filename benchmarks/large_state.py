@@ -115,7 +115,7 @@ def new_group(nth: int, name: Name, members: Sequence[Actor]) -> tuple[Group, li
     group = Group.created(id, created)
     entries = [NewEntry(id, created, 0)]
     for member in members[1:]:
-        for event in group.join(member):
+        for event in group.join(member, START_MS):
             entries.append(NewEntry(id, event, group.version))
             group.apply(event, START_MS)
     return group, entries

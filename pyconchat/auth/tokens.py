@@ -50,11 +50,11 @@ class Tokens:
         """Return the account *name* if *token* is one of its. Raises `Refused` or `NotSaved`."""
         digest = _digest(token)
         record = await self._journal.read_in_order(self._store.token, digest)
-        self._accounts.admit(name)
+        now = self._now()
+        self._accounts.admit(name, now)
         account = self._accounts.get(name)
         if record is None or account is None or record.owner != account.key:
             raise _ended()
-        now = self._now()
         if now - record.used_at > MAX_UNUSED:
             raise _ended()
         # Not awaited: if it cannot be stored, the next use is.

@@ -6,7 +6,7 @@ applied. Without a bound, what one person collects would cost all others time an
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
 
 from pyconchat.chat.group_directory import GroupDirectory
 from pyconchat.config import LimitsConfig
@@ -18,8 +18,10 @@ from pyconchat.domain.events import (
     MemberBanned,
     MemberInvited,
     MemberJoined,
+    MemberQuieted,
 )
 from pyconchat.domain.group import Group
+from pyconchat.domain.group_state import Ban, Quiet
 from pyconchat.domain.names import Key, Name, fold
 
 __all__ = ["Bounds"]
@@ -32,8 +34,8 @@ class Bounds:
         self._limits = limits
         self._groups = groups
 
-    def check(self, group: Group, events: Sequence[GroupEvent]) -> None:
-        """Raise `Refused` if *events* of *group* would exceed a bound."""
+    def check(self, group: Group, events: Sequence[GroupEvent], now: int) -> None:
+        """Raise `Refused` if *events* of *group*, at *now* (milliseconds), would exceed a bound."""
         limits = self._limits
         for event in events:
             match event:
@@ -68,10 +70,18 @@ class Bounds:
                     )
                 case MemberBanned():
                     _require(
-                        _has_room(group.bans, limits.bans_per_group),
+                        _has_room(_lasting(group.bans, now), limits.bans_per_group),
                         "{group} has {count} bans, the maximum: lift one with /unban.",
                         group=group.name,
-                        count=len(group.bans),
+                        count=limits.bans_per_group,
+                    )
+                case MemberQuieted(name=name):
+                    others = _lasting(group.quieted, now) - {fold(name)}
+                    _require(
+                        _has_room(others, limits.bans_per_group),
+                        "{group} has {count} quiet people, the maximum: /quiet NAME off ends one.",
+                        group=group.name,
+                        count=len(others),
                     )
                 case _:
                     pass
@@ -97,6 +107,11 @@ class Bounds:
 
     def _of(self, name: Name) -> list[Group]:
         return [each.group for each in self._groups.connected_with(fold(name))]
+
+
+def _lasting(ending: Mapping[Key, Ban | Quiet], now: int) -> set[Key]:
+    """Return the names whose bans or quiets have not ended."""
+    return {key for key, each in ending.items() if each.lasts(now)}
 
 
 def _has_room(items: Sized, most: int) -> bool:

@@ -71,11 +71,12 @@ class Chat:
         wall_clock: Callable[[], float],
     ) -> None:
         self.config = config
+        self._wall_clock = wall_clock
         self.store = store
         self.reactor = reactor
         self.hasher = hasher
         self.statistics = Statistics(reactor.seconds)
-        self.memory = Memory(config.guests)
+        self.memory = Memory(config.guests, self.now)
         self.accounts = self.memory.accounts
         self.groups = self.memory.groups
         self.conversations = self.memory.conversations
@@ -98,7 +99,6 @@ class Chat:
         self.indexer = SearchIndexer(store, threads, reactor, lambda: self.journal.busy)
         self.amending = Amending(self.memory, store, self.journal, self.decide)
         self.bounds = Bounds(config.limits, self.groups)
-        self._wall_clock = wall_clock
         gauge = self.statistics.gauge
         gauge("sessions", lambda: sum(1 for _ in self.presence.everybody()))
         gauge("accounts", lambda: len(self.presence))
@@ -138,12 +138,15 @@ class Chat:
         *done* fires with the message's number; without it, the session is told only if the
         message could not be stored.
         """
-        event = self.memory.usable(conversation).post(session.account.actor, text)
+        now = self.now()
+        group, actor = self.memory.usable(conversation), session.account.actor
+        if reply_to > conversation.published:  # before `post`, which takes their turn
+            group.require_member(actor)
+            raise no_such_message(reply_to)
+        event = group.post(actor, text, now)
         if reply_to:
-            if reply_to > conversation.published:
-                raise no_such_message(reply_to)
             event = replace(event, reply_to=reply_to)
-        decision = Decision(self.now(), (NewEntry(conversation.id, event),), (), key)
+        decision = Decision(now, (NewEntry(conversation.id, event),), (), key)
         self.journal.append(decision, _origin(session), done)
         self._is_here(session.account)
 
@@ -155,8 +158,9 @@ class Chat:
         key: RequestKey | None = None,
     ) -> Deferred[int]:
         """Post *text* to a group as an action; fires with its number. Raises `Refused`."""
-        event = self.memory.usable(conversation).act(session.account.actor, text)
-        decision = Decision(self.now(), (NewEntry(conversation.id, event),), (), key)
+        now = self.now()
+        event = self.memory.usable(conversation).act(session.account.actor, text, now)
+        decision = Decision(now, (NewEntry(conversation.id, event),), (), key)
         self._is_here(session.account)
         return self._append(decision, _origin(session))
 
@@ -183,7 +187,8 @@ class Chat:
         events = rule(group)
         if not events:
             return succeed(0)
-        self.bounds.check(group, events)
+        now = self.now()
+        self.bounds.check(group, events, now)
         done: Deferred[int] = Deferred()
 
         def decide_again() -> None:
@@ -192,7 +197,6 @@ class Chat:
             except Refused:
                 done.errback()
 
-        now = self.now()
         decision = Decision(now, self.memory.apply(conversation, events, now), key=key)
         self.journal.append(decision, done=done, retry=decide_again if retry else None)
         return done

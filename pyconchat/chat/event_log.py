@@ -25,17 +25,23 @@ from pyconchat.domain.events import (
     MemberBanned,
     MemberJoined,
     MemberKicked,
+    MemberQuieted,
     MemberUnbanned,
+    ModeratorEnded,
+    ModeratorMade,
     OperatorMade,
     OperatorRemoved,
     PolicyChanged,
+    QuietEnded,
     ServerBanned,
     ServerKicked,
     ServerUnbanned,
+    SlowChanged,
     Via,
     subject,
 )
 from pyconchat.domain.names import Name
+from pyconchat.domain.times import until_in_words
 
 __all__ = ["administered", "connected", "disconnected", "login_failed", "published"]
 
@@ -88,7 +94,7 @@ def published(
     where = "the server"
     if isinstance(conversation, GroupConversation):
         where = conversation.group.name
-    line = _server_line(entry.event, user) or _group_line(entry.event, where, user)
+    line = _server_line(entry, user) or _group_line(entry, where, user)
     if line:
         _log.info("{line}", line=line, group=where, user=subject(entry.event))
 
@@ -96,13 +102,15 @@ def published(
 _User = Callable[[Name], str]
 
 
-def _server_line(event: AnyEvent, user: _User) -> str:
+def _server_line(entry: Entry, user: _User) -> str:
     """Return the line for an event of the whole server; empty if there is none."""
+    event: AnyEvent = entry.event
     match event:
         case ServerKicked(name=name, by=by):
             return f"user kicked: {user(name)} from the server by {user(by)}"
-        case ServerBanned(name=name, by=by):
-            return f"user banned: {user(name)} from the server by {user(by)}"
+        case ServerBanned(name=name, by=by, until=until):
+            ends = until_in_words(until, entry.at)
+            return f"user banned: {user(name)} from the server by {user(by)}{ends}"
         case ServerUnbanned(name=name, by=by):
             return f"user unbanned: {user(name)} from the server by {user(by)}"
         case OperatorRemoved(name=name, by=by):
@@ -113,8 +121,9 @@ def _server_line(event: AnyEvent, user: _User) -> str:
             return ""
 
 
-def _group_line(event: AnyEvent, group: str, user: _User) -> str:
+def _group_line(entry: Entry, group: str, user: _User) -> str:
     """Return the line for an event of a group; empty if there is none."""
+    event: AnyEvent = entry.event
     match event:
         case GroupCreated(name=name, number=number, by=by):
             return f"group created: {name} (number {number}) by {user(by)}"
@@ -143,9 +152,21 @@ def _group_line(event: AnyEvent, group: str, user: _User) -> str:
             return f"policy changed: {group} is {policy.value} now, by {user(by)}"
         case MemberKicked(name=name, by=by):
             return f"user kicked: {user(name)} from {group} by {user(by)}"
-        case MemberBanned(name=name, by=by):
-            return f"user banned: {user(name)} from {group} by {user(by)}"
+        case MemberBanned(name=name, by=by, until=until):
+            ends = until_in_words(until, entry.at)
+            return f"user banned: {user(name)} from {group} by {user(by)}{ends}"
         case MemberUnbanned(name=name, by=by):
             return f"user unbanned: {user(name)} from {group} by {user(by)}"
+        case MemberQuieted(name=name, by=by, until=until):
+            ends = until_in_words(until, entry.at)
+            return f"user quieted: {user(name)} in {group} by {user(by)}{ends}"
+        case QuietEnded(name=name, by=by):
+            return f"quiet ended: {user(name)} in {group} by {user(by)}"
+        case SlowChanged(seconds=seconds, by=by):
+            return f"group slowed: {group} to a message in {seconds} s by {user(by)}"
+        case ModeratorMade(name=name, by=by):
+            return f"moderator made: {user(name)} of {group} by {user(by)}"
+        case ModeratorEnded(name=name, by=by):
+            return f"moderator ended: {user(name)} of {group} by {user(by)}"
         case _:
             return ""

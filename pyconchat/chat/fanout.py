@@ -42,19 +42,24 @@ from pyconchat.domain.events import (
     MemberJoined,
     MemberKicked,
     MemberLeft,
+    MemberQuieted,
     MemberRegistered,
     MemberUnbanned,
     Message,
     MessageRemoved,
+    ModeratorEnded,
+    ModeratorMade,
     OperatorMade,
     OperatorRemoved,
     Pinned,
     PolicyChanged,
+    QuietEnded,
     Reaction,
     RequestWithdrawn,
     ServerBanned,
     ServerKicked,
     ServerUnbanned,
+    SlowChanged,
     Talk,
     TopicChanged,
     Unpinned,
@@ -273,6 +278,10 @@ class Fanout:
             case JoinRequested() | RequestWithdrawn() | JoinRejected():
                 pass
             case MemberInvited() | InvitationEnded() | MemberRegistered() | MemberUnbanned():
+                pass
+            case MemberQuieted() | QuietEnded() | SlowChanged():
+                pass
+            case ModeratorMade() | ModeratorEnded():
                 pass
             case FileShared() | FileRemoved():
                 pass

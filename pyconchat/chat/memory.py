@@ -6,7 +6,7 @@ a decision could not be stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from pyconchat.chat.conversations import Conversations, GroupConversation
 from pyconchat.chat.group_directory import GroupDirectory
@@ -16,7 +16,7 @@ from pyconchat.domain.decisions import NewEntry
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import GroupClosed, GroupEvent
 from pyconchat.domain.group import Group
-from pyconchat.domain.names import fold
+from pyconchat.domain.names import Name, fold
 from pyconchat.domain.refusals import group_closed, not_saved
 from pyconchat.domain.stored import Loaded, ServerState, StoredGroup
 
@@ -24,9 +24,13 @@ __all__ = ["Memory"]
 
 
 class Memory:
-    """The accounts, groups, conversations and sessions of one chat."""
+    """The accounts, groups, conversations and sessions of one chat.
 
-    def __init__(self, guests_allowed: bool) -> None:
+    *now* returns milliseconds since the epoch.
+    """
+
+    def __init__(self, guests_allowed: bool, now: Callable[[], int]) -> None:
+        self._now = now
         self.accounts = Accounts(guests_allowed)
         self.groups = GroupDirectory()
         self.conversations = Conversations()
@@ -106,8 +110,20 @@ class Memory:
             raise group_closed(group.name)
         return group
 
+    def admit(self, name: str) -> None:
+        """Raise `Refused` if *name* is banned from the server now."""
+        self.accounts.admit(name, self._now())
+
+    def require_free(self, name: Name) -> None:
+        """Raise `Refused` if no new account may have *name* now."""
+        self.accounts.require_free(name, self._now())
+
+    def admit_network(self, network: str) -> None:
+        """Raise `Refused` if no guest or new account may come from *network* now."""
+        self.accounts.admit_network(network, self._now())
+
     def require_present(self, account: Account) -> None:
         """Raise `Refused` if *account* has been banned, or was a guest who has disconnected."""
-        self.accounts.admit(account.name)
+        self.admit(account.name)
         if self.accounts.get(account.name) is not account:
             raise Refused(Code.NO_SUCH_NAME, "{name} is no longer connected.", name=account.name)

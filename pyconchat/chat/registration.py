@@ -59,8 +59,8 @@ class Registration:
 
         With *replace* it takes over the name from a guest at the same network.
         """
-        self._accounts.admit(name)
-        self._accounts.admit_network(network)
+        self._memory.admit(name)
+        self._memory.admit_network(network)
         if replace:
             self._replace_guest(name, network)
         # A former guest with this name may have memberships whose end is not stored yet.
@@ -68,7 +68,7 @@ class Registration:
             raise name_in_use(name)
         if not self._accounts.guests_allowed:
             raise Refused(Code.GUESTS_OFF, "This server has no guests: choose a password.")
-        self._accounts.require_free(name)
+        self._memory.require_free(name)
         account = Account(name)
         self._accounts.add(account)
         return account
@@ -107,18 +107,18 @@ class Registration:
 
         *replace* is as for `add_guest`.
         """
-        self._accounts.admit(name)
-        self._accounts.admit_network(network)
+        self._memory.admit(name)
+        self._memory.admit_network(network)
         password = check_password(password)
         if replace:
             self._replace_guest(name, network)
-        with self._accounts.reserved(name):
+        with self._accounts.reserved(name, self._now()):
             password_hash = await self._hasher.hash(password, Asker(fold(name), network))
             now = self._now()
             await self._save([SaveAccount(name, password_hash)])
         account = Account(name, password_hash, since=now)
         self._accounts.add(account)
-        self._accounts.admit(name)  # an operator may have banned the name since
+        self._memory.admit(name)  # an operator may have banned the name since
         return account
 
     async def change_password(self, session: ISession, password: str) -> None:

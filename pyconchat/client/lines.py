@@ -73,7 +73,8 @@ class LineFormatter:
         if isinstance(known, Message | Action):
             line = self._message(event, known, where, live, quote)
         else:
-            sentence = event_sentence(known, where, Key(fold(self.me)), quote)
+            at = _milliseconds(event.get("at")) or 0
+            sentence = event_sentence(known, where, Key(fold(self.me)), at, quote)
             if not sentence:
                 return []
             line = Line((*_time(event), ("server", lay_out(sentence, "* ", "\n"))))
@@ -255,6 +256,8 @@ def _event(fields: Object) -> AnyEvent | None:
     try:
         # In JSON the sender is "from", and a file's id is left out.
         stored = {**fields, "sender": fields.get("from"), "id": ""}
+        if "until" in fields:
+            stored["until"] = _milliseconds(fields["until"])
         event: AnyEvent = msgspec.convert(stored, AnyEvent)
     except msgspec.ValidationError:
         return None
@@ -271,12 +274,12 @@ def _reply(fields: Object, now: float) -> Reply | None:
         case "sent" | "query":
             fields["other"] = fields.get("with")
         case "missed":
-            fields["since"] = _milliseconds(fields.get("since"))
+            fields["since"] = _milliseconds(fields.get("since")) or 0
             fields |= {"group": fields.get("group"), "other": fields.get("with")}
             fields["now"] = int(now * 1000)
         case "whois":
             times = [name for name in ("since", "seen", "away_since") if fields.get(name)]
-            fields |= {name: _milliseconds(fields[name]) for name in times}
+            fields |= {name: _milliseconds(fields[name]) or 0 for name in times}
             fields["now"] = int(now * 1000)
         case "help":
             commands = fields.get("commands")
@@ -300,14 +303,15 @@ def _reply(fields: Object, now: float) -> Reply | None:
 
 
 def _with_milliseconds(fields: Object) -> Object:
-    """Return *fields* with the time in milliseconds since the epoch, as records have it."""
-    return {**fields, "at": _milliseconds(fields.get("at"))}
+    """Return *fields* with their times in milliseconds since the epoch, as records have them."""
+    at, until = _milliseconds(fields.get("at")), _milliseconds(fields.get("until"))
+    return {**fields, "at": at or 0, "until": until}
 
 
-def _milliseconds(at: object) -> int:
-    """Return the timestamp *at* in milliseconds since the epoch; 0 if it is none."""
+def _milliseconds(at: object) -> int | None:
+    """Return the timestamp *at* in milliseconds since the epoch; None if it is none."""
     time = _local_time({"at": at})
-    return int(time.timestamp() * 1000) if time is not None else 0
+    return None if time is None else int(time.timestamp() * 1000)
 
 
 def _flat(value: object) -> str:

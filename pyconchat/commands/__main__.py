@@ -30,9 +30,11 @@ therefore a password cannot begin with a slash.
 An approval or a kick moves you while you may be typing. A line that means a command at one of the
 two places and a message at the other is then refused once; sent again, it is meant.
 
-*admin* marks the commands for the admin of the group. *operator* marks those for the operators of
-the server, who can use them in any group. At the front desk, ``/kick``, ``/ban``, ``/unban`` and
-``/bans`` apply to the whole server, and only operators can use them.
+*admin* marks the commands for the admin of the group, *moderator* those for the admin and the
+moderators, and *operator* those for the operators of the server, who can use them in any group. A
+moderator cannot act against the admin or another moderator. A time is a number and a unit: ``30m``,
+``1h``, ``7d``, ``2w``. At the front desk, ``/kick``, ``/ban``, ``/unban`` and ``/bans`` apply to
+the whole server, and only operators can use them.
 
 A last argument ``[GROUP]`` is the name or the number of the group that the command concerns, so
 that it works at the front desk and in another group: ``/approve bob tea``. In a group, the last

@@ -94,8 +94,9 @@ async def unsay(call: Call, seq: int | None) -> Reply:
 
 async def react(call: Call, seq: int, emoji: SafeText) -> Reply:
     """React to a message."""
+    now = call.chat.now()
     return await _decide(
-        call, seq, lambda group, said: amending.react(group, call.actor, said, emoji)
+        call, seq, lambda group, said: amending.react(group, call.actor, said, emoji, now)
     )
 
 
@@ -103,7 +104,7 @@ async def reply(call: Call, seq: int, text: SafeText) -> Reply:
     """Answer a message."""
     here = call.here()
     said = await call.chat.amending.target(call.session, here, seq)
-    amending.reply(call.usable(), call.actor, said, text)
+    amending.require_answerable(call.usable(), call.actor, said)
     done: Deferred[int] = Deferred()
     call.chat.post(call.session, here, text, done, call.key, reply_to=seq)
     return Said(await done)

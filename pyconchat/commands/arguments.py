@@ -10,6 +10,7 @@ from typing import Any
 from pyconchat.commands.call import Call, Cancelled
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import Policy
+from pyconchat.domain.moderation import MAX_SLOW
 from pyconchat.domain.names import COMMAND_WORDS, Name, person_name
 from pyconchat.domain.refusals import empty_message, note_too_long
 from pyconchat.domain.replies import ArgumentHelp
@@ -18,15 +19,20 @@ from pyconchat.domain.text import MAX_NOTE, SafeText, safe_line, safe_text
 __all__ = [
     "FILE",
     "FILE_NUMBER",
+    "FOR_TIME",
     "GROUP",
     "MESSAGE",
     "NAME",
     "NAMES",
     "NUMBER",
+    "OFF",
+    "OR_OFF",
+    "PACE",
     "PATH",
     "POLICY",
     "SWITCH",
     "TEXT",
+    "TIME_OR_OFF",
     "WORD",
     "Arg",
     "Args",
@@ -50,8 +56,9 @@ class Arg:
 
     Without a prompt it is optional, and None if it is missing. With *rest* it takes the rest of
     the line. *secret* arguments may be passwords. *kind* says what completion offers. *default*
-    returns the value of a missing argument, if there is only one possible value. A word after one
-    of the words *holds* belongs to the argument, and names no group.
+    returns the value of a missing argument, if there is only one possible value. An optional
+    argument is missing, too, if the next word does not *fit*: that belongs to the one behind it.
+    A word after one of the words *holds* belongs to the argument, and names no group.
     """
 
     label: str
@@ -61,6 +68,7 @@ class Arg:
     kind: str = "text"
     secret: bool = False
     default: Callable[[Call], str | None] = lambda _call: None
+    fits: Callable[[str], bool] = lambda _word: True
     holds: frozenset[str] = frozenset()
 
     def asked(self, prompt: str) -> Arg:
@@ -149,7 +157,11 @@ class Args:
         values: list[Any] = []
         for arg in self._args:
             rest = rest.strip()
-            typed, rest = (rest, "") if arg.rest else first_word(rest)
+            typed, behind = (rest, "") if arg.rest else first_word(rest)
+            if arg.fits(typed):
+                rest = behind
+            else:
+                typed = ""
             if not typed:
                 typed = arg.default(call) or ""
             if not typed and arg.prompt:
@@ -206,6 +218,51 @@ def _number(typed: str) -> int:
     return int(typed)
 
 
+_UNITS = {"m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
+"""The seconds of each unit of a time."""
+
+_TIME = re.compile(r"([1-9][0-9]{0,3})([mhdw])", re.ASCII | re.IGNORECASE)
+
+OFF = "off"
+"""The word that ends what a command began, such as ``/quiet bob off``."""
+
+
+def is_time(word: str) -> bool:
+    """Return whether *word* is a time such as ``30m``, ``1h``, ``7d`` or ``2w``."""
+    return _TIME.fullmatch(word) is not None
+
+
+def _time(typed: str) -> int:
+    """Return a time in milliseconds."""
+    found = _TIME.fullmatch(typed)
+    if found is None:
+        raise Refused(Code.BAD_ARGUMENT, "For how long? A time such as 30m, 1h, 7d or 2w.")
+    return int(found[1]) * _UNITS[found[2].lower()] * 1000
+
+
+def _time_or_off(typed: str) -> int | str:
+    return OFF if typed.lower() == OFF else _time(typed)
+
+
+def _off(typed: str) -> str:
+    if typed.lower() != OFF:
+        raise Refused(Code.BAD_ARGUMENT, "Only the word off can follow.")
+    return OFF
+
+
+def _pace(typed: str) -> int:
+    """Return the seconds of ``/slow``."""
+    short = typed.isascii() and typed.isdigit() and len(typed) < 10
+    count = int(typed) if short else 0 if typed.lower() == OFF else -1
+    if not 0 <= count <= MAX_SLOW:
+        raise Refused(
+            Code.BAD_ARGUMENT,
+            "How many seconds? A number up to {most}; 0 for no limit.",
+            most=MAX_SLOW,
+        )
+    return count
+
+
 def _file_number(typed: str) -> int:
     if not (typed.isascii() and typed.isdigit() and len(typed) < 10):
         raise Refused(Code.BAD_ARGUMENT, "Which file? Its number; /files lists them.")
@@ -232,6 +289,10 @@ def _policy(typed: str) -> PolicyChoice:
     return PolicyChoice(policy, password)
 
 
+FOR_TIME = Arg("1h|7d", _time, fits=is_time)
+TIME_OR_OFF = Arg("TIME|off", _time_or_off)
+OR_OFF = Arg("off", _off)
+PACE = Arg("SECONDS", _pace)
 NAME = Arg("NAME", person_name, "Whom?", kind="name")
 NAMES = Arg("NAME…", _names, "Whom?", rest=True, kind="name")
 PATH = Arg("FILE", str, "Which file?", rest=True, kind="file")

@@ -33,6 +33,7 @@ from pyconchat.domain.replies import (
     GroupLine,
     Groups,
     MemberLine,
+    ModeratorLine,
     Reply,
     Requests,
     Roster,
@@ -65,7 +66,7 @@ async def join(call: Call, name: str, rest: SafeText | None) -> Reply | None:
         await enter(call, conversation, pins=pins)
         return None
     call.session.await_approval(conversation)
-    return Asked(group.name, group.admin, _admin_online(call, group))
+    return Asked(group.name, group.admin, _approver_online(call, group))
 
 
 async def _admit(
@@ -81,7 +82,7 @@ async def _admit(
     services, actor = call.services, call.actor
     group = services.memory.usable(conversation)
     proof = ""
-    if group.asks_password(actor):
+    if group.asks_password(actor, call.chat.now()):
         asker, hash = _asker(call), group.password_hash
         services.throttle.admit(asker.network)
         call.chat.bounds.check_groups(call.account.name)  # before anything is asked, or hashed
@@ -89,7 +90,7 @@ async def _admit(
         if await services.throttle.check_later(asker, f"group {group.id}", hash, typed):
             proof = hash
     services.memory.require_present(call.account)
-    await call.decide(conversation, lambda group: group.join(actor, note, proof))
+    await call.decide(conversation, lambda group: group.join(actor, call.chat.now(), note, proof))
     return call.account.key in group.members
 
 
@@ -191,7 +192,7 @@ async def delete(call: Call, name: str) -> None:
     """Delete a group, after its name is typed again."""
     conversation = call.services.groups.find(name)
     group = call.services.memory.usable(conversation)
-    group.require_power(call.actor, "delete the group")  # before anything is asked
+    group.require_right(call.actor, "delete the group")  # before anything is asked
     typed = await call.ask(f"This ends {group.name} for everybody. Type its name to delete it: ")
     if fold(typed) != fold(group.name):
         raise Refused(Code.CANCELLED, "That is not its name; nothing was deleted.")
@@ -270,8 +271,8 @@ async def invite(call: Call, name: Name) -> Reply | None:
     """Allow somebody to join without a request."""
 
     def rule(group: Group) -> list[GroupEvent]:
-        group.require_admin(call.actor, "invite")  # first: others must not learn which names exist
-        return group.invite(call.actor, call.services.accounts.find(name).actor)
+        group.require_right(call.actor, "invite")  # first: others must not learn which names exist
+        return group.invite(call.actor, call.services.accounts.find(name).actor, call.chat.now())
 
     await call.decide(call.here(), rule)
     return _outside(call, f"{name} is invited to {{group}}.")
@@ -288,9 +289,17 @@ async def online(call: Call, listing: Listing | None) -> Reply:
 
 
 async def admin(call: Call) -> Reply:
-    """Show who the admin is."""
-    group = call.group()
-    return AdminIs(group.name, group.admin, _admin_online(call, group))
+    """Show who the admin and the moderators are."""
+    return admin_is(call)
+
+
+def admin_is(call: Call) -> AdminIs:
+    """Return who the admin and the moderators of the current group are. Raises `Refused`."""
+    group, presence = call.group(), call.services.presence
+    moderators = [
+        ModeratorLine(name, presence.online(key)) for key, name in group.moderators.items()
+    ]
+    return AdminIs(group.name, group.admin, _admin_online(call, group), moderators)
 
 
 async def transfer(call: Call, name: Name) -> Reply | None:
@@ -336,12 +345,14 @@ async def kick(call: Call, name: Name, reason: SafeText | None) -> None:
     await call.operate(lambda accounts: accounts.kick(call.actor, name, online, why))
 
 
-async def ban(call: Call, name: Name, reason: SafeText | None) -> None:
-    """Kick somebody and ban them."""
+async def ban(call: Call, name: Name, time: int | None, reason: SafeText | None) -> None:
+    """Kick somebody and ban them, for *time* milliseconds or for good."""
     why = reason or NO_TEXT
+    now = call.chat.now()
+    until = None if time is None else now + time
     here = call.in_group()
     if here is not None:
-        await call.decide(here, lambda group: group.ban(call.actor, name, why))
+        await call.decide(here, lambda group: group.ban(call.actor, name, now, why, until))
         return
     if _is_address(name) and call.services.accounts.get(name) is None:
         raise Refused(
@@ -349,7 +360,9 @@ async def ban(call: Call, name: Name, reason: SafeText | None) -> None:
         )
     sessions = call.services.presence.sessions(fold(name))
     networks = {each.peer.network for each in sessions} - {LOCAL}
-    await call.operate(lambda accounts: accounts.ban(call.actor, name, why, sorted(networks)))
+    await call.operate(
+        lambda accounts: accounts.ban(call.actor, name, now, why, sorted(networks), until)
+    )
 
 
 def _is_address(name: str) -> bool:
@@ -362,11 +375,11 @@ def _is_address(name: str) -> bool:
 
 async def unban(call: Call, name: Name) -> Reply | None:
     """End a ban."""
-    here = call.in_group()
+    here, now = call.in_group(), call.chat.now()
     if here is not None:
-        await call.decide(here, lambda group: group.unban(call.actor, name))
+        await call.decide(here, lambda group: group.unban(call.actor, name, now))
         return _outside(call, f"{name} may join {{group}} again.")
-    await call.operate(lambda accounts: accounts.unban(call.actor, name))
+    await call.operate(lambda accounts: accounts.unban(call.actor, name, now))
     return None
 
 
@@ -384,17 +397,17 @@ async def bans(call: Call, listing: Listing | None) -> Reply:
 
 
 def _bans(call: Call, listing: Listing) -> Bans:
-    name, here = None, call.in_group()
+    name, here, now = None, call.in_group(), call.chat.now()
     if here is not None:
         group = call.services.memory.usable(here)  # operators need not be members
-        name, banned = group.name, group.banned(call.actor)
+        name, banned = group.name, group.banned(call.actor, now)
     else:
-        banned = call.services.accounts.banned(call.actor)
+        banned = call.services.accounts.banned(call.actor, now)
     banned = [each for each in banned if listing.wants(each.name)]
     found = page(
         banned, listing, lambda each: each.name, lambda each: each, "/bans", call.named_group
     )
-    return Bans(name, found.items, found.more, found.next)
+    return Bans(name, found.items, now, found.more, found.next)
 
 
 async def _with_password(call: Call, choice: PolicyChoice) -> PolicyChoice:
@@ -444,11 +457,20 @@ def _roster(call: Call, online_only: bool, listing: Listing) -> Roster:
         if listing.wants(member.name) and (not online_only or presence.online(key))
     ]
 
+    now = call.chat.now()
+
     def line(member: Member) -> MemberLine:
-        name, account = member.name, call.services.accounts.get(member.name)
-        away = None if account is None else away_text(call, account)
-        is_admin, online = group.is_admin(name), presence.online(fold(name))
-        return MemberLine(name, is_admin, member.guest, online, away)
+        name, key = member.name, fold(member.name)
+        account, quiet = call.services.accounts.get(name), group.quieted.get(key)
+        return MemberLine(
+            name=name,
+            admin=group.is_admin(name),
+            moderator=group.is_moderator(name),
+            guest=member.guest,
+            quiet=quiet is not None and quiet.lasts(now),
+            online=presence.online(key),
+            away=None if account is None else away_text(call, account),
+        )
 
     command = "/online" if online_only else "/members"
     found = page(listed, listing, lambda member: member.name, line, command, call.named_group)
@@ -474,6 +496,12 @@ def _line(call: Call, conversation: GroupConversation) -> GroupLine:
 def _admin_online(call: Call, group: Group) -> bool:
     online: bool = group.admin is not None and call.services.presence.online(fold(group.admin))
     return online
+
+
+def _approver_online(call: Call, group: Group) -> bool:
+    """Return whether somebody who can approve requests, by their role in the group, is online."""
+    online = call.services.presence.online
+    return _admin_online(call, group) or any(online(key) for key in group.moderators)
 
 
 def _online(call: Call, conversation: GroupConversation) -> int:

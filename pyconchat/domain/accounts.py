@@ -32,6 +32,7 @@ from pyconchat.domain.names import COMMAND_WORDS, Key, Name, fold
 from pyconchat.domain.refusals import already_banned, already_operator, looks_like, name_in_use
 from pyconchat.domain.settings import Settings
 from pyconchat.domain.text import SafeText
+from pyconchat.domain.times import until_in_words
 
 __all__ = ["RESERVED", "Account", "Accounts", "deleted_party", "is_guest_party"]
 
@@ -165,7 +166,7 @@ class Accounts:
         self.guests_allowed = guests_allowed
         self.claim_code: str | None = None
         self.bans: dict[Key, Ban] = {}
-        self._banned_networks: dict[str, Ban] = {}
+        self._banned_networks: dict[str, list[Ban]] = {}
         self._accounts: dict[Key, Account] = {}
         self._lookalikes = Lookalikes()
         self._server_names = Lookalikes(RESERVED)
@@ -190,15 +191,21 @@ class Accounts:
         """Return the registered accounts."""
         return [account for account in self._accounts.values() if account.registered]
 
-    def require_free(self, name: Name) -> None:
-        """Raise `Refused` if no new account may have *name*.
+    def require_free(self, name: Name, now: int) -> None:
+        """Raise `Refused` if no new account may have *name* at *now* (milliseconds).
 
         It is taken, is reserved, or looks like a name that is, like one that is banned, or like a
         command. Names that were stored before these rules stay.
         """
         self._require_unused(name)
-        for names in (self._lookalikes, self._banned_names, self._command_words):
-            other = names.find(name)
+        banned = (
+            other for other in self._banned_names.alike(name) if self.bans[fold(other)].lasts(now)
+        )
+        for other in (
+            self._lookalikes.find(name),
+            next(banned, None),
+            self._command_words.find(name),
+        ):
             if other is not None and fold(other) != fold(name):
                 raise looks_like(name, other)
         if self._server_names.find(name) is not None:
@@ -216,9 +223,9 @@ class Accounts:
         self._lookalikes.add(account.name)
 
     @contextmanager
-    def reserved(self, name: Name) -> Iterator[None]:
+    def reserved(self, name: Name, now: int) -> Iterator[None]:
         """Reserve *name* while it is being registered. Raises `Refused` as `require_free` does."""
-        self.require_free(name)
+        self.require_free(name, now)
         self._reserved.add(fold(name))
         self._lookalikes.add(name)
         try:
@@ -232,29 +239,17 @@ class Accounts:
         del self._accounts[account.key]
         self._lookalikes.remove(account.name)
 
-    def admit(self, name: str) -> None:
-        """Raise `Refused` if *name* is banned from the server."""
-        ban = self.bans.get(fold(name))
+    def admit(self, name: str, now: int) -> None:
+        """Raise `Refused` if *name* is banned from the server at *now* (milliseconds)."""
+        ban = self._ban_of(name, now)
         if ban is not None:
-            raise Refused(
-                Code.BANNED,
-                "{name} is banned from this server by {by}{because}.",
-                name=ban.name,
-                by=ban.by,
-                because=f": {ban.reason}" if ban.reason else "",
-            )
+            raise _banned(f"{ban.name} is", ban, now)
 
-    def admit_network(self, network: str) -> None:
-        """Raise `Refused` if no guest or new account may come from *network*."""
-        ban = self._banned_networks.get(network)
-        if ban is not None:
-            raise Refused(
-                Code.BANNED,
-                "Guests and new accounts from your address are banned from this server by"
-                " {by}{because}.",
-                by=ban.by,
-                because=f": {ban.reason}" if ban.reason else "",
-            )
+    def admit_network(self, network: str, now: int) -> None:
+        """Raise `Refused` if no guest or new account may come from *network* at *now*."""
+        bans = (ban for ban in self._banned_networks.get(network, ()) if ban.lasts(now))
+        for ban in bans:
+            raise _banned("Guests and new accounts from your address are", ban, now)
 
     def restore_bans(self, bans: Iterable[Ban]) -> None:
         """Replace the bans by *bans*."""
@@ -263,9 +258,10 @@ class Accounts:
         self._ban_networks()
 
     def _ban_networks(self) -> None:
-        self._banned_networks = {
-            network: ban for ban in self.bans.values() for network in ban.networks
-        }
+        self._banned_networks = {}
+        for ban in self.bans.values():
+            for network in ban.networks:
+                self._banned_networks.setdefault(network, []).append(ban)
 
     # What operators decide.
 
@@ -318,49 +314,56 @@ class Accounts:
         return [ServerKicked(account.name, by.name, reason)]
 
     def ban(
-        self, by: Actor, name: Name, reason: SafeText = NO_TEXT, networks: Iterable[str] = ()
+        self,
+        by: Actor,
+        name: Name,
+        now: int,
+        reason: SafeText = NO_TEXT,
+        networks: Iterable[str] = (),
+        until: int | None = None,
     ) -> list[ServerEvent]:
         """Decide that *name*, which need not be registered, is banned from the server.
 
-        Of a guest, so are the *networks*, from which they are connected. An account that is banned
+        The ban lasts until *until* (milliseconds, as *now*), or for good if that is None. Of a
+        guest, so are the *networks*, from which they are connected. An account that is banned
         keeps its memberships: it is offline until the ban is lifted.
         """
         self.require_operator(by, "ban people from the server", in_groups=True)
         key = fold(name)
         if key == fold(by.name):
             raise Refused(Code.SELF, "You cannot ban yourself.")
-        if key in self.bans:
-            raise already_banned(self.bans[key].name)
+        known = self._ban_of(name, now)
+        if known is not None:
+            raise already_banned(known.name)
         account = self.get(name)
         if account is None:
-            return [ServerBanned(name, by.name, reason)]
+            return [ServerBanned(name, by.name, reason, until=until)]
         guest = () if account.registered else tuple(networks)[:MAX_NETWORKS]
-        return [ServerBanned(account.name, by.name, reason, guest)]
+        return [ServerBanned(account.name, by.name, reason, guest, until)]
 
-    def unban(self, by: Actor, name: Name) -> list[ServerEvent]:
+    def unban(self, by: Actor, name: Name, now: int) -> list[ServerEvent]:
         """Decide that the server ban of *name* ends."""
         self.require_operator(by, "lift server bans", in_groups=True)
-        ban = self.bans.get(fold(name))
+        ban = self._ban_of(name, now)
         if ban is None:
             raise Refused(
                 Code.NOT_BANNED, "{name} is not banned from this server; see /bans.", name=name
             )
         return [ServerUnbanned(ban.name, by.name)]
 
-    def banned(self, by: Actor) -> list[Ban]:
-        """Return the bans, oldest first, if *by* may see them."""
+    def banned(self, by: Actor, now: int) -> list[Ban]:
+        """Return the bans that have not ended, oldest first, if *by* may see them."""
         self.require_operator(by, "see the server's bans", in_groups=True)
-        return list(self.bans.values())
+        return [ban for ban in self.bans.values() if ban.lasts(now)]
 
     def apply(self, event: ServerEvent, at: int) -> None:
         """Change the state as *event* says, which happened at *at* (milliseconds)."""
         match event:
             case ServerKicked():
                 pass
-            case ServerBanned(name=name, by=by, reason=reason, networks=networks):
-                self.bans[fold(name)] = Ban(name, by, at, reason, networks)
-                self._banned_names.add(name)
-                self._ban_networks()
+            case ServerBanned(name=name, by=by, reason=reason, networks=networks, until=until):
+                lasting = [ban for ban in self.bans.values() if ban.lasts(at)]
+                self.restore_bans([*lasting, Ban(name, by, at, reason, networks, until)])
             case ServerUnbanned(name=name):
                 self._banned_names.remove(self.bans.pop(fold(name)).name)
                 self._ban_networks()
@@ -387,6 +390,11 @@ class Accounts:
                 hint="; a group's admin can do so inside the group" if in_groups else "",
             )
 
+    def _ban_of(self, name: str, now: int) -> Ban | None:
+        """Return the ban of *name*, if there is one that has not ended."""
+        ban = self.bans.get(fold(name))
+        return ban if ban is not None and ban.lasts(now) else None
+
     def _made_operator(self, account: Account, by: Name | None) -> list[ServerEvent]:
         if not account.registered:
             raise Refused(
@@ -399,3 +407,14 @@ class Accounts:
     def _require_unused(self, name: Name) -> None:
         if fold(name) in self._accounts or fold(name) in self._reserved:
             raise name_in_use(name)
+
+
+def _banned(who: str, ban: Ban, now: int) -> Refused:
+    return Refused(
+        Code.BANNED,
+        "{who} banned from this server by {by}{until}{because}.",
+        who=who,
+        by=ban.by,
+        until=until_in_words(ban.until, now),
+        because=f": {ban.reason}" if ban.reason else "",
+    )

@@ -41,7 +41,7 @@ __all__ = [
     "pin",
     "quote_of",
     "react",
-    "reply",
+    "require_answerable",
     "unpin",
     "unsay",
 ]
@@ -73,6 +73,7 @@ class Target(msgspec.Struct, frozen=True):
 def edit(group: Group, by: Actor, target: Target, text: SafeText, now: int) -> list[GroupEvent]:
     """Decide that *by* corrects their message *target* to *text*, at *now* (milliseconds)."""
     group.require_member(by)
+    group.require_voice(by, now)
     said = _said(target)
     if not target.own:
         raise Refused(
@@ -103,9 +104,10 @@ def unsay(group: Group, by: Actor, target: Target, now: int) -> list[GroupEvent]
     return [Unsay(target.seq, _said(target).sender, by.name)]
 
 
-def react(group: Group, by: Actor, target: Target, text: SafeText) -> list[GroupEvent]:
-    """Decide that *by* reacts to the message *target* with the emoji *text*."""
+def react(group: Group, by: Actor, target: Target, text: SafeText, now: int) -> list[GroupEvent]:
+    """Decide that *by* reacts to *target* with the emoji *text*, at *now* (milliseconds)."""
     group.require_member(by)
+    group.require_voice(by, now)
     _said(target)
     emoji = emoji_in(text)
     if emoji is None:
@@ -118,11 +120,10 @@ def react(group: Group, by: Actor, target: Target, text: SafeText) -> list[Group
     return [Reaction(target.seq, by.name, emoji)]
 
 
-def reply(group: Group, by: Actor, target: Target, text: SafeText) -> Message:
-    """Decide that *by* answers the message *target* with *text*."""
-    message = group.post(by, text)
+def require_answerable(group: Group, by: Actor, target: Target) -> None:
+    """Raise `Refused` unless *by* may answer *target*, with what `Group.post` allows them."""
+    group.require_member(by)
     _said(target)
-    return replace(message, reply_to=target.seq)
 
 
 def pin(group: Group, by: Actor, target: Target) -> list[GroupEvent]:

@@ -178,7 +178,7 @@ class MemberLeft(Event, frozen=True, tag="left"):
 
 
 class MemberKicked(Event, frozen=True, tag="kicked"):
-    """The admin or an operator removed *name* from the group; they may join again."""
+    """The admin, a moderator or an operator removed *name* from the group; they may join again."""
 
     name: Name
     by: Name
@@ -186,15 +186,58 @@ class MemberKicked(Event, frozen=True, tag="kicked"):
 
 
 class MemberBanned(Event, frozen=True, tag="banned"):
-    """*name* may not join. If they were a member, they are not any more."""
+    """*name* may not join. If they were a member, they are not any more.
+
+    The ban ends by itself at *until* (milliseconds since the epoch); None: it is for good.
+    """
 
     name: Name
     by: Name
     reason: SafeText = NO_TEXT
+    until: int | None = None
 
 
 class MemberUnbanned(Event, frozen=True, tag="unbanned"):
     """The ban of *name* was lifted."""
+
+    name: Name
+    by: Name
+
+
+class MemberQuieted(Event, frozen=True, tag="quieted"):
+    """*name* may read and not speak, until *until* (milliseconds since the epoch).
+
+    None: until `QuietEnded`.
+    """
+
+    name: Name
+    by: Name
+    until: int | None = None
+
+
+class QuietEnded(Event, frozen=True, tag="unquieted"):
+    """*name* may speak again."""
+
+    name: Name
+    by: Name
+
+
+class SlowChanged(Event, frozen=True, tag="slow"):
+    """Each member can say one thing in so many *seconds*; 0: as many as they like."""
+
+    seconds: int
+    by: Name
+
+
+class ModeratorMade(Event, frozen=True, tag="moderator"):
+    """The member *name* is a moderator now."""
+
+    name: Name
+    by: Name
+
+
+class ModeratorEnded(Event, frozen=True, tag="unmoderator"):
+    """*name* is a moderator no longer, and still a member."""
 
     name: Name
     by: Name
@@ -222,7 +265,7 @@ class RequestWithdrawn(Event, frozen=True, tag="withdrawn"):
 
 
 class JoinRejected(Event, frozen=True, tag="rejected"):
-    """The admin rejected the request of *name*."""
+    """The admin, a moderator or an operator rejected the request of *name*."""
 
     name: Name
     by: Name
@@ -263,7 +306,7 @@ class PolicyChanged(Event, frozen=True, tag="policy"):
 
 
 class TopicChanged(Event, frozen=True, tag="topic"):
-    """The admin changed the topic, or removed it (then it is empty)."""
+    """The admin or a moderator changed the topic, or removed it (then it is empty)."""
 
     topic: SafeText
     by: Name
@@ -305,13 +348,15 @@ class ServerKicked(Event, frozen=True, tag="server-kicked"):
 class ServerBanned(Event, frozen=True, tag="server-banned"):
     """An operator ended all sessions of *name*, who may not log in again.
 
-    No guest may log in from the *networks*, those of a guest who is banned.
+    No guest may log in from the *networks*, those of a guest who is banned. *until* is as in
+    `MemberBanned`.
     """
 
     name: Name
     by: Name
     reason: SafeText = NO_TEXT
     networks: tuple[str, ...] = ()
+    until: int | None = None
 
 
 class ServerUnbanned(Event, frozen=True, tag="server-unbanned"):
@@ -358,6 +403,11 @@ GroupEvent: TypeAlias = (
     | MemberKicked
     | MemberBanned
     | MemberUnbanned
+    | MemberQuieted
+    | QuietEnded
+    | SlowChanged
+    | ModeratorMade
+    | ModeratorEnded
     | MemberRegistered
     | AdminChanged
     | PolicyChanged
@@ -415,6 +465,10 @@ def subject(event: AnyEvent) -> Name | None:
             | MemberKicked(name=name)
             | MemberBanned(name=name)
             | MemberUnbanned(name=name)
+            | MemberQuieted(name=name)
+            | QuietEnded(name=name)
+            | ModeratorMade(name=name)
+            | ModeratorEnded(name=name)
             | MemberRegistered(name=name)
             | JoinRequested(name=name)
             | RequestWithdrawn(name=name)
@@ -442,6 +496,7 @@ def subject(event: AnyEvent) -> Name | None:
             | GroupRestored()
             | PolicyChanged()
             | TopicChanged()
+            | SlowChanged()
             | FileShared()
             | FileRemoved()
             | Damaged()

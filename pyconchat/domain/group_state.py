@@ -29,15 +29,20 @@ from pyconchat.domain.events import (
     MemberJoined,
     MemberKicked,
     MemberLeft,
+    MemberQuieted,
     MemberRegistered,
     MemberUnbanned,
     Message,
     MessageRemoved,
+    ModeratorEnded,
+    ModeratorMade,
     Pinned,
     Policy,
     PolicyChanged,
+    QuietEnded,
     Reaction,
     RequestWithdrawn,
+    SlowChanged,
     TopicChanged,
     Unpinned,
     Unsay,
@@ -45,7 +50,7 @@ from pyconchat.domain.events import (
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.text import SafeText
 
-__all__ = ["Ban", "GroupState", "JoinRequest", "LiveState", "Member", "SharedFile"]
+__all__ = ["Ban", "GroupState", "JoinRequest", "LiveState", "Member", "Quiet", "SharedFile"]
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -67,7 +72,9 @@ class JoinRequest(msgspec.Struct, frozen=True):
 class Ban(msgspec.Struct, frozen=True):
     """*by* banned *name* at *at* (milliseconds since the epoch).
 
-    A ban from the server may have the *networks* of a guest (see `network_of`).
+    A ban from the server may have the *networks* of a guest (see `network_of`). At *until* it
+    ends; None: it is for good. Nothing happens then: whoever asks about a ban has to give the
+    time. One that has ended is removed when that name comes again, or the next name is banned.
     """
 
     name: Name
@@ -75,6 +82,24 @@ class Ban(msgspec.Struct, frozen=True):
     at: int
     reason: SafeText = NO_TEXT
     networks: tuple[str, ...] = ()
+    until: int | None = None
+
+    def lasts(self, now: int) -> bool:
+        """Return whether the ban has not ended at *now* (milliseconds since the epoch)."""
+        return self.until is None or now < self.until
+
+
+class Quiet(msgspec.Struct, frozen=True):
+    """*by* made *name* quiet at *at*, until *until*, as in `Ban`. It outlasts the membership."""
+
+    name: Name
+    by: Name
+    at: int
+    until: int | None = None
+
+    def lasts(self, now: int) -> bool:
+        """Return whether *name* is still quiet at *now* (milliseconds since the epoch)."""
+        return self.until is None or now < self.until
 
 
 class SharedFile(msgspec.Struct, frozen=True):
@@ -106,7 +131,8 @@ class GroupState(msgspec.Struct):
     """All that a group remembers. Each list is in the order in which its records were added.
 
     *admin* is None if the operators look after the group. A *temporary* group has never had a
-    registered member. *last_file* is the highest number that a file of the group ever had.
+    registered member. *last_file* is the highest number that a file of the group ever had. *slow*
+    is the time from one message of a member to the next, in seconds.
     """
 
     number: int
@@ -123,6 +149,9 @@ class GroupState(msgspec.Struct):
     bans: list[Ban] = []
     files: list[SharedFile] = []
     last_file: int = 0
+    moderators: list[Name] = []
+    quieted: list[Quiet] = []
+    slow: int = 0
     pins: list[Pin] = []
 
 
@@ -130,6 +159,7 @@ class LiveState:
     """The state of one group in memory, which decisions change only through `apply`.
 
     *id* is the number of the group's conversation in the store. *version* counts the changes.
+    *turns* are the last turns in a slow group (see `Rights.take_turn`), which are not stored.
     """
 
     __slots__ = (
@@ -141,14 +171,18 @@ class LiveState:
         "invitations",
         "last_file",
         "members",
+        "moderators",
         "name",
         "number",
         "password_hash",
         "pins",
         "policy",
+        "quieted",
         "requests",
+        "slow",
         "temporary",
         "topic",
+        "turns",
         "version",
     )
 
@@ -183,6 +217,10 @@ class LiveState:
         self.bans: dict[Key, Ban] = {fold(b.name): b for b in state.bans}
         self.files: dict[int, SharedFile] = {file.number: file for file in state.files}
         self.last_file = state.last_file
+        self.moderators: dict[Key, Name] = {fold(name): name for name in state.moderators}
+        self.quieted: dict[Key, Quiet] = {fold(q.name): q for q in state.quieted}
+        self.slow = state.slow
+        self.turns: dict[Key, int] = {}
         self.pins: dict[int, Pin] = {pin.seq: pin for pin in state.pins}
 
     @property
@@ -203,6 +241,9 @@ class LiveState:
             bans=list(self.bans.values()),
             files=list(self.files.values()),
             last_file=self.last_file,
+            moderators=list(self.moderators.values()),
+            quieted=list(self.quieted.values()),
+            slow=self.slow,
             pins=list(self.pins.values()),
         )
 
@@ -235,30 +276,51 @@ class LiveState:
                 key = fold(name)
                 self.requests.pop(key, None)
                 self.invitations.pop(key, None)
+                self.bans.pop(key, None)
                 self.members[key] = Member(name, guest)
                 self.temporary = self.temporary and guest
             case MemberLeft(name=name) | MemberKicked(name=name):
                 del self.members[fold(name)]
-            case MemberBanned(name=name, by=by, reason=reason):
+                self.moderators.pop(fold(name), None)
+            case MemberBanned(name=name, by=by, reason=reason, until=until):
                 key = fold(name)
-                self.members.pop(key, None)
-                self.requests.pop(key, None)
-                self.invitations.pop(key, None)
-                self.bans[key] = Ban(name, by, at, reason)
+                for held in (self.members, self.moderators, self.requests, self.invitations):
+                    held.pop(key, None)
+                others = {k: each for k, each in self.bans.items() if each.lasts(at) and k != key}
+                self.bans = {**others, key: Ban(name, by, at, reason, until=until)}
             case MemberUnbanned(name=name):
                 del self.bans[fold(name)]
+            case MemberQuieted(name=name, by=by, until=until):
+                key = fold(name)
+                quiet = {k: each for k, each in self.quieted.items() if each.lasts(at) and k != key}
+                self.quieted = {**quiet, key: Quiet(name, by, at, until)}
+            case QuietEnded(name=name):
+                del self.quieted[fold(name)]
+            case SlowChanged(seconds=seconds):
+                self.slow = seconds
+                self.turns.clear()
+            case ModeratorMade(name=name):
+                self.moderators[fold(name)] = name
+                self.quieted.pop(fold(name), None)
+            case ModeratorEnded(name=name):
+                del self.moderators[fold(name)]
             case MemberRegistered(name=name):
                 self._register(fold(name))
             case JoinRequested(name=name, note=note, guest=guest):
+                self.bans.pop(fold(name), None)
                 self.requests[fold(name)] = JoinRequest(name, at, note, guest)
             case RequestWithdrawn(name=name) | JoinRejected(name=name):
                 del self.requests[fold(name)]
             case MemberInvited(name=name, guest=guest):
+                self.bans.pop(fold(name), None)
                 self.invitations[fold(name)] = Member(name, guest)
             case InvitationEnded(name=name):
                 del self.invitations[fold(name)]
             case AdminChanged(name=name):
                 self.admin = name
+                if name is not None:
+                    self.moderators.pop(fold(name), None)
+                    self.quieted.pop(fold(name), None)
             case PolicyChanged(policy=policy, password_hash=password_hash):
                 self.policy = policy
                 self.password_hash = password_hash

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from importlib.resources import files
 
@@ -47,10 +47,12 @@ class Lookalikes:
 
     def find(self, name: str) -> Name | None:
         """Return a name that looks like *name* or is equal to it, or None."""
+        return next(self.alike(name), None)
+
+    def alike(self, name: str) -> Iterator[Name]:
+        """Yield the names that look like *name* or are equal to it."""
         for skeleton in skeletons(name):
-            if skeleton in self._names:
-                return self._names[skeleton][0]
-        return None
+            yield from self._names.get(skeleton, ())
 
 
 @lru_cache(1 << 13)

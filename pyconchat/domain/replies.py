@@ -42,6 +42,7 @@ __all__ = [
     "Mentioned",
     "Mentions",
     "Missed",
+    "ModeratorLine",
     "Muted",
     "OwnGroup",
     "OwnGroups",
@@ -262,7 +263,8 @@ class InPrivate(_Reply, frozen=True, tag="query"):
 class Asked(_Reply, frozen=True, tag="asked"):
     """The reader asked to join *group*.
 
-    Its *admin*, who may be *online*, has to approve; if it has none, an operator.
+    Its *admin* or a moderator has to approve, one of whom may be *online*; if it has no admin, an
+    operator.
     """
 
     group: Name
@@ -313,12 +315,14 @@ class Requests(_Reply, frozen=True, tag="requests"):
     named: bool = False
 
 
-class MemberLine(msgspec.Struct, frozen=True):
+class MemberLine(msgspec.Struct, frozen=True, kw_only=True):
     """One member of a `Roster`. *away* is what they say who are away; else None."""
 
     name: Name
     admin: bool
+    moderator: bool = False
     guest: bool
+    quiet: bool = False
     online: bool
     away: SafeText | None = None
 
@@ -334,19 +338,28 @@ class Roster(_Reply, frozen=True, tag="members"):
     part: SafeText = NO_TEXT
 
 
+class ModeratorLine(msgspec.Struct, frozen=True):
+    """One moderator of an `AdminIs` reply."""
+
+    name: Name
+    online: bool
+
+
 class AdminIs(_Reply, frozen=True, tag="admin-is"):
-    """The admin of *group*; None if the operators look after it."""
+    """The admin of *group*, None if the operators look after it, and the *moderators*."""
 
     group: Name
     admin: Name | None
     online: bool
+    moderators: list[ModeratorLine] = []
 
 
 class Bans(_Reply, frozen=True, tag="bans"):
-    """The bans of *group*, or of the server if that is None."""
+    """The bans of *group*, or of the server if that is None, at *now* (milliseconds)."""
 
     group: Name | None
     bans: list[Ban]
+    now: int
     more: int = 0
     next: SafeText = NO_TEXT
 

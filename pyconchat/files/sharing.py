@@ -102,6 +102,7 @@ class FileSharing:
         *network* is that of the session (see `network_of`). Raises `Refused`.
         """
         conversation.group.require_member(account.actor)
+        conversation.group.require_voice(account.actor, self._chat.now())
         ticket = self._issue(account, network, conversation, name, None)
         self.quotas.require_some(ticket.owner)
         return ticket, await self.run(self.storage.partial_size, ticket.owner, ticket.key)
@@ -223,7 +224,9 @@ class FileSharing:
             await self._chat.decide(
                 ticket.conversation,
                 lambda group: group.share(
-                    ticket.account.actor, ticket.name, size, digest, id, ticket.quota
+                    *(ticket.account.actor, ticket.name, size, digest, id),
+                    now=self._chat.now(),
+                    quota=ticket.quota,
                 ),
             )
         except OSError as problem:

@@ -24,20 +24,25 @@ from pyconchat.domain.events import (
     MemberJoined,
     MemberKicked,
     MemberLeft,
+    MemberQuieted,
     MemberRegistered,
     MemberUnbanned,
     Message,
     MessageRemoved,
+    ModeratorEnded,
+    ModeratorMade,
     OperatorMade,
     OperatorRemoved,
     Pinned,
     PolicyChanged,
+    QuietEnded,
     Quote,
     Reaction,
     RequestWithdrawn,
     ServerBanned,
     ServerKicked,
     ServerUnbanned,
+    SlowChanged,
     TopicChanged,
     Unpinned,
     Unsay,
@@ -48,6 +53,7 @@ from pyconchat.domain.events import (
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.replies import Where
 from pyconchat.domain.text import SafeText, in_bytes
+from pyconchat.domain.times import seconds, until_in_words
 
 __all__ = ["event_sentence", "quoted"]
 
@@ -57,18 +63,21 @@ _WHY_LEFT = {
 }
 
 
-def event_sentence(event: AnyEvent, where: Where, reader: Key, quote: Quote | None = None) -> str:
-    """Return the sentence that *reader* gets about *event*; "" for none.
+def event_sentence(
+    event: AnyEvent, where: Where, reader: Key, at: int, quote: Quote | None = None
+) -> str:
+    """Return the sentence that *reader* gets about *event*, of the time *at* (milliseconds).
 
-    *quote* is of the message that the event is about. An edit may have several lines.
+    It is empty if there is none. *quote* is of the message that the event is about. An edit may
+    have several lines.
     """
     about = subject(event)
     if about is not None and fold(about) == reader:
-        return _to_subject(event, where)
+        return _to_subject(event, where, at)
     if isinstance(event, Amendment):
         sentence = _about_message(event, quote)
     else:
-        sentence = _to_others(event, where)
+        sentence = _to_others(event, where, at)
     prefix = f"[{where.group}] " if where.group is not None and not where.here else ""
     return prefix + sentence if sentence else ""
 
@@ -97,7 +106,7 @@ def _about_message(event: Amendment, quote: Quote | None) -> str:
             assert_never(event)
 
 
-def _to_subject(event: AnyEvent, where: Where) -> str:
+def _to_subject(event: AnyEvent, where: Where, at: int) -> str:
     """Return the sentence for the subject. It names the group, which may not be the current one."""
     group = where.group
     match event:
@@ -112,8 +121,17 @@ def _to_subject(event: AnyEvent, where: Where) -> str:
             return f"You are no longer a member of {group}."
         case MemberKicked(by=by, reason=reason):
             return f"You were kicked from {group} by {by}{_because(reason)}"
-        case MemberBanned(by=by, reason=reason):
-            return f"You were banned from {group} by {by}{_because(reason)}"
+        case MemberBanned(by=by, reason=reason, until=until):
+            ends = until_in_words(until, at)
+            return f"You were banned from {group} by {by}{ends}{_because(reason)}"
+        case MemberQuieted(by=by, until=until):
+            return f"{by} made you quiet in {group}{until_in_words(until, at)}: read, do not speak."
+        case QuietEnded(by=by):
+            return f"You may speak in {group} again: {by} ended your quiet."
+        case ModeratorMade(by=by):
+            return f"You are a moderator of {group} now, appointed by {by}."
+        case ModeratorEnded(by=by):
+            return f"You are no longer a moderator of {group}: {by} ended that."
         case MemberUnbanned(by=by):
             return f"You may join {group} again: {by} lifted your ban."
         case RequestWithdrawn():
@@ -126,17 +144,18 @@ def _to_subject(event: AnyEvent, where: Where) -> str:
             return f"You are the admin of {group} now{_appointed(by)}."
         case ServerKicked(by=by, reason=reason):
             return f"You were kicked off this server by {by}{_because(reason)}"
-        case ServerBanned(by=by, reason=reason):
-            return f"You were banned from this server by {by}{_because(reason)}"
+        case ServerBanned(by=by, reason=reason, until=until):
+            ends = until_in_words(until, at)
+            return f"You were banned from this server by {by}{ends}{_because(reason)}"
         case OperatorMade():
             return "You are an operator now."
         case OperatorRemoved(by=by):
             return f"You are no longer an operator: {by} decided that."
         case _:
-            return _to_others(event, where)
+            return _to_others(event, where, at)
 
 
-def _to_others(event: AnyEvent, where: Where) -> str:
+def _to_others(event: AnyEvent, where: Where, at: int) -> str:
     group = where.group
     match event:
         case GroupCreated(by=by, number=number):
@@ -155,10 +174,22 @@ def _to_others(event: AnyEvent, where: Where) -> str:
             return f"{name} has left the chat{_WHY_LEFT.get(why, '')}."
         case MemberKicked(name=name, by=by, reason=reason):
             return f"{name} was kicked by {by}{_because(reason)}"
-        case MemberBanned(name=name, by=by, reason=reason):
-            return f"{name} was banned by {by}{_because(reason)}"
+        case MemberBanned(name=name, by=by, reason=reason, until=until):
+            return f"{name} was banned by {by}{until_in_words(until, at)}{_because(reason)}"
         case MemberUnbanned(name=name, by=by):
             return f"{name} may join again: {by} lifted the ban."
+        case MemberQuieted(name=name, by=by, until=until):
+            return f"{by} made {name} quiet{until_in_words(until, at)}."
+        case QuietEnded(name=name, by=by):
+            return f"{name} may speak again: {by} ended the quiet."
+        case SlowChanged(seconds=0, by=by):
+            return f"{by} made the group as fast as people type."
+        case SlowChanged(seconds=pace, by=by):
+            return f"{by} made the group slow: one message every {seconds(pace)}."
+        case ModeratorMade(name=name, by=by):
+            return f"{name} is a moderator now, appointed by {by}."
+        case ModeratorEnded(name=name, by=by):
+            return f"{name} is no longer a moderator: {by} ended that."
         case MemberRegistered(name=name):
             return f"{name} is registered now."
         case JoinRequested(name=name, note=note):
@@ -187,8 +218,9 @@ def _to_others(event: AnyEvent, where: Where) -> str:
             return f"{by} removed the file {file}, number {number}."
         case ServerKicked(name=name, by=by, reason=reason):
             return f"{name} was kicked off this server by {by}{_because(reason)}"
-        case ServerBanned(name=name, by=by, reason=reason):
-            return f"{name} was banned from this server by {by}{_because(reason)}"
+        case ServerBanned(name=name, by=by, reason=reason, until=until):
+            ends = until_in_words(until, at)
+            return f"{name} was banned from this server by {by}{ends}{_because(reason)}"
         case ServerUnbanned(name=name, by=by):
             return f"{name} may log in again: {by} lifted the ban."
         case OperatorMade(name=name):

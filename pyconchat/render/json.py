@@ -31,20 +31,25 @@ from pyconchat.domain.events import (
     MemberJoined,
     MemberKicked,
     MemberLeft,
+    MemberQuieted,
     MemberRegistered,
     MemberUnbanned,
     Message,
     MessageRemoved,
+    ModeratorEnded,
+    ModeratorMade,
     OperatorMade,
     OperatorRemoved,
     Pinned,
     PolicyChanged,
+    QuietEnded,
     Quote,
     Reaction,
     RequestWithdrawn,
     ServerBanned,
     ServerKicked,
     ServerUnbanned,
+    SlowChanged,
     TopicChanged,
     Unpinned,
     Unsay,
@@ -97,8 +102,13 @@ _EVENT_FIELDS: Mapping[type[AnyEvent], Sequence[str]] = {
     MemberJoined: ("name", "via", "by", "guest"),
     MemberLeft: ("name", "why"),
     MemberKicked: ("name", "by", "reason"),
-    MemberBanned: ("name", "by", "reason"),
+    MemberBanned: ("name", "by", "reason", "until"),
     MemberUnbanned: ("name", "by"),
+    MemberQuieted: ("name", "by", "until"),
+    QuietEnded: ("name", "by"),
+    SlowChanged: ("seconds", "by"),
+    ModeratorMade: ("name", "by"),
+    ModeratorEnded: ("name", "by"),
     MemberRegistered: ("name",),
     JoinRequested: ("name", "note", "guest"),
     RequestWithdrawn: ("name", "why"),
@@ -111,14 +121,15 @@ _EVENT_FIELDS: Mapping[type[AnyEvent], Sequence[str]] = {
     FileShared: ("number", "file", "by", "size", "sha256", "guest"),
     FileRemoved: ("number", "file", "by"),
     ServerKicked: ("name", "by", "reason"),
-    ServerBanned: ("name", "by", "reason"),
+    ServerBanned: ("name", "by", "reason", "until"),
     ServerUnbanned: ("name", "by"),
     OperatorMade: ("name", "by"),
     OperatorRemoved: ("name", "by"),
     Damaged: (),
 }
 _REQUEST_FIELDS = ("name", "at", "note", "guest")
-_BAN_FIELDS = ("name", "by", "at", "reason")
+_BAN_FIELDS = ("name", "by", "at", "reason", "until")
+_TIMES = frozenset({"at", "until"})
 
 
 @implementer(IRenderer)
@@ -191,7 +202,7 @@ def event_object(entry: Entry, where: Where) -> dict[str, object]:
             fields["edited"] = event.edited
     else:
         for name in _EVENT_FIELDS[type(event)]:
-            fields["from" if name == "sender" else name] = getattr(event, name)
+            fields["from" if name == "sender" else name] = _field(event, name)
     if entry.quote is not None:
         fields["quote"] = quote_object(entry.quote)
     return fields
@@ -251,7 +262,7 @@ def reply_object(reply: Reply) -> dict[str, object]:
         case Requests(group=group, requests=requests, more=more, next=next):
             fields |= {"group": group, "requests": _timed(requests, _REQUEST_FIELDS)}
             fields |= {"more": more, "next": next}
-        case Bans(group=group, bans=bans, more=more, next=next):
+        case Bans(group=group, bans=bans, more=more, next=next):  # `now` is for ages in words
             fields |= {"group": group, "bans": _timed(bans, _BAN_FIELDS)}
             fields |= {"more": more, "next": next}
         case Files(group=group, files=files, more=more, next=next):
@@ -286,11 +297,14 @@ def _named_group(line: GroupLine) -> dict[str, object]:
 def _timed(
     records: Iterable[JoinRequest | Ban | FileLine], names: Sequence[str]
 ) -> list[dict[str, object]]:
-    """Return the fields *names* of each record, with its time as a timestamp."""
-    return [
-        {name: timestamp(each.at) if name == "at" else getattr(each, name) for name in names}
-        for each in records
-    ]
+    """Return the fields *names* of each record."""
+    return [{name: _field(each, name) for name in names} for each in records]
+
+
+def _field(record: object, name: str) -> object:
+    """Return the field *name* of *record*; a time as a timestamp."""
+    value = getattr(record, name)
+    return timestamp(value) if name in _TIMES and value is not None else value
 
 
 def _events(entries: Sequence[Entry], where: Where) -> list[dict[str, object]]:

@@ -52,8 +52,8 @@ from pyconchat.domain.replies import (
 )
 from pyconchat.domain.settings import Settings
 from pyconchat.domain.text import SafeText, columns, in_bytes
+from pyconchat.domain.times import day, day_and_time, until_in_words
 from pyconchat.render.events import quoted
-from pyconchat.render.times import day, day_and_time
 
 __all__ = ["MENU", "older_line", "reply_lines"]
 
@@ -129,9 +129,10 @@ def reply_lines(reply: Reply) -> list[str]:
         case Roster():
             return _roster(reply)
         case AdminIs(group=group, admin=None):
-            return [f"{group} has no admin; the operators look after it."]
+            return [f"{group} has no admin; the operators look after it.", *_moderators(reply)]
         case AdminIs(group=group, admin=admin, online=online):
-            return [f"The admin of {group} is {admin}, who is {_whether(online)}."]
+            first = f"The admin of {group} is {admin}, who is {_whether(online)}."
+            return [first, *_moderators(reply)]
         case Bans():
             return _bans(reply)
         case Pins(group=group, pins=pins):
@@ -252,12 +253,20 @@ def _roster(reply: Roster) -> list[str]:
     for member in reply.members:
         notes = [
             *(["admin"] if member.admin else []),
+            *(["moderator"] if member.moderator else []),
             *(["guest"] if member.guest else []),
+            *(["quiet"] if member.quiet else []),
             *([] if reply.online_only else [_whether(member.online)]),
             *_away(member.away),
         ]
         lines.append(f"  {member.name}{_bracketed(', '.join(notes))}")
     return lines + _more(reply.more, reply.next)
+
+
+def _moderators(reply: AdminIs) -> list[str]:
+    """Return the line with the moderators; none if there are none."""
+    names = [f"{each.name} ({_whether(each.online)})" for each in reply.moderators]
+    return [f"Moderators: {', '.join(names)}."] if names else []
 
 
 def _bans(reply: Bans) -> list[str]:
@@ -267,7 +276,7 @@ def _bans(reply: Bans) -> list[str]:
     lines = [f"{len(reply.bans) + reply.more} banned from {where}:"]
     for ban in reply.bans:
         reason = f": {ban.reason}" if ban.reason else ""
-        lines.append(f"  {ban.name}, by {ban.by}{reason}")
+        lines.append(f"  {ban.name}, by {ban.by}{until_in_words(ban.until, reply.now)}{reason}")
     return lines + _more(reply.more, reply.next)
 
 

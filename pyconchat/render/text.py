@@ -27,10 +27,10 @@ from pyconchat.domain.replies import (
     Where,
 )
 from pyconchat.domain.settings import Settings
+from pyconchat.domain.times import date_and_time, time_of_day
 from pyconchat.render.events import event_sentence, quoted
 from pyconchat.render.layout import lay_out
 from pyconchat.render.replies import older_line, reply_lines
-from pyconchat.render.times import date_and_time, time_of_day
 
 __all__ = ["TextRenderer"]
 
@@ -215,5 +215,5 @@ def _private(sender: Name, other: Name, guest: bool) -> str:
 def _entry(entry: Entry, where: Where, reader: Key, stamp: str, newline: str) -> str:
     if isinstance(entry.event, Message | Action):
         return _talk(entry, where, stamp, newline)
-    sentence = event_sentence(entry.event, where, reader, entry.quote)
+    sentence = event_sentence(entry.event, where, reader, entry.at, entry.quote)
     return lay_out(sentence, f"{stamp}* ", newline) if sentence else ""

@@ -93,7 +93,7 @@ class Admin:
     def accounts(self) -> None:
         """List the registered accounts: name, rights, creation and last login."""
         server = self._store.load().server
-        banned = {fold(ban.name) for ban in server.bans}
+        banned = {fold(ban.name) for ban in server.bans if ban.lasts(self._now())}
         for account in sorted(server.accounts, key=lambda each: fold(each.name)):
             notes = ["operator"] * account.operator
             notes += ["banned"] * (fold(account.name) in banned)

@@ -118,7 +118,7 @@ class PasswordChecker:
 
     async def _check(self, credentials: IPassword) -> bytes | tuple[()]:
         name = person_name(credentials.name)
-        self._services.accounts.admit(name)
+        self._services.memory.admit(name)
         account = self._services.accounts.get(name)
         hash = account.password_hash if account is not None else ""
         right = await self._services.throttle.check(
@@ -127,7 +127,7 @@ class PasswordChecker:
         if account is None or not right or hash != account.password_hash:  # changed during hashing
             spelled = name if account is None else account.name
             raise Refused(Code.WRONG_PASSWORD, "That is not the password of {name}.", name=spelled)
-        self._services.accounts.admit(name)  # again: hashing takes time
+        self._services.memory.admit(name)  # again: hashing takes time
         return account.name.encode()
 
 

@@ -44,6 +44,7 @@ class Session:
         "_chat",
         "_ended",
         "_leaving",
+        "_memory",
         "_moves",
         "_opened",
         "_partner_online",
@@ -77,6 +78,7 @@ class Session:
         self._services = services
         self._chat = services.chat
         self._accounts = services.accounts
+        self._memory = services.memory
         self._ended = False
         self._opened = False
         self._leaving = False  # a command that ends a membership is running
@@ -250,7 +252,7 @@ class Session:
 
     def require_welcome(self) -> None:
         if self.account.key in self._accounts.bans:  # quick: called for each message
-            self._accounts.admit(self.account.name)
+            self._memory.admit(self.account.name)
 
     def command(
         self,

@@ -63,19 +63,24 @@ from pyconchat.domain.events import (
     MemberJoined,
     MemberKicked,
     MemberLeft,
+    MemberQuieted,
     MemberRegistered,
     MemberUnbanned,
     Message,
     MessageRemoved,
+    ModeratorEnded,
+    ModeratorMade,
     OperatorMade,
     OperatorRemoved,
     Pinned,
     PolicyChanged,
+    QuietEnded,
     Reaction,
     RequestWithdrawn,
     ServerBanned,
     ServerKicked,
     ServerUnbanned,
+    SlowChanged,
     TopicChanged,
     Unpinned,
     Unsay,
@@ -134,18 +139,22 @@ class Effects:
             case MemberJoined(name=name, guest=guest):
                 self._drop(schema.requests, group, name)
                 self._drop(schema.invitations, group, name)
+                self._drop(schema.bans, group, name)
                 self._put(schema.members, group, name, guest=guest, since=seq)
                 if not guest:
                     self._open_cursor(fold(name), group, seq - 1)
                     self._set_group(group, temporary=False)
             case MemberLeft(name=name) | MemberKicked(name=name):
                 self._drop(schema.members, group, name)
+                self._drop(schema.moderators, group, name)
                 self._close_cursor(fold(name), group, seq)
-            case MemberBanned(name=name, by=by, reason=reason):
+            case MemberBanned(name=name, by=by, reason=reason, until=until):
                 was_member = self._drop(schema.members, group, name)
-                self._drop(schema.requests, group, name)
-                self._drop(schema.invitations, group, name)
-                self._put(schema.bans, group, name, by=by, at=entry.at, reason=reason, since=seq)
+                for table in (schema.moderators, schema.requests, schema.invitations, schema.bans):
+                    self._drop(table, group, name)
+                self._drop_ended(schema.bans, group, entry.at)
+                ban = {"by": by, "at": entry.at, "reason": reason, "until": until, "since": seq}
+                self._put(schema.bans, group, name, **ban)
                 if was_member:
                     self._close_cursor(fold(name), group, seq)
                 else:
@@ -153,9 +162,23 @@ class Effects:
             case MemberUnbanned(name=name):
                 self._drop(schema.bans, group, name)
                 self._notify(fold(name), group, seq)
+            case MemberQuieted(name=name, by=by, until=until):
+                self._drop(schema.quieted, group, name)
+                self._drop_ended(schema.quieted, group, entry.at)
+                self._put(schema.quieted, group, name, by=by, at=entry.at, until=until, since=seq)
+            case QuietEnded(name=name):
+                self._drop(schema.quieted, group, name)
+            case SlowChanged(seconds=seconds):
+                self._set_group(group, slow=seconds)
+            case ModeratorMade(name=name):
+                self._put(schema.moderators, group, name, since=seq)
+                self._drop(schema.quieted, group, name)
+            case ModeratorEnded(name=name):
+                self._drop(schema.moderators, group, name)
             case MemberRegistered(name=name):
                 self._register(group, name, seq)
             case JoinRequested(name=name, note=note, guest=guest):
+                self._drop(schema.bans, group, name)
                 self._put(
                     schema.requests, group, name, guest=guest, note=note, at=entry.at, since=seq
                 )
@@ -165,12 +188,16 @@ class Effects:
                 self._drop(schema.requests, group, name)
                 self._notify(fold(name), group, seq)
             case MemberInvited(name=name, guest=guest):
+                self._drop(schema.bans, group, name)
                 self._put(schema.invitations, group, name, guest=guest, since=seq)
                 self._notify(fold(name), group, seq)
             case InvitationEnded(name=name):
                 self._drop(schema.invitations, group, name)
             case AdminChanged(name=name):
                 self._set_group(group, admin=name or "")
+                if name is not None:
+                    self._drop(schema.moderators, group, name)
+                    self._drop(schema.quieted, group, name)
             case PolicyChanged(policy=policy, password_hash=password_hash):
                 self._set_group(group, policy=policy.value, password_hash=password_hash)
             case TopicChanged(topic=topic):
@@ -181,10 +208,13 @@ class Effects:
                 files = schema.files
                 same = and_(files.c.conversation == group, files.c.number == number)
                 self._run(delete(files).where(same))
-            case ServerBanned(name=name, by=by, reason=reason, networks=networks):
+            case ServerBanned(name=name, by=by, reason=reason, networks=networks, until=until):
                 row = {"key": fold(name), "name": name, "by": by, "at": entry.at, "reason": reason}
-                row["networks"] = " ".join(networks)
-                self._run(insert(schema.server_bans).values(row))
+                row |= {"networks": " ".join(networks), "until": until}
+                bans = schema.server_bans
+                ended = or_(bans.c.key == fold(name), bans.c.until <= entry.at)
+                self._run(delete(bans).where(ended))
+                self._run(insert(bans).values(row))
                 self._end_tokens(fold(name))
             case ServerUnbanned(name=name):
                 bans = schema.server_bans
@@ -427,6 +457,10 @@ class Effects:
     def _drop(self, table: Table, group: int, name: Name) -> bool:
         row = and_(table.c.conversation == group, table.c.key == fold(name))
         return self._run(delete(table).where(row)) > 0
+
+    def _drop_ended(self, table: Table, group: int, at: int) -> None:
+        """Delete the bans or quiets of *group* that have ended at *at* (milliseconds)."""
+        self._run(delete(table).where(table.c.conversation == group, table.c.until <= at))
 
     def _run(self, statement: Any) -> int:
         return self._connection.execute(statement).rowcount

@@ -50,6 +50,7 @@ server_bans = Table(
     Column("at", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("networks", Text, nullable=False, server_default=""),  # with spaces between them
+    Column("until", BigInteger),  # None: for good
 )
 
 ignores = Table(
@@ -136,6 +137,7 @@ groups = Table(
     Column("last_file", BigInteger, nullable=False, default=0),
     Column("closed_at", BigInteger),
     Column("days_closed", Integer, nullable=False, server_default="0"),
+    Column("slow", Integer, nullable=False, server_default="0"),  # seconds
 )
 
 members = Table(
@@ -179,6 +181,28 @@ bans = Table(
     Column("by", String(32), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger),  # None: for good
+)
+
+moderators = Table(
+    "moderators",
+    metadata,
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+    Column("key", String(32), primary_key=True),
+    Column("name", String(32), nullable=False),
+    Column("since", BigInteger, nullable=False),
+)
+
+quieted = Table(
+    "quieted",
+    metadata,
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+    Column("key", String(32), primary_key=True),
+    Column("name", String(32), nullable=False),
+    Column("by", String(32), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("until", BigInteger),  # None: for good
     Column("since", BigInteger, nullable=False),
 )
 

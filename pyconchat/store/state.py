@@ -9,7 +9,15 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 
 from pyconchat.domain.decisions import SERVER
 from pyconchat.domain.events import Policy
-from pyconchat.domain.group_state import Ban, GroupState, JoinRequest, Member, Pin, SharedFile
+from pyconchat.domain.group_state import (
+    Ban,
+    GroupState,
+    JoinRequest,
+    Member,
+    Pin,
+    Quiet,
+    SharedFile,
+)
 from pyconchat.domain.names import Key, Name
 from pyconchat.domain.stored import (
     AccountRecord,
@@ -83,8 +91,13 @@ def _read_groups(connection: Connection, chosen: ColumnElement[bool]) -> dict[in
     for row in _rows(connection, schema.invitations, "since", chosen):
         found[row.conversation].state.invitations.append(Member(Name(row.name), row.guest))
     for row in _rows(connection, schema.bans, "since", chosen):
-        ban = Ban(Name(row.name), Name(row.by), row.at, SafeText(row.reason))
+        ban = Ban(Name(row.name), Name(row.by), row.at, SafeText(row.reason), until=row.until)
         found[row.conversation].state.bans.append(ban)
+    for row in _rows(connection, schema.moderators, "since", chosen):
+        found[row.conversation].state.moderators.append(Name(row.name))
+    for row in _rows(connection, schema.quieted, "since", chosen):
+        quiet = Quiet(Name(row.name), Name(row.by), row.at, row.until)
+        found[row.conversation].state.quieted.append(quiet)
     for row in _rows(connection, schema.files, "number", chosen):
         found[row.conversation].state.files.append(_file(row))
     for row in _rows(connection, schema.pins, "since", chosen):
@@ -205,6 +218,7 @@ def _groups(connection: Connection, chosen: ColumnElement[bool]) -> dict[int, St
             closed=row["closed"],
             temporary=row["temporary"],
             last_file=row["last_file"],
+            slow=row["slow"],
         )
         found[row["conversation"]] = StoredGroup(state, row["version"], row["head"])
     return found
@@ -247,10 +261,12 @@ def _file(row: Row[Any]) -> SharedFile:
 
 def _server_bans(connection: Connection) -> list[Ban]:
     bans = schema.server_bans.c
-    query = select(bans.name, bans.by, bans.at, bans.reason, bans.networks).order_by(bans.at)
+    columns = (bans.name, bans.by, bans.at, bans.reason, bans.networks, bans.until)
     return [
-        Ban(name, by, at, reason, tuple(networks.split()))
-        for name, by, at, reason, networks in connection.execute(query)
+        Ban(name, by, at, reason, tuple(networks.split()), until)
+        for name, by, at, reason, networks, until in connection.execute(
+            select(*columns).order_by(bans.at)
+        )
     ]
 
 

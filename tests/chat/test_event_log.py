@@ -8,6 +8,7 @@ import pytest
 from twisted.logger import LogLevel, capturedLogs, eventAsText
 
 from pyconchat.chat.chat import Chat
+from pyconchat.domain.times import date_and_time
 from pyconchat.testing import TestUser
 
 SECRETS = ("a secret reason", "a secret topic", "a secret word", "secret of")
@@ -54,6 +55,9 @@ def bob(chat: Chat, alice: TestUser) -> TestUser:
         ),
         ("/policy invite", "policy changed: tea is invite now, by alice (192.0.2.7)"),
         ("/transfer bob", "admin transferred: bob (192.0.2.1) is the admin of tea (transferred)"),
+        ("/moderator bob", "moderator made: bob (192.0.2.1) of tea by alice (192.0.2.7)"),
+        ("/quiet bob", "user quieted: bob (192.0.2.1) in tea by alice (192.0.2.7)"),
+        ("/slow 30", "group slowed: tea to a message in 30 s by alice (192.0.2.7)"),
         ("/create coffee open", "group created: coffee (number 2) by alice (192.0.2.7)"),
     ],
 )
@@ -68,6 +72,26 @@ def test_what_an_admin_does(line: str, expected: str, alice: TestUser, bob: Test
 def test_what_is_not_logged(line: str, alice: TestUser, bob: TestUser) -> None:
     """What is said leaves no line."""
     assert logged(alice, line) == []
+
+
+def test_a_ban_that_ends(alice: TestUser, bob: TestUser, chat: Chat) -> None:
+    """The line says until when."""
+    until = date_and_time(chat.now() + 3_600_000, chat.now())
+    assert logged(alice, "/ban bob 1h a secret reason") == [
+        f"user banned: bob (192.0.2.1) from tea by alice (192.0.2.7) until {until}"
+    ]
+
+
+def test_the_end_of_a_role_and_of_a_quiet(alice: TestUser, bob: TestUser) -> None:
+    """They are logged as their beginnings are."""
+    alice.types("/quiet bob")
+    assert logged(alice, "/quiet bob off") == [
+        "quiet ended: bob (192.0.2.1) in tea by alice (192.0.2.7)"
+    ]
+    alice.types("/moderator bob")
+    assert logged(alice, "/moderator bob off") == [
+        "moderator ended: bob (192.0.2.1) of tea by alice (192.0.2.7)"
+    ]
 
 
 def test_unbans_in_a_group(alice: TestUser, bob: TestUser) -> None:

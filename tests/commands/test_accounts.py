@@ -18,7 +18,7 @@ from tests.support.groups import Tea, Visit
 def login_refusal(chat: Chat, name: str) -> str:
     """Return the refusal that *name* gets at login; empty if there is none."""
     try:
-        chat.accounts.admit(name)
+        chat.accounts.admit(name, chat.now())
     except Refused as refused:
         return refused.sentence
     return ""

@@ -69,6 +69,7 @@ QUESTIONS = {
     "kick": "Kick whom? ",
     "ban": "Ban whom? ",
     "unban": "Unban whom? ",
+    "quiet": "Make whom quiet? ",
     "send": "Which file? ",
     "get": "Which file? A number or a name: ",
     "remove": "Remove which file? Its number: ",

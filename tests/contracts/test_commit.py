@@ -62,7 +62,7 @@ def test_numbers_count_from_1_without_gaps(store: SqlStore) -> None:
     group = create(store, 2)
     stored = commit(store, say(2, "one"), say(2, "two", "three"))
     assert [[entry.seq for entry in entries] for entries in stored] == [[2], [3, 4]]
-    (joined,) = store_events(store, group, group.join(BOB))
+    (joined,) = store_events(store, group, group.join(BOB, AT))
     assert joined.seq == 5
     assert log(store, 2) == [1, 2, 3, 4, 5]
 
@@ -112,7 +112,7 @@ def test_entries_are_read_as_they_were_stored(store: SqlStore) -> None:
 def test_a_database_that_is_opened_again(store: SqlStore, url: str) -> None:
     """It has everything that was committed, and the numbers continue."""
     group = create(store, 2)
-    store_events(store, group, group.join(BOB))
+    store_events(store, group, group.join(BOB, AT))
     commit(store, say(2, "hello"))
     before, log_before = store.load(), store.entries(2, 0, NO_LIMIT, 10)
     store.close()
@@ -150,7 +150,7 @@ def test_a_failing_commit_stores_nothing(store: SqlStore, monkeypatch: pytest.Mo
     batch = [
         say(2, "lost"),
         Decision(AT, writes=[SaveAccount(BOB.name, "hash")]),
-        decide(group, group.join(BOB)),
+        decide(group, group.join(BOB, AT)),
     ]
     with monkeypatch.context() as patch:
         patch.setattr(Batch, "finish", _fail)
@@ -182,7 +182,10 @@ def test_a_decision_that_the_database_refuses(store: SqlStore, why: str, at: int
     """It is not saved, nor is what depends on it; the rest of its batch is stored, in order."""
     group = create(store, 2)
     batch = [say(2, f"{n}") for n in range(4)]
-    batch += [Decision(AT, writes=[SaveAccount(BOB.name, "hash")]), decide(group, group.join(BOB))]
+    batch += [
+        Decision(AT, writes=[SaveAccount(BOB.name, "hash")]),
+        decide(group, group.join(BOB, AT)),
+    ]
     batch.insert(at, UNSTORABLE[why])
     results = store.commit(batch)
     assert [n for n, each in enumerate(results) if isinstance(each, NotSaved)] == [at]
@@ -204,7 +207,9 @@ def test_what_depends_on_a_refused_decision(store: SqlStore) -> None:
     """A decision that was made on a state that was not stored is a conflict."""
     group = create(store, 2)
     bad = decide(group, [TopicChanged(SafeText("\ud800"), ALICE.name)])
-    refused, conflict, said = store.commit([bad, decide(group, group.join(BOB)), say(2, "hello")])
+    refused, conflict, said = store.commit(
+        [bad, decide(group, group.join(BOB, AT)), say(2, "hello")]
+    )
     assert isinstance(refused, NotSaved)
     assert isinstance(conflict, Conflict)
     assert isinstance(said, list)
@@ -225,7 +230,7 @@ def test_the_reason_of_a_failure(store: SqlStore) -> None:
 def test_a_stale_decision_is_a_conflict(store: SqlStore, behind: int) -> None:
     """A decision on another state than the stored one stores nothing."""
     group = create(store, 2)
-    store_events(store, group, group.join(BOB))
+    store_events(store, group, group.join(BOB, AT))
     before = store.load()
     event = TopicChanged(SafeText("stale"), ALICE.name)
     save = SaveAccount(CAROL.name, "hash")
@@ -241,7 +246,7 @@ def test_the_rest_of_a_batch_with_a_conflict(store: SqlStore) -> None:
     create(store, 2, "tea")
     coffee = create(store, 3, "coffee")
     stale = Decision(AT, [NewEntry(2, TopicChanged(SafeText("stale"), ALICE.name), 0)])
-    joining = decide(coffee, coffee.join(BOB))
+    joining = decide(coffee, coffee.join(BOB, AT))
     results = store.commit([say(2, "before"), stale, joining, say(2, "after"), say(3, "hello")])
     assert isinstance(results[1], Conflict)
     numbers = [[entry.seq for entry in each] for each in results if isinstance(each, list)]
@@ -266,7 +271,7 @@ def test_several_changes_of_a_group_in_a_batch(store: SqlStore) -> None:
     """Each change may depend on the one before, in a batch and in a decision."""
     group = create(store, 2)
     decisions = [
-        decide(group, group.join(BOB)),
+        decide(group, group.join(BOB, AT)),
         decide(group, group.transfer(ALICE, Name("bob"))),
         decide(
             group, [*group.kick(BOB, Name("alice")), *group.change_topic(BOB, SafeText("mine"))]

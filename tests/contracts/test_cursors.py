@@ -53,7 +53,7 @@ def test_a_membership_has_an_open_cursor(store: SqlStore) -> None:
     """A member receives all entries from the one with which they joined."""
     group = create(store, 2)
     commit(store, say(2, "before bob"))
-    store_events(store, group, group.join(BOB))
+    store_events(store, group, group.join(BOB, AT))
     commit(store, say(2, "after bob"))
     assert store.cursors(fold(ALICE.name)) == [CursorRecord(2, 0, OPEN_END, 4, None, TEA)]
     assert store.cursors(fold(BOB.name)) == [CursorRecord(2, 2, OPEN_END, 4, None, TEA, shown=2)]
@@ -82,7 +82,7 @@ Ending = Callable[[Group], list[GroupEvent]]
     [
         lambda group: group.leave(BOB),
         lambda group: group.kick(ALICE, Name("bob")),
-        lambda group: group.ban(ALICE, Name("BOB")),
+        lambda group: group.ban(ALICE, Name("BOB"), AT),
         lambda group: group.forget("bob", Why.SERVER_BAN),
     ],
     ids=["leave", "kick", "ban", "server-ban"],
@@ -90,7 +90,7 @@ Ending = Callable[[Group], list[GroupEvent]]
 def test_the_end_of_a_membership_closes_its_cursor(store: SqlStore, ending: Ending) -> None:
     """A former member receives the entry that ended the membership, and nothing after it."""
     group = create(store, 2)
-    store_events(store, group, group.join(BOB))
+    store_events(store, group, group.join(BOB, AT))
     commit(store, say(2, "missed"))
     store_events(store, group, ending(group))
     commit(store, say(2, "not for bob"))
@@ -101,10 +101,10 @@ def test_the_end_of_a_membership_closes_its_cursor(store: SqlStore, ending: Endi
 def test_a_member_who_left_and_joined_again(store: SqlStore) -> None:
     """There is a cursor for each membership, the first one's first."""
     group = create(store, 2)
-    store_events(store, group, group.join(BOB))
+    store_events(store, group, group.join(BOB, AT))
     store_events(store, group, group.leave(BOB))
     commit(store, say(2, "not for bob"))
-    store_events(store, group, group.join(BOB))
+    store_events(store, group, group.join(BOB, AT))
     assert cursors(store, BOB) == [(2, 1, 3), (2, 4, OPEN_END)]
 
 
@@ -119,10 +119,10 @@ def test_guests_have_no_cursors(store: SqlStore) -> None:
     """A guest receives entries only while connected."""
     group = create(store, 2, by=GUS)
     gina = Actor(Name("gina"), guest=True)
-    store_events(store, group, group.join(gina))
+    store_events(store, group, group.join(gina, AT))
     store_events(store, group, group.kick(GUS, Name("gina")))
-    store_events(store, group, group.ban(GUS, gina.name))
-    store_events(store, group, group.unban(GUS, Name("gina")))
+    store_events(store, group, group.ban(GUS, gina.name, AT))
+    store_events(store, group, group.unban(GUS, Name("gina"), AT))
     assert cursors(store, GUS) == cursors(store, gina) == []
 
 
@@ -138,7 +138,7 @@ def test_a_guest_who_registers_gets_a_cursor(store: SqlStore) -> None:
 def test_an_applicant_who_registers_gets_none(store: SqlStore) -> None:
     """An applicant does not receive the group's messages."""
     group = create(store, 2, policy=Policy.APPROVAL)
-    store_events(store, group, group.join(GUS))
+    store_events(store, group, group.join(GUS, AT))
     register(store, GUS)
     store_events(store, group, group.register("gus"))
     assert cursors(store, GUS) == []
@@ -153,10 +153,10 @@ def test_an_applicant_who_registers_gets_none(store: SqlStore) -> None:
     ("asks", "notice"),
     [
         (True, lambda group: group.reject(ALICE, Name("bob"), SafeText("no"))),
-        (True, lambda group: group.ban(ALICE, Name("bob"))),
-        (False, lambda group: group.ban(ALICE, Name("bob"))),
-        (False, lambda group: group.ban(OPERATOR, Name("bob"))),
-        (False, lambda group: group.invite(ALICE, BOB)),
+        (True, lambda group: group.ban(ALICE, Name("bob"), AT)),
+        (False, lambda group: group.ban(ALICE, Name("bob"), AT)),
+        (False, lambda group: group.ban(OPERATOR, Name("bob"), AT)),
+        (False, lambda group: group.invite(ALICE, BOB, AT)),
     ],
     ids=["reject", "ban-who-asked", "ban", "ban-by-operator", "invite"],
 )
@@ -166,7 +166,7 @@ def test_outsiders_receive_the_one_entry_about_them(
     """They receive no other entry of the group."""
     group = create(store, 2, policy=Policy.APPROVAL)
     if asks:
-        store_events(store, group, group.join(BOB))
+        store_events(store, group, group.join(BOB, AT))
     commit(store, say(2, "not for bob"))
     (entry,) = store_events(store, group, notice(group))
     commit(store, say(2, "nor this"))
@@ -176,9 +176,9 @@ def test_outsiders_receive_the_one_entry_about_them(
 def test_the_notices_of_a_ban_and_of_its_end(store: SqlStore) -> None:
     """Each is a cursor of one entry."""
     group = create(store, 2)
-    store_events(store, group, group.ban(ALICE, BOB.name))
+    store_events(store, group, group.ban(ALICE, BOB.name, AT))
     commit(store, say(2, "not for bob"))
-    store_events(store, group, group.unban(ALICE, Name("bob")))
+    store_events(store, group, group.unban(ALICE, Name("bob"), AT))
     assert cursors(store, BOB) == [(2, 1, 2), (2, 3, 4)]
 
 
@@ -190,7 +190,7 @@ def test_the_notices_of_a_ban_and_of_its_end(store: SqlStore) -> None:
 def test_a_withdrawn_request_leaves_no_cursor(store: SqlStore, ending: Ending) -> None:
     """The applicant has nothing to receive."""
     group = create(store, 2, policy=Policy.APPROVAL)
-    store_events(store, group, group.join(BOB))
+    store_events(store, group, group.join(BOB, AT))
     store_events(store, group, ending(group))
     assert cursors(store, BOB) == []
 
@@ -198,11 +198,11 @@ def test_a_withdrawn_request_leaves_no_cursor(store: SqlStore, ending: Ending) -
 def test_outsiders_without_an_account_get_no_notice(store: SqlStore) -> None:
     """Nothing is stored for guests, nor for unknown names."""
     group = create(store, 2, policy=Policy.APPROVAL)
-    store_events(store, group, group.join(GUS))
+    store_events(store, group, group.join(GUS, AT))
     store_events(store, group, group.reject(ALICE, Name("gus")))
-    store_events(store, group, group.invite(ALICE, GUS))
+    store_events(store, group, group.invite(ALICE, GUS, AT))
     store_events(store, group, group.forget("gus", Why.GUEST_GONE))
-    store_events(store, group, group.ban(ALICE, Name("nobody")))
+    store_events(store, group, group.ban(ALICE, Name("nobody"), AT))
     assert cursors(store, GUS) == cursors(store, Actor(Name("nobody"))) == []
 
 
@@ -234,9 +234,9 @@ def test_moves_in_one_batch(store: SqlStore) -> None:
 def test_a_cursor_that_reaches_its_end(store: SqlStore) -> None:
     """It is deleted. Other cursors do not change."""
     group = create(store, 2)
-    store_events(store, group, group.join(BOB))
+    store_events(store, group, group.join(BOB, AT))
     store_events(store, group, group.leave(BOB))
-    store_events(store, group, group.join(BOB))
+    store_events(store, group, group.join(BOB, AT))
     assert cursors(store, BOB) == [(2, 1, 3), (2, 3, OPEN_END)]
     move(store, BOB, 2, upto=3)
     assert cursors(store, BOB) == [(2, 2, 3), (2, 3, OPEN_END)]
@@ -247,7 +247,7 @@ def test_a_cursor_that_reaches_its_end(store: SqlStore) -> None:
 def test_moving_a_cursor_that_does_not_exist(store: SqlStore) -> None:
     """Nothing happens, and no cursor is created."""
     group = create(store, 2)
-    store_events(store, group, group.join(BOB))
+    store_events(store, group, group.join(BOB, AT))
     store_events(store, group, group.leave(BOB))
     move(store, BOB, 3)
     move(store, CAROL, 3)

@@ -51,6 +51,7 @@ class Step(NamedTuple):
     name: Name = BOB.name
     text: SafeText = SafeText("")
     policy: Policy = Policy.OPEN
+    until: int | None = None
 
 
 class People:
@@ -77,43 +78,59 @@ def said(group: Group, by: Actor, step: Step) -> Target:
 
 EMOJI = SafeText("👍")
 
-Rule: TypeAlias = Callable[[Group, Actor, Actor, Step], list[GroupEvent]]
+Rule: TypeAlias = Callable[[Group, Actor, Actor, Step, int], list[GroupEvent]]
 
-# All methods of `Group` that decide. *name* may be in another case.
+# All methods of `Group` that decide. *name* may be in another case, *at* is the time.
 RULES: dict[str, Rule] = {
-    "post": lambda group, by, other, step: [group.post(by, step.text)],
-    "act": lambda group, by, other, step: [group.act(by, step.text)],
-    "join": lambda group, by, other, step: group.join(by, step.text, proof="hash"),
-    "leave": lambda group, by, other, step: group.leave(by),
-    "approve": lambda group, by, other, step: group.approve(by, [step.name]),
-    "approve all": lambda group, by, other, step: group.approve(
+    "post": lambda group, by, other, step, at: [group.post(by, step.text, at)],
+    "act": lambda group, by, other, step, at: [group.act(by, step.text, at)],
+    "join": lambda group, by, other, step, at: group.join(by, at, step.text, proof="hash"),
+    "leave": lambda group, by, other, step, at: group.leave(by),
+    "approve": lambda group, by, other, step, at: group.approve(by, [step.name]),
+    "approve all": lambda group, by, other, step, at: group.approve(
         by, [request.name for request in group.requests.values()]
     ),
-    "reject": lambda group, by, other, step: group.reject(by, step.name, step.text),
-    "invite": lambda group, by, other, step: group.invite(by, other),
-    "transfer": lambda group, by, other, step: group.transfer(by, step.name),
-    "kick": lambda group, by, other, step: group.kick(by, step.name, step.text),
-    "ban": lambda group, by, other, step: group.ban(by, step.name, step.text),
-    "unban": lambda group, by, other, step: group.unban(by, step.name),
-    "policy": lambda group, by, other, step: group.change_policy(
+    "reject": lambda group, by, other, step, at: group.reject(by, step.name, step.text),
+    "invite": lambda group, by, other, step, at: group.invite(by, other, at),
+    "transfer": lambda group, by, other, step, at: group.transfer(by, step.name),
+    "kick": lambda group, by, other, step, at: group.kick(by, step.name, step.text),
+    "ban": lambda group, by, other, step, at: group.ban(by, step.name, at, step.text),
+    "unban": lambda group, by, other, step, at: group.unban(by, step.name, at),
+    "ban for a time": lambda group, by, other, step, at: group.ban(
+        by, step.name, at, step.text, step.until
+    ),
+    "quiet": lambda group, by, other, step, at: group.quiet(by, step.name, at, step.until),
+    "end quiet": lambda group, by, other, step, at: group.end_quiet(by, step.name, at),
+    "slow": lambda group, by, other, step, at: group.change_slow(by, len(step.text)),
+    "moderator": lambda group, by, other, step, at: group.make_moderator(by, step.name),
+    "end moderator": lambda group, by, other, step, at: group.end_moderator(by, step.name),
+    "policy": lambda group, by, other, step, at: group.change_policy(
         by, step.policy, "hash" if step.policy is Policy.PASSWORD else ""
     ),
-    "topic": lambda group, by, other, step: group.change_topic(by, step.text),
-    "edit": lambda group, by, other, step: amending.edit(
-        group, by, said(group, by, step), step.text, AT
+    "topic": lambda group, by, other, step, at: group.change_topic(by, step.text),
+    "edit": lambda group, by, other, step, at: amending.edit(
+        group, by, said(group, by, step), step.text, at
     ),
-    "unsay": lambda group, by, other, step: amending.unsay(group, by, said(group, by, step), AT),
-    "react": lambda group, by, other, step: amending.react(group, by, said(group, by, step), EMOJI),
-    "pin": lambda group, by, other, step: amending.pin(group, by, said(group, by, step)),
-    "unpin": lambda group, by, other, step: amending.unpin(group, by, said(group, by, step).seq),
-    "share": lambda group, by, other, step: group.share(by, step.text, 7, "5a", "1d"),
-    "remove": lambda group, by, other, step: group.remove(by, group.last_file),
-    "disconnect": lambda group, by, other, step: group.forget(step.name, Why.GUEST_GONE),
-    "server-ban": lambda group, by, other, step: group.forget(step.name, Why.SERVER_BAN),
-    "register": lambda group, by, other, step: group.register(step.name),
-    "lobby": lambda group, by, other, step: group.become_lobby(),
-    "delete": lambda group, by, other, step: group.close(by),
-    "reopen": lambda group, by, other, step: group.reopen(by.name, Name("tea2"), 2**40 + group.id),
+    "unsay": lambda group, by, other, step, at: amending.unsay(
+        group, by, said(group, by, step), at
+    ),
+    "react": lambda group, by, other, step, at: amending.react(
+        group, by, said(group, by, step), EMOJI, at
+    ),
+    "pin": lambda group, by, other, step, at: amending.pin(group, by, said(group, by, step)),
+    "unpin": lambda group, by, other, step, at: amending.unpin(
+        group, by, said(group, by, step).seq
+    ),
+    "share": lambda group, by, other, step, at: group.share(by, step.text, 7, "5a", "1d", at),
+    "remove": lambda group, by, other, step, at: group.remove(by, group.last_file),
+    "disconnect": lambda group, by, other, step, at: group.forget(step.name, Why.GUEST_GONE),
+    "server-ban": lambda group, by, other, step, at: group.forget(step.name, Why.SERVER_BAN),
+    "register": lambda group, by, other, step, at: group.register(step.name),
+    "lobby": lambda group, by, other, step, at: group.become_lobby(),
+    "delete": lambda group, by, other, step, at: group.close(by),
+    "reopen": lambda group, by, other, step, at: group.reopen(
+        by.name, Name("tea2"), 2**40 + group.id
+    ),
 }
 # `GroupClosed` ends a story, unless the story is written here.
 # More people must join than leave, or the groups of the stories stay small.
@@ -141,6 +158,9 @@ WHOLE_STORY: Story = [
     [Step("approve", name=Name("BOB")), Step("reject", name=GUS.name), Step("join", GUS.name)],
     [Step("leave", GUS.name), Step("invite", name=GUS.name), Step("invite", name=GINA.name)],
     [Step("disconnect", name=GINA.name), Step("join", GUS.name), Step("register", name=GUS.name)],
+    [Step("moderator", name=GUS.name), Step("quiet", GUS.name, until=AT + 12)],
+    [Step("end quiet", GUS.name), Step("slow", GUS.name, text=SafeText("näh"))],
+    [Step("end moderator", name=GUS.name), Step("moderator")],
     [
         Step("transfer", name=BOB.name),
         Step("kick", BOB.name, ALICE.name),
@@ -148,7 +168,7 @@ WHOLE_STORY: Story = [
     ],
     [
         Step("unban", BOB.name, ALICE.name),
-        Step("ban", OLGA.name, GUS.name),
+        Step("ban for a time", OLGA.name, GUS.name, until=AT + 21),
         Step("join", CAROL.name),
     ],
     [Step("invite", BOB.name, GINA.name), Step("share", BOB.name), Step("delete", OLGA.name)],
@@ -157,7 +177,11 @@ WHOLE_STORY: Story = [
     [Step("join", ALICE.name), Step("server-ban", name=BOB.name), Step("leave", CAROL.name)],
     [Step("server-ban", name=ALICE.name), Step("policy", OLGA.name, policy=Policy.OPEN)],
     [Step("join", CAROL.name), Step("transfer", OLGA.name, CAROL.name)],
-    [Step("lobby"), Step("share", CAROL.name)],
+    [Step("ban for a time", CAROL.name, BOB.name, until=AT + 22)],
+    [Step("lobby"), Step("share", CAROL.name), Step("ban", OLGA.name, GINA.name)],
+    [Step("join", BOB.name), Step("ban for a time", OLGA.name, GUS.name, until=AT + 23)],
+    [Step("quiet", OLGA.name, BOB.name, until=AT + 24)],
+    [Step("ban", OLGA.name, ALICE.name), Step("quiet", OLGA.name, CAROL.name)],
     [Step("delete", OLGA.name)],
 ]
 
@@ -173,7 +197,7 @@ def run(store: SqlStore, story: Story, founder: Actor = ALICE) -> list[Entry]:
     for at, steps in enumerate(story, AT):
         batch: list[Decision] = []
         for step in steps:
-            batch.append(decide(group, decided(group, people, step), at))
+            batch.append(decide(group, decided(group, people, step, at), at))
             people.note(step)
         commit(store, *batch)
     log = store.entries(id, 0, NO_LIMIT, 1000)
@@ -186,9 +210,9 @@ def run(store: SqlStore, story: Story, founder: Actor = ALICE) -> list[Entry]:
     return log
 
 
-def decided(group: Group, people: People, step: Step) -> list[GroupEvent]:
-    """Return what *group* decides about *step*. Raises `Refused`."""
-    return RULES[step.what](group, people.actor(step.by), people.actor(step.name), step)
+def decided(group: Group, people: People, step: Step, at: int) -> list[GroupEvent]:
+    """Return what *group* decides about *step* at *at* (milliseconds). Raises `Refused`."""
+    return RULES[step.what](group, people.actor(step.by), people.actor(step.name), step, at)
 
 
 def fold_log(log: list[Entry]) -> Group:
@@ -214,11 +238,13 @@ def stories(draw: st.DrawFn) -> tuple[Story, Actor]:
     story: Story = [[]]
     for _ in range(draw(st.integers(1, 40))):
         what, text, policy = draw(st.sampled_from(DRAWN)), draw(TEXTS), draw(POLICIES)
-        candidates = [Step(what, by, name, text, policy) for by in ACTORS for name in NAMES]
+        at = AT + len(story) - 1
+        until = draw(st.sampled_from([None, at + 1, at + 3]))
+        candidates = [Step(what, by, name, text, policy, until) for by in ACTORS for name in NAMES]
         possible: dict[Step, list[GroupEvent]] = {}
         for step in candidates:
             try:
-                events = decided(group, people, step)
+                events = decided(group, people, step, at)
             except Refused:
                 continue
             closes = any(isinstance(event, GroupClosed) for event in events)
@@ -226,7 +252,7 @@ def stories(draw: st.DrawFn) -> tuple[Story, Actor]:
                 possible[step] = events
         if possible:
             step = draw(st.sampled_from(list(possible)))
-            decide(group, possible[step])
+            decide(group, possible[step], at)
             people.note(step)
             story[-1].append(step)
         if group.closed:

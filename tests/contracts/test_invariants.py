@@ -66,13 +66,19 @@ ADMIN_COMMANDS = [
     "kick",
     "ban",
     "unban",
+    "moderator",
+    "quiet",
 ]
+MODERATING = ["/moderator {name} off", "/quiet {name} off", "/slow 1", "/slow 0"]
+MODERATING += ["/ban {name} 1m", "/quiet {name} 1m"]
 POLICIES = ["open", "approval", "invite", "password secret"]
 
 some = st.integers(0, 11)  # an index, modulo the number of sessions or groups
 names = st.sampled_from(NAMES)
 lines = st.sampled_from([*TALKING, *JOINING, *LEAVING])
-orders = st.sampled_from([*ADMIN_COMMANDS, "/topic tea", *(f"/policy {each}" for each in POLICIES)])
+orders = st.sampled_from(
+    [*ADMIN_COMMANDS, *MODERATING, "/topic tea", *(f"/policy {each}" for each in POLICIES)]
+)
 now = st.sampled_from([True, True, False])  # False: in the same tick as the next action
 
 
@@ -106,7 +112,10 @@ class Log:
             self.since = {fold(event.by): entry.seq}
         elif self.group is not None:
             if isinstance(event, Talk):
-                assert fold(event.sender) in self.group.members, f"not a member: {entry}"
+                key = fold(event.sender)
+                assert key in self.group.members, f"not a member: {entry}"
+                quiet = self.group.quieted.get(key)
+                assert quiet is None or not quiet.lasts(entry.at), f"not quiet: {entry}"
             self.group.apply(event, entry.at)  # type: ignore[arg-type]
             self.since = {key: self.since.get(key, entry.seq) for key in self.group.members}
         elif self.parties:
@@ -235,7 +244,7 @@ class Machine(RuleBasedStateMachine):
             admin = self.server.chat.groups.find(place).group.admin  # type: ignore[union-attr]
             admins = [each for each in self.sessions if admin and each.key == fold(admin)]
             session = admins[0] if admins and who % 4 else self.session(who)
-            typed = f"/{line} {name}" if line in ADMIN_COMMANDS else line
+            typed = f"/{line} {name}" if line in ADMIN_COMMANDS else line.format(name=name)
             self.type(session, typed, place, at_once)
 
     @rule(what=st.sampled_from(["kick", "ban", "unban", "unban"]), name=names, at_once=now)
@@ -256,9 +265,9 @@ class Machine(RuleBasedStateMachine):
     def fail_a_commit(self) -> None:
         self.store.failing = True
 
-    @rule()
-    def wait(self) -> None:
-        self.server.waits(2)
+    @rule(seconds=st.sampled_from([2, 2, 60]))
+    def wait(self, seconds: int) -> None:
+        self.server.waits(seconds)
 
     @rule()
     def restart(self) -> None:
@@ -331,6 +340,7 @@ class Machine(RuleBasedStateMachine):
             group, log = conversation.group, self.logs[conversation.id]
             assert log.group
             assert group.admin is None or fold(group.admin) in group.members
+            assert group.moderators.keys() <= group.members.keys()
             assert (conversation.stale, conversation.published) == (False, len(log.entries))
             assert (group.state, group.version) == (log.group.state, log.group.version)
         changed = [id for id in new if new[id] and self.logs[id].group is not None]

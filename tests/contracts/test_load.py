@@ -56,13 +56,13 @@ def test_all_of_a_group_is_stored(store: SqlStore) -> None:
     """Names keep their spelling; times, notes and guests are stored."""
     group = create(store, 2, "Tea", policy=Policy.APPROVAL, number=9)
     stories: list[list[GroupEvent]] = [
-        group.join(DAVE, SafeText("note 'of' dave")),
-        group.join(GUS, SafeText("茶?")),
-        group.join(EVE),
-        group.invite(ALICE, CAROL),
-        group.invite(ALICE, Actor(Name("Gina"), guest=True)),
-        group.ban(ALICE, Name("Mallory"), SafeText("why not")),
-        group.ban(ALICE, Name("trudy")),
+        group.join(DAVE, AT, SafeText("note 'of' dave")),
+        group.join(GUS, AT, SafeText("茶?")),
+        group.join(EVE, AT),
+        group.invite(ALICE, CAROL, AT),
+        group.invite(ALICE, Actor(Name("Gina"), guest=True), AT),
+        group.ban(ALICE, Name("Mallory"), AT, SafeText("why not")),
+        group.ban(ALICE, Name("trudy"), AT),
         group.change_topic(ALICE, SafeText("über Tee")),
         group.change_policy(ALICE, Policy.PASSWORD, "$argon2id$x"),
     ]
@@ -96,9 +96,9 @@ def test_members_are_in_the_order_in_which_they_joined(store: SqlStore) -> None:
     """The oldest member is first. One who left and joined again is last."""
     group = create(store, 2, by=ZOE)
     for actor in (CAROL, BOB, ALICE):
-        store_events(store, group, group.join(actor))
+        store_events(store, group, group.join(actor, AT))
     store_events(store, group, group.leave(CAROL))
-    store_events(store, group, group.join(CAROL))
+    store_events(store, group, group.join(CAROL, AT))
     state = store.load().groups[2].state
     assert [member.name for member in state.members] == ["Zoe", "Bob", "alice", "carol"]
 
@@ -107,14 +107,14 @@ def test_the_version_and_the_head(store: SqlStore) -> None:
     """The version counts changes of the state; the head is the number of the newest entry."""
     group = create(store, 2)
     commit(store, say(2, "one", "two"))
-    store_events(store, group, group.join(BOB))
+    store_events(store, group, group.join(BOB, AT))
     assert store.load().groups[2] == StoredGroup(group.state, version=2, head=4)
 
 
 def test_a_new_admin(store: SqlStore) -> None:
     """The new admin is stored, after a transfer and after the admin left."""
     group = create(store, 2)
-    store_events(store, group, group.join(BOB))
+    store_events(store, group, group.join(BOB, AT))
     store_events(store, group, group.transfer(ALICE, Name("BOB")))
     assert store.load().groups[2].state.admin == "Bob"
     store_events(store, group, group.leave(BOB))
@@ -125,7 +125,7 @@ def test_a_guest_who_registers_is_no_longer_a_guest(store: SqlStore) -> None:
     """The membership in one group and the request in another are no longer a guest's."""
     tea = create(store, 2, "tea", by=GUS)
     coffee = create(store, 3, "coffee", policy=Policy.APPROVAL)
-    store_events(store, coffee, coffee.join(GUS))
+    store_events(store, coffee, coffee.join(GUS, AT))
     store_events(store, tea, tea.register("GUS"))
     store_events(store, coffee, coffee.register("gus"))
     groups = store.load().groups
@@ -136,9 +136,9 @@ def test_a_guest_who_registers_is_no_longer_a_guest(store: SqlStore) -> None:
 def test_a_closed_group_is_not_loaded(store: SqlStore) -> None:
     """`load` leaves it out; `state` returns it."""
     group = create(store, 2, policy=Policy.APPROVAL)
-    store_events(store, group, group.join(BOB))
-    store_events(store, group, group.invite(ALICE, CAROL))
-    store_events(store, group, group.ban(ALICE, DAVE.name))
+    store_events(store, group, group.join(BOB, AT))
+    store_events(store, group, group.invite(ALICE, CAROL, AT))
+    store_events(store, group, group.ban(ALICE, DAVE.name, AT))
     store_events(store, group, group.close(ALICE))
     loaded = store.load()
     assert loaded.groups == {}
@@ -173,7 +173,7 @@ def test_state_reads_only_the_given_groups(store: SqlStore) -> None:
     """It returns the same as `load`. A group that was never stored is left out."""
     create(store, 2, "tea")
     coffee = create(store, 3, "coffee")
-    store_events(store, coffee, coffee.join(BOB))
+    store_events(store, coffee, coffee.join(BOB, AT))
     groups, server = store.state([3, 99])
     assert groups == {3: StoredGroup(coffee.state, version=2, head=2)}
     assert server == store.load().server
@@ -251,7 +251,7 @@ def test_server_bans(store: SqlStore) -> None:
 def test_a_server_ban_ends_memberships_in_the_same_commit(store: SqlStore) -> None:
     """The ban and its consequences in the groups are one decision."""
     group = create(store, 2)
-    store_events(store, group, group.join(BOB))
+    store_events(store, group, group.join(BOB, AT))
     version = group.version
     (left,) = group.forget("bob", Why.SERVER_BAN)
     decision = on_server(ServerBanned(BOB.name, ALICE.name))
@@ -287,11 +287,11 @@ def test_the_longest_names_are_stored(store: SqlStore, letter: str) -> None:
     guest = Actor(longest.name, guest=True)
     register(store, ALICE, longest)
     group = create(store, 2, longest.name, by=longest)
-    store_events(store, group, group.ban(longest, ALICE.name))
+    store_events(store, group, group.ban(longest, ALICE.name, AT))
     other = create(store, 3, "tea", policy=Policy.APPROVAL)
-    store_events(store, other, other.join(guest, SafeText("please")))
+    store_events(store, other, other.join(guest, AT, SafeText("please")))
     third = create(store, 4, "ale", policy=Policy.INVITE)
-    store_events(store, third, third.invite(ALICE, longest))
+    store_events(store, third, third.invite(ALICE, longest, AT))
     commit(store, on_server(ServerBanned(longest.name, longest.name)))
     commit(store, Decision(AT, writes=[Ignore(fold(ALICE.name), longest.name, True)]))
     commit(store, Decision(AT, writes=[Ignore(fold(longest.name), ALICE.name, True)]))

@@ -29,10 +29,10 @@ def closed(store: SqlStore, id: int = 2) -> Group:
     """Store a group with members, a ban, files, and messages about dragons; and delete it."""
     register(store, ALICE, BOB)
     group = create(store, id)
-    store_events(store, group, [*group.join(BOB), *group.join(GUS)])
+    store_events(store, group, [*group.join(BOB, AT), *group.join(GUS, AT)])
     store_events(store, group, [FileShared(1, SafeText("a.txt"), ALICE.name, 3, "5a", "aa1")])
     commit(store, say(id, *(f"dragon {number}" for number in range(20))))
-    store_events(store, group, [*group.ban(ALICE, GUS.name), GroupClosed(ALICE.name)])
+    store_events(store, group, [*group.ban(ALICE, GUS.name, AT), GroupClosed(ALICE.name)])
     return group
 
 
@@ -120,7 +120,7 @@ def test_a_group_whose_entries_are_not_indexed_yet(store: SqlStore) -> None:
         store.index(100)
     assert store.behind == 0
     group = create(store, 3, "new")
-    commit(store, Decision(AT, [NewEntry(3, group.post(ALICE, SafeText("a dragon")))]))
+    commit(store, Decision(AT, [NewEntry(3, group.post(ALICE, SafeText("a dragon"), AT))]))
     while store.index(100):
         pass
     assert store.search(2, ["dragon"], 10) == []

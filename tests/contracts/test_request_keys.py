@@ -65,7 +65,7 @@ def test_the_same_key_of_two_owners(store: SqlStore, tea: Group) -> None:
 
 def test_a_repeated_change_is_a_conflict(store: SqlStore, tea: Group) -> None:
     """It is not stored, nor is a decision that depends on it."""
-    [joined] = tea.join(BOB)
+    [joined] = tea.join(BOB, AT)
     first = Decision(AT, [NewEntry(2, joined, tea.version)], key=KEY)
     tea.apply(joined, AT)
     commit(store, first)
@@ -86,7 +86,7 @@ def test_a_decision_without_an_entry_has_number_0(store: SqlStore) -> None:
 
 def test_the_key_of_a_conflict(store: SqlStore, tea: Group) -> None:
     """It is not stored, so the request can be repeated."""
-    [joined] = tea.join(BOB)
+    [joined] = tea.join(BOB, AT)
     [stored] = store.commit([Decision(AT, [NewEntry(2, joined, tea.version - 1)], key=KEY)])
     assert isinstance(stored, Conflict)
     assert store.request_seq(KEY) is None

@@ -35,8 +35,10 @@ ALL = "all"
 MEMBER = "member"  # or NOT_MEMBER
 ADMIN = "admin"  # or NOT_MEMBER, NOT_ADMIN
 POWER = "admin; operator"  # as ADMIN
-OWNER = "owner; admin; operator"  # as ADMIN, but operators must be members
-SAYER = "owner; admin; any operator"  # as ADMIN
+MODERATOR = "moderator; admin"  # as ADMIN
+HELPER = "moderator; admin; operator"  # as ADMIN
+OWNER = "owner; moderator; admin; operator"  # as ADMIN, but operators must be members
+SAYER = "owner; moderator; admin; any operator"  # as ADMIN
 OWN = "owner"  # or NOT_MEMBER, NOT_YOURS
 OPERATOR = "operator"  # or NOT_OPERATOR
 NOBODY = "nobody"  # NO_GROUP: the command needs a group
@@ -46,7 +48,8 @@ class Right(NamedTuple):
     """Who may type *line*, which *stores* an event of that type (or none).
 
     *but* are targets with another outcome: the code of a refusal, or another event. With *only*,
-    all other targets are refused with the code *otherwise*.
+    all other targets are refused with the code *otherwise*. With *spares*, somebody who is only a
+    moderator is refused against the targets in `ABOVE`.
     """
 
     line: str
@@ -55,16 +58,22 @@ class Right(NamedTuple):
     but: Mapping[str, Code | str] = {}
     only: str = ""
     otherwise: Code | None = None
+    spares: bool = False
 
     def outcome(self, role: Role, target: str) -> str:
         """Return ``+`` and the type of the stored event, or the code of the refusal."""
-        outcome = self._may_not(role) or self.but.get(target, self.stores)
+        outcome = self._may_not(role) or self._is_spared(role, target)
+        outcome = outcome or self.but.get(target, self.stores)
         if outcome == self.stores and self.only and target not in self.only.split():
             outcome = self.otherwise or ""
         return outcome.value if isinstance(outcome, Code) else f"+{outcome}"
 
+    def _is_spared(self, role: Role, target: str) -> Code | None:
+        only_moderates = role.moderator and not role.operator
+        return Code.NOT_ADMIN if self.spares and only_moderates and target in ABOVE else None
+
     def _may_not(self, role: Role) -> Code | None:
-        if self.who == ALL or (self.who in (POWER, SAYER, OPERATOR) and role.operator):
+        if self.who == ALL or (self.who in (POWER, HELPER, SAYER, OPERATOR) and role.operator):
             return None
         if self.who == NOBODY:
             return Code.NO_GROUP
@@ -75,6 +84,7 @@ class Right(NamedTuple):
         if self.who == OWN:
             return None if role.owner else Code.NOT_YOURS
         free = self.who == MEMBER or role.admin or (self.who == OWNER and role.operator)
+        free = free or (self.who in (MODERATOR, HELPER, OWNER, SAYER) and role.moderator)
         return None if free or (self.who in (OWNER, SAYER) and role.owner) else Code.NOT_ADMIN
 
 
@@ -88,12 +98,15 @@ class Role(NamedTuple):
     program: str
     member: bool = False
     admin: bool = False
+    moderator: bool = False
     operator: bool = False
     owner: bool = False  # of the group's file, and of its message
 
 
-MEMBERS = "member absentee admin guest-member operator-member"
-ONLINE = f"outsider guest applicant invited banned operator {MEMBERS}".replace("absentee ", "")
+MEMBERS = "member absentee admin moderator other-moderator guest-member operator-member quiet"
+ABOVE = {"admin", "moderator", "other-moderator"}
+ONLINE = f"outsider guest applicant invited banned operator {MEMBERS}"
+ONLINE = " ".join(set(ONLINE.split()) - {"absentee", "other-moderator", "quiet"})
 AS_MEMBERS = dict.fromkeys(["oneself", *MEMBERS.split()], Code.EXISTS)
 OPERATORS = dict.fromkeys(["oneself", "operator", "operator-member"], Code.UNCHANGED)
 GUESTS = dict.fromkeys(["guest", "guest-member"], Code.GUEST)
@@ -102,20 +115,32 @@ UNKNOWN = {"unknown": Code.NO_SUCH_NAME}
 
 READING = ("members", "online", "admin", "files", "history")  # the last takes no group
 IN_A_GROUP = {
-    "approve": Right("/approve {}", POWER, "joined", {}, "applicant", Code.NO_REQUEST),
-    "reject": Right("/reject {} no", POWER, "rejected", {}, "applicant", Code.NO_REQUEST),
-    "invite": Right("/invite {}", ADMIN, "invited", {
+    "approve": Right("/approve {}", HELPER, "joined", {}, "applicant", Code.NO_REQUEST),
+    "reject": Right("/reject {} no", HELPER, "rejected", {}, "applicant", Code.NO_REQUEST),
+    "invite": Right("/invite {}", MODERATOR, "invited", {
         "applicant": "joined", "invited": Code.EXISTS, "banned": Code.BANNED,
         **AS_MEMBERS, **UNKNOWN}),
     "transfer": Right("/transfer {}", POWER, "admin", {
         "admin": Code.SELF, "guest-member": Code.GUEST}, MEMBERS, Code.NOT_MEMBER),
-    "kick": Right("/kick {} go", POWER, "kicked", SELF, MEMBERS, Code.NOT_MEMBER),
-    "ban": Right("/ban {} go", POWER, "banned", {**SELF, "banned": Code.EXISTS}),
-    "unban": Right("/unban {}", POWER, "unbanned", {}, "banned", Code.NOT_BANNED),
-    "requests": Right("/requests", POWER),
-    "bans": Right("/bans", POWER),
+    "moderator": Right("/moderator {}", ADMIN, "moderator", {
+        **dict.fromkeys(["oneself", *ABOVE], Code.UNCHANGED), "guest-member": Code.GUEST},
+        MEMBERS, Code.NOT_MEMBER),
+    "moderator off": Right("/moderator {} off", ADMIN, "unmoderator", {},
+        "moderator other-moderator", Code.UNCHANGED),
+    "moderators": Right("/moderators", MEMBER),
+    "kick": Right("/kick {} go", HELPER, "kicked", SELF, MEMBERS, Code.NOT_MEMBER, spares=True),
+    "ban": Right("/ban {} 1h go", HELPER, "banned", {**SELF, "banned": Code.EXISTS}, spares=True),
+    "unban": Right("/unban {}", HELPER, "unbanned", {}, "banned", Code.NOT_BANNED),
+    "requests": Right("/requests", HELPER),
+    "bans": Right("/bans", HELPER),
+    "quiet": Right("/quiet {} 1h", MODERATOR, "quieted", {
+        **SELF, "moderator": Code.UNCHANGED, "other-moderator": Code.UNCHANGED},
+        MEMBERS, Code.NOT_MEMBER, spares=True),
+    "quiet off": Right("/quiet {} off", MODERATOR, "unquieted", {}, "quiet", Code.UNCHANGED),
+    "slow": Right("/slow 30", MODERATOR, "slow"),
+    "pace": Right("/slow", MEMBER),
     "policy": Right("/policy invite", ADMIN, "policy"),
-    "topic": Right("/topic tea", ADMIN, "topic"),
+    "topic": Right("/topic tea", MODERATOR, "topic"),
     **{name: Right(f"/{name}", MEMBER) for name in READING},
     "send": Right("/send notes.pdf", MEMBER),
     "get": Right("/get 1", MEMBER),
@@ -124,7 +149,7 @@ IN_A_GROUP = {
     "unsay": Right("/unsay {said}", SAYER, "unsay"),
     "reply": Right("/reply {said} yes", MEMBER, "message"),
     "react": Right("/react {said} 👍", MEMBER, "react"),
-    "pin": Right("/pin {said}", ADMIN, "pin"),
+    "pin": Right("/pin {said}", MODERATOR, "pin"),
     "me": Right("/me waves", MEMBER, "action"),
     "search": Right("/search hello", MEMBER),
 }  # fmt: skip
@@ -196,13 +221,20 @@ ROLES = {
     "member": Role("bob", "bob", member=True, owner=True),
     "guest-member": Role("gina", "gwen", member=True),
     "admin": Role("ada", "ada", member=True, admin=True),
+    "moderator": Role("mia", "mia", member=True, moderator=True),
     "operator-member": Role("oleg", "oleg", member=True, operator=True),
 }
 AMENDED = ("+edit", "+unsay", "+react")
 """Outcomes after which bob's message is another one; the state of the group is the same."""
 
 TARGETS = {name: role.name for name, role in ROLES.items()}
-TARGETS |= {"absentee": "otto", "outlaw": "max", "unknown": "nobody"}
+TARGETS |= {
+    "absentee": "otto",
+    "quiet": "quin",
+    "other-moderator": "moe",
+    "outlaw": "max",
+    "unknown": "nobody",
+}
 HEADS = "SELECT id, head FROM conversations"
 WITHOUT_PASSWORD = {"gus", "gil", "gina", "gwen"}
 
@@ -230,7 +262,7 @@ class Town:
         self.made = 0
         self.said = 0  # the number of bob's message
         self.log_in_everybody()
-        for name in ("otto", "max"):
+        for name in ("otto", "max", "moe", "quin"):
             self.server.program(name, "password").cut()
         self.programs["olga"].does(f"/claim {self.chat.accounts.claim_code}")
         self.programs["olga"].does("/operator oleg")
@@ -251,22 +283,31 @@ class Town:
     def new_group(self, policy: Policy = Policy.APPROVAL) -> str:
         """Create a group in which everybody has their role; return its name."""
         self.log_in_everybody()
+        account = self.chat.accounts.find
+        olga = account(Name("olga")).actor
+        for used in list(self.chat.groups):  # or each session would follow more and more
+            if used.group.name == OTHER:
+                continue
+            self.decide(used.group.name, lambda group: group.close(olga))
         self.made += 1
         name = f"tea{self.made}"
-        self.programs["ada"].does(f"/create {name} approval")
-        account = self.chat.accounts.find
+        self.programs["ada"].does(f"/create {name} open")
         ada, bob = account(Name("ada")).actor, account(Name("bob")).actor
-        for member in ("bob", "gina", "gwen", "otto", "oleg", "ann", "ivy"):
+        for member in ("bob", "gina", "gwen", "otto", "oleg", "mia", "moe", "quin"):
             other = account(Name(member)).actor
-            if member != "ann":
-                self.decide(name, lambda group, other=other: group.invite(ada, other))
-            if member != "ivy":
-                self.decide(name, lambda group, other=other: group.join(other))
-        self.decide(name, lambda group: group.ban(ada, Name("ben")))
+            self.decide(name, lambda group, other=other: group.join(other, 0))
+        ann, ivy = account(Name("ann")).actor, account(Name("ivy")).actor
+        self.decide(name, lambda group: group.change_policy(ada, Policy.APPROVAL))
+        self.decide(name, lambda group: group.join(ann, 0))
+        self.decide(name, lambda group: group.invite(ada, ivy, 0))
+        self.decide(name, lambda group: group.ban(ada, Name("ben"), 0))
+        self.decide(name, lambda group: group.make_moderator(ada, Name("mia")))
+        self.decide(name, lambda group: group.make_moderator(ada, Name("moe")))
+        self.decide(name, lambda group: group.quiet(ada, Name("quin"), 0))
         self.server.waits(0)
         self.said = self.programs["bob"].does(group=name, text="hello")["seq"]
         notes = SafeText("notes.pdf")
-        self.decide(name, lambda group: group.share(bob, notes, 7, "5a", f"{self.made:032x}"))
+        self.decide(name, lambda group: group.share(bob, notes, 7, "5a", f"{self.made:032x}", 0))
         if policy is not Policy.APPROVAL:
             secret = " secret" * (policy is Policy.PASSWORD)
             self.programs["ada"].does(f"/policy {policy.value}{secret}", name)
@@ -281,9 +322,11 @@ class Town:
         """Lift server bans, ban max again, and take operator rights back."""
         accounts = self.chat.accounts
         olga = accounts.find(Name("olga")).actor
-        undone = [accounts.unban(olga, b.name) for b in accounts.bans.values() if b.name != "max"]
+        undone = [
+            accounts.unban(olga, b.name, 0) for b in accounts.bans.values() if b.name != "max"
+        ]
         if fold("max") not in accounts.bans:
-            undone.append(accounts.ban(olga, Name("max")))
+            undone.append(accounts.ban(olga, Name("max"), 0))
         for events in undone:
             Deferred.fromCoroutine(self.chat.operate(lambda _, events=events: events))
         self.server.waits(0)
@@ -323,11 +366,14 @@ class Case(NamedTuple):
 
 
 def cases(place: str, rights: dict[str, Right]) -> Iterator[Case]:
-    """Yield every combination of command, role, target and door in a *place*."""
+    """Yield every combination of command, role and target in a *place*, and of role and door.
+
+    The targets of a command take turns with the doors.
+    """
     for command, right in rights.items():
         targets = [*TARGETS, "oneself"] if "{}" in right.line else [""]
         for name, role in ROLES.items():
-            for target in targets:
+            for nth, target in enumerate(targets):
                 if target == name:
                     continue  # that is "oneself"
                 # An operator outside the group who kicks themselves is refused as no member.
@@ -336,7 +382,8 @@ def cases(place: str, rights: dict[str, Right]) -> Iterator[Case]:
                 if command == "transfer" and target == "oneself":
                     is_like = name
                 expected = right.outcome(role, is_like)
-                for door in doors(role, place):
+                both = doors(role, place)
+                for door in [both[nth % len(both)]] if target else both:
                     myself = role.program if door == "program" else role.name
                     words = {"group": "{group}", "said": "{said}"}
                     line = right.line.format(TARGETS.get(target, myself), **words)
@@ -405,7 +452,8 @@ def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
 def test_every_command_is_in_the_table() -> None:
     """Every command has a rule here, or is in `FREE`."""
     names = {command.name for command in TABLE}
-    assert {*IN_A_GROUP, *ANYWHERE, "join", "leave", "qqq", "delete", *FREE} == names
+    lines = {right.line.split()[0][1:] for right in (*IN_A_GROUP.values(), *ANYWHERE.values())}
+    assert {*lines - {"moderators"}, "join", "leave", "qqq", "delete", *FREE} == names
 
 
 def differences(town: Town, tried: Iterable[Case], policy: Policy = Policy.APPROVAL) -> list[str]:

@@ -86,9 +86,9 @@ OLGA, BOB, GUS = Actor(Name("Olga"), operator=True), Actor(Name("Bob")), Actor(N
 
 POWERS: dict[str, Callable[[Accounts, Actor], Any]] = {
     "kick": lambda accounts, by: accounts.kick(by, "ann", online=True),
-    "ban": lambda accounts, by: accounts.ban(by, Name("ann")),
-    "unban": lambda accounts, by: accounts.unban(by, "bert"),
-    "banned": lambda accounts, by: accounts.banned(by),
+    "ban": lambda accounts, by: accounts.ban(by, Name("ann"), NOON),
+    "unban": lambda accounts, by: accounts.unban(by, "bert", NOON),
+    "banned": lambda accounts, by: accounts.banned(by, NOON),
     "make_operator": lambda accounts, by: accounts.make_operator(by, "ann"),
 }
 
@@ -134,20 +134,20 @@ def test_a_guests_name_is_free_again(accounts: Accounts) -> None:
 
 def test_a_name_is_reserved_while_it_is_being_registered(accounts: Accounts) -> None:
     """Until the registration is stored nobody else gets the name."""
-    with accounts.reserved(Name("Zoe")):
+    with accounts.reserved(Name("Zoe"), NOON):
         refused(accounts, lambda: accounts.add(account("ZOE")), Code.TAKEN)
-        with pytest.raises(Refused), accounts.reserved(Name("zoe")):
+        with pytest.raises(Refused), accounts.reserved(Name("zoe"), NOON):
             pass
         with pytest.raises(Refused):
             accounts.add(account("Zoe"))
     accounts.add(account("Zoe"))
-    with pytest.raises(Refused), accounts.reserved(Name("bob")):
+    with pytest.raises(Refused), accounts.reserved(Name("bob"), NOON):
         pass
 
 
 def test_a_failed_registration_frees_the_name(accounts: Accounts) -> None:
     """If it cannot be stored, the name is free."""
-    with pytest.raises(ZeroDivisionError), accounts.reserved(Name("Zoe")):
+    with pytest.raises(ZeroDivisionError), accounts.reserved(Name("Zoe"), NOON):
         raise ZeroDivisionError
     accounts.add(account("Zoe"))
 
@@ -162,10 +162,10 @@ def test_a_guest_who_registers() -> None:
 
 def test_a_banned_person_cannot_log_in(accounts: Accounts) -> None:
     """The refusal says who banned them and why. All others may log in, registered or not."""
-    sentence = refused(accounts, lambda: accounts.admit("BERT"), Code.BANNED)
+    sentence = refused(accounts, lambda: accounts.admit("BERT", NOON), Code.BANNED)
     assert "Bert is banned from this server by Olga: spam" in sentence
-    accounts.admit("bob")
-    accounts.admit("nobody")
+    accounts.admit("bob", NOON)
+    accounts.admit("nobody", NOON)
 
 
 # What operators decide.
@@ -176,7 +176,7 @@ def test_kicking_off_the_server(accounts: Accounts) -> None:
     assert apply_all(accounts, accounts.kick(OLGA, "BOB", True, SafeText("loud"))) == [
         ServerKicked(Name("Bob"), Name("Olga"), SafeText("loud"))
     ]
-    accounts.admit("bob")
+    accounts.admit("bob", NOON)
     refused(accounts, lambda: accounts.kick(OLGA, "bob", online=False), Code.NO_SUCH_NAME)
     refused(accounts, lambda: accounts.kick(OLGA, "nobody", online=False), Code.NO_SUCH_NAME)
     sentence = refused(accounts, lambda: accounts.kick(OLGA, "olga", online=True), Code.SELF)
@@ -185,22 +185,22 @@ def test_kicking_off_the_server(accounts: Accounts) -> None:
 
 def test_banning_from_the_server(accounts: Accounts) -> None:
     """A banned name cannot log in until the ban is lifted, registered or not."""
-    assert apply_all(accounts, accounts.ban(OLGA, Name("BOB"), SafeText("loud"))) == [
+    assert apply_all(accounts, accounts.ban(OLGA, Name("BOB"), NOON, SafeText("loud"))) == [
         ServerBanned(Name("Bob"), Name("Olga"), SafeText("loud"))
     ]
-    assert apply_all(accounts, accounts.ban(OLGA, Name("Zoe"))) == [
+    assert apply_all(accounts, accounts.ban(OLGA, Name("Zoe"), NOON)) == [
         ServerBanned(Name("Zoe"), Name("Olga"))
     ]
     for name in ("bob", "zoe"):
-        refused(accounts, lambda: accounts.admit(name), Code.BANNED)  # noqa: B023
-        refused(accounts, lambda: accounts.ban(OLGA, Name(name)), Code.EXISTS)  # noqa: B023
-    refused(accounts, lambda: accounts.ban(OLGA, Name("OLGA")), Code.SELF)
-    assert [ban.name for ban in accounts.banned(OLGA)] == ["Bert", "Bob", "Zoe"]
-    assert apply_all(accounts, accounts.unban(OLGA, "ZOE")) == [
+        refused(accounts, lambda: accounts.admit(name, NOON), Code.BANNED)  # noqa: B023
+        refused(accounts, lambda: accounts.ban(OLGA, Name(name), NOON), Code.EXISTS)  # noqa: B023
+    refused(accounts, lambda: accounts.ban(OLGA, Name("OLGA"), NOON), Code.SELF)
+    assert [ban.name for ban in accounts.banned(OLGA, NOON)] == ["Bert", "Bob", "Zoe"]
+    assert apply_all(accounts, accounts.unban(OLGA, "ZOE", NOON)) == [
         ServerUnbanned(Name("Zoe"), Name("Olga"))
     ]
-    accounts.admit("zoe")
-    refused(accounts, lambda: accounts.unban(OLGA, "zoe"), Code.NOT_BANNED)
+    accounts.admit("zoe", NOON)
+    refused(accounts, lambda: accounts.unban(OLGA, "zoe", NOON), Code.NOT_BANNED)
 
 
 def test_operators_make_operators(accounts: Accounts) -> None:
@@ -275,20 +275,22 @@ def test_a_password_matches_from_every_keyboard(typed: str) -> None:
 def test_a_new_name_that_looks_like_another_is_refused(accounts: Accounts) -> None:
     """Registered people, guests, and names that are being registered are protected."""
     for name, other in (("B0b", "Bob"), ("o1ga", "Olga"), ("ɡus", "Gus")):  # noqa: RUF001
-        said = refused(accounts, lambda name=name: accounts.require_free(Name(name)), Code.TAKEN)
+        said = refused(
+            accounts, lambda name=name: accounts.require_free(Name(name), NOON), Code.TAKEN
+        )
         assert said == f"{name} looks like {other}; choose another name."
-    with accounts.reserved(Name("alice")):
-        refused(accounts, lambda: accounts.require_free(Name("a1ice")), Code.TAKEN)
-    accounts.require_free(Name("a1ice"))
+    with accounts.reserved(Name("alice"), NOON):
+        refused(accounts, lambda: accounts.require_free(Name("a1ice"), NOON), Code.TAKEN)
+    accounts.require_free(Name("a1ice"), NOON)
 
 
 def test_a_guests_name_is_free_after_they_have_gone(accounts: Accounts) -> None:
     """The names that look like a former guest's, or a deleted account's, may be used."""
     for name, other in (("Bob", "b0b"), ("Gus", "Guѕ")):  # noqa: RUF001 - a Cyrillic letter
         found = accounts.find(Name(name))
-        refused(accounts, lambda other=other: accounts.require_free(Name(other)), Code.TAKEN)
+        refused(accounts, lambda other=other: accounts.require_free(Name(other), NOON), Code.TAKEN)
         accounts.remove(found)
-        accounts.require_free(Name(other))
+        accounts.require_free(Name(other), NOON)
         accounts.add(found)
 
 
@@ -296,7 +298,7 @@ def test_a_guest_who_registers_keeps_the_name(accounts: Accounts) -> None:
     """Their name is theirs alone before and after."""
     gus = accounts.find(Name("Gus"))
     gus.register("hash", NOON)
-    refused(accounts, lambda: accounts.require_free(Name("gus")), Code.TAKEN)
+    refused(accounts, lambda: accounts.require_free(Name("gus"), NOON), Code.TAKEN)
     accounts.remove(gus)
     accounts.add(gus)
     assert accounts.find(Name("GUS")) is gus
@@ -313,26 +315,37 @@ def test_stored_names_stay_whatever_they_look_like(accounts: Accounts) -> None:
 @pytest.mark.parametrize("name", [*RESERVED, "NickServ", "N1ckServ", "pyc0nchat", "ChanServ"])
 def test_reserved_names(accounts: Accounts, name: str) -> None:
     """Nobody new may speak as the server, nor look like it."""
-    refused(accounts, lambda: accounts.require_free(Name(name)), Code.BAD_NAME)
+    refused(accounts, lambda: accounts.require_free(Name(name), NOON), Code.BAD_NAME)
 
 
 def test_names_that_look_like_a_banned_one(accounts: Accounts) -> None:
     """A ban would be undone by another spelling. It ends with the ban, and survives a restart."""
-    for event in accounts.ban(OLGA, Name("mallory")):
+    for event in accounts.ban(OLGA, Name("mallory"), NOON):
         accounts.apply(event, NOON)
-    refused(accounts, lambda: accounts.require_free(Name("ma11ory")), Code.TAKEN)
+    refused(accounts, lambda: accounts.require_free(Name("ma11ory"), NOON), Code.TAKEN)
     restarted = Accounts()
     restarted.restore_bans(accounts.bans.values())
     with pytest.raises(Refused, match="looks like mallory"):
-        restarted.require_free(Name("mall0ry"))
-    for event in accounts.unban(OLGA, Name("mallory")):
+        restarted.require_free(Name("mall0ry"), NOON)
+    for event in accounts.unban(OLGA, Name("mallory"), NOON):
         accounts.apply(event, NOON)
-    accounts.require_free(Name("ma11ory"))
+    accounts.require_free(Name("ma11ory"), NOON)
+
+
+def test_names_that_look_like_one_whose_ban_has_ended(accounts: Accounts) -> None:
+    """They are free, unless they look like another banned name, too."""
+    for event in accounts.ban(OLGA, Name("mallory"), NOON, until=NOON + 1):
+        accounts.apply(event, NOON)
+    refused(accounts, lambda: accounts.require_free(Name("mall0ry"), NOON), Code.TAKEN)
+    accounts.require_free(Name("mall0ry"), NOON + 1)
+    for event in accounts.ban(OLGA, Name("ma11ory"), NOON):
+        accounts.apply(event, NOON)
+    refused(accounts, lambda: accounts.require_free(Name("mall0ry"), NOON + 1), Code.TAKEN)
 
 
 @pytest.mark.parametrize("name", ["he1p", "j0in", "exіt", "lеave", "wh0"])  # noqa: RUF001
 def test_names_that_look_like_a_command(accounts: Accounts, name: str) -> None:
     """A person or a group with such a name could be taken for the command."""
-    refused(accounts, lambda: accounts.require_free(Name(name)), Code.TAKEN)
+    refused(accounts, lambda: accounts.require_free(Name(name), NOON), Code.TAKEN)
     with pytest.raises(Refused):
         GroupDirectory().require_free(Name(name))

@@ -123,7 +123,7 @@ Request = Callable[[Group, Actor], Any]
 
 # Requests for the admin only, for the admin and operators, and for all members.
 ADMINS_ONLY: dict[str, Request] = {
-    "invite": lambda group, by: group.invite(by, STRANGER),
+    "invite": lambda group, by: group.invite(by, STRANGER, NOON),
     "change_policy": lambda group, by: group.change_policy(by, Policy.OPEN),
     "change_topic": lambda group, by: group.change_topic(by, text("tea")),
 }
@@ -134,14 +134,14 @@ WITH_OPERATORS: dict[str, Request] = {
     "pending": lambda group, by: group.pending(by),
     "close": lambda group, by: group.close(by),
     "kick": lambda group, by: group.kick(by, "gus"),
-    "ban": lambda group, by: group.ban(by, Name("gus")),
-    "ban of somebody outside": lambda group, by: group.ban(by, Name("Zoe")),
-    "unban": lambda group, by: group.unban(by, "bert"),
-    "banned": lambda group, by: group.banned(by),
+    "ban": lambda group, by: group.ban(by, Name("gus"), NOON),
+    "ban of somebody outside": lambda group, by: group.ban(by, Name("Zoe"), NOON),
+    "unban": lambda group, by: group.unban(by, "bert", NOON),
+    "banned": lambda group, by: group.banned(by, NOON),
 }
 ALL_MEMBERS: dict[str, Request] = {
-    "post": lambda group, by: group.post(by, text("hello")),
-    "act": lambda group, by: group.act(by, text("waves")),
+    "post": lambda group, by: group.post(by, text("hello"), NOON),
+    "act": lambda group, by: group.act(by, text("waves"), NOON),
     "require_member": lambda group, by: group.require_member(by),
 }
 
@@ -200,7 +200,7 @@ def test_deciding_changes_nothing(action: str) -> None:
 def test_a_join_request_with_a_note() -> None:
     """In a group with approval, joining creates a request with the note and the time."""
     group = full_group()
-    asked = apply_all(group, group.join(STRANGER, text("let me in")))
+    asked = apply_all(group, group.join(STRANGER, NOON, text("let me in")))
     assert asked == [JoinRequested(STRANGER.name, text("let me in"))]
     assert group.requests[fold("sven")] == JoinRequest(STRANGER.name, NOON, text("let me in"))
     assert fold("sven") not in group.members
@@ -209,7 +209,7 @@ def test_a_join_request_with_a_note() -> None:
 def test_a_second_join_request() -> None:
     """An applicant who asks again is refused, also with another case of the name."""
     group = full_group()
-    sentence = refused(group, lambda: group.join(actor("RITA")), Code.PENDING)
+    sentence = refused(group, lambda: group.join(actor("RITA"), NOON), Code.PENDING)
     assert "Alice" in sentence
 
 
@@ -217,14 +217,14 @@ def test_a_second_join_request() -> None:
 def test_a_member_who_joins_again(policy: Policy) -> None:
     """Nothing changes, under every policy."""
     group = full_group(policy, "hash" if policy is Policy.PASSWORD else "")
-    assert group.join(actor("BOB")) == []
+    assert group.join(actor("BOB"), NOON) == []
 
 
 @pytest.mark.parametrize("policy", list(Policy), ids=lambda policy: policy.value)
 def test_a_banned_person_cannot_join(policy: Policy) -> None:
     """A ban applies under every policy. The refusal says who banned them and why."""
     group = full_group(policy, "hash" if policy is Policy.PASSWORD else "")
-    sentence = refused(group, lambda: group.join(BANNED, proof="hash"), Code.BANNED)
+    sentence = refused(group, lambda: group.join(BANNED, NOON, proof="hash"), Code.BANNED)
     assert "Alice" in sentence
     assert "spam" in sentence
 
@@ -233,7 +233,9 @@ def test_a_banned_person_cannot_join(policy: Policy) -> None:
 def test_an_invited_person_joins(policy: Policy) -> None:
     """An invitation applies under every policy, and is used up."""
     group = full_group(policy, "hash" if policy is Policy.PASSWORD else "")
-    assert apply_all(group, group.join(INVITED)) == [MemberJoined(INVITED.name, Via.INVITATION)]
+    assert apply_all(group, group.join(INVITED, NOON)) == [
+        MemberJoined(INVITED.name, Via.INVITATION)
+    ]
     assert group.invitations == {}
     assert fold("ivy") in group.members
 
@@ -242,7 +244,9 @@ def test_everybody_can_join_an_open_group() -> None:
     """Joining needs no approval. A guest becomes a member who is a guest."""
     group = full_group(Policy.OPEN)
     guest = actor("Greta", guest=True)
-    assert apply_all(group, group.join(guest)) == [MemberJoined(guest.name, Via.OPEN, guest=True)]
+    assert apply_all(group, group.join(guest, NOON)) == [
+        MemberJoined(guest.name, Via.OPEN, guest=True)
+    ]
     assert group.members[fold("greta")].guest
 
 
@@ -250,27 +254,29 @@ def test_a_group_with_a_password() -> None:
     """Only proof of the current password is accepted."""
     group = full_group(Policy.PASSWORD, "new hash")
     for proof in ("", "old hash"):
-        refused(group, lambda: group.join(STRANGER, proof=proof), Code.WRONG_PASSWORD)  # noqa: B023
-    assert group.join(STRANGER, proof="new hash") == [MemberJoined(STRANGER.name, Via.PASSWORD)]
+        refused(group, lambda: group.join(STRANGER, NOON, proof=proof), Code.WRONG_PASSWORD)  # noqa: B023
+    assert group.join(STRANGER, NOON, proof="new hash") == [
+        MemberJoined(STRANGER.name, Via.PASSWORD)
+    ]
 
 
 def test_an_empty_proof_never_matches() -> None:
     """Nobody can join a password group without a hash."""
     group = full_group(Policy.PASSWORD, "")
-    refused(group, lambda: group.join(STRANGER, proof=""), Code.WRONG_PASSWORD)
+    refused(group, lambda: group.join(STRANGER, NOON, proof=""), Code.WRONG_PASSWORD)
 
 
 def test_a_group_by_invitation() -> None:
     """Without an invitation joining is refused, with the name of the admin."""
     group = full_group(Policy.INVITE)
-    assert "Alice" in refused(group, lambda: group.join(STRANGER), Code.INVITE_ONLY)
+    assert "Alice" in refused(group, lambda: group.join(STRANGER, NOON), Code.INVITE_ONLY)
 
 
 def test_an_applicant_joins_after_the_policy_changes_to_open() -> None:
     """They are a member, and the request ends."""
     group = full_group()
     apply_all(group, group.change_policy(ADMIN, Policy.OPEN))
-    assert apply_all(group, group.join(APPLICANT)) == [MemberJoined(APPLICANT.name, Via.OPEN)]
+    assert apply_all(group, group.join(APPLICANT, NOON)) == [MemberJoined(APPLICANT.name, Via.OPEN)]
     assert group.requests == {}
 
 
@@ -280,7 +286,7 @@ def test_an_applicant_joins_after_the_policy_changes_to_open() -> None:
 def test_approving_several_applicants() -> None:
     """Each becomes a member once, in the applicant's spelling of the name."""
     group = full_group()
-    apply_all(group, group.join(actor("Sven", guest=True)))
+    apply_all(group, group.join(actor("Sven", guest=True), NOON))
     approved = apply_all(group, group.approve(ADMIN, ["SVEN", "rita", "sven"]))
     assert approved == [
         MemberJoined(Name("Sven"), Via.APPROVAL, ADMIN.name, guest=True),
@@ -308,7 +314,7 @@ def test_a_request_that_was_withdrawn_or_ended_by_a_ban() -> None:
     """It cannot be approved afterwards."""
     withdrawn, banned = full_group(), full_group()
     assert apply_all(withdrawn, withdrawn.leave(APPLICANT)) == [RequestWithdrawn(APPLICANT.name)]
-    apply_all(banned, banned.ban(ADMIN, APPLICANT.name))
+    apply_all(banned, banned.ban(ADMIN, APPLICANT.name, NOON))
     for group in (withdrawn, banned):
         refused(group, lambda: group.approve(ADMIN, ["rita"]), Code.NO_REQUEST)  # noqa: B023
 
@@ -320,25 +326,25 @@ def test_rejecting_a_request() -> None:
         JoinRejected(APPLICANT.name, ADMIN.name, text("full"))
     ]
     assert group.requests == {}
-    assert group.join(APPLICANT) == [JoinRequested(APPLICANT.name)]
+    assert group.join(APPLICANT, NOON) == [JoinRequested(APPLICANT.name)]
 
 
 def test_whom_the_admin_can_invite() -> None:
     """Inviting members, invited people and banned people is refused."""
     group = full_group()
-    assert apply_all(group, group.invite(ADMIN, STRANGER)) == [
+    assert apply_all(group, group.invite(ADMIN, STRANGER, NOON)) == [
         MemberInvited(STRANGER.name, ADMIN.name)
     ]
-    refused(group, lambda: group.invite(ADMIN, STRANGER), Code.EXISTS)
-    refused(group, lambda: group.invite(ADMIN, MEMBER), Code.EXISTS)
-    refused(group, lambda: group.invite(ADMIN, ADMIN), Code.EXISTS)
-    assert "/unban Bert" in refused(group, lambda: group.invite(ADMIN, BANNED), Code.BANNED)
+    refused(group, lambda: group.invite(ADMIN, STRANGER, NOON), Code.EXISTS)
+    refused(group, lambda: group.invite(ADMIN, MEMBER, NOON), Code.EXISTS)
+    refused(group, lambda: group.invite(ADMIN, ADMIN, NOON), Code.EXISTS)
+    assert "/unban Bert" in refused(group, lambda: group.invite(ADMIN, BANNED, NOON), Code.BANNED)
 
 
 def test_inviting_an_applicant() -> None:
     """The applicant becomes a member at once."""
     group = full_group()
-    assert apply_all(group, group.invite(ADMIN, APPLICANT)) == [
+    assert apply_all(group, group.invite(ADMIN, APPLICANT, NOON)) == [
         MemberJoined(APPLICANT.name, Via.APPROVAL, ADMIN.name)
     ]
     assert group.requests == {}
@@ -370,21 +376,23 @@ def test_kick_ban_and_unban() -> None:
     assert apply_all(group, group.kick(ADMIN, "BOB", text("loud"))) == [
         MemberKicked(MEMBER.name, ADMIN.name, text("loud"))
     ]
-    apply_all(group, group.join(MEMBER))
-    assert apply_all(group, group.ban(ADMIN, Name("BOB"), text("loud"))) == [
+    apply_all(group, group.join(MEMBER, NOON))
+    assert apply_all(group, group.ban(ADMIN, Name("BOB"), NOON, text("loud"))) == [
         MemberBanned(MEMBER.name, ADMIN.name, text("loud"))
     ]
     assert group.bans[fold("bob")] == Ban(MEMBER.name, ADMIN.name, NOON, text("loud"))
-    refused(group, lambda: group.join(MEMBER), Code.BANNED)
-    assert apply_all(group, group.unban(ADMIN, "BOB")) == [MemberUnbanned(MEMBER.name, ADMIN.name)]
-    assert group.join(MEMBER) == [MemberJoined(MEMBER.name, Via.OPEN)]
+    refused(group, lambda: group.join(MEMBER, NOON), Code.BANNED)
+    assert apply_all(group, group.unban(ADMIN, "BOB", NOON)) == [
+        MemberUnbanned(MEMBER.name, ADMIN.name)
+    ]
+    assert group.join(MEMBER, NOON) == [MemberJoined(MEMBER.name, Via.OPEN)]
 
 
 def test_a_ban_ends_requests_and_invitations() -> None:
     """A banned applicant has no request, and a banned invited person no invitation."""
     group = full_group()
-    apply_all(group, group.ban(ADMIN, APPLICANT.name))
-    apply_all(group, group.ban(ADMIN, INVITED.name))
+    apply_all(group, group.ban(ADMIN, APPLICANT.name, NOON))
+    apply_all(group, group.ban(ADMIN, INVITED.name, NOON))
     assert (group.requests, group.invitations) == ({}, {})
     assert list(group.bans) == ["bert", "rita", "ivy"]
 
@@ -392,9 +400,9 @@ def test_a_ban_ends_requests_and_invitations() -> None:
 def test_a_second_ban_and_an_unban_without_a_ban() -> None:
     """Both are refused."""
     group = full_group()
-    refused(group, lambda: group.ban(ADMIN, Name("BERT")), Code.EXISTS)
-    refused(group, lambda: group.unban(ADMIN, "bob"), Code.NOT_BANNED)
-    refused(group, lambda: group.unban(OPERATOR_OUTSIDE, "sven"), Code.NOT_BANNED)
+    refused(group, lambda: group.ban(ADMIN, Name("BERT"), NOON), Code.EXISTS)
+    refused(group, lambda: group.unban(ADMIN, "bob", NOON), Code.NOT_BANNED)
+    refused(group, lambda: group.unban(OPERATOR_OUTSIDE, "sven", NOON), Code.NOT_BANNED)
 
 
 @pytest.mark.parametrize("by", [ADMIN, OPERATOR_INSIDE], ids=lambda by: by.name)
@@ -402,7 +410,7 @@ def test_nobody_kicks_or_bans_themselves(by: Actor) -> None:
     """The refusal mentions /leave."""
     group = full_group()
     assert "/leave" in refused(group, lambda: group.kick(by, by.name.upper()), Code.SELF)
-    assert "/leave" in refused(group, lambda: group.ban(by, by.name), Code.SELF)
+    assert "/leave" in refused(group, lambda: group.ban(by, by.name, NOON), Code.SELF)
 
 
 @pytest.mark.parametrize("name", ["rita", "ivy", "bert", "sven", "otto", "nobody"])
@@ -435,7 +443,7 @@ def by_kick(group: Group) -> list[GroupEvent]:
 
 
 def by_ban(group: Group) -> list[GroupEvent]:
-    return group.ban(OPERATOR_OUTSIDE, Name("alice"))
+    return group.ban(OPERATOR_OUTSIDE, Name("alice"), NOON)
 
 
 def by_disconnecting(group: Group) -> list[GroupEvent]:
@@ -465,7 +473,7 @@ def test_the_oldest_member_succeeds_the_admin(leave: Callable[[Group], list[Grou
 def test_a_group_outlives_its_members(leave: Callable[[Group], list[GroupEvent]]) -> None:
     """The last registered member leaves it standing, to the operators, with its requests."""
     group = group_of(ADMIN)
-    apply_all(group, group.join(STRANGER))
+    apply_all(group, group.join(STRANGER, NOON))
     _, changed = apply_all(group, leave(group))
     assert isinstance(changed, AdminChanged)
     assert (changed.name, group.admin, group.closed) == (None, None, False)
@@ -495,7 +503,7 @@ def temporary_group(*others: Actor) -> Group:
     created = GroupCreated(1, Name("tea"), GUEST.name, Policy.OPEN, guest=True)
     group = Group.created(1, created)
     for other in others:
-        apply_all(group, group.join(other))
+        apply_all(group, group.join(other, NOON))
     return group
 
 
@@ -509,7 +517,7 @@ def test_a_temporary_group() -> None:
 
 
 def by_joining(group: Group) -> list[GroupEvent]:
-    return group.join(MEMBER)
+    return group.join(MEMBER, NOON)
 
 
 def by_registering(group: Group) -> list[GroupEvent]:
@@ -542,7 +550,7 @@ def test_the_lobby_has_no_admin() -> None:
     created = GroupCreated(1, Name("lobby"), GUEST.name, Policy.OPEN, guest=True, lobby=True)
     lobby = Group.created(1, created)
     assert (lobby.admin, lobby.temporary) == (None, False)
-    apply_all(lobby, lobby.join(MEMBER))
+    apply_all(lobby, lobby.join(MEMBER, NOON))
     apply_all(lobby, lobby.forget("gus", Why.GUEST_GONE))
     assert (lobby.admin, lobby.become_lobby()) == (None, [])
     old = group_of(ADMIN)
@@ -561,7 +569,7 @@ def test_deleting_a_group() -> None:
     assert (group.closed, group.requests, group.invitations) == (True, {}, {})
     assert len(group.members) == len(MEMBERS)
     with pytest.raises(Refused):
-        group.join(STRANGER)
+        group.join(STRANGER, NOON)
 
 
 def test_who_could_come_back() -> None:
@@ -578,7 +586,7 @@ def test_a_member_who_left_and_joined_again() -> None:
     group = group_of(ADMIN, MEMBER, STRANGER)
     apply_all(group, group.change_policy(ADMIN, Policy.OPEN))
     apply_all(group, group.leave(MEMBER))
-    apply_all(group, group.join(MEMBER))
+    apply_all(group, group.join(MEMBER, NOON))
     apply_all(group, group.leave(ADMIN))
     assert group.is_admin("sven")
 
@@ -603,7 +611,9 @@ def test_nobody_can_join_a_closed_group(policy: Policy) -> None:
     """Joining is refused under every policy."""
     group = full_group(policy, "hash" if policy is Policy.PASSWORD else "")
     apply_all(group, group.close(ADMIN))
-    refused(group, lambda: group.join(STRANGER, proof=group.password_hash), Code.NO_SUCH_GROUP)
+    refused(
+        group, lambda: group.join(STRANGER, NOON, proof=group.password_hash), Code.NO_SUCH_GROUP
+    )
 
 
 # Consequences of events outside the group.
@@ -624,7 +634,7 @@ def test_forgetting_somebody() -> None:
 def test_forgetting_an_applicant_who_is_invited() -> None:
     """The request and the invitation end."""
     group = group_of(ADMIN)
-    apply_all(group, group.invite(ADMIN, STRANGER))
+    apply_all(group, group.invite(ADMIN, STRANGER, NOON))
     group.apply(JoinRequested(STRANGER.name), NOON)
     assert apply_all(group, group.forget("sven", Why.SERVER_BAN)) == [
         RequestWithdrawn(STRANGER.name, Why.SERVER_BAN),
@@ -635,8 +645,8 @@ def test_forgetting_an_applicant_who_is_invited() -> None:
 def test_a_guest_who_registers() -> None:
     """Their membership, request or invitation is no longer a guest's. Others' do not change."""
     group = full_group()
-    apply_all(group, group.join(actor("Greta", guest=True)))
-    apply_all(group, group.invite(ADMIN, actor("Greg", guest=True)))
+    apply_all(group, group.join(actor("Greta", guest=True), NOON))
+    apply_all(group, group.invite(ADMIN, actor("Greg", guest=True), NOON))
     assert group.guests() == {"Gus", "Greta", "Greg"}
     assert apply_all(group, group.register("GUS")) == [MemberRegistered(GUEST.name)]
     assert apply_all(group, group.register("greta")) == [MemberRegistered(Name("Greta"))]
@@ -678,7 +688,7 @@ def test_messages_and_actions_change_no_state() -> None:
     """They have the sender's name, and the group keeps its state and version."""
     group = full_group()
     before, version = group.state, group.version
-    said, done = group.post(actor("Bob"), text("hi")), group.act(MEMBER, text("waves"))
+    said, done = group.post(actor("Bob"), text("hi"), NOON), group.act(MEMBER, text("waves"), NOON)
     assert (said, done) == (Message(MEMBER.name, text("hi")), Action(MEMBER.name, text("waves")))
     apply_all(group, [said, done])
     assert (group.state, group.version) == (before, version)
@@ -687,10 +697,10 @@ def test_messages_and_actions_change_no_state() -> None:
 def test_lists_are_ordered_by_time() -> None:
     """Requests and bans are listed oldest first."""
     group = full_group()
-    apply_all(group, group.join(STRANGER))
-    apply_all(group, group.ban(OPERATOR_INSIDE, Name("Zoe")))
+    apply_all(group, group.join(STRANGER, NOON))
+    apply_all(group, group.ban(OPERATOR_INSIDE, Name("Zoe"), NOON))
     assert [request.name for request in group.pending(ADMIN)] == ["Rita", "Sven"]
-    assert [(ban.name, ban.by) for ban in group.banned(OPERATOR_OUTSIDE)] == [
+    assert [(ban.name, ban.by) for ban in group.banned(OPERATOR_OUTSIDE, NOON)] == [
         ("Bert", "Alice"),
         ("Zoe", "Olga"),
     ]
@@ -764,6 +774,7 @@ class GroupMachine(RuleBasedStateMachine):
         created = GroupCreated(1, Name("tea"), by.name, policy, hash, by.guest, lobby)
         self.group = Group.created(1, created)
         self.only_guests = by.guest and not lobby  # have been members so far
+        self.now = NOON
         self.deleted = False
 
     def ask(self, decide: Callable[[Group], Any]) -> None:
@@ -781,7 +792,7 @@ class GroupMachine(RuleBasedStateMachine):
             if isinstance(event, AdminChanged) and event.name is not None:
                 heir = group.members[fold(event.name)]
                 assert self.only_guests or not heir.guest, "guests never inherit"
-            group.apply(event, NOON)
+            group.apply(event, self.now)
             if isinstance(event, MemberJoined):
                 self.only_guests = self.only_guests and event.guest
             if isinstance(event, MemberRegistered) and fold(event.name) in group.members:
@@ -790,7 +801,7 @@ class GroupMachine(RuleBasedStateMachine):
 
     @rule(by=people, proof=st.sampled_from(["", "hash"]))
     def join(self, by: Actor, proof: str) -> None:
-        self.ask(lambda group: group.join(by, proof=proof))
+        self.ask(lambda group: group.join(by, self.now, proof=proof))
 
     @rule(by=people)
     def leave(self, by: Actor) -> None:
@@ -806,7 +817,7 @@ class GroupMachine(RuleBasedStateMachine):
 
     @rule(by=people, whom=people)
     def invite(self, by: Actor, whom: Actor) -> None:
-        self.ask(lambda group: group.invite(by, whom))
+        self.ask(lambda group: group.invite(by, whom, self.now))
 
     @rule(by=people, whom=names)
     def transfer(self, by: Actor, whom: str) -> None:
@@ -816,13 +827,44 @@ class GroupMachine(RuleBasedStateMachine):
     def kick(self, by: Actor, whom: str) -> None:
         self.ask(lambda group: group.kick(by, whom))
 
+    @rule(by=people, whom=names, until=st.sampled_from([None, 1, 2]))
+    def ban(self, by: Actor, whom: Name, until: int | None) -> None:
+        end = None if until is None else self.now + until
+        self.ask(lambda group: group.ban(by, whom, self.now, until=end))
+
+    @rule(by=people, whom=names, until=st.sampled_from([None, 1, 2]))
+    def quiet(self, by: Actor, whom: Name, until: int | None) -> None:
+        end = None if until is None else self.now + until
+        self.ask(lambda group: group.quiet(by, whom, self.now, end))
+
     @rule(by=people, whom=names)
-    def ban(self, by: Actor, whom: Name) -> None:
-        self.ask(lambda group: group.ban(by, whom))
+    def end_quiet(self, by: Actor, whom: Name) -> None:
+        self.ask(lambda group: group.end_quiet(by, whom, self.now))
+
+    @rule(by=people, whom=names, on=st.booleans())
+    def moderator(self, by: Actor, whom: Name, on: bool) -> None:
+        self.ask(
+            lambda group: group.make_moderator(by, whom) if on else group.end_moderator(by, whom)
+        )
+
+    @rule()
+    def wait(self) -> None:
+        self.now += 1
+
+    @rule(by=people)
+    def speak(self, by: Actor) -> None:
+        key = fold(by.name)
+        try:
+            self.group.post(by, text("hi"), self.now)
+        except Refused:
+            return
+        quiet = self.group.quieted.get(key)
+        assert quiet is None or not quiet.lasts(self.now)
+        assert key in self.group.members
 
     @rule(by=people, whom=names)
     def unban(self, by: Actor, whom: str) -> None:
-        self.ask(lambda group: group.unban(by, whom))
+        self.ask(lambda group: group.unban(by, whom, self.now))
 
     @rule(whom=names, why=st.sampled_from([Why.GUEST_GONE, Why.SERVER_BAN]))
     def forget(self, whom: str, why: Why) -> None:
@@ -848,6 +890,13 @@ class GroupMachine(RuleBasedStateMachine):
         group = self.group
         if group.admin is not None and not group.closed:
             assert [key for key in group.members if group.is_admin(key)] == [fold(group.admin)]
+
+    @invariant()
+    def moderators_are_members_who_may_speak(self) -> None:
+        group = self.group
+        assert group.moderators.keys() <= group.members.keys()
+        assert not any(group.is_admin(key) for key in group.moderators)
+        assert not any(group.moderates(key) for key in group.quieted)
 
     @invariant()
     def only_a_temporary_group_ends_by_itself(self) -> None:

@@ -74,7 +74,8 @@ BY_WAY = {
     " react.by pin.by unpin.by requested.name withdrawn.name rejected.by invited.by"
     " uninvited.name created.by joined.by left.name kicked.by banned.by unbanned.by"
     " registered.name admin.by policy.by topic.by shared.by removed.by server-kicked.by"
-    " server-banned.by server-unbanned.by operator.by operator-removed.by closed.by",
+    " server-banned.by server-unbanned.by operator.by operator-removed.by closed.by moderator.by"
+    " unmoderator.by quieted.by unquieted.by slow.by",
     Way("/create {} open"): "created.name",
     Way("/approve {}", "{own}"): "joined.name",
     Way("/reject {}", "{own}"): "rejected.name",
@@ -83,6 +84,10 @@ BY_WAY = {
     Way("/ban {}", "{own}"): "banned.name",
     Way("/unban {}", "{own}"): "unbanned.name",
     Way("/transfer {}", "{own}"): "admin.name",
+    Way("/moderator {}", "{own}"): "moderator.name",
+    Way("/moderator {} off", "{own}"): "unmoderator.name",
+    Way("/quiet {}", "{own}"): "quieted.name",
+    Way("/quiet {} off", "{own}"): "unquieted.name",
     Way("/kick {}"): "server-kicked.name",
     Way("/ban {}"): "server-banned.name",
     Way("/unban {}"): "server-unbanned.name",
@@ -100,6 +105,7 @@ AT_DESK = ["{}", "/msg bob {}", "/msg {} hello", "/join {}", "/join cups{} {}", 
 AT_DESK += ["/create vault-{own} password {}", "/ignore {}", "/claim {}"]
 IN_GROUP = ["/{}", "/policy {}", "/policy password {}", "/policy open", "/search {}"]
 IN_GROUP += ["/history {}", "/get {}", "/react 3 {}", "/react 3 👍{}", "/reply 3 {}", "/pin 3"]
+IN_GROUP += ["/slow {}", "/ban nobody {}", "/quiet nobody {}"]
 OTHERS = [Way(line) for line in AT_DESK] + [Way(line, "{own}") for line in IN_GROUP]
 
 

@@ -58,7 +58,7 @@ def settle(folder: Path) -> Path:
             members = people[number :: len(GROUPS)]
             group = create(store, 2 + number, name, members[0], Policy.OPEN)
             for each in members[1:]:
-                store_events(store, group, group.join(each))
+                store_events(store, group, group.join(each, 0))
     crowd = [
         {
             "name": each.name,

@@ -117,7 +117,7 @@ class JsonLogin:
             if self._asked:
                 self._services.throttle.ask_name(self._peer.network)
             self._asked = fold(name)
-        self._services.accounts.admit(name)
+        self._services.memory.admit(name)
         account = self._services.accounts.get(name)
         if hello.token is not None:
             return SessionToken(name, hello.token)
@@ -135,7 +135,7 @@ class JsonLogin:
         if account is not None:
             raise Refused(Code.PASSWORD_NEEDED, "{name} needs its password.", name=account.name)
         if not hello.guest:
-            self._services.accounts.require_free(name)
+            self._services.memory.require_free(name)
             raise Refused(Code.NEW_NAME, "There is no account {name} yet.", name=name)
         return GuestName(name, self._peer.network, hello.replace)
 
@@ -156,7 +156,7 @@ class JsonLogin:
                 group=each.group.name,
                 number=each.group.number,
                 policy=each.group.policy,
-                role="admin" if each.group.is_admin(name) else "member",
+                role=each.group.role(name),
                 unread=subscriptions.unread(each),
                 mentions=subscriptions.mentions(each),
                 muted=each.id in session.account.muted,

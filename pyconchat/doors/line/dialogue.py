@@ -118,7 +118,7 @@ class LoginDialogue:
         self._asked = fold(name)
         account = self._services.accounts.get(name)
         if account is None:
-            self._services.accounts.require_free(name)  # before asking: it would be in vain
+            self._services.memory.require_free(name)  # before asking: it would be in vain
             return await self._newcomer(name)
         if not account.registered:
             if not self._services.registration.replaces_guest(account, self._door.network):
@@ -182,7 +182,7 @@ class LoginDialogue:
     def _admit(self, name: Name) -> None:
         """Raise `_Ended` if *name* is banned."""
         try:
-            self._services.accounts.admit(name)
+            self._services.memory.admit(name)
         except Refused as refused:
             raise _Ended(EndWhy.PUT_OFF, refused.sentence) from None
 

@@ -120,6 +120,14 @@ def grand_tour(server: MemoryServer, olga: WiredProgram) -> tuple[list[Object], 
         alice.does("/members", "tea"),
         alice.does("/online", "tea"),
         alice.does("/admin", "tea"),
+        alice.does("/moderator bob", "tea"),
+        alice.does("/moderators", "tea"),
+        alice.does("/slow 1", "tea"),
+        alice.does("/slow", "tea"),
+        bob.does("/slow 0", "tea"),
+        bob.does("/quiet carol 1h", "tea"),
+        alice.does("/quiet carol off", "tea"),
+        alice.does("/moderator bob off", "tea"),
         alice.does("/kick bob out", "tea"),
         alice.does("/ban bob for good", "tea"),
         alice.does("/bans", "tea"),
@@ -225,7 +233,12 @@ def test_no_list_in_a_reply_is_always_empty(server: MemoryServer, olga: WiredPro
     assert empty <= full
 
 
-EXAMPLE: dict[str, object] = {"text": SafeText("x"), "name": Name("bob"), "sender": Name("alice")}
+EXAMPLE: dict[str, object] = {
+    "until": 1_700_000_000_000,
+    "text": SafeText("x"),
+    "name": Name("bob"),
+    "sender": Name("alice"),
+}
 
 
 @pytest.mark.parametrize("kind", get_args(AnyEvent), ids=lambda kind: kind.__struct_config__.tag)

@@ -1,11 +1,11 @@
-"""How times stand in lines for people: in the zone of this machine, in milliseconds since 1970."""
+"""Times in words, in the zone of this machine, from milliseconds since the epoch."""
 
 from __future__ import annotations
 
 import time
 from functools import lru_cache
 
-__all__ = ["date_and_time", "day", "day_and_time", "time_of_day"]
+__all__ = ["date_and_time", "day", "day_and_time", "seconds", "time_of_day", "until_in_words"]
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
@@ -44,3 +44,13 @@ def _time_of_minute(minute: int) -> str:
 def time_of_day(at: int) -> str:
     """Return ``18:02``. Cached: a tick's messages are mostly of one minute."""
     return _time_of_minute(at // 60_000)
+
+
+def seconds(count: int) -> str:
+    """Return *count* seconds in words: ``1 second``, ``90 seconds``."""
+    return f"{count:,} {'second' if count == 1 else 'seconds'}"
+
+
+def until_in_words(until: int | None, now: int) -> str:
+    """Return `` until Nov 26 15:00``; nothing if *until* is None, for good."""
+    return "" if until is None else f" until {date_and_time(until, now)}"

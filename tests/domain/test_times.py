@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pyconchat.render.times import date_and_time, day_and_time
+from pyconchat.domain.times import date_and_time, day_and_time
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,244 @@
+"""Membership: the rules about who comes into a group, and who goes.
+
+A method only decides: it returns events, or raises `Refused`. *now* is in milliseconds since the
+epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.events import (
+    NO_TEXT,
+    AdminChanged,
+    GroupClosed,
+    GroupEvent,
+    InvitationEnded,
+    JoinRejected,
+    JoinRequested,
+    MemberInvited,
+    MemberJoined,
+    MemberLeft,
+    MemberRegistered,
+    Policy,
+    RequestWithdrawn,
+    Via,
+    Why,
+)
+from pyconchat.domain.group_state import Ban, JoinRequest, Member
+from pyconchat.domain.names import Key, Name, fold
+from pyconchat.domain.refusals import group_closed, note_too_long
+from pyconchat.domain.rights import Actor, Rights
+from pyconchat.domain.text import MAX_NOTE, SafeText
+from pyconchat.domain.times import until_in_words
+
+__all__ = ["Membership"]
+
+
+class Membership(Rights):
+    """Who is in a group, applies for it, or may not join it."""
+
+    __slots__ = ()
+
+    def join(
+        self, by: Actor, now: int, note: SafeText = NO_TEXT, proof: str = ""
+    ) -> list[GroupEvent]:
+        """Decide that *by* joins, or asks to join. Nothing happens if *by* is a member.
+
+        *proof* is the hash of the group's password, if *by* typed the right one.
+        """
+        key = fold(by.name)
+        if self.closed:
+            raise group_closed(self.name)
+        if key in self.members:
+            return []
+        ban = self._banned_now(key, now)
+        if ban is not None:
+            raise Refused(
+                Code.BANNED,
+                "You are banned from {group} by {by}{until}{because}.",
+                group=self.name,
+                by=ban.by,
+                until=until_in_words(ban.until, now),
+                because=f": {ban.reason}" if ban.reason else "",
+            )
+        if key in self.invitations:
+            return [self._joined(by, Via.INVITATION)]
+        match self.policy:
+            case Policy.OPEN:
+                return [self._joined(by, Via.OPEN)]
+            case Policy.PASSWORD:
+                if not proof or proof != self.password_hash:
+                    raise Refused(
+                        Code.WRONG_PASSWORD,
+                        "That is not the password of {group}.",
+                        group=self.name,
+                    )
+                return [self._joined(by, Via.PASSWORD)]
+            case Policy.INVITE:
+                raise Refused(
+                    Code.INVITE_ONLY,
+                    "{group} is by invitation only; ask {keeper}.",
+                    group=self.name,
+                    keeper=self.keeper,
+                )
+            case Policy.APPROVAL:
+                if key in self.requests:
+                    raise Refused(
+                        Code.PENDING,
+                        "You have asked to join {group} already; {keeper} has to approve.",
+                        group=self.name,
+                        keeper=self.keeper,
+                    )
+                if len(note) > MAX_NOTE:
+                    raise note_too_long()
+                return [JoinRequested(by.name, note, by.guest)]
+            case _:
+                assert_never(self.policy)
+
+    def lists_to(self, by: Actor) -> bool:
+        """Return whether *by* may know that the group exists.
+
+        A group that takes only invited people is known to its members and to those it invited.
+        """
+        key = fold(by.name)
+        known = key in self.members or key in self.invitations
+        return known or by.operator or self.policy is not Policy.INVITE
+
+    def asks_password(self, by: Actor, now: int) -> bool:
+        """Return whether `join` needs the proof that *by* knows the password."""
+        key = fold(by.name)
+        known = key in self.members or key in self.invitations or self._banned_now(key, now)
+        return self.policy is Policy.PASSWORD and not known
+
+    def comes_back(self, by: Actor) -> bool:
+        """Return whether *by* could leave, and join again as before without anybody's help."""
+        return not self.is_admin(by.name) and self.policy in (Policy.OPEN, Policy.PASSWORD)
+
+    def leave(self, by: Actor) -> list[GroupEvent]:
+        """Decide that *by* leaves, or withdraws a join request."""
+        if fold(by.name) in self.requests:
+            return [RequestWithdrawn(by.name)]
+        self.require_member(by)
+        return self._without(by.name, MemberLeft(by.name), Why.LEFT)
+
+    def approve(self, by: Actor, names: Iterable[Name]) -> list[GroupEvent]:
+        """Decide that *by* approves the requests of *names*: of all, or of none."""
+        self.require_right(by, "approve requests")
+        requests = {fold(name): self._request(name) for name in names}
+        return [
+            MemberJoined(request.name, Via.APPROVAL, by.name, request.guest)
+            for request in requests.values()
+        ]
+
+    def reject(self, by: Actor, name: Name, reason: SafeText = NO_TEXT) -> list[GroupEvent]:
+        """Decide that *by* rejects the request of *name*."""
+        self.require_right(by, "reject requests")
+        return [JoinRejected(self._request(name).name, by.name, reason)]
+
+    def invite(self, by: Actor, invited: Actor, now: int) -> list[GroupEvent]:
+        """Decide that *by* invites *invited*. An applicant becomes a member at once."""
+        self.require_right(by, "invite")
+        key = fold(invited.name)
+        if key in self.members:
+            raise Refused(Code.EXISTS, "{name} is a member already.", name=invited.name)
+        if self._banned_now(key, now):
+            raise Refused(
+                Code.BANNED, "{name} is banned here: /unban {name} first.", name=invited.name
+            )
+        if key in self.invitations:
+            raise Refused(Code.EXISTS, "{name} is invited already.", name=invited.name)
+        if key in self.requests:
+            return self.approve(by, [invited.name])
+        return [MemberInvited(invited.name, by.name, invited.guest)]
+
+    # Consequences of events outside the group.
+
+    def forget(self, name: str, why: Why) -> list[GroupEvent]:
+        """Decide what ends in this group when the server removes *name*.
+
+        That happens to a guest who disconnects, and to somebody who is banned from the server.
+        """
+        key = fold(name)
+        events: list[GroupEvent] = []
+        if key in self.requests:
+            events.append(RequestWithdrawn(self.requests[key].name, why))
+        if key in self.invitations:
+            events.append(InvitationEnded(self.invitations[key].name))
+        if key in self.members:
+            member = self.members[key]
+            events += self._without(member.name, MemberLeft(member.name, why), why)
+        return events
+
+    def register(self, name: str) -> list[GroupEvent]:
+        """Decide that the guest *name*, who has registered, keeps what they have in this group."""
+        key = fold(name)
+        held = (self.members.get(key), self.requests.get(key), self.invitations.get(key))
+        guest = next((each for each in held if each is not None and each.guest), None)
+        return [] if guest is None else [MemberRegistered(guest.name)]
+
+    def guests(self) -> set[Name]:
+        """Return the guests who are members, applicants, or invited."""
+        held = (self.members, self.requests, self.invitations)
+        return {each.name for people in held for each in people.values() if each.guest}
+
+    # Look-ups.
+
+    def pending(self, by: Actor) -> list[JoinRequest]:
+        """Return the join requests, oldest first, if *by* may see them."""
+        self.require_right(by, "see the requests")
+        return list(self.requests.values())
+
+    @property
+    def keeper(self) -> str:
+        """Whom an applicant waits for, in words."""
+        return "an operator of this server" if self.admin is None else f"its admin {self.admin}"
+
+    def _banned_now(self, key: Key, now: int) -> Ban | None:
+        """Return the ban of *key*, if there is one that has not ended."""
+        ban = self.bans.get(key)
+        return ban if ban is not None and ban.lasts(now) else None
+
+    def _joined(self, by: Actor, via: Via) -> MemberJoined:
+        return MemberJoined(by.name, via, guest=by.guest)
+
+    def _without(self, name: Name, end: GroupEvent, why: Why) -> list[GroupEvent]:
+        """Return *end*, which ends the membership of *name*, and its consequences.
+
+        The admin's successor is the moderator who has been one for the longest, else the member;
+        without one, the operators look after the group. Only a temporary group passes to a guest,
+        and closes without members.
+        """
+        others = [member for key, member in self.members.items() if key != fold(name)]
+        if self.temporary and not others:
+            return [end, GroupClosed()]
+        if not self.is_admin(name):
+            return [end]
+        heirs = {fold(each.name): each for each in others if self.temporary or not each.guest}
+        moderators = [heirs[key] for key in self.moderators if key in heirs]
+        heir = next(iter(moderators or heirs.values()), None)
+        return [end, AdminChanged(None if heir is None else heir.name, why)]
+
+    def _member(self, name: Name) -> Member:
+        member = self.members.get(fold(name))
+        if member is None:
+            raise Refused(
+                Code.NOT_MEMBER,
+                "{name} is not a member of {group}; see /members.",
+                name=name,
+                group=self.name,
+            )
+        return member
+
+    def _request(self, name: Name) -> JoinRequest:
+        request = self.requests.get(fold(name))
+        if request is None:
+            raise Refused(
+                Code.NO_REQUEST,
+                "{name} has not asked to join {group}; see /requests.",
+                name=name,
+                group=self.name,
+            )
+        return request

@@ -1,0 +1,183 @@
+"""Rights: who may do what in a group. All rights are on this page.
+
+The admin may do everything; moderators and operators, who may be the same people, what is listed
+here. In a group without an admin, operators take the admin's place.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import msgspec
+
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.events import AnyEvent, Request
+from pyconchat.domain.group_state import LiveState, SharedFile
+from pyconchat.domain.names import Key, Name, fold
+from pyconchat.domain.refusals import group_closed
+from pyconchat.domain.times import date_and_time, seconds
+
+__all__ = ["Actor", "Rights"]
+
+_MODERATING = frozenset(
+    {
+        *("approve requests", "ban", "change the topic", "invite", "kick", "lift bans"),
+        *("pin messages", "quiet people", "reject requests", "remove messages of others"),
+        *("remove the files of others", "see the bans", "see the requests", "slow the group down"),
+    }
+)
+"""What moderators can do, as the admin can."""
+
+_OPERATING = frozenset(
+    {
+        *("approve requests", "ban", "delete the group", "kick", "lift bans", "reject requests"),
+        *("remove messages of others", "see the bans", "see the requests", "transfer adminship"),
+    }
+)
+"""What operators can do in any group, as its admin can."""
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who makes a request: the part of an account that the rules need.
+
+    *since* is when the account was registered, in milliseconds since the epoch: what another
+    account of that name had before is not theirs.
+    """
+
+    name: Name
+    guest: bool = False
+    operator: bool = False
+    since: int = 0
+
+    def owns(self, file: SharedFile) -> bool:
+        """Return whether *file* is theirs. A guest's name may pass on, so guests own no files."""
+        return fold(file.by) == fold(self.name) and not file.guest and file.at >= self.since
+
+
+class Rights(LiveState):
+    """The state of a group, and what it gives people the right to."""
+
+    __slots__ = ()
+
+    def is_admin(self, name: str) -> bool:
+        """Return whether *name* is the admin."""
+        return self.admin is not None and fold(name) == fold(self.admin)
+
+    def is_moderator(self, name: str) -> bool:
+        """Return whether *name* is a moderator. The admin is none."""
+        return fold(name) in self.moderators
+
+    def moderates(self, name: str) -> bool:
+        """Return whether *name* is the admin or a moderator."""
+        return self.is_admin(name) or self.is_moderator(name)
+
+    def role(self, name: str) -> str:
+        """Return what the member *name* is: ``admin``, ``moderator`` or ``member``."""
+        if self.is_admin(name):
+            return "admin"
+        return "moderator" if self.is_moderator(name) else "member"
+
+    def may_read(self, event: AnyEvent, key: Key) -> bool:
+        """Return whether the member or applicant *key* may see *event*.
+
+        A join request and its outcome are visible to the admin, the moderators and the applicant.
+        """
+        if isinstance(event, Request):
+            return key == fold(event.name) or self.moderates(key)
+        return True
+
+    def require_member(self, by: Actor) -> None:
+        """Raise `Refused` unless *by* is a member, and the group is open."""
+        if self.closed:
+            raise group_closed(self.name)
+        if fold(by.name) not in self.members:
+            raise Refused(
+                Code.NOT_MEMBER,
+                "You are not a member of {group}: /join {group} first.",
+                group=self.name,
+            )
+
+    def require_right(self, by: Actor, what: str) -> None:
+        """Raise `Refused` unless *by* can do *what*, in the words that this page lists.
+
+        What is not listed is the admin's alone.
+        """
+        if by.operator and (self.admin is None or what in _OPERATING):
+            return
+        self.require_member(by)
+        moderating = what in _MODERATING
+        if self.is_admin(by.name) or (moderating and self.is_moderator(by.name)):
+            return
+        moderators = moderating and self.moderators
+        if self.admin is None:
+            raise Refused(
+                Code.NOT_ADMIN,
+                "{group} has no admin: only {who} can {what}.",
+                group=self.name,
+                who="a moderator or an operator" if moderators else "an operator",
+                what=what,
+            )
+        sentence = "Only the admin, {admin}, can {what}."
+        if moderators:
+            sentence = "Only the admin, {admin}, and the moderators can {what}; see /moderators."
+        raise Refused(Code.NOT_ADMIN, sentence, admin=self.admin, what=what)
+
+    def require_above(self, by: Actor, name: Name, what: str) -> None:
+        """Raise `Refused` if *by* is only a moderator, and *name* the admin or a moderator.
+
+        *what* is what *by* would do to them, and has the right to do to others.
+        """
+        if self.is_admin(by.name) or (by.operator and (self.admin is None or what in _OPERATING)):
+            return
+        if self.moderates(name):
+            raise Refused(
+                Code.NOT_ADMIN,
+                "{name} is {role} of {group}: a moderator cannot {what} them.",
+                name=name,
+                role="the admin" if self.is_admin(name) else "a moderator",
+                group=self.name,
+                what=what.removesuffix(" people"),
+            )
+
+    # Speaking.
+
+    def require_voice(self, by: Actor, now: int) -> None:
+        """Raise `Refused` if the member *by* is quiet at *now* (milliseconds since the epoch)."""
+        quiet = self.quieted.get(fold(by.name)) if self.quieted else None
+        if quiet is not None and quiet.lasts(now):
+            raise Refused(
+                Code.QUIET,
+                "You may read and not speak in {group} until {until}.",
+                group=self.name,
+                until=(
+                    "a moderator ends that"
+                    if quiet.until is None
+                    else date_and_time(quiet.until, now)
+                ),
+            )
+
+    def take_turn(self, by: Actor, now: int) -> None:
+        """Raise `Refused` unless the member *by* may say something at *now* (milliseconds).
+
+        In a slow group that was their turn: the next is `slow` seconds later. Turns are not
+        stored, so a restart gives everybody the next one.
+        """
+        self.require_voice(by, now)
+        if not self.slow or self.moderates(by.name):
+            return
+        key, interval = fold(by.name), self.slow * 1000
+        last = self.turns.get(key)
+        if last is not None and 0 <= now - last < interval:  # below 0, the clock was set back
+            raise Refused(
+                Code.SLOW,
+                "{group} is slow, one message every {slow}: yours can follow in {wait}.",
+                group=self.name,
+                slow=seconds(self.slow),
+                wait=seconds(-(-(interval - (now - last)) // 1000)),
+            )
+        # The oldest turns are the first. Two go for each that comes, so few old ones are kept.
+        for oldest in list(islice(self.turns, 2)):
+            if not 0 <= now - self.turns[oldest] < interval:
+                del self.turns[oldest]
+        self.turns.pop(key, None)
+        self.turns[key] = now
