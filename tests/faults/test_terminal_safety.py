@@ -177,7 +177,8 @@ def test_what_is_stored_is_safe(outcome: Outcome, door: str) -> None:
         for field in event.__struct_fields__:
             value, place = getattr(event, field), f"{tag}.{field}"
             if place in NAMES and value is not None:
-                assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}", value), body
+                for name in value if isinstance(value, tuple) else [value]:
+                    assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}", name), body
             elif place in TEXTS:
                 layout = "\n\t" if place in LAID_OUT else ""
                 assert unsafe(value, layout) == [], place

@@ -275,6 +275,7 @@ def test_what_would_harm_a_terminal(user: UserOf, one: str, other: str) -> None:
     """No control, escape or bidi character of one user reaches another user's terminal."""
     alice, bob = user(one, "alice"), user(other, "bob")
     tea_of(alice, bob)
+    label = "guest, private"  # of the first message
     for raw, shown in [
         ("\x1b[2J\x1b]0;title\x07wiped", "wiped"),
         ("be\x07ll", "bell"),
@@ -291,7 +292,8 @@ def test_what_would_harm_a_terminal(user: UserOf, one: str, other: str) -> None:
         alice.types(f"/topic {raw}")
         bob.sees(f"* alice changed the topic: {shown}\n")
         alice.types(f"/msg bob {raw}")
-        bob.sees(f"alice (guest, private): {shown}\n")
+        bob.sees(f"alice ({label}): {shown}\n")
+        label = "private"
     alice.types("tab\there", "line\u2028* bob was banned by alice.")
     bob.sees("alice: tab")
     bob.sees(" here\nalice: line\n    * bob was banned by alice.\n")
