@@ -55,6 +55,7 @@ def test_in_a_group(user: UserOf, kind: str) -> None:
     ]
     said = alice.answer_to("/history 50")
     only_admin = "* Only the admin, alice, can"
+    history = "* That is /history N, or /history N before SEQ, and @NAME after it."
     number = "* How many? A number from 1 to 500."
     for who, line, answer in [
         (alice, "/kick alice", "* To leave the group yourself, use /leave."),
@@ -91,8 +92,8 @@ def test_in_a_group(user: UserOf, kind: str) -> None:
         (alice, "/history \u0663", number),
         (alice, "/history 0000000019999999", number),
         (alice, "/history 00000000019999999", number),
-        (alice, "/history 1 2", "* That is /history N, or /history N before SEQ, and @NAME after it."),
-        (alice, "/history 1 before 2 3", "* That is /history N, or /history N before SEQ, and @NAME after it."),
+        (alice, "/history 1 2", history),
+        (alice, "/history 1 before 2 3", history),
         (alice, "/search !", "* Search for at least one word."),
         (alice, "/me \x07", "* The message is empty."),
         (alice, "/topic \u202e", "* The message is empty."),
