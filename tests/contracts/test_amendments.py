@@ -128,7 +128,7 @@ def test_targets(store: SqlStore) -> None:
     """The last message of somebody, or an entry by its number, with what is known about it."""
     group = create(store, LOG)
     alice, bob = fold(ALICE.name), fold(BOB.name)
-    commit(store, say(LOG, "one", "two"), decide(group, group.join(BOB)))
+    commit(store, say(LOG, "one", "two"), decide(group, group.join(BOB, AT)))
     commit(store, say(LOG, "three", by=BOB))
     commit(store, decide(group, [Reaction(2, BOB.name, Emoji("👍"))]))
     last, bobs = store.target(LOG, None, alice), store.target(LOG, None, bob)
@@ -143,7 +143,7 @@ def test_targets(store: SqlStore) -> None:
     assert store.target(LOG, 99, alice) is None
     assert store.target(LOG, None, fold("carol")) is None
     commit(store, decide(group, group.leave(BOB)))
-    commit(store, decide(group, group.join(BOB)))
+    commit(store, decide(group, group.join(BOB, AT)))
     assert store.target(LOG, None, bob) is None, "what was said before they left"
 
 

@@ -38,7 +38,7 @@ def tea(store: SqlStore) -> SqlStore:
     """The store, with the group tea of alice and bob: entries 1 and 2."""
     register(store, ALICE, BOB, CAROL)
     group = create(store, TEA)
-    store_events(store, group, group.join(BOB))
+    store_events(store, group, group.join(BOB, AT))
     return store
 
 

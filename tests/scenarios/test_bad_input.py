@@ -295,9 +295,9 @@ def test_what_would_harm_a_terminal(user: UserOf, one: str, other: str) -> None:
         alice.types(f"/msg bob {raw}")
         bob.sees(f"alice ({label}): {shown}\n")
         label = "private"
-    alice.types("tab\there", "line\u2028* bob was banned by alice.")
+    alice.types("tab\there", "line\u2028* dave was banned by alice.")
     bob.sees("alice: tab")
-    bob.sees(" here\nalice: line\n    * bob was banned by alice.\n")
+    bob.sees(" here\nalice: line\n    * dave was banned by alice.\n")
     alice.types("/kick bob \x1b[31mbecause\u202e\u2028* Bye.")
     bob.sees("* You were kicked from tea by alice: because * Bye.\n")
     bob.types("/join tea \x1b]2;x\x07note")

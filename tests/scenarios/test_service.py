@@ -562,6 +562,9 @@ def test_an_old_pid_file(options: tuple[str, ...], tmp_path: Path) -> None:
                 assert process.poll() is None, (whose, log.read_text())
                 assert time.monotonic() < deadline, (whose, log.read_text())
                 time.sleep(0.01)
+            with socket.create_connection(("127.0.0.1", int(port)), PATIENCE) as peer:
+                peer.settimeout(PATIENCE)
+                assert peer.recv(100), "it handles signals as soon as it greets"
             if options:
                 assert int(pidfile.read_text()) == process.pid
             else:
