@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -128,3 +129,13 @@ def user(server: Server, tmp_path: Path) -> Iterator[UserOf]:
     """Connect a user with some kind of program: ``user("nc", "alice", "password", "tea")``."""
     with users(server, tmp_path) as connect:
         yield connect
+
+
+@pytest.fixture
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Make UTC the local time zone."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()

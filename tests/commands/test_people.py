@@ -12,6 +12,8 @@ from pyconchat.domain.text import SafeText
 from pyconchat.testing import TestUser, make_chat
 from tests.support.groups import Tea, Visit
 
+pytestmark = pytest.mark.usefixtures("utc")
+
 DAY = 24 * 3600
 
 BACK = "* You are back, and no longer away."
