@@ -26,13 +26,9 @@ PROGRAMS = 8
 """Honest sessions, which send commands in turn: each is within the message rate."""
 
 MOST = 0.050
-"""Maximum seconds that a flood adds to a round trip, of 99 in 100.
+"""Maximum seconds of 99 of 100 round trips. It is for a machine that does nothing else."""
 
-They are added to what it takes in the second before the flood, since tests of other projects may
-keep the machine busy.
-"""
-
-MOST_WORK = 0.5
+MOST_WORK = 0.8
 """Maximum share of a processor that the server uses during a flood.
 
 A fifth is for the work that floods cause; logins, the honest sessions, and messages within the
@@ -110,5 +106,5 @@ def test_the_round_trip_of_others(server: Server, kind: str) -> None:
             f"{kind}: p50 {part(took, 0.5):.1f} ms, p99 {part(took, 0.99):.1f} ms, {len(took)};"
             f" before p99 {part(before, 0.99):.1f} ms; {100 * work:.0f} % of a processor"
         )
-        assert part(took, 0.99) < 1000 * MOST + part(before, 0.99)
+        assert part(took, 0.99) < 1000 * MOST
         assert work < MOST_WORK
