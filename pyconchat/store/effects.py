@@ -18,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     insert,
     literal,
     or_,
@@ -394,9 +395,9 @@ class Effects:
     def _mention(self, entry: Entry, sender: Name, names: Sequence[Name]) -> None:
         """Note the mentions of those *names* that are registered and do not ignore *sender*."""
         accounts, ignores, mentions = schema.accounts.c, schema.ignores.c, schema.mentions
-        ignoring = select(ignores.owner).where(ignores.key == fold(sender))
+        ignoring = exists().where(ignores.owner == accounts.key, ignores.key == fold(sender))
         keys = {fold(name) for name in names}
-        known = select(accounts.key).where(accounts.key.in_(keys), accounts.key.not_in(ignoring))
+        known = select(accounts.key).where(accounts.key.in_(keys), ~ignoring)
         place = {"conversation": entry.conversation, "seq": entry.seq, "at": entry.at}
         for owner in self._connection.scalars(known).all():
             self._run(insert(mentions).values(owner=owner, **place))

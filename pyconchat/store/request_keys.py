@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, tuple_
+from sqlalchemy import Connection, TextClause, delete, func, insert, select, text, tuple_
 
 from pyconchat.domain.decisions import Decision, RequestKey
 from pyconchat.store import schema
@@ -24,9 +24,6 @@ MAX_GAP = 3600 * 1000
 """Maximum milliseconds by which a `KeyClock` advances from one key to the next."""
 
 _keys = schema.keys.c
-_FIND = select(_keys.owner, _keys.key, _keys.seq).where(
-    tuple_(_keys.owner, _keys.key).in_(bindparam("keys", expanding=True))
-)
 _MAX_FIND = 400  # keys in one query: a statement has a limited number of parameters
 
 
@@ -35,10 +32,24 @@ def stored_before(connection: Connection, batch: Sequence[Decision]) -> dict[Req
     asked = list({decision.key for decision in batch if decision.key is not None})
     found: dict[RequestKey, int] = {}
     for first in range(0, len(asked), _MAX_FIND):
-        some = [tuple(key) for key in asked[first : first + _MAX_FIND]]
-        for owner, key, seq in connection.execute(_FIND, {"keys": some}):
+        some = asked[first : first + _MAX_FIND]
+        values = {f"owner{nth}": key.owner for nth, key in enumerate(some)}
+        values |= {f"key{nth}": key.key for nth, key in enumerate(some)}
+        for owner, key, seq in connection.execute(_find(len(some)), values):
             found[RequestKey(owner, key)] = seq
     return found
+
+
+def _find(count: int) -> TextClause:
+    """Return the query for *count* keys.
+
+    It is a join because SQLite reads the whole table for ``IN (VALUES ...)`` with several rows.
+    """
+    asked = ", ".join(f"(:owner{nth}, :key{nth})" for nth in range(count))
+    return text(
+        f"SELECT keys.owner, keys.key, keys.seq FROM (VALUES {asked}) AS asked"
+        " JOIN request_keys AS keys ON keys.owner = asked.column1 AND keys.key = asked.column2"
+    )
 
 
 def request_seq(connection: Connection, key: RequestKey) -> int | None:

@@ -21,7 +21,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = "0013"
+VERSION = "0014"
 """The newest migration. A database with this version starts without Alembic."""
 
 CLAIM_CODE = "claim-code"
@@ -87,6 +87,7 @@ mentions = Table(
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("at", BigInteger, nullable=False),
     Index("mentions_at", "owner", "at"),
+    Index("mentions_conversation", "conversation"),
 )
 
 settings = Table(
@@ -253,6 +254,7 @@ cursors = Table(
     Column("upto", BigInteger, primary_key=True),
     Column("read", BigInteger, nullable=False),
     Column("shown", BigInteger, nullable=False, server_default="0"),
+    Index("cursors_conversation", "conversation"),
 )
 
 # Requests that were carried out, with the keys that clients gave them. owner: `Account.party`.
