@@ -63,7 +63,7 @@ _NO_LETTERS = frozenset(map(chr, (*range(0x19B0, 0x19CA), 0x1CF2, 0x1CF3)))
 
 
 MERGED_PAGES = 200
-"""Pages of the index that are rewritten in one transaction: some milliseconds."""
+"""Pages of the index that are rewritten in one transaction: a commit waits 20 ms for it at most."""
 
 
 class _Lag(NamedTuple):
