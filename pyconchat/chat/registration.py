@@ -53,6 +53,11 @@ class Registration:
         self._registry = registry
         self._hasher = hasher
         self._now = now
+        self._watchers: list[Callable[[Account], None]] = []
+
+    def watch(self, watcher: Callable[[Account], None]) -> None:
+        """Call *watcher* with each account that is deleted, when its name is free again."""
+        self._watchers.append(watcher)
 
     def add_guest(self, name: Name, network: str, replace: bool = False) -> Account:
         """Return a new guest account for somebody at *network*. Raises `Refused`.
@@ -230,6 +235,8 @@ class Registration:
         for session in sessions:
             session.close()  # at once: afterwards it moves no cursor
         self._accounts.remove(account)
+        for watcher in self._watchers:
+            watcher(account)
         for conversation in self._memory.groups.connected_with(account.key):
             self._registry.end_deleted(conversation)
         conversations = self._memory.conversations

@@ -43,6 +43,10 @@ class Quotas:
         """Add *size* bytes (negative for a removed file) to what *owner* has shared."""
         self._shared[owner] += size
 
+    def move(self, owner: Key, to: Key) -> None:
+        """Count what *owner* has shared in the quota of *to*."""
+        self._shared[to] += self._shared.pop(owner, 0)
+
     def left(self, owner: Key) -> int:
         """Return how many bytes the next file of *owner* may have at most."""
         config = self._config

@@ -64,6 +64,7 @@ class FileSharing:
         self._known: dict[int, dict[int, FileShared | SharedFile]] = {}
         self._owners: dict[str, Key] = {}  # whose quotas the files count in, by their ids
         chat.publisher.watch(self._happened)
+        chat.registration.watch(self._disown)
 
     def start(self, closed: Mapping[int, Sequence[SharedFile]]) -> None:
         """Load the files of all groups, and those of *closed* ones, by conversation.
@@ -79,8 +80,7 @@ class FileSharing:
             for file in files.values():
                 assert isinstance(file, SharedFile), "nothing has been shared yet"
                 account = self._chat.accounts.get(file.by)
-                gone = account is None or not account.actor.owns(file)
-                self._count(file, nobodys=gone and not file.guest)
+                self._count(file, deleted=account is None or not account.actor.owns(file))
 
     def clean(self, now: float) -> Deferred[int]:
         """Remove orphaned files and abandoned uploads; *now* is in seconds since the epoch."""
@@ -264,19 +264,17 @@ class FileSharing:
 
     def _happened(self, entry: Entry) -> None:
         """Update the quotas, and delete the bytes of files that were removed."""
-        event, files = entry.event, self._known.setdefault(entry.conversation, {})
-        removed: list[FileShared | SharedFile] = []
+        event, id = entry.event, entry.conversation
         match event:
             case FileShared():
-                files[event.number] = event
-                self._count(event)
+                self._known.setdefault(id, {})[event.number] = event
+                self._count(event, deleted=self._chat.accounts.get(event.by) is None)
             case FileRemoved(number=number):
-                removed = [files.pop(number)]
+                self._remove([self._known[id].pop(number)])
             case GroupClosed(by=None):
-                removed = list(self._known.pop(entry.conversation).values())
+                self._remove(list(self._known.pop(id, {}).values()))
             case _:  # those of a deleted group are kept, and count, until `purged`
-                return
-        self._remove(removed)
+                pass
 
     def _remove(self, removed: Sequence[FileShared | SharedFile]) -> None:
         for file in removed:
@@ -285,8 +283,16 @@ class FileSharing:
             removing = self.run(self.storage.remove, [file.id for file in removed])
             removing.addErrback(lambda failure: self._log.failure("removing failed", failure))
 
-    def _count(self, file: FileShared | SharedFile, nobodys: bool = False) -> None:
-        """Count *file* in its owner's quota; *nobodys* is that of a deleted account."""
+    def _disown(self, account: Account) -> None:
+        """Count the files of *account*, which was deleted, as nobody's: its name is free again."""
+        self.quotas.move(account.key, _NOBODY)
+        for id, owner in self._owners.items():
+            if owner == account.key:
+                self._owners[id] = _NOBODY
+
+    def _count(self, file: FileShared | SharedFile, deleted: bool) -> None:
+        """Count *file* in its owner's quota. *deleted*: it is of no account, or of a guest."""
+        nobodys = deleted and not file.guest
         owner = _NOBODY if nobodys else quota_key(file.by, file.guest, file.quota)
         self._owners[file.id] = owner
         self.quotas.shared(owner, file.size)

@@ -452,10 +452,10 @@ def test_the_files_of_a_deleted_account(
         again = here.bob
     again.types("/join tea")
     again.sees()
+    assert here.sharing.left(here.ticket(again)) == 10
     assert again.types("/remove 1") == ["* Only the admin, alice, can remove the files of others."]
-    if restarted:
-        here.share(again, "after.pdf", b"0123456")
-        assert again.types("/remove 2") == ["* bob removed the file after.pdf, number 2."]
+    here.share(again, "after.pdf", b"0123456")
+    assert again.types("/remove 2") == ["* bob removed the file after.pdf, number 2."]
     here.alice.sees()
     assert here.alice.types("/remove 1") == ["* alice removed the file before.pdf, number 1."]
     assert here.stored_bytes() == 0
