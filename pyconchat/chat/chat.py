@@ -86,7 +86,9 @@ class Chat:
             self.statistics,
             lambda *ending: self.registry.end_sessions(*ending),
         )
-        recovery = Recovery(self.memory, store, reactor, self._group_restored)
+        recovery = Recovery(
+            self.memory, store, reactor, lambda group: self.registry.end_absent(group)
+        )
         self.journal = Journal(
             store, threads, reactor, self.publisher.publish, recovery.recover, self.statistics
         )
@@ -112,8 +114,7 @@ class Chat:
         """
         self.memory.load(loaded)
         for conversation in list(self.groups):
-            self.registry.end_absent_guests(conversation)
-            self.registry.end_deleted(conversation)
+            self.registry.end_absent(conversation)
         lobby = self.groups.get(self.config.lobby) if self.config.lobby is not None else None
         if lobby is not None:
             self.decide(lobby, lambda group: group.become_lobby())
@@ -233,9 +234,6 @@ class Chat:
         self.groups.add(conversation)
         await self._append(Decision(self.now(), (NewEntry(group.id, event, 0),), key=key))
         return conversation
-
-    def _group_restored(self, conversation: GroupConversation) -> None:
-        self.registry.end_absent_guests(conversation)
 
     # The server.
 

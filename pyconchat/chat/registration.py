@@ -238,7 +238,7 @@ class Registration:
         for watcher in self._watchers:
             watcher(account)
         for conversation in self._memory.groups.connected_with(account.key):
-            self._registry.end_deleted(conversation)
+            self._registry.end_absent(conversation)
         conversations = self._memory.conversations
         private = conversations.of_party(account.party)
         for direct in private:

@@ -16,7 +16,8 @@ from pyconchat.chat.memory import Memory
 from pyconchat.domain.accounts import Account, is_guest_party
 from pyconchat.domain.decisions import Decision, EndDirect, MoveCursor, NoteLogin, NoteSeen
 from pyconchat.domain.events import Why
-from pyconchat.domain.names import Key, fold
+from pyconchat.domain.group_state import JoinRequest, Member
+from pyconchat.domain.names import Key
 from pyconchat.domain.replies import Done, EndWhy, PresenceChanged, ReadUpto
 from pyconchat.domain.stored import CursorRecord
 from pyconchat.domain.text import SafeText
@@ -103,7 +104,7 @@ class SessionRegistry:
             self.revoke(account)
             if not self.stopping:  # otherwise the next start ends their memberships
                 for conversation in self._memory.groups.connected_with(account.key):
-                    self._end_guest(conversation, account.key)
+                    self._end(conversation, account.key, Why.GUEST_GONE)
         self._announce(account, PresenceChanged(account.name, False, session.quit_reason))
         self.release_private(account.party)
 
@@ -191,25 +192,24 @@ class SessionRegistry:
         if self.show(session, conversation, seq) and account.registered:
             self.move_cursors([MoveCursor(account.key, conversation.id, 0, shown=seq)])
 
-    def end_absent_guests(self, conversation: GroupConversation) -> None:
-        """End the memberships, requests and invitations of guests who are not connected."""
-        for name in conversation.group.guests():
-            if self._memory.accounts.get(name) is None:
-                self._end_guest(conversation, fold(name))
+    def end_absent(self, conversation: GroupConversation) -> None:
+        """End the memberships, requests and invitations of guests who are not connected.
 
-    def end_deleted(self, conversation: GroupConversation) -> None:
-        """End what members, applicants and invited people have whose account was deleted."""
+        And those of people whose account was deleted.
+        """
         group = conversation.group
-        for key in {*group.members, *group.requests, *group.invitations}:
+        people: dict[Key, Member | JoinRequest] = {
+            **group.invitations,
+            **group.requests,
+            **group.members,
+        }
+        for key, person in people.items():
             if self._memory.accounts.get(key) is None:
-                self._end(conversation, key, Why.LEFT)
-
-    def _end_guest(self, conversation: GroupConversation, key: Key) -> None:
-        self._end(conversation, key, Why.GUEST_GONE)
+                self._end(conversation, key, Why.GUEST_GONE if person.guest else Why.LEFT)
 
     def _end(self, conversation: GroupConversation, key: Key, why: Why) -> None:
         if conversation.stale:
-            return  # recovery calls `end_absent_guests`
+            return  # recovery calls `end_absent`
         events = conversation.group.forget(key, why)
         if events:
             now = self._now()

@@ -179,11 +179,6 @@ class Membership(Rights):
         guest = next((each for each in held if each is not None and each.guest), None)
         return [] if guest is None else [MemberRegistered(guest.name)]
 
-    def guests(self) -> set[Name]:
-        """Return the guests who are members, applicants, or invited."""
-        held = (self.members, self.requests, self.invitations)
-        return {each.name for people in held for each in people.values() if each.guest}
-
     # Look-ups.
 
     def pending(self, by: Actor) -> list[JoinRequest]:

@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.recovery import RETRY_SECONDS
 from pyconchat.config import Config
-from pyconchat.domain.decisions import Decision, NewEntry
+from pyconchat.domain.decisions import Decision, DeleteAccount, NewEntry
 from pyconchat.domain.errors import Conflict, NotSaved
 from pyconchat.domain.events import AdminChanged, Entry, Message, Why
 from pyconchat.domain.group_state import GroupState
-from pyconchat.domain.names import Name
+from pyconchat.domain.names import Key, Name
 from pyconchat.domain.stored import ServerState, StoredGroup
 from pyconchat.store import SqlStore
 from pyconchat.testing import EPOCH, PlainHasher, TestUser
@@ -407,6 +408,24 @@ def test_the_end_of_a_guests_membership_is_retried(
         clock.advance(RETRY_SECONDS)
     assert members(chat) == ["alice"]
     assert alice.sees() == [GUS_LEFT]
+
+
+def test_the_end_of_a_deleted_accounts_membership_is_retried(
+    tea: Tea, disk: FullDisk, clock: Clock, chat: Chat
+) -> None:
+    """As that of a guest."""
+    alice, _ = tea
+    disk.commit([Decision(0, writes=[DeleteAccount(Key("bob"), "bob~0")])])
+    disk.full = True
+    Deferred.fromCoroutine(chat.registration.reload())
+    for _ in range(3):
+        alice.tick()
+    assert members(chat) == ["alice", "bob"]
+    disk.full = False
+    for _ in range(3):
+        clock.advance(RETRY_SECONDS)
+    alice.tick()
+    assert members(chat) == ["alice"]
 
 
 def test_a_guest_registers_while_the_group_is_stale(
