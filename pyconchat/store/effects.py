@@ -223,8 +223,7 @@ class Effects:
             case OperatorRemoved(name=name):
                 self._set_account(fold(name), operator=False)
             case OperatorMade(name=name, by=by):
-                table = schema.accounts
-                self._run(update(table).where(table.c.key == fold(name)).values(operator=True))
+                self._set_account(fold(name), operator=True)
                 if by is None:
                     settings = schema.settings
                     self._run(delete(settings).where(settings.c.name == schema.CLAIM_CODE))

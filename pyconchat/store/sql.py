@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, and_, false, insert, or_, select, text
+from sqlalchemy import Connection, insert, select, text
 from zope.interface import implementer
 
 from pyconchat.chat.interfaces import IStore
@@ -316,12 +316,14 @@ class SqlStore:
     def numbered(
         self, places: Sequence[tuple[int, int]], wanted: Callable[[], bool] = lambda: True
     ) -> list[Entry]:
-        entries = schema.entries.c
-        ours = (and_(entries.conversation == id, entries.seq == seq) for id, seq in places)
-        query = select(entries.conversation, entries.seq, entries.at, entries.body)
+        seqs: dict[int, list[int]] = {}
+        for id, seq in places:
+            seqs.setdefault(id, []).append(seq)
+        found: dict[tuple[int, int], Entry] = {}
         with reading(self._reading, READ_SECONDS, wanted) as connection:
-            rows = connection.execute(query.where(or_(false(), *ours))).all()
-        found = {(id, seq): Entry(id, seq, at, decode(body)) for id, seq, at, body in rows}
+            for id, some in seqs.items():
+                for entry in self._numbered(connection, id, some):
+                    found[id, entry.seq] = entry
         return [found[place] for place in places if place in found]
 
     def search(
@@ -333,13 +335,19 @@ class SqlStore:
     ) -> list[Entry]:
         with reading(self._reading, SEARCH_SECONDS, wanted) as connection:
             found = self._search.find(connection, conversation, words, limit)
-            entries = schema.entries.c
-            query = (
-                select(entries.seq, entries.at, entries.body)
-                .where(entries.conversation == conversation, entries.seq.in_(found))
-                .order_by(entries.seq)
-            )
-            return self._entries(connection, conversation, connection.execute(query).all())
+            return self._numbered(connection, conversation, found)
+
+    def _numbered(
+        self, connection: Connection, conversation: int, seqs: Sequence[int]
+    ) -> list[Entry]:
+        """Return the entries *seqs* of one conversation, oldest first."""
+        entries = schema.entries.c
+        query = (
+            select(entries.seq, entries.at, entries.body)
+            .where(entries.conversation == conversation, entries.seq.in_(seqs))
+            .order_by(entries.seq)
+        )
+        return self._entries(connection, conversation, connection.execute(query).all())
 
     def _entries(
         self, connection: Connection, conversation: int, rows: Iterable[Any]

@@ -6,7 +6,7 @@ import pytest
 
 from pyconchat.domain.accounts import deleted_party
 from pyconchat.domain.decisions import Decision, DeleteAccount, Ignore, MoveCursor, NewEntry
-from pyconchat.domain.events import Action, Message
+from pyconchat.domain.events import Action, Message, Quote
 from pyconchat.domain.group import Actor
 from pyconchat.domain.names import fold
 from pyconchat.domain.text import SafeText
@@ -54,6 +54,16 @@ def test_mentions(tea: SqlStore) -> None:
     assert entry.event.mentions == (BOB.name,)
     assert [each.seq for each in tea.numbered([(TEA, 5), (TEA, 3)])] == [5, 3]
     assert tea.numbered([]) == []
+
+
+def test_a_mention_in_a_reply(tea: SqlStore) -> None:
+    """It is read with the quote of what it answers, like every entry."""
+    commit(tea, mention())
+    event = Message(ALICE.name, SafeText("y"), mentions=(BOB.name,), reply_to=3)
+    commit(tea, Decision(AT, [NewEntry(TEA, event)]))
+    [entry] = tea.numbered(tea.mentions(bob))
+    assert entry.quote == Quote(ALICE.name, SafeText("x"))
+    assert [entry] == tea.entries(TEA, 3, 4, 10)
 
 
 def test_an_ignored_person_mentions_nobody(tea: SqlStore) -> None:
