@@ -9,6 +9,8 @@ twice: as shown, and folded (``key``) for look-ups.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -141,70 +143,44 @@ groups = Table(
     Column("slow", Integer, nullable=False, server_default="0"),  # seconds
 )
 
-members = Table(
-    "members",
-    metadata,
-    Column("conversation", Integer, primary_key=True, autoincrement=False),
-    Column("key", String(32), primary_key=True),
-    Column("name", String(32), nullable=False),
-    Column("guest", Boolean, nullable=False),
-    Column("since", BigInteger, nullable=False),  # the number of the entry that added the row
-)
 
-requests = Table(
+def _people(name: str, *columns: Column[Any]) -> Table:
+    """Return a table of people in groups, one row for each, with *columns* of its own.
+
+    since: the number of the entry that added the row. `Effects` writes these tables all alike.
+    """
+    return Table(
+        name,
+        metadata,
+        Column("conversation", Integer, primary_key=True, autoincrement=False),
+        Column("key", String(32), primary_key=True),
+        Column("name", String(32), nullable=False),
+        *columns,
+        Column("since", BigInteger, nullable=False),
+    )
+
+
+members = _people("members", Column("guest", Boolean, nullable=False))
+requests = _people(
     "requests",
-    metadata,
-    Column("conversation", Integer, primary_key=True, autoincrement=False),
-    Column("key", String(32), primary_key=True),
-    Column("name", String(32), nullable=False),
     Column("guest", Boolean, nullable=False),
     Column("note", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
-    Column("since", BigInteger, nullable=False),
 )
-
-invitations = Table(
-    "invitations",
-    metadata,
-    Column("conversation", Integer, primary_key=True, autoincrement=False),
-    Column("key", String(32), primary_key=True),
-    Column("name", String(32), nullable=False),
-    Column("guest", Boolean, nullable=False),
-    Column("since", BigInteger, nullable=False),
-)
-
-bans = Table(
+invitations = _people("invitations", Column("guest", Boolean, nullable=False))
+bans = _people(
     "bans",
-    metadata,
-    Column("conversation", Integer, primary_key=True, autoincrement=False),
-    Column("key", String(32), primary_key=True),
-    Column("name", String(32), nullable=False),
     Column("by", String(32), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("since", BigInteger, nullable=False),
     Column("until", BigInteger),  # None: for good
 )
-
-moderators = Table(
-    "moderators",
-    metadata,
-    Column("conversation", Integer, primary_key=True, autoincrement=False),
-    Column("key", String(32), primary_key=True),
-    Column("name", String(32), nullable=False),
-    Column("since", BigInteger, nullable=False),
-)
-
-quieted = Table(
+moderators = _people("moderators")
+quieted = _people(
     "quieted",
-    metadata,
-    Column("conversation", Integer, primary_key=True, autoincrement=False),
-    Column("key", String(32), primary_key=True),
-    Column("name", String(32), nullable=False),
     Column("by", String(32), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("until", BigInteger),  # None: for good
-    Column("since", BigInteger, nullable=False),
 )
 
 files = Table(
