@@ -11,8 +11,10 @@ from pyconchat.domain.decisions import Decision, MoveCursor, OpenDirect, Repeate
 from pyconchat.domain.errors import Conflict, NotSaved
 from pyconchat.domain.events import Entry, GroupCreated, Message, about, encode
 from pyconchat.store import request_keys, schema
+from pyconchat.store.cursors import Cursors
 from pyconchat.store.effects import Effects
 from pyconchat.store.prepared import Prepared
+from pyconchat.store.writes import Writes
 
 __all__ = ["Batch", "Heads", "Stored"]
 
@@ -31,7 +33,9 @@ class Batch:
     def __init__(self, connection: Connection, heads: Heads) -> None:
         self.rows: list[dict[str, object]] = []
         self._connection = connection
-        self._effects = Effects(connection)
+        self._cursors = Cursors(connection)
+        self._writes = Writes(connection, self._cursors)
+        self._effects = Effects(connection, self._cursors, self._writes)
         self._stored_heads = heads
         self._heads: dict[int, int] = {}
         self._before: dict[int, int] = {}  # the heads before this commit
@@ -65,7 +69,7 @@ class Batch:
                 if type(write) is MoveCursor:
                     self._moves.append(write)
                 else:
-                    self._effects.write(write, decision.at)
+                    self._writes.make(write, decision.at)
             numbered: list[Entry] = []
             for conversation, event, version in decision.entries:
                 seq = self._heads[conversation] + 1
@@ -108,7 +112,7 @@ class Batch:
     def finish(self, clock: request_keys.KeyClock) -> None:
         """Write cursors and request keys: once for the whole batch."""
         if self._moves:
-            self._effects.move_cursors(self._moves)
+            self._cursors.move(self._moves)
         if self.keys:
             request_keys.store_keys(self._connection, self.keys, clock)
 

@@ -1,4 +1,4 @@
-"""Reads what `store.effects` writes, in the same order: groups, the server, cursors, tokens."""
+"""Reads what `store.effects`, `cursors` and `writes` write: groups, the server, cursors, tokens."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pyconchat.domain.events import ServerBanned, ServerKicked, ServerUnbanned
 from pyconchat.domain.names import Key, Name
 from pyconchat.domain.stored import TokenRecord
 from pyconchat.store import SqlStore
-from pyconchat.store.effects import MAX_TOKENS
+from pyconchat.store.writes import MAX_TOKENS
 from tests.contracts.building import ALICE, AT, BOB, commit, on_server, register
 
 BOBS, ALICES = Key("bob"), Key("alice")

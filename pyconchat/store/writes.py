@@ -1,0 +1,155 @@
+"""Writes without an entry in the log: accounts and what they have set, tokens, private talk."""
+
+from __future__ import annotations
+
+from typing import Any, assert_never
+
+from sqlalchemy import Connection, and_, delete, insert, select, update
+
+from pyconchat.domain.decisions import (
+    DeleteAccount,
+    EndDirect,
+    EndTokens,
+    Ignore,
+    MoveCursor,
+    MoveKeys,
+    Mute,
+    NoteLogin,
+    NoteSeen,
+    OpenDirect,
+    SaveAccount,
+    SaveSetting,
+    SaveToken,
+    UseToken,
+    Write,
+)
+from pyconchat.domain.names import Key, fold
+from pyconchat.store import schema
+from pyconchat.store.cursors import Cursors
+
+__all__ = ["MAX_TOKENS", "Writes"]
+
+MAX_TOKENS = 16
+"""Maximum session tokens of an account. A new one replaces the least recently used."""
+
+
+class Writes:
+    """Makes the writes of decisions, inside the transaction of *connection*."""
+
+    def __init__(self, connection: Connection, cursors: Cursors) -> None:
+        self._connection = connection
+        self._cursors = cursors
+
+    def make(self, write: Write, at: int) -> None:
+        """Make one *write* at *at* (milliseconds)."""
+        match write:
+            case SaveAccount(name=name, password_hash=password_hash):
+                self.end_tokens(fold(name))
+                accounts = schema.accounts
+                same = accounts.c.key == fold(name)
+                changed = self._run(
+                    update(accounts).where(same).values(password_hash=password_hash)
+                )
+                if not changed:
+                    row = {
+                        "key": fold(name),
+                        "name": name,
+                        "password_hash": password_hash,
+                        "operator": False,
+                        "created_at": at,
+                    }
+                    self._run(insert(accounts).values(row))
+            case Ignore(owner=owner, name=name, on=on):
+                ignores = schema.ignores
+                same = and_(ignores.c.owner == owner, ignores.c.key == fold(name))
+                self._run(delete(ignores).where(same))
+                if on:
+                    self._run(insert(ignores).values(owner=owner, key=fold(name), name=name))
+            case SaveSetting(owner=owner, name=name, on=on):
+                settings = schema.account_settings
+                same = and_(settings.c.owner == owner, settings.c.name == name)
+                self._run(delete(settings).where(same))
+                self._run(insert(settings).values(owner=owner, name=name, on=on))
+            case Mute(owner=owner, conversation=conversation, on=on):
+                mutes = schema.mutes
+                same = and_(mutes.c.owner == owner, mutes.c.conversation == conversation)
+                self._run(delete(mutes).where(same))
+                if on:
+                    self._run(insert(mutes).values(owner=owner, conversation=conversation))
+            case MoveCursor():
+                self._cursors.move([write])
+            case OpenDirect(conversation=conversation, parties=parties, owners=owners):
+                row = {
+                    "id": conversation,
+                    "head": 0,
+                    "version": 0,
+                    "party_a": parties[0],
+                    "party_b": parties[1],
+                }
+                self._run(insert(schema.conversations).values(row))
+                for owner in owners:
+                    self._cursors.open(owner, conversation, 0)
+            case EndDirect(conversation=conversation, head=head):
+                self._cursors.end(conversation, head)
+            case MoveKeys(old=old, new=new):
+                keys = schema.keys
+                self._run(update(keys).where(keys.c.owner == old).values(owner=new))
+            case SaveToken(owner=owner, digest=digest):
+                self._save_token(owner, digest, at)
+            case UseToken(digest=digest):
+                tokens = schema.tokens
+                whose = select(tokens.c.owner).where(tokens.c.digest == digest)
+                self._move_future_uses(self._connection.scalar(whose), at)
+                self._run(update(tokens).where(tokens.c.digest == digest).values(used_at=at))
+            case EndTokens(owner=owner):
+                self.end_tokens(owner)
+            case NoteLogin(owner=owner):
+                self.change_account(owner, last_login_at=at)
+            case NoteSeen(owner=owner):
+                self.change_account(owner, last_seen_at=at)
+            case DeleteAccount(owner=owner, party=party):
+                self._delete_account(owner, party)
+            case _:
+                assert_never(write)
+
+    def change_account(self, owner: Key, **values: Any) -> None:
+        """Set columns of the account *owner*, if there is one."""
+        accounts = schema.accounts
+        self._run(update(accounts).where(accounts.c.key == owner).values(**values))
+
+    def end_tokens(self, owner: Key) -> None:
+        """Delete all session tokens of *owner*."""
+        self._run(delete(schema.tokens).where(schema.tokens.c.owner == owner))
+
+    def _save_token(self, owner: Key, digest: str, at: int) -> None:
+        """Add a token, and delete the least recently used ones of *owner*."""
+        tokens = schema.tokens
+        own = tokens.c.owner == owner
+        self._move_future_uses(owner, at)
+        newest = select(tokens.c.digest).where(own).order_by(tokens.c.used_at.desc())
+        kept = list(self._connection.scalars(newest.limit(MAX_TOKENS - 1)))
+        self._run(delete(tokens).where(own, tokens.c.digest.not_in(kept)))
+        self._run(insert(tokens).values(digest=digest, owner=owner, used_at=at))
+
+    def _move_future_uses(self, owner: str | None, at: int) -> None:
+        """Move uses of tokens after *at* to just before it, in order: the clock was set back."""
+        tokens = schema.tokens
+        future = (
+            select(tokens.c.digest)
+            .where(tokens.c.owner == owner, tokens.c.used_at > at)
+            .order_by(tokens.c.used_at.desc())
+        )
+        for nth, digest in enumerate(self._connection.scalars(future).all(), 1):
+            self._run(update(tokens).where(tokens.c.digest == digest).values(used_at=at - nth))
+
+    def _delete_account(self, owner: Key, party: str) -> None:
+        self._run(delete(schema.accounts).where(schema.accounts.c.key == owner))
+        tables = (schema.tokens, schema.cursors, schema.ignores, schema.keys)
+        for table in (*tables, schema.account_settings, schema.mentions, schema.mutes):
+            self._run(delete(table).where(table.c.owner == owner))
+        conversations = schema.conversations
+        for side in (conversations.c.party_a, conversations.c.party_b):
+            self._run(update(conversations).where(side == owner).values({side: party}))
+
+    def _run(self, statement: Any) -> int:
+        return self._connection.execute(statement).rowcount
