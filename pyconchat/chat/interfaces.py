@@ -95,8 +95,12 @@ class IStore(Interface):
     def load() -> Loaded:
         """Read what a server keeps in memory. Takes time with groups and accounts, not entries."""
 
-    def state(ids: Iterable[int]) -> tuple[dict[int, StoredGroup], ServerState]:
-        """Read groups, and the server's state, again. Leaves out groups that were never stored."""
+    def state(ids: Iterable[int]) -> tuple[dict[int, StoredGroup], ServerState | None]:
+        """Read the conversations *ids* again: groups, and the server's state.
+
+        That is None if `SERVER` is not among *ids*: it takes time with the accounts. Groups that
+        were never stored are left out.
+        """
 
     def cursors(owner: Key) -> list[CursorRecord]:
         """Return what *owner* has not received yet, and an open cursor for each membership."""

@@ -86,13 +86,13 @@ class Recovery:
         stale: Mapping[int, Conversation],
         retries: Sequence[Callable[[], None]],
     ) -> None:
-        def restore(stored: tuple[dict[int, StoredGroup], ServerState]) -> None:
+        def restore(stored: tuple[dict[int, StoredGroup], ServerState | None]) -> None:
             groups, server = stored
+            if server is not None:
+                self._memory.restore_server(server)
             for id, conversation in stale.items():
                 if isinstance(conversation, GroupConversation):
                     self._restore(conversation, groups.get(id))
-                else:
-                    self._memory.restore_server(server)
                 conversation.stale = False
             for retry in retries:
                 retry()

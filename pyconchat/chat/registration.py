@@ -13,6 +13,7 @@ from pyconchat.chat.memory import Memory
 from pyconchat.chat.session_registry import SessionRegistry
 from pyconchat.domain.accounts import Account, deleted_party
 from pyconchat.domain.decisions import (
+    SERVER,
     Decision,
     DeleteAccount,
     Ignore,
@@ -193,7 +194,8 @@ class Registration:
         """Take over what `pyconchat-admin` has changed in the store. Raises `NotSaved`."""
         before = self._accounts.registered()  # later decisions in memory stay
         operators = {account.key for account in before if account.actor.operator}
-        _, server = await self._journal.read_in_order(self._store.state, [])
+        _, server = await self._journal.read_in_order(self._store.state, [SERVER])
+        assert server is not None, "it was asked for"
         if server.claim_code is None:
             self._accounts.claim_code = None
         for record in server.accounts:

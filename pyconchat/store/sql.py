@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from pyconchat.chat.interfaces import IStore
 from pyconchat.domain.amending import Target
-from pyconchat.domain.decisions import Decision, RequestKey
+from pyconchat.domain.decisions import SERVER, Decision, RequestKey
 from pyconchat.domain.errors import NotSaved, Unknown
 from pyconchat.domain.events import Damaged, Entry, Quote, decode
 from pyconchat.domain.names import Key
@@ -258,9 +258,11 @@ class SqlStore:
 
     # Reading in the order of the commits: the writer's thread.
 
-    def state(self, ids: Iterable[int]) -> tuple[dict[int, StoredGroup], ServerState]:
+    def state(self, ids: Iterable[int]) -> tuple[dict[int, StoredGroup], ServerState | None]:
+        ids = list(ids)
         with self._writer.reading(STATE_SECONDS) as connection:
-            return state.read_groups(connection, list(ids)), state.read_server(connection)
+            groups = state.read_groups(connection, ids)
+            return groups, state.read_server(connection) if SERVER in ids else None
 
     def cursors(self, owner: Key) -> list[CursorRecord]:
         with self._writer.reading(READ_SECONDS) as connection:

@@ -51,7 +51,7 @@ class FullDisk(SqlStore):
             raise NotSaved("the disk is full")
         return super().commit(batch)
 
-    def state(self, ids: Iterable[int]) -> tuple[dict[int, StoredGroup], ServerState]:
+    def state(self, ids: Iterable[int]) -> tuple[dict[int, StoredGroup], ServerState | None]:
         if self.unreadable:
             raise NotSaved("the disk is gone")
         return super().state(ids)

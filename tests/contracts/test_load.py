@@ -170,14 +170,15 @@ def test_the_highest_number_of_a_group(store: SqlStore) -> None:
 
 
 def test_state_reads_only_the_given_groups(store: SqlStore) -> None:
-    """It returns the same as `load`. A group that was never stored is left out."""
+    """It returns the same as `load`. A group that was never stored is left out.
+
+    The server's state, with all accounts, is read only if it is asked for.
+    """
     create(store, 2, "tea")
     coffee = create(store, 3, "coffee")
     store_events(store, coffee, coffee.join(BOB, AT))
-    groups, server = store.state([3, 99])
-    assert groups == {3: StoredGroup(coffee.state, version=2, head=2)}
-    assert server == store.load().server
-    assert store.state([])[0] == {}
+    assert store.state([3, 99]) == ({3: StoredGroup(coffee.state, version=2, head=2)}, None)
+    assert store.state([SERVER]) == ({}, store.load().server)
 
 
 # The server.
@@ -219,7 +220,9 @@ def test_the_claim_code_works_once(store: SqlStore, url: str) -> None:
     store = SqlStore(url)
     store.open()
     assert store.load().server.claim_code is None
-    assert store.state([])[1].claim_code is None
+    _, server = store.state([SERVER])
+    assert server is not None
+    assert server.claim_code is None
     store.close()
 
 
