@@ -51,7 +51,7 @@ __all__ = ["Chat"]
 
 Rule = Callable[[Group], list[GroupEvent]]
 
-Place = tuple[int, int]
+EntryPlace = tuple[int, int]
 """Where an entry is: its conversation, and its number there."""
 
 
@@ -269,13 +269,13 @@ class Chat:
             self.store.entries, conversation.id, after, upto, limit, wanted
         )
 
-    async def mentions(self, account: Account) -> list[Place]:
+    async def mentions(self, account: Account) -> list[EntryPlace]:
         """Return where *account* was mentioned, the newest first. Raises `NotSaved`."""
         if not account.registered:
             return list(account.mentions)[::-1]
         return await self.journal.read_in_order(self.store.mentions, account.key)
 
-    async def numbered(self, session: ISession, places: Sequence[Place]) -> list[Entry]:
+    async def numbered(self, session: ISession, places: Sequence[EntryPlace]) -> list[Entry]:
         """Read the entries at *places*, as `entries`. Raises `NotSaved`."""
         return await self._turns.read(self.store.numbered, places, self._wanted_by(session))
 

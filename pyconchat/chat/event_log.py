@@ -94,7 +94,7 @@ def published(
     where = "the server"
     if isinstance(conversation, GroupConversation):
         where = conversation.group.name
-    line = _server_line(entry, user) or _group_line(entry, where, user)
+    line = _line(entry, where, user)
     if line:
         _log.info("{line}", line=line, group=where, user=subject(entry.event))
 
@@ -102,71 +102,59 @@ def published(
 _User = Callable[[Name], str]
 
 
-def _server_line(entry: Entry, user: _User) -> str:
-    """Return the line for an event of the whole server; empty if there is none."""
+def _line(entry: Entry, where: str, user: _User) -> str:
+    """Return the line for an event of the server, or of the group *where*; empty if none."""
     event: AnyEvent = entry.event
     match event:
-        case ServerKicked(name=name, by=by):
-            return f"user kicked: {user(name)} from the server by {user(by)}"
-        case ServerBanned(name=name, by=by, until=until):
-            ends = until_in_words(until, entry.at)
-            return f"user banned: {user(name)} from the server by {user(by)}{ends}"
-        case ServerUnbanned(name=name, by=by):
-            return f"user unbanned: {user(name)} from the server by {user(by)}"
         case OperatorRemoved(name=name, by=by):
             return f"operator removed: {user(name)} by {user(by)}"
         case OperatorMade(name=name, by=by):
             return f"operator made: {user(name)} by {user(by) if by else 'the claim code'}"
-        case _:
-            return ""
-
-
-def _group_line(entry: Entry, group: str, user: _User) -> str:
-    """Return the line for an event of a group; empty if there is none."""
-    event: AnyEvent = entry.event
-    match event:
+        case ServerKicked(name=name, by=by) | MemberKicked(name=name, by=by):
+            return f"user kicked: {user(name)} from {where} by {user(by)}"
+        case (
+            ServerBanned(name=name, by=by, until=until)
+            | MemberBanned(name=name, by=by, until=until)
+        ):
+            ends = until_in_words(until, entry.at)
+            return f"user banned: {user(name)} from {where} by {user(by)}{ends}"
+        case ServerUnbanned(name=name, by=by) | MemberUnbanned(name=name, by=by):
+            return f"user unbanned: {user(name)} from {where} by {user(by)}"
         case GroupCreated(name=name, number=number, by=by):
             return f"group created: {name} (number {number}) by {user(by)}"
         case GroupClosed(by=None):
-            return f"group closed: {group}, which has no member any more"
+            return f"group closed: {where}, which has no member any more"
         case GroupClosed(by=str() as by):
-            return f"group deleted: {group} by {user(by)}"
+            return f"group deleted: {where} by {user(by)}"
         case GroupRestored(name=name, number=number, by=by):
             return f"group restored: {name} (number {number}) by {user(by)}"
         case FileShared(number=number, by=by, size=size):
-            shared = f"{user(by)} shared number {number} ({size} bytes) with {group}"
+            shared = f"{user(by)} shared number {number} ({size} bytes) with {where}"
             return f"file transferred: {shared}"
         case FileRemoved(number=number, by=by):
-            return f"file removed: {user(by)} removed number {number} from {group}"
+            return f"file removed: {user(by)} removed number {number} from {where}"
         case JoinRequested(name=name):
-            return f"join requested: {user(name)} asks to join {group}"
+            return f"join requested: {user(name)} asks to join {where}"
         case JoinRejected(name=name, by=by):
-            return f"join rejected: {user(name)} may not join {group}, rejected by {user(by)}"
+            return f"join rejected: {user(name)} may not join {where}, rejected by {user(by)}"
         case MemberJoined(name=name, via=Via.APPROVAL, by=str() as by):
-            return f"join approved: {user(name)} joins {group}, approved by {user(by)}"
+            return f"join approved: {user(name)} joins {where}, approved by {user(by)}"
         case AdminChanged(name=None, why=why):
-            return f"admin transferred: {group} has none now ({why.value})"
+            return f"admin transferred: {where} has none now ({why.value})"
         case AdminChanged(name=str() as name, why=why):
-            return f"admin transferred: {user(name)} is the admin of {group} ({why.value})"
+            return f"admin transferred: {user(name)} is the admin of {where} ({why.value})"
         case PolicyChanged(policy=policy, by=by):
-            return f"policy changed: {group} is {policy.value} now, by {user(by)}"
-        case MemberKicked(name=name, by=by):
-            return f"user kicked: {user(name)} from {group} by {user(by)}"
-        case MemberBanned(name=name, by=by, until=until):
-            ends = until_in_words(until, entry.at)
-            return f"user banned: {user(name)} from {group} by {user(by)}{ends}"
-        case MemberUnbanned(name=name, by=by):
-            return f"user unbanned: {user(name)} from {group} by {user(by)}"
+            return f"policy changed: {where} is {policy.value} now, by {user(by)}"
         case MemberQuieted(name=name, by=by, until=until):
             ends = until_in_words(until, entry.at)
-            return f"user quieted: {user(name)} in {group} by {user(by)}{ends}"
+            return f"user quieted: {user(name)} in {where} by {user(by)}{ends}"
         case QuietEnded(name=name, by=by):
-            return f"quiet ended: {user(name)} in {group} by {user(by)}"
+            return f"quiet ended: {user(name)} in {where} by {user(by)}"
         case SlowChanged(seconds=seconds, by=by):
-            return f"group slowed: {group} to a message in {seconds} s by {user(by)}"
+            return f"group slowed: {where} to a message in {seconds} s by {user(by)}"
         case ModeratorMade(name=name, by=by):
-            return f"moderator made: {user(name)} of {group} by {user(by)}"
+            return f"moderator made: {user(name)} of {where} by {user(by)}"
         case ModeratorEnded(name=name, by=by):
-            return f"moderator ended: {user(name)} of {group} by {user(by)}"
+            return f"moderator ended: {user(name)} of {where} by {user(by)}"
         case _:
             return ""
