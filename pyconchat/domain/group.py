@@ -27,7 +27,7 @@ from pyconchat.domain.events import (
 from pyconchat.domain.group_state import GroupState, SharedFile
 from pyconchat.domain.mentions import NameFinder
 from pyconchat.domain.moderation import Moderation
-from pyconchat.domain.names import Name, fold
+from pyconchat.domain.names import Name
 from pyconchat.domain.refusals import too_many_lines
 from pyconchat.domain.rights import Actor
 from pyconchat.domain.text import MAX_LINES, SafeText, safe_line
@@ -66,7 +66,7 @@ class Group(Moderation):
         return Action(by.name, text, mentions=self._mentions(by, text))
 
     def _mentions(self, by: Actor, text: SafeText) -> tuple[Name, ...]:
-        return self._names.find(text, self.members, self.version, fold(by.name))
+        return self._names.find(text, self.members, self.version, by.name)
 
     def change_policy(self, by: Actor, policy: Policy, hash: str = "") -> list[GroupEvent]:
         """Decide that *by* sets the policy; *hash* is of the password, if that is the policy."""

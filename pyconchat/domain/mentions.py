@@ -55,7 +55,7 @@ class NameFinder:
         self._version = 0
 
     def find(
-        self, text: str, members: Mapping[Key, Member], version: int, by: Key
+        self, text: str, members: Mapping[Key, Member], version: int, by: Name
     ) -> tuple[Name, ...]:
         """Return whom of *members* the *text* of *by* names, in the order in which it does.
 
@@ -74,7 +74,7 @@ class NameFinder:
         if self._runs.isdisjoint(_RUNS.findall(folded)) and self._dense.isdisjoint(folded):
             return ()
         keys = dict.fromkeys(self._keys_in(folded, members))
-        keys.pop(by, None)
+        keys.pop(fold(by), None)
         return tuple(members[key].name for key in list(keys)[:MAX_MENTIONS])
 
     def _learn(self, members: Mapping[Key, Member]) -> None:
