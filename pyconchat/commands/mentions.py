@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyconchat.chat.conversations import GroupConversation
-from pyconchat.commands.arguments import NUMBER, Arg, first_word
+from pyconchat.commands.arguments import NUMBER, Arg, first_word, is_number
 from pyconchat.commands.call import Call
 from pyconchat.commands.listing import MAX_LISTED_BYTES, entry_bytes, fitting
 from pyconchat.domain.errors import Code, Refused
@@ -30,13 +30,9 @@ def _which(typed: str) -> tuple[int, tuple[str, int] | None]:
     if not first:
         return count, None
     words = rest.split()
-    if first.lower() != _BEFORE or len(words) != 2 or not _is_number(words[1]):
+    if first.lower() != _BEFORE or len(words) != 2 or not is_number(words[1]):
         raise Refused(Code.BAD_ARGUMENT, "That is /mentions N, or /mentions N before GROUP SEQ.")
     return count, (words[0], int(words[1]))
-
-
-def _is_number(word: str) -> bool:
-    return word.isascii() and word.isdigit() and len(word) <= 18
 
 
 WHICH = Arg("N before GROUP SEQ", _which, rest=True)

@@ -200,7 +200,7 @@ TABLE: tuple[Command, ...] = (
             only_here=True,
             subject=TALK,
             summary="React to the message N with an emoji."),
-    Command("pin", amending.pin, Args(optional(amending.SEQ), amending.OFF),
+    Command("pin", amending.pin, Args(optional(amending.SEQ), OR_OFF),
             only_here=True,
             subject=MODERATORS, right=Right("pin messages"), shows_alone=True,
             summary="List the pinned messages, shown at entry; pin or unpin N (moderator)."),
