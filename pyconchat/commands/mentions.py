@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.commands.arguments import NUMBER, Arg, first_word, is_number
 from pyconchat.commands.call import Call
 from pyconchat.commands.listing import MAX_LISTED_BYTES, entry_bytes, fitting
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.events import Entry, Talk
+from pyconchat.domain.events import Entry
 from pyconchat.domain.ignoring import as_seen
+from pyconchat.domain.mentions import names_reader
 from pyconchat.domain.replies import Mentioned, Mentions, Muted, Reply
 from pyconchat.domain.text import SafeText
 
@@ -16,6 +19,9 @@ __all__ = ["WHICH", "list_mentions", "mute"]
 
 DEFAULT = 20
 """Mentions that are shown without a number."""
+
+MIN_READ = 100
+"""Minimum mentions that are read at once, as some may no longer be shown."""
 
 _BEFORE = "before"
 
@@ -43,17 +49,17 @@ async def list_mentions(call: Call, which: tuple[int, tuple[str, int] | None] | 
     count, before = which or (DEFAULT, None)
     last = None if before is None else (call.services.groups.find(before[0]).id, before[1])
     await call.chat.settled()  # includes messages that were typed just before
-    own = {each.id: each for each in call.services.groups.memberships(call.account.key)}
-    places = [each for each in await call.chat.mentions(call.account) if each[0] in own]
+    places = await call.chat.mentions(call.account)
+    own = _own(call)
+    places = [each for each in places if each[0] in own]
     if last is not None:
         if last not in places:
             raise Refused(Code.BAD_ARGUMENT, "Nobody mentions you there.")
         del places[: places.index(last) + 1]
-    entries = await call.chat.numbered(call.session, places[:count])
-    # A message that was removed since mentions nobody.
-    talk = (entry for entry in entries if isinstance(entry.event, Talk))
-    seen = (as_seen(entry, call.account.ignores) for entry in talk)
-    shown = fitting((each for each in seen if each is not None), MAX_LISTED_BYTES, entry_bytes)
+    found = await _read(call, places, count)
+    own = _own(call)  # again: reading takes time
+    found = [entry for entry in found if entry.conversation in own]
+    shown = fitting(found, MAX_LISTED_BYTES, entry_bytes)
     if not shown:
         return Mentions([])
     mentions = [_mentioned(call, own[entry.conversation], entry) for entry in shown[::-1]]
@@ -61,6 +67,28 @@ async def list_mentions(call: Call, which: tuple[int, tuple[str, int] | None] | 
     more = len(places) - places.index((shown[-1].conversation, seq)) - 1
     next = f"/mentions {count} before {group} {seq}" if more else ""
     return Mentions(mentions, more, SafeText(next))
+
+
+async def _read(call: Call, places: Sequence[tuple[int, int]], count: int) -> list[Entry]:
+    """Return the newest *count* entries at *places* that still mention the caller, newest first.
+
+    What was removed, or corrected so that it names others, mentions the caller no longer.
+    """
+    found: list[Entry] = []
+    step = max(count, MIN_READ)
+    for first in range(0, len(places), step):
+        if len(found) >= count:
+            break
+        entries = await call.chat.numbered(call.session, places[first : first + step])
+        naming = (entry for entry in entries if names_reader(entry.event, call.account.key))
+        seen = (as_seen(entry, call.account.ignores) for entry in naming)
+        found += [entry for entry in seen if entry is not None]
+    return found[:count]
+
+
+def _own(call: Call) -> dict[int, GroupConversation]:
+    """Return the groups of the caller, by conversation id."""
+    return {each.id: each for each in call.services.groups.memberships(call.account.key)}
 
 
 async def mute(call: Call, name: str, on: bool | None) -> Reply:

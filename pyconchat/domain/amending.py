@@ -85,7 +85,7 @@ def edit(group: Group, by: Actor, target: Target, text: SafeText, now: int) -> l
         raise too_many_lines()
     if text == said.text:
         raise Refused(Code.UNCHANGED, "That is what it says already.")
-    return [Edit(target.seq, by.name, text)]
+    return [Edit(target.seq, by.name, text, group.mentions_in(by, text))]
 
 
 def unsay(group: Group, by: Actor, target: Target, now: int) -> list[GroupEvent]:
@@ -156,12 +156,12 @@ def amended(event: AnyEvent, by: Edit | Unsay, seq: int) -> AnyEvent:
     What was removed stays removed.
     """
     match event, by:
-        case ((Message() | Action()), Edit(text=text)):
-            return replace(event, text=text, edited=seq)
+        case ((Message() | Action()), Edit(text=text, mentions=mentions)):
+            return replace(event, text=text, mentions=mentions, edited=seq)
         case ((Message(sender=sender) | Action(sender=sender)), Unsay(by=remover)):
             return MessageRemoved(sender, remover)
         case Edit(), _:
-            return replace(event, text=NO_TEXT)
+            return replace(event, text=NO_TEXT, mentions=())
         case _:
             return event
 

@@ -55,7 +55,7 @@ class Group(Moderation):
         _require_few_lines(text)
         if self.slow or self.quieted:
             self.take_turn(by, now)
-        return Message(by.name, text, mentions=self._mentions(by, text))
+        return Message(by.name, text, mentions=self.mentions_in(by, text))
 
     def act(self, by: Actor, text: SafeText, now: int) -> Action:
         """Decide that *by* performs the action *text* (``/me``)."""
@@ -63,9 +63,10 @@ class Group(Moderation):
         _require_few_lines(text)
         if self.slow or self.quieted:
             self.take_turn(by, now)
-        return Action(by.name, text, mentions=self._mentions(by, text))
+        return Action(by.name, text, mentions=self.mentions_in(by, text))
 
-    def _mentions(self, by: Actor, text: SafeText) -> tuple[Name, ...]:
+    def mentions_in(self, by: Actor, text: SafeText) -> tuple[Name, ...]:
+        """Return the members whom *text*, which *by* says, mentions."""
         return self._names.find(text, self.members, self.version, fold(by.name))
 
     def change_policy(self, by: Actor, policy: Policy, hash: str = "") -> list[GroupEvent]:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, assert_never
 
 from sqlalchemy import (
@@ -86,14 +85,10 @@ from pyconchat.domain.events import (
     Unsay,
 )
 from pyconchat.domain.names import Key, Name, fold
-from pyconchat.store import schema
+from pyconchat.store import mentions, schema
 
 MAX_TOKENS = 16
 """Maximum session tokens of an account. A new one replaces the least recently used."""
-
-
-MAX_MENTIONS = 1000
-"""Mentions of an account that are kept: the newest."""
 
 
 class Effects:
@@ -109,7 +104,7 @@ class Effects:
         match event:
             case Message(sender=sender, mentions=names) | Action(sender=sender, mentions=names):
                 if names:
-                    self._mention(entry, sender, names)
+                    mentions.add(self._connection, entry, seq, sender, names)
             case MessageRemoved() | Edit() | ServerKicked() | Damaged():
                 pass
             case Unsay(about=about):
@@ -390,21 +385,6 @@ class Effects:
         if self._connection.scalar(select(accounts.c.key).where(accounts.c.key == owner)):
             row = {"owner": owner, "conversation": conversation, "upto": seq, "read": seq - 1}
             self._run(insert(schema.cursors).values(row))
-
-    def _mention(self, entry: Entry, sender: Name, names: Sequence[Name]) -> None:
-        """Note the mentions of those *names* that are registered and do not ignore *sender*."""
-        accounts, ignores, mentions = schema.accounts.c, schema.ignores.c, schema.mentions
-        ignoring = select(ignores.owner).where(ignores.key == fold(sender))
-        keys = {fold(name) for name in names}
-        known = select(accounts.key).where(accounts.key.in_(keys), accounts.key.not_in(ignoring))
-        place = {"conversation": entry.conversation, "seq": entry.seq, "at": entry.at}
-        for owner in self._connection.scalars(known).all():
-            self._run(insert(mentions).values(owner=owner, **place))
-            own = mentions.c.owner == owner
-            newest = select(mentions.c.at).where(own).order_by(mentions.c.at.desc())
-            first_to_go = self._connection.scalar(newest.offset(MAX_MENTIONS).limit(1))
-            if first_to_go is not None:
-                self._run(delete(mentions).where(own, mentions.c.at <= first_to_go))
 
     def _save_token(self, owner: Key, digest: str, at: int) -> None:
         """Add a token, and delete the least recently used ones of *owner*."""
