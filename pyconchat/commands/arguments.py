@@ -146,8 +146,8 @@ class Args:
             return rest
         if len(words) > 1 and any(words[-2].lower() in arg.holds for arg in self._args):
             return rest
-        conversation = call.services.groups.get(words[-1])
-        if conversation is None or not conversation.group.lists_to(call.actor):
+        conversation = call.services.groups.known_to(call.actor, words[-1])
+        if conversation is None:
             return rest
         call.move_to(conversation)
         return rest.rstrip().removesuffix(words[-1])

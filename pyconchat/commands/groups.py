@@ -52,7 +52,10 @@ MAX_SUGGESTED = 3
 
 async def join(call: Call, name: str, rest: SafeText | None) -> Reply | None:
     """Enter a group, create it if there is none, or ask to join."""
-    conversation = call.services.groups.get(name)
+    groups = call.services.groups
+    # A name that is taken cannot be hidden, for nobody else can have it; but its number can.
+    by_number = group_number(name) is not None
+    conversation = groups.known_to(call.actor, name) if by_number else groups.get(name)
     if conversation is None:
         await _create_by_joining(call, name, rest)
         return None
@@ -160,7 +163,7 @@ async def leave(call: Call, name: str | None) -> Reply | None:
     Asks first if the caller could not come back by themselves.
     """
     if name is not None:
-        conversation = call.services.groups.find(name)
+        conversation = call.services.groups.find(call.actor, name)
     elif isinstance(call.current, Private):
         return await desk(call)
     elif call.current is not None:
@@ -190,7 +193,7 @@ async def step_out(call: Call) -> Reply | None:
 
 async def delete(call: Call, name: str) -> None:
     """Delete a group, after its name is typed again."""
-    conversation = call.services.groups.find(name)
+    conversation = call.services.groups.find(call.actor, name)
     group = call.services.memory.usable(conversation)
     group.require_right(call.actor, "delete the group")  # before anything is asked
     typed = await call.ask(f"This ends {group.name} for everybody. Type its name to delete it: ")

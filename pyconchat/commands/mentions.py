@@ -47,7 +47,9 @@ WHICH = Arg("N before GROUP SEQ", _which, rest=True)
 async def list_mentions(call: Call, which: tuple[int, tuple[str, int] | None] | None) -> Reply:
     """Show where the caller was mentioned, in the groups that they are still in."""
     count, before = which or (DEFAULT, None)
-    last = None if before is None else (call.services.groups.find(before[0]).id, before[1])
+    last = (
+        None if before is None else (call.services.groups.find(call.actor, before[0]).id, before[1])
+    )
     await call.chat.settled()  # includes messages that were typed just before
     places = await call.chat.mentions(call.account)
     own = _own(call)
@@ -93,7 +95,7 @@ def _own(call: Call) -> dict[int, GroupConversation]:
 
 async def mute(call: Call, name: str, on: bool | None) -> Reply:
     """Mute a group of the caller, or no longer."""
-    conversation = call.services.groups.find(name)
+    conversation = call.services.groups.find(call.actor, name)
     group = call.services.memory.usable(conversation)
     group.require_member(call.actor)
     muted = on is not False

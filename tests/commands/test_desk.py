@@ -6,7 +6,7 @@ import pytest
 
 from pyconchat.chat.chat import Chat
 from pyconchat.domain.events import Policy
-from tests.support.groups import Tea, Visit
+from tests.support.groups import Tea, Visit, find_group
 
 DESK = [
     "* You are at the front desk.",
@@ -34,7 +34,7 @@ def test_menu_two_creates(password: str, policy: Policy, visit: Visit, chat: Cha
     assert alice.peer.asked[0] == "Group: "
     assert "assword" in alice.peer.asked[1]
     assert "You are in tea (number 1), which is new: you are its admin" in shown
-    group = chat.groups.find("tea").group
+    group = find_group(chat, "tea").group
     assert group is not None
     assert group.policy is policy
 
