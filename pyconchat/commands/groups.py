@@ -166,10 +166,8 @@ async def leave(call: Call, name: str | None) -> Reply | None:
         conversation = call.services.groups.find(call.actor, name)
     elif isinstance(call.current, Private):
         return await desk(call)
-    elif call.current is not None:
-        conversation = call.current
     else:
-        raise Refused(Code.NO_GROUP, "You are in no group now; /leave GROUP leaves another.")
+        conversation = _left_by(call)
     group = call.services.memory.usable(conversation)
     if call.account.key in group.members and not group.comes_back(call.actor):
         what = "You are its admin" if group.is_admin(call.account.name) else _RETURN[group.policy]
@@ -184,11 +182,16 @@ async def step_out(call: Call) -> Reply | None:
     """Go out of the current group: leave it, unless coming back would need somebody's help."""
     if isinstance(call.current, Private):
         return await desk(call)
-    here = call.here()
-    if call.services.memory.usable(here).comes_back(call.actor):
-        await call.decide(here, lambda group: group.leave(call.actor))
-        return None
-    return await desk(call)
+    left = await call.decide(_left_by(call), lambda group: group.step_out(call.actor))
+    return None if left else await desk(call)
+
+
+def _left_by(call: Call) -> GroupConversation:
+    """Return the current group, which the caller leaves. Raises `Refused` at the front desk."""
+    here = call.in_group()
+    if here is None:
+        raise Refused(Code.NO_GROUP, "You are in no group now; /leave GROUP leaves another.")
+    return here
 
 
 async def delete(call: Call, name: str) -> None:

@@ -119,6 +119,10 @@ class Membership(Rights):
         """Return whether *by* could leave, and join again as before without anybody's help."""
         return not self.is_admin(by.name) and self.policy in (Policy.OPEN, Policy.PASSWORD)
 
+    def step_out(self, by: Actor) -> list[GroupEvent]:
+        """Decide that *by* leaves if they could come back; else nothing happens."""
+        return self.leave(by) if self.comes_back(by) else []
+
     def leave(self, by: Actor) -> list[GroupEvent]:
         """Decide that *by* leaves, or withdraws a join request."""
         if fold(by.name) in self.requests:
