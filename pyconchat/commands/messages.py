@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pyconchat.chat.places import Private
 from pyconchat.commands.arguments import NUMBER, Arg, is_number
 from pyconchat.commands.call import Call
-from pyconchat.commands.groups import desk
+from pyconchat.commands.joining import desk
 from pyconchat.commands.listing import MAX_LISTED_BYTES, entry_bytes, fitting
 from pyconchat.commands.people import away_text
 from pyconchat.domain.accounts import Account
