@@ -75,7 +75,7 @@ async def delete(call: Call, name: str) -> None:
 
 
 async def policy(call: Call, choice: PolicyChoice | None) -> Reply | None:
-    """Change the join policy; alone, show it."""
+    """Change the join policy; without arguments, show it."""
     here = call.here()
     if choice is None:
         group = call.group()
@@ -89,7 +89,7 @@ async def policy(call: Call, choice: PolicyChoice | None) -> Reply | None:
 
 
 async def topic(call: Call, text: SafeText | None) -> Reply | None:
-    """Change the topic, ``-`` removes it; alone, show it."""
+    """Change the topic, ``-`` removes it; without arguments, show it."""
     if text is None:
         group = call.group()
         if not group.topic:
@@ -171,12 +171,12 @@ def _roster(call: Call, online_only: bool, listing: Listing) -> Roster:
 
 
 async def admin(call: Call) -> Reply:
-    """Show who the admin and the moderators are."""
+    """Show the admin and the moderators."""
     return admin_is(call)
 
 
 def admin_is(call: Call) -> AdminIs:
-    """Return who the admin and the moderators of the current group are. Raises `Refused`."""
+    """Return the admin and the moderators of the current group. Raises `Refused`."""
     group, presence = call.group(), call.services.presence
     moderators = [
         ModeratorLine(name, presence.online(key)) for key, name in group.moderators.items()

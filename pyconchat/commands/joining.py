@@ -67,7 +67,7 @@ async def _admit(
     if group.asks_password(actor, call.chat.now()):
         asker, hash = call.asker, group.password_hash
         services.throttle.admit(asker.network)
-        call.chat.bounds.check_groups(call.account.name)  # before anything is asked, or hashed
+        call.chat.bounds.check_groups(call.account.name)  # before any question or hashing
         typed = await password()
         if await services.throttle.check_later(asker, f"group {group.id}", hash, typed):
             proof = hash
@@ -77,7 +77,7 @@ async def _admit(
 
 
 async def _create_by_joining(call: Call, raw: str, rest: SafeText | None) -> None:
-    """Create the group *raw*. Raises `Refused` where another one may be meant."""
+    """Create the group *raw*. Raises `Refused` if another one may be meant."""
     name = group_name(raw)
     if group_number(name) is not None:
         raise Refused(
@@ -147,9 +147,9 @@ async def enter(
 
 
 async def leave(call: Call, name: str | None) -> Reply | None:
-    """Give up membership, or withdraw a join request; go out of a private conversation.
+    """End a membership, withdraw a join request, or leave a private conversation.
 
-    Asks first if the caller could not come back by themselves.
+    Asks first if joining again would need an approval or an invitation.
     """
     if name is not None:
         conversation = call.services.groups.find(call.actor, name)
@@ -168,7 +168,7 @@ async def leave(call: Call, name: str | None) -> Reply | None:
 
 
 async def step_out(call: Call) -> Reply | None:
-    """Go out of the current group: leave it, unless coming back would need somebody's help."""
+    """Go to the front desk; leave the group if the caller can join again without help."""
     if isinstance(call.current, Private):
         return await desk(call)
     left = await call.decide(_left_by(call), lambda group: group.step_out(call.actor))

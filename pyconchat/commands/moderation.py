@@ -87,7 +87,7 @@ async def invite(call: Call, name: Name) -> Reply | None:
 def _outside(call: Call, sentence: str) -> Reply | None:
     """Return the answer to an operator who is not in the group, and does not receive its events.
 
-    *sentence* says what is so now, with ``{group}`` for its name.
+    *sentence* states the result, with ``{group}`` for its name.
     """
     if call.receives:
         return None
@@ -177,7 +177,7 @@ def _bans(call: Call, listing: Listing) -> Bans:
 
 
 async def moderator(call: Call, name: Name | None, off: str | None) -> Reply | None:
-    """Make somebody a moderator, or a moderator a member; alone, show who moderates."""
+    """Make a member a moderator, or the reverse; without arguments, list the moderators."""
     if name is None:
         return admin_is(call)
     rule = Group.make_moderator if off is None else Group.end_moderator
@@ -186,7 +186,7 @@ async def moderator(call: Call, name: Name | None, off: str | None) -> Reply | N
 
 
 async def quiet(call: Call, name: Name, time: int | str | None) -> None:
-    """Let a member read and not speak, for *time* milliseconds or until it is ended."""
+    """Let a member read but not speak, for *time* milliseconds or until /quiet NAME off."""
     now = call.chat.now()
 
     def rule(group: Group) -> list[GroupEvent]:
@@ -199,7 +199,7 @@ async def quiet(call: Call, name: Name, time: int | str | None) -> None:
 
 
 async def slow(call: Call, pace: int | None) -> Reply | None:
-    """Let each member say one thing in so many seconds; alone, show how many."""
+    """Set the seconds between messages of a member; without arguments, show them."""
     if pace is None:
         group = call.group()
         if not group.slow:
