@@ -16,6 +16,7 @@ from pyconchat.domain.events import (
 from pyconchat.domain.lookalikes import Lookalikes
 from pyconchat.domain.names import COMMAND_WORDS, Key, Name, fold, group_number
 from pyconchat.domain.refusals import looks_like
+from pyconchat.domain.rights import Actor
 from pyconchat.domain.similar import close_names
 
 __all__ = ["GroupDirectory"]
@@ -54,9 +55,18 @@ class GroupDirectory:
         number = group_number(name)
         return self._by_name.get(fold(name)) if number is None else self._by_number.get(number)
 
-    def find(self, name: str) -> GroupConversation:
-        """Return the group of that name or number. Raises `Refused`."""
+    def known_to(self, by: Actor, name: str) -> GroupConversation | None:
+        """Return the group of that name or number, None if *by* may not know that it exists."""
         conversation = self.get(name)
+        known = conversation is not None and conversation.group.lists_to(by)
+        return conversation if known else None
+
+    def find(self, by: Actor, name: str) -> GroupConversation:
+        """Return the group of that name or number. Raises `Refused`.
+
+        To *by*, who may not know that a group exists, it says what it says where there is none.
+        """
+        conversation = self.known_to(by, name)
         if conversation is None:
             raise Refused(Code.NO_SUCH_GROUP, "There is no group of that name; /groups lists them.")
         return conversation
@@ -70,11 +80,8 @@ class GroupDirectory:
         """Raise `Refused` if a group has that name or number, or one that looks like it."""
         conversation = self.get(name)
         if conversation is not None:
-            raise Refused(
-                Code.EXISTS,
-                "There is a group {name} already: /join {name}.",
-                name=conversation.group.name,
-            )
+            # As it was typed: a number must not tell the name of a group that is listed to few.
+            raise Refused(Code.EXISTS, "There is a group {name} already: /join {name}.", name=name)
         other = self._lookalikes.find(name) or _command_words.find(name)
         if other is not None and group_number(name) is None:
             raise looks_like(name, other)

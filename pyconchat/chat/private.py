@@ -18,8 +18,8 @@ from pyconchat.domain.accounts import Account
 from pyconchat.domain.decisions import Decision, NewEntry, OpenDirect, RequestKey
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import Action, Message
-from pyconchat.domain.refusals import too_many_lines
-from pyconchat.domain.text import MAX_LINES, SafeText
+from pyconchat.domain.refusals import require_few_lines
+from pyconchat.domain.text import SafeText
 
 __all__ = ["Delivered", "PrivateTalk"]
 
@@ -84,8 +84,7 @@ class PrivateTalk:
             owners = tuple(each.key for each in (sender, receiver) if each.registered)
             conversation = self._conversations.add_private(parties, id, 0)
             writes = (OpenDirect(id, parties, owners),)
-        if text.count("\n") >= MAX_LINES:
-            raise too_many_lines()
+        require_few_lines(text)
         first = not sender.registered and sender.party not in conversation.guests
         message = NewEntry(conversation.id, kind(sender.name, text, first))
         conversation.posting += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pyconchat.chat.interfaces import Asker
 from pyconchat.commands.arguments import SWITCH
 from pyconchat.commands.call import Call
 from pyconchat.domain.errors import Code, Refused
@@ -25,11 +24,11 @@ async def password(call: Call) -> Reply:
     """Register, or change the password."""
     account, session = call.account, call.session
     if account.registered:
-        network, throttle = session.peer.network, call.services.throttle
-        throttle.admit(network)
+        throttle = call.services.throttle
+        throttle.admit(session.peer.network)
         old = await call.ask("Current password: ", secret=True)
-        asker = Asker(account.key, network)
-        if not await throttle.check_later(asker, account.key, account.password_hash, old):
+        hash = account.password_hash
+        if not await throttle.check_later(call.asker, account.key, hash, old):
             raise Refused(Code.WRONG_PASSWORD, "That is not your password; nothing has changed.")
     was_guest = not account.registered
     new = await ask_new_password(call)

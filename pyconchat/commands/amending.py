@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from pyconchat.chat.amending import Rule
 from pyconchat.chat.conversations import GroupConversation
-from pyconchat.commands.arguments import MESSAGE, Arg, first_word
+from pyconchat.commands.arguments import MESSAGE, Arg, first_word, is_number
 from pyconchat.commands.call import Call
 from pyconchat.domain import amending
 from pyconchat.domain.errors import Code, Refused
@@ -21,7 +21,6 @@ from pyconchat.domain.text import SafeText, safe_line
 __all__ = [
     "CORRECTION",
     "EMOJI",
-    "OFF",
     "SEQ",
     "edit",
     "pin",
@@ -31,9 +30,6 @@ __all__ = [
     "unsay",
 ]
 
-MAX_DIGITS = 18
-"""Maximum digits of a message's number, as in the protocol."""
-
 
 class Correction(NamedTuple):
     """A new text for the message *seq*; None: for the last one."""
@@ -42,13 +38,12 @@ class Correction(NamedTuple):
     text: SafeText
 
 
-def _is_number(typed: str) -> bool:
-    digits = typed.removeprefix("#")
-    return digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS
+def _is_seq(typed: str) -> bool:
+    return is_number(typed.removeprefix("#"))
 
 
 def _seq(typed: str) -> int:
-    if not _is_number(typed):
+    if not _is_seq(typed):
         raise Refused(Code.BAD_ARGUMENT, "Which message? Its number; /history shows it.")
     return int(typed.removeprefix("#"))
 
@@ -56,21 +51,14 @@ def _seq(typed: str) -> int:
 def _correction(typed: str) -> Correction:
     """Return what ``[N] TEXT`` asks for. A text that begins with a number needs N before it."""
     word, rest = first_word(typed)
-    if _is_number(word) and rest:
+    if _is_seq(word) and rest:
         return Correction(_seq(word), MESSAGE.parse(rest))
     return Correction(None, MESSAGE.parse(typed))
-
-
-def _off(typed: str) -> bool:
-    if typed.lower() != "off":
-        raise Refused(Code.BAD_ARGUMENT, "That is /pin N, or /pin N off.")
-    return True
 
 
 SEQ = Arg("N", _seq, "Which message? Its number: ")
 CORRECTION = Arg("[N] TEXT", _correction, "Correct it to: ", rest=True)
 EMOJI = Arg("EMOJI", safe_line, "Which emoji? ", rest=True)
-OFF = Arg("off", _off)
 
 
 async def edit(call: Call, correction: Correction) -> Reply:
@@ -110,14 +98,14 @@ async def reply(call: Call, seq: int, text: SafeText) -> Reply:
     return Said(await done)
 
 
-async def pin(call: Call, seq: int | None, off: bool | None) -> Reply:
+async def pin(call: Call, seq: int | None, off: str | None) -> Reply:
     """Pin a message, or unpin it; alone, list what is pinned."""
     here = call.here()
     if seq is None:
         group = call.group()
         quotes = await call.chat.amending.pin_quotes(here)
         return Pins(group.name, pin_lines(call, here, quotes))
-    if off:
+    if off is not None:
         return Said(await call.decide(here, lambda group: amending.unpin(group, call.actor, seq)))
     return await _decide(call, seq, lambda group, said: amending.pin(group, call.actor, said))
 

@@ -38,8 +38,12 @@ __all__ = [
     "Args",
     "PolicyChoice",
     "first_word",
+    "is_number",
     "optional",
 ]
+
+MAX_DIGITS = 18
+"""Maximum digits of an entry's number, as in the protocol."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +146,8 @@ class Args:
             return rest
         if len(words) > 1 and any(words[-2].lower() in arg.holds for arg in self._args):
             return rest
-        conversation = call.services.groups.get(words[-1])
-        if conversation is None or not conversation.group.lists_to(call.actor):
+        conversation = call.services.groups.known_to(call.actor, words[-1])
+        if conversation is None:
             return rest
         call.move_to(conversation)
         return rest.rstrip().removesuffix(words[-1])
@@ -184,6 +188,11 @@ def first_word(line: str) -> tuple[str, str]:
     return word, "".join(rest)
 
 
+def is_number(word: str, digits: int = MAX_DIGITS) -> bool:
+    """Return whether *word* is a whole number, in ASCII, of at most so many *digits*."""
+    return word.isascii() and word.isdigit() and len(word) <= digits
+
+
 _NAMING = frozenset({"name", "group"})
 """The kinds of arguments that are names."""
 
@@ -213,7 +222,7 @@ def _text(typed: str) -> SafeText:
 
 
 def _number(typed: str) -> int:
-    if not (typed.isascii() and typed.isdigit() and len(typed) <= 3 and 0 < int(typed) <= 500):
+    if not (is_number(typed, digits=3) and 0 < int(typed) <= 500):
         raise Refused(Code.BAD_ARGUMENT, "How many? A number from 1 to 500.")
     return int(typed)
 
@@ -252,8 +261,9 @@ def _off(typed: str) -> str:
 
 def _pace(typed: str) -> int:
     """Return the seconds of ``/slow``."""
-    short = typed.isascii() and typed.isdigit() and len(typed) < 10
-    count = int(typed) if short else 0 if typed.lower() == OFF else -1
+    if typed.lower() == OFF:
+        return 0
+    count = int(typed) if is_number(typed, digits=9) else -1
     if not 0 <= count <= MAX_SLOW:
         raise Refused(
             Code.BAD_ARGUMENT,
@@ -264,15 +274,15 @@ def _pace(typed: str) -> int:
 
 
 def _file_number(typed: str) -> int:
-    if not (typed.isascii() and typed.isdigit() and len(typed) < 10):
+    if not is_number(typed, digits=9):
         raise Refused(Code.BAD_ARGUMENT, "Which file? Its number; /files lists them.")
     return int(typed)
 
 
 def _switch(typed: str) -> bool:
-    if typed.lower() not in ("on", "off"):
+    if typed.lower() not in ("on", OFF):
         raise Refused(Code.BAD_ARGUMENT, "On or off?")
-    return typed.lower() == "on"
+    return typed.lower() != OFF
 
 
 def _policy(typed: str) -> PolicyChoice:
@@ -303,7 +313,6 @@ SWITCH = Arg("on|off", _switch)
 WORD = Arg("WORD", str, "What?")
 MESSAGE = Arg("TEXT", _message, "Text: ", rest=True)
 TEXT = Arg("TEXT", _text, "Text: ", rest=True)
-SWITCH = Arg("on|off", _switch)
 NUMBER = Arg("N", _number, "How many? ")
 POLICY = Arg(
     "open|approval|invite|password PW",

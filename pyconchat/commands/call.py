@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from pyconchat.chat.conversations import Conversation, GroupConversation
-from pyconchat.chat.interfaces import ISession
+from pyconchat.chat.interfaces import Asker, ISession
 from pyconchat.chat.places import Place, Private
 from pyconchat.commands.services import Services
 from pyconchat.domain.accounts import Account, Accounts
@@ -62,6 +62,11 @@ class Call:
     def actor(self) -> Actor:
         """Return the account in the form that the rules take."""
         return self.account.actor
+
+    @property
+    def asker(self) -> Asker:
+        """Return for whom passwords are hashed and checked."""
+        return Asker(self.account.key, self.session.peer.network)
 
     def move_to(self, conversation: GroupConversation) -> None:
         """Use the command in the group that the line names, wherever it was typed."""

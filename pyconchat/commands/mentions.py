@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyconchat.chat.conversations import GroupConversation
-from pyconchat.commands.arguments import NUMBER, Arg, first_word
+from pyconchat.commands.arguments import NUMBER, Arg, first_word, is_number
 from pyconchat.commands.call import Call
 from pyconchat.commands.listing import MAX_LISTED_BYTES, entry_bytes, fitting
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.events import Entry, Talk
+from pyconchat.domain.events import Entry
 from pyconchat.domain.ignoring import as_seen
+from pyconchat.domain.mentions import names_reader
 from pyconchat.domain.replies import Mentioned, Mentions, Muted, Reply
 from pyconchat.domain.text import SafeText
 
@@ -16,6 +19,9 @@ __all__ = ["WHICH", "list_mentions", "mute"]
 
 DEFAULT = 20
 """Mentions that are shown without a number."""
+
+MIN_READ = 100
+"""Minimum mentions that are read at once, as some may no longer be shown."""
 
 _BEFORE = "before"
 
@@ -30,13 +36,9 @@ def _which(typed: str) -> tuple[int, tuple[str, int] | None]:
     if not first:
         return count, None
     words = rest.split()
-    if first.lower() != _BEFORE or len(words) != 2 or not _is_number(words[1]):
+    if first.lower() != _BEFORE or len(words) != 2 or not is_number(words[1]):
         raise Refused(Code.BAD_ARGUMENT, "That is /mentions N, or /mentions N before GROUP SEQ.")
     return count, (words[0], int(words[1]))
-
-
-def _is_number(word: str) -> bool:
-    return word.isascii() and word.isdigit() and len(word) <= 18
 
 
 WHICH = Arg("N before GROUP SEQ", _which, rest=True)
@@ -45,19 +47,21 @@ WHICH = Arg("N before GROUP SEQ", _which, rest=True)
 async def list_mentions(call: Call, which: tuple[int, tuple[str, int] | None] | None) -> Reply:
     """Show where the caller was mentioned, in the groups that they are still in."""
     count, before = which or (DEFAULT, None)
-    last = None if before is None else (call.services.groups.find(before[0]).id, before[1])
+    last = (
+        None if before is None else (call.services.groups.find(call.actor, before[0]).id, before[1])
+    )
     await call.chat.settled()  # includes messages that were typed just before
-    own = {each.id: each for each in call.services.groups.memberships(call.account.key)}
-    places = [each for each in await call.chat.mentions(call.account) if each[0] in own]
+    places = await call.chat.mentions(call.account)
+    own = _own(call)
+    places = [each for each in places if each[0] in own]
     if last is not None:
         if last not in places:
             raise Refused(Code.BAD_ARGUMENT, "Nobody mentions you there.")
         del places[: places.index(last) + 1]
-    entries = await call.chat.numbered(call.session, places[:count])
-    # A message that was removed since mentions nobody.
-    talk = (entry for entry in entries if isinstance(entry.event, Talk))
-    seen = (as_seen(entry, call.account.ignores) for entry in talk)
-    shown = fitting((each for each in seen if each is not None), MAX_LISTED_BYTES, entry_bytes)
+    found = await _read(call, places, count)
+    own = _own(call)  # again: reading takes time
+    found = [entry for entry in found if entry.conversation in own]
+    shown = fitting(found, MAX_LISTED_BYTES, entry_bytes)
     if not shown:
         return Mentions([])
     mentions = [_mentioned(call, own[entry.conversation], entry) for entry in shown[::-1]]
@@ -67,9 +71,31 @@ async def list_mentions(call: Call, which: tuple[int, tuple[str, int] | None] | 
     return Mentions(mentions, more, SafeText(next))
 
 
+async def _read(call: Call, places: Sequence[tuple[int, int]], count: int) -> list[Entry]:
+    """Return the newest *count* entries at *places* that still mention the caller, newest first.
+
+    What was removed, or corrected so that it names others, mentions the caller no longer.
+    """
+    found: list[Entry] = []
+    step = max(count, MIN_READ)
+    for first in range(0, len(places), step):
+        if len(found) >= count:
+            break
+        entries = await call.chat.numbered(call.session, places[first : first + step])
+        naming = (entry for entry in entries if names_reader(entry.event, call.account.key))
+        seen = (as_seen(entry, call.account.ignores) for entry in naming)
+        found += [entry for entry in seen if entry is not None]
+    return found[:count]
+
+
+def _own(call: Call) -> dict[int, GroupConversation]:
+    """Return the groups of the caller, by conversation id."""
+    return {each.id: each for each in call.services.groups.memberships(call.account.key)}
+
+
 async def mute(call: Call, name: str, on: bool | None) -> Reply:
     """Mute a group of the caller, or no longer."""
-    conversation = call.services.groups.find(name)
+    conversation = call.services.groups.find(call.actor, name)
     group = call.services.memory.usable(conversation)
     group.require_member(call.actor)
     muted = on is not False

@@ -6,9 +6,9 @@ import re
 from typing import NamedTuple
 
 from pyconchat.chat.places import Private
-from pyconchat.commands.arguments import NUMBER, Arg
+from pyconchat.commands.arguments import NUMBER, Arg, is_number
 from pyconchat.commands.call import Call
-from pyconchat.commands.groups import desk
+from pyconchat.commands.joining import desk
 from pyconchat.commands.listing import MAX_LISTED_BYTES, entry_bytes, fitting
 from pyconchat.commands.people import away_text
 from pyconchat.domain.accounts import Account
@@ -106,7 +106,7 @@ def _history(typed: str) -> _Asked:
     before = None
     if len(words) > 1 and words[-2] == "before":
         *words, _, last = words
-        if not (last.isascii() and last.isdigit() and 0 < len(last) <= 18):
+        if not is_number(last):
             raise Refused(Code.BAD_ARGUMENT, "Before which entry? Its number.")
         before = int(last)
     if len(words) > 1 or len(names) > 1:

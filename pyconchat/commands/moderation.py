@@ -1,20 +1,183 @@
-"""Commands about moderators, and about how much people may say in a group."""
+"""Commands of those who moderate a group or the server: requests, bans, and who may say what."""
 
 from __future__ import annotations
 
+import ipaddress
+
+from msgspec.structs import replace
+
+from pyconchat.auth.rate_limits import LOCAL
 from pyconchat.commands.arguments import OFF
 from pyconchat.commands.call import Call
 from pyconchat.commands.groups import admin_is
-from pyconchat.domain.events import GroupEvent
+from pyconchat.commands.listing import Listing, page
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.events import NO_TEXT, GroupEvent
 from pyconchat.domain.group import Group
-from pyconchat.domain.names import Name
-from pyconchat.domain.replies import Done, Reply
+from pyconchat.domain.group_state import JoinRequest
+from pyconchat.domain.names import Name, fold
+from pyconchat.domain.replies import Bans, Done, Reply, Requests
 from pyconchat.domain.text import SafeText
 from pyconchat.domain.times import seconds
 
+__all__ = [
+    "approve",
+    "ban",
+    "bans",
+    "invite",
+    "kick",
+    "moderator",
+    "only_ban",
+    "only_request",
+    "quiet",
+    "reject",
+    "requests",
+    "slow",
+    "transfer",
+    "unban",
+]
+
+
+async def requests(call: Call, listing: Listing | None) -> Reply:
+    """List the join requests."""
+    listing, group = listing or Listing(), call.usable()
+    pending = [each for each in group.pending(call.actor) if listing.wants(each.name)]
+    ignores = call.account.ignores
+
+    def line(request: JoinRequest) -> JoinRequest:
+        return replace(request, note=NO_TEXT) if fold(request.name) in ignores else request
+
+    found = page(pending, listing, lambda each: each.name, line, "/requests", call.named_group)
+    now, named = call.chat.now(), bool(call.named_group)
+    return Requests(group.name, found.items, now, found.more, found.next, named)
+
+
+def only_request(call: Call) -> str | None:
+    """Return the applicant, if there is exactly one. Raises `Refused` if there is none."""
+    group = call.usable()
+    pending = group.pending(call.actor)
+    if not pending:
+        raise Refused(Code.NO_REQUEST, "Nobody asks to join {group}.", group=group.name)
+    return pending[0].name if len(pending) == 1 else None
+
+
+async def approve(call: Call, names: list[Name]) -> Reply | None:
+    """Approve join requests."""
+    await call.decide(call.here(), lambda group: group.approve(call.actor, names))
+    return _outside(call, f"Approved in {{group}}: {', '.join(names)}.")
+
+
+async def reject(call: Call, name: Name, reason: SafeText | None) -> Reply | None:
+    """Reject a join request."""
+    await call.decide(call.here(), lambda group: group.reject(call.actor, name, reason or NO_TEXT))
+    return _outside(call, f"The request of {name} to join {{group}} is rejected.")
+
+
+async def invite(call: Call, name: Name) -> Reply | None:
+    """Allow somebody to join without a request."""
+
+    def rule(group: Group) -> list[GroupEvent]:
+        group.require_right(call.actor, "invite")  # first: others must not learn which names exist
+        return group.invite(call.actor, call.services.accounts.find(name).actor, call.chat.now())
+
+    await call.decide(call.here(), rule)
+    return _outside(call, f"{name} is invited to {{group}}.")
+
+
+def _outside(call: Call, sentence: str) -> Reply | None:
+    """Return the answer to an operator who is not in the group, and does not receive its events.
+
+    *sentence* states the result, with ``{group}`` for its name.
+    """
+    if call.receives:
+        return None
+    return Done(SafeText(sentence.format(group=call.here().group.name)))
+
+
+async def transfer(call: Call, name: Name) -> Reply | None:
+    """Hand over adminship."""
+    await call.decide(call.here(), lambda group: group.transfer(call.actor, name))
+    return _outside(call, f"{name} is the admin of {{group}} now.")
+
+
+async def kick(call: Call, name: Name, reason: SafeText | None) -> None:
+    """Kick somebody out of the current group, or, at the front desk, off the server."""
+    why = reason or NO_TEXT
+    here = call.in_group()
+    if here is not None:
+        await call.decide(here, lambda group: group.kick(call.actor, name, why))
+        return
+    online = call.services.presence.online(fold(name))
+    await call.operate(lambda accounts: accounts.kick(call.actor, name, online, why))
+
+
+async def ban(call: Call, name: Name, time: int | None, reason: SafeText | None) -> None:
+    """Kick somebody and ban them, for *time* milliseconds or for good."""
+    why = reason or NO_TEXT
+    now = call.chat.now()
+    until = None if time is None else now + time
+    here = call.in_group()
+    if here is not None:
+        await call.decide(here, lambda group: group.ban(call.actor, name, now, why, until))
+        return
+    if _is_address(name) and call.services.accounts.get(name) is None:
+        raise Refused(
+            Code.BAD_NAME, "{name} is an address, not a name; /ban takes a name.", name=name
+        )
+    sessions = call.services.presence.sessions(fold(name))
+    networks = {each.peer.network for each in sessions} - {LOCAL}
+    await call.operate(
+        lambda accounts: accounts.ban(call.actor, name, now, why, sorted(networks), until)
+    )
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+async def unban(call: Call, name: Name) -> Reply | None:
+    """End a ban."""
+    here, now = call.in_group(), call.chat.now()
+    if here is not None:
+        await call.decide(here, lambda group: group.unban(call.actor, name, now))
+        return _outside(call, f"{name} may join {{group}} again.")
+    await call.operate(lambda accounts: accounts.unban(call.actor, name, now))
+    return None
+
+
+def only_ban(call: Call) -> str | None:
+    """Return the banned name, if there is exactly one. Raises `Refused` if there is none."""
+    banned = _bans(call, Listing()).bans
+    if not banned:
+        raise Refused(Code.NOT_BANNED, "Nobody is banned here.")
+    return banned[0].name if len(banned) == 1 else None
+
+
+async def bans(call: Call, listing: Listing | None) -> Reply:
+    """List the bans."""
+    return _bans(call, listing or Listing())
+
+
+def _bans(call: Call, listing: Listing) -> Bans:
+    name, here, now = None, call.in_group(), call.chat.now()
+    if here is not None:
+        group = call.services.memory.usable(here)  # operators need not be members
+        name, banned = group.name, group.banned(call.actor, now)
+    else:
+        banned = call.services.accounts.banned(call.actor, now)
+    banned = [each for each in banned if listing.wants(each.name)]
+    found = page(
+        banned, listing, lambda each: each.name, lambda each: each, "/bans", call.named_group
+    )
+    return Bans(name, found.items, now, found.more, found.next)
+
 
 async def moderator(call: Call, name: Name | None, off: str | None) -> Reply | None:
-    """Make somebody a moderator, or a moderator a member; alone, show who moderates."""
+    """Make a member a moderator, or the reverse; without arguments, list the moderators."""
     if name is None:
         return admin_is(call)
     rule = Group.make_moderator if off is None else Group.end_moderator
@@ -23,7 +186,7 @@ async def moderator(call: Call, name: Name | None, off: str | None) -> Reply | N
 
 
 async def quiet(call: Call, name: Name, time: int | str | None) -> None:
-    """Let a member read and not speak, for *time* milliseconds or until it is ended."""
+    """Let a member read but not speak, for *time* milliseconds or until /quiet NAME off."""
     now = call.chat.now()
 
     def rule(group: Group) -> list[GroupEvent]:
@@ -36,7 +199,7 @@ async def quiet(call: Call, name: Name, time: int | str | None) -> None:
 
 
 async def slow(call: Call, pace: int | None) -> Reply | None:
-    """Let each member say one thing in so many seconds; alone, show how many."""
+    """Set the seconds between messages of a member; without arguments, show them."""
     if pace is None:
         group = call.group()
         if not group.slow:

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pyconchat.chat.conversations import GroupConversation
 from pyconchat.commands.call import Call
 from pyconchat.commands.listing import Listing, page
 from pyconchat.domain.absence import Absence
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT
-from pyconchat.domain.names import Name
+from pyconchat.domain.group import Group
+from pyconchat.domain.names import Name, fold
 from pyconchat.domain.replies import Done, PeopleOnline, PersonIs, PersonLine, Reply
 from pyconchat.domain.text import SafeText
 
-__all__ = ["MAX_SHARED", "away", "away_text", "who", "whois"]
+__all__ = [
+    "MAX_SHARED",
+    "admin_online",
+    "away",
+    "away_text",
+    "online_members",
+    "who",
+    "whois",
+]
 
 MAX_SHARED = 20
 """Maximum groups that the answer to ``/whois`` names."""
@@ -83,6 +93,17 @@ def away_text(call: Call, account: Account) -> SafeText | None:
     if account.absence is None:
         return None
     return NO_TEXT if account.key in call.account.ignores else account.absence.text
+
+
+def online_members(call: Call, conversation: GroupConversation) -> int:
+    """Return how many members of a group are online."""
+    return sum(map(call.services.presence.online, conversation.group.members))
+
+
+def admin_online(call: Call, group: Group) -> bool:
+    """Return whether *group* has an admin, who is online."""
+    online: bool = group.admin is not None and call.services.presence.online(fold(group.admin))
+    return online
 
 
 def _groups_of(call: Call) -> set[int]:

@@ -29,8 +29,8 @@ from pyconchat.domain.events import (
 )
 from pyconchat.domain.group import Actor, Group
 from pyconchat.domain.names import Key, fold
-from pyconchat.domain.refusals import too_many_lines
-from pyconchat.domain.text import MAX_LINES, SafeText, emoji_in, excerpt
+from pyconchat.domain.refusals import require_few_lines
+from pyconchat.domain.text import SafeText, emoji_in, excerpt
 
 __all__ = [
     "MAX_PINS",
@@ -81,11 +81,10 @@ def edit(group: Group, by: Actor, target: Target, text: SafeText, now: int) -> l
             seq=target.seq, sender=said.sender,
         )  # fmt: skip
     _require_new(target, now, "edit")
-    if text.count("\n") >= MAX_LINES:
-        raise too_many_lines()
+    require_few_lines(text)
     if text == said.text:
         raise Refused(Code.UNCHANGED, "That is what it says already.")
-    return [Edit(target.seq, by.name, text)]
+    return [Edit(target.seq, by.name, text, group.mentions_in(by, text))]
 
 
 def unsay(group: Group, by: Actor, target: Target, now: int) -> list[GroupEvent]:
@@ -156,12 +155,12 @@ def amended(event: AnyEvent, by: Edit | Unsay, seq: int) -> AnyEvent:
     What was removed stays removed.
     """
     match event, by:
-        case ((Message() | Action()), Edit(text=text)):
-            return replace(event, text=text, edited=seq)
+        case ((Message() | Action()), Edit(text=text, mentions=mentions)):
+            return replace(event, text=text, mentions=mentions, edited=seq)
         case ((Message(sender=sender) | Action(sender=sender)), Unsay(by=remover)):
             return MessageRemoved(sender, remover)
         case Edit(), _:
-            return replace(event, text=NO_TEXT)
+            return replace(event, text=NO_TEXT, mentions=())
         case _:
             return event
 

@@ -88,14 +88,15 @@ class MessageRemoved(Event, frozen=True, tag="unsaid"):
 
 
 class Edit(Event, frozen=True, tag="edit"):
-    """*by* corrected their message *about*, which has *text* now.
+    """*by* corrected their message *about*, which has *text* now and names the members *mentions*.
 
-    The text is empty once a later edit, or a removal, has replaced it.
+    Both are empty once a later edit, or a removal, has replaced them.
     """
 
     about: int
     by: Name
     text: SafeText = NO_TEXT
+    mentions: tuple[Name, ...] = ()
 
 
 class Unsay(Event, frozen=True, tag="unsay"):

@@ -28,9 +28,9 @@ from pyconchat.domain.group_state import GroupState, SharedFile
 from pyconchat.domain.mentions import NameFinder
 from pyconchat.domain.moderation import Moderation
 from pyconchat.domain.names import Name
-from pyconchat.domain.refusals import too_many_lines
+from pyconchat.domain.refusals import require_few_lines
 from pyconchat.domain.rights import Actor
-from pyconchat.domain.text import MAX_LINES, SafeText, safe_line
+from pyconchat.domain.text import SafeText, safe_line
 
 __all__ = ["Actor", "Group"]
 
@@ -51,21 +51,22 @@ class Group(Moderation):
 
     def post(self, by: Actor, text: SafeText, now: int) -> Message:
         """Decide that *by* says *text*."""
-        self.require_member(by)
-        _require_few_lines(text)
-        if self.slow or self.quieted:
-            self.take_turn(by, now)
-        return Message(by.name, text, mentions=self._mentions(by, text))
+        self._require_turn(by, text, now)
+        return Message(by.name, text, mentions=self.mentions_in(by, text))
 
     def act(self, by: Actor, text: SafeText, now: int) -> Action:
         """Decide that *by* performs the action *text* (``/me``)."""
+        self._require_turn(by, text, now)
+        return Action(by.name, text, mentions=self.mentions_in(by, text))
+
+    def _require_turn(self, by: Actor, text: SafeText, now: int) -> None:
         self.require_member(by)
-        _require_few_lines(text)
+        require_few_lines(text)
         if self.slow or self.quieted:
             self.take_turn(by, now)
-        return Action(by.name, text, mentions=self._mentions(by, text))
 
-    def _mentions(self, by: Actor, text: SafeText) -> tuple[Name, ...]:
+    def mentions_in(self, by: Actor, text: SafeText) -> tuple[Name, ...]:
+        """Return the members whom *text*, which *by* says, mentions."""
         return self._names.find(text, self.members, self.version, by.name)
 
     def change_policy(self, by: Actor, policy: Policy, hash: str = "") -> list[GroupEvent]:
@@ -143,8 +144,3 @@ class Group(Moderation):
     def become_lobby(self) -> list[GroupEvent]:
         """Decide that the group is the lobby, which has no admin."""
         return [] if self.admin is None else [AdminChanged(None, Why.LOBBY)]
-
-
-def _require_few_lines(text: SafeText) -> None:
-    if text.count("\n") >= MAX_LINES:
-        raise too_many_lines()

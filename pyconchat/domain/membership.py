@@ -101,11 +101,13 @@ class Membership(Rights):
     def lists_to(self, by: Actor) -> bool:
         """Return whether *by* may know that the group exists.
 
-        A group that takes only invited people is known to its members and to those it invited.
+        A group that takes only invited people is known to its members, to those it invited, and to
+        applicants from before it did.
         """
+        if self.policy is not Policy.INVITE or by.operator:
+            return True
         key = fold(by.name)
-        known = key in self.members or key in self.invitations
-        return known or by.operator or self.policy is not Policy.INVITE
+        return key in self.members or key in self.invitations or key in self.requests
 
     def asks_password(self, by: Actor, now: int) -> bool:
         """Return whether `join` needs the proof that *by* knows the password."""
@@ -116,6 +118,10 @@ class Membership(Rights):
     def comes_back(self, by: Actor) -> bool:
         """Return whether *by* could leave, and join again as before without anybody's help."""
         return not self.is_admin(by.name) and self.policy in (Policy.OPEN, Policy.PASSWORD)
+
+    def step_out(self, by: Actor) -> list[GroupEvent]:
+        """Decide that *by* leaves if they could come back; else nothing happens."""
+        return self.leave(by) if self.comes_back(by) else []
 
     def leave(self, by: Actor) -> list[GroupEvent]:
         """Decide that *by* leaves, or withdraws a join request."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.names import Name
-from pyconchat.domain.text import MAX_LINES, MAX_NOTE
+from pyconchat.domain.text import MAX_LINES, MAX_NOTE, SafeText
 
 __all__ = [
     "CANNOT_READ_LOG",
@@ -19,7 +19,7 @@ __all__ = [
     "name_in_use",
     "not_saved",
     "note_too_long",
-    "too_many_lines",
+    "require_few_lines",
     "too_many_wrong_passwords",
     "unknown",
 ]
@@ -89,9 +89,10 @@ def note_too_long() -> Refused:
     return Refused(Code.TOO_LONG, "At most {limit} characters, please.", limit=MAX_NOTE)
 
 
-def too_many_lines() -> Refused:
-    """Refuse a message of more than MAX_LINES lines."""
-    return Refused(Code.TOO_LONG, "A message has at most {limit} lines.", limit=MAX_LINES)
+def require_few_lines(text: SafeText) -> None:
+    """Raise `Refused` if *text*, which somebody says, has more than MAX_LINES lines."""
+    if text.count("\n") >= MAX_LINES:
+        raise Refused(Code.TOO_LONG, "A message has at most {limit} lines.", limit=MAX_LINES)
 
 
 def too_many_wrong_passwords(wait: int) -> Refused:

@@ -173,7 +173,7 @@ class Requests:
             known_with = self._chat.private.known_with
             conversation = await known_with(self._session.account, request.partner)
         elif request.group is not None:
-            conversation = self._services.groups.find(request.group)
+            conversation = self._services.groups.find(self._session.account.actor, request.group)
         if conversation is None or conversation not in self._session.subscriptions:
             raise BadField("read", "You do not receive that conversation.")
         if seq > conversation.published:
@@ -192,7 +192,9 @@ class Requests:
 
     def _place_of(self, request: Request) -> Place:
         if request.partner is None:
-            return None if request.group is None else self._services.groups.find(request.group)
+            if request.group is None:
+                return None
+            return self._services.groups.find(self._session.account.actor, request.group)
         if request.group is not None:
             raise BadField("with", "A request has a group or a person, not both.")
         partner = self._services.accounts.find(person_name(request.partner))

@@ -315,15 +315,12 @@ class Session:
 
     def _require_no_group(self, line: str) -> None:
         """Raise `Refused` if *line*, typed at the front desk, is a group and no command."""
-        conversation = self._services.groups.get(line.strip())
-        if conversation is None or works_at_desk(line):
-            return
-        group = conversation.group
-        if group.lists_to(self.account.actor):
+        conversation = self._services.groups.known_to(self.account.actor, line.strip())
+        if conversation is not None and not works_at_desk(line):
             raise Refused(
                 Code.UNKNOWN_COMMAND,
                 "{name} is a group, not a command: join {name} enters it.",
-                name=group.name,
+                name=conversation.group.name,
             )
 
     async def _run(self, line: str, place: Place) -> None:

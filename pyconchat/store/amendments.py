@@ -21,13 +21,14 @@ from pyconchat.domain.events import (
     Entry,
     Message,
     Quote,
+    Talk,
     Unsay,
     about,
     decode,
     encode,
 )
 from pyconchat.domain.names import Key, fold
-from pyconchat.store import schema
+from pyconchat.store import mentions, schema
 from pyconchat.store.search import SearchIndex
 
 if TYPE_CHECKING:
@@ -50,33 +51,45 @@ def amend(connection: Connection, index: SearchIndex, entries: Iterable[Entry]) 
     for entry in entries:
         event = entry.event
         if isinstance(event, Edit | Unsay):
-            previous = _amend(connection, index, entry.conversation, event.about, event, entry.seq)
+            previous = _amend(connection, index, event.about, entry, event)
             if previous:  # the edit that this one replaces
-                _amend(connection, index, entry.conversation, previous, event, entry.seq)
+                _amend(connection, index, previous, entry, event)
             changed = True
     return changed
 
 
 def _amend(
-    connection: Connection,
-    index: SearchIndex,
-    conversation: int,
-    seq: int,
-    by: Edit | Unsay,
-    by_seq: int,
+    connection: Connection, index: SearchIndex, seq: int, by: Entry, amendment: Edit | Unsay
 ) -> int:
-    """Change the row *seq* as *by* says; return the number of the edit before, 0 if none."""
+    """Change the row *seq* as *amendment* says, which is the event of *by*.
+
+    Returns the number of the edit before, 0 if there is none.
+    """
+    conversation = by.conversation
     row = (_entries.conversation == conversation) & (_entries.seq == seq)
     body = connection.scalar(select(_entries.body).where(row))
     if body is None:
         return 0
     event = decode(body)
-    new = amended(event, by, by_seq)
+    new = amended(event, amendment, by.seq)
     if new is not event:
         stored = encode(new)
         connection.execute(update(schema.entries).where(row).values(body=stored))
         index.replace(connection, conversation, seq, body, stored)
-    return event.edited if isinstance(event, Message | Action) else 0
+    if not isinstance(event, Message | Action):
+        return 0
+    _move_mentions(connection, seq, by, event, new)
+    return event.edited
+
+
+def _move_mentions(connection: Connection, seq: int, by: Entry, old: Talk, new: AnyEvent) -> None:
+    """Note whom the entry *seq* mentions since *by*, which made *new* of *old*."""
+    before = old.mentions
+    now = new.mentions if isinstance(new, Message | Action) else ()
+    if gone := set(before).difference(now):
+        mentions.remove(connection, by.conversation, seq, gone)
+    if added := set(now).difference(before):
+        mentions.add(connection, by, seq, old.sender, added)
 
 
 def with_quotes(

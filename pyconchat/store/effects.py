@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, assert_never
 
 from sqlalchemy import (
@@ -15,10 +14,8 @@ from sqlalchemy import (
     Table,
     and_,
     delete,
-    exists,
     insert,
     or_,
-    select,
     update,
 )
 
@@ -65,12 +62,9 @@ from pyconchat.domain.events import (
     Unsay,
 )
 from pyconchat.domain.names import Name, fold
-from pyconchat.store import schema
+from pyconchat.store import mentions, schema
 from pyconchat.store.cursors import Cursors
 from pyconchat.store.writes import Writes
-
-MAX_MENTIONS = 1000
-"""Mentions of an account that are kept: the newest."""
 
 
 class Effects:
@@ -88,7 +82,7 @@ class Effects:
         match event:
             case Message(sender=sender, mentions=names) | Action(sender=sender, mentions=names):
                 if names:
-                    self._mention(entry, sender, names)
+                    mentions.add(self._connection, entry, seq, sender, names)
             case MessageRemoved() | Edit() | ServerKicked() | Damaged():
                 pass
             case Unsay(about=about):
@@ -250,21 +244,6 @@ class Effects:
             if changed and table is schema.members:
                 self._cursors.open(key, group, seq - 1)
                 self._set_group(group, temporary=False)
-
-    def _mention(self, entry: Entry, sender: Name, names: Sequence[Name]) -> None:
-        """Note the mentions of those *names* that are registered and do not ignore *sender*."""
-        accounts, ignores, mentions = schema.accounts.c, schema.ignores.c, schema.mentions
-        ignoring = exists().where(ignores.owner == accounts.key, ignores.key == fold(sender))
-        keys = {fold(name) for name in names}
-        known = select(accounts.key).where(accounts.key.in_(keys), ~ignoring)
-        place = {"conversation": entry.conversation, "seq": entry.seq, "at": entry.at}
-        for owner in self._connection.scalars(known).all():
-            self._run(insert(mentions).values(owner=owner, **place))
-            own = mentions.c.owner == owner
-            newest = select(mentions.c.at).where(own).order_by(mentions.c.at.desc())
-            first_to_go = self._connection.scalar(newest.offset(MAX_MENTIONS).limit(1))
-            if first_to_go is not None:
-                self._run(delete(mentions).where(own, mentions.c.at <= first_to_go))
 
     def _unpin(self, group: int, seq: int) -> None:
         self._run(delete(schema.pins).where(_at(schema.pins, group, seq)))

@@ -21,6 +21,7 @@ from pyconchat.domain.names import Key, Name
 from pyconchat.domain.stored import ServerState, StoredGroup
 from pyconchat.store import SqlStore
 from pyconchat.testing import EPOCH, PlainHasher, TestUser
+from tests.support.groups import find_group
 from tests.support.threads import SlowThreads
 
 NOT_SAVED = "* Not saved: the server cannot store anything now. Try again soon."
@@ -89,7 +90,7 @@ def chat(disk: FullDisk, threads: SlowThreads, clock: Clock) -> Chat:
 
 def state_of(chat: Chat, name: str = "tea") -> GroupState:
     """Return the state of the group; check that memory and store agree."""
-    conversation = chat.groups.find(name)
+    conversation = find_group(chat, name)
     group = conversation.group
     assert group is not None
     stored = chat.store.load().groups[conversation.id]
@@ -174,7 +175,7 @@ def test_a_change_that_is_not_saved(
     disk.full = False
     assert alice.types("still here") == []
     assert bob.sees() == ["alice: still here"]
-    group = chat.groups.find("tea").group
+    group = find_group(chat, "tea").group
     assert NOT_SAVED not in alice.types(line)
     assert group.state != before
 
@@ -482,7 +483,7 @@ def test_a_conflict_is_retried(
 def test_a_retry_may_be_refused(tea: Tea, chat: Chat, tmp_path: Path) -> None:
     """The new state decides: here, alice is no longer the admin."""
     alice, bob = tea
-    conversation = chat.groups.find("tea")
+    conversation = find_group(chat, "tea")
     other = SqlStore(f"sqlite:///{tmp_path / 'pyconchat.db'}")
     other.open()
     transferred = AdminChanged(Name("bob"), Why.TRANSFERRED, Name("alice"))

@@ -10,11 +10,11 @@ from pyconchat.chat.chat import Chat
 from pyconchat.domain.events import Policy
 from pyconchat.domain.group import Group
 from pyconchat.testing import TestUser, make_chat
-from tests.support.groups import Tea, Visit
+from tests.support.groups import Tea, Visit, find_group
 
 
 def group_named(chat: Chat, name: str) -> Group:
-    group = chat.groups.find(name).group
+    group = find_group(chat, name).group
     assert group is not None
     return group
 

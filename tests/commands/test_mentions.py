@@ -121,6 +121,28 @@ def test_refused(line: str, answer: str, tea: Tea) -> None:
     assert tea.bob.types(line) == [answer]
 
 
+def test_a_correction_mentions_whom_its_text_names(tea: Tea) -> None:
+    """Whoever it names no longer is mentioned no longer, also in the log that others read."""
+    tea.alice.types("bob: tea?", "/edit carol: tea?")
+    assert messages(tea.carol.types("/mentions")) == ["alice: carol: tea?"]
+    assert tea.bob.types("/mentions") == ["* Nobody has mentioned you yet."]
+    tea.alice.types("/edit nobody: tea?")
+    assert tea.carol.types("/mentions") == ["* Nobody has mentioned you yet."]
+    assert [getattr(event, "mentions", ()) for event in tea.alice.log()][-3:] == [()] * 3
+
+
+def test_mentions_before_a_page_of_removed_ones(tea: Tea, visit: Visit) -> None:
+    """They are listed, also to a guest, of whom the store keeps no mentions."""
+    tea.alice.types("/policy open")
+    gus = visit("gus")
+    gus.types("/join tea")
+    tea.alice.types("gus, bob: first")
+    for number in range(3):
+        tea.alice.types(f"gus, bob: {number}", "/unsay")
+    for each in (gus, tea.bob):
+        assert messages(each.types("/mentions 2")) == ["alice: gus, bob: first"]
+
+
 def test_an_ignored_person_mentions_nobody(tea: Tea, visit: Visit) -> None:
     """Neither in the counts nor in the list."""
     tea.bob.types("/ignore alice")

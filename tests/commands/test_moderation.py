@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from pyconchat.chat.chat import Chat
 from pyconchat.domain.times import date_and_time
 from pyconchat.testing import TestUser
-from tests.support.groups import Tea, Visit
+from tests.support.groups import Tea, Visit, find_group
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_slow(moderated: Tea, clock: Clock) -> None:
 
 def test_an_answer_is_one_turn(moderated: Tea, chat: Chat, clock: Clock) -> None:
     """In a slow group it waits as other messages do, and its own check takes no turn."""
-    said = chat.groups.find("tea").published + 2
+    said = find_group(chat, "tea").published + 2
     moderated.bob.types("/slow 30")
     moderated.carol.types("one")
     refused = "* tea is slow, one message every 30 seconds: yours can follow in 30 seconds."

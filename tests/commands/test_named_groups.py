@@ -6,7 +6,7 @@ import pytest
 
 from pyconchat.domain.names import Name
 from pyconchat.testing import TestUser
-from tests.support.groups import Tea, Visit
+from tests.support.groups import Tea, Visit, find_group
 
 
 @pytest.fixture
@@ -86,12 +86,53 @@ def test_the_next_page_is_of_the_same_group(tea: Tea, monkeypatch: pytest.Monkey
     assert tea.bob.types("/members after bob")[1:] == ["*   carol (online)"]
 
 
-def test_a_secret_group_is_not_betrayed(tea: Tea, visit: Visit) -> None:
-    """Naming a group that takes only invited people is as naming none."""
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/members {}",
+        "/requests {}",
+        "/bans {}",
+        "/leave {}",
+        "/delete {}",
+        "/mute {}",
+        "/mute {} off",
+        "/mentions 5 before {} 1",
+        "{}",
+    ],
+)
+def test_a_secret_group_is_not_betrayed(line: str, tea: Tea, visit: Visit) -> None:
+    """Naming a group that takes only invited people is as naming none, by name and number."""
+    tea.alice.types("/create one", "/create two", "/create vault invite")  # 1 to 3 are the menu
+    stranger = visit("dave", "password d")
+    number = str(find_group(stranger.chat, "vault").group.number)
+    for group, none in (("vault", "vaxxx"), (number, "99")):
+        answer = [each.replace(group, none) for each in stranger.types(line.format(group))]
+        assert answer == stranger.types(line.format(none))
+        assert len(answer) == 1
+        assert "alice" not in answer[0]
+
+
+def test_a_number_does_not_tell_the_name_of_a_secret_group(tea: Tea, visit: Visit) -> None:
+    """Those who know the name learn whom to ask; the name cannot be used for another group."""
     tea.alice.types("/create vault invite")
     stranger = visit("dave", "password d")
-    assert stranger.types("/members vault") == stranger.types("/members nosuch")
-    assert tea.alice.types("/members vault")[0] == "* 1 member of vault:"
+    number = find_group(stranger.chat, "vault").group.number
+    assert stranger.types(f"/join {number}") == [
+        f"* There is no group {number}; /groups lists them."
+    ]
+    (refused,) = stranger.types(f"/create {number}")
+    assert "vault" not in refused
+    assert stranger.types("/join vault") == ["* vault is by invitation only; ask its admin alice."]
+
+
+def test_an_applicant_still_knows_a_group_that_became_secret(tea: Tea, visit: Visit) -> None:
+    """They can withdraw the request that they made before."""
+    dave = visit("dave", "password d")
+    dave.types("/join tea", "/desk")
+    tea.alice.types("/policy invite")
+    dave.types("/leave tea")
+    assert find_group(dave.chat, "tea").group.requests == {}
+    assert dave.types("/leave tea") == ["* There is no group of that name; /groups lists them."]
 
 
 def test_a_single_name_is_no_group(tea: Tea, visit: Visit) -> None:

@@ -13,7 +13,7 @@ from pyconchat.domain.errors import Code, MustAsk, Refused
 from pyconchat.domain.events import Policy
 from pyconchat.domain.replies import Reply
 from pyconchat.testing import TestUser
-from tests.support.groups import Tea, Visit
+from tests.support.groups import Tea, Visit, find_group
 
 FILLERS = {"name": "carol", "group": "tea", "policy": "open", "command": "who", "file": "a.txt"}
 """A possible value for each kind of argument; "9" for the others, which suits all of them."""
@@ -117,7 +117,7 @@ def test_a_policy_is_no_password(tea: Tea, chat: Chat) -> None:
     """The second thought counts: invite, not a group whose password is a command."""
     tea.alice.peer.answers = ["/policy invite"]
     assert "* alice changed the policy to invite." in tea.alice.types("/policy password")
-    assert chat.groups.find("tea").group.policy is Policy.INVITE
+    assert find_group(chat, "tea").group.policy is Policy.INVITE
 
 
 def test_a_command_as_the_answer_may_ask_as_well(tea: Tea) -> None:
@@ -159,7 +159,7 @@ def executed(user: TestUser, line: str, *answers: str) -> list[Reply | Refused]:
     user.peer.program = True
     user.peer.answers = list(answers)
     results: list[Reply | Refused] = []
-    place = user.chat.groups.find("tea")
+    place = find_group(user.chat, "tea")
     done = user.session.command(line, place, results.append)
 
     def refused(failure: Failure) -> None:
@@ -192,4 +192,4 @@ def test_a_password_is_no_command(line: str, tea: Tea, chat: Chat) -> None:
     (shown,) = tea.alice.types(line)
     assert shown == "* A password cannot begin with /, as commands do."
     assert len(chat.groups) == 1
-    assert chat.groups.find("tea").group.policy is Policy.APPROVAL
+    assert find_group(chat, "tea").group.policy is Policy.APPROVAL

@@ -44,6 +44,7 @@ from pyconchat.store.sql import Stored
 from tests.contracts.building import NO_LIMIT
 from tests.support.connections import TestConnection
 from tests.support.examples import QUICK, examples
+from tests.support.groups import find_group
 from tests.support.programs import MemoryServer, Object, line_of
 from tests.support.stores import copy_empty, share_statements
 
@@ -241,7 +242,7 @@ class Machine(RuleBasedStateMachine):
     @rule(who=some, line=orders, name=names, group=some, at_once=now)
     def administrate(self, who: int, line: str, name: str, group: int, at_once: bool) -> None:
         if place := self.group(group):
-            admin = self.server.chat.groups.find(place).group.admin  # type: ignore[union-attr]
+            admin = find_group(self.server.chat, place).group.admin
             admins = [each for each in self.sessions if admin and each.key == fold(admin)]
             session = admins[0] if admins and who % 4 else self.session(who)
             typed = f"/{line} {name}" if line in ADMIN_COMMANDS else line.format(name=name)

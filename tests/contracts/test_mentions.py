@@ -6,11 +6,12 @@ import pytest
 
 from pyconchat.domain.accounts import deleted_party
 from pyconchat.domain.decisions import Decision, DeleteAccount, Ignore, MoveCursor, NewEntry
-from pyconchat.domain.events import Action, Message, Quote
+from pyconchat.domain.events import Action, Edit, Message, Quote, Unsay
 from pyconchat.domain.group import Actor
+from pyconchat.domain.mentions import names_reader
 from pyconchat.domain.names import fold
 from pyconchat.domain.text import SafeText
-from pyconchat.store import SqlStore, effects
+from pyconchat.store import SqlStore, mentions
 from tests.contracts.building import (
     ALICE,
     AT,
@@ -85,12 +86,28 @@ def test_cursors_have_the_unread_mentions(tea: SqlStore) -> None:
 
 def test_only_the_newest_are_kept(tea: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of each account."""
-    monkeypatch.setattr(effects, "MAX_MENTIONS", 3)
+    monkeypatch.setattr(mentions, "MAX_MENTIONS", 3)
     for number in range(5):
         commit(tea, mention(BOB, at=AT + number))
     commit(tea, mention(CAROL))
     assert tea.mentions(bob) == [(TEA, 7), (TEA, 6), (TEA, 5)]
     assert tea.mentions(fold(CAROL.name)) == [(TEA, 8)]
+
+
+def test_amendments_move_mentions(tea: SqlStore) -> None:
+    """The entry mentions whom its text names now: nobody, once it is removed."""
+    commit(tea, mention(BOB), mention(BOB))
+    corrected = Edit(3, ALICE.name, SafeText("y"), (CAROL.name, GUS.name))
+    commit(tea, Decision(AT, [NewEntry(TEA, corrected)]))
+    assert tea.mentions(bob) == [(TEA, 4)]
+    assert tea.mentions(fold(CAROL.name)) == [(TEA, 3)]
+    [entry] = tea.numbered([(TEA, 3)])
+    assert names_reader(entry.event, fold(CAROL.name))
+    assert not names_reader(entry.event, bob)
+    for about in (3, 4):
+        removed = Unsay(about, ALICE.name, ALICE.name)
+        commit(tea, Decision(AT, [NewEntry(TEA, removed)]))
+    assert tea.mentions(bob) == tea.mentions(fold(CAROL.name)) == []
 
 
 def test_mentions_end_with_the_account(tea: SqlStore) -> None:

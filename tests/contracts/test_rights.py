@@ -27,6 +27,7 @@ from pyconchat.render.text import TextRenderer
 from pyconchat.store import SqlStore
 from pyconchat.testing import services_of
 from tests.support.connections import TestConnection
+from tests.support.groups import find_group
 from tests.support.programs import MemoryServer, Object, WiredProgram
 from tests.support.stores import copy_empty
 
@@ -316,7 +317,7 @@ class Town:
 
     def decide(self, name: str, rule: Callable[[Group], list[GroupEvent]]) -> None:
         """Have a group decide by *rule*, and store it in the next commit."""
-        maybeDeferred(self.chat.decide, self.chat.groups.find(name), rule)
+        maybeDeferred(self.chat.decide, find_group(self.chat, name), rule)
 
     def undo_server_events(self) -> None:
         """Lift server bans, ban max again, and take operator rights back."""

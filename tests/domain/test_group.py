@@ -578,7 +578,9 @@ def test_who_could_come_back() -> None:
     for policy in Policy:
         group = full_group(policy, "hash" if policy is Policy.PASSWORD else "")
         assert group.comes_back(MEMBER) is (policy in free)
+        assert group.step_out(MEMBER) == ([MemberLeft(MEMBER.name)] if policy in free else [])
         assert not group.comes_back(ADMIN)
+        assert group.step_out(ADMIN) == []
 
 
 def test_a_member_who_left_and_joined_again() -> None:

@@ -22,6 +22,7 @@ from pyconchat.files.sharing import file_name
 from pyconchat.files.tickets import Ticket
 from pyconchat.store import SqlStore
 from pyconchat.testing import TestUser, make_chat
+from tests.support.groups import find_group
 
 HOUR = 3600
 
@@ -426,7 +427,7 @@ def test_guests_of_one_address_share_a_quota(
     eve = TestUser(chat, "eve")
     eve.types("/join tea")
     ticket, _ = here.result_of(
-        again.offer(eve.account, "192.0.2.1", chat.groups.find("tea"), SafeText("x"))
+        again.offer(eve.account, "192.0.2.1", find_group(chat, "tea"), SafeText("x"))
     )
     assert again.left(ticket) == 10
 

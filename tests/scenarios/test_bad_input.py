@@ -168,7 +168,7 @@ def test_at_the_front_desk(user: UserOf, kind: str) -> None:
         ("//hello", "* You are in no group: nobody would receive that."),
         ("/leave", "* You are in no group now; /leave GROUP leaves another."),
         ("leave", "* You are in no group now; /leave GROUP leaves another."),
-        ("qqq", DESK),
+        ("qqq", "* You are in no group now; /leave GROUP leaves another."),
         ("/leave tea", "* You are not a member of tea: /join tea first."),
         ("/leave nowhere", "* There is no group of that name; /groups lists them."),
         ("/kick bob", f"* Only operators can kick people off the server{operators}"),

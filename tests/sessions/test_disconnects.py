@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 
 from pyconchat.chat.chat import Chat
 from pyconchat.testing import TestUser
+from tests.support.groups import find_group
 
 Visit = Callable[..., TestUser]
 
@@ -50,7 +51,7 @@ def test_nobody_becomes_a_member_after_a_disconnect(visit: Visit, chat: Chat, en
     gus.leaves() if end == "leaves" else olga.types("/ban gus")
     verified.callback(True)
     olga.tick()
-    tea = chat.groups.find("tea").group
+    tea = find_group(chat, "tea").group
     assert tea is not None
     assert list(tea.members) == ["olga"]
 

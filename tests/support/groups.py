@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from pyconchat.chat.chat import Chat
+from pyconchat.chat.conversations import GroupConversation
 from pyconchat.testing import TestUser
 
-__all__ = ["Tea", "Visit"]
+__all__ = ["Tea", "Visit", "find_group"]
 
 Visit = Callable[..., TestUser]
 
@@ -18,3 +20,10 @@ class Tea(NamedTuple):
     alice: TestUser
     bob: TestUser
     carol: TestUser
+
+
+def find_group(chat: Chat, name: str) -> GroupConversation:
+    """Return the conversation of the group *name*, which there is."""
+    found = chat.groups.get(name)
+    assert found is not None, name
+    return found

@@ -14,7 +14,7 @@ from pyconchat import __version__
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import ISession
 from pyconchat.commands import TABLE, Call, Cancelled
-from pyconchat.commands.groups import enter_lobby
+from pyconchat.commands.joining import enter_lobby
 from pyconchat.commands.listing import MAX_LISTED_BYTES, fitting
 from pyconchat.commands.services import Services
 from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused

@@ -9,7 +9,7 @@ from twisted.cred.portal import Portal
 
 from pyconchat.chat.interfaces import ILoginPeer, ISession
 from pyconchat.commands import Call, Cancelled
-from pyconchat.commands.groups import enter_lobby
+from pyconchat.commands.joining import enter_lobby
 from pyconchat.commands.services import Services
 from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused
 from pyconchat.domain.events import Policy

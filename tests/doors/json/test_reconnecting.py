@@ -21,6 +21,7 @@ from pyconchat.domain.events import (
     Message,
 )
 from tests.support.examples import examples
+from tests.support.groups import find_group
 from tests.support.programs import (
     MemoryServer,
     Object,
@@ -199,7 +200,7 @@ def test_reconnecting_after_many_cuts(story: str, cuts: list[tuple[int, int]]) -
 
 def stored(server: MemoryServer, place: str, text: str) -> list[int]:
     """Return the numbers of the messages and actions with *text*."""
-    id = server.chat.groups.find(place).id
+    id = find_group(server.chat, place).id
     return [
         entry.seq
         for entry in server.store.entries(id, 0, 10**9, 10**9)

@@ -1,0 +1,37 @@
+"""What all replies have in common, and those of no subject of their own."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pyconchat.domain.names import Name
+from pyconchat.domain.text import SafeText
+
+__all__ = ["BaseReply", "Done", "Where"]
+
+
+class Where(msgspec.Struct, frozen=True, eq=False):
+    """A conversation as a reader sees it.
+
+    *group* is its name; for a private conversation it is None and *other* is the reader's
+    partner. *here* is true if the group is the reader's current one. Compared by identity, which
+    is fast: each conversation has one instance for either value of *here*.
+    """
+
+    group: Name | None = None
+    here: bool = False
+    other: Name | None = None
+
+
+class BaseReply(msgspec.Struct, frozen=True, tag_field="type"):
+    """The base class of replies.
+
+    A list may have only some of its items: *more* is the number of the rest, and *next* the command
+    that lists them.
+    """
+
+
+class Done(BaseReply, frozen=True, tag="done"):
+    """A sentence as the answer, where the command has no reply of its own."""
+
+    text: SafeText

@@ -1,0 +1,167 @@
+"""Replies about groups: which there are, what one is like, and who is in it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pyconchat.domain.events import NO_TEXT, Policy
+from pyconchat.domain.group_state import Ban, JoinRequest
+from pyconchat.domain.names import Name
+from pyconchat.domain.replies.base import BaseReply
+from pyconchat.domain.text import SafeText
+
+__all__ = [
+    "AdminIs",
+    "Asked",
+    "Bans",
+    "Entered",
+    "FrontDesk",
+    "GroupLine",
+    "Groups",
+    "MemberLine",
+    "ModeratorLine",
+    "PinLine",
+    "Pins",
+    "Requests",
+    "Roster",
+]
+
+
+class PinLine(msgspec.Struct, frozen=True):
+    """A pinned message: the entry *seq*, from *sender*, and the start of its text.
+
+    *text* is empty if the reader ignores the sender.
+    """
+
+    seq: int
+    sender: Name
+    text: SafeText
+
+
+class Pins(BaseReply, frozen=True, tag="pins"):
+    """The pinned messages of *group*, in the order in which they were pinned."""
+
+    group: Name
+    pins: list[PinLine]
+
+
+class Entered(BaseReply, frozen=True, tag="entered"):
+    """The reader has entered *group*: it is the current one.
+
+    *admin* is None if the operators manage it. A *temporary* group ends with its last guest.
+    """
+
+    group: Name
+    number: int
+    admin: Name | None
+    topic: SafeText
+    members: int
+    online: int
+    policy: Policy
+    created: bool = False
+    temporary: bool = False
+    pins: list[PinLine] = []
+
+
+class Asked(BaseReply, frozen=True, tag="asked"):
+    """The reader asked to join *group*.
+
+    Its *admin* or a moderator has to approve, or an operator if it has no admin. *online* is
+    whether one of them is online.
+    """
+
+    group: Name
+    admin: Name | None
+    online: bool = True
+
+
+class FrontDesk(BaseReply, frozen=True, tag="desk"):
+    """The reader is at the front desk. *left* is their last group; they are still a member."""
+
+    left: Name | None = None
+
+
+class GroupLine(msgspec.Struct, frozen=True):
+    """One group of a `Groups` reply. *unread* and *mentions* are None if it is not the reader's."""
+
+    number: int
+    name: Name
+    policy: Policy
+    members: int
+    online: int
+    unread: int | None
+    topic: SafeText
+    mentions: int | None = None
+    muted: bool = False
+
+
+class Groups(BaseReply, frozen=True, tag="groups"):
+    """The groups of this server with *part* in their name."""
+
+    groups: list[GroupLine]
+    more: int = 0
+    next: SafeText = NO_TEXT
+    part: SafeText = NO_TEXT
+
+
+class Requests(BaseReply, frozen=True, tag="requests"):
+    """The applicants of *group*. Their ages are up to *now*, in milliseconds since the epoch.
+
+    *named* is whether the command named the group, which then may not be the current one.
+    """
+
+    group: Name
+    requests: list[JoinRequest]
+    now: int
+    more: int = 0
+    next: SafeText = NO_TEXT
+    named: bool = False
+
+
+class MemberLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One member of a `Roster`. *away* is their away text; None if they are not away."""
+
+    name: Name
+    admin: bool
+    moderator: bool = False
+    guest: bool
+    quiet: bool = False
+    online: bool
+    away: SafeText | None = None
+
+
+class Roster(BaseReply, frozen=True, tag="members"):
+    """The members of *group*, oldest first; with *online_only*, only those who are online."""
+
+    group: Name
+    members: list[MemberLine]
+    online_only: bool
+    more: int = 0
+    next: SafeText = NO_TEXT
+    part: SafeText = NO_TEXT
+
+
+class ModeratorLine(msgspec.Struct, frozen=True):
+    """One moderator of an `AdminIs` reply."""
+
+    name: Name
+    online: bool
+
+
+class AdminIs(BaseReply, frozen=True, tag="admin-is"):
+    """The admin of *group*, None if the operators manage it, and the *moderators*."""
+
+    group: Name
+    admin: Name | None
+    online: bool
+    moderators: list[ModeratorLine] = []
+
+
+class Bans(BaseReply, frozen=True, tag="bans"):
+    """The bans of *group*, or of the server if that is None, at *now* (milliseconds)."""
+
+    group: Name | None
+    bans: list[Ban]
+    now: int
+    more: int = 0
+    next: SafeText = NO_TEXT
