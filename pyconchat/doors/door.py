@@ -8,7 +8,6 @@ lines arrive. What a line means, the subclasses know.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any, cast
 
 from twisted.internet.address import UNIXAddress
@@ -31,7 +30,14 @@ from pyconchat.doors.context import DoorContext
 from pyconchat.doors.input_budget import BYTE_COST, LARGE_READ, LINE_COST, InputBudget
 from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.output_buffer import OutputBuffer
-from pyconchat.net.connection import READ_SIZE, IConnection, Lifecycle, plain_socket, set_read_size
+from pyconchat.net.connection import (
+    READ_SIZE,
+    IConnection,
+    Lifecycle,
+    plain_socket,
+    set_read_size,
+    unread,
+)
 from pyconchat.net.lines import BoundedLineReceiver
 
 __all__ = ["Door"]
@@ -44,12 +50,6 @@ MAX_LINGER = 2.0
 
 LINGER_STEP = 0.02
 """Seconds between two checks whether the last lines have arrived."""
-
-MAX_DISCARDED = 1_048_576
-"""Maximum bytes that are read at once in order to discard them."""
-
-DISCARD_SIZE = 4096
-"""Bytes that are read in one call in order to discard them, telnet commands included."""
 
 _MISBEHAVED = frozenset({EndWhy.LATE, EndWhy.BAD_JSON, EndWhy.WRONG_PASSWORD})
 
@@ -92,6 +92,7 @@ class Door(BoundedLineReceiver):
         self._rate_delay: IDelayedCall | None = None  # until the message rate allows a line
         self._budget = InputBudget(context.input_turns, self.input_allowed)
         self._waits_for_journal = False
+        self._stale = 0  # bytes of further input that are to be discarded
         self._writable: Deferred[None] | None = None
         self._deadline: IDelayedCall | None = None
 
@@ -134,7 +135,16 @@ class Door(BoundedLineReceiver):
     def take(self, data: bytes) -> None:
         """Pay for *data*, and handle its lines."""
         self._budget.pay(self.input_cost(data), len(data) > LARGE_READ)
-        self.split(data)
+        self.split(self.without_stale(data))
+
+    def without_stale(self, data: bytes) -> bytes:
+        """Return what follows the input that is to be discarded; *data* begins with it."""
+        if not self._stale:
+            return data
+        stale, data = data[: self._stale], data[self._stale :]
+        self._stale -= len(stale)
+        self.discardInput(self.undecorated(stale))
+        return data
 
     def split(self, data: bytes) -> None:
         """Handle the lines in *data*."""
@@ -222,22 +232,12 @@ class Door(BoundedLineReceiver):
     def discard_input(self) -> None:
         """Discard all input that has arrived and was not handled.
 
-        Most of it is still in the kernel: the transport is paused while lines wait. The rest of a
-        line whose beginning is discarded would be taken for an answer: it is discarded as well.
+        Most of it may still be in the kernel: the transport is paused while lines wait. It is
+        discarded when the transport reads it. The rest of a line whose beginning is discarded would
+        be taken for an answer: it is discarded as well.
         """
         self.discardInput(b"")
-        handle = plain_socket(self._connection)
-        if handle is None:
-            return
-        with suppress(OSError):  # BlockingIOError: there is no more
-            for _ in range(MAX_DISCARDED // DISCARD_SIZE):
-                data = handle.recv(DISCARD_SIZE)
-                if not data:
-                    break  # the end of the input, which the transport finds as well
-                self.discardInput(self.undecorated(data))
-                self._budget.pay(self.input_cost(data), False)
-                if self._budget.overdrawn:
-                    break
+        self._stale = unread(plain_socket(self._connection))
 
     def undecorated(self, data: bytes) -> bytes:
         """Return the input *data* without telnet commands, and with LF for each line end."""
