@@ -323,7 +323,7 @@ class Subscriptions:
             named = self._count_mentions(conversation, after, upto)
             older, since = newest.older, oldest[0].at
             session.send(Missed(where.group, where.other, count, older, since, now, named))
-        await self._write(subscription, newest.entries, "")
+        await self._write(subscription, newest.entries)
         if self._receiving:
             subscription.read = upto
 
@@ -357,14 +357,23 @@ class Subscriptions:
         return await newest_entries(read, after, upto, most, is_shown)
 
     async def _write(
-        self, subscription: Subscription, entries: Sequence[Entry], heading: str
+        self,
+        subscription: Subscription,
+        entries: Sequence[Entry],
+        heading: str = "",
+        moves: bool = False,
     ) -> None:
-        """Write *entries* in pieces, as fast as the peer reads them."""
+        """Write *entries* in pieces, as fast as the peer reads them; others have turns in between.
+
+        The position *moves* with each piece, if that is wanted.
+        """
         for number, piece in enumerate(_pieces(entries)):
             if number:
                 await self._chat.give_way()
             if not self._receiving:
                 return
+            if moves:
+                subscription.read = piece[-1].seq
             await self._write_block(self._replay(subscription, piece, heading))
             heading = ""
 
@@ -390,13 +399,10 @@ class Subscriptions:
                     self._ended.append(subscription)
                 return
             entries = await self._read(conversation, subscription.read, upto)
-            for number, piece in enumerate(_pieces(entries)):
-                if number:
-                    await self._chat.give_way()
-                if not self._receiving:
-                    return
-                subscription.read = piece[-1].seq if piece else upto
-                await self._write_block(self._replay(subscription, piece, ""))
+            if entries:
+                await self._write(subscription, entries, moves=True)
+            elif self._receiving:
+                subscription.read = upto
 
     async def _read(self, conversation: Conversation, after: int, upto: int) -> list[Entry]:
         return await self._chat.entries(self._session, conversation, after, upto, PAGE)
@@ -427,11 +433,12 @@ class Subscriptions:
 
 
 def _pieces(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
-    """Yield *entries* in pieces of up to MAX_PIECE characters: at least one piece."""
+    """Yield *entries* in pieces of up to MAX_PIECE characters."""
     begin = size = 0
     for end, entry in enumerate(entries):
         size += len(getattr(entry.event, "text", ""))
         if size > MAX_PIECE and end > begin:
             yield entries[begin:end]
             begin, size = end, len(getattr(entry.event, "text", ""))
-    yield entries[begin:]
+    if entries:
+        yield entries[begin:]
