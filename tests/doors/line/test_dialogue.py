@@ -85,7 +85,7 @@ def test_what_the_kernel_still_has_never_becomes_an_answer(
     ahead = f"MySecretPw1{newline}".encode() * 100 + b"MySecret"
     door = connect(newline)
     door.types(*["not a name"] * (refusals - 1))
-    monkeypatch.setattr("pyconchat.doors.door.unread", lambda _socket: len(ahead))
+    monkeypatch.setattr("pyconchat.doors.delayed_lines.unread", lambda _socket: len(ahead))
     door.types("not a name")
     door.waits(20)
     assert door.sees().rstrip().endswith("Username:")
