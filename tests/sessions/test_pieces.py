@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyconchat.domain.events import Entry, GroupClosed, Message
 from pyconchat.domain.names import Name
 from pyconchat.domain.text import SafeText
-from pyconchat.sessions.subscription import MAX_PIECE, _pieces
+from pyconchat.sessions.log_delivery import MAX_PIECE, _pieces
 
 
 def page(*lengths: int) -> list[Entry]:
