@@ -24,14 +24,11 @@ __all__ = [
     "network_of",
 ]
 
-LOCAL = "local"
-"""The network of connections without an address, as at a Unix socket."""
-
 MAX_KEYS = 10_000
 """Maximum addresses or names that are remembered; the oldest are forgotten first."""
 
 LOCAL = "local"
-"""The network of Unix sockets: everybody who comes through a local program."""
+"""The network of connections without an address, as at a Unix socket."""
 
 NOTICE_BYTES = 100
 """Bytes of a notice, such as the reason of a ban, that cost as much as one message."""

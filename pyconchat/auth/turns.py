@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 
+from pyconchat.auth.rate_limits import is_local
 from pyconchat.chat.interfaces import Asker
 from pyconchat.domain.errors import Code, Refused
 
@@ -25,7 +26,10 @@ MAX_WAITING_PER_ACCOUNT = 4
 """Maximum requests of one account that wait."""
 
 MAX_WAITING_PER_NETWORK = 64
-"""Maximum requests of one network that wait: as many as it may have sessions."""
+"""Maximum requests of one network that wait: as many as it may have sessions.
+
+Those of this machine have no maximum together, as they have none for sessions.
+"""
 
 
 class Turns:
@@ -33,6 +37,7 @@ class Turns:
 
     def __init__(self) -> None:
         self._running = False
+        self._beginning = False  # a turn is being given: `end` is on the stack
         # By network, the next one first; in each by account, the next one first.
         self._networks: dict[str, dict[str, deque[Deferred[None]]]] = {}
 
@@ -58,7 +63,8 @@ class Turns:
             return turn
         accounts = self._networks.get(asker.network, {})
         own = accounts.get(asker.account, deque())
-        if len(own) >= MAX_WAITING_PER_ACCOUNT or _count(accounts) >= MAX_WAITING_PER_NETWORK:
+        full = _count(accounts) >= MAX_WAITING_PER_NETWORK and not is_local(asker.network)
+        if full or len(own) >= MAX_WAITING_PER_ACCOUNT:
             raise Refused(Code.BUSY, "You have asked for many passwords at once; wait a moment.")
         own.append(turn)
         accounts[asker.account] = own
@@ -67,19 +73,28 @@ class Turns:
 
     def end(self) -> None:
         """End the turn that runs, and begin the next one."""
-        if not self._networks:
-            self._running = False
-            return
+        self._running = False
+        if self._beginning:
+            return  # the turn has ended at once: the loop below, which began it, begins the next
+        self._beginning = True
+        try:
+            while self._networks and not self._running:
+                self._running = True
+                self._next().callback(None)
+        finally:
+            self._beginning = False
+
+    def _next(self) -> Deferred[None]:
+        """Take the next turn; its network and its account go to the end of their queues."""
         network, accounts = next(iter(self._networks.items()))
         account, own = next(iter(accounts.items()))
         turn = own.popleft()
-        # Both go to the end of their queues.
         del accounts[account], self._networks[network]
         if own:
             accounts[account] = own
         if accounts:
             self._networks[network] = accounts
-        turn.callback(None)
+        return turn
 
 
 def _count(accounts: dict[str, deque[Deferred[None]]]) -> int:

@@ -1,38 +1,33 @@
 """Door: what the line door and JSON mode have in common for one connection.
 
-It holds back lines while the message rate, an unread screen, a running command, or a full journal
-asks for it; disconnects a peer that does not read; and closes the connection so that the last
-lines arrive. What a line means, the subclasses know.
+It presents the other side to the session, disconnects a peer that does not read, and closes the
+connection so that the last lines arrive. `DelayedLines` decides when a line is handled; the
+subclasses know what it means.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
-from typing import Any, cast
+from collections.abc import Callable
+from typing import cast
 
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, INegotiated
 from twisted.internet.protocol import connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pyconchat.auth.rate_limits import TokenBucket
 from pyconchat.chat.interfaces import IRenderer, ISession, ServerAddress
 from pyconchat.domain.decisions import MoveCursor
-from pyconchat.domain.errors import Code, PeerGone, Refused
-from pyconchat.domain.refusals import line_too_long
+from pyconchat.domain.errors import PeerGone, Refused
 from pyconchat.domain.replies import Ended, EndWhy, Reply
 from pyconchat.domain.text import SafeText
 from pyconchat.doors.connection_limits import CountedConnection
 from pyconchat.doors.context import DoorContext
-from pyconchat.doors.input_budget import BYTE_COST, LARGE_READ, LINE_COST, InputBudget
+from pyconchat.doors.delayed_lines import DelayedLines
 from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.output_buffer import OutputBuffer
-from pyconchat.net.connection import READ_SIZE, IConnection, Lifecycle, plain_socket, set_read_size
-from pyconchat.net.lines import BoundedLineReceiver
+from pyconchat.net.connection import READ_SIZE, IConnection, Lifecycle, set_read_size
 
 __all__ = ["Door"]
 
@@ -45,26 +40,13 @@ MAX_LINGER = 2.0
 LINGER_STEP = 0.02
 """Seconds between two checks whether the last lines have arrived."""
 
-MAX_DISCARDED = 1_048_576
-"""Maximum bytes that are read at once in order to discard them."""
-
-DISCARD_SIZE = 4096
-"""Bytes that are read in one call in order to discard them, telnet commands included."""
-
 _MISBEHAVED = frozenset({EndWhy.LATE, EndWhy.BAD_JSON, EndWhy.WRONG_PASSWORD})
 
 
 @implementer(IDoor)
-class Door(BoundedLineReceiver):
-    """One connection, in the style of *renderer*; a line has at most *limit* bytes.
+class Door(DelayedLines):
+    """One connection, in the style of *renderer*; a line has at most *limit* bytes."""
 
-    It has more than 250 lines because it is the whole life of a connection: its lines, its output
-    and its end depend on each other.
-    """
-
-    _log = Logger(namespace="pyconchat")
-
-    program = False
     hides = False
 
     def __init__(
@@ -74,36 +56,18 @@ class Door(BoundedLineReceiver):
         renderer: IRenderer,
         limit: int,
     ) -> None:
-        super().__init__()
+        super().__init__(context)
         self.MAX_LENGTH = limit
-        self.clock = context.reactor
         self.renderer = renderer
         self.network = counted.network
         self.address = counted.address
         self._counted = counted
         self.login_seconds = context.limits.login_seconds
         self.session: ISession | None = None
-        self.in_login = True
-        self._context = context
-        self._journal = context.services.journal
-        self._max_unread = context.max_unread
-        self._rate: TokenBucket | None = None  # of the session's account
-        self._task: Deferred[Any] | None = None  # the login or the command that is running
-        self._rate_delay: IDelayedCall | None = None  # until the message rate allows a line
-        self._budget = InputBudget(context.input_turns, self.input_allowed)
-        self._waits_for_journal = False
         self._writable: Deferred[None] | None = None
         self._deadline: IDelayedCall | None = None
 
     # What the subclasses do in their own way.
-
-    def asking(self) -> bool:
-        """Return whether a question waits for the next line."""
-        return False
-
-    def input_cost(self, data: bytes) -> float:
-        """Return the cost of *data* in the budget, in seconds of work."""
-        return BYTE_COST * len(data)
 
     def write_last(self, block: bytes) -> None:
         """Write the last block."""
@@ -130,15 +94,6 @@ class Door(BoundedLineReceiver):
     def dataReceived(self, data: bytes) -> None:
         self._last_input = self._context.now()
         self.take(data)
-
-    def take(self, data: bytes) -> None:
-        """Pay for *data*, and handle its lines."""
-        self._budget.pay(self.input_cost(data), len(data) > LARGE_READ)
-        self.split(data)
-
-    def split(self, data: bytes) -> None:
-        """Handle the lines in *data*."""
-        super().dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Release everything that the connection has, whatever fails on the way."""
@@ -219,30 +174,6 @@ class Door(BoundedLineReceiver):
             self._rate = self._context.services.rates.of(session.account)
         self._cancel(self._deadline)
 
-    def discard_input(self) -> None:
-        """Discard all input that has arrived and was not handled.
-
-        Most of it is still in the kernel: the transport is paused while lines wait. The rest of a
-        line whose beginning is discarded would be taken for an answer: it is discarded as well.
-        """
-        self.discardInput(b"")
-        handle = plain_socket(self._connection)
-        if handle is None:
-            return
-        with suppress(OSError):  # BlockingIOError: there is no more
-            for _ in range(MAX_DISCARDED // DISCARD_SIZE):
-                data = handle.recv(DISCARD_SIZE)
-                if not data:
-                    break  # the end of the input, which the transport finds as well
-                self.discardInput(self.undecorated(data))
-                self._budget.pay(self.input_cost(data), False)
-                if self._budget.overdrawn:
-                    break
-
-    def undecorated(self, data: bytes) -> bytes:
-        """Return the input *data* without telnet commands, and with LF for each line end."""
-        return data
-
     # What `OpenDoors` calls.
 
     @property
@@ -272,37 +203,7 @@ class Door(BoundedLineReceiver):
     def turn_away(self, refused: Refused) -> None:
         self.close(self.renderer.reply(Ended(EndWhy.LATE, SafeText(refused.sentence))))
 
-    # Lines.
-
-    def readyForLine(self) -> bool:
-        """Return whether the next line may be handled; if not, `deliverLines` is called later."""
-        if self._rate_delay is not None or self._output.queued > self._max_unread:
-            return False  # until `_rate_allows`, or `_output_drained`
-        asking = self.asking()
-        if not asking and (self._task is not None or self._waits_for_journal):
-            return False
-        if self.in_login:  # which does not count for the message rate
-            if self._budget.waiting or not (asking or self.program):
-                return False  # until `input_allowed`; a person answers questions first
-            self._budget.pay(LINE_COST, True)
-            return True
-        if self._journal.full and not asking:
-            self._waits_for_journal = True
-            self._journal.when_not_full().addCallback(self._journal_has_room)
-            return False
-        if self._rate is not None:
-            wait = self._rate.take(self._context.now())
-            if wait > 0:
-                self._rate_delay = self.clock.callLater(wait, self._rate_allows)
-                return False
-        return True
-
-    def readyForInput(self) -> bool:
-        return not self._budget.waiting
-
-    def input_allowed(self) -> None:
-        """Take input again: the budget allows it."""
-        self.deliverLines()
+    # Input and output.
 
     def inputEnded(self) -> None:
         if self._task is None or self.asking():
@@ -311,43 +212,6 @@ class Door(BoundedLineReceiver):
     def finish(self) -> None:
         """Close when everything is stored: the peer has ended its input."""
         self._journal.when_idle().addCallback(lambda _: self.close())
-
-    def decoded(self, line: bytes, limit: int) -> str:
-        """Return *line* as text. Raises `Refused` if it is too long, or not UTF-8."""
-        line = line.removesuffix(b"\r")
-        if len(line) > limit:
-            raise line_too_long(limit)
-        try:
-            return line.decode()
-        except UnicodeDecodeError:
-            raise Refused(Code.BAD_TEXT, "The line is not UTF-8: it was not understood.") from None
-
-    def run(self, coroutine: Coroutine[Deferred[Any], Any, None]) -> None:
-        """Run *coroutine*; until it is done, no line is handled."""
-        self.run_task(Deferred.fromCoroutine(coroutine))
-
-    def run_task(self, task: Deferred[Any]) -> None:
-        """Handle no line until *task* is done."""
-        self._task = task
-        task.addErrback(self._task_failed)
-        task.addBoth(self._task_done)
-
-    def _task_done(self, _result: object) -> None:
-        self._task = None
-        self.deliverLines()
-
-    def _task_failed(self, failure: Failure) -> None:
-        if not isinstance(failure.value, PeerGone):
-            self._log.failure("a door failed", failure)
-            self.close()
-
-    def _rate_allows(self) -> None:
-        self._rate_delay = None
-        self.deliverLines()
-
-    def _journal_has_room(self, _result: object) -> None:
-        self._waits_for_journal = False
-        self.deliverLines()
 
     def _output_drained(self) -> None:
         if self._writable is not None:
@@ -410,8 +274,7 @@ class Door(BoundedLineReceiver):
         self.stopLines(Lifecycle.GONE)
         self._output.close()  # before the transport closes its socket
         self._cancel(self._deadline)
-        self._cancel(self._rate_delay)
-        self._budget.close()
+        self.stop_delays()
 
     def _close_session(self) -> None:
         if self.session is not None:

@@ -113,11 +113,6 @@ class InputBudget:
             self.waiting = True
             self._wait()
 
-    @property
-    def overdrawn(self) -> bool:
-        """Return whether more was spent than there was."""
-        return self._left < 0
-
     def begin_turn(self) -> bool:
         """Call `ready`, unless that is in vain; return whether it was called."""
         if self._ready is None:

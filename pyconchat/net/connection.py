@@ -24,6 +24,7 @@ __all__ = [
     "plain_socket",
     "set_read_size",
     "unacknowledged",
+    "unread",
 ]
 
 KEEPALIVE_PROBES = 4
@@ -122,8 +123,20 @@ def unacknowledged(handle: socket.socket | None) -> int:
 
     0 where that cannot be known.
     """
+    return _queued(handle, termios.TIOCOUTQ)
+
+
+def unread(handle: socket.socket | None) -> int:
+    """Return the bytes that have arrived and are still in the kernel (SIOCINQ, tcp(7)).
+
+    0 where that cannot be known.
+    """
+    return _queued(handle, termios.FIONREAD)
+
+
+def _queued(handle: socket.socket | None, request: int) -> int:
     if handle is not None:
         with contextlib.suppress(OSError):
-            answer = fcntl.ioctl(handle.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+            answer = fcntl.ioctl(handle.fileno(), request, b"\0\0\0\0")
             return int(struct.unpack("i", answer)[0])
     return 0

@@ -221,7 +221,7 @@ class BoundedLineReceiver(LineReceiver):
 
         A line of which only the beginning has arrived is discarded to its end.
         """
-        if self._pieces:
+        if self.lineBegun:
             self._skipping = True
         self.discardLines()
         if more:

@@ -22,7 +22,7 @@ from pyconchat.domain.names import person_name
 from pyconchat.domain.refusals import empty_message, line_too_long, not_saved
 from pyconchat.domain.replies import Reply, Said, Sent
 from pyconchat.domain.text import safe_line
-from pyconchat.sessions.session import message_in, text_of
+from pyconchat.sessions.typed import message_in, text_of
 
 __all__ = ["Hello", "Request", "Requests"]
 

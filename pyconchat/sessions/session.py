@@ -16,7 +16,6 @@ from pyconchat.chat.conversations import Conversation, DirectConversation, Group
 from pyconchat.chat.interfaces import IPeer, IRenderer, ISession
 from pyconchat.chat.places import Place, Private, place_name
 from pyconchat.commands import Call, Cancelled, find_command, names_command, works_at_desk
-from pyconchat.commands.arguments import first_word
 from pyconchat.commands.services import Services
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.decisions import RequestKey
@@ -25,13 +24,11 @@ from pyconchat.domain.moves import Moves
 from pyconchat.domain.names import COMMAND_WORDS, Name
 from pyconchat.domain.refusals import internal_error, not_saved
 from pyconchat.domain.replies import Ended, EndWhy, Reply, Sent, Where
-from pyconchat.domain.text import SafeText, safe_line, safe_text
+from pyconchat.domain.text import SafeText
 from pyconchat.sessions.subscription import Subscriptions
+from pyconchat.sessions.typed import LEAVING, message_in, text_of
 
-__all__ = ["Session", "message_in", "text_of"]
-
-# Alone in a group, these words are commands, as in older chat programs.
-_LEAVING = frozenset({"leave", "qqq"})
+__all__ = ["Session"]
 
 
 @implementer(ISession)
@@ -236,7 +233,7 @@ class Session:
             Code.MOVED,
             "You are in {place} now: send it again to {what}.",
             place=place_name(current),
-            what="leave" if line in _LEAVING else "say it there",
+            what="leave" if line in LEAVING else "say it there",
         )
 
     def note_activity(self) -> None:
@@ -295,7 +292,7 @@ class Session:
             raise Refused(Code.NO_GROUP, "You are in no group: nobody would receive that.")
         if place is None:
             self._require_no_group(line)
-        stepping_out = place is not None and line in _LEAVING
+        stepping_out = place is not None and line in LEAVING
         found = find_command("/qqq" if stepping_out else line, at_desk=place is None)
         self._leaving = found.command.ends
         try:
@@ -337,34 +334,3 @@ def _not_a_command(answer: str) -> str:
     if names_command(answer):
         raise Cancelled(answer)
     return answer
-
-
-def text_of(message: str, line: str) -> SafeText:
-    """Return *message*, which *line* posts, as it is posted.
-
-    Raises `Refused` if it begins with spaces and a command: what was meant for the server must not
-    become public.
-    """
-    text = safe_text(message)
-    if message == line and "/" in text:
-        start = text[next(i for i, char in enumerate(text) if _shows(char)) :]
-        if names_command(start):
-            raise Refused(
-                Code.BAD_TEXT,
-                "Not said: {command} is a command, and something stands before it. Without that it"
-                " is carried out; /{command} … says it.",
-                command=safe_line(first_word(start)[0])[:32],
-            )
-    return text
-
-
-def _shows(char: str) -> bool:
-    """Return whether *char* is neither space nor a format character, such as a byte order mark."""
-    return char.isprintable() and not char.isspace()
-
-
-def message_in(line: str) -> str | None:
-    """Return the message of *line*, typed in a group; None if it is a command."""
-    if line.startswith("//"):
-        return line[1:]
-    return None if line.startswith("/") or line in _LEAVING else line

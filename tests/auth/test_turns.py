@@ -78,6 +78,30 @@ def test_what_waits_is_bounded_by_account_and_by_network(order: list[str]) -> No
     assert turns.waiting == MAX_WAITING_PER_NETWORK + 1
 
 
+def test_people_behind_a_proxy_have_no_bound_together(order: list[str]) -> None:
+    """The network of this machine is no measure of who asks: some of them keep nobody out."""
+    turns = Turns()
+    for number in range(MAX_WAITING_PER_NETWORK + 2):
+        asks(turns, order, f"guest{number}", "127.0.0.1")
+    assert turns.waiting == MAX_WAITING_PER_NETWORK + 1
+
+
+def test_turns_that_end_at_once_do_not_nest() -> None:
+    """All that wait may be refused when the first turn ends: however many, nothing fails."""
+    turns, refused = Turns(), []
+
+    def refuse() -> Deferred[None]:
+        raise Refused(Code.TOO_MANY, "Not now.")
+
+    turns.begin(Asker("first", THERE))
+    for number in range(1000):
+        asker = Asker(f"guest{number}", f"192.0.2.{number % 100}")
+        Deferred.fromCoroutine(turns.run(asker, refuse)).addErrback(refused.append)
+    turns.end()
+    assert [failure.type for failure in refused] == [Refused] * 1000
+    assert turns.begin(Asker("next", HERE)).called
+
+
 @pytest.mark.parametrize("networks", [1, 30])
 def test_other_hashing_makes_no_login_wait(networks: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thirty sessions that set passwords have one thread; the other one is left for logins."""

@@ -121,6 +121,18 @@ def test_a_long_line_is_reported_at_once_and_discarded() -> None:
     assert receiver.lines == [None, b"hello"]
 
 
+@pytest.mark.parametrize("lines", [0, 2, MAX_LINES_PER_TURN, MAX_LINES_PER_TURN + 1])
+def test_discarded_input_ends_with_its_last_line(lines: int) -> None:
+    """Of a line that has arrived in part, the rest is discarded too: it would be a line."""
+    receiver = Lines()
+    receiver.ready = False
+    receiver.dataReceived(b"x\n" * lines + b"my sec")
+    receiver.discardInput(b"")
+    receiver.ready = True
+    receiver.dataReceived(b"ret\nhello\n")
+    assert receiver.lines == [b"hello"]
+
+
 def test_other_line_ends_are_text() -> None:
     """Only LF ends a line: what `bytes.splitlines` splits at stays in the line."""
     line = "a\x0bb\x0cc\x1cd\x85e\u2028f".encode()

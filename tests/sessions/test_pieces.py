@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyconchat.domain.events import Entry, GroupClosed, Message
 from pyconchat.domain.names import Name
 from pyconchat.domain.text import SafeText
-from pyconchat.sessions.subscription import MAX_PIECE, _pieces
+from pyconchat.sessions.log_delivery import MAX_PIECE, _pieces
 
 
 def page(*lengths: int) -> list[Entry]:
@@ -25,9 +25,9 @@ def sizes(entries: list[Entry]) -> list[int]:
 
 
 def test_short_entries_are_one_piece() -> None:
-    """As is a page without entries, and one whose entries have no text."""
+    """As is one whose entries have no text; a page without entries has no piece."""
     assert sizes(page(*[50] * 100)) == [100]
-    assert sizes([]) == [0]
+    assert sizes([]) == []
     assert sizes([Entry(2, 1, 0, GroupClosed())]) == [1]
 
 

@@ -57,7 +57,6 @@ class LineDoor(Door):
         self._line_ends = LineEnds()
         self._cr_timer: IDelayedCall | None = None  # until a CR at the end counts alone
         self._held = b""  # input after many telnet commands, until they are paid
-        self._discarding = False  # its text is to be discarded
         self._ended = False  # the peer has ended its input, of which some is held
         self._place: Place = None  # where the session is
         self._typed_in: Place = None  # where the next lines were typed
@@ -91,14 +90,10 @@ class LineDoor(Door):
                 data, self._held = data[:first], data[first:]
         pause = bool(self._held) or len(data) > LARGE_READ
         self._budget.pay(self.input_cost(data), pause)
-        if self._discarding:
-            self.discardInput(self.undecorated(data))
-        else:
-            self._handle(data)
+        self._handle(self.without_stale(data))
         if self._held:
             self.deliverLines()  # it pauses the transport
             return
-        self._discarding = False
         if self._ended:
             self.readConnectionLost()
 
@@ -188,11 +183,8 @@ class LineDoor(Door):
 
     def discard_input(self) -> None:
         self._typed_there = 0
-        if self._held:  # more telnet commands than any person's client sends
-            self.discardLines()
-            self._discarding = True
-        else:
-            super().discard_input()
+        super().discard_input()
+        self._stale += len(self._held)
 
     def undecorated(self, data: bytes) -> bytes:
         if self._client is Client.TELNET:

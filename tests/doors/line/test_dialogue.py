@@ -76,6 +76,28 @@ def test_half_a_line_never_becomes_an_answer(connect: Connect, newline: str) -> 
     assert "bob is new here" in door.sees()
 
 
+@pytest.mark.parametrize("newline", ["\n", CRLF])
+@pytest.mark.parametrize("refusals", [1, 30])
+def test_what_the_kernel_still_has_never_becomes_an_answer(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, newline: str, refusals: int
+) -> None:
+    """All that had arrived before a refusal is discarded, however much work the peer has caused."""
+    ahead = f"MySecretPw1{newline}".encode() * 100 + b"MySecret"
+    door = connect(newline)
+    door.types(*["not a name"] * (refusals - 1))
+    monkeypatch.setattr("pyconchat.doors.delayed_lines.unread", lambda _socket: len(ahead))
+    door.types("not a name")
+    door.waits(20)
+    assert door.sees().rstrip().endswith("Username:")
+    for first in range(0, len(ahead), 500):
+        door.sends(ahead[first : first + 500])
+    door.sends(f"Pw1{newline}".encode())
+    door.waits(5)
+    assert door.sees() == ""
+    door.types("bob")
+    assert "bob is new here" in door.sees()
+
+
 def test_a_wrong_password_is_asked_three_times(connect: Connect) -> None:
     """For the same name; then the connection is closed."""
     connect().logs_in("alice", "secret of alice")

@@ -1,0 +1,44 @@
+"""Typed lines: which of them are messages, and their text as it is posted."""
+
+from __future__ import annotations
+
+from pyconchat.commands import names_command
+from pyconchat.commands.arguments import first_word
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.text import SafeText, safe_line, safe_text
+
+__all__ = ["LEAVING", "message_in", "text_of"]
+
+# Alone in a group, these words are commands, as in older chat programs.
+LEAVING = frozenset({"leave", "qqq"})
+
+
+def text_of(message: str, line: str) -> SafeText:
+    """Return *message*, which *line* posts, as it is posted.
+
+    Raises `Refused` if it begins with spaces and a command: what was meant for the server must not
+    become public.
+    """
+    text = safe_text(message)
+    if message == line and "/" in text:
+        start = text[next(i for i, char in enumerate(text) if _shows(char)) :]
+        if names_command(start):
+            raise Refused(
+                Code.BAD_TEXT,
+                "Not said: {command} is a command, and something stands before it. Without that it"
+                " is carried out; /{command} … says it.",
+                command=safe_line(first_word(start)[0])[:32],
+            )
+    return text
+
+
+def _shows(char: str) -> bool:
+    """Return whether *char* is neither space nor a format character, such as a byte order mark."""
+    return char.isprintable() and not char.isspace()
+
+
+def message_in(line: str) -> str | None:
+    """Return the message of *line*, typed in a group; None if it is a command."""
+    if line.startswith("//"):
+        return line[1:]
+    return None if line.startswith("/") or line in LEAVING else line
