@@ -77,7 +77,6 @@ class ClientSession:
         self._leaving = False
         self._moves = Moves()
         self._last_line = ""
-        self._seconds = reactor.seconds
         self._rejoining: list[str] = []  # groups of a guest after the connection was lost
         self.connection = ServerConnection(reactor, endpoint, login, self)
         self._sender = LineSender(
@@ -86,7 +85,8 @@ class ClientSession:
             self._formatter,
             self._notify,
             self._handle_answer,
-            self._carried_out_instead,
+            self._carry_out,
+            self._is_command,
         )
         self._details = GroupDetails(
             self.connection,
@@ -130,10 +130,14 @@ class ClientSession:
         """Return whether what is typed may be a password, so that it is not shown."""
         return self._login.expects_secret
 
+    def may_have_secret(self, line: str) -> bool:
+        """Return whether the typed *line* has, or may become, a password."""
+        return self.completer.may_have_password(line) or self._sender.is_waiting(line)
+
     def typed(self, line: str) -> None:
         """Carry out *line*, after the commands before it were answered."""
         if self.takes_lines:
-            self._sender.in_order(lambda: self._carry_out(line))
+            self._sender.typed(line)
         elif line.strip().lower() == "/quit":
             self._finished("")
         elif line.strip():
@@ -141,7 +145,7 @@ class ClientSession:
 
     def pasted(self, lines: Sequence[str]) -> None:
         """Send *lines* to the current group, as one message if they are not too many."""
-        self._sender.in_order(lambda: self._send_all(lines))
+        self._sender.pasted(lambda: self._send_all(lines))
 
     def interrupted(self) -> None:
         """Finish at the second Ctrl-C: one may have been meant for another program."""
@@ -206,12 +210,9 @@ class ClientSession:
         elif line.strip():
             self._sender.send_line(line)
 
-    def _carried_out_instead(self, answer: str) -> bool:
-        """Carry out the answer to a question if it is a command; return whether it is."""
-        if not answer.lstrip().startswith("/") or not self.completer.command(answer):
-            return False
-        self.typed(answer.strip())
-        return True
+    def _is_command(self, answer: str) -> bool:
+        """Return whether the answer to a question is a command."""
+        return answer.lstrip().startswith("/") and bool(self.completer.command(answer))
 
     def _has_left(self, event: Object) -> bool:
         """Return whether *event* is the answer to ``leave`` or ``qqq``, alone in a group."""

@@ -90,8 +90,10 @@ def test_lines_after_a_refused_command_are_sent(make_session: MakeSession) -> No
     (request,) = me.types("/kick bob", "one")
     me.server.refuses(request)
     assert lines_of(me.server.receives()) == ["one"]
-    (request,) = me.types("/kick", "two")
+    (request,) = me.types("/kick")
+    me.session.pasted(["two"])
     me.server.asks(request, "Kick whom? ")
+    assert me.server.receives() == []
     me.screen.questions[0][2].errback(Cancelled())
     assert lines_of(me.server.receives()) == ["two"]
 
@@ -365,6 +367,48 @@ def test_only_true_is_secret(make_session: MakeSession, secret: Any) -> None:
     asked = {"re": request["id"], "ok": False, "code": "missing-argument", "error": "x"}
     me.server.sends({**asked, "ask": "What? ", "secret": secret})
     assert me.screen.questions[0][:2] == ("What? ", False)
+
+
+def test_a_line_typed_ahead_is_the_answer(make_session: MakeSession) -> None:
+    """As at the other doors: it may be a password, which must not be said in the group."""
+    me = make_session().enters("tea")
+    (request,) = me.types("/policy password", "hunter2", "hello")
+    assert me.session.may_have_secret("hunter2")
+    me.server.asks(request, "Password for the group: ", secret=True)
+    again = me.server.receives_one()
+    assert (again["line"], again["answers"]) == ("/policy password", ["hunter2"])
+    assert me.screen.questions == []
+    assert me.sees() == ["* The line that you typed ahead is the answer to: Password for the group"]
+    me.server.answers(again)
+    assert lines_of(me.server.receives()) == ["hello"]
+    assert not me.session.may_have_secret("hello")
+
+
+def test_a_command_typed_ahead_is_no_answer(make_session: MakeSession) -> None:
+    """It is carried out instead of the one that asks, before the lines after it."""
+    me = make_session().enters("tea")
+    (request,) = me.types("/kick", "/members", "hello")
+    me.server.asks(request, "Kick whom? ")
+    request = me.server.receives_one()
+    assert request["line"] == "/members"
+    assert "answers" not in request
+    me.server.answers(request)
+    assert lines_of(me.server.receives()) == ["hello"]
+    assert me.sees() == []
+
+
+def test_nothing_is_said_while_a_question_is_open(make_session: MakeSession) -> None:
+    """Neither a paste nor a line, until the command is answered."""
+    me = make_session().enters("tea")
+    (request,) = me.types("/kick")
+    me.server.asks(request, "Kick whom? ")
+    me.session.pasted(["pasted"])
+    assert me.types("typed") == []
+    me.screen.questions[0][2].callback("bob")
+    again = me.server.receives_one()
+    assert again["answers"] == ["bob"]
+    me.server.answers(again)
+    assert lines_of(me.server.receives()) == ["pasted", "typed"]
 
 
 def test_an_unanswered_question(make_session: MakeSession) -> None:
