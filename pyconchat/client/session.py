@@ -20,12 +20,13 @@ from pyconchat.client.group_details import GroupDetails
 from pyconchat.client.groups import Groups
 from pyconchat.client.interfaces import UNCONFIRMED, ConnectionState, Screen
 from pyconchat.client.line_sender import LineSender, Request, message_of
-from pyconchat.client.lines import LineFormatter, is_coming_or_going, server_line
+from pyconchat.client.lines import LineFormatter, server_line
 from pyconchat.client.midnight import MidnightTimer
 from pyconchat.client.net.address import Address
 from pyconchat.client.net.connection import ServerConnection
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.net.login import ClientLogin
+from pyconchat.client.records import comes_or_goes
 from pyconchat.domain.moves import Moves, is_nearly_command_word
 from pyconchat.domain.text import safe_line
 
@@ -265,7 +266,7 @@ class ClientSession:
         if event.get("type") == "live":
             self._suggest_group()
         group_changed = self.groups.event_received(event)
-        was_missed = not is_live and is_coming_or_going(event, self.groups.me)
+        was_missed = not is_live and comes_or_goes(event, self.groups.me)
         if not was_missed and not self._sender.already_visible(event):
             self._show_event(event, is_live)
         if group_changed:

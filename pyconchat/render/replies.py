@@ -55,7 +55,7 @@ from pyconchat.domain.text import SafeText, columns, in_bytes
 from pyconchat.domain.times import day, day_and_time, until_in_words
 from pyconchat.render.events import quoted
 
-__all__ = ["MENU", "older_line", "reply_lines"]
+__all__ = ["MENU", "reply_lines"]
 
 MENU = "1 join a group   2 create a group   3 exit   (help lists the commands)"
 
@@ -163,11 +163,6 @@ def reply_lines(reply: Reply) -> list[str]:
             raise AssertionError("log entries are not lines of the server")
         case _:
             assert_never(reply)
-
-
-def older_line(reply: Replayed | Mentions) -> str:
-    """Return the line about the older entries that *reply* leaves out; empty if there are none."""
-    return f"… {reply.more:,} older: {reply.next}" if reply.more else ""
 
 
 def _missed(reply: Missed) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -14,9 +15,14 @@ from hypothesis import strategies as st
 from pyconchat.client.lines import Line, LineFormatter, plain_text
 from pyconchat.client.name_colours import NAME_COLOURS
 from pyconchat.client.net.json_protocol import Object, safe
+from pyconchat.domain.events import AnyEvent
+from pyconchat.domain.replies import Ended, Matches, Mentions, Replayed, Reply
+from pyconchat.render.json import JsonRenderer
+from pyconchat.render.replies import reply_lines
 from tests.client.examples import ANSWERS, AT, EVENTS, HOSTILE, WRONG, answer, event, values
 from tests.client.fakes import is_safe, message, private_message
 from tests.client.people import NOON
+from tests.client.replies import REPLIES
 from tests.support.examples import QUICK, examples
 
 SetZone = Callable[[str], None]
@@ -151,45 +157,59 @@ def test_colours_do_not_depend_on_the_process() -> None:
     assert seen.pop().startswith("name:")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "alice",
-        "Alice!",
-        "hi ALICE",
-        "alice: look",
-        "(alice)",
-        "@alice",
-        "ask alice.",
-        "alice's",
-        "«alice»",
-    ],
-)
-def test_a_mention(formatter: LineFormatter, text: str) -> None:
-    """A message with the reader's name, in any case, is highlighted and rings the bell."""
-    (line,) = formatter.event(message(1, text), "coffee", live=True)
+@pytest.mark.parametrize("me", ["alice", "Alice"])
+def test_a_mention(formatter: LineFormatter, me: str) -> None:
+    """The server says whom a message names: it is highlighted, and rings the bell if it is new."""
+    formatter.me = me
+    said = message(1, "look, you there", mentions=["bob", "alice"])
+    (line,) = formatter.event(said, "coffee", live=True)
     assert line.rings
-    assert style_of(line, text) == "mention"
-
-
-@pytest.mark.parametrize(
-    "text", ["malice", "alice2", "alicea", "alice-b", "x.alice", "ålice", "_alice"]
-)
-def test_no_mention(formatter: LineFormatter, text: str) -> None:
-    """A longer word that contains the name is not a mention."""
-    (line,) = formatter.event(message(1, text), "tea", live=True)
+    assert style_of(line, said["text"]) == "mention"
+    (line,) = formatter.event(said, "coffee", live=False)
     assert not line.rings
-    assert style_of(line, text) == ""
+    assert style_of(line, said["text"]) == "mention"
+
+
+@pytest.mark.parametrize("mentions", [[], ["bob", "malice"]])
+def test_no_mention(formatter: LineFormatter, mentions: list[str]) -> None:
+    """A name in the text alone is none."""
+    (line,) = formatter.event(message(1, "alice", mentions=mentions), "tea", live=True)
+    assert not line.rings
+    assert style_of(line, "alice") == ""
+
+
+def test_the_mentions_of_a_reader(formatter: LineFormatter) -> None:
+    """Those that were not shown yet are highlighted, and none rings."""
+    entries = [
+        message(1, "alice?", mentions=["alice"], unread=False),
+        message(9, "alice!", group="coffee", mentions=["alice"], unread=True),
+    ]
+    found = answer("mentions", entries=entries, more=1200, next="/mentions 2 before tea 1")
+    heading, *lines = formatter.answer(found, "tea")
+    assert texts([heading, *lines]) == [
+        "* … 1,200 older: /mentions 2 before tea 1",
+        "09:30 bob: alice?",
+        "09:30 bob (in coffee): alice!",
+    ]
+    assert [line.rings for line in lines] == [False, False]
+    assert style_of(lines[0], "alice?") == ""
+    assert style_of(lines[1], "alice!") == "mention"
 
 
 def test_messages_that_do_not_ring(formatter: LineFormatter) -> None:
     """Missed messages, the reader's own, and those of the history."""
+    named = message(1, "alice!", mentions=["alice"])
     lines = [
-        *formatter.event(message(1, "alice!"), "tea", live=False),
-        *formatter.event(message(1, "I am alice", sender="Alice"), "tea", live=True),
+        *formatter.event(named, "tea", live=False),
+        *formatter.event(
+            message(1, "I am alice", sender="Alice", mentions=["alice"]), "tea", live=True
+        ),
         *formatter.event(private_message(1, "psst") | {"from": "alice"}, "tea", live=True),
         *formatter.event(private_message(1, "psst"), "tea", live=False),
-        *formatter.answer(answer("history", group="tea", entries=[message(1, "alice!")]), "tea"),
+        *formatter.answer(
+            answer("history", group="tea", entries=[message(1, "alice!", mentions=["alice"])]),
+            "tea",
+        ),
     ]
     assert len(lines) == 5
     assert not any(line.rings for line in lines)
@@ -199,17 +219,6 @@ def test_a_private_message_rings(formatter: LineFormatter) -> None:
     """Whatever its text is."""
     (line,) = formatter.event(private_message(1, "psst"), "tea", live=True)
     assert line.rings
-
-
-def test_a_name_with_a_dot(formatter: LineFormatter) -> None:
-    """The dot is no wildcard in the search for mentions."""
-    formatter.me = "a.b"
-    (one,) = formatter.event(message(1, "axb"), "tea", live=True)
-    (two,) = formatter.event(message(1, "ask a.b"), "tea", live=True)
-    assert (one.rings, two.rings) == (False, True)
-    formatter.me = ""
-    (three,) = formatter.event(message(1, "anything"), "tea", live=True)
-    assert not three.rings
 
 
 # Days.
@@ -338,7 +347,29 @@ def test_texts_of_several_lines(formatter: LineFormatter, fields: Object) -> Non
     assert later == "    bob: no     tab"
 
 
+def test_every_kind_of_entry_has_an_example() -> None:
+    """So that none is shown field by field."""
+    kinds = {each.__struct_config__.tag for each in get_args(AnyEvent)}
+    assert kinds <= {each["type"] for each, _ in EVENTS} | {"message", "action", "unsaid"}
+
+
 # Answers.
+
+
+@pytest.mark.parametrize("reply", REPLIES, ids=lambda each: type(each).__name__)
+def test_replies(formatter: LineFormatter, reply: Reply) -> None:
+    """Each kind has the same lines as at telnet, whether it is an answer or an event."""
+    wire = safe(json.loads(JsonRenderer().reply(reply)))
+    shown = [f"* {line}" for line in reply_lines(reply)]
+    assert texts(formatter.answer({"re": 1, "ok": True, **wire}, "tea")) == shown
+    if not isinstance(reply, Ended):
+        assert texts(formatter.event({"type": "said", **wire}, "tea", live=True)) == shown
+
+
+def test_every_kind_of_reply_has_an_example() -> None:
+    """So that none is shown field by field; a log has entries, which have their own tests."""
+    kinds = {type(each) for each in REPLIES} | {Replayed, Matches, Mentions}
+    assert {each.__name__ for each in {*get_args(Reply)} - kinds} == set()
 
 
 @pytest.mark.parametrize(("fields", "expected"), ANSWERS, ids=lambda each: str(each)[:40])
@@ -385,7 +416,7 @@ def test_invalid_fields(formatter: LineFormatter, template: Object) -> None:
         check_safe(formatter, {name: value for name, value in template.items() if name != field})
 
 
-@pytest.mark.parametrize("kind", ["history", "matches"])
+@pytest.mark.parametrize("kind", ["history", "matches", "mentions"])
 @pytest.mark.parametrize(
     "entry", [{}, {"type": None}, {"type": []}, {"type": "history"}, {"text": 1}]
 )
@@ -394,11 +425,12 @@ def test_invalid_entries_in_the_history(formatter: LineFormatter, kind: str, ent
     check_safe(formatter, answer(kind, words="x", entries=[entry, message(1, "x")]))
 
 
-@pytest.mark.parametrize("kind", ["history", "matches"])
+@pytest.mark.parametrize("kind", ["history", "matches", "mentions"])
 def test_an_answer_type_as_an_event(formatter: LineFormatter, kind: str) -> None:
     """Also with the fields of the server's own record."""
     entries: list[Any] = [[], [{"conversation": 1, "seq": 1, "at": 1, "event": message(1, "x")}]]
     for each in entries:
+        check_safe(formatter, event(kind, mentions=[], more=0))
         check_safe(formatter, event(kind, where={}, entries=each, words="x", more=False))
 
 

@@ -656,7 +656,8 @@ def test_the_clients_own_commands_are_in_help(make_session: MakeSession) -> None
 def test_the_persons_own_command(make_session: MakeSession) -> None:
     """It is run for live mentions and private messages of others."""
     me = make_session().enters("tea")
-    me.server.sends(message(1, "hi"), message(2, "hi alice"), private_message(1, "psst"))
+    me.server.sends(message(1, "hi"), message(2, "hi alice", mentions=["alice"]))
+    me.server.sends(private_message(1, "psst"))
     me.server.sends(message(3, "I am alice", sender="alice"))
     assert me.notices == [("bob", "hi alice"), ("bob", "psst")]
 

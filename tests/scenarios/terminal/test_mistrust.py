@@ -69,7 +69,8 @@ def hello_and_events(mark: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     }
     events: list[dict[str, Any]] = [
         {"type": "message", **in_tea, "from": name, "text": f"text{mark}"},
-        {"type": "message", **in_tea, "from": "ann", "text": f"hello sue, {mark}"},
+        {"type": "message", **in_tea, "from": "ann", "text": f"hello sue, {mark}",
+         "mentions": ["sue"]},
         {"type": "message", **private, "from": name, "text": f"text{mark}"},
         {"type": "action", **in_tea, "from": name, "text": f"text{mark}"},
         {"type": "joined", **in_tea, "name": name, "via": "open", "by": name, "guest": False},
