@@ -1,71 +1,26 @@
-"""LineFormatter: events and answers become lines, in local time, safe for a terminal."""
+"""LineFormatter: events and answers become lines, in local time."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from pyconchat.client.lines import Line, LineFormatter, plain_text
+from pyconchat.client.lines import LineFormatter
 from pyconchat.client.name_colours import NAME_COLOURS
 from pyconchat.client.net.json_protocol import Object, safe
 from pyconchat.domain.events import AnyEvent
 from pyconchat.domain.replies import Ended, Matches, Mentions, Replayed, Reply
 from pyconchat.render.json import JsonRenderer
 from pyconchat.render.replies import reply_lines
-from tests.client.examples import ANSWERS, AT, EVENTS, HOSTILE, WRONG, answer, event, values
-from tests.client.fakes import is_safe, message, private_message
+from tests.client.examples import ANSWERS, EVENTS, answer, event
+from tests.client.fakes import message, private_message
+from tests.client.formatters import SetZone, WallClock, style_of, texts
 from tests.client.people import NOON
 from tests.client.replies import REPLIES
-from tests.support.examples import QUICK, examples
-
-SetZone = Callable[[str], None]
-
-
-class WallClock:
-    """A clock that shows what the test sets: noon of 21 November 2026 UTC at first."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def wall_clock(set_zone: SetZone) -> WallClock:
-    return WallClock()
-
-
-@pytest.fixture
-def formatter(wall_clock: WallClock) -> LineFormatter:
-    return formatter_for_alice(wall_clock)
-
-
-def formatter_for_alice(wall_clock: Callable[[], float]) -> LineFormatter:
-    """Return a formatter whose reader is alice."""
-    formatter = LineFormatter(wall_clock)
-    formatter.me = "alice"
-    return formatter
-
-
-def texts(lines: list[Line]) -> list[str]:
-    """Return the text of *lines*, and check that it is safe."""
-    assert all(is_safe(line) for line in lines)
-    return [plain_text(line) for line in lines]
-
-
-def style_of(line: Line, text: str) -> str:
-    """Return the style of *text* in *line*."""
-    (style,) = {style for style, each in line.pieces if each == text}
-    return style
-
 
 # Messages.
 
@@ -224,44 +179,6 @@ def test_a_private_message_rings(formatter: LineFormatter) -> None:
 # Days.
 
 
-def test_day_lines(formatter: LineFormatter) -> None:
-    """One before the first entry of each day, except for today's, if it is the first of all."""
-    days = ["2026-11-21T09:30:00Z", "2026-11-21T23:59:59Z", "2026-11-22T00:00:00Z"]
-    lines = [
-        text
-        for at in [*days, days[-1]]
-        for text in texts(formatter.event(message(1, "hi", at=at), "tea", live=True))
-    ]
-    assert lines == [
-        "09:30 bob: hi",
-        "23:59 bob: hi",
-        "- Sunday, 22 November 2026 -",
-        "00:00 bob: hi",
-        "00:00 bob: hi",
-    ]
-
-
-def test_day_lines_of_missed_messages(formatter: LineFormatter) -> None:
-    """Entries of earlier days have a day line, and so have today's after them."""
-    lines = [
-        text
-        for at in ("2026-11-19T10:00:00Z", "2026-11-21T10:00:00Z")
-        for text in texts(formatter.event(message(1, "hi", at=at), "tea", live=False))
-    ]
-    assert [line for line in lines if line.startswith("-")] == [
-        "- Thursday, 19 November 2026 -",
-        "- Saturday, 21 November 2026 -",
-    ]
-
-
-def test_days_begin_in_the_local_zone(formatter: LineFormatter, set_zone: SetZone) -> None:
-    """A day begins at the reader's midnight."""
-    set_zone("Europe/Berlin")
-    texts(formatter.event(message(1, "hi", at="2026-11-21T22:59:00Z"), "tea", live=True))
-    lines = texts(formatter.event(message(1, "hi", at="2026-11-21T23:00:00Z"), "tea", live=True))
-    assert lines == ["- Sunday, 22 November 2026 -", "00:00 bob: hi"]
-
-
 def test_midnight(formatter: LineFormatter, wall_clock: WallClock) -> None:
     """The line for the new day is shown once, and not again with the next entry."""
     texts(formatter.event(message(1, "hi"), "tea", live=True))
@@ -291,23 +208,6 @@ def test_what_was_removed_shows_nothing(formatter: LineFormatter) -> None:
     replaced = {**message(5, ""), "type": "edit", "about": 4, "by": "bob"}
     for gone in (removed, replaced):
         assert texts(formatter.event(gone, "tea", live=True)) == []
-
-
-def test_day_lines_of_the_history(formatter: LineFormatter) -> None:
-    """Looking at the history does not change the day of the last line."""
-    texts(formatter.event(message(1, "hi"), "tea", live=True))
-    old = [
-        message(1, "old", at="2026-11-01T10:00:00Z"),
-        message(2, "older", at="2026-11-02T10:00:00Z"),
-    ]
-    shown = texts(formatter.answer(answer("history", group="tea", entries=old), "tea"))
-    assert shown == [
-        "- Sunday, 1 November 2026 -",
-        "10:00 #1 bob: old",
-        "- Monday, 2 November 2026 -",
-        "10:00 #2 bob: older",
-    ]
-    assert texts(formatter.event(message(3, "new"), "tea", live=True)) == ["09:30 bob: new"]
 
 
 # Events.
@@ -384,133 +284,3 @@ def test_a_search_with_more_matches(formatter: LineFormatter) -> None:
     """The first line says that these are only the newest."""
     found = answer("matches", group="tea", words="x", more=True, entries=[message(1, "x")])
     assert texts(formatter.answer(found, "tea"))[0] == "* The newest matches for: x"
-
-
-# Invalid objects from the server.
-
-
-def check_safe(formatter: LineFormatter, fields: Object) -> None:
-    """Format *fields*, as received from a server, as an event and as an answer."""
-    fields = safe(fields)
-    lines = [*formatter.event({"type": "x", **fields}, "tea", live=True)]
-    lines += formatter.answer({**fields, "ok": True}, "tea")
-    lines += formatter.answer(fields, None)
-    assert all(is_safe(line) for line in lines)
-
-
-@pytest.mark.parametrize(
-    "template",
-    [
-        *(each for each, _ in EVENTS),
-        *(each for each, _ in ANSWERS),
-        message(1, "x"),
-        private_message(1, "x"),
-    ],
-    ids=lambda each: f"{each.get('type')}",
-)
-def test_invalid_fields(formatter: LineFormatter, template: Object) -> None:
-    """Every field of every kind may be missing or have a wrong type."""
-    for field in [*template, "with", "text", "entries", "where", "commands"]:
-        for wrong in WRONG:
-            check_safe(formatter, {**template, field: wrong})
-        check_safe(formatter, {name: value for name, value in template.items() if name != field})
-
-
-@pytest.mark.parametrize("kind", ["history", "matches", "mentions"])
-@pytest.mark.parametrize(
-    "entry", [{}, {"type": None}, {"type": []}, {"type": "history"}, {"text": 1}]
-)
-def test_invalid_entries_in_the_history(formatter: LineFormatter, kind: str, entry: Object) -> None:
-    """Also an entry that is not an event."""
-    check_safe(formatter, answer(kind, words="x", entries=[entry, message(1, "x")]))
-
-
-@pytest.mark.parametrize("kind", ["history", "matches", "mentions"])
-def test_an_answer_type_as_an_event(formatter: LineFormatter, kind: str) -> None:
-    """Also with the fields of the server's own record."""
-    entries: list[Any] = [[], [{"conversation": 1, "seq": 1, "at": 1, "event": message(1, "x")}]]
-    for each in entries:
-        check_safe(formatter, event(kind, mentions=[], more=0))
-        check_safe(formatter, event(kind, where={}, entries=each, words="x", more=False))
-
-
-@pytest.mark.parametrize("kind", ["said", "live", "upload", "download"])
-def test_types_that_are_no_events(formatter: LineFormatter, kind: str) -> None:
-    """Types that the server uses otherwise."""
-    ticket = {"ticket": "t", "group": "tea", "name": "x", "offset": 0, "most": 1, "command": "nc"}
-    check_safe(formatter, event(kind, **ticket | {"number": 1, "size": 10**400, "sha256": "x"}))
-
-
-def test_impossible_sizes(formatter: LineFormatter) -> None:
-    """A file of 10**400 bytes is shown somehow."""
-    for size in (10**400, -(10**400), 10**308, -1):
-        check_safe(
-            formatter, event("shared", number=size, file="a", by="bob", size=size, sha256="x")
-        )
-        file = {"number": size, "name": "a", "size": size, "sha256": "x", "by": "bob", "at": AT}
-        check_safe(formatter, answer("files", group="tea", files=[file]))
-
-
-@pytest.mark.parametrize(
-    "at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1969-12-31T00:00Z"]
-)
-@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "UTC+12"])
-def test_impossible_times(formatter: LineFormatter, set_zone: SetZone, zone: str, at: str) -> None:
-    """Times that this machine cannot convert to local time."""
-    set_zone(zone)
-    check_safe(formatter, message(1, "x", at=at))
-    file = {"number": 1, "name": "a", "size": 1, "sha256": "x", "by": "bob", "at": at}
-    check_safe(formatter, answer("files", group="tea", files=[file]))
-    request = {"name": "bob", "at": at, "note": "x", "guest": False}
-    check_safe(formatter, answer("requests", group="tea", requests=[request]))
-
-
-def test_hostile_texts(formatter: LineFormatter) -> None:
-    """No text or key of any kind contains anything that a terminal obeys."""
-
-    def hostile(value: Any) -> Any:
-        if isinstance(value, str):
-            return value + HOSTILE
-        if isinstance(value, dict):
-            return {
-                name: each if name in ("type", "at", "policy", "why", "via") else hostile(each)
-                for name, each in value.items()
-            } | {HOSTILE: HOSTILE}
-        return [hostile(each) for each in value] if isinstance(value, list) else value
-
-    for template in [
-        *(each for each, _ in EVENTS),
-        *(each for each, _ in ANSWERS),
-        message(1, "x"),
-    ]:
-        check_safe(formatter, hostile(template))
-
-
-KINDS = [
-    *{each["type"] for each, _ in EVENTS},
-    *{each.get("type") for each, _ in ANSWERS},
-    "message", "action", "said", "upload", "download", "zzz",
-]  # fmt: skip
-FIELDS = sorted(
-    {name for each, _ in [*EVENTS, *ANSWERS] for name in each} | {"from", "with", "where", "words"}
-)
-anything = st.dictionaries(st.sampled_from(FIELDS), values, max_size=6)
-
-
-@settings(max_examples=examples(75), deadline=None, phases=QUICK)
-@given(st.sampled_from(sorted(map(str, KINDS))), anything)
-def test_random_fields(kind: str, fields: Object) -> None:
-    """Any JSON, as any kind, is formatted safely."""
-    formatter = formatter_for_alice(lambda: NOON)
-    check_safe(formatter, {**fields, "type": kind})
-
-
-records = st.sampled_from([*(each for each, _ in EVENTS), *(each for each, _ in ANSWERS)])
-
-
-@settings(max_examples=examples(75), deadline=None, phases=QUICK)
-@given(records, st.dictionaries(st.sampled_from(FIELDS), values, max_size=2))
-def test_random_changes(template: Object, fields: Object) -> None:
-    """So is a valid object with a few random fields."""
-    formatter = formatter_for_alice(lambda: NOON)
-    check_safe(formatter, {**template, **fields})
