@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pyconchat.client.groups import Groups
-from pyconchat.client.lines import Line, LineFormatter, is_coming_or_going, server_line
+from pyconchat.client.lines import Line, LineFormatter, server_line
 from pyconchat.client.net.connection import ServerConnection
 from pyconchat.client.net.json_protocol import Object, objects_in
+from pyconchat.client.records import comes_or_goes
 
 __all__ = ["GroupDetails"]
 
@@ -64,7 +65,7 @@ class GroupDetails:
                 if isinstance(first, int)
                 and isinstance(seq := each.get("seq"), int)
                 and seq < first
-                and not is_coming_or_going(each, self._groups.me)
+                and not comes_or_goes(each, self._groups.me)
             ]
             if entries:
                 current = self._groups.current

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from twisted.internet.defer import Deferred
 
@@ -36,14 +36,23 @@ Returns whether that was all: then nothing is shown.
 """
 
 
+class _Waiting(NamedTuple):
+    """What waits for the commands before it. *line* is what was typed; None for a paste."""
+
+    action: Callable[[], None]
+    line: str | None
+
+
 class LineSender:
     """Sends lines for the current one of *groups*; *notify* shows text.
 
-    *handle* gets each answer first. *instead* gets what the person answers to a question, and
-    returns whether it was a command, which is carried out in place of the one that asked.
+    *carry_out* gets each typed line in its turn, *handle* each answer first. *is_command* returns
+    whether an answer to a question is a command, which is carried out in place of the one that
+    asked.
 
-    Whatever is typed after a command waits until the command is answered, because it may change
-    the current group.
+    Whatever is typed after a command waits until the command is answered, and its questions too:
+    the command may change the current group, and the line may be the answer to a question, such
+    as a password, which must not be said in a group.
     """
 
     screen: Screen  # set before the first line
@@ -55,16 +64,18 @@ class LineSender:
         formatter: LineFormatter,
         notify: Callable[[str], None],
         handle: AnswerHandler,
-        instead: Callable[[str], bool],
+        carry_out: Callable[[str], None],
+        is_command: Callable[[str], bool],
     ) -> None:
         self._connection = connection
         self._groups = groups
         self._formatter = formatter
         self._notify = notify
         self._handle = handle
-        self._instead = instead
-        self._commands = 0  # that were not answered yet
-        self._waiting: deque[Callable[[], None]] = deque()  # for their answers
+        self._carry_out = carry_out
+        self._is_command = is_command
+        self._commands = 0  # that were not answered yet, or ask for something
+        self._waiting: deque[_Waiting] = deque()  # for their answers
         self._visible: list[str] = []  # typed messages that the screen keeps
 
     @property
@@ -77,14 +88,31 @@ class LineSender:
         """Return whether a command was not answered yet."""
         return self._commands > 0
 
-    def in_order(self, action: Callable[[], None]) -> None:
-        """Call *action* when all commands before it were answered."""
+    def typed(self, line: str) -> None:
+        """Carry out *line* when all commands before it were answered.
+
+        If one of them asks a question, *line* is the answer, as at the other doors.
+        """
+        self._in_order(self._typed(line))
+
+    def pasted(self, send: Callable[[], None]) -> None:
+        """Call *send* when all commands before it were answered."""
+        self._in_order(_Waiting(send, None))
+
+    def is_waiting(self, line: str) -> bool:
+        """Return whether the typed *line* waits, so that it may become an answer."""
+        return any(each.line == line for each in self._waiting)
+
+    def _typed(self, line: str) -> _Waiting:
+        return _Waiting(partial(self._carry_out, line), line)
+
+    def _in_order(self, waiting: _Waiting) -> None:
         if not self._commands and not self._waiting:
-            action()
+            waiting.action()
         elif self.unanswered >= MAX_UNANSWERED:
             self._refuse()
         else:
-            self._waiting.append(action)
+            self._waiting.append(waiting)
             self.screen.refresh()
 
     def send_line(self, line: str) -> None:
@@ -113,6 +141,7 @@ class LineSender:
         question = answer.get("ask")
         if answer.get("code") == "missing-argument" and isinstance(question, str):
             secret = answer.get("secret") is True
+            self._commands += 1  # until the question is answered
             Deferred.fromCoroutine(self._ask(request, answers, question, secret))
             return
         if self._handle(request, answers, answer):
@@ -147,27 +176,43 @@ class LineSender:
         self.screen.refresh()
 
     def _command_answered(self, request: Request, answers: Sequence[str], answer: Object) -> None:
-        self._commands -= 1
         self.answer_received(request, answers, answer)
+        self._command_ended()
+
+    def _command_ended(self) -> None:
+        self._commands -= 1
         while self._waiting and not self._commands:
-            self._waiting.popleft()()
+            self._waiting.popleft().action()
 
     async def _ask(
         self, request: Request, answers: Sequence[str], question: str, secret: bool
     ) -> None:
         """Ask the person for what *request* lacks, and send it again with the answer."""
         try:
-            answer = await self.screen.ask(question, secret)
+            answer = await self._answer_to(question, secret)
         except (Cancelled, GaveUp):
             self._notify("Cancelled.")
+            self._command_ended()
             return
-        if self._instead(answer):
+        if self._is_command(answer):
+            self._waiting.appendleft(self._typed(answer.strip()))
+            self._command_ended()
             return
         answers = [*answers, answer]
-        self._commands += 1
         self._connection.ask(
             partial(self._command_answered, request, answers), **request, answers=answers
         )
+
+    async def _answer_to(self, question: str, secret: bool) -> str:
+        """Return the line that was typed ahead, or ask the person. Raises `Cancelled`."""
+        ahead = self._waiting[0].line if self._waiting else None
+        if ahead is None:
+            return await self.screen.ask(question, secret)
+        self._waiting.popleft()
+        if not self._is_command(ahead):
+            asked = question.strip().rstrip(":")
+            self._notify(f"The line that you typed ahead is the answer to: {asked}")
+        return ahead
 
     def _refuse(self) -> None:
         self._notify("Too many lines are unanswered; wait until the server is back.")

@@ -7,32 +7,30 @@ help and the rules. How lines look and are typed is left to the screens (`ui.ter
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from msgspec import to_builtins
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
 from pyconchat.client.completer import OWN_COMMANDS, Completer
+from pyconchat.client.doubtful_lines import DoubtfulLines
 from pyconchat.client.files.commands import FileCommands
 from pyconchat.client.files.transfers import FileSettings, Transfers
 from pyconchat.client.group_details import GroupDetails
 from pyconchat.client.groups import Groups
-from pyconchat.client.interfaces import UNCONFIRMED, ConnectionState, Screen
+from pyconchat.client.interfaces import ConnectionState, Screen
 from pyconchat.client.line_sender import LineSender, Request, message_of
-from pyconchat.client.lines import LineFormatter, is_coming_or_going, server_line
+from pyconchat.client.lines import LineFormatter, server_line
+from pyconchat.client.login_groups import LoginGroups
 from pyconchat.client.midnight import MidnightTimer
 from pyconchat.client.net.address import Address
 from pyconchat.client.net.connection import ServerConnection
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.net.login import ClientLogin
-from pyconchat.domain.moves import Moves, is_nearly_command_word
+from pyconchat.client.records import comes_or_goes
 from pyconchat.domain.text import safe_line
 
 __all__ = ["ClientSession"]
-
-MAX_LISTED = 20
-"""Maximum groups that are listed after the login."""
 
 MAX_PASTED_LINES = 64
 """Maximum lines in a message."""
@@ -73,12 +71,8 @@ class ClientSession:
         self._was_logged_in = False
         self._line_bytes = 4096
         self._formatter = LineFormatter(wall_clock)
-        self._wanted_group = address.group
         self._leaving = False
-        self._moves = Moves()
-        self._last_line = ""
-        self._seconds = reactor.seconds
-        self._rejoining: list[str] = []  # groups of a guest after the connection was lost
+        self._doubtful = DoubtfulLines(self.groups, self.completer, reactor.seconds)
         self.connection = ServerConnection(reactor, endpoint, login, self)
         self._sender = LineSender(
             self.connection,
@@ -86,7 +80,17 @@ class ClientSession:
             self._formatter,
             self._notify,
             self._handle_answer,
-            self._carried_out_instead,
+            self._carry_out,
+            self._is_command,
+        )
+        self._login_groups = LoginGroups(
+            self.connection,
+            self.groups,
+            address.group,
+            self.go,
+            self._notify,
+            lambda line, answer: self._sender.answer_received({"line": line}, (), answer),
+            self._rejoined,
         )
         self._details = GroupDetails(
             self.connection,
@@ -130,10 +134,14 @@ class ClientSession:
         """Return whether what is typed may be a password, so that it is not shown."""
         return self._login.expects_secret
 
+    def may_have_secret(self, line: str) -> bool:
+        """Return whether the typed *line* has, or may become, a password."""
+        return self.completer.may_have_password(line) or self._sender.is_waiting(line)
+
     def typed(self, line: str) -> None:
         """Carry out *line*, after the commands before it were answered."""
         if self.takes_lines:
-            self._sender.in_order(lambda: self._carry_out(line))
+            self._sender.typed(line)
         elif line.strip().lower() == "/quit":
             self._finished("")
         elif line.strip():
@@ -141,7 +149,7 @@ class ClientSession:
 
     def pasted(self, lines: Sequence[str]) -> None:
         """Send *lines* to the current group, as one message if they are not too many."""
-        self._sender.in_order(lambda: self._send_all(lines))
+        self._sender.pasted(lambda: self._send_all(lines))
 
     def interrupted(self) -> None:
         """Finish at the second Ctrl-C: one may have been meant for another program."""
@@ -170,7 +178,7 @@ class ClientSession:
             )
             return
         self.groups.enter(group)
-        self._moves.chose()
+        self._doubtful.chose()
         topic = f"; topic: {group.topic}" if group.topic else ""
         self._notify(f"You are in {group.name}{topic}.")
         self._details.current_changed()
@@ -188,9 +196,10 @@ class ClientSession:
 
     def _carry_out(self, line: str) -> None:
         self._leaving = False
-        if self._moves.recent(self._seconds()) and self._is_doubtful(line):
+        doubt = self._doubtful.why(line)
+        if doubt:
+            self._notify(doubt)
             return
-        self._last_line = line.strip()
         word, _, rest = line.strip().partition(" ")
         at_desk = self.groups.at_desk
         help = self.completer.own_help(line)
@@ -206,32 +215,9 @@ class ClientSession:
         elif line.strip():
             self._sender.send_line(line)
 
-    def _carried_out_instead(self, answer: str) -> bool:
-        """Carry out the answer to a question if it is a command; return whether it is."""
-        if not answer.lstrip().startswith("/") or not self.completer.command(answer):
-            return False
-        self.typed(answer.strip())
-        return True
-
-    def _has_left(self, event: Object) -> bool:
-        """Return whether *event* is the answer to ``leave`` or ``qqq``, alone in a group."""
-        command = self.completer.command(f"/{self._last_line}")
-        return event.get("type") == "left" and command in ("leave", "qqq")
-
-    def _is_doubtful(self, line: str) -> bool:
-        """Return whether *line* may have been typed for another place; then say so."""
-        at_desk = self.groups.at_desk
-        word = line.strip().partition(" ")[0]
-        is_command = self.completer.works_at_desk(line) or (
-            not at_desk and is_nearly_command_word(word)
-        )
-        if line.startswith("/") or not is_command or self._moves.repeated(line):
-            return False
-        where = "at the front desk" if at_desk else f"in {self.groups.place_name}"
-        leaves = self.completer.command(f"/{line}") in ("leave", "qqq") and word == line
-        what = "carry it out" if at_desk else "leave" if leaves else "say it there"
-        self._notify(f"You are {where} now: send it again to {what}.")
-        return True
+    def _is_command(self, answer: str) -> bool:
+        """Return whether the answer to a question is a command."""
+        return answer.lstrip().startswith("/") and bool(self.completer.command(answer))
 
     def _send_all(self, lines: Sequence[str]) -> None:
         for text in _messages(lines, self._line_bytes):
@@ -245,33 +231,30 @@ class ClientSession:
         limit = hello.get("line_bytes")
         if isinstance(limit, int) and limit > 0:
             self._line_bytes = limit
-        self.groups.logged_in(hello, self._rejoining)
+        self.groups.logged_in(hello, self._login_groups.rejoining)
         self._formatter.me = self.groups.me
         self.completer.learn(hello.get("commands"))
         for line in hello["motd"] if isinstance(hello.get("motd"), list) else ():
             self._notify(str(line))
-        for group in self._rejoining:
-            self.connection.ask_quietly(partial(self._rejoined, group), line=f"/join {group}")
-        if self._wanted_group:
-            self._join_wanted_group()
+        self._login_groups.join()
         current = self.groups.current
-        if current is not None and current.name not in self._rejoining:
+        if current is not None and current.name not in self._login_groups.rejoining:
             self._details.current_changed()
 
     def event_received(self, event: Object) -> None:
         """Show an event."""
         is_live = self.connection.state is ConnectionState.LIVE
         if event.get("type") == "live":
-            self._suggest_group()
+            self._login_groups.suggest()
         group_changed = self.groups.event_received(event)
-        was_missed = not is_live and is_coming_or_going(event, self.groups.me)
+        was_missed = not is_live and comes_or_goes(event, self.groups.me)
         if not was_missed and not self._sender.already_visible(event):
             self._show_event(event, is_live)
         if group_changed:
-            if not (self._sender.command_running or self._has_left(event)):
-                self._moves.moved(self._seconds())
+            self._doubtful.moved(event, self._sender.command_running)
             self._details.current_changed()
-        if is_live and self._is_first_entry(event):
+        has_joined = event.get("type") == "joined" and event.get("name") == self.groups.me
+        if is_live and has_joined and event.get("group") not in self._login_groups.rejoining:
             self._details.show_earlier(event)
         self._details.learn_numbers()
         if event.get("type") == "shared" and is_live:
@@ -280,8 +263,8 @@ class ClientSession:
 
     def state_changed(self, state: ConnectionState) -> None:
         """Show the state; remember a guest's groups when the connection is lost."""
-        if state is ConnectionState.WAITING and self.connection.guest:
-            self._rejoining = [group.name for group in self.groups.all()]
+        if state is ConnectionState.WAITING:
+            self._login_groups.connection_lost()
         self.screen.refresh()
 
     def connecting_failed(self, problem: str) -> None:
@@ -296,11 +279,6 @@ class ClientSession:
     def connection_ended(self, reason: str) -> None:
         """Finish: the connection will not come back."""
         self._finished(reason)
-
-    def _is_first_entry(self, event: Object) -> bool:
-        """Return whether *event* is that we have joined a group, not that a guest is back in it."""
-        is_me = event.get("type") == "joined" and event.get("name") == self.groups.me
-        return is_me and event.get("group") not in self._rejoining
 
     def _show_event(self, event: Object, is_live: bool) -> None:
         lines = self._formatter.event(event, self._current_name(), is_live)
@@ -317,7 +295,7 @@ class ClientSession:
         if isinstance(token, str) and token:
             self._login.password_changed(token)
         if self.groups.answer_received(answer):
-            self._moves.chose()
+            self._doubtful.chose()
             self._details.current_changed()
         commands = answer.get("commands")
         if answer.get("type") == "help" and isinstance(commands, list) and len(commands) > 1:
@@ -332,45 +310,8 @@ class ClientSession:
             return True
         return False
 
-    # The groups.
-
-    def _suggest_group(self) -> None:
-        """Show a newcomer, who is in no group yet, which groups there are to enter."""
-        groups = self.groups.all()
-        if not self.groups.at_desk or self._wanted_group or self.connection.unanswered:
-            return
-        if len(groups) == 1:
-            self.go(groups[0].name)
-        elif groups:
-            listed = ", ".join(f"{group.number} {group.name}" for group in groups[:MAX_LISTED])
-            more = f" and {len(groups) - MAX_LISTED} more" if len(groups) > MAX_LISTED else ""
-            self._notify(
-                f"Your groups: {listed}{more}. /go NAME or /go NUMBER enters one; so does Alt and a"
-                " number up to 9."
-            )
-        else:
-            self._notify("You are at the front desk: join GROUP enters a group, help lists more.")
-
-    def _join_wanted_group(self) -> None:
-        """Enter the group of the address, or ask to join it."""
-        group = self.groups.get(self._wanted_group)
-        if group is None:
-            line = f"/join {self._wanted_group}"
-            self.connection.ask_quietly(partial(self._wanted_group_answered, line), line=line)
-            return
-        self._wanted_group = ""
-        if self.groups.at_desk:
-            self.go(group.name)
-
-    def _wanted_group_answered(self, line: str, answer: Object) -> None:
-        if answer.get("code") != UNCONFIRMED:  # otherwise the next login asks again
-            self._wanted_group = ""
-            self._sender.answer_received({"line": line}, (), answer)
-
     def _rejoined(self, name: str, answer: Object) -> None:
         """Handle the answer to a guest who joins a group again; the current one stays current."""
-        if answer.get("code") == UNCONFIRMED:
-            return  # the next login asks again
         if answer.get("type") != "entered":
             self.groups.remove(name)
             self._show_answer(answer)

@@ -30,7 +30,8 @@ from pyconchat.domain.settings import Settings
 from pyconchat.domain.times import date_and_time, time_of_day
 from pyconchat.render.events import event_sentence, quoted
 from pyconchat.render.layout import lay_out
-from pyconchat.render.replies import older_line, reply_lines
+from pyconchat.render.log_headings import history_heading, matches_heading, mentions_heading
+from pyconchat.render.replies import reply_lines
 
 __all__ = ["TextRenderer"]
 
@@ -146,27 +147,21 @@ class TextRenderer:
 
     def _log_lines(self, reply: Replayed | Matches | Mentions) -> list[str]:
         if isinstance(reply, Mentions):
-            return self._mentions(reply)
-        lines = [self._numbered(entry, reply.where, Key("")) for entry in reply.entries]
-        lines = [line for line in lines if line]
-        if isinstance(reply, Replayed):
-            older = older_line(reply)
-            lines = [f"* {older}", *lines] if older else lines
-            return lines or ["* Nothing has been said yet."]
-        if not lines:
-            return [f"* Nothing found for: {reply.words}"]
-        newest = "The newest matches" if reply.more else "Found"
-        return [f"* {newest} for: {reply.words}", *lines]
-
-    def _mentions(self, reply: Mentions) -> list[str]:
-        if not reply.mentions:
-            return ["* Nobody has mentioned you yet."]
-        older = older_line(reply)
-        lines = [f"* {older}"] if older else []
-        for each in reply.mentions:
-            line = self._stamped(each.entry, each.where, NOBODY, NAMED if each.unread else "")
-            lines.append(line)
-        return lines
+            entries = [
+                self._stamped(each.entry, each.where, NOBODY, NAMED if each.unread else "")
+                for each in reply.mentions
+            ]
+        else:
+            entries = [self._numbered(entry, reply.where, NOBODY) for entry in reply.entries]
+        found = any(entries)
+        match reply:
+            case Replayed(more=more, next=next):
+                heading = history_heading(found, more, next)
+            case Matches(words=words, more=some):
+                heading = matches_heading(words, found, some)
+            case Mentions(more=more, next=next):
+                heading = mentions_heading(found, more, next)
+        return [*(f"* {line}" for line in heading), *entries]
 
     def _line(self, line: str) -> str:
         return f"{line}{self._newline}" if line else ""

@@ -11,9 +11,11 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 
+from pyconchat.client.lines import LineFormatter
 from pyconchat.client.net.address import Address
 from pyconchat.client.net.saved import SavedState
 from tests.client.fakes import FakeServer, Recorder
+from tests.client.formatters import SetZone, WallClock, formatter_for_alice
 from tests.client.people import MakeSession, SessionUser
 
 
@@ -68,3 +70,13 @@ def make_session(fake: FakeServer, saved: SavedState, set_zone: object) -> MakeS
         return SessionUser(fake, saved, Address("host", 8000, "alice", group), guest, **files)
 
     return make
+
+
+@pytest.fixture
+def wall_clock(set_zone: SetZone) -> WallClock:
+    return WallClock()
+
+
+@pytest.fixture
+def formatter(wall_clock: WallClock) -> LineFormatter:
+    return formatter_for_alice(wall_clock)

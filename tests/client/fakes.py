@@ -108,6 +108,13 @@ COMMANDS = [
 ]
 
 
+DESK_COMMANDS = [
+    {"name": "quit", "also": ["exit"], "usage": "/quit", "summary": "Disconnect.", "menu": "3"},
+    {"name": "msg", "also": ["message"], "usage": "/msg", "summary": "Send.", "menu": ""},
+    {"name": "leave", "also": ["qqq"], "usage": "/leave", "summary": "Leave.", "menu": ""},
+]
+
+
 class FakeConnection:
     """The server's end of one connection."""
 

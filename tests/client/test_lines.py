@@ -1,65 +1,26 @@
-"""LineFormatter: events and answers become lines, in local time, safe for a terminal."""
+"""LineFormatter: events and answers become lines, in local time."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from pyconchat.client.lines import Line, LineFormatter, plain_text
+from pyconchat.client.lines import LineFormatter
 from pyconchat.client.name_colours import NAME_COLOURS
 from pyconchat.client.net.json_protocol import Object, safe
-from tests.client.examples import ANSWERS, AT, EVENTS, HOSTILE, WRONG, answer, event, values
-from tests.client.fakes import is_safe, message, private_message
+from pyconchat.domain.events import AnyEvent
+from pyconchat.domain.replies import Ended, Matches, Mentions, Replayed, Reply
+from pyconchat.render.json import JsonRenderer
+from pyconchat.render.replies import reply_lines
+from tests.client.examples import ANSWERS, EVENTS, answer, event
+from tests.client.fakes import message, private_message
+from tests.client.formatters import SetZone, WallClock, style_of, texts
 from tests.client.people import NOON
-from tests.support.examples import QUICK, examples
-
-SetZone = Callable[[str], None]
-
-
-class WallClock:
-    """A clock that shows what the test sets: noon of 21 November 2026 UTC at first."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def wall_clock(set_zone: SetZone) -> WallClock:
-    return WallClock()
-
-
-@pytest.fixture
-def formatter(wall_clock: WallClock) -> LineFormatter:
-    return formatter_for_alice(wall_clock)
-
-
-def formatter_for_alice(wall_clock: Callable[[], float]) -> LineFormatter:
-    """Return a formatter whose reader is alice."""
-    formatter = LineFormatter(wall_clock)
-    formatter.me = "alice"
-    return formatter
-
-
-def texts(lines: list[Line]) -> list[str]:
-    """Return the text of *lines*, and check that it is safe."""
-    assert all(is_safe(line) for line in lines)
-    return [plain_text(line) for line in lines]
-
-
-def style_of(line: Line, text: str) -> str:
-    """Return the style of *text* in *line*."""
-    (style,) = {style for style, each in line.pieces if each == text}
-    return style
-
+from tests.client.replies import REPLIES
 
 # Messages.
 
@@ -151,45 +112,59 @@ def test_colours_do_not_depend_on_the_process() -> None:
     assert seen.pop().startswith("name:")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "alice",
-        "Alice!",
-        "hi ALICE",
-        "alice: look",
-        "(alice)",
-        "@alice",
-        "ask alice.",
-        "alice's",
-        "«alice»",
-    ],
-)
-def test_a_mention(formatter: LineFormatter, text: str) -> None:
-    """A message with the reader's name, in any case, is highlighted and rings the bell."""
-    (line,) = formatter.event(message(1, text), "coffee", live=True)
+@pytest.mark.parametrize("me", ["alice", "Alice"])
+def test_a_mention(formatter: LineFormatter, me: str) -> None:
+    """The server says whom a message names: it is highlighted, and rings the bell if it is new."""
+    formatter.me = me
+    said = message(1, "look, you there", mentions=["bob", "alice"])
+    (line,) = formatter.event(said, "coffee", live=True)
     assert line.rings
-    assert style_of(line, text) == "mention"
-
-
-@pytest.mark.parametrize(
-    "text", ["malice", "alice2", "alicea", "alice-b", "x.alice", "ålice", "_alice"]
-)
-def test_no_mention(formatter: LineFormatter, text: str) -> None:
-    """A longer word that contains the name is not a mention."""
-    (line,) = formatter.event(message(1, text), "tea", live=True)
+    assert style_of(line, said["text"]) == "mention"
+    (line,) = formatter.event(said, "coffee", live=False)
     assert not line.rings
-    assert style_of(line, text) == ""
+    assert style_of(line, said["text"]) == "mention"
+
+
+@pytest.mark.parametrize("mentions", [[], ["bob", "malice"]])
+def test_no_mention(formatter: LineFormatter, mentions: list[str]) -> None:
+    """A name in the text alone is none."""
+    (line,) = formatter.event(message(1, "alice", mentions=mentions), "tea", live=True)
+    assert not line.rings
+    assert style_of(line, "alice") == ""
+
+
+def test_the_mentions_of_a_reader(formatter: LineFormatter) -> None:
+    """Those that were not shown yet are highlighted, and none rings."""
+    entries = [
+        message(1, "alice?", mentions=["alice"], unread=False),
+        message(9, "alice!", group="coffee", mentions=["alice"], unread=True),
+    ]
+    found = answer("mentions", entries=entries, more=1200, next="/mentions 2 before tea 1")
+    heading, *lines = formatter.answer(found, "tea")
+    assert texts([heading, *lines]) == [
+        "* … 1,200 older: /mentions 2 before tea 1",
+        "09:30 bob: alice?",
+        "09:30 bob (in coffee): alice!",
+    ]
+    assert [line.rings for line in lines] == [False, False]
+    assert style_of(lines[0], "alice?") == ""
+    assert style_of(lines[1], "alice!") == "mention"
 
 
 def test_messages_that_do_not_ring(formatter: LineFormatter) -> None:
     """Missed messages, the reader's own, and those of the history."""
+    named = message(1, "alice!", mentions=["alice"])
     lines = [
-        *formatter.event(message(1, "alice!"), "tea", live=False),
-        *formatter.event(message(1, "I am alice", sender="Alice"), "tea", live=True),
+        *formatter.event(named, "tea", live=False),
+        *formatter.event(
+            message(1, "I am alice", sender="Alice", mentions=["alice"]), "tea", live=True
+        ),
         *formatter.event(private_message(1, "psst") | {"from": "alice"}, "tea", live=True),
         *formatter.event(private_message(1, "psst"), "tea", live=False),
-        *formatter.answer(answer("history", group="tea", entries=[message(1, "alice!")]), "tea"),
+        *formatter.answer(
+            answer("history", group="tea", entries=[message(1, "alice!", mentions=["alice"])]),
+            "tea",
+        ),
     ]
     assert len(lines) == 5
     assert not any(line.rings for line in lines)
@@ -201,56 +176,7 @@ def test_a_private_message_rings(formatter: LineFormatter) -> None:
     assert line.rings
 
 
-def test_a_name_with_a_dot(formatter: LineFormatter) -> None:
-    """The dot is no wildcard in the search for mentions."""
-    formatter.me = "a.b"
-    (one,) = formatter.event(message(1, "axb"), "tea", live=True)
-    (two,) = formatter.event(message(1, "ask a.b"), "tea", live=True)
-    assert (one.rings, two.rings) == (False, True)
-    formatter.me = ""
-    (three,) = formatter.event(message(1, "anything"), "tea", live=True)
-    assert not three.rings
-
-
 # Days.
-
-
-def test_day_lines(formatter: LineFormatter) -> None:
-    """One before the first entry of each day, except for today's, if it is the first of all."""
-    days = ["2026-11-21T09:30:00Z", "2026-11-21T23:59:59Z", "2026-11-22T00:00:00Z"]
-    lines = [
-        text
-        for at in [*days, days[-1]]
-        for text in texts(formatter.event(message(1, "hi", at=at), "tea", live=True))
-    ]
-    assert lines == [
-        "09:30 bob: hi",
-        "23:59 bob: hi",
-        "- Sunday, 22 November 2026 -",
-        "00:00 bob: hi",
-        "00:00 bob: hi",
-    ]
-
-
-def test_day_lines_of_missed_messages(formatter: LineFormatter) -> None:
-    """Entries of earlier days have a day line, and so have today's after them."""
-    lines = [
-        text
-        for at in ("2026-11-19T10:00:00Z", "2026-11-21T10:00:00Z")
-        for text in texts(formatter.event(message(1, "hi", at=at), "tea", live=False))
-    ]
-    assert [line for line in lines if line.startswith("-")] == [
-        "- Thursday, 19 November 2026 -",
-        "- Saturday, 21 November 2026 -",
-    ]
-
-
-def test_days_begin_in_the_local_zone(formatter: LineFormatter, set_zone: SetZone) -> None:
-    """A day begins at the reader's midnight."""
-    set_zone("Europe/Berlin")
-    texts(formatter.event(message(1, "hi", at="2026-11-21T22:59:00Z"), "tea", live=True))
-    lines = texts(formatter.event(message(1, "hi", at="2026-11-21T23:00:00Z"), "tea", live=True))
-    assert lines == ["- Sunday, 22 November 2026 -", "00:00 bob: hi"]
 
 
 def test_midnight(formatter: LineFormatter, wall_clock: WallClock) -> None:
@@ -282,23 +208,6 @@ def test_what_was_removed_shows_nothing(formatter: LineFormatter) -> None:
     replaced = {**message(5, ""), "type": "edit", "about": 4, "by": "bob"}
     for gone in (removed, replaced):
         assert texts(formatter.event(gone, "tea", live=True)) == []
-
-
-def test_day_lines_of_the_history(formatter: LineFormatter) -> None:
-    """Looking at the history does not change the day of the last line."""
-    texts(formatter.event(message(1, "hi"), "tea", live=True))
-    old = [
-        message(1, "old", at="2026-11-01T10:00:00Z"),
-        message(2, "older", at="2026-11-02T10:00:00Z"),
-    ]
-    shown = texts(formatter.answer(answer("history", group="tea", entries=old), "tea"))
-    assert shown == [
-        "- Sunday, 1 November 2026 -",
-        "10:00 #1 bob: old",
-        "- Monday, 2 November 2026 -",
-        "10:00 #2 bob: older",
-    ]
-    assert texts(formatter.event(message(3, "new"), "tea", live=True)) == ["09:30 bob: new"]
 
 
 # Events.
@@ -338,7 +247,29 @@ def test_texts_of_several_lines(formatter: LineFormatter, fields: Object) -> Non
     assert later == "    bob: no     tab"
 
 
+def test_every_kind_of_entry_has_an_example() -> None:
+    """So that none is shown field by field."""
+    kinds = {each.__struct_config__.tag for each in get_args(AnyEvent)}
+    assert kinds <= {each["type"] for each, _ in EVENTS} | {"message", "action", "unsaid"}
+
+
 # Answers.
+
+
+@pytest.mark.parametrize("reply", REPLIES, ids=lambda each: type(each).__name__)
+def test_replies(formatter: LineFormatter, reply: Reply) -> None:
+    """Each kind has the same lines as at telnet, whether it is an answer or an event."""
+    wire = safe(json.loads(JsonRenderer().reply(reply)))
+    shown = [f"* {line}" for line in reply_lines(reply)]
+    assert texts(formatter.answer({"re": 1, "ok": True, **wire}, "tea")) == shown
+    if not isinstance(reply, Ended):
+        assert texts(formatter.event({"type": "said", **wire}, "tea", live=True)) == shown
+
+
+def test_every_kind_of_reply_has_an_example() -> None:
+    """So that none is shown field by field; a log has entries, which have their own tests."""
+    kinds = {type(each) for each in REPLIES} | {Replayed, Matches, Mentions}
+    assert {each.__name__ for each in {*get_args(Reply)} - kinds} == set()
 
 
 @pytest.mark.parametrize(("fields", "expected"), ANSWERS, ids=lambda each: str(each)[:40])
@@ -353,132 +284,3 @@ def test_a_search_with_more_matches(formatter: LineFormatter) -> None:
     """The first line says that these are only the newest."""
     found = answer("matches", group="tea", words="x", more=True, entries=[message(1, "x")])
     assert texts(formatter.answer(found, "tea"))[0] == "* The newest matches for: x"
-
-
-# Invalid objects from the server.
-
-
-def check_safe(formatter: LineFormatter, fields: Object) -> None:
-    """Format *fields*, as received from a server, as an event and as an answer."""
-    fields = safe(fields)
-    lines = [*formatter.event({"type": "x", **fields}, "tea", live=True)]
-    lines += formatter.answer({**fields, "ok": True}, "tea")
-    lines += formatter.answer(fields, None)
-    assert all(is_safe(line) for line in lines)
-
-
-@pytest.mark.parametrize(
-    "template",
-    [
-        *(each for each, _ in EVENTS),
-        *(each for each, _ in ANSWERS),
-        message(1, "x"),
-        private_message(1, "x"),
-    ],
-    ids=lambda each: f"{each.get('type')}",
-)
-def test_invalid_fields(formatter: LineFormatter, template: Object) -> None:
-    """Every field of every kind may be missing or have a wrong type."""
-    for field in [*template, "with", "text", "entries", "where", "commands"]:
-        for wrong in WRONG:
-            check_safe(formatter, {**template, field: wrong})
-        check_safe(formatter, {name: value for name, value in template.items() if name != field})
-
-
-@pytest.mark.parametrize("kind", ["history", "matches"])
-@pytest.mark.parametrize(
-    "entry", [{}, {"type": None}, {"type": []}, {"type": "history"}, {"text": 1}]
-)
-def test_invalid_entries_in_the_history(formatter: LineFormatter, kind: str, entry: Object) -> None:
-    """Also an entry that is not an event."""
-    check_safe(formatter, answer(kind, words="x", entries=[entry, message(1, "x")]))
-
-
-@pytest.mark.parametrize("kind", ["history", "matches"])
-def test_an_answer_type_as_an_event(formatter: LineFormatter, kind: str) -> None:
-    """Also with the fields of the server's own record."""
-    entries: list[Any] = [[], [{"conversation": 1, "seq": 1, "at": 1, "event": message(1, "x")}]]
-    for each in entries:
-        check_safe(formatter, event(kind, where={}, entries=each, words="x", more=False))
-
-
-@pytest.mark.parametrize("kind", ["said", "live", "upload", "download"])
-def test_types_that_are_no_events(formatter: LineFormatter, kind: str) -> None:
-    """Types that the server uses otherwise."""
-    ticket = {"ticket": "t", "group": "tea", "name": "x", "offset": 0, "most": 1, "command": "nc"}
-    check_safe(formatter, event(kind, **ticket | {"number": 1, "size": 10**400, "sha256": "x"}))
-
-
-def test_impossible_sizes(formatter: LineFormatter) -> None:
-    """A file of 10**400 bytes is shown somehow."""
-    for size in (10**400, -(10**400), 10**308, -1):
-        check_safe(
-            formatter, event("shared", number=size, file="a", by="bob", size=size, sha256="x")
-        )
-        file = {"number": size, "name": "a", "size": size, "sha256": "x", "by": "bob", "at": AT}
-        check_safe(formatter, answer("files", group="tea", files=[file]))
-
-
-@pytest.mark.parametrize(
-    "at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1969-12-31T00:00Z"]
-)
-@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "UTC+12"])
-def test_impossible_times(formatter: LineFormatter, set_zone: SetZone, zone: str, at: str) -> None:
-    """Times that this machine cannot convert to local time."""
-    set_zone(zone)
-    check_safe(formatter, message(1, "x", at=at))
-    file = {"number": 1, "name": "a", "size": 1, "sha256": "x", "by": "bob", "at": at}
-    check_safe(formatter, answer("files", group="tea", files=[file]))
-    request = {"name": "bob", "at": at, "note": "x", "guest": False}
-    check_safe(formatter, answer("requests", group="tea", requests=[request]))
-
-
-def test_hostile_texts(formatter: LineFormatter) -> None:
-    """No text or key of any kind contains anything that a terminal obeys."""
-
-    def hostile(value: Any) -> Any:
-        if isinstance(value, str):
-            return value + HOSTILE
-        if isinstance(value, dict):
-            return {
-                name: each if name in ("type", "at", "policy", "why", "via") else hostile(each)
-                for name, each in value.items()
-            } | {HOSTILE: HOSTILE}
-        return [hostile(each) for each in value] if isinstance(value, list) else value
-
-    for template in [
-        *(each for each, _ in EVENTS),
-        *(each for each, _ in ANSWERS),
-        message(1, "x"),
-    ]:
-        check_safe(formatter, hostile(template))
-
-
-KINDS = [
-    *{each["type"] for each, _ in EVENTS},
-    *{each.get("type") for each, _ in ANSWERS},
-    "message", "action", "said", "upload", "download", "zzz",
-]  # fmt: skip
-FIELDS = sorted(
-    {name for each, _ in [*EVENTS, *ANSWERS] for name in each} | {"from", "with", "where", "words"}
-)
-anything = st.dictionaries(st.sampled_from(FIELDS), values, max_size=6)
-
-
-@settings(max_examples=examples(75), deadline=None, phases=QUICK)
-@given(st.sampled_from(sorted(map(str, KINDS))), anything)
-def test_random_fields(kind: str, fields: Object) -> None:
-    """Any JSON, as any kind, is formatted safely."""
-    formatter = formatter_for_alice(lambda: NOON)
-    check_safe(formatter, {**fields, "type": kind})
-
-
-records = st.sampled_from([*(each for each, _ in EVENTS), *(each for each, _ in ANSWERS)])
-
-
-@settings(max_examples=examples(75), deadline=None, phases=QUICK)
-@given(records, st.dictionaries(st.sampled_from(FIELDS), values, max_size=2))
-def test_random_changes(template: Object, fields: Object) -> None:
-    """So is a valid object with a few random fields."""
-    formatter = formatter_for_alice(lambda: NOON)
-    check_safe(formatter, {**template, **fields})

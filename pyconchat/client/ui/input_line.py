@@ -32,7 +32,8 @@ __all__ = ["InputLine"]
 class InputLine:
     """A *buffer* with its *window*, and the *search* toolbar that Ctrl-R opens.
 
-    Lines are kept in the file *history*, or only in memory if it is None. *accept* is called when
+    Lines are kept in the file *history*, except those that *may_have_secret*, or only in memory if
+    it is None. *accept* is called when
     Enter is pressed, and returns whether to keep the text. What is typed is not shown while
     *hidden*, and Up and Down do not search the history while *asked*.
     """
@@ -41,6 +42,7 @@ class InputLine:
         self,
         completer: Completer,
         history: Path | None,
+        may_have_secret: Callable[[str], bool],
         prompt: Callable[[], StyleAndTextTuples],
         accept: Callable[[Buffer], bool],
         asked: Filter,
@@ -49,7 +51,7 @@ class InputLine:
         self.search = SearchToolbar(ignore_case=True)
         self.buffer = Buffer(
             completer=_Completer(completer),
-            history=InMemoryHistory() if history is None else _History(history, completer),
+            history=InMemoryHistory() if history is None else _History(history, may_have_secret),
             multiline=False,
             accept_handler=accept,
             enable_history_search=~asked,
@@ -82,14 +84,14 @@ class _Completer(ToolkitCompleter):
 
 
 class _History(FileHistory):
-    """A history without the lines that may have a password in them."""
+    """A history without the lines that *may_have_secret*."""
 
-    def __init__(self, path: Path, completer: Completer) -> None:
+    def __init__(self, path: Path, may_have_secret: Callable[[str], bool]) -> None:
         super().__init__(str(path))
-        self._completer = completer
+        self._may_have_secret = may_have_secret
 
     def store_string(self, string: str) -> None:
-        if not self._completer.may_have_password(string):
+        if not self._may_have_secret(string):
             super().store_string(string)
 
 

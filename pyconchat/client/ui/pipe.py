@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import cast
 
 from twisted.internet.defer import Deferred
@@ -35,8 +36,11 @@ class Pipe(BoundedLineReceiver):
     """Sends the lines of standard input to *group*; without one, as commands at the front desk.
 
     A group that does not exist is created only with *create*. The answers to commands go to
-    standard output. *finished* is called at the end with the reason of a failure, or "".
-    *wall_clock* returns the time in seconds since the epoch, as `time.time` does.
+    standard output. If a command asks a question, the next line is the answer, as at the other
+    doors: it may be a password, which must not be said in a group.
+
+    *finished* is called at the end with the reason of a failure, or "". *wall_clock* returns the
+    time in seconds since the epoch, as `time.time` does.
     """
 
     MAX_LENGTH = 1_048_576  # bytes; a line is split into messages
@@ -57,6 +61,8 @@ class Pipe(BoundedLineReceiver):
         self._finished = finished
         self._joined = not group
         self._current_group = ""  # to which a command at the front desk has led
+        self._asking: Object | None = None  # the command that has asked a question
+        self._question = ""
         self._why_temporary = ""  # the group
         self._line_bytes = 4096
         self._failed: list[str] = []
@@ -84,11 +90,15 @@ class Pipe(BoundedLineReceiver):
 
     def lineReceived(self, line: bytes) -> None:
         text = line.decode(errors="replace").removesuffix("\r")
+        if self._asking is not None:
+            command, self._asking = self._asking, None
+            self._send_command({**command, "answers": [*command.get("answers", []), text]})
+            return
         if not text.strip():
             return
         if not self._group:
             target = {"group": self._current_group} if self._current_group else {}
-            self.connection.ask(self._answered, line=text, **target)
+            self._send_command({"line": text, **target})
             return
         # First safe, then cut: a piece must not begin within an escape sequence.
         for piece in _pieces(safe_text(text), self._line_bytes):
@@ -145,6 +155,18 @@ class Pipe(BoundedLineReceiver):
         self._joined = True
         self.deliverLines()
 
+    def _send_command(self, command: Object) -> None:
+        self.connection.ask(partial(self._command_answered, command), **command)
+
+    def _command_answered(self, command: Object, answer: Object) -> None:
+        question = answer.get("ask")
+        if answer.get("code") == "missing-argument" and isinstance(question, str):
+            self._asking, self._question = command, question.strip().rstrip(":")
+            self._timeout.extend()
+            self.deliverLines()
+        else:
+            self._answered(answer)
+
     def _answered(self, answer: Object) -> None:
         self._timeout.extend()
         if answer.get("code") == UNCONFIRMED:
@@ -164,6 +186,8 @@ class Pipe(BoundedLineReceiver):
         """Finish after the last answer; run the timeout while the server owes one."""
         unanswered = self.waitingLines + self.connection.unanswered
         if self.life is Lifecycle.INPUT_ENDED and self._joined and not unanswered:
+            if self._asking is not None:
+                self._failed.append(f"no answer to: {self._question}")
             self._finish("")
         if self.ending or (self._joined and not unanswered):
             self._timeout.stop()

@@ -72,7 +72,15 @@ class TerminalScreen:
         self._question: Question | None = None
         asked = Condition(lambda: self._question is not None)
         hidden = Condition(self._is_hidden)
-        line = InputLine(session.completer, history, self._prompt, self._accepted, asked, hidden)
+        line = InputLine(
+            session.completer,
+            history,
+            session.may_have_secret,
+            self._prompt,
+            self._accepted,
+            asked,
+            hidden,
+        )
         self._buffer = line.buffer
         status = Window(FormattedTextControl(self._status), height=1, style="reverse")
         rows = HSplit([line.window, line.search, ConditionalContainer(status, ~hidden)])

@@ -600,6 +600,34 @@ def test_answers_are_safe(make_pipe: MakePipe) -> None:
     assert pipe.transport.value() == b"* evil\n"
 
 
+def test_a_question_is_answered_by_the_next_line(make_pipe: MakePipe) -> None:
+    """It may be a password: it is not said in the group to which a command has led."""
+    pipe = make_pipe(group="").enters()
+    server = pipe.fake.connection
+    pipe.reads("join tea\n/policy password\nhunter2\nhello\n").ends_input()
+    server.answers(server.receives_one(), **join_answer("tea"))
+    server.asks(server.receives_one(), "Password: ", secret=True)
+    again = server.receives_one()
+    assert (again["line"], again["answers"]) == ("/policy password", ["hunter2"])
+    server.answers(again)
+    last = server.receives_one()
+    assert (last["line"], "answers" in last) == ("hello", False)
+    server.answers(last, seq=1)
+    assert pipe.ends == [""]
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_question_without_an_answer(make_pipe: MakePipe, ended: bool) -> None:
+    """The command counts as failed, whether the input ends before the question or after it."""
+    pipe = make_pipe(group="").enters()
+    pipe.reads("policy password\n")
+    if ended:
+        pipe.ends_input()
+    pipe.fake.connection.asks(pipe.fake.connection.receives_one(), "Password: ", secret=True)
+    pipe.ends_input()
+    assert pipe.ends == ["1 not sent: no answer to: Password"]
+
+
 def test_commands_after_reconnecting(make_pipe: MakePipe) -> None:
     """An unanswered command is sent again."""
     pipe = make_pipe(group="").enters()

@@ -40,8 +40,9 @@ def controls(shown: bytes) -> set[bytes]:
     With the numbers of colours, except for those of names, which differ from name to name.
     """
     found = CONTROLS.findall(NAME_COLOUR.sub(b"", shown))
-    # Whether the editor clears the rest of a line depends on what it has drawn before.
-    found.append(b"\x1b[K")
+    # Whether the editor clears the rest of a line, or goes one column back, by a backspace, depends
+    # on what it has drawn before.
+    found += [b"\x1b[K", b"\b"]
     return {each if each.endswith(b"m") else NUMBERS.sub(b"#", each) for each in found}
 
 
@@ -68,7 +69,8 @@ def hello_and_events(mark: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     }
     events: list[dict[str, Any]] = [
         {"type": "message", **in_tea, "from": name, "text": f"text{mark}"},
-        {"type": "message", **in_tea, "from": "ann", "text": f"hello sue, {mark}"},
+        {"type": "message", **in_tea, "from": "ann", "text": f"hello sue, {mark}",
+         "mentions": ["sue"]},
         {"type": "message", **private, "from": name, "text": f"text{mark}"},
         {"type": "action", **in_tea, "from": name, "text": f"text{mark}"},
         {"type": "joined", **in_tea, "name": name, "via": "open", "by": name, "guest": False},
@@ -155,7 +157,11 @@ def output_of_visit(start_client: StartClient, who: str, mark: str, *options: st
         sue.keys("\x15mall\t")
         sue.sees("mallet")
         sue.waits(lambda: sue.line().endswith("mall"), "be at the line again")
-        sue.keys("ory\t\x15")
+        # Each key is seen before the end: the terminal echoes what arrives after it was restored.
+        sue.keys("ory\t")
+        sue.waits(lambda: "mallory" in sue.line(), "complete the name")
+        sue.keys("\x15")
+        sue.waits(lambda: "mallory" not in sue.line(), "clear the line")
     server.says({"type": "end", "why": "put-off", "text": f"the end{mark}"})
     assert sue.ends() == 1
     sue.sees("the end")
@@ -171,6 +177,7 @@ def test_a_hostile_server(start_client: StartClient, options: tuple[str, ...]) -
     hostile = output_of_visit(start_client, "hostile", HOSTILE, *options)
     assert controls(hostile) <= controls(benign)
     assert hostile.count(b"\x07") == benign.count(b"\x07")
+    assert hostile.count(b"\b") < 20  # a server's would be in each text
     assert hostile.count(b"PWN") > 100  # the texts were shown
 
 

@@ -1,0 +1,123 @@
+"""The lines of lists: groups, applicants, members, bans and files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from pyconchat.domain.replies import Bans, Files, GroupLine, Groups, Requests, Roster
+from pyconchat.domain.text import columns, in_bytes
+from pyconchat.domain.times import until_in_words
+from pyconchat.render.words import (
+    age,
+    away_notes,
+    bracketed,
+    counted,
+    more_lines,
+    presence,
+    with_part,
+)
+
+__all__ = ["ban_lines", "file_lines", "group_lines", "request_lines", "roster_lines"]
+
+
+def group_lines(reply: Groups) -> list[str]:
+    """Return the table of groups."""
+    if not reply.groups:
+        if reply.part:
+            return [f"No group has {reply.part} in its name; /join NAME creates one."]
+        return ["There are no groups yet; /join NAME creates one."]
+    header = ["No.", "Name", "Policy", "Members", "Online", "Unread", "Topic"]
+    rows = [
+        [
+            str(line.number),
+            line.name,
+            line.policy.value,
+            str(line.members),
+            str(line.online),
+            _unread(line),
+            line.topic,
+        ]
+        for line in reply.groups
+    ]
+    return [*_table([header, *rows], right={0, 3, 4, 5}), *more_lines(reply.more, reply.next)]
+
+
+def _unread(line: GroupLine) -> str:
+    if line.unread is None:
+        return "-"
+    yours = f", {line.mentions} for you" if line.mentions else ""
+    return f"{line.unread}{yours}{', muted' if line.muted else ''}"
+
+
+def request_lines(reply: Requests) -> list[str]:
+    """Return the lines about the applicants of a group."""
+    if not reply.requests:
+        return [f"Nobody asks to join {reply.group}."]
+    number = len(reply.requests) + reply.more
+    named = f" {reply.group}" if reply.named else ""
+    how = f"/approve NAME{named}, /reject NAME{named}"
+    lines = [f"{number} asking to join {reply.group} ({how}):"]
+    for request in reply.requests:
+        note = f': "{request.note}"' if request.note else ""
+        lines.append(f"  {request.name}, for {age(reply.now - request.at)}{note}")
+    return lines + more_lines(reply.more, reply.next)
+
+
+def roster_lines(reply: Roster) -> list[str]:
+    """Return the lines about the members of a group."""
+    what = counted(len(reply.members) + reply.more, "member")
+    online = " online" if reply.online_only else ""
+    lines = [f"{what} of {reply.group}{online}{with_part(reply.part)}:"]
+    for member in reply.members:
+        notes = [
+            *(["admin"] if member.admin else []),
+            *(["moderator"] if member.moderator else []),
+            *(["guest"] if member.guest else []),
+            *(["quiet"] if member.quiet else []),
+            *([] if reply.online_only else [presence(member.online)]),
+            *away_notes(member.away),
+        ]
+        lines.append(f"  {member.name}{bracketed(', '.join(notes))}")
+    return lines + more_lines(reply.more, reply.next)
+
+
+def ban_lines(reply: Bans) -> list[str]:
+    """Return the lines about the bans of a group, or of the server."""
+    where = reply.group or "this server"
+    if not reply.bans:
+        return [f"Nobody is banned from {where}."]
+    lines = [f"{len(reply.bans) + reply.more} banned from {where}:"]
+    for ban in reply.bans:
+        reason = f": {ban.reason}" if ban.reason else ""
+        lines.append(f"  {ban.name}, by {ban.by}{until_in_words(ban.until, reply.now)}{reason}")
+    return lines + more_lines(reply.more, reply.next)
+
+
+def file_lines(reply: Files) -> list[str]:
+    """Return the table of files."""
+    if not reply.files:
+        return [f"No file was shared with {reply.group}; /send FILE shares one."]
+    rows = [["No.", "Name", "Size", "By", "When"]]
+    for file in reply.files:
+        at = time.localtime(file.at / 1000)
+        when = f"{at.tm_year}-{at.tm_mon:02}-{at.tm_mday:02} {at.tm_hour:02}:{at.tm_min:02}"
+        rows.append([str(file.number), file.name, in_bytes(file.size), file.by, when])
+    return [*_table(rows, right={0, 2}), *more_lines(reply.more, reply.next)]
+
+
+def _table(rows: Sequence[Sequence[str]], right: set[int]) -> list[str]:
+    """Return *rows* with their columns aligned to the left, or right for those in *right*."""
+    widths = [min(max(map(columns, column)), 34) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            _padded(cell, width, index in right)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _padded(cell: str, width: int, right: bool) -> str:
+    spaces = " " * (width - columns(cell))
+    return spaces + cell if right else cell + spaces
