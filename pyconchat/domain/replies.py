@@ -83,8 +83,8 @@ class Where(msgspec.Struct, frozen=True, eq=False):
 class _Reply(msgspec.Struct, frozen=True, tag_field="type"):
     """The base class of replies.
 
-    A list may have only some of its items: *more* is how many are behind them, and *next* the
-    command that lists those.
+    A list may have only some of its items: *more* is the number of the rest, and *next* the command
+    that lists them.
     """
 
 
@@ -103,7 +103,7 @@ class Said(_Reply, frozen=True, tag="said"):
 class Sent(_Reply, frozen=True, tag="sent"):
     """The private message to *other* is stored, as entry number *seq*.
 
-    *away* is what *other* says who is away, the first time that the reader is told; else None.
+    *away* is the away text of *other*, if the reader has not got it yet; else None.
     """
 
     other: Name
@@ -113,7 +113,7 @@ class Sent(_Reply, frozen=True, tag="sent"):
 
 
 class SettingsAre(_Reply, frozen=True, tag="settings"):
-    """What the reader has set. Programs are told when it changes on another device, too."""
+    """The reader's settings. Programs also get changes that were made on other devices."""
 
     settings: Settings
 
@@ -158,7 +158,7 @@ class OwnGroup(msgspec.Struct, frozen=True):
 
 
 class OwnGroups(_Reply, frozen=True, tag="own-groups"):
-    """More groups of the reader, a program, which the answer to its hello had no room for.
+    """More groups of the reader, a program: those that did not fit into the answer to its hello.
 
     *more* others follow.
     """
@@ -188,7 +188,7 @@ class Missed(_Reply, frozen=True, tag="missed"):
 
 
 class Muted(_Reply, frozen=True, tag="muted"):
-    """The reader has muted *group*, or no longer. Programs are told of other devices, too."""
+    """The reader has muted or unmuted *group*. Programs also get changes of other devices."""
 
     group: Name
     muted: bool
@@ -213,7 +213,7 @@ class PasswordSet(_Reply, frozen=True, tag="password"):
 
 
 class PinLine(msgspec.Struct, frozen=True):
-    """A pinned message: the entry *seq*, what *sender* said, and its start.
+    """A pinned message: the entry *seq*, from *sender*, and the start of its text.
 
     *text* is empty if the reader ignores the sender.
     """
@@ -233,7 +233,7 @@ class Pins(_Reply, frozen=True, tag="pins"):
 class Entered(_Reply, frozen=True, tag="entered"):
     """The reader has entered *group*: it is the current one.
 
-    *admin* is None if the operators look after it. A *temporary* group ends with its last guest.
+    *admin* is None if the operators manage it. A *temporary* group ends with its last guest.
     """
 
     group: Name
@@ -251,7 +251,7 @@ class Entered(_Reply, frozen=True, tag="entered"):
 class InPrivate(_Reply, frozen=True, tag="query"):
     """The reader is in the private conversation with *other*, who may be a *guest*.
 
-    *away* is what *other* says if they are away; else None.
+    *away* is the away text of *other*; None if they are not away.
     """
 
     other: Name
@@ -263,8 +263,8 @@ class InPrivate(_Reply, frozen=True, tag="query"):
 class Asked(_Reply, frozen=True, tag="asked"):
     """The reader asked to join *group*.
 
-    Its *admin* or a moderator has to approve, one of whom may be *online*; if it has no admin, an
-    operator.
+    Its *admin* or a moderator has to approve, or an operator if it has no admin. *online* is
+    whether one of them is online.
     """
 
     group: Name
@@ -316,7 +316,7 @@ class Requests(_Reply, frozen=True, tag="requests"):
 
 
 class MemberLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One member of a `Roster`. *away* is what they say who are away; else None."""
+    """One member of a `Roster`. *away* is their away text; None if they are not away."""
 
     name: Name
     admin: bool
@@ -346,7 +346,7 @@ class ModeratorLine(msgspec.Struct, frozen=True):
 
 
 class AdminIs(_Reply, frozen=True, tag="admin-is"):
-    """The admin of *group*, None if the operators look after it, and the *moderators*."""
+    """The admin of *group*, None if the operators manage it, and the *moderators*."""
 
     group: Name
     admin: Name | None
@@ -415,9 +415,9 @@ class DownloadTicket(_Reply, frozen=True, tag="download"):
 
 
 class PersonLine(msgspec.Struct, frozen=True):
-    """Somebody who is online. *groups* are those that the reader is in, too.
+    """A person who is online. *groups* are those that the reader is in, too.
 
-    *away* is what they say if they are away; else None.
+    *away* is their away text; None if they are not away.
     """
 
     name: Name
@@ -437,11 +437,11 @@ class PeopleOnline(_Reply, frozen=True, tag="who"):
 
 
 class PersonIs(_Reply, frozen=True, tag="whois", kw_only=True):
-    """Who *name* is. *groups* are those that the reader is in, too; *more* are not listed.
+    """The person *name*. *groups* are those that the reader is in, too; *more* are not listed.
 
     *since* is when they registered, *seen* when they were last online, and *away_since* when they
-    went away, saying *away*. These times, and *now*, are in milliseconds since the epoch. *idle*
-    is in seconds. All are None if they are not known, or not so.
+    went away, with the away text *away*. These times, and *now*, are in milliseconds since the
+    epoch. *idle* is in seconds. All are None if they are unknown or do not apply.
     """
 
     name: Name
@@ -485,7 +485,7 @@ class Mentioned(msgspec.Struct, frozen=True):
 
 
 class Mentions(_Reply, frozen=True, tag="mentions"):
-    """Where the reader was mentioned, oldest first; *more* older ones are known."""
+    """The reader's mentions, oldest first; there are *more* older ones."""
 
     mentions: list[Mentioned]
     more: int = 0

@@ -36,7 +36,7 @@ what a person typed.
 """
 
 Emoji = NewType("Emoji", str)
-"""One emoji, which `emoji_in` has found in safe text."""
+"""One emoji, from `emoji_in`."""
 
 MAX_LINES = 64
 """Maximum lines in a message."""
