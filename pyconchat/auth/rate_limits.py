@@ -31,7 +31,7 @@ MAX_KEYS = 10_000
 """Maximum addresses or names that are remembered; the oldest are forgotten first."""
 
 LOCAL = "local"
-"""The network of Unix sockets: everybody who comes through a local program."""
+"""The network of Unix sockets: all users of a local program."""
 
 NOTICE_BYTES = 100
 """Bytes of a notice, such as the reason of a ban, that cost as much as one message."""
@@ -57,7 +57,7 @@ def network_of(host: str) -> str:
 def is_local(network: str) -> bool:
     """Return whether *network* (see `network_of`) is of this machine: loopback, or no address.
 
-    It is no measure of who connects: a proxy or a tunnel may bring any number of people.
+    A local address does not identify a user: a proxy or a tunnel may serve any number of people.
     """
     try:
         address = ip_address(network)
@@ -120,7 +120,7 @@ class MessageRates:
         return bucket
 
     def charge(self, account: Account, notice: int) -> None:
-        """Charge *account* for a notice of *notice* bytes that others are shown."""
+        """Charge *account* for a notice of *notice* bytes."""
         self.of(account).charge(notice // NOTICE_BYTES, self._now())
 
 

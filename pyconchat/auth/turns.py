@@ -1,9 +1,9 @@
 """Turns: a fair queue for the hashing of passwords that can wait.
 
-Logins do not wait here. Everything else does: registrations, new passwords of accounts and groups,
+Logins do not wait here. All other requests do: registrations, new passwords of accounts and groups,
 joins with a password. One runs at a time, so that a thread is always free for a login. The accounts
-of one network wait for each other, and networks take turns: who asks much waits long, and nobody
-else does.
+of one network take turns, and so do the networks: many requests of one account or network delay
+only its own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_WAITING_PER_ACCOUNT = 4
 """Maximum requests of one account that wait."""
 
 MAX_WAITING_PER_NETWORK = 64
-"""Maximum requests of one network that wait: as many as it may have sessions."""
+"""Maximum requests of one network that wait: equal to its maximum of sessions."""
 
 
 class Turns:
@@ -50,7 +50,7 @@ class Turns:
             self.end()
 
     def begin(self, asker: Asker) -> Deferred[None]:
-        """Fire when it is the turn of *asker*, who then has to call `end`. Raises `Refused`."""
+        """Fire at the turn of *asker*. Then the caller has to call `end`. Raises `Refused`."""
         turn: Deferred[None] = Deferred()
         if not self._running:
             self._running = True
@@ -66,7 +66,7 @@ class Turns:
         return turn
 
     def end(self) -> None:
-        """End the turn that runs, and begin the next one."""
+        """End the current turn, and begin the next one."""
         if not self._networks:
             self._running = False
             return

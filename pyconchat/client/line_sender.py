@@ -39,8 +39,8 @@ Returns whether that was all: then nothing is shown.
 class LineSender:
     """Sends lines for the current one of *groups*; *notify* shows text.
 
-    *handle* gets each answer first. *instead* gets what the person answers to a question, and
-    returns whether it was a command, which is carried out in place of the one that asked.
+    *handle* gets each answer first. *instead* gets the person's answer to a question, and returns
+    whether it was a command, which is executed in place of the one that asked.
 
     Whatever is typed after a command waits until the command is answered, because it may change
     the current group.
@@ -74,7 +74,7 @@ class LineSender:
 
     @property
     def command_running(self) -> bool:
-        """Return whether a command was not answered yet."""
+        """Return whether a command is unanswered."""
         return self._commands > 0
 
     def in_order(self, action: Callable[[], None]) -> None:

@@ -193,12 +193,12 @@ class LineFormatter:
 
 
 def server_line(text: str) -> Line:
-    """Return a line that is not from a person; later lines of *text* are indented."""
+    """Return a line of the server; later lines of *text* are indented."""
     return Line((("server", lay_out(text, "* ", "\n")),))
 
 
 def is_coming_or_going(event: Object, me: str) -> bool:
-    """Return whether *event* is that somebody else came or went: it is left out later."""
+    """Return whether *event* is the join or leave of somebody else, which is left out later."""
     is_me = fold(str(event.get("name"))) == fold(me)
     return event.get("type") in ("joined", "left") and not is_me
 
@@ -219,7 +219,7 @@ def _quote(fields: object) -> Quote | None:
 
 
 def _label(where: Where, is_mine: bool, guest: bool) -> Sequence[Piece]:
-    """Return what is shown after the sender's name for a message that is not in this group.
+    """Return the addition to the sender's name for a message outside the current group.
 
     *guest* is true of the first private message of a guest.
     """

@@ -25,7 +25,7 @@ __all__ = ["Options", "parse_options"]
 class Options(NamedTuple):
     """The options. *password* is None if it was not given; *auto_get* is in bytes, -1 for never.
 
-    *state* is the folder for what is saved, *user* the name of the user of this machine, or "".
+    *state* is the folder of the saved state, *user* the name of the user of this machine, or "".
     *notify* is the command that reports mentions, with its arguments.
     """
 

@@ -1,7 +1,7 @@
 """ClientSession: what a person does at the client, and what they see of the server.
 
-It knows no command except its own (`completer.OWN_COMMANDS`): the server has the commands, their
-help and the rules. How lines look and are typed is left to the screens (`ui.terminal`, `ui.plain`).
+It executes only its own commands (`completer.OWN_COMMANDS`): the server has all others, their help
+and the rules. The screens (`ui.terminal`, `ui.plain`) show lines and read input.
 """
 
 from __future__ import annotations
@@ -119,15 +119,15 @@ class ClientSession:
 
     @property
     def takes_lines(self) -> bool:
-        """Return whether what is typed is a line for the server: after the first login.
+        """Return whether input is for the server: after the first login.
 
-        It is not while a password may be expected, also between two questions for it.
+        False while a password may be expected, also between two questions for it.
         """
         return self._was_logged_in and not self.hides_input
 
     @property
     def hides_input(self) -> bool:
-        """Return whether what is typed may be a password, so that it is not shown."""
+        """Return whether input may be a password, so that it is not shown."""
         return self._login.expects_secret
 
     def typed(self, line: str) -> None:
@@ -207,19 +207,19 @@ class ClientSession:
             self._sender.send_line(line)
 
     def _carried_out_instead(self, answer: str) -> bool:
-        """Carry out the answer to a question if it is a command; return whether it is."""
+        """Execute the answer to a question if it is a command; return whether it is."""
         if not answer.lstrip().startswith("/") or not self.completer.command(answer):
             return False
         self.typed(answer.strip())
         return True
 
     def _has_left(self, event: Object) -> bool:
-        """Return whether *event* is the answer to ``leave`` or ``qqq``, alone in a group."""
+        """Return whether *event* is the answer to the line ``leave`` or ``qqq`` in a group."""
         command = self.completer.command(f"/{self._last_line}")
         return event.get("type") == "left" and command in ("leave", "qqq")
 
     def _is_doubtful(self, line: str) -> bool:
-        """Return whether *line* may have been typed for another place; then say so."""
+        """Return whether *line* may have been typed for another place; if so, notify the person."""
         at_desk = self.groups.at_desk
         word = line.strip().partition(" ")[0]
         is_command = self.completer.works_at_desk(line) or (
@@ -298,7 +298,7 @@ class ClientSession:
         self._finished(reason)
 
     def _is_first_entry(self, event: Object) -> bool:
-        """Return whether *event* is that we have joined a group, not that a guest is back in it."""
+        """Return whether *event* is our join of a group, not the return of a guest."""
         is_me = event.get("type") == "joined" and event.get("name") == self.groups.me
         return is_me and event.get("group") not in self._rejoining
 

@@ -170,7 +170,7 @@ class Moderation(Membership):
         return [AdminChanged(member.name, Why.TRANSFERRED, by.name)]
 
     def _require_registered(self, member: Member, role: str) -> None:
-        """Raise `Refused` if *member* is a guest, who can have the *role* in no lasting group."""
+        """Raise `Refused` if *member* is a guest, unless the group is temporary."""
         if member.guest and not self.temporary:
             raise Refused(
                 Code.GUEST,
