@@ -208,7 +208,7 @@ class Groups:
         return changed
 
     def is_news(self, sent: Object) -> bool:
-        """Return whether the answer *sent* tells more than that the partner is still online."""
+        """Return whether the answer *sent* has news: more than that the partner is still online."""
         online = sent.get("online") is True
         known, self._partner_online = self._partner_online, online
         return sent.get("away") is not None or (known and not online)

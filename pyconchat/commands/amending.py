@@ -1,4 +1,4 @@
-"""Commands about messages that were said: correcting, removing, answering, pinning, reacting."""
+"""Commands about messages: correcting, removing, answering, pinning, reacting."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _seq(typed: str) -> int:
 
 
 def _correction(typed: str) -> Correction:
-    """Return what ``[N] TEXT`` asks for. A text that begins with a number needs N before it."""
+    """Parse ``[N] TEXT``. A text that begins with a number needs N before it."""
     word, rest = first_word(typed)
     if _is_number(word) and rest:
         return Correction(_seq(word), MESSAGE.parse(rest))
@@ -74,7 +74,7 @@ OFF = Arg("off", _off)
 
 
 async def edit(call: Call, correction: Correction) -> Reply:
-    """Correct one's last message, or another by its number."""
+    """Correct one's last message, or one by its number."""
     seq, text = correction
     now = call.chat.now()
     return await _decide(
@@ -83,8 +83,8 @@ async def edit(call: Call, correction: Correction) -> Reply:
 
 
 async def unsay(call: Call, seq: int | None) -> Reply:
-    """Remove one's last message, or another by its number."""
-    if seq is None or not call.actor.operator:  # operators remove also where they are no members
+    """Remove one's last message, or one by its number."""
+    if seq is None or not call.actor.operator:  # operators need not be members
         call.group()
     now = call.chat.now()
     return await _decide(
@@ -111,7 +111,7 @@ async def reply(call: Call, seq: int, text: SafeText) -> Reply:
 
 
 async def pin(call: Call, seq: int | None, off: bool | None) -> Reply:
-    """Pin a message, or unpin it; alone, list what is pinned."""
+    """Pin a message, or unpin it; without arguments, list the pinned messages."""
     here = call.here()
     if seq is None:
         group = call.group()
@@ -127,7 +127,7 @@ def pin_lines(
 ) -> list[PinLine]:
     """Return the pinned messages of a group, of which *quotes* were read a moment ago.
 
-    What has been unpinned or removed since is left out, and the text of ignored people.
+    Messages that were unpinned or removed since are left out, and the text of ignored people.
     """
     ignores = call.account.ignores
     return [

@@ -85,7 +85,7 @@ async def _admit(
     if group.asks_password(actor, call.chat.now()):
         asker, hash = _asker(call), group.password_hash
         services.throttle.admit(asker.network)
-        call.chat.bounds.check_groups(call.account.name)  # before anything is asked, or hashed
+        call.chat.bounds.check_groups(call.account.name)  # before any question or hashing
         typed = await password()
         if await services.throttle.check_later(asker, f"group {group.id}", hash, typed):
             proof = hash
@@ -112,7 +112,7 @@ async def enter_lobby(call: Call, name: str) -> None:
 
 
 async def _create_by_joining(call: Call, raw: str, rest: SafeText | None) -> None:
-    """Create the group *raw*. Raises `Refused` where another one may be meant."""
+    """Create the group *raw*. Raises `Refused` if another one may be meant."""
     name = group_name(raw)
     if group_number(name) is not None:
         raise Refused(
@@ -155,9 +155,9 @@ async def create(call: Call, name: str, choice: PolicyChoice | None) -> None:
 
 
 async def leave(call: Call, name: str | None) -> Reply | None:
-    """Give up membership, or withdraw a join request; go out of a private conversation.
+    """End a membership, withdraw a join request, or leave a private conversation.
 
-    Asks first if the caller could not come back by themselves.
+    Asks first if joining again would need an approval or an invitation.
     """
     if name is not None:
         conversation = call.services.groups.find(name)
@@ -178,7 +178,7 @@ async def leave(call: Call, name: str | None) -> Reply | None:
 
 
 async def step_out(call: Call) -> Reply | None:
-    """Go out of the current group: leave it, unless coming back would need somebody's help."""
+    """Go to the front desk; leave the group if the caller can join again without help."""
     if isinstance(call.current, Private):
         return await desk(call)
     here = call.here()
@@ -260,7 +260,7 @@ async def reject(call: Call, name: Name, reason: SafeText | None) -> Reply | Non
 def _outside(call: Call, sentence: str) -> Reply | None:
     """Return the answer to an operator who is not in the group, and does not receive its events.
 
-    *sentence* says what is so now, with ``{group}`` for its name.
+    *sentence* states the result, with ``{group}`` for its name.
     """
     if call.receives:
         return None
@@ -289,12 +289,12 @@ async def online(call: Call, listing: Listing | None) -> Reply:
 
 
 async def admin(call: Call) -> Reply:
-    """Show who the admin and the moderators are."""
+    """Show the admin and the moderators."""
     return admin_is(call)
 
 
 def admin_is(call: Call) -> AdminIs:
-    """Return who the admin and the moderators of the current group are. Raises `Refused`."""
+    """Return the admin and the moderators of the current group. Raises `Refused`."""
     group, presence = call.group(), call.services.presence
     moderators = [
         ModeratorLine(name, presence.online(key)) for key, name in group.moderators.items()
@@ -309,7 +309,7 @@ async def transfer(call: Call, name: Name) -> Reply | None:
 
 
 async def policy(call: Call, choice: PolicyChoice | None) -> Reply | None:
-    """Change the join policy; alone, show it."""
+    """Change the join policy; without arguments, show it."""
     here = call.here()
     if choice is None:
         group = call.group()
@@ -323,7 +323,7 @@ async def policy(call: Call, choice: PolicyChoice | None) -> Reply | None:
 
 
 async def topic(call: Call, text: SafeText | None) -> Reply | None:
-    """Change the topic, ``-`` removes it; alone, show it."""
+    """Change the topic, ``-`` removes it; without arguments, show it."""
     if text is None:
         group = call.group()
         if not group.topic:

@@ -1,4 +1,4 @@
-"""Commands about what somebody is shown: where they were mentioned, and muted groups."""
+"""Commands about mentions and muted groups."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pyconchat.domain.text import SafeText
 __all__ = ["WHICH", "list_mentions", "mute"]
 
 DEFAULT = 20
-"""Mentions that are shown without a number."""
+"""Default count of mentions."""
 
 _BEFORE = "before"
 
@@ -43,10 +43,10 @@ WHICH = Arg("N before GROUP SEQ", _which, rest=True)
 
 
 async def list_mentions(call: Call, which: tuple[int, tuple[str, int] | None] | None) -> Reply:
-    """Show where the caller was mentioned, in the groups that they are still in."""
+    """Show the caller's mentions in the groups of which they are still members."""
     count, before = which or (DEFAULT, None)
     last = None if before is None else (call.services.groups.find(before[0]).id, before[1])
-    await call.chat.settled()  # includes messages that were typed just before
+    await call.chat.settled()  # includes pending messages
     own = {each.id: each for each in call.services.groups.memberships(call.account.key)}
     places = [each for each in await call.chat.mentions(call.account) if each[0] in own]
     if last is not None:
@@ -54,7 +54,7 @@ async def list_mentions(call: Call, which: tuple[int, tuple[str, int] | None] | 
             raise Refused(Code.BAD_ARGUMENT, "Nobody mentions you there.")
         del places[: places.index(last) + 1]
     entries = await call.chat.numbered(call.session, places[:count])
-    # A message that was removed since mentions nobody.
+    # A message that was removed since has no mentions.
     talk = (entry for entry in entries if isinstance(entry.event, Talk))
     seen = (as_seen(entry, call.account.ignores) for entry in talk)
     shown = fitting((each for each in seen if each is not None), MAX_LISTED_BYTES, entry_bytes)
@@ -68,7 +68,7 @@ async def list_mentions(call: Call, which: tuple[int, tuple[str, int] | None] | 
 
 
 async def mute(call: Call, name: str, on: bool | None) -> Reply:
-    """Mute a group of the caller, or no longer."""
+    """Mute or unmute a group of the caller."""
     conversation = call.services.groups.find(name)
     group = call.services.memory.usable(conversation)
     group.require_member(call.actor)

@@ -1,4 +1,4 @@
-"""Commands about moderators, and about how much people may say in a group."""
+"""Commands about moderators, quiet people and slow groups."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pyconchat.domain.times import seconds
 
 
 async def moderator(call: Call, name: Name | None, off: str | None) -> Reply | None:
-    """Make somebody a moderator, or a moderator a member; alone, show who moderates."""
+    """Make a member a moderator, or the reverse; without arguments, list the moderators."""
     if name is None:
         return admin_is(call)
     rule = Group.make_moderator if off is None else Group.end_moderator
@@ -23,7 +23,7 @@ async def moderator(call: Call, name: Name | None, off: str | None) -> Reply | N
 
 
 async def quiet(call: Call, name: Name, time: int | str | None) -> None:
-    """Let a member read and not speak, for *time* milliseconds or until it is ended."""
+    """Let a member read but not speak, for *time* milliseconds or until /quiet NAME off."""
     now = call.chat.now()
 
     def rule(group: Group) -> list[GroupEvent]:
@@ -36,7 +36,7 @@ async def quiet(call: Call, name: Name, time: int | str | None) -> None:
 
 
 async def slow(call: Call, pace: int | None) -> Reply | None:
-    """Let each member say one thing in so many seconds; alone, show how many."""
+    """Set the seconds between messages of a member; without arguments, show them."""
     if pace is None:
         group = call.group()
         if not group.slow:

@@ -121,7 +121,7 @@ def react(group: Group, by: Actor, target: Target, text: SafeText, now: int) -> 
 
 
 def require_answerable(group: Group, by: Actor, target: Target) -> None:
-    """Raise `Refused` unless *target* can be answered. `Group.post` checks the rights of *by*."""
+    """Raise `Refused` unless *target* is a message and *by* a member."""
     group.require_member(by)
     _said(target)
 

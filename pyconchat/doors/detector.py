@@ -231,7 +231,7 @@ class ProtocolDetector(Protocol):
         self.door.makeConnection(cast(IConnection, self.transport))
 
     def _crowd_out(self) -> None:
-        """Close the connection: it has not logged in, and another one needs its place."""
+        """Close the connection, which has not logged in, in favour of another one."""
         refused = crowded_out()
         if self.door is None:
             self._refuse(refused)

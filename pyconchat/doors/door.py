@@ -49,7 +49,7 @@ MAX_DISCARDED = 1_048_576
 """Maximum bytes that are read at once in order to discard them."""
 
 DISCARD_SIZE = 4096
-"""Bytes that are read in one call in order to discard them, telnet commands included."""
+"""Maximum bytes that are read at once in order to discard them, telnet commands included."""
 
 _MISBEHAVED = frozenset({EndWhy.LATE, EndWhy.BAD_JSON, EndWhy.WRONG_PASSWORD})
 
@@ -251,7 +251,7 @@ class Door(BoundedLineReceiver):
         return self._output.queued
 
     def check(self, now: float) -> list[MoveCursor]:
-        lost = self.paused and self._output.broken()  # a paused transport does not notice
+        lost = self.paused and self._output.broken()  # a paused transport does not detect it
         if lost and self._budget.waiting:
             self._connection.abortConnection()
             return []
@@ -301,7 +301,7 @@ class Door(BoundedLineReceiver):
         return not self._budget.waiting
 
     def input_allowed(self) -> None:
-        """Take input again: the budget allows it."""
+        """Resume input: the budget allows it."""
         self.deliverLines()
 
     def inputEnded(self) -> None:

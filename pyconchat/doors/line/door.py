@@ -1,7 +1,7 @@
 """LineDoor: one person's connection, at `nc` or `telnet`.
 
 It turns bytes into lines, and shows what the chat writes. The questions of the login are
-`LoginDialogue`'s; what lines mean, the session knows. A client whose lines end in CRLF is taken for
+`LoginDialogue`'s; the session interprets lines. A client whose lines end in CRLF is treated as
 telnet: only telnet gets telnet options and the group's prompt. Both see the login's questions.
 """
 
@@ -56,9 +56,9 @@ class LineDoor(Door):
         self._pinged = False
         self._line_ends = LineEnds()
         self._cr_timer: IDelayedCall | None = None  # until a CR at the end counts alone
-        self._held = b""  # input after many telnet commands, until they are paid
+        self._held = b""  # input after many telnet commands, until these are charged
         self._discarding = False  # its text is to be discarded
-        self._ended = False  # the peer has ended its input, of which some is held
+        self._ended = False  # the peer has ended its input, a part of which is held
         self._place: Place = None  # where the session is
         self._typed_in: Place = None  # where the next lines were typed
         self._typed_there = 0  # how many of them
@@ -80,7 +80,7 @@ class LineDoor(Door):
         super().dataReceived(data)
 
     def take(self, data: bytes) -> None:
-        """Handle *data*, up to MAX_COMMANDS_AT_ONCE; hold the rest until these are paid for."""
+        """Handle *data*, up to MAX_COMMANDS_AT_ONCE; hold the rest until these are charged."""
         if self.ending:
             return
         data, self._held = self._held + data, b""
@@ -139,7 +139,7 @@ class LineDoor(Door):
 
     def readConnectionLost(self) -> None:
         if self._held:
-            self._ended = True  # it is handled first, in as many turns as it takes
+            self._ended = True  # the held input is handled first, in several turns
             return
         if self._client is Client.UNKNOWN:
             self._client = Client.PLAIN
@@ -173,9 +173,9 @@ class LineDoor(Door):
             self._show_prompt(self._place_prompt())
 
     def _note_place(self) -> None:
-        """Note where the lines that have arrived, or have begun to, were typed.
+        """Record the place of the lines that have arrived, completely or in part.
 
-        After a command of the person's own, they are meant for the place that it leads to.
+        After a command of the person's own, they are meant for the new place.
         """
         if self.session is None:
             return  # the connection is closed
@@ -219,7 +219,7 @@ class LineDoor(Door):
                 self.run_task(task)
 
     def _erased(self, text: str) -> str:
-        """Return *text* after its erasing keys, which are paid for."""
+        """Return *text* with its erasing keys applied; their cost is charged."""
         erasures = count_erasures(text)
         if not erasures:
             return text
