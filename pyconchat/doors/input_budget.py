@@ -119,7 +119,7 @@ class InputBudget:
         return self._left < 0
 
     def begin_turn(self) -> bool:
-        """Call `ready` unless the budget is overdrawn; return whether it was called."""
+        """Call `ready` unless the budget is closed; return whether it was called."""
         if self._ready is None:
             return False
         self.waiting = False

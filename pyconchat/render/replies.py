@@ -69,7 +69,7 @@ LINE_WIDTH = 78
 """Columns of a line in help: a terminal's 80, without the mark of the server's lines."""
 
 SHOWN_IDLE = 60
-"""Seconds without a line after which somebody is shown as idle."""
+"""Seconds without input after which somebody is shown as idle."""
 
 _NEWCOMERS = {
     Policy.APPROVAL: "newcomers need your approval",
@@ -166,7 +166,7 @@ def reply_lines(reply: Reply) -> list[str]:
 
 
 def older_line(reply: Replayed | Mentions) -> str:
-    """Return the line about the older entries that *reply* leaves out; empty if there are none."""
+    """Return the line about the older entries left out of *reply*; empty if there are none."""
     return f"… {reply.more:,} older: {reply.next}" if reply.more else ""
 
 
@@ -354,7 +354,7 @@ def _person_is(person: PersonIs) -> list[str]:
 
 
 def _away(text: SafeText | None) -> list[str]:
-    """Return the note for somebody who is away, saying *text*; none if it is None."""
+    """Return the note for the away text *text*; none if it is None."""
     if text is None:
         return []
     return [f"away: {text}" if text else "away"]
@@ -374,7 +374,7 @@ def _help(reply: Help) -> list[str]:
 
 
 def _briefly(command: CommandHelp) -> str:
-    """Return the usage of *command* without what is optional: all commands fit one screen."""
+    """Return the usage of *command* without optional parts: all commands fit one screen."""
     needed = [each.label for each in command.arguments if not each.optional]
     return " ".join([f"/{command.name}", *needed])
 

@@ -30,7 +30,7 @@ from pyconchat.sessions.subscription import Subscriptions
 
 __all__ = ["Session", "message_in", "text_of"]
 
-# Alone in a group, these words are commands, as in older chat programs.
+# As a whole line in a group, these words are commands, as in older chat programs.
 _LEAVING = frozenset({"leave", "qqq"})
 
 
@@ -83,7 +83,7 @@ class Session:
         self._opened = False
         self._leaving = False  # a command that ends a membership is running
         self._moves = Moves()
-        self._partner_online = False  # as the person knows of a private conversation's partner
+        self._partner_online = False  # as last shown to the person in a private conversation
         self.active_at = self._seconds()
 
     # The beginning and the end.
@@ -205,7 +205,7 @@ class Session:
         return None
 
     async def _say_to(self, place: Private, text: SafeText) -> None:
-        """Send *text* to the partner; show what is new of them: away, or offline."""
+        """Send *text* to the partner; show a change of their state: away, or offline."""
         try:
             receiver, seq, away = await self._chat.private.post(self, place.partner, text)
         except Refused as refused:
@@ -314,7 +314,7 @@ class Session:
             self._leaving = False
 
     def _require_no_group(self, line: str) -> None:
-        """Raise `Refused` if *line*, typed at the front desk, is a group and no command."""
+        """Raise `Refused` if *line*, typed at the front desk, names a group and is no command."""
         conversation = self._services.groups.get(line.strip())
         if conversation is None or works_at_desk(line):
             return
@@ -343,10 +343,9 @@ def _not_a_command(answer: str) -> str:
 
 
 def text_of(message: str, line: str) -> SafeText:
-    """Return *message*, which *line* posts, as it is posted.
+    """Return the text of *message*, which *line* posts, as `SafeText`.
 
-    Raises `Refused` if it begins with spaces and a command: what was meant for the server must not
-    become public.
+    Raises `Refused` if it begins with spaces and a command: a command must not become public.
     """
     text = safe_text(message)
     if message == line and "/" in text:

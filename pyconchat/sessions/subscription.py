@@ -163,7 +163,7 @@ class Subscriptions:
         subscription = self._active.pop(conversation)
         if self._session in conversation.sessions or self._is_muted(conversation):
             conversation.sessions.pop(self._session, None)
-            subscription.read = upto  # what waits in a muted group is not delivered later
+            subscription.read = upto  # waiting entries of a muted group are not delivered later
         subscription.upto = upto  # one that is catching up continues to there
         self._ended.append(subscription)
         if self._session.current is conversation:
@@ -228,7 +228,7 @@ class Subscriptions:
         return 0 if subscription is None else conversation.published - self._shown(subscription)
 
     def _shown(self, subscription: Subscription) -> int:
-        """Return the number up to which nothing is new to the session."""
+        """Return the number of the newest entry that is not new to the session."""
         session, position = self._session, self._position(subscription)
         shown: int = session.account.shown.get(subscription.conversation.id, 0)
         if session.marks:
@@ -285,7 +285,7 @@ class Subscriptions:
     def _begin(
         self, subscription: Subscription, opening: Coroutine[Deferred[Any], Any, None]
     ) -> Deferred[None]:
-        """Deliver what *opening* does, and then the entries after it."""
+        """Deliver the output of *opening*, and then the entries after it."""
 
         async def begin() -> None:
             if subscription.running or self._session in subscription.conversation.sessions:
@@ -411,7 +411,7 @@ class Subscriptions:
         return block
 
     def _as_seen(self, conversation: Conversation, entry: Entry) -> Entry | None:
-        """Return what the session sees of *entry*; None if that is nothing."""
+        """Return *entry* as the session may see it; None if it may not."""
         account = self._session.account
         if not conversation.may_read(entry.event, account.key):
             return None

@@ -93,7 +93,7 @@ MAX_TOKENS = 16
 
 
 MAX_MENTIONS = 1000
-"""Mentions of an account that are kept: the newest."""
+"""Maximum mentions of an account that are kept: the newest."""
 
 
 class Effects:
@@ -392,7 +392,7 @@ class Effects:
             self._run(insert(schema.cursors).values(row))
 
     def _mention(self, entry: Entry, sender: Name, names: Sequence[Name]) -> None:
-        """Note the mentions of those *names* that are registered and do not ignore *sender*."""
+        """Store the mentions of those *names* that are registered and do not ignore *sender*."""
         accounts, ignores, mentions = schema.accounts.c, schema.ignores.c, schema.mentions
         ignoring = select(ignores.owner).where(ignores.key == fold(sender))
         keys = {fold(name) for name in names}
