@@ -223,7 +223,7 @@ def _parser() -> argparse.ArgumentParser:
     command("groups", Admin.groups, "list the groups")
     command("reset-password", Admin.reset_password, "change the password of an account", "name")
     command("make-operator", Admin.make_operator, "make an account an operator", "name")
-    command("remove-operator", Admin.remove_operator, "make an operator an account", "name")
+    command("remove-operator", Admin.remove_operator, "end an account's operator rights", "name")
     ask_first(command("delete-account", Admin.delete_account, "delete an account", "name"))
     ask_first(
         command("delete-group", Admin.delete_group, "delete a group (server stopped)", "name")

@@ -261,7 +261,7 @@ def test_an_approval_does_not_end_it(groups: Groups) -> None:
 
 
 def test_news_of_the_partner(groups: Groups) -> None:
-    """That they have gone offline is told once, that they are away whenever the server says so."""
+    """The partner's going offline is shown once, the away text whenever the server sends it."""
     groups.answer_received(talking("bob"))
     sent = {"type": "sent", "with": "bob", "online": True, "away": None}
     assert not groups.is_news(sent)

@@ -559,7 +559,7 @@ def test_the_number_of_a_group_that_was_approved(make_session: MakeSession) -> N
 
 
 def test_the_first_entry_shows_earlier_lines(make_session: MakeSession) -> None:
-    """Those before the own entry, without the coming and going of others."""
+    """Those before the own entry, without joins and leaves of others."""
     me = make_session().enters()
     at = "2026-11-21T12:00:00Z"
     joined = {"type": "joined", "group": "tea", "at": at, "via": "open", "by": "", "guest": False}
@@ -598,7 +598,7 @@ def test_coming_and_going_that_was_missed(make_session: MakeSession) -> None:
 
 
 def test_the_clients_own_commands_are_in_help(make_session: MakeSession) -> None:
-    """In the list, and explained when they are named."""
+    """They are in the list, and ``/help NAME`` explains them."""
     me = make_session().enters("tea")
     (request,) = me.types("/help")
     me.server.answers(request, type="help", commands=list(COMMANDS))
@@ -636,7 +636,7 @@ DESK_COMMANDS = [
 
 @pytest.mark.parametrize("line", ["exit strategy", "3", "message me", "EXIT"])
 def test_a_message_is_no_command_after_a_kick(make_session: MakeSession, line: str) -> None:
-    """A line that was being typed is not taken at the front desk until it is sent again."""
+    """A line that was being typed is executed at the front desk only when it is sent again."""
     me = make_session().enters("tea", commands=DESK_COMMANDS)
     kicked = {"type": "kicked", "group": "tea", "seq": 1, "at": "2026-11-21T09:30:00Z"}
     me.server.sends({**kicked, "name": "alice", "by": "bob", "reason": ""})
@@ -648,7 +648,7 @@ def test_a_message_is_no_command_after_a_kick(make_session: MakeSession, line: s
 
 @pytest.mark.parametrize("line", ["message carol the pin is 9731", "mesage carol 9731", "3"])
 def test_a_desk_command_is_not_said_after_an_approval(make_session: MakeSession, line: str) -> None:
-    """A private line that was being typed is not said in the group until it is sent again."""
+    """A private line that was being typed is posted to the group only when it is sent again."""
     me = make_session().starts()
     me.server.accepts_login(groups=[], commands=DESK_COMMANDS)
     (request,) = me.types("/join tea")
@@ -690,7 +690,7 @@ def test_a_move_after_a_question_is_ones_own(make_session: MakeSession) -> None:
 
 @pytest.mark.parametrize("secret", [True, False])
 def test_a_command_as_the_answer_is_carried_out(make_session: MakeSession, secret: bool) -> None:
-    """The server's and the client's own commands; what was asked for is not repeated."""
+    """The server's and the client's own commands; the original command is not repeated."""
     me = make_session().enters("tea", "coffee", commands=DESK_COMMANDS)
     (request,) = me.types("/policy password")
     me.server.asks(request, "Password for the group: ", secret)

@@ -63,7 +63,7 @@ class Recorder(TextRenderer):
 
 
 def pages(user: TestUser, line: str, field: str) -> list[list[Any]]:
-    """Type *line*, and then what each answer names as next; return the items of each page."""
+    """Type *line*, and then the *next* command of each answer; return the items of each page."""
     recorder = user.session.renderer = Recorder()
     found: list[list[Any]] = []
     while line:
@@ -176,6 +176,6 @@ def test_long_histories(tea: Tea) -> None:
 
 @pytest.mark.parametrize("line", ["/history x", "/history 5 5", "/history before x", "/history 0"])
 def test_what_history_does_not_understand(line: str, tea: Tea) -> None:
-    """One line says how it is written."""
+    """It is refused with the correct form in one line."""
     (answer,) = tea.alice.types(line)
     assert "number" in answer or "/history" in answer

@@ -1,4 +1,4 @@
-"""Private conversations as places: /query, /r, and what works in them."""
+"""Private conversations as places: /query, /r, and the commands that work in them."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_with_whom(tea: Tea) -> None:
 
 
 def test_the_next_guest_of_that_name_is_another(tea: Tea, visit: Visit) -> None:
-    """Nothing is said to them, nor read of the first one; /r does not answer them either."""
+    """They get no message and no history of the first guest; /r does not answer them either."""
     gus = visit("gus")
     gus.types("/query alice", "hello")
     tea.alice.types("/query gus", "hi")
@@ -173,7 +173,7 @@ def test_banned_people(tea: Tea, olga: TestUser) -> None:
 
 
 def test_answering(tea: Tea, visit: Visit) -> None:
-    """The last one who wrote, or to whom one wrote; on every device of the account."""
+    """The sender or receiver of the last private message; on every device of the account."""
     assert tea.bob.types("/r hello") == [
         "* Nobody is there to answer; /msg NAME TEXT writes to somebody."
     ]

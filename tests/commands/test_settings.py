@@ -52,7 +52,7 @@ def test_what_was_missed_has_date_and_time(tea: Tea, visit: Visit) -> None:
 
 
 def test_without_joins_nobody_comes_or_goes(tea: Tea, visit: Visit) -> None:
-    """Neither to the group nor to the server; what happens to the reader is shown."""
+    """Joins and leaves in groups and the server are hidden, except the reader's own."""
     tea.alice.types("/policy open")
     tea.bob.types("/set joins off")
     tea.carol.sees()
@@ -66,7 +66,7 @@ def test_without_joins_nobody_comes_or_goes(tea: Tea, visit: Visit) -> None:
 
 
 def test_others_still_see_who_comes_and_goes(tea: Tea, visit: Visit) -> None:
-    """One person's setting changes nothing for the others."""
+    """A setting does not affect other people."""
     tea.bob.types("/set joins off")
     tea.alice.types("/policy open")
     tea.carol.sees()

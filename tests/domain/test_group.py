@@ -174,7 +174,7 @@ def test_who_may_do_what(action: str, by: Actor) -> None:
 @pytest.mark.parametrize("by", [*MEMBERS, *OUTSIDERS], ids=lambda by: by.name)
 @pytest.mark.parametrize("action", [*ADMINS_ONLY, *WITH_OPERATORS])
 def test_operators_look_after_a_group_without_an_admin(action: str, by: Actor) -> None:
-    """They can do what its admin could; nobody else can, and is told so."""
+    """They have the admin's rights; others are refused with the reason."""
     group = full_group()
     apply_all(group, group.become_lobby())
     ask = {**ADMINS_ONLY, **WITH_OPERATORS}[action]
@@ -471,7 +471,7 @@ def test_the_oldest_member_succeeds_the_admin(leave: Callable[[Group], list[Grou
 
 @pytest.mark.parametrize("leave", WAYS_TO_LEAVE)
 def test_a_group_outlives_its_members(leave: Callable[[Group], list[GroupEvent]]) -> None:
-    """The last registered member leaves it standing, to the operators, with its requests."""
+    """After the last registered member left, it remains with its requests, for the operators."""
     group = group_of(ADMIN)
     apply_all(group, group.join(STRANGER, NOON))
     _, changed = apply_all(group, leave(group))

@@ -1,4 +1,4 @@
-"""Which names a text mentions: words of their own, in any script, and nothing else."""
+"""The mentions of a text: names that are whole words, in any script."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_no_mentions(text: str) -> None:
 
 
 def test_nobody_mentions_themselves() -> None:
-    """Only others are told."""
+    """Authors do not mention themselves."""
     assert FINDER.find("bob and anna", MEMBERS, 1, fold("Bob")) == (Name("anna"),)
 
 

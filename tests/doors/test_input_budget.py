@@ -1,4 +1,4 @@
-"""The budget of work that a connection's input may cause, and the one that all share."""
+"""The budget for the work of one connection's input, and the shared one."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_many_connections(many: int) -> None:
 
 
 def test_newcomers_wait_for_one_turn_of_each() -> None:
-    """Who has caused no work yet comes before all that the others have still to do."""
+    """A connection without earlier work comes before the waiting work of others."""
     clock = Clock()
     turns = InputTurns(clock)
     for _ in range(45):
@@ -78,7 +78,7 @@ def test_newcomers_wait_for_one_turn_of_each() -> None:
 
 
 def test_one_has_its_turn_in_a_turn_of_the_reactor() -> None:
-    """However many wait, the input of others is read in between."""
+    """The input of others is read in between, for any number of waiting connections."""
     clock = Clock()
     turns = InputTurns(clock)
     flooders = [Flooder(turns, COMMAND_COST, pause=True) for _ in range(10)]

@@ -10,7 +10,7 @@ from tests.support.connections import Connect, OpenDoor
 
 @pytest.fixture
 def reset(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel says that the connection was reset; the transport finds that when it reads."""
+    """The kernel reports a reset; the transport detects it only when it reads."""
     monkeypatch.setattr(OutputBuffer, "broken", lambda _self: True)
 
 

@@ -90,7 +90,7 @@ def test_connections_without_a_login_within_ten_minutes(open_door: OpenDoor) -> 
 
 
 def test_maximum_connections_before_login(open_door: OpenDoor) -> None:
-    """Whoever has most connections without a login loses the oldest, with the reason."""
+    """The address with the most connections without a login loses the oldest, with the reason."""
     connect = open_door(unauthenticated=2, connections_per_ip=0)
     sentence = "* Too many people are logging in; try again in a minute."
     one, other, third = connect(), connect(host="192.0.2.2"), connect()

@@ -1,4 +1,4 @@
-"""Paths: the files that a person names, as a shell, a terminal and a file manager write them."""
+"""Paths: files named in the syntax of a shell, a terminal and a file manager."""
 
 from __future__ import annotations
 

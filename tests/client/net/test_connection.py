@@ -878,7 +878,7 @@ def test_a_server_of_another_protocol(
     opening: bytes,
     reason: str,
 ) -> None:
-    """The client says so and ends: trying again would not help."""
+    """The client shows the reason and ends: a retry would fail too."""
     fake.connection.sends_bytes(opening)
     fake.connection.disconnects()
     (end,) = listener.ends
@@ -1022,7 +1022,7 @@ def test_random_objects(before: list[Object], after: list[Object]) -> None:
 def test_a_server_that_closes_without_a_byte(
     connection: ServerConnection, fake: FakeServer, listener: Recorder
 ) -> None:
-    """As a port for TLS does: the third time before any login, the client says so and ends."""
+    """As a port for TLS does: the third time before any login, the client ends with a hint."""
     for _ in range(2):
         fake.connection.disconnects()
         assert listener.ends == []

@@ -1,4 +1,4 @@
-"""JSON mode: edits, removals, answers and reactions, live and in what was missed."""
+"""JSON mode: edits, removals, answers and reactions, live and among missed entries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def bob(server: MemoryServer, alice: WiredProgram) -> WiredProgram:
 
 
 def test_a_message_answers_another(alice: WiredProgram, bob: WiredProgram) -> None:
-    """The event has the number, and the start of what it answers."""
+    """The event has the number, and the start of the answered message."""
     seq = alice.does(text="the kettle is broken", group="tea")["seq"]
     answer = bob.does(text="it is fixed", group="tea", reply_to=seq)["seq"]
     alice.receives()

@@ -11,7 +11,7 @@ LIMIT = LimitsConfig().unsent_soft_bytes
 
 
 def test_the_hello_of_somebody_in_many_groups(server: MemoryServer) -> None:
-    """The answer has the first groups; the others follow before what was missed."""
+    """The answer has the first groups; the others follow before the missed entries."""
     alice = server.program("alice", "password a")
     for number in range(COUNT):
         alice.does(f"/create g{number}")

@@ -275,7 +275,7 @@ def test_the_newest_missed_entries(server: MemoryServer, alice: WiredProgram) ->
 
 
 def test_nothing_missed(server: MemoryServer, alice: WiredProgram) -> None:
-    """Then there is no object that says so."""
+    """Then there is no such object."""
     again = server.program("alice", "password a", since={"tea": 1}, missed=3)
     assert [each["type"] for each in again.events] == ["live"]
 

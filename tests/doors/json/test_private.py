@@ -62,7 +62,7 @@ def test_a_repeated_request_is_executed_once(
 def test_reading_on_a_second_device(
     server: MemoryServer, alice: WiredProgram, bob: WiredProgram
 ) -> None:
-    """What was read already can be read again; others cannot read it."""
+    """Read messages can be read again; others cannot read them."""
     alice.does(text="the kettle", **{"with": "bob"})
     bob.sees("message", text="the kettle")
     phone = server.program("bob", "password of bob")
