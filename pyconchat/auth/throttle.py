@@ -58,7 +58,7 @@ class LoginThrottle:
         self._counts.check(network, self._reactor.seconds())
 
     async def check(self, network: str, target: str, hash: str, password: str) -> bool:
-        """Return whether *password* of a login matches *hash*; nothing matches an empty one.
+        """Return whether *password* of a login matches *hash*; no password matches an empty one.
 
         Raises `Refused` if there were too many wrong passwords, or too many are being checked.
         """

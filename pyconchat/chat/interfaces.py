@@ -416,7 +416,7 @@ class ISession(Interface):
         """
 
     def note_activity() -> None:
-        """Note that a line was received: the person is not idle."""
+        """Record that a line was received: the person is not idle."""
 
     def require_welcome() -> None:
         """Raise `Refused` if the account has been banned: the session is about to end."""

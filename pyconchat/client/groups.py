@@ -108,7 +108,7 @@ class Groups:
             self.current = self._groups.get(fold(self.current.name))
 
     def _learn(self, fields: Object, previous: Mapping[str, JoinedGroup]) -> None:
-        """Add the groups in *fields*, a hello's answer or what follows it."""
+        """Add the groups in *fields*, the answer to a hello or a later part of it."""
         for each in objects_in(fields.get("groups")):
             name = str(each.get("group"))
             group = previous.get(fold(name)) or JoinedGroup(name)

@@ -98,7 +98,7 @@ class Arg:
 
     @property
     def help(self) -> ArgumentHelp:
-        """Return what completion needs."""
+        """Return the description for completion."""
         return ArgumentHelp(self.label, self.kind, not self.prompt, self.rest, self.secret)
 
 
@@ -125,7 +125,7 @@ class Args:
 
     @property
     def help(self) -> list[ArgumentHelp]:
-        """Return what completion needs."""
+        """Return the descriptions for completion."""
         return [arg.help for arg in self._shown]
 
     def take_group(self, call: Call, rest: str) -> str:

@@ -194,7 +194,7 @@ class ProtocolDetector(Protocol):
             self._timer = self._context.reactor.callLater(GREETING_DELAY, self._greet_soon)
 
     def _greet_soon(self) -> None:
-        """Greet in the next turn: before that, the reactor reads what has arrived by now."""
+        """Greet in the next turn: before that, the reactor reads the input that has arrived."""
         self._timer = self._context.reactor.callLater(0, self._greet)
 
     def _greet(self) -> None:

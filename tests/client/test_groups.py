@@ -230,7 +230,7 @@ def talking(partner: str, online: bool = True) -> Object:
 
 
 def test_a_private_conversation_is_a_place(groups: Groups) -> None:
-    """Entering a group or going to the desk leaves it; what happens in groups does not."""
+    """Entering a group or going to the desk leaves it; events of groups do not."""
     assert groups.at_desk
     assert (groups.place, groups.place_name) == ({}, "")
     groups.enter(groups.get("tea"))

@@ -97,7 +97,7 @@ def test_lines_after_a_refused_command_are_sent(make_session: MakeSession) -> No
 
 
 def test_lines_go_to_the_partner(make_session: MakeSession) -> None:
-    """After /query, until another place is entered; the answers say only what is new."""
+    """After /query, until another place is entered; only answers with news are shown."""
     me = make_session().enters("tea")
     (request,) = me.types("/query bob", "hi", "/history", "join us")
     assert without_ids(request) == {"group": "tea", "line": "/query bob"}
@@ -199,7 +199,7 @@ exit"""
 
 
 def test_a_paste_is_one_message(make_session: MakeSession) -> None:
-    """Whatever its lines begin with, with its blank lines, tabs and indentation."""
+    """With commands, blank lines, tabs and indentation in it."""
     me = make_session().enters("tea")
     me.session.pasted(PASTE.split("\n"))
     (request,) = me.server.receives()
@@ -502,7 +502,7 @@ def test_go_alone(make_session: MakeSession) -> None:
 
 
 def test_go_alone_with_one_group(make_session: MakeSession) -> None:
-    """The group stays current, and no message says that there is none."""
+    """The group stays current, without a message about the front desk."""
     me = make_session().enters("tea")
     me.types("/go")
     assert "* You are in no group." not in me.sees()
@@ -532,7 +532,7 @@ def test_go_shows_the_topic(make_session: MakeSession) -> None:
 
 
 def test_go_by_key(make_session: MakeSession) -> None:
-    """Alt and the number that the group has on the server; another number does nothing."""
+    """Alt and the group's number on the server; another number has no effect."""
     me = make_session().enters("tea", "coffee")
     me.session.go_to(2)
     assert me.sees() == ["* You are in coffee."]
@@ -582,7 +582,7 @@ def test_the_first_entry_shows_earlier_lines(make_session: MakeSession) -> None:
 
 
 def test_coming_and_going_that_was_missed(make_session: MakeSession) -> None:
-    """It is not shown, but what concerns oneself is."""
+    """It is not shown, except for events that concern oneself."""
     me = make_session().starts()
     at = "2026-11-21T12:00:00Z"
     joined = {"type": "joined", "group": "tea", "at": at, "via": "approval", "by": "bob"}
@@ -1124,7 +1124,7 @@ HELLO_FIELDS = [
 def test_invalid_fields_in_the_hello(
     make_session: MakeSession, logged_failures: list[str], field: str
 ) -> None:
-    """The client logs in and keeps running, whatever a field is."""
+    """The client logs in and keeps running, for any value of a field."""
     me = make_session()
     me.starts()
     more: list[Any] = [[{"group": wrong} for wrong in WRONG], [{"name": wrong} for wrong in WRONG]]
@@ -1154,7 +1154,7 @@ def test_invalid_fields_in_the_hello(
 def test_invalid_fields_in_events(
     make_session: MakeSession, logged_failures: list[str], template: Object
 ) -> None:
-    """The client keeps running, whatever a field is."""
+    """The client keeps running, for any value of a field."""
     me = make_session().enters("tea")
     for field in [*template, "with", "group"]:
         for wrong in WRONG:

@@ -238,7 +238,7 @@ def test_pins_are_shown_at_entry(tea: Tea, visit: Visit) -> None:
 
 
 def test_a_group_has_a_maximum_of_pins(tea: Tea) -> None:
-    """They are shown to everybody who enters."""
+    """They are shown to each member at entry."""
     tea.alice.types(*[f"text {nth}" for nth in range(MAX_PINS + 1)])
     *most, last = numbers(tea.alice).values()
     for seq in most:

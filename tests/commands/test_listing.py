@@ -116,7 +116,7 @@ def test_lists_of_a_group(line: str, field: str, tea: Tea) -> None:
 
 
 def test_people_who_share_many_groups(tea: Tea, chat: Chat, visit: Visit) -> None:
-    """/who, and a group's /online, whoever is online and in however many groups."""
+    """/who, and a group's /online, with any number of people and groups."""
     add_groups(chat, 200, WIDE)
     guests = [visit(f"guest{number:03}") for number in range(120)]
     for conversation in chat.groups:
@@ -136,7 +136,7 @@ def test_help(tea: Tea) -> None:
 
 
 def test_the_end_of_a_list(tea: Tea) -> None:
-    """There is no page after somebody who is not in the list."""
+    """A page after a name that is not in the list is refused."""
     assert tea.alice.types("/members after nobody") == ["* nobody is not in the list."]
     assert tea.alice.types("/members after CAROL")[0].startswith("* 0 members")
 

@@ -117,7 +117,7 @@ def test_pages_of_mentions(tea: Tea) -> None:
     ],
 )
 def test_refused(line: str, answer: str, tea: Tea) -> None:
-    """Each says what is wrong."""
+    """Each is refused with the reason."""
     assert tea.bob.types(line) == [answer]
 
 
@@ -149,7 +149,7 @@ def test_mentions_of_a_guest(tea: Tea, visit: Visit) -> None:
 
 
 def test_one_who_has_left_is_not_mentioned(tea: Tea) -> None:
-    """Nor one who was never there."""
+    """Nor people who were never members."""
     tea.alice.types("/kick carol")
     tea.carol.sees()
     tea.alice.types("carol? dave?")

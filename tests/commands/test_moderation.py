@@ -1,4 +1,4 @@
-"""Moderators at work: what they type, what others see, and how long it lasts."""
+"""Moderation: the commands, their effects on others, and their duration."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_quiet_for_a_time(moderated: Tea, chat: Chat, clock: Clock) -> None:
 
 
 def test_quiet_until_off(moderated: Tea) -> None:
-    """A time that cannot be one is refused, and nobody is made quiet."""
+    """An invalid time is refused without an effect."""
     assert moderated.bob.types("/quiet carol soon") == [
         "* For how long? A time such as 30m, 1h, 7d or 2w."
     ]

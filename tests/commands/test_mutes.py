@@ -13,7 +13,7 @@ MUTED = "* tea is muted: while you are elsewhere, only what mentions you is show
 
 
 def unread(user: TestUser) -> str:
-    """Return what the list of groups shows about tea."""
+    """Return the line about tea in the list of groups."""
     return next(line for line in user.types("/groups") if " tea " in line)
 
 
@@ -127,7 +127,7 @@ def test_a_guest_mutes_until_the_end_of_the_connection(tea: Tea, visit: Visit) -
     ],
 )
 def test_refused(line: str, answer: str, tea: Tea) -> None:
-    """Each says what is wrong."""
+    """Each is refused with the reason."""
     assert tea.bob.types(line) == [answer]
 
 

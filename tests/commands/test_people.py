@@ -150,7 +150,7 @@ def test_the_words_of_an_ignored_person_are_hidden(tea: Tea) -> None:
 
 
 def test_an_absence_remembers_so_many_senders() -> None:
-    """The earliest is told again, and memory is bounded."""
+    """The earliest sender gets the text again, and memory is bounded."""
     absence = Absence(SafeText("lunch"), 0)
     for number in range(MAX_TOLD):
         assert absence.is_news_to(str(number))

@@ -28,7 +28,7 @@ def dave(tea: Tea, visit: Visit) -> TestUser:
 
 
 def put_out(how: str, tea: Tea, visit: Visit) -> None:
-    """Put bob out of tea, who did not ask for it on this device."""
+    """Move bob out of tea by others, or from another device."""
     if how == "leaves on another device":
         tea.alice.types("/policy open")  # otherwise leaving asks
         visit("bob", "password b").types("/leave tea")

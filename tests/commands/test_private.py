@@ -19,7 +19,7 @@ def said(lines: list[str]) -> list[str]:
 
 
 def test_lines_go_to_the_partner(tea: Tea) -> None:
-    """To them alone, whatever they begin with, and no answer is shown; commands are commands."""
+    """To the partner alone, also lines such as //who, without an answer; commands are executed."""
     assert tea.alice.types("/query BOB") == [BOB]
     assert tea.alice.types("hello", "//who", "join us", "/me waves") == ["* Sent to bob."]
     assert tea.bob.sees() == [
@@ -36,7 +36,7 @@ def test_lines_go_to_the_partner(tea: Tea) -> None:
 
 @pytest.mark.parametrize("line", ["leave", "qqq", "/leave", "/desk", "/query", "/qqq"])
 def test_leaving(tea: Tea, line: str) -> None:
-    """To the front desk; nothing ends, no membership and no conversation."""
+    """To the front desk; no membership or conversation ends."""
     tea.alice.types("/query bob", "hello")
     assert tea.alice.types(line)[0] == DESK
     assert tea.alice.session.current is None
@@ -76,7 +76,7 @@ def test_it_survives_a_restart(tea: Tea, chat: Chat) -> None:
 
 
 def test_nothing_was_said_yet(tea: Tea) -> None:
-    """Then there is no history, and nothing is found."""
+    """Then the history and search results are empty."""
     for lines in (["/history @bob"], ["/query bob", "/history"]):
         assert tea.alice.types(*lines)[-1] == "* Nothing has been said yet."
     assert tea.alice.types("/search tea") == ["* Nothing found for: tea"]
@@ -188,7 +188,7 @@ def test_answering(tea: Tea, visit: Visit) -> None:
 
 
 def test_a_line_that_was_not_stored(tea: Tea, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sender is told, and the next one arrives."""
+    """The sender gets the error, and the next message arrives."""
     tea.alice.types("/query bob", "before")
     tea.bob.sees()
     with monkeypatch.context() as patch:

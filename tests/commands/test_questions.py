@@ -129,7 +129,7 @@ def test_a_command_as_the_answer_may_ask_as_well(tea: Tea) -> None:
 
 @pytest.mark.parametrize("answer", ["/mgs bob the pin is 9731", "/nick al"])
 def test_a_mistyped_command_is_no_answer_either(answer: str, tea: Tea) -> None:
-    """It is refused, and reaches nobody."""
+    """It is refused, and sent to no one."""
     tea.alice.peer.answers = [answer]
     (shown,) = tea.alice.types("/me")
     assert "9731" not in shown

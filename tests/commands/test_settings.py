@@ -19,7 +19,7 @@ def stamp(clock: Clock) -> str:
 
 
 def test_times_before_each_line(tea: Tea, clock: Clock) -> None:
-    """Of messages, actions and events; nobody else sees them."""
+    """Of messages, actions and events; only for the account with the setting."""
     assert tea.bob.types("/set times on") == ["* Your settings: times on, bell off, joins on."]
     tea.carol.sees()
     tea.alice.types("hi", "/me waves", "/topic leaves")
@@ -36,7 +36,7 @@ def test_times_before_each_line(tea: Tea, clock: Clock) -> None:
 
 
 def test_times_of_a_private_message(tea: Tea, clock: Clock) -> None:
-    """They say who it is from, as without them."""
+    """They name the sender, as without times."""
     tea.bob.types("/set times on")
     tea.alice.types("/msg bob psst")
     assert tea.bob.sees() == [f"{stamp(clock)} alice (private): psst"]

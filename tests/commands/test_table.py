@@ -89,7 +89,7 @@ QUESTIONS = {
 
 
 def brief(command: Command) -> str:
-    """Return the usage of *command* in the list of all: without what is optional."""
+    """Return the usage of *command* in the list of all: without optional parts."""
     needed = [each.label for each in command.help.arguments if not each.optional]
     return " ".join([f"/{command.name}", *needed])
 

@@ -559,7 +559,7 @@ def test_the_lobby_has_no_admin() -> None:
 
 
 def test_deleting_a_group() -> None:
-    """Its requests are answered, and nobody can join; its members and files are still known."""
+    """Its requests are rejected, and joins refused; its members and files are kept."""
     group = full_group()
     reason = text("the group was deleted")
     assert apply_all(group, group.close(ADMIN)) == [
@@ -931,7 +931,7 @@ TestRandomRequests.settings = settings(
 
 
 def test_a_file_is_found_however_its_name_is_composed() -> None:
-    """Names from a Mac's disk are NFD; what is typed may be either."""
+    """Names from a Mac's disk are NFD; typed names may be either."""
     created = GroupCreated(1, Name("tea"), Name("alice"), Policy.OPEN)
     group = Group.created(2, created)
     name = unicodedata.normalize("NFC", "résumé.pdf")

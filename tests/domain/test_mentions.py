@@ -93,7 +93,7 @@ def test_nobody_mentions_themselves() -> None:
 
 
 def test_members_who_come_and_go() -> None:
-    """A new version is learned; one who has left is not mentioned."""
+    """The names are indexed again for a new version; former members are not mentioned."""
     finder, members = NameFinder(), dict(MEMBERS)
     assert finder.find("carol", members, 1, Key("")) == ()
     members[Key("carol")] = Member(Name("Carol"))

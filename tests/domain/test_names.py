@@ -196,7 +196,7 @@ def test_numbers_that_no_group_can_have(number: str) -> None:
 
 @pytest.mark.parametrize("number", ["१२", "๔๒"])
 def test_a_number_in_other_digits_is_no_group(number: str) -> None:
-    """It could not be told from the group with that number."""
+    """It would be ambiguous with the group of that number."""
     with pytest.raises(Refused):
         group_name(number)
     assert group_name("１２") == "12", "full-width digits are mapped"

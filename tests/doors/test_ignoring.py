@@ -45,7 +45,7 @@ NOTICES = ["banned from den by mallory", "may join den again"]
 
 @pytest.mark.parametrize("live", [True, False])
 def test_a_person(live: bool, server: MemoryServer) -> None:
-    """One line for the ban, one for its end, and nothing else."""
+    """Only one line for the ban and one for its end."""
     if live:
         alice = server.person("alice", "password a")
         alice.sees()

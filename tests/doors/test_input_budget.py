@@ -92,7 +92,7 @@ def test_one_has_its_turn_in_a_turn_of_the_reactor() -> None:
 
 
 def test_a_closed_connection_takes_no_turn() -> None:
-    """It is skipped, and nothing is scheduled for it any more."""
+    """It is skipped, and has no pending calls."""
     clock = Clock()
     turns = InputTurns(clock)
     gone, poor, other = (Flooder(turns, LINE_COST, pause=True) for _ in range(3))
@@ -110,7 +110,7 @@ def test_a_closed_connection_takes_no_turn() -> None:
 
 
 def test_small_input_never_waits() -> None:
-    """Not even while all others have used up what they share."""
+    """Not even while all others have used up the shared budget."""
     clock = Clock()
     turns = InputTurns(clock)
     turns.spend(10.0)

@@ -16,7 +16,7 @@ def reset(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("reset")
 def test_no_work_is_done_for_a_flood_whose_sender_is_gone(connect: Connect) -> None:
-    """It would go on for as long as the input that the kernel has."""
+    """It would continue for as long as the kernel has input."""
     bob = connect("\r\n").logs_in("bob")
     bob.sends(b"\xff\xf1" * 20_000)
     bob.waits(2)

@@ -41,7 +41,7 @@ def test_connections_of_one_address(open_door: OpenDoor) -> None:
 
 
 def test_sessions_of_one_address(open_door: OpenDoor) -> None:
-    """One too many is refused in one line, whatever it speaks; a disconnect makes room."""
+    """One too many is refused in one line, in any protocol; a disconnect allows another."""
     connect = open_door(sessions_per_ip=2)
     sessions = [connect().logs_in(name) for name in ("alice", "bob")]
     sentence = "* There are too many connections from your address; close one."

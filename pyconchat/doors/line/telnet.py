@@ -222,7 +222,7 @@ class Telnet:
             self._answer(_WONT, option)
 
     def _set_end_of_record(self, wanted: bool) -> None:
-        """Agree to what the client wants; it is not answered twice (RFC 1143)."""
+        """Agree to the client's request; it is not answered twice (RFC 1143)."""
         if wanted != self._end_of_record:
             self._end_of_record = wanted
             self._answer(_WILL if wanted else _WONT, _END_OF_RECORD)

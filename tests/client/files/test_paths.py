@@ -45,7 +45,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_files_named(typed: str, names: list[str]) -> None:
-    """The text as it stands, or else the words in it."""
+    """The whole text, or else the words in it."""
     assert [str(path) for path in files_named(typed)] == names
 
 
