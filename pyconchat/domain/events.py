@@ -188,7 +188,7 @@ class MemberKicked(Event, frozen=True, tag="kicked"):
 class MemberBanned(Event, frozen=True, tag="banned"):
     """*name* may not join. If they were a member, their membership has ended.
 
-    The ban ends by itself at *until* (milliseconds since the epoch); None: it is for good.
+    The ban ends by itself at *until* (milliseconds since the epoch); None: it does not.
     """
 
     name: Name

@@ -1,6 +1,6 @@
 """Mentions: the members whose names are in a message, with ``@`` before the name or without.
 
-A name counts where it is a word of its own, by the word boundaries of Unicode (UAX #29). Beyond
+A name counts if it is a whole word, by the word boundaries of Unicode (UAX #29). Beyond
 them, an apostrophe or a colon ends a name (``bob's``, ``bob:yes``), and so does a change to or
 from Korean letters (``bob씨``). It does not count inside an address (``bob@example.com``, a URL)
 or a longer name (``bob-2``, ``jean.bob``).

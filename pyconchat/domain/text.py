@@ -145,7 +145,7 @@ def columns(text: str) -> int:
 
 
 def excerpt(text: SafeText) -> SafeText:
-    """Return the start of *text*, in one line, with an ellipsis where it was cut."""
+    """Return the start of *text*, in one line, with an ellipsis if it was cut."""
     line = text.partition("\n")[0].replace("\t", " ").strip()
     if line == text and columns(line) <= MAX_EXCERPT:
         return text

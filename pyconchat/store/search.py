@@ -149,7 +149,7 @@ class SearchIndex:
     def remove(
         self, connection: Connection, conversation: int, entries: Sequence[tuple[int, str]]
     ) -> None:
-        """Remove *entries*, numbers and bodies, from the index, as far as they are in it."""
+        """Remove those of *entries*, numbers and bodies, that are in the index."""
         if self._sqlite:
             upto = connection.scalar(_INDEXED, {"conversation": conversation}) or 0
             indexed = [(seq, body) for seq, body in entries if seq <= upto]
