@@ -27,7 +27,7 @@ test-clock: $(VENV)/test.stamp
 		-k 'not postgresql' --ignore tests/scenarios --ignore tests/faults \
 		--ignore tests/doors/test_cuts.py $(ARGS)
 
-# What takes minutes: fifty kills, a thousand clients through a restart, forty lost answers to COMMIT,
+# Tests that take minutes: fifty kills, a thousand clients through a restart, forty lost answers to COMMIT,
 # cuts at every await, thirty times the examples.
 torture: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m torture $(ARGS)

@@ -108,8 +108,8 @@ class FilesConfig(_Section, frozen=True):
 class Config(_Section, frozen=True):
     """All settings. *state* is a folder. Without a *lobby* (None) people choose a group.
 
-    *public_host* is where people reach the server, ``HOST`` or ``HOST:PORT``; empty: where they
-    have connected. *trusted_proxies* are addresses or networks from which the PROXY protocol is
+    *public_host* is the server's public address, ``HOST`` or ``HOST:PORT``; empty: the address of
+    the connection. *trusted_proxies* are addresses or networks from which the PROXY protocol is
     expected, and "unix" for Unix sockets.
     """
 
@@ -170,7 +170,7 @@ class Config(_Section, frozen=True):
 
 
 def default_state(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the state folder if none is configured (XDG Base Directory Specification).
+    """Return the default state folder (XDG Base Directory Specification).
 
     Raises `BadConfig` if there is no home folder.
     """

@@ -298,7 +298,7 @@ def test_no_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("host", ["a b", "2001:db8::1", "a:0", "a:70000", "nc://a", "a:b:1"])
 def test_a_public_host_that_cannot_be(host: str) -> None:
-    """The line says which form is expected."""
+    """The line has the expected form."""
     with pytest.raises(BadConfig, match="public_host: expected HOST or HOST:PORT"):
         Config(public_host=host).check()
 

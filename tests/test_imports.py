@@ -273,7 +273,7 @@ def test_the_rules_know_no_clock() -> None:
 
 
 def test_nothing_is_imported_from_a_conftest() -> None:
-    """What tests share besides fixtures is in modules of its own, such as `tests.support`."""
+    """Shared code other than fixtures is in its own modules, such as `tests.support`."""
     tests = Path(__file__).parent
     imported = {
         (str(path.relative_to(tests)), target)
@@ -287,6 +287,6 @@ def test_nothing_is_imported_from_a_conftest() -> None:
 
 
 def targets_of(node: ast.Import | ast.ImportFrom) -> list[str]:
-    """Return what *node* imports, with its module."""
+    """Return the imports of *node*, with its module."""
     module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
     return [module + each.name for each in node.names]

@@ -46,7 +46,7 @@ def hash_password(password: str) -> str:
 
 @implementer(IHasher)
 class Hasher:
-    """Hashes in up to MAX_THREADS threads. Logins come first: all else has one thread at a time.
+    """Hashes in up to MAX_THREADS threads. Logins have priority: all other requests use one thread.
 
     Logins are refused as busy when MAX_WAITING of them wait.
     """

@@ -54,7 +54,7 @@ def network_of(host: str) -> str:
 def is_local(network: str) -> bool:
     """Return whether *network* (see `network_of`) is of this machine: loopback, or no address.
 
-    It is no measure of who connects: a proxy or a tunnel may bring any number of people.
+    A local address does not identify a user: a proxy or a tunnel may serve any number of people.
     """
     try:
         address = ip_address(network)
@@ -117,7 +117,7 @@ class MessageRates:
         return bucket
 
     def charge(self, account: Account, notice: int) -> None:
-        """Charge *account* for a notice of *notice* bytes that others are shown."""
+        """Charge *account* for a notice of *notice* bytes."""
         self.of(account).charge(notice // NOTICE_BYTES, self._now())
 
 

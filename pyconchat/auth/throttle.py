@@ -38,7 +38,7 @@ class LoginThrottle:
         self._locks: dict[str, DeferredLock] = {}  # by network, while a password is checked
 
     def ask_name(self, network: str) -> None:
-        """Count that somebody at *network* asks what kind of name one more is.
+        """Count a name that is tried from *network* without a login.
 
         The first name on a connection is free: connections have limits of their own. Raises
         `Refused` if there were too many in the last minute.
@@ -58,7 +58,7 @@ class LoginThrottle:
         self._counts.check(network, self._reactor.seconds())
 
     async def check(self, network: str, target: str, hash: str, password: str) -> bool:
-        """Return whether *password* of a login matches *hash*; nothing matches an empty one.
+        """Return whether *password* of a login matches *hash*; no password matches an empty one.
 
         Raises `Refused` if there were too many wrong passwords, or too many are being checked.
         """
@@ -66,7 +66,7 @@ class LoginThrottle:
         return await self._check(network, target, hash, password)
 
     async def check_later(self, asker: Asker, target: str, hash: str, password: str) -> bool:
-        """As `check`, for somebody who has logged in: when it is their turn."""
+        """As `check`, for an account that has logged in: waits for its turn."""
         await self._delay(asker.network, target)
         await self._hasher.turns.begin(asker)
         try:
@@ -125,7 +125,7 @@ class WrongPasswords:
 
     def wrong(self, network: str, target: str, now: float) -> None:
         """Count a wrong password."""
-        if not is_local(network):  # one guesser must not keep out all who come through a proxy
+        if not is_local(network):  # one guesser must not block all users of a proxy
             self._by_network.note(network, now)
         self._by_target.note(target, now)
 

@@ -1,9 +1,9 @@
 """Turns: a fair queue for the hashing of passwords that can wait.
 
-Logins do not wait here. Everything else does: registrations, new passwords of accounts and groups,
+Logins do not wait here. All other requests do: registrations, new passwords of accounts and groups,
 joins with a password. One runs at a time, so that a thread is always free for a login. The accounts
-of one network wait for each other, and networks take turns: who asks much waits long, and nobody
-else does.
+of one network take turns, and so do the networks: many requests of one account or network delay
+only its own.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Turns:
             self.end()
 
     def begin(self, asker: Asker) -> Deferred[None]:
-        """Fire when it is the turn of *asker*, who then has to call `end`. Raises `Refused`."""
+        """Fire at the turn of *asker*. Then the caller has to call `end`. Raises `Refused`."""
         turn: Deferred[None] = Deferred()
         if not self._running:
             self._running = True

@@ -1,7 +1,7 @@
-"""Amending: requests about a message that is in the log already: edits, removals, reactions, pins.
+"""Amending: requests about a message in the log: edits, removals, reactions, pins.
 
 The message is read from the store and then a group decides about it, one request of a group at a
-time: so what was read is still so when the group decides.
+time, so that the message cannot change in between.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Amending:
 
 
 def no_such_message(seq: int) -> Refused:
-    """Refuse what is about an entry that is not in the log."""
+    """Refuse a request about an entry that is not in the log."""
     return Refused(
         Code.NO_SUCH_MESSAGE, "There is no message #{seq}; /history has the numbers.", seq=seq
     )

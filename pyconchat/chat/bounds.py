@@ -1,7 +1,7 @@
-"""Bounds: how many of each kind a group and an account may have.
+"""Bounds: the maxima of each group and account, such as of requests and bans.
 
-Groups decide by their rules alone; what their events would add is counted here, before they are
-applied. Without a bound, what one person collects would cost all others time and memory.
+Groups do not check these maxima; their events are counted here before they are applied. Without a
+bound, one account could use the time and memory of all others.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Bounds:
                     pass
 
     def check_groups(self, name: Name) -> None:
-        """Raise `Refused` if *name* is in as many groups as an account may be."""
+        """Raise `Refused` if *name* is a member of the maximum number of groups."""
         most = self._limits.groups_per_account
         _require(
             not most or len(self._groups.memberships(fold(name))) < most,
@@ -97,7 +97,7 @@ class Bounds:
         )
 
     def check_ignores(self, account: Account, key: Key) -> None:
-        """Raise `Refused` if *account* ignores as many people as it may."""
+        """Raise `Refused` if *account* ignores the maximum number of people."""
         most = self._limits.ignores_per_account
         _require(
             not most or key in account.ignores or len(account.ignores) < most,

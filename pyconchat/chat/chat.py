@@ -108,7 +108,7 @@ class Chat:
         gauge("waiting", lambda: self.journal.waiting)
 
     def start(self, loaded: Loaded) -> None:
-        """Take over what the store has *loaded*.
+        """Set the state in memory to *loaded*, read from the store.
 
         End the memberships of the last run's guests, and of accounts deleted since.
         """
@@ -141,7 +141,7 @@ class Chat:
         """
         now = self.now()
         group, actor = self.memory.usable(conversation), session.account.actor
-        if reply_to > conversation.published:  # before `post`, which takes their turn
+        if reply_to > conversation.published:  # before `post` uses up their turn
             group.require_member(actor)
             raise no_such_message(reply_to)
         event = group.post(actor, text, now)
@@ -260,9 +260,9 @@ class Chat:
     async def entries(
         self, session: ISession, conversation: Conversation, after: int, upto: int, limit: int
     ) -> list[Entry]:
-        """Read the first *limit* entries after *after* up to *upto*, when it is their turn.
+        """Read the first *limit* entries after *after* up to *upto*, in turns with other readers.
 
-        The reading ends with *session*. Raises `NotSaved`.
+        The read is cancelled if *session* ends. Raises `NotSaved`.
         """
         wanted = self._wanted_by(session)
         return await self._turns.read(
@@ -280,11 +280,11 @@ class Chat:
         return await self._turns.read(self.store.numbered, places, self._wanted_by(session))
 
     async def give_way(self) -> None:
-        """Return when others have had their turn to read, and a commit its turn to be stored."""
+        """Wait for the turns of the other readers and for the current commit."""
         await self._turns.give_way()
 
     def _wanted_by(self, session: ISession) -> Callable[[], bool]:
-        """Return a function, for any thread, that returns whether *session* still exists."""
+        """Return a thread-safe function that returns whether *session* still exists."""
         key, presence = session.account.key, self.presence
         return lambda: session in presence.sessions(key)
 

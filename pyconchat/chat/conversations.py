@@ -170,12 +170,12 @@ class Conversations:
         return [self._private[parties] for parties in self._of_party.get(party, ())]
 
     def drop_private(self, parties: Parties, id: int) -> None:
-        """Remove a private conversation: it could not be stored, or nobody needs it now."""
+        """Remove a private conversation from memory: it was not stored, or is not in use."""
         self.detach(parties)
         self.drop(id)
 
     def detach(self, parties: Parties) -> None:
-        """Make the next private conversation of *parties* another one."""
+        """End the private conversation of *parties*: their next message begins a new one."""
         if self._private.pop(parties, None) is not None:
             for party in parties:
                 own = self._of_party[party]

@@ -146,7 +146,7 @@ class Fanout:
     def _write_mentions(
         self, session: ISession, conversation: Conversation, entries: Sequence[Entry]
     ) -> None:
-        """Write those of *entries* that mention a session which has muted the group."""
+        """Write the *entries* that mention the owner of a session that has muted the group."""
         key, ignores = session.account.key, session.account.ignores
         where, renderer = session.view_of(conversation), session.renderer
         block = renderer.block(
@@ -160,7 +160,7 @@ class Fanout:
     def _mentioned(
         self, conversation: Conversation, entries: Sequence[Entry]
     ) -> Iterator[ISession]:
-        """Note in their accounts who is mentioned; yield their sessions."""
+        """Record mentions in the mentioned accounts; yield their sessions."""
         for entry in entries:
             for name in entry.event.mentions if isinstance(entry.event, Talk) else ():
                 sessions = self._presence.sessions(fold(name))
@@ -176,7 +176,7 @@ class Fanout:
         entries: Sequence[Entry],
         origins: Origins,
     ) -> bytes:
-        """Return the block without what the session typed and ignores; its mentions are marked."""
+        """Return the block without the session's own and ignored entries, with mentions marked."""
         ignores, key = session.account.ignores, session.account.key
         renderer: IRenderer = session.renderer
         kept: list[str] = []
@@ -188,7 +188,7 @@ class Fanout:
                 kept.append(renderer.entry(seen, where, key))
             elif seen is entry:
                 kept.append(piece)
-            else:  # it quotes somebody who is ignored
+            else:  # it quotes an ignored person
                 kept += renderer.talk([seen], where)
         return renderer.block(kept)
 
@@ -273,7 +273,7 @@ class Fanout:
                 self._end_all(conversation, seq)
             case AdminChanged() | PolicyChanged() | TopicChanged():
                 pass
-            case GroupRestored():  # the server is stopped then; sessions find it in the store
+            case GroupRestored():  # made while the server is stopped; read from the store
                 pass
             case JoinRequested() | RequestWithdrawn() | JoinRejected():
                 pass

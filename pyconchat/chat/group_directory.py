@@ -24,7 +24,7 @@ __all__ = ["GroupDirectory"]
 _command_words = Lookalikes(map(Name, sorted(COMMAND_WORDS)))
 
 MAX_LETTERS = 100
-"""Letters after which no more are tried in mistyped names: it bounds the time of a look-up."""
+"""Maximum letters that are tried in mistyped names: bounds the time of a look-up."""
 
 
 class GroupDirectory:

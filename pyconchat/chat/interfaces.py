@@ -78,10 +78,10 @@ class IStore(Interface):
         """
 
     def clean() -> None:
-        """Overwrite a part of what is left on the disk of removed messages. Raises `NotSaved`."""
+        """Overwrite a part of the remaining text of removed messages on disk. Raises `NotSaved`."""
 
     def count_day(now: int) -> list[int]:
-        """Count a day on which closed groups are kept, if it is time for it: *now* (milliseconds).
+        """Count a day of keeping closed groups, if a day has passed at *now* (milliseconds).
 
         Returns the ids of the groups that have been kept for long enough. Raises `NotSaved`.
         """
@@ -115,7 +115,7 @@ class IStore(Interface):
         """
 
     def mentions(owner: Key) -> list[tuple[int, int]]:
-        """Return where *owner* was mentioned, newest first: conversations and numbers."""
+        """Return the mentions of *owner*, newest first, as conversations and numbers."""
 
     def token(digest: str) -> TokenRecord | None:
         """Return the session token with the hash *digest*, or None."""
@@ -213,7 +213,7 @@ class IJournal(Interface):
         """Fire when `full` is false; at once if it is."""
 
     def when_committed() -> Deferred[None]:
-        """Fire when the current commit is done; at once if nothing is to be stored."""
+        """Fire when the current commit is done; at once if there is none."""
 
     def when_idle() -> Deferred[None]:
         """Fire when everything that was appended is stored and published."""
@@ -243,7 +243,7 @@ class IRenderer(Interface):
     def styled(settings: Settings) -> IRenderer:
         """Return the renderer for readers with these *settings*.
 
-        It is the same one for the same settings, so that they share what it renders.
+        Equal settings get the same renderer, so that its output is shared.
         """
 
 
@@ -322,8 +322,8 @@ class ISubscriptions(Interface):
     def add(conversation: Conversation, after: int, earlier: int = 0) -> None:
         """Subscribe to the entries of *conversation* after *after*.
 
-        Before them, at most *earlier* entries are delivered of those before *after*, but without
-        the coming and going of others.
+        Before them, at most the *earlier* newest entries up to *after* are delivered, without joins
+        and leaves of others.
         """
 
     def end(conversation: Conversation, upto: int) -> None:
@@ -333,10 +333,10 @@ class ISubscriptions(Interface):
         """Note that entry *seq* of a conversation outside the subscriptions was delivered."""
 
     def refresh(conversation: Conversation) -> None:
-        """Receive *conversation* again, or no longer: it was muted, or made current, or left.
+        """Start or stop receiving *conversation*, after it was muted, unmuted, entered or left.
 
-        A person's session receives a muted group only while that is current. What waits is then
-        delivered first.
+        A person's session receives a muted group only while that is current. The waiting entries
+        are delivered first.
         """
 
     def waits(conversation: Conversation) -> bool:
@@ -346,14 +346,14 @@ class ISubscriptions(Interface):
         """Fire when the session has caught up with *conversation*, or will not."""
 
     def unread(conversation: Conversation) -> int:
-        """Return how many entries of *conversation* are new to the session.
+        """Return the number of unread entries of *conversation*.
 
-        To a program, those that it has not received; but where it `marks`, and to a person, those
-        that no device of the account has shown.
+        For a program, those that it has not received; for a program that `marks`, and for a person,
+        those that no device of the account has shown.
         """
 
     def mentions(conversation: Conversation) -> int:
-        """Return how many of these unread entries mention the account."""
+        """Return the number of these unread entries that mention the account."""
 
     def receipts() -> list[MoveCursor]:
         """Return the cursors that have moved since the last call, as far as acknowledged."""
@@ -374,7 +374,7 @@ class ISession(Interface):
     awaiting = Attribute("The `Conversation` whose approval enters it, or None.")
     active_at = Attribute("When the last line was received, in the reactor's seconds.")
     marks = Attribute(
-        "True of a program that tells what it has shown; else all that it received counts as shown."
+        "True for a program that reports shown entries; else received entries count as shown."
     )
     quitting = Attribute("True after `quit`.")
     quit_reason = Attribute("The `SafeText` that was given to `quit`.")
@@ -389,8 +389,8 @@ class ISession(Interface):
     def catch_up(most: int = 0) -> Deferred[None]:
         """Deliver the missed entries, then receive live.
 
-        With *most*, only so many of the newest of each conversation, under `Missed`; for a person
-        without the coming and going of others.
+        With *most*, at most so many of the newest of each conversation, after `Missed`; for a
+        person without joins and leaves of others.
         """
 
     def close() -> None:
@@ -402,7 +402,7 @@ class ISession(Interface):
     def line_in(line: str, current: Place) -> Deferred[None] | None:
         """As `line`, for one that was typed in *current* (None: at the front desk).
 
-        That may not be where the session is now: others may have put the person in or out since.
+        The session may be elsewhere now, after an approval or a kick.
         """
 
     def answer_group(answer: str) -> Deferred[None]:
@@ -420,7 +420,7 @@ class ISession(Interface):
         """
 
     def note_activity() -> None:
-        """Note that a line was received: the person is not idle."""
+        """Record that a line was received: the person is not idle."""
 
     def require_welcome() -> None:
         """Raise `Refused` if the account has been banned: the session is about to end."""
@@ -429,19 +429,19 @@ class ISession(Interface):
         """Make *place* the current one."""
 
     def move(place: Place) -> None:
-        """As `enter`, where the person did not choose to: they may be typing for another place."""
+        """As `enter`, for a move by others: the person may be typing for the previous place."""
 
     def await_approval(conversation: GroupConversation) -> None:
         """Enter *conversation* when its admin approves, unless the person enters another."""
 
     def is_in(place: Place) -> bool:
-        """Return whether *place* is still current; a program is in every one."""
+        """Return whether *place* is still current; for a program, always True."""
 
     def view_of(conversation: Conversation) -> Where:
         """Return how *conversation* is named to this session."""
 
     def restyle() -> None:
-        """Take over the settings of the account, which have changed."""
+        """Apply the changed settings of the account."""
 
     def send(reply: Reply) -> None:
         """Send *reply*."""
@@ -476,7 +476,7 @@ class IPresence(Interface):
 
 
 class Asker(NamedTuple):
-    """For whom a password is hashed: the key of an account, and the network it came from."""
+    """The source of a request to hash: the key of an account, and its network."""
 
     account: str
     network: str
@@ -486,7 +486,7 @@ class IHasher(Interface):
     """Hashes passwords, off the reactor's thread and within a bound."""
 
     turns = Attribute(
-        "The `pyconchat.auth.turns.Turns` in which everything but the check of a login waits."
+        "The `pyconchat.auth.turns.Turns` in which all hashing except for logins waits."
     )
 
     def hash(password: str, asker: Asker) -> Deferred[str]:

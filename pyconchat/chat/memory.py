@@ -48,7 +48,7 @@ class Memory:
             self.groups.add(conversation)
 
     def restore_server(self, server: ServerState) -> None:
-        """Set the server's state, and all that accounts have set, to what the store has."""
+        """Set the state of the server and the accounts' settings to those of the store."""
         self.accounts.claim_code = server.claim_code
         self.accounts.restore_bans(server.bans)
         for record in server.accounts:

@@ -1,4 +1,4 @@
-"""PageTurns: pages of the log are read one at a time, and give way to what is being stored."""
+"""PageTurns: pages of the log are read one at a time, after waiting commits."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["PageTurns"]
 T = TypeVar("T")
 
 MAX_WAIT = 0.1
-"""Maximum seconds in which a page waits for a commit, or for the page before it."""
+"""Maximum seconds for which a page waits for a commit, or for the page before it."""
 
 
 class PageTurns:
-    """Gives each reader of *journal* its turn: one page, then the others', and a commit.
+    """Lets the readers of *journal* read in turns, one page each, with a commit in between.
 
-    Who comes when nobody reads begins at once.
+    If there is no other reader, a read begins at once.
 
     Reading and rendering a page takes some milliseconds of the processor. Programs that read a
     whole log would otherwise fill every turn of the reactor, and each message passes through
@@ -39,10 +39,10 @@ class PageTurns:
     async def read(self, read: Callable[..., T], *args: object) -> T:
         """Call the store's *read* when it is its turn. Raises `NotSaved`.
 
-        The next turn begins after what the caller does at once with the result.
+        The next turn begins after the caller's synchronous work with the result.
         """
         number = await self._begin()
-        # A page that the disk keeps waiting must not stop the others.
+        # A page that waits for the disk must not block the others.
         late = self._reactor.callLater(MAX_WAIT, self._next, number)
         try:
             return await self._journal.read(read, *args)
@@ -52,7 +52,7 @@ class PageTurns:
                 self._reactor.callLater(0, self._next, number)
 
     async def give_way(self) -> None:
-        """Return when it is the caller's turn again, for one piece of work in the reactor."""
+        """Wait for the caller's next turn, for one piece of work in the reactor."""
         self._reactor.callLater(0, self._next, await self._begin())
 
     async def _begin(self) -> int:

@@ -1,4 +1,4 @@
-"""Places: where somebody is: in a group, in a private conversation, or at the front desk."""
+"""Places: a session is in a group, in a private conversation, or at the front desk."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["Place", "Private", "place_name"]
 
 @dataclass(frozen=True, eq=False)
 class Private:
-    """The private conversation with *partner*, in which nothing may have been said yet.
+    """The private conversation with *partner*, which may be empty so far.
 
-    It is with this person: not with a later guest of the same name.
+    It is not the same place as that with a later guest of the same name.
     """
 
     partner: Account

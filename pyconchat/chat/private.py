@@ -1,6 +1,6 @@
 """PrivateTalk: the requests of two people who talk in private.
 
-Only the two parties may write or read, and no later person with the same name as either.
+Only the two parties may write or read, not a later account with the same name as either.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["Delivered", "PrivateTalk"]
 class Delivered(NamedTuple):
     """A private message to *receiver* was stored as entry *seq*.
 
-    *away* is what a receiver who is away says to a sender who was not told yet; else None.
+    *away* is the away text of the receiver, if the sender has not got it yet; else None.
     """
 
     receiver: Account
@@ -55,7 +55,7 @@ class PrivateTalk:
         self._now = now
 
     def require_partner(self, account: Account, partner: Account) -> None:
-        """Raise `Refused` if *account* cannot talk to *partner*: itself, or somebody gone."""
+        """Raise `Refused` if *partner* is *account* itself, or has disconnected for good."""
         if partner is account:
             raise Refused(Code.SELF, "That is you. To whom do you want to talk?")
         if self._accounts.get(partner.name) is not partner:
@@ -114,7 +114,7 @@ class PrivateTalk:
         return Delivered(receiver, seq, absence.text)
 
     async def conversation(self, account: Account, partner: Account) -> DirectConversation | None:
-        """Return the conversation of *account* and *partner*; None if nothing was said yet.
+        """Return the conversation of *account* and *partner*; None if it has no entry yet.
 
         Raises `Refused` or `NotSaved`.
         """

@@ -72,7 +72,7 @@ class Publisher:
             try:
                 conversation = self._memory.conversations.get(id)
                 if conversation is None:
-                    continue  # a private one, whose sides have disconnected: the store has it
+                    continue  # a private one, whose parties have disconnected: the store has it
                 yield from self.fanout.publish(conversation, run, origins[id])
             except Exception:  # a failure in one conversation must not stop the others
                 self._log.failure("publishing to conversation {id} failed", id=id)

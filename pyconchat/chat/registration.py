@@ -1,4 +1,4 @@
-"""Registration: how accounts come to exist, and how their passwords and settings change."""
+"""Registration: creates accounts, and changes their passwords and settings."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Registration:
     def add_guest(self, name: Name, network: str, replace: bool = False) -> Account:
         """Return a new guest account for somebody at *network*. Raises `Refused`.
 
-        With *replace* it takes over the name from a guest at the same network.
+        With *replace* it takes over the name of a guest at the same network.
         """
         self._memory.admit(name)
         self._memory.admit_network(network)
@@ -82,8 +82,8 @@ class Registration:
     def replaces_guest(self, account: Account, network: str) -> bool:
         """Return whether somebody at *network* may take over the name of the guest *account*.
 
-        That is so if all its sessions are from there: a connection that was cut without a word
-        must not keep its owner out until the server notices.
+        That is so if all its sessions are from there: the owner of a lost connection need not wait
+        until the server detects the loss.
         """
         sessions = self._memory.presence.sessions(account.key)
         here = all(session.peer.network == network for session in sessions)
@@ -153,7 +153,7 @@ class Registration:
             self._registry.release_private(party)
         if self._accounts.get(account.name) is None:  # the guest disconnected during the commit
             self._accounts.add(account)
-        if was_registered:  # a guest, who has one session, keeps what it has begun
+        if was_registered:  # a guest, who has one session, keeps its open tickets
             self._registry.end_others(
                 session, EndWhy.PASSWORD, "Your password was changed on another device."
             )
@@ -168,9 +168,9 @@ class Registration:
             account.ignores.pop(fold(name), None)
 
     async def mute(self, account: Account, conversation: GroupConversation, on: bool) -> None:
-        """Mute a group of *account*, or no longer. Raises `NotSaved`.
+        """Mute or unmute a group of *account*. Raises `NotSaved`.
 
-        What was muted in groups that it is no longer in is forgotten.
+        Mutes of groups of which it is no longer a member are deleted.
         """
         own = {each.id for each in self._memory.groups.memberships(account.key)}
         changes = {**dict.fromkeys(account.muted - own, False), conversation.id: on}
@@ -192,7 +192,7 @@ class Registration:
 
     async def reload(self) -> None:
         """Take over what `pyconchat-admin` has changed in the store. Raises `NotSaved`."""
-        before = self._accounts.registered()  # later decisions in memory stay
+        before = self._accounts.registered()  # accounts registered after it in memory remain
         operators = {account.key for account in before if account.actor.operator}
         _, server = await self._journal.read_in_order(self._store.state, [SERVER])
         assert server is not None, "it was asked for"
@@ -228,7 +228,7 @@ class Registration:
             session.send(Done(SafeText(sentence)))
 
     def _delete(self, account: Account) -> None:
-        """End all that *account*, which `pyconchat-admin` has deleted, has in memory."""
+        """Remove *account*, which `pyconchat-admin` has deleted, from memory."""
         event_log.administered("account deleted", account.name)
         sessions = list(self._memory.presence.sessions(account.key))
         self._registry.end_sessions(
@@ -250,8 +250,8 @@ class Registration:
             for direct in private:
                 conversations.drop(direct.id)
 
-        self._journal.settled().addBoth(drop)  # what is on its way is still published
-        # Again, in order: requests that were still on their way have written for this account.
+        self._journal.settled().addBoth(drop)  # pending decisions are still published
+        # Again, in order: pending requests may have written for this account.
         write = DeleteAccount(account.key, deleted_party(account.key))
         self._journal.append(Decision(self._now(), writes=[write]))
 
@@ -262,7 +262,7 @@ class Registration:
 
 
 def _chosen(account: Account) -> list[Write]:
-    """Return the writes that store what a guest has chosen, who becomes registered."""
+    """Return the writes that store the settings and ignore list of a guest who registers."""
     ignores = [Ignore(account.key, name, True) for name in account.ignores.values()]
     mutes = [Mute(account.key, id, True) for id in account.muted]
     settings = [SaveSetting(account.key, *each) for each in account.settings.differing()]

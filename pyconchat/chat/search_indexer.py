@@ -1,6 +1,6 @@
 """SearchIndexer: adds new messages to the search index while the server is not busy; searches.
 
-It also has the store overwrite, bit by bit, what is left on the disk of messages that were removed.
+It also makes the store overwrite, in pieces, the remaining text of removed messages on disk.
 """
 
 from __future__ import annotations

@@ -45,9 +45,9 @@ class SessionRegistry:
         self.stopping = False  # the server is stopping: departures are not announced
 
     def watch(self, watcher: Callable[[Account], None]) -> None:
-        """Call *watcher* with each account all of whose other sessions are ended, or that is gone.
+        """Call *watcher* with each account that is removed, or whose other sessions are all ended.
 
-        What it was permitted outside its sessions ends, too.
+        Its permissions outside its sessions (tickets) end, too.
         """
         self._watchers.append(watcher)
 
@@ -109,16 +109,16 @@ class SessionRegistry:
         self.release_private(account.party)
 
     def end_absence(self, account: Account) -> None:
-        """End the absence of *account*, who has sent something; tell all its sessions."""
+        """End the absence of *account*, which has sent a message; notify all its sessions."""
         account.absence = None
         for session in self._memory.presence.sessions(account.key):
             session.send(Done(SafeText("You are back, and no longer away.")))
 
     def release_private(self, party: str) -> None:
-        """Forget the private conversations of *party*, who has disconnected, once all is stored.
+        """Remove the private conversations of *party*, which has disconnected, once all is stored.
 
-        They are read from the store when they are needed again. Those of a guest who is gone end:
-        nobody can write in them any more.
+        They are read from the store when they are needed again. Those of a disconnected guest end:
+        no later account can write in them.
         """
         if not self.stopping:
             self._journal.settled().addBoth(lambda _: self._forget_private(party))
@@ -127,7 +127,7 @@ class SessionRegistry:
         conversations = self._memory.conversations
         for conversation in conversations.of_party(party):
             if conversation.posting:
-                continue  # the one who posts calls again
+                continue  # the poster calls this again
             away = [each for each in conversation.parties if not self._is_online(each)]
             ended = any(map(is_guest_party, away))
             if ended:
@@ -136,7 +136,7 @@ class SessionRegistry:
                 conversations.drop_private(conversation.parties, conversation.id)
 
     def _end_private(self, conversation: DirectConversation) -> None:
-        """End *conversation* for those who are left, at its newest entry."""
+        """End *conversation* for the remaining parties, at its newest entry."""
         for party in conversation.parties:
             for session in self._memory.presence.sessions(account_key(party)):
                 if conversation in session.subscriptions:
@@ -150,14 +150,14 @@ class SessionRegistry:
         return known and self._memory.presence.online(account_key(party))
 
     def end_others(self, session: ISession, why: EndWhy, reason: str) -> None:
-        """End the other sessions of the account of *session*, and what it was permitted."""
+        """End the other sessions of the account of *session*, and its permissions."""
         for other in list(self._memory.presence.sessions(session.account.key)):
             if other is not session:
                 other.end(why, reason)
         self.revoke(session.account)
 
     def end_sessions(self, account: Account, why: EndWhy, reason: str) -> None:
-        """End all sessions of *account*, and what it was permitted."""
+        """End all sessions of *account*, and its permissions."""
         for session in list(self._memory.presence.sessions(account.key)):
             session.end(why, reason)
         self.revoke(account)
@@ -174,7 +174,7 @@ class SessionRegistry:
             self._journal.append(Decision(self._now(), writes=moves))
 
     def show(self, session: ISession, conversation: Conversation, seq: int) -> bool:
-        """Tell the other devices of an account that *session* has shown entries up to *seq*.
+        """Notify the other devices of an account that *session* has shown entries up to *seq*.
 
         Returns whether they were not shown before.
         """
@@ -187,7 +187,7 @@ class SessionRegistry:
         return True
 
     def mark(self, session: ISession, conversation: Conversation, seq: int) -> None:
-        """Note, and store, that *session* has shown *conversation* up to *seq*."""
+        """Record and store that *session* has shown *conversation* up to *seq*."""
         account = session.account
         if self.show(session, conversation, seq) and account.registered:
             self.move_cursors([MoveCursor(account.key, conversation.id, 0, shown=seq)])

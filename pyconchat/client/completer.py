@@ -23,7 +23,7 @@ OWN_COMMANDS = [
         subject="client",
     )
 ]
-"""The commands that the server does not know."""
+"""The client's own commands, which the server does not have."""
 
 POLICIES = ("open", "approval", "invite", "password")
 
@@ -65,7 +65,7 @@ class Completer:
         return word in self._menu if word.isdigit() else f"/{word}" in self._commands
 
     def own_help(self, line: str) -> list[CommandHelp]:
-        """Return the explanation of the client's own command that *line* asks for, if it does."""
+        """Return the help for the client's own command that *line* names, if any."""
         _, words = self._command(line)
         if self.command(line) != "help" or len(words) != 1:
             return []
@@ -109,7 +109,7 @@ class Completer:
             return self._people()
         index = len(words) - (0 if before.endswith(" ") else 1)
         choices: list[str] = []
-        after_rest = False  # an argument of any number of words stands before
+        after_rest = False  # an earlier argument takes any number of words
         for position, argument in enumerate(command.arguments):
             if position == index or (position < index and (argument.rest or after_rest)):
                 choices += self._of_kind(argument.kind, before)

@@ -1,4 +1,4 @@
-"""GroupDetails: asks the server what the client does not know of its groups."""
+"""GroupDetails: requests members, numbers and earlier lines of groups from the server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_EARLIER = 20
 """Maximum earlier entries that are shown at the first entry into a group."""
 
 MAX_READ = 100
-"""Maximum entries that are read for them: coming and going is left out."""
+"""Maximum entries that are read for them: joins and leaves are left out."""
 
 
 class GroupDetails:
@@ -41,21 +41,21 @@ class GroupDetails:
         self._numbers_asked: set[str] = set()
 
     def current_changed(self) -> None:
-        """Ask who is in the group that is current now."""
+        """Request the members of the current group."""
         if self._groups.current is not None:
             group = self._groups.current.name
             self._connection.ask_quietly(self._learn, group=group, line="/members")
         self._refresh()
 
     def learn_numbers(self) -> None:
-        """Ask for the numbers of the groups that an event has named without one."""
+        """Request the numbers of groups from events without one."""
         for group in self._groups.all():
             if not group.number and group.name not in self._numbers_asked:
                 self._numbers_asked.add(group.name)
                 self._connection.ask_quietly(self._learn, line=f"/groups {group.name}")
 
     def show_earlier(self, joined: Object) -> None:
-        """Show what was said in a group before the event *joined*, as its other doors do."""
+        """Show the last messages of a group before the event *joined*, as other doors do."""
         group, first = str(joined.get("group")), joined.get("seq")
 
         def answered(answer: Object) -> None:

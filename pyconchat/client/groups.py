@@ -1,4 +1,4 @@
-"""Groups: the groups that the client's account is in, who is online in them, and where one is.
+"""Groups: the groups of the client's account, their online members, and the current place.
 
 Learned from the answer to the hello, from other answers and from events; sends no requests.
 """
@@ -36,10 +36,10 @@ class JoinedGroup:
 class Groups:
     """The groups of one account, in the order in which they were joined.
 
-    *me* is the account's name, *current* the group that is typed to, and *partner* the person,
-    in a private conversation; with neither, one is at the front desk. *requested* is the group
-    that the person, in no group, has asked to join. *partners* are those with whom private
-    messages were exchanged, the latest last.
+    *me* is the account's name, *current* the current group, and *partner* the person of the current
+    private conversation; without either, the front desk is current. *requested* is the group that
+    the person, in no group, has asked to join. *partners* are those with whom private messages were
+    exchanged, the latest last.
     """
 
     def __init__(self) -> None:
@@ -47,26 +47,26 @@ class Groups:
         self.current: JoinedGroup | None = None
         self.partner = ""
         self.requested = ""
-        self._partner_online = False  # as the person was told
+        self._partner_online = False  # as last shown to the person
         self.partners: dict[str, None] = {}
         self._groups: dict[str, JoinedGroup] = {}
-        self._unconfirmed: set[str] = set()  # keys that the rest of a long hello may name
+        self._unconfirmed: set[str] = set()  # keys that may follow in the rest of a long hello
 
     @property
     def at_desk(self) -> bool:
-        """Return whether one is at the front desk."""
+        """Return whether the front desk is current."""
         return self.current is None and not self.partner
 
     @property
     def place(self) -> dict[str, str]:
-        """Return the fields by which a request names the place where one is."""
+        """Return the fields of a request for the current place."""
         if self.partner:
             return {"with": self.partner}
         return {} if self.current is None else {"group": self.current.name}
 
     @property
     def place_name(self) -> str:
-        """Return the name of the place where one is: ``tea``, ``@bob``, or ""."""
+        """Return the name of the current place: ``tea``, ``@bob``, or ""."""
         if self.partner:
             return f"@{self.partner}"
         return "" if self.current is None else self.current.name
@@ -108,7 +108,7 @@ class Groups:
             self.current = self._groups.get(fold(self.current.name))
 
     def _learn(self, fields: Object, previous: Mapping[str, JoinedGroup]) -> None:
-        """Add the groups in *fields*, a hello's answer or what follows it."""
+        """Add the groups in *fields*, the answer to a hello or a later part of it."""
         for each in objects_in(fields.get("groups")):
             name = str(each.get("group"))
             group = previous.get(fold(name)) or JoinedGroup(name)
@@ -116,7 +116,7 @@ class Groups:
             self._groups[fold(name)] = group
 
     def _learn_more(self, fields: Object) -> bool:
-        """Add groups that the hello had no room for; return whether the current one is gone."""
+        """Add groups that did not fit into the hello; return whether the current one is missing."""
         self._learn(fields, dict(self._groups))
         for each in objects_in(fields.get("groups")):
             self._unconfirmed.discard(fold(str(each.get("group"))))
@@ -194,7 +194,7 @@ class Groups:
             self._remove(group)
 
     def enter(self, group: JoinedGroup | None) -> bool:
-        """Make *group* the place, or the front desk; return whether it was another before."""
+        """Make *group*, or the front desk, the current place; return whether it has changed."""
         changed = group is not self.current or bool(self.partner)
         self.current, self.partner, self.requested = group, "", ""
         if group is not None:
@@ -202,13 +202,13 @@ class Groups:
         return changed
 
     def _talk_to(self, partner: str) -> bool:
-        """Make the private conversation with *partner* the place; return whether it was not."""
+        """Make the conversation with *partner* the current place; return whether it has changed."""
         changed = partner != self.partner
         self.current, self.partner, self.requested = None, partner, ""
         return changed
 
     def is_news(self, sent: Object) -> bool:
-        """Return whether the answer *sent* tells more than that the partner is still online."""
+        """Return whether the answer *sent* has news: more than that the partner is still online."""
         online = sent.get("online") is True
         known, self._partner_online = self._partner_online, online
         return sent.get("away") is not None or (known and not online)

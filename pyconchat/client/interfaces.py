@@ -42,7 +42,7 @@ class GaveUp(Exception):
 
 
 class LoginRefused(ConnectionError):
-    """The server refuses for now; another attempt after *wait* seconds may succeed."""
+    """The server refuses temporarily; a retry after *wait* seconds may succeed."""
 
     def __init__(self, sentence: str, wait: float) -> None:
         super().__init__(sentence)

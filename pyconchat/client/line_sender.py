@@ -85,7 +85,7 @@ class LineSender:
 
     @property
     def command_running(self) -> bool:
-        """Return whether a command was not answered yet."""
+        """Return whether a command is unanswered."""
         return self._commands > 0
 
     def typed(self, line: str) -> None:

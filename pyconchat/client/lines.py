@@ -203,7 +203,7 @@ class LineFormatter:
 
 
 def server_line(text: str) -> Line:
-    """Return a line that is not from a person; later lines of *text* are indented."""
+    """Return a line of the server; later lines of *text* are indented."""
     return Line((("server", lay_out(text, "* ", "\n")),))
 
 
@@ -216,7 +216,7 @@ def _numbered(line: Line, seq: object) -> Line:
 
 
 def _label(where: Where, is_mine: bool, guest: bool) -> Sequence[Piece]:
-    """Return what is shown after the sender's name for a message that is not in this group.
+    """Return the addition to the sender's name for a message outside the current group.
 
     *guest* is true of the first private message of a guest.
     """

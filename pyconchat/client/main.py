@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(descriptor)
-        except OSError:  # closed: it would be given to a connection
+        except OSError:  # closed: a connection would get its descriptor
             os.open(os.devnull, os.O_RDWR)
             setattr(sys, name, os.fdopen(descriptor, mode, closefd=False))
     options = parse_options(sys.argv[1:] if arguments is None else arguments)

@@ -1,4 +1,4 @@
-"""NameColours: which colour each person's name has, so that people of one group look different."""
+"""NameColours: the colours of names, different within one group as far as possible."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ __all__ = ["NAME_COLOURS", "NameColours"]
 NAME_COLOURS = 12
 
 MAX_PLACES = 200
-"""Maximum conversations whose colours are remembered; a server could name more than any number."""
+"""Maximum conversations whose colours are kept; a server could name any number."""
 
 MAX_PEOPLE = 1000
-"""Maximum people of one conversation whose colours are remembered."""
+"""Maximum people of one conversation whose colours are kept."""
 
 
 class NameColours:
     """Chooses colours, from 0 to NAME_COLOURS - 1, by conversation.
 
-    Whoever speaks first in a conversation gets the colour of their name. The next with that colour
+    The first person of a conversation gets the colour of their name. The next with the same colour
     gets the one that the fewest people there have.
     """
 
@@ -47,6 +47,6 @@ def _choice(key: str, taken: list[int]) -> int:
 
 
 def _bound(chosen: dict[Hashable, dict[str, int]] | dict[str, int], most: int) -> None:
-    """Forget the oldest entries of *chosen* above *most* - 1."""
+    """Remove the oldest entries of *chosen* above *most* - 1."""
     while len(chosen) >= most:
         del chosen[next(iter(chosen))]  # type: ignore[arg-type]  # a key of the same dict

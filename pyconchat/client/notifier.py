@@ -16,14 +16,14 @@ MAX_TEXT = 1000
 
 
 def ignore_notice(sender: str, text: str) -> None:
-    """Do nothing: no command was given."""
+    """Do nothing: there is no command."""
 
 
 class Notifier:
     """Runs *command* with two more arguments, the sender and the text; no shell reads them.
 
-    One runs at a time, so that many mentions do not start many processes. Those that come
-    meanwhile are not reported.
+    One runs at a time, so that many mentions do not start many processes. Messages in the meantime
+    are not reported.
     """
 
     def __init__(self, reactor: Any, command: Sequence[str]) -> None:

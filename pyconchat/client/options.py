@@ -25,7 +25,7 @@ __all__ = ["Options", "parse_options"]
 class Options(NamedTuple):
     """The options. *password* is None if it was not given; *auto_get* is in bytes, -1 for never.
 
-    *state* is the folder for what is saved, *user* the name of the user of this machine, or "".
+    *state* is the folder of the saved state, *user* the name of the user of this machine, or "".
     *notify* is the command that reports mentions, with its arguments.
     """
 
@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         usage=f"pyconchat [options] {FORM}\n       pyconchat [options] HOST PORT",
         description="The terminal client of PyconChat.",
         epilog="With input from a pipe, each line is sent to the group, and the exit status is 0"
-        " if all were stored in a group that goes on existing:"
+        " if all were stored in a group that continues to exist:"
         " make 2>&1 | pyconchat --name ci --group builds HOST",
     )
     add = parser.add_argument

@@ -1,7 +1,7 @@
 """ClientSession: what a person does at the client, and what they see of the server.
 
-It knows no command except its own (`completer.OWN_COMMANDS`): the server has the commands, their
-help and the rules. How lines look and are typed is left to the screens (`ui.terminal`, `ui.plain`).
+It executes only its own commands (`completer.OWN_COMMANDS`): the server has all others, their help
+and the rules. The screens (`ui.terminal`, `ui.plain`) show lines and read input.
 """
 
 from __future__ import annotations
@@ -123,15 +123,15 @@ class ClientSession:
 
     @property
     def takes_lines(self) -> bool:
-        """Return whether what is typed is a line for the server: after the first login.
+        """Return whether input is for the server: after the first login.
 
-        It is not while a password may be expected, also between two questions for it.
+        False while a password may be expected, also between two questions for it.
         """
         return self._was_logged_in and not self.hides_input
 
     @property
     def hides_input(self) -> bool:
-        """Return whether what is typed may be a password, so that it is not shown."""
+        """Return whether input may be a password, so that it is not shown."""
         return self._login.expects_secret
 
     def may_have_secret(self, line: str) -> bool:

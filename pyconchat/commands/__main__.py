@@ -23,18 +23,18 @@ that person. ``/me``, ``/history`` and ``/search`` work there; files are shared 
 ``1``, ``2`` and ``3`` are the menu: join a group, create a group, exit.
 
 Upper and lower case are the same in names. Arguments in brackets are optional. If another argument
-is missing, the server asks for it, but only those who may use the command. An empty answer cancels
-it. An answer that is itself a command, with its slash, cancels it too, and is carried out instead;
-therefore a password cannot begin with a slash.
+is missing, the server asks for it, if you may use the command. An empty answer cancels it. An
+answer that is itself a command, with its slash, cancels it too, and is executed instead; therefore
+a password cannot begin with a slash.
 
-An approval or a kick moves you while you may be typing. A line that means a command at one of the
-two places and a message at the other is then refused once; sent again, it is meant.
+An approval or a kick moves you while you may be typing. A line that is a command at one of the
+two places and a message at the other is then refused once; send it again to confirm it.
 
-*admin* marks the commands for the admin of the group, *moderator* those for the admin and the
-moderators, and *operator* those for the operators of the server, who can use them in any group. A
-moderator cannot act against the admin or another moderator. A time is a number and a unit: ``30m``,
-``1h``, ``7d``, ``2w``. At the front desk, ``/kick``, ``/ban``, ``/unban`` and ``/bans`` apply to
-the whole server, and only operators can use them.
+*admin* marks commands for the admin of the group, *moderator* commands for the admin and the
+moderators, and *operator* commands for the operators of the server, who can use them in any group.
+A moderator cannot act against the admin or another moderator. A time is a number and a unit:
+``30m``, ``1h``, ``7d``, ``2w``. At the front desk, ``/kick``, ``/ban``, ``/unban`` and ``/bans``
+apply to the whole server, and only operators can use them.
 
 A last argument ``[GROUP]`` is the name or the number of the group that the command concerns, so
 that it works at the front desk and in another group: ``/approve bob tea``. In a group, the last

@@ -1,4 +1,4 @@
-"""Commands about messages that were said: correcting, removing, answering, pinning, reacting."""
+"""Commands about messages: correcting, removing, answering, pinning, reacting."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _seq(typed: str) -> int:
 
 
 def _correction(typed: str) -> Correction:
-    """Return what ``[N] TEXT`` asks for. A text that begins with a number needs N before it."""
+    """Parse ``[N] TEXT``. A text that begins with a number needs N before it."""
     word, rest = first_word(typed)
     if _is_seq(word) and rest:
         return Correction(_seq(word), MESSAGE.parse(rest))
@@ -62,7 +62,7 @@ EMOJI = Arg("EMOJI", safe_line, "Which emoji? ", rest=True)
 
 
 async def edit(call: Call, correction: Correction) -> Reply:
-    """Correct one's last message, or another by its number."""
+    """Correct one's last message, or one by its number."""
     seq, text = correction
     now = call.chat.now()
     return await _decide(
@@ -71,8 +71,8 @@ async def edit(call: Call, correction: Correction) -> Reply:
 
 
 async def unsay(call: Call, seq: int | None) -> Reply:
-    """Remove one's last message, or another by its number."""
-    if seq is None or not call.actor.operator:  # operators remove also where they are no members
+    """Remove one's last message, or one by its number."""
+    if seq is None or not call.actor.operator:  # operators need not be members
         call.group()
     now = call.chat.now()
     return await _decide(
@@ -115,7 +115,7 @@ def pin_lines(
 ) -> list[PinLine]:
     """Return the pinned messages of a group, of which *quotes* were read a moment ago.
 
-    What has been unpinned or removed since is left out, and the text of ignored people.
+    Messages that were unpinned or removed since are left out, and the text of ignored people.
     """
     ignores = call.account.ignores
     return [

@@ -59,10 +59,10 @@ class Arg:
     """An argument: its *label* in help, its parser, and the *prompt* that asks for it.
 
     Without a prompt it is optional, and None if it is missing. With *rest* it takes the rest of
-    the line. *secret* arguments may be passwords. *kind* says what completion offers. *default*
+    the line. *secret* arguments may be passwords. *kind* selects the completion. *default*
     returns the value of a missing argument, if there is only one possible value. An optional
-    argument is missing, too, if the next word does not *fit*: that belongs to the one behind it.
-    A word after one of the words *holds* belongs to the argument, and names no group.
+    argument is missing, too, if the next word does not *fit*: that word belongs to the next
+    argument. A word after one of the words *holds* belongs to the argument, and is not a group.
     """
 
     label: str
@@ -97,12 +97,12 @@ class Arg:
 
     @property
     def usage(self) -> str:
-        """Return how help writes it."""
+        """Return its form in help."""
         return self.label if self.prompt else f"[{self.label}]"
 
     @property
     def help(self) -> ArgumentHelp:
-        """Return what completion needs."""
+        """Return the description for completion."""
         return ArgumentHelp(self.label, self.kind, not self.prompt, self.rest, self.secret)
 
 
@@ -124,20 +124,20 @@ class Args:
 
     @property
     def usage(self) -> str:
-        """Return how help writes them."""
+        """Return their form in help."""
         return " ".join(arg.usage for arg in self._shown)
 
     @property
     def help(self) -> list[ArgumentHelp]:
-        """Return what completion needs."""
+        """Return the descriptions for completion."""
         return [arg.help for arg in self._shown]
 
     def take_group(self, call: Call, rest: str) -> str:
         """Move *call* to the group that the last word of *rest* names; return the words before it.
 
-        It returns *rest* if that word names no group of which the caller may know, or has to be
-        another argument. In a group, the last word of a reason is a part of the reason, unless it
-        is the only one.
+        It returns *rest* if that word is not the name of a group listed for the caller, or has to
+        be another argument. In a group, the last word of a reason is a part of the reason, unless
+        it is the only one.
         """
         words = rest.split()
         required = sum(bool(arg.prompt) for arg in self._args)
@@ -233,7 +233,7 @@ _UNITS = {"m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
 _TIME = re.compile(r"([1-9][0-9]{0,3})([mhdw])", re.ASCII | re.IGNORECASE)
 
 OFF = "off"
-"""The word that ends what a command began, such as ``/quiet bob off``."""
+"""The word that undoes a command, such as ``/quiet bob off``."""
 
 
 def is_time(word: str) -> bool:

@@ -1,4 +1,4 @@
-"""Call: one use of a command, and what every command may need of it."""
+"""Call: one use of a command, with the parts of the chat that commands need."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Call:
         self.current = current
         self.answer = answer
         self.key = key
-        self.asked = False  # whether an argument was missing and was asked for
+        self.asked = False  # whether the server asked for a missing argument
         self.named_group = ""  # the name of the group, if the line named it
 
     @property
@@ -60,7 +60,7 @@ class Call:
 
     @property
     def actor(self) -> Actor:
-        """Return the account in the form that the rules take."""
+        """Return the account as an `Actor`, for the rules."""
         return self.account.actor
 
     @property
@@ -89,7 +89,7 @@ class Call:
     def here(self, may_be_named: bool = False) -> GroupConversation:
         """Return the conversation of the current group. Raises `Refused` elsewhere.
 
-        *may_be_named* is true where the command takes a group as its last word.
+        *may_be_named* is true if the command takes a group as its last word.
         """
         group = self.in_group()
         if group is None:
@@ -108,9 +108,9 @@ class Call:
             self.group()
 
     async def conversation(self) -> Conversation | None:
-        """Return the conversation of the current place, as far as the caller may read in it.
+        """Return the conversation of the current place, if the caller may read in it.
 
-        None if nothing was said yet in a private one. Raises `Refused` or `NotSaved`.
+        None for a private one without entries. Raises `Refused` or `NotSaved`.
         """
         if isinstance(self.current, Private):
             return await self.chat.private.conversation(self.account, self.current.partner)
@@ -124,7 +124,7 @@ class Call:
         return here is not None and self.account.key in here.group.members
 
     def usable(self) -> Group:
-        """Return the current group, also to operators outside. Raises `Refused`."""
+        """Return the current group, also for operators who are not members. Raises `Refused`."""
         return self.services.memory.usable(self.here())
 
     def group(self) -> Group:
@@ -151,7 +151,7 @@ class Call:
     async def ask(self, prompt: str, secret: bool = False) -> str:
         """Ask a question and return the answer.
 
-        Raises `Cancelled` if it is empty, or a command to be carried out instead.
+        Raises `Cancelled` if it is empty, or a command to be executed instead.
 
         Raises `Refused` if the caller has left the group when the answer comes.
         """

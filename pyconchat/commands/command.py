@@ -16,10 +16,10 @@ __all__ = ["Command", "Right"]
 class Right:
     """The right that a command needs, in the words of the rules.
 
-    *in_group* is what `Group.require_right` takes, *on_server* what `Accounts.require_operator`
-    takes where the command is used outside a group. The rules stay there, and check again when
-    they decide: this is only so that nobody is asked in vain. It is empty where only the rules can
-    tell who has the right.
+    *in_group* is the argument of `Group.require_right`, *on_server* that of
+    `Accounts.require_operator` if the command is used outside a group. The rules check again when
+    they decide: this check only prevents useless questions. It is empty if only the rules can
+    decide.
     """
 
     in_group: str = ""
@@ -44,9 +44,9 @@ class Command:
     A command that works *only_here*, in a group, is refused at the front desk, and to people
     without its *right*, before it asks for anything; without a right of its own it is for members.
     One that works *in_private* does so in private conversations, too.
-    With *shows_alone* it needs the right only with arguments: alone it shows what is so, or is
-    about oneself. One that *ends* something, such as a membership, is never suggested for a
-    mistyped name.
+    With *shows_alone* it needs the right only with arguments: without them it shows the current
+    state, or concerns only the caller. One that *ends* something, such as a membership, is never
+    suggested for a mistyped name.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Listing: lists that are cut into pages, by count and by bytes.
 
-An answer is written at once, so its size must not depend on how many groups, people or bans there
-are. The answer says how many items it leaves out, and which command lists the next ones.
+An answer is written at once, so its size must not depend on the number of groups, people or bans.
+It has the number of items left out, and the command that lists the next ones.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _encoder = msgspec.json.Encoder()
 
 @dataclass(frozen=True)
 class Listing:
-    """What a list is asked for: names with *part* in them, from behind the item *after* on."""
+    """The filter of a list: names with *part* in them, after the item *after*."""
 
     part: SafeText = NO_TEXT
     after: SafeText = NO_TEXT
@@ -62,7 +62,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Page(Generic[R]):
-    """Some items of a list; *more* is the count of those behind them, *next* the command for them.
+    """Some items of a list; *more* is the number of the rest, *next* the command that lists them.
 
     *next* is empty if there are none.
     """
@@ -80,9 +80,9 @@ def page(
     command: str,
     group: str = "",
 ) -> Page[R]:
-    """Return the page of *items* that *listing* asks for; *make* returns what is shown of one.
+    """Return the page of *items* that *listing* selects; *make* converts each item for the reply.
 
-    *group* is the group that was named after the *command*, if it was. Raises `Refused` if there is
+    *group* is the group named after the *command*, if any. Raises `Refused` if there is
     no item with the name `Listing.after`.
     """
     first = 0
@@ -119,7 +119,7 @@ def fitting(items: Iterable[R], most: int, size_of: Callable[[R], int] | None = 
 
 
 def entry_bytes(entry: Entry) -> int:
-    """Return the most bytes that *entry* has in any style."""
+    """Return the maximum bytes of *entry* over all styles."""
     size = _json_bytes(entry) + MAX_ADDED
     if isinstance(entry.event, Talk | Edit):
         # On a terminal, a later line is indented, and a tab takes up to 8 columns.
@@ -145,4 +145,4 @@ def _listing(typed: str) -> Listing:
 
 
 LISTING = Arg("FILTER after NAME", _listing, rest=True, holds=frozenset(_WORDS))
-"""Part of a name: the list has only the names that contain it; and where the page begins."""
+"""Part of a name: only names that contain it are listed; and the item before the page."""

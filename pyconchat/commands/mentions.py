@@ -1,4 +1,4 @@
-"""Commands about what somebody is shown: where they were mentioned, and muted groups."""
+"""Commands about mentions and muted groups."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pyconchat.domain.text import SafeText
 __all__ = ["WHICH", "list_mentions", "mute"]
 
 DEFAULT = 20
-"""Mentions that are shown without a number."""
+"""Default count of mentions."""
 
 MIN_READ = 100
 """Minimum mentions that are read at once, as some may no longer be shown."""
@@ -45,7 +45,7 @@ WHICH = Arg("N before GROUP SEQ", _which, rest=True)
 
 
 async def list_mentions(call: Call, which: tuple[int, tuple[str, int] | None] | None) -> Reply:
-    """Show where the caller was mentioned, in the groups that they are still in."""
+    """Show the caller's mentions in the groups of which they are still members."""
     count, before = which or (DEFAULT, None)
     last = (
         None if before is None else (call.services.groups.find(call.actor, before[0]).id, before[1])

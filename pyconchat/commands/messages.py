@@ -23,7 +23,7 @@ DEFAULT_HISTORY = 20
 """Entries that ``/history`` shows without a number."""
 
 MAX_NAMED = 100
-"""Maximum people whom ``/ignore`` alone names."""
+"""Maximum people that ``/ignore`` without arguments lists."""
 
 MAX_MATCHES = 20
 """Maximum messages in one answer to ``/search``."""
@@ -40,7 +40,7 @@ async def msg(call: Call, name: Name, text: SafeText) -> Reply:
 
 
 async def answer(call: Call, text: SafeText) -> Reply:
-    """Send a private message to the one with whom the last was exchanged."""
+    """Send a private message to the person of the last one."""
     partner = call.account.correspondent
     if partner is None:
         raise Refused(
@@ -50,7 +50,7 @@ async def answer(call: Call, text: SafeText) -> Reply:
 
 
 async def query(call: Call, name: Name | None, text: SafeText | None) -> Reply | None:
-    """Make a private conversation current, and send *text*; alone, leave it."""
+    """Make a private conversation current, and send *text*; without arguments, leave it."""
     if name is None:
         if not isinstance(call.current, Private):
             raise Refused(
@@ -62,7 +62,7 @@ async def query(call: Call, name: Name | None, text: SafeText | None) -> Reply |
     call.session.enter(Private(partner))
     away = away_text(call, partner)
     if partner.absence is not None:
-        partner.absence.is_news_to(call.account.party)  # they are told now
+        partner.absence.is_news_to(call.account.party)  # the reply shows the away text
     call.answer(
         InPrivate(
             other=partner.name,
@@ -91,7 +91,7 @@ async def _send(
 
 
 class _Asked(NamedTuple):
-    """What ``/history`` is asked for: *most* entries, before *before*, of the one with *name*."""
+    """The arguments of ``/history``: *most* entries before *before*, of those with *name*."""
 
     most: int = DEFAULT_HISTORY
     before: int | None = None
@@ -99,7 +99,7 @@ class _Asked(NamedTuple):
 
 
 def _history(typed: str) -> _Asked:
-    """Return what ``[N] [before SEQ] [@NAME]`` asks for."""
+    """Parse ``[N] [before SEQ] [@NAME]``."""
     words = typed.split()
     names = [word for word in words if word.startswith("@")]
     words = [word.lower() for word in words if word not in names]
@@ -128,7 +128,7 @@ async def history(call: Call, asked: _Asked | None) -> Reply:
         partner = call.services.accounts.find(asked.name)
         call = Call(call.services, call.session, Private(partner), call.answer, call.key)
         with_name = f" @{partner.name}"
-    await call.chat.settled()  # includes messages that were typed just before
+    await call.chat.settled()  # includes pending messages
     conversation = await call.conversation()
     if conversation is None:
         assert isinstance(call.current, Private)
@@ -171,7 +171,7 @@ async def search(call: Call, text: SafeText) -> Reply:
 
 
 async def ignore(call: Call, name: Name | None) -> Reply:
-    """Add somebody to your ignore list; alone, show it."""
+    """Add somebody to your ignore list; without arguments, show it."""
     if name is None:
         names = sorted(call.account.ignores.values(), key=fold)
         ignored, more = names[:MAX_NAMED], len(names[MAX_NAMED:])

@@ -1,4 +1,4 @@
-"""Commands about people: who is online, who somebody is, and being away."""
+"""Commands about people: /who, /whois and /away."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def who(call: Call, listing: Listing | None) -> Reply:
 
 
 async def whois(call: Call, name: Name) -> Reply:
-    """Show who somebody is, as far as everybody may know."""
+    """Show the public information about somebody."""
     account = call.services.accounts.find(name)
     sessions = call.services.presence.sessions(account.key)
     shared = list(_shared(call, account, _groups_of(call)))
@@ -74,7 +74,7 @@ async def whois(call: Call, name: Name) -> Reply:
 
 
 async def away(call: Call, text: SafeText | None) -> Reply:
-    """Be away, saying *text*; alone, be back."""
+    """Set the away text *text*; without it, end the absence."""
     account = call.account
     if text is not None:
         account.absence = Absence(text, call.chat.now())
@@ -86,7 +86,7 @@ async def away(call: Call, text: SafeText | None) -> Reply:
 
 
 def away_text(call: Call, account: Account) -> SafeText | None:
-    """Return what *account* says who is away, None if it is not.
+    """Return the away text of *account*, None if it is not away.
 
     It is empty for a caller who ignores the account.
     """

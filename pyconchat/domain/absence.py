@@ -1,4 +1,4 @@
-"""Absence: what somebody who is away says to others, and who was told."""
+"""Absence: the away text of a person, and the senders who have got it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pyconchat.domain.text import SafeText
 __all__ = ["MAX_TOLD", "Absence"]
 
 MAX_TOLD = 1000
-"""Maximum senders that an absence remembers; beyond that, the earliest is told once more."""
+"""Maximum senders recorded for an absence; after more, the earliest gets the text again."""
 
 
 class Absence:
-    """Somebody is away since *at* (milliseconds since the epoch), and says why in *text*."""
+    """A person is away since *at* (milliseconds since the epoch), with the away text *text*."""
 
     __slots__ = ("_told", "at", "text")
 
@@ -21,7 +21,7 @@ class Absence:
         self._told: dict[str, None] = {}
 
     def is_news_to(self, party: str) -> bool:
-        """Return whether the sender *party* (`Account.party`) was not told yet; now they are."""
+        """Record that *party* (`Account.party`) gets the text; return whether it had not yet."""
         if party in self._told:
             return False
         if len(self._told) >= MAX_TOLD:

@@ -37,13 +37,13 @@ from pyconchat.domain.times import until_in_words
 __all__ = ["RESERVED", "Account", "Accounts", "deleted_party", "is_guest_party"]
 
 RESERVED = (Name("chanserv"), Name("nickserv"), Name("pyconchat"))
-"""Names that no new account may have: users would take what it says for the server's word."""
+"""Names that no new account may have: users could take its messages for the server's."""
 
 MAX_NAMED = 1000
 """Maximum unread mentions in one conversation that are counted."""
 
 MAX_GUEST_MENTIONS = 100
-"""Maximum mentions of a guest that are remembered."""
+"""Maximum mentions of a guest that are kept."""
 
 MAX_NETWORKS = 8
 """Maximum networks that are banned with one guest."""
@@ -111,15 +111,15 @@ class Account:
 
     @property
     def correspondent(self) -> Account | None:
-        """Return with whom the last private message was exchanged; None if they are gone."""
+        """Return the account of the last private message, to or from; None if it is removed."""
         return None if self._correspondent is None else self._correspondent()
 
     def corresponds_with(self, other: Account) -> None:
-        """Note that a private message was exchanged with *other*."""
+        """Record that a private message was exchanged with *other*."""
         self._correspondent = weakref.ref(other)  # two accounts would otherwise be a cycle
 
     def mention(self, conversation: int, seq: int) -> None:
-        """Note that entry *seq* of *conversation* mentions the account, which is online."""
+        """Record that entry *seq* of *conversation* mentions the account, which is online."""
         unread = self.named.setdefault(conversation, [])
         unread.append(seq)
         del unread[:-MAX_NAMED]
@@ -127,7 +127,7 @@ class Account:
             self.mentions.append((conversation, seq))
 
     def show(self, conversation: int, seq: int) -> bool:
-        """Note that *conversation* was shown up to *seq*; return whether that is new."""
+        """Record that *conversation* was shown up to *seq*; return whether it was not before."""
         if seq <= self.shown.get(conversation, 0):
             return False
         self.shown[conversation] = seq
@@ -155,7 +155,7 @@ def is_guest_party(party: str) -> bool:
 
 
 def deleted_party(key: Key) -> str:
-    """Return the party as which a deleted account stays in its private conversations."""
+    """Return the party that replaces a deleted account in its private conversations."""
     return f"{key}~{secrets.token_hex(8)}"
 
 
@@ -194,8 +194,8 @@ class Accounts:
     def require_free(self, name: Name, now: int) -> None:
         """Raise `Refused` if no new account may have *name* at *now* (milliseconds).
 
-        It is taken, is reserved, or looks like a name that is, like one that is banned, or like a
-        command. Names that were stored before these rules stay.
+        It is refused if it is in use or reserved, or confusable with such a name, with a banned one
+        or with a command. Existing names stay valid.
         """
         self._require_unused(name)
         banned = (
@@ -214,9 +214,9 @@ class Accounts:
             )
 
     def add(self, account: Account) -> None:
-        """Add *account*, which was checked when it was new. Raises `Refused` if its name is taken.
+        """Add *account*, whose name was checked before. Raises `Refused` if it is in use.
 
-        What the store has is never refused for what its name looks like.
+        Accounts in the store are never refused because of confusable names.
         """
         self._require_unused(account.name)
         self._accounts[account.key] = account
@@ -276,7 +276,7 @@ class Accounts:
         return self._made_operator(by, None)
 
     def remove_operator(self, by: Actor, name: Name) -> list[ServerEvent]:
-        """Decide that *name* is no longer an operator. One operator remains."""
+        """Decide that *name* is no longer an operator. The last operator remains one."""
         self.require_operator(by, "make operators")
         account = self.find(name)
         if not account.actor.operator:
@@ -324,8 +324,8 @@ class Accounts:
     ) -> list[ServerEvent]:
         """Decide that *name*, which need not be registered, is banned from the server.
 
-        The ban lasts until *until* (milliseconds, as *now*), or for good if that is None. Of a
-        guest, so are the *networks*, from which they are connected. An account that is banned
+        The ban lasts until *until* (milliseconds, as *now*), or for good if that is None. The ban
+        of a guest includes the *networks* from which they are connected. An account that is banned
         keeps its memberships: it is offline until the ban is lifted.
         """
         self.require_operator(by, "ban people from the server", in_groups=True)

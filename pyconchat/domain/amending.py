@@ -1,7 +1,7 @@
-"""The rules about a message that was said: who may edit, remove, answer, pin it, or react to it.
+"""The rules for editing, removing, answering and pinning a message, and for reacting to it.
 
 As the methods of `Group`, these functions only decide. The message is a `Target`, which was read
-from the log; `amended` is what the log has in its place afterwards.
+from the log; `amended` returns the entry that replaces it in the log.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ MAX_REACTIONS = 50
 class Target(msgspec.Struct, frozen=True):
     """The entry that a request is about: *seq* at *at* (milliseconds), with its *reactions*.
 
-    It is *own* if the asker has said it, as the member that they are now: not a guest with their
-    name, and not before they left.
+    It is *own* if the asker has posted it in the current membership: not a guest with the same
+    name, and not before leaving.
     """
 
     seq: int
@@ -90,7 +90,7 @@ def edit(group: Group, by: Actor, target: Target, text: SafeText, now: int) -> l
 def unsay(group: Group, by: Actor, target: Target, now: int) -> list[GroupEvent]:
     """Decide that *by* removes the message *target*, at *now* (milliseconds).
 
-    It is their own and new, or they have the right to remove those of others.
+    It is their own and at most a day old, or they have the right to remove messages of others.
     """
     own_and_new = target.own and now - target.at < AMENDABLE and fold(by.name) in group.members
     if not own_and_new:
@@ -120,7 +120,7 @@ def react(group: Group, by: Actor, target: Target, text: SafeText, now: int) -> 
 
 
 def require_answerable(group: Group, by: Actor, target: Target) -> None:
-    """Raise `Refused` unless *by* may answer *target*, with what `Group.post` allows them."""
+    """Raise `Refused` unless *target* is a message and *by* a member."""
     group.require_member(by)
     _said(target)
 
@@ -150,9 +150,9 @@ def unpin(group: Group, by: Actor, seq: int) -> list[GroupEvent]:
 
 
 def amended(event: AnyEvent, by: Edit | Unsay, seq: int) -> AnyEvent:
-    """Return what takes the place of *event* after the entry *seq*, which is *by*.
+    """Return the replacement of *event* after the entry *seq*, whose event is *by*.
 
-    What was removed stays removed.
+    A removed message stays removed.
     """
     match event, by:
         case ((Message() | Action()), Edit(text=text, mentions=mentions)):
@@ -166,7 +166,7 @@ def amended(event: AnyEvent, by: Edit | Unsay, seq: int) -> AnyEvent:
 
 
 def quote_of(event: AnyEvent) -> Quote | None:
-    """Return how entries about *event* quote it; None if it is no message."""
+    """Return the quote of *event* for entries about it; None if it is no message."""
     match event:
         case Message(sender=sender, text=text) | Action(sender=sender, text=text):
             return Quote(sender, excerpt(text))

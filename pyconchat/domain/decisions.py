@@ -71,7 +71,7 @@ class SaveSetting(msgspec.Struct, frozen=True):
 
 
 class Mute(msgspec.Struct, frozen=True):
-    """*owner* mutes the group of *conversation*, or no longer (*on* is False)."""
+    """*owner* mutes the group of *conversation*, or unmutes it (*on* is False)."""
 
     owner: Key
     conversation: int
@@ -81,7 +81,7 @@ class Mute(msgspec.Struct, frozen=True):
 class MoveCursor(msgspec.Struct, frozen=True):
     """*owner* has received all entries up to *read*, on the cursor that ends at *upto*.
 
-    Those up to *shown* were shown to them. Neither number ever goes back.
+    Those up to *shown* were shown to them. Neither number ever decreases.
     """
 
     owner: Key
@@ -100,9 +100,9 @@ class OpenDirect(msgspec.Struct, frozen=True):
 
 
 class EndDirect(msgspec.Struct, frozen=True):
-    """End a private conversation, one side of which is gone for good, at its entry *head*.
+    """End a private conversation, one party of which no longer exists, at its entry *head*.
 
-    Who has not received all of it still does at the next login.
+    The other party still receives the missed entries at the next login.
     """
 
     conversation: int
@@ -150,8 +150,8 @@ class NoteSeen(msgspec.Struct, frozen=True):
 class DeleteAccount(msgspec.Struct, frozen=True):
     """Delete the account *owner*, with all that is only its own: tokens, cursors, settings.
 
-    Its private conversations move to *party*, which nobody ever is: they remain for their other
-    side, and the next account with the same name does not get them.
+    Its private conversations move to *party*, which is never the party of an account: they remain
+    for their other party, and a later account with the same name does not get them.
     """
 
     owner: Key

@@ -18,7 +18,7 @@ from pyconchat.domain.text import Emoji, SafeText
 NO_TEXT = SafeText("")
 
 ADMINISTRATOR = Name("the administrator")
-"""Stands for who uses ``pyconchat-admin``. It is not a valid name, so no account can have it."""
+"""Name of the user of ``pyconchat-admin``. It is not valid for an account."""
 
 
 class Policy(Enum):
@@ -55,11 +55,11 @@ class Event(msgspec.Struct, frozen=True, gc=False, tag_field="type", omit_defaul
 
 
 class Message(Event, frozen=True, tag="message"):
-    """*sender* said *text*, to a group or to one person; it names the members *mentions*.
+    """*sender* sent *text* to a group or to one person; it mentions the members *mentions*.
 
-    It is marked *guest* if it is the first one that a guest sends to this person. It answers the
-    entry *reply_to*, if that is not 0. *edited* is the number of the latest entry that corrected
-    it, 0 if there is none; *text* is the corrected one.
+    *guest* is true of the first message that a guest sends to this person. It answers the entry
+    *reply_to*, if that is not 0. *edited* is the number of the latest entry that corrected it, 0 if
+    there is none; *text* is the corrected one.
     """
 
     sender: Name
@@ -81,7 +81,7 @@ class Action(Event, frozen=True, tag="action"):
 
 
 class MessageRemoved(Event, frozen=True, tag="unsaid"):
-    """Takes the place of a message or action of *sender* that *by* removed."""
+    """Replaces a message or action of *sender* that *by* removed."""
 
     sender: Name
     by: Name
@@ -100,7 +100,7 @@ class Edit(Event, frozen=True, tag="edit"):
 
 
 class Unsay(Event, frozen=True, tag="unsay"):
-    """*by* removed the message *about* of *sender*: its text is nowhere in the store any more."""
+    """*by* removed the message *about* of *sender*: its text is deleted from the store."""
 
     about: int
     sender: Name
@@ -187,9 +187,9 @@ class MemberKicked(Event, frozen=True, tag="kicked"):
 
 
 class MemberBanned(Event, frozen=True, tag="banned"):
-    """*name* may not join. If they were a member, they are not any more.
+    """*name* may not join. If they were a member, their membership has ended.
 
-    The ban ends by itself at *until* (milliseconds since the epoch); None: it is for good.
+    The ban ends by itself at *until* (milliseconds since the epoch); None: it does not.
     """
 
     name: Name
@@ -206,7 +206,7 @@ class MemberUnbanned(Event, frozen=True, tag="unbanned"):
 
 
 class MemberQuieted(Event, frozen=True, tag="quieted"):
-    """*name* may read and not speak, until *until* (milliseconds since the epoch).
+    """*name* may read but not speak, until *until* (milliseconds since the epoch).
 
     None: until `QuietEnded`.
     """
@@ -224,7 +224,7 @@ class QuietEnded(Event, frozen=True, tag="unquieted"):
 
 
 class SlowChanged(Event, frozen=True, tag="slow"):
-    """Each member can say one thing in so many *seconds*; 0: as many as they like."""
+    """Each member can send one message in *seconds*; 0: any number."""
 
     seconds: int
     by: Name
@@ -238,7 +238,7 @@ class ModeratorMade(Event, frozen=True, tag="moderator"):
 
 
 class ModeratorEnded(Event, frozen=True, tag="unmoderator"):
-    """*name* is a moderator no longer, and still a member."""
+    """*name* is no longer a moderator, but still a member."""
 
     name: Name
     by: Name
@@ -288,9 +288,9 @@ class InvitationEnded(Event, frozen=True, tag="uninvited"):
 
 
 class AdminChanged(Event, frozen=True, tag="admin"):
-    """*name* is the admin now; if that is None, the operators look after the group.
+    """*name* is the admin now; if that is None, the operators manage the group.
 
-    *by* is who transferred adminship: the previous admin, or an operator.
+    *by* transferred adminship: the previous admin, or an operator.
     """
 
     name: Name | None
@@ -316,8 +316,8 @@ class TopicChanged(Event, frozen=True, tag="topic"):
 class FileShared(Event, frozen=True, tag="shared"):
     """*by* shared a file, which has the name *file* and the number *number* in the group.
 
-    *size* is in bytes, *sha256* in hex; *id* is its name on the server's disk. *quota* says to
-    whose quota the file of a guest counts, by their address; it is empty for an account.
+    *size* is in bytes, *sha256* in hex; *id* is its name on the server's disk. *quota* is the quota
+    key of a guest's file, by address; it is empty for an account.
     """
 
     number: int
@@ -347,7 +347,7 @@ class ServerKicked(Event, frozen=True, tag="server-kicked"):
 
 
 class ServerBanned(Event, frozen=True, tag="server-banned"):
-    """An operator ended all sessions of *name*, who may not log in again.
+    """An operator ended all sessions of *name*, who cannot log in again.
 
     No guest may log in from the *networks*, those of a guest who is banned. *until* is as in
     `MemberBanned`.
@@ -387,7 +387,7 @@ class Damaged(Event, frozen=True, tag="damaged"):
 
 Talk: TypeAlias = Message | Action
 Amendment: TypeAlias = Edit | Unsay | Reaction | Pinned | Unpinned
-"""What is about an earlier entry, *about*."""
+"""Base class of the events about an earlier entry, *about*."""
 Request: TypeAlias = (
     JoinRequested | RequestWithdrawn | JoinRejected | MemberInvited | InvitationEnded
 )
@@ -423,7 +423,7 @@ AnyEvent: TypeAlias = GroupEvent | ServerEvent | Damaged
 
 
 class Quote(msgspec.Struct, frozen=True, gc=False):
-    """The author and the start of a message, as an entry about it shows them.
+    """The author and the start of a message, for an entry about it.
 
     *text* is empty if the message was removed. A quote is never stored: it is read with the entry,
     so that a text that is removed is in no other place.
@@ -525,7 +525,7 @@ def decode(body: str | bytes) -> AnyEvent:
 
 
 def is_coming_or_going(event: AnyEvent, reader: Key) -> bool:
-    """Return whether *event* is only that somebody else than *reader* came or went."""
+    """Return whether *event* is the join or leave of somebody other than *reader*."""
     match event:
         case MemberJoined(name=name) | MemberLeft(name=name, why=Why.LEFT | Why.GUEST_GONE):
             return fold(name) != reader

@@ -1,9 +1,9 @@
 """Group: one group and its rules, put together by subject.
 
 A method such as `post` or `kick` only decides: it checks the rules and returns events, or raises
-`Refused`. Events change the group in `LiveState.apply`; `restore` sets it to what the store has.
-A group knows no clock, no store, no session, and no password but its hash. Where a rule depends
-on the time, it is the argument *now*, in milliseconds since the epoch.
+`Refused`. Events change the group in `LiveState.apply`; `restore` sets it to the stored state.
+A group has no clock, store or session, and only the hash of its password. If a rule depends on the
+time, it is the argument *now*, in milliseconds since the epoch.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _DELETED = SafeText("the group was deleted")
 
 
 class Group(Moderation):
-    """One group: what is said and shared in it, what it is like, and how it ends.
+    """One group: its messages, files and settings, and its end.
 
     Its rights, its members and its moderators are the subjects of the classes below it.
     """
@@ -128,7 +128,7 @@ class Group(Moderation):
         return file
 
     def close(self, by: Actor) -> list[GroupEvent]:
-        """Decide that *by* deletes the group, which answers its join requests."""
+        """Decide that *by* deletes the group; its join requests are rejected."""
         self.require_right(by, "delete the group")
         rejected: list[GroupEvent] = [
             JoinRejected(request.name, by.name, _DELETED) for request in self.requests.values()

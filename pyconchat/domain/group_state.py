@@ -72,9 +72,9 @@ class JoinRequest(msgspec.Struct, frozen=True):
 class Ban(msgspec.Struct, frozen=True):
     """*by* banned *name* at *at* (milliseconds since the epoch).
 
-    A ban from the server may have the *networks* of a guest (see `network_of`). At *until* it
-    ends; None: it is for good. Nothing happens then: whoever asks about a ban has to give the
-    time. One that has ended is removed when that name comes again, or the next name is banned.
+    A ban from the server may have the *networks* of a guest (see `network_of`). At *until* it ends;
+    None: never. No event marks the end: methods about bans take the time. A ban that has ended is
+    removed when that name joins again, or the next name is banned.
     """
 
     name: Name
@@ -130,9 +130,9 @@ class Pin(msgspec.Struct, frozen=True):
 class GroupState(msgspec.Struct):
     """All that a group remembers. Each list is in the order in which its records were added.
 
-    *admin* is None if the operators look after the group. A *temporary* group has never had a
+    *admin* is None if the operators manage the group. A *temporary* group has never had a
     registered member. *last_file* is the highest number that a file of the group ever had. *slow*
-    is the time from one message of a member to the next, in seconds.
+    is the minimum time between two messages of a member, in seconds.
     """
 
     number: int
@@ -196,7 +196,7 @@ class LiveState:
         return cls(id, _first_state(event), version=1)
 
     def discard(self) -> None:
-        """Close the group, which could not be stored: it never existed."""
+        """Close the group, which could not be stored."""
         self.closed = True
         self.members.clear()
 

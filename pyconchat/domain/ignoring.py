@@ -1,8 +1,8 @@
-"""What an ignore list hides: nothing that an ignored person has written is shown.
+"""The effect of an ignore list: no text of an ignored person is shown.
 
 Their messages, edits, reactions, pins, files, topics, requests and invitations are hidden as a
-whole. What they decide about rights (a kick, a ban, a rejection) is one line, without any text of
-theirs. So is what others say about a message of theirs.
+whole. Their decisions about rights (a kick, a ban, a rejection) are one line, without their text.
+So are entries of others about their messages.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ __all__ = ["as_seen"]
 
 
 def as_seen(entry: Entry, ignores: Mapping[Key, Name]) -> Entry | None:
-    """Return *entry* as somebody sees it who ignores *ignores*; None if it is hidden."""
+    """Return *entry* for a reader who ignores *ignores*; None if it is hidden."""
     if not ignores:
         return entry
     quote = entry.quote
@@ -54,7 +54,7 @@ def as_seen(entry: Entry, ignores: Mapping[Key, Name]) -> Entry | None:
         case Edit(by=author) | Reaction(by=author) | Pinned(by=author) | Unpinned(by=author):
             return None if fold(author) in ignores else entry
         case Unsay(sender=author, by=by) | MessageRemoved(sender=author, by=by):
-            # What somebody else removes is no word of theirs.
+            # The entry of a removal by somebody else has no text of theirs.
             return None if fold(author) in ignores and fold(by) in ignores else entry
         case FileShared(by=author) | FileRemoved(by=author) | MemberInvited(by=author):
             return None if fold(author) in ignores else entry

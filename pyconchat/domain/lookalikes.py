@@ -1,6 +1,6 @@
-"""Names that look alike: `alice`, `aIice` with a capital I, `a1ice` with a digit.
+"""Confusable names: `alice`, `aIice` with a capital I, `a1ice` with a digit.
 
-Two names look alike if they have a skeleton in common (Unicode UTS #39, section 4).
+Two names are confusable if they have a skeleton in common (Unicode UTS #39, section 4).
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from pyconchat.domain.names import Name, fold
 
 __all__ = ["Lookalikes", "skeletons"]
 
-# What shows nothing and may stand in a name: the joiners, in scripts that need them.
+# Invisible characters that are valid in names: the joiners, in scripts that need them.
 _INVISIBLE = dict.fromkeys("\u200c\u200d", "")
 
 
 class Lookalikes:
-    """Finds the name that another could be mistaken for, in constant time."""
+    """Finds the confusable names of a name, in constant time."""
 
     def __init__(self, names: Iterable[Name] = ()) -> None:
-        _prototypes()  # now: reading them later would stall everybody
-        # Almost always one name. Several are those that were stored before this rule.
+        _prototypes()  # now: loading them later would block the reactor
+        # Almost always one name; several only if they were stored before this rule.
         self._names: dict[str, tuple[Name, ...]] = {}
         for name in names:
             self.add(name)
@@ -59,16 +59,17 @@ class Lookalikes:
 def skeletons(name: str) -> frozenset[str]:
     """Return the skeletons of *name* as it is written, and as it is in lower case.
 
-    For Unicode the digit one looks like the letter l only; in `al1ce` it looks like an i.
+    In Unicode's table the digit one is confusable with the letter l only; in `al1ce` it is read as
+    an i.
     """
     key = fold(name)
     return frozenset(map(_skeleton, {name, key, key.replace("1", "i")}))
 
 
 def _skeleton(text: str) -> str:
-    """Return what *text* looks like.
+    """Return the skeleton of *text*.
 
-    Without the case of its letters: a zero looks like a capital O, and `b0b` like `bob` then.
+    Case is folded after it: a zero is confusable with a capital O, so `b0b` with `bob`.
     """
     if not text.isascii():
         text = unicodedata.normalize("NFD", text)
@@ -78,7 +79,7 @@ def _skeleton(text: str) -> str:
 
 @lru_cache(1)
 def _prototypes() -> dict[int, str]:
-    """Return the character or characters that represent all that look like a code point.
+    """Return the prototype of a code point: one or more characters.
 
     The package has Unicode's table as a graph, with the prototype next to each character that
     looks like it. Of two characters that look like each other alone, the lower is the prototype.

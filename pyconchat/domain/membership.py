@@ -1,4 +1,4 @@
-"""Membership: the rules about who comes into a group, and who goes.
+"""Membership: the rules for joining and leaving a group.
 
 A method only decides: it returns events, or raises `Refused`. *now* is in milliseconds since the
 epoch.
@@ -38,14 +38,14 @@ __all__ = ["Membership"]
 
 
 class Membership(Rights):
-    """Who is in a group, applies for it, or may not join it."""
+    """The members, applicants, invited and banned people of a group."""
 
     __slots__ = ()
 
     def join(
         self, by: Actor, now: int, note: SafeText = NO_TEXT, proof: str = ""
     ) -> list[GroupEvent]:
-        """Decide that *by* joins, or asks to join. Nothing happens if *by* is a member.
+        """Decide that *by* joins, or asks to join. Returns no event if *by* is a member.
 
         *proof* is the hash of the group's password, if *by* typed the right one.
         """
@@ -99,7 +99,7 @@ class Membership(Rights):
                 assert_never(self.policy)
 
     def lists_to(self, by: Actor) -> bool:
-        """Return whether *by* may know that the group exists.
+        """Return whether the group is listed for *by*.
 
         A group that takes only invited people is known to its members, to those it invited, and to
         applicants from before it did.
@@ -116,7 +116,7 @@ class Membership(Rights):
         return self.policy is Policy.PASSWORD and not known
 
     def comes_back(self, by: Actor) -> bool:
-        """Return whether *by* could leave, and join again as before without anybody's help."""
+        """Return whether *by* could leave, and join again without an approval or invitation."""
         return not self.is_admin(by.name) and self.policy in (Policy.OPEN, Policy.PASSWORD)
 
     def step_out(self, by: Actor) -> list[GroupEvent]:
@@ -131,7 +131,7 @@ class Membership(Rights):
         return self._without(by.name, MemberLeft(by.name), Why.LEFT)
 
     def approve(self, by: Actor, names: Iterable[Name]) -> list[GroupEvent]:
-        """Decide that *by* approves the requests of *names*: of all, or of none."""
+        """Decide that *by* approves the requests of *names*, or of none if one is refused."""
         self.require_right(by, "approve requests")
         requests = {fold(name): self._request(name) for name in names}
         return [
@@ -163,9 +163,9 @@ class Membership(Rights):
     # Consequences of events outside the group.
 
     def forget(self, name: str, why: Why) -> list[GroupEvent]:
-        """Decide what ends in this group when the server removes *name*.
+        """Decide the end of all that *name* has here, when the server removes them.
 
-        That happens to a guest who disconnects, and to somebody who is banned from the server.
+        The server removes guests who disconnect, and banned people.
         """
         key = fold(name)
         events: list[GroupEvent] = []
@@ -179,7 +179,7 @@ class Membership(Rights):
         return events
 
     def register(self, name: str) -> list[GroupEvent]:
-        """Decide that the guest *name*, who has registered, keeps what they have in this group."""
+        """Decide that the guest *name*, who has registered, keeps their place in this group."""
         key = fold(name)
         held = (self.members.get(key), self.requests.get(key), self.invitations.get(key))
         guest = next((each for each in held if each is not None and each.guest), None)
@@ -194,7 +194,7 @@ class Membership(Rights):
 
     @property
     def keeper(self) -> str:
-        """Whom an applicant waits for, in words."""
+        """The people who can approve a request, in words."""
         return "an operator of this server" if self.admin is None else f"its admin {self.admin}"
 
     def _banned_now(self, key: Key, now: int) -> Ban | None:
@@ -209,8 +209,8 @@ class Membership(Rights):
         """Return *end*, which ends the membership of *name*, and its consequences.
 
         The admin's successor is the moderator who has been one for the longest, else the member;
-        without one, the operators look after the group. Only a temporary group passes to a guest,
-        and closes without members.
+        without one, the operators manage the group. Only a temporary group passes to a guest, and
+        closes without members.
         """
         others = [member for key, member in self.members.items() if key != fold(name)]
         if self.temporary and not others:

@@ -1,6 +1,6 @@
-"""Mentions: the members of a group whom a message names, with ``@`` before the name or without.
+"""Mentions: the members whose names are in a message, with ``@`` before the name or without.
 
-A name counts where it is a word of its own, by the word boundaries of Unicode (UAX #29). Beyond
+A name counts if it is a whole word, by the word boundaries of Unicode (UAX #29). Beyond
 them, an apostrophe or a colon ends a name (``bob's``, ``bob:yes``), and so does a change to or
 from Korean letters (``bob씨``). It does not count inside an address (``bob@example.com``, a URL)
 or a longer name (``bob-2``, ``jean.bob``).
@@ -34,7 +34,7 @@ _WORD_BYTES = bytes(
 # Scripts without spaces between words begin at these characters; other words are runs of the rest.
 _DENSE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\U0010ffff"
 _RUNS = re.compile(rf"[^\W{_DENSE}]+")
-# How U+FF00 to U+FF7F, with the letters of full width, begin in UTF-8.
+# The first bytes of U+FF00 to U+FF7F, which include full-width letters, in UTF-8.
 _FULL_WIDTH = (b"\xef\xbc", b"\xef\xbd")
 _BOUNDARY = regex.compile(r"\b", regex.WORD)
 _BREAKS = frozenset("'\u2019:")
@@ -45,7 +45,8 @@ _JOINERS = frozenset("-.@")
 class NameFinder:
     """Finds the members of one group in texts.
 
-    Most texts name nobody. That is found out in a microsecond, by the first words of the names.
+    Most texts have no mention. They are recognized within a microsecond, by the first words of the
+    names.
     """
 
     __slots__ = ("_by_first", "_dense", "_members", "_others", "_runs", "_version", "_words")
@@ -57,9 +58,9 @@ class NameFinder:
     def find(
         self, text: str, members: Mapping[Key, Member], version: int, by: Name
     ) -> tuple[Name, ...]:
-        """Return whom of *members* the *text* of *by* names, in the order in which it does.
+        """Return the *members* whom the *text* of *by* mentions, in its order.
 
-        *version* is another one whenever *members* has changed.
+        *version* changes whenever *members* changes.
         """
         if version != self._version or members is not self._members:
             self._learn(members)
@@ -78,7 +79,7 @@ class NameFinder:
         return tuple(members[key].name for key in list(keys)[:MAX_MENTIONS])
 
     def _learn(self, members: Mapping[Key, Member]) -> None:
-        """Note the beginnings of the names, and their lengths, the longest first."""
+        """Index the names by their first words, with their lengths, the longest first."""
         self._words: set[bytes] = set()
         self._runs: set[str] = set()
         self._dense: set[str] = set()
@@ -124,7 +125,7 @@ def _may_begin(text: str, at: int) -> bool:
         return True
     before = text[at - 1]
     if before.isascii() and (before.isalnum() or before == "_") and text[at].isascii():
-        return False  # most letters of a text: quickly
+        return False  # fast path: most letters of a text
     joined = before in _JOINERS and at > 1 and text[at - 2].isalnum()
     return not joined and _is_cut(text, at)
 

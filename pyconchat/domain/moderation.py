@@ -1,7 +1,7 @@
-"""Moderation: the rules about kicks and bans, quiet people, slow groups, and who moderates.
+"""Moderation: the rules for kicks, bans, quiet people, slow groups and moderators.
 
 A method only decides: it returns events, or raises `Refused`. *now* and *until* are in
-milliseconds since the epoch; until None is for good.
+milliseconds since the epoch; *until* is None for a ban without an end.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MAX_SLOW = 6 * 3600
 
 
 class Moderation(Membership):
-    """What those who moderate a group do in it."""
+    """The requests of the admin and the moderators."""
 
     __slots__ = ()
 
@@ -91,7 +91,7 @@ class Moderation(Membership):
         return [ban for ban in self.bans.values() if ban.lasts(now)]
 
     def quiet(self, by: Actor, name: Name, now: int, until: int | None = None) -> list[GroupEvent]:
-        """Decide that *by* makes the member *name* quiet, or changes until when they are."""
+        """Decide that *by* makes the member *name* quiet, or changes the end of that."""
         self.require_right(by, "quiet people")
         member = self._member(name)
         if fold(member.name) == fold(by.name):
@@ -109,7 +109,7 @@ class Moderation(Membership):
         return [MemberQuieted(member.name, by.name, until)]
 
     def end_quiet(self, by: Actor, name: Name, now: int) -> list[GroupEvent]:
-        """Decide that *by* lets *name*, who may have left, speak again."""
+        """Decide that *by* ends the quiet of *name*, who may have left."""
         self.require_right(by, "quiet people")
         known = self.quieted.get(fold(name))
         if known is None or not known.lasts(now):
@@ -121,7 +121,7 @@ class Moderation(Membership):
         return [QuietEnded(known.name, by.name)]
 
     def change_slow(self, by: Actor, slow: int) -> list[GroupEvent]:
-        """Decide that *by* lets each member say one thing in *slow* seconds; 0: any number."""
+        """Decide that *by* allows each member one message in *slow* seconds; 0: any number."""
         self.require_right(by, "slow the group down")
         if slow == self.slow:
             pace = f"one message every {seconds(slow)}" if slow else "not slow"
@@ -146,7 +146,7 @@ class Moderation(Membership):
         return [ModeratorMade(member.name, by.name)]
 
     def end_moderator(self, by: Actor, name: Name) -> list[GroupEvent]:
-        """Decide that *by* makes the moderator *name* a member like others."""
+        """Decide that *by* makes the moderator *name* an ordinary member."""
         self.require_right(by, "make moderators")
         moderator = self.moderators.get(fold(name))
         if moderator is None:
@@ -170,7 +170,7 @@ class Moderation(Membership):
         return [AdminChanged(member.name, Why.TRANSFERRED, by.name)]
 
     def _require_registered(self, member: Member, role: str) -> None:
-        """Raise `Refused` if *member* is a guest, who can have the *role* in no lasting group."""
+        """Raise `Refused` if *member* is a guest, unless the group is temporary."""
         if member.guest and not self.temporary:
             raise Refused(
                 Code.GUEST,

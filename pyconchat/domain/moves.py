@@ -1,4 +1,4 @@
-"""Moves: whether a line was typed for the place where a person was until a moment ago."""
+"""Moves: whether a line was typed for the previous place of a person."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from pyconchat.domain.similar import is_close
 __all__ = ["Moves", "is_nearly_command_word"]
 
 GRACE = 10.0
-"""Seconds after a move in which all lines may have been typed before it."""
+"""Seconds after a move in which a line may have been typed before it."""
 
 
 class Moves:
-    """The last move of one person between the front desk and a group that they did not make.
+    """The last move of one person, by others, between the front desk and a group.
 
-    An approval moves somebody into a group, a kick out of it, while they type. Their next line
-    may be meant for the place where it was begun. It is doubtful, until it is sent again, if it
-    means another thing there: a command at the front desk that would be said in the group, or
-    the reverse. Times are in seconds of one clock.
+    An approval moves somebody into a group, a kick out of it, while they type. Their next line may
+    be meant for the place where it was begun. If it is a command at one of the places and a message
+    at the other, it is doubtful, until it is sent again. Times are in seconds of one clock.
     """
 
     __slots__ = ("_doubted", "_next_line", "_until")
@@ -28,13 +27,13 @@ class Moves:
         self._doubted = ""
 
     def moved(self, now: float) -> None:
-        """Note a move that the person did not make."""
+        """Record a move by others."""
         self._until = now + GRACE
         self._next_line = True
         self._doubted = ""
 
     def chose(self) -> None:
-        """Note that the person has chosen the place."""
+        """Record a move by the person."""
         self._until = 0.0
         self._next_line = False
 
@@ -44,7 +43,7 @@ class Moves:
         return first or now < self._until
 
     def repeated(self, line: str) -> bool:
-        """Return whether *line*, which is doubtful, was sent a second time."""
+        """Return whether *line*, which is doubtful, is sent a second time."""
         again, self._doubted = line == self._doubted, line
         return again
 

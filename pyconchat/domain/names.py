@@ -1,8 +1,8 @@
 """Names of people and groups: which are valid, and when two are equal.
 
 A name is a username of RFC 8265 (UsernameCaseMapped) with letters of one script (Unicode UTS #39,
-"single script"), so it is safe on every terminal and needs no `SafeText`. Names that look like
-another are in `pyconchat.domain.lookalikes`.
+"single script"), so it is safe on every terminal and needs no `SafeText`. Confusable names are in
+`pyconchat.domain.lookalikes`.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def group_number(name: str) -> int | None:
 
 
 def _checked(raw: str, what: str) -> Name:
-    # A letter has at most 4 code points; what is far too long is not worth the work.
+    # A letter has at most 4 code points; longer input is refused before the expensive checks.
     name = raw if raw.isascii() or len(raw) > 4 * MAX_NAME else _normal(raw)
     if not _ASCII.fullmatch(name):
         broken = _broken_rule(name)
@@ -140,7 +140,7 @@ def _broken_rule(name: str) -> str:
 
     The rules of RFC 8265 are applied to the name in both cases of its letters.
     """
-    # The cheap checks come first: anybody may ask for any name before the login.
+    # The cheap checks come first: names are checked before the login.
     if name.isascii() or len(name) > MAX_NAME or len(key := fold(name)) > MAX_NAME:
         return _SHAPE
     if max(len(name.encode(errors="replace")), len(key.encode(errors="replace"))) > MAX_NAME_BYTES:
@@ -162,7 +162,7 @@ def _broken_rule(name: str) -> str:
 def _follows_precis(name: str) -> bool:
     """Return whether *name*, in NFC, follows the IdentifierClass and the bidi rule of RFC 8265.
 
-    `precis_i18n.get_profile` does the same ten times slower: it works out each character anew.
+    `precis_i18n.get_profile` does the same ten times slower: it has no cache for characters.
     """
     categories = list(map(_category, name))
     if not _ALLOWED.issuperset(categories):

@@ -26,7 +26,7 @@ _opaque_string = get_profile("OpaqueString")
 
 
 def check_password(password: str) -> str:
-    """Return *password* as it is hashed if it is valid for an account. Raises `Refused`."""
+    """Return *password* as it is hashed, if it is valid for an account. Raises `Refused`."""
     _require_no_slash(password)
     if MIN_LENGTH <= len(password) <= MAX_LENGTH:
         prepared = _prepared(password)
@@ -46,10 +46,9 @@ def check_password(password: str) -> str:
 
 
 def password_spellings(password: str) -> list[str]:
-    """Return what may have been hashed for *password*, the likeliest first.
+    """Return the forms of *password* that may have been hashed, the likeliest first.
 
-    That is what RFC 8265 makes of it; and the password as it was typed, as older versions of this
-    server hashed it.
+    They are the form of RFC 8265, and the password as typed, which older versions hashed.
     """
     if password.isascii():
         return [password]

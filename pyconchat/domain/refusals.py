@@ -66,7 +66,7 @@ def line_too_long(limit: int) -> Refused:
 
 
 def looks_like(name: Name, other: Name) -> Refused:
-    """Refuse *name* to a new account or group, since readers could take it for *other*."""
+    """Refuse *name* to a new account or group, since it is confusable with *other*."""
     return Refused(
         Code.TAKEN, "{name} looks like {other}; choose another name.", name=name, other=other
     )

@@ -1,7 +1,7 @@
-"""Rights: who may do what in a group. All rights are on this page.
+"""Rights: the permissions of each role in a group. All rights are on this page.
 
-The admin may do everything; moderators and operators, who may be the same people, what is listed
-here. In a group without an admin, operators take the admin's place.
+The admin has all rights; moderators and operators, who may be the same people, have those listed
+here. In a group without an admin, operators have the admin's.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MODERATING = frozenset(
         *("remove the files of others", "see the bans", "see the requests", "slow the group down"),
     }
 )
-"""What moderators can do, as the admin can."""
+"""Rights that moderators share with the admin."""
 
 _OPERATING = frozenset(
     {
@@ -34,14 +34,14 @@ _OPERATING = frozenset(
         *("remove messages of others", "see the bans", "see the requests", "transfer adminship"),
     }
 )
-"""What operators can do in any group, as its admin can."""
+"""Rights that operators share with the admin of any group."""
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """Who makes a request: the part of an account that the rules need.
+    """The author of a request: the part of an account that the rules need.
 
-    *since* is when the account was registered, in milliseconds since the epoch: what another
-    account of that name had before is not theirs.
+    *since* is when the account was registered, in milliseconds since the epoch: files of an earlier
+    account with that name are not theirs.
     """
 
     name: Name
@@ -50,12 +50,12 @@ class Actor(msgspec.Struct, frozen=True):
     since: int = 0
 
     def owns(self, file: SharedFile) -> bool:
-        """Return whether *file* is theirs. A guest's name may pass on, so guests own no files."""
+        """Return whether they own *file*. Guests own no files: another guest may get the name."""
         return fold(file.by) == fold(self.name) and not file.guest and file.at >= self.since
 
 
 class Rights(LiveState):
-    """The state of a group, and what it gives people the right to."""
+    """The state of a group, and the rights that follow from it."""
 
     __slots__ = ()
 
@@ -72,7 +72,7 @@ class Rights(LiveState):
         return self.is_admin(name) or self.is_moderator(name)
 
     def role(self, name: str) -> str:
-        """Return what the member *name* is: ``admin``, ``moderator`` or ``member``."""
+        """Return the role of the member *name*: ``admin``, ``moderator`` or ``member``."""
         if self.is_admin(name):
             return "admin"
         return "moderator" if self.is_moderator(name) else "member"
@@ -98,9 +98,9 @@ class Rights(LiveState):
             )
 
     def require_right(self, by: Actor, what: str) -> None:
-        """Raise `Refused` unless *by* can do *what*, in the words that this page lists.
+        """Raise `Refused` unless *by* has the right *what*, in the words that this page lists.
 
-        What is not listed is the admin's alone.
+        Rights that are not listed belong only to the admin.
         """
         if by.operator and (self.admin is None or what in _OPERATING):
             return
@@ -125,7 +125,7 @@ class Rights(LiveState):
     def require_above(self, by: Actor, name: Name, what: str) -> None:
         """Raise `Refused` if *by* is only a moderator, and *name* the admin or a moderator.
 
-        *what* is what *by* would do to them, and has the right to do to others.
+        *what* is the right that *by* would use against them.
         """
         if self.is_admin(by.name) or (by.operator and (self.admin is None or what in _OPERATING)):
             return
@@ -157,10 +157,10 @@ class Rights(LiveState):
             )
 
     def take_turn(self, by: Actor, now: int) -> None:
-        """Raise `Refused` unless the member *by* may say something at *now* (milliseconds).
+        """Raise `Refused` unless the member *by* may post at *now* (milliseconds).
 
-        In a slow group that was their turn: the next is `slow` seconds later. Turns are not
-        stored, so a restart gives everybody the next one.
+        In a slow group this uses up their turn: the next is `slow` seconds later. Turns are not
+        stored, so a restart resets them.
         """
         self.require_voice(by, now)
         if not self.slow or self.moderates(by.name):
@@ -175,7 +175,8 @@ class Rights(LiveState):
                 slow=seconds(self.slow),
                 wait=seconds(-(-(interval - (now - last)) // 1000)),
             )
-        # The oldest turns are the first. Two go for each that comes, so few old ones are kept.
+        # The oldest turns are the first. Two are removed for each new one, so few old ones are
+        # kept.
         for oldest in list(islice(self.turns, 2)):
             if not 0 <= now - self.turns[oldest] < interval:
                 del self.turns[oldest]

@@ -1,4 +1,4 @@
-"""Settings: what somebody has chosen about how the chat is shown to them, on every device."""
+"""Settings: the display settings of an account, the same on every device."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Settings(msgspec.Struct, frozen=True):
     """The settings of an account, by the names that ``/set`` gives them.
 
     *times*: each line begins with its time. *bell*: at telnet and nc, private messages and those
-    that mention the reader ring the bell. *joins*: the coming and going of others is shown.
+    that mention the reader ring the bell. *joins*: joins and leaves of others are shown.
     """
 
     times: bool = False
@@ -23,7 +23,7 @@ class Settings(msgspec.Struct, frozen=True):
     joins: bool = True
 
     def changed(self, name: str, on: bool) -> Settings:
-        """Return the settings with *name* switched. Raises `Refused` if there is none of it."""
+        """Return the settings with *name* switched. Raises `Refused` if it does not exist."""
         if name not in self.__struct_fields__:
             raise Refused(
                 Code.BAD_ARGUMENT,
@@ -34,12 +34,12 @@ class Settings(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, **{name: on})
 
     def stored(self, rows: Iterable[tuple[str, bool]]) -> Settings:
-        """Return the settings with *rows* of the store. Those of a newer version are left out."""
+        """Return the settings with *rows* of the store, without those of a newer version."""
         known = {name: on for name, on in rows if name in self.__struct_fields__}
         return msgspec.structs.replace(self, **known)
 
     def differing(self) -> list[tuple[str, bool]]:
-        """Return the settings that are not as a new account has them."""
+        """Return the settings that differ from the defaults."""
         usual = Settings()
         names = self.__struct_fields__
         return [(each, getattr(self, each)) for each in names if self._differs(usual, each)]

@@ -1,4 +1,4 @@
-"""When two names are so close that one may be a mistyped other."""
+"""Similar names: whether one may be a mistyped other."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def is_close(one: str, other: str) -> bool:
 def close_names(name: str, known: Container[str], letters: Collection[str]) -> list[str]:
     """Return the names in *known* that are close to *name*, where all letters are in *letters*.
 
-    Takes time with the letters, not with the names.
+    The time grows with the number of letters, not of names.
     """
     cuts = [(name[:at], name[at:]) for at in range(len(name) + 1)]
     found = [

@@ -65,7 +65,7 @@ class StoredGroup(msgspec.Struct, frozen=True):
 class ClosedGroup(msgspec.Struct, frozen=True):
     """A group that was closed at *closed_at* (milliseconds since the epoch), *days* ago.
 
-    *days* are those on which a server has run since. *id* is its conversation.
+    *days* counts the days on which a server has run since. *id* is its conversation.
     """
 
     id: int

@@ -36,7 +36,7 @@ what a person typed.
 """
 
 Emoji = NewType("Emoji", str)
-"""One emoji, which `emoji_in` has found in safe text."""
+"""One emoji, from `emoji_in`."""
 
 MAX_LINES = 64
 """Maximum lines in a message."""
@@ -145,7 +145,7 @@ def columns(text: str) -> int:
 
 
 def excerpt(text: SafeText) -> SafeText:
-    """Return the start of *text*, in one line, with an ellipsis where it was cut."""
+    """Return the start of *text*, in one line, with an ellipsis if it was cut."""
     line = text.partition("\n")[0].replace("\t", " ").strip()
     if line == text and columns(line) <= MAX_EXCERPT:
         return text

@@ -11,7 +11,7 @@ _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 
 WEEK = 6 * 24 * 3600 * 1000
-"""Milliseconds in which a day of the week names one day."""
+"""Milliseconds for which the name of a weekday is unambiguous."""
 
 
 def date_and_time(at: int, now: int) -> str:

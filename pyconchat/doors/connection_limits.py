@@ -17,8 +17,8 @@ WINDOW = 600.0
 MAX_FAREWELLS = 64
 """Maximum refused connections that are open at once, until their refusal has arrived.
 
-More are closed without a word: an attacker could else hold any number of descriptors, for as long
-as a refusal may take, above all under TLS.
+More are closed without a refusal: else an attacker could hold any number of descriptors for as long
+as the delivery of a refusal may take, especially under TLS.
 """
 
 
@@ -31,7 +31,7 @@ class TooManyConnections(Refused):
 
 
 def crowded_out() -> TooManyConnections:
-    """Return the refusal for a connection that gives its place to a newcomer's."""
+    """Return the refusal for a connection that is closed in favour of a new one."""
     return TooManyConnections(
         "unauthenticated", "Too many people are logging in; try again in a minute."
     )
@@ -48,8 +48,8 @@ class _Stage(Enum):
 class CountedConnection:
     """One open connection, as it is counted.
 
-    *network* is what it is counted by (see `network_of`), *address* what is logged. *crowd_out* is
-    called if it has to give its place to another one before it has logged in.
+    *network* is its key in the counts (see `network_of`), *address* the address in the log.
+    *crowd_out* is called if it has to be closed in favour of another one before its login.
     """
 
     __slots__ = ("_limits", "_stage", "address", "crowd_out", "network", "reached", "since")
@@ -64,7 +64,7 @@ class CountedConnection:
         self.network = network
         self.address = address
         self.reached = reached
-        """Host and port that a proxy says the client connected to; None without a proxy."""
+        """Host and port to which the client of a proxy connected; None without a proxy."""
         self.crowd_out: Callable[[], None] | None = None
         self.since = 0
         self._limits = limits
@@ -72,7 +72,7 @@ class CountedConnection:
         limits.open += 1
 
     def admit(self, now: float) -> None:
-        """Count it among those that have not logged in. Raises `TooManyConnections`."""
+        """Count it as not logged in. Raises `TooManyConnections`."""
         self._limits.require_room(self.network, now)
         self._limits.add_stranger(self)
         self._stage = _Stage.STRANGER
@@ -82,20 +82,20 @@ class CountedConnection:
         self._limits.require_session_room(self.network)
 
     def logged_in(self) -> None:
-        """Note that it has logged in."""
+        """Count it as logged in."""
         if self._stage is _Stage.STRANGER:
             self._limits.remove_stranger(self)
             self._limits.add_session(self.network, 1)
             self._stage = _Stage.SESSION
 
     def redeemed(self) -> None:
-        """Note that it has a valid ticket for a transfer."""
+        """Count it as a transfer with a valid ticket."""
         if self._stage is _Stage.STRANGER:
             self._limits.remove_stranger(self)
             self._stage = _Stage.TRANSFER
 
     def refused(self, now: float) -> bool:
-        """Note that it is refused; return whether it may stay open until the refusal arrived."""
+        """Count it as refused; return whether it may stay open until the refusal has arrived."""
         self._leave(now)
         self._stage = _Stage.REFUSED
         self._limits.farewells += 1
@@ -124,8 +124,8 @@ class CountedConnection:
 class ConnectionLimits:
     """Counts connections: all, those that have not logged in, and sessions.
 
-    Those of this machine (loopback, Unix sockets) have no limits by network: many people may stand
-    behind one of these.
+    Local connections (loopback, Unix sockets) have no limits by network: a local proxy may serve
+    many people.
     """
 
     def __init__(self, config: LimitsConfig) -> None:
@@ -144,10 +144,10 @@ class ConnectionLimits:
         """Return a new connection, which counts as open until it is `closed`."""
         return CountedConnection(self, network, address or network, reached)
 
-    # What `CountedConnection` calls.
+    # Called by `CountedConnection`.
 
     def require_room(self, network: str, now: float) -> None:
-        """Raise `TooManyConnections` if *network* may have no more that have not logged in."""
+        """Raise `TooManyConnections` if *network* has too many that have not logged in."""
         if is_local(network):
             return
         if 0 < self._config.connections_per_ip <= len(self._strangers.get(network, ())):
@@ -166,7 +166,7 @@ class ConnectionLimits:
             )
 
     def require_session_room(self, network: str) -> None:
-        """Raise `TooManyConnections` if *network* may have no more sessions."""
+        """Raise `TooManyConnections` if *network* has too many sessions."""
         most = self._config.sessions_per_ip
         if 0 < most <= self._sessions.get(network, 0) and not is_local(network):
             raise TooManyConnections(
@@ -174,7 +174,7 @@ class ConnectionLimits:
             )
 
     def add_stranger(self, connection: CountedConnection) -> None:
-        """Count *connection*; if there are too many, one of the network with most has to go."""
+        """Count *connection*; above the limit, close the oldest of the network with the most."""
         self._count += 1
         connection.since = self._count
         self._strangers.setdefault(connection.network, {})[connection] = None
@@ -186,7 +186,7 @@ class ConnectionLimits:
             oldest.crowd_out()
 
     def remove_stranger(self, connection: CountedConnection) -> None:
-        """Stop counting *connection* among those that have not logged in."""
+        """Stop counting *connection* as not logged in."""
         strangers = self._strangers[connection.network]
         del strangers[connection]
         if not strangers:
@@ -200,11 +200,11 @@ class ConnectionLimits:
             self._sessions[network] = count
 
     def note_failure(self, network: str, now: float) -> None:
-        """Note that a connection of *network* has ended without a login."""
+        """Count a connection of *network* that has ended without a login."""
         if self._config.connections_per_ip_10min > 0 and not is_local(network):
             self._failures.note(network, now)
 
 
 def _by_size_and_age(strangers: dict[CountedConnection, None]) -> tuple[int, int]:
-    """Return the key by which a network's connections come first when one has to go."""
+    """Return the sort key of a network for closing one connection."""
     return len(strangers), -next(iter(strangers)).since

@@ -194,7 +194,7 @@ class ProtocolDetector(Protocol):
             self._timer = self._context.reactor.callLater(GREETING_DELAY, self._greet_soon)
 
     def _greet_soon(self) -> None:
-        """Greet in the next turn: before that, the reactor reads what has arrived by now."""
+        """Greet in the next turn: before that, the reactor reads the input that has arrived."""
         self._timer = self._context.reactor.callLater(0, self._greet)
 
     def _greet(self) -> None:
@@ -231,7 +231,7 @@ class ProtocolDetector(Protocol):
         self.door.makeConnection(cast(IConnection, self.transport))
 
     def _crowd_out(self) -> None:
-        """Close the connection: it has not logged in, and another one needs its place."""
+        """Close the connection, which has not logged in, in favour of another one."""
         refused = crowded_out()
         if self.door is None:
             self._refuse(refused)

@@ -182,7 +182,7 @@ class Door(DelayedLines):
         return self._output.queued
 
     def check(self, now: float) -> list[MoveCursor]:
-        lost = self.paused and self._output.broken()  # a paused transport does not notice
+        lost = self.paused and self._output.broken()  # a paused transport does not detect it
         if lost and self._budget.waiting:
             self._connection.abortConnection()
             return []

@@ -86,5 +86,5 @@ class ChatFactory(Factory):
 
 
 def _anything(_opening: bytes) -> bool:
-    """Recognize whatever no other door recognizes."""
+    """Recognize any input that no other door recognizes."""
     return True

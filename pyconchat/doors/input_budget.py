@@ -1,8 +1,8 @@
-"""InputBudget and InputTurns: how much of the server's work the input of a connection may cause.
+"""InputBudget and InputTurns: limits for the work that a connection's input causes.
 
-Work that no message rate limits is paid from it: bytes, telnet commands, and lines before the
-login. It is counted in seconds of processor time, by what such work usually takes. Each connection
-has a budget, and all connections share one: many of them cannot do together what one cannot.
+They limit the work that has no message rate: bytes, telnet commands, and lines before the login. It
+is counted in seconds of processor time, by its usual cost. Each connection has a budget, and all
+connections share one, so that the total is limited, too.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ LINE_COST = 0.0005
 """Seconds of work for a line before the login, with its answer."""
 
 LARGE_READ = 16_384
-"""Bytes after which a connection lets others read before it reads more."""
+"""Maximum bytes of a connection that are handled before others have their turn."""
 
 SHARED_BURST = 0.1
 """Seconds of work that all connections may cause at once."""
@@ -49,16 +49,16 @@ SHARED_BURST = 0.1
 SHARE = 0.2
 """Share of one processor for the work of all connections after that.
 
-The rest is for messages and commands. A server that is busy with floods all the time would also
-get the processor late, where others need it too.
+The rest is for messages and commands. On a shared machine, a server that always used the whole
+processor would also be scheduled late.
 """
 
 
 class InputTurns:
     """The budget of a whole server, on *clock*.
 
-    Connections that wait get it in the order in which they began to, one in a turn of the reactor:
-    what they cause together never delays the small input of others.
+    Waiting connections get it in the order in which they began to wait, one in a turn of the
+    reactor, so that together they do not delay the small input of others.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
@@ -93,7 +93,7 @@ class InputTurns:
 
 
 class InputBudget:
-    """The budget of one connection; *ready* is called when it may cause work again."""
+    """The budget of one connection; *ready* is called when its input may be handled again."""
 
     __slots__ = ("_delay", "_left", "_ready", "_turns", "_updated", "waiting")
 
@@ -106,7 +106,7 @@ class InputBudget:
         self.waiting = False
 
     def pay(self, cost: float, pause: bool) -> None:
-        """Spend *cost* seconds of work; then wait if it is overdrawn, with *pause* in any case."""
+        """Spend *cost* seconds of work; then wait if it is overdrawn, or if *pause*."""
         self._spend(cost)
         self._turns.spend(cost)
         if (pause or self._left < 0) and not self.waiting and self._ready is not None:
@@ -114,7 +114,7 @@ class InputBudget:
             self._wait()
 
     def begin_turn(self) -> bool:
-        """Call `ready`, unless that is in vain; return whether it was called."""
+        """Call `ready` unless the budget is closed; return whether it was called."""
         if self._ready is None:
             return False
         self.waiting = False
@@ -122,7 +122,7 @@ class InputBudget:
         return True
 
     def close(self) -> None:
-        """Wait no longer: the connection is closed."""
+        """Stop waiting: the connection is closed."""
         # Break the reference cycle here: the cyclic GC runs rarely.
         self._ready = None
         if self._delay is not None:
@@ -139,7 +139,7 @@ class InputBudget:
         """Wait until it is not overdrawn, then for a turn."""
         self._delay = None
         self._spend(0.0)
-        # A rounding error must not ask for a wait that is too short to change anything.
+        # A rounding error must not cause a wait that is too short to have an effect.
         if self._left < -1e-9:
             self._delay = self._turns.clock.callLater(-self._left / RATE, self._wait)
         else:

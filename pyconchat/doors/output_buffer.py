@@ -138,7 +138,7 @@ class OutputBuffer:
         with contextlib.suppress(OSError):
             if self._kernel_socket.getsockopt(SOL_SOCKET, SO_ERROR) == 0:
                 return False
-        self._life = Lifecycle.GONE  # the kernel tells an error only once
+        self._life = Lifecycle.GONE  # the kernel reports an error only once
         return True
 
     def finish(self) -> None:

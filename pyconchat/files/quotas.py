@@ -16,9 +16,9 @@ __all__ = ["Quotas", "quota_key", "quota_of"]
 
 
 def quota_of(account: Account, network: str) -> str:
-    """Return to whose quota the files of *account* count, as in `FileShared`.
+    """Return the quota key of the files of *account*, as in `FileShared`.
 
-    Guests share the quota of their *network*, of which only a hash is kept: the log is for good.
+    Guests share the quota of their *network*, of which only a hash is stored: the log is permanent.
     """
     if account.registered:
         return ""

@@ -62,7 +62,7 @@ class FileSharing:
         chat.registry.watch(self.tickets.revoke)
         self._active: dict[str, Key] = {}  # the keys of the uploads that are running, with owners
         self._known: dict[int, dict[int, FileShared | SharedFile]] = {}
-        self._owners: dict[str, Key] = {}  # whose quotas the files count in, by their ids
+        self._owners: dict[str, Key] = {}  # the quota key of each file, by its id
         chat.publisher.watch(self._happened)
         chat.registration.watch(self._disown)
 
@@ -89,7 +89,7 @@ class FileSharing:
         return self.run(self.storage.clean, known, now, max_age)
 
     def purged(self, conversation: int) -> None:
-        """Delete the files of a closed group that is not kept any longer."""
+        """Delete the files of a closed group that is no longer kept."""
         self._remove(list(self._known.pop(conversation, {}).values()))
 
     # Tickets.
@@ -135,7 +135,7 @@ class FileSharing:
         return ticket
 
     def require_right(self, ticket: Ticket) -> None:
-        """Raise `Refused` if the owner of *ticket* may not use it any more."""
+        """Raise `Refused` if the owner of *ticket* may no longer use it."""
         ticket.require_good()
         self._chat.memory.require_present(ticket.account)
         ticket.conversation.group.require_member(ticket.account.actor)

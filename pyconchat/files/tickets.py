@@ -34,8 +34,8 @@ class Ticket:
     file: SharedFile | None  # the file to be downloaded; None for an upload
     ends: float
     key: str  # identifies the unfinished upload in the storage; a later ticket has the same
-    owner: Key  # whose quota counts, in `Quotas`
-    quota: str  # the same as `FileShared` has it
+    owner: Key  # the quota key, as in `Quotas`
+    quota: str  # the same, as in `FileShared`
     revoked: bool = False
 
     def require_good(self) -> None:
@@ -59,11 +59,11 @@ class Tickets:
 
     @staticmethod
     def new_token() -> str:
-        """Return a token that nobody can guess."""
+        """Return a random token."""
         return secrets.token_hex(16)
 
     def add(self, ticket: Ticket, now: float) -> None:
-        """Add *ticket*. Expired ones go, and the account's oldest if it has too many."""
+        """Add *ticket*. Remove expired ones, and the account's oldest if it has too many."""
         own = self._by_account.get(ticket.account, {})
         for each in list(own.values()):
             if each.ends > now and not 0 < self._per_account <= len(own):
@@ -83,11 +83,11 @@ class Tickets:
         return ticket
 
     def begin(self, ticket: Ticket) -> None:
-        """Note that a transfer with *ticket* begins."""
+        """Record that a transfer with *ticket* begins."""
         self._in_use.add(ticket)
 
     def remove(self, ticket: Ticket) -> None:
-        """Remove *ticket*: it was used, or another one has its place."""
+        """Remove *ticket*, which was used or replaced."""
         if self._tickets.pop(ticket.token, None) is not None:
             own = self._by_account[ticket.account]
             del own[ticket.token]

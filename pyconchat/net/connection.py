@@ -78,7 +78,7 @@ def keep_alive(transport: IConnection, idle: float, limit: float) -> None:
 
 
 def plain_address(host: str) -> str:
-    """Return the IP address *host* as it is logged; any other text is returned unchanged.
+    """Return the IP address *host* in the form for the log; any other text unchanged.
 
     An IPv4 address at a port for both versions is returned in its usual form.
     """

@@ -40,8 +40,8 @@ class BoundedLineReceiver(LineReceiver):
     still delivered.
 
     A subclass delays lines by `readyForLine`, and calls `deliverLines` when it may be ready again.
-    While complete lines wait, the transport is paused, so what waits is bounded by one read. It is
-    paused too while `readyForInput` is false: then a subclass calls `deliverLines` later.
+    While complete lines wait, the transport is paused, so the waiting input is bounded by one read.
+    It is paused too while `readyForInput` is false: then a subclass calls `deliverLines` later.
     """
 
     delimiter = b"\n"
@@ -63,7 +63,7 @@ class BoundedLineReceiver(LineReceiver):
 
     def __init__(self) -> None:
         self._lines: deque[bytes | None] = deque()  # None: one that was too long
-        self._unsplit = b""  # what follows the last of `_lines`
+        self._unsplit = b""  # the input after the last of `_lines`
         self._pieces: list[bytes] = []  # of the incomplete line
 
     # What a subclass implements.
@@ -196,7 +196,7 @@ class BoundedLineReceiver(LineReceiver):
         )
 
     def hasLine(self) -> bool:
-        """Return whether a line waits that was not delivered yet."""
+        """Return whether an undelivered line waits."""
         if self._lines:
             return True
         if self._unsplit:

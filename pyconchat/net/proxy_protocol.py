@@ -1,9 +1,9 @@
-"""The PROXY protocol, versions 1 and 2: who connects through a proxy.
+"""The PROXY protocol, versions 1 and 2: the addresses of clients behind a proxy.
 
 A trusted proxy sends a header before the client's bytes. `ProxyProtocolFactory` reads it and then
-hands the transport to the wrapped factory's protocol: nothing stays in between, so that half-close
-and direct writes to the socket work as without a proxy. Twisted's own wrapper trusts everybody,
-does not pass on a half-close, and reads no header that arrives in pieces.
+hands the transport to the wrapped factory's protocol: no wrapper remains, so that half-close and
+direct writes to the socket work as without a proxy. Twisted's own wrapper trusts any peer, does not
+pass on a half-close, and reads no header that arrives in pieces.
 
 https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt
 """
@@ -53,7 +53,7 @@ Network = IPv4Network | IPv6Network
 
 
 class BadHeader(Exception):
-    """What a trusted proxy has sent is no header; the message says what is wrong."""
+    """A trusted proxy has sent an invalid header; the message is the reason."""
 
 
 @implementer(IAddress)
@@ -66,19 +66,19 @@ class ForwardedAddress(NamedTuple):
 
 
 class Header(NamedTuple):
-    """A header: the *client*, None if the proxy names none; and the *size* in bytes."""
+    """A header: the *client*, None if the proxy sends none; and the *size* in bytes."""
 
     client: ForwardedAddress | None
     size: int
 
 
 def networks(listed: Sequence[str]) -> list[Network]:
-    """Return the networks that *listed* has, addresses or networks. Raises `ValueError`."""
+    """Return the networks of *listed*, addresses or networks. Raises `ValueError`."""
     return [ip_network(each) for each in listed]
 
 
 def parse_header(data: bytes) -> Header | None:
-    """Return the header with which *data* begins; None if more bytes are needed.
+    """Return the header at the start of *data*; None if more bytes are needed.
 
     Raises `BadHeader`.
     """

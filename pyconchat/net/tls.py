@@ -35,7 +35,7 @@ class ReloadableTlsEndpoint:
     """The TLS endpoint of *description*, a server endpoint string.
 
     *before_tls* wraps the factory that reads the bytes before they are decrypted. The constructor
-    raises what the parser of the endpoint raises.
+    raises the exceptions of the endpoint's parser.
     """
 
     def __init__(

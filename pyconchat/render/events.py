@@ -83,7 +83,7 @@ def event_sentence(
 
 
 def quoted(quote: Quote) -> str:
-    """Return how a line names the message of *quote*: by its author and its start."""
+    """Return the reference to the message of *quote* in a line: its author and its start."""
     return f'{quote.sender} "{quote.text}"' if quote.text else quote.sender
 
 
@@ -230,7 +230,7 @@ def _to_others(event: AnyEvent, where: Where, at: int) -> str:
         case Damaged():
             return "An entry of the log is damaged and cannot be shown."
         case MessageRemoved():
-            return ""  # the entry that removed it has the sentence
+            return ""  # the entry of the removal has the sentence
         case Edit() | Unsay() | Reaction() | Pinned() | Unpinned() | Message() | Action():
             raise AssertionError("these have no sentence here")
         case _:

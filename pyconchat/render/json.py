@@ -155,7 +155,7 @@ class JsonRenderer:
         return self.line(refusal_object(refused))
 
     def styled(self, settings: Settings) -> JsonRenderer:
-        return self  # a program gets everything, and its user's settings in the hello
+        return self  # a program gets all events, and its user's settings in the hello
 
     def line(self, fields: Mapping[str, object]) -> bytes:
         """Return an object with these *fields* as a line."""
@@ -209,7 +209,7 @@ def event_object(entry: Entry, where: Where) -> dict[str, object]:
 
 
 def quote_object(quote: Quote) -> dict[str, object]:
-    """Return *quote* as the object that programs get."""
+    """Return *quote* as a JSON object."""
     return {"from": quote.sender, "text": quote.text}
 
 

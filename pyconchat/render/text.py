@@ -1,7 +1,7 @@
 """Text for people with `nc` or `telnet`.
 
 The server's lines start with ``* ``, actions with ``~ ``, and messages with the sender's name, so
-that nobody can impersonate the server. What mentions the reader begins with ``» ``.
+that nobody can impersonate the server. Lines that mention the reader begin with ``» ``.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class TextRenderer:
         return not self._settings.joins and is_coming_or_going(entry.event, reader)
 
     def _mark(self, entry: Entry, where: Where, reader: Key = NOBODY) -> str:
-        """Return what stands before a line, depending on the settings and on who reads it."""
+        """Return the prefix of a line, by the settings and the reader."""
         time = f"{time_of_day(entry.at)} " if self._settings.times else ""
         event = entry.event
         rings = self._settings.bell and (names_reader(event, reader) or _is_from(where, event))

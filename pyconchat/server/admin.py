@@ -106,7 +106,7 @@ class Admin:
         return GroupAdmin(self._store, self._now())
 
     def groups(self) -> None:
-        """List the groups, and the deleted ones that are kept."""
+        """List the groups, and the deleted ones that can be restored."""
         self._groups.list()
 
     def delete_group(self, name: str, yes: bool) -> None:
@@ -114,7 +114,7 @@ class Admin:
         self._groups.delete(name, yes)
 
     def restore_group(self, which: str, new_name: str | None) -> None:
-        """Restore a deleted group, perhaps under another name."""
+        """Restore a deleted group, optionally under another name."""
         self._groups.restore(which, new_name)
 
     def export_group(self, which: str, file: str) -> None:
@@ -149,7 +149,7 @@ class Admin:
         print(f"{account.name} is no longer an operator.")
 
     def delete_account(self, name: str, yes: bool) -> None:
-        """Delete an account. What it said remains; its name is free afterwards.
+        """Delete an account. Its messages remain; its name is free afterwards.
 
         The running server ends its sessions and memberships; a stopped one does so at its start.
         """
@@ -223,7 +223,7 @@ def _parser() -> argparse.ArgumentParser:
     command("groups", Admin.groups, "list the groups")
     command("reset-password", Admin.reset_password, "change the password of an account", "name")
     command("make-operator", Admin.make_operator, "make an account an operator", "name")
-    command("remove-operator", Admin.remove_operator, "make an operator an account", "name")
+    command("remove-operator", Admin.remove_operator, "end an account's operator rights", "name")
     ask_first(command("delete-account", Admin.delete_account, "delete an account", "name"))
     ask_first(
         command("delete-group", Admin.delete_group, "delete a group (server stopped)", "name")

@@ -27,7 +27,7 @@ __all__ = ["GroupAdmin", "Problem", "local_time", "require_stored", "typed_again
 
 
 class Problem(Exception):
-    """The command cannot be executed; the message is one line that says why."""
+    """The command cannot be executed; the message is the reason, in one line."""
 
 
 class GroupAdmin:
@@ -62,7 +62,7 @@ class GroupAdmin:
         )
 
     def restore(self, which: str, new_name: str | None) -> None:
-        """Restore the deleted group *which*, a name or an id, perhaps under a *new_name*.
+        """Restore the deleted group *which*, a name or an id, optionally under a *new_name*.
 
         The server must be stopped. Members whose account was deleted since are left out.
         """
@@ -112,7 +112,7 @@ class GroupAdmin:
         raise Problem(f"there is no group {which!r}")
 
     def _closed(self, which: str, kind: str = "deleted group") -> ClosedGroup:
-        """Return the deleted group with that name or id; the error says that no *kind* has it."""
+        """Return the deleted group with that name or id; *kind* is its description in errors."""
         closed = self._store.closed()
         found = [each for each in closed if which.removeprefix("id:") == str(each.id)]
         found = found or [each for each in closed if fold(which) == fold(each.stored.state.name)]
@@ -126,7 +126,7 @@ class GroupAdmin:
     def _commit(
         self, group: Group, events: Iterable[GroupEvent], strangers: Iterable[tuple[str, Why]] = ()
     ) -> None:
-        """Apply *events* to *group*, end what *strangers* have in it, and store both."""
+        """Apply *events* to *group*, end the memberships of *strangers*, and store both."""
         entries: list[NewEntry] = []
 
         def apply(events: Iterable[GroupEvent]) -> None:
@@ -189,7 +189,7 @@ def _directory(loaded: Loaded) -> GroupDirectory:
 
 
 def _strangers(loaded: Loaded, closed: ClosedGroup) -> list[tuple[str, Why]]:
-    """Return the members of *closed* who are nobody's, or somebody else's, names now."""
+    """Return the members of *closed* whose names now belong to no account, or to another one."""
     created = {fold(each.name): each.created_at for each in loaded.server.accounts}
     strangers: list[tuple[str, Why]] = []
     for member in closed.stored.state.members:

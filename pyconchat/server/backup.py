@@ -50,7 +50,7 @@ def back_up(store: SqlStore, state: Path, target: Path) -> None:
 def require_regular(database: Path) -> None:
     """Raise `OSError` if one of the files of the SQLite *database* is a link, or no file.
 
-    SQLite follows links, and would also create files beside what they lead to.
+    SQLite follows links, and would also create files beside their targets.
     """
     for rest in ("", "-wal", "-shm"):
         with suppress(FileNotFoundError):

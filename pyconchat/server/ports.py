@@ -25,10 +25,10 @@ With Twisted's default of 50, many clients that reconnect after a restart would 
 """
 
 HAPROXY = "haproxy"
-"""A prefix of endpoint strings, for which Twisted would believe anybody's header."""
+"""A prefix of endpoint strings, with which Twisted would trust headers of any peer."""
 
 LOOPBACK = ("127.0.0.0/8", "::1")
-"""The proxies that are trusted at a port with that prefix if no others are."""
+"""The trusted proxies at a port with that prefix, if none are configured."""
 
 METRICS = "metrics"
 """The kind of the port for Prometheus; all other kinds are the first words of endpoint strings."""

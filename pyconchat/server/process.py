@@ -111,10 +111,10 @@ def running_server(folder: Path) -> int | None:
 
 
 def _process_in(lock: int) -> int | None:
-    """Return the process id in the file *lock*; None if it cannot be that of a server.
+    """Return the process id in the file *lock*; None if it is not that of a server.
 
-    Not every number may be sent a signal: 0 and negative ones are groups of processes, 1 is init.
-    Whoever can write the file could name any process, so the process must have the file open.
+    Signals to 0 and negative numbers reach groups of processes, and 1 is init. A user who can write
+    the file could name any process, so the process must have the file open.
     """
     written = os.read(lock, MAX_LOCK_BYTES)
     if not re.fullmatch(rb"[1-9][0-9]{0,9}\n", written):
@@ -126,7 +126,7 @@ def _process_in(lock: int) -> int | None:
 
 
 def _has_open(process: int, file: os.stat_result) -> bool:
-    """Return whether *process* has *file* open; True if this process may not know."""
+    """Return whether *process* has *file* open; True if this process may not read that."""
     folder = Path(f"/proc/{process}/fd")
     try:
         names = os.listdir(folder)

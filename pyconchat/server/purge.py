@@ -21,11 +21,11 @@ MAX_PER_COMMIT = 500
 """Maximum entries that are removed in one transaction: a commit waits some milliseconds for it."""
 
 PAUSE = 0.05
-"""Seconds between two of these transactions, in which others can commit."""
+"""Seconds between two of these transactions, for other commits."""
 
 
 class Purge:
-    """Removes groups from *store*; calls *purged* with the id of each one that is gone.
+    """Removes groups from *store*; calls *purged* with the id of each removed group.
 
     *now* returns the time in milliseconds since the epoch.
     """

@@ -18,7 +18,7 @@ MAX_READ = 2000
 
 
 class Newest(NamedTuple):
-    """The *entries* that were found, and how many *older* ones there are."""
+    """The *entries* that were found, and the number of *older* ones."""
 
     entries: list[Entry]
     older: int

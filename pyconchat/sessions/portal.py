@@ -30,7 +30,7 @@ AvatarId: TypeAlias = "Deferred[bytes | tuple[()]]"
 
 
 class IGuestName(ICredentials):
-    """A guest's name, without a password, and the network that it came from."""
+    """A guest's name, without a password, and its network."""
 
     name = Attribute("The name as it was typed.")
     network = Attribute("The network that connections are counted by: see `network_of`.")
@@ -38,7 +38,7 @@ class IGuestName(ICredentials):
 
 
 class INewAccount(ICredentials):
-    """A new name, the password that registers it, and the network that they came from."""
+    """A new name, the password that registers it, and their network."""
 
     name = Attribute("The name as it was typed.")
     password = Attribute("The password.")

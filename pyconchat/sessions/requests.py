@@ -167,7 +167,7 @@ class Requests:
         return answers[-1] if answers else None
 
     async def _mark(self, request: Request, seq: int) -> None:
-        """Note that the program has shown a conversation up to *seq*."""
+        """Record that the program has shown a conversation up to *seq*."""
         conversation: Conversation | None = None
         if request.partner is not None:
             known_with = self._chat.private.known_with

@@ -80,7 +80,7 @@ class Session:
         self._opened = False
         self._leaving = False  # a command that ends a membership is running
         self._moves = Moves()
-        self._partner_online = False  # as the person knows of a private conversation's partner
+        self._partner_online = False  # as last shown to the person in a private conversation
         self.active_at = self._seconds()
 
     # The beginning and the end.
@@ -202,7 +202,7 @@ class Session:
         return None
 
     async def _say_to(self, place: Private, text: SafeText) -> None:
-        """Send *text* to the partner; show what is new of them: away, or offline."""
+        """Send *text* to the partner; show a change of their state: away, or offline."""
         try:
             receiver, seq, away = await self._chat.private.post(self, place.partner, text)
         except Refused as refused:

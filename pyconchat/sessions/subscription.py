@@ -111,7 +111,7 @@ class Subscriptions(LogDelivery):
         subscription = self._active.pop(conversation)
         if self._session in conversation.sessions or self._is_muted(conversation):
             conversation.sessions.pop(self._session, None)
-            subscription.read = upto  # what waits in a muted group is not delivered later
+            subscription.read = upto  # waiting entries of a muted group are not delivered later
         subscription.upto = upto  # one that is catching up continues to there
         self._ended.append(subscription)
         if self._session.current is conversation:
@@ -176,7 +176,7 @@ class Subscriptions(LogDelivery):
         return 0 if subscription is None else conversation.published - self._shown(subscription)
 
     def _shown(self, subscription: Subscription) -> int:
-        """Return the number up to which nothing is new to the session."""
+        """Return the number of the newest entry that is not new to the session."""
         session, position = self._session, self._position(subscription)
         shown: int = session.account.shown.get(subscription.conversation.id, 0)
         if session.marks:

@@ -1,8 +1,8 @@
-"""Amendments: what edits and removals change in entries that are stored, and quotes of messages.
+"""Amendments: changes of stored entries by edits and removals, and quotes of messages.
 
 A text is in one row only: that of its message. An edit, a reply or a reaction has the message's
-number; what it shows of the message is read with it. An edit that a later one replaces loses its
-own text. So a removal changes two rows at most, and no copy of the text remains in a table.
+number; its quote is read with it. An edit that a later one replaces loses its own text. So a
+removal changes at most two rows, and no copy of the text remains in a table.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _entries = schema.entries.c
 
 
 def amend(connection: Connection, index: SearchIndex, entries: Iterable[Entry]) -> bool:
-    """Change the rows that *entries*, which are stored now, are about; return if there were any."""
+    """Change the rows that *entries*, which are stored now, are about; return whether any exist."""
     changed = False
     for entry in entries:
         event = entry.event
@@ -114,7 +114,7 @@ def quoted(connection: Connection, conversation: int, entries: list[Entry]) -> l
     seqs = {
         about(event)
         for entry in entries
-        if type(event := entry.event) is not Message or event.reply_to  # quick for most
+        if type(event := entry.event) is not Message or event.reply_to  # fast path for most
     }
     seqs.discard(0)
     if not seqs:

@@ -153,7 +153,7 @@ def _sqlite(url: str, durability: str) -> tuple[Engine, Engine]:
         "wal_autocheckpoint = 4000",  # pages: pages that change in every commit are moved rarely
         f"synchronous = {'FULL' if durability == 'full' else 'NORMAL'}",
         "cache_size = -16384",
-        "secure_delete = ON",  # what people remove is overwritten in the file
+        "secure_delete = ON",  # removed text is overwritten in the file
     )
     return writing, connected("BEGIN", "query_only = ON", "cache_size = -4096")
 

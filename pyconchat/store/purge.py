@@ -1,7 +1,7 @@
 """Removes closed groups, with their logs, when they have been kept for 30 days.
 
-Days are counted, one in each 24 hours in which a server runs. A clock that is set forward by a
-year so costs a closed group one day, not its log.
+Days are counted, one in each 24 hours in which a server runs. So setting the clock forward by a
+year shortens the time of a closed group by one day only.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def count_day(connection: Connection, now: int) -> list[int]:
 def purge_some(connection: Connection, index: SearchIndex, group: int, most: int) -> bool:
     """Delete the oldest entries of the closed *group*, at most *most*; return if there are more.
 
-    With the last ones everything else of it goes. Its conversation's row remains: no other
+    With the last ones, all its other rows are deleted. Its conversation's row remains: no other
     conversation gets its id.
     """
     entries, conversations = schema.entries, schema.conversations

@@ -63,7 +63,7 @@ ignores = Table(
     Column("name", String(32), nullable=False),
 )
 
-# What accounts have changed with /set.
+# The settings of accounts that differ from the defaults.
 account_settings = Table(
     "account_settings",
     metadata,
@@ -122,7 +122,7 @@ entries = Table(
     sqlite_with_rowid=False,
 )
 
-# admin: empty if the operators look after the group.
+# admin: empty if the operators manage the group.
 # closed_at: when the group was closed (milliseconds since the epoch), None while it is open.
 # days_closed: the days on which a server has run since (see `store.purge`).
 groups = Table(
@@ -208,7 +208,7 @@ pins = Table(
     Column("since", BigInteger, nullable=False),
 )
 
-# Who has reacted to which message: so that nobody does it twice in the same way.
+# The reactions to messages: one person can react to a message with an emoji only once.
 reactions = Table(
     "reactions",
     metadata,
@@ -218,7 +218,7 @@ reactions = Table(
     Column("emoji", String(32), primary_key=True),
 )
 
-# What somebody has yet to receive: the entries after read, up to upto. Those up to shown were shown
+# The undelivered entries of an account: those after read, up to upto. Those up to shown were shown
 # to them on some device. A member has an open cursor
 # (upto is OPEN_END), which is closed when the membership ends. A cursor of a single entry is a
 # notice to somebody outside the group (rejected, invited, banned).

@@ -98,7 +98,7 @@ class SearchIndex:
             for conversation, seen, head in connection.execute(_BEHIND):
                 self._lags[conversation] = _Lag(seen, head)
                 self.behind += head - seen
-            self.unclean = True  # perhaps: the last run may have ended before it was clean
+            self.unclean = True  # assume so: the last run may have ended before it was clean
 
     def stored(self, heads: Iterable[tuple[int, int, int]]) -> None:
         """Note new entries of conversations: id, head before, and head now."""
@@ -141,7 +141,7 @@ class SearchIndex:
         return more
 
     def drop(self, conversation: int) -> None:
-        """Index no more entries of *conversation*, which is about to be removed."""
+        """Stop indexing *conversation*, which is about to be removed."""
         lag = self._lags.pop(conversation, None)
         if lag is not None:
             self.behind -= lag.head - lag.seen
@@ -149,7 +149,7 @@ class SearchIndex:
     def remove(
         self, connection: Connection, conversation: int, entries: Sequence[tuple[int, str]]
     ) -> None:
-        """Remove *entries*, numbers and bodies, from the index, as far as they are in it."""
+        """Remove those of *entries*, numbers and bodies, that are in the index."""
         if self._sqlite:
             upto = connection.scalar(_INDEXED, {"conversation": conversation}) or 0
             indexed = [(seq, body) for seq, body in entries if seq <= upto]
@@ -180,7 +180,7 @@ class SearchIndex:
             self.unclean = connection.scalar(_CHANGES) - before > 1
 
     def forget(self, connection: Connection, conversation: int) -> None:
-        """Forget how far *conversation*, which has no entries any more, was indexed."""
+        """Delete the index position of *conversation*, whose entries were all removed."""
         if self._sqlite:
             connection.execute(_FORGET, {"conversation": conversation})
 

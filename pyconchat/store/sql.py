@@ -141,7 +141,7 @@ class SqlStore:
         except NotSaved as problem:
             if not isinstance(problem, Unstorable):
                 raise
-        except Exception:  # a decision that cannot be encoded; `_write_parts` finds which
+        except Exception:  # a decision cannot be encoded; `_write_parts` finds it
             pass
         return self._commit(batch, self._write_parts)
 

@@ -156,7 +156,7 @@ def read_cursors(connection: Connection, owner: Key) -> list[CursorRecord]:
 
 
 def read_mentions(connection: Connection, owner: Key) -> list[tuple[int, int]]:
-    """Read where *owner* was mentioned, the newest first: conversation and number."""
+    """Read the mentions of *owner*, newest first, as conversation and number."""
     mentions = schema.mentions.c
     query = select(mentions.conversation, mentions.seq).where(mentions.owner == owner)
     newest = query.order_by(mentions.at.desc(), mentions.conversation, mentions.seq.desc())

@@ -54,14 +54,14 @@ def reading(
 
 @contextmanager
 def savepoint(connection: Connection) -> Iterator[None]:
-    """Undo what is done in this part of a transaction if it fails. Raises `NotSaved`."""
+    """Roll back this part of a transaction if it fails. Raises `NotSaved`."""
     with _errors_as_not_saved(connection.engine), connection.begin_nested():
         yield
 
 
 @contextmanager
 def _deadline(connection: Connection, seconds: float, wanted: Callable[[], bool]) -> Iterator[None]:
-    """End what the database does in the transaction of *connection*, as `reading` says."""
+    """Cancel the statement in the transaction of *connection*, as in `reading`."""
     if not is_sqlite(connection.engine):
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
         yield
@@ -127,7 +127,7 @@ class Writer:
                 raise CommitLost(number) from error
 
     def truncate_wal(self) -> bool:
-        """Empty SQLite's write-ahead log, which has earlier versions of pages.
+        """Truncate SQLite's write-ahead log, which has earlier versions of pages.
 
         Returns whether that was possible: not while others read. PostgreSQL does that by itself.
         """

@@ -1,4 +1,4 @@
-"""Hashing that can wait: one at a time, in turn; and logins, which never wait for it."""
+"""Hashing with low priority: one at a time, in turns; logins never wait for it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def asks(turns: Turns, order: list[str], account: str, network: str) -> None:
 
 
 def test_networks_and_accounts_take_turns(order: list[str]) -> None:
-    """Who asks much waits long; somebody else waits for one turn of each network at most."""
+    """Many requests delay only their own network; others wait for at most one turn of each."""
     turns = Turns()
     asks(turns, order, "busy1", HERE)
     for account in ("busy1", "busy1", "busy2", "busy3"):

@@ -1,4 +1,4 @@
-"""How much one person, one group and one address may have: the next is refused in one line."""
+"""Maxima of one person, one group and one address: one more is refused in one line."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ CASES: dict[str, tuple[list[str], list[str], list[str], str]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_next_is_refused(case: str, limited: Callable[..., Chat]) -> None:
-    """Two are allowed, the third is not, and nothing changes; less makes room again."""
+    """Two are allowed; a third is refused and changes nothing; removing one allows another."""
     before, one_more, room, refusal = CASES[case]
     chat = limited(**{case.partition(":")[0]: 2})
     other = TestUser(chat, "other", "password o")
@@ -104,7 +104,7 @@ def test_the_next_is_refused(case: str, limited: Callable[..., Chat]) -> None:
 def test_an_approval_is_bounded_by_the_groups_of_the_applicant(
     limited: Callable[..., Chat],
 ) -> None:
-    """The admin is told so."""
+    """The admin gets the reason."""
     chat = limited(groups_per_account=1)
     alice, bob = TestUser(chat, "alice", "password a"), TestUser(chat, "bob", "password b")
     alice.types("/create tea")
@@ -129,7 +129,7 @@ def server_with(chat_limits: dict[str, Any], folder: Path) -> MemoryServer:
 
 
 def test_names_that_are_asked_without_a_login(tmp_path: Path) -> None:
-    """An address learns about few names a minute, in each door; who logs in is not counted."""
+    """An address can try few names a minute, over all doors; logins are not counted."""
     server = server_with({"names_per_minute": 3, "login_seconds": 0}, tmp_path)
     server.program("alice", "password a").cut()
     program = WiredProgram(server.connect())

@@ -75,7 +75,7 @@ def test_what_is_not_logged(line: str, alice: TestUser, bob: TestUser) -> None:
 
 
 def test_a_ban_that_ends(alice: TestUser, bob: TestUser, chat: Chat) -> None:
-    """The line says until when."""
+    """The line has the end of the ban."""
     until = date_and_time(chat.now() + 3_600_000, chat.now())
     assert logged(alice, "/ban bob 1h a secret reason") == [
         f"user banned: bob (192.0.2.1) from tea by alice (192.0.2.7) until {until}"
@@ -83,7 +83,7 @@ def test_a_ban_that_ends(alice: TestUser, bob: TestUser, chat: Chat) -> None:
 
 
 def test_the_end_of_a_role_and_of_a_quiet(alice: TestUser, bob: TestUser) -> None:
-    """They are logged as their beginnings are."""
+    """Their ends are logged, too."""
     alice.types("/quiet bob")
     assert logged(alice, "/quiet bob off") == [
         "quiet ended: bob (192.0.2.1) in tea by alice (192.0.2.7)"

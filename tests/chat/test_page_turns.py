@@ -1,4 +1,4 @@
-"""Pages of the log are read in turns, one after a commit, and no reader waits for a slow one."""
+"""Pages of the log are read in turns, one after a commit; a slow reader delays no other."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def scene() -> Scene:
 
 
 def test_one_page_at_a_time(scene: Scene) -> None:
-    """Who asks again waits until all others have had a turn."""
+    """A second request of a reader waits until all others have had a turn."""
     scene.asks("a", "b", "c")
     assert scene.reads.begun == ["a"]
     scene.has("a")
@@ -71,7 +71,7 @@ def test_one_page_at_a_time(scene: Scene) -> None:
 
 
 def test_the_next_turn_begins_in_another_turn_of_the_reactor(scene: Scene) -> None:
-    """What the caller does with its page comes before the next page is read."""
+    """The caller handles its page before the next page is read."""
     scene.asks("a", "b")
     scene.reads.reading["a"].callback("page")
     assert "a" in scene.results

@@ -1,4 +1,4 @@
-"""Private conversations are in memory only while somebody who is online may need them."""
+"""Private conversations are in memory only while one of their parties is online."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def cursors(chat: Chat, name: str) -> int:
 
 
 def test_a_guest_who_is_gone(chat: Chat) -> None:
-    """Nothing of theirs stays, in memory or as a cursor, and the other session has no trace."""
+    """Their conversations are removed from memory, the cursors and the other session."""
     alice = TestUser(chat, "alice", "password a")
     for number in range(5):
         guest = TestUser(chat, f"guest{number}")
@@ -53,7 +53,7 @@ def test_a_guest_who_is_gone(chat: Chat) -> None:
 
 
 def test_what_a_guest_said_is_kept_for_the_other(chat: Chat) -> None:
-    """Somebody who was offline reads it at the next login, once; then it is gone from memory."""
+    """An offline receiver gets it once, at the next login; then it is removed from memory."""
     alice = TestUser(chat, "alice", "password a")
     alice.leaves()
     guest = TestUser(chat, "gus")

@@ -23,7 +23,7 @@ from pyconchat.client.ui.colours import coloured
 MAX_WAIT = 17.0
 """Seconds after which the client has tried to reconnect, with all jitter."""
 
-# Text that may reach a terminal: what it shows, our own colours, and indented later lines.
+# Text that may reach a terminal: visible text, our own colours, and indented later lines.
 SAFE = re.compile(
     r"(?:\x1b\[[0-9;]*m|\n    |[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069])*"
 )

@@ -230,7 +230,7 @@ def talking(partner: str, online: bool = True) -> Object:
 
 
 def test_a_private_conversation_is_a_place(groups: Groups) -> None:
-    """Entering a group or going to the desk leaves it; what happens in groups does not."""
+    """Entering a group or going to the desk leaves it; events of groups do not."""
     assert groups.at_desk
     assert (groups.place, groups.place_name) == ({}, "")
     groups.enter(groups.get("tea"))
@@ -261,7 +261,7 @@ def test_an_approval_does_not_end_it(groups: Groups) -> None:
 
 
 def test_news_of_the_partner(groups: Groups) -> None:
-    """That they have gone offline is told once, that they are away whenever the server says so."""
+    """The partner's going offline is shown once, the away text whenever the server sends it."""
     groups.answer_received(talking("bob"))
     sent = {"type": "sent", "with": "bob", "online": True, "away": None}
     assert not groups.is_news(sent)

@@ -6,7 +6,7 @@ from pyconchat.client.name_colours import MAX_PEOPLE, MAX_PLACES, NAME_COLOURS, 
 
 
 def test_people_of_a_group_have_different_colours() -> None:
-    """As long as there are as many colours as people, whatever their names are."""
+    """For any names, if there are as many colours as people."""
     for first in range(50):
         colours = NameColours()
         people = [f"person{first}-{number}" for number in range(NAME_COLOURS)]

@@ -58,7 +58,7 @@ def test_one_runs_at_a_time() -> None:
 
 
 def test_a_command_that_cannot_be_started() -> None:
-    """Nothing happens, and the next mention tries again."""
+    """There is no notice, and the next mention retries."""
     notifier = Notifier(FakeReactor(OSError(11, "no more processes")), ["x"])
     notifier.notify("bob", "hi")
     notifier.notify("bob", "hi")

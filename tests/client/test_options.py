@@ -208,7 +208,7 @@ def test_plain(
 
 
 def test_no_colours() -> None:
-    """NO_COLOR takes away the colours, and nothing else."""
+    """NO_COLOR removes only the colours."""
     assert not parsed("host", NO_COLOR="1").colours
     assert parsed("host", NO_COLOR="").colours
     assert parsed("host").colours
@@ -235,7 +235,7 @@ def test_the_user(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], user
 
 
 def test_no_home(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user who is not in the system's list, as in containers: one line says what to set."""
+    """A user without an entry in passwd(5), as in containers: one line names the variables."""
 
     def fail(_uid: int) -> None:
         raise KeyError

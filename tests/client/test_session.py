@@ -83,7 +83,7 @@ def test_lines_after_a_refused_command_are_sent(make_session: MakeSession) -> No
 
 
 def test_lines_go_to_the_partner(make_session: MakeSession) -> None:
-    """After /query, until another place is entered; the answers say only what is new."""
+    """After /query, until another place is entered; only answers with news are shown."""
     me = make_session().enters("tea")
     (request,) = me.types("/query bob", "hi", "/history", "join us")
     assert without_ids(request) == {"group": "tea", "line": "/query bob"}
@@ -185,7 +185,7 @@ exit"""
 
 
 def test_a_paste_is_one_message(make_session: MakeSession) -> None:
-    """Whatever its lines begin with, with its blank lines, tabs and indentation."""
+    """With commands, blank lines, tabs and indentation in it."""
     me = make_session().enters("tea")
     me.session.pasted(PASTE.split("\n"))
     (request,) = me.server.receives()

@@ -333,7 +333,7 @@ def test_banning_an_unknown_name(olga: TestUser, chat: Chat) -> None:
 
 
 def test_an_address_is_no_name_to_ban(olga: TestUser, visit: Visit, chat: Chat) -> None:
-    """A ban that would bind nobody is refused; somebody who has that name can be banned."""
+    """A ban of an address is refused, except if it is the name of an account."""
     (shown,) = olga.types("/ban 192.0.2.7 spam")
     assert shown == "* 192.0.2.7 is an address, not a name; /ban takes a name."
     assert not chat.accounts.bans

@@ -1,4 +1,4 @@
-"""Correcting, removing, answering, pinning, and reacting to what was said."""
+"""Correcting, removing, answering, pinning, and reacting to messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KETTLE = "the kettle is broken again, and nobody knows why"
 
 
 def numbers(user: TestUser) -> dict[str, int]:
-    """Return the numbers of what was said, as `/history` shows them."""
+    """Return the numbers of messages, as in `/history`."""
     found = (re.fullmatch(r"\[.* #(\d+)\] (.+)", line) for line in user.types("/history 500"))
     return {each[2]: int(each[1]) for each in found if each}
 
@@ -28,7 +28,7 @@ def number(user: TestUser, line: str) -> int:
 
 
 def test_an_edit_corrects_the_last_message(tea: Tea) -> None:
-    """Everybody is told; history and search have the new text only."""
+    """All members are notified; history and search have only the new text."""
     tea.alice.types("green tee")
     tea.bob.types("/join tea", "black tea")
     tea.carol.types("/desk")
@@ -57,7 +57,7 @@ def test_edits_of_several_lines_are_indented(tea: Tea) -> None:
 
 
 def test_only_the_text_of_the_latest_edit_is_kept(tea: Tea) -> None:
-    """Neither the first text nor those of earlier edits are in the log; nothing shows for them."""
+    """Neither the first text nor those of earlier edits are in the log or shown."""
     tea.alice.types("first secret", "/edit second secret", "/edit third")
     assert "secret" not in str(tea.alice.log())
     shown = [line for line in tea.alice.types("/history") if "corrected" in line]
@@ -84,7 +84,7 @@ def test_only_the_text_of_the_latest_edit_is_kept(tea: Tea) -> None:
     ],
 )
 def test_refusals(tea: Tea, typed: str, refused: str) -> None:
-    """Each says what is wrong, and nothing is stored."""
+    """Each is refused with the reason, and stores nothing."""
     tea.carol.types("/join tea", "too old")
     tea.carol.chat.reactor.advance(AMENDABLE / 1000)  # type: ignore[attr-defined]
     tea.bob.types("/join tea", "hello")
@@ -102,7 +102,7 @@ def test_refusals(tea: Tea, typed: str, refused: str) -> None:
 
 
 def test_unsay_removes_the_last_message(tea: Tea) -> None:
-    """Everybody is told who has removed one; its words are nowhere in the log."""
+    """All members are notified; the text is deleted from the log."""
     tea.bob.types("/join tea")
     tea.alice.types("one", "/me reveals the secret")
     assert tea.bob.sees()[-1] == "~ alice reveals the secret"
@@ -123,7 +123,7 @@ def test_an_edited_message_is_removed_with_its_edits(tea: Tea) -> None:
 
 
 def test_the_admin_and_operators_remove_messages_of_others(tea: Tea, olga: TestUser) -> None:
-    """It says who, and whose; an operator need not be a member."""
+    """The line names the remover and the author; an operator need not be a member."""
     tea.bob.types("/join tea", "one", "two")
     seqs = numbers(tea.bob)
     tea.bob.sees()
@@ -139,7 +139,7 @@ def test_the_admin_and_operators_remove_messages_of_others(tea: Tea, olga: TestU
 
 
 def test_a_missed_message_that_was_removed_is_not_shown(tea: Tea, visit: Visit) -> None:
-    """Who was away is told of the removal, without the words."""
+    """A member who was offline gets the removal, without the text."""
     tea.bob.leaves()
     tea.alice.types("one", "a secret", "/unsay")
     shown = visit("bob", "password b").sees()
@@ -148,7 +148,7 @@ def test_a_missed_message_that_was_removed_is_not_shown(tea: Tea, visit: Visit) 
 
 
 def test_guests_own_only_what_they_said_themselves(visit: Visit) -> None:
-    """Not what an earlier guest said under the same name."""
+    """Messages of an earlier guest with the same name cannot be edited."""
     alice = visit("alice", "password a")
     alice.types("/create tea open")
     gus = visit("gus")
@@ -182,7 +182,7 @@ def test_an_answer_quotes_the_start_of_the_message(tea: Tea) -> None:
 
 
 def test_an_answer_shows_the_corrected_message(tea: Tea) -> None:
-    """The quote is read with the entry, so it is what the message says now."""
+    """The quote is read with the entry, so it has the current text of the message."""
     tea.alice.types("tee", "/edit tea")
     seq = number(tea.alice, "alice: tea")
     tea.bob.types("/join tea", f"/reply {seq} yes")
@@ -238,7 +238,7 @@ def test_pins_are_shown_at_entry(tea: Tea, visit: Visit) -> None:
 
 
 def test_a_group_has_a_maximum_of_pins(tea: Tea) -> None:
-    """They are shown to everybody who enters."""
+    """They are shown to each member at entry."""
     tea.alice.types(*[f"text {nth}" for nth in range(MAX_PINS + 1)])
     *most, last = numbers(tea.alice).values()
     for seq in most:

@@ -166,7 +166,7 @@ def test_stepping_out_keeps_what_cannot_be_regained(word: str, who: str, tea: Te
     ("answer", "left"), [("yes", True), ("Y", True), ("no", False), ("", False), ("bob", False)]
 )
 def test_leaving_for_good_is_asked(answer: str, left: bool, tea: Tea) -> None:
-    """Where coming back would take somebody else; everything but yes cancels."""
+    """Asks if joining again would need others; every answer but yes cancels."""
     tea.bob.peer.answers = [answer]
     shown = tea.bob.types("/leave")
     assert tea.bob.peer.asked == ["Leave tea for good? Coming back takes an approval. yes or no: "]
@@ -176,7 +176,7 @@ def test_leaving_for_good_is_asked(answer: str, left: bool, tea: Tea) -> None:
 
 @pytest.mark.parametrize("typed", ["tea", "TEA", "tea ", "4"])
 def test_the_name_of_a_group_is_no_command(typed: str, tea: Tea, visit: Visit) -> None:
-    """The refusal says how to enter it; a group that takes only invited people is not betrayed."""
+    """The refusal names the command that enters it; a group by invitation is not disclosed."""
     for name in ("two", "three", "four", "vault"):
         tea.alice.types(f"/create {name} {'invite' if name == 'vault' else 'open'}")
     dave = visit("dave", "password d")

@@ -52,7 +52,7 @@ def test_joining_an_unknown_group_creates_it(visit: Visit, chat: Chat) -> None:
 def test_joining_what_may_be_meant_otherwise(
     typed: str, shown: str, visit: Visit, chat: Chat
 ) -> None:
-    """A near name, a number, or a word after it creates no group; the refusal says what does."""
+    """A similar name, a number, or a word after it creates no group; the refusal names /create."""
     alice = visit("alice")
     alice.types("/create lobby open", "/desk")
     (line,) = alice.types(f"/join {typed}")
@@ -83,7 +83,7 @@ def test_suggestions_are_few(visit: Visit) -> None:
 def test_an_applicant_learns_whether_the_admin_is_online(
     online: bool, tea: Tea, visit: Visit
 ) -> None:
-    """Somebody who asks while the admin is away knows that it may take a while."""
+    """The answer to a request says that the admin is offline."""
     dave = visit("dave", "password d")
     if not online:
         tea.alice.leaves()
@@ -98,7 +98,7 @@ def test_an_applicant_learns_whether_the_admin_is_online(
     [("/topic", "* tea has no topic."), ("/policy", "* The policy of tea is approval.")],
 )
 def test_alone_a_command_shows_what_is_so(line: str, shown: str, tea: Tea) -> None:
-    """To every member, and nothing is asked or changed."""
+    """Every member can see it, without a question or a change."""
     log = tea.alice.log()
     for member in (tea.alice, tea.bob):
         assert member.types(line) == [shown]
@@ -624,7 +624,7 @@ def test_a_guests_membership_ends_with_the_connection(visit: Visit, chat: Chat) 
 
 
 def test_a_group_outlives_its_last_member(visit: Visit, chat: Chat) -> None:
-    """The operators look after it: they see the requests, approve, and make an admin."""
+    """The operators manage it: they see the requests, approve, and make an admin."""
     alice, bob = visit("alice", "password a", "yes"), visit("bob", "password b")
     alice.types("/create tea", "/leave")
     assert has(bob.types("/join tea"), "an operator of this server has to approve")
@@ -666,7 +666,7 @@ def test_a_guest_does_not_inherit_the_group_of_a_registered_admin(visit: Visit, 
 
 
 def test_deleting_a_group(tea: Tea, visit: Visit, chat: Chat) -> None:
-    """Its name is typed again. The members go to the front desk; applicants hear of it."""
+    """Its name is typed again. The members go to the front desk; applicants are notified."""
     dave = visit("dave", "password d")
     dave.types("/join tea")
     tea.alice.sees()
@@ -686,7 +686,7 @@ def test_deleting_a_group(tea: Tea, visit: Visit, chat: Chat) -> None:
 
 
 def test_only_who_may_delete_is_asked(tea: Tea, chat: Chat) -> None:
-    """Everybody else is refused before."""
+    """All others are refused before the question."""
     assert has(tea.bob.types("/delete tea"), "Only the admin, alice, can delete the group")
     assert tea.bob.peer.asked == []
 

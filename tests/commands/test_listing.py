@@ -63,7 +63,7 @@ class Recorder(TextRenderer):
 
 
 def pages(user: TestUser, line: str, field: str) -> list[list[Any]]:
-    """Type *line*, and then what each answer names as next; return the items of each page."""
+    """Type *line*, and then the *next* command of each answer; return the items of each page."""
     recorder = user.session.renderer = Recorder()
     found: list[list[Any]] = []
     while line:
@@ -116,7 +116,7 @@ def test_lists_of_a_group(line: str, field: str, tea: Tea) -> None:
 
 
 def test_people_who_share_many_groups(tea: Tea, chat: Chat, visit: Visit) -> None:
-    """/who, and a group's /online, whoever is online and in however many groups."""
+    """/who, and a group's /online, with any number of people and groups."""
     add_groups(chat, 200, WIDE)
     guests = [visit(f"guest{number:03}") for number in range(120)]
     for conversation in chat.groups:
@@ -136,7 +136,7 @@ def test_help(tea: Tea) -> None:
 
 
 def test_the_end_of_a_list(tea: Tea) -> None:
-    """There is no page after somebody who is not in the list."""
+    """A page after a name that is not in the list is refused."""
     assert tea.alice.types("/members after nobody") == ["* nobody is not in the list."]
     assert tea.alice.types("/members after CAROL")[0].startswith("* 0 members")
 
@@ -176,6 +176,6 @@ def test_long_histories(tea: Tea) -> None:
 
 @pytest.mark.parametrize("line", ["/history x", "/history 5 5", "/history before x", "/history 0"])
 def test_what_history_does_not_understand(line: str, tea: Tea) -> None:
-    """One line says how it is written."""
+    """It is refused with the correct form in one line."""
     (answer,) = tea.alice.types(line)
     assert "number" in answer or "/history" in answer

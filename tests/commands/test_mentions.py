@@ -1,4 +1,4 @@
-"""Mentions: marked and counted for whom a message names, and listed by ``/mentions``."""
+"""Mentions: marked and counted for the mentioned members, and listed by ``/mentions``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def messages(lines: list[str]) -> list[str]:
 
 
 def test_a_mention_is_marked_for_whom_it_names(tea: Tea) -> None:
-    """And for nobody else, whatever the case and what stands beside the name."""
+    """Only for the mentioned member, in upper or lower case and beside punctuation."""
     tea.alice.types("hi all", "Bob: tea?", "/me pours for @bob", "hello 你好carol")
     assert tea.bob.sees() == [
         "alice: hi all",
@@ -54,7 +54,7 @@ def test_the_mark_follows_the_time(tea: Tea) -> None:
 
 
 def test_the_bell_rings_only_if_it_is_on(tea: Tea, visit: Visit) -> None:
-    """Not for what was missed, or what the reader says on another device."""
+    """Not for missed messages, or the reader's own from another device."""
     tea.alice.types("bob")
     assert "\a" not in "".join(tea.bob.sees())
     tea.bob.types("/set bell on")
@@ -117,7 +117,7 @@ def test_pages_of_mentions(tea: Tea) -> None:
     ],
 )
 def test_refused(line: str, answer: str, tea: Tea) -> None:
-    """Each says what is wrong."""
+    """Each is refused with the reason."""
     assert tea.bob.types(line) == [answer]
 
 
@@ -155,7 +155,7 @@ def test_an_ignored_person_mentions_nobody(tea: Tea, visit: Visit) -> None:
 
 
 def test_mentions_of_a_guest(tea: Tea, visit: Visit) -> None:
-    """Are remembered while they are connected, the newest of them."""
+    """Mentions of guests are kept while they are connected, at most the newest."""
     tea.alice.types("/policy open")
     gus = visit("gus")
     gus.types("/join tea")
@@ -171,7 +171,7 @@ def test_mentions_of_a_guest(tea: Tea, visit: Visit) -> None:
 
 
 def test_one_who_has_left_is_not_mentioned(tea: Tea) -> None:
-    """Nor one who was never there."""
+    """Nor people who were never members."""
     tea.alice.types("/kick carol")
     tea.carol.sees()
     tea.alice.types("carol? dave?")

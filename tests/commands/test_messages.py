@@ -81,7 +81,7 @@ def test_a_long_absence(tea: Tea, visit: Visit) -> None:
 
 
 def test_coming_and_going_is_not_missed(tea: Tea, visit: Visit) -> None:
-    """Neither counted nor shown; but it is shown live, and so is what concerns the reader."""
+    """Neither counted nor shown, unless live or about the reader."""
     tea.alice.types("/policy open", "before")
     tea.bob.leaves()
     for number in range(150):
@@ -373,7 +373,7 @@ def test_ignoring_applies_to_the_history_at_a_join(tea: Tea, visit: Visit) -> No
 
 
 def test_alone_ignore_lists_who_is_ignored(tea: Tea) -> None:
-    """And asks nothing."""
+    """It asks no question."""
     assert tea.alice.types("/ignore") == ["* You ignore nobody."]
     tea.alice.types("/ignore carol", "/ignore BOB")
     assert tea.alice.types("/ignore") == ["* You ignore BOB, carol."]

@@ -1,4 +1,4 @@
-"""Moderators at work: what they type, what others see, and how long it lasts."""
+"""Moderation: the commands, their effects on others, and their duration."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def in_words(chat: Chat, seconds: int) -> str:
 
 
 def test_making_a_moderator(tea: Tea) -> None:
-    """Everybody hears of it, and ``/admin``, ``/moderators`` and ``/members`` show it."""
+    """All members are notified, and ``/admin``, ``/moderators`` and ``/members`` show it."""
     assert tea.alice.types("/moderator BOB") == ["* bob is a moderator now, appointed by alice."]
     assert tea.bob.sees() == ["* You are a moderator of tea now, appointed by alice."]
     tea.bob.leaves()
@@ -46,7 +46,7 @@ def test_making_a_moderator(tea: Tea) -> None:
 
 
 def test_only_off_can_follow(tea: Tea) -> None:
-    """A word that is not understood is no appointment."""
+    """An unknown word after the name is refused."""
     assert tea.alice.types("/moderator bob no") == ["* Only the word off can follow."]
     assert "moderator" not in "".join(tea.carol.types("/members"))
 
@@ -85,7 +85,7 @@ def test_a_refusal_names_the_moderators(moderated: Tea) -> None:
 
 
 def test_quiet_for_a_time(moderated: Tea, chat: Chat, clock: Clock) -> None:
-    """Everybody hears of it; the quiet member reads, and speaks again when the time is over."""
+    """All members are notified; the quiet member can read, and can speak when the time is over."""
     until = in_words(chat, 600)
     assert moderated.bob.types("/quiet carol 10m") == [f"* bob made carol quiet until {until}."]
     assert moderated.carol.sees() == [
@@ -104,7 +104,7 @@ def test_quiet_for_a_time(moderated: Tea, chat: Chat, clock: Clock) -> None:
 
 
 def test_quiet_until_off(moderated: Tea) -> None:
-    """A time that cannot be one is refused, and nobody is made quiet."""
+    """An invalid time is refused without an effect."""
     assert moderated.bob.types("/quiet carol soon") == [
         "* For how long? A time such as 30m, 1h, 7d or 2w."
     ]
@@ -121,7 +121,7 @@ def test_quiet_until_off(moderated: Tea) -> None:
 
 
 def test_slow(moderated: Tea, clock: Clock) -> None:
-    """The pace is shown to all; a message that comes too soon says how long to wait."""
+    """All members get the pace; a message too soon is refused with the time to wait."""
     assert moderated.carol.types("/slow") == ["* tea is not slow."]
     assert moderated.bob.types("/slow 30") == [
         "* bob made the group slow: one message every 30 seconds."

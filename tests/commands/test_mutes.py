@@ -1,4 +1,4 @@
-"""Muted groups: they wait, with counts, until one goes there."""
+"""Muted groups: messages stay unread, with counts, until the group is entered."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ MUTED = "* tea is muted: while you are elsewhere, only what mentions you is show
 
 
 def unread(user: TestUser) -> str:
-    """Return what the list of groups shows about tea."""
+    """Return the line about tea in the list of groups."""
     return next(line for line in user.types("/groups") if " tea " in line)
 
 
 def test_a_muted_group_waits(tea: Tea) -> None:
-    """Nothing but mentions is shown; entering shows it all, and then what follows."""
+    """Only mentions are shown; entering the group shows the others, and new messages live."""
     assert tea.bob.types("/mute tea") == [MUTED]
     tea.alice.types("still here")
     assert tea.bob.sees() == ["alice: still here"]
@@ -88,7 +88,7 @@ def test_muting_is_for_all_devices_at_once(tea: Tea, visit: Visit) -> None:
 
 
 def test_what_is_done_to_the_reader_is_shown(tea: Tea, visit: Visit) -> None:
-    """And what waited in a group ends with the membership."""
+    """The unread messages of a group end with the membership."""
     tea.bob.types("/mute tea", "/desk")
     tea.alice.types("one", "/kick bob rude")
     assert tea.bob.sees() == ["* You were kicked from tea by alice: rude"]
@@ -127,7 +127,7 @@ def test_a_guest_mutes_until_the_end_of_the_connection(tea: Tea, visit: Visit) -
     ],
 )
 def test_refused(line: str, answer: str, tea: Tea) -> None:
-    """Each says what is wrong."""
+    """Each is refused with the reason."""
     assert tea.bob.types(line) == [answer]
 
 

@@ -1,4 +1,4 @@
-"""Who somebody is: online, last seen, idle, away, registered or guest."""
+"""Public information about people: online, last seen, idle, away, registered or guest."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_last_seen_survives_a_restart(tea: Tea, chat: Chat, clock: Clock) -> Non
 
 
 def test_of_two_sessions_the_last_one_counts(tea: Tea, clock: Clock, visit: Visit) -> None:
-    """Somebody is idle since the last line on any device, and seen until the last one is gone."""
+    """Idle counts from the last line on any device, last seen from the end of the last session."""
     phone = visit("bob", "password b")
     clock.advance(180)
     assert "bob is online, idle for 3 minutes, " in tea.alice.types("/whois bob")[0]
@@ -150,7 +150,7 @@ def test_the_words_of_an_ignored_person_are_hidden(tea: Tea) -> None:
 
 
 def test_an_absence_remembers_so_many_senders() -> None:
-    """The earliest is told again, and memory is bounded."""
+    """The earliest sender gets the text again, and memory is bounded."""
     absence = Absence(SafeText("lunch"), 0)
     for number in range(MAX_TOLD):
         assert absence.is_news_to(str(number))

@@ -1,4 +1,4 @@
-"""Places: a line that was typed for the front desk is not said in a group, nor the reverse."""
+"""Places: a line that was typed for the front desk is not posted to a group, nor the reverse."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def dave(tea: Tea, visit: Visit) -> TestUser:
 
 
 def put_out(how: str, tea: Tea, visit: Visit) -> None:
-    """Put bob out of tea, who did not ask for it on this device."""
+    """Move bob out of tea by others, or from another device."""
     if how == "leaves on another device":
         tea.alice.types("/policy open")  # otherwise leaving asks
         visit("bob", "password b").types("/leave tea")
@@ -53,7 +53,7 @@ def put_out(how: str, tea: Tea, visit: Visit) -> None:
     ],
 )
 def test_a_desk_command_is_not_said_in_the_group(line: str, dave: TestUser, tea: Tea) -> None:
-    """Where an approval came while it was typed; sent again, it is meant."""
+    """After an approval during the typing; sent again, it is executed."""
     assert dave.types(line) == [AGAIN_TO_LEAVE if line == "leave" else AGAIN]
     assert tea.bob.sees() == []
     dave.types(line)
@@ -90,7 +90,7 @@ def test_the_first_line_is_not_said_an_hour_later(dave: TestUser, tea: Tea, cloc
     "line", ["exit strategy", "quit smoking", "leave tea", "who knows?", "3", "join us", "me too"]
 )
 def test_a_message_is_no_command_after_a_kick(how: str, line: str, tea: Tea, visit: Visit) -> None:
-    """Somebody who is put out while typing stays connected; sent again, it is a command."""
+    """A kick during the typing does not disconnect; sent again, the line is a command."""
     put_out(how, tea, visit)
     assert tea.bob.types(line) == [AT_THE_DESK]
     assert not tea.bob.peer.closed
@@ -139,7 +139,7 @@ def test_who_enters_a_group_themselves_can_talk(tea: Tea, visit: Visit) -> None:
     ],
 )
 def test_a_command_after_spaces_is_not_said(line: str, tea: Tea) -> None:
-    """Nor after anything else that does not show; the refusal says how it can be said."""
+    """Nor after invisible characters; the refusal names the ways to send it."""
     (shown,) = tea.alice.types(line)
     assert shown.startswith("* Not said: /")
     assert "x" not in shown.split()

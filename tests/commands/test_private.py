@@ -1,4 +1,4 @@
-"""Private conversations as places: /query, /r, and what works in them."""
+"""Private conversations as places: /query, /r, and the commands that work in them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def said(lines: list[str]) -> list[str]:
 
 
 def test_lines_go_to_the_partner(tea: Tea) -> None:
-    """To them alone, whatever they begin with, and no answer is shown; commands are commands."""
+    """To the partner alone, also lines such as //who, without an answer; commands are executed."""
     assert tea.alice.types("/query BOB") == [BOB]
     assert tea.alice.types("hello", "//who", "join us", "/me waves") == ["* Sent to bob."]
     assert tea.bob.sees() == [
@@ -36,7 +36,7 @@ def test_lines_go_to_the_partner(tea: Tea) -> None:
 
 @pytest.mark.parametrize("line", ["leave", "qqq", "/leave", "/desk", "/query", "/qqq"])
 def test_leaving(tea: Tea, line: str) -> None:
-    """To the front desk; nothing ends, no membership and no conversation."""
+    """To the front desk; no membership or conversation ends."""
     tea.alice.types("/query bob", "hello")
     assert tea.alice.types(line)[0] == DESK
     assert tea.alice.session.current is None
@@ -76,7 +76,7 @@ def test_it_survives_a_restart(tea: Tea, chat: Chat) -> None:
 
 
 def test_nothing_was_said_yet(tea: Tea) -> None:
-    """Then there is no history, and nothing is found."""
+    """Then the history and search results are empty."""
     for lines in (["/history @bob"], ["/query bob", "/history"]):
         assert tea.alice.types(*lines)[-1] == "* Nothing has been said yet."
     assert tea.alice.types("/search tea") == ["* Nothing found for: tea"]
@@ -122,7 +122,7 @@ def test_with_whom(tea: Tea) -> None:
 
 
 def test_the_next_guest_of_that_name_is_another(tea: Tea, visit: Visit) -> None:
-    """Nothing is said to them, nor read of the first one; /r does not answer them either."""
+    """They get no message and no history of the first guest; /r does not answer them either."""
     gus = visit("gus")
     gus.types("/query alice", "hello")
     tea.alice.types("/query gus", "hi")
@@ -173,7 +173,7 @@ def test_banned_people(tea: Tea, olga: TestUser) -> None:
 
 
 def test_answering(tea: Tea, visit: Visit) -> None:
-    """The last one who wrote, or to whom one wrote; on every device of the account."""
+    """The sender or receiver of the last private message; on every device of the account."""
     assert tea.bob.types("/r hello") == [
         "* Nobody is there to answer; /msg NAME TEXT writes to somebody."
     ]
@@ -188,7 +188,7 @@ def test_answering(tea: Tea, visit: Visit) -> None:
 
 
 def test_a_line_that_was_not_stored(tea: Tea, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sender is told, and the next one arrives."""
+    """The sender gets the error, and the next message arrives."""
     tea.alice.types("/query bob", "before")
     tea.bob.sees()
     with monkeypatch.context() as patch:

@@ -1,4 +1,4 @@
-"""Questions: who is asked, and what an answer that is a command does."""
+"""Questions: for permitted commands only; an answer may be a command."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def line_of(command: Command) -> str:
 @pytest.mark.parametrize("place", ["in the group", "at the desk"])
 @pytest.mark.parametrize("command", TABLE, ids=lambda command: command.name)
 def test_nobody_is_asked_in_vain(command: Command, place: str, tea: Tea) -> None:
-    """Who may not use a command learns so at once, in the same words as with all arguments."""
+    """A forbidden command is refused before any question, as with all arguments."""
     alone, full = tea.bob, tea.carol
     if place == "at the desk":
         alone.types("/desk")
@@ -73,7 +73,7 @@ def test_the_second_question_is_not_asked_in_vain_either(line: str, tea: Tea) ->
 def test_no_password_is_hashed_in_vain(
     who: str, line: str, tea: Tea, chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the rules refuse what the password is for, it costs the server nothing."""
+    """A password is not hashed if the rules refuse the command."""
     tea.carol.types("/create cave password the right one")
     tea.carol.types("/ban bob")
     tea.alice.types(*(f"/create room{number}" for number in range(199)))  # as many as she may
@@ -86,7 +86,7 @@ def test_no_password_is_hashed_in_vain(
 
 
 def test_the_right_is_checked_again_after_the_question(tea: Tea, visit: Visit) -> None:
-    """An admin who hands over while they are asked may no longer."""
+    """An admin who transfers adminship during the question is refused."""
     question: Deferred[str] = Deferred()
     other = visit("alice", "password a")
     tea.alice.peer.ask = lambda prompt, secret=False: question  # type: ignore[method-assign]
@@ -104,7 +104,7 @@ def test_the_right_is_checked_again_after_the_question(tea: Tea, visit: Visit) -
     "asking", ["/policy password", "/me", "/kick", "/msg", "/create x password"]
 )
 def test_a_command_as_the_answer_is_carried_out(asking: str, tea: Tea, chat: Chat) -> None:
-    """Also for a secret question; what was asked for is not done."""
+    """Also for a secret question; the original command is not executed."""
     log = tea.alice.log()
     tea.alice.peer.answers = [" /MESSAGE bob the pin is 9731"]
     assert tea.alice.types(asking) == ["* Sent to bob."]
@@ -129,7 +129,7 @@ def test_a_command_as_the_answer_may_ask_as_well(tea: Tea) -> None:
 
 @pytest.mark.parametrize("answer", ["/mgs bob the pin is 9731", "/nick al"])
 def test_a_mistyped_command_is_no_answer_either(answer: str, tea: Tea) -> None:
-    """It is refused, and reaches nobody."""
+    """It is refused, and sent to no one."""
     tea.alice.peer.answers = [answer]
     (shown,) = tea.alice.types("/me")
     assert "9731" not in shown
@@ -188,7 +188,7 @@ def test_programs_are_answered_alike(tea: Tea) -> None:
 
 @pytest.mark.parametrize("line", ["/policy password /msg", "/create nest password /etc/x"])
 def test_a_password_is_no_command(line: str, tea: Tea, chat: Chat) -> None:
-    """It could not be typed as an answer: refused where it is set."""
+    """It could not be typed as an answer, so it cannot be set."""
     (shown,) = tea.alice.types(line)
     assert shown == "* A password cannot begin with /, as commands do."
     assert len(chat.groups) == 1

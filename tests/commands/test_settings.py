@@ -19,7 +19,7 @@ def stamp(clock: Clock) -> str:
 
 
 def test_times_before_each_line(tea: Tea, clock: Clock) -> None:
-    """Of messages, actions and events; nobody else sees them."""
+    """Of messages, actions and events; only for the account with the setting."""
     assert tea.bob.types("/set times on") == ["* Your settings: times on, bell off, joins on."]
     tea.carol.sees()
     tea.alice.types("hi", "/me waves", "/topic leaves")
@@ -36,7 +36,7 @@ def test_times_before_each_line(tea: Tea, clock: Clock) -> None:
 
 
 def test_times_of_a_private_message(tea: Tea, clock: Clock) -> None:
-    """They say who it is from, as without them."""
+    """They name the sender, as without times."""
     tea.bob.types("/set times on")
     tea.alice.types("/msg bob psst")
     assert tea.bob.sees() == [f"{stamp(clock)} alice (private): psst"]
@@ -52,7 +52,7 @@ def test_what_was_missed_has_date_and_time(tea: Tea, visit: Visit) -> None:
 
 
 def test_without_joins_nobody_comes_or_goes(tea: Tea, visit: Visit) -> None:
-    """Neither to the group nor to the server; what happens to the reader is shown."""
+    """Joins and leaves in groups and the server are hidden, except the reader's own."""
     tea.alice.types("/policy open")
     tea.bob.types("/set joins off")
     tea.carol.sees()
@@ -66,7 +66,7 @@ def test_without_joins_nobody_comes_or_goes(tea: Tea, visit: Visit) -> None:
 
 
 def test_others_still_see_who_comes_and_goes(tea: Tea, visit: Visit) -> None:
-    """One person's setting changes nothing for the others."""
+    """A setting does not affect other people."""
     tea.bob.types("/set joins off")
     tea.alice.types("/policy open")
     tea.carol.sees()

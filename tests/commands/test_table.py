@@ -89,7 +89,7 @@ QUESTIONS = {
 
 
 def brief(command: Command) -> str:
-    """Return the usage of *command* in the list of all: without what is optional."""
+    """Return the usage of *command* in the list of all: without optional parts."""
     needed = [each.label for each in command.help.arguments if not each.optional]
     return " ".join([f"/{command.name}", *needed])
 
@@ -198,7 +198,7 @@ def test_nothing_that_ends_something_is_suggested() -> None:
 
 @pytest.mark.parametrize("typed", ["/clear", "/nick", "/exot", "/leav", "/xyzzy", "/apov"])
 def test_no_hint_is_better_than_a_wrong_one(typed: str) -> None:
-    """For two changes, and for what leaves, ends or removes something."""
+    """For two changes, and for commands that leave, end or remove something."""
     with pytest.raises(Refused) as caught:
         find_command(typed, at_desk=False)
     assert "did you mean" not in caught.value.sentence

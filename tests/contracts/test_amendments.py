@@ -1,4 +1,4 @@
-"""What is removed or replaced is nowhere in the database any more: in SQLite and PostgreSQL."""
+"""Removed and replaced text is deleted from the database: in SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_actions_are_amended_too(store: SqlStore) -> None:
 
 
 def test_a_removed_message_stays_removed(store: SqlStore) -> None:
-    """An edit that comes later, from another node, brings nothing back."""
+    """A later edit, from another node, restores no text."""
     group = create(store, LOG)
     commit(store, say(LOG, "hello"))
     commit(store, decide(group, [Unsay(2, ALICE.name, ALICE.name)]))
@@ -125,7 +125,7 @@ def test_a_removed_message_stays_removed(store: SqlStore) -> None:
 
 
 def test_targets(store: SqlStore) -> None:
-    """The last message of somebody, or an entry by its number, with what is known about it."""
+    """The last message of a person, or an entry by its number."""
     group = create(store, LOG)
     alice, bob = fold(ALICE.name), fold(BOB.name)
     commit(store, say(LOG, "one", "two"), decide(group, group.join(BOB, AT)))
@@ -156,7 +156,7 @@ def sqlite_store(sqlite_url: str) -> Iterator[SqlStore]:
 
 
 def test_removed_text_is_overwritten_in_the_files(sqlite_store: SqlStore, tmp_path: Path) -> None:
-    """The database, its write-ahead log, and the words in the index: nothing of it remains."""
+    """The text is in neither the database, nor its write-ahead log, nor the index."""
     store = sqlite_store
     group = create(store, LOG)
     commit(store, say(LOG, *["hello"] * 300), say(LOG, SECRET), say(LOG, *["bye"] * 300))

@@ -301,7 +301,7 @@ def test_private_conversations_are_found_by_their_parties(store: SqlStore) -> No
 
 
 def test_what_was_shown(store: SqlStore) -> None:
-    """It moves forward only, apart from what was received, and says which mentions are unread."""
+    """It only increases, independently of the received entries, and determines unread mentions."""
     create(store, 2)
     alice = fold(ALICE.name)
     register(store, ALICE)

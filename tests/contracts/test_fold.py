@@ -70,7 +70,7 @@ class People:
             self._guests.discard(fold(step.name))
 
 
-# The entries 2 to 6, whatever they are in the log, taken for messages of the one who decides.
+# The entries 2 to 6, of any kind in the log, used as messages of the person who decides.
 def said(group: Group, by: Actor, step: Step) -> Target:
     """Return a message that *step* is about."""
     return Target(2 + len(step.name) % 5, AT, Message(by.name, SafeText("said")), own=True)
@@ -211,7 +211,7 @@ def run(store: SqlStore, story: Story, founder: Actor = ALICE) -> list[Entry]:
 
 
 def decided(group: Group, people: People, step: Step, at: int) -> list[GroupEvent]:
-    """Return what *group* decides about *step* at *at* (milliseconds). Raises `Refused`."""
+    """Return the decision of *group* about *step* at *at* (milliseconds). Raises `Refused`."""
     return RULES[step.what](group, people.actor(step.by), people.actor(step.name), step, at)
 
 
@@ -227,7 +227,7 @@ def fold_log(log: list[Entry]) -> Group:
 
 @st.composite
 def stories(draw: st.DrawFn) -> tuple[Story, Actor]:
-    """Draw a story of steps that are not refused, and who creates the group.
+    """Draw a story of steps that are not refused, and the creator of the group.
 
     Each list of steps is stored in one batch.
     """

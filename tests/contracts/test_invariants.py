@@ -351,7 +351,7 @@ class Machine(RuleBasedStateMachine):
             assert (stored.state, stored.version) == (folded.state, folded.version)
 
     def check_bans(self, new: dict[int, list[Entry]]) -> None:
-        """A person who is banned from the server has no session, and does nothing."""
+        """A person who is banned from the server has no session and makes no requests."""
         chat, before = self.server.chat, set(self.bans)
         for entry in new.get(SERVER, []):
             if isinstance(entry.event, ServerBanned):

@@ -75,7 +75,7 @@ def test_an_ignored_person_mentions_nobody(tea: SqlStore) -> None:
 
 
 def test_cursors_have_the_unread_mentions(tea: SqlStore) -> None:
-    """Those after what was shown."""
+    """Mentions after the shown entries."""
     commit(tea, mention(BOB), mention(BOB), mention(), mention(BOB))
     [cursor] = tea.cursors(bob)
     assert cursor.named == (3, 4, 6)

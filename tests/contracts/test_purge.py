@@ -1,4 +1,4 @@
-"""Closed groups are kept for thirty days, then everything of them is removed, in pieces."""
+"""Closed groups are kept for thirty days, then removed completely, in pieces."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_deleted_group_is_kept_with_members_and_files(store: SqlStore) -> None
 
 
 def test_a_restored_group(store: SqlStore) -> None:
-    """It has its members again, who are shown that it is back, each with an open cursor."""
+    """It has its members again, each with an open cursor, and they get the event."""
     group = closed(store)
     store_events(store, group, group.reopen(ALICE.name, group.name, 7))
     stored = store.load().groups[2]
@@ -85,7 +85,7 @@ def test_a_clock_that_is_set_forward_and_back(store: SqlStore) -> None:
 
 
 def test_a_group_is_removed_in_pieces(store: SqlStore) -> None:
-    """A stop between two pieces is no defect; in the end nothing is left of it."""
+    """A stop between two pieces leaves no defect; in the end the group is removed completely."""
     closed(store)
     other = create(store, 3, "other")
     commit(store, say(3, "dragon elsewhere"))
@@ -112,7 +112,7 @@ def test_a_group_is_removed_in_pieces(store: SqlStore) -> None:
 
 
 def test_a_group_whose_entries_are_not_indexed_yet(store: SqlStore) -> None:
-    """What is removed is not indexed afterwards."""
+    """Removed entries are not indexed afterwards."""
     closed(store)
     store.index(5)
     pass_days(store, KEPT_DAYS + 1)

@@ -541,7 +541,7 @@ def test_deleting(town: Town, place: str) -> None:
 @pytest.mark.parametrize("policy", Policy)
 @pytest.mark.parametrize("word", ["leave", "qqq"])
 def test_stepping_out(town: Town, word: str, policy: Policy) -> None:
-    """Alone in a group, a word ends the membership only where one can come back by oneself."""
+    """In a group, these words end the membership only if one can join again by oneself."""
     free = policy in (Policy.OPEN, Policy.PASSWORD)
     tried = [
         Case(name, word, "", "group", door, "+left" if free and not role.admin else "+")

@@ -259,7 +259,7 @@ def test_passwords_that_cannot_be_typed_again(password: str) -> None:
 @given(st.text(min_size=MIN_LENGTH, max_size=40))
 @settings(deadline=None, derandomize=True, database=None)
 def test_a_password_matches_from_every_keyboard(typed: str) -> None:
-    """What is hashed is among the spellings of what is typed, composed or not, and as it was."""
+    """The hashed form is among the spellings of the typed password, composed or not."""
     assert typed in password_spellings(typed), "older versions hashed it as it was typed"
     try:
         password = check_password(typed)
@@ -314,7 +314,7 @@ def test_stored_names_stay_whatever_they_look_like(accounts: Accounts) -> None:
 
 @pytest.mark.parametrize("name", [*RESERVED, "NickServ", "N1ckServ", "pyc0nchat", "ChanServ"])
 def test_reserved_names(accounts: Accounts, name: str) -> None:
-    """Nobody new may speak as the server, nor look like it."""
+    """New accounts cannot have the server's names, or confusable ones."""
     refused(accounts, lambda: accounts.require_free(Name(name), NOON), Code.BAD_NAME)
 
 

@@ -174,7 +174,7 @@ def test_who_may_do_what(action: str, by: Actor) -> None:
 @pytest.mark.parametrize("by", [*MEMBERS, *OUTSIDERS], ids=lambda by: by.name)
 @pytest.mark.parametrize("action", [*ADMINS_ONLY, *WITH_OPERATORS])
 def test_operators_look_after_a_group_without_an_admin(action: str, by: Actor) -> None:
-    """They can do what its admin could; nobody else can, and is told so."""
+    """They have the admin's rights; others are refused with the reason."""
     group = full_group()
     apply_all(group, group.become_lobby())
     ask = {**ADMINS_ONLY, **WITH_OPERATORS}[action]
@@ -471,7 +471,7 @@ def test_the_oldest_member_succeeds_the_admin(leave: Callable[[Group], list[Grou
 
 @pytest.mark.parametrize("leave", WAYS_TO_LEAVE)
 def test_a_group_outlives_its_members(leave: Callable[[Group], list[GroupEvent]]) -> None:
-    """The last registered member leaves it standing, to the operators, with its requests."""
+    """After the last registered member left, it remains with its requests, for the operators."""
     group = group_of(ADMIN)
     apply_all(group, group.join(STRANGER, NOON))
     _, changed = apply_all(group, leave(group))
@@ -559,7 +559,7 @@ def test_the_lobby_has_no_admin() -> None:
 
 
 def test_deleting_a_group() -> None:
-    """Its requests are answered, and nobody can join; its members and files are still known."""
+    """Its requests are rejected, and joins refused; its members and files are kept."""
     group = full_group()
     reason = text("the group was deleted")
     assert apply_all(group, group.close(ADMIN)) == [
@@ -939,7 +939,7 @@ TestRandomRequests.settings = settings(
 
 
 def test_a_file_is_found_however_its_name_is_composed() -> None:
-    """Names from a Mac's disk are NFD; what is typed may be either."""
+    """Names from a Mac's disk are NFD; typed names may be either."""
     created = GroupCreated(1, Name("tea"), Name("alice"), Policy.OPEN)
     group = Group.created(2, created)
     name = unicodedata.normalize("NFC", "résumé.pdf")

@@ -19,7 +19,7 @@ IGNORES = {fold(MALLORY): MALLORY}
 KINDS = list(get_args(AnyEvent))
 
 NOTICES = {"kicked", "banned", "rejected", "server-kicked", "server-banned", "unbanned"}
-"""What is shown although somebody who is ignored did it."""
+"""Entries of an ignored person that are shown."""
 
 
 def event_by(kind: Any, author: Name, about: Name) -> Any:
@@ -48,7 +48,7 @@ def event_by(kind: Any, author: Name, about: Name) -> Any:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_no_text_of_somebody_who_is_ignored(kind: Any) -> None:
-    """Nobody's else's is hidden; rights are told in one line, to whom they concern."""
+    """Entries of others are shown; those about rights in one line, to the people concerned."""
     entry = Entry(1, 1, 0, event_by(kind, MALLORY, ALICE))
     seen = as_seen(entry, IGNORES)
     assert seen is None or SECRET not in encode(seen.event)

@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - letters of many scripts are here on purpose
-"""Names that look alike are found, and only while the other one is there."""
+"""Confusable names are found, and only while the other one exists."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ steady = settings(deadline=None, derandomize=True, database=None)
     ],
 )
 def test_names_that_look_alike(taken: str, other: str) -> None:
-    """A name is found by another that could be mistaken for it, in both directions."""
+    """A name is found by a confusable one, in both directions."""
     for first, second in ((taken, other), (other, taken)):
         names = Lookalikes([Name(first)])
         assert names.find(second) == first

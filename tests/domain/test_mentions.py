@@ -1,4 +1,4 @@
-"""Which names a text mentions: words of their own, in any script, and nothing else."""
+"""The mentions of a text: names that are whole words, in any script."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_nobody_mentions_themselves() -> None:
 
 
 def test_members_who_come_and_go() -> None:
-    """A new version is learned; one who has left is not mentioned."""
+    """The names are indexed again for a new version; former members are not mentioned."""
     finder, members = NameFinder(), dict(MEMBERS)
     assert finder.find("carol", members, 1, Name("")) == ()
     members[Key("carol")] = Member(Name("Carol"))

@@ -189,7 +189,7 @@ def test_who_becomes_moderator_or_admin_may_speak() -> None:
 
 
 def test_a_slow_group() -> None:
-    """One message or action a member in so many seconds; those who moderate are exempt."""
+    """One message or action a member in so many seconds; admin and moderators are exempt."""
     group = tea(ALICE, BOB, CAROL, DORA, moderators=[CAROL])
     apply(group, group.change_slow(CAROL, 30))
     group.post(BOB, HI, NOON)
@@ -231,7 +231,7 @@ def test_a_refused_message_takes_no_turn() -> None:
 
 
 def test_turns_of_the_past_are_forgotten() -> None:
-    """Memory has the turns of those who have to wait, and few others."""
+    """Turns in memory are those of waiting members, and few others."""
     group = tea(ALICE, *(Actor(Name(f"m{n}")) for n in range(1000)))
     apply(group, group.change_slow(ALICE, 1))
     for n in range(1000):
@@ -240,7 +240,7 @@ def test_turns_of_the_past_are_forgotten() -> None:
 
 
 def test_a_ban_that_ends() -> None:
-    """Until then it says until when; then the name may join, and the ban is listed no more."""
+    """Until then refusals have the time; then the name may join, and the ban is not listed."""
     group = tea(ALICE, BOB)
     until = NOON + HOUR
     events = apply(group, group.ban(ALICE, BOB.name, NOON, SafeText("loud"), until))

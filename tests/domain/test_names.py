@@ -125,7 +125,7 @@ def test_valid_names_stay_as_written(check: Check, name: str) -> None:
     ],
 )
 def test_an_invalid_name_is_refused_in_one_line(check: Check, name: str) -> None:
-    """What is no name in one script is refused. The refusal does not repeat the name."""
+    """A name that is not in one script is refused. The refusal does not repeat the name."""
     with pytest.raises(Refused) as caught:
         check(name)
     assert caught.value.code is Code.BAD_NAME
@@ -196,7 +196,7 @@ def test_numbers_that_no_group_can_have(number: str) -> None:
 
 @pytest.mark.parametrize("number", ["१२", "๔๒"])
 def test_a_number_in_other_digits_is_no_group(number: str) -> None:
-    """It could not be told from the group with that number."""
+    """It would be ambiguous with the group of that number."""
     with pytest.raises(Refused):
         group_name(number)
     assert group_name("１２") == "12", "full-width digits are mapped"
@@ -247,7 +247,7 @@ def test_any_text_is_a_name_or_refused(raw: str) -> None:
 @given(name_like)
 @steady
 def test_names_follow_rfc_8265(raw: str) -> None:
-    """A valid name is what the profiles of RFC 8265 make of it."""
+    """A valid name is unchanged by the profiles of RFC 8265."""
     try:
         name = person_name(raw)
     except Refused:

@@ -139,7 +139,7 @@ def test_a_crowd_of_single_connections() -> None:
 
 @pytest.mark.parametrize("network", THIS_MACHINE)
 def test_this_machine_has_no_limits_by_address(network: str) -> None:
-    """Whoever connects by loopback or a Unix socket has no address to be counted by."""
+    """Connections by loopback or a Unix socket have no limits by address."""
     arrivals = Arrivals(connections_per_ip=2, connections_per_ip_10min=2, sessions_per_ip=2)
     for _ in range(10):
         arrivals.arrives(network).closed(0.0)

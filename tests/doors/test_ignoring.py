@@ -1,4 +1,4 @@
-"""Nothing that an ignored person writes is shown, live or in what was missed, in each door."""
+"""Text of an ignored person is never shown, live or missed, at each door."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ NOTICES = ["banned from den by mallory", "may join den again"]
 
 @pytest.mark.parametrize("live", [True, False])
 def test_a_person(live: bool, server: MemoryServer) -> None:
-    """One line for the ban, one for its end, and nothing else."""
+    """Only one line for the ban and one for its end."""
     if live:
         alice = server.person("alice", "password a")
         alice.sees()
@@ -66,7 +66,7 @@ def test_a_person(live: bool, server: MemoryServer) -> None:
 
 @pytest.mark.parametrize("live", [True, False])
 def test_a_program(live: bool, server: MemoryServer) -> None:
-    """It gets the events of the ban without a reason, and no others."""
+    """It gets only the events of the ban, without a reason."""
     if live:
         alice = server.program("alice", "password a")
         harass(server)

@@ -1,4 +1,4 @@
-"""The budget of work that a connection's input may cause, and the one that all share."""
+"""The budget for the work of one connection's input, and the shared one."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_many_connections(many: int) -> None:
 
 
 def test_newcomers_wait_for_one_turn_of_each() -> None:
-    """Who has caused no work yet comes before all that the others have still to do."""
+    """A connection without earlier work comes before the waiting work of others."""
     clock = Clock()
     turns = InputTurns(clock)
     for _ in range(45):
@@ -78,7 +78,7 @@ def test_newcomers_wait_for_one_turn_of_each() -> None:
 
 
 def test_one_has_its_turn_in_a_turn_of_the_reactor() -> None:
-    """However many wait, the input of others is read in between."""
+    """The input of others is read in between, for any number of waiting connections."""
     clock = Clock()
     turns = InputTurns(clock)
     flooders = [Flooder(turns, COMMAND_COST, pause=True) for _ in range(10)]
@@ -92,7 +92,7 @@ def test_one_has_its_turn_in_a_turn_of_the_reactor() -> None:
 
 
 def test_a_closed_connection_takes_no_turn() -> None:
-    """It is skipped, and nothing is scheduled for it any more."""
+    """It is skipped, and has no pending calls."""
     clock = Clock()
     turns = InputTurns(clock)
     gone, poor, other = (Flooder(turns, LINE_COST, pause=True) for _ in range(3))
@@ -110,7 +110,7 @@ def test_a_closed_connection_takes_no_turn() -> None:
 
 
 def test_small_input_never_waits() -> None:
-    """Not even while all others have used up what they share."""
+    """Not even while all others have used up the shared budget."""
     clock = Clock()
     turns = InputTurns(clock)
     turns.spend(10.0)

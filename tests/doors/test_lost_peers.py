@@ -10,13 +10,13 @@ from tests.support.connections import Connect, OpenDoor
 
 @pytest.fixture
 def reset(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel says that the connection was reset; the transport finds that when it reads."""
+    """The kernel reports a reset; the transport detects it only when it reads."""
     monkeypatch.setattr(OutputBuffer, "broken", lambda _self: True)
 
 
 @pytest.mark.usefixtures("reset")
 def test_no_work_is_done_for_a_flood_whose_sender_is_gone(connect: Connect) -> None:
-    """It would go on for as long as the input that the kernel has."""
+    """It would continue for as long as the kernel has input."""
     bob = connect("\r\n").logs_in("bob")
     bob.sends(b"\xff\xf1" * 20_000)
     bob.waits(2)

@@ -107,7 +107,7 @@ def pipe() -> Iterator[Pipe]:
 
 
 def test_a_connection_that_was_reset_stays_broken() -> None:
-    """The kernel tells the error once, and the transport may not be reading."""
+    """The kernel reports the error once, and the transport may not be reading."""
     with socket.create_server(("127.0.0.1", 0)) as listening, closing(Pipe()) as pipe:
         pipe.far.close()
         pipe.far = socket.create_connection(listening.getsockname())

@@ -41,7 +41,7 @@ def test_connections_of_one_address(open_door: OpenDoor) -> None:
 
 
 def test_sessions_of_one_address(open_door: OpenDoor) -> None:
-    """One too many is refused in one line, whatever it speaks; a disconnect makes room."""
+    """One too many is refused in one line, in any protocol; a disconnect allows another."""
     connect = open_door(sessions_per_ip=2)
     sessions = [connect().logs_in(name) for name in ("alice", "bob")]
     sentence = "* There are too many connections from your address; close one."
@@ -90,7 +90,7 @@ def test_connections_without_a_login_within_ten_minutes(open_door: OpenDoor) -> 
 
 
 def test_maximum_connections_before_login(open_door: OpenDoor) -> None:
-    """Whoever has most connections without a login loses the oldest, with the reason."""
+    """The address with the most connections without a login loses the oldest, with the reason."""
     connect = open_door(unauthenticated=2, connections_per_ip=0)
     sentence = "* Too many people are logging in; try again in a minute."
     one, other, third = connect(), connect(host="192.0.2.2"), connect()

@@ -120,7 +120,7 @@ def test_commands_in_a_password(server: Server, friends: Friends) -> None:
 
 
 def test_a_subnegotiation_without_an_end(server: Server, friends: Friends, eve: AtTelnet) -> None:
-    """A hundred kilobytes are neither buffered nor shown; what follows its end is understood."""
+    """A hundred kilobytes are neither buffered nor shown; input after its end is handled."""
     memory, before = server.memory(), cpu(server)
     eve.sends(IAC + SB + NEW_ENVIRON)
     for _ in range(25):
@@ -199,8 +199,8 @@ QUESTIONS = {
 def test_asking_without_reading(server: Server, friends: Friends, stage: str) -> None:
     """The server stops reading from it after a little unread output; others talk on.
 
-    At the login it reads, but discards what was sent ahead of a refusal; no part of that is taken
-    for an answer.
+    At the login it reads, but discards input sent ahead of a refusal; no part of that is used as an
+    answer.
     """
     alice, bob = friends
     alice.types(*(f"{number} {'y' * 3900}" for number in range(100)), "/help", "/history 500")

@@ -383,7 +383,7 @@ def test_tickets_of_a_guest_end_with_the_connection(room: Callable[..., Room]) -
 
 
 def test_tickets_of_one_account(room: Callable[..., Room]) -> None:
-    """A new one replaces the account's oldest, and nobody else's."""
+    """A new one replaces the account's own oldest."""
     here = room(tickets_per_account=3)
     first = here.ticket(here.bob)
     own = [here.ticket(here.alice) for _ in range(5)]
@@ -392,7 +392,7 @@ def test_tickets_of_one_account(room: Callable[..., Room]) -> None:
 
 
 def test_maximum_tickets(room: Callable[..., Room], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The account that has the most gives way."""
+    """The account with the most loses its oldest."""
     monkeypatch.setattr("pyconchat.files.tickets.MAX_TICKETS", 5)
     here = room(tickets_per_account=0)
     first = here.ticket(here.bob)

@@ -77,7 +77,7 @@ BAD = {
 
 @implementer(IHalfCloseableProtocol)
 class Inner(Protocol):
-    """Keeps what it receives."""
+    """Records the received bytes."""
 
     def __init__(self, address: Any) -> None:
         self.address = address
@@ -161,7 +161,7 @@ def test_headers(factory: ProxyProtocolFactory, name: str) -> None:
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_headers(factory: ProxyProtocolFactory, logged: list[LogEvent], name: str) -> None:
-    """The connection is closed, and nothing of it arrives; there is one line in a minute."""
+    """The connection is closed, and no bytes are passed on; at most one log line a minute."""
     for _ in range(3):
         peer = Peer(factory)
         peer.sends(BAD[name])
@@ -172,7 +172,7 @@ def test_bad_headers(factory: ProxyProtocolFactory, logged: list[LogEvent], name
 
 @given(st.binary(max_size=300), st.sampled_from(["", *HEADERS]))
 def test_any_bytes(data: bytes, name: str) -> None:
-    """No bytes raise anything but `BadHeader`, and no header is larger than what was read."""
+    """Any bytes raise only `BadHeader`, and no header is larger than the input."""
     data = HEADERS[name][0][: len(data)] + data if name else data
     try:
         header = parse_header(data)

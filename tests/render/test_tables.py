@@ -1,4 +1,4 @@
-"""Tables: their columns stand below each other, whatever is in the cells."""
+"""Tables: columns are aligned for any text in the cells."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def test_an_operator_is_removed_while_the_server_runs(server: Server, enter: Ent
 
 
 def test_an_account_is_deleted_while_the_server_runs(server: Server, enter: Enter) -> None:
-    """Its session ends, its group gets an heir, and the name is free at once."""
+    """Its session ends, its group gets another admin, and the name is free at once."""
     iris, jack = enter("iris"), enter("jack")
     iris.does("/create orchids open")
     jack.does("/join orchids")

@@ -29,7 +29,7 @@ def deleted(state: Path) -> str:
 
 
 def test_a_group_is_deleted_and_restored(state: Path, serve: Serve) -> None:
-    """Log, members and files are as before; everybody is shown what happened."""
+    """Log, members and files are as before; members get the events."""
     id = deleted(state)
     (line,) = admin(state, "groups").lines
     assert re.fullmatch(
@@ -38,7 +38,7 @@ def test_a_group_is_deleted_and_restored(state: Path, serve: Serve) -> None:
         line,
     )
     assert admin(state, "check").status == 0
-    server = serve(state)  # it removes what is no longer needed
+    server = serve(state)  # it removes expired groups
     with closing(Program(server.port)) as bob:
         bob.logs_in("Bob", PASSWORD + "Bob")
         assert bob.sees("closed", group="tea")["by"] == "the administrator"
@@ -64,7 +64,7 @@ def test_a_group_is_deleted_and_restored(state: Path, serve: Serve) -> None:
 
 
 def test_the_name_has_to_be_typed(state: Path) -> None:
-    """Any other input changes nothing."""
+    """Any other input cancels the command."""
     before = tree(state)
     for typed in (b"", b"coffee\n", b"yes\n"):
         assert "nothing was changed" in admin(state, "delete-group", "tea", typed=typed).line
@@ -87,7 +87,7 @@ def test_while_the_server_runs(server: Server) -> None:
 
 
 def test_several_deleted_groups_of_one_name(state: Path) -> None:
-    """They are told apart by their ids."""
+    """Their ids distinguish them."""
     first = deleted(state)
     admin(state, "restore-group", "tea")
     with closing(sqlite3.connect(state / "pyconchat.db")) as database, database:
@@ -112,7 +112,7 @@ def copy_group(database: sqlite3.Connection, id: int, new: int, number: int, nam
 
 
 def test_a_name_that_is_somebody_else_now(state: Path, serve: Serve) -> None:
-    """Who registers a deleted account's name does not get its membership."""
+    """A new account with a deleted account's name does not get its membership."""
     deleted(state)
     admin(state, "delete-account", "bob", "--yes")
     server = serve(state)

@@ -13,7 +13,7 @@ from tests.support.users import PAIRS, UserOf
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_an_evening(user: UserOf, server: Server, one: str, other: str) -> None:
-    """What was said is corrected, answered and taken back; later only the rest is read."""
+    """Messages are corrected, answered and removed; later readers get only the current text."""
     alice, bob = user(one, "alice", "password a"), user(other, "bob", "password b")
     alice.types("/create tea open")
     alice.sees("You are in tea")

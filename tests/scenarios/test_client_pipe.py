@@ -133,7 +133,7 @@ def test_each_line_is_sent(pipe: Pipe, admin_of: AdminOf, server: Server) -> Non
 
 
 def test_a_new_group(pipe: Pipe, server: Server) -> None:
-    """It is created only with --create, and by an account, so that it goes on existing."""
+    """It is created only with --create, and by an account, so that it is permanent."""
     arguments = ("--name", "maker", "--group", "made-by-pipe")
     check_failure(pipe("first\n", *arguments), "--create")
     check_failure(pipe("first\n", *arguments, "--create"), "password")

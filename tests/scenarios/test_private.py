@@ -1,4 +1,4 @@
-"""Private conversations, and who is there, with every kind of program."""
+"""Private conversations, and absence, with every kind of program."""
 
 from __future__ import annotations
 

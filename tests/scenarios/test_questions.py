@@ -9,7 +9,7 @@ from tests.support.users import KINDS, UserOf
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_second_thoughts(user: UserOf, kind: str) -> None:
-    """A command as the answer is carried out; a command after a space is not said."""
+    """A command as the answer is executed; a command after a space is not posted."""
     alice, bob = user(kind, "alice"), user("nc", "bob")
     alice.types("/create tea open")
     alice.sees("You are in tea")
@@ -38,7 +38,7 @@ def test_second_thoughts(user: UserOf, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["nc", "telnet", "client"])
 def test_lines_that_were_typed_before_a_move(user: UserOf, kind: str) -> None:
-    """A private line is not said where an approval led, and a message is no command elsewhere."""
+    """A private line is not posted after an approval, nor a message executed after a kick."""
     alice, bob = user("nc", "alice"), user(kind, "bob")
     alice.types("/create tea")
     alice.sees("You are in tea")

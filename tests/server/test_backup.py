@@ -156,7 +156,7 @@ def test_postgresql_is_refused_before_anything_is_copied(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("rest", ["", "-wal", "-shm"])
 def test_a_database_that_is_a_link(busy: Busy, tmp_path: Path, rest: str) -> None:
-    """It is refused before SQLite opens what the link leads to."""
+    """It is refused before SQLite opens the target of the link."""
     database = busy.folder / DATABASE
     require_regular(database)
     path = database.with_name(DATABASE + rest)
@@ -168,7 +168,7 @@ def test_a_database_that_is_a_link(busy: Busy, tmp_path: Path, rest: str) -> Non
 
 
 def test_a_database_that_was_a_link_when_it_was_opened(busy: Busy, tmp_path: Path) -> None:
-    """What is open must be the file that is in the folder."""
+    """The open file must be the one in the folder."""
     database = busy.folder / DATABASE
     require_opened(database)
     database.rename(tmp_path / "moved")

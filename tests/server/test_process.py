@@ -36,7 +36,7 @@ def holder(folder: Path, *written: str) -> subprocess.Popen[str]:
 
 
 def test_a_running_server(tmp_path: Path) -> None:
-    """It is found by its lock; afterwards the file means nothing."""
+    """It is found by its lock; without a lock the file is ignored."""
     assert running_server(tmp_path) is None
     with holder(tmp_path) as process:
         assert running_server(tmp_path) == process.pid
@@ -70,7 +70,7 @@ def test_a_lock_file_that_is_a_link(tmp_path: Path) -> None:
 
 
 def test_a_lock_file_that_is_a_pipe(tmp_path: Path) -> None:
-    """Nothing waits for it."""
+    """The server does not block on it."""
     os.mkfifo(tmp_path / LOCK)
     with pytest.raises(OSError, match="regular"):
         lock_folder(tmp_path)
@@ -79,7 +79,7 @@ def test_a_lock_file_that_is_a_pipe(tmp_path: Path) -> None:
 def test_a_new_folder_belongs_to_the_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its owner is changed by descriptor; what has taken its place is left alone."""
+    """Its owner is changed by descriptor; a replacement of it is not changed."""
     changed: list[tuple[int, int]] = []
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(os, "fchown", lambda descriptor, uid, gid: changed.append((uid, gid)))

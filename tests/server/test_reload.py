@@ -136,7 +136,7 @@ def delete(store: SqlStore, name: str) -> None:
 def test_an_account_deleted_in_the_store(
     running: bool, chat: Chat, alice: TestUser, store: SqlStore, clock: Clock
 ) -> None:
-    """Nothing of it is left for the next person with its name, and its groups have heirs.
+    """The next account with its name inherits nothing, and its groups get another admin.
 
     Bans of the name remain: a new account must not undo them.
     """

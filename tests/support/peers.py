@@ -34,7 +34,7 @@ SOON = 2.0
 class Peer(SocketUser):
     """A user at *host*, each of whose sends is a packet. *room* is the receive buffer's size.
 
-    With *client*, *host* is a proxy which says that the user is there.
+    With *client*, *host* is a proxy that sends this client address.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ OPTIONS = re.compile(rb"\xff[\xfb-\xfe].", re.DOTALL)
 
 
 def unsafe(text: str, allowed: str = "\n") -> list[str]:
-    """Return what in *text* must not reach a terminal. The control characters *allowed* may."""
+    """Return the unsafe parts of *text*. The control characters *allowed* are safe."""
     found = [
         f"U+{ord(char):04X}"
         for char in text

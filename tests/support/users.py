@@ -417,7 +417,7 @@ class ClientUser(User):
 
     def _start(self, name: str, password: str) -> None:
         self.close()
-        # Two terminals: what is typed is not echoed to the output.
+        # Two terminals: input is not echoed to the output.
         self._keyboard, stdin = pty.openpty()
         self._screen, stdout = pty.openpty()
         self._open += [self._keyboard, stdin, self._screen, stdout]

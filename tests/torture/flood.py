@@ -20,7 +20,7 @@ LOGIN, TELNET_LOGIN, HELLO = (
     b'{"hello":1,"name":"flood%d","guest":true}\n',
 )
 NEGOTIATION = bytes([255, 251, 3, 255, 253, 24, 255, 252, 1])
-KINDS: dict[str, tuple[bytes, bytes]] = {  # what is sent first, and then repeatedly
+KINDS: dict[str, tuple[bytes, bytes]] = {  # the bytes sent first, and then repeatedly
     "negotiation": (b"", NEGOTIATION),
     "negotiation after a name": (b"\xff\xf1a b\r\n", NEGOTIATION),
     "negotiation, logged in": (TELNET_LOGIN, NEGOTIATION),

@@ -26,7 +26,7 @@ PROGRAMS = 8
 """Honest sessions, which send commands in turn: each is within the message rate."""
 
 MOST = 0.050
-"""Maximum seconds of 99 of 100 round trips. It is for a machine that does nothing else."""
+"""Maximum seconds of 99 of 100 round trips, on an idle machine."""
 
 MOST_WORK = 0.8
 """Maximum share of a processor that the server uses during a flood.
@@ -86,7 +86,7 @@ def round_trips(honest: list[Program], seconds: float) -> list[float]:
 
 
 def part(took: list[float], share: float) -> float:
-    """Return what *share* of *took*, in order, does not exceed, in milliseconds."""
+    """Return the percentile *share* of *took*, which is sorted, in milliseconds."""
     return 1000 * took[int(len(took) * share)]
 
 

@@ -21,7 +21,7 @@ MAX_FILES = 20
 class FileCommands:
     """Starts *transfers*; *notify* gets text for the person.
 
-    Files of up to *auto_get* bytes are fetched unasked.
+    Files of up to *auto_get* bytes are fetched automatically.
     """
 
     def __init__(

@@ -28,7 +28,7 @@ from pyconchat.domain.text import safe_line
 __all__ = ["Download"]
 
 REFUSED = (b"refused ", b"* ")
-"""How a refusal begins: of the transfer, or of a connection before anything was read."""
+"""The start of a refusal: of the transfer, or of a connection before any input was read."""
 
 REFUSAL = re.compile(rb"(refused [a-z-]+: |\* )([^\n]*)\n")
 

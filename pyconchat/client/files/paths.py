@@ -38,7 +38,7 @@ def files_named(typed: str) -> list[Path]:
 
 
 def _file(text: str) -> Path | None:
-    """Return the file with the path *text*, in whatever normal form its name is stored."""
+    """Return the file with the path *text*, in any Unicode normal form."""
     path = Path(expanduser(text))
     if isfile(path):
         return path

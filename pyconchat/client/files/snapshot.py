@@ -1,4 +1,4 @@
-"""Snapshot: the size and the hash of a file's bytes, as far as they were there at the start."""
+"""Snapshot: the size and the hash of the bytes that a file has at the start."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ BLOCK_BYTES = 256 * 1024
 """Bytes that are read at once."""
 
 MAX_UNKNOWN = 1024 * 1024
-"""Maximum bytes of a file that is said to be empty, as those of /proc are."""
+"""Maximum bytes of a file whose reported size is 0, as those of /proc."""
 
 
 class NotAFile(OSError):
-    """The path names no file whose end is known."""
+    """The path is not a file of known size."""
 
     def __init__(self, why: str) -> None:
         super().__init__(0, why)
@@ -36,7 +36,7 @@ def snapshot_of(path: Path, size: int | None = None) -> Snapshot:
 
     Without *size*, of those that it has now: a log may grow while it is read. Raises `OSError`.
     """
-    if not stat.S_ISREG(path.stat().st_mode):  # a FIFO would be waited for
+    if not stat.S_ISREG(path.stat().st_mode):  # opening a FIFO would block
         raise NotAFile("not a file")
     with path.open("rb") as file:
         status = os.fstat(file.fileno())

@@ -96,7 +96,7 @@ class Upload(Transfer):
             if code in TEMPORARY:
                 raise RefusedForNow(why)
             raise TransferFailed(f"{self.name}: {why}")
-        if verb == "*":  # the connection was refused before anything was read
+        if verb == "*":  # the connection was refused before any input was read
             raise Interrupted(rest)
         if verb != "shared":
             raise Interrupted("the connection was lost")

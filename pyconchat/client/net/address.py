@@ -63,7 +63,7 @@ def parse_address(text: str, port: str = "", tls: bool = False) -> Address:
         colon, number = after[:1], after[1:]
         if not bracket or colon not in ("", ":"):
             raise BadAddress(f"{text}: an IPv6 address ends with ].")
-    elif host.count(":") > 1:  # without brackets it has no port in it
+    elif host.count(":") > 1:  # without brackets there is no port
         if not isIPv6Address(host):
             raise BadAddress(f"{text}: not an IPv6 address; with a port, it is [ADDRESS]:PORT.")
         colon, number = "", ""
@@ -83,7 +83,7 @@ def parse_address(text: str, port: str = "", tls: bool = False) -> Address:
 
 
 def _host(host: str, text: str) -> str:
-    """Return *host* as it can be looked up: in ASCII (RFC 5891). Raises `BadAddress`."""
+    """Return *host* in ASCII, for the resolver (RFC 5891). Raises `BadAddress`."""
     if isIPAddress(host) or isIPv6Address(host):
         return host
     name = host

@@ -57,7 +57,7 @@ After too many wrong passwords it asks for another one.
 
 
 class LostQuietly(ConnectionError):
-    """The login was cut: while a person was asked something, or after the server has said why."""
+    """The login was interrupted during a question, or after the server gave a reason."""
 
 
 class ServerConnection:
@@ -196,7 +196,7 @@ class ServerConnection:
             self._change(ConnectionState.WAITING)
 
     def _why_lost(self, opening: bytes) -> Exception:
-        """Return why a login was cut. A port for TLS says nothing to a client without it."""
+        """Return why a login failed. A port for TLS sends no answer to a client without TLS."""
         if self._end_explained:
             return LostQuietly()
         self._silent_ends = 0 if opening else self._silent_ends + 1

@@ -39,7 +39,7 @@ class Cursors:
     def for_hello(self) -> dict[str, int]:
         """Return the numbers of the newest conversations, for as many as fit in a hello.
 
-        For the others the server knows what the account has received.
+        For the others the server has the account's cursors.
         """
         chosen: dict[str, int] = {}
         left = MAX_HELLO_BYTES

@@ -24,7 +24,7 @@ class FirstContactEndpoint:
     """Connects by *tls*; an unknown certificate that the person accepts is pinned in *known*.
 
     They also decide whether a trusted certificate replaces a pinned one. Fails with `GaveUp` if
-    they do not accept it, for a certificate that has changed, and if the server does not speak TLS.
+    they do not accept it, if the certificate has changed, and if the server does not use TLS.
     """
 
     def __init__(self, tls: VerifiedTLSEndpoint, known: KnownHosts, ask: Ask) -> None:

@@ -25,7 +25,7 @@ MAX_DEPTH = 16
 """Maximum levels of nested objects and lists; no answer has more than four."""
 
 MAX_NAME = 255
-"""Maximum characters of a name of a person, a group or a file; no server has longer ones."""
+"""Maximum characters of a name of a person, a group or a file, more than a server allows."""
 
 MAX_LINE = 4096
 """Maximum characters of any other text of one line."""
@@ -37,7 +37,7 @@ MAX_INT = 2**62
 """Maximum number, of bytes or of entries."""
 
 MAX_OPENING = 2048
-"""Maximum bytes that are kept of what comes before the first object."""
+"""Maximum bytes that are kept of the input before the first object."""
 
 _NAMES = frozenset({"name", "from", "with", "by", "group", "admin", "type", "code", "policy"})
 
@@ -121,8 +121,8 @@ def _decoded(line: bytes) -> Object | None:
 def safe(value: Any, depth: int = 0, lines: bool = False) -> Any:
     """Return *value*, from JSON, with all texts made safe and cut to their maximum length.
 
-    What is nested too deeply, and a number that is too large, is None. Only the texts of messages
-    (*lines*) may have several lines.
+    A value that is nested too deeply, and a number that is too large, is None. Only the texts of
+    messages (*lines*) may have several lines.
     """
     if isinstance(value, str):
         return safe_text(value[:MAX_TEXT]) if lines else safe_line(value[:MAX_LINE])

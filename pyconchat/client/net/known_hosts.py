@@ -64,9 +64,9 @@ class ChangedCertificate(Exception):
 
 
 class ReplacedCertificate(Exception):
-    """The server's certificate is not the *known* one, which is pinned; but this system trusts it.
+    """The server's certificate is not the pinned one, *known*, but this system trusts it.
 
-    A person must decide whether that is enough.
+    A person must decide whether to accept it.
     """
 
     def __init__(self, host: str, port: int, known: str, fingerprint: str) -> None:
@@ -106,7 +106,7 @@ class KnownHosts:
         self._write("".join(f"{each}\n" for each in (*self._without(server), line)))
 
     def forget(self, host: str, port: int) -> None:
-        """Pin no certificate of the server any more. Raises `OSError`."""
+        """Unpin the server's certificate. Raises `OSError`."""
         self._write("".join(f"{each}\n" for each in self._without(host_and_port(host, port))))
 
     def _without(self, server: str) -> list[str]:

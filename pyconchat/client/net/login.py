@@ -30,7 +30,7 @@ class ClientLogin:
 
     *ask* asks the person, *notify* shows them a line. With *guest*, a new name without a password
     becomes a guest without a question. From a question for a password until the server accepts one,
-    *expects_secret* is True: whatever is typed then may be a password.
+    *expects_secret* is True: input may be a password then.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class ClientLogin:
             return {"name": self._name, "token": self._token}
         if self._password is not None:
             return {"name": self._name, "password": self._password}
-        # After a lost connection the server may still have the old one.
+        # After a lost connection the server may still have the old session.
         replace = {"replace": True} if self._was_accepted else {}
         return {"name": self._name, "guest": self._guest, **replace}
 

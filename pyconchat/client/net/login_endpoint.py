@@ -87,7 +87,7 @@ class LoginEndpoint:
 
 
 def problem_of(failure: Exception) -> str:
-    """Return why connecting failed, in one line without a full stop."""
+    """Return the reason of a failure to connect, in one line without a full stop."""
     if isinstance(failure, DNSLookupError):
         return "the host name does not resolve"
     text = str(failure) or type(failure).__name__

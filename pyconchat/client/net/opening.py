@@ -1,7 +1,7 @@
-"""Opening: what a server sent before it closed a connection without an object for us.
+"""Opening: the bytes that a server sends before it closes a connection without an object.
 
-PyconChat's own servers say why in a line for people, because they do not know yet who has
-connected. Other servers speak another protocol: trying again would not help.
+A PyconChat server sends the reason as a line of text, because it has not recognized the protocol
+yet. Other servers use another protocol: a retry would fail too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TLS = (b"\x15\x03", b"\x16\x03")  # an alert, or a handshake (RFC 8446, 5.1)
 
 
 def refusal_in(opening: bytes) -> GaveUp | LoginRefused | None:
-    """Return why the server closed, by its first bytes; None if they do not say it."""
+    """Return the reason why the server closed, from its first bytes; None if there is none."""
     if opening.startswith(_TLS):
         return GaveUp("That port speaks TLS: connect with --tls.")
     if opening.lstrip().startswith(_HTTP):
@@ -30,6 +30,6 @@ def refusal_in(opening: bytes) -> GaveUp | LoginRefused | None:
     reasons = [line.removeprefix(_MARK) for line in lines if line.startswith(_MARK)]
     if reasons:
         return LoginRefused(safe_line(reasons[-1].decode(errors="replace")), WAIT)
-    if any(lines) and not any(line.startswith(b"{") for line in lines):  # an object that was cut
+    if any(lines) and not any(line.startswith(b"{") for line in lines):  # an incomplete object
         return GaveUp("Another server answers there, not PyconChat.")
     return None

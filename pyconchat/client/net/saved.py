@@ -100,7 +100,7 @@ def _account(address: Address, name: str) -> str:
 def _server(address: Address) -> str:
     """Return the server in a token's name.
 
-    It has the scheme, so that a token that came over TLS is never sent without it.
+    It includes the scheme, so that a token that came over TLS is never sent without TLS.
     """
     return f"@{'pyconchats' if address.tls else 'pyconchat'}://{address}"
 

@@ -54,7 +54,7 @@ MAX_CLOSING = 3.0
 
 
 class HandshakeFailed(Exception):
-    """The server does not speak TLS, or refused our TLS; the message is one line.
+    """The server does not use TLS, or refused our TLS; the message is one line.
 
     *final* is True if the server answered: then another attempt would fail as well.
     """
@@ -113,7 +113,7 @@ class VerifiedTLSEndpoint:
             return
         if known is None:
             raise UnknownCertificate(self.host, self.port, found, str(why))
-        if why is None:  # whoever can obtain a certificate of an authority must not replace it
+        if why is None:  # a certificate of an authority alone must not replace it
             raise ReplacedCertificate(self.host, self.port, known, found)
         raise ChangedCertificate(self.host, self.port, known, found, self.known.path)
 
@@ -254,7 +254,7 @@ def _name_problem(certificate: Certificate, host: str) -> str | None:
 
 
 def _handshake_problem(reason: Failure) -> tuple[str, bool]:
-    """Return why a handshake failed, and whether it is OpenSSL's reason, so that it is final."""
+    """Return why a handshake failed, and whether OpenSSL gave the reason: then it is final."""
     from OpenSSL.SSL import Error
 
     match reason.value:

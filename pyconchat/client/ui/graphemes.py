@@ -1,4 +1,4 @@
-"""Grapheme clusters: what a person sees as one character (Unicode UAX #29, section 3)."""
+"""Grapheme clusters: visible characters (Unicode UAX #29, section 3)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from wcwidth import grapheme_boundary_before, iter_graphemes
 __all__ = ["length_after", "length_before"]
 
 MAX_LENGTH = 64
-"""Maximum characters in one step; no cluster that people type is that long."""
+"""Maximum code points in one step, more than any cluster in real text."""
 
 
 def length_before(text: str) -> int:

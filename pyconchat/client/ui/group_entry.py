@@ -1,4 +1,4 @@
-"""GroupEntry: enters a group for a script, and finds out whether it goes on existing."""
+"""GroupEntry: enters a group for a script, and finds out whether it is temporary."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEEDS_PASSWORD = "log in with a password"
 class GroupEntry:
     """Enters *group*; with *create*, creates it if it does not exist.
 
-    *entered* is called with the group's name, and why what is stored there will not stay, or "":
+    *entered* is called with the group's name, and the reason why the group will end, or "":
     a group that has only guests ends with the last of them. *failed* is called with the reason.
     """
 
@@ -71,7 +71,7 @@ class GroupEntry:
             why = f"{group} has only guests, and ends with them: {NEEDS_PASSWORD}"
             self._entered(group, why if temporary else "")
         elif answer.get("ok") is True and "type" not in answer:
-            # It was carried out over an earlier connection, and the answer was lost.
+            # It was executed on an earlier connection, and the answer was lost.
             self._ask(self._joined, line=f"/join {self._group}")
         else:
             self._failed(str(answer.get("error") or "the group's admin has to approve first"))

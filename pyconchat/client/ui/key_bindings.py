@@ -57,7 +57,7 @@ def key_bindings(
     def _(event: KeyPressEvent) -> None:
         leave()
 
-    # By what a person sees as a character, not by code points.
+    # By grapheme clusters, not by code points.
 
     @keys.add("backspace", filter=~empty, save_before=lambda event: not event.is_repeat)
     def _(event: KeyPressEvent) -> None:

@@ -129,7 +129,7 @@ class TerminalScreen:
                 lambda result: (self.ask(question, secret).chainDeferred(answer), result)[1]
             )
             return answer
-        # What was typed while the input is hidden is the beginning of the answer.
+        # Hidden input is the beginning of the answer.
         draft = "" if self._is_hidden() else self._buffer.text
         self._question = Question(question, secret, Deferred(), draft)
         if draft:
@@ -165,7 +165,7 @@ class TerminalScreen:
             self._writing = asyncio.get_running_loop().call_later(0, self._write_lines)
 
     def _is_hidden(self) -> bool:
-        """Return whether what is typed may be a password: also between two questions for it."""
+        """Return whether input may be a password: also between two questions for it."""
         if self._question is not None:
             return self._question.secret
         return self._session.hides_input

@@ -1,4 +1,4 @@
-"""The timeout of the ways to run without a person."""
+"""The timeout for running without a person."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class JsonLogin:
         self._asked = ""  # the name of the last hello, folded
         self._banned = ""  # why the name may not log in
         self._session: ISession | None = None
-        self._groups: list[GroupConversation] = []  # those that the answer had no room for
+        self._groups: list[GroupConversation] = []  # those that did not fit into the answer
         self._most_missed = 0  # entries of a conversation; 0: all
 
     async def begin(self, hello: Hello, received: Mapping[str, int]) -> Mapping[str, object]:

@@ -193,7 +193,7 @@ class LoginDialogue:
         self._discard_and_refuse(refused)
 
     def _discard_and_refuse(self, refused: Refused) -> None:
-        self._door.discard_input()  # before the refusal: what comes after it is an answer to it
+        self._door.discard_input()  # before the refusal: later input is an answer to it
         self._door.refuse(refused)
 
     async def _first_group(self, session: ISession) -> None:

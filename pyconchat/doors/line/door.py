@@ -1,7 +1,7 @@
 """LineDoor: one person's connection, at `nc` or `telnet`.
 
 It turns bytes into lines, and shows what the chat writes. The questions of the login are
-`LoginDialogue`'s; what lines mean, the session knows. A client whose lines end in CRLF is taken for
+`LoginDialogue`'s; the session interprets lines. A client whose lines end in CRLF is treated as
 telnet: only telnet gets telnet options and the group's prompt. Both see the login's questions.
 """
 
@@ -79,7 +79,7 @@ class LineDoor(Door):
         super().dataReceived(data)
 
     def take(self, data: bytes) -> None:
-        """Handle *data*, up to MAX_COMMANDS_AT_ONCE; hold the rest until these are paid for."""
+        """Handle *data*, up to MAX_COMMANDS_AT_ONCE; hold the rest until these are charged."""
         if self.ending:
             return
         data, self._held = self._held + data, b""
@@ -134,7 +134,7 @@ class LineDoor(Door):
 
     def readConnectionLost(self) -> None:
         if self._held:
-            self._ended = True  # it is handled first, in as many turns as it takes
+            self._ended = True  # the held input is handled first, in several turns
             return
         if self._client is Client.UNKNOWN:
             self._client = Client.PLAIN
@@ -168,9 +168,9 @@ class LineDoor(Door):
             self._show_prompt(self._place_prompt())
 
     def _note_place(self) -> None:
-        """Note where the lines that have arrived, or have begun to, were typed.
+        """Record the place of the lines that have arrived, completely or in part.
 
-        After a command of the person's own, they are meant for the place that it leads to.
+        After a command of the person's own, they are meant for the new place.
         """
         if self.session is None:
             return  # the connection is closed
@@ -211,7 +211,7 @@ class LineDoor(Door):
                 self.run_task(task)
 
     def _erased(self, text: str) -> str:
-        """Return *text* after its erasing keys, which are paid for."""
+        """Return *text* with its erasing keys applied; their cost is charged."""
         erasures = count_erasures(text)
         if not erasures:
             return text

@@ -21,9 +21,9 @@ ERASE_LINE = "\x15"
 _CR_TO_LF = bytes.maketrans(b"\r", b"\n")
 
 MAX_CHARACTER = 32
-"""Maximum code points of a character that text after an erasing key is joined with.
+"""Maximum code points of a character that is joined with the text after an erasing key.
 
-The longest emoji have 10; a character of thousands of marks would be looked at for each key.
+The longest emoji have 10; a character of thousands of marks would be scanned for each key.
 """
 
 _ERASING = re.compile(f"{ERASE_LINE}|[{ERASE_CHARACTER}\b]+")
@@ -47,7 +47,7 @@ class LineEnds:
         self._after_cr = data.endswith(b"\r")
         if b"\r" not in data:
             return data
-        # `translate`, because `replace` is slow where it finds much.
+        # `translate`, because `replace` is slow for many matches.
         return data.replace(b"\r\n", b"\n").replace(b"\r\0", b"\n").translate(_CR_TO_LF)
 
 
@@ -69,7 +69,7 @@ def apply_erasures(line: str) -> str:
 
 
 def count_erasures(line: str) -> int:
-    """Return how often `apply_erasures` has to look at the text of *line*."""
+    """Return the number of times that `apply_erasures` scans the text of *line*."""
     return sum(1 for _ in _ERASING.finditer(line))
 
 

@@ -107,9 +107,9 @@ class Telnet:
 
     @property
     def prompt_end(self) -> bytes:
-        """Return what tells the client that a prompt is complete, though no line ends there.
+        """Return the mark for the end of a prompt, which has no line end.
 
-        Without it some MUD clients put the next line behind the prompt. That is IAC GA (RFC 854),
+        Without it some MUD clients show the next line after the prompt. That is IAC GA (RFC 854),
         unless the client has asked to suppress it (RFC 858), or asked for IAC EOR (RFC 885).
         """
         if not self._negotiates:
@@ -121,7 +121,7 @@ class Telnet:
     def receive(self, data: bytes) -> bytes:
         """Return *data* without telnet commands. A bare CR, sent as CR NUL, becomes a newline.
 
-        Text is searched and copied as a whole; only commands are looked at one by one.
+        Text is searched and copied as a whole; only commands are handled one by one.
         """
         if self._state is _Input.DATA and _IAC not in data:
             return self._text(data)
@@ -222,7 +222,7 @@ class Telnet:
             self._answer(_WONT, option)
 
     def _set_end_of_record(self, wanted: bool) -> None:
-        """Agree to what the client wants; it is not answered twice (RFC 1143)."""
+        """Agree to the client's request; it is not answered twice (RFC 1143)."""
         if wanted != self._end_of_record:
             self._end_of_record = wanted
             self._answer(_WILL if wanted else _WONT, _END_OF_RECORD)

@@ -26,7 +26,7 @@ WRITE_SIZE = 32 * 1024
 class Download:
     """The download of the file open as *descriptor*, from its position.
 
-    *require_right* raises `Refused` as soon as the peer may not have the rest of the file.
+    *require_right* raises `Refused` as soon as the peer may not read the file.
     """
 
     def __init__(

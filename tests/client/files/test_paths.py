@@ -1,4 +1,4 @@
-"""Paths: the files that a person names, as a shell, a terminal and a file manager write them."""
+"""Paths: files named in the syntax of a shell, a terminal and a file manager."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_files_named(typed: str, names: list[str]) -> None:
-    """The text as it stands, or else the words in it."""
+    """The whole text, or else the words in it."""
     assert [str(path) for path in files_named(typed)] == names
 
 

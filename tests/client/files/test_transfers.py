@@ -178,7 +178,7 @@ def test_a_file_that_grows(clock: Clock, tmp_path: Path) -> None:
 
 
 def test_a_file_of_proc(clock: Clock) -> None:
-    """It is said to be empty, and is not."""
+    """Its reported size is 0, but it is not empty."""
     received: list[bytes] = []
 
     def answer(protocol: Any, transport: FakeTransport) -> None:
@@ -231,7 +231,7 @@ def test_a_file_that_becomes_shorter(clock: Clock, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["folder", "device", "fifo"])
 def test_what_is_no_file(tmp_path: Path, kind: str) -> None:
-    """It is refused at once, without waiting for anybody who writes to it."""
+    """It is refused at once, without waiting for a writer."""
     path = tmp_path / "x"
     if kind == "folder":
         path.mkdir()

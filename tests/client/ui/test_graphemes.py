@@ -1,4 +1,4 @@
-"""Graphemes: one key takes what a person sees as one character."""
+"""Graphemes: one key deletes one visible character."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ FLAG = "\U0001f1e9\U0001f1ea"
 )
 @pytest.mark.parametrize("around", ["", "x", FLAG, FAMILY * 20])
 def test_a_cluster_is_one_step(cluster: str, around: str) -> None:
-    """In both directions, whatever stands before and after it."""
+    """In both directions, with any text before and after it."""
     assert length_before(around + cluster) == len(cluster)
     assert length_after(cluster + around) == len(cluster)
 
 
 def test_no_text() -> None:
-    """There is nothing to take."""
+    """An empty text has no cluster."""
     assert length_before("") == length_after("") == 0
 
 

@@ -71,7 +71,7 @@ class RunningPipe:
         return self
 
     def joins(self) -> list[Object]:
-        """Answer what precedes the lines, so that the group is entered; return the others."""
+        """Answer the requests before the lines, so that the group is entered; return the others."""
         others = []
         while received := self.fake.connection.receives():
             for request in received:
@@ -188,7 +188,7 @@ def test_a_group_that_does_not_exist(make_pipe: MakePipe, guest: bool) -> None:
 
 
 def test_a_group_is_created_with_the_option(make_pipe: MakePipe) -> None:
-    """By an account, whose group goes on existing."""
+    """By an account, whose group is permanent."""
     pipe = make_pipe(create=True).reads("one\n").ends_input().starts().is_accepted()
     listed_without(pipe)
     (create,) = pipe.fake.connection.receives()

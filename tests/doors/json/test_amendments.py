@@ -1,4 +1,4 @@
-"""JSON mode: edits, removals, answers and reactions, live and in what was missed."""
+"""JSON mode: edits, removals, answers and reactions, live and among missed entries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.support.programs import MemoryServer, Object, WiredProgram
 
 
 def entry(program: WiredProgram, seq: int) -> Object:
-    """Return the last entry *seq* that *program* received, without what all entries have."""
+    """Return the last entry *seq* that *program* received, without the common fields."""
     found = [each for each in program.entries if each["seq"] == seq][-1]
     return {name: value for name, value in found.items() if name not in ("group", "seq", "at")}
 
@@ -22,7 +22,7 @@ def bob(server: MemoryServer, alice: WiredProgram) -> WiredProgram:
 
 
 def test_a_message_answers_another(alice: WiredProgram, bob: WiredProgram) -> None:
-    """The event has the number, and the start of what it answers."""
+    """The event has the number, and the start of the answered message."""
     seq = alice.does(text="the kettle is broken", group="tea")["seq"]
     answer = bob.does(text="it is fixed", group="tea", reply_to=seq)["seq"]
     alice.receives()
@@ -117,7 +117,7 @@ def test_each_page_leads_to_the_same_messages(
 
 
 def texts_of(entries: list[Object], texts: dict[int, str] | None = None) -> dict[int, str]:
-    """Return the messages that a program has after *entries*, as the protocol's page says."""
+    """Return a program's messages after *entries*, by the rules of docs/line-protocol.rst."""
     found = dict(texts or {})
     for each in entries:
         match each["type"]:

@@ -101,7 +101,7 @@ def test_messages_of_ignored_people_are_not_delivered(
 
 
 def test_mentions_are_counted_for_programs(server: MemoryServer, alice: WiredProgram) -> None:
-    """In each event that has some, in the hello, in what was missed, and in ``/groups``."""
+    """In each event that has some, in the hello, among missed entries, and in ``/groups``."""
     bob = server.program("bob", "password b")
     bob.does("/join tea")
     alice.does("hello ALICE and bob", "tea")
@@ -126,7 +126,7 @@ def test_mentions_are_counted_for_programs(server: MemoryServer, alice: WiredPro
 
 
 def test_programs_get_the_events_of_muted_groups(server: MemoryServer, alice: WiredProgram) -> None:
-    """They are told which those are: in the answer, as an event, in the hello, in ``/groups``."""
+    """Programs get the mutes in the answer, as an event, in the hello, and in ``/groups``."""
     bob = server.program("bob", "password b")
     bob.does("/join tea")
     other = server.program("bob", "password b")

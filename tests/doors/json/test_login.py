@@ -70,7 +70,7 @@ def test_a_hello_that_declines_to_be_a_guest(server: MemoryServer, known: bool, 
 
 
 def test_a_lookalike_is_no_new_name(server: MemoryServer) -> None:
-    """A hello that declines to be a guest is told at once that the name cannot be had."""
+    """A hello that declines to be a guest is refused at once if the name is unavailable."""
     server.program("alice", "password a")
     for guest in (True, False):
         assert server.connect_program().says_hello("a1ice", guest=guest)["code"] == "taken"

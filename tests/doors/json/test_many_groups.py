@@ -11,7 +11,7 @@ LIMIT = LimitsConfig().unsent_soft_bytes
 
 
 def test_the_hello_of_somebody_in_many_groups(server: MemoryServer) -> None:
-    """The answer has the first groups; the others follow before what was missed."""
+    """The answer has the first groups; the others follow before the missed entries."""
     alice = server.program("alice", "password a")
     for number in range(COUNT):
         alice.does(f"/create g{number}")
@@ -31,7 +31,7 @@ def test_the_hello_of_somebody_in_many_groups(server: MemoryServer) -> None:
     assert numbers(again.entries, "g7") == numbers(again.entries, "g99") == [1, 2]
     assert max(map(len, again.received.split(b"\n"))) <= LIMIT
 
-    # The bundled client knows them all, and keeps the current one.
+    # The bundled client has them all, and keeps the current one.
     known = Groups()
     known.logged_in({"name": "alice", "groups": [*groups, {"group": "old", "number": 500}]})
     known.enter(known.get("g99"))

@@ -254,7 +254,7 @@ def test_a_kick_is_delivered_once_to_a_returning_member(
 
 
 def test_the_newest_missed_entries(server: MemoryServer, alice: WiredProgram) -> None:
-    """With ``missed``: the newest, after an object that says how many there are, and the rest."""
+    """With ``missed``: the newest, after an object with their number and that of the older ones."""
     for number in range(8):
         alice.does(text=str(number), group="tea")
     again = server.program("alice", "password a", since={"tea": 1}, missed=3)
@@ -275,7 +275,7 @@ def test_the_newest_missed_entries(server: MemoryServer, alice: WiredProgram) ->
 
 
 def test_nothing_missed(server: MemoryServer, alice: WiredProgram) -> None:
-    """Then there is no object that says so."""
+    """Then there is no such object."""
     again = server.program("alice", "password a", since={"tea": 1}, missed=3)
     assert [each["type"] for each in again.events] == ["live"]
 

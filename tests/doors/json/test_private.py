@@ -62,7 +62,7 @@ def test_a_repeated_request_is_executed_once(
 def test_reading_on_a_second_device(
     server: MemoryServer, alice: WiredProgram, bob: WiredProgram
 ) -> None:
-    """What was read already can be read again; others cannot read it."""
+    """Read messages can be read again; others cannot read them."""
     alice.does(text="the kettle", **{"with": "bob"})
     bob.sees("message", text="the kettle")
     phone = server.program("bob", "password of bob")
@@ -80,7 +80,7 @@ def test_reading_on_a_second_device(
 
 
 def test_refused_requests(server: MemoryServer, alice: WiredProgram) -> None:
-    """An unknown person, oneself, no name, a group as well, and what is only for groups."""
+    """An unknown person, oneself, no name, a group as well, and commands for groups only."""
     for fields, code in [
         ({"with": "nobody", "text": "hi"}, "no-such-name"),
         ({"with": "nobody", "line": "/history"}, "no-such-name"),
@@ -96,7 +96,7 @@ def test_refused_requests(server: MemoryServer, alice: WiredProgram) -> None:
 
 
 def test_query(server: MemoryServer, alice: WiredProgram, bob: WiredProgram) -> None:
-    """It tells about the person; a program's place is in each request."""
+    """The answer describes the person; a program's place is in each request."""
     bob.does("/away lunch")
     answer = alice.does("/query BOB")
     assert {key: answer[key] for key in ("with", "online", "guest", "away")} == {

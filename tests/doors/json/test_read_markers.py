@@ -1,4 +1,4 @@
-"""Read markers: what was shown on one device of an account is read on all of them."""
+"""Read markers: messages shown on one device of an account count as read on all."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_what_was_received_is_unread_until_it_is_shown(
 def test_other_devices_are_told(
     server: MemoryServer, alice: WiredProgram, bob: WiredProgram
 ) -> None:
-    """Once, when the marker has moved; a program without ``reads`` is not."""
+    """Once, when the marker has moved; a program without ``reads`` gets no event."""
     other = server.program("bob", "password b", reads=True)
     simple = server.program("bob", "password b")
     seq = alice.does(group="tea", text="one")["seq"]
@@ -59,7 +59,7 @@ def test_other_devices_are_told(
 def test_what_a_person_is_shown_is_read(
     server: MemoryServer, alice: WiredProgram, bob: WiredProgram
 ) -> None:
-    """As soon as it has arrived; not what waits in a muted group."""
+    """As soon as it is delivered; waiting messages of a muted group are not."""
     person = server.person("bob", "password b")
     person.types("/mute tea")
     alice.does(group="tea", text="one, bob")
@@ -74,7 +74,7 @@ def test_what_a_person_is_shown_is_read(
 def test_a_muted_group_shows_only_what_no_device_has_shown(
     server: MemoryServer, alice: WiredProgram, bob: WiredProgram
 ) -> None:
-    """What was read at the client is not shown again at nc."""
+    """Messages read at the client are not shown again at nc."""
     person = server.person("bob", "password b")
     person.types("/mute tea")
     seq = alice.does(group="tea", text="one")["seq"]

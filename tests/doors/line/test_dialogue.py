@@ -66,7 +66,7 @@ def test_a_ban_from_the_group_does_not_end_the_login(connect: Connect) -> None:
 
 @pytest.mark.parametrize("newline", ["\n", CRLF])
 def test_half_a_line_never_becomes_an_answer(connect: Connect, newline: str) -> None:
-    """If a line has arrived in part when what was sent ahead is discarded, so is the rest of it."""
+    """If a line has arrived in part when input is discarded, the rest of it is discarded, too."""
     door = connect(newline)
     door.sends(f"not a name{newline}MySecret".encode())
     assert door.sees().rstrip().endswith("Username:")

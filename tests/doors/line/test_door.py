@@ -179,7 +179,7 @@ def test_answers_to_questions_of_commands_count_for_the_message_rate(open_door: 
 def test_lines_before_the_login_are_answered_at_a_bounded_rate(
     connect: Connect, line: bytes
 ) -> None:
-    """Twenty at once, then four a second; until then nothing more is read."""
+    """Twenty at once, then four a second; reading is paused until then."""
     flood = connect()
     flood.waits(0)
     flood.sends(line)

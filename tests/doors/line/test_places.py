@@ -24,7 +24,7 @@ def applicant_of(connect: Connect, newline: str) -> tuple[TestConnection, TestCo
 def test_a_private_line_is_not_said_in_the_group(
     connect: Connect, newline: str, lines: tuple[str, ...]
 ) -> None:
-    """An approval while it is typed: neither the command nor the lines after it are said."""
+    """An approval during the typing: neither the command nor the lines after it are posted."""
     carol = connect().logs_in("carol")
     alice, bob = applicant_of(connect, newline)
     alice.types("/approve bob")
@@ -40,7 +40,7 @@ def test_a_private_line_is_not_said_in_the_group(
 
 @NEWLINES
 def test_who_is_kicked_while_typing_stays_connected(connect: Connect, newline: str) -> None:
-    """The lines that were sent before they knew are no commands."""
+    """Lines that were sent before the kick was shown are not executed."""
     alice, bob = applicant_of(connect, newline)
     alice.types("/approve bob", "/kick bob")
     bob.sends(f"exit strategy{newline}exit{newline}".encode())

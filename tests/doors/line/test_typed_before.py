@@ -1,4 +1,4 @@
-"""Lines that were typed before others put the person in or out of a group."""
+"""Lines that were typed before an approval or a kick."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_line_begun_in_a_group_is_no_command_of_the_front_desk(
 
 
 def test_a_line_begun_at_the_front_desk_is_no_message(connect: Connect) -> None:
-    """A private line is not said in the group that an approval leads to."""
+    """A private line is not posted to the group after an approval."""
     alice, bob = connect().logs_in("alice"), connect().logs_in("bob")
     alice.types("/create tea approval")
     bob.types("/join tea")
@@ -43,7 +43,7 @@ def test_a_line_begun_at_the_front_desk_is_no_message(connect: Connect) -> None:
 
 
 def test_lines_after_a_command_are_meant_for_its_place(connect: Connect) -> None:
-    """What is sent together with one's own command is handled where that leads."""
+    """Lines sent together with one's own command are handled at its new place."""
     alice = connect().logs_in("alice")
     alice.types("/create tea open", "/desk")
     bob = connect().logs_in("bob")

@@ -197,7 +197,7 @@ def test_a_wrong_password(start_client: StartClient, visit: Visit, server: Serve
 
 
 def test_too_many_wrong_passwords(start_client: StartClient, visit: Visit, server: Server) -> None:
-    """After three the client says why there is no connection; a fourth is not shown either."""
+    """After three the client shows the server's reason; a fourth is hidden, too."""
     visit("zeno", "the right one")
     zeno = start_client("zeno", f"zeno@127.0.0.1:{server.port}")
     for times in range(1, 4):

@@ -1,4 +1,4 @@
-"""When each closed group was closed, and for how many days it has been kept since."""
+"""The time at which each closed group was closed, and the days that it has been kept."""
 
 from __future__ import annotations
 

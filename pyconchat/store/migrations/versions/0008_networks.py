@@ -1,4 +1,4 @@
-"""The networks of banned guests, and whose quota the files of guests count to."""
+"""The networks of banned guests, and the quota keys of guests' files."""
 
 from __future__ import annotations
 

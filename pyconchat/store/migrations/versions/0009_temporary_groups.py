@@ -1,4 +1,4 @@
-"""Whether a group is temporary. Today's groups without a registered member are."""
+"""Whether a group is temporary. Existing groups without a registered member are."""
 
 from __future__ import annotations
 

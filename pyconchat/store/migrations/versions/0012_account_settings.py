@@ -1,4 +1,4 @@
-"""What accounts have set and muted, where they were mentioned, and what was shown to them."""
+"""The settings, muted groups, mentions and read markers of accounts."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ def upgrade() -> None:
         sa.Column("owner", sa.String(32), primary_key=True),
         sa.Column("conversation", sa.Integer, primary_key=True, autoincrement=False),
     )
-    # What was received so far was shown.
+    # Received entries count as shown.
     op.add_column("cursors", sa.Column("shown", sa.BigInteger, nullable=False, server_default="0"))
     op.execute("UPDATE cursors SET shown = read")

@@ -1,4 +1,4 @@
-"""When the last session of each account ended."""
+"""The time at which the last session of each account ended."""
 
 from __future__ import annotations
 
