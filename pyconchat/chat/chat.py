@@ -149,7 +149,8 @@ class Chat:
             event = replace(event, reply_to=reply_to)
         decision = Decision(now, (NewEntry(conversation.id, event),), (), key)
         self.journal.append(decision, _origin(session), done)
-        self._is_here(session.account)
+        if session.account.absence is not None:
+            self.registry.end_absence(session.account)
 
     def act(
         self,
@@ -162,13 +163,9 @@ class Chat:
         now = self.now()
         event = self.memory.usable(conversation).act(session.account.actor, text, now)
         decision = Decision(now, (NewEntry(conversation.id, event),), (), key)
-        self._is_here(session.account)
+        if session.account.absence is not None:
+            self.registry.end_absence(session.account)
         return self._append(decision, _origin(session))
-
-    def _is_here(self, sender: Account) -> None:
-        """End the absence of *sender*, whose message was accepted."""
-        if sender.absence is not None:  # quick: called for each message
-            self.registry.end_absence(sender)
 
     # Groups.
 

@@ -181,10 +181,12 @@ class Fanout:
         renderer: IRenderer = session.renderer
         kept: list[str] = []
         for piece, entry, origin in zip(pieces, entries, origins, strict=True):
-            seen = None if origin is session else as_seen(entry, ignores)
+            if origin is session:
+                continue
+            seen = as_seen(entry, ignores) if ignores else entry
             if seen is None:
                 continue
-            if names_reader(seen.event, key):
+            if entry.event.mentions and names_reader(entry.event, key):  # type: ignore[union-attr]
                 kept.append(renderer.entry(seen, where, key))
             elif seen is entry:
                 kept.append(piece)

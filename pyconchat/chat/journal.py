@@ -216,7 +216,10 @@ class Journal:
         conflicts: list[PendingDecision] = []
         repeated: list[tuple[PendingDecision, int]] = []
         for pending, result in zip(batch, results, strict=True):
-            if isinstance(result, Conflict):
+            if type(result) is list:
+                stored.append(pending)
+                entries.append(result)
+            elif isinstance(result, Conflict):
                 conflicts.append(pending)
             elif isinstance(result, NotSaved):
                 self._log.error("not saved: {reason}", reason=result)
@@ -225,10 +228,8 @@ class Journal:
                 conflicts.append(pending)
             elif isinstance(result, Repeated):
                 repeated.append((pending, result.seq))
-            else:
-                stored.append(pending)
-                entries.append(result)
-        conflicts += self._take_dependent(conflicts)
+        if conflicts:
+            conflicts += self._take_dependent(conflicts)
         self._publications.append(self._publication(stored, entries, repeated))
         if not self._publish_scheduled:
             self._publish_more()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 from twisted.internet.defer import Deferred
 
 from pyconchat.chat.interfaces import ISession
@@ -14,7 +15,7 @@ from pyconchat.domain.refusals import unknown
 __all__ = ["PendingDecision"]
 
 
-class PendingDecision:
+class PendingDecision(msgspec.Struct, eq=False):
     """A *decision* that was appended to the journal.
 
     *origin* is the session that typed it; it is not echoed to that session. *done* fires with
@@ -22,19 +23,10 @@ class PendingDecision:
     more, on the new state, after a `Conflict`.
     """
 
-    __slots__ = ("decision", "done", "origin", "retry")
-
-    def __init__(
-        self,
-        decision: Decision,
-        origin: ISession | None = None,
-        done: Deferred[int] | None = None,
-        retry: Callable[[], None] | None = None,
-    ) -> None:
-        self.decision = decision
-        self.origin = origin
-        self.done = done
-        self.retry = retry
+    decision: Decision
+    origin: ISession | None = None
+    done: Deferred[int] | None = None
+    retry: Callable[[], None] | None = None
 
     def succeeded(self, seq: int) -> None:
         """Fire `done` with *seq*."""

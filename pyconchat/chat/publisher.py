@@ -55,25 +55,24 @@ class Publisher:
 
         Yields, now and then, the count of connections that it has written to since.
         """
-        entries: dict[int, list[Entry]] = {}
-        origins: dict[int, list[ISession | None]] = {}
+        runs: dict[int, tuple[list[Entry], list[ISession | None]]] = {}
         changes: list[Entry] = []
         for pending, numbered in zip(decisions, stored, strict=True):
             self._statistics.entries += len(numbered)
             for entry in numbered:
-                id = entry.conversation
-                if id not in entries:
-                    entries[id], origins[id] = [], []
-                entries[id].append(entry)
-                origins[id].append(pending.origin)
+                run = runs.get(entry.conversation)
+                if run is None:
+                    run = runs[entry.conversation] = [], []
+                run[0].append(entry)
+                run[1].append(pending.origin)
                 if type(entry.event) is not Message and type(entry.event) is not Action:
                     changes.append(entry)
-        for id, run in entries.items():
+        for id, (entries, origins) in runs.items():
             try:
                 conversation = self._memory.conversations.get(id)
                 if conversation is None:
                     continue  # a private one, whose parties have disconnected: the store has it
-                yield from self.fanout.publish(conversation, run, origins[id])
+                yield from self.fanout.publish(conversation, entries, origins)
             except Exception:  # a failure in one conversation must not stop the others
                 self._log.failure("publishing to conversation {id} failed", id=id)
         for entry in changes:

@@ -52,7 +52,8 @@ class Group(Moderation):
     def post(self, by: Actor, text: SafeText, now: int) -> Message:
         """Decide that *by* says *text*."""
         self._require_turn(by, text, now)
-        return Message(by.name, text, mentions=self.mentions_in(by, text))
+        mentions = self._names.find(text, self.members, self.version, by.name)
+        return Message(by.name, text, False, mentions)
 
     def act(self, by: Actor, text: SafeText, now: int) -> Action:
         """Decide that *by* performs the action *text* (``/me``)."""

@@ -67,11 +67,11 @@ class NameFinder:
             self._members, self._version = members, version
         encoded = text.encode()
         if self._words.isdisjoint(encoded.translate(_WORD_BYTES).split()):
-            if len(encoded) == len(text):
+            if text.isascii():
                 return ()
             if not self._others and not any(each in encoded for each in _FULL_WIDTH):
                 return ()
-        folded = text.lower() if len(encoded) == len(text) else folded_text(text)
+        folded = text.lower() if text.isascii() else folded_text(text)
         if self._runs.isdisjoint(_RUNS.findall(folded)) and self._dense.isdisjoint(folded):
             return ()
         keys = dict.fromkeys(self._keys_in(folded, members))

@@ -19,28 +19,31 @@ class Moves:
     at the other, it is doubtful, until it is sent again. Times are in seconds of one clock.
     """
 
-    __slots__ = ("_doubted", "_next_line", "_until")
+    __slots__ = ("_doubted", "_next_line", "_until", "pending")
 
     def __init__(self) -> None:
+        self.pending = False  # whether a line may have been begun before a move
         self._until = 0.0
         self._next_line = False  # has not been typed since the move
         self._doubted = ""
 
     def moved(self, now: float) -> None:
         """Record a move by others."""
+        self.pending = True
         self._until = now + GRACE
         self._next_line = True
         self._doubted = ""
 
     def chose(self) -> None:
         """Record a move by the person."""
-        self._until = 0.0
+        self.pending = False
         self._next_line = False
 
     def recent(self, now: float) -> bool:
         """Return whether the line that was just typed may have been begun before the move."""
         first, self._next_line = self._next_line, False
-        return first or now < self._until
+        self.pending = self.pending and now < self._until
+        return self.pending or first
 
     def repeated(self, line: str) -> bool:
         """Return whether *line*, which is doubtful, is sent a second time."""

@@ -59,6 +59,7 @@ Tibetan, Burmese and pointed Hebrew need up to this many. Many more would cover 
 TAB = 8
 """Columns from one tab stop to the next."""
 
+_PRINTABLE = bytes(range(0x20, 0x7F))
 # Escape sequences of ECMA-48, 5.4 (CSI), 5.6 (control strings) and ECMA-35, 13 (the others), with
 # ESC or as C1 control; also one that its text cuts short. A control string ends at ST or BEL, and
 # here at the line's end too.
@@ -86,7 +87,7 @@ def safe_text(raw: str) -> SafeText:
     Only combining marks that stack on a letter (Unicode's Mn and Me) are limited. Spacing marks
     (Mc) are letters of many scripts.
     """
-    if raw.isascii() and raw.isprintable():
+    if raw.isascii() and not raw.encode().translate(None, _PRINTABLE):  # quick: most lines
         return SafeText(raw if raw.strip() else "")
     text = _ESCAPES.sub("", raw).translate(_NEW_LINES)
     if "\r" in text:

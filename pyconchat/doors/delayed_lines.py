@@ -106,7 +106,7 @@ class DelayedLines(BoundedLineReceiver):
         if self._rate_delay is not None or self.unsent > self._max_unread:
             return False  # until `_rate_allows`, or until the output is drained
         asking = self.asking()
-        if not asking and (self._task is not None or self._waits_for_journal):
+        if (self._task is not None or self._waits_for_journal) and not asking:
             return False
         if self.in_login:  # which does not count for the message rate
             if self._budget.waiting or not (asking or self.program):

@@ -238,6 +238,10 @@ class BoundedLineReceiver(LineReceiver):
         *complete, rest = data.split(self.delimiter, MAX_LINES_PER_TURN)
         if len(complete) == MAX_LINES_PER_TURN:
             self._unsplit, rest = rest, b""
+        at_start = not self._pieces and not self._skipping
+        if at_start and max(map(len, complete), default=0) <= self.MAX_LENGTH:  # quick: most reads
+            self._lines.extend(complete)
+            complete = []
         for line in complete:
             if self._skipping:
                 self._skipping = False

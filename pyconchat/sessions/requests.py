@@ -135,7 +135,7 @@ class Requests:
             raise BadField("group", "A text needs a group.")
         self._require_short(message)
         text = text_of(message, request.line or "")
-        if not text or text.isspace():
+        if not text:
             raise empty_message()
         if isinstance(place, Private):
             if request.reply_to:

@@ -45,6 +45,7 @@ class Session:
         "_moves",
         "_opened",
         "_partner_online",
+        "_seconds",
         "_services",
         "account",
         "active_at",
@@ -80,6 +81,7 @@ class Session:
         self._opened = False
         self._leaving = False  # a command that ends a membership is running
         self._moves = Moves()
+        self._seconds = services.chat.reactor.seconds
         self._partner_online = False  # as last shown to the person in a private conversation
         self.active_at = self._seconds()
 
@@ -174,16 +176,17 @@ class Session:
     # Input.
 
     def line(self, line: str) -> Deferred[None] | None:
-        try:
-            if self._moves.recent(self._seconds()):
-                self._require_meant_for(line, self.current)
-        except Refused as refused:
-            self.refuse(refused)
-            return None
+        if self._moves.pending:
+            try:
+                if self._moves.recent(self._seconds()):
+                    self._require_meant_for(line, self.current)
+            except Refused as refused:
+                self.refuse(refused)
+                return None
         return self.line_in(line, self.current)
 
     def line_in(self, line: str, current: Place) -> Deferred[None] | None:
-        self.note_activity()
+        self.active_at = self._seconds()
         try:
             message = message_in(line) if current is not None else None
             if current is None or message is None:
@@ -192,7 +195,7 @@ class Session:
                 return Deferred.fromCoroutine(self._run(line, current))
             self.require_welcome()
             text = text_of(message, line)
-            if not text or text.isspace():
+            if not text:
                 return None
             if isinstance(current, Private):
                 return Deferred.fromCoroutine(self._say_to(current, text))
@@ -238,9 +241,6 @@ class Session:
 
     def note_activity(self) -> None:
         self.active_at = self._seconds()
-
-    def _seconds(self) -> float:
-        return self._chat.reactor.seconds()
 
     def answer_group(self, answer: str) -> Deferred[None]:
         word = answer.partition(" ")[0].lower()

@@ -39,6 +39,6 @@ def _shows(char: str) -> bool:
 
 def message_in(line: str) -> str | None:
     """Return the message of *line*, typed in a group; None if it is a command."""
-    if line.startswith("//"):
-        return line[1:]
-    return None if line.startswith("/") or line in LEAVING else line
+    if not line.startswith("/"):
+        return None if line in LEAVING else line
+    return line[1:] if line.startswith("//") else None

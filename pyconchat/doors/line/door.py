@@ -20,7 +20,7 @@ from pyconchat.doors.context import DoorContext
 from pyconchat.doors.door import Door
 from pyconchat.doors.input_budget import BYTE_COST, COMMAND_COST, ERASURE_COST, LARGE_READ
 from pyconchat.doors.line.dialogue import LoginDialogue
-from pyconchat.doors.line.keys import LineEnds, apply_erasures, count_erasures
+from pyconchat.doors.line.keys import LineEnds, apply_erasures, count_erasures, has_erasures
 from pyconchat.doors.line.prompt import Prompt
 from pyconchat.doors.line.telnet import IAC, Client, Telnet, recognize
 from pyconchat.net.connection import Lifecycle
@@ -198,7 +198,9 @@ class LineDoor(Door):
         place = self._place_typed()
         limit = MAX_LOGIN_LINE if self.session is None else self.MAX_LENGTH
         try:
-            text = self._erased(self.decoded(line, limit))
+            text = self.decoded(line, limit)
+            if has_erasures(text):
+                text = self._erased(text)
         except Refused as refused:
             self._refuse_line(refused)
             return
@@ -212,10 +214,7 @@ class LineDoor(Door):
 
     def _erased(self, text: str) -> str:
         """Return *text* with its erasing keys applied; their cost is charged."""
-        erasures = count_erasures(text)
-        if not erasures:
-            return text
-        self._budget.pay(ERASURE_COST * erasures, False)
+        self._budget.pay(ERASURE_COST * count_erasures(text), False)
         return apply_erasures(text)
 
     def lineLengthExceeded(self, line: bytes) -> None:

@@ -10,7 +10,14 @@ import re
 
 from wcwidth import iter_graphemes
 
-__all__ = ["ERASE_CHARACTER", "ERASE_LINE", "LineEnds", "apply_erasures", "count_erasures"]
+__all__ = [
+    "ERASE_CHARACTER",
+    "ERASE_LINE",
+    "LineEnds",
+    "apply_erasures",
+    "count_erasures",
+    "has_erasures",
+]
 
 ERASE_CHARACTER = "\x7f"
 """DEL, for IAC EC of telnet as well (RFC 854)."""
@@ -66,6 +73,12 @@ def apply_erasures(line: str) -> str:
         else:
             del kept[-(at - keys.start()) :]
     return "".join(kept) + line[at:] if at else line
+
+
+def has_erasures(line: str) -> bool:
+    """Return whether *line* has erasing keys."""
+    # Quicker than a regular expression or a loop: called for each line.
+    return ERASE_CHARACTER in line or "\b" in line or ERASE_LINE in line
 
 
 def count_erasures(line: str) -> int:
