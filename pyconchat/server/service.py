@@ -165,6 +165,7 @@ class ChatService(MultiService):
 
     async def _stop(self) -> None:
         self._log.info("stopping")
+        self._ignore_signals()
         await self._ports.close()
         self._doors.stop()
         self._lag.stop()
@@ -184,6 +185,16 @@ class ChatService(MultiService):
             os.close(self._lock)
             self._lock = None
         self._log.info("stopped")
+
+    def _ignore_signals(self) -> None:
+        """Let no further signal stop the reactor again, or read a store that is being closed."""
+        handlers = {getattr(self._reactor, each, None) for each in ("sigInt", "sigTerm")}
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) in handlers | {self._hangup}:
+                signal.signal(number, self._stops_already)
+
+    def _stops_already(self, *_: object) -> None:
+        self._reactor.callFromThread(self._log.info, "stopping already")
 
     # While it runs.
 

@@ -610,10 +610,13 @@ def test_a_signal_stops_it(name: str, server: Server, user: UserOf) -> None:
     server.process.send_signal(getattr(signal, name))
     for person in (alice, bob):
         person.sees("* The server is stopping; come back soon.\n")
+    for again in (name, "SIGHUP"):  # while it stops, they change nothing
+        server.process.send_signal(getattr(signal, again))
     for person in (alice, bob, stranger):
         assert person.is_disconnected()
     assert server.process.wait(PATIENCE) in CLEAN
     assert time.monotonic() - began < 5
+    assert server.tracebacks() == []
     server.process = None
     server.restart()
     alice = user("nc", "alice", "secret of alice")
