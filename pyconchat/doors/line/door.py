@@ -109,6 +109,7 @@ class LineDoor(Door):
 
     def _handle(self, data: bytes) -> None:
         if self._client is Client.UNKNOWN:
+            self.opened_by_input = False  # from here on `has_input` knows of it
             self._opening += data
             self._client = recognize(self._opening)
             if self._client is Client.UNKNOWN:
@@ -288,10 +289,11 @@ class LineDoor(Door):
     def _end_hidden_line(self) -> None:
         """End the line on the screen of a client that did not echo the line's end."""
         if self.hides and self._secret:
-            self._output.write(b"\r\n")
+            self._prompt.end_line()
 
     def _show_prompt(self, prompt: bytes) -> None:
-        self._prompt.show(prompt + self._telnet.prompt_end)
+        typed_before = not self._prompt.erasing and self.has_input()
+        self._prompt.show(prompt + self._telnet.prompt_end, typed_before)
 
     def _place_prompt(self) -> bytes:
         current = self.session.current if self.session is not None else None
