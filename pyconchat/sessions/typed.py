@@ -25,8 +25,8 @@ def text_of(message: str, line: str) -> SafeText:
         if names_command(start):
             raise Refused(
                 Code.BAD_TEXT,
-                "Not said: {command} is a command, and something stands before it. Without that it"
-                " is carried out; /{command} … says it.",
+                "Not sent: {command} is a command, but the line does not begin with it. To run it,"
+                " begin the line with {command}; to send it as text, with /{command}.",
                 command=safe_line(first_word(start)[0])[:32],
             )
     return text

@@ -141,7 +141,7 @@ def test_who_enters_a_group_themselves_can_talk(tea: Tea, visit: Visit) -> None:
 def test_a_command_after_spaces_is_not_said(line: str, tea: Tea) -> None:
     """Nor after invisible characters; the refusal names the ways to send it."""
     (shown,) = tea.alice.types(line)
-    assert shown.startswith("* Not said: /")
+    assert shown.startswith("* Not sent: /")
     assert "x" not in shown.split()
     assert tea.bob.sees() == []
     tea.alice.types(f"/{line.lstrip()}" if line.startswith((" ", "\t")) else "//password x")
