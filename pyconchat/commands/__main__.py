@@ -37,8 +37,10 @@ A moderator cannot act against the admin or another moderator. A time is a numbe
 apply to the whole server, and only operators can use them.
 
 A last argument ``[GROUP]`` is the name or the number of the group that the command concerns, so
-that it works at the front desk and in another group: ``/approve bob tea``. In a group, the last
-word of a longer REASON is a part of the reason.
+that it works at the front desk and in another group: ``/approve bob tea``. A word that can be
+another argument is not taken for a group: in a group, ``/moderator bob`` names a person, and the
+last word of a longer REASON is a part of the reason. A text, such as that of ``/topic``, ``/edit``
+and ``/reply``, and the file of ``/send``, may end in any word: no group can follow them.
 
 """
 
