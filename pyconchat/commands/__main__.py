@@ -12,8 +12,10 @@ Commands
 .. Made by ``make docs`` from the command table; do not edit.
 
 **In a group**, a line that begins with a slash is a command, and every other line is a message.
-``//text`` sends a message that begins with a slash. ``leave`` or ``qqq`` alone leaves the group.
-A command after spaces is refused, so that a password never becomes a message.
+``//text`` sends a message that begins with a slash. A line whose first word cannot be a command,
+as in ``/usr/bin/env``, ``/* a comment */`` or ``// a comment``, is a message as it stands.
+``leave`` or ``qqq`` alone leaves the group, also in pasted text. A command after spaces is
+refused, so that a password never becomes a message.
 
 **In a private conversation**, which ``/query NAME`` enters, every line without a slash goes to
 that person. ``/me``, ``/history`` and ``/search`` work there; files are shared in groups only.

@@ -56,7 +56,14 @@ from pyconchat.domain.settings import Settings
 from pyconchat.domain.similar import is_close
 from pyconchat.domain.text import safe_line
 
-__all__ = ["TABLE", "Found", "find_command", "names_command", "works_at_desk"]
+__all__ = [
+    "TABLE",
+    "Found",
+    "find_command",
+    "is_command_name",
+    "names_command",
+    "works_at_desk",
+]
 
 REASON = replace(optional(TEXT.labelled("REASON")), claims=several_words)
 SETTING = Arg("|".join(Settings.__struct_fields__), str.lower)
@@ -318,13 +325,18 @@ def find_command(line: str, at_desk: bool) -> Found:
     )
 
 
+def is_command_name(word: str) -> bool:
+    """Return whether *word*, in lower case and without a slash, is the name of a command."""
+    return word in _BY_NAME or word in _ELSEWHERE
+
+
 def names_command(line: str) -> bool:
     """Return whether *line* begins with a slash and a command, even if it is mistyped."""
     word = first_word(line)[0]
     name = word[1:].lower()
     if not word.startswith("/") or not name[:1].isalnum():
         return False
-    return name in _BY_NAME or name in _ELSEWHERE or any(_close_to(name))
+    return is_command_name(name) or any(_close_to(name))
 
 
 def works_at_desk(line: str, or_nearly: bool = False) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pyconchat.commands import names_command
+from pyconchat.commands import is_command_name, names_command
 from pyconchat.commands.arguments import first_word
 from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.slashes import cannot_be_command, unescaped
 from pyconchat.domain.text import SafeText, safe_line, safe_text
 
 __all__ = ["LEAVING", "message_in", "text_of"]
@@ -41,4 +42,6 @@ def message_in(line: str) -> str | None:
     """Return the message of *line*, typed in a group; None if it is a command."""
     if not line.startswith("/"):
         return None if line in LEAVING else line
-    return line[1:] if line.startswith("//") else None
+    if line.startswith("//"):
+        return unescaped(line)
+    return line if cannot_be_command(line, is_command_name) else None
