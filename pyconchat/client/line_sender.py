@@ -20,6 +20,7 @@ from pyconchat.client.interfaces import (
 from pyconchat.client.lines import LineFormatter
 from pyconchat.client.net.connection import ServerConnection
 from pyconchat.client.net.json_protocol import Object
+from pyconchat.domain.slashes import unescaped
 from pyconchat.domain.text import safe_text
 
 __all__ = ["MAX_UNANSWERED", "AnswerHandler", "LineSender", "Request", "message_of"]
@@ -224,4 +225,4 @@ def message_of(request: Request) -> str | None:
     at_desk = "group" not in request and "with" not in request
     if at_desk or (line.startswith("/") and not line.startswith("//")):
         return None
-    return request.get("text") or line.removeprefix("/")
+    return request.get("text") or (unescaped(line) if line.startswith("//") else line)

@@ -2,7 +2,13 @@
 
 from pyconchat.commands.call import Call, Cancelled
 from pyconchat.commands.command import Command
-from pyconchat.commands.table import TABLE, find_command, names_command, works_at_desk
+from pyconchat.commands.table import (
+    TABLE,
+    find_command,
+    is_command_name,
+    names_command,
+    works_at_desk,
+)
 
 __all__ = [
     "TABLE",
@@ -10,6 +16,7 @@ __all__ = [
     "Cancelled",
     "Command",
     "find_command",
+    "is_command_name",
     "names_command",
     "works_at_desk",
 ]

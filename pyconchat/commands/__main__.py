@@ -12,8 +12,10 @@ Commands
 .. Made by ``make docs`` from the command table; do not edit.
 
 **In a group**, a line that begins with a slash is a command, and every other line is a message.
-``//text`` sends a message that begins with a slash. ``leave`` or ``qqq`` alone leaves the group.
-A command after spaces is refused, so that a password never becomes a message.
+``//text`` sends a message that begins with a slash. A line whose first word cannot be a command,
+as in ``/usr/bin/env``, ``/* a comment */`` or ``// a comment``, is a message as it stands.
+``leave`` or ``qqq`` alone leaves the group, also in pasted text. A command after spaces is
+refused, so that a password never becomes a message.
 
 **In a private conversation**, which ``/query NAME`` enters, every line without a slash goes to
 that person. ``/me``, ``/history`` and ``/search`` work there; files are shared in groups only.
@@ -37,8 +39,10 @@ A moderator cannot act against the admin or another moderator. A time is a numbe
 apply to the whole server, and only operators can use them.
 
 A last argument ``[GROUP]`` is the name or the number of the group that the command concerns, so
-that it works at the front desk and in another group: ``/approve bob tea``. In a group, the last
-word of a longer REASON is a part of the reason.
+that it works at the front desk and in another group: ``/approve bob tea``. A word that can be
+another argument is not taken for a group: in a group, ``/moderator bob`` names a person, and the
+last word of a longer REASON is a part of the reason. A text, such as that of ``/topic``, ``/edit``
+and ``/reply``, and the file of ``/send``, may end in any word: no group can follow them.
 
 """
 

@@ -1,4 +1,4 @@
-"""Arguments of commands: how each is parsed, asked for, and described."""
+"""Arguments of commands: how each is parsed, and described."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyconchat.commands.call import Call, Cancelled
+from pyconchat.commands.call import Call
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import Policy
 from pyconchat.domain.moderation import MAX_SLOW
-from pyconchat.domain.names import COMMAND_WORDS, Name, person_name
+from pyconchat.domain.names import Name, person_name
 from pyconchat.domain.refusals import empty_message, note_too_long
 from pyconchat.domain.replies import ArgumentHelp
 from pyconchat.domain.text import MAX_NOTE, SafeText, safe_line, safe_text
@@ -35,11 +35,11 @@ __all__ = [
     "TIME_OR_OFF",
     "WORD",
     "Arg",
-    "Args",
     "PolicyChoice",
     "first_word",
     "is_number",
     "optional",
+    "several_words",
 ]
 
 MAX_DIGITS = 18
@@ -62,7 +62,8 @@ class Arg:
     the line. *secret* arguments may be passwords. *kind* selects the completion. *default*
     returns the value of a missing argument, if there is only one possible value. An optional
     argument is missing, too, if the next word does not *fit*: that word belongs to the next
-    argument. A word after one of the words *holds* belongs to the argument, and is not a group.
+    argument. A word after one of the words *holds* belongs to the argument, and is not a group. In
+    a group, text that the argument *claims* is all its own: its last word is not a group.
     """
 
     label: str
@@ -74,6 +75,7 @@ class Arg:
     default: Callable[[Call], str | None] = lambda _call: None
     fits: Callable[[str], bool] = lambda _word: True
     holds: frozenset[str] = frozenset()
+    claims: Callable[[str], bool] = lambda _typed: False
 
     def asked(self, prompt: str) -> Arg:
         """Return the argument with another *prompt*."""
@@ -95,6 +97,14 @@ class Arg:
         """Return the argument with a *default*."""
         return replace(self, default=default)
 
+    def accepts(self, word: str) -> bool:
+        """Return whether *word* can be the argument."""
+        try:
+            self.parse(word)
+        except Refused:
+            return False
+        return self.fits(word)
+
     @property
     def usage(self) -> str:
         """Return its form in help."""
@@ -111,94 +121,20 @@ def optional(arg: Arg) -> Arg:
     return replace(arg, prompt="")
 
 
-class Args:
-    """The arguments of a command, in order.
-
-    With *group*, the last word may name the group that the command concerns.
-    """
-
-    def __init__(self, *args: Arg, group: bool = False) -> None:
-        self._args = args
-        self._shown = (*args, optional(GROUP)) if group else args
-        self.group = group
-
-    @property
-    def usage(self) -> str:
-        """Return their form in help."""
-        return " ".join(arg.usage for arg in self._shown)
-
-    @property
-    def help(self) -> list[ArgumentHelp]:
-        """Return the descriptions for completion."""
-        return [arg.help for arg in self._shown]
-
-    def take_group(self, call: Call, rest: str) -> str:
-        """Move *call* to the group that the last word of *rest* names; return the words before it.
-
-        It returns *rest* if that word is not the name of a group listed for the caller, or has to
-        be another argument. In a group, the last word of a reason is a part of the reason, unless
-        it is the only one.
-        """
-        words = rest.split()
-        required = sum(bool(arg.prompt) for arg in self._args)
-        has_reason = any(arg.parse is _text for arg in self._args)
-        if len(words) <= required or (has_reason and call.current and len(words) > required + 1):
-            return rest
-        if len(words) > 1 and any(words[-2].lower() in arg.holds for arg in self._args):
-            return rest
-        conversation = call.services.groups.known_to(call.actor, words[-1])
-        if conversation is None:
-            return rest
-        call.move_to(conversation)
-        return rest.rstrip().removesuffix(words[-1])
-
-    async def read(self, call: Call, rest: str) -> list[Any]:
-        """Return the values in *rest*; ask for missing ones.
-
-        Raises `Refused` for a value that cannot be parsed, and `Cancelled` for an empty answer or
-        a command as the answer.
-        """
-        values: list[Any] = []
-        for arg in self._args:
-            rest = rest.strip()
-            typed, behind = (rest, "") if arg.rest else first_word(rest)
-            if arg.fits(typed):
-                rest = behind
-            else:
-                typed = ""
-            if not typed:
-                typed = arg.default(call) or ""
-            if not typed and arg.prompt:
-                typed = await call.ask(arg.prompt)
-                if call.current is None and arg.kind in _NAMING and _is_command_word(typed):
-                    raise Cancelled(typed)  # no name can be that word
-            values.append(arg.parse(typed) if typed else None)
-        if rest.strip():
-            raise Refused(
-                Code.BAD_ARGUMENT,
-                "Too many arguments: the command takes {usage}.",
-                usage=self.usage or "none",
-            )
-        return values
-
-
 def first_word(line: str) -> tuple[str, str]:
     """Return the first word of *line* and the rest."""
     word, *rest = re.split(r"[ \t]+", line.strip(" \t"), maxsplit=1)
     return word, "".join(rest)
 
 
+def several_words(typed: str) -> bool:
+    """Return whether *typed* has more than one word."""
+    return len(typed.split()) > 1
+
+
 def is_number(word: str, digits: int = MAX_DIGITS) -> bool:
     """Return whether *word* is a whole number, in ASCII, of at most so many *digits*."""
     return word.isascii() and word.isdigit() and len(word) <= digits
-
-
-_NAMING = frozenset({"name", "group"})
-"""The kinds of arguments that are names."""
-
-
-def _is_command_word(typed: str) -> bool:
-    return first_word(typed)[0].lower() in COMMAND_WORDS
 
 
 def _names(typed: str) -> list[Name]:
@@ -279,6 +215,12 @@ def _file_number(typed: str) -> int:
     return int(typed)
 
 
+def _is_file_name(typed: str) -> bool:
+    """Return whether *typed* is a name with spaces, rather than a file's number and a group."""
+    words = typed.split()
+    return len(words) > 1 and not (len(words) == 2 and is_number(words[0]))
+
+
 def _switch(typed: str) -> bool:
     if typed.lower() not in ("on", OFF):
         raise Refused(Code.BAD_ARGUMENT, "On or off?")
@@ -299,6 +241,14 @@ def _policy(typed: str) -> PolicyChoice:
     return PolicyChoice(policy, password)
 
 
+def _is_policy(typed: str) -> bool:
+    try:
+        _policy(typed)
+    except Refused:
+        return False
+    return True
+
+
 FOR_TIME = Arg("1h|7d", _time, fits=is_time)
 TIME_OR_OFF = Arg("TIME|off", _time_or_off)
 OR_OFF = Arg("off", _off)
@@ -306,7 +256,7 @@ PACE = Arg("SECONDS", _pace)
 NAME = Arg("NAME", person_name, "Whom?", kind="name")
 NAMES = Arg("NAME…", _names, "Whom?", rest=True, kind="name")
 PATH = Arg("FILE", str, "Which file?", rest=True, kind="file")
-FILE = Arg("FILE", str, "Which file?", rest=True)
+FILE = Arg("FILE", str, "Which file?", rest=True, claims=_is_file_name)
 FILE_NUMBER = Arg("NUMBER", _file_number, "Which file?")
 GROUP = Arg("GROUP", str, "Group: ", kind="group")
 SWITCH = Arg("on|off", _switch)
@@ -320,4 +270,5 @@ POLICY = Arg(
     rest=True,
     kind="policy",
     secret=True,
+    claims=_is_policy,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from pyconchat.commands.arguments import Args
+from pyconchat.commands.argument_list import Args
 from pyconchat.commands.call import Call
 from pyconchat.domain.replies import CommandHelp, Reply
 
@@ -65,7 +65,7 @@ class Command:
     async def run(self, call: Call, rest: str) -> Reply | None:
         """Read the arguments from *rest* and execute. Raises as `Args.read` and the action."""
         if self.args.group:
-            rest = self.args.take_group(call, rest)
+            rest = self.args.take_group(call, rest, needed=self.only_here)
         if self.in_private:
             call.require_talk()
         elif self.only_here:

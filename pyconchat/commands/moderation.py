@@ -100,18 +100,19 @@ async def transfer(call: Call, name: Name) -> Reply | None:
     return _outside(call, f"{name} is the admin of {{group}} now.")
 
 
-async def kick(call: Call, name: Name, reason: SafeText | None) -> None:
+async def kick(call: Call, name: Name, reason: SafeText | None) -> Reply | None:
     """Kick somebody out of the current group, or, at the front desk, off the server."""
     why = reason or NO_TEXT
     here = call.in_group()
     if here is not None:
         await call.decide(here, lambda group: group.kick(call.actor, name, why))
-        return
+        return _outside(call, f"{name} is kicked from {{group}}.")
     online = call.services.presence.online(fold(name))
     await call.operate(lambda accounts: accounts.kick(call.actor, name, online, why))
+    return None
 
 
-async def ban(call: Call, name: Name, time: int | None, reason: SafeText | None) -> None:
+async def ban(call: Call, name: Name, time: int | None, reason: SafeText | None) -> Reply | None:
     """Kick somebody and ban them, for *time* milliseconds or for good."""
     why = reason or NO_TEXT
     now = call.chat.now()
@@ -119,7 +120,7 @@ async def ban(call: Call, name: Name, time: int | None, reason: SafeText | None)
     here = call.in_group()
     if here is not None:
         await call.decide(here, lambda group: group.ban(call.actor, name, now, why, until))
-        return
+        return _outside(call, f"{name} is banned from {{group}}.")
     if _is_address(name) and call.services.accounts.get(name) is None:
         raise Refused(
             Code.BAD_NAME, "{name} is an address, not a name; /ban takes a name.", name=name
@@ -129,6 +130,7 @@ async def ban(call: Call, name: Name, time: int | None, reason: SafeText | None)
     await call.operate(
         lambda accounts: accounts.ban(call.actor, name, now, why, sorted(networks), until)
     )
+    return None
 
 
 def _is_address(name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from pyconchat.commands import (
@@ -16,6 +17,7 @@ from pyconchat.commands import (
     moderation,
     people,
 )
+from pyconchat.commands.argument_list import Args
 from pyconchat.commands.arguments import (
     FILE,
     FILE_NUMBER,
@@ -33,9 +35,9 @@ from pyconchat.commands.arguments import (
     TIME_OR_OFF,
     WORD,
     Arg,
-    Args,
     first_word,
     optional,
+    several_words,
 )
 from pyconchat.commands.command import Command, Right
 from pyconchat.commands.help import (
@@ -54,9 +56,16 @@ from pyconchat.domain.settings import Settings
 from pyconchat.domain.similar import is_close
 from pyconchat.domain.text import safe_line
 
-__all__ = ["TABLE", "Found", "find_command", "names_command", "works_at_desk"]
+__all__ = [
+    "TABLE",
+    "Found",
+    "find_command",
+    "is_command_name",
+    "names_command",
+    "works_at_desk",
+]
 
-REASON = optional(TEXT.labelled("REASON"))
+REASON = replace(optional(TEXT.labelled("REASON")), claims=several_words)
 SETTING = Arg("|".join(Settings.__struct_fields__), str.lower)
 
 TABLE: tuple[Command, ...] = (
@@ -120,16 +129,16 @@ TABLE: tuple[Command, ...] = (
             only_here=True,
             subject=MODERATORS, right=Right("transfer adminship"), ends=True,
             summary="Make another member the admin (admin, operator)."),
-    Command("moderator", moderation.moderator, Args(optional(NAME), OR_OFF),
+    Command("moderator", moderation.moderator, Args(optional(NAME), OR_OFF, group=True),
             also=("moderators",),
             only_here=True,
             subject=MODERATORS, right=Right("make moderators"), shows_alone=True, ends=True,
             summary="Show who moderates the group; make somebody a moderator, or not (admin)."),
-    Command("kick", moderation.kick, Args(NAME.asked("Kick whom? "), REASON),
+    Command("kick", moderation.kick, Args(NAME.asked("Kick whom? "), REASON, group=True),
             also=("kickMember", "8"),
             subject=MODERATORS, right=Right("kick", "kick people off the server"), ends=True,
             summary="Remove somebody from the group; they can join again (moderator, operator)."),
-    Command("ban", moderation.ban, Args(NAME.asked("Ban whom? "), FOR_TIME, REASON),
+    Command("ban", moderation.ban, Args(NAME.asked("Ban whom? "), FOR_TIME, REASON, group=True),
             subject=MODERATORS, right=Right("ban", "ban people from the server"), ends=True,
             summary="Remove somebody, who cannot join again, or for a time (moderator, operator)."),
     Command("unban", moderation.unban,
@@ -139,15 +148,16 @@ TABLE: tuple[Command, ...] = (
     Command("bans", moderation.bans, Args(LISTING, group=True),
             subject=MODERATORS,
             summary="List the bans (moderator, operator)."),
-    Command("quiet", moderation.quiet, Args(NAME.asked("Make whom quiet? "), TIME_OR_OFF),
+    Command("quiet", moderation.quiet,
+            Args(NAME.asked("Make whom quiet? "), TIME_OR_OFF, group=True),
             only_here=True,
             subject=MODERATORS, right=Right("quiet people"),
             summary="Let a member read but not speak, for a time or until off (moderator)."),
-    Command("slow", moderation.slow, Args(PACE),
+    Command("slow", moderation.slow, Args(PACE, group=True),
             only_here=True,
             subject=MODERATORS, right=Right("slow the group down"), shows_alone=True,
             summary="Show or set the seconds between messages of a member; 0: none (moderator)."),
-    Command("policy", groups.policy, Args(optional(POLICY)),
+    Command("policy", groups.policy, Args(optional(POLICY), group=True),
             only_here=True,
             subject=MODERATORS, right=Right("change the policy"), shows_alone=True,
             summary="Show or set the join policy of the group (admin)."),
@@ -163,11 +173,12 @@ TABLE: tuple[Command, ...] = (
             only_here=True,
             subject=FILES,
             summary="List the files of the group."),
-    Command("get", files.get, Args(FILE.asked("Which file? A number or a name: ")),
+    Command("get", files.get, Args(FILE.asked("Which file? A number or a name: "), group=True),
             only_here=True,
             subject=FILES,
             summary="Download a file of the group, by its number or name."),
-    Command("remove", files.remove, Args(FILE_NUMBER.asked("Remove which file? Its number: ")),
+    Command("remove", files.remove,
+            Args(FILE_NUMBER.asked("Remove which file? Its number: "), group=True),
             only_here=True,
             subject=FILES, ends=True,
             summary="Remove a file: your own, or any file (moderator, operator)."),
@@ -189,7 +200,7 @@ TABLE: tuple[Command, ...] = (
             only_here=True,
             subject=TALK,
             summary="Correct your last message, or your message N, for a day."),
-    Command("unsay", amending.unsay, Args(optional(amending.SEQ)),
+    Command("unsay", amending.unsay, Args(optional(amending.SEQ), group=True),
             only_here=True,
             subject=TALK, right=Right(), shows_alone=True, ends=True,
             summary="Remove your last message, or N, for a day (moderator, operator: anybody's)."),
@@ -197,11 +208,11 @@ TABLE: tuple[Command, ...] = (
             only_here=True,
             subject=TALK,
             summary="Answer the message N; /history has the numbers."),
-    Command("react", amending.react, Args(amending.SEQ, amending.EMOJI),
+    Command("react", amending.react, Args(amending.SEQ, amending.EMOJI, group=True),
             only_here=True,
             subject=TALK,
             summary="React to the message N with an emoji."),
-    Command("pin", amending.pin, Args(optional(amending.SEQ), OR_OFF),
+    Command("pin", amending.pin, Args(optional(amending.SEQ), OR_OFF, group=True),
             only_here=True,
             subject=MODERATORS, right=Right("pin messages"), shows_alone=True,
             summary="List the pinned messages, shown at entry; pin or unpin N (moderator)."),
@@ -314,13 +325,18 @@ def find_command(line: str, at_desk: bool) -> Found:
     )
 
 
+def is_command_name(word: str) -> bool:
+    """Return whether *word*, in lower case and without a slash, is the name of a command."""
+    return word in _BY_NAME or word in _ELSEWHERE
+
+
 def names_command(line: str) -> bool:
     """Return whether *line* begins with a slash and a command, even if it is mistyped."""
     word = first_word(line)[0]
     name = word[1:].lower()
     if not word.startswith("/") or not name[:1].isalnum():
         return False
-    return name in _BY_NAME or name in _ELSEWHERE or any(_close_to(name))
+    return is_command_name(name) or any(_close_to(name))
 
 
 def works_at_desk(line: str, or_nearly: bool = False) -> bool:

@@ -31,6 +31,7 @@ class DelayedLines(BoundedLineReceiver):
     _log = Logger(namespace="pyconchat")
 
     program = False
+    opened_by_input = False
 
     def __init__(self, context: DoorContext) -> None:
         super().__init__()
@@ -93,7 +94,14 @@ class DelayedLines(BoundedLineReceiver):
         be taken for an answer: it is discarded as well.
         """
         self.discardInput(b"")
-        self._stale = unread(plain_socket(cast(IConnection, self.transport)))
+        self._stale = self._unread()
+
+    def has_input(self) -> bool:
+        """Return whether a line, or more, has arrived that is to be handled and was not yet."""
+        return self.opened_by_input or self.hasLine() or self._unread() > self._stale
+
+    def _unread(self) -> int:
+        return unread(plain_socket(cast(IConnection, self.transport)))
 
     def undecorated(self, data: bytes) -> bytes:
         """Return the input *data* without telnet commands, and with LF for each line end."""

@@ -64,6 +64,7 @@ class ProtocolDetector(Protocol):
     """
 
     login_seconds = 0.0
+    opened_by_input = False
     unsent = 0
 
     def __init__(
@@ -120,8 +121,8 @@ class ProtocolDetector(Protocol):
             kind = self._recognize(self._opening)
             if kind is None:
                 return
-            data, self._opening = self._opening, b""
             self._open(kind)
+            data, self._opening = self._opening, b""
         elif self._greeted:
             self._open_instead(data)
         self._greeted = False
@@ -225,6 +226,7 @@ class ProtocolDetector(Protocol):
             self._refuse(refused)
             return
         previous, self.door = self.door or self, kind.make(self._context, self._counted)
+        self.door.opened_by_input = bool(self._opening)
         if self._context.limits.login_seconds > 0:  # one deadline for all doors of a connection
             self.door.login_seconds = max(0.001, self._login_deadline - self._context.now())
         self._context.open_doors.replace(previous, self.door)

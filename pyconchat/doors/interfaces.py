@@ -23,6 +23,7 @@ class IDoor(IProtocol, IHalfCloseableProtocol):
 
     network = Attribute("The network that the connection is counted by: see `network_of`.")
     login_seconds = Attribute("Seconds that remain for the login when the door opens; 0: no limit.")
+    opened_by_input = Attribute("Whether input had arrived, and follows, when the door opened.")
     unsent = Attribute("Bytes that the peer's kernel has not taken.")
 
     def check(now: float) -> list[MoveCursor]:

@@ -56,6 +56,7 @@ class _Refusal(Protocol):
     answer = b""
     cause = ""
     login_seconds = 0.0
+    opened_by_input = False
     unsent = 0
 
     def __init__(self, context: DoorContext, counted: CountedConnection) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pyconchat.commands import names_command
+from pyconchat.commands import is_command_name, names_command
 from pyconchat.commands.arguments import first_word
 from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.slashes import cannot_be_command, unescaped
 from pyconchat.domain.text import SafeText, safe_line, safe_text
 
 __all__ = ["LEAVING", "message_in", "text_of"]
@@ -25,8 +26,8 @@ def text_of(message: str, line: str) -> SafeText:
         if names_command(start):
             raise Refused(
                 Code.BAD_TEXT,
-                "Not said: {command} is a command, and something stands before it. Without that it"
-                " is carried out; /{command} … says it.",
+                "Not sent: {command} is a command, but the line does not begin with it. To run it,"
+                " begin the line with {command}; to send it as text, with /{command}.",
                 command=safe_line(first_word(start)[0])[:32],
             )
     return text
@@ -41,4 +42,6 @@ def message_in(line: str) -> str | None:
     """Return the message of *line*, typed in a group; None if it is a command."""
     if not line.startswith("/"):
         return None if line in LEAVING else line
-    return line[1:] if line.startswith("//") else None
+    if line.startswith("//"):
+        return unescaped(line)
+    return line if cannot_be_command(line, is_command_name) else None

@@ -62,6 +62,80 @@ def test_an_operator_outside_gets_an_answer(
     assert olga.types(line) == [answer]
 
 
+@pytest.mark.usefixtures("utc")
+@pytest.mark.parametrize("place", ["desk", "create other open"])
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("/moderator bob tea", "* [tea] bob is a moderator now, appointed by alice."),
+        ("/kick bob tea", "* [tea] bob was kicked by alice."),
+        ("/ban bob tea", "* [tea] bob was banned by alice."),
+        ("/ban bob 1h tea", "* [tea] bob was banned by alice until Nov 14 23:13."),
+        ("/quiet bob TEA", "* [tea] alice made bob quiet."),
+        ("/quiet bob 1h 1", "* [tea] alice made bob quiet until Nov 14 23:13."),
+        ("/slow 30 tea", "* [tea] alice made the group slow: one message every 30 seconds."),
+        ("/slow tea", "* tea is not slow."),
+        ("/policy tea", "* The policy of tea is approval."),
+        ("/policy invite tea", "* [tea] alice changed the policy to invite."),
+        ("/pin 5 tea", '* [tea] alice pinned #5: alice "hello"'),
+        ("/pin tea", "* Nothing is pinned in tea."),
+        ("/react 5 👍 tea", '* [tea] alice reacted 👍 to alice "hello"'),
+        ("/unsay tea", "* [tea] alice removed a message."),
+        ("/unsay 5 tea", "* [tea] alice removed a message."),
+        ("/remove 7 tea", "* There is no such file in tea; see /files."),
+    ],
+)
+def test_commands_from_elsewhere(place: str, line: str, answer: str, tea: Tea) -> None:
+    """As in the group; what was said in another one is not concerned."""
+    tea.alice.types("hello", f"/{place}")
+    if place != "desk":
+        tea.alice.types("not this")
+    tea.alice.sees()
+    assert tea.alice.types(line) == [answer]
+
+
+@pytest.mark.usefixtures("utc")
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("/moderator bob", "* bob is a moderator now, appointed by alice."),
+        ("/slow 3", "* alice made the group slow: one message every 3 seconds."),
+        ("/policy open", "* alice changed the policy to open."),
+        ("/kick bob bob spam", "* bob was kicked by alice: bob spam"),
+        (
+            "/ban bob 1h too much spam",
+            "* bob was banned by alice until Nov 14 23:13: too much spam",
+        ),
+        ("/topic a talk on spam", "* alice changed the topic: a talk on spam"),
+        ("/edit no spam", "* alice corrected: no spam"),
+    ],
+)
+def test_a_word_that_can_be_another_argument_is_no_group(line: str, answer: str, tea: Tea) -> None:
+    """Even if groups have the name of a person, of a policy, the number, or a word of the text."""
+    tea.alice.types("/create bob open", "/create spam open", "/create open open", "/join tea")
+    tea.alice.types("/policy approval", "hello")
+    tea.alice.sees()
+    assert tea.alice.types(line) == [answer]
+
+
+def test_a_group_password_may_have_two_words(tea: Tea) -> None:
+    """In a group; at the front desk the last word is the group."""
+    tea.alice.types("/create other open")
+    (shown,) = tea.alice.types("/policy password tea")
+    assert shown == "* alice changed the policy to password."
+    tea.alice.types("/desk")
+    (shown,) = tea.alice.types("/policy password secret tea")
+    assert shown == "* [tea] alice changed the policy to password."
+
+
+def test_an_operator_names_a_group_at_the_front_desk(tea: Tea, olga: TestUser) -> None:
+    """Without a group, or with a longer reason, the command concerns the server."""
+    assert olga.types("/kick bob tea") == ["* bob is kicked from tea."]
+    assert olga.types("/ban carol tea") == ["* carol is banned from tea."]
+    olga.types("/kick bob he knows why: tea")
+    assert "* You were kicked off this server by olga: he knows why: tea" in tea.bob.sees()
+
+
 @pytest.mark.usefixtures("dave")
 def test_a_reason_in_a_group_keeps_its_last_word(tea: Tea) -> None:
     """Unless that is all of it; at the front desk there is always a group."""

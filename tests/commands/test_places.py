@@ -141,7 +141,7 @@ def test_who_enters_a_group_themselves_can_talk(tea: Tea, visit: Visit) -> None:
 def test_a_command_after_spaces_is_not_said(line: str, tea: Tea) -> None:
     """Nor after invisible characters; the refusal names the ways to send it."""
     (shown,) = tea.alice.types(line)
-    assert shown.startswith("* Not said: /")
+    assert shown.startswith("* Not sent: /")
     assert "x" not in shown.split()
     assert tea.bob.sees() == []
     tea.alice.types(f"/{line.lstrip()}" if line.startswith((" ", "\t")) else "//password x")
@@ -155,3 +155,54 @@ def test_other_spaces_and_slashes_are_said(line: str, tea: Tea) -> None:
     """Unchanged."""
     tea.alice.types(line)
     assert tea.bob.sees() == [f"alice: {line}"]
+
+
+# A slash that begins no command.
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/usr/bin/env is a path",
+        "/etc/apt/sources.list",
+        "/* a comment */",
+        "/** @param x */",
+        "// TODO: fix me",
+        "//",
+        "/**/",
+        "/.hidden",
+    ],
+)
+def test_what_cannot_be_a_command_is_said(line: str, tea: Tea) -> None:
+    """As it stands: pasted paths and comments of programs."""
+    assert tea.alice.types(line) == []
+    assert tea.bob.sees() == [f"alice: {line}"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/password/x",
+        "/*password x",
+        "/.PASSWORD x",
+        "/9/x",
+        "/nick/x",
+        "/ password x",
+        "/\u200bpassword x",
+        "/\u3000password x",
+        "/pasword x",
+        "/",
+        "/usr is one word",
+    ],
+)
+def test_what_may_be_meant_as_a_command_is_not_said(line: str, tea: Tea) -> None:
+    """Even if there is no such command: it is refused."""
+    (shown,) = tea.alice.types(line)
+    assert shown.startswith("* ")
+    assert tea.bob.sees() == []
+
+
+def test_two_slashes_send_a_message_that_begins_with_one(tea: Tea) -> None:
+    """Unless a space follows them."""
+    tea.alice.types("//help", "//usr/bin", "// help")
+    assert tea.bob.sees() == ["alice: /help", "alice: /usr/bin", "alice: // help"]

@@ -70,7 +70,7 @@ TEXTS = {
 }
 
 BY_WAY = {
-    LOGIN: "message.mentions action.mentions message.sender action.sender"
+    LOGIN: "message.mentions action.mentions edit.mentions message.sender action.sender"
     " unsaid.sender unsaid.by edit.by unsay.sender unsay.by"
     " react.by pin.by unpin.by requested.name withdrawn.name rejected.by invited.by"
     " uninvited.name created.by joined.by left.name kicked.by banned.by unbanned.by"

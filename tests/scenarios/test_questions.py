@@ -25,7 +25,7 @@ def test_second_thoughts(user: UserOf, kind: str) -> None:
     bob.sees("alice (guest, private): the pin is 9731\n")
     alice.sees("Sent to bob.")
     alice.types("  /password x")
-    alice.sees("Not said: /password is a command")
+    alice.sees("Not sent: /password is a command")
     alice.types("/topic", "/join te")
     alice.sees("tea has no topic.")
     alice.sees("There is no te.")

@@ -47,8 +47,8 @@ ECHO = 1
 """Telnet commands (RFC 854), and the option ECHO (RFC 857)."""
 
 NEGOTIATION = re.compile(r"\udcff(?:[\udcfb-\udcfe].|\udcf9)", re.DOTALL)
-ERASED = re.compile(r"^[^\n]*\r\x1b\[K", re.MULTILINE)
-PROMPT = re.compile(r"^(?:\[@?[\w.-]+\] |> )+", re.MULTILINE)
+ERASURE = "\r\x1b[K"
+PROMPT = re.compile(r"^(?:\[@?[\w.-]+\] |> )+")
 TIME = re.compile(r"^\d\d:\d\d ", re.MULTILINE)
 
 
@@ -249,8 +249,14 @@ class TelnetUser(SocketUser):
         return self._lines + self._clean(rest)
 
     def _clean(self, raw: str) -> str:
-        shown = NEGOTIATION.sub("", raw).replace("\r\n", "\n")
-        return PROMPT.sub("", ERASED.sub("", shown))
+        """Return the lines of *raw*. A question that was erased stays, as at nc."""
+        lines: list[str] = []
+        for line in NEGOTIATION.sub("", raw).replace("\r\n", "\n").split("\n"):
+            first, *rewritten = (PROMPT.sub("", part) for part in line.split(ERASURE))
+            lines.append(first)
+            for part in rewritten:
+                lines[-1:] = [lines[-1], part] if lines[-1] else [part]
+        return "\n".join(lines)
 
 
 class JsonUser(User):

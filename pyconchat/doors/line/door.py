@@ -53,6 +53,7 @@ class LineDoor(Door):
         self._question: Deferred[str] | None = None
         self._question_text = b""
         self._secret = False
+        self._asked_to_hide = False  # the answer to the last secret question, if it is telnet
         self._pinged = False
         self._line_ends = LineEnds()
         self._cr_timer: IDelayedCall | None = None  # until a CR at the end counts alone
@@ -109,6 +110,7 @@ class LineDoor(Door):
 
     def _handle(self, data: bytes) -> None:
         if self._client is Client.UNKNOWN:
+            self.opened_by_input = False  # from here on `has_input` knows of it
             self._opening += data
             self._client = recognize(self._opening)
             if self._client is Client.UNKNOWN:
@@ -145,7 +147,7 @@ class LineDoor(Door):
 
     @property
     def hides(self) -> bool:  # type: ignore[override]  # here it depends on the client
-        return self._client is Client.TELNET and not self._telnet.unanswered
+        return self._asked_to_hide and not self._telnet.unanswered
 
     def write(self, block: bytes) -> None:
         self._prompt.write(block)
@@ -156,8 +158,11 @@ class LineDoor(Door):
             raise PeerGone
         question: Deferred[str] = Deferred()
         self._question, self._question_text, self._secret = question, prompt.encode(), secret
-        if self.hides and secret:
-            self._telnet.hide_input(True)
+        if secret:
+            # An answer that was typed before the question shows already.
+            self._asked_to_hide = self._client is Client.TELNET and not self.hasLine()
+            if self.hides:
+                self._telnet.hide_input(True)
         self._show_prompt(self._question_text)
         self.deliverLines()  # the answer may have arrived already
         return question
@@ -288,10 +293,11 @@ class LineDoor(Door):
     def _end_hidden_line(self) -> None:
         """End the line on the screen of a client that did not echo the line's end."""
         if self.hides and self._secret:
-            self._output.write(b"\r\n")
+            self._prompt.end_line()
 
     def _show_prompt(self, prompt: bytes) -> None:
-        self._prompt.show(prompt + self._telnet.prompt_end)
+        typed_before = not self._prompt.erasing and self.has_input()
+        self._prompt.show(prompt + self._telnet.prompt_end, typed_before)
 
     def _place_prompt(self) -> bytes:
         current = self.session.current if self.session is not None else None

@@ -16,11 +16,18 @@ the telnet client still has, and sends when the line is complete."""
 
 
 class Prompt:
-    """The prompt on the screen behind *output*. *erasing* is true of telnet, which can erase."""
+    """The prompt on the screen behind *output*. *erasing* is true of telnet, which can erase.
+
+    Usually the echo of an answer's line end moves the cursor below the prompt. It does not if the
+    answer was typed, or pasted, before the prompt was shown: then the prompt is still at the
+    cursor.
+    """
 
     def __init__(self, output: OutputBuffer) -> None:
         self._output = output
         self._shown = b""
+        self._typed_before = False  # the answer had arrived before the prompt was shown
+        self._left = False  # an answered prompt may be at the cursor
         self.erasing = False
 
     @property
@@ -30,23 +37,40 @@ class Prompt:
 
     def write(self, block: bytes) -> None:
         """Show *block*, which ends a line, above the prompt."""
-        if self._shown:
-            block = self._erase() + block + self._shown
+        if self._shown or self._left:
+            block = self._removal() + block + self._shown
         self._output.write(block)
 
-    def show(self, prompt: bytes) -> None:
-        """Show *prompt* in the place of the previous one, if there is one."""
-        self._output.write((self._erase() if self._shown else b"") + prompt)
-        self._shown = prompt
+    def show(self, prompt: bytes, typed_before: bool) -> None:
+        """Show *prompt* in the place of the previous one, if there is one.
+
+        *typed_before* is true if its answer has arrived already.
+        """
+        self._output.write(self._removal() + prompt)
+        self._shown, self._typed_before = prompt, typed_before
 
     def answered(self) -> None:
-        """The person has ended the line: the prompt is no longer at the cursor."""
+        """The person has ended the line.
+
+        Telnet's cursor is taken to be behind the prompt even so: to erase an empty line is
+        harmless, and lines that are pasted may arrive after the prompt was sent.
+        """
+        self._left = self.erasing or self._left or (self.shown and self._typed_before)
         self._shown = b""
+
+    def end_line(self) -> None:
+        """End the line at the cursor, in place of the person's client, which did not show it."""
+        self._output.write(b"\r\n")
+        self._left = False
 
     def write_last(self, block: bytes) -> None:
         """Show *block* in the prompt's place, and no prompt after it."""
-        self._output.write((self._erase() if self._shown else b"") + block)
+        self._output.write(self._removal() + block)
         self._shown = b""
 
-    def _erase(self) -> bytes:
+    def _removal(self) -> bytes:
+        """Return what comes before the next block, so that it begins a line."""
+        if not self._shown and not self._left:
+            return b""
+        self._left = False
         return ERASE_LINE if self.erasing else b"\n"

@@ -95,6 +95,17 @@ def test_a_crlf_client_that_is_not_telnet(connect: Connect) -> None:
     assert b"The same again" not in bob.everything
 
 
+def test_a_script_whose_lines_end_in_crlf(connect: Connect) -> None:
+    """It gets no telnet command: its password is there before it could be hidden."""
+    bob = connect(CRLF, silent=True)
+    bob.sends(b"bob\r\nsecret of bob\r\ntea\r\nhello\r\n")
+    bob.receives()
+    bob.waits(400)
+    assert bob.wire.connected
+    assert b"You are in tea" in bob.everything
+    assert IAC not in bob.everything
+
+
 @pytest.mark.parametrize("pause", [0, 1])
 def test_a_byte_order_mark_is_skipped(connect: Connect, pause: int) -> None:
     """Before a name and before JSON, whole or in pieces, before or after the greeting."""

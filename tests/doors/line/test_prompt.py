@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.support.connections import Connect, group_of_two
+import pyte
+import pytest
+
+from tests.support.connections import NEGOTIATION, Connect, TestConnection, group_of_two
 
 CRLF = "\r\n"
 GO_AHEAD = b"\xff\xf9"
@@ -21,6 +24,34 @@ def last_on_screen(seen: str) -> str:
     return seen.rpartition("\n")[2].rpartition("\r\x1b[K")[2]
 
 
+class Terminal:
+    """The terminal at which *person* types: it shows the echo of their lines and the output."""
+
+    def __init__(self, person: TestConnection) -> None:
+        self._person = person
+        self._screen = pyte.Screen(160, 60)
+        self._stream = pyte.ByteStream(self._screen)
+
+    def types(self, *lines: str) -> None:
+        """Type *lines*, each after the answer to the one before it."""
+        for line in lines:
+            self.pastes(line)
+
+    def pastes(self, *lines: str, hidden: bool = False) -> None:
+        """Type *lines* before an answer comes; each is sent in a packet of its own."""
+        if not hidden:
+            self._stream.feed("".join(f"{line}\r\n" for line in lines).encode())
+        self._person.types(*lines)
+        self.shows()
+
+    def shows(self) -> list[str]:
+        """Return the lines on the screen, up to the cursor."""
+        output = NEGOTIATION.sub(b"", self._person.receives())
+        self._stream.feed(output.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+        lines = [line.rstrip() for line in self._screen.display]
+        return lines[: self._screen.cursor.y + 1]
+
+
 # Prompts.
 
 
@@ -31,7 +62,7 @@ def test_the_prompt_shows_the_current_group(connect: Connect) -> None:
     alice.types("/create tea open")
     assert alice.sees().endswith("\r\n[tea] ")
     alice.types("hello")
-    assert alice.sees() == "[tea] "
+    assert last_on_screen(alice.sees()) == "[tea] "
     alice.types("/create green open")
     assert alice.sees().endswith("\r\n[green] ")
     alice.types("leave")
@@ -74,13 +105,71 @@ def test_a_message_does_not_continue_an_open_question(connect: Connect) -> None:
     for newline, gap in (("\n", "\n"), (CRLF, "\r\x1b[K")):
         alice, bob = group_of_two(connect, newline)
         bob.types("/msg")
-        assert bob.sees() == "Recipient: "
+        assert last_on_screen(bob.sees()) == "Recipient: "
         alice.types("hello")
         assert bob.sees() == f"{gap}alice: hello{newline}Recipient: "
         for each in (alice, bob):
             each.types("")
             each.types("/quit")
             each.waits(3)
+
+
+def test_no_prompt_is_left_by_lines_typed_ahead(connect: Connect) -> None:
+    """At telnet a prompt stands at the cursor only, however early its answer was typed."""
+    alice = connect(CRLF).logs_in("alice")
+    alice.receives()
+    terminal = Terminal(alice)
+    terminal.pastes("/create tea open", "hello", "/nonsense", "world", "/topic", "")
+    shown = terminal.shows()
+    assert shown[:6] == ["/create tea open", "hello", "/nonsense", "world", "/topic", ""]
+    assert shown[-3:] == [
+        "* There is no command /nonsense; /help lists them.", "* tea has no topic.", "[tea]"
+    ]  # fmt: skip
+    assert [line for line in shown if line.startswith((">", "["))] == ["[tea]"]
+    terminal.types("again")
+    assert terminal.shows()[-2:] == ["[tea] again", "[tea]"]
+
+
+@pytest.mark.parametrize("newline", ["\n", CRLF])
+def test_a_question_whose_answer_was_typed_ahead(connect: Connect, newline: str) -> None:
+    """What follows begins a line; an answer typed after the question leaves no empty line."""
+    alice = connect(newline).logs_in("alice")
+    alice.types("/create tea open")
+    alice.receives()
+    question = "This ends tea for everybody. Type its name to delete it:"
+    terminal = Terminal(alice)
+    terminal.types("/delete tea", "no")
+    assert terminal.shows()[:3] == [
+        "/delete tea", f"{question} no", "* That is not its name; nothing was deleted.",
+    ]  # fmt: skip
+    alice.sends(f"/delete tea{newline}tea{newline}".encode())
+    shown = terminal.shows()
+    assert any(line.startswith("* alice deleted tea.") for line in shown), shown
+    assert "" not in shown[:-1]
+
+
+def test_a_script_at_nc(connect: Connect) -> None:
+    """Each answer begins a line, the one to the first question too."""
+    alice = connect()
+    alice.sends(b"alice\n\ntea\n/delete tea\ntea\n")
+    shown = Terminal(alice).shows()
+    assert not [line for line in shown if ": *" in line]
+    assert shown[1:4] == ["Username:", shown[2], "Password:"]
+    assert shown[2].startswith("* alice is new here.")
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_a_password_typed_ahead(connect: Connect, hidden: bool) -> None:
+    """The line that ends a hidden password is not erased, nor is an empty one shown."""
+    alice = connect(CRLF)
+    terminal = Terminal(alice)
+    alice.sees()
+    terminal.types("alice")
+    alice.sends(DO_ECHO)
+    terminal.pastes("password a", "password a", hidden=hidden)
+    shown = terminal.shows()
+    at = shown.index("Password:" if hidden else "The same again:")
+    assert shown[at + 1].startswith("The same again:" if hidden else "* Hello alice.")
 
 
 def test_there_is_no_prompt_at_nc(connect: Connect) -> None:
@@ -189,7 +278,7 @@ def test_the_prompt_of_a_private_conversation(connect: Connect) -> None:
     alice.types("/query bob")
     assert alice.sees().endswith("\r\n[@bob] ")
     alice.types("hello")
-    assert alice.sees() == "[@bob] "
+    assert last_on_screen(alice.sees()) == "[@bob] "
     assert "alice (guest, private): hello\n" in bob.sees()
     bob.types("/query alice", "hi")
     assert "bob (guest, private): hi\r\n" in alice.sees()
