@@ -74,6 +74,11 @@ def reply_in(fields: Object, now: float) -> Reply | None:
         case "requests" | "bans" | "files" as kind:
             fields[kind] = [_with_milliseconds(each) for each in objects_in(fields.get(kind))]
             fields["now"] = int(now * 1000)
+        case "invite-code":
+            fields |= {"until": milliseconds(fields.get("until")), "now": int(now * 1000)}
+        case "invite-codes":
+            fields["codes"] = [_with_milliseconds(each) for each in objects_in(fields.get("codes"))]
+            fields["now"] = int(now * 1000)
         case "pins" | "entered":
             pins = objects_in(fields.get("pins"))
             fields["pins"] = [{**each, "sender": each.get("from")} for each in pins]

@@ -62,7 +62,8 @@ class Arg:
     the line. *secret* arguments may be passwords. *kind* selects the completion. *default*
     returns the value of a missing argument, if there is only one possible value. An optional
     argument is missing, too, if the next word does not *fit*: that word belongs to the next
-    argument. A word after one of the words *holds* belongs to the argument, and is not a group.
+    argument. *holds* returns whether the last of all words belongs to the argument, and is not a
+    group.
     """
 
     label: str
@@ -73,7 +74,7 @@ class Arg:
     secret: bool = False
     default: Callable[[Call], str | None] = lambda _call: None
     fits: Callable[[str], bool] = lambda _word: True
-    holds: frozenset[str] = frozenset()
+    holds: Callable[[list[str]], bool] = lambda _words: False
 
     def asked(self, prompt: str) -> Arg:
         """Return the argument with another *prompt*."""
@@ -144,7 +145,7 @@ class Args:
         has_reason = any(arg.parse is _text for arg in self._args)
         if len(words) <= required or (has_reason and call.current and len(words) > required + 1):
             return rest
-        if len(words) > 1 and any(words[-2].lower() in arg.holds for arg in self._args):
+        if any(arg.holds(words) for arg in self._args):
             return rest
         conversation = call.services.groups.known_to(call.actor, words[-1])
         if conversation is None:
