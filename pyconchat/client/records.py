@@ -111,10 +111,11 @@ def quote_in(fields: object) -> Quote | None:
 
 
 def where_of(event: Object, current: str | None) -> Where:
-    """Return the conversation of *event*, if the group *current* is the current one."""
+    """Return the conversation of *event*; *current* is the place's name, ``tea`` or ``@bob``."""
     other, group = event.get("with"), event.get("group")
     if isinstance(other, str):
-        return Where(other=Name(other))
+        here = current is not None and fold(f"@{other}") == fold(current)
+        return Where(other=Name(other), here=here)
     if not isinstance(group, str):
         return Where()
     return Where(group=Name(group), here=current is not None and fold(group) == fold(current))

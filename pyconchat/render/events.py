@@ -81,8 +81,16 @@ def event_sentence(
         sentence = _about_message(event, quote)
     else:
         sentence = _to_others(event, where, at)
-    prefix = f"[{where.group}] " if where.group is not None and not where.here else ""
-    return prefix + sentence if sentence else ""
+    return f"{_prefix(where)}{sentence}" if sentence else ""
+
+
+def _prefix(where: Where) -> str:
+    """Return the name of the conversation, if the reader is elsewhere; nothing for the server's."""
+    if where.here:
+        return ""
+    if where.other is not None:
+        return f"[@{where.other}] "
+    return f"[{where.group}] " if where.group is not None else ""
 
 
 def quoted(quote: Quote) -> str:
