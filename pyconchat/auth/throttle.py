@@ -8,6 +8,8 @@ delayed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
@@ -73,6 +75,16 @@ class LoginThrottle:
             return await self._check(asker.network, target, hash, password)
         finally:
             self._hasher.turns.end()
+
+    async def check_code(self, network: str, target: str, is_right: Callable[[], bool]) -> None:
+        """As `check`, for a code that needs no hashing; *is_right* is called after any delay.
+
+        A wrong one is counted; the caller refuses it.
+        """
+        await self._delay(network, target)
+        self.admit(network)  # again: others of this network may have been wrong during the delay
+        if not is_right():
+            self.wrong(network, target)
 
     async def _delay(self, network: str, target: str) -> None:
         self.admit(network)

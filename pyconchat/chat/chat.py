@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
-from pyconchat.chat.amending import Amending, no_such_message
+from pyconchat.chat.amending import Amending
 from pyconchat.chat.bounds import Bounds
 from pyconchat.chat.conversations import (
     Conversation,
@@ -42,7 +42,7 @@ from pyconchat.domain.events import (
 )
 from pyconchat.domain.group import Group
 from pyconchat.domain.names import group_name
-from pyconchat.domain.refusals import not_saved
+from pyconchat.domain.refusals import no_such_message, not_saved
 from pyconchat.domain.replies import Stats
 from pyconchat.domain.stored import Loaded
 from pyconchat.domain.text import SafeText
@@ -99,7 +99,7 @@ class Chat:
         )
         self.private = PrivateTalk(self.memory, store, self.journal, self.registry, self.now)
         self.indexer = SearchIndexer(store, threads, reactor, lambda: self.journal.busy)
-        self.amending = Amending(self.memory, store, self.journal, self.decide)
+        self.amending = Amending(self.memory, store, self.journal, self.decide, self.private)
         self.bounds = Bounds(config.limits, self.groups)
         gauge = self.statistics.gauge
         gauge("sessions", lambda: sum(1 for _ in self.presence.everybody()))

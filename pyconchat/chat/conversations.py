@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pyconchat.domain.decisions import SERVER
+from pyconchat.domain.direct import Direct
 from pyconchat.domain.events import AnyEvent, Policy
 from pyconchat.domain.group import Group
 from pyconchat.domain.group_state import GroupState
@@ -102,6 +103,11 @@ class DirectConversation(Conversation):
         self.parties = parties
         self.posting = 0
         self.guests: set[str] = set()
+
+    @property
+    def rules(self) -> Direct:
+        """Return the rules for its parties."""
+        return Direct(map(account_key, self.parties))
 
     def partner_of(self, key: Key) -> Key:
         """Return the account key of the other party."""

@@ -20,6 +20,8 @@ from pyconchat.domain.events import (
     GroupClosed,
     GroupCreated,
     GroupRestored,
+    InviteCodeEnded,
+    InviteCodeMade,
     JoinRejected,
     JoinRequested,
     MemberBanned,
@@ -139,6 +141,13 @@ def _line(entry: Entry, where: str, user: _User) -> str:
             return f"join rejected: {user(name)} may not join {where}, rejected by {user(by)}"
         case MemberJoined(name=name, via=Via.APPROVAL, by=str() as by):
             return f"join approved: {user(name)} joins {where}, approved by {user(by)}"
+        case MemberJoined(name=name, code=code) if code:
+            return f"join by code: {user(name)} joins {where}, with the invite code {code}"
+        case InviteCodeMade(number=number, by=by, uses=uses, until=until):
+            ends = until_in_words(until, entry.at)
+            return f"invite code made: {number} for {where} by {user(by)}, {uses} uses{ends}"
+        case InviteCodeEnded(number=number, by=by):
+            return f"invite code ended: {number} of {where} by {user(by)}"
         case AdminChanged(name=None, why=why):
             return f"admin transferred: {where} has none now ({why.value})"
         case AdminChanged(name=str() as name, why=why):

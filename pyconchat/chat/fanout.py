@@ -35,6 +35,8 @@ from pyconchat.domain.events import (
     GroupCreated,
     GroupRestored,
     InvitationEnded,
+    InviteCodeEnded,
+    InviteCodeMade,
     JoinRejected,
     JoinRequested,
     MemberBanned,
@@ -283,7 +285,7 @@ class Fanout:
                 pass
             case MemberQuieted() | QuietEnded() | SlowChanged():
                 pass
-            case ModeratorMade() | ModeratorEnded():
+            case ModeratorMade() | ModeratorEnded() | InviteCodeMade() | InviteCodeEnded():
                 pass
             case FileShared() | FileRemoved():
                 pass

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 
 from pyconchat.chat.conversations import DirectConversation, Parties
@@ -16,9 +17,10 @@ from pyconchat.chat.memory import Memory
 from pyconchat.chat.session_registry import SessionRegistry
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.decisions import Decision, NewEntry, OpenDirect, RequestKey
+from pyconchat.domain.direct import Direct
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.events import Action, Message
-from pyconchat.domain.refusals import require_few_lines
+from pyconchat.domain.events import Action, GroupEvent, Message
+from pyconchat.domain.refusals import no_such_message, require_few_lines
 from pyconchat.domain.text import SafeText
 
 __all__ = ["Delivered", "PrivateTalk"]
@@ -68,8 +70,11 @@ class PrivateTalk:
         text: SafeText,
         key: RequestKey | None = None,
         kind: type[Message] | type[Action] = Message,
+        reply_to: int = 0,
     ) -> Delivered:
-        """Post *text* to *receiver*. Raises `Refused` or `NotSaved`.
+        """Post *text* to *receiver*, as an answer to the entry *reply_to*.
+
+        Raises `Refused` or `NotSaved`.
 
         It is appended to the journal before the first wait, if the conversation is in memory.
         """
@@ -78,31 +83,29 @@ class PrivateTalk:
         conversation = await self._find(sender, receiver)
         self.require_partner(sender, receiver)
         self._memory.require_present(sender)
+        if reply_to > (0 if conversation is None else conversation.published):
+            raise no_such_message(reply_to)
+        require_few_lines(text)
         writes: Sequence[OpenDirect] = ()
         if conversation is None:
             parties, id = _parties(sender, receiver), self._conversations.new_id()
             owners = tuple(each.key for each in (sender, receiver) if each.registered)
             conversation = self._conversations.add_private(parties, id, 0)
             writes = (OpenDirect(id, parties, owners),)
-        require_few_lines(text)
         first = not sender.registered and sender.party not in conversation.guests
-        message = NewEntry(conversation.id, kind(sender.name, text, first))
-        conversation.posting += 1
+        event: Message | Action = kind(sender.name, text, first)
+        if reply_to and isinstance(event, Message):
+            event = replace(event, reply_to=reply_to)
+        decision = Decision(self._now(), (NewEntry(conversation.id, event),), writes, key)
         if first:
             conversation.guests.add(sender.party)
         try:
-            done: Deferred[int] = Deferred()
             origin = None if session.peer.program else session
-            self._journal.append(Decision(self._now(), (message,), writes, key), origin, done)
-            seq = await done
+            seq = await self._append(sender, conversation, decision, origin)
         except BaseException:
             if first:
                 conversation.guests.discard(sender.party)
             raise
-        finally:
-            conversation.posting -= 1
-            if not self._memory.presence.online(sender.key):  # it has disconnected since
-                self._registry.release_private(sender.party)
         if sender.absence is not None:
             self._registry.end_absence(sender)
         sender.corresponds_with(receiver)
@@ -112,6 +115,41 @@ class PrivateTalk:
         if absence is None or not absence.is_news_to(sender.party):
             return Delivered(receiver, seq, None)
         return Delivered(receiver, seq, absence.text)
+
+    async def decide(
+        self,
+        account: Account,
+        partner: Account,
+        conversation: DirectConversation,
+        rule: Callable[[Direct], list[GroupEvent]],
+        key: RequestKey | None = None,
+    ) -> int:
+        """Let *account* decide by *rule* in its conversation with *partner*.
+
+        Returns the number of the first entry. Raises `Refused` or `NotSaved`.
+        """
+        self.require_partner(account, partner)
+        self._memory.require_present(account)
+        entries = [NewEntry(conversation.id, event) for event in rule(conversation.rules)]
+        return await self._append(account, conversation, Decision(self._now(), entries, (), key))
+
+    async def _append(
+        self,
+        sender: Account,
+        conversation: DirectConversation,
+        decision: Decision,
+        origin: ISession | None = None,
+    ) -> int:
+        """Append *decision*; keep *conversation* in memory until it is published."""
+        conversation.posting += 1
+        try:
+            done: Deferred[int] = Deferred()
+            self._journal.append(decision, origin, done)
+            return await done
+        finally:
+            conversation.posting -= 1
+            if not self._memory.presence.online(sender.key):  # it has disconnected since
+                self._registry.release_private(sender.party)
 
     async def conversation(self, account: Account, partner: Account) -> DirectConversation | None:
         """Return the conversation of *account* and *partner*; None if it has no entry yet.

@@ -83,8 +83,9 @@ class Publisher:
 
     def _follow_up(self, entry: Entry) -> None:
         """Log *entry*, call the watchers, and do what it means for sessions and groups."""
-        conversation = self._memory.conversations[entry.conversation]
-        event_log.published(conversation, entry, self._addresses)
+        conversation = self._memory.conversations.get(entry.conversation)
+        if conversation is not None:  # else a private one, whose parties have disconnected
+            event_log.published(conversation, entry, self._addresses)
         for watcher in self._watchers:
             watcher(entry)
         match entry.event:

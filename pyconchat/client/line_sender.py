@@ -147,9 +147,7 @@ class LineSender:
             return
         if self._handle(request, answers, answer):
             return
-        current = self._groups.current
-        here = current.name if current is not None else None
-        self.screen.show(self._formatter.answer(answer, here))
+        self.screen.show(self._formatter.answer(answer, self._groups.place_name or None))
         message = message_of(request)
         if answer.get("ok") is not True and message is not None:
             self._notify(f"Not sent: {message}")

@@ -60,7 +60,7 @@ class LineFormatter:
         self._colours = NameColours()
 
     def event(self, event: Object, current: str | None, live: bool) -> list[Line]:
-        """Return the lines for *event* if the group *current* is the current one.
+        """Return the lines for *event* if *current*, ``tea`` or ``@bob``, is the current place.
 
         What mentions the reader is highlighted. Only a *live* message, one that was not missed,
         rings the bell.

@@ -74,6 +74,11 @@ def reply_in(fields: Object, now: float) -> Reply | None:
         case "requests" | "bans" | "files" as kind:
             fields[kind] = [_with_milliseconds(each) for each in objects_in(fields.get(kind))]
             fields["now"] = int(now * 1000)
+        case "invite-code":
+            fields |= {"until": milliseconds(fields.get("until")), "now": int(now * 1000)}
+        case "invite-codes":
+            fields["codes"] = [_with_milliseconds(each) for each in objects_in(fields.get("codes"))]
+            fields["now"] = int(now * 1000)
         case "pins" | "entered":
             pins = objects_in(fields.get("pins"))
             fields["pins"] = [{**each, "sender": each.get("from")} for each in pins]
@@ -106,10 +111,11 @@ def quote_in(fields: object) -> Quote | None:
 
 
 def where_of(event: Object, current: str | None) -> Where:
-    """Return the conversation of *event*, if the group *current* is the current one."""
+    """Return the conversation of *event*; *current* is the place's name, ``tea`` or ``@bob``."""
     other, group = event.get("with"), event.get("group")
     if isinstance(other, str):
-        return Where(other=Name(other))
+        here = current is not None and fold(f"@{other}") == fold(current)
+        return Where(other=Name(other), here=here)
     if not isinstance(group, str):
         return Where()
     return Where(group=Name(group), here=current is not None and fold(group) == fold(current))

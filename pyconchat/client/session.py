@@ -319,7 +319,7 @@ class ClientSession:
             self._details.current_changed()
 
     def _current_name(self) -> str | None:
-        return self.groups.current.name if self.groups.current is not None else None
+        return self.groups.place_name or None
 
     def _notify(self, text: str) -> None:
         self.screen.show([server_line(safe_line(text))])

@@ -1,4 +1,7 @@
-"""Commands about messages: correcting, removing, answering, pinning, reacting."""
+"""Commands about messages: correcting, removing, answering, pinning, reacting.
+
+All but pinning work in private conversations, too.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ from twisted.internet.defer import Deferred
 
 from pyconchat.chat.amending import Rule
 from pyconchat.chat.conversations import GroupConversation
+from pyconchat.chat.places import Private
 from pyconchat.commands.arguments import MESSAGE, Arg, first_word, is_number
 from pyconchat.commands.call import Call
+from pyconchat.commands.private import send_private
 from pyconchat.domain import amending
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT, Quote
@@ -66,30 +71,34 @@ async def edit(call: Call, correction: Correction) -> Reply:
     seq, text = correction
     now = call.chat.now()
     return await _decide(
-        call, seq, lambda group, said: amending.edit(group, call.actor, said, text, now)
+        call, seq, lambda room, said: amending.edit(room, call.actor, said, text, now)
     )
 
 
 async def unsay(call: Call, seq: int | None) -> Reply:
     """Remove one's last message, or one by its number."""
-    if seq is None or not call.actor.operator:  # operators need not be members
-        call.group()
+    in_private = isinstance(call.current, Private)
+    if not in_private and (seq is None or not call.actor.operator):
+        call.group()  # operators need not be members
     now = call.chat.now()
-    return await _decide(
-        call, seq, lambda group, said: amending.unsay(group, call.actor, said, now)
-    )
+    return await _decide(call, seq, lambda room, said: amending.unsay(room, call.actor, said, now))
 
 
 async def react(call: Call, seq: int, emoji: SafeText) -> Reply:
     """React to a message."""
     now = call.chat.now()
     return await _decide(
-        call, seq, lambda group, said: amending.react(group, call.actor, said, emoji, now)
+        call, seq, lambda room, said: amending.react(room, call.actor, said, emoji, now)
     )
 
 
 async def reply(call: Call, seq: int, text: SafeText) -> Reply:
     """Answer a message."""
+    if isinstance(call.current, Private):
+        partner = call.current.partner
+        said = await call.chat.amending.target_in_private(call.session, partner, seq)
+        amending.require_said(said)
+        return await send_private(call, partner, text, reply_to=seq)
     here = call.here()
     said = await call.chat.amending.target(call.session, here, seq)
     amending.require_answerable(call.usable(), call.actor, said)
@@ -107,7 +116,15 @@ async def pin(call: Call, seq: int | None, off: str | None) -> Reply:
         return Pins(group.name, pin_lines(call, here, quotes))
     if off is not None:
         return Said(await call.decide(here, lambda group: amending.unpin(group, call.actor, seq)))
-    return await _decide(call, seq, lambda group, said: amending.pin(group, call.actor, said))
+    return Said(
+        await call.chat.amending.decide(
+            call.session,
+            here,
+            seq,
+            lambda group, said: amending.pin(group, call.actor, said),
+            call.key,
+        )
+    )
 
 
 def pin_lines(
@@ -126,5 +143,8 @@ def pin_lines(
 
 
 async def _decide(call: Call, seq: int | None, rule: Rule) -> Reply:
-    decided = call.chat.amending.decide(call.session, call.here(), seq, rule, call.key)
-    return Said(await decided)
+    decides = call.chat.amending
+    if isinstance(call.current, Private):
+        partner = call.current.partner
+        return Said(await decides.decide_in_private(call.session, partner, seq, rule, call.key))
+    return Said(await decides.decide(call.session, call.here(), seq, rule, call.key))

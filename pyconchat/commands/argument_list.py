@@ -55,7 +55,7 @@ class Args:
 
     def _has_other_use(self, words: list[str], at_desk: bool, needed: bool) -> bool:
         """Return whether the last of *words* is taken for an argument, not for the group."""
-        if len(words) > 1 and any(words[-2].lower() in arg.holds for arg in self._args):
+        if any(arg.holds(words) for arg in self._args):
             return True
         must_be_group = at_desk and needed
         left = words

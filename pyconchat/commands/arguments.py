@@ -62,8 +62,8 @@ class Arg:
     the line. *secret* arguments may be passwords. *kind* selects the completion. *default*
     returns the value of a missing argument, if there is only one possible value. An optional
     argument is missing, too, if the next word does not *fit*: that word belongs to the next
-    argument. A word after one of the words *holds* belongs to the argument, and is not a group. In
-    a group, text that the argument *claims* is all its own: its last word is not a group.
+    argument. *holds* returns whether the last of all words belongs to the argument, and is not a
+    group. In a group, text that the argument *claims* is all its own: its last word is not a group.
     """
 
     label: str
@@ -74,7 +74,7 @@ class Arg:
     secret: bool = False
     default: Callable[[Call], str | None] = lambda _call: None
     fits: Callable[[str], bool] = lambda _word: True
-    holds: frozenset[str] = frozenset()
+    holds: Callable[[list[str]], bool] = lambda _words: False
     claims: Callable[[str], bool] = lambda _typed: False
 
     def asked(self, prompt: str) -> Arg:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from pyconchat.chat.places import Private
 from pyconchat.commands.argument_list import Args
 from pyconchat.commands.call import Call
 from pyconchat.domain.replies import CommandHelp, Reply
@@ -43,7 +44,7 @@ class Command:
     *subject* is the heading under which help lists it, *menu* its number in the front desk's menu.
     A command that works *only_here*, in a group, is refused at the front desk, and to people
     without its *right*, before it asks for anything; without a right of its own it is for members.
-    One that works *in_private* does so in private conversations, too.
+    One that works *in_private* does so in private conversations, too, where nobody has more rights.
     With *shows_alone* it needs the right only with arguments: without them it shows the current
     state, or concerns only the caller. One that *ends* something, such as a membership, is never
     suggested for a mistyped name.
@@ -66,14 +67,16 @@ class Command:
         """Read the arguments from *rest* and execute. Raises as `Args.read` and the action."""
         if self.args.group:
             rest = self.args.take_group(call, rest, needed=self.only_here)
-        if self.in_private:
+        in_private = self.in_private and isinstance(call.current, Private)
+        if in_private:
             call.require_talk()
         elif self.only_here:
             call.here(may_be_named=self.args.group)
             if self.right is None:
                 call.group()
-        if self.right is not None and not (self.shows_alone and not rest.strip()):
-            self.right.require(call)
+        right = None if in_private else self.right
+        if right is not None and not (self.shows_alone and not rest.strip()):
+            right.require(call)
         return await self.action(call, *await self.args.read(call, rest))
 
     @property

@@ -13,6 +13,7 @@ from pyconchat.commands.people import admin_online, online_members
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT, Policy, Quote
 from pyconchat.domain.group import Group
+from pyconchat.domain.invite_codes import digest_of, is_code
 from pyconchat.domain.names import group_name, group_number
 from pyconchat.domain.replies import Asked, Entered, FrontDesk, Reply
 from pyconchat.domain.text import SafeText, safe_line
@@ -41,10 +42,10 @@ async def join(call: Call, name: str, rest: SafeText | None) -> Reply | None:
     group = conversation.group
     pins = await call.chat.amending.pin_quotes(conversation)
 
-    async def password() -> str:
-        return rest or await call.ask(f"Password of {group.name}: ", secret=True)
+    async def ask_password() -> str:
+        return await call.ask(f"Password of {group.name}: ", secret=True)
 
-    if await _admit(call, conversation, safe_line(rest or ""), password):
+    if await _admit(call, conversation, rest or "", ask_password):
         await enter(call, conversation, pins=pins)
         return None
     call.session.await_approval(conversation)
@@ -54,25 +55,33 @@ async def join(call: Call, name: str, rest: SafeText | None) -> Reply | None:
 async def _admit(
     call: Call,
     conversation: GroupConversation,
-    note: SafeText,
-    password: Callable[[], Awaitable[str]],
+    typed: str,
+    ask_password: Callable[[], Awaitable[str]],
 ) -> bool:
     """Join a group, or ask to join; return whether the caller is a member.
 
-    *password* is called where the group asks for one.
+    *typed* is an invite code if it has the shape of one; else it is the password of a group that
+    has one, or a note. *ask_password* is called if the password is missing.
     """
-    services, actor = call.services, call.actor
+    services, actor, now = call.services, call.actor, call.chat.now
     group = services.memory.usable(conversation)
-    proof = ""
-    if group.asks_password(actor, call.chat.now()):
-        asker, hash = call.asker, group.password_hash
+    asker, target, proof, code = call.asker, f"group {group.id}", "", ""
+    if group.asks_password(actor, now()) and not is_code(typed):
+        hash = group.password_hash
         services.throttle.admit(asker.network)
         call.chat.bounds.check_groups(call.account.name)  # before any question or hashing
-        typed = await password()
-        if await services.throttle.check_later(asker, f"group {group.id}", hash, typed):
+        typed = typed or await ask_password()
+        if not is_code(typed) and await services.throttle.check_later(asker, target, hash, typed):
             proof = hash
+    note = safe_line(typed)
+    if is_code(typed):
+        note, code = NO_TEXT, digest_of(typed)
+        if group.takes_code(actor, now()):
+            await services.throttle.check_code(
+                asker.network, target, lambda: group.is_valid_code(code, now())
+            )
     services.memory.require_present(call.account)
-    await call.decide(conversation, lambda group: group.join(actor, call.chat.now(), note, proof))
+    await call.decide(conversation, lambda group: group.join(actor, now(), note, proof, code))
     return call.account.key in group.members
 
 
@@ -115,7 +124,7 @@ async def enter_lobby(call: Call, name: str) -> None:
         raise Refused(Code.WRONG_PASSWORD, "The lobby asks for a password.")
 
     pins = await call.chat.amending.pin_quotes(conversation)
-    if not await _admit(call, conversation, NO_TEXT, no_password):
+    if not await _admit(call, conversation, "", no_password):
         raise Refused(Code.PENDING, "The lobby's admin has to approve.")
     await enter(call, conversation, pins=pins)
 

@@ -144,5 +144,9 @@ def _listing(typed: str) -> Listing:
     return Listing(SafeText(" ".join(words)), SafeText(after))
 
 
-LISTING = Arg("FILTER after NAME", _listing, rest=True, holds=frozenset(_WORDS))
+def _ends_with_item(words: list[str]) -> bool:
+    return len(words) > 1 and words[-2].lower() in _WORDS
+
+
+LISTING = Arg("FILTER after NAME", _listing, rest=True, holds=_ends_with_item)
 """Part of a name: only names that contain it are listed; and the item before the page."""

@@ -11,12 +11,12 @@ from pyconchat.commands.call import Call
 from pyconchat.commands.joining import desk
 from pyconchat.commands.listing import MAX_LISTED_BYTES, entry_bytes, fitting
 from pyconchat.commands.people import away_text
-from pyconchat.domain.accounts import Account
+from pyconchat.commands.private import send_private
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.events import Action, Entry, Message
+from pyconchat.domain.events import Action, Entry
 from pyconchat.domain.ignoring import as_seen
 from pyconchat.domain.names import Name, fold, person_name
-from pyconchat.domain.replies import Done, InPrivate, Matches, Replayed, Reply, Said, Sent, Where
+from pyconchat.domain.replies import Done, InPrivate, Matches, Replayed, Reply, Said, Where
 from pyconchat.domain.text import SafeText
 
 DEFAULT_HISTORY = 20
@@ -36,7 +36,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 async def msg(call: Call, name: Name, text: SafeText) -> Reply:
     """Send a private message."""
-    return await _send(call, call.services.accounts.find(name), text)
+    return await send_private(call, call.services.accounts.find(name), text)
 
 
 async def answer(call: Call, text: SafeText) -> Reply:
@@ -46,7 +46,7 @@ async def answer(call: Call, text: SafeText) -> Reply:
         raise Refused(
             Code.NO_SUCH_NAME, "Nobody is there to answer; /msg NAME TEXT writes to somebody."
         )
-    return await _send(call, partner, text)
+    return await send_private(call, partner, text)
 
 
 async def query(call: Call, name: Name | None, text: SafeText | None) -> Reply | None:
@@ -72,22 +72,15 @@ async def query(call: Call, name: Name | None, text: SafeText | None) -> Reply |
         )
     )
     if text is not None:
-        await _send(call, partner, text)
+        await send_private(call, partner, text)
     return None
 
 
 async def me(call: Call, text: SafeText) -> Reply:
     """Post an action."""
     if isinstance(call.current, Private):
-        return await _send(call, call.current.partner, text, Action)
+        return await send_private(call, call.current.partner, text, Action)
     return Said(await call.chat.act(call.session, call.here(), text, call.key))
-
-
-async def _send(
-    call: Call, partner: Account, text: SafeText, kind: type[Message] | type[Action] = Message
-) -> Reply:
-    receiver, seq, away = await call.chat.private.post(call.session, partner, text, call.key, kind)
-    return Sent(receiver.name, call.services.presence.online(receiver.key), seq, away)
 
 
 class _Asked(NamedTuple):

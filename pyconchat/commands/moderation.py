@@ -24,11 +24,11 @@ __all__ = [
     "approve",
     "ban",
     "bans",
-    "invite",
     "kick",
     "moderator",
     "only_ban",
     "only_request",
+    "outside",
     "quiet",
     "reject",
     "requests",
@@ -64,27 +64,16 @@ def only_request(call: Call) -> str | None:
 async def approve(call: Call, names: list[Name]) -> Reply | None:
     """Approve join requests."""
     await call.decide(call.here(), lambda group: group.approve(call.actor, names))
-    return _outside(call, f"Approved in {{group}}: {', '.join(names)}.")
+    return outside(call, f"Approved in {{group}}: {', '.join(names)}.")
 
 
 async def reject(call: Call, name: Name, reason: SafeText | None) -> Reply | None:
     """Reject a join request."""
     await call.decide(call.here(), lambda group: group.reject(call.actor, name, reason or NO_TEXT))
-    return _outside(call, f"The request of {name} to join {{group}} is rejected.")
+    return outside(call, f"The request of {name} to join {{group}} is rejected.")
 
 
-async def invite(call: Call, name: Name) -> Reply | None:
-    """Allow somebody to join without a request."""
-
-    def rule(group: Group) -> list[GroupEvent]:
-        group.require_right(call.actor, "invite")  # first: others must not learn which names exist
-        return group.invite(call.actor, call.services.accounts.find(name).actor, call.chat.now())
-
-    await call.decide(call.here(), rule)
-    return _outside(call, f"{name} is invited to {{group}}.")
-
-
-def _outside(call: Call, sentence: str) -> Reply | None:
+def outside(call: Call, sentence: str) -> Reply | None:
     """Return the answer to an operator who is not in the group, and does not receive its events.
 
     *sentence* states the result, with ``{group}`` for its name.
@@ -97,7 +86,7 @@ def _outside(call: Call, sentence: str) -> Reply | None:
 async def transfer(call: Call, name: Name) -> Reply | None:
     """Hand over adminship."""
     await call.decide(call.here(), lambda group: group.transfer(call.actor, name))
-    return _outside(call, f"{name} is the admin of {{group}} now.")
+    return outside(call, f"{name} is the admin of {{group}} now.")
 
 
 async def kick(call: Call, name: Name, reason: SafeText | None) -> Reply | None:
@@ -106,7 +95,7 @@ async def kick(call: Call, name: Name, reason: SafeText | None) -> Reply | None:
     here = call.in_group()
     if here is not None:
         await call.decide(here, lambda group: group.kick(call.actor, name, why))
-        return _outside(call, f"{name} is kicked from {{group}}.")
+        return outside(call, f"{name} is kicked from {{group}}.")
     online = call.services.presence.online(fold(name))
     await call.operate(lambda accounts: accounts.kick(call.actor, name, online, why))
     return None
@@ -120,7 +109,7 @@ async def ban(call: Call, name: Name, time: int | None, reason: SafeText | None)
     here = call.in_group()
     if here is not None:
         await call.decide(here, lambda group: group.ban(call.actor, name, now, why, until))
-        return _outside(call, f"{name} is banned from {{group}}.")
+        return outside(call, f"{name} is banned from {{group}}.")
     if _is_address(name) and call.services.accounts.get(name) is None:
         raise Refused(
             Code.BAD_NAME, "{name} is an address, not a name; /ban takes a name.", name=name
@@ -146,7 +135,7 @@ async def unban(call: Call, name: Name) -> Reply | None:
     here, now = call.in_group(), call.chat.now()
     if here is not None:
         await call.decide(here, lambda group: group.unban(call.actor, name, now))
-        return _outside(call, f"{name} may join {{group}} again.")
+        return outside(call, f"{name} may join {{group}} again.")
     await call.operate(lambda accounts: accounts.unban(call.actor, name, now))
     return None
 

@@ -1,12 +1,14 @@
 """The rules for editing, removing, answering and pinning a message, and for reacting to it.
 
 As the methods of `Group`, these functions only decide. The message is a `Target`, which was read
-from the log; `amended` returns the entry that replaces it in the log.
+from the log; `amended` returns the entry that replaces it in the log. It is in a `Room`: a group,
+or a private conversation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -28,13 +30,14 @@ from pyconchat.domain.events import (
     Unsay,
 )
 from pyconchat.domain.group import Actor, Group
-from pyconchat.domain.names import Key, fold
+from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.refusals import require_few_lines
 from pyconchat.domain.text import SafeText, emoji_in, excerpt
 
 __all__ = [
     "MAX_PINS",
     "MAX_REACTIONS",
+    "Room",
     "Target",
     "amended",
     "edit",
@@ -42,6 +45,7 @@ __all__ = [
     "quote_of",
     "react",
     "require_answerable",
+    "require_said",
     "unpin",
     "unsay",
 ]
@@ -70,10 +74,30 @@ class Target(msgspec.Struct, frozen=True):
     reactions: Sequence[tuple[Key, str]] = ()
 
 
-def edit(group: Group, by: Actor, target: Target, text: SafeText, now: int) -> list[GroupEvent]:
+class Room(Protocol):
+    """What the rules need of the place of a message: `Group` and `Direct` have it."""
+
+    @property
+    def members(self) -> Container[Key]:
+        """The people who may read and write there."""
+
+    def require_member(self, by: Actor) -> None:
+        """Raise `Refused` unless *by* is a member."""
+
+    def require_voice(self, by: Actor, now: int) -> None:
+        """Raise `Refused` if *by* may only read at *now* (milliseconds)."""
+
+    def require_right(self, by: Actor, what: str) -> None:
+        """Raise `Refused` unless *by* has the right *what*."""
+
+    def mentions_in(self, by: Actor, text: SafeText) -> tuple[Name, ...]:
+        """Return whom *text*, which *by* says, mentions."""
+
+
+def edit(room: Room, by: Actor, target: Target, text: SafeText, now: int) -> list[GroupEvent]:
     """Decide that *by* corrects their message *target* to *text*, at *now* (milliseconds)."""
-    group.require_member(by)
-    group.require_voice(by, now)
+    room.require_member(by)
+    room.require_voice(by, now)
     said = _said(target)
     if not target.own:
         raise Refused(
@@ -84,29 +108,29 @@ def edit(group: Group, by: Actor, target: Target, text: SafeText, now: int) -> l
     require_few_lines(text)
     if text == said.text:
         raise Refused(Code.UNCHANGED, "That is what it says already.")
-    return [Edit(target.seq, by.name, text, group.mentions_in(by, text))]
+    return [Edit(target.seq, by.name, text, room.mentions_in(by, text))]
 
 
-def unsay(group: Group, by: Actor, target: Target, now: int) -> list[GroupEvent]:
+def unsay(room: Room, by: Actor, target: Target, now: int) -> list[GroupEvent]:
     """Decide that *by* removes the message *target*, at *now* (milliseconds).
 
     It is their own and at most a day old, or they have the right to remove messages of others.
     """
-    own_and_new = target.own and now - target.at < AMENDABLE and fold(by.name) in group.members
+    own_and_new = target.own and now - target.at < AMENDABLE and fold(by.name) in room.members
     if not own_and_new:
         try:
-            group.require_right(by, "remove messages of others")
+            room.require_right(by, "remove messages of others")
         except Refused as refused:
-            if target.own and refused.code is Code.NOT_ADMIN:
+            if target.own and refused.code in (Code.NOT_ADMIN, Code.NOT_YOURS):
                 _require_new(target, now, "remove")
             raise
     return [Unsay(target.seq, _said(target).sender, by.name)]
 
 
-def react(group: Group, by: Actor, target: Target, text: SafeText, now: int) -> list[GroupEvent]:
+def react(room: Room, by: Actor, target: Target, text: SafeText, now: int) -> list[GroupEvent]:
     """Decide that *by* reacts to *target* with the emoji *text*, at *now* (milliseconds)."""
-    group.require_member(by)
-    group.require_voice(by, now)
+    room.require_member(by)
+    room.require_voice(by, now)
     _said(target)
     emoji = emoji_in(text)
     if emoji is None:
@@ -119,9 +143,14 @@ def react(group: Group, by: Actor, target: Target, text: SafeText, now: int) -> 
     return [Reaction(target.seq, by.name, emoji)]
 
 
-def require_answerable(group: Group, by: Actor, target: Target) -> None:
+def require_answerable(room: Room, by: Actor, target: Target) -> None:
     """Raise `Refused` unless *target* is a message and *by* a member."""
-    group.require_member(by)
+    room.require_member(by)
+    _said(target)
+
+
+def require_said(target: Target) -> None:
+    """Raise `Refused` unless *target* is a message."""
     _said(target)
 
 

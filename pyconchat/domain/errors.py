@@ -39,6 +39,7 @@ class Code(Enum):
     NEW_NAME = "new-name"
     NO_GROUP = "no-group"
     NO_REQUEST = "no-request"
+    NO_SUCH_CODE = "no-such-code"
     NO_SUCH_FILE = "no-such-file"
     NO_SUCH_MESSAGE = "no-such-message"
     NO_SUCH_GROUP = "no-such-group"
@@ -63,6 +64,7 @@ class Code(Enum):
     UNCHANGED = "unchanged"
     UNKNOWN = "unknown"
     UNKNOWN_COMMAND = "unknown-command"
+    WRONG_CODE = "wrong-code"
     WRONG_PASSWORD = "wrong-password"
 
 

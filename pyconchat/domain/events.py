@@ -36,6 +36,7 @@ class Via(Enum):
     OPEN = "open"
     PASSWORD = "password"
     INVITATION = "invitation"
+    CODE = "code"
     APPROVAL = "approval"
 
 
@@ -163,12 +164,16 @@ class GroupRestored(Event, frozen=True, tag="restored"):
 
 
 class MemberJoined(Event, frozen=True, tag="joined"):
-    """*name* is a member now. *by* is who approved the request, if there was one."""
+    """*name* is a member now. *by* is who approved the request, if there was one.
+
+    *code* is the number of the invite code that was used, 0 if none was.
+    """
 
     name: Name
     via: Via
     by: Name | None = None
     guest: bool = False
+    code: int = 0
 
 
 class MemberLeft(Event, frozen=True, tag="left"):
@@ -287,6 +292,26 @@ class InvitationEnded(Event, frozen=True, tag="uninvited"):
     name: Name
 
 
+class InviteCodeMade(Event, frozen=True, tag="code-made"):
+    """*by* made the invite code *number*, with which *uses* people can join until *until*.
+
+    *digest* is its hash; *until* is in milliseconds since the epoch.
+    """
+
+    number: int
+    by: Name
+    uses: int
+    until: int
+    digest: str = ""
+
+
+class InviteCodeEnded(Event, frozen=True, tag="code-ended"):
+    """*by* ended the invite code *number* before its time."""
+
+    number: int
+    by: Name
+
+
 class AdminChanged(Event, frozen=True, tag="admin"):
     """*name* is the admin now; if that is None, the operators manage the group.
 
@@ -391,11 +416,14 @@ Amendment: TypeAlias = Edit | Unsay | Reaction | Pinned | Unpinned
 Request: TypeAlias = (
     JoinRequested | RequestWithdrawn | JoinRejected | MemberInvited | InvitationEnded
 )
+CodeEvent: TypeAlias = InviteCodeMade | InviteCodeEnded
+"""Base class of the events about invite codes, which only the admin and moderators see."""
 GroupEvent: TypeAlias = (
     Talk
     | MessageRemoved
     | Amendment
     | Request
+    | CodeEvent
     | GroupCreated
     | GroupClosed
     | GroupRestored
@@ -498,6 +526,8 @@ def subject(event: AnyEvent) -> Name | None:
             | PolicyChanged()
             | TopicChanged()
             | SlowChanged()
+            | InviteCodeMade()
+            | InviteCodeEnded()
             | FileShared()
             | FileRemoved()
             | Damaged()

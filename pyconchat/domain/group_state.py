@@ -22,6 +22,8 @@ from pyconchat.domain.events import (
     GroupEvent,
     GroupRestored,
     InvitationEnded,
+    InviteCodeEnded,
+    InviteCodeMade,
     JoinRejected,
     JoinRequested,
     MemberBanned,
@@ -47,6 +49,7 @@ from pyconchat.domain.events import (
     Unpinned,
     Unsay,
 )
+from pyconchat.domain.invite_codes import InviteCode
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.text import SafeText
 
@@ -131,8 +134,9 @@ class GroupState(msgspec.Struct):
     """All that a group remembers. Each list is in the order in which its records were added.
 
     *admin* is None if the operators manage the group. A *temporary* group has never had a
-    registered member. *last_file* is the highest number that a file of the group ever had. *slow*
-    is the minimum time between two messages of a member, in seconds.
+    registered member. *last_file* and *last_code* are the highest numbers that a file and an invite
+    code of the group ever had. *slow* is the minimum time between two messages of a member, in
+    seconds.
     """
 
     number: int
@@ -153,6 +157,8 @@ class GroupState(msgspec.Struct):
     quieted: list[Quiet] = []
     slow: int = 0
     pins: list[Pin] = []
+    codes: list[InviteCode] = []
+    last_code: int = 0
 
 
 class LiveState:
@@ -166,9 +172,11 @@ class LiveState:
         "admin",
         "bans",
         "closed",
+        "codes",
         "files",
         "id",
         "invitations",
+        "last_code",
         "last_file",
         "members",
         "moderators",
@@ -222,6 +230,8 @@ class LiveState:
         self.slow = state.slow
         self.turns: dict[Key, int] = {}
         self.pins: dict[int, Pin] = {pin.seq: pin for pin in state.pins}
+        self.codes: dict[int, InviteCode] = {code.number: code for code in state.codes}
+        self.last_code = state.last_code
 
     @property
     def state(self) -> GroupState:
@@ -245,6 +255,8 @@ class LiveState:
             quieted=list(self.quieted.values()),
             slow=self.slow,
             pins=list(self.pins.values()),
+            codes=list(self.codes.values()),
+            last_code=self.last_code,
         )
 
     def apply(self, event: GroupEvent, at: int) -> None:
@@ -266,14 +278,16 @@ class LiveState:
                 self.closed = True
                 self.requests.clear()
                 self.invitations.clear()
+                self.codes.clear()
                 if by is None:
                     self.files.clear()
             case GroupRestored(name=name, number=number):
                 self.closed = False
                 self.name = name
                 self.number = number
-            case MemberJoined(name=name, guest=guest):
+            case MemberJoined(name=name, guest=guest, code=code):
                 key = fold(name)
+                self._use_code(code)
                 self.requests.pop(key, None)
                 self.invitations.pop(key, None)
                 self.bans.pop(key, None)
@@ -316,6 +330,10 @@ class LiveState:
                 self.invitations[fold(name)] = Member(name, guest)
             case InvitationEnded(name=name):
                 del self.invitations[fold(name)]
+            case InviteCodeMade():
+                self._add_code(event, at)
+            case InviteCodeEnded(number=number):
+                del self.codes[number]
             case AdminChanged(name=name):
                 self.admin = name
                 if name is not None:
@@ -343,6 +361,22 @@ class LiveState:
             self.requests[key] = replace(self.requests[key], guest=False)
         if key in self.invitations:
             self.invitations[key] = replace(self.invitations[key], guest=False)
+
+    def _add_code(self, event: InviteCodeMade, at: int) -> None:
+        self.last_code = number = event.number
+        lasting = {each: code for each, code in self.codes.items() if code.lasts(at)}
+        new = InviteCode(number, event.digest, event.by, at, event.uses, event.until)
+        self.codes = {**lasting, number: new}
+
+    def _use_code(self, number: int) -> None:
+        """Count a use of the invite code *number*; remove it after the last one."""
+        code = self.codes.get(number)
+        if code is None:
+            return
+        if code.used + 1 < code.uses:
+            self.codes[number] = msgspec.structs.replace(code, used=code.used + 1)
+        else:
+            del self.codes[number]
 
     def _share(self, event: FileShared, at: int) -> None:
         self.last_file = event.number

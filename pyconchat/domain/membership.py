@@ -28,6 +28,7 @@ from pyconchat.domain.events import (
     Why,
 )
 from pyconchat.domain.group_state import Ban, JoinRequest, Member
+from pyconchat.domain.invite_codes import InviteCode
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.refusals import group_closed, note_too_long
 from pyconchat.domain.rights import Actor, Rights
@@ -43,11 +44,12 @@ class Membership(Rights):
     __slots__ = ()
 
     def join(
-        self, by: Actor, now: int, note: SafeText = NO_TEXT, proof: str = ""
+        self, by: Actor, now: int, note: SafeText = NO_TEXT, proof: str = "", code: str = ""
     ) -> list[GroupEvent]:
         """Decide that *by* joins, or asks to join. Returns no event if *by* is a member.
 
-        *proof* is the hash of the group's password, if *by* typed the right one.
+        *proof* is the hash of the group's password, if *by* typed the right one; *code* the hash of
+        the invite code that *by* typed. A code is used up only where it is needed.
         """
         key = fold(by.name)
         if self.closed:
@@ -66,6 +68,8 @@ class Membership(Rights):
             )
         if key in self.invitations:
             return [self._joined(by, Via.INVITATION)]
+        if code and self.policy is not Policy.OPEN:
+            return [self._joined(by, Via.CODE, self._code(code, now).number)]
         match self.policy:
             case Policy.OPEN:
                 return [self._joined(by, Via.OPEN)]
@@ -114,6 +118,16 @@ class Membership(Rights):
         key = fold(by.name)
         known = key in self.members or key in self.invitations or self._banned_now(key, now)
         return self.policy is Policy.PASSWORD and not known
+
+    def takes_code(self, by: Actor, now: int) -> bool:
+        """Return whether an invite code would let *by* in, who could not join just so."""
+        key = fold(by.name)
+        known = key in self.members or key in self.invitations or self._banned_now(key, now)
+        return self.policy is not Policy.OPEN and not known
+
+    def is_valid_code(self, code: str, now: int) -> bool:
+        """Return whether *code* is the hash of an invite code with which somebody can join."""
+        return any(each.digest == code and each.lasts(now) for each in self.codes.values())
 
     def comes_back(self, by: Actor) -> bool:
         """Return whether *by* could leave, and join again without an approval or invitation."""
@@ -202,8 +216,18 @@ class Membership(Rights):
         ban = self.bans.get(key)
         return ban if ban is not None and ban.lasts(now) else None
 
-    def _joined(self, by: Actor, via: Via) -> MemberJoined:
-        return MemberJoined(by.name, via, guest=by.guest)
+    def _joined(self, by: Actor, via: Via, code: int = 0) -> MemberJoined:
+        return MemberJoined(by.name, via, guest=by.guest, code=code)
+
+    def _code(self, digest: str, now: int) -> InviteCode:
+        for code in self.codes.values():
+            if code.digest == digest and code.lasts(now):
+                return code
+        raise Refused(
+            Code.WRONG_CODE,
+            "That is not an invite code of {group}, or it is used up or has ended.",
+            group=self.name,
+        )
 
     def _without(self, name: Name, end: GroupEvent, why: Why) -> list[GroupEvent]:
         """Return *end*, which ends the membership of *name*, and its consequences.

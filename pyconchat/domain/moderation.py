@@ -1,4 +1,4 @@
-"""Moderation: the rules for kicks, bans, quiet people, slow groups and moderators.
+"""Moderation: the rules for kicks, bans, quiet people, slow groups, moderators, invite codes.
 
 A method only decides: it returns events, or raises `Refused`. *now* and *until* are in
 milliseconds since the epoch; *until* is None for a ban without an end.
@@ -11,6 +11,8 @@ from pyconchat.domain.events import (
     NO_TEXT,
     AdminChanged,
     GroupEvent,
+    InviteCodeEnded,
+    InviteCodeMade,
     MemberBanned,
     MemberKicked,
     MemberQuieted,
@@ -22,6 +24,7 @@ from pyconchat.domain.events import (
     Why,
 )
 from pyconchat.domain.group_state import Ban, Member
+from pyconchat.domain.invite_codes import MAX_CODES, InviteCode
 from pyconchat.domain.membership import Membership
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.refusals import already_banned
@@ -129,6 +132,37 @@ class Moderation(Membership):
                 Code.UNCHANGED, "{group} is that already: {pace}.", group=self.name, pace=pace
             )
         return [SlowChanged(slow, by.name)]
+
+    def make_code(
+        self, by: Actor, digest: str, uses: int, now: int, until: int
+    ) -> list[GroupEvent]:
+        """Decide that *by* makes the invite code with the hash *digest*, for *uses* people."""
+        self.require_right(by, "invite")
+        if len(self.invite_codes(by, now)) >= MAX_CODES:
+            raise Refused(
+                Code.TOO_MANY,
+                "{group} has {most} invite codes, the maximum: /invite code N off ends one.",
+                group=self.name,
+                most=MAX_CODES,
+            )
+        return [InviteCodeMade(self.last_code + 1, by.name, uses, until, digest)]
+
+    def end_code(self, by: Actor, which: int | str, now: int) -> list[GroupEvent]:
+        """Decide that *by* ends the invite code *which*: its number, or its hash."""
+        codes = self.invite_codes(by, now)
+        found = next((each for each in codes if which in (each.number, each.digest)), None)
+        if found is None:
+            raise Refused(
+                Code.NO_SUCH_CODE,
+                "{group} has no such invite code; see /invite codes.",
+                group=self.name,
+            )
+        return [InviteCodeEnded(found.number, by.name)]
+
+    def invite_codes(self, by: Actor, now: int) -> list[InviteCode]:
+        """Return the invite codes that have not ended, oldest first, if *by* may see them."""
+        self.require_right(by, "invite")
+        return [code for code in self.codes.values() if code.lasts(now)]
 
     def make_moderator(self, by: Actor, name: Name) -> list[GroupEvent]:
         """Decide that *by* makes the member *name* a moderator."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from precis_i18n import get_profile
 
 from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.invite_codes import is_code
 
 __all__ = [
     "MAX_LENGTH",
@@ -71,6 +72,10 @@ def check_group_password(password: str) -> None:
             Code.TOO_LONG, "A password has at most {longest} characters.", longest=MAX_LENGTH
         )
     _require_no_slash(password)
+    if is_code(password):
+        raise Refused(
+            Code.BAD_ARGUMENT, "That would be taken for an invite code: choose another password."
+        )
 
 
 def _require_no_slash(password: str) -> None:

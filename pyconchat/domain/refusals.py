@@ -17,6 +17,7 @@ __all__ = [
     "line_too_long",
     "looks_like",
     "name_in_use",
+    "no_such_message",
     "not_saved",
     "note_too_long",
     "require_few_lines",
@@ -75,6 +76,13 @@ def looks_like(name: Name, other: Name) -> Refused:
 def name_in_use(name: Name) -> Refused:
     """Refuse to register *name*, or to admit a guest with it: another account has it."""
     return Refused(Code.TAKEN, "{name} is in use; choose another name.", name=name)
+
+
+def no_such_message(seq: int) -> Refused:
+    """Refuse a request about an entry that is not in the log."""
+    return Refused(
+        Code.NO_SUCH_MESSAGE, "There is no message #{seq}; /history has the numbers.", seq=seq
+    )
 
 
 def not_saved() -> Refused:

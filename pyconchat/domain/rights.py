@@ -11,7 +11,7 @@ from itertools import islice
 import msgspec
 
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.events import AnyEvent, Request
+from pyconchat.domain.events import AnyEvent, CodeEvent, Request
 from pyconchat.domain.group_state import LiveState, SharedFile
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.refusals import group_closed
@@ -80,11 +80,12 @@ class Rights(LiveState):
     def may_read(self, event: AnyEvent, key: Key) -> bool:
         """Return whether the member or applicant *key* may see *event*.
 
-        A join request and its outcome are visible to the admin, the moderators and the applicant.
+        A join request and its outcome are visible to the admin, the moderators and the applicant;
+        an invite code to the admin and the moderators.
         """
         if isinstance(event, Request):
             return key == fold(event.name) or self.moderates(key)
-        return True
+        return self.moderates(key) if isinstance(event, CodeEvent) else True
 
     def require_member(self, by: Actor) -> None:
         """Raise `Refused` unless *by* is a member, and the group is open."""

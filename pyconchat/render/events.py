@@ -17,6 +17,8 @@ from pyconchat.domain.events import (
     GroupCreated,
     GroupRestored,
     InvitationEnded,
+    InviteCodeEnded,
+    InviteCodeMade,
     JoinRejected,
     JoinRequested,
     MemberBanned,
@@ -54,6 +56,7 @@ from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.replies import Where
 from pyconchat.domain.text import SafeText, in_bytes
 from pyconchat.domain.times import seconds, until_in_words
+from pyconchat.render.words import counted
 
 __all__ = ["event_sentence", "quoted"]
 
@@ -78,8 +81,16 @@ def event_sentence(
         sentence = _about_message(event, quote)
     else:
         sentence = _to_others(event, where, at)
-    prefix = f"[{where.group}] " if where.group is not None and not where.here else ""
-    return prefix + sentence if sentence else ""
+    return f"{_prefix(where)}{sentence}" if sentence else ""
+
+
+def _prefix(where: Where) -> str:
+    """Return the name of the conversation, if the reader is elsewhere; nothing for the server's."""
+    if where.here:
+        return ""
+    if where.other is not None:
+        return f"[@{where.other}] "
+    return f"[{where.group}] " if where.group is not None else ""
 
 
 def quoted(quote: Quote) -> str:
@@ -166,6 +177,8 @@ def _to_others(event: AnyEvent, where: Where, at: int) -> str:
             return f"{by} deleted {group}."
         case GroupRestored(by=by, name=name, number=number):
             return f"{by} restored {name} (number {number})."
+        case MemberJoined(name=name, via=Via.CODE):
+            return f"{name} has joined the chat! (with an invite code)"
         case MemberJoined(name=name, by=None):
             return f"{name} has joined the chat!"
         case MemberJoined(name=name, by=by):
@@ -204,6 +217,11 @@ def _to_others(event: AnyEvent, where: Where, at: int) -> str:
             return f"{by} invited {name}, who may join without asking."
         case InvitationEnded(name=name):
             return f"{name}, who was invited, has disconnected."
+        case InviteCodeMade(number=number, by=by, uses=uses, until=until):
+            ends = until_in_words(until, at)
+            return f"{by} made the invite code {number}, for {counted(uses, 'use')}{ends}."
+        case InviteCodeEnded(number=number, by=by):
+            return f"{by} ended the invite code {number}."
         case AdminChanged(name=None):
             return f"{group} has no admin now; the operators look after it."
         case AdminChanged(name=name, by=by):

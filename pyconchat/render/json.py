@@ -24,6 +24,8 @@ from pyconchat.domain.events import (
     GroupCreated,
     GroupRestored,
     InvitationEnded,
+    InviteCodeEnded,
+    InviteCodeMade,
     JoinRejected,
     JoinRequested,
     MemberBanned,
@@ -58,6 +60,9 @@ from pyconchat.domain.group_state import Ban, JoinRequest
 from pyconchat.domain.names import Key
 from pyconchat.domain.replies import (
     Bans,
+    CodeLine,
+    CodeMade,
+    Codes,
     Entered,
     FileLine,
     Files,
@@ -115,6 +120,8 @@ _EVENT_FIELDS: Mapping[type[AnyEvent], Sequence[str]] = {
     JoinRejected: ("name", "by", "reason"),
     MemberInvited: ("name", "by", "guest"),
     InvitationEnded: ("name",),
+    InviteCodeMade: ("number", "by", "uses", "until"),
+    InviteCodeEnded: ("number", "by"),
     AdminChanged: ("name", "why", "by"),
     PolicyChanged: ("policy", "by"),
     TopicChanged: ("topic", "by"),
@@ -203,6 +210,8 @@ def event_object(entry: Entry, where: Where) -> dict[str, object]:
     else:
         for name in _EVENT_FIELDS[type(event)]:
             fields["from" if name == "sender" else name] = _field(event, name)
+        if type(event) is MemberJoined and event.code:
+            fields["code"] = event.code
     if entry.quote is not None:
         fields["quote"] = quote_object(entry.quote)
     return fields
@@ -265,6 +274,11 @@ def reply_object(reply: Reply) -> dict[str, object]:
         case Bans(group=group, bans=bans, more=more, next=next):  # `now` is for ages in words
             fields |= {"group": group, "bans": _timed(bans, _BAN_FIELDS)}
             fields |= {"more": more, "next": next}
+        case CodeMade(group=group, code=code):
+            fields |= {"group": group, "code": code}
+            fields |= {name: _field(reply, name) for name in ("number", "uses", "until")}
+        case Codes(group=group, codes=codes):
+            fields |= {"group": group, "codes": _timed(codes, CodeLine.__struct_fields__)}
         case Files(group=group, files=files, more=more, next=next):
             fields |= {"group": group, "files": _timed(files, FileLine.__struct_fields__)}
             fields |= {"more": more, "next": next}
@@ -295,7 +309,7 @@ def _named_group(line: GroupLine) -> dict[str, object]:
 
 
 def _timed(
-    records: Iterable[JoinRequest | Ban | FileLine], names: Sequence[str]
+    records: Iterable[JoinRequest | Ban | FileLine | CodeLine], names: Sequence[str]
 ) -> list[dict[str, object]]:
     """Return the fields *names* of each record."""
     return [{name: _field(each, name) for name in names} for each in records]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from pyconchat.domain.replies import Bans, Files, GroupLine, Groups, Requests, Roster
+from pyconchat.domain.replies import Bans, Codes, Files, GroupLine, Groups, Requests, Roster
 from pyconchat.domain.text import columns, in_bytes
 from pyconchat.domain.times import until_in_words
 from pyconchat.render.words import (
@@ -18,7 +18,14 @@ from pyconchat.render.words import (
     with_part,
 )
 
-__all__ = ["ban_lines", "file_lines", "group_lines", "request_lines", "roster_lines"]
+__all__ = [
+    "ban_lines",
+    "code_lines",
+    "file_lines",
+    "group_lines",
+    "request_lines",
+    "roster_lines",
+]
 
 
 def group_lines(reply: Groups) -> list[str]:
@@ -92,6 +99,19 @@ def ban_lines(reply: Bans) -> list[str]:
         reason = f": {ban.reason}" if ban.reason else ""
         lines.append(f"  {ban.name}, by {ban.by}{until_in_words(ban.until, reply.now)}{reason}")
     return lines + more_lines(reply.more, reply.next)
+
+
+def code_lines(reply: Codes) -> list[str]:
+    """Return the lines about the invite codes of a group."""
+    if not reply.codes:
+        return [f"{reply.group} has no invite codes; /invite code USES DAYS makes one."]
+    lines = [f"{counted(len(reply.codes), 'invite code')} of {reply.group} (/invite code N off):"]
+    for code in reply.codes:
+        left = f"{code.uses - code.used} of {counted(code.uses, 'use')} left"
+        lines.append(
+            f"  {code.number}, by {code.by}: {left}{until_in_words(code.until, reply.now)}"
+        )
+    return lines
 
 
 def file_lines(reply: Files) -> list[str]:

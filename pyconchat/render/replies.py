@@ -11,6 +11,8 @@ from pyconchat.domain.replies import (
     AdminIs,
     Asked,
     Bans,
+    CodeMade,
+    Codes,
     Done,
     DownloadTicket,
     Ended,
@@ -45,10 +47,17 @@ from pyconchat.domain.replies import (
 )
 from pyconchat.domain.settings import Settings
 from pyconchat.domain.text import in_bytes
-from pyconchat.domain.times import day_and_time
+from pyconchat.domain.times import day_and_time, until_in_words
 from pyconchat.render.events import quoted
 from pyconchat.render.help import MENU, help_lines
-from pyconchat.render.lists import ban_lines, file_lines, group_lines, request_lines, roster_lines
+from pyconchat.render.lists import (
+    ban_lines,
+    code_lines,
+    file_lines,
+    group_lines,
+    request_lines,
+    roster_lines,
+)
 from pyconchat.render.people import online_lines, person_lines
 from pyconchat.render.statistics import stats_lines
 from pyconchat.render.words import away_notes, counted, presence
@@ -122,6 +131,11 @@ def reply_lines(reply: Reply) -> list[str]:
             return [first, *_moderators(reply)]
         case Bans():
             return ban_lines(reply)
+        case CodeMade(group=group, code=code, uses=uses, until=until, now=now):
+            ends = f"{counted(uses, 'use')}{until_in_words(until, now)}"
+            return [f"The code, shown only now, for {ends}: /join {group} {code}"]
+        case Codes():
+            return code_lines(reply)
         case Pins(group=group, pins=pins):
             return [*map(_pin, pins)] or [f"Nothing is pinned in {group}."]
         case Files():

@@ -138,10 +138,8 @@ class Requests:
         if not text:
             raise empty_message()
         if isinstance(place, Private):
-            if request.reply_to:
-                raise Refused(Code.BAD_ARGUMENT, "Messages have answers by number in groups only.")
             receiver, seq, away = await self._chat.private.post(
-                self._session, place.partner, text, key
+                self._session, place.partner, text, key, reply_to=request.reply_to
             )
             return Sent(receiver.name, self._services.presence.online(receiver.key), seq, away)
         done: Deferred[int] = Deferred()

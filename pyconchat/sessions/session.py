@@ -152,7 +152,8 @@ class Session:
             return conversation.here if self.current is conversation else conversation.elsewhere
         partner = conversation.partner_of(self.account.key)
         account = self._accounts.get(partner)
-        return Where(other=account.name if account is not None else Name(partner))
+        here = isinstance(self.current, Private) and self.current.partner is account
+        return Where(other=account.name if account is not None else Name(partner), here=here)
 
     # Output.
 

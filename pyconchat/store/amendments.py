@@ -142,11 +142,18 @@ def quotes(connection: Connection, conversation: int, seqs: Sequence[int]) -> di
 
 
 def target(connection: Connection, conversation: int, seq: int | None, asker: Key) -> Target | None:
-    """Return the entry *seq* of a group, or the last message of *asker*, None if there is none."""
+    """Return the entry *seq*, or the last message of *asker*, None if there is none.
+
+    In a private conversation, *asker* is one of the parties, whom nobody else can be.
+    """
     members, reactions = schema.members.c, schema.reactions.c
+    conversations = schema.conversations.c
     since = connection.scalar(
         select(members.since).where(members.conversation == conversation, members.key == asker)
     )
+    private = select(conversations.party_a).where(conversations.id == conversation)
+    if since is None and connection.scalar(private) is not None:
+        since = 0
     query = (
         select(_entries.seq, _entries.at, _entries.body)
         .where(_entries.conversation == conversation)

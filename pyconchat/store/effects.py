@@ -32,6 +32,8 @@ from pyconchat.domain.events import (
     GroupCreated,
     GroupRestored,
     InvitationEnded,
+    InviteCodeEnded,
+    InviteCodeMade,
     JoinRejected,
     JoinRequested,
     MemberBanned,
@@ -102,14 +104,15 @@ class Effects:
                 self._create(entry, event)
             case GroupClosed(by=by):
                 self._set_group(group, closed=True, closed_at=entry.at, days_closed=0)
-                gone = [schema.requests, schema.invitations]
+                gone = [schema.requests, schema.invitations, schema.invite_codes]
                 for table in gone if by is not None else [*gone, schema.files]:
                     self._run(delete(table).where(table.c.conversation == group))
                 self._cursors.close_all(group, seq)
             case GroupRestored(name=name, number=number):
                 self._set_group(group, closed=False, closed_at=None, name=name, number=number)
                 self._cursors.open_for_members(group, seq - 1)
-            case MemberJoined(name=name, guest=guest):
+            case MemberJoined(name=name, guest=guest, code=code):
+                self._use_code(group, code)
                 self._drop(schema.requests, group, name)
                 self._drop(schema.invitations, group, name)
                 self._drop(schema.bans, group, name)
@@ -166,6 +169,10 @@ class Effects:
                 self._cursors.notify(fold(name), group, seq)
             case InvitationEnded(name=name):
                 self._drop(schema.invitations, group, name)
+            case InviteCodeMade():
+                self._add_code(entry, event)
+            case InviteCodeEnded(number=number):
+                self._run(delete(schema.invite_codes).where(*_code(group, number)))
             case AdminChanged(name=name):
                 self._set_group(group, admin=name or "")
                 if name is not None:
@@ -220,6 +227,27 @@ class Effects:
         if not event.guest:
             self._cursors.open(fold(event.by), entry.conversation, entry.seq - 1)
 
+    def _add_code(self, entry: Entry, event: InviteCodeMade) -> None:
+        row = {
+            "conversation": entry.conversation,
+            "number": event.number,
+            "digest": event.digest,
+            "by": event.by,
+            "at": entry.at,
+            "uses": event.uses,
+            "used": 0,
+            "until": event.until,
+        }
+        self._drop_ended(schema.invite_codes, entry.conversation, entry.at)
+        self._run(insert(schema.invite_codes).values(row))
+        self._set_group(entry.conversation, last_code=event.number)
+
+    def _use_code(self, group: int, number: int) -> None:
+        if number:
+            codes, same = schema.invite_codes, _code(group, number)
+            self._run(update(codes).where(*same).values(used=codes.c.used + 1))
+            self._run(delete(codes).where(*same, codes.c.used >= codes.c.uses))
+
     def _share(self, entry: Entry, event: FileShared) -> None:
         row = {
             "conversation": entry.conversation,
@@ -261,11 +289,16 @@ class Effects:
         return self._run(delete(table).where(row)) > 0
 
     def _drop_ended(self, table: Table, group: int, at: int) -> None:
-        """Delete the bans or quiets of *group* that have ended at *at* (milliseconds)."""
+        """Delete the rows of *group* that have ended at *at* (milliseconds)."""
         self._run(delete(table).where(table.c.conversation == group, table.c.until <= at))
 
     def _run(self, statement: Any) -> int:
         return self._connection.execute(statement).rowcount
+
+
+def _code(group: int, number: int) -> list[ColumnElement[bool]]:
+    codes = schema.invite_codes.c
+    return [codes.conversation == group, codes.number == number]
 
 
 def _at(table: Table, group: int, seq: int) -> ColumnElement[bool]:

@@ -23,7 +23,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = "0014"
+VERSION = "0015"
 """The newest migration. A database with this version starts without Alembic."""
 
 CLAIM_CODE = "claim-code"
@@ -141,6 +141,7 @@ groups = Table(
     Column("closed_at", BigInteger),
     Column("days_closed", Integer, nullable=False, server_default="0"),
     Column("slow", Integer, nullable=False, server_default="0"),  # seconds
+    Column("last_code", BigInteger, nullable=False, server_default="0"),
 )
 
 
@@ -196,6 +197,20 @@ files = Table(
     Column("at", BigInteger, nullable=False),
     Column("guest", Boolean, nullable=False),
     Column("quota", String(64), nullable=False, server_default=""),  # see `FileShared`
+)
+
+# The invite codes of groups. digest: the SHA-256 of the code. used: how many uses are used up.
+invite_codes = Table(
+    "invite_codes",
+    metadata,
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("digest", String(64), nullable=False),
+    Column("by", String(32), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("uses", Integer, nullable=False),
+    Column("used", Integer, nullable=False),
+    Column("until", BigInteger, nullable=False),
 )
 
 # The pinned messages of a group. seq: the message. since: the entry that pinned it.

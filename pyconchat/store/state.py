@@ -18,6 +18,7 @@ from pyconchat.domain.group_state import (
     Quiet,
     SharedFile,
 )
+from pyconchat.domain.invite_codes import InviteCode
 from pyconchat.domain.names import Key, Name
 from pyconchat.domain.stored import (
     AccountRecord,
@@ -102,6 +103,8 @@ def _read_groups(connection: Connection, chosen: ColumnElement[bool]) -> dict[in
         found[row.conversation].state.files.append(_file(row))
     for row in _rows(connection, schema.pins, "since", chosen):
         found[row.conversation].state.pins.append(Pin(row.seq, Name(row.by)))
+    for row in _rows(connection, schema.invite_codes, "number", chosen):
+        found[row.conversation].state.codes.append(_invite_code(row))
     return found
 
 
@@ -219,6 +222,7 @@ def _groups(connection: Connection, chosen: ColumnElement[bool]) -> dict[int, St
             temporary=row["temporary"],
             last_file=row["last_file"],
             slow=row["slow"],
+            last_code=row["last_code"],
         )
         found[row["conversation"]] = StoredGroup(state, row["version"], row["head"])
     return found
@@ -256,6 +260,18 @@ def _file(row: Row[Any]) -> SharedFile:
         at=row.at,
         guest=row.guest,
         quota=row.quota,
+    )
+
+
+def _invite_code(row: Row[Any]) -> InviteCode:
+    return InviteCode(
+        number=row.number,
+        digest=row.digest,
+        by=Name(row.by),
+        at=row.at,
+        uses=row.uses,
+        until=row.until,
+        used=row.used,
     )
 
 

@@ -68,6 +68,12 @@ EVENTS: list[tuple[Object, str]] = [
     (event("withdrawn", name="bob", why="left"), "The request of bob to join"),
     (event("rejected", name="bob", by="carol", reason=""), "carol rejected the request of bob."),
     (event("invited", name="alice", by="carol", guest=False), "carol invites you to tea"),
+    (event("joined", name="bob", via="code", by=None, code=3), "(with an invite code)"),
+    (
+        event("code-made", number=3, by="carol", uses=5, until=AT),
+        "carol made the invite code 3, for 5 uses until",
+    ),
+    (event("code-ended", number=3, by="carol"), "carol ended the invite code 3."),
     (event("uninvited", name="bob"), "bob, who was invited, has disconnected."),
     (event("admin", name="bob", why="left", by=None), "bob is the admin now."),
     (event("quieted", name="bob", by="carol", until=None), "carol made bob quiet."),

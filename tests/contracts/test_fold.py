@@ -92,6 +92,11 @@ RULES: dict[str, Rule] = {
     ),
     "reject": lambda group, by, other, step, at: group.reject(by, step.name, step.text),
     "invite": lambda group, by, other, step, at: group.invite(by, other, at),
+    "code": lambda group, by, other, step, at: group.make_code(
+        by, "5a", 1 + len(step.text) % 2, at, step.until or NO_LIMIT
+    ),
+    "end code": lambda group, by, other, step, at: group.end_code(by, "5a", at),
+    "join by code": lambda group, by, other, step, at: group.join(by, at, code="5a"),
     "transfer": lambda group, by, other, step, at: group.transfer(by, step.name),
     "kick": lambda group, by, other, step, at: group.kick(by, step.name, step.text),
     "ban": lambda group, by, other, step, at: group.ban(by, step.name, at, step.text),
@@ -147,6 +152,14 @@ DRAWN = [
 
 Story: TypeAlias = list[list[Step]]
 
+# One code is used by two people, the next ends in time, and the last is ended by the admin.
+CODES = [
+    Step("code", text=SafeText("näh")),
+    *(Step(what, name) for name in (CAROL.name, GINA.name) for what in ("join by code", "leave")),
+    *(Step("code", until=AT + 6), Step("code"), Step("end code"), Step("end code")),
+    Step("code", until=AT + 8),
+]
+
 # A story with every kind of event.
 WHOLE_STORY: Story = [
     [Step("post"), Step("act"), Step("topic", text=SafeText("tea"))],
@@ -154,13 +167,13 @@ WHOLE_STORY: Story = [
     [Step("pin", name=CAROL.name), Step("pin", name=BOB.name), Step("pin", name=Name("Gina"))],
     [Step("edit"), Step("react"), Step("unsay", name=BOB.name), Step("unsay", name=CAROL.name)],
     [Step("share"), Step("share", text=SafeText("näh")), Step("remove"), Step("post")],
-    [Step("join", BOB.name), Step("join", GUS.name)],
+    [Step("join", BOB.name), Step("join", GUS.name), *CODES],
     [Step("approve", name=Name("BOB")), Step("reject", name=GUS.name), Step("join", GUS.name)],
     [Step("leave", GUS.name), Step("invite", name=GUS.name), Step("invite", name=GINA.name)],
     [Step("disconnect", name=GINA.name), Step("join", GUS.name), Step("register", name=GUS.name)],
     [Step("moderator", name=GUS.name), Step("quiet", GUS.name, until=AT + 12)],
     [Step("end quiet", GUS.name), Step("slow", GUS.name, text=SafeText("näh"))],
-    [Step("end moderator", name=GUS.name), Step("moderator")],
+    [Step("end moderator", name=GUS.name), Step("moderator"), Step("code", until=AT + 90)],
     [
         Step("transfer", name=BOB.name),
         Step("kick", BOB.name, ALICE.name),

@@ -26,6 +26,7 @@ from pyconchat.chat.conversations import account_key
 from pyconchat.domain.decisions import SERVER, Decision
 from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.events import (
+    CodeEvent,
     Entry,
     GroupCreated,
     JoinRequested,
@@ -71,7 +72,7 @@ ADMIN_COMMANDS = [
     "quiet",
 ]
 MODERATING = ["/moderator {name} off", "/quiet {name} off", "/slow 1", "/slow 0"]
-MODERATING += ["/ban {name} 1m", "/quiet {name} 1m"]
+MODERATING += ["/ban {name} 1m", "/quiet {name} 1m", "/invite code", "/invite code 1 off"]
 POLICIES = ["open", "approval", "invite", "password secret"]
 
 some = st.integers(0, 11)  # an index, modulo the number of sessions or groups
@@ -410,7 +411,7 @@ class Machine(RuleBasedStateMachine):
                 due = set()
                 for e in log.entries[max(since, seqs[0]) - 1 :]:
                     ignored = as_seen(e, {key: Name(key) for key in hidden}) is None
-                    if not ignored and not isinstance(e.event, Request):
+                    if not ignored and not isinstance(e.event, Request | CodeEvent):
                         due.add(e.seq)
                 assert due <= set(seqs), f"{session.name} lacks {due - set(seqs)}"
 

@@ -20,6 +20,7 @@ from pyconchat.commands import TABLE
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import GroupEvent, Policy
 from pyconchat.domain.group import Group
+from pyconchat.domain.invite_codes import digest_of
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.text import SafeText
 from pyconchat.files import FileSharing, Storage
@@ -121,6 +122,9 @@ IN_A_GROUP = {
     "invite": Right("/invite {}", MODERATOR, "invited", {
         "applicant": "joined", "invited": Code.EXISTS, "banned": Code.BANNED,
         **AS_MEMBERS, **UNKNOWN}),
+    "code": Right("/invite code 2 1", MODERATOR, "code-made"),
+    "codes": Right("/invite codes", MODERATOR),
+    "end code": Right("/invite code 1 off", MODERATOR, "code-ended"),
     "transfer": Right("/transfer {}", POWER, "admin", {
         "admin": Code.SELF, "guest-member": Code.GUEST}, MEMBERS, Code.NOT_MEMBER),
     "moderator": Right("/moderator {}", ADMIN, "moderator", {
@@ -186,14 +190,25 @@ SOME_TARGETS = ("member", "applicant", "moderator", "banned", "oneself")
 OTHER = "other"
 """An open group of all."""
 
-# For each policy (and the right password, or another), the outcome for people who are neither
-# members, nor invited, nor banned; and for applicants.
+INVITE_CODE, WRONG_CODE = "inv-aaaa-bbbb-cccc-dddd", "inv-aaaa-bbbb-cccc-2222"
+FOREVER = 4_000_000_000_000
+WORDS = {"right": "secret", "code": INVITE_CODE, "wrong-code": WRONG_CODE}
+
+# For each policy (and the right password, or another, or a code), the outcome for people who are
+# neither members, nor invited, nor banned; and for applicants.
 JOINING = {
     "open": ("+joined", "+joined"),
     "approval": ("+requested", "pending"),
     "invite": ("invite-only", "invite-only"),
     "password": ("wrong-password", "wrong-password"),
     "password right": ("+joined", "+joined"),
+    "approval code": ("+joined", "+joined"),
+    "invite code": ("+joined", "+joined"),
+    "password code": ("+joined", "+joined"),
+    "open code": ("+joined", "+joined"),
+    "invite wrong-code": ("wrong-code", "wrong-code"),
+    "approval wrong-code": ("wrong-code", "wrong-code"),
+    "password wrong-code": ("wrong-code", "wrong-code"),
 }
 
 FREE = {
@@ -304,6 +319,7 @@ class Town:
         self.decide(name, lambda group: group.join(ann, 0))
         self.decide(name, lambda group: group.invite(ada, ivy, 0))
         self.decide(name, lambda group: group.ban(ada, Name("ben"), 0))
+        self.decide(name, lambda group: group.make_code(ada, digest_of(INVITE_CODE), 1, 0, FOREVER))
         self.decide(name, lambda group: group.make_moderator(ada, Name("mia")))
         self.decide(name, lambda group: group.make_moderator(ada, Name("moe")))
         self.decide(name, lambda group: group.quiet(ada, Name("quin"), 0))
@@ -504,8 +520,8 @@ def test_every_command_that_takes_a_group_is_tried() -> None:
 @pytest.mark.parametrize("way", JOINING)
 def test_joining(town: Town, way: str) -> None:
     """Who can join a group, and who has to ask, depends on its policy."""
-    policy, _, right = way.partition(" ")
-    typed = "secret" if right else "wrong" if policy == "password" else ""
+    policy, _, word = way.partition(" ")
+    typed = WORDS.get(word, "wrong" if policy == "password" else "")
     others, applicant = JOINING[way]
     outcomes = {"applicant": applicant, "invited": "+joined", "banned": "banned"}
     tried = [

@@ -22,6 +22,8 @@ from pyconchat.domain.events import (
     GroupCreated,
     GroupRestored,
     InvitationEnded,
+    InviteCodeEnded,
+    InviteCodeMade,
     JoinRejected,
     JoinRequested,
     MemberBanned,
@@ -91,9 +93,9 @@ EXAMPLES: list[tuple[AnyEvent, str, str]] = [
     (GroupClosed(ALICE), "closed", '{"by":"alice"}'),
     (GroupRestored(7, TEA, ALICE), "restored", '{"number":7,"name":"tea","by":"alice"}'),
     (
-        MemberJoined(BOB, Via.APPROVAL, ALICE, True),
+        MemberJoined(BOB, Via.CODE, ALICE, True, 3),
         "joined",
-        '{"name":"bob","via":"approval","by":"alice","guest":true}',
+        '{"name":"bob","via":"code","by":"alice","guest":true,"code":3}',
     ),
     (MemberLeft(BOB, Why.GUEST_GONE), "left", '{"name":"bob","why":"guest-gone"}'),
     (
@@ -129,6 +131,12 @@ EXAMPLES: list[tuple[AnyEvent, str, str]] = [
         '{"name":"bob","by":"alice","reason":"full"}',
     ),
     (MemberInvited(BOB, ALICE, True), "invited", '{"name":"bob","by":"alice","guest":true}'),
+    (
+        InviteCodeMade(3, ALICE, 5, 0, HASH),
+        "code-made",
+        '{"number":3,"by":"alice","uses":5,"until":"1970-01-01T00:00:00.000Z"}',
+    ),
+    (InviteCodeEnded(3, ALICE), "code-ended", '{"number":3,"by":"alice"}'),
     (InvitationEnded(BOB), "uninvited", '{"name":"bob"}'),
     (Damaged(), "damaged", "{}"),
     (

@@ -13,6 +13,9 @@ from pyconchat.domain.replies.groups import (
     AdminIs,
     Asked,
     Bans,
+    CodeLine,
+    CodeMade,
+    Codes,
     Entered,
     FrontDesk,
     GroupLine,
@@ -54,6 +57,9 @@ __all__ = [
     "ArgumentHelp",
     "Asked",
     "Bans",
+    "CodeLine",
+    "CodeMade",
+    "Codes",
     "CommandHelp",
     "Done",
     "DownloadTicket",
@@ -121,6 +127,8 @@ Reply: TypeAlias = (
     | Roster
     | AdminIs
     | Bans
+    | CodeMade
+    | Codes
     | Files
     | UploadTicket
     | DownloadTicket

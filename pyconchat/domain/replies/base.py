@@ -14,8 +14,8 @@ class Where(msgspec.Struct, frozen=True, eq=False):
     """A conversation as a reader sees it.
 
     *group* is its name; for a private conversation it is None and *other* is the reader's
-    partner. *here* is true if the group is the reader's current one. Compared by identity, which
-    is fast: each conversation has one instance for either value of *here*.
+    partner. *here* is true if it is the reader's current place. Compared by identity, which is
+    fast: each group has one instance for either value of *here*.
     """
 
     group: Name | None = None

@@ -14,6 +14,9 @@ __all__ = [
     "AdminIs",
     "Asked",
     "Bans",
+    "CodeLine",
+    "CodeMade",
+    "Codes",
     "Entered",
     "FrontDesk",
     "GroupLine",
@@ -165,3 +168,39 @@ class Bans(BaseReply, frozen=True, tag="bans"):
     now: int
     more: int = 0
     next: SafeText = NO_TEXT
+
+
+class CodeMade(BaseReply, frozen=True, tag="invite-code"):
+    """The new invite *code*, the *number* of *group*; the server shows it only this once.
+
+    *uses* people can join with it until *until*. Times are in milliseconds since the epoch.
+    """
+
+    group: Name
+    number: int
+    code: str
+    uses: int
+    until: int
+    now: int
+
+
+class CodeLine(msgspec.Struct, frozen=True):
+    """One invite code of a `Codes` reply: *by* made it at *at*; *used* of its *uses* are used up.
+
+    Times are in milliseconds since the epoch.
+    """
+
+    number: int
+    by: Name
+    at: int
+    uses: int
+    used: int
+    until: int
+
+
+class Codes(BaseReply, frozen=True, tag="invite-codes"):
+    """The invite codes of *group* that people can join with, at *now* (milliseconds)."""
+
+    group: Name
+    codes: list[CodeLine]
+    now: int

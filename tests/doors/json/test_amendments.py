@@ -128,3 +128,29 @@ def texts_of(entries: list[Object], texts: dict[int, str] | None = None) -> dict
             case "unsay":
                 found.pop(each["about"], None)
     return found
+
+
+def test_private_conversations(
+    server: MemoryServer, alice: WiredProgram, bob: WiredProgram
+) -> None:
+    """The events have ``with``; a text can have ``reply_to``. Missed ones are as in groups."""
+    seq = alice.does(text="the kettle", **{"with": "bob"})["seq"]
+    answer = bob.does(text="yes?", reply_to=seq, **{"with": "alice"})
+    assert answer["type"] == "sent"
+    assert alice.asks(text="hi", reply_to=9, **{"with": "bob"})["code"] == "no-such-message"
+    bob.cut()
+    for line in ("/edit 1 the pot", "/react 2 👍", "/unsay 1"):
+        alice.does(line, **{"with": "bob"})
+    again = server.program("bob", "password b", since={"@alice": 0})
+    quote = {"from": "alice", "text": ""}
+    missed = [each for each in again.entries if "with" in each]
+    assert [each["with"] for each in missed] == ["alice"] * 5
+    kept = [{k: v for k, v in e.items() if k not in ("with", "at", "seq")} for e in missed]
+    assert kept == [
+        {"type": "unsaid", "from": "alice", "by": "alice"},
+        {"type": "message", "from": "bob", "text": "yes?", "reply_to": 1, "quote": quote},
+        {"type": "edit", "about": 1, "by": "alice", "text": "", "quote": quote},
+        {"type": "react", "about": 2, "by": "alice", "emoji": "👍",
+         "quote": {"from": "bob", "text": "yes?"}},
+        {"type": "unsay", "about": 1, "from": "alice", "by": "alice", "quote": quote},
+    ]  # fmt: skip
