@@ -141,11 +141,12 @@ class LineFormatter:
         entries = self.log(answer, current, numbers=kind != "mentions")
         more, next = answer.get("more"), str(answer.get("next") or "")
         if kind == "matches":
-            heading = matches_heading(str(answer.get("words")), bool(entries), bool(more))
+            heading = matches_heading(str(answer.get("words")), bool(entries), next)
         elif kind == "mentions":
             heading = mentions_heading(bool(entries), more if isinstance(more, int) else 0, next)
         else:
-            heading = history_heading(bool(entries), more if isinstance(more, int) else 0, next)
+            older, before = more if isinstance(more, int) else 0, str(answer.get("before") or "")
+            heading = history_heading(bool(entries), older, next, before)
         return [*map(server_line, heading), *entries]
 
     def log(self, answer: Object, current: str | None, numbers: bool = False) -> list[Line]:
