@@ -50,6 +50,8 @@ def plain_text(line: Line) -> str:
 class LineFormatter:
     """Formats what *me* reads, in local time, with a line wherever the day changes.
 
+    That line has the time zone of the day, if it is not that of now: summer time.
+
     *wall_clock* returns the time in seconds since the epoch, as `time.time` does.
     """
 
@@ -170,15 +172,19 @@ class LineFormatter:
 
     def _new_day(self, event: Object) -> list[Line]:
         at = local_time(event)
-        return self._day_line(at.date()) if at is not None else []
+        if at is None or at.date() == self._day:
+            return []
+        now = datetime.fromtimestamp(self._wall_clock()).astimezone()
+        zone = "" if at.utcoffset() == now.utcoffset() else f", {at.tzname()}"
+        return self._day_line(at.date(), zone)
 
-    def _day_line(self, day: date) -> list[Line]:
+    def _day_line(self, day: date, zone: str = "") -> list[Line]:
         if day == self._day:
             return []
         first, self._day = self._day is None, day
         if first and day == self._today():
             return []  # without a line, the reader takes it to be today
-        return [Line((("day", f"- {day:%A}, {day.day} {day:%B %Y} -"),))]
+        return [Line((("day", f"- {day:%A}, {day.day} {day:%B %Y}{zone} -"),))]
 
     def _today(self) -> date:
         return datetime.fromtimestamp(self._wall_clock()).date()
