@@ -47,6 +47,7 @@ class IStore(Interface):
     """
 
     behind = Attribute("Count of stored entries that are not indexed for `search` yet.")
+    index_step = Attribute("Count of entries for one `index`, for which a commit may wait.")
     unclean = Attribute("True while the disk has text of removed messages, for `clean`.")
 
     def open() -> None:

@@ -23,9 +23,6 @@ __all__ = ["SearchIndexer"]
 INTERVAL = 1.0
 """Seconds between two checks of the index."""
 
-MAX_PER_COMMIT = 500
-"""Maximum entries indexed in one transaction: a commit waits some milliseconds for it."""
-
 MAX_SEARCHES = 16
 """Maximum searches that wait for the one thread that searches."""
 
@@ -120,13 +117,14 @@ class SearchIndexer:
         If the index cannot be stored, a search finds only what is indexed. Raises `Refused` if
         there is very much to index, as after an upgrade.
         """
-        pieces = self._store.behind // MAX_PER_COMMIT + 1
+        step = self._store.index_step
+        pieces = self._store.behind // step + 1
         ends = self._seconds() + MAX_SECONDS
         try:
             while (
                 pieces
                 and wanted()
-                and await self._threads.write(self._store.index, MAX_PER_COMMIT, conversation)
+                and await self._threads.write(self._store.index, step, conversation)
             ):
                 pieces -= 1
                 if self._seconds() > ends:
@@ -144,7 +142,7 @@ class SearchIndexer:
             while self._checks.running and self._store.behind:
                 if self._busy() and self._store.behind < MAX_BEHIND:
                     return
-                await self._threads.write(self._store.index, MAX_PER_COMMIT)
+                await self._threads.write(self._store.index, self._store.index_step)
             if self._checks.running and self._store.unclean and not self._busy():
                 await self._threads.write(self._store.clean)
         except NotSaved as error:

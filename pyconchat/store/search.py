@@ -62,6 +62,11 @@ class SearchIndex:
         self._mark = Prepared(_MARK, dialect)
         self._lags: dict[int, _Lag] = {}  # by conversation, where entries are not indexed yet
 
+    @property
+    def step(self) -> int:
+        """Return how many entries are indexed in one transaction: a commit waits for it."""
+        return self._words.step
+
     def load(self, connection: Connection) -> None:
         """Load the lags that the last run of the server left."""
         self._lags.clear()
@@ -145,15 +150,14 @@ class SearchIndex:
 
     def find(
         self, connection: Connection, conversation: int, query: Query, before: int, limit: int
-    ) -> tuple[list[int], bool]:
+    ) -> tuple[list[int], int]:
         """Return the numbers of the newest messages before *before* that *query* may find.
 
-        They are the newest first: about *limit*, or more if many may be none. Also returns whether
-        these are all.
+        There are about *limit*, the newest first, or more if many may be none. The second number
+        is that before which the search continues, 0 if these are all.
         """
         most = limit if query.is_exact else max(limit, MAX_CHECKED)
-        found = self._words.find(connection, conversation, query.tokens(), before, most)
-        return found, len(found) < most
+        return self._words.find(connection, conversation, query.tokens(), before, most)
 
     def _upto(self, connection: Connection, conversation: int) -> int:
         """Return the number up to which *conversation* is indexed."""

@@ -233,6 +233,10 @@ class SqlStore:
     def behind(self) -> int:
         return self._search.behind
 
+    @property
+    def index_step(self) -> int:
+        return self._search.step
+
     def index(self, most: int, only: int | None = None) -> bool:
         with self._writer.transaction() as connection:
             seen = self._search.index(connection, most, only)
@@ -339,12 +343,12 @@ class SqlStore:
         wanted: Callable[[], bool] = lambda: True,
     ) -> Found:
         with reading(self._reading, SEARCH_SECONDS, wanted) as connection:
-            seqs, is_all = self._search.find(connection, conversation, query, before, limit)
+            seqs, rest = self._search.find(connection, conversation, query, before, limit)
             read = self._numbered(connection, conversation, seqs)
         found = [entry for entry in read if query.finds(entry.event)]
         if len(found) > limit:
             return Found(found[-limit:], found[-limit].seq)
-        return Found(found, 0 if is_all else seqs[-1])
+        return Found(found, rest)
 
     def newest_before(
         self, conversation: int, at: int, wanted: Callable[[], bool] = lambda: True

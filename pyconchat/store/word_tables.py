@@ -25,11 +25,14 @@ _SEQ = (1 << SEQ_BITS) - 1
 MERGED_PAGES = 200
 """Pages of the index that are rewritten in one transaction: a commit waits 20 ms for it at most."""
 
-NEWEST = 5000
+NEWEST = 2000
 """Rows of a conversation that PostgreSQL searches without its index, newest first.
 
 Its index has no order: of a common word it would first collect all messages.
 """
+
+MIN_SHARE = 0.01
+"""Share of them with which the next rows are searched in the same way."""
 
 _ADD_FTS5 = text("INSERT INTO words (rowid, tokens) VALUES (:id, :tokens)")
 _REMOVE_FTS5 = text("INSERT INTO words (words, rowid, tokens) VALUES ('delete', :id, :tokens)")
@@ -43,13 +46,17 @@ _CHANGES = text("SELECT total_changes()")
 
 # Each entry has its conversation as a token, because a word may be common in other ones.
 _ADD_TSVECTOR = text(
-    "INSERT INTO words (conversation, seq, tokens) VALUES (:conversation, :seq,"
-    " array_to_tsvector(string_to_array(CAST(:tokens AS text), ' ')))"
+    "INSERT INTO words (conversation, seq, tokens)"
+    " SELECT :conversation, seq, array_to_tsvector(string_to_array(said, ' '))"
+    " FROM unnest(CAST(:seqs AS bigint[]), CAST(:tokens AS text[])) AS new (seq, said)"
 )
 _REMOVE_TSVECTOR = text("DELETE FROM words WHERE conversation = :conversation AND seq = :seq")
 _NEWEST_TSVECTOR = text(
-    "SELECT seq, tokens @@ CAST(:query AS tsquery) FROM words"
-    " WHERE conversation = :conversation AND seq < :before ORDER BY seq DESC LIMIT :newest"
+    "WITH newest AS MATERIALIZED ("
+    " SELECT seq, tokens @@ CAST(:query AS tsquery) AS matches FROM words"
+    " WHERE conversation = :conversation AND seq < :before ORDER BY seq DESC LIMIT :newest)"
+    " SELECT min(seq), count(*), array_agg(seq ORDER BY seq DESC) FILTER (WHERE matches)"
+    " FROM newest"
 )
 _FIND_TSVECTOR = text(
     "WITH found AS MATERIALIZED (SELECT seq FROM words"
@@ -59,7 +66,12 @@ _FIND_TSVECTOR = text(
 
 
 class WordTable(Protocol):
-    """The tokens of messages, by conversation and number. Entries are numbers and tokens."""
+    """The tokens of messages, by conversation and number. Entries are numbers and tokens.
+
+    *step* is how many entries are added in one transaction: a commit waits for it.
+    """
+
+    step: int
 
     def add(
         self, connection: Connection, conversation: int, entries: Iterable[tuple[int, str]]
@@ -78,8 +90,12 @@ class WordTable(Protocol):
         tokens: Sequence[Tokens],
         before: int,
         most: int,
-    ) -> list[int]:
-        """Return the newest *most* entries before *before* with all of *tokens*, newest first."""
+    ) -> tuple[list[int], int]:
+        """Return the newest *most* entries before *before* with all of *tokens*, or fewer.
+
+        They are the newest first. The second number is that before which the search continues, 0
+        if these are all.
+        """
 
     def merge(self, connection: Connection, goes_on: bool) -> bool:
         """Overwrite a part of what was removed; *goes_on* unless it is the first part.
@@ -90,6 +106,8 @@ class WordTable(Protocol):
 
 class Fts5Words:
     """The table in SQLite. FTS5 only marks entries as removed, until it merges its segments."""
+
+    step = 500
 
     def __init__(self, dialect: Dialect) -> None:
         self._add = Prepared(_ADD_FTS5, dialect)
@@ -112,13 +130,13 @@ class Fts5Words:
         tokens: Sequence[Tokens],
         before: int,
         most: int,
-    ) -> list[int]:
+    ) -> tuple[list[int], int]:
         # Each token is a quoted string of FTS5's query language, so that none is an operator.
         query = " ".join(f'"{token}"{"*" if prefix else ""}' for token, prefix in tokens)
         first = conversation << SEQ_BITS
         bounds = {"first": first, "before": first | min(before, _SEQ), "most": most}
-        found = connection.execute(_FIND_FTS5, {"query": query, **bounds})
-        return [id & _SEQ for (id,) in found]
+        rows = connection.execute(_FIND_FTS5, {"query": query, **bounds})
+        return _page([id & _SEQ for (id,) in rows], most)
 
     def merge(self, connection: Connection, goes_on: bool) -> bool:
         before = connection.scalar(_CHANGES)
@@ -129,21 +147,21 @@ class Fts5Words:
 class TsvectorWords:
     """The table in PostgreSQL. It overwrites what was removed by itself (VACUUM)."""
 
+    step = 100
+
     def __init__(self, dialect: Dialect) -> None:
-        self._add = Prepared(_ADD_TSVECTOR, dialect)
         self._remove = Prepared(_REMOVE_TSVECTOR, dialect)
 
     def add(
         self, connection: Connection, conversation: int, entries: Iterable[tuple[int, str]]
     ) -> None:
-        here = _token_of(conversation)
-        self._add.run(
-            connection,
-            [
-                {"conversation": conversation, "seq": seq, "tokens": f"{here} {tokens}"}
-                for seq, tokens in entries
-            ],
-        )
+        here, added = _token_of(conversation), list(entries)
+        values = {
+            "conversation": conversation,
+            "seqs": [seq for seq, _ in added],
+            "tokens": [f"{here} {tokens}" for _, tokens in added],
+        }
+        connection.execute(_ADD_TSVECTOR, values)
 
     def remove(
         self, connection: Connection, conversation: int, entries: Iterable[tuple[int, str]]
@@ -160,21 +178,30 @@ class TsvectorWords:
         tokens: Sequence[Tokens],
         before: int,
         most: int,
-    ) -> list[int]:
+    ) -> tuple[list[int], int]:
         wanted = [(_token_of(conversation), False), *tokens]
         query = " & ".join(f"{_quoted(token)}{':*' if prefix else ''}" for token, prefix in wanted)
-        values = {"conversation": conversation, "query": query, "most": most}
-        newest = connection.execute(
-            _NEWEST_TSVECTOR, {**values, "before": before, "newest": NEWEST}
-        ).all()
-        found = [seq for seq, has_them in newest if has_them][:most]
-        if len(found) < most and len(newest) == NEWEST:
-            older = {**values, "before": newest[-1][0], "most": most - len(found)}
-            found += [seq for (seq,) in connection.execute(_FIND_TSVECTOR, older)]
-        return found
+        values = {"conversation": conversation, "query": query, "before": before}
+        oldest, count, newest = connection.execute(
+            _NEWEST_TSVECTOR, {**values, "newest": NEWEST}
+        ).one()
+        found: list[int] = newest or []
+        if len(found) >= most:
+            return _page(found[:most], most)
+        if count < NEWEST:
+            return found, 0
+        if len(found) >= NEWEST * MIN_SHARE:
+            return found, oldest
+        rows = connection.execute(_FIND_TSVECTOR, {**values, "most": most})
+        return _page([seq for (seq,) in rows], most)
 
     def merge(self, connection: Connection, goes_on: bool) -> bool:
         return False
+
+
+def _page(found: list[int], most: int) -> tuple[list[int], int]:
+    """Return *found*, and where the next page begins, if it is full."""
+    return found, found[-1] if len(found) == most else 0
 
 
 def _rows(conversation: int, entries: Iterable[tuple[int, str]]) -> list[dict[str, object]]:

@@ -83,7 +83,7 @@ def test_the_index_of_a_busy_server_has_a_maximum_lag(
 ) -> None:
     """When too many entries are not indexed, the indexer does not wait."""
     monkeypatch.setattr(indexer, "MAX_BEHIND", 4)
-    monkeypatch.setattr(indexer, "MAX_PER_COMMIT", 3)
+    monkeypatch.setattr(SqlStore, "index_step", 3)
     scene = Scene(store, 9)
     scene.busy = True
     scene.clock.advance(INTERVAL)
@@ -92,7 +92,7 @@ def test_the_index_of_a_busy_server_has_a_maximum_lag(
 
 def test_a_search_finds_recent_messages(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """It updates the index first, a few entries at a time."""
-    monkeypatch.setattr(indexer, "MAX_PER_COMMIT", 2)
+    monkeypatch.setattr(SqlStore, "index_step", 2)
     scene = Scene(store, 6)
     assert len(scene.alice.types("/search green")) == 7
     assert store.behind == 0

@@ -27,7 +27,9 @@ def upgrade() -> None:
             "CREATE TABLE words (conversation INTEGER, seq BIGINT, tokens TSVECTOR NOT NULL,"
             " PRIMARY KEY (conversation, seq))"
         )
-        # Without fastupdate: a list of pending entries would be merged now and then, in one
-        # commit, and each search would read all of it.
-        op.execute("CREATE INDEX words_tokens ON words USING gin (tokens) WITH (fastupdate = off)")
+        # A short list of pending entries: it is merged in one commit, and each search reads it.
+        op.execute(
+            "CREATE INDEX words_tokens ON words USING gin (tokens)"
+            " WITH (gin_pending_list_limit = 256)"
+        )
         op.execute("CREATE TABLE indexed (conversation INTEGER PRIMARY KEY, upto BIGINT NOT NULL)")
