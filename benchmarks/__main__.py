@@ -57,8 +57,8 @@ def _parser() -> argparse.ArgumentParser:
         ("--senders", _count, defaults.senders, "members who send messages, in fanout"),
         ("--active-groups", _count, defaults.active_groups, "groups with traffic, in many_groups"),
         ("--sessions", _count, defaults.sessions, "sessions in idle"),
-        ("--groups", _count, defaults.groups, "stored groups, in start and history"),
-        ("--entries", _count, defaults.entries, "stored messages, in start and history"),
+        ("--groups", _count, defaults.groups, "stored groups, in start, history and search"),
+        ("--entries", _count, defaults.entries, "stored messages, in start, history and search"),
         ("--seed", int, defaults.seed, "seed of the random texts"),
     ):
         parser.add_argument(name, type=kind, default=default, help=f"{help} [{default}]")

@@ -18,6 +18,7 @@ from pyconchat.domain.decisions import Decision, MoveCursor, NewEntry, SaveAccou
 from pyconchat.domain.events import GroupCreated, Message, Policy
 from pyconchat.domain.group import Actor, Group
 from pyconchat.domain.names import Name, fold
+from pyconchat.domain.search import Query, phrases
 from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
 
@@ -137,7 +138,7 @@ def _check(store: SqlStore, options: Options) -> None:
     groups = store.load().groups
     head = groups[_ARCHIVE_ID].head
     last = store.entries(_ARCHIVE_ID, head - 1, head, 1)
-    found = store.search(_ARCHIVE_ID, [str(options.entries)], 1)
+    found = store.search(_ARCHIVE_ID, Query(phrases(str(options.entries))), head + 1, 1).entries
     if len(groups) != options.groups or head != options.entries + MEMBERS or last != found:
         raise Failed("the new state folder does not contain all entries")
     if any(record.read != record.head for record in store.cursors(fold(OWNER))):

@@ -14,6 +14,7 @@ from benchmarks.scenarios.idle import idle
 from benchmarks.scenarios.many_groups import many_groups
 from benchmarks.scenarios.reconnect import catch_up, login_storm
 from benchmarks.scenarios.scaling import scaling
+from benchmarks.scenarios.search import search
 from benchmarks.scenarios.small_group import small_group
 from benchmarks.scenarios.start import start
 
@@ -31,6 +32,7 @@ SCENARIOS: dict[str, Callable[[Options], list[Result]]] = {
         catch_up,
         start,
         history,
+        search,
         client,
         files,
     )

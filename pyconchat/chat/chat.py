@@ -44,6 +44,7 @@ from pyconchat.domain.group import Group
 from pyconchat.domain.names import group_name
 from pyconchat.domain.refusals import no_such_message, not_saved
 from pyconchat.domain.replies import Stats
+from pyconchat.domain.search import Found, Query
 from pyconchat.domain.stored import Loaded
 from pyconchat.domain.text import SafeText
 
@@ -286,15 +287,22 @@ class Chat:
         return lambda: session in presence.sessions(key)
 
     async def search(
-        self, session: ISession, conversation: Conversation, words: Sequence[str], limit: int
-    ) -> list[Entry]:
-        """Return the newest *limit* messages that have all of *words*.
+        self, session: ISession, conversation: Conversation, query: Query, before: int, limit: int
+    ) -> Found:
+        """Return the newest *limit* entries before *before* that *query* finds.
 
         The search ends with *session*. Raises `Refused` or `NotSaved`.
         """
-        return await self.indexer.search(
-            session.account.key, conversation.id, words, limit, self._wanted_by(session)
-        )
+        key, wanted = session.account.key, self._wanted_by(session)
+        return await self.indexer.search(key, conversation.id, query, before, limit, wanted)
+
+    async def newest_before(self, session: ISession, conversation: Conversation, at: int) -> int:
+        """Return the number of the newest entry older than *at*, in milliseconds; 0 if none.
+
+        Raises `NotSaved`.
+        """
+        wanted = self._wanted_by(session)
+        return await self._turns.read(self.store.newest_before, conversation.id, at, wanted)
 
     def settled(self) -> Deferred[int]:
         """Fire when everything that was decided so far is stored and published."""

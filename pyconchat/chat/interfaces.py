@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pyconchat.domain.events import Entry, Quote
     from pyconchat.domain.names import Key
     from pyconchat.domain.replies import EndWhy, Reply, Where
+    from pyconchat.domain.search import Found, Query
     from pyconchat.domain.settings import Settings
     from pyconchat.domain.stored import (
         CursorRecord,
@@ -42,10 +43,11 @@ class IStore(Interface):
 
     `commit`, `index`, `clean`, `count_day`, `purge`, `state`, `cursors`, `direct`,
     `request_seq`, `mentions` and `token` are called by one thread, `load`, `entries`, `target`,
-    `quotes`, `numbered` and `search` by any.
+    `quotes`, `numbered`, `newest_before` and `search` by any.
     """
 
     behind = Attribute("Count of stored entries that are not indexed for `search` yet.")
+    index_step = Attribute("Count of entries for one `index`, for which a commit may wait.")
     unclean = Attribute("True while the disk has text of removed messages, for `clean`.")
 
     def open() -> None:
@@ -150,12 +152,20 @@ class IStore(Interface):
         """
 
     def search(
-        conversation: int, words: Sequence[str], limit: int, wanted: Callable[[], bool]
-    ) -> list[Entry]:
-        """Return the newest *limit* messages that have all of *words*, oldest first.
+        conversation: int, query: Query, before: int, limit: int, wanted: Callable[[], bool]
+    ) -> Found:
+        """Return the newest *limit* entries before *before* that *query* finds; maybe fewer.
 
-        Entries that are not indexed yet are not found (see `index`). Raises `TimedOut` if it takes
-        too long, or when *wanted*, which is called in this thread, returns false.
+        One call reads a bounded number of entries: if there may be older results, the next one
+        continues before `Found.rest`. Entries that are not indexed yet are not found (see `index`).
+        Raises `TimedOut` if it takes too long, or when *wanted*, which is called in this thread,
+        returns false.
+        """
+
+    def newest_before(conversation: int, at: int, wanted: Callable[[], bool]) -> int:
+        """Return the number of the newest entry that is older than *at* (milliseconds).
+
+        It is 0 if there is none. After a clock was set back, it may be one of several.
         """
 
 

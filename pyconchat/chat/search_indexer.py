@@ -5,7 +5,7 @@ It also makes the store overwrite, in pieces, the remaining text of removed mess
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -16,14 +16,12 @@ from pyconchat.chat.interfaces import IStore, IThreads
 from pyconchat.domain.errors import Code, NotSaved, Refused, TimedOut
 from pyconchat.domain.events import Entry
 from pyconchat.domain.names import Key
+from pyconchat.domain.search import Found, Query
 
 __all__ = ["SearchIndexer"]
 
 INTERVAL = 1.0
 """Seconds between two checks of the index."""
-
-MAX_PER_COMMIT = 500
-"""Maximum entries indexed in one transaction: a commit waits some milliseconds for it."""
 
 MAX_SEARCHES = 16
 """Maximum searches that wait for the one thread that searches."""
@@ -33,6 +31,10 @@ MAX_BEHIND = 200_000
 
 A search that first indexes so many takes a second.
 """
+
+
+MAX_SECONDS = 2.0
+"""Maximum seconds in which a search begins its steps; as many before it, to index the rest."""
 
 
 class SearchIndexer:
@@ -52,6 +54,7 @@ class SearchIndexer:
         self._searching: set[Key] = set()
         self._checks = LoopingCall(self._check)
         self._checks.clock = reactor
+        self._seconds = reactor.seconds
 
     def start(self) -> None:
         """Start checking the index."""
@@ -66,13 +69,15 @@ class SearchIndexer:
         self,
         asker: Key,
         conversation: int,
-        words: Sequence[str],
+        query: Query,
+        before: int,
         limit: int,
         wanted: Callable[[], bool],
-    ) -> list[Entry]:
-        """Return the newest *limit* messages of *conversation* that have all of *words*.
+    ) -> Found:
+        """Return the newest *limit* entries before *before* that *query* finds.
 
-        An account searches once at a time. The search ends when *wanted*, which threads may call,
+        If it takes long, it returns those of the entries searched so far (see `Found.rest`). An
+        account searches once at a time. The search ends when *wanted*, which threads may call,
         returns false. Raises `Refused` or `NotSaved`.
         """
         if asker in self._searching or len(self._searching) >= MAX_SEARCHES:
@@ -80,30 +85,55 @@ class SearchIndexer:
         self._searching.add(asker)
         try:
             await self._catch_up(conversation, wanted)
-            found: list[Entry] = await self._threads.search(
-                self._store.search, conversation, words, limit, wanted
-            )
-            return found
-        except TimedOut:
-            raise Refused(
-                Code.BUSY, "The search took too long. Search for fewer words, or rarer ones."
-            ) from None
+            return await self._search(conversation, query, before, limit, wanted)
         finally:
             self._searching.remove(asker)
+
+    async def _search(
+        self, conversation: int, query: Query, before: int, limit: int, wanted: Callable[[], bool]
+    ) -> Found:
+        """As `search`, in steps."""
+        ends = self._seconds() + MAX_SECONDS
+        found: list[Entry] = []
+        rest = before
+        while rest and len(found) < limit and (rest == before or self._seconds() < ends):
+            try:
+                step: Found = await self._threads.search(
+                    self._store.search, conversation, query, rest, limit - len(found), wanted
+                )
+            except TimedOut:
+                if rest != before and wanted():
+                    break
+                raise Refused(
+                    Code.BUSY, "The search took too long. Search for fewer words, or rarer ones."
+                ) from None
+            found = step.entries + found
+            rest = step.rest
+        return Found(found, rest)
 
     async def _catch_up(self, conversation: int, wanted: Callable[[], bool]) -> None:
         """Index the rest of *conversation* while *wanted* returns true.
 
-        If the index cannot be stored, a search finds only what is indexed.
+        If the index cannot be stored, a search finds only what is indexed. Raises `Refused` if
+        there is very much to index, as after an upgrade.
         """
-        pieces = self._store.behind // MAX_PER_COMMIT + 1
+        step = self._store.index_step
+        pieces = self._store.behind // step + 1
+        ends = self._seconds() + MAX_SECONDS
         try:
             while (
                 pieces
                 and wanted()
-                and await self._threads.write(self._store.index, MAX_PER_COMMIT, conversation)
+                and await self._threads.write(self._store.index, step, conversation)
             ):
                 pieces -= 1
+                if self._seconds() > ends:
+                    raise Refused(
+                        Code.BUSY,
+                        "The search index is being built, {count} messages are missing. Try again"
+                        " soon.",
+                        count=f"{self._store.behind:,}",
+                    )
         except NotSaved as error:
             self._log.warn("the search index is behind: {reason}", reason=error)
 
@@ -112,7 +142,7 @@ class SearchIndexer:
             while self._checks.running and self._store.behind:
                 if self._busy() and self._store.behind < MAX_BEHIND:
                     return
-                await self._threads.write(self._store.index, MAX_PER_COMMIT)
+                await self._threads.write(self._store.index, self._store.index_step)
             if self._checks.running and self._store.unclean and not self._busy():
                 await self._threads.write(self._store.clean)
         except NotSaved as error:

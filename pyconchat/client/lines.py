@@ -50,6 +50,8 @@ def plain_text(line: Line) -> str:
 class LineFormatter:
     """Formats what *me* reads, in local time, with a line wherever the day changes.
 
+    That line has the time zone of the day, if it is not that of now: summer time.
+
     *wall_clock* returns the time in seconds since the epoch, as `time.time` does.
     """
 
@@ -141,11 +143,12 @@ class LineFormatter:
         entries = self.log(answer, current, numbers=kind != "mentions")
         more, next = answer.get("more"), str(answer.get("next") or "")
         if kind == "matches":
-            heading = matches_heading(str(answer.get("words")), bool(entries), bool(more))
+            heading = matches_heading(str(answer.get("words")), bool(entries), next)
         elif kind == "mentions":
             heading = mentions_heading(bool(entries), more if isinstance(more, int) else 0, next)
         else:
-            heading = history_heading(bool(entries), more if isinstance(more, int) else 0, next)
+            older, before = more if isinstance(more, int) else 0, str(answer.get("before") or "")
+            heading = history_heading(bool(entries), older, next, before)
         return [*map(server_line, heading), *entries]
 
     def log(self, answer: Object, current: str | None, numbers: bool = False) -> list[Line]:
@@ -169,15 +172,19 @@ class LineFormatter:
 
     def _new_day(self, event: Object) -> list[Line]:
         at = local_time(event)
-        return self._day_line(at.date()) if at is not None else []
+        if at is None or at.date() == self._day:
+            return []
+        now = datetime.fromtimestamp(self._wall_clock()).astimezone()
+        zone = "" if at.utcoffset() == now.utcoffset() else f", {at.tzname()}"
+        return self._day_line(at.date(), zone)
 
-    def _day_line(self, day: date) -> list[Line]:
+    def _day_line(self, day: date, zone: str = "") -> list[Line]:
         if day == self._day:
             return []
         first, self._day = self._day is None, day
         if first and day == self._today():
             return []  # without a line, the reader takes it to be today
-        return [Line((("day", f"- {day:%A}, {day.day} {day:%B %Y} -"),))]
+        return [Line((("day", f"- {day:%A}, {day.day} {day:%B %Y}{zone} -"),))]
 
     def _today(self) -> date:
         return datetime.fromtimestamp(self._wall_clock()).date()

@@ -38,6 +38,8 @@ __all__ = [
     "PolicyChoice",
     "first_word",
     "is_number",
+    "is_time",
+    "milliseconds",
     "optional",
     "several_words",
 ]
@@ -177,8 +179,8 @@ def is_time(word: str) -> bool:
     return _TIME.fullmatch(word) is not None
 
 
-def _time(typed: str) -> int:
-    """Return a time in milliseconds."""
+def milliseconds(typed: str) -> int:
+    """Return a time such as ``1h`` in milliseconds. Raises `Refused`."""
     found = _TIME.fullmatch(typed)
     if found is None:
         raise Refused(Code.BAD_ARGUMENT, "For how long? A time such as 30m, 1h, 7d or 2w.")
@@ -186,7 +188,7 @@ def _time(typed: str) -> int:
 
 
 def _time_or_off(typed: str) -> int | str:
-    return OFF if typed.lower() == OFF else _time(typed)
+    return OFF if typed.lower() == OFF else milliseconds(typed)
 
 
 def _off(typed: str) -> str:
@@ -249,7 +251,7 @@ def _is_policy(typed: str) -> bool:
     return True
 
 
-FOR_TIME = Arg("1h|7d", _time, fits=is_time)
+FOR_TIME = Arg("1h|7d", milliseconds, fits=is_time)
 TIME_OR_OFF = Arg("TIME|off", _time_or_off)
 OR_OFF = Arg("off", _off)
 PACE = Arg("SECONDS", _pace)

@@ -44,7 +44,9 @@ class Command:
     *subject* is the heading under which help lists it, *menu* its number in the front desk's menu.
     A command that works *only_here*, in a group, is refused at the front desk, and to people
     without its *right*, before it asks for anything; without a right of its own it is for members.
-    One that works *in_private* does so in private conversations, too, where nobody has more rights.
+    One that works *in_private* does so in private conversations, too, where nobody has more rights;
+    if its arguments may name another place, *in_any_place*, it is refused at once only without
+    arguments.
     With *shows_alone* it needs the right only with arguments: without them it shows the current
     state, or concerns only the caller. One that *ends* something, such as a membership, is never
     suggested for a mistyped name.
@@ -57,6 +59,7 @@ class Command:
     menu: str = ""
     only_here: bool = False
     in_private: bool = False
+    in_any_place: bool = False
     right: Right | None = None
     shows_alone: bool = False
     ends: bool = False
@@ -68,7 +71,9 @@ class Command:
         if self.args.group:
             rest = self.args.take_group(call, rest, needed=self.only_here)
         in_private = self.in_private and isinstance(call.current, Private)
-        if in_private:
+        if self.in_any_place and rest.strip():
+            pass  # the action checks the right
+        elif in_private:
             call.require_talk()
         elif self.only_here:
             call.here(may_be_named=self.args.group)

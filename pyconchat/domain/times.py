@@ -15,10 +15,13 @@ WEEK = 6 * 24 * 3600 * 1000
 
 
 def date_and_time(at: int, now: int) -> str:
-    """Return ``Nov 26 15:00``; with the year, if *now* is in another one."""
-    then = time.localtime(at / 1000)
-    year = "" if then.tm_year == time.localtime(now / 1000).tm_year else f" {then.tm_year}"
-    return f"{_MONTHS[then.tm_mon - 1]} {then.tm_mday}{year} {then.tm_hour:02}:{then.tm_min:02}"
+    """Return ``Nov 26 15:00``; with the year, if *now* is in another one, and so with the zone.
+
+    The zone differs where summer time begins or ends: ``Jul 3 15:00 CEST``.
+    """
+    then, today = time.localtime(at / 1000), time.localtime(now / 1000)
+    year = "" if then.tm_year == today.tm_year else f" {then.tm_year}"
+    return f"{_MONTHS[then.tm_mon - 1]} {then.tm_mday}{year} {_clock_time(then, today)}"
 
 
 def day(at: int) -> str:
@@ -32,7 +35,13 @@ def day_and_time(at: int, now: int) -> str:
     if not 0 <= now - at < WEEK:
         return date_and_time(at, now)
     then = time.localtime(at / 1000)
-    return f"{_DAYS[then.tm_wday]} {then.tm_hour:02}:{then.tm_min:02}"
+    return f"{_DAYS[then.tm_wday]} {_clock_time(then, time.localtime(now / 1000))}"
+
+
+def _clock_time(then: time.struct_time, today: time.struct_time) -> str:
+    """Return ``18:02``; with the name of the zone, if it is not that of *today*."""
+    zone = "" if then.tm_gmtoff == today.tm_gmtoff else f" {then.tm_zone}"
+    return f"{then.tm_hour:02}:{then.tm_min:02}{zone}"
 
 
 @lru_cache(maxsize=64)

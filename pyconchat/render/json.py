@@ -251,9 +251,9 @@ def reply_object(reply: Reply) -> dict[str, object]:
             fields |= {"with": other, "online": online, "guest": guest, "away": away}
         case Replayed(where=where, entries=entries, more=more, next=next):
             fields |= {**_place(where), "entries": _events(entries, where)}
-            fields |= {"more": more, "next": next}
-        case Matches(where=where, words=words, entries=entries, more=more):
-            fields |= {**_place(where), "words": words, "more": more}
+            fields |= {"more": more, "next": next, "before": reply.before}
+        case Matches(where=where, words=words, entries=entries, more=more, next=next):
+            fields |= {**_place(where), "words": words, "more": more, "next": next}
             fields["entries"] = _events(entries, where)
         case Entered(pins=pins):
             fields |= {name: getattr(reply, name) for name in reply.__struct_fields__}

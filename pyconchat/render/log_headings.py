@@ -5,16 +5,22 @@ from __future__ import annotations
 __all__ = ["history_heading", "matches_heading", "mentions_heading"]
 
 
-def history_heading(found: bool, more: int, next: str) -> list[str]:
-    """Return the lines above the history; *more* older entries are shown by the command *next*."""
-    return _older(more, next) or ([] if found else ["Nothing has been said yet."])
+def history_heading(found: bool, more: int, next: str, before: str) -> list[str]:
+    """Return the lines above the history; *more* older entries are shown by the command *next*.
+
+    *before* is what was asked for, empty for the newest entries.
+    """
+    nothing = f"Nothing was said before {before}." if before else "Nothing has been said yet."
+    return _older(more, next) or ([] if found else [nothing])
 
 
-def matches_heading(words: str, found: bool, more: bool) -> list[str]:
-    """Return the line above the matches of a search for *words*."""
-    if not found:
-        return [f"Nothing found for: {words}"]
-    return [f"{'The newest matches' if more else 'Found'} for: {words}"]
+def matches_heading(words: str, found: bool, next: str) -> list[str]:
+    """Return the lines above the matches of a search; *next* finds older ones, if it is given."""
+    nothing = "Nothing found so far" if next else "Nothing found"
+    return [
+        f"{'Found' if found else nothing} for: {words}",
+        *([f"… older: {next}"] if next else []),
+    ]
 
 
 def mentions_heading(found: bool, more: int, next: str) -> list[str]:

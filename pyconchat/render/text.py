@@ -155,10 +155,10 @@ class TextRenderer:
             entries = [self._numbered(entry, reply.where, NOBODY) for entry in reply.entries]
         found = any(entries)
         match reply:
-            case Replayed(more=more, next=next):
-                heading = history_heading(found, more, next)
-            case Matches(words=words, more=some):
-                heading = matches_heading(words, found, some)
+            case Replayed(more=more, next=next, before=before):
+                heading = history_heading(found, more, next, before)
+            case Matches(words=words, next=next):
+                heading = matches_heading(words, found, next)
             case Mentions(more=more, next=next):
                 heading = mentions_heading(found, more, next)
         return [*(f"* {line}" for line in heading), *entries]

@@ -20,6 +20,7 @@ from pyconchat.domain.decisions import SERVER, Decision, RequestKey
 from pyconchat.domain.errors import NotSaved, Unknown
 from pyconchat.domain.events import Damaged, Entry, Quote, decode
 from pyconchat.domain.names import Key
+from pyconchat.domain.search import Found, Query
 from pyconchat.domain.stored import (
     ClosedGroup,
     CursorRecord,
@@ -30,6 +31,7 @@ from pyconchat.domain.stored import (
 )
 from pyconchat.store import amendments, request_keys, schema, state
 from pyconchat.store.batch import Batch, Heads, Stored
+from pyconchat.store.by_time import newest_before
 from pyconchat.store.engines import READ_SECONDS, create_file, engines_for, require_utf8
 from pyconchat.store.lock import StoreLock
 from pyconchat.store.prepared import Prepared
@@ -231,6 +233,10 @@ class SqlStore:
     def behind(self) -> int:
         return self._search.behind
 
+    @property
+    def index_step(self) -> int:
+        return self._search.step
+
     def index(self, most: int, only: int | None = None) -> bool:
         with self._writer.transaction() as connection:
             seen = self._search.index(connection, most, only)
@@ -331,13 +337,24 @@ class SqlStore:
     def search(
         self,
         conversation: int,
-        words: Sequence[str],
+        query: Query,
+        before: int,
         limit: int,
         wanted: Callable[[], bool] = lambda: True,
-    ) -> list[Entry]:
+    ) -> Found:
         with reading(self._reading, SEARCH_SECONDS, wanted) as connection:
-            found = self._search.find(connection, conversation, words, limit)
-            return self._numbered(connection, conversation, found)
+            seqs, rest = self._search.find(connection, conversation, query, before, limit)
+            read = self._numbered(connection, conversation, seqs)
+        found = [entry for entry in read if query.finds(entry.event)]
+        if len(found) > limit:
+            return Found(found[-limit:], found[-limit].seq)
+        return Found(found, rest)
+
+    def newest_before(
+        self, conversation: int, at: int, wanted: Callable[[], bool] = lambda: True
+    ) -> int:
+        with reading(self._reading, READ_SECONDS, wanted) as connection:
+            return newest_before(connection, conversation, at)
 
     def _numbered(
         self, connection: Connection, conversation: int, seqs: Sequence[int]

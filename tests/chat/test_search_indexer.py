@@ -12,13 +12,17 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from pyconchat.chat import search_indexer as indexer
-from pyconchat.chat.search_indexer import INTERVAL, SearchIndexer
+from pyconchat.chat.search_indexer import INTERVAL, MAX_SECONDS, SearchIndexer
 from pyconchat.domain.errors import Code, NotSaved, Refused, TimedOut
-from pyconchat.domain.events import Entry
-from pyconchat.domain.names import Key
+from pyconchat.domain.events import Entry, Message
+from pyconchat.domain.names import Key, Name
+from pyconchat.domain.search import Found, Query, phrases
+from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
 from pyconchat.testing import InlineThreads, TestUser, make_chat
 from tests.support.stores import quick_store
+
+TEA = Query(phrases("tea"))
 
 
 class FullStore(SqlStore):
@@ -79,7 +83,7 @@ def test_the_index_of_a_busy_server_has_a_maximum_lag(
 ) -> None:
     """When too many entries are not indexed, the indexer does not wait."""
     monkeypatch.setattr(indexer, "MAX_BEHIND", 4)
-    monkeypatch.setattr(indexer, "MAX_PER_COMMIT", 3)
+    monkeypatch.setattr(SqlStore, "index_step", 3)
     scene = Scene(store, 9)
     scene.busy = True
     scene.clock.advance(INTERVAL)
@@ -88,7 +92,7 @@ def test_the_index_of_a_busy_server_has_a_maximum_lag(
 
 def test_a_search_finds_recent_messages(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """It updates the index first, a few entries at a time."""
-    monkeypatch.setattr(indexer, "MAX_PER_COMMIT", 2)
+    monkeypatch.setattr(SqlStore, "index_step", 2)
     scene = Scene(store, 6)
     assert len(scene.alice.types("/search green")) == 7
     assert store.behind == 0
@@ -99,8 +103,8 @@ def test_one_search_at_a_time(store: SqlStore) -> None:
     threads = Waiting()
     searcher = SearchIndexer(store, threads, Clock(), lambda: False)
 
-    def search(asker: str) -> Deferred[list[Entry]]:
-        found = searcher.search(Key(asker), 2, ["tea"], 5, lambda: True)
+    def search(asker: str) -> Deferred[Found]:
+        found = searcher.search(Key(asker), 2, TEA, 9, 5, lambda: True)
         return Deferred.fromCoroutine(found)
 
     failed: list[Failure] = []
@@ -110,12 +114,71 @@ def test_one_search_at_a_time(store: SqlStore) -> None:
     search("bob").addErrback(failed.append)
     assert [cast(Refused, each.value).code for each in failed] == [Code.BUSY] * 2
     assert not any(each.called for each in (first, *others))
-    threads.waiting[0].callback([])
+    threads.waiting[0].callback(Found([], 0))
     search("alice").addErrback(failed.append)
     assert len(failed) == 2
     threads.waiting[1].errback(TimedOut("too long"))
     others[0].addErrback(failed.append)
     assert cast(Refused, failed[2].value).sentence.startswith("The search took too long.")
+
+
+def found_entry(seq: int) -> Entry:
+    return Entry(2, seq, 0, Message(Name("alice"), SafeText("tea")))
+
+
+def test_a_long_search_is_done_in_steps(store: SqlStore) -> None:
+    """Until there are enough results; after a time it returns what it has, and where it was."""
+    threads, clock = Waiting(), Clock()
+    searcher = SearchIndexer(store, threads, clock, lambda: False)
+
+    def search(limit: int) -> list[Found]:
+        results: list[Found] = []
+        found = searcher.search(Key("alice"), 2, TEA, 90, limit, lambda: True)
+        Deferred.fromCoroutine(found).addCallback(results.append)
+        return results
+
+    enough = search(2)
+    threads.waiting[0].callback(Found([found_entry(80)], 70))
+    assert enough == []
+    threads.waiting[1].callback(Found([found_entry(60)], 60))
+    assert enough == [Found([found_entry(60), found_entry(80)], 60)]
+    late = search(2)
+    threads.waiting[2].callback(Found([], 70))
+    clock.advance(MAX_SECONDS)
+    threads.waiting[3].callback(Found([found_entry(60)], 50))
+    assert late == [Found([found_entry(60)], 50)]
+    slow = search(2)
+    threads.waiting[4].callback(Found([found_entry(80)], 70))
+    threads.waiting[5].errback(TimedOut("too long"))
+    assert slow == [Found([found_entry(80)], 70)]
+
+
+class SlowStore(SqlStore):
+    """A store that has very much to index; a step takes *clock* half a second."""
+
+    clock: Clock
+
+    def index(self, most: int, only: int | None = None) -> bool:
+        self.clock.advance(0.5)
+        super().index(1, only)
+        return True
+
+
+def test_a_search_does_not_wait_for_a_whole_log(tmp_path: Path) -> None:
+    """As after an upgrade: it is refused, with the number of entries that are missing."""
+    quick_store(tmp_path).close()
+    store = SlowStore(f"sqlite:///{tmp_path / 'pyconchat.db'}")
+    store.clock = Clock()
+    store.open()
+    scene = Scene(store, 8000)
+    searcher = SearchIndexer(store, InlineThreads(), store.clock, lambda: False)
+    failed: list[Failure] = []
+    search = searcher.search(scene.alice.account.key, 2, TEA, 9, 5, lambda: True)
+    Deferred.fromCoroutine(search).addErrback(failed.append)
+    refused = cast(Refused, failed[0].value)
+    assert refused.code is Code.BUSY
+    assert "is being built, 7,996 messages are missing" in refused.sentence
+    store.close()
 
 
 def test_a_search_ends_with_its_asker(store: SqlStore) -> None:
@@ -124,7 +187,7 @@ def test_a_search_ends_with_its_asker(store: SqlStore) -> None:
     wanted: list[Callable[[], bool]] = []
     find = store.search
 
-    def search(*args: Any) -> list[Entry]:
+    def search(*args: Any) -> Found:
         wanted.append(args[-1])
         return find(*args)
 

@@ -189,6 +189,10 @@ ANSWERS: list[tuple[Object, list[str]]] = [
     (answer("history", group="tea", entries=[]), ["* Nothing has been said yet."]),
     (answer("history", group="tea", entries=[message(1, "x")]), ["09:30 #1 bob: x"]),
     (
+        answer("history", group="tea", entries=[], before="2026-11-20"),
+        ["* Nothing was said before 2026-11-20."],
+    ),
+    (
         answer("matches", group="tea", words="x", more=False, entries=[message(1, "x")]),
         ["* Found for: x", "09:30 #1 bob: x"],
     ),

@@ -46,6 +46,19 @@ def test_days_begin_in_the_local_zone(formatter: LineFormatter, set_zone: SetZon
     assert lines == ["- Sunday, 22 November 2026 -", "00:00 bob: hi"]
 
 
+def test_days_in_another_zone(formatter: LineFormatter, set_zone: SetZone) -> None:
+    """The line of a day in summer, read in winter, has the name of the zone."""
+    set_zone("Europe/Berlin")
+    old = [message(1, "a", at="2026-07-03T10:00:00Z"), message(2, "b", at="2026-11-01T10:00:00Z")]
+    shown = texts(formatter.answer(answer("history", group="tea", entries=old), "tea"))
+    assert shown == [
+        "- Friday, 3 July 2026, CEST -",
+        "12:00 #1 bob: a",
+        "- Sunday, 1 November 2026 -",
+        "11:00 #2 bob: b",
+    ]
+
+
 def test_day_lines_of_the_history(formatter: LineFormatter) -> None:
     """Looking at the history does not change the day of the last line."""
     texts(formatter.event(message(1, "hi"), "tea", live=True))

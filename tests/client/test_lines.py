@@ -281,6 +281,11 @@ def test_answers(formatter: LineFormatter, fields: Object, expected: list[str]) 
 
 
 def test_a_search_with_more_matches(formatter: LineFormatter) -> None:
-    """The first line says that these are only the newest."""
-    found = answer("matches", group="tea", words="x", more=True, entries=[message(1, "x")])
-    assert texts(formatter.answer(found, "tea"))[0] == "* The newest matches for: x"
+    """The lines above them have the command that finds older ones, also if there are none yet."""
+    more = {"group": "tea", "words": "x", "more": True, "next": "/search x before:5"}
+    found = answer("matches", **more, entries=[message(5, "x")])
+    heading = ["* Found for: x", "* … older: /search x before:5"]
+    assert texts(formatter.answer(found, "tea"))[:2] == heading
+    nothing = answer("matches", **more, entries=[])
+    heading[0] = "* Nothing found so far for: x"
+    assert texts(formatter.answer(nothing, "tea")) == heading

@@ -233,9 +233,37 @@ def test_history(tea: Tea) -> None:
     assert messages(tea.bob.types("/history")) == [f"alice: message {n}" for n in range(10, 30)]
     assert messages(tea.bob.types("/HISTORY 2")) == ["alice: message 28", "alice: message 29"]
     assert len(messages(tea.bob.types("/history 500"))) == 30
+    heading, *shown = tea.bob.types("/history 5 before 15")
+    assert heading == "* … 9 older: /history 5 before 10"
+    assert [line.split("#")[1].split("]")[0] for line in shown] == ["10", "11", "12", "13", "14"]
     at = time.localtime(EPOCH)  # not this year
     begins = f"[Nov {at.tm_mday} {at.tm_year} {at.tm_hour:02}:{at.tm_min:02} #"
-    assert tea.bob.types("/history 1")[0].startswith(begins)
+    assert tea.bob.types("/history 1")[-1].startswith(begins)
+
+
+def test_history_before_a_time(tea: Tea, clock: Clock) -> None:
+    """Before an age, or a day of the server's zone, or a time with its own zone."""
+    for number in range(4):
+        tea.alice.types(f"message {number}")
+        clock.advance(24 * 3600)
+    at = [EPOCH + days * 24 * 3600 for days in range(4)]
+    day = time.strftime("%Y-%m-%d", time.localtime(at[2]))
+    exact = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at[2]))
+    for point, last in (
+        ("36h", 2),
+        ("1w", -1),
+        ("2d", 1),  # two days ago, just before message 2
+        (day, 1),
+        (exact, 1),
+        (exact.lower().replace("z", "+00:00"), 1),
+        ("2100-01-01", 3),
+    ):
+        shown = messages(tea.bob.types(f"/history before {point}"))
+        assert shown == [f"alice: message {n}" for n in range(last + 1)], point
+    assert tea.bob.types("/history before 1999-01-01") == ["* Nothing was said before 1999-01-01."]
+    for wrong in ("lunch", "2026-02-30", "20261120T10", "-5", "1y", "9" * 30):
+        (refused,) = tea.bob.types(f"/history before {wrong}")
+        assert refused.startswith("* Before what?"), wrong
 
 
 @pytest.mark.parametrize("number", ["0", "501", "-1", "1.5", "ten", "99999999999999999999", "²"])
@@ -262,6 +290,7 @@ def test_search(tea: Tea) -> None:
         "bob: good, green!",
     ]
     assert messages(tea.bob.types("/search black")) == ["alice: Black TEA"]
+    assert messages(tea.bob.types("/search drinks")) == ["~ alice drinks green tea"]
     assert tea.bob.types("/search milk") == ["* Nothing found for: milk"]
 
 
@@ -299,11 +328,64 @@ def test_search_needs_a_word(tea: Tea) -> None:
 
 
 def test_search_shows_the_newest(tea: Tea) -> None:
-    """At most twenty, and the heading says that there are more."""
-    tea.alice.types(*(f"tea {number}" for number in range(25)))
-    shown = tea.bob.types("/search tea")
-    assert shown[0] == "* The newest matches for: tea"
-    assert messages(shown) == [f"alice: tea {number}" for number in range(5, 25)]
+    """At most twenty, and the command that finds older ones, down to the oldest."""
+    tea.alice.types(*(f"tea {number}" for number in range(45)))
+    line, pages = "/search tea*", []
+    while line:
+        heading, *shown = tea.bob.types(line)
+        assert heading == "* Found for: tea*"
+        line = shown[0].removeprefix("* … older: ") if shown[0].startswith("*") else ""
+        pages.append(messages(shown))
+    assert pages == [
+        [f"alice: tea {n}" for n in range(first, last)]
+        for first, last in ((25, 45), (5, 25), (0, 5))
+    ]
+
+
+def test_search_in_another_place(tea: Tea) -> None:
+    """A group of the searcher's, or a private conversation; from the front desk too."""
+    tea.alice.types("green tea", "/msg bob green leaves", "/create coffee", "green beans")
+    tea.carol.types("/desk")
+    assert messages(tea.alice.types("/search green in:tea")) == ["alice (in tea): green tea"]
+    assert messages(tea.alice.types("/search in:@BOB green")) == [
+        "alice (private to bob): green leaves"
+    ]
+    assert messages(tea.carol.types("/search in:tea green")) == ["alice (in tea): green tea"]
+    for line in ("/search green", "/search", "/search green in:coffee", "/search x in:nowhere"):
+        (refused,) = tea.carol.types(line)
+        assert refused.startswith("* "), line
+        assert "green" not in refused
+    assert tea.carol.peer.asked == []
+    assert tea.carol.types("/search green in:@bob") == ["* Nothing found for: green in:@bob"]
+
+
+def test_search_by_sender_and_time(tea: Tea, clock: Clock) -> None:
+    """Both in any place of the line; a word in quotes is no option."""
+    tea.alice.types("green tea", "from:bob to alice")
+    clock.advance(3 * 3600)
+    tea.bob.types("green leaves")
+    tea.alice.types("green again")
+    assert messages(tea.carol.types("/search from:Alice green")) == [
+        "alice: green tea",
+        "alice: green again",
+    ]
+    assert messages(tea.carol.types("/search green before:2h")) == ["alice: green tea"]
+    assert messages(tea.carol.types("/search from:bob")) == ["bob: green leaves"]
+    assert messages(tea.carol.types('/search "from:bob"')) == ["alice: from:bob to alice"]
+    (refused,) = tea.carol.types("/search green before:lunch")
+    assert refused.startswith("* Before what? The number of an entry, a date such as")
+    assert tea.carol.types("/search green from:a from:b") == ["* from: only once."]
+
+
+def test_search_hides_those_who_are_ignored(tea: Tea) -> None:
+    """Also if nothing of a page remains: the next page is offered."""
+    tea.carol.types("green once")
+    tea.alice.types(*["green tea"] * 30)
+    tea.bob.types("/ignore alice")
+    shown = tea.bob.types("/search green")
+    assert shown[0] == "* Nothing found so far for: green"
+    (again,) = shown[1:]
+    assert messages(tea.bob.types(again.removeprefix("* … older: "))) == ["carol: green once"]
 
 
 def test_search_stays_in_the_group(tea: Tea) -> None:

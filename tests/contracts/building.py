@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pyconchat.chat.interfaces import IStore
 from pyconchat.domain.decisions import SERVER, Decision, NewEntry, SaveAccount, Write
 from pyconchat.domain.events import (
+    Action,
     Entry,
     GroupCreated,
     GroupEvent,
@@ -17,6 +18,7 @@ from pyconchat.domain.events import (
 )
 from pyconchat.domain.group import Actor, Group
 from pyconchat.domain.names import Name
+from pyconchat.domain.search import Query, phrases
 from pyconchat.domain.text import SafeText
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "on_server",
     "register",
     "say",
+    "search",
     "store_events",
     "texts",
 ]
@@ -105,10 +108,19 @@ def register(store: IStore, *actors: Actor) -> None:
     commit(store, Decision(AT, writes=[SaveAccount(each.name, "hash") for each in actors]))
 
 
+def search(store: IStore, id: int, *words: str, limit: int = 10) -> list[Entry]:
+    """Index everything; return the newest *limit* messages with all of *words*, oldest first."""
+    while store.behind:
+        store.index(3)
+    query = Query(tuple(each for word in words for each in phrases(word)))
+    found: list[Entry] = store.search(id, query, NO_LIMIT, limit, lambda: True).entries
+    return found
+
+
 def texts(entries: Sequence[Entry]) -> list[str]:
     """Return the texts of *entries*, which must be messages."""
     said: list[str] = []
     for entry in entries:
-        assert isinstance(entry.event, Message)
+        assert isinstance(entry.event, Message | Action)
         said.append(entry.event.text)
     return said

@@ -24,6 +24,7 @@ from pyconchat.domain.events import (
 from pyconchat.domain.names import fold
 from pyconchat.domain.text import Emoji, SafeText
 from pyconchat.store import SqlStore
+from tests.contracts import building
 from tests.contracts.building import ALICE, AT, BOB, NO_LIMIT, commit, create, decide, say
 
 SECRET = SafeText("xyzzysecret plughsecret")
@@ -47,9 +48,7 @@ def entries(store: SqlStore) -> list[Entry]:
 
 
 def search(store: SqlStore, word: str) -> list[int]:
-    while store.index(100):
-        pass
-    return [entry.seq for entry in store.search(LOG, [word], 10, lambda: True)]
+    return [entry.seq for entry in building.search(store, LOG, word)]
 
 
 @pytest.mark.parametrize("indexed", [True, False])

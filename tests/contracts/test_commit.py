@@ -35,6 +35,7 @@ from tests.contracts.building import (
     decide,
     on_server,
     say,
+    search,
     store_events,
     texts,
 )
@@ -158,7 +159,7 @@ def test_a_failing_commit_stores_nothing(store: SqlStore, monkeypatch: pytest.Mo
             store.commit(batch)
     assert store.load() == before
     assert log(store, 2) == [1]
-    assert store.search(2, ["lost"], 5) == []
+    assert search(store, 2, "lost") == []
     assert store.cursors(fold(BOB.name)) == []
     assert commit(store, say(2, "kept"))[0][0].seq == 2
 

@@ -18,6 +18,7 @@ from tests.contracts.building import (
     create,
     register,
     say,
+    search,
     store_events,
 )
 
@@ -102,8 +103,8 @@ def test_a_group_is_removed_in_pieces(store: SqlStore) -> None:
     assert store.load().closed_files == {}
     assert store.cursors(BOB_KEY) == []
     assert store.entries(2, 0, NO_LIMIT, 100) == []
-    assert store.search(2, ["dragon"], 10) == []
-    assert len(store.search(3, ["dragon"], 10)) == 1
+    assert search(store, 2, "dragon") == []
+    assert len(search(store, 3, "dragon")) == 1
     assert store.problems() == []
     assert store.load().highest_conversation == 3
     assert store.count_day(AT + 100 * DAY) == []
@@ -123,5 +124,5 @@ def test_a_group_whose_entries_are_not_indexed_yet(store: SqlStore) -> None:
     commit(store, Decision(AT, [NewEntry(3, group.post(ALICE, SafeText("a dragon"), AT))]))
     while store.index(100):
         pass
-    assert store.search(2, ["dragon"], 10) == []
-    assert len(store.search(3, ["dragon"], 10)) == 1
+    assert search(store, 2, "dragon") == []
+    assert len(search(store, 3, "dragon")) == 1

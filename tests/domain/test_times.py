@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -39,3 +40,13 @@ def test_the_year_is_shown_if_it_is_not_this_one() -> None:
 def test_the_day_of_the_week(then: int, shown: str) -> None:
     """Only for the last days: a week ago was the same day."""
     assert day_and_time(then, NOW) == shown
+
+
+def test_the_zone_is_shown_if_it_is_not_that_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time of the summer, in the winter, and in the week after the change of the clocks."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()  # the fixture `utc` resets it
+    assert date_and_time(at(2026, 11, 26), NOW) == "Nov 26 19:02"
+    assert date_and_time(at(2026, 7, 3), NOW) == "Jul 3 20:02 CEST"
+    assert date_and_time(at(2025, 7, 3), NOW) == "Jul 3 2025 20:02 CEST"
+    assert day_and_time(at(2026, 10, 24), at(2026, 10, 26)) == "Sat 20:02 CEST"

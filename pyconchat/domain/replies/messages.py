@@ -43,21 +43,29 @@ class InPrivate(BaseReply, frozen=True, tag="query"):
 
 
 class Replayed(BaseReply, frozen=True, tag="history"):
-    """Entries of the log, oldest first; *more* older ones were asked for as well."""
+    """Entries of the log, oldest first; the log has *more* older ones.
+
+    *before* is the number or time before which they were asked for, as it was typed.
+    """
 
     where: Where
     entries: list[Entry]
     more: int = 0
     next: SafeText = NO_TEXT
+    before: SafeText = NO_TEXT
 
 
 class Matches(BaseReply, frozen=True, tag="matches"):
-    """The newest messages that have all of *words*, oldest first; *more* if there may be others."""
+    """The newest messages that a search for *words* has found, oldest first.
+
+    If there may be *more*, *next* is the command that finds them.
+    """
 
     where: Where
     words: SafeText
     entries: list[Entry]
-    more: bool
+    more: bool = False
+    next: SafeText = NO_TEXT
 
 
 class Mentioned(msgspec.Struct, frozen=True):
