@@ -19,6 +19,7 @@ from pyconchat.client.files.transfers import FileSettings, Transfers
 from pyconchat.client.group_details import GroupDetails
 from pyconchat.client.groups import Groups
 from pyconchat.client.interfaces import ConnectionState, Screen
+from pyconchat.client.leaving import Leaving
 from pyconchat.client.line_sender import LineSender, Request, message_of
 from pyconchat.client.lines import LineFormatter, server_line
 from pyconchat.client.log_reader import LogReader
@@ -35,9 +36,6 @@ from pyconchat.client.views import Views
 from pyconchat.domain.text import safe_line
 
 __all__ = ["ClientSession"]
-
-MAX_BETWEEN_INTERRUPTS = 3.0
-"""Maximum seconds between two Ctrl-C that end the client."""
 
 
 class ClientSession:
@@ -69,12 +67,15 @@ class ClientSession:
         self._login = login
         self._finished = finished
         self._notify_person = notify_person
-        self._seconds = reactor.seconds
-        self._interrupted_at = float("-inf")
         self._was_logged_in = False
         self._line_bytes = 4096
         self._formatter = LineFormatter(wall_clock)
-        self._leaving = False
+        self._leaving = Leaving(
+            reactor.seconds,
+            lambda: self.unanswered + len(self.transfers.active),
+            finished,
+            self._notify,
+        )
         self._doubtful = DoubtfulLines(self.groups, self.completer, reactor.seconds)
         self.connection = ServerConnection(reactor, endpoint, login, self)
         self._sender = LineSender(
@@ -171,22 +172,12 @@ class ClientSession:
         self._sender.pasted(lambda: self._send_all(lines))
 
     def interrupted(self) -> None:
-        """Finish at the second Ctrl-C: one may have been meant for another program."""
-        before, self._interrupted_at = self._interrupted_at, self._seconds()
-        if self._interrupted_at - before <= MAX_BETWEEN_INTERRUPTS:
-            self._finished("")
-        else:
-            self._notify("Ctrl-C again, Ctrl-D or /quit ends.")
+        """Handle Ctrl-C: the second one finishes."""
+        self._leaving.interrupted()
 
     def leave(self) -> bool:
         """Finish; if something is still pending, only the second time. Return whether."""
-        pending = self.unanswered + len(self.transfers.active)
-        if pending and not self._leaving:
-            self._leaving = True
-            self._notify(f"{pending} still pending; repeat to leave anyway.")
-            return False
-        self._finished("")
-        return True
+        return self._leaving.leave()
 
     def go(self, where: str) -> None:
         """Make another place current, as ``/go`` does."""
@@ -204,7 +195,7 @@ class ClientSession:
         return self._sender.unanswered
 
     def _carry_out(self, line: str) -> None:
-        self._leaving = False
+        self._leaving.stays()
         doubt = self._doubtful.why(line)
         if doubt:
             self._notify(doubt)
