@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 
 from pyconchat.client.joined_group import JoinedGroup, count
 from pyconchat.client.net.json_protocol import Object, objects_in
-from pyconchat.client.records import comes_or_goes
+from pyconchat.client.records import is_news
 from pyconchat.domain.names import fold
 
 __all__ = ["Groups"]
@@ -196,7 +196,7 @@ class Groups:
         elif seq:
             named = mentioned if isinstance(mentioned, list) else ()
             names_me = any(fold(str(each)) == fold(self.me) for each in named)
-            group.arrived(seq, not comes_or_goes(event, self.me), names_me)
+            group.arrived(seq, is_news(event), names_me)
 
     def _learn_muted(self, fields: Object) -> None:
         group = self.get(fields.get("group"))

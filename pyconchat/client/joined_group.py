@@ -45,7 +45,7 @@ class JoinedGroup:
 
     @property
     def unread(self) -> int:
-        """Return how many entries are new, without the coming and going of others."""
+        """Return how many entries are new, without those by which somebody came or went."""
         return max(0, self._counted_after - self.shown) + len(self._new)
 
     @property
@@ -78,7 +78,7 @@ class JoinedGroup:
             self.head = self._counted_after = self._head_at_login
 
     def arrived(self, seq: int, is_new: bool, mentions_person: bool) -> None:
-        """Count the entry *seq*. If it *is_new*, it is more than the coming and going of others."""
+        """Count the entry *seq*. *is_new* is whether it counts as new (`is_news`)."""
         if self.head == 0 or seq == 1:
             self._restart(seq - 1, seq - 1)
         self.head = max(self.head, seq)
@@ -96,6 +96,8 @@ class JoinedGroup:
 
         If it *is_first*, the lines before it are shown when the group is entered.
         """
+        if seq <= self._head_at_login:
+            return  # while they were offline: it is among what was missed
         self._restart(seq, seq)
         self.joined_at = seq if is_first else 0
 

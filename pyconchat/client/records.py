@@ -15,6 +15,7 @@ from pyconchat.domain.text import SafeText
 __all__ = [
     "comes_or_goes",
     "event_in",
+    "is_news",
     "local_time",
     "milliseconds",
     "quote_in",
@@ -113,6 +114,16 @@ def where_of(event: Object, current: str | None) -> Where:
     if not isinstance(group, str):
         return Where()
     return Where(group=Name(group), here=current is not None and fold(group) == fold(current))
+
+
+def is_news(event: Object) -> bool:
+    """Return whether *event*, an entry, counts as new: not if somebody came or went.
+
+    An entry without a text that has replaced another one, such as an edit that was edited again, is
+    not shown.
+    """
+    kind = event.get("type")
+    return kind not in ("joined", "left") and not (kind == "edit" and not event.get("text"))
 
 
 def comes_or_goes(event: Object, me: str) -> bool:

@@ -196,6 +196,7 @@ class ClientSession:
 
     def _carry_out(self, line: str) -> None:
         self._leaving.stays()
+        self._marks.report()  # the person has read what is on the screen
         doubt = self._doubtful.why(line)
         if doubt:
             self._notify(doubt)

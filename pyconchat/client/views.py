@@ -20,7 +20,7 @@ from pyconchat.client.lines import Line, LineFormatter, server_line
 from pyconchat.client.log_reader import CannotRead, LogReader, NewEntries
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.read_markers import ReadMarkers
-from pyconchat.client.records import comes_or_goes, event_in
+from pyconchat.client.records import comes_or_goes, event_in, is_news
 from pyconchat.domain.events import JoinRequested, Talk, subject
 from pyconchat.domain.mentions import names_reader
 from pyconchat.domain.names import Key, fold
@@ -222,20 +222,20 @@ class Views:
         self._mark(group, reading.complete_upto)
 
     def _show_new(self, group: JoinedGroup, news: NewEntries) -> None:
-        if not news.entries:
-            return
+        new = [each for each in news.entries if is_news(each)]
         me = Key(fold(self._groups.me))
-        known = [event_in(each) for each in news.entries]
+        known = [event_in(each) for each in new]
         heading = {
             "ok": True,
             "type": "missed",
             "group": group.name,
-            "count": len(news.entries),
+            "count": len(new),
             "older": news.older,
             "since": news.since,
             "mentions": sum(each is not None and names_reader(each, me) for each in known),
         }
-        self._show(self._formatter.answer(heading, None))
+        if new:
+            self._show(self._formatter.answer(heading, None))
         for each in news.entries:
             self._show_event(each, False)
 

@@ -346,7 +346,7 @@ def test_a_private_conversation(make_session: MakeSession) -> None:
     """What was said before is shown at the first entry, without what is on the screen already."""
     me = make_session().enters("tea")
     me.server.sends(private_message(7, "psst"))
-    (request,) = me.types("/go @bob")
+    *_, request = me.types("/go @bob")
     assert without_ids(request) == {"group": "tea", "line": "/query bob"}
     query = {"type": "query", "with": "bob", "online": True, "guest": False, "away": None}
     me.server.answers(request, **query)
