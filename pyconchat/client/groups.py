@@ -192,7 +192,7 @@ class Groups:
         if event.get("type") == "missed":
             group.missed(count(event.get("older")), count(mentioned))
         elif event.get("type") == "read":
-            group.shown_upto(seq)
+            group.read_elsewhere(seq)
         elif seq:
             named = mentioned if isinstance(mentioned, list) else ()
             names_me = any(fold(str(each)) == fold(self.me) for each in named)

@@ -16,8 +16,8 @@ class JoinedGroup:
     """A group that the account is in. *members* maps names to whether they are online.
 
     *head* is the number of the newest entry. The entries up to *shown* were shown to the person,
-    here or on another device. *joined_at* is the number of the person's own entry, until the lines
-    before it were shown; else 0.
+    here or on another device; the server knows that of those up to *reported*. *joined_at* is the
+    number of the person's own entry, until the lines before it were shown; else 0.
 
     The entries after `_counted_after` have come as events, so that those that are new are counted
     exactly. Of those before, only the server's numbers in the hello are known.
@@ -31,6 +31,7 @@ class JoinedGroup:
         self.muted = False
         self.head = 0
         self.shown = 0
+        self.reported = 0
         self.joined_at = 0
         self._counted_after = 0
         self._new: deque[int] = deque(maxlen=MAX_COUNTED)  # numbers of new entries
@@ -99,19 +100,24 @@ class JoinedGroup:
         if seq <= self._head_at_login:
             return  # while they were offline: it is among what was missed
         self._restart(seq, seq)
+        self.reported = seq - 1
         self.joined_at = seq if is_first else 0
 
-    def shown_upto(self, seq: int) -> bool:
-        """All entries up to *seq* were shown. Return whether some of them were not before."""
+    def shown_upto(self, seq: int) -> None:
+        """All entries up to *seq* were shown."""
         if seq <= self.shown:
-            return False
+            return
         self.shown = seq
         if seq >= self._counted_after:
             self._mentions_before = 0
         for numbers in (self._new, self._naming):
             while numbers and numbers[0] <= seq:
                 numbers.popleft()
-        return True
+
+    def read_elsewhere(self, seq: int) -> None:
+        """The entries up to *seq* were shown on another device."""
+        self.shown_upto(seq)
+        self.reported = max(self.reported, seq)
 
     def shown_alone(self, seq: int) -> None:
         """The entry *seq* was shown, though others before it may be new."""
@@ -120,6 +126,7 @@ class JoinedGroup:
 
     def _restart(self, shown: int, head: int) -> None:
         self.shown, self.head, self._counted_after = shown, head, head
+        self.reported = shown
         self._mentions_before = 0
         self._new.clear()
         self._naming.clear()

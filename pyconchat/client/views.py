@@ -103,7 +103,7 @@ class Views:
     def event_received(self, event: Object, is_live: bool, is_visible: bool) -> None:
         """Show or count *event*. If it *is_visible*, it is on the screen, as it was typed."""
         group = self._groups.get(event.get("group"))
-        seq = count(event.get("seq"))
+        seq = count(event.get("seq")) if event.get("type") != "read" else 0
         if group in self._readings and self._sees(group):
             if seq:
                 self._readings[group].hold(event, is_live, is_visible)
@@ -255,8 +255,10 @@ class Views:
             self._show_earlier(f"with {partner}", earlier)
 
     def _mark(self, group: JoinedGroup, seq: int) -> None:
-        if group.shown_upto(seq):
-            self._marks.group_shown(group.name, seq)
+        group.shown_upto(seq)
+        if group.shown > group.reported:
+            group.reported = group.shown
+            self._marks.group_shown(group.name, group.shown)
 
     def _current_name(self) -> str | None:
         return self._groups.current.name if self._groups.current is not None else None

@@ -292,6 +292,10 @@ def test_read_on_another_device(make_session: MakeSession) -> None:
     assert me.sees() == []
     me.clock.advance(2)
     assert me.server.receives() == []
+    me.server.sends({"type": "read", "with": "bob", "seq": 2})
+    assert me.sees() == []
+    me.clock.advance(2)
+    assert me.server.receives() == []
     me.server.sends({"type": "read", "group": "coffee", "seq": 4})  # before the entries come
     me.server.sends(message(3, "alice", "coffee", mentions=["alice"]), message(5, "x", "coffee"))
     assert me.sees() == ["09:30 bob (in coffee): alice"]
@@ -337,6 +341,8 @@ def test_a_group_that_was_joined_elsewhere(make_session: MakeSession) -> None:
         "* — 1 new in vault since Sat 09:30 —",
         "bob: welcome",
     ]
+    me.clock.advance(1)
+    assert {"group": "vault", "read": 8} in [without_ids(each) for each in me.server.receives()]
     me.session.go("tea")
     me.session.go("vault")
     assert not [each for each in me.server.receives() if "/history" in each["line"]]
