@@ -68,8 +68,11 @@ class Subscriptions(LogDelivery):
         self._session.account.show(conversation.id, record.shown)
         if record.named:
             self._session.account.named[conversation.id] = list(record.named)
-        missed = Subscription(conversation, record.read, record.upto)
         is_open = record.upto == OPEN_END
+        read = record.read
+        if is_open and (self._session.marks or not self._session.peer.program):
+            read = min(read, record.shown)  # another device may have received it, and not shown it
+        missed = Subscription(conversation, read, record.upto)
         has = since.get(self._name_of(conversation))
         # A number beyond the log is of another log: a group of that name that was closed.
         if has is not None and has <= conversation.published:
