@@ -262,7 +262,8 @@ class ClientSession:
         if group_changed:
             self._doubtful.moved(event, self._sender.command_running)
             self._details.current_changed()
-        self.views.catch_up()
+        if group_changed or event.get("type") in ("joined", "muted", "own-groups"):
+            self.views.catch_up()
         self._details.learn_numbers()
         if event.get("type") == "shared" and is_live:
             self._files.fetch_unasked(event)

@@ -107,6 +107,17 @@ def test_unread_messages(groups: Groups) -> None:
     assert [(group.unread, group.mentions) for group in groups.all()] == [(1, 0), (0, 0)]
 
 
+def test_a_server_without_read_markers(groups: Groups) -> None:
+    """Its numbers are of what was received, so those of this client are kept."""
+    groups.event_received(message(5, "a", "coffee"))
+    hello = groups_in_hello("coffee")[0] | {"head": 6, "unread": 1}
+    groups.logged_in({"name": "alice", "groups": [hello]})
+    groups.event_received(message(6, "b", "coffee"))
+    assert [group.unread for group in groups.all()] == [2]
+    groups.logged_in({"name": "alice", "groups": [hello | {"mentions": 0, "head": 6}]})
+    assert [group.unread for group in groups.all()] == [1]
+
+
 def test_the_next_unread_group(groups: Groups) -> None:
     """The search starts after the current group; without unread messages it is the next group."""
     groups.logged_in({"name": "alice", "groups": groups_in_hello("a", "b", "c", "d")})
