@@ -119,11 +119,12 @@ def where_of(event: Object, current: str | None) -> Where:
 def is_news(event: Object) -> bool:
     """Return whether *event*, an entry, counts as new: not if somebody came or went.
 
-    An entry without a text that has replaced another one, such as an edit that was edited again, is
-    not shown.
+    Nor do those that are not shown: a removed message, and an edit that was edited again.
     """
     kind = event.get("type")
-    return kind not in ("joined", "left") and not (kind == "edit" and not event.get("text"))
+    if kind in ("joined", "left", "unsaid"):
+        return False
+    return kind != "edit" or bool(event.get("text"))
 
 
 def comes_or_goes(event: Object, me: str) -> bool:
