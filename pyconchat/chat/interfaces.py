@@ -105,7 +105,10 @@ class IStore(Interface):
         """
 
     def cursors(owner: Key) -> list[CursorRecord]:
-        """Return what *owner* has not received yet, and an open cursor for each membership."""
+        """Return what *owner* has not received yet, and an open cursor for each membership.
+
+        A private conversation is included until all of it was shown to *owner*.
+        """
 
     def direct(parties: tuple[str, str]) -> tuple[int, int] | None:
         """Return id and head of the private conversation of *parties*, or None."""

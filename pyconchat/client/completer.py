@@ -21,9 +21,20 @@ OWN_COMMANDS = [
         "Make another of your groups the current one, by name or number (this client's own).",
         [ArgumentHelp("GROUP", "own-group", True, False)],
         subject="client",
-    )
+    ),
+    CommandHelp(
+        "view",
+        "/view [one|all]",
+        [],
+        "Show the current group only and count what is new in the others, or show all in one"
+        " stream (this client's own).",
+        [ArgumentHelp("one|all", "view", True, False)],
+        subject="client",
+    ),
 ]
 """The client's own commands, which the server does not have."""
+
+VIEWS = ("one", "all")
 
 POLICIES = ("open", "approval", "invite", "password")
 
@@ -120,8 +131,13 @@ class Completer:
         match kind:
             case "name":
                 return self._people()
-            case "group" | "own-group":
+            case "group":
                 return [group.name for group in self._groups.all()]
+            case "own-group":
+                partners = [f"@{name}" for name in reversed(self._groups.partners)]
+                return [*(group.name for group in self._groups.all()), *partners]
+            case "view":
+                return VIEWS
             case "command":
                 return [name[1:] for name in self._names]
             case "policy":

@@ -7,30 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from pyconchat.client.joined_group import JoinedGroup, count
 from pyconchat.client.net.json_protocol import Object, objects_in
+from pyconchat.client.records import is_news
 from pyconchat.domain.names import fold
 
-__all__ = ["Groups", "JoinedGroup"]
+__all__ = ["Groups"]
 
 
 MAX_DIGITS = 9
 """Maximum digits of a group's number."""
-
-
-class JoinedGroup:
-    """A group that the account is in. *members* maps names to whether they are online."""
-
-    def __init__(self, name: str, number: int = 0, topic: str = "") -> None:
-        self.name = name
-        self.number = number
-        self.topic = topic
-        self.unread = 0
-        self.members: dict[str, bool] = {}
-
-    @property
-    def online(self) -> int:
-        """Return how many members are online."""
-        return sum(self.members.values())
 
 
 class Groups:
@@ -50,6 +36,7 @@ class Groups:
         self._partner_online = False  # as last shown to the person
         self.partners: dict[str, None] = {}
         self._groups: dict[str, JoinedGroup] = {}
+        self._rejoining: set[str] = set()  # keys of the groups that a guest joins again
         self._unconfirmed: set[str] = set()  # keys that may follow in the rest of a long hello
 
     @property
@@ -97,8 +84,9 @@ class Groups:
         self.me = str(hello.get("name") or self.me)
         previous, self._groups = self._groups, {}
         self._unconfirmed = set()
+        self._rejoining = {fold(name) for name in rejoining}
         self._learn(hello, previous)
-        if _int(hello.get("more")):
+        if count(hello.get("more")):
             self._unconfirmed = previous.keys() - self._groups.keys()
             self._groups |= {key: previous[key] for key in previous if key in self._unconfirmed}
         for name in rejoining:
@@ -112,7 +100,8 @@ class Groups:
         for each in objects_in(fields.get("groups")):
             name = str(each.get("group"))
             group = previous.get(fold(name)) or JoinedGroup(name)
-            group.number, group.topic = _int(each.get("number")), str(each.get("topic") or "")
+            _describe(group, each)
+            group.logged_in(each)
             self._groups[fold(name)] = group
 
     def _learn_more(self, fields: Object) -> bool:
@@ -120,7 +109,7 @@ class Groups:
         self._learn(fields, dict(self._groups))
         for each in objects_in(fields.get("groups")):
             self._unconfirmed.discard(fold(str(each.get("group"))))
-        gone: set[str] = set() if _int(fields.get("more")) else self._unconfirmed
+        gone: set[str] = set() if count(fields.get("more")) else self._unconfirmed
         changed = False
         for key in gone & self._groups.keys():
             changed = self._remove(self._groups[key]) or changed
@@ -131,7 +120,7 @@ class Groups:
         match answer.get("type"):
             case "entered":
                 group = self._add(str(answer.get("group")))
-                group.number, group.topic = _int(answer.get("number")), str(answer.get("topic"))
+                group.number, group.topic = count(answer.get("number")), str(answer.get("topic"))
                 return self.enter(group)
             case "desk":
                 return self.enter(None)
@@ -144,8 +133,9 @@ class Groups:
                 for each in objects_in(answer.get("groups")):
                     own = self._groups.get(fold(str(each.get("group"))))
                     if own is not None:
-                        own.number = _int(each.get("number"))
-                        own.topic = str(each.get("topic") or "")
+                        _describe(own, each)
+            case "muted":
+                self._learn_muted(answer)
             case "members":
                 listed = self.get(answer.get("group"))
                 if listed is not None and not answer.get("online_only"):
@@ -160,7 +150,10 @@ class Groups:
         group = self.get(event.get("group"))
         if kind == "own-groups":
             return self._learn_more(event)
-        if kind == "presence":
+        self._count(event, group)
+        if kind == "muted":
+            self._learn_muted(event)
+        elif kind == "presence":
             for each in self._groups.values():
                 if name in each.members:
                     each.members[name] = event.get("online") is True
@@ -169,10 +162,14 @@ class Groups:
         elif kind == "created" and fold(str(event.get("by"))) == fold(self.me):
             created = self._add(str(event.get("group")))
             created.members[self.me] = True
-            created.number = _int(event.get("number"))
+            created.number = count(event.get("number"))
+            created.joined(count(event.get("seq")), is_first=False)
         elif kind == "joined":
             if is_me:
                 group = self._add(str(event.get("group")))
+                is_first = fold(group.name) not in self._rejoining
+                self._rejoining.discard(fold(group.name))
+                group.joined(count(event.get("seq")), is_first)
             if group is not None:
                 group.members[name] = True
                 if is_me and self.at_desk and fold(self.requested) == fold(group.name):
@@ -187,6 +184,25 @@ class Groups:
             group.topic = str(event.get("topic"))
         return False
 
+    def _count(self, event: Object, group: JoinedGroup | None) -> None:
+        """Count *event* as new in *group*. A screen that shows it reports that to the group."""
+        if group is None:
+            return
+        seq, mentioned = count(event.get("seq")), event.get("mentions")
+        if event.get("type") == "missed":
+            group.missed(count(event.get("older")), count(mentioned))
+        elif event.get("type") == "read":
+            group.read_elsewhere(seq)
+        elif seq:
+            named = mentioned if isinstance(mentioned, list) else ()
+            names_me = any(fold(str(each)) == fold(self.me) for each in named)
+            group.arrived(seq, is_news(event), names_me)
+
+    def _learn_muted(self, fields: Object) -> None:
+        group = self.get(fields.get("group"))
+        if group is not None:
+            group.muted = fields.get("muted") is True
+
     def remove(self, name: str) -> None:
         """Remove the group *name*, which could not be joined again."""
         group = self.get(name)
@@ -197,8 +213,6 @@ class Groups:
         """Make *group*, or the front desk, the current place; return whether it has changed."""
         changed = group is not self.current or bool(self.partner)
         self.current, self.partner, self.requested = group, "", ""
-        if group is not None:
-            group.unread = 0
         return changed
 
     def _talk_to(self, partner: str) -> bool:
@@ -213,14 +227,26 @@ class Groups:
         known, self._partner_online = self._partner_online, online
         return sent.get("away") is not None or (known and not online)
 
+    def with_news(self) -> list[JoinedGroup]:
+        """Return the groups with something new, except the current one.
+
+        Those with mentions come first, and those that are muted last.
+        """
+        others = [each for each in self._groups.values() if each.unread]
+        others = [each for each in others if each is not self.current]
+        return sorted(others, key=lambda each: (each.muted, not each.mentions))
+
     def next_unread(self) -> JoinedGroup | None:
-        """Return the next group with unread messages; the next group, if there are none."""
+        """Return the next group with something new; the next group, if there is none.
+
+        Muted groups come after the others.
+        """
         groups = self.all()
         if self.current in groups:
             after = groups.index(self.current) + 1
             groups = groups[after:] + groups[: after - 1]
-        unread = (each for each in groups if each.unread)
-        return next(unread, groups[0] if groups else self.current)
+        unread = sorted((each for each in groups if each.unread), key=lambda each: each.muted)
+        return next(iter(unread or groups), self.current)
 
     def _message_received(self, event: Object, group: JoinedGroup | None) -> None:
         partner = event.get("with")
@@ -229,8 +255,6 @@ class Groups:
             self.partners[partner] = None
         if group is not None:
             group.members.setdefault(str(event.get("from")), True)
-            if group is not self.current:
-                group.unread += 1
 
     def _add(self, name: str) -> JoinedGroup:
         return self._groups.setdefault(fold(name), JoinedGroup(name))
@@ -240,5 +264,7 @@ class Groups:
         return self.current is group and self.enter(None)
 
 
-def _int(value: object) -> int:
-    return value if isinstance(value, int) else 0
+def _describe(group: JoinedGroup, fields: Object) -> None:
+    """Learn from the description of *group* in a hello, or in the answer to ``/groups``."""
+    group.number, group.topic = count(fields.get("number")), str(fields.get("topic") or "")
+    group.muted = fields.get("muted") is True

@@ -7,6 +7,7 @@ from functools import partial
 
 from pyconchat.client.groups import Groups
 from pyconchat.client.interfaces import UNCONFIRMED
+from pyconchat.client.joined_group import JoinedGroup, news_in
 from pyconchat.client.net.connection import ServerConnection
 from pyconchat.client.net.json_protocol import Object
 
@@ -55,8 +56,11 @@ class LoginGroups:
             self._connection.ask_quietly(
                 partial(self._rejoined_answered, group), line=f"/join {group}"
             )
+        groups = self._groups.all()
         if self._wanted:
             self._join_wanted()
+        elif len(groups) == 1 and self._groups.at_desk and not self._connection.unanswered:
+            self._go(groups[0].name)
 
     def suggest(self) -> None:
         """Show a newcomer, who is in no group yet, which groups there are to enter."""
@@ -66,12 +70,10 @@ class LoginGroups:
         if len(groups) == 1:
             self._go(groups[0].name)
         elif groups:
-            listed = ", ".join(f"{group.number} {group.name}" for group in groups[:MAX_LISTED])
+            listed = ", ".join(map(_described, groups[:MAX_LISTED]))
             more = f" and {len(groups) - MAX_LISTED} more" if len(groups) > MAX_LISTED else ""
-            self._notify(
-                f"Your groups: {listed}{more}. /go NAME or /go NUMBER enters one; so does Alt and a"
-                " number up to 9."
-            )
+            self._notify(f"Your groups: {listed}{more}.")
+            self._notify("/go NAME or /go NUMBER enters one; so does Alt and a number up to 9.")
         else:
             self._notify("You are at the front desk: join GROUP enters a group, help lists more.")
 
@@ -96,3 +98,9 @@ class LoginGroups:
     def _rejoined_answered(self, name: str, answer: Object) -> None:
         if answer.get("code") != UNCONFIRMED:
             self._rejoined(name, answer)
+
+
+def _described(group: JoinedGroup) -> str:
+    """Return the number and the name of *group*, and how much is new in it."""
+    new = f" (new: {news_in(group)})" if group.unread else ""
+    return f"{group.number} {group.name}{new}"

@@ -26,7 +26,8 @@ class Options(NamedTuple):
     """The options. *password* is None if it was not given; *auto_get* is in bytes, -1 for never.
 
     *state* is the folder of the saved state, *user* the name of the user of this machine, or "".
-    *notify* is the command that reports mentions, with its arguments.
+    *notify* is the command that reports mentions, with its arguments. *view* is ``one``, ``all``,
+    or "" for the saved one.
     """
 
     address: Address
@@ -41,6 +42,7 @@ class Options(NamedTuple):
     auto_get: int = -1
     send: tuple[Path, ...] = ()
     get: str = ""
+    view: str = ""
 
 
 def parse_options(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> Options:
@@ -83,6 +85,7 @@ def parse_options(arguments: Sequence[str], environ: Mapping[str, str] = os.envi
         found.auto_get,
         tuple(found.send),
         found.get,
+        found.view,
     )
 
 
@@ -132,6 +135,12 @@ def _parser() -> argparse.ArgumentParser:
         default=(),
         metavar="COMMAND",
         help="run COMMAND SENDER TEXT for each mention and private message",
+    )
+    add(
+        "--view",
+        choices=["one", "all"],
+        default="",
+        help="show the current group only (one), or all in one stream [as /view was last set]",
     )
     add(
         "--downloads",

@@ -15,6 +15,7 @@ from pyconchat.domain.text import SafeText
 __all__ = [
     "comes_or_goes",
     "event_in",
+    "is_news",
     "local_time",
     "milliseconds",
     "quote_in",
@@ -119,6 +120,17 @@ def where_of(event: Object, current: str | None) -> Where:
     if not isinstance(group, str):
         return Where()
     return Where(group=Name(group), here=current is not None and fold(group) == fold(current))
+
+
+def is_news(event: Object) -> bool:
+    """Return whether *event*, an entry, counts as new: not if somebody came or went.
+
+    Nor do those that are not shown: a removed message, and an edit that was edited again.
+    """
+    kind = event.get("type")
+    if kind in ("joined", "left", "unsaid"):
+        return False
+    return kind != "edit" or bool(event.get("text"))
 
 
 def comes_or_goes(event: Object, me: str) -> bool:

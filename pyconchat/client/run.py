@@ -29,6 +29,7 @@ from pyconchat.client.net.saved import SavedState
 from pyconchat.client.notifier import Notifier, ignore_notice
 from pyconchat.client.options import Options
 from pyconchat.client.session import ClientSession
+from pyconchat.client.views import ViewMode
 
 __all__ = ["run"]
 
@@ -68,7 +69,7 @@ class _Client:
 
         # prompt_toolkit would ask for the cursor's position, and some terminals do not answer.
         os.environ["PROMPT_TOOLKIT_NO_CPR"] = "1"
-        session = self._session()
+        session = self._session("one")
         history: Path | None = None
         with suppress(OSError):  # without a file, the history is in memory
             history = self._saved.history(self._address)
@@ -100,7 +101,8 @@ class _Client:
 
         from pyconchat.client.ui.plain import PlainScreen
 
-        session = self._session()
+        # Without a status line, what is new in other groups would not be seen.
+        session = self._session("all")
 
         def read() -> None:
             # It closes its descriptors at the end of the input, so it gets copies.
@@ -180,8 +182,8 @@ class _Client:
             self._address, self._saved, _cannot_ask, _print, self._options.password, guest=True
         )
 
-    def _session(self) -> ClientSession:
-        """Return a person's session, which needs a screen to start."""
+    def _session(self, view: ViewMode) -> ClientSession:
+        """Return a person's session, which needs a screen to start. *view* is the default."""
 
         async def ask(question: str, secret: bool) -> str:
             *above, last = question.split("\n")
@@ -209,7 +211,10 @@ class _Client:
             self._file_settings(),
             time.time,
             notify_person,
+            self._saved.save_view,
         )
+        chosen = self._options.view or self._saved.view()
+        session.views.mode = "all" if chosen == "all" else "one" if chosen == "one" else view
         return session
 
     def _file_settings(self) -> FileSettings:

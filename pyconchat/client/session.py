@@ -19,24 +19,23 @@ from pyconchat.client.files.transfers import FileSettings, Transfers
 from pyconchat.client.group_details import GroupDetails
 from pyconchat.client.groups import Groups
 from pyconchat.client.interfaces import ConnectionState, Screen
+from pyconchat.client.leaving import Leaving
 from pyconchat.client.line_sender import LineSender, Request, message_of
 from pyconchat.client.lines import LineFormatter, server_line
+from pyconchat.client.log_reader import LogReader
 from pyconchat.client.login_groups import LoginGroups
 from pyconchat.client.midnight import MidnightTimer
 from pyconchat.client.net.address import Address
 from pyconchat.client.net.connection import ServerConnection
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.net.login import ClientLogin
-from pyconchat.client.records import comes_or_goes
+from pyconchat.client.own_commands import OwnCommands
+from pyconchat.client.pasted import messages_of
+from pyconchat.client.read_markers import ReadMarkers
+from pyconchat.client.views import Views
 from pyconchat.domain.text import safe_line
 
 __all__ = ["ClientSession"]
-
-MAX_PASTED_LINES = 64
-"""Maximum lines in a message."""
-
-MAX_BETWEEN_INTERRUPTS = 3.0
-"""Maximum seconds between two Ctrl-C that end the client."""
 
 
 class ClientSession:
@@ -44,7 +43,8 @@ class ClientSession:
 
     *finished* is called at the end with a sentence for the person, or "". *wall_clock* returns
     the time in seconds since the epoch, as `time.time` does. *notify_person* is called with the
-    sender and the text of each mention and private message.
+    sender and the text of each mention and private message, *save_view* with the view for the next
+    start; it may raise `OSError`.
     """
 
     screen: Screen  # set by `start`
@@ -59,6 +59,7 @@ class ClientSession:
         files: FileSettings,
         wall_clock: Callable[[], float],
         notify_person: Callable[[str, str], None],
+        save_view: Callable[[str], None],
     ) -> None:
         self.address = address
         self.groups = Groups()
@@ -66,12 +67,15 @@ class ClientSession:
         self._login = login
         self._finished = finished
         self._notify_person = notify_person
-        self._seconds = reactor.seconds
-        self._interrupted_at = float("-inf")
         self._was_logged_in = False
         self._line_bytes = 4096
         self._formatter = LineFormatter(wall_clock)
-        self._leaving = False
+        self._leaving = Leaving(
+            reactor.seconds,
+            lambda: self.unanswered + len(self.transfers.active),
+            finished,
+            self._notify,
+        )
         self._doubtful = DoubtfulLines(self.groups, self.completer, reactor.seconds)
         self.connection = ServerConnection(reactor, endpoint, login, self)
         self._sender = LineSender(
@@ -95,9 +99,24 @@ class ClientSession:
         self._details = GroupDetails(
             self.connection,
             self.groups,
-            self._formatter,
-            lambda lines: self.screen.show(lines),
             lambda: self.screen.refresh(),
+        )
+        self._marks = ReadMarkers(reactor, self.connection)
+        self.views = Views(
+            self.groups,
+            LogReader(self.connection),
+            self._marks,
+            self._formatter,
+            self._show_event,
+            lambda lines: self.screen.show(lines),
+        )
+        self._own = OwnCommands(
+            self.groups,
+            self.views,
+            self._entered,
+            lambda name: self._sender.send_line(f"/query {name}"),
+            self._notify,
+            save_view,
         )
         self.transfers = Transfers(
             reactor, endpoint, self.connection, files, self._notify, lambda: self.screen.refresh()
@@ -117,6 +136,7 @@ class ClientSession:
 
     def stop(self) -> Deferred[None]:
         """Disconnect; fires when the connection is closed."""
+        self._marks.report()
         return self.connection.stop()
 
     # What the person does.
@@ -152,36 +172,16 @@ class ClientSession:
         self._sender.pasted(lambda: self._send_all(lines))
 
     def interrupted(self) -> None:
-        """Finish at the second Ctrl-C: one may have been meant for another program."""
-        before, self._interrupted_at = self._interrupted_at, self._seconds()
-        if self._interrupted_at - before <= MAX_BETWEEN_INTERRUPTS:
-            self._finished("")
-        else:
-            self._notify("Ctrl-C again, Ctrl-D or /quit ends.")
+        """Handle Ctrl-C: the second one finishes."""
+        self._leaving.interrupted()
 
     def leave(self) -> bool:
         """Finish; if something is still pending, only the second time. Return whether."""
-        pending = self.unanswered + len(self.transfers.active)
-        if pending and not self._leaving:
-            self._leaving = True
-            self._notify(f"{pending} still pending; repeat to leave anyway.")
-            return False
-        self._finished("")
-        return True
+        return self._leaving.leave()
 
     def go(self, where: str) -> None:
-        """Make another group current: by name or number, or the next with unread messages."""
-        group = self.groups.get(where) if where else self.groups.next_unread()
-        if group is None:
-            self._notify(
-                f"You are not in {where}: /join {where}." if where else "You are in no group."
-            )
-            return
-        self.groups.enter(group)
-        self._doubtful.chose()
-        topic = f"; topic: {group.topic}" if group.topic else ""
-        self._notify(f"You are in {group.name}{topic}.")
-        self._details.current_changed()
+        """Make another place current, as ``/go`` does."""
+        self._own.go(where)
 
     def go_to(self, number: int) -> None:
         """Make the group with that *number* current, if we are in it."""
@@ -195,32 +195,39 @@ class ClientSession:
         return self._sender.unanswered
 
     def _carry_out(self, line: str) -> None:
-        self._leaving = False
+        self._leaving.stays()
+        self._marks.report()  # the person has read what is on the screen
         doubt = self._doubtful.why(line)
         if doubt:
             self._notify(doubt)
             return
         word, _, rest = line.strip().partition(" ")
-        at_desk = self.groups.at_desk
         help = self.completer.own_help(line)
         is_connected = self.connection.state is ConnectionState.LIVE
-        if word.lower() == "/go" or (at_desk and word.lower() == "go"):
-            self.go(rest.strip())
+        command = self.completer.command(line)
+        if self._own.run(command, rest.strip()):
+            pass
         elif help:
             self._show_answer({"ok": True, "type": "help", "commands": to_builtins(help)})
-        elif not is_connected and self.completer.command(line) == "quit":
+        elif not is_connected and command == "quit":
             self.leave()  # the server cannot answer
         elif self.completer.takes_file(line) and rest.strip():
             self._files.share(word, rest)
         elif line.strip():
             self._sender.send_line(line)
 
+    def _entered(self) -> None:
+        """Show what is new in the place that the person has chosen."""
+        self._doubtful.chose()
+        self._details.current_changed()
+        self.views.catch_up()
+
     def _is_command(self, answer: str) -> bool:
         """Return whether the answer to a question is a command."""
         return answer.lstrip().startswith("/") and bool(self.completer.command(answer))
 
     def _send_all(self, lines: Sequence[str]) -> None:
-        for text in _messages(lines, self._line_bytes):
+        for text in messages_of(lines, self._line_bytes):
             self._sender.send_text(text)
 
     # What the connection reports.
@@ -233,29 +240,30 @@ class ClientSession:
             self._line_bytes = limit
         self.groups.logged_in(hello, self._login_groups.rejoining)
         self._formatter.me = self.groups.me
+        self.views.learn(hello)
         self.completer.learn(hello.get("commands"))
         for line in hello["motd"] if isinstance(hello.get("motd"), list) else ():
             self._notify(str(line))
-        self._login_groups.join()
         current = self.groups.current
+        self._login_groups.join()
         if current is not None and current.name not in self._login_groups.rejoining:
             self._details.current_changed()
+        self.views.catch_up()
 
     def event_received(self, event: Object) -> None:
         """Show an event."""
         is_live = self.connection.state is ConnectionState.LIVE
         if event.get("type") == "live":
             self._login_groups.suggest()
+            self._marks.report()
         group_changed = self.groups.event_received(event)
-        was_missed = not is_live and comes_or_goes(event, self.groups.me)
-        if not was_missed and not self._sender.already_visible(event):
-            self._show_event(event, is_live)
+        self.views.learn(event)
+        self.views.event_received(event, is_live, self._sender.already_visible(event))
         if group_changed:
             self._doubtful.moved(event, self._sender.command_running)
             self._details.current_changed()
-        has_joined = event.get("type") == "joined" and event.get("name") == self.groups.me
-        if is_live and has_joined and event.get("group") not in self._login_groups.rejoining:
-            self._details.show_earlier(event)
+        if group_changed or event.get("type") in ("joined", "muted", "own-groups"):
+            self.views.catch_up()
         self._details.learn_numbers()
         if event.get("type") == "shared" and is_live:
             self._files.fetch_unasked(event)
@@ -294,9 +302,11 @@ class ClientSession:
         token = answer.get("token")
         if isinstance(token, str) and token:
             self._login.password_changed(token)
+        self.views.learn(answer)
         if self.groups.answer_received(answer):
-            self._doubtful.chose()
-            self._details.current_changed()
+            self._entered()
+        elif answer.get("type") == "muted":
+            self.views.catch_up()
         commands = answer.get("commands")
         if answer.get("type") == "help" and isinstance(commands, list) and len(commands) > 1:
             commands += to_builtins(OWN_COMMANDS)
@@ -323,20 +333,3 @@ class ClientSession:
 
     def _notify(self, text: str) -> None:
         self.screen.show([server_line(safe_line(text))])
-
-
-def _messages(lines: Sequence[str], line_bytes: int) -> list[str]:
-    """Return *lines* in as few messages as possible, each of at most *line_bytes* bytes.
-
-    A line that is longer is a message of its own, which the server refuses.
-    """
-    messages: list[list[str]] = []
-    size = 0
-    for line in lines:
-        added = len(line.encode()) + 1
-        if not messages or len(messages[-1]) == MAX_PASTED_LINES or size + added > line_bytes:
-            messages.append([])
-            size = 0
-        messages[-1].append(line)
-        size += added
-    return [text for each in messages if (text := "\n".join(each)).strip()]

@@ -65,11 +65,17 @@ class Subscriptions(LogDelivery):
 
     def _add_missed(self, record: CursorRecord, since: Mapping[str, int], member: bool) -> None:
         conversation = self._services.conversations.of_cursor(record)
-        self._session.account.show(conversation.id, record.shown)
+        session = self._session
+        session.account.show(conversation.id, record.shown)
         if record.named:
-            self._session.account.named[conversation.id] = list(record.named)
-        missed = Subscription(conversation, record.read, record.upto)
+            session.account.named[conversation.id] = list(record.named)
         is_open = record.upto == OPEN_END
+        read = record.read
+        # Another device may have received more than it has shown. A program with markers reads that
+        # in its groups when it needs it: there may be very much.
+        if is_open and (not session.peer.program or (session.marks and record.parties is not None)):
+            read = min(read, record.shown)
+        missed = Subscription(conversation, read, record.upto)
         has = since.get(self._name_of(conversation))
         # A number beyond the log is of another log: a group of that name that was closed.
         if has is not None and has <= conversation.published:

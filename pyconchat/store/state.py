@@ -138,7 +138,11 @@ def read_cursors(connection: Connection, owner: Key) -> list[CursorRecord]:
         .outerjoin(schema.groups, groups.conversation == cursors.conversation)
         .where(cursors.owner == owner)
         # Private conversations without new entries are loaded when they are needed.
-        .where((conversations.party_a.is_(None)) | (cursors.read < conversations.head))
+        .where(
+            conversations.party_a.is_(None)
+            | (cursors.read < conversations.head)
+            | (cursors.shown < conversations.head)
+        )
         .order_by(cursors.conversation, cursors.upto)
     )
     rows = connection.execute(query).all()

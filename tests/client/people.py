@@ -32,6 +32,7 @@ class SessionUser:
         self, fake: FakeServer, saved: SavedState, address: Address, guest: bool, **files: Any
     ) -> None:
         self.fake = fake
+        self.saved = saved
         self.clock = fake.clock
         self.started = NOON
         self.screen = FakeScreen()
@@ -48,6 +49,7 @@ class SessionUser:
             FileSettings(saved.path, files.get("auto_get", -1), maybeDeferred),
             lambda: self.started + self.clock.seconds(),
             lambda sender, text: self.notices.append((sender, text)),
+            saved.save_view,
         )
 
     @property

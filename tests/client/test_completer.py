@@ -157,6 +157,7 @@ def test_the_commands_with_passwords(groups: Groups) -> None:
         ("/join ", "", ["tea ", "coffee "]),
         ("/leave c", "c", ["coffee "]),
         ("/go c", "c", ["coffee "]),
+        ("/view ", "", ["one ", "all "]),
         ("/policy o", "o", ["open "]),
         ("/policy open ", "", []),
         ("/members ", "", []),
@@ -177,7 +178,7 @@ def test_all_commands(in_tea: Completer) -> None:
     """A slash alone is completed by all commands, the client's own included, in order."""
     _, found = in_tea.completions("/")
     assert found == sorted({*found})
-    assert {*found} == {f"/{each['name']} " for each in COMMANDS} | {"/go "}
+    assert {*found} == {f"/{each['name']} " for each in COMMANDS} | {"/go ", "/view "}
 
 
 def test_at_the_front_desk(completer: Completer) -> None:
@@ -200,10 +201,10 @@ def test_an_unknown_kind_of_argument(groups: Groups) -> None:
     completer = Completer(groups)
     completer.learn([command("vault", argument("unknown"))])
     groups.enter(groups.get("tea"))
-    assert completer.completions("/v") == ("/v", ["/vault "])
+    assert completer.completions("/va") == ("/va", ["/vault "])
     assert completer.completions("/vault b")[0] == "b"
     completer.learn([command("safe")])
-    assert completer.completions("/v") == ("/v", [])
+    assert completer.completions("/va") == ("/va", [])
     assert completer.command("/vault") == ""
 
 

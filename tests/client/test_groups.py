@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyconchat.client.groups import Groups
+from pyconchat.client.joined_group import JoinedGroup
 from pyconchat.client.net.json_protocol import Object
 from tests.client.examples import values
 from tests.client.fakes import groups_in_hello, message, private_message
@@ -26,6 +27,14 @@ def groups() -> Groups:
 def current_name(groups: Groups) -> str | None:
     """Return the name of the current group."""
     return groups.current.name if groups.current is not None else None
+
+
+def shown(groups: Groups, name: str, seq: int) -> JoinedGroup:
+    """Record that the group *name* was shown up to *seq*, and return it."""
+    group = groups.get(name)
+    assert group is not None
+    group.shown_upto(seq)
+    return group
 
 
 def entered(group: str, number: int = 7) -> Object:
@@ -78,17 +87,35 @@ def test_entering(groups: Groups) -> None:
 
 
 def test_unread_messages(groups: Groups) -> None:
-    """Messages in other groups count, until the group is entered."""
+    """What is new counts, without coming and going, until it was shown here or elsewhere."""
     groups.enter(groups.get("tea"))
     for each in (
         message(1, "a"),
         message(1, "b", "coffee"),
         message(2, "c", "coffee", type="action"),
+        event("joined", "bob", "coffee", seq=3, via="open", by=None),
+        event("topic", "", "coffee", seq=4, topic="x", by="bob"),
+        message(5, "alice!", "coffee", mentions=["alice"]),
     ):
         groups.event_received(each)
-    assert [group.unread for group in groups.all()] == [0, 2]
-    groups.enter(groups.get("coffee"))
-    assert [group.unread for group in groups.all()] == [0, 0]
+    assert [(group.unread, group.mentions) for group in groups.all()] == [(1, 0), (4, 1)]
+    groups.event_received({"type": "read", "group": "coffee", "seq": 4})
+    assert [(group.unread, group.mentions) for group in groups.all()] == [(1, 0), (1, 1)]
+    groups.event_received({"type": "read", "group": "coffee", "seq": 2})
+    assert groups.all()[1].unread == 1
+    groups.event_received({"type": "read", "group": "coffee", "seq": 5})
+    assert [(group.unread, group.mentions) for group in groups.all()] == [(1, 0), (0, 0)]
+
+
+def test_a_server_without_read_markers(groups: Groups) -> None:
+    """Its numbers are of what was received, so those of this client are kept."""
+    groups.event_received(message(5, "a", "coffee"))
+    hello = groups_in_hello("coffee")[0] | {"head": 6, "unread": 1}
+    groups.logged_in({"name": "alice", "groups": [hello]})
+    groups.event_received(message(6, "b", "coffee"))
+    assert [group.unread for group in groups.all()] == [2]
+    groups.logged_in({"name": "alice", "groups": [hello | {"mentions": 0, "head": 6}]})
+    assert [group.unread for group in groups.all()] == [1]
 
 
 def test_the_next_unread_group(groups: Groups) -> None:
@@ -98,10 +125,18 @@ def test_the_next_unread_group(groups: Groups) -> None:
     groups.event_received(message(1, "x", "a"))
     groups.event_received(message(1, "x", "d"))
     assert groups.next_unread() is groups.get("d")
-    groups.enter(groups.get("d"))
+    groups.enter(shown(groups, "d", 1))
     assert groups.next_unread() is groups.get("a")
-    groups.enter(groups.get("a"))
+    groups.enter(shown(groups, "a", 1))
     assert groups.next_unread() is groups.get("b")
+    groups.event_received({"type": "muted", "group": "b", "muted": True})
+    for name in ("b", "c"):
+        groups.event_received(message(2, "x", name))
+    assert groups.next_unread() is groups.get("c")
+    assert groups.with_news() == [groups.get("c"), groups.get("b")]
+    shown(groups, "c", 2)
+    assert groups.next_unread() is groups.get("b")
+    shown(groups, "b", 2)
     groups.enter(groups.get("d"))
     assert groups.next_unread() is groups.get("a")
     groups.enter(None)

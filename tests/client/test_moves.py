@@ -29,6 +29,7 @@ def test_a_desk_command_is_not_said_after_an_approval(make_session: MakeSession,
     me.server.answers(request, type="asked", group="tea", admin="bob", online=True)
     joined = {"type": "joined", "group": "tea", "seq": 1, "at": "2026-11-21T09:30:00Z"}
     me.server.sends({**joined, "name": "alice", "via": "approval", "by": "bob", "guest": False})
+    me.clock.advance(0)  # read markers
     me.server.receives()
     me.sees()
     assert me.types(line) == []

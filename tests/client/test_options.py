@@ -56,6 +56,7 @@ def test_defaults() -> None:
     options = parsed("host")
     assert options.password is None
     assert (options.downloads, options.auto_get) == (Path("."), -1)
+    assert (options.view, parsed("--view", "all", "host").view) == ("", "all")
     assert (options.send, options.get) == ((), "")
 
 
@@ -87,6 +88,7 @@ def test_defaults() -> None:
         (["--auto-get", "5T", "host"], "5T"),
         (["--auto-get", "1.5M", "host"], "1.5M"),
         (["--auto-get", "", "host"], "size"),
+        (["--view", "two", "host"], "two"),
         (["--send", "a.txt", "--", "host"], "--group"),
         (["--get", "1", "host"], "--group"),
         (["--password-file", "/nonexistent/file", "host"], "/nonexistent/file"),

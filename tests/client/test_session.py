@@ -89,7 +89,9 @@ def test_lines_go_to_the_partner(make_session: MakeSession) -> None:
     assert without_ids(request) == {"group": "tea", "line": "/query bob"}
     query = {"type": "query", "with": "bob", "online": True, "guest": False, "away": None}
     me.server.answers(request, **query)
-    said, history = me.server.receives()
+    earlier, said, history = me.server.receives()
+    assert without_ids(earlier) == {"with": "bob", "line": "/history 200"}
+    me.server.answers(earlier, type="history", entries=[], **{"with": "bob"})
     assert without_ids(said) == {"with": "bob", "line": "hi"}
     assert without_ids(history) == {"with": "bob", "line": "/history"}
     assert me.sees() == ["* You are talking to bob in private (online); /desk leaves."]

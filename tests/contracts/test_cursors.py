@@ -268,13 +268,15 @@ def test_a_move_in_a_decision_with_an_entry(store: SqlStore) -> None:
 
 
 def test_the_cursors_of_a_private_conversation(store: SqlStore) -> None:
-    """Each side has one, which is listed while it has unread entries."""
+    """Each side has one, which is listed while it has entries that were not shown."""
     alice, bob = fold(ALICE.name), fold(BOB.name)
     opening = Decision(AT, say(2, "psst").entries, [OpenDirect(2, ("alice", "bob"), (alice, bob))])
     commit(store, opening)
     waiting = [CursorRecord(2, 0, OPEN_END, 1, ("alice", "bob"), Name(""))]
     assert store.cursors(alice) == store.cursors(bob) == waiting
     move(store, BOB, 1)
+    assert cursors(store, BOB) == [(2, 1, OPEN_END)]
+    commit(store, Decision(AT, writes=[MoveCursor(bob, 2, 0, shown=1)]))
     assert store.cursors(bob) == []
     assert store.cursors(alice) == waiting
     commit(store, say(2, "are you there?"))

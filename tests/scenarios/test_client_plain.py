@@ -307,3 +307,27 @@ def test_the_version(server: Server, tmp_path: Path) -> None:
     )
     assert ended.returncode == 0
     assert ended.stdout.startswith("pyconchat ")
+
+
+def test_views(log_in: StartClient, visit: Visit) -> None:
+    """One stream at first; with a view for each group, a line says where something is new."""
+    pia, friend = log_in("pia", "pia-one"), visit("friend-of-pia")
+    pia.types("/policy open")
+    pia.sees("changed the policy to open")
+    friend.types("/join pia-one")
+    pia.sees("friend-of-pia has joined")
+    pia.types("/create pia-two open")
+    pia.sees("You are in pia-two")
+    friend.types("in the stream")
+    pia.sees("friend-of-pia (in pia-one): in the stream")
+    pia.types("/view one")
+    pia.sees("The screen shows the current group")
+    friend.types("one")
+    pia.sees("* New in pia-one: /go ")
+    pia.types("/go")
+    pia.sees("— 1 new in pia-one since")
+    pia.sees("friend-of-pia: one")
+    friend.types("two")
+    pia.sees("friend-of-pia: two")
+    assert pia.times_seen("New in pia-one") == 1
+    assert pia.times_seen("friend-of-pia: one") == 1

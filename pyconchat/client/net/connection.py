@@ -43,8 +43,10 @@ PING_AFTER = 20.0
 MAX_SILENCE = 35.0
 """Maximum seconds without a byte from the server; then the client reconnects."""
 
-MAX_MISSED = 200
-"""Maximum missed entries of a conversation that the server sends at a login."""
+OPTIONS = {"missed": 200, "reads": True}
+"""Fields of every hello: the server sends at most so many missed entries of a conversation, and
+only those count as shown that the client reports.
+"""
 
 MAX_SILENT_ENDS = 3
 """Maximum connections in a row, before the first login, that the server closes without a byte."""
@@ -146,7 +148,7 @@ class ServerConnection:
                 raise LostQuietly
             self._hello_answer = Deferred()
             since = self._cursors.for_hello()
-            protocol.send({"hello": 1, "since": since, "missed": MAX_MISSED, **hello})
+            protocol.send({"hello": 1, "since": since, **OPTIONS, **hello})
             answer = await self._hello_answer
             if answer.get("ok") is True:
                 break

@@ -22,6 +22,8 @@ class Cursors:
 
     def is_new(self, event: Object) -> bool:
         """Return whether *event* was not received before, and take note of its number."""
+        if event.get("type") == "read":
+            return True  # no entry: its number is that of one
         seq, conversation = event.get("seq"), _conversation(event)
         if conversation is None or not isinstance(seq, int) or isinstance(seq, bool):
             return True

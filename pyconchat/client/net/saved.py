@@ -1,4 +1,4 @@
-"""SavedState: what the client saves on this machine: session tokens, certificates, history.
+"""SavedState: what the client saves on this machine: tokens, certificates, history, settings.
 
 All of it is under ``$XDG_STATE_HOME/pyconchat/client``, readable only by its owner.
 """
@@ -54,27 +54,38 @@ class SavedState:
         account = _account(address, name)
         if [*tokens.items()][-1:] != [(account, token)]:  # the last entry is the last login
             tokens.pop(account, None)
-            self._write(tokens | {account: token})
+            self._write("tokens", tokens | {account: token})
 
     def delete_token(self, address: Address, name: str) -> None:
         """Delete the token, which is not valid any more. Raises `OSError`."""
         tokens = self._tokens()
         if tokens.pop(_account(address, name), None) is not None:
-            self._write(tokens)
+            self._write("tokens", tokens)
+
+    def view(self) -> str:
+        """Return the saved view, or ""."""
+        return self._read("settings").get("view", "")
+
+    def save_view(self, view: str) -> None:
+        """Save the view for the next start. Raises `OSError`."""
+        self._write("settings", self._read("settings") | {"view": view})
 
     def _tokens(self) -> dict[str, str]:
+        return self._read("tokens")
+
+    def _read(self, name: str) -> dict[str, str]:
         try:
-            return msgspec.json.decode((self.path / "tokens").read_bytes(), type=dict[str, str])
+            return msgspec.json.decode((self.path / name).read_bytes(), type=dict[str, str])
         except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return {}
 
-    def _write(self, tokens: dict[str, str]) -> None:
+    def _write(self, name: str, content: dict[str, str]) -> None:
         self._create_folder()
-        path = self.path / f"tokens.{os.getpid()}"
+        path = self.path / f"{name}.{os.getpid()}"
         path.unlink(missing_ok=True)  # left by a crashed process with the same id
         with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(tokens)))
-        path.replace(self.path / "tokens")
+            file.write(msgspec.json.format(msgspec.json.encode(content)))
+        path.replace(self.path / name)
 
     def _create_folder(self) -> None:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)

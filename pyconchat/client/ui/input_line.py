@@ -19,6 +19,7 @@ from prompt_toolkit.layout.processors import (
     ConditionalProcessor,
     HighlightIncrementalSearchProcessor,
     Processor,
+    TabsProcessor,
     Transformation,
     TransformationInput,
 )
@@ -63,6 +64,7 @@ class InputLine:
             input_processors=[
                 HighlightIncrementalSearchProcessor(),
                 ConditionalProcessor(_Hidden(), hidden),
+                TabsProcessor(tabstop=8, char1=" ", char2=" "),
                 BeforeInput(prompt),
             ],
         )

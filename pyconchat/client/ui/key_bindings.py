@@ -36,6 +36,10 @@ def key_bindings(
     def _(event: KeyPressEvent) -> None:
         answer(buffer.text)  # not by the buffer, which would add it to the history
 
+    @keys.add("escape", "enter", filter=~asked & ~hidden)
+    def _(event: KeyPressEvent) -> None:
+        buffer.insert_text("\n")
+
     @keys.add("tab", filter=~asked & ~hidden)
     def _(event: KeyPressEvent) -> None:
         display_completions_like_readline(event)

@@ -49,6 +49,7 @@ class PlainScreen(BoundedLineReceiver):
         self._questions: deque[tuple[str, bool, Deferred[str]]] = deque()
         self._shown_state: ConnectionState | None = None
         self._echoes = True
+        self._announced: set[str] = set()  # the groups with something new
 
     # Standard input and output.
 
@@ -97,6 +98,7 @@ class PlainScreen(BoundedLineReceiver):
         is_secret = bool(self._questions) and self._questions[0][1]
         if not is_secret and not self._session.hides_input:
             self._set_echo(True)
+        self._announce_news()
         state = self._session.connection.state
         if state is self._shown_state:
             return
@@ -105,6 +107,17 @@ class PlainScreen(BoundedLineReceiver):
             return  # the line is being typed
         if state in MESSAGES and not (first and state is ConnectionState.LIVE):
             self._print(MESSAGES[state])
+
+    def _announce_news(self) -> None:
+        """Print which groups have something new, as there is no line that counts it."""
+        session = self._session
+        is_live = session.connection.state is ConnectionState.LIVE
+        if self._questions or session.views.mode == "all" or not is_live:
+            return
+        groups = {each.name: each for each in session.groups.with_news() if not each.muted}
+        for name in groups.keys() - self._announced:
+            self._print(f"* New in {name}: /go {groups[name].number or name} shows it.")
+        self._announced = {*groups}
 
     def _show_question(self) -> None:
         question, secret, _ = self._questions[0]

@@ -25,6 +25,7 @@ from twisted.internet.defer import Deferred
 
 from pyconchat.client.files.transfers import progress
 from pyconchat.client.interfaces import Cancelled, ConnectionState
+from pyconchat.client.joined_group import JoinedGroup, news_in
 from pyconchat.client.lines import Line, plain_text
 from pyconchat.client.session import ClientSession
 from pyconchat.client.ui.colours import BELL, coloured
@@ -180,22 +181,25 @@ class TerminalScreen:
 
     def _status(self) -> StyleAndTextTuples:
         session, groups = self._session, self._session.groups
-        parts = [f" {groups.me + '@' if groups.me else ''}{session.address}"]
+        parts: list[tuple[str, str]] = []
+
+        def add(text: str, style: str = "") -> None:
+            parts.append((style, f"{' | ' if parts else ' '}{text}"))
+
+        add(f"{groups.me + '@' if groups.me else ''}{session.address}")
         if session.connection.state is not ConnectionState.LIVE:
-            parts.append(session.connection.state.value)
+            add(session.connection.state.value)
         if groups.current is not None:
-            parts.append(f"{groups.current.name}: {groups.current.online} online")
+            add(f"{groups.current.name}: {groups.current.online} online")
         elif groups.partner:
-            parts.append(groups.place_name)
-        unread = [
-            f"{group.number}:{group.name} {group.unread}" for group in groups.all() if group.unread
-        ]
-        if unread:
-            parts.append(f"unread {', '.join(unread)}")
-        parts += [progress(each) for each in session.transfers.active]
+            add(groups.place_name)
         if session.unanswered:
-            parts.append(f"{session.unanswered} pending")
-        return [("", " | ".join(parts))]
+            add(f"{session.unanswered} pending")
+        for transfer in session.transfers.active:
+            add(progress(transfer))
+        for group in groups.with_news():
+            add(f"{group.number}:{group.name} {news_in(group)}", style_of(group))
+        return [*parts]
 
     # What is typed.
 
@@ -249,3 +253,10 @@ class TerminalScreen:
                 self._session.pasted(lines)
 
         question.addCallbacks(answered, lambda failure: failure.trap(Cancelled) and None)
+
+
+def style_of(group: JoinedGroup) -> str:
+    """Return the style of *group* in the status line."""
+    if group.mentions:
+        return "bold"
+    return "dim" if group.muted else ""

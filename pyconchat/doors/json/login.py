@@ -64,6 +64,7 @@ class JsonLogin:
             if refused.code in (Code.WRONG_PASSWORD, Code.BAD_TOKEN):
                 self._wrong += 1
             return {"hello": 1, **refusal_object(refused)}
+        session.marks = hello.reads
         try:
             await session.start(received)
         except NotSaved:
@@ -74,7 +75,6 @@ class JsonLogin:
             with suppress(NotSaved):  # a program that has the password needs no token
                 token = await self._services.tokens.issue(session.account)
         self._session = session
-        session.marks = hello.reads
         self._most_missed = hello.missed or 0
         return self._answer(session, token)
 

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from pyconchat.client.interfaces import ConnectionState, GaveUp
-from pyconchat.client.net.connection import ServerConnection
+from pyconchat.client.net.connection import OPTIONS, ServerConnection
 from tests.client.fakes import (
     FakeServer,
     Recorder,
@@ -21,7 +21,7 @@ def test_a_login(
     connection: ServerConnection, fake: FakeServer, login: FakeLogin, listener: Recorder
 ) -> None:
     """The hello has the version and the login's fields, and the states follow each other."""
-    assert fake.connection.receives_one() == {"hello": 1, "since": {}, "missed": 200, **ALICE}
+    assert fake.connection.receives_one() == {"hello": 1, "since": {}, **OPTIONS, **ALICE}
     assert connection.state is ConnectionState.LOGGING_IN
     fake.connection.accepts_hello(live=False)
     assert connection.state is ConnectionState.CATCHING_UP

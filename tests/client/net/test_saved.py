@@ -191,3 +191,14 @@ def test_the_default_path(
     """By the XDG Base Directory Specification, which ignores relative paths."""
     monkeypatch.setenv("HOME", "/home/me")
     assert default_path(environ) == expected
+
+
+def test_the_view(saved: SavedState, umask: None) -> None:
+    """It is saved beside the tokens, and another choice replaces it."""
+    assert saved.view() == ""
+    saved.save_view("all")
+    saved.save_view("one")
+    assert SavedState(saved.path).view() == "one"
+    assert mode(saved.path / "settings") == 0o600
+    (saved.path / "settings").write_text("[]")
+    assert saved.view() == ""

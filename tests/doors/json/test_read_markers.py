@@ -23,6 +23,11 @@ def unread(bob: WiredProgram) -> tuple[int, int]:
     return tea["unread"], tea["mentions"]
 
 
+def texts(program: WiredProgram) -> list[str]:
+    """Return the texts that *program* has received."""
+    return [each["text"] for each in program.entries if each["type"] == "message"]
+
+
 def test_what_was_received_is_unread_until_it_is_shown(
     server: MemoryServer, alice: WiredProgram, bob: WiredProgram
 ) -> None:
@@ -84,6 +89,26 @@ def test_a_muted_group_shows_only_what_no_device_has_shown(
     shown = person.types("/join tea").sees()
     assert "alice: two" in shown
     assert "alice: one" not in shown
+
+
+@pytest.mark.parametrize("program", [True, False])
+def test_what_was_received_and_not_shown_is_delivered_again(
+    server: MemoryServer, alice: WiredProgram, bob: WiredProgram, program: bool
+) -> None:
+    """To a person, and private messages to a program with markers; to other programs nothing."""
+    seqs = [alice.does(group="tea", text=text)["seq"] for text in ("one", "two")]
+    alice.does("/msg bob psst")
+    bob.receives()
+    bob.does(group="tea", read=seqs[0])
+    assert texts(server.program("bob", "password b")) == []
+    if program:
+        again = server.program("bob", "password b", reads=True)
+        assert texts(again) == ["psst"]
+    else:
+        shown = server.person("bob", "password b").everything.decode()
+        assert "alice (in tea): two" in shown
+        assert "alice (private): psst" in shown
+        assert "alice (in tea): one" not in shown
 
 
 def test_private_conversations_have_markers(

@@ -149,6 +149,23 @@ def test_pasting_several_lines(log_in: StartClient, server: Server) -> None:
     karl.sees_typed("[karl-tea]")
 
 
+def test_a_message_of_several_lines(log_in: StartClient, server: Server) -> None:
+    """By Alt-Enter or by a paste; blank lines, tabs and indentation are kept."""
+    knut = log_in("knut", "knut-tea")
+    knut.keys("first\x1b\r  second\x1b\r\x1b\rlast")
+    knut.sees_now("last")
+    knut.keys("\r")
+    knut.sees("knut: first")
+    knut.pastes("def tea():\n\tif hot:\n\n\t\treturn 1\n")
+    knut.sees_now("Send 4 lines to knut-tea? [y/N]")
+    knut.types("y")
+    knut.sees("knut: def tea():")
+    assert stored_messages(server, "knut-tea") == [
+        "first\n  second\n\nlast",
+        "def tea():\n\tif hot:\n\n\t\treturn 1",
+    ]
+
+
 def test_pasting_and_refusing(log_in: StartClient, server: Server) -> None:
     """Without a yes nothing is sent."""
     lena = log_in("lena", "lena-tea")
