@@ -312,4 +312,4 @@ class Chat:
 
 def _origin(session: ISession) -> ISession | None:
     """Return *session* if its screen has what it typed, so that it needs no echo."""
-    return None if session.peer.program else session
+    return None if session.peer.echoes else session

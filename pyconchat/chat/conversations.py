@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyconchat.domain.accounts import is_guest_party
 from pyconchat.domain.decisions import SERVER
 from pyconchat.domain.events import AnyEvent, Policy
 from pyconchat.domain.group import Group
@@ -102,6 +103,11 @@ class DirectConversation(Conversation):
         self.parties = parties
         self.posting = 0
         self.guests: set[str] = set()
+
+    @property
+    def guest_keys(self) -> tuple[Key, ...]:
+        """Return the keys of those parties that are guests."""
+        return tuple(account_key(party) for party in self.parties if is_guest_party(party))
 
     def partner_of(self, key: Key) -> Key:
         """Return the account key of the other party."""

@@ -261,10 +261,12 @@ class IPeer(Interface):
 
     renderer = Attribute("The `IRenderer` of this connection.")
     hides = Attribute("True if the answer to a secret question does not show on the screen.")
-    program = Attribute(
-        "True of a program: it names the group in each request, keeps tokens and numbers, and"
-        " gets its own messages back."
+    program = Attribute("True of a program, which keeps session tokens and entry numbers.")
+    names_places = Attribute(
+        "True if each request names its place: the session is in none, and mutes nothing."
     )
+    echoes = Attribute("True if the peer gets its own messages back as everybody's.")
+    translates = Attribute("True of an `ITranslator`.")
     server_address = Attribute("The `ServerAddress` at which the peer has connected.")
     network = Attribute("The network that connections are counted by: see `network_of`.")
     address = Attribute("The peer's IP address, for the log; ``local`` for a Unix socket.")
@@ -308,6 +310,33 @@ class ILoginPeer(IPeer):
 
     def end(why: EndWhy, text: str) -> None:
         """Send *text* as the last line and close the connection."""
+
+
+class ITranslator(IPeer):
+    """A peer whose door translates replies and events itself, each for its own session.
+
+    Its renderer renders messages, and nothing else is shared with other sessions.
+    """
+
+    asks_history = Attribute(
+        "True if the peer asks for past entries itself: none is sent at a login or after a join,"
+        " and what it has missed stays unread until it has asked."
+    )
+
+    def replied(reply: Reply) -> None:
+        """Translate *reply*, which the session sends."""
+
+    def refuse(refused: Refused) -> None:
+        """Translate a refusal."""
+
+    def happened(entry: Entry, where: Where) -> None:
+        """Translate the entry of an event that is not a message."""
+
+    def past(entries: Sequence[Entry], where: Where, heading: str) -> bytes:
+        """Return the block of past *entries* under *heading*; empty if none of them shows."""
+
+    def echo(entry: Entry, where: Where) -> str:
+        """Return the piece for a message that was sent here; empty if it is not shown again."""
 
 
 class ISubscriptions(Interface):
@@ -369,6 +398,7 @@ class ISession(Interface):
     peer = Attribute("The `IPeer` of the session.")
     current = Attribute("The current `Place`; None at the front desk.")
     renderer = Attribute("The peer's `IRenderer`, in the style of the account's settings.")
+    translator = Attribute("The peer, if it is an `ITranslator`, else None.")
     subscriptions = Attribute("The `ISubscriptions` of the session.")
     starting = Attribute("True until `start` has found the missed entries.")
     awaiting = Attribute("The `Conversation` whose approval enters it, or None.")

@@ -92,7 +92,7 @@ class PrivateTalk:
             conversation.guests.add(sender.party)
         try:
             done: Deferred[int] = Deferred()
-            origin = None if session.peer.program else session
+            origin = None if session.peer.echoes else session
             self._journal.append(Decision(self._now(), (message,), writes, key), origin, done)
             seq = await done
         except BaseException:

@@ -31,6 +31,9 @@ class DelayedLines(BoundedLineReceiver):
     _log = Logger(namespace="pyconchat")
 
     program = False
+    names_places = False
+    echoes = False
+    translates = False
 
     def __init__(self, context: DoorContext) -> None:
         super().__init__()

@@ -216,7 +216,11 @@ class LogDelivery:
         seen = (self._as_seen(conversation, entry) for entry in entries)
         shown = [entry for entry in seen if entry is not None]
         where = session.view_of(conversation)
-        block: bytes = session.renderer.replay(shown, where, session.account.key, heading)
+        block: bytes
+        if session.translator is not None:
+            block = session.translator.past(shown, where, heading)
+        else:
+            block = session.renderer.replay(shown, where, session.account.key, heading)
         return block
 
     def _as_seen(self, conversation: Conversation, entry: Entry) -> Entry | None:

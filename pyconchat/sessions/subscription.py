@@ -119,7 +119,7 @@ class Subscriptions(LogDelivery):
 
     def refresh(self, conversation: Conversation) -> None:
         subscription = self._active.get(conversation)
-        if subscription is None or self._session.peer.program:
+        if subscription is None or self._session.peer.names_places:
             return
         if self._is_muted(conversation):
             subscription.read = self._position(subscription)
@@ -139,7 +139,7 @@ class Subscriptions(LogDelivery):
     def _is_muted(self, conversation: Conversation) -> bool:
         session = self._session
         muted = conversation.id in session.account.muted
-        return muted and not session.peer.program and session.current is not conversation
+        return muted and not session.peer.names_places and session.current is not conversation
 
     def delivered(self, conversation: Conversation, seq: int) -> None:
         if self._receiving:
