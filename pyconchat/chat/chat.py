@@ -34,17 +34,19 @@ from pyconchat.domain.accounts import Account, Accounts
 from pyconchat.domain.decisions import SERVER, Decision, NewEntry, RequestKey
 from pyconchat.domain.errors import Refused
 from pyconchat.domain.events import (
+    AnyEvent,
     Entry,
     GroupCreated,
     GroupEvent,
     Policy,
     ServerEvent,
+    Tags,
 )
 from pyconchat.domain.group import Group
 from pyconchat.domain.names import group_name
 from pyconchat.domain.refusals import not_saved
 from pyconchat.domain.replies import Stats
-from pyconchat.domain.stored import Loaded
+from pyconchat.domain.stored import DirectRecord, Loaded
 from pyconchat.domain.text import SafeText
 
 __all__ = ["Chat"]
@@ -133,8 +135,12 @@ class Chat:
         done: Deferred[int] | None = None,
         key: RequestKey | None = None,
         reply_to: int = 0,
+        notice: bool = False,
+        tags: Tags = (),
     ) -> None:
         """Post *text* to a group, as an answer to the entry *reply_to*. Raises `Refused`.
+
+        *notice* and *tags* are as in `Message`.
 
         *done* fires with the message's number; without it, the session is told only if the
         message could not be stored.
@@ -145,8 +151,8 @@ class Chat:
             group.require_member(actor)
             raise no_such_message(reply_to)
         event = group.post(actor, text, now)
-        if reply_to:
-            event = replace(event, reply_to=reply_to)
+        if reply_to or notice or tags:
+            event = replace(event, reply_to=reply_to, notice=notice, tags=tags)
         decision = Decision(now, (NewEntry(conversation.id, event),), (), key)
         self.journal.append(decision, _origin(session), done)
         if session.account.absence is not None:
@@ -158,10 +164,13 @@ class Chat:
         conversation: GroupConversation,
         text: SafeText,
         key: RequestKey | None = None,
+        tags: Tags = (),
     ) -> Deferred[int]:
         """Post *text* to a group as an action; fires with its number. Raises `Refused`."""
         now = self.now()
         event = self.memory.usable(conversation).act(session.account.actor, text, now)
+        if tags:
+            event = replace(event, tags=tags)
         decision = Decision(now, (NewEntry(conversation.id, event),), (), key)
         if session.account.absence is not None:
             self.registry.end_absence(session.account)
@@ -275,6 +284,28 @@ class Chat:
     async def numbered(self, session: ISession, places: Sequence[EntryPlace]) -> list[Entry]:
         """Read the entries at *places*, as `entries`. Raises `NotSaved`."""
         return await self._turns.read(self.store.numbered, places, self._wanted_by(session))
+
+    async def page(
+        self,
+        conversation: int,
+        after: int,
+        upto: int,
+        limit: int,
+        kinds: Sequence[type[AnyEvent]] = (),
+        newest: bool = False,
+    ) -> list[Entry]:
+        """As `IStore.page`, in turns with other readers. Raises `NotSaved`."""
+        return await self._turns.read(
+            self.store.page, conversation, after, upto, limit, kinds, newest
+        )
+
+    async def seq_at(self, conversation: int, at: int, head: int) -> int:
+        """As `IStore.seq_at`, in turns with other readers. Raises `NotSaved`."""
+        return await self._turns.read(self.store.seq_at, conversation, at, head)
+
+    async def directs(self, party: str) -> list[DirectRecord]:
+        """As `IStore.directs`, in turns with other readers. Raises `NotSaved`."""
+        return await self._turns.read(self.store.directs, party)
 
     async def give_way(self) -> None:
         """Wait for the turns of the other readers and for the current commit."""

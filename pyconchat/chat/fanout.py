@@ -21,6 +21,7 @@ from pyconchat.chat.conversations import (
     account_key,
 )
 from pyconchat.chat.interfaces import IPresence, IRenderer, ISession
+from pyconchat.chat.session_registry import HISTORY_AT_JOIN
 from pyconchat.chat.statistics import Statistics
 from pyconchat.domain.events import (
     Action,
@@ -72,9 +73,6 @@ from pyconchat.domain.names import Key, fold
 from pyconchat.domain.replies import Where
 
 __all__ = ["Fanout"]
-
-HISTORY_AT_JOIN = 20
-"""Earlier entries that a person is shown after joining."""
 
 MAX_WRITES_PER_PIECE = 50
 """Maximum connections that are written to between two yields."""

@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 
     from pyconchat.chat.conversations import Conversation, GroupConversation
     from pyconchat.chat.places import Place
+    from pyconchat.domain.accounts import Account
     from pyconchat.domain.amending import Target
     from pyconchat.domain.decisions import Decision, MoveCursor, Repeated, RequestKey
     from pyconchat.domain.errors import Conflict, NotSaved, Refused
-    from pyconchat.domain.events import Entry, Quote
+    from pyconchat.domain.events import AnyEvent, Entry, Quote
     from pyconchat.domain.names import Key
     from pyconchat.domain.replies import EndWhy, Reply, Where
     from pyconchat.domain.settings import Settings
     from pyconchat.domain.stored import (
         CursorRecord,
+        DirectRecord,
         Loaded,
         ServerState,
         StoredGroup,
@@ -41,8 +43,8 @@ class IStore(Interface):
     """Keeps the log and the state that it has led to. Every method blocks.
 
     `commit`, `index`, `clean`, `count_day`, `purge`, `state`, `cursors`, `direct`,
-    `request_seq`, `mentions` and `token` are called by one thread, `load`, `entries`, `target`,
-    `quotes`, `numbered` and `search` by any.
+    `request_seq`, `mentions` and `token` are called by one thread, `load`, `entries`, `page`,
+    `seq_at`, `directs`, `target`, `quotes`, `numbered` and `search` by any.
     """
 
     behind = Attribute("Count of stored entries that are not indexed for `search` yet.")
@@ -131,6 +133,25 @@ class IStore(Interface):
 
         Raises `TimedOut` as `search` does.
         """
+
+    def page(
+        conversation: int,
+        after: int,
+        upto: int,
+        limit: int,
+        kinds: Sequence[type[AnyEvent]] = (),
+        newest: bool = False,
+    ) -> list[Entry]:
+        """Return *limit* entries after *after* up to *upto*: the first or the *newest* of them.
+
+        With *kinds*, only entries of these events are counted and returned. Oldest first.
+        """
+
+    def seq_at(conversation: int, at: int, head: int) -> int:
+        """Return the number of the last entry before *at*, of those up to *head*; 0 for none."""
+
+    def directs(party: str) -> list[DirectRecord]:
+        """Return the private conversations of *party*, those with the newest entries first."""
 
     def target(conversation: int, seq: int | None, asker: Key) -> Target | None:
         """Return the entry *seq*, or the last message of *asker*; None if there is none.
@@ -323,6 +344,21 @@ class ITranslator(IPeer):
         " and what it has missed stays unread until it has asked."
     )
 
+    username = Attribute("The user name that the client gave.")
+    realname = Attribute("The real name that the client gave.")
+
+    def detached(conversation: GroupConversation, reason: SafeText) -> None:
+        """Hide the group: the account has left it at the IRC door, for *reason*."""
+
+    def attached(conversation: GroupConversation) -> None:
+        """Show the group again."""
+
+    def absence_changed(account: Account) -> None:
+        """Translate that *account*, in a group of the client, is away now, or no longer."""
+
+    def relay(piece: str, capability: str) -> None:
+        """Send *piece*, which another client's door has made, to a client with *capability*."""
+
     def replied(reply: Reply) -> None:
         """Translate *reply*, which the session sends."""
 
@@ -360,6 +396,15 @@ class ISubscriptions(Interface):
 
     def delivered(conversation: Conversation, seq: int) -> None:
         """Note that entry *seq* of a conversation outside the subscriptions was delivered."""
+
+    def detach(conversation: Conversation) -> None:
+        """Stop receiving *conversation*, whose cursor stays where it is."""
+
+    def held() -> Iterable[Conversation]:
+        """Return the conversations of which the peer has to ask for what it has missed."""
+
+    def release(conversation: Conversation) -> None:
+        """Move the cursor of *conversation* from now on: the peer has asked for what it missed."""
 
     def refresh(conversation: Conversation) -> None:
         """Start or stop receiving *conversation*, after it was muted, unmuted, entered or left.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 
 from pyconchat.chat.conversations import DirectConversation, Parties
@@ -17,7 +18,7 @@ from pyconchat.chat.session_registry import SessionRegistry
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.decisions import Decision, NewEntry, OpenDirect, RequestKey
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.events import Action, Message
+from pyconchat.domain.events import Action, Message, Tags
 from pyconchat.domain.refusals import require_few_lines
 from pyconchat.domain.text import SafeText
 
@@ -68,8 +69,12 @@ class PrivateTalk:
         text: SafeText,
         key: RequestKey | None = None,
         kind: type[Message] | type[Action] = Message,
+        notice: bool = False,
+        tags: Tags = (),
     ) -> Delivered:
         """Post *text* to *receiver*. Raises `Refused` or `NotSaved`.
+
+        *notice* and *tags* are as in `Message`.
 
         It is appended to the journal before the first wait, if the conversation is in memory.
         """
@@ -86,7 +91,10 @@ class PrivateTalk:
             writes = (OpenDirect(id, parties, owners),)
         require_few_lines(text)
         first = not sender.registered and sender.party not in conversation.guests
-        message = NewEntry(conversation.id, kind(sender.name, text, first))
+        event = kind(sender.name, text, first, tags=tags)
+        if notice and isinstance(event, Message):
+            event = replace(event, notice=True)
+        message = NewEntry(conversation.id, event)
         conversation.posting += 1
         if first:
             conversation.guests.add(sender.party)

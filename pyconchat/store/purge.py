@@ -58,7 +58,7 @@ def purge_some(connection: Connection, index: SearchIndex, group: int, most: int
     index.forget(connection, group)
     for table in (
         *(schema.members, schema.requests, schema.invitations, schema.bans, schema.files),
-        *(schema.pins, schema.reactions, schema.mentions, schema.mutes),
+        *(schema.pins, schema.reactions, schema.mentions, schema.mutes, schema.detached),
         *(schema.moderators, schema.quieted, schema.cursors, schema.groups),
     ):
         connection.execute(delete(table).where(table.c.conversation == group))
