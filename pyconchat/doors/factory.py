@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -16,6 +17,7 @@ from pyconchat.doors.context import DoorContext, RefusedConnections
 from pyconchat.doors.detector import DoorKind, ProtocolDetector
 from pyconchat.doors.input_budget import InputTurns
 from pyconchat.doors.irc.door import IrcDoor
+from pyconchat.doors.irc.monitors import Monitors
 from pyconchat.doors.json.door import JsonDoor, recognizes_json
 from pyconchat.doors.line.door import LineDoor
 from pyconchat.doors.open_doors import OpenDoors
@@ -108,7 +110,9 @@ class IrcFactory(Factory):
             DoorKind(recognizes_tls, TlsRefusal, logs_in=False),
         ]
         refusal = IrcRenderer.of(IrcStyle()).refusal
-        self._kind = DoorKind(_anything, IrcDoor, refusal=refusal)
+        monitors = Monitors()
+        chat.services.registry.watch_presence(monitors.changed)
+        self._kind = DoorKind(_anything, partial(IrcDoor, monitors=monitors), refusal=refusal)
 
     def buildProtocol(self, addr: IAddress | None) -> ProtocolDetector | None:
         return self._chat.build(addr, self._kinds, self._kind)

@@ -111,8 +111,9 @@ class ChatService(MultiService):
             stop(f"cannot use the state folder {self.config.state_path}: {problem.strerror}")
         for description in self.config.doors.line:
             self._ports.open_line(description, self._factory)
+        irc = IrcFactory(self._factory) if self.config.doors.irc else None
         for description in self.config.doors.irc:
-            self._ports.open_irc(description, IrcFactory(self._factory))
+            self._ports.open_irc(description, irc)
         if self.config.doors.metrics:
             from pyconchat.server.metrics import metrics_site  # most servers never need it
 

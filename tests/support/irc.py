@@ -47,7 +47,7 @@ class IrcServer:
         """Return a client that has logged in as *nick*."""
         user = self.connects(*caps)
         if password:
-            user.sends(f"PASS {nick}:{password}")
+            user.sends(f"PASS :{nick}:{password}")
         user.sends(f"NICK {nick}", f"USER {nick} 0 * :Real {nick}")
         if caps:
             user.sends("CAP END")

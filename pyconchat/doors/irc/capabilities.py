@@ -19,7 +19,6 @@ CAPABILITIES = {
     "draft/event-playback": "",
     "echo-message": "",
     "extended-join": "",
-    "extended-monitor": "",
     "invite-notify": "",
     "labeled-response": "",
     "message-tags": "",

@@ -22,6 +22,7 @@ from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused
 from pyconchat.domain.refusals import internal_error, not_saved
 from pyconchat.domain.replies import Reply
 from pyconchat.doors.irc.message import Message
+from pyconchat.doors.irc.monitors import Monitors
 from pyconchat.doors.irc.output import Output
 from pyconchat.net.waiters import Waiters
 from pyconchat.render.irc import IrcRenderer, IrcStyle
@@ -44,7 +45,9 @@ class Client:
 
     _log = Logger(namespace="pyconchat")
 
-    def __init__(self, services: Services, portal: Portal, door: IrcPeer, name: str) -> None:
+    def __init__(
+        self, services: Services, portal: Portal, door: IrcPeer, name: str, monitors: Monitors
+    ) -> None:
         self.services = services
         self.portal = portal
         self.door = door
@@ -58,7 +61,7 @@ class Client:
         self.session: ISession | None = None
         self.posting = 0  # messages that are not stored yet
         self.all_posted = Waiters()
-        self.monitored: dict[str, str] = {}
+        self.monitors = monitors
         self.ended = False
 
     # Who it is.

@@ -33,6 +33,10 @@ MESSAGES = frozenset({"PRIVMSG", "NOTICE", "TAGMSG"})
 """Commands that need not wait until the messages before them are stored."""
 
 
+_OTHERS = frozenset({"STATS"})
+"""Commands of IRC that this server does not have, and that mean something else at other doors."""
+
+
 class Command(NamedTuple):
     """A command with at least *least* parameters."""
 
@@ -61,6 +65,7 @@ _TABLE: dict[str, Command] = {
     "OPER": Command(server.oper, 2),
     "PART": Command(channels.part, 1),
     "SETNAME": Command(people.setname, 1),
+    "TAGMSG": Command(messages.tagmsg, 1),
     "TIME": Command(server.time),
     "TOPIC": Command(channels.topic, 1),
     "USERHOST": Command(people.userhost, 1),
@@ -120,7 +125,7 @@ class Commands:
                 client.login.note_activity()
                 client.login.require_welcome()
                 await _TABLE[command].action(client, message)
-        elif command.isalpha() and is_table_command(command):
+        elif command not in _OTHERS and is_table_command(command):
             await serve(client, f"{command.lower()} {' '.join(message.params)}")
         else:
             client.reply("421", command, "There is no such command.")

@@ -27,10 +27,11 @@ from pyconchat.doors.context import DoorContext
 from pyconchat.doors.door import Door
 from pyconchat.doors.irc.client import Client, IrcPeer
 from pyconchat.doors.irc.commands import FREE, QUERIES, Commands, unreadable
-from pyconchat.doors.irc.events import Events
+from pyconchat.doors.irc.events import Events, past_lines
 from pyconchat.doors.irc.joins import show_group
 from pyconchat.doors.irc.message import MAX_ANY, command_of, parse
 from pyconchat.doors.irc.messages import echo
+from pyconchat.doors.irc.monitors import Monitors
 from pyconchat.doors.irc.service import say
 from pyconchat.net.connection import Lifecycle
 from pyconchat.render.irc import IrcRenderer, IrcStyle
@@ -53,11 +54,13 @@ class IrcDoor(Door):
     names_places = True
     hides = False
 
-    def __init__(self, context: DoorContext, counted: CountedConnection) -> None:
+    def __init__(
+        self, context: DoorContext, counted: CountedConnection, monitors: Monitors
+    ) -> None:
         super().__init__(context, counted, IrcRenderer.of(IrcStyle()), MAX_ANY)
         services = context.services
         name = services.config.irc.server_name
-        self.client = Client(services, context.portal, self, name)
+        self.client = Client(services, context.portal, self, name, monitors)
         self._commands = Commands(self.client)
         self._events = Events(self.client)
         self._queries = TokenBucket(QUERY_BURST, QUERY_RATE, context.now())
@@ -74,6 +77,7 @@ class IrcDoor(Door):
         super().connectionLost(reason)
         # Break the reference cycles here: the cyclic GC runs rarely.
         del self._commands, self._events
+        self.client.monitors.clear(self.client)
         self.client.session = None
 
     # What the session and the login call.
@@ -195,8 +199,8 @@ class IrcDoor(Door):
                 stamp = "" if renderer.stamps else f"[{_clock(entry.at)}] "
                 pieces.append(renderer.message(entry, where, stamp=stamp))
             else:
-                pieces.append(renderer.entry(entry, where, key))
-        if not any(pieces):
+                pieces += past_lines(client, entry, where)
+        if not pieces:
             return b""
         if "batch" in client.caps:
             target = f"#{where.group}" if where.group is not None else f"{where.other}"

@@ -37,7 +37,7 @@ from pyconchat.doors.irc.joins import join_line, show_group
 from pyconchat.render.events import event_sentence
 from pyconchat.render.irc_lines import SERVICE, line, source
 
-__all__ = ["POLICY_MODES", "Events", "event_lines"]
+__all__ = ["POLICY_MODES", "Events", "event_lines", "past_lines"]
 
 MAX_GONE = 256
 """Maximum guests who are remembered as gone, so that each gets one QUIT."""
@@ -101,6 +101,39 @@ class Events:
             tags = client.renderer.tags(entry, where, "", True, id=False)
             lines = [f"{tags}{each}" if each[0] == ":" else each for each in lines]
         return lines
+
+
+def past_lines(client: Client, entry: Entry, where: Where) -> list[str]:
+    """Return the lines of *entry*, an earlier event that is not a message.
+
+    There are none for those of which a client sees the result when it joins.
+    """
+    about = subject(entry.event)
+    own = about is not None and fold(about) == client.account.key
+    if isinstance(entry.event, _SEEN) and not own:
+        return []
+    sentence = _sentence(client, entry, where)
+    if not sentence or isinstance(entry.event, GroupCreated):
+        return []
+    if own or where.group is None:
+        return [_to_client(client, entry, where)]
+    return [_in_group(f"#{where.group}", each) for each in sentence.split("\n") if each]
+
+
+_SEEN = (
+    MemberJoined
+    | MemberLeft
+    | MemberRegistered
+    | ModeratorMade
+    | ModeratorEnded
+    | AdminChanged
+    | PolicyChanged
+    | TopicChanged
+    | MemberInvited
+    | MemberQuieted
+    | MemberUnbanned
+    | QuietEnded
+)
 
 
 def event_lines(client: Client, entry: Entry, where: Where, own: bool) -> list[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from pyconchat.chat.conversations import GroupConversation
+from pyconchat.chat.interfaces import ISession
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, PeerGone, Refused
 from pyconchat.domain.events import Action, Entry, Tags
@@ -22,8 +24,9 @@ from pyconchat.doors.irc.message import Message, strip_formatting
 from pyconchat.doors.irc.output import with_tag
 from pyconchat.doors.irc.refusals import refuse
 from pyconchat.doors.irc.service import is_service, serve
+from pyconchat.render.irc_lines import line, tagged
 
-__all__ = ["MAX_TARGETS", "Posts", "notice", "privmsg", "safe_tags"]
+__all__ = ["MAX_TARGETS", "Posts", "privmsg", "safe_tags", "tagmsg"]
 
 MAX_TARGETS = 4
 """Maximum targets of one message."""
@@ -99,7 +102,31 @@ async def privmsg(client: Client, posts: Posts, message: Message) -> None:
             refuse(client, refused, one)
 
 
-notice = privmsg
+async def tagmsg(client: Client, message: Message) -> None:
+    """TAGMSG: tags without a text, such as that somebody is typing, which are only relayed."""
+    tags = [(name, safe_line(value)) for name, value in message.tags.items() if name[0] == "+"]
+    if "message-tags" not in client.caps or not tags:
+        return
+    services, target = client.services, message.param(0)
+    sessions: Iterable[ISession]
+    if target.startswith("#"):
+        conversation = client.group_joined(target)
+        group = services.memory.usable(conversation)
+        group.require_member(client.account.actor)
+        group.require_voice(client.account.actor, services.chat.now())
+        sessions, name = conversation.sessions, f"#{group.name}"
+    else:
+        partner = services.accounts.find(person_name(target))
+        services.chat.private.require_partner(client.account, partner)
+        sessions, name = services.presence.sessions(partner.key), partner.name
+    piece = tagged(tags[:MAX_TAGS]) + line(client.source, "TAGMSG", name)
+    for session in list(sessions):
+        own = session is client.login
+        ignored = client.account.key in session.account.ignores
+        if session.translator is not None and not own and not ignored:
+            session.translator.relay(piece, "message-tags")
+    if "echo-message" in client.caps:
+        client.send(piece)
 
 
 async def _send(client: Client, posts: Posts, target: str, message: Message) -> None:

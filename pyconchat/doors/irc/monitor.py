@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pyconchat.domain.errors import Refused
-from pyconchat.domain.names import fold, person_name
+from pyconchat.domain.names import person_name
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.joins import wrapped
 from pyconchat.doors.irc.message import Message
@@ -29,21 +29,21 @@ async def monitor(client: Client, message: Message) -> None:
             _add(client, names)
         case "-":
             for name in names:
-                client.monitored.pop(fold(name), None)
+                client.monitors.remove(client, name)
         case "C":
-            client.monitored.clear()
+            client.monitors.clear(client)
         case "L":
-            for text in wrapped(client.monitored.values(), ROOM):
+            for text in wrapped(client.monitors.of(client), ROOM):
                 client.reply("732", text.replace(" ", ","))
             client.reply("733", "End of MONITOR.")
         case "S":
-            status(client, client.monitored.values())
+            status(client, client.monitors.of(client))
 
 
 def _add(client: Client, names: list[str]) -> None:
     added: list[str] = []
     for number, name in enumerate(names):
-        if len(client.monitored) >= MAX_MONITORED and fold(name) not in client.monitored:
+        if len(client.monitors.of(client)) >= MAX_MONITORED:
             rest = ",".join(names[number:])
             client.reply("734", str(MAX_MONITORED), rest[:ROOM], "The list of names is full.")
             break
@@ -51,7 +51,7 @@ def _add(client: Client, names: list[str]) -> None:
             valid: str = person_name(name)
         except Refused:
             valid = name[:64]  # nobody will ever have it
-        client.monitored[fold(name)] = valid
+        client.monitors.add(client, valid)
         added.append(valid)
     status(client, added)
 

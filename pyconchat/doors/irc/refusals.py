@@ -36,7 +36,7 @@ def refuse(client: Client, refused: Refused, message: Message) -> None:
     match code:
         case Code.MISSING_ARGUMENT:
             client.reply("461", command, sentence)
-        case Code.NO_SUCH_GROUP | Code.BAD_NAME if command == "JOIN" or channel:
+        case Code.NO_SUCH_GROUP | Code.BAD_NAME if channel and command != "NICK":
             client.reply("403", channel or first, sentence)
         case Code.NOT_MEMBER if command in _TALKING:
             client.reply("404", channel, sentence)

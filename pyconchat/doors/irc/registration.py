@@ -162,7 +162,7 @@ class Registration:
         try:
             if authzid and fold(authzid) != fold(name):
                 raise Refused(Code.WRONG_PASSWORD, "Nobody may log in as somebody else.")
-            session = await self._log_in(Password(name, password, client.door.network))
+            session = await self.log_in(Password(name, password, client.door.network))
         except Refused as refused:
             client.reply("904", f"SASL failed: {refused.sentence}")
             self._count_wrong(refused)
@@ -200,7 +200,7 @@ class Registration:
             account, colon, rest = password.partition(":")
             if colon and client.services.accounts.get(account) is not None:
                 name, password = Name(account), rest
-            return await self._log_in(Password(name, password, client.door.network))
+            return await self.log_in(Password(name, password, client.door.network))
         services = client.services
         services.memory.admit(name)
         known = services.accounts.get(name)
@@ -212,9 +212,9 @@ class Registration:
             )
         if known is not None:
             raise name_in_use(known.name)
-        return await self._log_in(GuestName(name, client.door.network))
+        return await self.log_in(GuestName(name, client.door.network))
 
-    async def _log_in(self, credentials: ICredentials) -> ISession:
+    async def log_in(self, credentials: ICredentials) -> ISession:
         """Return the session of *credentials*, after a wait if the server is busy."""
         client, reactor = self._client, self._client.services.chat.reactor
         until = reactor.seconds() + MAX_BUSY
@@ -275,7 +275,7 @@ class Registration:
         if account.registered or client.groups():
             client.reply("447", "A name stays as it is while you are registered or in a group.")
             return
-        session = await self._log_in(GuestName(name, client.door.network))
+        session = await self.log_in(GuestName(name, client.door.network))
         await self.switch(session)
 
     async def switch(self, session: ISession) -> None:
@@ -317,15 +317,13 @@ async def begin(client: Client, session: ISession, welcomed: bool = False) -> No
     await show_groups(client)
 
 
-async def identify(client: Client, words: list[str]) -> None:
+async def identify(client: Client, registration: Registration, words: list[str]) -> None:
     """``IDENTIFY [NAME] PASSWORD``: go on as that account. Raises `Refused`."""
     if not words or not words[-1]:
-        raise Refused(Code.MISSING_ARGUMENT, "identify [NAME] PASSWORD")
+        raise Refused(Code.MISSING_ARGUMENT, "IDENTIFY [NAME] PASSWORD, please.")
     name = person_name(words[0] if len(words) > 1 else client.nick)
-    registration = Registration(client)
-    session = await registration._log_in(
-        Password(name, " ".join(words[1:]) or words[0], client.door.network)
-    )
+    password = " ".join(words[1:]) or words[0]
+    session = await registration.log_in(Password(name, password, client.door.network))
     account = session.account.name
     client.reply("900", client.source, account, f"You are logged in as {account}.")
     await registration.switch(session)
