@@ -192,20 +192,25 @@ class IrcDoor(Door):
         client, renderer = self.client, self.client.renderer
         key = client.account.key
         pieces: list[str] = []
+        later: list[str] = []  # after the client was shown the group: as if they were live
         for entry in entries:
-            if is_coming_or_going(entry.event, key):
-                continue
-            if isinstance(entry.event, Talk):
+            is_talk = isinstance(entry.event, Talk)
+            if entry.seq > client.shown_at.get(entry.conversation, entry.seq):
+                lines = (
+                    [renderer.message(entry, where)]
+                    if is_talk
+                    else self._events.caught_up(entry, where)
+                )
+                later += lines
+            elif is_talk:
                 stamp = "" if renderer.stamps else f"[{_clock(entry.at)}] "
                 pieces.append(renderer.message(entry, where, stamp=stamp))
-            else:
+            elif not is_coming_or_going(entry.event, key):
                 pieces += past_lines(client, entry, where)
-        if not pieces:
-            return b""
-        if "batch" in client.caps:
+        if pieces and "batch" in client.caps:
             target = f"#{where.group}" if where.group is not None else f"{where.other}"
             pieces = [client.output.batch("chathistory", (target,), pieces)]
-        return "".join(pieces).encode()
+        return "".join([*pieces, *later]).encode()
 
     def detached(self, conversation: GroupConversation, reason: SafeText) -> None:
         channel = f"#{conversation.group.name}"

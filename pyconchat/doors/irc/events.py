@@ -55,14 +55,21 @@ class Events:
     def happened(self, entry: Entry, where: Where) -> None:
         """Send what *entry* means to the client."""
         client, event = self._client, entry.event
-        about = subject(event)
-        own = about is not None and fold(about) == client.account.key
+        own = self._is_own(event)
         conversation = client.services.conversations.get(entry.conversation)
         if isinstance(conversation, GroupConversation) and self._moved(conversation, event, own):
             return
         lines = self._lines(entry, where, own)
         if lines:
             self._write("".join(lines), event, own)
+
+    def caught_up(self, entry: Entry, where: Where) -> list[str]:
+        """Return the lines of *entry*, which was published just before it could be sent live."""
+        return self._lines(entry, where, self._is_own(entry.event))
+
+    def _is_own(self, event: AnyEvent) -> bool:
+        about = subject(event)
+        return about is not None and fold(about) == self._client.account.key
 
     def _moved(self, conversation: GroupConversation, event: AnyEvent, own: bool) -> bool:
         """Show a group that the client has entered; return whether that is all."""
@@ -192,9 +199,9 @@ def event_lines(client: Client, entry: Entry, where: Where, own: bool) -> list[s
         case JoinRequested(name=name, note=note):
             if own:
                 return []
-            said = f": {note}" if note else "."
+            said = f": {note}" if note else ""
             answer = f"/msg {SERVICE} approve {channel} {name}"
-            return [_in_group(channel, f"{name} asks to join{said} Answer: {answer}, or reject.")]
+            return [_in_group(channel, f"{name} asks to join{said}. Answer: {answer}, or reject.")]
         case GroupCreated():
             return []
         case _:

@@ -41,6 +41,7 @@ async def show_groups(client: Client) -> None:
 def show_group(client: Client, conversation: GroupConversation) -> None:
     """Show that the client is in a group: JOIN, the topic and the names."""
     group, own = conversation.group, client.account
+    client.shown_at[conversation.id] = conversation.published
     client.send(join_line(client, own.name, group.name))
     if group.topic:
         client.reply("332", f"#{group.name}", group.topic)

@@ -19,6 +19,9 @@ MAX_ANY = 8703
 """Maximum bytes of any line; a longer one ends the connection."""
 
 MAX_PARAMS = 15
+"""Maximum parameters of a command (RFC 1459, 2.3)."""
+
+_ENDS = b"\r\0"  # characters that no message can contain
 
 _UNESCAPES = {":": ";", "s": " ", "r": "\r", "n": "\n"}
 _ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
@@ -50,11 +53,12 @@ class Message(NamedTuple):
 
 def command_of(line: bytes) -> bytes:
     """Return the command of *line* in upper case, without parsing the rest."""
+    line = line.translate(None, _ENDS)
     if line.startswith(b"@"):
         line = line.partition(b" ")[2].lstrip(b" ")
     if line.startswith(b":"):
         line = line.partition(b" ")[2].lstrip(b" ")
-    return line.partition(b" ")[0].strip(b"\r").upper()
+    return line.lstrip(b" ").partition(b" ")[0].upper()
 
 
 def parse(line: bytes) -> Message | None:
@@ -62,7 +66,7 @@ def parse(line: bytes) -> Message | None:
 
     Raises `Refused` if it is too long, or not UTF-8.
     """
-    line = line.removesuffix(b"\r").replace(b"\0", b"")
+    line = line.translate(None, _ENDS)
     tags, body = b"", line
     if line.startswith(b"@"):
         tags, _, body = line.partition(b" ")

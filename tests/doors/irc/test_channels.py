@@ -120,9 +120,7 @@ def test_part_detaches_a_registered_member(irc: IrcServer, store: SqlStore) -> N
     assert lines[0] == "bob JOIN #tea"
     assert any(each.endswith("] hello") for each in lines)
     third = again.enters("bob", password="pass word")
-    assert "bob JOIN #tea" in third.raw.decode().replace("!bob@pyconchat", "").replace(
-        ":bob", "bob"
-    )
+    assert ":bob!bob@pyconchat JOIN #tea\r\n" in third.raw.decode()
     again.stop()
 
 
@@ -252,3 +250,28 @@ def test_lists_of_groups(irc: IrcServer) -> None:
     assert listed("<2") == ["#coffee"]
     assert listed("#c*") == ["#coffee"]
     assert listed("#tea,#nothing") == ["#tea"]
+
+
+def test_what_happens_while_the_history_is_read(irc: IrcServer) -> None:
+    """What follows the JOIN is as live, although it comes with what was read from the store."""
+    alice, bob = irc.enters("alice"), irc.enters("bob")
+    together(irc, alice)
+    alice.sends("PRIVMSG #tea :before")
+    conversation = irc.chat.groups.get("tea")
+    assert conversation is not None
+    bob.sends("JOIN #tea")
+    bob.receives()
+    door = bob.door.door
+    session = door.session  # type: ignore[union-attr]
+    alice.sends("PRIVMSG #tea :after", "TOPIC #tea :new", "KICK #tea bob")
+    bob.receives()
+    entries = irc.chat.store.entries(conversation.id, 0, 99, 99)
+    block = door.past(entries, session.view_of(conversation), "Earlier")  # type: ignore[union-attr]
+    lines = block.decode().split("\r\n")
+    assert lines[0].endswith("] before")
+    assert lines[1:] == [
+        ":alice!alice@pyconchat PRIVMSG #tea :after",
+        ":alice!alice@pyconchat TOPIC #tea new",
+        ":alice!alice@pyconchat KICK #tea bob alice",
+        "",
+    ]
