@@ -59,6 +59,7 @@ class Client:
         self.user = ""
         self.realname = ""
         self.session: ISession | None = None
+        self.answers: list[str] = []  # to the questions of the running command
         self.shown_at: dict[int, int] = {}  # groups, with the newest entry when they were shown
         self.posting = 0  # messages that are not stored yet
         self.all_posted = Waiters()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -90,7 +90,9 @@ class IrcDoor(Door):
         self._output.write(block)
 
     def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
-        raise MustAsk(prompt, secret)
+        if not self.client.answers:
+            raise MustAsk(prompt, secret)
+        return succeed(self.client.answers.pop(0))
 
     def logged_in(self, session: ISession) -> None:
         super().logged_in(session)

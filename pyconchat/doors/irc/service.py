@@ -61,6 +61,9 @@ async def _serve(client: Client, text: str) -> None:
     if word.lower() in ("identify", "login"):
         await identify(client, Registration(client), rest)
         return
+    client.answers = _answers(client, word.lower(), rest)
+    if word.lower() == "register":
+        word = "password"
     place: GroupConversation | None = None
     if rest and rest[0].startswith("#"):
         name = rest[0][1:]
@@ -77,6 +80,27 @@ async def _serve(client: Client, text: str) -> None:
         place = _only_group(client)
     line = f"/{word} {' '.join(rest)}".rstrip()
     await client.login.command(line, place, lambda reply: say(client, reply))
+
+
+def _answers(client: Client, word: str, rest: list[str]) -> list[str]:
+    """Take the answers to the questions of the command *word* from the words after it.
+
+    ``password OLD NEW``, ``register NEW``, ``delete #tea tea``: the door cannot ask. Who gives up a
+    membership here means it.
+    """
+    match word:
+        case "register" if client.account.registered:
+            raise Refused(Code.TAKEN, "{name} is registered.", name=client.account.name)
+        case "password" | "register":
+            answers, rest[:] = list(rest), []
+            return answers
+        case "delete":
+            answers, rest[1:] = rest[1:], []
+            return answers
+        case "leave" | "part":
+            return ["yes"]
+        case _:
+            return []
 
 
 _NAMING = frozenset({"join", "create", "leave", "part", "delete", "mute"})

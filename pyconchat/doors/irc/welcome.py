@@ -68,12 +68,12 @@ def lusers(client: Client) -> None:
     services = client.services
     online = {session.account.key: session.account for session in services.presence.everybody()}
     people, operators = len(online), sum(each.actor.operator for each in online.values())
-    client.reply("251", f"There are {people} people and 0 invisible on 1 server.")
+    client.reply("251", f"There are {people} users and 0 invisible on 1 servers")
     client.reply("252", str(operators), "operators online")
-    client.reply("254", str(len(services.groups)), "groups")
-    client.reply("255", f"I have {people} people and 1 server.")
-    client.reply("265", str(people), str(people), f"Local people: {people}")
-    client.reply("266", str(people), str(people), f"All people: {people}")
+    client.reply("254", str(len(services.groups)), "channels formed")
+    client.reply("255", f"I have {people} clients and 0 servers")
+    client.reply("265", str(people), str(people), f"Current local users {people}, max {people}")
+    client.reply("266", str(people), str(people), f"Current global users {people}, max {people}")
 
 
 def motd(client: Client) -> None:

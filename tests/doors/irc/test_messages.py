@@ -201,3 +201,21 @@ def test_what_a_command_asks(irc: IrcServer) -> None:
     """A question cannot be asked: the refusal says what is missing."""
     alice, _ = pair(irc)
     assert alice.gets("PRIVMSG PyconChat :kick #tea") == ["PyconChat NOTICE alice Kick whom?"]
+
+
+def test_commands_that_ask_at_other_doors(irc: IrcServer) -> None:
+    """Their answers are words after them: a password, the name of a group to delete."""
+    alice, _ = pair(irc)
+    (line,) = alice.gets("PRIVMSG NickServ :register good-password")
+    assert line == "PyconChat NOTICE alice alice is yours now: the password keeps it."
+    assert "registered" in alice.gets("PRIVMSG NickServ :register another-one")[0]
+    alice.gets("PRIVMSG NickServ :password good-password new-password")
+    irc.enters("alice", password="new-password")
+    alice.receives()
+    assert "This ends tea" in alice.gets("PRIVMSG PyconChat :delete #tea")[0]
+    assert alice.gets("PRIVMSG PyconChat :delete #tea tea") == [
+        "PyconChat KICK #tea alice The group was deleted."
+    ]
+    alice.sends("JOIN #vault", "MODE #vault +A")
+    alice.receives()
+    assert "alice PART #vault" in alice.gets("PRIVMSG PyconChat :leave #vault")
