@@ -8,6 +8,7 @@ from irctokens import Line, tokenise
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 
+from pyconchat.chat.interfaces import IHasher, IThreads
 from pyconchat.config import Config, IrcConfig, LimitsConfig
 from pyconchat.doors.detector import ProtocolDetector
 from pyconchat.doors.factory import ChatFactory, IrcFactory
@@ -22,14 +23,22 @@ __all__ = ["IrcServer", "IrcUser"]
 class IrcServer:
     """A server in memory, with a line door and an IRC door."""
 
-    def __init__(self, store: SqlStore, clock: Clock, limits: Any = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        store: SqlStore,
+        clock: Clock,
+        limits: Any = None,
+        hasher: IHasher | None = None,
+        threads: IThreads | None = None,
+        **settings: Any,
+    ) -> None:
         config = Config(
             limits=LimitsConfig(**{"messages_per_second": 0, **(limits or {})}),
             irc=IrcConfig(name="irc.test"),
             **settings,
         )
         self.clock = clock
-        self.chat = make_chat(store, clock, config)
+        self.chat = make_chat(store, clock, config, hasher, threads)
         self.services = services_of(self.chat)
         self.lines = ChatFactory(self.services, login_portal(self.services), clock)
         self.lines.open_doors.start()

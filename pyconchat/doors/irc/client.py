@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
+from weakref import ref
 
 from twisted.cred.portal import Portal
 from twisted.logger import Logger
@@ -50,7 +51,7 @@ class Client:
     ) -> None:
         self.services = services
         self.portal = portal
-        self.door = door
+        self._door = ref(door)  # no cycle: the cyclic GC runs rarely
         self.server = name
         self.output = Output(door.write_now, name)
         self.caps: set[str] = set()
@@ -66,6 +67,14 @@ class Client:
         self.monitors = monitors
         self.ended = False
 
+    @property
+    def door(self) -> IrcPeer:
+        """Return the door. Raises `PeerGone` after a disconnect."""
+        door = self._door()
+        if door is None:
+            raise PeerGone
+        return door
+
     # Who it is.
 
     @property
@@ -75,8 +84,9 @@ class Client:
 
     @property
     def login(self) -> ISession:
-        """Return the session of a client that has logged in."""
-        assert self.session is not None, "the command table lets nobody else in here"
+        """Return the session of a client that has logged in. Raises `PeerGone` after its end."""
+        if self.session is None:
+            raise PeerGone
         return self.session
 
     @property

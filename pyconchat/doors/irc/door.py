@@ -77,6 +77,7 @@ class IrcDoor(Door):
         super().connectionLost(reason)
         # Break the reference cycles here: the cyclic GC runs rarely.
         del self._commands, self._events
+        self.client.output.close()
         self.client.monitors.clear(self.client)
         self.client.session = None
 

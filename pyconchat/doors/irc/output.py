@@ -24,6 +24,11 @@ class Output:
         self._running = False
         self._batches = 0
 
+    def close(self) -> None:
+        """Send nothing any more: the connection is closed."""
+        # Break the reference cycle here: the cyclic GC runs rarely.
+        self._write = _nothing
+
     def begin(self, label: str) -> None:
         """Collect the answer to a command with this *label*; empty: it has none."""
         self._label = label
@@ -81,6 +86,10 @@ class Output:
         if is_batch or whole.count("\n") == 1:
             return [with_tag("label", label, whole)]
         return [with_tag("label", label, self.batch("labeled-response", (), lines))]
+
+
+def _nothing(_block: bytes) -> None:
+    """Take the place of a closed connection."""
 
 
 def with_tag(name: str, value: str, piece: str) -> str:
