@@ -183,7 +183,7 @@ class Conversations:
     def detach(self, parties: Parties) -> None:
         """End the private conversation of *parties*: their next message begins a new one."""
         if self._private.pop(parties, None) is not None:
-            for party in parties:
+            for party in dict.fromkeys(parties):  # one, if somebody talks to themselves
                 own = self._of_party[party]
                 del own[parties]
                 if not own:

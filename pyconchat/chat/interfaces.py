@@ -440,6 +440,7 @@ class ISession(Interface):
     """One login through one door, as the chat, the commands and the doors see it."""
 
     account = Attribute("The `Account` that is logged in.")
+    actor = Attribute("The account as an `Actor`: an operator also after `operate_as`.")
     peer = Attribute("The `IPeer` of the session.")
     current = Attribute("The current `Place`; None at the front desk.")
     renderer = Attribute("The peer's `IRenderer`, in the style of the account's settings.")
@@ -453,6 +454,9 @@ class ISession(Interface):
     )
     quitting = Attribute("True after `quit`.")
     quit_reason = Attribute("The `SafeText` that was given to `quit`.")
+
+    def operate_as(account: Account) -> None:
+        """Give this session the power of *account*, as long as that has it and its password."""
 
     def start(since: Mapping[str, int] | None = None) -> Deferred[None]:
         """Find the missed entries. Fails with `NotSaved` if the log cannot be read.

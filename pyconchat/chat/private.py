@@ -55,9 +55,12 @@ class PrivateTalk:
         self._registry = registry
         self._now = now
 
-    def require_partner(self, account: Account, partner: Account) -> None:
-        """Raise `Refused` if *partner* is *account* itself, or has disconnected for good."""
-        if partner is account:
+    def require_partner(self, account: Account, partner: Account, or_self: bool = False) -> None:
+        """Raise `Refused` if *partner* has disconnected for good, or is *account* itself.
+
+        With *or_self* that is allowed: clients of IRC talk to themselves.
+        """
+        if partner is account and not or_self:
             raise Refused(Code.SELF, "That is you. To whom do you want to talk?")
         if self._accounts.get(partner.name) is not partner:
             raise Refused(Code.NO_SUCH_NAME, "{name} has just left.", name=partner.name)
@@ -79,14 +82,16 @@ class PrivateTalk:
         It is appended to the journal before the first wait, if the conversation is in memory.
         """
         sender: Account = session.account
-        self.require_partner(sender, receiver)
+        or_self = session.translator is not None
+        self.require_partner(sender, receiver, or_self)
         conversation = await self._find(sender, receiver)
-        self.require_partner(sender, receiver)
+        self.require_partner(sender, receiver, or_self)
         self._memory.require_present(sender)
         writes: Sequence[OpenDirect] = ()
         if conversation is None:
             parties, id = _parties(sender, receiver), self._conversations.new_id()
-            owners = tuple(each.key for each in (sender, receiver) if each.registered)
+            both = dict.fromkeys((sender, receiver))
+            owners = tuple(each.key for each in both if each.registered)
             conversation = self._conversations.add_private(parties, id, 0)
             writes = (OpenDirect(id, parties, owners),)
         require_few_lines(text)
@@ -121,14 +126,16 @@ class PrivateTalk:
             return Delivered(receiver, seq, None)
         return Delivered(receiver, seq, absence.text)
 
-    async def conversation(self, account: Account, partner: Account) -> DirectConversation | None:
+    async def conversation(
+        self, account: Account, partner: Account, or_self: bool = False
+    ) -> DirectConversation | None:
         """Return the conversation of *account* and *partner*; None if it has no entry yet.
 
-        Raises `Refused` or `NotSaved`.
+        *or_self* is as in `require_partner`. Raises `Refused` or `NotSaved`.
         """
-        self.require_partner(account, partner)
+        self.require_partner(account, partner, or_self)
         found = await self._find(account, partner)
-        self.require_partner(account, partner)
+        self.require_partner(account, partner, or_self)
         self._memory.require_present(account)
         return found
 

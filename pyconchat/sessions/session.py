@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import cast
 
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -21,6 +22,7 @@ from pyconchat.commands.services import Services
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.decisions import RequestKey
 from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused
+from pyconchat.domain.group import Actor
 from pyconchat.domain.moves import Moves
 from pyconchat.domain.names import COMMAND_WORDS, Name
 from pyconchat.domain.refusals import internal_error, not_saved
@@ -45,6 +47,7 @@ class Session:
         "_memory",
         "_moves",
         "_opened",
+        "_operator",
         "_partner_online",
         "_seconds",
         "_services",
@@ -85,8 +88,21 @@ class Session:
         self._leaving = False  # a command that ends a membership is running
         self._moves = Moves()
         self._seconds = services.chat.reactor.seconds
+        self._operator: tuple[Account, str] | None = None  # whose power it has, and the password
         self._partner_online = False  # as last shown to the person in a private conversation
         self.active_at = self._seconds()
+
+    @property
+    def actor(self) -> Actor:
+        actor = self.account.actor
+        if self._operator is None or actor.operator:
+            return actor
+        account, password_hash = self._operator
+        lasts = account.actor.operator and account.password_hash == password_hash
+        return replace(actor, operator=lasts)
+
+    def operate_as(self, account: Account) -> None:
+        self._operator = account, account.password_hash
 
     # The beginning and the end.
 

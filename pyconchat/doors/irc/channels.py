@@ -38,7 +38,7 @@ async def join(client: Client, message: Message) -> None:
 
 async def _join(client: Client, channel: str, key: str) -> None:
     name = _named(channel)
-    services, actor = client.services, client.account.actor
+    services, actor = client.services, client.actor
     by_number = group_number(name) is not None
     conversation = services.groups.known_to(actor, name) if by_number else services.groups.get(name)
     if conversation is None:
@@ -108,7 +108,7 @@ async def _part(client: Client, channel: str, reason: str) -> None:
         )
         return
     why = NO_TEXT if client.account.registered else reason_in(reason)
-    actor = client.account.actor
+    actor = client.actor
     await client.call().decide(conversation, lambda group: group.leave(actor, why))
 
 
@@ -116,13 +116,13 @@ async def topic(client: Client, message: Message) -> None:
     """TOPIC: show or change the topic."""
     conversation = client.group(message.param(0))
     group = client.services.memory.usable(conversation)
-    group.require_member(client.account.actor)
+    group.require_member(client.actor)
     if len(message.params) == 1:
         joins.topic(client, group)
         return
     raw = strip_formatting(message.params[1])
     new = TEXT.parse(raw) if safe_line(raw) else NO_TEXT
-    actor = client.account.actor
+    actor = client.actor
     await client.call().decide(conversation, lambda group: group.change_topic(actor, new))
 
 
@@ -152,7 +152,7 @@ async def invite(client: Client, message: Message) -> None:
         raise Refused(Code.MISSING_ARGUMENT, "Invite whom, and to which group?")
     conversation = client.group(message.param(1))
     group = client.services.memory.usable(conversation)
-    group.require_member(client.account.actor)
+    group.require_member(client.actor)
     name = _nick(client, message.param(0))
     await moderation.invite(client.call(conversation), name)
     client.reply("341", name, f"#{group.name}")
@@ -161,7 +161,7 @@ async def invite(client: Client, message: Message) -> None:
 async def names(client: Client, message: Message) -> None:
     """NAMES: the members of groups."""
     for channel in message.param(0).split(",")[:MAX_CHANNELS]:
-        conversation = client.services.groups.known_to(client.account.actor, channel[1:])
+        conversation = client.services.groups.known_to(client.actor, channel[1:])
         if channel.startswith("#") and conversation is not None and client.shows(conversation):
             joins.names(client, conversation.group)
         else:
@@ -175,7 +175,7 @@ async def list_(client: Client, message: Message) -> None:
     for conversation in client.services.groups:
         group = conversation.group
         stored = conversation.published > 0
-        if stored and group.lists_to(client.account.actor) and wanted(group):
+        if stored and group.lists_to(client.actor) and wanted(group):
             client.reply("322", f"#{group.name}", str(len(group.members)), group.topic)
     client.reply("323", "End of LIST.")
 

@@ -20,6 +20,7 @@ from pyconchat.commands import Call, Cancelled
 from pyconchat.commands.services import Services
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused
+from pyconchat.domain.group import Actor
 from pyconchat.domain.refusals import internal_error, not_saved
 from pyconchat.domain.replies import Reply
 from pyconchat.doors.irc.message import Message
@@ -96,6 +97,12 @@ class Client:
         return account
 
     @property
+    def actor(self) -> Actor:
+        """Return the account as an `Actor`, with what OPER has given it."""
+        actor: Actor = self.login.actor
+        return actor
+
+    @property
     def display(self) -> str:
         """Return what it is called in numerics."""
         return self.nick or "*"
@@ -166,7 +173,7 @@ class Client:
         """Return the group that a channel's *name* stands for. Raises `Refused`."""
         if not name.startswith("#"):
             raise Refused(Code.NO_SUCH_GROUP, "There is no such group.")
-        return self.services.groups.find(self.account.actor, name[1:])
+        return self.services.groups.find(self.actor, name[1:])
 
     def group_joined(self, name: str) -> GroupConversation:
         """As `group`; also raises `Refused` if the client is not in it."""

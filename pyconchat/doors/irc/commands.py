@@ -47,8 +47,6 @@ class Command(NamedTuple):
 _TABLE: dict[str, Command] = {
     "AWAY": Command(people.away),
     "CHATHISTORY": Command(history.chathistory, 1),
-    "HELP": Command(server.help_),
-    "HELPOP": Command(server.help_),
     "INFO": Command(server.info),
     "INVITE": Command(channels.invite),
     "ISON": Command(monitor.ison, 1),
@@ -74,6 +72,10 @@ _TABLE: dict[str, Command] = {
     "WHOIS": Command(people.whois, 1),
     "WHOWAS": Command(people.whowas, 1),
 }
+
+_EVERYWHERE = ("AUTHENTICATE", "CAP", "NICK", "NOTICE", "PASS", "PING", "PONG", "PRIVMSG", "QUIT")
+for _name in ("HELP", "HELPOP"):
+    _TABLE[_name] = Command(server.help_({*_TABLE, *_EVERYWHERE, "HELP", "HELPOP", "USER"}))
 
 
 class Commands:

@@ -149,7 +149,7 @@ def event_lines(client: Client, entry: Entry, where: Where, own: bool) -> list[s
     channel = f"#{where.group}"
     match event:
         case MemberJoined(name=name):
-            return [join_line(client, name, where.group or Name(""))]
+            return [join_line(client, name, where.group or Name("")), *_away_after(client, name)]
         case MemberLeft(name=name, why=Why.GUEST_GONE):
             return [line(source(name), "QUIT", event.reason or "disconnected")]
         case MemberLeft(name=name, why=Why.SERVER_BAN):
@@ -211,6 +211,14 @@ def event_lines(client: Client, entry: Entry, where: Where, own: bool) -> list[s
             if own or where.group is None:
                 return [_to_client(client, entry, where)]
             return [_in_group(channel, each) for each in sentence.split("\n") if each]
+
+
+def _away_after(client: Client, name: Name) -> list[str]:
+    """Return the line that *name*, who has joined, is away; none if it is not wanted, or not so."""
+    account = client.services.accounts.get(name)
+    if account is None or account.absence is None or "away-notify" not in client.caps:
+        return []
+    return [line(source(name), "AWAY", account.absence.text)]
 
 
 def _policy_modes(previous: Policy | None, policy: Policy) -> tuple[str, list[str]]:

@@ -115,10 +115,10 @@ async def _conversation(client: Client, what: str, target: str) -> Conversation 
     try:
         if target.startswith("#"):
             conversation = client.group(target)
-            client.services.memory.usable(conversation).require_member(client.account.actor)
+            client.services.memory.usable(conversation).require_member(client.actor)
             return conversation
         partner = client.services.accounts.find(person_name(target))
-        return await client.services.chat.private.conversation(client.account, partner)
+        return await client.services.chat.private.conversation(client.account, partner, True)
     except Refused:
         raise invalid from None
 

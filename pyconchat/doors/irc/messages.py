@@ -81,12 +81,13 @@ def echo(client: Client, posts: Posts, entry: Entry, where: Where) -> str:
     target = f"#{fold(where.group)}" if where.group is not None else f"{fold(where.other or '')}"
     post = posts.take(target)
     label = post.label if post is not None else ""
+    piece = client.renderer.message(entry, where)
+    received = piece if where.other == client.account.name else ""  # a message to oneself
     if "echo-message" in client.caps:
-        piece = client.renderer.message(entry, where)
-        return with_tag("label", label, piece) if label else piece
+        return (with_tag("label", label, piece) if label else piece) + received
     if label:
         client.send(with_tag("label", label, f":{client.server} ACK\r\n"))
-    return ""
+    return received
 
 
 async def privmsg(client: Client, posts: Posts, message: Message) -> None:
@@ -112,12 +113,12 @@ async def tagmsg(client: Client, message: Message) -> None:
     if target.startswith("#"):
         conversation = client.group_joined(target)
         group = services.memory.usable(conversation)
-        group.require_member(client.account.actor)
-        group.require_voice(client.account.actor, services.chat.now())
+        group.require_member(client.actor)
+        group.require_voice(client.actor, services.chat.now())
         sessions, name = conversation.sessions, f"#{group.name}"
     else:
         partner = services.accounts.find(person_name(target))
-        services.chat.private.require_partner(client.account, partner)
+        services.chat.private.require_partner(client.account, partner, or_self=True)
         sessions, name = services.presence.sessions(partner.key), partner.name
     piece = tagged(tags[:MAX_TAGS]) + line(client.source, "TAGMSG", name)
     for session in list(sessions):

@@ -65,7 +65,7 @@ def _own_modes(client: Client, message: Message) -> None:
     elif account is not client.account:
         client.reply("502", "You see and change only your own modes.")
     elif len(message.params) == 1:
-        client.reply("221", "+o" if client.account.actor.operator else "+")
+        client.reply("221", "+o" if client.actor.operator else "+")
     elif set(message.param(1)) - set("+-io"):
         client.reply("501", "There is no such mode.")
 
@@ -160,7 +160,7 @@ async def _ban(client: Client, conversation: GroupConversation, change: _Change)
 
 def _list_bans(client: Client, group: Group, now: int) -> None:
     """Answer with the bans and the quiet people of a group, to its members."""
-    group.require_member(client.account.actor)
+    group.require_member(client.actor)
     channel = f"#{group.name}"
     for ban in group.bans.values():
         if ban.lasts(now):

@@ -36,7 +36,7 @@ async def who(client: Client, message: Message) -> None:
     mask = message.param(0) or "*"
     whox = _WHOX.fullmatch(message.param(1))
     if mask.startswith("#"):
-        conversation = client.services.groups.known_to(client.account.actor, mask[1:])
+        conversation = client.services.groups.known_to(client.actor, mask[1:])
         if conversation is not None and client.shows(conversation):
             group = conversation.group
             accounts = map(client.services.accounts.get, group.members)

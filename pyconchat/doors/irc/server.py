@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime
 
 from pyconchat import __version__
 from pyconchat.commands import moderation
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.names import person_name
+from pyconchat.domain.names import fold, person_name
 from pyconchat.doors.irc.channels import reason_in
 from pyconchat.doors.irc.client import Client
+from pyconchat.doors.irc.joins import wrapped
 from pyconchat.doors.irc.message import Message
 from pyconchat.doors.irc.welcome import lusers, motd
 from pyconchat.render.irc_lines import SERVICE, line
@@ -54,26 +56,38 @@ async def info(client: Client, _message: Message) -> None:
     client.reply("374", "End of INFO.")
 
 
-async def help_(client: Client, message: Message) -> None:
-    """HELP: how to get the commands of the service."""
-    subject = message.param(0) or "*"
-    client.reply("704", subject, "IRC's commands are as usual.")
-    client.reply("705", subject, f"/msg {SERVICE} help lists those that IRC lacks.")
-    client.reply("706", subject, "End of HELP.")
+def help_(subjects: Collection[str]) -> Callable[[Client, Message], Awaitable[None]]:
+    """Return HELP: which of the commands *subjects* there are, and where the others are."""
+
+    async def help_(client: Client, message: Message) -> None:
+        subject = message.param(0) or "*"
+        if subject != "*" and subject.upper() not in subjects:
+            client.reply("524", subject, "There is no help about that.")
+            return
+        client.reply("704", subject, "IRC's commands do what they do elsewhere.")
+        if subject == "*":
+            for text in wrapped(sorted(subjects), 380):
+                client.reply("705", subject, text)
+        client.reply("705", subject, f"/msg {SERVICE} help lists the commands that IRC lacks.")
+        client.reply("706", subject, "End of HELP.")
+
+    return help_
 
 
 async def oper(client: Client, message: Message) -> None:
     """OPER: an operator's account and its password."""
     account = client.services.accounts.get(message.param(0))
-    peer = client.door
     hash = account.password_hash if account is not None else ""
     throttle = client.services.throttle
-    right = await throttle.check(peer.network, message.param(0).lower(), hash, message.param(1))
+    target = fold(message.param(0))
+    right = await throttle.check(client.door.network, target, hash, message.param(1))
+    right = right and account is not None and account.password_hash == hash
     if not right:
         client.reply("464", "That is not the password.")
-    elif account is not client.account or not client.account.actor.operator:
-        client.reply("491", "Log in as the operator: /msg PyconChat identify NAME PASSWORD.")
+    elif account is None or not account.actor.operator:
+        client.reply("491", f"{message.param(0)} is no operator.")
     else:
+        client.login.operate_as(account)
         client.reply("381", "You are an operator of this server.")
         client.send(line(client.nick, "MODE", client.nick, "+o"))
 
@@ -81,7 +95,7 @@ async def oper(client: Client, message: Message) -> None:
 async def kill(client: Client, message: Message) -> None:
     """KILL: off the server, as /kick at the front desk."""
     client.services.accounts.require_operator(
-        client.account.actor, "kick people off the server", in_groups=True
+        client.actor, "kick people off the server", in_groups=True
     )
     try:
         name = person_name(message.param(0))

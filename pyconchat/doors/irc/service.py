@@ -70,7 +70,7 @@ async def _serve(client: Client, text: str) -> None:
         if word.lower() in _NAMING:
             rest[0] = name
         else:
-            place = client.services.groups.find(client.account.actor, name)
+            place = client.services.groups.find(client.actor, name)
             del rest[0]
     elif not is_table_command(word):
         raise Refused(

@@ -27,7 +27,7 @@ def welcome(client: Client) -> None:
     isupport(client)
     lusers(client)
     motd(client)
-    if client.account.actor.operator:
+    if client.actor.operator:
         client.reply("381", "You are an operator of this server.")
         client.send(f":{client.nick} MODE {client.nick} +o\r\n")
 
@@ -42,7 +42,6 @@ def isupport(client: Client) -> None:
         "CHANNELLEN=33",
         "NICKLEN=32",
         "PREFIX=(qov)~@+",
-        "STATUSMSG=",
         "TOPICLEN=300",
         "KICKLEN=300",
         "AWAYLEN=300",

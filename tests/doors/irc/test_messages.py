@@ -219,3 +219,23 @@ def test_commands_that_ask_at_other_doors(irc: IrcServer) -> None:
     alice.sends("JOIN #vault", "MODE #vault +A")
     alice.receives()
     assert "alice PART #vault" in alice.gets("PRIVMSG PyconChat :leave #vault")
+
+
+def test_messages_to_oneself(irc: IrcServer) -> None:
+    """They are received, by other devices too, and read back; an echo comes beside."""
+    irc.at_nc("rita", "pass word").wire.loseConnection()
+    one = irc.enters("rita", password="pass word")
+    two = irc.enters("rita", "echo-message", *LABELS, "draft/chathistory", password="pass word")
+    assert one.gets("PRIVMSG rita :note") == ["rita PRIVMSG rita note"]
+    assert two.sees() == ["rita PRIVMSG rita note"]
+    two.sends("@label=1 PRIVMSG rita :two")
+    echo, received = two.receives()
+    assert (echo.tags or {})["label"] == "1"
+    assert (echo.tags or {})["msgid"] == (received.tags or {})["msgid"]
+    assert one.sees() == ["rita PRIVMSG rita two"]
+    lines = two.gets("CHATHISTORY LATEST rita * 5")
+    assert lines[1:-1] == ["rita PRIVMSG rita note", "rita PRIVMSG rita two"]
+    for user in (one, two):
+        user.waits(2)
+        user.leaves()
+    assert "note" not in irc.enters("rita", password="pass word").raw.decode()

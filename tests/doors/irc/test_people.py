@@ -101,8 +101,19 @@ def test_operators(irc: IrcServer) -> None:
     assert " 381 olga " in olga.raw.decode()
     assert gus.gets("KILL olga :no")[0].split()[1] == "481"
     assert gus.gets("OPER olga wrong")[0].split()[1] == "464"
-    olga.sends("KILL gus :spam")
+    assert gus.gets("OPER gus x")[0].split()[1] == "464"
+    zoe = irc.enters("zoe")
+    assert zoe.gets("OPER olga :pass word") == [
+        "irc.test 381 zoe You are an operator of this server.",
+        "zoe MODE zoe +o",
+    ]
+    zoe.sends("KILL gus :spam")
     assert gus.sees()[-1].startswith("ERROR")
+    gus = irc.enters("gus")
+    nc = irc.at_nc("olga", "pass word")
+    nc.types("/password", "pass word", "another password", "another password")
+    assert zoe.gets("KILL gus :spam")[0].split()[1] == "481"
+    assert not irc.chat.accounts.find("zoe").actor.operator  # type: ignore[arg-type]
 
 
 def test_about_the_server(irc: IrcServer) -> None:
@@ -115,6 +126,8 @@ def test_about_the_server(irc: IrcServer) -> None:
         "TIME": "391",
         "INFO": "371",
         "HELP": "704",
+        "HELP privmsg": "704",
+        "HELP nonsense": "524",
         "ISON bob": "303",
         "USERHOST alice": "302",
         "WHOWAS zoe": "406",
