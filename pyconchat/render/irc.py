@@ -18,7 +18,16 @@ from pyconchat.domain.names import Key, fold
 from pyconchat.domain.replies import Ended, Reply, Where
 from pyconchat.domain.settings import Settings
 from pyconchat.render.events import event_sentence
-from pyconchat.render.irc_lines import SERVICE, line, server_time, source, tagged, text_lines
+from pyconchat.render.irc_lines import (
+    HOST,
+    SERVICE,
+    SHORT,
+    line,
+    server_time,
+    source,
+    tagged,
+    text_lines,
+)
 
 __all__ = ["IrcRenderer", "IrcStyle", "msgid"]
 
@@ -58,18 +67,35 @@ class IrcRenderer:
         return self  # clients of IRC have settings of their own
 
     def talk(self, entries: Sequence[Entry], where: Where) -> list[str]:
-        if where.other is None and self._plain:
-            target = f"#{where.group}"
-            return [
-                f":{event.sender}!{event.sender}@pyconchat PRIVMSG {target} :{event.text}\r\n"
-                if type(event := entry.event) is Message
-                and len(event.text) < 90
-                and not event.notice
-                and "\n" not in event.text
-                else self.message(entry, where)
-                for entry in entries
-            ]
-        return [self.message(entry, where) for entry in entries]
+        if where.other is not None:
+            return [self.message(entry, where) for entry in entries]
+        middle = f"@{HOST} PRIVMSG #{where.group} :"
+        quick = self._nothing if self._plain else self._quick_tags
+        return [
+            f"{quick(entry, event)}:{event.sender}!{event.sender}{middle}{event.text}\r\n"
+            if type(event := entry.event) is Message
+            and len(event.text) <= SHORT
+            and not event.notice
+            and not event.tags
+            and "\n" not in event.text
+            else self.message(entry, where)
+            for entry in entries
+        ]
+
+    @staticmethod
+    def _nothing(_entry: Entry, _event: Message) -> str:
+        return ""
+
+    def _quick_tags(self, entry: Entry, event: Message) -> str:
+        """Return the tags of a message to a group, as `tags` does: none needs to be escaped."""
+        tags = ""
+        if self._style.time:
+            tags = f";time={server_time(entry.at)}"
+        if self._style.account and not event.guest:
+            tags += f";account={event.sender}"
+        if self._style.tags:
+            tags += f";msgid={entry.conversation}-{entry.seq}"
+        return f"@{tags[1:]} " if tags else ""
 
     def message(
         self, entry: Entry, where: Where, more: Sequence[tuple[str, str]] = (), stamp: str = ""

@@ -15,6 +15,7 @@ __all__ = [
     "HOST",
     "MAX_LINE",
     "SERVICE",
+    "SHORT",
     "escaped",
     "line",
     "server_time",

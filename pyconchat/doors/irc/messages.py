@@ -81,7 +81,7 @@ def echo(client: Client, posts: Posts, entry: Entry, where: Where) -> str:
     target = f"#{fold(where.group)}" if where.group is not None else f"{fold(where.other or '')}"
     post = posts.take(target)
     label = post.label if post is not None else ""
-    piece = client.renderer.message(entry, where)
+    (piece,) = client.renderer.talk([entry], where)
     received = piece if where.other == client.account.name else ""  # a message to oneself
     if "echo-message" in client.caps:
         return (with_tag("label", label, piece) if label else piece) + received
