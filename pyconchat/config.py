@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
@@ -23,6 +24,7 @@ __all__ = [
     "Config",
     "DoorsConfig",
     "FilesConfig",
+    "IrcConfig",
     "LimitsConfig",
     "StoreConfig",
     "read_config",
@@ -51,6 +53,7 @@ class DoorsConfig(_Section, frozen=True):
     """Twisted server endpoint strings: of the doors, and of the metrics page."""
 
     line: tuple[str, ...] = (DEFAULT_LINE,)
+    irc: tuple[str, ...] = ()
     metrics: str = ""
 
 
@@ -105,12 +108,29 @@ class FilesConfig(_Section, frozen=True):
     unfinished_seconds: Seconds = 86_400
 
 
+class IrcConfig(_Section, frozen=True):
+    """How the server calls itself to IRC clients. An empty *name* is that of the host."""
+
+    name: Annotated[str, Meta(max_length=63, pattern=r"^([A-Za-z0-9][A-Za-z0-9.-]*)?$")] = ""
+    network: Annotated[str, Meta(max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = (
+        "PyconChat"
+    )
+
+    @property
+    def server_name(self) -> str:
+        """Return the server's name in the lines that it sends."""
+        host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname()).lstrip(".-")
+        name = self.name or host or "pyconchat"
+        return name if "." in name else f"{name}.local"  # a name without a dot would be a nick
+
+
 class Config(_Section, frozen=True):
     """All settings. *state* is a folder. Without a *lobby* (None) people choose a group.
 
-    *public_host* is the server's public address, ``HOST`` or ``HOST:PORT``; empty: the address of
-    the connection. *trusted_proxies* are addresses or networks from which the PROXY protocol is
-    expected, and "unix" for Unix sockets.
+    *new_groups* is the policy of a group that is created by joining it. *public_host* is the
+    server's public address, ``HOST`` or ``HOST:PORT``; empty: the address of the connection.
+    *trusted_proxies* are addresses or networks from which the PROXY protocol is expected, and
+    "unix" for Unix sockets.
     """
 
     state: str = ""
@@ -119,7 +139,9 @@ class Config(_Section, frozen=True):
     motd: Annotated[str, Meta(max_length=2000)] = ""
     public_host: str = ""
     trusted_proxies: tuple[str, ...] = ()
+    new_groups: Literal["approval", "open", "invite"] = "approval"
     doors: DoorsConfig = DoorsConfig()
+    irc: IrcConfig = IrcConfig()
     store: StoreConfig = StoreConfig()
     limits: LimitsConfig = LimitsConfig()
     files: FilesConfig = FilesConfig()

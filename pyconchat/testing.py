@@ -86,6 +86,9 @@ class FakePeer:
         self.server_address = ServerAddress("192.0.2.99", 8000)
         self.hides = False
         self.program = False
+        self.names_places = False
+        self.echoes = False
+        self.translates = False
         self.written = b""
         self.answers = list(answers)
         self.asked: list[str] = []

@@ -22,6 +22,10 @@ KEYS: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
         ("tcp:1", "tcp:2"),
         ('"tcp:8000"', "8000", "[8000]"),
     ),
+    "doors.irc": ((), '["tcp:6667"]', ("tcp:6667",), ('"tcp:6667"', "6667", "[6667]")),
+    "irc.name": ("", '"irc.example.org"', "irc.example.org", ("1", '"a b"', '":a"')),
+    "irc.network": ("PyconChat", '"Home"', "Home", ("1", '""', '"a b"')),
+    "new_groups": ("approval", '"open"', "open", ("1", '"password"', "true")),
     "public_host": (
         "",
         '"[2001:db8::1]:8000"',
@@ -147,7 +151,7 @@ def test_a_wrong_type_or_range_names_the_key(key: str, toml: str, file: Path) ->
     [
         ("sate = 1", "sate"),
         ("[limits]\nline_byte = 1", "line_byte"),
-        ("[doors]\nirc = []", "irc"),
+        ("[doors]\nicr = []", "icr"),
         ("[store]\nurll = ''", "urll"),
         ("[lobbies]\na = 1", "lobbies"),
     ],

@@ -34,18 +34,20 @@ from pyconchat.domain.accounts import Account, Accounts
 from pyconchat.domain.decisions import SERVER, Decision, NewEntry, RequestKey
 from pyconchat.domain.errors import Refused
 from pyconchat.domain.events import (
+    AnyEvent,
     Entry,
     GroupCreated,
     GroupEvent,
     Policy,
     ServerEvent,
+    Tags,
 )
 from pyconchat.domain.group import Group
 from pyconchat.domain.names import group_name
 from pyconchat.domain.refusals import no_such_message, not_saved
 from pyconchat.domain.replies import Stats
 from pyconchat.domain.search import Found, Query
-from pyconchat.domain.stored import Loaded
+from pyconchat.domain.stored import DirectRecord, Loaded
 from pyconchat.domain.text import SafeText
 
 __all__ = ["Chat"]
@@ -134,8 +136,12 @@ class Chat:
         done: Deferred[int] | None = None,
         key: RequestKey | None = None,
         reply_to: int = 0,
+        notice: bool = False,
+        tags: Tags = (),
     ) -> None:
         """Post *text* to a group, as an answer to the entry *reply_to*. Raises `Refused`.
+
+        *notice* and *tags* are as in `Message`.
 
         *done* fires with the message's number; without it, the session is told only if the
         message could not be stored.
@@ -146,8 +152,8 @@ class Chat:
             group.require_member(actor)
             raise no_such_message(reply_to)
         event = group.post(actor, text, now)
-        if reply_to:
-            event = replace(event, reply_to=reply_to)
+        if reply_to or notice or tags:
+            event = replace(event, reply_to=reply_to, notice=notice, tags=tags)
         decision = Decision(now, (NewEntry(conversation.id, event),), (), key)
         self.journal.append(decision, _origin(session), done)
         if session.account.absence is not None:
@@ -159,10 +165,13 @@ class Chat:
         conversation: GroupConversation,
         text: SafeText,
         key: RequestKey | None = None,
+        tags: Tags = (),
     ) -> Deferred[int]:
         """Post *text* to a group as an action; fires with its number. Raises `Refused`."""
         now = self.now()
         event = self.memory.usable(conversation).act(session.account.actor, text, now)
+        if tags:
+            event = replace(event, tags=tags)
         decision = Decision(now, (NewEntry(conversation.id, event),), (), key)
         if session.account.absence is not None:
             self.registry.end_absence(session.account)
@@ -277,6 +286,28 @@ class Chat:
         """Read the entries at *places*, as `entries`. Raises `NotSaved`."""
         return await self._turns.read(self.store.numbered, places, self._wanted_by(session))
 
+    async def page(
+        self,
+        conversation: int,
+        after: int,
+        upto: int,
+        limit: int,
+        kinds: Sequence[type[AnyEvent]] = (),
+        newest: bool = False,
+    ) -> list[Entry]:
+        """As `IStore.page`, in turns with other readers. Raises `NotSaved`."""
+        return await self._turns.read(
+            self.store.page, conversation, after, upto, limit, kinds, newest
+        )
+
+    async def seq_at(self, conversation: int, at: int, head: int) -> int:
+        """As `IStore.seq_at`, in turns with other readers. Raises `NotSaved`."""
+        return await self._turns.read(self.store.seq_at, conversation, at, head)
+
+    async def directs(self, party: str) -> list[DirectRecord]:
+        """As `IStore.directs`, in turns with other readers. Raises `NotSaved`."""
+        return await self._turns.read(self.store.directs, party)
+
     async def give_way(self) -> None:
         """Wait for the turns of the other readers and for the current commit."""
         await self._turns.give_way()
@@ -296,14 +327,6 @@ class Chat:
         key, wanted = session.account.key, self._wanted_by(session)
         return await self.indexer.search(key, conversation.id, query, before, limit, wanted)
 
-    async def newest_before(self, session: ISession, conversation: Conversation, at: int) -> int:
-        """Return the number of the newest entry older than *at*, in milliseconds; 0 if none.
-
-        Raises `NotSaved`.
-        """
-        wanted = self._wanted_by(session)
-        return await self._turns.read(self.store.newest_before, conversation.id, at, wanted)
-
     def settled(self) -> Deferred[int]:
         """Fire when everything that was decided so far is stored and published."""
         return self.journal.settled()
@@ -320,4 +343,4 @@ class Chat:
 
 def _origin(session: ISession) -> ISession | None:
     """Return *session* if its screen has what it typed, so that it needs no echo."""
-    return None if session.peer.program else session
+    return None if session.peer.echoes else session

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyconchat.domain.accounts import is_guest_party
 from pyconchat.domain.decisions import SERVER
 from pyconchat.domain.direct import Direct
 from pyconchat.domain.events import AnyEvent, Policy
@@ -109,6 +110,11 @@ class DirectConversation(Conversation):
         """Return the rules for its parties."""
         return Direct(map(account_key, self.parties))
 
+    @property
+    def guest_keys(self) -> tuple[Key, ...]:
+        """Return the keys of those parties that are guests."""
+        return tuple(account_key(party) for party in self.parties if is_guest_party(party))
+
     def partner_of(self, key: Key) -> Key:
         """Return the account key of the other party."""
         one, other = (account_key(party) for party in self.parties)
@@ -183,7 +189,7 @@ class Conversations:
     def detach(self, parties: Parties) -> None:
         """End the private conversation of *parties*: their next message begins a new one."""
         if self._private.pop(parties, None) is not None:
-            for party in parties:
+            for party in dict.fromkeys(parties):  # one, if somebody talks to themselves
                 own = self._of_party[party]
                 del own[parties]
                 if not own:

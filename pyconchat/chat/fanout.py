@@ -21,6 +21,7 @@ from pyconchat.chat.conversations import (
     account_key,
 )
 from pyconchat.chat.interfaces import IPresence, IRenderer, ISession
+from pyconchat.chat.session_registry import HISTORY_AT_JOIN
 from pyconchat.chat.statistics import Statistics
 from pyconchat.domain.events import (
     Action,
@@ -74,9 +75,6 @@ from pyconchat.domain.names import Key, fold
 from pyconchat.domain.replies import Where
 
 __all__ = ["Fanout"]
-
-HISTORY_AT_JOIN = 20
-"""Earlier entries that a person is shown after joining."""
 
 MAX_WRITES_PER_PIECE = 50
 """Maximum connections that are written to between two yields."""
@@ -184,6 +182,8 @@ class Fanout:
         kept: list[str] = []
         for piece, entry, origin in zip(pieces, entries, origins, strict=True):
             if origin is session:
+                if session.translator is not None:
+                    kept.append(session.translator.echo(entry, where))
                 continue
             seen = as_seen(entry, ignores) if ignores else entry
             if seen is None:
@@ -218,6 +218,9 @@ class Fanout:
             where = session.view_of(conversation)
             seen = as_seen(entry, session.account.ignores)
             if seen is None:
+                block = b""
+            elif session.translator is not None:
+                session.translator.happened(seen, where)
                 block = b""
             elif key == subject_key or seen is not entry:
                 block = session.renderer.block([session.renderer.entry(seen, where, key)])
@@ -320,11 +323,13 @@ class Fanout:
         """Subscribe the sessions of *key* to *conversation* after the entry *after*.
 
         A person is also shown *history* entries before it. A program is not: it would get numbers
-        out of order.
+        out of order. Nor is a peer that asks for them itself.
         """
         for session in self._presence.sessions(key):
             # A session that is starting finds its subscriptions in the store.
             if session.starting or conversation in session.subscriptions:
                 continue
-            earlier = 0 if session.peer.program else history
+            translator = session.translator
+            asks = session.peer.program or (translator is not None and translator.asks_history)
+            earlier = 0 if asks else history
             session.subscriptions.add(conversation, after, earlier)

@@ -18,16 +18,18 @@ if TYPE_CHECKING:
 
     from pyconchat.chat.conversations import Conversation, GroupConversation
     from pyconchat.chat.places import Place
+    from pyconchat.domain.accounts import Account
     from pyconchat.domain.amending import Target
     from pyconchat.domain.decisions import Decision, MoveCursor, Repeated, RequestKey
     from pyconchat.domain.errors import Conflict, NotSaved, Refused
-    from pyconchat.domain.events import Entry, Quote
+    from pyconchat.domain.events import AnyEvent, Entry, Quote
     from pyconchat.domain.names import Key
     from pyconchat.domain.replies import EndWhy, Reply, Where
     from pyconchat.domain.search import Found, Query
     from pyconchat.domain.settings import Settings
     from pyconchat.domain.stored import (
         CursorRecord,
+        DirectRecord,
         Loaded,
         ServerState,
         StoredGroup,
@@ -42,8 +44,8 @@ class IStore(Interface):
     """Keeps the log and the state that it has led to. Every method blocks.
 
     `commit`, `index`, `clean`, `count_day`, `purge`, `state`, `cursors`, `direct`,
-    `request_seq`, `mentions` and `token` are called by one thread, `load`, `entries`, `target`,
-    `quotes`, `numbered`, `newest_before` and `search` by any.
+    `request_seq`, `mentions` and `token` are called by one thread, `load`, `entries`, `page`,
+    `seq_at`, `directs`, `target`, `quotes`, `numbered` and `search` by any.
     """
 
     behind = Attribute("Count of stored entries that are not indexed for `search` yet.")
@@ -137,6 +139,25 @@ class IStore(Interface):
         Raises `TimedOut` as `search` does.
         """
 
+    def page(
+        conversation: int,
+        after: int,
+        upto: int,
+        limit: int,
+        kinds: Sequence[type[AnyEvent]] = (),
+        newest: bool = False,
+    ) -> list[Entry]:
+        """Return *limit* entries after *after* up to *upto*: the first or the *newest* of them.
+
+        With *kinds*, only entries of these events are counted and returned. Oldest first.
+        """
+
+    def seq_at(conversation: int, at: int, head: int) -> int:
+        """Return the number of the last entry before *at*, of those up to *head*; 0 for none."""
+
+    def directs(party: str) -> list[DirectRecord]:
+        """Return the private conversations of *party*, those with the newest entries first."""
+
     def target(conversation: int, seq: int | None, asker: Key) -> Target | None:
         """Return the entry *seq*, or the last message of *asker*; None if there is none.
 
@@ -163,12 +184,6 @@ class IStore(Interface):
         continues before `Found.rest`. Entries that are not indexed yet are not found (see `index`).
         Raises `TimedOut` if it takes too long, or when *wanted*, which is called in this thread,
         returns false.
-        """
-
-    def newest_before(conversation: int, at: int, wanted: Callable[[], bool]) -> int:
-        """Return the number of the newest entry that is older than *at* (milliseconds).
-
-        It is 0 if there is none. After a clock was set back, it may be one of several.
         """
 
 
@@ -274,10 +289,12 @@ class IPeer(Interface):
 
     renderer = Attribute("The `IRenderer` of this connection.")
     hides = Attribute("True if the answer to a secret question does not show on the screen.")
-    program = Attribute(
-        "True of a program: it names the group in each request, keeps tokens and numbers, and"
-        " gets its own messages back."
+    program = Attribute("True of a program, which keeps session tokens and entry numbers.")
+    names_places = Attribute(
+        "True if each request names its place: the session is in none, and mutes nothing."
     )
+    echoes = Attribute("True if the peer gets its own messages back as everybody's.")
+    translates = Attribute("True of an `ITranslator`.")
     server_address = Attribute("The `ServerAddress` at which the peer has connected.")
     network = Attribute("The network that connections are counted by: see `network_of`.")
     address = Attribute("The peer's IP address, for the log; ``local`` for a Unix socket.")
@@ -323,6 +340,48 @@ class ILoginPeer(IPeer):
         """Send *text* as the last line and close the connection."""
 
 
+class ITranslator(IPeer):
+    """A peer whose door translates replies and events itself, each for its own session.
+
+    Its renderer renders messages, and nothing else is shared with other sessions.
+    """
+
+    asks_history = Attribute(
+        "True if the peer asks for past entries itself: none is sent at a login or after a join,"
+        " and what it has missed stays unread until it has asked."
+    )
+
+    username = Attribute("The user name that the client gave.")
+    realname = Attribute("The real name that the client gave.")
+
+    def detached(conversation: GroupConversation, reason: SafeText) -> None:
+        """Hide the group: the account has left it at the IRC door, for *reason*."""
+
+    def attached(conversation: GroupConversation) -> None:
+        """Show the group again."""
+
+    def absence_changed(account: Account) -> None:
+        """Translate that *account*, in a group of the client, is away now, or no longer."""
+
+    def relay(piece: str, capability: str) -> None:
+        """Send *piece*, which another client's door has made, to a client with *capability*."""
+
+    def replied(reply: Reply) -> None:
+        """Translate *reply*, which the session sends."""
+
+    def refuse(refused: Refused) -> None:
+        """Translate a refusal."""
+
+    def happened(entry: Entry, where: Where) -> None:
+        """Translate the entry of an event that is not a message."""
+
+    def past(entries: Sequence[Entry], where: Where, heading: str) -> bytes:
+        """Return the block of past *entries* under *heading*; empty if none of them shows."""
+
+    def echo(entry: Entry, where: Where) -> str:
+        """Return the piece for a message that was sent here; empty if it is not shown again."""
+
+
 class ISubscriptions(Interface):
     """The conversations that one session receives, and how far it has received each."""
 
@@ -344,6 +403,15 @@ class ISubscriptions(Interface):
 
     def delivered(conversation: Conversation, seq: int) -> None:
         """Note that entry *seq* of a conversation outside the subscriptions was delivered."""
+
+    def detach(conversation: Conversation) -> None:
+        """Stop receiving *conversation*, whose cursor stays where it is."""
+
+    def held() -> Iterable[Conversation]:
+        """Return the conversations of which the peer has to ask for what it has missed."""
+
+    def release(conversation: Conversation) -> None:
+        """Move the cursor of *conversation* from now on: the peer has asked for what it missed."""
 
     def refresh(conversation: Conversation) -> None:
         """Start or stop receiving *conversation*, after it was muted, unmuted, entered or left.
@@ -379,9 +447,11 @@ class ISession(Interface):
     """One login through one door, as the chat, the commands and the doors see it."""
 
     account = Attribute("The `Account` that is logged in.")
+    actor = Attribute("The account as an `Actor`: an operator also after `operate_as`.")
     peer = Attribute("The `IPeer` of the session.")
     current = Attribute("The current `Place`; None at the front desk.")
     renderer = Attribute("The peer's `IRenderer`, in the style of the account's settings.")
+    translator = Attribute("The peer, if it is an `ITranslator`, else None.")
     subscriptions = Attribute("The `ISubscriptions` of the session.")
     starting = Attribute("True until `start` has found the missed entries.")
     awaiting = Attribute("The `Conversation` whose approval enters it, or None.")
@@ -391,6 +461,9 @@ class ISession(Interface):
     )
     quitting = Attribute("True after `quit`.")
     quit_reason = Attribute("The `SafeText` that was given to `quit`.")
+
+    def operate_as(account: Account) -> None:
+        """Give this session the power of *account*, as long as that has it and its password."""
 
     def start(since: Mapping[str, int] | None = None) -> Deferred[None]:
         """Find the missed entries. Fails with `NotSaved` if the log cannot be read.

@@ -69,6 +69,10 @@ class Memory:
             account = self.accounts.get(owner)
             if account is not None:
                 account.muted.add(conversation)
+        for owner, conversation in server.detached:
+            account = self.accounts.get(owner)
+            if account is not None:
+                account.detached.add(conversation)
         for owner, setting, on in server.settings:
             account = self.accounts.get(owner)
             if account is not None:

@@ -19,7 +19,7 @@ from pyconchat.domain.accounts import Account
 from pyconchat.domain.decisions import Decision, NewEntry, OpenDirect, RequestKey
 from pyconchat.domain.direct import Direct
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.events import Action, GroupEvent, Message
+from pyconchat.domain.events import Action, GroupEvent, Message, Tags
 from pyconchat.domain.refusals import no_such_message, require_few_lines
 from pyconchat.domain.text import SafeText
 
@@ -56,9 +56,12 @@ class PrivateTalk:
         self._registry = registry
         self._now = now
 
-    def require_partner(self, account: Account, partner: Account) -> None:
-        """Raise `Refused` if *partner* is *account* itself, or has disconnected for good."""
-        if partner is account:
+    def require_partner(self, account: Account, partner: Account, or_self: bool = False) -> None:
+        """Raise `Refused` if *partner* has disconnected for good, or is *account* itself.
+
+        With *or_self* that is allowed: clients of IRC talk to themselves.
+        """
+        if partner is account and not or_self:
             raise Refused(Code.SELF, "That is you. To whom do you want to talk?")
         if self._accounts.get(partner.name) is not partner:
             raise Refused(Code.NO_SUCH_NAME, "{name} has just left.", name=partner.name)
@@ -71,17 +74,22 @@ class PrivateTalk:
         key: RequestKey | None = None,
         kind: type[Message] | type[Action] = Message,
         reply_to: int = 0,
+        notice: bool = False,
+        tags: Tags = (),
     ) -> Delivered:
         """Post *text* to *receiver*, as an answer to the entry *reply_to*.
 
         Raises `Refused` or `NotSaved`.
 
+        *notice* and *tags* are as in `Message`.
+
         It is appended to the journal before the first wait, if the conversation is in memory.
         """
         sender: Account = session.account
-        self.require_partner(sender, receiver)
+        or_self = session.translator is not None
+        self.require_partner(sender, receiver, or_self)
         conversation = await self._find(sender, receiver)
-        self.require_partner(sender, receiver)
+        self.require_partner(sender, receiver, or_self)
         self._memory.require_present(sender)
         if reply_to > (0 if conversation is None else conversation.published):
             raise no_such_message(reply_to)
@@ -89,18 +97,19 @@ class PrivateTalk:
         writes: Sequence[OpenDirect] = ()
         if conversation is None:
             parties, id = _parties(sender, receiver), self._conversations.new_id()
-            owners = tuple(each.key for each in (sender, receiver) if each.registered)
+            both = dict.fromkeys((sender, receiver))
+            owners = tuple(each.key for each in both if each.registered)
             conversation = self._conversations.add_private(parties, id, 0)
             writes = (OpenDirect(id, parties, owners),)
         first = not sender.registered and sender.party not in conversation.guests
-        event: Message | Action = kind(sender.name, text, first)
-        if reply_to and isinstance(event, Message):
-            event = replace(event, reply_to=reply_to)
+        event: Message | Action = kind(sender.name, text, first, tags=tags)
+        if isinstance(event, Message) and (reply_to or notice):
+            event = replace(event, reply_to=reply_to, notice=notice)
         decision = Decision(self._now(), (NewEntry(conversation.id, event),), writes, key)
         if first:
             conversation.guests.add(sender.party)
         try:
-            origin = None if session.peer.program else session
+            origin = None if session.peer.echoes else session
             seq = await self._append(sender, conversation, decision, origin)
         except BaseException:
             if first:
@@ -128,7 +137,7 @@ class PrivateTalk:
 
         Returns the number of the first entry. Raises `Refused` or `NotSaved`.
         """
-        self.require_partner(account, partner)
+        self.require_partner(account, partner, or_self=True)
         self._memory.require_present(account)
         entries = [NewEntry(conversation.id, event) for event in rule(conversation.rules)]
         return await self._append(account, conversation, Decision(self._now(), entries, (), key))
@@ -151,14 +160,16 @@ class PrivateTalk:
             if not self._memory.presence.online(sender.key):  # it has disconnected since
                 self._registry.release_private(sender.party)
 
-    async def conversation(self, account: Account, partner: Account) -> DirectConversation | None:
+    async def conversation(
+        self, account: Account, partner: Account, or_self: bool = False
+    ) -> DirectConversation | None:
         """Return the conversation of *account* and *partner*; None if it has no entry yet.
 
-        Raises `Refused` or `NotSaved`.
+        *or_self* is as in `require_partner`. Raises `Refused` or `NotSaved`.
         """
-        self.require_partner(account, partner)
+        self.require_partner(account, partner, or_self)
         found = await self._find(account, partner)
-        self.require_partner(account, partner)
+        self.require_partner(account, partner, or_self)
         self._memory.require_present(account)
         return found
 

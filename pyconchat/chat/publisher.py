@@ -17,6 +17,9 @@ from pyconchat.domain.events import (
     Action,
     Entry,
     GroupClosed,
+    MemberBanned,
+    MemberKicked,
+    MemberLeft,
     Message,
     ServerBanned,
     ServerKicked,
@@ -95,6 +98,10 @@ class Publisher:
                 account = self._memory.accounts.get(name)
                 if account is not None:
                     self._end_sessions(account, EndWhy.PUT_OFF, "You were put off this server.")
+            case MemberLeft(name=name) | MemberKicked(name=name) | MemberBanned(name=name):
+                account = self._memory.accounts.get(name)
+                if account is not None:
+                    account.detached.discard(entry.conversation)
             case _:
                 pass
 

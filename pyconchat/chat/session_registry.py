@@ -13,16 +13,20 @@ from pyconchat.chat.conversations import (
 )
 from pyconchat.chat.interfaces import IJournal, ISession, IStore
 from pyconchat.chat.memory import Memory
+from pyconchat.domain.absence import Absence
 from pyconchat.domain.accounts import Account, is_guest_party
-from pyconchat.domain.decisions import Decision, EndDirect, MoveCursor, NoteLogin, NoteSeen
-from pyconchat.domain.events import Why
+from pyconchat.domain.decisions import Decision, Detach, EndDirect, MoveCursor, NoteLogin, NoteSeen
+from pyconchat.domain.events import NO_TEXT, Why
 from pyconchat.domain.group_state import JoinRequest, Member
 from pyconchat.domain.names import Key
 from pyconchat.domain.replies import Done, EndWhy, PresenceChanged, ReadUpto
 from pyconchat.domain.stored import CursorRecord
 from pyconchat.domain.text import SafeText
 
-__all__ = ["SessionRegistry"]
+__all__ = ["HISTORY_AT_JOIN", "SessionRegistry"]
+
+HISTORY_AT_JOIN = 20
+"""Earlier entries that a person is shown after joining."""
 
 MAX_PRESENCE_SESSIONS = 100
 """Maximum sessions of a group in which comings and goings are announced.
@@ -42,6 +46,7 @@ class SessionRegistry:
         self._journal = journal
         self._now = now
         self._watchers: list[Callable[[Account], None]] = []
+        self._presence_watchers: list[Callable[[Account, bool], None]] = []
         self.stopping = False  # the server is stopping: departures are not announced
 
     def watch(self, watcher: Callable[[Account], None]) -> None:
@@ -50,6 +55,10 @@ class SessionRegistry:
         Its permissions outside its sessions (tickets) end, too.
         """
         self._watchers.append(watcher)
+
+    def watch_presence(self, watcher: Callable[[Account, bool], None]) -> None:
+        """Call *watcher* with each account that comes (True) or goes."""
+        self._presence_watchers.append(watcher)
 
     def revoke(self, account: Account) -> None:
         """Call the watchers with *account*."""
@@ -104,13 +113,20 @@ class SessionRegistry:
             self.revoke(account)
             if not self.stopping:  # otherwise the next start ends their memberships
                 for conversation in self._memory.groups.connected_with(account.key):
-                    self._end(conversation, account.key, Why.GUEST_GONE)
+                    self._end(conversation, account.key, Why.GUEST_GONE, session.quit_reason)
         self._announce(account, PresenceChanged(account.name, False, session.quit_reason))
         self.release_private(account.party)
 
+    def set_absence(self, account: Account, text: SafeText) -> None:
+        """Make *account* away, for the reason *text*; empty: make it present."""
+        account.absence = Absence(text, self._now()) if text else None
+        for session in self._readers_of(account):
+            if session.translator is not None:
+                session.translator.absence_changed(account)
+
     def end_absence(self, account: Account) -> None:
         """End the absence of *account*, which has sent a message; notify all its sessions."""
-        account.absence = None
+        self.set_absence(account, NO_TEXT)
         for session in self._memory.presence.sessions(account.key):
             session.send(Done(SafeText("You are back, and no longer away.")))
 
@@ -192,6 +208,36 @@ class SessionRegistry:
         if self.show(session, conversation, seq) and account.registered:
             self.move_cursors([MoveCursor(account.key, conversation.id, 0, shown=seq)])
 
+    def detach(
+        self, account: Account, conversation: GroupConversation, reason: SafeText = NO_TEXT
+    ) -> None:
+        """Hide a group from the IRC clients of *account*, which stays a member; store that.
+
+        They are shown *reason*.
+        """
+        account.detached.add(conversation.id)
+        for session in list(self._memory.presence.sessions(account.key)):
+            if session.translator is not None and conversation in session.subscriptions:
+                self.move_cursors(session.subscriptions.receipts())
+                session.subscriptions.detach(conversation)
+                session.translator.detached(conversation, reason)
+        self._store_detached(account, conversation, True)
+
+    def attach(self, account: Account, conversation: GroupConversation) -> None:
+        """End that: its IRC clients are shown the group again."""
+        account.detached.discard(conversation.id)
+        for session in list(self._memory.presence.sessions(account.key)):
+            if session.translator is not None and conversation not in session.subscriptions:
+                session.translator.attached(conversation)
+                earlier = 0 if session.translator.asks_history else HISTORY_AT_JOIN
+                session.subscriptions.add(conversation, conversation.published, earlier)
+        self._store_detached(account, conversation, False)
+
+    def _store_detached(self, account: Account, conversation: GroupConversation, on: bool) -> None:
+        if account.registered:
+            write = Detach(account.key, conversation.id, on)
+            self._journal.append(Decision(self._now(), writes=[write]))
+
     def end_absent(self, conversation: GroupConversation) -> None:
         """End the memberships, requests and invitations of guests who are not connected.
 
@@ -207,10 +253,12 @@ class SessionRegistry:
             if self._memory.accounts.get(key) is None:
                 self._end(conversation, key, Why.GUEST_GONE if person.guest else Why.LEFT)
 
-    def _end(self, conversation: GroupConversation, key: Key, why: Why) -> None:
+    def _end(
+        self, conversation: GroupConversation, key: Key, why: Why, reason: SafeText = NO_TEXT
+    ) -> None:
         if conversation.stale:
             return  # recovery calls `end_absent`
-        events = conversation.group.forget(key, why)
+        events = conversation.group.forget(key, why, reason)
         if events:
             now = self._now()
             self._journal.append(Decision(now, self._memory.apply(conversation, events, now)))
@@ -218,10 +266,19 @@ class SessionRegistry:
     def _announce(self, account: Account, change: PresenceChanged) -> None:
         if self.stopping:
             return
+        for session in self._readers_of(account):
+            session.send(change)
+        for watcher in self._presence_watchers:
+            watcher(account, change.online)
+
+    def _readers_of(self, account: Account) -> list[ISession]:
+        """Return the sessions that are told when *account* comes, goes, or is away."""
         readers: dict[ISession, None] = {}
         for conversation in self._memory.groups.memberships(account.key):
             if len(conversation.sessions) <= MAX_PRESENCE_SESSIONS:
                 readers.update(conversation.sessions)
-        for session in readers:
-            if session.account is not account and account.key not in session.account.ignores:
-                session.send(change)
+        return [
+            session
+            for session in readers
+            if session.account is not account and account.key not in session.account.ignores
+        ]

@@ -61,7 +61,8 @@ class Call:
     @property
     def actor(self) -> Actor:
         """Return the account as an `Actor`, for the rules."""
-        return self.account.actor
+        actor: Actor = self.session.actor
+        return actor
 
     @property
     def asker(self) -> Asker:

@@ -18,7 +18,7 @@ from pyconchat.domain.names import group_name, group_number
 from pyconchat.domain.replies import Asked, Entered, FrontDesk, Reply
 from pyconchat.domain.text import SafeText, safe_line
 
-__all__ = ["desk", "enter", "enter_lobby", "join", "leave", "step_out"]
+__all__ = ["admit", "desk", "enter", "enter_lobby", "join", "leave", "step_out"]
 
 _RETURN = {
     Policy.APPROVAL: "Coming back takes an approval",
@@ -45,14 +45,14 @@ async def join(call: Call, name: str, rest: SafeText | None) -> Reply | None:
     async def ask_password() -> str:
         return await call.ask(f"Password of {group.name}: ", secret=True)
 
-    if await _admit(call, conversation, rest or "", ask_password):
+    if await admit(call, conversation, rest or "", ask_password):
         await enter(call, conversation, pins=pins)
         return None
     call.session.await_approval(conversation)
     return Asked(group.name, group.admin, _approver_online(call, group))
 
 
-async def _admit(
+async def admit(
     call: Call,
     conversation: GroupConversation,
     typed: str,
@@ -108,7 +108,8 @@ async def _create_by_joining(call: Call, raw: str, rest: SafeText | None) -> Non
             " creates it.",
             name=name,
         )
-    conversation = await call.chat.create(call.session, name, Policy.APPROVAL, "", call.key)
+    policy = Policy(call.services.config.new_groups)
+    conversation = await call.chat.create(call.session, name, policy, "", call.key)
     await enter(call, conversation, created=True)
 
 
@@ -124,7 +125,7 @@ async def enter_lobby(call: Call, name: str) -> None:
         raise Refused(Code.WRONG_PASSWORD, "The lobby asks for a password.")
 
     pins = await call.chat.amending.pin_quotes(conversation)
-    if not await _admit(call, conversation, "", no_password):
+    if not await admit(call, conversation, "", no_password):
         raise Refused(Code.PENDING, "The lobby's admin has to approve.")
     await enter(call, conversation, pins=pins)
 

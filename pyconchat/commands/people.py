@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.commands.call import Call
 from pyconchat.commands.listing import Listing, page
-from pyconchat.domain.absence import Absence
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT
@@ -77,11 +76,11 @@ async def away(call: Call, text: SafeText | None) -> Reply:
     """Set the away text *text*; without it, end the absence."""
     account = call.account
     if text is not None:
-        account.absence = Absence(text, call.chat.now())
+        call.services.registry.set_absence(account, text)
         return Done(SafeText("You are away until /away alone, or your next message."))
     if account.absence is None:
         raise Refused(Code.UNCHANGED, "You are not away; /away TEXT says that you are, and why.")
-    account.absence = None
+    call.services.registry.set_absence(account, NO_TEXT)
     return Done(SafeText("You are back, and no longer away."))
 
 

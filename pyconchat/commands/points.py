@@ -56,6 +56,6 @@ async def entry_at(call: Call, conversation: Conversation, where: Point) -> int:
     if where.seq is not None:
         return where.seq
     at = call.chat.now() - where.age if where.at is None else where.at
-    newest = await call.chat.newest_before(call.session, conversation, at)
+    newest = await call.chat.seq_at(conversation.id, at, conversation.published)
     call.require_talk()  # again: reading takes time
     return newest + 1

@@ -55,7 +55,8 @@ class Account:
     *ignores* maps the keys of ignored names to those names. *party* identifies the account in
     private conversations. *seen_at* is when it was last online, in milliseconds since the epoch,
     None if that is not known. *absence* is set while it is away. *operator* and *since* are as in
-    `Actor`. *muted* has the conversations of muted groups. While the account is online, *shown* has
+    `Actor`. *muted* has the conversations of muted groups, *detached* of those that it has left at
+    the IRC door and is still a member of. While the account is online, *shown* has
     how far each conversation was shown on one of its devices, and *named* the numbers of later
     entries that mention it, by conversation;
     *mentions* has all of a guest's, as pairs of conversation and number.
@@ -67,6 +68,7 @@ class Account:
         "_correspondent",
         "absence",
         "actor",
+        "detached",
         "ignores",
         "key",
         "mentions",
@@ -92,6 +94,7 @@ class Account:
         self._correspondent: weakref.ref[Account] | None = None
         self.settings = Settings()
         self.muted: set[int] = set()
+        self.detached: set[int] = set()
         self.shown: dict[int, int] = {}
         self.named: dict[int, list[int]] = {}
         self.mentions: deque[tuple[int, int]] = deque(maxlen=MAX_GUEST_MENTIONS)

@@ -21,6 +21,7 @@ __all__ = [
     "SERVER",
     "Decision",
     "DeleteAccount",
+    "Detach",
     "EndDirect",
     "EndTokens",
     "Ignore",
@@ -72,6 +73,17 @@ class SaveSetting(msgspec.Struct, frozen=True):
 
 class Mute(msgspec.Struct, frozen=True):
     """*owner* mutes the group of *conversation*, or unmutes it (*on* is False)."""
+
+    owner: Key
+    conversation: int
+    on: bool
+
+
+class Detach(msgspec.Struct, frozen=True):
+    """*owner* has left the group of *conversation* at the IRC door, and is still a member.
+
+    Or has joined it again there (*on* is False).
+    """
 
     owner: Key
     conversation: int
@@ -163,6 +175,7 @@ Write: TypeAlias = (
     | Ignore
     | SaveSetting
     | Mute
+    | Detach
     | MoveCursor
     | OpenDirect
     | EndDirect

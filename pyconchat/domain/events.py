@@ -51,6 +51,10 @@ class Why(Enum):
     LOBBY = "lobby"
 
 
+Tags: TypeAlias = tuple[tuple[str, SafeText], ...]
+"""Names and values of client-only tags (IRCv3 message-tags); each name begins with ``+``."""
+
+
 class Event(msgspec.Struct, frozen=True, gc=False, tag_field="type", omit_defaults=True):
     """Something that happened. The subclasses are all that a log can contain."""
 
@@ -58,9 +62,10 @@ class Event(msgspec.Struct, frozen=True, gc=False, tag_field="type", omit_defaul
 class Message(Event, frozen=True, tag="message"):
     """*sender* sent *text* to a group or to one person; it mentions the members *mentions*.
 
-    *guest* is true of the first message that a guest sends to this person. It answers the entry
-    *reply_to*, if that is not 0. *edited* is the number of the latest entry that corrected it, 0 if
-    there is none; *text* is the corrected one.
+    *guest* is true of a guest's message to a group, and of the first one to this person. It answers
+    the entry *reply_to*, if that is not 0. *edited* is the number of the latest entry that
+    corrected it, 0 if there is none; *text* is the corrected one. A *notice* is of a program:
+    nothing may answer it by itself. *tags* are names and values that IRC clients gave the message.
     """
 
     sender: Name
@@ -69,6 +74,8 @@ class Message(Event, frozen=True, tag="message"):
     mentions: tuple[Name, ...] = ()
     reply_to: int = 0
     edited: int = 0
+    notice: bool = False
+    tags: Tags = ()
 
 
 class Action(Event, frozen=True, tag="action"):
@@ -79,6 +86,7 @@ class Action(Event, frozen=True, tag="action"):
     guest: bool = False
     mentions: tuple[Name, ...] = ()
     edited: int = 0
+    tags: Tags = ()
 
 
 class MessageRemoved(Event, frozen=True, tag="unsaid"):
@@ -177,10 +185,14 @@ class MemberJoined(Event, frozen=True, tag="joined"):
 
 
 class MemberLeft(Event, frozen=True, tag="left"):
-    """*name* is no longer a member, and nobody in the group decided that."""
+    """*name* is no longer a member, and nobody in the group decided that.
+
+    *reason* is what they gave as their reason.
+    """
 
     name: Name
     why: Why = Why.LEFT
+    reason: SafeText = NO_TEXT
 
 
 class MemberKicked(Event, frozen=True, tag="kicked"):
@@ -195,12 +207,14 @@ class MemberBanned(Event, frozen=True, tag="banned"):
     """*name* may not join. If they were a member, their membership has ended.
 
     The ban ends by itself at *until* (milliseconds since the epoch); None: it does not.
+    *was_member* is true if they were one; older entries do not say so.
     """
 
     name: Name
     by: Name
     reason: SafeText = NO_TEXT
     until: int | None = None
+    was_member: bool = False
 
 
 class MemberUnbanned(Event, frozen=True, tag="unbanned"):
@@ -315,20 +329,22 @@ class InviteCodeEnded(Event, frozen=True, tag="code-ended"):
 class AdminChanged(Event, frozen=True, tag="admin"):
     """*name* is the admin now; if that is None, the operators manage the group.
 
-    *by* transferred adminship: the previous admin, or an operator.
+    *by* transferred adminship from *previous*: that admin, or an operator.
     """
 
     name: Name | None
     why: Why
     by: Name | None = None
+    previous: Name | None = None
 
 
 class PolicyChanged(Event, frozen=True, tag="policy"):
-    """The admin changed the policy."""
+    """The admin changed the policy from *previous*, which older entries do not have."""
 
     policy: Policy
     by: Name
     password_hash: str = ""
+    previous: Policy | None = None
 
 
 class TopicChanged(Event, frozen=True, tag="topic"):

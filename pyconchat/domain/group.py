@@ -53,12 +53,12 @@ class Group(Moderation):
         """Decide that *by* says *text*."""
         self._require_turn(by, text, now)
         mentions = self._names.find(text, self.members, self.version, by.name)
-        return Message(by.name, text, False, mentions)
+        return Message(by.name, text, by.guest, mentions)
 
     def act(self, by: Actor, text: SafeText, now: int) -> Action:
         """Decide that *by* performs the action *text* (``/me``)."""
         self._require_turn(by, text, now)
-        return Action(by.name, text, mentions=self.mentions_in(by, text))
+        return Action(by.name, text, by.guest, self.mentions_in(by, text))
 
     def _require_turn(self, by: Actor, text: SafeText, now: int) -> None:
         self.require_member(by)
@@ -77,7 +77,7 @@ class Group(Moderation):
             raise Refused(
                 Code.UNCHANGED, "The policy is {policy} already.", policy=self.policy.value
             )
-        return [PolicyChanged(policy, by.name, hash)]
+        return [PolicyChanged(policy, by.name, hash, self.policy)]
 
     def change_topic(self, by: Actor, topic: SafeText) -> list[GroupEvent]:
         """Decide that *by* sets the topic."""

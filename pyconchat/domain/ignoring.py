@@ -1,8 +1,8 @@
 """The effect of an ignore list: no text of an ignored person is shown.
 
 Their messages, edits, reactions, pins, files, topics, requests and invitations are hidden as a
-whole. Their decisions about rights (a kick, a ban, a rejection) are one line, without their text.
-So are entries of others about their messages.
+whole. Their decisions about rights (a kick, a ban, a rejection), and that they left, are one line,
+without their text. So are entries of others about their messages.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pyconchat.domain.events import (
     MemberBanned,
     MemberInvited,
     MemberKicked,
+    MemberLeft,
     Message,
     MessageRemoved,
     Pinned,
@@ -71,6 +72,8 @@ def as_seen(entry: Entry, ignores: Mapping[Key, Name]) -> Entry | None:
         ):
             if fold(author) not in ignores or not event.reason:
                 return entry
+            return replace(entry, event=replace(event, reason=NO_TEXT))
+        case MemberLeft(name=author) if event.reason and fold(author) in ignores:
             return replace(entry, event=replace(event, reason=NO_TEXT))
         case _:
             return entry

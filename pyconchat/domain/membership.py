@@ -137,12 +137,14 @@ class Membership(Rights):
         """Decide that *by* leaves if they could come back; else nothing happens."""
         return self.leave(by) if self.comes_back(by) else []
 
-    def leave(self, by: Actor) -> list[GroupEvent]:
+    def leave(self, by: Actor, reason: SafeText = NO_TEXT) -> list[GroupEvent]:
         """Decide that *by* leaves, or withdraws a join request."""
         if fold(by.name) in self.requests:
             return [RequestWithdrawn(by.name)]
         self.require_member(by)
-        return self._without(by.name, MemberLeft(by.name), Why.LEFT)
+        if len(reason) > MAX_NOTE:
+            raise note_too_long()
+        return self._without(by.name, MemberLeft(by.name, reason=reason), Why.LEFT)
 
     def approve(self, by: Actor, names: Iterable[Name]) -> list[GroupEvent]:
         """Decide that *by* approves the requests of *names*, or of none if one is refused."""
@@ -176,10 +178,10 @@ class Membership(Rights):
 
     # Consequences of events outside the group.
 
-    def forget(self, name: str, why: Why) -> list[GroupEvent]:
+    def forget(self, name: str, why: Why, reason: SafeText = NO_TEXT) -> list[GroupEvent]:
         """Decide the end of all that *name* has here, when the server removes them.
 
-        The server removes guests who disconnect, and banned people.
+        The server removes guests who disconnect, who may have given a *reason*, and banned people.
         """
         key = fold(name)
         events: list[GroupEvent] = []
@@ -189,7 +191,7 @@ class Membership(Rights):
             events.append(InvitationEnded(self.invitations[key].name))
         if key in self.members:
             member = self.members[key]
-            events += self._without(member.name, MemberLeft(member.name, why), why)
+            events += self._without(member.name, MemberLeft(member.name, why, reason), why)
         return events
 
     def register(self, name: str) -> list[GroupEvent]:

@@ -73,7 +73,8 @@ class Moderation(Membership):
             return [MemberBanned(name, by.name, reason, until)]
         name = self.members[key].name
         self.require_above(by, name, "ban")
-        return self._without(name, MemberBanned(name, by.name, reason, until), Why.KICKED)
+        banned = MemberBanned(name, by.name, reason, until, was_member=True)
+        return self._without(name, banned, Why.KICKED)
 
     def unban(self, by: Actor, name: Name, now: int) -> list[GroupEvent]:
         """Decide that *by* lifts the ban of *name*."""
@@ -201,7 +202,7 @@ class Moderation(Membership):
             whose = "You are" if you else f"{member.name} is"
             raise Refused(Code.SELF, "{whose} the admin already.", whose=whose)
         self._require_registered(member, "the admin")
-        return [AdminChanged(member.name, Why.TRANSFERRED, by.name)]
+        return [AdminChanged(member.name, Why.TRANSFERRED, by.name, self.admin)]
 
     def _require_registered(self, member: Member, role: str) -> None:
         """Raise `Refused` if *member* is a guest, unless the group is temporary."""

@@ -11,6 +11,7 @@ __all__ = [
     "AccountRecord",
     "ClosedGroup",
     "CursorRecord",
+    "DirectRecord",
     "Loaded",
     "ServerState",
     "StoredGroup",
@@ -54,6 +55,15 @@ class CursorRecord(msgspec.Struct, frozen=True):
     shown: int = 0
 
 
+class DirectRecord(msgspec.Struct, frozen=True):
+    """A private conversation of two *parties*, its newest entry *head*, and the time of that."""
+
+    id: int
+    head: int
+    at: int
+    parties: tuple[str, str]
+
+
 class StoredGroup(msgspec.Struct, frozen=True):
     """A group's state, the count of changes that led to it, and the newest entry's number."""
 
@@ -81,6 +91,7 @@ class ServerState(msgspec.Struct, frozen=True):
     ignores: list[tuple[Key, Name]]
     settings: list[tuple[Key, str, bool]]
     mutes: list[tuple[Key, int]]
+    detached: list[tuple[Key, int]]
     bans: list[Ban]
     claim_code: str | None
 

@@ -32,6 +32,9 @@ class DelayedLines(BoundedLineReceiver):
 
     program = False
     opened_by_input = False
+    names_places = False
+    echoes = False
+    translates = False
 
     def __init__(self, context: DoorContext) -> None:
         super().__init__()
@@ -125,12 +128,17 @@ class DelayedLines(BoundedLineReceiver):
             self._waits_for_journal = True
             self._journal.when_not_full().addCallback(self._journal_has_room)
             return False
-        if self._rate is not None:
-            wait = self._rate.take(self._context.now())
+        rate = self.next_rate()
+        if rate is not None:
+            wait = rate.take(self._context.now())
             if wait > 0:
                 self._rate_delay = self.clock.callLater(wait, self._rate_allows)
                 return False
         return True
+
+    def next_rate(self) -> TokenBucket | None:
+        """Return the rate that the next line takes a token of; None: it is free."""
+        return self._rate
 
     def readyForInput(self) -> bool:
         return not self._budget.waiting

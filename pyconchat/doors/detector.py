@@ -46,12 +46,13 @@ class DoorKind(NamedTuple):
     """A kind of door, and the first bytes that ask for it.
 
     *recognizes* returns whether the input so far asks for it; None if that needs more bytes.
-    *logs_in* is true if its peers log in.
+    *logs_in* is true if its peers log in. *refusal* renders why a connection is refused.
     """
 
     recognizes: Callable[[bytes], bool | None]
     make: Callable[[DoorContext, CountedConnection], IDoor]
     logs_in: bool = True
+    refusal: Callable[[Refused], bytes] = LF.refusal
 
 
 @implementer(IDoor, IHandshakeListener)
@@ -255,7 +256,7 @@ class ProtocolDetector(Protocol):
         if not self._counted.refused(now):
             connection.abortConnection()
             return
-        connection.write(LF.refusal(refused))
+        connection.write(self._otherwise.refusal(refused))
         self._timer = self._context.reactor.callLater(MAX_LINGER, connection.abortConnection)
         connection.loseConnection()
 

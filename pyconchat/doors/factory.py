@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -15,6 +16,8 @@ from pyconchat.doors.connection_limits import ConnectionLimits
 from pyconchat.doors.context import DoorContext, RefusedConnections
 from pyconchat.doors.detector import DoorKind, ProtocolDetector
 from pyconchat.doors.input_budget import InputTurns
+from pyconchat.doors.irc.door import IrcDoor
+from pyconchat.doors.irc.monitors import Monitors
 from pyconchat.doors.json.door import JsonDoor, recognizes_json
 from pyconchat.doors.line.door import LineDoor
 from pyconchat.doors.open_doors import OpenDoors
@@ -26,8 +29,9 @@ from pyconchat.doors.wrong_protocol import (
     recognizes_tls,
 )
 from pyconchat.net.connection import plain_address
+from pyconchat.render.irc import IrcRenderer, IrcStyle
 
-__all__ = ["ChatFactory"]
+__all__ = ["ChatFactory", "IrcFactory"]
 
 
 class ChatFactory(Factory):
@@ -74,6 +78,15 @@ class ChatFactory(Factory):
         statistics.gauge("unsent", lambda: self.open_doors.unsent)
 
     def buildProtocol(self, addr: IAddress | None) -> ProtocolDetector | None:
+        return self.build(addr, self._kinds, DoorKind(_anything, LineDoor))
+
+    def build(
+        self, addr: IAddress | None, kinds: Sequence[DoorKind], otherwise: DoorKind
+    ) -> ProtocolDetector | None:
+        """Return the protocol of a connection from *addr*, for one of *kinds* or *otherwise*.
+
+        None if there is no room for another one.
+        """
         if self.connection_limits.open >= self._max_connections():
             # One line a minute for all addresses: thousands may arrive while there is no room.
             self._context.refused.note("descriptors", "any address", self._context.now())
@@ -82,7 +95,27 @@ class ChatFactory(Factory):
         counted = self.connection_limits.connection(
             network_of(host), plain_address(host), getattr(addr, "reached", None)
         )
-        return ProtocolDetector(self._context, counted, self._kinds, DoorKind(_anything, LineDoor))
+        return ProtocolDetector(self._context, counted, kinds, otherwise)
+
+
+class IrcFactory(Factory):
+    """Makes the protocol of each connection to an IRC port of the server of *chat*."""
+
+    noisy = False
+
+    def __init__(self, chat: ChatFactory) -> None:
+        self._chat = chat
+        self._kinds = [
+            DoorKind(recognizes_http, HttpRefusal, logs_in=False),
+            DoorKind(recognizes_tls, TlsRefusal, logs_in=False),
+        ]
+        refusal = IrcRenderer.of(IrcStyle()).refusal
+        monitors = Monitors()
+        chat.services.registry.watch_presence(monitors.changed)
+        self._kind = DoorKind(_anything, partial(IrcDoor, monitors=monitors), refusal=refusal)
+
+    def buildProtocol(self, addr: IAddress | None) -> ProtocolDetector | None:
+        return self._chat.build(addr, self._kinds, self._kind)
 
 
 def _anything(_opening: bytes) -> bool:

@@ -183,8 +183,8 @@ def _to_others(event: AnyEvent, where: Where, at: int) -> str:
             return f"{name} has joined the chat!"
         case MemberJoined(name=name, by=by):
             return f"{name} has joined the chat! (approved by {by})"
-        case MemberLeft(name=name, why=why):
-            return f"{name} has left the chat{_WHY_LEFT.get(why, '')}."
+        case MemberLeft(name=name, why=why, reason=reason):
+            return f"{name} has left the chat{_WHY_LEFT.get(why, '')}{_because(reason)}"
         case MemberKicked(name=name, by=by, reason=reason):
             return f"{name} was kicked by {by}{_because(reason)}"
         case MemberBanned(name=name, by=by, reason=reason, until=until):

@@ -105,7 +105,7 @@ _EVENT_FIELDS: Mapping[type[AnyEvent], Sequence[str]] = {
     GroupClosed: ("by",),
     GroupRestored: ("number", "name", "by"),
     MemberJoined: ("name", "via", "by", "guest"),
-    MemberLeft: ("name", "why"),
+    MemberLeft: ("name", "why", "reason"),
     MemberKicked: ("name", "by", "reason"),
     MemberBanned: ("name", "by", "reason", "until"),
     MemberUnbanned: ("name", "by"),
@@ -207,6 +207,10 @@ def event_object(entry: Entry, where: Where) -> dict[str, object]:
             fields["reply_to"] = event.reply_to
         if event.edited:
             fields["edited"] = event.edited
+        if type(event) is Message and event.notice:
+            fields["notice"] = True
+        if event.tags:
+            fields["tags"] = dict(event.tags)
     else:
         for name in _EVENT_FIELDS[type(event)]:
             fields["from" if name == "sender" else name] = _field(event, name)

@@ -57,6 +57,7 @@ class Options(usage.Options):
     def __init__(self) -> None:
         super().__init__()
         self.lines: list[str] = []
+        self.irc: list[str] = []
         self.owner: Owner = (None, None)
         self.result = Config()
 
@@ -65,6 +66,10 @@ class Options(usage.Options):
         self.lines.append(endpoint)
 
     opt_l = opt_line
+
+    def opt_irc(self, endpoint: str) -> None:
+        """Listen for IRC clients on this Twisted server endpoint; repeatable [none]."""
+        self.irc.append(endpoint)
 
     def parseArgs(self, *address: str) -> None:
         if not address:
@@ -120,6 +125,8 @@ class Options(usage.Options):
         doors: dict[str, Any] = {}
         if self.lines:
             doors["line"] = tuple(self.lines)
+        if self.irc:
+            doors["irc"] = tuple(self.irc)
         if self["metrics"] is not None:
             doors["metrics"] = self["metrics"]
         changes["doors"] = msgspec.structs.replace(config.doors, **doors)

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from pyconchat.net.proxy_protocol import ProxyProtocolFactory
 from pyconchat.net.tls import TLS_KINDS, ReloadableTlsEndpoint
 from pyconchat.server.options import stop
-from pyconchat.server.start_lines import Programs, metrics_line, port_line, port_name
+from pyconchat.server.start_lines import Programs, irc_line, metrics_line, port_line, port_name
 
 __all__ = ["Ports"]
 
@@ -29,6 +29,9 @@ HAPROXY = "haproxy"
 
 LOOPBACK = ("127.0.0.0/8", "::1")
 """The trusted proxies at a port with that prefix, if none are configured."""
+
+IRC = "irc"
+"""The kind of the ports for IRC clients."""
 
 METRICS = "metrics"
 """The kind of the port for Prometheus; all other kinds are the first words of endpoint strings."""
@@ -64,6 +67,14 @@ class Ports:
             description = description.partition(":")[2]
             proxies = proxies or LOOPBACK
         self._open("doors.line", description, factory, _kind(description), proxies)
+
+    def open_irc(self, description: str, factory: Any) -> None:
+        """Listen for IRC clients. Exits with one line on failure."""
+        proxies = self._proxies
+        if _kind(description) == HAPROXY:
+            description = description.partition(":")[2]
+            proxies = proxies or LOOPBACK
+        self._open("doors.irc", description, factory, IRC, proxies)
 
     def open_metrics(self, description: str, site: Any) -> None:
         """Listen for Prometheus. Exits with one line on failure."""
@@ -146,7 +157,10 @@ class Ports:
         if opened.kind == METRICS:
             self._log.info("{line}", line=metrics_line(address))
             return port
-        self._log.info("{line}", line=port_line(address, opened.tls is not None, programs))
+        if opened.kind == IRC:
+            self._log.info("{line}", line=irc_line(address, opened.tls is not None))
+        else:
+            self._log.info("{line}", line=port_line(address, opened.tls is not None, programs))
         if opened.tls is not None:
             self._log.info(
                 "certificate of {port}: SHA256 {fingerprint}",

@@ -25,7 +25,7 @@ from pyconchat.commands.services import Services
 from pyconchat.config import Config
 from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.replies import EndWhy
-from pyconchat.doors.factory import ChatFactory
+from pyconchat.doors.factory import ChatFactory, IrcFactory
 from pyconchat.files import FileSharing, Storage
 from pyconchat.server.log import log_observer
 from pyconchat.server.options import Options, stop
@@ -111,6 +111,9 @@ class ChatService(MultiService):
             stop(f"cannot use the state folder {self.config.state_path}: {problem.strerror}")
         for description in self.config.doors.line:
             self._ports.open_line(description, self._factory)
+        irc = IrcFactory(self._factory) if self.config.doors.irc else None
+        for description in self.config.doors.irc:
+            self._ports.open_irc(description, irc)
         if self.config.doors.metrics:
             from pyconchat.server.metrics import metrics_site  # most servers never need it
 

@@ -17,7 +17,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
 from pyconchat.config import Config
 
-__all__ = ["Programs", "database_line", "metrics_line", "port_line", "port_name"]
+__all__ = ["Programs", "database_line", "irc_line", "metrics_line", "port_line", "port_name"]
 
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")
 
@@ -83,6 +83,20 @@ def port_line(address: Any, tls: bool, programs: Programs) -> str:
     if how and address.host in _EVERY_ADDRESS:
         how += "   (from elsewhere: the name of this machine, not localhost)"
     return f"listening on {port_name(address)} ({reach}, {crypt}){how}"
+
+
+def irc_line(address: Any, tls: bool) -> str:
+    """Return who can reach the IRC port at *address*, and the command by which clients connect."""
+    if not isinstance(address, IPv4Address | IPv6Address):
+        return f"listening for IRC on {address}"
+    reach = "this machine only" if _local(address.host) else "open to the network"
+    crypt = "with TLS" if tls else "without encryption"
+    option = "-tls " if tls else ""
+    host = _reachable_host(address.host)
+    return (
+        f"listening for IRC on {port_name(address)} ({reach}, {crypt}); in a client:"
+        f" /connect {option}{host} {address.port}"
+    )
 
 
 def metrics_line(address: Any) -> str:

@@ -39,16 +39,18 @@ class Subscription:
     """The position of a session in one conversation: it has received entries up to *read*.
 
     The subscription ends at *upto*. While the session is live, *read* does not change: the
-    position is then `Conversation.received`. *saved* is the position in the store.
+    position is then `Conversation.received`. *saved* is the position in the store, which stays
+    while *held* is true: the peer has not asked yet for what it has missed.
     """
 
-    __slots__ = ("catching_up", "conversation", "read", "running", "saved", "upto")
+    __slots__ = ("catching_up", "conversation", "held", "read", "running", "saved", "upto")
 
     def __init__(self, conversation: Conversation, read: int, upto: int = OPEN_END) -> None:
         self.conversation = conversation
         self.read = read
         self.saved = read
         self.upto = upto
+        self.held = False
         self.running = False  # entries are being read from the store
         self.catching_up: Deferred[None] | None = None
 
@@ -216,7 +218,11 @@ class LogDelivery:
         seen = (self._as_seen(conversation, entry) for entry in entries)
         shown = [entry for entry in seen if entry is not None]
         where = session.view_of(conversation)
-        block: bytes = session.renderer.replay(shown, where, session.account.key, heading)
+        block: bytes
+        if session.translator is not None:
+            block = session.translator.past(shown, where, heading)
+        else:
+            block = session.renderer.replay(shown, where, session.account.key, heading)
         return block
 
     def _as_seen(self, conversation: Conversation, entry: Entry) -> Entry | None:

@@ -7,19 +7,22 @@ the command. The chat has the rules; `Subscriptions` has what the session receiv
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from pyconchat.chat.conversations import Conversation, DirectConversation, GroupConversation
-from pyconchat.chat.interfaces import IPeer, IRenderer, ISession
+from pyconchat.chat.interfaces import IPeer, IRenderer, ISession, ITranslator
 from pyconchat.chat.places import Place, Private, place_name
 from pyconchat.commands import Call, Cancelled, find_command, names_command, works_at_desk
 from pyconchat.commands.services import Services
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.decisions import RequestKey
 from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused
+from pyconchat.domain.group import Actor
 from pyconchat.domain.moves import Moves
 from pyconchat.domain.names import COMMAND_WORDS, Name
 from pyconchat.domain.refusals import internal_error, not_saved
@@ -44,6 +47,7 @@ class Session:
         "_memory",
         "_moves",
         "_opened",
+        "_operator",
         "_partner_online",
         "_seconds",
         "_services",
@@ -58,6 +62,7 @@ class Session:
         "renderer",
         "starting",
         "subscriptions",
+        "translator",
     )
 
     _log = Logger()
@@ -66,6 +71,7 @@ class Session:
         self.account = account
         self.peer = peer
         self.renderer: IRenderer = peer.renderer.styled(account.settings)
+        self.translator = cast(ITranslator, peer) if peer.translates else None
         self.current: Place = None
         self.awaiting: GroupConversation | None = None
         self.starting = True
@@ -82,8 +88,21 @@ class Session:
         self._leaving = False  # a command that ends a membership is running
         self._moves = Moves()
         self._seconds = services.chat.reactor.seconds
+        self._operator: tuple[Account, str] | None = None  # whose power it has, and the password
         self._partner_online = False  # as last shown to the person in a private conversation
         self.active_at = self._seconds()
+
+    @property
+    def actor(self) -> Actor:
+        actor = self.account.actor
+        if self._operator is None or actor.operator:
+            return actor
+        account, password_hash = self._operator
+        lasts = account.actor.operator and account.password_hash == password_hash
+        return replace(actor, operator=lasts)
+
+    def operate_as(self, account: Account) -> None:
+        self._operator = account, account.password_hash
 
     # The beginning and the end.
 
@@ -125,7 +144,7 @@ class Session:
     # The current place.
 
     def enter(self, place: Place) -> None:
-        if not self.peer.program:  # a program names the place in each request
+        if not self.peer.names_places:
             left, self.current = self.current, place
             if isinstance(left, GroupConversation) and left is not place:
                 self.subscriptions.refresh(left)
@@ -141,10 +160,10 @@ class Session:
             self._moves.moved(self._seconds())
 
     def is_in(self, place: Place) -> bool:
-        return self.peer.program or self.current is place
+        return self.peer.names_places or self.current is place
 
     def await_approval(self, conversation: GroupConversation) -> None:
-        if self.current is None and not self.peer.program:
+        if self.current is None and not self.peer.names_places:
             self.awaiting = conversation
 
     def view_of(self, conversation: Conversation) -> Where:
@@ -152,8 +171,12 @@ class Session:
             return conversation.here if self.current is conversation else conversation.elsewhere
         partner = conversation.partner_of(self.account.key)
         account = self._accounts.get(partner)
-        here = isinstance(self.current, Private) and self.current.partner is account
-        return Where(other=account.name if account is not None else Name(partner), here=here)
+        return Where(
+            other=account.name if account is not None else Name(partner),
+            here=isinstance(self.current, Private) and self.current.partner is account,
+            own=self.account.name,
+            guests=conversation.guest_keys,
+        )
 
     # Output.
 
@@ -161,11 +184,17 @@ class Session:
         self.renderer = self.peer.renderer.styled(self.account.settings)
 
     def send(self, reply: Reply) -> None:
+        if self.translator is not None:
+            self.translator.replied(reply)
+            return
         block = self.renderer.reply(reply)
         if block:
             self.peer.write(block)
 
     def refuse(self, refused: Refused) -> None:
+        if self.translator is not None:
+            self.translator.refuse(refused)
+            return
         self.peer.write(self.renderer.refusal(refused))
 
     def not_saved(self) -> None:
@@ -275,7 +304,7 @@ class Session:
                 if not cancelled.instead:
                     raise Refused(Code.CANCELLED, "Cancelled.") from None
                 line = cancelled.instead
-                if not self.peer.program:
+                if not self.peer.names_places:
                     place = self.current  # which may have changed during the question
             else:
                 return

@@ -85,6 +85,12 @@ class Subscriptions(LogDelivery):
                 return  # the membership's open cursor covers it
             else:  # a former member gets only what the account's cursor leaves
                 missed.read = max(has, missed.read)
+        translator = self._session.translator
+        if is_open and translator is not None:
+            if conversation.id in self._session.account.detached:
+                return  # hidden until the client joins it again
+            if translator.asks_history and missed.read < conversation.published:
+                missed.held, missed.read = True, conversation.published
         if is_open:
             self._active[conversation] = missed
         self._missed.append(missed)
@@ -123,9 +129,24 @@ class Subscriptions(LogDelivery):
         if self._session.current is conversation:
             self._session.move(None)
 
+    def detach(self, conversation: Conversation) -> None:
+        subscription = self._active.pop(conversation, None)
+        if subscription is not None:
+            subscription.upto = subscription.read  # one that is catching up stops there
+        conversation.sessions.pop(self._session, None)
+        conversation.pending.pop(self._session, None)
+
+    def held(self) -> Iterator[Conversation]:
+        return (conversation for conversation, each in self._active.items() if each.held)
+
+    def release(self, conversation: Conversation) -> None:
+        subscription = self._active.get(conversation)
+        if subscription is not None:
+            subscription.held = False
+
     def refresh(self, conversation: Conversation) -> None:
         subscription = self._active.get(conversation)
-        if subscription is None or self._session.peer.program:
+        if subscription is None or self._session.peer.names_places:
             return
         if self._is_muted(conversation):
             subscription.read = self._position(subscription)
@@ -145,7 +166,7 @@ class Subscriptions(LogDelivery):
     def _is_muted(self, conversation: Conversation) -> bool:
         session = self._session
         muted = conversation.id in session.account.muted
-        return muted and not session.peer.program and session.current is not conversation
+        return muted and not session.peer.names_places and session.current is not conversation
 
     def delivered(self, conversation: Conversation, seq: int) -> None:
         if self._receiving:
@@ -203,7 +224,7 @@ class Subscriptions(LogDelivery):
         moved = [
             each
             for each in (*self._active.values(), *self._ended)
-            if self._position(each) > each.saved
+            if not each.held and self._position(each) > each.saved
         ]
         if not moved or not self._session.peer.acknowledged():
             return []

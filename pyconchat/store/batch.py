@@ -41,6 +41,7 @@ class Batch:
         self._before: dict[int, int] = {}  # the heads before this commit
         self._moves: list[MoveCursor] = []
         self._versions: dict[int, int] = {}
+        self._times: dict[int, int] = {}  # of the newest entries
         self._stale: set[int] = set()
         self._done: dict[RequestKey, int] = {}  # requests stored before or by this commit
         self.keys: list[tuple[RequestKey, int, int]] = []
@@ -74,13 +75,16 @@ class Batch:
             for conversation, event, version in decision.entries:
                 seq = self._heads[conversation] + 1
                 self._heads[conversation] = seq
-                entry = Entry(conversation, seq, decision.at, event)
+                at = self._times[conversation]
+                if at < decision.at:  # otherwise the clock was set back: times never decrease
+                    at = self._times[conversation] = decision.at
+                entry = Entry(conversation, seq, at, event)
                 numbered.append(entry)
                 self.rows.append(
                     {
                         "conversation": conversation,
                         "seq": seq,
-                        "at": decision.at,
+                        "at": at,
                         "body": encode(event),
                     }
                 )
@@ -106,8 +110,11 @@ class Batch:
                 yield id, self._before[id], head
 
     def moved_heads(self) -> list[dict[str, object]]:
-        """Return the heads that have moved, and the versions, for `Heads.move`."""
-        return [{"i": id, "h": head, "v": self._versions[id]} for id, _, head in self.grown()]
+        """Return the heads that have moved, with times and versions, for `Heads.move`."""
+        return [
+            {"i": id, "h": head, "t": self._times[id], "v": self._versions[id]}
+            for id, _, head in self.grown()
+        ]
 
     def finish(self, clock: request_keys.KeyClock) -> None:
         """Write cursors and request keys: once for the whole batch."""
@@ -132,10 +139,13 @@ class Batch:
                     self._connection.execute(insert(schema.conversations).values(row))
         self._heads = dict.fromkeys(created, 0)
         self._versions = dict.fromkeys(created, 0)
+        self._times = dict.fromkeys(created, 0)
         if touched - created:
-            for id, head, version in self._stored_heads.lock(self._connection, touched - created):
+            rows = self._stored_heads.lock(self._connection, touched - created)
+            for id, head, version, at in rows:
                 self._heads[id] = head
                 self._versions[id] = version
+                self._times[id] = at
 
     def _is_stale(self, decision: Decision) -> bool:
         """Return whether a group has changed since *decision* was made on it."""
@@ -151,7 +161,7 @@ class Batch:
 
 
 class Heads:
-    """The stored heads (newest numbers) of conversations, and the versions of their state."""
+    """The stored heads (newest numbers) of conversations, their times, and versions of states."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
@@ -159,12 +169,12 @@ class Heads:
         self._move = Prepared(
             update(schema.conversations)
             .where(schema.conversations.c.id == bindparam("i"))
-            .values(head=bindparam("h"), version=bindparam("v")),
+            .values(head=bindparam("h"), head_at=bindparam("t"), version=bindparam("v")),
             dialect,
         )
 
-    def lock(self, connection: Connection, ids: Set[int]) -> list[tuple[int, int, int]]:
-        """Return id, head and version of each of *ids*, and lock them until the commit."""
+    def lock(self, connection: Connection, ids: Set[int]) -> list[tuple[int, int, int, int]]:
+        """Return id, head, version and head's time of each of *ids*, locked until the commit."""
         count = len(ids)
         if count not in self._lock:
             if len(self._lock) >= MAX_PREPARED:
@@ -180,7 +190,9 @@ class Heads:
     def _locking(self, count: int) -> Prepared:
         conversations = schema.conversations.c
         query = (
-            select(conversations.id, conversations.head, conversations.version)
+            select(
+                conversations.id, conversations.head, conversations.version, conversations.head_at
+            )
             .where(conversations.id.in_([bindparam(f"id{nth}") for nth in range(count)]))
             .order_by(conversations.id)
             .with_for_update()

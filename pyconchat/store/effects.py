@@ -122,10 +122,12 @@ class Effects:
                     self._set_group(group, temporary=False)
             case MemberLeft(name=name) | MemberKicked(name=name):
                 self._drop(schema.members, group, name)
+                self._attach(group, name)
                 self._drop(schema.moderators, group, name)
                 self._cursors.close(fold(name), group, seq)
             case MemberBanned(name=name, by=by, reason=reason, until=until):
                 was_member = self._drop(schema.members, group, name)
+                self._attach(group, name)
                 for table in (schema.moderators, schema.requests, schema.invitations, schema.bans):
                     self._drop(table, group, name)
                 self._drop_ended(schema.bans, group, entry.at)
@@ -272,6 +274,12 @@ class Effects:
             if changed and table is schema.members:
                 self._cursors.open(key, group, seq - 1)
                 self._set_group(group, temporary=False)
+
+    def _attach(self, group: int, name: Name) -> None:
+        """Forget that *name*, who is no longer a member, had left the group at the IRC door."""
+        detached = schema.detached
+        whose = and_(detached.c.conversation == group, detached.c.owner == fold(name))
+        self._run(delete(detached).where(whose))
 
     def _unpin(self, group: int, seq: int) -> None:
         self._run(delete(schema.pins).where(_at(schema.pins, group, seq)))

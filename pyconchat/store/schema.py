@@ -23,7 +23,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = "0016"
+VERSION = "0017"
 """The newest migration. A database with this version starts without Alembic."""
 
 CLAIM_CODE = "claim-code"
@@ -80,6 +80,14 @@ mutes = Table(
     Column("conversation", Integer, primary_key=True, autoincrement=False),
 )
 
+# The groups that registered people have left at the IRC door, and are still members of.
+detached = Table(
+    "detached",
+    metadata,
+    Column("owner", String(32), primary_key=True),
+    Column("conversation", Integer, primary_key=True, autoincrement=False),
+)
+
 # The entries that mention registered people, the newest of each.
 mentions = Table(
     "mentions",
@@ -99,7 +107,8 @@ settings = Table(
     Column("value", Text, nullable=False),
 )
 
-# head: the number of the newest entry. version: the count of changes to a group's state.
+# head: the number of the newest entry, head_at: its time.
+# version: the count of changes to a group's state.
 # party_a, party_b: the two sides of a private conversation, in sorted order.
 conversations = Table(
     "conversations",
@@ -107,9 +116,11 @@ conversations = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("head", BigInteger, nullable=False, default=0),
     Column("version", BigInteger, nullable=False, default=0),
+    Column("head_at", BigInteger, nullable=False, server_default="0"),
     Column("party_a", String(80)),
     Column("party_b", String(80)),
     Index("conversations_parties", "party_a", "party_b", unique=True),
+    Index("conversations_party_b", "party_b"),
 )
 
 entries = Table(

@@ -18,20 +18,20 @@ from pyconchat.chat.interfaces import IStore
 from pyconchat.domain.amending import Target
 from pyconchat.domain.decisions import SERVER, Decision, RequestKey
 from pyconchat.domain.errors import NotSaved, Unknown
-from pyconchat.domain.events import Damaged, Entry, Quote, decode
+from pyconchat.domain.events import AnyEvent, Damaged, Entry, Quote, decode
 from pyconchat.domain.names import Key
 from pyconchat.domain.search import Found, Query
 from pyconchat.domain.stored import (
     ClosedGroup,
     CursorRecord,
+    DirectRecord,
     Loaded,
     ServerState,
     StoredGroup,
     TokenRecord,
 )
-from pyconchat.store import amendments, request_keys, schema, state
+from pyconchat.store import amendments, pages, request_keys, schema, state
 from pyconchat.store.batch import Batch, Heads, Stored
-from pyconchat.store.by_time import newest_before
 from pyconchat.store.engines import READ_SECONDS, create_file, engines_for, require_utf8
 from pyconchat.store.lock import StoreLock
 from pyconchat.store.prepared import Prepared
@@ -313,6 +313,27 @@ class SqlStore:
             rows = self._read_entries.rows(connection, [conversation, after, upto, limit])
             return self._entries(connection, conversation, rows)
 
+    def page(
+        self,
+        conversation: int,
+        after: int,
+        upto: int,
+        limit: int,
+        kinds: Sequence[type[AnyEvent]] = (),
+        newest: bool = False,
+    ) -> list[Entry]:
+        with reading(self._reading, READ_SECONDS) as connection:
+            rows = pages.page(connection, conversation, after, upto, limit, kinds, newest)
+            return self._entries(connection, conversation, rows)
+
+    def seq_at(self, conversation: int, at: int, head: int) -> int:
+        with reading(self._reading, READ_SECONDS) as connection:
+            return pages.seq_at(connection, self._read_entries, conversation, at, head)
+
+    def directs(self, party: str) -> list[DirectRecord]:
+        with reading(self._reading, READ_SECONDS) as connection:
+            return pages.direct_records(connection, party)
+
     def target(self, conversation: int, seq: int | None, asker: Key) -> Target | None:
         with reading(self._reading, READ_SECONDS) as connection:
             return amendments.target(connection, conversation, seq, asker)
@@ -349,12 +370,6 @@ class SqlStore:
         if len(found) > limit:
             return Found(found[-limit:], found[-limit].seq)
         return Found(found, rest)
-
-    def newest_before(
-        self, conversation: int, at: int, wanted: Callable[[], bool] = lambda: True
-    ) -> int:
-        with reading(self._reading, READ_SECONDS, wanted) as connection:
-            return newest_before(connection, conversation, at)
 
     def _numbered(
         self, connection: Connection, conversation: int, seqs: Sequence[int]

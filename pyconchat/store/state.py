@@ -116,7 +116,8 @@ def read_server(connection: Connection) -> ServerState:
         claim_code=_claim_code(connection),
         ignores=_ignores(connection),
         settings=_settings(connection),
-        mutes=_mutes(connection),
+        mutes=_of_owners(connection, schema.mutes),
+        detached=_of_owners(connection, schema.detached),
     )
 
 
@@ -322,8 +323,8 @@ def _settings(connection: Connection) -> list[tuple[Key, str, bool]]:
     return [(Key(owner), name, on) for owner, name, on in connection.execute(query)]
 
 
-def _mutes(connection: Connection) -> list[tuple[Key, int]]:
-    query = select(schema.mutes.c.owner, schema.mutes.c.conversation)
+def _of_owners(connection: Connection, table: Table) -> list[tuple[Key, int]]:
+    query = select(table.c.owner, table.c.conversation)
     return [(Key(owner), conversation) for owner, conversation in connection.execute(query)]
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, and_, delete, insert, select, update
 
 from pyconchat.domain.decisions import (
     DeleteAccount,
+    Detach,
     EndDirect,
     EndTokens,
     Ignore,
@@ -76,6 +77,12 @@ class Writes:
                 self._run(delete(mutes).where(same))
                 if on:
                     self._run(insert(mutes).values(owner=owner, conversation=conversation))
+            case Detach(owner=owner, conversation=conversation, on=on):
+                detached = schema.detached
+                same = and_(detached.c.owner == owner, detached.c.conversation == conversation)
+                self._run(delete(detached).where(same))
+                if on:
+                    self._run(insert(detached).values(owner=owner, conversation=conversation))
             case MoveCursor():
                 self._cursors.move([write])
             case OpenDirect(conversation=conversation, parties=parties, owners=owners):
@@ -145,7 +152,8 @@ class Writes:
     def _delete_account(self, owner: Key, party: str) -> None:
         self._run(delete(schema.accounts).where(schema.accounts.c.key == owner))
         tables = (schema.tokens, schema.cursors, schema.ignores, schema.keys)
-        for table in (*tables, schema.account_settings, schema.mentions, schema.mutes):
+        own = (schema.account_settings, schema.mentions, schema.mutes, schema.detached)
+        for table in (*tables, *own):
             self._run(delete(table).where(table.c.owner == owner))
         conversations = schema.conversations
         for side in (conversations.c.party_a, conversations.c.party_b):

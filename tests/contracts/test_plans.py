@@ -14,6 +14,7 @@ from sqlalchemy import event
 from pyconchat.domain.decisions import (
     Decision,
     DeleteAccount,
+    Detach,
     EndDirect,
     EndTokens,
     Ignore,
@@ -49,6 +50,7 @@ WRITES: Sequence[Write] = (
     Ignore(ALICES, BOB.name, True),
     SaveSetting(ALICES, "bell", True),
     Mute(ALICES, 2, True),
+    Detach(ALICES, 2, True),
     OpenDirect(PRIVATE, ("alice", "gus~1"), (ALICES,)),
     MoveCursor(ALICES, PRIVATE, 0, shown=0),
     EndDirect(PRIVATE, 0),

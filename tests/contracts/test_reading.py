@@ -1,4 +1,4 @@
-"""`IStore.entries` and `IStore.newest_before`; the deadlines of reads."""
+"""`IStore.entries` and `IStore.seq_at`; the deadlines of reads."""
 
 from __future__ import annotations
 
@@ -112,5 +112,5 @@ def test_the_newest_entry_before_a_time(store: SqlStore) -> None:
     for at in range(-1, 75):
         older = sum(after < at for after in times)
         expected = older + 1 if at > 0 else 0  # the group's creation is at 0, too
-        assert store.newest_before(2, AT + at) == expected, at
-    assert store.newest_before(99, AT) == 0
+        assert store.seq_at(2, AT + at, len(times) + 1) == expected, at
+    assert store.seq_at(99, AT, 0) == 0

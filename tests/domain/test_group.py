@@ -378,7 +378,7 @@ def test_kick_ban_and_unban() -> None:
     ]
     apply_all(group, group.join(MEMBER, NOON))
     assert apply_all(group, group.ban(ADMIN, Name("BOB"), NOON, text("loud"))) == [
-        MemberBanned(MEMBER.name, ADMIN.name, text("loud"))
+        MemberBanned(MEMBER.name, ADMIN.name, text("loud"), was_member=True)
     ]
     assert group.bans[fold("bob")] == Ban(MEMBER.name, ADMIN.name, NOON, text("loud"))
     refused(group, lambda: group.join(MEMBER, NOON), Code.BANNED)
@@ -425,7 +425,7 @@ def test_transferring_adminship() -> None:
     """The new admin has all rights; the old one is an ordinary member."""
     group = full_group()
     assert apply_all(group, group.transfer(ADMIN, "bob")) == [
-        AdminChanged(MEMBER.name, Why.TRANSFERRED, ADMIN.name)
+        AdminChanged(MEMBER.name, Why.TRANSFERRED, ADMIN.name, ADMIN.name)
     ]
     assert group.is_admin("BOB")
     assert group.kick(MEMBER, "gus")
@@ -673,7 +673,7 @@ def test_changing_the_policy() -> None:
     sentence = refused(group, lambda: group.change_policy(ADMIN, Policy.APPROVAL), Code.UNCHANGED)
     assert "approval" in sentence
     assert apply_all(group, group.change_policy(ADMIN, Policy.PASSWORD, "hash 1")) == [
-        PolicyChanged(Policy.PASSWORD, ADMIN.name, "hash 1")
+        PolicyChanged(Policy.PASSWORD, ADMIN.name, "hash 1", Policy.APPROVAL)
     ]
     apply_all(group, group.change_policy(ADMIN, Policy.PASSWORD, "hash 2"))
     assert group.password_hash == "hash 2"

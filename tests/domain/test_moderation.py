@@ -244,7 +244,7 @@ def test_a_ban_that_ends() -> None:
     group = tea(ALICE, BOB)
     until = NOON + HOUR
     events = apply(group, group.ban(ALICE, BOB.name, NOON, SafeText("loud"), until))
-    assert events == [MemberBanned(BOB.name, ALICE.name, SafeText("loud"), until)]
+    assert events == [MemberBanned(BOB.name, ALICE.name, SafeText("loud"), until, True)]
     with pytest.raises(Refused, match=r"banned from tea by Alice until .*: loud"):
         group.join(BOB, until - 1)
     assert len(group.banned(ALICE, until - 1)) == 1

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
 
 from pyconchat.config import Config, LimitsConfig
 from pyconchat.doors.factory import ChatFactory
@@ -54,3 +55,17 @@ def server(store: SqlStore, clock: Clock) -> Iterator[MemoryServer]:
 def connect(open_door: OpenDoor) -> Connect:
     """Connect to a door with the default limits, without a message rate."""
     return open_door(messages_per_second=0)
+
+
+@pytest.fixture
+def failures() -> Iterator[list[object]]:
+    """Collect everything that is logged as a failure."""
+    found: list[object] = []
+
+    def observe(event: dict[str, Any]) -> None:
+        if event.get("log_failure") is not None or event["log_level"].name in ("error", "critical"):
+            found.append(event.get("log_failure") or event["log_format"])
+
+    globalLogPublisher.addObserver(observe)  # type: ignore[arg-type]
+    yield found
+    globalLogPublisher.removeObserver(observe)  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ import pytest
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
-from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -157,20 +156,6 @@ FLOWS = {
         )
     },
 }
-
-
-@pytest.fixture
-def failures() -> Iterator[list[object]]:
-    """Collect everything that is logged as a failure."""
-    found: list[object] = []
-
-    def observe(event: dict[str, Any]) -> None:
-        if event.get("log_failure") is not None or event["log_level"].name in ("error", "critical"):
-            found.append(event.get("log_failure") or event["log_format"])
-
-    globalLogPublisher.addObserver(observe)  # type: ignore[arg-type]
-    yield found
-    globalLogPublisher.removeObserver(observe)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("flow", FLOWS)

@@ -70,14 +70,16 @@ HASH = "$argon2id$v=19$m=65536"
 # An event of every kind, its tag, and its line after the fields that all entries have.
 EXAMPLES: list[tuple[AnyEvent, str, str]] = [
     (
-        Message(ALICE, SafeText("hi"), True, (BOB,), 5, 9),
+        Message(ALICE, SafeText("hi"), True, (BOB,), 5, 9, True, (("+x", SafeText("1")),)),
         "message",
-        '{"from":"alice","text":"hi","guest":true,"mentions":["bob"],"reply_to":5,"edited":9}',
+        '{"from":"alice","text":"hi","guest":true,"mentions":["bob"],"reply_to":5,"edited":9,'
+        '"notice":true,"tags":{"+x":"1"}}',
     ),
     (
-        Action(ALICE, SafeText("waves"), True, (BOB,), 9),
+        Action(ALICE, SafeText("waves"), True, (BOB,), 9, (("+x", SafeText("1")),)),
         "action",
-        '{"from":"alice","text":"waves","guest":true,"mentions":["bob"],"edited":9}',
+        '{"from":"alice","text":"waves","guest":true,"mentions":["bob"],"edited":9,'
+        '"tags":{"+x":"1"}}',
     ),
     (
         GroupCreated(1, TEA, ALICE, Policy.PASSWORD, HASH, True),
@@ -97,7 +99,11 @@ EXAMPLES: list[tuple[AnyEvent, str, str]] = [
         "joined",
         '{"name":"bob","via":"code","by":"alice","guest":true,"code":3}',
     ),
-    (MemberLeft(BOB, Why.GUEST_GONE), "left", '{"name":"bob","why":"guest-gone"}'),
+    (
+        MemberLeft(BOB, Why.GUEST_GONE, SafeText("bye")),
+        "left",
+        '{"name":"bob","why":"guest-gone","reason":"bye"}',
+    ),
     (
         MemberKicked(BOB, ALICE, SafeText("spam")),
         "kicked",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pyconchat.domain.names import Name
+from pyconchat.domain.names import Key, Name
 from pyconchat.domain.text import SafeText
 
 __all__ = ["BaseReply", "Done", "Where"]
@@ -14,13 +14,16 @@ class Where(msgspec.Struct, frozen=True, eq=False):
     """A conversation as a reader sees it.
 
     *group* is its name; for a private conversation it is None and *other* is the reader's
-    partner. *here* is true if it is the reader's current place. Compared by identity, which is
-    fast: each group has one instance for either value of *here*.
+    partner, *own* the reader's own name, and *guests* the keys of those of the two who are guests.
+    *here* is true if it is the reader's current place. Compared by identity, which is fast: each
+    group has one instance for either value of *here*.
     """
 
     group: Name | None = None
     here: bool = False
     other: Name | None = None
+    own: Name | None = None
+    guests: tuple[Key, ...] = ()
 
 
 class BaseReply(msgspec.Struct, frozen=True, tag_field="type"):

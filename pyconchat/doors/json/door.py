@@ -41,6 +41,8 @@ class JsonDoor(Door):
     """One program's connection."""
 
     program = True
+    names_places = True
+    echoes = True
     hides = True  # a program does not show what it is asked
 
     def __init__(self, context: DoorContext, counted: CountedConnection) -> None:

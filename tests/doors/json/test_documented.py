@@ -240,6 +240,7 @@ EXAMPLE: dict[str, object] = {
     "text": SafeText("x"),
     "name": Name("bob"),
     "sender": Name("alice"),
+    "tags": (("+x", SafeText("1")),),
 }
 
 

@@ -1,0 +1,1 @@
+"""The IRC door: every IRC client gets into the accounts and groups of the other doors."""

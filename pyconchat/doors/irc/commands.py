@@ -1,0 +1,155 @@
+"""The commands of the IRC door: a table, and how a line finds its command."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from pyconchat.domain.errors import Refused
+from pyconchat.doors.irc import channels, history, messages, modes, monitor, people, server
+from pyconchat.doors.irc.client import Client
+from pyconchat.doors.irc.message import Message
+from pyconchat.doors.irc.messages import Posts
+from pyconchat.doors.irc.refusals import refuse
+from pyconchat.doors.irc.registration import Registration
+from pyconchat.doors.irc.service import is_table_command, serve
+
+__all__ = ["FREE", "MESSAGES", "QUERIES", "Commands"]
+
+Action = Callable[[Client, Message], Awaitable[None]]
+
+FREE = frozenset({b"PING", b"PONG", b"CAP", b"QUIT"})
+"""Commands that cost nothing."""
+
+QUERIES = frozenset(
+    {
+        *(b"NAMES", b"WHO", b"WHOIS", b"WHOWAS", b"LIST", b"ISON", b"USERHOST", b"MONITOR"),
+        *(b"CHATHISTORY", b"MOTD", b"LUSERS", b"VERSION", b"TIME", b"INFO", b"HELP", b"HELPOP"),
+    }
+)
+"""Commands that only ask; so do MODE and TOPIC with one parameter."""
+
+MESSAGES = frozenset({"PRIVMSG", "NOTICE", "TAGMSG"})
+"""Commands that need not wait until the messages before them are stored."""
+
+
+_OTHERS = frozenset({"STATS"})
+"""Commands of IRC that this server does not have, and that mean something else at other doors."""
+
+
+class Command(NamedTuple):
+    """A command with at least *least* parameters."""
+
+    action: Action
+    least: int = 0
+
+
+_TABLE: dict[str, Command] = {
+    "AWAY": Command(people.away),
+    "CHATHISTORY": Command(history.chathistory, 1),
+    "INFO": Command(server.info),
+    "INVITE": Command(channels.invite),
+    "ISON": Command(monitor.ison, 1),
+    "JOIN": Command(channels.join, 1),
+    "KICK": Command(channels.kick, 2),
+    "KILL": Command(server.kill, 1),
+    "KNOCK": Command(channels.knock, 1),
+    "LIST": Command(channels.list_),
+    "LUSERS": Command(server.show),
+    "MODE": Command(modes.mode, 1),
+    "MONITOR": Command(monitor.monitor, 1),
+    "MOTD": Command(server.show),
+    "NAMES": Command(channels.names),
+    "OPER": Command(server.oper, 2),
+    "PART": Command(channels.part, 1),
+    "SETNAME": Command(people.setname, 1),
+    "TAGMSG": Command(messages.tagmsg, 1),
+    "TIME": Command(server.time),
+    "TOPIC": Command(channels.topic, 1),
+    "USERHOST": Command(people.userhost, 1),
+    "VERSION": Command(server.version),
+    "WHO": Command(people.who),
+    "WHOIS": Command(people.whois, 1),
+    "WHOWAS": Command(people.whowas, 1),
+}
+
+_EVERYWHERE = ("AUTHENTICATE", "CAP", "NICK", "NOTICE", "PASS", "PING", "PONG", "PRIVMSG", "QUIT")
+for _name in ("HELP", "HELPOP"):
+    _TABLE[_name] = Command(server.help_({*_TABLE, *_EVERYWHERE, "HELP", "HELPOP", "USER"}))
+
+
+class Commands:
+    """Carries out the lines of *client*."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.posts = Posts()
+        self.registration = Registration(client)
+        registration = self.registration
+        self._at_login: dict[str, tuple[Callable[[Message], Awaitable[None]], int]] = {
+            "AUTHENTICATE": (registration.authenticate, 1),
+            "CAP": (registration.cap, 1),
+            "NICK": (registration.nick, 0),
+            "PASS": (registration.pass_, 1),
+            "USER": (registration.user, 4),
+        }
+
+    async def run(self, message: Message) -> None:
+        """Carry out *message*, and answer with its label."""
+        client = self._client
+        if client.posting and message.command not in MESSAGES:
+            await client.all_posted.wait(client.posting == 0)
+        client.output.begin(message.label if "labeled-response" in client.caps else "")
+        try:
+            await self._run(message)
+        except Exception as error:
+            refused = client.refused(error, message)
+            if refused is not None:
+                refuse(client, refused, message)
+        finally:
+            client.output.end()
+
+    async def _run(self, message: Message) -> None:
+        client, command = self._client, message.command
+        if command in self._at_login:
+            act, least = self._at_login[command]
+            if self._complete(message, least):
+                await act(message)
+        elif command in ("PING", "PONG", "QUIT"):
+            action = {"PING": server.ping, "PONG": server.pong, "QUIT": server.quit_}[command]
+            await action(client, message)
+        elif not client.registered:
+            client.reply("451", "You have not registered.")
+        elif command in ("PRIVMSG", "NOTICE"):
+            await self._talk(message)
+        elif command in _TABLE:
+            if self._complete(message, _TABLE[command].least):
+                client.login.note_activity()
+                client.login.require_welcome()
+                await _TABLE[command].action(client, message)
+        elif command not in _OTHERS and is_table_command(command):
+            await serve(client, f"{command.lower()} {' '.join(message.params)}")
+        else:
+            client.reply("421", command, "There is no such command.")
+
+    async def _talk(self, message: Message) -> None:
+        if not message.param(0):
+            self._client.reply("411", f"To whom? ({message.command})")
+        elif len(message.params) < 2:
+            self._client.reply("412", "There is no text.")
+        else:
+            await messages.privmsg(self._client, self.posts, message)
+
+    def _complete(self, message: Message, least: int) -> bool:
+        if len(message.params) >= least and all(message.params[:least]):
+            return True
+        self._client.reply("461", message.command, "Not enough parameters.")
+        return False
+
+
+def unreadable(client: Client, refused: Refused, command: str) -> None:
+    """Answer a line that could not be parsed."""
+    if refused.code.value == "too-long":
+        client.reply("417", refused.sentence)
+    else:
+        client.fail("FAIL", command or "*", "INVALID_UTF8", refused.sentence)

@@ -1,0 +1,241 @@
+"""IrcDoor: one IRC client's connection.
+
+It takes lines at the pace that the limits allow, and translates what its session receives. The
+client's state is `Client`'s, its commands are in `commands.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pyconchat.auth.rate_limits import TokenBucket
+from pyconchat.chat.conversations import GroupConversation
+from pyconchat.chat.interfaces import ISession
+from pyconchat.domain.accounts import Account
+from pyconchat.domain.errors import MustAsk, Refused
+from pyconchat.domain.events import Entry, Talk, is_coming_or_going
+from pyconchat.domain.replies import Done, PresenceChanged, Reply, Where
+from pyconchat.domain.text import SafeText
+from pyconchat.domain.times import date_and_time
+from pyconchat.doors.connection_limits import CountedConnection
+from pyconchat.doors.context import DoorContext
+from pyconchat.doors.door import Door
+from pyconchat.doors.irc.client import Client, IrcPeer
+from pyconchat.doors.irc.commands import FREE, QUERIES, Commands, unreadable
+from pyconchat.doors.irc.events import Events, past_lines
+from pyconchat.doors.irc.joins import show_group
+from pyconchat.doors.irc.message import MAX_ANY, command_of, parse
+from pyconchat.doors.irc.messages import echo
+from pyconchat.doors.irc.monitors import Monitors
+from pyconchat.doors.irc.service import say
+from pyconchat.net.connection import Lifecycle
+from pyconchat.render.irc import IrcRenderer, IrcStyle
+from pyconchat.render.irc_lines import line, source
+
+__all__ = ["IrcDoor"]
+
+QUERY_BURST = 200.0
+"""Queries that a client may send at once: one of 40 joined groups sends 160."""
+
+QUERY_RATE = 50.0
+"""Queries a second after that."""
+
+
+@implementer(IrcPeer)
+class IrcDoor(Door):
+    """One client's connection."""
+
+    translates = True
+    names_places = True
+    hides = False
+
+    def __init__(
+        self, context: DoorContext, counted: CountedConnection, monitors: Monitors
+    ) -> None:
+        super().__init__(context, counted, IrcRenderer.of(IrcStyle()), MAX_ANY)
+        services = context.services
+        name = services.config.irc.server_name
+        self.client = Client(services, context.portal, self, name, monitors)
+        self._commands = Commands(self.client)
+        self._events = Events(self.client)
+        self._queries = TokenBucket(QUERY_BURST, QUERY_RATE, context.now())
+        self._pinged = False
+
+    # What Twisted calls.
+
+    def dataReceived(self, data: bytes) -> None:
+        self._pinged = False
+        super().dataReceived(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._commands.registration.close()
+        super().connectionLost(reason)
+        # Break the reference cycles here: the cyclic GC runs rarely.
+        del self._commands, self._events
+        self.client.output.close()
+        self.client.monitors.clear(self.client)
+        self.client.session = None
+
+    # What the session and the login call.
+
+    def write(self, block: bytes) -> None:
+        self.client.output.pass_on(block)
+
+    def write_now(self, block: bytes) -> None:
+        """Write *block*, which the client's `Output` has put in order."""
+        self._output.write(block)
+
+    def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
+        if not self.client.answers:
+            raise MustAsk(prompt, secret)
+        return succeed(self.client.answers.pop(0))
+
+    def logged_in(self, session: ISession) -> None:
+        super().logged_in(session)
+        self.in_login = False
+
+    def close(self, last: bytes = b"") -> None:
+        self.client.ended = True
+        super().close(last)
+
+    def write_last(self, block: bytes) -> None:
+        if block:
+            self.write_now(block)
+
+    # What `DelayedLines` and `Door` ask of their subclasses.
+
+    def asking(self) -> bool:
+        """Return whether a line of the login may come: none of its commands is running."""
+        return self.in_login and self._task is None
+
+    def next_rate(self) -> TokenBucket | None:
+        first = self._lines[0] if self._lines else None
+        if first is None:
+            return self._rate
+        command = command_of(first[:MAX_ANY])
+        if command in FREE:
+            return None
+        asks = command in (b"MODE", b"TOPIC") and len(first.split()) == 2
+        return self._queries if asks or command in QUERIES else self._rate
+
+    def lineReceived(self, line: bytes) -> None:
+        try:
+            message = parse(line)
+        except Refused as refused:
+            unreadable(self.client, refused, command_of(line).decode(errors="replace"))
+            return
+        if message is None:
+            return
+        task = Deferred.fromCoroutine(self._commands.run(message))
+        if not task.called:
+            self.run_task(task)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self.client.close("The line was too long.")
+
+    def inputEnded(self) -> None:
+        if self._task is None:
+            self.finish()
+
+    def check_silence(self, seconds: float) -> bool:
+        limits = self._context.limits
+        if 0 < limits.silence_seconds <= seconds:
+            self.abort("silent", "said nothing for {seconds:.0f} s", seconds=seconds)
+            return True
+        if 0 < limits.ping_seconds <= seconds and not self._pinged and self.session is not None:
+            self._pinged = True
+            self.client.send(f"PING :{self.client.server}\r\n")
+        return False
+
+    # What the session has its door translate (`ITranslator`).
+
+    @property
+    def asks_history(self) -> bool:
+        """Return whether the client asks for past messages itself."""
+        return "draft/chathistory" in self.client.caps
+
+    @property
+    def username(self) -> str:
+        """Return the user name that the client gave."""
+        return self.client.user
+
+    @property
+    def realname(self) -> str:
+        """Return the real name that the client gave."""
+        return self.client.realname
+
+    def replied(self, reply: Reply) -> None:
+        client = self.client
+        match reply:
+            case PresenceChanged(name=name, online=online):
+                account = client.services.accounts.get(name)
+                if "away-notify" in client.caps and account is not None and account.registered:
+                    self._away_line(account, None if online else "is offline")
+            case Done() if client.account.absence is None and "no longer away" in reply.text:
+                client.reply("305", reply.text)
+            case _:
+                say(client, reply)
+
+    def refuse(self, refused: Refused) -> None:
+        self.client.notice(refused.sentence)
+
+    def happened(self, entry: Entry, where: Where) -> None:
+        if self.life is Lifecycle.OPEN or self.life is Lifecycle.INPUT_ENDED:
+            self._events.happened(entry, where)
+
+    def echo(self, entry: Entry, where: Where) -> str:
+        return echo(self.client, self._commands.posts, entry, where)
+
+    def past(self, entries: Sequence[Entry], where: Where, heading: str) -> bytes:
+        client, renderer = self.client, self.client.renderer
+        key = client.account.key
+        pieces: list[str] = []
+        later: list[str] = []  # after the client was shown the group: as if they were live
+        for entry in entries:
+            is_talk = isinstance(entry.event, Talk)
+            if entry.seq > client.shown_at.get(entry.conversation, entry.seq):
+                lines = (
+                    [renderer.message(entry, where)]
+                    if is_talk
+                    else self._events.caught_up(entry, where)
+                )
+                later += lines
+            elif is_talk:
+                stamp = "" if renderer.stamps else f"[{_clock(entry.at)}] "
+                pieces.append(renderer.message(entry, where, stamp=stamp))
+            elif not is_coming_or_going(entry.event, key):
+                pieces += past_lines(client, entry, where)
+        if pieces and "batch" in client.caps:
+            target = f"#{where.group}" if where.group is not None else f"{where.other}"
+            pieces = [client.output.batch("chathistory", (target,), pieces)]
+        return "".join([*pieces, *later]).encode()
+
+    def detached(self, conversation: GroupConversation, reason: SafeText) -> None:
+        channel = f"#{conversation.group.name}"
+        self.client.send(line(self.client.source, "PART", channel, *([reason] if reason else [])))
+
+    def attached(self, conversation: GroupConversation) -> None:
+        show_group(self.client, conversation)
+
+    def absence_changed(self, account: Account) -> None:
+        if "away-notify" in self.client.caps:
+            self._away_line(account, None if account.absence is None else account.absence.text)
+
+    def relay(self, piece: str, capability: str) -> None:
+        if capability in self.client.caps:
+            self.client.send(piece)
+
+    def _away_line(self, account: Account, text: str | None) -> None:
+        words = [] if text is None else [text]
+        piece = line(source(account.name), "AWAY", *words)
+        self.client.output.pass_on(piece.encode())
+
+
+def _clock(at: int) -> str:
+    """Return the date and time of *at* (milliseconds), for clients that show none of their own."""
+    return date_and_time(at, at + 2 * 24 * 3600 * 1000)

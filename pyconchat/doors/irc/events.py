@@ -1,0 +1,247 @@
+"""Events of groups and of the server, as lines for one client."""
+
+from __future__ import annotations
+
+from pyconchat.chat.conversations import GroupConversation
+from pyconchat.domain.events import (
+    AdminChanged,
+    AnyEvent,
+    Entry,
+    GroupClosed,
+    GroupCreated,
+    InvitationEnded,
+    JoinRequested,
+    MemberBanned,
+    MemberInvited,
+    MemberJoined,
+    MemberKicked,
+    MemberLeft,
+    MemberQuieted,
+    MemberRegistered,
+    MemberUnbanned,
+    ModeratorEnded,
+    ModeratorMade,
+    OperatorMade,
+    OperatorRemoved,
+    Policy,
+    PolicyChanged,
+    QuietEnded,
+    TopicChanged,
+    Why,
+    subject,
+)
+from pyconchat.domain.names import Name, fold
+from pyconchat.domain.replies import Where
+from pyconchat.doors.irc.client import Client
+from pyconchat.doors.irc.joins import join_line, show_group
+from pyconchat.render.events import event_sentence
+from pyconchat.render.irc_lines import SERVICE, line, source
+
+__all__ = ["POLICY_MODES", "Events", "event_lines", "past_lines"]
+
+MAX_GONE = 256
+"""Maximum guests who are remembered as gone, so that each gets one QUIT."""
+
+POLICY_MODES = {Policy.PASSWORD: "k", Policy.INVITE: "i", Policy.APPROVAL: "A"}
+
+
+class Events:
+    """The events that one client receives."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._gone: dict[str, None] = {}
+
+    def happened(self, entry: Entry, where: Where) -> None:
+        """Send what *entry* means to the client."""
+        client, event = self._client, entry.event
+        own = self._is_own(event)
+        conversation = client.services.conversations.get(entry.conversation)
+        if isinstance(conversation, GroupConversation) and self._moved(conversation, event, own):
+            return
+        lines = self._lines(entry, where, own)
+        if lines:
+            self._write("".join(lines), event, own)
+
+    def caught_up(self, entry: Entry, where: Where) -> list[str]:
+        """Return the lines of *entry*, which was published just before it could be sent live."""
+        return self._lines(entry, where, self._is_own(entry.event))
+
+    def _is_own(self, event: AnyEvent) -> bool:
+        about = subject(event)
+        return about is not None and fold(about) == self._client.account.key
+
+    def _moved(self, conversation: GroupConversation, event: AnyEvent, own: bool) -> bool:
+        """Show a group that the client has entered; return whether that is all."""
+        client = self._client
+        if own and isinstance(event, MemberJoined | GroupCreated):
+            client.account.detached.discard(conversation.id)
+            show_group(client, conversation)
+            return True
+        return not own and conversation.id in client.account.detached
+
+    def _write(self, piece: str, event: AnyEvent, own: bool) -> None:
+        by = getattr(event, "by", None)
+        if own or (by is not None and fold(by) == self._client.account.key):
+            self._client.send(piece)
+        else:
+            self._client.output.pass_on(piece.encode())
+
+    def _lines(self, entry: Entry, where: Where, own: bool) -> list[str]:
+        event, client = entry.event, self._client
+        match event:
+            case MemberJoined(name=name):
+                self._gone.pop(fold(name), None)
+            case MemberLeft(name=name, why=Why.GUEST_GONE | Why.SERVER_BAN):
+                if own or fold(name) in self._gone:
+                    return []
+                self._gone[fold(name)] = None
+                if len(self._gone) > MAX_GONE:
+                    del self._gone[next(iter(self._gone))]
+            case OperatorMade() if own:
+                client.reply("381", "You are an operator of this server.")
+                return [line(client.nick, "MODE", client.nick, "+o")]
+            case OperatorRemoved() if own:
+                return [line(client.nick, "MODE", client.nick, "-o")]
+        lines = event_lines(client, entry, where, own)
+        if "server-time" in client.caps and lines:
+            tags = client.renderer.tags(entry, where, "", True, id=False)
+            lines = [f"{tags}{each}" if each[0] == ":" else each for each in lines]
+        return lines
+
+
+def past_lines(client: Client, entry: Entry, where: Where) -> list[str]:
+    """Return the lines of *entry*, an earlier event that is not a message.
+
+    There are none for those of which a client sees the result when it joins.
+    """
+    about = subject(entry.event)
+    own = about is not None and fold(about) == client.account.key
+    if isinstance(entry.event, _SEEN) and not own:
+        return []
+    sentence = _sentence(client, entry, where)
+    if not sentence or isinstance(entry.event, GroupCreated):
+        return []
+    if own or where.group is None:
+        return [_to_client(client, entry, where)]
+    return [_in_group(f"#{where.group}", each) for each in sentence.split("\n") if each]
+
+
+_SEEN = (
+    MemberJoined
+    | MemberLeft
+    | MemberRegistered
+    | ModeratorMade
+    | ModeratorEnded
+    | AdminChanged
+    | PolicyChanged
+    | TopicChanged
+    | MemberInvited
+    | MemberQuieted
+    | MemberUnbanned
+    | QuietEnded
+)
+
+
+def event_lines(client: Client, entry: Entry, where: Where, own: bool) -> list[str]:
+    """Return the lines of *entry*, which is about the client itself if *own*."""
+    event = entry.event
+    channel = f"#{where.group}"
+    match event:
+        case MemberJoined(name=name):
+            return [join_line(client, name, where.group or Name("")), *_away_after(client, name)]
+        case MemberLeft(name=name, why=Why.GUEST_GONE):
+            return [line(source(name), "QUIT", event.reason or "disconnected")]
+        case MemberLeft(name=name, why=Why.SERVER_BAN):
+            return [line(source(name), "QUIT", "banned from the server")]
+        case MemberLeft(name=name, reason=reason):
+            return [line(source(name), "PART", channel, *([reason] if reason else []))]
+        case MemberKicked(name=name, by=by, reason=reason):
+            return [line(source(by), "KICK", channel, name, reason or by)]
+        case MemberBanned(name=name, by=by, reason=reason, was_member=was_member):
+            lines = [line(source(by), "MODE", channel, "+b", f"{name}!*@*")]
+            if own and not was_member:
+                return [_to_client(client, entry, where)]
+            if was_member:
+                lines.append(line(source(by), "KICK", channel, name, reason or by))
+            return lines
+        case MemberUnbanned(name=name, by=by):
+            if own:
+                return [_to_client(client, entry, where)]
+            return [line(source(by), "MODE", channel, "-b", f"{name}!*@*")]
+        case MemberQuieted(name=name, by=by):
+            return [line(source(by), "MODE", channel, "+b", f"m:{name}!*@*")]
+        case QuietEnded(name=name, by=by):
+            return [line(source(by), "MODE", channel, "-b", f"m:{name}!*@*")]
+        case ModeratorMade(name=name, by=by):
+            return [line(source(by), "MODE", channel, "+o", name)]
+        case ModeratorEnded(name=name, by=by):
+            return [line(source(by), "MODE", channel, "-o", name)]
+        case AdminChanged(name=name, by=by, previous=previous):
+            who = source(by if by is not None else SERVICE)
+            lines = [line(who, "MODE", channel, "-q", previous)] if previous is not None else []
+            return lines if name is None else [*lines, line(who, "MODE", channel, "+q", name)]
+        case PolicyChanged(policy=policy, by=by, previous=previous):
+            modes, params = _policy_modes(previous, policy)
+            return [line(source(by), "MODE", channel, modes, *params)] if modes else []
+        case TopicChanged(topic=topic, by=by):
+            return [line(source(by), "TOPIC", channel, topic)]
+        case GroupClosed():
+            return [line(source(SERVICE), "KICK", channel, client.nick, "The group was deleted.")]
+        case MemberInvited(name=name, by=by):
+            if own or "invite-notify" in client.caps:
+                return [line(source(by), "INVITE", name, channel)]
+            return []
+        case MemberRegistered(name=name) if "account-notify" in client.caps:
+            return [line(source(name), "ACCOUNT", name)]
+        case MemberRegistered() | InvitationEnded():
+            return []
+        case JoinRequested(name=name, note=note):
+            if own:
+                return []
+            said = f": {note}" if note else ""
+            answer = f"/msg {SERVICE} approve {channel} {name}"
+            return [_in_group(channel, f"{name} asks to join{said}. Answer: {answer}, or reject.")]
+        case GroupCreated():
+            return []
+        case _:
+            sentence = _sentence(client, entry, where)
+            if not sentence:
+                return []
+            if own or where.group is None:
+                return [_to_client(client, entry, where)]
+            return [_in_group(channel, each) for each in sentence.split("\n") if each]
+
+
+def _away_after(client: Client, name: Name) -> list[str]:
+    """Return the line that *name*, who has joined, is away; none if it is not wanted, or not so."""
+    account = client.services.accounts.get(name)
+    if account is None or account.absence is None or "away-notify" not in client.caps:
+        return []
+    return [line(source(name), "AWAY", account.absence.text)]
+
+
+def _policy_modes(previous: Policy | None, policy: Policy) -> tuple[str, list[str]]:
+    """Return the modes, and their parameters, by which *previous* becomes *policy*."""
+    modes, params = "", []
+    if previous is not policy and previous in POLICY_MODES:
+        modes += f"-{POLICY_MODES[previous]}"
+        params += ["*"] if previous is Policy.PASSWORD else []
+    if policy in POLICY_MODES:
+        modes += f"+{POLICY_MODES[policy]}"
+        params += ["*"] if policy is Policy.PASSWORD else []
+    return modes, params
+
+
+def _sentence(client: Client, entry: Entry, where: Where) -> str:
+    key = client.account.key
+    here = Where(group=where.group, here=True)
+    return event_sentence(entry.event, here, key, entry.at, entry.quote)
+
+
+def _to_client(client: Client, entry: Entry, where: Where) -> str:
+    return line(source(SERVICE), "NOTICE", client.nick, _sentence(client, entry, where))
+
+
+def _in_group(channel: str, sentence: str) -> str:
+    return line(source(SERVICE), "NOTICE", channel, sentence)

@@ -1,0 +1,118 @@
+"""What a client is shown of its groups: at the login, when it joins one, and for NAMES."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pyconchat.chat.conversations import DirectConversation, GroupConversation
+from pyconchat.domain.group import Group
+from pyconchat.domain.names import Name, fold
+from pyconchat.doors.irc.client import Client
+from pyconchat.render.irc_lines import MAX_LINE, line, source
+
+__all__ = ["join_line", "names", "prefix_of", "show_group", "show_groups", "topic", "wrapped"]
+
+MAX_PARTNERS = 10
+"""Maximum people whom the notice about waiting messages names."""
+
+
+async def show_groups(client: Client) -> None:
+    """Show the client's groups, then what it has missed; messages are live afterwards."""
+    for conversation in client.groups():
+        if conversation in client.login.subscriptions:
+            show_group(client, conversation)
+    client.output.end()
+    if "draft/chathistory" not in client.caps:
+        await client.login.catch_up(client.services.config.limits.missed_entries)
+        return
+    waiting = list(client.login.subscriptions.held())
+    partners = [
+        str(client.login.view_of(each).other)
+        for each in waiting
+        if isinstance(each, DirectConversation)
+    ]
+    await client.login.catch_up()
+    if partners:
+        more = len(partners) - MAX_PARTNERS
+        rest = f" and {more} more" if more > 0 else ""
+        client.notice(f"Messages wait for you from {', '.join(partners[:MAX_PARTNERS])}{rest}.")
+
+
+def show_group(client: Client, conversation: GroupConversation) -> None:
+    """Show that the client is in a group: JOIN, the topic and the names."""
+    group, own = conversation.group, client.account
+    client.shown_at[conversation.id] = conversation.published
+    client.send(join_line(client, own.name, group.name))
+    if group.topic:
+        client.reply("332", f"#{group.name}", group.topic)
+    if "no-implicit-names" not in client.caps:
+        names(client, group)
+
+
+def join_line(client: Client, name: Name, group: Name) -> str:
+    """Return the line that *name* has joined, as this client asks for it."""
+    if "extended-join" not in client.caps:
+        return line(source(name), "JOIN", f"#{group}")
+    account = client.services.accounts.get(name)
+    registered = account is not None and account.registered
+    real = real_name(client, name)
+    return line(source(name), "JOIN", f"#{group}", name if registered else "*", f"{real}")
+
+
+def real_name(client: Client, name: Name) -> str:
+    """Return the real name of the newest IRC session of *name*, else the name."""
+    for session in reversed(client.services.presence.sessions(fold(name))):
+        if session.translator is not None:
+            return str(session.translator.realname)
+    return name
+
+
+def user_name(client: Client, name: Name) -> str:
+    """Return the user name of the newest IRC session of *name*, else the name."""
+    for session in reversed(client.services.presence.sessions(fold(name))):
+        if session.translator is not None:
+            return str(session.translator.username)
+    return name
+
+
+def topic(client: Client, group: Group) -> None:
+    """Answer with the topic."""
+    if group.topic:
+        client.reply("332", f"#{group.name}", group.topic)
+    else:
+        client.reply("331", f"#{group.name}", "There is no topic.")
+
+
+def prefix_of(group: Group, name: str) -> str:
+    """Return ``~`` for the admin and ``@`` for a moderator."""
+    if group.is_admin(name):
+        return "~"
+    return "@" if group.is_moderator(name) else ""
+
+
+def names(client: Client, group: Group) -> None:
+    """Answer with the names of the members, those of registered people who are offline too."""
+    channel = f"#{group.name}"
+    hosts = "userhost-in-names" in client.caps
+    words = (
+        f"{prefix_of(group, each.name)}{source(each.name) if hosts else each.name}"
+        for each in group.members.values()
+    )
+    for text in wrapped(words, MAX_LINE - 32 - len(f"{client.server}{client.nick}{channel}") * 2):
+        client.reply("353", "=", channel, text)
+    client.reply("366", channel, "End of NAMES.")
+
+
+def wrapped(words: Iterable[str], room: int) -> Iterator[str]:
+    """Yield *words* in texts of at most *room* bytes."""
+    fitting: list[str] = []
+    size = 0
+    for word in words:
+        length = len(word.encode()) + 1
+        if fitting and size + length > room:
+            yield " ".join(fitting)
+            fitting, size = [], 0
+        fitting.append(word)
+        size += length
+    if fitting:
+        yield " ".join(fitting)

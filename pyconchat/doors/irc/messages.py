@@ -1,0 +1,242 @@
+"""PRIVMSG and NOTICE: messages to groups and to people."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from pyconchat.chat.conversations import GroupConversation
+from pyconchat.chat.interfaces import ISession
+from pyconchat.domain.accounts import Account
+from pyconchat.domain.errors import Code, PeerGone, Refused
+from pyconchat.domain.events import Action, Entry, Tags
+from pyconchat.domain.events import Message as Said
+from pyconchat.domain.names import Key, fold, person_name
+from pyconchat.domain.refusals import empty_message
+from pyconchat.domain.replies import Where
+from pyconchat.domain.text import SafeText, safe_line, safe_text
+from pyconchat.doors.irc.client import Client
+from pyconchat.doors.irc.message import Message, strip_formatting
+from pyconchat.doors.irc.output import with_tag
+from pyconchat.doors.irc.refusals import refuse
+from pyconchat.doors.irc.service import is_service, serve
+from pyconchat.render.irc_lines import line, tagged
+
+__all__ = ["MAX_TARGETS", "Posts", "privmsg", "safe_tags", "tagmsg"]
+
+MAX_TARGETS = 4
+"""Maximum targets of one message."""
+
+MAX_TAGS = 16
+"""Maximum client-only tags that are stored with a message."""
+
+_ACTION = "\x01ACTION "
+
+
+class _Post(NamedTuple):
+    """A message on its way; *label* is that of its command."""
+
+    label: str
+
+
+class Posts:
+    """The messages of one client that are not published yet, by the key of their target.
+
+    Each conversation publishes them in the order in which they were sent.
+    """
+
+    def __init__(self) -> None:
+        self._posts: dict[str, deque[_Post]] = {}
+
+    def add(self, target: str, label: str) -> _Post:
+        """Add a message to *target*."""
+        post = _Post(label)
+        self._posts.setdefault(target, deque()).append(post)
+        return post
+
+    def take(self, target: str) -> _Post | None:
+        """Remove the oldest message to *target*."""
+        posts = self._posts.get(target)
+        post = posts.popleft() if posts else None
+        if not posts:
+            self._posts.pop(target, None)
+        return post
+
+    def drop(self, target: str, post: _Post) -> bool:
+        """Remove *post*, which was not published here; return whether it was still there."""
+        posts = self._posts.get(target, deque())
+        for number, each in enumerate(posts):
+            if each is post:
+                del posts[number]
+                return True
+        return False
+
+
+def echo(client: Client, posts: Posts, entry: Entry, where: Where) -> str:
+    """Return the lines of a message of the client itself; empty without echo-message."""
+    target = f"#{fold(where.group)}" if where.group is not None else f"{fold(where.other or '')}"
+    post = posts.take(target)
+    label = post.label if post is not None else ""
+    (piece,) = client.renderer.talk([entry], where)
+    received = piece if where.other == client.account.name else ""  # a message to oneself
+    if "echo-message" in client.caps:
+        return (with_tag("label", label, piece) if label else piece) + received
+    if label:
+        client.send(with_tag("label", label, f":{client.server} ACK\r\n"))
+    return received
+
+
+async def privmsg(client: Client, posts: Posts, message: Message) -> None:
+    """Send a message to each target."""
+    targets = message.param(0).split(",")
+    if len(targets) > MAX_TARGETS:
+        client.reply("407", targets[MAX_TARGETS], "Too many targets.")
+    for target in targets[:MAX_TARGETS]:
+        try:
+            await _send(client, posts, target, message)
+        except Refused as refused:
+            one = message._replace(params=(target, *message.params[1:]))
+            refuse(client, refused, one)
+
+
+async def tagmsg(client: Client, message: Message) -> None:
+    """TAGMSG: tags without a text, such as that somebody is typing, which are only relayed."""
+    tags = [(name, safe_line(value)) for name, value in message.tags.items() if name[0] == "+"]
+    if "message-tags" not in client.caps or not tags:
+        return
+    services, target = client.services, message.param(0)
+    sessions: Iterable[ISession]
+    if target.startswith("#"):
+        conversation = client.group_joined(target)
+        group = services.memory.usable(conversation)
+        group.require_member(client.actor)
+        group.require_voice(client.actor, services.chat.now())
+        sessions, name = conversation.sessions, f"#{group.name}"
+    else:
+        partner = services.accounts.find(person_name(target))
+        services.chat.private.require_partner(client.account, partner, or_self=True)
+        sessions, name = services.presence.sessions(partner.key), partner.name
+    piece = tagged(tags[:MAX_TAGS]) + line(client.source, "TAGMSG", name)
+    for session in list(sessions):
+        own = session is client.login
+        ignored = client.account.key in session.account.ignores
+        if session.translator is not None and not own and not ignored:
+            session.translator.relay(piece, "message-tags")
+    if "echo-message" in client.caps:
+        client.send(piece)
+
+
+async def _send(client: Client, posts: Posts, target: str, message: Message) -> None:
+    text = message.param(1)
+    is_notice = message.command == "NOTICE"
+    if not text:
+        client.reply("412", "There is no text.")
+        return
+    if is_service(target):
+        if not is_notice:
+            await serve(client, text)
+        return
+    client.login.require_welcome()
+    client.login.note_activity()
+    kind: type[Said] | type[Action] = Said
+    if text.startswith("\x01"):
+        if not text.startswith(_ACTION) or is_notice:
+            if is_notice:
+                return
+            raise Refused(Code.QUIET, "Of CTCP, only ACTION is passed on.")
+        kind, text = Action, text.removeprefix(_ACTION).rstrip("\x01")
+    safe = safe_text(strip_formatting(text))
+    if not safe or safe.isspace():
+        raise empty_message()
+    tags = safe_tags(message)
+    if target.startswith("#"):
+        conversation = client.group_joined(target)
+        _post(client, posts, conversation, safe, kind, is_notice, tags, message.label)
+        return
+    partner = client.services.accounts.find(person_name(target))
+    await _tell(client, posts, partner, safe, kind, is_notice, tags, message.label)
+
+
+def _post(
+    client: Client,
+    posts: Posts,
+    conversation: GroupConversation,
+    text: SafeText,
+    kind: type[Said] | type[Action],
+    is_notice: bool,
+    tags: Tags,
+    label: str,
+) -> None:
+    """Post to a group, without waiting until it is stored. Raises `Refused`."""
+    chat, session = client.services.chat, client.login
+    done: Deferred[int] = Deferred()
+    if kind is Action:
+        done = chat.act(session, conversation, text, tags=tags)
+    else:
+        chat.post(session, conversation, text, done, notice=is_notice, tags=tags)
+    target = f"#{fold(conversation.group.name)}"
+    post = posts.add(target, label)
+    client.posts()
+    if label:
+        client.output.defer()
+    message = Message("PRIVMSG", (f"#{conversation.group.name}",), {})
+
+    def lost(failure: Failure) -> None:
+        refused = client.refused(failure.value, message)
+        if posts.drop(target, post) and refused is not None and not is_notice:
+            client.output.begin(label)
+            refuse(client, refused, message)
+            client.output.end()
+
+    def stored(_seq: int) -> None:
+        if posts.drop(target, post) and label:  # not shown here: not live yet
+            client.send(with_tag("label", label, f":{client.server} ACK\r\n"))
+
+    done.addCallbacks(stored, lost)
+    done.addBoth(client.posted)
+
+
+async def _tell(
+    client: Client,
+    posts: Posts,
+    partner: Account,
+    text: SafeText,
+    kind: type[Said] | type[Action],
+    is_notice: bool,
+    tags: Tags,
+    label: str,
+) -> None:
+    """Send a private message, and say if it has to wait. Raises `Refused` or `NotSaved`."""
+    services = client.services
+    post = posts.add(partner.key, label)
+    try:
+        delivered = await services.chat.private.post(
+            client.login, partner, text, None, kind, notice=is_notice, tags=tags
+        )
+    except PeerGone:
+        raise
+    finally:
+        shown = not posts.drop(partner.key, post)
+    if label and shown:
+        client.output.defer()
+    if is_notice:
+        return
+    receiver, away = delivered.receiver, delivered.away
+    if away is not None:
+        client.reply("301", receiver.name, away or "away")
+    elif not services.presence.online(Key(receiver.key)):
+        client.reply("301", receiver.name, "is offline, and will read it at the next login.")
+
+
+def safe_tags(message: Message) -> Tags:
+    """Return the client-only tags of *message*, as they are stored."""
+    tags = [
+        (name, safe_line(value))
+        for name, value in message.tags.items()
+        if name.startswith("+") and name != "+typing" and len(name) <= 64
+    ]
+    return tuple(tags[:MAX_TAGS])

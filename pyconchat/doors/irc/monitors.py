@@ -1,0 +1,58 @@
+"""Monitors: which clients want to be told when somebody comes or goes (IRCv3 monitor)."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from pyconchat.domain.accounts import Account
+from pyconchat.domain.names import fold
+from pyconchat.render.irc_lines import source
+
+__all__ = ["Monitors", "Watcher"]
+
+
+class Watcher(Protocol):
+    """A client that monitors names."""
+
+    def reply(self, numeric: str, *params: str) -> None:
+        """Send a numeric reply."""
+
+
+class Monitors:
+    """The names that the clients of one server monitor."""
+
+    def __init__(self) -> None:
+        self._names: dict[Watcher, dict[str, str]] = {}
+        self._watchers: dict[str, dict[Watcher, None]] = {}
+
+    def of(self, client: Watcher) -> list[str]:
+        """Return the names that *client* monitors."""
+        return list(self._names.get(client, {}).values())
+
+    def add(self, client: Watcher, name: str) -> None:
+        """Let *client* monitor *name*."""
+        self._names.setdefault(client, {})[fold(name)] = name
+        self._watchers.setdefault(fold(name), {})[client] = None
+
+    def remove(self, client: Watcher, name: str) -> None:
+        """Let *client* no longer monitor *name*."""
+        key = fold(name)
+        self._names.get(client, {}).pop(key, None)
+        watchers = self._watchers.get(key, {})
+        watchers.pop(client, None)
+        if not watchers:
+            self._watchers.pop(key, None)
+
+    def clear(self, client: Watcher) -> None:
+        """Let *client* monitor nobody."""
+        for name in self.of(client):
+            self.remove(client, name)
+        self._names.pop(client, None)
+
+    def changed(self, account: Account, online: bool) -> None:
+        """Tell the clients that monitor *account* that it has come, or gone."""
+        for client in list(self._watchers.get(account.key, ())):
+            if online:
+                client.reply("730", source(account.name))
+            else:
+                client.reply("731", account.name)

@@ -1,0 +1,98 @@
+"""Output: the lines to one client, with the label of the command that they answer.
+
+The answer to a labelled command is one line, a batch of lines, or ACK (IRCv3 labeled-response).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pyconchat.render.irc_lines import escaped, line
+
+__all__ = ["Output", "with_tag"]
+
+
+class Output:
+    """The output of a client of the server *name*; *write* sends a block to it."""
+
+    def __init__(self, write: Callable[[bytes], None], name: str) -> None:
+        self._write = write
+        self._name = name
+        self._lines: list[str] = []
+        self._held: list[bytes] = []  # what came from others after the first line of an answer
+        self._label = ""
+        self._running = False
+        self._batches = 0
+
+    def close(self) -> None:
+        """Send nothing any more: the connection is closed."""
+        # Break the reference cycle here: the cyclic GC runs rarely.
+        self._write = _nothing
+
+    def begin(self, label: str) -> None:
+        """Collect the answer to a command with this *label*; empty: it has none."""
+        self._label = label
+        self._running = True
+
+    def defer(self) -> None:
+        """Let the answer come later, with its label: none is sent at the end of the command."""
+        self._label = ""
+
+    def end(self) -> None:
+        """Send the answer."""
+        label, self._label, self._running = self._label, "", False
+        lines, self._lines = self._lines, []
+        held, self._held = self._held, []
+        if label:
+            lines = self._labelled(label, lines)
+        block = "".join(lines).encode() + b"".join(held)
+        if block:
+            self._write(block)
+
+    def add(self, piece: str) -> None:
+        """Send *piece*, one or more whole lines; within a command, with its answer."""
+        if self._running:
+            self._lines.append(piece)
+        else:
+            self._write(piece.encode())
+
+    def pass_on(self, block: bytes) -> None:
+        """Send *block*, which has nothing to do with the running command."""
+        if self._label and self._lines:
+            self._held.append(block)  # what it follows from is in the answer
+            return
+        if self._lines:
+            lines, self._lines = self._lines, []
+            block = "".join(lines).encode() + block
+        self._write(block)
+
+    def batch(self, kind: str, params: Sequence[str], pieces: Sequence[str]) -> str:
+        """Return *pieces* as a batch of this *kind*."""
+        self._batches += 1
+        reference = f"b{self._batches}"
+        inner = [
+            with_tag("batch", reference, f"{each}\n")
+            for piece in pieces
+            for each in piece.split("\n")[:-1]
+        ]
+        first = line(self._name, "BATCH", f"+{reference}", kind, *params)
+        return "".join([first, *inner, line(self._name, "BATCH", f"-{reference}")])
+
+    def _labelled(self, label: str, lines: list[str]) -> list[str]:
+        if not lines:
+            return [with_tag("label", label, line(self._name, "ACK"))]
+        whole = "".join(lines)
+        is_batch = len(lines) == 1 and lines[0].startswith(f":{self._name} BATCH +")
+        if is_batch or whole.count("\n") == 1:
+            return [with_tag("label", label, whole)]
+        return [with_tag("label", label, self.batch("labeled-response", (), lines))]
+
+
+def _nothing(_block: bytes) -> None:
+    """Take the place of a closed connection."""
+
+
+def with_tag(name: str, value: str, piece: str) -> str:
+    """Return *piece* with one more tag on its first line."""
+    tag = f"{name}={escaped(value)}"
+    return f"@{tag};{piece[1:]}" if piece.startswith("@") else f"@{tag} {piece}"

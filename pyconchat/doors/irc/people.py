@@ -1,0 +1,187 @@
+"""WHO, WHOIS, WHOWAS, USERHOST, AWAY, SETNAME: who somebody is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from pyconchat.commands.people import away_text
+from pyconchat.domain.accounts import Account
+from pyconchat.domain.group import Group
+from pyconchat.domain.names import fold
+from pyconchat.domain.text import safe_line
+from pyconchat.doors.irc.channels import reason_in
+from pyconchat.doors.irc.client import Client
+from pyconchat.doors.irc.joins import prefix_of, real_name, user_name, wrapped
+from pyconchat.doors.irc.message import Message, strip_formatting
+from pyconchat.doors.irc.service import is_service
+from pyconchat.render.irc_lines import HOST, SERVICE, line
+
+__all__ = ["away", "setname", "userhost", "who", "whois", "whowas"]
+
+MAX_WHO = 500
+"""Maximum people in an answer to WHO."""
+
+MAX_REALNAME = 150
+
+_WHOX = re.compile(r"[^%]*%([A-Za-z]*)(?:,([0-9]{1,3}))?")
+
+
+def _is_away(client: Client, account: Account) -> bool:
+    return account.absence is not None or not client.services.presence.online(account.key)
+
+
+async def who(client: Client, message: Message) -> None:
+    """WHO and WHOX: the members of a group, one person, or everybody whose name is like it."""
+    mask = message.param(0) or "*"
+    whox = _WHOX.fullmatch(message.param(1))
+    if mask.startswith("#"):
+        conversation = client.services.groups.known_to(client.actor, mask[1:])
+        if conversation is not None and client.shows(conversation):
+            group = conversation.group
+            accounts = map(client.services.accounts.get, group.members)
+            found = [each for each in accounts if each is not None]
+            _lines(client, found, f"#{group.name}", group, whox)
+    else:
+        pattern = re.compile(
+            re.escape(fold(mask)).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL
+        )
+        online = {each.account.key: each.account for each in client.services.presence.everybody()}
+        account = client.services.accounts.get(mask)
+        if account is not None:
+            online.setdefault(account.key, account)
+        found = [each for key, each in online.items() if mask == "0" or pattern.fullmatch(key)]
+        if message.param(1) == "o":
+            found = [each for each in found if each.actor.operator]
+        _lines(client, found, "*", None, whox)
+    client.reply("315", mask, "End of WHO.")
+
+
+def _lines(
+    client: Client,
+    accounts: Iterable[Account],
+    channel: str,
+    group: Group | None,
+    whox: re.Match[str] | None,
+) -> None:
+    for account in list(accounts)[:MAX_WHO]:
+        name = account.name
+        flags = "G" if _is_away(client, account) else "H"
+        flags += "*" if account.actor.operator else ""
+        flags += prefix_of(group, name) if group is not None else ""
+        real, user = real_name(client, name), user_name(client, name)
+        if whox is None:
+            client.reply("352", channel, user, HOST, client.server, name, flags, f"0 {real}")
+            continue
+        idle = "0"
+        sessions = client.services.presence.sessions(account.key)
+        if sessions:
+            now = client.services.chat.reactor.seconds()
+            idle = str(int(now - max(each.active_at for each in sessions)))
+        values = {
+            "t": whox[2] or "0",
+            "c": channel,
+            "u": user,
+            "i": "255.255.255.255",
+            "h": HOST,
+            "s": client.server,
+            "n": name,
+            "f": flags,
+            "d": "0",
+            "l": idle,
+            "a": name if account.registered else "0",
+            "o": "n/a",
+            "r": real,
+        }
+        client.reply("354", *(values[key] for key in values if key in whox[1]))
+
+
+async def whois(client: Client, message: Message) -> None:
+    """WHOIS: who somebody is."""
+    nick = message.params[-1].split(",")[0]
+    account = client.services.accounts.get(nick)
+    if is_service(nick):
+        client.reply("311", SERVICE, SERVICE, HOST, "*", "takes the commands: /msg PyconChat help")
+    elif account is None:
+        client.reply("401", nick, "There is nobody of that name.")
+    else:
+        _whois(client, account)
+    client.reply("318", nick, "End of WHOIS.")
+
+
+def _whois(client: Client, account: Account) -> None:
+    name, services = account.name, client.services
+    user, real = user_name(client, name), real_name(client, name)
+    client.reply("311", name, user, HOST, "*", real)
+    own = {each.id for each in services.groups.memberships(client.account.key)}
+    shared = [
+        f"{prefix_of(each.group, name)}#{each.group.name}"
+        for each in services.groups.memberships(account.key)
+        if each.id in own
+    ]
+    for text in wrapped(shared, 380):
+        client.reply("319", name, text)
+    client.reply("312", name, client.server, services.config.irc.network)
+    if account.actor.operator:
+        client.reply("313", name, "is an operator of this server")
+    away = away_text(client.call(), account)
+    sessions = services.presence.sessions(account.key)
+    if away is not None:
+        client.reply("301", name, away or "away")
+    elif not sessions:
+        client.reply("301", name, "is offline")
+    if account.registered:
+        client.reply("330", name, name, "is logged in as")
+    if sessions:
+        idle = services.chat.reactor.seconds() - max(each.active_at for each in sessions)
+        signon = services.chat.now() // 1000 - int(idle)
+        client.reply("317", name, str(int(idle)), str(signon), "seconds idle, signon time")
+
+
+async def whowas(client: Client, message: Message) -> None:
+    """WHOWAS: registered people who are offline; no other past is kept."""
+    nick = message.param(0)
+    account = client.services.accounts.get(nick)
+    if account is not None and account.seen_at is not None:
+        client.reply("314", account.name, account.name, HOST, "*", account.name)
+    else:
+        client.reply("406", nick, "There was nobody of that name.")
+    client.reply("369", nick, "End of WHOWAS.")
+
+
+async def userhost(client: Client, message: Message) -> None:
+    """USERHOST: the user and host of up to five people."""
+    found = []
+    for nick in message.params[:5]:
+        account = client.services.accounts.get(nick)
+        if account is not None:
+            star = "*" if account.actor.operator else ""
+            sign = "-" if _is_away(client, account) else "+"
+            found.append(f"{account.name}{star}={sign}{user_name(client, account.name)}@{HOST}")
+    client.reply("302", " ".join(found))
+
+
+async def away(client: Client, message: Message) -> None:
+    """AWAY: set the away text, or come back."""
+    text = reason_in(message.param(0))
+    client.services.registry.set_absence(client.account, text)
+    if text:
+        client.reply("306", "You are marked as away.")
+    else:
+        client.reply("305", "You are no longer marked as away.")
+
+
+async def setname(client: Client, message: Message) -> None:
+    """SETNAME: change the real name."""
+    real = safe_line(strip_formatting(message.param(0)))
+    if not real or len(real) > MAX_REALNAME:
+        client.fail("FAIL", "SETNAME", "INVALID_REALNAME", "The real name is empty, or too long.")
+        return
+    client.realname = real
+    changed = line(client.source, "SETNAME", real)
+    readers = {session for each in client.groups() for session in each.sessions}
+    for session in readers:
+        if session.translator is not None:
+            session.translator.relay(changed, "setname")
+    if not readers and "setname" in client.caps:
+        client.send(changed)

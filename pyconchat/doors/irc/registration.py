@@ -1,0 +1,329 @@
+"""Registration: CAP, NICK, USER, PASS and SASL, and the login that they lead to."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import cast
+
+from twisted.cred.credentials import ICredentials
+from twisted.internet.task import deferLater
+
+from pyconchat.chat.interfaces import ISession
+from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused
+from pyconchat.domain.names import Name, fold, person_name
+from pyconchat.domain.refusals import (
+    CANNOT_READ_LOG,
+    TOO_MANY_WRONG_PASSWORDS,
+    name_in_use,
+    not_saved,
+)
+from pyconchat.domain.text import safe_line
+from pyconchat.doors.irc.capabilities import CAPABILITIES, listed, requested
+from pyconchat.doors.irc.client import Client
+from pyconchat.doors.irc.joins import show_groups
+from pyconchat.doors.irc.message import Message
+from pyconchat.doors.irc.welcome import welcome
+from pyconchat.render.irc_lines import line
+from pyconchat.sessions.portal import GuestName, Password
+
+__all__ = ["Registration", "identify"]
+
+MAX_WRONG_PASSWORDS = 3
+"""Maximum wrong passwords on one connection; then it is closed."""
+
+MAX_BUSY = 10.0
+"""Maximum seconds for which a login waits while the server checks too many passwords."""
+
+BUSY_STEP = 0.5
+"""Seconds between two attempts while it does."""
+
+CHUNK = 400
+"""Characters of each but the last piece of a SASL answer (IRCv3 sasl)."""
+
+MAX_SASL = 4096
+"""Maximum characters of a SASL answer: passwords have at most 1,024 bytes."""
+
+
+class Registration:
+    """The registration of one client."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._negotiating = False  # CAP LS or REQ was sent, and CAP END was not
+        self._password = ""
+        self._asked = ""  # the last name, folded
+        self._wrong = 0
+        self._sasl = ""  # pieces of an answer; " " before the first one
+        self._session: ISession | None = None  # of a client that has authenticated by SASL
+
+    @property
+    def authenticated(self) -> bool:
+        """Return whether the client has authenticated, and its login is not complete."""
+        return self._session is not None
+
+    def close(self) -> None:
+        """Drop what a client that has disconnected would have become."""
+        if self._session is not None and self._session is not self._client.session:
+            self._session.close()
+            self._session = None
+
+    # Commands.
+
+    async def cap(self, message: Message) -> None:
+        """CAP: list, request and end the negotiation of capabilities."""
+        client, what = self._client, message.param(0).upper()
+        match what:
+            case "LS":
+                if not client.registered:
+                    self._negotiating = True
+                client.version_302 |= message.param(1).isdigit() and int(message.param(1)) >= 302
+                if client.version_302:
+                    client.caps.add("cap-notify")
+                listed(client, "LS", CAPABILITIES)
+            case "LIST":
+                listed(client, "LIST", [each for each in CAPABILITIES if each in client.caps])
+            case "REQ":
+                if not client.registered:
+                    self._negotiating = True
+                requested(client, message.param(1))
+            case "END":
+                self._negotiating = False
+                await self._complete()
+            case _:
+                client.send(
+                    line(client.server, "410", client.display, what or "*", "Unknown CAP command.")
+                )
+
+    async def nick(self, message: Message) -> None:
+        """NICK: the name to log in with, or another one for a guest in no group."""
+        client = self._client
+        if not message.param(0):
+            client.reply("431", "Which nick?")
+            return
+        if client.registered:
+            await self._rename(message.param(0))
+            return
+        name = person_name(message.param(0))
+        if fold(name) != self._asked and self._asked:
+            client.services.throttle.ask_name(client.door.network)
+        self._asked = fold(name)
+        client.nick = name
+        await self._complete()
+
+    async def user(self, message: Message) -> None:
+        """USER: the user and the real name, which others see in WHOIS."""
+        client = self._client
+        if client.registered or client.user:
+            client.reply("462", "You are registered already.")
+            return
+        client.user = _word(message.param(0)) or "user"
+        client.realname = safe_line(message.param(3))[:MAX_REALNAME] or client.user
+        await self._complete()
+
+    async def pass_(self, message: Message) -> None:
+        """PASS: the password, or ``NAME:PASSWORD``."""
+        if self._client.registered:
+            self._client.reply("462", "You are registered already.")
+            return
+        self._password = message.param(0)
+
+    async def authenticate(self, message: Message) -> None:
+        """AUTHENTICATE: SASL PLAIN (RFC 4616)."""
+        client, piece = self._client, message.param(0)
+        if self._session is not None and not client.registered:
+            client.reply("907", "You have authenticated already.")
+        elif piece == "*":
+            self._sasl = ""
+            client.reply("906", "SASL was aborted.")
+        elif not self._sasl:
+            if piece.upper() != "PLAIN":
+                client.reply("908", "PLAIN", "is the only mechanism.")
+                client.reply("904", "SASL failed: the mechanism is not known.")
+                return
+            self._sasl = " "
+            client.send("AUTHENTICATE +\r\n")
+        elif len(piece) > CHUNK or len(self._sasl) + len(piece) > MAX_SASL:
+            self._sasl = ""
+            client.reply("905", "SASL failed: the answer is too long.")
+        else:
+            self._sasl += "" if piece == "+" else piece
+            if len(piece) < CHUNK:
+                answer, self._sasl = self._sasl.strip(), ""
+                await self._authenticate(answer)
+
+    async def _authenticate(self, answer: str) -> None:
+        client = self._client
+        try:
+            authzid, name, password = base64.b64decode(answer, validate=True).decode().split("\0")
+        except (binascii.Error, ValueError):
+            client.reply("904", "SASL failed: that is no answer of PLAIN.")
+            return
+        try:
+            if authzid and fold(authzid) != fold(name):
+                raise Refused(Code.WRONG_PASSWORD, "Nobody may log in as somebody else.")
+            session = await self.log_in(Password(name, password, client.door.network))
+        except Refused as refused:
+            client.reply("904", f"SASL failed: {refused.sentence}")
+            self._count_wrong(refused)
+            return
+        account = session.account.name
+        if client.registered:
+            client.reply("900", client.source, account, f"You are logged in as {account}.")
+            client.reply("903", "SASL succeeded.")
+            await self.switch(session)
+            return
+        self._session = session
+        client.reply("900", f"{account}!{account}@pyconchat", account, f"You are {account}.")
+        client.reply("903", "SASL succeeded.")
+
+    # The login.
+
+    async def _complete(self) -> None:
+        """Log in, once the nick, the user and the capabilities are known."""
+        client = self._client
+        if client.registered or self._negotiating or not client.nick or not client.user:
+            return
+        try:
+            session = self._session or await self._enter(Name(client.nick))
+            client.services.memory.require_present(session.account)
+        except Refused as refused:
+            self._turn_away(refused)
+            return
+        self._session = None
+        await begin(client, session)
+
+    async def _enter(self, name: Name) -> ISession:
+        """Return a session of *name*, by its password, or of a guest. Raises `Refused`."""
+        client, password = self._client, self._password
+        if password:
+            account, colon, rest = password.partition(":")
+            if colon and client.services.accounts.get(account) is not None:
+                name, password = Name(account), rest
+            return await self.log_in(Password(name, password, client.door.network))
+        services = client.services
+        services.memory.admit(name)
+        known = services.accounts.get(name)
+        if known is not None and known.registered:
+            raise Refused(
+                Code.PASSWORD_NEEDED,
+                "{name} is registered: send its password by SASL or PASS.",
+                name=known.name,
+            )
+        if known is not None:
+            raise name_in_use(known.name)
+        return await self.log_in(GuestName(name, client.door.network))
+
+    async def log_in(self, credentials: ICredentials) -> ISession:
+        """Return the session of *credentials*, after a wait if the server is busy."""
+        client, reactor = self._client, self._client.services.chat.reactor
+        until = reactor.seconds() + MAX_BUSY
+        while True:
+            try:
+                _, session, _ = await client.portal.login(credentials, client.door, ISession)
+            except NotSaved:
+                raise not_saved() from None
+            except Refused as refused:
+                if refused.code is not Code.BUSY or reactor.seconds() >= until:
+                    raise
+                await deferLater(reactor, BUSY_STEP)
+            else:
+                return cast(ISession, session)
+
+    def _turn_away(self, refused: Refused) -> None:
+        """Answer a login that was refused; close where another name would not help."""
+        client, sentence = self._client, refused.sentence
+        name, client.nick = client.nick, ""
+        match refused.code:
+            case Code.TAKEN | Code.PASSWORD_NEEDED | Code.NO_SUCH_NAME:
+                client.send(line(client.server, "433", "*", name, sentence))
+            case Code.BAD_NAME:
+                client.send(line(client.server, "432", "*", name, sentence))
+            case Code.BANNED:
+                client.reply("465", sentence)
+                client.close(sentence)
+            case Code.GUESTS_OFF:
+                client.fail("FAIL", "*", "ACCOUNT_REQUIRED", sentence)
+                client.close(sentence)
+            case Code.WRONG_PASSWORD:
+                client.reply("464", sentence)
+                client.close(sentence)
+            case _:
+                client.close(sentence)
+
+    def _count_wrong(self, refused: Refused) -> None:
+        if refused.code is Code.BANNED:
+            self._turn_away(refused)
+        elif refused.code is Code.WRONG_PASSWORD:
+            self._wrong += 1
+            if self._wrong == MAX_WRONG_PASSWORDS:
+                self._client.close(TOO_MANY_WRONG_PASSWORDS)
+        elif refused.code in (Code.BUSY, Code.NOT_SAVED):
+            self._client.close(refused.sentence)
+
+    # After the login.
+
+    async def _rename(self, raw: str) -> None:
+        """Give a guest in no group another name; nobody else's name changes."""
+        client = self._client
+        name, account = person_name(raw), client.account
+        if fold(name) == account.key:
+            return
+        other = client.services.accounts.get(name)
+        if other is not None:
+            raise name_in_use(other.name)
+        if account.registered or client.groups():
+            client.reply("447", "A name stays as it is while you are registered or in a group.")
+            return
+        session = await self.log_in(GuestName(name, client.door.network))
+        await self.switch(session)
+
+    async def switch(self, session: ISession) -> None:
+        """Go on as the account of *session*: the guest, or the other account, goes."""
+        client, old = self._client, self._client.source
+        if session.account is client.account:
+            session.close()
+            return
+        client.login.close()
+        client.session = None
+        client.send(line(old, "NICK", session.account.name))
+        await begin(client, session, welcomed=True)
+
+
+MAX_REALNAME = 150
+"""Maximum characters of a real name."""
+
+
+def _word(raw: str) -> str:
+    """Return the user name *raw* without what could not stand in a source."""
+    return "".join(char for char in safe_line(raw) if char.isalnum() or char in "-_.~")[:16]
+
+
+async def begin(client: Client, session: ISession, welcomed: bool = False) -> None:
+    """Begin *session*: welcome the client, show its groups and what was missed."""
+    try:
+        client.door.logged_in(session)
+    except PeerGone:
+        client.services.registration.dismiss(session.account)
+        raise
+    client.session, client.nick = session, session.account.name
+    try:
+        await session.start()
+    except NotSaved:
+        client.close(CANNOT_READ_LOG)
+        return
+    if not welcomed:
+        welcome(client)
+    await show_groups(client)
+
+
+async def identify(client: Client, registration: Registration, words: list[str]) -> None:
+    """``IDENTIFY [NAME] PASSWORD``: go on as that account. Raises `Refused`."""
+    if not words or not words[-1]:
+        raise Refused(Code.MISSING_ARGUMENT, "IDENTIFY [NAME] PASSWORD, please.")
+    name = person_name(words[0] if len(words) > 1 else client.nick)
+    password = " ".join(words[1:]) or words[0]
+    session = await registration.log_in(Password(name, password, client.door.network))
+    account = session.account.name
+    client.reply("900", client.source, account, f"You are logged in as {account}.")
+    await registration.switch(session)

@@ -1,0 +1,87 @@
+"""The first numerics of a login: the welcome, what is supported, the message of the day."""
+
+from __future__ import annotations
+
+from pyconchat import __version__
+from pyconchat.domain.text import SafeText, safe_line
+from pyconchat.doors.irc.client import Client
+from pyconchat.doors.irc.monitor import MAX_MONITORED
+
+__all__ = ["MAX_HISTORY", "isupport", "lusers", "motd", "welcome"]
+
+MAX_HISTORY = 100
+"""Maximum messages in an answer to CHATHISTORY."""
+
+PER_LINE = 13
+"""Tokens of ISUPPORT in a line: a line has at most 15 parameters."""
+
+
+def welcome(client: Client) -> None:
+    """Welcome the client, which has logged in."""
+    network, server = client.services.config.irc.network, client.server
+    version = f"PyconChat-{__version__}"
+    client.reply("001", f"Welcome to {network}, {client.nick}.")
+    client.reply("002", f"Your host is {server}, running {version}.")
+    client.reply("003", "Every line is stored before it is shown.")
+    client.reply("004", server, version, "o", "Abikntq")
+    isupport(client)
+    lusers(client)
+    motd(client)
+    if client.actor.operator:
+        client.reply("381", "You are an operator of this server.")
+        client.send(f":{client.nick} MODE {client.nick} +o\r\n")
+
+
+def isupport(client: Client) -> None:
+    """Say what the server supports (005)."""
+    tokens = (
+        f"NETWORK={client.services.config.irc.network}",
+        "CASEMAPPING=ascii",
+        "CHANTYPES=#",
+        "CHANMODES=b,k,,Aint",
+        "CHANNELLEN=33",
+        "NICKLEN=32",
+        "PREFIX=(qov)~@+",
+        "TOPICLEN=300",
+        "KICKLEN=300",
+        "AWAYLEN=300",
+        "NAMELEN=150",
+        "MODES=4",
+        f"MONITOR={MAX_MONITORED}",
+        "WHOX",
+        "UTF8ONLY",
+        f"CHATHISTORY={MAX_HISTORY}",
+        "MSGREFTYPES=msgid,timestamp",
+        "ELIST=MU",
+        "KNOCK",
+        "SAFELIST",
+        "TARGMAX=PRIVMSG:4,NOTICE:4,TAGMSG:4,JOIN:,PART:,KICK:4,WHOIS:1,NAMES:,MONITOR:",
+        "soju.im/SAFERATE",
+    )
+    for first in range(0, len(tokens), PER_LINE):
+        client.reply("005", *tokens[first : first + PER_LINE], "are supported by this server.")
+
+
+def lusers(client: Client) -> None:
+    """Say how many people and groups there are (LUSERS)."""
+    services = client.services
+    online = {session.account.key: session.account for session in services.presence.everybody()}
+    people, operators = len(online), sum(each.actor.operator for each in online.values())
+    client.reply("251", f"There are {people} users and 0 invisible on 1 servers")
+    client.reply("252", str(operators), "operators online")
+    client.reply("254", str(len(services.groups)), "channels formed")
+    client.reply("255", f"I have {people} clients and 0 servers")
+    client.reply("265", str(people), str(people), f"Current local users {people}, max {people}")
+    client.reply("266", str(people), str(people), f"Current global users {people}, max {people}")
+
+
+def motd(client: Client) -> None:
+    """Send the message of the day."""
+    lines: list[SafeText] = [safe_line(each) for each in client.services.config.motd.splitlines()]
+    if not lines:
+        client.reply("422", "There is no message of the day.")
+        return
+    client.reply("375", f"- {client.server} -")
+    for each in lines:
+        client.reply("372", f"- {each}")
+    client.reply("376", "End of MOTD.")

@@ -1,0 +1,178 @@
+"""Messages as lines of the IRC protocol, in one style for each set of capabilities.
+
+Only messages are rendered here, because their bytes are shared by all readers with equal
+capabilities. The door translates all other events and the replies, for each reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from zope.interface import implementer
+
+from pyconchat.chat.interfaces import IRenderer
+from pyconchat.domain.errors import Refused
+from pyconchat.domain.events import Action, Entry, Message, Tags, Talk
+from pyconchat.domain.names import Key, fold
+from pyconchat.domain.replies import Ended, Reply, Where
+from pyconchat.domain.settings import Settings
+from pyconchat.render.events import event_sentence
+from pyconchat.render.irc_lines import (
+    HOST,
+    SERVICE,
+    SHORT,
+    line,
+    server_time,
+    source,
+    tagged,
+    text_lines,
+)
+
+__all__ = ["IrcRenderer", "IrcStyle", "msgid"]
+
+
+class IrcStyle(NamedTuple):
+    """The capabilities that change the bytes of a message."""
+
+    tags: bool = False
+    time: bool = False
+    account: bool = False
+
+
+def msgid(entry: Entry) -> str:
+    """Return the id of a message: its conversation and its number."""
+    return f"{entry.conversation}-{entry.seq}"
+
+
+_styles: dict[IrcStyle, IrcRenderer] = {}
+
+
+@implementer(IRenderer)
+class IrcRenderer:
+    """Lines for clients with the capabilities of *style*. `of` returns the one for a style."""
+
+    def __init__(self, style: IrcStyle) -> None:
+        self._style = style
+        self._plain = not any(style)
+
+    @classmethod
+    def of(cls, style: IrcStyle) -> IrcRenderer:
+        """Return the renderer for *style*, always the same, so that its output is shared."""
+        if style not in _styles:
+            _styles[style] = cls(style)
+        return _styles[style]
+
+    def styled(self, settings: Settings) -> IrcRenderer:
+        return self  # clients of IRC have settings of their own
+
+    def talk(self, entries: Sequence[Entry], where: Where) -> list[str]:
+        if where.other is not None:
+            return [self.message(entry, where) for entry in entries]
+        middle = f"@{HOST} PRIVMSG #{where.group} :"
+        quick = self._nothing if self._plain else self._quick_tags
+        return [
+            f"{quick(entry, event)}:{event.sender}!{event.sender}{middle}{event.text}\r\n"
+            if type(event := entry.event) is Message
+            and len(event.text) <= SHORT
+            and not event.notice
+            and not event.tags
+            and "\n" not in event.text
+            else self.message(entry, where)
+            for entry in entries
+        ]
+
+    @staticmethod
+    def _nothing(_entry: Entry, _event: Message) -> str:
+        return ""
+
+    def _quick_tags(self, entry: Entry, event: Message) -> str:
+        """Return the tags of a message to a group, as `tags` does: none needs to be escaped."""
+        tags = ""
+        if self._style.time:
+            tags = f";time={server_time(entry.at)}"
+        if self._style.account and not event.guest:
+            tags += f";account={event.sender}"
+        if self._style.tags:
+            tags += f";msgid={entry.conversation}-{entry.seq}"
+        return f"@{tags[1:]} " if tags else ""
+
+    def message(
+        self, entry: Entry, where: Where, more: Sequence[tuple[str, str]] = (), stamp: str = ""
+    ) -> str:
+        """Return the lines of a message with the tags *more*; *stamp* stands before its text."""
+        event = entry.event
+        assert isinstance(event, Talk), "only messages and actions are talk"
+        target = target_of(event, where)
+        command = "NOTICE" if type(event) is Message and event.notice else "PRIVMSG"
+        head = f":{source(event.sender)} {command} {target} :"
+        first = self.tags(entry, where, event.sender, event.guest, event.tags, more)
+        later = first
+        if self._style.tags:  # the id, and a label, are on the first line only
+            later = self.tags(entry, where, event.sender, event.guest, id=False)
+        action = type(event) is Action
+        if action:
+            head += "\x01ACTION "
+        end = "\x01\r\n" if action else "\r\n"
+        lines = text_lines(head, target, f"{stamp}{event.text}")
+        return "".join(
+            f"{later if number else first}{head}{piece}{end}" for number, piece in enumerate(lines)
+        )
+
+    def tags(
+        self,
+        entry: Entry,
+        where: Where,
+        sender: str,
+        guest: bool,
+        client: Tags = (),
+        more: Sequence[tuple[str, str]] = (),
+        id: bool = True,
+    ) -> str:
+        """Return the tags of what *sender* did in *entry*, as they stand before its line."""
+        style = self._style
+        tags = list(more)
+        if style.time:
+            tags.append(("time", server_time(entry.at)))
+        if style.account and not guest and fold(sender) not in where.guests:
+            tags.append(("account", sender))
+        if style.tags:
+            if id:
+                tags.append(("msgid", msgid(entry)))
+            tags += client
+        return tagged(tags)
+
+    @property
+    def stamps(self) -> bool:
+        """Return whether lines have their time as a tag."""
+        return self._style.time
+
+    def entry(self, entry: Entry, where: Where, reader: Key) -> str:
+        if isinstance(entry.event, Talk):
+            return self.message(entry, where)
+        sentence = event_sentence(entry.event, where, reader, entry.at, entry.quote)
+        if not sentence or where.group is None:
+            return ""
+        return line(source(SERVICE), "NOTICE", f"#{where.group}", sentence)
+
+    def replay(self, entries: Sequence[Entry], where: Where, reader: Key, heading: str) -> bytes:
+        return self.block(self.entry(entry, where, reader) for entry in entries)
+
+    def block(self, pieces: Iterable[str]) -> bytes:
+        return "".join(pieces).encode()
+
+    def reply(self, reply: Reply) -> bytes:
+        """Return the last line of a connection; the door translates all other replies."""
+        assert isinstance(reply, Ended), "the door translates it"
+        return f"ERROR :{reply.text}\r\n".encode()
+
+    def refusal(self, refused: Refused) -> bytes:
+        return f"ERROR :{refused.sentence}\r\n".encode()
+
+
+def target_of(event: Talk, where: Where) -> str:
+    """Return to whom a message went: its group, or one of the two in private."""
+    if where.other is None:
+        return f"#{where.group}"
+    own = where.own or where.other
+    return own if fold(event.sender) == fold(where.other) else where.other

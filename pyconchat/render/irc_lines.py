@@ -1,0 +1,114 @@
+"""Lines of the IRC protocol, as text: tags, sources, parameters, and texts that are too long.
+
+Everything here that came from a person is a valid name or a `SafeText`, so no field can begin a
+second line; `escaped` keeps a tag's value from becoming a second tag.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from functools import lru_cache
+
+__all__ = [
+    "HOST",
+    "MAX_LINE",
+    "SERVICE",
+    "SHORT",
+    "escaped",
+    "line",
+    "server_time",
+    "source",
+    "tagged",
+    "text_lines",
+]
+
+MAX_LINE = 512
+"""Maximum bytes of a line with its CR LF, without tags (RFC 1459, 2.3)."""
+
+HOST = "pyconchat"
+"""The host in every source: addresses are not shown."""
+
+SERVICE = "PyconChat"
+"""The nick that takes the commands of the other doors."""
+
+SHORT = 96
+"""Characters of a text that fit into a line, whatever they are and however long the names."""
+
+_ESCAPES = {";": "\\:", " ": "\\s", "\\": "\\\\", "\r": "\\r", "\n": "\\n", "\0": ""}
+_ESCAPED = re.compile(r"[; \\\r\n\0]")
+_FORBIDDEN = re.compile(r"[\r\n\0]+")
+
+
+def escaped(value: str) -> str:
+    """Return *value* as the value of a tag (IRCv3 message-tags)."""
+    return _ESCAPED.sub(lambda found: _ESCAPES[found[0]], value)
+
+
+def tagged(tags: Iterable[tuple[str, str]]) -> str:
+    """Return *tags* as they stand before a line; empty without any."""
+    parts = [f"{name}={escaped(value)}" if value else name for name, value in tags]
+    return f"@{';'.join(parts)} " if parts else ""
+
+
+def source(name: str, user: str = "") -> str:
+    """Return the source of what *name* does."""
+    return f"{name}!{user or name}@{HOST}"
+
+
+def line(origin: str, command: str, *params: str) -> str:
+    """Return a line with its CR LF. The last of *params* may have spaces, or be empty.
+
+    No parameter can begin a second line, nor a middle one a second parameter.
+    """
+    *middle, last = (_FORBIDDEN.sub(" ", param) for param in params) if params else ("",)
+    words = [f":{origin}", command, *(each.replace(" ", "_").lstrip(":") or "*" for each in middle)]
+    if params:
+        plain = last and last[0] != ":" and " " not in last
+        words.append(last if plain else f":{last}")
+    return f"{' '.join(words)}\r\n"
+
+
+def server_time(at: int) -> str:
+    """Return *at* (milliseconds since the epoch) as IRCv3 server-time has it."""
+    seconds, milliseconds = divmod(at, 1000)
+    return f"{_second(seconds)}.{milliseconds:03}Z"
+
+
+@lru_cache(maxsize=256)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
+
+
+def text_lines(head: str, target: str, text: str) -> Iterator[str]:
+    """Yield *text* in pieces that fit into lines which begin with *head*.
+
+    What came in one line, to *target*, goes out in one, even if the source makes it longer than
+    MAX_LINE. Longer texts are cut at spaces, never inside a character.
+    """
+    if len(text) <= SHORT and "\n" not in text:
+        yield text
+        return
+    typed = MAX_LINE - len(f"PRIVMSG {target} :\r\n".encode())
+    room = max(SHORT, MAX_LINE - len(f"{head}\r\n".encode()))
+    for each in text.split("\n"):
+        if each or text == "":
+            yield from [each] if len(each.encode()) <= typed else _cut(each, room)
+
+
+def _cut(text: str, room: int) -> Iterator[str]:
+    rest = text.encode()
+    while len(rest) > room:
+        end = room
+        while rest[end] & 0xC0 == 0x80:  # inside of a character
+            end -= 1
+        space = rest.rfind(b" ", end // 2, end + 1)
+        if space > 0:
+            yield rest[:space].decode()
+            rest = rest[space + 1 :]
+        else:
+            yield rest[:end].decode()
+            rest = rest[end:]
+    if rest:
+        yield rest.decode()

@@ -1,0 +1,104 @@
+"""The end of a connection: nothing of it is left, wherever it is cut."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+from weakref import ref
+
+import pytest
+from twisted.internet.error import ConnectionLost
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from tests.doors.test_cuts import MAX_STEPS, StepByStep
+from tests.support.irc import IrcServer
+from tests.support.stores import quick_store
+
+LOGIN = "CAP REQ :labeled-response batch echo-message {caps}\r\n{pass_}NICK {nick}\r\n"
+LOGIN += "USER u 0 * :U\r\nCAP END\r\n"
+
+
+@pytest.fixture
+def _no_gc() -> Iterator[None]:
+    """Disable the cyclic GC."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_no_gc")
+def test_a_connection_is_freed(irc: IrcServer) -> None:
+    """No part of it waits for the cyclic GC."""
+    user = irc.enters("bob", "echo-message", "labeled-response", "batch", "message-tags")
+    user.sends("JOIN #tea", "@label=1 PRIVMSG #tea :x", "MONITOR + zoe", "WHO #tea", "PRIVMSG bob")
+    door = user.door.door
+    kept = [ref(user.door), ref(door), ref(door.client)]  # type: ignore[union-attr]
+    user.door.connectionLost(Failure(ConnectionLost()))
+    user.wire.protocol = None
+    user.waits(10)
+    del door, user
+    assert [each() for each in kept if each() is not None] == []
+
+
+FLOWS = {
+    "guest": LOGIN.format(caps="", pass_="", nick="gus"),
+    "named": LOGIN.format(caps="draft/chathistory", pass_="PASS :pass word\r\n", nick="rita"),
+    "missed": LOGIN.format(caps="", pass_="PASS :pass word\r\n", nick="rita"),
+    "sasl": "CAP REQ sasl\r\nAUTHENTICATE PLAIN\r\nAUTHENTICATE AHJpdGEAcGFzcyB3b3Jk\r\n"
+    "NICK rita\r\nUSER u 0 * :U\r\nCAP END\r\n",
+}
+COMMANDS = {
+    "join": "JOIN #tea,#new\r\n",
+    "messages": "JOIN #tea\r\n@label=1 PRIVMSG #tea :a\r\nPRIVMSG sam :b\r\nPING x\r\n",
+    "history": "JOIN #tea\r\nCHATHISTORY LATEST #tea * 9\r\nCHATHISTORY TARGETS timestamp="
+    "2000-01-01T00:00:00.000Z timestamp=2100-01-01T00:00:00.000Z 9\r\n",
+    "identify": "PRIVMSG NickServ :identify sam pass word\r\n",
+    "key": "JOIN #vault secret\r\nMODE #new +k secret\r\n",
+    "quit": "JOIN #tea\r\nPART #tea\r\nJOIN #tea\r\nQUIT :bye\r\n",
+}
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_connection_that_is_cut(
+    tmp_path: Path, failures: list[object], flow: str, command: str
+) -> None:
+    """After a cut at any await nobody is online, and no guest and no membership is left."""
+    work, store, clock = StepByStep(), quick_store(tmp_path), Clock()
+    limits = {"ping_seconds": 0, "silence_seconds": 0}
+    server = IrcServer(store, clock, limits, work, work, new_groups="open")
+    for name in ("rita", "sam"):
+        server.at_nc(name, "pass word").wire.loseConnection()
+    keeper = server.enters("sam", password="pass word")
+    keeper.sends("JOIN #tea", "JOIN #vault", "MODE #vault +k secret", "PRIVMSG #tea :x")
+    keeper.sends("PRIVMSG rita :missed")
+    keeper.waits(5)
+    data = (FLOWS[flow] + COMMANDS[command]).encode()
+    for steps in range(MAX_STEPS):
+        work.stepwise = True
+        user = server.connects()
+        user.door.dataReceived(data)
+        user.tick()
+        done = 0
+        while done < steps and work.step():
+            user.tick()
+            done += 1
+        user.door.connectionLost(Failure(ConnectionLost()))
+        while work.step():
+            user.tick()
+        work.stepwise = False
+        user.waits(30)
+        online = {each.account.name for each in server.chat.presence.everybody()}
+        assert online == {"sam"}, steps
+        assert server.chat.accounts.get("gus") is None
+        assert failures == []
+        assert not server.chat.groups.connected_with("gus")  # type: ignore[arg-type]
+        if done < steps:
+            break
+    else:
+        raise AssertionError("the flow needs more steps")
+    server.stop()
+    store.close()

@@ -1,0 +1,144 @@
+"""WHO, WHOIS, AWAY, MONITOR and the like."""
+
+from __future__ import annotations
+
+from tests.support.irc import IrcServer
+
+
+def test_who_and_whox(irc: IrcServer) -> None:
+    """The members of a group, with the fields that were asked for."""
+    irc.at_nc("rita", "pass word").wire.loseConnection()
+    rita, gus = irc.enters("rita", password="pass word"), irc.enters("gus")
+    for user in (rita, gus):
+        user.sends("JOIN #tea")
+    assert gus.gets("WHO #tea") == [
+        "irc.test 352 gus #tea rita pyconchat irc.test rita H~ 0 Real rita",
+        "irc.test 352 gus #tea gus pyconchat irc.test gus H 0 Real gus",
+        "irc.test 315 gus #tea End of WHO.",
+    ]
+    assert gus.gets("WHO rita %tna,7") == [
+        "irc.test 354 gus 7 rita rita",
+        "irc.test 315 gus rita End of WHO.",
+    ]
+    assert gus.gets("WHO g*")[0].split()[7] == "gus"
+    assert gus.gets("WHO #nothing") == ["irc.test 315 gus #nothing End of WHO."]
+
+
+def test_whois(irc: IrcServer) -> None:
+    """Who somebody is, with the groups that one shares; the service, too."""
+    irc.at_nc("rita", "pass word").wire.loseConnection()
+    rita, gus = irc.enters("rita", password="pass word"), irc.enters("gus")
+    rita.sends("JOIN #tea", "JOIN #secret")
+    gus.sends("JOIN #tea")
+    lines = gus.gets("WHOIS rita")
+    assert lines[0] == "irc.test 311 gus rita rita pyconchat * Real rita"
+    assert "irc.test 319 gus rita ~#tea" in lines
+    assert "irc.test 330 gus rita rita is logged in as" in lines
+    assert "secret" not in str(lines)
+    assert lines[-1].split()[1] == "318"
+    assert gus.gets("WHOIS zoe")[0].split()[1] == "401"
+    assert gus.gets("WHOIS nickserv")[0].split()[1] == "311"
+    rita.leaves()
+    assert "irc.test 301 gus rita is offline" in gus.gets("WHOIS rita")
+
+
+def test_away(irc: IrcServer) -> None:
+    """306 and 305; others see it by away-notify, and when they write."""
+    alice, bob = irc.enters("alice", "away-notify"), irc.enters("bob")
+    for user in (alice, bob):
+        user.sends("JOIN #tea")
+    alice.receives()
+    assert bob.gets("AWAY :gone fishing")[-1].split()[1] == "306"
+    assert alice.sees() == ["bob AWAY gone fishing"]
+    assert alice.gets("PRIVMSG bob :hi") == ["irc.test 301 alice bob gone fishing"]
+    bob.receives()
+    assert bob.gets("AWAY")[0].split()[1] == "305"
+    assert alice.sees() == ["bob AWAY"]
+    nc = irc.at_nc("carol")
+    nc.types("/join tea", "/away tea time")
+    assert alice.sees()[-1] == "carol AWAY tea time"
+    nc.types("hello")
+    assert alice.sees() == ["carol AWAY", "carol PRIVMSG #tea hello"]
+
+
+def test_monitor(irc: IrcServer) -> None:
+    """Who is online, now and when that changes, whatever groups are shared."""
+    alice = irc.enters("alice")
+    assert alice.gets("MONITOR + bob,alice") == [
+        "irc.test 730 alice alice!alice@pyconchat",
+        "irc.test 731 alice bob",
+    ]
+    bob = irc.enters("bob")
+    assert alice.sees() == ["irc.test 730 alice bob!bob@pyconchat"]
+    bob.leaves()
+    assert alice.sees() == ["irc.test 731 alice bob"]
+    assert alice.gets("MONITOR L")[0] == "irc.test 732 alice bob,alice"
+    assert alice.gets("MONITOR - bob") == []
+    irc.enters("bob")
+    assert alice.sees() == []
+    assert alice.gets("MONITOR C", "MONITOR S") == []
+    many = ",".join(f"n{number}" for number in range(101))
+    assert "734" in str(alice.gets(f"MONITOR + {many}"))
+
+
+def test_setname(irc: IrcServer) -> None:
+    """The new real name is shown to those who understand it."""
+    alice, bob = irc.enters("alice", "setname"), irc.enters("bob", "setname")
+    for user in (alice, bob):
+        user.sends("JOIN #tea")
+    bob.receives()
+    alice.receives()
+    assert alice.gets("SETNAME :Al the Great") == ["alice SETNAME Al the Great"]
+    assert bob.sees() == ["alice SETNAME Al the Great"]
+    assert bob.gets("WHOIS alice")[0].endswith("Al the Great")
+    assert alice.gets("SETNAME :\x02")[0].startswith("irc.test FAIL SETNAME INVALID_REALNAME")
+
+
+def test_operators(irc: IrcServer) -> None:
+    """381 and +o at the login; KILL is for them only."""
+    irc.at_nc("olga", "pass word").types(f"/claim {irc.chat.accounts.claim_code}")
+    olga, gus = irc.enters("olga", password="pass word"), irc.enters("gus")
+    assert " 381 olga " in olga.raw.decode()
+    assert gus.gets("KILL olga :no")[0].split()[1] == "481"
+    assert gus.gets("OPER olga wrong")[0].split()[1] == "464"
+    assert gus.gets("OPER gus x")[0].split()[1] == "464"
+    zoe = irc.enters("zoe")
+    assert zoe.gets("OPER olga :pass word") == [
+        "irc.test 381 zoe You are an operator of this server.",
+        "zoe MODE zoe +o",
+    ]
+    zoe.sends("KILL gus :spam")
+    assert gus.sees()[-1].startswith("ERROR")
+    gus = irc.enters("gus")
+    nc = irc.at_nc("olga", "pass word")
+    nc.types("/password", "pass word", "another password", "another password")
+    assert zoe.gets("KILL gus :spam")[0].split()[1] == "481"
+    assert not irc.chat.accounts.find("zoe").actor.operator  # type: ignore[arg-type]
+
+
+def test_about_the_server(irc: IrcServer) -> None:
+    """Each command has its numerics."""
+    alice = irc.enters("alice")
+    for command, numeric in {
+        "MOTD": "422",
+        "LUSERS": "251",
+        "VERSION": "351",
+        "TIME": "391",
+        "INFO": "371",
+        "HELP": "704",
+        "HELP privmsg": "704",
+        "HELP nonsense": "524",
+        "ISON bob": "303",
+        "USERHOST alice": "302",
+        "WHOWAS zoe": "406",
+        "NAMES #tea": "366",
+        "STATS": "421",
+        "LINKS": "421",
+        "WALLOPS x": "421",
+        "JOIN": "461",
+        "PRIVMSG": "411",
+        "PRIVMSG bob": "412",
+        "NICK": "431",
+        "USER a b c d": "462",
+    }.items():
+        assert alice.gets(command)[0].split()[1] == numeric, command

@@ -1,0 +1,300 @@
+"""IRC clients at a real server: a plain socket, WeeChat and irssi, with somebody at nc as third."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.servers import PATIENCE, Server, free_port
+from tests.support.skips import require_program
+from tests.support.terminals import StartClient
+from tests.support.users import Visit
+
+PASSWORD = "a long password"
+
+
+class WithIrc(Server):
+    """A server with an IRC port."""
+
+    def __init__(self, folder: Path, **options: str) -> None:
+        super().__init__(folder, **options)
+        self.irc_port = free_port()
+
+    def start(self, *options: str) -> None:
+        """Start, and listen for IRC clients, too."""
+        super().start("--irc", f"tcp:{self.irc_port}:interface=127.0.0.1", *options)
+        self.says("listening for IRC on port")
+
+
+pytestmark = pytest.mark.server(type=WithIrc)
+
+
+class IrcSocket:
+    """A client at a plain socket, without any capability unless it asks for one."""
+
+    def __init__(self, server: WithIrc, nick: str, password: str = "", *caps: str) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", server.irc_port), PATIENCE)
+        self._received = b""
+        self._seen = 0
+        first = [f"CAP REQ :{' '.join(caps)}"] if caps else []
+        secret = [f"PASS :{password}"] if password else []
+        self.sends(*first, *secret, f"NICK {nick}", f"USER {nick} 0 * :{nick}")
+        if caps:
+            self.sends("CAP END")
+        self.sees(f" 422 {nick} ")
+
+    def sends(self, *lines: str) -> None:
+        """Send *lines*."""
+        self._socket.sendall("".join(f"{each}\r\n" for each in lines).encode())
+
+    def sees(self, text: str) -> str:
+        """Wait for a line with *text* after the line seen last, and return all up to its end."""
+        wanted = text.encode()
+        while (at := self._received.find(wanted, self._seen)) < 0 or (
+            end := self._received.find(b"\r\n", at)
+        ) < 0:
+            data = self._socket.recv(65536)
+            assert data, f"closed after {self._received[self._seen :]!r}, without {text!r}"
+            self._received += data
+        begin, self._seen = self._seen, end + 2
+        return self._received[begin:end].decode()
+
+    def sees_all(self) -> str:
+        """Wait for everything that was sent so far, and return it."""
+        self.sends("PING all")
+        return self.sees("PONG ")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+
+Connect = Callable[..., IrcSocket]
+
+
+@pytest.fixture
+def irc(server: WithIrc) -> Iterator[Connect]:
+    """Connect a client: ``irc("alice", PASSWORD)``."""
+    clients: list[IrcSocket] = []
+
+    def connect(nick: str, password: str = "", *caps: str) -> IrcSocket:
+        clients.append(IrcSocket(server, nick, password, *caps))
+        return clients[-1]
+
+    yield connect
+    for each in clients:
+        each.close()
+
+
+def test_an_evening(server: WithIrc, irc: Connect, visit: Visit) -> None:
+    """Asking, approving, talking, moderating, from both sides; and all is there after a kill."""
+    for name in ("alice", "bob"):
+        visit(name, PASSWORD).close()
+    alice, carol = irc("alice", PASSWORD), visit("carol", PASSWORD)
+    alice.sends("JOIN #tea")
+    alice.sees("366 alice #tea")
+    carol.types("/join tea let me in")
+    alice.sees("NOTICE #tea :carol asks to join: let me in.")
+    alice.sends("PRIVMSG PyconChat :approve #tea carol")
+    alice.sees(":carol!carol@pyconchat JOIN #tea")
+    carol.sees("You are in tea")
+    bob = irc("bob", PASSWORD)
+    bob.sends("JOIN #tea")
+    bob.sees(" 473 bob #tea ")
+    carol.sees_all()
+    alice.sees("NOTICE #tea :bob asks to join.")
+    alice.sends("MODE #tea +o carol")
+    alice.sees_all()
+    carol.types("/approve bob")
+    bob.sees(":bob!bob@pyconchat JOIN #tea")
+    bob.sees("366 bob #tea")
+
+    bob.sends("PRIVMSG #tea :hello all", "PRIVMSG #tea :\x01ACTION waves\x01")
+    carol.sees("bob: hello all\n~ bob waves\n")
+    alice.sees("PRIVMSG #tea :\x01ACTION waves\x01")
+    carol.types("hello bob", "/me nods", "/topic leaves")
+    bob.sees(":carol!carol@pyconchat PRIVMSG #tea :hello bob")
+    bob.sees("PRIVMSG #tea :\x01ACTION nods\x01")
+    bob.sees("TOPIC #tea leaves")
+    words = " ".join(f"word{number}" for number in range(450))
+    carol.types(words)
+    lines = bob.sees("word449").split("\r\n")
+    assert " ".join(each.split(" :", 1)[1] for each in lines) == words
+
+    device = irc("bob", PASSWORD)
+    device.sees(":bob!bob@pyconchat JOIN #tea")
+    device.sends("PRIVMSG #tea :from the train")
+    bob.sees(":bob!bob@pyconchat PRIVMSG #tea :from the train")
+    device.sends("PART #tea")
+    bob.sees("PART #tea")
+    carol.types("nobody there?")
+    assert "nobody" not in bob.sees_all()
+    bob.sends("JOIN #tea")
+    bob.sees("366 bob #tea")
+    device.close()
+
+    carol.types("/kick bob enough")
+    bob.sees("KICK #tea bob enough")
+    alice.sends("MODE #tea -A", "MODE #tea +b carol!*@*")
+    carol.sees("You were banned from tea by alice.")
+    bob.sends("JOIN #tea")
+    bob.sees("366 bob #tea")
+    bob.close()
+    alice.sees(":bob!bob@pyconchat JOIN #tea")
+    alice.sends("PRIVMSG #tea :while you were out", "PRIVMSG bob :for later")
+    alice.sees(" 301 alice bob ")
+
+    server.kill()
+    server.start()
+    history = ("draft/chathistory", "batch", "message-tags", "server-time")
+    again = irc("bob", PASSWORD, *history)
+    again.sees("Messages wait for you from alice.")
+    again.sends("CHATHISTORY LATEST alice * 5", "CHATHISTORY LATEST #tea * 5")
+    again.sees(":alice!alice@pyconchat PRIVMSG bob :for later")
+    again.sees(":alice!alice@pyconchat PRIVMSG #tea :while you were out")
+    again.close()
+    plain = irc("bob", PASSWORD)
+    plain.sees("366 bob #tea")
+    assert "while you were out" not in plain.sees_all()
+
+
+def test_what_was_seen_is_in_the_history_once(server: WithIrc, irc: Connect, visit: Visit) -> None:
+    """A kill while people talk: every id that was seen live is read back, once, in order."""
+    visit("alice", PASSWORD).close()
+    caps = ("echo-message", "message-tags", "server-time", "batch", "draft/chathistory")
+    alice = irc("alice", PASSWORD, *caps)
+    alice.sends("JOIN #tea", "MODE #tea -A", *(f"PRIVMSG #tea :{number}" for number in range(200)))
+    alice.sees("PRIVMSG #tea :20")
+    server.kill()
+    seen = _ids(alice)
+    server.start()
+    again = irc("alice", PASSWORD, *caps)
+    stored: list[str] = []
+    while True:
+        after = f"msgid={stored[-1]}" if stored else "timestamp=2000-01-01T00:00:00.000Z"
+        again.sends(f"CHATHISTORY AFTER #tea {after} 50")
+        again.sees("BATCH +")
+        page = _ids_in(again.sees("BATCH -"))
+        if not page:
+            break
+        stored += page
+    assert len(seen) > 20
+    assert stored[: len(seen)] == seen
+    assert len(set(stored)) == len(stored)
+
+
+def _ids(client: IrcSocket) -> list[str]:
+    """Return all ids that *client* has received before the connection ended."""
+    client._socket.settimeout(2)
+    try:
+        while data := client._socket.recv(65536):
+            client._received += data
+    except (TimeoutError, ConnectionResetError):
+        pass
+    whole = client._received[: client._received.rfind(b"\r\n") + 2]
+    return _ids_in(whole.decode())
+
+
+def _ids_in(text: str) -> list[str]:
+    lines = (each for each in text.split("\r\n") if " PRIVMSG #tea " in each)
+    return [each.split("msgid=", 1)[1].split(" ")[0].split(";")[0] for each in lines]
+
+
+# Real clients.
+
+
+def test_weechat(server: WithIrc, irc: Connect, visit: Visit, tmp_path: Path) -> None:
+    """It logs in by SASL, joins, talks, and logs what others say."""
+    program = require_program("weechat-headless")
+    visit("wendy", PASSWORD).close()
+    commands = [
+        "/set logger.file.flush_delay 0",
+        f"/server add py 127.0.0.1/{server.irc_port} -nossl",
+        "/set irc.server.py.ssl off",
+        "/set irc.server.py.sasl_username wendy",
+        f'/set irc.server.py.sasl_password "{PASSWORD}"',
+        "/set irc.server.py.autojoin #tea",
+        "/connect py",
+        "/wait 3 /msg -server py #tea hello from weechat",
+        "/wait 4 /command -buffer irc.py.#tea * /me waves",
+    ]
+    alice, carol = irc("alice"), visit("carol")
+    alice.sends("JOIN #tea", "MODE #tea -A")
+    alice.sees("MODE #tea -A")
+    carol.types("/join tea")
+    alice.sees("carol")
+    home = tmp_path / "weechat"
+    process = subprocess.Popen(
+        [program, "-d", str(home), "-r", ";".join(commands)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        alice.sees(":wendy!wendy@pyconchat JOIN #tea")
+        alice.sees("PRIVMSG #tea :hello from weechat")
+        carol.sees("wendy: hello from weechat")
+        carol.sees("~ wendy waves")
+        carol.types("hello from nc", "/me nods")
+        log = home / "logs" / "irc.py.#tea.weechatlog"
+        _waits(lambda: "carol nods" in log.read_text())
+        assert "carol\thello from nc" in log.read_text()
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def _waits(seen: Callable[[], bool]) -> None:
+    """Wait until *seen*."""
+    deadline = time.monotonic() + PATIENCE
+    while not seen():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
+IRSSI = """
+servers = ( {{ address = "127.0.0.1"; chatnet = "py"; port = "{port}"; autoconnect = "yes"; }} );
+chatnets = {{ py = {{ type = "IRC"; nick = "ida"; sasl_mechanism = "PLAIN";
+  sasl_username = "ida"; sasl_password = "{password}"; }}; }};
+settings = {{ core = {{ real_name = "Ida"; user_name = "ida"; nick = "ida"; }}; }};
+"""
+
+
+def test_irssi(
+    server: WithIrc, irc: Connect, visit: Visit, start_client: StartClient, tmp_path: Path
+) -> None:
+    """A join that has to be approved, talk in both directions, and what was missed."""
+    program = require_program("irssi")
+    visit("ida", PASSWORD).close()
+    home = tmp_path / "ida"
+    home.mkdir()
+    (home / "config").write_text(IRSSI.format(port=server.irc_port, password=PASSWORD))
+    alice = irc("alice")
+    alice.sends("JOIN #tea")
+    ida = start_client("ida", "--home", str(home), command=[program])
+    ida.sees("Welcome to PyconChat, ida.")
+    ida.types("/join #tea")
+    ida.sees("You asked to join tea")
+    alice.sees("NOTICE #tea :ida asks to join.")
+    alice.sends("PRIVMSG PyconChat :approve #tea ida", "PRIVMSG #tea :welcome ida")
+    ida.sees("Act: 2")
+    ida.types("/window goto #tea")
+    ida.sees("welcome ida")
+    ida.types("hello from irssi", "/me waves")
+    alice.sees("PRIVMSG #tea :hello from irssi")
+    alice.sees("PRIVMSG #tea :\x01ACTION waves\x01")
+    ida.types("/quit")
+    ida.ends()
+    alice.sends("PRIVMSG #tea :while you were away")
+    alice.sees_all()
+    ida = start_client("ida", "--home", str(home), command=[program])
+    ida.sees("1 new in tea since")
+    ida.types("/window goto #tea")
+    ida.sees("while you were away")
+    ida.types("/quit")
+    ida.ends()
