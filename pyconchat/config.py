@@ -68,9 +68,9 @@ class LimitsConfig(_Section, frozen=True):
     """Limits in seconds, bytes and counts. 0 turns a limit off."""
 
     line_bytes: Annotated[int, Meta(ge=64, le=65_536)] = 4096
-    connections_per_ip: Count = 16
+    connections_per_ip: Count = 64
     sessions_per_ip: Count = 64
-    connections_per_ip_10min: Count = 32
+    connections_per_ip_10min: Count = 128
     unauthenticated: Count = 100
     missed_entries: Annotated[int, Meta(ge=1, le=1000)] = 200
     login_seconds: Seconds = 60

@@ -43,9 +43,9 @@ KEYS: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
     "store.durability": ("full", '"normal"', "normal", ('"fast"', "1", "true")),
     "limits.line_bytes": (4096, "100", 100, ('"a"', "63", "65537", "1.5", "true", "0", "-1")),
     "limits.missed_entries": (200, "50", 50, ('"a"', "0", "1001", "1.5")),
-    "limits.connections_per_ip": (16, "0", 0, ('"a"', "-1", "1.5", "10000001")),
+    "limits.connections_per_ip": (64, "0", 0, ('"a"', "-1", "1.5", "10000001")),
     "limits.sessions_per_ip": (64, "0", 0, ('"a"', "-1", "1.5")),
-    "limits.connections_per_ip_10min": (32, "0", 0, ('"a"', "-1", "1.5")),
+    "limits.connections_per_ip_10min": (128, "0", 0, ('"a"', "-1", "1.5")),
     "limits.unauthenticated": (100, "0", 0, ('"a"', "-1", "1.5")),
     "limits.login_seconds": (60, "0", 0, ('"a"', "-1", "inf", "nan", "true")),
     "limits.login_attempts_per_minute": (3, "0", 0, ('"a"', "-1", "1.5")),
@@ -222,9 +222,9 @@ url = ""
 durability = "full"
 [limits]
 line_bytes = 4096
-connections_per_ip = 16
+connections_per_ip = 64
 sessions_per_ip = 64
-connections_per_ip_10min = 32
+connections_per_ip_10min = 128
 unauthenticated = 100
 login_seconds = 60
 login_attempts_per_minute = 3

@@ -172,7 +172,7 @@ def test_zero_turns_the_limits_off() -> None:
 
 
 def test_the_defaults() -> None:
-    """Of one address: 16 before the login, 64 sessions, 32 in ten minutes without a login."""
+    """Of one address: 64 before the login and 64 sessions, 128 in ten minutes without a login."""
     arrivals = Arrivals(
         **{name: getattr(LimitsConfig(), name) for name in (
             "connections_per_ip", "connections_per_ip_10min", "sessions_per_ip", "unauthenticated",
@@ -182,10 +182,10 @@ def test_the_defaults() -> None:
         arrivals.has_session()
     with pytest.raises(TooManyConnections):
         arrivals.has_session()
-    strangers = [arrivals.arrives() for _ in range(15)]
+    strangers = [arrivals.arrives() for _ in range(63)]
     arrivals.fails()
     for each in strangers:
         each.closed(1.0)
-    for _ in range(17):
+    for _ in range(65):
         arrivals.arrives(now=2.0).closed(2.0)
     assert "did not log in" in arrivals.fails(now=3.0)

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import pytest
 
+from pyconchat.config import LimitsConfig
 from tests.support.peers import (
     EVERYBODY,
     MEGABYTE,
@@ -221,6 +222,33 @@ def behind_a_proxy(folder: Path, **limits: int) -> Iterator[tuple[Server, Arrive
             return stack.enter_context(closing(Peer(server.port, host=PROXY, client=client)))
 
         yield server, arrive
+
+
+BY_ADDRESS = ("connections_per_ip", "connections_per_ip_10min", "sessions_per_ip")
+
+
+def test_a_class_behind_one_address(tmp_path: Path) -> None:
+    """With the default limits, 40 people register at once, and are back at once after a cut.
+
+    Some have been cut off before their login.
+    """
+    limits = {name: getattr(LimitsConfig(), name) for name in (*BY_ADDRESS, "unauthenticated")}
+    with behind_a_proxy(tmp_path, **limits) as (_, arrive):
+        for is_cut in (True, False):
+            pupils = [arrive("203.0.113.1") for _ in range(40)]
+            for pupil in pupils:
+                pupil.sees("Username: ")
+            if is_cut:
+                for pupil in pupils:
+                    pupil.close()
+        for _ in range(2):
+            for number, pupil in enumerate(pupils):
+                pupil.types(f"pupil{number}", f"password of {number}")
+            for pupil in pupils:
+                pupil.sees("Group: ")
+            for pupil in pupils:
+                pupil.close()
+            pupils = [arrive("203.0.113.1") for _ in range(40)]
 
 
 def gets_in(port: int) -> None:
