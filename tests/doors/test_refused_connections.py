@@ -23,8 +23,8 @@ def refused(connection: TestConnection) -> str:
 
 
 def test_connections_of_one_address(open_door: OpenDoor) -> None:
-    """The 17th without a login from one address is refused; a login or a close makes room."""
-    connect = open_door(connections_per_ip_10min=0)
+    """One too many without a login from one address is refused; a login or a close makes room."""
+    connect = open_door(connections_per_ip=16, connections_per_ip_10min=0)
     connections = [connect() for _ in range(16)]
     assert all("Username: " in each.sees() for each in connections)
     sentence = (
@@ -74,7 +74,7 @@ def test_an_ipv4_mapped_address_counts_as_ipv4(open_door: OpenDoor) -> None:
 
 def test_connections_without_a_login_within_ten_minutes(open_door: OpenDoor) -> None:
     """After 32 the next is refused, with the time to wait; then one passes."""
-    connect = open_door()
+    connect = open_door(connections_per_ip_10min=32)
     for number in range(32):
         connect().logs_in(f"guest{number}").wire.loseConnection()  # these do not count
     for _ in range(32):
