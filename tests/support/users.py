@@ -10,6 +10,7 @@ import pty
 import re
 import select
 import socket
+import ssl
 import tempfile
 import time
 import tty
@@ -29,6 +30,7 @@ from tests.support.servers import PATIENCE, Server
 from tests.support.terminals import environment
 
 __all__ = [
+    "ALL_KINDS",
     "KINDS",
     "LINE_KINDS",
     "PAIRS",
@@ -36,6 +38,7 @@ __all__ = [
     "JsonUser",
     "SocketUser",
     "TelnetUser",
+    "TlsUser",
     "User",
     "UserOf",
     "Visit",
@@ -206,6 +209,15 @@ class SocketUser(User):
     def _show(self, data: bytes) -> str:
         """Return all text that was shown, including *data*, which was just received."""
         return self.shown + self._decoder.decode(data)
+
+
+class TlsUser(SocketUser):
+    """A user at `openssl s_client`, or another program that makes a TLS connection."""
+
+    def _connect(self, port: int) -> socket.socket:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context.wrap_socket(super()._connect(port))
 
 
 class TelnetUser(SocketUser):
@@ -465,6 +477,12 @@ KINDS: dict[str, Callable[[Server, Path], User]] = {
     "client": lambda server, folder: ClientUser(server.port, folder),
 }
 
+ALL_KINDS: dict[str, Callable[[Server, Path], User]] = {
+    **KINDS,
+    "tls": lambda server, _: TlsUser(server.tls_port),
+}
+"""With those that differ from another one only in the transport."""
+
 LINE_KINDS = ["nc", "telnet"]
 """Kinds in which the server asks for name, password and group."""
 
@@ -478,7 +496,7 @@ def users(server: Server, folder: Path) -> Iterator[UserOf]:
     connected: list[User] = []
 
     def user(kind: str, name: str = "", password: str = "", group: str = "") -> User:
-        connected.append(KINDS[kind](server, folder))
+        connected.append(ALL_KINDS[kind](server, folder))
         if name:
             connected[-1].logs_in(name, password, group)
         return connected[-1]
