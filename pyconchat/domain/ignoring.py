@@ -2,7 +2,9 @@
 
 Their messages, edits, reactions, pins, files, topics, requests and invitations are hidden as a
 whole. Their decisions about rights (a kick, a ban, a rejection), and that they left, are one line,
-without their text. So are entries of others about their messages.
+without their text. So are entries of others about their messages. Their bans of people who are no
+members are hidden, and the ends of their bans: these could be repeated for ever, in a group that
+the reader is not in.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from pyconchat.domain.events import (
     MemberInvited,
     MemberKicked,
     MemberLeft,
+    MemberUnbanned,
     Message,
     MessageRemoved,
     Pinned,
@@ -60,6 +63,8 @@ def as_seen(entry: Entry, ignores: Mapping[Key, Name]) -> Entry | None:
         case FileShared(by=author) | FileRemoved(by=author) | MemberInvited(by=author):
             return None if fold(author) in ignores else entry
         case TopicChanged(by=author):
+            return None if fold(author) in ignores else entry
+        case MemberBanned(by=author, was_member=False) | MemberUnbanned(by=author):
             return None if fold(author) in ignores else entry
         case JoinRequested(name=author) | RequestWithdrawn(name=author):
             return None if fold(author) in ignores else entry

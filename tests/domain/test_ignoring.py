@@ -18,7 +18,7 @@ IGNORES = {fold(MALLORY): MALLORY}
 
 KINDS = list(get_args(AnyEvent))
 
-NOTICES = {"kicked", "banned", "rejected", "server-kicked", "server-banned", "unbanned"}
+NOTICES = {"kicked", "banned", "rejected", "server-kicked", "server-banned"}
 """Entries of an ignored person that are shown."""
 
 
@@ -41,6 +41,8 @@ def event_by(kind: Any, author: Name, about: Name) -> Any:
             values[name] = next(iter(hint))
         elif hint is int:
             values[name] = 1
+        elif hint is bool and name == "was_member":
+            values[name] = True
         elif hint is str:
             values[name] = ""
     return kind(**values)
