@@ -76,7 +76,7 @@ BY_WAY = {
     " uninvited.name created.by joined.by left.name kicked.by banned.by unbanned.by"
     " registered.name admin.by policy.by topic.by shared.by removed.by server-kicked.by"
     " server-banned.by server-unbanned.by operator.by operator-removed.by closed.by moderator.by"
-    " unmoderator.by quieted.by unquieted.by slow.by",
+    " unmoderator.by quieted.by unquieted.by slow.by code-made.by code-ended.by",
     Way("/create {} open"): "created.name",
     Way("/approve {}", "{own}"): "joined.name",
     Way("/reject {}", "{own}"): "rejected.name",
@@ -99,14 +99,14 @@ NAMES = {place: way for way, places in BY_WAY.items() for place in places.split(
 
 # Strings that the server generates.
 OURS = {"created.password_hash", "policy.password_hash", "shared.sha256", "shared.id"}
-OURS |= {"shared.quota", "server-banned.networks"}  # networks
+OURS |= {"shared.quota", "server-banned.networks", "code-made.digest"}
 
 # Commands that lead to no event, only to answers and refusals.
 AT_DESK = ["{}", "/msg bob {}", "/msg {} hello", "/join {}", "/join cups{} {}", "/help {}"]
 AT_DESK += ["/create vault-{own} password {}", "/ignore {}", "/claim {}"]
 IN_GROUP = ["/{}", "/policy {}", "/policy password {}", "/policy open", "/search {}"]
 IN_GROUP += ["/history {}", "/get {}", "/react 3 {}", "/react 3 👍{}", "/reply 3 {}", "/pin 3"]
-IN_GROUP += ["/slow {}", "/ban nobody {}", "/quiet nobody {}"]
+IN_GROUP += ["/slow {}", "/ban nobody {}", "/quiet nobody {}", "/invite code {}", "/invite code"]
 OTHERS = [Way(line) for line in AT_DESK] + [Way(line, "{own}") for line in IN_GROUP]
 
 
