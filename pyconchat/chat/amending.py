@@ -93,7 +93,7 @@ class Amending:
             yield
         finally:
             lock.release()
-            if not lock.locked:
+            if not lock.locked and self._locks.get(conversation.id) is lock:  # released in turn
                 del self._locks[conversation.id]
 
     async def target_in_private(self, session: ISession, partner: Account, seq: int) -> Target:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from twisted.logger import Logger
 
-from pyconchat.chat.conversations import Conversation, GroupConversation
+from pyconchat.chat.conversations import Conversation, DirectConversation, GroupConversation
 from pyconchat.domain.events import (
     AdminChanged,
     AnyEvent,
@@ -96,6 +96,8 @@ def published(
     where = "the server"
     if isinstance(conversation, GroupConversation):
         where = conversation.group.name
+    elif isinstance(conversation, DirectConversation):
+        where = "a private conversation"
     line = _line(entry, where, user)
     if line:
         _log.info("{line}", line=line, group=where, user=subject(entry.event))

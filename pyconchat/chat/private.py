@@ -19,11 +19,11 @@ from pyconchat.domain.accounts import Account
 from pyconchat.domain.decisions import Decision, NewEntry, OpenDirect, RequestKey
 from pyconchat.domain.direct import Direct
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.events import Action, GroupEvent, Message, Tags
+from pyconchat.domain.events import Action, FileShared, GroupEvent, Message, Tags
 from pyconchat.domain.refusals import no_such_message, require_few_lines
 from pyconchat.domain.text import SafeText
 
-__all__ = ["Delivered", "PrivateTalk"]
+__all__ = ["Delivered", "PrivateTalk", "parties_of"]
 
 
 class Delivered(NamedTuple):
@@ -88,19 +88,13 @@ class PrivateTalk:
         sender: Account = session.account
         or_self = session.translator is not None
         self.require_partner(sender, receiver, or_self)
-        conversation = await self._find(sender, receiver)
+        known = await self._find(sender, receiver)
         self.require_partner(sender, receiver, or_self)
         self._memory.require_present(sender)
-        if reply_to > (0 if conversation is None else conversation.published):
+        if reply_to > (0 if known is None else known.published):
             raise no_such_message(reply_to)
         require_few_lines(text)
-        writes: Sequence[OpenDirect] = ()
-        if conversation is None:
-            parties, id = _parties(sender, receiver), self._conversations.new_id()
-            both = dict.fromkeys((sender, receiver))
-            owners = tuple(each.key for each in both if each.registered)
-            conversation = self._conversations.add_private(parties, id, 0)
-            writes = (OpenDirect(id, parties, owners),)
+        conversation, writes = self._opened(known, sender, receiver)
         first = not sender.registered and sender.party not in conversation.guests
         event: Message | Action = kind(sender.name, text, first, tags=tags)
         if isinstance(event, Message) and (reply_to or notice):
@@ -117,13 +111,45 @@ class PrivateTalk:
             raise
         if sender.absence is not None:
             self._registry.end_absence(sender)
-        sender.corresponds_with(receiver)
-        if sender.key not in receiver.ignores:
-            receiver.corresponds_with(sender)
+        _correspond(sender, receiver)
         absence = None if receiver.key in sender.ignores else receiver.absence
         if absence is None or not absence.is_news_to(sender.party):
             return Delivered(receiver, seq, None)
         return Delivered(receiver, seq, absence.text)
+
+    async def share(
+        self,
+        sender: Account,
+        receiver: Account,
+        file: Callable[[DirectConversation], FileShared],
+    ) -> int:
+        """Share with *receiver* what *file* returns for their conversation; return its id.
+
+        Raises `Refused` or `NotSaved`. The number of the file is one more than that of the last.
+        """
+        self.require_partner(sender, receiver)
+        known = await self._find(sender, receiver)
+        self.require_partner(sender, receiver)
+        self._memory.require_present(sender)
+        conversation, writes = self._opened(known, sender, receiver)
+        event = file(conversation)
+        # The version makes the store refuse a number that another node has given to a file.
+        entry = NewEntry(conversation.id, event, event.number - 1)
+        await self._append(sender, conversation, Decision(self._now(), (entry,), writes))
+        _correspond(sender, receiver)
+        return conversation.id
+
+    def _opened(
+        self, known: DirectConversation | None, sender: Account, receiver: Account
+    ) -> tuple[DirectConversation, Sequence[OpenDirect]]:
+        """Return the conversation, and the writes that create it if it is not *known* yet."""
+        if known is not None:
+            return known, ()
+        parties, id = parties_of(sender, receiver), self._conversations.new_id()
+        both = dict.fromkeys((sender, receiver))  # the same account, if it writes to itself
+        owners = tuple(each.key for each in both if each.registered)
+        conversation = self._conversations.add_private(parties, id, 0)
+        return conversation, (OpenDirect(id, parties, owners),)
 
     async def decide(
         self,
@@ -181,7 +207,7 @@ class PrivateTalk:
         return await self._find(account, other)
 
     async def _find(self, one: Account, other: Account) -> DirectConversation | None:
-        parties = _parties(one, other)
+        parties = parties_of(one, other)
         known = self._conversations.private(parties)
         if known is None and one.registered and other.registered:
             found = await self._journal.read_in_order(self._store.direct, parties)
@@ -191,5 +217,13 @@ class PrivateTalk:
         return known
 
 
-def _parties(one: Account, other: Account) -> Parties:
+def parties_of(one: Account, other: Account) -> Parties:
+    """Return the parties of the private conversation of two accounts."""
     return min(one.party, other.party), max(one.party, other.party)
+
+
+def _correspond(sender: Account, receiver: Account) -> None:
+    """Make each the other's last correspondent, for ``/r``."""
+    sender.corresponds_with(receiver)
+    if sender.key not in receiver.ignores:
+        receiver.corresponds_with(sender)

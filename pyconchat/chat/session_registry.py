@@ -47,6 +47,7 @@ class SessionRegistry:
         self._now = now
         self._watchers: list[Callable[[Account], None]] = []
         self._presence_watchers: list[Callable[[Account, bool], None]] = []
+        self._private_watchers: list[Callable[[int], None]] = []
         self.stopping = False  # the server is stopping: departures are not announced
 
     def watch(self, watcher: Callable[[Account], None]) -> None:
@@ -59,6 +60,10 @@ class SessionRegistry:
     def watch_presence(self, watcher: Callable[[Account, bool], None]) -> None:
         """Call *watcher* with each account that comes (True) or goes."""
         self._presence_watchers.append(watcher)
+
+    def watch_private(self, watcher: Callable[[int], None]) -> None:
+        """Call *watcher* with the id of each private conversation that ends."""
+        self._private_watchers.append(watcher)
 
     def revoke(self, account: Account) -> None:
         """Call the watchers with *account*."""
@@ -159,6 +164,8 @@ class SessionRegistry:
                     session.subscriptions.end(conversation, conversation.published)
         write = EndDirect(conversation.id, conversation.published)
         self._journal.append(Decision(self._now(), writes=[write]))
+        for watcher in self._private_watchers:
+            watcher(conversation.id)
 
     def _is_online(self, party: str) -> bool:
         account = self._memory.accounts.get(account_key(party))

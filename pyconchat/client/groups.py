@@ -12,11 +12,19 @@ from pyconchat.client.net.json_protocol import Object, objects_in
 from pyconchat.client.records import is_news
 from pyconchat.domain.names import fold
 
-__all__ = ["Groups"]
+__all__ = ["Groups", "place_of"]
 
 
 MAX_DIGITS = 9
 """Maximum digits of a group's number."""
+
+
+def place_of(fields: Object) -> dict[str, str]:
+    """Return the fields of a request for the place of *fields*, an event or another request."""
+    partner = fields.get("with")
+    if isinstance(partner, str):
+        return {"with": partner}
+    return {"group": str(fields.get("group"))}
 
 
 class Groups:

@@ -72,7 +72,10 @@ def reply_in(fields: Object, now: float) -> Reply | None:
         case "groups":
             lines = objects_in(fields.get("groups"))
             fields["groups"] = [{**each, "name": each.get("group")} for each in lines]
+        case "upload" | "download":
+            fields["where"] = _where(fields)
         case "requests" | "bans" | "files" as kind:
+            fields["where"] = _where(fields)
             fields[kind] = [_with_milliseconds(each) for each in objects_in(fields.get(kind))]
             fields["now"] = int(now * 1000)
         case "invite-code":
@@ -90,6 +93,11 @@ def reply_in(fields: Object, now: float) -> Reply | None:
     except (msgspec.ValidationError, TypeError):
         return None
     return reply
+
+
+def _where(fields: Object) -> Object:
+    """Return the place that *fields* name, with the names that `Where` has for its fields."""
+    return {"group": fields.get("group"), "other": fields.get("with")}
 
 
 def _with_milliseconds(fields: Object) -> Object:

@@ -1,25 +1,27 @@
-"""Commands about files that are shared with a group."""
+"""Commands about files that are shared with a group, or in private."""
 
 from __future__ import annotations
 
 import shlex
 
 from pyconchat.chat.interfaces import ServerAddress
+from pyconchat.chat.places import Private
 from pyconchat.commands.call import Call
 from pyconchat.commands.listing import Listing, page
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.group_state import SharedFile
-from pyconchat.domain.replies import DownloadTicket, FileLine, Files, Reply, UploadTicket
+from pyconchat.domain.replies import DownloadTicket, FileLine, Files, Reply, UploadTicket, Where
 from pyconchat.domain.text import SafeText, safe_line
+from pyconchat.files.places import FilePlace, GroupFiles
 from pyconchat.files.sharing import FileSharing, file_name
 
 
 async def send(call: Call, path: str) -> Reply:
-    """Share a file with the group."""
-    group = call.group()
+    """Share a file with the group, or the partner."""
+    place = await _files(call)
     name = file_name(path)
     ticket, offset = await _sharing(call).offer(
-        call.account, call.session.peer.network, call.here(), name
+        call.account, call.session.peer.network, place, name
     )
     file = _quoted(safe_line(path.strip()))
     header = f'echo "upload {ticket.token} 0 $(wc -c < {file})"'
@@ -27,13 +29,13 @@ async def send(call: Call, path: str) -> Reply:
     # `: <` first: a file that cannot be read must not begin an upload.
     command = f": < {file} && ({header}; cat -- {file}) | {program}"
     most = _sharing(call).left(ticket)
-    return UploadTicket(ticket.token, group.name, name, offset, most, SafeText(command))
+    return UploadTicket(ticket.token, _where(call), name, offset, most, SafeText(command))
 
 
 async def list_files(call: Call, listing: Listing | None) -> Reply:
-    """List the files of the group, the newest of them last."""
-    listing, group = listing or Listing(), call.group()
-    files = [file for file in group.files.values() if listing.wants(file.name)]
+    """List the files of the group, or of the private conversation; the newest are the last."""
+    listing, place = listing or Listing(), await _files(call)
+    files = [file for file in place.files.values() if listing.wants(file.name)]
 
     def line(file: SharedFile) -> FileLine:
         return FileLine(file.number, file.name, file.size, file.sha256, file.by, file.at)
@@ -41,27 +43,51 @@ async def list_files(call: Call, listing: Listing | None) -> Reply:
     found = page(
         files[::-1], listing, lambda file: str(file.number), line, "/files", call.named_group
     )
-    return Files(group.name, found.items[::-1], found.more, found.next)
+    return Files(_where(call), found.items[::-1], found.more, found.next)
 
 
 async def get(call: Call, which: str) -> Reply:
-    """Fetch a file of the group."""
-    group = call.group()
+    """Fetch a file."""
+    place = await _files(call)
     ticket = _sharing(call).ticket_for(
-        call.account, call.session.peer.network, call.here(), safe_line(which)
+        call.account, call.session.peer.network, place, safe_line(which)
     )
     file = ticket.file
     assert file is not None
     program = _program(call.session.peer.server_address)
     command = f'echo "download {ticket.token}" | {program} > {shlex.quote(file.name)}'
     return DownloadTicket(
-        ticket.token, group.name, file.number, file.name, file.size, file.sha256, SafeText(command)
+        ticket.token,
+        _where(call),
+        file.number,
+        file.name,
+        file.size,
+        file.sha256,
+        SafeText(command),
     )
 
 
 async def remove(call: Call, number: int) -> None:
-    """Remove a file from the group."""
-    await call.decide(call.here(), lambda group: group.remove(call.actor, number))
+    """Remove a file."""
+    if isinstance(call.current, Private):
+        place = await _sharing(call).private_files(call.account, call.current.partner)
+        await place.remove(call.account, number, call.key)
+    else:
+        await call.decide(call.here(), lambda group: group.remove(call.actor, number))
+
+
+async def _files(call: Call) -> FilePlace:
+    """Return the files of the current place, if the caller may read them."""
+    if isinstance(call.current, Private):
+        return await _sharing(call).private_files(call.account, call.current.partner)
+    call.group()
+    return GroupFiles(call.chat, call.here())
+
+
+def _where(call: Call) -> Where:
+    if isinstance(call.current, Private):
+        return Where(other=call.current.partner.name)
+    return Where(group=call.group().name)
 
 
 def _sharing(call: Call) -> FileSharing:

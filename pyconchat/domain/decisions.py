@@ -114,7 +114,7 @@ class OpenDirect(msgspec.Struct, frozen=True):
 class EndDirect(msgspec.Struct, frozen=True):
     """End a private conversation, one party of which no longer exists, at its entry *head*.
 
-    The other party still receives the missed entries at the next login.
+    The other party still receives the missed entries at the next login. Its files are deleted.
     """
 
     conversation: int
@@ -163,7 +163,8 @@ class DeleteAccount(msgspec.Struct, frozen=True):
     """Delete the account *owner*, with all that is only its own: tokens, cursors, settings.
 
     Its private conversations move to *party*, which is never the party of an account: they remain
-    for their other party, and a later account with the same name does not get them.
+    for their other party, and a later account with the same name does not get them. Their files are
+    deleted.
     """
 
     owner: Key

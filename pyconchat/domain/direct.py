@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.events import FileRemoved, FileShared, GroupEvent
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.rights import Actor
+from pyconchat.domain.shared_files import SharedFile
 from pyconchat.domain.text import SafeText
 
 __all__ = ["Direct"]
@@ -38,6 +40,30 @@ class Direct:
     def require_right(self, by: Actor, what: str) -> None:
         """Raise `Refused`: nobody has rights over the other party."""
         raise Refused(Code.NOT_YOURS, "In private, nobody can {what}.", what=what)
+
+    def share(
+        self,
+        by: Actor,
+        number: int,
+        name: SafeText,
+        size: int,
+        sha256: str,
+        id: str,
+        quota: str = "",
+    ) -> FileShared:
+        """Decide that *by* shares a file as the *number*; the other fields are as in `Group`."""
+        self.require_member(by)
+        return FileShared(number, name, by.name, size, sha256, id, by.guest, quota)
+
+    def remove(self, by: Actor, file: SharedFile) -> list[GroupEvent]:
+        """Decide that *by*, who has shared *file*, removes it."""
+        self.require_member(by)
+        if fold(file.by) != fold(by.name):
+            raise Refused(
+                Code.NOT_YOURS, "{name} has shared that file; only {name} can remove it.",
+                name=file.by,
+            )  # fmt: skip
+        return [FileRemoved(file.number, file.name, by.name)]
 
     def mentions_in(self, by: Actor, text: SafeText) -> tuple[Name, ...]:
         """Return nobody: every message in private is for the other party."""

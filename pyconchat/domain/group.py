@@ -24,13 +24,14 @@ from pyconchat.domain.events import (
     TopicChanged,
     Why,
 )
-from pyconchat.domain.group_state import GroupState, SharedFile
+from pyconchat.domain.group_state import GroupState
 from pyconchat.domain.mentions import NameFinder
 from pyconchat.domain.moderation import Moderation
 from pyconchat.domain.names import Name
 from pyconchat.domain.refusals import require_few_lines
 from pyconchat.domain.rights import Actor
-from pyconchat.domain.text import SafeText, safe_line
+from pyconchat.domain.shared_files import SharedFile, find_file
+from pyconchat.domain.text import SafeText
 
 __all__ = ["Actor", "Group"]
 
@@ -115,11 +116,7 @@ class Group(Moderation):
 
         Raises `Refused`.
         """
-        file = self.files.get(int(which)) if which.isdecimal() and len(which) < 10 else None
-        if file is None:
-            wanted = safe_line(which)  # NFC, as the names of files are
-            named = [each for each in self.files.values() if each.name == wanted]
-            file = named[-1] if named else None
+        file = find_file(self.files, which)
         if file is None:
             raise Refused(
                 Code.NO_SUCH_FILE,

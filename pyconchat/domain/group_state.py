@@ -51,6 +51,7 @@ from pyconchat.domain.events import (
 )
 from pyconchat.domain.invite_codes import InviteCode
 from pyconchat.domain.names import Key, Name, fold
+from pyconchat.domain.shared_files import SharedFile, shared_file
 from pyconchat.domain.text import SafeText
 
 __all__ = ["Ban", "GroupState", "JoinRequest", "LiveState", "Member", "Quiet", "SharedFile"]
@@ -103,24 +104,6 @@ class Quiet(msgspec.Struct, frozen=True):
     def lasts(self, now: int) -> bool:
         """Return whether *name* is still quiet at *now* (milliseconds since the epoch)."""
         return self.until is None or now < self.until
-
-
-class SharedFile(msgspec.Struct, frozen=True):
-    """A file that *by* shared with the group at *at* (milliseconds since the epoch).
-
-    *size* is in bytes, *sha256* in hex; *id* is its name on the server's disk. *quota* is as in
-    `FileShared`.
-    """
-
-    number: int
-    name: SafeText
-    by: Name
-    size: int
-    sha256: str
-    id: str
-    at: int
-    guest: bool = False
-    quota: str = ""
 
 
 class Pin(msgspec.Struct, frozen=True):
@@ -380,17 +363,7 @@ class LiveState:
 
     def _share(self, event: FileShared, at: int) -> None:
         self.last_file = event.number
-        self.files[event.number] = SharedFile(
-            number=event.number,
-            name=event.file,
-            by=event.by,
-            size=event.size,
-            sha256=event.sha256,
-            id=event.id,
-            at=at,
-            guest=event.guest,
-            quota=event.quota,
-        )
+        self.files[event.number] = shared_file(event, at)
 
 
 def _first_state(event: GroupCreated) -> GroupState:

@@ -11,6 +11,7 @@ __all__ = [
     "AccountRecord",
     "ClosedGroup",
     "CursorRecord",
+    "DirectFiles",
     "DirectRecord",
     "Loaded",
     "ServerState",
@@ -84,6 +85,17 @@ class ClosedGroup(msgspec.Struct, frozen=True):
     days: int
 
 
+class DirectFiles(msgspec.Struct, frozen=True):
+    """The *files* of the private conversation of two registered *parties*.
+
+    *last_file* is the highest number that a file of it ever had.
+    """
+
+    parties: tuple[str, str]
+    last_file: int
+    files: list[SharedFile]
+
+
 class ServerState(msgspec.Struct, frozen=True):
     """The state of the whole server. *claim_code* is None once it has been used."""
 
@@ -99,11 +111,13 @@ class ServerState(msgspec.Struct, frozen=True):
 class Loaded(msgspec.Struct, frozen=True):
     """All that a server keeps in memory. *groups* are the open ones, by conversation id.
 
-    *closed_files* are the files of closed groups that are still kept.
+    *closed_files* are the files of closed groups that are still kept, *direct_files* those of
+    private conversations in which there ever were any.
     """
 
     groups: dict[int, StoredGroup]
     closed_files: dict[int, list[SharedFile]]
+    direct_files: dict[int, DirectFiles]
     server: ServerState
     highest_conversation: int
     highest_number: int

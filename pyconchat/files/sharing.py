@@ -1,5 +1,7 @@
 """FileSharing: the shared files of a running server: tickets, uploads, quotas.
 
+The rights to them are checked by their place: a group, or a private conversation.
+
 A ticket permits the transfer of one file. The rights of its owner are checked again when the
 transfer begins, and once more before an uploaded file is shared.
 """
@@ -11,19 +13,26 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from pyconchat.chat.chat import Chat
-from pyconchat.chat.conversations import GroupConversation
+from pyconchat.chat.conversations import Conversation, DirectConversation, GroupConversation
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import Entry, FileRemoved, FileShared, GroupClosed
-from pyconchat.domain.group_state import SharedFile
 from pyconchat.domain.names import Key
+from pyconchat.domain.shared_files import SharedFile, shared_file
+from pyconchat.domain.stored import DirectFiles
 from pyconchat.domain.text import SafeText, safe_line
+from pyconchat.files.places import (
+    FilePlace,
+    NewFile,
+    PrivateFiles,
+    PrivatePlace,
+)
 from pyconchat.files.quotas import Quotas, quota_key, quota_of
 from pyconchat.files.storage import Partial, Storage
 from pyconchat.files.tickets import Ticket, Tickets
@@ -61,13 +70,19 @@ class FileSharing:
         self.tickets = Tickets(self.config.tickets_per_account)
         chat.registry.watch(self.tickets.revoke)
         self._active: dict[str, Key] = {}  # the keys of the uploads that are running, with owners
-        self._known: dict[int, dict[int, FileShared | SharedFile]] = {}
+        self._known: dict[int, dict[int, SharedFile]] = {}  # of groups, also of closed ones
+        self._private = PrivateFiles()
         self._owners: dict[str, Key] = {}  # the quota key of each file, by its id
         chat.publisher.watch(self._happened)
+        chat.registry.watch_private(self._end_private)
         chat.registration.watch(self._disown)
 
-    def start(self, closed: Mapping[int, Sequence[SharedFile]]) -> None:
-        """Load the files of all groups, and those of *closed* ones, by conversation.
+    def start(
+        self,
+        closed: Mapping[int, Sequence[SharedFile]],
+        direct: Mapping[int, DirectFiles],
+    ) -> None:
+        """Load the files of all groups, of *closed* ones, and of private conversations (*direct*).
 
         Raises `OSError`.
         """
@@ -76,15 +91,15 @@ class FileSharing:
             self._known[conversation.id] = dict(conversation.group.files)
         for id, kept in closed.items():
             self._known[id] = {file.number: file for file in kept}
-        for files in self._known.values():
+        self._private.load(direct)
+        for files in (*self._known.values(), *map(self._private.of, direct)):
             for file in files.values():
-                assert isinstance(file, SharedFile), "nothing has been shared yet"
                 account = self._chat.accounts.get(file.by)
                 self._count(file, deleted=account is None or not account.actor.owns(file))
 
     def clean(self, now: float) -> Deferred[int]:
         """Remove orphaned files and abandoned uploads; *now* is in seconds since the epoch."""
-        known = {file.id for files in self._known.values() for file in files.values()}
+        known = set(self._owners)
         max_age = self.config.unfinished_seconds or float("inf")
         return self.run(self.storage.clean, known, now, max_age)
 
@@ -95,26 +110,28 @@ class FileSharing:
     # Tickets.
 
     async def offer(
-        self, account: Account, network: str, conversation: GroupConversation, name: SafeText
+        self, account: Account, network: str, place: FilePlace, name: SafeText
     ) -> tuple[Ticket, int]:
-        """Return a ticket to upload *name* to a group, and how many bytes the storage has of it.
+        """Return a ticket to upload *name* to *place*, and how many bytes the storage has of it.
 
         *network* is that of the session (see `network_of`). Raises `Refused`.
         """
-        conversation.group.require_member(account.actor)
-        conversation.group.require_voice(account.actor, self._chat.now())
-        ticket = self._issue(account, network, conversation, name, None)
+        place.require_right(account, writing=True)
+        ticket = self._issue(account, network, place, name, None)
         self.quotas.require_some(ticket.owner)
         return ticket, await self.run(self.storage.partial_size, ticket.owner, ticket.key)
 
-    def ticket_for(
-        self, account: Account, network: str, conversation: GroupConversation, which: str
-    ) -> Ticket:
+    def ticket_for(self, account: Account, network: str, place: FilePlace, which: str) -> Ticket:
         """Return a ticket to download the file *which*: a number or a name. Raises `Refused`."""
-        group = conversation.group
-        group.require_member(account.actor)
-        file = group.file(which)
-        return self._issue(account, network, conversation, file.name, file)
+        place.require_right(account, writing=False)
+        file = place.find(which)
+        return self._issue(account, network, place, file.name, file)
+
+    async def private_files(self, account: Account, partner: Account) -> PrivatePlace:
+        """Return the files that *account* and *partner* share. Raises `Refused` or `NotSaved`."""
+        conversation = await self._chat.private.conversation(account, partner)
+        id = None if conversation is None else conversation.id
+        return PrivatePlace(self._chat, self._private, account, partner, id)
 
     def left(self, ticket: Ticket) -> int:
         """Return the maximum bytes that may be uploaded with *ticket*."""
@@ -138,25 +155,25 @@ class FileSharing:
         """Raise `Refused` if the owner of *ticket* may no longer use it."""
         ticket.require_good()
         self._chat.memory.require_present(ticket.account)
-        ticket.conversation.group.require_member(ticket.account.actor)
+        ticket.place.require_right(ticket.account, writing=False)
         if ticket.file is not None:
-            ticket.conversation.group.file(str(ticket.file.number))
+            ticket.place.find(str(ticket.file.number))
 
     def _issue(
         self,
         account: Account,
         network: str,
-        conversation: GroupConversation,
+        place: FilePlace,
         name: SafeText,
         file: SharedFile | None,
     ) -> Ticket:
         now = self._now()
         lifetime = self.config.ticket_seconds or float("inf")
         token = self.tickets.new_token()
-        key = f"{account.party}/{conversation.id}/{name}"
+        key = f"{account.party}/{place.key}/{name}"
         quota = quota_of(account, network)
         owner = quota_key(account.name, not account.registered, quota)
-        ticket = Ticket(token, account, conversation, name, file, now + lifetime, key, owner, quota)
+        ticket = Ticket(token, account, place, name, file, now + lifetime, key, owner, quota)
         self.tickets.add(ticket, now)
         return ticket
 
@@ -218,16 +235,14 @@ class FileSharing:
                     digest=digest,
                 )
             await self.run(partial.move_to, path)
-            ticket.require_good()
-            self._chat.memory.require_present(ticket.account)
-            group = ticket.conversation.group
-            await self._chat.decide(
-                ticket.conversation,
-                lambda group: group.share(
-                    *(ticket.account.actor, ticket.name, size, digest, id),
-                    now=self._chat.now(),
-                    quota=ticket.quota,
-                ),
+
+            def check() -> None:
+                ticket.require_good()
+                self._chat.memory.require_present(ticket.account)
+
+            check()
+            file = await ticket.place.share(
+                ticket.account, NewFile(ticket.name, size, digest, id, ticket.quota), check
             )
         except OSError as problem:
             raise self.no_room(problem) from None
@@ -237,7 +252,7 @@ class FileSharing:
         finally:
             self._ended(upload)
         self.tickets.remove(ticket)  # it was for one upload
-        return next(file for file in group.files.values() if file.id == id)
+        return file
 
     async def interrupt(self, upload: Upload) -> None:
         """Keep the bytes of an upload that was interrupted, so that it can be resumed."""
@@ -260,23 +275,48 @@ class FileSharing:
         self._log.warn("a file could not be written: {problem}", problem=problem.strerror)
         return Refused(Code.DISK_FULL, "The server cannot store files now. Try again later.")
 
-    # Events of the groups.
+    # Events of the groups and private conversations.
 
     def _happened(self, entry: Entry) -> None:
         """Update the quotas, and delete the bytes of files that were removed."""
         event, id = entry.event, entry.conversation
         match event:
             case FileShared():
-                self._known.setdefault(id, {})[event.number] = event
-                self._count(event, deleted=self._chat.accounts.get(event.by) is None)
+                file = shared_file(event, entry.at)
+                self._count(file, deleted=self._chat.accounts.get(event.by) is None)
+                self._shared(id, file)
             case FileRemoved(number=number):
-                self._remove([self._known[id].pop(number)])
+                known = self._known.get(id) or self._private.of(id)
+                if number in known:  # else its private conversation has ended
+                    self._remove([known.pop(number)])
             case GroupClosed(by=None):
                 self._remove(list(self._known.pop(id, {}).values()))
             case _:  # those of a deleted group are kept, and count, until `purged`
                 pass
 
-    def _remove(self, removed: Sequence[FileShared | SharedFile]) -> None:
+    def _shared(self, id: int, file: SharedFile) -> None:
+        """Add *file* of the conversation *id*; delete it if that is private and has ended."""
+        conversation = self._chat.conversations.get(id)
+        if isinstance(conversation, GroupConversation):
+            self._known.setdefault(id, {})[file.number] = file
+        elif self._is_current(conversation):
+            self._private.shared(conversation, file)
+        else:
+            self._remove([file])
+
+    def _is_current(self, conversation: Conversation | None) -> TypeGuard[DirectConversation]:
+        """Return whether *conversation* is a private one that has not ended."""
+        if not isinstance(conversation, DirectConversation):
+            return False
+        return self._chat.conversations.private(conversation.parties) is conversation
+
+    def _end_private(self, id: int) -> None:
+        """Delete the files of the private conversation *id*, which has ended."""
+        removed = list(self._private.of(id).values())
+        self._private.ended(id)
+        self._remove(removed)
+
+    def _remove(self, removed: Sequence[SharedFile]) -> None:
         for file in removed:
             self.quotas.shared(self._owners.pop(file.id), -file.size)
         if removed:
@@ -284,13 +324,18 @@ class FileSharing:
             removing.addErrback(lambda failure: self._log.failure("removing failed", failure))
 
     def _disown(self, account: Account) -> None:
-        """Count the files of *account*, which was deleted, as nobody's: its name is free again."""
+        """Count the files of *account*, which was deleted, as nobody's: its name is free again.
+
+        Those in its private conversations are deleted: nobody can get them any more.
+        """
+        for conversation in self._private.of_party(account.party):
+            self._end_private(conversation)
         self.quotas.move(account.key, _NOBODY)
         for id, owner in self._owners.items():
             if owner == account.key:
                 self._owners[id] = _NOBODY
 
-    def _count(self, file: FileShared | SharedFile, deleted: bool) -> None:
+    def _count(self, file: SharedFile, deleted: bool) -> None:
         """Count *file* in its owner's quota. *deleted*: it is of no account, or of a guest."""
         nobodys = deleted and not file.guest
         owner = _NOBODY if nobodys else quota_key(file.by, file.guest, file.quota)

@@ -6,12 +6,12 @@ import secrets
 from dataclasses import dataclass
 from weakref import WeakSet
 
-from pyconchat.chat.conversations import GroupConversation
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.group_state import SharedFile
 from pyconchat.domain.names import Key
 from pyconchat.domain.text import SafeText
+from pyconchat.files.places import FilePlace
 
 __all__ = ["MAX_TICKETS", "Ticket", "Tickets"]
 
@@ -21,7 +21,7 @@ MAX_TICKETS = 10_000
 
 @dataclass(eq=False)
 class Ticket:
-    """Permits *account* one upload or download of a file of a group, until *ends* (seconds).
+    """Permits *account* one upload or download of a file of *place*, until *ends* (seconds).
 
     *revoked* is set when the account's other sessions are ended: by a new password, by
     ``/quit everywhere``, a kick or a ban from the server; and when a guest disconnects.
@@ -29,7 +29,7 @@ class Ticket:
 
     token: str
     account: Account
-    conversation: GroupConversation
+    place: FilePlace
     name: SafeText
     file: SharedFile | None  # the file to be downloaded; None for an upload
     ends: float

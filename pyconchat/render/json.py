@@ -63,6 +63,7 @@ from pyconchat.domain.replies import (
     CodeLine,
     CodeMade,
     Codes,
+    DownloadTicket,
     Entered,
     FileLine,
     Files,
@@ -82,6 +83,7 @@ from pyconchat.domain.replies import (
     Requests,
     Said,
     Sent,
+    UploadTicket,
     Where,
 )
 from pyconchat.domain.settings import Settings
@@ -283,9 +285,11 @@ def reply_object(reply: Reply) -> dict[str, object]:
             fields |= {name: _field(reply, name) for name in ("number", "uses", "until")}
         case Codes(group=group, codes=codes):
             fields |= {"group": group, "codes": _timed(codes, CodeLine.__struct_fields__)}
-        case Files(group=group, files=files, more=more, next=next):
-            fields |= {"group": group, "files": _timed(files, FileLine.__struct_fields__)}
+        case Files(where=where, files=files, more=more, next=next):
+            fields |= {**_place(where), "files": _timed(files, FileLine.__struct_fields__)}
             fields |= {"more": more, "next": next}
+        case UploadTicket(where=where) | DownloadTicket(where=where):
+            fields |= {**_place(where), **_others(reply, "where")}
         case Help(commands=commands):
             fields["commands"] = commands
         case _:
@@ -301,6 +305,11 @@ def refusal_object(refused: Refused) -> dict[str, object]:
     if isinstance(refused, BadField):
         fields["path"] = refused.path
     return fields
+
+
+def _others(reply: Reply, left_out: str) -> dict[str, object]:
+    """Return the fields of *reply* but *left_out*."""
+    return {name: getattr(reply, name) for name in reply.__struct_fields__ if name != left_out}
 
 
 def _pin(line: PinLine) -> dict[str, object]:

@@ -117,7 +117,8 @@ def code_lines(reply: Codes) -> list[str]:
 def file_lines(reply: Files) -> list[str]:
     """Return the table of files."""
     if not reply.files:
-        return [f"No file was shared with {reply.group}; /send FILE shares one."]
+        place = reply.where.other or reply.where.group
+        return [f"No file was shared with {place}; /send FILE shares one."]
     rows = [["No.", "Name", "Size", "By", "When"]]
     for file in reply.files:
         at = time.localtime(file.at / 1000)

@@ -140,8 +140,11 @@ def reply_lines(reply: Reply) -> list[str]:
             return [*map(_pin, pins)] or [f"Nothing is pinned in {group}."]
         case Files():
             return file_lines(reply)
-        case UploadTicket(name=name, group=group, command=command):
-            return [f"To share {name} with {group}, run this in another terminal:", command]
+        case UploadTicket(where=where, name=name, command=command):
+            return [
+                f"To share {name} with {where.other or where.group}, run this in another terminal:",
+                command,
+            ]
         case DownloadTicket(name=name, size=size, command=command):
             return [f"To fetch {name} ({in_bytes(size)}), run this in another terminal:", command]
         case PeopleOnline():

@@ -80,10 +80,11 @@ class Admin:
 
     def check(self) -> None:
         """Read the whole state and print what is wrong. Raises `Problem` if anything is."""
-        groups = self._store.load().groups
+        loaded = self._store.load()
+        groups = loaded.groups
         kept = [each for each in self._store.closed() if each.days <= KEPT_DAYS]
         every = groups | {each.id: each.stored for each in kept}
-        found = check_state(self._store, every, self._state)
+        found = check_state(self._store, every, loaded.direct_files, self._state)
         for problem in found:
             print(problem)
         if found:
@@ -120,6 +121,10 @@ class Admin:
     def export_group(self, which: str, file: str) -> None:
         """Write the log of a group to a file."""
         self._groups.export(which, file)
+
+    def export_private(self, name: str, other: str, file: str) -> None:
+        """Write the log of the private conversation of two accounts to a file."""
+        self._groups.export_private(name, other, file)
 
     def reset_password(self, name: str) -> None:
         """Change the password of an account; its sessions end."""
@@ -239,6 +244,14 @@ def _parser() -> argparse.ArgumentParser:
         Admin.export_group,
         "write the log of a group, open or deleted, as JSON, one entry per line",
         "which",
+        "file",
+    )
+    command(
+        "export-private",
+        Admin.export_private,
+        "write the log of the private conversation of two accounts, as export-group does",
+        "name",
+        "other",
         "file",
     )
     return parser

@@ -1,4 +1,7 @@
-"""The commands of ``pyconchat-admin`` for groups: list, delete, restore, export."""
+"""The commands of ``pyconchat-admin`` for groups: list, delete, restore, export.
+
+And the export of private conversations.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from pyconchat.domain.decisions import Decision, NewEntry
 from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.events import ADMINISTRATOR, GroupClosed, GroupEvent, Why
 from pyconchat.domain.group import Group
-from pyconchat.domain.names import fold, group_name
+from pyconchat.domain.names import fold, group_name, person_name
 from pyconchat.domain.replies import Where
 from pyconchat.domain.stored import ClosedGroup, Loaded, StoredGroup
 from pyconchat.render.json import JsonRenderer
@@ -93,9 +96,20 @@ class GroupAdmin:
         except Problem:
             closed = self._closed(which, "group")
             id, stored = closed.id, closed.stored
-        renderer, where = JsonRenderer(), Where(stored.state.name)
+        self._write_log(id, stored.head, Where(stored.state.name), file)
+
+    def export_private(self, name: str, other: str, file: str) -> None:
+        """As `export`, for the private conversation of the accounts *name* and *other*."""
+        parties = sorted((fold(person_name(name)), fold(person_name(other))))
+        found = self._store.direct((parties[0], parties[1]))
+        if found is None:
+            raise Problem(f"{name} and {other} have no private conversation")
+        self._write_log(*found, Where(other=person_name(other)), file)
+
+    def _write_log(self, id: int, head: int, where: Where, file: str) -> None:
+        renderer = JsonRenderer()
         with _output(file) as output:
-            for page in read_log(self._store, id, stored.head):
+            for page in read_log(self._store, id, head):
                 output.write("".join(renderer.talk(page, where)))
 
     def _require_stopped(self) -> None:

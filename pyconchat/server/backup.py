@@ -105,6 +105,7 @@ def _shared(target: Path) -> set[str]:
     finally:
         snapshot.close()
     files = [*loaded.closed_files.values(), *(g.state.files for g in loaded.groups.values())]
+    files += [direct.files for direct in loaded.direct_files.values()]
     return {file.id for each in files for file in each}
 
 

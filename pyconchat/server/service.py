@@ -136,7 +136,7 @@ class ChatService(MultiService):
         self._disk.start()
         self.chat.start(loaded)
         try:
-            self._files.start(loaded.closed_files)
+            self._files.start(loaded.closed_files, loaded.direct_files)
         except OSError as problem:
             stop(f"cannot use the folder for files: {problem}")
         self._cleaning.start(CLEAN_SECONDS, now=True)

@@ -1,4 +1,4 @@
-"""A check of a server's whole state: the database, the log of each group, and the shared files."""
+"""A check of a server's whole state: the database, the logs of groups, and all shared files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pyconchat.domain.events import Damaged, Entry, GroupCreated
 from pyconchat.domain.group import Group
-from pyconchat.domain.stored import StoredGroup
+from pyconchat.domain.shared_files import SharedFile
+from pyconchat.domain.stored import DirectFiles, StoredGroup
 from pyconchat.server.backup import FILES
 from pyconchat.store import SqlStore
 
@@ -17,11 +18,21 @@ PAGE_ENTRIES = 1000
 """Entries that are read at once."""
 
 
-def check_state(store: SqlStore, groups: Mapping[int, StoredGroup], state: Path) -> list[str]:
-    """Return what is wrong with *store*, its *groups* and the state folder *state*, a line each."""
+def check_state(
+    store: SqlStore,
+    groups: Mapping[int, StoredGroup],
+    direct: Mapping[int, DirectFiles],
+    state: Path,
+) -> list[str]:
+    """Return what is wrong with *store*, and with the state folder *state*, a line each.
+
+    *groups* are its groups, *direct* the files of its private conversations.
+    """
     found = store.problems()
     for id, stored in sorted(groups.items()):
         found += _check_group(store, id, stored, state)
+    for _, each in sorted(direct.items()):
+        found += _missing(f"{' and '.join(each.parties)} in private", each.files, state)
     return found
 
 
@@ -39,9 +50,14 @@ def _check_group(store: SqlStore, id: int, stored: StoredGroup, state: Path) -> 
         return [f"group {name}: its log cannot be read: {problem!r}"]
     if group is None or group.state != stored.state:
         return [f"group {name}: its log does not lead to the stored state"]
+    return _missing(f"group {name}", stored.state.files, state)
+
+
+def _missing(where: str, files: Sequence[SharedFile], state: Path) -> list[str]:
+    """Return a line for each of *files* whose bytes are not on the disk."""
     return [
-        f"group {name}: the content of file {file.number} is missing"
-        for file in stored.state.files
+        f"{where}: the content of file {file.number} is missing"
+        for file in files
         if not (state / FILES / file.id[:2] / file.id).exists()
     ]
 

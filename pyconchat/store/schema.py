@@ -108,7 +108,8 @@ settings = Table(
 )
 
 # head: the number of the newest entry, head_at: its time.
-# version: the count of changes to a group's state.
+# version: the count of changes to a group's state; of a private conversation, the count of the
+# files that were ever shared in it.
 # party_a, party_b: the two sides of a private conversation, in sorted order.
 conversations = Table(
     "conversations",

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 
+from pyconchat.domain.accounts import is_guest_party
 from pyconchat.domain.decisions import SERVER
 from pyconchat.domain.events import Policy
 from pyconchat.domain.group_state import (
@@ -24,6 +25,7 @@ from pyconchat.domain.stored import (
     AccountRecord,
     ClosedGroup,
     CursorRecord,
+    DirectFiles,
     Loaded,
     ServerState,
     StoredGroup,
@@ -54,6 +56,7 @@ def load(connection: Connection) -> Loaded:
     return Loaded(
         groups=_read_groups(connection, _OPEN),
         closed_files=_closed_files(connection),
+        direct_files=_direct_files(connection),
         server=read_server(connection),
         highest_conversation=connection.scalar(select(func.max(conversations.id))) or 0,
         highest_number=_highest_number(connection),
@@ -251,6 +254,32 @@ def _closed_files(connection: Connection) -> dict[int, list[SharedFile]]:
     found: dict[int, list[SharedFile]] = {}
     for row in _rows(connection, schema.files, "number", _CLOSED):
         found.setdefault(row.conversation, []).append(_file(row))
+    return found
+
+
+def _direct_files(connection: Connection) -> dict[int, DirectFiles]:
+    """Read the files of private conversations. Those of guests have ended with the last run.
+
+    The version of a private conversation counts the files that were shared in it.
+    """
+    conversations, files = schema.conversations.c, schema.files
+    query = select(
+        conversations.id, conversations.party_a, conversations.party_b, conversations.version
+    ).where(conversations.party_a.is_not(None), conversations.version > 0)
+    found = {
+        id: DirectFiles((a, b), version, [])
+        for id, a, b, version in connection.execute(query)
+        if not (is_guest_party(a) or is_guest_party(b))
+    }
+    private = (
+        select(files)
+        .join_from(files, schema.conversations, conversations.id == files.c.conversation)
+        .where(conversations.party_a.is_not(None))
+        .order_by(files.c.conversation, files.c.number)
+    )
+    for row in connection.execute(private):
+        if row.conversation in found:
+            found[row.conversation].files.append(_file(row))
     return found
 
 

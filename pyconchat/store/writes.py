@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, assert_never
 
-from sqlalchemy import Connection, and_, delete, insert, select, update
+from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
 from pyconchat.domain.decisions import (
     DeleteAccount,
@@ -98,6 +98,8 @@ class Writes:
                     self._cursors.open(owner, conversation, 0)
             case EndDirect(conversation=conversation, head=head):
                 self._cursors.end(conversation, head)
+                files = schema.files
+                self._run(delete(files).where(files.c.conversation == conversation))
             case MoveKeys(old=old, new=new):
                 keys = schema.keys
                 self._run(update(keys).where(keys.c.owner == old).values(owner=new))
@@ -155,8 +157,11 @@ class Writes:
         own = (schema.account_settings, schema.mentions, schema.mutes, schema.detached)
         for table in (*tables, *own):
             self._run(delete(table).where(table.c.owner == owner))
-        conversations = schema.conversations
-        for side in (conversations.c.party_a, conversations.c.party_b):
+        conversations, files = schema.conversations, schema.files
+        parties = (conversations.c.party_a, conversations.c.party_b)
+        private = select(conversations.c.id).where(or_(*(each == owner for each in parties)))
+        self._run(delete(files).where(files.c.conversation.in_(private)))
+        for side in parties:
             self._run(update(conversations).where(side == owner).values({side: party}))
 
     def _run(self, statement: Any) -> int:

@@ -51,6 +51,7 @@ from pyconchat.domain.replies import (
     SettingsAre,
     Stats,
     UploadTicket,
+    Where,
 )
 from pyconchat.domain.settings import Settings
 from pyconchat.domain.text import SafeText
@@ -111,9 +112,11 @@ REPLIES: list[Reply] = [
     CodeMade(TEA, 3, "inv-aaaa-bbbb-cccc-dddd", 5, NOW + 9999, NOW),
     Codes(TEA, [CodeLine(3, ALICE, THEN, 5, 2, NOW + 9999)], NOW),
     Codes(TEA, [], NOW),
-    Files(TEA, [FileLine(1, SafeText("a.txt"), 1500, "ab", BOB, THEN)], 2, TEXT),
-    UploadTicket("ticket", TEA, SafeText("a.txt"), 3, 4, TEXT),
-    DownloadTicket("ticket", TEA, 1, SafeText("a.txt"), 5, "ab", TEXT),
+    Files(Where(TEA), [FileLine(1, SafeText("a.txt"), 1500, "ab", BOB, THEN)], 2, TEXT),
+    UploadTicket("ticket", Where(TEA), SafeText("a.txt"), 3, 4, TEXT),
+    Files(Where(other=BOB), []),
+    UploadTicket("ticket", Where(other=BOB), SafeText("a.txt"), 3, 4, TEXT),
+    DownloadTicket("ticket", Where(TEA), 1, SafeText("a.txt"), 5, "ab", TEXT),
     PeopleOnline([PersonLine(BOB, True, True, [TEA], TEXT)], 2, TEXT, SafeText("b")),
     PersonIs(
         name=BOB, online=False, guest=False, operator=True, since=THEN, seen=THEN, away=TEXT,

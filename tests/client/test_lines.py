@@ -210,6 +210,27 @@ def test_what_was_removed_shows_nothing(formatter: LineFormatter) -> None:
         assert texts(formatter.event(gone, "tea", live=True)) == []
 
 
+@pytest.mark.parametrize(
+    ("current", "prefix"), [("tea", "[@bob] "), ("@Bob", ""), (None, "[@bob] ")]
+)
+def test_lines_about_a_private_conversation(
+    formatter: LineFormatter, current: str | None, prefix: str
+) -> None:
+    """Elsewhere they name it; where it is the current place they need not."""
+    for fields, sentence in (
+        ({"type": "edit", "about": 4, "text": "hi!"}, "bob corrected: hi!"),
+        ({"type": "unsay", "about": 4, "from": "bob"}, "bob removed a message."),
+        ({"type": "react", "about": 4, "emoji": "👍"}, "bob reacted 👍 to #4"),
+        (
+            {"type": "shared", "number": 1, "file": "a", "size": 1, "sha256": "ab"},
+            "bob shared a (1 bytes), number 1",
+        ),
+    ):
+        event = {**private_message(5, ""), **fields, "by": "bob"}
+        (line,) = texts(formatter.event(event, current, live=True))
+        assert line == f"09:30 * {prefix}{sentence}"
+
+
 # Events.
 
 

@@ -91,10 +91,9 @@ GROUP_COMMANDS = [
     "/ban carol",
     "/unban carol",
     "/bans",
-    "/send notes.txt",
-    "/files",
-    "/get 1",
-    "/remove 1",
+    "/invite carol",
+    "/invite code",
+    "/pin 1",
 ]
 
 

@@ -273,7 +273,7 @@ class Town:
         self.chat = self.server.chat
         sharing = services_of(self.chat).files
         assert sharing is not None
-        sharing.start({})
+        sharing.start({}, {})
         self.people: dict[str, TestConnection] = {}
         self.programs: dict[str, WiredProgram] = {}
         self.places: dict[str, str] = {}  # the current groups of people at nc

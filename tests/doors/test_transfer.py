@@ -33,7 +33,7 @@ class FileServer(MemoryServer):
         self._waiting: list[tuple[Deferred[Any], Callable[[], Any]]] = []
         config = Config(limits=LimitsConfig(**UNLIMITED), files=files)
         super().__init__(store, clock, config, self._keep_files)
-        self.sharing.start({})
+        self.sharing.start({}, {})
         self.alice = self.program("alice", "password of alice")
         self.alice.does("/create tea open")
 
@@ -334,3 +334,29 @@ def test_ended_connections_leave_nothing_behind(make_server: MakeServer) -> None
         assert not connection.wire.connected, data
     assert len(server.factory.open_doors) == before
     assert not server.sharing._active
+
+
+def test_a_private_file(make_server: MakeServer) -> None:
+    """The tickets, the list and the events have ``with``; a third person gets no ticket."""
+    server = make_server()
+    alice, bob = server.alice, server.program("bob", "password of bob")
+    carol = server.program("carol", "password of carol")
+    sending = alice.does("/send notes.pdf", **{"with": "bob"})
+    assert (sending["type"], sending["with"]) == ("upload", "bob")
+    server.connect().sends(f"upload {sending['ticket']} 0 3\nabc".encode())
+    for program, other in ((alice, "bob"), (bob, "alice")):
+        event = program.sees("shared", number=1, file="notes.pdf", size=3)
+        assert event["with"] == other
+        files = program.does("/files", **{"with": other})
+        assert (files["with"], [each["name"] for each in files["files"]]) == (other, ["notes.pdf"])
+        fetching = program.does("/get 1", **{"with": other})
+        assert (fetching["type"], fetching["with"]) == ("download", other)
+        connection = server.connect().sends(f"download {fetching['ticket']}\n".encode())
+        assert connection.receives() == b"abc"
+    for other in ("alice", "bob"):
+        assert carol.does("/files", **{"with": other})["files"] == []
+        assert carol.asks("/get 1", **{"with": other})["code"] == "no-such-file"
+    assert bob.asks("/remove 1", **{"with": "alice"})["code"] == "not-yours"
+    alice.does("/remove 1", **{"with": "bob"})
+    bob.sees("removed", number=1)
+    assert not [each for each in carol.objects if each.get("type") in ("shared", "removed")]

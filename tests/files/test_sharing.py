@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
-from pyconchat.chat.conversations import Conversation
+from pyconchat.chat.conversations import Conversation, GroupConversation
 from pyconchat.config import Config, FilesConfig
 from pyconchat.domain.decisions import Decision, DeleteAccount
 from pyconchat.domain.errors import Code, Refused
@@ -18,6 +18,7 @@ from pyconchat.domain.events import GroupClosed
 from pyconchat.domain.names import Key, Name
 from pyconchat.domain.text import SafeText
 from pyconchat.files import FileSharing, Storage
+from pyconchat.files.places import GroupFiles
 from pyconchat.files.sharing import file_name
 from pyconchat.files.tickets import Ticket
 from pyconchat.store import SqlStore
@@ -36,7 +37,7 @@ class Room:
         self.chat = make_chat(store, clock, Config(files=files))
         self.folder = folder
         self.sharing = FileSharing(self.chat, Storage(folder), self.run)
-        self.sharing.start({})
+        self.sharing.start({}, {})
         self.alice = TestUser(self.chat, "alice", "password of alice")
         self.bob = TestUser(self.chat, "bob", "password of bob")
         there_before = self.chat.groups.get("tea") is not None
@@ -44,7 +45,9 @@ class Room:
         self.bob.types("/join tea")
         conversation = self.alice.session.current
         assert conversation is not None
+        assert isinstance(conversation, GroupConversation)
         self.tea: Conversation = conversation
+        self.place = GroupFiles(self.chat, conversation)
 
     def run(self, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
         """Call at once, or in `run_disk` if calls are being delayed."""
@@ -81,7 +84,7 @@ class Room:
     def ticket(self, who: TestUser, name: str = "notes.pdf") -> Ticket:
         """Return a ticket for an upload."""
         ticket, _ = self.result_of(
-            self.sharing.offer(who.account, who.session.peer.network, self.tea, SafeText(name))
+            self.sharing.offer(who.account, who.session.peer.network, self.place, SafeText(name))
         )
         assert isinstance(ticket, Ticket)
         return ticket
@@ -107,7 +110,7 @@ def test_a_ticket_lasts_an_hour(room: Callable[..., Room]) -> None:
     here = room()
     here.share(here.alice)
     sending = here.ticket(here.bob)
-    fetching = here.sharing.ticket_for(here.bob.account, "192.0.2.1", here.tea, "1")
+    fetching = here.sharing.ticket_for(here.bob.account, "192.0.2.1", here.place, "1")
     assert len(sending.token) == len(fetching.token) == 32
     here.clock.advance(HOUR - 1)
     assert here.sharing.redeem(sending.token, True) is sending
@@ -134,7 +137,7 @@ def test_a_ticket_needs_the_right_behind_it(room: Callable[..., Room], how: str)
     """It is refused when its owner is not a member any more, or the file was removed."""
     here = room()
     here.share(here.alice)
-    ticket = here.sharing.ticket_for(here.bob.account, "192.0.2.1", here.tea, "1")
+    ticket = here.sharing.ticket_for(here.bob.account, "192.0.2.1", here.place, "1")
     here.alice.types(how)
     with pytest.raises(Refused):
         here.sharing.redeem(ticket.token, False)
@@ -146,7 +149,7 @@ def test_the_ticket_of_a_guest_who_disconnected(room: Callable[..., Room]) -> No
     here.share(here.alice)
     guest = TestUser(here.chat, "carol")
     guest.types("/join tea")
-    ticket = here.sharing.ticket_for(guest.account, "192.0.2.1", here.tea, "1")
+    ticket = here.sharing.ticket_for(guest.account, "192.0.2.1", here.place, "1")
     guest.leaves()
     TestUser(here.chat, "carol").types("/join tea")
     with pytest.raises(Refused):
@@ -263,7 +266,7 @@ def test_an_upload_that_is_not_resumed(room: Callable[..., Room]) -> None:
     for later, size in ((86_000, 3), (86_500, 0)):
         here.sharing.clean(changed + later)
         offered = here.result_of(
-            here.sharing.offer(here.alice.account, "192.0.2.1", here.tea, SafeText("notes.pdf"))
+            here.sharing.offer(here.alice.account, "192.0.2.1", here.place, SafeText("notes.pdf"))
         )
         assert offered[1] == size
 
@@ -276,14 +279,14 @@ def test_after_a_restart(store: SqlStore, clock: Clock, tmp_path: Path) -> None:
     here.alice.types("/remove 2")
     there = make_chat(store, clock, here.chat.config)
     sharing = FileSharing(there, Storage(tmp_path / "files"), maybeDeferred)
-    sharing.start({})
+    sharing.start({}, {})
     bob = TestUser(there, "bob", "password of bob")
     assert sharing.quotas.left(bob.account.key) == 600
     (tea,) = there.groups
     assert tea.group is not None
     assert tea.group.last_file == 2
     sharing.clean(2e12)
-    file = sharing.ticket_for(bob.account, "192.0.2.1", tea, "1").file
+    file = sharing.ticket_for(bob.account, "192.0.2.1", GroupFiles(there, tea), "1").file
     assert file is not None
     assert sharing.storage.path_of(file.id).read_bytes() == b"x" * 400
 
@@ -293,14 +296,14 @@ def test_a_deleted_group(store: SqlStore, clock: Clock, tmp_path: Path) -> None:
     here = Room(store, clock, tmp_path / "files", FilesConfig(account_bytes=1000))
     here.share(here.bob, data=b"x" * 400)
     file = here.tea.group.files[1]  # type: ignore[attr-defined]
-    ticket = here.sharing.ticket_for(here.bob.account, "192.0.2.1", here.tea, "1")
+    ticket = here.sharing.ticket_for(here.bob.account, "192.0.2.1", here.place, "1")
     here.chat.decide(here.tea, lambda group: [GroupClosed(Name("alice"))])  # type: ignore[arg-type]
     here.alice.tick()
     with pytest.raises(Refused):
         here.sharing.redeem(ticket.token, upload=False)
     there = make_chat(store, clock, here.chat.config)
     sharing = FileSharing(there, Storage(tmp_path / "files"), maybeDeferred)
-    sharing.start(store.load().closed_files)
+    sharing.start(store.load().closed_files, {})
     for each in (here.sharing, sharing):
         each.clean(2e12)
         assert each.quotas.left(here.bob.account.key) == 600
@@ -336,7 +339,7 @@ def test_a_path_without_a_file_name(typed: str) -> None:
 
 def tickets_of(here: Room, who: TestUser) -> list[Ticket]:
     """Return a ticket of *who* for an upload, and one for a download."""
-    fetching = here.sharing.ticket_for(who.account, "192.0.2.1", here.tea, "1")
+    fetching = here.sharing.ticket_for(who.account, "192.0.2.1", here.place, "1")
     return [here.ticket(who), fetching]
 
 
@@ -423,11 +426,13 @@ def test_guests_of_one_address_share_a_quota(
 
     chat = make_chat(store, clock, Config(files=FilesConfig(account_bytes=100)))
     again = FileSharing(chat, Storage(tmp_path / "files"), maybeDeferred)
-    again.start({})
+    again.start({}, {})
     eve = TestUser(chat, "eve")
     eve.types("/join tea")
     ticket, _ = here.result_of(
-        again.offer(eve.account, "192.0.2.1", find_group(chat, "tea"), SafeText("x"))
+        again.offer(
+            eve.account, "192.0.2.1", GroupFiles(chat, find_group(chat, "tea")), SafeText("x")
+        )
     )
     assert again.left(ticket) == 10
 

@@ -368,4 +368,18 @@ def test_at_a_terminal(server: Server, member: Member, tmp_path: Path) -> None:
             assert time.monotonic() < deadline, sorted(folder.iterdir())
             alice.looks(0.05)
         assert listed(boss) == ["notes.pdf"]
+        deadline = time.monotonic() + MAX_SECONDS
+        (tmp_path / "alice" / "secret.pdf").write_bytes(b"for boss")
+        alice.types("/query boss")
+        alice.sees("You are talking to boss in private")
+        alice.types("/send secret.pdf")
+        alice.sees("alice shared secret.pdf (8 bytes), number 1")
+        (file,) = boss.does("/files", **{"with": "alice"})["files"]
+        assert file["sha256"] == hashlib.sha256(b"for boss").hexdigest()
+        alice.types("/get 1")
+        while not (folder / "secret.pdf").exists():
+            assert time.monotonic() < deadline, sorted(folder.iterdir())
+            alice.looks(0.05)
+        assert (folder / "secret.pdf").read_bytes() == b"for boss"
+        assert listed(boss) == ["notes.pdf"]
         assert "Traceback" not in "\n".join(alice.rows())

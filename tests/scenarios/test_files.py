@@ -139,6 +139,29 @@ def test_a_file_by_nc(
     bob.sees(name)
 
 
+def test_a_private_file_by_nc(user: UserOf, server: Server, tmp_path: Path) -> None:
+    """Only the two parties see it; the printed commands work as for a group."""
+    require_program("nc")
+    (tmp_path / "notes.pdf").write_bytes(b"for bob")
+    alice, bob, carol = (
+        user("nc", f"{name}-two", "a long password") for name in ("al", "bo", "ca")
+    )
+    alice.types("/query bo-two")
+    alice.sees("You are talking to bo-two in private")
+    done = shell(pasted(alice, "/send notes.pdf", "nc 127.0.0.1"), tmp_path)
+    assert done.stdout.startswith(b"shared 1 7 ")
+    bob.sees("* [@al-two] al-two shared notes.pdf (7 bytes), number 1\n")
+    bob.types("/query al-two")
+    bob.sees("You are talking to al-two in private")
+    fetched = tmp_path / "fetched"
+    fetched.mkdir()
+    assert shell(pasted(bob, "/get notes.pdf", "nc 127.0.0.1"), fetched).returncode == 0
+    assert (fetched / "notes.pdf").read_bytes() == b"for bob"
+    carol.types("/query al-two", "/get 1")
+    carol.sees("There is no such file with al-two")
+    carol.does_not_see("notes.pdf")
+
+
 def test_a_file_by_openssl(user: UserOf, server: Server, tmp_path: Path) -> None:
     """At a TLS port the command uses openssl, and transfers any bytes in both directions."""
     openssl = require_program("openssl")

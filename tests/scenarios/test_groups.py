@@ -25,6 +25,23 @@ def test_approval(user: UserOf, one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_invite_codes(user: UserOf, one: str, other: str) -> None:
+    """A code lets somebody in at every door, once; then it is used up."""
+    alice, bob, carol = user(one, "alice"), user(other, "bob"), user(one, "carol")
+    alice.types("/create tea invite")
+    alice.sees("You are in tea")
+    alice.types("/invite code")
+    alice.sees("shown only now, for 1 use until ")
+    alice.sees("/join tea ")
+    code = alice.sees("\n").strip()
+    bob.types(f"/join tea {code}")
+    bob.sees("You are in tea")
+    alice.sees("bob has joined the chat! (with an invite code)")
+    carol.types(f"/join tea {code}")
+    carol.sees("That is not an invite code of tea")
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_missed_messages_come_once(user: UserOf, server: Server, one: str, other: str) -> None:
     """A member who was offline receives what they missed, once, in order, after any restart."""
     alice, bob = user(one, "alice", "password a"), user(other, "bob", "password b")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pyconchat.client.files.paths import files_named, safe_path
 from pyconchat.client.files.transfers import Transfers
-from pyconchat.client.groups import Groups
+from pyconchat.client.groups import Groups, place_of
 from pyconchat.client.net.connection import ServerConnection
 from pyconchat.client.net.json_protocol import Object
 
@@ -39,9 +39,9 @@ class FileCommands:
         self._notify = notify
 
     def share(self, command: str, typed: str) -> None:
-        """Share the files that *typed* names with the current group, by a *command* for each."""
-        group, paths = self._groups.current, files_named(typed)
-        if group is None:
+        """Share the files that *typed* names in the current place, by a *command* for each."""
+        place, paths = self._groups.place, files_named(typed)
+        if not place:
             self._notify("You are in no group: enter one first.")
         elif not paths:
             self._notify(f"There is no file {typed.strip()} here.")
@@ -50,12 +50,13 @@ class FileCommands:
         else:
             for path in paths:
                 name = safe_path(Path(path.name))
-                self._transfers.send(path, {"group": group.name, "line": f"{command} {name}"})
+                self._transfers.send(path, {**place, "line": f"{command} {name}"})
 
     def fetch_unasked(self, event: Object) -> None:
         """Fetch the file of a "shared" *event* of somebody else, if it is small enough."""
         if self._is_small(event.get("size")) and event.get("by") != self._groups.me:
-            request = {"group": str(event.get("group")), "line": f"/get {event.get('number')}"}
+            place = place_of(event)
+            request = {**place, "line": f"/get {event.get('number')}"}
             self._connection.ask_quietly(partial(self._ticket_received, request), **request)
 
     def _ticket_received(self, request: dict[str, str], answer: Object) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from pyconchat.client.files.download_folder import DownloadFolder
 from pyconchat.client.files.paths import safe_path
 from pyconchat.client.files.transfer import Network, Transfer, TransferFailed
 from pyconchat.client.files.upload import Upload
+from pyconchat.client.groups import place_of
 from pyconchat.client.interfaces import UNCONFIRMED
 from pyconchat.client.net.connection import ServerConnection
 from pyconchat.client.net.json_protocol import Object, objects_in
@@ -97,7 +98,7 @@ class Transfers:
             try:
                 await upload.send(
                     lambda: Deferred.fromCoroutine(ticket()),
-                    lambda sha256: self._shared(str(request["group"]), upload.name, sha256),
+                    lambda sha256: self._shared(place_of(request), upload.name, sha256),
                 )
             finally:
                 self._upload_slots.release()
@@ -144,8 +145,8 @@ class Transfers:
                 self._redraw()
         return True
 
-    def _shared(self, group: str, name: str, sha256: str) -> Deferred[int]:
-        """Fire with the number of the newest file with that name and hash in *group*, or 0."""
+    def _shared(self, place: Mapping[str, str], name: str, sha256: str) -> Deferred[int]:
+        """Fire with the number of the newest file with that name and hash in *place*, or 0."""
         found: Deferred[int] = Deferred()
 
         def answered(answer: Object) -> None:
@@ -156,7 +157,7 @@ class Transfers:
             ]
             found.callback(same[-1] if same and isinstance(same[-1], int) else 0)
 
-        self._connection.ask_quietly(answered, group=group, line="/files")
+        self._connection.ask_quietly(answered, **place, line="/files")
         return found
 
     def _ask(self, request: Object) -> Deferred[Object]:

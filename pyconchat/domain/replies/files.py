@@ -1,4 +1,4 @@
-"""Replies about files: those of a group, and tickets to transfer one."""
+"""Replies about files: those of a place, and tickets to transfer one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 from pyconchat.domain.events import NO_TEXT
 from pyconchat.domain.names import Name
-from pyconchat.domain.replies.base import BaseReply
+from pyconchat.domain.replies.base import BaseReply, Where
 from pyconchat.domain.text import SafeText
 
 __all__ = ["DownloadTicket", "FileLine", "Files", "UploadTicket"]
@@ -24,23 +24,23 @@ class FileLine(msgspec.Struct, frozen=True):
 
 
 class Files(BaseReply, frozen=True, tag="files"):
-    """The files that were shared with *group*."""
+    """The files of the group, or of the private conversation, *where*."""
 
-    group: Name
+    where: Where
     files: list[FileLine]
     more: int = 0
     next: SafeText = NO_TEXT
 
 
 class UploadTicket(BaseReply, frozen=True, tag="upload"):
-    """A *ticket* for uploading the file *name* to *group* on a separate connection.
+    """A *ticket* for uploading the file *name* to *where* on a separate connection.
 
     The server has *offset* bytes of an earlier attempt and accepts at most *most* bytes.
     *command* is a shell command for the upload.
     """
 
     ticket: str
-    group: Name
+    where: Where
     name: SafeText
     offset: int
     most: int
@@ -54,7 +54,7 @@ class DownloadTicket(BaseReply, frozen=True, tag="download"):
     """
 
     ticket: str
-    group: Name
+    where: Where
     number: int
     name: SafeText
     size: int

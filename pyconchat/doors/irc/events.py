@@ -123,7 +123,7 @@ def past_lines(client: Client, entry: Entry, where: Where) -> list[str]:
     if not sentence or isinstance(entry.event, GroupCreated):
         return []
     if own or where.group is None:
-        return [_to_client(client, entry, where)]
+        return _to_client(client, entry, where)
     return [_in_group(f"#{where.group}", each) for each in sentence.split("\n") if each]
 
 
@@ -161,13 +161,13 @@ def event_lines(client: Client, entry: Entry, where: Where, own: bool) -> list[s
         case MemberBanned(name=name, by=by, reason=reason, was_member=was_member):
             lines = [line(source(by), "MODE", channel, "+b", f"{name}!*@*")]
             if own and not was_member:
-                return [_to_client(client, entry, where)]
+                return _to_client(client, entry, where)
             if was_member:
                 lines.append(line(source(by), "KICK", channel, name, reason or by))
             return lines
         case MemberUnbanned(name=name, by=by):
             if own:
-                return [_to_client(client, entry, where)]
+                return _to_client(client, entry, where)
             return [line(source(by), "MODE", channel, "-b", f"{name}!*@*")]
         case MemberQuieted(name=name, by=by):
             return [line(source(by), "MODE", channel, "+b", f"m:{name}!*@*")]
@@ -209,7 +209,7 @@ def event_lines(client: Client, entry: Entry, where: Where, own: bool) -> list[s
             if not sentence:
                 return []
             if own or where.group is None:
-                return [_to_client(client, entry, where)]
+                return _to_client(client, entry, where)
             return [_in_group(channel, each) for each in sentence.split("\n") if each]
 
 
@@ -235,12 +235,15 @@ def _policy_modes(previous: Policy | None, policy: Policy) -> tuple[str, list[st
 
 def _sentence(client: Client, entry: Entry, where: Where) -> str:
     key = client.account.key
-    here = Where(group=where.group, here=True)
-    return event_sentence(entry.event, here, key, entry.at, entry.quote)
+    # The channel names the group; nothing names a private conversation but the sentence.
+    place = where if where.group is None else Where(group=where.group, here=True)
+    return event_sentence(entry.event, place, key, entry.at, entry.quote)
 
 
-def _to_client(client: Client, entry: Entry, where: Where) -> str:
-    return line(source(SERVICE), "NOTICE", client.nick, _sentence(client, entry, where))
+def _to_client(client: Client, entry: Entry, where: Where) -> list[str]:
+    sentence = _sentence(client, entry, where)
+    pieces = [each for each in sentence.split("\n") if each]
+    return [line(source(SERVICE), "NOTICE", client.nick, each) for each in pieces]
 
 
 def _in_group(channel: str, sentence: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,6 +39,27 @@ def test_files_that_are_fetched_unasked(make_session: MakeSession) -> None:
     assert without_ids(me.server.receives_one()) == {"group": "tea", "line": "/get 3"}
     me.server.sends(shared(10, by="alice") | {"seq": 2})
     assert me.server.receives() == []
+
+
+def test_a_private_file_is_fetched_in_its_conversation(make_session: MakeSession) -> None:
+    """Although a group is current."""
+    me = make_session(auto_get=10).enters("tea")
+    event = shared(10)
+    del event["group"]
+    me.server.sends(event | {"with": "bob"})
+    assert without_ids(me.server.receives_one()) == {"with": "bob", "line": "/get 3"}
+
+
+def test_a_file_is_sent_in_the_current_conversation(
+    make_session: MakeSession, tmp_path: Path
+) -> None:
+    """Also a private one."""
+    (tmp_path / "a.txt").write_text("hello")
+    me = make_session().enters("tea")
+    (request,) = me.types("/query bob")
+    me.server.answers(request, type="query", online=True, guest=False, away=None, **{"with": "bob"})
+    requests = [without_ids(each) for each in me.types(f"/send {tmp_path / 'a.txt'}")]
+    assert requests[-1] == {"with": "bob", "line": "/send a.txt"}
 
 
 def ticket(size: int = 5) -> Object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pyconchat.testing import TestUser
 from tests.support.irc import IrcServer, IrcUser
 
 LABELS = ("labeled-response", "batch", "message-tags")
@@ -239,3 +240,18 @@ def test_messages_to_oneself(irc: IrcServer) -> None:
         user.waits(2)
         user.leaves()
     assert "note" not in irc.enters("rita", password="pass word").raw.decode()
+
+
+def test_what_happens_in_private(irc: IrcServer) -> None:
+    """Each line of an edit, and files and reactions, are notices that name the conversation."""
+    alice, bob = irc.enters("alice"), TestUser(irc.chat, "bob")
+    bob.types("/query alice", "one")
+    assert alice.sees() == ["bob PRIVMSG alice one"]
+    bob.types("/edit two\nthree", "/react 1 👍", "/unsay 1")
+    shown = alice.sees()
+    assert [each.split(" NOTICE alice ")[1] for each in shown] == [
+        "[@bob] bob corrected: two",
+        "three",
+        '[@bob] bob reacted 👍 to bob "two…"',
+        "[@bob] bob removed a message.",
+    ]

@@ -216,8 +216,11 @@ def test_the_table_of_replies_is_complete() -> None:
 def test_a_ticket_has_the_documented_fields(type: str) -> None:
     """Those of the table."""
     kind = next(each for each in get_args(Reply) if each.__struct_config__.tag == type)
-    fields = reply_object(kind(**{name: name for name in kind.__struct_fields__}))
-    assert set(fields) - {"type"} == literals(REPLIES[type][0])
+    values = {name: name for name in kind.__struct_fields__}
+    for where, place in ((Where(Name("tea")), "group"), (Where(other=Name("bob")), "with")):
+        fields = reply_object(kind(**{**values, "where": where}))
+        documented = literals(REPLIES[type][0]) - {"group"} | {place}
+        assert set(fields) - {"type"} == documented
 
 
 def test_no_list_in_a_reply_is_always_empty(server: MemoryServer, olga: WiredProgram) -> None:

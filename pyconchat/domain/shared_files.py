@@ -1,0 +1,59 @@
+"""Shared files: the records of the files of a group or of a private conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from pyconchat.domain.events import FileShared
+from pyconchat.domain.names import Name
+from pyconchat.domain.text import SafeText, safe_line
+
+__all__ = ["SharedFile", "find_file", "shared_file"]
+
+MAX_DIGITS = 9
+"""Maximum digits of a file's number."""
+
+
+class SharedFile(msgspec.Struct, frozen=True):
+    """A file that *by* shared at *at* (milliseconds since the epoch).
+
+    *size* is in bytes, *sha256* in hex; *id* is its name on the server's disk. *quota* is as in
+    `FileShared`.
+    """
+
+    number: int
+    name: SafeText
+    by: Name
+    size: int
+    sha256: str
+    id: str
+    at: int
+    guest: bool = False
+    quota: str = ""
+
+
+def shared_file(event: FileShared, at: int) -> SharedFile:
+    """Return the file that *event* shared at *at* (milliseconds since the epoch)."""
+    return SharedFile(
+        number=event.number,
+        name=event.file,
+        by=event.by,
+        size=event.size,
+        sha256=event.sha256,
+        id=event.id,
+        at=at,
+        guest=event.guest,
+        quota=event.quota,
+    )
+
+
+def find_file(files: Mapping[int, SharedFile], which: str) -> SharedFile | None:
+    """Return the one of *files* with the number *which*, or the newest with that name."""
+    file = files.get(int(which)) if which.isdecimal() and len(which) <= MAX_DIGITS else None
+    if file is None:
+        wanted = safe_line(which)  # NFC, as the names of files are
+        named = [each for each in files.values() if each.name == wanted]
+        file = named[-1] if named else None
+    return file
