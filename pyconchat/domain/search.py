@@ -149,7 +149,8 @@ def straight_quotes(typed: str) -> str:
 def tokens(event: AnyEvent) -> str:
     """Return the tokens of *event* for the index, with spaces between them.
 
-    Empty if it is not to be found.
+    Empty if it is not to be found. SQLite removes an entry by the same tokens. So if they change,
+    a migration must empty the index, as 0016 does; then it is built anew.
     """
     if not isinstance(event, Message | Action):
         return ""
