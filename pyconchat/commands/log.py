@@ -17,7 +17,7 @@ from pyconchat.domain.ignoring import as_seen
 from pyconchat.domain.names import Name, fold, person_name
 from pyconchat.domain.refusals import note_too_long
 from pyconchat.domain.replies import Matches, Replayed, Reply, Where
-from pyconchat.domain.search import Query, phrases
+from pyconchat.domain.search import Query, phrases, straight_quotes
 from pyconchat.domain.text import MAX_NOTE, SafeText, safe_line
 
 __all__ = ["HISTORY", "SEARCH", "history", "search"]
@@ -104,7 +104,7 @@ class _Search:
 
 def _search(typed: str) -> _Search:
     """Parse ``WORDS [from:NAME] [in:GROUP] [before:POINT]``. Raises `Refused`."""
-    line = safe_line(typed)
+    line = straight_quotes(safe_line(typed))
     if len(line) > MAX_NOTE:
         raise note_too_long()
     words: list[str] = []
@@ -131,7 +131,7 @@ def _search(typed: str) -> _Search:
 
 
 SEARCH = Arg(
-    "WORDS from:NAME in:GROUP before:SEQ|DATE|2h", _search, prompt="Search for? ", rest=True
+    "WORDS [from:NAME] [in:GROUP] [before:SEQ|DATE|2h]", _search, prompt="Search for? ", rest=True
 )
 
 

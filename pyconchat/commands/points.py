@@ -31,10 +31,12 @@ class Point:
 def point(typed: str) -> Point:
     """Return the point that *typed* names. Raises `Refused`.
 
-    A date is in the zone of the server, unless it has a time and a zone of its own.
+    A number may have a ``#`` before it, as in the history. A date is in the zone of the server,
+    unless it has a time and a zone of its own.
     """
-    if is_number(typed):
-        return Point(seq=int(typed))
+    number = typed.removeprefix("#")
+    if is_number(number):
+        return Point(seq=int(number))
     if is_time(typed):
         return Point(age=milliseconds(typed))
     try:

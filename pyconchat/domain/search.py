@@ -22,7 +22,7 @@ import regex
 from pyconchat.domain.events import Action, AnyEvent, Entry, Message
 from pyconchat.domain.names import Key, fold
 
-__all__ = ["Found", "Phrase", "Query", "phrases", "tokens"]
+__all__ = ["Found", "Phrase", "Query", "phrases", "straight_quotes", "tokens"]
 
 MAX_TOKEN = 64
 """Maximum characters of a token; of a longer word, the first ones are in the index."""
@@ -132,7 +132,7 @@ def phrases(typed: str) -> tuple[Phrase, ...]:
     Punctuation is left out, and what is repeated.
     """
     found: dict[Phrase, None] = {}
-    for quoted, star, word in _TYPED.findall(typed.translate(_QUOTES)):
+    for quoted, star, word in _TYPED.findall(straight_quotes(typed)):
         text = (quoted + star or word).rstrip()
         elements = tuple(_elements(text))
         if elements:
@@ -141,10 +141,16 @@ def phrases(typed: str) -> tuple[Phrase, ...]:
     return tuple(found)
 
 
+def straight_quotes(typed: str) -> str:
+    """Return *typed* with ``"`` for the double quotes that keyboards of phones type."""
+    return typed.translate(_QUOTES)
+
+
 def tokens(event: AnyEvent) -> str:
     """Return the tokens of *event* for the index, with spaces between them.
 
-    Empty if it is not to be found.
+    Empty if it is not to be found. SQLite removes an entry by the same tokens. So if they change,
+    a migration must empty the index, as 0016 does; then it is built anew.
     """
     if not isinstance(event, Message | Action):
         return ""

@@ -25,13 +25,13 @@ _SEQ = (1 << SEQ_BITS) - 1
 MERGED_PAGES = 200
 """Pages of the index that are rewritten in one transaction: a commit waits 20 ms for it at most."""
 
-NEWEST = 2000
+NEWEST = 1000
 """Rows of a conversation that PostgreSQL searches without its index, newest first.
 
 Its index has no order: of a common word it would first collect all messages.
 """
 
-MIN_SHARE = 0.01
+MIN_SHARE = 0.02
 """Share of them with which the next rows are searched in the same way."""
 
 _ADD_FTS5 = text("INSERT INTO words (rowid, tokens) VALUES (:id, :tokens)")
@@ -156,6 +156,8 @@ class TsvectorWords:
         self, connection: Connection, conversation: int, entries: Iterable[tuple[int, str]]
     ) -> None:
         here, added = _token_of(conversation), list(entries)
+        if not added:
+            return
         values = {
             "conversation": conversation,
             "seqs": [seq for seq, _ in added],

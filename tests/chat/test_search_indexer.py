@@ -157,6 +157,7 @@ class SlowStore(SqlStore):
     """A store that has very much to index; a step takes *clock* half a second."""
 
     clock: Clock
+    index_step = 1
 
     def index(self, most: int, only: int | None = None) -> bool:
         self.clock.advance(0.5)
@@ -170,14 +171,14 @@ def test_a_search_does_not_wait_for_a_whole_log(tmp_path: Path) -> None:
     store = SlowStore(f"sqlite:///{tmp_path / 'pyconchat.db'}")
     store.clock = Clock()
     store.open()
-    scene = Scene(store, 8000)
+    scene = Scene(store, 15)
     searcher = SearchIndexer(store, InlineThreads(), store.clock, lambda: False)
     failed: list[Failure] = []
     search = searcher.search(scene.alice.account.key, 2, TEA, 9, 5, lambda: True)
     Deferred.fromCoroutine(search).addErrback(failed.append)
     refused = cast(Refused, failed[0].value)
     assert refused.code is Code.BUSY
-    assert "is being built, 7,996 messages are missing" in refused.sentence
+    assert "is being built, 11 messages are missing" in refused.sentence
     store.close()
 
 

@@ -233,6 +233,7 @@ def test_history(tea: Tea) -> None:
     assert messages(tea.bob.types("/history")) == [f"alice: message {n}" for n in range(10, 30)]
     assert messages(tea.bob.types("/HISTORY 2")) == ["alice: message 28", "alice: message 29"]
     assert len(messages(tea.bob.types("/history 500"))) == 30
+    assert tea.bob.types("/history 5 before #15") == tea.bob.types("/history 5 before 15")
     heading, *shown = tea.bob.types("/history 5 before 15")
     assert heading == "* … 9 older: /history 5 before 10"
     assert [line.split("#")[1].split("]")[0] for line in shown] == ["10", "11", "12", "13", "14"]
@@ -371,7 +372,8 @@ def test_search_by_sender_and_time(tea: Tea, clock: Clock) -> None:
     ]
     assert messages(tea.carol.types("/search green before:2h")) == ["alice: green tea"]
     assert messages(tea.carol.types("/search from:bob")) == ["bob: green leaves"]
-    assert messages(tea.carol.types('/search "from:bob"')) == ["alice: from:bob to alice"]
+    for typed in ('"from:bob"', "“from:bob to”", '"from:bob to" from:alice'):
+        assert messages(tea.carol.types(f"/search {typed}")) == ["alice: from:bob to alice"]
     (refused,) = tea.carol.types("/search green before:lunch")
     assert refused.startswith("* Before what? The number of an entry, a date such as")
     assert tea.carol.types("/search green from:a from:b") == ["* from: only once."]

@@ -129,7 +129,7 @@ def test_text_arrives_unchanged(user: UserOf, server: Server, kind: str) -> None
         page = [line.replace(" (in babel)", "", 1) for line in older[first : first + AT_ONCE]]
         upto = OTHER_ENTRIES + first + len(page)
         read = carol.answer_to(f"/history {len(page)} before {upto + 1}")
-        assert [f"{without_day(line)}\n" for line in read] == page
+        assert [f"{without_day(each)}\n" for each in read if "older: " not in each] == page
     carol.types("/quit")
     assert carol.is_disconnected()
     again = user(kind, "carol", "secret of carol")

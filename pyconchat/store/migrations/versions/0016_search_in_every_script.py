@@ -30,6 +30,6 @@ def upgrade() -> None:
         # A short list of pending entries: it is merged in one commit, and each search reads it.
         op.execute(
             "CREATE INDEX words_tokens ON words USING gin (tokens)"
-            " WITH (gin_pending_list_limit = 256)"
+            " WITH (gin_pending_list_limit = 128)"
         )
         op.execute("CREATE TABLE indexed (conversation INTEGER PRIMARY KEY, upto BIGINT NOT NULL)")
