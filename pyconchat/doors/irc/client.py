@@ -197,6 +197,12 @@ class Client:
         memberships = self.services.groups.memberships(self.account.key)
         return [each for each in memberships if each.id not in self.account.detached]
 
+    def charge(self, count: int) -> None:
+        """Charge the account's message rate for *count* more messages or changes in a line."""
+        if count > 0 and self.services.config.limits.messages_per_second > 0:
+            now = self.services.chat.reactor.seconds()
+            self.services.rates.of(self.account).charge(count, now)
+
     def refused(self, error: BaseException | None, message: Message) -> Refused | None:
         """Return *error* of the command *message* as a refusal; None if the client is gone."""
         match error:

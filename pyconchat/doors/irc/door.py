@@ -45,6 +45,9 @@ QUERY_BURST = 200.0
 QUERY_RATE = 50.0
 """Queries a second after that."""
 
+FREE_COST = 2e-5
+"""Seconds of work for a command that costs nothing else, such as PING."""
+
 
 @implementer(IrcPeer)
 class IrcDoor(Door):
@@ -119,6 +122,7 @@ class IrcDoor(Door):
             return self._rate
         command = command_of(first[:MAX_ANY])
         if command in FREE:
+            self._budget.pay(FREE_COST, False)
             return None
         asks = command in (b"MODE", b"TOPIC") and len(first.split()) == 2
         return self._queries if asks or command in QUERIES else self._rate

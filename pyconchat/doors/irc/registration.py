@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+from contextlib import suppress
 from typing import cast
 
 from twisted.cred.credentials import ICredentials
 from twisted.internet.task import deferLater
 
 from pyconchat.chat.interfaces import ISession
+from pyconchat.commands import Cancelled
+from pyconchat.commands.joining import enter_lobby
 from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused
 from pyconchat.domain.names import Name, fold, person_name
 from pyconchat.domain.refusals import (
@@ -315,6 +318,18 @@ async def begin(client: Client, session: ISession, welcomed: bool = False) -> No
     if not welcomed:
         welcome(client)
     await show_groups(client)
+    await _enter_lobby(client)
+
+
+async def _enter_lobby(client: Client) -> None:
+    """Enter the open group that everyone enters at login, if there is one."""
+    lobby = client.services.config.lobby
+    if lobby is None:
+        return
+    conversation = client.services.groups.get(lobby)
+    if conversation is None or client.account.key not in conversation.group.members:
+        with suppress(Refused, NotSaved, Cancelled):  # a closed lobby does not end the login
+            await enter_lobby(client.call(), lobby)
 
 
 async def identify(client: Client, registration: Registration, words: list[str]) -> None:
