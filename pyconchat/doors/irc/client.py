@@ -35,6 +35,13 @@ __all__ = ["Client", "IrcPeer"]
 T = TypeVar("T")
 
 
+_OF_EVENTS = (
+    *("account-notify", "account-tag", "away-notify", "extended-join", "invite-notify"),
+    *("message-tags", "server-time"),
+)
+"""The capabilities that change the lines of events."""
+
+
 class IrcPeer(ITranslator, ILoginPeer):
     """The door of a client."""
 
@@ -56,6 +63,7 @@ class Client:
         self.server = name
         self.output = Output(door.write_now, name)
         self.caps: set[str] = set()
+        self.event_style: tuple[bool, ...] = ()  # the capabilities that change an event's lines
         self.version_302 = False
         self.nick = ""
         self.user = ""
@@ -131,6 +139,7 @@ class Client:
 
     def restyle(self) -> None:
         """Apply changed capabilities."""
+        self.event_style = tuple(each in self.caps for each in _OF_EVENTS)
         self.door.renderer = self.renderer
         if self.session is not None:
             self.session.restyle()

@@ -27,7 +27,8 @@ from pyconchat.doors.context import DoorContext
 from pyconchat.doors.door import Door
 from pyconchat.doors.irc.client import Client, IrcPeer
 from pyconchat.doors.irc.commands import FREE, QUERIES, Commands, unreadable
-from pyconchat.doors.irc.events import Events, past_lines
+from pyconchat.doors.irc.event_feed import EventFeed
+from pyconchat.doors.irc.events import past_lines
 from pyconchat.doors.irc.joins import show_group
 from pyconchat.doors.irc.message import MAX_ANY, command_of, parse
 from pyconchat.doors.irc.messages import echo
@@ -65,7 +66,7 @@ class IrcDoor(Door):
         name = services.config.irc.server_name
         self.client = Client(services, context.portal, self, name, monitors)
         self._commands = Commands(self.client)
-        self._events = Events(self.client)
+        self._events = EventFeed(self.client)
         self._queries = TokenBucket(QUERY_BURST, QUERY_RATE, context.now())
         self._pinged = False
 

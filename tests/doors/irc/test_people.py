@@ -81,6 +81,19 @@ def test_monitor(irc: IrcServer) -> None:
     assert "734" in str(alice.gets(f"MONITOR + {many}"))
 
 
+def test_whowas(irc: IrcServer) -> None:
+    """Who has gone lately, until they are back."""
+    alice = irc.enters("alice")
+    irc.enters("gus").leaves()
+    alice.waits(1)
+    assert alice.gets("WHOWAS GUS") == [
+        "irc.test 314 alice gus gus pyconchat * gus",
+        "irc.test 369 alice GUS End of WHOWAS.",
+    ]
+    irc.enters("gus")
+    assert alice.gets("WHOWAS gus")[0].split()[1] == "406"
+
+
 def test_setname(irc: IrcServer) -> None:
     """The new real name is shown to those who understand it."""
     alice, bob = irc.enters("alice", "setname"), irc.enters("bob", "setname")
