@@ -53,7 +53,7 @@ class _Shared:
 
     def block(self, client: Client, entry: Entry, where: Where) -> bytes:
         """Return the lines for *client*, whom the event does not concern."""
-        if isinstance(entry.event, GroupClosed):  # whose line names the reader
+        if where.group is None or isinstance(entry.event, GroupClosed):  # these name the reader
             return "".join(_stamped(client, entry, where, False)).encode()
         block = self._blocks.get(client.event_style)
         if block is None:

@@ -129,6 +129,22 @@ def test_operators(irc: IrcServer) -> None:
     assert not irc.chat.accounts.find("zoe").actor.operator  # type: ignore[arg-type]
 
 
+def test_what_operators_do(irc: IrcServer) -> None:
+    """Everybody is told, each by their own name."""
+    irc.at_nc("olga", "pass word").types(f"/claim {irc.chat.accounts.claim_code}")
+    olga, gus, zoe = irc.enters("olga", password="pass word"), irc.enters("gus"), irc.enters("zoe")
+    gus.receives()
+    zoe.receives()
+    olga.sends("PRIVMSG PyconChat :ban dora spam")
+    assert gus.sees() == ["PyconChat NOTICE gus dora was banned from this server by olga: spam"]
+    assert zoe.sees() == ["PyconChat NOTICE zoe dora was banned from this server by olga: spam"]
+    olga.sends("PRIVMSG PyconChat :operator zoe")
+    olga.receives()
+    zoe.sends("PRIVMSG NickServ :register pass-word")
+    olga.sends("PRIVMSG PyconChat :operator zoe")
+    assert "zoe MODE zoe +o" in zoe.sees()
+
+
 def test_about_the_server(irc: IrcServer) -> None:
     """Each command has its numerics."""
     alice = irc.enters("alice")
