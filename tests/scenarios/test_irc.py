@@ -148,10 +148,10 @@ def test_weechat(server: WithIrc, irc: Connect, visit: Visit, tmp_path: Path) ->
         "/set irc.server.py.ssl off",
         "/set irc.server.py.sasl_username wendy",
         f'/set irc.server.py.sasl_password "{PASSWORD}"',
-        "/set irc.server.py.autojoin #tea",
+        # When it is connected; in this order, so that nothing need be waited for.
+        r"/set irc.server.py.command /quote JOIN #tea\;/quote PRIVMSG #tea :hello from weechat"
+        r"\;/quote PRIVMSG #tea :${\x01}ACTION waves${\x01}",
         "/connect py",
-        "/wait 3 /msg -server py #tea hello from weechat",
-        "/wait 4 /command -buffer irc.py.#tea * /me waves",
     ]
     alice, carol = irc("alice"), visit("carol")
     alice.sends("JOIN #tea", "MODE #tea -A")
@@ -191,7 +191,8 @@ IRSSI = """
 servers = ( {{ address = "127.0.0.1"; chatnet = "py"; port = "{port}"; autoconnect = "yes"; }} );
 chatnets = {{ py = {{ type = "IRC"; nick = "ida"; sasl_mechanism = "PLAIN";
   sasl_username = "ida"; sasl_password = "{password}"; }}; }};
-settings = {{ core = {{ real_name = "Ida"; user_name = "ida"; nick = "ida"; }}; }};
+settings = {{ core = {{ real_name = "Ida"; user_name = "ida"; nick = "ida"; }};
+  "irc/core" = {{ cmds_max_at_once = "100"; cmd_queue_speed = "10msec"; }}; }};
 """
 
 
