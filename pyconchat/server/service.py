@@ -39,7 +39,7 @@ from pyconchat.server.process import (
     raise_descriptor_limit,
 )
 from pyconchat.server.purge import Purge
-from pyconchat.server.start_lines import database_line
+from pyconchat.server.start_lines import database_line, reserved_lines
 from pyconchat.server.store_threads import StoreThreads
 from pyconchat.sessions.portal import login_portal
 from pyconchat.store import READERS, BadStore, SqlStore
@@ -147,6 +147,8 @@ class ChatService(MultiService):
         super().startService()
         limit_gc()
         self._ports.log_addresses()
+        for line in reserved_lines(each.name for each in self.chat.accounts.registered()):
+            self._log.warn("{line}", line=line)
         code = self.chat.accounts.claim_code
         if code is not None:
             self._log.info("to become the first operator: type /claim {code}", code=code)

@@ -6,7 +6,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,8 +16,17 @@ from urllib.parse import urlsplit
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
 from pyconchat.config import Config
+from pyconchat.domain.accounts import RESERVED
 
-__all__ = ["Programs", "database_line", "irc_line", "metrics_line", "port_line", "port_name"]
+__all__ = [
+    "Programs",
+    "database_line",
+    "irc_line",
+    "metrics_line",
+    "port_line",
+    "port_name",
+    "reserved_lines",
+]
 
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")
 
@@ -83,6 +92,16 @@ def port_line(address: Any, tls: bool, programs: Programs) -> str:
     if how and address.host in _EVERY_ADDRESS:
         how += "   (from elsewhere: the name of this machine, not localhost)"
     return f"listening on {port_name(address)} ({reach}, {crypt}){how}"
+
+
+def reserved_lines(names: Iterable[str]) -> list[str]:
+    """Return a line for each account of *names* that has a name of the service at IRC."""
+    return [
+        f"the account {name} has the name of a service: nobody at IRC can write to it;"
+        f" pyconchat-admin delete-account {name} frees the name"
+        for name in names
+        if name.lower() in RESERVED
+    ]
 
 
 def irc_line(address: Any, tls: bool) -> str:

@@ -155,9 +155,11 @@ class LogDelivery:
             key = session.account.key
             if session.peer.program:
                 return True
+            if is_coming_or_going(entry.event, key):  # first: most entries of some groups are
+                return False
             where = session.view_of(conversation)
-            shows = session.renderer.entry(seen, where, key) != ""
-            return shows and not is_coming_or_going(entry.event, key)
+            shows: bool = session.renderer.entry(seen, where, key) != ""
+            return shows
 
         return await newest_entries(read, after, upto, most, is_shown)
 

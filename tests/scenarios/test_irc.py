@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.servers import PATIENCE, Server, free_port
+from tests.support.irc_sockets import IrcSocket, WithIrc, ids_in
+from tests.support.servers import PATIENCE
 from tests.support.skips import require_program
 from tests.support.terminals import StartClient
 from tests.support.users import Visit
@@ -18,60 +18,7 @@ from tests.support.users import Visit
 PASSWORD = "a long password"
 
 
-class WithIrc(Server):
-    """A server with an IRC port."""
-
-    def __init__(self, folder: Path, **options: str) -> None:
-        super().__init__(folder, **options)
-        self.irc_port = free_port()
-
-    def start(self, *options: str) -> None:
-        """Start, and listen for IRC clients, too."""
-        super().start("--irc", f"tcp:{self.irc_port}:interface=127.0.0.1", *options)
-        self.says("listening for IRC on port")
-
-
 pytestmark = pytest.mark.server(type=WithIrc)
-
-
-class IrcSocket:
-    """A client at a plain socket, without any capability unless it asks for one."""
-
-    def __init__(self, server: WithIrc, nick: str, password: str = "", *caps: str) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", server.irc_port), PATIENCE)
-        self._received = b""
-        self._seen = 0
-        first = [f"CAP REQ :{' '.join(caps)}"] if caps else []
-        secret = [f"PASS :{password}"] if password else []
-        self.sends(*first, *secret, f"NICK {nick}", f"USER {nick} 0 * :{nick}")
-        if caps:
-            self.sends("CAP END")
-        self.sees(f" 422 {nick} ")
-
-    def sends(self, *lines: str) -> None:
-        """Send *lines*."""
-        self._socket.sendall("".join(f"{each}\r\n" for each in lines).encode())
-
-    def sees(self, text: str) -> str:
-        """Wait for a line with *text* after the line seen last, and return all up to its end."""
-        wanted = text.encode()
-        while (at := self._received.find(wanted, self._seen)) < 0 or (
-            end := self._received.find(b"\r\n", at)
-        ) < 0:
-            data = self._socket.recv(65536)
-            assert data, f"closed after {self._received[self._seen :]!r}, without {text!r}"
-            self._received += data
-        begin, self._seen = self._seen, end + 2
-        return self._received[begin:end].decode()
-
-    def sees_all(self) -> str:
-        """Wait for everything that was sent so far, and return it."""
-        self.sends("PING all")
-        return self.sees("PONG ")
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._socket.close()
 
 
 Connect = Callable[..., IrcSocket]
@@ -171,7 +118,7 @@ def test_what_was_seen_is_in_the_history_once(server: WithIrc, irc: Connect, vis
     alice.sends("JOIN #tea", "MODE #tea -A", *(f"PRIVMSG #tea :{number}" for number in range(200)))
     alice.sees("PRIVMSG #tea :20")
     server.kill()
-    seen = _ids(alice)
+    seen = alice.ids()
     server.start()
     again = irc("alice", PASSWORD, *caps)
     stored: list[str] = []
@@ -179,30 +126,13 @@ def test_what_was_seen_is_in_the_history_once(server: WithIrc, irc: Connect, vis
         after = f"msgid={stored[-1]}" if stored else "timestamp=2000-01-01T00:00:00.000Z"
         again.sends(f"CHATHISTORY AFTER #tea {after} 50")
         again.sees("BATCH +")
-        page = _ids_in(again.sees("BATCH -"))
+        page = ids_in(again.sees("BATCH -"))
         if not page:
             break
         stored += page
     assert len(seen) > 20
     assert stored[: len(seen)] == seen
     assert len(set(stored)) == len(stored)
-
-
-def _ids(client: IrcSocket) -> list[str]:
-    """Return all ids that *client* has received before the connection ended."""
-    client._socket.settimeout(2)
-    try:
-        while data := client._socket.recv(65536):
-            client._received += data
-    except (TimeoutError, ConnectionResetError):
-        pass
-    whole = client._received[: client._received.rfind(b"\r\n") + 2]
-    return _ids_in(whole.decode())
-
-
-def _ids_in(text: str) -> list[str]:
-    lines = (each for each in text.split("\r\n") if " PRIVMSG #tea " in each)
-    return [each.split("msgid=", 1)[1].split(" ")[0].split(";")[0] for each in lines]
 
 
 # Real clients.
@@ -218,10 +148,10 @@ def test_weechat(server: WithIrc, irc: Connect, visit: Visit, tmp_path: Path) ->
         "/set irc.server.py.ssl off",
         "/set irc.server.py.sasl_username wendy",
         f'/set irc.server.py.sasl_password "{PASSWORD}"',
-        "/set irc.server.py.autojoin #tea",
+        # When it is connected; in this order, so that nothing need be waited for.
+        r"/set irc.server.py.command /quote JOIN #tea\;/quote PRIVMSG #tea :hello from weechat"
+        r"\;/quote PRIVMSG #tea :${\x01}ACTION waves${\x01}",
         "/connect py",
-        "/wait 3 /msg -server py #tea hello from weechat",
-        "/wait 4 /command -buffer irc.py.#tea * /me waves",
     ]
     alice, carol = irc("alice"), visit("carol")
     alice.sends("JOIN #tea", "MODE #tea -A")
@@ -261,7 +191,8 @@ IRSSI = """
 servers = ( {{ address = "127.0.0.1"; chatnet = "py"; port = "{port}"; autoconnect = "yes"; }} );
 chatnets = {{ py = {{ type = "IRC"; nick = "ida"; sasl_mechanism = "PLAIN";
   sasl_username = "ida"; sasl_password = "{password}"; }}; }};
-settings = {{ core = {{ real_name = "Ida"; user_name = "ida"; nick = "ida"; }}; }};
+settings = {{ core = {{ real_name = "Ida"; user_name = "ida"; nick = "ida"; }};
+  "irc/core" = {{ cmds_max_at_once = "100"; cmd_queue_speed = "10msec"; }}; }};
 """
 
 

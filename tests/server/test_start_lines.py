@@ -10,7 +10,14 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
 from pyconchat.client.net.address import parse_address
 from pyconchat.config import Config, StoreConfig
-from pyconchat.server.start_lines import Programs, database_line, metrics_line, port_line
+from pyconchat.server.start_lines import (
+    Programs,
+    database_line,
+    irc_line,
+    metrics_line,
+    port_line,
+    reserved_lines,
+)
 
 ALL = Programs("pyconchat", "nc", "openssl s_client -quiet -connect")
 
@@ -100,3 +107,22 @@ def test_the_database(url: str, line: str) -> None:
     """It is named without a password."""
     config = Config(state="/var/chat", store=StoreConfig(url=url))
     assert database_line(config) == line
+
+
+def test_the_line_of_an_irc_port() -> None:
+    """Who can reach it, and the command by which a client connects."""
+    here = IPv4Address("TCP", "127.0.0.1", 6667)
+    assert irc_line(here, False) == (
+        "listening for IRC on port 6667 of 127.0.0.1 (this machine only, without encryption);"
+        " in a client: /connect localhost 6667"
+    )
+    everywhere = irc_line(IPv4Address("TCP", "0.0.0.0", 6697), True)
+    assert "(open to the network, with TLS)" in everywhere
+    assert everywhere.endswith("/connect -tls localhost 6697")
+
+
+def test_accounts_with_the_name_of_a_service() -> None:
+    """They are named, with what to do."""
+    assert reserved_lines(["alice", "bob"]) == []
+    (line,) = reserved_lines(["alice", "NickServ"])
+    assert "delete-account NickServ" in line

@@ -27,12 +27,15 @@ MAX_CHANNELS = 50
 """Maximum channels of one JOIN or PART."""
 
 MAX_KICKS = 4
+"""Maximum people whom one KICK puts out."""
 
 
 async def join(client: Client, message: Message) -> None:
     """JOIN: enter groups, create those that do not exist, or ask to join."""
     keys = message.param(1).split(",")
-    for number, channel in enumerate(message.param(0).split(",")[:MAX_CHANNELS]):
+    channels = message.param(0).split(",")[:MAX_CHANNELS]
+    client.charge(len(channels) - 1)
+    for number, channel in enumerate(channels):
         key = keys[number] if number < len(keys) else ""
         await _each(client, message, channel, key, _join)
 
@@ -95,7 +98,9 @@ async def knock(client: Client, message: Message) -> None:
 
 async def part(client: Client, message: Message) -> None:
     """PART: a guest leaves; a registered member stays one, without a channel."""
-    for channel in message.param(0).split(",")[:MAX_CHANNELS]:
+    channels = message.param(0).split(",")[:MAX_CHANNELS]
+    client.charge(len(channels) - 1)
+    for channel in channels:
         await _each(client, message, channel, message.param(1), _part)
 
 
@@ -133,7 +138,9 @@ async def kick(client: Client, message: Message) -> None:
     conversation = client.group(message.param(0))
     reason = reason_in(message.param(2))
     call = client.call(conversation)
-    for nick in message.param(1).split(",")[:MAX_KICKS]:
+    nicks = message.param(1).split(",")[:MAX_KICKS]
+    client.charge(len(nicks) - 1)
+    for nick in nicks:
         one = message._replace(params=(f"#{conversation.group.name}", nick, "", ""))
         try:
             name = _nick(client, nick)

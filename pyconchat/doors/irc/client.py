@@ -35,6 +35,13 @@ __all__ = ["Client", "IrcPeer"]
 T = TypeVar("T")
 
 
+_OF_EVENTS = (
+    *("account-notify", "account-tag", "away-notify", "extended-join", "invite-notify"),
+    *("message-tags", "server-time"),
+)
+"""The capabilities that change the lines of events."""
+
+
 class IrcPeer(ITranslator, ILoginPeer):
     """The door of a client."""
 
@@ -56,6 +63,7 @@ class Client:
         self.server = name
         self.output = Output(door.write_now, name)
         self.caps: set[str] = set()
+        self.event_style: tuple[bool, ...] = ()  # the capabilities that change an event's lines
         self.version_302 = False
         self.nick = ""
         self.user = ""
@@ -131,6 +139,7 @@ class Client:
 
     def restyle(self) -> None:
         """Apply changed capabilities."""
+        self.event_style = tuple(each in self.caps for each in _OF_EVENTS)
         self.door.renderer = self.renderer
         if self.session is not None:
             self.session.restyle()
@@ -196,6 +205,12 @@ class Client:
         """Return the groups that the client is in."""
         memberships = self.services.groups.memberships(self.account.key)
         return [each for each in memberships if each.id not in self.account.detached]
+
+    def charge(self, count: int) -> None:
+        """Charge the account's message rate for *count* more messages or changes in a line."""
+        if count > 0 and self.services.config.limits.messages_per_second > 0:
+            now = self.services.chat.reactor.seconds()
+            self.services.rates.of(self.account).charge(count, now)
 
     def refused(self, error: BaseException | None, message: Message) -> Refused | None:
         """Return *error* of the command *message* as a refusal; None if the client is gone."""

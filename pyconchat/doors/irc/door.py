@@ -27,7 +27,8 @@ from pyconchat.doors.context import DoorContext
 from pyconchat.doors.door import Door
 from pyconchat.doors.irc.client import Client, IrcPeer
 from pyconchat.doors.irc.commands import FREE, QUERIES, Commands, unreadable
-from pyconchat.doors.irc.events import Events, past_lines
+from pyconchat.doors.irc.event_feed import EventFeed
+from pyconchat.doors.irc.events import past_lines
 from pyconchat.doors.irc.joins import show_group
 from pyconchat.doors.irc.message import MAX_ANY, command_of, parse
 from pyconchat.doors.irc.messages import echo
@@ -44,6 +45,9 @@ QUERY_BURST = 200.0
 
 QUERY_RATE = 50.0
 """Queries a second after that."""
+
+FREE_COST = 2e-5
+"""Seconds of work for a command that costs nothing else, such as PING."""
 
 
 @implementer(IrcPeer)
@@ -62,7 +66,7 @@ class IrcDoor(Door):
         name = services.config.irc.server_name
         self.client = Client(services, context.portal, self, name, monitors)
         self._commands = Commands(self.client)
-        self._events = Events(self.client)
+        self._events = EventFeed(self.client)
         self._queries = TokenBucket(QUERY_BURST, QUERY_RATE, context.now())
         self._pinged = False
 
@@ -119,6 +123,7 @@ class IrcDoor(Door):
             return self._rate
         command = command_of(first[:MAX_ANY])
         if command in FREE:
+            self._budget.pay(FREE_COST, False)
             return None
         asks = command in (b"MODE", b"TOPIC") and len(first.split()) == 2
         return self._queries if asks or command in QUERIES else self._rate

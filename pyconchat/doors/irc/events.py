@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pyconchat.chat.conversations import GroupConversation
 from pyconchat.domain.events import (
     AdminChanged,
-    AnyEvent,
     Entry,
     GroupClosed,
     GroupCreated,
@@ -21,8 +19,6 @@ from pyconchat.domain.events import (
     MemberUnbanned,
     ModeratorEnded,
     ModeratorMade,
-    OperatorMade,
-    OperatorRemoved,
     Policy,
     PolicyChanged,
     QuietEnded,
@@ -33,81 +29,13 @@ from pyconchat.domain.events import (
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.replies import Where
 from pyconchat.doors.irc.client import Client
-from pyconchat.doors.irc.joins import join_line, show_group
+from pyconchat.doors.irc.joins import join_line
 from pyconchat.render.events import event_sentence
 from pyconchat.render.irc_lines import SERVICE, line, source
 
-__all__ = ["POLICY_MODES", "Events", "event_lines", "past_lines"]
-
-MAX_GONE = 256
-"""Maximum guests who are remembered as gone, so that each gets one QUIT."""
+__all__ = ["POLICY_MODES", "event_lines", "past_lines", "to_client"]
 
 POLICY_MODES = {Policy.PASSWORD: "k", Policy.INVITE: "i", Policy.APPROVAL: "A"}
-
-
-class Events:
-    """The events that one client receives."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._gone: dict[str, None] = {}
-
-    def happened(self, entry: Entry, where: Where) -> None:
-        """Send what *entry* means to the client."""
-        client, event = self._client, entry.event
-        own = self._is_own(event)
-        conversation = client.services.conversations.get(entry.conversation)
-        if isinstance(conversation, GroupConversation) and self._moved(conversation, event, own):
-            return
-        lines = self._lines(entry, where, own)
-        if lines:
-            self._write("".join(lines), event, own)
-
-    def caught_up(self, entry: Entry, where: Where) -> list[str]:
-        """Return the lines of *entry*, which was published just before it could be sent live."""
-        return self._lines(entry, where, self._is_own(entry.event))
-
-    def _is_own(self, event: AnyEvent) -> bool:
-        about = subject(event)
-        return about is not None and fold(about) == self._client.account.key
-
-    def _moved(self, conversation: GroupConversation, event: AnyEvent, own: bool) -> bool:
-        """Show a group that the client has entered; return whether that is all."""
-        client = self._client
-        if own and isinstance(event, MemberJoined | GroupCreated):
-            client.account.detached.discard(conversation.id)
-            show_group(client, conversation)
-            return True
-        return not own and conversation.id in client.account.detached
-
-    def _write(self, piece: str, event: AnyEvent, own: bool) -> None:
-        by = getattr(event, "by", None)
-        if own or (by is not None and fold(by) == self._client.account.key):
-            self._client.send(piece)
-        else:
-            self._client.output.pass_on(piece.encode())
-
-    def _lines(self, entry: Entry, where: Where, own: bool) -> list[str]:
-        event, client = entry.event, self._client
-        match event:
-            case MemberJoined(name=name):
-                self._gone.pop(fold(name), None)
-            case MemberLeft(name=name, why=Why.GUEST_GONE | Why.SERVER_BAN):
-                if own or fold(name) in self._gone:
-                    return []
-                self._gone[fold(name)] = None
-                if len(self._gone) > MAX_GONE:
-                    del self._gone[next(iter(self._gone))]
-            case OperatorMade() if own:
-                client.reply("381", "You are an operator of this server.")
-                return [line(client.nick, "MODE", client.nick, "+o")]
-            case OperatorRemoved() if own:
-                return [line(client.nick, "MODE", client.nick, "-o")]
-        lines = event_lines(client, entry, where, own)
-        if "server-time" in client.caps and lines:
-            tags = client.renderer.tags(entry, where, "", True, id=False)
-            lines = [f"{tags}{each}" if each[0] == ":" else each for each in lines]
-        return lines
 
 
 def past_lines(client: Client, entry: Entry, where: Where) -> list[str]:
@@ -123,7 +51,7 @@ def past_lines(client: Client, entry: Entry, where: Where) -> list[str]:
     if not sentence or isinstance(entry.event, GroupCreated):
         return []
     if own or where.group is None:
-        return _to_client(client, entry, where)
+        return to_client(client, entry, where)
     return [_in_group(f"#{where.group}", each) for each in sentence.split("\n") if each]
 
 
@@ -161,13 +89,13 @@ def event_lines(client: Client, entry: Entry, where: Where, own: bool) -> list[s
         case MemberBanned(name=name, by=by, reason=reason, was_member=was_member):
             lines = [line(source(by), "MODE", channel, "+b", f"{name}!*@*")]
             if own and not was_member:
-                return _to_client(client, entry, where)
+                return to_client(client, entry, where)
             if was_member:
                 lines.append(line(source(by), "KICK", channel, name, reason or by))
             return lines
         case MemberUnbanned(name=name, by=by):
             if own:
-                return _to_client(client, entry, where)
+                return to_client(client, entry, where)
             return [line(source(by), "MODE", channel, "-b", f"{name}!*@*")]
         case MemberQuieted(name=name, by=by):
             return [line(source(by), "MODE", channel, "+b", f"m:{name}!*@*")]
@@ -209,7 +137,7 @@ def event_lines(client: Client, entry: Entry, where: Where, own: bool) -> list[s
             if not sentence:
                 return []
             if own or where.group is None:
-                return _to_client(client, entry, where)
+                return to_client(client, entry, where)
             return [_in_group(channel, each) for each in sentence.split("\n") if each]
 
 
@@ -240,7 +168,8 @@ def _sentence(client: Client, entry: Entry, where: Where) -> str:
     return event_sentence(entry.event, place, key, entry.at, entry.quote)
 
 
-def _to_client(client: Client, entry: Entry, where: Where) -> list[str]:
+def to_client(client: Client, entry: Entry, where: Where) -> list[str]:
+    """Return the NOTICEs to the client about *entry*, which concerns it."""
     sentence = _sentence(client, entry, where)
     pieces = [each for each in sentence.split("\n") if each]
     return [line(source(SERVICE), "NOTICE", client.nick, each) for each in pieces]

@@ -95,6 +95,7 @@ async def privmsg(client: Client, posts: Posts, message: Message) -> None:
     targets = message.param(0).split(",")
     if len(targets) > MAX_TARGETS:
         client.reply("407", targets[MAX_TARGETS], "Too many targets.")
+    client.charge(len(targets[1:MAX_TARGETS]))
     for target in targets[:MAX_TARGETS]:
         try:
             await _send(client, posts, target, message)

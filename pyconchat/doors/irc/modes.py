@@ -50,7 +50,9 @@ async def mode(client: Client, message: Message) -> None:
         modes, words = _modes_of(client, group)
         client.reply("324", f"#{group.name}", modes, *words)
         return
-    for change in _changes(client, message.params[1], list(message.params[2:]))[:MAX_CHANGES]:
+    changes = _changes(client, message.params[1], list(message.params[2:]))[:MAX_CHANGES]
+    client.charge(len(changes) - 1)
+    for change in changes:
         one = message._replace(params=(f"#{group.name}", change.letter, change.word))
         try:
             await _apply(client, conversation, change)

@@ -1,11 +1,11 @@
-"""Monitors: which clients want to be told when somebody comes or goes (IRCv3 monitor)."""
+"""Monitors: which clients want to be told when somebody comes or goes; who has gone lately."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 from pyconchat.domain.accounts import Account
-from pyconchat.domain.names import fold
+from pyconchat.domain.names import Name, fold
 from pyconchat.render.irc_lines import source
 
 __all__ = ["Monitors", "Watcher"]
@@ -18,10 +18,15 @@ class Watcher(Protocol):
         """Send a numeric reply."""
 
 
+MAX_GONE = 100
+"""Maximum people who have gone that WHOWAS knows."""
+
+
 class Monitors:
-    """The names that the clients of one server monitor."""
+    """The names that the clients of one server monitor, and the last people who have gone."""
 
     def __init__(self) -> None:
+        self._gone: dict[str, Name] = {}
         self._names: dict[Watcher, dict[str, str]] = {}
         self._watchers: dict[str, dict[Watcher, None]] = {}
 
@@ -49,8 +54,17 @@ class Monitors:
             self.remove(client, name)
         self._names.pop(client, None)
 
+    def gone(self, name: str) -> Name | None:
+        """Return who had *name*, if they have gone lately and are not back."""
+        return self._gone.get(fold(name))
+
     def changed(self, account: Account, online: bool) -> None:
         """Tell the clients that monitor *account* that it has come, or gone."""
+        self._gone.pop(account.key, None)
+        if not online:
+            self._gone[account.key] = account.name
+            if len(self._gone) > MAX_GONE:
+                del self._gone[next(iter(self._gone))]
         for client in list(self._watchers.get(account.key, ())):
             if online:
                 client.reply("730", source(account.name))

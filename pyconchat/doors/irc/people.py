@@ -139,13 +139,16 @@ def _whois(client: Client, account: Account) -> None:
 
 
 async def whowas(client: Client, message: Message) -> None:
-    """WHOWAS: registered people who are offline; no other past is kept."""
+    """WHOWAS: the last people who have gone, and registered people who are offline."""
     nick = message.param(0)
     account = client.services.accounts.get(nick)
-    if account is not None and account.seen_at is not None:
-        client.reply("314", account.name, account.name, HOST, "*", account.name)
-    else:
+    name = client.monitors.gone(nick)
+    if name is None and account is not None and not client.services.presence.online(account.key):
+        name = account.name
+    if name is None:
         client.reply("406", nick, "There was nobody of that name.")
+    else:
+        client.reply("314", name, name, HOST, "*", name)
     client.reply("369", nick, "End of WHOWAS.")
 
 

@@ -4,39 +4,26 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import cast
-
-from twisted.cred.credentials import ICredentials
-from twisted.internet.task import deferLater
 
 from pyconchat.chat.interfaces import ISession
-from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused
+from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.names import Name, fold, person_name
 from pyconchat.domain.refusals import (
-    CANNOT_READ_LOG,
     TOO_MANY_WRONG_PASSWORDS,
     name_in_use,
-    not_saved,
 )
 from pyconchat.domain.text import safe_line
 from pyconchat.doors.irc.capabilities import CAPABILITIES, listed, requested
 from pyconchat.doors.irc.client import Client
-from pyconchat.doors.irc.joins import show_groups
+from pyconchat.doors.irc.login import begin, log_in, switch
 from pyconchat.doors.irc.message import Message
-from pyconchat.doors.irc.welcome import welcome
 from pyconchat.render.irc_lines import line
 from pyconchat.sessions.portal import GuestName, Password
 
-__all__ = ["Registration", "identify"]
+__all__ = ["Registration"]
 
 MAX_WRONG_PASSWORDS = 3
 """Maximum wrong passwords on one connection; then it is closed."""
-
-MAX_BUSY = 10.0
-"""Maximum seconds for which a login waits while the server checks too many passwords."""
-
-BUSY_STEP = 0.5
-"""Seconds between two attempts while it does."""
 
 CHUNK = 400
 """Characters of each but the last piece of a SASL answer (IRCv3 sasl)."""
@@ -162,16 +149,17 @@ class Registration:
         try:
             if authzid and fold(authzid) != fold(name):
                 raise Refused(Code.WRONG_PASSWORD, "Nobody may log in as somebody else.")
-            session = await self.log_in(Password(name, password, client.door.network))
+            session = await log_in(client, Password(name, password, client.door.network))
         except Refused as refused:
-            client.reply("904", f"SASL failed: {refused.sentence}")
+            if refused.code not in (Code.BUSY, Code.NOT_SAVED):  # which say nothing of the password
+                client.reply("904", f"SASL failed: {refused.sentence}")
             self._count_wrong(refused)
             return
         account = session.account.name
         if client.registered:
             client.reply("900", client.source, account, f"You are logged in as {account}.")
             client.reply("903", "SASL succeeded.")
-            await self.switch(session)
+            await switch(client, session)
             return
         self._session = session
         client.reply("900", f"{account}!{account}@pyconchat", account, f"You are {account}.")
@@ -185,8 +173,9 @@ class Registration:
         if client.registered or self._negotiating or not client.nick or not client.user:
             return
         try:
+            if self._session is not None:  # since when its account may have been banned
+                client.services.memory.require_present(self._session.account)
             session = self._session or await self._enter(Name(client.nick))
-            client.services.memory.require_present(session.account)
         except Refused as refused:
             self._turn_away(refused)
             return
@@ -200,7 +189,7 @@ class Registration:
             account, colon, rest = password.partition(":")
             if colon and client.services.accounts.get(account) is not None:
                 name, password = Name(account), rest
-            return await self.log_in(Password(name, password, client.door.network))
+            return await log_in(client, Password(name, password, client.door.network))
         services = client.services
         services.memory.admit(name)
         known = services.accounts.get(name)
@@ -212,23 +201,7 @@ class Registration:
             )
         if known is not None:
             raise name_in_use(known.name)
-        return await self.log_in(GuestName(name, client.door.network))
-
-    async def log_in(self, credentials: ICredentials) -> ISession:
-        """Return the session of *credentials*, after a wait if the server is busy."""
-        client, reactor = self._client, self._client.services.chat.reactor
-        until = reactor.seconds() + MAX_BUSY
-        while True:
-            try:
-                _, session, _ = await client.portal.login(credentials, client.door, ISession)
-            except NotSaved:
-                raise not_saved() from None
-            except Refused as refused:
-                if refused.code is not Code.BUSY or reactor.seconds() >= until:
-                    raise
-                await deferLater(reactor, BUSY_STEP)
-            else:
-                return cast(ISession, session)
+        return await log_in(client, GuestName(name, client.door.network))
 
     def _turn_away(self, refused: Refused) -> None:
         """Answer a login that was refused; close where another name would not help."""
@@ -275,19 +248,8 @@ class Registration:
         if account.registered or client.groups():
             client.reply("447", "A name stays as it is while you are registered or in a group.")
             return
-        session = await self.log_in(GuestName(name, client.door.network))
-        await self.switch(session)
-
-    async def switch(self, session: ISession) -> None:
-        """Go on as the account of *session*: the guest, or the other account, goes."""
-        client, old = self._client, self._client.source
-        if session.account is client.account:
-            session.close()
-            return
-        client.login.close()
-        client.session = None
-        client.send(line(old, "NICK", session.account.name))
-        await begin(client, session, welcomed=True)
+        session = await log_in(client, GuestName(name, client.door.network))
+        await switch(client, session)
 
 
 MAX_REALNAME = 150
@@ -297,33 +259,3 @@ MAX_REALNAME = 150
 def _word(raw: str) -> str:
     """Return the user name *raw* without what could not stand in a source."""
     return "".join(char for char in safe_line(raw) if char.isalnum() or char in "-_.~")[:16]
-
-
-async def begin(client: Client, session: ISession, welcomed: bool = False) -> None:
-    """Begin *session*: welcome the client, show its groups and what was missed."""
-    try:
-        client.door.logged_in(session)
-    except PeerGone:
-        client.services.registration.dismiss(session.account)
-        raise
-    client.session, client.nick = session, session.account.name
-    try:
-        await session.start()
-    except NotSaved:
-        client.close(CANNOT_READ_LOG)
-        return
-    if not welcomed:
-        welcome(client)
-    await show_groups(client)
-
-
-async def identify(client: Client, registration: Registration, words: list[str]) -> None:
-    """``IDENTIFY [NAME] PASSWORD``: go on as that account. Raises `Refused`."""
-    if not words or not words[-1]:
-        raise Refused(Code.MISSING_ARGUMENT, "IDENTIFY [NAME] PASSWORD, please.")
-    name = person_name(words[0] if len(words) > 1 else client.nick)
-    password = " ".join(words[1:]) or words[0]
-    session = await registration.log_in(Password(name, password, client.door.network))
-    account = session.account.name
-    client.reply("900", client.source, account, f"You are logged in as {account}.")
-    await registration.switch(session)

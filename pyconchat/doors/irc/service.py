@@ -13,7 +13,7 @@ from pyconchat.domain.accounts import RESERVED
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.replies import Reply
 from pyconchat.doors.irc.client import Client
-from pyconchat.doors.irc.registration import Registration, identify
+from pyconchat.doors.irc.login import identify
 from pyconchat.render.text import TextRenderer
 
 __all__ = ["is_service", "is_table_command", "say", "serve"]
@@ -59,7 +59,7 @@ async def _serve(client: Client, text: str) -> None:
     word, *rest = text.strip().split(" ")
     word = word.lstrip("/")
     if word.lower() in ("identify", "login"):
-        await identify(client, Registration(client), rest)
+        await identify(client, rest)
         return
     client.answers = _answers(client, word.lower(), rest)
     if word.lower() == "register":

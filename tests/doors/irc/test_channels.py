@@ -275,3 +275,43 @@ def test_what_happens_while_the_history_is_read(irc: IrcServer) -> None:
         ":alice!alice@pyconchat KICK #tea bob alice",
         "",
     ]
+
+
+def test_what_happens_to_somebody_in_a_group_that_they_have_left_by_part(irc: IrcServer) -> None:
+    """A kick, a ban or an office is a notice: the group is not shown."""
+    alice, bob = named(irc, "alice"), named(irc, "bob")
+    together(irc, alice, bob)
+    bob.gets("PART #tea")
+    alice.sends("MODE #tea +o bob", "MODE #tea -o bob", "KICK #tea bob :out")
+    assert bob.sees() == [
+        "PyconChat NOTICE bob You are a moderator of tea now, appointed by alice.",
+        "PyconChat NOTICE bob You are no longer a moderator of tea: alice ended that.",
+        "PyconChat NOTICE bob You were kicked from tea by alice: out",
+    ]
+
+
+def test_lines_are_shared_by_capabilities(irc: IrcServer) -> None:
+    """Each reader gets the form that it has asked for, although they are made once for each."""
+    users = [
+        irc.enters("a1"),
+        irc.enters("a2", "extended-join"),
+        irc.enters("a3", "server-time"),
+        irc.enters("a4"),
+        irc.enters("a5", "extended-join", "server-time"),
+    ]
+    together(irc, *users)
+    irc.enters("new").sends("JOIN #tea")
+    lines = []
+    for user in users:
+        user.receives()
+        lines.append(user.raw.decode())
+    plain, extended = (
+        ":new!new@pyconchat JOIN #tea\r\n",
+        ":new!new@pyconchat JOIN #tea * :Real new\r\n",
+    )
+    assert lines[0] == lines[3] == plain
+    assert lines[1] == extended
+    assert lines[2].startswith("@time=")
+    assert lines[2].endswith(plain)
+    assert lines[4].startswith("@time=")
+    assert lines[4].endswith(extended)

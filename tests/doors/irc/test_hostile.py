@@ -12,7 +12,7 @@ from itertools import product
 from typing import Any, get_args, get_type_hints
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from irctokens import tokenise
 from twisted.internet.task import Clock
@@ -27,6 +27,7 @@ from pyconchat.render.irc import IrcRenderer, IrcStyle
 from pyconchat.render.irc_lines import MAX_LINE
 from pyconchat.store import SqlStore
 from pyconchat.testing import make_store
+from tests.support.examples import examples
 from tests.support.irc import IrcServer, IrcUser, shown
 
 PIECES = (
@@ -139,6 +140,7 @@ KEYS = {"time", "msgid", "account", "+a", "+b/c", "batch"}
 
 
 @pytest.mark.parametrize("kind", get_args(AnyEvent), ids=lambda kind: kind.__struct_config__.tag)
+@settings(max_examples=examples(25))  # for each kind
 @given(data=st.data())
 def test_events_with_hostile_fields(client: IrcUser, kind: Any, data: st.DataObject) -> None:
     """Each is whole lines of the kinds that there are, in every style, live and from the log."""
@@ -170,6 +172,7 @@ def check_all(lines: list[str]) -> None:
         check(each, NICKS, COMMANDS, KEYS)
 
 
+@settings(max_examples=examples(50))
 @given(raw=st.lists(st.sampled_from(PIECES), max_size=10).map("".join))
 def test_input_with_hostile_text(client: IrcUser, raw: str) -> None:
     """Whatever one client sends, it gets whole lines of the server, or of itself."""

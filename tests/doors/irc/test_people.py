@@ -81,6 +81,19 @@ def test_monitor(irc: IrcServer) -> None:
     assert "734" in str(alice.gets(f"MONITOR + {many}"))
 
 
+def test_whowas(irc: IrcServer) -> None:
+    """Who has gone lately, until they are back."""
+    alice = irc.enters("alice")
+    irc.enters("gus").leaves()
+    alice.waits(1)
+    assert alice.gets("WHOWAS GUS") == [
+        "irc.test 314 alice gus gus pyconchat * gus",
+        "irc.test 369 alice GUS End of WHOWAS.",
+    ]
+    irc.enters("gus")
+    assert alice.gets("WHOWAS gus")[0].split()[1] == "406"
+
+
 def test_setname(irc: IrcServer) -> None:
     """The new real name is shown to those who understand it."""
     alice, bob = irc.enters("alice", "setname"), irc.enters("bob", "setname")
@@ -114,6 +127,22 @@ def test_operators(irc: IrcServer) -> None:
     nc.types("/password", "pass word", "another password", "another password")
     assert zoe.gets("KILL gus :spam")[0].split()[1] == "481"
     assert not irc.chat.accounts.find("zoe").actor.operator  # type: ignore[arg-type]
+
+
+def test_what_operators_do(irc: IrcServer) -> None:
+    """Everybody is told, each by their own name."""
+    irc.at_nc("olga", "pass word").types(f"/claim {irc.chat.accounts.claim_code}")
+    olga, gus, zoe = irc.enters("olga", password="pass word"), irc.enters("gus"), irc.enters("zoe")
+    gus.receives()
+    zoe.receives()
+    olga.sends("PRIVMSG PyconChat :ban dora spam")
+    assert gus.sees() == ["PyconChat NOTICE gus dora was banned from this server by olga: spam"]
+    assert zoe.sees() == ["PyconChat NOTICE zoe dora was banned from this server by olga: spam"]
+    olga.sends("PRIVMSG PyconChat :operator zoe")
+    olga.receives()
+    zoe.sends("PRIVMSG NickServ :register pass-word")
+    olga.sends("PRIVMSG PyconChat :operator zoe")
+    assert "zoe MODE zoe +o" in zoe.sees()
 
 
 def test_about_the_server(irc: IrcServer) -> None:

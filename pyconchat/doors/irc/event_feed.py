@@ -1,0 +1,146 @@
+"""EventFeed: the events that one client receives, live.
+
+What a client gets of an event of somebody else depends on its capabilities only. So the lines are
+made once for each set of them, and shared by all members of a group.
+"""
+
+from __future__ import annotations
+
+from pyconchat.chat.conversations import GroupConversation
+from pyconchat.domain.events import (
+    AnyEvent,
+    Entry,
+    GroupClosed,
+    GroupCreated,
+    MemberJoined,
+    MemberLeft,
+    OperatorMade,
+    OperatorRemoved,
+    Why,
+    subject,
+)
+from pyconchat.domain.names import Key, fold
+from pyconchat.domain.replies import Where
+from pyconchat.doors.irc.client import Client
+from pyconchat.doors.irc.events import event_lines, to_client
+from pyconchat.doors.irc.joins import show_group
+from pyconchat.render.irc_lines import line
+
+__all__ = ["EventFeed"]
+
+MAX_GONE = 256
+"""Maximum guests who are remembered as gone, so that each gets one QUIT."""
+
+
+class _Shared:
+    """The last event: whom it is about, who did it, and its lines by the readers' capabilities."""
+
+    def __init__(self) -> None:
+        self.entry: Entry | None = None
+        self.about: Key | None = None
+        self.by: Key | None = None
+        self._blocks: dict[tuple[bool, ...], bytes] = {}
+
+    def of(self, entry: Entry) -> _Shared:
+        """Return self, for *entry*."""
+        if entry is not self.entry:
+            about, by = subject(entry.event), getattr(entry.event, "by", None)
+            self.entry = entry
+            self.about = None if about is None else fold(about)
+            self.by = None if by is None else fold(by)
+            self._blocks = {}
+        return self
+
+    def block(self, client: Client, entry: Entry, where: Where) -> bytes:
+        """Return the lines for *client*, whom the event does not concern."""
+        if where.group is None or isinstance(entry.event, GroupClosed):  # these name the reader
+            return "".join(_stamped(client, entry, where, False)).encode()
+        block = self._blocks.get(client.event_style)
+        if block is None:
+            block = "".join(_stamped(client, entry, where, False)).encode()
+            self._blocks[client.event_style] = block
+        return block
+
+
+_shared = _Shared()  # entries are compared by identity, so servers in one process may share it
+
+
+class EventFeed:
+    """The events that *client* receives."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._gone: dict[str, None] = {}
+
+    def happened(self, entry: Entry, where: Where) -> None:
+        """Send what *entry* means to the client."""
+        client, event, shared = self._client, entry.event, _shared.of(entry)
+        account = client.account
+        if shared.about == account.key:
+            self._happened_to_client(entry, where)
+            return
+        if entry.conversation in account.detached or self._is_known(event):
+            return
+        block = shared.block(client, entry, where)
+        if block and shared.by == account.key:
+            client.send(block.decode())
+        elif block:
+            client.output.pass_on(block)
+
+    def _happened_to_client(self, entry: Entry, where: Where) -> None:
+        client, event = self._client, entry.event
+        conversation = client.services.conversations.get(entry.conversation)
+        is_group = isinstance(conversation, GroupConversation)
+        if isinstance(conversation, GroupConversation) and isinstance(
+            event, MemberJoined | GroupCreated
+        ):
+            client.account.detached.discard(conversation.id)
+            show_group(client, conversation)
+        elif is_group and entry.conversation in client.account.detached:
+            if not isinstance(event, MemberLeft):
+                client.send(*to_client(client, entry, where))  # the group itself is hidden
+        else:
+            client.send("".join(self._own_lines(entry, where)))
+
+    def caught_up(self, entry: Entry, where: Where) -> list[str]:
+        """Return the lines of *entry*, which was published just before it could be sent live."""
+        if _shared.of(entry).about == self._client.account.key:
+            return self._own_lines(entry, where)
+        if self._is_known(entry.event):
+            return []
+        return _stamped(self._client, entry, where, False)
+
+    def _own_lines(self, entry: Entry, where: Where) -> list[str]:
+        client = self._client
+        match entry.event:
+            case OperatorMade():
+                client.reply("381", "You are an operator of this server.")
+                return [line(client.nick, "MODE", client.nick, "+o")]
+            case OperatorRemoved():
+                return [line(client.nick, "MODE", client.nick, "-o")]
+            case MemberLeft(why=Why.GUEST_GONE | Why.SERVER_BAN):
+                return []
+            case _:
+                return _stamped(client, entry, where, True)
+
+    def _is_known(self, event: AnyEvent) -> bool:
+        """Return whether *event* ends one more membership of a guest who has quit already."""
+        match event:
+            case MemberJoined(name=name):
+                self._gone.pop(fold(name), None)
+            case MemberLeft(name=name, why=Why.GUEST_GONE | Why.SERVER_BAN):
+                if fold(name) in self._gone:
+                    return True
+                self._gone[fold(name)] = None
+                if len(self._gone) > MAX_GONE:
+                    del self._gone[next(iter(self._gone))]
+        return False
+
+
+def _stamped(client: Client, entry: Entry, where: Where, own: bool) -> list[str]:
+    """Return the lines of *entry*, with its time if the client wants that."""
+    lines = event_lines(client, entry, where, own)
+    if "server-time" not in client.caps:
+        return lines
+    tags = client.renderer.tags(entry, where, "", True, id=False)
+    return [f"{tags}{each}" for each in lines]

@@ -1,0 +1,81 @@
+"""Rates, silence, and the lobby."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from twisted.internet.task import Clock
+
+from pyconchat.store import SqlStore
+from tests.support.irc import IrcServer
+
+
+@pytest.fixture
+def limited(store: SqlStore, clock: Clock) -> Iterator[IrcServer]:
+    """A server with the default message rate, and a lobby."""
+    limits = {"messages_per_second": 5, "message_burst": 10}
+    server = IrcServer(store, clock, limits, new_groups="open", lobby="hall")
+    yield server
+    server.stop()
+
+
+def test_messages_wait_and_queries_do_not(limited: IrcServer) -> None:
+    """Messages cost the account's rate; queries have one of their own; PING is free."""
+    alice = limited.enters("alice")
+    alice.waits(10)
+    alice.receives()
+    alice.sends(*(f"PRIVMSG alice :{number}" for number in range(15)))
+    assert len(alice.receives()) == 10
+    alice.waits(1)
+    assert len(alice.receives()) == 5
+    alice.waits(60)
+    alice.sends(*["ISON alice"] * 150)
+    assert len(alice.receives()) == 150
+    alice.sends(*["PING x"] * 100)
+    assert len(alice.receives()) == 100
+    alice.waits(60)
+    alice.sends(*["ISON alice"] * 230)
+    assert len(alice.receives()) == 200
+    alice.waits(1)
+    assert len(alice.receives()) == 30
+
+
+def test_each_target_counts(limited: IrcServer) -> None:
+    """A line for several groups costs as many."""
+    alice = limited.enters("alice")
+    alice.waits(10)
+    alice.sends("JOIN " + ",".join(f"#g{number}" for number in range(20)))
+    alice.receives()
+    alice.sends("PRIVMSG alice :x")
+    assert alice.receives() == []
+    alice.waits(3)
+    assert len(alice.receives()) == 1
+
+
+def test_the_lobby_is_entered(limited: IrcServer) -> None:
+    """At each first login; who has left it by PART is not put back."""
+    rita = limited.enters("rita")
+    assert ":rita!rita@pyconchat JOIN #hall\r\n" in rita.raw.decode()
+    rita.sends("PRIVMSG NickServ :register pass-word")
+    rita.sends("PART #hall")
+    rita.leaves()
+    again = limited.enters("rita", password="pass-word")
+    assert "JOIN #hall" not in again.raw.decode()
+    guest = limited.enters("gus")
+    assert ":gus!gus@pyconchat JOIN #hall\r\n" in guest.raw.decode()
+
+
+def test_a_silent_client(limited: IrcServer) -> None:
+    """It is asked by PING, and disconnected if it says nothing."""
+    alice, bob = limited.enters("alice"), limited.enters("bob")
+    for user in (alice, bob):
+        user.receives()
+    for _ in range(92):
+        alice.waits(1)
+    assert alice.sees()[-1] == "PING irc.test"
+    alice.sends("PONG irc.test")
+    for _ in range(62):
+        alice.waits(1)
+    assert alice.wire.connected
+    assert not bob.wire.connected

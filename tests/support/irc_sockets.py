@@ -1,0 +1,80 @@
+"""IRC clients at plain sockets, and a server with a port for them."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+from tests.support.servers import PATIENCE, Server, free_port
+
+__all__ = ["IrcSocket", "WithIrc", "ids_in"]
+
+
+class WithIrc(Server):
+    """A server with an IRC port."""
+
+    def __init__(self, folder: Path, **options: str) -> None:
+        super().__init__(folder, **options)
+        self.irc_port = free_port()
+
+    def start(self, *options: str) -> None:
+        """Start, and listen for IRC clients, too."""
+        super().start("--irc", f"tcp:{self.irc_port}:interface=127.0.0.1", *options)
+        self.says("listening for IRC on port")
+
+
+class IrcSocket:
+    """A client at a plain socket, without any capability unless it asks for one."""
+
+    def __init__(self, server: WithIrc, nick: str, password: str = "", *caps: str) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", server.irc_port), PATIENCE)
+        self.nick = nick
+        self._received = b""
+        self._seen = 0
+        first = [f"CAP REQ :{' '.join(caps)}"] if caps else []
+        secret = [f"PASS :{password}"] if password else []
+        self.sends(*first, *secret, f"NICK {nick}", f"USER {nick} 0 * :{nick}")
+        if caps:
+            self.sends("CAP END")
+        self.sees(f" 422 {nick} ")
+
+    def sends(self, *lines: str) -> None:
+        """Send *lines*."""
+        self._socket.sendall("".join(f"{each}\r\n" for each in lines).encode())
+
+    def sees(self, text: str) -> str:
+        """Wait for a line with *text* after the line seen last, and return all up to its end."""
+        wanted = text.encode()
+        while (at := self._received.find(wanted, self._seen)) < 0 or (
+            end := self._received.find(b"\r\n", at)
+        ) < 0:
+            data = self._socket.recv(65536)
+            assert data, f"closed after {self._received[self._seen :]!r}, without {text!r}"
+            self._received += data
+        begin, self._seen = self._seen, end + 2
+        return self._received[begin:end].decode()
+
+    def sees_all(self) -> str:
+        """Wait for everything that was sent so far, and return it."""
+        self.sends("PING all")
+        return self.sees("PONG ")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+    def ids(self) -> list[str]:
+        """Return the ids of all messages to #tea that arrived before the connection ended."""
+        self._socket.settimeout(5)
+        with suppress(TimeoutError, ConnectionResetError):
+            while data := self._socket.recv(65536):
+                self._received += data
+        whole = self._received[: self._received.rfind(b"\r\n") + 2]
+        return ids_in(whole.decode())
+
+
+def ids_in(text: str) -> list[str]:
+    """Return the ids of the messages to #tea in *text*."""
+    lines = (each for each in text.split("\r\n") if " PRIVMSG #tea " in each)
+    return [each.split("msgid=", 1)[1].split(" ")[0].split(";")[0] for each in lines]
