@@ -98,7 +98,7 @@ class EventFeed:
             show_group(client, conversation)
         elif is_group and entry.conversation in client.account.detached:
             if not isinstance(event, MemberLeft):
-                client.send(*to_client(client, entry, where))  # the group itself is hidden
+                client.send("".join(to_client(client, entry, where)))  # the group itself is hidden
         else:
             client.send("".join(self._own_lines(entry, where)))
 
