@@ -57,8 +57,8 @@ def _history(typed: str) -> _Asked:
     if len(words) > 1 or len(names) > 1:
         raise Refused(
             Code.BAD_ARGUMENT,
-            "That is /history N, or /history N before SEQ, and @NAME after it; before a date such"
-            " as 2026-11-20, or an age such as 2h, too.",
+            "That is /history N before WHAT @NAME, without those that you do not need. WHAT is a"
+            " number, a date such as 2026-11-20, or an age such as 2h.",
         )
     count = NUMBER.parse(words[0]) if words else DEFAULT_HISTORY
     return replace(asked, most=count, name=person_name(names[0][1:]) if names else None)

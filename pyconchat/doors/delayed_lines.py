@@ -101,7 +101,10 @@ class DelayedLines(BoundedLineReceiver):
 
     def has_input(self) -> bool:
         """Return whether a line, or more, has arrived that is to be handled and was not yet."""
-        return self.opened_by_input or self.hasLine() or self._unread() > self._stale
+        if self.opened_by_input or self.hasLine():
+            return True
+        # What is unread belongs to a line that was too long, and was answered.
+        return not self._skipping and self._unread() > self._stale
 
     def _unread(self) -> int:
         return unread(plain_socket(cast(IConnection, self.transport)))

@@ -66,6 +66,7 @@ TEXTS = {
     "removed.file": Way("/remove 1", "{own}"),
     "server-kicked.reason": Way("/kick {victim} {}"),
     "server-banned.reason": Way("/ban troll-{own} {}"),
+    "left.reason": Way("/quit {}"),  # of a guest
     "presence.reason": Way("/quit {}"),  # the last one: it disconnects
 }
 
@@ -74,8 +75,9 @@ BY_WAY = {
     " unsaid.sender unsaid.by edit.by unsay.sender unsay.by"
     " react.by pin.by unpin.by requested.name withdrawn.name rejected.by invited.by"
     " uninvited.name created.by joined.by left.name kicked.by banned.by unbanned.by"
-    " registered.name admin.by policy.by topic.by shared.by removed.by server-kicked.by"
-    " server-banned.by server-unbanned.by operator.by operator-removed.by closed.by moderator.by"
+    " registered.name admin.by admin.previous policy.by topic.by shared.by removed.by"
+    " server-kicked.by server-banned.by server-unbanned.by operator.by"
+    " operator-removed.by closed.by moderator.by"
     " unmoderator.by quieted.by unquieted.by slow.by code-made.by code-ended.by",
     Way("/create {} open"): "created.name",
     Way("/approve {}", "{own}"): "joined.name",
@@ -236,7 +238,7 @@ def attack(server: Server, sender: Hostile, own: str) -> None:
             return sender.does(way.line.format(*[evil] * 2, **words), place)
 
         for field, way in TEXTS.items():
-            if field == "presence.reason":
+            if way.line.startswith("/quit"):
                 continue
             if field == "shared.file":
                 sender.shares(f"{EVIL}mark-{own}", own)
@@ -251,6 +253,11 @@ def attack(server: Server, sender: Hostile, own: str) -> None:
                 else:
                     go(way, evil)
         sender.sends_bad_bytes(own)
+    with closing(Program(server.port)) as guest:
+        guest.logs_in(f"guest-{own}")
+        guest.does(f"/join {own}")
+        guest.requests(TEXTS["left.reason"].line.format(f"{EVIL}mark-{own}"))
+        assert guest.is_disconnected()
 
 
 def upload(port: int, ticket: str) -> None:
