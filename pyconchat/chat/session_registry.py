@@ -48,6 +48,7 @@ class SessionRegistry:
         self._watchers: list[Callable[[Account], None]] = []
         self._presence_watchers: list[Callable[[Account, bool], None]] = []
         self._private_watchers: list[Callable[[int], None]] = []
+        self._absence_watchers: list[Callable[[Account], None]] = []
         self.stopping = False  # the server is stopping: departures are not announced
 
     def watch(self, watcher: Callable[[Account], None]) -> None:
@@ -64,6 +65,10 @@ class SessionRegistry:
     def watch_private(self, watcher: Callable[[int], None]) -> None:
         """Call *watcher* with the id of each private conversation that ends."""
         self._private_watchers.append(watcher)
+
+    def watch_absence(self, watcher: Callable[[Account], None]) -> None:
+        """Call *watcher* with each account that is away now, or no longer."""
+        self._absence_watchers.append(watcher)
 
     def revoke(self, account: Account) -> None:
         """Call the watchers with *account*."""
@@ -128,6 +133,8 @@ class SessionRegistry:
         for session in self._readers_of(account):
             if session.translator is not None:
                 session.translator.absence_changed(account)
+        for watcher in self._absence_watchers:
+            watcher(account)
 
     def end_absence(self, account: Account) -> None:
         """End the absence of *account*, which has sent a message; notify all its sessions."""

@@ -19,6 +19,7 @@ CAPABILITIES = {
     "draft/event-playback": "",
     "echo-message": "",
     "extended-join": "",
+    "extended-monitor": "",
     "invite-notify": "",
     "labeled-response": "",
     "message-tags": "",

@@ -172,6 +172,12 @@ class Client:
             self.output.end()
             self.door.close(f"ERROR :{reason}\r\n".encode())
 
+    def monitored_is_away(self, account: Account) -> None:
+        """Tell the client, if it asks for that and does not learn it through a group."""
+        shared = any(account.key in each.group.members for each in self.groups())
+        if "extended-monitor" in self.caps and not shared and account is not self.account:
+            self.door.absence_changed(account)
+
     # Commands.
 
     def call(self, place: Place = None, answer: Callable[[Reply], None] | None = None) -> Call:

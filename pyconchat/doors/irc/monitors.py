@@ -17,6 +17,9 @@ class Watcher(Protocol):
     def reply(self, numeric: str, *params: str) -> None:
         """Send a numeric reply."""
 
+    def monitored_is_away(self, account: Account) -> None:
+        """Note that *account* is away now, or no longer (IRCv3 extended-monitor)."""
+
 
 MAX_GONE = 100
 """Maximum people who have gone that WHOWAS knows."""
@@ -57,6 +60,11 @@ class Monitors:
     def gone(self, name: str) -> Name | None:
         """Return who had *name*, if they have gone lately and are not back."""
         return self._gone.get(fold(name))
+
+    def absence_changed(self, account: Account) -> None:
+        """Tell the clients that monitor *account* that it is away now, or no longer."""
+        for client in list(self._watchers.get(account.key, ())):
+            client.monitored_is_away(account)
 
     def changed(self, account: Account, online: bool) -> None:
         """Tell the clients that monitor *account* that it has come, or gone."""

@@ -315,3 +315,15 @@ def test_lines_are_shared_by_capabilities(irc: IrcServer) -> None:
     assert lines[2].endswith(plain)
     assert lines[4].startswith("@time=")
     assert lines[4].endswith(extended)
+
+
+def test_an_invite_code_is_a_key(irc: IrcServer) -> None:
+    """The service issues it, and JOIN takes it where a password would stand."""
+    alice, bob = named(irc, "alice"), irc.enters("bob")
+    together(irc, alice)
+    alice.sends("MODE #tea +i")
+    alice.receives()
+    lines = alice.gets("PRIVMSG PyconChat :invite #tea code")
+    code = next(word for word in " ".join(lines).split() if "-" in word and word.count("-") > 1)
+    assert bob.gets("JOIN #tea wrong")[0].split()[1] == "473"
+    assert bob.gets(f"JOIN #tea {code.strip('.,:;')}")[0] == "bob JOIN #tea"

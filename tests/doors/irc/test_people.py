@@ -81,6 +81,24 @@ def test_monitor(irc: IrcServer) -> None:
     assert "734" in str(alice.gets(f"MONITOR + {many}"))
 
 
+def test_extended_monitor(irc: IrcServer) -> None:
+    """Whether a monitored person is away, once, also where a group is shared."""
+    caps = ("extended-monitor", "away-notify")
+    alice, carol, bob = irc.enters("alice", *caps), irc.enters("carol"), irc.enters("bob")
+    alice.sends("MONITOR + bob")
+    carol.sends("MONITOR + bob")
+    alice.receives()
+    carol.receives()
+    bob.sends("AWAY :lunch", "AWAY")
+    assert alice.sees() == ["bob AWAY lunch", "bob AWAY"]
+    assert carol.sees() == []
+    for user in (alice, bob):
+        user.sends("JOIN #tea")
+    alice.receives()
+    bob.sends("AWAY :tea")
+    assert alice.sees() == ["bob AWAY tea"]
+
+
 def test_whowas(irc: IrcServer) -> None:
     """Who has gone lately, until they are back."""
     alice = irc.enters("alice")
