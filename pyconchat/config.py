@@ -38,6 +38,10 @@ _PUBLIC = re.compile(
     r"(?:\[(?P<bracketed>[0-9a-fA-F:.]+)\]|(?P<host>[^\s:\[\]/@]+))(?::(?P<port>[0-9]{1,5}))?"
 )
 
+_PORT = re.compile(
+    r"(?:haproxy:)?(?P<kind>tcp|tcp6|ssl|selfsigned):(?:port=)?(?P<port>[0-9]{1,5})(?::|$)"
+)
+
 DEFAULT_LINE = "tcp:8000:interface=127.0.0.1"
 
 
@@ -55,6 +59,15 @@ class DoorsConfig(_Section, frozen=True):
     line: tuple[str, ...] = (DEFAULT_LINE,)
     irc: tuple[str, ...] = ()
     metrics: str = ""
+
+    @property
+    def line_port(self) -> tuple[int, bool] | None:
+        """Return the port of the first line endpoint that has one, and whether it has TLS."""
+        for endpoint in self.line:
+            found = _PORT.match(endpoint)
+            if found is not None:
+                return int(found["port"]), found["kind"] in ("ssl", "selfsigned")
+        return None
 
 
 class StoreConfig(_Section, frozen=True):

@@ -117,6 +117,20 @@ def test_the_table_of_keys_is_complete() -> None:
     assert found == {*KEYS, "state"}
 
 
+@pytest.mark.parametrize(
+    ("line", "port"),
+    [
+        (("tcp:8000:interface=127.0.0.1",), (8000, False)),
+        (("unix:/run/chat", "selfsigned:8443"), (8443, True)),
+        (("haproxy:tcp:port=8001",), (8001, False)),
+        (("systemd:domain=INET:index=0",), None),
+    ],
+)
+def test_the_port_of_the_line_door(line: tuple[str, ...], port: tuple[int, bool] | None) -> None:
+    """That of the first endpoint that names one, and whether it has TLS."""
+    assert DoorsConfig(line=line).line_port == port
+
+
 def test_an_empty_file_has_the_defaults(file: Path) -> None:
     """No setting is required."""
     file.write_text("")

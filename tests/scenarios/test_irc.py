@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.administration import share_file
 from tests.support.irc_sockets import IrcSocket, WithIrc, ids_in
+from tests.support.programs import Program
 from tests.support.servers import PATIENCE
 from tests.support.skips import require_program
 from tests.support.terminals import StartClient
@@ -133,6 +135,19 @@ def test_what_was_seen_is_in_the_history_once(server: WithIrc, irc: Connect, vis
     assert len(seen) > 20
     assert stored[: len(seen)] == seen
     assert len(set(stored)) == len(stored)
+
+
+def test_files(server: WithIrc, irc: Connect, enter: Callable[..., Program]) -> None:
+    """A file is announced with the command that gets it, which names the line door's port."""
+    alice = enter("alice")
+    alice.does("/create tea open")
+    bob = irc("bob")
+    bob.sends("JOIN #tea")
+    bob.sees("366 bob #tea")
+    share_file(server, alice, "tea")
+    bob.sees("number 1: /msg PyconChat get #tea 1")
+    bob.sends("PRIVMSG PyconChat :get #tea 1")
+    assert f" {server.port} " in bob.sees(f"127.0.0.1 {server.port}")
 
 
 # Real clients.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyconchat.domain.events import (
     AdminChanged,
     Entry,
+    FileShared,
     GroupClosed,
     GroupCreated,
     InvitationEnded,
@@ -132,6 +133,9 @@ def event_lines(client: Client, entry: Entry, where: Where, own: bool) -> list[s
             return [_in_group(channel, f"{name} asks to join{said}. Answer: {answer}, or reject.")]
         case GroupCreated():
             return []
+        case FileShared(number=number):
+            said = _sentence(client, entry, where)
+            return [_in_group(channel, f"{said}: /msg {SERVICE} get {channel} {number}")]
         case _:
             sentence = _sentence(client, entry, where)
             if not sentence:
