@@ -97,8 +97,7 @@ class EventFeed:
             client.account.detached.discard(conversation.id)
             show_group(client, conversation)
         elif is_group and entry.conversation in client.account.detached:
-            if not isinstance(event, MemberLeft):
-                client.send("".join(to_client(client, entry, where)))  # the group itself is hidden
+            client.send("".join(to_client(client, entry, where)))  # the group itself is hidden
         else:
             client.send("".join(self._own_lines(entry, where)))
 

@@ -288,6 +288,9 @@ def test_what_happens_to_somebody_in_a_group_that_they_have_left_by_part(irc: Ir
         "PyconChat NOTICE bob You are no longer a moderator of tea: alice ended that.",
         "PyconChat NOTICE bob You were kicked from tea by alice: out",
     ]
+    bob.gets("JOIN #tea", "PART #tea")
+    lines = bob.gets("PRIVMSG PyconChat :leave #tea")
+    assert lines == ["PyconChat NOTICE bob You have left tea."]
 
 
 def test_lines_are_shared_by_capabilities(irc: IrcServer) -> None:
