@@ -22,7 +22,7 @@ from pyconchat.domain.events import (
 from pyconchat.domain.names import Key, fold
 from pyconchat.domain.replies import Where
 from pyconchat.doors.irc.client import Client
-from pyconchat.doors.irc.events import event_lines, to_client
+from pyconchat.doors.irc.events import event_lines, tagged_lines, to_client
 from pyconchat.doors.irc.joins import show_group
 from pyconchat.render.irc_lines import line
 
@@ -137,9 +137,5 @@ class EventFeed:
 
 
 def _stamped(client: Client, entry: Entry, where: Where, own: bool) -> list[str]:
-    """Return the lines of *entry*, with its time if the client wants that."""
-    lines = event_lines(client, entry, where, own)
-    if "server-time" not in client.caps:
-        return lines
-    tags = client.renderer.tags(entry, where, "", True, id=False)
-    return [f"{tags}{each}" for each in lines]
+    """Return the lines of *entry*, with its tags."""
+    return tagged_lines(client, entry, where, event_lines(client, entry, where, own))

@@ -34,7 +34,7 @@ from pyconchat.doors.irc.joins import join_line
 from pyconchat.render.events import event_sentence
 from pyconchat.render.irc_lines import SERVICE, line, source
 
-__all__ = ["POLICY_MODES", "event_lines", "past_lines", "to_client"]
+__all__ = ["POLICY_MODES", "event_lines", "past_lines", "tagged_lines", "to_client"]
 
 POLICY_MODES = {Policy.PASSWORD: "k", Policy.INVITE: "i", Policy.APPROVAL: "A"}
 
@@ -170,6 +170,12 @@ def _sentence(client: Client, entry: Entry, where: Where) -> str:
     # The channel names the group; nothing names a private conversation but the sentence.
     place = where if where.group is None else Where(group=where.group, here=True)
     return event_sentence(entry.event, place, key, entry.at, entry.quote)
+
+
+def tagged_lines(client: Client, entry: Entry, where: Where, lines: list[str]) -> list[str]:
+    """Return *lines*, those of *entry*, with its tags; its id is on the first only."""
+    first, later = (client.renderer.tags(entry, where, "", True, id=id) for id in (True, False))
+    return [f"{later if number else first}{each}" for number, each in enumerate(lines)]
 
 
 def to_client(client: Client, entry: Entry, where: Where) -> list[str]:

@@ -22,7 +22,7 @@ from pyconchat.domain.ignoring import as_seen
 from pyconchat.domain.names import Name, person_name
 from pyconchat.domain.replies import Where
 from pyconchat.doors.irc.client import Client
-from pyconchat.doors.irc.events import event_lines
+from pyconchat.doors.irc.events import event_lines, tagged_lines
 from pyconchat.doors.irc.message import Message
 from pyconchat.doors.irc.welcome import MAX_HISTORY
 from pyconchat.render.irc_lines import line, server_time
@@ -190,8 +190,7 @@ def _pieces(client: Client, entry: Entry, where: Where) -> list[str]:
     event = entry.event
     if isinstance(event, Said | Action):
         return [client.renderer.message(entry, where)]
-    tags = client.renderer.tags(entry, where, "", True)
-    return [f"{tags}{each}" for each in event_lines(client, entry, where, own=False)]
+    return tagged_lines(client, entry, where, event_lines(client, entry, where, own=False))
 
 
 async def _targets(client: Client, message: Message) -> None:

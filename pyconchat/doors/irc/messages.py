@@ -38,9 +38,13 @@ _ACTION = "\x01ACTION "
 
 
 class _Post(NamedTuple):
-    """A message on its way; *label* is that of its command."""
+    """A message on its way. *label* is that of its command.
+
+    A command with several targets has *echoes*, which become one answer.
+    """
 
     label: str
+    echoes: list[str] | None
 
 
 class Posts:
@@ -52,9 +56,9 @@ class Posts:
     def __init__(self) -> None:
         self._posts: dict[str, deque[_Post]] = {}
 
-    def add(self, target: str, label: str) -> _Post:
+    def add(self, target: str, label: str, echoes: list[str] | None) -> _Post:
         """Add a message to *target*."""
-        post = _Post(label)
+        post = _Post(label, echoes)
         self._posts.setdefault(target, deque()).append(post)
         return post
 
@@ -83,6 +87,9 @@ def echo(client: Client, posts: Posts, entry: Entry, where: Where) -> str:
     label = post.label if post is not None else ""
     (piece,) = client.renderer.talk([entry], where)
     received = piece if where.other == client.account.name else ""  # a message to oneself
+    if "echo-message" in client.caps and post is not None and post.echoes is not None:
+        post.echoes.append(piece)
+        return received
     if "echo-message" in client.caps:
         return (with_tag("label", label, piece) if label else piece) + received
     if label:
@@ -96,12 +103,19 @@ async def privmsg(client: Client, posts: Posts, message: Message) -> None:
     if len(targets) > MAX_TARGETS:
         client.reply("407", targets[MAX_TARGETS], "Too many targets.")
     client.charge(len(targets[1:MAX_TARGETS]))
+    echoes: list[str] | None = None
+    if message.label and len(targets) > 1:  # one answer: the label is on a batch of the echoes
+        echoes, message = [], message._replace(tags={**message.tags, "label": ""})
     for target in targets[:MAX_TARGETS]:
         try:
-            await _send(client, posts, target, message)
+            await _send(client, posts, target, message, echoes)
         except Refused as refused:
             one = message._replace(params=(target, *message.params[1:]))
             refuse(client, refused, one)
+    if echoes is not None:
+        await client.all_posted.wait(client.posting == 0)
+        for piece in echoes:
+            client.send(piece)
 
 
 async def tagmsg(client: Client, message: Message) -> None:
@@ -129,9 +143,13 @@ async def tagmsg(client: Client, message: Message) -> None:
             session.translator.relay(piece, "message-tags")
     if "echo-message" in client.caps:
         client.send(piece)
+    if name == client.account.name:
+        client.output.pass_on(piece.encode())  # after the echo, which has the label
 
 
-async def _send(client: Client, posts: Posts, target: str, message: Message) -> None:
+async def _send(
+    client: Client, posts: Posts, target: str, message: Message, echoes: list[str] | None
+) -> None:
     text = message.param(1)
     is_notice = message.command == "NOTICE"
     if not text:
@@ -156,31 +174,36 @@ async def _send(client: Client, posts: Posts, target: str, message: Message) -> 
     tags = safe_tags(message)
     if target.startswith("#"):
         conversation = client.group_joined(target)
-        _post(client, posts, conversation, safe, kind, is_notice, tags, message.label)
+        post = posts.add(f"#{fold(conversation.group.name)}", message.label, echoes)
+        _post(client, posts, post, conversation, safe, kind, is_notice, tags)
         return
     partner = client.services.accounts.find(person_name(target))
-    await _tell(client, posts, partner, safe, kind, is_notice, tags, message.label)
+    post = posts.add(partner.key, message.label, echoes)
+    await _tell(client, posts, post, partner, safe, kind, is_notice, tags)
 
 
 def _post(
     client: Client,
     posts: Posts,
+    post: _Post,
     conversation: GroupConversation,
     text: SafeText,
     kind: type[Said] | type[Action],
     is_notice: bool,
     tags: Tags,
-    label: str,
 ) -> None:
     """Post to a group, without waiting until it is stored. Raises `Refused`."""
-    chat, session = client.services.chat, client.login
-    done: Deferred[int] = Deferred()
-    if kind is Action:
-        done = chat.act(session, conversation, text, tags=tags)
-    else:
-        chat.post(session, conversation, text, done, notice=is_notice, tags=tags)
+    chat, session, label = client.services.chat, client.login, post.label
     target = f"#{fold(conversation.group.name)}"
-    post = posts.add(target, label)
+    done: Deferred[int] = Deferred()
+    try:
+        if kind is Action:
+            done = chat.act(session, conversation, text, tags=tags)
+        else:
+            chat.post(session, conversation, text, done, notice=is_notice, tags=tags)
+    except Refused:
+        posts.drop(target, post)
+        raise
     client.posts()
     if label:
         client.output.defer()
@@ -204,16 +227,15 @@ def _post(
 async def _tell(
     client: Client,
     posts: Posts,
+    post: _Post,
     partner: Account,
     text: SafeText,
     kind: type[Said] | type[Action],
     is_notice: bool,
     tags: Tags,
-    label: str,
 ) -> None:
     """Send a private message, and say if it has to wait. Raises `Refused` or `NotSaved`."""
-    services = client.services
-    post = posts.add(partner.key, label)
+    services, label = client.services, post.label
     try:
         delivered = await services.chat.private.post(
             client.login, partner, text, None, kind, notice=is_notice, tags=tags

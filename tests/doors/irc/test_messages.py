@@ -255,3 +255,43 @@ def test_what_happens_in_private(irc: IrcServer) -> None:
         '[@bob] bob reacted 👍 to bob "two…"',
         "[@bob] bob removed a message.",
     ]
+
+
+def test_one_label_for_several_targets(irc: IrcServer) -> None:
+    """The echoes are one batch, which has the label; without echoes it is on ACK."""
+    alice, bob = pair(irc, *LABELS, "echo-message")
+    alice.sends("@label=1 PRIVMSG #tea,bob,zoe :hi")
+    lines = alice.receives()
+    assert [each.command for each in lines] == ["BATCH", "401", "PRIVMSG", "PRIVMSG", "BATCH"]
+    assert (lines[0].tags or {})["label"] == "1"
+    assert sum("label" in (each.tags or {}) for each in lines) == 1
+    assert bob.sees() == ["alice PRIVMSG #tea hi", "alice PRIVMSG bob hi"]
+    alice.sends("CAP REQ -echo-message")
+    alice.receives()
+    alice.sends("@label=2 PRIVMSG #tea,bob :hi")
+    assert [each.command for each in alice.receives()] == ["ACK"]
+    alice.sends("PRIVMSG #tea :after")
+    assert bob.sees()[-1] == "alice PRIVMSG #tea after"
+
+
+def test_events_have_an_id(irc: IrcServer) -> None:
+    """The same live and in the history, also for those who caused them."""
+    caps = ("message-tags", "server-time", "batch", "draft/chathistory", "draft/event-playback")
+    alice = irc.enters("alice", *caps)
+    alice.sends("JOIN #tea")
+    alice.receives()
+    alice.sends("TOPIC #tea :leaves")
+    (live,) = alice.receives()
+    alice.sends("CHATHISTORY LATEST #tea * 1")
+    past = alice.receives()[1]
+    assert past.params == live.params == ["#tea", "leaves"]
+    assert (live.tags or {})["msgid"] == (past.tags or {})["msgid"]
+    assert (live.tags or {})["time"] == (past.tags or {})["time"]
+
+
+def test_tags_to_oneself(irc: IrcServer) -> None:
+    """An echo with the label, and the message."""
+    alice, _ = pair(irc, *LABELS, "echo-message")
+    alice.sends("@label=1;+x=y TAGMSG alice")
+    echo, received = alice.receives()
+    assert (echo.tags, received.tags) == ({"label": "1", "+x": "y"}, {"+x": "y"})
