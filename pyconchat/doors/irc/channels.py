@@ -135,16 +135,16 @@ async def topic(client: Client, message: Message) -> None:
 
 async def kick(client: Client, message: Message) -> None:
     """KICK: put members out; they may come back."""
-    conversation = client.group(message.param(0))
     reason = reason_in(message.param(2))
-    call = client.call(conversation)
+    channels = message.param(0).split(",")
     nicks = message.param(1).split(",")[:MAX_KICKS]
     client.charge(len(nicks) - 1)
-    for nick in nicks:
-        one = message._replace(params=(f"#{conversation.group.name}", nick, "", ""))
+    for number, nick in enumerate(nicks):  # a channel for each, or one for all
+        channel = channels[number] if number < len(channels) else channels[0]
+        one = message._replace(params=(channel, nick, "", ""))
         try:
-            name = _nick(client, nick)
-            await moderation.kick(call, name, reason)
+            conversation = client.group(channel)
+            await moderation.kick(client.call(conversation), _nick(client, nick), reason)
         except Refused as refused:
             refuse(client, refused, one)
 

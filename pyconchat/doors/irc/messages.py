@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -135,7 +136,9 @@ async def tagmsg(client: Client, message: Message) -> None:
         partner = services.accounts.find(person_name(target))
         services.chat.private.require_partner(client.account, partner, or_self=True)
         sessions, name = services.presence.sessions(partner.key), partner.name
-    piece = tagged(tags[:MAX_TAGS]) + line(client.source, "TAGMSG", name)
+    # Its id is in no log: nothing can answer it, or ask for what came after it.
+    passed_on = [*tags[:MAX_TAGS], ("msgid", f"tag-{secrets.token_hex(8)}")]
+    piece = tagged(passed_on) + line(client.source, "TAGMSG", name)
     for session in list(sessions):
         own = session is client.login
         ignored = client.account.key in session.account.ignores

@@ -214,6 +214,19 @@ def test_topics_and_kicks(irc: IrcServer) -> None:
     assert bob.gets("TOPIC #tea :mine")[-1].split()[1] == "442"
 
 
+def test_kicks_of_several(irc: IrcServer) -> None:
+    """One KICK line for each, whether the channel is repeated or not; 403 for one that is none."""
+    alice, *others = (irc.enters(name) for name in ("alice", "ann", "ben", "cid", "dan"))
+    together(irc, alice, *others)
+    assert alice.gets("KICK #tea ann,ben :bye") == [
+        "alice KICK #tea ann bye",
+        "alice KICK #tea ben bye",
+    ]
+    lines = alice.gets("KICK #tea,#no,#tea cid,dan,dan :bye")
+    assert lines[0].startswith("irc.test 403 alice #no") or lines[1].startswith("irc.test 403")
+    assert {"alice KICK #tea cid bye", "alice KICK #tea dan bye"} <= set(lines)
+
+
 def test_what_nc_does(irc: IrcServer) -> None:
     """Changes by other doors are MODE, TOPIC, KICK and notices."""
     olga = irc.at_nc("olga", "pass word")
