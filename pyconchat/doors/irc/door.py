@@ -120,6 +120,14 @@ class IrcDoor(Door):
         if block:
             self.write_now(block)
 
+    def _close_session(self) -> None:
+        if self.session is None:
+            return
+        client, account = self.client, self.session.account
+        client.monitors.leaving(account, client.user, client.realname)
+        super()._close_session()
+        client.monitors.stays(account)  # unless it has gone
+
     # What `DelayedLines` and `Door` ask of their subclasses.
 
     def asking(self) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections import deque
+from typing import NamedTuple, Protocol
 
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.names import Name, fold
 from pyconchat.render.irc_lines import source
 
-__all__ = ["Monitors", "Watcher"]
+__all__ = ["Gone", "Monitors", "Watcher"]
 
 
 class Watcher(Protocol):
@@ -25,11 +26,20 @@ MAX_GONE = 100
 """Maximum people who have gone that WHOWAS knows."""
 
 
+class Gone(NamedTuple):
+    """Somebody who has gone, and what their IRC client was called."""
+
+    name: Name
+    user: str
+    realname: str
+
+
 class Monitors:
     """The names that the clients of one server monitor, and the last people who have gone."""
 
     def __init__(self) -> None:
-        self._gone: dict[str, Name] = {}
+        self._leaving: dict[str, tuple[str, str]] = {}
+        self._gone: deque[Gone] = deque(maxlen=MAX_GONE)
         self._names: dict[Watcher, dict[str, str]] = {}
         self._watchers: dict[str, dict[Watcher, None]] = {}
 
@@ -57,9 +67,17 @@ class Monitors:
             self.remove(client, name)
         self._names.pop(client, None)
 
-    def gone(self, name: str) -> Name | None:
-        """Return who had *name*, if they have gone lately and are not back."""
-        return self._gone.get(fold(name))
+    def leaving(self, account: Account, user: str, realname: str) -> None:
+        """Note what an IRC client of *account*, whose session ends, was called."""
+        self._leaving[account.key] = user, realname
+
+    def stays(self, account: Account) -> None:
+        """Forget that: the account has other sessions."""
+        self._leaving.pop(account.key, None)
+
+    def gone(self, name: str) -> list[Gone]:
+        """Return those who have gone with *name*, the last one first."""
+        return [each for each in self._gone if fold(each.name) == fold(name)]
 
     def absence_changed(self, account: Account) -> None:
         """Tell the clients that monitor *account* that it is away now, or no longer."""
@@ -68,11 +86,9 @@ class Monitors:
 
     def changed(self, account: Account, online: bool) -> None:
         """Tell the clients that monitor *account* that it has come, or gone."""
-        self._gone.pop(account.key, None)
+        user, real = self._leaving.pop(account.key, (account.name, account.name))
         if not online:
-            self._gone[account.key] = account.name
-            if len(self._gone) > MAX_GONE:
-                del self._gone[next(iter(self._gone))]
+            self._gone.appendleft(Gone(account.name, user, real))
         for client in list(self._watchers.get(account.key, ())):
             if online:
                 client.reply("730", source(account.name))

@@ -14,6 +14,7 @@ from pyconchat.doors.irc.channels import reason_in
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.joins import prefix_of, real_name, user_name, wrapped
 from pyconchat.doors.irc.message import Message, strip_formatting
+from pyconchat.doors.irc.monitors import Gone
 from pyconchat.doors.irc.service import is_service
 from pyconchat.render.irc_lines import HOST, SERVICE, line
 
@@ -140,15 +141,17 @@ def _whois(client: Client, account: Account) -> None:
 
 async def whowas(client: Client, message: Message) -> None:
     """WHOWAS: the last people who have gone, and registered people who are offline."""
-    nick = message.param(0)
+    nick, count = message.param(0), message.param(1)
+    gone = client.monitors.gone(nick)
     account = client.services.accounts.get(nick)
-    name = client.monitors.gone(nick)
-    if name is None and account is not None and not client.services.presence.online(account.key):
-        name = account.name
-    if name is None:
+    if not gone and account is not None and not client.services.presence.online(account.key):
+        gone = [Gone(account.name, account.name, account.name)]
+    if not gone:
         client.reply("406", nick, "There was nobody of that name.")
-    else:
-        client.reply("314", name, name, HOST, "*", name)
+    most = int(count) if count.isascii() and count.isdigit() and len(count) < 4 else 0
+    for each in gone[: most or None]:
+        client.reply("314", each.name, each.user, HOST, "*", each.realname)
+        client.reply("312", each.name, client.server, client.services.config.irc.network)
     client.reply("369", nick, "End of WHOWAS.")
 
 

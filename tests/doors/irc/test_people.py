@@ -100,16 +100,24 @@ def test_extended_monitor(irc: IrcServer) -> None:
 
 
 def test_whowas(irc: IrcServer) -> None:
-    """Who has gone lately, until they are back."""
+    """Who has gone lately, the last one first, with what their clients were called."""
     alice = irc.enters("alice")
-    irc.enters("gus").leaves()
+    for user in ("ident1", "ident2"):
+        gus = irc.connects()
+        gus.sends("NICK gus", f"USER {user} 0 * :Gus of {user}")
+        gus.sends("QUIT :bye")
+        gus.waits(3)
+    lines = alice.gets("WHOWAS GUS")
+    assert lines[0] == "irc.test 314 alice gus ident2 pyconchat * Gus of ident2"
+    assert lines[1].startswith("irc.test 312 alice gus irc.test")
+    assert lines[2] == "irc.test 314 alice gus ident1 pyconchat * Gus of ident1"
+    assert lines[4:] == ["irc.test 369 alice GUS End of WHOWAS."]
+    assert len(alice.gets("WHOWAS gus 1")) == 3
+    assert len(alice.gets("WHOWAS gus -1")) == 5
+    assert alice.gets("WHOWAS zoe")[0].split()[1] == "406"
+    irc.at_nc("rita", "pass word").wire.loseConnection()
     alice.waits(1)
-    assert alice.gets("WHOWAS GUS") == [
-        "irc.test 314 alice gus gus pyconchat * gus",
-        "irc.test 369 alice GUS End of WHOWAS.",
-    ]
-    irc.enters("gus")
-    assert alice.gets("WHOWAS gus")[0].split()[1] == "406"
+    assert alice.gets("WHOWAS rita")[0] == "irc.test 314 alice rita rita pyconchat * rita"
 
 
 def test_setname(irc: IrcServer) -> None:
