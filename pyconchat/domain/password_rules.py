@@ -18,8 +18,8 @@ __all__ = [
 MIN_LENGTH = 4
 """Minimum characters in an account's password."""
 
-MAX_LENGTH = 256
-"""Maximum characters in a password, also in a group's."""
+MAX_LENGTH = 1024
+"""Maximum characters in a password, also in a group's. People at nc can type 512 bytes."""
 
 
 # RFC 8265, 4.2. Keyboards differ in whether they compose a letter and its accent.

@@ -234,8 +234,8 @@ def test_the_installed_command(stopped: Path) -> None:
     ("arguments", "typed", "problem"),
     [
         (["reset-password", "nobody"], NEW.encode(), "there is no account nobody"),
-        (["reset-password", "alice"], b"abc\n", "4 to 256 characters"),
-        (["reset-password", "alice"], b"", "4 to 256 characters"),
+        (["reset-password", "alice"], b"abc\n", "4 to 1024 characters"),
+        (["reset-password", "alice"], b"", "4 to 1024 characters"),
         (["reset-password", "alice"], b"\xff\xfe\xfd\xfc\xfb\n", "UTF-8"),
         (["reset-password", "a b"], NEW.encode(), "name"),
         (["make-operator", "nobody"], b"", "there is no account nobody"),

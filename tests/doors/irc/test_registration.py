@@ -170,3 +170,15 @@ def test_a_refused_connection(irc: IrcServer) -> None:
     """Too many from one address: an ERROR line, as everything else here."""
     users = [irc.connects() for _ in range(17)]
     assert users[-1].sees()[0].startswith("ERROR ")
+
+
+def test_a_long_password(irc: IrcServer) -> None:
+    """One of 400 characters takes two lines of SASL."""
+    password = "bars" * 100
+    gus = irc.enters("gus")
+    assert "yours now" in gus.gets(f"PRIVMSG NickServ :register {password}")[0]
+    user = irc.connects()
+    answer = plain("gus", password)
+    user.sends("CAP REQ :sasl", "AUTHENTICATE PLAIN", f"AUTHENTICATE {answer[:400]}")
+    user.receives()
+    assert [each.split()[1] for each in user.gets(f"AUTHENTICATE {answer[400:]}")] == ["900", "903"]
