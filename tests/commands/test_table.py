@@ -297,7 +297,7 @@ def test_answers_replace_arguments(
     [
         ("/members of them", "[FILTER after NAME]"),
         ("/desk now", "the command takes none"),
-        ("/history 5 6", "/history N before SEQ"),
+        ("/history 5 6", "/history N before WHAT"),
         ("/invite bob and carol", "NAME"),
         ("/join", "Group: "),
         ("/ignore bob carol", "NAME"),

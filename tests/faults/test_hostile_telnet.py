@@ -275,6 +275,9 @@ VARYING = re.compile(
 SHOWN_AGAIN = re.compile(rb"\r\x1b\[K|> |\[GROUP\] |\xff[\xfb-\xfe].|\xff\xf9")
 """Prompts at telnet, whose number depends on timing, and options."""
 
+LINE_ENDS = re.compile(rb"\r|\n|\x1b\[K")
+"""Those after a question depend on whether its answer had arrived before it was asked."""
+
 Outcome = tuple[list[bytes], bytes, str]
 """The result of a conversation: the answers, what another user saw, and the log."""
 
@@ -305,6 +308,8 @@ def converse(shared_server: Server) -> Iterator[Callable[..., Outcome]]:
             return SHOWN_AGAIN.sub(b"", data) if kind == "telnet" else data
 
         answers = same(eve.everything()).splitlines()
+        if kind != "json":
+            answers = [LINE_ENDS.sub(b"", each) for each in [b"".join(answers)]]
         if kind == "json":  # messages are answered once they are stored, other requests before
             answers.sort()
         log = same(json.dumps(entries, separators=(",", ":")).encode()).decode()

@@ -181,7 +181,7 @@ def test_the_clock_jumps(tmp_path: Path) -> None:
         other.sees("Password: ")
         other.close()
         before, after = (entry["at"] for entry in alice.entries[1:])
-        assert before < created < after, "the clock has not jumped"
+        assert before == created < after, "times in the log never go back"
         history = alice.does("/history", "tea")["entries"]
         assert [entry["seq"] for entry in history] == [1, 2, 3]
         alice.close()
