@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import socket
 import time
-from contextlib import closing
 
 from benchmarks import proc
-from benchmarks.large_state import ARCHIVE, OWNER, PASSWORD, large_state, last_line
+from benchmarks.large_state import large_state, last_line
 from benchmarks.options import Failed, Options
-from benchmarks.protocols import registered
 from benchmarks.report import Result, percentile
-from benchmarks.server import running
-from benchmarks.users import TIMEOUT, Users
+from benchmarks.scenarios.archive import archive_readers
 
 __all__ = ["history"]
 
@@ -32,16 +29,8 @@ def history(options: Options) -> list[Result]:
         entries=options.entries,
         requests=REQUESTS,
     )
-    for _ in range(options.runs):
-        with running(options, state) as server:
-            server.start()
-            with closing(Users(server.port)) as users:
-                users.log_in([registered(OWNER, PASSWORD, ARCHIVE)], TIMEOUT)
-                reader = users.connection(OWNER)
-                users.epoll.unregister(reader)
-                reader.settimeout(TIMEOUT)
-                _measure(result, reader, server.pid, options)
-                server.stop()
+    for reader, pid in archive_readers(options, state):
+        _measure(result, reader, pid, options)
     return [result]
 
 

@@ -9,12 +9,10 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from benchmarks.large_state import ARCHIVE, OWNER, PASSWORD, large_state
+from benchmarks.large_state import OWNER, large_state
 from benchmarks.options import Failed, Options
-from benchmarks.protocols import registered
 from benchmarks.report import Result, percentile
-from benchmarks.server import running
-from benchmarks.users import TIMEOUT, Users
+from benchmarks.scenarios.archive import archive_readers
 from pyconchat.store import SqlStore
 
 __all__ = ["search"]
@@ -37,16 +35,8 @@ def search(options: Options) -> list[Result]:
         entries=options.entries,
         requests=REQUESTS,
     )
-    for _ in range(options.runs):
-        with running(options, state) as server:
-            server.start()
-            with closing(Users(server.port)) as users:
-                users.log_in([registered(OWNER, PASSWORD, ARCHIVE)], TIMEOUT)
-                reader = users.connection(OWNER)
-                users.epoll.unregister(reader)
-                reader.settimeout(TIMEOUT)
-                _measure(result, reader, options)
-                server.stop()
+    for reader, _ in archive_readers(options, state):
+        _measure(result, reader, options)
     _build(result, state, options)
     return [result]
 

@@ -128,8 +128,8 @@ class Amending:
 
 
 def _nothing_said() -> Refused:
-    """Refuse a request about the last message of somebody who has sent none."""
+    """Refuse a request about the last message of a person who has sent none recently."""
     return Refused(
         Code.NO_SUCH_MESSAGE,
-        "You have said nothing here of late; /history has the numbers of messages.",
+        "You have sent no message here recently; /history shows the numbers of messages.",
     )

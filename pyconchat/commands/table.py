@@ -113,7 +113,7 @@ TABLE: tuple[Command, ...] = (
     Command("invite", inviting.invite, Args(inviting.INVITATION, group=True),
             only_here=True,
             subject=MODERATORS, right=Right("invite"),
-            summary="Let somebody in, or all who have a code; list or end codes (moderator)."),
+            summary="Invite a person, or make, list and end invite codes (moderator)."),
     Command("members", groups.members, Args(LISTING, group=True), also=("allMembers", "4", "names"),
             only_here=True,
             subject=GROUPS,
