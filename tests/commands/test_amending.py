@@ -112,7 +112,7 @@ def test_unsay_removes_the_last_message(tea: Tea) -> None:
     assert [*numbers(tea.bob)] == ["alice: one"]
     tea.alice.types("/unsay")
     assert [*numbers(tea.bob)] == []
-    assert "said nothing here" in str(tea.alice.types("/unsay"))
+    assert "sent no message here" in str(tea.alice.types("/unsay"))
 
 
 def test_an_edited_message_is_removed_with_its_edits(tea: Tea) -> None:
@@ -159,7 +159,7 @@ def test_guests_own_only_what_they_said_themselves(visit: Visit) -> None:
     gus.types("/join tea")
     assert "you can edit only" in str(gus.types(f"/edit {seq} yours"))
     assert "Only the admin" in str(gus.types(f"/unsay {seq}"))
-    assert "said nothing" in str(gus.types("/unsay"))
+    assert "sent no message" in str(gus.types("/unsay"))
     assert gus.types("hi", "/edit ho")[-1] == "* gus corrected: ho"
 
 

@@ -97,8 +97,8 @@ def test_refusals(tea: Tea, olga: TestUser, chat: Chat, typed: str, refused: str
 def test_where_nothing_was_said(tea: Tea) -> None:
     """There is nothing to change."""
     tea.alice.types("/query bob")
-    assert "You have said nothing here" in str(tea.alice.types("/edit hi"))
-    assert "You have said nothing here" in str(tea.alice.types("/unsay"))
+    assert "You have sent no message here" in str(tea.alice.types("/edit hi"))
+    assert "You have sent no message here" in str(tea.alice.types("/unsay"))
     for line in ("/unsay 1", "/reply 1 hi", "/react 1 👍"):
         assert "There is no message #1" in str(tea.alice.types(line))
 
@@ -132,7 +132,7 @@ def test_guests_own_what_they_said_themselves(visit: Visit) -> None:
     assert gus.types("/edit hi") == ["* gus corrected: hi"]
     gus.leaves()
     other = visit("gus")
-    assert "You have said nothing here" in str(other.types("/query alice", "/unsay"))
+    assert "You have sent no message here" in str(other.types("/query alice", "/unsay"))
     assert [line for line in alice.sees() if "removed" in line] == []
 
 
