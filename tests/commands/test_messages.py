@@ -238,7 +238,8 @@ def test_history(tea: Tea) -> None:
     assert heading == "* … 9 older: /history 5 before 10"
     assert [line.split("#")[1].split("]")[0] for line in shown] == ["10", "11", "12", "13", "14"]
     at = time.localtime(EPOCH)  # not this year
-    begins = f"[Nov {at.tm_mday} {at.tm_year} {at.tm_hour:02}:{at.tm_min:02} #"
+    zone = "" if at.tm_gmtoff == time.localtime().tm_gmtoff else f" {at.tm_zone}"
+    begins = f"[Nov {at.tm_mday} {at.tm_year} {at.tm_hour:02}:{at.tm_min:02}{zone} #"
     assert tea.bob.types("/history 1")[-1].startswith(begins)
 
 
