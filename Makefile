@@ -54,7 +54,7 @@ docs: $(VENV)/run.stamp
 # A new lock from setup.cfg: whatever is newest and fits, with every extra.
 lock:
 	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
-	$(VENV)-lock/bin/pip install --quiet --disable-pip-version-check '.[plot,postgres,test]'
+	$(VENV)-lock/bin/pip install --quiet --disable-pip-version-check '.[plot,postgres,ssh,web,test]'
 	$(VENV)-lock/bin/pip freeze --exclude pyconchat > constraints.txt
 	rm -rf $(VENV)-lock build
 
@@ -66,11 +66,11 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/run.stamp: setup.cfg constraints.txt | $(VENV)/bin/python
-	$(INSTALL) -e .
+	$(INSTALL) -e '.[ssh,web]'
 	touch $@
 
 $(VENV)/test.stamp: $(VENV)/run.stamp
-	$(INSTALL) -e '.[test]'
+	$(INSTALL) -e '.[ssh,web,test]'
 	touch $@
 
 $(VENV)/plot.stamp: $(VENV)/run.stamp

@@ -77,8 +77,7 @@ def test_a_second_device_starts_where_the_first_is(user: UserOf, one: str, other
     for number in range(3):
         alice.types(f"line {number}")
         laptop.sees(f"line {number}")
-        laptop.types("/whois bob")  # the client reports what was read before
-        laptop.sees("bob")
+        laptop.sees_all()  # before a typed line, the client reports what is shown
         phone = user(one, "bob", "password b")
         phone.does_not_see("line")
         phone.types("/join tea")
