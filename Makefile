@@ -10,14 +10,19 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints
 # Whatever the shell says: without bytecode, each of some hundred servers compiles all of it anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test test-clock torture check bench plot docs lock clean
+.PHONY: run test test-ssh test-clock torture check bench plot docs lock clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/twistd --nodaemon pyconchat $(ARGS)
 
 # Side by side, a file at a time, in the order of tests/conftest.py.
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder \
+		--ignore tests/ssh_e2e $(ARGS)
+
+# The SSH door with the clients of others: OpenSSH, PuTTY and Dropbear.
+test-ssh: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/ssh_e2e $(ARGS)
 
 # The unit tests on another day, over the midnight in which summer time begins. Those that cut a
 # connection at every await take too long to run twice.
@@ -25,7 +30,7 @@ test-clock: $(VENV)/test.stamp
 	TZ=EET-2EEST,M3.5.0/0,M10.5.0/0 PYCONCHAT_TEST_FACTOR=0.2 \
 		faketime '2027-03-27 23:59:45' $(BIN)/python -m pytest -n $(JOBS) --dist loadfile \
 		-k 'not postgresql' --ignore tests/scenarios --ignore tests/faults \
-		--ignore tests/doors/test_cuts.py $(ARGS)
+		--ignore tests/ssh_e2e --ignore tests/doors/test_cuts.py $(ARGS)
 
 # Tests that take minutes: fifty kills, a thousand clients through a restart, forty lost answers to COMMIT,
 # cuts at every await, thirty times the examples.

@@ -20,6 +20,7 @@ from pyconchat.domain.errors import Refused
 from pyconchat.domain.names import group_name
 
 __all__ = [
+    "HOST_KEY_FILE",
     "BadConfig",
     "Config",
     "DoorsConfig",
@@ -42,6 +43,9 @@ _PORT = re.compile(
     r"(?:haproxy:)?(?P<kind>tcp|tcp6|ssl|selfsigned):(?:port=)?(?P<port>[0-9]{1,5})(?::|$)"
 )
 
+HOST_KEY_FILE = "ssh_host_ed25519_key"
+"""The SSH door's host key in the state folder."""
+
 DEFAULT_LINE = "tcp:8000:interface=127.0.0.1"
 
 
@@ -58,6 +62,7 @@ class DoorsConfig(_Section, frozen=True):
 
     line: tuple[str, ...] = (DEFAULT_LINE,)
     irc: tuple[str, ...] = ()
+    ssh: tuple[str, ...] = ()
     metrics: str = ""
 
     @property
@@ -143,7 +148,8 @@ class Config(_Section, frozen=True):
     *new_groups* is the policy of a group that is created by joining it. *public_host* is the
     server's public address, ``HOST`` or ``HOST:PORT``; empty: the address of the connection.
     *trusted_proxies* are addresses or networks from which the PROXY protocol is expected, and
-    "unix" for Unix sockets.
+    "unix" for Unix sockets. *ssh_host_key* is a file; empty: `HOST_KEY_FILE` in the state folder,
+    which is made if it is missing.
     """
 
     state: str = ""
@@ -152,6 +158,7 @@ class Config(_Section, frozen=True):
     motd: Annotated[str, Meta(max_length=2000)] = ""
     public_host: str = ""
     trusted_proxies: tuple[str, ...] = ()
+    ssh_host_key: str = ""
     new_groups: Literal["approval", "open", "invite"] = "approval"
     doors: DoorsConfig = DoorsConfig()
     irc: IrcConfig = IrcConfig()
@@ -163,6 +170,11 @@ class Config(_Section, frozen=True):
     def state_path(self) -> Path:
         """Return the state folder."""
         return Path(self.state)
+
+    @property
+    def host_key_path(self) -> Path:
+        """Return the file of the SSH door's host key."""
+        return Path(self.ssh_host_key) if self.ssh_host_key else self.state_path / HOST_KEY_FILE
 
     @property
     def store_url(self) -> str:
@@ -234,6 +246,9 @@ def read_config(path: Path) -> Config:
     if config.state:
         state = str(folder / Path(config.state).expanduser())
         config = msgspec.structs.replace(config, state=state)
+    if config.ssh_host_key:
+        key = str(folder / Path(config.ssh_host_key).expanduser())
+        config = msgspec.structs.replace(config, ssh_host_key=key)
     scheme, _, database = config.store.url.partition("sqlite:///")
     if not scheme and database:
         store = msgspec.structs.replace(config.store, url=f"sqlite:///{folder / database}")

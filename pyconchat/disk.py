@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["sync", "temporary_file"]
+__all__ = ["create_private_file", "sync", "temporary_file"]
 
 
 def sync(path: Path) -> None:
@@ -40,3 +40,17 @@ def temporary_file(path: Path, data: bytes, owner: tuple[int, int] | None = None
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def create_private_file(path: Path, data: bytes) -> None:
+    """Create the file *path* with *data* atomically, readable only by its owner.
+
+    The folder's owner gets it. An existing file is not replaced: another server that is starting
+    may have just created it. Raises `OSError`.
+    """
+    owner: tuple[int, int] | None = None
+    if os.geteuid() == 0:  # twistd --uid: the server will run as the folder's owner
+        found = path.parent.stat()
+        owner = found.st_uid, found.st_gid
+    with temporary_file(path, data, owner) as new, suppress(FileExistsError):
+        os.link(new, path)  # unlike rename(2), link(2) never replaces a file

@@ -23,6 +23,8 @@ KEYS: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
         ('"tcp:8000"', "8000", "[8000]"),
     ),
     "doors.irc": ((), '["tcp:6667"]', ("tcp:6667",), ('"tcp:6667"', "6667", "[6667]")),
+    "doors.ssh": ((), '["tcp:2222"]', ("tcp:2222",), ('"tcp:2222"', "2222", "[2222]")),
+    "ssh_host_key": ("", '"/etc/chat/key"', "/etc/chat/key", ("1", "[]", "true")),
     "irc.name": ("", '"irc.example.org"', "irc.example.org", ("1", '"a b"', '":a"')),
     "irc.network": ("PyconChat", '"Home"', "Home", ("1", '""', '"a b"')),
     "new_groups": ("approval", '"open"', "open", ("1", '"password"', "true")),

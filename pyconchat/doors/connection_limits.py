@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from typing import Protocol
 
 from pyconchat.auth.rate_limits import RecentCounts, is_local
 from pyconchat.config import LimitsConfig
 from pyconchat.domain.errors import Code, Refused
 
-__all__ = ["ConnectionLimits", "CountedConnection", "TooManyConnections", "crowded_out"]
+__all__ = ["ConnectionLimits", "Counted", "CountedConnection", "TooManyConnections", "crowded_out"]
 
 WINDOW = 600.0
 """Seconds over which `connections_per_ip_10min` counts."""
@@ -35,6 +36,28 @@ def crowded_out() -> TooManyConnections:
     return TooManyConnections(
         "unauthenticated", "Too many people are logging in; try again in a minute."
     )
+
+
+class Counted(Protocol):
+    """A connection, or a part of one that has a door of its own, as it is counted."""
+
+    @property
+    def network(self) -> str:
+        """Return its key in the counts: see `network_of`."""
+
+    @property
+    def address(self) -> str:
+        """Return the address in the log."""
+
+    @property
+    def reached(self) -> tuple[str, int] | None:
+        """Return host and port to which the client of a proxy connected; None without a proxy."""
+
+    def logged_in(self) -> None:
+        """Count it as logged in."""
+
+    def closed(self, now: float) -> None:
+        """Stop counting it."""
 
 
 class _Stage(Enum):

@@ -22,7 +22,7 @@ from pyconchat.domain.decisions import MoveCursor
 from pyconchat.domain.errors import PeerGone, Refused
 from pyconchat.domain.replies import Ended, EndWhy, Reply
 from pyconchat.domain.text import SafeText
-from pyconchat.doors.connection_limits import CountedConnection
+from pyconchat.doors.connection_limits import Counted
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.delayed_lines import DelayedLines
 from pyconchat.doors.interfaces import IDoor
@@ -49,10 +49,13 @@ class Door(DelayedLines):
 
     hides = False
 
+    serves_files = True
+    """Whether files are transferred at the port of this door too; else at the line door's."""
+
     def __init__(
         self,
         context: DoorContext,
-        counted: CountedConnection,
+        counted: Counted,
         renderer: IRenderer,
         limit: int,
     ) -> None:
@@ -142,7 +145,15 @@ class Door(DelayedLines):
 
     @property
     def server_address(self) -> ServerAddress:
-        """Return the address at which the peer has reached the server."""
+        """Return the address at which the peer has reached the server, or can transfer files."""
+        address, config = self._reached, self._context.services.config
+        public, line = config.public_address, config.doors.line_port
+        if self.serves_files or line is None or (public is not None and public[1] is not None):
+            return address
+        return address._replace(port=line[0], tls=line[1])
+
+    @property
+    def _reached(self) -> ServerAddress:
         tls = INegotiated.providedBy(self._connection)
         public = self._context.services.config.public_address
         address = self._connection.getHost()

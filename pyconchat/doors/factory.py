@@ -12,7 +12,7 @@ from twisted.internet.protocol import Factory
 
 from pyconchat.auth.rate_limits import LOCAL, network_of
 from pyconchat.commands.services import Services
-from pyconchat.doors.connection_limits import ConnectionLimits
+from pyconchat.doors.connection_limits import ConnectionLimits, CountedConnection
 from pyconchat.doors.context import DoorContext, RefusedConnections
 from pyconchat.doors.detector import DoorKind, ProtocolDetector
 from pyconchat.doors.input_budget import InputTurns
@@ -55,7 +55,7 @@ class ChatFactory(Factory):
         statistics = services.statistics
         self.open_doors = OpenDoors(reactor, services.registry.move_cursors)
         self.connection_limits = ConnectionLimits(limits)
-        self._context = DoorContext(
+        self.context = DoorContext(
             services=services,
             portal=portal,
             reactor=reactor,
@@ -87,15 +87,21 @@ class ChatFactory(Factory):
 
         None if there is no room for another one.
         """
+        counted = self.count(addr)
+        if counted is None:
+            return None
+        return ProtocolDetector(self.context, counted, kinds, otherwise)
+
+    def count(self, addr: IAddress | None) -> CountedConnection | None:
+        """Return the count of a new connection from *addr*; None if there is no room for it."""
         if self.connection_limits.open >= self._max_connections():
             # One line a minute for all addresses: thousands may arrive while there is no room.
-            self._context.refused.note("descriptors", "any address", self._context.now())
+            self.context.refused.note("descriptors", "any address", self.context.now())
             return None  # closed at once, so that its descriptor is free again
         host = getattr(addr, "host", LOCAL)
-        counted = self.connection_limits.connection(
+        return self.connection_limits.connection(
             network_of(host), plain_address(host), getattr(addr, "reached", None)
         )
-        return ProtocolDetector(self._context, counted, kinds, otherwise)
 
 
 class IrcFactory(Factory):

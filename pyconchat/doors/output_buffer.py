@@ -17,6 +17,7 @@ from zope.interface import implementer
 
 from pyconchat.net.connection import (
     IConnection,
+    ILayered,
     Lifecycle,
     kernel_socket,
     plain_socket,
@@ -48,6 +49,7 @@ class OutputBuffer:
         self._transport = transport
         self._socket = plain_socket(transport)
         self._kernel_socket = kernel_socket(transport)
+        self._layered = transport if ILayered.providedBy(transport) else None
         self._send = None if self._socket is None else self._socket.send
         self._max_bytes = max_bytes
         self._overflow = overflow
@@ -172,7 +174,11 @@ class OutputBuffer:
         return b"".join(pieces)
 
     def _unacknowledged(self) -> int:
-        return 0 if self._life is Lifecycle.GONE else unacknowledged(self._socket)
+        if self._life is Lifecycle.GONE:
+            return 0
+        if self._layered is not None:
+            return self._layered.unacknowledged()
+        return unacknowledged(self._socket)
 
 
 def _nothing() -> None:

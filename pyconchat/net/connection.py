@@ -12,11 +12,13 @@ from ipaddress import IPv6Address, ip_address
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IConsumer, IPushProducer, ITCPTransport, ITransport
+from zope.interface import Interface
 
 __all__ = [
     "FIRST_READ_SIZE",
     "READ_SIZE",
     "IConnection",
+    "ILayered",
     "Lifecycle",
     "keep_alive",
     "kernel_socket",
@@ -25,6 +27,7 @@ __all__ = [
     "set_read_size",
     "unacknowledged",
     "unread",
+    "unsent",
 ]
 
 KEEPALIVE_PROBES = 4
@@ -55,6 +58,13 @@ class IConnection(ITransport, IConsumer, IPushProducer):
 
     def abortConnection() -> None:
         """Close at once and discard unsent bytes."""
+
+
+class ILayered(Interface):
+    """A connection within another one, such as a channel of SSH."""
+
+    def unacknowledged() -> int:
+        """Return the bytes that the peer's kernel has not acknowledged, as far as can be known."""
 
 
 def keep_alive(transport: IConnection, idle: float, limit: float) -> None:
@@ -132,6 +142,17 @@ def unread(handle: socket.socket | None) -> int:
     0 where that cannot be known.
     """
     return _queued(handle, termios.FIONREAD)
+
+
+def unsent(transport: object) -> int:
+    """Return the bytes that the TCP *transport* has not given to the kernel.
+
+    0 where that cannot be known.
+    """
+    lowest = _lowest(transport)
+    if lowest is None:
+        return 0
+    return len(lowest.dataBuffer) - lowest.offset + lowest._tempDataLen
 
 
 def _queued(handle: socket.socket | None, request: int) -> int:

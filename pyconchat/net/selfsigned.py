@@ -7,11 +7,9 @@ Expensive imports are therefore inside the functions.
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -27,7 +25,7 @@ from twisted.internet.interfaces import (
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
-from pyconchat.disk import temporary_file
+from pyconchat.disk import create_private_file
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -114,7 +112,7 @@ class SelfSignedEndpoint:
     async def _listen(self, factory: IProtocolFactory) -> IListeningPort:
         from twisted.internet.ssl import CertificateOptions
 
-        key, certificate = _load_or_create(self._folder, self._now)
+        key, certificate = _load_orcreate_private_file(self._folder, self._now)
         options = CertificateOptions(
             # Twisted's annotations still require the types that pyOpenSSL has deprecated.
             privateKey=key,  # type: ignore[arg-type]
@@ -126,7 +124,7 @@ class SelfSignedEndpoint:
         return port
 
 
-def _load_or_create(
+def _load_orcreate_private_file(
     folder: Path, now: Callable[[], datetime]
 ) -> tuple[EllipticCurvePrivateKey, Certificate]:
     """Return the key and the certificate of *folder*; create those that are missing.
@@ -145,11 +143,11 @@ def _load_or_create(
                     f"{key_file} is missing: restore it, or also remove {certificate_file}"
                     " to create new ones"
                 )
-            _create(key_file, private_pem(new_key()))
+            create_private_file(key_file, private_pem(new_key()))
         key = _read_key(key_file)
         if not certificate_file.exists():
             certificate = new_certificate(key, _host_name(), now())
-            _create(certificate_file, certificate.public_bytes(Encoding.PEM))
+            create_private_file(certificate_file, certificate.public_bytes(Encoding.PEM))
         certificate = _read_certificate(certificate_file)
     except OSError as problem:
         raise BadCertificate(f"{problem.filename or folder}: {problem.strerror}") from None
@@ -159,19 +157,6 @@ def _load_or_create(
             " or remove both to create new ones"
         )
     return key, certificate
-
-
-def _create(path: Path, pem: bytes) -> None:
-    """Create the file *path* with *pem* atomically, readable only by its owner.
-
-    An existing file is not replaced: another server that is starting may have just created it.
-    """
-    owner: tuple[int, int] | None = None
-    if os.geteuid() == 0:  # twistd --uid: the server will run as the folder's owner
-        found = path.parent.stat()
-        owner = found.st_uid, found.st_gid
-    with temporary_file(path, pem, owner) as new, suppress(FileExistsError):
-        os.link(new, path)  # unlike rename(2), link(2) never replaces a file
 
 
 def _read_key(path: Path) -> EllipticCurvePrivateKey:

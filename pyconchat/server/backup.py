@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from pyconchat.config import HOST_KEY_FILE
 from pyconchat.net.selfsigned import CERTIFICATE_FILE, KEY_FILE
 from pyconchat.store import SqlStore, sqlite_url
 
@@ -39,7 +40,7 @@ def back_up(store: SqlStore, state: Path, target: Path) -> None:
     try:
         store.snapshot(target / DATABASE)
         with _folder(state) as source:
-            for name in (KEY_FILE, CERTIFICATE_FILE):
+            for name in (KEY_FILE, CERTIFICATE_FILE, HOST_KEY_FILE):
                 _copy(source, name, target / name)
         _copy_files(store, state, target)
     except BaseException:

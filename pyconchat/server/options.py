@@ -58,6 +58,7 @@ class Options(usage.Options):
         super().__init__()
         self.lines: list[str] = []
         self.irc: list[str] = []
+        self.ssh: list[str] = []
         self.owner: Owner = (None, None)
         self.result = Config()
 
@@ -70,6 +71,10 @@ class Options(usage.Options):
     def opt_irc(self, endpoint: str) -> None:
         """Listen for IRC clients on this Twisted server endpoint; repeatable [none]."""
         self.irc.append(endpoint)
+
+    def opt_ssh(self, endpoint: str) -> None:
+        """Listen for SSH on this Twisted server endpoint; repeatable [none]."""
+        self.ssh.append(endpoint)
 
     def parseArgs(self, *address: str) -> None:
         if not address:
@@ -127,6 +132,8 @@ class Options(usage.Options):
             doors["line"] = tuple(self.lines)
         if self.irc:
             doors["irc"] = tuple(self.irc)
+        if self.ssh:
+            doors["ssh"] = tuple(self.ssh)
         if self["metrics"] is not None:
             doors["metrics"] = self["metrics"]
         changes["doors"] = msgspec.structs.replace(config.doors, **doors)

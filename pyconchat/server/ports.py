@@ -14,7 +14,14 @@ from twisted.logger import Logger
 from pyconchat.net.proxy_protocol import ProxyProtocolFactory
 from pyconchat.net.tls import TLS_KINDS, ReloadableTlsEndpoint
 from pyconchat.server.options import stop
-from pyconchat.server.start_lines import Programs, irc_line, metrics_line, port_line, port_name
+from pyconchat.server.start_lines import (
+    Programs,
+    irc_line,
+    metrics_line,
+    port_line,
+    port_name,
+    ssh_line,
+)
 
 __all__ = ["Ports"]
 
@@ -32,6 +39,9 @@ LOOPBACK = ("127.0.0.0/8", "::1")
 
 IRC = "irc"
 """The kind of the ports for IRC clients."""
+
+SSH = "ssh"
+"""The kind of the ports for SSH clients."""
 
 METRICS = "metrics"
 """The kind of the port for Prometheus; all other kinds are the first words of endpoint strings."""
@@ -62,19 +72,23 @@ class Ports:
 
     def open_line(self, description: str, factory: Any) -> None:
         """Listen for people and programs. Exits with one line on failure."""
-        proxies = self._proxies
-        if _kind(description) == HAPROXY:
-            description = description.partition(":")[2]
-            proxies = proxies or LOOPBACK
-        self._open("doors.line", description, factory, _kind(description), proxies)
+        self._open_door("doors.line", description, factory)
 
     def open_irc(self, description: str, factory: Any) -> None:
         """Listen for IRC clients. Exits with one line on failure."""
+        self._open_door("doors.irc", description, factory, IRC)
+
+    def open_ssh(self, description: str, factory: Any) -> None:
+        """Listen for SSH clients. Exits with one line on failure."""
+        self._open_door("doors.ssh", description, factory, SSH)
+
+    def _open_door(self, key: str, description: str, factory: Any, kind: str = "") -> None:
+        """Listen for users, of trusted proxies with the PROXY protocol."""
         proxies = self._proxies
         if _kind(description) == HAPROXY:
             description = description.partition(":")[2]
             proxies = proxies or LOOPBACK
-        self._open("doors.irc", description, factory, IRC, proxies)
+        self._open(key, description, factory, kind or _kind(description), proxies)
 
     def open_metrics(self, description: str, site: Any) -> None:
         """Listen for Prometheus. Exits with one line on failure."""
@@ -157,7 +171,9 @@ class Ports:
         if opened.kind == METRICS:
             self._log.info("{line}", line=metrics_line(address))
             return port
-        if opened.kind == IRC:
+        if opened.kind == SSH:
+            self._log.info("{line}", line=ssh_line(address))
+        elif opened.kind == IRC:
             self._log.info("{line}", line=irc_line(address, opened.tls is not None))
         else:
             self._log.info("{line}", line=port_line(address, opened.tls is not None, programs))

@@ -114,12 +114,32 @@ class ChatService(MultiService):
         irc = IrcFactory(self._factory) if self.config.doors.irc else None
         for description in self.config.doors.irc:
             self._ports.open_irc(description, irc)
+        if self.config.doors.ssh:
+            self._open_ssh()
         if self.config.doors.metrics:
             from pyconchat.server.metrics import metrics_site  # most servers never need it
 
             site = metrics_site(self._statistics)
             self._ports.open_metrics(self.config.doors.metrics, site)
         super().privilegedStartService()
+
+    def _open_ssh(self) -> None:
+        try:
+            from pyconchat.doors.ssh.factory import SshFactory  # needs an extra
+            from pyconchat.doors.ssh.host_key import host_key
+        except ImportError as problem:
+            stop(f"doors.ssh: {problem}: pip install 'pyconchat[ssh]' adds what is missing")
+        path = self.config.host_key_path
+        try:
+            key = host_key(path, make=not self.config.ssh_host_key)
+        except OSError as problem:
+            stop(f"cannot use the SSH host key {path}: {problem.strerror}")
+        except ValueError as problem:
+            stop(f"cannot use the SSH host key {path}: {problem}")
+        factory = SshFactory(self._factory, key)
+        for description in self.config.doors.ssh:
+            self._ports.open_ssh(description, factory)
+        self._log.info("SSH host key: {fingerprint}", fingerprint=factory.fingerprint)
 
     def startService(self) -> None:
         self._lock_state()

@@ -26,6 +26,7 @@ __all__ = [
     "port_line",
     "port_name",
     "reserved_lines",
+    "ssh_line",
 ]
 
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")
@@ -115,6 +116,18 @@ def irc_line(address: Any, tls: bool) -> str:
     return (
         f"listening for IRC on {port_name(address)} ({reach}, {crypt}); in a client:"
         f" /connect {option}{host} {address.port}"
+    )
+
+
+def ssh_line(address: Any) -> str:
+    """Return who can reach the SSH port at *address*, and the command that connects to it."""
+    if not isinstance(address, IPv4Address | IPv6Address):
+        return f"listening for SSH on {address}"
+    reach = "this machine only" if _local(address.host) else "open to the network"
+    host = _reachable_host(address.host)
+    return (
+        f"listening for SSH on {port_name(address)} ({reach}); connect with:"
+        f" ssh -p {address.port} NAME@{host}"
     )
 
 

@@ -19,11 +19,20 @@ from zope.interface import Attribute, Interface, implementer
 from pyconchat.chat import event_log
 from pyconchat.chat.interfaces import IPeer, ISession
 from pyconchat.commands.services import Services
+from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.names import Name, fold, person_name
 from pyconchat.sessions.session import Session
 
-__all__ = ["GuestName", "NewAccount", "Password", "SessionToken", "login_portal"]
+__all__ = [
+    "ConnectionLogin",
+    "GuestName",
+    "IOwner",
+    "NewAccount",
+    "Password",
+    "SessionToken",
+    "login_portal",
+]
 
 
 AvatarId: TypeAlias = "Deferred[bytes | tuple[()]]"
@@ -52,6 +61,16 @@ class IPassword(ICredentials):
     name = Attribute("The name as it was typed.")
     password = Attribute("The password.")
     network = Attribute("The network that attempts are counted by: see `network_of`.")
+
+
+class IConnectionLogin(ICredentials):
+    """An account whose owner the connection has found out already, in a way that still counts."""
+
+    account = Attribute("The account.")
+
+
+class IOwner(Interface):
+    """An avatar that is the account itself: sessions of its owner are opened later."""
 
 
 class ISessionToken(ICredentials):
@@ -90,6 +109,24 @@ class Password:
         self.name = name
         self.password = password
         self.network = network
+
+
+@implementer(IConnectionLogin)
+class ConnectionLogin:
+    """The credentials of a connection whose user has proven to own *account*, by its password.
+
+    They count until the password is changed.
+    """
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.name = account.name
+        self._password_hash = account.password_hash
+
+    @property
+    def counts(self) -> bool:
+        """Return whether what was proven then would be accepted now."""
+        return self.account.registered and self.account.password_hash == self._password_hash
 
 
 @implementer(ISessionToken)
@@ -184,6 +221,23 @@ class TokenChecker:
         return account.name.encode()
 
 
+@implementer(ICredentialsChecker)
+class ConnectionLoginChecker:
+    """Checks that the login of a connection still counts."""
+
+    credentialInterfaces = (IConnectionLogin,)
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def requestAvatarId(self, credentials: ConnectionLogin) -> AvatarId:
+        self._services.memory.admit(credentials.name)
+        account = self._services.accounts.get(credentials.name)
+        if account is not credentials.account or not credentials.counts:
+            raise Refused(Code.BAD_TOKEN, "That login has ended: connect again.")
+        return succeed(account.name.encode())
+
+
 @implementer(IRealm)
 class ChatRealm:
     """Returns a session for each login."""
@@ -197,9 +251,13 @@ class ChatRealm:
         mind: object,
         *interfaces: type[Interface],
     ) -> tuple[type[Interface], object, Callable[[], None]]:
-        if ISession not in interfaces or not isinstance(avatarId, bytes):
-            raise NotImplementedError("the only avatar is a session, and no login is anonymous")
+        if not isinstance(avatarId, bytes):
+            raise NotImplementedError("no login is anonymous")
         account = self._services.accounts.find(Name(avatarId.decode()))
+        if IOwner in interfaces:
+            return IOwner, account, lambda: None
+        if ISession not in interfaces:
+            raise NotImplementedError("the only avatars are a session and an account")
         session = Session(self._services, account, cast(IPeer, mind))
         return ISession, session, session.close
 
@@ -231,5 +289,6 @@ def login_portal(services: Services) -> Portal:
         TokenChecker(services),
         GuestChecker(services),
         NewAccountChecker(services),
+        ConnectionLoginChecker(services),
     ]
     return LoginPortal(ChatRealm(services), checkers)

@@ -50,15 +50,21 @@ class Server:
     """A `twistd pyconchat` with its state in *folder*.
 
     *toml* is added to the configuration file; *limits* replaces its table of limits. With *tls* it
-    has a second port, `tls_port`, with a self-signed certificate.
+    has a second port, `tls_port`, with a self-signed certificate; with *ssh*, `ssh_port` for SSH.
     """
 
     def __init__(
-        self, folder: Path, toml: str = "", limits: str = UNLIMITED, tls: bool = False
+        self,
+        folder: Path,
+        toml: str = "",
+        limits: str = UNLIMITED,
+        tls: bool = False,
+        ssh: bool = False,
     ) -> None:
         self.folder = folder
         self.port = free_port()
         self.tls_port = free_port() if tls else 0
+        self.ssh_port = free_port() if ssh else 0
         self.state = folder / "state"
         self._log = folder / "server.log"
         self._failures: list[str] = []  # logged before the last kill or restart
@@ -79,6 +85,8 @@ class Server:
         config.write_text(f'state = "{self.state}"\n{self._toml}\n{self._limits}')
         if self.tls_port:
             options = ("--line", f"selfsigned:{self.tls_port}:interface=127.0.0.1", *options)
+        if self.ssh_port:
+            options = ("--ssh", f"tcp:{self.ssh_port}:interface=127.0.0.1", *options)
         address = ("127.0.0.1", str(self.port))
         self.process = Twistd(
             ["--nodaemon", "--pidfile=", "pyconchat", "--config", str(config), *options, *address],

@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from pyconchat.auth.rate_limits import TokenBucket
 from pyconchat.chat.conversations import GroupConversation
-from pyconchat.chat.interfaces import ISession, ServerAddress
+from pyconchat.chat.interfaces import ISession
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import MustAsk, Refused
 from pyconchat.domain.events import Entry, Talk, is_coming_or_going
@@ -57,6 +57,7 @@ class IrcDoor(Door):
     translates = True
     names_places = True
     hides = False
+    serves_files = False
 
     def __init__(
         self, context: DoorContext, counted: CountedConnection, monitors: Monitors
@@ -93,15 +94,6 @@ class IrcDoor(Door):
     def write_now(self, block: bytes) -> None:
         """Write *block*, which the client's `Output` has put in order."""
         self._output.write(block)
-
-    @property
-    def server_address(self) -> ServerAddress:
-        """Return the address of the line door, for files: IRC clients transfer none here."""
-        address, config = super().server_address, self._context.services.config
-        public, line = config.public_address, config.doors.line_port
-        if line is None or (public is not None and public[1] is not None):
-            return address
-        return address._replace(port=line[0], tls=line[1])
 
     def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
         if not self.client.answers:

@@ -79,6 +79,18 @@ class LoginDialogue:
         except _Ended as ended:
             self._door.end(ended.why, ended.text)
             return
+        await self._begin(session)
+
+    async def enter_as(self, credentials: ICredentials) -> None:
+        """Log in with *credentials*, without questions, and ask for a group."""
+        try:
+            session = await self._enter(credentials)
+        except Refused as refused:
+            self._door.end(EndWhy.PUT_OFF, refused.sentence)
+            return
+        await self._begin(session)
+
+    async def _begin(self, session: ISession) -> None:
         try:
             self._door.logged_in(session)
         except PeerGone:

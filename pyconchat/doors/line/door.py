@@ -15,7 +15,7 @@ from pyconchat.chat.interfaces import ILoginPeer
 from pyconchat.chat.places import Place, place_name
 from pyconchat.domain.errors import PeerGone, Refused
 from pyconchat.domain.refusals import line_too_long
-from pyconchat.doors.connection_limits import CountedConnection
+from pyconchat.doors.connection_limits import Counted
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.door import Door
 from pyconchat.doors.input_budget import BYTE_COST, COMMAND_COST, ERASURE_COST, LARGE_READ
@@ -46,7 +46,7 @@ LF, CRLF = TextRenderer("\n"), TextRenderer("\r\n")
 class LineDoor(Door):
     """One person's connection."""
 
-    def __init__(self, context: DoorContext, counted: CountedConnection) -> None:
+    def __init__(self, context: DoorContext, counted: Counted) -> None:
         super().__init__(context, counted, LF, context.limits.line_bytes)
         self._client = Client.UNKNOWN
         self._opening = b""  # the input before the client was recognized

@@ -1,0 +1,344 @@
+"""SessionChannel: one channel, as the transport of the door that serves it.
+
+It asks for more input only when the door has taken what came before, and has its door queue what
+the peer's window does not take.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any, TypeAlias, cast
+
+from twisted.conch.ssh.channel import SSHChannel
+from twisted.conch.ssh.common import getNS
+from twisted.internet.interfaces import IDelayedCall, IPushProducer
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from pyconchat.doors.connection_limits import CountedConnection
+from pyconchat.doors.context import DoorContext
+from pyconchat.doors.input_budget import LARGE_READ
+from pyconchat.doors.interfaces import IDoor
+from pyconchat.doors.ssh.opening import Opening
+from pyconchat.doors.ssh.quiet import NOBODY
+from pyconchat.net.connection import (
+    IConnection,
+    ILayered,
+    kernel_socket,
+    unacknowledged,
+    unsent,
+)
+
+__all__ = ["MIN_PACKET", "ChannelCount", "SessionChannel", "UnknownRequest"]
+
+WINDOW = 65_536
+"""Bytes that the peer may send before the door has taken any."""
+
+MAX_PACKET = 32_768
+"""Maximum bytes of data in a packet, in both directions."""
+
+MIN_PACKET = 64
+"""Minimum of the peer's maximum: else a message would be hundreds of packets."""
+
+MAX_LINGER = 2.0
+"""Maximum seconds in which the peer may confirm that the channel is closed."""
+
+
+class ChannelCount:
+    """A session of the connection *counted*, for the door of its channel.
+
+    The first that logs in makes the connection one that has logged in; each further one counts as
+    another session of the network.
+    """
+
+    def __init__(self, counted: CountedConnection, transport: Any) -> None:
+        self.network = counted.network
+        self.address = counted.address
+        self.reached = counted.reached
+        self._transport = transport
+
+    def logged_in(self) -> None:
+        """The door's session has begun."""
+        self._transport.session_begun()
+
+    def closed(self, now: float) -> None:
+        """Ignored: the connection is counted until it is closed."""
+
+
+MakeDoor: TypeAlias = "Callable[[SessionChannel, ChannelCount, Opening, bytes | None], IDoor]"
+
+
+class UnknownRequest(Exception):
+    """No door serves what the client asks for; the message says why."""
+
+
+@implementer(IConnection, ILayered)
+class SessionChannel(SSHChannel):
+    """A session: first what the client asks for, then the door that *make_door* returns.
+
+    *make_door* is called with the channel, its count, its opening, and the command, or None. It
+    raises `UnknownRequest`.
+    """
+
+    name = b"session"
+    conn: Any
+    _log = NOBODY
+    _own_log = Logger(namespace="pyconchat")
+
+    def __init__(
+        self,
+        context: DoorContext,
+        counted: CountedConnection,
+        make_door: MakeDoor,
+        connection: Any,
+        window: int,
+        max_packet: int,
+    ) -> None:
+        super().__init__(WINDOW, MAX_PACKET, window, min(max_packet, MAX_PACKET), connection)
+        self._context = context
+        self._counted = counted
+        self._make_door = make_door
+        self.exit_status = 0
+        self._opening: Opening | None = Opening()
+        self._door: IDoor | None = None
+        self._held = bytearray()  # input that the door has not taken
+        self._taken = 0  # bytes that were taken, and not given back to the window
+        self._input_paused = False
+        self._input_ended = False
+        self._delivering = False
+        self._unsent = bytearray()
+        self._stopped = False  # the producer was told to stop
+        self._producer: IPushProducer | None = None
+        self._closing = False
+        self._has_terminal = False
+        self._timer: IDelayedCall | None = None
+
+    # What the client asks for.
+
+    def requestReceived(self, requestType: bytes, data: bytes) -> bool:  # noqa: N803
+        opening = self._opening
+        if requestType == b"window-change":
+            self._resize(data)
+            return True
+        if opening is None:
+            return False  # a door is open: eow@openssh.com, signals
+        match requestType:
+            case b"pty-req":
+                self._has_terminal = opening.request_terminal(data)
+                return self._has_terminal
+            case b"env":
+                return opening.set_variable(data)
+            case b"shell":
+                return self._open(opening, None)
+            case b"exec":
+                return self._open(opening, getNS(data)[0])
+            case b"subsystem":
+                return self._open_subsystem(getNS(data)[0])
+        return False
+
+    def _open_subsystem(self, name: bytes) -> bool:
+        """Refuse every subsystem: files are not served yet."""
+        if name == b"sftp":
+            self.complain("Files are not shared over SFTP here; use pyconchat for /send and /get.")
+        return False
+
+    def _open(self, opening: Opening, command: bytes | None) -> bool:
+        self._opening = None
+        try:
+            door = self._make_door(self, self._count(), opening, command)
+        except UnknownRequest as problem:
+            self.exit_status = 2
+            self.complain(str(problem))
+            self._context.reactor.callLater(0, self.loseConnection)  # after the answer
+            return True
+        self._door = door
+        door.login_seconds = self.conn.transport.login_seconds_left
+        # After the answer to the request, which some clients need before any data.
+        self._context.reactor.callLater(0, self._start)
+        return True
+
+    def _start(self) -> None:
+        if self._door is not None and not self.localClosed:
+            self._context.open_doors.add(self._door)
+            self._door.makeConnection(cast(Any, self))
+            self._deliver()
+
+    def _count(self) -> ChannelCount:
+        return ChannelCount(self._counted, self.conn.transport)
+
+    def _resize(self, data: bytes) -> None:
+        columns, rows = struct.unpack(">2L", data[:8])
+        if self._opening is not None:
+            self._opening.resize(columns, rows)
+        resized = getattr(self._door, "resized", None)
+        if resized is not None:
+            resized(columns, rows)
+
+    def complain(self, sentence: str) -> None:
+        """Send *sentence* as a line of the standard error."""
+        data = sentence.encode() + (b"\r\n" if self._has_terminal else b"\n")
+        if not self.localClosed and len(data) <= self.remoteWindowLeft:
+            self.remoteWindowLeft -= len(data)
+            self.conn.sendExtendedData(self, 1, data)
+
+    # Input.
+
+    def dataReceived(self, data: bytes) -> None:
+        self._held += data
+        self._deliver()
+
+    def eofReceived(self) -> None:
+        self._input_ended = True
+        if self._door is None:
+            self.loseConnection()
+        else:
+            self._deliver()
+
+    def take_back(self, size: int) -> None:
+        """Give *size* bytes back to the peer's window."""
+        self._taken += size
+        if self._taken >= WINDOW // 2:
+            self.conn.adjustWindow(self, self._taken)
+            self._taken = 0
+
+    @property
+    def held(self) -> int:
+        """Return the bytes of input that the door has not taken."""
+        return len(self._held)
+
+    def _deliver(self) -> None:
+        """Pass input to the door while it takes any."""
+        door = self._door
+        if self._delivering or door is None or getattr(door, "transport", None) is None:
+            return
+        self._delivering = True
+        try:
+            while self._held and not self._input_paused:
+                piece = bytes(self._held[:LARGE_READ])
+                del self._held[:LARGE_READ]
+                self._taken += len(piece)
+                door.dataReceived(piece)
+            if not self._input_paused and not self.localClosed:
+                self.take_back(0)
+            if self._input_ended and not self._held and not self._input_paused:
+                self._input_ended = False
+                door.readConnectionLost()
+        except Exception:
+            self._own_log.failure("a door failed")
+            self.conn.transport.abort()
+        finally:
+            self._delivering = False
+
+    # What the door calls: the transport.
+
+    @property
+    def transport(self) -> Any:
+        """Return the transport below, for who looks for the socket."""
+        return self.conn.transport
+
+    def getHost(self) -> Any:
+        """Return the address of the server."""
+        return self.conn.transport.transport.getHost()
+
+    def getPeer(self) -> Any:
+        """Return the address of the client."""
+        return self.conn.transport.transport.getPeer()
+
+    def pauseProducing(self) -> None:
+        """Pass no input to the door, and let the peer's window run out."""
+        self._input_paused = True
+
+    def resumeProducing(self) -> None:
+        """Pass input to the door again."""
+        self._input_paused = False
+        self._deliver()
+
+    def stopProducing(self) -> None:
+        """Take no more input."""
+        self.loseConnection()
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Tell *producer* when to write."""
+        self._producer = producer
+        if self._stopped:
+            producer.pauseProducing()
+
+    def unregisterProducer(self) -> None:
+        """Tell nobody any more."""
+        self._producer = None
+
+    def write(self, data: bytes) -> None:
+        """Send *data* as far as the window allows, and the rest later."""
+        if not self.localClosed:
+            self._unsent += data
+            self.send()
+
+    def addWindowBytes(self, data: int) -> None:
+        self.remoteWindowLeft += data
+        self.send()
+
+    def send(self) -> None:
+        """Send what was not sent, as far as the window and the transport allow."""
+        ssh = self.conn.transport
+        while self._unsent and self.remoteWindowLeft and ssh.can_send and not self.localClosed:
+            size = min(len(self._unsent), self.remoteWindowLeft, self.remoteMaxPacket)
+            piece = bytes(self._unsent[:size])
+            del self._unsent[:size]
+            self.remoteWindowLeft -= size
+            self.conn.sendData(self, piece)
+        stopped = bool(self._unsent) or not ssh.can_send
+        if stopped is not self._stopped:
+            self._stopped = stopped
+            if self._producer is not None:
+                if stopped:
+                    self._producer.pauseProducing()
+                else:
+                    self._producer.resumeProducing()
+        if self._closing and not self._unsent:
+            self._finish()
+
+    def unacknowledged(self) -> int:
+        """Return the bytes that the peer's kernel has not acknowledged, as far as can be known."""
+        tcp = self.conn.transport.transport
+        return len(self._unsent) + unsent(tcp) + unacknowledged(kernel_socket(tcp))
+
+    # The end.
+
+    def loseConnection(self) -> None:
+        """Close the channel when everything is sent."""
+        self._closing = True
+        if not self._unsent:
+            self._finish()
+
+    def abortConnection(self) -> None:
+        """Close the channel at once; the connection, too, if that does not get through."""
+        self._unsent.clear()
+        if self.localClosed or not self.conn.transport.can_send:
+            self.conn.transport.abort()
+        else:
+            self._finish()
+
+    def _finish(self) -> None:
+        if self.localClosed:
+            return
+        self.conn.sendRequest(self, b"exit-status", struct.pack(">L", self.exit_status))
+        self.conn.sendEOF(self)
+        self.conn.sendClose(self)
+        if self.id in self.conn.channels:
+            self._timer = self._context.reactor.callLater(MAX_LINGER, self.conn.transport.abort)
+
+    def closeReceived(self) -> None:
+        self._unsent.clear()
+        self._finish()
+
+    def closed(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._held.clear()
+        self._unsent.clear()
+        self._producer = None
+        door, self._door = self._door, None
+        if door is not None and getattr(door, "transport", None) is not None:
+            door.connectionLost(connectionDone)

@@ -1,0 +1,35 @@
+"""SshFactory: makes the protocol of each connection to an SSH port."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+from twisted.conch.ssh.keys import Key
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory
+
+from pyconchat.doors.factory import ChatFactory
+from pyconchat.doors.ssh.transport import SshTransport
+
+__all__ = ["SshFactory"]
+
+
+class SshFactory(Factory):
+    """Makes an `SshTransport` for each connection to an SSH port of the server of *chat*.
+
+    *key* is the host key. Its attributes `publicKeys` and `privateKeys` are what Conch looks for.
+    """
+
+    noisy = False
+
+    def __init__(self, chat: ChatFactory, key: Key) -> None:
+        self._chat = chat
+        self.publicKeys = {b"ssh-ed25519": key.public()}
+        self.privateKeys = {b"ssh-ed25519": key}
+        digest = hashlib.sha256(key.public().blob()).digest()
+        self.fingerprint = "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+    def buildProtocol(self, addr: IAddress | None) -> SshTransport | None:
+        counted = self._chat.count(addr)
+        return None if counted is None else SshTransport(self._chat.context, counted, self)
