@@ -27,19 +27,20 @@ LAYERS = (
     {"commands", "client"},
     {"files", "render", "store", "auth"},
     {"chat"},
-    {"net"},
+    {"net", "terminal"},
     {"config", "disk"},
     {"domain"},
 )
 
 # Packages that use less than their layer allows, and what they use.
 MAY_ONLY_USE = {
-    "client": {"disk", "domain", "net", "render"},
+    "client": {"disk", "domain", "net", "render", "terminal"},
     "disk": set(),
     "domain": set(),
     "net": {"config", "disk", "domain"},
     "render": {"chat", "domain"},
     "store": {"chat", "disk", "domain"},
+    "terminal": {"domain"},
 }
 
 # Packages that others use through an interface, and the only packages that name them.
@@ -49,7 +50,7 @@ ONLY_USED_BY = {
     "testing": set(),
 }
 
-WITHOUT_TWISTED = {"config", "disk", "domain", "store"}
+WITHOUT_TWISTED = {"config", "disk", "domain", "store", "terminal"}
 LIBRARIES = {
     "alembic": {"store"},
     "argon2": {"auth"},

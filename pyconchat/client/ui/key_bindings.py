@@ -10,7 +10,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.key_binding.bindings.completion import display_completions_like_readline
 from prompt_toolkit.keys import Keys
 
-from pyconchat.client.ui.graphemes import length_after, length_before
+from pyconchat.terminal.graphemes import length_after, length_before
 
 __all__ = ["key_bindings"]
 

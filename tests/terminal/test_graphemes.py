@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyconchat.client.ui.graphemes import length_after, length_before
+from pyconchat.terminal.graphemes import length_after, length_before
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
 FLAG = "\U0001f1e9\U0001f1ea"

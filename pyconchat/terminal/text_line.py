@@ -1,0 +1,108 @@
+"""TextLine: a line of text with a cursor, edited by grapheme clusters."""
+
+from __future__ import annotations
+
+import re
+
+from pyconchat.terminal.graphemes import length_after, length_before
+
+__all__ = ["TextLine"]
+
+_WORD_AFTER = re.compile(r"\s*\S*")
+
+
+class TextLine:
+    """A line of at most *max_bytes* bytes of UTF-8; *cursor* is an index of *text*."""
+
+    __slots__ = ("_bytes", "_removed", "cursor", "max_bytes", "text")
+
+    def __init__(self, max_bytes: int) -> None:
+        self.text = ""
+        self.cursor = 0
+        self.max_bytes = max_bytes
+        self._bytes = 0
+        self._removed = ""  # for `yank`
+
+    @property
+    def before(self) -> str:
+        """Return the text before the cursor."""
+        return self.text[: self.cursor]
+
+    @property
+    def after(self) -> str:
+        """Return the text after the cursor."""
+        return self.text[self.cursor :]
+
+    def replace(self, text: str, cursor: int | None = None) -> None:
+        """Make *text* the line, with the cursor at *cursor*, or at the end."""
+        self.text = text
+        self.cursor = len(text) if cursor is None else cursor
+        self._bytes = len(text.encode())
+
+    def insert(self, text: str) -> bool:
+        """Insert *text* at the cursor; return whether it fits. What does not fit is left out."""
+        size = len(text.encode())
+        fits = self._bytes + size <= self.max_bytes
+        if not fits:
+            text = text.encode()[: max(0, self.max_bytes - self._bytes)].decode(errors="ignore")
+            size = len(text.encode())
+        self.text = self.before + text + self.after
+        self.cursor += len(text)
+        self._bytes += size
+        return fits
+
+    def move_left(self) -> None:
+        """Move the cursor by a character."""
+        self.cursor -= length_before(self.before)
+
+    def move_right(self) -> None:
+        """Move the cursor by a character."""
+        self.cursor += length_after(self.after)
+
+    def move_word_left(self) -> None:
+        """Move the cursor to the start of the word before it."""
+        self.cursor = self._word_start()
+
+    def move_word_right(self) -> None:
+        """Move the cursor to the end of the word after it."""
+        match = _WORD_AFTER.match(self.text, self.cursor)
+        assert match is not None
+        self.cursor = match.end()
+
+    def delete_before(self) -> None:
+        """Remove the character before the cursor."""
+        self._remove(self.cursor - length_before(self.before), self.cursor)
+
+    def delete_after(self) -> None:
+        """Remove the character after the cursor."""
+        self._remove(self.cursor, self.cursor + length_after(self.after))
+
+    def kill(self, start: int, end: int) -> None:
+        """Remove the text from *start* to *end*; `yank` inserts it again."""
+        if start < end:
+            self._removed = self.text[start:end]
+            self._remove(start, end)
+
+    def kill_word(self) -> None:
+        """Remove the word before the cursor; `yank` inserts it again."""
+        self.kill(self._word_start(), self.cursor)
+
+    def yank(self) -> bool:
+        """Insert what was removed last; return whether it fits."""
+        return self.insert(self._removed)
+
+    def forget(self) -> None:
+        """Empty the line, and what `yank` would insert: it may be a secret."""
+        self.replace("")
+        self._removed = ""
+
+    def _word_start(self) -> int:
+        start = len(self.before.rstrip())
+        while start and not self.text[start - 1].isspace():
+            start -= 1
+        return start
+
+    def _remove(self, start: int, end: int) -> None:
+        self._bytes -= len(self.text[start:end].encode())
+        self.text = self.text[:start] + self.text[end:]
+        self.cursor = start
