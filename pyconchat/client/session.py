@@ -30,10 +30,10 @@ from pyconchat.client.net.connection import ServerConnection
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.client.net.login import ClientLogin
 from pyconchat.client.own_commands import OwnCommands
-from pyconchat.client.pasted import messages_of
 from pyconchat.client.read_markers import ReadMarkers
 from pyconchat.client.views import Views
 from pyconchat.domain.text import safe_line
+from pyconchat.terminal.pasted import messages_of
 
 __all__ = ["ClientSession"]
 

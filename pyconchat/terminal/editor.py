@@ -72,7 +72,6 @@ class LineEditor:
         "_asked",
         "_decoder",
         "_draft",
-        "_has_secret",
         "_held",
         "_history",
         "_keeps_line",
@@ -89,6 +88,7 @@ class LineEditor:
         "_status",
         "_status_at",
         "_write",
+        "has_secret",
         "sends_pastes",
     )
 
@@ -102,7 +102,7 @@ class LineEditor:
         self._write = write
         self._max_bytes = max_bytes
         self._keeps_line = keeps_line
-        self._has_secret = has_secret
+        self.has_secret = has_secret
         self._decoder = KeyDecoder()
         self._screen = Screen()
         self._line = TextLine(max_bytes)
@@ -128,10 +128,13 @@ class LineEditor:
         """Prepare the terminal."""
         self._write(PASTE_ON.encode())
 
-    def stop(self) -> None:
-        """Erase the prompt and the status, and restore the terminal."""
+    def stop(self, last: bytes = b"") -> None:
+        """Erase the prompt and the status, show *last*, and restore the terminal.
+
+        `start`, and then `ask` or `prompt`, begin anew.
+        """
         self._ready = False
-        self._write((self._screen.erase() + PASTE_OFF).encode())
+        self._write(self._screen.erase().encode() + last + PASTE_OFF.encode())
 
     # What the owner calls: input.
 
@@ -152,6 +155,11 @@ class LineEditor:
     def holds_input(self) -> bool:
         """Return whether input waits for the next prompt: read no more until then."""
         return bool(self._held)
+
+    @property
+    def ready(self) -> bool:
+        """Return whether there is a prompt, or a question that waits for its answer."""
+        return self._ready
 
     @property
     def text(self) -> str:
@@ -375,7 +383,7 @@ class LineEditor:
             self._leave_line()
         self._line.replace("")
         self._history.leave()
-        if not self._has_secret(text):
+        if not self.has_secret(text):
             self._history.add(text)
         events.append(LineEntered(text, False))
 

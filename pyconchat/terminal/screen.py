@@ -16,7 +16,7 @@ MIN_COLUMNS, DEFAULT_COLUMNS, MAX_COLUMNS = 20, 80, 500
 MIN_ROWS, DEFAULT_ROWS, MAX_ROWS = 2, 24, 200
 """Bounds of a terminal's size. A size that it does not know, a terminal reports as 0."""
 
-CLEAR_BELOW = "\x1b[J"
+CLEAR_ROW, CLEAR_BELOW = "\x1b[K", "\x1b[J"
 CLEAR_SCREEN = "\x1b[H\x1b[2J"
 REVERSE, NORMAL = "\x1b[7m", "\x1b[m"
 
@@ -46,13 +46,14 @@ class _Drawing(NamedTuple):
 class Screen:
     """The last rows of a terminal. The methods return what must be written to it."""
 
-    __slots__ = ("_columns", "_cursor", "_drawn", "_rows", "_shown")
+    __slots__ = ("_columns", "_cursor", "_drawn", "_one_row", "_rows", "_shown")
 
     def __init__(self) -> None:
         self._columns, self._rows = DEFAULT_COLUMNS, DEFAULT_ROWS
         self._shown: Shown | None = None  # what is on the screen; None: nothing
         self._drawn: _Drawing | None = None  # how it was drawn; None: not computed
         self._cursor = Position(0, 0)
+        self._one_row = True  # what is on the screen takes one row
 
     @property
     def columns(self) -> int:
@@ -92,6 +93,7 @@ class Screen:
         self._drawn = None
         drawing = self._drawing()
         self._cursor = drawing.cursor
+        self._one_row = not drawing.last_row and not drawing.end.row
         return drawing.text
 
     def show_above(self, block: bytes) -> bytes:
@@ -138,15 +140,19 @@ class Screen:
         layout, first = self._layout(shown)
         before = layout.before_cursor(first)
         self._cursor = lay_out(before, "", columns).cursor
+        self._one_row = False
         erasing = self.erase()
         self._columns, self._rows = columns, rows
         return erasing + self.show(shown)
 
     def _forget(self) -> None:
         self._shown = self._drawn = None
+        self._one_row = True
         self._cursor = Position(0, 0)
 
     def _erasing(self) -> str:
+        if self._one_row:
+            return f"\r{CLEAR_ROW}"
         up = f"\x1b[{self._cursor.row}A" if self._cursor.row else ""
         return f"{up}\r{CLEAR_BELOW}"
 

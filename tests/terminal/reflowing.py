@@ -34,11 +34,20 @@ class _Screen(pyte.Screen):  # type: ignore[misc]  # pyte has no annotations
         if how == 0:  # leave no spaces: only cells that were written are wrapped again
             for row in [row for row in self.buffer if row > self.cursor.y]:
                 del self.buffer[row]
-            line = self.buffer[self.cursor.y]
-            for column in [column for column in line if column >= self.cursor.x]:
-                del line[column]
+            self._unwrite()
             self.wrapped = {row for row in self.wrapped if row < self.cursor.y}
             self.padded &= self.wrapped
+
+    def erase_in_line(self, how: int = 0, *args: object, **kwargs: object) -> None:
+        super().erase_in_line(how, *args, **kwargs)
+        if how == 0:
+            self.wrapped.discard(self.cursor.y)
+            self._unwrite()
+
+    def _unwrite(self) -> None:
+        line = self.buffer[self.cursor.y]
+        for column in [column for column in line if column >= self.cursor.x]:
+            del line[column]
 
 
 class ReflowingTerminal:

@@ -3,6 +3,7 @@
 It turns bytes into lines, and shows what the chat writes. The questions of the login are
 `LoginDialogue`'s; the session interprets lines. A client whose lines end in CRLF is treated as
 telnet: only telnet gets telnet options and the group's prompt. Both see the login's questions.
+Telnet is offered character mode: a client that agrees has the line editor (`EditedLines`).
 """
 
 from __future__ import annotations
@@ -11,20 +12,37 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from zope.interface import implementer
 
-from pyconchat.chat.interfaces import ILoginPeer
+from pyconchat.chat.interfaces import ILoginPeer, ISession
 from pyconchat.chat.places import Place, place_name
+from pyconchat.commands.completion import completions
 from pyconchat.domain.errors import PeerGone, Refused
 from pyconchat.domain.refusals import line_too_long
+from pyconchat.domain.replies import EndWhy
 from pyconchat.doors.connection_limits import Counted
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.door import Door
 from pyconchat.doors.input_budget import BYTE_COST, COMMAND_COST, ERASURE_COST, LARGE_READ
 from pyconchat.doors.line.dialogue import LoginDialogue
+from pyconchat.doors.line.edited_lines import (
+    MAX_READ,
+    EditedLines,
+    lines_of_paste,
+    typing_cost,
+)
 from pyconchat.doors.line.keys import LineEnds, apply_erasures, count_erasures, has_erasures
 from pyconchat.doors.line.prompt import Prompt
 from pyconchat.doors.line.telnet import IAC, Client, Telnet, recognize
-from pyconchat.net.connection import Lifecycle
+from pyconchat.net.connection import FIRST_READ_SIZE, READ_SIZE, Lifecycle, set_read_size
 from pyconchat.render.text import TextRenderer
+from pyconchat.terminal.events import (
+    Completing,
+    EditorEvent,
+    EndOfInput,
+    GoTo,
+    Interrupted,
+    LineEntered,
+    LinesPasted,
+)
 
 __all__ = ["LF", "LineDoor"]
 
@@ -36,6 +54,9 @@ MAX_COMMANDS_AT_ONCE = 16
 
 MAX_LF_DELAY = 0.2
 """Maximum seconds between the CR and the LF of the first line's end."""
+
+MAX_SILENCE = 2.0
+"""Maximum seconds until telnet answers the first negotiation; `nc -C` never does."""
 
 _IAC = bytes((IAC,))
 
@@ -55,6 +76,7 @@ class LineDoor(Door):
         self._secret = False
         self._asked_to_hide = False  # the answer to the last secret question, if it is telnet
         self._pinged = False
+        self._edited: EditedLines | None = None  # of a client in character mode
         self._line_ends = LineEnds()
         self._cr_timer: IDelayedCall | None = None  # until a CR at the end counts alone
         self._held = b""  # input after many telnet commands, until they are paid
@@ -67,7 +89,7 @@ class LineDoor(Door):
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self._prompt = Prompt(self._output)
+        self._prompt: Prompt | EditedLines = Prompt(self._output)
         self._telnet = Telnet(self._output.write)
         self.run(self._log_in())
 
@@ -106,7 +128,8 @@ class LineDoor(Door):
 
     def input_cost(self, data: bytes) -> float:
         commands = 0 if self._client is Client.PLAIN else data.count(_IAC)
-        return BYTE_COST * len(data) + COMMAND_COST * commands
+        typing = 0.0 if self._edited is None else typing_cost(data) + self._edited.redraw_cost
+        return BYTE_COST * len(data) + COMMAND_COST * commands + typing
 
     def _handle(self, data: bytes) -> None:
         if self._client is Client.UNKNOWN:
@@ -120,8 +143,19 @@ class LineDoor(Door):
                 self._client = Client.PLAIN
             if self._client is Client.TELNET:
                 self.renderer, self._prompt.erasing = CRLF, True
+                # A script sends more at once, such as a password: it cannot be hidden any more.
+                if _IAC in self._opening or self._opening.find(b"\n") == len(self._opening) - 1:
+                    self._telnet.options.offer_characters()
             data, self._opening = self._opening, b""
-        self.split(self.undecorated(data))
+        data = self.undecorated(data)
+        if self._client is Client.TELNET:
+            if self._telnet.negotiates:
+                self._telnet.options.offer_characters()
+            self._follow_options()
+        if self._edited is None:
+            self.split(data)
+        else:
+            self._typed(data)
 
     def _await_line_feed(self) -> None:
         """Take a CR at the end for a line's end, if no LF follows soon."""
@@ -149,6 +183,10 @@ class LineDoor(Door):
     def hides(self) -> bool:  # type: ignore[override]  # here it depends on the client
         return self._asked_to_hide and not self._telnet.unanswered
 
+    def readyForInput(self) -> bool:
+        held = self._edited is not None and self._edited.editor.holds_input
+        return super().readyForInput() and not held
+
     def write(self, block: bytes) -> None:
         self._prompt.write(block)
 
@@ -162,15 +200,20 @@ class LineDoor(Door):
             # An answer that was typed before the question shows already.
             self._asked_to_hide = self._client is Client.TELNET and not self.hasLine()
             if self.hides:
-                self._telnet.hide_input(True)
-        self._show_prompt(self._question_text)
+                self._telnet.options.hide_input(True)
+        self._show_question()
         self.deliverLines()  # the answer may have arrived already
         return question
+
+    def logged_in(self, session: ISession) -> None:
+        super().logged_in(session)
+        if self._edited is not None:
+            set_read_size(self._connection, MAX_READ)
 
     def refresh_prompt(self) -> None:
         self._note_place()
         if self._question is None and self._prompt.shown:
-            self._show_prompt(self._place_prompt())
+            self._show_place()
 
     def _note_place(self) -> None:
         """Record the place of the lines that have arrived, completely or in part.
@@ -185,11 +228,16 @@ class LineDoor(Door):
         if not self._typed_there:
             self._typed_in = place
             self._typed_there = self.waitingLines + self.lineBegun
+            if self._edited is not None and self._edited.editor.text:
+                self._typed_there += 1
+                self._edited.begun = True
 
     def discard_input(self) -> None:
         self._typed_there = 0
         super().discard_input()
         self._stale += len(self._held)
+        if self._edited is not None:
+            self._edited.editor.discard()
 
     def undecorated(self, data: bytes) -> bytes:
         if self._client is Client.TELNET:
@@ -240,7 +288,7 @@ class LineDoor(Door):
             self._end_hidden_line()
         self.refuse(refused)
         if self._question is not None:
-            self._show_prompt(self._question_text)
+            self._show_question()
 
     def asking(self) -> bool:
         return self._question is not None
@@ -249,13 +297,15 @@ class LineDoor(Door):
         """Show a telnet user the prompt: it is their turn to type."""
         free = self._task is None and self._question is None and self.session is not None
         if free and self._client is Client.TELNET and not self._prompt.shown:
-            self._show_prompt(self._place_prompt())
+            self._show_place()
 
     def write_last(self, block: bytes) -> None:
         self._prompt.write_last(block)
 
     def check_silence(self, seconds: float) -> bool:
         if not self._telnet.negotiates:
+            if seconds >= MAX_SILENCE:
+                self._telnet.options.give_up()
             return False  # nc cannot answer a ping; the kernel's keepalive checks it
         limits = self._context.limits
         if 0 < limits.silence_seconds <= seconds:
@@ -263,7 +313,7 @@ class LineDoor(Door):
             return True
         if 0 < limits.ping_seconds <= seconds and not self._pinged:
             self._pinged = True
-            self._telnet.ping()
+            self._telnet.options.ping()
         return False
 
     def finish(self) -> None:
@@ -280,7 +330,7 @@ class LineDoor(Door):
     def _answer(self, line: str) -> None:
         question, self._question = self._question, None
         if self.hides and self._secret:
-            self._telnet.hide_input(False)
+            self._telnet.options.hide_input(False)
         self._end_hidden_line()
         assert question is not None
         question.callback(line)
@@ -295,10 +345,93 @@ class LineDoor(Door):
         if self.hides and self._secret:
             self._prompt.end_line()
 
+    def _show_question(self) -> None:
+        if self._edited is None:
+            self._show_prompt(self._question_text)
+            return
+        limit = MAX_LOGIN_LINE if self.session is None else 0
+        self._edited.editor.ask(self._question_text.decode(), self._secret, limit)
+        self._typed(b"")
+
+    def _show_place(self) -> None:
+        current = self.session.current if self.session is not None else None
+        name = "" if current is None else place_name(current)
+        if self._edited is None:
+            self._show_prompt(f"[{name}] ".encode() if name else b"> ")
+            return
+        self._edited.show_place(name)
+        self._typed(b"")
+
     def _show_prompt(self, prompt: bytes) -> None:
+        assert isinstance(self._prompt, Prompt)
         typed_before = not self._prompt.erasing and self.has_input()
         self._prompt.show(prompt + self._telnet.prompt_end, typed_before)
 
-    def _place_prompt(self) -> bytes:
-        current = self.session.current if self.session is not None else None
-        return b"> " if current is None else f"[{place_name(current)}] ".encode()
+    # Character mode.
+
+    def _follow_options(self) -> None:
+        """Enter or leave character mode, or use the size of the window, as the client has said."""
+        options = self._telnet.options
+        if options.characters is (self._edited is None):
+            shown = self._prompt.shown
+            self._prompt.write_last(b"")
+            if options.characters:
+                self._enter_characters()
+            else:
+                self._leave_characters()
+            if self._question is not None:
+                self._show_question()
+            elif shown:
+                self._show_place()
+        if self._edited is not None and options.window is not None:
+            self._edited.editor.resized(*options.window)
+
+    def _enter_characters(self) -> None:
+        self._edited = self._prompt = EditedLines(self._output.write, self.MAX_LENGTH)
+        self._edited.editor.start()
+        self._telnet.show = self._edited.write
+        set_read_size(self._connection, MAX_READ)
+
+    def _leave_characters(self) -> None:
+        self._edited, self._prompt, self._telnet.show = None, Prompt(self._output), None
+        self._prompt.erasing = True
+        set_read_size(self._connection, FIRST_READ_SIZE if self.session is None else READ_SIZE)
+
+    def _typed(self, data: bytes) -> None:
+        """Handle keys; the lines that they enter go the way of all lines."""
+        edited = self._edited
+        if edited is None or self.ending:
+            return
+        lines = b"".join(map(self._line_of, edited.editor.received(data)))
+        if edited.begun and not edited.editor.text:
+            edited.begun = False
+            if not lines:  # it was discarded
+                self._typed_there -= 1
+        self.split(lines)
+
+    def _line_of(self, event: EditorEvent) -> bytes:
+        """Return the line, or the lines, that *event* stands for; b"" if it is none."""
+        assert self._edited is not None
+        session = self.session
+        match event:
+            case LineEntered(text=text):
+                return f"{text}\n".encode()
+            case LinesPasted(lines=lines):
+                return lines_of_paste(lines, self.MAX_LENGTH)
+            case EndOfInput() if session is None:
+                self.end(EndWhy.BYE, "Bye.")
+            case EndOfInput(asked=True) | Interrupted(asked=True) if session is not None:
+                self._edited.editor.withdraw()
+                return b"\n"  # an empty answer cancels the question
+            case EndOfInput():
+                return b"/quit\n"
+            case GoTo(number=number) if session is not None:
+                group = self._context.services.groups.get(str(number))
+                if group is not None and session.account.key in group.group.members:
+                    return b"/join %d\n" % number
+            case Completing(before=before) if session is not None:
+                services = self._context.services
+                self._edited.editor.complete(before, *completions(before, session, services))
+            case _:
+                pass
+        return b""

@@ -1,8 +1,7 @@
-"""Telnet: the part of RFC 854 and RFC 1143 that a chat needs.
+"""Telnet: the part of RFC 854 that a chat needs.
 
-It removes commands from the input, marks prompts, and negotiates ECHO (RFC 857), which makes the
-client hide a password. It refuses all other options but END-OF-RECORD: even SUPPRESS-GO-AHEAD, as
-agreeing to that makes clients send every key by itself. Malformed commands are skipped.
+It removes commands from the input, and marks prompts. `Negotiation` has the options. Malformed
+commands are skipped.
 """
 
 from __future__ import annotations
@@ -10,19 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-__all__ = ["IAC", "Client", "Telnet", "recognize"]
+from pyconchat.doors.line.negotiation import MAX_ANSWERS, Negotiation
+from pyconchat.doors.line.option import DO, DONT, WILL, WONT
+
+__all__ = ["IAC", "MAX_ANSWERS", "Client", "Telnet", "recognize"]
 
 IAC = 255
-_DONT, _DO, _WONT, _WILL, _SB, _SE = 254, 253, 252, 251, 250, 240
+_SB, _SE = 250, 240
 _EDITING = {247: b"\x7f", 248: b"\x15"}
 """EC and EL (RFC 854), and the keys that do the same."""
 _AYT = 246
-_ECHO, _SUPPRESS_GO_AHEAD, _TIMING_MARK, _END_OF_RECORD = 1, 3, 6, 25
 _IAC = b"\xff"
 _PROMPT_GA, _PROMPT_EOR = b"\xff\xf9", b"\xff\xef"
 
-MAX_ANSWERS = 64
-"""Maximum negotiations that are answered on one connection; real clients need far fewer."""
+MAX_SUBNEGOTIATION = 64
+"""Maximum bytes that are kept of a subnegotiation; a longer one is discarded."""
 
 
 class Client(Enum):
@@ -66,36 +67,23 @@ _AFTER_IAC = {
 }
 
 
-class _Echo(Enum):
-    """RFC 1143's states of our side of ECHO; the queue bit is `Telnet._opposite`."""
-
-    NO = "no"
-    WANT_NO = "want no"
-    WANT_YES = "want yes"
-    YES = "yes"
-
-
 class Telnet:
     """One telnet connection; *send* writes raw bytes to it."""
 
     def __init__(self, send: Callable[[bytes], None]) -> None:
-        self._send = send
         self._state = _Input.DATA
         self._verb = 0
-        self._echo = _Echo.NO
-        self._opposite = False  # request the other state when the answer has come
         self._after_cr = False
-        self._answers = 0
-        self._asked = False  # we have sent a negotiation
-        self._negotiates = False  # the client has sent a telnet command
-        self._no_go_ahead = False
-        self._end_of_record = False
-        self._gathered: bytearray | None = None
+        self._content: bytearray | None = None  # of a subnegotiation that may be understood
+        self._send = send
+        self.options = Negotiation(send)
+        self.show: Callable[[bytes], None] | None = None
+        """Shows a line above the prompt, in character mode."""
 
     @property
     def negotiates(self) -> bool:
         """Return whether the client has sent a telnet command: then it answers `ping`."""
-        return self._negotiates
+        return self.options.answered
 
     @property
     def unanswered(self) -> bool:
@@ -103,7 +91,7 @@ class Telnet:
 
         `nc -C` ends its lines as telnet does, and shows every negotiation on the screen.
         """
-        return self._asked and not self._negotiates
+        return self.options.asked and not self.options.answered
 
     @property
     def prompt_end(self) -> bytes:
@@ -112,11 +100,11 @@ class Telnet:
         Without it some MUD clients show the next line after the prompt. That is IAC GA (RFC 854),
         unless the client has asked to suppress it (RFC 858), or asked for IAC EOR (RFC 885).
         """
-        if not self._negotiates:
+        if not self.options.answered:
             return b""
-        if self._end_of_record:
+        if self.options.end_of_record:
             return _PROMPT_EOR
-        return b"" if self._no_go_ahead else _PROMPT_GA
+        return b"" if self.options.no_go_ahead else _PROMPT_GA
 
     def receive(self, data: bytes) -> bytes:
         """Return *data* without telnet commands. A bare CR, sent as CR NUL, becomes a newline.
@@ -126,24 +114,22 @@ class Telnet:
         if self._state is _Input.DATA and _IAC not in data:
             return self._text(data)
         text: list[bytes] = []
-        # Send all answers at once: thousands of small writes are expensive.
-        self._gathered = bytearray()
-        at = 0
-        while at < len(data):
-            if self._state is _Input.DATA or self._state is _Input.SUBNEGOTIATION:
-                found = data.find(_IAC, at)
-                end = found if found >= 0 else len(data)
-                if self._state is _Input.DATA:
-                    text.append(self._text(data[at:end]))
-                if found >= 0:
-                    self._state = _AFTER_IAC[self._state]
-                at = end + 1
-            else:
-                text.append(self._command_byte(data[at]))
-                at += 1
-        gathered, self._gathered = self._gathered, None
-        if gathered:
-            self._send(bytes(gathered))
+        with self.options.gathering():
+            at = 0
+            while at < len(data):
+                if self._state is _Input.DATA or self._state is _Input.SUBNEGOTIATION:
+                    found = data.find(_IAC, at)
+                    end = found if found >= 0 else len(data)
+                    if self._state is _Input.DATA:
+                        text.append(self._text(data[at:end]))
+                    else:
+                        self._keep(data[at:end])
+                    if found >= 0:
+                        self._state = _AFTER_IAC[self._state]
+                    at = end + 1
+                else:
+                    text.append(self._command_byte(data[at]))
+                    at += 1
         return b"".join(text)
 
     def _text(self, data: bytes) -> bytes:
@@ -154,32 +140,12 @@ class Telnet:
         first = b"\n" if after_cr and data.startswith(b"\0") else b""
         return first + data.replace(b"\r\0", b"\r\n").translate(None, b"\0")
 
-    def hide_input(self, hide: bool) -> None:
-        """Ask the client to hide what is typed (WILL ECHO), or to show it again."""
-        match self._echo, hide:
-            case (_Echo.NO, True):
-                self._echo = _Echo.WANT_YES
-                self._command(_WILL, _ECHO)
-            case (_Echo.YES, False):
-                self._echo = _Echo.WANT_NO
-                self._command(_WONT, _ECHO)
-            case (_Echo.WANT_NO, _):
-                self._opposite = hide
-            case (_Echo.WANT_YES, _):
-                self._opposite = not hide
-            case _:
-                pass
-
-    def ping(self) -> None:
-        """Request a sign of life: DO TIMING-MARK (RFC 860), which every client answers."""
-        self._command(_DO, _TIMING_MARK)
-
     def _command_byte(self, byte: int) -> bytes:
         """Handle a byte of a command; return the text that it stands for."""
         match self._state:
             case _Input.COMMAND:
                 self._state = _Input.DATA
-                self._negotiates = True
+                self.options.answered = True
                 if byte == IAC:
                     return _IAC
                 if byte in _EDITING:
@@ -188,79 +154,35 @@ class Telnet:
                     self._answer_are_you_there()
                 elif byte == _SB:
                     self._state = _Input.SUBNEGOTIATION
-                elif byte in (_WILL, _WONT, _DO, _DONT):
+                    self._content = bytearray() if self.options.understands_content else None
+                elif byte in (WILL, WONT, DO, DONT):
                     self._state = _Input.OPTION
                     self._verb = byte
             case _Input.OPTION:
                 self._state = _Input.DATA
-                self._negotiate(self._verb, byte)
+                self.options.received(self._verb, byte)
             case _Input.SUBNEGOTIATION_COMMAND:
                 # IAC IAC is a byte of the subnegotiation; anything else but SE is malformed.
                 self._state = _Input.DATA if byte == _SE else _Input.SUBNEGOTIATION
+                if byte == IAC:
+                    self._keep(_IAC)
+                elif byte == _SE and self._content:
+                    self.options.content_received(bytes(self._content))
             case _:
                 raise AssertionError(f"no command in the state {self._state}")
         return b""
 
     def _answer_are_you_there(self) -> None:
         """Show a sign of life, as often as negotiations are answered (RFC 854, AYT)."""
-        if self._answers < MAX_ANSWERS and self._gathered is not None:
-            self._answers += 1
-            self._gathered += b"\r\n[yes]\r\n"
+        if self.options.may_answer():
+            if self.show is not None:
+                self.show(b"[yes]\r\n")
+            else:
+                self._send(b"\r\n[yes]\r\n")
 
-    def _negotiate(self, verb: int, option: int) -> None:
-        if option == _SUPPRESS_GO_AHEAD and verb in (_DO, _DONT):
-            self._no_go_ahead = verb == _DO
-        if option == _ECHO and verb in (_DO, _DONT):
-            self._echo_answered(verb == _DO)
-        elif option == _END_OF_RECORD and verb in (_DO, _DONT):
-            self._set_end_of_record(verb == _DO)
-        elif option == _TIMING_MARK and verb in (_WILL, _WONT):
-            pass  # the answer to `ping`
-        elif verb == _WILL:
-            self._answer(_DONT, option)
-        elif verb == _DO:
-            self._answer(_WONT, option)
-
-    def _set_end_of_record(self, wanted: bool) -> None:
-        """Agree to the client's request; it is not answered twice (RFC 1143)."""
-        if wanted != self._end_of_record:
-            self._end_of_record = wanted
-            self._answer(_WILL if wanted else _WONT, _END_OF_RECORD)
-
-    def _echo_answered(self, agreed: bool) -> None:
-        """Handle the client's DO or DONT for our ECHO (RFC 1143, section 7)."""
-        state, opposite = self._echo, self._opposite
-        self._opposite = False
-        match state, agreed:
-            case (_Echo.NO, True):
-                self._answer(_WONT, _ECHO)
-            case (_Echo.YES, False):
-                self._echo = _Echo.NO
-                self._answer(_WONT, _ECHO)
-            case (_Echo.WANT_YES, True):
-                self._echo = _Echo.YES
-                if opposite:
-                    self.hide_input(False)
-            case (_Echo.WANT_YES, False):
-                self._echo = _Echo.NO
-            case (_Echo.WANT_NO, _):
-                self._echo = _Echo.NO
-                if opposite:
-                    self.hide_input(True)
-            case _:
-                self._opposite = opposite
-
-    def _answer(self, verb: int, option: int) -> None:
-        if option == _TIMING_MARK:  # requested at each Ctrl-C, so not limited
-            self._command(verb, option)
-        elif self._answers < MAX_ANSWERS:
-            self._answers += 1
-            self._command(verb, option)
-
-    def _command(self, verb: int, option: int) -> None:
-        command = bytes((IAC, verb, option))
-        self._asked = True
-        if self._gathered is None:
-            self._send(command)
-        else:
-            self._gathered += command
+    def _keep(self, data: bytes) -> None:
+        """Keep *data* of a subnegotiation, if it may be understood."""
+        if self._content is not None:
+            self._content += data[: MAX_SUBNEGOTIATION + 1]
+            if len(self._content) > MAX_SUBNEGOTIATION:
+                self._content = None

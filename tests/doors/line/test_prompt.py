@@ -248,7 +248,8 @@ def test_nothing_is_negotiated_before_the_first_line(connect: Connect) -> None:
     assert b"\xff" not in alice.receives()
     alice.sends(b"alice\r\n")
     seen = alice.receives()
-    assert b"\xff\xfe\x18" in seen
+    assert b"\xff\xfd\x18" in seen  # requested: the type of the terminal
+    assert b"\xff\xfe\x18" not in seen
     assert b"\xff\xfe\x27" in seen
     assert b"alice is new here" in seen
 

@@ -179,7 +179,7 @@ def test_timing_marks_are_always_answered(peer: Peer) -> None:
 
 def test_the_answer_to_a_ping_is_not_answered(peer: Peer) -> None:
     """WILL and WONT TIMING-MARK are answers to our DO, and need none."""
-    peer.telnet.ping()
+    peer.telnet.options.ping()
     assert peer.sends() == bytes([IAC, DO, TIMING_MARK])
     peer.receives(bytes([IAC, WILL, TIMING_MARK]))
     peer.receives(bytes([IAC, WONT, TIMING_MARK]))
@@ -192,9 +192,9 @@ def test_two_telnets_stop_negotiating(wishes: list[str], opening: list[bytes]) -
     one, other = Peer(), Peer()
     for wish in wishes:
         if wish == "ping":
-            one.telnet.ping()
+            one.telnet.options.ping()
         else:
-            one.telnet.hide_input(wish == "hide")
+            one.telnet.options.hide_input(wish == "hide")
     one.receives(b"".join(opening))
     for _ in range(20):
         to_other = one.sends()
@@ -211,24 +211,24 @@ def test_two_telnets_stop_negotiating(wishes: list[str], opening: list[bytes]) -
 
 def test_hiding_and_showing(peer: Peer) -> None:
     """WILL ECHO is sent once to hide a password, and WONT ECHO once to show input again."""
-    peer.telnet.hide_input(True)
+    peer.telnet.options.hide_input(True)
     assert peer.sends() == WILL_ECHO
     peer.receives(DO_ECHO)
-    peer.telnet.hide_input(True)
+    peer.telnet.options.hide_input(True)
     assert peer.sends() == b""
-    peer.telnet.hide_input(False)
+    peer.telnet.options.hide_input(False)
     assert peer.sends() == WONT_ECHO
     peer.receives(DONT_ECHO)
-    peer.telnet.hide_input(False)
+    peer.telnet.options.hide_input(False)
     assert peer.sends() == b""
-    peer.telnet.hide_input(True)
+    peer.telnet.options.hide_input(True)
     assert peer.sends() == WILL_ECHO
 
 
 def test_showing_input_before_will_echo_is_answered(peer: Peer) -> None:
     """WONT ECHO is sent as soon as WILL ECHO has been answered, not before."""
-    peer.telnet.hide_input(True)
-    peer.telnet.hide_input(False)
+    peer.telnet.options.hide_input(True)
+    peer.telnet.options.hide_input(False)
     assert peer.sends() == WILL_ECHO
     peer.receives(DO_ECHO)
     assert peer.sends() == WONT_ECHO
@@ -239,7 +239,7 @@ def test_showing_input_before_will_echo_is_answered(peer: Peer) -> None:
 def test_hide_show_hide_before_the_answer(peer: Peer) -> None:
     """The result is hide, so nothing more is sent."""
     for hide in (True, False, True):
-        peer.telnet.hide_input(hide)
+        peer.telnet.options.hide_input(hide)
     assert peer.sends() == WILL_ECHO
     peer.receives(DO_ECHO)
     assert peer.sends() == b""
@@ -247,34 +247,34 @@ def test_hide_show_hide_before_the_answer(peer: Peer) -> None:
 
 def test_hiding_again_before_wont_echo_is_answered(peer: Peer) -> None:
     """A second password is asked at once; WILL ECHO is sent after the client's DONT."""
-    peer.telnet.hide_input(True)
+    peer.telnet.options.hide_input(True)
     peer.receives(DO_ECHO)
     peer.sends()
-    peer.telnet.hide_input(False)
-    peer.telnet.hide_input(True)
+    peer.telnet.options.hide_input(False)
+    peer.telnet.options.hide_input(True)
     assert peer.sends() == WONT_ECHO
     peer.receives(DONT_ECHO)
     assert peer.sends() == WILL_ECHO
     peer.receives(DO_ECHO)
-    peer.telnet.hide_input(False)
+    peer.telnet.options.hide_input(False)
     assert peer.sends() == WONT_ECHO
 
 
 def test_a_client_refuses_to_hide_input(peer: Peer) -> None:
     """After a refused WILL ECHO nothing has to be undone, and it may be requested again."""
-    peer.telnet.hide_input(True)
+    peer.telnet.options.hide_input(True)
     peer.sends()
     peer.receives(DONT_ECHO)
-    peer.telnet.hide_input(False)
+    peer.telnet.options.hide_input(False)
     assert peer.sends() == b""
-    peer.telnet.hide_input(True)
+    peer.telnet.options.hide_input(True)
     assert peer.sends() == WILL_ECHO
 
 
 def test_hide_show_before_a_refusal(peer: Peer) -> None:
     """Both sides want to show input, so nothing is sent (RFC 1143, WANTYES)."""
-    peer.telnet.hide_input(True)
-    peer.telnet.hide_input(False)
+    peer.telnet.options.hide_input(True)
+    peer.telnet.options.hide_input(False)
     peer.sends()
     peer.receives(DONT_ECHO)
     assert peer.sends() == b""
@@ -282,7 +282,7 @@ def test_hide_show_before_a_refusal(peer: Peer) -> None:
 
 def test_a_client_ends_echo_by_itself(peer: Peer) -> None:
     """DONT ECHO while the server echoes is answered by WONT ECHO, as RFC 854 requires."""
-    peer.telnet.hide_input(True)
+    peer.telnet.options.hide_input(True)
     peer.receives(DO_ECHO)
     peer.sends()
     peer.receives(DONT_ECHO)
