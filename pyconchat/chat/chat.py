@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
+from pyconchat.chat.account_keys import AccountKeys
 from pyconchat.chat.amending import Amending
 from pyconchat.chat.bounds import Bounds
 from pyconchat.chat.conversations import (
@@ -99,6 +100,9 @@ class Chat:
         self.registry = SessionRegistry(self.memory, store, self.journal, self.now)
         self.registration = Registration(
             self.memory, store, self.journal, self.registry, hasher, self.now
+        )
+        self.keys = AccountKeys(
+            self.memory, self.journal, self.registry, self.registration, self.now
         )
         self.private = PrivateTalk(self.memory, store, self.journal, self.registry, self.now)
         self.indexer = SearchIndexer(store, threads, reactor, lambda: self.journal.busy)

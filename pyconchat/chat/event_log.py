@@ -103,6 +103,17 @@ def published(
         _log.info("{line}", line=line, group=where, user=subject(entry.event))
 
 
+def key_changed(what: str, name: Name, fingerprint: str, address: str) -> None:
+    """Log that a key of *name* was added or removed (*what*), from *address*."""
+    _log.info(
+        "key {what}: {name} {fingerprint} from {address}",
+        what=what,
+        name=name,
+        fingerprint=fingerprint,
+        address=address,
+    )
+
+
 _User = Callable[[Name], str]
 
 

@@ -324,6 +324,13 @@ class IPeer(Interface):
         """Send *last* and close the connection when it has been delivered, or timed out."""
 
 
+class IKeyPeer(IPeer):
+    """A peer at SSH."""
+
+    key = Attribute("The `PublicKey` that the client has offered; None without one.")
+    key_proven = Attribute("True if the client has signed with it: it has opened the session.")
+
+
 class ILoginPeer(IPeer):
     """A peer during its login."""
 

@@ -55,7 +55,11 @@ class Memory:
             account = self.accounts.get(record.name)
             if account is None:
                 account = Account(
-                    record.name, record.password_hash, record.operator, record.created_at
+                    record.name,
+                    record.password_hash,
+                    record.operator,
+                    record.created_at,
+                    record.keys,
                 )
                 seen = (record.last_login_at, record.last_seen_at)
                 account.seen_at = max((at for at in seen if at is not None), default=None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from twisted.internet.defer import Deferred
 
@@ -113,18 +114,30 @@ class Registration:
 
         *replace* is as for `add_guest`.
         """
+        password = check_password(password)
+        with self.reserved(name, network, replace):
+            password_hash = await self._hasher.hash(password, Asker(fold(name), network))
+            now = self._now()
+            await self.save([SaveAccount(name, password_hash)])
+        return self.registered(Account(name, password_hash, since=now))
+
+    @contextmanager
+    def reserved(self, name: Name, network: str, replace: bool) -> Iterator[None]:
+        """Reserve *name* for somebody at *network* while it is registered. Raises `Refused`.
+
+        *replace* is as for `add_guest`.
+        """
         self._memory.admit(name)
         self._memory.admit_network(network)
-        password = check_password(password)
         if replace:
             self._replace_guest(name, network)
         with self._accounts.reserved(name, self._now()):
-            password_hash = await self._hasher.hash(password, Asker(fold(name), network))
-            now = self._now()
-            await self._save([SaveAccount(name, password_hash)])
-        account = Account(name, password_hash, since=now)
+            yield
+
+    def registered(self, account: Account) -> Account:
+        """Add the new *account*, which is stored, and return it. Raises `Refused`."""
         self._accounts.add(account)
-        self._memory.admit(name)  # an operator may have banned the name since
+        self._memory.admit(account.name)  # an operator may have banned the name since
         return account
 
     async def change_password(self, session: ISession, password: str) -> None:
@@ -133,20 +146,31 @@ class Registration:
         Raises `Refused` or `NotSaved`.
         """
         account: Account = session.account
-        was_registered = account.registered
         asker = Asker(account.key, session.peer.network)
         password_hash = await self._hasher.hash(check_password(password), asker)
+        await self.become_registered(session, password_hash, [])
+
+    async def become_registered(
+        self, session: ISession, password_hash: str, more: Sequence[Write]
+    ) -> None:
+        """Store the password of *session*'s account and *more*; register it if it is a guest.
+
+        The other sessions end. Without a password (*password_hash* is empty) the account has keys.
+        Raises `Refused` or `NotSaved`.
+        """
+        account: Account = session.account
+        was_registered = account.registered
         self._memory.require_present(account)
         now = self._now()
         entries: list[NewEntry] = []
-        writes: list[Write] = [SaveAccount(account.name, password_hash)]
+        writes: list[Write] = [SaveAccount(account.name, password_hash), *more]
         if not account.registered:
             writes.append(MoveKeys(account.party, account.key))
             writes += _chosen(account)
             for conversation in self._memory.groups.connected_with(account.key):
                 events = conversation.group.register(account.name)
                 entries += self._memory.apply(conversation, events, self._now())
-        await self._save(writes, entries)
+        await self.save(writes, entries)
         party = account.party
         account.register(password_hash, now)
         if party != account.party:
@@ -161,7 +185,7 @@ class Registration:
     async def ignore(self, account: Account, name: Name, on: bool) -> None:
         """Add *name* to the ignore list of *account*, or remove it. Raises `NotSaved`."""
         if account.registered:
-            await self._save([Ignore(account.key, name, on)])
+            await self.save([Ignore(account.key, name, on)])
         if on:
             account.ignores[fold(name)] = name
         else:
@@ -175,7 +199,7 @@ class Registration:
         own = {each.id for each in self._memory.groups.memberships(account.key)}
         changes = {**dict.fromkeys(account.muted - own, False), conversation.id: on}
         if account.registered:
-            await self._save([Mute(account.key, *each) for each in changes.items()])
+            await self.save([Mute(account.key, *each) for each in changes.items()])
         for id, muted in changes.items():
             (account.muted.add if muted else account.muted.discard)(id)
         for session in self._memory.presence.sessions(account.key):
@@ -185,7 +209,7 @@ class Registration:
         """Switch the setting *name* of *account*. Raises `Refused` or `NotSaved`."""
         account.settings.changed(name, on)
         if account.registered:
-            await self._save([SaveSetting(account.key, name, on)])
+            await self.save([SaveSetting(account.key, name, on)])
         account.settings = account.settings.changed(name, on)
         for session in self._memory.presence.sessions(account.key):
             session.restyle()
@@ -255,7 +279,10 @@ class Registration:
         write = DeleteAccount(account.key, deleted_party(account.key))
         self._journal.append(Decision(self._now(), writes=[write]))
 
-    def _save(self, writes: list[Write], entries: list[NewEntry] | None = None) -> Deferred[int]:
+    def save(
+        self, writes: Sequence[Write], entries: Sequence[NewEntry] | None = None
+    ) -> Deferred[int]:
+        """Store *writes* and *entries* in one transaction; fires when they are stored."""
         done: Deferred[int] = Deferred()
         self._journal.append(Decision(self._now(), entries or (), writes), done=done)
         return done

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pyconchat.commands.arguments import SWITCH
+from pyconchat.chat.interfaces import IKeyPeer
+from pyconchat.commands.arguments import SWITCH, Arg
 from pyconchat.commands.call import Call
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT
@@ -20,16 +21,36 @@ from pyconchat.domain.text import SafeText
 EVERYWHERE = "everywhere"
 
 
-async def password(call: Call) -> Reply:
-    """Register, or change the password."""
+NONE = "none"
+
+
+def _none(typed: str) -> str:
+    """Parse ``none``. Raises `Refused`."""
+    if typed.strip().lower() != NONE:
+        raise Refused(Code.BAD_ARGUMENT, "Use /password, or /password none.")
+    return NONE
+
+
+NO_PASSWORD = Arg("[none]", _none, rest=True)
+
+
+async def password(call: Call, none: str | None) -> Reply:
+    """Register, or change the password; with *none*, let only keys log the caller in."""
     account, session = call.account, call.session
-    if account.registered:
+    if none is not None and not account.keys:
+        raise Refused(Code.SELF, "Without a password you need a key: /key add takes one.")
+    if account.registered and not account.password_hash:
+        _require_key(call)
+    elif account.registered:
         throttle = call.services.throttle
         throttle.admit(session.peer.network)
         old = await call.ask("Current password: ", secret=True)
         hash = account.password_hash
         if not await throttle.check_later(call.asker, account.key, hash, old):
             raise Refused(Code.WRONG_PASSWORD, "That is not your password; nothing has changed.")
+    if none is not None:
+        await call.services.keys.drop_password(session)
+        return Done(SafeText("You have no password any more: only your keys log you in."))
     was_guest = not account.registered
     new = await ask_new_password(call)
     await call.services.registration.change_password(session, new)
@@ -39,6 +60,15 @@ async def password(call: Call) -> Reply:
     else:
         sentence = "Your password is changed; your other sessions have ended."
     return PasswordSet(SafeText(sentence), token)
+
+
+def _require_key(call: Call) -> None:
+    """Raise `Refused` unless a key of the account has opened the session."""
+    peer = call.session.peer
+    if not (IKeyPeer.providedBy(peer) and peer.key_proven):
+        raise Refused(
+            Code.WRONG_PASSWORD, "You have no password yet: log in with a key to choose one."
+        )
 
 
 async def ask_new_password(call: Call) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pyconchat.auth.rate_limits import MessageRates
 from pyconchat.auth.throttle import LoginThrottle
 from pyconchat.auth.tokens import Tokens
+from pyconchat.chat.account_keys import AccountKeys
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.conversations import Conversations
 from pyconchat.chat.group_directory import GroupDirectory
@@ -34,6 +35,7 @@ class Services:
     groups: GroupDirectory
     presence: IPresence
     registration: Registration
+    keys: AccountKeys
     registry: SessionRegistry
     journal: IJournal
     statistics: Statistics
@@ -56,6 +58,7 @@ class Services:
             groups=chat.groups,
             presence=chat.presence,
             registration=chat.registration,
+            keys=chat.keys,
             registry=chat.registry,
             journal=chat.journal,
             statistics=chat.statistics,

@@ -29,6 +29,7 @@ from pyconchat.domain.group import Actor
 from pyconchat.domain.group_state import Ban
 from pyconchat.domain.lookalikes import Lookalikes
 from pyconchat.domain.names import COMMAND_WORDS, Key, Name, fold
+from pyconchat.domain.public_keys import PublicKey
 from pyconchat.domain.refusals import already_banned, already_operator, looks_like, name_in_use
 from pyconchat.domain.settings import Settings
 from pyconchat.domain.text import SafeText
@@ -50,8 +51,9 @@ MAX_NETWORKS = 8
 
 
 class Account:
-    """A name in use: *registered* (it has a password), or a *guest*'s while they are connected.
+    """A name in use: *registered*, or a *guest*'s while they are connected.
 
+    A registered one has a password, keys, or both.
     *ignores* maps the keys of ignored names to those names. *party* identifies the account in
     private conversations. *seen_at* is when it was last online, in milliseconds since the epoch,
     None if that is not known. *absence* is set while it is away. *operator* and *since* are as in
@@ -71,6 +73,7 @@ class Account:
         "detached",
         "ignores",
         "key",
+        "keys",
         "mentions",
         "muted",
         "name",
@@ -83,11 +86,18 @@ class Account:
     )
 
     def __init__(
-        self, name: Name, password_hash: str = "", operator: bool = False, since: int = 0
+        self,
+        name: Name,
+        password_hash: str = "",
+        operator: bool = False,
+        since: int = 0,
+        keys: Iterable[PublicKey] = (),
     ) -> None:
         self.name = name
         self.key: Key = fold(name)
         self.password_hash = password_hash
+        self.keys = list(keys)
+        registered = bool(password_hash or self.keys)
         self.ignores: dict[Key, Name] = {}
         self.seen_at: int | None = None
         self.absence: Absence | None = None
@@ -98,9 +108,9 @@ class Account:
         self.shown: dict[int, int] = {}
         self.named: dict[int, list[int]] = {}
         self.mentions: deque[tuple[int, int]] = deque(maxlen=MAX_GUEST_MENTIONS)
-        self.actor = Actor(name, not password_hash, operator, since)
+        self.actor = Actor(name, not registered, operator, since)
         # The next guest with this name must not get this guest's private conversations.
-        self.party = self.key if password_hash else f"{self.key}~{secrets.token_hex(8)}"
+        self.party = self.key if registered else f"{self.key}~{secrets.token_hex(8)}"
 
     @property
     def since(self) -> int | None:
@@ -110,7 +120,11 @@ class Account:
     @property
     def registered(self) -> bool:
         """Return whether the account exists beyond its connection."""
-        return bool(self.password_hash)
+        return not self.actor.guest
+
+    def key_of(self, blob: str) -> PublicKey | None:
+        """Return the listed key *blob* (in Base64), or None."""
+        return next((key for key in self.keys if key.blob == blob), None)
 
     @property
     def correspondent(self) -> Account | None:
@@ -145,7 +159,10 @@ class Account:
         self.actor = Actor(self.name, self.actor.guest, operator, self.actor.since)
 
     def register(self, password_hash: str, at: int) -> None:
-        """Become registered *at* that time, in milliseconds; or change the password."""
+        """Become registered *at* that time, in milliseconds; or change the password.
+
+        Without a password (*password_hash* is empty) it has keys.
+        """
         since = self.actor.since if self.registered else at
         self.password_hash = password_hash
         self.party = self.key

@@ -15,6 +15,7 @@ import msgspec
 
 from pyconchat.domain.events import AnyEvent
 from pyconchat.domain.names import Key, Name
+from pyconchat.domain.public_keys import PublicKey
 
 __all__ = [
     "OPEN_END",
@@ -32,11 +33,14 @@ __all__ = [
     "NoteLogin",
     "NoteSeen",
     "OpenDirect",
+    "RemoveKey",
     "Repeated",
     "RequestKey",
     "SaveAccount",
+    "SaveKey",
     "SaveSetting",
     "SaveToken",
+    "UseKey",
     "UseToken",
     "Write",
 ]
@@ -134,6 +138,27 @@ class UseToken(msgspec.Struct, frozen=True):
     digest: str
 
 
+class SaveKey(msgspec.Struct, frozen=True):
+    """Add the public *key* to the account *owner*."""
+
+    owner: Name
+    key: PublicKey
+
+
+class RemoveKey(msgspec.Struct, frozen=True):
+    """Remove the public key *blob* from *owner*."""
+
+    owner: Key
+    blob: str
+
+
+class UseKey(msgspec.Struct, frozen=True):
+    """*owner* has logged in with the public key *blob*."""
+
+    owner: Key
+    blob: str
+
+
 class MoveKeys(msgspec.Struct, frozen=True):
     """Move request keys from the guest *old* to the account *new*, which it has become."""
 
@@ -182,6 +207,9 @@ Write: TypeAlias = (
     | EndDirect
     | MoveKeys
     | SaveToken
+    | SaveKey
+    | RemoveKey
+    | UseKey
     | UseToken
     | EndTokens
     | NoteLogin

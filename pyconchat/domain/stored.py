@@ -6,6 +6,7 @@ import msgspec
 
 from pyconchat.domain.group_state import Ban, GroupState, SharedFile
 from pyconchat.domain.names import Key, Name
+from pyconchat.domain.public_keys import PublicKey
 
 __all__ = [
     "AccountRecord",
@@ -29,6 +30,7 @@ class AccountRecord(msgspec.Struct, frozen=True):
     created_at: int = 0
     last_login_at: int | None = None
     last_seen_at: int | None = None
+    keys: tuple[PublicKey, ...] = ()
 
 
 class TokenRecord(msgspec.Struct, frozen=True):

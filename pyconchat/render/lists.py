@@ -5,9 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from pyconchat.domain.replies import Bans, Codes, Files, GroupLine, Groups, Requests, Roster
+from pyconchat.domain.replies import (
+    Bans,
+    Codes,
+    Files,
+    GroupLine,
+    Groups,
+    KeyLine,
+    KeyList,
+    Requests,
+    Roster,
+)
 from pyconchat.domain.text import columns, in_bytes
-from pyconchat.domain.times import until_in_words
+from pyconchat.domain.times import day, until_in_words
 from pyconchat.render.words import (
     age,
     away_notes,
@@ -142,3 +152,17 @@ def _table(rows: Sequence[Sequence[str]], right: set[int]) -> list[str]:
 def _padded(cell: str, width: int, right: bool) -> str:
     spaces = " " * (width - columns(cell))
     return spaces + cell if right else cell + spaces
+
+
+def key_lines(reply: KeyList) -> list[str]:
+    """Return the lines of a list of keys."""
+    if not reply.keys:
+        return ["You have no keys; /key add takes one."]
+    password = "Your password works, too." if reply.password else "You have no password."
+    return ["Your keys:", *map(_key_line, reply.keys), password]
+
+
+def _key_line(key: KeyLine) -> str:
+    used = "never used" if key.used is None else f"used {day(key.used)}"
+    comment = f" {key.comment}" if key.comment else ""
+    return f"{key.number} {key.type} {key.fingerprint}{comment} (added {day(key.added)}, {used})"

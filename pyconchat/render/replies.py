@@ -22,6 +22,7 @@ from pyconchat.domain.replies import (
     Groups,
     Help,
     InPrivate,
+    KeyList,
     Live,
     Matches,
     Mentions,
@@ -55,6 +56,7 @@ from pyconchat.render.lists import (
     code_lines,
     file_lines,
     group_lines,
+    key_lines,
     request_lines,
     roster_lines,
 )
@@ -92,6 +94,8 @@ def reply_lines(reply: Reply) -> list[str]:
             return [f"Sent to {other}.", *([] if away is None else [f"{other} is away: {away}"])]
         case Sent(other=other):
             return [f"{other} is offline and will read it at the next login."]
+        case KeyList():
+            return key_lines(reply)
         case SettingsAre(settings=settings):
             return [f"Your settings: {', '.join(_settings(settings))}."]
         case Asked(group=group, admin=None):

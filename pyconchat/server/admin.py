@@ -137,7 +137,7 @@ class Admin:
     def make_operator(self, name: str) -> None:
         """Make an account an operator."""
         record = self._account(name)
-        account = Account(record.name, record.password_hash, record.operator)
+        account = Account(record.name, record.password_hash, record.operator, keys=record.keys)
         accounts = Accounts()
         accounts.add(account)
         events = accounts.appoint(account.name)

@@ -23,7 +23,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = "0017"
+VERSION = "0018"
 """The newest migration. A database with this version starts without Alembic."""
 
 CLAIM_CODE = "claim-code"
@@ -70,6 +70,18 @@ account_settings = Table(
     Column("owner", String(32), primary_key=True),
     Column("name", String(32), primary_key=True),
     Column("on", Boolean, nullable=False),
+)
+
+# The keys by which registered people log in over SSH.
+public_keys = Table(
+    "public_keys",
+    metadata,
+    Column("owner", String(32), primary_key=True),
+    Column("blob", Text, primary_key=True),  # in Base64
+    Column("type", String(64), nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("added_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
 )
 
 # The groups that registered people have muted.

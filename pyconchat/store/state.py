@@ -20,7 +20,8 @@ from pyconchat.domain.group_state import (
     SharedFile,
 )
 from pyconchat.domain.invite_codes import InviteCode
-from pyconchat.domain.names import Key, Name
+from pyconchat.domain.names import Key, Name, fold
+from pyconchat.domain.public_keys import PublicKey
 from pyconchat.domain.stored import (
     AccountRecord,
     ClosedGroup,
@@ -330,7 +331,21 @@ def _accounts(connection: Connection) -> list[AccountRecord]:
         accounts.last_login_at,
         accounts.last_seen_at,
     )
-    return [AccountRecord(*row) for row in connection.execute(query)]
+    keys = _public_keys(connection)
+    return [
+        AccountRecord(*row, keys=tuple(keys.get(fold(row[0]), ())))
+        for row in connection.execute(query)
+    ]
+
+
+def _public_keys(connection: Connection) -> dict[Key, list[PublicKey]]:
+    """Read the public keys by their owners, oldest first."""
+    keys = schema.public_keys.c
+    columns = (keys.owner, keys.type, keys.blob, keys.comment, keys.added_at, keys.used_at)
+    found: dict[Key, list[PublicKey]] = {}
+    for owner, *fields in connection.execute(select(*columns).order_by(keys.added_at, keys.blob)):
+        found.setdefault(Key(owner), []).append(PublicKey(*fields))
+    return found
 
 
 def _claim_code(connection: Connection) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, assert_never
 
-from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
 
 from pyconchat.domain.decisions import (
     DeleteAccount,
@@ -18,9 +18,12 @@ from pyconchat.domain.decisions import (
     NoteLogin,
     NoteSeen,
     OpenDirect,
+    RemoveKey,
     SaveAccount,
+    SaveKey,
     SaveSetting,
     SaveToken,
+    UseKey,
     UseToken,
     Write,
 )
@@ -112,6 +115,20 @@ class Writes:
                 self._run(update(tokens).where(tokens.c.digest == digest).values(used_at=at))
             case EndTokens(owner=owner):
                 self.end_tokens(owner)
+            case SaveKey(owner=owner, key=key):
+                row = {
+                    "owner": fold(owner),
+                    "blob": key.blob,
+                    "type": key.type,
+                    "comment": key.comment,
+                    "added_at": key.added,
+                }
+                self._run(insert(schema.public_keys).values(row))
+            case RemoveKey(owner=owner, blob=blob):
+                self._run(delete(schema.public_keys).where(_same_key(owner, blob)))
+            case UseKey(owner=owner, blob=blob):
+                keys = schema.public_keys
+                self._run(update(keys).where(_same_key(owner, blob)).values(used_at=at))
             case NoteLogin(owner=owner):
                 self.change_account(owner, last_login_at=at)
             case NoteSeen(owner=owner):
@@ -154,7 +171,13 @@ class Writes:
     def _delete_account(self, owner: Key, party: str) -> None:
         self._run(delete(schema.accounts).where(schema.accounts.c.key == owner))
         tables = (schema.tokens, schema.cursors, schema.ignores, schema.keys)
-        own = (schema.account_settings, schema.mentions, schema.mutes, schema.detached)
+        own = (
+            schema.account_settings,
+            schema.mentions,
+            schema.mutes,
+            schema.detached,
+            schema.public_keys,
+        )
         for table in (*tables, *own):
             self._run(delete(table).where(table.c.owner == owner))
         conversations, files = schema.conversations, schema.files
@@ -166,3 +189,8 @@ class Writes:
 
     def _run(self, statement: Any) -> int:
         return self._connection.execute(statement).rowcount
+
+
+def _same_key(owner: Key, blob: str) -> ColumnElement[bool]:
+    keys = schema.public_keys.c
+    return and_(keys.owner == owner, keys.blob == blob)

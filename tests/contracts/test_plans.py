@@ -25,15 +25,19 @@ from pyconchat.domain.decisions import (
     NoteLogin,
     NoteSeen,
     OpenDirect,
+    RemoveKey,
     RequestKey,
     SaveAccount,
+    SaveKey,
     SaveSetting,
     SaveToken,
+    UseKey,
     UseToken,
     Write,
 )
 from pyconchat.domain.events import Message
 from pyconchat.domain.names import Key
+from pyconchat.domain.public_keys import PublicKey
 from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
 from pyconchat.store.batch import Stored
@@ -57,6 +61,9 @@ WRITES: Sequence[Write] = (
     SaveToken(ALICES, "digest"),
     UseToken("digest"),
     MoveKeys("gus~1", "gus"),
+    SaveKey(ALICE.name, PublicKey("ssh-ed25519", "AAAA")),
+    UseKey(ALICES, "AAAA"),
+    RemoveKey(ALICES, "AAAA"),
     NoteLogin(ALICES),
     NoteSeen(ALICES),
     EndTokens(ALICES),

@@ -41,6 +41,8 @@ from pyconchat.domain.replies.people import PeopleOnline, PersonIs, PersonLine, 
 from pyconchat.domain.replies.sessions import (
     Ended,
     EndWhy,
+    KeyLine,
+    KeyList,
     Live,
     Missed,
     Muted,
@@ -75,6 +77,8 @@ __all__ = [
     "Groups",
     "Help",
     "InPrivate",
+    "KeyLine",
+    "KeyList",
     "Live",
     "Matches",
     "MemberLine",
@@ -110,6 +114,7 @@ Reply: TypeAlias = (
     | Said
     | Sent
     | SettingsAre
+    | KeyList
     | Ended
     | OwnGroups
     | Live

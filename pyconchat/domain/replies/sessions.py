@@ -15,6 +15,8 @@ from pyconchat.domain.text import SafeText
 __all__ = [
     "EndWhy",
     "Ended",
+    "KeyLine",
+    "KeyList",
     "Live",
     "Missed",
     "Muted",
@@ -30,6 +32,24 @@ class SettingsAre(BaseReply, frozen=True, tag="settings"):
     """The reader's settings. Programs also get changes that were made on other devices."""
 
     settings: Settings
+
+
+class KeyLine(msgspec.Struct, frozen=True):
+    """A public key of the reader. Times are in milliseconds since the epoch."""
+
+    number: int
+    type: str
+    fingerprint: str
+    comment: SafeText
+    added: int
+    used: int | None
+
+
+class KeyList(BaseReply, frozen=True, tag="keys"):
+    """The public keys of the reader, and whether there is a password, too."""
+
+    keys: list[KeyLine]
+    password: bool
 
 
 class EndWhy(Enum):

@@ -27,6 +27,11 @@ from tests.support.programs import (
 DOCS = (Path(__file__).parents[3] / "docs" / "line-protocol.rst").read_text()
 
 
+KEY = (
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEa70Qp+wLOH6kMGXeGtRE3sJTUQ4WI/MtvHqSnuCIx4 alice@laptop"
+)
+
+
 def table_after(heading: str) -> dict[str, tuple[str, str]]:
     """Return the first table after *heading*: first cell to second and last cell."""
     page = DOCS[DOCS.index(heading) :]
@@ -150,6 +155,8 @@ def grand_tour(server: MemoryServer, olga: WiredProgram) -> tuple[list[Object], 
         alice.does("/ignore bob"),
         alice.does("/unignore bob"),
         alice.does("/set times on"),
+        alice.does(f"/key add {KEY}"),
+        alice.does("/key"),
         alice.does("/desk"),
         alice.does("/desk", "tea"),
         olga.does("/operator alice"),

@@ -1,0 +1,111 @@
+"""AccountKeys: the public keys by which people log in over SSH."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from pyconchat.chat import event_log
+from pyconchat.chat.interfaces import IJournal, IKeyPeer, ISession
+from pyconchat.chat.memory import Memory
+from pyconchat.chat.registration import Registration
+from pyconchat.chat.session_registry import SessionRegistry
+from pyconchat.domain.accounts import Account
+from pyconchat.domain.decisions import Decision, RemoveKey, SaveAccount, SaveKey, UseKey
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.names import Name
+from pyconchat.domain.public_keys import MAX_KEYS, PublicKey
+from pyconchat.domain.replies import EndWhy
+
+__all__ = ["AccountKeys"]
+
+
+class AccountKeys:
+    """The keys of all accounts; *now* returns milliseconds since the epoch."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        journal: IJournal,
+        registry: SessionRegistry,
+        registration: Registration,
+        now: Callable[[], int],
+    ) -> None:
+        self._memory = memory
+        self._journal = journal
+        self._registry = registry
+        self._registration = registration
+        self._now = now
+
+    async def register_new(
+        self, name: Name, key: PublicKey, network: str, replace_guest: bool = False
+    ) -> Account:
+        """Register *name*, which is not in use, with *key*. Raises `Refused` or `NotSaved`."""
+        added = replace(key, added=self._now())
+        with self._registration.reserved(name, network, replace_guest):
+            await self._registration.save([SaveAccount(name, ""), SaveKey(name, added)])
+            account = Account(name, since=added.added, keys=[added])
+        return self._registration.registered(account)
+
+    async def add(self, session: ISession, key: PublicKey) -> bool:
+        """Add *key* to the account of *session*; return whether that has registered a guest.
+
+        Raises `Refused` or `NotSaved`.
+        """
+        account: Account = session.account
+        if account.key_of(key.blob) is not None:
+            raise Refused(Code.UNCHANGED, "That key is listed already.")
+        if len(account.keys) >= MAX_KEYS:
+            raise Refused(
+                Code.TOO_MANY, "An account has at most {most} keys: remove one.", most=MAX_KEYS
+            )
+        was_guest = not account.registered
+        added = replace(key, added=self._now())
+        if was_guest:
+            await self._registration.become_registered(session, "", [SaveKey(account.name, added)])
+        else:
+            await self._registration.save([SaveKey(account.name, added)])
+        account.keys.append(added)
+        event_log.key_changed("added", account.name, key.fingerprint, session.peer.address)
+        return was_guest
+
+    async def remove(self, session: ISession, number: int) -> PublicKey:
+        """Remove the key with *number*, from 1 on, and end the sessions that it has opened.
+
+        Raises `Refused` or `NotSaved`.
+        """
+        account: Account = session.account
+        if not 1 <= number <= len(account.keys):
+            raise Refused(Code.BAD_ARGUMENT, "There is no such key; /key lists them.")
+        key = account.keys[number - 1]
+        if len(account.keys) == 1 and not account.password_hash:
+            raise Refused(
+                Code.SELF, "That is your only key, and you have no password: set one first."
+            )
+        account.keys.remove(key)  # at once: two requests may remove the last two keys
+        try:
+            await self._registration.save([RemoveKey(account.key, key.blob)])
+        except BaseException:
+            account.keys.insert(number - 1, key)
+            raise
+        event_log.key_changed("removed", account.name, key.fingerprint, session.peer.address)
+        for each in list(self._memory.presence.sessions(account.key)):
+            peer = each.peer
+            opened = IKeyPeer.providedBy(peer) and peer.key_proven and peer.key is not None
+            if opened and peer.key.blob == key.blob:
+                each.end(EndWhy.PASSWORD, "The key that opened this session was removed.")
+        return key
+
+    async def drop_password(self, session: ISession) -> None:
+        """Let the account log in by its keys only. Raises `Refused` or `NotSaved`."""
+        account: Account = session.account
+        if not account.keys:
+            raise Refused(Code.SELF, "Without a password you need a key: /key add takes one.")
+        await self._registration.become_registered(session, "", [])
+
+    def used(self, account: Account, blob: str) -> None:
+        """Note that the key *blob* has opened a connection. Nobody waits for it."""
+        for position, key in enumerate(account.keys):
+            if key.blob == blob:
+                account.keys[position] = replace(key, used=self._now())
+        self._journal.append(Decision(self._now(), writes=[UseKey(account.key, blob)]))
