@@ -22,6 +22,7 @@ from pyconchat.commands.services import Services
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.names import Name, fold, person_name
+from pyconchat.domain.public_keys import PublicKey
 from pyconchat.sessions.session import Session
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "GuestName",
     "IOwner",
     "NewAccount",
+    "NewKeyAccount",
     "Password",
     "SessionToken",
     "login_portal",
@@ -61,6 +63,15 @@ class IPassword(ICredentials):
     name = Attribute("The name as it was typed.")
     password = Attribute("The password.")
     network = Attribute("The network that attempts are counted by: see `network_of`.")
+
+
+class INewKeyAccount(ICredentials):
+    """A name that is to be registered with a public key."""
+
+    name = Attribute("The name as it was typed.")
+    key = Attribute("The `PublicKey`, with which the peer has signed.")
+    network = Attribute("The network that registrations are counted by: see `network_of`.")
+    replace = Attribute("True to take over the name from a guest at the same network.")
 
 
 class IConnectionLogin(ICredentials):
@@ -111,21 +122,36 @@ class Password:
         self.network = network
 
 
+@implementer(INewKeyAccount)
+class NewKeyAccount:
+    """The credentials of a new account without a password."""
+
+    def __init__(self, name: str, key: PublicKey, network: str, replace: bool = False) -> None:
+        self.name = name
+        self.key = key
+        self.network = network
+        self.replace = replace
+
+
 @implementer(IConnectionLogin)
 class ConnectionLogin:
-    """The credentials of a connection whose user has proven to own *account*, by its password.
+    """The credentials of a connection whose user has proven to own *account*.
 
-    They count until the password is changed.
+    It was proven by the key *blob*, or by the password. They count until the key is removed, or the
+    password is changed.
     """
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, blob: str = "") -> None:
         self.account = account
         self.name = account.name
+        self._blob = blob
         self._password_hash = account.password_hash
 
     @property
     def counts(self) -> bool:
         """Return whether what was proven then would be accepted now."""
+        if self._blob:
+            return self.account.key_of(self._blob) is not None
         return self.account.registered and self.account.password_hash == self._password_hash
 
 
@@ -222,6 +248,28 @@ class TokenChecker:
 
 
 @implementer(ICredentialsChecker)
+class NewKeyAccountChecker:
+    """Registers a name that is not in use with a key."""
+
+    credentialInterfaces = (INewKeyAccount,)
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def requestAvatarId(self, credentials: INewKeyAccount) -> AvatarId:
+        return Deferred.fromCoroutine(self._register(credentials))
+
+    async def _register(self, credentials: INewKeyAccount) -> bytes | tuple[()]:
+        account = await self._services.keys.register_new(
+            person_name(credentials.name),
+            credentials.key,
+            credentials.network,
+            credentials.replace,
+        )
+        return account.name.encode()
+
+
+@implementer(ICredentialsChecker)
 class ConnectionLoginChecker:
     """Checks that the login of a connection still counts."""
 
@@ -289,6 +337,7 @@ def login_portal(services: Services) -> Portal:
         TokenChecker(services),
         GuestChecker(services),
         NewAccountChecker(services),
+        NewKeyAccountChecker(services),
         ConnectionLoginChecker(services),
     ]
     return LoginPortal(ChatRealm(services), checkers)

@@ -12,7 +12,7 @@ from pyconchat.chat.interfaces import ISession
 from pyconchat.domain.errors import Code, PeerGone, Refused
 from pyconchat.domain.refusals import line_too_long
 from pyconchat.domain.replies import EndWhy
-from pyconchat.doors.connection_limits import CountedConnection
+from pyconchat.doors.connection_limits import Counted
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.door import Door
 from pyconchat.doors.interfaces import IProgramPeer
@@ -45,7 +45,7 @@ class JsonDoor(Door):
     echoes = True
     hides = True  # a program does not show what it is asked
 
-    def __init__(self, context: DoorContext, counted: CountedConnection) -> None:
+    def __init__(self, context: DoorContext, counted: Counted) -> None:
         super().__init__(context, counted, JSON, context.limits.line_bytes * MAX_EXPANSION)
         self._mode = JsonMode(context.services, context.portal, self, self._ready)
         self._bad_lines = 0

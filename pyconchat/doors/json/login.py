@@ -58,24 +58,32 @@ class JsonLogin:
         *received* has the numbers up to which the program has each conversation. Raises `PeerGone`.
         """
         try:
-            session = await self._log_in(hello)
+            session = await self._log_in(self._credentials(hello))
         except Refused as refused:
             self._banned = refused.sentence if refused.code is Code.BANNED else ""
             if refused.code in (Code.WRONG_PASSWORD, Code.BAD_TOKEN):
                 self._wrong += 1
             return {"hello": 1, **refusal_object(refused)}
         session.marks = hello.reads
+        self._most_missed = hello.missed or 0
+        return await self._begin(session, received, hello.token or "")
+
+    async def begin_as(self, credentials: ICredentials) -> Mapping[str, object]:
+        """Log in with *credentials*; return the answer. Raises `Refused` and `PeerGone`."""
+        return await self._begin(await self._log_in(credentials), {}, "")
+
+    async def _begin(
+        self, session: ISession, received: Mapping[str, int], token: str
+    ) -> Mapping[str, object]:
         try:
             await session.start(received)
         except NotSaved:
             self._peer.end(EndWhy.TROUBLE, CANNOT_READ_LOG)
             raise PeerGone from None
-        token = hello.token or ""
         if not token:
             with suppress(NotSaved):  # a program that has the password needs no token
                 token = await self._services.tokens.issue(session.account)
         self._session = session
-        self._most_missed = hello.missed or 0
         return self._answer(session, token)
 
     async def catch_up(self) -> None:
@@ -96,8 +104,7 @@ class JsonLogin:
                 await enter_lobby(call, lobby)
         session.send(Live())
 
-    async def _log_in(self, hello: Hello) -> ISession:
-        credentials = self._credentials(hello)
+    async def _log_in(self, credentials: ICredentials) -> ISession:
         try:
             _, avatar, _ = await self._portal.login(credentials, self._peer, ISession)
         except NotSaved:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias, TypeVar
 
 import msgspec
+from twisted.cred.credentials import ICredentials
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
@@ -103,6 +104,14 @@ class JsonMode:
             catching_up = Deferred.fromCoroutine(self._login.catch_up())
             catching_up.addErrback(self._peer.failed)
             catching_up.addBoth(self._login_done)
+
+    async def begin_as(self, credentials: ICredentials) -> Answer:
+        """Log in with *credentials*, without a hello; return the answer to it.
+
+        `answered` has to follow. Raises `Refused` and `PeerGone`.
+        """
+        self._logging_in = True
+        return await self._login.begin_as(credentials)
 
     def _login_failed(self, failure: Failure) -> Failure:
         self._logging_in = False

@@ -16,6 +16,7 @@ from pyconchat.domain.events import Policy
 from pyconchat.domain.group import Actor
 from pyconchat.domain.names import Name, fold, person_name
 from pyconchat.domain.password_rules import check_password
+from pyconchat.domain.public_keys import PublicKey
 from pyconchat.domain.refusals import (
     CANNOT_READ_LOG,
     TOO_MANY_WRONG_PASSWORDS,
@@ -24,7 +25,7 @@ from pyconchat.domain.refusals import (
 )
 from pyconchat.domain.replies import Done, EndWhy, FrontDesk
 from pyconchat.domain.text import SafeText, safe_line
-from pyconchat.sessions.portal import GuestName, NewAccount, Password
+from pyconchat.sessions.portal import GuestName, NewAccount, NewKeyAccount, Password
 
 __all__ = ["LoginDialogue"]
 
@@ -57,14 +58,28 @@ class _Ended(Exception):
 class LoginDialogue:
     """The login of one person at *door*.
 
+    At SSH, the *name* was typed already, and the person has proven to have *key*. They may have
+    named a *group*, too.
+
     After a refusal all input that was sent ahead is discarded, and the same question is asked
     again: an answer to one question, such as a password, never becomes the answer to another.
     """
 
-    def __init__(self, services: Services, portal: Portal, door: ILoginPeer) -> None:
+    def __init__(
+        self,
+        services: Services,
+        portal: Portal,
+        door: ILoginPeer,
+        name: str = "",
+        key: PublicKey | None = None,
+        group: str = "",
+    ) -> None:
         self._services = services
         self._portal = portal
         self._door = door
+        self._name = name
+        self._key = key
+        self._group = group
         self._wrong_passwords = 0
         self._asked = ""  # the last name, folded
         self._replaced = ""  # the name of a guest here that was typed last, folded
@@ -72,8 +87,9 @@ class LoginDialogue:
     async def run(self) -> None:
         """Ask until the person is logged in, then for a group."""
         self._say("Welcome to PyconChat.")
-        for line in self._services.config.motd.splitlines():
-            self._say(line)
+        if not self._name:  # else the client has shown it already
+            for line in self._services.config.motd.splitlines():
+                self._say(line)
         try:
             session = await self._session()
         except _Ended as ended:
@@ -107,7 +123,8 @@ class LoginDialogue:
     async def _session(self) -> ISession:
         """Ask for a name, and what it needs, until there is a session. Raises `_Ended`."""
         while True:
-            name = (await self._door.ask("Username: ")).strip()
+            given, self._name = self._name, ""
+            name = (given or await self._door.ask("Username: ")).strip()
             if name.lower() in _LEAVING:
                 raise _Ended(EndWhy.BYE, "Bye.")
             if not name:
@@ -144,6 +161,12 @@ class LoginDialogue:
                     name=account.name,
                 )
             return await self._newcomer(name)
+        if not account.password_hash:
+            raise Refused(
+                Code.WRONG_PASSWORD,
+                "{name} has no password, only keys: connect with ssh.",
+                name=account.name,
+            )
         while True:
             self._admit(name)
             self._services.throttle.admit(self._door.network)  # before asking: it would be in vain
@@ -164,6 +187,8 @@ class LoginDialogue:
         """Register *name*, or return a guest's session. Raises `Refused` and `_Ended`."""
         guests = self._services.accounts.guests_allowed
         replace = self._replaced == fold(name)
+        if self._key is not None:
+            return await self._newcomer_with_key(name, self._key, replace)
         offer = "Choose a password to keep this name"
         enter = ", or press Enter to be a guest until you disconnect" if guests else ""
         self._admit(name)
@@ -182,6 +207,28 @@ class LoginDialogue:
                 self._refuse(refused)
             else:
                 return await self._enter(NewAccount(name, password, self._door.network, replace))
+
+    async def _newcomer_with_key(self, name: Name, key: PublicKey, replace: bool) -> ISession:
+        """As `_newcomer`, for somebody who has *key*."""
+        network = self._door.network
+        guest = ", guest stays one" if self._services.accounts.guests_allowed else ""
+        self._admit(name)
+        self._say(f"{name} is new here. Your key is {key.type} {key.fingerprint}.")
+        self._say(f"Press Enter to keep the name with that key; a password keeps it, too{guest}.")
+        while True:
+            answer = await self._door.ask("Enter, or a password: ", secret=True)
+            if not answer:
+                return await self._enter(NewKeyAccount(name, key, network, replace))
+            if answer.strip().lower() == "guest" and guest:
+                return await self._enter(GuestName(name, network, replace))
+            try:
+                check_password(answer)
+                if await self._door.ask("The same again: ", secret=True) != answer:
+                    raise Refused(Code.WRONG_PASSWORD, "The two passwords differ. Once more:")
+            except Refused as refused:
+                self._refuse(refused)
+            else:
+                return await self._enter(NewAccount(name, answer, network, replace))
 
     async def _enter(self, credentials: ICredentials) -> ISession:
         """Return the session of *credentials*. Raises `Refused`."""
@@ -210,6 +257,9 @@ class LoginDialogue:
 
     async def _first_group(self, session: ISession) -> None:
         """Enter the lobby, or ask for a group; an empty answer leads to the front desk."""
+        if self._group:
+            await self._enter_group(session, self._group)
+            return
         lobby = self._services.config.lobby
         if lobby is not None:
             try:
@@ -225,6 +275,9 @@ class LoginDialogue:
         if not answer:
             session.send(FrontDesk())
             return
+        await self._enter_group(session, answer)
+
+    async def _enter_group(self, session: ISession, answer: str) -> None:
         try:
             await session.answer_group(answer)
         except Refused as refused:

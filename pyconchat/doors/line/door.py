@@ -89,9 +89,14 @@ class LineDoor(Door):
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self._prompt: Prompt | EditedLines = Prompt(self._output)
-        self._telnet = Telnet(self._output.write)
+        self._prompt: Prompt | EditedLines
+        self.begin_prompt()
         self.run(self._log_in())
+
+    def begin_prompt(self) -> None:
+        """Prepare the end of the screen, as it is before the client was recognized."""
+        self._prompt = Prompt(self._output)
+        self._telnet = Telnet(self._output.write)
 
     async def _log_in(self) -> None:
         await LoginDialogue(self._context.services, self._context.portal, self).run()
@@ -296,7 +301,8 @@ class LineDoor(Door):
     def allLinesDelivered(self) -> None:
         """Show a telnet user the prompt: it is their turn to type."""
         free = self._task is None and self._question is None and self.session is not None
-        if free and self._client is Client.TELNET and not self._prompt.shown:
+        has_prompt = self._client is Client.TELNET or self._edited is not None
+        if free and has_prompt and not self._prompt.shown:
             self._show_place()
 
     def write_last(self, block: bytes) -> None:

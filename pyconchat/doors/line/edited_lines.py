@@ -38,6 +38,10 @@ def lines_of_paste(lines: list[str], line_bytes: int) -> bytes:
     return "".join(text.replace("\n", _ANOTHER_LINE) + "\n" for text in escaped).encode()
 
 
+def _keeps_all(_line: str) -> bool:
+    return True
+
+
 _AT_DESK = partial(may_have_password, at_desk=True)
 _IN_PLACE = partial(may_have_password, at_desk=False)
 
@@ -45,13 +49,19 @@ _IN_PLACE = partial(may_have_password, at_desk=False)
 class EditedLines:
     """What is at the end of the screen behind *write*. A line has at most *line_bytes* bytes.
 
-    A typed line stays where it was typed, and what is shown next stands below it.
+    A typed line stays where it was typed, and what is shown next stands below it; but one of which
+    *keeps_line* returns False is removed, because it comes back as what others see.
     """
 
     erasing = True
 
-    def __init__(self, write: Callable[[bytes], None], line_bytes: int) -> None:
-        self.editor = LineEditor(write, line_bytes, has_secret=_AT_DESK)
+    def __init__(
+        self,
+        write: Callable[[bytes], None],
+        line_bytes: int,
+        keeps_line: Callable[[str], bool] = _keeps_all,
+    ) -> None:
+        self.editor = LineEditor(write, line_bytes, keeps_line, has_secret=_AT_DESK)
         self.begun = False
         """True while a line is typed that was begun in another place."""
 

@@ -67,7 +67,7 @@ class ChannelCount:
         """Ignored: the connection is counted until it is closed."""
 
 
-MakeDoor: TypeAlias = "Callable[[SessionChannel, ChannelCount, Opening, bytes | None], IDoor]"
+MakeDoor: TypeAlias = "Callable[[SessionChannel, ChannelCount, Opening], IDoor]"
 
 
 class UnknownRequest(Exception):
@@ -78,8 +78,8 @@ class UnknownRequest(Exception):
 class SessionChannel(SSHChannel):
     """A session: first what the client asks for, then the door that *make_door* returns.
 
-    *make_door* is called with the channel, its count, its opening, and the command, or None. It
-    raises `UnknownRequest`.
+    *make_door* is called with the channel, its count and its opening. It raises
+    `UnknownRequest`.
     """
 
     name = b"session"
@@ -131,23 +131,19 @@ class SessionChannel(SSHChannel):
             case b"env":
                 return opening.set_variable(data)
             case b"shell":
-                return self._open(opening, None)
+                return self._open(opening)
             case b"exec":
-                return self._open(opening, getNS(data)[0])
+                opening.command = getNS(data)[0]
+                return self._open(opening)
             case b"subsystem":
-                return self._open_subsystem(getNS(data)[0])
+                opening.subsystem = getNS(data)[0]
+                return self._open(opening)
         return False
 
-    def _open_subsystem(self, name: bytes) -> bool:
-        """Refuse every subsystem: files are not served yet."""
-        if name == b"sftp":
-            self.complain("Files are not shared over SFTP here; use pyconchat for /send and /get.")
-        return False
-
-    def _open(self, opening: Opening, command: bytes | None) -> bool:
+    def _open(self, opening: Opening) -> bool:
         self._opening = None
         try:
-            door = self._make_door(self, self._count(), opening, command)
+            door = self._make_door(self, self._count(), opening)
         except UnknownRequest as problem:
             self.exit_status = 2
             self.complain(str(problem))

@@ -24,11 +24,16 @@ _VARIABLE = re.compile(r"TZ|NO_COLOR|LANG|LC_[A-Z]{1,32}", re.ASCII)
 
 @dataclass
 class Opening:
-    """What the client has asked for: the type of its *terminal*, empty if it has none."""
+    """What the client has asked for: a terminal of the type *term*, empty without one.
+
+    *command* is what the session executes, or the *subsystem* that it is; both None: a shell.
+    """
 
     term: str = ""
     columns: int = 0
     rows: int = 0
+    command: bytes | None = None
+    subsystem: bytes | None = None
     variables: dict[str, str] = field(default_factory=dict)
 
     def request_terminal(self, data: bytes) -> bool:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from zope.interface import implementer
+
+from pyconchat.chat.interfaces import IKeyPeer, ILoginPeer
 from pyconchat.doors.connection_limits import Counted
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.line.dialogue import LoginDialogue
 from pyconchat.doors.line.door import LineDoor
 from pyconchat.doors.line.telnet import Client
 from pyconchat.doors.ssh.channel import SessionChannel
+from pyconchat.doors.ssh.peer import SshPeer
 from pyconchat.doors.ssh.visitor import Visitor
 
 __all__ = ["PlainSession"]
 
 
-class PlainSession(LineDoor):
-    """Lines that end in LF, no prompt and no colours."""
-
-    serves_files = False
+@implementer(ILoginPeer, IKeyPeer)
+class PlainSession(SshPeer, LineDoor):
+    """Lines that end in LF, no prompt and no colours. A stranger is a guest."""
 
     def __init__(
         self,
@@ -24,16 +27,15 @@ class PlainSession(LineDoor):
         counted: Counted,
         channel: SessionChannel,
         visitor: Visitor,
+        group: str,
     ) -> None:
-        super().__init__(context, counted)
+        LineDoor.__init__(self, context, counted)
+        self.begin_peer(channel, visitor)
         self._client = Client.PLAIN
-        self._channel = channel
-        self._visitor = visitor
+        self._group = group
 
     async def _log_in(self) -> None:
-        dialogue = LoginDialogue(self._context.services, self._context.portal, self)
-        await dialogue.enter_as(self._visitor.credentials_of(self.network))
+        services, portal = self._context.services, self._context.portal
+        dialogue = LoginDialogue(services, portal, self, group=self._group)
+        await dialogue.enter_as(self.visitor.credentials_of(self.network))
         self.in_login = False
-
-    def _unread(self) -> int:
-        return self._channel.held

@@ -5,9 +5,13 @@ from __future__ import annotations
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.ssh.channel import ChannelCount, SessionChannel, UnknownRequest
+from pyconchat.doors.ssh.json_session import JsonSession
+from pyconchat.doors.ssh.one_shot import OneShot
 from pyconchat.doors.ssh.opening import Opening
 from pyconchat.doors.ssh.plain import PlainSession
+from pyconchat.doors.ssh.terminal import TerminalSession
 from pyconchat.doors.ssh.visitor import Visitor
+from pyconchat.doors.ssh.words import BadUsage, Chat, Json, parse
 
 __all__ = ["make_session"]
 
@@ -18,9 +22,19 @@ def make_session(
     channel: SessionChannel,
     counted: ChannelCount,
     opening: Opening,
-    command: bytes | None,
 ) -> IDoor:
     """Return the door of *channel*, for *visitor*. Raises `UnknownRequest`."""
-    if command is not None:
-        raise UnknownRequest("There are no commands yet.")
-    return PlainSession(context, counted, channel, visitor)
+    if opening.subsystem is not None:
+        raise UnknownRequest("There is no SFTP here yet: /send and /get share files.")
+    try:
+        work = Chat() if opening.command is None else parse(opening.command)
+    except BadUsage as problem:
+        raise UnknownRequest(str(problem)) from None
+    match work:
+        case Json():
+            return JsonSession(context, counted, channel, visitor)
+        case Chat(group=group) if opening.term not in ("", "dumb"):
+            return TerminalSession(context, counted, channel, visitor, opening, group)
+        case Chat(group=group):
+            return PlainSession(context, counted, channel, visitor, group)
+    return OneShot(context, counted, channel, visitor, work)

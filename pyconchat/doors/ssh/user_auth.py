@@ -22,9 +22,11 @@ from twisted.python.failure import Failure
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, NotSaved, Refused
 from pyconchat.domain.names import Name, fold, person_name
+from pyconchat.domain.public_keys import BadKey, PublicKey, key_of_blob
 from pyconchat.domain.refusals import TOO_MANY_WRONG_PASSWORDS, not_saved
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.ssh.quiet import NOBODY
+from pyconchat.doors.ssh.signatures import may_sign, signed_by
 from pyconchat.doors.ssh.visitor import Visitor
 from pyconchat.sessions.portal import ConnectionLogin, IOwner, Password
 
@@ -33,11 +35,18 @@ __all__ = ["UserAuth"]
 MAX_WRONG_PASSWORDS = 3
 """Maximum wrong passwords on one connection; then it is closed."""
 
-MAX_REQUESTS = 40
+MAX_BAD_SIGNATURES = 2
+"""Maximum bad signatures on one connection; then it is closed."""
+
+MAX_PROBES = 20
+"""Maximum keys that are not the account's; an agent with ten keys must work."""
+
+MAX_REQUESTS = 60
 """Maximum requests on one connection: the probes of keys, passwords, and the methods asked for."""
 
 _REQUEST, _FAILURE, _SUCCESS, _BANNER = 50, 51, 52, 53
 _INFO_REQUEST, _INFO_RESPONSE = 60, 61
+_PK_OK = 60
 
 
 class UserAuth(SSHService):
@@ -53,6 +62,10 @@ class UserAuth(SSHService):
         self._services = context.services
         self._requests = 0
         self._wrong_passwords = 0
+        self._bad_signatures = 0
+        self._probes = 0
+        self._offered: PublicKey | None = None  # the last that was signed with, or the first
+        self._user_bytes = b""
         self._asked = ""  # the last name, folded
         self._user = ""
         self._prompting = False  # the answer to a question is awaited
@@ -90,7 +103,7 @@ class UserAuth(SSHService):
         if service != b"ssh-connection":
             self.transport.sendDisconnect(DISCONNECT_SERVICE_NOT_AVAILABLE, b"no such service")
             return
-        self._user = user.decode(errors="replace")
+        self._user, self._user_bytes = user.decode(errors="replace"), user
         try:
             account = self._account()
         except Refused as refused:
@@ -98,6 +111,8 @@ class UserAuth(SSHService):
             return
         if method not in self._methods(account):
             self._fail()
+        elif method == b"publickey":
+            self._public_key(account, service, rest)
         elif method == b"password":
             if rest[:1] == b"\0":
                 self._check_password(account, getNS(rest[1:])[0])
@@ -124,19 +139,79 @@ class UserAuth(SSHService):
 
     def _methods(self, account: Account | None) -> list[bytes]:
         if account is None:
-            return [b"keyboard-interactive"]
-        return [b"password", b"keyboard-interactive"]
+            return [b"publickey", b"keyboard-interactive"]
+        if account.password_hash:
+            return [b"publickey", b"password", b"keyboard-interactive"]
+        return [b"publickey"]
 
     def _answered(self, packet: bytes) -> None:
         """The answer to the question of keyboard-interactive."""
         (count,) = struct.unpack(">L", packet[:4])
         account = self._account()
         if account is None:
-            self._succeed(Visitor(self._user))
+            self._succeed(Visitor(self._user, key=self._offered))
         elif count != 1:
             self._fail()
         else:
             self._check_password(account, getNS(packet[4:])[0])
+
+    # Keys.
+
+    def _public_key(self, account: Account | None, service: bytes, rest: bytes) -> None:
+        signed = rest[:1] == b"\1"
+        algorithm, blob, signature = getNS(rest[1:], 2)
+        try:
+            key = key_of_blob(blob)
+        except BadKey:
+            self._fail()
+            return
+        name = algorithm.decode("ascii", "replace")
+        if not may_sign(key, name):
+            self._fail()
+            return
+        if self._offered is None or signed:
+            self._offered = key
+        if account is not None and account.key_of(key.blob) is None:
+            self._probe_failed()
+        elif not signed:
+            self._send(_PK_OK, NS(algorithm) + NS(blob))
+        elif not self._is_signed(key, name, service, blob, signature):
+            self._bad_signatures += 1
+            if self._bad_signatures == MAX_BAD_SIGNATURES:
+                self._give_up("There were too many bad signatures.")
+            else:
+                self._fail()
+        elif account is None:
+            self._succeed(Visitor(self._user, key=key, proven=True))
+        else:
+            login = ConnectionLogin(account, key.blob)
+            self._services.keys.used(account, key.blob)
+            self._succeed(Visitor(account.name, account, login, key, proven=True))
+
+    def _is_signed(
+        self, key: PublicKey, name: str, service: bytes, blob: bytes, signature: bytes
+    ) -> bool:
+        data = (
+            NS(self.transport.sessionID)
+            + bytes((_REQUEST,))
+            + NS(self._user_bytes)
+            + NS(service)
+            + NS(b"publickey")
+            + b"\1"
+            + NS(name.encode())
+            + NS(blob)
+        )
+        try:
+            return signed_by(key, name, getNS(signature)[0], data)
+        except Exception:  # whatever the parsers of Conch and cryptography raise
+            return False
+
+    def _probe_failed(self) -> None:
+        self._probes += 1
+        if self._probes == MAX_PROBES:
+            self._give_up("There were too many keys that are not listed.")
+        else:
+            self._fail()
 
     # Passwords.
 
@@ -161,7 +236,8 @@ class UserAuth(SSHService):
             return
         self._checking = None
         account = cast(Account, account)
-        self._succeed(Visitor(account.name, account, ConnectionLogin(account)))
+        login = ConnectionLogin(account)
+        self._succeed(Visitor(account.name, account, login, self._offered))
 
     def _failed(self, failure: Failure) -> None:
         self._checking = None

@@ -1,0 +1,96 @@
+"""TerminalSession: a person at a terminal, with the line editor."""
+
+from __future__ import annotations
+
+from zope.interface import implementer
+
+from pyconchat.chat.interfaces import IKeyPeer, ILoginPeer
+from pyconchat.domain.decisions import MoveCursor
+from pyconchat.doors.connection_limits import Counted
+from pyconchat.doors.context import DoorContext
+from pyconchat.doors.line.dialogue import LoginDialogue
+from pyconchat.doors.line.door import LineDoor
+from pyconchat.doors.line.edited_lines import EditedLines
+from pyconchat.doors.line.telnet import Client, Telnet
+from pyconchat.doors.ssh.channel import SessionChannel
+from pyconchat.doors.ssh.opening import Opening
+from pyconchat.doors.ssh.peer import SshPeer
+from pyconchat.doors.ssh.status import status_of
+from pyconchat.doors.ssh.visitor import Visitor
+from pyconchat.render.terminal import TerminalRenderer
+from pyconchat.sessions.typed import message_in
+
+__all__ = ["TerminalSession"]
+
+COLUMNS, ROWS = (20, 500), (2, 500)
+"""The least and the most characters of a terminal; a size of 0 is not known."""
+
+COLOURED, PLAIN = TerminalRenderer(True), TerminalRenderer(False)
+
+
+@implementer(ILoginPeer, IKeyPeer)
+class TerminalSession(SshPeer, LineDoor):
+    """One person's terminal. Their own messages come back, with the time, as everybody's."""
+
+    hides = True
+    echoes = True
+
+    def __init__(
+        self,
+        context: DoorContext,
+        counted: Counted,
+        channel: SessionChannel,
+        visitor: Visitor,
+        opening: Opening,
+        group: str,
+    ) -> None:
+        LineDoor.__init__(self, context, counted)
+        self.begin_peer(channel, visitor)
+        self.renderer = PLAIN if opening.variables.get("NO_COLOR") else COLOURED
+        self._client = Client.PLAIN  # there is nothing of telnet
+        self._group = group
+        self._size = opening.columns, opening.rows
+
+    # What the channel calls.
+
+    def begin_prompt(self) -> None:
+        self._telnet = Telnet(lambda _data: None)
+        edited = EditedLines(self._output.write, self.MAX_LENGTH, self._keeps_line)
+        self._edited = self._prompt = edited
+        edited.editor.start()
+        self.resized(*self._size)
+
+    async def _log_in(self) -> None:
+        services, portal = self._context.services, self._context.portal
+        visitor = self.visitor
+        key = visitor.key if visitor.proven else None
+        dialogue = LoginDialogue(services, portal, self, visitor.name, key, self._group)
+        if visitor.credentials is not None:
+            await dialogue.enter_as(visitor.credentials)
+        else:
+            await dialogue.run()
+        self.in_login = False
+
+    def resized(self, columns: int, rows: int) -> None:
+        """Draw again for another size of the terminal."""
+        if self._edited is not None and not self.ending:
+            self._edited.editor.resized(_clamped(columns, COLUMNS), _clamped(rows, ROWS))
+
+    # The screen.
+
+    def _keeps_line(self, line: str) -> bool:
+        """Return whether an entered *line* stays on the screen: a message comes back."""
+        if self.session is None or self.session.current is None:
+            return True
+        return message_in(line) is None
+
+    def check(self, now: float) -> list[MoveCursor]:
+        moved = super().check(now)
+        if self.session is not None and self._edited is not None and not self.ending:
+            text = status_of(self.session, self._context.services.presence)
+            self._edited.editor.status(text, now)
+        return moved
+
+
+def _clamped(size: int, bounds: tuple[int, int]) -> int:
+    return 0 if size == 0 else max(bounds[0], min(size, bounds[1]))
