@@ -12,6 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import IKeyPeer, ILoginPeer, ISession
 from pyconchat.chat.places import Place, Private
 from pyconchat.domain.errors import Code, MustAsk, NotSaved, PeerGone, Refused
@@ -86,11 +87,19 @@ class OneShot(SshPeer, Door):
                     raise Refused(Code.GUESTS_OFF, "Only registered users have tokens.")
                 self._output.write(token.encode() + b"\n")
             case Follow(group=group):
-                found = self._find(session, group, False)
-                self._following = True
-                session.enter(found)
+                self._follow(session, self._context.services.groups.find(session.actor, group))
                 return
         self.close()
+
+    def _follow(self, session: ISession, conversation: GroupConversation) -> None:
+        """Show what happens in one group from now on, and nothing else. Raises `Refused`."""
+        conversation.group.require_member(session.actor)
+        self._following, self.names_places = True, False
+        subscriptions = session.subscriptions
+        for other in list(subscriptions.groups()):
+            subscriptions.detach(other)
+        session.enter(conversation)
+        subscriptions.add(conversation, conversation.published)
 
     def _find(self, session: ISession, name: str, private: bool) -> Place:
         services = self._context.services

@@ -146,6 +146,7 @@ class SshTransport(SSHServerTransport):
         self._last_input = context.now()
         keep_alive(connection, limits.ping_seconds, limits.silence_seconds)
         set_read_size(connection, FIRST_READ_SIZE)
+        connection.registerProducer(self, True)
         self.counted.crowd_out = self._crowd_out
         try:
             self.counted.admit(context.now())
@@ -154,7 +155,6 @@ class SshTransport(SSHServerTransport):
             self._refuse(refused, refused.sentence.encode() + b"\r\n")
             return
         context.open_doors.add(self)
-        connection.registerProducer(self, True)
         if limits.login_seconds > 0:
             self._deadline = context.reactor.callLater(limits.login_seconds, self._login_timed_out)
         self._exchange = _Exchange.REPLY

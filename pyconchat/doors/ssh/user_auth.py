@@ -69,7 +69,7 @@ class UserAuth(SSHService):
         self._asked = ""  # the last name, folded
         self._user = ""
         self._prompting = False  # the answer to a question is awaited
-        self._checking: Deferred[Any] | None = None
+        self._checking = False  # a password
 
     def serviceStarted(self) -> None:
         motd = self._services.config.motd
@@ -77,11 +77,10 @@ class UserAuth(SSHService):
             self._banner(motd)
 
     def serviceStopped(self) -> None:
-        if self._checking is not None:
-            self._checking.cancel()
+        """Ignored: a password that is being checked has no effect any more."""
 
     def packetReceived(self, messageNum: int, packet: bytes) -> None:  # noqa: N803
-        if self._checking is not None:
+        if self._checking:
             raise ValueError("a request before the last one was answered")
         if messageNum == _REQUEST:
             self._prompting = False
@@ -222,25 +221,24 @@ class UserAuth(SSHService):
         except UnicodeDecodeError:
             self._fail()
             return
-        self._checking = Deferred.fromCoroutine(self._verify(account.name, text))
-        self._checking.addErrback(self._failed)
+        self._checking = True
+        Deferred.fromCoroutine(self._verify(account.name, text)).addErrback(self._failed)
 
     async def _verify(self, name: Name, password: str) -> None:
         credentials = Password(name, password, self.transport.network)
         try:
             _, account, _ = await self._context.portal.login(credentials, self.transport, IOwner)
         except (Refused, NotSaved) as error:
-            self._checking = None
+            self._checking = False
             refused = error if isinstance(error, Refused) else not_saved()
             self._refuse(refused)
             return
-        self._checking = None
+        self._checking = False
         account = cast(Account, account)
         login = ConnectionLogin(account)
         self._succeed(Visitor(account.name, account, login, self._offered))
 
     def _failed(self, failure: Failure) -> None:
-        self._checking = None
         if self.transport is not None and not self.transport.ending:
             self._own_log.failure("a login failed", failure)
             self.transport.abort()
