@@ -15,18 +15,26 @@ from zope.interface import implementer
 from pyconchat.chat.interfaces import ILoginPeer, ISession
 from pyconchat.chat.places import Place, place_name
 from pyconchat.commands.completion import completions
+from pyconchat.domain.decisions import MoveCursor
 from pyconchat.domain.errors import PeerGone, Refused
 from pyconchat.domain.refusals import line_too_long
 from pyconchat.domain.replies import EndWhy
 from pyconchat.doors.connection_limits import CountedConnection
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.door import Door
-from pyconchat.doors.input_budget import BYTE_COST, COMMAND_COST, ERASURE_COST, LARGE_READ
+from pyconchat.doors.input_budget import (
+    BYTE_COST,
+    COMMAND_COST,
+    COMPLETION_COST,
+    ERASURE_COST,
+    LARGE_READ,
+)
 from pyconchat.doors.line.dialogue import LoginDialogue
 from pyconchat.doors.line.edited_lines import (
     MAX_READ,
     EditedLines,
     lines_of_paste,
+    pieces_to_complete,
     typing_cost,
 )
 from pyconchat.doors.line.keys import LineEnds, apply_erasures, count_erasures, has_erasures
@@ -316,6 +324,11 @@ class LineDoor(Door):
             self._telnet.options.ping()
         return False
 
+    def check(self, now: float) -> list[MoveCursor]:
+        if self._edited is not None and self.session is not None and not self.ending:
+            self._edited.editor.status(self._context.status_lines.text(self.session, now), now)
+        return super().check(now)
+
     def finish(self) -> None:
         self._fail_question()
         super().finish()
@@ -402,7 +415,12 @@ class LineDoor(Door):
         edited = self._edited
         if edited is None or self.ending:
             return
-        lines = b"".join(map(self._line_of, edited.editor.received(data)))
+        lines = b"".join(
+            self._line_of(event)
+            for piece in pieces_to_complete(data)
+            for event in edited.editor.received(piece)
+            if piece.count(b"\t") <= 1 or not isinstance(event, Completing)
+        )
         if edited.begun and not edited.editor.text:
             edited.begun = False
             if not lines:  # it was discarded
@@ -431,6 +449,7 @@ class LineDoor(Door):
                     return b"/join %d\n" % number
             case Completing(before=before) if session is not None:
                 services = self._context.services
+                self._budget.pay(COMPLETION_COST, False)
                 self._edited.editor.complete(before, *completions(before, session, services))
             case _:
                 pass

@@ -13,10 +13,13 @@ from pyconchat.doors.input_budget import COMMAND_COST
 from pyconchat.terminal.editor import LineEditor
 from pyconchat.terminal.pasted import messages_of
 
-__all__ = ["MAX_READ", "EditedLines", "lines_of_paste", "typing_cost"]
+__all__ = ["MAX_READ", "EditedLines", "lines_of_paste", "pieces_to_complete", "typing_cost"]
 
 MAX_READ = 1024
 """Maximum bytes of keys that are handled in one turn of the reactor."""
+
+MAX_COMPLETIONS = 4
+"""Maximum words that are completed in one turn of the reactor."""
 
 CHARACTER_COST = 7e-7
 """Seconds of work for each character that is drawn again, if it may be a wide one."""
@@ -29,6 +32,16 @@ _ANOTHER_LINE = "\v"
 def typing_cost(data: bytes) -> float:
     """Return the cost of the keys in *data* that are not text, in seconds of work."""
     return COMMAND_COST * (len(data) - len(data.translate(None, _CONTROLS)))
+
+
+def pieces_to_complete(data: bytes) -> list[bytes]:
+    """Return *data* in pieces that end in Tab, so that what follows it is typed after completion.
+
+    There are at most MAX_COMPLETIONS of these, as nobody types more at once. The last piece has
+    all other tabs: those of a paste are text.
+    """
+    pieces = data.split(b"\t", MAX_COMPLETIONS)
+    return [*(piece + b"\t" for piece in pieces[:-1]), pieces[-1]]
 
 
 def lines_of_paste(lines: list[str], line_bytes: int) -> bytes:
