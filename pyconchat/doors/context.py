@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from pyconchat.auth.rate_limits import RecentCounts
 from pyconchat.chat.statistics import Statistics
 from pyconchat.commands.services import Services
+from pyconchat.commands.status_line import StatusLines
 from pyconchat.config import LimitsConfig
 from pyconchat.doors.connection_limits import ConnectionLimits
 from pyconchat.doors.input_budget import InputTurns
@@ -66,6 +67,7 @@ class DoorContext:
     refused: RefusedConnections
     open_doors: OpenDoors
     input_turns: InputTurns
+    status_lines: StatusLines
 
     def now(self) -> float:
         """Return seconds of the reactor's clock."""

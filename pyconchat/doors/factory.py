@@ -12,6 +12,7 @@ from twisted.internet.protocol import Factory
 
 from pyconchat.auth.rate_limits import LOCAL, network_of
 from pyconchat.commands.services import Services
+from pyconchat.commands.status_line import StatusLines
 from pyconchat.doors.connection_limits import ConnectionLimits, CountedConnection
 from pyconchat.doors.context import DoorContext, RefusedConnections
 from pyconchat.doors.detector import DoorKind, ProtocolDetector
@@ -64,6 +65,7 @@ class ChatFactory(Factory):
             refused=RefusedConnections(statistics),
             open_doors=self.open_doors,
             input_turns=InputTurns(reactor),
+            status_lines=StatusLines(services),
         )
         self._max_connections = max_connections
         self._kinds = [

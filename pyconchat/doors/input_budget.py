@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 __all__ = [
     "BYTE_COST",
     "COMMAND_COST",
+    "COMPLETION_COST",
     "ERASURE_COST",
     "LARGE_READ",
     "LINE_COST",
@@ -33,6 +34,9 @@ BYTE_COST = 2e-9
 
 COMMAND_COST = 4e-6
 """Seconds of work for a telnet command."""
+
+COMPLETION_COST = 0.0005
+"""Seconds of work to complete a word, on a server with many groups."""
 
 ERASURE_COST = 3e-6
 """Seconds of work for keys that erase, at one place of a line."""

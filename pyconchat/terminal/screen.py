@@ -121,10 +121,9 @@ class Screen:
         return erasing
 
     def clear(self) -> str:
-        """Erase the whole screen, and draw again at its top."""
-        shown = self._shown
+        """Erase the whole screen; what is shown next is at its top."""
         self._forget()
-        return CLEAR_SCREEN + (self.show(shown) if shown is not None else "")
+        return CLEAR_SCREEN
 
     def resize(self, columns: int, rows: int) -> str:
         """Draw again in a terminal that has now *columns* and *rows*; 0 means unknown."""

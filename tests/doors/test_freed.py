@@ -47,3 +47,10 @@ def test_a_programs_connection_is_freed(server: MemoryServer) -> None:
     """A program that has created a group."""
     hello = b'{"hello":1,"name":"bob","guest":true}\n{"id":1,"line":"/create tea open"}\n'
     assert left_after_a_session(server, "bob", hello) == []
+
+
+def test_an_edited_connection_is_freed(server: MemoryServer) -> None:
+    """A person at telnet in character mode, who has created a group and typed half a line."""
+    agrees = b"\xff\xfd\x03\xff\xfd\x01\xff\xfb\x1f\xff\xfa\x1f\x00\x50\x00\x18\xff\xf0"
+    hello = agrees + b"bob\r\n\r\0\r\0/create tea open\r\0/mem\t\r\0half"
+    assert left_after_a_session(server, "bob", hello) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from twisted.conch.ssh.common import NS, getNS
@@ -24,7 +24,7 @@ from pyconchat.store import SqlStore
 from pyconchat.testing import make_chat, services_of
 from tests.support.connections import TestConnection, Wire
 
-__all__ = ["PASSWORD", "SshClient", "SshServer", "new_key"]
+__all__ = ["PASSWORD", "ServerOf", "SshClient", "SshServer", "new_key"]
 
 PASSWORD = "a long password"
 
@@ -78,6 +78,12 @@ class SshServer:
         """Return how many connections were dropped because of *cause*."""
         statistics = self.services.statistics
         return statistics.dropped[cause] + statistics.turned_away[cause]
+
+
+class ServerOf(Protocol):
+    """Makes a server with *limits* and *settings*."""
+
+    def __call__(self, limits: Any = None, **settings: Any) -> SshServer: ...
 
 
 class _Transport(SSHClientTransport):

@@ -87,7 +87,8 @@ class ReflowingTerminal:
 
     def rows(self) -> list[str]:
         """Return the rows of the screen, without the spaces at their ends."""
-        rows = [self._row(number).rstrip() for number in range(self._screen.lines)]
+        used = max(self._screen.buffer, default=-1) + 1
+        rows = [self._row(number).rstrip() for number in range(used)]
         while rows and not rows[-1]:
             rows.pop()
         return rows
@@ -100,8 +101,11 @@ class ReflowingTerminal:
         return cursor.y, cursor.x
 
     def _row(self, number: int) -> str:
-        row = self._screen.buffer[number]
-        return "".join(row[column].data for column in range(self._screen.columns))
+        row = self._screen.buffer.get(number, {})  # only cells that were written
+        cells = [" "] * (max(row, default=-1) + 1)
+        for column, cell in row.items():
+            cells[column] = cell.data
+        return "".join(cells)
 
     def _lines(self) -> tuple[list[list[str]], tuple[int, int]]:
         """Return the characters of each line, and the line and the character of the cursor."""
@@ -127,7 +131,7 @@ class ReflowingTerminal:
         return lines, cursor
 
     def _used(self) -> Sequence[int]:
-        return [0, *(number for number in range(self._screen.lines) if self._row(number).strip())]
+        return [0, *(number for number in self._screen.buffer if self._row(number).strip())]
 
     def _lost_rows(self) -> bool:
         return bool(self._screen.cursor.y >= self._screen.lines - 10)

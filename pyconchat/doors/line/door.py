@@ -14,35 +14,27 @@ from zope.interface import implementer
 
 from pyconchat.chat.interfaces import ILoginPeer, ISession
 from pyconchat.chat.places import Place, place_name
-from pyconchat.commands.completion import completions
+from pyconchat.domain.decisions import MoveCursor
 from pyconchat.domain.errors import PeerGone, Refused
 from pyconchat.domain.refusals import line_too_long
 from pyconchat.domain.replies import EndWhy
 from pyconchat.doors.connection_limits import Counted
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.door import Door
-from pyconchat.doors.input_budget import BYTE_COST, COMMAND_COST, ERASURE_COST, LARGE_READ
-from pyconchat.doors.line.dialogue import LoginDialogue
-from pyconchat.doors.line.edited_lines import (
-    MAX_READ,
-    EditedLines,
-    lines_of_paste,
-    typing_cost,
+from pyconchat.doors.input_budget import (
+    BYTE_COST,
+    COMMAND_COST,
+    ERASURE_COST,
+    LARGE_READ,
 )
+from pyconchat.doors.line.dialogue import LoginDialogue
+from pyconchat.doors.line.edited_lines import MAX_READ, EditedLines
 from pyconchat.doors.line.keys import LineEnds, apply_erasures, count_erasures, has_erasures
 from pyconchat.doors.line.prompt import Prompt
 from pyconchat.doors.line.telnet import IAC, Client, Telnet, recognize
+from pyconchat.doors.line.typed_places import TypedPlaces
 from pyconchat.net.connection import FIRST_READ_SIZE, READ_SIZE, Lifecycle, set_read_size
 from pyconchat.render.text import TextRenderer
-from pyconchat.terminal.events import (
-    Completing,
-    EditorEvent,
-    EndOfInput,
-    GoTo,
-    Interrupted,
-    LineEntered,
-    LinesPasted,
-)
 
 __all__ = ["LF", "LineDoor"]
 
@@ -81,9 +73,7 @@ class LineDoor(Door):
         self._cr_timer: IDelayedCall | None = None  # until a CR at the end counts alone
         self._held = b""  # input after many telnet commands, until they are paid
         self._ended = False  # the peer has ended its input, of which some is held
-        self._place: Place = None  # where the session is
-        self._typed_in: Place = None  # where the next lines were typed
-        self._typed_there = 0  # how many of them
+        self._places = TypedPlaces()
 
     # What Twisted calls.
 
@@ -133,7 +123,7 @@ class LineDoor(Door):
 
     def input_cost(self, data: bytes) -> float:
         commands = 0 if self._client is Client.PLAIN else data.count(_IAC)
-        typing = 0.0 if self._edited is None else typing_cost(data) + self._edited.redraw_cost
+        typing = 0.0 if self._edited is None else self._edited.cost(data)
         return BYTE_COST * len(data) + COMMAND_COST * commands + typing
 
     def _handle(self, data: bytes) -> None:
@@ -227,18 +217,16 @@ class LineDoor(Door):
         """
         if self.session is None:
             return  # the connection is closed
-        place, self._place = self._place, self.session.current
-        if self._task is not None or self.delivering or place is self._place:
+        moved = self._places.changed(self.session.current)
+        if not moved or self._task is not None or self.delivering:
             return
-        if not self._typed_there:
-            self._typed_in = place
-            self._typed_there = self.waitingLines + self.lineBegun
-            if self._edited is not None and self._edited.editor.text:
-                self._typed_there += 1
-                self._edited.begun = True
+        begun = self._edited is not None and bool(self._edited.editor.text)
+        self._places.keep(self.waitingLines + self.lineBegun + begun)
+        if self._edited is not None:
+            self._edited.begun = begun
 
     def discard_input(self) -> None:
-        self._typed_there = 0
+        self._places.clear()
         super().discard_input()
         self._stale += len(self._held)
         if self._edited is not None:
@@ -283,10 +271,7 @@ class LineDoor(Door):
 
     def _place_typed(self) -> Place:
         """Return the place in which the next line was typed."""
-        if self._typed_there:
-            self._typed_there -= 1
-            return self._typed_in
-        return None if self.session is None else self.session.current
+        return self._places.next(None if self.session is None else self.session.current)
 
     def _refuse_line(self, refused: Refused) -> None:
         if self._question is not None:
@@ -321,6 +306,11 @@ class LineDoor(Door):
             self._pinged = True
             self._telnet.options.ping()
         return False
+
+    def check(self, now: float) -> list[MoveCursor]:
+        if self._edited is not None and self.session is not None and not self.ending:
+            self._edited.editor.status(self._context.status_lines.text(self.session, now), now)
+        return super().check(now)
 
     def finish(self) -> None:
         self._fail_question()
@@ -393,7 +383,8 @@ class LineDoor(Door):
             self._edited.editor.resized(*options.window)
 
     def _enter_characters(self) -> None:
-        self._edited = self._prompt = EditedLines(self._output.write, self.MAX_LENGTH)
+        services = self._context.services
+        self._edited = self._prompt = EditedLines(self._output.write, self.MAX_LENGTH, services)
         self._edited.editor.start()
         self._telnet.show = self._edited.write
         set_read_size(self._connection, MAX_READ)
@@ -408,36 +399,12 @@ class LineDoor(Door):
         edited = self._edited
         if edited is None or self.ending:
             return
-        lines = b"".join(map(self._line_of, edited.editor.received(data)))
+        lines = edited.typed(data, self.session)
+        if edited.ended:
+            self.end(EndWhy.BYE, "Bye.")
+            return
         if edited.begun and not edited.editor.text:
             edited.begun = False
             if not lines:  # it was discarded
-                self._typed_there -= 1
+                self._places.discard(1)
         self.split(lines)
-
-    def _line_of(self, event: EditorEvent) -> bytes:
-        """Return the line, or the lines, that *event* stands for; b"" if it is none."""
-        assert self._edited is not None
-        session = self.session
-        match event:
-            case LineEntered(text=text):
-                return f"{text}\n".encode()
-            case LinesPasted(lines=lines):
-                return lines_of_paste(lines, self.MAX_LENGTH)
-            case EndOfInput() if session is None:
-                self.end(EndWhy.BYE, "Bye.")
-            case EndOfInput(asked=True) | Interrupted(asked=True) if session is not None:
-                self._edited.editor.withdraw()
-                return b"\n"  # an empty answer cancels the question
-            case EndOfInput():
-                return b"/quit\n"
-            case GoTo(number=number) if session is not None:
-                group = self._context.services.groups.get(str(number))
-                if group is not None and session.account.key in group.group.members:
-                    return b"/join %d\n" % number
-            case Completing(before=before) if session is not None:
-                services = self._context.services
-                self._edited.editor.complete(before, *completions(before, session, services))
-            case _:
-                pass
-        return b""

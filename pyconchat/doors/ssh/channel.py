@@ -15,11 +15,10 @@ from twisted.conch.ssh.common import getNS
 from twisted.internet.interfaces import IDelayedCall, IPushProducer
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
-from zope.interface import implementer
+from zope.interface import Attribute, implementer
 
 from pyconchat.doors.connection_limits import CountedConnection
 from pyconchat.doors.context import DoorContext
-from pyconchat.doors.input_budget import LARGE_READ
 from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.ssh.opening import Opening
 from pyconchat.doors.ssh.quiet import NOBODY
@@ -31,7 +30,7 @@ from pyconchat.net.connection import (
     unsent,
 )
 
-__all__ = ["MIN_PACKET", "ChannelCount", "SessionChannel", "UnknownRequest"]
+__all__ = ["MIN_PACKET", "ChannelCount", "ISshDoor", "SessionChannel", "UnknownRequest"]
 
 WINDOW = 65_536
 """Bytes that the peer may send before the door has taken any."""
@@ -67,7 +66,13 @@ class ChannelCount:
         """Ignored: the connection is counted until it is closed."""
 
 
-MakeDoor: TypeAlias = "Callable[[SessionChannel, ChannelCount, Opening], IDoor]"
+MakeDoor: TypeAlias = "Callable[[SessionChannel, ChannelCount, Opening], ISshDoor]"
+
+
+class ISshDoor(IDoor):
+    """The door of a channel."""
+
+    max_read = Attribute("Maximum bytes that it is passed at once.")
 
 
 class UnknownRequest(Exception):
@@ -102,7 +107,7 @@ class SessionChannel(SSHChannel):
         self._make_door = make_door
         self.exit_status = 0
         self._opening: Opening | None = Opening()
-        self._door: IDoor | None = None
+        self._door: ISshDoor | None = None
         self._held = bytearray()  # input that the door has not taken
         self._taken = 0  # bytes that were taken, and not given back to the window
         self._input_paused = False
@@ -212,8 +217,9 @@ class SessionChannel(SSHChannel):
         self._delivering = True
         try:
             while self._held and not self._input_paused:
-                piece = bytes(self._held[:LARGE_READ])
-                del self._held[:LARGE_READ]
+                most = door.max_read
+                piece = bytes(self._held[:most])
+                del self._held[:most]
                 self._taken += len(piece)
                 door.dataReceived(piece)
             if not self._input_paused and not self.localClosed:

@@ -11,14 +11,14 @@ from pyconchat.doors.connection_limits import Counted
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.interfaces import IProgramPeer
 from pyconchat.doors.json.door import JsonDoor
-from pyconchat.doors.ssh.channel import SessionChannel
+from pyconchat.doors.ssh.channel import ISshDoor, SessionChannel
 from pyconchat.doors.ssh.peer import SshPeer
 from pyconchat.doors.ssh.visitor import Visitor
 
 __all__ = ["JsonSession"]
 
 
-@implementer(IProgramPeer, IKeyPeer)
+@implementer(IProgramPeer, IKeyPeer, ISshDoor)
 class JsonSession(SshPeer, JsonDoor):
     """A program's session. It begins with the answer to a hello that nobody has to send."""
 

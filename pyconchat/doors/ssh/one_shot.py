@@ -24,7 +24,7 @@ from pyconchat.doors.connection_limits import Counted
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.door import Door
 from pyconchat.doors.line.door import LF
-from pyconchat.doors.ssh.channel import SessionChannel
+from pyconchat.doors.ssh.channel import ISshDoor, SessionChannel
 from pyconchat.doors.ssh.peer import SshPeer, open_session
 from pyconchat.doors.ssh.visitor import Visitor
 from pyconchat.doors.ssh.words import Follow, Run, Say, Token, Work
@@ -35,7 +35,7 @@ REFUSED = 1
 """The exit status after a refusal."""
 
 
-@implementer(ILoginPeer, IKeyPeer)
+@implementer(ILoginPeer, IKeyPeer, ISshDoor)
 class OneShot(SshPeer, Door):
     """The session of one command, *work*."""
 

@@ -10,6 +10,7 @@ from pyconchat.domain.public_keys import PublicKey
 from pyconchat.domain.refusals import not_saved
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.door import Door
+from pyconchat.doors.input_budget import LARGE_READ
 from pyconchat.doors.ssh.channel import SessionChannel
 from pyconchat.doors.ssh.visitor import Visitor
 
@@ -20,6 +21,8 @@ class SshPeer:
     """A door at *channel*, for *visitor*."""
 
     serves_files = False
+    max_read = LARGE_READ
+    """Maximum bytes that the channel passes on at once."""
 
     channel: SessionChannel
     visitor: Visitor

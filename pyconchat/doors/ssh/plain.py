@@ -10,14 +10,14 @@ from pyconchat.doors.context import DoorContext
 from pyconchat.doors.line.dialogue import LoginDialogue
 from pyconchat.doors.line.door import LineDoor
 from pyconchat.doors.line.telnet import Client
-from pyconchat.doors.ssh.channel import SessionChannel
+from pyconchat.doors.ssh.channel import ISshDoor, SessionChannel
 from pyconchat.doors.ssh.peer import SshPeer
 from pyconchat.doors.ssh.visitor import Visitor
 
 __all__ = ["PlainSession"]
 
 
-@implementer(ILoginPeer, IKeyPeer)
+@implementer(ILoginPeer, IKeyPeer, ISshDoor)
 class PlainSession(SshPeer, LineDoor):
     """Lines that end in LF, no prompt and no colours. A stranger is a guest."""
 

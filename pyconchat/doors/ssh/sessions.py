@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pyconchat.doors.context import DoorContext
-from pyconchat.doors.interfaces import IDoor
-from pyconchat.doors.ssh.channel import ChannelCount, SessionChannel, UnknownRequest
+from pyconchat.doors.ssh.channel import ChannelCount, ISshDoor, SessionChannel, UnknownRequest
 from pyconchat.doors.ssh.json_session import JsonSession
 from pyconchat.doors.ssh.one_shot import OneShot
 from pyconchat.doors.ssh.opening import Opening
@@ -22,7 +21,7 @@ def make_session(
     channel: SessionChannel,
     counted: ChannelCount,
     opening: Opening,
-) -> IDoor:
+) -> ISshDoor:
     """Return the door of *channel*, for *visitor*. Raises `UnknownRequest`."""
     if opening.subsystem is not None:
         raise UnknownRequest("There is no SFTP here yet: /send and /get share files.")

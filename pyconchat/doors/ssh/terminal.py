@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from zope.interface import implementer
 
-from pyconchat.chat.interfaces import IKeyPeer, ILoginPeer
-from pyconchat.domain.decisions import MoveCursor
+from pyconchat.chat.interfaces import IKeyPeer, ILoginPeer, ISession
 from pyconchat.doors.connection_limits import Counted
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.line.dialogue import LoginDialogue
 from pyconchat.doors.line.door import LineDoor
-from pyconchat.doors.line.edited_lines import EditedLines
+from pyconchat.doors.line.edited_lines import MAX_READ, EditedLines
 from pyconchat.doors.line.telnet import Client, Telnet
-from pyconchat.doors.ssh.channel import SessionChannel
+from pyconchat.doors.ssh.channel import ISshDoor, SessionChannel
 from pyconchat.doors.ssh.opening import Opening
 from pyconchat.doors.ssh.peer import SshPeer
-from pyconchat.doors.ssh.status import status_of
 from pyconchat.doors.ssh.visitor import Visitor
+from pyconchat.net.connection import READ_SIZE, set_read_size
 from pyconchat.render.terminal import TerminalRenderer
 from pyconchat.sessions.typed import message_in
 
@@ -28,12 +27,13 @@ COLUMNS, ROWS = (20, 500), (2, 500)
 COLOURED, PLAIN = TerminalRenderer(True), TerminalRenderer(False)
 
 
-@implementer(ILoginPeer, IKeyPeer)
+@implementer(ILoginPeer, IKeyPeer, ISshDoor)
 class TerminalSession(SshPeer, LineDoor):
     """One person's terminal. Their own messages come back, with the time, as everybody's."""
 
     hides = True
     echoes = True
+    max_read = MAX_READ
 
     def __init__(
         self,
@@ -55,7 +55,9 @@ class TerminalSession(SshPeer, LineDoor):
 
     def begin_prompt(self) -> None:
         self._telnet = Telnet(lambda _data: None)
-        edited = EditedLines(self._output.write, self.MAX_LENGTH, self._keeps_line)
+        edited = EditedLines(
+            self._output.write, self.MAX_LENGTH, self._context.services, self._keeps_line
+        )
         self._edited = self._prompt = edited
         edited.editor.start()
         self.resized(*self._size)
@@ -76,6 +78,10 @@ class TerminalSession(SshPeer, LineDoor):
         if self._edited is not None and not self.ending:
             self._edited.editor.resized(_clamped(columns, COLUMNS), _clamped(rows, ROWS))
 
+    def logged_in(self, session: ISession) -> None:
+        super().logged_in(session)
+        set_read_size(self._connection, READ_SIZE)  # other channels may have more to read
+
     # The screen.
 
     def _keeps_line(self, line: str) -> bool:
@@ -83,13 +89,6 @@ class TerminalSession(SshPeer, LineDoor):
         if self.session is None or self.session.current is None:
             return True
         return message_in(line) is None
-
-    def check(self, now: float) -> list[MoveCursor]:
-        moved = super().check(now)
-        if self.session is not None and self._edited is not None and not self.ending:
-            text = status_of(self.session, self._context.services.presence)
-            self._edited.editor.status(text, now)
-        return moved
 
 
 def _clamped(size: int, bounds: tuple[int, int]) -> int:

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 from twisted.internet.task import Clock
 
 from pyconchat.store import SqlStore
-from tests.support.ssh_wire import SshClient, SshServer
-
-
-class ServerOf(Protocol):
-    """Makes a server with *limits* and *settings*."""
-
-    def __call__(self, limits: Any = None, **settings: Any) -> SshServer: ...
+from tests.support.ssh_wire import ServerOf, SshClient, SshServer
 
 
 @pytest.fixture

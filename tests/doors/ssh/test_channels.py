@@ -8,7 +8,6 @@ import pytest
 from twisted.conch.ssh.common import NS
 
 from pyconchat.doors.ssh.channel import WINDOW
-from tests.doors.ssh.conftest import ServerOf
 from tests.support.ssh_wire import (
     ADJUST,
     CLOSE,
@@ -16,6 +15,7 @@ from tests.support.ssh_wire import (
     EXTENDED,
     GLOBAL_REQUEST,
     PASSWORD,
+    ServerOf,
     SshClient,
     SshServer,
 )

@@ -10,8 +10,15 @@ from twisted.conch.ssh.common import NS
 from twisted.conch.ssh.keys import Key
 
 from pyconchat.domain.names import Name
-from tests.doors.ssh.conftest import ServerOf
-from tests.support.ssh_wire import INFO_RESPONSE, PASSWORD, REQUEST, SshClient, SshServer, new_key
+from tests.support.ssh_wire import (
+    INFO_RESPONSE,
+    PASSWORD,
+    REQUEST,
+    ServerOf,
+    SshClient,
+    SshServer,
+    new_key,
+)
 
 
 def line_of(key: Key) -> str:

@@ -10,9 +10,8 @@ from twisted.conch.ssh.common import NS
 
 from pyconchat.domain.errors import Refused
 from pyconchat.domain.names import Name
-from tests.doors.ssh.conftest import ServerOf
 from tests.doors.ssh.test_login import line_of, lists
-from tests.support.ssh_wire import PASSWORD, SshClient, SshServer, new_key
+from tests.support.ssh_wire import PASSWORD, ServerOf, SshClient, SshServer, new_key
 
 COLOURS = re.compile(r"\x1b\[[\d;?]*[A-Za-z]")
 
@@ -83,7 +82,7 @@ def test_a_terminal(tea: SshServer) -> None:
     shown = COLOURS.sub("", client.sees(1.5))
     assert re.search(r"\d\d:\d\d alice: hello\r\n", shown)
     assert "[tea] " in shown
-    assert "alice | tea | 1 online" in shown
+    assert "alice | tea: 1 online" in shown
     client.types(channel, "/quit")
     assert client.status() == 0
 

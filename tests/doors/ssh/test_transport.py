@@ -9,12 +9,12 @@ from twisted.conch.ssh.common import NS, getNS
 from twisted.logger import LogLevel, globalLogPublisher
 
 from pyconchat.doors.ssh.transport import MAX_PACKET, NOT_SSH
-from tests.doors.ssh.conftest import ServerOf
 from tests.support.ssh_wire import (
     GLOBAL_REQUEST,
     KEXINIT,
     PASSWORD,
     SERVICE_REQUEST,
+    ServerOf,
     SshClient,
     SshServer,
 )
