@@ -34,10 +34,10 @@ __all__ = ["BadHeader", "ForwardedAddress", "ProxyProtocolFactory", "networks", 
 MAX_V1_BYTES = 107
 """Maximum bytes of a header of version 1 (section 2.1)."""
 
-MAX_V2_BYTES = 4096
+MAX_V2_BYTES = 536
 """Maximum bytes of a header of version 2, with its additional fields (TLVs), which are ignored."""
 
-HEADER_SECONDS = 10.0
+HEADER_SECONDS = 5.0
 """Maximum seconds until the header is complete. A proxy sends it at once (section 2)."""
 
 LOG_SECONDS = 60.0

@@ -12,15 +12,17 @@ from tests.support.servers import PATIENCE, Server
 from tests.support.skips import require_program
 from tests.support.terminals import environment
 
-__all__ = ["PASSWORD", "OpenSsh", "registers"]
+__all__ = ["PASSWORD", "DbClient", "OpenSsh", "Plink", "host_key_of", "registers"]
 
 PASSWORD = "a long password"
 
 
-def registers(server: Server, name: str, group: str = "") -> None:
-    """Register *name* at the line door, a member of *group*."""
+def registers(server: Server, name: str, group: str = "", key: str = "") -> None:
+    """Register *name* at the line door, a member of *group*, with the line of a public *key*."""
     program = Program(server.port)
     program.logs_in(name, PASSWORD)
+    if key:
+        program.does(f"/key add {key}")
     if group:
         program.asks(line=f"/join {group}")
     program.close()
@@ -86,3 +88,63 @@ class OpenSsh:
             timeout=PATIENCE,
             env=environment(self._home),
         )
+
+
+class Plink:
+    """PuTTY's plink of one person."""
+
+    def __init__(self, server: Server, home: Path) -> None:
+        self._server = server
+        self._home = home
+        self._program = require_program("plink")
+
+    def runs(self, name: str, *words: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        """Run it with the password and with *text* as its input, and return the result."""
+        fingerprint = host_key_of(self._server)
+        options = ["-batch", "-ssh", "-P", str(self._server.ssh_port), "-pw", PASSWORD]
+        return subprocess.run(
+            [self._program, *options, "-hostkey", fingerprint, f"{name}@127.0.0.1", *words],
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            env=environment(self._home),
+        )
+
+
+class DbClient:
+    """Dropbear's client of one person."""
+
+    def __init__(self, server: Server, home: Path) -> None:
+        self._server = server
+        self._home = home
+        self._program = require_program("dbclient")
+
+    def key(self) -> str:
+        """Return the line of the public key of a private key that is made."""
+        path = self._home / "dropbear"
+        made = subprocess.run(
+            [require_program("dropbearkey"), "-t", "ed25519", "-f", str(path)],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return next(line for line in made.stdout.splitlines() if line.startswith("ssh-"))
+
+    def runs(self, name: str, *words: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        """Run it with the key and with *text* as its input, and return the result."""
+        options = ["-y", "-y", "-T", "-i", str(self._home / "dropbear")]
+        port = ["-p", str(self._server.ssh_port)]
+        return subprocess.run(
+            [self._program, *options, *port, f"{name}@127.0.0.1", *words],
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            env=environment(self._home),
+        )
+
+
+def host_key_of(server: Server) -> str:
+    """Return the fingerprint that the server has logged."""
+    return server.says(r"SSH host key: (SHA256:\S{43})")[1]
