@@ -111,6 +111,10 @@ class CountedConnection:
             self._limits.add_session(self.network, 1)
             self._stage = _Stage.SESSION
 
+    def add_session(self, change: int) -> None:
+        """Count further sessions of the connection, or (*change* is negative) no longer."""
+        self._limits.add_session(self.network, change)
+
     def redeemed(self) -> None:
         """Count it as a transfer with a valid ticket."""
         if self._stage is _Stage.STRANGER:

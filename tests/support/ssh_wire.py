@@ -24,7 +24,7 @@ from pyconchat.store import SqlStore
 from pyconchat.testing import make_chat, services_of
 from tests.support.connections import TestConnection, Wire
 
-__all__ = ["PASSWORD", "ServerOf", "SshClient", "SshServer", "new_key"]
+__all__ = ["PASSWORD", "ClientTransport", "ServerOf", "SshClient", "SshServer", "new_key"]
 
 PASSWORD = "a long password"
 
@@ -86,7 +86,7 @@ class ServerOf(Protocol):
     def __call__(self, limits: Any = None, **settings: Any) -> SshServer: ...
 
 
-class _Transport(SSHClientTransport):
+class ClientTransport(SSHClientTransport):
     """Conch's client, without services: it keeps the packets that it receives."""
 
     def __init__(self) -> None:
@@ -119,7 +119,7 @@ class SshClient:
         self.wire.peerAddr = IPv4Address("TCP", host, 50_000)
         self.door = server.ssh.buildProtocol(self.wire.peerAddr)
         self.wire.protocol = self.door
-        self.ssh = _Transport()
+        self.ssh = ClientTransport()
         self.out = StringTransport()
         self.received = b""
         self.door.makeConnection(self.wire)

@@ -48,8 +48,8 @@ MAX_LINGER = 2.0
 class ChannelCount:
     """A session of the connection *counted*, for the door of its channel.
 
-    The first that logs in makes the connection one that has logged in; each further one counts as
-    another session of the network.
+    The first that logs in makes the connection one that has logged in; each further one at the same
+    time counts as another session of the network.
     """
 
     def __init__(self, counted: CountedConnection, transport: Any) -> None:
@@ -57,13 +57,19 @@ class ChannelCount:
         self.address = counted.address
         self.reached = counted.reached
         self._transport = transport
+        self._open = False
 
     def logged_in(self) -> None:
-        """The door's session has begun."""
+        """Count the door's session, which has begun."""
         self._transport.session_begun()
+        self._open = True
+        self._transport.count_sessions(1)
 
     def closed(self, now: float) -> None:
-        """Ignored: the connection is counted until it is closed."""
+        """Count it no longer. The connection is counted until it is closed."""
+        if self._open:
+            self._open = False
+            self._transport.count_sessions(-1)
 
 
 MakeDoor: TypeAlias = "Callable[[SessionChannel, ChannelCount, Opening], ISshDoor]"

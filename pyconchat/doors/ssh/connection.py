@@ -19,7 +19,7 @@ from twisted.conch.ssh.connection import (
     SSHConnection,
 )
 
-from pyconchat.doors.connection_limits import CountedConnection
+from pyconchat.doors.connection_limits import CountedConnection, TooManyConnections
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.ssh.channel import MIN_PACKET, SessionChannel
 from pyconchat.doors.ssh.quiet import NOBODY
@@ -102,6 +102,11 @@ class SshConnection(SSHConnection):
             return OPEN_RESOURCE_SHORTAGE, b"too many sessions on this connection"
         if most < MIN_PACKET:
             return OPEN_ADMINISTRATIVELY_PROHIBITED, b"packets must not be so small"
+        if self.channels:  # the first session is counted with the connection
+            try:
+                self._counted.require_session_room()
+            except TooManyConnections as refused:
+                return OPEN_RESOURCE_SHORTAGE, refused.sentence.encode()
         return None
 
     def getChannel(

@@ -121,6 +121,7 @@ class SshTransport(SSHServerTransport):
         self.address = counted.address
         self.login_seconds = context.limits.login_seconds
         self.visitor: Visitor | None = None  # who is there, after the user authentication
+        self._sessions = 0  # of its channels
         self.ending = False  # nothing is read any more
         self.full = False  # the TCP transport has more unsent bytes than it wants
         self._full_since = 0.0
@@ -394,6 +395,11 @@ class SshTransport(SSHServerTransport):
         self.counted.logged_in()
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
+
+    def count_sessions(self, change: int) -> None:
+        """Count sessions of channels; the connection itself counts as the first."""
+        before, self._sessions = self._sessions, self._sessions + change
+        self.counted.add_session(max(1, self._sessions) - max(1, before))
 
     @property
     def login_seconds_left(self) -> float:

@@ -35,6 +35,27 @@ def test_four_channels(alice: SshClient) -> None:
     assert alice.opens() is not None
 
 
+def test_sessions_of_a_network(server_of: ServerOf) -> None:
+    """Each session counts, also those of one connection."""
+    server = server_of({"sessions_per_ip": 2})
+    server.registers("alice")
+    alice = SshClient(server).logs_in("alice")
+    first = alice.runs()
+    alice.runs()
+    assert alice.opens() is None
+    assert alice.why == SHORTAGE
+    refused = SshClient(server)
+    refused.tick(3)
+    assert b"too many connections from your address" in refused.received
+    alice.types(first, "", "/quit")
+    alice.status()
+    alice.closes(first)
+    assert alice.opens() is not None
+    alice.wire.loseConnection()
+    server.waits(3)
+    assert not SshClient(server).begins().gone
+
+
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
