@@ -16,7 +16,7 @@ import time
 import tty
 from abc import ABC, abstractmethod
 from codecs import getincrementaldecoder
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
@@ -491,12 +491,17 @@ PAIRS = [*zip(KINDS, KINDS, strict=True), *zip(KINDS, [*KINDS][1:] + [*KINDS][:1
 
 
 @contextmanager
-def users(server: Server, folder: Path) -> Iterator[UserOf]:
-    """Yield a function that connects users to *server*: ``user("nc", "alice", "password")``."""
+def users(
+    server: Server, folder: Path, kinds: Mapping[str, Callable[[Server, Path], User]] = ALL_KINDS
+) -> Iterator[UserOf]:
+    """Yield a function that connects users to *server*: ``user("nc", "alice", "password")``.
+
+    *kinds* are the kinds of programs that they may have.
+    """
     connected: list[User] = []
 
     def user(kind: str, name: str = "", password: str = "", group: str = "") -> User:
-        connected.append(ALL_KINDS[kind](server, folder))
+        connected.append(kinds[kind](server, folder))
         if name:
             connected[-1].logs_in(name, password, group)
         return connected[-1]
