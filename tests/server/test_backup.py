@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pyconchat.config import HOST_KEY_FILE
 from pyconchat.domain.decisions import Decision, NewEntry
 from pyconchat.domain.events import AnyEvent, FileRemoved, FileShared
 from pyconchat.domain.text import SafeText
@@ -109,7 +110,16 @@ def test_times_and_modes(busy: Busy, tmp_path: Path) -> None:
     assert copy.stat().st_mode & 0o777 == 0o600
 
 
-LINKED = ["tls-key.pem", "files/01", "files/02/link"]
+def test_the_ssh_host_key(busy: Busy, tmp_path: Path) -> None:
+    """Clients know the server by it, also after it was restored."""
+    (busy.folder / HOST_KEY_FILE).write_text("key")
+    back_up(busy, busy.folder, tmp_path / "backup")
+    copy = tmp_path / "backup" / HOST_KEY_FILE
+    assert copy.read_text() == "key"
+    assert copy.stat().st_mode & 0o777 == 0o600
+
+
+LINKED = ["tls-key.pem", "ssh_host_ed25519_key", "files/01", "files/02/link"]
 
 
 @pytest.mark.parametrize("name", LINKED)
