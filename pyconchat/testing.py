@@ -17,6 +17,7 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from pyconchat.auth.turns import Turns
+from pyconchat.chat.audience import Send
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import Asker, IHasher, IPeer, IStore, IThreads, ServerAddress
@@ -103,6 +104,16 @@ class FakePeer:
 
     def write(self, block: bytes) -> None:
         self.written += block
+
+    def direct_send(self, leave: Callable[[], None]) -> Send | None:
+        def send(block: bytes) -> int:
+            self.write(block)
+            return len(block)
+
+        return send
+
+    def write_rest(self, block: bytes, sent: int) -> None:
+        self.write(block[sent:])
 
     def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
         self.asked.append(prompt)
