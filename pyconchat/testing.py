@@ -189,11 +189,15 @@ class TestUser:
 
     def __init__(self, chat: Chat, name: str, password: str = "", *answers: str) -> None:
         self.chat = chat
-        self.peer = FakePeer(*answers)
+        self.peer = self.make_peer(*answers)
         self.session = Session(services_of(chat), self._account(chat, name, password), self.peer)
         self._result: list[object] = []
         Deferred.fromCoroutine(self._starts()).addErrback(self._result.append)
         self.tick()
+
+    def make_peer(self, *answers: str) -> FakePeer:
+        """Return the peer of the session, which gives *answers*."""
+        return FakePeer(*answers)
 
     async def _starts(self) -> None:
         await self.session.start()
