@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyconchat.chat import fanout
-from pyconchat.chat.audience import Send
+from pyconchat.chat import fanout, journal
+from pyconchat.chat.audience import Audience, Send
 from pyconchat.chat.chat import Chat
 from pyconchat.config import Config, LimitsConfig
+from pyconchat.domain.replies import Where
 from pyconchat.testing import FakePeer, TestUser, make_chat
 from tests.support.examples import examples
 from tests.support.stores import quick_store
@@ -136,7 +137,6 @@ class Room:
         old.socket.drain()
         old.session.close()
         self.shown[name] += old.peer.written
-        self.turns(40)
         self.people[name] = Person(self.chat, name, self.is_direct)
 
     def do(self, name: str, what: str) -> None:
@@ -168,14 +168,15 @@ class Room:
 
 
 SAFE = ["say", "say three times", "prompt", "answer", "full", "drain", "back", "/join tea"]
-SAFE += ["/join pot", "/desk"]
-OTHER = [f"/ignore {NAMES[0]}", f"/unignore {NAMES[0]}", "/ignore p1", "/mute tea", "/unmute tea"]
-OTHER += ["/set joins off", "hello @p2", "/leave tea", "/topic of tea"]
+SAFE += ["/join pot", "/desk", "/mute tea", "/mute tea off"]
+OTHER = [f"/ignore {NAMES[0]}", f"/unignore {NAMES[0]}", "/ignore p1"]
+OTHER += ["/set joins off", "hello @p2", "/set joins on", "/set times on", "/set times off"]
 
 
 @pytest.fixture(autouse=True)
 def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fanout, "MAX_WRITES_PER_PIECE", 3)
+    monkeypatch.setattr(fanout, "MAX_WRITES_PER_PIECE", 2)
+    monkeypatch.setattr(journal, "MAX_WRITES_PER_TURN", 2)
 
 
 def acts(of: list[str]) -> st.SearchStrategy[list[tuple[str, str, int]]]:
@@ -210,6 +211,8 @@ def test_changes_in_the_middle_of_a_block(script: list[tuple[str, str, int]]) ->
         for name, what, turns in script:
             room.do(name, what)
             room.turns(turns)
+        for name in NAMES:
+            room.do(name, "/mute tea off")
         room.turns(60)
         room.store.close()
     for name in NAMES:
@@ -237,3 +240,50 @@ def test_whose_blocks_go_straight_to_the_socket(tmp_path: Path) -> None:
         direct = [name for name in NAMES if now[name] > before[name]]
         assert direct == [name for name in NAMES if name != author]
     room.store.close()
+
+
+@settings(max_examples=examples(100))
+@given(st.data())
+def test_one_block(data: st.DataObject) -> None:
+    """A block is for those who were in the audience at its beginning, and have not left it."""
+    audience = Audience()
+    written: list[int] = []
+
+    def send_to(session: int) -> Send:
+        return lambda _: written.append(session) or 0  # type: ignore[func-returns-value]
+
+    here, elsewhere = styles = [("renderer", Where(here=each)) for each in (True, False)]
+    for session in range(data.draw(st.integers(0, 12))):
+        audience.add(session)
+        style = data.draw(st.sampled_from([here, elsewhere, None]))
+        if style is not None:
+            audience.admit(session, style, send_to(session))
+    expected = set(audience.sessions)
+
+    def change() -> None:
+        someone = st.sampled_from(sorted({*audience.sessions, 20, 21}))
+        for session in data.draw(st.lists(someone, max_size=3)):
+            what = data.draw(st.sampled_from([audience.add, audience.remove, audience.set_apart]))
+            if what == audience.remove and session not in written:
+                expected.discard(session)
+            if what != audience.add or session not in audience.sessions:
+                what(session)
+        if data.draw(st.booleans()):
+            assert not set(audience.pending) & set(written), "they have the block"
+
+    for style, sends in audience.direct_pieces(2):
+        assert style in styles
+        for send in sends:
+            send(b"block")
+        change()
+    pending = audience.pending
+    while pending:
+        session = next(iter(pending))
+        del pending[session]
+        written.append(session)
+        if audience.is_apart(session) and data.draw(st.booleans()):
+            audience.admit(session, here, send_to(session))
+        change()
+    assert sorted(written) == sorted({*written})
+    assert expected <= {*written}
+    assert not {20, 21} & {*written}
