@@ -30,6 +30,25 @@ MAX_ANSWERS = 64
 class Negotiation:
     """The options of one connection; *send* writes raw bytes to it."""
 
+    __slots__ = (
+        "_answers",
+        "_dumb",
+        "_echo",
+        "_gathered",
+        "_given_up",
+        "_hiding",
+        "_offered",
+        "_send",
+        "_suppressed",
+        "_terminal_type",
+        "_window_size",
+        "answered",
+        "asked",
+        "end_of_record",
+        "no_go_ahead",
+        "window",
+    )
+
     def __init__(self, send: Callable[[bytes], None]) -> None:
         self._send = send
         self._gathered: bytearray | None = None
@@ -143,7 +162,7 @@ class Negotiation:
             self._answer(answer, option.number)
         if option is self._suppressed and option.on != was_on:
             self._request_echo()
-        elif option is self._echo and option.off:
+        elif option is self._echo and option.off and not agreed and self._suppressed.on:
             # Both or none: without ECHO the client would show the keys, and the server as well.
             self._request(self._suppressed, False)
         elif option is self._terminal_type and option.on and not was_on:

@@ -235,6 +235,18 @@ def test_the_status_line(alice: Typist, bob: TestConnection) -> None:
     assert alice.shows()[-1] == " alice"
 
 
+def test_the_status_line_counts_what_is_unread(alice: Typist, bob: TestConnection) -> None:
+    """Of muted groups, whose messages are not shown as they come."""
+    alice.enters("/mute tea", "/desk")
+    alice.waits()
+    bob.types("hello")
+    alice.waits()
+    assert alice.shows()[-1] == " alice | 1:tea 1"
+    alice.keys("\x1b1")
+    alice.waits()
+    assert alice.shows()[-1] == " alice | tea: 2 online"
+
+
 def test_the_window_changes(alice: Typist) -> None:
     """The line is drawn again, in as many rows as it needs now."""
     alice.keys("x" * 50)
@@ -292,6 +304,21 @@ def test_a_discarded_line_belongs_nowhere(alice: Typist, connect: Connect) -> No
 
 
 # Into character mode and out of it.
+
+
+def test_a_client_that_negotiates_first(connect: Connect) -> None:
+    """PuTTY offers and requests at once; what it has said before our offer is an answer to it."""
+    alice = connect(CRLF)
+    speed, environ = 32, 39
+    offers = b"".join(command(WILL, each) for each in (NAWS, speed, TTYPE, environ))
+    alice.sends(offers + command(DO, ECHO) + command(WILL, SGA) + command(DO, SGA))
+    alice.types("alice")
+    seen = alice.receives()
+    for answer in (OFFER, command(DONT, speed), command(DONT, environ), command(WILL, ECHO)):
+        assert answer in seen
+    assert command(DONT, NAWS) not in seen
+    alice.sends(command(DO, ECHO))
+    assert b"\x1b[?2004h" in alice.receives()
 
 
 def test_a_client_refuses(connect: Connect) -> None:
