@@ -8,10 +8,13 @@ Telnet is offered character mode: a client that agrees has the line editor (`Edi
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from zope.interface import implementer
 
+from pyconchat.chat.audience import Send
 from pyconchat.chat.interfaces import ILoginPeer, ISession
 from pyconchat.chat.places import Place, place_name
 from pyconchat.domain.decisions import MoveCursor
@@ -179,6 +182,9 @@ class LineDoor(Door):
 
     def write(self, block: bytes) -> None:
         self._prompt.write(block)
+
+    def direct_send(self, leave: Callable[[], None]) -> Send | None:
+        return None if self._prompt.matters else self._output.direct_send(leave)
 
     def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
         no_answer = self.life is Lifecycle.INPUT_ENDED and not self.hasLine()
@@ -378,6 +384,7 @@ class LineDoor(Door):
 
     def _enter_characters(self) -> None:
         services = self._context.services
+        self._output.end_direct()
         self._edited = self._prompt = EditedLines(self._output.write, self.MAX_LENGTH, services)
         self._edited.editor.start()
         self._telnet.show = self._edited.write

@@ -50,6 +50,7 @@ class EditedLines:
     """
 
     erasing = True
+    matters = True
 
     def __init__(self, write: Callable[[bytes], None], line_bytes: int, services: Services) -> None:
         self.editor = LineEditor(write, line_bytes, has_secret=_AT_DESK)
