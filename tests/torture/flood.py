@@ -19,8 +19,8 @@ LOGIN, TELNET_LOGIN, HELLO = (
     b"\xff\xf1flood%d\r\n\r\n\r\n",
     b'{"hello":1,"name":"flood%d","guest":true}\n',
 )
-# DO SUPPRESS-GO-AHEAD and DO ECHO: character mode.
-EDITED_LOGIN = b"\xff\xfd\x03\xff\xfd\x01flood%d\r\n\r\n\r\n"
+# DO SUPPRESS-GO-AHEAD, WONT NAWS and DO ECHO: character mode.
+EDITED_LOGIN = b"\xff\xfd\x03\xff\xfc\x1f\xff\xfd\x01flood%d\r\n\r\n\r\n"
 NEGOTIATION = bytes([255, 251, 3, 255, 253, 24, 255, 252, 1])
 KINDS: dict[str, tuple[bytes, bytes]] = {  # the bytes sent first, and then repeatedly
     "negotiation": (b"", NEGOTIATION),

@@ -314,11 +314,24 @@ def test_a_client_that_negotiates_first(connect: Connect) -> None:
     alice.sends(offers + command(DO, ECHO) + command(WILL, SGA) + command(DO, SGA))
     alice.types("alice")
     seen = alice.receives()
-    for answer in (OFFER, command(DONT, speed), command(DONT, environ), command(WILL, ECHO)):
+    for answer in (OFFER, command(DONT, speed), command(DONT, environ)):
         assert answer in seen
     assert command(DONT, NAWS) not in seen
-    alice.sends(command(DO, ECHO))
+    alice.sends(bytes([IAC, SB, NAWS, 0, 60, 0, 30, IAC, SE]) + command(DO, ECHO))
     assert b"\x1b[?2004h" in alice.receives()
+
+
+def test_telnet_in_a_pipe(connect: Connect) -> None:
+    """It agrees to everything, but has no window: its lines are as they were."""
+    alice = connect(CRLF)
+    alice.types("alice").sends(command(DO, SGA) + command(WILL, NAWS) + command(WILL, TTYPE))
+    alice.sends(TERMINAL + command(DO, ECHO))
+    alice.types("", "", "/create tea open", "hello")
+    alice.waits(1)
+    seen = alice.everything + alice.receives()
+    assert b"\x1b[?2004h" not in seen
+    assert b"hello" not in seen
+    assert b"[tea] " in seen
 
 
 def test_a_client_refuses(connect: Connect) -> None:
@@ -338,7 +351,7 @@ def test_a_client_refuses(connect: Connect) -> None:
 def test_a_client_that_refuses_to_be_echoed(connect: Connect) -> None:
     """Both options or none: SUPPRESS-GO-AHEAD is withdrawn."""
     alice = connect(CRLF)
-    alice.types("alice").sends(command(DO, SGA)).sends(command(DONT, ECHO))
+    alice.types("alice").sends(command(DO, SGA) + command(WONT, NAWS)).sends(command(DONT, ECHO))
     assert command(WONT, SGA) in alice.everything + alice.receives()
 
 
