@@ -17,6 +17,7 @@ __all__ = [
     "COMMAND_COST",
     "COMPLETION_COST",
     "ERASURE_COST",
+    "KEY_COST",
     "LARGE_READ",
     "LINE_COST",
     "InputBudget",
@@ -34,6 +35,9 @@ BYTE_COST = 2e-9
 
 COMMAND_COST = 4e-6
 """Seconds of work for a telnet command."""
+
+KEY_COST = 8e-6
+"""Seconds of work for a key that is not text, in character mode; Enter is two."""
 
 COMPLETION_COST = 0.0005
 """Seconds of work to complete a word, on a server with many groups."""

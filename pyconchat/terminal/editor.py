@@ -14,7 +14,6 @@ Each method calls *write* at most once, when it has changed the screen.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 from pyconchat.terminal.completions import choices_in_columns, extension
@@ -29,6 +28,7 @@ from pyconchat.terminal.events import (
 )
 from pyconchat.terminal.history import History
 from pyconchat.terminal.keys import Alt, Input, Key, KeyDecoder, Paste
+from pyconchat.terminal.pasted import pasted_lines, printable
 from pyconchat.terminal.screen import Screen, Shown
 from pyconchat.terminal.search import HistorySearch
 from pyconchat.terminal.text_line import TextLine
@@ -42,7 +42,6 @@ STATUS_SECONDS = 1.0
 """Minimum seconds between two changes of the status line."""
 
 BELL = "\a"
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufffd]")
 PASTE_ON, PASTE_OFF = "\x1b[?2004h", "\x1b[?2004l"
 
 
@@ -268,14 +267,14 @@ class LineEditor:
         if self._search is not None:
             found = self._search.line or ""
             prompt = f"(search: {self._search.pattern}) "
-            return Shown(prompt + _printable(found), "", self._status)
+            return Shown(prompt + printable(found), "", self._status)
         if self._secret:
             return Shown(self._question, "", self._status)
         prompt = self._question if self._asked else self._prompt
         if self._paste is not None:
             prompt += f"Send {len(self._paste)} lines? [y/N] "
         line = self._line
-        return Shown(prompt + _printable(line.before), _printable(line.after), self._status)
+        return Shown(prompt + printable(line.before), printable(line.after), self._status)
 
     def _leave_line(self) -> None:
         """Leave prompt and text on the screen, and go on below."""
@@ -328,38 +327,8 @@ class LineEditor:
             case Key.INVALID:
                 self._out.append(BELL)
             case _:
-                self._edit(each)
-
-    def _edit(self, key: Key) -> None:
-        line = self._line
-        match key:
-            case Key.BACKSPACE:
-                line.delete_before()
-            case Key.DELETE | Key.DELETE_OR_END:
-                line.delete_after()
-            case Key.LEFT:
-                line.move_left()
-            case Key.RIGHT:
-                line.move_right()
-            case Key.WORD_LEFT:
-                line.move_word_left()
-            case Key.WORD_RIGHT:
-                line.move_word_right()
-            case Key.HOME:
-                line.cursor = 0
-            case Key.END:
-                line.cursor = len(line.text)
-            case Key.KILL_START:
-                line.kill(0, line.cursor)
-            case Key.KILL_END:
-                line.kill(line.cursor, len(line.text))
-            case Key.KILL_WORD:
-                line.kill_word()
-            case Key.YANK:
-                if not line.yank():
+                if not self._line.press(each):
                     self._out.append(BELL)
-            case _:
-                pass
 
     def _insert(self, text: str) -> None:
         if not self._line.insert(text):
@@ -439,7 +408,7 @@ class LineEditor:
 
     def _pasted(self, text: str) -> None:
         """Insert one line; ask before several are sent."""
-        lines = _pasted_lines(text)
+        lines = pasted_lines(text)
         if len(lines) == 1 or self._asked or self._paste is not None:
             self._insert(lines[0])
         elif not self.sends_pastes:
@@ -455,14 +424,3 @@ class LineEditor:
             self._paste = None
             self._line.replace(*self._draft)
             self._draft = "", 0
-
-
-def _printable(text: str) -> str:
-    """Return *text* as it is drawn: a tab, which only a paste can have, takes one cell."""
-    return text.replace("\t", " ")
-
-
-def _pasted_lines(text: str) -> list[str]:
-    """Return the lines of a paste, without what a terminal would not show as text."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
-    return _UNPRINTABLE.sub("", text).split("\n")

@@ -1,13 +1,28 @@
-"""Pasted lines, as messages."""
+"""Pasted text: its lines, and the messages that they become."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-__all__ = ["messages_of"]
+__all__ = ["messages_of", "pasted_lines", "printable"]
 
 MAX_PASTED_LINES = 64
 """Maximum lines in a message."""
+
+
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufffd]")
+
+
+def pasted_lines(text: str) -> list[str]:
+    """Return the lines of a paste, without what a terminal would not show as text."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
+    return _UNPRINTABLE.sub("", text).split("\n")
+
+
+def printable(text: str) -> str:
+    """Return *text* as it is drawn: a tab, which only a paste can have, takes one cell."""
+    return text.replace("\t", " ")
 
 
 def messages_of(lines: Sequence[str], line_bytes: int) -> list[str]:

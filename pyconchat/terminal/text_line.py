@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from pyconchat.terminal.graphemes import length_after, length_before
+from pyconchat.terminal.keys import Key
 
 __all__ = ["TextLine"]
 
@@ -95,6 +96,37 @@ class TextLine:
         """Empty the line, and what `yank` would insert: it may be a secret."""
         self.replace("")
         self._removed = ""
+
+    def press(self, key: Key) -> bool:
+        """Do what *key* does in a line, if anything; return whether the result fits."""
+        match key:
+            case Key.BACKSPACE:
+                self.delete_before()
+            case Key.DELETE | Key.DELETE_OR_END:
+                self.delete_after()
+            case Key.LEFT:
+                self.move_left()
+            case Key.RIGHT:
+                self.move_right()
+            case Key.WORD_LEFT:
+                self.move_word_left()
+            case Key.WORD_RIGHT:
+                self.move_word_right()
+            case Key.HOME:
+                self.cursor = 0
+            case Key.END:
+                self.cursor = len(self.text)
+            case Key.KILL_START:
+                self.kill(0, self.cursor)
+            case Key.KILL_END:
+                self.kill(self.cursor, len(self.text))
+            case Key.KILL_WORD:
+                self.kill_word()
+            case Key.YANK:
+                return self.yank()
+            case _:
+                pass
+        return True
 
     def _word_start(self) -> int:
         start = len(self.before.rstrip())

@@ -19,6 +19,8 @@ LOGIN, TELNET_LOGIN, HELLO = (
     b"\xff\xf1flood%d\r\n\r\n\r\n",
     b'{"hello":1,"name":"flood%d","guest":true}\n',
 )
+# DO SUPPRESS-GO-AHEAD, WONT NAWS and DO ECHO: character mode.
+EDITED_LOGIN = b"\xff\xfd\x03\xff\xfc\x1f\xff\xfd\x01flood%d\r\n\r\n\r\n"
 NEGOTIATION = bytes([255, 251, 3, 255, 253, 24, 255, 252, 1])
 KINDS: dict[str, tuple[bytes, bytes]] = {  # the bytes sent first, and then repeatedly
     "negotiation": (b"", NEGOTIATION),
@@ -39,6 +41,9 @@ KINDS: dict[str, tuple[bytes, bytes]] = {  # the bytes sent first, and then repe
     "blank lines, logged in": (LOGIN, b"\n"),
     "CR": (b"", b"\r"),
     "erasing keys, logged in": (LOGIN, b"a" * 2000 + b"\x7f" * 2000 + b"\n"),
+    "keys, in character mode": (EDITED_LOGIN, b"\x1b[D\x7f"),
+    "wide text, in character mode": (EDITED_LOGIN, "\x1b[H三".encode()),
+    "Tab, in character mode": (EDITED_LOGIN, b"a\t\x15"),
     "not UTF-8, in a question": (LOGIN + b"/msg\n", b"\xff\n"),
     "an endless line": (b"", b"a"),
     "messages, logged in": (LOGIN, b"word\n"),

@@ -50,7 +50,7 @@ MAX_COMMANDS_AT_ONCE = 16
 MAX_LF_DELAY = 0.2
 """Maximum seconds between the CR and the LF of the first line's end."""
 
-MAX_SILENCE = 2.0
+MAX_UNANSWERED = 2.0
 """Maximum seconds until telnet answers the first negotiation; `nc -C` never does."""
 
 _IAC = bytes((IAC,))
@@ -71,6 +71,7 @@ class LineDoor(Door):
         self._secret = False
         self._asked_to_hide = False  # the answer to the last secret question, if it is telnet
         self._pinged = False
+        self._asked_at = 0.0  # when an unanswered negotiation was noticed; 0: there is none
         self._edited: EditedLines | None = None  # of a client in character mode
         self._line_ends = LineEnds()
         self._cr_timer: IDelayedCall | None = None  # until a CR at the end counts alone
@@ -301,8 +302,6 @@ class LineDoor(Door):
 
     def check_silence(self, seconds: float) -> bool:
         if not self._telnet.negotiates:
-            if seconds >= MAX_SILENCE:
-                self._telnet.options.give_up()
             return False  # nc cannot answer a ping; the kernel's keepalive checks it
         limits = self._context.limits
         if 0 < limits.silence_seconds <= seconds:
@@ -314,6 +313,10 @@ class LineDoor(Door):
         return False
 
     def check(self, now: float) -> list[MoveCursor]:
+        if self._telnet.unanswered:
+            self._asked_at = self._asked_at or now
+            if now - self._asked_at >= MAX_UNANSWERED:
+                self._telnet.options.give_up()
         if self._edited is not None and self.session is not None and not self.ending:
             self._edited.editor.status(self._context.status_lines.text(self.session, now), now)
         return super().check(now)
@@ -390,6 +393,7 @@ class LineDoor(Door):
 
     def _enter_characters(self) -> None:
         services = self._context.services
+        self._output.end_direct()
         self._edited = self._prompt = EditedLines(self._output.write, self.MAX_LENGTH, services)
         self._edited.editor.start()
         self._telnet.show = self._edited.write

@@ -11,7 +11,7 @@ from functools import partial
 from pyconchat.chat.interfaces import ISession
 from pyconchat.commands.completion import completions, may_have_password
 from pyconchat.commands.services import Services
-from pyconchat.doors.input_budget import COMMAND_COST, COMPLETION_COST
+from pyconchat.doors.input_budget import COMPLETION_COST, KEY_COST
 from pyconchat.terminal.editor import LineEditor
 from pyconchat.terminal.events import (
     Completing,
@@ -26,7 +26,7 @@ from pyconchat.terminal.pasted import messages_of
 
 __all__ = ["MAX_READ", "EditedLines"]
 
-MAX_READ = 1024
+MAX_READ = 512
 """Maximum bytes of keys that are handled in one turn of the reactor."""
 
 MAX_COMPLETIONS = 4
@@ -56,6 +56,7 @@ class EditedLines:
     """
 
     erasing = True
+    matters = True
 
     def __init__(
         self,
@@ -77,11 +78,11 @@ class EditedLines:
 
     def cost(self, data: bytes) -> float:
         """Return the cost of the keys in *data*, and of completions before, in seconds of work."""
-        controls = len(data) - len(data.translate(None, _CONTROLS))
+        keys = len(data) - len(data.translate(None, _CONTROLS)) + data.count(b"\r")
         completing, self._completions = self._completions * COMPLETION_COST, 0
         text = self.editor.text
         drawing = 0.0 if text.isascii() else CHARACTER_COST * len(text)
-        return COMMAND_COST * controls + completing + drawing
+        return KEY_COST * keys + completing + drawing
 
     def typed(self, data: bytes, session: ISession | None) -> bytes:
         """Handle keys; return the lines that they enter in *session*, None before the login."""

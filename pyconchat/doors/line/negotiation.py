@@ -30,6 +30,25 @@ MAX_ANSWERS = 64
 class Negotiation:
     """The options of one connection; *send* writes raw bytes to it."""
 
+    __slots__ = (
+        "_answers",
+        "_dumb",
+        "_echo",
+        "_gathered",
+        "_given_up",
+        "_hiding",
+        "_offered",
+        "_send",
+        "_suppressed",
+        "_terminal_type",
+        "_window_size",
+        "answered",
+        "asked",
+        "end_of_record",
+        "no_go_ahead",
+        "window",
+    )
+
     def __init__(self, send: Callable[[bytes], None]) -> None:
         self._send = send
         self._gathered: bytearray | None = None
@@ -56,7 +75,7 @@ class Negotiation:
     @property
     def characters(self) -> bool:
         """Return whether the client is in character mode, at a terminal that can erase."""
-        return self._suppressed.on and self._echo.on and not self._dumb
+        return self._echo.on and self._edits
 
     @property
     def understands_content(self) -> bool:
@@ -94,7 +113,16 @@ class Negotiation:
         self._command(DO, TIMING_MARK)
 
     def _request_echo(self) -> None:
-        self._request(self._echo, self._hiding or (self._suppressed.on and not self._dumb))
+        self._request(self._echo, self._hiding or self._edits)
+
+    @property
+    def _edits(self) -> bool:
+        """Return whether the client agrees, as far as it is asked, and seems to have a terminal.
+
+        `telnet` without one, as in a pipe, agrees to report the size of its window, but does not.
+        """
+        has_window = self.window is not None or self._window_size.off
+        return self._suppressed.on and has_window and not self._dumb
 
     # What the client sends.
 
@@ -119,6 +147,7 @@ class Negotiation:
         option, value = content[:1], content[1:]
         if option == bytes([WINDOW_SIZE]) and self._window_size.on and len(value) == 4:
             self.window = int.from_bytes(value[:2]), int.from_bytes(value[2:])
+            self._request_echo()
         elif option == bytes([TERMINAL_TYPE]) and value.startswith(TYPE_IS):
             self._dumb = value[1:].upper() in DUMB
             if self._dumb:
@@ -141,9 +170,9 @@ class Negotiation:
         answer = option.answered(agreed)
         if answer is not None:
             self._answer(answer, option.number)
-        if option is self._suppressed and option.on != was_on:
+        if option in (self._suppressed, self._window_size):
             self._request_echo()
-        elif option is self._echo and option.off:
+        elif option is self._echo and option.off and not agreed and self._suppressed.on:
             # Both or none: without ECHO the client would show the keys, and the server as well.
             self._request(self._suppressed, False)
         elif option is self._terminal_type and option.on and not was_on:

@@ -235,6 +235,18 @@ def test_the_status_line(alice: Typist, bob: TestConnection) -> None:
     assert alice.shows()[-1] == " alice"
 
 
+def test_the_status_line_counts_what_is_unread(alice: Typist, bob: TestConnection) -> None:
+    """Of muted groups, whose messages are not shown as they come."""
+    alice.enters("/mute tea", "/desk")
+    alice.waits()
+    bob.types("hello")
+    alice.waits()
+    assert alice.shows()[-1] == " alice | 1:tea 1"
+    alice.keys("\x1b1")
+    alice.waits()
+    assert alice.shows()[-1] == " alice | tea: 2 online"
+
+
 def test_the_window_changes(alice: Typist) -> None:
     """The line is drawn again, in as many rows as it needs now."""
     alice.keys("x" * 50)
@@ -294,6 +306,34 @@ def test_a_discarded_line_belongs_nowhere(alice: Typist, connect: Connect) -> No
 # Into character mode and out of it.
 
 
+def test_a_client_that_negotiates_first(connect: Connect) -> None:
+    """PuTTY offers and requests at once; what it has said before our offer is an answer to it."""
+    alice = connect(CRLF)
+    speed, environ = 32, 39
+    offers = b"".join(command(WILL, each) for each in (NAWS, speed, TTYPE, environ))
+    alice.sends(offers + command(DO, ECHO) + command(WILL, SGA) + command(DO, SGA))
+    alice.types("alice")
+    seen = alice.receives()
+    for answer in (OFFER, command(DONT, speed), command(DONT, environ)):
+        assert answer in seen
+    assert command(DONT, NAWS) not in seen
+    alice.sends(bytes([IAC, SB, NAWS, 0, 60, 0, 30, IAC, SE]) + command(DO, ECHO))
+    assert b"\x1b[?2004h" in alice.receives()
+
+
+def test_telnet_in_a_pipe(connect: Connect) -> None:
+    """It agrees to everything, but has no window: its lines are as they were."""
+    alice = connect(CRLF)
+    alice.types("alice").sends(command(DO, SGA) + command(WILL, NAWS) + command(WILL, TTYPE))
+    alice.sends(TERMINAL + command(DO, ECHO))
+    alice.types("", "", "/create tea open", "hello")
+    alice.waits(1)
+    seen = alice.everything + alice.receives()
+    assert b"\x1b[?2004h" not in seen
+    assert b"hello" not in seen
+    assert b"[tea] " in seen
+
+
 def test_a_client_refuses(connect: Connect) -> None:
     """Without SUPPRESS-GO-AHEAD nothing changes: lines, and ECHO for passwords alone."""
     alice = connect(CRLF)
@@ -311,7 +351,7 @@ def test_a_client_refuses(connect: Connect) -> None:
 def test_a_client_that_refuses_to_be_echoed(connect: Connect) -> None:
     """Both options or none: SUPPRESS-GO-AHEAD is withdrawn."""
     alice = connect(CRLF)
-    alice.types("alice").sends(command(DO, SGA)).sends(command(DONT, ECHO))
+    alice.types("alice").sends(command(DO, SGA) + command(WONT, NAWS)).sends(command(DONT, ECHO))
     assert command(WONT, SGA) in alice.everything + alice.receives()
 
 
@@ -341,12 +381,14 @@ def test_a_client_that_never_answers(connect: Connect) -> None:
     alice = connect(CRLF, silent=True)
     alice.types("alice")
     assert OFFER in alice.receives()
-    alice.waits(4)
-    alice.types("", "", "/create tea open", "hello", "/password")
+    for line in ("", "", "/create tea open", "hello"):
+        alice.types(line)
+        alice.waits(1)
+    alice.types("/password")
     alice.waits(600)
-    seen = alice.receives()
+    seen = alice.receives().partition(b"[tea] ")[2]
+    assert b"password" in seen.lower()
     assert bytes([IAC]) not in seen
-    assert b"[tea] " in seen
     assert alice.wire.connected
 
 
