@@ -220,6 +220,7 @@ FREE = {
     "r",
     "help",
     "quit",
+    "key",
     "password",
     "mentions",
     "mute",
