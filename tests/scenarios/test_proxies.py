@@ -42,7 +42,7 @@ def answers(peer: socket.socket, data: bytes, half_close: bool = True) -> str:
                 if not more:
                     break
                 received += more
-    return received.decode()
+    return received.decode(errors="replace")  # telnet options, after the CRLF of a header
 
 
 def connect(port: int, host: str = "127.0.0.1") -> socket.socket:
