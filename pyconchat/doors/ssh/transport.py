@@ -1,14 +1,12 @@
-"""SshTransport: the packets of one SSH connection, within limits that Conch does not have.
+"""SshTransport: one SSH connection, within limits that Conch does not have.
 
-Each packet is checked before Conch handles it: its size, whether its type may come now, and how
-much work it causes. A peer that does not keep to the protocol is disconnected without an answer.
+`Packets` checks what arrives. A peer that does not keep to the protocol is cut without an answer.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from enum import Enum
 from typing import Any, cast
 
 from twisted.conch.ssh.common import NS, getNS
@@ -16,11 +14,7 @@ from twisted.conch.ssh.transport import (
     DISCONNECT_BY_APPLICATION,
     DISCONNECT_SERVICE_NOT_AVAILABLE,
     MSG_DISCONNECT,
-    MSG_EXT_INFO,
-    MSG_KEXINIT,
-    MSG_NEWKEYS,
     MSG_SERVICE_ACCEPT,
-    SSHServerTransport,
 )
 from twisted.internet.interfaces import IDelayedCall, IPushProducer
 from twisted.internet.protocol import connectionDone
@@ -39,21 +33,13 @@ from pyconchat.doors.connection_limits import (
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.input_budget import BYTE_COST, LARGE_READ, InputBudget
 from pyconchat.doors.interfaces import IDoor
-from pyconchat.doors.ssh.algorithms import CIPHERS, HOST_KEYS, KEY_EXCHANGES, MACS, SIGNATURES
 from pyconchat.doors.ssh.connection import SshConnection
-from pyconchat.doors.ssh.packet_cost import packet_cost
-from pyconchat.doors.ssh.quiet import NOBODY
+from pyconchat.doors.ssh.packets import REKEY_BYTES, Packets
 from pyconchat.doors.ssh.user_auth import UserAuth
 from pyconchat.doors.ssh.visitor import Visitor
 from pyconchat.net.connection import FIRST_READ_SIZE, IConnection, keep_alive, set_read_size
 
-__all__ = ["MAX_PACKET", "SshTransport"]
-
-MAX_VERSION = 255
-"""Maximum bytes of the peer's version line (RFC 4253, 4.2)."""
-
-MAX_PACKET = 40_000
-"""Maximum bytes of a packet: 35,000 is the least that must be taken (RFC 4253, 6.1)."""
+__all__ = ["SshTransport"]
 
 MAX_STALL = 30.0
 """Maximum seconds in which a peer that has unread data reads nothing."""
@@ -61,48 +47,16 @@ MAX_STALL = 30.0
 MAX_LINGER = 2.0
 """Maximum seconds in which a last packet may arrive before the connection is closed."""
 
-EXCHANGE_SECONDS = 10.0
-"""Minimum seconds between two key exchanges that the peer begins, and maximum of one."""
-
-REKEY_BYTES = 2**30
-"""Bytes in one direction after which new keys are exchanged (RFC 4253, 9)."""
-
-REKEY_SECONDS = 24 * 3600.0
-"""Seconds after which new keys are exchanged."""
-
-NOT_SSH = b"This port is for SSH: ssh -p PORT NAME@HOST\r\n"
-
-
-class _Exchange(Enum):
-    """What a key exchange waits for."""
-
-    NONE = "nothing: none is running"
-    REPLY = "the peer's KEXINIT: the server has sent its own"
-    INIT = "the peer's first key exchange message"
-    NEW_KEYS = "NEWKEYS"
-
-
-class Malformed(Exception):
-    """The peer does not keep to the protocol."""
-
 
 @implementer(IDoor, IPushProducer)
-class SshTransport(SSHServerTransport):
+class SshTransport(Packets):
     """One connection: its packets, its key exchanges and its deadline.
 
     It is the producer of the TCP transport: while that has unsent bytes, nothing more is read, so
     that answers do not pile up, and the channels are told not to write.
     """
 
-    _log = NOBODY
     _own_log = Logger(namespace="pyconchat")
-
-    ourVersionString = b"SSH-2.0-PyconChat"
-    supportedKeyExchanges = KEY_EXCHANGES
-    supportedCiphers = CIPHERS
-    supportedMACs = MACS
-    supportedPublicKeys = HOST_KEYS
-    supportedCompressions = [b"none"]
 
     opened_by_input = False
     unsent = 0
@@ -114,7 +68,7 @@ class SshTransport(SSHServerTransport):
         factory: Any,
         rekey_bytes: int = REKEY_BYTES,
     ) -> None:
-        self.context = context
+        super().__init__(context, rekey_bytes)
         self.counted = counted
         self.factory = factory
         self.network = counted.network
@@ -122,17 +76,7 @@ class SshTransport(SSHServerTransport):
         self.login_seconds = context.limits.login_seconds
         self.visitor: Visitor | None = None  # who is there, after the user authentication
         self._sessions = 0  # of its channels
-        self.ending = False  # nothing is read any more
-        self.full = False  # the TCP transport has more unsent bytes than it wants
         self._full_since = 0.0
-        self._input = bytearray()
-        self._first: bytes | None = None  # the decrypted first block of the next packet
-        self._exchange = _Exchange.NONE
-        self._exchanged_at = float("-inf")  # when the peer began the last one after the login
-        self._exchange_timer: IDelayedCall | None = None
-        self._keys_since = context.now()
-        self._bytes_in = self._bytes_out = 0  # with the current keys
-        self._rekey_bytes = rekey_bytes
         self._deadline: IDelayedCall | None = None
         self._pinged = False
         self._reading = True
@@ -158,7 +102,6 @@ class SshTransport(SSHServerTransport):
         context.open_doors.add(self)
         if limits.login_seconds > 0:
             self._deadline = context.reactor.callLater(limits.login_seconds, self._login_timed_out)
-        self._exchange = _Exchange.REPLY
         super().connectionMade()
 
     def dataReceived(self, data: bytes) -> None:
@@ -169,7 +112,7 @@ class SshTransport(SSHServerTransport):
         self._input += data
         self._bytes_in += len(data)
         self._budget.pay(BYTE_COST * len(data), len(data) > LARGE_READ)
-        self._handle_input()
+        self.handle_input()
 
     def readConnectionLost(self) -> None:
         """The peer has closed its direction: SSH has no use of the other one."""
@@ -199,14 +142,14 @@ class SshTransport(SSHServerTransport):
         self.full = True
         self._full_since = self.context.now()
         self._update_reading()
-        self._tell_channels()
+        self.exchange_changed()
 
     def resumeProducing(self) -> None:
         """Write again."""
         self.full = False
-        self._tell_channels()
+        self.exchange_changed()
         self._update_reading()
-        self._handle_input()
+        self.handle_input()
 
     def stopProducing(self) -> None:
         """Ignored: `connectionLost` follows."""
@@ -218,7 +161,7 @@ class SshTransport(SSHServerTransport):
             not self.full and not self.ending and self._keyExchangeState == self._KEY_EXCHANGE_NONE
         )
 
-    def _tell_channels(self) -> None:
+    def exchange_changed(self) -> None:
         if isinstance(self.service, SshConnection):
             self.service.sending_changed()
 
@@ -233,144 +176,15 @@ class SshTransport(SSHServerTransport):
         else:
             self._connection.pauseProducing()
 
+    def logs_in(self) -> bool:
+        return self.visitor is None
+
+    def input_handled(self) -> None:
+        self._update_reading()
+
     def _budget_allows(self) -> None:
         self._update_reading()
-        self._handle_input()
-
-    # Packets.
-
-    def _handle_input(self) -> None:
-        try:
-            if not self.gotVersion and not self._take_version():
-                return
-            while not (self.full or self._budget.waiting or self.ending):
-                packet = self._next_packet()
-                if packet is None:
-                    break
-                self._handle(packet)
-        except Malformed as problem:
-            self._malformed(str(problem))
-        except Exception as problem:  # whatever Conch raises where it does not check
-            self._malformed(repr(problem))
-        if not self.ending:
-            self._update_reading()
-            self._rekey_if_due()
-
-    def _take_version(self) -> bool:
-        """Take the peer's version line; return whether it was complete. Raises `Malformed`."""
-        line, end, _ = bytes(self._input[: MAX_VERSION + 1]).partition(b"\n")
-        known = b"SSH-2.0-"
-        if not (line.startswith(known) or (not end and known.startswith(line))):
-            self._connection.write(NOT_SSH)
-            raise Malformed("it does not begin with a version of SSH")
-        if not end:
-            if len(line) > MAX_VERSION:
-                raise Malformed("its version has no end")
-            return False
-        self.gotVersion = True
-        self.otherVersionString = line.rstrip(b"\r")
-        del self._input[: len(line) + 1]
-        return True
-
-    def _next_packet(self) -> bytes | None:
-        """Return the payload of the next packet; None if it is incomplete. Raises `Malformed`."""
-        ciphers, data = self.currentEncryptions, self._input
-        block, digest = ciphers.decBlockSize, ciphers.verifyDigestSize
-        if len(data) < block:
-            return None
-        if self._first is None:
-            self._first = ciphers.decrypt(bytes(data[:block]))
-        length, padding = struct.unpack("!LB", self._first[:5])
-        end = length + 4
-        if not (padding + 2 <= length <= MAX_PACKET and padding >= 4 and end % max(8, block) == 0):
-            raise Malformed("a packet with a bad length")
-        if len(data) < end + digest:
-            return None
-        packet = self._first + ciphers.decrypt(bytes(data[block:end]))
-        self._first = None
-        if digest:
-            code = bytes(data[end : end + digest])
-            if not ciphers.verify(self.incomingPacketSequence, packet, code):
-                raise Malformed("a packet with a bad checksum")
-        del data[: end + digest]
-        self.incomingPacketSequence = (self.incomingPacketSequence + 1) & 0xFFFFFFFF
-        return bytes(packet[5:-padding])
-
-    def _handle(self, packet: bytes) -> None:
-        """Handle *packet*, if it may come now. Raises `Malformed`, and what Conch raises."""
-        kind = packet[0]
-        self._budget.pay(packet_cost(kind, packet), False)
-        match self._exchange:
-            case _ if kind < 20 and (kind < 5 or self._exchange is _Exchange.NONE):
-                pass
-            case _ if kind == MSG_KEXINIT:
-                self._begin_exchange()
-            case _Exchange.INIT if 30 <= kind < 50:
-                if not self.ignoreNextPacket:
-                    self._exchange = _Exchange.NEW_KEYS
-            case _Exchange.NEW_KEYS if kind == MSG_NEWKEYS:
-                self._end_exchange()
-            case _Exchange.NONE | _Exchange.REPLY if kind >= 50 and self.isEncrypted("in"):
-                pass
-            case _:
-                raise Malformed(f"a packet of the type {kind} at this time")
-        self.dispatchMessage(kind, packet[1:])
-
-    def sendPacket(self, messageType: int, payload: bytes) -> None:  # noqa: N803
-        if self.ending and messageType != MSG_DISCONNECT:
-            return
-        if messageType == MSG_EXT_INFO:
-            payload = struct.pack(">L", 1) + NS(b"server-sig-algs") + NS(b",".join(SIGNATURES))
-        super().sendPacket(messageType, payload)
-        self.outgoingPacketSequence &= 0xFFFFFFFF
-        self._bytes_out += len(payload)
-
-    # Key exchanges.
-
-    def _begin_exchange(self) -> None:
-        """The peer's KEXINIT begins an exchange, or answers ours. Raises `Malformed`."""
-        if self._exchange not in (_Exchange.NONE, _Exchange.REPLY):
-            raise Malformed("a key exchange during a key exchange")
-        if self._exchange is _Exchange.NONE:
-            now = self.context.now()
-            if self.visitor is None or now - self._exchanged_at < EXCHANGE_SECONDS:
-                raise Malformed("too many key exchanges")
-            self._exchanged_at = now
-            self._time_exchange()
-        self._exchange = _Exchange.INIT
-        self._tell_channels()
-
-    def _end_exchange(self) -> None:
-        self._exchange = _Exchange.NONE
-        self._keys_since = self.context.now()
-        self._bytes_in = self._bytes_out = 0
-        if self._exchange_timer is not None:
-            self._exchange_timer.cancel()
-            self._exchange_timer = None
-
-    def _newKeys(self) -> None:
-        super()._newKeys()
-        self._tell_channels()
-
-    def _time_exchange(self) -> None:
-        self._exchange_timer = self.context.reactor.callLater(
-            EXCHANGE_SECONDS, self._exchange_timed_out
-        )
-
-    def _exchange_timed_out(self) -> None:
-        self._exchange_timer = None
-        self._malformed("a key exchange without an end")
-
-    def _rekey_if_due(self) -> None:
-        if self.visitor is None or self._exchange is not _Exchange.NONE:
-            return
-        most = max(self._bytes_in, self._bytes_out)
-        age = self.context.now() - self._keys_since
-        if most >= self._rekey_bytes or age >= REKEY_SECONDS:
-            self._exchange = _Exchange.REPLY
-            self._time_exchange()
-            self.sendKexInit()
-            self._tell_channels()
+        self.handle_input()
 
     # Services.
 
@@ -429,7 +243,7 @@ class SshTransport(SSHServerTransport):
             if 0 < limits.ping_seconds <= silence and not self._pinged:
                 self._pinged = True
                 self.service.ping()
-        self._rekey_if_due()
+        self.rekey_if_due()
         return []
 
     def shut_down(self) -> None:
@@ -474,7 +288,7 @@ class SshTransport(SSHServerTransport):
         self._deadline = self.context.reactor.callLater(MAX_LINGER, linger)
         connection.loseConnection()
 
-    def _malformed(self, problem: str) -> None:
+    def malformed(self, problem: str) -> None:
         if not self.ending:
             self.context.refused.note("ssh", self.address, self.context.now())
             self._own_log.debug("{address}: {problem}", address=self.address, problem=problem)

@@ -8,7 +8,7 @@ import pytest
 from twisted.conch.ssh.common import NS, getNS
 from twisted.logger import LogLevel, globalLogPublisher
 
-from pyconchat.doors.ssh.transport import MAX_PACKET, NOT_SSH
+from pyconchat.doors.ssh.packets import MAX_PACKET, NOT_SSH
 from tests.support.ssh_wire import (
     GLOBAL_REQUEST,
     KEXINIT,
