@@ -140,7 +140,8 @@ class World {
   ends = [];
   refusals = [];
   accepted = [];
-  problem = null;
+  problem = null; // of each login
+  problems = []; // of one login each
   person = null;
 
   constructor(storage) {
@@ -150,7 +151,7 @@ class World {
       login: {
         hello: async (refused) => {
           this.refusals.push(refused);
-          if (this.problem) throw this.problem;
+          if (this.problem ?? this.problems.length) throw this.problem ?? this.problems.shift();
           return (await this.person) ?? ALICE;
         },
         accepted: (answer) => this.accepted.push(answer),
@@ -272,6 +273,15 @@ test("a login that is refused for now is tried again", async () => {
   await (await world.reconnects()).acceptsLogin();
   assert.equal(world.link.state, State.LIVE);
   assert.equal(world.link.problem, "");
+});
+
+test("a login that belongs to a new connection connects at once", async () => {
+  world.problems = [new TryAgain("", -1)];
+  await world.server.sends({ hello: 1, ok: false, code: "bad-token" });
+  assert.equal(world.connections.length, 2);
+  assert.ok(!world.connections[0].isOpen);
+  await world.server.acceptsLogin();
+  assert.deepEqual([link.state, world.failures], [State.LIVE, []]);
 });
 
 test("a second answer to the hello is ignored", async () => {

@@ -38,7 +38,7 @@ export const UNCONFIRMED = "unconfirmed"; // the code of an answer that never ca
 const AWAY = "the server cannot be reached";
 const STORED = "pyconchat-waiting";
 
-/** A login that failed for now: the next attempt is after *wait* milliseconds. */
+/** A login that failed for now: the next attempt is after *wait* milliseconds, or at once (-1). */
 export class TryAgain extends Error {
   constructor(message, wait = 0) {
     super(message);
@@ -371,6 +371,11 @@ export class Link {
     if (this.state === State.ENDED) return;
     if (!(problem instanceof TryAgain)) {
       this.#end(problem instanceof GaveUp ? problem.message : String(problem));
+      return;
+    }
+    if (problem.wait < 0) {
+      this.#drop();
+      this.#connect();
       return;
     }
     this.#refusedWait = problem.wait;
