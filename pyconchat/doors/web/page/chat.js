@@ -153,7 +153,9 @@ export class Place {
   }
 
   joined(seq) {
-    if (seq > this.#headAtLogin) this.restart(seq, seq);
+    if (seq <= this.#headAtLogin) return;
+    this.restart(seq, seq);
+    this.reported = seq - 1;
   }
 
   showUpto(seq) {
@@ -336,7 +338,7 @@ export class Chat {
   /** Fetch the entries after a window into the log; it joins the tail when it reaches it. */
   async newer(place) {
     const { window } = place;
-    if (place.loading || !window) return;
+    if (place.loading || !window?.entries.length || !place.tail.entries.length) return;
     if (window.last + 1 >= place.tail.first) {
       this.#joinTail(place);
       return;

@@ -17,7 +17,7 @@ export function el(name, properties = {}, ...children) {
     if (value === null || value === undefined || value === false) continue;
     if (key === "text") element.textContent = value;
     else if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-    else element.setAttribute(key, value === true ? "" : value);
+    else element.setAttribute(key, value === true && !key.startsWith("aria-") ? "" : value);
   }
   element.append(...children.filter((each) => each !== null));
   return element;
@@ -57,6 +57,7 @@ export class Log {
   #place;
   #nodes = new Map();
   #due = false;
+  #took = 0; // milliseconds, to draw the last time
   #atEnd = true;
   #target = 0;
   #tools;
@@ -93,10 +94,15 @@ export class Log {
   changed(place) {
     if (place !== this.#place || this.#due) return;
     this.#due = true;
-    requestAnimationFrame(() => {
+    const draw = () => {
       this.#due = false;
+      const begun = performance.now();
       this.draw();
-    });
+      this.#took = performance.now() - begun;
+    };
+    // A long log under a flood of messages is drawn for a third of the time.
+    if (this.#took < 8) requestAnimationFrame(draw);
+    else setTimeout(() => requestAnimationFrame(draw), 2 * this.#took);
   }
 
   toEnd() {
@@ -197,7 +203,7 @@ export class Log {
       if (dayKey(entry.at) !== day) {
         day = dayKey(entry.at);
         const name = dayName(entry.at);
-        yield [`d${entry.seq}`, name, () => el("h3", { class: "day" }, el("span", { text: name }))];
+        yield [`d${entry.seq}`, name, () => el("h2", { class: "day" }, el("span", { text: name }))];
         before = null;
       }
       if (!isNew && entry.seq > place.newAfter) {
@@ -248,7 +254,7 @@ export class Log {
         el("span", { class: `who c${colourOf(who)}`, text: who }),
         entry.guest ? el("span", { class: "guest", text: " guest" }) : null,
         el("span", { class: "vh", text: action ? " " : ": " })),
-      el("a", { class: "time", "aria-hidden": true, tabindex: -1, href: this.#href(entry.seq), title: dateTime(entry.at), text: clockTime(entry.at) }),
+      el("a", { class: "time", "aria-hidden": true, tabindex: -1, href: this.#href(entry.seq), text: clockTime(entry.at) }),
       el("span", { class: "body" },
         entry.reply_to ? this.#quote(entry) : null,
         text,
@@ -317,6 +323,7 @@ export class Log {
     const chat = this.#chat;
     const entry = this.#entryOf(node);
     if (!entry || entry.type === "unsaid" || !place.member) return;
+    node.querySelector(".time").title = dateTime(entry.at);
     const mine = chat.isMe(entry.from);
     const { seq } = entry;
     const run = (line) => () => this.#act.run(place, line);

@@ -259,10 +259,10 @@ const view = {
   },
   changed(place) {
     log.changed(place);
-    if (place === chat.current) drawHead();
-    drawStatus();
+    soon(drawStatus);
+    if (place === chat.current) soon(drawHead);
   },
-  listed: () => drawPlaces(),
+  listed: () => soon(drawPlaces),
   opened(place, seq) {
     if (place !== before) {
       composer.moved(before ?? place, place);
@@ -272,7 +272,7 @@ const view = {
       showSide(false);
     }
     const hash = `#${encodeURIComponent(place.key)}${seq ? `/${seq}` : ""}`;
-    if (location.hash !== hash) history.pushState(null, "", hash);
+    if ((location.hash || "#") !== hash) history.pushState(null, "", hash);
     log.show(place, seq);
     drawHead();
     drawPlaces();
@@ -341,6 +341,21 @@ function passwordChanged({ ticket }) {
       .catch(() => listener.failed("the new session could not be stored; log in again"));
   }
   return false;
+}
+
+/** Draw once before the next frame, however often it is asked for; a hidden page has no frames. */
+const due = new Set();
+function soon(draw) {
+  if (!due.size) {
+    const all = () => {
+      const draws = [...due];
+      due.clear();
+      for (const each of draws) each();
+    };
+    if (document.hidden) setTimeout(all, 200);
+    else requestAnimationFrame(all);
+  }
+  due.add(draw);
 }
 
 // The list of places.
@@ -551,9 +566,9 @@ async function showDirectory() {
   sheet("Join or create a group", form, list);
   const answer = await link.query({ line: "/groups" });
   list.replaceChildren(...(answer.groups ?? []).map((each) => el("li", {},
-    el("span", { class: "name", text: `${each.number} ${each.group}` }),
+    el("span", { class: "name", id: `group${each.number}`, text: `${each.number} ${each.group}` }),
     el("span", { class: "note", text: `${each.policy}, ${counted(each.members, "member")}, ${each.online} online. ${each.topic}` }),
-    button(chat.find(each.group)?.member ? "Open" : "Join", () => go(`/join ${each.group}`), { "aria-label": `Join ${each.group}` }))));
+    button(chat.find(each.group)?.member ? "Open" : "Join", () => go(`/join ${each.group}`), { "aria-describedby": `group${each.number}` }))));
 }
 
 async function showPeopleOnline() {
@@ -606,6 +621,7 @@ async function copy(text) {
 function showSide(on) {
   $("app").classList.toggle("side", on);
   $("menu").setAttribute("aria-expanded", on);
+  if (on) $("places").querySelector("[aria-current]").focus();
 }
 
 // Keys, and what belongs to no other part.
@@ -670,7 +686,11 @@ on("notify", "click", async () => {
   speech.say(allowed ? "Notifications are on." : "The browser does not allow notifications.");
   $("notify").textContent = allowed ? "Notifications are on" : "Notifications are not allowed";
 });
-on("menu", "click", () => showSide(!$("app").classList.contains("side")));
+on("menu", "click", () => showSide(true));
+on("closeside", "click", () => {
+  showSide(false);
+  $("menu").focus();
+});
 on("showpeople", "click", toggle("people", showPeople));
 on("showfiles", "click", toggle("files", showFiles));
 on("showsearch", "click", toggle("search", showSearch));
