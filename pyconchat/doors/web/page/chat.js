@@ -256,7 +256,7 @@ export class Chat {
     this.#load(place);
     this.view.opened(place, seq);
     this.seen();
-    if (place.kind === "group" && place.members === null) this.askMembers(place);
+    if (place.kind === "group" && place.member && place.members === null) this.askMembers(place);
   }
 
   /** Open the private talk with *name*, which the server may refuse. */
@@ -391,13 +391,18 @@ export class Chat {
     place.notices.push({ id: ++this.#notices, after: place.tail.last, at: Date.now(), lines, style, ...extra });
     place.notices.splice(0, place.notices.length - MAX_NOTICES);
     this.view.changed(place);
-    if (place === this.current) this.view.said(place, null, lines.join(" "));
+    if (place === this.current) this.view.said(place, null, lines.slice(0, 3).join(" "));
   }
 
   // What the person types.
 
   /** Send *text*, typed in *place*, with *more* fields; return whether there was room for it. */
   type(place, text, more = {}) {
+    const there = /^\/go\s+(\S+)\s*$/i.exec(text);
+    if (there && this.find(there[1])) {
+      this.open(this.find(there[1]));
+      return true;
+    }
     const info = { place: place.key, text, at: Date.now() };
     const fields = { ...place.fields, line: text, ...more };
     const sent = this.link.ask(fields, info, this.mayHaveSecret(place, text));
@@ -652,6 +657,8 @@ export class Chat {
   #left(place) {
     if (!place) return;
     place.member = false;
+    place.members = null;
+    place.asking.clear();
     place.restart(0, 0);
     if (place !== this.current) this.groups.delete(fold(place.name));
   }
@@ -690,7 +697,7 @@ export class Chat {
     else if (type === "read") place.showUpto(count(event.seq));
     else if (type === "muted") place.describe(event);
     else if (count(event.seq)) this.#entered(place, event);
-    else this.notice(place, answerLines({ ok: true, ...event }));
+    else this.notice(place, [eventSentence(event, this.me)]);
     this.view.listed();
   }
 
@@ -800,7 +807,7 @@ export class Chat {
         this.#left(place);
         break;
     }
-    if (place === this.current && place.members === null) this.askMembers(place);
+    if (place === this.current && place.member && place.members === null) this.askMembers(place);
   }
 
   #amend(place, event) {
@@ -835,7 +842,7 @@ export class Chat {
       if (member) member.online = event.online === true;
       place.online = event.online === true;
       if (place === this.current && this.settings.joins && this.#isLive) {
-        this.notice(place, answerLines({ ok: true, ...event }), "quiet");
+        this.notice(place, [eventSentence(event, this.me)], "quiet");
       } else {
         this.view.changed(place);
       }

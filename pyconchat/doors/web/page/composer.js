@@ -68,6 +68,10 @@ export class Composer {
     before.draft = this.#field.value;
     this.#cancel();
     this.#set(place.draft);
+  }
+
+  /** Show where the text goes. */
+  draw(place) {
     const where = { desk: "Type a command", private: `Message ${place.name}`, group: `Message ${place.name}` };
     this.#field.setAttribute("placeholder", place.member ? where[place.kind] : "You are no longer a member");
     this.#field.setAttribute("aria-label", where[place.kind]);

@@ -26,9 +26,9 @@ const CHECK_INTERVAL = 5000;
 export const MAX_WAITING = 1000; // typed lines without an answer
 const MAX_HELLO_BYTES = 8192; // of the conversations in a hello
 
-// The server sends at most so many missed entries of a conversation, and counts as shown only
-// those that the page reports.
-export const OPTIONS = Object.freeze({ missed: 200, reads: true });
+// The server sends at most so many missed entries of a conversation, counts as shown only those
+// that the page reports, and adds the words for people to its answers.
+export const OPTIONS = Object.freeze({ missed: 200, reads: true, words: true });
 
 // Reasons for which a server ends a connection and the page connects again.
 const TEMPORARY = ["stopping", "late", "trouble", "wrong-password"];
@@ -254,13 +254,6 @@ export class Link {
   stop() {
     this.#change(State.ENDED);
     this.#drop();
-  }
-
-  /** Forget what waits: it is another person's. */
-  forget() {
-    this.#requests.takeAll();
-    this.#requests.owner = "";
-    this.#cursors.clear();
   }
 
   /** Connect now, if the page waits to; test the connection, if there is one. */

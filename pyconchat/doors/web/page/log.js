@@ -291,7 +291,7 @@ export class Log {
     const only = this.#place.kind === "desk" ? "" : "only you see this";
     const words = notice.style === "quiet" ? "" : [asked, only].filter(Boolean).join(" · ");
     const invited = event?.type === "invited" && this.#chat.isMe(event.name);
-    return [`n${notice.id}`, "", () => el("div", { class: `notice ${notice.style}` },
+    return [`n${notice.id}`, "", () => el("div", { class: `notice ${notice.style}${notice.lines.length > 2 ? " table" : ""}` },
       el("span", { class: "text" }, ...withLinks(notice.lines.join("\n"))),
       words ? el("span", { class: "only", text: words }) : null,
       invited ? button(`Join ${event.group}`, run(`/join ${event.group}`), { class: "primary" }) : null,

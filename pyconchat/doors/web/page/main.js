@@ -400,6 +400,7 @@ function drawHead() {
   $("leave").textContent = place.member ? "Leave" : "Join";
   $("leave").hidden = !isGroup;
   $("showfiles").hidden = $("showsearch").hidden = $("attach").hidden = place.kind === "desk";
+  composer.draw(place);
   if (panel === "people") drawPeople();
 }
 

@@ -40,23 +40,9 @@ export function inBytes(bytes) {
   return `${size.toFixed(1)} TB`;
 }
 
-/** Return a duration in its largest whole unit: ``2 hours``. */
-export function age(milliseconds) {
-  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
-  for (const [unit, length] of [["day", 86_400], ["hour", 3600], ["minute", 60]]) {
-    if (seconds >= length) return counted(Math.floor(seconds / length), unit);
-  }
-  return counted(seconds, "second");
-}
-
-const since = (at) => age(Date.now() - Date.parse(at));
 const until = (at) => (at ? ` until ${dateTime(at)}` : "");
 const because = (reason) => (reason ? `: ${reason}` : ".");
 const appointed = (by) => (by ? `, appointed by ${by}` : "");
-const presence = (online) => (online ? "online" : "offline");
-const bracketed = (notes) => (notes.length ? ` (${notes.join(", ")})` : "");
-const awayNotes = (text) =>
-  text === null || text === undefined ? [] : [text ? `away: ${text}` : "away"];
 const list = (value) => (Array.isArray(value) ? value.filter((each) => each !== null) : []);
 
 /** Return ``alice "the kettle…"`` for the quote of a message. */
@@ -113,8 +99,7 @@ const OTHERS = {
   react: (e) => `${e.by} reacted ${e.emoji} to ${about(e)}`,
   pin: (e) => `${e.by} pinned ${about(e)}`,
   unpin: (e) => `${e.by} unpinned ${about(e)}`,
-  muted: (e) => (e.muted ? `${e.group} is muted.` : `${e.group} is no longer muted.`),
-  settings: () => "",
+  presence: (e) => (e.online ? `${e.name} is online.` : `${e.name} has gone offline${because(e.reason)}`),
 };
 
 const about = (event) => (event.quote ? quoted(event.quote) : `#${event.about}`);
@@ -170,162 +155,10 @@ function unknown(fields) {
   return shown ? `${fields.type}: ${shown}` : `${fields.type}`;
 }
 
-const NEWCOMERS = {
-  approval: "newcomers need your approval",
-  password: "newcomers need the password",
-  open: "everybody can join",
-  invite: "only people whom you invite can join",
-};
-
-const pin = (line) => `Pinned #${line.seq}: ${quoted(line)}`;
-const people = (answer, named) => list(answer.people ?? answer.members).map(named);
-const place = (answer) => answer.with ?? answer.group;
-
-function entered(a) {
-  const lines = [];
-  if (a.created) {
-    const admin = a.admin ? "you are its admin, and " : "";
-    lines.push(`You are in ${a.group} (number ${a.number}), which is new: ${admin}${NEWCOMERS[a.policy]}.`);
-    if (a.temporary) lines.push("It ends with its last guest, because you are one: /password keeps it.");
-  } else {
-    const admin = a.admin ? `the admin is ${a.admin}` : "the operators look after it";
-    lines.push(`You are in ${a.group} (number ${a.number}): ${counted(a.members, "member")}, ${a.online} online; ${admin}.`);
-  }
-  if (a.topic) lines.push(`Topic: ${a.topic}`);
-  return [...lines, ...list(a.pins).map(pin)];
-}
-
-function whois(a) {
-  const said = [
-    a.online ? "online" : `offline${a.seen ? `, last seen ${dateTime(a.seen)}` : ""}`,
-    ...(a.idle >= 60 ? [`idle for ${age(a.idle * 1000)}`] : []),
-    a.guest ? "a guest" : `registered${a.since ? ` since ${dateTime(a.since)}` : ""}`,
-    ...(a.operator ? ["an operator"] : []),
-    ...(list(a.groups).length ? [`with you in ${a.groups.join(", ")}`] : []),
-  ];
-  const lines = [`${a.name} is ${said.join(", ")}.`];
-  if (a.away !== null && a.away_since) {
-    lines.push(`${a.name} is away since ${dateTime(a.away_since)}${because(a.away)}`);
-  }
-  return lines;
-}
-
-function help(a) {
-  const commands = list(a.commands);
-  if (commands.length === 1) {
-    const [command] = commands;
-    const also = list(command.also).map((each) => `/${each}`);
-    return [command.usage, command.summary, ...(also.length ? [`Also ${also.join(", ")}.`] : [])];
-  }
-  const subjects = new Map();
-  for (const each of commands) {
-    const needed = list(each.arguments).filter((part) => !part.optional).map((part) => part.label);
-    const usage = [`/${each.name}`, ...needed].join(" ");
-    subjects.set(each.subject, [...(subjects.get(each.subject) ?? []), usage]);
-  }
-  return [
-    "What you type is a message, except for these commands:",
-    ...[...subjects].map(([subject, usages]) => `${subject || "other"}: ${usages.join("  ")}`),
-    "/help COMMAND explains one. //text sends a message that starts with a slash.",
-  ];
-}
-
-function stats(a) {
-  const ms = (seconds) => `${(seconds * 1000).toPrecision(3)} ms`;
-  const spread = (d) => `p50 ${ms(d.p50)}, p99 ${ms(d.p99)}, longest ${ms(d.longest)}`;
-  return [
-    `PyconChat ${a.version}, up for ${age(a.uptime * 1000)}, with ${inBytes(a.memory)} of memory.`,
-    `${counted(a.sessions, "session")} of ${counted(a.accounts, "person", "people")}, ${counted(a.groups, "group")}, ${counted(a.connections, "connection")}, ${a.strangers} of them not logged in.`,
-    `${counted(a.messages, "message")} delivered ${counted(a.deliveries, "time")}; ${counted(a.entries, "entry", "entries")} stored, ${a.not_saved} not saved.`,
-    `${counted(a.commits.count, "commit")}: ${spread(a.commits)}. Reactor lag: ${spread(a.lag)}.`,
-  ];
-}
-
-const ANSWERS = {
-  entered,
-  whois,
-  help,
-  stats,
-  sent: (a) => [
-    ...(a.online ? [] : [`${a.with} is offline and will read it at the next login.`]),
-    ...(typeof a.away === "string" ? [`${a.with} is away${because(a.away)}`] : []),
-  ],
-  query: (a) => {
-    const notes = [presence(a.online), ...(a.guest ? ["a guest"] : []), ...awayNotes(a.away)];
-    return [`You are talking to ${a.with} in private${bracketed(notes)}.`];
-  },
-  asked: (a) => [
-    a.admin
-      ? `You asked to join ${a.group}; its admin, ${a.admin}, has to approve.`
-      : `You asked to join ${a.group}; an operator of this server has to approve.`,
-    ...(a.admin && !a.online ? [`${a.admin} is not online; you will hear when it is decided.`] : []),
-  ],
-  desk: (a) => (a.left ? [`You are still a member of ${a.left}.`] : []),
-  groups: (a) => list(a.groups).map((each) =>
-    `${each.number} ${each.group} (${each.policy}): ${counted(each.members, "member")}, ${each.online} online${each.topic ? `. ${each.topic}` : ""}`),
-  requests: (a) => list(a.requests).map((each) =>
-    `${each.name} asks to join ${a.group}, for ${since(each.at)}${each.note ? `: "${each.note}"` : ""}`),
-  members: (a) => [
-    `${counted(list(a.members).length + count(a.more), "member")} of ${a.group}${a.online_only ? " online" : ""}:`,
-    ...people(a, (each) => `${each.name}${bracketed([
-      ...(each.admin ? ["admin"] : []), ...(each.moderator ? ["moderator"] : []),
-      ...(each.guest ? ["guest"] : []), ...(each.quiet ? ["quiet"] : []),
-      ...(a.online_only ? [] : [presence(each.online)]), ...awayNotes(each.away),
-    ])}`),
-  ],
-  who: (a) => [
-    `Online: ${list(a.people).length + count(a.more)}`,
-    ...people(a, (each) => `${each.name}${bracketed([
-      ...(each.operator ? ["operator"] : []), ...(each.guest ? ["guest"] : []),
-      ...awayNotes(each.away), ...(list(each.groups).length ? [`in ${each.groups.join(", ")}`] : []),
-    ])}`),
-  ],
-  "admin-is": (a) => {
-    const others = list(a.moderators).map((each) => `${each.name} (${presence(each.online)})`);
-    return [
-      a.admin
-        ? `The admin of ${a.group} is ${a.admin}, who is ${presence(a.online)}.`
-        : `${a.group} has no admin; the operators look after it.`,
-      ...(others.length ? [`Moderators: ${others.join(", ")}.`] : []),
-    ];
-  },
-  "invite-code": (a) => [
-    `The code, shown only now, for ${counted(a.uses, "use")}${until(a.until)}: /join ${a.group} ${a.code}`,
-  ],
-  "invite-codes": (a) => list(a.codes).map((each) =>
-    `${each.number}, by ${each.by}: ${each.uses - each.used} of ${counted(each.uses, "use")} left${until(each.until)}`),
-  bans: (a) => list(a.bans).map((each) =>
-    `${each.name}, banned by ${each.by}${until(each.until)}${each.reason ? `: ${each.reason}` : ""}`),
-  pins: (a) => list(a.pins).map(pin),
-  muted: (a) => [a.muted
-    ? `${a.group} is muted: while you are elsewhere, only what mentions you is shown.`
-    : `${a.group} is no longer muted.`],
-  files: (a) => list(a.files).map((each) =>
-    `${each.number} ${each.name}, ${inBytes(each.size)}, by ${each.by}, ${dateTime(each.at)}`),
-  settings: (a) => [
-    `Your settings: ${Object.entries(a.settings).map(([name, on]) => `${name} ${on ? "on" : "off"}`).join(", ")}.`,
-  ],
-  presence: (a) => [
-    a.online ? `${a.name} is online.` : `${a.name} has gone offline${because(a.reason)}`,
-  ],
-  history: (a) => logLines(a),
-  mentions: (a) => logLines(a),
-};
-
-const NOTHING = {
-  groups: () => "There are no groups yet.",
-  requests: (a) => `Nobody asks to join ${a.group}.`,
-  bans: (a) => `Nobody is banned from ${a.group ?? "this server"}.`,
-  "invite-codes": (a) => `${a.group} has no invite codes; /invite code USES DAYS makes one.`,
-  pins: (a) => `Nothing is pinned in ${a.group}.`,
-  files: (a) => `No file was shared with ${place(a)}.`,
-  history: () => "Nothing was said.",
-  mentions: () => "Nobody has mentioned you yet.",
-};
-
-function logLines(answer) {
-  return list(answer.entries).filter(isNews).map((each) => {
-    const where = answer.type === "mentions" ? ` in ${place(each)}` : "";
+/** Return the lines of the entries in an answer: what mentions a person may be of several places. */
+function logLines({ type, entries }) {
+  return list(entries).filter(isNews).map((each) => {
+    const where = type === "mentions" ? ` in ${each.with ?? each.group}` : "";
     const said = each.type === "message" ? `${each.from}${where}: ${each.text}`
       : each.type === "action" ? `${each.from}${where} ${each.text}` : eventSentence(each, "");
     return `${dateTime(each.at)} #${each.seq} ${said}`;
@@ -335,7 +168,9 @@ function logLines(answer) {
 /** Return the lines for an answer; none if there is nothing to say. */
 export function answerLines(answer) {
   if (answer.ok !== true) return [String(answer.error || "The server refused.")];
-  if (!answer.type) return [];
-  const lines = ANSWERS[answer.type]?.(answer) ?? [unknown(answer)];
-  return lines.length || !NOTHING[answer.type] ? lines : [NOTHING[answer.type](answer)];
+  if (answer.entries) {
+    const lines = logLines(answer);
+    return lines.length ? lines : ["Nothing was said."];
+  }
+  return answer.type === "sent" && answer.online && typeof answer.away !== "string" ? [] : list(answer.lines);
 }
