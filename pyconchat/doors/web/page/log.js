@@ -252,7 +252,7 @@ export class Log {
       el("span", { class: `avatar c${colourOf(who)}`, "aria-hidden": true, text: [...who][0].toUpperCase() }),
       el("span", { class: "head" },
         el("span", { class: `who c${colourOf(who)}`, text: who }),
-        entry.guest ? el("span", { class: "guest", text: " guest" }) : null,
+        entry.guest || entry.hook ? el("span", { class: "guest", text: entry.hook ? " hook" : " guest" }) : null,
         el("span", { class: "vh", text: action ? " " : ": " })),
       el("a", { class: "time", "aria-hidden": true, tabindex: -1, href: this.#href(entry.seq), text: clockTime(entry.at) }),
       el("span", { class: "body" },
