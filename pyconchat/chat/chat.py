@@ -101,7 +101,13 @@ class Chat:
             self.memory, store, self.journal, self.registry, hasher, self.now
         )
         self.private = PrivateTalk(self.memory, store, self.journal, self.registry, self.now)
-        self.indexer = SearchIndexer(store, threads, reactor, lambda: self.journal.busy)
+        self.indexer = SearchIndexer(
+            store,
+            threads,
+            reactor,
+            busy=lambda: self.journal.busy,
+            active=lambda: self.journal.active,
+        )
         self.amending = Amending(self.memory, store, self.journal, self.decide, self.private)
         self.bounds = Bounds(config.limits, self.groups)
         gauge = self.statistics.gauge

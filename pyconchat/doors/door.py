@@ -17,6 +17,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from pyconchat.chat.audience import Send
 from pyconchat.chat.interfaces import IRenderer, ISession, ServerAddress
 from pyconchat.domain.decisions import MoveCursor
 from pyconchat.domain.errors import PeerGone, Refused
@@ -117,6 +118,13 @@ class Door(DelayedLines):
     def write(self, block: bytes) -> None:
         """Send *block*, or queue it."""
         self._output.write(block)
+
+    def direct_send(self, leave: Callable[[], None]) -> Send | None:
+        """As `IPeer` has it; a door that has to put blocks in order returns None."""
+        return None
+
+    def write_rest(self, block: bytes, sent: int) -> None:
+        self._output.write_rest(block, sent)
 
     def send(self, reply: Reply) -> None:
         """Send *reply*."""

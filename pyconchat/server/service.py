@@ -128,6 +128,7 @@ class ChatService(MultiService):
         try:
             self._store.lock()
             self._store.open()
+            self._store.prepare()
             loaded = self._store.load()
         except (BadStore, NotSaved) as problem:
             stop(problem)

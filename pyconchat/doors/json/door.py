@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from pyconchat.chat.audience import Send
 from pyconchat.chat.interfaces import ISession
 from pyconchat.domain.errors import Code, PeerGone, Refused
 from pyconchat.domain.refusals import line_too_long
@@ -56,6 +59,9 @@ class JsonDoor(Door):
         del self._mode
 
     # What the session and the login call.
+
+    def direct_send(self, leave: Callable[[], None]) -> Send | None:
+        return self._output.direct_send(leave)
 
     def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
         if self.life is Lifecycle.GONE:
