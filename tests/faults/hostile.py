@@ -111,6 +111,7 @@ AT_DESK = ["{}", "/msg bob {}", "/msg {} hello", "/join {}", "/join cups{} {}", 
 AT_DESK += ["/create vault-{own} password {}", "/ignore {}", "/claim {}"]
 IN_GROUP = ["/{}", "/policy {}", "/policy password {}", "/policy open", "/search {}"]
 IN_GROUP += ["/history {}", "/get {}", "/react 3 {}", "/react 3 👍{}", "/reply 3 {}", "/pin 3"]
+IN_GROUP += ["/hook add ci", "/hook add ci{}", "/hook {}", "/hook"]
 IN_GROUP += ["/slow {}", "/ban nobody {}", "/quiet nobody {}", "/invite code {}", "/invite code"]
 OTHERS = [Way(line) for line in AT_DESK] + [Way(line, "{own}") for line in IN_GROUP]
 
