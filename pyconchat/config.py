@@ -151,6 +151,7 @@ class Config(_Section, frozen=True):
     guests: bool = True
     motd: Annotated[str, Meta(max_length=2000)] = ""
     public_host: str = ""
+    public_url: str = ""
     trusted_proxies: tuple[str, ...] = ()
     new_groups: Literal["approval", "open", "invite"] = "approval"
     doors: DoorsConfig = DoorsConfig()
@@ -158,6 +159,11 @@ class Config(_Section, frozen=True):
     store: StoreConfig = StoreConfig()
     limits: LimitsConfig = LimitsConfig()
     files: FilesConfig = FilesConfig()
+
+    @property
+    def web_address(self) -> str:
+        """Return the URL of the web door, without a slash at its end; empty if there is none."""
+        return self.public_url.rstrip("/")
 
     @property
     def state_path(self) -> Path:
