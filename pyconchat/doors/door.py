@@ -151,6 +151,9 @@ class Door(DelayedLines):
     @property
     def server_address(self) -> ServerAddress:
         """Return the address at which the peer has reached the server."""
+        return self._own_address()
+
+    def _own_address(self) -> ServerAddress:
         tls = INegotiated.providedBy(self._connection)
         public = self._context.services.config.public_address
         address = self._connection.getHost()
@@ -163,6 +166,15 @@ class Door(DelayedLines):
         if isinstance(address, UNIXAddress):
             return ServerAddress("", 0, tls, (address.name or b"").decode(errors="replace"))
         return ServerAddress(getattr(address, "host", "HOST"), port, tls)
+
+    @property
+    def line_address(self) -> ServerAddress:
+        """Return the address of the line door, to which files are sent with `nc`."""
+        address, config = self._own_address(), self._context.services.config
+        public, line = config.public_address, config.doors.line_port
+        if line is None or (public is not None and public[1] is not None):
+            return address
+        return address._replace(port=line[0], tls=line[1])
 
     def acknowledged(self) -> bool:
         """Return whether the peer's kernel has acknowledged everything that was written."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Self
 
 import msgspec
 from zope.interface import implementer
@@ -169,7 +170,7 @@ class JsonRenderer:
     def refusal(self, refused: Refused) -> bytes:
         return self.line(refusal_object(refused))
 
-    def styled(self, settings: Settings) -> JsonRenderer:
+    def styled(self, settings: Settings) -> Self:
         return self  # a program gets all events, and its user's settings in the hello
 
     def line(self, fields: Mapping[str, object]) -> bytes:
