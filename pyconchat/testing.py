@@ -17,6 +17,7 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from pyconchat.auth.turns import Turns
+from pyconchat.chat.audience import Send
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import Asker, IHasher, IPeer, IStore, IThreads, ServerAddress
@@ -104,6 +105,16 @@ class FakePeer:
     def write(self, block: bytes) -> None:
         self.written += block
 
+    def direct_send(self, leave: Callable[[], None]) -> Send | None:
+        def send(block: bytes) -> int:
+            self.write(block)
+            return len(block)
+
+        return send
+
+    def write_rest(self, block: bytes, sent: int) -> None:
+        self.write(block[sent:])
+
     def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
         self.asked.append(prompt)
         if not self.answers:
@@ -178,11 +189,15 @@ class TestUser:
 
     def __init__(self, chat: Chat, name: str, password: str = "", *answers: str) -> None:
         self.chat = chat
-        self.peer = FakePeer(*answers)
+        self.peer = self.make_peer(*answers)
         self.session = Session(services_of(chat), self._account(chat, name, password), self.peer)
         self._result: list[object] = []
         Deferred.fromCoroutine(self._starts()).addErrback(self._result.append)
         self.tick()
+
+    def make_peer(self, *answers: str) -> FakePeer:
+        """Return the peer of the session, which gives *answers*."""
+        return FakePeer(*answers)
 
     async def _starts(self) -> None:
         await self.session.start()

@@ -25,7 +25,7 @@ LAYERS = (
     {"testing", "doors"},
     {"sessions"},
     {"commands", "client"},
-    {"files", "render", "store", "auth"},
+    {"files", "hooks", "render", "store", "auth"},
     {"chat"},
     {"net"},
     {"config", "disk"},
@@ -37,6 +37,7 @@ MAY_ONLY_USE = {
     "client": {"disk", "domain", "net", "render"},
     "disk": set(),
     "domain": set(),
+    "hooks": {"domain"},
     "net": {"config", "disk", "domain"},
     "render": {"chat", "domain"},
     "store": {"chat", "disk", "domain"},
@@ -49,7 +50,7 @@ ONLY_USED_BY = {
     "testing": set(),
 }
 
-WITHOUT_TWISTED = {"config", "disk", "domain", "store"}
+WITHOUT_TWISTED = {"config", "disk", "domain", "hooks", "store"}
 LIBRARIES = {
     "alembic": {"store"},
     "argon2": {"auth"},

@@ -44,7 +44,7 @@ from pyconchat.domain.events import (
 )
 from pyconchat.domain.group import Group
 from pyconchat.domain.names import group_name
-from pyconchat.domain.refusals import no_such_message, not_saved
+from pyconchat.domain.refusals import no_such_hook, no_such_message, not_saved
 from pyconchat.domain.replies import Stats
 from pyconchat.domain.search import Found, Query
 from pyconchat.domain.stored import DirectRecord, Loaded
@@ -101,7 +101,13 @@ class Chat:
             self.memory, store, self.journal, self.registry, hasher, self.now
         )
         self.private = PrivateTalk(self.memory, store, self.journal, self.registry, self.now)
-        self.indexer = SearchIndexer(store, threads, reactor, lambda: self.journal.busy)
+        self.indexer = SearchIndexer(
+            store,
+            threads,
+            reactor,
+            busy=lambda: self.journal.busy,
+            active=lambda: self.journal.active,
+        )
         self.amending = Amending(self.memory, store, self.journal, self.decide, self.private)
         self.bounds = Bounds(config.limits, self.groups)
         gauge = self.statistics.gauge
@@ -176,6 +182,22 @@ class Chat:
         if session.account.absence is not None:
             self.registry.end_absence(session.account)
         return self._append(decision, _origin(session))
+
+    def post_by_hook(self, digest: str, text: SafeText, key: str = "") -> Deferred[int]:
+        """Post *text* at the hook whose token has the hash *digest*; fires with its number.
+
+        The text is posted once, however often it comes with the same *key* of at most 64
+        characters, unless that is empty. Raises `Refused`; fails with `NotSaved`.
+        """
+        found = self.memory.hooks.find(digest)
+        if found is None:
+            raise no_such_hook()
+        now = self.now()
+        event = self.memory.usable(found.conversation).post_by_hook(found.hook, text, now)
+        # No account's party has a colon in it.
+        request = RequestKey(f"hook:{digest}", key) if key else None
+        entry = NewEntry(found.conversation.id, event)
+        return self._append(Decision(now, (entry,), (), request))
 
     # Groups.
 

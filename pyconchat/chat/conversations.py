@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyconchat.chat.audience import Audience
 from pyconchat.domain.accounts import is_guest_party
 from pyconchat.domain.decisions import SERVER
 from pyconchat.domain.direct import Direct
@@ -42,20 +43,18 @@ def account_key(party: str) -> Key:
 class Conversation:
     """A log in memory; *published* is the number of its newest published entry.
 
-    *sessions* receive each new block live, and have everything up to *published*. While a block
-    is being written to a large group, the sessions in *pending* do not have it yet: they have
-    everything up to *previous*. Both are dicts of `ISession`, which keep an order and remove in
-    constant time.
+    The sessions of its *audience* receive each new block live, and have everything up to
+    *published*. While a block is being written to a large group, those that do not have it yet have
+    everything up to *previous*.
     """
 
-    __slots__ = ("elsewhere", "here", "id", "pending", "previous", "published", "sessions", "stale")
+    __slots__ = ("audience", "elsewhere", "here", "id", "previous", "published", "stale")
 
     def __init__(self, id: int, published: int = 0) -> None:
         self.id = id
         self.published = published
         self.previous = published
-        self.sessions: dict[Any, None] = {}
-        self.pending: dict[Any, None] = {}
+        self.audience = Audience()
         self.stale = False  # the state in memory was not stored; to be read again before use
         self.here = Where(here=True)
         self.elsewhere = Where()
@@ -64,15 +63,18 @@ class Conversation:
         """Return whether the reader *key* may see *event*."""
         return True
 
-    def start_publishing(self, seq: int) -> dict[Any, None]:
-        """Move `published` to *seq*; return the sessions to write to, all of them `pending`."""
+    @property
+    def sessions(self) -> dict[Any, None]:
+        """Return the sessions that receive each new block live."""
+        return self.audience.sessions
+
+    def start_publishing(self, seq: int) -> None:
+        """Move `published` to *seq*: whoever calls this writes that to the audience next."""
         self.previous, self.published = self.published, seq
-        self.pending = self.sessions.copy()
-        return self.pending
 
     def received(self, session: object) -> int:
         """Return the number up to which *session*, one of `sessions`, has everything."""
-        return self.previous if session in self.pending else self.published
+        return self.previous if session in self.audience.pending else self.published
 
 
 class GroupConversation(Conversation):

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import assert_never
 
+from pyconchat.chat.audience import Audience, Send, Style
 from pyconchat.chat.conversations import (
     Conversation,
     DirectConversation,
@@ -35,6 +36,8 @@ from pyconchat.domain.events import (
     GroupClosed,
     GroupCreated,
     GroupRestored,
+    HookAdded,
+    HookRemoved,
     InvitationEnded,
     InviteCodeEnded,
     InviteCodeMade,
@@ -82,6 +85,38 @@ MAX_WRITES_PER_PIECE = 50
 Origins = Sequence[ISession | None]
 
 
+class _Blocks(dict[Style, tuple[list[str], bytes]]):
+    """The messages *entries* in each style that is asked for: one by one, and as a block."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        super().__init__()
+        self._entries = entries
+
+    def __missing__(self, style: Style) -> tuple[list[str], bytes]:
+        renderer, where = style
+        pieces = renderer.talk(self._entries, where)
+        self[style] = rendered = pieces, renderer.block(pieces)
+        return rendered
+
+
+def _send_directly(audience: Audience, style: Style, sends: Sequence[Send], block: bytes) -> None:
+    """Send *block* to sessions of *audience*; their peers queue what their sockets do not take.
+
+    This loop is most of the work of a large group: it touches nothing but the sockets.
+    """
+    size = len(block)
+    unsent: list[tuple[Send, int]] = []
+    for send in sends:
+        try:
+            sent = send(block)
+        except OSError:
+            sent = 0
+        if sent != size:
+            unsent.append((send, sent))
+    for send, sent in unsent:
+        audience.session_of(style, send).peer.write_rest(block, sent)
+
+
 class Fanout:
     """Delivers entries of conversations to the sessions that are subscribed to them."""
 
@@ -112,32 +147,34 @@ class Fanout:
         """Write messages and actions: a block per style, one write per connection."""
         if not entries:
             return
-        pending = conversation.start_publishing(entries[-1].seq)
+        conversation.start_publishing(entries[-1].seq)
         self._statistics.messages += len(entries)
-        self._statistics.deliveries += len(entries) * len(pending)
-        rendered: dict[tuple[IRenderer, Where], tuple[list[str], bytes]] = {}
+        self._statistics.deliveries += len(entries) * len(conversation.sessions)
         naming = [entry for entry in entries if entry.event.mentions]  # type: ignore[union-attr]
         personal = {*origins, *self._mentioned(conversation, naming)} if naming else set(origins)
-        here, elsewhere = conversation.here, conversation.elsewhere
+        blocks = _Blocks(entries)
+        audience = conversation.audience
+        for session in personal:
+            audience.set_apart(session)
+        for style, sends in audience.direct_pieces(MAX_WRITES_PER_PIECE):
+            _send_directly(audience, style, sends, blocks[style][1])
+            yield len(sends)
         private = isinstance(conversation, DirectConversation)
+        pending = audience.pending
         while piece := list(islice(pending, MAX_WRITES_PER_PIECE)):
             for session in piece:
-                if private:
-                    where = session.view_of(conversation)
-                else:
-                    where = here if session.current is conversation else elsewhere
-                style = (session.renderer, where)
-                try:
-                    pieces, block = rendered[style]
-                except KeyError:
-                    pieces = session.renderer.talk(entries, where)
-                    block = session.renderer.block(pieces)
-                    rendered[style] = pieces, block
+                where = session.view_of(conversation)
+                style = session.renderer, where
+                pieces, block = blocks[style]
                 if session in personal or session.account.ignores:
                     block = self._personal(session, where, pieces, entries, origins)
                 pending.pop(session, None)  # a disconnect may have removed it
                 if block:
                     session.peer.write(block)
+                if not private and audience.is_apart(session):
+                    send = session.direct_send()
+                    if send is not None:
+                        audience.admit(session, style, send)
             yield len(piece)
         for session in personal if naming else ():
             if session is not None and session.subscriptions.waits(conversation):
@@ -201,7 +238,8 @@ class Fanout:
     def _change(self, conversation: Conversation, entry: Entry) -> Iterator[int]:
         """Write an event that changes the group or the server; readers differ in its wording."""
         event = entry.event
-        pending = conversation.start_publishing(entry.seq)
+        conversation.start_publishing(entry.seq)
+        pending = conversation.audience.begin()
         if isinstance(event, MemberJoined) and isinstance(conversation, GroupConversation):
             self._enter_group(conversation, fold(event.name))
         about = subject(event)
@@ -290,7 +328,7 @@ class Fanout:
                 pass
             case ModeratorMade() | ModeratorEnded() | InviteCodeMade() | InviteCodeEnded():
                 pass
-            case FileShared() | FileRemoved():
+            case FileShared() | FileRemoved() | HookAdded() | HookRemoved():
                 pass
             case ServerKicked() | ServerBanned() | ServerUnbanned():
                 pass

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from twisted.internet.defer import Deferred
 
+    from pyconchat.chat.audience import Send
     from pyconchat.chat.conversations import Conversation, GroupConversation
     from pyconchat.chat.places import Place
     from pyconchat.domain.accounts import Account
@@ -207,6 +208,7 @@ class IJournal(Interface):
     """Makes decisions durable, then public, in the order in which they were appended."""
 
     full = Attribute("True while too many decisions are pending; doors then stop reading.")
+    failing = Attribute("True if the last attempt to store something has failed.")
 
     def append(
         decision: Decision,
@@ -302,6 +304,15 @@ class IPeer(Interface):
     def write(block: bytes) -> None:
         """Send *block*, or queue it. A peer whose queue exceeds its limit is disconnected."""
 
+    def direct_send(leave: Callable[[], None]) -> Send | None:
+        """Return a function that does what `write` does now, for as long as that is so.
+
+        *leave* is called when it is no longer so. None: only `write` may be used.
+        """
+
+    def write_rest(block: bytes, sent: int) -> None:
+        """Queue what the kernel has not taken of *block*: it took *sent* bytes directly."""
+
     def ask(prompt: str, secret: bool = False) -> Deferred[str]:
         """Ask a question; fires with the answer. Fails with `PeerGone` at a disconnect.
 
@@ -387,6 +398,9 @@ class ISubscriptions(Interface):
 
     def __contains__(conversation: Conversation) -> bool:
         """Return whether the session is subscribed to *conversation*."""
+
+    def set_apart() -> None:
+        """Receive blocks by way of the peer's `write`, until the fan-out admits it again."""
 
     def groups() -> Iterable[GroupConversation]:
         """Return the groups among them."""
@@ -528,6 +542,9 @@ class ISession(Interface):
 
     def restyle() -> None:
         """Apply the changed settings of the account."""
+
+    def direct_send() -> Send | None:
+        """Return how a block of messages that is everybody's is sent; None: only by the peer."""
 
     def send(reply: Reply) -> None:
         """Send *reply*."""

@@ -41,6 +41,9 @@ MAX_TURNS = 6
 SETTLE_INTERVAL = 1.0
 """Seconds between attempts to find out what became of a commit."""
 
+REST = 0.1
+"""Seconds without a commit after which the store has time for other work."""
+
 MAX_WRITES_PER_TURN = 50
 """Maximum writes to connections in one turn of the reactor, while a batch is published."""
 
@@ -86,7 +89,8 @@ class Journal:
         self._publications: deque[Iterator[int]] = deque()  # the first one is in progress
         self._publishing = False  # `_publish_until` is running
         self._publish_scheduled = False  # for the next turn
-        self._commit_started = 0.0  # seconds
+        self._commit_started = float("-inf")  # seconds
+        self.failing = False
         self._room = Waiters()
         self._idle = Waiters()
         self._between = Waiters()  # for the end of the current commit
@@ -104,6 +108,11 @@ class Journal:
     def busy(self) -> bool:
         """Return whether anything is being stored, or waits to be stored."""
         return self._committing or bool(self._waiting)
+
+    @property
+    def active(self) -> bool:
+        """Return whether something was stored within the last `REST` seconds."""
+        return self._reactor.seconds() - self._commit_started < REST
 
     def append(
         self,
@@ -211,6 +220,8 @@ class Journal:
         batch: Sequence[PendingDecision],
     ) -> None:
         self._statistics.commits.record(self._reactor.seconds() - self._commit_started)
+        if self.failing:  # a batch without anything to store says nothing
+            self.failing = all(pending.decision.empty for pending in batch)
         stored: list[PendingDecision] = []
         entries: list[list[Entry]] = []
         conflicts: list[PendingDecision] = []
@@ -257,6 +268,7 @@ class Journal:
         Decisions that were made during the commit may depend on a lost one, so they are lost too.
         """
         self._publish_the_rest()
+        self.failing = True
         if isinstance(failure.value, Unknown):
             self._doubt(failure, batch)
             return

@@ -164,6 +164,8 @@ class Registration:
             await self._save([Ignore(account.key, name, on)])
         if on:
             account.ignores[fold(name)] = name
+            for session in self._memory.presence.sessions(account.key):
+                session.subscriptions.set_apart()
         else:
             account.ignores.pop(fold(name), None)
 

@@ -23,6 +23,7 @@ __all__ = [
     "DeleteAccount",
     "Detach",
     "EndDirect",
+    "EndToken",
     "EndTokens",
     "Ignore",
     "MoveCursor",
@@ -141,6 +142,12 @@ class MoveKeys(msgspec.Struct, frozen=True):
     new: str
 
 
+class EndToken(msgspec.Struct, frozen=True):
+    """Delete the session token with *digest*: a browser has logged out."""
+
+    digest: str
+
+
 class EndTokens(msgspec.Struct, frozen=True):
     """Delete all session tokens of *owner*."""
 
@@ -183,6 +190,7 @@ Write: TypeAlias = (
     | MoveKeys
     | SaveToken
     | UseToken
+    | EndToken
     | EndTokens
     | NoteLogin
     | NoteSeen

@@ -17,6 +17,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from pyconchat.chat.audience import Send
 from pyconchat.chat.interfaces import IRenderer, ISession, ServerAddress
 from pyconchat.domain.decisions import MoveCursor
 from pyconchat.domain.errors import PeerGone, Refused
@@ -118,6 +119,13 @@ class Door(DelayedLines):
         """Send *block*, or queue it."""
         self._output.write(block)
 
+    def direct_send(self, leave: Callable[[], None]) -> Send | None:
+        """As `IPeer` has it; a door that has to put blocks in order returns None."""
+        return None
+
+    def write_rest(self, block: bytes, sent: int) -> None:
+        self._output.write_rest(block, sent)
+
     def send(self, reply: Reply) -> None:
         """Send *reply*."""
         self.write(self.renderer.reply(reply))
@@ -143,6 +151,9 @@ class Door(DelayedLines):
     @property
     def server_address(self) -> ServerAddress:
         """Return the address at which the peer has reached the server."""
+        return self._own_address()
+
+    def _own_address(self) -> ServerAddress:
         tls = INegotiated.providedBy(self._connection)
         public = self._context.services.config.public_address
         address = self._connection.getHost()
@@ -155,6 +166,15 @@ class Door(DelayedLines):
         if isinstance(address, UNIXAddress):
             return ServerAddress("", 0, tls, (address.name or b"").decode(errors="replace"))
         return ServerAddress(getattr(address, "host", "HOST"), port, tls)
+
+    @property
+    def line_address(self) -> ServerAddress:
+        """Return the address of the line door, to which files are sent with `nc`."""
+        address, config = self._own_address(), self._context.services.config
+        public, line = config.public_address, config.doors.line_port
+        if line is None or (public is not None and public[1] is not None):
+            return address
+        return address._replace(port=line[0], tls=line[1])
 
     def acknowledged(self) -> bool:
         """Return whether the peer's kernel has acknowledged everything that was written."""

@@ -55,7 +55,7 @@ class ChatFactory(Factory):
         statistics = services.statistics
         self.open_doors = OpenDoors(reactor, services.registry.move_cursors)
         self.connection_limits = ConnectionLimits(limits)
-        self._context = DoorContext(
+        self.context = DoorContext(
             services=services,
             portal=portal,
             reactor=reactor,
@@ -87,15 +87,21 @@ class ChatFactory(Factory):
 
         None if there is no room for another one.
         """
-        if self.connection_limits.open >= self._max_connections():
-            # One line a minute for all addresses: thousands may arrive while there is no room.
-            self._context.refused.note("descriptors", "any address", self._context.now())
+        if self.is_full():
             return None  # closed at once, so that its descriptor is free again
         host = getattr(addr, "host", LOCAL)
         counted = self.connection_limits.connection(
             network_of(host), plain_address(host), getattr(addr, "reached", None)
         )
-        return ProtocolDetector(self._context, counted, kinds, otherwise)
+        return ProtocolDetector(self.context, counted, kinds, otherwise)
+
+    def is_full(self) -> bool:
+        """Return whether there is no room for another connection; log it."""
+        if self.connection_limits.open < self._max_connections():
+            return False
+        # One line a minute for all addresses: thousands may arrive while there is no room.
+        self.context.refused.note("descriptors", "any address", self.context.now())
+        return True
 
 
 class IrcFactory(Factory):

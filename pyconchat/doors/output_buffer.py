@@ -15,6 +15,7 @@ from socket import SO_ERROR, SOL_SOCKET
 from twisted.internet.interfaces import IPullProducer, IPushProducer
 from zope.interface import implementer
 
+from pyconchat.chat.audience import Send
 from pyconchat.net.connection import (
     IConnection,
     Lifecycle,
@@ -57,6 +58,7 @@ class OutputBuffer:
         self._life = _OPEN
         self._busy = False  # the transport has bytes that it has not sent
         self._moved = False  # the transport took bytes since the last call of `made_progress`
+        self._leave: Callable[[], None] | None = None
         self._unacknowledged_before = 0
         if self._send is None:
             transport.registerProducer(self, True)
@@ -78,7 +80,31 @@ class OutputBuffer:
                 self._life = Lifecycle.GONE
             if sent == len(block):
                 return
-        rest = memoryview(block)[sent:]
+        self._enqueue(memoryview(block)[sent:])
+
+    def direct_send(self, leave: Callable[[], None]) -> Send | None:
+        """Return how to send a block at once: nothing is queued, and the socket takes bytes.
+
+        *leave* is called when that is no longer so.
+        """
+        if self._send is None or self._life is not _OPEN or self._busy or self._queue:
+            return None
+        self._leave = leave
+        return self._send
+
+    def end_direct(self) -> None:
+        """Something has to come before the next block, or none is accepted any more."""
+        if self._leave is not None:
+            leave, self._leave = self._leave, None
+            leave()
+
+    def write_rest(self, block: bytes, sent: int) -> None:
+        """Queue what is not *sent* of *block*: the kernel is full, or the connection lost."""
+        if self._life is _OPEN:
+            self._enqueue(memoryview(block)[sent:])
+
+    def _enqueue(self, rest: memoryview) -> None:
+        self.end_direct()
         self._queue.append(rest)
         self.queued += len(rest)
         if 0 < self._max_bytes < self.queued:
@@ -110,6 +136,7 @@ class OutputBuffer:
     def stopProducing(self) -> None:
         """Discard the queue: the connection is lost."""
         self._life = Lifecycle.GONE
+        self.end_direct()
         self._queue.clear()
         self.queued = 0
 
@@ -139,12 +166,14 @@ class OutputBuffer:
             if self._kernel_socket.getsockopt(SOL_SOCKET, SO_ERROR) == 0:
                 return False
         self._life = Lifecycle.GONE  # the kernel reports an error only once
+        self.end_direct()
         return True
 
     def finish(self) -> None:
         """Accept no more blocks. Queued ones are still sent."""
         if self._life is _OPEN:
             self._life = Lifecycle.CLOSING
+            self.end_direct()
 
     def close(self) -> None:
         """Discard the queue and call nobody any more. Call it before the socket is closed."""

@@ -21,6 +21,8 @@ from pyconchat.domain.replies import (
     FrontDesk,
     Groups,
     Help,
+    HookMade,
+    Hooks,
     InPrivate,
     Live,
     Matches,
@@ -55,6 +57,7 @@ from pyconchat.render.lists import (
     code_lines,
     file_lines,
     group_lines,
+    hook_lines,
     request_lines,
     roster_lines,
 )
@@ -136,6 +139,10 @@ def reply_lines(reply: Reply) -> list[str]:
             return [f"The code, shown only now, for {ends}: /join {group} {code}"]
         case Codes():
             return code_lines(reply)
+        case HookMade(name=name, address=address):
+            return [f"The address of {name}, shown only now: {address}"]
+        case Hooks():
+            return hook_lines(reply)
         case Pins(group=group, pins=pins):
             return [*map(_pin, pins)] or [f"Nothing is pinned in {group}."]
         case Files():

@@ -58,6 +58,7 @@ class Options(usage.Options):
         super().__init__()
         self.lines: list[str] = []
         self.irc: list[str] = []
+        self.web: list[str] = []
         self.owner: Owner = (None, None)
         self.result = Config()
 
@@ -70,6 +71,10 @@ class Options(usage.Options):
     def opt_irc(self, endpoint: str) -> None:
         """Listen for IRC clients on this Twisted server endpoint; repeatable [none]."""
         self.irc.append(endpoint)
+
+    def opt_web(self, endpoint: str) -> None:
+        """Serve the web page on this Twisted server endpoint; repeatable [none]."""
+        self.web.append(endpoint)
 
     def parseArgs(self, *address: str) -> None:
         if not address:
@@ -127,6 +132,8 @@ class Options(usage.Options):
             doors["line"] = tuple(self.lines)
         if self.irc:
             doors["irc"] = tuple(self.irc)
+        if self.web:
+            doors["web"] = tuple(self.web)
         if self["metrics"] is not None:
             doors["metrics"] = self["metrics"]
         changes["doors"] = msgspec.structs.replace(config.doors, **doors)

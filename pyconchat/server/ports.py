@@ -14,7 +14,14 @@ from twisted.logger import Logger
 from pyconchat.net.proxy_protocol import ProxyProtocolFactory
 from pyconchat.net.tls import TLS_KINDS, ReloadableTlsEndpoint
 from pyconchat.server.options import stop
-from pyconchat.server.start_lines import Programs, irc_line, metrics_line, port_line, port_name
+from pyconchat.server.start_lines import (
+    Programs,
+    irc_line,
+    metrics_line,
+    port_line,
+    port_name,
+    web_line,
+)
 
 __all__ = ["Ports"]
 
@@ -33,6 +40,9 @@ LOOPBACK = ("127.0.0.0/8", "::1")
 IRC = "irc"
 """The kind of the ports for IRC clients."""
 
+WEB = "web"
+"""The kind of the ports for browsers."""
+
 METRICS = "metrics"
 """The kind of the port for Prometheus; all other kinds are the first words of endpoint strings."""
 
@@ -49,13 +59,17 @@ class _Port(NamedTuple):
 class Ports:
     """The listening ports of a server whose state folder is *folder*.
 
-    Connections of *trusted_proxies* begin with a header of the PROXY protocol.
+    Connections of *trusted_proxies* begin with a header of the PROXY protocol. *url* is that of the
+    web door, where it is set.
     """
 
     _log = Logger(namespace="pyconchat")
 
-    def __init__(self, reactor: Any, folder: Path, trusted_proxies: Sequence[str] = ()) -> None:
+    def __init__(
+        self, reactor: Any, folder: Path, trusted_proxies: Sequence[str] = (), url: str = ""
+    ) -> None:
         self._reactor = reactor
+        self._url = url
         self._proxies = trusted_proxies
         self._folder = folder
         self._ports: list[_Port] = []
@@ -75,6 +89,10 @@ class Ports:
             description = description.partition(":")[2]
             proxies = proxies or LOOPBACK
         self._open("doors.irc", description, factory, IRC, proxies)
+
+    def open_web(self, description: str, factory: Any) -> None:
+        """Listen for browsers. Exits with one line on failure."""
+        self._open("doors.web", description, factory, WEB)
 
     def open_metrics(self, description: str, site: Any) -> None:
         """Listen for Prometheus. Exits with one line on failure."""
@@ -157,7 +175,9 @@ class Ports:
         if opened.kind == METRICS:
             self._log.info("{line}", line=metrics_line(address))
             return port
-        if opened.kind == IRC:
+        if opened.kind == WEB:
+            self._log.info("{line}", line=web_line(address, opened.tls is not None, self._url))
+        elif opened.kind == IRC:
             self._log.info("{line}", line=irc_line(address, opened.tls is not None))
         else:
             self._log.info("{line}", line=port_line(address, opened.tls is not None, programs))

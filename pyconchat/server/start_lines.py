@@ -26,6 +26,7 @@ __all__ = [
     "port_line",
     "port_name",
     "reserved_lines",
+    "web_line",
 ]
 
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")
@@ -116,6 +117,17 @@ def irc_line(address: Any, tls: bool) -> str:
         f"listening for IRC on {port_name(address)} ({reach}, {crypt}); in a client:"
         f" /connect {option}{host} {address.port}"
     )
+
+
+def web_line(address: Any, tls: bool, url: str) -> str:
+    """Return the address to open in a browser, and who can reach it."""
+    if not isinstance(address, IPv4Address | IPv6Address):
+        return f"web page on {address}" + (f": open {url}/" if url else "")
+    reach = "this machine only" if _local(address.host) else "open to the network"
+    host = _reachable_host(address.host)
+    brackets = f"[{host}]" if ":" in host else host
+    here = f"http{'s' if tls else ''}://{brackets}:{address.port}"
+    return f"web page on {port_name(address)} ({reach}): open {url or here}/"
 
 
 def metrics_line(address: Any) -> str:

@@ -201,7 +201,7 @@ class LogDelivery:
                 return
             if subscription.read >= upto:
                 if subscription.upto == OPEN_END:
-                    conversation.sessions[self._session] = None
+                    conversation.audience.add(self._session)
                 elif subscription not in self._ended:
                     self._ended.append(subscription)
                 return

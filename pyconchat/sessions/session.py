@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from pyconchat.chat.audience import Send
 from pyconchat.chat.conversations import Conversation, DirectConversation, GroupConversation
 from pyconchat.chat.interfaces import IPeer, IRenderer, ISession, ITranslator
 from pyconchat.chat.places import Place, Private, place_name
@@ -146,6 +147,7 @@ class Session:
     def enter(self, place: Place) -> None:
         if not self.peer.names_places:
             left, self.current = self.current, place
+            self.subscriptions.set_apart()  # the name of the group is in what others get
             if isinstance(left, GroupConversation) and left is not place:
                 self.subscriptions.refresh(left)
             self.awaiting = None
@@ -182,6 +184,12 @@ class Session:
 
     def restyle(self) -> None:
         self.renderer = self.peer.renderer.styled(self.account.settings)
+        self.subscriptions.set_apart()
+
+    def direct_send(self) -> Send | None:
+        if self.account.ignores:
+            return None
+        return self.peer.direct_send(self.subscriptions.set_apart)
 
     def send(self, reply: Reply) -> None:
         if self.translator is not None:

@@ -36,6 +36,11 @@ class Subscriptions(LogDelivery):
     def __contains__(self, conversation: Conversation) -> bool:
         return conversation in self._active
 
+    def set_apart(self) -> None:
+        session = self._session
+        for conversation in self._active:
+            conversation.audience.set_apart(session)
+
     def groups(self) -> Iterator[GroupConversation]:
         return (each for each in self._active if isinstance(each, GroupConversation))
 
@@ -122,7 +127,7 @@ class Subscriptions(LogDelivery):
     def end(self, conversation: Conversation, upto: int) -> None:
         subscription = self._active.pop(conversation)
         if self._session in conversation.sessions or self._is_muted(conversation):
-            conversation.sessions.pop(self._session, None)
+            conversation.audience.remove(self._session)
             subscription.read = upto  # waiting entries of a muted group are not delivered later
         subscription.upto = upto  # one that is catching up continues to there
         self._ended.append(subscription)
@@ -133,8 +138,7 @@ class Subscriptions(LogDelivery):
         subscription = self._active.pop(conversation, None)
         if subscription is not None:
             subscription.upto = subscription.read  # one that is catching up stops there
-        conversation.sessions.pop(self._session, None)
-        conversation.pending.pop(self._session, None)
+        conversation.audience.remove(self._session)
 
     def held(self) -> Iterator[Conversation]:
         return (conversation for conversation, each in self._active.items() if each.held)
@@ -150,8 +154,7 @@ class Subscriptions(LogDelivery):
             return
         if self._is_muted(conversation):
             subscription.read = self._position(subscription)
-            conversation.sessions.pop(self._session, None)
-            conversation.pending.pop(self._session, None)
+            conversation.audience.remove(self._session)
         elif not subscription.running:
             if self._session not in conversation.sessions:
                 shown = conversation.published - self.unread(conversation)
@@ -187,8 +190,7 @@ class Subscriptions(LogDelivery):
         self._receiving = False
         for conversation, subscription in self._active.items():
             subscription.read = self._position(subscription)
-            conversation.sessions.pop(self._session, None)
-            conversation.pending.pop(self._session, None)
+            conversation.audience.remove(self._session)
 
     def clear(self) -> None:
         """Drop all subscriptions: the session has ended."""

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from pyconchat.domain.errors import NotSaved, TimedOut
-from pyconchat.store.engines import LOCK_TIMEOUT, is_sqlite
+from pyconchat.store.engines import is_sqlite
+from pyconchat.store.wal import prewrite_wal, truncate_wal
 
 __all__ = ["CommitLost", "Unstorable", "Writer", "reading", "savepoint", "transaction"]
 
@@ -126,22 +127,20 @@ class Writer:
             except (DBAPIError, self._engine.dialect.loaded_dbapi.Error) as error:
                 raise CommitLost(number) from error
 
-    def truncate_wal(self) -> bool:
-        """Truncate SQLite's write-ahead log, which has earlier versions of pages.
+    def empty_wal(self) -> bool:
+        """Empty SQLite's write-ahead log, which has earlier versions of pages; then prewrite it.
 
-        Returns whether that was possible: not while others read. PostgreSQL does that by itself.
+        Returns whether that was possible. PostgreSQL needs none of it.
         """
-        if self._kept is None:
+        if not self._keeps:
             return True
-        driver: Any = self._kept.connection.driver_connection
-        driver.execute("PRAGMA busy_timeout = 0")
-        try:
-            busy, _pages, _moved = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        except self._engine.dialect.loaded_dbapi.Error:
-            return False
-        finally:
-            driver.execute(f"PRAGMA busy_timeout = {int(LOCK_TIMEOUT * 1000)}")
-        return not busy
+        with _errors_as_not_saved(self._engine):
+            if self._kept is None:
+                self._kept = self._engine.connect()
+            if not truncate_wal(self._kept):
+                return False
+            prewrite_wal(self._kept)
+            return True
 
     def committed(self, number: int) -> bool:
         """Return whether PostgreSQL has committed the transaction *number*.

@@ -58,8 +58,10 @@ class Scene:
         self.store = store
         self.alice = TestUser(make_chat(store), "alice")
         self.alice.types("/create tea open", *[f"green tea {number}" for number in range(count)])
-        self.busy = False
-        self.indexer = SearchIndexer(store, InlineThreads(), self.clock, lambda: self.busy)
+        self.busy = self.active = False
+        self.indexer = SearchIndexer(
+            store, InlineThreads(), self.clock, lambda: self.busy, lambda: self.active
+        )
         self.indexer.start()
 
 
@@ -90,6 +92,31 @@ def test_the_index_of_a_busy_server_has_a_maximum_lag(
     assert store.behind == 1
 
 
+def test_the_index_rests_while_there_is_traffic(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes only small steps, and these only when it is far behind."""
+    steps: list[int] = []
+    index = store.index
+
+    def note(most: int, only: int | None = None) -> bool:
+        steps.append(most)
+        return index(most, only)
+
+    monkeypatch.setattr(store, "index", note)
+    monkeypatch.setattr(indexer, "SMALL_STEP", 3)
+    scene = Scene(store, 9)
+    scene.active = True
+    scene.clock.advance(INTERVAL)
+    assert steps == []
+    monkeypatch.setattr(indexer, "REST_BELOW", 5)
+    scene.clock.advance(INTERVAL)
+    assert (steps, store.behind) == ([3, 3], 4)
+    scene.active = False
+    scene.clock.advance(INTERVAL)
+    assert (steps[2:], store.behind) == ([store.index_step], 0)
+
+
 def test_a_search_finds_recent_messages(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """It updates the index first, a few entries at a time."""
     monkeypatch.setattr(SqlStore, "index_step", 2)
@@ -101,7 +128,7 @@ def test_a_search_finds_recent_messages(store: SqlStore, monkeypatch: pytest.Mon
 def test_one_search_at_a_time(store: SqlStore) -> None:
     """A second search of an account is refused while the first one waits; so is a 17th."""
     threads = Waiting()
-    searcher = SearchIndexer(store, threads, Clock(), lambda: False)
+    searcher = SearchIndexer(store, threads, Clock(), lambda: False, lambda: False)
 
     def search(asker: str) -> Deferred[Found]:
         found = searcher.search(Key(asker), 2, TEA, 9, 5, lambda: True)
@@ -129,7 +156,7 @@ def found_entry(seq: int) -> Entry:
 def test_a_long_search_is_done_in_steps(store: SqlStore) -> None:
     """Until there are enough results; after a time it returns what it has, and where it was."""
     threads, clock = Waiting(), Clock()
-    searcher = SearchIndexer(store, threads, clock, lambda: False)
+    searcher = SearchIndexer(store, threads, clock, lambda: False, lambda: False)
 
     def search(limit: int) -> list[Found]:
         results: list[Found] = []
@@ -172,7 +199,7 @@ def test_a_search_does_not_wait_for_a_whole_log(tmp_path: Path) -> None:
     store.clock = Clock()
     store.open()
     scene = Scene(store, 15)
-    searcher = SearchIndexer(store, InlineThreads(), store.clock, lambda: False)
+    searcher = SearchIndexer(store, InlineThreads(), store.clock, lambda: False, lambda: False)
     failed: list[Failure] = []
     search = searcher.search(scene.alice.account.key, 2, TEA, 9, 5, lambda: True)
     Deferred.fromCoroutine(search).addErrback(failed.append)

@@ -16,6 +16,7 @@ from pyconchat.domain.decisions import (
     DeleteAccount,
     Detach,
     EndDirect,
+    EndToken,
     EndTokens,
     Ignore,
     MoveCursor,
@@ -59,6 +60,7 @@ WRITES: Sequence[Write] = (
     MoveKeys("gus~1", "gus"),
     NoteLogin(ALICES),
     NoteSeen(ALICES),
+    EndToken("digest"),
     EndTokens(ALICES),
 )
 

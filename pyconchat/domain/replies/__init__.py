@@ -20,6 +20,9 @@ from pyconchat.domain.replies.groups import (
     FrontDesk,
     GroupLine,
     Groups,
+    HookLine,
+    HookMade,
+    Hooks,
     MemberLine,
     ModeratorLine,
     PinLine,
@@ -74,6 +77,9 @@ __all__ = [
     "GroupLine",
     "Groups",
     "Help",
+    "HookLine",
+    "HookMade",
+    "Hooks",
     "InPrivate",
     "Live",
     "Matches",
@@ -129,6 +135,8 @@ Reply: TypeAlias = (
     | Bans
     | CodeMade
     | Codes
+    | HookMade
+    | Hooks
     | Files
     | UploadTicket
     | DownloadTicket

@@ -97,11 +97,7 @@ class IrcDoor(Door):
     @property
     def server_address(self) -> ServerAddress:
         """Return the address of the line door, for files: IRC clients transfer none here."""
-        address, config = super().server_address, self._context.services.config
-        public, line = config.public_address, config.doors.line_port
-        if line is None or (public is not None and public[1] is not None):
-            return address
-        return address._replace(port=line[0], tls=line[1])
+        return self.line_address
 
     def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
         if not self.client.answers:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from pyconchat.chat.audience import Send
 from pyconchat.chat.interfaces import ISession
 from pyconchat.domain.errors import Code, PeerGone, Refused
 from pyconchat.domain.refusals import line_too_long
@@ -45,8 +48,11 @@ class JsonDoor(Door):
     echoes = True
     hides = True  # a program does not show what it is asked
 
-    def __init__(self, context: DoorContext, counted: CountedConnection) -> None:
-        super().__init__(context, counted, JSON, context.limits.line_bytes * MAX_EXPANSION)
+    def __init__(
+        self, context: DoorContext, counted: CountedConnection, renderer: JsonRenderer = JSON
+    ) -> None:
+        super().__init__(context, counted, renderer, context.limits.line_bytes * MAX_EXPANSION)
+        self._json = renderer
         self._mode = JsonMode(context.services, context.portal, self, self._ready)
         self._bad_lines = 0
 
@@ -56,6 +62,9 @@ class JsonDoor(Door):
         del self._mode
 
     # What the session and the login call.
+
+    def direct_send(self, leave: Callable[[], None]) -> Send | None:
+        return self._output.direct_send(leave)
 
     def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
         if self.life is Lifecycle.GONE:
@@ -78,7 +87,7 @@ class JsonDoor(Door):
         if not self.ending and self.session is not None and self.session.quitting:
             answer = self._mode.quit_answer()
             if answer is not None:
-                self.write(JSON.line(answer))
+                self.write(self._json.line(answer))
         super().close(last)
 
     # What `Door` asks of its subclasses.
@@ -108,7 +117,7 @@ class JsonDoor(Door):
 
     def _answer(self, answer: Answer) -> None:
         if self.life is not Lifecycle.GONE:
-            self.write(JSON.line(answer))
+            self.write(self._json.line(answer))
             self._mode.answered()
 
     def _refuse_line(self, refused: Refused) -> None:

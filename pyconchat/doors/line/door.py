@@ -7,10 +7,13 @@ telnet: only telnet gets telnet options and the group's prompt. Both see the log
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from zope.interface import implementer
 
+from pyconchat.chat.audience import Send
 from pyconchat.chat.interfaces import ILoginPeer
 from pyconchat.chat.places import Place, place_name
 from pyconchat.domain.errors import PeerGone, Refused
@@ -151,6 +154,9 @@ class LineDoor(Door):
 
     def write(self, block: bytes) -> None:
         self._prompt.write(block)
+
+    def direct_send(self, leave: Callable[[], None]) -> Send | None:
+        return None if self._prompt.matters else self._output.direct_send(leave)
 
     def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
         no_answer = self.life is Lifecycle.INPUT_ENDED and not self.hasLine()

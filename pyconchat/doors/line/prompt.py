@@ -35,6 +35,11 @@ class Prompt:
         """Return whether a prompt waits for an answer."""
         return bool(self._shown)
 
+    @property
+    def matters(self) -> bool:
+        """Return whether the next block has to begin with the removal of a prompt."""
+        return bool(self._shown) or self._left
+
     def write(self, block: bytes) -> None:
         """Show *block*, which ends a line, above the prompt."""
         if self._shown or self._left:
@@ -46,6 +51,7 @@ class Prompt:
 
         *typed_before* is true if its answer has arrived already.
         """
+        self._output.end_direct()
         self._output.write(self._removal() + prompt)
         self._shown, self._typed_before = prompt, typed_before
 

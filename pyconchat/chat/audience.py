@@ -1,0 +1,133 @@
+"""Audience: the sessions that receive one conversation live.
+
+Most of them can take a block of messages as it is: one call of their socket's `send` is all that it
+needs. These are kept apart by style, so that the fan-out touches nothing else of them. A session of
+which that is no longer true (a block is queued for it, a prompt is on its screen, it has begun to
+ignore somebody) is set apart, and gets the next block like everything else; then the fan-out
+admits it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+from pyconchat.domain.replies import Where
+
+__all__ = ["Audience", "Send", "Style"]
+
+Style: TypeAlias = tuple[Any, Where]
+"""What the bytes of a block of messages depend on: an `IRenderer`, and how the group is named."""
+
+Send: TypeAlias = Callable[[bytes], int]
+"""The `send` of a socket: it returns how many bytes the kernel has taken, or raises `OSError`."""
+
+
+class Audience:
+    """The *sessions* of a conversation.
+
+    While a block is being written to a large group, the sessions in `pending` do not have it yet.
+    All are dicts of `ISession`, which keep an order and remove in constant time.
+    """
+
+    __slots__ = ("_ahead", "_apart", "_direct", "_done", "_pending", "sessions")
+
+    def __init__(self) -> None:
+        self.sessions: dict[Any, None] = {}
+        self._apart: dict[Any, None] = {}
+        self._direct: dict[Style, dict[Any, Send]] = {}
+        self._pending: dict[Any, None] = {}
+        # While pieces of `_direct` are being written, its styles that are not done; of the first,
+        # so many sessions are. They are added to `_pending` only if something changes.
+        self._ahead: list[Style] = []
+        self._done = 0
+
+    @property
+    def pending(self) -> dict[Any, None]:
+        """Return the sessions that are still to be written to; whoever writes removes them."""
+        self._stop()
+        return self._pending
+
+    # Who is in it.
+
+    def add(self, session: Any) -> None:
+        """Add *session*, which has everything that was published."""
+        self._stop()
+        self.sessions[session] = None
+        self._apart[session] = None
+
+    def remove(self, session: Any) -> None:
+        """Remove *session*, if it is in the audience."""
+        self.set_apart(session)
+        self._stop()
+        self.sessions.pop(session, None)
+        self._apart.pop(session, None)
+        self._pending.pop(session, None)
+
+    def is_apart(self, session: Any) -> bool:
+        """Return whether *session* may be admitted."""
+        return session in self._apart
+
+    def set_apart(self, session: Any) -> None:
+        """Write to *session* by way of its peer until it is admitted again."""
+        for style, members in self._direct.items():
+            if session in members:
+                self._stop()
+                del members[session]
+                if not members:
+                    del self._direct[style]
+                self._apart[session] = None
+                return
+
+    def admit(self, session: Any, style: Style, send: Send) -> None:
+        """Write blocks in *style* to *session*, which is apart, by calling *send*."""
+        self._stop()
+        del self._apart[session]
+        self._direct.setdefault(style, {})[session] = send
+
+    def session_of(self, style: Style, send: Send) -> Any:
+        """Return the session that was admitted with *send*."""
+        return next(each for each, own in self._direct[style].items() if own is send)
+
+    # Writing a block.
+
+    def begin(self) -> dict[Any, None]:
+        """Begin a block for all sessions; return those to write to, which are `pending`."""
+        self._stop()
+        self._pending = self.sessions.copy()
+        return self._pending
+
+    def direct_pieces(self, most: int) -> Iterator[tuple[Style, list[Send]]]:
+        """Begin a block for all sessions; yield how to send it to the direct ones.
+
+        They come in pieces of at most *most* of one style. A piece counts as written from when it
+        is yielded. After a change of the audience no more are yielded; the others are `pending`.
+        """
+        self._stop()
+        self._pending = {}
+        self._ahead = list(self._direct)
+        try:
+            while self._ahead:
+                style = self._ahead[0]
+                sends = list(self._direct[style].values())
+                for first in range(0, len(sends), most):
+                    self._done = first + most
+                    yield style, sends[first : self._done]
+                    if not self._ahead:
+                        return
+                del self._ahead[0]
+                self._done = 0
+            self._pending = self._apart.copy()
+        finally:
+            self._stop()
+
+    def _stop(self) -> None:
+        """Make all sessions `pending` that are still to be written to, before anything changes."""
+        if self._ahead:
+            first, *later = self._ahead
+            self._ahead.clear()
+            self._pending = dict.fromkeys(list(self._direct[first])[self._done :])
+            for style in later:
+                self._pending.update(dict.fromkeys(self._direct[style]))
+            self._pending.update(self._apart)
+            self._done = 0
