@@ -9,6 +9,15 @@ const MAX_WAIT = 15_000;
 
 const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
+/** Return the sentence in a refusal; "" if there is none. */
+function errorIn(text) {
+  try {
+    return JSON.parse(text).error ?? "";
+  } catch {
+    return "";
+  }
+}
+
 /** One file on its way to a place. */
 class Upload {
   sent = 0; // bytes
@@ -91,14 +100,14 @@ export class Files {
       }
       // What an earlier upload of that name has left may be of another file.
       const offset = upload.attempts ? Math.min(answer.offset ?? 0, file.size) : 0;
-      const { status, text } = await this.#put(upload, answer.ticket, offset);
+      const { status, problem } = await this.#put(upload, answer.ticket, offset);
       if (upload.cancelled) return;
       if (status === 201) {
         this.#end(upload);
         return;
       }
       if (status >= 400 && status < 500 && status !== 409 && status !== 408) {
-        this.#end(upload, text || `the server refused it (${status}).`);
+        this.#end(upload, problem || `the server refused it (${status}).`);
         return;
       }
       upload.attempts += 1;
@@ -108,7 +117,7 @@ export class Files {
     }
   }
 
-  /** Return the status and the text of the answer; status 0 if the connection was lost. */
+  /** Return the status and the problem of the answer; status 0 if the connection was lost. */
   #put(upload, ticket, offset) {
     const { file } = upload;
     return new Promise((done) => {
@@ -116,7 +125,7 @@ export class Files {
       const ended = () => {
         upload.xhr = null;
         this.#changed();
-        done({ status: xhr.status, text: xhr.responseText.trim() });
+        done({ status: xhr.status, problem: errorIn(xhr.responseText) });
       };
       xhr.upload.addEventListener("progress", (event) => {
         upload.sent = offset + event.loaded;
