@@ -16,7 +16,7 @@ from pyconchat.store import SqlStore
 from pyconchat.testing import make_chat, services_of
 from tests.support.connections import Wire
 
-__all__ = ["Answer", "HttpUser", "WebServer", "masked"]
+__all__ = ["Answer", "HttpUser", "WebServer", "WebUsers", "masked"]
 
 MASK = b"\x01\x02\x03\x04"
 
@@ -50,32 +50,39 @@ def masked(payload: bytes, opcode: int = 0x1, final: bool = True) -> bytes:
     return first + head + MASK + bytes(b ^ MASK[i % 4] for i, b in enumerate(payload))
 
 
-class WebServer:
-    """A server in memory, with a web door."""
+class WebUsers:
+    """A web door of the server of *lines*."""
 
-    def __init__(self, store: SqlStore, clock: Clock, **settings: Any) -> None:
-        settings.setdefault("doors", DoorsConfig(web=("tcp:8080:interface=127.0.0.1",)))
-        settings.setdefault("limits", LimitsConfig(messages_per_second=0))
+    def __init__(self, lines: ChatFactory, clock: Clock) -> None:
         self.clock = clock
-        chat = make_chat(store, clock, Config(**settings))
-        self.services = services_of(chat)
-        self.lines = ChatFactory(self.services, login_portal(self.services), clock)
-        self.lines.open_doors.start()
-        self.web = WebFactory(self.lines, lambda: b"pyconchat_up 1\n")
-
-    def stop(self) -> None:
-        """Stop the checks of the connections."""
-        self.lines.open_doors.stop()
+        self.web = WebFactory(lines, lambda: b"pyconchat_up 1\n")
 
     def connects(self, host: str = "127.0.0.1") -> HttpUser:
         """Return a connection from *host* that has sent nothing."""
         return HttpUser(self, host)
 
 
+class WebServer(WebUsers):
+    """A server in memory, with a web door."""
+
+    def __init__(self, store: SqlStore, clock: Clock, **settings: Any) -> None:
+        settings.setdefault("doors", DoorsConfig(web=("tcp:8080:interface=127.0.0.1",)))
+        settings.setdefault("limits", LimitsConfig(messages_per_second=0))
+        chat = make_chat(store, clock, Config(**settings))
+        self.services = services_of(chat)
+        self.lines = ChatFactory(self.services, login_portal(self.services), clock)
+        self.lines.open_doors.start()
+        super().__init__(self.lines, clock)
+
+    def stop(self) -> None:
+        """Stop the checks of the connections."""
+        self.lines.open_doors.stop()
+
+
 class HttpUser:
     """One connection."""
 
-    def __init__(self, server: WebServer, host: str) -> None:
+    def __init__(self, server: WebUsers, host: str) -> None:
         self.clock = server.clock
         self.wire = Wire()
         self.wire.peerAddr = IPv4Address("TCP", host, 50_000)
