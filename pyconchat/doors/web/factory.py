@@ -25,7 +25,9 @@ class WebFactory(Factory):
         self.site = WebSite(chat.context, metrics)
 
     def buildProtocol(self, addr: IAddress | None) -> HttpConnection | None:
-        network = network_of(getattr(addr, "host", "") or LOCAL)
+        host = getattr(addr, "host", "")
+        # The connections of a proxy are those of all its clients.
+        network = LOCAL if self.site.hosts.trusts(host) else network_of(host or LOCAL)
         if self._chat.is_full() or not self.site.limits.opened(network):
             return None  # closed at once
         return HttpConnection(self.site, addr, network)

@@ -79,7 +79,8 @@ class Frames:
                 self._size += len(piece)
                 if self._size > self._most:
                     return Violation(TOO_BIG)
-                self._pieces.append(piece)
+                if piece:  # a client may send empty ones for ever
+                    self._pieces.append(piece)
                 if not is_last:
                     return None
                 whole = b"".join(self._pieces)

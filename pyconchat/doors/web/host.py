@@ -32,7 +32,7 @@ class Hosts:
         That is the last address of X-Forwarded-For that is not a trusted proxy's itself.
         """
         host = getattr(peer, "host", "")
-        if not self._trusts(host):
+        if not self.trusts(host):
             return Client(network_of(host or LOCAL), plain_address(host or LOCAL), tls)
         secure = tls or headers.get("x-forwarded-proto", "").strip().lower() == "https"
         for each in reversed(headers.get("x-forwarded-for", "").split(",")):
@@ -42,7 +42,7 @@ class Hosts:
             except ValueError:
                 break
             host = forwarded
-            if not self._trusts(host):
+            if not self.trusts(host):
                 break
         return Client(network_of(host or LOCAL), plain_address(host or LOCAL), secure)
 
@@ -77,7 +77,8 @@ class Hosts:
             return f"{'https' if request.client.secure else 'http'}://{header.lower()}"
         return f"{self._public.scheme}://{self._public.netloc.lower()}"
 
-    def _trusts(self, host: str) -> bool:
+    def trusts(self, host: str) -> bool:
+        """Return whether *host*, empty for a Unix socket, is a trusted proxy."""
         if not host:
             return self._unix
         try:
