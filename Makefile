@@ -10,7 +10,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints
 # Whatever the shell says: without bytecode, each of some hundred servers compiles all of it anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test test-ssh test-clock torture check bench plot docs lock clean
+.PHONY: run test test-ssh test-web test-clock torture check bench plot docs lock clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/twistd --nodaemon pyconchat $(ARGS)
@@ -23,6 +23,11 @@ test: $(VENV)/test.stamp
 # The SSH door with the clients of others: OpenSSH, PuTTY and Dropbear.
 test-ssh: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/ssh_e2e $(ARGS)
+
+# The page of the web door in Chromium. axe-core, which only these tests use, comes from npm.
+test-web: $(VENV)/test.stamp
+	cd tests/web_e2e && npm ci --silent --no-audit --no-fund
+	$(BIN)/python -m pytest tests/web_e2e $(ARGS)
 
 # The unit tests on another day, over the midnight in which summer time begins. Those that cut a
 # connection at every await take too long to run twice.

@@ -9,9 +9,10 @@ import os
 import re
 import socket
 from collections.abc import Mapping
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -28,6 +29,7 @@ __all__ = [
     "IrcConfig",
     "LimitsConfig",
     "StoreConfig",
+    "WebConfig",
     "read_config",
 ]
 
@@ -46,6 +48,11 @@ _PORT = re.compile(
 HOST_KEY_FILE = "ssh_host_ed25519_key"
 """The SSH door's host key in the state folder."""
 
+_LOOPBACK = re.compile(r":interface=(?:127\.[0-9.]+|\\:\\:1|localhost)(?::|$)")
+
+TLS_KINDS = ("ssl", "selfsigned")
+"""The kinds of endpoints that have a certificate."""
+
 DEFAULT_LINE = "tcp:8000:interface=127.0.0.1"
 
 
@@ -63,6 +70,7 @@ class DoorsConfig(_Section, frozen=True):
     line: tuple[str, ...] = (DEFAULT_LINE,)
     irc: tuple[str, ...] = ()
     ssh: tuple[str, ...] = ()
+    web: tuple[str, ...] = ()
     metrics: str = ""
 
     @property
@@ -71,7 +79,7 @@ class DoorsConfig(_Section, frozen=True):
         for endpoint in self.line:
             found = _PORT.match(endpoint)
             if found is not None:
-                return int(found["port"]), found["kind"] in ("ssl", "selfsigned")
+                return int(found["port"]), found["kind"] in TLS_KINDS
         return None
 
 
@@ -142,6 +150,21 @@ class IrcConfig(_Section, frozen=True):
         return name if "." in name else f"{name}.local"  # a name without a dot would be a nick
 
 
+class WebConfig(_Section, frozen=True):
+    """The web door: the networks that may read *metrics*, and certbot's webroot."""
+
+    metrics: tuple[str, ...] = ()
+    acme_webroot: str = ""
+
+    def may_read_metrics(self, address: str) -> bool:
+        """Return whether ``/metrics`` is shown to *address*."""
+        try:
+            found = ip_address(address)
+        except ValueError:
+            return False
+        return any(found in ip_network(network) for network in self.metrics)
+
+
 class Config(_Section, frozen=True):
     """All settings. *state* is a folder. Without a *lobby* (None) people choose a group.
 
@@ -157,14 +180,33 @@ class Config(_Section, frozen=True):
     guests: bool = True
     motd: Annotated[str, Meta(max_length=2000)] = ""
     public_host: str = ""
+    public_url: str = ""
     trusted_proxies: tuple[str, ...] = ()
     ssh_host_key: str = ""
     new_groups: Literal["approval", "open", "invite"] = "approval"
     doors: DoorsConfig = DoorsConfig()
     irc: IrcConfig = IrcConfig()
+    web: WebConfig = WebConfig()
     store: StoreConfig = StoreConfig()
     limits: LimitsConfig = LimitsConfig()
     files: FilesConfig = FilesConfig()
+
+    @property
+    def web_address(self) -> str:
+        """Return the URL of the web door, without a slash at its end; empty if there is none.
+
+        Without a `public_url` it is that of a port on loopback.
+        """
+        if not self.doors.web:
+            return ""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        found = next(filter(None, map(_PORT.match, self.doors.web)), None)
+        if found is None:
+            return ""
+        scheme = "https" if found["kind"] in TLS_KINDS else "http"
+        host = "[::1]" if found["kind"] == "tcp6" else "127.0.0.1"
+        return f"{scheme}://{host}:{found['port']}"
 
     @property
     def state_path(self) -> Path:
@@ -207,6 +249,7 @@ class Config(_Section, frozen=True):
                 ip_network(proxy if proxy != "unix" else "::")
             except ValueError as problem:
                 raise BadConfig(f"trusted_proxies: {problem}") from None
+        self._check_web()
         if not self.doors.line:
             raise BadConfig("doors.line: at least one endpoint is needed")
         if 0 < limits.unsent_hard_bytes < limits.unsent_soft_bytes:
@@ -214,6 +257,32 @@ class Config(_Section, frozen=True):
         if 0 < limits.silence_seconds <= limits.ping_seconds:
             raise BadConfig("limits.silence_seconds: must be above ping_seconds")
         return self
+
+    def _check_web(self) -> None:
+        """Raise `BadConfig` unless the web door protects what is sent to it."""
+        for network in self.web.metrics:
+            try:
+                ip_network(network)
+            except ValueError as problem:
+                raise BadConfig(f"web.metrics: {problem}") from None
+        if self.public_url:
+            parts = urlsplit(self.public_url)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+                raise BadConfig("public_url: expected https://HOST or https://HOST:PORT")
+        for endpoint in self.doors.web:
+            kind = endpoint.partition(":")[0]
+            local = kind == "unix" or _LOOPBACK.search(endpoint) is not None
+            if local or self.trusted_proxies:
+                continue
+            if kind not in TLS_KINDS:
+                raise BadConfig(
+                    f"doors.web: {endpoint} would send passwords without encryption: use"
+                    " interface=127.0.0.1, ssl:, selfsigned:, or trusted_proxies"
+                )
+            if not self.public_url:
+                raise BadConfig(
+                    "public_url: the web door needs it: https://HOST or https://HOST:PORT"
+                )
 
 
 def default_state(environ: Mapping[str, str] = os.environ) -> str:

@@ -25,7 +25,7 @@ LAYERS = (
     {"testing", "doors"},
     {"sessions"},
     {"commands", "client"},
-    {"files", "render", "store", "auth"},
+    {"files", "hooks", "render", "store", "auth"},
     {"chat"},
     {"net", "terminal"},
     {"config", "disk"},
@@ -37,6 +37,7 @@ MAY_ONLY_USE = {
     "client": {"disk", "domain", "net", "render", "terminal"},
     "disk": set(),
     "domain": set(),
+    "hooks": {"domain"},
     "net": {"config", "disk", "domain"},
     "render": {"chat", "domain"},
     "store": {"chat", "disk", "domain"},
@@ -50,7 +51,7 @@ ONLY_USED_BY = {
     "testing": set(),
 }
 
-WITHOUT_TWISTED = {"config", "disk", "domain", "store", "terminal"}
+WITHOUT_TWISTED = {"config", "disk", "domain", "hooks", "store", "terminal"}
 LIBRARIES = {
     "alembic": {"store"},
     "argon2": {"auth"},

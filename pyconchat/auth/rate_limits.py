@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from pyconchat.config import LimitsConfig
 from pyconchat.domain.accounts import Account
+from pyconchat.domain.hooks import Hook
 
 __all__ = [
     "LOCAL",
@@ -100,15 +101,15 @@ class TokenBucket:
 
 
 class MessageRates:
-    """The message rate of each account, shared by all of its sessions."""
+    """The message rate of each account, shared by all of its sessions; and of each hook."""
 
     def __init__(self, config: LimitsConfig, now: Callable[[], float]) -> None:
         self._config = config
         self._now = now
-        self._buckets: WeakKeyDictionary[Account, TokenBucket] = WeakKeyDictionary()
+        self._buckets: WeakKeyDictionary[Account | Hook, TokenBucket] = WeakKeyDictionary()
 
-    def of(self, account: Account) -> TokenBucket:
-        """Return the bucket of *account*."""
+    def of(self, account: Account | Hook) -> TokenBucket:
+        """Return the bucket of *account*, or of a hook."""
         bucket = self._buckets.get(account)
         if bucket is None:
             config = self._config

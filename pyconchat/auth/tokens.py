@@ -14,9 +14,9 @@ from twisted.internet.defer import Deferred
 
 from pyconchat.chat.interfaces import IJournal, IStore
 from pyconchat.domain.accounts import Account, Accounts
-from pyconchat.domain.decisions import Decision, EndTokens, SaveToken, UseToken, Write
+from pyconchat.domain.decisions import Decision, EndToken, EndTokens, SaveToken, UseToken, Write
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.names import Name
+from pyconchat.domain.names import Name, fold
 
 __all__ = ["Tokens"]
 
@@ -48,18 +48,28 @@ class Tokens:
 
     async def check(self, name: Name, token: str) -> Account:
         """Return the account *name* if *token* is one of its. Raises `Refused` or `NotSaved`."""
+        self._accounts.admit(name, self._now())
+        account = await self.account_of(token)
+        if account.key != fold(name):
+            raise _ended()
+        return account
+
+    async def account_of(self, token: str) -> Account:
+        """Return the account that *token* is of. Raises `Refused` or `NotSaved`."""
         digest = _digest(token)
         record = await self._journal.read_in_order(self._store.token, digest)
         now = self._now()
-        self._accounts.admit(name, now)
-        account = self._accounts.get(name)
-        if record is None or account is None or record.owner != account.key:
+        account = None if record is None else self._accounts.get(record.owner)
+        if record is None or account is None or now - record.used_at > MAX_UNUSED:
             raise _ended()
-        if now - record.used_at > MAX_UNUSED:
-            raise _ended()
+        self._accounts.admit(account.name, now)
         # Not awaited: if it cannot be stored, the next use is.
         self._journal.append(Decision(now, writes=[UseToken(digest)]))
         return account
+
+    async def end_one(self, token: str) -> None:
+        """End *token*. Raises `NotSaved`."""
+        await self._save([EndToken(_digest(token))])
 
     async def end(self, account: Account) -> None:
         """End all tokens of *account*. Raises `NotSaved`."""

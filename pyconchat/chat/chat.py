@@ -45,7 +45,7 @@ from pyconchat.domain.events import (
 )
 from pyconchat.domain.group import Group
 from pyconchat.domain.names import group_name
-from pyconchat.domain.refusals import no_such_message, not_saved
+from pyconchat.domain.refusals import no_such_hook, no_such_message, not_saved
 from pyconchat.domain.replies import Stats
 from pyconchat.domain.search import Found, Query
 from pyconchat.domain.stored import DirectRecord, Loaded
@@ -186,6 +186,22 @@ class Chat:
         if session.account.absence is not None:
             self.registry.end_absence(session.account)
         return self._append(decision, _origin(session))
+
+    def post_by_hook(self, digest: str, text: SafeText, key: str = "") -> Deferred[int]:
+        """Post *text* at the hook whose token has the hash *digest*; fires with its number.
+
+        The text is posted once, however often it comes with the same *key* of at most 64
+        characters, unless that is empty. Raises `Refused`; fails with `NotSaved`.
+        """
+        found = self.memory.hooks.find(digest)
+        if found is None:
+            raise no_such_hook()
+        now = self.now()
+        event = self.memory.usable(found.conversation).post_by_hook(found.hook, text, now)
+        # No account's party has a colon in it.
+        request = RequestKey(f"hook:{digest}", key) if key else None
+        entry = NewEntry(found.conversation.id, event)
+        return self._append(Decision(now, (entry,), (), request))
 
     # Groups.
 

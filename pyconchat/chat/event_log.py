@@ -20,6 +20,8 @@ from pyconchat.domain.events import (
     GroupClosed,
     GroupCreated,
     GroupRestored,
+    HookAdded,
+    HookRemoved,
     InviteCodeEnded,
     InviteCodeMade,
     JoinRejected,
@@ -161,6 +163,10 @@ def _line(entry: Entry, where: str, user: _User) -> str:
             return f"invite code made: {number} for {where} by {user(by)}, {uses} uses{ends}"
         case InviteCodeEnded(number=number, by=by):
             return f"invite code ended: {number} of {where} by {user(by)}"
+        case HookAdded(name=name, by=by):
+            return f"hook added: {name} in {where} by {user(by)}"
+        case HookRemoved(name=name, by=by):
+            return f"hook removed: {name} from {where} by {user(by)}"
         case AdminChanged(name=None, why=why):
             return f"admin transferred: {where} has none now ({why.value})"
         case AdminChanged(name=str() as name, why=why):

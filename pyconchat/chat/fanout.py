@@ -36,6 +36,8 @@ from pyconchat.domain.events import (
     GroupClosed,
     GroupCreated,
     GroupRestored,
+    HookAdded,
+    HookRemoved,
     InvitationEnded,
     InviteCodeEnded,
     InviteCodeMade,
@@ -326,7 +328,7 @@ class Fanout:
                 pass
             case ModeratorMade() | ModeratorEnded() | InviteCodeMade() | InviteCodeEnded():
                 pass
-            case FileShared() | FileRemoved():
+            case FileShared() | FileRemoved() | HookAdded() | HookRemoved():
                 pass
             case ServerKicked() | ServerBanned() | ServerUnbanned():
                 pass

@@ -208,6 +208,7 @@ class IJournal(Interface):
     """Makes decisions durable, then public, in the order in which they were appended."""
 
     full = Attribute("True while too many decisions are pending; doors then stop reading.")
+    failing = Attribute("True if the last attempt to store something has failed.")
 
     def append(
         decision: Decision,

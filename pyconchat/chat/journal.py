@@ -90,6 +90,7 @@ class Journal:
         self._publishing = False  # `_publish_until` is running
         self._publish_scheduled = False  # for the next turn
         self._commit_started = float("-inf")  # seconds
+        self.failing = False
         self._room = Waiters()
         self._idle = Waiters()
         self._between = Waiters()  # for the end of the current commit
@@ -219,6 +220,8 @@ class Journal:
         batch: Sequence[PendingDecision],
     ) -> None:
         self._statistics.commits.record(self._reactor.seconds() - self._commit_started)
+        if self.failing:  # a batch without anything to store says nothing
+            self.failing = all(pending.decision.empty for pending in batch)
         stored: list[PendingDecision] = []
         entries: list[list[Entry]] = []
         conflicts: list[PendingDecision] = []
@@ -265,6 +268,7 @@ class Journal:
         Decisions that were made during the commit may depend on a lost one, so they are lost too.
         """
         self._publish_the_rest()
+        self.failing = True
         if isinstance(failure.value, Unknown):
             self._doubt(failure, batch)
             return

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable
 
 from pyconchat.chat.conversations import Conversations, GroupConversation
 from pyconchat.chat.group_directory import GroupDirectory
+from pyconchat.chat.hook_directory import HookDirectory
 from pyconchat.chat.presence import Presence
 from pyconchat.domain.accounts import Account, Accounts
 from pyconchat.domain.decisions import NewEntry
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.events import GroupClosed, GroupEvent
+from pyconchat.domain.events import GroupClosed, GroupEvent, HookAdded, HookRemoved
 from pyconchat.domain.group import Group
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.refusals import group_closed, not_saved
@@ -33,6 +34,7 @@ class Memory:
         self._now = now
         self.accounts = Accounts(guests_allowed)
         self.groups = GroupDirectory()
+        self.hooks = HookDirectory(self.accounts.hook_names)
         self.conversations = Conversations()
         self.presence = Presence()
 
@@ -46,6 +48,7 @@ class Memory:
             conversation = GroupConversation(id, stored.head, group)
             self.conversations.add(conversation)
             self.groups.add(conversation)
+            self.hooks.note(conversation)
 
     def restore_server(self, server: ServerState) -> None:
         """Set the state of the server and the accounts' settings to those of the store."""
@@ -89,8 +92,10 @@ class Memory:
         if stored is None:
             self.conversations.drop(conversation.id)
             group.discard()
+            self.hooks.note(conversation)
             return
         group.restore(stored.state, stored.version)
+        self.hooks.note(conversation)
         if not group.closed:
             self.conversations.add(conversation)
             self.groups.add(conversation)
@@ -107,6 +112,8 @@ class Memory:
             self.groups.note(conversation, event)
             if isinstance(event, GroupClosed):
                 self.groups.remove(conversation)
+            if isinstance(event, HookAdded | HookRemoved | GroupClosed):
+                self.hooks.note(conversation)
         return entries
 
     def usable(self, conversation: GroupConversation) -> Group:
@@ -125,6 +132,10 @@ class Memory:
     def require_free(self, name: Name) -> None:
         """Raise `Refused` if no new account may have *name* now."""
         self.accounts.require_free(name, self._now())
+
+    def require_free_for_hook(self, name: Name) -> None:
+        """Raise `Refused` if an account has *name*, or none may have it but for other hooks."""
+        self.accounts.require_no_account(name, self._now())
 
     def admit_network(self, network: str) -> None:
         """Raise `Refused` if no guest or new account may come from *network* now."""

@@ -28,6 +28,7 @@ from pyconchat.render.events import event_sentence, quoted
 from pyconchat.render.layout import lay_out
 from pyconchat.render.log_headings import history_heading, matches_heading, mentions_heading
 from pyconchat.render.replies import reply_lines
+from pyconchat.render.words import HOOK
 
 __all__ = ["Line", "LineFormatter", "Piece", "plain_text", "server_line"]
 
@@ -129,7 +130,7 @@ class LineFormatter:
         if isinstance(said, Action):
             pieces += [("", "~ "), name, *label, ("", " ")]
         else:
-            pieces += [name, *label]
+            pieces += [name, *([("group", HOOK)] if said.hook else []), *label]
             if quote is not None:
                 pieces.append(("server", f" ↪ {quoted(quote)}"))
             pieces.append(("", ": "))

@@ -83,6 +83,8 @@ def reply_in(fields: Object, now: float) -> Reply | None:
         case "invite-codes":
             fields["codes"] = [_with_milliseconds(each) for each in objects_in(fields.get("codes"))]
             fields["now"] = int(now * 1000)
+        case "hooks":
+            fields["hooks"] = [_with_milliseconds(each) for each in objects_in(fields.get("hooks"))]
         case "pins" | "entered":
             pins = objects_in(fields.get("pins"))
             fields["pins"] = [{**each, "sender": each.get("from")} for each in pins]

@@ -180,7 +180,10 @@ def deleted_party(key: Key) -> str:
 
 
 class Accounts:
-    """All registered accounts, and the connected guests."""
+    """All registered accounts, and the connected guests.
+
+    *hook_names* are the names of hooks, which `pyconchat.chat.hook_directory` keeps.
+    """
 
     def __init__(self, guests_allowed: bool = True) -> None:
         self.guests_allowed = guests_allowed
@@ -193,6 +196,7 @@ class Accounts:
         self._command_words = Lookalikes(map(Name, sorted(COMMAND_WORDS)))
         self._banned_names = Lookalikes(())
         self._reserved: set[Key] = set()
+        self.hook_names = Lookalikes()
 
     def get(self, name: str) -> Account | None:
         """Return the account of *name*, or None."""
@@ -214,9 +218,18 @@ class Accounts:
     def require_free(self, name: Name, now: int) -> None:
         """Raise `Refused` if no new account may have *name* at *now* (milliseconds).
 
-        It is refused if it is in use or reserved, or confusable with such a name, with a banned one
-        or with a command. Existing names stay valid.
+        It is refused if it is in use or reserved, or confusable with such a name, with a banned
+        one, with a hook or with a command. Existing names stay valid.
         """
+        self.require_no_account(name, now)
+        hook = self.hook_names.find(name)
+        if hook is not None:
+            if fold(hook) == fold(name):
+                raise Refused(Code.TAKEN, "{name} is a hook; choose another name.", name=name)
+            raise looks_like(name, hook)
+
+    def require_no_account(self, name: Name, now: int) -> None:
+        """Raise `Refused` as `require_free`, unless only hooks have the name."""
         self._require_unused(name)
         banned = (
             other for other in self._banned_names.alike(name) if self.bans[fold(other)].lasts(now)

@@ -24,6 +24,7 @@ __all__ = [
     "DeleteAccount",
     "Detach",
     "EndDirect",
+    "EndToken",
     "EndTokens",
     "Ignore",
     "MoveCursor",
@@ -166,6 +167,12 @@ class MoveKeys(msgspec.Struct, frozen=True):
     new: str
 
 
+class EndToken(msgspec.Struct, frozen=True):
+    """Delete the session token with *digest*: a browser has logged out."""
+
+    digest: str
+
+
 class EndTokens(msgspec.Struct, frozen=True):
     """Delete all session tokens of *owner*."""
 
@@ -211,6 +218,7 @@ Write: TypeAlias = (
     | RemoveKey
     | UseKey
     | UseToken
+    | EndToken
     | EndTokens
     | NoteLogin
     | NoteSeen

@@ -66,6 +66,7 @@ class Message(Event, frozen=True, tag="message"):
     the entry *reply_to*, if that is not 0. *edited* is the number of the latest entry that
     corrected it, 0 if there is none; *text* is the corrected one. A *notice* is of a program:
     nothing may answer it by itself. *tags* are names and values that IRC clients gave the message.
+    With *hook*, the sender is a hook, which has no account (see `pyconchat.domain.hooks`).
     """
 
     sender: Name
@@ -76,6 +77,7 @@ class Message(Event, frozen=True, tag="message"):
     edited: int = 0
     notice: bool = False
     tags: Tags = ()
+    hook: bool = False
 
 
 class Action(Event, frozen=True, tag="action"):
@@ -326,6 +328,21 @@ class InviteCodeEnded(Event, frozen=True, tag="code-ended"):
     by: Name
 
 
+class HookAdded(Event, frozen=True, tag="hook-added"):
+    """*by* added the hook *name*, at whose address programs can post; *digest* is its hash."""
+
+    name: Name
+    by: Name
+    digest: str = ""
+
+
+class HookRemoved(Event, frozen=True, tag="hook-removed"):
+    """*by* removed the hook *name*: nothing can post at its address any more."""
+
+    name: Name
+    by: Name
+
+
 class AdminChanged(Event, frozen=True, tag="admin"):
     """*name* is the admin now; if that is None, the operators manage the group.
 
@@ -440,6 +457,8 @@ GroupEvent: TypeAlias = (
     | Amendment
     | Request
     | CodeEvent
+    | HookAdded
+    | HookRemoved
     | GroupCreated
     | GroupClosed
     | GroupRestored
@@ -544,6 +563,8 @@ def subject(event: AnyEvent) -> Name | None:
             | SlowChanged()
             | InviteCodeMade()
             | InviteCodeEnded()
+            | HookAdded()
+            | HookRemoved()
             | FileShared()
             | FileRemoved()
             | Damaged()

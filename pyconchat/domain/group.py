@@ -17,6 +17,8 @@ from pyconchat.domain.events import (
     GroupClosed,
     GroupEvent,
     GroupRestored,
+    HookAdded,
+    HookRemoved,
     JoinRejected,
     Message,
     Policy,
@@ -25,10 +27,12 @@ from pyconchat.domain.events import (
     Why,
 )
 from pyconchat.domain.group_state import GroupState
+from pyconchat.domain.hooks import MAX_HOOKS, Hook
+from pyconchat.domain.lookalikes import skeletons
 from pyconchat.domain.mentions import NameFinder
 from pyconchat.domain.moderation import Moderation
-from pyconchat.domain.names import Name
-from pyconchat.domain.refusals import require_few_lines
+from pyconchat.domain.names import Name, fold
+from pyconchat.domain.refusals import looks_like, no_such_hook, require_few_lines
 from pyconchat.domain.rights import Actor
 from pyconchat.domain.shared_files import SharedFile, find_file
 from pyconchat.domain.text import SafeText
@@ -39,7 +43,7 @@ _DELETED = SafeText("the group was deleted")
 
 
 class Group(Moderation):
-    """One group: its messages, files and settings, and its end.
+    """One group: its messages, files, hooks and settings, and its end.
 
     Its rights, its members and its moderators are the subjects of the classes below it.
     """
@@ -124,6 +128,56 @@ class Group(Moderation):
                 group=self.name,
             )
         return file
+
+    def add_hook(self, by: Actor, name: Name, digest: str) -> list[GroupEvent]:
+        """Decide that *by* adds the hook *name*; *digest* is the hash of its token.
+
+        That no account has the name, or one that looks like it, is checked in `Accounts`.
+        """
+        self.require_right(by, "manage hooks")
+        if by.guest:
+            raise Refused(Code.GUEST, "Hooks are for registered people: /password registers you.")
+        if fold(name) in self.hooks:
+            raise Refused(
+                Code.EXISTS, "{group} has a hook {name} already.", group=self.name, name=name
+            )
+        for other in self.hooks.values():
+            if skeletons(other.name) & skeletons(name):
+                raise looks_like(name, other.name)
+        if len(self.hooks) >= MAX_HOOKS:
+            raise Refused(
+                Code.TOO_MANY,
+                "{group} has {most} hooks, the maximum: /hook remove NAME ends one.",
+                group=self.name,
+                most=MAX_HOOKS,
+            )
+        return [HookAdded(name, by.name, digest)]
+
+    def remove_hook(self, by: Actor, name: Name) -> list[GroupEvent]:
+        """Decide that *by* removes the hook *name*."""
+        self.require_right(by, "manage hooks")
+        hook = self.hooks.get(fold(name))
+        if hook is None:
+            raise Refused(
+                Code.NO_SUCH_HOOK,
+                "{group} has no hook {name}; /hook lists them.",
+                group=self.name,
+                name=name,
+            )
+        return [HookRemoved(hook.name, by.name)]
+
+    def post_by_hook(self, hook: Hook, text: SafeText, now: int) -> Message:
+        """Decide that a program posts *text* at the address of *hook*.
+
+        A slow group does not slow it down: it is the admin's, who is not slowed down either.
+        """
+        if self.hooks.get(fold(hook.name)) != hook:
+            raise no_such_hook()
+        by = Actor(hook.name)
+        self.require_voice(by, now)
+        require_few_lines(text)
+        mentions = self.mentions_in(by, text)
+        return Message(hook.name, text, mentions=mentions, notice=True, hook=True)
 
     def close(self, by: Actor) -> list[GroupEvent]:
         """Decide that *by* deletes the group; its join requests are rejected."""

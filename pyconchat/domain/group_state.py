@@ -21,6 +21,8 @@ from pyconchat.domain.events import (
     GroupCreated,
     GroupEvent,
     GroupRestored,
+    HookAdded,
+    HookRemoved,
     InvitationEnded,
     InviteCodeEnded,
     InviteCodeMade,
@@ -49,6 +51,7 @@ from pyconchat.domain.events import (
     Unpinned,
     Unsay,
 )
+from pyconchat.domain.hooks import Hook
 from pyconchat.domain.invite_codes import InviteCode
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.shared_files import SharedFile, shared_file
@@ -142,6 +145,7 @@ class GroupState(msgspec.Struct):
     pins: list[Pin] = []
     codes: list[InviteCode] = []
     last_code: int = 0
+    hooks: list[Hook] = []
 
 
 class LiveState:
@@ -157,6 +161,7 @@ class LiveState:
         "closed",
         "codes",
         "files",
+        "hooks",
         "id",
         "invitations",
         "last_code",
@@ -215,6 +220,7 @@ class LiveState:
         self.pins: dict[int, Pin] = {pin.seq: pin for pin in state.pins}
         self.codes: dict[int, InviteCode] = {code.number: code for code in state.codes}
         self.last_code = state.last_code
+        self.hooks: dict[Key, Hook] = {fold(hook.name): hook for hook in state.hooks}
 
     @property
     def state(self) -> GroupState:
@@ -240,6 +246,7 @@ class LiveState:
             pins=list(self.pins.values()),
             codes=list(self.codes.values()),
             last_code=self.last_code,
+            hooks=list(self.hooks.values()),
         )
 
     def apply(self, event: GroupEvent, at: int) -> None:
@@ -262,6 +269,7 @@ class LiveState:
                 self.requests.clear()
                 self.invitations.clear()
                 self.codes.clear()
+                self.hooks.clear()
                 if by is None:
                     self.files.clear()
             case GroupRestored(name=name, number=number):
@@ -317,6 +325,11 @@ class LiveState:
                 self._add_code(event, at)
             case InviteCodeEnded(number=number):
                 del self.codes[number]
+            case HookAdded(name=name, by=by, digest=digest):
+                self.hooks[fold(name)] = Hook(name, digest, by, at)
+            case HookRemoved(name=name):
+                del self.hooks[fold(name)]
+                self.quieted.pop(fold(name), None)
             case AdminChanged(name=name):
                 self.admin = name
                 if name is not None:

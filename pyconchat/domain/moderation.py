@@ -95,9 +95,10 @@ class Moderation(Membership):
         return [ban for ban in self.bans.values() if ban.lasts(now)]
 
     def quiet(self, by: Actor, name: Name, now: int, until: int | None = None) -> list[GroupEvent]:
-        """Decide that *by* makes the member *name* quiet, or changes the end of that."""
+        """Decide that *by* makes the member or hook *name* quiet, or changes the end of that."""
         self.require_right(by, "quiet people")
-        member = self._member(name)
+        hook = self.hooks.get(fold(name))
+        member = self._member(name) if hook is None else Member(hook.name)
         if fold(member.name) == fold(by.name):
             raise Refused(Code.SELF, "You cannot make yourself quiet.")
         self.require_above(by, member.name, "quiet people")

@@ -17,6 +17,7 @@ __all__ = [
     "line_too_long",
     "looks_like",
     "name_in_use",
+    "no_such_hook",
     "no_such_message",
     "not_saved",
     "note_too_long",
@@ -76,6 +77,11 @@ def looks_like(name: Name, other: Name) -> Refused:
 def name_in_use(name: Name) -> Refused:
     """Refuse to register *name*, or to admit a guest with it: another account has it."""
     return Refused(Code.TAKEN, "{name} is in use; choose another name.", name=name)
+
+
+def no_such_hook() -> Refused:
+    """Refuse to post at the address of a hook that was removed, or never existed."""
+    return Refused(Code.NO_SUCH_HOOK, "There is no such hook.")
 
 
 def no_such_message(seq: int) -> Refused:

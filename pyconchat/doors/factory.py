@@ -96,14 +96,20 @@ class ChatFactory(Factory):
 
     def count(self, addr: IAddress | None) -> CountedConnection | None:
         """Return the count of a new connection from *addr*; None if there is no room for it."""
-        if self.connection_limits.open >= self._max_connections():
-            # One line a minute for all addresses: thousands may arrive while there is no room.
-            self.context.refused.note("descriptors", "any address", self.context.now())
+        if self.is_full():
             return None  # closed at once, so that its descriptor is free again
         host = getattr(addr, "host", LOCAL)
         return self.connection_limits.connection(
             network_of(host), plain_address(host), getattr(addr, "reached", None)
         )
+
+    def is_full(self) -> bool:
+        """Return whether there is no room for another connection; log it."""
+        if self.connection_limits.open < self._max_connections():
+            return False
+        # One line a minute for all addresses: thousands may arrive while there is no room.
+        self.context.refused.note("descriptors", "any address", self.context.now())
+        return True
 
 
 class IrcFactory(Factory):

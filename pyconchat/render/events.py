@@ -16,6 +16,8 @@ from pyconchat.domain.events import (
     GroupClosed,
     GroupCreated,
     GroupRestored,
+    HookAdded,
+    HookRemoved,
     InvitationEnded,
     InviteCodeEnded,
     InviteCodeMade,
@@ -222,6 +224,10 @@ def _to_others(event: AnyEvent, where: Where, at: int) -> str:
             return f"{by} made the invite code {number}, for {counted(uses, 'use')}{ends}."
         case InviteCodeEnded(number=number, by=by):
             return f"{by} ended the invite code {number}."
+        case HookAdded(name=name, by=by):
+            return f"{by} added the hook {name}: programs can post here."
+        case HookRemoved(name=name, by=by):
+            return f"{by} removed the hook {name}."
         case AdminChanged(name=None):
             return f"{group} has no admin now; the operators look after it."
         case AdminChanged(name=name, by=by):

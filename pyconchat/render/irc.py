@@ -106,10 +106,11 @@ class IrcRenderer:
         target = target_of(event, where)
         command = "NOTICE" if type(event) is Message and event.notice else "PRIVMSG"
         head = f":{source(event.sender)} {command} {target} :"
-        first = self.tags(entry, where, event.sender, event.guest, event.tags, more)
+        unregistered = event.guest or (type(event) is Message and event.hook)
+        first = self.tags(entry, where, event.sender, unregistered, event.tags, more)
         later = first
         if self._style.tags:  # the id, and a label, are on the first line only
-            later = self.tags(entry, where, event.sender, event.guest, id=False)
+            later = self.tags(entry, where, event.sender, unregistered, id=False)
         action = type(event) is Action
         if action:
             head += "\x01ACTION "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Self
 
 import msgspec
 from zope.interface import implementer
@@ -23,6 +24,8 @@ from pyconchat.domain.events import (
     GroupClosed,
     GroupCreated,
     GroupRestored,
+    HookAdded,
+    HookRemoved,
     InvitationEnded,
     InviteCodeEnded,
     InviteCodeMade,
@@ -70,6 +73,8 @@ from pyconchat.domain.replies import (
     GroupLine,
     Groups,
     Help,
+    HookLine,
+    Hooks,
     InPrivate,
     Matches,
     Mentions,
@@ -124,6 +129,8 @@ _EVENT_FIELDS: Mapping[type[AnyEvent], Sequence[str]] = {
     InvitationEnded: ("name",),
     InviteCodeMade: ("number", "by", "uses", "until"),
     InviteCodeEnded: ("number", "by"),
+    HookAdded: ("name", "by"),
+    HookRemoved: ("name", "by"),
     AdminChanged: ("name", "why", "by"),
     PolicyChanged: ("policy", "by"),
     TopicChanged: ("topic", "by"),
@@ -163,7 +170,7 @@ class JsonRenderer:
     def refusal(self, refused: Refused) -> bytes:
         return self.line(refusal_object(refused))
 
-    def styled(self, settings: Settings) -> JsonRenderer:
+    def styled(self, settings: Settings) -> Self:
         return self  # a program gets all events, and its user's settings in the hello
 
     def line(self, fields: Mapping[str, object]) -> bytes:
@@ -209,8 +216,10 @@ def event_object(entry: Entry, where: Where) -> dict[str, object]:
             fields["reply_to"] = event.reply_to
         if event.edited:
             fields["edited"] = event.edited
-        if type(event) is Message and event.notice:
+        if type(event) is Message and event.notice:  # a hook's message is one, too
             fields["notice"] = True
+            if event.hook:
+                fields["hook"] = True
         if event.tags:
             fields["tags"] = dict(event.tags)
     else:
@@ -285,6 +294,9 @@ def reply_object(reply: Reply) -> dict[str, object]:
             fields |= {name: _field(reply, name) for name in ("number", "uses", "until")}
         case Codes(group=group, codes=codes):
             fields |= {"group": group, "codes": _timed(codes, CodeLine.__struct_fields__)}
+        case Hooks(group=group, hooks=hooks, listens=listens):
+            fields |= {"group": group, "hooks": _timed(hooks, HookLine.__struct_fields__)}
+            fields["listens"] = listens
         case Files(where=where, files=files, more=more, next=next):
             fields |= {**_place(where), "files": _timed(files, FileLine.__struct_fields__)}
             fields |= {"more": more, "next": next}
@@ -322,7 +334,7 @@ def _named_group(line: GroupLine) -> dict[str, object]:
 
 
 def _timed(
-    records: Iterable[JoinRequest | Ban | FileLine | CodeLine], names: Sequence[str]
+    records: Iterable[JoinRequest | Ban | FileLine | CodeLine | HookLine], names: Sequence[str]
 ) -> list[dict[str, object]]:
     """Return the fields *names* of each record."""
     return [{name: _field(each, name) for name in names} for each in records]

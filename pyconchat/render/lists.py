@@ -11,6 +11,7 @@ from pyconchat.domain.replies import (
     Files,
     GroupLine,
     Groups,
+    Hooks,
     KeyLine,
     KeyList,
     Requests,
@@ -121,6 +122,20 @@ def code_lines(reply: Codes) -> list[str]:
         lines.append(
             f"  {code.number}, by {code.by}: {left}{until_in_words(code.until, reply.now)}"
         )
+    return lines
+
+
+def hook_lines(reply: Hooks) -> list[str]:
+    """Return the lines about the hooks of a group."""
+    lines = [f"{reply.group} has no hooks; /hook add NAME adds one."]
+    if reply.hooks:
+        lines = [f"{counted(len(reply.hooks), 'hook')} of {reply.group} (/hook remove NAME):"]
+    for hook in reply.hooks:
+        at = time.localtime(hook.at / 1000)
+        day = f"{at.tm_year}-{at.tm_mon:02}-{at.tm_mday:02}"
+        lines.append(f"  {hook.name}, added by {hook.by} on {day}")
+    if not reply.listens:
+        lines.append("Hooks need the web door, which this server does not have (--web).")
     return lines
 
 

@@ -21,6 +21,8 @@ from pyconchat.domain.replies import (
     FrontDesk,
     Groups,
     Help,
+    HookMade,
+    Hooks,
     InPrivate,
     KeyList,
     Live,
@@ -56,6 +58,7 @@ from pyconchat.render.lists import (
     code_lines,
     file_lines,
     group_lines,
+    hook_lines,
     key_lines,
     request_lines,
     roster_lines,
@@ -140,6 +143,10 @@ def reply_lines(reply: Reply) -> list[str]:
             return [f"The code, shown only now, for {ends}: /join {group} {code}"]
         case Codes():
             return code_lines(reply)
+        case HookMade(name=name, address=address):
+            return [f"The address of {name}, shown only now: {address}"]
+        case Hooks():
+            return hook_lines(reply)
         case Pins(group=group, pins=pins):
             return [*map(_pin, pins)] or [f"Nothing is pinned in {group}."]
         case Files():

@@ -32,6 +32,7 @@ from pyconchat.render.events import event_sentence, quoted
 from pyconchat.render.layout import lay_out
 from pyconchat.render.log_headings import history_heading, matches_heading, mentions_heading
 from pyconchat.render.replies import reply_lines
+from pyconchat.render.words import HOOK
 
 __all__ = ["TextRenderer"]
 
@@ -83,6 +84,7 @@ class TextRenderer:
             if type(event := entry.event) is Message
             and in_group
             and entry.quote is None
+            and not event.hook
             and "\n" not in event.text
             and "\t" not in event.text
             else self._line(_talk(entry, where, "", end))
@@ -188,10 +190,11 @@ def _is_from(where: Where, event: AnyEvent) -> bool:
 
 def _talk(entry: Entry, where: Where, stamp: str, newline: str) -> str:
     match entry.event:
-        case Message(sender=sender, text=text, guest=guest):
+        case Message(sender=sender, text=text, guest=guest, hook=hook):
             label = _label(where) if where.other is None else _private(sender, where.other, guest)
             answers = f" ↪ {quoted(entry.quote)}" if entry.quote is not None else ""
-            return lay_out(text, f"{stamp}{sender}{label}{answers}: ", newline)
+            head = f"{sender}{HOOK}" if hook else sender
+            return lay_out(text, f"{stamp}{head}{label}{answers}: ", newline)
         case Action(sender=sender, text=text, guest=guest):
             label = _label(where) if where.other is None else _private(sender, where.other, guest)
             return lay_out(text, f"{stamp}~ {sender}{label} ", newline)

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from pyconchat.domain.text import SafeText
 
-__all__ = ["age", "away_notes", "bracketed", "counted", "more_lines", "presence", "with_part"]
+__all__ = [
+    "HOOK",
+    "age",
+    "away_notes",
+    "bracketed",
+    "counted",
+    "more_lines",
+    "presence",
+    "with_part",
+]
+
+HOOK = " (hook)"
+"""After the name of a hook. No name has a space in it."""
 
 
 def counted(count: int, thing: str, things: str = "") -> str:

@@ -183,9 +183,10 @@ def local_time(at: int | None) -> str:
 
 def _described(stored: StoredGroup) -> str:
     state = stored.state
+    hooks = f", hooks {', '.join(hook.name for hook in state.hooks)}" if state.hooks else ""
     return (
         f"({state.policy.value}): admin {state.admin}, {len(state.members)} members,"
-        f" {stored.head} entries"
+        f" {stored.head} entries{hooks}"
     )
 
 

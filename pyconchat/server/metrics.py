@@ -5,7 +5,8 @@ The format is Prometheus's text exposition format, version 0.0.4.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -23,7 +24,7 @@ from twisted.web.server import Site
 from pyconchat.chat.statistics import BOUNDS, Histogram, Statistics
 from pyconchat.domain.replies import Drop
 
-__all__ = ["metrics_site"]
+__all__ = ["metrics_site", "metrics_text"]
 
 _GAUGES = {
     "uptime": ("uptime_seconds", "Seconds since the server started."),
@@ -83,6 +84,13 @@ def _histogram(name: str, help: str, histogram: Histogram) -> Metric:
     return HistogramMetricFamily(f"pyconchat_{name}", help, buckets, histogram.sum)
 
 
+def metrics_text(statistics: Statistics) -> Callable[[], bytes]:
+    """Return a function that returns the text for Prometheus."""
+    registry = CollectorRegistry()
+    registry.register(_StatisticsCollector(statistics))
+    return partial(generate_latest, registry)
+
+
 class _Metrics(Resource):
     """The page ``/metrics``."""
 
@@ -90,12 +98,11 @@ class _Metrics(Resource):
 
     def __init__(self, statistics: Statistics) -> None:
         super().__init__()
-        self._registry = CollectorRegistry()
-        self._registry.register(_StatisticsCollector(statistics))
+        self._text = metrics_text(statistics)
 
     def render_GET(self, request: Request) -> bytes:
         request.setHeader(b"content-type", CONTENT_TYPE_LATEST.encode())
-        return generate_latest(self._registry)
+        return self._text()
 
 
 class _Site(Site):

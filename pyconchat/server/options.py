@@ -59,6 +59,7 @@ class Options(usage.Options):
         self.lines: list[str] = []
         self.irc: list[str] = []
         self.ssh: list[str] = []
+        self.web: list[str] = []
         self.owner: Owner = (None, None)
         self.result = Config()
 
@@ -75,6 +76,10 @@ class Options(usage.Options):
     def opt_ssh(self, endpoint: str) -> None:
         """Listen for SSH on this Twisted server endpoint; repeatable [none]."""
         self.ssh.append(endpoint)
+
+    def opt_web(self, endpoint: str) -> None:
+        """Serve the web page on this Twisted server endpoint; repeatable [none]."""
+        self.web.append(endpoint)
 
     def parseArgs(self, *address: str) -> None:
         if not address:
@@ -134,6 +139,8 @@ class Options(usage.Options):
             doors["irc"] = tuple(self.irc)
         if self.ssh:
             doors["ssh"] = tuple(self.ssh)
+        if self.web:
+            doors["web"] = tuple(self.web)
         if self["metrics"] is not None:
             doors["metrics"] = self["metrics"]
         changes["doors"] = msgspec.structs.replace(config.doors, **doors)

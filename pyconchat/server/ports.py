@@ -21,6 +21,7 @@ from pyconchat.server.start_lines import (
     port_line,
     port_name,
     ssh_line,
+    web_line,
 )
 
 __all__ = ["Ports"]
@@ -43,6 +44,9 @@ IRC = "irc"
 SSH = "ssh"
 """The kind of the ports for SSH clients."""
 
+WEB = "web"
+"""The kind of the ports for browsers."""
+
 METRICS = "metrics"
 """The kind of the port for Prometheus; all other kinds are the first words of endpoint strings."""
 
@@ -59,13 +63,17 @@ class _Port(NamedTuple):
 class Ports:
     """The listening ports of a server whose state folder is *folder*.
 
-    Connections of *trusted_proxies* begin with a header of the PROXY protocol.
+    Connections of *trusted_proxies* begin with a header of the PROXY protocol. *url* is that of the
+    web door, where it is set.
     """
 
     _log = Logger(namespace="pyconchat")
 
-    def __init__(self, reactor: Any, folder: Path, trusted_proxies: Sequence[str] = ()) -> None:
+    def __init__(
+        self, reactor: Any, folder: Path, trusted_proxies: Sequence[str] = (), url: str = ""
+    ) -> None:
         self._reactor = reactor
+        self._url = url
         self._proxies = trusted_proxies
         self._folder = folder
         self._ports: list[_Port] = []
@@ -89,6 +97,10 @@ class Ports:
             description = description.partition(":")[2]
             proxies = proxies or LOOPBACK
         self._open(key, description, factory, kind or _kind(description), proxies)
+
+    def open_web(self, description: str, factory: Any) -> None:
+        """Listen for browsers. Exits with one line on failure."""
+        self._open("doors.web", description, factory, WEB)
 
     def open_metrics(self, description: str, site: Any) -> None:
         """Listen for Prometheus. Exits with one line on failure."""
@@ -173,6 +185,8 @@ class Ports:
             return port
         if opened.kind == SSH:
             self._log.info("{line}", line=ssh_line(address))
+        elif opened.kind == WEB:
+            self._log.info("{line}", line=web_line(address, opened.tls is not None, self._url))
         elif opened.kind == IRC:
             self._log.info("{line}", line=irc_line(address, opened.tls is not None))
         else:

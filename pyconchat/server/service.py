@@ -90,7 +90,9 @@ class ChatService(MultiService):
         self._cleaning = LoopingCall(self._clean)
         self._cleaning.clock = reactor
         self._lock: int | None = None
-        self._ports = Ports(reactor, config.state_path, config.trusted_proxies)
+        self._ports = Ports(
+            reactor, config.state_path, config.trusted_proxies, config.public_url.rstrip("/")
+        )
 
     # Starting.
 
@@ -116,6 +118,10 @@ class ChatService(MultiService):
             self._ports.open_irc(description, irc)
         if self.config.doors.ssh:
             self._open_ssh()
+        if self.config.doors.web:
+            web = self._web_factory()
+            for description in self.config.doors.web:
+                self._ports.open_web(description, web)
         if self.config.doors.metrics:
             from pyconchat.server.metrics import metrics_site  # most servers never need it
 
@@ -140,6 +146,16 @@ class ChatService(MultiService):
         for description in self.config.doors.ssh:
             self._ports.open_ssh(description, factory)
         self._log.info("SSH host key: {fingerprint}", fingerprint=factory.fingerprint)
+
+    def _web_factory(self) -> Any:
+        """Return the factory of the web door. Exits with one line without its packages."""
+        try:
+            from pyconchat.doors.web.factory import WebFactory
+        except ModuleNotFoundError as problem:
+            stop(f"doors.web: {problem.name} is missing: pip install 'pyconchat[web]'")
+        from pyconchat.server.metrics import metrics_text
+
+        return WebFactory(self._factory, metrics_text(self._statistics))
 
     def startService(self) -> None:
         self._lock_state()

@@ -27,6 +27,7 @@ __all__ = [
     "port_name",
     "reserved_lines",
     "ssh_line",
+    "web_line",
 ]
 
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")
@@ -129,6 +130,17 @@ def ssh_line(address: Any) -> str:
         f"listening for SSH on {port_name(address)} ({reach}); connect with:"
         f" ssh -p {address.port} NAME@{host}"
     )
+
+
+def web_line(address: Any, tls: bool, url: str) -> str:
+    """Return the address to open in a browser, and who can reach it."""
+    if not isinstance(address, IPv4Address | IPv6Address):
+        return f"web page on {address}" + (f": open {url}/" if url else "")
+    reach = "this machine only" if _local(address.host) else "open to the network"
+    host = _reachable_host(address.host)
+    brackets = f"[{host}]" if ":" in host else host
+    here = f"http{'s' if tls else ''}://{brackets}:{address.port}"
+    return f"web page on {port_name(address)} ({reach}): open {url or here}/"
 
 
 def metrics_line(address: Any) -> str:

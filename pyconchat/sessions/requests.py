@@ -43,6 +43,7 @@ class Hello(msgspec.Struct, frozen=True):
     since: dict[str, object] = {}
     missed: Annotated[int, Meta(ge=1, le=1000)] | None = None
     reads: bool = False
+    words: bool = False
 
     @property
     def received(self) -> dict[str, int]:

@@ -31,6 +31,8 @@ from pyconchat.domain.events import (
     GroupClosed,
     GroupCreated,
     GroupRestored,
+    HookAdded,
+    HookRemoved,
     InvitationEnded,
     InviteCodeEnded,
     InviteCodeMade,
@@ -104,7 +106,7 @@ class Effects:
                 self._create(entry, event)
             case GroupClosed(by=by):
                 self._set_group(group, closed=True, closed_at=entry.at, days_closed=0)
-                gone = [schema.requests, schema.invitations, schema.invite_codes]
+                gone = [schema.requests, schema.invitations, schema.invite_codes, schema.hooks]
                 for table in gone if by is not None else [*gone, schema.files]:
                     self._run(delete(table).where(table.c.conversation == group))
                 self._cursors.close_all(group, seq)
@@ -175,6 +177,11 @@ class Effects:
                 self._add_code(entry, event)
             case InviteCodeEnded(number=number):
                 self._run(delete(schema.invite_codes).where(*_code(group, number)))
+            case HookAdded(name=name, by=by, digest=digest):
+                self._put(schema.hooks, group, name, digest=digest, by=by, at=entry.at, since=seq)
+            case HookRemoved(name=name):
+                self._drop(schema.hooks, group, name)
+                self._drop(schema.quieted, group, name)
             case AdminChanged(name=name):
                 self._set_group(group, admin=name or "")
                 if name is not None:

@@ -60,7 +60,7 @@ def purge_some(connection: Connection, index: SearchIndex, group: int, most: int
         *(schema.members, schema.requests, schema.invitations, schema.bans, schema.files),
         *(schema.invite_codes, schema.pins, schema.reactions, schema.mentions, schema.mutes),
         schema.detached,
-        *(schema.moderators, schema.quieted, schema.cursors, schema.groups),
+        *(schema.moderators, schema.quieted, schema.hooks, schema.cursors, schema.groups),
     ):
         connection.execute(delete(table).where(table.c.conversation == group))
     row = conversations.c.id == group

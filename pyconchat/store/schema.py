@@ -23,7 +23,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = "0018"
+VERSION = "0019"
 """The newest migration. A database with this version starts without Alembic."""
 
 CLAIM_CODE = "claim-code"
@@ -206,6 +206,14 @@ quieted = _people(
     Column("by", String(32), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("until", BigInteger),  # None: for good
+)
+
+# digest: the SHA-256 of the hook's token.
+hooks = _people(
+    "hooks",
+    Column("digest", String(64), nullable=False),
+    Column("by", String(32), nullable=False),
+    Column("at", BigInteger, nullable=False),
 )
 
 files = Table(

@@ -19,6 +19,7 @@ from pyconchat.domain.group_state import (
     Quiet,
     SharedFile,
 )
+from pyconchat.domain.hooks import Hook
 from pyconchat.domain.invite_codes import InviteCode
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.public_keys import PublicKey
@@ -109,6 +110,9 @@ def _read_groups(connection: Connection, chosen: ColumnElement[bool]) -> dict[in
         found[row.conversation].state.pins.append(Pin(row.seq, Name(row.by)))
     for row in _rows(connection, schema.invite_codes, "number", chosen):
         found[row.conversation].state.codes.append(_invite_code(row))
+    for row in _rows(connection, schema.hooks, "since", chosen):
+        hook = Hook(Name(row.name), row.digest, Name(row.by), row.at)
+        found[row.conversation].state.hooks.append(hook)
     return found
 
 

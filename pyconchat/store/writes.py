@@ -10,6 +10,7 @@ from pyconchat.domain.decisions import (
     DeleteAccount,
     Detach,
     EndDirect,
+    EndToken,
     EndTokens,
     Ignore,
     MoveCursor,
@@ -113,6 +114,8 @@ class Writes:
                 whose = select(tokens.c.owner).where(tokens.c.digest == digest)
                 self._move_future_uses(self._connection.scalar(whose), at)
                 self._run(update(tokens).where(tokens.c.digest == digest).values(used_at=at))
+            case EndToken(digest=digest):
+                self._run(delete(schema.tokens).where(schema.tokens.c.digest == digest))
             case EndTokens(owner=owner):
                 self.end_tokens(owner)
             case SaveKey(owner=owner, key=key):

@@ -73,6 +73,11 @@ EVENTS: list[tuple[Object, str]] = [
         event("code-made", number=3, by="carol", uses=5, until=AT),
         "carol made the invite code 3, for 5 uses until",
     ),
+    (
+        event("hook-added", name="ci", by="carol"),
+        "carol added the hook ci: programs can post here.",
+    ),
+    (event("hook-removed", name="ci", by="carol"), "carol removed the hook ci."),
     (event("code-ended", number=3, by="carol"), "carol ended the invite code 3."),
     (event("uninvited", name="bob"), "bob, who was invited, has disconnected."),
     (event("admin", name="bob", why="left", by=None), "bob is the admin now."),

@@ -310,3 +310,12 @@ def test_a_search_with_more_matches(formatter: LineFormatter) -> None:
     nothing = answer("matches", **more, entries=[])
     heading[0] = "* Nothing found so far for: x"
     assert texts(formatter.answer(nothing, "tea")) == heading
+
+
+def test_a_message_of_a_hook(formatter: LineFormatter) -> None:
+    """It has a mark that no name can have, also with the time and the place before the text."""
+    fields = {**message(7, "build 7 failed"), "from": "ci", "notice": True, "hook": True}
+    (line,) = texts(formatter.event(fields, "tea", live=True))
+    assert line.endswith("ci (hook): build 7 failed")
+    (line,) = texts(formatter.event(fields, "pot", live=True))
+    assert line.endswith("ci (hook) (in tea): build 7 failed")

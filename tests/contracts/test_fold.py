@@ -27,6 +27,7 @@ from pyconchat.domain.events import (
     Why,
 )
 from pyconchat.domain.group import Actor, Group
+from pyconchat.domain.hooks import Hook
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
@@ -96,6 +97,16 @@ RULES: dict[str, Rule] = {
         by, "5a", 1 + len(step.text) % 2, at, step.until or NO_LIMIT
     ),
     "end code": lambda group, by, other, step, at: group.end_code(by, "5a", at),
+    "hook": lambda group, by, other, step, at: group.add_hook(
+        by, Name("deploy" if step.text else "ci"), "5a"
+    ),
+    "hook post": lambda group, by, other, step, at: [
+        group.post_by_hook(Hook(Name("ci"), "5a", by.name, at - 1), step.text, at)
+    ],
+    "end hook": lambda group, by, other, step, at: group.remove_hook(
+        by, Name("Deploy" if step.text else "CI")
+    ),
+    "quiet hook": lambda group, by, other, step, at: group.quiet(by, Name("ci"), at, step.until),
     "join by code": lambda group, by, other, step, at: group.join(by, at, code="5a"),
     "transfer": lambda group, by, other, step, at: group.transfer(by, step.name),
     "kick": lambda group, by, other, step, at: group.kick(by, step.name, step.text),
@@ -171,7 +182,8 @@ WHOLE_STORY: Story = [
     [Step("approve", name=Name("BOB")), Step("reject", name=GUS.name), Step("join", GUS.name)],
     [Step("leave", GUS.name), Step("invite", name=GUS.name), Step("invite", name=GINA.name)],
     [Step("disconnect", name=GINA.name), Step("join", GUS.name), Step("register", name=GUS.name)],
-    [Step("moderator", name=GUS.name), Step("quiet", GUS.name, until=AT + 12)],
+    [Step("moderator", name=GUS.name), Step("quiet", GUS.name, until=AT + 13)],
+    [Step("hook"), Step("hook", text=SafeText("näh")), Step("quiet hook"), Step("end hook")],
     [Step("end quiet", GUS.name), Step("slow", GUS.name, text=SafeText("näh"))],
     [Step("end moderator", name=GUS.name), Step("moderator"), Step("code", until=AT + 90)],
     [

@@ -16,6 +16,7 @@ from pyconchat.domain.decisions import (
     DeleteAccount,
     Detach,
     EndDirect,
+    EndToken,
     EndTokens,
     Ignore,
     MoveCursor,
@@ -66,6 +67,7 @@ WRITES: Sequence[Write] = (
     RemoveKey(ALICES, "AAAA"),
     NoteLogin(ALICES),
     NoteSeen(ALICES),
+    EndToken("digest"),
     EndTokens(ALICES),
 )
 

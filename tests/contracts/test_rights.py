@@ -145,6 +145,10 @@ IN_A_GROUP = {
     "slow": Right("/slow 30", MODERATOR, "slow"),
     "pace": Right("/slow", MEMBER),
     "policy": Right("/policy invite", ADMIN, "policy"),
+    "hook": Right("/hook add build", ADMIN, "hook-added"),
+    "hooks": Right("/hook", MEMBER),
+    "end hook": Right("/hook remove ci", ADMIN, "hook-removed"),
+    "quiet hook": Right("/quiet ci 1h", MODERATOR, "quieted"),
     "topic": Right("/topic tea", MODERATOR, "topic"),
     **{name: Right(f"/{name}", MEMBER) for name in READING},
     "send": Right("/send notes.pdf", MEMBER),
@@ -321,6 +325,7 @@ class Town:
         self.decide(name, lambda group: group.invite(ada, ivy, 0))
         self.decide(name, lambda group: group.ban(ada, Name("ben"), 0))
         self.decide(name, lambda group: group.make_code(ada, digest_of(INVITE_CODE), 1, 0, FOREVER))
+        self.decide(name, lambda group: group.add_hook(ada, Name("ci"), "5a"))
         self.decide(name, lambda group: group.make_moderator(ada, Name("mia")))
         self.decide(name, lambda group: group.make_moderator(ada, Name("moe")))
         self.decide(name, lambda group: group.quiet(ada, Name("quin"), 0))

@@ -78,7 +78,8 @@ BY_WAY = {
     " registered.name admin.by admin.previous policy.by topic.by shared.by removed.by"
     " server-kicked.by server-banned.by server-unbanned.by operator.by"
     " operator-removed.by closed.by moderator.by"
-    " unmoderator.by quieted.by unquieted.by slow.by code-made.by code-ended.by",
+    " unmoderator.by quieted.by unquieted.by slow.by code-made.by code-ended.by hook-added.by"
+    " hook-removed.by",
     Way("/create {} open"): "created.name",
     Way("/approve {}", "{own}"): "joined.name",
     Way("/reject {}", "{own}"): "rejected.name",
@@ -91,6 +92,8 @@ BY_WAY = {
     Way("/moderator {} off", "{own}"): "unmoderator.name",
     Way("/quiet {}", "{own}"): "quieted.name",
     Way("/quiet {} off", "{own}"): "unquieted.name",
+    Way("/hook add {}", "{own}"): "hook-added.name",
+    Way("/hook remove {}", "{own}"): "hook-removed.name",
     Way("/kick {}"): "server-kicked.name",
     Way("/ban {}"): "server-banned.name",
     Way("/unban {}"): "server-unbanned.name",
@@ -101,13 +104,14 @@ NAMES = {place: way for way, places in BY_WAY.items() for place in places.split(
 
 # Strings that the server generates.
 OURS = {"created.password_hash", "policy.password_hash", "shared.sha256", "shared.id"}
-OURS |= {"shared.quota", "server-banned.networks", "code-made.digest"}
+OURS |= {"shared.quota", "server-banned.networks", "code-made.digest", "hook-added.digest"}
 
 # Commands that lead to no event, only to answers and refusals.
 AT_DESK = ["{}", "/msg bob {}", "/msg {} hello", "/join {}", "/join cups{} {}", "/help {}"]
 AT_DESK += ["/create vault-{own} password {}", "/ignore {}", "/claim {}"]
 IN_GROUP = ["/{}", "/policy {}", "/policy password {}", "/policy open", "/search {}"]
 IN_GROUP += ["/history {}", "/get {}", "/react 3 {}", "/react 3 👍{}", "/reply 3 {}", "/pin 3"]
+IN_GROUP += ["/hook add ci", "/hook add ci{}", "/hook {}", "/hook"]
 IN_GROUP += ["/slow {}", "/ban nobody {}", "/quiet nobody {}", "/invite code {}", "/invite code"]
 OTHERS = [Way(line) for line in AT_DESK] + [Way(line, "{own}") for line in IN_GROUP]
 

@@ -31,7 +31,8 @@ from tests.support.safety import problems, unsafe
 from tests.support.servers import Server
 from tests.support.users import KINDS, User, UserOf, users
 
-pytestmark = pytest.mark.server(scope="module", toml="[files]\nfree_disk = 0\n")
+TOML = 'public_url = "https://chat.example.org"\n[files]\nfree_disk = 0\n'
+pytestmark = pytest.mark.server(scope="module", toml=TOML)
 
 
 def fields(kind: object) -> set[str]:

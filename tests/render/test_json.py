@@ -21,6 +21,8 @@ from pyconchat.domain.events import (
     GroupClosed,
     GroupCreated,
     GroupRestored,
+    HookAdded,
+    HookRemoved,
     InvitationEnded,
     InviteCodeEnded,
     InviteCodeMade,
@@ -70,10 +72,10 @@ HASH = "$argon2id$v=19$m=65536"
 # An event of every kind, its tag, and its line after the fields that all entries have.
 EXAMPLES: list[tuple[AnyEvent, str, str]] = [
     (
-        Message(ALICE, SafeText("hi"), True, (BOB,), 5, 9, True, (("+x", SafeText("1")),)),
+        Message(ALICE, SafeText("hi"), True, (BOB,), 5, 9, True, (("+x", SafeText("1")),), True),
         "message",
         '{"from":"alice","text":"hi","guest":true,"mentions":["bob"],"reply_to":5,"edited":9,'
-        '"notice":true,"tags":{"+x":"1"}}',
+        '"notice":true,"hook":true,"tags":{"+x":"1"}}',
     ),
     (
         Action(ALICE, SafeText("waves"), True, (BOB,), 9, (("+x", SafeText("1")),)),
@@ -143,6 +145,8 @@ EXAMPLES: list[tuple[AnyEvent, str, str]] = [
         '{"number":3,"by":"alice","uses":5,"until":"1970-01-01T00:00:00.000Z"}',
     ),
     (InviteCodeEnded(3, ALICE), "code-ended", '{"number":3,"by":"alice"}'),
+    (HookAdded(Name("ci"), ALICE, HASH), "hook-added", '{"name":"ci","by":"alice"}'),
+    (HookRemoved(Name("ci"), ALICE), "hook-removed", '{"name":"ci","by":"alice"}'),
     (InvitationEnded(BOB), "uninvited", '{"name":"bob"}'),
     (Damaged(), "damaged", "{}"),
     (

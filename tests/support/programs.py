@@ -300,7 +300,9 @@ class MemoryServer:
         self.files = files
         self.clock = clock
         self.store = store
-        self.config = config or Config(limits=LimitsConfig(**UNLIMITED))
+        self.config = config or Config(
+            limits=LimitsConfig(**UNLIMITED), public_url="https://chat.example.org"
+        )
         self.start()
 
     def start(self) -> None:

@@ -20,6 +20,9 @@ from pyconchat.domain.replies.groups import (
     FrontDesk,
     GroupLine,
     Groups,
+    HookLine,
+    HookMade,
+    Hooks,
     MemberLine,
     ModeratorLine,
     PinLine,
@@ -76,6 +79,9 @@ __all__ = [
     "GroupLine",
     "Groups",
     "Help",
+    "HookLine",
+    "HookMade",
+    "Hooks",
     "InPrivate",
     "KeyLine",
     "KeyList",
@@ -134,6 +140,8 @@ Reply: TypeAlias = (
     | Bans
     | CodeMade
     | Codes
+    | HookMade
+    | Hooks
     | Files
     | UploadTicket
     | DownloadTicket

@@ -21,6 +21,9 @@ __all__ = [
     "FrontDesk",
     "GroupLine",
     "Groups",
+    "HookLine",
+    "HookMade",
+    "Hooks",
     "MemberLine",
     "ModeratorLine",
     "PinLine",
@@ -204,3 +207,27 @@ class Codes(BaseReply, frozen=True, tag="invite-codes"):
     group: Name
     codes: list[CodeLine]
     now: int
+
+
+class HookMade(BaseReply, frozen=True, tag="hook"):
+    """The *address* of the new hook *name* of *group*; the server shows it only this once."""
+
+    group: Name
+    name: Name
+    address: str
+
+
+class HookLine(msgspec.Struct, frozen=True):
+    """One hook of a `Hooks` reply: *by* added it at *at*, in milliseconds since the epoch."""
+
+    name: Name
+    by: Name
+    at: int
+
+
+class Hooks(BaseReply, frozen=True, tag="hooks"):
+    """The hooks of *group*; programs can post there if the server *listens* for them."""
+
+    group: Name
+    hooks: list[HookLine]
+    listens: bool

@@ -48,8 +48,11 @@ class JsonDoor(Door):
     echoes = True
     hides = True  # a program does not show what it is asked
 
-    def __init__(self, context: DoorContext, counted: Counted) -> None:
-        super().__init__(context, counted, JSON, context.limits.line_bytes * MAX_EXPANSION)
+    def __init__(
+        self, context: DoorContext, counted: Counted, renderer: JsonRenderer = JSON
+    ) -> None:
+        super().__init__(context, counted, renderer, context.limits.line_bytes * MAX_EXPANSION)
+        self._json = renderer
         self._mode = JsonMode(context.services, context.portal, self, self._ready)
         self._bad_lines = 0
 
@@ -84,7 +87,7 @@ class JsonDoor(Door):
         if not self.ending and self.session is not None and self.session.quitting:
             answer = self._mode.quit_answer()
             if answer is not None:
-                self.write(JSON.line(answer))
+                self.write(self._json.line(answer))
         super().close(last)
 
     # What `Door` asks of its subclasses.
@@ -114,7 +117,7 @@ class JsonDoor(Door):
 
     def _answer(self, answer: Answer) -> None:
         if self.life is not Lifecycle.GONE:
-            self.write(JSON.line(answer))
+            self.write(self._json.line(answer))
             self._mode.answered()
 
     def _refuse_line(self, refused: Refused) -> None:

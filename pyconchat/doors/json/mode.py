@@ -18,16 +18,20 @@ from twisted.python.failure import Failure
 from pyconchat.chat.interfaces import ISession
 from pyconchat.commands.services import Services
 from pyconchat.domain.errors import BadField, MustAsk, Refused
-from pyconchat.domain.replies import Reply
+from pyconchat.domain.replies import Matches, Mentions, Replayed, Reply, Said
 from pyconchat.doors.interfaces import IProgramPeer
 from pyconchat.doors.json.login import JsonLogin
 from pyconchat.net.waiters import Waiters
 from pyconchat.render.json import refusal_object, reply_object
+from pyconchat.render.replies import reply_lines
 from pyconchat.sessions.requests import Hello, Request, Requests
 
 __all__ = ["Answer", "JsonMode"]
 
 T = TypeVar("T")
+
+MAX_LINES_BYTES = 12 * 1024
+"""Maximum bytes of the lines in an answer: with its list, they are one line of the connection."""
 
 Answer: TypeAlias = Mapping[str, object]
 
@@ -49,6 +53,7 @@ class JsonMode:
         self._answers: list[str] = []  # to the questions of the running command
         self._command: Request | None = None  # the one that is running
         self._logging_in = False
+        self._words = False  # whether answers have the lines for people
         self._posting = 0  # messages that are not stored yet
         self._all_posted = Waiters()
 
@@ -95,6 +100,7 @@ class JsonMode:
         except Refused as refused:
             return succeed({"hello": 1, **refusal_object(refused)})
         self._logging_in = True
+        self._words = hello.words
         answered: Deferred[Answer] = Deferred.fromCoroutine(self._login.begin(hello, received))
         return answered.addErrback(self._login_failed)
 
@@ -173,7 +179,22 @@ class JsonMode:
         except Refused as refused:
             return {"re": request.id, **refusal_object(refused)}
         fields = {} if result is None else reply_object(result)
+        if self._words and result is not None and not isinstance(result, Said):
+            fields["lines"] = _lines(result)
         return {"re": request.id, "ok": True, **fields}
+
+
+def _lines(reply: Reply) -> list[str]:
+    """Return what a person reads in *reply*, without entries of the log."""
+    if isinstance(reply, Replayed | Matches | Mentions):
+        return []
+    lines = reply_lines(reply)
+    left = MAX_LINES_BYTES
+    for index, line in enumerate(lines):
+        left -= len(line.encode()) + 3  # quotes and comma
+        if left < 0:
+            return [*lines[:index], "…"]
+    return lines
 
 
 def _converted(fields: object, kind: type[T]) -> T:

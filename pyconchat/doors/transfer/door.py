@@ -236,7 +236,8 @@ class TransferDoor(LineReceiver):
         except FileNotFoundError:
             what = "The bytes of that file are gone from the server's disk: tell its operator."
             raise Refused(Code.NO_SUCH_FILE, what) from None
-        return Download(self, descriptor, partial(self.files.require_right, ticket))
+        right = partial(self.files.require_right, ticket)
+        return Download(self, descriptor, right, file.size - offset)
 
     def _check_idle(self) -> None:
         """Abort after a time without progress, unless a slow peer has read something."""

@@ -24,15 +24,20 @@ WRITE_SIZE = 32 * 1024
 
 @implementer(ITransfer, IPushProducer)
 class Download:
-    """The download of the file open as *descriptor*, from its position.
+    """The download of *size* bytes of the file open as *descriptor*, from its position.
 
     *require_right* raises `Refused` as soon as the peer may not read the file.
     """
 
     def __init__(
-        self, peer: ITransferPeer, descriptor: int, require_right: Callable[[], None]
+        self,
+        peer: ITransferPeer,
+        descriptor: int,
+        require_right: Callable[[], None],
+        size: int,
     ) -> None:
         self._peer = peer
+        self._left = size
         self._require_right = require_right
         self._descriptor = descriptor
         self._pieces: list[bytes] = []  # read from the disk, not written yet
@@ -67,7 +72,8 @@ class Download:
                 self._abort()
                 return
             self._reading = True
-            reading = self._peer.files.run(os.read, self._descriptor, READ_SIZE)
+            size = min(READ_SIZE, self._left)
+            reading = self._peer.files.run(os.read, self._descriptor, size)
             reading.addCallbacks(self._read, self._failed)
 
     def pauseProducing(self) -> None:
@@ -89,6 +95,7 @@ class Download:
             self._peer.connection.unregisterProducer()
             self._peer.connection.loseConnection()
             return
+        self._left -= len(data)
         self._pieces = [data[at : at + WRITE_SIZE] for at in range(0, len(data), WRITE_SIZE)]
         if not self._paused:
             self.resumeProducing()

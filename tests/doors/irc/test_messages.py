@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
+from pyconchat.domain.names import Name
+from pyconchat.domain.text import SafeText
 from pyconchat.testing import TestUser
+from tests.support.groups import find_group
 from tests.support.irc import IrcServer, IrcUser
 
 LABELS = ("labeled-response", "batch", "message-tags")
@@ -296,3 +300,24 @@ def test_tags_to_oneself(irc: IrcServer) -> None:
     echo, received = alice.receives()
     assert (echo.tags or {}) == {"label": "1", **(received.tags or {})}
     assert set(received.tags or {}) == {"+x", "msgid"}
+
+
+def test_messages_of_hooks(irc: IrcServer) -> None:
+    """They are NOTICEs from the name of the hook, which has no account; also in the history."""
+    alice, bob = pair(irc, "account-tag", "message-tags", "draft/chathistory", "batch")
+    conversation = find_group(irc.chat, "tea")
+    admin = irc.chat.accounts.find(Name("alice")).actor
+    registered = replace(admin, guest=False)
+    irc.chat.decide(conversation, lambda group: group.add_hook(registered, Name("ci"), "5a"))
+    bob.waits(0)
+    assert bob.sees() == ["PyconChat NOTICE #tea alice added the hook ci: programs can post here."]
+    alice.receives()
+    irc.chat.post_by_hook("5a", SafeText("build 7 failed"))
+    (line,) = alice.receives()
+    assert (line.hostmask.nickname, line.command) == ("ci", "NOTICE")
+    assert line.params == ["#tea", "build 7 failed"]
+    assert line.tags is not None
+    assert set(line.tags) == {"msgid"}
+    assert bob.sees() == ["ci NOTICE #tea build 7 failed"]
+    alice.sends("CHATHISTORY LATEST #tea * 1")
+    assert alice.receives()[1].params == line.params

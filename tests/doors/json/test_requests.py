@@ -272,3 +272,26 @@ def test_requests_before_quit_are_answered(server: MemoryServer, alice: WiredPro
     assert alice.answer("b")["ok"]
     assert alice.objects[-1]["type"] == "end"
     assert alice.objects[-1]["why"] == "bye"
+
+
+def test_words(server: MemoryServer, alice: WiredProgram) -> None:
+    """A program that has asked for them gets the lines for people with its answers."""
+    bob = server.program("bob", "password b", words=True)
+    lines = bob.does("/create cups open")["lines"]
+    assert lines[0].startswith("You are in cups")
+    assert bob.does("/who")["lines"][0] == "Online: 2"
+    assert bob.does("/history", "cups")["lines"] == []
+    assert len("".join(bob.does("/help")["lines"])) <= 12 * 1024
+    assert "lines" not in bob.does("hello", "cups")
+    assert "lines" not in alice.does("/who")
+
+
+def test_long_words(server: MemoryServer) -> None:
+    """Lines that do not fit are left out: the answer has the list itself."""
+    bob = server.program("bob", "password b", words=True)
+    for number in range(200):
+        bob.does(f"/create group-{number}-{'x' * 20} open")
+    answer = bob.does("/groups")
+    assert answer["lines"][-1] == "…"
+    assert len("".join(answer["lines"]).encode()) <= 12 * 1024
+    assert len(answer["groups"]) == 200

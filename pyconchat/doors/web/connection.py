@@ -1,0 +1,395 @@
+"""HttpConnection: one connection of a browser or another HTTP client (RFC 9112).
+
+One request after another is read, handed to the site, and answered; what comes meanwhile waits in
+the kernel. A WebSocket takes over the connection.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import h11
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, INegotiated, IPushProducer
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pyconchat.domain.decisions import MoveCursor
+from pyconchat.domain.errors import NotSaved, PeerGone, Refused
+from pyconchat.domain.refusals import not_saved
+from pyconchat.doors.connection_limits import TooManyConnections
+from pyconchat.doors.interfaces import IDoor
+from pyconchat.doors.web.exchange import (
+    Handler,
+    HttpError,
+    Request,
+    Response,
+    WebSocketHandler,
+    status_of,
+)
+from pyconchat.doors.web.head import end_of_head, request_of, require_plain_head
+from pyconchat.doors.web.site import WebSite
+from pyconchat.doors.web.static import PROTECTION
+from pyconchat.doors.web.transfers import Transfer
+from pyconchat.doors.web.upgrade import open_socket
+from pyconchat.net.connection import IConnection, Lifecycle, keep_alive, set_read_size
+
+__all__ = ["HttpConnection"]
+
+READ_SIZE = 16 * 1024
+"""Maximum bytes that are read in a turn, but for uploads."""
+
+MAX_REQUESTS = 100
+"""Maximum requests on one connection."""
+
+MAX_HEAD_SECONDS = 10.0
+"""Maximum seconds from the first byte of a request to the end of its body, if it is a short one."""
+
+MAX_IDLE = 15.0
+"""Maximum seconds before the next request."""
+
+MAX_STALL = 30.0
+"""Maximum seconds in which a client reads nothing of a response."""
+
+MAX_LINGER = 2.0
+"""Maximum seconds in which a last response may arrive while the client is still sending."""
+
+
+@implementer(IDoor, IPushProducer)
+class HttpConnection(Protocol):
+    """One connection to *site*, from *peer* (an address)."""
+
+    _log = Logger(namespace="pyconchat")
+
+    login_seconds = 0.0
+    opened_by_input = False
+
+    def __init__(self, site: WebSite, peer: Any, network: str) -> None:
+        self.network = network
+        self._site = site
+        self._context = site.context
+        self._counted = site.context.connection_limits.connection(network)
+        self._peer = peer
+        self._life = Lifecycle.OPEN
+        self._door: IDoor | None = None  # the WebSocket's
+        self._http = h11.Connection(h11.SERVER)
+        self._head: bytes | None = b""  # of the request that is being read; None after its end
+        self._request: Request | None = None
+        self._handler: Handler | Transfer | WebSocketHandler | None = None
+        self._body: list[bytes] = []
+        self._received = 0  # bytes of the body
+        self._rest = b""  # what came after the last request
+        self._requests = 0
+        self._answered = False  # the rest of the request is discarded
+        self._full = False  # the client does not read the response
+        self._since = 0.0  # when the present state began, in seconds of the reactor's clock
+        self._timer: IDelayedCall | None = None
+
+    @property
+    def connection(self) -> IConnection:
+        """Return the transport."""
+        return cast(IConnection, self.transport)
+
+    @property
+    def unsent(self) -> int:
+        """Return the bytes that the peer's kernel has not taken."""
+        return 0 if self._door is None else self._door.unsent
+
+    # What the transport calls.
+
+    def connectionMade(self) -> None:
+        limits = self._context.limits
+        keep_alive(self.connection, limits.ping_seconds, limits.silence_seconds)
+        set_read_size(self.connection, READ_SIZE)
+        self._since = self._context.now()
+        self._context.open_doors.add(self)
+        self.connection.registerProducer(self, True)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._door is not None:
+            self._door.dataReceived(data)
+            return
+        data, self._rest = self._rest + data, b""
+        if self._life is not Lifecycle.OPEN or self._answered or not data:
+            return
+        try:
+            self._take(data)
+        except HttpError as refused:
+            self.respond(refused.response, last=True)
+        except h11.RemoteProtocolError as error:
+            status = error.error_status_hint or 400
+            self.respond(Response(status, b"The request is not valid.\n"), last=True)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._life = Lifecycle.GONE
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        if self._door is not None:
+            # Break the reference cycle here: the cyclic GC runs rarely.
+            door, self._door = self._door, None
+            door.connectionLost(reason)
+        else:
+            self._context.open_doors.remove(self)
+            self._counted.closed(self._context.now())
+        if isinstance(self._handler, Transfer):
+            self._handler.cut()
+        self._handler = None
+        self._site.limits.closed(self.network)
+
+    def readConnectionLost(self) -> None:
+        """The client has ended its input; whatever was asked is answered."""
+        if self._door is not None:
+            self._door.readConnectionLost()
+        elif self._request is None or (self._head is None and not self._body_is_complete()):
+            self.connection.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Ignored: the server never closes only its own direction."""
+
+    def pauseProducing(self) -> None:
+        """The client does not read as fast as it asks: no further request is taken."""
+        self._full, self._since = True, self._context.now()
+
+    def resumeProducing(self) -> None:
+        """The client has read everything."""
+        self._full, self._since = False, self._context.now()
+        if self._request is None and self._door is None and self._life is Lifecycle.OPEN:
+            self.connection.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The connection is lost."""
+
+    # What `OpenDoors` calls.
+
+    def check(self, now: float) -> list[MoveCursor]:
+        """Close a connection that has nothing to say, or is too slow in it."""
+        waited = now - self._since
+        if self._life is not Lifecycle.OPEN or isinstance(self._handler, Transfer):
+            return []
+        if self._full:
+            if waited >= MAX_STALL:
+                self.connection.abortConnection()
+        elif self._request is not None or self._head:
+            if waited >= MAX_HEAD_SECONDS and not self._body_is_complete():
+                self.respond(Response(408, b"The request took too long.\n"), last=True)
+        elif waited >= MAX_IDLE:
+            self.connection.loseConnection()
+        return []
+
+    def shut_down(self) -> None:
+        self.connection.abortConnection()
+
+    def turn_away(self, refused: Refused) -> None:
+        self.connection.abortConnection()
+
+    def release(self, last: bytes = b"") -> None:
+        raise AssertionError("only a WebSocket takes the connection over, and by itself")
+
+    # Requests.
+
+    def _take(self, data: bytes) -> None:
+        """Read the next part of a request. Raises `HttpError` or `h11.RemoteProtocolError`."""
+        if self._head is not None:
+            if not self._head:
+                self._since = self._context.now()
+            self._head += data
+            end = end_of_head(self._head)
+            if not end:
+                return
+            require_plain_head(self._head[:end])
+            data, self._head = self._head, None
+        self._http.receive_data(data)
+        while self._life is Lifecycle.OPEN and not self._answered:
+            event = self._http.next_event()
+            match event:
+                case h11.Request():
+                    self._begin(event)
+                case h11.Data():
+                    self._take_body(bytes(event.data))
+                case h11.EndOfMessage():
+                    self._complete()
+                    return
+                case _:
+                    return
+
+    def _begin(self, event: h11.Request) -> None:
+        headers = {name.decode(): value.decode("latin-1") for name, value in event.headers}
+        tls = INegotiated.providedBy(self.connection)
+        client = self._site.hosts.client(self._peer, headers, tls)
+        request = self._request = request_of(event, client)
+        self._site.limits.note_request(client.network, self._context.now())
+        self._handler = self._site.handler(request)
+        most = self._handler.max_body if isinstance(self._handler, Handler) else 0
+        if isinstance(self._handler, Transfer):
+            self._handler.begin(self)
+        elif request.size is not None and request.size > most:
+            raise HttpError(413, f"The body is too long: at most {most} bytes are taken.")
+        if self._http.they_are_waiting_for_100_continue:
+            go_on = h11.InformationalResponse(status_code=100, headers=[])
+            self.connection.write(self._http.send(go_on) or b"")
+
+    def _take_body(self, data: bytes) -> None:
+        self._received += len(data)
+        handler = self._handler
+        if isinstance(handler, Transfer):
+            handler.received(data)
+            return
+        most = handler.max_body if isinstance(handler, Handler) else 0
+        if self._received > most:
+            raise HttpError(413, f"The body is too long: at most {most} bytes are taken.")
+        self._body.append(data)
+
+    def _body_is_complete(self) -> bool:
+        return self._head is None and self._http.their_state is not h11.SEND_BODY
+
+    def _complete(self) -> None:
+        handler, request = self._handler, self._request
+        assert request is not None, "a body follows its head"
+        if isinstance(handler, Transfer):
+            handler.input_ended()
+        elif isinstance(handler, WebSocketHandler):
+            self._open_socket(request, handler)
+        elif handler is not None:
+            self.connection.pauseProducing()  # what follows waits
+            answering = Deferred.fromCoroutine(handler.receive(request, b"".join(self._body)))
+            answering.addCallbacks(self.respond, self._failed)
+
+    def _failed(self, failure: Failure) -> None:
+        problem = failure.value
+        if isinstance(problem, HttpError):
+            self.respond(problem.response)
+        elif isinstance(problem, Refused):
+            self.respond(Response(status_of(problem), f"{problem.sentence}\n".encode()))
+        elif isinstance(problem, NotSaved):
+            self.respond(Response(503, f"{not_saved().sentence}\n".encode()))
+        elif not isinstance(problem, PeerGone):
+            self._log.failure("a request failed", failure)
+            self.respond(Response(500, b"That failed because of an error in the server.\n"))
+
+    # Responses.
+
+    def respond(self, response: Response, last: bool = False) -> None:
+        """Send *response*; if it is the *last* one, close the connection."""
+        if self._life is not Lifecycle.OPEN or self._answered:
+            return
+        self._requests += 1
+        sent_all = self._http.their_state in (h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
+        last = last or not sent_all or self._requests >= MAX_REQUESTS or self._wants_close()
+        self.connection.write(self.head_of(response, len(response.body), close=last))
+        if response.body and not (self._request is not None and self._request.method == "HEAD"):
+            self.connection.write(response.body)
+        self._log_request(response.status)
+        if last:
+            self.end(sent_all)
+        else:
+            self._next()
+
+    def head_of(self, response: Response, size: int, close: bool) -> bytes:
+        """Return the head of *response* with a body of *size* bytes."""
+        headers = {**PROTECTION, **response.headers}
+        if self._request is not None and self._request.client.secure:
+            headers["Strict-Transport-Security"] = "max-age=31536000"
+        if response.status not in (204, 304):
+            headers["Content-Type"] = response.type
+            headers["Content-Length"] = str(size)
+        headers.setdefault("Cache-Control", "no-store")
+        if close:
+            headers["Connection"] = "close"
+        lines = [f"HTTP/1.1 {response.status} {_reason(response.status)}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
+
+    def end(self, everything_came: bool) -> None:
+        """Close the connection, once the client has the response.
+
+        While it is still sending, a full close would make the kernel discard the response.
+        """
+        self._answered = True
+        self._since = self._context.now()
+        if everything_came:
+            self._life = Lifecycle.CLOSING
+            self.connection.loseConnection()
+        else:
+            self.connection.resumeProducing()  # what comes is discarded
+        self._timer = self._context.reactor.callLater(MAX_LINGER, self.connection.abortConnection)
+
+    def _next(self) -> None:
+        """Take the next request, whose beginning may have come already."""
+        rest = bytes(self._http.trailing_data[0])
+        self._http = h11.Connection(h11.SERVER)
+        self._head, self._request, self._handler = b"", None, None
+        self._body, self._received = [], 0
+        self._since = self._context.now()
+        if not self._full:
+            self.connection.resumeProducing()
+        self._rest = rest
+        if rest:  # in the next turn: others have theirs
+            self._context.reactor.callLater(0, self.dataReceived, b"")
+
+    def _wants_close(self) -> bool:
+        return self._request is None or "close" in self._request.headers.get("connection", "")
+
+    def _log_request(self, status: int) -> None:
+        request = self._request
+        if request is not None and not request.path.startswith(("/healthz", "/metrics")):
+            self._log.debug(
+                "web: {method} {path} {status} for {address}",
+                method=request.method,
+                path=_without_secret(request.path),
+                status=status,
+                address=request.client.address,
+            )
+
+    # The WebSocket.
+
+    def _open_socket(self, request: Request, handler: WebSocketHandler) -> None:
+        try:
+            head, door = open_socket(self._site, request, handler)
+        except TooManyConnections as refused:
+            raise HttpError(503, refused.sentence, Retry_After="60") from None
+        rest = bytes(self._http.trailing_data[0])
+        self.connection.unregisterProducer()
+        self.connection.write(head)
+        self._door = door
+        self._counted.closed(self._context.now())  # the door counts it
+        self._context.open_doors.replace(self, door)
+        door.makeConnection(self.connection)
+        self._log_request(101)
+        if rest:
+            door.dataReceived(rest)
+
+
+def _reason(status: int) -> str:
+    return _PHRASES.get(status, "Other")
+
+
+def _without_secret(path: str) -> str:
+    """Return *path* without the ticket or the token in it."""
+    first = path.split("/")[1] if "/" in path else ""
+    return f"/{first}/…" if first in ("file", "hook") else path
+
+
+_PHRASES = {
+    200: "OK",
+    201: "Created",
+    204: "No Content",
+    206: "Partial Content",
+    304: "Not Modified",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    409: "Conflict",
+    413: "Content Too Large",
+    416: "Range Not Satisfiable",
+    421: "Misdirected Request",
+    426: "Upgrade Required",
+    429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+    505: "HTTP Version Not Supported",
+}

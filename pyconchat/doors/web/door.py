@@ -1,0 +1,164 @@
+"""WebDoor: JSON mode over a WebSocket (RFC 6455), for the page and for programs.
+
+Each message has one object, or more, a line each; so has each frame that is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+
+from pyconchat.auth.rate_limits import TokenBucket
+from pyconchat.chat.interfaces import ISession, ServerAddress
+from pyconchat.domain.names import Name
+from pyconchat.doors.connection_limits import CountedConnection
+from pyconchat.doors.json.door import JsonDoor
+from pyconchat.doors.json.mode import Answer
+from pyconchat.doors.web.exchange import WebSocketHandler
+from pyconchat.doors.web.frames import Close, Frames, Ping, Text, Violation
+from pyconchat.net.connection import Lifecycle, set_read_size
+from pyconchat.render.frames import FramedJson, frame
+
+if TYPE_CHECKING:
+    from pyconchat.doors.web.site import WebSite
+
+__all__ = ["WebDoor"]
+
+RENDERER = FramedJson()
+
+PING_AFTER, GONE_AFTER = 25.0, 60.0
+"""Seconds without a byte after which a client is asked for one, and is given up. Proxies end what
+is silent for 60 s."""
+
+MAX_READ = 16 * 1024
+"""Bytes that are read in a turn: some thousand small frames."""
+
+MAX_FRAMES = 200
+"""Maximum frames that are handled in a turn of the reactor: they take 2 ms."""
+
+MAX_CONTROLS = 10.0
+"""Control frames a second, and as many at once."""
+
+CLOSE, PING, PONG = 0x8, 0x9, 0xA
+"""Opcodes (RFC 6455, 5.2)."""
+
+NORMAL, GOING_AWAY, POLICY = 1000, 1001, 1008
+"""Codes of a Close frame (RFC 6455, 7.4.1)."""
+
+
+class WebDoor(JsonDoor):
+    """One WebSocket."""
+
+    serves_files = False
+
+    def __init__(
+        self, site: WebSite, counted: CountedConnection, handler: WebSocketHandler
+    ) -> None:
+        super().__init__(site.context, counted, RENDERER)
+        self._sessions = site.sessions
+        self._is_page = handler.is_page
+        self._cookie = handler.token
+        self._frames = Frames(self.MAX_LENGTH)
+        self._controls = TokenBucket(MAX_CONTROLS, MAX_CONTROLS, self._context.now())
+        self._pinged = False
+        self._code = GOING_AWAY  # of the Close frame
+        self._later: IDelayedCall | None = None  # more frames wait for the next turn
+        counted.crowd_out = self._crowd_out
+
+    def _crowd_out(self) -> None:
+        self.abort("crowded out", "had not logged in when there was no room")
+
+    # What Twisted calls.
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        set_read_size(self._connection, MAX_READ)
+
+    def dataReceived(self, data: bytes) -> None:
+        self._last_input, self._pinged = self._context.now(), False
+        if self.ending:
+            return
+        self._budget.pay(self.input_cost(data), False)
+        self._frames.receive(data)
+        if self._later is None:
+            self._handle_frames()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._cancel(self._later)
+        self._later = None
+        super().connectionLost(reason)
+
+    def _handle_frames(self) -> None:
+        self._later = None
+        for _ in range(MAX_FRAMES):
+            if self.ending:
+                return
+            event = self._frames.next()
+            match event:
+                case None:
+                    return
+                case Text(text=text):
+                    self.split(text + b"\n")
+                case Ping(payload=payload):
+                    self._count_control()
+                    self._output.write(frame(payload, PONG))
+                case Close():
+                    self._code = NORMAL
+                    self.readConnectionLost()
+                case Violation(code=code):
+                    self._code = code
+                    self.close()
+                case _:
+                    self._count_control()
+        self._later = self.clock.callLater(0, self._handle_frames)
+
+    def _count_control(self) -> None:
+        if self._controls.take(self._context.now()) > 0:
+            self._code = POLICY
+            self.close()
+
+    # What the session and the login call.
+
+    def logged_in(self, session: ISession) -> None:
+        super().logged_in(session)
+        set_read_size(self._connection, MAX_READ)
+
+    # What `Door` and `JsonDoor` leave to their subclasses.
+
+    def _object(self, line: bytes) -> object:
+        """Return the object in *line*; the page's hello with the token of its cookie."""
+        fields = super()._object(line)
+        if isinstance(fields, dict) and "hello" in fields and self._cookie:
+            fields |= {} if fields.get("guest") or "password" in fields else {"token": self._cookie}
+        return fields
+
+    def _answer(self, answer: Answer) -> None:
+        super()._answer(self._without_token(answer) if self._is_page else answer)
+
+    def _without_token(self, answer: Mapping[str, object]) -> Answer:
+        """Return *answer* for the page, whose script must not have a token."""
+        token = answer.get("token")
+        if token is None:
+            return answer
+        rest = {name: value for name, value in answer.items() if name != "token"}
+        if "hello" not in answer and self.session is not None:  # after a new password
+            name: Name = self.session.account.name
+            self._cookie = str(token)
+            rest["ticket"] = self._sessions.ticket_for(name, str(token))
+        return rest
+
+    def write_last(self, block: bytes) -> None:
+        super().write_last(block + frame(self._code.to_bytes(2, "big"), CLOSE))
+
+    def check_silence(self, seconds: float) -> bool:
+        if seconds >= GONE_AFTER:
+            self.abort("silent", "said nothing for {seconds:.0f} s", seconds=seconds)
+            return True
+        if seconds >= PING_AFTER and not self._pinged and self.life is Lifecycle.OPEN:
+            self._pinged = True
+            self._output.write(frame(b"", PING))
+        return False

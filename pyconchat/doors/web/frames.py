@@ -1,0 +1,103 @@
+"""Frames: what comes in on a WebSocket, as whole messages of bounded size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, TypeAlias
+
+from wsproto.connection import SERVER, Connection
+from wsproto.events import BytesMessage, CloseConnection, Event, TextMessage
+from wsproto.events import Ping as PingEvent
+from wsproto.events import Pong as PongEvent
+
+__all__ = ["Close", "Frame", "Frames", "Ping", "Pong", "Text", "Violation"]
+
+TOO_BIG, BINARY, PROTOCOL = 1009, 1003, 1002
+"""Codes of a Close frame (RFC 6455, 7.4.1)."""
+
+
+class Text(NamedTuple):
+    """A message, as UTF-8."""
+
+    text: bytes
+
+
+class Ping(NamedTuple):
+    """The client asks for a Pong with the same *payload*."""
+
+    payload: bytes
+
+
+class Pong(NamedTuple):
+    """The client has answered a Ping, or says that it is there."""
+
+
+class Close(NamedTuple):
+    """The client has ended the conversation."""
+
+
+class Violation(NamedTuple):
+    """The client has broken a rule; *code* is for the Close frame."""
+
+    code: int
+
+
+Frame: TypeAlias = Text | Ping | Pong | Close | Violation
+
+
+class Frames:
+    """The input of one client; a message may have *most* bytes."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._protocol = Connection(SERVER)
+        self._events: Iterator[Event] = iter(())
+        self._pieces: list[bytes] = []  # of a message that is not complete
+        self._size = 0
+
+    def receive(self, data: bytes) -> None:
+        """Take input; `next` has to be called until it returns None."""
+        self._protocol.receive_data(data)
+
+    def next(self) -> Frame | None:
+        """Return the next thing that is complete, or None."""
+        while True:
+            event = next(self._events, None)
+            if event is None:
+                self._events = self._protocol.events()
+                event = next(self._events, None)
+                if event is None:
+                    return None
+            found = self._frame_of(event)
+            if found is not None:
+                return found
+
+    def _frame_of(self, event: Event) -> Frame | None:
+        match event:
+            case TextMessage(data=text, message_finished=is_last):
+                piece = text.encode()
+                self._size += len(piece)
+                if self._size > self._most:
+                    return Violation(TOO_BIG)
+                if piece:  # a client may send empty ones for ever
+                    self._pieces.append(piece)
+                if not is_last:
+                    return None
+                whole = b"".join(self._pieces)
+                self._pieces.clear()
+                self._size = 0
+                return Text(whole)
+            case BytesMessage():
+                return Violation(BINARY)
+            case PingEvent(payload=payload):
+                return Ping(bytes(payload))
+            case PongEvent():
+                return Pong()
+            case CloseConnection(code=code):
+                return Violation(int(code)) if self._is_ours(event) else Close()
+            case _:
+                return None
+
+    def _is_ours(self, event: CloseConnection) -> bool:
+        """Return whether wsproto closes because of the client's input, and not the client."""
+        return self._protocol.state.name == "OPEN"

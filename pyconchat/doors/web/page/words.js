@@ -1,0 +1,178 @@
+// The sentences for events and answers, as the server has them for people (pyconchat/render).
+import { count, fold } from "./link.js";
+
+const two = (number) => String(number).padStart(2, "0");
+
+/** Return ``18:02`` in local time; "" if *at* is no time. */
+export function clockTime(at) {
+  const time = new Date(at);
+  return Number.isNaN(time.getTime()) ? "" : `${two(time.getHours())}:${two(time.getMinutes())}`;
+}
+
+/** Return a key for the local day of *at*, and its name: ``Thursday, 26 November 2026``. */
+export const dayKey = (at) => new Date(at).toDateString();
+export function dayName(at, now = Date.now()) {
+  if (dayKey(at) === dayKey(now)) return "Today";
+  if (dayKey(at) === dayKey(now - 86_400_000)) return "Yesterday";
+  const options = { weekday: "long", day: "numeric", month: "long", year: "numeric" };
+  return new Date(at).toLocaleDateString("en-GB", options);
+}
+
+/** Return ``26 Nov 15:00``, with the year if it is not this one. */
+export function dateTime(at, now = Date.now()) {
+  const then = new Date(at);
+  const year = then.getFullYear() === new Date(now).getFullYear() ? {} : { year: "numeric" };
+  const day = then.toLocaleDateString("en-GB", { day: "numeric", month: "short", ...year });
+  return `${day} ${clockTime(at)}`;
+}
+
+/** Return *number* things: ``1,200 members``. */
+export const counted = (number, thing, things = `${thing}s`) =>
+  `${count(number).toLocaleString("en-GB")} ${number === 1 ? thing : things}`;
+
+/** Return a count of bytes in units of powers of 1000: ``1.2 MB``. */
+export function inBytes(bytes) {
+  let size = Math.max(0, Number(bytes) || 0);
+  for (const unit of ["bytes", "kB", "MB", "GB"]) {
+    if (size < 999.5) return `${size.toFixed(unit === "bytes" || size >= 9.95 ? 0 : 1)} ${unit}`;
+    size /= 1000;
+  }
+  return `${size.toFixed(1)} TB`;
+}
+
+const until = (at) => (at ? ` until ${dateTime(at)}` : "");
+const because = (reason) => (reason ? `: ${reason}` : ".");
+const appointed = (by) => (by ? `, appointed by ${by}` : "");
+const list = (value) => (Array.isArray(value) ? value.filter((each) => each !== null) : []);
+
+/** Return ``alice "the kettle…"`` for the quote of a message. */
+export const quoted = (quote) => (quote.text ? `${quote.from} "${quote.text}"` : `${quote.from}`);
+
+const VIA = { code: () => " (with an invite code)", approval: (e) => ` (approved by ${e.by})` };
+const WHY_LEFT = { "guest-gone": " (disconnected)", "server-ban": " (banned from the server)" };
+
+const OTHERS = {
+  created: (e) => `${e.by} created ${e.group} (number ${e.number}).`,
+  closed: (e) => (e.by ? `${e.by} deleted ${e.group}.` : `${e.group} is closed: nobody is left.`),
+  restored: (e) => `${e.by} restored ${e.name} (number ${e.number}).`,
+  joined: (e) => `${e.name} has joined the chat!${(VIA[e.via] ?? (() => ""))(e)}`,
+  left: (e) => `${e.name} has left the chat${WHY_LEFT[e.why] ?? ""}${because(e.reason)}`,
+  kicked: (e) => `${e.name} was kicked by ${e.by}${because(e.reason)}`,
+  banned: (e) => `${e.name} was banned by ${e.by}${until(e.until)}${because(e.reason)}`,
+  unbanned: (e) => `${e.name} may join again: ${e.by} lifted the ban.`,
+  quieted: (e) => `${e.by} made ${e.name} quiet${until(e.until)}.`,
+  unquieted: (e) => `${e.name} may speak again: ${e.by} ended the quiet.`,
+  slow: (e) =>
+    e.seconds
+      ? `${e.by} made the group slow: one message every ${counted(e.seconds, "second")}.`
+      : `${e.by} made the group as fast as people type.`,
+  moderator: (e) => `${e.name} is a moderator now, appointed by ${e.by}.`,
+  unmoderator: (e) => `${e.name} is no longer a moderator: ${e.by} ended that.`,
+  registered: (e) => `${e.name} is registered now.`,
+  requested: (e) => `${e.name} asks to join ${e.group}${e.note ? `: "${e.note}"` : "."}`,
+  withdrawn: (e) => `The request of ${e.name} to join ${e.group} was withdrawn.`,
+  rejected: (e) => `${e.by} rejected the request of ${e.name}${because(e.reason)}`,
+  invited: (e) => `${e.by} invited ${e.name}, who may join without asking.`,
+  uninvited: (e) => `${e.name}, who was invited, has disconnected.`,
+  "code-made": (e) =>
+    `${e.by} made the invite code ${e.number}, for ${counted(e.uses, "use")}${until(e.until)}.`,
+  "code-ended": (e) => `${e.by} ended the invite code ${e.number}.`,
+  admin: (e) =>
+    e.name
+      ? `${e.name} is the admin now${appointed(e.by)}.`
+      : `${e.group} has no admin now; the operators look after it.`,
+  policy: (e) => `${e.by} changed the policy to ${e.policy}.`,
+  topic: (e) => (e.topic ? `${e.by} changed the topic: ${e.topic}` : `${e.by} removed the topic.`),
+  shared: (e) => `${e.by} shared ${e.file} (${inBytes(e.size)}), number ${e.number}`,
+  removed: (e) => `${e.by} removed the file ${e.file}, number ${e.number}.`,
+  "server-kicked": (e) => `${e.name} was kicked off this server by ${e.by}${because(e.reason)}`,
+  "server-banned": (e) =>
+    `${e.name} was banned from this server by ${e.by}${until(e.until)}${because(e.reason)}`,
+  "server-unbanned": (e) => `${e.name} may log in again: ${e.by} lifted the ban.`,
+  operator: (e) => `${e.name} is an operator now.`,
+  "operator-removed": (e) => `${e.name} is no longer an operator.`,
+  "hook-added": (e) => `${e.by} added the hook ${e.name}: programs can post here.`,
+  "hook-removed": (e) => `${e.by} removed the hook ${e.name}.`,
+  damaged: () => "An entry of the log is damaged and cannot be shown.",
+  unsaid: () => "",
+  edit: (e) => (e.text ? `${e.by} corrected: ${e.text}` : ""),
+  unsay: (e) =>
+    `${e.by} removed a message${fold(e.by) === fold(e.from) ? "" : ` of ${e.from}`}.`,
+  react: (e) => `${e.by} reacted ${e.emoji} to ${about(e)}`,
+  pin: (e) => `${e.by} pinned ${about(e)}`,
+  unpin: (e) => `${e.by} unpinned ${about(e)}`,
+  presence: (e) => (e.online ? `${e.name} is online.` : `${e.name} has gone offline${because(e.reason)}`),
+};
+
+const about = (event) => (event.quote ? quoted(event.quote) : `#${event.about}`);
+
+const SUBJECT = {
+  joined: (e) => `You are in ${e.group}${e.via === "approval" ? `: ${e.by} approved your request` : ""}.`,
+  left: (e) =>
+    e.why === "left" ? `You have left ${e.group}.` : `You are no longer a member of ${e.group}.`,
+  kicked: (e) => `You were kicked from ${e.group} by ${e.by}${because(e.reason)}`,
+  banned: (e) => `You were banned from ${e.group} by ${e.by}${until(e.until)}${because(e.reason)}`,
+  unbanned: (e) => `You may join ${e.group} again: ${e.by} lifted your ban.`,
+  quieted: (e) =>
+    `${e.by} made you quiet in ${e.group}${until(e.until)}: read, do not speak.`,
+  unquieted: (e) => `You may speak in ${e.group} again: ${e.by} ended your quiet.`,
+  moderator: (e) => `You are a moderator of ${e.group} now, appointed by ${e.by}.`,
+  unmoderator: (e) => `You are no longer a moderator of ${e.group}: ${e.by} ended that.`,
+  registered: () => "", // these two have the answer to their own command
+  requested: () => "",
+  withdrawn: (e) => `Your request to join ${e.group} was withdrawn.`,
+  rejected: (e) => `Your request to join ${e.group} was rejected by ${e.by}${because(e.reason)}`,
+  invited: (e) => `${e.by} invites you to ${e.group}.`,
+  admin: (e) => `You are the admin of ${e.group} now${appointed(e.by)}.`,
+  "server-kicked": (e) => `You were kicked off this server by ${e.by}${because(e.reason)}`,
+  "server-banned": (e) =>
+    `You were banned from this server by ${e.by}${until(e.until)}${because(e.reason)}`,
+  operator: () => "You are an operator now.",
+  "operator-removed": (e) => `You are no longer an operator: ${e.by} decided that.`,
+};
+
+/** Return the sentence about *event* for the reader *me*; "" if there is none. */
+export function eventSentence(event, me) {
+  const isMine = typeof event.name === "string" && fold(event.name) === fold(me);
+  const sentence = (isMine && SUBJECT[event.type]) || OTHERS[event.type];
+  return sentence ? sentence(event) : unknown(event);
+}
+
+/** Return whether *event* is that somebody else came or went. */
+export const comesOrGoes = (event, me) =>
+  ["joined", "left"].includes(event.type) &&
+  fold(event.name) !== fold(me) &&
+  !(event.type === "left" && event.why === "server-ban");
+
+/** Return whether *event*, an entry, counts as new. */
+export const isNews = (event) =>
+  !["joined", "left", "unsaid"].includes(event.type) && (event.type !== "edit" || !!event.text);
+
+function unknown(fields) {
+  if (typeof fields.text === "string") return fields.text;
+  const rest = Object.entries(fields).filter(
+    ([name]) => !["type", "re", "ok", "seq", "at", "group", "with"].includes(name),
+  );
+  const shown = rest.map(([name, value]) => `${name} ${JSON.stringify(value)}`).join(", ");
+  return shown ? `${fields.type}: ${shown}` : `${fields.type}`;
+}
+
+/** Return the lines of the entries in an answer: what mentions a person may be of several places. */
+function logLines({ type, entries }) {
+  return list(entries).filter(isNews).map((each) => {
+    const where = type === "mentions" ? ` in ${each.with ?? each.group}` : "";
+    const said = each.type === "message" ? `${each.from}${where}: ${each.text}`
+      : each.type === "action" ? `${each.from}${where} ${each.text}` : eventSentence(each, "");
+    return `${dateTime(each.at)} #${each.seq} ${said}`;
+  });
+}
+
+/** Return the lines for an answer; none if there is nothing to say. */
+export function answerLines(answer) {
+  if (answer.ok !== true) return [String(answer.error || "The server refused.")];
+  if (answer.entries) {
+    const lines = logLines(answer);
+    return lines.length ? lines : ["Nothing was said."];
+  }
+  return answer.type === "sent" && answer.online && typeof answer.away !== "string" ? [] : list(answer.lines);
+}

@@ -1,0 +1,231 @@
+"""Transfers: shared files over HTTP, with the tickets of /send and /get.
+
+``Content-Range`` resumes an upload, and ``Range`` a download (RFC 9110, 14).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pyconchat.domain.errors import Code, NotSaved, Refused
+from pyconchat.domain.refusals import internal_error, not_saved
+from pyconchat.doors.context import DoorContext
+from pyconchat.doors.transfer.download import Download, open_at
+from pyconchat.doors.transfer.interfaces import ITransfer, ITransferPeer
+from pyconchat.doors.transfer.upload import Upload
+from pyconchat.doors.web.exchange import HttpError, Request, Response, json_response, status_of
+from pyconchat.files.sharing import FileSharing
+from pyconchat.net.connection import READ_SIZE, IConnection, set_read_size
+
+if TYPE_CHECKING:
+    from pyconchat.doors.web.connection import HttpConnection
+
+__all__ = ["Transfer"]
+
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,16})-(\d{1,16})|\*)/(\d{1,16})")
+_RANGE = re.compile(r"bytes=(\d{1,16})-(\d{0,16})")
+
+
+@implementer(ITransferPeer)
+class Transfer:
+    """One upload or download: *request* has the *ticket* in its path."""
+
+    _log = Logger()
+
+    max_body = 0
+
+    def __init__(
+        self, context: DoorContext, files: FileSharing, request: Request, ticket: str
+    ) -> None:
+        self.files = files
+        self._context = context
+        self._request = request
+        self._ticket = ticket
+        self._transfer: ITransfer | None = None
+        self._early: list[bytes] = []
+        self._input_ended = False
+        self._cut = False
+        self._answered = False
+        self._timer: IDelayedCall | None = None
+
+    @property
+    def connection(self) -> IConnection:
+        """Return the transport."""
+        return self._http.connection
+
+    # What `HttpConnection` calls.
+
+    def begin(self, http: HttpConnection) -> None:
+        """Begin: the head of the request has been read."""
+        self._http = http
+        http.connection.pauseProducing()
+        self.made_progress()
+        Deferred.fromCoroutine(self._begin()).addErrback(self.fail)
+
+    def received(self, data: bytes) -> None:
+        """Take the next bytes of an upload."""
+        if self._transfer is not None:
+            self._transfer.received(data)
+        elif not self._answered:
+            self._early.append(data)  # no more than one read: the connection is paused
+
+    def input_ended(self) -> None:
+        """The body is complete."""
+        self._input_ended = True
+        if self._transfer is not None:
+            self._transfer.input_ended()
+
+    def cut(self) -> None:
+        """The connection was lost."""
+        self._cut = True
+        self.stop_timer()
+        if self._transfer is not None:
+            self._transfer.cut()
+
+    # What the transfers call.
+
+    def made_progress(self) -> None:
+        limit = self.files.config.idle_seconds
+        if self._timer is not None and self._timer.active():
+            self._timer.reset(limit)
+        elif limit > 0 and not self._cut:
+            self._timer = self._context.reactor.callLater(limit, self._timed_out)
+
+    def stop_timer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+    def answer(self, line: str, complete: bool = True) -> None:
+        number, size, sha256 = line.split()[1:]
+        fields = {"number": int(number), "size": int(size), "sha256": sha256}
+        self._respond(json_response(201, fields))
+
+    def refuse(self, problem: Refused | OSError) -> None:
+        refused = self.files.no_room(problem) if isinstance(problem, OSError) else problem
+        self._respond(_refusal(status_of(refused), refused))
+
+    def fail(self, failure: Failure) -> None:
+        problem = failure.value
+        if isinstance(problem, HttpError):
+            self._respond(problem.response)
+        elif isinstance(problem, Refused | OSError):
+            self.refuse(problem)
+        elif isinstance(problem, NotSaved):
+            self.refuse(not_saved())
+        else:
+            self._log.failure("a transfer failed", failure)
+            self._respond(_refusal(500, internal_error()))
+
+    def _respond(self, response: Response) -> None:
+        self.stop_timer()
+        if not self._cut and not self._answered:
+            self._answered = True
+            self._early.clear()
+            self._http.respond(response)
+
+    def _timed_out(self) -> None:
+        if not self._cut:
+            self.connection.abortConnection()
+
+    # The beginning.
+
+    async def _begin(self) -> None:
+        if self._request.method == "PUT":
+            transfer: ITransfer = await self._upload()
+        else:
+            transfer = await self._download()
+        self._transfer = transfer
+        if self._cut:
+            transfer.cut()
+            return
+        early, self._early = self._early, []
+        transfer.begin(b"".join(early))
+        if self._input_ended and self._request.method == "PUT":
+            transfer.input_ended()
+
+    async def _upload(self) -> ITransfer:
+        """Begin an upload. Raises `Refused` or `HttpError`."""
+        ticket = self.files.redeem(self._ticket, True)
+        offset, size = _content_range(self._request)
+        set_read_size(self.connection, READ_SIZE)
+        try:
+            file = await self.files.begin(ticket, offset, size)
+        except Refused as refused:
+            if refused.code is not Code.BAD_ARGUMENT:
+                raise
+            size_of = self.files.storage.partial_size
+            here = await self.files.run(size_of, ticket.owner, ticket.key)
+            raise HttpError(409, refused.sentence, Upload_Offset=str(here)) from None
+        return Upload(self, file, size, "")
+
+    async def _download(self) -> ITransfer:
+        """Send the head of the response, and begin a download. Raises `Refused` or `HttpError`."""
+        ticket = self.files.redeem(self._ticket, False)
+        file = ticket.file
+        assert file is not None, "the ticket is for a download"
+        tag = f'"{file.sha256[:32]}"'
+        first, end = _range(self._request, file.size, tag)
+        path = self.files.path_of(file)
+        try:
+            descriptor = await self.files.run(open_at, path, first)
+        except FileNotFoundError:
+            what = "The bytes of that file are gone from the server's disk: tell its operator."
+            raise Refused(Code.NO_SUCH_FILE, what) from None
+        headers = {
+            "ETag": tag,
+            "Accept-Ranges": "bytes",
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}",
+        }
+        status = 200
+        if end - first != file.size:
+            status = 206
+            headers["Content-Range"] = f"bytes {first}-{end - 1}/{file.size}"
+        self._answered = True
+        response = Response(status, b"", headers, "application/octet-stream")
+        self.connection.unregisterProducer()
+        self.connection.write(self._http.head_of(response, end - first, close=True))
+        return Download(self, descriptor, partial(self.files.require_right, ticket), end - first)
+
+
+def _refusal(status: int, refused: Refused) -> Response:
+    return Response(status, f"{refused.sentence}\n".encode())
+
+
+def _content_range(request: Request) -> tuple[int, int | None]:
+    """Return where the body begins in the file, and the file's size. Raises `HttpError`."""
+    header = request.headers.get("content-range")
+    if header is None:
+        return 0, request.size
+    found = _CONTENT_RANGE.fullmatch(header.strip())
+    if found is None:
+        raise HttpError(400, "The Content-Range is not valid.")
+    size = int(found[3])
+    first, last = (size, size - 1) if found[1] is None else (int(found[1]), int(found[2]))
+    if last != size - 1 or first > size or request.size not in (None, size - first):
+        raise HttpError(400, "The Content-Range must lead to the end of the file.")
+    return first, size
+
+
+def _range(request: Request, size: int, tag: str) -> tuple[int, int]:
+    """Return the first byte that is asked for, and the one behind the last. Raises `HttpError`.
+
+    Several ranges, or the last bytes only, are answered with the whole file (RFC 9110, 14.2).
+    """
+    found = _RANGE.fullmatch(request.headers.get("range", "").strip())
+    if found is None or request.headers.get("if-range", tag).strip() != tag:
+        return 0, size
+    first = int(found[1])
+    end = min(int(found[2]) + 1, size) if found[2] else size
+    if first >= size or end <= first:
+        raise HttpError(416, "The file is shorter.", Content_Range=f"bytes */{size}")
+    return first, end

@@ -1,0 +1,58 @@
+"""The opening handshake of a WebSocket (RFC 6455, 4.2)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+
+from pyconchat.doors.web.door import WebDoor
+from pyconchat.doors.web.exchange import HttpError, Request, WebSocketHandler
+from pyconchat.doors.web.site import WebSite
+
+__all__ = ["open_socket"]
+
+_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+def open_socket(
+    site: WebSite, request: Request, handler: WebSocketHandler
+) -> tuple[bytes, WebDoor]:
+    """Return the head that accepts *request*, and the door that takes over the connection.
+
+    Raises `HttpError` or `TooManyConnections`.
+    """
+    accept = _accept_of(request)
+    context, client = site.context, request.client
+    counted = context.connection_limits.connection(client.network, client.address)
+    try:
+        counted.admit(context.now())
+        counted.require_session_room()
+    except BaseException:
+        counted.closed(context.now())
+        raise
+    door = WebDoor(site, counted, handler)
+    head = (
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Accept: {accept}\r\n\r\n"
+    )
+    return head.encode(), door
+
+
+def _accept_of(request: Request) -> str:
+    """Return the answer to the client's key. Raises `HttpError`."""
+    headers = request.headers
+    tokens = [each.strip().lower() for each in headers.get("connection", "").split(",")]
+    if "upgrade" not in tokens or headers.get("upgrade", "").lower() != "websocket":
+        raise HttpError(426, "Here is a WebSocket.", Upgrade="websocket")
+    if headers.get("sec-websocket-version") != "13":
+        raise HttpError(426, "Version 13 is spoken here.", Sec_WebSocket_Version="13")
+    key = headers.get("sec-websocket-key", "")
+    try:
+        good = len(base64.b64decode(key, validate=True)) == 16
+    except (binascii.Error, ValueError):
+        good = False
+    if not good:
+        raise HttpError(400, "The key of the WebSocket is not valid.")
+    digest = hashlib.sha1(f"{key}{_GUID}".encode(), usedforsecurity=False).digest()
+    return base64.b64encode(digest).decode()

@@ -1,0 +1,173 @@
+"""The log: older entries, jumps, search, what is new, links to places, and speech."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.programs import Program
+from tests.web_e2e.people import PATIENT, Join, Person
+from tests.web_e2e.site import Site
+
+
+@pytest.fixture(scope="module")
+def carl(site: Site) -> Iterator[Program]:
+    """Somebody who has said 350 lines in the group tea."""
+    carl = Program(site.server.port)
+    carl.logs_in("carl", "secret of carl")
+    carl.does("/create tea open")
+    for number in range(1, 351):
+        carl.requests(text=f"line {number} of many", group="tea")
+    carl.does("/topic All about tea", "tea")
+    yield carl
+    carl.close()
+
+
+def test_scrolling_up(person: Join, carl: Program) -> None:
+    """Older entries are fetched, 100 at once, and what is seen stays where it is."""
+    alice = person("alice")
+    alice.says("/join tea")
+    alice.sees("line 350 of many")
+    assert alice.message("line 350 of many").evaluate(
+        "(node) => node.getBoundingClientRect().bottom <= log.getBoundingClientRect().bottom + 1"
+    )
+    for number in (255, 155, 55):
+        text = f"line {number} of many"
+        expect(alice.message(text)).to_be_attached(timeout=PATIENT)
+        moved = alice.page.evaluate(
+            """async (text) => {
+                const all = () => [...log.querySelectorAll(".msg")];
+                const node = all().find((each) => each.innerText.includes(text));
+                node.scrollIntoView({block: "start"});
+                const before = node.getBoundingClientRect().top, count = log.children.length;
+                for (let i = 0; i < 600 && log.children.length === count; i += 1)
+                    await new Promise((done) => setTimeout(done, 50));
+                const now = all().find((each) => each.innerText.includes(text));
+                return now.getBoundingClientRect().top - before;
+            }""",
+            text,
+        )
+        assert abs(moved) < 3, number
+    expect(alice.log.locator(".begin")).to_have_text("This is the beginning of tea.")
+    alice.field.focus()
+    alice.page.keyboard.press("Escape")
+    expect(alice.message("line 350 of many")).to_be_in_viewport()
+
+
+def test_search(person: Join, carl: Program) -> None:
+    """A hit opens the log there; from there it can be read on in both directions."""
+    alice = person("anna")
+    alice.says("/join tea")
+    alice.sees("line 350 of many")
+    alice.button("Search").click()
+    alice.page.get_by_label("Search here").fill('"line 40"')
+    alice.page.keyboard.press("Enter")
+    hit = alice.page.locator(".hit")
+    expect(hit).to_have_count(1, timeout=PATIENT)
+    hit.click()
+    expect(alice.message("line 40 of many")).to_be_in_viewport(timeout=PATIENT)
+    expect(alice.message("line 350 of many")).not_to_be_attached()
+    assert alice.page.url.endswith("#tea/41")
+    carl.does("said while reading the log", "tea")
+    expect(alice.page.get_by_role("button", name="Newest")).to_be_visible()
+    for _ in range(30):
+        alice.log.evaluate("(log) => { log.scrollTop = log.scrollHeight; }")
+        alice.page.wait_for_timeout(100)
+        if "said while reading the log" in alice.texts():
+            break
+    alice.sees("said while reading the log")
+    numbers = [int(t.split()[1]) for t in alice.texts() if t.startswith("line")]
+    assert numbers == list(range(numbers[0], 351))
+
+
+def test_a_link_to_an_entry(person: Join, carl: Program) -> None:
+    """The address #tea/101 opens the group at that entry, also before the login."""
+    alice = person()
+    alice.logs_in("abby", path="#tea/101")
+    alice.button("Join tea").click()
+    alice.is_at("tea")
+    alice.page.goto("about:blank")
+    alice.opens("#tea/101")
+    alice.is_in()
+    expect(alice.message("line 100 of many")).to_be_in_viewport(timeout=PATIENT)
+    alice.page.evaluate("location.hash = '#tea/11'")
+    expect(alice.message("line 10 of many")).to_be_in_viewport(timeout=PATIENT)
+    alice.page.evaluate("location.hash = '#'")
+    alice.is_at("Front desk")
+    alice.page.go_back()
+    alice.is_at("tea")
+
+
+def test_unread(person: Join, carl: Program) -> None:
+    """What is said elsewhere is counted in the list and the title, until the place is opened."""
+    alice = person("arno")
+    alice.says("/join tea")
+    alice.sees("line 350 of many")
+    alice.says("/desk")
+    alice.is_at("Front desk")
+    carl.does("one", "tea")
+    carl.does("two for arno", "tea")
+    carl.does("/msg arno psst")
+    badge = alice.page.locator("#groups .badge")
+    expect(badge).to_have_text("2 unread, 1 mention", timeout=PATIENT)
+    expect(alice.page).to_have_title("(3) PyconChat")
+    alice.page.reload()
+    expect(badge).to_have_text("2 unread, 1 mention", timeout=PATIENT)
+    alice.page.locator("#groups a").click()
+    alice.sees("two for arno")
+    expect(alice.log.locator(".new")).to_contain_text("2 new since")
+    expect(badge).to_have_count(0)
+    expect(alice.page).to_have_title("(1) tea \u2013 PyconChat")
+    alice.page.locator("#talks a").click()
+    alice.sees("psst")
+    expect(alice.page).to_have_title("carl \u2013 PyconChat")
+    alice.page.wait_for_timeout(1200)  # the mark is reported once a second
+    alice.page.reload()
+    expect(alice.page).to_have_title("carl \u2013 PyconChat", timeout=PATIENT)
+    alice.sees("psst")
+
+
+def speech_of(person: Person) -> list[str]:
+    return list(person.page.evaluate("window.spoken"))
+
+
+def test_speech(person: Join, carl: Program) -> None:
+    """The log is silent; another region says who said what, at most once a second."""
+    alice = person("ava")
+    alice.says("/join tea")
+    alice.sees("line 350 of many")
+    assert alice.log.get_attribute("aria-live") == "off"
+    region = alice.page.locator("#speech")
+    assert region.get_attribute("aria-live") == "polite"
+    alice.page.wait_for_timeout(1500)
+    alice.page.evaluate(
+        """() => { window.spoken = []; new MutationObserver(() => spoken.push(speech.textContent))
+        .observe(document.getElementById("speech"), {childList: true}); }""".replace(
+            "speech.text", "document.getElementById('speech').text"
+        )
+    )
+    for text in ("first", "second", "third", "fourth"):
+        carl.does(text, "tea")
+    expect(region).to_have_text("3 new messages", timeout=PATIENT)
+    assert speech_of(alice) == ["carl: first", "3 new messages"]
+    # The time is hidden, and name and text are in the order in which they are read.
+    assert alice.message("fourth").locator(".time").get_attribute("aria-hidden") == "true"
+    assert alice.message("first").evaluate(
+        "(node) => node.querySelector('.who').compareDocumentPosition("
+        "node.querySelector('.text')) & Node.DOCUMENT_POSITION_FOLLOWING"
+    )
+
+
+def test_many_messages(person: Join, carl: Program) -> None:
+    """2,000 messages at once are drawn within seconds, and no more nodes are kept than 2,000."""
+    alice = person("alba")
+    carl.does("/create flood open")
+    alice.says("/join flood")
+    alice.is_at("flood")
+    for number in range(2600):
+        carl.requests(text=f"flood {number}", group="flood")
+    carl.does("the end", "flood")
+    alice.sees("the end")
+    assert alice.log.locator("> *").count() <= 2020
