@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from urllib.parse import quote
 
 from pyconchat.chat.interfaces import ServerAddress
 from pyconchat.chat.places import Private
@@ -29,7 +30,8 @@ async def send(call: Call, path: str) -> Reply:
     # `: <` first: a file that cannot be read must not begin an upload.
     command = f": < {file} && ({header}; cat -- {file}) | {program}"
     most = _sharing(call).left(ticket)
-    return UploadTicket(ticket.token, _where(call), name, offset, most, SafeText(command))
+    link = _link(call, ticket.token)
+    return UploadTicket(ticket.token, _where(call), name, offset, most, SafeText(command), link)
 
 
 async def list_files(call: Call, listing: Listing | None) -> Reply:
@@ -64,7 +66,14 @@ async def get(call: Call, which: str) -> Reply:
         file.size,
         file.sha256,
         SafeText(command),
+        _link(call, f"{ticket.token}/{quote(file.name, safe='')}"),
     )
+
+
+def _link(call: Call, path: str) -> SafeText:
+    """Return the URL of *path* among the files at the web door; empty if there is none."""
+    address = call.services.config.web_address
+    return SafeText(f"{address}/file/{path}" if address else "")
 
 
 async def remove(call: Call, number: int) -> None:

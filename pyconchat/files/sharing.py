@@ -151,6 +151,11 @@ class FileSharing:
         self.tickets.begin(ticket)
         return ticket
 
+    def partial_size(self, ticket: Ticket) -> Deferred[int]:
+        """Return how many bytes of the upload of *ticket* the server has."""
+        size: Deferred[int] = self.run(self.storage.partial_size, ticket.owner, ticket.key)
+        return size
+
     def require_right(self, ticket: Ticket) -> None:
         """Raise `Refused` if the owner of *ticket* may no longer use it."""
         ticket.require_good()

@@ -151,13 +151,18 @@ def reply_lines(reply: Reply) -> list[str]:
             return [*map(_pin, pins)] or [f"Nothing is pinned in {group}."]
         case Files():
             return file_lines(reply)
-        case UploadTicket(where=where, name=name, command=command):
+        case UploadTicket(where=where, name=name, command=command, link=link):
             return [
                 f"To share {name} with {where.other or where.group}, run this in another terminal:",
                 command,
+                *([f"Or, with curl -T: {link}"] if link else []),
             ]
-        case DownloadTicket(name=name, size=size, command=command):
-            return [f"To fetch {name} ({in_bytes(size)}), run this in another terminal:", command]
+        case DownloadTicket(name=name, size=size, command=command, link=link):
+            return [
+                f"To fetch {name} ({in_bytes(size)}), run this in another terminal:",
+                command,
+                *([f"Or open {link}"] if link else []),
+            ]
         case PeopleOnline():
             return online_lines(reply)
         case PersonIs():

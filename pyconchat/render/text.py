@@ -115,8 +115,9 @@ class TextRenderer:
         if isinstance(reply, Replayed | Matches | Mentions):
             lines = self._log_lines(reply)
         elif isinstance(reply, UploadTicket | DownloadTicket):
-            what, command = reply_lines(reply)
-            lines = [f"* {what}", command]  # without a mark, so that it can be pasted
+            # The command has no mark, so that it can be pasted.
+            what, command, *link = reply_lines(reply)
+            lines = [f"* {what}", command, *(f"* {each}" for each in link)]
         else:
             lines = [f"* {line}" for line in reply_lines(reply)]
         return self.block(self._line(line) for line in lines)

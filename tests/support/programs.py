@@ -15,7 +15,7 @@ from twisted.internet.task import Clock
 
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.interfaces import Asker, IHasher, IStore, IThreads
-from pyconchat.config import Config, LimitsConfig
+from pyconchat.config import Config, DoorsConfig, LimitsConfig
 from pyconchat.doors.factory import ChatFactory
 from pyconchat.files import FileSharing
 from pyconchat.sessions.portal import login_portal
@@ -301,7 +301,9 @@ class MemoryServer:
         self.clock = clock
         self.store = store
         self.config = config or Config(
-            limits=LimitsConfig(**UNLIMITED), public_url="https://chat.example.org"
+            limits=LimitsConfig(**UNLIMITED),
+            public_url="https://chat.example.org",
+            doors=DoorsConfig(web=("tcp:8080:interface=127.0.0.1",)),
         )
         self.start()
 

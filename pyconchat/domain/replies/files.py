@@ -36,7 +36,7 @@ class UploadTicket(BaseReply, frozen=True, tag="upload"):
     """A *ticket* for uploading the file *name* to *where* on a separate connection.
 
     The server has *offset* bytes of an earlier attempt and accepts at most *most* bytes.
-    *command* is a shell command for the upload.
+    *command* is a shell command for the upload, *link* is the URL for it at the web door, if any.
     """
 
     ticket: str
@@ -45,12 +45,13 @@ class UploadTicket(BaseReply, frozen=True, tag="upload"):
     offset: int
     most: int
     command: SafeText
+    link: SafeText = NO_TEXT
 
 
 class DownloadTicket(BaseReply, frozen=True, tag="download"):
     """A *ticket* for downloading a file on a separate connection.
 
-    *command* is a shell command for the download.
+    *command* is a shell command for the download, *link* is its URL at the web door, if any.
     """
 
     ticket: str
@@ -60,3 +61,4 @@ class DownloadTicket(BaseReply, frozen=True, tag="download"):
     size: int
     sha256: str
     command: SafeText
+    link: SafeText = NO_TEXT

@@ -6,7 +6,6 @@ Each message has one object, or more, a line each; so has each frame that is sen
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
@@ -16,15 +15,14 @@ from pyconchat.auth.rate_limits import TokenBucket
 from pyconchat.chat.interfaces import ISession, ServerAddress
 from pyconchat.domain.names import Name
 from pyconchat.doors.connection_limits import CountedConnection
+from pyconchat.doors.context import DoorContext
 from pyconchat.doors.json.door import JsonDoor
 from pyconchat.doors.json.mode import Answer
 from pyconchat.doors.web.exchange import WebSocketHandler
 from pyconchat.doors.web.frames import Close, Frames, Ping, Text, Violation
+from pyconchat.doors.web.sessions import WebSessions
 from pyconchat.net.connection import Lifecycle, set_read_size
 from pyconchat.render.frames import FramedJson, frame
-
-if TYPE_CHECKING:
-    from pyconchat.doors.web.site import WebSite
 
 __all__ = ["WebDoor"]
 
@@ -56,10 +54,14 @@ class WebDoor(JsonDoor):
     serves_files = False
 
     def __init__(
-        self, site: WebSite, counted: CountedConnection, handler: WebSocketHandler
+        self,
+        context: DoorContext,
+        sessions: WebSessions,
+        counted: CountedConnection,
+        handler: WebSocketHandler,
     ) -> None:
-        super().__init__(site.context, counted, RENDERER)
-        self._sessions = site.sessions
+        super().__init__(context, counted, RENDERER)
+        self._sessions = sessions
         self._is_page = handler.is_page
         self._cookie = handler.token
         self._frames = Frames(self.MAX_LENGTH)

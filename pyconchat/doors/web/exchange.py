@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 from twisted.internet.defer import Deferred
 
 from pyconchat.domain.errors import Code, Refused
+from pyconchat.net.connection import IConnection
 
 __all__ = [
     "Client",
     "Handler",
+    "Http",
     "HttpError",
     "Receive",
     "Request",
@@ -107,6 +109,20 @@ class WebSocketHandler(NamedTuple):
     is_page: bool
     token: str
     """The session token of the cookie; empty if there is none."""
+
+
+class Http(Protocol):
+    """What a transfer uses of the connection that it has."""
+
+    @property
+    def connection(self) -> IConnection:
+        """Return the transport."""
+
+    def respond(self, response: Response, last: bool = False) -> None:
+        """Send *response*; if it is the *last* one, close the connection."""
+
+    def head_of(self, response: Response, size: int, close: bool) -> bytes:
+        """Return the head of *response* with a body of *size* bytes."""
 
 
 def json_response(status: int, fields: Mapping[str, object], **headers: str) -> Response:

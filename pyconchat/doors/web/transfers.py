@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from twisted.internet.defer import Deferred
@@ -22,12 +21,16 @@ from pyconchat.doors.context import DoorContext
 from pyconchat.doors.transfer.download import Download, open_at
 from pyconchat.doors.transfer.interfaces import ITransfer, ITransferPeer
 from pyconchat.doors.transfer.upload import Upload
-from pyconchat.doors.web.exchange import HttpError, Request, Response, json_response, status_of
+from pyconchat.doors.web.exchange import (
+    Http,
+    HttpError,
+    Request,
+    Response,
+    json_response,
+    status_of,
+)
 from pyconchat.files.sharing import FileSharing
 from pyconchat.net.connection import READ_SIZE, IConnection, set_read_size
-
-if TYPE_CHECKING:
-    from pyconchat.doors.web.connection import HttpConnection
 
 __all__ = ["Transfer"]
 
@@ -64,7 +67,7 @@ class Transfer:
 
     # What `HttpConnection` calls.
 
-    def begin(self, http: HttpConnection) -> None:
+    def begin(self, http: Http) -> None:
         """Begin: the head of the request has been read."""
         self._http = http
         http.connection.pauseProducing()
@@ -163,8 +166,7 @@ class Transfer:
         except Refused as refused:
             if refused.code is not Code.BAD_ARGUMENT:
                 raise
-            size_of = self.files.storage.partial_size
-            here = await self.files.run(size_of, ticket.owner, ticket.key)
+            here = await self.files.partial_size(ticket)
             raise HttpError(409, refused.sentence, Upload_Offset=str(here)) from None
         return Upload(self, file, size, "")
 

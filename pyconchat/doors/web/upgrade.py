@@ -31,7 +31,7 @@ def open_socket(
     except BaseException:
         counted.closed(context.now())
         raise
-    door = WebDoor(site, counted, handler)
+    door = WebDoor(context, site.sessions, counted, handler)
     head = (
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         f"Sec-WebSocket-Accept: {accept}\r\n\r\n"

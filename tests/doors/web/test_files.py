@@ -12,25 +12,30 @@ import pytest
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
-from pyconchat.config import Config, FilesConfig, LimitsConfig
+from pyconchat.config import Config, DoorsConfig, FilesConfig, LimitsConfig
 from pyconchat.files import FileSharing, Storage
 from pyconchat.store import SqlStore
 from tests.support.programs import UNLIMITED, MemoryServer
 from tests.support.web import Answer, HttpUser, WebUsers
 
+NO_WEB = DoorsConfig()
 DATA = bytes(range(256)) * 1000
 
 
 class Files:
     """A server with a web door and files; alice is in tea."""
 
-    def __init__(self, store: SqlStore, clock: Clock, folder: Path) -> None:
+    def __init__(
+        self, store: SqlStore, clock: Clock, folder: Path, doors: DoorsConfig = NO_WEB
+    ) -> None:
         def keep(chat: Any) -> FileSharing:
             self.sharing = FileSharing(chat, Storage(folder), self._run)
             return self.sharing
 
         config = Config(
-            limits=LimitsConfig(**UNLIMITED), files=FilesConfig(free_disk=0, file_bytes=10**6)
+            limits=LimitsConfig(**UNLIMITED),
+            doors=doors,
+            files=FilesConfig(free_disk=0, file_bytes=10**6),
         )
         self.server = MemoryServer(store, clock, config, keep)
         self.sharing.start({}, {})
@@ -130,3 +135,17 @@ def test_refused_transfers(files: Files) -> None:
     user.asks("DELETE", "/file/abcdef")
     files.puts(DATA)
     assert files.connects().asks("PUT", f"/file/{files.ticket('/get 1')}", b"a").status == 403
+
+
+def test_links(store: SqlStore, clock: Clock, tmp_path: Path) -> None:
+    """The answers to /send and /get have the URL, which transfers the file."""
+    found = Files(store, clock, tmp_path / "files", DoorsConfig(web=("tcp:8080",)))
+    found.alice.does("/create milk open")
+    link = str(found.alice.does("/send a b.pdf", "milk")["link"])
+    origin = "http://127.0.0.1:8080"
+    assert found.connects().asks("PUT", link.removeprefix(origin), DATA).status == 201
+    link = str(found.alice.does("/get 1", "milk")["link"])
+    assert link.startswith(f"{origin}/file/")
+    assert link.endswith("/a%20b.pdf")
+    assert found.connects().asks("GET", link.removeprefix(origin)).status == 200
+    found.server.stop()
