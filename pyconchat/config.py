@@ -41,6 +41,10 @@ _PUBLIC = re.compile(
     r"(?:\[(?P<bracketed>[0-9a-fA-F:.]+)\]|(?P<host>[^\s:\[\]/@]+))(?::(?P<port>[0-9]{1,5}))?"
 )
 
+_URL = re.compile(
+    r"https?://(?:\[[0-9a-fA-F:.]+\]|[^\s:\[\]/@?#\\]+)(?::(?P<port>[0-9]{1,5}))?/?", re.IGNORECASE
+)
+
 _PORT = re.compile(
     r"(?:haproxy:)?(?P<kind>tcp|tcp6|ssl|selfsigned):(?:port=)?(?P<port>[0-9]{1,5})(?::|$)"
 )
@@ -170,6 +174,7 @@ class Config(_Section, frozen=True):
 
     *new_groups* is the policy of a group that is created by joining it. *public_host* is the
     server's public address, ``HOST`` or ``HOST:PORT``; empty: the address of the connection.
+    *public_url* is the web door's, such as ``https://chat.example.org``.
     *trusted_proxies* are addresses or networks from which the PROXY protocol is expected, and
     "unix" for Unix sockets. *ssh_host_key* is a file; empty: `HOST_KEY_FILE` in the state folder,
     which is made if it is missing.
@@ -244,6 +249,10 @@ class Config(_Section, frozen=True):
                 raise BadConfig(f"lobby: {refused.sentence}") from None
         if self.public_host and self.public_address is None:
             raise BadConfig("public_host: expected HOST or HOST:PORT, an IPv6 address in brackets")
+        if self.public_url:
+            url = _URL.fullmatch(self.public_url)
+            if url is None or not 0 < int(url["port"] or 80) < 65536:
+                raise BadConfig("public_url: expected http or https, as https://chat.example.org")
         for proxy in self.trusted_proxies:
             try:
                 ip_network(proxy if proxy != "unix" else "::")

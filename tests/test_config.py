@@ -34,6 +34,12 @@ KEYS: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
         "[2001:db8::1]:8000",
         ("1", "true", "[]"),
     ),
+    "public_url": (
+        "",
+        '"https://chat.example.org"',
+        "https://chat.example.org",
+        ("1", "true", "[]"),
+    ),
     "trusted_proxies": (
         (),
         '["10.0.0.0/8", "::1", "unix"]',
@@ -184,6 +190,13 @@ def test_an_unknown_key_is_named(toml: str, key: str, file: Path) -> None:
         ('lobby = ""', "lobby"),
         ('lobby = "leave"', "lobby"),
         ("[doors]\nline = []", "doors.line"),
+        *(
+            (f'public_url = "{url}"', "public_url")
+            for url in (
+                *("chat.example.org", "ftp://chat.example.org", "https://", "https://h:0"),
+                *("https://h:99999", "https://user@h", "https://h/chat", "https://h?x", "//h"),
+            )
+        ),
         ("[limits]\nunsent_soft_bytes = 2048\nunsent_hard_bytes = 1024", "unsent_hard_bytes"),
         ("[limits]\nping_seconds = 90\nsilence_seconds = 90", "silence_seconds"),
     ],

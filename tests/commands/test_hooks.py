@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from pyconchat.chat.chat import Chat
-from pyconchat.config import Config
+from pyconchat.config import Config, DoorsConfig
 from pyconchat.domain.errors import Code, NotSaved, Refused
 from pyconchat.domain.events import HookAdded, Message
 from pyconchat.domain.hooks import MAX_HOOKS, digest_of
@@ -21,11 +21,14 @@ from pyconchat.testing import TestUser, make_chat
 from tests.support.groups import Tea, Visit, find_group
 
 ADDRESS = "https://chat.example.org"
+WITH_WEB = Config(
+    public_url=f"{ADDRESS}/", doors=DoorsConfig(web=("tcp:8080:interface=127.0.0.1",))
+)
 
 
 @pytest.fixture
 def chat(store: SqlStore, clock: Clock) -> Chat:
-    return make_chat(store, clock, Config(public_url=f"{ADDRESS}/"))
+    return make_chat(store, clock, WITH_WEB)
 
 
 def token_of(lines: list[str]) -> str:
@@ -194,7 +197,7 @@ def test_hooks_survive_a_restart(tea: Tea, store: SqlStore, clock: Clock) -> Non
     """With their names reserved, and the keys of their deliveries."""
     token = token_of(tea.alice.types("/hook add ci"))
     first = post(tea.alice, token, "failed", "7")
-    again = make_chat(store, clock, Config(public_url=ADDRESS))
+    again = make_chat(store, clock, WITH_WEB)
     alice = TestUser(again, "alice", "password a")
     alice.types("/join tea")
     assert post(alice, token, "failed", "7") == first
@@ -273,7 +276,7 @@ def test_messages_of_hooks_are_messages(tea: Tea) -> None:
 
 def test_without_a_web_door(store: SqlStore, clock: Clock) -> None:
     """Adding is refused, and the list says so. A hook of an earlier run can be removed."""
-    chat = make_chat(store, clock, Config(public_url=ADDRESS))
+    chat = make_chat(store, clock, WITH_WEB)
     alice = TestUser(chat, "alice", "password a")
     alice.types("/create tea open", "/hook add ci")
     alice = TestUser(make_chat(store, clock), "alice", "password a")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from pyconchat.chat.chat import Chat
-from pyconchat.config import Config, LimitsConfig
+from pyconchat.config import Config, DoorsConfig, LimitsConfig
 from pyconchat.domain.errors import NotSaved
 from pyconchat.doors.hook_posts import MAX_RUNS, HookAnswer, HookPosts
 from pyconchat.store import SqlStore
@@ -18,6 +19,7 @@ from tests.hooks.test_payloads import payload
 
 PLAIN = {"content-type": "text/plain"}
 JSON = {"content-type": "application/json"}
+WITH_WEB = Config(doors=DoorsConfig(web=("tcp:8080:interface=127.0.0.1",)))
 OK, IGNORED = HookAnswer(200, "ok"), HookAnswer(200, "ignored")
 
 
@@ -53,7 +55,7 @@ class Caller:
 
 @pytest.fixture
 def config() -> Config:
-    return Config(public_url="https://chat.example.org")
+    return WITH_WEB
 
 
 @pytest.fixture
@@ -156,7 +158,7 @@ def test_failed_runs_are_remembered_up_to_a_maximum(
     store: SqlStore, clock: Clock, config: Config
 ) -> None:
     """The oldest are forgotten: their next good run is no news."""
-    unlimited = Config(public_url=config.public_url, limits=LimitsConfig(messages_per_second=0))
+    unlimited = replace(config, limits=LimitsConfig(messages_per_second=0))
     caller = Caller(make_chat(store, clock, unlimited))
     headers = {**JSON, "x-gitlab-event": "Pipeline Hook"}
 

@@ -31,7 +31,7 @@ from tests.support.safety import problems, unsafe
 from tests.support.servers import Server
 from tests.support.users import KINDS, User, UserOf, users
 
-TOML = 'public_url = "https://chat.example.org"\n[files]\nfree_disk = 0\n'
+TOML = '[doors]\nweb = ["tcp:0:interface=127.0.0.1"]\n[files]\nfree_disk = 0\n'
 pytestmark = pytest.mark.server(scope="module", toml=TOML)
 
 
