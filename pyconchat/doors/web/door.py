@@ -12,7 +12,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from pyconchat.auth.rate_limits import TokenBucket
-from pyconchat.chat.interfaces import ISession, ServerAddress
+from pyconchat.chat.interfaces import ISession
 from pyconchat.domain.names import Name
 from pyconchat.doors.connection_limits import CountedConnection
 from pyconchat.doors.context import DoorContext
