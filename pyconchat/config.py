@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -60,6 +59,14 @@ TLS_KINDS = ("ssl", "selfsigned")
 DEFAULT_LINE = "tcp:8000:interface=127.0.0.1"
 
 
+def _port_of(endpoints: Sequence[str]) -> tuple[int, bool] | None:
+    for endpoint in endpoints:
+        found = _PORT.match(endpoint)
+        if found is not None:
+            return int(found["port"]), found["kind"] in TLS_KINDS
+    return None
+
+
 class BadConfig(Exception):
     """The configuration cannot be used; the message is one line that names the key."""
 
@@ -80,11 +87,13 @@ class DoorsConfig(_Section, frozen=True):
     @property
     def line_port(self) -> tuple[int, bool] | None:
         """Return the port of the first line endpoint that has one, and whether it has TLS."""
-        for endpoint in self.line:
-            found = _PORT.match(endpoint)
-            if found is not None:
-                return int(found["port"]), found["kind"] in TLS_KINDS
-        return None
+        return _port_of(self.line)
+
+    @property
+    def ssh_port(self) -> int | None:
+        """Return the port of the first SSH endpoint that has one."""
+        found = _port_of(self.ssh)
+        return None if found is None else found[0]
 
 
 class StoreConfig(_Section, frozen=True):
@@ -274,10 +283,6 @@ class Config(_Section, frozen=True):
                 ip_network(network)
             except ValueError as problem:
                 raise BadConfig(f"web.metrics: {problem}") from None
-        if self.public_url:
-            parts = urlsplit(self.public_url)
-            if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
-                raise BadConfig("public_url: expected https://HOST or https://HOST:PORT")
         for endpoint in self.doors.web:
             kind = endpoint.partition(":")[0]
             local = kind == "unix" or _LOOPBACK.search(endpoint) is not None

@@ -357,7 +357,7 @@ def test_a_line_without_an_end(server: Server, friends: Friends, who: str) -> No
             eve.sees('"live"')
         memory = server.memory()
         costs = []
-        for size in (3 * MEGABYTE, 12 * MEGABYTE):
+        for size in (2 * MEGABYTE, 8 * MEGABYTE):
             before = cpu(server)
             sizes = random.Random(1)
             while size > 0:

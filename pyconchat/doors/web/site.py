@@ -148,13 +148,17 @@ class WebSite:
         host = request.headers.get("host", "").rpartition(":")[0] or request.headers["host"]
         public, line = config.public_address, config.doors.line_port
         ways: dict[str, object] = {}
+        if public is not None:
+            host = public[0]
         if line is not None:
             port, tls = line
-            if public is not None:
-                host, port = public[0], public[1] or port
+            port = public[1] or port if public is not None else port
             ways["client"] = f"pyconchat {'--tls ' if tls else ''}{host} {port}"
+            ways["link"] = f"pyconchat{'s' if tls else ''}://{host}:{port}"
             if not tls:
                 ways["telnet"] = f"telnet {host} {port}"
+        if config.doors.ssh_port is not None:
+            ways["ssh"] = f"ssh -p {config.doors.ssh_port} NAME@{host}"
         return json_response(200, ways)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from twisted.internet.task import Clock
 
@@ -151,3 +153,15 @@ def test_http_in_the_open_is_refused(endpoint: str) -> None:
     with pytest.raises(BadConfig, match="without encryption"):
         Config(doors=doors, public_url="http://chat.example").check()
     Config(doors=doors, trusted_proxies=("10.0.0.1",)).check()
+
+
+def test_other_ways_to_connect(store: SqlStore, clock: Clock) -> None:
+    """The page shows the commands of the other doors."""
+    doors = DoorsConfig(line=("ssl:8443:privateKey=a",), ssh=("tcp:2222",), web=("tcp:8080",))
+    server = WebServer(store, clock, doors=doors, public_host="chat.example.org")
+    assert json.loads(server.connects().asks("GET", "/connect").body) == {
+        "client": "pyconchat --tls chat.example.org 8443",
+        "link": "pyconchats://chat.example.org:8443",
+        "ssh": "ssh -p 2222 NAME@chat.example.org",
+    }
+    server.stop()
