@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,12 +54,16 @@ METRICS = "metrics"
 
 
 class _Port(NamedTuple):
-    """A port that listens: its endpoint's *description*, and *tls* if that has a certificate."""
+    """A port that listens: its endpoint's *description*, and *tls* if that has a certificate.
+
+    *for_proxy* is true if local connections must begin with a header of the PROXY protocol.
+    """
 
     description: str
     kind: str
     port: Deferred[Any]
     tls: ReloadableTlsEndpoint | None
+    for_proxy: bool
 
 
 class Ports:
@@ -165,9 +171,11 @@ class Ports:
             cause = failures[0].value
             if isinstance(cause, CannotListenError):
                 why = getattr(cause.socketError, "strerror", None) or cause.socketError
+                if getattr(cause.socketError, "errno", 0) == errno.EADDRINUSE:
+                    why = f"{why}: another server still runs there, or another program (ss -ltnp)"
                 stop(f"cannot listen on {description}: {why}")
             stop(f"cannot listen on {description}: {cause}")
-        self._ports.append(_Port(description, kind, port, tls))
+        self._ports.append(_Port(description, kind, port, tls, trusts_loopback(proxies)))
 
     def _with_defaults(self, description: str) -> str:
         """Return an endpoint's *description* with our defaults for the backlog and the folder."""
@@ -190,7 +198,10 @@ class Ports:
         elif opened.kind == IRC:
             self._log.info("{line}", line=irc_line(address, opened.tls is not None))
         else:
-            self._log.info("{line}", line=port_line(address, opened.tls is not None, programs))
+            programs = Programs() if opened.for_proxy else programs
+            line = port_line(address, opened.tls is not None, programs)
+            line += "; for a proxy that sends the PROXY protocol" if opened.for_proxy else ""
+            self._log.info("{line}", line=line)
         if opened.tls is not None:
             self._log.info(
                 "certificate of {port}: SHA256 {fingerprint}",
@@ -198,6 +209,12 @@ class Ports:
                 fingerprint=opened.tls.fingerprint,
             )
         return port
+
+
+def trusts_loopback(proxies: Sequence[str]) -> bool:
+    """Return whether a client on this machine is one of *proxies*."""
+    loopback = ip_address("127.0.0.1")
+    return any(loopback in ip_network(each) for each in proxies if each != "unix")
 
 
 def _kind(description: str) -> str:

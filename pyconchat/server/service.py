@@ -90,6 +90,7 @@ class ChatService(MultiService):
         self._cleaning = LoopingCall(self._clean)
         self._cleaning.clock = reactor
         self._lock: int | None = None
+        self._had_terminal = False
         self._ports = Ports(
             reactor, config.state_path, config.trusted_proxies, config.public_url.rstrip("/")
         )
@@ -106,6 +107,7 @@ class ChatService(MultiService):
         """Listen, while the process may still be root; logins have to wait for `startService`."""
         version = f"PyconChat {__version__}"
         self._log.info("{version} starts, process {pid}", version=version, pid=os.getpid())
+        self._had_terminal = os.isatty(0)
         signal.signal(signal.SIGHUP, self._hangup)  # at once: by default it would end the process
         try:
             make_folder(self.config.state_path, self._owner)
@@ -257,7 +259,10 @@ class ChatService(MultiService):
         )
 
     def _hangup(self, *_: object) -> None:
-        """SIGHUP: read again what an administrator has changed."""
+        """SIGHUP: read again what an administrator has changed; stop if the terminal is closed."""
+        if self._had_terminal and not os.isatty(0):
+            self._reactor.callFromThread(self._reactor.stop)
+            return
         self._reactor.callFromThread(lambda: Deferred.fromCoroutine(self.reload()))
 
     async def reload(self) -> None:

@@ -11,7 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
+
+import pexpect
 
 from tests.support.administration import PASSWORD, admin, share_file, tree
 from tests.support.processes import CLEAN, TWISTD, Twistd
@@ -38,6 +41,36 @@ def test_a_hangup_during_the_start(tmp_path: Path) -> None:
         server.says("read the accounts")
     finally:
         server.stop()
+
+
+def test_the_terminal_is_closed(tmp_path: Path) -> None:
+    """A server in the foreground ends with its terminal; SIGHUP alone is no reason to."""
+    port = free_port()
+    arguments = ["--nodaemon", "--pidfile=", "pyconchat", "--state", str(tmp_path / "state")]
+    server = pexpect.spawn(TWISTD, [*arguments, "127.0.0.1", str(port)], encoding="utf-8")
+    server.expect("connect with", timeout=PATIENCE)
+    server.kill(signal.SIGHUP)
+    server.expect("read the accounts", timeout=PATIENCE)
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as user:
+        os.close(server.child_fd)
+        with suppress(ConnectionResetError):  # it has not logged in
+            while user.recv(4096):
+                pass
+    assert os.waitpid(server.pid, 0)[1] == 0
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    """The one line names the endpoint, and how to find out who has it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [TWISTD, "-n", "--pidfile=", "pyconchat", "--state", str(tmp_path), "127.0.0.1"]
+        ran = subprocess.run(
+            [*command, port], capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+    assert ran.returncode == 1
+    last = ran.stderr.splitlines()[-1]
+    assert f"tcp:{port}:interface=127.0.0.1" in last
+    assert "another server still runs there" in last
 
 
 # Its user.
