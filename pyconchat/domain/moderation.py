@@ -51,7 +51,8 @@ class Moderation(Membership):
             raise Refused(Code.SELF, "To leave the group yourself, use /leave.")
         self.require_above(by, member.name, "kick")
         kicked = MemberKicked(member.name, by.name, reason)
-        return self._without(member.name, kicked, Why.KICKED)
+        codes = self._end_codes(by, member.name)
+        return [*self._without(member.name, kicked, Why.KICKED), *codes]
 
     def ban(
         self,
@@ -69,12 +70,13 @@ class Moderation(Membership):
         known = self._banned_now(key, now)
         if known is not None:
             raise already_banned(known.name)
+        codes = self._end_codes(by, name)
         if key not in self.members:
-            return [MemberBanned(name, by.name, reason, until)]
+            return [MemberBanned(name, by.name, reason, until), *codes]
         name = self.members[key].name
         self.require_above(by, name, "ban")
         banned = MemberBanned(name, by.name, reason, until, was_member=True)
-        return self._without(name, banned, Why.KICKED)
+        return [*self._without(name, banned, Why.KICKED), *codes]
 
     def unban(self, by: Actor, name: Name, now: int) -> list[GroupEvent]:
         """Decide that *by* lifts the ban of *name*."""
@@ -192,7 +194,15 @@ class Moderation(Membership):
                 name=name,
                 group=self.name,
             )
-        return [ModeratorEnded(moderator, by.name)]
+        return [ModeratorEnded(moderator, by.name), *self._end_codes(by, moderator)]
+
+    def _end_codes(self, by: Actor, maker: Name) -> list[GroupEvent]:
+        """Decide that *by* ends the invite codes of *maker*, who may make no more of them."""
+        return [
+            InviteCodeEnded(code.number, by.name)
+            for code in self.codes.values()
+            if fold(code.by) == fold(maker)
+        ]
 
     def transfer(self, by: Actor, name: Name) -> list[GroupEvent]:
         """Decide that *by* transfers adminship to the member *name*."""

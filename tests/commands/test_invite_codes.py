@@ -275,3 +275,17 @@ def test_codes_end_with_the_group(tea: Tea, chat: Chat) -> None:
     tea.alice.types("/delete tea")
     assert group.closed
     assert group.codes == {}
+
+
+@pytest.mark.parametrize("line", ["/kick bob", "/ban bob", "/moderator bob off"])
+def test_codes_end_with_the_right_to_make_them(tea: Tea, visit: Visit, line: str) -> None:
+    """Those of a moderator who is removed, or no longer one; others' stay."""
+    tea.alice.types("/policy invite", "/invite bob")
+    tea.bob.types("/join tea")
+    tea.alice.types("/moderator bob")
+    code = code_of(tea.bob.types("/invite code 5"))
+    others = code_of(tea.alice.types("/invite code 5"))
+    assert "* alice ended the invite code 1." in tea.alice.types(line) + tea.alice.sees()
+    dave = visit("dave", "password dave")
+    assert "That is not an invite code of tea" in str(dave.types(f"/join tea {code}"))
+    assert JOIN in str(dave.types(f"/join tea {others}"))
