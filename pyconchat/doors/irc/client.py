@@ -45,6 +45,9 @@ _OF_EVENTS = (
 class IrcPeer(ITranslator, ILoginPeer):
     """The door of a client."""
 
+    def end_direct() -> None:
+        """Have what others send come through `write` from now on."""
+
     def write_now(block: bytes) -> None:  # noqa: N805 - a method of an interface
         """Write *block*, which the client's `Output` has put in order."""
 
@@ -61,7 +64,7 @@ class Client:
         self.portal = portal
         self._door = ref(door)  # no cycle: the cyclic GC runs rarely
         self.server = name
-        self.output = Output(door.write_now, name)
+        self.output = Output(door.write_now, name, door.end_direct)
         self.caps: set[str] = set()
         self.event_style: tuple[bool, ...] = ()  # the capabilities that change an event's lines
         self.version_302 = False

@@ -6,7 +6,7 @@ client's state is `Client`'s, its commands are in `commands.py`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import connectionDone
@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pyconchat.auth.rate_limits import TokenBucket
+from pyconchat.chat.audience import Send
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import ISession
 from pyconchat.domain.accounts import Account
@@ -90,6 +91,13 @@ class IrcDoor(Door):
 
     def write(self, block: bytes) -> None:
         self.client.output.pass_on(block)
+
+    def direct_send(self, leave: Callable[[], None]) -> Send | None:
+        return None if self.client.output.answering else self._output.direct_send(leave)
+
+    def end_direct(self) -> None:
+        """Have what others send come through `write`, which puts it behind an answer."""
+        self._output.end_direct()
 
     def write_now(self, block: bytes) -> None:
         """Write *block*, which the client's `Output` has put in order."""

@@ -13,10 +13,16 @@ __all__ = ["Output", "with_tag"]
 
 
 class Output:
-    """The output of a client of the server *name*; *write* sends a block to it."""
+    """The output of a client of the server *name*; *write* sends a block to it.
 
-    def __init__(self, write: Callable[[bytes], None], name: str) -> None:
+    *begins* is called when an answer begins, which has to come before what others send.
+    """
+
+    def __init__(
+        self, write: Callable[[bytes], None], name: str, begins: Callable[[], None]
+    ) -> None:
         self._write = write
+        self._begins = begins
         self._name = name
         self._lines: list[str] = []
         self._held: list[bytes] = []  # what came from others after the first line of an answer
@@ -28,6 +34,12 @@ class Output:
         """Send nothing any more: the connection is closed."""
         # Break the reference cycle here: the cyclic GC runs rarely.
         self._write = _nothing
+        self._begins = lambda: None
+
+    @property
+    def answering(self) -> bool:
+        """Return whether there is an answer that was not sent yet."""
+        return bool(self._lines)
 
     def begin(self, label: str) -> None:
         """Collect the answer to a command with this *label*; empty: it has none."""
@@ -52,6 +64,8 @@ class Output:
     def add(self, piece: str) -> None:
         """Send *piece*, one or more whole lines; within a command, with its answer."""
         if self._running:
+            if not self._lines:
+                self._begins()
             self._lines.append(piece)
         else:
             self._write(piece.encode())
