@@ -175,7 +175,8 @@ class Ports:
                     why = f"{why}: another server still runs there, or another program (ss -ltnp)"
                 stop(f"cannot listen on {description}: {why}")
             stop(f"cannot listen on {description}: {cause}")
-        self._ports.append(_Port(description, kind, port, tls, trusts_loopback(proxies)))
+        for_proxy = _trusts_local(proxies, unix=_kind(description) == "unix")
+        self._ports.append(_Port(description, kind, port, tls, for_proxy))
 
     def _with_defaults(self, description: str) -> str:
         """Return an endpoint's *description* with our defaults for the backlog and the folder."""
@@ -211,8 +212,10 @@ class Ports:
         return port
 
 
-def trusts_loopback(proxies: Sequence[str]) -> bool:
-    """Return whether a client on this machine is one of *proxies*."""
+def _trusts_local(proxies: Sequence[str], unix: bool) -> bool:
+    """Return whether a client on this machine, at a *unix* socket or not, is one of *proxies*."""
+    if unix:
+        return "unix" in proxies
     loopback = ip_address("127.0.0.1")
     return any(loopback in ip_network(each) for each in proxies if each != "unix")
 

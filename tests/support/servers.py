@@ -93,7 +93,7 @@ class Server:
             self.folder,
             self._log,
         )
-        self.says(r"connect with: ")
+        self.says(r"connect with: |PROXY protocol")
 
     def says(self, pattern: str) -> re.Match[str]:
         """Wait until the log has a line with *pattern*, and return the match."""
