@@ -10,6 +10,7 @@ from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import (
     NO_TEXT,
     AdminChanged,
+    GroupClosed,
     GroupEvent,
     InviteCodeEnded,
     InviteCodeMade,
@@ -51,8 +52,8 @@ class Moderation(Membership):
             raise Refused(Code.SELF, "To leave the group yourself, use /leave.")
         self.require_above(by, member.name, "kick")
         kicked = MemberKicked(member.name, by.name, reason)
-        codes = self._end_codes(by, member.name)
-        return [*self._without(member.name, kicked, Why.KICKED), *codes]
+        events = self._without(member.name, kicked, Why.KICKED)
+        return self._with_ended_codes(events, by, member.name)
 
     def ban(
         self,
@@ -70,13 +71,13 @@ class Moderation(Membership):
         known = self._banned_now(key, now)
         if known is not None:
             raise already_banned(known.name)
-        codes = self._end_codes(by, name)
         if key not in self.members:
-            return [MemberBanned(name, by.name, reason, until), *codes]
+            event = MemberBanned(name, by.name, reason, until)
+            return self._with_ended_codes([event], by, name)
         name = self.members[key].name
         self.require_above(by, name, "ban")
         banned = MemberBanned(name, by.name, reason, until, was_member=True)
-        return [*self._without(name, banned, Why.KICKED), *codes]
+        return self._with_ended_codes(self._without(name, banned, Why.KICKED), by, name)
 
     def unban(self, by: Actor, name: Name, now: int) -> list[GroupEvent]:
         """Decide that *by* lifts the ban of *name*."""
@@ -194,11 +195,18 @@ class Moderation(Membership):
                 name=name,
                 group=self.name,
             )
-        return [ModeratorEnded(moderator, by.name), *self._end_codes(by, moderator)]
+        return self._with_ended_codes([ModeratorEnded(moderator, by.name)], by, moderator)
 
-    def _end_codes(self, by: Actor, maker: Name) -> list[GroupEvent]:
-        """Decide that *by* ends the invite codes of *maker*, who may make no more of them."""
-        return [
+    def _with_ended_codes(
+        self, events: list[GroupEvent], by: Actor, maker: Name
+    ) -> list[GroupEvent]:
+        """Add to *events*, by *by*, the end of the invite codes of *maker*, who may make no more.
+
+        A group that is closed has none.
+        """
+        if any(isinstance(event, GroupClosed) for event in events):
+            return events
+        return events + [
             InviteCodeEnded(code.number, by.name)
             for code in self.codes.values()
             if fold(code.by) == fold(maker)
