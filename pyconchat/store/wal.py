@@ -114,13 +114,14 @@ class WalFlusher:
         while not self._stopped.is_set():
             self._stored.wait()
             self._stored.clear()
-            with contextlib.suppress(OSError):  # SQLite finds out when it needs the file
-                self._flush()
+            self._flush()
             self._stopped.wait(FLUSH_INTERVAL)
+        self._flush()
 
     def _flush(self) -> None:
-        descriptor = os.open(self._path, os.O_RDWR)  # the file may be another one now
-        try:
-            os.fdatasync(descriptor)
-        finally:
-            os.close(descriptor)
+        with contextlib.suppress(OSError):  # SQLite finds out when it needs the file
+            descriptor = os.open(self._path, os.O_RDWR)  # the file may be another one now
+            try:
+                os.fdatasync(descriptor)
+            finally:
+                os.close(descriptor)
