@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from pyconchat.chat.chat import Chat
@@ -98,7 +98,12 @@ class FileSharing:
                 self._count(file, deleted=account is None or not account.actor.owns(file))
 
     def clean(self, now: float) -> Deferred[int]:
-        """Remove orphaned files and abandoned uploads; *now* is in seconds since the epoch."""
+        """Remove orphaned files and abandoned uploads; *now* is in seconds since the epoch.
+
+        Nothing is removed while the store fails: the entry of a file may be in doubt.
+        """
+        if self._chat.journal.failing:
+            return succeed(0)
         known = set(self._owners)
         max_age = self.config.unfinished_seconds or float("inf")
         return self.run(self.storage.clean, known, now, max_age)
@@ -226,7 +231,8 @@ class FileSharing:
     async def share(self, upload: Upload, sha256: str) -> SharedFile:
         """Share an upload that is complete. Its hash must be *sha256*, unless that is empty.
 
-        Raises `Refused` or `NotSaved`; then the file is deleted.
+        Raises `Refused` or `NotSaved`; then the file is deleted, unless its entry may have been
+        stored: the entry is published later, or `clean` removes the file.
         """
         ticket, partial = upload.ticket, upload.partial
         digest, size, id = partial.digest(), partial.size, secrets.token_hex(16)
@@ -251,8 +257,9 @@ class FileSharing:
             )
         except OSError as problem:
             raise self.no_room(problem) from None
-        except BaseException:
-            self.run(self.storage.remove, [id])
+        except BaseException as problem:
+            if not (isinstance(problem, Refused) and problem.code is Code.UNKNOWN):
+                self.run(self.storage.remove, [id])
             raise
         finally:
             self._ended(upload)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.task import Clock
 
 from pyconchat.chat.conversations import Conversation, GroupConversation
 from pyconchat.config import Config, FilesConfig
 from pyconchat.domain.decisions import Decision, DeleteAccount
-from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.errors import Code, NotSaved, Refused, Unknown
 from pyconchat.domain.events import GroupClosed
 from pyconchat.domain.names import Key, Name
 from pyconchat.domain.text import SafeText
 from pyconchat.files import FileSharing, Storage
-from pyconchat.files.places import GroupFiles
+from pyconchat.files.places import FilePlace, GroupFiles
 from pyconchat.files.sharing import file_name
 from pyconchat.files.tickets import Ticket
 from pyconchat.store import SqlStore
@@ -269,6 +269,57 @@ def test_an_upload_that_is_not_resumed(room: Callable[..., Room]) -> None:
             here.sharing.offer(here.alice.account, "192.0.2.1", here.place, SafeText("notes.pdf"))
         )
         assert offered[1] == size
+
+
+@pytest.mark.parametrize("stored", [True, False])
+@pytest.mark.parametrize("private", [False, True])
+def test_an_upload_whose_commit_is_in_doubt(
+    room: Callable[..., Room],
+    store: SqlStore,
+    monkeypatch: pytest.MonkeyPatch,
+    private: bool,
+    stored: bool,
+) -> None:
+    """Its bytes are kept until it is known, and after that if its entry was stored."""
+    here = room()
+    place: FilePlace = here.place
+    if private:
+        here.alice.types("/msg bob hi")
+        place = here.result_of(here.sharing.private_files(here.alice.account, here.bob.account))
+    ticket, _ = here.result_of(
+        here.sharing.offer(here.alice.account, "192.0.2.1", place, SafeText("a.txt"))
+    )
+    upload = here.result_of(here.sharing.begin(ticket, 0, 3))
+    upload.partial.write([b"abc"])
+    changed = upload.partial.path.stat().st_mtime
+    results: list[Any] = []
+    answers: list[Callable[[], Any]] = [
+        lambda: fail(NotSaved("the store is away")),
+        lambda: results[0] if stored else None,
+    ]
+
+    def lose_answer(decisions: Sequence[Decision]) -> None:
+        results.append(commit(decisions) if stored else None)
+        monkeypatch.setattr(store, "commit", commit)
+        raise Unknown("the answer was lost")
+
+    commit = store.commit
+    monkeypatch.setattr(store, "commit", lose_answer)
+    monkeypatch.setattr(store, "settle", lambda: answers.pop(0)())
+    assert here.refusal_of(here.sharing.share(upload, "")) is Code.UNKNOWN
+    for left in (1, 0):
+        here.sharing.clean(changed + 100_000)
+        assert here.stored_bytes() == 3
+        here.clock.advance(1)
+        here.alice.tick()
+        assert len(answers) == left
+    here.alice.types("/topic one more commit")
+    here.sharing.clean(changed + 100_000)
+    assert [file.name for file in place.files.values()] == ["a.txt"] * stored
+    assert here.stored_bytes() == 3 * stored
+    if stored:
+        (file,) = place.files.values()
+        assert here.sharing.path_of(file).read_bytes() == b"abc"
 
 
 def test_after_a_restart(store: SqlStore, clock: Clock, tmp_path: Path) -> None:
