@@ -6,6 +6,8 @@ the kernel. A WebSocket takes over the connection.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, cast
 
 import h11
@@ -22,6 +24,7 @@ from pyconchat.domain.refusals import not_saved
 from pyconchat.doors.connection_limits import TooManyConnections
 from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.web.exchange import (
+    Client,
     Handler,
     HttpError,
     Request,
@@ -55,6 +58,9 @@ MAX_STALL = 30.0
 
 MAX_LINGER = 2.0
 """Maximum seconds in which a last response may arrive while the client is still sending."""
+
+_FORBIDDEN = (403, 421, 429)
+"""Statuses that may mean an attack."""
 
 
 @implementer(IDoor, IPushProducer)
@@ -215,11 +221,8 @@ class HttpConnection(Protocol):
                     return
 
     def _begin(self, event: h11.Request) -> None:
-        headers = {name.decode(): value.decode("latin-1") for name, value in event.headers}
-        tls = INegotiated.providedBy(self.connection)
-        client = self._site.hosts.client(self._peer, headers, tls)
-        request = self._request = request_of(event, client)
-        self._site.limits.note_request(client.network, self._context.now())
+        request = self._request = request_of(event, self._client_of)
+        self._site.limits.note_request(request.client.network, self._context.now())
         self._handler = self._site.handler(request)
         most = self._handler.max_body if isinstance(self._handler, Handler) else 0
         if isinstance(self._handler, Transfer):
@@ -229,6 +232,11 @@ class HttpConnection(Protocol):
         if self._http.they_are_waiting_for_100_continue:
             go_on = h11.InformationalResponse(status_code=100, headers=[])
             self.connection.write(self._http.send(go_on) or b"")
+
+    def _client_of(self, headers: Mapping[str, str]) -> Client:
+        return self._site.hosts.client(
+            self._peer, headers, tls=INegotiated.providedBy(self.connection)
+        )
 
     def _take_body(self, data: bytes) -> None:
         self._received += len(data)
@@ -297,7 +305,7 @@ class HttpConnection(Protocol):
         headers.setdefault("Cache-Control", "no-store")
         if close:
             headers["Connection"] = "close"
-        lines = [f"HTTP/1.1 {response.status} {_reason(response.status)}"]
+        lines = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
 
@@ -332,14 +340,20 @@ class HttpConnection(Protocol):
         return self._request is None or "close" in self._request.headers.get("connection", "")
 
     def _log_request(self, status: int) -> None:
+        """Log what is not a file of the page; rarely, who asks for what is forbidden."""
         request = self._request
-        if request is not None and not request.path.startswith(("/healthz", "/metrics")):
-            self._log.debug(
+        if request is None or request.path in self._site.quiet_paths:
+            return
+        address = request.client.address
+        if status in _FORBIDDEN:
+            self._context.refused.log(f"http {status}", address, self._context.now())
+        elif status < 400:
+            self._log.info(
                 "web: {method} {path} {status} for {address}",
                 method=request.method,
                 path=_without_secret(request.path),
                 status=status,
-                address=request.client.address,
+                address=address,
             )
 
     # The WebSocket.
@@ -361,35 +375,7 @@ class HttpConnection(Protocol):
             door.dataReceived(rest)
 
 
-def _reason(status: int) -> str:
-    return _PHRASES.get(status, "Other")
-
-
 def _without_secret(path: str) -> str:
     """Return *path* without the ticket or the token in it."""
     first = path.split("/")[1] if "/" in path else ""
     return f"/{first}/…" if first in ("file", "hook") else path
-
-
-_PHRASES = {
-    200: "OK",
-    201: "Created",
-    204: "No Content",
-    206: "Partial Content",
-    304: "Not Modified",
-    400: "Bad Request",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    408: "Request Timeout",
-    409: "Conflict",
-    413: "Content Too Large",
-    416: "Range Not Satisfiable",
-    421: "Misdirected Request",
-    426: "Upgrade Required",
-    429: "Too Many Requests",
-    431: "Request Header Fields Too Large",
-    500: "Internal Server Error",
-    503: "Service Unavailable",
-    505: "HTTP Version Not Supported",
-}

@@ -19,7 +19,7 @@ from pyconchat.doors.context import DoorContext
 from pyconchat.doors.json.door import JsonDoor
 from pyconchat.doors.json.mode import Answer
 from pyconchat.doors.web.exchange import WebSocketHandler
-from pyconchat.doors.web.frames import Close, Frames, Ping, Text, Violation
+from pyconchat.doors.web.frames import Close, Fragment, Frames, Ping, Text, Violation
 from pyconchat.doors.web.sessions import WebSessions
 from pyconchat.net.connection import Lifecycle, set_read_size
 from pyconchat.render.frames import FramedJson, frame
@@ -37,6 +37,9 @@ MAX_READ = 16 * 1024
 
 MAX_FRAMES = 200
 """Maximum frames that are handled in a turn of the reactor: they take 2 ms."""
+
+FRAGMENT_COST = 1e-5
+"""Seconds of work for a part of a message; whole ones have the costs and limits of lines."""
 
 MAX_CONTROLS = 10.0
 """Control frames a second, and as many at once."""
@@ -102,7 +105,10 @@ class WebDoor(JsonDoor):
             event = self._frames.next()
             match event:
                 case None:
+                    self.deliverLines()  # it resumes the transport, if nothing else waits
                     return
+                case Fragment():
+                    self._budget.pay(FRAGMENT_COST, False)
                 case Text(text=text):
                     self.split(text + b"\n")
                 case Ping(payload=payload):
@@ -117,6 +123,10 @@ class WebDoor(JsonDoor):
                 case _:
                     self._count_control()
         self._later = self.clock.callLater(0, self._handle_frames)
+        self.deliverLines()  # it pauses the transport: the frames that wait stay bounded
+
+    def readyForInput(self) -> bool:
+        return self._later is None and super().readyForInput()
 
     def _count_control(self) -> None:
         if self._controls.take(self._context.now()) > 0:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
-from wsproto.connection import SERVER, Connection
+from wsproto.connection import SERVER, Connection, ConnectionState
 from wsproto.events import BytesMessage, CloseConnection, Event, TextMessage
 from wsproto.events import Ping as PingEvent
 from wsproto.events import Pong as PongEvent
 
-__all__ = ["Close", "Frame", "Frames", "Ping", "Pong", "Text", "Violation"]
+__all__ = ["Close", "Fragment", "Frame", "Frames", "Ping", "Pong", "Text", "Violation"]
 
-TOO_BIG, BINARY, PROTOCOL = 1009, 1003, 1002
+TOO_BIG, BINARY = 1009, 1003
 """Codes of a Close frame (RFC 6455, 7.4.1)."""
 
 
@@ -20,6 +20,10 @@ class Text(NamedTuple):
     """A message, as UTF-8."""
 
     text: bytes
+
+
+class Fragment(NamedTuple):
+    """A part of a message that is not complete yet."""
 
 
 class Ping(NamedTuple):
@@ -42,7 +46,7 @@ class Violation(NamedTuple):
     code: int
 
 
-Frame: TypeAlias = Text | Ping | Pong | Close | Violation
+Frame: TypeAlias = Text | Fragment | Ping | Pong | Close | Violation
 
 
 class Frames:
@@ -60,19 +64,14 @@ class Frames:
         self._protocol.receive_data(data)
 
     def next(self) -> Frame | None:
-        """Return the next thing that is complete, or None."""
-        while True:
+        """Return the next frame, or part of one; None if more input is needed."""
+        event = next(self._events, None)
+        if event is None:
+            self._events = self._protocol.events()
             event = next(self._events, None)
-            if event is None:
-                self._events = self._protocol.events()
-                event = next(self._events, None)
-                if event is None:
-                    return None
-            found = self._frame_of(event)
-            if found is not None:
-                return found
+        return None if event is None else self._frame_of(event)
 
-    def _frame_of(self, event: Event) -> Frame | None:
+    def _frame_of(self, event: Event) -> Frame:
         match event:
             case TextMessage(data=text, message_finished=is_last):
                 piece = text.encode()
@@ -82,7 +81,7 @@ class Frames:
                 if piece:  # a client may send empty ones for ever
                     self._pieces.append(piece)
                 if not is_last:
-                    return None
+                    return Fragment()
                 whole = b"".join(self._pieces)
                 self._pieces.clear()
                 self._size = 0
@@ -94,10 +93,8 @@ class Frames:
             case PongEvent():
                 return Pong()
             case CloseConnection(code=code):
-                return Violation(int(code)) if self._is_ours(event) else Close()
+                # wsproto closes because of the client's input, or the client has.
+                is_ours = self._protocol.state is ConnectionState.OPEN
+                return Violation(int(code)) if is_ours else Close()
             case _:
-                return None
-
-    def _is_ours(self, event: CloseConnection) -> bool:
-        """Return whether wsproto closes because of the client's input, and not the client."""
-        return self._protocol.state.name == "OPEN"
+                raise AssertionError("wsproto has no other events after the handshake")

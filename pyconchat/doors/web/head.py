@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 
 import h11
 
@@ -20,7 +21,7 @@ _END = re.compile(rb"\r?\n\r?\n")
 _FOLDED = re.compile(rb"\n[ \t]")
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
-_ONCE = frozenset({"host", "origin", "cookie", "content-length", "content-type", "range"})
+_ONCE = frozenset({"host", "origin", "content-length", "content-type", "range"})
 
 
 def end_of_head(data: bytes) -> int:
@@ -39,15 +40,18 @@ def require_plain_head(head: bytes) -> None:
         raise HttpError(400, "Header fields must not be folded.")
 
 
-def request_of(event: h11.Request, client: Client) -> Request:
-    """Return *event* as a request of *client*. Raises `HttpError`."""
+def request_of(event: h11.Request, client_of: Callable[[Mapping[str, str]], Client]) -> Request:
+    """Return *event* as a request of the client whom *client_of* finds in the header fields.
+
+    Raises `HttpError`.
+    """
     if len(event.headers) > MAX_FIELDS:
         raise HttpError(431, "There are too many header fields.")
     headers: dict[str, str] = {}
     for raw_name, raw_value in event.headers:
         name, value = raw_name.decode("ascii").lower(), raw_value.decode("latin-1")
         if name in headers:
-            if name in _ONCE and name != "cookie":
+            if name in _ONCE:
                 raise HttpError(400, f"There is more than one {name}.")
             value = f"{headers[name]}{'; ' if name == 'cookie' else ', '}{value}"
         headers[name] = value
@@ -62,4 +66,4 @@ def request_of(event: h11.Request, client: Client) -> Request:
     if not path.startswith("/"):
         raise HttpError(400, "The target must be a path.")
     size = None if "transfer-encoding" in headers else int(headers.get("content-length", "0"))
-    return Request(method, path, query, headers, client, size)
+    return Request(method, path, query, headers, client_of(headers), size)

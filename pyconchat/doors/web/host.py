@@ -69,6 +69,11 @@ class Hosts:
             raise HttpError(403, "Another site must not do that.")
         return True
 
+    def name_of(self, request: Request) -> str:
+        """Return the name, or the address, by which the client of *request* calls this server."""
+        host, _ = _split(request.headers["host"])
+        return f"[{host}]" if ":" in host else host
+
     def _origin(self, request: Request) -> str:
         """Return the origin of the page at the Host of *request* (RFC 6454, 6.2)."""
         header = request.headers.get("host", "")

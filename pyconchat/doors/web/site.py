@@ -46,6 +46,8 @@ class WebSite:
         self._page = Page()
         self._hooks = HookPosts(context.services)
         self._metrics = metrics
+        self.quiet_paths = frozenset({*self._page.paths, "/healthz", "/metrics"})
+        """Paths that are asked for too often to be logged."""
 
     def handler(self, request: Request) -> Handler | Transfer | WebSocketHandler:
         """Return what answers *request*. Raises `HttpError`."""
@@ -74,7 +76,7 @@ class WebSite:
             if files is None:
                 raise HttpError(404, "This server takes no files.")
             if method == "PUT":
-                self.hosts.is_own_page(request)
+                self.hosts.is_own_page(request)  # or a program, but no other page
             return Transfer(self.context, files, request, found[1])
         if path in self._page:
             return self._only(request, Handler(self._page.get))
@@ -145,7 +147,7 @@ class WebSite:
     async def _connect(self, request: Request, _body: bytes) -> Response:
         """Return the commands that connect without a browser."""
         config = self.context.services.config
-        host = request.headers.get("host", "").rpartition(":")[0] or request.headers["host"]
+        host = self.hosts.name_of(request)
         public, line = config.public_address, config.doors.line_port
         ways: dict[str, object] = {}
         if public is not None:

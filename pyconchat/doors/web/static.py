@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 
 from pyconchat.doors.web.exchange import HttpError, Request, Response
@@ -44,6 +44,11 @@ class Page:
                 body = each.read_bytes()
                 path = "/" if each.name == "index.html" else f"/{each.name}"
                 self._files[path] = body, type, f'"{hashlib.sha256(body).hexdigest()[:20]}"'
+
+    @property
+    def paths(self) -> Iterable[str]:
+        """Return the paths of all files."""
+        return self._files
 
     def __contains__(self, path: str) -> bool:
         """Return whether *path* is one of the page's files."""

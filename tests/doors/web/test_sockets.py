@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pyconchat.doors.web.door import GONE_AFTER, PING_AFTER
+from pyconchat.doors.web.door import GONE_AFTER, MAX_FRAMES, PING_AFTER
 from tests.support.web import HttpUser, WebServer, masked
 
 OWN = "http://localhost:8080"
@@ -95,6 +95,22 @@ def test_a_message_in_pieces(web: WebServer) -> None:
     pong, hello = user.frames()[:2]
     assert pong == (0xA, b"hi")
     assert json.loads(hello[1].splitlines()[0])["ok"]
+
+
+def test_a_flood_of_fragments(web: WebServer) -> None:
+    """They are handled in turns; meanwhile no more are read, and then only as fast as is fair."""
+    user = opened(web)
+    flood = masked(b"", 0x1, False) + masked(b"", 0x0, False) * 1999
+    user.protocol.dataReceived(flood)
+    assert user.wire.paused
+    for _ in range(2000 // MAX_FRAMES):
+        assert user.wire.paused
+        user.clock.advance(0)
+    assert user.wire.paused, "the budget is overdrawn"
+    user.waits(10)
+    assert not user.wire.paused
+    user.sends(masked(b"", 0x0) + say(hello=1, name="alice", guest=True))
+    assert any(each.get("ok") for each in user.objects())
 
 
 def test_silence(web: WebServer) -> None:
