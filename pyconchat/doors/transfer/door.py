@@ -18,13 +18,15 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pyconchat.domain.decisions import MoveCursor
-from pyconchat.domain.errors import Code, NotSaved, Refused
-from pyconchat.domain.refusals import internal_error, not_saved
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.group_state import SharedFile
 from pyconchat.doors.connection_limits import CountedConnection
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.interfaces import IDoor
-from pyconchat.doors.transfer.download import Download, open_at
+from pyconchat.doors.transfer.download import Download, open_file
+from pyconchat.doors.transfer.idle import IdleTimer
 from pyconchat.doors.transfer.interfaces import ITransfer, ITransferPeer
+from pyconchat.doors.transfer.problems import problem_of
 from pyconchat.doors.transfer.upload import Upload
 from pyconchat.files.sharing import FileSharing
 from pyconchat.files.tickets import Ticket
@@ -32,9 +34,7 @@ from pyconchat.net.connection import (
     READ_SIZE,
     IConnection,
     Lifecycle,
-    plain_socket,
     set_read_size,
-    unacknowledged,
 )
 
 __all__ = ["TransferDoor", "recognizes_transfer"]
@@ -77,8 +77,7 @@ class TransferDoor(LineReceiver):
         self._life = Lifecycle.OPEN
         self._early: bytes | None = b""  # input before the transfer began; None: unwanted
         self._transfer: ITransfer | None = None
-        self._timer: IDelayedCall | None = None
-        self._unread = 0  # bytes that the peer had not acknowledged at the last check
+        self._timer: IDelayedCall | None = None  # for the first line, and the last
 
     @property
     def connection(self) -> IConnection:
@@ -88,7 +87,9 @@ class TransferDoor(LineReceiver):
     # What Twisted calls, by way of the detector.
 
     def connectionMade(self) -> None:
-        self._socket = plain_socket(self.connection)
+        self._idle = IdleTimer(
+            self._context.reactor, self.files.config.idle_seconds, self.connection
+        )
         set_read_size(self.connection, READ_SIZE)
         if self.login_seconds > 0:
             self._timer = self._context.reactor.callLater(self.login_seconds, self._timed_out)
@@ -123,6 +124,7 @@ class TransferDoor(LineReceiver):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._life = Lifecycle.GONE
+        self._cancel_timer()
         self.stop_timer()
         self._context.open_doors.remove(self)
         self._counted.closed(self._context.now())
@@ -147,23 +149,26 @@ class TransferDoor(LineReceiver):
     # What the transfers call.
 
     def made_progress(self) -> None:
-        limit = self.files.config.idle_seconds
-        if self._timer is not None and self._timer.active():
-            self._timer.reset(limit)
-        elif limit > 0 and self._life is not Lifecycle.GONE:
-            self._unread = unacknowledged(self._socket)
-            self._timer = self._context.reactor.callLater(limit, self._check_idle)
+        if self._life is not Lifecycle.GONE:
+            self._idle.restart()
 
     def stop_timer(self) -> None:
+        self._idle.stop()
+
+    def _cancel_timer(self) -> None:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
 
-    def answer(self, line: str, complete: bool = True) -> None:
+    def shared(self, file: SharedFile) -> None:
+        self._answer(f"shared {file.number} {file.size} {file.sha256}", complete=True)
+
+    def _answer(self, line: str, complete: bool) -> None:
         """Send *line* and close; unless it is *complete*, the peer may be sending still.
 
         A full close would then make the kernel discard the answer, unread (RFC 9293, 3.6.1).
         """
+        self._cancel_timer()
         self.stop_timer()
         if self._life is Lifecycle.GONE:
             return
@@ -180,17 +185,10 @@ class TransferDoor(LineReceiver):
 
     def refuse(self, problem: Refused | OSError) -> None:
         refused = self.files.no_room(problem) if isinstance(problem, OSError) else problem
-        self.answer(f"refused {refused.code.value}: {refused.sentence}", complete=False)
+        self._answer(f"refused {refused.code.value}: {refused.sentence}", complete=False)
 
     def fail(self, failure: Failure) -> None:
-        problem = failure.value
-        if isinstance(problem, Refused | OSError):
-            self.refuse(problem)
-        elif isinstance(problem, NotSaved):
-            self.refuse(not_saved())
-        else:
-            self._log.failure("a transfer failed", failure)
-            self.refuse(internal_error())
+        self.refuse(problem_of(failure))
 
     # The beginning.
 
@@ -215,7 +213,7 @@ class TransferDoor(LineReceiver):
 
     def _accept(self) -> None:
         """Count the connection as logged in: its ticket is good."""
-        self.stop_timer()
+        self._cancel_timer()
         self.made_progress()
         self._counted.redeemed()
 
@@ -230,23 +228,9 @@ class TransferDoor(LineReceiver):
         assert file is not None, "the ticket is for a download"
         if offset > file.size:
             raise Refused(Code.BAD_ARGUMENT, "The offset is beyond the file's end.")
-        path = self.files.path_of(file)
-        try:
-            descriptor = await self.files.run(open_at, path, offset)
-        except FileNotFoundError:
-            what = "The bytes of that file are gone from the server's disk: tell its operator."
-            raise Refused(Code.NO_SUCH_FILE, what) from None
+        descriptor = await open_file(self.files, file, offset)
         right = partial(self.files.require_right, ticket)
         return Download(self, descriptor, right, file.size - offset)
-
-    def _check_idle(self) -> None:
-        """Abort after a time without progress, unless a slow peer has read something."""
-        previous, self._unread = self._unread, unacknowledged(self._socket)
-        if self._unread != previous:
-            limit = self.files.config.idle_seconds
-            self._timer = self._context.reactor.callLater(limit, self._check_idle)
-        else:
-            self._timed_out()
 
     def _timed_out(self) -> None:
         self.connection.abortConnection()

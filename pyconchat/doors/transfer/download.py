@@ -6,14 +6,17 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pyconchat.domain.errors import Refused
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.group_state import SharedFile
 from pyconchat.doors.transfer.interfaces import ITransfer, ITransferPeer
+from pyconchat.files.sharing import FileSharing
 
-__all__ = ["Download", "open_at"]
+__all__ = ["Download", "open_file"]
 
 READ_SIZE = 256 * 1024
 """Bytes that are read from the disk at once."""
@@ -110,7 +113,17 @@ class Download:
         self._peer.connection.abortConnection()
 
 
-def open_at(path: Path, offset: int) -> int:
+async def open_file(files: FileSharing, file: SharedFile, offset: int) -> int:
+    """Return a descriptor of *file*, at *offset* bytes. Raises `Refused` or `OSError`."""
+    opening: Deferred[int] = files.run(_open_at, files.path_of(file), offset)
+    try:
+        return await opening
+    except FileNotFoundError:
+        what = "The bytes of that file are gone from the server's disk: tell its operator."
+        raise Refused(Code.NO_SUCH_FILE, what) from None
+
+
+def _open_at(path: Path, offset: int) -> int:
     """Return a descriptor of the file at *path*, at *offset* bytes. Raises `OSError`."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     os.lseek(descriptor, offset, os.SEEK_SET)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
     from pyconchat.domain.errors import Refused
+    from pyconchat.domain.group_state import SharedFile
 
 __all__ = ["ITransfer", "ITransferPeer"]
 
@@ -26,8 +27,8 @@ class ITransferPeer(Interface):
     def stop_timer() -> None:
         """Stop the idle timer: the peer has nothing to do now."""
 
-    def answer(line: str, complete: bool = True) -> None:
-        """Send *line* and close. Unless it is *complete*, the peer may still be sending."""
+    def shared(file: SharedFile) -> None:
+        """Answer that the upload is shared as *file*, and close."""
 
     def refuse(problem: Refused | OSError) -> None:
         """Answer that the transfer is refused because of *problem*, and close."""

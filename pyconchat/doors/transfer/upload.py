@@ -101,9 +101,7 @@ class Upload:
             self._done = True
             self._peer.stop_timer()
             sharing = Deferred.fromCoroutine(self._peer.files.share(self._file, self._sha256))
-            sharing.addCallback(
-                lambda file: self._peer.answer(f"shared {file.number} {file.size} {file.sha256}")
-            )
+            sharing.addCallback(self._peer.shared)
             sharing.addErrback(self._peer.fail)
 
     def _written(self, _result: object) -> None:

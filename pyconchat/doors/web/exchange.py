@@ -34,6 +34,7 @@ _STATUS = {
     Code.TAKEN: 409,
     Code.TOO_LONG: 413,
     Code.TOO_MANY: 429,
+    Code.TROUBLE: 500,
     Code.BUSY: 503,
     Code.NOT_SAVED: 503,
     Code.UNKNOWN: 503,

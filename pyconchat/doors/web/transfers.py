@@ -10,16 +10,16 @@ from functools import partial
 from urllib.parse import quote
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pyconchat.domain.errors import Code, NotSaved, Refused
-from pyconchat.domain.refusals import internal_error, not_saved
+from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.group_state import SharedFile
 from pyconchat.doors.context import DoorContext
-from pyconchat.doors.transfer.download import Download, open_at
+from pyconchat.doors.transfer.download import Download, open_file
+from pyconchat.doors.transfer.idle import IdleTimer
 from pyconchat.doors.transfer.interfaces import ITransfer, ITransferPeer
+from pyconchat.doors.transfer.problems import problem_of
 from pyconchat.doors.transfer.upload import Upload
 from pyconchat.doors.web.exchange import (
     Http,
@@ -42,10 +42,6 @@ _RANGE = re.compile(r"bytes=(\d{1,16})-(\d{0,16})")
 class Transfer:
     """One upload or download: *request* has the *ticket* in its path."""
 
-    _log = Logger()
-
-    max_body = 0
-
     def __init__(
         self, context: DoorContext, files: FileSharing, request: Request, ticket: str
     ) -> None:
@@ -58,7 +54,6 @@ class Transfer:
         self._input_ended = False
         self._cut = False
         self._answered = False
-        self._timer: IDelayedCall | None = None
 
     @property
     def connection(self) -> IConnection:
@@ -70,6 +65,9 @@ class Transfer:
     def begin(self, http: Http) -> None:
         """Begin: the head of the request has been read."""
         self._http = http
+        self._idle = IdleTimer(
+            self._context.reactor, self.files.config.idle_seconds, http.connection
+        )
         http.connection.pauseProducing()
         self.made_progress()
         Deferred.fromCoroutine(self._begin()).addErrback(self.fail)
@@ -97,37 +95,25 @@ class Transfer:
     # What the transfers call.
 
     def made_progress(self) -> None:
-        limit = self.files.config.idle_seconds
-        if self._timer is not None and self._timer.active():
-            self._timer.reset(limit)
-        elif limit > 0 and not self._cut:
-            self._timer = self._context.reactor.callLater(limit, self._timed_out)
+        if not self._cut:
+            self._idle.restart()
 
     def stop_timer(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
+        self._idle.stop()
 
-    def answer(self, line: str, complete: bool = True) -> None:
-        number, size, sha256 = line.split()[1:]
-        fields = {"number": int(number), "size": int(size), "sha256": sha256}
+    def shared(self, file: SharedFile) -> None:
+        fields = {"number": file.number, "size": file.size, "sha256": file.sha256}
         self._respond(json_response(201, fields))
 
     def refuse(self, problem: Refused | OSError) -> None:
         refused = self.files.no_room(problem) if isinstance(problem, OSError) else problem
-        self._respond(_refusal(status_of(refused), refused))
+        self._respond(Response(status_of(refused), f"{refused.sentence}\n".encode()))
 
     def fail(self, failure: Failure) -> None:
-        problem = failure.value
-        if isinstance(problem, HttpError):
-            self._respond(problem.response)
-        elif isinstance(problem, Refused | OSError):
-            self.refuse(problem)
-        elif isinstance(problem, NotSaved):
-            self.refuse(not_saved())
+        if isinstance(failure.value, HttpError):
+            self._respond(failure.value.response)
         else:
-            self._log.failure("a transfer failed", failure)
-            self._respond(_refusal(500, internal_error()))
+            self.refuse(problem_of(failure))
 
     def _respond(self, response: Response) -> None:
         self.stop_timer()
@@ -135,10 +121,6 @@ class Transfer:
             self._answered = True
             self._early.clear()
             self._http.respond(response)
-
-    def _timed_out(self) -> None:
-        if not self._cut:
-            self.connection.abortConnection()
 
     # The beginning.
 
@@ -177,12 +159,7 @@ class Transfer:
         assert file is not None, "the ticket is for a download"
         tag = f'"{file.sha256[:32]}"'
         first, end = _range(self._request, file.size, tag)
-        path = self.files.path_of(file)
-        try:
-            descriptor = await self.files.run(open_at, path, first)
-        except FileNotFoundError:
-            what = "The bytes of that file are gone from the server's disk: tell its operator."
-            raise Refused(Code.NO_SUCH_FILE, what) from None
+        descriptor = await open_file(self.files, file, first)
         headers = {
             "ETag": tag,
             "Accept-Ranges": "bytes",
@@ -197,10 +174,6 @@ class Transfer:
         self.connection.unregisterProducer()
         self.connection.write(self._http.head_of(response, end - first, close=True))
         return Download(self, descriptor, partial(self.files.require_right, ticket), end - first)
-
-
-def _refusal(status: int, refused: Refused) -> Response:
-    return Response(status, f"{refused.sentence}\n".encode())
 
 
 def _content_range(request: Request) -> tuple[int, int | None]:
