@@ -286,12 +286,13 @@ class Config(_Section, frozen=True):
         for endpoint in self.doors.web:
             kind = endpoint.partition(":")[0]
             local = kind == "unix" or _LOOPBACK.search(endpoint) is not None
-            if local or self.trusted_proxies:
+            # At a port for challenges, and for others than the proxies, nothing else is served.
+            if local or self.trusted_proxies or (self.web.acme_webroot and self.public_url):
                 continue
             if kind not in TLS_KINDS:
                 raise BadConfig(
                     f"doors.web: {endpoint} would send passwords without encryption: use"
-                    " interface=127.0.0.1, ssl:, selfsigned:, or trusted_proxies"
+                    " interface=127.0.0.1, ssl:, selfsigned:, trusted_proxies, or acme_webroot"
                 )
             if not self.public_url:
                 raise BadConfig(

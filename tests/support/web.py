@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 
 from pyconchat.config import Config, DoorsConfig, LimitsConfig
 from pyconchat.doors.factory import ChatFactory
 from pyconchat.doors.web.factory import WebFactory
+from pyconchat.files import FileSharing, Storage
 from pyconchat.sessions.portal import login_portal
 from pyconchat.store import SqlStore
 from pyconchat.testing import make_chat, services_of
@@ -63,13 +66,16 @@ class WebUsers:
 
 
 class WebServer(WebUsers):
-    """A server in memory, with a web door."""
+    """A server in memory, with a web door, and files in *folder*, if that is given."""
 
-    def __init__(self, store: SqlStore, clock: Clock, **settings: Any) -> None:
+    def __init__(
+        self, store: SqlStore, clock: Clock, folder: Path | None = None, **settings: Any
+    ) -> None:
         settings.setdefault("doors", DoorsConfig(web=("tcp:8080:interface=127.0.0.1",)))
         settings.setdefault("limits", LimitsConfig(messages_per_second=0))
         chat = make_chat(store, clock, Config(**settings))
-        self.services = services_of(chat)
+        sharing = None if folder is None else FileSharing(chat, Storage(folder), maybeDeferred)
+        self.services = services_of(chat, sharing)
         self.lines = ChatFactory(self.services, login_portal(self.services), clock)
         self.lines.open_doors.start()
         super().__init__(self.lines, clock)

@@ -44,12 +44,14 @@ _STATUS = {
 class Client(NamedTuple):
     """Who has sent a request: *network* (see `network_of`), *address* for the log.
 
-    *secure* is true if the client has used TLS, up to us or up to a trusted proxy.
+    *secure* is true if the client has used TLS, up to us or up to a trusted proxy; *exposed* if the
+    request came to us over a network without TLS, and not by way of a trusted proxy.
     """
 
     network: str
     address: str
     secure: bool
+    exposed: bool
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from twisted.internet.interfaces import IAddress
 
-from pyconchat.auth.rate_limits import LOCAL, network_of
+from pyconchat.auth.rate_limits import LOCAL, is_local, network_of
 from pyconchat.doors.web.exchange import Client, HttpError, Request
 from pyconchat.net.connection import plain_address
 from pyconchat.net.proxy_protocol import networks
@@ -33,7 +33,9 @@ class Hosts:
         """
         host = getattr(peer, "host", "")
         if not self.trusts(host):
-            return Client(network_of(host or LOCAL), plain_address(host or LOCAL), tls)
+            network = network_of(host or LOCAL)
+            exposed = not tls and not is_local(network)
+            return Client(network, plain_address(host or LOCAL), tls, exposed)
         secure = tls or headers.get("x-forwarded-proto", "").strip().lower() == "https"
         for each in reversed(headers.get("x-forwarded-for", "").split(",")):
             forwarded = each.strip().strip("[]")
@@ -44,7 +46,17 @@ class Hosts:
             host = forwarded
             if not self.trusts(host):
                 break
-        return Client(network_of(host or LOCAL), plain_address(host or LOCAL), secure)
+        return Client(network_of(host or LOCAL), plain_address(host or LOCAL), secure, False)
+
+    def require_safe(self, request: Request) -> None:
+        """Raise `HttpError` for an exposed request: nothing secret is sent over it."""
+        if not request.client.exposed:
+            return
+        public = self._public
+        if public is not None and public.scheme == "https" and request.method in ("GET", "HEAD"):
+            target = f"https://{public.netloc}{request.path}"
+            raise HttpError(308, f"The chat is at {target}.", Location=target)
+        raise HttpError(403, "Here is no encryption: use https.")
 
     def require_ours(self, request: Request) -> None:
         """Raise `HttpError` unless the Host is ours: names that lead here by rebinding are not."""

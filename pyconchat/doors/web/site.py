@@ -58,6 +58,7 @@ class WebSite:
             return self._only(request, Handler(self._show_metrics))
         if found := _CHALLENGE.fullmatch(path):
             return self._only(request, self._challenge(found[1]))
+        self.hosts.require_safe(request)
         if found := _HOOK.fullmatch(path):
             self._require_method(request, "POST")
             return self._hook(found[1])

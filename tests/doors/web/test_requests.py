@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from twisted.internet.task import Clock
@@ -153,6 +154,38 @@ def test_http_in_the_open_is_refused(endpoint: str) -> None:
     with pytest.raises(BadConfig, match="without encryption"):
         Config(doors=doors, public_url="http://chat.example").check()
     Config(doors=doors, trusted_proxies=("10.0.0.1",)).check()
+    certbot = WebConfig(acme_webroot="/var/www")
+    Config(doors=doors, public_url="https://chat.example", web=certbot).check()
+
+
+def test_a_request_without_encryption(store: SqlStore, clock: Clock, tmp_path: Path) -> None:
+    """Over a network only challenges and health are served, unless a trusted proxy passes it on."""
+    folder = tmp_path / ".well-known" / "acme-challenge"
+    folder.mkdir(parents=True)
+    (folder / "token-1").write_text("token-1.key")
+    server = WebServer(
+        store,
+        clock,
+        tmp_path / "files",
+        web=WebConfig(acme_webroot=str(tmp_path)),
+        public_url="https://chat.example",
+        trusted_proxies=("10.0.0.1",),
+    )
+    client = server.connects("192.0.2.9")
+    page = client.asks("GET", "/main.js", Host="chat.example")
+    assert (page.status, page.headers["location"]) == (308, "https://chat.example/main.js")
+    for method, path in (("POST", "/session"), ("DELETE", "/session"), ("POST", "/hook/abc")):
+        assert server.connects("192.0.2.9").asks(method, path, Host="chat.example").status == 403
+    assert server.connects("192.0.2.9").upgrades(Host="chat.example").status == 308
+    challenge = server.connects("192.0.2.9").asks("GET", "/.well-known/acme-challenge/token-1")
+    assert (challenge.status, challenge.body) == (200, b"token-1.key")
+    for other in ("token-2", "..%2Fsecret", "a/b"):
+        path = f"/.well-known/acme-challenge/{other}"
+        assert server.connects("192.0.2.9").asks("GET", path).status in (308, 404)
+    assert server.connects("192.0.2.9").asks("GET", "/healthz").status == 200
+    assert server.connects("10.0.0.1").asks("GET", "/", Host="chat.example").status == 200
+    assert server.connects("127.0.0.1").asks("GET", "/").status == 200
+    server.stop()
 
 
 def test_other_ways_to_connect(store: SqlStore, clock: Clock) -> None:

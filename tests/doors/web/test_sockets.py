@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from twisted.internet.task import Clock
 
 from pyconchat.doors.web.door import GONE_AFTER, MAX_FRAMES, PING_AFTER
+from pyconchat.store import SqlStore
 from tests.support.web import HttpUser, WebServer, masked
 
 OWN = "http://localhost:8080"
@@ -195,16 +197,17 @@ def test_the_end_of_a_session(web: WebServer) -> None:
     assert web.connects().asks("GET", "/session", Cookie=cookie).body == b'{"name":null}'
 
 
-def test_wrong_passwords(web: WebServer) -> None:
+def test_wrong_passwords(store: SqlStore, clock: Clock) -> None:
     """They are refused; after some of them, from anywhere, each is delayed."""
+    web = WebServer(store, clock, trusted_proxies=("127.0.0.1",))
     cookie_of(web, "alice")
     body = b'{"name": "alice", "password": "wrong"}'
     head = f"POST /session HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
     request = head.encode() + b"Content-Type: application/json\r\n\r\n" + body
     delayed = False
     for last in range(6):
-        user = web.connects(f"192.0.2.{last}")
-        user.sends(request)
+        user = web.connects()
+        user.sends(request.replace(b"\r\n", b"\r\nX-Forwarded-For: 192.0.2.%d\r\n" % last, 1))
         answer = user.receives()
         for _ in range(60):
             if answer:
@@ -214,3 +217,4 @@ def test_wrong_passwords(web: WebServer) -> None:
             answer = user.receives()
         assert answer[9:12] in (b"403", b"429")
     assert delayed
+    web.stop()
