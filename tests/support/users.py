@@ -195,8 +195,7 @@ class SocketUser(User):
 
     def _receive(self) -> bool:
         try:
-            # Acknowledge at once, not 40 ms later: the server counts entries as received by it.
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            self._acknowledge()
             data = self._socket.recv(65536)
         except TimeoutError:
             raise AssertionError(f"nothing received after {self._unseen()!r}") from None
@@ -205,6 +204,10 @@ class SocketUser(User):
         self._received += data
         self.shown = self._show(data)
         return bool(data)
+
+    def _acknowledge(self) -> None:
+        """Acknowledge at once, not 40 ms later: the server counts entries as received by it."""
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def _show(self, data: bytes) -> str:
         """Return all text that was shown, including *data*, which was just received."""
