@@ -1,8 +1,9 @@
 """InputBudget and InputTurns: limits for the work that a connection's input causes.
 
 They limit the work that has no message rate: bytes, telnet commands, and lines before the login. It
-is counted in seconds of processor time, by its usual cost. Each connection has a budget, and all
-connections share one, so that the total is limited, too.
+is counted in seconds of processor time, by its usual cost. Each connection has a budget. The total
+is limited, too: all connections within their budgets share one, and all that have overdrawn theirs
+share another, so that newcomers do not wait for the work of a flood.
 """
 
 from __future__ import annotations
@@ -52,25 +53,27 @@ LARGE_READ = 16_384
 """Maximum bytes of a connection that are handled before others have their turn."""
 
 SHARED_BURST = 0.1
-"""Seconds of work that all connections may cause at once."""
+"""Seconds of work that all connections of a queue may cause at once."""
 
-SHARE = 0.2
-"""Share of one processor for the work of all connections after that.
+SHARE, OVERDRAWN_SHARE = 0.2, 0.1
+"""Shares of one processor for the work of all connections after that: of those within their own
+budgets, and of those that have overdrawn them.
 
 The rest is for messages and commands. On a shared machine, a server that always used the whole
 processor would also be scheduled late.
 """
 
 
-class InputTurns:
-    """The budget of a whole server, on *clock*.
+class _Queue:
+    """Connections that wait for a budget of *share* of a processor, on *clock*.
 
-    Waiting connections get it in the order in which they began to wait, one in a turn of the
-    reactor, so that together they do not delay the small input of others.
+    They get it in the order in which they began to wait, one in a turn of the reactor, so that
+    together they do not delay the small input of others.
     """
 
-    def __init__(self, clock: IReactorTime) -> None:
-        self.clock = clock
+    def __init__(self, clock: IReactorTime, share: float) -> None:
+        self._clock = clock
+        self._share = share
         self._left = SHARED_BURST
         self._updated = clock.seconds()
         self._waiting: deque[InputBudget] = deque()
@@ -78,8 +81,9 @@ class InputTurns:
 
     def spend(self, cost: float) -> None:
         """Spend *cost* seconds of work."""
-        now = self.clock.seconds()
-        self._left = min(SHARED_BURST, self._left + (now - self._updated) * SHARE) - cost
+        now = self._clock.seconds()
+        left = self._left + (now - self._updated) * self._share
+        self._left = min(SHARED_BURST, left) - cost
         self._updated = now
 
     def wait(self, budget: InputBudget) -> None:
@@ -90,7 +94,7 @@ class InputTurns:
     def _schedule(self) -> None:
         if self._next_turn is None and self._waiting:
             self.spend(0)
-            self._next_turn = self.clock.callLater(max(0.0, -self._left / SHARE), self._turn)
+            self._next_turn = self._clock.callLater(max(0.0, -self._left / self._share), self._turn)
 
     def _turn(self) -> None:
         self._next_turn = None
@@ -100,13 +104,26 @@ class InputTurns:
         self._schedule()
 
 
-class InputBudget:
-    """The budget of one connection; *ready* is called when its input may be handled again."""
+class InputTurns:
+    """The budgets of a whole server, on *clock*."""
 
-    __slots__ = ("_delay", "_left", "_ready", "_turns", "_updated", "waiting")
+    def __init__(self, clock: IReactorTime) -> None:
+        self.clock = clock
+        self.within = _Queue(clock, SHARE)
+        self.overdrawn = _Queue(clock, OVERDRAWN_SHARE)
+
+
+class InputBudget:
+    """The budget of one connection; *ready* is called when its input may be handled again.
+
+    A connection that has overdrawn it counts as such until it has its burst again.
+    """
+
+    __slots__ = ("_delay", "_left", "_queue", "_ready", "_turns", "_updated", "waiting")
 
     def __init__(self, turns: InputTurns, ready: Callable[[], None]) -> None:
         self._turns = turns
+        self._queue = turns.within
         self._ready: Callable[[], None] | None = ready
         self._left = BURST
         self._updated = turns.clock.seconds()
@@ -116,7 +133,7 @@ class InputBudget:
     def pay(self, cost: float, pause: bool) -> None:
         """Spend *cost* seconds of work; then wait if it is overdrawn, or if *pause*."""
         self._spend(cost)
-        self._turns.spend(cost)
+        self._queue.spend(cost)
         if (pause or self._left < 0) and not self.waiting and self._ready is not None:
             self.waiting = True
             self._wait()
@@ -141,7 +158,12 @@ class InputBudget:
         now = self._turns.clock.seconds()
         left = self._left + (now - self._updated) * RATE
         self._updated = now
-        self._left = (BURST if left > BURST else left) - cost
+        if left >= BURST:
+            left = BURST
+            self._queue = self._turns.within
+        self._left = left - cost
+        if self._left < 0:
+            self._queue = self._turns.overdrawn
 
     def _wait(self) -> None:
         """Wait until it is not overdrawn, then for a turn."""
@@ -151,4 +173,4 @@ class InputBudget:
         if self._left < -1e-9:
             self._delay = self._turns.clock.callLater(-self._left / RATE, self._wait)
         else:
-            self._turns.wait(self)
+            self._queue.wait(self)

@@ -9,6 +9,7 @@ from pyconchat.doors.input_budget import (
     BURST,
     COMMAND_COST,
     LINE_COST,
+    OVERDRAWN_SHARE,
     RATE,
     SHARE,
     SHARED_BURST,
@@ -77,6 +78,33 @@ def test_newcomers_wait_for_one_turn_of_each() -> None:
     assert newcomer.done >= 2
 
 
+@pytest.mark.parametrize("cost", [2 * BURST, 1.0])
+def test_newcomers_do_not_wait_for_a_flood(cost: float) -> None:
+    """However much others have overdrawn their budgets, who has not is not delayed by it."""
+    clock = Clock()
+    turns = InputTurns(clock)
+    flooders = [Flooder(turns, cost, pause=False) for _ in range(45)]
+    for each in flooders:
+        each.works()
+    newcomer = Flooder(turns, LINE_COST, pause=True)
+    newcomer.works()
+    passes(clock, 0.01)
+    assert newcomer.done >= 5
+
+
+def test_who_has_overdrawn_waits_for_the_others_who_have() -> None:
+    """The total of a flood has a limit until each connection of it was quiet for a while."""
+    clock = Clock()
+    turns = InputTurns(clock)
+    flooders = [Flooder(turns, BURST * 1.5, pause=False) for _ in range(100)]
+    for each in flooders:
+        each.works()
+    passes(clock, 20)
+    work = sum(each.done for each in flooders) * BURST * 1.5
+    assert work <= 100 * BURST * 1.5 + SHARED_BURST + 20 * OVERDRAWN_SHARE
+    assert work > 100 * BURST * 1.5, "they go on"
+
+
 def test_one_has_its_turn_in_a_turn_of_the_reactor() -> None:
     """The input of others is read in between, for any number of waiting connections."""
     clock = Clock()
@@ -113,7 +141,7 @@ def test_small_input_never_waits() -> None:
     """Not even while all others have used up the shared budget."""
     clock = Clock()
     turns = InputTurns(clock)
-    turns.spend(10.0)
+    turns.within.spend(10.0)
     budget = InputBudget(turns, lambda: None)
     budget.pay(COMMAND_COST, pause=False)
     assert not budget.waiting

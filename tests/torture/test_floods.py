@@ -28,6 +28,11 @@ PROGRAMS = 8
 MOST = 0.050
 """Maximum seconds of 99 of 100 round trips, on an idle machine."""
 
+MOST_LOGIN = 0.5
+"""Maximum seconds of a login with its first command, during a flood and after it."""
+
+NEWCOMERS = 3
+
 MOST_WORK = 0.8
 """Maximum share of a processor that the server uses during a flood.
 
@@ -85,6 +90,15 @@ def round_trips(honest: list[Program], seconds: float) -> list[float]:
     return sorted(took)
 
 
+def login(port: int, name: str) -> float:
+    """Return the seconds that the login of *name* takes, with a first command."""
+    with closing(Program(port)) as newcomer:
+        began = time.monotonic()
+        newcomer.logs_in(name)
+        assert newcomer.does("/who")["type"] == "who"
+        return time.monotonic() - began
+
+
 def part(took: list[float], share: float) -> float:
     """Return the percentile *share* of *took*, which is sorted, in milliseconds."""
     return 1000 * took[int(len(took) * share)]
@@ -92,19 +106,26 @@ def part(took: list[float], share: float) -> float:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_round_trip_of_others(server: Server, kind: str) -> None:
-    """With 45 flooding connections, 99 of 100 commands are answered within 50 ms."""
+    """With 45 flooding connections, 99 of 100 commands are answered within 50 ms.
+
+    Newcomers are let in meanwhile, and after it.
+    """
+    number = list(KINDS).index(kind)
     with ExitStack() as stack:
         honest = [stack.enter_context(closing(Program(server.port))) for _ in range(PROGRAMS)]
-        for number, each in enumerate(honest):
-            each.logs_in(f"honest-{list(KINDS).index(kind)}-{number}")
-        before = round_trips(honest, 1.0)
+        for which, each in enumerate(honest):
+            each.logs_in(f"honest-{number}-{which}")
         with flooding(server.port, kind):
             began, work = time.monotonic(), work_of(server)
             took = round_trips(honest, SECONDS)
             work = (work_of(server) - work) / (time.monotonic() - began)
+            logins = [login(server.port, f"new-{number}-{which}") for which in range(NEWCOMERS)]
+        after = login(server.port, f"late-{number}")
         print(
             f"{kind}: p50 {part(took, 0.5):.1f} ms, p99 {part(took, 0.99):.1f} ms, {len(took)};"
-            f" before p99 {part(before, 0.99):.1f} ms; {100 * work:.0f} % of a processor"
+            f" logins {1000 * max(logins):.1f} ms, after it {1000 * after:.1f} ms;"
+            f" {100 * work:.0f} % of a processor"
         )
         assert part(took, 0.99) < 1000 * MOST
+        assert max(*logins, after) < MOST_LOGIN
         assert work < MOST_WORK
