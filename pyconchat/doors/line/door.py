@@ -1,8 +1,9 @@
 """LineDoor: one person's connection, at `nc` or `telnet`.
 
 It turns bytes into lines, and shows what the chat writes. The questions of the login are
-`LoginDialogue`'s; the session interprets lines. A client whose lines end in CRLF is treated as
-telnet: only telnet gets telnet options and the group's prompt. Both see the login's questions.
+`LoginDialogue`'s; the session interprets lines. A client that negotiates, or whose lines end in
+CRLF, is treated as telnet: only telnet gets telnet options and the group's prompt. Both see the
+login's questions.
 Telnet is offered character mode: a client that agrees has the line editor (`EditedLines`).
 """
 
