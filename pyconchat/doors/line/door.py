@@ -102,15 +102,12 @@ class LineDoor(Door):
         super().dataReceived(data)
 
     def take(self, data: bytes) -> None:
-        """Handle *data*, up to MAX_COMMANDS_AT_ONCE; hold the rest until these are charged."""
+        """Handle *data*, as much as `_first_part` allows; hold the rest until that is charged."""
         if self.ending:
             return
-        data, self._held = self._held + data, b""
-        if self._client is not Client.PLAIN:
-            rest = data.split(_IAC, MAX_COMMANDS_AT_ONCE)[-1]
-            if _IAC in rest:
-                first = len(data) - len(rest) - 1
-                data, self._held = data[:first], data[first:]
+        data = self._held + data
+        first = self._first_part(data)
+        data, self._held = data[:first], data[first:]
         pause = bool(self._held) or len(data) > LARGE_READ
         self._budget.pay(self.input_cost(data), pause)
         self._handle(self.without_stale(data))
@@ -119,6 +116,20 @@ class LineDoor(Door):
             return
         if self._ended:
             self.readConnectionLost()
+
+    def _first_part(self, data: bytes) -> int:
+        """Return the number of bytes of *data* that are handled in this turn of the reactor.
+
+        A large read may have commands that begin character mode, and then thousands of keys, which
+        are charged in that mode only.
+        """
+        if self._client is Client.PLAIN and self._edited is None:
+            return len(data)
+        rest = data.split(_IAC, MAX_COMMANDS_AT_ONCE)[-1]
+        first = len(data) - len(rest) - 1 if _IAC in rest else len(data)
+        if self._edited is not None or _IAC in data:
+            first = min(first, MAX_READ)
+        return first
 
     def input_allowed(self) -> None:
         if self._held:

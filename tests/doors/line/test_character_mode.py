@@ -8,6 +8,7 @@ import pyte
 import pytest
 
 from pyconchat.doors.line.edited_lines import MAX_READ
+from pyconchat.terminal.keys import Input, KeyDecoder
 from tests.support.connections import Connect, TestConnection
 
 CRLF = "\r\n"
@@ -433,3 +434,23 @@ def test_floods_of_keys_are_paid_for(alice: Typist, keys: bytes) -> None:
     assert longest < 0.2
     alice.person.waits(120)
     assert not alice.person.wire.paused
+
+
+def test_keys_that_come_with_the_negotiation(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many arrive in the read that begins character mode, few are handled in a turn."""
+    sizes: list[int] = []
+    decode = KeyDecoder.decode
+
+    def measured(decoder: KeyDecoder, data: bytes) -> list[Input]:
+        sizes.append(len(data))
+        return decode(decoder, data)
+
+    monkeypatch.setattr(KeyDecoder, "decode", measured)
+    alice = connect(CRLF)
+    negotiation = command(DO, SGA) + command(WONT, NAWS) + command(DO, ECHO)
+    alice.sends(negotiation + b"alice\r\n\r\n\r\n" + b"a\t\x15" * 20_000)
+    alice.waits(1)
+    assert len(sizes) > 1
+    assert max(sizes) <= MAX_READ
