@@ -300,7 +300,8 @@ class SshTransport(Packets):
 
     def _drop(self, cause: str, why: str, seconds: float) -> None:
         self.context.services.statistics.dropped[cause] += 1
-        name = self.visitor.name if self.visitor is not None else "somebody"
+        account = self.visitor.account if self.visitor is not None else None
+        name = "somebody" if account is None else account.name  # a stranger's may be any text
         self._own_log.info(
             "dropped {name} from {address}, who " + why,
             name=name,
