@@ -195,8 +195,19 @@ class LineDoor(Door):
         return self._asked_to_hide and not self._telnet.unanswered
 
     def readyForInput(self) -> bool:
-        held = self._edited is not None and self._edited.editor.holds_input
-        return super().readyForInput() and not held
+        return super().readyForInput() and not self._holds_keys
+
+    @property
+    def _holds_keys(self) -> bool:
+        """Return whether keys wait for the next prompt."""
+        return self._edited is not None and self._edited.editor.holds_input
+
+    def inputEnded(self) -> None:
+        free = self._task is None and self._question is None and self.session is not None
+        if free and self._holds_keys:
+            self._show_place()  # it handles the keys, and calls this again
+        else:
+            super().inputEnded()
 
     def write(self, block: bytes) -> None:
         self._prompt.write(block)
@@ -205,7 +216,7 @@ class LineDoor(Door):
         return None if self._prompt.matters else self._output.direct_send(leave)
 
     def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
-        no_answer = self.life is Lifecycle.INPUT_ENDED and not self.hasLine()
+        no_answer = self.life is Lifecycle.INPUT_ENDED and not (self.hasLine() or self._holds_keys)
         if self.life is Lifecycle.GONE or no_answer:
             raise PeerGone
         question: Deferred[str] = Deferred()

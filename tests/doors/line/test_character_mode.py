@@ -454,3 +454,20 @@ def test_keys_that_come_with_the_negotiation(
     alice.waits(1)
     assert len(sizes) > 1
     assert max(sizes) <= MAX_READ
+
+
+@pytest.mark.parametrize("name", ["alice", "bob"])
+def test_input_that_ends_during_the_login(connect: Connect, name: str) -> None:
+    """The lines that were typed ahead are handled before the connection is closed."""
+    connect().logs_in("bob", "password b").types("/quit")
+    carol = connect().logs_in("carol")
+    carol.types("/create tea open")
+    negotiation = command(DO, SGA) + command(WONT, NAWS) + command(DO, ECHO)
+    password = b"password b\r\n" if name == "bob" else b"\r\n"
+    other = connect(CRLF)
+    typed = negotiation + name.encode() + b"\r\n" + password + b"tea\r\nhello\r\nagain\r\n"
+    other.door.dataReceived(typed)
+    other.door.readConnectionLost()
+    other.waits(5)
+    assert f"{name}: hello\n{name}: again\n" in carol.sees()
+    assert other.wire.closed
