@@ -101,12 +101,16 @@ class InputTurns:
 
 
 class InputBudget:
-    """The budget of one connection; *ready* is called when its input may be handled again."""
+    """The budget of one connection; *ready* is called when its input may be handled again.
 
-    __slots__ = ("_delay", "_left", "_ready", "_turns", "_updated", "waiting")
+    *rate* is in seconds of work a second.
+    """
 
-    def __init__(self, turns: InputTurns, ready: Callable[[], None]) -> None:
+    __slots__ = ("_delay", "_left", "_rate", "_ready", "_turns", "_updated", "waiting")
+
+    def __init__(self, turns: InputTurns, ready: Callable[[], None], rate: float = RATE) -> None:
         self._turns = turns
+        self._rate = rate
         self._ready: Callable[[], None] | None = ready
         self._left = BURST
         self._updated = turns.clock.seconds()
@@ -139,7 +143,7 @@ class InputBudget:
 
     def _spend(self, cost: float) -> None:
         now = self._turns.clock.seconds()
-        left = self._left + (now - self._updated) * RATE
+        left = self._left + (now - self._updated) * self._rate
         self._updated = now
         self._left = (BURST if left > BURST else left) - cost
 
@@ -149,6 +153,6 @@ class InputBudget:
         self._spend(0.0)
         # A rounding error must not cause a wait that is too short to have an effect.
         if self._left < -1e-9:
-            self._delay = self._turns.clock.callLater(-self._left / RATE, self._wait)
+            self._delay = self._turns.clock.callLater(-self._left / self._rate, self._wait)
         else:
             self._turns.wait(self)

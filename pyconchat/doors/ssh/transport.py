@@ -176,6 +176,11 @@ class SshTransport(Packets):
         else:
             self._connection.pauseProducing()
 
+    def cost_of(self, kind: int, packet: bytes) -> float:
+        if isinstance(self.service, SshConnection) and self.service.door_pays(kind, packet):
+            return 0.0
+        return super().cost_of(kind, packet)
+
     def logs_in(self) -> bool:
         return self.visitor is None
 
