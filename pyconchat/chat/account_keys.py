@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from pyconchat.chat import event_log
@@ -13,7 +14,7 @@ from pyconchat.chat.session_registry import SessionRegistry
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.decisions import Decision, RemoveKey, SaveAccount, SaveKey, UseKey
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.names import Name
+from pyconchat.domain.names import Key, Name
 from pyconchat.domain.public_keys import MAX_KEYS, PublicKey
 from pyconchat.domain.replies import EndWhy
 
@@ -36,6 +37,7 @@ class AccountKeys:
         self._registry = registry
         self._registration = registration
         self._now = now
+        self._changing: set[Key] = set()  # accounts of which a change is being stored
 
     async def register_new(
         self, name: Name, key: PublicKey, network: str, replace_guest: bool = False
@@ -53,6 +55,10 @@ class AccountKeys:
         Raises `Refused` or `NotSaved`.
         """
         account: Account = session.account
+        with self._alone(account):
+            return await self._add(session, account, key)
+
+    async def _add(self, session: ISession, account: Account, key: PublicKey) -> bool:
         if account.key_of(key.blob) is not None:
             raise Refused(Code.UNCHANGED, "That key is listed already.")
         if len(account.keys) >= MAX_KEYS:
@@ -78,16 +84,17 @@ class AccountKeys:
         if not 1 <= number <= len(account.keys):
             raise Refused(Code.BAD_ARGUMENT, "There is no such key; /key lists them.")
         key = account.keys[number - 1]
-        if len(account.keys) == 1 and not account.password_hash:
-            raise Refused(
-                Code.SELF, "That is your only key, and you have no password: set one first."
-            )
-        account.keys.remove(key)  # at once: two requests may remove the last two keys
-        try:
-            await self._registration.save([RemoveKey(account.key, key.blob)])
-        except BaseException:
-            account.keys.insert(number - 1, key)
-            raise
+        with self._alone(account):
+            if len(account.keys) == 1 and not account.password_hash:
+                raise Refused(
+                    Code.SELF, "That is your only key, and you have no password: set one first."
+                )
+            account.keys.remove(key)  # at once: nobody logs in with it meanwhile
+            try:
+                await self._registration.save([RemoveKey(account.key, key.blob)])
+            except BaseException:
+                account.keys.insert(number - 1, key)
+                raise
         event_log.key_changed("removed", account.name, key.fingerprint, session.peer.address)
         for each in list(self._memory.presence.sessions(account.key)):
             peer = each.peer
@@ -99,9 +106,25 @@ class AccountKeys:
     async def drop_password(self, session: ISession) -> None:
         """Let the account log in by its keys only. Raises `Refused` or `NotSaved`."""
         account: Account = session.account
-        if not account.keys:
-            raise Refused(Code.SELF, "Without a password you need a key: /key add takes one.")
-        await self._registration.become_registered(session, "", [])
+        with self._alone(account):
+            if not account.keys:
+                raise Refused(Code.SELF, "Without a password you need a key: /key add takes one.")
+            await self._registration.become_registered(session, "", [])
+
+    @contextmanager
+    def _alone(self, account: Account) -> Iterator[None]:
+        """Refuse other changes of *account* until this one is stored. Raises `Refused`.
+
+        Each is checked against what is stored: two at once could list a key twice, or take away the
+        last key and the password.
+        """
+        if account.key in self._changing:
+            raise Refused(Code.BUSY, "Another of your sessions is changing this; try again.")
+        self._changing.add(account.key)
+        try:
+            yield
+        finally:
+            self._changing.remove(account.key)
 
     def used(self, account: Account, blob: str) -> None:
         """Note that the key *blob* has opened a connection. Nobody waits for it."""

@@ -116,14 +116,16 @@ class InputTurns:
 class InputBudget:
     """The budget of one connection; *ready* is called when its input may be handled again.
 
-    A connection that has overdrawn it counts as such until it has its burst again.
+    *rate* is in seconds of work a second. A connection that has overdrawn it counts as such until
+    it has its burst again.
     """
 
-    __slots__ = ("_delay", "_left", "_queue", "_ready", "_turns", "_updated", "waiting")
+    __slots__ = ("_delay", "_left", "_queue", "_rate", "_ready", "_turns", "_updated", "waiting")
 
-    def __init__(self, turns: InputTurns, ready: Callable[[], None]) -> None:
+    def __init__(self, turns: InputTurns, ready: Callable[[], None], rate: float = RATE) -> None:
         self._turns = turns
         self._queue = turns.within
+        self._rate = rate
         self._ready: Callable[[], None] | None = ready
         self._left = BURST
         self._updated = turns.clock.seconds()
@@ -156,7 +158,7 @@ class InputBudget:
 
     def _spend(self, cost: float) -> None:
         now = self._turns.clock.seconds()
-        left = self._left + (now - self._updated) * RATE
+        left = self._left + (now - self._updated) * self._rate
         self._updated = now
         if left >= BURST:
             left = BURST
@@ -171,6 +173,6 @@ class InputBudget:
         self._spend(0.0)
         # A rounding error must not cause a wait that is too short to have an effect.
         if self._left < -1e-9:
-            self._delay = self._turns.clock.callLater(-self._left / RATE, self._wait)
+            self._delay = self._turns.clock.callLater(-self._left / self._rate, self._wait)
         else:
             self._queue.wait(self)

@@ -156,6 +156,20 @@ class FileSharing:
         self.tickets.begin(ticket)
         return ticket
 
+    def use(self, ticket: Ticket) -> None:
+        """Begin to use *ticket*, whose token was given to nobody: it takes no place of others."""
+        self.tickets.begin(ticket)
+        self.tickets.remove(ticket)
+
+    def unfinished(
+        self, account: Account, network: str, place: FilePlace, name: SafeText
+    ) -> Deferred[int]:
+        """Return how many bytes the storage has of the upload *name* of *account*; 0: none."""
+        owner = self._owner(account, quota_of(account, network))
+        key = _upload_key(account, place, name)
+        size: Deferred[int] = self.run(self.storage.partial_size, owner, key)
+        return size
+
     def partial_size(self, ticket: Ticket) -> Deferred[int]:
         """Return how many bytes of the upload of *ticket* the server has."""
         size: Deferred[int] = self.run(self.storage.partial_size, ticket.owner, ticket.key)
@@ -180,12 +194,16 @@ class FileSharing:
         now = self._now()
         lifetime = self.config.ticket_seconds or float("inf")
         token = self.tickets.new_token()
-        key = f"{account.party}/{place.key}/{name}"
+        key = _upload_key(account, place, name)
         quota = quota_of(account, network)
-        owner = quota_key(account.name, not account.registered, quota)
+        owner = self._owner(account, quota)
         ticket = Ticket(token, account, place, name, file, now + lifetime, key, owner, quota)
         self.tickets.add(ticket, now)
         return ticket
+
+    @staticmethod
+    def _owner(account: Account, quota: str) -> Key:
+        return quota_key(account.name, not account.registered, quota)
 
     # Uploads.
 
@@ -356,6 +374,10 @@ class FileSharing:
 
     def _now(self) -> float:
         return self._chat.reactor.seconds()
+
+
+def _upload_key(account: Account, place: FilePlace, name: SafeText) -> str:
+    return f"{account.party}/{place.key}/{name}"
 
 
 def file_name(typed: str) -> SafeText:

@@ -1,8 +1,9 @@
 """LineDoor: one person's connection, at `nc` or `telnet`.
 
 It turns bytes into lines, and shows what the chat writes. The questions of the login are
-`LoginDialogue`'s; the session interprets lines. A client whose lines end in CRLF is treated as
-telnet: only telnet gets telnet options and the group's prompt. Both see the login's questions.
+`LoginDialogue`'s; the session interprets lines. A client that negotiates, or whose lines end in
+CRLF, is treated as telnet: only telnet gets telnet options and the group's prompt. Both see the
+login's questions.
 Telnet is offered character mode: a client that agrees has the line editor (`EditedLines`).
 """
 
@@ -101,15 +102,12 @@ class LineDoor(Door):
         super().dataReceived(data)
 
     def take(self, data: bytes) -> None:
-        """Handle *data*, up to MAX_COMMANDS_AT_ONCE; hold the rest until these are charged."""
+        """Handle *data*, as much as `_first_part` allows; hold the rest until that is charged."""
         if self.ending:
             return
-        data, self._held = self._held + data, b""
-        if self._client is not Client.PLAIN:
-            rest = data.split(_IAC, MAX_COMMANDS_AT_ONCE)[-1]
-            if _IAC in rest:
-                first = len(data) - len(rest) - 1
-                data, self._held = data[:first], data[first:]
+        data = self._held + data
+        first = self._first_part(data)
+        data, self._held = data[:first], data[first:]
         pause = bool(self._held) or len(data) > LARGE_READ
         self._budget.pay(self.input_cost(data), pause)
         self._handle(self.without_stale(data))
@@ -118,6 +116,20 @@ class LineDoor(Door):
             return
         if self._ended:
             self.readConnectionLost()
+
+    def _first_part(self, data: bytes) -> int:
+        """Return the number of bytes of *data* that are handled in this turn of the reactor.
+
+        A large read may have commands that begin character mode, and then thousands of keys, which
+        are charged in that mode only.
+        """
+        if self._client is Client.PLAIN and self._edited is None:
+            return len(data)
+        rest = data.split(_IAC, MAX_COMMANDS_AT_ONCE)[-1]
+        first = len(data) - len(rest) - 1 if _IAC in rest else len(data)
+        if self._edited is not None or _IAC in data:
+            first = min(first, MAX_READ)
+        return first
 
     def input_allowed(self) -> None:
         if self._held:
@@ -183,8 +195,19 @@ class LineDoor(Door):
         return self._asked_to_hide and not self._telnet.unanswered
 
     def readyForInput(self) -> bool:
-        held = self._edited is not None and self._edited.editor.holds_input
-        return super().readyForInput() and not held
+        return super().readyForInput() and not self._holds_keys
+
+    @property
+    def _holds_keys(self) -> bool:
+        """Return whether keys wait for the next prompt."""
+        return self._edited is not None and self._edited.editor.holds_input
+
+    def inputEnded(self) -> None:
+        free = self._task is None and self._question is None and self.session is not None
+        if free and self._holds_keys:
+            self._show_place()  # it handles the keys, and calls this again
+        else:
+            super().inputEnded()
 
     def write(self, block: bytes) -> None:
         self._prompt.write(block)
@@ -193,7 +216,7 @@ class LineDoor(Door):
         return None if self._prompt.matters else self._output.direct_send(leave)
 
     def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
-        no_answer = self.life is Lifecycle.INPUT_ENDED and not self.hasLine()
+        no_answer = self.life is Lifecycle.INPUT_ENDED and not (self.hasLine() or self._holds_keys)
         if self.life is Lifecycle.GONE or no_answer:
             raise PeerGone
         question: Deferred[str] = Deferred()

@@ -6,6 +6,7 @@ commands are skipped.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from enum import Enum
 
@@ -20,6 +21,8 @@ _EDITING = {247: b"\x7f", 248: b"\x15"}
 """EC and EL (RFC 854), and the keys that do the same."""
 _AYT = 246
 _IAC = b"\xff"
+_NEGOTIATION = re.compile(rb"\xff[\xfa-\xfe].", re.DOTALL)
+"""The beginning of a subnegotiation, or WILL, WONT, DO or DONT: no text in UTF-8 has these."""
 _PROMPT_GA, _PROMPT_EOR = b"\xff\xf9", b"\xff\xef"
 
 MAX_SUBNEGOTIATION = 64
@@ -31,15 +34,17 @@ class Client(Enum):
 
     UNKNOWN = "has not sent a complete line yet"
     PLAIN = "ends its lines with LF, or with CR alone: nc, or a program"
-    TELNET = "ends its lines with CRLF"
+    TELNET = "ends its lines with CRLF, or has sent a telnet command"
 
 
 def recognize(opening: bytes) -> Client:
     """Return the kind of a client, from all that it has sent so far.
 
-    Some clients negotiate before the first line; an LF inside a command ends no line. Nothing
-    is answered here: a client that is not telnet must never receive an IAC.
+    Some clients negotiate before the first line, such as plink, which may end its lines with LF.
+    Nothing is answered here: a client that is not telnet must never receive an IAC.
     """
+    if _NEGOTIATION.search(opening):
+        return Client.TELNET
     if IAC in opening or b"\r\0" in opening:
         opening = Telnet(lambda answer: None).receive(opening)
     end = opening.find(b"\n")

@@ -79,6 +79,7 @@ class ISshDoor(IDoor):
     """The door of a channel."""
 
     max_read = Attribute("Maximum bytes that it is passed at once.")
+    pays = Attribute("Whether it pays for the packets of its requests in a budget of its own.")
 
 
 class UnknownRequest(Exception):
@@ -115,6 +116,7 @@ class SessionChannel(SSHChannel):
         self._opening: Opening | None = Opening()
         self._door: ISshDoor | None = None
         self._held = bytearray()  # input that the door has not taken
+        self._window = WINDOW
         self._taken = 0  # bytes that were taken, and not given back to the window
         self._input_paused = False
         self._input_ended = False
@@ -206,14 +208,24 @@ class SessionChannel(SSHChannel):
     def take_back(self, size: int) -> None:
         """Give *size* bytes back to the peer's window."""
         self._taken += size
-        if self._taken >= WINDOW // 2:
+        if self._taken >= self._window // 2:
             self.conn.adjustWindow(self, self._taken)
             self._taken = 0
+
+    def widen(self, window: int) -> None:
+        """Let the peer send *window* bytes before the door has taken any: files come from afar."""
+        self.conn.adjustWindow(self, window - self._window)
+        self._window = window
 
     @property
     def held(self) -> int:
         """Return the bytes of input that the door has not taken."""
         return len(self._held)
+
+    @property
+    def door_pays(self) -> bool:
+        """Return whether the door pays for packets itself: it takes requests now."""
+        return self._door is not None and bool(self._door.pays) and not self._input_paused
 
     def _deliver(self) -> None:
         """Pass input to the door while it takes any."""

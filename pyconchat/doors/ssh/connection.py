@@ -11,6 +11,7 @@ from typing import Any
 
 from twisted.conch.ssh.common import NS, getNS
 from twisted.conch.ssh.connection import (
+    MSG_CHANNEL_DATA,
     MSG_CHANNEL_OPEN_FAILURE,
     MSG_GLOBAL_REQUEST,
     OPEN_ADMINISTRATIVELY_PROHIBITED,
@@ -30,6 +31,9 @@ __all__ = ["MAX_CHANNELS", "SshConnection"]
 
 MAX_CHANNELS = 4
 """Maximum open channels of a connection."""
+
+MIN_REQUEST = 24
+"""Minimum bytes of a packet whose request a door may pay for."""
 
 _FORWARDINGS = frozenset(
     {
@@ -69,6 +73,13 @@ class SshConnection(SSHConnection):
         self.transport.sendPacket(MSG_GLOBAL_REQUEST, NS(b"keepalive@openssh.com") + b"\1")
 
     # Packets.
+
+    def door_pays(self, kind: int, packet: bytes) -> bool:
+        """Return whether *packet* is for a door that pays for its requests, and takes them now."""
+        if kind != MSG_CHANNEL_DATA or len(packet) < MIN_REQUEST:
+            return False
+        channel = self.channels.get(int.from_bytes(packet[1:5], "big"))
+        return channel is not None and bool(channel.door_pays)
 
     def gotGlobalRequest(self, requestType: bytes, data: bytes) -> int:  # noqa: N803
         """Refuse forwardings; the refusal of a keepalive is the sign of life."""

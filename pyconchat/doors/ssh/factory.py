@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-
 from twisted.conch.ssh.keys import Key
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
+from pyconchat.domain.public_keys import key_of_blob
 from pyconchat.doors.factory import ChatFactory
 from pyconchat.doors.ssh.transport import SshTransport
 
@@ -27,8 +25,7 @@ class SshFactory(Factory):
         self._chat = chat
         self.publicKeys = {b"ssh-ed25519": key.public()}
         self.privateKeys = {b"ssh-ed25519": key}
-        digest = hashlib.sha256(key.public().blob()).digest()
-        self.fingerprint = "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+        self.fingerprint = key_of_blob(key.public().blob()).fingerprint
 
     def buildProtocol(self, addr: IAddress | None) -> SshTransport | None:
         counted = self._chat.count(addr)

@@ -107,6 +107,10 @@ class Packets(SSHServerTransport):
         """The peer does not keep to the protocol."""
         raise NotImplementedError
 
+    def cost_of(self, kind: int, packet: bytes) -> float:
+        """Return the cost of *packet* in the budget, in seconds of work."""
+        return packet_cost(kind, packet)
+
     # Packets.
 
     def handle_input(self) -> None:
@@ -169,7 +173,7 @@ class Packets(SSHServerTransport):
     def _handle(self, packet: bytes) -> None:
         """Handle *packet*, if it may come now. Raises `Malformed`, and what Conch raises."""
         kind = packet[0]
-        self._budget.pay(packet_cost(kind, packet), False)
+        self._budget.pay(self.cost_of(kind, packet), False)
         match self._exchange:
             case _ if kind < 20 and (kind < 5 or self._exchange is _Exchange.NONE):
                 pass

@@ -24,6 +24,9 @@ class SshPeer:
     max_read = LARGE_READ
     """Maximum bytes that the channel passes on at once."""
 
+    pays = False
+    """Whether the door pays for the packets of its requests in a budget of its own."""
+
     channel: SessionChannel
     visitor: Visitor
 

@@ -8,6 +8,7 @@ from pyconchat.doors.ssh.json_session import JsonSession
 from pyconchat.doors.ssh.one_shot import OneShot
 from pyconchat.doors.ssh.opening import Opening
 from pyconchat.doors.ssh.plain import PlainSession
+from pyconchat.doors.ssh.sftp.door import SftpDoor
 from pyconchat.doors.ssh.terminal import TerminalSession
 from pyconchat.doors.ssh.visitor import Visitor
 from pyconchat.doors.ssh.words import BadUsage, Chat, Json, parse
@@ -24,7 +25,10 @@ def make_session(
 ) -> ISshDoor:
     """Return the door of *channel*, for *visitor*. Raises `UnknownRequest`."""
     if opening.subsystem is not None:
-        raise UnknownRequest("There is no SFTP here yet: /send and /get share files.")
+        files = context.services.files
+        if opening.subsystem != b"sftp" or files is None:
+            raise UnknownRequest("There is no such subsystem here.")
+        return SftpDoor(context, counted, channel, visitor, files)
     try:
         work = Chat() if opening.command is None else parse(opening.command)
     except BadUsage as problem:

@@ -176,6 +176,11 @@ class SshTransport(Packets):
         else:
             self._connection.pauseProducing()
 
+    def cost_of(self, kind: int, packet: bytes) -> float:
+        if isinstance(self.service, SshConnection) and self.service.door_pays(kind, packet):
+            return 0.0
+        return super().cost_of(kind, packet)
+
     def logs_in(self) -> bool:
         return self.visitor is None
 
@@ -300,7 +305,8 @@ class SshTransport(Packets):
 
     def _drop(self, cause: str, why: str, seconds: float) -> None:
         self.context.services.statistics.dropped[cause] += 1
-        name = self.visitor.name if self.visitor is not None else "somebody"
+        account = self.visitor.account if self.visitor is not None else None
+        name = "somebody" if account is None else account.name  # a stranger's may be any text
         self._own_log.info(
             "dropped {name} from {address}, who " + why,
             name=name,

@@ -8,6 +8,7 @@ import pyte
 import pytest
 
 from pyconchat.doors.line.edited_lines import MAX_READ
+from pyconchat.terminal.keys import Input, KeyDecoder
 from tests.support.connections import Connect, TestConnection
 
 CRLF = "\r\n"
@@ -433,3 +434,40 @@ def test_floods_of_keys_are_paid_for(alice: Typist, keys: bytes) -> None:
     assert longest < 0.2
     alice.person.waits(120)
     assert not alice.person.wire.paused
+
+
+def test_keys_that_come_with_the_negotiation(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many arrive in the read that begins character mode, few are handled in a turn."""
+    sizes: list[int] = []
+    decode = KeyDecoder.decode
+
+    def measured(decoder: KeyDecoder, data: bytes) -> list[Input]:
+        sizes.append(len(data))
+        return decode(decoder, data)
+
+    monkeypatch.setattr(KeyDecoder, "decode", measured)
+    alice = connect(CRLF)
+    negotiation = command(DO, SGA) + command(WONT, NAWS) + command(DO, ECHO)
+    alice.sends(negotiation + b"alice\r\n\r\n\r\n" + b"a\t\x15" * 20_000)
+    alice.waits(1)
+    assert len(sizes) > 1
+    assert max(sizes) <= MAX_READ
+
+
+@pytest.mark.parametrize("name", ["alice", "bob"])
+def test_input_that_ends_during_the_login(connect: Connect, name: str) -> None:
+    """The lines that were typed ahead are handled before the connection is closed."""
+    connect().logs_in("bob", "password b").types("/quit")
+    carol = connect().logs_in("carol")
+    carol.types("/create tea open")
+    negotiation = command(DO, SGA) + command(WONT, NAWS) + command(DO, ECHO)
+    password = b"password b\r\n" if name == "bob" else b"\r\n"
+    other = connect(CRLF)
+    typed = negotiation + name.encode() + b"\r\n" + password + b"tea\r\nhello\r\nagain\r\n"
+    other.door.dataReceived(typed)
+    other.door.readConnectionLost()
+    other.waits(5)
+    assert f"{name}: hello\n{name}: again\n" in carol.sees()
+    assert other.wire.closed

@@ -225,9 +225,9 @@ def test_a_refusal_after_a_hidden_question_begins_a_line(connect: Connect) -> No
 
 
 def test_nc_never_receives_an_iac(connect: Connect) -> None:
-    """A client whose first line ends in LF gets no telnet command, whatever it sends."""
+    """A client that begins with a line that ends in LF gets no telnet command at all."""
     alice = connect()
-    alice.sends(b"\xff\xfb\x18\xff\xfd\x01\xff\xfa\x18\x00xterm\n\xff\xf0alice\n")
+    alice.sends(b"\xff\xf6\xff\xf1\xffalice\n")
     alice.types("alice", "password a", "")
     alice.sends(b"\xff\xf6\xff\xfd\x06\xff\xfd\x01\n")
     alice.types("/password", "password a", "another one", "/create tea password", "secret")
@@ -241,17 +241,29 @@ def test_nc_never_receives_an_iac(connect: Connect) -> None:
     assert b"\xff" not in alice.everything
 
 
-def test_nothing_is_negotiated_before_the_first_line(connect: Connect) -> None:
-    """Until the kind of client is known, the server negotiates nothing; then it answers all."""
+def test_a_client_that_negotiates_first_is_answered(connect: Connect) -> None:
+    """It is telnet, before its first line; an LF inside a command ends no line."""
     alice = connect(CRLF)
     alice.sends(b"\xff\xfb\x18\xff\xfb\x27\xff\xfa\x27\x00\x03\n\n\xff\xf0")
-    assert b"\xff" not in alice.receives()
-    alice.sends(b"alice\r\n")
     seen = alice.receives()
     assert b"\xff\xfd\x18" in seen  # requested: the type of the terminal
     assert b"\xff\xfe\x18" not in seen
     assert b"\xff\xfe\x27" in seen
-    assert b"alice is new here" in seen
+    alice.sends(b"alice\r\n")
+    assert b"alice is new here" in alice.receives()
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\0", b"\r\n"])
+def test_plink(connect: Connect, end: bytes) -> None:
+    """It negotiates first. In a pipe its lines end in LF, at a terminal in CR NUL."""
+    alice = connect(CRLF)
+    alice.sends(
+        b"\xff\xfb\x1f\xff\xfb\x20\xff\xfb\x18\xff\xfb\x27\xff\xfd\x01\xff\xfb\x03\xff\xfd\x03"
+    )
+    assert b"\xff\xfb\x03" in alice.receives()
+    for line in (b"alice", b"", b"/create tea open", b"hello"):
+        alice.sends(line + end)
+    assert "[tea] " in alice.sees()
 
 
 def test_lines_end_as_the_client_expects(connect: Connect) -> None:

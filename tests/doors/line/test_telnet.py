@@ -315,17 +315,19 @@ NAWS_OF_10_LINES = bytes([IAC, WILL, NAWS, IAC, SB, NAWS, 0, 80, 0, 10, IAC, SE]
         (b"\r\n", Client.TELNET),
         (b"alice\n\r\n", Client.PLAIN),
         (b"alice\r\nbob\n", Client.TELNET),
-        (ENVIRON_WITH_LF, Client.UNKNOWN),
-        (NAWS_OF_10_LINES, Client.UNKNOWN),
-        (ENVIRON_WITH_LF[:-3], Client.UNKNOWN),
+        (ENVIRON_WITH_LF, Client.TELNET),
+        (NAWS_OF_10_LINES, Client.TELNET),
+        (bytes([IAC]), Client.UNKNOWN),
+        (bytes([IAC, WILL]), Client.UNKNOWN),
+        (bytes([IAC, IAC]) + b"alice\n", Client.PLAIN),
         (NAWS_OF_10_LINES + b"alice\r\n", Client.TELNET),
         (ENVIRON_WITH_LF + b"alice\r\n", Client.TELNET),
-        (bytes([IAC, WILL, 10]) + b"alice\n", Client.PLAIN),
+        (bytes([IAC, WILL, 10]) + b"alice\n", Client.TELNET),
         (b"ali" + bytes([IAC, SB, NAWS, 0, 80, 0, 10, IAC, SE]) + b"ce\r\n", Client.TELNET),
     ],
 )
-def test_the_end_of_the_first_line_shows_the_kind(opening: bytes, client: Client) -> None:
-    """The first LF outside a command distinguishes telnet (CRLF) from nc (LF)."""
+def test_the_opening_shows_the_kind(opening: bytes, client: Client) -> None:
+    """A negotiation, or the end of the first line, distinguishes telnet from nc."""
     assert recognize(opening) is client
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 from twisted.conch.ssh.common import NS
+from twisted.internet.defer import Deferred
 
 from pyconchat.domain.errors import Refused
 from pyconchat.domain.names import Name
+from pyconchat.domain.public_keys import key_of_blob
 from tests.doors.ssh.test_login import line_of, lists
 from tests.support.ssh_wire import PASSWORD, ServerOf, SshClient, SshServer, new_key
 
@@ -345,6 +349,28 @@ def test_no_password_without_a_key(ssh: SshServer) -> None:
     user = ssh.at_nc("alice", PASSWORD)
     user.types("/password none")
     assert "Without a password you need a key" in user.sees()
+
+
+def test_changes_at_the_same_time(ssh: SshServer) -> None:
+    """Two sessions neither list a key twice, nor take away the last key and the password."""
+    key = key_of_blob(new_key().public().blob())
+    ssh.at_nc("alice", PASSWORD)
+    ssh.at_nc("alice", PASSWORD)
+    account, keys = ssh.services.accounts.find(Name("alice")), ssh.services.keys
+    here, there = ssh.services.presence.sessions(account.key)
+
+    def does(*changes: Coroutine[Any, Any, object]) -> list[type]:
+        doing = [Deferred.fromCoroutine(change) for change in changes]
+        ssh.waits(1)
+        done: list[object] = []
+        for each in doing:
+            each.addBoth(lambda result: done.append(getattr(result, "value", result)))
+        return [type(each) for each in done]
+
+    assert does(keys.add(here, key), keys.add(there, key)) == [bool, Refused]
+    assert [each.blob for each in account.keys] == [key.blob]
+    assert does(keys.drop_password(here), keys.remove(there, 1)) == [type(None), Refused]
+    assert [each.blob for each in account.keys] == [key.blob]
 
 
 def test_a_guest_registers_with_a_key(ssh: SshServer) -> None:

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 from twisted.conch.ssh.common import NS, getNS
-from twisted.logger import LogLevel, globalLogPublisher
+from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 
 from pyconchat.doors.ssh.packets import MAX_PACKET, NOT_SSH
 from tests.support.ssh_wire import (
@@ -262,6 +262,27 @@ def test_a_client_that_does_not_read(ssh: SshServer) -> None:
     ssh.waits(31)
     assert client.gone
     assert ssh.dropped("stuck") == 1
+
+
+def test_the_log_has_no_text_of_strangers(ssh: SshServer) -> None:
+    """The user name of SSH may be any text: lines of its own, and sequences for a terminal."""
+    logged: list[str] = []
+
+    def observe(event: dict[str, object]) -> None:
+        logged.append(str(formatEvent(event)))
+
+    globalLogPublisher.addObserver(observe)  # type: ignore[arg-type]
+    for name in ("x\ny", "\x1b[31mx", "alice"):
+        client = SshClient(ssh, host="192.0.2.9").enters(name) if name != "alice" else None
+        client = client or SshClient(ssh).logs_in(name)
+        client.wire.stops_reading()
+        client.ssh.sendPacket(GLOBAL_REQUEST, NS(b"x@y") + b"\1")
+        client.door.dataReceived(client.out.value())
+        ssh.waits(31)
+    globalLogPublisher.removeObserver(observe)  # type: ignore[arg-type]
+    dropped = [line for line in logged if "did not read" in line]
+    assert len(dropped) == 3
+    assert [line.split()[1] for line in dropped] == ["somebody", "somebody", "alice"]
 
 
 def test_connection_limits(server_of: ServerOf) -> None:
