@@ -18,7 +18,13 @@ from pyconchat.auth.rate_limits import TokenBucket
 from pyconchat.domain.errors import Code, PeerGone, Refused
 from pyconchat.domain.refusals import line_too_long
 from pyconchat.doors.context import DoorContext
-from pyconchat.doors.input_budget import BYTE_COST, LARGE_READ, LINE_COST, InputBudget
+from pyconchat.doors.input_budget import (
+    BYTE_COST,
+    LARGE_READ,
+    LINE_COST,
+    RATE,
+    InputBudget,
+)
 from pyconchat.net.connection import IConnection, plain_socket, unread
 from pyconchat.net.lines import BoundedLineReceiver
 
@@ -36,6 +42,9 @@ class DelayedLines(BoundedLineReceiver):
     echoes = False
     translates = False
 
+    work_rate = RATE
+    """Seconds of work a second that the input may cause."""
+
     def __init__(self, context: DoorContext) -> None:
         super().__init__()
         self.clock = context.reactor
@@ -46,7 +55,7 @@ class DelayedLines(BoundedLineReceiver):
         self._rate: TokenBucket | None = None  # of the session's account
         self._task: Deferred[Any] | None = None  # the login or the command that is running
         self._rate_delay: IDelayedCall | None = None  # until the message rate allows a line
-        self._budget = InputBudget(context.input_turns, self.input_allowed)
+        self._budget = InputBudget(context.input_turns, self.input_allowed, self.work_rate)
         self._waits_for_journal = False
         self._stale = 0  # bytes of further input that are to be discarded
 

@@ -20,6 +20,7 @@ from pyconchat.doors.connection_limits import (
     crowded_out,
 )
 from pyconchat.doors.context import DoorContext
+from pyconchat.doors.input_budget import CONNECTION_COST, SECURE_CONNECTION_COST, InputBudget
 from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.line.door import LF
 from pyconchat.net.connection import (
@@ -86,6 +87,7 @@ class ProtocolDetector(Protocol):
         self._mark: bytes | None = b""  # what may be a byte order mark; None after the start
         self._greeted = False  # a door was opened before there was any input
         self._timer: IDelayedCall | None = None
+        self._budget: InputBudget | None = None  # while it waits for its first turn
 
     # What the transport calls.
 
@@ -102,10 +104,29 @@ class ProtocolDetector(Protocol):
             return
         self._login_deadline = context.now() + limits.login_seconds
         context.open_doors.add(self)
-        if not INegotiated.providedBy(connection):
+        budget = InputBudget(context.input_turns, self._begin)
+        secure = INegotiated.providedBy(connection)
+        if budget.pay_to_begin(SECURE_CONNECTION_COST if secure else CONNECTION_COST):
+            self._budget = budget
+            connection.pauseProducing()
+            self._time_login()
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Read input: it is the turn of this connection."""
+        if self._budget is not None:
+            self._budget = None
+            cast(IConnection, self.transport).resumeProducing()
+        if INegotiated.providedBy(self.transport):
+            self._time_login()  # the TLS handshake counts towards the login
+        else:
             self._wait_for_input()
-        elif limits.login_seconds > 0:  # the TLS handshake counts towards the login
-            self._timer = context.reactor.callLater(limits.login_seconds, self._login_timed_out)
+
+    def _time_login(self) -> None:
+        if self._context.limits.login_seconds > 0 and self._timer is None:
+            left = max(0.001, self._login_deadline - self._context.now())
+            self._timer = self._context.reactor.callLater(left, self._login_timed_out)
 
     def handshakeCompleted(self) -> None:
         """The TLS handshake is done: the peer can send its first bytes."""
@@ -153,6 +174,8 @@ class ProtocolDetector(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._cancel_timer()
+        if self._budget is not None:
+            self._budget.close()
         self._life = Lifecycle.GONE
         if self.door is not None:
             # Break the reference cycle here: the cyclic GC runs rarely.

@@ -17,10 +17,16 @@ __all__ = [
     "BYTE_COST",
     "COMMAND_COST",
     "COMPLETION_COST",
+    "CONNECTION_COST",
     "ERASURE_COST",
+    "FRAME_COST",
     "KEY_COST",
     "LARGE_READ",
     "LINE_COST",
+    "RATE",
+    "REQUEST_COST",
+    "SECURE_CONNECTION_COST",
+    "UPGRADE_COST",
     "InputBudget",
     "InputTurns",
 ]
@@ -48,6 +54,18 @@ ERASURE_COST = 3e-6
 
 LINE_COST = 0.0005
 """Seconds of work for a line before the login, with its answer."""
+
+CONNECTION_COST, REQUEST_COST = 0.0003, 0.0003
+"""Seconds of work for a new connection, and for a request of HTTP."""
+
+UPGRADE_COST = 0.001
+"""Seconds of work to open a WebSocket, and to close it."""
+
+SECURE_CONNECTION_COST = 0.002
+"""Seconds of work for a new connection that exchanges keys: by TLS, or by SSH."""
+
+FRAME_COST = 1e-5
+"""Seconds of work for a frame of a WebSocket."""
 
 LARGE_READ = 16_384
 """Maximum bytes of a connection that are handled before others have their turn."""
@@ -85,6 +103,12 @@ class _Queue:
         left = self._left + (now - self._updated) * self._share
         self._left = min(SHARED_BURST, left) - cost
         self._updated = now
+
+    @property
+    def overdrawn(self) -> bool:
+        """Return whether more was spent than there was."""
+        self.spend(0)
+        return self._left < 0
 
     def wait(self, budget: InputBudget) -> None:
         """Call ``budget.begin_turn()`` when it is its turn."""
@@ -139,6 +163,14 @@ class InputBudget:
         if (pause or self._left < 0) and not self.waiting and self._ready is not None:
             self.waiting = True
             self._wait()
+
+    def pay_to_begin(self, cost: float) -> bool:
+        """Spend *cost* for a new connection; return whether it has to wait until `ready`.
+
+        It waits only if there are too many: most begin at once.
+        """
+        self.pay(cost, self._turns.within.overdrawn)
+        return self.waiting
 
     def begin_turn(self) -> bool:
         """Call `ready` unless the budget is closed; return whether it was called."""

@@ -1,5 +1,7 @@
 """Connections that send as much as the server takes: ``python -m tests.torture.flood PORT KIND``.
 
+The first word of a kind tells the door, if it is not the line door.
+
 They read and discard all answers. A connection that is closed is opened again.
 """
 
@@ -8,6 +10,7 @@ from __future__ import annotations
 import itertools
 import selectors
 import socket
+import struct
 import sys
 from contextlib import suppress
 
@@ -15,13 +18,57 @@ CONNECTIONS = 45
 SIZE = 65_536
 
 LOGIN, TELNET_LOGIN, HELLO = (
-    b"flood%d\n\n\n",
-    b"\xff\xf1flood%d\r\n\r\n\r\n",
-    b'{"hello":1,"name":"flood%d","guest":true}\n',
+    b"floodNNNN\n\n\n",
+    b"\xff\xf1floodNNNN\r\n\r\n\r\n",
+    b'{"hello":1,"name":"floodNNNN","guest":true}\n',
 )
+IRC_LOGIN = b"NICK floodNNNN\r\nUSER a 0 * a\r\n"
 # DO SUPPRESS-GO-AHEAD, WONT NAWS and DO ECHO: character mode.
-EDITED_LOGIN = b"\xff\xfd\x03\xff\xfc\x1f\xff\xfd\x01flood%d\r\n\r\n\r\n"
+EDITED_LOGIN = b"\xff\xfd\x03\xff\xfc\x1f\xff\xfd\x01floodNNNN\r\n\r\n\r\n"
 NEGOTIATION = bytes([255, 251, 3, 255, 253, 24, 255, 252, 1])
+
+
+def request(line: str, body: bytes = b"", **headers: str) -> bytes:
+    """Return a request to the web door (RFC 9112, 3)."""
+    fields = {"Host": "localhost", "Content-Length": str(len(body)), **headers}
+    lines = [f"{line} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def frame(opcode: int, payload: bytes = b"", fin: int = 0x80) -> bytes:
+    """Return a frame of a WebSocket client, masked with zeros (RFC 6455, 5.2)."""
+    return bytes([fin | opcode, 0x80 | len(payload)]) + bytes(4) + payload
+
+
+UPGRADE = request(
+    "GET /ws",
+    Connection="Upgrade",
+    Upgrade="websocket",
+    **{"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="},
+)
+
+
+def packet(payload: bytes) -> bytes:
+    """Return an SSH packet that is not encrypted (RFC 4253, 6)."""
+    padding = 8 - (len(payload) + 5) % 8 + 8
+    size = len(payload) + padding + 1
+    return struct.pack(">IB", size, padding) + payload + bytes(padding)
+
+
+def ssh_string(text: bytes) -> bytes:
+    """Return *text* with its length (RFC 4251, 5)."""
+    return struct.pack(">I", len(text)) + text
+
+
+ALGORITHMS = (
+    *(b"curve25519-sha256", b"ssh-ed25519", b"aes256-ctr", b"aes256-ctr"),
+    *(b"hmac-sha2-256", b"hmac-sha2-256", b"none", b"none", b"", b""),
+)
+PROPOSAL = packet(b"\x14" + bytes(16) + b"".join(map(ssh_string, ALGORITHMS)) + bytes(5))
+# A whole exchange of keys up to the server's signature (RFC 8731), then nonsense: the server
+# disconnects, and is asked for the next signature.
+EXCHANGE = b"SSH-2.0-flood\r\n" + PROPOSAL + packet(b"\x1e" + ssh_string(b"\x09" + bytes(31)))
+
 KINDS: dict[str, tuple[bytes, bytes]] = {  # the bytes sent first, and then repeatedly
     "negotiation": (b"", NEGOTIATION),
     "negotiation after a name": (b"\xff\xf1a b\r\n", NEGOTIATION),
@@ -47,16 +94,39 @@ KINDS: dict[str, tuple[bytes, bytes]] = {  # the bytes sent first, and then repe
     "not UTF-8, in a question": (LOGIN + b"/msg\n", b"\xff\n"),
     "an endless line": (b"", b"a"),
     "messages, logged in": (LOGIN, b"word\n"),
+    "HTTP": (b"", b"GET / HTTP/1.1\r\n\r\n"),
+    "TLS": (b"", b"\x16\x03\x01"),
+    "IRC nonsense": (b"", b"FOO\r\n"),
+    "IRC capabilities": (b"", b"CAP LS 302\r\n"),
+    "IRC pings": (IRC_LOGIN, b"PING a\r\n"),
+    "IRC queries": (IRC_LOGIN, b"WHO *\r\n"),
+    "IRC nicks": (IRC_LOGIN, b"NICK a b\r\n"),
+    "IRC modes": (IRC_LOGIN, b"MODE floodNNNN +i\r\n"),
+    "web page": (b"", request("GET /")),
+    "web paths that are not there": (b"", request("GET /nothing")),
+    "web logins": (b"", request("POST /session", b"{}", **{"Content-Type": "application/json"})),
+    "web hooks": (b"", request("POST /hook/AAAAAAAAAAAAAAAAAAAAAA", b"text")),
+    "web nonsense": (b"", b"\0\r\n"),
+    "web pings": (UPGRADE, frame(0x9)),
+    "web pongs": (UPGRADE, frame(0xA)),
+    "web empty messages": (UPGRADE, frame(0x1)),
+    "web fragments": (UPGRADE + frame(0x1, b"a", fin=0), frame(0x0, b"a", fin=0)),
+    "web hellos": (UPGRADE, frame(0x1, b'{"hello":1,"name":"a b"}')),
+    "web objects, logged in": (UPGRADE + frame(0x1, HELLO[:-1]), frame(0x1, b"{}")),
+    "SSH versions": (b"", b"SSH-1.0-x\r\n"),
+    "SSH lines": (b"", b"no version\r\n"),
+    "SSH exchanges": (EXCHANGE, b"\0"),
+    "SSH ignored packets": (b"SSH-2.0-flood\r\n" + PROPOSAL, packet(b"\x02" + ssh_string(b"a"))),
 }
 
 
 class Flooder:
-    """One connection; *number* is part of its name."""
+    """One connection; *number* replaces NNNN in its name."""
 
     def __init__(self, port: int, first: bytes, then: bytes, number: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setblocking(False)
-        self._waiting = first.replace(b"%d", b"%d" % number)
+        self._waiting = first.replace(b"NNNN", b"%04d" % number)
         self._then = then * (SIZE // len(then))
 
     def sends(self) -> None:

@@ -14,13 +14,15 @@ from pathlib import Path
 import pytest
 
 from tests.support.programs import Program
-from tests.support.servers import Server, running
+from tests.support.servers import Server, free_port, running
 from tests.torture.flood import KINDS
 
 pytestmark = pytest.mark.torture
 
 SECONDS = 4.0
 """How long each flood is measured."""
+
+WEB_PORT, IRC_PORT = free_port(), free_port()
 
 PROGRAMS = 8
 """Honest sessions, which send commands in turn: each is within the message rate."""
@@ -65,10 +67,18 @@ def flooding(port: int, kind: str) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with its default rates."""
-    server = Server(tmp_path_factory.mktemp("server"), limits=LIMITS)
-    with running(server):
+    """A server with its default rates, and all doors."""
+    server = Server(tmp_path_factory.mktemp("server"), limits=LIMITS, ssh=True)
+    doors = [("--web", WEB_PORT), ("--irc", IRC_PORT)]
+    options = [f"{door}=tcp:{port}:interface=127.0.0.1" for door, port in doors]
+    with running(server, *options):
         yield server
+
+
+def port_of(server: Server, kind: str) -> int:
+    """Return the port of the door that a flood of *kind* goes to."""
+    ports = {"web": WEB_PORT, "IRC": IRC_PORT, "SSH": server.ssh_port}
+    return ports.get(kind.split()[0], server.port)
 
 
 def work_of(server: Server) -> float:
@@ -115,7 +125,7 @@ def test_the_round_trip_of_others(server: Server, kind: str) -> None:
         honest = [stack.enter_context(closing(Program(server.port))) for _ in range(PROGRAMS)]
         for which, each in enumerate(honest):
             each.logs_in(f"honest-{number}-{which}")
-        with flooding(server.port, kind):
+        with flooding(port_of(server, kind), kind):
             began, work = time.monotonic(), work_of(server)
             took = round_trips(honest, SECONDS)
             work = (work_of(server) - work) / (time.monotonic() - began)

@@ -7,6 +7,7 @@ client's state is `Client`'s, its commands are in `commands.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import connectionDone
@@ -41,6 +42,8 @@ from pyconchat.render.irc_lines import line, source
 
 __all__ = ["IrcDoor"]
 
+T = TypeVar("T")
+
 QUERY_BURST = 200.0
 """Queries that a client may send at once: one of 40 joined groups sends 160."""
 
@@ -49,6 +52,9 @@ QUERY_RATE = 50.0
 
 FREE_COST = 2e-5
 """Seconds of work for a command that costs nothing else, such as PING."""
+
+QUERY_COST, ANSWER_COST = 3e-5, 1e-7
+"""Seconds of work for a query, and for each byte of its answer."""
 
 
 @implementer(IrcPeer)
@@ -59,6 +65,7 @@ class IrcDoor(Door):
     names_places = True
     hides = False
     serves_files = False
+    work_rate = 0.01
 
     def __init__(
         self, context: DoorContext, counted: CountedConnection, monitors: Monitors
@@ -71,6 +78,7 @@ class IrcDoor(Door):
         self._events = EventFeed(self.client)
         self._queries = TokenBucket(QUERY_BURST, QUERY_RATE, context.now())
         self._pinged = False
+        self._written = 0  # bytes
 
     # What Twisted calls.
 
@@ -101,6 +109,7 @@ class IrcDoor(Door):
 
     def write_now(self, block: bytes) -> None:
         """Write *block*, which the client's `Output` has put in order."""
+        self._written += len(block)
         self._output.write(block)
 
     def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
@@ -134,6 +143,10 @@ class IrcDoor(Door):
         """Return whether a line of the login may come: none of its commands is running."""
         return self.in_login and self._task is None
 
+    def readyForLine(self) -> bool:
+        # Commands that cost no message add up.
+        return (self.in_login or not self._budget.waiting) and super().readyForLine()
+
     def next_rate(self) -> TokenBucket | None:
         first = self._lines[0] if self._lines else None
         if first is None:
@@ -142,8 +155,7 @@ class IrcDoor(Door):
         if command in FREE:
             self._budget.pay(FREE_COST, False)
             return None
-        asks = command in (b"MODE", b"TOPIC") and len(first.split()) == 2
-        return self._queries if asks or command in QUERIES else self._rate
+        return self._queries if _asks(command, first) else self._rate
 
     def lineReceived(self, line: bytes) -> None:
         try:
@@ -153,9 +165,17 @@ class IrcDoor(Door):
             return
         if message is None:
             return
+        before = self._written
         task = Deferred.fromCoroutine(self._commands.run(message))
+        if _asks(command_of(line), line):
+            task.addBoth(self._charge, before)
         if not task.called:
             self.run_task(task)
+
+    def _charge(self, result: T, before: int) -> T:
+        """Pay for a query with its answer, before which so many bytes had been written."""
+        self._budget.pay(QUERY_COST + ANSWER_COST * (self._written - before), False)
+        return result
 
     def lineLengthExceeded(self, line: bytes) -> None:
         self.client.close("The line was too long.")
@@ -256,6 +276,11 @@ class IrcDoor(Door):
         words = [] if text is None else [text]
         piece = line(source(account.name), "AWAY", *words)
         self.client.output.pass_on(piece.encode())
+
+
+def _asks(command: bytes, whole: bytes) -> bool:
+    """Return whether the line *whole*, with *command*, only asks for something."""
+    return command in QUERIES or (command in (b"MODE", b"TOPIC") and len(whole.split()) == 2)
 
 
 def _clock(at: int) -> str:

@@ -125,7 +125,7 @@ class Packets(SSHServerTransport):
         except Malformed as problem:
             self.malformed(str(problem))
         except Exception as problem:  # whatever Conch raises where it does not check
-            self.malformed(repr(problem))
+            self.malformed(type(problem).__name__)  # its text is the peer's
         if not self.ending:
             self.input_handled()
             self.rekey_if_due()

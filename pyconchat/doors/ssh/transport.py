@@ -31,7 +31,12 @@ from pyconchat.doors.connection_limits import (
     crowded_out,
 )
 from pyconchat.doors.context import DoorContext
-from pyconchat.doors.input_budget import BYTE_COST, LARGE_READ, InputBudget
+from pyconchat.doors.input_budget import (
+    BYTE_COST,
+    LARGE_READ,
+    SECURE_CONNECTION_COST,
+    InputBudget,
+)
 from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.ssh.connection import SshConnection
 from pyconchat.doors.ssh.packets import REKEY_BYTES, Packets
@@ -103,6 +108,8 @@ class SshTransport(Packets):
         if limits.login_seconds > 0:
             self._deadline = context.reactor.callLater(limits.login_seconds, self._login_timed_out)
         super().connectionMade()
+        if self._budget.pay_to_begin(SECURE_CONNECTION_COST):
+            self._update_reading()
 
     def dataReceived(self, data: bytes) -> None:
         if self.ending:
@@ -295,8 +302,8 @@ class SshTransport(Packets):
 
     def malformed(self, problem: str) -> None:
         if not self.ending:
-            self.context.refused.note("ssh", self.address, self.context.now())
-            self._own_log.debug("{address}: {problem}", address=self.address, problem=problem)
+            whence = f"{self.address}: {problem}"
+            self.context.refused.note("ssh", whence, self.context.now())
             self.ending = True
             if self.gotVersion:
                 self._connection.abortConnection()

@@ -22,6 +22,13 @@ from pyconchat.domain.decisions import MoveCursor
 from pyconchat.domain.errors import NotSaved, PeerGone, Refused
 from pyconchat.domain.refusals import not_saved
 from pyconchat.doors.connection_limits import TooManyConnections
+from pyconchat.doors.input_budget import (
+    CONNECTION_COST,
+    REQUEST_COST,
+    SECURE_CONNECTION_COST,
+    UPGRADE_COST,
+    InputBudget,
+)
 from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.web.exchange import (
     Client,
@@ -40,6 +47,9 @@ from pyconchat.doors.web.upgrade import open_socket
 from pyconchat.net.connection import IConnection, Lifecycle, keep_alive, set_read_size
 
 __all__ = ["HttpConnection"]
+
+REQUEST_RATE = 33 * REQUEST_COST
+"""Seconds of work a second for the requests of one connection."""
 
 READ_SIZE = 16 * 1024
 """Maximum bytes that are read in a turn, but for uploads."""
@@ -77,6 +87,7 @@ class HttpConnection(Protocol):
         self._site = site
         self._context = site.context
         self._counted = site.context.connection_limits.connection(network)
+        self._budget = InputBudget(site.context.input_turns, self._turn_has_come, REQUEST_RATE)
         self._peer = peer
         self._life = Lifecycle.OPEN
         self._door: IDoor | None = None  # the WebSocket's
@@ -112,6 +123,9 @@ class HttpConnection(Protocol):
         self._since = self._context.now()
         self._context.open_doors.add(self)
         self.connection.registerProducer(self, True)
+        secure = INegotiated.providedBy(self.connection)
+        if self._budget.pay_to_begin(SECURE_CONNECTION_COST if secure else CONNECTION_COST):
+            self.connection.pauseProducing()
 
     def dataReceived(self, data: bytes) -> None:
         if self._door is not None:
@@ -130,6 +144,7 @@ class HttpConnection(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._life = Lifecycle.GONE
+        self._budget.close()
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         if self._door is not None:
@@ -162,7 +177,19 @@ class HttpConnection(Protocol):
         """The client has read everything."""
         self._full, self._since = False, self._context.now()
         if self._request is None and self._door is None and self._life is Lifecycle.OPEN:
-            self.connection.resumeProducing()
+            self._go_on()
+
+    def _turn_has_come(self) -> None:
+        if self._request is None and self._door is None and self._life is Lifecycle.OPEN:
+            self._since = self._context.now()
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Take the next request, whose beginning may have come already, if there is room for it."""
+        if self._full or self._budget.waiting:
+            return
+        self.connection.resumeProducing()
+        self.dataReceived(b"")
 
     def stopProducing(self) -> None:
         """The connection is lost."""
@@ -289,6 +316,7 @@ class HttpConnection(Protocol):
         if response.body and not (self._request is not None and self._request.method == "HEAD"):
             self.connection.write(response.body)
         self._log_request(response.status)
+        self._budget.pay(REQUEST_COST, True)
         if last:
             self.end(sent_all)
         else:
@@ -324,17 +352,14 @@ class HttpConnection(Protocol):
         self._timer = self._context.reactor.callLater(MAX_LINGER, self.connection.abortConnection)
 
     def _next(self) -> None:
-        """Take the next request, whose beginning may have come already."""
+        """Wait for the next request."""
         rest = bytes(self._http.trailing_data[0])
         self._http = h11.Connection(h11.SERVER)
         self._head, self._request, self._handler = b"", None, None
         self._body, self._received = [], 0
         self._since = self._context.now()
-        if not self._full:
-            self.connection.resumeProducing()
         self._rest = rest
-        if rest:  # in the next turn: others have theirs
-            self._context.reactor.callLater(0, self.dataReceived, b"")
+        self.connection.pauseProducing()  # until it is the turn of this connection
 
     def _wants_close(self) -> bool:
         return self._request is None or "close" in self._request.headers.get("connection", "")
@@ -369,6 +394,7 @@ class HttpConnection(Protocol):
         self._door = door
         self._counted.closed(self._context.now())  # the door counts it
         self._context.open_doors.replace(self, door)
+        self._budget.pay(UPGRADE_COST, False)
         door.makeConnection(self.connection)
         self._log_request(101)
         if rest:

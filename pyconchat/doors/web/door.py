@@ -16,10 +16,11 @@ from pyconchat.chat.interfaces import ISession
 from pyconchat.domain.names import Name
 from pyconchat.doors.connection_limits import CountedConnection
 from pyconchat.doors.context import DoorContext
+from pyconchat.doors.input_budget import FRAME_COST
 from pyconchat.doors.json.door import JsonDoor
 from pyconchat.doors.json.mode import Answer
 from pyconchat.doors.web.exchange import WebSocketHandler
-from pyconchat.doors.web.frames import Close, Fragment, Frames, Ping, Text, Violation
+from pyconchat.doors.web.frames import Close, Fragment, Frame, Frames, Ping, Pong, Text, Violation
 from pyconchat.doors.web.sessions import WebSessions
 from pyconchat.net.connection import Lifecycle, set_read_size
 from pyconchat.render.frames import FramedJson, frame
@@ -35,11 +36,8 @@ is silent for 60 s."""
 MAX_READ = 16 * 1024
 """Bytes that are read in a turn: some thousand small frames."""
 
-MAX_FRAMES = 200
-"""Maximum frames that are handled in a turn of the reactor: they take 2 ms."""
-
-FRAGMENT_COST = 1e-5
-"""Seconds of work for a part of a message; whole ones have the costs and limits of lines."""
+MAX_FRAMES = 50
+"""Maximum frames that are handled in a turn of the reactor: they take 0.5 ms."""
 
 MAX_CONTROLS = 10.0
 """Control frames a second, and as many at once."""
@@ -71,7 +69,8 @@ class WebDoor(JsonDoor):
         self._controls = TokenBucket(MAX_CONTROLS, MAX_CONTROLS, self._context.now())
         self._pinged = False
         self._code = GOING_AWAY  # of the Close frame
-        self._later: IDelayedCall | None = None  # more frames wait for the next turn
+        self._frames_wait = self._handling = False
+        self._later: IDelayedCall | None = None  # frames are handled in the next turn
         counted.crowd_out = self._crowd_out
 
     def _crowd_out(self) -> None:
@@ -89,7 +88,8 @@ class WebDoor(JsonDoor):
             return
         self._budget.pay(self.input_cost(data), False)
         self._frames.receive(data)
-        if self._later is None:
+        if not self._frames_wait:
+            self._frames_wait = True
             self._handle_frames()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -98,37 +98,49 @@ class WebDoor(JsonDoor):
         super().connectionLost(reason)
 
     def _handle_frames(self) -> None:
+        """Handle some frames, but none that has to wait for the lines before it."""
         self._later = None
+        self._handling = True
         for _ in range(MAX_FRAMES):
-            if self.ending:
-                return
+            if self.ending or self.hasLine():
+                break
             event = self._frames.next()
-            match event:
-                case None:
-                    self.deliverLines()  # it resumes the transport, if nothing else waits
-                    return
-                case Fragment():
-                    self._budget.pay(FRAGMENT_COST, False)
-                case Text(text=text):
-                    self.split(text + b"\n")
-                case Ping(payload=payload):
-                    self._count_control()
-                    self._output.write(frame(payload, PONG))
-                case Close():
-                    self._code = NORMAL
-                    self.readConnectionLost()
-                case Violation(code=code):
-                    self._code = code
-                    self.close()
-                case _:
-                    self._count_control()
-        self._later = self.clock.callLater(0, self._handle_frames)
-        self.deliverLines()  # it pauses the transport: the frames that wait stay bounded
+            if event is None:
+                self._frames_wait = False
+                break
+            self._handle(event)
+        self._handling = False
+        self.deliverLines()  # it pauses the transport while frames wait, or resumes it
+
+    def _handle(self, event: Frame) -> None:
+        """Handle one frame. The text of whole messages has the costs and limits of lines."""
+        match event:
+            case Text(text=text):
+                self.split(text + b"\n")
+            case Fragment():
+                self._budget.pay(FRAME_COST, False)
+            case Ping(payload=payload):
+                self._count_control()
+                self._output.write(frame(payload, PONG))
+            case Pong():
+                self._count_control()
+            case Close():
+                self._code = NORMAL
+                self.readConnectionLost()
+            case Violation(code=code):
+                self._code = code
+                self.close()
+
+    def allLinesDelivered(self) -> None:
+        waits = self._frames_wait and not self._budget.waiting
+        if waits and not self._handling and self._later is None:
+            self._later = self.clock.callLater(0, self._handle_frames)
 
     def readyForInput(self) -> bool:
-        return self._later is None and super().readyForInput()
+        return not self._frames_wait and super().readyForInput()
 
     def _count_control(self) -> None:
+        self._budget.pay(FRAME_COST, False)
         if self._controls.take(self._context.now()) > 0:
             self._code = POLICY
             self.close()

@@ -79,3 +79,23 @@ def test_a_silent_client(limited: IrcServer) -> None:
         alice.waits(1)
     assert alice.wire.connected
     assert not bob.wire.connected
+
+
+def test_free_commands_have_a_limit_of_work(limited: IrcServer) -> None:
+    """A flood of PING is answered in pieces, so that others have their turns."""
+    alice = limited.enters("alice")
+    alice.receives()
+    alice.sends(*["PING x"] * 3000)
+    assert len(alice.receives()) < 1000
+    alice.waits(10)
+    assert alice.receives(), "the others follow"
+
+
+def test_long_answers_cost_more(limited: IrcServer) -> None:
+    """So many cannot be asked for at once."""
+    alice = limited.enters("alice")
+    for number in range(50):
+        limited.enters(f"guest{number}")
+    alice.receives()
+    alice.sends(*["WHO *"] * 100)
+    assert len(alice.receives()) < 40 * 51

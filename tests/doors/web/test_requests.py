@@ -90,6 +90,7 @@ def test_one_request_after_another(web: WebServer) -> None:
     """Requests that are sent at once are answered in order; after MAX_REQUESTS the end."""
     user = web.connects()
     user.sends(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * (MAX_REQUESTS + 5))
+    user.waits(5)
     received = user.receives()
     assert received.count(b"HTTP/1.1 200 OK\r\n") == MAX_REQUESTS
     assert not user.wire.connected
