@@ -15,10 +15,18 @@ from pyconchat.chat.interfaces import IJournal, ISession, IStore
 from pyconchat.chat.memory import Memory
 from pyconchat.domain.absence import Absence
 from pyconchat.domain.accounts import Account, is_guest_party
-from pyconchat.domain.decisions import Decision, Detach, EndDirect, MoveCursor, NoteLogin, NoteSeen
+from pyconchat.domain.decisions import (
+    Decision,
+    Detach,
+    EndDirect,
+    MarkRead,
+    MoveCursor,
+    NoteLogin,
+    NoteSeen,
+)
 from pyconchat.domain.events import NO_TEXT, Why
 from pyconchat.domain.group_state import JoinRequest, Member
-from pyconchat.domain.names import Key
+from pyconchat.domain.names import Key, fold
 from pyconchat.domain.replies import Done, EndWhy, PresenceChanged, ReadUpto
 from pyconchat.domain.stored import CursorRecord
 from pyconchat.domain.text import SafeText
@@ -27,6 +35,9 @@ __all__ = ["HISTORY_AT_JOIN", "SessionRegistry"]
 
 HISTORY_AT_JOIN = 20
 """Earlier entries that a person is shown after joining."""
+
+MAX_READ_MARKERS = 1000
+"""Maximum read markers of an account: the oldest is deleted."""
 
 MAX_PRESENCE_SESSIONS = 100
 """Maximum sessions of a group in which comings and goings are announced.
@@ -221,6 +232,24 @@ class SessionRegistry:
         account = session.account
         if self.show(session, conversation, seq) and account.registered:
             self.move_cursors([MoveCursor(account.key, conversation.id, 0, shown=seq)])
+
+    def mark_time(self, account: Account, target: str, at: int) -> bool:
+        """Move a read marker of *account* to *at* (milliseconds since the epoch); store that.
+
+        Returns whether it moved: it never goes back. *target* is as in `MarkRead`, not folded.
+        """
+        markers, key = account.read_markers, fold(target)
+        if at <= markers.get(key, 0):
+            return False
+        markers[key] = at
+        writes = [MarkRead(account.key, key, at)]
+        if len(markers) > MAX_READ_MARKERS:
+            oldest = min(markers, key=markers.__getitem__)
+            del markers[oldest]
+            writes.append(MarkRead(account.key, oldest, 0))
+        if account.registered:
+            self._journal.append(Decision(self._now(), writes=writes))
+        return True
 
     def detach(
         self, account: Account, conversation: GroupConversation, reason: SafeText = NO_TEXT

@@ -17,6 +17,7 @@ CAPABILITIES = {
     "cap-notify": "",
     "draft/chathistory": "",
     "draft/event-playback": "",
+    "draft/read-marker": "",
     "echo-message": "",
     "extended-join": "",
     "extended-monitor": "",

@@ -71,6 +71,7 @@ class Client:
         self.nick = ""
         self.user = ""
         self.realname = ""
+        self.bot = False
         self.session: ISession | None = None
         self.answers: list[str] = []  # to the questions of the running command
         self.shown_at: dict[int, int] = {}  # groups, with the newest entry when they were shown
@@ -145,6 +146,7 @@ class Client:
         self.event_style = tuple(each in self.caps for each in _OF_EVENTS)
         self.door.renderer = self.renderer
         if self.session is not None:
+            self.session.marks = "draft/read-marker" in self.caps
             self.session.restyle()
 
     # Output.

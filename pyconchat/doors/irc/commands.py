@@ -6,7 +6,16 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from pyconchat.domain.errors import Refused
-from pyconchat.doors.irc import channels, history, messages, modes, monitor, people, server
+from pyconchat.doors.irc import (
+    channels,
+    history,
+    markread,
+    messages,
+    modes,
+    monitor,
+    people,
+    server,
+)
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.message import Message
 from pyconchat.doors.irc.messages import Posts
@@ -25,6 +34,7 @@ QUERIES = frozenset(
     {
         *(b"NAMES", b"WHO", b"WHOIS", b"WHOWAS", b"LIST", b"ISON", b"USERHOST", b"MONITOR"),
         *(b"CHATHISTORY", b"MOTD", b"LUSERS", b"VERSION", b"TIME", b"INFO", b"HELP", b"HELPOP"),
+        b"MARKREAD",
     }
 )
 """Commands that only ask; so do MODE and TOPIC with one parameter."""
@@ -56,6 +66,7 @@ _TABLE: dict[str, Command] = {
     "KNOCK": Command(channels.knock, 1),
     "LIST": Command(channels.list_),
     "LUSERS": Command(server.show),
+    "MARKREAD": Command(markread.markread),
     "MODE": Command(modes.mode, 1),
     "MONITOR": Command(monitor.monitor, 1),
     "MOTD": Command(server.show),

@@ -130,7 +130,9 @@ def event_lines(client: Client, entry: Entry, where: Where, own: bool) -> list[s
                 return []
             said = f": {note}" if note else ""
             answer = f"/msg {SERVICE} approve {channel} {name}"
-            return [_in_group(channel, f"{name} asks to join{said}. Answer: {answer}, or reject.")]
+            text = f"{name} asks to join{said}. Answer: {answer}, or reject."
+            knock = (client.server, "710", client.nick, channel, source(name))
+            return [line(*knock, "asks to join."), _in_group(channel, text)]
         case GroupCreated():
             return []
         case FileShared(number=number):

@@ -17,7 +17,7 @@ from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.events import POLICY_MODES
 from pyconchat.doors.irc.message import Message
 from pyconchat.doors.irc.refusals import refuse
-from pyconchat.render.irc_lines import SERVICE
+from pyconchat.render.irc_lines import SERVICE, line
 
 __all__ = ["mode"]
 
@@ -67,9 +67,21 @@ def _own_modes(client: Client, message: Message) -> None:
     elif account is not client.account:
         client.reply("502", "You see and change only your own modes.")
     elif len(message.params) == 1:
-        client.reply("221", "+o" if client.actor.operator else "+")
-    elif set(message.param(1)) - set("+-io"):
+        bot = "B" if client.bot else ""
+        client.reply("221", f"+{bot}o" if client.actor.operator else f"+{bot}")
+    elif set(message.param(1)) - set("+-Bio"):
         client.reply("501", "There is no such mode.")
+    else:
+        _be_bot(client, message.param(1))
+
+
+def _be_bot(client: Client, modes: str) -> None:
+    """Set or unset the mode of bots, if *modes* has it (IRCv3 bot mode)."""
+    before, _, _ = modes.partition("B")
+    if before == modes:
+        return
+    client.bot = before.rfind("-") <= before.rfind("+")
+    client.send(line(client.nick, "MODE", client.nick, "+B" if client.bot else "-B"))
 
 
 def _modes_of(client: Client, group: Group) -> tuple[str, list[str]]:

@@ -12,7 +12,7 @@ from pyconchat.domain.names import fold
 from pyconchat.domain.text import safe_line
 from pyconchat.doors.irc.channels import reason_in
 from pyconchat.doors.irc.client import Client
-from pyconchat.doors.irc.joins import prefix_of, real_name, user_name, wrapped
+from pyconchat.doors.irc.joins import is_bot, prefix_of, real_name, user_name, wrapped
 from pyconchat.doors.irc.message import Message, strip_formatting
 from pyconchat.doors.irc.monitors import Gone
 from pyconchat.doors.irc.service import is_service
@@ -70,6 +70,7 @@ def _lines(
         flags = "G" if _is_away(client, account) else "H"
         flags += "*" if account.actor.operator else ""
         flags += prefix_of(group, name) if group is not None else ""
+        flags += "B" if is_bot(client, name) else ""
         real, user = real_name(client, name), user_name(client, name)
         if whox is None:
             client.reply("352", channel, user, HOST, client.server, name, flags, f"0 {real}")
@@ -125,6 +126,8 @@ def _whois(client: Client, account: Account) -> None:
     client.reply("312", name, client.server, services.config.irc.network)
     if account.actor.operator:
         client.reply("313", name, "is an operator of this server")
+    if is_bot(client, name):
+        client.reply("335", name, "is a bot")
     away = away_text(client.call(), account)
     sessions = services.presence.sessions(account.key)
     if away is not None:

@@ -23,7 +23,7 @@ def welcome(client: Client) -> None:
     client.reply("001", f"Welcome to {network}, {client.nick}.")
     client.reply("002", f"Your host is {server}, running {version}.")
     client.reply("003", "Every line is stored before it is shown.")
-    client.reply("004", server, version, "o", "Abikntq")
+    client.reply("004", server, version, "Bo", "Abiknoqtv")
     isupport(client)
     lusers(client)
     motd(client)
@@ -54,6 +54,7 @@ def isupport(client: Client) -> None:
         "MSGREFTYPES=msgid,timestamp",
         "ELIST=MU",
         "KNOCK",
+        "BOT=B",
         "SAFELIST",
         "TARGMAX=PRIVMSG:4,NOTICE:4,TAGMSG:4,JOIN:,PART:,KICK:4,WHOIS:1,NAMES:,MONITOR:",
         "soju.im/SAFERATE",

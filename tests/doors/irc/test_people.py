@@ -61,6 +61,23 @@ def test_away(irc: IrcServer) -> None:
     assert alice.sees() == ["carol AWAY", "carol PRIVMSG #tea hello"]
 
 
+def test_bots(irc: IrcServer) -> None:
+    """Mode +B: who looks sees that it is a bot, and what it says has the tag."""
+    alice, bot = irc.enters("alice", "message-tags"), irc.enters("beep")
+    for user in (alice, bot):
+        user.sends("JOIN #tea")
+    assert bot.gets("MODE beep +iB", "MODE beep") == ["beep MODE beep +B", "irc.test 221 beep +B"]
+    assert "irc.test 335 alice beep is a bot" in alice.gets("WHOIS beep")
+    assert alice.gets("WHO #tea")[1].split()[8] == "HB"
+    bot.sends("PRIVMSG #tea :boop", "PRIVMSG alice :boop", "PRIVMSG #tea :\x01ACTION boops\x01")
+    said = alice.receives()
+    assert [each.tags is not None and "bot" in each.tags for each in said] == [True] * 3
+    assert bot.gets("MODE beep -B")[0] == "beep MODE beep -B"
+    bot.sends("PRIVMSG #tea :human")
+    assert "bot" not in (alice.receives()[0].tags or {})
+    assert alice.gets("WHO beep")[0].split()[8] == "H"
+
+
 def test_monitor(irc: IrcServer) -> None:
     """Who is online, now and when that changes, whatever groups are shared."""
     alice = irc.enters("alice")
