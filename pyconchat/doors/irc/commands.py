@@ -16,6 +16,7 @@ from pyconchat.doors.irc import (
     people,
     server,
 )
+from pyconchat.doors.irc.account_registration import verify
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.message import Message
 from pyconchat.doors.irc.messages import Posts
@@ -34,7 +35,7 @@ QUERIES = frozenset(
     {
         *(b"NAMES", b"WHO", b"WHOIS", b"WHOWAS", b"LIST", b"ISON", b"USERHOST", b"MONITOR"),
         *(b"CHATHISTORY", b"MOTD", b"LUSERS", b"VERSION", b"TIME", b"INFO", b"HELP", b"HELPOP"),
-        b"MARKREAD",
+        *(b"MARKREAD", b"ISUPPORT"),
     }
 )
 """Commands that only ask; so do MODE and TOPIC with one parameter."""
@@ -78,13 +79,26 @@ _TABLE: dict[str, Command] = {
     "TIME": Command(server.time),
     "TOPIC": Command(channels.topic, 1),
     "USERHOST": Command(people.userhost, 1),
+    "VERIFY": Command(verify, 2),
     "VERSION": Command(server.version),
     "WHO": Command(people.who),
     "WHOIS": Command(people.whois, 1),
     "WHOWAS": Command(people.whowas, 1),
 }
 
-_EVERYWHERE = ("AUTHENTICATE", "CAP", "NICK", "NOTICE", "PASS", "PING", "PONG", "PRIVMSG", "QUIT")
+_EVERYWHERE = (
+    "AUTHENTICATE",
+    "CAP",
+    "ISUPPORT",
+    "NICK",
+    "NOTICE",
+    "PASS",
+    "PING",
+    "PONG",
+    "PRIVMSG",
+    "QUIT",
+    "REGISTER",
+)
 for _name in ("HELP", "HELPOP"):
     _TABLE[_name] = Command(server.help_({*_TABLE, *_EVERYWHERE, "HELP", "HELPOP", "USER"}))
 
@@ -101,7 +115,9 @@ class Commands:
             "AUTHENTICATE": (registration.authenticate, 1),
             "CAP": (registration.cap, 1),
             "NICK": (registration.nick, 0),
+            "ISUPPORT": (registration.isupport, 0),
             "PASS": (registration.pass_, 1),
+            "REGISTER": (registration.register, 3),
             "USER": (registration.user, 4),
         }
 

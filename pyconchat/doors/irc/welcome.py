@@ -6,11 +6,14 @@ from pyconchat import __version__
 from pyconchat.domain.text import SafeText, safe_line
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.monitor import MAX_MONITORED
+from pyconchat.render.irc_lines import line
 
-__all__ = ["MAX_HISTORY", "isupport", "lusers", "motd", "welcome"]
+__all__ = ["EXTENDED_ISUPPORT", "MAX_HISTORY", "isupport", "lusers", "motd", "welcome"]
 
 MAX_HISTORY = 100
 """Maximum messages in an answer to CHATHISTORY."""
+
+EXTENDED_ISUPPORT = "draft/extended-isupport"
 
 PER_LINE = 13
 """Tokens of ISUPPORT in a line: a line has at most 15 parameters."""
@@ -59,8 +62,16 @@ def isupport(client: Client) -> None:
         "TARGMAX=PRIVMSG:4,NOTICE:4,TAGMSG:4,JOIN:,PART:,KICK:4,WHOIS:1,NAMES:,MONITOR:",
         "soju.im/SAFERATE",
     )
-    for first in range(0, len(tokens), PER_LINE):
-        client.reply("005", *tokens[first : first + PER_LINE], "are supported by this server.")
+    pieces = [
+        line(
+            *(client.server, "005", client.display),
+            *(*tokens[first : first + PER_LINE], "are supported by this server."),
+        )
+        for first in range(0, len(tokens), PER_LINE)
+    ]
+    if {"batch", EXTENDED_ISUPPORT} <= client.caps:
+        pieces = [client.output.batch("draft/isupport", (), pieces)]
+    client.send("".join(pieces))
 
 
 def lusers(client: Client) -> None:
