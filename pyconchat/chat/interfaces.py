@@ -481,6 +481,9 @@ class ISession(Interface):
     marks = Attribute(
         "True for a peer that reports shown entries; else received entries count as shown."
     )
+    away = Attribute(
+        "The away text, empty if no reason was given; None while the session is not away."
+    )
     quitting = Attribute("True after `quit`.")
     quit_reason = Attribute("The `SafeText` that was given to `quit`.")
 

@@ -19,6 +19,7 @@ CAPABILITIES = {
     "draft/chathistory": "",
     "draft/event-playback": "",
     "draft/extended-isupport": "",
+    "draft/pre-away": "",
     "draft/read-marker": "",
     "echo-message": "",
     "extended-join": "",

@@ -23,6 +23,7 @@ from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused
 from pyconchat.domain.group import Actor
 from pyconchat.domain.refusals import internal_error, not_saved
 from pyconchat.domain.replies import Reply
+from pyconchat.domain.text import SafeText
 from pyconchat.doors.irc.message import Message
 from pyconchat.doors.irc.monitors import Monitors
 from pyconchat.doors.irc.output import Output
@@ -72,6 +73,7 @@ class Client:
         self.user = ""
         self.realname = ""
         self.bot = False
+        self.away: SafeText | None = None  # at the login; afterwards the session knows
         self.session: ISession | None = None
         self.answers: list[str] = []  # to the questions of the running command
         self.shown_at: dict[int, int] = {}  # groups, with the newest entry when they were shown

@@ -48,6 +48,9 @@ _OTHERS = frozenset({"STATS"})
 """Commands of IRC that this server does not have, and that mean something else at other doors."""
 
 
+PRE_AWAY = "draft/pre-away"
+
+
 class Command(NamedTuple):
     """A command with at least *least* parameters."""
 
@@ -145,6 +148,8 @@ class Commands:
         elif command in ("PING", "PONG", "QUIT"):
             action = {"PING": server.ping, "PONG": server.pong, "QUIT": server.quit_}[command]
             await action(client, message)
+        elif command == "AWAY" and PRE_AWAY in client.caps:
+            await people.away(client, message)
         elif not client.registered:
             client.reply("451", "You have not registered.")
         elif command in ("PRIVMSG", "NOTICE"):

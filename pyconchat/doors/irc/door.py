@@ -206,7 +206,7 @@ class IrcDoor(Door):
                     self._away_line(account, None if online else "is offline")
             case ReadUpto():
                 shown_elsewhere(client, reply)
-            case Done() if client.account.absence is None and "no longer away" in reply.text:
+            case Done() if client.login.away is None and "no longer away" in reply.text:
                 client.reply("305", reply.text)
             case _:
                 say(client, reply)
@@ -261,7 +261,7 @@ class IrcDoor(Door):
             self.client.send(piece)
 
     def _away_line(self, account: Account, text: str | None) -> None:
-        words = [] if text is None else [text]
+        words = [] if text is None else [text or "away"]
         piece = line(source(account.name), "AWAY", *words)
         self.client.output.pass_on(piece.encode())
 

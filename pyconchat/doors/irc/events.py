@@ -152,7 +152,7 @@ def _away_after(client: Client, name: Name) -> list[str]:
     account = client.services.accounts.get(name)
     if account is None or account.absence is None or "away-notify" not in client.caps:
         return []
-    return [line(source(name), "AWAY", account.absence.text)]
+    return [line(source(name), "AWAY", account.absence.text or "away")]
 
 
 def _policy_modes(previous: Policy | None, policy: Policy) -> tuple[str, list[str]]:

@@ -53,6 +53,7 @@ async def switch(client: Client, session: ISession) -> None:
     if session.account is client.account:
         session.close()
         return
+    client.away = client.login.away
     client.login.close()
     client.session = None
     client.send(line(old, "NICK", session.account.name))
@@ -68,6 +69,7 @@ async def begin(client: Client, session: ISession, welcomed: bool = False) -> No
         raise
     client.session, client.nick = session, session.account.name
     session.marks = READ_MARKER in client.caps
+    session.away = client.away
     try:
         await session.start()
     except NotSaved:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from pyconchat.commands.people import away_text
 from pyconchat.domain.accounts import Account
+from pyconchat.domain.events import NO_TEXT
 from pyconchat.domain.group import Group
 from pyconchat.domain.names import fold
 from pyconchat.domain.text import safe_line
@@ -22,6 +23,9 @@ __all__ = ["away", "setname", "userhost", "who", "whois", "whowas"]
 
 MAX_WHO = 500
 """Maximum people in an answer to WHO."""
+
+UNATTENDED = "*"
+"""The text of a client that is away because nobody is there (IRCv3 pre-away)."""
 
 MAX_REALNAME = 150
 
@@ -171,9 +175,11 @@ async def userhost(client: Client, message: Message) -> None:
 
 
 async def away(client: Client, message: Message) -> None:
-    """AWAY: set the away text, or come back."""
+    """AWAY: set the away text of this client, ``*`` if it is away by itself, or come back."""
     text = reason_in(message.param(0))
-    client.services.registry.set_absence(client.account, text)
+    client.away = None if not text else NO_TEXT if text == UNATTENDED else text
+    if client.registered:
+        client.services.registry.absences.set_session(client.login, client.away)
     if text:
         client.reply("306", "You are marked as away.")
     else:
