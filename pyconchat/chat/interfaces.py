@@ -372,6 +372,7 @@ class ITranslator(IPeer):
     username = Attribute("The user name that the client gave.")
     realname = Attribute("The real name that the client gave.")
     bot = Attribute("True if the client has said that it is a bot.")
+    invisible = Attribute("True if the client wants to be found by its name only.")
 
     def detached(conversation: GroupConversation, reason: SafeText) -> None:
         """Hide the group: the account has left it at the IRC door, for *reason*."""

@@ -73,6 +73,7 @@ class Client:
         self.user = ""
         self.realname = ""
         self.bot = False
+        self.invisible = False
         self.away: SafeText | None = None  # at the login; afterwards the session knows
         self.session: ISession | None = None
         self.answers: list[str] = []  # to the questions of the running command
@@ -181,9 +182,20 @@ class Client:
 
     def monitored_is_away(self, account: Account) -> None:
         """Tell the client, if it asks for that and does not learn it through a group."""
-        shared = any(account.key in each.group.members for each in self.groups())
-        if "extended-monitor" in self.caps and not shared and account is not self.account:
+        if "extended-monitor" in self.caps and not self._learns_of(account):
             self.door.absence_changed(account)
+
+    def monitored_has_changed(self, account: Account, piece: str, capability: str) -> None:
+        """Send *piece*, as `monitored_is_away`, to a client with *capability*."""
+        if {"extended-monitor", capability} <= self.caps and not self._learns_of(account):
+            self.output.pass_on(piece.encode())
+
+    def _learns_of(self, account: Account) -> bool:
+        return account is self.account or self.knows(account)
+
+    def knows(self, account: Account) -> bool:
+        """Return whether the client and *account* share a group."""
+        return any(account.key in each.group.members for each in self.groups())
 
     # Commands.
 

@@ -197,6 +197,11 @@ class IrcDoor(Door):
         """Return whether the client has said that it is a bot."""
         return self.client.bot
 
+    @property
+    def invisible(self) -> bool:
+        """Return whether the client wants to be found by its name only."""
+        return self.client.invisible
+
     def replied(self, reply: Reply) -> None:
         client = self.client
         match reply:

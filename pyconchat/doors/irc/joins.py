@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pyconchat.chat.conversations import DirectConversation, GroupConversation
+from pyconchat.domain.accounts import Account
 from pyconchat.domain.group import Group
 from pyconchat.domain.names import Name, fold
 from pyconchat.doors.irc.client import Client
@@ -13,7 +14,9 @@ from pyconchat.render.irc_lines import MAX_LINE, line, source
 
 __all__ = [
     "is_bot",
+    "is_operator",
     "join_line",
+    "list_names",
     "names",
     "prefix_of",
     "real_name",
@@ -99,6 +102,12 @@ def is_bot(client: Client, name: Name) -> bool:
     )
 
 
+def is_operator(client: Client, account: Account) -> bool:
+    """Return whether *account* is an operator, or one of its sessions, by OPER."""
+    sessions = client.services.presence.sessions(account.key)
+    return account.actor.operator or any(session.actor.operator for session in sessions)
+
+
 def topic(client: Client, group: Group) -> None:
     """Answer with the topic, and who set it when."""
     channel = f"#{group.name}"
@@ -118,6 +127,12 @@ def prefix_of(group: Group, name: str) -> str:
 
 
 def names(client: Client, group: Group) -> None:
+    """Answer with the names of the members, and that these were all."""
+    list_names(client, group)
+    client.reply("366", f"#{group.name}", "End of NAMES.")
+
+
+def list_names(client: Client, group: Group) -> None:
     """Answer with the names of the members, those of registered people who are offline too."""
     channel = f"#{group.name}"
     hosts = "userhost-in-names" in client.caps
@@ -127,7 +142,6 @@ def names(client: Client, group: Group) -> None:
     )
     for text in wrapped(words, MAX_LINE - 32 - len(f"{client.server}{client.nick}{channel}") * 2):
         client.reply("353", "=", channel, text)
-    client.reply("366", channel, "End of NAMES.")
 
 
 def wrapped(words: Iterable[str], room: int) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyconchat import __version__
 from pyconchat.domain.text import SafeText, safe_line
 from pyconchat.doors.irc.client import Client
+from pyconchat.doors.irc.joins import is_operator
 from pyconchat.doors.irc.monitor import MAX_MONITORED
 from pyconchat.render.irc_lines import line
 
@@ -26,7 +27,7 @@ def welcome(client: Client) -> None:
     client.reply("001", f"Welcome to {network}, {client.nick}.")
     client.reply("002", f"Your host is {server}, running {version}.")
     client.reply("003", "Every line is stored before it is shown.")
-    client.reply("004", server, version, "Bo", "Abiknoqtv")
+    client.reply("004", server, version, "Bio", "Abiknoqtv")
     isupport(client)
     lusers(client)
     motd(client)
@@ -78,13 +79,21 @@ def lusers(client: Client) -> None:
     """Say how many people and groups there are (LUSERS)."""
     services = client.services
     online = {session.account.key: session.account for session in services.presence.everybody()}
-    people, operators = len(online), sum(each.actor.operator for each in online.values())
-    client.reply("251", f"There are {people} users and 0 invisible on 1 servers")
+    people, most = len(online), client.monitors.most
+    operators = sum(is_operator(client, account) for account in online.values())
+    hidden = {
+        session.account.key
+        for session in services.presence.everybody()
+        if session.translator is not None and session.translator.invisible
+    }
+    visible = people - len(hidden)
+    client.reply("251", f"There are {visible} users and {len(hidden)} invisible on 1 servers")
     client.reply("252", str(operators), "operators online")
     client.reply("254", str(len(services.groups)), "channels formed")
     client.reply("255", f"I have {people} clients and 0 servers")
-    client.reply("265", str(people), str(people), f"Current local users {people}, max {people}")
-    client.reply("266", str(people), str(people), f"Current global users {people}, max {people}")
+    for numeric, what in (("265", "local"), ("266", "global")):
+        text = f"Current {what} users {people}, max {most}"
+        client.reply(numeric, str(people), str(most), text)
 
 
 def motd(client: Client) -> None:

@@ -117,7 +117,7 @@ def test_bots(irc: IrcServer) -> None:
     alice, bot = irc.enters("alice", "message-tags"), irc.enters("beep")
     for user in (alice, bot):
         user.sends("JOIN #tea")
-    assert bot.gets("MODE beep +iB", "MODE beep") == ["beep MODE beep +B", "irc.test 221 beep +B"]
+    assert bot.gets("MODE beep +iB", "MODE beep") == ["beep MODE beep +iB", "irc.test 221 beep +Bi"]
     assert "irc.test 335 alice beep is a bot" in alice.gets("WHOIS beep")
     assert alice.gets("WHO #tea")[1].split()[8] == "HB"
     bot.sends("PRIVMSG #tea :boop", "PRIVMSG alice :boop", "PRIVMSG #tea :\x01ACTION boops\x01")
@@ -127,6 +127,19 @@ def test_bots(irc: IrcServer) -> None:
     bot.sends("PRIVMSG #tea :human")
     assert "bot" not in (alice.receives()[0].tags or {})
     assert alice.gets("WHO beep")[0].split()[8] == "H"
+
+
+def test_the_invisible(irc: IrcServer) -> None:
+    """Mode +i: only those who share a group, or know the name, find them."""
+    alice, eve = irc.enters("alice"), irc.enters("eve")
+    eve.gets("MODE eve +i")
+    assert alice.gets("WHO ev*") == ["irc.test 315 alice ev* End of WHO."]
+    assert len(alice.gets("WHO eve")) == 2
+    assert alice.gets("LUSERS")[0].endswith("There are 1 users and 1 invisible on 1 servers")
+    for user in (alice, eve):
+        user.gets("JOIN #tea")
+    assert len(alice.gets("WHO ev*")) == 2
+    assert eve.gets("MODE eve -i+o", "MODE eve") == ["eve MODE eve -i", "irc.test 221 eve +"]
 
 
 def test_monitor(irc: IrcServer) -> None:
