@@ -166,8 +166,8 @@ class Chat:
             event = replace(event, reply_to=reply_to, notice=notice, tags=tags)
         decision = Decision(now, (NewEntry(conversation.id, event),), (), key)
         self.journal.append(decision, _origin(session), done)
-        if session.account.absence is not None:
-            self.registry.end_absence(session.account)
+        if session.away is not None:
+            self.registry.absences.end(session)
 
     def act(
         self,
@@ -183,8 +183,8 @@ class Chat:
         if tags:
             event = replace(event, tags=tags)
         decision = Decision(now, (NewEntry(conversation.id, event),), (), key)
-        if session.account.absence is not None:
-            self.registry.end_absence(session.account)
+        if session.away is not None:
+            self.registry.absences.end(session)
         return self._append(decision, _origin(session))
 
     def post_by_hook(self, digest: str, text: SafeText, key: str = "") -> Deferred[int]:

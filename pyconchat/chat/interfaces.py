@@ -371,6 +371,8 @@ class ITranslator(IPeer):
 
     username = Attribute("The user name that the client gave.")
     realname = Attribute("The real name that the client gave.")
+    bot = Attribute("True if the client has said that it is a bot.")
+    invisible = Attribute("True if the client wants to be found by its name only.")
 
     def detached(conversation: GroupConversation, reason: SafeText) -> None:
         """Hide the group: the account has left it at the IRC door, for *reason*."""
@@ -478,7 +480,10 @@ class ISession(Interface):
     awaiting = Attribute("The `Conversation` whose approval enters it, or None.")
     active_at = Attribute("When the last line was received, in the reactor's seconds.")
     marks = Attribute(
-        "True for a program that reports shown entries; else received entries count as shown."
+        "True for a peer that reports shown entries; else received entries count as shown."
+    )
+    away = Attribute(
+        "The away text, empty if no reason was given; None while the session is not away."
     )
     quitting = Attribute("True after `quit`.")
     quit_reason = Attribute("The `SafeText` that was given to `quit`.")

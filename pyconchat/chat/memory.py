@@ -80,6 +80,10 @@ class Memory:
             account = self.accounts.get(owner)
             if account is not None:
                 account.detached.add(conversation)
+        for owner, target, at in server.read_markers:
+            account = self.accounts.get(owner)
+            if account is not None:
+                account.read_markers[target] = at
         for owner, setting, on in server.settings:
             account = self.accounts.get(owner)
             if account is not None:

@@ -109,8 +109,8 @@ class PrivateTalk:
             if first:
                 conversation.guests.discard(sender.party)
             raise
-        if sender.absence is not None:
-            self._registry.end_absence(sender)
+        if session.away is not None:
+            self._registry.absences.end(session)
         _correspond(sender, receiver)
         absence = None if receiver.key in sender.ignores else receiver.absence
         if absence is None or not absence.is_news_to(sender.party):

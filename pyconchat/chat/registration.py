@@ -18,6 +18,7 @@ from pyconchat.domain.decisions import (
     Decision,
     DeleteAccount,
     Ignore,
+    MarkRead,
     MoveKeys,
     Mute,
     NewEntry,
@@ -291,8 +292,9 @@ class Registration:
 
 
 def _chosen(account: Account) -> list[Write]:
-    """Return the writes that store the settings and ignore list of a guest who registers."""
+    """Return the writes that store the settings and lists of a guest who registers."""
     ignores = [Ignore(account.key, name, True) for name in account.ignores.values()]
     mutes = [Mute(account.key, id, True) for id in account.muted]
     settings = [SaveSetting(account.key, *each) for each in account.settings.differing()]
-    return [*ignores, *mutes, *settings]
+    markers = [MarkRead(account.key, *each) for each in account.read_markers.items()]
+    return [*ignores, *mutes, *settings, *markers]

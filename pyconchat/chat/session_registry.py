@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pyconchat.chat import event_log
+from pyconchat.chat.absences import Absences, readers_of
 from pyconchat.chat.conversations import (
     Conversation,
     DirectConversation,
@@ -13,13 +14,20 @@ from pyconchat.chat.conversations import (
 )
 from pyconchat.chat.interfaces import IJournal, ISession, IStore
 from pyconchat.chat.memory import Memory
-from pyconchat.domain.absence import Absence
 from pyconchat.domain.accounts import Account, is_guest_party
-from pyconchat.domain.decisions import Decision, Detach, EndDirect, MoveCursor, NoteLogin, NoteSeen
+from pyconchat.domain.decisions import (
+    Decision,
+    Detach,
+    EndDirect,
+    MarkRead,
+    MoveCursor,
+    NoteLogin,
+    NoteSeen,
+)
 from pyconchat.domain.events import NO_TEXT, Why
 from pyconchat.domain.group_state import JoinRequest, Member
-from pyconchat.domain.names import Key
-from pyconchat.domain.replies import Done, EndWhy, PresenceChanged, ReadUpto
+from pyconchat.domain.names import Key, fold
+from pyconchat.domain.replies import EndWhy, PresenceChanged, ReadUpto
 from pyconchat.domain.stored import CursorRecord
 from pyconchat.domain.text import SafeText
 
@@ -28,11 +36,8 @@ __all__ = ["HISTORY_AT_JOIN", "SessionRegistry"]
 HISTORY_AT_JOIN = 20
 """Earlier entries that a person is shown after joining."""
 
-MAX_PRESENCE_SESSIONS = 100
-"""Maximum sessions of a group in which comings and goings are announced.
-
-In a larger group the announcements would cost the square of its size.
-"""
+MAX_READ_MARKERS = 1000
+"""Maximum read markers of an account: the oldest is deleted."""
 
 
 class SessionRegistry:
@@ -48,7 +53,7 @@ class SessionRegistry:
         self._watchers: list[Callable[[Account], None]] = []
         self._presence_watchers: list[Callable[[Account, bool], None]] = []
         self._private_watchers: list[Callable[[int], None]] = []
-        self._absence_watchers: list[Callable[[Account], None]] = []
+        self.absences = Absences(memory, now)
         self.stopping = False  # the server is stopping: departures are not announced
 
     def watch(self, watcher: Callable[[Account], None]) -> None:
@@ -66,10 +71,6 @@ class SessionRegistry:
         """Call *watcher* with the id of each private conversation that ends."""
         self._private_watchers.append(watcher)
 
-    def watch_absence(self, watcher: Callable[[Account], None]) -> None:
-        """Call *watcher* with each account that is away now, or no longer."""
-        self._absence_watchers.append(watcher)
-
     def revoke(self, account: Account) -> None:
         """Call the watchers with *account*."""
         for watcher in self._watchers:
@@ -78,12 +79,14 @@ class SessionRegistry:
     def opened(self, session: ISession) -> None:
         """Add *session*: from now on a kick, a ban or a new password ends it."""
         account = session.account
+        self.absences.opening(session)
         first = self._memory.presence.add(session)
         event_log.connected(account.name, session.peer.address, not account.registered, first)
         if account.registered:
             self._journal.append(Decision(self._now(), writes=[NoteLogin(account.key)]))
         if first:
             self._announce(account, PresenceChanged(account.name, True))
+        self.absences.note(account)
 
     async def missed(self, session: ISession) -> list[CursorRecord]:
         """Return what the account of *session* has not received yet. Raises `NotSaved`.
@@ -111,6 +114,7 @@ class SessionRegistry:
         last = self._memory.presence.remove(session)
         event_log.disconnected(account.name, session.peer.address, last)
         if not last:
+            self.absences.note(account)
             return
         account.named.clear()
         account.shown.clear()
@@ -126,21 +130,6 @@ class SessionRegistry:
                     self._end(conversation, account.key, Why.GUEST_GONE, session.quit_reason)
         self._announce(account, PresenceChanged(account.name, False, session.quit_reason))
         self.release_private(account.party)
-
-    def set_absence(self, account: Account, text: SafeText) -> None:
-        """Make *account* away, for the reason *text*; empty: make it present."""
-        account.absence = Absence(text, self._now()) if text else None
-        for session in self._readers_of(account):
-            if session.translator is not None:
-                session.translator.absence_changed(account)
-        for watcher in self._absence_watchers:
-            watcher(account)
-
-    def end_absence(self, account: Account) -> None:
-        """End the absence of *account*, which has sent a message; notify all its sessions."""
-        self.set_absence(account, NO_TEXT)
-        for session in self._memory.presence.sessions(account.key):
-            session.send(Done(SafeText("You are back, and no longer away.")))
 
     def release_private(self, party: str) -> None:
         """Remove the private conversations of *party*, which has disconnected, once all is stored.
@@ -222,6 +211,24 @@ class SessionRegistry:
         if self.show(session, conversation, seq) and account.registered:
             self.move_cursors([MoveCursor(account.key, conversation.id, 0, shown=seq)])
 
+    def mark_time(self, account: Account, target: str, at: int) -> bool:
+        """Move a read marker of *account* to *at* (milliseconds since the epoch); store that.
+
+        Returns whether it moved: it never goes back. *target* is as in `MarkRead`, not folded.
+        """
+        markers, key = account.read_markers, fold(target)
+        if at <= markers.get(key, 0):
+            return False
+        markers[key] = at
+        writes = [MarkRead(account.key, key, at)]
+        if len(markers) > MAX_READ_MARKERS:
+            oldest = min(markers, key=markers.__getitem__)
+            del markers[oldest]
+            writes.append(MarkRead(account.key, oldest, 0))
+        if account.registered:
+            self._journal.append(Decision(self._now(), writes=writes))
+        return True
+
     def detach(
         self, account: Account, conversation: GroupConversation, reason: SafeText = NO_TEXT
     ) -> None:
@@ -280,19 +287,7 @@ class SessionRegistry:
     def _announce(self, account: Account, change: PresenceChanged) -> None:
         if self.stopping:
             return
-        for session in self._readers_of(account):
+        for session in readers_of(self._memory, account):
             session.send(change)
         for watcher in self._presence_watchers:
             watcher(account, change.online)
-
-    def _readers_of(self, account: Account) -> list[ISession]:
-        """Return the sessions that are told when *account* comes, goes, or is away."""
-        readers: dict[ISession, None] = {}
-        for conversation in self._memory.groups.memberships(account.key):
-            if len(conversation.sessions) <= MAX_PRESENCE_SESSIONS:
-                readers.update(conversation.sessions)
-        return [
-            session
-            for session in readers
-            if session.account is not account and account.key not in session.account.ignores
-        ]

@@ -73,14 +73,14 @@ async def whois(call: Call, name: Name) -> Reply:
 
 
 async def away(call: Call, text: SafeText | None) -> Reply:
-    """Set the away text *text*; without it, end the absence."""
-    account = call.account
+    """Set the away text *text*, on all devices; without it, end the absence."""
+    account, absences = call.account, call.services.registry.absences
     if text is not None:
-        call.services.registry.set_absence(account, text)
+        absences.set(account, text)
         return Done(SafeText("You are away until /away alone, or your next message."))
     if account.absence is None:
         raise Refused(Code.UNCHANGED, "You are not away; /away TEXT says that you are, and why.")
-    call.services.registry.set_absence(account, NO_TEXT)
+    absences.set(account, None)
     return Done(SafeText("You are back, and no longer away."))
 
 

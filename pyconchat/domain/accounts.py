@@ -58,9 +58,10 @@ class Account:
     private conversations. *seen_at* is when it was last online, in milliseconds since the epoch,
     None if that is not known. *absence* is set while it is away. *operator* and *since* are as in
     `Actor`. *muted* has the conversations of muted groups, *detached* of those that it has left at
-    the IRC door and is still a member of. While the account is online, *shown* has
-    how far each conversation was shown on one of its devices, and *named* the numbers of later
-    entries that mention it, by conversation;
+    the IRC door and is still a member of. *read_markers* has up to when it has read what its IRC
+    clients know as a target (folded), in milliseconds since the epoch.
+    While the account is online, *shown* has how far each conversation was shown on one of its
+    devices, and *named* the numbers of later entries that mention it, by conversation;
     *mentions* has all of a guest's, as pairs of conversation and number.
     """
 
@@ -80,6 +81,7 @@ class Account:
         "named",
         "party",
         "password_hash",
+        "read_markers",
         "seen_at",
         "settings",
         "shown",
@@ -105,6 +107,7 @@ class Account:
         self.settings = Settings()
         self.muted: set[int] = set()
         self.detached: set[int] = set()
+        self.read_markers: dict[str, int] = {}
         self.shown: dict[int, int] = {}
         self.named: dict[int, list[int]] = {}
         self.mentions: deque[tuple[int, int]] = deque(maxlen=MAX_GUEST_MENTIONS)

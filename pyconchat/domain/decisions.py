@@ -27,6 +27,7 @@ __all__ = [
     "EndToken",
     "EndTokens",
     "Ignore",
+    "MarkRead",
     "MoveCursor",
     "MoveKeys",
     "Mute",
@@ -93,6 +94,17 @@ class Detach(msgspec.Struct, frozen=True):
     owner: Key
     conversation: int
     on: bool
+
+
+class MarkRead(msgspec.Struct, frozen=True):
+    """*owner* has read *target* up to *at* (milliseconds since the epoch).
+
+    *target* is ``#`` and a group's name, or a person's, folded. With 0, the marker is deleted.
+    """
+
+    owner: Key
+    target: str
+    at: int
 
 
 class MoveCursor(msgspec.Struct, frozen=True):
@@ -209,6 +221,7 @@ Write: TypeAlias = (
     | SaveSetting
     | Mute
     | Detach
+    | MarkRead
     | MoveCursor
     | OpenDirect
     | EndDirect

@@ -123,6 +123,8 @@ class GroupState(msgspec.Struct):
     registered member. *last_file* and *last_code* are the highest numbers that a file and an invite
     code of the group ever had. *slow* is the minimum time between two messages of a member, in
     seconds.
+    *topic_by* set the topic, or removed it, at *topic_at* (milliseconds since the epoch); None if
+    nobody has.
     """
 
     number: int
@@ -131,6 +133,8 @@ class GroupState(msgspec.Struct):
     admin: Name | None
     password_hash: str = ""
     topic: SafeText = NO_TEXT
+    topic_by: Name | None = None
+    topic_at: int = 0
     closed: bool = False
     temporary: bool = False
     members: list[Member] = []
@@ -178,6 +182,8 @@ class LiveState:
         "slow",
         "temporary",
         "topic",
+        "topic_at",
+        "topic_by",
         "turns",
         "version",
     )
@@ -205,6 +211,8 @@ class LiveState:
         self.admin = state.admin
         self.password_hash = state.password_hash
         self.topic = state.topic
+        self.topic_by = state.topic_by
+        self.topic_at = state.topic_at
         self.closed = state.closed
         self.temporary = state.temporary
         self.members: dict[Key, Member] = {fold(m.name): m for m in state.members}
@@ -232,6 +240,8 @@ class LiveState:
             admin=self.admin,
             password_hash=self.password_hash,
             topic=self.topic,
+            topic_by=self.topic_by,
+            topic_at=self.topic_at,
             closed=self.closed,
             temporary=self.temporary,
             members=list(self.members.values()),
@@ -338,8 +348,8 @@ class LiveState:
             case PolicyChanged(policy=policy, password_hash=password_hash):
                 self.policy = policy
                 self.password_hash = password_hash
-            case TopicChanged(topic=topic):
-                self.topic = topic
+            case TopicChanged(topic=topic, by=by):
+                self.topic, self.topic_by, self.topic_at = topic, by, at
             case FileShared():
                 self._share(event, at)
             case FileRemoved(number=number):

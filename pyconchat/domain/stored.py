@@ -106,6 +106,7 @@ class ServerState(msgspec.Struct, frozen=True):
     settings: list[tuple[Key, str, bool]]
     mutes: list[tuple[Key, int]]
     detached: list[tuple[Key, int]]
+    read_markers: list[tuple[Key, str, int]]
     bans: list[Ban]
     claim_code: str | None
 

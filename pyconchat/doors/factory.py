@@ -126,7 +126,7 @@ class IrcFactory(Factory):
         refusal = IrcRenderer.of(IrcStyle()).refusal
         monitors = Monitors()
         chat.services.registry.watch_presence(monitors.changed)
-        chat.services.registry.watch_absence(monitors.absence_changed)
+        chat.services.registry.absences.watch(monitors.absence_changed)
         self._kind = DoorKind(_anything, partial(IrcDoor, monitors=monitors), refusal=refusal)
 
     def buildProtocol(self, addr: IAddress | None) -> ProtocolDetector | None:

@@ -55,6 +55,7 @@ class Session:
         "account",
         "active_at",
         "awaiting",
+        "away",
         "current",
         "marks",
         "peer",
@@ -77,6 +78,7 @@ class Session:
         self.awaiting: GroupConversation | None = None
         self.starting = True
         self.marks = False
+        self.away: SafeText | None = None
         self.quitting = False
         self.quit_reason = SafeText("")
         self.subscriptions = Subscriptions(services, self)

@@ -189,8 +189,8 @@ class Effects:
                     self._drop(schema.quieted, group, name)
             case PolicyChanged(policy=policy, password_hash=password_hash):
                 self._set_group(group, policy=policy.value, password_hash=password_hash)
-            case TopicChanged(topic=topic):
-                self._set_group(group, topic=topic)
+            case TopicChanged(topic=topic, by=by):
+                self._set_group(group, topic=topic, topic_by=by, topic_at=entry.at)
             case FileShared():
                 self._share(entry, event)
             case FileRemoved(number=number):

@@ -23,7 +23,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = "0019"
+VERSION = "0020"
 """The newest migration. A database with this version starts without Alembic."""
 
 CLAIM_CODE = "claim-code"
@@ -100,6 +100,16 @@ detached = Table(
     Column("conversation", Integer, primary_key=True, autoincrement=False),
 )
 
+# Up to when (milliseconds since the epoch) registered people have read what their IRC clients know
+# as target: "#" and a group's name, or a person's, folded.
+read_markers = Table(
+    "read_markers",
+    metadata,
+    Column("owner", String(32), primary_key=True),
+    Column("target", String(33), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
+
 # The entries that mention registered people, the newest of each.
 mentions = Table(
     "mentions",
@@ -159,6 +169,8 @@ groups = Table(
     Column("admin", String(32), nullable=False),
     Column("password_hash", Text, nullable=False, default=""),
     Column("topic", Text, nullable=False, default=""),
+    Column("topic_by", String(32), nullable=False, server_default=""),
+    Column("topic_at", BigInteger, nullable=False, server_default="0"),
     Column("closed", Boolean, nullable=False, default=False),
     Column("temporary", Boolean, nullable=False, default=False),
     Column("last_file", BigInteger, nullable=False, default=0),

@@ -126,7 +126,15 @@ def read_server(connection: Connection) -> ServerState:
         settings=_settings(connection),
         mutes=_of_owners(connection, schema.mutes),
         detached=_of_owners(connection, schema.detached),
+        read_markers=_read_markers(connection),
     )
+
+
+def _read_markers(connection: Connection) -> list[tuple[Key, str, int]]:
+    markers = schema.read_markers.c
+    query = select(markers.owner, markers.target, markers.at)
+    rows = connection.execute(query.order_by(markers.owner, markers.at, markers.target))
+    return [(Key(owner), target, at) for owner, target, at in rows]
 
 
 def read_cursors(connection: Connection, owner: Key) -> list[CursorRecord]:
@@ -231,6 +239,8 @@ def _groups(connection: Connection, chosen: ColumnElement[bool]) -> dict[int, St
             admin=row["admin"] or None,
             password_hash=row["password_hash"],
             topic=row["topic"],
+            topic_by=row["topic_by"] or None,
+            topic_at=row["topic_at"],
             closed=row["closed"],
             temporary=row["temporary"],
             last_file=row["last_file"],

@@ -13,6 +13,7 @@ from pyconchat.domain.decisions import (
     EndToken,
     EndTokens,
     Ignore,
+    MarkRead,
     MoveCursor,
     MoveKeys,
     Mute,
@@ -87,6 +88,12 @@ class Writes:
                 self._run(delete(detached).where(same))
                 if on:
                     self._run(insert(detached).values(owner=owner, conversation=conversation))
+            case MarkRead(owner=owner, target=target, at=at):
+                markers = schema.read_markers
+                same = and_(markers.c.owner == owner, markers.c.target == target)
+                self._run(delete(markers).where(same))
+                if at:
+                    self._run(insert(markers).values(owner=owner, target=target, at=at))
             case MoveCursor():
                 self._cursors.move([write])
             case OpenDirect(conversation=conversation, parties=parties, owners=owners):
@@ -179,6 +186,7 @@ class Writes:
             schema.mentions,
             schema.mutes,
             schema.detached,
+            schema.read_markers,
             schema.public_keys,
         )
         for table in (*tables, *own):

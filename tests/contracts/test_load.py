@@ -78,6 +78,8 @@ def test_all_of_a_group_is_stored(store: SqlStore) -> None:
         admin=Name("alice"),
         password_hash="$argon2id$x",
         topic=SafeText("über Tee"),
+        topic_by=Name("alice"),
+        topic_at=AT + 7,
         members=[Member(Name("alice"))],
         requests=[
             JoinRequest(Name("dave"), AT, SafeText("note 'of' dave")),

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from pyconchat.domain.decisions import Decision, Detach, NewEntry, OpenDirect
+from pyconchat.domain.accounts import deleted_party
+from pyconchat.domain.decisions import (
+    Decision,
+    DeleteAccount,
+    Detach,
+    MarkRead,
+    NewEntry,
+    OpenDirect,
+)
 from pyconchat.domain.events import Action, MemberJoined, MemberLeft, Message, TopicChanged, Via
 from pyconchat.domain.names import Key
 from pyconchat.domain.text import SafeText
@@ -82,3 +90,16 @@ def test_detached_groups(store: SqlStore) -> None:
     commit(store, Decision(AT, (), [Detach(bob, TEA, True)]))
     commit(store, Decision(AT, (), [Detach(bob, TEA, False)]))
     assert store.load().server.detached == []
+
+
+def test_read_markers(store: SqlStore) -> None:
+    """They are loaded at the next start, one for each target, the oldest first."""
+    register(store, ALICE, BOB)
+    bob = Key("bob")
+    for target, at in (("#tea", 7), ("alice", 8), ("#tea", 9)):
+        commit(store, Decision(AT, (), [MarkRead(bob, target, at)]))
+    assert store.load().server.read_markers == [(bob, "alice", 8), (bob, "#tea", 9)]
+    commit(store, Decision(AT, (), [MarkRead(bob, "alice", 0)]))
+    assert store.load().server.read_markers == [(bob, "#tea", 9)]
+    commit(store, Decision(AT, (), [DeleteAccount(bob, deleted_party(bob))]))
+    assert store.load().server.read_markers == []

@@ -18,7 +18,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 
 import pyconchat.store
-from pyconchat.domain.events import GroupCreated, Message, Policy, encode
+from pyconchat.domain.events import AnyEvent, GroupCreated, Message, Policy, TopicChanged, encode
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.text import SafeText
 from pyconchat.store import BadStore, SqlStore, schema
@@ -90,9 +90,10 @@ def fill(connection: sqlite3.Connection) -> None:
             f'INSERT INTO "{table}" ({names}) VALUES ({marks})', tuple(values.values())
         )
 
-    log = [
+    log: list[AnyEvent] = [
         GroupCreated(1, Name("tea"), ALICE.name, Policy.OPEN),
-        *(Message(ALICE.name, SafeText(f"the kettle {number} sings")) for number in range(2, 201)),
+        TopicChanged(SafeText("green"), BOB.name),
+        *(Message(ALICE.name, SafeText(f"the kettle {number} sings")) for number in range(3, 201)),
     ]
     for actor in (ALICE, BOB):
         insert(
@@ -260,16 +261,16 @@ def test_the_write_ahead_log_is_copied_too(database: Path) -> None:
 def test_an_upgrade_that_fails_in_the_middle(database: Path, version: str) -> None:
     """The error is one line. The database is unchanged, and the old version can still use it."""
     with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("CREATE INDEX hooks ON accounts (name)")
+        connection.execute("CREATE INDEX read_markers ON accounts (name)")
     before = dump(database)
     for _ in range(2):  # a second attempt fails in the same way
         line = fails(database)
         assert line.startswith("the database could not be upgraded and is unchanged: ")
-        assert "index named hooks" in line
+        assert "index named read_markers" in line
         assert dump(database) == before
     with closing(sqlite3.connect(database)) as connection, connection:
         stored = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        connection.execute("DROP INDEX hooks")
+        connection.execute("DROP INDEX read_markers")
     assert stored == (version,)
     assert stat.S_IMODE(database.stat().st_mode) == 0o600
     assert [path.name for path in database.parent.iterdir()] == [database.name]

@@ -169,12 +169,14 @@ async def invite(client: Client, message: Message) -> None:
 
 async def names(client: Client, message: Message) -> None:
     """NAMES: the members of groups."""
+    shown: list[str] = []
     for channel in message.param(0).split(",")[:MAX_CHANNELS]:
         conversation = client.services.groups.known_to(client.actor, channel[1:])
         if channel.startswith("#") and conversation is not None and client.shows(conversation):
-            joins.names(client, conversation.group)
-        else:
-            client.reply("366", channel or "*", "End of NAMES.")
+            joins.list_names(client, conversation.group)
+            channel = f"#{conversation.group.name}"
+        shown.append(channel or "*")
+    client.reply("366", ",".join(shown), "End of NAMES.")
 
 
 async def list_(client: Client, message: Message) -> None:

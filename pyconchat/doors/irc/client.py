@@ -23,6 +23,7 @@ from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused
 from pyconchat.domain.group import Actor
 from pyconchat.domain.refusals import internal_error, not_saved
 from pyconchat.domain.replies import Reply
+from pyconchat.domain.text import SafeText
 from pyconchat.doors.irc.message import Message
 from pyconchat.doors.irc.monitors import Monitors
 from pyconchat.doors.irc.output import Output
@@ -71,6 +72,9 @@ class Client:
         self.nick = ""
         self.user = ""
         self.realname = ""
+        self.bot = False
+        self.invisible = False
+        self.away: SafeText | None = None  # at the login; afterwards the session knows
         self.session: ISession | None = None
         self.answers: list[str] = []  # to the questions of the running command
         self.shown_at: dict[int, int] = {}  # groups, with the newest entry when they were shown
@@ -145,6 +149,7 @@ class Client:
         self.event_style = tuple(each in self.caps for each in _OF_EVENTS)
         self.door.renderer = self.renderer
         if self.session is not None:
+            self.session.marks = "draft/read-marker" in self.caps
             self.session.restyle()
 
     # Output.
@@ -177,9 +182,20 @@ class Client:
 
     def monitored_is_away(self, account: Account) -> None:
         """Tell the client, if it asks for that and does not learn it through a group."""
-        shared = any(account.key in each.group.members for each in self.groups())
-        if "extended-monitor" in self.caps and not shared and account is not self.account:
+        if "extended-monitor" in self.caps and not self._learns_of(account):
             self.door.absence_changed(account)
+
+    def monitored_has_changed(self, account: Account, piece: str, capability: str) -> None:
+        """Send *piece*, as `monitored_is_away`, to a client with *capability*."""
+        if {"extended-monitor", capability} <= self.caps and not self._learns_of(account):
+            self.output.pass_on(piece.encode())
+
+    def _learns_of(self, account: Account) -> bool:
+        return account is self.account or self.knows(account)
+
+    def knows(self, account: Account) -> bool:
+        """Return whether the client and *account* share a group."""
+        return any(account.key in each.group.members for each in self.groups())
 
     # Commands.
 

@@ -6,7 +6,17 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from pyconchat.domain.errors import Refused
-from pyconchat.doors.irc import channels, history, messages, modes, monitor, people, server
+from pyconchat.doors.irc import (
+    channels,
+    history,
+    markread,
+    messages,
+    modes,
+    monitor,
+    people,
+    server,
+)
+from pyconchat.doors.irc.account_registration import verify
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.message import Message
 from pyconchat.doors.irc.messages import Posts
@@ -25,6 +35,7 @@ QUERIES = frozenset(
     {
         *(b"NAMES", b"WHO", b"WHOIS", b"WHOWAS", b"LIST", b"ISON", b"USERHOST", b"MONITOR"),
         *(b"CHATHISTORY", b"MOTD", b"LUSERS", b"VERSION", b"TIME", b"INFO", b"HELP", b"HELPOP"),
+        *(b"MARKREAD", b"ISUPPORT"),
     }
 )
 """Commands that only ask; so do MODE and TOPIC with one parameter."""
@@ -35,6 +46,9 @@ MESSAGES = frozenset({"PRIVMSG", "NOTICE", "TAGMSG"})
 
 _OTHERS = frozenset({"STATS"})
 """Commands of IRC that this server does not have, and that mean something else at other doors."""
+
+
+PRE_AWAY = "draft/pre-away"
 
 
 class Command(NamedTuple):
@@ -56,6 +70,7 @@ _TABLE: dict[str, Command] = {
     "KNOCK": Command(channels.knock, 1),
     "LIST": Command(channels.list_),
     "LUSERS": Command(server.show),
+    "MARKREAD": Command(markread.markread),
     "MODE": Command(modes.mode, 1),
     "MONITOR": Command(monitor.monitor, 1),
     "MOTD": Command(server.show),
@@ -67,13 +82,26 @@ _TABLE: dict[str, Command] = {
     "TIME": Command(server.time),
     "TOPIC": Command(channels.topic, 1),
     "USERHOST": Command(people.userhost, 1),
+    "VERIFY": Command(verify, 2),
     "VERSION": Command(server.version),
     "WHO": Command(people.who),
     "WHOIS": Command(people.whois, 1),
     "WHOWAS": Command(people.whowas, 1),
 }
 
-_EVERYWHERE = ("AUTHENTICATE", "CAP", "NICK", "NOTICE", "PASS", "PING", "PONG", "PRIVMSG", "QUIT")
+_EVERYWHERE = (
+    "AUTHENTICATE",
+    "CAP",
+    "ISUPPORT",
+    "NICK",
+    "NOTICE",
+    "PASS",
+    "PING",
+    "PONG",
+    "PRIVMSG",
+    "QUIT",
+    "REGISTER",
+)
 for _name in ("HELP", "HELPOP"):
     _TABLE[_name] = Command(server.help_({*_TABLE, *_EVERYWHERE, "HELP", "HELPOP", "USER"}))
 
@@ -90,7 +118,9 @@ class Commands:
             "AUTHENTICATE": (registration.authenticate, 1),
             "CAP": (registration.cap, 1),
             "NICK": (registration.nick, 0),
+            "ISUPPORT": (registration.isupport, 0),
             "PASS": (registration.pass_, 1),
+            "REGISTER": (registration.register, 3),
             "USER": (registration.user, 4),
         }
 
@@ -118,6 +148,8 @@ class Commands:
         elif command in ("PING", "PONG", "QUIT"):
             action = {"PING": server.ping, "PONG": server.pong, "QUIT": server.quit_}[command]
             await action(client, message)
+        elif command == "AWAY" and PRE_AWAY in client.caps:
+            await people.away(client, message)
         elif not client.registered:
             client.reply("451", "You have not registered.")
         elif command in ("PRIVMSG", "NOTICE"):

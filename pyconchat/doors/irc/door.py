@@ -21,7 +21,7 @@ from pyconchat.chat.interfaces import ISession
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import MustAsk, Refused
 from pyconchat.domain.events import Entry, Talk, is_coming_or_going
-from pyconchat.domain.replies import Done, PresenceChanged, Reply, Where
+from pyconchat.domain.replies import Done, PresenceChanged, ReadUpto, Reply, Where
 from pyconchat.domain.text import SafeText
 from pyconchat.domain.times import date_and_time
 from pyconchat.doors.connection_limits import CountedConnection
@@ -35,6 +35,7 @@ from pyconchat.doors.irc.joins import show_group
 from pyconchat.doors.irc.message import MAX_ANY, command_of, parse
 from pyconchat.doors.irc.messages import echo
 from pyconchat.doors.irc.monitors import Monitors
+from pyconchat.doors.irc.read_markers import shown_elsewhere
 from pyconchat.doors.irc.service import say
 from pyconchat.net.connection import Lifecycle
 from pyconchat.render.irc import IrcRenderer, IrcStyle
@@ -211,6 +212,16 @@ class IrcDoor(Door):
         """Return the real name that the client gave."""
         return self.client.realname
 
+    @property
+    def bot(self) -> bool:
+        """Return whether the client has said that it is a bot."""
+        return self.client.bot
+
+    @property
+    def invisible(self) -> bool:
+        """Return whether the client wants to be found by its name only."""
+        return self.client.invisible
+
     def replied(self, reply: Reply) -> None:
         client = self.client
         match reply:
@@ -218,7 +229,9 @@ class IrcDoor(Door):
                 account = client.services.accounts.get(name)
                 if "away-notify" in client.caps and account is not None and account.registered:
                     self._away_line(account, None if online else "is offline")
-            case Done() if client.account.absence is None and "no longer away" in reply.text:
+            case ReadUpto():
+                shown_elsewhere(client, reply)
+            case Done() if client.login.away is None and "no longer away" in reply.text:
                 client.reply("305", reply.text)
             case _:
                 say(client, reply)
@@ -273,7 +286,7 @@ class IrcDoor(Door):
             self.client.send(piece)
 
     def _away_line(self, account: Account, text: str | None) -> None:
-        words = [] if text is None else [text]
+        words = [] if text is None else [text or "away"]
         piece = line(source(account.name), "AWAY", *words)
         self.client.output.pass_on(piece.encode())
 

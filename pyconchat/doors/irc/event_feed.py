@@ -12,6 +12,7 @@ from pyconchat.domain.events import (
     Entry,
     GroupClosed,
     GroupCreated,
+    JoinRequested,
     MemberJoined,
     MemberLeft,
     OperatorMade,
@@ -27,6 +28,9 @@ from pyconchat.doors.irc.joins import show_group
 from pyconchat.render.irc_lines import line
 
 __all__ = ["EventFeed"]
+
+_NAMING_READER = GroupClosed | JoinRequested
+"""Events of groups whose lines name the reader."""
 
 MAX_GONE = 256
 """Maximum guests who are remembered as gone, so that each gets one QUIT."""
@@ -53,7 +57,7 @@ class _Shared:
 
     def block(self, client: Client, entry: Entry, where: Where) -> bytes:
         """Return the lines for *client*, whom the event does not concern."""
-        if where.group is None or isinstance(entry.event, GroupClosed):  # these name the reader
+        if where.group is None or isinstance(entry.event, _NAMING_READER):
             return "".join(_stamped(client, entry, where, False)).encode()
         block = self._blocks.get(client.event_style)
         if block is None:

@@ -130,7 +130,9 @@ def event_lines(client: Client, entry: Entry, where: Where, own: bool) -> list[s
                 return []
             said = f": {note}" if note else ""
             answer = f"/msg {SERVICE} approve {channel} {name}"
-            return [_in_group(channel, f"{name} asks to join{said}. Answer: {answer}, or reject.")]
+            text = f"{name} asks to join{said}. Answer: {answer}, or reject."
+            knock = (client.server, "710", client.nick, channel, source(name))
+            return [line(*knock, "asks to join."), _in_group(channel, text)]
         case GroupCreated():
             return []
         case FileShared(number=number):
@@ -150,7 +152,7 @@ def _away_after(client: Client, name: Name) -> list[str]:
     account = client.services.accounts.get(name)
     if account is None or account.absence is None or "away-notify" not in client.caps:
         return []
-    return [line(source(name), "AWAY", account.absence.text)]
+    return [line(source(name), "AWAY", account.absence.text or "away")]
 
 
 def _policy_modes(previous: Policy | None, policy: Policy) -> tuple[str, list[str]]:

@@ -5,12 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pyconchat.chat.conversations import DirectConversation, GroupConversation
+from pyconchat.domain.accounts import Account
 from pyconchat.domain.group import Group
 from pyconchat.domain.names import Name, fold
 from pyconchat.doors.irc.client import Client
+from pyconchat.doors.irc.read_markers import READ_MARKER, marker_line, note_shown
 from pyconchat.render.irc_lines import MAX_LINE, line, source
 
-__all__ = ["join_line", "names", "prefix_of", "show_group", "show_groups", "topic", "wrapped"]
+__all__ = [
+    "is_bot",
+    "is_operator",
+    "join_line",
+    "list_names",
+    "names",
+    "prefix_of",
+    "real_name",
+    "show_group",
+    "show_groups",
+    "topic",
+    "user_name",
+    "wrapped",
+]
 
 MAX_PARTNERS = 10
 """Maximum people whom the notice about waiting messages names."""
@@ -20,6 +35,8 @@ async def show_groups(client: Client) -> None:
     """Show the client's groups, then what it has missed; messages are live afterwards."""
     for conversation in client.groups():
         if conversation in client.login.subscriptions:
+            if READ_MARKER in client.caps:
+                await note_shown(client, conversation)
             show_group(client, conversation)
     client.output.end()
     if "draft/chathistory" not in client.caps:
@@ -39,12 +56,14 @@ async def show_groups(client: Client) -> None:
 
 
 def show_group(client: Client, conversation: GroupConversation) -> None:
-    """Show that the client is in a group: JOIN, the topic and the names."""
+    """Show that the client is in a group: JOIN, the topic, the read marker and the names."""
     group, own = conversation.group, client.account
     client.shown_at[conversation.id] = conversation.published
     client.send(join_line(client, own.name, group.name))
     if group.topic:
-        client.reply("332", f"#{group.name}", group.topic)
+        topic(client, group)
+    if READ_MARKER in client.caps:
+        client.send(marker_line(client, f"#{group.name}"))
     if "no-implicit-names" not in client.caps:
         names(client, group)
 
@@ -75,12 +94,29 @@ def user_name(client: Client, name: Name) -> str:
     return name
 
 
+def is_bot(client: Client, name: Name) -> bool:
+    """Return whether an IRC session of *name* has said that it is a bot."""
+    return any(
+        session.translator is not None and session.translator.bot
+        for session in client.services.presence.sessions(fold(name))
+    )
+
+
+def is_operator(client: Client, account: Account) -> bool:
+    """Return whether *account* is an operator, or one of its sessions, by OPER."""
+    sessions = client.services.presence.sessions(account.key)
+    return account.actor.operator or any(session.actor.operator for session in sessions)
+
+
 def topic(client: Client, group: Group) -> None:
-    """Answer with the topic."""
-    if group.topic:
-        client.reply("332", f"#{group.name}", group.topic)
-    else:
-        client.reply("331", f"#{group.name}", "There is no topic.")
+    """Answer with the topic, and who set it when."""
+    channel = f"#{group.name}"
+    if not group.topic:
+        client.reply("331", channel, "There is no topic.")
+        return
+    client.reply("332", channel, group.topic)
+    if group.topic_by is not None:
+        client.reply("333", channel, source(group.topic_by), str(group.topic_at // 1000))
 
 
 def prefix_of(group: Group, name: str) -> str:
@@ -91,6 +127,12 @@ def prefix_of(group: Group, name: str) -> str:
 
 
 def names(client: Client, group: Group) -> None:
+    """Answer with the names of the members, and that these were all."""
+    list_names(client, group)
+    client.reply("366", f"#{group.name}", "End of NAMES.")
+
+
+def list_names(client: Client, group: Group) -> None:
     """Answer with the names of the members, those of registered people who are offline too."""
     channel = f"#{group.name}"
     hosts = "userhost-in-names" in client.caps
@@ -100,7 +142,6 @@ def names(client: Client, group: Group) -> None:
     )
     for text in wrapped(words, MAX_LINE - 32 - len(f"{client.server}{client.nick}{channel}") * 2):
         client.reply("353", "=", channel, text)
-    client.reply("366", channel, "End of NAMES.")
 
 
 def wrapped(words: Iterable[str], room: int) -> Iterator[str]:

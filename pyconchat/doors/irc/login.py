@@ -16,6 +16,7 @@ from pyconchat.domain.names import person_name
 from pyconchat.domain.refusals import CANNOT_READ_LOG, not_saved
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.joins import show_groups
+from pyconchat.doors.irc.read_markers import READ_MARKER
 from pyconchat.doors.irc.welcome import welcome
 from pyconchat.render.irc_lines import line
 from pyconchat.sessions.portal import Password
@@ -52,6 +53,7 @@ async def switch(client: Client, session: ISession) -> None:
     if session.account is client.account:
         session.close()
         return
+    client.away = client.login.away
     client.login.close()
     client.session = None
     client.send(line(old, "NICK", session.account.name))
@@ -66,6 +68,8 @@ async def begin(client: Client, session: ISession, welcomed: bool = False) -> No
         client.services.registration.dismiss(session.account)
         raise
     client.session, client.nick = session, session.account.name
+    session.marks = READ_MARKER in client.caps
+    session.away = client.away
     try:
         await session.start()
     except NotSaved:

@@ -35,6 +35,9 @@ MAX_TARGETS = 4
 MAX_TAGS = 16
 """Maximum client-only tags that are stored with a message."""
 
+BOT_TAG = ("bot", SafeText(""))
+"""The tag of what a bot says (IRCv3 bot mode)."""
+
 _ACTION = "\x01ACTION "
 
 
@@ -174,7 +177,7 @@ async def _send(
     safe = safe_text(strip_formatting(text))
     if not safe or safe.isspace():
         raise empty_message()
-    tags = safe_tags(message)
+    tags = (*((BOT_TAG,) if client.bot else ()), *safe_tags(message))
     if target.startswith("#"):
         conversation = client.group_joined(target)
         post = posts.add(f"#{fold(conversation.group.name)}", message.label, echoes)

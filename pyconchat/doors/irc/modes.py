@@ -17,7 +17,7 @@ from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.events import POLICY_MODES
 from pyconchat.doors.irc.message import Message
 from pyconchat.doors.irc.refusals import refuse
-from pyconchat.render.irc_lines import SERVICE
+from pyconchat.render.irc_lines import SERVICE, line
 
 __all__ = ["mode"]
 
@@ -67,9 +67,36 @@ def _own_modes(client: Client, message: Message) -> None:
     elif account is not client.account:
         client.reply("502", "You see and change only your own modes.")
     elif len(message.params) == 1:
-        client.reply("221", "+o" if client.actor.operator else "+")
-    elif set(message.param(1)) - set("+-io"):
+        has = {"B": client.bot, "i": client.invisible, "o": client.actor.operator}
+        client.reply("221", f"+{''.join(letter for letter, on in has.items() if on)}")
+    elif set(message.param(1)) - set("+-Bio"):
         client.reply("501", "There is no such mode.")
+    else:
+        _set_own(client, message.param(1))
+
+
+def _set_own(client: Client, modes: str) -> None:
+    """Set or unset the client's own modes: of bots (IRCv3 bot mode), and of the invisible."""
+    sign, changed = "+", ""
+    for letter in modes:
+        if letter in "+-":
+            sign = letter
+            continue
+        name = {"B": "bot", "i": "invisible"}.get(letter, "")
+        if name and getattr(client, name) is not (sign == "+"):
+            setattr(client, name, sign == "+")
+            changed += sign + letter
+    if changed:
+        client.send(line(client.nick, "MODE", client.nick, _joined(changed)))
+
+
+def _joined(changed: str) -> str:
+    """Return *changed*, such as ``+B+i``, with each sign only where it changes."""
+    signs = changed[::2]
+    return "".join(
+        letter if number and signs[number - 1] == sign else sign + letter
+        for number, (sign, letter) in enumerate(zip(signs, changed[1::2], strict=True))
+    )
 
 
 def _modes_of(client: Client, group: Group) -> tuple[str, list[str]]:

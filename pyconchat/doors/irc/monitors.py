@@ -21,6 +21,9 @@ class Watcher(Protocol):
     def monitored_is_away(self, account: Account) -> None:
         """Note that *account* is away now, or no longer (IRCv3 extended-monitor)."""
 
+    def monitored_has_changed(self, account: Account, piece: str, capability: str) -> None:
+        """Send *piece*, about *account*, if the client has *capability*."""
+
 
 MAX_GONE = 100
 """Maximum people who have gone that WHOWAS knows."""
@@ -38,6 +41,8 @@ class Monitors:
     """The names that the clients of one server monitor, and the last people who have gone."""
 
     def __init__(self) -> None:
+        self.most = 0  # people who were online at the same time
+        self._online = 0
         self._leaving: dict[str, tuple[str, str]] = {}
         self._gone: deque[Gone] = deque(maxlen=MAX_GONE)
         self._names: dict[Watcher, dict[str, str]] = {}
@@ -84,8 +89,15 @@ class Monitors:
         for client in list(self._watchers.get(account.key, ())):
             client.monitored_is_away(account)
 
+    def relay(self, account: Account, piece: str, capability: str) -> None:
+        """Send *piece*, about *account*, to the clients that monitor it and have *capability*."""
+        for client in list(self._watchers.get(account.key, ())):
+            client.monitored_has_changed(account, piece, capability)
+
     def changed(self, account: Account, online: bool) -> None:
         """Tell the clients that monitor *account* that it has come, or gone."""
+        self._online += 1 if online else -1
+        self.most = max(self.most, self._online)
         user, real = self._leaving.pop(account.key, (account.name, account.name))
         if not online:
             self._gone.appendleft(Gone(account.name, user, real))

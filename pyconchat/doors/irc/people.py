@@ -7,12 +7,13 @@ from collections.abc import Iterable
 
 from pyconchat.commands.people import away_text
 from pyconchat.domain.accounts import Account
+from pyconchat.domain.events import NO_TEXT
 from pyconchat.domain.group import Group
 from pyconchat.domain.names import fold
 from pyconchat.domain.text import safe_line
 from pyconchat.doors.irc.channels import reason_in
 from pyconchat.doors.irc.client import Client
-from pyconchat.doors.irc.joins import prefix_of, real_name, user_name, wrapped
+from pyconchat.doors.irc.joins import is_bot, is_operator, prefix_of, real_name, user_name, wrapped
 from pyconchat.doors.irc.message import Message, strip_formatting
 from pyconchat.doors.irc.monitors import Gone
 from pyconchat.doors.irc.service import is_service
@@ -22,6 +23,9 @@ __all__ = ["away", "setname", "userhost", "who", "whois", "whowas"]
 
 MAX_WHO = 500
 """Maximum people in an answer to WHO."""
+
+UNATTENDED = "*"
+"""The text of a client that is away because nobody is there (IRCv3 pre-away)."""
 
 MAX_REALNAME = 150
 
@@ -52,10 +56,19 @@ async def who(client: Client, message: Message) -> None:
         if account is not None:
             online.setdefault(account.key, account)
         found = [each for key, each in online.items() if mask == "0" or pattern.fullmatch(key)]
+        if fold(mask) not in online:
+            found = [each for each in found if not _is_hidden(client, each)]
         if message.param(1) == "o":
-            found = [each for each in found if each.actor.operator]
+            found = [each for each in found if is_operator(client, each)]
         _lines(client, found, "*", None, whox)
     client.reply("315", mask, "End of WHO.")
+
+
+def _is_hidden(client: Client, account: Account) -> bool:
+    """Return whether *account* is invisible (``+i``) to the client: they share no group."""
+    sessions = client.services.presence.sessions(account.key)
+    invisible = any(each.translator is not None and each.translator.invisible for each in sessions)
+    return invisible and account is not client.account and not client.knows(account)
 
 
 def _lines(
@@ -68,8 +81,9 @@ def _lines(
     for account in list(accounts)[:MAX_WHO]:
         name = account.name
         flags = "G" if _is_away(client, account) else "H"
-        flags += "*" if account.actor.operator else ""
+        flags += "*" if is_operator(client, account) else ""
         flags += prefix_of(group, name) if group is not None else ""
+        flags += "B" if is_bot(client, name) else ""
         real, user = real_name(client, name), user_name(client, name)
         if whox is None:
             client.reply("352", channel, user, HOST, client.server, name, flags, f"0 {real}")
@@ -123,8 +137,10 @@ def _whois(client: Client, account: Account) -> None:
     for text in wrapped(shared, 380):
         client.reply("319", name, text)
     client.reply("312", name, client.server, services.config.irc.network)
-    if account.actor.operator:
+    if is_operator(client, account):
         client.reply("313", name, "is an operator of this server")
+    if is_bot(client, name):
+        client.reply("335", name, "is a bot")
     away = away_text(client.call(), account)
     sessions = services.presence.sessions(account.key)
     if away is not None:
@@ -161,16 +177,18 @@ async def userhost(client: Client, message: Message) -> None:
     for nick in message.params[:5]:
         account = client.services.accounts.get(nick)
         if account is not None:
-            star = "*" if account.actor.operator else ""
+            star = "*" if is_operator(client, account) else ""
             sign = "-" if _is_away(client, account) else "+"
             found.append(f"{account.name}{star}={sign}{user_name(client, account.name)}@{HOST}")
     client.reply("302", " ".join(found))
 
 
 async def away(client: Client, message: Message) -> None:
-    """AWAY: set the away text, or come back."""
+    """AWAY: set the away text of this client, ``*`` if it is away by itself, or come back."""
     text = reason_in(message.param(0))
-    client.services.registry.set_absence(client.account, text)
+    client.away = None if not text else NO_TEXT if text == UNATTENDED else text
+    if client.registered:
+        client.services.registry.absences.set_session(client.login, client.away)
     if text:
         client.reply("306", "You are marked as away.")
     else:
@@ -189,5 +207,6 @@ async def setname(client: Client, message: Message) -> None:
     for session in readers:
         if session.translator is not None:
             session.translator.relay(changed, "setname")
+    client.monitors.relay(client.account, changed, "setname")
     if not readers and "setname" in client.caps:
         client.send(changed)

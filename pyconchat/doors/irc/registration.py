@@ -13,10 +13,12 @@ from pyconchat.domain.refusals import (
     name_in_use,
 )
 from pyconchat.domain.text import safe_line
+from pyconchat.doors.irc.account_registration import register
 from pyconchat.doors.irc.capabilities import CAPABILITIES, listed, requested
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.login import begin, log_in, switch
 from pyconchat.doors.irc.message import Message
+from pyconchat.doors.irc.welcome import EXTENDED_ISUPPORT, isupport
 from pyconchat.render.irc_lines import line
 from pyconchat.sessions.portal import GuestName, Password
 
@@ -114,6 +116,20 @@ class Registration:
             self._client.reply("462", "You are registered already.")
             return
         self._password = message.param(0)
+
+    async def register(self, message: Message) -> None:
+        """REGISTER: make the nick an account."""
+        session = await register(self._client, message, self.authenticated)
+        if session is not None:
+            self._session = session
+
+    async def isupport(self, _message: Message) -> None:
+        """ISUPPORT: what the server supports, also before the login is complete."""
+        client = self._client
+        if client.registered or EXTENDED_ISUPPORT in client.caps:
+            isupport(client)
+        else:
+            client.reply("451", "You have not registered.")
 
     async def authenticate(self, message: Message) -> None:
         """AUTHENTICATE: SASL PLAIN (RFC 4616)."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 from pyconchat import __version__
 from pyconchat.domain.text import SafeText, safe_line
 from pyconchat.doors.irc.client import Client
+from pyconchat.doors.irc.joins import is_operator
 from pyconchat.doors.irc.monitor import MAX_MONITORED
+from pyconchat.render.irc_lines import line
 
-__all__ = ["MAX_HISTORY", "isupport", "lusers", "motd", "welcome"]
+__all__ = ["EXTENDED_ISUPPORT", "MAX_HISTORY", "isupport", "lusers", "motd", "welcome"]
 
 MAX_HISTORY = 100
 """Maximum messages in an answer to CHATHISTORY."""
+
+EXTENDED_ISUPPORT = "draft/extended-isupport"
 
 PER_LINE = 13
 """Tokens of ISUPPORT in a line: a line has at most 15 parameters."""
@@ -23,7 +27,7 @@ def welcome(client: Client) -> None:
     client.reply("001", f"Welcome to {network}, {client.nick}.")
     client.reply("002", f"Your host is {server}, running {version}.")
     client.reply("003", "Every line is stored before it is shown.")
-    client.reply("004", server, version, "o", "Abikntq")
+    client.reply("004", server, version, "Bio", "Abiknoqtv")
     isupport(client)
     lusers(client)
     motd(client)
@@ -54,25 +58,42 @@ def isupport(client: Client) -> None:
         "MSGREFTYPES=msgid,timestamp",
         "ELIST=MU",
         "KNOCK",
+        "BOT=B",
         "SAFELIST",
         "TARGMAX=PRIVMSG:4,NOTICE:4,TAGMSG:4,JOIN:,PART:,KICK:4,WHOIS:1,NAMES:,MONITOR:",
         "soju.im/SAFERATE",
     )
-    for first in range(0, len(tokens), PER_LINE):
-        client.reply("005", *tokens[first : first + PER_LINE], "are supported by this server.")
+    pieces = [
+        line(
+            *(client.server, "005", client.display),
+            *(*tokens[first : first + PER_LINE], "are supported by this server."),
+        )
+        for first in range(0, len(tokens), PER_LINE)
+    ]
+    if {"batch", EXTENDED_ISUPPORT} <= client.caps:
+        pieces = [client.output.batch("draft/isupport", (), pieces)]
+    client.send("".join(pieces))
 
 
 def lusers(client: Client) -> None:
     """Say how many people and groups there are (LUSERS)."""
     services = client.services
     online = {session.account.key: session.account for session in services.presence.everybody()}
-    people, operators = len(online), sum(each.actor.operator for each in online.values())
-    client.reply("251", f"There are {people} users and 0 invisible on 1 servers")
+    people, most = len(online), client.monitors.most
+    operators = sum(is_operator(client, account) for account in online.values())
+    hidden = {
+        session.account.key
+        for session in services.presence.everybody()
+        if session.translator is not None and session.translator.invisible
+    }
+    visible = people - len(hidden)
+    client.reply("251", f"There are {visible} users and {len(hidden)} invisible on 1 servers")
     client.reply("252", str(operators), "operators online")
     client.reply("254", str(len(services.groups)), "channels formed")
     client.reply("255", f"I have {people} clients and 0 servers")
-    client.reply("265", str(people), str(people), f"Current local users {people}, max {people}")
-    client.reply("266", str(people), str(people), f"Current global users {people}, max {people}")
+    for numeric, what in (("265", "local"), ("266", "global")):
+        text = f"Current {what} users {people}, max {most}"
+        client.reply(numeric, str(people), str(most), text)
 
 
 def motd(client: Client) -> None:

@@ -42,9 +42,11 @@ def test_a_join(irc: IrcServer) -> None:
         "irc.test 366 alice #Tea End of NAMES.",
     ]
     alice.sends("TOPIC #tea :leaves")
-    assert bob.gets("JOIN #1")[:3] == [
+    now = int(irc.chat.now() / 1000)
+    assert bob.gets("JOIN #1")[:4] == [
         "bob JOIN #Tea",
         "irc.test 332 bob #Tea leaves",
+        f"irc.test 333 bob #Tea alice!alice@pyconchat {now}",
         "irc.test 353 bob = #Tea ~alice bob",
     ]
     assert alice.sees()[-1] == "bob JOIN #Tea"
@@ -59,7 +61,8 @@ def test_a_join_that_needs_approval(closed: IrcServer) -> None:
     lines = bob.gets("JOIN #tea")
     assert lines[0].startswith("irc.test 473 bob #tea You asked to join tea")
     assert lines[1].startswith("PyconChat NOTICE bob You asked to join tea")
-    (asked,) = alice.sees()
+    knock, asked = alice.sees()
+    assert knock == "irc.test 710 alice #tea bob!bob@pyconchat asks to join."
     assert asked.startswith("PyconChat NOTICE #tea bob asks to join. Answer:")
     assert bob.gets("JOIN #tea")[0].startswith("irc.test 473 bob #tea")
     alice.sends("PRIVMSG PyconChat :approve #tea bob")
@@ -72,7 +75,7 @@ def test_a_knock_and_a_raw_command(closed: IrcServer) -> None:
     alice, bob = named(closed, "alice"), closed.enters("bob")
     together(closed, alice)
     assert bob.gets("KNOCK #tea :let me in")[0].startswith("irc.test 711 bob #tea")
-    assert "bob asks to join: let me in" in alice.sees()[0]
+    assert "bob asks to join: let me in" in alice.sees()[1]
     assert alice.gets("APPROVE #tea bob") == ["bob JOIN #tea"]
     assert alice.gets("KNOCK #tea")[0].split()[1] == "714"
 
@@ -204,7 +207,11 @@ def test_topics_and_kicks(irc: IrcServer) -> None:
     together(irc, alice, bob)
     assert alice.gets("TOPIC #tea")[0].split()[1] == "331"
     assert alice.gets("TOPIC #tea :a b") == ["alice TOPIC #tea a b"]
-    assert bob.gets("TOPIC #tea")[-1] == "irc.test 332 bob #tea a b"
+    setter, set_at = "alice!alice@pyconchat", int(irc.chat.now() / 1000)
+    assert bob.gets("TOPIC #tea")[-2:] == [
+        "irc.test 332 bob #tea a b",
+        f"irc.test 333 bob #tea {setter} {set_at}",
+    ]
     assert bob.gets("TOPIC #tea :mine")[0].split()[1] == "482"
     assert alice.gets("TOPIC #tea :")[0] == "alice TOPIC #tea "[:-1]
     assert bob.gets("KICK #tea alice")[-1].split()[1] == "482"

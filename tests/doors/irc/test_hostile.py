@@ -123,7 +123,7 @@ def _tag_bytes(line: str) -> int:
     return len(line.partition(" ")[0].encode()) + 1 if line.startswith("@") else 0
 
 
-NICKS = {"alice", "bob", "中文", "a-b_c.d", "PyconChat"}
+NICKS = {"alice", "bob", "中文", "a-b_c.d", "PyconChat", "irc.test"}
 COMMANDS = {
     "PRIVMSG",
     "NOTICE",
@@ -133,6 +133,7 @@ COMMANDS = {
     "KICK",
     "MODE",
     "TOPIC",
+    "710",
     "INVITE",
     "ACCOUNT",
 }

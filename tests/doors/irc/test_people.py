@@ -61,6 +61,87 @@ def test_away(irc: IrcServer) -> None:
     assert alice.sees() == ["carol AWAY", "carol PRIVMSG #tea hello"]
 
 
+def test_an_account_is_away_when_all_its_clients_are(irc: IrcServer) -> None:
+    """AWAY is of the client; the account is away until one of its clients is not."""
+    irc.at_nc("rita", "pass word").wire.loseConnection()
+    one, two = irc.enters("rita", password="pass word"), irc.enters("rita", password="pass word")
+    alice = irc.enters("alice", "away-notify", "extended-monitor")
+    for user in (one, alice):
+        user.sends("JOIN #tea")
+    alice.receives()
+    one.sends("AWAY :lunch")
+    assert alice.sees() == []
+    assert alice.gets("WHO rita")[0].split()[8] == "H"
+    two.sends("AWAY *")
+    assert alice.sees() == ["rita AWAY lunch"]
+    assert alice.gets("PRIVMSG rita :hi") == ["irc.test 301 alice rita lunch"]
+    three = irc.enters("rita", password="pass word")
+    assert alice.sees() == ["rita AWAY"]
+    three.leaves()
+    assert alice.sees() == ["rita AWAY lunch"]
+    one.leaves()
+    assert alice.sees() == ["rita AWAY away"]
+    assert "irc.test 301 alice rita away" in alice.gets("WHOIS rita")
+    assert two.gets("PRIVMSG #tea :back")[-1].split()[1] == "305"
+    assert alice.sees()[0] == "rita AWAY"
+
+
+def test_a_message_ends_the_absence_of_its_client(irc: IrcServer) -> None:
+    """If the account is not away, the other clients stay as they are."""
+    irc.at_nc("rita", "pass word").wire.loseConnection()
+    one, two, three = (irc.enters("rita", password="pass word") for _ in range(3))
+    one.sends("JOIN #tea", "AWAY :one")
+    two.sends("AWAY :two")
+    assert one.gets("PRIVMSG #tea :hi")[-1].split()[1] == "305"
+    one.sends("AWAY :one")
+    three.leaves()
+    alice = irc.enters("alice")
+    assert alice.gets("WHO rita")[0].split()[8] == "G"
+
+
+def test_away_before_the_login(irc: IrcServer) -> None:
+    """With draft/pre-away, nobody sees the client without its being away."""
+    alice = irc.enters("alice", "away-notify")
+    alice.gets("JOIN #tea")
+    early = irc.connects("draft/pre-away")
+    assert irc.connects().gets("AWAY :early")[0].split()[1] == "451"
+    assert early.gets("AWAY :early")[0].split()[1:3] == ["306", "*"]
+    early.sends("NICK gus", "USER gus 0 * :Gus", "CAP END", "JOIN #tea")
+    assert alice.sees() == ["gus JOIN #tea", "gus AWAY early"]
+    assert "irc.test 301 alice gus early" in alice.gets("WHOIS gus")
+    assert early.gets("AWAY")[0].split()[1] == "305"
+
+
+def test_bots(irc: IrcServer) -> None:
+    """Mode +B: who looks sees that it is a bot, and what it says has the tag."""
+    alice, bot = irc.enters("alice", "message-tags"), irc.enters("beep")
+    for user in (alice, bot):
+        user.sends("JOIN #tea")
+    assert bot.gets("MODE beep +iB", "MODE beep") == ["beep MODE beep +iB", "irc.test 221 beep +Bi"]
+    assert "irc.test 335 alice beep is a bot" in alice.gets("WHOIS beep")
+    assert alice.gets("WHO #tea")[1].split()[8] == "HB"
+    bot.sends("PRIVMSG #tea :boop", "PRIVMSG alice :boop", "PRIVMSG #tea :\x01ACTION boops\x01")
+    said = alice.receives()
+    assert [each.tags is not None and "bot" in each.tags for each in said] == [True] * 3
+    assert bot.gets("MODE beep -B")[0] == "beep MODE beep -B"
+    bot.sends("PRIVMSG #tea :human")
+    assert "bot" not in (alice.receives()[0].tags or {})
+    assert alice.gets("WHO beep")[0].split()[8] == "H"
+
+
+def test_the_invisible(irc: IrcServer) -> None:
+    """Mode +i: only those who share a group, or know the name, find them."""
+    alice, eve = irc.enters("alice"), irc.enters("eve")
+    eve.gets("MODE eve +i")
+    assert alice.gets("WHO ev*") == ["irc.test 315 alice ev* End of WHO."]
+    assert len(alice.gets("WHO eve")) == 2
+    assert alice.gets("LUSERS")[0].endswith("There are 1 users and 1 invisible on 1 servers")
+    for user in (alice, eve):
+        user.gets("JOIN #tea")
+    assert len(alice.gets("WHO ev*")) == 2
+    assert eve.gets("MODE eve -i+o", "MODE eve") == ["eve MODE eve -i", "irc.test 221 eve +"]
+
+
 def test_monitor(irc: IrcServer) -> None:
     """Who is online, now and when that changes, whatever groups are shared."""
     alice = irc.enters("alice")

@@ -183,3 +183,46 @@ def test_a_long_password(irc: IrcServer) -> None:
     user.sends("CAP REQ :sasl", "AUTHENTICATE PLAIN", f"AUTHENTICATE {answer[:400]}")
     user.receives()
     assert [each.split()[1] for each in user.gets(f"AUTHENTICATE {answer[400:]}")] == ["900", "903"]
+
+
+def test_an_account_is_registered_before_the_login(irc: IrcServer) -> None:
+    """REGISTER makes the nick an account, with which the client logs in."""
+    user = irc.connects("draft/account-registration")
+    assert user.gets("REGISTER * * :pass word")[0].startswith("irc.test FAIL REGISTER NEED_NICK")
+    assert user.gets("NICK rita", "REGISTER zoe * :pass word")[0].startswith(
+        "irc.test FAIL REGISTER ACCOUNT_NAME_MUST_BE_NICK zoe"
+    )
+    assert user.gets("REGISTER * * x")[0].startswith("irc.test FAIL REGISTER WEAK_PASSWORD rita")
+    first, second = user.gets("REGISTER * * :pass word")
+    assert first == "irc.test REGISTER SUCCESS rita rita is yours now."
+    assert second.startswith("irc.test 900 rita rita!rita@pyconchat rita")
+    assert "ALREADY_AUTHENTICATED" in user.gets("REGISTER * * :pass word")[0]
+    assert user.gets("USER r 0 * :R", "CAP END")[0].startswith("irc.test 001 rita")
+    assert "ACCOUNT_EXISTS" in irc.connects().gets("NICK Rita", "REGISTER * * :pass word")[0]
+    assert sasl(irc.connects(), plain("rita", "pass word")) == ["900", "903"]
+
+
+def test_a_guest_registers(irc: IrcServer) -> None:
+    """The name of a guest is registered by the guest only; there is nothing to verify."""
+    gus, alice = irc.enters("gus"), irc.enters("alice", "account-notify")
+    for user in (gus, alice):
+        user.gets("JOIN #tea")
+    assert "USERNAME_EXISTS" in irc.connects().gets("NICK gus", "REGISTER * * :pass word")[0]
+    assert gus.gets("REGISTER gus a@b.example")[0].split()[1] == "461"
+    assert "irc.test REGISTER SUCCESS gus gus is yours now." in gus.gets(
+        "REGISTER gus * :pass word"
+    )
+    assert alice.sees() == ["gus ACCOUNT gus"]
+    assert "ALREADY_AUTHENTICATED" in gus.gets("REGISTER * * :pass word")[0]
+    assert gus.gets("VERIFY gus 1")[0].startswith("irc.test FAIL VERIFY INVALID_CODE gus")
+
+
+def test_what_is_supported_before_the_login(irc: IrcServer) -> None:
+    """With the capability, in a batch if the client knows them."""
+    assert irc.connects().gets("ISUPPORT")[0].split()[1] == "451"
+    alice = irc.connects("draft/extended-isupport", "batch")
+    lines = alice.gets("NICK alice", "ISUPPORT")
+    assert lines[0].split()[1:] == ["BATCH", "+b1", "draft/isupport"]
+    assert {each.split()[1] for each in lines[1:-1]} == {"005"}
+    assert lines[-1] == "irc.test BATCH -b1"
+    assert irc.enters("bob").gets("ISUPPORT")[0].split()[1:3] == ["005", "bob"]

@@ -1,0 +1,98 @@
+"""Absences: who is away. A session is away by what it has said; an account, while all are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyconchat.chat.interfaces import ISession
+from pyconchat.chat.memory import Memory
+from pyconchat.domain.absence import Absence
+from pyconchat.domain.accounts import Account
+from pyconchat.domain.events import NO_TEXT
+from pyconchat.domain.replies import Done
+from pyconchat.domain.text import SafeText
+
+__all__ = ["Absences", "readers_of"]
+
+MAX_PRESENCE_SESSIONS = 100
+"""Maximum sessions of a group in which comings and goings are announced.
+
+In a larger group the announcements would cost the square of its size.
+"""
+
+
+def readers_of(memory: Memory, account: Account) -> list[ISession]:
+    """Return the sessions that are told when *account* comes, goes, or is away."""
+    readers: dict[ISession, None] = {}
+    for conversation in memory.groups.memberships(account.key):
+        if len(conversation.sessions) <= MAX_PRESENCE_SESSIONS:
+            readers.update(conversation.sessions)
+    return [
+        session
+        for session in readers
+        if session.account is not account and account.key not in session.account.ignores
+    ]
+
+
+class Absences:
+    """The absences of one chat; *now* returns milliseconds since the epoch."""
+
+    def __init__(self, memory: Memory, now: Callable[[], int]) -> None:
+        self._memory = memory
+        self._now = now
+        self._watchers: list[Callable[[Account], None]] = []
+
+    def watch(self, watcher: Callable[[Account], None]) -> None:
+        """Call *watcher* with each account that is away now, or no longer."""
+        self._watchers.append(watcher)
+
+    def opening(self, session: ISession) -> None:
+        """Let a new *session* be away, if its account has said so of all its devices.
+
+        IRC clients say it for themselves.
+        """
+        absence = session.account.absence
+        if absence is not None and session.translator is None:
+            session.away = absence.text
+
+    def set(self, account: Account, text: SafeText | None) -> None:
+        """Make all sessions of *account* away, for the reason *text*; None: make them present."""
+        for session in self._memory.presence.sessions(account.key):
+            session.away = text
+        self.note(account)
+
+    def set_session(self, session: ISession, text: SafeText | None) -> None:
+        """As `set`, for one *session*; *text* may be empty."""
+        session.away = text
+        self.note(session.account, text or NO_TEXT)
+
+    def end(self, session: ISession) -> None:
+        """End the absence of *session*, which has sent a message, and that of its account."""
+        account = session.account
+        ended = [session]
+        if account.absence is not None:
+            ended = list(self._memory.presence.sessions(account.key))
+        for each in ended:
+            each.away = None
+        self.note(account)
+        for each in ended:
+            each.send(Done(SafeText("You are back, and no longer away.")))
+
+    def note(self, account: Account, latest: SafeText = NO_TEXT) -> None:
+        """Make *account* away, or present, as its sessions are; notify others of a change.
+
+        The text is *latest*, or that of a session.
+        """
+        texts = [each.away for each in self._memory.presence.sessions(account.key)]
+        away = bool(texts) and None not in texts
+        texts.insert(0, latest)
+        text = next((each for each in texts if each), NO_TEXT) if away else NO_TEXT
+        before = account.absence
+        if (before is not None) == away and (before is None or before.text == text):
+            return
+        account.absence = Absence(text, self._now()) if away else None
+        for session in readers_of(self._memory, account):
+            if session.translator is not None:
+                session.translator.absence_changed(account)
+        for watcher in self._watchers:
+            watcher(account)
