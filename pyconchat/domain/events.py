@@ -111,11 +111,15 @@ class Edit(Event, frozen=True, tag="edit"):
 
 
 class Unsay(Event, frozen=True, tag="unsay"):
-    """*by* removed the message *about* of *sender*: its text is deleted from the store."""
+    """*by* removed the message *about* of *sender*: its text is deleted from the store.
+
+    *reason* is what *by* gave as the reason.
+    """
 
     about: int
     sender: Name
     by: Name
+    reason: SafeText = NO_TEXT
 
 
 class Reaction(Event, frozen=True, tag="react"):

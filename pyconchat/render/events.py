@@ -106,9 +106,9 @@ def _about_message(event: Amendment, quote: Quote | None) -> str:
     match event:
         case Edit(by=by, text=text):
             return f"{by} corrected: {text}" if text else ""
-        case Unsay(by=by, sender=sender):
+        case Unsay(by=by, sender=sender, reason=reason):
             own = fold(by) == fold(sender)
-            return f"{by} removed a message{'' if own else f' of {sender}'}."
+            return f"{by} removed a message{'' if own else f' of {sender}'}{_because(reason)}"
         case Reaction(by=by, emoji=emoji):
             return f"{by} reacted {emoji} to {message}"
         case Pinned(by=by):

@@ -29,7 +29,7 @@ from pyconchat.render.irc_lines import (
     text_lines,
 )
 
-__all__ = ["IrcRenderer", "IrcStyle", "msgid"]
+__all__ = ["IrcRenderer", "IrcStyle", "msgid", "target_of"]
 
 
 class IrcStyle(NamedTuple):
@@ -103,7 +103,7 @@ class IrcRenderer:
         """Return the lines of a message with the tags *more*; *stamp* stands before its text."""
         event = entry.event
         assert isinstance(event, Talk), "only messages and actions are talk"
-        target = target_of(event, where)
+        target = target_of(event.sender, where)
         command = "NOTICE" if type(event) is Message and event.notice else "PRIVMSG"
         head = f":{source(event.sender)} {command} {target} :"
         unregistered = event.guest or (type(event) is Message and event.hook)
@@ -171,9 +171,9 @@ class IrcRenderer:
         return f"ERROR :{refused.sentence}\r\n".encode()
 
 
-def target_of(event: Talk, where: Where) -> str:
-    """Return to whom a message went: its group, or one of the two in private."""
+def target_of(sender: str, where: Where) -> str:
+    """Return to whom a message of *sender* went: its group, or one of the two in private."""
     if where.other is None:
         return f"#{where.group}"
     own = where.own or where.other
-    return own if fold(event.sender) == fold(where.other) else where.other
+    return own if fold(sender) == fold(where.other) else where.other

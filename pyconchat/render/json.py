@@ -227,6 +227,8 @@ def event_object(entry: Entry, where: Where) -> dict[str, object]:
             fields["from" if name == "sender" else name] = _field(event, name)
         if type(event) is MemberJoined and event.code:
             fields["code"] = event.code
+        elif type(event) is Unsay and event.reason:
+            fields["reason"] = event.reason
     if entry.quote is not None:
         fields["quote"] = quote_object(entry.quote)
     return fields

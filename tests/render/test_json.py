@@ -90,7 +90,11 @@ EXAMPLES: list[tuple[AnyEvent, str, str]] = [
     ),
     (MessageRemoved(BOB, ALICE), "unsaid", '{"from":"bob","by":"alice"}'),
     (Edit(5, BOB, SafeText("hi!")), "edit", '{"about":5,"by":"bob","text":"hi!"}'),
-    (Unsay(5, BOB, ALICE), "unsay", '{"about":5,"from":"bob","by":"alice"}'),
+    (
+        Unsay(5, BOB, ALICE, SafeText("spam")),
+        "unsay",
+        '{"about":5,"from":"bob","by":"alice","reason":"spam"}',
+    ),
     (Reaction(5, BOB, Emoji("👍")), "react", '{"about":5,"by":"bob","emoji":"👍"}'),
     (Pinned(5, ALICE), "pin", '{"about":5,"by":"alice"}'),
     (Unpinned(5, ALICE), "unpin", '{"about":5,"by":"alice"}'),

@@ -17,6 +17,7 @@ CAPABILITIES = {
     "cap-notify": "",
     "draft/chathistory": "",
     "draft/event-playback": "",
+    "draft/message-redaction": "",
     "echo-message": "",
     "extended-join": "",
     "extended-monitor": "",

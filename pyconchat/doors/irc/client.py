@@ -36,8 +36,8 @@ T = TypeVar("T")
 
 
 _OF_EVENTS = (
-    *("account-notify", "account-tag", "away-notify", "extended-join", "invite-notify"),
-    *("message-tags", "server-time"),
+    *("account-notify", "account-tag", "away-notify", "draft/message-redaction"),
+    *("extended-join", "invite-notify", "message-tags", "server-time"),
 )
 """The capabilities that change the lines of events."""
 

@@ -10,6 +10,7 @@ from pyconchat.doors.irc import channels, history, messages, modes, monitor, peo
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.message import Message
 from pyconchat.doors.irc.messages import Posts
+from pyconchat.doors.irc.redaction import redact
 from pyconchat.doors.irc.refusals import refuse
 from pyconchat.doors.irc.registration import Registration
 from pyconchat.doors.irc.service import is_table_command, serve
@@ -62,6 +63,7 @@ _TABLE: dict[str, Command] = {
     "NAMES": Command(channels.names),
     "OPER": Command(server.oper, 2),
     "PART": Command(channels.part, 1),
+    "REDACT": Command(redact, 2),
     "SETNAME": Command(people.setname, 1),
     "TAGMSG": Command(messages.tagmsg, 1),
     "TIME": Command(server.time),

@@ -24,6 +24,7 @@ from pyconchat.domain.events import (
     PolicyChanged,
     QuietEnded,
     TopicChanged,
+    Unsay,
     Why,
     subject,
 )
@@ -32,6 +33,7 @@ from pyconchat.domain.replies import Where
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.joins import join_line
 from pyconchat.render.events import event_sentence
+from pyconchat.render.irc import target_of
 from pyconchat.render.irc_lines import SERVICE, line, source
 
 __all__ = ["POLICY_MODES", "event_lines", "past_lines", "tagged_lines", "to_client"]
@@ -48,6 +50,8 @@ def past_lines(client: Client, entry: Entry, where: Where) -> list[str]:
     own = about is not None and fold(about) == client.account.key
     if isinstance(entry.event, _SEEN) and not own:
         return []
+    if isinstance(entry.event, Unsay) and "draft/message-redaction" in client.caps:
+        return tagged_lines(client, entry, where, event_lines(client, entry, where, own))
     sentence = _sentence(client, entry, where)
     if not sentence or isinstance(entry.event, GroupCreated):
         return []
@@ -133,7 +137,10 @@ def event_lines(client: Client, entry: Entry, where: Where, own: bool) -> list[s
             return [_in_group(channel, f"{name} asks to join{said}. Answer: {answer}, or reject.")]
         case GroupCreated():
             return []
-        case FileShared(number=number):
+        case Unsay(about=seq, by=by, reason=reason) if "draft/message-redaction" in client.caps:
+            words = (target_of(by, where), f"{entry.conversation}-{seq}")
+            return [line(source(by), "REDACT", *words, *([reason] if reason else []))]
+        case FileShared(number=number) if where.group is not None:
             said = _sentence(client, entry, where)
             return [_in_group(channel, f"{said}: /msg {SERVICE} get {channel} {number}")]
         case _:

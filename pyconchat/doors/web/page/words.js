@@ -97,7 +97,7 @@ const OTHERS = {
   unsaid: () => "",
   edit: (e) => (e.text ? `${e.by} corrected: ${e.text}` : ""),
   unsay: (e) =>
-    `${e.by} removed a message${fold(e.by) === fold(e.from) ? "" : ` of ${e.from}`}.`,
+    `${e.by} removed a message${fold(e.by) === fold(e.from) ? "" : ` of ${e.from}`}${because(e.reason)}`,
   react: (e) => `${e.by} reacted ${e.emoji} to ${about(e)}`,
   pin: (e) => `${e.by} pinned ${about(e)}`,
   unpin: (e) => `${e.by} unpinned ${about(e)}`,
