@@ -35,6 +35,7 @@ from pyconchat.domain.events import (
     RequestWithdrawn,
     ServerBanned,
     ServerKicked,
+    TagsSent,
     TopicChanged,
     Unpinned,
     Unsay,
@@ -53,7 +54,7 @@ def as_seen(entry: Entry, ignores: Mapping[Key, Name]) -> Entry | None:
         entry = replace(entry, quote=replace(quote, text=NO_TEXT))
     event: AnyEvent = entry.event
     match event:
-        case Message(sender=author) | Action(sender=author):
+        case Message(sender=author) | Action(sender=author) | TagsSent(sender=author):
             return None if fold(author) in ignores else entry
         case Edit(by=author) | Reaction(by=author) | Pinned(by=author) | Unpinned(by=author):
             return None if fold(author) in ignores else entry

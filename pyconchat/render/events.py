@@ -47,6 +47,7 @@ from pyconchat.domain.events import (
     ServerKicked,
     ServerUnbanned,
     SlowChanged,
+    TagsSent,
     TopicChanged,
     Unpinned,
     Unsay,
@@ -255,6 +256,8 @@ def _to_others(event: AnyEvent, where: Where, at: int) -> str:
             return "An entry of the log is damaged and cannot be shown."
         case MessageRemoved():
             return ""  # the entry of the removal has the sentence
+        case TagsSent():
+            return ""  # only programs know what they mean
         case Edit() | Unsay() | Reaction() | Pinned() | Unpinned() | Message() | Action():
             raise AssertionError("these have no sentence here")
         case _:

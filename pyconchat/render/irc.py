@@ -13,13 +13,16 @@ from zope.interface import implementer
 
 from pyconchat.chat.interfaces import IRenderer
 from pyconchat.domain.errors import Refused
-from pyconchat.domain.events import Action, Entry, Message, Tags, Talk
+from pyconchat.domain.events import Action, Entry, Message, Reaction, Tags, TagsSent, Talk
 from pyconchat.domain.names import Key, fold
 from pyconchat.domain.replies import Ended, Reply, Where
 from pyconchat.domain.settings import Settings
+from pyconchat.domain.text import SafeText
 from pyconchat.render.events import event_sentence
 from pyconchat.render.irc_lines import (
     HOST,
+    REACT,
+    REPLY,
     SERVICE,
     SHORT,
     line,
@@ -29,7 +32,7 @@ from pyconchat.render.irc_lines import (
     text_lines,
 )
 
-__all__ = ["IrcRenderer", "IrcStyle", "msgid", "target_of"]
+__all__ = ["IrcRenderer", "IrcStyle", "client_tags", "msgid", "target_of"]
 
 
 class IrcStyle(NamedTuple):
@@ -43,6 +46,22 @@ class IrcStyle(NamedTuple):
 def msgid(entry: Entry) -> str:
     """Return the id of a message: its conversation and its number."""
     return f"{entry.conversation}-{entry.seq}"
+
+
+def client_tags(entry: Entry) -> Tags:
+    """Return the client-only tags of *entry*, which may be of any door."""
+    match entry.event:
+        case Message(reply_to=seq, tags=tags) if seq:
+            return ((REPLY, SafeText(f"{entry.conversation}-{seq}")), *tags)
+        case Message(tags=tags) | Action(tags=tags) | TagsSent(tags=tags):
+            return tags
+        case Reaction(about=seq, emoji=emoji):
+            return (
+                (REACT, SafeText(emoji)),
+                (REPLY, SafeText(f"{entry.conversation}-{seq}")),
+            )
+        case _:
+            return ()
 
 
 _styles: dict[IrcStyle, IrcRenderer] = {}
@@ -77,6 +96,7 @@ class IrcRenderer:
             and len(event.text) <= SHORT
             and not event.notice
             and not event.tags
+            and not event.reply_to
             and "\n" not in event.text
             else self.message(entry, where)
             for entry in entries
@@ -107,7 +127,7 @@ class IrcRenderer:
         command = "NOTICE" if type(event) is Message and event.notice else "PRIVMSG"
         head = f":{source(event.sender)} {command} {target} :"
         unregistered = event.guest or (type(event) is Message and event.hook)
-        first = self.tags(entry, where, event.sender, unregistered, event.tags, more)
+        first = self.tags(entry, where, event.sender, unregistered, client_tags(entry), more)
         later = first
         if self._style.tags:  # the id, and a label, are on the first line only
             later = self.tags(entry, where, event.sender, unregistered, id=False)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from pyconchat.domain.errors import Refused
-from pyconchat.doors.irc import channels, history, messages, modes, monitor, people, server
+from pyconchat.doors.irc import channels, history, messages, modes, monitor, people, server, tags
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.message import Message
 from pyconchat.doors.irc.messages import Posts
@@ -65,7 +65,7 @@ _TABLE: dict[str, Command] = {
     "PART": Command(channels.part, 1),
     "REDACT": Command(redact, 2),
     "SETNAME": Command(people.setname, 1),
-    "TAGMSG": Command(messages.tagmsg, 1),
+    "TAGMSG": Command(tags.tagmsg, 1),
     "TIME": Command(server.time),
     "TOPIC": Command(channels.topic, 1),
     "USERHOST": Command(people.userhost, 1),

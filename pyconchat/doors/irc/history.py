@@ -13,6 +13,8 @@ from pyconchat.domain.events import (
     MemberJoined,
     MemberKicked,
     MemberLeft,
+    Reaction,
+    TagsSent,
     TopicChanged,
     Unsay,
 )
@@ -180,7 +182,9 @@ def _kinds(client: Client) -> tuple[type[AnyEvent], ...]:
     """Return the kinds of entries that the client is shown, and that its limits count."""
     if "draft/event-playback" not in client.caps:
         return TALK
-    return (*ALL, Unsay) if "draft/message-redaction" in client.caps else ALL
+    redactions = (Unsay,) if "draft/message-redaction" in client.caps else ()
+    tags = (TagsSent, Reaction) if "message-tags" in client.caps else ()
+    return (*ALL, *redactions, *tags)
 
 
 def _pieces(client: Client, entry: Entry, where: Where) -> list[str]:

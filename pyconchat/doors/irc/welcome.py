@@ -7,10 +7,13 @@ from pyconchat.domain.text import SafeText, safe_line
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.monitor import MAX_MONITORED
 
-__all__ = ["MAX_HISTORY", "isupport", "lusers", "motd", "welcome"]
+__all__ = ["MAX_HISTORY", "MAX_TARGETS", "isupport", "lusers", "motd", "welcome"]
 
 MAX_HISTORY = 100
 """Maximum messages in an answer to CHATHISTORY."""
+
+MAX_TARGETS = 4
+"""Maximum targets of one message."""
 
 PER_LINE = 13
 """Tokens of ISUPPORT in a line: a line has at most 15 parameters."""
@@ -55,7 +58,8 @@ def isupport(client: Client) -> None:
         "ELIST=MU",
         "KNOCK",
         "SAFELIST",
-        "TARGMAX=PRIVMSG:4,NOTICE:4,TAGMSG:4,JOIN:,PART:,KICK:4,WHOIS:1,NAMES:,MONITOR:",
+        f"TARGMAX=PRIVMSG:{MAX_TARGETS},NOTICE:{MAX_TARGETS},TAGMSG:{MAX_TARGETS}"
+        ",JOIN:,PART:,KICK:4,WHOIS:1,NAMES:,MONITOR:",
         "soju.im/SAFERATE",
     )
     for first in range(0, len(tokens), PER_LINE):

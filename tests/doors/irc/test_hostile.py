@@ -27,6 +27,7 @@ from pyconchat.domain.events import (
     Quote,
     Reaction,
     Tags,
+    TagsSent,
     Unsay,
     Via,
     Why,
@@ -95,7 +96,7 @@ VALUES: dict[Any, st.SearchStrategy[Any]] = {
     tuple[str, ...]: st.just(()),
     Tags: st.lists(st.tuples(st.sampled_from(["+a", "+b/c"]), LINE), max_size=2).map(tuple),
 }
-IN_PRIVATE = (Edit, Unsay, Reaction, FileShared, FileRemoved)
+IN_PRIVATE = (Edit, Unsay, Reaction, TagsSent, FileShared, FileRemoved)
 """Events of private conversations, other than messages."""
 
 STYLES = [IrcStyle(*each) for each in product((False, True), repeat=len(IrcStyle._fields))]
@@ -152,8 +153,9 @@ COMMANDS = {
     "INVITE",
     "ACCOUNT",
     "REDACT",
+    "TAGMSG",
 }
-KEYS = {"time", "msgid", "account", "+a", "+b/c", "batch"}
+KEYS = {"time", "msgid", "account", "+a", "+b/c", "+draft/reply", "+draft/react", "batch"}
 
 
 @pytest.mark.parametrize("kind", get_args(AnyEvent), ids=lambda kind: kind.__struct_config__.tag)
