@@ -29,6 +29,7 @@ CAPABILITIES = {
     "sasl": "PLAIN",
     "server-time": "",
     "setname": "",
+    "soju.im/search": "",
     "standard-replies": "",
     "userhost-in-names": "",
 }

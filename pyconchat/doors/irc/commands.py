@@ -13,6 +13,7 @@ from pyconchat.doors.irc.messages import Posts
 from pyconchat.doors.irc.redaction import redact
 from pyconchat.doors.irc.refusals import refuse
 from pyconchat.doors.irc.registration import Registration
+from pyconchat.doors.irc.search import search
 from pyconchat.doors.irc.service import is_table_command, serve
 
 __all__ = ["FREE", "MESSAGES", "QUERIES", "Commands"]
@@ -26,6 +27,7 @@ QUERIES = frozenset(
     {
         *(b"NAMES", b"WHO", b"WHOIS", b"WHOWAS", b"LIST", b"ISON", b"USERHOST", b"MONITOR"),
         *(b"CHATHISTORY", b"MOTD", b"LUSERS", b"VERSION", b"TIME", b"INFO", b"HELP", b"HELPOP"),
+        b"SEARCH",
     }
 )
 """Commands that only ask; so do MODE and TOPIC with one parameter."""
@@ -64,6 +66,7 @@ _TABLE: dict[str, Command] = {
     "OPER": Command(server.oper, 2),
     "PART": Command(channels.part, 1),
     "REDACT": Command(redact, 2),
+    "SEARCH": Command(search, 1),
     "SETNAME": Command(people.setname, 1),
     "TAGMSG": Command(tags.tagmsg, 1),
     "TIME": Command(server.time),
