@@ -76,7 +76,8 @@ class Amending:
     ) -> int:
         """As `decide`, in the private conversation of *session* with *partner*."""
         account: Account = session.account
-        conversation = await self._private.conversation(account, partner)
+        or_self = session.translator is not None
+        conversation = await self._private.conversation(account, partner, or_self)
         if conversation is None:
             raise _nothing_said() if seq is None else no_such_message(seq)
         async with self._lock(conversation):

@@ -66,6 +66,7 @@ from pyconchat.domain.events import (
     ServerKicked,
     ServerUnbanned,
     SlowChanged,
+    TagsSent,
     Talk,
     TopicChanged,
     Unpinned,
@@ -334,7 +335,7 @@ class Fanout:
                 pass
             case OperatorMade() | OperatorRemoved():
                 pass
-            case Edit() | Unsay() | Reaction() | Pinned() | Unpinned():
+            case Edit() | Unsay() | Reaction() | Pinned() | Unpinned() | TagsSent():
                 pass
             case Damaged() | MessageRemoved():
                 pass  # only read, never published

@@ -19,7 +19,7 @@ from pyconchat.domain.accounts import Account
 from pyconchat.domain.decisions import Decision, NewEntry, OpenDirect, RequestKey
 from pyconchat.domain.direct import Direct
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.events import Action, FileShared, GroupEvent, Message, Tags
+from pyconchat.domain.events import Action, FileShared, GroupEvent, Message, Tags, TagsSent
 from pyconchat.domain.refusals import no_such_message, require_few_lines
 from pyconchat.domain.text import SafeText
 
@@ -116,6 +116,19 @@ class PrivateTalk:
         if absence is None or not absence.is_news_to(sender.party):
             return Delivered(receiver, seq, None)
         return Delivered(receiver, seq, absence.text)
+
+    async def send_tags(self, sender: Account, receiver: Account, tags: Tags) -> int:
+        """Send *tags* without a text to *receiver*, who may be *sender*; return their number.
+
+        Raises `Refused` or `NotSaved`.
+        """
+        self.require_partner(sender, receiver, or_self=True)
+        known = await self._find(sender, receiver)
+        self.require_partner(sender, receiver, or_self=True)
+        self._memory.require_present(sender)
+        conversation, writes = self._opened(known, sender, receiver)
+        entry = NewEntry(conversation.id, TagsSent(sender.name, tags, not sender.registered))
+        return await self._append(sender, conversation, Decision(self._now(), (entry,), writes))
 
     async def share(
         self,

@@ -39,6 +39,8 @@ def event_in(fields: Object) -> AnyEvent | None:
         stored = {**fields, "sender": fields.get("from"), "id": ""}
         if "until" in fields:
             stored["until"] = milliseconds(fields["until"])
+        if isinstance(tags := fields.get("tags"), dict):
+            stored["tags"] = list(tags.items())
         event: AnyEvent = msgspec.convert(stored, AnyEvent)
     except msgspec.ValidationError:
         return None
@@ -135,10 +137,10 @@ def where_of(event: Object, current: str | None) -> Where:
 def is_news(event: Object) -> bool:
     """Return whether *event*, an entry, counts as new: not if somebody came or went.
 
-    Nor do those that are not shown: a removed message, and an edit that was edited again.
+    Nor do those that are not shown: a removed message, tags, and an edit that was edited again.
     """
     kind = event.get("type")
-    if kind in ("joined", "left", "unsaid"):
+    if kind in ("joined", "left", "unsaid", "tags"):
         return False
     return kind != "edit" or bool(event.get("text"))
 

@@ -20,7 +20,7 @@ from pyconchat.domain.replies import Matches, Replayed, Reply, Where
 from pyconchat.domain.search import Query, phrases, straight_quotes
 from pyconchat.domain.text import MAX_NOTE, SafeText, safe_line
 
-__all__ = ["HISTORY", "SEARCH", "history", "search"]
+__all__ = ["HISTORY", "MAX_WORDS", "SEARCH", "history", "search"]
 
 DEFAULT_HISTORY = 20
 """Entries that ``/history`` shows without a number."""

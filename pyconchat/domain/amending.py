@@ -35,6 +35,7 @@ from pyconchat.domain.refusals import require_few_lines
 from pyconchat.domain.text import SafeText, emoji_in, excerpt
 
 __all__ = [
+    "AMENDABLE",
     "MAX_PINS",
     "MAX_REACTIONS",
     "Room",
@@ -111,12 +112,17 @@ def edit(room: Room, by: Actor, target: Target, text: SafeText, now: int) -> lis
     return [Edit(target.seq, by.name, text, room.mentions_in(by, text))]
 
 
-def unsay(room: Room, by: Actor, target: Target, now: int) -> list[GroupEvent]:
-    """Decide that *by* removes the message *target*, at *now* (milliseconds).
+def unsay(
+    room: Room, by: Actor, target: Target, now: int, reason: SafeText = NO_TEXT
+) -> list[GroupEvent]:
+    """Decide that *by* removes the message *target*, at *now* (milliseconds), for *reason*.
 
     It is their own and at most a day old, or they have the right to remove messages of others.
     """
-    own_and_new = target.own and now - target.at < AMENDABLE and fold(by.name) in room.members
+    is_member = fold(by.name) in room.members
+    if is_member:
+        _said(target)  # before the rights: that it was removed is no question of them
+    own_and_new = target.own and now - target.at < AMENDABLE and is_member
     if not own_and_new:
         try:
             room.require_right(by, "remove messages of others")
@@ -124,7 +130,7 @@ def unsay(room: Room, by: Actor, target: Target, now: int) -> list[GroupEvent]:
             if target.own and refused.code in (Code.NOT_ADMIN, Code.NOT_YOURS):
                 _require_new(target, now, "remove")
             raise
-    return [Unsay(target.seq, _said(target).sender, by.name)]
+    return [Unsay(target.seq, _said(target).sender, by.name, reason)]
 
 
 def react(room: Room, by: Actor, target: Target, text: SafeText, now: int) -> list[GroupEvent]:

@@ -91,6 +91,14 @@ class Action(Event, frozen=True, tag="action"):
     tags: Tags = ()
 
 
+class TagsSent(Event, frozen=True, tag="tags"):
+    """*sender* sent *tags* without a text (TAGMSG of IRC); the other field is as in `Message`."""
+
+    sender: Name
+    tags: Tags
+    guest: bool = False
+
+
 class MessageRemoved(Event, frozen=True, tag="unsaid"):
     """Replaces a message or action of *sender* that *by* removed."""
 
@@ -111,11 +119,15 @@ class Edit(Event, frozen=True, tag="edit"):
 
 
 class Unsay(Event, frozen=True, tag="unsay"):
-    """*by* removed the message *about* of *sender*: its text is deleted from the store."""
+    """*by* removed the message *about* of *sender*: its text is deleted from the store.
+
+    *reason* is what *by* gave as the reason.
+    """
 
     about: int
     sender: Name
     by: Name
+    reason: SafeText = NO_TEXT
 
 
 class Reaction(Event, frozen=True, tag="react"):
@@ -453,6 +465,7 @@ CodeEvent: TypeAlias = InviteCodeMade | InviteCodeEnded
 """Base class of the events about invite codes, which only the admin and moderators see."""
 GroupEvent: TypeAlias = (
     Talk
+    | TagsSent
     | MessageRemoved
     | Amendment
     | Request
@@ -550,6 +563,7 @@ def subject(event: AnyEvent) -> Name | None:
         case (
             Message()
             | Action()
+            | TagsSent()
             | MessageRemoved()
             | Edit()
             | Unsay()

@@ -23,6 +23,8 @@ from pyconchat.domain.events import (
     Message,
     Policy,
     PolicyChanged,
+    Tags,
+    TagsSent,
     TopicChanged,
     Why,
 )
@@ -64,6 +66,12 @@ class Group(Moderation):
         """Decide that *by* performs the action *text* (``/me``)."""
         self._require_turn(by, text, now)
         return Action(by.name, text, by.guest, self.mentions_in(by, text))
+
+    def send_tags(self, by: Actor, tags: Tags, now: int) -> list[GroupEvent]:
+        """Decide that *by* sends *tags* without a text."""
+        self.require_member(by)
+        self.require_voice(by, now)
+        return [TagsSent(by.name, tags, by.guest)]
 
     def _require_turn(self, by: Actor, text: SafeText, now: int) -> None:
         self.require_member(by)

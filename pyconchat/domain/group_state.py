@@ -47,6 +47,7 @@ from pyconchat.domain.events import (
     Reaction,
     RequestWithdrawn,
     SlowChanged,
+    TagsSent,
     TopicChanged,
     Unpinned,
     Unsay,
@@ -264,7 +265,7 @@ class LiveState:
         match event:
             case Message() | Action() | MessageRemoved():
                 return
-            case Edit() | Reaction():
+            case Edit() | Reaction() | TagsSent():
                 pass
             case Unsay(about=seq):
                 self.pins.pop(seq, None)

@@ -35,6 +35,7 @@ from pyconchat.domain.events import (
     RequestWithdrawn,
     ServerBanned,
     ServerKicked,
+    TagsSent,
     TopicChanged,
     Unpinned,
     Unsay,
@@ -53,13 +54,17 @@ def as_seen(entry: Entry, ignores: Mapping[Key, Name]) -> Entry | None:
         entry = replace(entry, quote=replace(quote, text=NO_TEXT))
     event: AnyEvent = entry.event
     match event:
-        case Message(sender=author) | Action(sender=author):
+        case Message(sender=author) | Action(sender=author) | TagsSent(sender=author):
             return None if fold(author) in ignores else entry
         case Edit(by=author) | Reaction(by=author) | Pinned(by=author) | Unpinned(by=author):
             return None if fold(author) in ignores else entry
         case Unsay(sender=author, by=by) | MessageRemoved(sender=author, by=by):
             # The entry of a removal by somebody else has no text of theirs.
-            return None if fold(author) in ignores and fold(by) in ignores else entry
+            if fold(author) in ignores and fold(by) in ignores:
+                return None
+            if isinstance(event, Unsay) and event.reason and fold(by) in ignores:
+                return replace(entry, event=replace(event, reason=NO_TEXT))
+            return entry
         case FileShared(by=author) | FileRemoved(by=author) | MemberInvited(by=author):
             return None if fold(author) in ignores else entry
         case TopicChanged(by=author):

@@ -47,6 +47,7 @@ from pyconchat.domain.events import (
     ServerKicked,
     ServerUnbanned,
     SlowChanged,
+    TagsSent,
     TopicChanged,
     Unpinned,
     Unsay,
@@ -106,9 +107,9 @@ def _about_message(event: Amendment, quote: Quote | None) -> str:
     match event:
         case Edit(by=by, text=text):
             return f"{by} corrected: {text}" if text else ""
-        case Unsay(by=by, sender=sender):
+        case Unsay(by=by, sender=sender, reason=reason):
             own = fold(by) == fold(sender)
-            return f"{by} removed a message{'' if own else f' of {sender}'}."
+            return f"{by} removed a message{'' if own else f' of {sender}'}{_because(reason)}"
         case Reaction(by=by, emoji=emoji):
             return f"{by} reacted {emoji} to {message}"
         case Pinned(by=by):
@@ -255,6 +256,8 @@ def _to_others(event: AnyEvent, where: Where, at: int) -> str:
             return "An entry of the log is damaged and cannot be shown."
         case MessageRemoved():
             return ""  # the entry of the removal has the sentence
+        case TagsSent():
+            return ""  # only programs know what they mean
         case Edit() | Unsay() | Reaction() | Pinned() | Unpinned() | Message() | Action():
             raise AssertionError("these have no sentence here")
         case _:

@@ -13,13 +13,16 @@ from zope.interface import implementer
 
 from pyconchat.chat.interfaces import IRenderer
 from pyconchat.domain.errors import Refused
-from pyconchat.domain.events import Action, Entry, Message, Tags, Talk
+from pyconchat.domain.events import Action, Entry, Message, Reaction, Tags, TagsSent, Talk
 from pyconchat.domain.names import Key, fold
 from pyconchat.domain.replies import Ended, Reply, Where
 from pyconchat.domain.settings import Settings
+from pyconchat.domain.text import SafeText
 from pyconchat.render.events import event_sentence
 from pyconchat.render.irc_lines import (
     HOST,
+    REACT,
+    REPLY,
     SERVICE,
     SHORT,
     line,
@@ -29,7 +32,7 @@ from pyconchat.render.irc_lines import (
     text_lines,
 )
 
-__all__ = ["IrcRenderer", "IrcStyle", "msgid"]
+__all__ = ["IrcRenderer", "IrcStyle", "client_tags", "msgid", "target_of"]
 
 
 class IrcStyle(NamedTuple):
@@ -43,6 +46,22 @@ class IrcStyle(NamedTuple):
 def msgid(entry: Entry) -> str:
     """Return the id of a message: its conversation and its number."""
     return f"{entry.conversation}-{entry.seq}"
+
+
+def client_tags(entry: Entry) -> Tags:
+    """Return the client-only tags of *entry*, which may be of any door."""
+    match entry.event:
+        case Message(reply_to=seq, tags=tags) if seq:
+            return ((REPLY, SafeText(f"{entry.conversation}-{seq}")), *tags)
+        case Message(tags=tags) | Action(tags=tags) | TagsSent(tags=tags):
+            return tags
+        case Reaction(about=seq, emoji=emoji):
+            return (
+                (REACT, SafeText(emoji)),
+                (REPLY, SafeText(f"{entry.conversation}-{seq}")),
+            )
+        case _:
+            return ()
 
 
 _styles: dict[IrcStyle, IrcRenderer] = {}
@@ -77,6 +96,7 @@ class IrcRenderer:
             and len(event.text) <= SHORT
             and not event.notice
             and not event.tags
+            and not event.reply_to
             and "\n" not in event.text
             else self.message(entry, where)
             for entry in entries
@@ -103,11 +123,11 @@ class IrcRenderer:
         """Return the lines of a message with the tags *more*; *stamp* stands before its text."""
         event = entry.event
         assert isinstance(event, Talk), "only messages and actions are talk"
-        target = target_of(event, where)
+        target = target_of(event.sender, where)
         command = "NOTICE" if type(event) is Message and event.notice else "PRIVMSG"
         head = f":{source(event.sender)} {command} {target} :"
         unregistered = event.guest or (type(event) is Message and event.hook)
-        first = self.tags(entry, where, event.sender, unregistered, event.tags, more)
+        first = self.tags(entry, where, event.sender, unregistered, client_tags(entry), more)
         later = first
         if self._style.tags:  # the id, and a label, are on the first line only
             later = self.tags(entry, where, event.sender, unregistered, id=False)
@@ -171,9 +191,9 @@ class IrcRenderer:
         return f"ERROR :{refused.sentence}\r\n".encode()
 
 
-def target_of(event: Talk, where: Where) -> str:
-    """Return to whom a message went: its group, or one of the two in private."""
+def target_of(sender: str, where: Where) -> str:
+    """Return to whom a message of *sender* went: its group, or one of the two in private."""
     if where.other is None:
         return f"#{where.group}"
     own = where.own or where.other
-    return own if fold(event.sender) == fold(where.other) else where.other
+    return own if fold(sender) == fold(where.other) else where.other

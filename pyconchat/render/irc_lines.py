@@ -14,6 +14,8 @@ from functools import lru_cache
 __all__ = [
     "HOST",
     "MAX_LINE",
+    "REACT",
+    "REPLY",
     "SERVICE",
     "SHORT",
     "escaped",
@@ -35,6 +37,12 @@ SERVICE = "PyconChat"
 
 SHORT = 96
 """Characters of a text that fit into a line, whatever they are and however long the names."""
+
+REPLY = "+draft/reply"
+"""The client-only tag that names the message which is answered (IRCv3 draft reply)."""
+
+REACT = "+draft/react"
+"""The client-only tag with a reaction, to the message that REPLY names (IRCv3 draft react)."""
 
 _ESCAPES = {";": "\\:", " ": "\\s", "\\": "\\\\", "\r": "\\r", "\n": "\\n", "\0": ""}
 _ESCAPED = re.compile(r"[; \\\r\n\0]")

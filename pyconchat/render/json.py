@@ -55,6 +55,7 @@ from pyconchat.domain.events import (
     ServerKicked,
     ServerUnbanned,
     SlowChanged,
+    TagsSent,
     TopicChanged,
     Unpinned,
     Unsay,
@@ -102,6 +103,7 @@ _DAY = 24 * 3600 * 1000  # milliseconds; a day of Unix time has no leap seconds
 # What programs see of an event, in this order, after the fields that all entries have. A field that
 # is not listed is never sent: a password's hash, a file's name on the server's disk.
 _EVENT_FIELDS: Mapping[type[AnyEvent], Sequence[str]] = {
+    TagsSent: ("sender", "tags"),
     MessageRemoved: ("sender", "by"),
     Edit: ("about", "by", "text"),
     Unsay: ("about", "sender", "by"),
@@ -227,6 +229,12 @@ def event_object(entry: Entry, where: Where) -> dict[str, object]:
             fields["from" if name == "sender" else name] = _field(event, name)
         if type(event) is MemberJoined and event.code:
             fields["code"] = event.code
+        elif type(event) is Unsay and event.reason:
+            fields["reason"] = event.reason
+        elif type(event) is TagsSent:
+            fields["tags"] = dict(event.tags)
+            if event.guest:
+                fields["guest"] = True
     if entry.quote is not None:
         fields["quote"] = quote_object(entry.quote)
     return fields

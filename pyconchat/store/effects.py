@@ -61,6 +61,7 @@ from pyconchat.domain.events import (
     ServerKicked,
     ServerUnbanned,
     SlowChanged,
+    TagsSent,
     TopicChanged,
     Unpinned,
     Unsay,
@@ -87,7 +88,7 @@ class Effects:
             case Message(sender=sender, mentions=names) | Action(sender=sender, mentions=names):
                 if names:
                     mentions.add(self._connection, entry, seq, sender, names)
-            case MessageRemoved() | Edit() | ServerKicked() | Damaged():
+            case TagsSent() | MessageRemoved() | Edit() | ServerKicked() | Damaged():
                 pass
             case Unsay(about=about):
                 self._unpin(group, about)

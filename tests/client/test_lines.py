@@ -202,6 +202,14 @@ def test_an_answer_quotes_what_it_answers(formatter: LineFormatter) -> None:
     assert texts(formatter.event(removed, "tea", live=True)) == ["09:30 bob ↪ carol: yes"]
 
 
+def test_tags_of_irc_clients(formatter: LineFormatter) -> None:
+    """They are not shown, neither those of a message nor those without a text."""
+    tags = {"tags": {"+x": "y"}}
+    tagged = formatter.event(message(4, "yes", **tags), "tea", live=True)
+    assert texts(tagged) == ["09:30 bob: yes"]
+    assert formatter.event({**message(5, ""), "type": "tags", **tags}, "tea", live=True) == []
+
+
 def test_what_was_removed_shows_nothing(formatter: LineFormatter) -> None:
     """Neither in its place, nor an edit that was replaced."""
     removed = {**message(4, ""), "type": "unsaid", "by": "bob"}
@@ -271,7 +279,7 @@ def test_texts_of_several_lines(formatter: LineFormatter, fields: Object) -> Non
 def test_every_kind_of_entry_has_an_example() -> None:
     """So that none is shown field by field."""
     kinds = {each.__struct_config__.tag for each in get_args(AnyEvent)}
-    assert kinds <= {each["type"] for each, _ in EVENTS} | {"message", "action", "unsaid"}
+    assert kinds <= {each["type"] for each, _ in EVENTS} | {"message", "action", "unsaid", "tags"}
 
 
 # Answers.

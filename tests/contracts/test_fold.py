@@ -85,6 +85,7 @@ Rule: TypeAlias = Callable[[Group, Actor, Actor, Step, int], list[GroupEvent]]
 RULES: dict[str, Rule] = {
     "post": lambda group, by, other, step, at: [group.post(by, step.text, at)],
     "act": lambda group, by, other, step, at: [group.act(by, step.text, at)],
+    "tags": lambda group, by, other, step, at: group.send_tags(by, (("+x", step.text),), at),
     "join": lambda group, by, other, step, at: group.join(by, at, step.text, proof="hash"),
     "leave": lambda group, by, other, step, at: group.leave(by),
     "approve": lambda group, by, other, step, at: group.approve(by, [step.name]),
@@ -177,7 +178,13 @@ WHOLE_STORY: Story = [
     [Step("post"), Step("pin", name=BOB.name), Step("unpin", name=BOB.name)],
     [Step("pin", name=CAROL.name), Step("pin", name=BOB.name), Step("pin", name=Name("Gina"))],
     [Step("edit"), Step("react"), Step("unsay", name=BOB.name), Step("unsay", name=CAROL.name)],
-    [Step("share"), Step("share", text=SafeText("näh")), Step("remove"), Step("post")],
+    [
+        Step("share"),
+        Step("share", text=SafeText("näh")),
+        Step("remove"),
+        Step("post"),
+        Step("tags"),
+    ],
     [Step("join", BOB.name), Step("join", GUS.name), *CODES],
     [Step("approve", name=Name("BOB")), Step("reject", name=GUS.name), Step("join", GUS.name)],
     [Step("leave", GUS.name), Step("invite", name=GUS.name), Step("invite", name=GINA.name)],

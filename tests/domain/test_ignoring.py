@@ -7,7 +7,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from pyconchat.domain.events import AnyEvent, Entry, encode, subject
+from pyconchat.domain.events import AnyEvent, Entry, Tags, encode, subject
 from pyconchat.domain.ignoring import as_seen
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.text import Emoji, SafeText
@@ -35,6 +35,8 @@ def event_by(kind: Any, author: Name, about: Name) -> Any:
             values[name] = about if "by" in fields or "sender" in fields else author
         elif hint is SafeText:
             values[name] = SECRET
+        elif hint == Tags:
+            values[name] = (("+x", SECRET),)
         elif hint is Emoji:
             values[name] = Emoji("👍")
         elif isinstance(hint, type) and issubclass(hint, Enum):

@@ -72,7 +72,7 @@ TEXTS = {
 
 BY_WAY = {
     LOGIN: "message.mentions action.mentions edit.mentions message.sender action.sender"
-    " unsaid.sender unsaid.by edit.by unsay.sender unsay.by"
+    " tags.sender unsaid.sender unsaid.by edit.by unsay.sender unsay.by"
     " react.by pin.by unpin.by requested.name withdrawn.name rejected.by invited.by"
     " uninvited.name created.by joined.by left.name kicked.by banned.by unbanned.by"
     " registered.name admin.by admin.previous policy.by topic.by shared.by removed.by"

@@ -19,6 +19,7 @@ CAPABILITIES = {
     "draft/chathistory": "",
     "draft/event-playback": "",
     "draft/extended-isupport": "",
+    "draft/message-redaction": "",
     "draft/pre-away": "",
     "draft/read-marker": "",
     "echo-message": "",
@@ -32,6 +33,7 @@ CAPABILITIES = {
     "sasl": "PLAIN",
     "server-time": "",
     "setname": "",
+    "soju.im/search": "",
     "standard-replies": "",
     "userhost-in-names": "",
 }

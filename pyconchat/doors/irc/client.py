@@ -20,6 +20,7 @@ from pyconchat.commands import Call, Cancelled
 from pyconchat.commands.services import Services
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused
+from pyconchat.domain.events import AnyEvent
 from pyconchat.domain.group import Actor
 from pyconchat.domain.refusals import internal_error, not_saved
 from pyconchat.domain.replies import Reply
@@ -37,8 +38,8 @@ T = TypeVar("T")
 
 
 _OF_EVENTS = (
-    *("account-notify", "account-tag", "away-notify", "extended-join", "invite-notify"),
-    *("message-tags", "server-time"),
+    *("account-notify", "account-tag", "away-notify", "draft/message-redaction"),
+    *("extended-join", "invite-notify", "message-tags", "server-time"),
 )
 """The capabilities that change the lines of events."""
 
@@ -78,6 +79,7 @@ class Client:
         self.session: ISession | None = None
         self.answers: list[str] = []  # to the questions of the running command
         self.shown_at: dict[int, int] = {}  # groups, with the newest entry when they were shown
+        self.own_event: AnyEvent | None = None  # which the running command causes
         self.posting = 0  # messages that are not stored yet
         self.all_posted = Waiters()
         self.monitors = monitors

@@ -15,13 +15,16 @@ from pyconchat.doors.irc import (
     monitor,
     people,
     server,
+    tags,
 )
 from pyconchat.doors.irc.account_registration import verify
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.message import Message
 from pyconchat.doors.irc.messages import Posts
+from pyconchat.doors.irc.redaction import redact
 from pyconchat.doors.irc.refusals import refuse
 from pyconchat.doors.irc.registration import Registration
+from pyconchat.doors.irc.search import search
 from pyconchat.doors.irc.service import is_table_command, serve
 
 __all__ = ["FREE", "MESSAGES", "QUERIES", "Commands"]
@@ -35,7 +38,7 @@ QUERIES = frozenset(
     {
         *(b"NAMES", b"WHO", b"WHOIS", b"WHOWAS", b"LIST", b"ISON", b"USERHOST", b"MONITOR"),
         *(b"CHATHISTORY", b"MOTD", b"LUSERS", b"VERSION", b"TIME", b"INFO", b"HELP", b"HELPOP"),
-        *(b"MARKREAD", b"ISUPPORT"),
+        *(b"MARKREAD", b"ISUPPORT", b"SEARCH"),
     }
 )
 """Commands that only ask; so do MODE and TOPIC with one parameter."""
@@ -77,8 +80,10 @@ _TABLE: dict[str, Command] = {
     "NAMES": Command(channels.names),
     "OPER": Command(server.oper, 2),
     "PART": Command(channels.part, 1),
+    "REDACT": Command(redact, 2),
+    "SEARCH": Command(search, 1),
     "SETNAME": Command(people.setname, 1),
-    "TAGMSG": Command(messages.tagmsg, 1),
+    "TAGMSG": Command(tags.tagmsg, 1),
     "TIME": Command(server.time),
     "TOPIC": Command(channels.topic, 1),
     "USERHOST": Command(people.userhost, 1),

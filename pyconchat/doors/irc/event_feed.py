@@ -17,6 +17,7 @@ from pyconchat.domain.events import (
     MemberLeft,
     OperatorMade,
     OperatorRemoved,
+    TagsSent,
     Why,
     subject,
 )
@@ -48,7 +49,9 @@ class _Shared:
     def of(self, entry: Entry) -> _Shared:
         """Return self, for *entry*."""
         if entry is not self.entry:
-            about, by = subject(entry.event), getattr(entry.event, "by", None)
+            event = entry.event
+            about = subject(event)
+            by = event.sender if isinstance(event, TagsSent) else getattr(event, "by", None)
             self.entry = entry
             self.about = None if about is None else fold(about)
             self.by = None if by is None else fold(by)
@@ -86,10 +89,21 @@ class EventFeed:
         if entry.conversation in account.detached or self._is_known(event):
             return
         block = shared.block(client, entry, where)
-        if block and shared.by == account.key:
+        if client.own_event is not None and event == client.own_event:
+            self._echo(block, where)
+        elif block and shared.by == account.key:
             client.send(block.decode())
         elif block:
             client.output.pass_on(block)
+
+    def _echo(self, block: bytes, where: Where) -> None:
+        """Send the tags in *block*, which the client itself has sent here, as other echoes."""
+        client = self._client
+        client.own_event = None
+        if "echo-message" in client.caps:
+            client.send(block.decode())
+        if where.other == client.account.name:
+            client.output.pass_on(block)  # after the echo, which has the label
 
     def _happened_to_client(self, entry: Entry, where: Where) -> None:
         client, event = self._client, entry.event

@@ -23,7 +23,10 @@ from pyconchat.domain.events import (
     Policy,
     PolicyChanged,
     QuietEnded,
+    Reaction,
+    TagsSent,
     TopicChanged,
+    Unsay,
     Why,
     subject,
 )
@@ -32,6 +35,7 @@ from pyconchat.domain.replies import Where
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.joins import join_line
 from pyconchat.render.events import event_sentence
+from pyconchat.render.irc import client_tags, target_of
 from pyconchat.render.irc_lines import SERVICE, line, source
 
 __all__ = ["POLICY_MODES", "event_lines", "past_lines", "tagged_lines", "to_client"]
@@ -48,6 +52,8 @@ def past_lines(client: Client, entry: Entry, where: Where) -> list[str]:
     own = about is not None and fold(about) == client.account.key
     if isinstance(entry.event, _SEEN) and not own:
         return []
+    if isinstance(entry.event, Unsay | Reaction | TagsSent):
+        return tagged_lines(client, entry, where, event_lines(client, entry, where, own))
     sentence = _sentence(client, entry, where)
     if not sentence or isinstance(entry.event, GroupCreated):
         return []
@@ -135,7 +141,12 @@ def event_lines(client: Client, entry: Entry, where: Where, own: bool) -> list[s
             return [line(*knock, "asks to join."), _in_group(channel, text)]
         case GroupCreated():
             return []
-        case FileShared(number=number):
+        case Unsay(about=seq, by=by, reason=reason) if "draft/message-redaction" in client.caps:
+            words = (target_of(by, where), f"{entry.conversation}-{seq}")
+            return [line(source(by), "REDACT", *words, *([reason] if reason else []))]
+        case TagsSent(sender=by) | Reaction(by=by) if "message-tags" in client.caps:
+            return [line(source(by), "TAGMSG", target_of(by, where))]
+        case FileShared(number=number) if where.group is not None:
             said = _sentence(client, entry, where)
             return [_in_group(channel, f"{said}: /msg {SERVICE} get {channel} {number}")]
         case _:
@@ -176,7 +187,12 @@ def _sentence(client: Client, entry: Entry, where: Where) -> str:
 
 def tagged_lines(client: Client, entry: Entry, where: Where, lines: list[str]) -> list[str]:
     """Return *lines*, those of *entry*, with its tags; its id is on the first only."""
-    first, later = (client.renderer.tags(entry, where, "", True, id=id) for id in (True, False))
+    event, sender, tags = entry.event, "", client_tags(entry)
+    if isinstance(event, TagsSent) and not event.guest:
+        sender = event.sender
+    renderer, guest = client.renderer, not sender
+    first = renderer.tags(entry, where, sender, guest, tags)
+    later = renderer.tags(entry, where, sender, guest, id=False)
     return [f"{later if number else first}{each}" for number, each in enumerate(lines)]
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from pyconchat.chat.conversations import Conversation, account_key
 from pyconchat.domain.errors import Refused
@@ -15,7 +13,10 @@ from pyconchat.domain.events import (
     MemberJoined,
     MemberKicked,
     MemberLeft,
+    Reaction,
+    TagsSent,
     TopicChanged,
+    Unsay,
 )
 from pyconchat.domain.events import Message as Said
 from pyconchat.domain.ignoring import as_seen
@@ -24,6 +25,7 @@ from pyconchat.domain.replies import Where
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.events import event_lines, tagged_lines
 from pyconchat.doors.irc.message import Message
+from pyconchat.doors.irc.references import id_in, timestamp_in
 from pyconchat.doors.irc.welcome import MAX_HISTORY
 from pyconchat.render.irc_lines import line, server_time
 
@@ -31,11 +33,6 @@ __all__ = ["chathistory"]
 
 TALK: tuple[type[AnyEvent], ...] = (Said, Action)
 ALL: tuple[type[AnyEvent], ...] = (*TALK, MemberJoined, MemberLeft, MemberKicked, TopicChanged)
-
-MAX_DIGITS = 15
-
-_TIME = re.compile(r"timestamp=(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,3})\d*)?Z", re.ASCII)
-_MSGID = re.compile(rf"msgid=(\d{{1,{MAX_DIGITS}}})-(\d{{1,{MAX_DIGITS}}})", re.ASCII)
 
 
 class _Invalid(Exception):
@@ -130,7 +127,7 @@ class _Reader:
         self._client = client
         self._conversation = conversation
         self._what = what
-        self._kinds = ALL if "draft/event-playback" in client.caps else TALK
+        self._kinds = _kinds(client)
 
     async def place(self, reference: str, head: int) -> int:
         """Return the number of the last entry not after *reference*."""
@@ -162,11 +159,12 @@ class _Reader:
 
     def _parsed(self, reference: str) -> tuple[int | None, int]:
         """Return the number, or None and the time, that *reference* stands for."""
-        if (found := _MSGID.fullmatch(reference)) is not None:
-            if int(found[1]) != self._conversation.id:
+        kind, _, value = reference.partition("=")
+        if kind == "msgid" and (found := id_in(value)) is not None:
+            if found[0] != self._conversation.id:
                 raise _Invalid("INVALID_MSGREFTYPE", self._what, reference, "Not of this target.")
-            return int(found[2]), 0
-        time = time_in(reference)
+            return found[1], 0
+        time = timestamp_in(reference)
         if time is None:
             raise _Invalid(
                 "INVALID_MSGREFTYPE", self._what, reference, "A reference is a msgid or timestamp."
@@ -174,16 +172,13 @@ class _Reader:
         return None, time
 
 
-def time_in(reference: str) -> int | None:
-    """Return the time of ``timestamp=…`` in milliseconds since the epoch; None if it is none."""
-    found = _TIME.fullmatch(reference)
-    if found is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(found[1]).replace(tzinfo=UTC)
-    except ValueError:
-        return None
-    return int(moment.timestamp()) * 1000 + int((found[2] or "0").ljust(3, "0"))
+def _kinds(client: Client) -> tuple[type[AnyEvent], ...]:
+    """Return the kinds of entries that the client is shown, and that its limits count."""
+    if "draft/event-playback" not in client.caps:
+        return TALK
+    redactions = (Unsay,) if "draft/message-redaction" in client.caps else ()
+    tags = (TagsSent, Reaction) if "message-tags" in client.caps else ()
+    return (*ALL, *redactions, *tags)
 
 
 def _pieces(client: Client, entry: Entry, where: Where) -> list[str]:
@@ -197,7 +192,7 @@ async def _targets(client: Client, message: Message) -> None:
     """Answer with the conversations that have entries between two times, and the newest's time."""
     if len(message.params) < 4:
         raise _Invalid("NEED_MORE_PARAMS", "TARGETS", "Something is missing.")
-    times = [time_in(message.params[1]), time_in(message.params[2])]
+    times = [timestamp_in(message.params[1]), timestamp_in(message.params[2])]
     if times[0] is None or times[1] is None:
         raise _Invalid("INVALID_PARAMS", "TARGETS", "Two timestamps, please.")
     low, high = sorted(each for each in times if each is not None)

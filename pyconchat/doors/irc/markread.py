@@ -6,9 +6,9 @@ from pyconchat.chat.conversations import Conversation
 from pyconchat.domain.errors import Refused
 from pyconchat.domain.names import Name, person_name
 from pyconchat.doors.irc.client import Client
-from pyconchat.doors.irc.history import time_in
 from pyconchat.doors.irc.message import Message
 from pyconchat.doors.irc.read_markers import READ_MARKER, marker_line, note_shown
+from pyconchat.doors.irc.references import timestamp_in
 
 __all__ = ["markread"]
 
@@ -32,7 +32,7 @@ async def markread(client: Client, message: Message) -> None:
             await note_shown(client, conversation)
         client.send(marker_line(client, name))
         return
-    at = time_in(message.params[1])
+    at = timestamp_in(message.params[1])
     if at is None:
         client.fail("FAIL", "MARKREAD", "INVALID_PARAMS", target, "Up to which timestamp=?")
         return

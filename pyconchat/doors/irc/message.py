@@ -7,7 +7,16 @@ from typing import NamedTuple
 
 from pyconchat.domain.errors import Code, Refused
 
-__all__ = ["MAX_ANY", "MAX_BODY", "MAX_TAGS", "Message", "command_of", "parse", "strip_formatting"]
+__all__ = [
+    "MAX_ANY",
+    "MAX_BODY",
+    "MAX_TAGS",
+    "Message",
+    "command_of",
+    "parse",
+    "strip_formatting",
+    "tags_in",
+]
 
 MAX_BODY = 512
 """Maximum bytes of a line without its tags, with CR LF (RFC 1459, 2.3)."""
@@ -88,7 +97,7 @@ def parse(line: bytes) -> Message | None:
         params.append(_unstripped(body, last))
     if len(params) > MAX_PARAMS:
         params[MAX_PARAMS - 1 :] = [" ".join(params[MAX_PARAMS - 1 :])]
-    return Message(words[0].upper(), tuple(params), _tags(tag_text))
+    return Message(words[0].upper(), tuple(params), tags_in(tag_text))
 
 
 def _unstripped(body: bytes, last: str) -> str:
@@ -97,7 +106,8 @@ def _unstripped(body: bytes, last: str) -> str:
     return last + " " * spaces
 
 
-def _tags(text: str) -> dict[str, str]:
+def tags_in(text: str) -> dict[str, str]:
+    """Return the names and values of the tags in *text*."""
     tags: dict[str, str] = {}
     for each in text.split(";"):
         key, _, value = each.partition("=")

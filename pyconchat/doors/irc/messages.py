@@ -1,17 +1,18 @@
-"""PRIVMSG and NOTICE: messages to groups and to people."""
+"""PRIVMSG and NOTICE: messages to groups and to people.
+
+With the tag ``+draft/reply``, a message is an answer, as `/reply` sends it.
+"""
 
 from __future__ import annotations
 
-import secrets
 from collections import deque
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from pyconchat.chat.conversations import GroupConversation
-from pyconchat.chat.interfaces import ISession
+from pyconchat.chat.conversations import Conversation, GroupConversation
+from pyconchat.domain import amending
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, PeerGone, Refused
 from pyconchat.domain.events import Action, Entry, Tags
@@ -19,21 +20,17 @@ from pyconchat.domain.events import Message as Said
 from pyconchat.domain.names import Key, fold, person_name
 from pyconchat.domain.refusals import empty_message
 from pyconchat.domain.replies import Where
-from pyconchat.domain.text import SafeText, safe_line, safe_text
+from pyconchat.domain.text import SafeText, safe_text
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.message import Message, strip_formatting
 from pyconchat.doors.irc.output import with_tag
+from pyconchat.doors.irc.references import seq_in
 from pyconchat.doors.irc.refusals import refuse
 from pyconchat.doors.irc.service import is_service, serve
-from pyconchat.render.irc_lines import line, tagged
+from pyconchat.doors.irc.tags import REPLY, safe_tags
+from pyconchat.doors.irc.welcome import MAX_TARGETS
 
-__all__ = ["MAX_TARGETS", "Posts", "privmsg", "safe_tags", "tagmsg"]
-
-MAX_TARGETS = 4
-"""Maximum targets of one message."""
-
-MAX_TAGS = 16
-"""Maximum client-only tags that are stored with a message."""
+__all__ = ["Posts", "echo", "privmsg"]
 
 BOT_TAG = ("bot", SafeText(""))
 """The tag of what a bot says (IRCv3 bot mode)."""
@@ -49,6 +46,21 @@ class _Post(NamedTuple):
 
     label: str
     echoes: list[str] | None
+
+
+class _Words(NamedTuple):
+    """What is said: as a notice if *is_notice*, with *tags*, as an answer to *reply_to*, if any."""
+
+    text: SafeText
+    kind: type[Said] | type[Action]
+    is_notice: bool
+    tags: Tags
+    reply_to: int = 0
+
+    @property
+    def has_reference(self) -> bool:
+        """Return whether a tag names a message that they can answer."""
+        return self.kind is Said and any(name == REPLY for name, _ in self.tags)
 
 
 class Posts:
@@ -122,37 +134,6 @@ async def privmsg(client: Client, posts: Posts, message: Message) -> None:
             client.send(piece)
 
 
-async def tagmsg(client: Client, message: Message) -> None:
-    """TAGMSG: tags without a text, such as that somebody is typing, which are only relayed."""
-    tags = [(name, safe_line(value)) for name, value in message.tags.items() if name[0] == "+"]
-    if "message-tags" not in client.caps or not tags:
-        return
-    services, target = client.services, message.param(0)
-    sessions: Iterable[ISession]
-    if target.startswith("#"):
-        conversation = client.group_joined(target)
-        group = services.memory.usable(conversation)
-        group.require_member(client.actor)
-        group.require_voice(client.actor, services.chat.now())
-        sessions, name = conversation.sessions, f"#{group.name}"
-    else:
-        partner = services.accounts.find(person_name(target))
-        services.chat.private.require_partner(client.account, partner, or_self=True)
-        sessions, name = services.presence.sessions(partner.key), partner.name
-    # Its id is in no log: nothing can answer it, or ask for what came after it.
-    passed_on = [*tags[:MAX_TAGS], ("msgid", f"tag-{secrets.token_hex(8)}")]
-    piece = tagged(passed_on) + line(client.source, "TAGMSG", name)
-    for session in list(sessions):
-        own = session is client.login
-        ignored = client.account.key in session.account.ignores
-        if session.translator is not None and not own and not ignored:
-            session.translator.relay(piece, "message-tags")
-    if "echo-message" in client.caps:
-        client.send(piece)
-    if name == client.account.name:
-        client.output.pass_on(piece.encode())  # after the echo, which has the label
-
-
 async def _send(
     client: Client, posts: Posts, target: str, message: Message, echoes: list[str] | None
 ) -> None:
@@ -177,15 +158,38 @@ async def _send(
     safe = safe_text(strip_formatting(text))
     if not safe or safe.isspace():
         raise empty_message()
-    tags = (*((BOT_TAG,) if client.bot else ()), *safe_tags(message))
+    tags = (*((BOT_TAG,) if client.bot else ()), *safe_tags(message.tags))
+    words = _Words(safe, kind, is_notice, tags)
     if target.startswith("#"):
-        conversation = client.group_joined(target)
-        post = posts.add(f"#{fold(conversation.group.name)}", message.label, echoes)
-        _post(client, posts, post, conversation, safe, kind, is_notice, tags)
+        group = client.group_joined(target)
+        words = await _answering(client, group, words)
+        post = posts.add(f"#{fold(group.group.name)}", message.label, echoes)
+        _post(client, posts, post, group, words)
         return
     partner = client.services.accounts.find(person_name(target))
+    if words.has_reference:
+        private = client.services.chat.private
+        known = await private.conversation(client.account, partner, or_self=True)
+        words = await _answering(client, known, words)
     post = posts.add(partner.key, message.label, echoes)
-    await _tell(client, posts, post, partner, safe, kind, is_notice, tags)
+    await _tell(client, posts, post, partner, words)
+
+
+async def _answering(client: Client, conversation: Conversation | None, words: _Words) -> _Words:
+    """Return *words* as an answer to the message that their tag names, if there is one.
+
+    Otherwise the tag stays as it is. Raises `NotSaved`.
+    """
+    tags = dict(words.tags)
+    seq = seq_in(tags.pop(REPLY, ""), conversation) if words.has_reference else 0
+    if conversation is None or not seq:
+        return words
+    try:
+        said = await client.services.chat.amending.target(client.login, conversation, seq)
+        amending.require_said(said)
+    except Refused:
+        return words
+    return words._replace(reply_to=seq, tags=tuple(tags.items()))
 
 
 def _post(
@@ -193,20 +197,20 @@ def _post(
     posts: Posts,
     post: _Post,
     conversation: GroupConversation,
-    text: SafeText,
-    kind: type[Said] | type[Action],
-    is_notice: bool,
-    tags: Tags,
+    words: _Words,
 ) -> None:
     """Post to a group, without waiting until it is stored. Raises `Refused`."""
     chat, session, label = client.services.chat, client.login, post.label
     target = f"#{fold(conversation.group.name)}"
     done: Deferred[int] = Deferred()
     try:
-        if kind is Action:
-            done = chat.act(session, conversation, text, tags=tags)
+        if words.kind is Action:
+            done = chat.act(session, conversation, words.text, tags=words.tags)
         else:
-            chat.post(session, conversation, text, done, notice=is_notice, tags=tags)
+            chat.post(
+                session, conversation, words.text, done, None, words.reply_to, words.is_notice,
+                words.tags,
+            )  # fmt: skip
     except Refused:
         posts.drop(target, post)
         raise
@@ -217,7 +221,7 @@ def _post(
 
     def lost(failure: Failure) -> None:
         refused = client.refused(failure.value, message)
-        if posts.drop(target, post) and refused is not None and not is_notice:
+        if posts.drop(target, post) and refused is not None and not words.is_notice:
             client.output.begin(label)
             refuse(client, refused, message)
             client.output.end()
@@ -235,37 +239,25 @@ async def _tell(
     posts: Posts,
     post: _Post,
     partner: Account,
-    text: SafeText,
-    kind: type[Said] | type[Action],
-    is_notice: bool,
-    tags: Tags,
+    words: _Words,
 ) -> None:
     """Send a private message, and say if it has to wait. Raises `Refused` or `NotSaved`."""
     services, label = client.services, post.label
     try:
         delivered = await services.chat.private.post(
-            client.login, partner, text, None, kind, notice=is_notice, tags=tags
-        )
+            client.login, partner, words.text, None, words.kind, words.reply_to, words.is_notice,
+            words.tags,
+        )  # fmt: skip
     except PeerGone:
         raise
     finally:
         shown = not posts.drop(partner.key, post)
     if label and shown:
         client.output.defer()
-    if is_notice:
+    if words.is_notice:
         return
     receiver, away = delivered.receiver, delivered.away
     if away is not None:
         client.reply("301", receiver.name, away or "away")
     elif not services.presence.online(Key(receiver.key)):
         client.reply("301", receiver.name, "is offline, and will read it at the next login.")
-
-
-def safe_tags(message: Message) -> Tags:
-    """Return the client-only tags of *message*, as they are stored."""
-    tags = [
-        (name, safe_line(value))
-        for name, value in message.tags.items()
-        if name.startswith("+") and name != "+typing" and len(name) <= 64
-    ]
-    return tuple(tags[:MAX_TAGS])

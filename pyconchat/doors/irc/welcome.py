@@ -9,12 +9,24 @@ from pyconchat.doors.irc.joins import is_operator
 from pyconchat.doors.irc.monitor import MAX_MONITORED
 from pyconchat.render.irc_lines import line
 
-__all__ = ["EXTENDED_ISUPPORT", "MAX_HISTORY", "isupport", "lusers", "motd", "welcome"]
+__all__ = [
+    "EXTENDED_ISUPPORT",
+    "MAX_HISTORY",
+    "MAX_TARGETS",
+    "isupport",
+    "lusers",
+    "motd",
+    "welcome",
+]
 
 MAX_HISTORY = 100
 """Maximum messages in an answer to CHATHISTORY."""
 
 EXTENDED_ISUPPORT = "draft/extended-isupport"
+"""The capability to ask for ISUPPORT before the login."""
+
+MAX_TARGETS = 4
+"""Maximum targets of one message."""
 
 PER_LINE = 13
 """Tokens of ISUPPORT in a line: a line has at most 15 parameters."""
@@ -60,7 +72,8 @@ def isupport(client: Client) -> None:
         "KNOCK",
         "BOT=B",
         "SAFELIST",
-        "TARGMAX=PRIVMSG:4,NOTICE:4,TAGMSG:4,JOIN:,PART:,KICK:4,WHOIS:1,NAMES:,MONITOR:",
+        f"TARGMAX=PRIVMSG:{MAX_TARGETS},NOTICE:{MAX_TARGETS},TAGMSG:{MAX_TARGETS}"
+        ",JOIN:,PART:,KICK:4,WHOIS:1,NAMES:,MONITOR:",
         "soju.im/SAFERATE",
     )
     pieces = [

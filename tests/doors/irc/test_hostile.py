@@ -17,12 +17,26 @@ from hypothesis import strategies as st
 from irctokens import tokenise
 from twisted.internet.task import Clock
 
-from pyconchat.domain.events import AnyEvent, Entry, Policy, Quote, Tags, Via, Why
+from pyconchat.domain.events import (
+    AnyEvent,
+    Edit,
+    Entry,
+    FileRemoved,
+    FileShared,
+    Policy,
+    Quote,
+    Reaction,
+    Tags,
+    TagsSent,
+    Unsay,
+    Via,
+    Why,
+)
 from pyconchat.domain.names import Name
 from pyconchat.domain.replies import Where
 from pyconchat.domain.text import Emoji, SafeText, safe_line, safe_text
 from pyconchat.doors.irc.capabilities import CAPABILITIES
-from pyconchat.doors.irc.events import event_lines, past_lines
+from pyconchat.doors.irc.events import event_lines, past_lines, tagged_lines
 from pyconchat.render.irc import IrcRenderer, IrcStyle
 from pyconchat.render.irc_lines import MAX_LINE
 from pyconchat.store import SqlStore
@@ -82,6 +96,9 @@ VALUES: dict[Any, st.SearchStrategy[Any]] = {
     tuple[str, ...]: st.just(()),
     Tags: st.lists(st.tuples(st.sampled_from(["+a", "+b/c"]), LINE), max_size=2).map(tuple),
 }
+IN_PRIVATE = (Edit, Unsay, Reaction, TagsSent, FileShared, FileRemoved)
+"""Events of private conversations, other than messages."""
+
 STYLES = [IrcStyle(*each) for each in product((False, True), repeat=len(IrcStyle._fields))]
 
 
@@ -136,8 +153,10 @@ COMMANDS = {
     "710",
     "INVITE",
     "ACCOUNT",
+    "REDACT",
+    "TAGMSG",
 }
-KEYS = {"time", "msgid", "account", "+a", "+b/c", "batch"}
+KEYS = {"time", "msgid", "account", "+a", "+b/c", "+draft/reply", "+draft/react", "batch"}
 
 
 @pytest.mark.parametrize("kind", get_args(AnyEvent), ids=lambda kind: kind.__struct_config__.tag)
@@ -161,10 +180,14 @@ def test_events_with_hostile_fields(client: IrcUser, kind: Any, data: st.DataObj
                 stamped = renderer.message(entry, where, [("batch", "b1")], "[Nov 1] ")
                 check(stamped, NICKS, COMMANDS, KEYS)
     if kind.__struct_config__.tag not in ("message", "action"):
-        irc.caps = set(CAPABILITIES)
-        for own in (False, True):
-            check_all(event_lines(irc, entry, place, own))
-        check_all(past_lines(irc, entry, place))
+        places = (place, private) if kind in IN_PRIVATE else (place,)
+        for caps, where in product((CAPABILITIES, ()), places):
+            irc.caps = set(caps)
+            for own in (False, True):
+                lines = event_lines(irc, entry, where, own)
+                check_all(lines)
+                check_all(tagged_lines(irc, entry, where, lines))
+            check_all(past_lines(irc, entry, where))
 
 
 def check_all(lines: list[str]) -> None:

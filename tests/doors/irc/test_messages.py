@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
+from twisted.internet.defer import Deferred
 
 from pyconchat.domain.names import Name
 from pyconchat.domain.text import SafeText
@@ -259,6 +260,19 @@ def test_what_happens_in_private(irc: IrcServer) -> None:
         '[@bob] bob reacted 👍 to bob "two…"',
         "[@bob] bob removed a message.",
     ]
+
+
+def test_files_in_private(irc: IrcServer) -> None:
+    """The NOTICE names the conversation."""
+    alice = irc.enters("alice")
+    irc.enters("bob")
+    one, other = (irc.chat.accounts.find(Name(name)) for name in ("bob", "alice"))
+    sharing = irc.chat.private.share(
+        one, other, lambda talk: talk.rules.share(one.actor, 1, SafeText("a.txt"), 5, "", "1")
+    )
+    Deferred.fromCoroutine(sharing)
+    alice.tick()
+    assert alice.sees() == ["PyconChat NOTICE alice [@bob] bob shared a.txt (5 bytes), number 1"]
 
 
 def test_one_label_for_several_targets(irc: IrcServer) -> None:

@@ -94,10 +94,11 @@ const OTHERS = {
   "hook-added": (e) => `${e.by} added the hook ${e.name}: programs can post here.`,
   "hook-removed": (e) => `${e.by} removed the hook ${e.name}.`,
   damaged: () => "An entry of the log is damaged and cannot be shown.",
+  tags: () => "",
   unsaid: () => "",
   edit: (e) => (e.text ? `${e.by} corrected: ${e.text}` : ""),
   unsay: (e) =>
-    `${e.by} removed a message${fold(e.by) === fold(e.from) ? "" : ` of ${e.from}`}.`,
+    `${e.by} removed a message${fold(e.by) === fold(e.from) ? "" : ` of ${e.from}`}${because(e.reason)}`,
   react: (e) => `${e.by} reacted ${e.emoji} to ${about(e)}`,
   pin: (e) => `${e.by} pinned ${about(e)}`,
   unpin: (e) => `${e.by} unpinned ${about(e)}`,
@@ -146,7 +147,7 @@ export const comesOrGoes = (event, me) =>
 
 /** Return whether *event*, an entry, counts as new. */
 export const isNews = (event) =>
-  !["joined", "left", "unsaid"].includes(event.type) && (event.type !== "edit" || !!event.text);
+  !["joined", "left", "unsaid", "tags"].includes(event.type) && (event.type !== "edit" || !!event.text);
 
 function unknown(fields) {
   if (typeof fields.text === "string") return fields.text;
