@@ -136,9 +136,12 @@ def list_names(client: Client, group: Group) -> None:
     """Answer with the names of the members, those of registered people who are offline too."""
     channel = f"#{group.name}"
     hosts = "userhost-in-names" in client.caps
+    marks = dict.fromkeys(group.moderators, "@")  # `prefix_of` would be slow for each of many
+    if group.admin is not None:
+        marks[fold(group.admin)] = "~"
     words = (
-        f"{prefix_of(group, each.name)}{source(each.name) if hosts else each.name}"
-        for each in group.members.values()
+        f"{marks.get(key, '')}{source(each.name) if hosts else each.name}"
+        for key, each in group.members.items()
     )
     for text in wrapped(words, MAX_LINE - 32 - len(f"{client.server}{client.nick}{channel}") * 2):
         client.reply("353", "=", channel, text)
@@ -149,7 +152,7 @@ def wrapped(words: Iterable[str], room: int) -> Iterator[str]:
     fitting: list[str] = []
     size = 0
     for word in words:
-        length = len(word.encode()) + 1
+        length = (len(word) if word.isascii() else len(word.encode())) + 1
         if fitting and size + length > room:
             yield " ".join(fitting)
             fitting, size = [], 0
