@@ -23,6 +23,9 @@ __all__ = ["FOLDER", "Folders", "Path", "attributes_of", "names_of", "path_of"]
 FOLDER = Attributes()
 """The attributes of a folder."""
 
+RECENT_SECONDS = 180 * 86400
+"""Maximum age of a file of which the time is listed, not the year."""
+
 FILE_COST = 2e-7
 """Seconds of work for each file of a group in which a name is looked for."""
 
@@ -143,5 +146,6 @@ def _folder_entry(group: Group) -> Entry:
 
 def _line(mode: str, owner: str, size: int, at: int, name: str) -> str:
     """Return a line as that of ``ls -l``, which some clients parse."""
-    day = time.strftime("%b %e  %Y", time.localtime(at))
+    recent = time.time() - at < RECENT_SECONDS
+    day = time.strftime("%b %e %H:%M" if recent else "%b %e  %Y", time.localtime(at))
     return f"{mode}    1 {owner:<8} {'-':<8} {size:>12} {day} {name}"
