@@ -259,6 +259,11 @@ class SessionChannel(SSHChannel):
     # What the door calls: the transport.
 
     @property
+    def reached(self) -> tuple[str, int] | None:
+        """Return the address that the client has reached, if a proxy has told it."""
+        return self._counted.reached
+
+    @property
     def transport(self) -> Any:
         """Return the transport below, for who looks for the socket."""
         return self.conn.transport

@@ -223,3 +223,28 @@ def test_removing(tea: SshServer, files: SftpClient) -> None:
     assert bob.asks(sftp.REMOVE, "/tea/bobs").status == sftp.OK
     assert files.asks(sftp.REMOVE, "/tea/alices").status == sftp.OK
     assert files.lists("/tea") == []
+
+
+def test_commands_for_scp(tea: SshServer, files: SftpClient) -> None:
+    """/send and /get show them to people at SSH who have an account, in groups."""
+    for data in (b"one", b"two"):
+        files.puts("/tea/a b*.txt", data)
+    client = SshClient(tea).logs_in("alice")
+    channel = client.runs("chat tea")
+    client.sees()
+    client.types(channel, "/send my notes.pdf", "/send -rf", "/get 1", "/get a b*.txt")
+    shown = client.sees()
+    host = "alice@10.0.0.1"
+    for command in (
+        f"scp -P 12345 'my notes.pdf' {host}:tea/",
+        f"scp -P 12345 ./-rf {host}:tea/",
+        f"scp -P 12345 '{host}:tea/a b\\*.txt (1)' .",
+        f"scp -P 12345 '{host}:tea/a b\\*.txt' .",
+    ):
+        assert f"\n{command}\n" in shown
+    client.types(channel, "/query bob", "/send a.txt")
+    assert "| nc " in client.sees()
+    guest = SshClient(tea).enters("zoe")
+    channel = guest.runs("chat tea")
+    guest.types(channel, "/send a.txt")
+    assert "| nc " in guest.sees()
