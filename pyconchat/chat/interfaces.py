@@ -340,6 +340,7 @@ class IKeyPeer(IPeer):
 
     key = Attribute("The `PublicKey` that the client has offered; None without one.")
     key_proven = Attribute("True if the client has signed with it: it has opened the session.")
+    ssh_address = Attribute("The `ServerAddress` of the SSH door at which the peer has connected.")
 
 
 class ILoginPeer(IPeer):

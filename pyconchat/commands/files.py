@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
 from urllib.parse import quote
 
-from pyconchat.chat.interfaces import ServerAddress
+from pyconchat.chat.interfaces import IKeyPeer, ServerAddress
 from pyconchat.chat.places import Private
 from pyconchat.commands.call import Call
 from pyconchat.commands.listing import Listing, page
+from pyconchat.commands.shell import ScpFolder, download, scp_download, scp_upload, upload
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.group_state import SharedFile
 from pyconchat.domain.replies import DownloadTicket, FileLine, Files, Reply, UploadTicket, Where
+from pyconchat.domain.shared_files import names_of
 from pyconchat.domain.text import SafeText, safe_line
 from pyconchat.files.places import FilePlace, GroupFiles
 from pyconchat.files.sharing import FileSharing, file_name
@@ -24,11 +25,12 @@ async def send(call: Call, path: str) -> Reply:
     ticket, offset = await _sharing(call).offer(
         call.account, call.session.peer.network, place, name
     )
-    file = _quoted(safe_line(path.strip()))
-    header = f'echo "upload {ticket.token} 0 $(wc -c < {file})"'
-    program = _program(call.session.peer.server_address)
-    # `: <` first: a file that cannot be read must not begin an upload.
-    command = f": < {file} && ({header}; cat -- {file}) | {program}"
+    typed = safe_line(path.strip())
+    folder = _folder(call)
+    if folder:
+        command = scp_upload(folder, typed)
+    else:
+        command = upload(call.session.peer.server_address, ticket.token, typed)
     most = _sharing(call).left(ticket)
     link = _link(call, ticket.token)
     return UploadTicket(ticket.token, _where(call), name, offset, most, SafeText(command), link)
@@ -56,8 +58,13 @@ async def get(call: Call, which: str) -> Reply:
     )
     file = ticket.file
     assert file is not None
-    program = _program(call.session.peer.server_address)
-    command = f'echo "download {ticket.token}" | {program} > {shlex.quote(file.name)}'
+    folder = _folder(call)
+    if folder:
+        named = names_of(place.files)
+        name = next(name for name, each in named.items() if each is file)
+        command = scp_download(folder, name)
+    else:
+        command = download(call.session.peer.server_address, ticket.token, file.name)
     return DownloadTicket(
         ticket.token,
         _where(call),
@@ -68,6 +75,20 @@ async def get(call: Call, which: str) -> Reply:
         SafeText(command),
         _link(call, f"{ticket.token}/{quote(file.name, safe='')}"),
     )
+
+
+def _folder(call: Call) -> ScpFolder | None:
+    """Return the folder of the group for a person at SSH; None for others, and in private.
+
+    A guest's name is in use while they are there: another connection cannot have it.
+    """
+    peer = call.session.peer
+    if isinstance(call.current, Private) or not IKeyPeer.providedBy(peer):
+        return None
+    address: ServerAddress = peer.ssh_address
+    if not (address.host and call.account.registered):
+        return None
+    return ScpFolder(address, call.account.name, call.group().name)
 
 
 def _link(call: Call, path: str) -> SafeText:
@@ -104,20 +125,3 @@ def _sharing(call: Call) -> FileSharing:
     if sharing is None:
         raise Refused(Code.TROUBLE, "This server takes no files.")
     return sharing
-
-
-def _quoted(path: str) -> str:
-    """Return *path* quoted for a shell; a leading ``~/`` keeps its meaning."""
-    home, slash, rest = path.partition("/")
-    return f"~/{shlex.quote(rest)}" if home == "~" and slash else shlex.quote(path)
-
-
-def _program(address: ServerAddress) -> str:
-    """Return the shell command that connects a pipe to *address*."""
-    if address.path:
-        return f"nc -U {shlex.quote(address.path)}"
-    host = shlex.quote(address.host)
-    if address.tls:
-        bracketed = f"[{address.host}]" if ":" in address.host else host
-        return f"openssl s_client -quiet -connect {bracketed}:{address.port}"
-    return f"nc {host} {address.port}"

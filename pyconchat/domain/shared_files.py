@@ -10,7 +10,7 @@ from pyconchat.domain.events import FileShared
 from pyconchat.domain.names import Name
 from pyconchat.domain.text import SafeText, safe_line
 
-__all__ = ["SharedFile", "find_file", "shared_file"]
+__all__ = ["SharedFile", "find_file", "names_of", "shared_file"]
 
 MAX_DIGITS = 9
 """Maximum digits of a file's number."""
@@ -57,3 +57,20 @@ def find_file(files: Mapping[int, SharedFile], which: str) -> SharedFile | None:
         named = [each for each in files.values() if each.name == wanted]
         file = named[-1] if named else None
     return file
+
+
+def names_of(files: Mapping[int, SharedFile]) -> dict[str, SharedFile]:
+    """Return *files* by the names that they have in a folder, the oldest first.
+
+    Of several with one name the newest has it; the others have their number behind it.
+    """
+    newest = {str(file.name): file for file in files.values()}
+    named: dict[str, SharedFile] = {}
+    for file in files.values():
+        name = str(file.name)
+        if newest[name] is not file:
+            name += f" ({file.number})"
+            while name in newest or name in named:
+                name += f" ({file.number})"
+        named[name] = file
+    return named

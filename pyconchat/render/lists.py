@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from pyconchat.domain.replies import (
@@ -18,7 +17,7 @@ from pyconchat.domain.replies import (
     Roster,
 )
 from pyconchat.domain.text import columns, in_bytes
-from pyconchat.domain.times import day, until_in_words
+from pyconchat.domain.times import day, local_time, until_in_words
 from pyconchat.render.words import (
     age,
     away_notes,
@@ -131,7 +130,7 @@ def hook_lines(reply: Hooks) -> list[str]:
     if reply.hooks:
         lines = [f"{counted(len(reply.hooks), 'hook')} of {reply.group} (/hook remove NAME):"]
     for hook in reply.hooks:
-        at = time.localtime(hook.at / 1000)
+        at = local_time(hook.at / 1000)
         day = f"{at.tm_year}-{at.tm_mon:02}-{at.tm_mday:02}"
         lines.append(f"  {hook.name}, added by {hook.by} on {day}")
     if not reply.listens:
@@ -146,7 +145,7 @@ def file_lines(reply: Files) -> list[str]:
         return [f"No file was shared with {place}; /send FILE shares one."]
     rows = [["No.", "Name", "Size", "By", "When"]]
     for file in reply.files:
-        at = time.localtime(file.at / 1000)
+        at = local_time(file.at / 1000)
         when = f"{at.tm_year}-{at.tm_mon:02}-{at.tm_mday:02} {at.tm_hour:02}:{at.tm_min:02}"
         rows.append([str(file.number), file.name, in_bytes(file.size), file.by, when])
     return [*_table(rows, right={0, 2}), *more_lines(reply.more, reply.next)]

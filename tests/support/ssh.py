@@ -46,9 +46,10 @@ class OpenSsh:
             )
         return path
 
-    def command(self, name: str, *words: str, key: Path | None = None) -> list[str]:
-        """Return the command line for the user *name*, which runs *words* (options first)."""
+    def options(self, key: Path | None = None) -> list[str]:
+        """Return the options of ssh, scp, sftp and sshfs."""
         options = {
+            "Port": str(self._server.ssh_port),
             "UserKnownHostsFile": str(self._home / "known_hosts"),
             "StrictHostKeyChecking": "accept-new",
             "IdentityFile": str(key) if key is not None else "none",
@@ -56,13 +57,16 @@ class OpenSsh:
             "IdentityAgent": "none",
             "LogLevel": "ERROR",
         }
-        return [
-            self._program,
-            *("-F", "none", "-p", str(self._server.ssh_port)),
-            *(f"-o{option}={value}" for option, value in options.items()),
-            f"{name}@127.0.0.1",
-            *words,
-        ]
+        return [f"-o{option}={value}" for option, value in options.items()]
+
+    def command(self, name: str, *words: str, key: Path | None = None) -> list[str]:
+        """Return the command line for the user *name*, which runs *words* (options first)."""
+        options = self.options(key)
+        return [self._program, "-F", "none", *options, f"{name}@127.0.0.1", *words]
+
+    def file_command(self, program: str, key: Path, *words: str) -> list[str]:
+        """Return the command line of *program*, scp or sftp."""
+        return [require_program(program), "-F", "none", *self.options(key), *words]
 
     def starts(
         self, name: str, *words: str, key: Path | None = None, password: str = PASSWORD

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,14 +12,15 @@ from twisted.conch.ssh.common import NS, getNS
 from twisted.conch.ssh.keys import Key
 from twisted.conch.ssh.transport import SSHClientTransport
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from pyconchat.config import Config, LimitsConfig
+from pyconchat.config import Config, FilesConfig, LimitsConfig
 from pyconchat.doors.factory import ChatFactory
 from pyconchat.doors.ssh.factory import SshFactory
 from pyconchat.doors.ssh.host_key import host_key
+from pyconchat.files import FileSharing, Storage
 from pyconchat.sessions.portal import login_portal
 from pyconchat.store import SqlStore
 from pyconchat.testing import make_chat, services_of
@@ -46,11 +48,16 @@ class SshServer:
         self, store: SqlStore, clock: Clock, folder: Path, limits: Any = None, **settings: Any
     ) -> None:
         config = Config(
-            limits=LimitsConfig(**{"messages_per_second": 0, **(limits or {})}), **settings
+            limits=LimitsConfig(**{"messages_per_second": 0, **(limits or {})}),
+            **{"files": FilesConfig(free_disk=0), **settings},
         )
         self.clock = clock
         self.chat = make_chat(store, clock, config)
-        self.services = services_of(self.chat)
+        self.disk_waits: list[Callable[[], Any]] | None = None
+        """What the disk has to do; None: it does everything at once."""
+        self.files = FileSharing(self.chat, Storage(folder / "files"), self._run)
+        self.files.start({}, {})
+        self.services = services_of(self.chat, self.files)
         self.lines = ChatFactory(self.services, login_portal(self.services), clock)
         self.lines.open_doors.start()
         self.ssh = SshFactory(self.lines, host_key(folder / "host_key", make=True))
@@ -58,6 +65,20 @@ class SshServer:
     def stop(self) -> None:
         """Stop the checks of the connections."""
         self.lines.open_doors.stop()
+
+    def _run(self, call: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        if self.disk_waits is None:
+            return maybeDeferred(call, *args)
+        done: Deferred[Any] = Deferred()
+        self.disk_waits.append(lambda: maybeDeferred(call, *args).chainDeferred(done))
+        return done
+
+    def runs_disk(self) -> None:
+        """Do what the disk has to do, and what follows from that."""
+        assert self.disk_waits is not None
+        while self.disk_waits:
+            self.disk_waits.pop(0)()
+            self.waits(0.1)
 
     def at_nc(self, name: str, password: str = "") -> TestConnection:
         """Return somebody at nc, at the front desk."""

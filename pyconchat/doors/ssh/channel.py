@@ -224,8 +224,13 @@ class SessionChannel(SSHChannel):
 
     @property
     def door_pays(self) -> bool:
-        """Return whether the door pays for packets itself: it takes requests now."""
-        return self._door is not None and bool(self._door.pays) and not self._input_paused
+        """Return whether the door pays for the packets of its requests itself."""
+        return self._door is not None and bool(self._door.pays)
+
+    @property
+    def takes_input(self) -> bool:
+        """Return whether the door takes input now."""
+        return not self._input_paused
 
     def _deliver(self) -> None:
         """Pass input to the door while it takes any."""
@@ -252,6 +257,11 @@ class SessionChannel(SSHChannel):
             self._delivering = False
 
     # What the door calls: the transport.
+
+    @property
+    def reached(self) -> tuple[str, int] | None:
+        """Return the address that the client has reached, if a proxy has told it."""
+        return self._counted.reached
 
     @property
     def transport(self) -> Any:

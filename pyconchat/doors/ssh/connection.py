@@ -23,6 +23,7 @@ from twisted.conch.ssh.connection import (
 from pyconchat.doors.connection_limits import CountedConnection, TooManyConnections
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.ssh.channel import MIN_PACKET, SessionChannel
+from pyconchat.doors.ssh.packet_cost import MIN_DATA
 from pyconchat.doors.ssh.quiet import NOBODY
 from pyconchat.doors.ssh.sessions import make_session
 from pyconchat.doors.ssh.visitor import Visitor
@@ -75,11 +76,16 @@ class SshConnection(SSHConnection):
     # Packets.
 
     def door_pays(self, kind: int, packet: bytes) -> bool:
-        """Return whether *packet* is for a door that pays for its requests, and takes them now."""
+        """Return whether *packet* is for a door that pays for its requests itself.
+
+        Small ones are, too, while the door takes requests.
+        """
         if kind != MSG_CHANNEL_DATA or len(packet) < MIN_REQUEST:
             return False
         channel = self.channels.get(int.from_bytes(packet[1:5], "big"))
-        return channel is not None and bool(channel.door_pays)
+        if channel is None or not channel.door_pays:
+            return False
+        return len(packet) >= MIN_DATA or bool(channel.takes_input)
 
     def gotGlobalRequest(self, requestType: bytes, data: bytes) -> int:  # noqa: N803
         """Refuse forwardings; the refusal of a keepalive is the sign of life."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["packet_cost"]
+__all__ = ["MIN_DATA", "packet_cost"]
 
 PACKET_COST = 5e-5
 """Seconds of work for a packet: to decrypt, to check and to handle it."""

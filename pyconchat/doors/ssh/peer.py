@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from pyconchat.chat.interfaces import ISession
+from pyconchat.chat.interfaces import ISession, ServerAddress
 from pyconchat.domain.errors import NotSaved, PeerGone
 from pyconchat.domain.public_keys import PublicKey
 from pyconchat.domain.refusals import not_saved
@@ -29,6 +29,7 @@ class SshPeer:
 
     channel: SessionChannel
     visitor: Visitor
+    _context: DoorContext
 
     def begin_peer(self, channel: SessionChannel, visitor: Visitor) -> None:
         """Set the channel and the visitor."""
@@ -43,6 +44,14 @@ class SshPeer:
     def key_proven(self) -> bool:
         """Return whether the client has signed with the key."""
         return self.visitor.proven
+
+    @property
+    def ssh_address(self) -> ServerAddress:
+        """Return the address of the SSH door at which the client has connected."""
+        address, reached = self.channel.getHost(), self.channel.reached
+        public = self._context.services.config.public_address
+        host, port = reached or (getattr(address, "host", ""), getattr(address, "port", 0))
+        return ServerAddress(public[0] if public is not None else host, port)
 
     def _unread(self) -> int:
         return self.channel.held

@@ -12,6 +12,7 @@ from pyconchat.doors.ssh.sftp.door import SftpDoor
 from pyconchat.doors.ssh.terminal import TerminalSession
 from pyconchat.doors.ssh.visitor import Visitor
 from pyconchat.doors.ssh.words import BadUsage, Chat, Json, parse
+from pyconchat.render.zones import renderer_in_zone
 
 __all__ = ["make_session"]
 
@@ -33,11 +34,15 @@ def make_session(
         work = Chat() if opening.command is None else parse(opening.command)
     except BadUsage as problem:
         raise UnknownRequest(str(problem)) from None
+    if isinstance(work, Json):
+        return JsonSession(context, counted, channel, visitor)
+    door: TerminalSession | PlainSession | OneShot
     match work:
-        case Json():
-            return JsonSession(context, counted, channel, visitor)
         case Chat(group=group) if opening.term not in ("", "dumb"):
-            return TerminalSession(context, counted, channel, visitor, opening, group)
+            door = TerminalSession(context, counted, channel, visitor, opening, group)
         case Chat(group=group):
-            return PlainSession(context, counted, channel, visitor, group)
-    return OneShot(context, counted, channel, visitor, work)
+            door = PlainSession(context, counted, channel, visitor, group)
+        case _:
+            door = OneShot(context, counted, channel, visitor, work)
+    door.renderer = renderer_in_zone(door.renderer, opening.variables.get("TZ", ""))
+    return door

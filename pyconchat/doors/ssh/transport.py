@@ -185,7 +185,7 @@ class SshTransport(Packets):
 
     def cost_of(self, kind: int, packet: bytes) -> float:
         if isinstance(self.service, SshConnection) and self.service.door_pays(kind, packet):
-            return 0.0
+            return -BYTE_COST * len(packet)  # `dataReceived` has charged it
         return super().cost_of(kind, packet)
 
     def logs_in(self) -> bool:

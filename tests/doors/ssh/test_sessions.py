@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Coroutine
 from typing import Any
 
@@ -282,11 +283,11 @@ def test_token_and_json(tea: SshServer) -> None:
 
 
 def test_subsystems(alice: SshClient) -> None:
-    """SFTP is refused with a sentence, until there is one."""
+    """Others than SFTP are refused with a sentence."""
     channel = alice.opens()
     assert channel is not None
-    alice.asks(channel, b"subsystem", NS(b"sftp"))
-    assert "SFTP" in alice.errors()
+    alice.asks(channel, b"subsystem", NS(b"netconf"))
+    assert "no such subsystem" in alice.errors()
     assert alice.status() == 2
 
 
@@ -395,3 +396,22 @@ def test_a_changed_password_ends_the_login_of_the_connection(ssh: SshServer) -> 
     assert "That login has ended" in client.sees()
     with pytest.raises(Refused):
         ssh.services.accounts.find(Name("nobody"))
+
+
+def test_times_in_the_zone_of_the_client(tea: SshServer) -> None:
+    """TZ chooses it, for this session only; a bad one is ignored."""
+    shown = []
+    for zone in (b"", b"Asia/Tokyo", b"../../etc/passwd"):
+        client = SshClient(tea).logs_in("alice")
+        channel = client.opens()
+        assert channel is not None
+        client.asks(channel, b"env", NS(b"TZ") + NS(zone))
+        client.asks(channel, b"exec", NS(b"in tea history 5"))
+        text = client.sees()
+        found = re.search(r"(\d\d):(\d\d)[^]]*\] \* \[tea\] alice created", text)
+        assert found, text + client.errors()
+        shown.append(int(found[1]) * 60 + int(found[2]))
+    here, tokyo, bad = shown
+    assert here == bad
+    offset = time.localtime(tea.chat.now() / 1000).tm_gmtoff // 60
+    assert (tokyo - here - (9 * 60 - offset)) % (24 * 60) == 0

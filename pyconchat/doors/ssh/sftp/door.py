@@ -100,7 +100,7 @@ class SftpDoor(SshPeer, Door):
         self._requests: Requests | None = None  # None before the login
         self._version_known = False
         self._working = False
-        self._complained = ""
+        self._complained = ""  # the last sentence that was shown, of the file that was opened last
 
     # The login.
 
@@ -169,7 +169,7 @@ class SftpDoor(SshPeer, Door):
 
     def _take_requests(self) -> None:
         """Take complete packets. Raises `Malformed`."""
-        while len(self._input) >= 5 and not self._full:
+        while len(self._input) >= 4 and not self._full:
             length = int.from_bytes(self._input[:4], "big")
             if not 1 <= length <= MAX_PACKET:
                 raise Malformed("a packet with a bad length")
@@ -296,6 +296,8 @@ class SftpDoor(SshPeer, Door):
             self._log.failure("a request of SFTP failed")
             refused = internal_error()
         else:
+            if kind == Kind.OPEN:
+                self._complained = ""
             return None
         repeated = kind in (Kind.WRITE, Kind.CLOSE) and refused.sentence == self._complained
         if kind in _CHANGES and not repeated:

@@ -6,7 +6,7 @@ Of several files with one name the newest has it; the others have their number b
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pyconchat.chat.conversations import GroupConversation
@@ -14,14 +14,17 @@ from pyconchat.chat.interfaces import ISession
 from pyconchat.commands.services import Services
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.group import Group
-from pyconchat.domain.shared_files import SharedFile
+from pyconchat.domain.shared_files import SharedFile, names_of
 from pyconchat.domain.text import safe_line
 from pyconchat.doors.ssh.sftp.wire import Attributes, Entry
 
-__all__ = ["FOLDER", "Folders", "Path", "attributes_of", "names_of", "path_of"]
+__all__ = ["FOLDER", "Folders", "Path", "attributes_of", "path_of"]
 
 FOLDER = Attributes()
 """The attributes of a folder."""
+
+RECENT_SECONDS = 180 * 86400
+"""Maximum age of a file of which the time is listed, not the year."""
 
 FILE_COST = 2e-7
 """Seconds of work for each file of a group in which a name is looked for."""
@@ -54,20 +57,6 @@ def path_of(raw: bytes) -> Path:
     if len(parts) > 2 or "" in parts:
         raise Refused(Code.NO_SUCH_FILE, "There is only a folder for each group, with its files.")
     return Path(*parts)
-
-
-def names_of(files: Mapping[int, SharedFile]) -> dict[str, SharedFile]:
-    """Return *files* by the names that they have in their folder, the oldest first."""
-    newest = {str(file.name): file for file in files.values()}
-    named: dict[str, SharedFile] = {}
-    for file in files.values():
-        name = str(file.name)
-        if newest[name] is not file:
-            name += f" ({file.number})"
-            while name in newest or name in named:
-                name += f" ({file.number})"
-        named[name] = file
-    return named
 
 
 class Folders:
@@ -143,5 +132,6 @@ def _folder_entry(group: Group) -> Entry:
 
 def _line(mode: str, owner: str, size: int, at: int, name: str) -> str:
     """Return a line as that of ``ls -l``, which some clients parse."""
-    day = time.strftime("%b %e  %Y", time.localtime(at))
+    recent = time.time() - at < RECENT_SECONDS
+    day = time.strftime("%b %e %H:%M" if recent else "%b %e  %Y", time.localtime(at))
     return f"{mode}    1 {owner:<8} {'-':<8} {size:>12} {day} {name}"

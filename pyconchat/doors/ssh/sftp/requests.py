@@ -163,9 +163,11 @@ class Requests:
     async def _open_new(self, path: Path, flags: Open) -> bytes:
         if flags & Open.READ:
             raise Refused(Code.BAD_ARGUMENT, "A shared file is not changed: send it whole.")
-        place = self._place(path)
         if not path.file:
-            raise Refused(Code.EXISTS, "That is a folder.")
+            raise Refused(
+                Code.NO_GROUP, "A file is shared in the folder of a group: name it, as in tea/."
+            )
+        place = self._place(path)
         if flags & Open.NEW and self._folders.has(path):
             raise Refused(Code.EXISTS, "There is a file of that name.")
         await self._wait_for_turn()
