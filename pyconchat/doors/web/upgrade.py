@@ -11,7 +11,7 @@ from pyconchat.doors.web.exchange import HttpError, Request, WebSocketHandler
 from pyconchat.doors.web.site import WebSite
 from pyconchat.doors.web.socket import SocketDoor
 
-__all__ = ["open_socket"]
+__all__ = ["accept_of", "open_socket"]
 
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -23,7 +23,7 @@ def open_socket(
 
     Raises `HttpError` or `TooManyConnections`.
     """
-    accept = _accept_of(request)
+    accept = accept_of(request)
     subprotocol = _subprotocol_of(site, request)
     context, client = site.context, request.client
     counted = context.connection_limits.connection(client.network, client.address)
@@ -60,7 +60,7 @@ def _subprotocol_of(site: WebSite, request: Request) -> str:
     return ""
 
 
-def _accept_of(request: Request) -> str:
+def accept_of(request: Request) -> str:
     """Return the answer to the client's key. Raises `HttpError`."""
     headers = request.headers
     tokens = [each.strip().lower() for each in headers.get("connection", "").split(",")]
