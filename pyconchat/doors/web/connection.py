@@ -162,7 +162,7 @@ class HttpConnection(Protocol):
         """The client has read everything."""
         self._full, self._since = False, self._context.now()
         if self._request is None and self._door is None and self._life is Lifecycle.OPEN:
-            self.connection.resumeProducing()
+            self._go_on()
 
     def stopProducing(self) -> None:
         """The connection is lost."""
@@ -288,7 +288,7 @@ class HttpConnection(Protocol):
         self.connection.write(self.head_of(response, len(response.body), close=last))
         if response.body and not (self._request is not None and self._request.method == "HEAD"):
             self.connection.write(response.body)
-        self._log_request(response.status)
+        self.log_request(response.status)
         if last:
             self.end(sent_all)
         else:
@@ -330,16 +330,20 @@ class HttpConnection(Protocol):
         self._head, self._request, self._handler = b"", None, None
         self._body, self._received = [], 0
         self._since = self._context.now()
-        if not self._full:
-            self.connection.resumeProducing()
         self._rest = rest
-        if rest:  # in the next turn: others have theirs
+        if not self._full:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Take further requests: the next one in the next turn, as others have theirs."""
+        self.connection.resumeProducing()
+        if self._rest:
             self._context.reactor.callLater(0, self.dataReceived, b"")
 
     def _wants_close(self) -> bool:
         return self._request is None or "close" in self._request.headers.get("connection", "")
 
-    def _log_request(self, status: int) -> None:
+    def log_request(self, status: int) -> None:
         """Log what is not a file of the page; rarely, who asks for what is forbidden."""
         request = self._request
         if request is None or request.path in self._site.quiet_paths:
@@ -370,7 +374,7 @@ class HttpConnection(Protocol):
         self._counted.closed(self._context.now())  # the door counts it
         self._context.open_doors.replace(self, door)
         door.makeConnection(self.connection)
-        self._log_request(101)
+        self.log_request(101)
         if rest:
             door.dataReceived(rest)
 
