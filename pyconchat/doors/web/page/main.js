@@ -276,7 +276,7 @@ const view = {
     const where = here || place.kind === "private" ? "" : ` in ${place.name}`;
     const text = entry && !sentence ? `${entry.from}${where}: ${entry.text}` : sentence;
     speech.say(text);
-    if (entry && direct && !this.visible && store.get("notify") && window.Notification?.permission === "granted") {
+    if (entry && direct && !this.visible && notifies()) {
       const shown = new Notification(`${entry.from}${where}`, { body: entry.text ?? sentence, tag: place.key });
       shown.onclick = () => {
         window.focus();
@@ -605,6 +605,12 @@ async function copy(text) {
   speech.say("Copied.");
 }
 
+const notifies = () => store.get("notify") === true && window.Notification?.permission === "granted";
+
+function drawNotify() {
+  $("notify").textContent = notifies() ? "Do not notify me" : "Notify me of mentions";
+}
+
 function showSide(on) {
   $("app").classList.toggle("side", on);
   $("menu").setAttribute("aria-expanded", on);
@@ -657,11 +663,12 @@ const CLICKS = {
   connectother: showOtherWays,
   logout: () => login.logOut(),
   async notify() {
-    const allowed = (await window.Notification?.requestPermission()) === "granted";
-    store.set("notify", allowed);
-    const words = `Notifications are ${allowed ? "on" : "not allowed"}`;
-    speech.say(words);
-    $("notify").textContent = words;
+    const wanted = !notifies();
+    store.set("notify", wanted);
+    if (wanted) await window.Notification?.requestPermission();
+    drawNotify();
+    const state = notifies() ? "on" : wanted ? "not allowed by the browser" : "off";
+    speech.say(`Notifications are ${state}.`);
   },
   menu: () => showSide(true),
   closeside() {
@@ -724,4 +731,5 @@ window.addEventListener("beforeunload", (event) => {
   if (files.uploads.length) event.preventDefault();
 });
 
+drawNotify();
 login.begin().then(() => link.start());
