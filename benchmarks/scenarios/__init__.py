@@ -17,6 +17,7 @@ from benchmarks.scenarios.scaling import scaling
 from benchmarks.scenarios.search import search
 from benchmarks.scenarios.small_group import small_group
 from benchmarks.scenarios.start import start
+from benchmarks.scenarios.web import web
 
 __all__ = ["SCENARIOS"]
 
@@ -35,5 +36,6 @@ SCENARIOS: dict[str, Callable[[Options], list[Result]]] = {
         search,
         client,
         files,
+        web,
     )
 }

@@ -124,10 +124,10 @@ class IrcFactory(Factory):
             DoorKind(recognizes_tls, TlsRefusal, logs_in=False),
         ]
         refusal = IrcRenderer.of(IrcStyle()).refusal
-        monitors = Monitors()
-        chat.services.registry.watch_presence(monitors.changed)
-        chat.services.registry.absences.watch(monitors.absence_changed)
-        self._kind = DoorKind(_anything, partial(IrcDoor, monitors=monitors), refusal=refusal)
+        self.monitors = Monitors()
+        chat.services.registry.watch_presence(self.monitors.changed)
+        chat.services.registry.absences.watch(self.monitors.absence_changed)
+        self._kind = DoorKind(_anything, partial(IrcDoor, monitors=self.monitors), refusal=refusal)
 
     def buildProtocol(self, addr: IAddress | None) -> ProtocolDetector | None:
         return self._chat.build(addr, self._kinds, self._kind)

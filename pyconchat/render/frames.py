@@ -10,10 +10,10 @@ from pyconchat.domain.names import Key
 from pyconchat.domain.replies import Where
 from pyconchat.render.json import JsonRenderer
 
-__all__ = ["FramedJson", "frame"]
+__all__ = ["BYTES", "TEXT", "FramedJson", "frame"]
 
-TEXT = 0x1
-"""The opcode of a frame with text."""
+TEXT, BYTES = 0x1, 0x2
+"""The opcodes of frames with a message."""
 
 _FINAL = 0x80
 _SHORT, _LONG = struct.Struct("!BBH"), struct.Struct("!BBQ")

@@ -121,7 +121,7 @@ class ChatService(MultiService):
         if self.config.doors.ssh:
             self._open_ssh()
         if self.config.doors.web:
-            web = self._web_factory()
+            web = self._web_factory(irc)
             for description in self.config.doors.web:
                 self._ports.open_web(description, web)
         if self.config.doors.metrics:
@@ -149,7 +149,7 @@ class ChatService(MultiService):
             self._ports.open_ssh(description, factory)
         self._log.info("SSH host key: {fingerprint}", fingerprint=factory.fingerprint)
 
-    def _web_factory(self) -> Any:
+    def _web_factory(self, irc: IrcFactory | None) -> Any:
         """Return the factory of the web door. Exits with one line without its packages."""
         try:
             from pyconchat.doors.web.factory import WebFactory
@@ -157,7 +157,8 @@ class ChatService(MultiService):
             stop(f"doors.web: {problem.name} is missing: pip install 'pyconchat[web]'")
         from pyconchat.server.metrics import metrics_text
 
-        return WebFactory(self._factory, metrics_text(self._statistics))
+        monitors = irc.monitors if irc is not None else None
+        return WebFactory(self._factory, metrics_text(self._statistics), monitors)
 
     def startService(self) -> None:
         self._lock_state()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from twisted.internet.task import Clock
-from twisted.logger import globalLogPublisher
+from twisted.logger import LogEvent, globalLogPublisher
 
 from pyconchat.config import Config, LimitsConfig
 from pyconchat.doors.factory import ChatFactory
+from pyconchat.server.log import format_line
 from pyconchat.sessions.portal import login_portal
 from pyconchat.store import SqlStore
 from pyconchat.testing import make_chat, services_of
@@ -69,3 +70,12 @@ def failures() -> Iterator[list[object]]:
     globalLogPublisher.addObserver(observe)  # type: ignore[arg-type]
     yield found
     globalLogPublisher.removeObserver(observe)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def log() -> Iterator[Callable[[], list[str]]]:
+    """Return the lines that the server prints, without the time."""
+    events: list[LogEvent] = []
+    globalLogPublisher.addObserver(events.append)
+    yield lambda: [line.split(" ", 1)[1] for each in events if (line := format_line(each))]
+    globalLogPublisher.removeObserver(events.append)

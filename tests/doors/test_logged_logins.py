@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from twisted.logger import LogEvent, globalLogPublisher
 
-from pyconchat.server.log import format_line
 from tests.support.connections import Connect, OpenDoor
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.rst"
-
-
-@pytest.fixture
-def log() -> Iterator[Callable[[], list[str]]]:
-    """Return the lines that the server prints, without the time."""
-    events: list[LogEvent] = []
-    globalLogPublisher.addObserver(events.append)
-    yield lambda: [line.split(" ", 1)[1] for each in events if (line := format_line(each))]
-    globalLogPublisher.removeObserver(events.append)
 
 
 def hello(name: str, **fields: object) -> str:

@@ -160,6 +160,64 @@ def test_speech(person: Join, carl: Program) -> None:
     )
 
 
+NOTIFIED = """
+window.notified = [];
+window.Notification = class {
+  static permission = "default";
+  static async requestPermission() {
+    return (this.permission = "granted");
+  }
+  constructor(title, { body, tag }) {
+    window.notified.push([title, body, tag]);
+    window.latest = this;
+  }
+};
+for (const [name, away] of [["visibilityState", "hidden"], ["hidden", true]]) {
+  const seen = name === "hidden" ? false : "visible";
+  Object.defineProperty(document, name, { get: () => (window.away ? away : seen) });
+}
+"""
+
+
+def test_notifications(person: Join, carl: Program) -> None:
+    """On request, of mentions and private messages, while the page is hidden; as plain text."""
+    alice = person()
+    alice.page.add_init_script(NOTIFIED)
+    alice.logs_in("anna")
+    alice.says("/join tea")
+    alice.is_at("tea")
+
+    def carl_says(*texts: str) -> list[list[str]]:
+        """Have carl say this while the page is hidden; return what was notified since the start."""
+        alice.page.evaluate("window.away = true")
+        for text in texts:
+            carl.does(text, "tea")
+        alice.sees(texts[-1])
+        found: list[list[str]] = alice.page.evaluate("window.notified")
+        alice.page.evaluate("window.away = false")
+        return found
+
+    assert carl_says("before, anna") == [], "nobody has asked for them"
+    alice.page.locator("#account summary").click()
+    alice.button("Notify me of mentions").click()
+    expect(alice.button("Do not notify me")).to_be_visible()
+    carl.does("anna: you see this", "tea")
+    alice.sees("anna: you see this")
+    assert alice.page.evaluate("window.notified") == [], "the page is seen"
+    assert carl_says("for all", "<b>anna</b>") == [["carl", "<b>anna</b>", "tea"]]
+    alice.says("/desk")
+    alice.is_at("Front desk")
+    alice.page.evaluate("window.away = true")
+    carl.does("/msg anna psst")
+    expect(alice.page.locator("#talks .badge")).to_be_visible(timeout=PATIENT)
+    assert alice.page.evaluate("window.notified[1]") == ["carl", "psst", "@carl"]
+    alice.page.evaluate("window.away = false; window.latest.onclick()")
+    alice.is_at("carl")
+    alice.button("Do not notify me").click()
+    alice.page.locator("#groups a").click()
+    assert len(carl_says("anna, the last one")) == 2
+
+
 def test_many_messages(person: Join, carl: Program) -> None:
     """2,000 messages at once are drawn within seconds, and no more nodes are kept than 2,000."""
     alice = person("alba")

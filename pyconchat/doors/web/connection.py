@@ -315,7 +315,7 @@ class HttpConnection(Protocol):
         self.connection.write(self.head_of(response, len(response.body), close=last))
         if response.body and not (self._request is not None and self._request.method == "HEAD"):
             self.connection.write(response.body)
-        self._log_request(response.status)
+        self.log_request(response.status)
         self._budget.pay(REQUEST_COST, True)
         if last:
             self.end(sent_all)
@@ -364,7 +364,7 @@ class HttpConnection(Protocol):
     def _wants_close(self) -> bool:
         return self._request is None or "close" in self._request.headers.get("connection", "")
 
-    def _log_request(self, status: int) -> None:
+    def log_request(self, status: int) -> None:
         """Log what is not a file of the page; rarely, who asks for what is forbidden."""
         request = self._request
         if request is None or request.path in self._site.quiet_paths:
@@ -396,7 +396,7 @@ class HttpConnection(Protocol):
         self._context.open_doors.replace(self, door)
         self._budget.pay(UPGRADE_COST, False)
         door.makeConnection(self.connection)
-        self._log_request(101)
+        self.log_request(101)
         if rest:
             door.dataReceived(rest)
 

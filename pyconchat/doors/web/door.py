@@ -1,56 +1,35 @@
-"""WebDoor: JSON mode over a WebSocket (RFC 6455), for the page and for programs.
+"""The doors at a WebSocket: JSON mode, for the page and for programs, and IRC.
 
-Each message has one object, or more, a line each; so has each frame that is sent.
+Each message of JSON mode has one object, or more, a line each; so has each frame that is sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.protocol import connectionDone
-from twisted.python.failure import Failure
-
-from pyconchat.auth.rate_limits import TokenBucket
-from pyconchat.chat.interfaces import ISession
+from pyconchat.chat.audience import Send
 from pyconchat.domain.names import Name
 from pyconchat.doors.connection_limits import CountedConnection
 from pyconchat.doors.context import DoorContext
-from pyconchat.doors.input_budget import FRAME_COST
+from pyconchat.doors.irc.door import IrcDoor
+from pyconchat.doors.irc.monitors import Monitors
 from pyconchat.doors.json.door import JsonDoor
 from pyconchat.doors.json.mode import Answer
 from pyconchat.doors.web.exchange import WebSocketHandler
-from pyconchat.doors.web.frames import Close, Fragment, Frame, Frames, Ping, Pong, Text, Violation
 from pyconchat.doors.web.sessions import WebSessions
-from pyconchat.net.connection import Lifecycle, set_read_size
-from pyconchat.render.frames import FramedJson, frame
+from pyconchat.doors.web.socket import SocketDoor
+from pyconchat.render.frames import BYTES, TEXT, FramedJson, frame
 
-__all__ = ["WebDoor"]
+__all__ = ["IRC_BINARY", "IRC_TEXT", "IrcSocketDoor", "WebDoor"]
 
 RENDERER = FramedJson()
 
-PING_AFTER, GONE_AFTER = 25.0, 60.0
-"""Seconds without a byte after which a client is asked for one, and is given up. Proxies end what
-is silent for 60 s."""
-
-MAX_READ = 16 * 1024
-"""Bytes that are read in a turn: some thousand small frames."""
-
-MAX_FRAMES = 50
-"""Maximum frames that are handled in a turn of the reactor: they take 0.5 ms."""
-
-MAX_CONTROLS = 10.0
-"""Control frames a second, and as many at once."""
-
-CLOSE, PING, PONG = 0x8, 0x9, 0xA
-"""Opcodes (RFC 6455, 5.2)."""
-
-NORMAL, GOING_AWAY, POLICY = 1000, 1001, 1008
-"""Codes of a Close frame (RFC 6455, 7.4.1)."""
+IRC_TEXT, IRC_BINARY = "text.ircv3.net", "binary.ircv3.net"
+"""Subprotocols: a line of IRC in each message, without CR and LF (IRCv3, WebSocket transport)."""
 
 
-class WebDoor(JsonDoor):
-    """One WebSocket."""
+class WebDoor(SocketDoor, JsonDoor):
+    """One WebSocket with JSON mode."""
 
     serves_files = False
 
@@ -61,97 +40,13 @@ class WebDoor(JsonDoor):
         counted: CountedConnection,
         handler: WebSocketHandler,
     ) -> None:
-        super().__init__(context, counted, RENDERER)
+        JsonDoor.__init__(self, context, counted, RENDERER)
         self._sessions = sessions
         self._is_page = handler.is_page
         self._cookie = handler.token
-        self._frames = Frames(self.MAX_LENGTH)
-        self._controls = TokenBucket(MAX_CONTROLS, MAX_CONTROLS, self._context.now())
-        self._pinged = False
-        self._code = GOING_AWAY  # of the Close frame
-        self._frames_wait = self._handling = False
-        self._later: IDelayedCall | None = None  # frames are handled in the next turn
-        counted.crowd_out = self._crowd_out
+        self.begin_frames(counted)
 
-    def _crowd_out(self) -> None:
-        self.abort("crowded out", "had not logged in when there was no room")
-
-    # What Twisted calls.
-
-    def connectionMade(self) -> None:
-        super().connectionMade()
-        set_read_size(self._connection, MAX_READ)
-
-    def dataReceived(self, data: bytes) -> None:
-        self._last_input, self._pinged = self._context.now(), False
-        if self.ending:
-            return
-        self._budget.pay(self.input_cost(data), False)
-        self._frames.receive(data)
-        if not self._frames_wait:
-            self._frames_wait = True
-            self._handle_frames()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._cancel(self._later)
-        self._later = None
-        super().connectionLost(reason)
-
-    def _handle_frames(self) -> None:
-        """Handle some frames, but none that has to wait for the lines before it."""
-        self._later = None
-        self._handling = True
-        for _ in range(MAX_FRAMES):
-            if self.ending or self.hasLine():
-                break
-            event = self._frames.next()
-            if event is None:
-                self._frames_wait = False
-                break
-            self._handle(event)
-        self._handling = False
-        self.deliverLines()  # it pauses the transport while frames wait, or resumes it
-
-    def _handle(self, event: Frame) -> None:
-        """Handle one frame. The text of whole messages has the costs and limits of lines."""
-        match event:
-            case Text(text=text):
-                self.split(text + b"\n")
-            case Fragment():
-                self._budget.pay(FRAME_COST, False)
-            case Ping(payload=payload):
-                self._count_control()
-                self._output.write(frame(payload, PONG))
-            case Pong():
-                self._count_control()
-            case Close():
-                self._code = NORMAL
-                self.readConnectionLost()
-            case Violation(code=code):
-                self._code = code
-                self.close()
-
-    def allLinesDelivered(self) -> None:
-        waits = self._frames_wait and not self._budget.waiting
-        if waits and not self._handling and self._later is None:
-            self._later = self.clock.callLater(0, self._handle_frames)
-
-    def readyForInput(self) -> bool:
-        return not self._frames_wait and super().readyForInput()
-
-    def _count_control(self) -> None:
-        self._budget.pay(FRAME_COST, False)
-        if self._controls.take(self._context.now()) > 0:
-            self._code = POLICY
-            self.close()
-
-    # What the session and the login call.
-
-    def logged_in(self, session: ISession) -> None:
-        super().logged_in(session)
-        set_read_size(self._connection, MAX_READ)
-
-    # What `Door` and `JsonDoor` leave to their subclasses.
+    # What `JsonDoor` leaves to its subclasses.
 
     def _object(self, line: bytes) -> object:
         """Return the object in *line*; the page's hello with the token of its cookie."""
@@ -175,14 +70,23 @@ class WebDoor(JsonDoor):
             rest["ticket"] = self._sessions.ticket_for(name, str(token))
         return rest
 
-    def write_last(self, block: bytes) -> None:
-        super().write_last(block + frame(self._code.to_bytes(2, "big"), CLOSE))
 
-    def check_silence(self, seconds: float) -> bool:
-        if seconds >= GONE_AFTER:
-            self.abort("silent", "said nothing for {seconds:.0f} s", seconds=seconds)
-            return True
-        if seconds >= PING_AFTER and not self._pinged and self.life is Lifecycle.OPEN:
-            self._pinged = True
-            self._output.write(frame(b"", PING))
-        return False
+class IrcSocketDoor(SocketDoor, IrcDoor):
+    """One WebSocket with IRC, in messages of text or, if *binary* is true, of bytes."""
+
+    serves_files = False
+
+    def __init__(
+        self, context: DoorContext, counted: CountedConnection, monitors: Monitors, binary: bool
+    ) -> None:
+        IrcDoor.__init__(self, context, counted, monitors)
+        self._opcode = BYTES if binary else TEXT
+        self.begin_frames(counted, binary=True)
+
+    def write_now(self, block: bytes) -> None:
+        self._written += len(block)
+        lines = (each.rstrip(b"\r") for each in block.split(b"\n"))
+        self._output.write(b"".join(frame(each, self._opcode) for each in lines if each))
+
+    def direct_send(self, leave: Callable[[], None]) -> Send | None:
+        return None  # each line has to be framed

@@ -127,6 +127,9 @@ class Http(Protocol):
     def head_of(self, response: Response, size: int, close: bool) -> bytes:
         """Return the head of *response* with a body of *size* bytes."""
 
+    def log_request(self, status: int) -> None:
+        """Log the request, which is answered with *status*."""
+
 
 def json_response(status: int, fields: Mapping[str, object], **headers: str) -> Response:
     """Return *fields* as a JSON object."""

@@ -9,6 +9,7 @@ from twisted.internet.protocol import Factory
 
 from pyconchat.auth.rate_limits import LOCAL, network_of
 from pyconchat.doors.factory import ChatFactory
+from pyconchat.doors.irc.monitors import Monitors
 from pyconchat.doors.web.connection import HttpConnection
 from pyconchat.doors.web.site import WebSite
 
@@ -16,13 +17,21 @@ __all__ = ["WebFactory"]
 
 
 class WebFactory(Factory):
-    """The web door of the server of *chat*; *metrics* returns the text for Prometheus."""
+    """The web door of the server of *chat*; *metrics* returns the text for Prometheus.
+
+    *monitors* are those of the IRC door; None if it is off.
+    """
 
     noisy = False
 
-    def __init__(self, chat: ChatFactory, metrics: Callable[[], bytes]) -> None:
+    def __init__(
+        self,
+        chat: ChatFactory,
+        metrics: Callable[[], bytes],
+        monitors: Monitors | None = None,
+    ) -> None:
         self._chat = chat
-        self.site = WebSite(chat.context, metrics)
+        self.site = WebSite(chat.context, metrics, monitors)
 
     def buildProtocol(self, addr: IAddress | None) -> HttpConnection | None:
         host = getattr(addr, "host", "")

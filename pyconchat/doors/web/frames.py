@@ -10,7 +10,7 @@ from wsproto.events import BytesMessage, CloseConnection, Event, TextMessage
 from wsproto.events import Ping as PingEvent
 from wsproto.events import Pong as PongEvent
 
-__all__ = ["Close", "Fragment", "Frame", "Frames", "Ping", "Pong", "Text", "Violation"]
+__all__ = ["Binary", "Close", "Fragment", "Frame", "Frames", "Ping", "Pong", "Text", "Violation"]
 
 TOO_BIG, BINARY = 1009, 1003
 """Codes of a Close frame (RFC 6455, 7.4.1)."""
@@ -20,6 +20,12 @@ class Text(NamedTuple):
     """A message, as UTF-8."""
 
     text: bytes
+
+
+class Binary(NamedTuple):
+    """A message of bytes."""
+
+    data: bytes
 
 
 class Fragment(NamedTuple):
@@ -46,14 +52,15 @@ class Violation(NamedTuple):
     code: int
 
 
-Frame: TypeAlias = Text | Fragment | Ping | Pong | Close | Violation
+Frame: TypeAlias = Text | Binary | Fragment | Ping | Pong | Close | Violation
 
 
 class Frames:
-    """The input of one client; a message may have *most* bytes."""
+    """The input of one client; a message may have *most* bytes, and be *binary* if that is true."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, binary: bool = False) -> None:
         self._most = most
+        self._binary = binary
         self._protocol = Connection(SERVER)
         self._events: Iterator[Event] = iter(())
         self._pieces: list[bytes] = []  # of a message that is not complete
@@ -74,20 +81,13 @@ class Frames:
     def _frame_of(self, event: Event) -> Frame:
         match event:
             case TextMessage(data=text, message_finished=is_last):
-                piece = text.encode()
-                self._size += len(piece)
-                if self._size > self._most:
-                    return Violation(TOO_BIG)
-                if piece:  # a client may send empty ones for ever
-                    self._pieces.append(piece)
-                if not is_last:
-                    return Fragment()
-                whole = b"".join(self._pieces)
-                self._pieces.clear()
-                self._size = 0
-                return Text(whole)
-            case BytesMessage():
-                return Violation(BINARY)
+                part = self._piece(text.encode(), is_last)
+                return Text(self._whole()) if part is None else part
+            case BytesMessage(data=data, message_finished=is_last):
+                if not self._binary:
+                    return Violation(BINARY)
+                part = self._piece(bytes(data), is_last)
+                return Binary(self._whole()) if part is None else part
             case PingEvent(payload=payload):
                 return Ping(bytes(payload))
             case PongEvent():
@@ -98,3 +98,19 @@ class Frames:
                 return Violation(int(code)) if is_ours else Close()
             case _:
                 raise AssertionError("wsproto has no other events after the handshake")
+
+    def _piece(self, piece: bytes, is_last: bool) -> Fragment | Violation | None:
+        """Take a part of a message; return None if the message is complete."""
+        self._size += len(piece)
+        if self._size > self._most:
+            return Violation(TOO_BIG)
+        if piece:  # a client may send empty ones for ever
+            self._pieces.append(piece)
+        return None if is_last else Fragment()
+
+    def _whole(self) -> bytes:
+        """Return the complete message, and begin the next one."""
+        whole = b"".join(self._pieces)
+        self._pieces.clear()
+        self._size = 0
+        return whole

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.hook_posts import MAX_BODY, HookPosts
+from pyconchat.doors.irc.monitors import Monitors
 from pyconchat.doors.web.exchange import (
     Handler,
     HttpError,
@@ -35,11 +36,20 @@ MAX_CHALLENGE = 1024
 
 
 class WebSite:
-    """The paths of the server's web door; *metrics* returns the text for Prometheus."""
+    """The paths of the server's web door; *metrics* returns the text for Prometheus.
 
-    def __init__(self, context: DoorContext, metrics: Callable[[], bytes]) -> None:
+    *monitors* are those of the IRC door; None if it is off.
+    """
+
+    def __init__(
+        self,
+        context: DoorContext,
+        metrics: Callable[[], bytes],
+        monitors: Monitors | None = None,
+    ) -> None:
         config = context.services.config
         self.context = context
+        self.monitors = monitors
         self.hosts = Hosts(config.web_address, config.trusted_proxies)
         self.limits = HttpLimits()
         self.sessions = WebSessions(context, self.hosts)

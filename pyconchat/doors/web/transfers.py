@@ -173,6 +173,7 @@ class Transfer:
         response = Response(status, b"", headers, "application/octet-stream")
         self.connection.unregisterProducer()
         self.connection.write(self._http.head_of(response, end - first, close=True))
+        self._http.log_request(status)
         return Download(self, descriptor, partial(self.files.require_right, ticket), end - first)
 
 

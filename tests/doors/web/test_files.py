@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +135,24 @@ def test_refused_transfers(files: Files) -> None:
     user.asks("DELETE", "/file/abcdef")
     files.puts(DATA)
     assert files.connects().asks("PUT", f"/file/{files.ticket('/get 1')}", b"a").status == 403
+
+
+def test_a_slow_reader(files: Files, log: Callable[[], list[str]]) -> None:
+    """A download waits for its reader, and ends if nothing is read; the log has no ticket."""
+    files.puts(DATA)
+    slow, stuck = files.connects(), files.connects()
+    for each in (slow, stuck):
+        each.wire.room = 100_000
+        ticket = files.ticket("/get 1")
+        answer = each.asks("GET", f"/file/{ticket}/notes.pdf")
+        assert 100_000 <= len(answer.body) < 140_000
+        assert "web: GET /file/… 200 for 127.0.0.1\n" in log()
+        assert ticket not in "".join(log())
+        if each is slow:
+            slow.wire.reads()
+            assert answer.body + slow.receives() == DATA
+    stuck.waits(62)
+    assert stuck.wire.aborted
 
 
 def test_links(store: SqlStore, clock: Clock, tmp_path: Path) -> None:

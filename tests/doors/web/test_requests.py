@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from twisted.internet.task import Clock
 
 from pyconchat.config import BadConfig, Config, DoorsConfig, WebConfig
-from pyconchat.doors.web.connection import MAX_HEAD_SECONDS, MAX_IDLE, MAX_REQUESTS
+from pyconchat.doors.web.connection import (
+    MAX_HEAD_SECONDS,
+    MAX_IDLE,
+    MAX_REQUESTS,
+    MAX_STALL,
+)
 from pyconchat.doors.web.limits import BURST, MAX_OPEN
 from pyconchat.store import SqlStore
 from tests.support.web import WebServer
@@ -199,3 +205,42 @@ def test_other_ways_to_connect(store: SqlStore, clock: Clock) -> None:
         "ssh": "ssh -p 2222 NAME@chat.example.org",
     }
     server.stop()
+
+
+def test_a_client_that_does_not_read(web: WebServer) -> None:
+    """It gets no further responses before it has read, and is given up if it never does."""
+    request = f"GET /page.css HTTP/1.1\r\n{HOST}\r\n".encode()
+    slow, stuck = web.connects(), web.connects()
+    for each in (slow, stuck):
+        each.wire.stops_reading()
+        each.sends(request * 5)
+        assert each.receives().count(b"HTTP/1.1 200 OK") == 1
+    slow.wire.reads()
+    assert slow.receives().count(b"HTTP/1.1 200 OK") == 4
+    stuck.waits(MAX_STALL + 2)
+    assert stuck.wire.aborted
+
+
+def test_what_is_logged(web: WebServer, log: Callable[[], list[str]]) -> None:
+    """Method, path and status; no token, no query, no text, and not each file of the page."""
+    for path in ("/", "/page.css", "/healthz", "/connect?secret=1", "/nothing"):
+        web.connects().asks("GET", path)
+    answer = web.connects().logs_in(name="alice", password="secret of alice", register=True)
+    cookie = answer.headers["set-cookie"].partition(";")[0]
+    token = "Kq3vd8mzqx2tapw7hZ_b4A"
+    web.connects().asks("POST", f"/hook/{token}", b"secret", Content_Type="text/plain")
+    web.connects().asks("GET", "/session", Cookie=cookie)
+    web.connects().upgrades(Origin="https://evil.example")
+    web.connects().upgrades()
+    lines = "".join(log()).splitlines()
+    assert [each for each in lines if each.startswith("web: ")] == [
+        f"web: {each} for 127.0.0.1"
+        for each in (
+            "GET /connect 200",
+            "POST /session 200",
+            "GET /session 200",
+            "GET /ws 101",
+        )
+    ]
+    assert "connection refused: from 127.0.0.1 (http 403)" in lines
+    assert not any(each in "".join(lines) for each in ("secret", token, cookie.partition("=")[2]))

@@ -7,7 +7,7 @@ import json
 import pytest
 from twisted.internet.task import Clock
 
-from pyconchat.doors.web.door import GONE_AFTER, MAX_FRAMES, PING_AFTER
+from pyconchat.doors.web.socket import GONE_AFTER, MAX_FRAMES, PING_AFTER
 from pyconchat.store import SqlStore
 from tests.support.web import HttpUser, WebServer, masked
 

@@ -10,7 +10,7 @@ const MIN_BETWEEN_MARKS = 1000; // milliseconds
 const MAX_PARTNERS = 50;
 
 const objects = (value) => (Array.isArray(value) ? value.filter((each) => each?.constructor === Object) : []);
-const says = (entry) => entry.type === "message" || entry.type === "action";
+export const says = (entry) => entry.type === "message" || entry.type === "action";
 
 /** A part of a log without gaps. *more*: there are older entries. */
 class Segment {
@@ -18,7 +18,7 @@ class Segment {
   more = true;
 
   get first() {
-    return this.entries[0]?.seq ?? 0;
+    return this.entries[0]?.seq ?? Infinity;
   }
 
   get last() {
@@ -42,7 +42,6 @@ export class Place {
   member = true;
   number = 0;
   topic = "";
-  policy = "";
   role = "member";
   muted = false;
   members = null; // by folded name, once they were asked for
@@ -72,12 +71,17 @@ export class Place {
   }
 
   get key() {
-    return { desk: "", group: this.name, private: `@${this.name}` }[this.kind];
+    return this.kind === "private" ? `@${this.name}` : this.name;
   }
 
   /** The fields of a request for this place. */
   get fields() {
     return { desk: {}, group: { group: this.name }, private: { with: this.name } }[this.kind];
+  }
+
+  /** The members that are known. */
+  get people() {
+    return [...(this.members?.values() ?? [])];
   }
 
   get segment() {
@@ -98,10 +102,9 @@ export class Place {
 
   describe(fields) {
     this.number = count(fields.number) || this.number;
-    if (typeof fields.topic === "string") this.topic = fields.topic;
-    if (typeof fields.policy === "string") this.policy = fields.policy;
-    if (typeof fields.role === "string") this.role = fields.role;
-    if (typeof fields.muted === "boolean") this.muted = fields.muted;
+    for (const each of ["topic", "role", "muted"]) {
+      if (typeof fields[each] === typeof this[each]) this[each] = fields[each];
+    }
   }
 
   /** Learn from this group in the answer to a hello. Missed entries follow. */
@@ -185,7 +188,7 @@ export class Place {
  * (`get(name)`, `set(name, value)`), *clock* is that of the link. *view* has
  * `changed(place)` (its log, or who is there), `listed()` (the places, or what is new in them),
  * `opened(place)`, `said(place, entry, sentence)` (something live, for speech and notifications),
- * `ask(question, secret)`, a promise of the answer or null, `took(place, answer, request)`, which
+ * `ask(question, secret)`, a promise of the answer or null, `took(place, answer)`, which
  * returns whether it has shown an answer, `visible`, whether the page is seen, and `busy`, whether
  * the person is typing.
  */
@@ -236,9 +239,7 @@ export class Chat {
     return [...this.groups.values()].find((each) => each.number === number);
   }
 
-  isMe(name) {
-    return fold(name) === fold(this.me);
-  }
+  isMe = (name) => fold(name) === fold(this.me);
 
   // Where the person is.
 
@@ -295,85 +296,65 @@ export class Chat {
 
   // The log.
 
-  async #history(place, before) {
+  /** Fetch the entries before *before*, or the newest, into *segment*; return whether they came. */
+  async #fetch(place, segment, before) {
+    place.loading = true;
     const line = `/history ${PAGE}${before ? ` before ${before}` : ""}`;
     const answer = await this.link.query({ ...place.fields, line });
-    if (answer.ok === true) return answer;
-    // Nothing was said yet with somebody new; unconfirmed is what a guest asked before a loss.
-    if (answer.code !== UNCONFIRMED && place.kind === "group") this.notice(place, answerLines(answer), "error");
-    return null;
+    place.loading = false;
+    if (answer.ok === true) {
+      const entries = objects(answer.entries);
+      if (!(entries[0]?.seq > segment.first)) segment.more = count(answer.more) > 0;
+      segment.add(entries);
+    } else if (answer.code !== UNCONFIRMED && place.kind === "group") {
+      // Of a private talk: nothing was said yet. Unconfirmed is what a guest asked before a loss.
+      this.notice(place, answerLines(answer), "error");
+    }
+    this.view.changed(place);
+    return answer.ok === true;
   }
 
   async #load(place) {
     if (place.loaded || place.kind === "desk" || !place.member) return;
     place.loaded = true;
     const { tail } = place;
-    const answer = await this.#history(place, 0);
-    if (answer === null) {
-      tail.more = false;
-    } else {
-      const entries = objects(answer.entries);
-      tail.add(entries);
-      tail.more = count(answer.more) > 0;
+    if (await this.#fetch(place, tail, 0)) {
       place.head = Math.max(place.head, tail.last);
-      this.#learnAsking(place, entries);
+      this.#learnAsking(place, tail.entries);
+    } else {
+      tail.more = false;
     }
-    this.view.changed(place);
     if (place === this.current) this.seen();
   }
 
-  /** Fetch older entries of what is shown; resolves when they are there. */
-  async older(place) {
+  /** Fetch older entries of what is shown. */
+  older(place) {
     const { segment } = place;
-    if (place.loading || !segment.more || !segment.entries.length) return;
-    place.loading = true;
-    const answer = await this.#history(place, segment.first);
-    place.loading = false;
-    if (answer === null || segment !== place.segment) return;
-    segment.add(objects(answer.entries));
-    segment.more = count(answer.more) > 0;
-    this.view.changed(place);
+    if (!place.loading && segment.more && segment.entries.length) this.#fetch(place, segment, segment.first);
   }
 
   /** Fetch the entries after a window into the log; it joins the tail when it reaches it. */
   async newer(place) {
-    const { window } = place;
-    if (place.loading || !window?.entries.length || !place.tail.entries.length) return;
-    if (window.last + 1 >= place.tail.first) {
-      this.#joinTail(place);
-      return;
-    }
-    place.loading = true;
-    const answer = await this.#history(place, window.last + PAGE + 1);
-    place.loading = false;
-    if (answer === null || window !== place.window) return;
-    const before = window.last;
-    window.add(objects(answer.entries));
-    if (window.last === before || window.last >= place.tail.first) this.#joinTail(place);
-    else this.view.changed(place);
+    const { window, tail } = place;
+    if (place.loading || !window?.entries.length || !tail.entries.length) return;
+    const { last } = window;
+    if (last + 1 < tail.first && !(await this.#fetch(place, window, last + PAGE + 1))) return;
+    if (window === place.window && (window.last === last || window.last + 1 >= tail.first)) this.#joinTail(place);
   }
 
   #joinTail(place) {
     const { window, tail } = place;
     tail.add(window.entries);
     tail.more = window.more;
-    place.window = null;
-    this.view.changed(place);
-    if (place === this.current) this.seen();
+    this.toEnd(place);
   }
 
   async #jump(place, seq) {
     const window = (place.window = new Segment());
-    const answer = await this.#history(place, seq + PAGE / 2);
+    await this.#fetch(place, window, seq + PAGE / 2);
     if (place.window !== window) return;
-    if (answer === null || !objects(answer.entries).length) {
-      place.window = null;
-    } else {
-      window.add(objects(answer.entries));
-      window.more = count(answer.more) > 0;
-      if (window.last >= place.tail.first && place.tail.entries.length) this.#joinTail(place);
-    }
-    this.view.changed(place);
+    if (!window.entries.length) place.window = null;
+    else if (window.last >= place.tail.first) this.#joinTail(place);
     this.view.opened(place, seq);
   }
 
@@ -445,8 +426,13 @@ export class Chat {
     return place !== "" && (!text.startsWith("/") || text.startsWith("//"));
   }
 
+  /** The place in which *request* was typed. */
+  placeFor(request) {
+    return this.find(request.info?.place ?? "") ?? this.desk;
+  }
+
   answered(request, answer) {
-    const place = this.find(request.info?.place ?? "") ?? this.desk;
+    const place = this.placeFor(request);
     if (answer.code === "missing-argument" && typeof answer.ask === "string") {
       this.#askFor(place, request, answer);
       return;
@@ -479,48 +465,43 @@ export class Chat {
   }
 
   #take(place, answer, request) {
-    if (answer.ok === true) {
-      switch (answer.type) {
-        case "entered": {
-          const group = this.#addGroup(String(answer.group));
-          group.describe(answer);
-          this.open(group);
-          this.notice(group, answerLines(answer), "", this.#asked(place, request));
-          return;
-        }
-        case "query": {
-          const talk = this.#addPrivate(String(answer.with));
-          this.open(talk);
-          this.notice(talk, answerLines(answer), "", this.#asked(place, request));
-          return;
-        }
-        case "asked":
-          this.#requested = fold(answer.group);
-          break;
-        case "desk":
-          this.open(this.desk);
-          break;
-        case "muted":
-          this.find(String(answer.group))?.describe(answer);
-          break;
-        case "settings":
-          this.settings = { ...this.settings, ...answer.settings };
-          break;
-        case "members":
-          this.#learnMembers(answer);
-          break;
-      }
+    const asked = this.#asked(place, request.info.text);
+    const lines = answerLines(answer);
+    if (answer.ok !== true) {
+      this.notice(place, lines, "error", { asked });
+      return;
     }
-    if (this.view.took(place, answer, request)) return;
-    const next = typeof answer.next === "string" && answer.next ? { next: answer.next } : {};
-    const style = answer.ok === true ? "" : "error";
-    this.notice(place, answerLines(answer), style, { ...next, ...this.#asked(place, request) });
+    switch (answer.type) {
+      case "entered":
+      case "query": {
+        const entered = answer.type === "query" ? this.#addPrivate(String(answer.with)) : this.#addGroup(String(answer.group));
+        entered.describe(answer);
+        this.open(entered);
+        this.notice(entered, lines, "", { asked });
+        return;
+      }
+      case "asked":
+        this.#requested = fold(answer.group);
+        break;
+      case "desk":
+        this.open(this.desk);
+        break;
+      case "muted":
+        this.find(String(answer.group))?.describe(answer);
+        break;
+      case "settings":
+        this.settings = { ...this.settings, ...answer.settings };
+        break;
+      case "members":
+        this.#learnMembers(answer);
+        break;
+    }
+    if (!this.view.took(place, answer)) this.notice(place, lines, "", { next: answer.next, asked });
   }
 
-  /** Return what was asked, to be shown with the answer; without a password that is in it. */
-  #asked(place, { info }) {
-    const text = this.mayHaveSecret(place, info.text) ? `${info.text.split(" ")[0]} …` : info.text;
-    return { asked: text };
+  /** Return *text*, to be shown with its answer; without a password that is in it. */
+  #asked(place, text) {
+    return this.mayHaveSecret(place, text) ? `${text.split(" ")[0]} …` : text;
   }
 
   // Who is where.
@@ -554,9 +535,8 @@ export class Chat {
 
   /** Return the names of others, for suggestions: the latest partners first, then members. */
   people(place) {
-    const members = [...(place.members?.values() ?? [])].map((each) => each.name);
-    const partners = [...this.privates.values()].map((each) => each.name).reverse();
-    return [...new Set([...partners, ...members])].filter((name) => !this.isMe(name));
+    const names = [...[...this.privates.values()].reverse(), ...place.people].map((each) => each.name);
+    return [...new Set(names)].filter((name) => !this.isMe(name));
   }
 
   #addGroup(name) {
@@ -669,36 +649,36 @@ export class Chat {
   }
 
   received(event) {
+    switch (event.type) {
+      case "live":
+        this.#rejoining = [];
+        this.#load(this.current);
+        this.seen();
+        break;
+      case "own-groups":
+        this.#learnGroups(event, new Map(this.groups));
+        if (!count(event.more)) this.#removeUnconfirmed();
+        break;
+      case "settings":
+        this.settings = { ...this.settings, ...event.settings };
+        this.view.changed(this.current);
+        break;
+      case "presence":
+        this.#presence(event);
+        break;
+      default:
+        this.#happened(this.#placeOf(event), event);
+    }
+    this.view.listed();
+  }
+
+  #happened(place, event) {
     const { type } = event;
-    if (type === "live") {
-      this.#rejoining = [];
-      this.#load(this.current);
-      this.seen();
-      this.view.listed();
-      return;
-    }
-    if (type === "own-groups") {
-      this.#learnGroups(event, new Map(this.groups));
-      if (!count(event.more)) this.#removeUnconfirmed();
-      this.view.listed();
-      return;
-    }
-    if (type === "settings") {
-      this.settings = { ...this.settings, ...event.settings };
-      this.view.changed(this.current);
-      return;
-    }
-    if (type === "presence") {
-      this.#presence(event);
-      return;
-    }
-    const place = this.#placeOf(event);
     if (type === "missed") place.missed(count(event.older), count(event.mentions));
     else if (type === "read") place.showUpto(count(event.seq));
     else if (type === "muted") place.describe(event);
     else if (count(event.seq)) this.#entered(place, event);
     else this.notice(place, [eventSentence(event, this.me)]);
-    this.view.listed();
   }
 
   #placeOf(event) {
@@ -712,44 +692,44 @@ export class Chat {
 
   /** Take an entry of the log. */
   #entered(place, event) {
+    const { type, seq } = event;
     const isMe = typeof event.name === "string" && this.isMe(event.name);
-    const by = event.from ?? event.by ?? event.name ?? "";
+    const isMine = this.isMe(event.from ?? event.by ?? event.name ?? "");
+    const entered = isMe && type === "joined";
     if (place.kind === "desk") {
       // About the server, or about a group of which this person is no member.
       this.notice(place, [eventSentence(event, this.me)].filter(Boolean), "", { event });
-      if (isMe && event.type.startsWith("operator")) this.operator = event.type === "operator";
+      if (isMe && type.startsWith("operator")) this.operator = type === "operator";
       return;
     }
-    if (event.seq === 1 && place.head) place.forgetLog();
-    const names = Array.isArray(event.mentions) && event.mentions.some((each) => this.isMe(each));
-    if (isMe && event.type === "joined") {
+    if (seq === 1 && place.head) place.forgetLog();
+    const names = Array.isArray(event.mentions) && event.mentions.some(this.isMe);
+    if (entered) {
       // What was said while the person was no member was not received.
-      if (place.tail.last && event.seq > place.tail.last + 1) place.forgetLog();
-      place.joined(event.seq);
+      if (place.tail.last && seq > place.tail.last + 1) place.forgetLog();
+      place.joined(seq);
       if (!place.number) this.#learnNumbers();
     }
-    const unseen = place === this.current && !this.view.visible && !this.isMe(by);
-    if (unseen && place.newAfter === null) place.newAfter = event.seq - 1;
-    place.arrived(event.seq, isNews(event), names);
+    const unseen = place === this.current && !this.view.visible && !isMine;
+    if (unseen && place.newAfter === null) place.newAfter = seq - 1;
+    place.arrived(seq, isNews(event), names);
     place.tail.push(event);
     if (place.tail.entries.length > MAX_ENTRIES * 1.2) {
       place.tail.entries.splice(0, place.tail.entries.length - MAX_ENTRIES);
       place.tail.more = true;
     }
     this.#apply(place, event, isMe);
-    if (isMe && event.type === "joined" && this.#requested === fold(place.name) && this.current === this.desk && !this.view.busy) {
-      this.open(place);
-    }
-    if (!says(event) && (isMe || this.isMe(by))) place.showAlone(event.seq);
-    if (says(event) && this.isMe(by)) {
+    const wasAsked = entered && this.#requested === fold(place.name);
+    if (wasAsked && this.current === this.desk && !this.view.busy) this.open(place);
+    if (!says(event) && (isMe || isMine)) place.showAlone(seq);
+    if (says(event) && isMine) {
       const own = this.waiting(place).find((each) => !each.arrived && this.#textOf(each) === event.text);
       if (own) own.arrived = true;
-      if (place.unread === 1) place.showUpto(event.seq);
+      if (place.unread === 1) place.showUpto(seq);
     }
     this.view.changed(place);
     if (place === this.current) this.seen();
-    const silent = comesOrGoes(event, this.me) && !this.settings.joins;
-    if (this.#isLive && !silent && !this.isMe(by)) {
+    if (this.#isLive && !isMine && (this.settings.joins || !comesOrGoes(event, this.me))) {
       const sentence = says(event) ? "" : eventSentence(event, this.me);
       if (says(event) || sentence) this.view.said(place, event, sentence, names || place.kind === "private");
     }
@@ -762,50 +742,27 @@ export class Chat {
 
   /** Change what *event* is about. */
   #apply(place, event, isMe) {
+    const { type } = event;
     const name = fold(event.name ?? "");
-    switch (event.type) {
-      case "edit":
-      case "unsay":
-        this.#amend(place, event);
-        break;
-      case "topic":
-      case "policy":
-        place.describe(event);
-        break;
-      case "created":
-        place.number = count(event.number);
-        if (this.isMe(event.by)) place.role = "admin";
-        break;
-      case "admin":
-        if (isMe) place.role = "admin";
-        else if (place.role === "admin") place.role = "member";
-        place.members = null;
-        break;
-      case "moderator":
-      case "unmoderator":
-        if (isMe) place.role = event.type === "moderator" ? "moderator" : "member";
-        place.members = null;
-        break;
-      case "joined":
-        place.asking.delete(name);
-        place.members?.set(name, { name: event.name, online: true, guest: event.guest === true });
-        break;
-      case "requested":
-        place.asking.set(name, event);
-        break;
-      case "withdrawn":
-      case "rejected":
-        place.asking.delete(name);
-        break;
-      case "left":
-      case "kicked":
-      case "banned":
-        place.members?.delete(name);
-        if (isMe) this.#left(place);
-        break;
-      case "closed":
-        this.#left(place);
-        break;
+    this.#learnAsking(place, [event]);
+    if (type === "edit" || type === "unsay") {
+      this.#amend(place, event);
+    } else if (type === "topic") {
+      place.describe(event);
+    } else if (type === "created") {
+      place.number = count(event.number);
+      if (this.isMe(event.by)) place.role = "admin";
+    } else if (["admin", "moderator", "unmoderator"].includes(type)) {
+      if (isMe) place.role = type === "unmoderator" ? "member" : type;
+      else if (type === "admin" && place.role === "admin") place.role = "member";
+      place.members = null;
+    } else if (type === "joined") {
+      place.members?.set(name, { name: event.name, online: true, guest: event.guest === true });
+    } else if (["left", "kicked", "banned"].includes(type)) {
+      place.members?.delete(name);
+      if (isMe) this.#left(place);
+    } else if (type === "closed") {
+      this.#left(place);
     }
     if (place === this.current && place.member && place.members === null) this.askMembers(place);
   }

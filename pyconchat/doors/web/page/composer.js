@@ -1,5 +1,5 @@
 // The message field: suggestions from the server's command table, recall, drafts, several lines.
-import { el } from "./log.js";
+import { button, el, fill } from "./log.js";
 
 const MAX_LINES = 64; // of a message
 const MAX_SUGGESTIONS = 8;
@@ -72,9 +72,9 @@ export class Composer {
 
   /** Show where the text goes. */
   draw(place) {
-    const where = { desk: "Type a command", private: `Message ${place.name}`, group: `Message ${place.name}` };
-    this.#field.setAttribute("placeholder", place.member ? where[place.kind] : "You are no longer a member");
-    this.#field.setAttribute("aria-label", where[place.kind]);
+    const label = place.kind === "desk" ? "Type a command" : `Message ${place.name}`;
+    this.#field.placeholder = place.member ? label : "You are no longer a member";
+    this.#field.setAttribute("aria-label", label);
     this.#field.disabled = !place.member;
   }
 
@@ -95,10 +95,7 @@ export class Composer {
 
   #begin(edits, about) {
     this.#edits = edits;
-    this.#about.replaceChildren(
-      el("span", { text: about }),
-      el("button", { type: "button", text: "Cancel", onclick: () => this.#cancel(true) }),
-    );
+    fill(this.#about, el("span", {}, about), button("Cancel", () => this.#cancel(true)));
     this.#about.hidden = false;
     this.focus();
   }
@@ -144,7 +141,7 @@ export class Composer {
     if (!text.trim() || !place.member) return;
     const edits = this.#edits;
     const { command, words } = this.#chat.commandIn(text, place);
-    if (!edits && command?.arguments?.some((each) => each.kind === "file") && command.name === "send" && !words.length) {
+    if (!edits && command?.name === "send" && !words.length) {
       this.#set("");
       this.#pickFile();
       return;
@@ -222,16 +219,13 @@ export class Composer {
       this.#close();
       return;
     }
-    this.#list.replaceChildren(
-      ...found.slice(0, MAX_SUGGESTIONS).map(({ text, note }, index) =>
-        el("li", {
-          id: `suggestion${index}`, role: "option", "data-text": text,
-          onmousedown: (event) => {
-            event.preventDefault();
-            this.#take(event.currentTarget);
-          },
-        }, el("b", { text }), note ? el("span", { text: note }) : null)),
-    );
+    const onmousedown = (event) => {
+      event.preventDefault();
+      this.#take(event.currentTarget);
+    };
+    fill(this.#list, found.slice(0, MAX_SUGGESTIONS).map(({ text, note }, index) =>
+      el("li", { id: `suggestion${index}`, role: "option", "data-text": text, onmousedown },
+        el("b", {}, text), note && el("span", {}, note))));
     this.#list.hidden = false;
     this.#choose(0);
     this.#picked = false;
@@ -240,27 +234,24 @@ export class Composer {
   #completions(before, word) {
     const chat = this.#chat;
     const place = chat.current;
-    const people = () => chat.people(place).map((text) => ({ text }));
     const slash = before.startsWith("/") ? "/" : "";
-    if (word === before) {
-      if (word.startsWith("@")) return people().map(({ text }) => ({ text: `@${text}` }));
-      if (!word || (!slash && place.kind !== "desk")) return [];
-      return chat.commands.map((each) => ({ text: slash + each.name, note: each.summary }));
-    }
-    if (word.startsWith("@")) return people().map(({ text }) => ({ text: `@${text}` }));
+    const commands = (prefix) => chat.commands.map(({ name, summary }) => ({ text: prefix + name, note: summary }));
+    const kinds = {
+      name: () => chat.people(place).map((text) => ({ text })),
+      group: () => [...chat.groups.values()].map(({ name, topic }) => ({ text: name, note: topic })),
+      command: () => commands(""),
+      policy: () => POLICIES.map((text) => ({ text })),
+    };
+    if (word.startsWith("@")) return kinds.name().map(({ text }) => ({ text: `@${text}` }));
+    if (!before || (!slash && place.kind !== "desk")) return [];
+    if (word === before) return commands(slash);
     const { command, words } = chat.commandIn(before, place);
-    if (!command || (!slash && place.kind !== "desk")) return [];
     const index = words.length - (/\s$/.test(before) ? 0 : 1);
     const found = [];
     let rest = false;
-    for (const [position, each] of (command.arguments ?? []).entries()) {
-      if (position === index || (position < index && (each.rest || rest))) {
-        if (each.kind === "name") found.push(...people());
-        else if (each.kind === "group") found.push(...[...chat.groups.values()].map(({ name, topic }) => ({ text: name, note: topic })));
-        else if (each.kind === "command") found.push(...chat.commands.map(({ name, summary }) => ({ text: name, note: summary })));
-        else if (each.kind === "policy") found.push(...POLICIES.map((text) => ({ text })));
-      }
+    for (const [position, each] of (command?.arguments ?? []).entries()) {
       rest ||= each.rest;
+      if (position === index || (position < index && rest)) found.push(...(kinds[each.kind]?.() ?? []));
     }
     return found;
   }

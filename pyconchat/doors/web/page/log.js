@@ -1,5 +1,5 @@
 // The log of one place, drawn. Text from people only ever becomes text: no markup is parsed.
-import { MAX_ENTRIES } from "./chat.js";
+import { MAX_ENTRIES, says } from "./chat.js";
 import { fold } from "./link.js";
 import { clockTime, comesOrGoes, dateTime, dayKey, dayName, eventSentence, quoted } from "./words.js";
 
@@ -10,20 +10,31 @@ const COLOURS = 12;
 const URLS = /\b(?:https?|pyconchats?):\/\/[^\s<>"]+/g;
 const REACTIONS = ["👍", "❤️", "😄"];
 
-/** Make an element: *properties* are attributes, `on…` listeners, `text`; null ones are left out. */
-export function el(name, properties = {}, ...children) {
+const present = (nodes) => nodes.flat(Infinity).filter((each) => each || each === 0);
+
+/** Show *children* in *element*: nodes and text, in arrays of any depth; without null, false and "". */
+export const fill = (element, ...children) => element.replaceChildren(...present(children));
+
+/** Make an element with *children*. Properties are attributes, `label` for `aria-label`, and `on…` listeners. */
+export function el(name, properties, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
-    if (value === null || value === undefined || value === false) continue;
-    if (key === "text") element.textContent = value;
-    else if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-    else element.setAttribute(key, value === true && !key.startsWith("aria-") ? "" : value);
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (value !== null) element.setAttribute(key === "label" ? "aria-label" : key, value);
   }
-  element.append(...children.filter((each) => each !== null));
+  element.append(...present(children));
   return element;
 }
 
-export const button = (text, onclick, more = {}) => el("button", { type: "button", text, onclick, ...more });
+export const span = (classes, ...children) => el("span", { class: classes }, children);
+/** Text for screen readers only. */
+export const spoken = (text) => span("vh", text);
+export const button = (text, onclick, more = {}) => el("button", { type: "button", onclick, ...more }, text);
+/** The buttons with which moderators decide about *name*, who asks to join. */
+export const decisions = (name, run) => [
+  button("Approve", () => run(`/approve ${name}`), { class: "primary", label: `Approve ${name}` }),
+  button("Reject", () => run(`/reject ${name}`), { label: `Reject ${name}` }),
+];
 
 /** Return *text* as nodes, with its URLs as links. */
 export function withLinks(text) {
@@ -33,7 +44,7 @@ export function withLinks(text) {
     let url = found.replace(/[.,;:!?'"]+$/, "");
     if (url.endsWith(")") && !url.includes("(")) url = url.slice(0, -1);
     nodes.push(text.slice(end, index));
-    nodes.push(el("a", { href: url, target: "_blank", rel: "noopener noreferrer", text: url }));
+    nodes.push(el("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, url));
     end = index + url.length;
   }
   return [...nodes, text.slice(end)];
@@ -45,6 +56,9 @@ export function colourOf(name) {
   for (const char of fold(name)) hash = (hash * 31 + char.codePointAt(0)) % 65_521;
   return hash % COLOURS;
 }
+
+const avatar = (colour, letter) => el("span", { class: `avatar ${colour}`, "aria-hidden": true }, letter);
+const said = (...text) => el("span", { class: "text", dir: "auto" }, text);
 
 /**
  * The log in the element *root*. *act* has what its buttons do: `reply`, `edit`, `run(place, line)`,
@@ -67,7 +81,7 @@ export class Log {
     this.#chat = chat;
     this.#act = act;
     this.#place = chat.desk;
-    this.#tools = el("div", { class: "tools", role: "group", "aria-label": "Actions for this message" });
+    this.#tools = el("div", { class: "tools", role: "group", label: "Actions for this message" });
     root.addEventListener("scroll", () => this.#scrolled());
     root.addEventListener("mouseover", (event) => this.#point(event.target));
     root.addEventListener("focusin", (event) => this.#point(event.target));
@@ -187,15 +201,15 @@ export class Log {
     let before = null;
     let isNew = place.newAfter === null;
     if (!segment.more && place.loaded && place.kind !== "desk") {
-      const what = place.kind === "group" ? `the beginning of ${place.name}` : `the beginning of your talk with ${place.name}`;
-      yield ["begin", what, () => el("p", { class: "begin", text: `This is ${what}.` })];
+      const what = `${place.kind === "group" ? "" : "your talk with "}${place.name}`;
+      yield ["begin", what, () => el("p", { class: "begin" }, `This is the beginning of ${what}.`)];
     }
     for (const entry of entries) {
       while (at < notices.length && notices[at].after < entry.seq) {
         yield this.#notice(notices[at++]);
         before = null;
       }
-      const said = entry.type === "message" || entry.type === "action" || entry.type === "unsaid";
+      const said = says(entry) || entry.type === "unsaid";
       if (comesOrGoes(entry, chat.me) && !chat.settings.joins) continue;
       if (["edit", "unsay", "react"].includes(entry.type) && loaded.has(entry.about)) continue;
       const sentence = said ? "" : eventSentence(entry, chat.me);
@@ -203,15 +217,15 @@ export class Log {
       if (dayKey(entry.at) !== day) {
         day = dayKey(entry.at);
         const name = dayName(entry.at);
-        yield [`d${entry.seq}`, name, () => el("h2", { class: "day" }, el("span", { text: name }))];
+        yield [`d${entry.seq}`, name, () => el("h2", { class: "day" }, name)];
         before = null;
       }
       if (!isNew && entry.seq > place.newAfter) {
         isNew = true;
-        const number = entries.filter((each) => each.seq >= entry.seq && (each.type === "message" || each.type === "action")).length;
+        const number = entries.filter((each) => each.seq >= entry.seq && says(each)).length;
         const words = `${number} new since ${dateTime(entry.at)}`;
         if (number) {
-          yield ["new", words, () => el("p", { class: "new" }, el("span", { text: words }))];
+          yield ["new", words, () => el("p", { class: "new" }, words)];
           before = null;
         }
       }
@@ -239,33 +253,31 @@ export class Log {
   }
 
   #message(entry, grouped, chips) {
-    const chat = this.#chat;
-    const names = (entry.mentions ?? []).some((each) => chat.isMe(each));
-    const mine = chat.isMe(entry.from);
-    const action = entry.type === "action";
-    const who = String(entry.from);
-    const text = entry.type === "unsaid"
-      ? el("span", { class: "gone", text: `removed by ${entry.by}` })
-      : el("span", { class: "text", dir: "auto" }, ...withLinks(String(entry.text)));
-    const classes = ["msg", grouped && "grouped", mine && "mine", names && "names", action && "action"];
-    return el("div", { class: classes.filter(Boolean).join(" "), role: "article", id: `e${entry.seq}`, tabindex: -1 },
-      el("span", { class: `avatar c${colourOf(who)}`, "aria-hidden": true, text: [...who][0].toUpperCase() }),
-      el("span", { class: "head" },
-        el("span", { class: `who c${colourOf(who)}`, text: who }),
-        entry.guest || entry.hook ? el("span", { class: "guest", text: entry.hook ? " hook" : " guest" }) : null,
-        el("span", { class: "vh", text: action ? " " : ": " })),
-      el("a", { class: "time", "aria-hidden": true, tabindex: -1, href: this.#href(entry.seq), text: clockTime(entry.at) }),
-      el("span", { class: "body" },
-        entry.reply_to ? this.#quote(entry) : null,
-        text,
-        entry.edited ? el("span", { class: "edited", text: " (edited)" }) : null,
-        chips.length ? el("span", { class: "chips" }, ...chips.map(([emoji, by]) =>
-          el("span", { class: "chip", title: by.join(", ") }, emoji, ` ${by.length}`, el("span", { class: "vh", text: ` from ${by.join(", ")}` })))) : null));
+    const { type, from } = entry;
+    const { isMe } = this.#chat;
+    const text = type === "unsaid" ? span("gone", `removed by ${entry.by}`) : said(withLinks(entry.text));
+    const classes = { grouped, mine: isMe(from), names: (entry.mentions ?? []).some(isMe), action: type === "action" };
+    const quote = entry.quote ? quoted(entry.quote) : `#${entry.reply_to}`;
+    return el("div", {
+      class: ["msg", ...Object.keys(classes).filter((each) => classes[each])].join(" "),
+      role: "article",
+      tabindex: -1,
+    },
+    avatar(`c${colourOf(from)}`, [...from][0].toUpperCase()),
+    span("head", span(`who c${colourOf(from)}`, from),
+      entry.hook ? span("guest", " hook") : entry.guest && span("guest", " guest"),
+      spoken(type === "action" ? " " : ": ")),
+    this.#time(entry),
+    span("body",
+      entry.reply_to && el("a", { class: "quote", tabindex: -1, href: this.#href(entry.reply_to) }, `↪ ${quote}`),
+      text,
+      entry.edited && span("edited", " (edited)"),
+      chips.length > 0 && span("chips", chips.map(([emoji, by]) =>
+        el("span", { class: "chip", title: by.join(", ") }, emoji, ` ${by.length}`, spoken(` from ${by.join(", ")}`))))));
   }
 
-  #quote(entry) {
-    const text = entry.quote ? quoted(entry.quote) : `#${entry.reply_to}`;
-    return el("a", { class: "quote", tabindex: -1, href: this.#href(entry.reply_to), text: `↪ ${text}` });
+  #time({ seq, at }) {
+    return el("a", { class: "time", "aria-hidden": true, tabindex: -1, href: this.#href(seq) }, clockTime(at));
   }
 
   #href(seq) {
@@ -274,39 +286,32 @@ export class Log {
 
   #event(entry, sentence, asks) {
     const place = this.#place;
-    const run = (line) => () => this.#act.run(place, line);
-    return el("div", { class: "event", id: `e${entry.seq}`, tabindex: -1 },
-      el("span", { class: "text" }, ...withLinks(sentence)),
-      el("a", { class: "time", "aria-hidden": true, tabindex: -1, href: this.#href(entry.seq), text: clockTime(entry.at) }),
-      asks ? el("span", { class: "actions" },
-        button("Approve", run(`/approve ${entry.name}`), { class: "primary", "aria-label": `Approve ${entry.name}` }),
-        button("Reject", run(`/reject ${entry.name}`), { "aria-label": `Reject ${entry.name}` })) : null,
-      entry.type === "shared" ? el("span", { class: "actions" },
-        button("Download", () => this.#act.fetch(place, entry.number), { "aria-label": `Download ${entry.file}` })) : null);
+    const fetch = () => this.#act.fetch(place, entry.number);
+    return el("div", { class: "event", tabindex: -1 },
+      span("text", withLinks(sentence)),
+      this.#time(entry),
+      asks && span("actions", decisions(entry.name, (line) => this.#act.run(place, line))),
+      entry.type === "shared" && span("actions", button("Download", fetch, { label: `Download ${entry.file}` })));
   }
 
-  #notice(notice) {
+  #notice({ id, lines, style, event, next, again, asked }) {
     const run = (line) => () => this.#act.run(this.#place, line);
-    const { event, next, again, asked } = notice;
     const only = this.#place.kind === "desk" ? "" : "only you see this";
-    const words = notice.style === "quiet" ? "" : [asked, only].filter(Boolean).join(" · ");
     const invited = event?.type === "invited" && this.#chat.isMe(event.name);
-    return [`n${notice.id}`, "", () => el("div", { class: `notice ${notice.style}${notice.lines.length > 2 ? " table" : ""}` },
-      el("span", { class: "text" }, ...withLinks(notice.lines.join("\n"))),
-      words ? el("span", { class: "only", text: words }) : null,
-      invited ? button(`Join ${event.group}`, run(`/join ${event.group}`), { class: "primary" }) : null,
-      next ? button("More", run(next)) : null,
-      again ? button("Edit again", () => this.#act.again(again)) : null)];
+    return [`n${id}`, "", () => el("div", { class: `notice ${style}${lines.length > 2 ? " table" : ""}` },
+      span("text", withLinks(lines.join("\n"))),
+      style !== "quiet" && span("only", [asked, only].filter(Boolean).join(" · ")),
+      invited && button(`Join ${event.group}`, run(`/join ${event.group}`), { class: "primary" }),
+      next && button("More", run(next)),
+      again && button("Edit again", () => this.#act.again(again)))];
   }
 
   #waiting(request, sent) {
-    const { text } = request.info;
     return el("div", { class: "msg waiting", role: "article" },
-      el("span", { class: "avatar", "aria-hidden": true, text: "…" }),
-      el("span", { class: "head" }, el("span", { class: "who", text: this.#chat.me }), el("span", { class: "vh", text: ": " })),
-      el("span", { class: "body" }, el("span", { class: "text", dir: "auto", text }),
-        el("span", { class: "edited", text: sent ? " sending" : " waiting" }),
-        sent ? null : button("Take back", () => this.#act.cancel(request))));
+      avatar("", "…"),
+      span("head", span("who", this.#chat.me), spoken(": ")),
+      span("body", said(request.info.text), span("edited", sent ? " sending" : " waiting"),
+        !sent && button("Take back", () => this.#act.cancel(request))));
   }
 
   // The actions of a message, for the pointer and for the keys.
@@ -326,16 +331,17 @@ export class Log {
     node.querySelector(".time").title = dateTime(entry.at);
     const mine = chat.isMe(entry.from);
     const { seq } = entry;
-    const run = (line) => () => this.#act.run(place, line);
     const moderates = place.kind === "group" && (place.moderates || chat.operator);
-    const tool = (text, label, action) => button(text, action, { "aria-label": label, title: label, tabindex: -1 });
-    this.#tools.replaceChildren(
-      ...REACTIONS.map((emoji) => tool(emoji, `React ${emoji}`, run(`/react ${seq} ${emoji}`))),
-      tool("Reply", "Reply", () => this.#act.reply(entry)),
-      ...(mine ? [tool("Edit", "Edit", () => this.#act.edit(entry))] : []),
-      ...(moderates ? [tool("Pin", "Pin", run(`/pin ${seq}`))] : []),
-      ...(mine || moderates ? [tool("Remove", "Remove", run(`/unsay ${seq}`))] : []),
-      tool("Link", "Copy a link to this message", () => this.#act.copy(new URL(this.#href(seq), location).href)));
+    const tool = (text, action, label = text) => button(text, action, { label, title: label, tabindex: -1 });
+    const run = (text, line, label) => tool(text, () => this.#act.run(place, line), label);
+    const copyLink = () => this.#act.copy(new URL(this.#href(seq), location).href);
+    fill(this.#tools,
+      REACTIONS.map((emoji) => run(emoji, `/react ${seq} ${emoji}`, `React ${emoji}`)),
+      tool("Reply", () => this.#act.reply(entry)),
+      mine && tool("Edit", () => this.#act.edit(entry)),
+      moderates && run("Pin", `/pin ${seq}`),
+      (mine || moderates) && run("Remove", `/unsay ${seq}`),
+      tool("Link", copyLink, "Copy a link to this message"));
     node.append(this.#tools);
   }
 

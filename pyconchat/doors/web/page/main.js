@@ -3,7 +3,7 @@ import { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
 import { Files } from "./files.js";
 import { GaveUp, Link, State, TryAgain, fold } from "./link.js";
-import { Log, button, el, withLinks } from "./log.js";
+import { Log, button, decisions, el, fill, span, spoken, withLinks } from "./log.js";
 import { answerLines, counted, dateTime, inBytes } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
@@ -64,25 +64,33 @@ function openSocket(handlers) {
 
 // Logging in. The session is a cookie that scripts cannot read; a guest has only a name.
 
+const makeSession = (fields) => fetch("session", {
+  method: "POST",
+  headers: { "Content-Type": "application/json" },
+  body: JSON.stringify(fields),
+});
+
 class Login {
   #name = "";
   #guest = false;
   #wasAccepted = false;
-  #answer = null; // takes the fields of the hello when the form was sent
+  #chosen = null; // called when the form was sent
 
   constructor() {
     $("loginform").addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#submit();
+      this.#submit(false);
     });
     $("register").addEventListener("click", () => this.#submit(true));
-    $("guest").addEventListener("click", () => this.#enterAsGuest());
+    $("guest").addEventListener("click", () => this.#enter(this.#typed, true));
     $("name").addEventListener("input", () => this.#newcomer(false));
   }
 
-  /** Resolves when there is a session, or the name of a guest. */
+  /** Resolves when there is the session of a cookie, or the name of a guest. */
   async begin() {
-    await this.#known();
+    const guest = sessionStorage.getItem("pyconchat-guest");
+    this.#guest = this.#wasAccepted = Boolean(guest);
+    this.#name = guest || (await fetch("session").then((each) => each.json()).catch(() => ({}))).name || "";
     if (!this.#name) await this.#form("");
   }
 
@@ -99,8 +107,7 @@ class Login {
     this.#name = hello.name;
     sessionStorage.setItem("pyconchat-guest", hello.registered ? "" : hello.name);
     store.set("name", hello.name);
-    $("login").hidden = true;
-    $("app").hidden = false;
+    this.#shows(false);
   }
 
   async logOut() {
@@ -109,19 +116,11 @@ class Login {
     location.reload();
   }
 
-  registered() {
+  /** After a new password the old session has ended: trade the one-use *ticket* for the new one. */
+  passwordChanged({ ticket }) {
     this.#guest = false;
-  }
-
-  /** Use the session of the cookie, or the guest of this tab. */
-  async #known() {
-    const guest = sessionStorage.getItem("pyconchat-guest");
-    if (guest) {
-      [this.#name, this.#guest, this.#wasAccepted] = [guest, true, true];
-      return;
-    }
-    const answer = await fetch("session").then((each) => (each.ok ? each.json() : {})).catch(() => ({}));
-    this.#name = answer.name ?? "";
+    const lost = () => listener.failed("the new session could not be stored; log in again");
+    if (ticket) makeSession({ ticket }).catch(lost);
   }
 
   async #refused({ code, error }) {
@@ -132,35 +131,30 @@ class Login {
   }
 
   #form(problem) {
-    $("login").hidden = false;
-    $("app").hidden = true;
+    this.#shows(true);
     $("loginproblem").textContent = problem;
     const name = $("name");
     name.value ||= this.#name || store.get("name") || "";
     (name.value ? $("password") : name).focus();
-    return new Promise((answer) => {
-      this.#answer = answer;
+    return new Promise((chosen) => {
+      this.#chosen = chosen;
     });
   }
 
-  async #submit(isNew = false) {
-    const name = $("name").value.trim();
+  get #typed() {
+    return $("name").value.trim();
+  }
+
+  async #submit(register) {
+    const name = this.#typed;
     const password = $("password").value;
-    if (!name) return;
     if (!password) {
-      this.#enterAsGuest();
+      this.#enter(name, true);
       return;
     }
-    let status = 0;
     let answer = { error: "The server cannot be reached." };
     try {
-      const response = await fetch("session", {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ name, password, register: isNew }),
-      });
-      status = response.status;
-      answer = await response.json();
+      answer = await makeSession({ name, password, register }).then((each) => each.json());
     } catch {
       // The answer says so.
     }
@@ -168,30 +162,30 @@ class Login {
       this.#newcomer(true);
       $("loginproblem").textContent = `${name} is new here. Is it spelled as you meant?`;
       $("register").focus();
-    } else if (status < 200 || status > 299) {
-      $("loginproblem").textContent = answer.error ?? "The server refused.";
+    } else if (answer.error) {
+      $("loginproblem").textContent = answer.error;
     } else {
-      this.#done(answer.name ?? name, false);
+      this.#enter(answer.name, false);
     }
   }
 
-  #enterAsGuest() {
-    const name = $("name").value.trim();
-    if (name) this.#done(name, true);
-  }
-
-  #done(name, guest) {
+  #enter(name, guest) {
+    if (!name) return;
     [this.#name, this.#guest] = [name, guest];
     $("password").value = "";
     $("loginproblem").textContent = "";
     this.#newcomer(false);
-    this.#answer?.();
-    this.#answer = null;
+    this.#chosen?.();
   }
 
   #newcomer(isNew) {
     $("newcomer").hidden = !isNew;
     $("enter").hidden = isNew;
+  }
+
+  #shows(isForm) {
+    $("login").hidden = !isForm;
+    $("app").hidden = isForm;
   }
 }
 
@@ -236,18 +230,16 @@ const listener = {
   received: (event) => chat.received(event),
   answered: (request, answer) => chat.answered(request, answer),
   unconfirmed(requests) {
-    for (const { info } of requests) {
-      chat.notice(chat.find(info?.place ?? "") ?? chat.desk, [`This may not have arrived: ${info?.text ?? ""}`], "error", { again: info?.text });
+    for (const each of requests) {
+      const text = each.info?.text ?? "";
+      chat.notice(chat.placeFor(each), [`This may not have arrived: ${text}`], "error", { again: text });
     }
   },
   failed(reason) {
     problem = reason;
     drawStatus();
   },
-  ended(reason) {
-    problem = reason || "You have left.";
-    drawStatus();
-  },
+  ended: (reason) => listener.failed(reason || "You have left."),
 };
 
 const view = {
@@ -271,7 +263,7 @@ const view = {
       closePanel();
       showSide(false);
     }
-    const hash = `#${encodeURIComponent(place.key)}${seq ? `/${seq}` : ""}`;
+    const hash = `${hashOf(place)}${seq ? `/${seq}` : ""}`;
     if ((location.hash || "#") !== hash) history.pushState(null, "", hash);
     log.show(place, seq);
     drawHead();
@@ -284,7 +276,7 @@ const view = {
     const where = here || place.kind === "private" ? "" : ` in ${place.name}`;
     const text = entry && !sentence ? `${entry.from}${where}: ${entry.text}` : sentence;
     speech.say(text);
-    if (entry && direct && !this.visible && store.get("notify") && window.Notification?.permission === "granted") {
+    if (entry && direct && !this.visible && notifies()) {
       const shown = new Notification(`${entry.from}${where}`, { body: entry.text ?? sentence, tag: place.key });
       shown.onclick = () => {
         window.focus();
@@ -292,29 +284,29 @@ const view = {
       };
     }
   },
-  ask: (question, secret) => ask(question, secret),
-  took(place, answer, request) {
+  ask,
+  took(place, answer) {
     if (answer.ok !== true) return false;
-    if (answer.type === "download") files.save(answer);
-    else if (answer.type === "upload") $("files").click();
+    if (answer.type === "password") login.passwordChanged(answer);
+    else if (answer.type === "download") files.save(answer);
+    else if (answer.type === "upload") pickFiles();
     else if (answer.type === "matches") showMatches(place, answer);
-    else if (answer.type === "password") return passwordChanged(answer);
-    else return false;
-    return request !== null;
+    return ["download", "upload", "matches"].includes(answer.type);
   },
 };
 
 const link = new Link({ open: openSocket, login, listener, clock, storage: sessionStorage });
 const chat = new Chat(link, view, store, clock);
-const files = new Files(chat, () => drawUploads());
+const files = new Files(chat, drawUploads);
 const share = (chosen) => files.share(chat.current, [...chosen]);
-const composer = new Composer(chat, share, () => $("files").click());
+const pickFiles = () => $("files").click();
+const composer = new Composer(chat, share, pickFiles);
 const log = new Log($("log"), chat, {
   run: (place, line) => chat.type(place, line),
   reply: (entry) => composer.reply(entry),
   edit: (entry) => composer.edit(entry),
   again: (text) => composer.put(text),
-  copy: (text) => copy(text),
+  copy,
   fetch: (place, number) => files.fetch(place, number),
   cancel(request) {
     if (link.takeBack(request)) composer.put(request.info.text);
@@ -333,16 +325,6 @@ function address() {
   }
 }
 
-/** After a new password the old session has ended: trade the one-use ticket for the new one. */
-function passwordChanged({ ticket }) {
-  login.registered();
-  if (ticket) {
-    fetch("session", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ ticket }) })
-      .catch(() => listener.failed("the new session could not be stored; log in again"));
-  }
-  return false;
-}
-
 /** Draw once before the next frame, however often it is asked for; a hidden page has no frames. */
 const due = new Set();
 function soon(draw) {
@@ -358,98 +340,101 @@ function soon(draw) {
   due.add(draw);
 }
 
-// The list of places.
+// The list of places, the head of the current one, and how it stands.
+
+const titleOf = (place) => place.name || "Front desk";
+const hashOf = (place) => `#${encodeURIComponent(place.key)}`;
+const actsIn = (place) => place.moderates || chat.operator;
 
 function drawPlaces() {
-  const draw = (list, places) => {
-    const nodes = places.map((place) => {
-      const here = place === chat.current;
-      const name = place.kind === "desk" ? "Front desk" : place.name;
-      const news = place.unread
-        ? el("span", { class: place.mentions || place.kind === "private" ? "badge direct" : "badge" },
-          `${place.unread > 999 ? "999+" : place.unread}`, el("span", { class: "vh", text: place.mentions ? ` unread, ${counted(place.mentions, "mention")}` : " unread" }))
-        : null;
-      const classes = [place.unread && "unread", place.muted && "muted"].filter(Boolean).join(" ");
-      return el("li", {}, el("a", { href: `#${encodeURIComponent(place.key)}`, class: classes, "aria-current": here ? "page" : null },
-        el("span", { class: "mark", "aria-hidden": true, text: { desk: "⌂", group: place.number || "#", private: "@" }[place.kind] }),
-        el("span", { class: "name", text: name }), news));
-    });
-    const focused = [...list.querySelectorAll("a")].indexOf(document.activeElement);
-    list.replaceChildren(...nodes);
-    if (focused >= 0) list.querySelectorAll("a")[focused]?.focus();
-  };
-  draw($("desk"), [chat.desk]);
-  draw($("groups"), [...chat.groups.values()]);
-  draw($("talks"), [...chat.privates.values()]);
+  for (const [id, places] of [["desk", [chat.desk]], ["groups", chat.groups.values()], ["talks", chat.privates.values()]]) {
+    const links = () => [...$(id).querySelectorAll("a")];
+    const focused = links().indexOf(document.activeElement);
+    fill($(id), [...places].map((place) => el("li", {}, placeLink(place))));
+    if (focused >= 0) links()[focused]?.focus();
+  }
   $("me").textContent = `${chat.me}${chat.registered ? "" : " (guest)"}`;
-  const name = chat.current.kind === "desk" ? "" : `${chat.current.name} – `;
+  const name = chat.current.name && `${chat.current.name} – `;
   document.title = `${chat.unread ? `(${chat.unread}) ` : ""}${name}PyconChat`;
+}
+
+function placeLink(place) {
+  const { unread, mentions, kind } = place;
+  return el("a", {
+    href: hashOf(place),
+    class: `${unread ? "unread" : ""} ${place.muted ? "muted" : ""}`,
+    "aria-current": place === chat.current ? "page" : null,
+  },
+  el("span", { class: "mark", "aria-hidden": true }, { desk: "⌂", group: place.number || "#", private: "@" }[kind]),
+  span("name", titleOf(place)),
+  unread > 0 && span(mentions || kind === "private" ? "badge direct" : "badge",
+    unread > 999 ? "999+" : unread, spoken(mentions ? ` unread, ${counted(mentions, "mention")}` : " unread")));
 }
 
 function drawHead() {
   const place = chat.current;
   const isGroup = place.kind === "group";
-  const members = [...(place.members?.values() ?? [])];
-  $("title").textContent = place.kind === "desk" ? "Front desk" : place.name;
-  const about = { desk: "Every line here is a command: join tea, who, help.", private: place.online === false ? "Private · offline" : "Private" };
-  $("topic").replaceChildren(...withLinks(isGroup ? place.topic : about[place.kind]));
+  const members = place.people;
+  const about = {
+    desk: "Every line here is a command: join tea, who, help.",
+    private: place.online === false ? "Private · offline" : "Private",
+  };
+  $("title").textContent = titleOf(place);
+  fill($("topic"), withLinks(about[place.kind] ?? place.topic));
   const online = members.filter((each) => each.online).length;
-  const asking = place.asking.size && (place.moderates || chat.operator) ? `, ${place.asking.size} asking` : "";
+  const asking = place.asking.size && actsIn(place) ? `, ${place.asking.size} asking` : "";
   $("showpeople").textContent = members.length ? `People ${online}/${members.length}${asking}` : "People";
-  $("showpeople").hidden = !isGroup;
   $("leave").textContent = place.member ? "Leave" : "Join";
-  $("leave").hidden = !isGroup;
-  $("showfiles").hidden = $("showsearch").hidden = $("attach").hidden = place.kind === "desk";
+  for (const id of ["showpeople", "leave"]) $(id).hidden = !isGroup;
+  for (const id of ["showfiles", "showsearch", "attach"]) $(id).hidden = place.kind === "desk";
   composer.draw(place);
   if (panel === "people") drawPeople();
 }
 
-let statusDrawn = "";
 function drawStatus() {
   const waiting = link.waiting.filter((each) => !each.arrived).length;
-  const lines = waiting ? `${counted(waiting, "line")} waiting` : "";
+  const isOver = link.state === State.ENDED;
   let text = "";
-  if (link.state === State.ENDED && begun) text = problem;
-  else if (link.state === State.LIVE) text = "";
-  else if (begun) text = `Offline${problem ? `: ${problem}` : ""}. Trying again.`;
-  const all = [text, text && lines].filter(Boolean).join(" ");
-  if (all === statusDrawn) return;
-  statusDrawn = all;
-  $("status").replaceChildren(all);
-  if (link.state === State.ENDED && begun) {
-    $("status").append(" ", button("Connect again", () => link.start()), " ", button("Log in", () => login.logOut()));
-  }
+  if (begun && isOver) text = problem;
+  else if (begun && link.state !== State.LIVE) text = `Offline${problem && `: ${problem}`}. Trying again.`;
+  if (text && waiting) text += ` ${counted(waiting, "line")} waiting`;
+  const status = $("status");
+  if (text === status.dataset.drawn) return;
+  status.dataset.drawn = text;
+  fill(status, text, text && isOver && [
+    " ", button("Connect again", () => link.start()), " ", button("Log in", () => login.logOut()),
+  ]);
 }
 
 function drawUploads() {
-  $("uploads").replaceChildren(...files.uploads.map((upload) => el("li", {},
-    el("span", { text: upload.words }),
-    el("progress", { max: upload.file.size || 1, value: upload.sent, "aria-label": upload.file.name }),
-    button("Cancel", () => files.cancel(upload), { "aria-label": `Cancel ${upload.file.name}` }))));
+  fill($("uploads"), files.uploads.map((upload) => {
+    const { name, size } = upload.file;
+    return el("li", {}, span("", upload.words),
+      el("progress", { max: size || 1, value: upload.sent, label: name }),
+      button("Cancel", () => files.cancel(upload), { label: `Cancel ${name}` }));
+  }));
 }
 
 // The panel beside the log: people, files, search.
+
+const PANELS = { people: showPeople, files: showFiles, search: showSearch };
+
+const item = (name, note, ...more) => el("li", {}, span("name", name), span("note", note), more);
 
 function openPanel(what, title) {
   panel = what;
   $("paneltitle").textContent = title;
   $("searchform").hidden = what !== "search";
   $("panelbody").replaceChildren();
-  $("panel").hidden = false;
-  for (const each of ["people", "files", "search"]) $(`show${each}`).setAttribute("aria-expanded", each === what);
+  $("panel").hidden = !what;
+  for (const each in PANELS) $(`show${each}`).setAttribute("aria-expanded", each === what);
 }
 
 function closePanel() {
   if (!panel) return;
-  const had = $("panel").contains(document.activeElement);
-  const opener = $(`show${panel}`);
-  panel = "";
-  $("panel").hidden = true;
-  for (const each of ["people", "files", "search"]) $(`show${each}`).setAttribute("aria-expanded", false);
-  if (had) opener.focus();
+  if ($("panel").contains(document.activeElement)) $(`show${panel}`).focus();
+  openPanel("", "");
 }
-
-const toggle = (what, show) => () => (panel === what ? closePanel() : show());
 
 function showPeople() {
   openPanel("people", "People");
@@ -459,22 +444,24 @@ function showPeople() {
 
 function drawPeople() {
   const place = chat.current;
-  const act = (words, line, more) => button(words, () => chat.type(place, line), more);
-  const asking = place.moderates || chat.operator ? [...place.asking.values()] : [];
+  const asking = actsIn(place) ? [...place.asking.values()] : [];
   const rank = (each) => (each.online ? 0 : 4) + (each.admin ? 0 : each.moderator ? 1 : 2);
-  const members = [...(place.members?.values() ?? [])].sort((a, b) => rank(a) - rank(b) || (fold(a.name) < fold(b.name) ? -1 : 1));
-  $("panelbody").replaceChildren(
-    ...(asking.length ? [el("h3", { text: "Asking to join" }), el("ul", {}, ...asking.map((each) => el("li", {},
-      el("span", { class: "name", text: each.name }), each.note ? el("span", { class: "note", text: `“${each.note}”` }) : null,
-      act("Approve", `/approve ${each.name}`, { class: "primary", "aria-label": `Approve ${each.name}` }),
-      act("Reject", `/reject ${each.name}`, { "aria-label": `Reject ${each.name}` }))))] : []),
-    el("ul", {}, ...members.map((each) => {
-      const notes = [each.admin && "admin", each.moderator && "moderator", each.guest && "guest", each.quiet && "quiet", typeof each.away === "string" && "away"];
+  const members = place.people.sort((a, b) => rank(a) - rank(b) || (fold(a.name) < fold(b.name) ? -1 : 1));
+  fill($("panelbody"),
+    asking.length > 0 && [
+      el("h3", {}, "Asking to join"),
+      el("ul", {}, asking.map(({ name, note }) =>
+        item(name, note && `“${note}”`, decisions(name, (line) => chat.type(place, line))))),
+    ],
+    el("ul", {}, members.map((each) => {
+      const { name } = each;
+      const notes = ["admin", "moderator", "guest", "quiet"].filter((word) => each[word]);
+      if (typeof each.away === "string") notes.push("away");
       return el("li", { class: each.online ? "on" : "off" },
-        el("span", { class: "dot", "aria-hidden": true }), el("span", { class: "vh", text: each.online ? "online: " : "offline: " }),
-        chat.isMe(each.name) ? el("span", { class: "name", text: `${each.name} (you)` })
-          : button(each.name, () => chat.talkTo(each.name), { class: "name", title: `Write to ${each.name}` }),
-        el("span", { class: "note", text: notes.filter(Boolean).join(", ") }));
+        el("span", { class: "dot", "aria-hidden": true }), spoken(each.online ? "online: " : "offline: "),
+        chat.isMe(name) ? span("name", `${name} (you)`)
+          : button(name, () => chat.talkTo(name), { class: "name", title: `Write to ${name}` }),
+        span("note", notes.join(", ")));
     })));
 }
 
@@ -483,18 +470,17 @@ async function showFiles() {
   openPanel("files", "Files");
   const answer = await link.query({ ...place.fields, line: "/files" });
   if (panel !== "files" || place !== chat.current) return;
-  const found = answer.files ?? [];
-  $("panelbody").replaceChildren(
-    button("Share files", () => $("files").click(), { class: "primary" }),
-    found.length ? el("ul", {}, ...found.map((each) => el("li", {},
-      el("span", { class: "name", text: each.name }),
-      el("span", { class: "note", text: `${inBytes(each.size)}, ${each.by}, ${dateTime(each.at)}` }),
-      button("Download", () => files.fetch(place, each.number), { "aria-label": `Download ${each.name}` }),
-      chat.isMe(each.by) || place.moderates ? button("Remove", async () => {
-        chat.type(place, `/remove ${each.number}`);
-        await link.query({ ...place.fields, line: "/files" });
-        showFiles();
-      }, { "aria-label": `Remove ${each.name}` }) : null))) : el("p", { text: answerLines(answer).join(" ") }));
+  const remove = (number) => {
+    chat.type(place, `/remove ${number}`);
+    showFiles();
+  };
+  const shared = (answer.files ?? []).map(({ name, size, by, at, number }) =>
+    item(name, `${inBytes(size)}, ${by}, ${dateTime(at)}`,
+      button("Download", () => files.fetch(place, number), { label: `Download ${name}` }),
+      (chat.isMe(by) || place.moderates) && button("Remove", () => remove(number), { label: `Remove ${name}` })));
+  fill($("panelbody"),
+    button("Share files", pickFiles, { class: "primary" }),
+    shared.length ? el("ul", {}, shared) : el("p", {}, answerLines(answer).join(" ")));
 }
 
 function showSearch() {
@@ -502,22 +488,24 @@ function showSearch() {
   $("words").focus();
 }
 
+async function search(place, line) {
+  const answer = await link.query({ ...place.fields, line });
+  if (panel === "search" && place === chat.current) showMatches(place, answer);
+}
+
 function showMatches(place, answer) {
   if (panel !== "search") showSearch();
-  const target = answer.with ? chat.find(`@${answer.with}`) : chat.find(String(answer.group));
-  const entries = [...(answer.entries ?? [])].reverse();
-  const more = answer.next ? button("Older", async () => showMatches(place, await link.query({ ...place.fields, line: answer.next })), {}) : null;
-  $("panelbody").replaceChildren(
-    el("p", { role: "status", text: entries.length ? `${answer.more ? "More than " : ""}${counted(entries.length, "hit")} for ${answer.words}` : `Nothing found for ${answer.words}` }),
-    el("ul", { class: "hits" }, ...entries.map((each) => el("li", {},
-      button("", () => {
-        if (target) chat.open(target, each.seq);
-      }, { class: "hit" }))),
-    ), ...(more ? [more] : []));
-  [...$("panelbody").querySelectorAll(".hit")].forEach((hit, index) => {
-    const each = entries[index];
-    hit.append(el("b", { text: each.from ?? "" }), el("span", { class: "text", dir: "auto", text: ` ${each.text ?? ""}` }), el("time", { text: dateTime(each.at) }));
-  });
+  const target = chat.find(answer.with ? `@${answer.with}` : String(answer.group));
+  const hits = (answer.entries ?? []).reverse().map(({ seq, from, text, at }) =>
+    el("li", {}, el("button", { type: "button", class: "hit", onclick: () => target && chat.open(target, seq) },
+      el("b", {}, from), el("span", { class: "text", dir: "auto" }, " ", text), el("time", {}, dateTime(at)))));
+  let found = `Nothing found for ${answer.words}`;
+  if (answer.ok !== true) found = answerLines(answer).join(" ");
+  else if (hits.length) found = `${answer.more ? "More than " : ""}${counted(hits.length, "hit")} for ${answer.words}`;
+  fill($("panelbody"),
+    el("p", { role: "status" }, found),
+    el("ul", {}, hits),
+    answer.next && button("Older", () => search(place, answer.next)));
 }
 
 // Dialogs.
@@ -528,66 +516,64 @@ function ask(question, secret) {
   $("questiontext").textContent = question.trim();
   answer.type = secret ? "password" : "text";
   answer.autocomplete = secret ? "new-password" : "off";
-  answer.value = "";
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((done) => {
     dialog.addEventListener("close", () => {
-      const typed = answer.value;
+      done(dialog.returnValue === "ok" ? answer.value : null);
       answer.value = "";
-      done(dialog.returnValue === "ok" ? typed : null);
     }, { once: true });
   });
 }
 
 function sheet(title, ...nodes) {
   $("sheettitle").textContent = title;
-  $("sheetbody").replaceChildren(...nodes);
+  fill($("sheetbody"), nodes);
   if (!$("sheet").open) $("sheet").showModal();
 }
 
 function showKeys() {
-  sheet("Keys", el("dl", {}, ...KEYS.flatMap(([key, does]) => [el("dt", {}, el("kbd", { text: key })), el("dd", { text: does })])));
+  sheet("Keys", el("dl", {}, KEYS.map(([key, does]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, does)])));
 }
 
-async function showDirectory() {
-  const name = el("input", { "aria-label": "Name or number of a group", placeholder: "A name, old or new", maxlength: 64, required: true });
-  const policies = [["approval", "I approve who joins"], ["open", "everybody can join"], ["invite", "only people whom I invite"], ["password", "with a password"]];
-  const policy = el("select", { "aria-label": "Who can join" }, ...policies.map(([value, text]) => el("option", { value, text })));
-  const go = (line) => {
-    $("sheet").close();
-    chat.type(chat.desk, line);
-  };
-  const form = el("form", { class: "row", onsubmit: (event) => {
-    event.preventDefault();
-    if (name.value.trim()) go(`/join ${name.value.trim()}`);
-  } }, name, el("button", { class: "primary", text: "Join" }), policy,
-  button("Create", () => name.reportValidity() && go(`/create ${name.value.trim()} ${policy.value}`)));
+/** A field for a name, which *enter* takes, *more* beside it, and the *rows* for the answer to *line*. */
+async function showNames(title, label, verb, enter, more, line, rows) {
+  const name = el("input", { label, placeholder: "A name", maxlength: 64, required: true });
   const list = el("ul", { class: "directory" });
-  sheet("Join or create a group", form, list);
-  const answer = await link.query({ line: "/groups" });
-  list.replaceChildren(...(answer.groups ?? []).map((each) => el("li", {},
-    el("span", { class: "name", id: `group${each.number}`, text: `${each.number} ${each.group}` }),
-    el("span", { class: "note", text: `${each.policy}, ${counted(each.members, "member")}, ${each.online} online. ${each.topic}` }),
-    button(chat.find(each.group)?.member ? "Open" : "Join", () => go(`/join ${each.group}`), { "aria-describedby": `group${each.number}` }))));
+  const onsubmit = (event) => {
+    event.preventDefault();
+    if (name.value.trim()) enter(name.value.trim());
+  };
+  sheet(title, el("form", { class: "row", onsubmit }, name, el("button", { class: "primary" }, verb), more(name)), list);
+  fill(list, rows(await link.query({ line })));
 }
 
-async function showPeopleOnline() {
-  const name = el("input", { "aria-label": "Name of a person", placeholder: "A name", maxlength: 64, required: true });
-  const go = (who) => {
-    $("sheet").close();
-    chat.talkTo(who);
-  };
-  const form = el("form", { class: "row", onsubmit: (event) => {
-    event.preventDefault();
-    go(name.value.trim());
-  } }, name, el("button", { class: "primary", text: "Write" }));
-  const list = el("ul", { class: "directory" });
-  sheet("Write to a person", form, list);
-  const answer = await link.query({ line: "/who" });
-  list.replaceChildren(...(answer.people ?? []).filter((each) => !chat.isMe(each.name)).map((each) => el("li", {},
-    el("span", { class: "name", text: each.name }), el("span", { class: "note", text: each.guest ? "guest" : "" }),
-    button("Write", () => go(each.name), { "aria-label": `Write to ${each.name}` }))));
+const leaveSheet = (act) => {
+  $("sheet").close();
+  act();
+};
+
+function joinButton(group, run) {
+  const verb = chat.find(group)?.member ? "Open" : "Join";
+  return button(verb, () => run(`/join ${group}`), { label: `${verb} ${group}` });
+}
+
+function showGroups() {
+  const policies = { approval: "I approve who joins", open: "everybody can join", invite: "only people whom I invite", password: "with a password" };
+  const policy = el("select", { label: "Who can join" }, Object.entries(policies).map(([value, text]) => el("option", { value }, text)));
+  const run = (line) => leaveSheet(() => chat.type(chat.desk, line));
+  const create = (name) => button("Create", () => name.reportValidity() && run(`/create ${name.value.trim()} ${policy.value}`));
+  showNames("Join or create a group", "Name or number of a group", "Join", (name) => run(`/join ${name}`),
+    (name) => [policy, create(name)], "/groups", ({ groups = [] }) => groups.map((each) =>
+      item(`${each.number} ${each.group}`, `${each.policy}, ${counted(each.members, "member")}, ${each.online} online. ${each.topic}`,
+        joinButton(each.group, run))));
+}
+
+function showPeopleOnline() {
+  const write = (name) => leaveSheet(() => chat.talkTo(name));
+  showNames("Write to a person", "Name of a person", "Write", write, () => [], "/who", ({ people = [] }) =>
+    people.filter(({ name }) => !chat.isMe(name)).map(({ name, guest }) =>
+      item(name, guest && "guest", button("Write", () => write(name), { label: `Write to ${name}` }))));
 }
 
 function showFinder() {
@@ -598,25 +584,31 @@ function showFinder() {
 
 function drawFound() {
   const words = fold($("findwords").value.replace(/^[#@]/, ""));
-  const found = chat.places.filter((each) => fold(each.name || "front desk").includes(words));
+  const found = chat.places.filter((each) => fold(titleOf(each)).includes(words));
   found.sort((a, b) => (b.unread > 0) - (a.unread > 0));
-  $("found").replaceChildren(...found.slice(0, 12).map((place) => el("li", {},
-    button(place.key || "Front desk", () => {
+  fill($("found"), found.slice(0, 12).map((place) => el("li", {},
+    button(place.key || titleOf(place), () => {
       $("finder").close();
-      chat.open(place);
-      composer.focus();
+      go(place);
     }))));
 }
 
 async function showOtherWays() {
   const ways = await fetch("connect").then((answer) => answer.json()).catch(() => ({}));
   const lines = Object.values(ways).filter((each) => typeof each === "string");
-  sheet("Connect otherwise", ...lines.map((line) => el("p", { class: "row" }, el("code", { text: line }), button("Copy", () => copy(line), { "aria-label": `Copy ${line}` }))));
+  sheet("Connect otherwise", lines.map((line) =>
+    el("p", { class: "row" }, el("code", {}, line), button("Copy", () => copy(line), { label: `Copy ${line}` }))));
 }
 
 async function copy(text) {
   await navigator.clipboard?.writeText(text);
   speech.say("Copied.");
+}
+
+const notifies = () => store.get("notify") === true && window.Notification?.permission === "granted";
+
+function drawNotify() {
+  $("notify").textContent = notifies() ? "Do not notify me" : "Notify me of mentions";
 }
 
 function showSide(on) {
@@ -633,10 +625,14 @@ function go(place) {
   composer.focus();
 }
 
+function goToEnd() {
+  chat.toEnd(chat.current);
+  log.toEnd();
+}
+
 document.addEventListener("keydown", (event) => {
   if ($("app").hidden || document.querySelector("dialog[open]")) return;
   const { key, altKey, ctrlKey, metaKey } = event;
-  const typing = event.target.closest("input, textarea, select");
   if (altKey && /^[1-9]$/.test(key)) {
     go(chat.numbered(Number(key)));
   } else if (altKey && (key === "ArrowUp" || key === "ArrowDown")) {
@@ -645,16 +641,13 @@ document.addEventListener("keydown", (event) => {
     go(places[(places.indexOf(chat.current) + step) % places.length]);
   } else if ((ctrlKey || metaKey) && key.toLowerCase() === "k") {
     showFinder();
+  } else if (key === "Escape" && $("panel").contains(event.target)) {
+    closePanel();
   } else if (key === "Escape") {
-    if (panel && $("panel").contains(event.target)) {
-      closePanel();
-    } else {
-      showSide(false);
-      chat.toEnd(chat.current);
-      log.toEnd();
-      composer.focus();
-    }
-  } else if (key === "?" && !typing) {
+    showSide(false);
+    goToEnd();
+    composer.focus();
+  } else if (key === "?" && !event.target.closest("input, textarea, select")) {
     showKeys();
   } else {
     return;
@@ -662,58 +655,56 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
+const CLICKS = {
+  find: showFinder,
+  addgroup: showGroups,
+  addtalk: showPeopleOnline,
+  showkeys: showKeys,
+  connectother: showOtherWays,
+  logout: () => login.logOut(),
+  async notify() {
+    const wanted = !notifies();
+    store.set("notify", wanted);
+    if (wanted) await window.Notification?.requestPermission();
+    drawNotify();
+    const state = notifies() ? "on" : wanted ? "not allowed by the browser" : "off";
+    speech.say(`Notifications are ${state}.`);
+  },
+  menu: () => showSide(true),
+  closeside() {
+    showSide(false);
+    $("menu").focus();
+  },
+  closepanel: closePanel,
+  closesheet: () => $("sheet").close(),
+  cancelquestion: () => $("question").close(""),
+  leave: () => chat.type(chat.desk, `/${chat.current.member ? "leave" : "join"} ${chat.current.name}`),
+  toend: goToEnd,
+  attach: pickFiles,
+};
+for (const [what, show] of Object.entries(PANELS)) {
+  CLICKS[`show${what}`] = () => (panel === what ? closePanel() : show());
+}
+for (const [id, call] of Object.entries(CLICKS)) $(id).addEventListener("click", () => call());
+
 const on = (id, event, call) => $(id).addEventListener(event, call);
-on("find", "click", showFinder);
 on("findwords", "input", drawFound);
 on("finder", "submit", (event) => {
   event.preventDefault();
   $("found").querySelector("button")?.click();
 });
-on("found", "keydown", (event) => {
-  const to = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
-  if (to) event.target.closest("li")[to]?.querySelector("button").focus();
-});
-on("findwords", "keydown", (event) => {
-  if (event.key === "ArrowDown") $("found").querySelector("button")?.focus();
-});
-on("addgroup", "click", showDirectory);
-on("addtalk", "click", showPeopleOnline);
-on("showkeys", "click", showKeys);
-on("connectother", "click", showOtherWays);
-on("logout", "click", () => login.logOut());
-on("notify", "click", async () => {
-  const allowed = (await window.Notification?.requestPermission()) === "granted";
-  store.set("notify", allowed);
-  speech.say(allowed ? "Notifications are on." : "The browser does not allow notifications.");
-  $("notify").textContent = allowed ? "Notifications are on" : "Notifications are not allowed";
-});
-on("menu", "click", () => showSide(true));
-on("closeside", "click", () => {
-  showSide(false);
-  $("menu").focus();
-});
-on("showpeople", "click", toggle("people", showPeople));
-on("showfiles", "click", toggle("files", showFiles));
-on("showsearch", "click", toggle("search", showSearch));
-on("closepanel", "click", closePanel);
-on("closesheet", "click", () => $("sheet").close());
-on("cancelquestion", "click", () => $("question").close(""));
-on("leave", "click", () => chat.type(chat.desk, chat.current.member ? `/leave ${chat.current.name}` : `/join ${chat.current.name}`));
-on("toend", "click", () => {
-  chat.toEnd(chat.current);
-  log.toEnd();
-});
-on("searchform", "submit", async (event) => {
+on("finder", "keydown", (event) => {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!step) return;
+  const stops = [...$("finder").querySelectorAll("input, button")];
+  stops[stops.indexOf(event.target) + step]?.focus();
   event.preventDefault();
-  const place = chat.current;
-  const words = $("words").value.trim();
-  if (!words) return;
-  const answer = await link.query({ ...place.fields, line: `/search ${words}` });
-  if (panel !== "search" || place !== chat.current) return;
-  if (answer.ok === true) showMatches(place, answer);
-  else $("panelbody").replaceChildren(el("p", { text: answerLines(answer).join(" ") }));
 });
-on("attach", "click", () => $("files").click());
+on("searchform", "submit", (event) => {
+  event.preventDefault();
+  const words = $("words").value.trim();
+  if (words) search(chat.current, `/search ${words}`);
+});
 on("files", "change", () => {
   share($("files").files);
   $("files").value = "";
@@ -721,7 +712,7 @@ on("files", "change", () => {
 on("room", "dragover", (event) => event.preventDefault());
 on("room", "drop", (event) => {
   event.preventDefault();
-  if (event.dataTransfer.files.length) share(event.dataTransfer.files);
+  share(event.dataTransfer.files);
 });
 
 window.addEventListener("hashchange", () => {
@@ -740,4 +731,5 @@ window.addEventListener("beforeunload", (event) => {
   if (files.uploads.length) event.preventDefault();
 });
 
+drawNotify();
 login.begin().then(() => link.start());

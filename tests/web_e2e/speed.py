@@ -1,0 +1,88 @@
+"""How quick the page is in Chromium, on loopback: ``python -m tests.web_e2e.speed``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from playwright.sync_api import sync_playwright
+
+from tests.web_e2e.people import Person
+from tests.web_e2e.site import CHROMIUM, OPTIONS, Site
+
+MESSAGES = 100
+RELOADS = 20
+
+# From the key to the frame in which the message of the server, not the waiting one, is in the log.
+WATCH = """() => {
+  window.times = [];
+  let pressed = 0;
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") pressed = performance.now();
+  }, true);
+  new MutationObserver(() => {
+    const last = document.querySelector("#log > .msg:last-child");
+    if (!pressed || !last || last.classList.contains("waiting")) return;
+    const from = pressed;
+    pressed = 0;
+    requestAnimationFrame(() => window.times.push(performance.now() - from));
+  }).observe(document.getElementById("log"), { childList: true });
+}"""
+
+# The field takes keys, and the log is there.
+USABLE = """
+const look = () => {
+  const field = document.getElementById("field");
+  const ready = field?.checkVisibility() && !field.disabled &&
+    document.querySelector("#log .msg") && document.activeElement === field;
+  if (ready) window.usable = performance.now();
+  else requestAnimationFrame(look);
+};
+requestAnimationFrame(look);
+"""
+
+
+def main() -> None:
+    """Print both times, in milliseconds."""
+    with TemporaryDirectory() as folder, sync_playwright() as playwright:
+        site = Site(Path(folder))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        try:
+            site.start()
+            alice = Person(browser, site)
+            alice.logs_in("alice")
+            alice.joins("tea")
+            alice.page.evaluate(WATCH)
+            for number in range(MESSAGES):
+                alice.says(f"message {number}")
+                wait_for(alice, f"window.times.length === {number + 1}")
+            show("Enter to the own message", alice.page.evaluate("window.times"))
+            usable = []
+            alice.page.add_init_script(USABLE)
+            for _ in range(RELOADS):
+                alice.page.reload()
+                usable.append(float(wait_for(alice, "window.usable")))
+            show("opened until usable", usable)
+        finally:
+            browser.close()
+            site.stop()
+
+
+def wait_for(person: Person, script: str) -> Any:
+    """Return the value of *script*, once it is true; the page's policy forbids to wait there."""
+    while not (value := person.page.evaluate(script)):
+        person.page.wait_for_timeout(5)
+    return value
+
+
+def show(what: str, times: Sequence[float]) -> None:
+    """Print the median, the 95th percentile and the maximum of *times*."""
+    ordered = sorted(times)
+    p50, p95 = (ordered[int(share * (len(ordered) - 1))] for share in (0.5, 0.95))
+    print(f"{what}: p50 {p50:.0f} ms, p95 {p95:.0f} ms, maximum {ordered[-1]:.0f} ms")
+
+
+if __name__ == "__main__":
+    main()
