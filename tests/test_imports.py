@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from pathlib import Path
@@ -129,8 +130,7 @@ def imports_of(path: Path) -> Iterator[Import]:
                 assert level == 0, f"{module}:{line} imports by dots; this test reads whole names"
                 for alias in names:
                     whole = f"{target}.{alias.name}"
-                    inner = ROOT.parent.joinpath(*whole.split("."))
-                    if inner.is_dir() or inner.with_suffix(".py").exists():
+                    if whole in modules():
                         yield Import(module, line, whole, "")
                     else:
                         yield Import(module, line, str(target), alias.name)
@@ -142,9 +142,25 @@ def package_of(module: str) -> str:
 
 
 PATHS = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
-IMPORTS = [each for path in PATHS for each in imports_of(path)]
 PACKAGES = {package_of(name_of(path)) for path in PATHS}
-ACROSS = [each for each in IMPORTS if each.package and each.package != package_of(each.module)]
+
+
+# Not when this module is imported, as each process does that collects the tests.
+@cache
+def imports() -> list[Import]:
+    """Return all imports of pyconchat."""
+    return [each for path in PATHS for each in imports_of(path)]
+
+
+def across() -> list[Import]:
+    """Return the imports of one package of pyconchat from another."""
+    return [each for each in imports() if each.package not in ("", package_of(each.module))]
+
+
+@cache
+def modules() -> set[str]:
+    """Return the names of all modules and packages of pyconchat."""
+    return {name_of(path) for path in PATHS}
 
 
 def chains_of(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -181,25 +197,24 @@ def test_every_package_has_a_layer() -> None:
 
 def test_the_reader_finds_imports() -> None:
     """The reader of imports finds some that are known to exist."""
-    assert ("chat", "domain") in {(package_of(each.module), each.package) for each in ACROSS}
-    assert any(each.target == "twisted.internet.defer" for each in IMPORTS)
+    assert ("chat", "domain") in {(package_of(each.module), each.package) for each in across()}
+    assert any(each.target == "twisted.internet.defer" for each in imports())
 
 
 def test_imports_point_downwards() -> None:
     """No package imports one of a higher layer, or of its own."""
     height = {package: row for row, layer in enumerate(LAYERS) for package in layer}
     wrong = [
-        str(each) for each in ACROSS if height[package_of(each.module)] >= height[each.package]
+        str(each) for each in across() if height[package_of(each.module)] >= height[each.package]
     ]
     assert wrong == []
 
 
 def test_no_circle() -> None:
     """No module imports itself through others, not even for its types."""
-    modules = {name_of(path) for path in PATHS}
-    graph: dict[str, set[str]] = {module: set() for module in modules}
-    for each in IMPORTS:
-        if each.target in modules:
+    graph: dict[str, set[str]] = {module: set() for module in modules()}
+    for each in imports():
+        if each.target in modules():
             graph[each.module].add(each.target)
     try:
         TopologicalSorter(graph).prepare()
@@ -210,7 +225,7 @@ def test_no_circle() -> None:
 @pytest.mark.parametrize("package", MAY_ONLY_USE)
 def test_packages_that_use_little(package: str) -> None:
     """The rules, the renderers, the store and the client use no more than they need."""
-    used = [each for each in ACROSS if package_of(each.module) == package]
+    used = [each for each in across() if package_of(each.module) == package]
     allowed = MAY_ONLY_USE[package]
     assert [str(each) for each in used if each.package not in allowed] == []
 
@@ -218,7 +233,7 @@ def test_packages_that_use_little(package: str) -> None:
 @pytest.mark.parametrize("package", ONLY_USED_BY)
 def test_packages_behind_an_interface(package: str) -> None:
     """Only the server names the store and the doors; nothing of the product names the fakes."""
-    users = [each for each in ACROSS if each.package == package]
+    users = [each for each in across() if each.package == package]
     allowed = ONLY_USED_BY[package]
     assert [str(each) for each in users if package_of(each.module) not in allowed] == []
 
@@ -247,7 +262,7 @@ def test_packages_without_twisted() -> None:
     """The rules, the settings and the store can be used without Twisted."""
     wrong = [
         str(each)
-        for each in IMPORTS
+        for each in imports()
         if each.target.split(".")[0] == "twisted" and package_of(each.module) in WITHOUT_TWISTED
     ]
     assert wrong == []
@@ -256,7 +271,7 @@ def test_packages_without_twisted() -> None:
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_library_belongs_to_one_package(library: str) -> None:
     """Only the store knows databases, only `auth` knows hashing."""
-    users = [each for each in IMPORTS if each.target.split(".")[0] == library]
+    users = [each for each in imports() if each.target.split(".")[0] == library]
     assert {package_of(each.module) for each in users} <= LIBRARIES[library]
 
 
@@ -264,7 +279,7 @@ def test_the_rules_know_no_clock() -> None:
     """`Group` gets the time of each event as an argument; it never reads a clock."""
     parts = ("group", "group_state", "membership", "moderation", "rights")
     rules = {f"pyconchat.domain.{part}" for part in parts}
-    used = {each.target for each in IMPORTS if each.module in rules}
+    used = {each.target for each in imports() if each.module in rules}
     assert {name for name in used if not name.startswith("pyconchat.")} == {
         "__future__",
         "collections.abc",
