@@ -76,7 +76,10 @@ const OTHERS = {
   uninvited: (e) => `${e.name}, who was invited, has disconnected.`,
   "code-made": (e) =>
     `${e.by} made the invite code ${e.number}, for ${counted(e.uses, "use")}${until(e.until)}.`,
-  "code-ended": (e) => `${e.by} ended the invite code ${e.number}.`,
+  "code-ended": (e) =>
+    e.by
+      ? `${e.by} ended the invite code ${e.number}.`
+      : `The invite code ${e.number} has ended: who made it can no longer invite.`,
   admin: (e) =>
     e.name
       ? `${e.name} is the admin now${appointed(e.by)}.`
