@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from pyconchat.chat.account_keys import AccountKeys
 from pyconchat.chat.amending import Amending
 from pyconchat.chat.bounds import Bounds
+from pyconchat.chat.code_makers import lost_codes
 from pyconchat.chat.conversations import (
     Conversation,
     GroupConversation,
@@ -39,7 +40,9 @@ from pyconchat.domain.events import (
     Entry,
     GroupCreated,
     GroupEvent,
+    OperatorRemoved,
     Policy,
+    ServerBanned,
     ServerEvent,
     Tags,
 )
@@ -281,7 +284,22 @@ class Chat:
         for event in rule(self.accounts):
             self.accounts.apply(event, now)
             entries.append(NewEntry(SERVER, event))
+            if isinstance(event, ServerBanned | OperatorRemoved):
+                entries += self._lost_codes(now)
         await self._append(Decision(now, entries, key=key))
+
+    def _lost_codes(self, now: int) -> list[NewEntry]:
+        """End the invite codes of people who can no longer invite; return the entries to store.
+
+        Recovery does so in the groups that are stale.
+        """
+        entries: list[NewEntry] = []
+        for conversation in self.groups:
+            group = conversation.group
+            if group.codes and not conversation.stale:
+                events = lost_codes(self.memory, group, now)
+                entries += self.memory.apply(conversation, events, now)
+        return entries
 
     def figures(self, account: Account) -> Stats:
         """Return the server's statistics. Raises `Refused`."""

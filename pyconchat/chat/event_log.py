@@ -162,7 +162,8 @@ def _line(entry: Entry, where: str, user: _User) -> str:
             ends = until_in_words(until, entry.at)
             return f"invite code made: {number} for {where} by {user(by)}, {uses} uses{ends}"
         case InviteCodeEnded(number=number, by=by):
-            return f"invite code ended: {number} of {where} by {user(by)}"
+            ender = f"by {user(by)}" if by else "because its maker can no longer invite"
+            return f"invite code ended: {number} of {where} {ender}"
         case HookAdded(name=name, by=by):
             return f"hook added: {name} in {where} by {user(by)}"
         case HookRemoved(name=name, by=by):

@@ -246,6 +246,7 @@ class Registration:
             self._make_operator(account, True, "You are an operator of this server now.")
         elif was_operator and not record.operator:
             self._make_operator(account, False, "You are no longer an operator of this server.")
+            self._end_lost_codes()
 
     def _make_operator(self, account: Account, operator: bool, sentence: str) -> None:
         account.become_operator(operator)
@@ -253,6 +254,10 @@ class Registration:
         event_log.administered(what, account.name)
         for session in self._memory.presence.sessions(account.key):
             session.send(Done(SafeText(sentence)))
+
+    def _end_lost_codes(self) -> None:
+        for conversation in self._memory.groups:
+            self._registry.end_lost_codes(conversation)
 
     def _delete(self, account: Account) -> None:
         """Remove *account*, which `pyconchat-admin` has deleted, from memory."""
@@ -268,6 +273,7 @@ class Registration:
             watcher(account)
         for conversation in self._memory.groups.connected_with(account.key):
             self._registry.end_absent(conversation)
+        self._end_lost_codes()
         conversations = self._memory.conversations
         private = conversations.of_party(account.party)
         for direct in private:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from pyconchat.chat import event_log
 from pyconchat.chat.absences import Absences, readers_of
+from pyconchat.chat.code_makers import lost_codes
 from pyconchat.chat.conversations import (
     Conversation,
     DirectConversation,
@@ -24,7 +25,7 @@ from pyconchat.domain.decisions import (
     NoteLogin,
     NoteSeen,
 )
-from pyconchat.domain.events import NO_TEXT, Why
+from pyconchat.domain.events import NO_TEXT, GroupEvent, Why
 from pyconchat.domain.group_state import JoinRequest, Member
 from pyconchat.domain.names import Key, fold
 from pyconchat.domain.replies import EndWhy, PresenceChanged, ReadUpto
@@ -262,7 +263,7 @@ class SessionRegistry:
     def end_absent(self, conversation: GroupConversation) -> None:
         """End the memberships, requests and invitations of guests who are not connected.
 
-        And those of people whose account was deleted.
+        And those of people whose account was deleted, and the codes of who can no longer invite.
         """
         group = conversation.group
         people: dict[Key, Member | JoinRequest] = {
@@ -273,13 +274,21 @@ class SessionRegistry:
         for key, person in people.items():
             if self._memory.accounts.get(key) is None:
                 self._end(conversation, key, Why.GUEST_GONE if person.guest else Why.LEFT)
+        self.end_lost_codes(conversation)
+
+    def end_lost_codes(self, conversation: GroupConversation) -> None:
+        """End the invite codes of people who can no longer invite."""
+        if not conversation.stale:
+            self._append(conversation, lost_codes(self._memory, conversation.group, self._now()))
 
     def _end(
         self, conversation: GroupConversation, key: Key, why: Why, reason: SafeText = NO_TEXT
     ) -> None:
         if conversation.stale:
             return  # recovery calls `end_absent`
-        events = conversation.group.forget(key, why, reason)
+        self._append(conversation, conversation.group.forget(key, why, reason))
+
+    def _append(self, conversation: GroupConversation, events: Sequence[GroupEvent]) -> None:
         if events:
             now = self._now()
             self._journal.append(Decision(now, self._memory.apply(conversation, events, now)))

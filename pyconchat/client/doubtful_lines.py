@@ -9,9 +9,10 @@ from pyconchat.client.groups import Groups
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.domain.moves import Moves, is_nearly_command_word
 
-__all__ = ["DoubtfulLines"]
+__all__ = ["LEAVING", "DoubtfulLines"]
 
-_LEAVING = ("leave", "qqq")
+LEAVING = ("leave", "qqq")
+"""Words that are commands also in a group, if they are alone in a line."""
 
 
 class DoubtfulLines:
@@ -31,7 +32,7 @@ class DoubtfulLines:
     def moved(self, event: Object, command_running: bool) -> None:
         """The person is at another place after *event*: by others, or by their own command."""
         # The answer to ``leave`` or ``qqq``, alone in a group, is one's own.
-        leaves = self._completer.command(f"/{self._last_line}") in _LEAVING
+        leaves = self._completer.command(f"/{self._last_line}") in LEAVING
         if not command_running and not (event.get("type") == "left" and leaves):
             self._moves.moved(self._seconds())
 
@@ -53,6 +54,6 @@ class DoubtfulLines:
         at_desk = self._groups.at_desk
         where = "at the front desk" if at_desk else f"in {self._groups.place_name}"
         word = line.strip().partition(" ")[0]
-        leaves = self._completer.command(f"/{line}") in _LEAVING and word == line
+        leaves = self._completer.command(f"/{line}") in LEAVING and word == line
         what = "carry it out" if at_desk else "leave" if leaves else "say it there"
         return f"You are {where} now: send it again to {what}."

@@ -89,6 +89,11 @@ class LineSender:
         """Return whether a command is unanswered."""
         return self._commands > 0
 
+    @property
+    def is_busy(self) -> bool:
+        """Return whether what is typed now has to wait for commands."""
+        return bool(self._commands or self._waiting)
+
     def typed(self, line: str) -> None:
         """Carry out *line* when all commands before it were answered.
 
@@ -108,7 +113,7 @@ class LineSender:
         return _Waiting(partial(self._carry_out, line), line)
 
     def _in_order(self, waiting: _Waiting) -> None:
-        if not self._commands and not self._waiting:
+        if not self.is_busy:
             waiting.action()
         elif self.unanswered >= MAX_UNANSWERED:
             self._refuse()
@@ -168,7 +173,7 @@ class LineSender:
             self._commands += 1
             self._connection.ask(partial(self._command_answered, request, ()), **request)
         else:
-            if self.screen.keeps_typed and "line" in request:
+            if self.screen.keeps_typed:
                 self._visible.append(safe_text(message))
                 del self._visible[:-MAX_UNANSWERED]
             self._connection.ask(partial(self.answer_received, request, ()), **request)

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
 from pyconchat.client.completer import OWN_COMMANDS, Completer
-from pyconchat.client.doubtful_lines import DoubtfulLines
+from pyconchat.client.doubtful_lines import LEAVING, DoubtfulLines
 from pyconchat.client.files.commands import FileCommands
 from pyconchat.client.files.transfers import FileSettings, Transfers
 from pyconchat.client.group_details import GroupDetails
@@ -32,6 +32,7 @@ from pyconchat.client.net.login import ClientLogin
 from pyconchat.client.own_commands import OwnCommands
 from pyconchat.client.read_markers import ReadMarkers
 from pyconchat.client.views import Views
+from pyconchat.domain.slashes import cannot_be_command
 from pyconchat.domain.text import safe_line
 from pyconchat.terminal.pasted import messages_of
 
@@ -166,6 +167,26 @@ class ClientSession:
             self._finished("")
         elif line.strip():
             self._notify("That line was discarded: you are not logged in yet. /quit ends.")
+
+    def is_message(self, line: str) -> bool:
+        """Return whether the typed *line* is a message in the current place.
+
+        False if it is a command, or may be the answer to one that is not answered yet.
+        """
+        typed = line.strip()
+        is_command = typed.lower() in LEAVING or (
+            typed.startswith("/")
+            and not typed.startswith("//")
+            and not cannot_be_command(typed, lambda word: bool(self.completer.command(f"/{word}")))
+        )
+        return self.takes_lines and not (self.groups.at_desk or self._sender.is_busy or is_command)
+
+    def typed_at_once(self, lines: Sequence[str]) -> None:
+        """Carry out a line, or send several as one message."""
+        if len(lines) == 1:
+            self.typed(lines[0])
+        else:
+            self.pasted(lines)
 
     def pasted(self, lines: Sequence[str]) -> None:
         """Send *lines* to the current group, as one message if they are not too many."""

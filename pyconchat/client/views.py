@@ -164,15 +164,15 @@ class Views:
     def _is_for_person(self, event: Object, group: JoinedGroup, is_live: bool) -> bool:
         """Return whether *event*, of a group that is not seen, is shown nevertheless.
 
-        That is what mentions the person or is about them, and what they have done themselves, or
-        have to decide.
+        That is what mentions the person now or is about them, and what they have done themselves,
+        or have to decide. A mention that was missed is shown when its group is entered.
         """
         known = event_in(event)
         if known is None:
             return event.get("type") in ("muted", "own-groups")
         me = Key(fold(self._groups.me))
         if isinstance(known, Talk):
-            return names_reader(known, me)
+            return is_live and names_reader(known, me)
         about = subject(known)
         if isinstance(known, JoinRequested) and not group.muted:
             return True

@@ -18,7 +18,7 @@ as in ``/usr/bin/env``, ``/* a comment */`` or ``// a comment``, is a message as
 refused, so that a password never becomes a message.
 
 **In a private conversation**, which ``/query NAME`` enters, every line without a slash goes to
-that person. ``/me``, ``/history`` and ``/search`` work there; files are shared in groups only.
+that person. ``/me``, ``/history``, ``/search`` and the commands for files work there.
 ``/desk``, and ``leave`` or ``/leave`` alone, go back to the front desk.
 
 **At the front desk**, where you are in no group, every line is a command and the slash is optional.

@@ -275,6 +275,10 @@ class Accounts:
         del self._accounts[account.key]
         self._lookalikes.remove(account.name)
 
+    def is_banned(self, name: str, now: int) -> bool:
+        """Return whether *name* is banned from the server at *now* (milliseconds)."""
+        return self._ban_of(name, now) is not None
+
     def admit(self, name: str, now: int) -> None:
         """Raise `Refused` if *name* is banned from the server at *now* (milliseconds)."""
         ban = self._ban_of(name, now)

@@ -334,10 +334,13 @@ class InviteCodeMade(Event, frozen=True, tag="code-made"):
 
 
 class InviteCodeEnded(Event, frozen=True, tag="code-ended"):
-    """*by* ended the invite code *number* before its time."""
+    """The invite code *number* ended before its time.
+
+    *by* decided that. It is None if the person who made the code may no longer invite.
+    """
 
     number: int
-    by: Name
+    by: Name | None = None
 
 
 class HookAdded(Event, frozen=True, tag="hook-added"):

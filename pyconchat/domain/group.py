@@ -203,4 +203,6 @@ class Group(Moderation):
 
     def become_lobby(self) -> list[GroupEvent]:
         """Decide that the group is the lobby, which has no admin."""
-        return [] if self.admin is None else [AdminChanged(None, Why.LOBBY)]
+        if self.admin is None:
+            return []
+        return self.with_ended_codes([AdminChanged(None, Why.LOBBY)])

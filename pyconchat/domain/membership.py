@@ -236,17 +236,18 @@ class Membership(Rights):
 
         The admin's successor is the moderator who has been one for the longest, else the member;
         without one, the operators manage the group. Only a temporary group passes to a guest, and
-        closes without members.
+        closes without members. The invite codes of *name* end.
         """
         others = [member for key, member in self.members.items() if key != fold(name)]
         if self.temporary and not others:
             return [end, GroupClosed()]
         if not self.is_admin(name):
-            return [end]
+            return self.with_ended_codes([end])
         heirs = {fold(each.name): each for each in others if self.temporary or not each.guest}
         moderators = [heirs[key] for key in self.moderators if key in heirs]
         heir = next(iter(moderators or heirs.values()), None)
-        return [end, AdminChanged(None if heir is None else heir.name, why)]
+        changed = AdminChanged(None if heir is None else heir.name, why)
+        return self.with_ended_codes([end, changed])
 
     def _member(self, name: Name) -> Member:
         member = self.members.get(fold(name))

@@ -10,7 +10,6 @@ from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import (
     NO_TEXT,
     AdminChanged,
-    GroupClosed,
     GroupEvent,
     InviteCodeEnded,
     InviteCodeMade,
@@ -52,8 +51,7 @@ class Moderation(Membership):
             raise Refused(Code.SELF, "To leave the group yourself, use /leave.")
         self.require_above(by, member.name, "kick")
         kicked = MemberKicked(member.name, by.name, reason)
-        events = self._without(member.name, kicked, Why.KICKED)
-        return self._with_ended_codes(events, by, member.name)
+        return self._without(member.name, kicked, Why.KICKED)
 
     def ban(
         self,
@@ -72,12 +70,11 @@ class Moderation(Membership):
         if known is not None:
             raise already_banned(known.name)
         if key not in self.members:
-            event = MemberBanned(name, by.name, reason, until)
-            return self._with_ended_codes([event], by, name)
+            return [MemberBanned(name, by.name, reason, until)]
         name = self.members[key].name
         self.require_above(by, name, "ban")
         banned = MemberBanned(name, by.name, reason, until, was_member=True)
-        return self._with_ended_codes(self._without(name, banned, Why.KICKED), by, name)
+        return self._without(name, banned, Why.KICKED)
 
     def unban(self, by: Actor, name: Name, now: int) -> list[GroupEvent]:
         """Decide that *by* lifts the ban of *name*."""
@@ -195,22 +192,7 @@ class Moderation(Membership):
                 name=name,
                 group=self.name,
             )
-        return self._with_ended_codes([ModeratorEnded(moderator, by.name)], by, moderator)
-
-    def _with_ended_codes(
-        self, events: list[GroupEvent], by: Actor, maker: Name
-    ) -> list[GroupEvent]:
-        """Add to *events*, by *by*, the end of the invite codes of *maker*, who may make no more.
-
-        A group that is closed has none.
-        """
-        if any(isinstance(event, GroupClosed) for event in events):
-            return events
-        return events + [
-            InviteCodeEnded(code.number, by.name)
-            for code in self.codes.values()
-            if fold(code.by) == fold(maker)
-        ]
+        return self.with_ended_codes([ModeratorEnded(moderator, by.name)])
 
     def transfer(self, by: Actor, name: Name) -> list[GroupEvent]:
         """Decide that *by* transfers adminship to the member *name*."""
@@ -221,7 +203,8 @@ class Moderation(Membership):
             whose = "You are" if you else f"{member.name} is"
             raise Refused(Code.SELF, "{whose} the admin already.", whose=whose)
         self._require_registered(member, "the admin")
-        return [AdminChanged(member.name, Why.TRANSFERRED, by.name, self.admin)]
+        changed = AdminChanged(member.name, Why.TRANSFERRED, by.name, self.admin)
+        return self.with_ended_codes([changed])
 
     def _require_registered(self, member: Member, role: str) -> None:
         """Raise `Refused` if *member* is a guest, unless the group is temporary."""

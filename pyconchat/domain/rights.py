@@ -6,12 +6,25 @@ here. In a group without an admin, operators have the admin's.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import islice
 
 import msgspec
 
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.events import AnyEvent, CodeEvent, Request
+from pyconchat.domain.events import (
+    AdminChanged,
+    AnyEvent,
+    CodeEvent,
+    GroupClosed,
+    GroupEvent,
+    InviteCodeEnded,
+    MemberBanned,
+    MemberKicked,
+    MemberLeft,
+    ModeratorEnded,
+    Request,
+)
 from pyconchat.domain.group_state import LiveState, SharedFile
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.refusals import group_closed
@@ -122,6 +135,39 @@ class Rights(LiveState):
         if moderators:
             sentence = "Only the admin, {admin}, and the moderators can {what}; see /moderators."
         raise Refused(Code.NOT_ADMIN, sentence, admin=self.admin, what=what)
+
+    def with_ended_codes(self, events: list[GroupEvent]) -> list[GroupEvent]:
+        """Add to *events* the end of the invite codes whose makers can no longer invite after them.
+
+        Operators can invite in a group without an admin. A group that is closed has no codes.
+        """
+        admin, moderators = self.admin, set(self.moderators)
+        for event in events:
+            match event:
+                case GroupClosed():
+                    return events
+                case AdminChanged(name=name):
+                    admin = name
+                case (
+                    MemberLeft(name=name)
+                    | MemberKicked(name=name)
+                    | MemberBanned(name=name)
+                    | ModeratorEnded(name=name)
+                ):
+                    moderators.discard(fold(name))
+                case _:
+                    pass
+        still = moderators if admin is None else moderators | {fold(admin)}
+        makers = {fold(code.by) for code in self.codes.values()} - still
+        if admin is None:  # the others are operators, if they were neither admin nor moderator
+            makers = {key for key in makers if self.moderates(key)}
+        return events + self.end_codes_of(makers)
+
+    def end_codes_of(self, makers: Collection[Key]) -> list[GroupEvent]:
+        """Return the end of the invite codes of *makers*, who can no longer invite."""
+        return [
+            InviteCodeEnded(code.number) for code in self.codes.values() if fold(code.by) in makers
+        ]
 
     def require_above(self, by: Actor, name: Name, what: str) -> None:
         """Raise `Refused` if *by* is only a moderator, and *name* the admin or a moderator.

@@ -223,6 +223,8 @@ def _to_others(event: AnyEvent, where: Where, at: int) -> str:
         case InviteCodeMade(number=number, by=by, uses=uses, until=until):
             ends = until_in_words(until, at)
             return f"{by} made the invite code {number}, for {counted(uses, 'use')}{ends}."
+        case InviteCodeEnded(number=number, by=None):
+            return f"The invite code {number} has ended: who made it can no longer invite."
         case InviteCodeEnded(number=number, by=by):
             return f"{by} ended the invite code {number}."
         case HookAdded(name=name, by=by):

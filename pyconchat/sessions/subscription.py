@@ -15,7 +15,10 @@ from pyconchat.chat.interfaces import ISession, ISubscriptions
 from pyconchat.commands.services import Services
 from pyconchat.domain.decisions import OPEN_END, MoveCursor
 from pyconchat.domain.names import fold
+from pyconchat.domain.replies import Done
 from pyconchat.domain.stored import CursorRecord
+from pyconchat.domain.text import SafeText
+from pyconchat.render.words import counted
 from pyconchat.sessions.log_delivery import LogDelivery, Subscription
 
 __all__ = ["Subscriptions"]
@@ -115,6 +118,16 @@ class Subscriptions(LogDelivery):
         missed, self._missed = self._missed, []
         for subscription in missed:
             await self.begin(subscription, self.deliver_newest(subscription, most))
+            if self.waits(subscription.conversation):
+                self._tell_mentions(subscription.conversation)
+
+    def _tell_mentions(self, conversation: Conversation) -> None:
+        """Show how many unread messages of a muted group mention the account."""
+        count = self.mentions(conversation)
+        if count:
+            name = self._session.view_of(conversation).group
+            what = f"{counted(count, 'message')} for you in {name}, which is muted"
+            self._session.send(Done(SafeText(f"{what}: /join {name} shows more.")))
 
     # Changes.
 

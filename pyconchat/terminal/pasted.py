@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-__all__ = ["messages_of", "pasted_lines", "printable"]
+__all__ = ["MAX_PASTED_LINES", "messages_of", "pasted_lines", "printable"]
 
 MAX_PASTED_LINES = 64
 """Maximum lines in a message."""

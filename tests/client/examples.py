@@ -79,6 +79,10 @@ EVENTS: list[tuple[Object, str]] = [
     ),
     (event("hook-removed", name="ci", by="carol"), "carol removed the hook ci."),
     (event("code-ended", number=3, by="carol"), "carol ended the invite code 3."),
+    (
+        event("code-ended", number=3, by=None),
+        "The invite code 3 has ended: who made it can no longer invite.",
+    ),
     (event("uninvited", name="bob"), "bob, who was invited, has disconnected."),
     (event("admin", name="bob", why="left", by=None), "bob is the admin now."),
     (event("quieted", name="bob", by="carol", until=None), "carol made bob quiet."),

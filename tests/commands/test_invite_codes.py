@@ -7,6 +7,8 @@ import re
 import pytest
 
 from pyconchat.chat.chat import Chat
+from pyconchat.domain.accounts import deleted_party
+from pyconchat.domain.decisions import Decision, DeleteAccount
 from pyconchat.domain.events import InviteCodeMade, MemberJoined, Via
 from pyconchat.domain.invite_codes import MAX_CODES, MAX_DAYS, MAX_USES, is_code, new_code
 from pyconchat.domain.names import fold
@@ -277,15 +279,82 @@ def test_codes_end_with_the_group(tea: Tea, chat: Chat) -> None:
     assert group.codes == {}
 
 
-@pytest.mark.parametrize("line", ["/kick bob", "/ban bob", "/moderator bob off"])
-def test_codes_end_with_the_right_to_make_them(tea: Tea, visit: Visit, line: str) -> None:
-    """Those of a moderator who is removed, or no longer one; others' stay."""
-    tea.alice.types("/policy invite", "/invite bob")
-    tea.bob.types("/join tea")
-    tea.alice.types("/moderator bob")
+ENDED = "* The invite code 1 has ended: who made it can no longer invite."
+
+
+def operate(user: TestUser) -> TestUser:
+    """Make *user* an operator."""
+    user.chat.accounts.claim_code = "claim-code"
+    user.types("/claim claim-code")
+    return user
+
+
+@pytest.mark.parametrize(
+    ("who", "lines"),
+    [
+        ("alice", ["/kick bob"]),
+        ("alice", ["/ban bob"]),
+        ("alice", ["/moderator bob off"]),
+        ("bob", ["/leave tea"]),
+        ("carol", ["/desk", "/ban bob 1h"]),
+    ],
+)
+def test_codes_end_with_the_right_to_make_them(
+    tea: Tea, visit: Visit, who: str, lines: list[str]
+) -> None:
+    """Those of a moderator who leaves, is removed, banned, or no longer one; others' stay."""
+    operate(tea.carol)
+    tea.alice.types("/policy invite", "/moderator bob")
     code = code_of(tea.bob.types("/invite code 5"))
     others = code_of(tea.alice.types("/invite code 5"))
-    assert "* alice ended the invite code 1." in tea.alice.types(line) + tea.alice.sees()
+    tea.alice.sees()
+    user: TestUser = getattr(tea, who)
+    user.peer.answers.append("yes")
+    shown = user.types(*lines)
+    assert (shown + tea.alice.sees()).count(ENDED) == 1
     dave = visit("dave", "password dave")
     assert "That is not an invite code of tea" in str(dave.types(f"/join tea {code}"))
     assert JOIN in str(dave.types(f"/join tea {others}"))
+
+
+@pytest.mark.parametrize("line", ["/transfer bob", "/leave tea"])
+def test_codes_of_a_former_admin_end(tea: Tea, line: str) -> None:
+    """After a transfer, and when the admin leaves; those of the new one stay."""
+    tea.alice.types("/moderator bob")
+    code_of(tea.alice.types("/invite code"))
+    code_of(tea.bob.types("/invite code"))
+    tea.bob.sees()
+    tea.alice.peer.answers.append("yes")
+    tea.alice.types(line)
+    assert tea.bob.sees().count(ENDED) == 1
+    assert [each.by for each in find_group(tea.bob.chat, "tea").group.codes.values()] == ["bob"]
+
+
+def test_codes_of_a_former_operator_end(tea: Tea, visit: Visit) -> None:
+    """In a group without an admin: when it gets one, and when they are no longer operators."""
+    for user in (operate(tea.bob), operate(tea.carol), tea.alice):
+        user.peer.answers.append("yes")
+        user.types("/leave tea")
+    group = find_group(tea.bob.chat, "tea").group
+    assert group.admin is None
+    for user in (tea.bob, tea.carol):
+        code_of(user.types("/invite code 1 tea"))
+    tea.carol.types("/operator bob off")
+    assert [each.by for each in group.codes.values()] == ["carol"]
+    code = code_of(tea.carol.types("/invite code 1 tea"))
+    dave = visit("dave", "password dave")
+    dave.types(f"/join tea {code}")
+    assert [each.by for each in group.codes.values()] == ["carol"]
+    tea.carol.types("/transfer dave tea")
+    assert group.codes == {}
+
+
+def test_codes_that_were_lost_elsewhere_end_at_the_start(tea: Tea, chat: Chat) -> None:
+    """Also those of an account that was deleted while the server did not run."""
+    tea.alice.types("/moderator bob")
+    code_of(tea.bob.types("/invite code"))
+    code_of(tea.alice.types("/invite code"))
+    key = fold("bob")
+    chat.store.commit([Decision(chat.now(), writes=[DeleteAccount(key, deleted_party(key))])])
+    again = make_chat(chat.store)
+    assert [each.by for each in find_group(again, "tea").group.codes.values()] == ["alice"]

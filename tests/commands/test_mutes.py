@@ -64,14 +64,14 @@ def test_unmuting_shows_what_waits(tea: Tea) -> None:
 
 
 def test_a_muted_group_waits_at_the_login(tea: Tea, visit: Visit, clock: Clock) -> None:
-    """On every device, and after a restart."""
+    """On every device, and after a restart. How many mention the reader is shown."""
     tea.bob.types("/mute tea", "/desk")
     tea.alice.types("one")
     assert visit("bob", "password b").sees() == []
     tea.bob.leaves()
     tea.alice.types("two bob")
     bob = TestUser(make_chat(tea.alice.chat.store, clock), "bob", "password b")
-    assert bob.sees() == []
+    assert bob.sees() == ["* 1 message for you in tea, which is muted: /join tea shows more."]
     assert "2, 1 for you, muted" in unread(bob)
     assert messages(bob.types("/join tea")) == ["alice: one", "» alice: two bob"]
     assert "0, muted" in unread(bob)

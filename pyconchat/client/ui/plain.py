@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IReactorTime
 from pyconchat.client.interfaces import Cancelled, ConnectionState
 from pyconchat.client.lines import Line, plain_text
 from pyconchat.client.session import ClientSession
+from pyconchat.client.ui.joined_lines import JoinedLines
 from pyconchat.net.connection import IConnection
 from pyconchat.net.lines import BoundedLineReceiver
 
@@ -33,6 +34,7 @@ MESSAGES = {
 class PlainScreen(BoundedLineReceiver):
     """The screen of *session* on standard input and output.
 
+    Several lines that are pasted in a group, or in a private conversation, are one message.
     *read_again* is called to continue to read an input that has ended.
     """
 
@@ -46,6 +48,7 @@ class PlainScreen(BoundedLineReceiver):
         self.keeps_typed = sys.stdout is not None and sys.stdout.isatty()
         self._session = session
         self._read_again = read_again
+        self._messages = JoinedLines(clock, session.typed_at_once)
         self._questions: deque[tuple[str, bool, Deferred[str]]] = deque()
         self._shown_state: ConnectionState | None = None
         self._echoes = True
@@ -57,7 +60,10 @@ class PlainScreen(BoundedLineReceiver):
         typed = line.decode(errors="replace").rstrip("\r")
         if self._questions:
             self._answer(typed)
+        elif self._session.is_message(typed):
+            self._messages.add(typed)
         else:
+            self._messages.flush()
             self._session.typed(typed)
 
     def lineLengthExceeded(self, line: bytes) -> None:
@@ -65,6 +71,7 @@ class PlainScreen(BoundedLineReceiver):
 
     def inputEnded(self) -> None:
         """Leave, as by Ctrl-D; a terminal can be read again if the session stays."""
+        self._messages.flush()
         while self._questions:
             self._answer(None)
         if not self._session.leave():
@@ -81,6 +88,7 @@ class PlainScreen(BoundedLineReceiver):
             self._print(plain_text(line))
 
     def ask(self, question: str, secret: bool) -> Deferred[str]:
+        self._messages.flush()
         answer: Deferred[str] = Deferred()
         self._questions.append((question, secret, answer))
         if len(self._questions) == 1:

@@ -104,7 +104,10 @@ const SENTENCES = {
   uninvited: (e) => `${e.name}, who was invited, has disconnected.`,
   "code-made": (e) =>
     `${e.by} made the invite code ${e.number}, for ${counted(e.uses, "use")}${until(e.until)}.`,
-  "code-ended": (e) => `${e.by} ended the invite code ${e.number}.`,
+  "code-ended": (e) =>
+    e.by
+      ? `${e.by} ended the invite code ${e.number}.`
+      : `The invite code ${e.number} has ended: who made it can no longer invite.`,
   admin: (e, you) =>
     e.name
       ? `${is(e, you)} the admin${of(e, you)} now${e.by ? `, appointed by ${e.by}` : ""}.`
