@@ -255,8 +255,9 @@ class Repeated(NamedTuple):
 class NewEntry(NamedTuple):
     """An event to append to one conversation.
 
-    *version* is the group's state version that it was decided on; None for messages, which
-    change no state, and for the server's conversation, which has no versions.
+    *version* is the group's state version that it was decided on. The store refuses it on any
+    other. None: on any state, for messages, which change none, and for conversations without
+    versions, as the server's.
     """
 
     conversation: int

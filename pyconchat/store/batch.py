@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Dialect, bindparam, insert, select, update
 
 from pyconchat.domain.decisions import Decision, MoveCursor, OpenDirect, Repeated, RequestKey
 from pyconchat.domain.errors import Conflict, NotSaved
-from pyconchat.domain.events import Entry, GroupCreated, Message, about, encode
+from pyconchat.domain.events import Entry, GroupCreated, Message, Talk, about, encode
 from pyconchat.store import request_keys, schema
 from pyconchat.store.cursors import Cursors
 from pyconchat.store.effects import Effects
@@ -88,7 +88,7 @@ class Batch:
                         "body": encode(event),
                     }
                 )
-                if version is not None:
+                if version is not None and not isinstance(event, Talk):
                     self._versions[conversation] += 1
                 if type(event) is not Message or event.mentions:
                     self._effects.of(entry)
@@ -150,13 +150,13 @@ class Batch:
     def _is_stale(self, decision: Decision) -> bool:
         """Return whether a group has changed since *decision* was made on it."""
         ahead: dict[int, int] = {}
-        for conversation, _, version in decision.entries:
+        for conversation, event, version in decision.entries:
             if version is not None:
                 steps = ahead.get(conversation, 0)
                 stale = conversation in self._stale
                 if stale or self._versions[conversation] + steps != version:
                     return True
-                ahead[conversation] = steps + 1
+                ahead[conversation] = steps + (not isinstance(event, Talk))
         return False
 
 
@@ -201,4 +201,6 @@ class Heads:
 
 
 def _changes_state(decision: Decision) -> bool:
-    return any(new.version is not None for new in decision.entries)
+    return any(
+        new.version is not None and not isinstance(new.event, Talk) for new in decision.entries
+    )
