@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from time import monotonic, sleep
 from typing import TypeAlias
 
 from sqlalchemy import Connection, Dialect, insert, text
@@ -16,7 +16,14 @@ from pyconchat.store.batch import Batch, Heads, Stored
 from pyconchat.store.message_batches import MessageBatches, only_messages
 from pyconchat.store.prepared import Prepared
 from pyconchat.store.search import SearchIndex
-from pyconchat.store.transactions import CallLost, CommitLost, Unstorable, Writer, savepoint
+from pyconchat.store.transactions import (
+    CallLost,
+    CommitLost,
+    Contended,
+    Unstorable,
+    Writer,
+    savepoint,
+)
 from pyconchat.store.wal import WalFlusher
 
 __all__ = ["Commits"]
@@ -26,6 +33,9 @@ SETTLE_SECONDS = 3.0
 
 SETTLE_PAUSE = 0.1
 """Seconds between two of these attempts."""
+
+REPEAT_PAUSES = (0.02, 0.1, 0.5)
+"""Seconds before each repetition of a batch that PostgreSQL has ended in favour of another."""
 
 Write: TypeAlias = Callable[[Connection, Sequence[Decision], list[Stored]], list[Batch]]
 
@@ -56,11 +66,18 @@ class Commits:
             connection.execute(text("DELETE FROM writers"))
 
     def commit(self, batch: Sequence[Decision]) -> list[Stored]:
-        """As `IStore.commit`."""
-        try:
-            return self._store(batch)
-        except (CallLost, CommitLost):
-            return self._settled(SETTLE_SECONDS)
+        """As `IStore.commit`. Repeats the batch if another transaction was in its way."""
+        pauses = iter(REPEAT_PAUSES)
+        while True:
+            try:
+                return self._store(batch)
+            except Contended:
+                pause = next(pauses, None)
+                if pause is None:
+                    raise
+                sleep(pause)
+            except (CallLost, CommitLost):
+                return self._settled(SETTLE_SECONDS)
 
     def settle(self) -> list[Stored] | None:
         """As `IStore.settle`."""
@@ -73,15 +90,15 @@ class Commits:
 
     def _settled(self, seconds: float) -> list[Stored]:
         """As `settle`, but tries for *seconds*. Raises `NotSaved`, and `Unknown` if that fails."""
-        until = time.monotonic() + seconds
+        until = monotonic() + seconds
         while True:
             try:
                 stored = self.settle()
                 break
             except NotSaved as error:
-                if time.monotonic() > until:
+                if monotonic() > until:
                     raise Unknown(f"it may have been saved: {error}") from error
-                time.sleep(SETTLE_PAUSE)
+                sleep(SETTLE_PAUSE)
         if stored is None:
             raise NotSaved("the connection was lost")
         return stored

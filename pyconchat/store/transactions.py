@@ -15,14 +15,29 @@ from pyconchat.domain.errors import NotSaved, TimedOut
 from pyconchat.store.engines import is_sqlite
 from pyconchat.store.wal import prewrite_wal, truncate_wal
 
-__all__ = ["CallLost", "CommitLost", "Unstorable", "Writer", "reading", "savepoint", "transaction"]
+__all__ = [
+    "CallLost",
+    "CommitLost",
+    "Contended",
+    "Unstorable",
+    "Writer",
+    "reading",
+    "savepoint",
+    "transaction",
+]
 
 OPERATIONS = 1000
 """SQLite's virtual machine instructions between two checks of a deadline: less than 1 ms."""
 
+_CONTENDED = ("40P01", "40001", "55P03")  # deadlock, serialization failure, lock timeout
+
 
 class Unstorable(NotSaved):
     """The database refuses what was to be stored; it works for everything else."""
+
+
+class Contended(NotSaved):
+    """PostgreSQL has ended a transaction in favour of another one; a repetition may succeed."""
 
 
 class CommitLost(NotSaved):
@@ -223,5 +238,7 @@ def _not_saved(engine: Engine, error: BaseException | None) -> NotSaved:
         ended = isinstance(error, errors.errors.QueryCanceled)
     if ended:
         return TimedOut("reading took too long")
+    if getattr(error, "sqlstate", None) in _CONTENDED:
+        return Contended(str(error).strip())
     refused = isinstance(error, errors.DataError | errors.IntegrityError)
     return (Unstorable if refused else NotSaved)(str(error).strip())
