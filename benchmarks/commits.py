@@ -19,7 +19,7 @@ from pathlib import Path
 from sqlalchemy import URL, create_engine, make_url, text
 
 from benchmarks.proc import cpu_seconds
-from pyconchat.domain.decisions import Decision, NewEntry, RequestKey, SaveAccount
+from pyconchat.domain.decisions import Decision, NewEntry, Register, RequestKey
 from pyconchat.domain.events import GroupCreated, Message, Policy
 from pyconchat.domain.names import Name
 from pyconchat.domain.text import SafeText
@@ -58,7 +58,7 @@ def create(store: SqlStore) -> None:
         Decision(NOW, [NewEntry(id, GroupCreated(id, Name(f"group{id}"), ALICE, Policy.OPEN), 0)])
         for id in GROUPS
     ]
-    store.commit([Decision(NOW, writes=[SaveAccount(ALICE, "no hash: nobody logs in")]), *made])
+    store.commit([Decision(NOW, writes=[Register(ALICE, "no hash: nobody logs in")]), *made])
 
 
 def batches(size: int, count: int, keyed: bool) -> Iterator[Sequence[Decision]]:

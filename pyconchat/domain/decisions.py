@@ -35,13 +35,14 @@ __all__ = [
     "NoteLogin",
     "NoteSeen",
     "OpenDirect",
+    "Register",
     "RemoveKey",
     "Repeated",
     "RequestKey",
-    "SaveAccount",
     "SaveKey",
     "SaveSetting",
     "SaveToken",
+    "SetPassword",
     "UseKey",
     "UseToken",
     "Write",
@@ -54,10 +55,23 @@ OPEN_END = 2**62
 """`upto` of a cursor that has no end: the membership lasts."""
 
 
-class SaveAccount(msgspec.Struct, frozen=True):
-    """Register *name*, or change the password, which ends the account's session tokens."""
+class Register(msgspec.Struct, frozen=True):
+    """Create the account *name*; a `Conflict` if there is one.
+
+    Without a password (*password_hash* is empty) it has keys.
+    """
 
     name: Name
+    password_hash: str
+
+
+class SetPassword(msgspec.Struct, frozen=True):
+    """Change the password of *owner*, which ends its session tokens.
+
+    A `Conflict` if the account does not exist any more.
+    """
+
+    owner: Key
     password_hash: str
 
 
@@ -216,7 +230,8 @@ class DeleteAccount(msgspec.Struct, frozen=True):
 
 
 Write: TypeAlias = (
-    SaveAccount
+    Register
+    | SetPassword
     | Ignore
     | SaveSetting
     | Mute
