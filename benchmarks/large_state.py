@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 import pyconchat
 from benchmarks.options import Failed, Options
 from benchmarks.users import names
-from pyconchat.domain.decisions import Decision, MoveCursor, NewEntry, SaveAccount
+from pyconchat.domain.decisions import Decision, MoveCursor, NewEntry, Register
 from pyconchat.domain.events import GroupCreated, Message, Policy
 from pyconchat.domain.group import Actor, Group
 from pyconchat.domain.names import Name, fold
@@ -87,7 +87,7 @@ def last_line(options: Options) -> bytes:
 def _fill(store: SqlStore, options: Options) -> None:
     accounts = [Actor(Name(name)) for name in names("u", ACCOUNTS)]
     hash = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1).hash(PASSWORD)
-    store.commit([Decision(START_MS, writes=[SaveAccount(each.name, hash) for each in accounts])])
+    store.commit([Decision(START_MS, writes=[Register(each.name, hash) for each in accounts])])
     groups: list[Group] = []
     for number, name in enumerate([ARCHIVE, *names("group-", options.groups - 1)]):
         first = number * MEMBERS % ACCOUNTS

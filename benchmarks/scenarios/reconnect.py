@@ -18,7 +18,7 @@ from benchmarks.options import Failed, Options
 from benchmarks.report import Result
 from benchmarks.server import LOOPBACK, Server, running
 from benchmarks.users import MAX_READ_BYTES, names
-from pyconchat.domain.decisions import Decision, NewEntry, SaveAccount, SaveToken
+from pyconchat.domain.decisions import Decision, NewEntry, Register, SaveToken
 from pyconchat.domain.events import Message
 from pyconchat.domain.group import Actor
 from pyconchat.domain.names import Name, fold
@@ -117,7 +117,7 @@ def _create_state(state: Path, size: _Size) -> None:
         write
         for each in accounts
         for write in (
-            SaveAccount(each.name, "no hash: login only by token"),
+            Register(each.name, "no hash: login only by token"),
             SaveToken(fold(each.name), hashlib.sha256(_token(each.name).encode()).hexdigest()),
         )
     ]

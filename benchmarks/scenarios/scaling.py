@@ -20,7 +20,7 @@ from benchmarks.protocols import GROUP
 from benchmarks.report import Result
 from benchmarks.scenarios.one_group import GroupSize, measure_on
 from benchmarks.users import names
-from pyconchat.domain.decisions import Decision, NewEntry, SaveAccount
+from pyconchat.domain.decisions import Decision, NewEntry, Register
 from pyconchat.domain.events import Message
 from pyconchat.domain.group import Actor
 from pyconchat.domain.names import Name
@@ -103,7 +103,7 @@ def _create_state(state: Path, size: _StateSize) -> None:
     store = SqlStore(f"sqlite:///{state / 'pyconchat.db'}", "normal")
     store.open()
     offline = [Actor(Name(name)) for name in names("away", size.offline)]
-    writes = [SaveAccount(each.name, "no hash: nobody logs in") for each in offline]
+    writes = [Register(each.name, "no hash: nobody logs in") for each in offline]
     store.commit([Decision(START_MS, writes=writes)])
     for nth, name in enumerate([GROUP, *names("other-", size.groups)]):
         group, entries = new_group(nth, Name(name), offline if name == GROUP else offline[:2])

@@ -12,7 +12,7 @@ from pyconchat.chat.memory import Memory
 from pyconchat.chat.registration import Registration
 from pyconchat.chat.session_registry import SessionRegistry
 from pyconchat.domain.accounts import Account
-from pyconchat.domain.decisions import Decision, RemoveKey, SaveAccount, SaveKey, UseKey
+from pyconchat.domain.decisions import Decision, Register, RemoveKey, SaveKey, UseKey
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.names import Key, Name
 from pyconchat.domain.public_keys import MAX_KEYS, PublicKey
@@ -45,7 +45,7 @@ class AccountKeys:
         """Register *name*, which is not in use, with *key*. Raises `Refused` or `NotSaved`."""
         added = replace(key, added=self._now())
         with self._registration.reserved(name, network, replace_guest):
-            await self._registration.save([SaveAccount(name, ""), SaveKey(name, added)])
+            await self._registration.save_new(name, [Register(name, ""), SaveKey(name, added)])
             account = Account(name, since=added.added, keys=[added])
         return self._registration.registered(account)
 

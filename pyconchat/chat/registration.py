@@ -22,8 +22,9 @@ from pyconchat.domain.decisions import (
     MoveKeys,
     Mute,
     NewEntry,
-    SaveAccount,
+    Register,
     SaveSetting,
+    SetPassword,
     Write,
 )
 from pyconchat.domain.errors import Code, Refused
@@ -119,7 +120,7 @@ class Registration:
         with self.reserved(name, network, replace):
             password_hash = await self._hasher.hash(password, Asker(fold(name), network))
             now = self._now()
-            await self.save([SaveAccount(name, password_hash)])
+            await self.save_new(name, [Register(name, password_hash)])
         return self.registered(Account(name, password_hash, since=now))
 
     @contextmanager
@@ -163,15 +164,17 @@ class Registration:
         was_registered = account.registered
         self._memory.require_present(account)
         now = self._now()
-        entries: list[NewEntry] = []
-        writes: list[Write] = [SaveAccount(account.name, password_hash), *more]
-        if not account.registered:
+        if account.registered:
+            await self.save([SetPassword(account.key, password_hash), *more])
+        else:
+            writes: list[Write] = [Register(account.name, password_hash), *more]
+            entries: list[NewEntry] = []
             writes.append(MoveKeys(account.party, account.key))
             writes += _chosen(account)
             for conversation in self._memory.groups.connected_with(account.key):
                 events = conversation.group.register(account.name)
                 entries += self._memory.apply(conversation, events, self._now())
-        await self.save(writes, entries)
+            await self.save_new(account.name, writes, entries)
         party = account.party
         account.register(password_hash, now)
         if party != account.party:
@@ -294,6 +297,15 @@ class Registration:
         """Store *writes* and *entries* in one transaction; fires when they are stored."""
         done: Deferred[int] = Deferred()
         self._journal.append(Decision(self._now(), entries or (), writes), done=done)
+        return done
+
+    def save_new(
+        self, name: Name, writes: Sequence[Write], entries: Sequence[NewEntry] = ()
+    ) -> Deferred[int]:
+        """As `save`, for the new account *name*; fails with `Refused` if there is one already."""
+        done: Deferred[int] = Deferred()
+        decision = Decision(self._now(), entries, writes)
+        self._journal.append(decision, done=done, retry=lambda: done.errback(name_in_use(name)))
         return done
 
 

@@ -35,13 +35,14 @@ __all__ = [
     "NoteLogin",
     "NoteSeen",
     "OpenDirect",
+    "Register",
     "RemoveKey",
     "Repeated",
     "RequestKey",
-    "SaveAccount",
     "SaveKey",
     "SaveSetting",
     "SaveToken",
+    "SetPassword",
     "UseKey",
     "UseToken",
     "Write",
@@ -54,10 +55,23 @@ OPEN_END = 2**62
 """`upto` of a cursor that has no end: the membership lasts."""
 
 
-class SaveAccount(msgspec.Struct, frozen=True):
-    """Register *name*, or change the password, which ends the account's session tokens."""
+class Register(msgspec.Struct, frozen=True):
+    """Create the account *name*; a `Conflict` if there is one.
+
+    Without a password (*password_hash* is empty) it has keys.
+    """
 
     name: Name
+    password_hash: str
+
+
+class SetPassword(msgspec.Struct, frozen=True):
+    """Change the password of *owner*, which ends its session tokens.
+
+    A `Conflict` if the account does not exist any more.
+    """
+
+    owner: Key
     password_hash: str
 
 
@@ -216,7 +230,8 @@ class DeleteAccount(msgspec.Struct, frozen=True):
 
 
 Write: TypeAlias = (
-    SaveAccount
+    Register
+    | SetPassword
     | Ignore
     | SaveSetting
     | Mute
@@ -255,8 +270,9 @@ class Repeated(NamedTuple):
 class NewEntry(NamedTuple):
     """An event to append to one conversation.
 
-    *version* is the group's state version that it was decided on; None for messages, which
-    change no state, and for the server's conversation, which has no versions.
+    *version* is the group's state version that it was decided on. The store refuses it on any
+    other. None: on any state, for messages, which change none, and for conversations without
+    versions, as the server's.
     """
 
     conversation: int

@@ -25,7 +25,7 @@ from pyconchat.domain.decisions import (
     Decision,
     DeleteAccount,
     NewEntry,
-    SaveAccount,
+    SetPassword,
 )
 from pyconchat.domain.errors import NotSaved, Refused
 from pyconchat.domain.events import ADMINISTRATOR, OperatorRemoved
@@ -130,7 +130,7 @@ class Admin:
         """Change the password of an account; its sessions end."""
         account = self._account(name)
         password = check_password(_new_password(account.name))
-        write = SaveAccount(account.name, hash_password(password))
+        write = SetPassword(fold(account.name), hash_password(password))
         self._commit(Decision(self._now(), writes=[write]))
         print(f"The password of {account.name} has been changed.")
 

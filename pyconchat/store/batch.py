@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import TypeAlias
 
-from sqlalchemy import Connection, Dialect, bindparam, insert, select, update
+from sqlalchemy import Connection, Dialect, bindparam, select, update
 
 from pyconchat.domain.decisions import Decision, MoveCursor, OpenDirect, Repeated, RequestKey
 from pyconchat.domain.errors import Conflict, NotSaved
-from pyconchat.domain.events import Entry, GroupCreated, Message, about, encode
+from pyconchat.domain.events import Entry, GroupCreated, GroupRestored, Message, Talk, about, encode
 from pyconchat.store import request_keys, schema
 from pyconchat.store.cursors import Cursors
 from pyconchat.store.effects import Effects
@@ -43,6 +43,7 @@ class Batch:
         self._versions: dict[int, int] = {}
         self._times: dict[int, int] = {}  # of the newest entries
         self._stale: set[int] = set()
+        self._missing: set[int] = set()  # groups that are not created, after all
         self._done: dict[RequestKey, int] = {}  # requests stored before or by this commit
         self.keys: list[tuple[RequestKey, int, int]] = []
         self.amending: list[Entry] = []  # the entries that are about earlier ones
@@ -61,9 +62,12 @@ class Batch:
             if seq_before is not None and not _changes_state(decision):
                 stored.append(Repeated(seq_before))
                 continue
-            if seq_before is not None or self._is_stale(decision):
+            if seq_before is not None or self._is_stale(decision) or self._clashes(decision):
                 # Later decisions on the same groups were made on the same old state.
                 self._stale |= {new.conversation for new in decision.entries}
+                self._missing |= {
+                    new.conversation for new in decision.entries if type(new.event) is GroupCreated
+                }
                 stored.append(Conflict())
                 continue
             for write in decision.writes:
@@ -88,7 +92,7 @@ class Batch:
                         "body": encode(event),
                     }
                 )
-                if version is not None:
+                if version is not None and not isinstance(event, Talk):
                     self._versions[conversation] += 1
                 if type(event) is not Message or event.mentions:
                     self._effects.of(entry)
@@ -134,14 +138,12 @@ class Batch:
             for new in decision.entries:
                 touched.add(new.conversation)
                 if type(new.event) is GroupCreated:
-                    created.add(new.conversation)
-                    row = {"id": new.conversation, "head": 0, "version": 0}
-                    self._connection.execute(insert(schema.conversations).values(row))
+                    created.add(new.conversation)  # its row is inserted with its entry
         self._heads = dict.fromkeys(created, 0)
         self._versions = dict.fromkeys(created, 0)
         self._times = dict.fromkeys(created, 0)
-        if touched - created:
-            rows = self._stored_heads.lock(self._connection, touched - created)
+        if touched:  # also new groups: their ids may be taken
+            rows = self._stored_heads.lock(self._connection, touched)
             for id, head, version, at in rows:
                 self._heads[id] = head
                 self._versions[id] = version
@@ -149,15 +151,28 @@ class Batch:
 
     def _is_stale(self, decision: Decision) -> bool:
         """Return whether a group has changed since *decision* was made on it."""
+        if self._missing and any(new.conversation in self._missing for new in decision.entries):
+            return True
         ahead: dict[int, int] = {}
-        for conversation, _, version in decision.entries:
+        for conversation, event, version in decision.entries:
             if version is not None:
                 steps = ahead.get(conversation, 0)
-                stale = conversation in self._stale
-                if stale or self._versions[conversation] + steps != version:
+                stale = conversation in self._stale or (
+                    self._versions[conversation] + steps != version
+                )
+                if stale and type(event) is not GroupCreated:  # the database refuses a taken id
                     return True
-                ahead[conversation] = steps + 1
+                ahead[conversation] = steps + (not isinstance(event, Talk))
         return False
+
+    def _clashes(self, decision: Decision) -> bool:
+        """Return whether a name or number that *decision* needs is in use, or its account gone."""
+        return any(map(self._writes.clashes, decision.writes)) or any(
+            isinstance(new.event, GroupCreated | GroupRestored)
+            and self._effects.is_taken(new.event)
+            for new in decision.entries
+            if new.version is not None
+        )
 
 
 class Heads:
@@ -201,4 +216,6 @@ class Heads:
 
 
 def _changes_state(decision: Decision) -> bool:
-    return any(new.version is not None for new in decision.entries)
+    return any(
+        new.version is not None and not isinstance(new.event, Talk) for new in decision.entries
+    )

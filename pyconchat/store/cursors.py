@@ -72,7 +72,11 @@ class Cursors:
             self._connection.execute(insert(_cursors).values(row))
 
     def move(self, moves: Sequence[MoveCursor]) -> None:
-        """Move cursors forward, never back, and delete those that have reached their end."""
+        """Move cursors forward, never back, and delete those that have reached their end.
+
+        They are locked in the order of their keys, so that two nodes cannot deadlock.
+        """
+        moves = sorted(moves, key=_key)
         rows = [
             {"o": m.owner, "c": m.conversation, "u": m.upto, "r": m.read, "s": m.shown}
             for m in moves
@@ -82,6 +86,10 @@ class Cursors:
             if move.read >= move.upto:
                 row = _cursor(move.owner, move.conversation, move.upto)
                 self._connection.execute(delete(_cursors).where(row))
+
+
+def _key(move: MoveCursor) -> tuple[str, int, int]:
+    return move.owner, move.conversation, move.upto
 
 
 def _cursor(owner: Key, conversation: int, upto: int) -> ColumnElement[bool]:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     delete,
     insert,
     or_,
+    select,
     update,
 )
 
@@ -80,6 +81,15 @@ class Effects:
         self._cursors = cursors
         self._writes = writes
 
+    def is_taken(self, event: GroupCreated | GroupRestored) -> bool:
+        """Return whether an open group has the name or the number of *event*."""
+        groups = schema.groups.c
+        for own in (groups.key == fold(event.name), groups.number == event.number):
+            query = select(groups.conversation).where(own, groups.closed.is_(False))
+            if self._connection.scalar(query.limit(1)) is not None:
+                return True
+        return False
+
     def of(self, entry: Entry) -> None:
         """Write the effects of *entry*. Messages have none but mentions."""
         event: AnyEvent = entry.event
@@ -112,7 +122,8 @@ class Effects:
                     self._run(delete(table).where(table.c.conversation == group))
                 self._cursors.close_all(group, seq)
             case GroupRestored(name=name, number=number):
-                self._set_group(group, closed=False, closed_at=None, name=name, number=number)
+                named = {"name": name, "key": fold(name), "number": number}
+                self._set_group(group, closed=False, closed_at=None, **named)
                 self._cursors.open_for_members(group, seq - 1)
             case MemberJoined(name=name, guest=guest, code=code):
                 self._use_code(group, code)
@@ -224,6 +235,7 @@ class Effects:
             "conversation": entry.conversation,
             "number": event.number,
             "name": event.name,
+            "key": fold(event.name),
             "policy": event.policy.value,
             "admin": "" if event.lobby else event.by,
             "password_hash": event.password_hash,
@@ -232,6 +244,8 @@ class Effects:
             "temporary": event.guest and not event.lobby,
             "last_file": 0,
         }
+        new = {"id": entry.conversation, "head": 0, "version": 0}
+        self._run(insert(schema.conversations).values(new))
         self._run(insert(schema.groups).values(row))
         self._put(schema.members, entry.conversation, event.by, guest=event.guest, since=entry.seq)
         if not event.guest:

@@ -41,6 +41,11 @@ class StoreLock:
         self._descriptor: int | None = None
         self._backend: tuple[Any, ...] | None = None  # the process in PostgreSQL that has the lock
 
+    @property
+    def held(self) -> bool:
+        """Return whether the database has been locked."""
+        return self._descriptor is not None or self._backend is not None
+
     def acquire(self) -> None:
         """Lock the database until `release`. Raises `BadStore`."""
         if is_sqlite(self._engine):

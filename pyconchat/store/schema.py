@@ -21,9 +21,10 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
-VERSION = "0020"
+VERSION = "0022"
 """The newest migration. A database with this version starts without Alembic."""
 
 CLAIM_CODE = "claim-code"
@@ -165,6 +166,7 @@ groups = Table(
     Column("conversation", Integer, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),
     Column("name", String(32), nullable=False),
+    Column("key", String(32), nullable=False, server_default=""),
     Column("policy", String(16), nullable=False),
     Column("admin", String(32), nullable=False),
     Column("password_hash", Text, nullable=False, default=""),
@@ -178,6 +180,16 @@ groups = Table(
     Column("days_closed", Integer, nullable=False, server_default="0"),
     Column("slow", Integer, nullable=False, server_default="0"),  # seconds
     Column("last_code", BigInteger, nullable=False, server_default="0"),
+    *(
+        Index(
+            f"groups_open_{column}",
+            column,
+            unique=True,
+            sqlite_where=text("closed IS 0"),
+            postgresql_where=text("closed IS false"),
+        )
+        for column in ("key", "number")
+    ),
 )
 
 

@@ -6,18 +6,17 @@ threads call the other reading methods. Nothing here knows Twisted.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, select, text
 from zope.interface import implementer
 
 from pyconchat.chat.interfaces import IStore
 from pyconchat.domain.amending import Target
 from pyconchat.domain.decisions import SERVER, Decision, RequestKey
-from pyconchat.domain.errors import NotSaved, Unknown
+from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.events import AnyEvent, Damaged, Entry, Quote, decode
 from pyconchat.domain.names import Key
 from pyconchat.domain.search import Found, Query
@@ -31,7 +30,8 @@ from pyconchat.domain.stored import (
     TokenRecord,
 )
 from pyconchat.store import amendments, pages, request_keys, schema, state
-from pyconchat.store.batch import Batch, Heads, Stored
+from pyconchat.store.batch import Stored
+from pyconchat.store.commits import Commits
 from pyconchat.store.engines import READ_SECONDS, create_file, engines_for, require_utf8
 from pyconchat.store.lock import StoreLock
 from pyconchat.store.prepared import Prepared
@@ -40,23 +40,14 @@ from pyconchat.store.purge import count_day, purge_some
 from pyconchat.store.search import SearchIndex
 from pyconchat.store.snapshot import take_snapshot
 from pyconchat.store.transactions import (
-    CommitLost,
-    Unstorable,
     Writer,
     reading,
-    savepoint,
     transaction,
 )
 from pyconchat.store.upgrade import require_newest, upgrade
 from pyconchat.store.wal import WalFlusher
 
 __all__ = ["SqlStore"]
-
-SETTLE_SECONDS = 3.0
-"""Seconds in which `commit` tries to find out what became of it, if the answer was lost."""
-
-SETTLE_PAUSE = 0.1
-"""Seconds between two of these attempts."""
 
 SEARCH_SECONDS = 2.0
 """Maximum seconds that one search takes."""
@@ -66,9 +57,6 @@ STATE_SECONDS = 60.0
 
 MAX_REPORTED = 1000
 """Maximum damaged entries that are reported in one run of the server."""
-
-
-Write: TypeAlias = Callable[[Connection, Sequence[Decision], list[Stored]], list[Batch]]
 
 
 @implementer(IStore)
@@ -92,13 +80,8 @@ class SqlStore:
         self._flusher = WalFlusher.of(self._writing, durability)
         dialect = self._writing.dialect
         self._search = SearchIndex(dialect)
-        self._heads = Heads(dialect)
         self._read_entries = Prepared(_READ_ENTRIES, dialect)
-        self._insert_entries = Prepared(insert(schema.entries), dialect)
-        self._new_keys = 0
-        self._removed = True  # the WAL still has text that was removed
-        self._doubt: tuple[int, list[Stored]] | None = None  # a transaction, and its results
-        self._key_clock: request_keys.KeyClock | None = None
+        self._commits = Commits(dialect, self._writer, self._search, self._flusher)
 
     def lock(self) -> None:
         """Lock the database until `close`, so that no second server uses it. Raises `BadStore`."""
@@ -106,15 +89,18 @@ class SqlStore:
         self._lock.acquire()
 
     def open(self) -> None:
+        self._writer.close()  # PostgreSQL's pool has only this connection
         create_file(self._writing)
         require_utf8(self._writing)
         upgrade(self._writing)
         with self._writer.transaction() as connection:
             self._search.load(connection)
+            if self._lock.held:
+                self._commits.forget(connection)
 
     def prepare(self) -> None:
         """Make the first commits as quick as the later ones. Raises `NotSaved`."""
-        self._removed = not self._writer.empty_wal()
+        self._commits.removed = not self._writer.empty_wal()
         if self._flusher is not None:
             self._flusher.start()
 
@@ -148,98 +134,10 @@ class SqlStore:
     # Writing: the writer's thread.
 
     def commit(self, batch: Sequence[Decision]) -> list[Stored]:
-        try:
-            return self._commit(batch, self._write_all)
-        except NotSaved as problem:
-            if not isinstance(problem, Unstorable):
-                raise
-        except Exception:  # a decision cannot be encoded; `_write_parts` finds it
-            pass
-        return self._commit(batch, self._write_parts)
+        return self._commits.commit(batch)
 
     def settle(self) -> list[Stored] | None:
-        assert self._doubt is not None, "a commit is in doubt"
-        number, stored = self._doubt
-        committed = self._writer.committed(number)
-        self._doubt = None
-        return stored if committed else None
-
-    def _settled(self, seconds: float) -> list[Stored] | None:
-        """As `settle`, but tries for *seconds*. Raises `Unknown`."""
-        until = time.monotonic() + seconds
-        while True:
-            try:
-                return self.settle()
-            except NotSaved as error:
-                if time.monotonic() > until:
-                    raise Unknown(f"it may have been saved: {error}") from error
-                time.sleep(SETTLE_PAUSE)
-
-    def _commit(self, batch: Sequence[Decision], write: Write) -> list[Stored]:
-        """Store *batch* in one transaction by *write*, which appends the results to a list."""
-        stored: list[Stored] = []
-        try:
-            with self._writer.commit() as connection:
-                parts = write(connection, batch, stored)
-        except CommitLost as lost:
-            self._doubt = lost.number, stored
-            if self._settled(SETTLE_SECONDS) is None:
-                raise NotSaved("the connection was lost") from lost
-        if self._flusher is not None:
-            self._flusher.stored()
-        for work in parts:
-            self._search.stored(work.grown())
-        return stored
-
-    def _write_all(
-        self, connection: Connection, batch: Sequence[Decision], stored: list[Stored]
-    ) -> list[Batch]:
-        return [self._write(connection, batch, stored)]
-
-    def _write_parts(
-        self, connection: Connection, batch: Sequence[Decision], stored: list[Stored]
-    ) -> list[Batch]:
-        """Write *batch* in halves, in order, without the decisions that cannot be stored."""
-        part: list[Stored] = []
-        try:
-            with savepoint(connection):
-                work = self._write(connection, batch, part)
-        except Exception as error:
-            if isinstance(error, NotSaved) and not isinstance(error, Unstorable):
-                raise
-            if len(batch) == 1:
-                problem = error if isinstance(error, NotSaved) else NotSaved(repr(error))
-                stored.append(problem)
-                return []
-        else:
-            stored += part
-            return [work]
-        half = len(batch) // 2
-        parts = self._write_parts(connection, batch[:half], stored)
-        return parts + self._write_parts(connection, batch[half:], stored)
-
-    def _write(
-        self, connection: Connection, batch: Sequence[Decision], stored: list[Stored]
-    ) -> Batch:
-        """Write *batch*, and append its results to *stored*."""
-        work = Batch(connection, self._heads)
-        results = work.decide(batch)
-        if work.rows:
-            self._insert_entries.run(connection, work.rows)
-            self._heads.move(connection, work.moved_heads())
-        if work.amending:
-            self._removed |= amendments.amend(connection, self._search, work.amending)
-            results = amendments.with_quotes(connection, results, work.amending)
-        stored += results
-        if self._key_clock is None:
-            self._key_clock = request_keys.KeyClock(connection)
-        work.finish(self._key_clock)
-        self._new_keys += len(work.keys)
-        if self._new_keys >= request_keys.SWEEP_EVERY:
-            more = request_keys.delete_expired(connection, self._key_clock.now)
-            if not more:
-                self._new_keys = 0
-        return work
+        return self._commits.settle()
 
     @property
     def behind(self) -> int:
@@ -256,14 +154,14 @@ class SqlStore:
 
     @property
     def unclean(self) -> bool:
-        return self._search.unclean or self._removed
+        return self._search.unclean or self._commits.removed
 
     def clean(self) -> None:
         if self._search.unclean:
             with self._writer.transaction() as connection:
                 self._search.clean(connection)
-        elif self._removed:
-            self._removed = not self._writer.empty_wal()
+        elif self._commits.removed:
+            self._commits.removed = not self._writer.empty_wal()
 
     def count_day(self, now: int) -> list[int]:
         with self._writer.transaction() as connection:

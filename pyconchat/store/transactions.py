@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,14 +15,29 @@ from pyconchat.domain.errors import NotSaved, TimedOut
 from pyconchat.store.engines import is_sqlite
 from pyconchat.store.wal import prewrite_wal, truncate_wal
 
-__all__ = ["CommitLost", "Unstorable", "Writer", "reading", "savepoint", "transaction"]
+__all__ = [
+    "CallLost",
+    "CommitLost",
+    "Contended",
+    "Unstorable",
+    "Writer",
+    "reading",
+    "savepoint",
+    "transaction",
+]
 
 OPERATIONS = 1000
 """SQLite's virtual machine instructions between two checks of a deadline: less than 1 ms."""
 
+_CONTENDED = ("40P01", "40001", "55P03")  # deadlock, serialization failure, lock timeout
+
 
 class Unstorable(NotSaved):
     """The database refuses what was to be stored; it works for everything else."""
+
+
+class Contended(NotSaved):
+    """PostgreSQL has ended a transaction in favour of another one; a repetition may succeed."""
 
 
 class CommitLost(NotSaved):
@@ -30,6 +46,10 @@ class CommitLost(NotSaved):
     def __init__(self, number: int) -> None:
         super().__init__("the answer to COMMIT was lost")
         self.number = number
+
+
+class CallLost(NotSaved):
+    """The connection to PostgreSQL was lost during a statement that is a transaction of its own."""
 
 
 @contextmanager
@@ -79,31 +99,20 @@ def _deadline(connection: Connection, seconds: float, wanted: Callable[[], bool]
 class Writer:
     """The transactions of the one thread that writes on *engine*.
 
-    SQLite's connection is kept, because getting one from the pool takes longer than storing a
-    message. PostgreSQL's comes from the pool each time, which checks that it still works.
+    The connection is kept, because getting one from the pool takes longer than storing a message,
+    and a round trip with PostgreSQL.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._keeps = is_sqlite(engine)
+        self._sqlite = is_sqlite(engine)
         self._kept: Connection | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """As the function `transaction`."""
-        if not self._keeps:
-            with transaction(self._engine) as connection:
-                yield connection
-            return
-        with _errors_as_not_saved(self._engine):
-            if self._kept is None:
-                self._kept = self._engine.connect()
-            try:
-                with self._kept.begin():
-                    yield self._kept
-            except BaseException:
-                self.close()  # after any error, the next transaction gets a new connection
-                raise
+        with self._connection() as connection, connection.begin():
+            yield connection
 
     @contextmanager
     def reading(self, seconds: float) -> Iterator[Connection]:
@@ -114,11 +123,11 @@ class Writer:
     @contextmanager
     def commit(self) -> Iterator[Connection]:
         """As `transaction`, but raises `CommitLost` if PostgreSQL may have committed it."""
-        if self._keeps:
+        if self._sqlite:
             with self.transaction() as connection:
                 yield connection
             return
-        with _errors_as_not_saved(self._engine), self._engine.connect() as connection:
+        with self._connection() as connection:
             begun = connection.begin()
             number: int = connection.exec_driver_sql("SELECT txid_current()").scalar_one()
             yield connection
@@ -127,12 +136,54 @@ class Writer:
             except (DBAPIError, self._engine.dialect.loaded_dbapi.Error) as error:
                 raise CommitLost(number) from error
 
+    @contextmanager
+    def call(self) -> Iterator[Connection]:
+        """Yield a connection to PostgreSQL, not in a transaction, for one statement.
+
+        Raises `CallLost` if the statement may have been executed, and `NotSaved`.
+        """
+        with self._connection() as connection:
+            try:
+                yield connection
+            except self._engine.dialect.loaded_dbapi.Error as error:
+                if _driver(connection).closed:
+                    raise CallLost("the connection was lost") from error
+                raise
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """Yield the kept connection, which is closed after any error. Raises `NotSaved`."""
+        with _errors_as_not_saved(self._engine):
+            if self._kept is not None and self._ended(self._kept):
+                self.close()
+            if self._kept is None:
+                self._kept = self._engine.connect()
+            try:
+                yield self._kept
+            except BaseException:
+                self.close()
+                raise
+
+    def _ended(self, connection: Connection) -> bool:
+        """Return whether PostgreSQL has sent something unasked, as when it ends a *connection*.
+
+        The pool then tests it. A test each time would be a round trip.
+        """
+        if self._sqlite:
+            return False
+        driver = _driver(connection)
+        if driver.closed:
+            return True
+        arrived = select.poll()
+        arrived.register(driver.fileno(), select.POLLIN)
+        return bool(arrived.poll(0))
+
     def empty_wal(self) -> bool:
         """Empty SQLite's write-ahead log, which has earlier versions of pages; then prewrite it.
 
         Returns whether that was possible. PostgreSQL needs none of it.
         """
-        if not self._keeps:
+        if not self._sqlite:
             return True
         with _errors_as_not_saved(self._engine):
             if self._kept is None:
@@ -156,10 +207,17 @@ class Writer:
         return bool(status == "committed")
 
     def close(self) -> None:
-        """Close the connection, if it is kept."""
+        """Close the connection, if there is one."""
         if self._kept is not None:
-            self._kept.close()
-            self._kept = None
+            kept, self._kept = self._kept, None
+            if not self._sqlite and not kept.invalidated and _driver(kept).closed:
+                kept.invalidate()  # the pool would try to roll back
+            kept.close()
+
+
+def _driver(connection: Connection) -> Any:
+    """Return psycopg's connection behind *connection*."""
+    return connection.connection.driver_connection
 
 
 @contextmanager
@@ -180,5 +238,7 @@ def _not_saved(engine: Engine, error: BaseException | None) -> NotSaved:
         ended = isinstance(error, errors.errors.QueryCanceled)
     if ended:
         return TimedOut("reading took too long")
+    if getattr(error, "sqlstate", None) in _CONTENDED:
+        return Contended(str(error).strip())
     refused = isinstance(error, errors.DataError | errors.IntegrityError)
     return (Unstorable if refused else NotSaved)(str(error).strip())

@@ -20,11 +20,12 @@ from pyconchat.domain.decisions import (
     NoteLogin,
     NoteSeen,
     OpenDirect,
+    Register,
     RemoveKey,
-    SaveAccount,
     SaveKey,
     SaveSetting,
     SaveToken,
+    SetPassword,
     UseKey,
     UseToken,
     Write,
@@ -46,25 +47,31 @@ class Writes:
         self._connection = connection
         self._cursors = cursors
 
+    def clashes(self, write: Write) -> bool:
+        """Return whether *write* needs another state of the accounts than the stored one."""
+        match write:
+            case Register(name=name):
+                return self._has_account(fold(name))
+            case SetPassword(owner=owner):
+                return not self._has_account(owner)
+            case _:
+                return False
+
     def make(self, write: Write, at: int) -> None:
         """Make one *write* at *at* (milliseconds)."""
         match write:
-            case SaveAccount(name=name, password_hash=password_hash):
-                self.end_tokens(fold(name))
-                accounts = schema.accounts
-                same = accounts.c.key == fold(name)
-                changed = self._run(
-                    update(accounts).where(same).values(password_hash=password_hash)
-                )
-                if not changed:
-                    row = {
-                        "key": fold(name),
-                        "name": name,
-                        "password_hash": password_hash,
-                        "operator": False,
-                        "created_at": at,
-                    }
-                    self._run(insert(accounts).values(row))
+            case Register(name=name, password_hash=password_hash):
+                row = {
+                    "key": fold(name),
+                    "name": name,
+                    "password_hash": password_hash,
+                    "operator": False,
+                    "created_at": at,
+                }
+                self._run(insert(schema.accounts).values(row))
+            case SetPassword(owner=owner, password_hash=password_hash):
+                self.end_tokens(owner)
+                self.change_account(owner, password_hash=password_hash)
             case Ignore(owner=owner, name=name, on=on):
                 ignores = schema.ignores
                 same = and_(ignores.c.owner == owner, ignores.c.key == fold(name))
@@ -147,6 +154,10 @@ class Writes:
                 self._delete_account(owner, party)
             case _:
                 assert_never(write)
+
+    def _has_account(self, owner: Key) -> bool:
+        key = schema.accounts.c.key
+        return self._connection.scalar(select(key).where(key == owner)) is not None
 
     def change_account(self, owner: Key, **values: Any) -> None:
         """Set columns of the account *owner*, if there is one."""

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.recovery import RETRY_SECONDS
 from pyconchat.config import Config
-from pyconchat.domain.decisions import Decision, DeleteAccount, NewEntry
-from pyconchat.domain.errors import Conflict, NotSaved
+from pyconchat.domain.decisions import Decision, DeleteAccount, NewEntry, Register
+from pyconchat.domain.errors import Code, Conflict, NotSaved, Refused
 from pyconchat.domain.events import AdminChanged, Entry, Message, Why
 from pyconchat.domain.group_state import GroupState
 from pyconchat.domain.names import Key, Name
@@ -559,3 +560,350 @@ def test_a_second_conflict_is_refused(tea: Tea, disk: FullDisk, chat: Chat) -> N
     assert state_of(chat).topic == ""
     assert alice.types("/topic tea time") == ["* alice changed the topic: tea time"]
     assert state_of(chat).topic == "tea time"
+
+
+def test_a_name_that_was_registered_elsewhere(chat: Chat, disk: FullDisk, clock: Clock) -> None:
+    """It is refused, and the account keeps its password."""
+    disk.commit([Decision(0, writes=[Register(Name("eve"), "plain:hers")])])
+    refused: list[Failure] = []
+    registering = chat.registration.register_new(Name("Eve"), "my password", "192.0.2.1")
+    Deferred.fromCoroutine(registering).addErrback(refused.append)
+    for _ in range(10):
+        clock.advance(0)
+    (failure,) = refused
+    assert isinstance(failure.value, Refused)
+    assert failure.value.code is Code.TAKEN
+    assert chat.accounts.get("eve") is None
+    assert [each.password_hash for each in disk.load().server.accounts] == ["plain:hers"]
+
+
+def test_a_guest_whose_name_was_registered_elsewhere(tea: Tea, visit: Visit, chat: Chat) -> None:
+    """They stay a guest, in memory and in the store."""
+    gus = visit("gus", "", "a password")
+    gus.types("/join tea")
+    chat.store.commit([Decision(0, writes=[Register(Name("gus"), "plain:his")])])
+    assert gus.types("/password") == ["* gus is in use; choose another name."]
+    assert not gus.account.registered
+    assert state_of(chat).members[0].guest
+    disk.full = False
+    assert NOT_SAVED not in gus.types("/password")
+    assert gus.account.registered
+    assert not state_of(chat).members[0].guest
+
+
+def test_a_claim_that_is_not_saved(visit: Visit, disk: FullDisk, chat: Chat) -> None:
+    """The claim code is still valid."""
+    alice = visit("alice", "password a")
+    code = chat.accounts.claim_code
+    disk.full = True
+    assert alice.types(f"/claim {code}") == [NOT_SAVED]
+    assert not alice.account.actor.operator
+    assert chat.accounts.claim_code == code
+    disk.full = False
+    alice.types(f"/claim {code}")
+    assert alice.account.actor.operator
+
+
+def test_a_server_ban_that_is_not_saved(tea: Tea, disk: FullDisk, chat: Chat) -> None:
+    """The person is not banned, and still a member of their groups."""
+    alice, bob = tea
+    alice.types(f"/claim {chat.accounts.claim_code}", "/desk")
+    bob.sees()
+    disk.full = True
+    assert alice.types("/ban bob") == [NOT_SAVED]
+    assert bob.sees() == []
+    assert not bob.peer.closed
+    assert chat.accounts.bans == {}
+    assert members(chat) == ["alice", "bob"]
+    disk.full = False
+    alice.types("/ban bob")
+    assert bob.peer.closed
+    assert members(chat) == ["alice", "bob"], "a ban keeps memberships"
+
+
+def test_decisions_during_a_failing_commit_are_lost_too(
+    tea: Tea, visit: Visit, disk: FullDisk, threads: SlowThreads, chat: Chat
+) -> None:
+    """Each sender gets an error."""
+    alice, bob = tea
+    carol = visit("carol")
+    disk.full = threads.slow = True
+    alice.session.line("/kick bob")
+    alice.tick()  # the commit has begun
+    alice.session.line("/topic after the kick")
+    alice.session.line("a message after the kick")
+    carol.session.line("/join tea")
+    carol.session.line("/create coffee")
+    threads.catch_up()
+    disk.full = False
+    assert alice.sees() == [NOT_SAVED] * 3
+    assert carol.sees() == [NOT_SAVED] * 2
+    assert bob.sees() == []
+    assert members(chat) == ["alice", "bob"]
+    assert state_of(chat).topic == ""
+    assert chat.groups.get("coffee") is None
+    assert len(disk.commits[-1]) == 1, "the later decisions were not committed"
+    bob.types("hello")
+    assert alice.sees() == ["bob: hello"]
+    assert ENTERED in "".join(carol.types("/join tea"))
+
+
+def test_a_failed_commit_affects_no_earlier_message(tea: Tea, disk: FullDisk, chat: Chat) -> None:
+    """Messages before the failure are not delivered again."""
+    alice, bob = tea
+    alice.types("one")
+    assert bob.sees() == ["alice: one"]
+    disk.full = True
+    alice.types("lost")
+    disk.full = False
+    bob.leaves()
+    alice.types("two")
+    again = TestUser(chat, "bob", "password b")
+    assert [line.partition("] ")[2] or line for line in again.sees()][1:] == ["alice (in tea): two"]
+
+
+# Recovery.
+
+
+def test_a_stale_group_refuses_until_it_was_read_again(
+    tea: Tea, visit: Visit, disk: FullDisk, clock: Clock, chat: Chat
+) -> None:
+    """While the store can be neither written nor read, other groups work."""
+    alice, bob = tea
+    carol = visit("carol")
+    carol.types("/create coffee open")
+    disk.full = disk.unreadable = True
+    assert alice.types("/kick bob") == [NOT_SAVED]
+    disk.full = False
+    assert alice.types("hello", "/topic x", "/kick bob") == [NOT_SAVED] * 3
+    assert bob.types("hello", "/leave") == [NOT_SAVED] * 2
+    assert carol.types("/join tea") == [NOT_SAVED]
+    assert carol.types("/topic coffee works") == ["* carol changed the topic: coffee works"]
+    for _ in range(3):
+        clock.advance(RETRY_SECONDS)
+        assert bob.types("hello") == [NOT_SAVED]
+    disk.unreadable = False
+    clock.advance(RETRY_SECONDS)
+    assert members(chat) == ["alice", "bob"]
+    assert bob.types("back again") == []
+    assert alice.sees() == ["bob: back again"]
+
+
+def test_a_guest_disconnects_while_the_group_is_stale(
+    visit: Visit, disk: FullDisk, clock: Clock, chat: Chat
+) -> None:
+    """The membership ends when the group was read again."""
+    alice, gus = visit("alice", "password a"), visit("gus")
+    alice.types("/create tea open")
+    gus.types("/join tea")
+    disk.full = disk.unreadable = True
+    alice.types("/topic x")
+    disk.full = False
+    gus.leaves()
+    alice.sees()
+    disk.unreadable = False
+    for _ in range(3):
+        clock.advance(RETRY_SECONDS)
+    assert alice.sees() == [GUS_LEFT]
+    assert members(chat) == ["alice"]
+
+
+def test_the_end_of_a_guests_membership_is_retried(
+    visit: Visit, disk: FullDisk, threads: SlowThreads, clock: Clock, chat: Chat
+) -> None:
+    """Once a second, until it is stored."""
+    alice, gus = visit("alice", "password a"), visit("gus")
+    alice.types("/create tea open")
+    gus.types("/join tea")
+    alice.sees()
+    disk.full = threads.slow = True
+    disk.commits.clear()
+    gus.leaves()
+    for _ in range(30):
+        threads.work()
+        clock.advance(0)
+    assert len(disk.commits) <= 2, "a full disk is not tried in a tight loop"
+    assert alice.sees() == []
+    disk.full = False
+    threads.catch_up()
+    for _ in range(3):
+        clock.advance(RETRY_SECONDS)
+    assert members(chat) == ["alice"]
+    assert alice.sees() == [GUS_LEFT]
+
+
+def test_the_end_of_a_deleted_accounts_membership_is_retried(
+    tea: Tea, disk: FullDisk, clock: Clock, chat: Chat
+) -> None:
+    """As that of a guest."""
+    alice, _ = tea
+    disk.commit([Decision(0, writes=[DeleteAccount(Key("bob"), "bob~0")])])
+    disk.full = True
+    Deferred.fromCoroutine(chat.registration.reload())
+    for _ in range(3):
+        alice.tick()
+    assert members(chat) == ["alice", "bob"]
+    disk.full = False
+    for _ in range(3):
+        clock.advance(RETRY_SECONDS)
+    alice.tick()
+    assert members(chat) == ["alice"]
+
+
+def test_a_guest_registers_while_the_group_is_stale(
+    visit: Visit, disk: FullDisk, clock: Clock, chat: Chat
+) -> None:
+    """All of it is stored or nothing; memory and store agree afterwards."""
+    alice, gus = visit("alice", "password a"), visit("gus", "", "a password", "a password")
+    alice.types("/create tea open")
+    gus.types("/join tea")
+    disk.full = disk.unreadable = True
+    alice.types("/topic x")
+    disk.full = False
+    gus.types("/password")
+    disk.unreadable = False
+    for _ in range(3):
+        clock.advance(RETRY_SECONDS)
+    assert state_of(chat).members[1].guest is not gus.account.registered
+    accounts = {each.name for each in chat.store.load().server.accounts}
+    assert ("gus" in accounts) is gus.account.registered
+    gus.types("/password")
+    assert gus.account.registered
+    assert not state_of(chat).members[1].guest
+
+
+# Conflicts: another node has changed the group first.
+
+
+@pytest.fixture
+def change_elsewhere(tmp_path: Path) -> Callable[[], None]:
+    """Return a function that changes all groups in the store, but not in memory."""
+
+    def change() -> None:
+        database = sqlite3.connect(tmp_path / "pyconchat.db")
+        with database:
+            database.execute("UPDATE conversations SET version = version + 1 WHERE id > 1")
+        database.close()
+
+    return change
+
+
+def test_a_conflict_is_retried(
+    tea: Tea, disk: FullDisk, change_elsewhere: Callable[[], None], chat: Chat
+) -> None:
+    """The change is decided once more, on the new state; nobody notices."""
+    alice, bob = tea
+    change_elsewhere()
+    disk.commits.clear()
+    assert alice.types("/topic tea time") == ["* alice changed the topic: tea time"]
+    assert bob.sees() == ["* alice changed the topic: tea time"]
+    assert state_of(chat).topic == "tea time"
+    assert len(disk.commits) == 2
+
+
+def test_a_retry_may_be_refused(tea: Tea, chat: Chat, tmp_path: Path) -> None:
+    """The new state decides: here, alice is no longer the admin."""
+    alice, bob = tea
+    conversation = find_group(chat, "tea")
+    other = SqlStore(f"sqlite:///{tmp_path / 'pyconchat.db'}")
+    other.open()
+    transferred = AdminChanged(Name("bob"), Why.TRANSFERRED, Name("alice"))
+    other.commit([Decision(0, [NewEntry(conversation.id, transferred, 2)])])
+    other.close()
+    assert alice.types("/topic tea time") == ["* Only the admin, bob, can change the topic."]
+    assert bob.sees() == []
+    assert state_of(chat).admin == "bob"
+    assert bob.types("/topic mine") == ["* bob changed the topic: mine"]
+
+
+def test_several_conflicts_are_retried_in_order(
+    tea: Tea, change_elsewhere: Callable[[], None], chat: Chat
+) -> None:
+    """Also changes that depend on each other."""
+    alice, bob = tea
+    change_elsewhere()
+    alice.session.line("/topic tea time")
+    alice.session.line("/transfer bob")
+    bob.session.line("/kick alice")
+    bob.tick()
+    assert members(chat) == ["bob"]
+    assert (state_of(chat).admin, state_of(chat).topic) == ("bob", "tea time")
+    assert any("You were kicked from tea by bob" in line for line in alice.sees())
+
+
+def test_decisions_that_depend_on_a_conflict_are_retried(
+    tea: Tea, threads: SlowThreads, change_elsewhere: Callable[[], None], chat: Chat
+) -> None:
+    """Also those of the next batch."""
+    alice, bob = tea
+    change_elsewhere()
+    threads.slow = True
+    alice.session.line("/topic tea time")
+    alice.tick()  # the commit has begun
+    alice.session.line("/transfer bob")
+    alice.tick()
+    threads.catch_up()
+    bob.tick()
+    assert (state_of(chat).admin, state_of(chat).topic) == ("bob", "tea time")
+    assert NOT_SAVED not in alice.sees()
+    assert bob.sees() == [
+        "* alice changed the topic: tea time",
+        "* You are the admin of tea now, appointed by alice.",
+    ]
+
+
+def test_messages_beside_a_conflict_are_stored(
+    tea: Tea, change_elsewhere: Callable[[], None], chat: Chat
+) -> None:
+    """Messages do not change the state, so they cannot conflict."""
+    alice, bob = tea
+    change_elsewhere()
+    alice.session.line("before")
+    alice.session.line("/topic tea time")
+    alice.session.line("after")
+    assert bob.sees() == ["alice: before", "alice: after", "* alice changed the topic: tea time"]
+    assert state_of(chat).topic == "tea time"
+
+
+def test_a_second_conflict_is_refused(tea: Tea, disk: FullDisk, chat: Chat) -> None:
+    """A change is retried once; then its sender gets an error."""
+    alice, bob = tea
+    commit = disk.commit
+    conflicts = [True, True, False]
+
+    def commit_with_conflicts(batch: Sequence[Decision]) -> list[list[Entry] | Conflict]:
+        return [Conflict() for _ in batch] if conflicts.pop(0) else commit(batch)
+
+    disk.commit = commit_with_conflicts  # type: ignore[method-assign]
+    assert alice.types("/topic tea time") == [NOT_SAVED]
+    assert bob.sees() == []
+    assert state_of(chat).topic == ""
+    assert alice.types("/topic tea time") == ["* alice changed the topic: tea time"]
+    assert state_of(chat).topic == "tea time"
+
+
+def test_a_name_that_was_registered_elsewhere(chat: Chat, disk: FullDisk, clock: Clock) -> None:
+    """It is refused, and the account keeps its password."""
+    disk.commit([Decision(0, writes=[Register(Name("eve"), "plain:hers")])])
+    refused: list[Failure] = []
+    registering = chat.registration.register_new(Name("Eve"), "my password", "192.0.2.1")
+    Deferred.fromCoroutine(registering).addErrback(refused.append)
+    for _ in range(10):
+        clock.advance(0)
+    (failure,) = refused
+    assert isinstance(failure.value, Refused)
+    assert failure.value.code is Code.TAKEN
+    assert chat.accounts.get("eve") is None
+    assert [each.password_hash for each in disk.load().server.accounts] == ["plain:hers"]
+
+
+def test_a_guest_whose_name_was_registered_elsewhere(tea: Tea, visit: Visit, chat: Chat) -> None:
+    """They stay a guest, in memory and in the store."""
+    gus = visit("gus", "", "a password")
+    gus.types("/join tea")
+    chat.store.commit([Decision(0, writes=[Register(Name("gus"), "plain:his")])])
+    lines = [line for said in ("/password", *["my password"] * 2) for line in gus.types(said)]
+    print(lines)
+    assert any("gus is in use" in line for line in lines)
+    assert not gus.account.registered
+    assert [each.guest for each in state_of(chat).members] == [False, False, True]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pyconchat.chat.interfaces import IStore
-from pyconchat.domain.decisions import SERVER, Decision, NewEntry, SaveAccount, Write
+from pyconchat.domain.decisions import SERVER, Decision, NewEntry, Register, Write
 from pyconchat.domain.events import (
     Action,
     Entry,
@@ -92,12 +92,13 @@ def store_events(
 def create(
     store: IStore,
     id: int,
-    name: str = "tea",
+    name: str = "",
     by: Actor = ALICE,
     policy: Policy = Policy.OPEN,
     number: int = 0,
 ) -> Group:
-    """Store a new group. Its number is *id*, unless another is given."""
+    """Store a new group. Its number is *id*, unless another is given; the name of 2 is tea."""
+    name = name or ("tea" if id == 2 else f"tea{id}")
     event = GroupCreated(number or id, Name(name), by.name, policy, guest=by.guest)
     commit(store, Decision(AT, [NewEntry(id, event, 0)]))
     return Group.created(id, event)
@@ -105,7 +106,7 @@ def create(
 
 def register(store: IStore, *actors: Actor) -> None:
     """Store accounts for *actors*."""
-    commit(store, Decision(AT, writes=[SaveAccount(each.name, "hash") for each in actors]))
+    commit(store, Decision(AT, writes=[Register(each.name, "hash") for each in actors]))
 
 
 def search(store: IStore, id: int, *words: str, limit: int = 10) -> list[Entry]:

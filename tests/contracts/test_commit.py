@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from pyconchat.domain.decisions import SERVER, Decision, NewEntry, OpenDirect, SaveAccount
+from pyconchat.domain.decisions import SERVER, Decision, NewEntry, OpenDirect, Register
 from pyconchat.domain.errors import Conflict, NotSaved
 from pyconchat.domain.events import (
     GroupCreated,
@@ -150,7 +150,7 @@ def test_a_failing_commit_stores_nothing(store: SqlStore, monkeypatch: pytest.Mo
     before = store.load()
     batch = [
         say(2, "lost"),
-        Decision(AT, writes=[SaveAccount(BOB.name, "hash")]),
+        Decision(AT, writes=[Register(BOB.name, "hash")]),
         decide(group, group.join(BOB, AT)),
     ]
     with monkeypatch.context() as patch:
@@ -184,7 +184,7 @@ def test_a_decision_that_the_database_refuses(store: SqlStore, why: str, at: int
     group = create(store, 2)
     batch = [say(2, f"{n}") for n in range(4)]
     batch += [
-        Decision(AT, writes=[SaveAccount(BOB.name, "hash")]),
+        Decision(AT, writes=[Register(BOB.name, "hash")]),
         decide(group, group.join(BOB, AT)),
     ]
     batch.insert(at, UNSTORABLE[why])
@@ -234,7 +234,7 @@ def test_a_stale_decision_is_a_conflict(store: SqlStore, behind: int) -> None:
     store_events(store, group, group.join(BOB, AT))
     before = store.load()
     event = TopicChanged(SafeText("stale"), ALICE.name)
-    save = SaveAccount(CAROL.name, "hash")
+    save = Register(CAROL.name, "hash")
     stale = Decision(AT, [NewEntry(2, event, group.version - behind)], [save])
     (result,) = store.commit([stale])
     assert isinstance(result, Conflict)

@@ -306,7 +306,6 @@ def test_what_was_shown(store: SqlStore) -> None:
     """It only increases, independently of the received entries, and determines unread mentions."""
     create(store, 2)
     alice = fold(ALICE.name)
-    register(store, ALICE)
     mention = Message(BOB.name, SafeText("x"), mentions=(ALICE.name,))
     commit(store, Decision(AT, [NewEntry(2, mention)] * 3))
     for read, shown, expected in [(4, 0, (4, 0)), (0, 2, (4, 2)), (3, 1, (4, 2)), (4, 3, (4, 3))]:

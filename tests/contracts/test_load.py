@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from pyconchat.domain.decisions import SERVER, Decision, Ignore, NewEntry, SaveAccount
+from pyconchat.domain.decisions import SERVER, Decision, Ignore, NewEntry, SetPassword
 from pyconchat.domain.errors import Refused
 from pyconchat.domain.events import (
     GroupEvent,
@@ -189,7 +189,7 @@ def test_state_reads_only_the_given_groups(store: SqlStore) -> None:
 def test_accounts(store: SqlStore) -> None:
     """An account keeps the first spelling of its name, and has the newest password."""
     register(store, ALICE, BOB)
-    commit(store, Decision(AT, writes=[SaveAccount(Name("BOB"), "new hash")]))
+    commit(store, Decision(AT, writes=[SetPassword(fold(BOB.name), "new hash")]))
     accounts = sorted(store.load().server.accounts, key=lambda account: fold(account.name))
     assert accounts == [
         AccountRecord(Name("alice"), "hash", False, created_at=AT),
@@ -202,7 +202,7 @@ def test_operators(store: SqlStore) -> None:
     register(store, ALICE, BOB, CAROL)
     commit(store, on_server(OperatorMade(ALICE.name)))
     commit(store, on_server(OperatorMade(BOB.name, by=ALICE.name)))
-    commit(store, Decision(AT, writes=[SaveAccount(BOB.name, "new hash")]))
+    commit(store, Decision(AT, writes=[SetPassword(fold(BOB.name), "new hash")]))
     operators = {each.name: each.operator for each in store.load().server.accounts}
     assert operators == {"alice": True, "Bob": True, "carol": False}
 

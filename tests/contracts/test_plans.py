@@ -27,12 +27,13 @@ from pyconchat.domain.decisions import (
     NoteLogin,
     NoteSeen,
     OpenDirect,
+    Register,
     RemoveKey,
     RequestKey,
-    SaveAccount,
     SaveKey,
     SaveSetting,
     SaveToken,
+    SetPassword,
     UseKey,
     UseToken,
     Write,
@@ -43,7 +44,7 @@ from pyconchat.domain.public_keys import PublicKey
 from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
 from pyconchat.store.batch import Stored
-from tests.contracts.building import ALICE, AT, BOB, commit, create, register
+from tests.contracts.building import ALICE, AT, BOB, CAROL, commit, create, register
 from tests.contracts.test_fold import WHOLE_STORY, run
 
 SMALL = {"server_bans", "settings", "asked"}
@@ -52,7 +53,8 @@ SMALL = {"server_bans", "settings", "asked"}
 ALICES = Key("alice")
 PRIVATE = 1000
 WRITES: Sequence[Write] = (
-    SaveAccount(ALICE.name, "hash"),
+    Register(CAROL.name, "hash"),
+    SetPassword(ALICES, "new hash"),
     Ignore(ALICES, BOB.name, True),
     SaveSetting(ALICES, "bell", True),
     Mute(ALICES, 2, True),

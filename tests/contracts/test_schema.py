@@ -36,8 +36,8 @@ def engine_for(url: str) -> Engine:
 
 
 def is_ours(name: str | None, kind: str, parents: object) -> bool:
-    """Return whether a table or index is in `schema`. The others belong to the search index."""
-    return not (name or "").startswith(("words", "entries_words", "indexed"))
+    """Return whether a table or index is in `schema`; not the search index, nor `writers`."""
+    return not (name or "").startswith(("words", "entries_words", "indexed", "writers"))
 
 
 def test_the_migrations_create_the_tables_of_the_schema(store: SqlStore, engine: Engine) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pyconchat.domain.decisions import Decision, EndTokens, SaveAccount, SaveToken, UseToken
+from pyconchat.domain.decisions import Decision, EndTokens, SaveToken, SetPassword, UseToken
 from pyconchat.domain.events import ServerBanned, ServerKicked, ServerUnbanned
-from pyconchat.domain.names import Key, Name
+from pyconchat.domain.names import Key
 from pyconchat.domain.stored import TokenRecord
 from pyconchat.store import SqlStore
 from pyconchat.store.writes import MAX_TOKENS
@@ -60,7 +60,7 @@ def test_a_new_password_ends_all_tokens(store: SqlStore) -> None:
     """Also when the name is written in another case."""
     save(store, BOBS, "b")
     save(store, ALICES, "a")
-    commit(store, Decision(AT, writes=[SaveAccount(Name("BOB"), "new")]))
+    commit(store, Decision(AT, writes=[SetPassword(Key("bob"), "new")]))
     assert valid(store, "a", "b") == ["a"]
 
 

@@ -152,7 +152,7 @@ def test_a_batch_with_a_decision_that_is_refused(
     cutter: CommitCutter, monkeypatch: pytest.MonkeyPatch, cut: str
 ) -> None:
     """The writer does not wait either: the result of the whole batch is read later."""
-    monkeypatch.setattr("pyconchat.store.sql.SETTLE_SECONDS", 0.2)
+    monkeypatch.setattr("pyconchat.store.commits.SETTLE_SECONDS", 0.2)
     url = f"postgresql://postgres@127.0.0.1:{cutter.port}/postgres"
     with closing(SqlStore(url)) as store:
         store.open()

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from pyconchat.chat.chat import Chat
 from pyconchat.config import Config
-from pyconchat.domain.decisions import SERVER, Decision, DeleteAccount, NewEntry, SaveAccount
+from pyconchat.domain.decisions import SERVER, Decision, DeleteAccount, NewEntry, SetPassword
 from pyconchat.domain.events import ADMINISTRATOR, OperatorRemoved
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.store import SqlStore
@@ -91,7 +91,7 @@ def test_a_claim_during_the_reload(chat: Chat, threads: SlowThreads) -> None:
 def test_a_password_changed_in_the_store(chat: Chat, alice: TestUser, store: SqlStore) -> None:
     """It ends the sessions of that account, and no others."""
     bob = TestUser(chat, "bob", "secret of bob")
-    store.commit([Decision(0, writes=[SaveAccount(Name("bob"), "plain:another")])])
+    store.commit([Decision(0, writes=[SetPassword(Key("bob"), "plain:another")])])
     assert not bob.peer.closed
     reload(chat)
     bob.tick()

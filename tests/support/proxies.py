@@ -8,12 +8,15 @@ from contextlib import suppress
 
 __all__ = ["CommitCutter"]
 
+_CALL = b"\0store_messages\0"  # a Bind message begins so after its length: portal, statement
+
 
 class CommitCutter:
     """Forwards connections to the Unix socket at *path*.
 
-    When `cut` is ``"before"`` or ``"after"``, the next COMMIT of a write ends its connection before
-    it is forwarded, or when PostgreSQL has answered it. While `down` is set, nobody can connect.
+    When `cut` is ``"before"`` or ``"after"``, the next COMMIT of a write, or call of the function
+    that commits by itself, ends its connection before it is forwarded, or when PostgreSQL has
+    answered it. While `down` is set, nobody can connect.
     """
 
     def __init__(self, path: str) -> None:
@@ -66,7 +69,8 @@ class CommitCutter:
     def _up(self, client: socket.socket, server: socket.socket) -> None:
         with suppress(OSError):
             while data := client.recv(65536):
-                if self.cut and server in self._written and b"COMMIT\0" in data:
+                commits = server in self._written and b"COMMIT\0" in data
+                if self.cut and (commits or _CALL in data):
                     how, self.cut = self.cut, ""
                     self.down = self.down_after_cut
                     self.cuts += 1

@@ -1,0 +1,226 @@
+"""Commits: stores batches of decisions, each in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from time import monotonic, sleep
+from typing import TypeAlias
+
+from sqlalchemy import Connection, Dialect, insert, text
+
+from pyconchat.domain.decisions import Decision
+from pyconchat.domain.errors import NotSaved, Unknown
+from pyconchat.store import amendments, request_keys, schema
+from pyconchat.store.batch import Batch, Heads, Stored
+from pyconchat.store.message_batches import MessageBatches, only_messages
+from pyconchat.store.prepared import Prepared
+from pyconchat.store.search import SearchIndex
+from pyconchat.store.transactions import (
+    CallLost,
+    CommitLost,
+    Contended,
+    Unstorable,
+    Writer,
+    savepoint,
+)
+from pyconchat.store.wal import WalFlusher
+
+__all__ = ["Commits"]
+
+SETTLE_SECONDS = 3.0
+"""Seconds in which `commit` tries to find out what became of it, if the answer was lost."""
+
+SETTLE_PAUSE = 0.1
+"""Seconds between two of these attempts."""
+
+REPEAT_PAUSES = (0.02, 0.1, 0.5)
+"""Seconds before each repetition of a batch that PostgreSQL has ended in favour of another."""
+
+Write: TypeAlias = Callable[[Connection, Sequence[Decision], list[Stored]], list[Batch]]
+
+
+class Commits:
+    """The commits of *writer*, whose new entries *search* and *flusher* learn of.
+
+    `removed` is set when text has been removed, of which SQLite's WAL still has copies.
+    """
+
+    def __init__(
+        self, dialect: Dialect, writer: Writer, search: SearchIndex, flusher: WalFlusher | None
+    ) -> None:
+        self._writer = writer
+        self._search = search
+        self._flusher = flusher
+        self._heads = Heads(dialect)
+        self._insert_entries = Prepared(insert(schema.entries), dialect)
+        self._messages = None if dialect.name == "sqlite" else MessageBatches()
+        self._new_keys = 0
+        self._key_clock: request_keys.KeyClock | None = None
+        self._doubt: Callable[[], list[Stored] | None] | None = None  # reads what was stored
+        self.removed = True  # by an earlier run of the server, perhaps
+
+    def forget(self, connection: Connection) -> None:
+        """Delete what earlier servers have left in the database, for which they can ask no more."""
+        if self._messages is not None:
+            connection.execute(text("DELETE FROM writers"))
+
+    def commit(self, batch: Sequence[Decision]) -> list[Stored]:
+        """As `IStore.commit`. Repeats the batch if another transaction was in its way."""
+        pauses = iter(REPEAT_PAUSES)
+        while True:
+            try:
+                return self._store(batch)
+            except Contended:
+                pause = next(pauses, None)
+                if pause is None:
+                    raise
+                sleep(pause)
+            except (CallLost, CommitLost):
+                return self._settled(SETTLE_SECONDS)
+
+    def settle(self) -> list[Stored] | None:
+        """As `IStore.settle`."""
+        assert self._doubt is not None, "a commit is in doubt"
+        stored = self._doubt()
+        self._doubt = None
+        if stored is not None:
+            self._search.stored(_grown(stored))
+        return stored
+
+    def _settled(self, seconds: float) -> list[Stored]:
+        """As `settle`, but tries for *seconds*. Raises `NotSaved`, and `Unknown` if that fails."""
+        until = monotonic() + seconds
+        while True:
+            try:
+                stored = self.settle()
+                break
+            except NotSaved as error:
+                if monotonic() > until:
+                    raise Unknown(f"it may have been saved: {error}") from error
+                sleep(SETTLE_PAUSE)
+        if stored is None:
+            raise NotSaved("the connection was lost")
+        return stored
+
+    def _store(self, batch: Sequence[Decision]) -> list[Stored]:
+        """Store *batch*. Sets `_doubt` if it raises `CallLost` or `CommitLost`."""
+        try:
+            if self._messages is not None and only_messages(batch):
+                return self._call(self._messages, batch)
+            return self._commit(batch, self._write_all)
+        except NotSaved as problem:
+            if not isinstance(problem, Unstorable):
+                raise
+        except Exception:  # a decision cannot be encoded; `_write_parts` finds it
+            pass
+        return self._commit(batch, self._write_parts)
+
+    # One call of a function in PostgreSQL.
+
+    def _call(self, messages: MessageBatches, batch: Sequence[Decision]) -> list[Stored]:
+        """Store *batch*, which has only messages."""
+
+        def result() -> list[Stored] | None:
+            with self._writer.transaction() as connection:
+                return messages.result(connection, batch)
+
+        if self._key_clock is None:
+            with self._writer.transaction() as connection:
+                self._key_clock = request_keys.KeyClock(connection)
+        try:
+            with self._writer.call() as connection:
+                stored = messages.store(connection, batch, self._key_clock)
+        except CallLost:
+            self._doubt = result
+            raise
+        self._search.stored(_grown(stored))
+        self._new_keys += sum(decision.key is not None for decision in batch)
+        if self._new_keys >= request_keys.SWEEP_EVERY:
+            with suppress(NotSaved), self._writer.transaction() as connection:
+                self._sweep(connection, self._key_clock)
+        return stored
+
+    # A transaction of many statements.
+
+    def _commit(self, batch: Sequence[Decision], write: Write) -> list[Stored]:
+        """Store *batch* in one transaction by *write*, which appends the results to a list."""
+        stored: list[Stored] = []
+        try:
+            with self._writer.commit() as connection:
+                parts = write(connection, batch, stored)
+        except CommitLost as lost:
+            number = lost.number
+            self._doubt = lambda: stored if self._writer.committed(number) else None
+            raise
+        if self._flusher is not None:
+            self._flusher.stored()
+        for work in parts:
+            self._search.stored(work.grown())
+        return stored
+
+    def _write_all(
+        self, connection: Connection, batch: Sequence[Decision], stored: list[Stored]
+    ) -> list[Batch]:
+        return [self._write(connection, batch, stored)]
+
+    def _write_parts(
+        self, connection: Connection, batch: Sequence[Decision], stored: list[Stored]
+    ) -> list[Batch]:
+        """Write *batch* in halves, in order, without the decisions that cannot be stored."""
+        part: list[Stored] = []
+        try:
+            with savepoint(connection):
+                work = self._write(connection, batch, part)
+        except Exception as error:
+            if isinstance(error, NotSaved) and not isinstance(error, Unstorable):
+                raise
+            if len(batch) == 1:
+                problem = error if isinstance(error, NotSaved) else NotSaved(repr(error))
+                stored.append(problem)
+                return []
+        else:
+            stored += part
+            return [work]
+        half = len(batch) // 2
+        parts = self._write_parts(connection, batch[:half], stored)
+        return parts + self._write_parts(connection, batch[half:], stored)
+
+    def _write(
+        self, connection: Connection, batch: Sequence[Decision], stored: list[Stored]
+    ) -> Batch:
+        """Write *batch*, and append its results to *stored*."""
+        work = Batch(connection, self._heads)
+        results = work.decide(batch)
+        if work.rows:
+            self._insert_entries.run(connection, work.rows)
+            self._heads.move(connection, work.moved_heads())
+        if work.amending:
+            self.removed |= amendments.amend(connection, self._search, work.amending)
+            results = amendments.with_quotes(connection, results, work.amending)
+        stored += results
+        if self._key_clock is None:
+            self._key_clock = request_keys.KeyClock(connection)
+        work.finish(self._key_clock)
+        self._new_keys += len(work.keys)
+        if self._new_keys >= request_keys.SWEEP_EVERY:
+            self._sweep(connection, self._key_clock)
+        return work
+
+    def _sweep(self, connection: Connection, clock: request_keys.KeyClock) -> None:
+        """Delete expired request keys; the next commit continues if there are more."""
+        if not request_keys.delete_expired(connection, clock.now):
+            self._new_keys = 0
+
+
+def _grown(stored: Sequence[Stored]) -> Iterator[tuple[int, int, int]]:
+    """Yield each conversation with new entries in *stored*: id, head before, and head now."""
+    before: dict[int, int] = {}
+    heads: dict[int, int] = {}
+    for entries in stored:
+        if isinstance(entries, list):
+            for entry in entries:
+                before.setdefault(entry.conversation, entry.seq - 1)
+                heads[entry.conversation] = entry.seq
+    for id, head in heads.items():
+        yield id, before[id], head
