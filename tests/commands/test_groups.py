@@ -246,11 +246,27 @@ def test_the_default_of_approve_is_the_only_request(tea: Tea, visit: Visit) -> N
     erin.types("/join tea")
     tea.alice.peer.answers = [""]
     tea.alice.types("/approve")
-    assert tea.alice.peer.asked == ["Approve whom? "]
+    assert tea.alice.peer.asked == ["Approve whom? (names, or all) "]
     tea.alice.types("/approveRequest Dave, ERIN")
     assert has(tea.bob.sees(), "dave has joined the chat!", "erin has joined the chat!")
     assert tea.alice.types("/2") == ["* Nobody asks to join tea."]
-    assert tea.alice.peer.asked == ["Approve whom? "]
+    assert tea.alice.peer.asked == ["Approve whom? (names, or all) "]
+
+
+def test_approving_all(tea: Tea, visit: Visit) -> None:
+    """Each request is approved; somebody with the name all does not let the others in."""
+    dave, erin = visit("dave"), visit("erin")
+    dave.types("/join tea")
+    assert "all" not in tea.alice.types("/requests")[0]
+    erin.types("/join tea")
+    assert "/approve all" in tea.alice.types("/requests")[0]
+    visit("all").types("/join tea")
+    tea.alice.types("/approve all")
+    assert has(tea.bob.sees(), "all has joined the chat!")
+    assert tea.bob.types("/approve all")[0].startswith("* Only the admin, alice, can ")
+    tea.alice.types("/approve ALL")
+    assert has(tea.bob.sees(), "dave has joined the chat!", "erin has joined the chat!")
+    assert tea.alice.types("/approve all") == ["* Nobody asks to join tea."]
 
 
 def test_the_default_reveals_no_request(tea: Tea, visit: Visit) -> None:
