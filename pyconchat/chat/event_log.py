@@ -160,7 +160,8 @@ def _line(entry: Entry, where: str, user: _User) -> str:
             return f"join by code: {user(name)} joins {where}, with the invite code {code}"
         case InviteCodeMade(number=number, by=by, uses=uses, until=until):
             ends = until_in_words(until, entry.at)
-            return f"invite code made: {number} for {where} by {user(by)}, {uses} uses{ends}"
+            lasts = f"{uses} use{'' if uses == 1 else 's'}{ends}"
+            return f"invite code made: {number} for {where} by {user(by)}, {lasts}"
         case InviteCodeEnded(number=number, by=by):
             ender = f"by {user(by)}" if by else "because its maker can no longer invite"
             return f"invite code ended: {number} of {where} {ender}"
@@ -179,6 +180,8 @@ def _line(entry: Entry, where: str, user: _User) -> str:
             return f"user quieted: {user(name)} in {where} by {user(by)}{ends}"
         case QuietEnded(name=name, by=by):
             return f"quiet ended: {user(name)} in {where} by {user(by)}"
+        case SlowChanged(seconds=0, by=by):
+            return f"group no longer slow: {where} by {user(by)}"
         case SlowChanged(seconds=seconds, by=by):
             return f"group slowed: {where} to a message in {seconds} s by {user(by)}"
         case ModeratorMade(name=name, by=by):

@@ -149,7 +149,9 @@ class LineFormatter:
             heading = mentions_heading(bool(entries), more if isinstance(more, int) else 0, next)
         else:
             older, before = more if isinstance(more, int) else 0, str(answer.get("before") or "")
-            heading = history_heading(bool(entries), older, next, before)
+            other = answer.get("with")
+            partner = other if isinstance(other, str) else None
+            heading = history_heading(bool(entries), older, next, before, partner)
         return [*map(server_line, heading), *entries]
 
     def log(self, answer: Object, current: str | None, numbers: bool = False) -> list[Line]:

@@ -63,7 +63,7 @@ class LoginGroups:
             self._go(groups[0].name)
 
     def suggest(self) -> None:
-        """Show a newcomer, who is in no group yet, which groups there are to enter."""
+        """Show which of the own groups there are to enter; a newcomer, how to find one."""
         groups = self._groups.all()
         if not self._groups.at_desk or self._wanted or self._connection.unanswered:
             return
@@ -75,7 +75,10 @@ class LoginGroups:
             self._notify(f"Your groups: {listed}{more}.")
             self._notify("/go NAME or /go NUMBER enters one; so does Alt and a number up to 9.")
         else:
-            self._notify("You are at the front desk: join GROUP enters a group, help lists more.")
+            self._notify(
+                "You are at the front desk: groups lists the groups, join GROUP enters one, help"
+                " lists more."
+            )
 
     def _join_wanted(self) -> None:
         """Enter the group of the address, or ask to join it."""

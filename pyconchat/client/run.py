@@ -271,7 +271,9 @@ class _Client:
 
 
 async def _cannot_ask(question: str, secret: bool) -> str:
-    raise GaveUp(f"without a terminal nobody can answer: {question.splitlines()[0].rstrip(': ')}")
+    asked = question.splitlines()[0].rstrip(": ")
+    how = " (use --password-file or $PYCONCHAT_PASSWORD)" if secret else ""
+    raise GaveUp(f"without a terminal nobody can answer: {asked}{how}")
 
 
 def _print(line: str) -> None:

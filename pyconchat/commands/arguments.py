@@ -170,6 +170,8 @@ _UNITS = {"m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
 
 _TIME = re.compile(r"([1-9][0-9]{0,3})([mhdw])", re.ASCII | re.IGNORECASE)
 
+_MEANT_AS_TIME = re.compile(r"[0-9]+(?!st$|nd$|rd$|th$)[a-z]*", re.ASCII | re.IGNORECASE)
+
 OFF = "off"
 """The word that undoes a command, such as ``/quiet bob off``."""
 
@@ -177,6 +179,14 @@ OFF = "off"
 def is_time(word: str) -> bool:
     """Return whether *word* is a time such as ``30m``, ``1h``, ``7d`` or ``2w``."""
     return _TIME.fullmatch(word) is not None
+
+
+def _is_meant_as_time(word: str) -> bool:
+    """Return whether *word* is a time, or a mistyped one: ``1x``, ``2hours``, or the 1 of 1 hour.
+
+    As the start of a reason, it would make a ban for an hour one for good.
+    """
+    return _MEANT_AS_TIME.fullmatch(word) is not None
 
 
 def milliseconds(typed: str) -> int:
@@ -251,7 +261,7 @@ def _is_policy(typed: str) -> bool:
     return True
 
 
-FOR_TIME = Arg("1h|7d", milliseconds, fits=is_time)
+FOR_TIME = Arg("1h|7d", milliseconds, fits=_is_meant_as_time)
 TIME_OR_OFF = Arg("TIME|off", _time_or_off)
 OR_OFF = Arg("off", _off)
 PACE = Arg("SECONDS", _pace)

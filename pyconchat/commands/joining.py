@@ -97,15 +97,15 @@ async def _create_by_joining(call: Call, raw: str, rest: SafeText | None) -> Non
     if close:
         raise Refused(
             Code.NO_SUCH_GROUP,
-            "There is no {name}. {close}? Or: /create {name}",
+            "There is no group {name}. Did you mean {close}? /create {name} creates it.",
             name=name,
             close=", ".join(close[:MAX_SUGGESTED]),
         )
     if rest is not None:
         raise Refused(
             Code.NO_SUCH_GROUP,
-            "There is no group {name} that could take a password or a note; /create {name}"
-            " creates it.",
+            "There is no group {name}. Names have no spaces: what follows one is a password or a"
+            " note. /create {name} creates it.",
             name=name,
         )
     policy = Policy(call.services.config.new_groups)

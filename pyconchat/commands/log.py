@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from pyconchat.chat.conversations import Conversation
 from pyconchat.chat.places import Private
-from pyconchat.commands.arguments import NUMBER, Arg
+from pyconchat.commands.arguments import NUMBER, Arg, is_number
 from pyconchat.commands.call import Call
 from pyconchat.commands.listing import MAX_LISTED_BYTES, entry_bytes, fitting
-from pyconchat.commands.points import Point, entry_at, point
+from pyconchat.commands.points import Point, entry_at, is_point, point
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import Entry
 from pyconchat.domain.ignoring import as_seen
@@ -59,6 +59,12 @@ def _history(typed: str) -> _Asked:
             Code.BAD_ARGUMENT,
             "That is /history N before WHAT @NAME, without those that you do not need. WHAT is a"
             " number, a date such as 2026-11-20, or an age such as 2h.",
+        )
+    if words and not is_number(words[0]) and is_point(words[0]):
+        raise Refused(
+            Code.BAD_ARGUMENT,
+            "What was said before then: /history before {when}",
+            when=words[0],
         )
     count = NUMBER.parse(words[0]) if words else DEFAULT_HISTORY
     return replace(asked, most=count, name=person_name(names[0][1:]) if names else None)

@@ -15,7 +15,7 @@ from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT, GroupEvent
 from pyconchat.domain.group import Group
 from pyconchat.domain.group_state import JoinRequest
-from pyconchat.domain.names import Name, fold
+from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.replies import Bans, Done, Reply, Requests
 from pyconchat.domain.text import SafeText
 from pyconchat.domain.times import seconds
@@ -37,6 +37,9 @@ __all__ = [
     "unban",
 ]
 
+ALL = Key("all")
+"""The word that approves each request; unless one is of somebody with that name."""
+
 
 async def requests(call: Call, listing: Listing | None) -> Reply:
     """List the join requests."""
@@ -57,13 +60,27 @@ def only_request(call: Call) -> str | None:
     group = call.usable()
     pending = group.pending(call.actor)
     if not pending:
-        raise Refused(Code.NO_REQUEST, "Nobody asks to join {group}.", group=group.name)
+        raise nobody_asks(group)
     return pending[0].name if len(pending) == 1 else None
 
 
+def nobody_asks(group: Group) -> Refused:
+    """Return the refusal of what needs a join request, where there is none."""
+    return Refused(Code.NO_REQUEST, "Nobody asks to join {group}.", group=group.name)
+
+
 async def approve(call: Call, names: list[Name]) -> Reply | None:
-    """Approve join requests."""
-    await call.decide(call.here(), lambda group: group.approve(call.actor, names))
+    """Approve the join requests of *names*; of all applicants, if that is ``all``."""
+
+    def rule(group: Group) -> list[GroupEvent]:
+        nonlocal names
+        if [fold(name) for name in names] == [ALL] and ALL not in group.requests:
+            names = [request.name for request in group.pending(call.actor)]
+            if not names:
+                raise nobody_asks(group)
+        return group.approve(call.actor, names)
+
+    await call.decide(call.here(), rule)
     return outside(call, f"Approved in {{group}}: {', '.join(names)}.")
 
 

@@ -11,7 +11,7 @@ from pyconchat.commands.arguments import is_number, is_time, milliseconds
 from pyconchat.commands.call import Call
 from pyconchat.domain.errors import Code, Refused
 
-__all__ = ["Point", "entry_at", "point"]
+__all__ = ["Point", "entry_at", "is_point", "point"]
 
 _DATE = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -48,6 +48,15 @@ def point(typed: str) -> Point:
         Code.BAD_ARGUMENT,
         "Before what? The number of an entry, a date such as 2026-11-20, or an age such as 2h.",
     )
+
+
+def is_point(typed: str) -> bool:
+    """Return whether *typed* names a point."""
+    try:
+        point(typed)
+    except Refused:
+        return False
+    return True
 
 
 async def entry_at(call: Call, conversation: Conversation, where: Point) -> int:

@@ -73,7 +73,8 @@ def request_lines(reply: Requests) -> list[str]:
         return [f"Nobody asks to join {reply.group}."]
     number = len(reply.requests) + reply.more
     named = f" {reply.group}" if reply.named else ""
-    how = f"/approve NAME{named}, /reject NAME{named}"
+    several = f", /approve all{named}" if number > 1 else ""
+    how = f"/approve NAME{named}{several}, /reject NAME{named}"
     lines = [f"{number} asking to join {reply.group} ({how}):"]
     for request in reply.requests:
         note = f': "{request.note}"' if request.note else ""

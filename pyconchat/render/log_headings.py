@@ -5,12 +5,18 @@ from __future__ import annotations
 __all__ = ["history_heading", "matches_heading", "mentions_heading"]
 
 
-def history_heading(found: bool, more: int, next: str, before: str) -> list[str]:
+def history_heading(found: bool, more: int, next: str, before: str, other: str | None) -> list[str]:
     """Return the lines above the history; *more* older entries are shown by the command *next*.
 
-    *before* is what was asked for, empty for the newest entries.
+    *before* is what was asked for, empty for the newest entries. *other* is the partner of a
+    private conversation.
     """
-    nothing = f"Nothing was said before {before}." if before else "Nothing has been said yet."
+    privately = f" in private with {other}" if other is not None else ""
+    nothing = (
+        f"Nothing was said{privately} before {before}."
+        if before
+        else f"Nothing has been said{privately} yet."
+    )
     return _older(more, next) or ([] if found else [nothing])
 
 

@@ -159,7 +159,7 @@ class TextRenderer:
         found = any(entries)
         match reply:
             case Replayed(more=more, next=next, before=before):
-                heading = history_heading(found, more, next, before)
+                heading = history_heading(found, more, next, before, reply.where.other)
             case Matches(words=words, next=next):
                 heading = matches_heading(words, found, next)
             case Mentions(more=more, next=next):

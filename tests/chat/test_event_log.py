@@ -66,6 +66,12 @@ def test_what_an_admin_does(line: str, expected: str, alice: TestUser, bob: Test
     assert logged(alice, line) == [expected.replace("{alice}", "alice (192.0.2.7)")]
 
 
+def test_no_longer_slow(alice: TestUser, bob: TestUser) -> None:
+    """It is not a pace of 0 seconds."""
+    logged(alice, "/slow 30")
+    assert logged(alice, "/slow 0") == ["group no longer slow: tea by alice (192.0.2.7)"]
+
+
 @pytest.mark.parametrize(
     "line", ["/topic a secret topic", "a secret word", "/msg bob a secret word"]
 )

@@ -103,7 +103,7 @@ def test_lines_go_to_the_partner(make_session: MakeSession) -> None:
     assert without_ids(said) == {"with": "bob", "line": "join us"}
     me.server.answers(said, **sent | {"away": "lunch"})
     assert me.sees() == [
-        "* Nothing has been said yet.",
+        "* Nothing has been said in private with bob yet.",
         "* Sent to bob.",
         "* bob is away: lunch",
     ]

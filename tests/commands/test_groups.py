@@ -40,12 +40,15 @@ def test_joining_an_unknown_group_creates_it(visit: Visit, chat: Chat) -> None:
 @pytest.mark.parametrize(
     ("typed", "shown"),
     [
-        ("lobyb", "There is no lobyb. lobby? Or: /create lobyb"),
-        ("loby let me in", "There is no loby. lobby? Or: /create loby"),
-        ("LOBBYS", "There is no LOBBYS. lobby? Or: /create LOBBYS"),
+        ("lobyb", "There is no group lobyb. Did you mean lobby? /create lobyb creates it."),
+        ("loby let me in", "There is no group loby. Did you mean lobby? /create loby"),
+        ("LOBBYS", "There is no group LOBBYS. Did you mean lobby? /create LOBBYS"),
         ("99", "There is no group 99; /groups lists them."),
         ("99 secret", "There is no group 99; /groups lists them."),
-        ("ops a-note", "There is no group ops that could take a password or a note; /create ops"),
+        (
+            "ops a-note",
+            "There is no group ops. Names have no spaces: what follows one is",
+        ),
         ("ops may I come in", "/create ops creates it."),
     ],
 )
@@ -67,7 +70,9 @@ def test_near_names_that_one_may_not_know_are_not_named(visit: Visit, chat: Chat
     alice, bob, carol = visit("alice"), visit("bob"), visit("carol")
     alice.types("/create secrets invite", "/invite carol", "/desk")
     for knowing in (alice, carol):
-        assert knowing.types("/join secret")[-1].startswith("* There is no secret. secrets?")
+        assert knowing.types("/join secret")[-1].startswith(
+            "* There is no group secret. Did you mean se"
+        )
     shown = bob.types("/join secret")[0]
     assert shown.startswith("* You are in secret (number 2), which is new")
 
@@ -76,7 +81,8 @@ def test_suggestions_are_few(visit: Visit) -> None:
     """At most three names."""
     alice = visit("alice")
     alice.types(*(f"/create tea{number}" for number in range(5)))
-    assert alice.types("/join tea") == ["* There is no tea. tea0, tea1, tea2? Or: /create tea"]
+    (shown,) = alice.types("/join tea")
+    assert shown.startswith("* There is no group tea. Did you mean tea0, tea1, tea2? /create tea")
 
 
 @pytest.mark.parametrize("online", [True, False])
@@ -240,11 +246,27 @@ def test_the_default_of_approve_is_the_only_request(tea: Tea, visit: Visit) -> N
     erin.types("/join tea")
     tea.alice.peer.answers = [""]
     tea.alice.types("/approve")
-    assert tea.alice.peer.asked == ["Approve whom? "]
+    assert tea.alice.peer.asked == ["Approve whom? (names, or all) "]
     tea.alice.types("/approveRequest Dave, ERIN")
     assert has(tea.bob.sees(), "dave has joined the chat!", "erin has joined the chat!")
     assert tea.alice.types("/2") == ["* Nobody asks to join tea."]
-    assert tea.alice.peer.asked == ["Approve whom? "]
+    assert tea.alice.peer.asked == ["Approve whom? (names, or all) "]
+
+
+def test_approving_all(tea: Tea, visit: Visit) -> None:
+    """Each request is approved; somebody with the name all does not let the others in."""
+    dave, erin = visit("dave"), visit("erin")
+    dave.types("/join tea")
+    assert "all" not in tea.alice.types("/requests")[0]
+    erin.types("/join tea")
+    assert "/approve all" in tea.alice.types("/requests")[0]
+    visit("all").types("/join tea")
+    tea.alice.types("/approve all")
+    assert has(tea.bob.sees(), "all has joined the chat!")
+    assert tea.bob.types("/approve all")[0].startswith("* Only the admin, alice, can ")
+    tea.alice.types("/approve ALL")
+    assert has(tea.bob.sees(), "dave has joined the chat!", "erin has joined the chat!")
+    assert tea.alice.types("/approve all") == ["* Nobody asks to join tea."]
 
 
 def test_the_default_reveals_no_request(tea: Tea, visit: Visit) -> None:

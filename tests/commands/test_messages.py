@@ -268,6 +268,14 @@ def test_history_before_a_time(tea: Tea, clock: Clock) -> None:
         assert refused.startswith("* Before what?"), wrong
 
 
+@pytest.mark.parametrize("when", ["2026-11-20", "2h"])
+def test_history_of_a_time(when: str, tea: Tea) -> None:
+    """A time where the number belongs: the refusal has the command for what was said before."""
+    (refused,) = tea.bob.types(f"/history {when}")
+    assert refused.endswith(f": /history before {when}")
+    assert tea.bob.types(refused.partition(": ")[2])
+
+
 @pytest.mark.parametrize("number", ["0", "501", "-1", "1.5", "ten", "99999999999999999999", "²"])
 def test_the_number_of_history_entries(number: str, tea: Tea) -> None:
     """A number from 1 to 500."""

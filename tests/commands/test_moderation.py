@@ -153,7 +153,7 @@ def test_an_answer_is_one_turn(moderated: Tea, chat: Chat, clock: Clock) -> None
 
 
 def test_a_ban_for_a_time(moderated: Tea, chat: Chat, clock: Clock) -> None:
-    """A word that is no time is a part of the reason."""
+    """It ends by itself."""
     until = in_words(chat, 3600)
     moderated.bob.types("/ban carol 1h too loud")
     assert moderated.carol.sees() == [f"* You were banned from tea by bob until {until}: too loud"]
@@ -164,8 +164,22 @@ def test_a_ban_for_a_time(moderated: Tea, chat: Chat, clock: Clock) -> None:
     clock.advance(3600)
     assert moderated.bob.types("/bans") == ["* Nobody is banned from tea."]
     assert "You asked to join tea" in moderated.carol.types("/join tea")[0]
-    moderated.bob.types("/approve", "/ban carol 1 hour of noise")
-    assert moderated.carol.sees()[-1] == "* You were banned from tea by bob: 1 hour of noise"
+
+
+@pytest.mark.parametrize("reason", ["noise for hours", "3rd time: noise", "h"])
+def test_a_reason_after_the_name(reason: str, moderated: Tea) -> None:
+    """A word that is no time is a part of the reason."""
+    moderated.bob.types(f"/ban carol {reason}")
+    assert moderated.carol.sees()[-1] == f"* You were banned from tea by bob: {reason}"
+
+
+@pytest.mark.parametrize("time", ["1x", "2hours", "10min too loud", "1 hour", "30", "0d", "99999d"])
+def test_a_mistyped_time_is_no_reason(time: str, moderated: Tea) -> None:
+    """Otherwise a ban for an hour would be one for good."""
+    assert moderated.bob.types(f"/ban carol {time}") == [
+        "* For how long? A time such as 30m, 1h, 7d or 2w."
+    ]
+    assert moderated.carol.sees() == []
 
 
 def test_a_server_ban_for_a_time(tea: Tea, olga: TestUser, clock: Clock, visit: Visit) -> None:

@@ -78,7 +78,7 @@ def test_it_survives_a_restart(tea: Tea, chat: Chat) -> None:
 def test_nothing_was_said_yet(tea: Tea) -> None:
     """Then the history and search results are empty."""
     for lines in (["/history @bob"], ["/query bob", "/history"]):
-        assert tea.alice.types(*lines)[-1] == "* Nothing has been said yet."
+        assert tea.alice.types(*lines)[-1] == "* Nothing has been said in private with bob yet."
     assert tea.alice.types("/search tea") == ["* Nothing found for: tea"]
 
 
@@ -132,9 +132,11 @@ def test_the_next_guest_of_that_name_is_another(tea: Tea, visit: Visit) -> None:
     other = visit("gus")
     assert tea.alice.types(*lines) == [gone] * 4
     assert tea.alice.types("/r secret")[0].startswith("* ")
-    assert tea.alice.types("/history @gus") == ["* Nothing has been said yet."]
+    assert tea.alice.types("/history @gus")[0].startswith(
+        "* Nothing has been said in private with gus"
+    )
     assert other.sees() == []
-    assert other.types("/history @alice") == ["* Nothing has been said yet."]
+    assert other.types("/history @alice")[0].startswith("* Nothing has been said in private with a")
 
 
 def test_the_partner_leaves_or_is_away(tea: Tea, visit: Visit) -> None:

@@ -62,7 +62,7 @@ QUESTIONS = {
     "join": "Group: ",
     "create": "Group: ",
     "delete": "Group: ",
-    "approve": "Approve whom? ",
+    "approve": "Approve whom? (names, or all) ",
     "reject": "Reject whom? ",
     "invite": "Invite whom? ",
     "transfer": "Make whom the admin? ",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
 from typing import cast
 
+from twisted.internet import error
 from twisted.internet.defer import Deferred
-from twisted.internet.error import DNSLookupError
 from twisted.internet.interfaces import (
     IProtocol,
     IProtocolFactory,
@@ -88,7 +89,13 @@ class LoginEndpoint:
 
 def problem_of(failure: Exception) -> str:
     """Return the reason of a failure to connect, in one line without a full stop."""
-    if isinstance(failure, DNSLookupError):
+    if isinstance(failure, error.DNSLookupError):
         return "the host name does not resolve"
+    if isinstance(failure, error.ConnectionRefusedError):
+        return "nothing listens there: the server is stopped, or has another port"
+    if isinstance(failure, error.TimeoutError | error.TCPTimedOutError):
+        return "the server does not answer"
+    if isinstance(failure, error.ConnectError) and failure.osError:
+        return os.strerror(failure.osError)
     text = str(failure) or type(failure).__name__
     return safe_line(text.splitlines()[0]).rstrip(".")

@@ -211,10 +211,11 @@ class LoginDialogue:
     async def _newcomer_with_key(self, name: Name, key: PublicKey, replace: bool) -> ISession:
         """As `_newcomer`, for somebody who has *key*."""
         network = self._door.network
-        guest = ", guest stays one" if self._services.accounts.guests_allowed else ""
+        guest = self._services.accounts.guests_allowed
+        or_guest = ", or type guest to be a guest until you disconnect" if guest else ""
         self._admit(name)
         self._say(f"{name} is new here. Your key is {key.type} {key.fingerprint}.")
-        self._say(f"Press Enter to keep the name with that key; a password keeps it, too{guest}.")
+        self._say(f"Press Enter to keep this name with that key, or choose a password{or_guest}.")
         while True:
             answer = await self._door.ask("Enter, or a password: ", secret=True)
             if not answer:

@@ -106,7 +106,9 @@ class WebSite:
     @staticmethod
     def _require_method(request: Request, *methods: str) -> None:
         if request.method not in methods:
-            raise HttpError(405, "That cannot be done here.", Allow=", ".join(methods))
+            raise HttpError(
+                405, f"This address takes only {', '.join(methods)}.", Allow=", ".join(methods)
+            )
 
     # Hooks.
 
