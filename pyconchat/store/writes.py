@@ -32,6 +32,7 @@ from pyconchat.domain.decisions import (
 from pyconchat.domain.names import Key, fold
 from pyconchat.store import schema
 from pyconchat.store.cursors import Cursors
+from pyconchat.store.rows import change_rows, delete_rows, insert_row
 
 __all__ = ["MAX_TOKENS", "Writes"]
 
@@ -51,12 +52,7 @@ class Writes:
         match write:
             case SaveAccount(name=name, password_hash=password_hash):
                 self.end_tokens(fold(name))
-                accounts = schema.accounts
-                same = accounts.c.key == fold(name)
-                changed = self._run(
-                    update(accounts).where(same).values(password_hash=password_hash)
-                )
-                if not changed:
+                if not self.change_account(fold(name), password_hash=password_hash):
                     row = {
                         "key": fold(name),
                         "name": name,
@@ -64,7 +60,7 @@ class Writes:
                         "operator": False,
                         "created_at": at,
                     }
-                    self._run(insert(accounts).values(row))
+                    insert_row(self._connection, schema.accounts, **row)
             case Ignore(owner=owner, name=name, on=on):
                 ignores = schema.ignores
                 same = and_(ignores.c.owner == owner, ignores.c.key == fold(name))
@@ -120,7 +116,7 @@ class Writes:
                 tokens = schema.tokens
                 whose = select(tokens.c.owner).where(tokens.c.digest == digest)
                 self._move_future_uses(self._connection.scalar(whose), at)
-                self._run(update(tokens).where(tokens.c.digest == digest).values(used_at=at))
+                change_rows(self._connection, tokens, {"digest": digest}, used_at=at)
             case EndToken(digest=digest):
                 self._run(delete(schema.tokens).where(schema.tokens.c.digest == digest))
             case EndTokens(owner=owner):
@@ -148,14 +144,13 @@ class Writes:
             case _:
                 assert_never(write)
 
-    def change_account(self, owner: Key, **values: Any) -> None:
-        """Set columns of the account *owner*, if there is one."""
-        accounts = schema.accounts
-        self._run(update(accounts).where(accounts.c.key == owner).values(**values))
+    def change_account(self, owner: Key, **values: Any) -> bool:
+        """Set columns of the account *owner*; return whether there is one."""
+        return change_rows(self._connection, schema.accounts, {"key": owner}, **values) > 0
 
     def end_tokens(self, owner: Key) -> None:
         """Delete all session tokens of *owner*."""
-        self._run(delete(schema.tokens).where(schema.tokens.c.owner == owner))
+        delete_rows(self._connection, schema.tokens, owner=owner)
 
     def _save_token(self, owner: Key, digest: str, at: int) -> None:
         """Add a token, and delete the least recently used ones of *owner*."""
@@ -165,7 +160,7 @@ class Writes:
         newest = select(tokens.c.digest).where(own).order_by(tokens.c.used_at.desc())
         kept = list(self._connection.scalars(newest.limit(MAX_TOKENS - 1)))
         self._run(delete(tokens).where(own, tokens.c.digest.not_in(kept)))
-        self._run(insert(tokens).values(digest=digest, owner=owner, used_at=at))
+        insert_row(self._connection, tokens, digest=digest, owner=owner, used_at=at)
 
     def _move_future_uses(self, owner: str | None, at: int) -> None:
         """Move uses of tokens after *at* to just before it, in order: the clock was set back."""
