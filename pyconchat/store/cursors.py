@@ -22,6 +22,7 @@ from sqlalchemy import (
 from pyconchat.domain.decisions import OPEN_END, MoveCursor
 from pyconchat.domain.names import Key
 from pyconchat.store import schema
+from pyconchat.store.rows import change_rows, delete_rows, insert_row
 
 __all__ = ["Cursors"]
 
@@ -37,7 +38,7 @@ class Cursors:
     def open(self, owner: Key, conversation: int, read: int) -> None:
         """Let *owner* receive *conversation* after the entry *read*, without an end."""
         row = {"owner": owner, "conversation": conversation, "upto": OPEN_END, "read": read}
-        self._connection.execute(insert(_cursors).values(row | {"shown": read}))
+        insert_row(self._connection, _cursors, **row, shown=read)
 
     def open_for_members(self, group: int, read: int) -> None:
         """Open cursors for all registered members of *group*."""
@@ -50,8 +51,8 @@ class Cursors:
 
     def close(self, owner: Key, conversation: int, seq: int) -> None:
         """Let *owner*, who has an open cursor, receive nothing after the entry *seq*."""
-        row = _cursor(owner, conversation, OPEN_END)
-        self._connection.execute(update(_cursors).where(row).values(upto=seq))
+        row = {"owner": owner, "conversation": conversation, "upto": OPEN_END}
+        change_rows(self._connection, _cursors, row, upto=seq)
 
     def close_all(self, conversation: int, seq: int) -> None:
         """Let nobody receive anything of *conversation* after the entry *seq*."""
@@ -69,7 +70,7 @@ class Cursors:
         accounts = schema.accounts
         if self._connection.scalar(select(accounts.c.key).where(accounts.c.key == owner)):
             row = {"owner": owner, "conversation": conversation, "upto": seq, "read": seq - 1}
-            self._connection.execute(insert(_cursors).values(row))
+            insert_row(self._connection, _cursors, **row)
 
     def move(self, moves: Sequence[MoveCursor]) -> None:
         """Move cursors forward, never back, and delete those that have reached their end.
@@ -84,17 +85,12 @@ class Cursors:
         self._connection.execute(_MOVE, rows)
         for move in moves:
             if move.read >= move.upto:
-                row = _cursor(move.owner, move.conversation, move.upto)
-                self._connection.execute(delete(_cursors).where(row))
+                row = {"owner": move.owner, "conversation": move.conversation, "upto": move.upto}
+                delete_rows(self._connection, _cursors, **row)
 
 
 def _key(move: MoveCursor) -> tuple[str, int, int]:
     return move.owner, move.conversation, move.upto
-
-
-def _cursor(owner: Key, conversation: int, upto: int) -> ColumnElement[bool]:
-    columns = _cursors.c
-    return and_(columns.owner == owner, columns.conversation == conversation, columns.upto == upto)
 
 
 def _later(column: Column[int], parameter: str) -> ColumnElement[int]:

@@ -70,6 +70,7 @@ from pyconchat.domain.events import (
 from pyconchat.domain.names import Name, fold
 from pyconchat.store import mentions, schema
 from pyconchat.store.cursors import Cursors
+from pyconchat.store.rows import change_rows, delete_rows, insert_row
 from pyconchat.store.writes import Writes
 
 
@@ -245,8 +246,8 @@ class Effects:
             "last_file": 0,
         }
         new = {"id": entry.conversation, "head": 0, "version": 0}
-        self._run(insert(schema.conversations).values(new))
-        self._run(insert(schema.groups).values(row))
+        insert_row(self._connection, schema.conversations, **new)
+        insert_row(self._connection, schema.groups, **row)
         self._put(schema.members, entry.conversation, event.by, guest=event.guest, since=entry.seq)
         if not event.guest:
             self._cursors.open(fold(event.by), entry.conversation, entry.seq - 1)
@@ -299,24 +300,20 @@ class Effects:
 
     def _attach(self, group: int, name: Name) -> None:
         """Forget that *name*, who is no longer a member, had left the group at the IRC door."""
-        detached = schema.detached
-        whose = and_(detached.c.conversation == group, detached.c.owner == fold(name))
-        self._run(delete(detached).where(whose))
+        delete_rows(self._connection, schema.detached, conversation=group, owner=fold(name))
 
     def _unpin(self, group: int, seq: int) -> None:
         self._run(delete(schema.pins).where(_at(schema.pins, group, seq)))
 
     def _set_group(self, group: int, **values: Any) -> None:
-        groups = schema.groups
-        self._run(update(groups).where(groups.c.conversation == group).values(**values))
+        change_rows(self._connection, schema.groups, {"conversation": group}, **values)
 
     def _put(self, table: Table, group: int, name: Name, **values: Any) -> None:
         row = {"conversation": group, "key": fold(name), "name": name, **values}
-        self._run(insert(table).values(row))
+        insert_row(self._connection, table, **row)
 
     def _drop(self, table: Table, group: int, name: Name) -> bool:
-        row = and_(table.c.conversation == group, table.c.key == fold(name))
-        return self._run(delete(table).where(row)) > 0
+        return delete_rows(self._connection, table, conversation=group, key=fold(name)) > 0
 
     def _drop_ended(self, table: Table, group: int, at: int) -> None:
         """Delete the rows of *group* that have ended at *at* (milliseconds)."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, bindparam, func, select
 
 from pyconchat.domain.accounts import is_guest_party
 from pyconchat.domain.decisions import SERVER
@@ -49,6 +50,7 @@ __all__ = [
 
 _OPEN = schema.groups.c.closed.is_(False)
 _CLOSED = schema.groups.c.closed.is_(True)
+_WITH_IDS = schema.groups.c.conversation.in_(bindparam("ids", expanding=True))
 
 
 def load(connection: Connection) -> Loaded:
@@ -68,7 +70,7 @@ def load(connection: Connection) -> Loaded:
 
 def read_groups(connection: Connection, ids: Collection[int]) -> dict[int, StoredGroup]:
     """Read the groups with *ids*, open or closed."""
-    return _read_groups(connection, schema.groups.c.conversation.in_(ids))
+    return _read_groups(connection, _WITH_IDS, ids=list(ids))
 
 
 def read_closed(connection: Connection) -> list[ClosedGroup]:
@@ -86,31 +88,35 @@ def read_closed(connection: Connection) -> list[ClosedGroup]:
     ]
 
 
-def _read_groups(connection: Connection, chosen: ColumnElement[bool]) -> dict[int, StoredGroup]:
-    """Read the groups that the condition *chosen* is true for."""
-    found = _groups(connection, chosen)
-    for row in _rows(connection, schema.members, "since", chosen):
+def _read_groups(
+    connection: Connection, chosen: ColumnElement[bool], **values: Any
+) -> dict[int, StoredGroup]:
+    """Read the groups that the condition *chosen* is true for. It may need *values*."""
+    found = _groups(connection, chosen, values)
+    if not found:
+        return found  # a new server starts sooner
+    for row in _rows(connection, schema.members, "since", chosen, values):
         found[row.conversation].state.members.append(Member(Name(row.name), row.guest))
-    for row in _rows(connection, schema.requests, "since", chosen):
+    for row in _rows(connection, schema.requests, "since", chosen, values):
         request = JoinRequest(Name(row.name), row.at, SafeText(row.note), row.guest)
         found[row.conversation].state.requests.append(request)
-    for row in _rows(connection, schema.invitations, "since", chosen):
+    for row in _rows(connection, schema.invitations, "since", chosen, values):
         found[row.conversation].state.invitations.append(Member(Name(row.name), row.guest))
-    for row in _rows(connection, schema.bans, "since", chosen):
+    for row in _rows(connection, schema.bans, "since", chosen, values):
         ban = Ban(Name(row.name), Name(row.by), row.at, SafeText(row.reason), until=row.until)
         found[row.conversation].state.bans.append(ban)
-    for row in _rows(connection, schema.moderators, "since", chosen):
+    for row in _rows(connection, schema.moderators, "since", chosen, values):
         found[row.conversation].state.moderators.append(Name(row.name))
-    for row in _rows(connection, schema.quieted, "since", chosen):
+    for row in _rows(connection, schema.quieted, "since", chosen, values):
         quiet = Quiet(Name(row.name), Name(row.by), row.at, row.until)
         found[row.conversation].state.quieted.append(quiet)
-    for row in _rows(connection, schema.files, "number", chosen):
+    for row in _rows(connection, schema.files, "number", chosen, values):
         found[row.conversation].state.files.append(_file(row))
-    for row in _rows(connection, schema.pins, "since", chosen):
+    for row in _rows(connection, schema.pins, "since", chosen, values):
         found[row.conversation].state.pins.append(Pin(row.seq, Name(row.by)))
-    for row in _rows(connection, schema.invite_codes, "number", chosen):
+    for row in _rows(connection, schema.invite_codes, "number", chosen, values):
         found[row.conversation].state.codes.append(_invite_code(row))
-    for row in _rows(connection, schema.hooks, "since", chosen):
+    for row in _rows(connection, schema.hooks, "since", chosen, values):
         hook = Hook(Name(row.name), row.digest, Name(row.by), row.at)
         found[row.conversation].state.hooks.append(hook)
     return found
@@ -139,30 +145,7 @@ def _read_markers(connection: Connection) -> list[tuple[Key, str, int]]:
 
 def read_cursors(connection: Connection, owner: Key) -> list[CursorRecord]:
     """Read the cursors of *owner*: see `IStore.cursors`."""
-    cursors, conversations, groups = schema.cursors.c, schema.conversations.c, schema.groups.c
-    query = (
-        select(
-            cursors.conversation,
-            cursors.read,
-            cursors.upto,
-            conversations.head,
-            conversations.party_a,
-            conversations.party_b,
-            groups.name,
-            cursors.shown,
-        )
-        .join_from(schema.cursors, schema.conversations, conversations.id == cursors.conversation)
-        .outerjoin(schema.groups, groups.conversation == cursors.conversation)
-        .where(cursors.owner == owner)
-        # Private conversations without new entries are loaded when they are needed.
-        .where(
-            conversations.party_a.is_(None)
-            | (cursors.read < conversations.head)
-            | (cursors.shown < conversations.head)
-        )
-        .order_by(cursors.conversation, cursors.upto)
-    )
-    rows = connection.execute(query).all()
+    rows = connection.execute(_query_cursors(), {"owner": owner}).all()
     named = _unread_mentions(connection, owner)
     return [
         CursorRecord(
@@ -179,6 +162,33 @@ def read_cursors(connection: Connection, owner: Key) -> list[CursorRecord]:
     ]
 
 
+@cache
+def _query_cursors() -> Select[Any]:
+    cursors, conversations, groups = schema.cursors.c, schema.conversations.c, schema.groups.c
+    return (
+        select(
+            cursors.conversation,
+            cursors.read,
+            cursors.upto,
+            conversations.head,
+            conversations.party_a,
+            conversations.party_b,
+            groups.name,
+            cursors.shown,
+        )
+        .join_from(schema.cursors, schema.conversations, conversations.id == cursors.conversation)
+        .outerjoin(schema.groups, groups.conversation == cursors.conversation)
+        .where(cursors.owner == bindparam("owner"))
+        # Private conversations without new entries are loaded when they are needed.
+        .where(
+            conversations.party_a.is_(None)
+            | (cursors.read < conversations.head)
+            | (cursors.shown < conversations.head)
+        )
+        .order_by(cursors.conversation, cursors.upto)
+    )
+
+
 def read_mentions(connection: Connection, owner: Key) -> list[tuple[int, int]]:
     """Read the mentions of *owner*, newest first, as conversation and number."""
     mentions = schema.mentions.c
@@ -189,19 +199,23 @@ def read_mentions(connection: Connection, owner: Key) -> list[tuple[int, int]]:
 
 def _unread_mentions(connection: Connection, owner: Key) -> dict[int, list[int]]:
     """Read the numbers of the entries that mention *owner* and were not shown yet."""
+    found: dict[int, list[int]] = {}
+    for id, seq in connection.execute(_query_unread_mentions(), {"owner": owner}):
+        found.setdefault(id, []).append(seq)
+    return found
+
+
+@cache
+def _query_unread_mentions() -> Select[Any]:
     mentions, cursors = schema.mentions.c, schema.cursors.c
     same = (cursors.owner == mentions.owner) & (cursors.conversation == mentions.conversation)
-    query = (
+    return (
         select(mentions.conversation, mentions.seq)
         .join_from(schema.mentions, schema.cursors, same)
-        .where(mentions.owner == owner, mentions.seq > cursors.shown)
+        .where(mentions.owner == bindparam("owner"), mentions.seq > cursors.shown)
         .order_by(mentions.seq)
         .distinct()
     )
-    found: dict[int, list[int]] = {}
-    for id, seq in connection.execute(query):
-        found.setdefault(id, []).append(seq)
-    return found
 
 
 def read_direct(connection: Connection, parties: tuple[str, str]) -> tuple[int, int] | None:
@@ -222,16 +236,12 @@ def read_token(connection: Connection, digest: str) -> TokenRecord | None:
     return None if row is None else TokenRecord(Key(row.owner), row.used_at)
 
 
-def _groups(connection: Connection, chosen: ColumnElement[bool]) -> dict[int, StoredGroup]:
+def _groups(
+    connection: Connection, chosen: ColumnElement[bool], values: dict[str, Any]
+) -> dict[int, StoredGroup]:
     """Read the rows of `schema.groups`, by conversation, still without people and files."""
-    groups, conversations = schema.groups.c, schema.conversations.c
-    query = (
-        select(schema.groups, conversations.version, conversations.head)
-        .join_from(schema.groups, schema.conversations, conversations.id == groups.conversation)
-        .where(chosen)
-    )
     found: dict[int, StoredGroup] = {}
-    for row in connection.execute(query).mappings():
+    for row in connection.execute(_query_groups(chosen), values).mappings():
         state = GroupState(
             number=row["number"],
             name=row["name"],
@@ -252,22 +262,43 @@ def _groups(connection: Connection, chosen: ColumnElement[bool]) -> dict[int, St
 
 
 def _rows(
-    connection: Connection, table: Table, order: str, chosen: ColumnElement[bool]
+    connection: Connection,
+    table: Table,
+    order: str,
+    chosen: ColumnElement[bool],
+    values: dict[str, Any],
 ) -> Iterable[Row[Any]]:
     """Read the rows of *table* that belong to *chosen* groups, each group's in *order*."""
+    return connection.execute(_query_rows(table, order, chosen), values)
+
+
+# Built once for each condition; these are constants. To build a query takes longer than to run it.
+
+
+@cache
+def _query_groups(chosen: ColumnElement[bool]) -> Select[Any]:
+    groups, conversations = schema.groups.c, schema.conversations.c
+    return (
+        select(schema.groups, conversations.version, conversations.head)
+        .join_from(schema.groups, schema.conversations, conversations.id == groups.conversation)
+        .where(chosen)
+    )
+
+
+@cache
+def _query_rows(table: Table, order: str, chosen: ColumnElement[bool]) -> Select[Any]:
     groups = schema.groups.c
-    query = (
+    return (
         select(table)
         .join_from(table, schema.groups, groups.conversation == table.c.conversation)
         .where(chosen)
         .order_by(table.c.conversation, table.c[order])
     )
-    return connection.execute(query)
 
 
 def _closed_files(connection: Connection) -> dict[int, list[SharedFile]]:
     found: dict[int, list[SharedFile]] = {}
-    for row in _rows(connection, schema.files, "number", _CLOSED):
+    for row in _rows(connection, schema.files, "number", _CLOSED, {}):
         found.setdefault(row.conversation, []).append(_file(row))
     return found
 
@@ -286,6 +317,8 @@ def _direct_files(connection: Connection) -> dict[int, DirectFiles]:
         for id, a, b, version in connection.execute(query)
         if not (is_guest_party(a) or is_guest_party(b))
     }
+    if not found:
+        return found
     private = (
         select(files)
         .join_from(files, schema.conversations, conversations.id == files.c.conversation)

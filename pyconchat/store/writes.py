@@ -33,6 +33,7 @@ from pyconchat.domain.decisions import (
 from pyconchat.domain.names import Key, fold
 from pyconchat.store import schema
 from pyconchat.store.cursors import Cursors
+from pyconchat.store.rows import change_rows, delete_rows, insert_row
 
 __all__ = ["MAX_TOKENS", "Writes"]
 
@@ -68,7 +69,7 @@ class Writes:
                     "operator": False,
                     "created_at": at,
                 }
-                self._run(insert(schema.accounts).values(row))
+                insert_row(self._connection, schema.accounts, **row)
             case SetPassword(owner=owner, password_hash=password_hash):
                 self.end_tokens(owner)
                 self.change_account(owner, password_hash=password_hash)
@@ -127,7 +128,7 @@ class Writes:
                 tokens = schema.tokens
                 whose = select(tokens.c.owner).where(tokens.c.digest == digest)
                 self._move_future_uses(self._connection.scalar(whose), at)
-                self._run(update(tokens).where(tokens.c.digest == digest).values(used_at=at))
+                change_rows(self._connection, tokens, {"digest": digest}, used_at=at)
             case EndToken(digest=digest):
                 self._run(delete(schema.tokens).where(schema.tokens.c.digest == digest))
             case EndTokens(owner=owner):
@@ -161,12 +162,11 @@ class Writes:
 
     def change_account(self, owner: Key, **values: Any) -> None:
         """Set columns of the account *owner*, if there is one."""
-        accounts = schema.accounts
-        self._run(update(accounts).where(accounts.c.key == owner).values(**values))
+        change_rows(self._connection, schema.accounts, {"key": owner}, **values)
 
     def end_tokens(self, owner: Key) -> None:
         """Delete all session tokens of *owner*."""
-        self._run(delete(schema.tokens).where(schema.tokens.c.owner == owner))
+        delete_rows(self._connection, schema.tokens, owner=owner)
 
     def _save_token(self, owner: Key, digest: str, at: int) -> None:
         """Add a token, and delete the least recently used ones of *owner*."""
@@ -176,7 +176,7 @@ class Writes:
         newest = select(tokens.c.digest).where(own).order_by(tokens.c.used_at.desc())
         kept = list(self._connection.scalars(newest.limit(MAX_TOKENS - 1)))
         self._run(delete(tokens).where(own, tokens.c.digest.not_in(kept)))
-        self._run(insert(tokens).values(digest=digest, owner=owner, used_at=at))
+        insert_row(self._connection, tokens, digest=digest, owner=owner, used_at=at)
 
     def _move_future_uses(self, owner: str | None, at: int) -> None:
         """Move uses of tokens after *at* to just before it, in order: the clock was set back."""

@@ -1,4 +1,4 @@
-"""A PostgreSQL server for the tests of a module."""
+"""A PostgreSQL server for all tests of faults; each leaves it running and empty."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.support.postgres import Restartable
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[Restartable]:
     server = Restartable()
     yield server

@@ -268,6 +268,13 @@ ASKED = b"".join(
     ]
 )
 CONVERSATIONS = {"nc": TALK, "telnet": AT_TELNET, "json": ASKED}
+ENDS = {
+    "nc": [b"\n", b"\r\n", b"\r\0", b"\r"],
+    "telnet": [b"\n", b"\r\n", b"\r\0", b"\r"],
+    "json": [b"\n", b"\r\n"],  # in JSON, CR is a space
+}
+FIRST_ENDS = {"nc": [b"\n", b"\r"], "telnet": [b"\r\n", b"\r\0"], "json": ENDS["json"]}
+"""Those by which the server knows the kind."""
 VARYING = re.compile(
     rb'(?<="at":)"[^"]*"|(?<="seq":)\d+|(?<="number":)\d+|(?<=number )\d+|\[\w{3} .{9}\]'
     rb"|Groups: [^\r\n]*"  # those of earlier conversations
@@ -287,7 +294,12 @@ def converse(shared_server: Server) -> Iterator[Callable[..., Outcome]]:
     """Have eve send a conversation in pieces, each time to a new group with frank."""
     frank, program, groups = Peer(shared_server.port), Program(shared_server.port), count(100)
 
-    def run(kind: str, cut: Callable[[bytes], Iterable[bytes]]) -> Outcome:
+    def run(
+        kind: str, cut: Callable[[bytes], Iterable[bytes]], ends: random.Random | None = None
+    ) -> Outcome:
+        conversation = CONVERSATIONS[kind]
+        if ends is not None:
+            conversation = with_any_ends(ends, kind, conversation)
         group = f"{kind[0]}{next(groups)}"
         program.does(f"/create {group} open")
         frank.types(f"/join {group}")
@@ -295,7 +307,7 @@ def converse(shared_server: Server) -> Iterator[Callable[..., Outcome]]:
         frank.does_not_see("eve")
         before = len(frank.everything())
         with closing(Peer(shared_server.port)) as eve:
-            for piece in cut(CONVERSATIONS[kind].replace(b"GROUP", group.encode())):
+            for piece in cut(conversation.replace(b"GROUP", group.encode())):
                 eve.sends(piece)
                 time.sleep(0.0001 * (len(piece) == 1))  # so that the server reads it alone
             assert eve.is_disconnected()
@@ -321,6 +333,18 @@ def converse(shared_server: Server) -> Iterator[Callable[..., Outcome]]:
         yield run
 
 
+def with_any_ends(ends: random.Random, kind: str, data: bytes) -> bytes:
+    """Return *data* with line ends of all sorts, of which two never look like one."""
+    lines = re.split(rb"\r?\n", data.replace(ENVIRON, b"ENVIRON"))  # which has no ends of lines
+    parts, may_end = [lines[0]], FIRST_ENDS[kind]
+    for line in lines[1:]:
+        # With an LF after it, CR would be the beginning of CR LF.
+        fits = [end for end in may_end if line or end != b"\r"]
+        parts += [ends.choice(fits), line]
+        may_end = ENDS[kind]
+    return b"".join(parts).replace(b"ENVIRON", ENVIRON)
+
+
 def in_ten(cuts: random.Random, data: bytes) -> list[bytes]:
     """Return *data* in ten pieces."""
     at = sorted(cuts.sample(range(1, len(data)), 9))
@@ -335,15 +359,20 @@ def in_bytes(data: bytes) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("kind", CONVERSATIONS)
 def test_a_conversation_in_any_pieces(converse: Callable[..., Outcome], kind: str) -> None:
-    """Answers, what others see, and the log are the same as for one packet, however it is cut."""
+    """Answers, what others see, and the log are the same as for one packet, however it is cut.
+
+    That is so with every line end of its kind, also where they are mixed.
+    """
     whole = converse(kind, lambda data: [data])
     _, seen, log = whole
     assert "\u05e9\u05dc\u05d5\u05dd" in seen.decode()
     assert log.count('"seq"') >= 5
     cuts = random.Random(1)
-    for _ in range(5):
-        assert converse(kind, partial(in_ten, cuts)) == whole
+    assert converse(kind, lambda data: [data], cuts) == whole
+    for _ in range(4):
+        assert converse(kind, partial(in_ten, cuts), cuts) == whole
     assert converse(kind, in_bytes) == whole
+    assert converse(kind, in_bytes, cuts) == whole
 
 
 @pytest.mark.parametrize("who", ["a person", "a program", "a stranger"])

@@ -20,13 +20,6 @@ from tests.support.servers import PATIENCE, Server
 GROUP = "tea"
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Restartable]:
-    server = Restartable()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
 def cutter(postgres: Restartable) -> Iterator[CommitCutter]:
     host = str(postgres.url.query["host"])
@@ -36,10 +29,17 @@ def cutter(postgres: Restartable) -> Iterator[CommitCutter]:
 
 
 @pytest.fixture
-def server(cutter: CommitCutter, tmp_path: Path) -> Iterator[Server]:
-    """A server whose PostgreSQL is behind the proxy."""
+def server(
+    request: pytest.FixtureRequest, cutter: CommitCutter, tmp_path: Path
+) -> Iterator[Server]:
+    """A server whose PostgreSQL is behind the proxy.
+
+    With the marker `down` it soon gives up to ask what became of a commit: PostgreSQL is down.
+    """
     url = f"postgresql://postgres@127.0.0.1:{cutter.port}/postgres"
-    server = Server(tmp_path, f'[store]\nurl = "{url}"\n')
+    is_down = request.node.get_closest_marker("down") is not None
+    constants = {"pyconchat.store.sql.SETTLE_SECONDS": 0.3} if is_down else {}
+    server = Server(tmp_path, f'[store]\nurl = "{url}"\n', constants=constants)
     server.start()
     yield server
     cutter.down = False
@@ -88,6 +88,7 @@ def test_a_message_that_was_not_stored(
         check_the_log(postgres, people)
 
 
+@pytest.mark.down
 @pytest.mark.parametrize("cut", ["after", "before"])
 def test_while_it_is_not_known(
     server: Server, cutter: CommitCutter, postgres: Restartable, cut: str
@@ -108,7 +109,7 @@ def test_while_it_is_not_known(
         check_the_log(postgres, people)
 
 
-@pytest.mark.parametrize("down", [False, True])
+@pytest.mark.parametrize("down", [False, pytest.param(True, marks=pytest.mark.down)])
 def test_a_ban_that_was_stored(
     server: Server, cutter: CommitCutter, postgres: Restartable, down: bool
 ) -> None:
@@ -126,6 +127,7 @@ def test_a_ban_that_was_stored(
         check_the_log(postgres, people)
 
 
+@pytest.mark.down
 def test_a_private_conversation_and_a_group_that_were_stored(
     server: Server, cutter: CommitCutter
 ) -> None:

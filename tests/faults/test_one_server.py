@@ -48,11 +48,15 @@ def first(url: str, tmp_path: Path) -> Iterator[Server]:
 
 
 def second(folder: Path, url: str) -> str:
-    """Start a second server with a state folder of its own; return the line with which it ends."""
+    """Start a second server with a state folder of its own; return the line with which it ends.
+
+    It waits for the lock only a little: nobody releases it.
+    """
     config = folder / "second.toml"
     config.write_text(f'state = "{folder / "second"}"\n[store]\nurl = "{url}"\n')
     line = "tcp:0:interface=127.0.0.1"
-    return fails("--config", str(config), "--line", line, cwd=folder)
+    wait = {"pyconchat.store.lock.ADVISORY_WAIT": 200}
+    return fails("--config", str(config), "--line", line, cwd=folder, constants=wait)
 
 
 def test_a_second_server_does_not_start(first: Server, url: str, tmp_path: Path) -> None:
@@ -123,8 +127,9 @@ def test_a_lost_connection_takes_the_lock_again(
     server.stop()
 
 
-def test_no_commit_without_the_lock(postgres_url: str) -> None:
+def test_no_commit_without_the_lock(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store whose lock another server has taken stores nothing."""
+    monkeypatch.setattr("pyconchat.store.lock.ADVISORY_WAIT", 500)
     with closing(SqlStore(postgres_url)) as store, closing(SqlStore(postgres_url)) as other:
         store.lock()
         store.open()

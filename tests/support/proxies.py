@@ -6,6 +6,8 @@ import socket
 import threading
 from contextlib import suppress
 
+from tests.support.servers import PATIENCE
+
 __all__ = ["CommitCutter"]
 
 _CALL = b"\0store_messages\0"  # a Bind message begins so after its length: portal, statement
@@ -25,6 +27,7 @@ class CommitCutter:
         self.down = False
         self.cuts = 0
         self._lost: socket.socket | None = None  # the connection whose answers are lost
+        self._answered = threading.Event()  # PostgreSQL has answered there
         self._path = path
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listening.getsockname()[1])
@@ -76,8 +79,9 @@ class CommitCutter:
                     self.cuts += 1
                     if how == "after":
                         self._lost = server
+                        self._answered.clear()
                         server.sendall(data)
-                        threading.Event().wait(0.3)  # PostgreSQL commits and answers
+                        self._answered.wait(PATIENCE)
                     break
                 server.sendall(data)
         for each in (client, server):
@@ -93,5 +97,7 @@ class CommitCutter:
                     self._written.discard(server)
                 if self._lost is not server:
                     client.sendall(data)
+                elif b"COMMIT\0" in data:
+                    self._answered.set()
         with suppress(OSError):
             client.shutdown(socket.SHUT_RDWR)

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -51,6 +51,7 @@ class Server:
 
     *toml* is added to the configuration file; *limits* replaces its table of limits. With *tls* it
     has a second port, `tls_port`, with a self-signed certificate; with *ssh*, `ssh_port` for SSH.
+    *constants* are values of the program that it has here, as in `Twistd`.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Server:
         limits: str = UNLIMITED,
         tls: bool = False,
         ssh: bool = False,
+        constants: Mapping[str, float] | None = None,
     ) -> None:
         self.folder = folder
         self.port = free_port()
@@ -70,6 +72,7 @@ class Server:
         self._failures: list[str] = []  # logged before the last kill or restart
         self._toml = toml
         self._limits = limits
+        self._constants = constants
         self.process: Twistd | None = None
 
     def start(self, *options: str) -> None:
@@ -92,6 +95,7 @@ class Server:
             ["--nodaemon", "--pidfile=", "pyconchat", "--config", str(config), *options, *address],
             self.folder,
             self._log,
+            constants=self._constants,
         )
         self.says(r"connect with: |PROXY protocol")
 
@@ -165,12 +169,16 @@ def running(server: Server, *options: str) -> Iterator[Server]:
     assert server.tracebacks() == []
 
 
-def fails(*arguments: str, cwd: Path) -> str:
-    """Check that a server fails to start with one line on standard error, and return the line."""
+def fails(*arguments: str, cwd: Path, constants: Mapping[str, float] | None = None) -> str:
+    """Check that a server fails to start with one line on standard error, and return the line.
+
+    *constants* are values of the program that it has here, as in `Twistd`.
+    """
     log, errors = cwd / "failed.log", cwd / "failed.errors"
     for file in (log, errors):
         file.write_text("")
-    process = Twistd(["--nodaemon", "--pidfile=", "pyconchat", *arguments], cwd, log, errors)
+    line = ["--nodaemon", "--pidfile=", "pyconchat", *arguments]
+    process = Twistd(line, cwd, log, errors, constants)
     status, output = process.wait(PATIENCE * 2), errors.read_text()
     assert status == 1, output
     assert "Traceback" not in log.read_text() + output, log.read_text() + output
