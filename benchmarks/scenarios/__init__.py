@@ -15,6 +15,7 @@ from benchmarks.scenarios.many_groups import many_groups
 from benchmarks.scenarios.reconnect import catch_up, login_storm
 from benchmarks.scenarios.scaling import scaling
 from benchmarks.scenarios.search import search
+from benchmarks.scenarios.selective import selective
 from benchmarks.scenarios.small_group import small_group
 from benchmarks.scenarios.start import start
 from benchmarks.scenarios.web import web
@@ -27,6 +28,7 @@ SCENARIOS: dict[str, Callable[[Options], list[Result]]] = {
         fanout,
         many_groups,
         scaling,
+        selective,
         small_group,
         idle,
         login_storm,

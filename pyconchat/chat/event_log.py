@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from pyconchat.chat.conversations import Conversation, DirectConversation, GroupConversation
 from pyconchat.domain.events import (
     AdminChanged,
+    Announced,
     AnyEvent,
     Entry,
     FileRemoved,
@@ -127,6 +128,8 @@ def _line(entry: Entry, where: str, user: _User) -> str:
             return f"operator removed: {user(name)} by {user(by)}"
         case OperatorMade(name=name, by=by):
             return f"operator made: {user(name)} by {user(by) if by else 'the claim code'}"
+        case Announced(by=by):
+            return f"announced: to everybody online, by {user(by)}"
         case ServerKicked(name=name, by=by) | MemberKicked(name=name, by=by):
             return f"user kicked: {user(name)} from {where} by {user(by)}"
         case (

@@ -27,6 +27,7 @@ from pyconchat.chat.statistics import Statistics
 from pyconchat.domain.events import (
     Action,
     AdminChanged,
+    Announced,
     AnyEvent,
     Damaged,
     Edit,
@@ -331,7 +332,7 @@ class Fanout:
                 pass
             case FileShared() | FileRemoved() | HookAdded() | HookRemoved():
                 pass
-            case ServerKicked() | ServerBanned() | ServerUnbanned():
+            case ServerKicked() | ServerBanned() | ServerUnbanned() | Announced():
                 pass
             case OperatorMade() | OperatorRemoved():
                 pass

@@ -100,6 +100,11 @@ async def operator(call: Call, name: Name, on: bool | None) -> None:
         await call.operate(lambda accounts: accounts.make_operator(call.actor, name))
 
 
+async def announce(call: Call, text: SafeText) -> None:
+    """Say something to everybody who is online."""
+    await call.operate(lambda accounts: accounts.announce(call.actor, text))
+
+
 async def set_(call: Call, name: str | None, on: bool | None) -> Reply:
     """Show the settings, or switch one."""
     account = call.account

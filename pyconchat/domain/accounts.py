@@ -18,6 +18,7 @@ from pyconchat.domain.absence import Absence
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import (
     NO_TEXT,
+    Announced,
     OperatorMade,
     OperatorRemoved,
     ServerBanned,
@@ -341,6 +342,11 @@ class Accounts:
             raise already_operator(account.name)
         return self._made_operator(account, None)
 
+    def announce(self, by: Actor, text: SafeText) -> list[ServerEvent]:
+        """Decide that *by* says *text* to everybody who is online."""
+        self.require_operator(by, "make announcements")
+        return [Announced(by.name, text)]
+
     def kick(
         self, by: Actor, name: Name, online: bool, reason: SafeText = NO_TEXT
     ) -> list[ServerEvent]:
@@ -399,7 +405,7 @@ class Accounts:
     def apply(self, event: ServerEvent, at: int) -> None:
         """Change the state as *event* says, which happened at *at* (milliseconds)."""
         match event:
-            case ServerKicked():
+            case ServerKicked() | Announced():
                 pass
             case ServerBanned(name=name, by=by, reason=reason, networks=networks, until=until):
                 lasting = [ban for ban in self.bans.values() if ban.lasts(at)]

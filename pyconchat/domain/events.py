@@ -454,6 +454,13 @@ class OperatorRemoved(Event, frozen=True, tag="operator-removed"):
     by: Name
 
 
+class Announced(Event, frozen=True, tag="announced"):
+    """The operator *by* said *text* to everybody who was online."""
+
+    by: Name
+    text: SafeText
+
+
 class Damaged(Event, frozen=True, tag="damaged"):
     """Takes the place of an entry that cannot be read. It is never stored."""
 
@@ -496,7 +503,7 @@ GroupEvent: TypeAlias = (
     | FileRemoved
 )
 ServerEvent: TypeAlias = (
-    ServerKicked | ServerBanned | ServerUnbanned | OperatorMade | OperatorRemoved
+    ServerKicked | ServerBanned | ServerUnbanned | OperatorMade | OperatorRemoved | Announced
 )
 AnyEvent: TypeAlias = GroupEvent | ServerEvent | Damaged
 
@@ -584,6 +591,7 @@ def subject(event: AnyEvent) -> Name | None:
             | HookRemoved()
             | FileShared()
             | FileRemoved()
+            | Announced()
             | Damaged()
         ):
             return None

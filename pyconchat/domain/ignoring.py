@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from pyconchat.domain.events import (
     NO_TEXT,
     Action,
+    Announced,
     AnyEvent,
     Edit,
     Entry,
@@ -67,7 +68,7 @@ def as_seen(entry: Entry, ignores: Mapping[Key, Name]) -> Entry | None:
             return entry
         case FileShared(by=author) | FileRemoved(by=author) | MemberInvited(by=author):
             return None if fold(author) in ignores else entry
-        case TopicChanged(by=author):
+        case TopicChanged(by=author) | Announced(by=author):
             return None if fold(author) in ignores else entry
         case MemberBanned(by=author, was_member=False) | MemberUnbanned(by=author):
             return None if fold(author) in ignores else entry

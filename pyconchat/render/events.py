@@ -8,6 +8,7 @@ from pyconchat.domain.events import (
     Action,
     AdminChanged,
     Amendment,
+    Announced,
     AnyEvent,
     Damaged,
     Edit,
@@ -250,6 +251,8 @@ def _to_others(event: AnyEvent, where: Where, at: int) -> str:
             return f"{name} was banned from this server by {by}{ends}{_because(reason)}"
         case ServerUnbanned(name=name, by=by):
             return f"{name} may log in again: {by} lifted the ban."
+        case Announced(by=by, text=text):
+            return f"{by} announces: {text}"
         case OperatorMade(name=name):
             return f"{name} is an operator now."
         case OperatorRemoved(name=name):

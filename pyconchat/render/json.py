@@ -15,6 +15,7 @@ from pyconchat.domain.errors import BadField, MustAsk, Refused
 from pyconchat.domain.events import (
     Action,
     AdminChanged,
+    Announced,
     AnyEvent,
     Damaged,
     Edit,
@@ -143,6 +144,7 @@ _EVENT_FIELDS: Mapping[type[AnyEvent], Sequence[str]] = {
     ServerUnbanned: ("name", "by"),
     OperatorMade: ("name", "by"),
     OperatorRemoved: ("name", "by"),
+    Announced: ("by", "text"),
     Damaged: (),
 }
 _REQUEST_FIELDS = ("name", "at", "note", "guest")

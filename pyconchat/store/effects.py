@@ -23,6 +23,7 @@ from sqlalchemy import (
 from pyconchat.domain.events import (
     Action,
     AdminChanged,
+    Announced,
     AnyEvent,
     Damaged,
     Edit,
@@ -99,7 +100,7 @@ class Effects:
             case Message(sender=sender, mentions=names) | Action(sender=sender, mentions=names):
                 if names:
                     mentions.add(self._connection, entry, seq, sender, names)
-            case TagsSent() | MessageRemoved() | Edit() | ServerKicked() | Damaged():
+            case TagsSent() | MessageRemoved() | Edit() | ServerKicked() | Announced() | Damaged():
                 pass
             case Unsay(about=about):
                 self._unpin(group, about)

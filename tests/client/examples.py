@@ -92,6 +92,7 @@ EVENTS: list[tuple[Object, str]] = [
     (event("unmoderator", name="bob", by="carol"), "bob is no longer a moderator"),
     (event("damaged"), "An entry of the log is damaged"),
     (event("operator-removed", None, name="bob", by="root"), "bob is no longer an operator."),
+    (event("announced", None, by="root", text="tea at five"), "root announces: tea at five"),
     (event("policy", policy="open", by="carol"), "carol changed the policy to open."),
     (event("topic", topic="green", by="carol"), "carol changed the topic: green"),
     (event("created", number=3, name="tea", by="bob", policy="open", guest=False), "bob created"),

@@ -389,3 +389,18 @@ def test_quitting_in_a_group(line: str, tea: Tea) -> None:
     reason = line.partition(" ")[2]
     assert shown == f"* bob has gone offline{f': {reason}' if reason else '.'}"
     assert any("bob (offline)" in each for each in tea.alice.types("/members"))
+
+
+def test_an_announcement(tea: Tea, visit: Visit) -> None:
+    """Everybody online sees it, wherever they are, but for those who ignore the operator."""
+    gus = visit("gus", "")
+    tea.alice.chat.accounts.claim_code = "claim-code"
+    tea.alice.types("/claim claim-code")
+    tea.carol.types("/ignore alice")
+    for user in (tea.bob, tea.carol, gus):
+        user.sees()
+    shown = "* alice announces: tea at five"
+    assert tea.alice.types("/announce tea at five") == [shown]
+    assert (tea.bob.sees(), gus.sees(), tea.carol.sees()) == ([shown], [shown], [])
+    assert "Only operators" in str(tea.bob.types("/announce no"))
+    assert tea.alice.sees() == []

@@ -168,6 +168,7 @@ ANYWHERE = {
     "msg": Right("/msg {} hi", ALL, "message", {**SELF, **UNKNOWN}),
     "query": Right("/query {} hi", ALL, "message", {**SELF, **UNKNOWN}),
     "operator": Right("/operator {}", OPERATOR, "operator", {**OPERATORS, **GUESTS, **UNKNOWN}),
+    "announce": Right("/announce hi", OPERATOR, "announced"),
     "stats": Right("/stats", OPERATOR),
     "claim": Right("/claim 0123456789", ALL, "", {"": Code.BAD_ARGUMENT}),  # the code was used
 }

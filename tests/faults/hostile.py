@@ -66,6 +66,7 @@ TEXTS = {
     "removed.file": Way("/remove 1", "{own}"),
     "server-kicked.reason": Way("/kick {victim} {}"),
     "server-banned.reason": Way("/ban troll-{own} {}"),
+    "announced.text": Way("/announce {}"),
     "left.reason": Way("/quit {}"),  # of a guest
     "presence.reason": Way("/quit {}"),  # the last one: it disconnects
 }
@@ -76,7 +77,7 @@ BY_WAY = {
     " react.by pin.by unpin.by requested.name withdrawn.name rejected.by invited.by"
     " uninvited.name created.by joined.by left.name kicked.by banned.by unbanned.by"
     " registered.name admin.by admin.previous policy.by topic.by shared.by removed.by"
-    " server-kicked.by server-banned.by server-unbanned.by operator.by"
+    " server-kicked.by server-banned.by server-unbanned.by operator.by announced.by"
     " operator-removed.by closed.by moderator.by"
     " unmoderator.by quieted.by unquieted.by slow.by code-made.by code-ended.by hook-added.by"
     " hook-removed.by",

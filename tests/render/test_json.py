@@ -12,6 +12,7 @@ import pytest
 from pyconchat.domain.events import (
     Action,
     AdminChanged,
+    Announced,
     AnyEvent,
     Damaged,
     Edit,
@@ -189,6 +190,7 @@ EXAMPLES: list[tuple[AnyEvent, str, str]] = [
     (ServerUnbanned(BOB, OP), "server-unbanned", '{"name":"bob","by":"op"}'),
     (OperatorMade(BOB), "operator", '{"name":"bob","by":null}'),
     (OperatorRemoved(BOB, ALICE), "operator-removed", '{"name":"bob","by":"alice"}'),
+    (Announced(OP, SafeText("tea")), "announced", '{"by":"op","text":"tea"}'),
 ]
 
 

@@ -122,6 +122,7 @@ const SENTENCES = {
   "server-unbanned": (e) => `${e.name} may log in again: ${e.by} lifted the ban.`,
   operator: (e, you) => `${is(e, you)} an operator now.`,
   "operator-removed": (e, you) => `${is(e, you)} no longer an operator${you ? `: ${e.by} decided that` : ""}.`,
+  announced: (e) => `${e.by} announces: ${e.text}`,
   "hook-added": (e) => `${e.by} added the hook ${e.name}: programs can post here.`,
   "hook-removed": (e) => `${e.by} removed the hook ${e.name}.`,
   damaged: () => "An entry of the log is damaged and cannot be shown.",
