@@ -162,6 +162,11 @@ class Account:
         """Gain power over the whole server, or lose it (*operator* is False)."""
         self.actor = Actor(self.name, self.actor.guest, operator, self.actor.since)
 
+    def respell(self, name: Name) -> None:
+        """Change the case of a guest's name, who is in no group: groups have the names, too."""
+        self.name = name
+        self.actor = Actor(name, self.actor.guest, self.actor.operator, self.actor.since)
+
     def register(self, password_hash: str, at: int) -> None:
         """Become registered *at* that time, in milliseconds; or change the password.
 
@@ -258,6 +263,12 @@ class Accounts:
         self._require_unused(account.name)
         self._accounts[account.key] = account
         self._lookalikes.add(account.name)
+
+    def respell(self, account: Account, name: Name) -> None:
+        """Change the case of the name of *account*, a guest in no group."""
+        self._lookalikes.remove(account.name)
+        account.respell(name)
+        self._lookalikes.add(name)
 
     @contextmanager
     def reserved(self, name: Name, now: int) -> Iterator[None]:

@@ -98,7 +98,7 @@ def text_lines(head: str, target: str, text: str) -> Iterator[str]:
     if len(text) <= SHORT and "\n" not in text:
         yield text
         return
-    typed = MAX_LINE - len(f"PRIVMSG {target} :\r\n".encode())
+    typed = MAX_LINE - len(f"NOTICE {target} \r\n".encode())  # a text of one word needs no colon
     room = max(SHORT, MAX_LINE - len(f"{head}\r\n".encode()))
     for each in text.split("\n"):
         if each or text == "":

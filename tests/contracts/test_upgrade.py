@@ -196,6 +196,7 @@ def test_an_older_database_keeps_its_data(database: Path) -> None:
         ]
         (group,) = loaded.groups.values()
         assert (group.state.name, group.state.topic, group.head) == ("tea", "green", 200)
+        assert (group.state.topic_by, group.state.topic_at) == (BOB.name, AT + 2)
         assert [member.name for member in group.state.members] == ["alice"]
         assert [cursor.read for cursor in store.cursors(fold(ALICE.name))] == [150]
         assert [entry.seq for entry in store.entries(TEA, 0, NO_LIMIT, 1000)] == list(range(1, 201))

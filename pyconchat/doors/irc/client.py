@@ -50,6 +50,9 @@ class IrcPeer(ITranslator, ILoginPeer):
     def end_direct() -> None:
         """Have what others send come through `write` from now on."""
 
+    def end_session() -> None:
+        """End the session; the connection is closed later."""
+
     def write_now(block: bytes) -> None:  # noqa: N805 - a method of an interface
         """Write *block*, which the client's `Output` has put in order."""
 

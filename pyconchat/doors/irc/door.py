@@ -108,6 +108,10 @@ class IrcDoor(Door):
         """Have what others send come through `write`, which puts it behind an answer."""
         self._output.end_direct()
 
+    def end_session(self) -> None:
+        """End the session; the connection is closed later."""
+        self._close_session()
+
     def write_now(self, block: bytes) -> None:
         """Write *block*, which the client's `Output` has put in order."""
         self._written += len(block)

@@ -76,7 +76,10 @@ def _own_modes(client: Client, message: Message) -> None:
 
 
 def _set_own(client: Client, modes: str) -> None:
-    """Set or unset the client's own modes: of bots (IRCv3 bot mode), and of the invisible."""
+    """Set or unset the client's own modes: of bots (IRCv3 bot mode), and of the invisible.
+
+    Or end what OPER has given to the client.
+    """
     sign, changed = "+", ""
     for letter in modes:
         if letter in "+-":
@@ -86,6 +89,9 @@ def _set_own(client: Client, modes: str) -> None:
         if name and getattr(client, name) is not (sign == "+"):
             setattr(client, name, sign == "+")
             changed += sign + letter
+        elif letter == "o" and sign == "-" and client.actor.operator:
+            client.login.operate_as(client.account)  # no longer as another account
+            changed += "" if client.actor.operator else "-o"
     if changed:
         client.send(line(client.nick, "MODE", client.nick, _joined(changed)))
 

@@ -29,7 +29,8 @@ _NUMERICS = {
 def refuse(client: Client, refused: Refused, message: Message) -> None:
     """Answer *message*, which was *refused*."""
     command, first = message.command, message.param(0)
-    channel = first if first.startswith("#") else ""
+    place = message.param(1) if command == "INVITE" else first
+    channel = place if place.startswith("#") else ""
     code, sentence = refused.code, refused.sentence
     if command == "NOTICE":
         return  # no error is ever an answer to one
@@ -40,7 +41,7 @@ def refuse(client: Client, refused: Refused, message: Message) -> None:
             client.reply("403", channel or first, sentence)
         case Code.NOT_MEMBER if command in _TALKING:
             client.reply("404", channel, sentence)
-        case Code.NOT_MEMBER if command in ("KICK", "MODE") and message.params[2:]:
+        case Code.NOT_MEMBER if _names_another(client, message, channel):
             theirs = message.param(1 if command == "KICK" else 2)
             client.reply("441", theirs, channel, sentence)
         case Code.NOT_MEMBER:
@@ -58,7 +59,7 @@ def refuse(client: Client, refused: Refused, message: Message) -> None:
         case Code.INVITE_ONLY | Code.PENDING:
             client.reply("473", channel, sentence)
         case Code.NOT_ADMIN:
-            client.reply("482", channel or message.param(1), sentence)
+            client.reply("482", channel, sentence)
         case Code.NO_SUCH_NAME if command == "INVITE" or command == "KICK":
             client.reply("401", first if command == "INVITE" else message.param(1), sentence)
         case Code.TOO_LONG:
@@ -72,3 +73,10 @@ def refuse(client: Client, refused: Refused, message: Message) -> None:
             client.reply("404" if command in _TALKING else "437", channel, sentence)
         case _:
             client.fail("FAIL", command, code.value.replace("-", "_").upper(), sentence)
+
+
+def _names_another(client: Client, message: Message, channel: str) -> bool:
+    """Return whether *message*, by a member of *channel*, is about somebody who is none."""
+    conversation = client.services.groups.get(channel[1:])
+    is_member = conversation is not None and client.account.key in conversation.group.members
+    return is_member and message.command in ("KICK", "MODE") and len(message.params) > 2

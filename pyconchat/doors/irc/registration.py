@@ -256,13 +256,19 @@ class Registration:
         """Give a guest in no group another name; nobody else's name changes."""
         client = self._client
         name, account = person_name(raw), client.account
-        if fold(name) == account.key:
+        if name == account.name:
             return
         other = client.services.accounts.get(name)
-        if other is not None:
+        if other is not None and other is not account:
             raise name_in_use(other.name)
-        if account.registered or client.groups():
+        known = client.services.groups.connected_with(account.key)
+        if account.registered or client.groups() or (other is account and known):
             client.reply("447", "A name stays as it is while you are registered or in a group.")
+            return
+        if other is account:  # in other letters
+            old, client.nick = client.source, name
+            client.services.accounts.respell(account, name)
+            client.send(line(old, "NICK", name))
             return
         session = await log_in(client, GuestName(name, client.door.network))
         await switch(client, session)

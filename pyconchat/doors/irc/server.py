@@ -106,11 +106,12 @@ async def kill(client: Client, message: Message) -> None:
 
 
 async def quit_(client: Client, message: Message) -> None:
-    """QUIT: disconnect."""
+    """QUIT: disconnect, after others have seen it."""
     if client.session is not None:
-        client.login.quit(reason_in(message.param(0)[:300]))
-    else:
-        client.close("Bye.")
+        client.session.quit_reason = reason_in(message.param(0)[:300])
+        client.door.end_session()
+        await client.services.chat.settled()
+    client.close("Bye.")
 
 
 def _one_line(text: str) -> str:

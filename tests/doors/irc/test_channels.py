@@ -201,6 +201,19 @@ def test_modes(irc: IrcServer) -> None:
     assert alice.gets("MODE bob")[0].split()[1] == "502"
 
 
+def test_who_is_no_member(irc: IrcServer) -> None:
+    """442 is about the client itself, 441 about the one that it names."""
+    alice, bob, zoe = irc.enters("alice"), irc.enters("bob"), irc.enters("zoe")
+    together(irc, alice)
+    assert zoe.gets("KICK #tea alice")[0].split()[1:4] == ["442", "zoe", "#tea"]
+    assert zoe.gets("INVITE bob #tea")[0].split()[1:4] == ["442", "zoe", "#tea"]
+    assert zoe.gets("INVITE bob #none")[0].split()[1:4] == ["403", "zoe", "#none"]
+    assert alice.gets("KICK #tea bob")[0].split()[1:5] == ["441", "alice", "bob", "#tea"]
+    together(irc, bob)
+    alice.gets("MODE #tea +i")
+    assert bob.gets("INVITE zoe #tea")[-1].split()[1:4] == ["482", "bob", "#tea"]
+
+
 def test_topics_and_kicks(irc: IrcServer) -> None:
     """Who may, and what others see; a kick without a reason has the kicker's name."""
     alice, bob = irc.enters("alice"), irc.enters("bob")

@@ -43,6 +43,20 @@ def test_a_connection_is_freed(irc: IrcServer) -> None:
     assert [each() for each in kept if each() is not None] == []
 
 
+def test_a_quit_is_published_before_the_connection_ends(irc: IrcServer) -> None:
+    """Who looks after the end finds the guest gone."""
+    alice, gus = irc.enters("alice"), irc.enters("gus")
+    for user in (alice, gus):
+        user.gets("JOIN #tea")
+    alice.receives()
+    gus.door.dataReceived(b"QUIT :so long\r\n")
+    assert gus.wire.value() == b""
+    assert alice.sees() == ["gus QUIT so long"]
+    assert gus.sees() == ["ERROR Bye."]
+    gus.waits(5)
+    assert not gus.wire.connected
+
+
 FLOWS = {
     "guest": LOGIN.format(caps="", pass_="", nick="gus"),
     "named": LOGIN.format(caps="draft/chathistory", pass_="PASS :pass word\r\n", nick="rita"),

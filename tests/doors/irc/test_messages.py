@@ -142,9 +142,11 @@ def test_formatting_is_not_passed_on(irc: IrcServer) -> None:
 def test_long_messages(irc: IrcServer) -> None:
     """One line stays one line; 4,000 bytes of nc come in lines of 512, and nothing is lost."""
     alice, bob = pair(irc)
-    text = "y" * (512 - len("PRIVMSG #tea :\r\n"))
-    alice.sends(f"PRIVMSG #tea :{text}")
-    assert bob.sees() == [f"alice PRIVMSG #tea {text}"]
+    for command in ("PRIVMSG", "NOTICE"):
+        for colon in ("", ":"):
+            text = "y" * (512 - len(f"{command} #tea {colon}\r\n"))
+            alice.sends(f"{command} #tea {colon}{text}")
+            assert bob.sees() == [f"alice {command} #tea {text}"]
     nc = irc.at_nc("carol")
     nc.types("/join tea")
     bob.receives()

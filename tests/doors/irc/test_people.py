@@ -227,8 +227,15 @@ def test_operators(irc: IrcServer) -> None:
         "irc.test 381 zoe You are an operator of this server.",
         "zoe MODE zoe +o",
     ]
+    assert "irc.test 313 gus zoe is an operator of this server" in gus.gets("WHOIS zoe")
+    assert gus.gets("WHO zoe")[0].split()[8] == "H*"
+    assert "irc.test 252 gus 2 operators online" in gus.gets("LUSERS")
     zoe.sends("KILL gus :spam")
     assert gus.sees()[-1].startswith("ERROR")
+    assert zoe.gets("MODE zoe -o", "MODE zoe") == ["zoe MODE zoe -o", "irc.test 221 zoe +"]
+    assert zoe.gets("KILL olga :no")[0].split()[1] == "481"
+    assert olga.gets("MODE olga -o", "MODE olga")[-1] == "irc.test 221 olga +o"
+    zoe.sends("OPER olga :pass word")
     gus = irc.enters("gus")
     nc = irc.at_nc("olga", "pass word")
     nc.types("/password", "pass word", "another password", "another password")

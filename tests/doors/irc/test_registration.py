@@ -158,7 +158,8 @@ def test_guests_off(irc: IrcServer) -> None:
 def test_nobody_renames(irc: IrcServer, rita: str) -> None:
     """A guest who is in no group may, others may not."""
     gus, named = irc.enters("gus"), irc.enters("rita", password="pass word")
-    assert gus.gets("NICK guy")[0] == "gus NICK guy"
+    assert gus.gets("NICK guy", "NICK GUY", "NICK GUY") == ["gus NICK guy", "guy NICK GUY"]
+    assert named.gets("WHOIS guy")[0].split()[3] == "GUY"
     assert gus.gets("NICK rita")[0].split()[1] == "433"
     gus.sends("JOIN #tea")
     gus.receives()
