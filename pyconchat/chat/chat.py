@@ -151,10 +151,11 @@ class Chat:
         reply_to: int = 0,
         notice: bool = False,
         tags: Tags = (),
+        cuts: tuple[int, ...] = (),
     ) -> None:
         """Post *text* to a group, as an answer to the entry *reply_to*. Raises `Refused`.
 
-        *notice* and *tags* are as in `Message`.
+        *notice*, *tags* and *cuts* are as in `Message`.
 
         *done* fires with the message's number; without it, the session is told only if the
         message could not be stored.
@@ -165,8 +166,8 @@ class Chat:
             group.require_member(actor)
             raise no_such_message(reply_to)
         event = group.post(actor, text, now)
-        if reply_to or notice or tags:
-            event = replace(event, reply_to=reply_to, notice=notice, tags=tags)
+        if reply_to or notice or tags or cuts:
+            event = replace(event, reply_to=reply_to, notice=notice, tags=tags, cuts=cuts)
         decision = Decision(now, (NewEntry(conversation.id, event),), (), key)
         self.journal.append(decision, _origin(session), done)
         if session.away is not None:

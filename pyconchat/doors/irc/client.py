@@ -27,6 +27,7 @@ from pyconchat.domain.replies import Reply
 from pyconchat.domain.text import SafeText
 from pyconchat.doors.irc.message import Message
 from pyconchat.doors.irc.monitors import Monitors
+from pyconchat.doors.irc.open_batch import OpenBatch
 from pyconchat.doors.irc.output import Output
 from pyconchat.net.waiters import Waiters
 from pyconchat.render.irc import IrcRenderer, IrcStyle
@@ -80,6 +81,7 @@ class Client:
         self.answers: list[str] = []  # to the questions of the running command
         self.shown_at: dict[int, int] = {}  # groups, with the newest entry when they were shown
         self.own_event: AnyEvent | None = None  # which the running command causes
+        self.batch: OpenBatch | None = None  # which the client is sending
         self.posting = 0  # messages that are not stored yet
         self.all_posted = Waiters()
         self.monitors = monitors
@@ -138,7 +140,10 @@ class Client:
     def style(self) -> IrcStyle:
         """Return the style of messages that its capabilities ask for."""
         return IrcStyle(
-            "message-tags" in self.caps, "server-time" in self.caps, "account-tag" in self.caps
+            "message-tags" in self.caps,
+            "server-time" in self.caps,
+            "account-tag" in self.caps,
+            {"draft/multiline", "batch"} <= self.caps,
         )
 
     @property

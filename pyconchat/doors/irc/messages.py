@@ -27,13 +27,13 @@ from pyconchat.doors.irc.output import with_tag
 from pyconchat.doors.irc.references import seq_in
 from pyconchat.doors.irc.refusals import refuse
 from pyconchat.doors.irc.service import is_service, serve
-from pyconchat.doors.irc.tags import REPLY, safe_tags
+from pyconchat.doors.irc.tags import REPLY, stored_tags
 from pyconchat.doors.irc.welcome import MAX_TARGETS
 
 __all__ = ["Posts", "echo", "privmsg"]
 
-BOT_TAG = ("bot", SafeText(""))
-"""The tag of what a bot says (IRCv3 bot mode)."""
+Batched = tuple[SafeText, tuple[int, ...]]
+"""The text of a message of several lines, and the *cuts* that the log's `Message` has."""
 
 _ACTION = "\x01ACTION "
 
@@ -49,13 +49,17 @@ class _Post(NamedTuple):
 
 
 class _Words(NamedTuple):
-    """What is said: as a notice if *is_notice*, with *tags*, as an answer to *reply_to*, if any."""
+    """What is said: as a notice if *is_notice*, with *tags*, as an answer to *reply_to*, if any.
+
+    *cuts* are as in the log's `Message`.
+    """
 
     text: SafeText
     kind: type[Said] | type[Action]
     is_notice: bool
     tags: Tags
     reply_to: int = 0
+    cuts: tuple[int, ...] = ()
 
     @property
     def has_reference(self) -> bool:
@@ -113,8 +117,10 @@ def echo(client: Client, posts: Posts, entry: Entry, where: Where) -> str:
     return received
 
 
-async def privmsg(client: Client, posts: Posts, message: Message) -> None:
-    """Send a message to each target."""
+async def privmsg(
+    client: Client, posts: Posts, message: Message, batched: Batched | None = None
+) -> None:
+    """Send a message to each target; *batched* is its text, if it has several lines."""
     targets = message.param(0).split(",")
     if len(targets) > MAX_TARGETS:
         client.reply("407", targets[MAX_TARGETS], "Too many targets.")
@@ -124,7 +130,7 @@ async def privmsg(client: Client, posts: Posts, message: Message) -> None:
         echoes, message = [], message._replace(tags={**message.tags, "label": ""})
     for target in targets[:MAX_TARGETS]:
         try:
-            await _send(client, posts, target, message, echoes)
+            await _send(client, posts, target, message, echoes, batched)
         except Refused as refused:
             one = message._replace(params=(target, *message.params[1:]))
             refuse(client, refused, one)
@@ -135,7 +141,12 @@ async def privmsg(client: Client, posts: Posts, message: Message) -> None:
 
 
 async def _send(
-    client: Client, posts: Posts, target: str, message: Message, echoes: list[str] | None
+    client: Client,
+    posts: Posts,
+    target: str,
+    message: Message,
+    echoes: list[str] | None,
+    batched: Batched | None,
 ) -> None:
     text = message.param(1)
     is_notice = message.command == "NOTICE"
@@ -155,11 +166,10 @@ async def _send(
                 return
             raise Refused(Code.QUIET, "Of CTCP, only ACTION is passed on.")
         kind, text = Action, text.removeprefix(_ACTION).rstrip("\x01")
-    safe = safe_text(strip_formatting(text))
+    safe, cuts = batched or (safe_text(strip_formatting(text)), ())
     if not safe or safe.isspace():
         raise empty_message()
-    tags = (*((BOT_TAG,) if client.bot else ()), *safe_tags(message.tags))
-    words = _Words(safe, kind, is_notice, tags)
+    words = _Words(safe, kind, is_notice, stored_tags(client, message), cuts=cuts)
     if target.startswith("#"):
         group = client.group_joined(target)
         words = await _answering(client, group, words)
@@ -209,7 +219,7 @@ def _post(
         else:
             chat.post(
                 session, conversation, words.text, done, None, words.reply_to, words.is_notice,
-                words.tags,
+                words.tags, words.cuts,
             )  # fmt: skip
     except Refused:
         posts.drop(target, post)
@@ -246,7 +256,7 @@ async def _tell(
     try:
         delivered = await services.chat.private.post(
             client.login, partner, words.text, None, words.kind, words.reply_to, words.is_notice,
-            words.tags,
+            words.tags, words.cuts,
         )  # fmt: skip
     except PeerGone:
         raise
