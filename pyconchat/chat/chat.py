@@ -191,6 +191,14 @@ class Chat:
             self.registry.absences.end(session)
         return self._append(decision, _origin(session))
 
+    def send_tags(
+        self, session: ISession, conversation: GroupConversation, tags: Tags
+    ) -> Deferred[int]:
+        """Send *tags* to a group, without a text; fires with their number. Raises `Refused`."""
+        now = self.now()
+        event = self.memory.usable(conversation).send_tags(session.account.actor, tags, now)
+        return self._append(Decision(now, (NewEntry(conversation.id, event),)))
+
     def post_by_hook(self, digest: str, text: SafeText, key: str = "") -> Deferred[int]:
         """Post *text* at the hook whose token has the hash *digest*; fires with its number.
 

@@ -153,6 +153,7 @@ class Client:
 
     def restyle(self) -> None:
         """Apply changed capabilities."""
+        self.batch = None  # its lines are free of charge only as long as they are such
         self.event_style = tuple(each in self.caps for each in _OF_EVENTS)
         self.door.renderer = self.renderer
         if self.session is not None:

@@ -100,6 +100,7 @@ _TABLE: dict[str, Command] = {
 
 _EVERYWHERE = (
     "AUTHENTICATE",
+    "BATCH",
     "CAP",
     "ISUPPORT",
     "NICK",

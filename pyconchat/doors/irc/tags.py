@@ -79,8 +79,7 @@ async def _send(client: Client, target: str, tags: Tags) -> None:
         if await _react(client, group, None, tags):
             return
         client.own_event = TagsSent(account.name, tags, not account.registered)
-        now = chat.now()
-        await chat.decide(group, lambda rules: rules.send_tags(client.actor, tags, now))
+        await chat.send_tags(client.login, group, tags)
         return
     partner = client.services.accounts.find(person_name(target))
     known = await chat.private.conversation(account, partner, or_self=True)

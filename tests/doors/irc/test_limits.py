@@ -51,6 +51,14 @@ def test_a_message_of_several_lines_counts_once(limited: IrcServer) -> None:
         alice.sends(f"BATCH +{number} draft/multiline alice", *lines, f"BATCH -{number}")
         assert len(alice.receives()) == 62
     alice.waits(10)
+    alice.sends("BATCH +2 draft/multiline alice", "CAP REQ -draft/multiline")
+    alice.receives()
+    alice.sends(*["PRIVMSG alice :x"] * 20)
+    assert len(alice.receives()) == 9
+    for _ in range(20):
+        alice.waits(1)
+    alice.sends("CAP REQ draft/multiline")
+    alice.receives()
     alice.sends("BATCH +x draft/multiline alice", "BATCH -y", *["@batch=x PRIVMSG a :x"] * 20)
     alice.sends("PRIVMSG alice :after")
     assert len(alice.receives()) == 1
