@@ -21,7 +21,7 @@ from pyconchat.doors.irc import (
 from pyconchat.doors.irc.account_registration import verify
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.message import Message
-from pyconchat.doors.irc.messages import Posts
+from pyconchat.doors.irc.posts import Posts
 from pyconchat.doors.irc.redaction import redact
 from pyconchat.doors.irc.refusals import refuse
 from pyconchat.doors.irc.registration import Registration

@@ -33,8 +33,8 @@ from pyconchat.doors.irc.event_feed import EventFeed
 from pyconchat.doors.irc.events import past_lines
 from pyconchat.doors.irc.joins import show_group
 from pyconchat.doors.irc.message import MAX_ANY, command_of, parse
-from pyconchat.doors.irc.messages import echo
 from pyconchat.doors.irc.monitors import Monitors
+from pyconchat.doors.irc.posts import echo
 from pyconchat.doors.irc.read_markers import shown_elsewhere
 from pyconchat.doors.irc.service import say
 from pyconchat.net.connection import Lifecycle

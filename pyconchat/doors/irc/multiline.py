@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.message import Message
-from pyconchat.doors.irc.messages import Posts, privmsg
+from pyconchat.doors.irc.messages import privmsg
 from pyconchat.doors.irc.open_batch import Invalid, OpenBatch
+from pyconchat.doors.irc.posts import Posts
 from pyconchat.doors.irc.service import is_service
 
 __all__ = ["CAPABILITY", "TALK", "batch", "takes"]
@@ -53,8 +54,9 @@ async def batch(client: Client, posts: Posts, message: Message) -> None:
         _fail(client, open, Invalid("MULTILINE_INVALID", "There is an open batch already."))
         return
     kind, target = message.param(1), message.param(2)
-    if sign != "+" or not reference or kind != CAPABILITY or not target or is_service(target):
-        sentence = f"That is BATCH +REFERENCE {CAPABILITY} TARGET."
+    one = target and "," not in target and not is_service(target)
+    if sign != "+" or not reference or kind != CAPABILITY or not one:
+        sentence = f"That is BATCH +REFERENCE {CAPABILITY} TARGET, for one group or person."
         _fail(client, None, Invalid("MULTILINE_INVALID", sentence))
         return
     label = message.label if "labeled-response" in client.caps else ""

@@ -173,7 +173,9 @@ def test_a_batch_that_is_not_finished(irc: IrcServer) -> None:
     )
 
 
-@pytest.mark.parametrize("begin", ["+1 other #tea", "+1 draft/multiline", "x", "+1"])
+@pytest.mark.parametrize(
+    "begin", ["+1 draft/multiline #tea,PyconChat", "+1 other #tea", "+1 draft/multiline", "x", "+1"]
+)
 def test_other_batches(irc: IrcServer, begin: str) -> None:
     """There are none; and the service takes no batches."""
     alice, _, carol = three(irc)
