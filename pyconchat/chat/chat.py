@@ -151,10 +151,11 @@ class Chat:
         reply_to: int = 0,
         notice: bool = False,
         tags: Tags = (),
+        cuts: tuple[int, ...] = (),
     ) -> None:
         """Post *text* to a group, as an answer to the entry *reply_to*. Raises `Refused`.
 
-        *notice* and *tags* are as in `Message`.
+        *notice*, *tags* and *cuts* are as in `Message`.
 
         *done* fires with the message's number; without it, the session is told only if the
         message could not be stored.
@@ -165,8 +166,8 @@ class Chat:
             group.require_member(actor)
             raise no_such_message(reply_to)
         event = group.post(actor, text, now)
-        if reply_to or notice or tags:
-            event = replace(event, reply_to=reply_to, notice=notice, tags=tags)
+        if reply_to or notice or tags or cuts:
+            event = replace(event, reply_to=reply_to, notice=notice, tags=tags, cuts=cuts)
         decision = Decision(now, (NewEntry(conversation.id, event),), (), key)
         self.journal.append(decision, _origin(session), done)
         if session.away is not None:
@@ -189,6 +190,14 @@ class Chat:
         if session.away is not None:
             self.registry.absences.end(session)
         return self._append(decision, _origin(session))
+
+    def send_tags(
+        self, session: ISession, conversation: GroupConversation, tags: Tags
+    ) -> Deferred[int]:
+        """Send *tags* to a group, without a text; fires with their number. Raises `Refused`."""
+        now = self.now()
+        event = self.memory.usable(conversation).send_tags(session.account.actor, tags, now)
+        return self._append(Decision(now, (NewEntry(conversation.id, event),)))
 
     def post_by_hook(self, digest: str, text: SafeText, key: str = "") -> Deferred[int]:
         """Post *text* at the hook whose token has the hash *digest*; fires with its number.

@@ -76,12 +76,13 @@ class PrivateTalk:
         reply_to: int = 0,
         notice: bool = False,
         tags: Tags = (),
+        cuts: tuple[int, ...] = (),
     ) -> Delivered:
         """Post *text* to *receiver*, as an answer to the entry *reply_to*.
 
         Raises `Refused` or `NotSaved`.
 
-        *notice* and *tags* are as in `Message`.
+        *notice*, *tags* and *cuts* are as in `Message`.
 
         It is appended to the journal before the first wait, if the conversation is in memory.
         """
@@ -97,8 +98,8 @@ class PrivateTalk:
         conversation, writes = self._opened(known, sender, receiver)
         first = not sender.registered and sender.party not in conversation.guests
         event: Message | Action = kind(sender.name, text, first, tags=tags)
-        if isinstance(event, Message) and (reply_to or notice):
-            event = replace(event, reply_to=reply_to, notice=notice)
+        if isinstance(event, Message) and (reply_to or notice or cuts):
+            event = replace(event, reply_to=reply_to, notice=notice, cuts=cuts)
         decision = Decision(self._now(), (NewEntry(conversation.id, event),), writes, key)
         if first:
             conversation.guests.add(sender.party)

@@ -190,7 +190,9 @@ def amended(event: AnyEvent, by: Edit | Unsay, seq: int) -> AnyEvent:
     A removed message stays removed.
     """
     match event, by:
-        case ((Message() | Action()), Edit(text=text, mentions=mentions)):
+        case Message(), Edit(text=text, mentions=mentions):
+            return replace(event, text=text, mentions=mentions, edited=seq, cuts=())
+        case Action(), Edit(text=text, mentions=mentions):
             return replace(event, text=text, mentions=mentions, edited=seq)
         case ((Message(sender=sender) | Action(sender=sender)), Unsay(by=remover)):
             return MessageRemoved(sender, remover)

@@ -66,7 +66,8 @@ class Message(Event, frozen=True, tag="message"):
     the entry *reply_to*, if that is not 0. *edited* is the number of the latest entry that
     corrected it, 0 if there is none; *text* is the corrected one. A *notice* is of a program:
     nothing may answer it by itself. *tags* are names and values that IRC clients gave the message.
-    With *hook*, the sender is a hook, which has no account (see `pyconchat.domain.hooks`).
+    With *hook*, the sender is a hook, which has no account (see `pyconchat.domain.hooks`). At the
+    characters *cuts* of the text, an IRC client has continued a line of it in another line of IRC.
     """
 
     sender: Name
@@ -78,6 +79,7 @@ class Message(Event, frozen=True, tag="message"):
     notice: bool = False
     tags: Tags = ()
     hook: bool = False
+    cuts: tuple[int, ...] = ()
 
 
 class Action(Event, frozen=True, tag="action"):

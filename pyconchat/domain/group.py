@@ -67,11 +67,11 @@ class Group(Moderation):
         self._require_turn(by, text, now)
         return Action(by.name, text, by.guest, self.mentions_in(by, text))
 
-    def send_tags(self, by: Actor, tags: Tags, now: int) -> list[GroupEvent]:
+    def send_tags(self, by: Actor, tags: Tags, now: int) -> TagsSent:
         """Decide that *by* sends *tags* without a text."""
         self.require_member(by)
         self.require_voice(by, now)
-        return [TagsSent(by.name, tags, by.guest)]
+        return TagsSent(by.name, tags, by.guest)
 
     def _require_turn(self, by: Actor, text: SafeText, now: int) -> None:
         self.require_member(by)

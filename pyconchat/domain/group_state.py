@@ -263,9 +263,9 @@ class LiveState:
     def apply(self, event: GroupEvent, at: int) -> None:
         """Change the state as *event* says, which happened at *at* (milliseconds)."""
         match event:
-            case Message() | Action() | MessageRemoved():
+            case Message() | Action() | TagsSent() | MessageRemoved():
                 return
-            case Edit() | Reaction() | TagsSent():
+            case Edit() | Reaction():
                 pass
             case Unsay(about=seq):
                 self.pins.pop(seq, None)

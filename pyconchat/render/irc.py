@@ -25,6 +25,7 @@ from pyconchat.render.irc_lines import (
     REPLY,
     SERVICE,
     SHORT,
+    composed,
     line,
     server_time,
     source,
@@ -35,12 +36,17 @@ from pyconchat.render.irc_lines import (
 __all__ = ["IrcRenderer", "IrcStyle", "client_tags", "msgid", "target_of"]
 
 
+MAX_REPEATED = 256
+"""Maximum characters of client-only tags that each line of a message repeats."""
+
+
 class IrcStyle(NamedTuple):
     """The capabilities that change the bytes of a message."""
 
     tags: bool = False
     time: bool = False
     account: bool = False
+    multiline: bool = False
 
 
 def msgid(entry: Entry) -> str:
@@ -73,7 +79,7 @@ class IrcRenderer:
 
     def __init__(self, style: IrcStyle) -> None:
         self._style = style
-        self._plain = not any(style)
+        self._plain = not any(style[:3])
 
     @classmethod
     def of(cls, style: IrcStyle) -> IrcRenderer:
@@ -97,6 +103,7 @@ class IrcRenderer:
             and not event.notice
             and not event.tags
             and not event.reply_to
+            and not event.cuts
             and "\n" not in event.text
             else self.message(entry, where)
             for entry in entries
@@ -117,27 +124,31 @@ class IrcRenderer:
             tags += f";msgid={entry.conversation}-{entry.seq}"
         return f"@{tags[1:]} " if tags else ""
 
-    def message(
-        self, entry: Entry, where: Where, more: Sequence[tuple[str, str]] = (), stamp: str = ""
-    ) -> str:
-        """Return the lines of a message with the tags *more*; *stamp* stands before its text."""
+    def message(self, entry: Entry, where: Where, stamp: str = "") -> str:
+        """Return the lines of a message; *stamp* stands before its text."""
         event = entry.event
         assert isinstance(event, Talk), "only messages and actions are talk"
         target = target_of(event.sender, where)
         command = "NOTICE" if type(event) is Message and event.notice else "PRIVMSG"
         head = f":{source(event.sender)} {command} {target} :"
         unregistered = event.guest or (type(event) is Message and event.hook)
-        first = self.tags(entry, where, event.sender, unregistered, client_tags(entry), more)
+        client = client_tags(entry)
+        first = self.tags(entry, where, event.sender, unregistered, client)
+        text, end = f"{stamp}{event.text}", "\r\n"
+        cuts: Sequence[int] = ()
+        if isinstance(event, Action):
+            head, end = f"{head}\x01ACTION ", "\x01\r\n"
+        else:
+            cuts = [len(stamp) + each for each in event.cuts]
+            if self._style.multiline:
+                lines = list(composed(head, target, text, cuts))
+                return _batched(entry, first, head, target, lines)
         later = first
-        if self._style.tags:  # the id, and a label, are on the first line only
-            later = self.tags(entry, where, event.sender, unregistered, id=False)
-        action = type(event) is Action
-        if action:
-            head += "\x01ACTION "
-        end = "\x01\r\n" if action else "\r\n"
-        lines = text_lines(head, target, f"{stamp}{event.text}")
+        if self._style.tags:  # the id is on the first line only
+            later = self.tags(entry, where, event.sender, unregistered, _repeated(client), id=False)
+        pieces = text_lines(head, target, text, cuts)
         return "".join(
-            f"{later if number else first}{head}{piece}{end}" for number, piece in enumerate(lines)
+            f"{later if number else first}{head}{piece}{end}" for number, piece in enumerate(pieces)
         )
 
     def tags(
@@ -147,12 +158,11 @@ class IrcRenderer:
         sender: str,
         guest: bool,
         client: Tags = (),
-        more: Sequence[tuple[str, str]] = (),
         id: bool = True,
     ) -> str:
         """Return the tags of what *sender* did in *entry*, as they stand before its line."""
         style = self._style
-        tags = list(more)
+        tags: list[tuple[str, str]] = []
         if style.time:
             tags.append(("time", server_time(entry.at)))
         if style.account and not guest and fold(sender) not in where.guests:
@@ -189,6 +199,30 @@ class IrcRenderer:
 
     def refusal(self, refused: Refused) -> bytes:
         return f"ERROR :{refused.sentence}\r\n".encode()
+
+
+def _batched(
+    entry: Entry, tags: str, head: str, target: str, lines: Sequence[tuple[str, bool]]
+) -> str:
+    """Return *lines*, of which each begins with *head*, as a batch with *tags*, if several.
+
+    Its reference differs from all that the server gives to other batches.
+    """
+    if len(lines) == 1:
+        return f"{tags}{head}{lines[0][0]}\r\n"
+    reference, origin = f"m{msgid(entry)}", head.partition(" ")[0]
+    begin = f"{tags}{origin} BATCH +{reference} draft/multiline {target}\r\n"
+    inner = (
+        f"@batch={reference}{';draft/multiline-concat' if joined else ''} {head}{piece}\r\n"
+        for piece, joined in lines
+    )
+    return "".join([begin, *inner, f"{origin} BATCH -{reference}\r\n"])
+
+
+def _repeated(tags: Tags) -> Tags:
+    """Return those of *tags* that later lines of a message have, too: none, if they are long."""
+    kept = tuple(each for each in tags if each[0] not in (REPLY, REACT))
+    return kept if sum(len(name) + len(value) for name, value in kept) <= MAX_REPEATED else ()
 
 
 def target_of(sender: str, where: Where) -> str:

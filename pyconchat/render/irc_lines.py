@@ -7,7 +7,7 @@ second line; `escaped` keeps a tag's value from becoming a second tag.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -18,6 +18,7 @@ __all__ = [
     "REPLY",
     "SERVICE",
     "SHORT",
+    "composed",
     "escaped",
     "line",
     "server_time",
@@ -89,31 +90,52 @@ def _second(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
-def text_lines(head: str, target: str, text: str) -> Iterator[str]:
-    """Yield *text* in pieces that fit into lines which begin with *head*.
+def text_lines(head: str, target: str, text: str, cuts: Sequence[int] = ()) -> Iterator[str]:
+    """Yield *text* in pieces that fit into lines which begin with *head*; none is empty.
 
     What came in one line, to *target*, goes out in one, even if the source makes it longer than
-    MAX_LINE. Longer texts are cut at spaces, never inside a character.
+    MAX_LINE. *cuts* are as in `Message`. Longer texts are cut at spaces, never inside a character.
     """
-    if len(text) <= SHORT and "\n" not in text:
+    if len(text) <= SHORT and "\n" not in text and not cuts:
         yield text
         return
+    for each, _ in composed(head, target, text, cuts, keep_spaces=False):
+        if each or text == "":
+            yield each
+
+
+def composed(
+    head: str, target: str, text: str, cuts: Sequence[int], keep_spaces: bool = True
+) -> Iterator[tuple[str, bool]]:
+    """Yield *text* in pieces, as `text_lines`, and whether each continues the line before it.
+
+    Empty lines are among them. With *keep_spaces*, no space at which a line is cut is left out.
+    """
     typed = MAX_LINE - len(f"NOTICE {target} \r\n".encode())  # a text of one word needs no colon
     room = max(SHORT, MAX_LINE - len(f"{head}\r\n".encode()))
+    at = 0
     for each in text.split("\n"):
-        if each or text == "":
-            yield from [each] if len(each.encode()) <= typed else _cut(each, room)
+        ends = [*(cut for cut in cuts if at < cut < at + len(each)), at + len(each)]
+        begin = at
+        for end in ends:
+            typed_piece = text[begin:end]
+            fits = len(typed_piece.encode()) <= typed
+            pieces = [typed_piece] if fits else _cut(typed_piece, room, keep_spaces)
+            for number, piece in enumerate(pieces):
+                yield piece, begin > at or number > 0
+            begin = end
+        at += len(each) + 1
 
 
-def _cut(text: str, room: int) -> Iterator[str]:
+def _cut(text: str, room: int, keep_spaces: bool) -> Iterator[str]:
     rest = text.encode()
     while len(rest) > room:
         end = room
         while rest[end] & 0xC0 == 0x80:  # inside of a character
             end -= 1
-        space = rest.rfind(b" ", end // 2, end + 1)
+        space = rest.rfind(b" ", end // 2, end if keep_spaces else end + 1)
         if space > 0:
-            yield rest[:space].decode()
+            yield rest[: space + keep_spaces].decode()
             rest = rest[space + 1 :]
         else:
             yield rest[:end].decode()

@@ -14,6 +14,7 @@ from pyconchat.domain.events import (
     Message,
     Policy,
     ServerEvent,
+    TagsSent,
     Talk,
 )
 from pyconchat.domain.group import Actor, Group
@@ -57,7 +58,7 @@ def decide(
     """Apply *events* to *group*; return the decision to store."""
     entries: list[NewEntry] = []
     for event in events:
-        version = None if isinstance(event, Talk) else group.version
+        version = None if isinstance(event, Talk | TagsSent) else group.version
         entries.append(NewEntry(group.id, event, version))
         group.apply(event, at)
     return Decision(at, entries, writes)

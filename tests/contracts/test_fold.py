@@ -85,7 +85,7 @@ Rule: TypeAlias = Callable[[Group, Actor, Actor, Step, int], list[GroupEvent]]
 RULES: dict[str, Rule] = {
     "post": lambda group, by, other, step, at: [group.post(by, step.text, at)],
     "act": lambda group, by, other, step, at: [group.act(by, step.text, at)],
-    "tags": lambda group, by, other, step, at: group.send_tags(by, (("+x", step.text),), at),
+    "tags": lambda group, by, other, step, at: [group.send_tags(by, (("+x", step.text),), at)],
     "join": lambda group, by, other, step, at: group.join(by, at, step.text, proof="hash"),
     "leave": lambda group, by, other, step, at: group.leave(by),
     "approve": lambda group, by, other, step, at: group.approve(by, [step.name]),

@@ -5,14 +5,18 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from irctokens import tokenise
 
 from pyconchat.domain.events import Action, AnyEvent, Entry, Message
 from pyconchat.domain.names import Name
 from pyconchat.domain.replies import Where
 from pyconchat.domain.text import SafeText
 from pyconchat.render.irc import IrcRenderer, IrcStyle
+from pyconchat.render.irc_lines import MAX_LINE
 
-STYLES = [IrcStyle(*each) for each in product((False, True), repeat=3)]
+STYLES = [IrcStyle(*each) for each in product((False, True), repeat=4)]
 ALICE = Name("alice")
 TEA = Where(Name("tea"))
 EVENTS: list[AnyEvent] = [
@@ -23,7 +27,10 @@ EVENTS: list[AnyEvent] = [
     Message(ALICE, SafeText("two\nlines")),
     Message(ALICE, SafeText("beep"), notice=True),
     Message(ALICE, SafeText("tagged"), tags=(("+a", SafeText("b; c")),)),
+    Message(ALICE, SafeText("answer"), reply_to=3),
+    Message(ALICE, SafeText("cut here"), cuts=(4,)),
     Action(ALICE, SafeText("waves")),
+    Action(ALICE, SafeText("waves\nand waves")),
 ]
 
 
@@ -34,6 +41,30 @@ def test_one_message_is_rendered_as_many(style: IrcStyle, event: AnyEvent) -> No
     renderer = IrcRenderer.of(style)
     entry = Entry(2, 7, 1_700_000_000_050, event)
     assert renderer.talk([entry, entry], TEA) == [renderer.message(entry, TEA)] * 2
+
+
+TEXT = st.lists(st.sampled_from([" ", "\n", "a", "é", "中", "x" * 300, "中" * 90]), max_size=40)
+
+
+@given(TEXT.map("".join).filter(bool), st.lists(st.integers(0, 9000), max_size=5, unique=True))
+def test_a_batch_has_the_whole_text(text: str, cuts: list[int]) -> None:
+    """Each line fits, or is as long as it was sent; joined, they are the text."""
+    event = Message(ALICE, SafeText(text), cuts=tuple(sorted(cuts)))
+    piece = IrcRenderer.of(IrcStyle(multiline=True)).message(Entry(2, 7, 0, event), TEA)
+    lines = [tokenise(each) for each in piece.removesuffix("\r\n").split("\r\n")]
+    if len(lines) > 1:
+        assert lines[0].params == ["+m2-7", "draft/multiline", "#tea"]
+        assert lines[-1].params == ["-m2-7"]
+        lines = lines[1:-1]
+    whole = ""
+    for number, each in enumerate(lines):
+        joined = "draft/multiline-concat" in (each.tags or {}) or not number
+        whole += each.params[1] if joined else f"\n{each.params[1]}"
+        assert len(f"PRIVMSG #tea :{each.params[1]}\r\n".encode()) <= MAX_LINE
+    assert whole == text
+    plain = IrcRenderer.of(IrcStyle()).message(Entry(2, 7, 0, event), TEA)
+    shown = [tokenise(each).params[1] for each in plain.removesuffix("\r\n").split("\r\n") if each]
+    assert "".join(shown).replace(" ", "") == text.replace("\n", "").replace(" ", "")
 
 
 def test_the_styles_are_shared() -> None:

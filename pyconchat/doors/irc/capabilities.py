@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pyconchat.domain.text import MAX_LINES
 from pyconchat.doors.irc.client import Client
+from pyconchat.doors.irc.open_batch import MAX_BYTES
 from pyconchat.render.irc_lines import MAX_LINE, line
 
 __all__ = ["CAPABILITIES", "listed", "requested"]
@@ -20,6 +22,7 @@ CAPABILITIES = {
     "draft/event-playback": "",
     "draft/extended-isupport": "",
     "draft/message-redaction": "",
+    "draft/multiline": f"max-bytes={MAX_BYTES},max-lines={MAX_LINES}",
     "draft/pre-away": "",
     "draft/read-marker": "",
     "echo-message": "",

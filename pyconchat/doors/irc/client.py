@@ -27,6 +27,7 @@ from pyconchat.domain.replies import Reply
 from pyconchat.domain.text import SafeText
 from pyconchat.doors.irc.message import Message
 from pyconchat.doors.irc.monitors import Monitors
+from pyconchat.doors.irc.open_batch import OpenBatch
 from pyconchat.doors.irc.output import Output
 from pyconchat.net.waiters import Waiters
 from pyconchat.render.irc import IrcRenderer, IrcStyle
@@ -83,6 +84,7 @@ class Client:
         self.answers: list[str] = []  # to the questions of the running command
         self.shown_at: dict[int, int] = {}  # groups, with the newest entry when they were shown
         self.own_event: AnyEvent | None = None  # which the running command causes
+        self.batch: OpenBatch | None = None  # which the client is sending
         self.posting = 0  # messages that are not stored yet
         self.all_posted = Waiters()
         self.monitors = monitors
@@ -141,7 +143,10 @@ class Client:
     def style(self) -> IrcStyle:
         """Return the style of messages that its capabilities ask for."""
         return IrcStyle(
-            "message-tags" in self.caps, "server-time" in self.caps, "account-tag" in self.caps
+            "message-tags" in self.caps,
+            "server-time" in self.caps,
+            "account-tag" in self.caps,
+            {"draft/multiline", "batch"} <= self.caps,
         )
 
     @property
@@ -151,6 +156,7 @@ class Client:
 
     def restyle(self) -> None:
         """Apply changed capabilities."""
+        self.batch = None  # its lines are free of charge only as long as they are such
         self.event_style = tuple(each in self.caps for each in _OF_EVENTS)
         self.door.renderer = self.renderer
         if self.session is not None:

@@ -13,6 +13,7 @@ from pyconchat.doors.irc import (
     messages,
     modes,
     monitor,
+    multiline,
     people,
     server,
     tags,
@@ -20,19 +21,22 @@ from pyconchat.doors.irc import (
 from pyconchat.doors.irc.account_registration import verify
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.message import Message
-from pyconchat.doors.irc.messages import Posts
+from pyconchat.doors.irc.posts import Posts
 from pyconchat.doors.irc.redaction import redact
 from pyconchat.doors.irc.refusals import refuse
 from pyconchat.doors.irc.registration import Registration
 from pyconchat.doors.irc.search import search
 from pyconchat.doors.irc.service import is_table_command, serve
 
-__all__ = ["FREE", "MESSAGES", "QUERIES", "Commands"]
+__all__ = ["FREE", "MESSAGES", "OF_BATCHES", "QUERIES", "Commands"]
 
 Action = Callable[[Client, Message], Awaitable[None]]
 
 FREE = frozenset({b"PING", b"PONG", b"CAP", b"QUIT"})
 """Commands that cost nothing."""
+
+OF_BATCHES = frozenset({b"BATCH", b"PRIVMSG", b"NOTICE"})
+"""Commands that are lines of a message, while a client sends one of several lines."""
 
 QUERIES = frozenset(
     {
@@ -43,7 +47,7 @@ QUERIES = frozenset(
 )
 """Commands that only ask; so do MODE and TOPIC with one parameter."""
 
-MESSAGES = frozenset({"PRIVMSG", "NOTICE", "TAGMSG"})
+MESSAGES = frozenset({"BATCH", "PRIVMSG", "NOTICE", "TAGMSG"})
 """Commands that need not wait until the messages before them are stored."""
 
 
@@ -96,6 +100,7 @@ _TABLE: dict[str, Command] = {
 
 _EVERYWHERE = (
     "AUTHENTICATE",
+    "BATCH",
     "CAP",
     "ISUPPORT",
     "NICK",
@@ -157,6 +162,11 @@ class Commands:
             await people.away(client, message)
         elif not client.registered:
             client.reply("451", "You have not registered.")
+        elif await multiline.takes(client, message):
+            pass
+        elif command == "BATCH" and multiline.CAPABILITY in client.caps:
+            if self._complete(message, 1):
+                await multiline.batch(client, self.posts, message)
         elif command in ("PRIVMSG", "NOTICE"):
             await self._talk(message)
         elif command in _TABLE:

@@ -28,13 +28,13 @@ from pyconchat.doors.connection_limits import CountedConnection
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.door import Door
 from pyconchat.doors.irc.client import Client, IrcPeer
-from pyconchat.doors.irc.commands import FREE, QUERIES, Commands, unreadable
+from pyconchat.doors.irc.commands import FREE, OF_BATCHES, QUERIES, Commands, unreadable
 from pyconchat.doors.irc.event_feed import EventFeed
 from pyconchat.doors.irc.events import past_lines
 from pyconchat.doors.irc.joins import show_group
 from pyconchat.doors.irc.message import MAX_ANY, command_of, parse
-from pyconchat.doors.irc.messages import echo
 from pyconchat.doors.irc.monitors import Monitors
+from pyconchat.doors.irc.posts import echo
 from pyconchat.doors.irc.read_markers import shown_elsewhere
 from pyconchat.doors.irc.service import say
 from pyconchat.net.connection import Lifecycle
@@ -157,7 +157,9 @@ class IrcDoor(Door):
         if first is None:
             return self._rate
         command = command_of(first[:MAX_ANY])
-        if command in FREE:
+        batch = self.client.batch
+        in_batch = batch is not None and not batch.failed and command in OF_BATCHES
+        if command in FREE or in_batch:  # a message of several lines costs as one of a single line
             self._budget.pay(FREE_COST, False)
             return None
         return self._queries if _asks(command, first) else self._rate

@@ -5,7 +5,6 @@ With the tag ``+draft/reply``, a message is an answer, as `/reply` sends it.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import NamedTuple
 
 from twisted.internet.defer import Deferred
@@ -15,47 +14,41 @@ from pyconchat.chat.conversations import Conversation, GroupConversation
 from pyconchat.domain import amending
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, PeerGone, Refused
-from pyconchat.domain.events import Action, Entry, Tags
+from pyconchat.domain.events import Action, Tags
 from pyconchat.domain.events import Message as Said
 from pyconchat.domain.names import Key, fold, person_name
 from pyconchat.domain.refusals import empty_message
-from pyconchat.domain.replies import Where
 from pyconchat.domain.text import SafeText, safe_text
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.message import Message, strip_formatting
 from pyconchat.doors.irc.output import with_tag
+from pyconchat.doors.irc.posts import Post, Posts
 from pyconchat.doors.irc.references import seq_in
 from pyconchat.doors.irc.refusals import refuse
 from pyconchat.doors.irc.service import is_service, serve
-from pyconchat.doors.irc.tags import REPLY, safe_tags
+from pyconchat.doors.irc.tags import REPLY, stored_tags
 from pyconchat.doors.irc.welcome import MAX_TARGETS
 
-__all__ = ["Posts", "echo", "privmsg"]
+__all__ = ["privmsg"]
 
-BOT_TAG = ("bot", SafeText(""))
-"""The tag of what a bot says (IRCv3 bot mode)."""
+Batched = tuple[SafeText, tuple[int, ...]]
+"""The text of a message of several lines, and the *cuts* that the log's `Message` has."""
 
 _ACTION = "\x01ACTION "
 
 
-class _Post(NamedTuple):
-    """A message on its way. *label* is that of its command.
-
-    A command with several targets has *echoes*, which become one answer.
-    """
-
-    label: str
-    echoes: list[str] | None
-
-
 class _Words(NamedTuple):
-    """What is said: as a notice if *is_notice*, with *tags*, as an answer to *reply_to*, if any."""
+    """What is said: as a notice if *is_notice*, with *tags*, as an answer to *reply_to*, if any.
+
+    *cuts* are as in the log's `Message`.
+    """
 
     text: SafeText
     kind: type[Said] | type[Action]
     is_notice: bool
     tags: Tags
     reply_to: int = 0
+    cuts: tuple[int, ...] = ()
 
     @property
     def has_reference(self) -> bool:
@@ -63,58 +56,10 @@ class _Words(NamedTuple):
         return self.kind is Said and any(name == REPLY for name, _ in self.tags)
 
 
-class Posts:
-    """The messages of one client that are not published yet, by the key of their target.
-
-    Each conversation publishes them in the order in which they were sent.
-    """
-
-    def __init__(self) -> None:
-        self._posts: dict[str, deque[_Post]] = {}
-
-    def add(self, target: str, label: str, echoes: list[str] | None) -> _Post:
-        """Add a message to *target*."""
-        post = _Post(label, echoes)
-        self._posts.setdefault(target, deque()).append(post)
-        return post
-
-    def take(self, target: str) -> _Post | None:
-        """Remove the oldest message to *target*."""
-        posts = self._posts.get(target)
-        post = posts.popleft() if posts else None
-        if not posts:
-            self._posts.pop(target, None)
-        return post
-
-    def drop(self, target: str, post: _Post) -> bool:
-        """Remove *post*, which was not published here; return whether it was still there."""
-        posts = self._posts.get(target, deque())
-        for number, each in enumerate(posts):
-            if each is post:
-                del posts[number]
-                return True
-        return False
-
-
-def echo(client: Client, posts: Posts, entry: Entry, where: Where) -> str:
-    """Return the lines of a message of the client itself; empty without echo-message."""
-    target = f"#{fold(where.group)}" if where.group is not None else f"{fold(where.other or '')}"
-    post = posts.take(target)
-    label = post.label if post is not None else ""
-    (piece,) = client.renderer.talk([entry], where)
-    received = piece if where.other == client.account.name else ""  # a message to oneself
-    if "echo-message" in client.caps and post is not None and post.echoes is not None:
-        post.echoes.append(piece)
-        return received
-    if "echo-message" in client.caps:
-        return (with_tag("label", label, piece) if label else piece) + received
-    if label:
-        client.send(with_tag("label", label, f":{client.server} ACK\r\n"))
-    return received
-
-
-async def privmsg(client: Client, posts: Posts, message: Message) -> None:
-    """Send a message to each target."""
+async def privmsg(
+    client: Client, posts: Posts, message: Message, batched: Batched | None = None
+) -> None:
+    """Send a message to each target; *batched* is its text, if it has several lines."""
     targets = message.param(0).split(",")
     if len(targets) > MAX_TARGETS:
         client.reply("407", targets[MAX_TARGETS], "Too many targets.")
@@ -124,7 +69,7 @@ async def privmsg(client: Client, posts: Posts, message: Message) -> None:
         echoes, message = [], message._replace(tags={**message.tags, "label": ""})
     for target in targets[:MAX_TARGETS]:
         try:
-            await _send(client, posts, target, message, echoes)
+            await _send(client, posts, target, message, echoes, batched)
         except Refused as refused:
             one = message._replace(params=(target, *message.params[1:]))
             refuse(client, refused, one)
@@ -135,7 +80,12 @@ async def privmsg(client: Client, posts: Posts, message: Message) -> None:
 
 
 async def _send(
-    client: Client, posts: Posts, target: str, message: Message, echoes: list[str] | None
+    client: Client,
+    posts: Posts,
+    target: str,
+    message: Message,
+    echoes: list[str] | None,
+    batched: Batched | None,
 ) -> None:
     text = message.param(1)
     is_notice = message.command == "NOTICE"
@@ -155,11 +105,10 @@ async def _send(
                 return
             raise Refused(Code.QUIET, "Of CTCP, only ACTION is passed on.")
         kind, text = Action, text.removeprefix(_ACTION).rstrip("\x01")
-    safe = safe_text(strip_formatting(text))
+    safe, cuts = batched or (safe_text(strip_formatting(text)), ())
     if not safe or safe.isspace():
         raise empty_message()
-    tags = (*((BOT_TAG,) if client.bot else ()), *safe_tags(message.tags))
-    words = _Words(safe, kind, is_notice, tags)
+    words = _Words(safe, kind, is_notice, stored_tags(client, message), cuts=cuts)
     if target.startswith("#"):
         group = client.group_joined(target)
         words = await _answering(client, group, words)
@@ -195,7 +144,7 @@ async def _answering(client: Client, conversation: Conversation | None, words: _
 def _post(
     client: Client,
     posts: Posts,
-    post: _Post,
+    post: Post,
     conversation: GroupConversation,
     words: _Words,
 ) -> None:
@@ -209,7 +158,7 @@ def _post(
         else:
             chat.post(
                 session, conversation, words.text, done, None, words.reply_to, words.is_notice,
-                words.tags,
+                words.tags, words.cuts,
             )  # fmt: skip
     except Refused:
         posts.drop(target, post)
@@ -237,7 +186,7 @@ def _post(
 async def _tell(
     client: Client,
     posts: Posts,
-    post: _Post,
+    post: Post,
     partner: Account,
     words: _Words,
 ) -> None:
@@ -246,7 +195,7 @@ async def _tell(
     try:
         delivered = await services.chat.private.post(
             client.login, partner, words.text, None, words.kind, words.reply_to, words.is_notice,
-            words.tags,
+            words.tags, words.cuts,
         )  # fmt: skip
     except PeerGone:
         raise

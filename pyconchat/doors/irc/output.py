@@ -81,11 +81,11 @@ class Output:
         self._write(block)
 
     def batch(self, kind: str, params: Sequence[str], pieces: Sequence[str]) -> str:
-        """Return *pieces* as a batch of this *kind*."""
+        """Return *pieces* as a batch of this *kind*. There may be batches in it."""
         self._batches += 1
         reference = f"b{self._batches}"
         inner = [
-            with_tag("batch", reference, f"{each}\n")
+            f"{each}\n" if each.startswith("@batch=") else with_tag("batch", reference, f"{each}\n")
             for piece in pieces
             for each in piece.split("\n")[:-1]
         ]

@@ -23,7 +23,10 @@ from pyconchat.doors.irc.refusals import refuse
 from pyconchat.doors.irc.welcome import MAX_TARGETS
 from pyconchat.render.irc_lines import REACT, REPLY, escaped, line, tagged
 
-__all__ = ["REPLY", "safe_tags", "tagmsg"]
+__all__ = ["REPLY", "safe_tags", "stored_tags", "tagmsg"]
+
+BOT_TAG = ("bot", SafeText(""))
+"""The tag of what a bot says (IRCv3 bot mode)."""
 
 _TYPING = "+typing"
 
@@ -41,6 +44,11 @@ def safe_tags(tags: Mapping[str, str]) -> Tags:
     return tuple(kept)
 
 
+def stored_tags(client: Client, message: Message) -> Tags:
+    """Return the tags that are stored with *message*: its client-only tags, and that of a bot."""
+    return (*((BOT_TAG,) if client.bot else ()), *safe_tags(message.tags))
+
+
 async def tagmsg(client: Client, message: Message) -> None:
     """TAGMSG: send tags to each target. Without any, or without message-tags, nothing happens."""
     targets = message.param(0).split(",")
@@ -53,7 +61,7 @@ async def tagmsg(client: Client, message: Message) -> None:
     for target in targets[:MAX_TARGETS]:
         try:
             if tags:
-                await _send(client, target, tags)
+                await _send(client, target, stored_tags(client, message))
             else:
                 _relay(client, target, safe_line(message.tags[_TYPING]))
         except Refused as refused:
@@ -71,8 +79,7 @@ async def _send(client: Client, target: str, tags: Tags) -> None:
         if await _react(client, group, None, tags):
             return
         client.own_event = TagsSent(account.name, tags, not account.registered)
-        now = chat.now()
-        await chat.decide(group, lambda rules: rules.send_tags(client.actor, tags, now))
+        await chat.send_tags(client.login, group, tags)
         return
     partner = client.services.accounts.find(person_name(target))
     known = await chat.private.conversation(account, partner, or_self=True)

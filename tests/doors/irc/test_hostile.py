@@ -86,6 +86,7 @@ VALUES: dict[Any, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
     int: st.integers(0, 9),
     int | None: st.none(),
+    tuple[int, ...]: st.lists(st.integers(-2, 40), max_size=3).map(sorted).map(tuple),
     str: st.just(""),
     Policy: st.sampled_from(Policy),
     Policy | None: st.none() | st.sampled_from(Policy),
@@ -153,10 +154,12 @@ COMMANDS = {
     "710",
     "INVITE",
     "ACCOUNT",
+    "BATCH",
     "REDACT",
     "TAGMSG",
 }
 KEYS = {"time", "msgid", "account", "+a", "+b/c", "+draft/reply", "+draft/react", "batch"}
+KEYS |= {"draft/multiline-concat"}
 
 
 @pytest.mark.parametrize("kind", get_args(AnyEvent), ids=lambda kind: kind.__struct_config__.tag)
@@ -177,8 +180,10 @@ def test_events_with_hostile_fields(client: IrcUser, kind: Any, data: st.DataObj
             if kind.__struct_config__.tag in ("message", "action"):
                 piece = "".join(renderer.talk([entry, entry], where))
                 check(piece, NICKS, COMMANDS, KEYS)
-                stamped = renderer.message(entry, where, [("batch", "b1")], "[Nov 1] ")
+                stamped = renderer.message(entry, where, "[Nov 1] ")
                 check(stamped, NICKS, COMMANDS, KEYS)
+                batch = irc.output.batch("chathistory", (), [stamped])
+                check(batch, {*NICKS, "irc.test"}, COMMANDS, KEYS)
     if kind.__struct_config__.tag not in ("message", "action"):
         places = (place, private) if kind in IN_PRIVATE else (place,)
         for caps, where in product((CAPABILITIES, ()), places):

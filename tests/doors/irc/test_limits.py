@@ -41,6 +41,32 @@ def test_messages_wait_and_queries_do_not(limited: IrcServer) -> None:
     assert len(alice.receives()) == 30
 
 
+def test_a_message_of_several_lines_counts_once(limited: IrcServer) -> None:
+    """Its lines are free until it is refused."""
+    alice = limited.enters("alice", "draft/multiline", "batch")
+    alice.waits(10)
+    alice.receives()
+    for number in range(2):
+        lines = (f"@batch={number} PRIVMSG alice :{line}" for line in range(60))
+        alice.sends(f"BATCH +{number} draft/multiline alice", *lines, f"BATCH -{number}")
+        assert len(alice.receives()) == 62
+    alice.waits(10)
+    alice.sends("BATCH +2 draft/multiline alice", "CAP REQ -draft/multiline")
+    alice.receives()
+    alice.sends(*["PRIVMSG alice :x"] * 20)
+    assert len(alice.receives()) == 9
+    for _ in range(20):
+        alice.waits(1)
+    alice.sends("CAP REQ draft/multiline")
+    alice.receives()
+    alice.sends("BATCH +x draft/multiline alice", "BATCH -y", *["@batch=x PRIVMSG a :x"] * 20)
+    alice.sends("PRIVMSG alice :after")
+    assert len(alice.receives()) == 1
+    for _ in range(5):
+        alice.waits(1)
+    assert alice.sees() == ["alice PRIVMSG alice after"]
+
+
 def test_each_target_counts(limited: IrcServer) -> None:
     """A line for several groups costs as many."""
     alice = limited.enters("alice")
