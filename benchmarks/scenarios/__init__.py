@@ -16,6 +16,7 @@ from benchmarks.scenarios.reconnect import catch_up, login_storm
 from benchmarks.scenarios.scaling import scaling
 from benchmarks.scenarios.search import search
 from benchmarks.scenarios.small_group import small_group
+from benchmarks.scenarios.ssh import ssh
 from benchmarks.scenarios.start import start
 
 __all__ = ["SCENARIOS"]
@@ -35,5 +36,6 @@ SCENARIOS: dict[str, Callable[[Options], list[Result]]] = {
         search,
         client,
         files,
+        ssh,
     )
 }

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import socket
 import subprocess
 import threading
 import time
-from typing import Any
 
 from benchmarks.options import Failed, Options
 from benchmarks.proc import resident_bytes
+from benchmarks.programs import TIMEOUT, PeakMemory, Program
 from benchmarks.report import Result, percentile
 from benchmarks.server import LOOPBACK, Server, free_port, running
 
@@ -22,9 +21,6 @@ LARGE_BYTES = 2 * GIBIBYTE
 SMALL_BYTES = 512 * 1024**2
 BLOCK_BYTES = 1024**2
 MAX_MESSAGES = 300
-TIMEOUT = 120.0
-"""Maximum seconds without progress of a transfer."""
-
 SETTINGS = """
 [files]
 file_bytes = 0
@@ -46,11 +42,11 @@ def files(options: Options) -> list[Result]:
 
 
 def _measure(result: Result, server: Server, nc: float) -> None:
-    program = _Program(server.port, "alice")
+    program = Program(server.port, "alice")
     program.ask(line="/join tea")
     program.ask(group="tea", text="warm-up")
     before = resident_bytes(server.pid)
-    peak = _PeakMemory(server.pid)
+    peak = PeakMemory(server.pid)
     ticket = program.ask(group="tea", line="/send big")["ticket"]
     seconds = _upload(server.port, ticket, LARGE_BYTES)
     result.add("upload", "MB/s", LARGE_BYTES / seconds / 1e6, minimum=nc / 3)
@@ -61,7 +57,7 @@ def _measure(result: Result, server: Server, nc: float) -> None:
     _measure_messages(result, server, program)
 
 
-def _measure_messages(result: Result, server: Server, program: _Program) -> None:
+def _measure_messages(result: Result, server: Server, program: Program) -> None:
     """Measure the latency of messages during two uploads and two downloads."""
     port = server.port
     tickets = [program.ask(group="tea", line=f"/send small{n}")["ticket"] for n in range(2)]
@@ -84,56 +80,6 @@ def _measure_messages(result: Result, server: Server, program: _Program) -> None
     latencies.sort()
     result.add("message latency p50, 4 transfers", "ms", percentile(latencies, 0.5))
     result.add("message latency p99, 4 transfers", "ms", percentile(latencies, 0.99), maximum=50)
-
-
-class _Program:
-    """A program that is logged in to the server at *port*."""
-
-    def __init__(self, port: int, name: str) -> None:
-        connection = socket.create_connection((LOOPBACK, port), TIMEOUT)
-        self._file = connection.makefile("rw", encoding="utf-8")
-        self._number = 0
-        self._write({"hello": 1, "name": name, "password": "benchmark"})
-        while "hello" not in self._read():
-            pass
-
-    def ask(self, **request: str) -> dict[str, Any]:
-        """Send a request and return its answer. Raises `Failed` if it is refused."""
-        self._number += 1
-        self._write({"id": self._number, **request})
-        while (answer := self._read()).get("re") != self._number:
-            pass
-        if not answer["ok"]:
-            raise Failed(f"{request}: {answer}")
-        return answer
-
-    def _write(self, fields: dict[str, Any]) -> None:
-        print(json.dumps(fields), file=self._file, flush=True)
-
-    def _read(self) -> dict[str, Any]:
-        fields: dict[str, Any] = json.loads(self._file.readline())
-        return fields
-
-
-class _PeakMemory:
-    """The highest resident memory of a process, sampled a hundred times per second."""
-
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
-        self._highest = 0
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-
-    def stop(self) -> int:
-        """Stop sampling, and return the highest value in bytes."""
-        self._stopped.set()
-        self._thread.join()
-        return self._highest
-
-    def _watch(self) -> None:
-        while not self._stopped.wait(0.01):
-            self._highest = max(self._highest, resident_bytes(self._pid))
 
 
 def _upload(port: int, ticket: str, size: int) -> float:
