@@ -72,7 +72,8 @@ class SshClient:
         self._wait_for(_SERVICE_ACCEPT)
         head = b"\1" + NS(key.sshType()) + NS(key.public().blob())
         request = NS(name.encode()) + NS(b"ssh-connection") + NS(b"publickey") + head
-        signature = key.sign(NS(self._ssh.sessionID) + bytes([_REQUEST]) + request)
+        session: bytes = self._ssh.sessionID
+        signature = key.sign(NS(session) + bytes([_REQUEST]) + request)
         self._send(_REQUEST, request + NS(signature))
         if self._wait_for(_SUCCESS, _FAILURE)[0] == _FAILURE:
             raise Failed(f"{name} could not log in")
@@ -114,7 +115,7 @@ class SshClient:
     def _wait_for(self, *kinds: int) -> tuple[int, bytes]:
         while True:
             while self._ssh.packets:
-                packet = self._ssh.packets.pop(0)
+                packet: tuple[int, bytes] = self._ssh.packets.pop(0)
                 if packet[0] in kinds:
                     return packet
             self._pump()
