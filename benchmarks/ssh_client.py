@@ -72,7 +72,7 @@ class SshClient:
         self._wait_for(_SERVICE_ACCEPT)
         head = b"\1" + NS(key.sshType()) + NS(key.public().blob())
         request = NS(name.encode()) + NS(b"ssh-connection") + NS(b"publickey") + head
-        session: bytes = self._ssh.sessionID
+        session = bytes(self._ssh.sessionID or b"")
         signature = key.sign(NS(session) + bytes([_REQUEST]) + request)
         self._send(_REQUEST, request + NS(signature))
         if self._wait_for(_SUCCESS, _FAILURE)[0] == _FAILURE:
