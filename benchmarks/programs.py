@@ -42,6 +42,11 @@ class Program:
             raise Failed(f"{request}: {answer}")
         return answer
 
+    def close(self) -> None:
+        """Close the connection."""
+        self._file.close()
+        self.connection.close()
+
     def _connect(self, port: int) -> socket.socket:
         return socket.create_connection((LOOPBACK, port), TIMEOUT)
 

@@ -17,6 +17,7 @@ from benchmarks.scenarios.scaling import scaling
 from benchmarks.scenarios.search import search
 from benchmarks.scenarios.selective import selective
 from benchmarks.scenarios.small_group import small_group
+from benchmarks.scenarios.ssh import ssh
 from benchmarks.scenarios.start import start
 from benchmarks.scenarios.web import web
 
@@ -39,5 +40,6 @@ SCENARIOS: dict[str, Callable[[Options], list[Result]]] = {
         client,
         files,
         web,
+        ssh,
     )
 }
