@@ -18,7 +18,7 @@ run: $(VENV)/run.stamp
 # Side by side, a file at a time, in the order of tests/conftest.py.
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder \
-		--ignore tests/ssh_e2e $(ARGS)
+		--ignore tests/ssh_e2e --ignore tests/web_e2e $(ARGS)
 
 # The SSH door with the clients of others: OpenSSH, PuTTY and Dropbear.
 test-ssh: $(VENV)/test.stamp
@@ -27,7 +27,7 @@ test-ssh: $(VENV)/test.stamp
 # The page of the web door in Chromium. axe-core, which only these tests use, comes from npm.
 test-web: $(VENV)/test.stamp
 	cd tests/web_e2e && npm ci --silent --no-audit --no-fund
-	$(BIN)/python -m pytest tests/web_e2e $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/web_e2e $(ARGS)
 
 # The unit tests on another day, over the midnight in which summer time begins. Those that cut a
 # connection at every await take too long to run twice.
@@ -35,7 +35,7 @@ test-clock: $(VENV)/test.stamp
 	TZ=EET-2EEST,M3.5.0/0,M10.5.0/0 PYCONCHAT_TEST_FACTOR=0.2 \
 		faketime '2027-03-27 23:59:45' $(BIN)/python -m pytest -n $(JOBS) --dist loadfile \
 		-k 'not postgresql' --ignore tests/scenarios --ignore tests/faults \
-		--ignore tests/ssh_e2e --ignore tests/doors/test_cuts.py $(ARGS)
+		--ignore tests/ssh_e2e --ignore tests/web_e2e --ignore tests/doors/test_cuts.py $(ARGS)
 
 # Tests that take minutes: fifty kills, a thousand clients through a restart, forty lost answers to COMMIT,
 # cuts at every await, thirty times the examples.

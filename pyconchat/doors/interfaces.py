@@ -45,5 +45,8 @@ class IDoor(IProtocol, IHalfCloseableProtocol):
 class IProgramPeer(ILoginPeer):
     """A peer that speaks JSON."""
 
+    def add_words() -> None:
+        """Send with each entry that is no message the sentence for people."""
+
     def failed(failure: Failure) -> None:
         """Close the connection because of an internal error."""

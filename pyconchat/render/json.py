@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Self
 
 import msgspec
+from msgspec import structs
 from zope.interface import implementer
 
 from pyconchat.chat.interfaces import IRenderer
@@ -94,6 +95,7 @@ from pyconchat.domain.replies import (
     Where,
 )
 from pyconchat.domain.settings import Settings
+from pyconchat.render.events import event_sentence
 
 __all__ = ["JsonRenderer", "event_object", "refusal_object", "reply_object", "timestamp"]
 
@@ -154,16 +156,29 @@ _TIMES = frozenset({"at", "until"})
 
 @implementer(IRenderer)
 class JsonRenderer:
-    """Objects for programs. They do not depend on the reader, nor on the current group."""
+    """Objects for programs. They do not depend on the current group.
+
+    If *words* is true, entries that are no messages have the sentence for people, for their reader.
+    """
+
+    def __init__(self, words: bool = False) -> None:
+        self._words = words
+        self._with_words: Self | None = None
+
+    def with_words(self) -> Self:
+        """Return the one renderer that adds sentences: its output is shared."""
+        if self._with_words is None:
+            self._with_words = type(self)(words=True)
+        return self._with_words
 
     def talk(self, entries: Sequence[Entry], where: Where) -> list[str]:
         return [self._text(event_object(entry, where)) for entry in entries]
 
     def entry(self, entry: Entry, where: Where, reader: Key) -> str:
-        return self._text(event_object(entry, where))
+        return self._text(event_object(entry, where, reader if self._words else None))
 
     def replay(self, entries: Sequence[Entry], where: Where, reader: Key, heading: str) -> bytes:
-        return _encoder.encode_lines([event_object(entry, where) for entry in entries])
+        return _encoder.encode_lines(_events(entries, where, reader if self._words else None))
 
     def block(self, pieces: Iterable[str]) -> bytes:
         return "".join(pieces).encode()
@@ -200,8 +215,8 @@ def _date(day: int) -> str:
     return f"{datetime.fromtimestamp(day * _DAY // 1000, UTC):%Y-%m-%d}"
 
 
-def event_object(entry: Entry, where: Where) -> dict[str, object]:
-    """Return *entry* as the object that programs get."""
+def event_object(entry: Entry, where: Where, reader: Key | None = None) -> dict[str, object]:
+    """Return *entry* as the object that programs get; with the sentence for *reader*, if given."""
     event = entry.event
     fields: dict[str, object] = {
         "type": event.__struct_config__.tag,
@@ -237,6 +252,10 @@ def event_object(entry: Entry, where: Where) -> dict[str, object]:
             fields["tags"] = dict(event.tags)
             if event.guest:
                 fields["guest"] = True
+        if reader is not None:
+            here = structs.replace(where, here=True)
+            if words := event_sentence(event, here, reader, entry.at, entry.quote):
+                fields["words"] = words
     if entry.quote is not None:
         fields["quote"] = quote_object(entry.quote)
     return fields
@@ -251,8 +270,8 @@ def _place(where: Where) -> dict[str, object]:
     return {"group": where.group} if where.other is None else {"with": where.other}
 
 
-def reply_object(reply: Reply) -> dict[str, object]:
-    """Return *reply* as the object that programs get."""
+def reply_object(reply: Reply, reader: Key | None = None) -> dict[str, object]:
+    """Return *reply* as the object that programs get; entries as in `event_object`."""
     fields: dict[str, object] = {"type": reply.__struct_config__.tag}
     match reply:
         case Said(seq=seq):
@@ -275,11 +294,11 @@ def reply_object(reply: Reply) -> dict[str, object]:
         case InPrivate(other=other, online=online, guest=guest, away=away):
             fields |= {"with": other, "online": online, "guest": guest, "away": away}
         case Replayed(where=where, entries=entries, more=more, next=next):
-            fields |= {**_place(where), "entries": _events(entries, where)}
+            fields |= {**_place(where), "entries": _events(entries, where, reader)}
             fields |= {"more": more, "next": next, "before": reply.before}
         case Matches(where=where, words=words, entries=entries, more=more, next=next):
             fields |= {**_place(where), "words": words, "more": more, "next": next}
-            fields["entries"] = _events(entries, where)
+            fields["entries"] = _events(entries, where, reader)
         case Entered(pins=pins):
             fields |= {name: getattr(reply, name) for name in reply.__struct_fields__}
             fields["pins"] = [_pin(line) for line in pins]
@@ -287,7 +306,8 @@ def reply_object(reply: Reply) -> dict[str, object]:
             fields |= {"group": group, "pins": [_pin(line) for line in pins]}
         case Mentions(mentions=mentions, more=more, next=next):
             fields["entries"] = [
-                {**event_object(each.entry, each.where), "unread": each.unread} for each in mentions
+                {**event_object(each.entry, each.where, reader), "unread": each.unread}
+                for each in mentions
             ]
             fields |= {"more": more, "next": next}
         case Groups(groups=groups, more=more, next=next, part=part):
@@ -356,5 +376,7 @@ def _field(record: object, name: str) -> object:
     return timestamp(value) if name in _TIMES and value is not None else value
 
 
-def _events(entries: Sequence[Entry], where: Where) -> list[dict[str, object]]:
-    return [event_object(entry, where) for entry in entries]
+def _events(
+    entries: Sequence[Entry], where: Where, reader: Key | None = None
+) -> list[dict[str, object]]:
+    return [event_object(entry, where, reader) for entry in entries]

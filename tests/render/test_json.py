@@ -55,6 +55,7 @@ from pyconchat.domain.events import (
     ServerUnbanned,
     SlowChanged,
     TagsSent,
+    Talk,
     TopicChanged,
     Unpinned,
     Unsay,
@@ -64,6 +65,7 @@ from pyconchat.domain.events import (
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.replies import Where
 from pyconchat.domain.text import Emoji, SafeText
+from pyconchat.render.events import event_sentence
 from pyconchat.render.json import JsonRenderer
 
 PAGE = (Path(__file__).parents[2] / "docs" / "line-protocol.rst").read_text()
@@ -205,6 +207,21 @@ def test_the_line_of_an_event(event: AnyEvent, tag: str, fields: str) -> None:
     head = f'{{"type":"{tag}","group":"tea","seq":7,"at":"1970-01-01T00:00:01.000Z"'
     tail = f",{fields[1:]}" if fields != "{}" else "}"
     assert line_of(event, Where(TEA)) == f"{head}{tail}\n"
+
+
+def test_words() -> None:
+    """With words, an entry has the sentence for its reader, in one renderer for all."""
+    renderer = JsonRenderer()
+    worded = renderer.with_words()
+    assert worded is renderer.with_words()
+    for event, _, _ in EXAMPLES:
+        entry = Entry(2, 7, 1_000, event)
+        fields = json.loads(worded.replay([entry], Where(TEA), fold(BOB), ""))
+        if isinstance(event, Talk):
+            assert "words" not in fields
+        else:
+            sentence = event_sentence(event, Where(TEA, here=True), fold(BOB), 1_000)
+            assert fields.get("words", "") == sentence
 
 
 def test_an_event_of_a_private_conversation() -> None:

@@ -12,7 +12,7 @@ from tests.support.programs import Program
 from tests.support.servers import PATIENCE
 from tests.web_e2e.site import Site
 
-__all__ = ["PATIENT", "Connect", "Join", "Person"]
+__all__ = ["AWAY", "PATIENT", "Connect", "Join", "Person"]
 
 PATIENT = PATIENCE * 1000
 """Milliseconds."""

@@ -76,6 +76,9 @@ class JsonDoor(Door):
         self.in_login = False
         self._mode.logged_in(session)
 
+    def add_words(self) -> None:
+        self.renderer = self._json = self._json.with_words()
+
     def failed(self, failure: Failure) -> None:
         """Close the connection because of an internal error."""
         if not isinstance(failure.value, PeerGone):

@@ -53,7 +53,7 @@ class JsonMode:
         self._answers: list[str] = []  # to the questions of the running command
         self._command: Request | None = None  # the one that is running
         self._logging_in = False
-        self._words = False  # whether answers have the lines for people
+        self._words = False  # whether answers and entries have the words for people
         self._posting = 0  # messages that are not stored yet
         self._all_posted = Waiters()
 
@@ -80,6 +80,7 @@ class JsonMode:
     def logged_in(self, session: ISession) -> None:
         """Take requests of *session* from now on."""
         self._requests = Requests(self._services, session)
+        self._reader = session.account.key
 
     def ask(self, prompt: str, secret: bool) -> Deferred[str]:
         """Answer a question of the running command. Raises `MustAsk` without an answer to it."""
@@ -101,6 +102,8 @@ class JsonMode:
             return succeed({"hello": 1, **refusal_object(refused)})
         self._logging_in = True
         self._words = hello.words
+        if hello.words:
+            self._peer.add_words()
         answered: Deferred[Answer] = Deferred.fromCoroutine(self._login.begin(hello, received))
         return answered.addErrback(self._login_failed)
 
@@ -178,7 +181,8 @@ class JsonMode:
             result = await reply
         except Refused as refused:
             return {"re": request.id, **refusal_object(refused)}
-        fields = {} if result is None else reply_object(result)
+        reader = self._reader if self._words else None
+        fields = {} if result is None else reply_object(result, reader)
         if self._words and result is not None and not isinstance(result, Said):
             fields["lines"] = _lines(result)
         return {"re": request.id, "ok": True, **fields}

@@ -286,6 +286,29 @@ def test_words(server: MemoryServer, alice: WiredProgram) -> None:
     assert "lines" not in alice.does("/who")
 
 
+def test_words_of_entries(server: MemoryServer, alice: WiredProgram) -> None:
+    """Entries have the sentence for their reader, live and in the history."""
+    bob = server.program("bob", "password b", words=True)
+    carl = server.program("carl", "password c", words=True)
+    bob.does("/create cups open")
+    for each in (alice, carl):
+        each.does("/join cups")
+    bob.does("/moderator carl", "cups")
+    bob.does("hello", "cups")
+    yours = "You are a moderator of cups now, appointed by bob."
+    theirs = "carl is a moderator now, appointed by bob."
+
+    def words(program: WiredProgram) -> list[object]:
+        program.waits(0)
+        return [each.get("words") for each in program.objects if each.get("type") == "moderator"]
+
+    assert (words(alice), words(bob), words(carl)) == ([None], [theirs], [yours])
+    assert all("words" not in each for each in bob.objects if each.get("type") == "message")
+    for program, sentence in ((bob, theirs), (carl, yours)):
+        entries = program.does("/history", "cups")["entries"]
+        assert [each["words"] for each in entries if each["type"] == "moderator"] == [sentence]
+
+
 def test_long_words(server: MemoryServer) -> None:
     """Lines that do not fit are left out: the answer has the list itself."""
     bob = server.program("bob", "password b", words=True)

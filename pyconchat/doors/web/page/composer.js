@@ -25,214 +25,188 @@ export function messagesOf(text, limit) {
 }
 
 /**
- * The field of a form with `#field`, `#suggestions`, and `#asking` for questions about what is
- * being sent. *share(files)* takes pasted files, *pickFile* is called for a command that takes one.
+ * The message field of *chat*, with `#suggestions`, and `#asking` for questions about what is being
+ * sent. *share(files)* takes pasted files, *pickFile* is called for a command that takes one.
  */
-export class Composer {
-  #field = document.getElementById("field");
-  #list = document.getElementById("suggestions");
-  #asking = document.getElementById("asking");
-  #about = document.getElementById("about");
-  #chat;
-  #share;
-  #pickFile;
-  #pasted = false;
-  #confirming = false;
-  #recalled = [];
-  #at = 0;
-  #chosen = -1;
-  #edits = null; // the entry that is being answered or edited, and how
+export function makeComposer(chat, share, pickFile) {
+  const [field, list, asking, aboutLine] = ["field", "suggestions", "asking", "about"].map((id) =>
+    document.getElementById(id));
+  const recalled = [];
+  let at = 0; // in what is recalled
+  let pasted = false;
+  let confirming = false;
+  let chosen = -1; // of the suggestions
+  let picked = false; // whether it was chosen with the arrows
+  let edits = null; // how the text answers or corrects an entry
 
-  constructor(chat, share, pickFile) {
-    this.#chat = chat;
-    this.#share = share;
-    this.#pickFile = pickFile;
-    const field = this.#field;
-    field.addEventListener("keydown", (event) => this.#key(event));
-    field.addEventListener("input", () => this.#typed());
-    field.addEventListener("blur", () => this.#close());
-    field.addEventListener("paste", (event) => this.#paste(event));
-    field.form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#send();
-      field.focus();
-    });
-  }
-
-  focus() {
-    this.#field.focus();
+  function focus() {
+    field.focus();
   }
 
   /** Show the draft of *place*, and keep that of the place before. */
-  moved(before, place) {
-    before.draft = this.#field.value;
-    this.#cancel();
-    this.#set(place.draft);
+  function moved(before, place) {
+    before.draft = field.value;
+    cancel();
+    set(place.draft);
   }
 
   /** Show where the text goes. */
-  draw(place) {
+  function draw(place) {
     const label = place.kind === "desk" ? "Type a command" : `Message ${place.name}`;
-    this.#field.placeholder = place.member ? label : "You are no longer a member";
-    this.#field.setAttribute("aria-label", label);
-    this.#field.disabled = !place.member;
+    field.placeholder = place.member ? label : "You are no longer a member";
+    field.setAttribute("aria-label", label);
+    field.disabled = !place.member;
   }
 
   /** Put *text* into the field, before what is there. */
-  put(text) {
-    this.#set([text, this.#field.value].filter(Boolean).join("\n"));
-    this.focus();
+  function put(text) {
+    set([text, field.value].filter(Boolean).join("\n"));
+    focus();
   }
 
-  reply(entry) {
-    this.#begin({ entry, fields: { reply_to: entry.seq } }, `Replying to ${entry.from}: ${entry.text}`);
+  function reply(entry) {
+    begin(`Replying to ${entry.from}: ${entry.text}`, { fields: { reply_to: entry.seq } });
   }
 
-  edit(entry) {
-    this.#begin({ entry, command: `/edit ${entry.seq} ` }, `Editing: ${entry.text}`);
-    this.#set(entry.text);
+  function edit(entry) {
+    begin(`Editing: ${entry.text}`, { command: `/edit ${entry.seq} ` });
+    set(entry.text);
   }
 
-  #begin(edits, about) {
-    this.#edits = edits;
-    fill(this.#about, el("span", {}, about), button("Cancel", () => this.#cancel(true)));
-    this.#about.hidden = false;
-    this.focus();
+  function begin(about, next) {
+    edits = next;
+    fill(aboutLine, el("span", {}, about), button("Cancel", () => cancel(true)));
+    aboutLine.hidden = false;
+    focus();
   }
 
-  #cancel(clears = false) {
-    if (clears && this.#edits?.command) this.#set("");
-    this.#edits = null;
-    this.#about.hidden = true;
-    this.#confirm(false);
-    this.#close();
+  function cancel(clears = false) {
+    if (clears && edits?.command) set("");
+    edits = null;
+    aboutLine.hidden = true;
+    confirm(false);
+    close();
   }
 
-  #set(text) {
-    this.#field.value = text;
-    this.#typed(false);
+  function set(text) {
+    field.value = text;
+    typed(false);
   }
 
-  #typed(suggests = true) {
-    const field = this.#field;
-    if (!field.value) this.#pasted = false;
-    this.#confirm(false);
+  function typed(suggests = true) {
+    if (!field.value) pasted = false;
+    confirm(false);
     field.style.height = "auto";
     field.style.height = `${field.scrollHeight}px`;
-    if (suggests) this.#suggest();
+    if (suggests) suggest();
   }
 
-  #paste(event) {
+  function paste(event) {
     const { files } = event.clipboardData;
     if (files.length) {
       event.preventDefault();
-      this.#share([...files]);
+      share([...files]);
     } else if (event.clipboardData.getData("text").trim().includes("\n")) {
-      this.#pasted = true;
+      pasted = true;
     }
   }
 
   // Sending.
 
-  #send() {
-    const field = this.#field;
-    const place = this.#chat.current;
+  function send() {
+    const place = chat.current;
     const text = field.value.replace(/\s+$/, "");
     if (!text.trim() || !place.member) return;
-    const edits = this.#edits;
-    const { command, words } = this.#chat.commandIn(text, place);
+    const { command, words } = chat.commandIn(text, place);
     if (!edits && command?.name === "send" && !words.length) {
-      this.#set("");
-      this.#pickFile();
+      set("");
+      pickFile();
       return;
     }
     const isCommand = command !== null && (text.startsWith("/") || place.kind === "desk");
-    const messages = edits?.command ? [edits.command + text] : isCommand ? [text] : messagesOf(text, this.#chat.lineBytes);
+    const messages = edits?.command ? [edits.command + text] : isCommand ? [text] : messagesOf(text, chat.lineBytes);
     const lines = text.split("\n").length;
-    if (!isCommand && !this.#confirming && (messages.length > 1 || (this.#pasted && lines > 1))) {
+    if (!isCommand && !confirming && (messages.length > 1 || (pasted && lines > 1))) {
       const as = messages.length > 1 ? `${messages.length} messages` : "one message";
-      this.#confirm(true, `Send ${lines} lines as ${as}? Enter sends, Esc goes back.`);
+      confirm(true, `Send ${lines} lines as ${as}? Enter sends, Esc goes back.`);
       return;
     }
-    if (!messages.every((each) => this.#chat.type(place, each, edits?.fields ?? {}))) return;
-    if (!this.#chat.mayHaveSecret(place, text)) {
-      this.#recalled.push(text);
-      this.#recalled.splice(0, this.#recalled.length - MAX_RECALLED);
+    if (!messages.every((each) => chat.type(place, each, edits?.fields ?? {}))) return;
+    if (!chat.mayHaveSecret(place, text)) {
+      recalled.push(text);
+      recalled.splice(0, recalled.length - MAX_RECALLED);
     }
-    this.#at = this.#recalled.length;
-    this.#pasted = false;
-    this.#cancel();
-    this.#set("");
+    at = recalled.length;
+    pasted = false;
+    cancel();
+    set("");
   }
 
-  #confirm(on, text = "") {
-    this.#confirming = on;
-    this.#asking.textContent = text;
-    this.#asking.hidden = !on;
+  function confirm(on, text = "") {
+    confirming = on;
+    asking.textContent = text;
+    asking.hidden = !on;
   }
 
   // Keys.
 
-  #key(event) {
+  function onKey(event) {
     const { key } = event;
     if (event.isComposing || event.ctrlKey || event.altKey || event.metaKey) return;
-    const open = !this.#list.hidden;
+    const open = !list.hidden;
     if (open && (key === "ArrowDown" || key === "ArrowUp")) {
-      const { length } = this.#list.children;
-      this.#choose((this.#chosen + (key === "ArrowDown" ? 1 : length)) % length);
-    } else if (open && !event.shiftKey && (key === "Tab" || (key === "Enter" && this.#picked))) {
-      this.#take(this.#list.children[Math.max(0, this.#chosen)]);
+      const { length } = list.children;
+      choose((chosen + (key === "ArrowDown" ? 1 : length)) % length);
+    } else if (open && !event.shiftKey && (key === "Tab" || (key === "Enter" && picked))) {
+      take(list.children[Math.max(0, chosen)]);
     } else if (key === "Enter" && !event.shiftKey) {
-      this.#close();
-      this.#send();
-    } else if (key === "Escape" && (open || this.#confirming || this.#edits)) {
-      if (open) this.#close();
-      else if (this.#confirming) this.#confirm(false);
-      else this.#cancel(true);
+      close();
+      send();
+    } else if (key === "Escape" && (open || confirming || edits)) {
+      if (open) close();
+      else if (confirming) confirm(false);
+      else cancel(true);
       event.stopPropagation();
-    } else if ((key === "ArrowUp" || key === "ArrowDown") && this.#recalls()) {
-      this.#at = Math.max(0, Math.min(this.#recalled.length, this.#at + (key === "ArrowUp" ? -1 : 1)));
-      this.#set(this.#recalled[this.#at] ?? "");
+    } else if ((key === "ArrowUp" || key === "ArrowDown") && recalls()) {
+      at = Math.max(0, Math.min(recalled.length, at + (key === "ArrowUp" ? -1 : 1)));
+      set(recalled[at] ?? "");
     } else {
       return;
     }
     event.preventDefault();
   }
 
-  #recalls() {
-    const { value } = this.#field;
-    return this.#recalled.length > 0 && (value === "" || value === this.#recalled[this.#at]);
+  function recalls() {
+    const { value } = field;
+    return recalled.length > 0 && (value === "" || value === recalled[at]);
   }
 
   // Suggestions.
 
-  #picked = false; // whether one was chosen with the arrows
-
-  #suggest() {
-    const { value, selectionStart: caret } = this.#field;
+  function suggest() {
+    const { value, selectionStart: caret } = field;
     const before = value.slice(0, caret);
     const word = before.slice(before.search(/\S*$/));
-    const found = this.#completions(before, word).filter(
+    const found = completions(before, word).filter(
       ({ text }) => text.toLowerCase().startsWith(word.toLowerCase()) && text !== word,
     );
     if (!found.length) {
-      this.#close();
+      close();
       return;
     }
     const onmousedown = (event) => {
       event.preventDefault();
-      this.#take(event.currentTarget);
+      take(event.currentTarget);
     };
-    fill(this.#list, found.slice(0, MAX_SUGGESTIONS).map(({ text, note }, index) =>
+    fill(list, found.slice(0, MAX_SUGGESTIONS).map(({ text, note }, index) =>
       el("li", { id: `suggestion${index}`, role: "option", "data-text": text, onmousedown },
         el("b", {}, text), note && el("span", {}, note))));
-    this.#list.hidden = false;
-    this.#choose(0);
-    this.#picked = false;
+    list.hidden = false;
+    choose(0);
+    picked = false;
   }
 
-  #completions(before, word) {
-    const chat = this.#chat;
+  function completions(before, word) {
     const place = chat.current;
     const slash = before.startsWith("/") ? "/" : "";
     const commands = (prefix) => chat.commands.map(({ name, summary }) => ({ text: prefix + name, note: summary }));
@@ -256,27 +230,37 @@ export class Composer {
     return found;
   }
 
-  #choose(index) {
-    this.#chosen = index;
-    this.#picked = true;
-    [...this.#list.children].forEach((each, at) => each.setAttribute("aria-selected", at === index));
-    this.#list.children[index]?.scrollIntoView({ block: "nearest" });
-    this.#field.setAttribute("aria-activedescendant", `suggestion${index}`);
+  function choose(index) {
+    chosen = index;
+    picked = true;
+    [...list.children].forEach((each, at) => each.setAttribute("aria-selected", at === index));
+    list.children[index]?.scrollIntoView({ block: "nearest" });
+    field.setAttribute("aria-activedescendant", `suggestion${index}`);
   }
 
-  #take(option) {
-    const field = this.#field;
+  function take(option) {
     const before = field.value.slice(0, field.selectionStart);
     const start = before.search(/\S*$/);
     field.setRangeText(`${option.dataset.text} `, start, field.selectionStart, "end");
-    this.#close();
-    this.#typed();
+    close();
+    typed();
   }
 
-  #close() {
-    this.#list.hidden = true;
-    this.#chosen = -1;
-    this.#picked = false;
-    this.#field.removeAttribute("aria-activedescendant");
+  function close() {
+    list.hidden = true;
+    chosen = -1;
+    picked = false;
+    field.removeAttribute("aria-activedescendant");
   }
+
+  field.addEventListener("keydown", onKey);
+  field.addEventListener("input", () => typed());
+  field.addEventListener("blur", close);
+  field.addEventListener("paste", paste);
+  field.form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    send();
+    field.focus();
+  });
+  return { focus, moved, draw, put, reply, edit };
 }

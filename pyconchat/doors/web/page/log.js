@@ -61,80 +61,59 @@ const avatar = (colour, letter) => el("span", { class: `avatar ${colour}`, "aria
 const said = (...text) => el("span", { class: "text", dir: "auto" }, text);
 
 /**
- * The log in the element *root*. *act* has what its buttons do: `reply`, `edit`, `run(place, line)`,
+ * The log of *chat* in the element *root*. *act* has what its buttons do: `reply`, `edit`, `run(place, line)`,
  * `fetch`, `again(text)`, `cancel(request)`, `copy(text)`.
  */
-export class Log {
-  #root;
-  #chat;
-  #act;
-  #place;
-  #nodes = new Map();
-  #due = false;
-  #took = 0; // milliseconds, to draw the last time
-  #atEnd = true;
-  #target = 0;
-  #tools;
-
-  constructor(root, chat, act) {
-    this.#root = root;
-    this.#chat = chat;
-    this.#act = act;
-    this.#place = chat.desk;
-    this.#tools = el("div", { class: "tools", role: "group", label: "Actions for this message" });
-    root.addEventListener("scroll", () => this.#scrolled());
-    root.addEventListener("mouseover", (event) => this.#point(event.target));
-    root.addEventListener("focusin", (event) => this.#point(event.target));
-    root.addEventListener("keydown", (event) => this.#key(event));
-    new ResizeObserver(() => this.#atEnd && this.toEnd()).observe(root);
-  }
+export function makeLog(root, chat, act) {
+  const tools = el("div", { class: "tools", role: "group", label: "Actions for this message" });
+  let place = chat.desk;
+  let nodes = new Map();
+  let due = false;
+  let took = 0; // milliseconds, to draw the last time
+  let isAtEnd = true;
+  let target = 0; // the entry to go to, once it is there
 
   /** Show *place*, at the entry *seq* if it is given. */
-  show(place, seq) {
-    if (place !== this.#place) {
-      this.#place = place;
-      this.#nodes.clear();
-      this.#root.replaceChildren();
-      this.#atEnd = true;
+  function show(next, seq) {
+    if (next !== place) {
+      place = next;
+      nodes.clear();
+      root.replaceChildren();
+      isAtEnd = true;
     }
     if (seq) {
-      this.#target = seq;
-      this.#atEnd = false;
+      target = seq;
+      isAtEnd = false;
     }
-    this.draw();
+    draw();
   }
 
   /** Draw soon: many changes at once are drawn once. */
-  changed(place) {
-    if (place !== this.#place || this.#due) return;
-    this.#due = true;
-    const draw = () => {
-      this.#due = false;
+  function changed(where) {
+    if (where !== place || due) return;
+    due = true;
+    const drawTimed = () => {
+      due = false;
       const begun = performance.now();
-      this.draw();
-      this.#took = performance.now() - begun;
+      draw();
+      took = performance.now() - begun;
     };
     // A long log under a flood of messages is drawn for a third of the time.
-    if (this.#took < 8) requestAnimationFrame(draw);
-    else setTimeout(() => requestAnimationFrame(draw), 2 * this.#took);
+    if (took < 8) requestAnimationFrame(drawTimed);
+    else setTimeout(() => requestAnimationFrame(drawTimed), 2 * took);
   }
 
-  toEnd() {
-    this.#atEnd = true;
-    this.#root.scrollTop = this.#root.scrollHeight;
+  function toEnd() {
+    isAtEnd = true;
+    root.scrollTop = root.scrollHeight;
   }
 
-  get atEnd() {
-    return this.#atEnd && !this.#place.window;
-  }
-
-  draw() {
-    const root = this.#root;
-    const anchor = this.#atEnd ? null : this.#anchor();
+  function draw() {
+    const anchor = isAtEnd ? null : anchorNow();
     const kept = new Map();
     let next = root.firstChild;
-    for (const [key, version, make] of this.#items()) {
-      let known = this.#nodes.get(key);
+    for (const [key, version, make] of items()) {
+      let known = nodes.get(key);
       if (!known || known.version !== version) {
         const node = make();
         node.dataset.key = key;
@@ -150,47 +129,44 @@ export class Log {
       else root.insertBefore(known.node, next);
       kept.set(key, known);
     }
-    for (const [key, { node }] of this.#nodes) if (kept.get(key)?.node !== node) node.remove();
-    this.#nodes = kept;
-    const target = this.#target && this.#nodes.get(`e${this.#target}`);
-    if (target) {
-      this.#target = 0;
-      target.node.scrollIntoView({ block: "center" });
-      target.node.classList.add("found");
-      target.node.focus({ preventScroll: true });
-    } else if (this.#atEnd) {
+    for (const [key, { node }] of nodes) if (kept.get(key)?.node !== node) node.remove();
+    nodes = kept;
+    const found = target && nodes.get(`e${target}`);
+    if (found) {
+      target = 0;
+      found.node.scrollIntoView({ block: "center" });
+      found.node.classList.add("found");
+      found.node.focus({ preventScroll: true });
+    } else if (isAtEnd) {
       root.scrollTop = root.scrollHeight;
     } else if (anchor) {
-      const now = this.#nodes.get(anchor.key);
+      const now = nodes.get(anchor.key);
       if (now) root.scrollTop += now.node.getBoundingClientRect().top - anchor.top;
     }
-    this.#scrolled();
+    onScroll();
   }
 
   /** Return an entry that is seen, and where: there it stays when others are drawn above it. */
-  #anchor() {
-    const { top } = this.#root.getBoundingClientRect();
-    for (const [key, { node }] of this.#nodes) {
+  function anchorNow() {
+    const { top } = root.getBoundingClientRect();
+    for (const [key, { node }] of nodes) {
       const box = node.getBoundingClientRect();
       if (box.bottom > top && key.startsWith("e")) return { key, top: box.top };
     }
     return null;
   }
 
-  #scrolled() {
-    const root = this.#root;
+  function onScroll() {
     const left = root.scrollHeight - root.scrollTop - root.clientHeight;
-    this.#atEnd = left < NEAR && !this.#place.window;
-    if (root.scrollTop < FETCH_AT) this.#chat.older(this.#place);
-    if (left < FETCH_AT && this.#place.window) this.#chat.newer(this.#place);
-    this.#act.scrolled();
+    isAtEnd = left < NEAR && !place.window;
+    if (root.scrollTop < FETCH_AT) chat.older(place);
+    if (left < FETCH_AT && place.window) chat.newer(place);
+    act.scrolled(isAtEnd);
   }
 
   // What is shown: a key, a version, and how to draw it.
 
-  *#items() {
-    const place = this.#place;
-    const chat = this.#chat;
+  function* items() {
     const { segment } = place;
     const entries = segment.entries.slice(-MAX_ENTRIES);
     const loaded = new Set(entries.map((each) => each.seq));
@@ -206,7 +182,7 @@ export class Log {
     }
     for (const entry of entries) {
       while (at < notices.length && notices[at].after < entry.seq) {
-        yield this.#notice(notices[at++]);
+        yield drawNotice(notices[at++]);
         before = null;
       }
       const said = says(entry) || entry.type === "unsaid";
@@ -231,7 +207,7 @@ export class Log {
       }
       if (!said) {
         const asks = entry.type === "requested" && place.asking.get(fold(entry.name)) && (place.moderates || chat.operator);
-        yield [`e${entry.seq}`, `${sentence}${asks ? "?" : ""}`, () => this.#event(entry, sentence, asks)];
+        yield [`e${entry.seq}`, `${sentence}${asks ? "?" : ""}`, () => drawEvent(entry, sentence, asks)];
         before = null;
         continue;
       }
@@ -240,22 +216,23 @@ export class Log {
       const chips = reactions.get(entry.seq);
       const shown = chips ? [...chips].map(([emoji, by]) => [emoji, [...by]]) : [];
       const version = JSON.stringify([entry.type, entry.text, entry.edited, entry.quote?.text, grouped, shown]);
-      yield [`e${entry.seq}`, version, () => this.#message(entry, grouped, shown)];
+      yield [`e${entry.seq}`, version, () => drawMessage(entry, grouped, shown)];
       before = entry;
     }
-    while (at < notices.length) yield this.#notice(notices[at++]);
+    while (at < notices.length) yield drawNotice(notices[at++]);
     if (place.window) return;
     for (const each of chat.waiting(place)) {
       if (each.arrived || !chat.isMessage(each)) continue;
       const sent = each.sentOn !== null;
-      yield [`w${each.fields.id}`, `${sent}`, () => this.#waiting(each, sent)];
+      yield [`w${each.fields.id}`, `${sent}`, () => drawWaiting(each, sent)];
     }
   }
 
-  #message(entry, grouped, chips) {
-    const { type, from } = entry;
-    const { isMe } = this.#chat;
-    const text = type === "unsaid" ? span("gone", `removed by ${entry.by}`) : said(withLinks(entry.text));
+  function drawMessage(entry, grouped, chips) {
+    const { type } = entry;
+    const { isMe } = chat;
+    const from = String(entry.from);
+    const text = type === "unsaid" ? span("gone", `removed by ${entry.by}`) : said(withLinks(String(entry.text)));
     const classes = { grouped, mine: isMe(from), names: (entry.mentions ?? []).some(isMe), action: type === "action" };
     const quote = entry.quote ? quoted(entry.quote) : `#${entry.reply_to}`;
     return el("div", {
@@ -267,90 +244,88 @@ export class Log {
     span("head", span(`who c${colourOf(from)}`, from),
       entry.hook ? span("guest", " hook") : entry.guest && span("guest", " guest"),
       spoken(type === "action" ? " " : ": ")),
-    this.#time(entry),
+    timeOf(entry),
     span("body",
-      entry.reply_to && el("a", { class: "quote", tabindex: -1, href: this.#href(entry.reply_to) }, `↪ ${quote}`),
+      entry.reply_to && el("a", { class: "quote", tabindex: -1, href: hrefOf(entry.reply_to) }, `↪ ${quote}`),
       text,
       entry.edited && span("edited", " (edited)"),
       chips.length > 0 && span("chips", chips.map(([emoji, by]) =>
         el("span", { class: "chip", title: by.join(", ") }, emoji, ` ${by.length}`, spoken(` from ${by.join(", ")}`))))));
   }
 
-  #time({ seq, at }) {
-    return el("a", { class: "time", "aria-hidden": true, tabindex: -1, href: this.#href(seq) }, clockTime(at));
+  function timeOf({ seq, at }) {
+    return el("a", { class: "time", "aria-hidden": true, tabindex: -1, href: hrefOf(seq) }, clockTime(at));
   }
 
-  #href(seq) {
-    return `#${encodeURIComponent(this.#place.key)}/${seq}`;
+  function hrefOf(seq) {
+    return `#${encodeURIComponent(place.key)}/${seq}`;
   }
 
-  #event(entry, sentence, asks) {
-    const place = this.#place;
-    const fetch = () => this.#act.fetch(place, entry.number);
+  function drawEvent(entry, sentence, asks) {
+    const fetch = () => act.fetch(place, entry.number);
     return el("div", { class: "event", tabindex: -1 },
       span("text", withLinks(sentence)),
-      this.#time(entry),
-      asks && span("actions", decisions(entry.name, (line) => this.#act.run(place, line))),
+      timeOf(entry),
+      asks && span("actions", decisions(entry.name, (line) => act.run(place, line))),
       entry.type === "shared" && span("actions", button("Download", fetch, { label: `Download ${entry.file}` })));
   }
 
-  #notice({ id, lines, style, event, next, again, asked }) {
-    const run = (line) => () => this.#act.run(this.#place, line);
-    const only = this.#place.kind === "desk" ? "" : "only you see this";
-    const invited = event?.type === "invited" && this.#chat.isMe(event.name);
+  function drawNotice({ id, lines, style, event, next, again, asked }) {
+    const run = (line) => () => act.run(place, line);
+    const only = place.kind === "desk" ? "" : "only you see this";
+    const words = style === "quiet" ? "" : [asked, only].filter(Boolean).join(" · ");
+    const invited = event?.type === "invited" && chat.isMe(event.name);
     return [`n${id}`, "", () => el("div", { class: `notice ${style}${lines.length > 2 ? " table" : ""}` },
       span("text", withLinks(lines.join("\n"))),
-      style !== "quiet" && span("only", [asked, only].filter(Boolean).join(" · ")),
+      words && span("only", words),
       invited && button(`Join ${event.group}`, run(`/join ${event.group}`), { class: "primary" }),
       next && button("More", run(next)),
-      again && button("Edit again", () => this.#act.again(again)))];
+      again && button("Edit again", () => act.again(again)))];
   }
 
-  #waiting(request, sent) {
+  function drawWaiting(request, sent) {
     return el("div", { class: "msg waiting", role: "article" },
       avatar("", "…"),
-      span("head", span("who", this.#chat.me), spoken(": ")),
+      span("head", span("who", chat.me), spoken(": ")),
       span("body", said(request.info.text), span("edited", sent ? " sending" : " waiting"),
-        !sent && button("Take back", () => this.#act.cancel(request))));
+        !sent && button("Take back", () => act.cancel(request))));
   }
 
   // The actions of a message, for the pointer and for the keys.
 
-  #entryOf(node) {
+  function entryOf(node) {
     const seq = Number(node.dataset.key.slice(1));
-    return this.#place.segment.entries.find((each) => each.seq === seq);
+    return place.segment.entries.find((each) => each.seq === seq);
   }
 
-  #point(target) {
-    const node = target.closest?.(".msg[data-key^=e]");
-    if (!node || node.contains(this.#tools)) return;
-    const place = this.#place;
-    const chat = this.#chat;
-    const entry = this.#entryOf(node);
+  function point({ target: over }) {
+    const node = over.closest?.(".msg[data-key^=e]");
+    if (!node || node.contains(tools)) return;
+    const entry = entryOf(node);
     if (!entry || entry.type === "unsaid" || !place.member) return;
     node.querySelector(".time").title = dateTime(entry.at);
     const mine = chat.isMe(entry.from);
     const { seq } = entry;
     const moderates = place.kind === "group" && (place.moderates || chat.operator);
     const tool = (text, action, label = text) => button(text, action, { label, title: label, tabindex: -1 });
-    const run = (text, line, label) => tool(text, () => this.#act.run(place, line), label);
-    const copyLink = () => this.#act.copy(new URL(this.#href(seq), location).href);
-    fill(this.#tools,
+    const run = (text, line, label) => tool(text, () => act.run(place, line), label);
+    const copyLink = () => act.copy(new URL(hrefOf(seq), location).href);
+    fill(tools,
       REACTIONS.map((emoji) => run(emoji, `/react ${seq} ${emoji}`, `React ${emoji}`)),
-      tool("Reply", () => this.#act.reply(entry)),
-      mine && tool("Edit", () => this.#act.edit(entry)),
+      tool("Reply", () => act.reply(entry)),
+      mine && tool("Edit", () => act.edit(entry)),
       moderates && run("Pin", `/pin ${seq}`),
       (mine || moderates) && run("Remove", `/unsay ${seq}`),
       tool("Link", copyLink, "Copy a link to this message"));
-    node.append(this.#tools);
+    node.append(tools);
   }
 
   /** Up and Down go from message to message, Left and Right through the actions of one. */
-  #key(event) {
+  function onKey(event) {
     const node = event.target.closest("[data-key]");
     const move = { ArrowUp: "previousElementSibling", ArrowDown: "nextElementSibling" }[event.key];
     if (move && !event.altKey) {
-      let to = node ? node[move] : this.#root.lastElementChild;
+      let to = node ? node[move] : root.lastElementChild;
       while (to && !to.hasAttribute("tabindex")) to = to[move];
       to?.focus();
       if (to) event.preventDefault();
@@ -362,6 +337,13 @@ export class Log {
       event.preventDefault();
     }
   }
+
+  root.addEventListener("scroll", onScroll);
+  root.addEventListener("mouseover", point);
+  root.addEventListener("focusin", point);
+  root.addEventListener("keydown", onKey);
+  new ResizeObserver(() => isAtEnd && toEnd()).observe(root);
+  return { show, changed, toEnd };
 }
 
 function reactionsIn(entries) {

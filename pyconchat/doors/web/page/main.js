@@ -1,9 +1,9 @@
 // The page: the login, the list of places, the panel, dialogs, keys, speech and notifications.
 import { Chat } from "./chat.js";
-import { Composer } from "./composer.js";
+import { makeComposer } from "./composer.js";
 import { Files } from "./files.js";
 import { GaveUp, Link, State, TryAgain, fold } from "./link.js";
-import { Log, button, decisions, el, fill, span, spoken, withLinks } from "./log.js";
+import { button, decisions, el, fill, makeLog, span, spoken, withLinks } from "./log.js";
 import { answerLines, counted, dateTime, inBytes } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
@@ -300,8 +300,8 @@ const chat = new Chat(link, view, store, clock);
 const files = new Files(chat, drawUploads);
 const share = (chosen) => files.share(chat.current, [...chosen]);
 const pickFiles = () => $("files").click();
-const composer = new Composer(chat, share, pickFiles);
-const log = new Log($("log"), chat, {
+const composer = makeComposer(chat, share, pickFiles);
+const log = makeLog($("log"), chat, {
   run: (place, line) => chat.type(place, line),
   reply: (entry) => composer.reply(entry),
   edit: (entry) => composer.edit(entry),
@@ -312,7 +312,9 @@ const log = new Log($("log"), chat, {
     if (link.takeBack(request)) composer.put(request.info.text);
     view.changed(chat.current);
   },
-  scrolled: () => ($("toend").hidden = log === undefined || log.atEnd),
+  scrolled(isAtEnd) {
+    $("toend").hidden = isAtEnd;
+  },
 });
 
 /** Return the key and the entry of the address: ``#tea/1043``. */
