@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from time import monotonic, sleep
 from typing import TypeAlias
 
@@ -11,9 +12,10 @@ from sqlalchemy import Connection, Dialect, insert, text
 
 from pyconchat.domain.decisions import Decision
 from pyconchat.domain.errors import NotSaved, Unknown
-from pyconchat.store import amendments, request_keys, schema
+from pyconchat.domain.events import Talk, about
+from pyconchat.store import amendments, mentions, request_keys, schema
 from pyconchat.store.batch import Batch, Heads, Stored
-from pyconchat.store.message_batches import MessageBatches, only_messages
+from pyconchat.store.message_batches import MessageBatches, only_messages, only_plain
 from pyconchat.store.prepared import Prepared
 from pyconchat.store.search import SearchIndex
 from pyconchat.store.transactions import (
@@ -37,7 +39,10 @@ SETTLE_PAUSE = 0.1
 REPEAT_PAUSES = (0.02, 0.1, 0.5)
 """Seconds before each repetition of a batch that PostgreSQL has ended in favour of another."""
 
-Write: TypeAlias = Callable[[Connection, Sequence[Decision], list[Stored]], list[Batch]]
+Grown: TypeAlias = Iterator[tuple[int, int, int]]
+"""Each conversation with new entries: its id, the head before, and the head now."""
+
+Write: TypeAlias = Callable[[Connection, Sequence[Decision], list[Stored]], list[Grown]]
 
 
 class Commits:
@@ -107,7 +112,9 @@ class Commits:
         """Store *batch*. Sets `_doubt` if it raises `CallLost` or `CommitLost`."""
         try:
             if self._messages is not None and only_messages(batch):
-                return self._call(self._messages, batch)
+                if only_plain(batch):
+                    return self._call(self._messages, batch)
+                return self._commit(batch, partial(self._write_messages, self._messages))
             return self._commit(batch, self._write_all)
         except NotSaved as problem:
             if not isinstance(problem, Unstorable):
@@ -135,8 +142,7 @@ class Commits:
             self._doubt = result
             raise
         self._search.stored(_grown(stored))
-        self._new_keys += sum(decision.key is not None for decision in batch)
-        if self._new_keys >= request_keys.SWEEP_EVERY:
+        if self._keys_are_due(sum(decision.key is not None for decision in batch)):
             with suppress(NotSaved), self._writer.transaction() as connection:
                 self._sweep(connection, self._key_clock)
         return stored
@@ -155,18 +161,42 @@ class Commits:
             raise
         if self._flusher is not None:
             self._flusher.stored()
-        for work in parts:
-            self._search.stored(work.grown())
+        for grown in parts:
+            self._search.stored(grown)
         return stored
+
+    def _write_messages(
+        self,
+        messages: MessageBatches,
+        connection: Connection,
+        batch: Sequence[Decision],
+        stored: list[Stored],
+    ) -> list[Grown]:
+        """Write *batch*, which has only messages, and append its results to *stored*."""
+        if self._key_clock is None:
+            self._key_clock = request_keys.KeyClock(connection)
+        results = messages.store(connection, batch, self._key_clock)
+        entries = [entry for each in results if isinstance(each, list) for entry in each]
+        for entry in entries:
+            if isinstance(entry.event, Talk) and entry.event.mentions:
+                names = entry.event.mentions
+                mentions.add(connection, entry, entry.seq, entry.event.sender, names)
+        answers = [entry for entry in entries if about(entry.event)]
+        if answers:
+            results = amendments.with_quotes(connection, results, answers)
+        if self._keys_are_due(sum(decision.key is not None for decision in batch)):
+            self._sweep(connection, self._key_clock)
+        stored += results
+        return [_grown(results)]
 
     def _write_all(
         self, connection: Connection, batch: Sequence[Decision], stored: list[Stored]
-    ) -> list[Batch]:
-        return [self._write(connection, batch, stored)]
+    ) -> list[Grown]:
+        return [self._write(connection, batch, stored).grown()]
 
     def _write_parts(
         self, connection: Connection, batch: Sequence[Decision], stored: list[Stored]
-    ) -> list[Batch]:
+    ) -> list[Grown]:
         """Write *batch* in halves, in order, without the decisions that cannot be stored."""
         part: list[Stored] = []
         try:
@@ -181,7 +211,7 @@ class Commits:
                 return []
         else:
             stored += part
-            return [work]
+            return [work.grown()]
         half = len(batch) // 2
         parts = self._write_parts(connection, batch[:half], stored)
         return parts + self._write_parts(connection, batch[half:], stored)
@@ -202,10 +232,14 @@ class Commits:
         if self._key_clock is None:
             self._key_clock = request_keys.KeyClock(connection)
         work.finish(self._key_clock)
-        self._new_keys += len(work.keys)
-        if self._new_keys >= request_keys.SWEEP_EVERY:
+        if self._keys_are_due(len(work.keys)):
             self._sweep(connection, self._key_clock)
         return work
+
+    def _keys_are_due(self, new: int) -> bool:
+        """Count *new* keys; return whether it is time to delete expired ones."""
+        self._new_keys += new
+        return self._new_keys >= request_keys.SWEEP_EVERY
 
     def _sweep(self, connection: Connection, clock: request_keys.KeyClock) -> None:
         """Delete expired request keys; the next commit continues if there are more."""
@@ -213,8 +247,8 @@ class Commits:
             self._new_keys = 0
 
 
-def _grown(stored: Sequence[Stored]) -> Iterator[tuple[int, int, int]]:
-    """Yield each conversation with new entries in *stored*: id, head before, and head now."""
+def _grown(stored: Sequence[Stored]) -> Grown:
+    """Yield what has grown by the entries in *stored*."""
     before: dict[int, int] = {}
     heads: dict[int, int] = {}
     for entries in stored:

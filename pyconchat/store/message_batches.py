@@ -1,6 +1,7 @@
 """Batches of messages in PostgreSQL: each is stored by one call of the function `store_messages`.
 
-The call is a transaction of its own, so a batch takes one round trip. The function is in the
+The call is a transaction of its own, so a batch takes one round trip, unless there are mentions or
+answers. The function is in the
 migration 0021. It does what `pyconchat.store.batch` does for other decisions.
 """
 
@@ -15,7 +16,7 @@ from sqlalchemy import Connection, bindparam, select, text
 
 from pyconchat.domain.decisions import Decision, Repeated, RequestKey
 from pyconchat.domain.errors import Conflict
-from pyconchat.domain.events import Entry, Message, encode
+from pyconchat.domain.events import Entry, Talk, about, encode
 from pyconchat.store import schema
 from pyconchat.store.arrays import bigints, integers, read_bigints, texts
 from pyconchat.store.request_keys import KeyClock
@@ -23,7 +24,7 @@ from pyconchat.store.request_keys import KeyClock
 if TYPE_CHECKING:
     from pyconchat.store.batch import Stored
 
-__all__ = ["MessageBatches", "only_messages"]
+__all__ = ["MessageBatches", "only_messages", "only_plain"]
 
 _STATEMENT = b"store_messages"
 _CALL = b"SELECT * FROM store_messages($1, $2, $3, $4, $5, $6, $7, $8, $9)"
@@ -33,14 +34,22 @@ _BIGINT = struct.Struct("!q")
 
 
 def only_messages(batch: Sequence[Decision]) -> bool:
-    """Return whether the function can store *batch*: plain messages, one in each decision."""
+    """Return whether the function can store *batch*: each decision is one message or action."""
     for decision in batch:
         if decision.writes or len(decision.entries) != 1:
             return False
-        event = decision.entries[0].event
-        if type(event) is not Message or event.mentions or event.reply_to:
+        if not isinstance(decision.entries[0].event, Talk):
             return False
     return bool(batch)
+
+
+def only_plain(batch: Sequence[Decision]) -> bool:
+    """Return whether nothing else is to be stored of the messages: no mention and no answer."""
+    for decision in batch:
+        event = decision.entries[0].event
+        if about(event) or (isinstance(event, Talk) and event.mentions):
+            return False
+    return True
 
 
 class MessageBatches:
@@ -55,7 +64,7 @@ class MessageBatches:
     ) -> list[Stored]:
         """Store *batch*, for which `only_messages` is true; return the results.
 
-        *connection* must not be in a transaction. Raises psycopg's errors.
+        If *connection* is not in a transaction, the call is one. Raises psycopg's errors.
         """
         self._number += 1
         asked = _without_repeats(batch)

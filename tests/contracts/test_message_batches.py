@@ -12,13 +12,13 @@ from sqlalchemy import Connection, text
 
 from pyconchat.domain.decisions import Decision, NewEntry, NoteSeen, Repeated, RequestKey
 from pyconchat.domain.errors import Conflict, NotSaved, Unknown
-from pyconchat.domain.events import MemberLeft, Message
+from pyconchat.domain.events import Action, MemberLeft, Message
 from pyconchat.domain.group import Group
 from pyconchat.domain.names import fold
 from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore, commits
 from pyconchat.store.batch import Stored
-from pyconchat.store.message_batches import MessageBatches, only_messages
+from pyconchat.store.message_batches import MessageBatches, only_messages, only_plain
 from tests.contracts.building import (
     ALICE,
     AT,
@@ -27,6 +27,7 @@ from tests.contracts.building import (
     commit,
     create,
     decide,
+    register,
     say,
     search,
     texts,
@@ -64,12 +65,44 @@ def test_what_the_function_stores() -> None:
         Decision(AT),
         say(2, "two", "messages"),
         Decision(AT, [NewEntry(2, MemberLeft(BOB.name), 1)]),
-        Decision(AT, [NewEntry(2, Message(ALICE.name, SafeText("@bob"), mentions=(BOB.name,)))]),
-        Decision(AT, [NewEntry(2, Message(ALICE.name, SafeText("yes"), reply_to=1))]),
         Decision(AT, [NewEntry(2, message)], [NoteSeen(fold(ALICE.name))]),
     ):
         assert not only_messages([say(2, "one"), other])
     assert not only_messages([])
+
+
+def test_what_takes_one_round_trip() -> None:
+    """Messages of which nothing else is stored than their own rows, and keys."""
+    assert only_plain([say(2, "one"), said("two", "key", 7)])
+    for message in (
+        Message(ALICE.name, SafeText("@bob"), mentions=(BOB.name,)),
+        Action(ALICE.name, SafeText("thanks bob"), mentions=(BOB.name,)),
+        Message(ALICE.name, SafeText("yes"), reply_to=1),
+    ):
+        batch = [say(2, "one"), Decision(AT, [NewEntry(2, message)])]
+        assert only_messages(batch)
+        assert not only_plain(batch)
+
+
+def test_mentions_and_answers_among_other_messages(store: SqlStore, tea: Group) -> None:
+    """The mention is noted, and the answer has a quote; both follow the numbers of the batch."""
+    register(store, BOB)
+    hello = Message(ALICE.name, SafeText("hello bob"), mentions=(BOB.name,))
+    answer = Message(ALICE.name, SafeText("yes"), reply_to=2)
+    batch = [
+        said("a", "a"),
+        Decision(AT, [NewEntry(2, hello)]),
+        Decision(AT, [NewEntry(2, answer)]),
+    ]
+    stored = commit(store, *batch)
+    assert [numbered(each) for each in stored] == [2, 3, 4]
+    quote = stored[2][0].quote
+    assert quote is not None
+    assert quote.text == "a"
+    assert store.entries(2, 1, NO_LIMIT, 9) == [each[0] for each in stored]
+    assert store.mentions(fold(BOB.name)) == [(2, 3)]
+    assert [numbered(each) for each in store.commit(batch)] == [Repeated(2), 5, 6]
+    assert texts(search(store, 2, "hello")) == ["hello bob", "hello bob"]
 
 
 def test_a_message_on_the_present_state(store: SqlStore, tea: Group) -> None:
