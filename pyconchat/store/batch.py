@@ -62,7 +62,7 @@ class Batch:
             if seq_before is not None and not _changes_state(decision):
                 stored.append(Repeated(seq_before))
                 continue
-            if seq_before is not None or self._is_stale(decision) or self._clashes(decision):
+            if seq_before is not None or self._conflicts(decision):
                 # Later decisions on the same groups were made on the same old state.
                 self._stale |= {new.conversation for new in decision.entries}
                 self._missing |= {
@@ -149,8 +149,13 @@ class Batch:
                 self._versions[id] = version
                 self._times[id] = at
 
-    def _is_stale(self, decision: Decision) -> bool:
-        """Return whether a group has changed since *decision* was made on it."""
+    def _conflicts(self, decision: Decision) -> bool:
+        """Return whether a group has changed since *decision* was made on it, or a name is taken.
+
+        Also if a number that it needs is taken, or its account or group does not exist.
+        """
+        if decision.writes and any(map(self._writes.clashes, decision.writes)):
+            return True
         if self._missing and any(new.conversation in self._missing for new in decision.entries):
             return True
         ahead: dict[int, int] = {}
@@ -162,17 +167,12 @@ class Batch:
                 )
                 if stale and type(event) is not GroupCreated:  # the database refuses a taken id
                     return True
+                if isinstance(event, GroupCreated | GroupRestored) and self._effects.is_taken(
+                    event
+                ):
+                    return True
                 ahead[conversation] = steps + (not isinstance(event, Talk))
         return False
-
-    def _clashes(self, decision: Decision) -> bool:
-        """Return whether a name or number that *decision* needs is in use, or its account gone."""
-        return any(map(self._writes.clashes, decision.writes)) or any(
-            isinstance(new.event, GroupCreated | GroupRestored)
-            and self._effects.is_taken(new.event)
-            for new in decision.entries
-            if new.version is not None
-        )
 
 
 class Heads:
