@@ -80,6 +80,9 @@ def migrate(database: Path, version: str) -> None:
     engine.dispose()
 
 
+_COLUMN = "SELECT 1 FROM pragma_table_info(?) WHERE name = ?"
+
+
 def fill(connection: sqlite3.Connection) -> None:
     """Add accounts, a group and its log, in columns that every version has."""
 
@@ -116,12 +119,13 @@ def fill(connection: sqlite3.Connection) -> None:
         topic="green",
         closed=False,
     )
+    if connection.execute(_COLUMN, ("groups", "topic_by")).fetchone():
+        connection.execute("UPDATE groups SET topic_by = ?, topic_at = ?", (BOB.name, AT + 2))
     insert("members", conversation=TEA, key="alice", name="alice", guest=False, since=1)
     insert("cursors", owner="alice", conversation=TEA, upto=NO_LIMIT, read=150)
     # A database with tokens is left as one whose indexing has not begun.
-    columns = "SELECT 1 FROM pragma_table_info(?) WHERE name = ?"
-    has_text = connection.execute(columns, ("words", "text")).fetchone()
-    if has_text and connection.execute(columns, ("indexed", "upto")).fetchone():
+    has_text = connection.execute(_COLUMN, ("words", "text")).fetchone()
+    if has_text and connection.execute(_COLUMN, ("indexed", "upto")).fetchone():
         insert("indexed", conversation=TEA, upto=len(log))
     for seq, event in enumerate(log, 1):
         insert("entries", conversation=TEA, seq=seq, at=AT + seq, body=encode(event))

@@ -38,7 +38,7 @@ def server(
     """
     url = f"postgresql://postgres@127.0.0.1:{cutter.port}/postgres"
     is_down = request.node.get_closest_marker("down") is not None
-    constants = {"pyconchat.store.sql.SETTLE_SECONDS": 0.3} if is_down else {}
+    constants = {"pyconchat.store.commits.SETTLE_SECONDS": 0.3} if is_down else {}
     server = Server(tmp_path, f'[store]\nurl = "{url}"\n', constants=constants)
     server.start()
     yield server

@@ -133,6 +133,7 @@ def test_no_commit_without_the_lock(postgres_url: str, monkeypatch: pytest.Monke
     with closing(SqlStore(postgres_url)) as store, closing(SqlStore(postgres_url)) as other:
         store.lock()
         store.open()
+        store._writer.close()
         store._writing.dispose()
         other.lock()
         with pytest.raises(NotSaved, match="in use by another server"):
