@@ -85,6 +85,7 @@ QUESTIONS = {
     "unignore": "Unignore whom? ",
     "claim": "Code: ",
     "operator": "Make whom an operator? ",
+    "announce": "Text: ",
 }
 
 
