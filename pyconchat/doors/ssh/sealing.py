@@ -27,9 +27,10 @@ class Sealer:
         self.ciphers = ciphers
         self._encrypt: Any = ciphers.encryptor.update
         self._block = ciphers.encBlockSize
-        hash, inner, outer, _ = ciphers.outMAC
-        assert hash is not None, "the connection is encrypted"
-        self._inner, self._outer = hash(inner), hash(outer)
+        mac: Any = ciphers.outMAC  # the hash, and its input before the inner and the outer text
+        make_hash, inner, outer, _ = mac
+        self._inner: Any = make_hash(inner)
+        self._outer: Any = make_hash(outer)
         self._random = b""
         self._used = 0
 
@@ -48,5 +49,5 @@ class Sealer:
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(numbered)
         outer.update(inner.digest())
-        sealed: bytes = self._encrypt(memoryview(numbered)[4:])
-        return sealed + outer.digest()
+        sealed: bytes = self._encrypt(memoryview(numbered)[4:]) + outer.digest()
+        return sealed
