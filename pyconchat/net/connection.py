@@ -20,6 +20,7 @@ __all__ = [
     "IConnection",
     "ILayered",
     "Lifecycle",
+    "is_idle",
     "keep_alive",
     "kernel_socket",
     "plain_address",
@@ -153,6 +154,14 @@ def unsent(transport: object) -> int:
     if lowest is None:
         return 0
     return len(lowest.dataBuffer) - lowest.offset + lowest._tempDataLen
+
+
+def is_idle(transport: object) -> bool:
+    """Return whether the TCP *transport* is open, and has nothing that it has not sent."""
+    if not isinstance(transport, FileDescriptor):
+        return False
+    waits = transport._tempDataLen or len(transport.dataBuffer) > transport.offset
+    return bool(transport.connected and not (waits or transport.disconnecting))
 
 
 def _queued(handle: socket.socket | None, request: int) -> int:

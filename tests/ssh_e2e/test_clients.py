@@ -154,6 +154,28 @@ def test_plink(server: Server, tmp_path: Path) -> None:
     assert plink.runs("gina", "say", "nowhere", "x").returncode == 1
 
 
+def test_plink_as_telnet(server: Server) -> None:
+    """PuTTY's telnet logs in, in character mode from the first question on; no password shows."""
+    registers(server, "kate", "kates")
+    arguments = ["-telnet", "-P", str(server.port), "127.0.0.1"]
+    program = pexpect.spawn(require_program("plink"), arguments, encoding="utf-8", timeout=30)
+    for question, answer in (
+        ("Username: ", "kate"),
+        ("Password: ", PASSWORD),
+        ("Group: ", "kates"),
+    ):
+        program.expect(question)
+        program.send(f"{answer}\r")
+    program.expect("You are in kates")
+    assert PASSWORD not in str(program.before)
+    program.expect(r"\[kates\] ")
+    program.send("hellp\x7fo from plink\r")
+    program.expect("hello from plink|o from plink")
+    program.send("/quit\r")
+    program.expect(pexpect.EOF)
+    assert messages(server, "kate", "kates") == ["hello from plink"]
+
+
 def test_dbclient(server: Server, tmp_path: Path) -> None:
     """With a key: a session as at nc, and a command."""
     client = DbClient(server, tmp_path)

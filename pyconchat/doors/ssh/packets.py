@@ -5,6 +5,7 @@ Their size, whether their type may come now, and how much work they cause.
 
 from __future__ import annotations
 
+import socket
 import struct
 from enum import Enum
 
@@ -23,7 +24,8 @@ from pyconchat.doors.input_budget import InputBudget
 from pyconchat.doors.ssh.algorithms import CIPHERS, HOST_KEYS, KEY_EXCHANGES, MACS, SIGNATURES
 from pyconchat.doors.ssh.packet_cost import packet_cost
 from pyconchat.doors.ssh.quiet import NOBODY
-from pyconchat.net.connection import IConnection
+from pyconchat.doors.ssh.sealing import Sealer
+from pyconchat.net.connection import IConnection, is_idle, plain_socket
 
 __all__ = ["MAX_PACKET", "NOT_SSH", "REKEY_BYTES", "Packets"]
 
@@ -81,6 +83,8 @@ class Packets(SSHServerTransport):
     def __init__(self, context: DoorContext, rekey_bytes: int) -> None:
         self.context = context
         self._input = bytearray()
+        self._sealer: Sealer | None = None
+        self._socket: socket.socket | None = None
         self._first: bytes | None = None  # the decrypted first block of the next packet
         self._exchange = _Exchange.REPLY  # the server begins with its KEXINIT
         self._exchanged_at = float("-inf")  # when the peer began the last one after the login
@@ -195,9 +199,28 @@ class Packets(SSHServerTransport):
             return
         if messageType == MSG_EXT_INFO:
             payload = struct.pack(">L", 1) + NS(b"server-sig-algs") + NS(b",".join(SIGNATURES))
-        super().sendPacket(messageType, payload)
+        if self._keyExchangeState == self._KEY_EXCHANGE_NONE and self.isEncrypted("out"):
+            if self._sealer is None or self._sealer.ciphers is not self.currentEncryptions:
+                self._sealer = Sealer(self.currentEncryptions)
+            self._write(self._sealer.seal(self.outgoingPacketSequence, messageType, payload))
+            self.outgoingPacketSequence += 1
+        else:
+            super().sendPacket(messageType, payload)
         self.outgoingPacketSequence &= 0xFFFFFFFF
         self._bytes_out += len(payload)
+
+    def _write(self, data: bytes) -> None:
+        """Give *data* to the kernel at once, if nothing waits, and what it does not take later."""
+        connection, sent = self._connection, 0
+        if self._socket is None:
+            self._socket = plain_socket(connection)
+        if self._socket is not None and is_idle(connection):
+            try:
+                sent = self._socket.send(data)
+            except OSError:  # it is full, or the transport fails at its next write
+                sent = 0
+        if sent < len(data):
+            connection.write(data[sent:] if sent else data)
 
     # Key exchanges.
 

@@ -83,47 +83,40 @@ def test_long_folders(files: SftpClient, monkeypatch: pytest.MonkeyPatch) -> Non
     assert files.asks(sftp.READDIR, handle).status == sftp.EOF
 
 
-@pytest.mark.parametrize(
-    ("path", "canonical"),
-    [
+def test_canonical_paths(files: SftpClient) -> None:
+    """They are made of the path alone."""
+    for path, canonical in (
         (".", "/"),
         ("", "/"),
         ("tea", "/tea"),
         ("/tea/../../../etc", "/etc"),
         ("/tea/x/", "/tea/x"),
         ("..", "/"),
-    ],
-)
-def test_canonical_paths(files: SftpClient, path: str, canonical: str) -> None:
-    """They are made of the path alone."""
-    assert files.asks(sftp.REALPATH, path).names == [canonical]
-
-
-@pytest.mark.parametrize(
-    ("path", "status"),
-    [
-        ("/nowhere", sftp.NO_SUCH_FILE),
-        ("/tea/nothing", sftp.NO_SUCH_FILE),
-        ("/tea/a/b", sftp.NO_SUCH_FILE),
-        ("/vault", sftp.NO_SUCH_FILE),  # as one that does not exist
-        ("/vault/x", sftp.NO_SUCH_FILE),
-        ("/cups/x", sftp.PERMISSION_DENIED),
-        ("/../../etc/passwd", sftp.NO_SUCH_FILE),
-        ("/tea/\x1b[31m\x07", sftp.NO_SUCH_FILE),
-        (b"/tea/\xff", sftp.NO_SUCH_FILE),
-        (b"/\0/\0", sftp.NO_SUCH_FILE),
-    ],
-)
-def test_what_is_not_there(files: SftpClient, path: str | bytes, status: int) -> None:
-    """It cannot be seen, read or removed; nobody learns of groups that are not listed to them."""
-    for kind, rest in (
-        (sftp.STAT, ()),
-        (sftp.LSTAT, ()),
-        (sftp.OPEN, (sftp.READ, 0)),
-        (sftp.REMOVE, ()),
     ):
-        assert files.asks(kind, path, *rest).status == status
-    assert files.asks(sftp.OPENDIR, path).status in (status, sftp.FAILED)
+        assert files.asks(sftp.REALPATH, path).names == [canonical]
+
+
+NOT_THERE: list[tuple[str | bytes, int]] = [
+    ("/nowhere", sftp.NO_SUCH_FILE),
+    ("/tea/nothing", sftp.NO_SUCH_FILE),
+    ("/tea/a/b", sftp.NO_SUCH_FILE),
+    ("/vault", sftp.NO_SUCH_FILE),  # as one that does not exist
+    ("/vault/x", sftp.NO_SUCH_FILE),
+    ("/cups/x", sftp.PERMISSION_DENIED),
+    ("/../../etc/passwd", sftp.NO_SUCH_FILE),
+    ("/tea/\x1b[31m\x07", sftp.NO_SUCH_FILE),
+    (b"/tea/\xff", sftp.NO_SUCH_FILE),
+    (b"/\0/\0", sftp.NO_SUCH_FILE),
+]
+
+
+def test_what_is_not_there(files: SftpClient) -> None:
+    """It cannot be seen, read or removed; nobody learns of groups that are not listed to them."""
+    for path, status in NOT_THERE:
+        for kind in (sftp.STAT, sftp.LSTAT, sftp.REMOVE):
+            assert files.asks(kind, path).status == status, path
+        assert files.asks(sftp.OPEN, path, sftp.READ, 0).status == status, path
+        assert files.asks(sftp.OPENDIR, path).status in (status, sftp.FAILED), path
 
 
 @pytest.mark.parametrize(

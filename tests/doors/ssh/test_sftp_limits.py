@@ -40,28 +40,30 @@ def open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        struct.pack(">L", 0),
-        struct.pack(">LB", 2**32 - 1, sftp.READ_FILE),
-        struct.pack(">LB", 256 * 1024 + 1, sftp.WRITE_FILE),
-        INIT,
-        struct.pack(">LB", 1, sftp.OPEN),
-        struct.pack(">LBH", 3, sftp.STAT, 1),
-        struct.pack(">LBLL", 9, sftp.STAT, 1, 2**32 - 1),
-        struct.pack(">LBLL", 9, sftp.READ_FILE, 1, 0),
-        struct.pack(">LBLL", 9, sftp.WRITE_FILE, 1, 0),
-        struct.pack(">LBLL", 9, sftp.OPEN, 1, 0),
-        struct.pack(">LBLL", 9, sftp.EXTENDED, 1, 7),
-    ],
-)
-def test_malformed_packets(files: SftpClient, data: bytes) -> None:
+MALFORMED = [
+    struct.pack(">L", 0),
+    struct.pack(">LB", 2**32 - 1, sftp.READ_FILE),
+    struct.pack(">LB", 256 * 1024 + 1, sftp.WRITE_FILE),
+    INIT,
+    struct.pack(">LB", 1, sftp.OPEN),
+    struct.pack(">LBH", 3, sftp.STAT, 1),
+    struct.pack(">LBLL", 9, sftp.STAT, 1, 2**32 - 1),
+    struct.pack(">LBLL", 9, sftp.READ_FILE, 1, 0),
+    struct.pack(">LBLL", 9, sftp.WRITE_FILE, 1, 0),
+    struct.pack(">LBLL", 9, sftp.OPEN, 1, 0),
+    struct.pack(">LBLL", 9, sftp.EXTENDED, 1, 7),
+]
+
+
+def test_malformed_packets(tea: SshServer) -> None:
     """The connection is cut, without a traceback, and counted."""
-    files.sends_raw(data)
-    files.client.tick(0.1)
-    assert files.client.gone
-    assert files.client.server.dropped("ssh") == 1
+    for count, data in enumerate(MALFORMED, 1):
+        files = SftpClient(SshClient(tea).logs_in("alice"))
+        files.sends_raw(data)
+        files.client.tick(0.1)
+        assert files.client.gone, data
+        assert tea.dropped("ssh") == count
+        tea.waits(5)
 
 
 @pytest.mark.parametrize(
