@@ -127,6 +127,9 @@ class FakePeer:
     def acknowledged(self) -> bool:
         return self.receives
 
+    def wake(self) -> None:
+        """Nothing checks this peer."""
+
     def discard_input(self) -> None:
         pass
 

@@ -125,6 +125,7 @@ class Fanout:
     def __init__(self, presence: IPresence, statistics: Statistics) -> None:
         self._presence = presence
         self._statistics = statistics
+        self._published: dict[Conversation, None] = {}  # since the last call of `wake_readers`
 
     def publish(
         self, conversation: Conversation, entries: Sequence[Entry], origins: Origins
@@ -140,6 +141,14 @@ class Fanout:
                 yield from self._change(conversation, entry)
                 first = index + 1
         yield from self._talk(conversation, entries[first:], origins[first:])
+        self._published[conversation] = None
+
+    def wake_readers(self) -> None:
+        """Wake the peers that may have received something since the last call."""
+        published, self._published = self._published, {}
+        for conversation in published:
+            for session in conversation.sessions:
+                session.peer.wake()
 
     # Messages and actions.
 

@@ -325,6 +325,9 @@ class IPeer(Interface):
     def acknowledged() -> bool:
         """Return whether the peer's kernel has acknowledged everything that was written."""
 
+    def wake() -> None:
+        """Notice that something was written, or that the position in a conversation moved."""
+
     def discard_input() -> None:
         """Discard all input that has arrived and was not handled."""
 
@@ -405,6 +408,8 @@ class ITranslator(IPeer):
 
 class ISubscriptions(Interface):
     """The conversations that one session receives, and how far it has received each."""
+
+    settled = Attribute("True if the last call of `receipts` found nothing to acknowledge.")
 
     def __contains__(conversation: Conversation) -> bool:
         """Return whether the session is subscribed to *conversation*."""

@@ -68,6 +68,7 @@ class ProtocolDetector(Protocol):
     login_seconds = 0.0
     opened_by_input = False
     unsent = 0
+    rests_until = 0.0
 
     def __init__(
         self,

@@ -41,6 +41,9 @@ MAX_LINGER = 2.0
 LINGER_STEP = 0.02
 """Seconds between two checks whether the last lines have arrived."""
 
+MAX_REST = 10.0
+"""Maximum seconds without a check of a connection on which nothing happens."""
+
 _MISBEHAVED = frozenset({EndWhy.LATE, EndWhy.BAD_JSON, EndWhy.WRONG_PASSWORD})
 
 
@@ -49,6 +52,8 @@ class Door(DelayedLines):
     """One connection, in the style of *renderer*; a line has at most *limit* bytes."""
 
     hides = False
+
+    rests_until = 0.0
 
     serves_files = True
     """Whether files are transferred at the port of this door too; else at the line door's."""
@@ -70,6 +75,7 @@ class Door(DelayedLines):
         self.session: ISession | None = None
         self._writable: Deferred[None] | None = None
         self._deadline: IDelayedCall | None = None
+        self._rested = False
 
     # What the subclasses do in their own way.
 
@@ -80,6 +86,20 @@ class Door(DelayedLines):
     def check_silence(self, seconds: float) -> bool:
         """React to *seconds* without input; return whether the connection was aborted."""
         return False
+
+    def silence_limits(self) -> tuple[float, ...]:
+        """Return the seconds of silence after which `check_silence` has something to do."""
+        return ()
+
+    def may_rest(self) -> bool:
+        """Return whether nothing is expected that `check` would have to notice."""
+        session = self.session
+        return (
+            session is not None
+            and session.subscriptions.settled
+            and self._output.empty
+            and not (self.paused or self.ending)
+        )
 
     # What Twisted calls, by way of the detector.
 
@@ -97,6 +117,7 @@ class Door(DelayedLines):
 
     def dataReceived(self, data: bytes) -> None:
         self._last_input = self._context.now()
+        self.rests_until = 0.0
         self.take(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -120,13 +141,18 @@ class Door(DelayedLines):
 
     def write(self, block: bytes) -> None:
         """Send *block*, or queue it."""
+        self.rests_until = 0.0
         self._output.write(block)
+
+    def wake(self) -> None:
+        self.rests_until = 0.0
 
     def direct_send(self, leave: Callable[[], None]) -> Send | None:
         """As `IPeer` has it; a door that has to put blocks in order returns None."""
         return None
 
     def write_rest(self, block: bytes, sent: int) -> None:
+        self.rests_until = 0.0
         self._output.write_rest(block, sent)
 
     def send(self, reply: Reply) -> None:
@@ -205,15 +231,21 @@ class Door(DelayedLines):
         if lost and self._budget.waiting:
             self._connection.abortConnection()
             return []
-        if self._output.made_progress() and not lost:
+        rested, self._rested = self._rested, False
+        if (self._output.made_progress() and not lost) or rested:
             self._last_progress = now
         elif now - self._last_progress >= MAX_STALL:
             stalled = now - self._last_progress
             self.abort("stuck", "did not read for {seconds:.0f} s", seconds=stalled)
             return []
-        if self.check_silence(now - self._last_input) or self.session is None:
+        silence = now - self._last_input
+        if self.check_silence(silence) or self.session is None:
             return []
         received: list[MoveCursor] = self.session.subscriptions.receipts()
+        if self.may_rest():
+            left = [limit - silence for limit in self.silence_limits() if limit > silence]
+            self.rests_until = now + min([MAX_REST, *left])
+            self._rested = True
         return received
 
     def shut_down(self) -> None:

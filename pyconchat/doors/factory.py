@@ -54,7 +54,9 @@ class ChatFactory(Factory):
         self.services = services
         limits = services.config.limits
         statistics = services.statistics
-        self.open_doors = OpenDoors(reactor, services.registry.move_cursors)
+        self.open_doors = OpenDoors(
+            reactor, services.registry.move_cursors, services.chat.publisher.fanout.wake_readers
+        )
         self.connection_limits = ConnectionLimits(limits)
         self.context = DoorContext(
             services=services,

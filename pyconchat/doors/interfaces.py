@@ -25,11 +25,13 @@ class IDoor(IProtocol, IHalfCloseableProtocol):
     login_seconds = Attribute("Seconds that remain for the login when the door opens; 0: no limit.")
     opened_by_input = Attribute("Whether input had arrived, and follows, when the door opened.")
     unsent = Attribute("Bytes that the peer's kernel has not taken.")
+    rests_until = Attribute("The time before which `check` has nothing to do; 0: there may be.")
 
     def check(now: float) -> list[MoveCursor]:
         """Abort a silent or stuck connection; return the cursors that have moved.
 
-        Called about once a second. *now* is in seconds of the reactor's clock.
+        Called about once a second, but not before `rests_until`. *now* is in seconds of the
+        reactor's clock.
         """
 
     def shut_down() -> None:

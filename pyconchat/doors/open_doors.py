@@ -23,13 +23,21 @@ MAX_CHECKS_PER_TURN = 200
 
 
 class OpenDoors:
-    """The doors that have a connection; *move_cursors* stores what their peers have received."""
+    """The doors that have a connection.
+
+    *move_cursors* stores what their peers have received; *wake_readers* wakes those that may have
+    received something since its last call.
+    """
 
     def __init__(
-        self, reactor: IReactorTime, move_cursors: Callable[[list[MoveCursor]], None]
+        self,
+        reactor: IReactorTime,
+        move_cursors: Callable[[list[MoveCursor]], None],
+        wake_readers: Callable[[], None],
     ) -> None:
         self._reactor = reactor
         self._move_cursors = move_cursors
+        self._wake_readers = wake_readers
         self._doors: dict[IDoor, None] = {}
         self._empty = Waiters()
         self._checks = LoopingCall(self._check_all)
@@ -82,7 +90,7 @@ class OpenDoors:
         return sum(door.unsent for door in self._doors)
 
     def _check_all(self) -> Any:
-        """Check every connection, in pieces with turns of the reactor between them."""
+        """Check all connections that do not rest, with turns of the reactor between pieces."""
         cooperator = Cooperator(
             scheduler=lambda call: self._reactor.callLater(0, call),
             terminationPredicateFactory=lambda: lambda: True,
@@ -90,7 +98,10 @@ class OpenDoors:
         return cooperator.coiterate(self._check_in_pieces())
 
     def _check_in_pieces(self) -> Iterator[None]:
-        doors = list(self._doors)
+        self._wake_readers()
+        started = self._reactor.seconds()
+        # Most connections of a large server are idle.
+        doors = [door for door in self._doors if door.rests_until <= started]
         for first in range(0, len(doors), MAX_CHECKS_PER_TURN):
             now = self._reactor.seconds()
             received: list[MoveCursor] = []

@@ -58,6 +58,7 @@ class _Refusal(Protocol):
     login_seconds = 0.0
     opened_by_input = False
     unsent = 0
+    rests_until = 0.0
 
     def __init__(self, context: DoorContext, counted: CountedConnection) -> None:
         self.network = counted.network

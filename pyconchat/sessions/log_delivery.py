@@ -186,6 +186,7 @@ class LogDelivery:
 
     async def _write_block(self, block: bytes) -> None:
         peer = self._session.peer
+        peer.wake()
         if block:
             peer.write(block)
         writable = peer.when_writable()
@@ -210,6 +211,7 @@ class LogDelivery:
                 await self._write(subscription, entries, moves=True)
             elif self._receiving:
                 subscription.read = upto
+                self._session.peer.wake()
 
     async def _read(self, conversation: Conversation, after: int, upto: int) -> list[Entry]:
         return await self._chat.entries(self._session, conversation, after, upto, PAGE)

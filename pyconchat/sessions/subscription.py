@@ -28,12 +28,13 @@ __all__ = ["Subscriptions"]
 class Subscriptions(LogDelivery):
     """The conversations that *session* receives."""
 
-    __slots__ = ("_active", "_missed", "_services")
+    __slots__ = ("_active", "_missed", "_services", "settled")
 
     def __init__(self, services: Services, session: ISession) -> None:
         super().__init__(services.chat, session)
         self._services = services
         self._active: dict[Conversation, Subscription] = {}
+        self.settled = False
         self._missed: list[Subscription] = []  # found by `find_missed`, for `deliver_missed`
 
     def __contains__(self, conversation: Conversation) -> bool:
@@ -144,6 +145,7 @@ class Subscriptions(LogDelivery):
             subscription.read = upto  # waiting entries of a muted group are not delivered later
         subscription.upto = upto  # one that is catching up continues to there
         self._ended.append(subscription)
+        self._session.peer.wake()
         if self._session.current is conversation:
             self._session.move(None)
 
@@ -160,6 +162,7 @@ class Subscriptions(LogDelivery):
         subscription = self._active.get(conversation)
         if subscription is not None:
             subscription.held = False
+            self._session.peer.wake()
 
     def refresh(self, conversation: Conversation) -> None:
         subscription = self._active.get(conversation)
@@ -189,6 +192,7 @@ class Subscriptions(LogDelivery):
             subscription = Subscription(conversation, seq - 1, seq)
             subscription.read = seq
             self._ended.append(subscription)
+            self._session.peer.wake()
 
     def when_live(self, conversation: Conversation) -> Deferred[None]:
         subscription = self._active.get(conversation)
@@ -235,12 +239,14 @@ class Subscriptions(LogDelivery):
         account = self._session.account
         if not account.registered:
             self._ended.clear()  # a guest has no cursors
+            self.settled = True
             return []
         moved = [
             each
             for each in (*self._active.values(), *self._ended)
             if not each.held and self._position(each) > each.saved
         ]
+        self.settled = not moved
         if not moved or not self._session.peer.acknowledged():
             return []
         moves: list[MoveCursor] = []

@@ -114,6 +114,7 @@ class IrcDoor(Door):
 
     def write_now(self, block: bytes) -> None:
         """Write *block*, which the client's `Output` has put in order."""
+        self.rests_until = 0.0
         self._written += len(block)
         self._output.write(block)
 
@@ -200,6 +201,9 @@ class IrcDoor(Door):
             self._pinged = True
             self.client.send(f"PING :{self.client.server}\r\n")
         return False
+
+    def silence_limits(self) -> tuple[float, ...]:
+        return (self._context.limits.ping_seconds, self._context.limits.silence_seconds)
 
     # What the session has its door translate (`ITranslator`).
 

@@ -210,6 +210,7 @@ class LineDoor(Door):
             super().inputEnded()
 
     def write(self, block: bytes) -> None:
+        self.rests_until = 0.0
         self._prompt.write(block)
 
     def direct_send(self, leave: Callable[[], None]) -> Send | None:
@@ -334,6 +335,14 @@ class LineDoor(Door):
             self._pinged = True
             self._telnet.options.ping()
         return False
+
+    def silence_limits(self) -> tuple[float, ...]:
+        limits = self._context.limits
+        return (limits.ping_seconds, limits.silence_seconds) if self._telnet.negotiates else ()
+
+    def may_rest(self) -> bool:
+        # The status line of an editor shows what happens elsewhere.
+        return self._edited is None and not self._telnet.unanswered and super().may_rest()
 
     def check(self, now: float) -> list[MoveCursor]:
         if self._telnet.unanswered:

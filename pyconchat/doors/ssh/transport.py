@@ -65,6 +65,7 @@ class SshTransport(Packets):
 
     opened_by_input = False
     unsent = 0
+    rests_until = 0.0
 
     def __init__(
         self,

@@ -64,6 +64,7 @@ class TransferDoor(LineReceiver):
     delimiter = b"\n"
     MAX_LENGTH = MAX_HEADER_BYTES
     unsent = 0
+    rests_until = 0.0
     opened_by_input = False
 
     def __init__(self, context: DoorContext, counted: CountedConnection) -> None:

@@ -81,6 +81,7 @@ class HttpConnection(Protocol):
 
     login_seconds = 0.0
     opened_by_input = False
+    rests_until = 0.0
 
     def __init__(self, site: WebSite, peer: Any, network: str) -> None:
         self.network = network

@@ -202,6 +202,9 @@ class _Browser:
     def acknowledged(self) -> bool:
         return False
 
+    def wake(self) -> None:
+        """Ignored, as `write`."""
+
     def discard_input(self) -> None:
         """There is no input."""
 

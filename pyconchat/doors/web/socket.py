@@ -73,6 +73,7 @@ class SocketDoor(Door):
 
     def dataReceived(self, data: bytes) -> None:
         self._last_input, self._pinged = self._context.now(), False
+        self.rests_until = 0.0
         if self.ending:
             return
         self._budget.pay(self.input_cost(data), False)
@@ -155,3 +156,6 @@ class SocketDoor(Door):
             self._pinged = True
             self._output.write(frame(b"", PING))
         return False
+
+    def silence_limits(self) -> tuple[float, ...]:
+        return (PING_AFTER, GONE_AFTER)

@@ -322,6 +322,9 @@ class SftpDoor(SshPeer, Door):
                 self._run(self._expire(idle))
         return super().check(now)
 
+    def may_rest(self) -> bool:
+        return False  # files may be open
+
     async def _expire(self, idle: Sequence[NewFile]) -> None:
         for each in idle:
             await each.expire()
