@@ -135,6 +135,10 @@ class Chat:
         if lobby is not None:
             self.decide(lobby, lambda group: group.become_lobby())
 
+    def wake_readers(self) -> None:
+        """Wake the peers that may have received something since the last call."""
+        self.publisher.fanout.wake_readers()
+
     def now(self) -> int:
         """Return the time of day, in milliseconds since the epoch."""
         return int(self._wall_clock() * 1000)

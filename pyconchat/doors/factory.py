@@ -55,7 +55,7 @@ class ChatFactory(Factory):
         limits = services.config.limits
         statistics = services.statistics
         self.open_doors = OpenDoors(
-            reactor, services.registry.move_cursors, services.chat.publisher.fanout.wake_readers
+            reactor, services.registry.move_cursors, services.chat.wake_readers
         )
         self.connection_limits = ConnectionLimits(limits)
         self.context = DoorContext(

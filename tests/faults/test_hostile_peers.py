@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -306,7 +306,7 @@ DESCRIPTORS = 200
 class FewDescriptors(subprocess.Popen[bytes]):
     """A `Twistd` that may have few descriptors."""
 
-    def __init__(self, arguments: list[str], folder: Path, log: Path) -> None:
+    def __init__(self, arguments: list[str], folder: Path, log: Path, **_constants: Any) -> None:
         few = partial(resource.setrlimit, resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
         command = [str(Path(sys.executable).with_name("twistd")), *arguments]
         with log.open("ab") as output:

@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from pyconchat.terminal.pasted import MAX_PASTED_LINES
 
-__all__ = ["JoinedLines"]
+__all__ = ["MAX_PAUSE", "JoinedLines"]
 
 MAX_PAUSE = 0.05
 """Maximum seconds between two pasted lines. Nobody types lines so fast, or notices the delay."""
