@@ -111,7 +111,7 @@ class Client(Forked):
     """``pyconchat`` *arguments*, in *folder*.
 
     *files* are the descriptors of its standard input, output and error. If the input is a terminal,
-    it is the controlling terminal.
+    it is the controlling terminal. *constants* are as in `Twistd`.
     """
 
     def __init__(
@@ -120,9 +120,11 @@ class Client(Forked):
         folder: Path,
         files: tuple[int, int, int],
         environ: dict[str, str],
+        constants: Mapping[str, float] | None = None,
     ) -> None:
         args, passed = ["pyconchat", *arguments], [_Passed(each) for each in files]
-        super().__init__(args, _client, list(arguments), folder, passed, environ)
+        values = dict(constants or {})
+        super().__init__(args, _client, list(arguments), folder, passed, environ, values)
 
 
 def run_client(
@@ -190,15 +192,25 @@ def _twistd(
         with file.open("ab") as output:
             os.dup2(output.fileno(), stream.fileno())
     _becomes(folder, environ)
-    for name, value in constants.items():
-        module, _, constant = name.rpartition(".")
-        assert hasattr(import_module(module), constant), name
-        setattr(import_module(module), constant, value)
+    _set(constants)
     sys.argv = args
     twistd.run()
 
 
-def _client(arguments: list[str], folder: Path, files: list[int], environ: dict[str, str]) -> None:
+def _set(constants: Mapping[str, float]) -> None:
+    for name, value in constants.items():
+        module, _, constant = name.rpartition(".")
+        assert hasattr(import_module(module), constant), name
+        setattr(import_module(module), constant, value)
+
+
+def _client(
+    arguments: list[str],
+    folder: Path,
+    files: list[int],
+    environ: dict[str, str],
+    constants: dict[str, float],
+) -> None:
     """Run the client in this newly forked process."""
     os.setsid()
     for descriptor, passed in enumerate(files):
@@ -217,6 +229,7 @@ def _client(arguments: list[str], folder: Path, files: list[int], environ: dict[
         stream = os.fdopen(descriptor, "w", 1 if by_line else -1, "utf-8", errors, closefd=False)
         setattr(sys, name, stream)
     _becomes(folder, environ)
+    _set(constants)
     sys.exit(client.main(arguments))
 
 

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 from pyconchat.client.lines import Line, LineFormatter, plain_text
-from pyconchat.client.ui.joined_lines import MAX_PAUSE
 from pyconchat.domain.text import safe_text
 from tests.support.processes import Client
 from tests.support.programs import Object, Program
@@ -395,7 +394,6 @@ class ClientUser(User):
         self._lines, self._rest = "", ""  # whole lines as shown, and the rest as received
         self._open: list[int] = []
         self._keyboard = self._screen = -1
-        self._typed_at = 0.0  # seconds
         self._process: Client | None = None
 
     def logs_in(self, name: str, password: str = "", group: str = "") -> None:
@@ -418,11 +416,7 @@ class ClientUser(User):
         return self.sees("\n").removesuffix("\n").removeprefix("error: ")
 
     def types(self, *lines: str) -> None:
-        """Type *lines*, not so fast that they would be taken for a paste."""
-        for line in lines:
-            time.sleep(max(0.0, self._typed_at + 2 * MAX_PAUSE - time.monotonic()))
-            os.write(self._keyboard, f"{line}\n".encode())
-            self._typed_at = time.monotonic()
+        os.write(self._keyboard, "".join(f"{line}\n" for line in lines).encode())
 
     def everything(self) -> bytes:
         return self._received
@@ -457,6 +451,7 @@ class ClientUser(User):
             self.home,
             (stdin, stdout, stdout),
             environment(self.home, **secret),
+            {"pyconchat.client.ui.joined_lines.MAX_PASTED_LINES": 1},  # tests type very fast
         )
 
     def _receive(self) -> bool:

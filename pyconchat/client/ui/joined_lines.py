@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from pyconchat.terminal.pasted import MAX_PASTED_LINES
 
-__all__ = ["MAX_PAUSE", "JoinedLines"]
+__all__ = ["JoinedLines"]
 
 MAX_PAUSE = 0.05
 """Maximum seconds between two pasted lines. Nobody types lines so fast, or notices the delay."""
@@ -42,6 +42,7 @@ class JoinedLines:
         """Send the lines now."""
         if self._pause is not None:
             self._pause.cancel()
+        if self._lines:
             self._paused()
 
     def _paused(self) -> None:
