@@ -1,6 +1,7 @@
 # The two commands of the README, and what developers use every day.
 PYTHON ?= python3
-JOBS ?= 2
+# Two cores: the tests of real processes wait more than they compute.
+JOBS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 # compat: the default editable install would hide twisted/plugins from twistd.
@@ -22,12 +23,12 @@ test: $(VENV)/test.stamp
 
 # The SSH door with the clients of others: OpenSSH, PuTTY and Dropbear.
 test-ssh: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/ssh_e2e $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/ssh_e2e $(ARGS)
 
 # The page of the web door in Chromium. axe-core, which only these tests use, comes from npm.
 test-web: $(VENV)/test.stamp
 	cd tests/web_e2e && npm ci --silent --no-audit --no-fund
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/web_e2e $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/web_e2e $(ARGS)
 
 # The unit tests on another day, over the midnight in which summer time begins. Those that cut a
 # connection at every await take too long to run twice.

@@ -21,9 +21,12 @@ from pyconchat.client.lines import LineFormatter
 from pyconchat.client.net.connection import ServerConnection
 from pyconchat.client.net.json_protocol import Object
 from pyconchat.domain.slashes import unescaped
-from pyconchat.domain.text import safe_text
+from pyconchat.domain.text import safe_line, safe_text
 
 __all__ = ["MAX_UNANSWERED", "AnswerHandler", "LineSender", "Request", "message_of"]
+
+_ASK_AGAIN = frozenset({"wrong-password", "bad-argument", "too-long"})
+"""Why a password is refused, where another one may do."""
 
 MAX_UNANSWERED = 1000
 """Maximum lines without an answer, as while the server cannot be reached."""
@@ -203,9 +206,21 @@ class LineSender:
             self._command_ended()
             return
         answers = [*answers, answer]
-        self._connection.ask(
-            partial(self._command_answered, request, answers), **request, answers=answers
-        )
+        answered = partial(self._command_answered, request, answers)
+        if secret:
+            answered = partial(self._password_answered, request, answers)
+        self._connection.ask(answered, **request, answers=answers)
+
+    def _password_answered(self, request: Request, answers: Sequence[str], answer: Object) -> None:
+        """Ask again for a password that was refused.
+
+        What is typed next is another attempt, which must not be said in the group.
+        """
+        if answer.get("code") in _ASK_AGAIN:
+            question = f"{safe_line(str(answer.get('error')))} Once more: "
+            Deferred.fromCoroutine(self._ask(request, answers[:-1], question, secret=True))
+            return
+        self._command_answered(request, answers, answer)
 
     async def _answer_to(self, question: str, secret: bool) -> str:
         """Return the line that was typed ahead, or ask the person. Raises `Cancelled`."""

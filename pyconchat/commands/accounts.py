@@ -44,10 +44,13 @@ async def password(call: Call, none: str | None) -> Reply:
     elif account.registered:
         throttle = call.services.throttle
         throttle.admit(session.peer.network)
-        old = await call.ask("Current password: ", secret=True)
-        hash = account.password_hash
-        if not await throttle.check_later(call.asker, account.key, hash, old):
-            raise Refused(Code.WRONG_PASSWORD, "That is not your password; nothing has changed.")
+
+        async def check(old: str) -> None:
+            hash = account.password_hash
+            if not await throttle.check_later(call.asker, account.key, hash, old):
+                raise Refused(Code.WRONG_PASSWORD, "That is not your password.")
+
+        await call.ask_password("Current password: ", check)
     if none is not None:
         await call.services.keys.drop_password(session)
         return Done(SafeText("You have no password any more: only your keys log you in."))
@@ -73,10 +76,14 @@ def _require_key(call: Call) -> None:
 
 async def ask_new_password(call: Call) -> str:
     """Ask for a new password, twice if the input is hidden. Raises `Refused`."""
-    new = check_password(await call.ask("New password: ", secret=True))
-    if call.session.peer.hides and await call.ask("The same again: ", secret=True) != new:
-        raise Refused(Code.WRONG_PASSWORD, "The two were not the same; nothing has changed.")
-    return new
+
+    async def check(new: str) -> str:
+        checked = check_password(new)
+        if call.session.peer.hides and await call.ask("The same again: ", secret=True) != new:
+            raise Refused(Code.WRONG_PASSWORD, "The two passwords differ.")
+        return checked
+
+    return await call.ask_password("New password: ", check)
 
 
 async def claim(call: Call, code: str) -> Reply:

@@ -19,6 +19,13 @@ from pyconchat.domain.replies import Reply
 __all__ = ["Call", "Cancelled"]
 
 AnyEventT = TypeVar("AnyEventT", bound=AnyEvent)
+T = TypeVar("T")
+
+MAX_PASSWORDS = 3
+"""Maximum answers to a question for a password."""
+
+_ASK_AGAIN = frozenset({Code.WRONG_PASSWORD, Code.BAD_ARGUMENT, Code.TOO_LONG})
+"""Why an answer is refused, where another one may do."""
 
 
 class Cancelled(Exception):
@@ -165,3 +172,23 @@ class Call:
         if not answer:
             raise Cancelled
         return answer
+
+    async def ask_password(self, prompt: str, accept: Callable[[str], Awaitable[T]]) -> T:
+        """Ask for a password until *accept* takes it, at most three times; return what it returns.
+
+        After a refusal people type the next attempt without reading much. If nothing asked for it,
+        it would be said in the group. A program sends all its answers with the request, and sends
+        it anew after a refusal.
+
+        Raises `Cancelled`, and `Refused`, as `ask` and *accept* do.
+        """
+        attempts = 1 if self.session.peer.names_places else MAX_PASSWORDS
+        for _ in range(attempts - 1):
+            answer = await self.ask(prompt, secret=True)
+            try:
+                return await accept(answer)
+            except Refused as refused:
+                if refused.code not in _ASK_AGAIN:
+                    raise
+                prompt = f"{refused.sentence} Once more: "
+        return await accept(await self.ask(prompt, secret=True))

@@ -58,9 +58,14 @@ async def _with_password(call: Call, choice: PolicyChoice) -> PolicyChoice:
     """Return *choice*, with the password asked for if it needs one."""
     password = choice.password
     if choice.policy is Policy.PASSWORD and not password:
-        password = await call.ask("Password for the group: ", secret=True)
+        password = await call.ask_password("Password for the group: ", _valid)
+    return PolicyChoice(choice.policy, await _valid(password))
+
+
+async def _valid(password: str) -> str:
+    """Return *password*, if it is valid for a group. Raises `Refused`."""
     check_group_password(password)
-    return PolicyChoice(choice.policy, password)
+    return password
 
 
 async def delete(call: Call, name: str) -> None:

@@ -15,10 +15,11 @@ from pyconchat.domain.events import NO_TEXT, Policy, Quote
 from pyconchat.domain.group import Group
 from pyconchat.domain.invite_codes import digest_of, is_code
 from pyconchat.domain.names import group_name, group_number
+from pyconchat.domain.refusals import wrong_group_password
 from pyconchat.domain.replies import Asked, Entered, FrontDesk, Reply
 from pyconchat.domain.text import SafeText, safe_line
 
-__all__ = ["admit", "desk", "enter", "enter_lobby", "join", "leave", "step_out"]
+__all__ = ["AcceptPassword", "admit", "desk", "enter", "enter_lobby", "join", "leave", "step_out"]
 
 _RETURN = {
     Policy.APPROVAL: "Coming back takes an approval",
@@ -26,6 +27,7 @@ _RETURN = {
 }
 
 _YES = frozenset({"y", "yes"})
+AcceptPassword = Callable[[str], Awaitable[str]]
 MAX_SUGGESTED = 3
 """Maximum groups that are suggested for a mistyped name."""
 
@@ -42,8 +44,8 @@ async def join(call: Call, name: str, rest: SafeText | None) -> Reply | None:
     group = conversation.group
     pins = await call.chat.amending.pin_quotes(conversation)
 
-    async def ask_password() -> str:
-        return await call.ask(f"Password of {group.name}: ", secret=True)
+    def ask_password(accept: AcceptPassword) -> Awaitable[str]:
+        return call.ask_password(f"Password of {group.name}: ", accept)
 
     if await admit(call, conversation, rest or "", ask_password):
         await enter(call, conversation, pins=pins)
@@ -56,12 +58,13 @@ async def admit(
     call: Call,
     conversation: GroupConversation,
     typed: str,
-    ask_password: Callable[[], Awaitable[str]],
+    ask_password: Callable[[AcceptPassword], Awaitable[str]],
 ) -> bool:
     """Join a group, or ask to join; return whether the caller is a member.
 
     *typed* is an invite code if it has the shape of one; else it is the password of a group that
-    has one, or a note. *ask_password* is called if the password is missing.
+    has one, or a note. *ask_password* is called if the password is missing, with a function that
+    returns a right one and refuses a wrong one.
     """
     services, actor, now = call.services, call.actor, call.chat.now
     group = services.memory.usable(conversation)
@@ -70,9 +73,16 @@ async def admit(
         hash = group.password_hash
         services.throttle.admit(asker.network)
         call.chat.bounds.check_groups(call.account.name)  # before any question or hashing
-        typed = typed or await ask_password()
-        if not is_code(typed) and await services.throttle.check_later(asker, target, hash, typed):
-            proof = hash
+
+        async def right(password: str) -> str:
+            nonlocal proof
+            if not is_code(password):
+                if not await services.throttle.check_later(asker, target, hash, password):
+                    raise wrong_group_password(group.name)
+                proof = hash
+            return password
+
+        typed = await (right(typed) if typed else ask_password(right))
     note = safe_line(typed)
     if is_code(typed):
         note, code = NO_TEXT, digest_of(typed)
@@ -121,7 +131,7 @@ async def enter_lobby(call: Call, name: str) -> None:
         await enter(call, conversation, created=True)
         return
 
-    async def no_password() -> str:
+    async def no_password(_accept: AcceptPassword) -> str:
         raise Refused(Code.WRONG_PASSWORD, "The lobby asks for a password.")
 
     pins = await call.chat.amending.pin_quotes(conversation)

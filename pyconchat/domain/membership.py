@@ -30,7 +30,7 @@ from pyconchat.domain.events import (
 from pyconchat.domain.group_state import Ban, JoinRequest, Member
 from pyconchat.domain.invite_codes import InviteCode
 from pyconchat.domain.names import Key, Name, fold
-from pyconchat.domain.refusals import group_closed, note_too_long
+from pyconchat.domain.refusals import group_closed, note_too_long, wrong_group_password
 from pyconchat.domain.rights import Actor, Rights
 from pyconchat.domain.text import MAX_NOTE, SafeText
 from pyconchat.domain.times import until_in_words
@@ -75,11 +75,7 @@ class Membership(Rights):
                 return [self._joined(by, Via.OPEN)]
             case Policy.PASSWORD:
                 if not proof or proof != self.password_hash:
-                    raise Refused(
-                        Code.WRONG_PASSWORD,
-                        "That is not the password of {group}.",
-                        group=self.name,
-                    )
+                    raise wrong_group_password(self.name)
                 return [self._joined(by, Via.PASSWORD)]
             case Policy.INVITE:
                 raise Refused(

@@ -24,6 +24,7 @@ __all__ = [
     "require_few_lines",
     "too_many_wrong_passwords",
     "unknown",
+    "wrong_group_password",
 ]
 
 CANNOT_READ_LOG = "The server cannot read its log now. Try again soon."
@@ -107,6 +108,11 @@ def require_few_lines(text: SafeText) -> None:
     """Raise `Refused` if *text*, which somebody says, has more than MAX_LINES lines."""
     if text.count("\n") >= MAX_LINES:
         raise Refused(Code.TOO_LONG, "A message has at most {limit} lines.", limit=MAX_LINES)
+
+
+def wrong_group_password(group: Name) -> Refused:
+    """Refuse a password that is not the one of *group*."""
+    return Refused(Code.WRONG_PASSWORD, "That is not the password of {group}.", group=group)
 
 
 def too_many_wrong_passwords(wait: int) -> Refused:

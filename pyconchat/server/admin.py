@@ -99,7 +99,7 @@ class Admin:
             notes = ["operator"] * account.operator
             notes += ["banned"] * (fold(account.name) in banned)
             last = local_time(account.last_login_at)
-            words = " ".join([account.name, *notes])
+            words = ", ".join([account.name, *notes])
             print(f"{words}, created {local_time(account.created_at)}, last login {last}")
 
     @property

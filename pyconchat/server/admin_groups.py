@@ -19,6 +19,7 @@ from pyconchat.domain.decisions import Decision, NewEntry
 from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.events import ADMINISTRATOR, GroupClosed, GroupEvent, Why
 from pyconchat.domain.group import Group
+from pyconchat.domain.group_state import GroupState
 from pyconchat.domain.names import fold, group_name, person_name
 from pyconchat.domain.replies import Where
 from pyconchat.domain.stored import ClosedGroup, Loaded, StoredGroup
@@ -185,9 +186,14 @@ def _described(stored: StoredGroup) -> str:
     state = stored.state
     hooks = f", hooks {', '.join(hook.name for hook in state.hooks)}" if state.hooks else ""
     return (
-        f"({state.policy.value}): admin {state.admin}, {len(state.members)} members,"
+        f"({state.policy.value}): admin {state.admin}, {_members(state)},"
         f" {stored.head} entries{hooks}"
     )
+
+
+def _members(state: GroupState) -> str:
+    count = len(state.members)
+    return f"{count} member{'' if count == 1 else 's'}"
 
 
 def _days_left(closed: ClosedGroup) -> str:

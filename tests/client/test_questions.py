@@ -165,3 +165,25 @@ def test_a_command_as_the_answer_is_carried_out(make_session: MakeSession, secre
     me.server.asks(request, "Do what? ")
     me.screen.questions[1][2].callback("/go coffee")
     assert me.session.groups.current is me.session.groups.get("coffee")
+
+
+@pytest.mark.parametrize("code", ["wrong-password", "bad-argument", "too-long"])
+def test_a_refused_password_is_asked_for_again(code: str, make_session: MakeSession) -> None:
+    """What is typed next is another attempt, and must not be said in the group."""
+    me = make_session().enters("tea")
+    (request,) = me.types("/password")
+    me.server.asks(request, "Current password: ", secret=True)
+    me.screen.questions[0][2].callback("old-word")
+    request = me.server.receives_one()
+    me.server.asks(request, "New password: ", secret=True)
+    me.screen.questions[1][2].callback("abc")
+    me.server.refuses(me.server.receives_one(), code, "That is too short.")
+    assert me.screen.questions[2][:2] == ("That is too short. Once more: ", True)
+    assert me.types("ahead") == []
+    me.screen.questions[2][2].callback("new-word")
+    again = me.server.receives_one()
+    assert (again["line"], again["answers"]) == ("/password", ["old-word", "new-word"])
+    me.server.refuses(again, "too-many", "There were too many wrong passwords.")
+    assert me.sees() == ["* There were too many wrong passwords."]
+    assert len(me.screen.questions) == 3
+    assert lines_of(me.server.receives()) == ["ahead"]

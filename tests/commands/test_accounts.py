@@ -91,16 +91,28 @@ def test_a_hidden_password_is_asked_twice(visit: Visit) -> None:
     gus = visit("gus", "", "new password", "new pasword", "new password", "new password")
     gus.peer.hides = True
     (shown,) = gus.types("/password")
-    assert "not the same" in shown
-    assert not gus.account.registered
-    gus.types("/password")
+    assert "is yours now" in shown
+    assert "The two passwords differ. Once more: " in gus.peer.asked
     assert gus.account.registered
+
+
+def test_a_refused_password_is_asked_for_again(visit: Visit) -> None:
+    """What is typed after a refusal is another attempt; it must not be said in the group."""
+    alice = visit("alice", "old password", "wrong", "old password", "abc", "new password")
+    alice.types("/create tea", "/password")
+    assert alice.account.password_hash == "plain:new password"
+    assert alice.peer.asked == [
+        "Current password: ",
+        "That is not your password. Once more: ",
+        "New password: ",
+        "A password has 4 to 1024 characters. Once more: ",
+    ]
 
 
 def test_guessing_the_own_password_is_limited(visit: Visit) -> None:
     """At an open terminal a stranger has three attempts a minute."""
     alice = visit("alice", "old password", "a", "b", "c", "old password", "new password")
-    alice.types("/password", "/password", "/password")
+    alice.types("/password")
     (shown,) = alice.types("/password")
     assert "too many wrong passwords" in shown
     assert alice.account.password_hash == "plain:old password"

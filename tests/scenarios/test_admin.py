@@ -148,7 +148,7 @@ def test_an_operator_is_made_while_the_server_runs(server: Server, enter: Enter)
     assert log == [(1, "operator"), (2, "operator"), (3, "server-banned")]
     time = r"\d{4}-\d\d-\d\d \d\d:\d\d"
     listed = "\n".join(admin(server.state, "accounts").lines)
-    for who in ("erin operator", "frank banned"):
+    for who in ("erin, operator", "frank, banned"):
         assert re.search(f"^{who}, created {time}, last login {time}$", listed, re.MULTILINE)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.commands import inviting, moderation
 from pyconchat.commands.arguments import TEXT
-from pyconchat.commands.joining import admit
+from pyconchat.commands.joining import AcceptPassword, admit
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import NO_TEXT, Policy
 from pyconchat.domain.group import Group
@@ -68,7 +68,7 @@ def _asked(group: Group) -> str:
 async def _ask(client: Client, conversation: GroupConversation, key: str, note: SafeText) -> bool:
     """Join, or ask to join; return whether the client's account is a member."""
 
-    async def no_password() -> str:
+    async def no_password(_accept: AcceptPassword) -> str:
         raise Refused(
             Code.WRONG_PASSWORD,
             "{group} asks for a password: /join #{group} PASSWORD.",
