@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.support.servers import Server
@@ -78,6 +80,7 @@ def test_a_second_device_starts_where_the_first_is(user: UserOf, one: str, other
         alice.types(f"line {number}")
         laptop.sees(f"line {number}")
         laptop.sees_all()  # before a typed line, the client reports what is shown
+        time.sleep(0.1)  # a kernel may acknowledge up to 40 ms later (RFC 9293, 3.8.6.3)
         phone = user(one, "bob", "password b")
         phone.does_not_see("line")
         phone.types("/join tea")
