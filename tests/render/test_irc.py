@@ -48,7 +48,7 @@ TEXT = st.lists(st.sampled_from([" ", "\n", "a", "é", "中", "x" * 300, "中" *
 
 @given(TEXT.map("".join).filter(bool), st.lists(st.integers(0, 9000), max_size=5, unique=True))
 def test_a_batch_has_the_whole_text(text: str, cuts: list[int]) -> None:
-    """Each line fits, or is as long as it was sent; joined, they are the text."""
+    """Each line fits into the shortest one that it can be sent in; joined, they are the text."""
     event = Message(ALICE, SafeText(text), cuts=tuple(sorted(cuts)))
     piece = IrcRenderer.of(IrcStyle(multiline=True)).message(Entry(2, 7, 0, event), TEA)
     lines = [tokenise(each) for each in piece.removesuffix("\r\n").split("\r\n")]
@@ -60,7 +60,7 @@ def test_a_batch_has_the_whole_text(text: str, cuts: list[int]) -> None:
     for number, each in enumerate(lines):
         joined = "draft/multiline-concat" in (each.tags or {}) or not number
         whole += each.params[1] if joined else f"\n{each.params[1]}"
-        assert len(f"PRIVMSG #tea :{each.params[1]}\r\n".encode()) <= MAX_LINE
+        assert len(f"NOTICE #tea {each.params[1]}\r\n".encode()) <= MAX_LINE
     assert whole == text
     plain = IrcRenderer.of(IrcStyle()).message(Entry(2, 7, 0, event), TEA)
     shown = [tokenise(each).params[1] for each in plain.removesuffix("\r\n").split("\r\n") if each]
