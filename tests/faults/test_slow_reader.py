@@ -53,6 +53,9 @@ def test_a_slow_reader_does_not_affect_others(
     for each in (carol, slow):
         each.types("/join tea")
         each.sees("You are in tea")
+    alice.types("welcome")
+    for each in (carol, slow):
+        each.sees("alice: welcome")  # from here on it comes live: it is not read from the log
     posted = 0
     # How much the kernels take is not known, so she posts until it is enough.
     while "dropped slow from 127.0.0.1, who left" not in server.log():
