@@ -86,6 +86,8 @@ class Person:
         self.is_at(group)
         if policy != "approval":
             self.says(f"/policy {policy}")
+            answer = re.compile(f"changed the policy to {policy}|Only the admin")
+            expect(self.page.locator("body")).to_contain_text(answer, timeout=PATIENT)
 
     def is_at(self, place: str) -> None:
         """Wait until *place* is shown."""
