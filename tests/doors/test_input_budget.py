@@ -103,6 +103,10 @@ def test_who_has_overdrawn_waits_for_the_others_who_have() -> None:
     work = sum(each.done for each in flooders) * BURST * 1.5
     assert work <= 100 * BURST * 1.5 + SHARED_BURST + 20 * OVERDRAWN_SHARE
     assert work > 100 * BURST * 1.5, "they go on"
+    newcomer = Flooder(turns, LINE_COST, pause=True)
+    newcomer.works()
+    passes(clock, 0.01)
+    assert newcomer.done >= 5, "their waiting is no rest, which would make them newcomers again"
 
 
 def test_one_has_its_turn_in_a_turn_of_the_reactor() -> None:

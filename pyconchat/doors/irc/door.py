@@ -51,7 +51,7 @@ QUERY_BURST = 200.0
 QUERY_RATE = 50.0
 """Queries a second after that."""
 
-FREE_COST = 2e-5
+FREE_COST = 5e-5
 """Seconds of work for a command that costs nothing else, such as PING."""
 
 QUERY_COST, ANSWER_COST = 3e-5, 1e-7
