@@ -78,7 +78,8 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/run.stamp: setup.cfg constraints.txt | $(VENV)/bin/python
-	$(INSTALL) -e '.[ssh,web]'
+	@echo "Installing PyconChat and the packages that it needs into $(VENV): about a minute."
+	@$(INSTALL) -e '.[ssh,web]'
 	touch $@
 
 $(VENV)/test.stamp: $(VENV)/run.stamp

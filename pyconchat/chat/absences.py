@@ -1,4 +1,4 @@
-"""Absences: who is away. A session is away by what it has said; an account, while all are."""
+"""Absences: which sessions are away. An account is away while all its sessions are."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ In a larger group the announcements would cost the square of its size.
 
 
 def readers_of(memory: Memory, account: Account) -> list[ISession]:
-    """Return the sessions that are told when *account* comes, goes, or is away."""
+    """Return the sessions that are notified when *account* comes, goes, or is away."""
     readers: dict[ISession, None] = {}
     for conversation in memory.groups.memberships(account.key):
         if len(conversation.sessions) <= MAX_PRESENCE_SESSIONS:
@@ -43,13 +43,13 @@ class Absences:
         self._watchers: list[Callable[[Account], None]] = []
 
     def watch(self, watcher: Callable[[Account], None]) -> None:
-        """Call *watcher* with each account that is away now, or no longer."""
+        """Call *watcher* with each account that becomes away, or present again."""
         self._watchers.append(watcher)
 
     def opening(self, session: ISession) -> None:
-        """Let a new *session* be away, if its account has said so of all its devices.
+        """Make a new *session* away, if its account is.
 
-        IRC clients say it for themselves.
+        An IRC client sets its own absence.
         """
         absence = session.account.absence
         if absence is not None and session.translator is None:

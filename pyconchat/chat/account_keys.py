@@ -89,7 +89,7 @@ class AccountKeys:
                 raise Refused(
                     Code.SELF, "That is your only key, and you have no password: set one first."
                 )
-            account.keys.remove(key)  # at once: nobody logs in with it meanwhile
+            account.keys.remove(key)  # before it is stored: no login may use it meanwhile
             try:
                 await self._registration.save([RemoveKey(account.key, key.blob)])
             except BaseException:
@@ -115,8 +115,8 @@ class AccountKeys:
     def _alone(self, account: Account) -> Iterator[None]:
         """Refuse other changes of *account* until this one is stored. Raises `Refused`.
 
-        Each is checked against what is stored: two at once could list a key twice, or take away the
-        last key and the password.
+        Each change is checked against the stored account: two at once could list a key twice, or
+        remove both the last key and the password.
         """
         if account.key in self._changing:
             raise Refused(Code.BUSY, "Another of your sessions is changing this; try again.")

@@ -26,7 +26,7 @@ from pyconchat.domain.text import safe_line, safe_text
 __all__ = ["MAX_UNANSWERED", "AnswerHandler", "LineSender", "Request", "message_of"]
 
 _ASK_AGAIN = frozenset({"wrong-password", "bad-argument", "too-long"})
-"""Why a password is refused, where another one may do."""
+"""Codes of refusals after which the password is asked for again."""
 
 MAX_UNANSWERED = 1000
 """Maximum lines without an answer, as while the server cannot be reached."""

@@ -31,7 +31,7 @@ def _none(typed: str) -> str:
     return NONE
 
 
-NO_PASSWORD = Arg("[none]", _none, rest=True)
+NO_PASSWORD = Arg("none", _none, rest=True)
 
 
 async def password(call: Call, none: str | None) -> Reply:
@@ -108,7 +108,7 @@ async def operator(call: Call, name: Name, on: bool | None) -> None:
 
 
 async def announce(call: Call, text: SafeText) -> None:
-    """Say something to everybody who is online."""
+    """Send a text to everybody who is online."""
     await call.operate(lambda accounts: accounts.announce(call.actor, text))
 
 

@@ -25,7 +25,7 @@ MAX_PASSWORDS = 3
 """Maximum answers to a question for a password."""
 
 _ASK_AGAIN = frozenset({Code.WRONG_PASSWORD, Code.BAD_ARGUMENT, Code.TOO_LONG})
-"""Why an answer is refused, where another one may do."""
+"""Codes of refusals after which the password is asked for again."""
 
 
 class Cancelled(Exception):

@@ -38,7 +38,7 @@ def _keys(typed: str) -> _Add | _Remove:
     raise Refused(Code.BAD_ARGUMENT, "Use /key, /key add, /key add KEY or /key remove N.")
 
 
-KEYS = Arg("[add [KEY]|remove N]", _keys, rest=True)
+KEYS = Arg("add [KEY]|remove N", _keys, rest=True)
 
 
 async def key(call: Call, asked: _Add | _Remove | None) -> Reply:

@@ -272,7 +272,7 @@ TABLE: tuple[Command, ...] = (
             summary="Make somebody an operator, or an ordinary user again (operator)."),
     Command("announce", accounts.announce, Args(TEXT),
             subject=OPERATORS, right=Right(on_server="make announcements"),
-            summary="Say something to everybody who is online (operator)."),
+            summary="Send a text to everybody who is online (operator)."),
     Command("stats", accounts.stats,
             subject=OPERATORS,
             summary="Show the server's statistics (operator)."),

@@ -177,7 +177,7 @@ class InputBudget:
         if self._ready is None:
             return False
         self.waiting = False
-        self._updated = self._turns.clock.seconds()  # waiting for a turn is no rest
+        self._updated = self._turns.clock.seconds()  # no credit for the time in the queue
         self._ready()
         return True
 

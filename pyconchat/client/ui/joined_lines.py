@@ -1,4 +1,4 @@
-"""JoinedLines: finds the lines that were pasted, where a terminal hands over one line at a time."""
+"""JoinedLines: recognizes a paste by its timing, where a terminal passes on single lines."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ class IrcDoor(Door):
         return self.in_login and self._task is None
 
     def readyForLine(self) -> bool:
-        # Commands that cost no message add up.
+        # Commands that are free of the message rate have a limit, too.
         return (self.in_login or not self._budget.waiting) and super().readyForLine()
 
     def next_rate(self) -> TokenBucket | None:
