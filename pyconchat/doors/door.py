@@ -76,6 +76,7 @@ class Door(DelayedLines):
         self._writable: Deferred[None] | None = None
         self._deadline: IDelayedCall | None = None
         self._rested = False
+        self._pinged = False
 
     # What the subclasses do in their own way.
 
@@ -83,13 +84,12 @@ class Door(DelayedLines):
         """Write the last block."""
         self.write(block)
 
-    def check_silence(self, seconds: float) -> bool:
-        """React to *seconds* without input; return whether the connection was aborted."""
-        return False
+    def silence_limits(self) -> tuple[float, float]:
+        """Return the seconds of silence until a ping, and until the connection is cut; 0: never."""
+        return 0.0, 0.0
 
-    def silence_limits(self) -> tuple[float, ...]:
-        """Return the seconds of silence after which `check_silence` has something to do."""
-        return ()
+    def ping(self) -> None:
+        """Ask the peer for a sign of life."""
 
     def may_rest(self) -> bool:
         """Return whether nothing is expected that `check` would have to notice."""
@@ -116,9 +116,14 @@ class Door(DelayedLines):
             self._deadline = self.clock.callLater(self.login_seconds, self._login_timed_out)
 
     def dataReceived(self, data: bytes) -> None:
-        self._last_input = self._context.now()
-        self.rests_until = 0.0
+        self.note_input()
         self.take(data)
+
+    def note_input(self) -> None:
+        """Note that the peer has sent something."""
+        self._last_input = self._context.now()
+        self._pinged = False
+        self.rests_until = 0.0
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Release everything that the connection has, whatever fails on the way."""
@@ -239,11 +244,18 @@ class Door(DelayedLines):
             self.abort("stuck", "did not read for {seconds:.0f} s", seconds=stalled)
             return []
         silence = now - self._last_input
-        if self.check_silence(silence) or self.session is None:
+        ping, limit = self.silence_limits()
+        if 0 < limit <= silence:
+            self.abort("silent", "said nothing for {seconds:.0f} s", seconds=silence)
+            return []
+        if 0 < ping <= silence and not self._pinged:
+            self._pinged = True
+            self.ping()
+        if self.session is None:
             return []
         received: list[MoveCursor] = self.session.subscriptions.receipts()
         if self.may_rest():
-            left = [limit - silence for limit in self.silence_limits() if limit > silence]
+            left = [each - silence for each in (ping, limit) if each > silence]
             self.rests_until = now + min([MAX_REST, *left])
             self._rested = True
         return received

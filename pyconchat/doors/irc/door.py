@@ -78,14 +78,9 @@ class IrcDoor(Door):
         self._commands = Commands(self.client)
         self._events = EventFeed(self.client)
         self._queries = TokenBucket(QUERY_BURST, QUERY_RATE, context.now())
-        self._pinged = False
         self._written = 0  # bytes
 
     # What Twisted calls.
-
-    def dataReceived(self, data: bytes) -> None:
-        self._pinged = False
-        super().dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._commands.registration.close()
@@ -192,18 +187,12 @@ class IrcDoor(Door):
         if self._task is None:
             self.finish()
 
-    def check_silence(self, seconds: float) -> bool:
+    def silence_limits(self) -> tuple[float, float]:
         limits = self._context.limits
-        if 0 < limits.silence_seconds <= seconds:
-            self.abort("silent", "said nothing for {seconds:.0f} s", seconds=seconds)
-            return True
-        if 0 < limits.ping_seconds <= seconds and not self._pinged and self.session is not None:
-            self._pinged = True
-            self.client.send(f"PING :{self.client.server}\r\n")
-        return False
+        return 0.0 if self.session is None else limits.ping_seconds, limits.silence_seconds
 
-    def silence_limits(self) -> tuple[float, ...]:
-        return (self._context.limits.ping_seconds, self._context.limits.silence_seconds)
+    def ping(self) -> None:
+        self.client.send(f"PING :{self.client.server}\r\n")
 
     # What the session has its door translate (`ITranslator`).
 

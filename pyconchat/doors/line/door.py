@@ -71,7 +71,6 @@ class LineDoor(Door):
         self._question_text = b""
         self._secret = False
         self._asked_to_hide = False  # the answer to the last secret question, if it is telnet
-        self._pinged = False
         self._asked_at = 0.0  # when an unanswered negotiation was noticed; 0: there is none
         self._edited: EditedLines | None = None  # of a client in character mode
         self._line_ends = LineEnds()
@@ -96,10 +95,6 @@ class LineDoor(Door):
     async def _log_in(self) -> None:
         await LoginDialogue(self._context.services, self._context.portal, self).run()
         self.in_login = False
-
-    def dataReceived(self, data: bytes) -> None:
-        self._pinged = False
-        super().dataReceived(data)
 
     def take(self, data: bytes) -> None:
         """Handle *data*, as much as `_first_part` allows; hold the rest until that is charged."""
@@ -324,21 +319,13 @@ class LineDoor(Door):
     def write_last(self, block: bytes) -> None:
         self._prompt.write_last(block)
 
-    def check_silence(self, seconds: float) -> bool:
+    def silence_limits(self) -> tuple[float, float]:
         if not self._telnet.negotiates:
-            return False  # nc cannot answer a ping; the kernel's keepalive checks it
-        limits = self._context.limits
-        if 0 < limits.silence_seconds <= seconds:
-            self.abort("silent", "said nothing for {seconds:.0f} s", seconds=seconds)
-            return True
-        if 0 < limits.ping_seconds <= seconds and not self._pinged:
-            self._pinged = True
-            self._telnet.options.ping()
-        return False
+            return 0.0, 0.0  # nc cannot answer a ping; the kernel's keepalive checks it
+        return self._context.limits.ping_seconds, self._context.limits.silence_seconds
 
-    def silence_limits(self) -> tuple[float, ...]:
-        limits = self._context.limits
-        return (limits.ping_seconds, limits.silence_seconds) if self._telnet.negotiates else ()
+    def ping(self) -> None:
+        self._telnet.options.ping()
 
     def may_rest(self) -> bool:
         # The status line of an editor shows what happens elsewhere.

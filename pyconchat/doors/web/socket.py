@@ -56,7 +56,6 @@ class SocketDoor(Door):
         """Take messages, also *binary* ones if that is true."""
         self._frames = Frames(self.MAX_LENGTH, binary)
         self._controls = TokenBucket(MAX_CONTROLS, MAX_CONTROLS, self._context.now())
-        self._pinged = False
         self._code = GOING_AWAY  # of the Close frame
         self._frames_wait = self._handling = False
         self._later: IDelayedCall | None = None  # frames are handled in the next turn
@@ -72,8 +71,7 @@ class SocketDoor(Door):
         set_read_size(self._connection, MAX_READ)
 
     def dataReceived(self, data: bytes) -> None:
-        self._last_input, self._pinged = self._context.now(), False
-        self.rests_until = 0.0
+        self.note_input()
         if self.ending:
             return
         self._budget.pay(self.input_cost(data), False)
@@ -148,14 +146,9 @@ class SocketDoor(Door):
             super().write_last(block)
         self._output.write(frame(self._code.to_bytes(2, "big"), CLOSE))
 
-    def check_silence(self, seconds: float) -> bool:
-        if seconds >= GONE_AFTER:
-            self.abort("silent", "said nothing for {seconds:.0f} s", seconds=seconds)
-            return True
-        if seconds >= PING_AFTER and not self._pinged and self.life is Lifecycle.OPEN:
-            self._pinged = True
-            self._output.write(frame(b"", PING))
-        return False
+    def silence_limits(self) -> tuple[float, float]:
+        return PING_AFTER, GONE_AFTER
 
-    def silence_limits(self) -> tuple[float, ...]:
-        return (PING_AFTER, GONE_AFTER)
+    def ping(self) -> None:
+        if self.life is Lifecycle.OPEN:
+            self._output.write(frame(b"", PING))
