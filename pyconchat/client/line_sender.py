@@ -20,13 +20,13 @@ from pyconchat.client.interfaces import (
 from pyconchat.client.lines import LineFormatter
 from pyconchat.client.net.connection import ServerConnection
 from pyconchat.client.net.json_protocol import Object
+from pyconchat.domain.errors import ASK_PASSWORD_AGAIN
 from pyconchat.domain.slashes import unescaped
 from pyconchat.domain.text import safe_line, safe_text
 
 __all__ = ["MAX_UNANSWERED", "AnswerHandler", "LineSender", "Request", "message_of"]
 
-_ASK_AGAIN = frozenset({"wrong-password", "bad-argument", "too-long"})
-"""Codes of refusals after which the password is asked for again."""
+_ASK_AGAIN = frozenset(code.value for code in ASK_PASSWORD_AGAIN)
 
 MAX_UNANSWERED = 1000
 """Maximum lines without an answer, as while the server cannot be reached."""
@@ -216,7 +216,7 @@ class LineSender:
 
         What is typed next is another attempt, which must not be said in the group.
         """
-        if answer.get("code") in _ASK_AGAIN:
+        if str(answer.get("code")) in _ASK_AGAIN:
             question = f"{safe_line(str(answer.get('error')))} Once more: "
             Deferred.fromCoroutine(self._ask(request, answers[:-1], question, secret=True))
             return

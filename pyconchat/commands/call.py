@@ -11,7 +11,7 @@ from pyconchat.chat.places import Place, Private
 from pyconchat.commands.services import Services
 from pyconchat.domain.accounts import Account, Accounts
 from pyconchat.domain.decisions import RequestKey
-from pyconchat.domain.errors import Code, Refused
+from pyconchat.domain.errors import ASK_PASSWORD_AGAIN, Code, Refused
 from pyconchat.domain.events import AnyEvent, GroupEvent, ServerEvent
 from pyconchat.domain.group import Actor, Group
 from pyconchat.domain.replies import Reply
@@ -23,9 +23,6 @@ T = TypeVar("T")
 
 MAX_PASSWORDS = 3
 """Maximum answers to a question for a password."""
-
-_ASK_AGAIN = frozenset({Code.WRONG_PASSWORD, Code.BAD_ARGUMENT, Code.TOO_LONG})
-"""Codes of refusals after which the password is asked for again."""
 
 
 class Cancelled(Exception):
@@ -188,7 +185,7 @@ class Call:
             try:
                 return await accept(answer)
             except Refused as refused:
-                if refused.code not in _ASK_AGAIN:
+                if refused.code not in ASK_PASSWORD_AGAIN:
                     raise
                 prompt = f"{refused.sentence} Once more: "
         return await accept(await self.ask(prompt, secret=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 __all__ = [
+    "ASK_PASSWORD_AGAIN",
     "BadField",
     "Code",
     "Conflict",
@@ -68,6 +69,10 @@ class Code(Enum):
     UNKNOWN_COMMAND = "unknown-command"
     WRONG_CODE = "wrong-code"
     WRONG_PASSWORD = "wrong-password"
+
+
+ASK_PASSWORD_AGAIN = frozenset({Code.WRONG_PASSWORD, Code.BAD_ARGUMENT, Code.TOO_LONG})
+"""Codes of refusals after which a password is asked for again."""
 
 
 class Refused(Exception):
