@@ -64,7 +64,7 @@ UPGRADE_COST = 0.001
 SECURE_CONNECTION_COST = 0.002
 """Seconds of work for a new connection that exchanges keys: by TLS, or by SSH."""
 
-FRAME_COST = 1e-5
+FRAME_COST = 3e-5
 """Seconds of work for a frame of a WebSocket."""
 
 LARGE_READ = 16_384

@@ -34,8 +34,8 @@ is silent for 60 s."""
 MAX_READ = 16 * 1024
 """Bytes that are read in a turn: some thousand small frames."""
 
-MAX_FRAMES = 50
-"""Maximum frames that are handled in a turn of the reactor: they take 0.5 ms."""
+MAX_FRAMES = 20
+"""Maximum frames that are handled in a turn of the reactor: they take about 0.5 ms."""
 
 MAX_CONTROLS = 10.0
 """Control frames a second, and as many at once."""

@@ -109,7 +109,7 @@ def test_a_flood_of_fragments(web: WebServer) -> None:
         assert user.wire.paused
         user.clock.advance(0)
     assert user.wire.paused, "the budget is overdrawn"
-    user.waits(10)
+    user.waits(40)
     assert not user.wire.paused
     user.sends(masked(b"", 0x0) + say(hello=1, name="alice", guest=True))
     assert any(each.get("ok") for each in user.objects())
