@@ -58,7 +58,7 @@ LINE_COST = 0.0005
 CONNECTION_COST, REQUEST_COST = 0.0003, 0.0003
 """Seconds of work for a new connection, and for a request of HTTP."""
 
-UPGRADE_COST = 0.001
+UPGRADE_COST = 0.002
 """Seconds of work to open a WebSocket, and to close it."""
 
 SECURE_CONNECTION_COST = 0.002

@@ -26,7 +26,6 @@ from pyconchat.doors.connection_limits import Counted
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.door import Door
 from pyconchat.doors.input_budget import (
-    BYTE_COST,
     COMMAND_COST,
     ERASURE_COST,
     LARGE_READ,
@@ -133,9 +132,12 @@ class LineDoor(Door):
             self.deliverLines()
 
     def input_cost(self, data: bytes) -> float:
-        commands = 0 if self._client is Client.PLAIN else data.count(_IAC)
+        cost = super().input_cost(data)
+        if self._client is Client.PLAIN:
+            return cost
         typing = 0.0 if self._edited is None else self._edited.cost(data)
-        return BYTE_COST * len(data) + COMMAND_COST * commands + typing
+        # Telnet searches all bytes again, for commands and NULs.
+        return 3 * cost + COMMAND_COST * data.count(_IAC) + typing
 
     def _handle(self, data: bytes) -> None:
         if self._client is Client.UNKNOWN:

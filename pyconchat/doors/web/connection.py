@@ -23,6 +23,7 @@ from pyconchat.domain.errors import NotSaved, PeerGone, Refused
 from pyconchat.domain.refusals import not_saved
 from pyconchat.doors.connection_limits import TooManyConnections
 from pyconchat.doors.input_budget import (
+    BYTE_COST,
     CONNECTION_COST,
     REQUEST_COST,
     SECURE_CONNECTION_COST,
@@ -133,7 +134,11 @@ class HttpConnection(Protocol):
             self._door.dataReceived(data)
             return
         data, self._rest = self._rest + data, b""
-        if self._life is not Lifecycle.OPEN or self._answered or not data:
+        if self._life is not Lifecycle.OPEN or not data:
+            return
+        if self._answered:
+            self._budget.pay(BYTE_COST * len(data), True)
+            self.connection.pauseProducing()  # until it may discard more
             return
         try:
             self._take(data)
@@ -181,7 +186,9 @@ class HttpConnection(Protocol):
             self._go_on()
 
     def _turn_has_come(self) -> None:
-        if self._request is None and self._door is None and self._life is Lifecycle.OPEN:
+        if self._answered and self._life is Lifecycle.OPEN:
+            self.connection.resumeProducing()
+        elif self._request is None and self._door is None and self._life is Lifecycle.OPEN:
             self._since = self._context.now()
             self._go_on()
 
