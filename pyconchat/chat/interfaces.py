@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from twisted.internet.defer import Deferred
 
@@ -24,14 +24,18 @@ if TYPE_CHECKING:
     from pyconchat.domain.decisions import Decision, MoveCursor, Repeated, RequestKey
     from pyconchat.domain.errors import Conflict, NotSaved, Refused
     from pyconchat.domain.events import AnyEvent, Entry, Quote
-    from pyconchat.domain.names import Key
+    from pyconchat.domain.names import Key, Name
     from pyconchat.domain.replies import EndWhy, Reply, Where
     from pyconchat.domain.search import Found, Query
     from pyconchat.domain.settings import Settings
     from pyconchat.domain.stored import (
+        AccountState,
+        Caught,
         CursorRecord,
         DirectRecord,
         Loaded,
+        NodeRecord,
+        OnlineRecord,
         ServerState,
         StoredGroup,
         TokenRecord,
@@ -49,6 +53,7 @@ class IStore(Interface):
     `seq_at`, `directs`, `target`, `quotes`, `numbered` and `search` by any.
     """
 
+    nodes = Attribute("The `INodeStore` of the same database.")
     behind = Attribute("Count of stored entries that are not indexed for `search` yet.")
     index_step = Attribute("Count of entries for one `index`, for which a commit may wait.")
     unclean = Attribute("True while the disk has text of removed messages, for `clean`.")
@@ -79,7 +84,8 @@ class IStore(Interface):
     def index(most: int, only: int | None = None) -> bool:
         """Index the next entries for `search`: at most *most*, or those of conversation *only*.
 
-        Returns whether there are more. Raises `NotSaved`.
+        Returns whether there are more. While another node indexes, only those of *only* are
+        indexed. Raises `NotSaved`.
         """
 
     def clean() -> None:
@@ -185,6 +191,78 @@ class IStore(Interface):
         continues before `Found.rest`. Entries that are not indexed yet are not found (see `index`).
         Raises `TimedOut` if it takes too long, or when *wanted*, which is called in this thread,
         returns false.
+        """
+
+
+class INodeStore(Interface):
+    """What several servers (nodes) on one database share, beside the log.
+
+    Every method blocks, and is called by the writer's thread. They raise `NotSaved` if the
+    database fails.
+    """
+
+    def begin(name: str) -> int:
+        """Take the lease of the node *name*, with a new incarnation; return the node's id.
+
+        This comes before the first commit. It removes who was online at the node's earlier run:
+        `expire` returns them, if it is called before. Raises `BadStore` if a living node has that
+        name.
+        """
+
+    def renew() -> list[NodeRecord]:
+        """Renew the own lease; return the living nodes, with this one.
+
+        Raises `LeaseLost` if the lease has ended and another node has noticed.
+        """
+
+    def expire() -> list[OnlineRecord]:
+        """Remove the other nodes whose leases have ended; return who was online there.
+
+        If several nodes call this at once, one of them removes a node.
+        """
+
+    def end() -> None:
+        """Remove the own node, and who is online there."""
+
+    def set_online(changes: Sequence[OnlineRecord]) -> None:
+        """Store the numbers of sessions at this node, whatever node the records have.
+
+        With 0 sessions, somebody is no longer online. Raises `LeaseLost` as `renew`.
+        """
+
+    def claim_guest(name: Name, party: str) -> bool:
+        """Make *name* a guest of this node with one session; return whether that was possible.
+
+        It is not if there is an account with its key, or anybody is online under it at any node.
+        Nobody can register the name at another node while it is a guest here. Raises `LeaseLost`
+        as `renew`.
+        """
+
+    def online() -> list[OnlineRecord]:
+        """Return who is online at other living nodes."""
+
+    def ids(count: int) -> int:
+        """Return the first of *count* new ids of conversations, which no other node gets."""
+
+    def heads(ids: Collection[int], above: int) -> dict[int, int]:
+        """Return the heads of *ids*, and of all conversations with greater ids than *above*.
+
+        Those that do not exist are left out.
+        """
+
+    def catch_up(published: Mapping[int, int], most: int) -> dict[int, Caught]:
+        """Return what conversations have after the entries *published*, at most *most* of each.
+
+        Those that do not exist are left out.
+        """
+
+    def account(owner: Key) -> AccountState | None:
+        """Return what is stored of the account *owner*, or None."""
+
+    def changed_accounts(after: int) -> tuple[int, list[Key]]:
+        """Return the newest revision of the accounts, and which have changed after *after*.
+
+        An account has changed if `account` returns something else, apart from its times.
         """
 
 

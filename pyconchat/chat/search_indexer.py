@@ -131,15 +131,18 @@ class SearchIndexer:
         there is very much to index, as after an upgrade.
         """
         step = self._store.index_step
-        pieces = self._store.behind // step + 1
+        pieces: int | None = None
         ends = self._seconds() + MAX_SECONDS
         try:
             while (
-                pieces
+                pieces != 0
                 and wanted()
                 and await self._threads.write(self._store.index, step, conversation)
             ):
-                pieces -= 1
+                if pieces is None:  # only now the store knows what other nodes have stored there
+                    pieces = self._store.behind // step + 1
+                else:
+                    pieces -= 1
                 if self._seconds() > ends:
                     raise Refused(
                         Code.BUSY,

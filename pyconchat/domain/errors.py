@@ -9,6 +9,7 @@ __all__ = [
     "BadField",
     "Code",
     "Conflict",
+    "LeaseLost",
     "MustAsk",
     "NotSaved",
     "PeerGone",
@@ -118,6 +119,10 @@ class TimedOut(NotSaved):
 
 class Unknown(NotSaved):
     """The answer to a commit was lost: what it should have stored may be stored."""
+
+
+class LeaseLost(NotSaved):
+    """The lease of this server has ended, and another node has removed it."""
 
 
 class Conflict(Exception):

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import msgspec
 
+from pyconchat.domain.events import Entry
 from pyconchat.domain.group_state import Ban, GroupState, SharedFile
 from pyconchat.domain.names import Key, Name
 from pyconchat.domain.public_keys import PublicKey
 
 __all__ = [
     "AccountRecord",
+    "AccountState",
+    "Caught",
     "ClosedGroup",
     "CursorRecord",
     "DirectFiles",
     "DirectRecord",
     "Loaded",
+    "NodeRecord",
+    "OnlineRecord",
     "ServerState",
     "StoredGroup",
     "TokenRecord",
@@ -125,3 +130,48 @@ class Loaded(msgspec.Struct, frozen=True):
     highest_conversation: int
     highest_number: int
     server_head: int
+
+
+class Caught(msgspec.Struct, frozen=True):
+    """What a conversation has by now: *entries* after the known one, up to *head*, oldest first.
+
+    *group* is its state at *head*, None unless it is a group. *parties* are those of a private
+    conversation, else None. All is read in one snapshot. If there are *more* entries than were
+    asked for, *entries* are the first ones; *group* is nevertheless that at *head*.
+    """
+
+    head: int
+    entries: list[Entry]
+    group: StoredGroup | None = None
+    parties: tuple[str, str] | None = None
+    more: bool = False
+
+
+class AccountState(msgspec.Struct, frozen=True):
+    """All that is stored of one account, as `ServerState` has it of all."""
+
+    record: AccountRecord
+    ignores: list[Name]
+    settings: list[tuple[str, bool]]
+    mutes: list[int]
+    detached: list[int]
+    read_markers: list[tuple[str, int]]
+
+
+class NodeRecord(msgspec.Struct, frozen=True):
+    """One of the servers (nodes) that share a database."""
+
+    id: int
+    name: str
+
+
+class OnlineRecord(msgspec.Struct, frozen=True):
+    """Somebody who has *sessions* sessions at *node*; *party* is `Account.party`.
+
+    A guest is there as long as its session.
+    """
+
+    node: int
+    name: Name
+    party: str
+    sessions: int

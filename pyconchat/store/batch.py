@@ -14,6 +14,7 @@ from pyconchat.store import request_keys, schema
 from pyconchat.store.cursors import Cursors
 from pyconchat.store.effects import Effects
 from pyconchat.store.prepared import Prepared
+from pyconchat.store.sharing import Sharing
 from pyconchat.store.writes import Writes
 
 __all__ = ["Batch", "Heads", "Stored"]
@@ -27,14 +28,16 @@ Stored: TypeAlias = "list[Entry] | Repeated | Conflict | NotSaved"
 class Batch:
     """One commit: gives numbers to the events of a batch, and writes their effects.
 
-    The entries themselves are *rows*, which the caller writes.
+    The entries themselves are *rows*, which the caller writes. With *sharing*, other nodes use the
+    same database.
     """
 
-    def __init__(self, connection: Connection, heads: Heads) -> None:
+    def __init__(self, connection: Connection, heads: Heads, sharing: Sharing | None) -> None:
         self.rows: list[dict[str, object]] = []
         self._connection = connection
         self._cursors = Cursors(connection)
-        self._writes = Writes(connection, self._cursors)
+        self._sharing = sharing
+        self._writes = Writes(connection, self._cursors, sharing)
         self._effects = Effects(connection, self._cursors, self._writes)
         self._stored_heads = heads
         self._heads: dict[int, int] = {}
@@ -121,11 +124,13 @@ class Batch:
         ]
 
     def finish(self, clock: request_keys.KeyClock) -> None:
-        """Write cursors and request keys: once for the whole batch."""
+        """Write cursors, request keys and changed accounts: once for the whole batch."""
         if self._moves:
             self._cursors.move(self._moves)
         if self.keys:
             request_keys.store_keys(self._connection, self.keys, clock)
+        if self._sharing is not None and self._writes.changed:
+            self._sharing.note_changes(self._connection, self._writes.changed)
 
     def _load_heads(self, batch: Sequence[Decision]) -> None:
         """Lock and read the head and version of each conversation that the batch appends to."""
@@ -172,6 +177,8 @@ class Batch:
                 ):
                     return True
                 ahead[conversation] = steps + (not isinstance(event, Talk))
+            elif self._sharing is not None and self._effects.is_over(event):
+                return True
         return False
 
 

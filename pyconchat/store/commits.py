@@ -8,7 +8,7 @@ from functools import partial
 from time import monotonic, sleep
 from typing import TypeAlias
 
-from sqlalchemy import Connection, Dialect, insert, text
+from sqlalchemy import Connection, Dialect, insert, select, text
 
 from pyconchat.domain.decisions import Decision
 from pyconchat.domain.errors import NotSaved, Unknown
@@ -18,6 +18,7 @@ from pyconchat.store.batch import Batch, Heads, Stored
 from pyconchat.store.message_batches import MessageBatches, only_messages, only_plain
 from pyconchat.store.prepared import Prepared
 from pyconchat.store.search import SearchIndex
+from pyconchat.store.sharing import Sharing
 from pyconchat.store.transactions import (
     CallLost,
     CommitLost,
@@ -48,15 +49,22 @@ Write: TypeAlias = Callable[[Connection, Sequence[Decision], list[Stored]], list
 class Commits:
     """The commits of *writer*, whose new entries *search* and *flusher* learn of.
 
+    With *sharing*, other nodes use the same database.
     `removed` is set when text has been removed, of which SQLite's WAL still has copies.
     """
 
     def __init__(
-        self, dialect: Dialect, writer: Writer, search: SearchIndex, flusher: WalFlusher | None
+        self,
+        dialect: Dialect,
+        writer: Writer,
+        search: SearchIndex,
+        flusher: WalFlusher | None,
+        sharing: Sharing | None,
     ) -> None:
         self._writer = writer
         self._search = search
         self._flusher = flusher
+        self._sharing = sharing
         self._heads = Heads(dialect)
         self._insert_entries = Prepared(insert(schema.entries), dialect)
         self._messages = None if dialect.name == "sqlite" else MessageBatches()
@@ -66,8 +74,14 @@ class Commits:
         self.removed = True  # by an earlier run of the server, perhaps
 
     def forget(self, connection: Connection) -> None:
-        """Delete what earlier servers have left in the database, for which they can ask no more."""
-        if self._messages is not None:
+        """Delete what earlier servers have left in the database, for which they can ask no more.
+
+        While there are other nodes, they may ask.
+        """
+        if self._messages is None:
+            return
+        nodes = select(schema.nodes.c.id).limit(1)
+        if self._sharing is None or connection.scalar(nodes) is None:
             connection.execute(text("DELETE FROM writers"))
 
     def commit(self, batch: Sequence[Decision]) -> list[Stored]:
@@ -220,7 +234,7 @@ class Commits:
         self, connection: Connection, batch: Sequence[Decision], stored: list[Stored]
     ) -> Batch:
         """Write *batch*, and append its results to *stored*."""
-        work = Batch(connection, self._heads)
+        work = Batch(connection, self._heads, self._sharing)
         results = work.decide(batch)
         if work.rows:
             self._insert_entries.run(connection, work.rows)

@@ -92,6 +92,14 @@ class Effects:
                 return True
         return False
 
+    def is_over(self, event: AnyEvent) -> bool:
+        """Return whether *event* needs the claim code, which was used already."""
+        if not isinstance(event, OperatorMade) or event.by is not None:
+            return False
+        names = schema.settings.c.name
+        code = select(names).where(names == schema.CLAIM_CODE)
+        return self._connection.scalar(code) is None
+
     def of(self, entry: Entry) -> None:
         """Write the effects of *entry*. Messages have none but mentions."""
         event: AnyEvent = entry.event
@@ -223,9 +231,9 @@ class Effects:
                 bans = schema.server_bans
                 self._run(delete(bans).where(bans.c.key == fold(name)))
             case OperatorRemoved(name=name):
-                self._writes.change_account(fold(name), operator=False)
+                self._writes.set_operator(fold(name), False)
             case OperatorMade(name=name, by=by):
-                self._writes.change_account(fold(name), operator=True)
+                self._writes.set_operator(fold(name), True)
                 if by is None:
                     settings = schema.settings
                     self._run(delete(settings).where(settings.c.name == schema.CLAIM_CODE))
@@ -301,7 +309,9 @@ class Effects:
 
     def _attach(self, group: int, name: Name) -> None:
         """Forget that *name*, who is no longer a member, had left the group at the IRC door."""
-        delete_rows(self._connection, schema.detached, conversation=group, owner=fold(name))
+        owner = fold(name)
+        if delete_rows(self._connection, schema.detached, conversation=group, owner=owner):
+            self._writes.changed.add(owner)
 
     def _unpin(self, group: int, seq: int) -> None:
         self._run(delete(schema.pins).where(_at(schema.pins, group, seq)))

@@ -1,14 +1,16 @@
-"""The lock of a database: at most one server uses it.
+"""The lock of a database: at most one server uses it, or several nodes and nobody else.
 
 SQLite: flock(2) on a file beside the database, which ends with the process. PostgreSQL: a
 session-level advisory lock of the writer's connection. No other connection can then commit, and a
-new connection gets the lock only when the transaction of the old one has ended.
+new connection gets the lock only when the transaction of the old one has ended. Nodes share this
+lock; for the last, each has one of its own.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ ADVISORY_WAIT = 2000
 """Milliseconds to wait for the lock: PostgreSQL may still have to end a closed connection."""
 
 _LOCK = f"SELECT pg_advisory_lock({ADVISORY_KEY}, hashtext(current_schema()))"
+_SHARE = f"SELECT pg_advisory_lock_shared({ADVISORY_KEY}, hashtext(current_schema()))"
 _ME = "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
 _END = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE (pid, backend_start) = (%s, %s)"
@@ -34,10 +37,13 @@ _END = (
 
 
 class StoreLock:
-    """The lock of the database of *engine*, by which a server writes."""
+    """The lock of the database of *engine*, by which a server writes; *shared* by nodes."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, shared: bool = False) -> None:
         self._engine = engine
+        self._shared = shared
+        locks = [_SHARE, f"SELECT pg_advisory_lock({secrets.randbits(63)})"]
+        self._locks = locks if shared else [_LOCK]
         self._descriptor: int | None = None
         self._backend: tuple[Any, ...] | None = None  # the process in PostgreSQL that has the lock
 
@@ -49,6 +55,8 @@ class StoreLock:
     def acquire(self) -> None:
         """Lock the database until `release`. Raises `BadStore`."""
         if is_sqlite(self._engine):
+            if self._shared:
+                raise BadStore("several nodes need PostgreSQL")
             self._lock_file()
             return
         self._engine.dispose()  # connections from before would not have the lock
@@ -92,7 +100,8 @@ class StoreLock:
                 cursor.execute(f"SET lock_timeout = {ADVISORY_WAIT}")
                 connection.commit()
                 try:
-                    cursor.execute(_LOCK)
+                    for lock in self._locks:
+                        cursor.execute(lock)
                 except errors.errors.LockNotAvailable:
                     connection.rollback()
                     # An earlier connection of this server that PostgreSQL takes for alive.
@@ -109,4 +118,5 @@ class StoreLock:
             raise
 
     def _in_use(self) -> str:
-        return f"the database {shown(self._engine)} is in use by another server"
+        by = "a server that shares it with no other node" if self._shared else "another server"
+        return f"the database {shown(self._engine)} is in use by {by}"

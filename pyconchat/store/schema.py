@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = "0022"
+VERSION = "0023"
 """The newest migration. A database with this version starts without Alembic."""
 
 CLAIM_CODE = "claim-code"
@@ -324,4 +324,45 @@ tokens = Table(
     Column("owner", String(32), nullable=False),
     Column("used_at", BigInteger, nullable=False),
     Index("tokens_owner", "owner"),
+)
+
+# The servers that share this database (nodes). lease: when it ends (milliseconds since the epoch,
+# by the database's clock). incarnation: a new one with each run.
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("name", String(64), nullable=False),
+    Column("incarnation", BigInteger, nullable=False),
+    Column("lease", BigInteger, nullable=False),
+    Index("nodes_name", "name", unique=True),
+)
+
+# Who has sessions at which node. In PostgreSQL the table is unlogged: a crash empties it. The row
+# of a node with an empty key tells that this has not happened.
+online = Table(
+    "online",
+    metadata,
+    Column("key", String(32), primary_key=True),
+    Column("node", Integer, primary_key=True, autoincrement=False),
+    Column("name", String(32), nullable=False),
+    Column("party", String(80), nullable=False),
+    Column("sessions", Integer, nullable=False),
+)
+
+# The newest change of each account that was changed by a node. Revisions are in commit order.
+account_changes = Table(
+    "account_changes",
+    metadata,
+    Column("owner", String(32), primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Index("account_changes_revision", "revision"),
+)
+
+# The newest revision of the accounts, and the highest ids that conversations and nodes got.
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", BigInteger, nullable=False),
 )

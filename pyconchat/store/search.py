@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Dialect, text
 from pyconchat.domain.events import decode
 from pyconchat.domain.search import Query, tokens
 from pyconchat.store.prepared import Prepared
+from pyconchat.store.sharing import try_lock_index, wait_for_index
 from pyconchat.store.word_tables import Fts5Words, TsvectorWords, WordTable
 
 __all__ = ["MAX_CHECKED", "SearchIndex"]
@@ -24,6 +25,10 @@ MAX_CHECKED = 500
 _BEHIND = text(
     "SELECT id, coalesce(upto, 0), head FROM conversations LEFT JOIN indexed ON conversation = id"
     " WHERE head > coalesce(upto, 0)"
+)
+_POSITION = text(
+    "SELECT coalesce(upto, 0), head FROM conversations LEFT JOIN indexed ON conversation = id"
+    " WHERE id = :conversation"
 )
 _NEXT = text(
     "SELECT seq, body FROM entries WHERE conversation = :conversation AND seq > :upto"
@@ -44,20 +49,25 @@ class _Lag(NamedTuple):
     head: int
 
 
+_NO_LAG = _Lag(0, 0)
+
+
 class SearchIndex:
     """Follows the log, and finds the candidates of a query.
 
     *behind* is the number of entries that are not indexed yet; *unclean* whether the index has
     words of messages that were removed from it. Only the writer's thread calls the methods, except
-    `find`.
+    `find`. If the index is *shared*, other nodes index what they have stored, and what is searched.
     """
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, shared: bool = False) -> None:
         self.behind = 0
         self.unclean = False
         self._merging = False
         sqlite = dialect.name == "sqlite"
         self._words: WordTable = Fts5Words(dialect) if sqlite else TsvectorWords(dialect)
+        self._shared = shared
+        self._position = Prepared(_POSITION, dialect)
         self._next = Prepared(_NEXT, dialect)
         self._mark = Prepared(_MARK, dialect)
         self._lags: dict[int, _Lag] = {}  # by conversation, where entries are not indexed yet
@@ -79,41 +89,56 @@ class SearchIndex:
     def stored(self, heads: Iterable[tuple[int, int, int]]) -> None:
         """Note new entries of conversations: id, head before, and head now."""
         for conversation, before, head in heads:
-            seen = self._lags[conversation].seen if conversation in self._lags else before
-            self._lags[conversation] = _Lag(seen, head)
-            self.behind += head - before
+            lag = self._lags.get(conversation)
+            self._note(conversation, _Lag(before if lag is None else lag.seen, head))
 
-    def index(self, connection: Connection, most: int, only: int | None) -> dict[int, int]:
+    def index(self, connection: Connection, most: int, only: int | None) -> dict[int, _Lag]:
         """Index the next entries, at most *most*, of all conversations or of *only* one.
 
-        Returns the number up to which each is indexed, for `indexed`.
+        Returns the new lags of those, for `indexed`. Indexes nothing if another node does, unless
+        it is for *only* one.
         """
-        seen: dict[int, int] = {}
-        for conversation, lag in self._lags.items():
-            if conversation != only and only is not None:
-                continue
+        if only is not None:
+            self._wait(connection)  # the search should find everything
+        elif self._shared and not try_lock_index(connection):
+            return {}
+        lags: dict[int, _Lag] = {}
+        marks: list[dict[str, object]] = []
+        for conversation in self._lags if only is None else [only]:
             if most <= 0:
                 break
+            lag = lags[conversation] = self._lag(connection, conversation)
+            if lag.seen >= lag.head:
+                most -= 1  # as the time that this took
+                continue
             entries = self._next.rows(connection, [conversation, lag.seen, most])
             most -= len(entries)
             self._words.add(connection, conversation, _with_tokens(entries))
-            seen[conversation] = entries[-1][0] if entries else lag.head
-        marks: list[dict[str, object]] = [
-            {"conversation": id, "upto": upto} for id, upto in seen.items()
-        ]
+            seen = entries[-1][0] if entries else lag.head
+            lags[conversation] = _Lag(seen, max(seen, lag.head))
+            marks.append({"conversation": conversation, "upto": seen})
         self._mark.run(connection, marks)
-        return seen
+        return lags
 
-    def indexed(self, seen: Mapping[int, int]) -> bool:
+    def _lag(self, connection: Connection, conversation: int) -> _Lag:
+        """Return the lag of *conversation*."""
+        if not self._shared:
+            return self._lags.get(conversation, _NO_LAG)
+        rows = self._position.rows(connection, [conversation])
+        return _Lag(*rows[0]) if rows else _NO_LAG
+
+    def indexed(self, lags: Mapping[int, _Lag]) -> bool:
         """Note what `index` returned, after the commit. Return whether these have more entries."""
-        more = False
-        for conversation, upto in seen.items():
-            lag = self._lags.pop(conversation)
-            self.behind -= upto - lag.seen
-            if upto < lag.head:
-                self._lags[conversation] = _Lag(upto, lag.head)
-                more = True
-        return more
+        for conversation, lag in lags.items():
+            self._note(conversation, lag)
+        return any(lag.seen < lag.head for lag in lags.values())
+
+    def _note(self, conversation: int, lag: _Lag) -> None:
+        """Note that *conversation* has *lag*."""
+        self.drop(conversation)
+        if lag.seen < lag.head:
+            self._lags[conversation] = lag
+            self.behind += lag.head - lag.seen
 
     def drop(self, conversation: int) -> None:
         """Stop indexing *conversation*, which is about to be removed."""
@@ -125,6 +150,7 @@ class SearchIndex:
         self, connection: Connection, conversation: int, entries: Sequence[tuple[int, str]]
     ) -> None:
         """Remove those of *entries*, numbers and bodies, that are in the index."""
+        self._wait(connection)
         upto = self._upto(connection, conversation)
         indexed = [(seq, body) for seq, body in entries if seq <= upto]
         self._words.remove(connection, conversation, _with_tokens(indexed))
@@ -133,6 +159,7 @@ class SearchIndex:
         self, connection: Connection, conversation: int, seq: int, old: str, new: str
     ) -> None:
         """Index the body *new* of the entry *seq* in place of *old*."""
+        self._wait(connection)
         if seq <= self._upto(connection, conversation):
             self._words.remove(connection, conversation, _with_tokens([(seq, old)]))
             self._words.add(connection, conversation, _with_tokens([(seq, new)]))
@@ -158,6 +185,11 @@ class SearchIndex:
         """
         most = limit if query.is_exact else max(limit, MAX_CHECKED)
         return self._words.find(connection, conversation, query.tokens(), before, most)
+
+    def _wait(self, connection: Connection) -> None:
+        """Wait until no other node indexes; none does before the commit."""
+        if self._shared:
+            wait_for_index(connection)
 
     def _upto(self, connection: Connection, conversation: int) -> int:
         """Return the number up to which *conversation* is indexed."""

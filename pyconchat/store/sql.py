@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, select, text
 from zope.interface import implementer
 
-from pyconchat.chat.interfaces import IStore
+from pyconchat.chat.interfaces import INodeStore, IStore
 from pyconchat.domain.amending import Target
 from pyconchat.domain.decisions import SERVER, Decision, RequestKey
 from pyconchat.domain.errors import NotSaved
@@ -34,10 +34,12 @@ from pyconchat.store.batch import Stored
 from pyconchat.store.commits import Commits
 from pyconchat.store.engines import READ_SECONDS, create_file, engines_for, require_utf8
 from pyconchat.store.lock import StoreLock
+from pyconchat.store.nodes import NodeStore
 from pyconchat.store.prepared import Prepared
 from pyconchat.store.problems import problems
 from pyconchat.store.purge import count_day, purge_some
 from pyconchat.store.search import SearchIndex
+from pyconchat.store.sharing import Sharing
 from pyconchat.store.snapshot import take_snapshot
 from pyconchat.store.transactions import (
     Writer,
@@ -64,6 +66,7 @@ class SqlStore:
     """The store at *url*, an SQLAlchemy database URL.
 
     *report* is called once, in any thread, for each damaged entry: its conversation and number.
+    With *shared*, several servers (nodes) use the database, each with a lease: see `INodeStore`.
     """
 
     def __init__(
@@ -71,20 +74,28 @@ class SqlStore:
         url: str,
         durability: str = "full",
         report: Callable[[int, int], None] = lambda conversation, seq: None,
+        shared: bool = False,
     ) -> None:
         self._report = report
         self._reported: set[tuple[int, int]] = set()
         self._writing, self._reading = engines_for(url, durability)
         self._writer = Writer(self._writing)
-        self._lock = StoreLock(self._writing)
+        self._lock = StoreLock(self._writing, shared)
         self._flusher = WalFlusher.of(self._writing, durability)
         dialect = self._writing.dialect
-        self._search = SearchIndex(dialect)
+        sharing = Sharing()
+        self.nodes: INodeStore = NodeStore(dialect, self._writer, sharing, self._entries)
+        self._search = SearchIndex(dialect, shared)
         self._read_entries = Prepared(_READ_ENTRIES, dialect)
-        self._commits = Commits(dialect, self._writer, self._search, self._flusher)
+        self._commits = Commits(
+            dialect, self._writer, self._search, self._flusher, sharing if shared else None
+        )
 
     def lock(self) -> None:
-        """Lock the database until `close`, so that no second server uses it. Raises `BadStore`."""
+        """Lock the database until `close`, so that no second server uses it. Raises `BadStore`.
+
+        Nodes share it with other nodes.
+        """
         create_file(self._writing)
         self._lock.acquire()
 

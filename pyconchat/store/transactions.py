@@ -121,6 +121,16 @@ class Writer:
             yield connection
 
     @contextmanager
+    def snapshot(self, seconds: float) -> Iterator[Connection]:
+        """As `reading`, where all statements see the same commits."""
+        with self.transaction() as connection:
+            if not self._sqlite:
+                isolation = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+                connection.exec_driver_sql(isolation)
+            with _deadline(connection, seconds, lambda: True):
+                yield connection
+
+    @contextmanager
     def commit(self) -> Iterator[Connection]:
         """As `transaction`, but raises `CommitLost` if PostgreSQL may have committed it."""
         if self._sqlite:

@@ -34,6 +34,8 @@ from pyconchat.domain.names import Key, fold
 from pyconchat.store import schema
 from pyconchat.store.cursors import Cursors
 from pyconchat.store.rows import change_rows, delete_rows, insert_row
+from pyconchat.store.sharing import Sharing
+from pyconchat.store.state import read_direct
 
 __all__ = ["MAX_TOKENS", "Writes"]
 
@@ -42,24 +44,38 @@ MAX_TOKENS = 16
 
 
 class Writes:
-    """Makes the writes of decisions, inside the transaction of *connection*."""
+    """Makes the writes of decisions, inside the transaction of *connection*.
 
-    def __init__(self, connection: Connection, cursors: Cursors) -> None:
+    With *sharing*, other nodes use the same database. *changed* are the accounts of which they
+    have to read more than times again.
+    """
+
+    def __init__(self, connection: Connection, cursors: Cursors, sharing: Sharing | None) -> None:
+        self.changed: set[Key] = set()
         self._connection = connection
         self._cursors = cursors
+        self._sharing = sharing
 
     def clashes(self, write: Write) -> bool:
         """Return whether *write* needs another state of the accounts than the stored one."""
         match write:
             case Register(name=name):
-                return self._has_account(fold(name))
+                key = fold(name)
+                if self._sharing is not None and self._sharing.is_guest_elsewhere(
+                    self._connection, key
+                ):
+                    return True
+                return self._has_account(key)
             case SetPassword(owner=owner):
                 return not self._has_account(owner)
+            case OpenDirect(parties=parties) if self._sharing is not None:
+                return read_direct(self._connection, parties) is not None
             case _:
                 return False
 
     def make(self, write: Write, at: int) -> None:
         """Make one *write* at *at* (milliseconds)."""
+        self._note(write)
         match write:
             case Register(name=name, password_hash=password_hash):
                 row = {
@@ -153,6 +169,46 @@ class Writes:
                 self.change_account(owner, last_seen_at=at)
             case DeleteAccount(owner=owner, party=party):
                 self._delete_account(owner, party)
+            case _:
+                assert_never(write)
+
+    def set_operator(self, owner: Key, operator: bool) -> None:
+        """Make the account *owner* an operator, or no longer one."""
+        self.changed.add(owner)
+        self.change_account(owner, operator=operator)
+
+    def _note(self, write: Write) -> None:
+        """Note which account *write* changes."""
+        match write:
+            case Register(name=name):
+                self.changed.add(fold(name))
+            case SaveKey(owner=owner):
+                self.changed.add(fold(owner))
+            case (
+                SetPassword(owner=key)
+                | Ignore(owner=key)
+                | SaveSetting(owner=key)
+                | Mute(owner=key)
+                | Detach(owner=key)
+                | MarkRead(owner=key)
+                | RemoveKey(owner=key)
+                | DeleteAccount(owner=key)
+            ):
+                self.changed.add(key)
+            case (
+                MoveCursor()
+                | OpenDirect()
+                | EndDirect()
+                | MoveKeys()
+                | SaveToken()
+                | UseToken()
+                | EndToken()
+                | EndTokens()
+                | UseKey()
+                | NoteLogin()
+                | NoteSeen()
+            ):
+                pass
             case _:
                 assert_never(write)
 

@@ -1,0 +1,102 @@
+"""Reads what other nodes have stored since: heads, and the entries and states up to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, TextClause, or_, select, text
+
+from pyconchat.domain.decisions import SERVER
+from pyconchat.domain.events import Entry
+from pyconchat.domain.stored import Caught
+from pyconchat.store import schema
+from pyconchat.store.state import read_groups
+
+__all__ = ["catch_up", "read_heads"]
+
+MAX_IDS = 400
+"""Maximum conversations in one query: a statement has a limited number of parameters."""
+
+_conversations = schema.conversations.c
+# Of a group that was removed only the row is left, with the head 0.
+_EXISTS = or_(
+    _conversations.head > 0, _conversations.party_a.is_not(None), _conversations.id == SERVER
+)
+
+
+def read_heads(connection: Connection, ids: Collection[int], above: int) -> dict[int, int]:
+    """Return the heads of *ids*, and of all conversations with greater ids than *above*."""
+    query = select(_conversations.id, _conversations.head).where(_EXISTS)
+    chosen = [_conversations.id > above, *(_conversations.id.in_(some) for some in _parts(ids))]
+    heads: dict[int, int] = {}
+    for each in chosen:
+        heads.update((id, head) for id, head in connection.execute(query.where(each)))
+    return heads
+
+
+def catch_up(
+    connection: Connection,
+    published: Mapping[int, int],
+    most: int,
+    read: Callable[[Connection, int, Iterable[Any]], list[Entry]],
+) -> dict[int, Caught]:
+    """Return what conversations have after the entries *published*, at most *most* of each.
+
+    *connection* is in a transaction that sees one snapshot. *read* makes entries of a
+    conversation's rows.
+    """
+    columns = (_conversations.id, _conversations.head)
+    parties = (_conversations.party_a, _conversations.party_b)
+    caught: dict[int, Caught] = {}
+    for some in _parts(published):
+        known = select(*columns, *parties).where(_conversations.id.in_(some), _EXISTS)
+        found = {id: (head, a, b) for id, head, a, b in connection.execute(known)}
+        groups = read_groups(connection, [id for id, (_, a, _) in found.items() if a is None])
+        grown = {id: published[id] for id, (head, *_) in found.items() if head > published[id]}
+        entries = _entries(connection, grown, most, read)
+        for id, (head, a, b) in found.items():
+            new = entries.get(id, [])
+            caught[id] = Caught(
+                head,
+                new,
+                groups.get(id),
+                None if a is None else (a, b),
+                more=len(new) == most and new[-1].seq < head,
+            )
+    return caught
+
+
+def _entries(
+    connection: Connection,
+    grown: Mapping[int, int],
+    most: int,
+    read: Callable[[Connection, int, Iterable[Any]], list[Entry]],
+) -> dict[int, list[Entry]]:
+    """Return the first *most* entries of each conversation after the number in *grown*."""
+    if not grown:
+        return {}
+    values = {f"id{nth}": id for nth, id in enumerate(grown)}
+    values |= {f"after{nth}": after for nth, after in enumerate(grown.values())}
+    values |= {f"upto{nth}": after + most for nth, after in enumerate(grown.values())}
+    rows: dict[int, list[Any]] = {}
+    for id, *row in connection.execute(_after(len(grown)), values):
+        rows.setdefault(id, []).append(row)
+    return {id: read(connection, id, each) for id, each in rows.items()}
+
+
+def _after(count: int) -> TextClause:
+    """Return the query for the entries of *count* conversations, whose numbers have no gaps."""
+    asked = ", ".join(f"(:id{nth}, :after{nth}, :upto{nth})" for nth in range(count))
+    return text(
+        f"SELECT e.conversation, e.seq, e.at, e.body FROM (VALUES {asked}) AS asked"
+        " JOIN entries AS e ON e.conversation = asked.column1"
+        " AND e.seq > asked.column2 AND e.seq <= asked.column3 ORDER BY e.conversation, e.seq"
+    )
+
+
+def _parts(ids: Collection[int]) -> Iterator[Sequence[int]]:
+    """Yield *ids* in parts of at most `MAX_IDS`."""
+    every = list(ids)
+    for first in range(0, len(every), MAX_IDS):
+        yield every[first : first + MAX_IDS]

@@ -1,0 +1,246 @@
+"""NodeStore: the leases of the servers (nodes) on one database, and who is online at them.
+
+Leases end by the database's clock, so that the clocks of the nodes do not matter.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Dialect,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy import literal_column as sql
+from zope.interface import implementer
+
+from pyconchat.chat.interfaces import INodeStore
+from pyconchat.domain.decisions import SERVER
+from pyconchat.domain.errors import LeaseLost
+from pyconchat.domain.events import Entry
+from pyconchat.domain.names import Key, Name, fold
+from pyconchat.domain.stored import AccountState, Caught, NodeRecord, OnlineRecord
+from pyconchat.store import catching_up, schema
+from pyconchat.store.account_state import read_account
+from pyconchat.store.engines import READ_SECONDS, BadStore
+from pyconchat.store.prepared import Prepared
+from pyconchat.store.sharing import Sharing, count_up, lock_name
+from pyconchat.store.transactions import Writer
+
+__all__ = ["LEASE", "NodeStore"]
+
+LEASE = 10_000
+"""Milliseconds for which a node is taken for alive after it has renewed its lease."""
+
+_NOW = {  # in milliseconds since the epoch
+    "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
+    "postgresql": "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+}
+_FILLED = Key("")  # of a node's row in `online` that is lost if the table is emptied
+
+_nodes = schema.nodes.c
+_online = schema.online.c
+_changes = schema.account_changes.c
+
+_PUT = text(
+    "INSERT INTO online (key, node, name, party, sessions)"
+    " VALUES (:key, :node, :name, :party, :sessions) ON CONFLICT (key, node)"
+    " DO UPDATE SET name = excluded.name, party = excluded.party, sessions = excluded.sessions"
+)
+_DROP = text("DELETE FROM online WHERE key = :key AND node = :node")
+
+
+@implementer(INodeStore)
+class NodeStore:
+    """The node of this server, whose id is `Sharing.node`, and the others.
+
+    *entries* makes the entries of a conversation of rows: number, time and body.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        writer: Writer,
+        sharing: Sharing,
+        entries: Callable[[Connection, int, Iterable[Any]], list[Entry]],
+    ) -> None:
+        self._writer = writer
+        self._sharing = sharing
+        self._entries = entries
+        self._incarnation = 0
+        self._here: dict[Key, OnlineRecord] = {}  # who is online at this node
+        self._now: ColumnElement[int] = sql(_NOW[dialect.name])
+        self._put = Prepared(_PUT, dialect)
+        self._drop = Prepared(_DROP, dialect)
+
+    def begin(self, name: str) -> int:
+        incarnation = secrets.randbits(63)
+        with self._writer.transaction() as connection:
+            id = count_up(connection, "nodes", 1)  # locked, so that one node begins at a time
+            earlier = select(_nodes.id, _nodes.lease > self._now).where(_nodes.name == name)
+            for node, alive in connection.execute(earlier.with_for_update()).all():
+                if alive:
+                    raise BadStore(f"there is another node with the name {name}")
+                _remove(connection, [node])
+            lease = self._now + LEASE
+            row = insert(schema.nodes).values(
+                id=id, name=name, incarnation=incarnation, lease=lease
+            )
+            connection.execute(row)
+            self._fill(connection, id, {})
+        self._sharing.node, self._incarnation, self._here = id, incarnation, {}
+        return id
+
+    def renew(self) -> list[NodeRecord]:
+        with self._writer.transaction() as connection:
+            renewing = update(schema.nodes).where(*self._own()).values(lease=self._now + LEASE)
+            if not connection.execute(renewing).rowcount:
+                raise _lost()
+            filled = select(_online.key).where(
+                _online.key == _FILLED, _online.node == self._sharing.node
+            )
+            if connection.scalar(filled) is None:
+                self._fill(connection, self._sharing.node, self._here)
+            living = select(_nodes.id, _nodes.name).where(_nodes.lease > self._now)
+            return [NodeRecord(*row) for row in connection.execute(living.order_by(_nodes.id))]
+
+    def expire(self) -> list[OnlineRecord]:
+        with self._writer.transaction() as connection:
+            ended = (
+                select(_nodes.id)
+                .where(_nodes.lease <= self._now, _nodes.id != self._sharing.node)
+                .with_for_update(skip_locked=True)
+            )
+            ids = list(connection.scalars(ended))
+            if not ids:
+                return []
+            were = _read_online(connection, _online.node.in_(ids))
+            _remove(connection, ids)
+            return were
+
+    def end(self) -> None:
+        with self._writer.transaction() as connection:
+            if self._has_lease(connection):
+                _remove(connection, [self._sharing.node])
+        self._sharing.node, self._here = 0, {}
+
+    def set_online(self, changes: Sequence[OnlineRecord]) -> None:
+        newest = {fold(each.name): each for each in changes}
+        here = {key: each for key, each in newest.items() if each.sessions > 0}
+        node = self._sharing.node
+        with self._writer.transaction() as connection:
+            self._require_lease(connection)
+            self._put.run(connection, _rows(node, here))
+            gone: list[dict[str, object]] = [
+                {"key": key, "node": node} for key in newest if key not in here
+            ]
+            self._drop.run(connection, gone)
+        for key in newest:
+            self._here.pop(key, None)
+        self._here |= here
+
+    def claim_guest(self, name: Name, party: str) -> bool:
+        key = fold(name)
+        guest = OnlineRecord(self._sharing.node, name, party, 1)
+        with self._writer.transaction() as connection:
+            self._require_lease(connection)
+            lock_name(connection, key)
+            accounts = schema.accounts.c.key
+            for column in (accounts, _online.key):
+                if connection.scalar(select(column).where(column == key).limit(1)) is not None:
+                    return False
+            self._put.run(connection, _rows(guest.node, {key: guest}))
+        self._here[key] = guest
+        return True
+
+    def online(self) -> list[OnlineRecord]:
+        living = select(_nodes.id).where(_nodes.lease > self._now, _nodes.id != self._sharing.node)
+        with self._writer.reading(READ_SECONDS) as connection:
+            return _read_online(connection, _online.node.in_(living))
+
+    def ids(self, count: int) -> int:
+        conversations = schema.conversations.c
+        with self._writer.transaction() as connection:
+            last = count_up(connection, "conversations", count)
+            # Servers that do not share the database count for themselves.
+            highest = connection.scalar(select(func.max(conversations.id))) or SERVER
+            if last - count < highest:
+                last = count_up(connection, "conversations", highest + count - last)
+            return last - count + 1
+
+    def heads(self, ids: Collection[int], above: int) -> dict[int, int]:
+        with self._writer.reading(READ_SECONDS) as connection:
+            return catching_up.read_heads(connection, ids, above)
+
+    def catch_up(self, published: Mapping[int, int], most: int) -> dict[int, Caught]:
+        with self._writer.snapshot(READ_SECONDS) as connection:
+            return catching_up.catch_up(connection, published, most, self._entries)
+
+    def account(self, owner: Key) -> AccountState | None:
+        with self._writer.snapshot(READ_SECONDS) as connection:
+            return read_account(connection, owner)
+
+    def changed_accounts(self, after: int) -> tuple[int, list[Key]]:
+        changed = select(_changes.owner).where(_changes.revision > after)
+        with self._writer.snapshot(READ_SECONDS) as connection:
+            counter = schema.counters.c
+            newest = select(counter.value).where(counter.name == "accounts")
+            revision: int = connection.execute(newest).scalar_one()
+            owners = connection.scalars(changed.order_by(_changes.revision, _changes.owner))
+            return revision, [Key(owner) for owner in owners]
+
+    def _own(self) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+        return _nodes.id == self._sharing.node, _nodes.incarnation == self._incarnation
+
+    def _has_lease(self, connection: Connection) -> bool:
+        """Return whether this node has not been removed; it cannot be until the commit."""
+        own = select(_nodes.id).where(*self._own()).with_for_update(read=True, key_share=True)
+        return connection.scalar(own) is not None
+
+    def _require_lease(self, connection: Connection) -> None:
+        if not self._has_lease(connection):
+            raise _lost()
+
+    def _fill(self, connection: Connection, node: int, here: Mapping[Key, OnlineRecord]) -> None:
+        """Store who is online at the own *node*, after a crash of the database or its beginning."""
+        filled = OnlineRecord(node, Name(""), "", 0)
+        self._put.run(connection, _rows(node, {_FILLED: filled, **here}))
+
+
+def _lost() -> LeaseLost:
+    return LeaseLost("this node has lost its lease")
+
+
+def _rows(node: int, records: Mapping[Key, OnlineRecord]) -> list[dict[str, object]]:
+    return [
+        {
+            "key": key,
+            "node": node,
+            "name": record.name,
+            "party": record.party,
+            "sessions": record.sessions,
+        }
+        for key, record in records.items()
+    ]
+
+
+def _read_online(connection: Connection, chosen: ColumnElement[bool]) -> list[OnlineRecord]:
+    columns = (_online.node, _online.name, _online.party, _online.sessions)
+    query = select(*columns).where(chosen, _online.key != _FILLED)
+    rows = connection.execute(query.order_by(_online.key, _online.node))
+    return [OnlineRecord(node, Name(name), party, count) for node, name, party, count in rows]
+
+
+def _remove(connection: Connection, ids: Sequence[int]) -> None:
+    """Remove the nodes *ids*, and who is online there."""
+    connection.execute(delete(schema.online).where(_online.node.in_(ids)))
+    connection.execute(delete(schema.nodes).where(_nodes.id.in_(ids)))

@@ -1,0 +1,88 @@
+"""What the commits of several servers (nodes) on one database have to agree on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, bindparam, select, text, update
+
+from pyconchat.domain.names import Key
+from pyconchat.store import schema
+
+__all__ = ["Sharing", "count_up", "lock_name", "try_lock_index", "wait_for_index"]
+
+_NAMES, _INDEX = 0x7079636E, 0x70796369  # first keys of the advisory locks ("pycn", "pyci")
+
+_LOCK_NAME = text(f"SELECT pg_advisory_xact_lock({_NAMES}, hashtext(:name))")
+_TRY_INDEX = text(f"SELECT pg_try_advisory_xact_lock({_INDEX}, hashtext(current_schema()))")
+_LOCK_INDEX = text(f"SELECT pg_advisory_xact_lock({_INDEX}, hashtext(current_schema()))")
+
+_counters = schema.counters.c
+_COUNT = (
+    update(schema.counters)
+    .where(_counters.name == bindparam("counter"))
+    .values(value=_counters.value + bindparam("by"))
+)
+_COUNTED = select(_counters.value).where(_counters.name == bindparam("counter"))
+_NOTE = text(
+    "INSERT INTO account_changes (owner, revision) VALUES (:owner, :revision)"
+    " ON CONFLICT (owner) DO UPDATE SET revision = excluded.revision"
+)
+_ELSEWHERE = select(schema.online.c.node).where(
+    schema.online.c.key == bindparam("of"),
+    schema.online.c.node != bindparam("own"),
+    schema.online.c.party.contains("~"),  # a guest's, see `is_guest_party`
+)
+
+
+class Sharing:
+    """What this server stores for the other nodes. *node* is its own id, 0 without a lease."""
+
+    def __init__(self) -> None:
+        self.node = 0
+
+    def is_guest_elsewhere(self, connection: Connection, key: Key) -> bool:
+        """Return whether *key* is a guest at another node; no more can be until the commit."""
+        lock_name(connection, key)
+        found = connection.scalar(_ELSEWHERE.limit(1), {"of": key, "own": self.node})
+        return found is not None
+
+    def note_changes(self, connection: Connection, owners: Iterable[Key]) -> None:
+        """Note that the accounts *owners* have changed.
+
+        The counter's row is locked until the commit, so that no revision appears after a greater
+        one. Therefore this is the last thing that a transaction does.
+        """
+        revision = count_up(connection, "accounts", 1)
+        connection.execute(
+            _NOTE, [{"owner": each, "revision": revision} for each in sorted(owners)]
+        )
+
+
+def count_up(connection: Connection, counter: str, by: int) -> int:
+    """Return the new value of *counter*, which is locked until the commit."""
+    connection.execute(_COUNT, {"counter": counter, "by": by})
+    value: int = connection.execute(_COUNTED, {"counter": counter}).scalar_one()
+    return value
+
+
+def lock_name(connection: Connection, key: Key) -> None:
+    """Wait until no other transaction registers *key* or makes it a guest."""
+    if _has_locks(connection):
+        connection.execute(_LOCK_NAME, {"name": key})
+
+
+def try_lock_index(connection: Connection) -> bool:
+    """Lock the search index until the commit; return whether no other node has locked it."""
+    return not _has_locks(connection) or bool(connection.scalar(_TRY_INDEX))
+
+
+def wait_for_index(connection: Connection) -> None:
+    """Lock the search index until the commit."""
+    if _has_locks(connection):
+        connection.execute(_LOCK_INDEX)
+
+
+def _has_locks(connection: Connection) -> bool:
+    """Return whether it is PostgreSQL; in SQLite, a transaction that writes is the only one."""
+    return connection.dialect.name != "sqlite"

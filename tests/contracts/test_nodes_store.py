@@ -1,0 +1,532 @@
+"""`INodeStore`: the leases of nodes, who is online, and what other nodes have stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select, text, update
+
+from pyconchat.domain.decisions import (
+    SERVER,
+    Decision,
+    DeleteAccount,
+    Detach,
+    Ignore,
+    MarkRead,
+    Mute,
+    NewEntry,
+    NoteLogin,
+    NoteSeen,
+    OpenDirect,
+    Register,
+    RemoveKey,
+    SaveKey,
+    SaveSetting,
+    SaveToken,
+    SetPassword,
+    UseKey,
+    UseToken,
+    Write,
+)
+from pyconchat.domain.errors import Conflict, LeaseLost
+from pyconchat.domain.events import (
+    MemberLeft,
+    Message,
+    OperatorMade,
+    OperatorRemoved,
+    ServerKicked,
+    TopicChanged,
+)
+from pyconchat.domain.names import Name, fold
+from pyconchat.domain.public_keys import PublicKey
+from pyconchat.domain.stored import AccountRecord, AccountState, Caught, NodeRecord, OnlineRecord
+from pyconchat.domain.text import SafeText
+from pyconchat.store import BadStore, SqlStore, schema
+from tests.contracts.building import (
+    ALICE,
+    AT,
+    BOB,
+    CAROL,
+    GUS,
+    commit,
+    create,
+    decide,
+    on_server,
+    register,
+    say,
+    search,
+    store_events,
+    texts,
+)
+from tests.support.stores import copy_empty, share_statements
+
+A, B = fold(ALICE.name), fold(BOB.name)
+GUEST = "gus~1"
+"""The party of a guest."""
+
+KEY = PublicKey("ssh-ed25519", "AAAA", "laptop", AT)
+
+
+@pytest.fixture
+def opened(url: str, tmp_path: Path) -> Iterator[Callable[[], SqlStore]]:
+    """Return a function that opens one more store on the same database."""
+    copy_empty(tmp_path)
+    stores: list[SqlStore] = []
+
+    def open_store() -> SqlStore:
+        stores.append(share_statements(SqlStore(url, shared=True)))
+        stores[-1].open()
+        return stores[-1]
+
+    yield open_store
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def one(opened: Callable[[], SqlStore]) -> SqlStore:
+    """The store of the node "one"."""
+    store = opened()
+    store.nodes.begin("one")
+    return store
+
+
+@pytest.fixture
+def two(one: SqlStore, opened: Callable[[], SqlStore]) -> SqlStore:
+    """The store of the node "two" on the same database."""
+    store = opened()
+    store.nodes.begin("two")
+    return store
+
+
+def names(store: SqlStore) -> list[str]:
+    """Renew the lease; return the names of the living nodes."""
+    return [node.name for node in store.nodes.renew()]
+
+
+def end_lease(store: SqlStore, name: str) -> None:
+    """Have the lease of the node *name* end now, by means of *store*."""
+    with store._writer.transaction() as connection:
+        node = schema.nodes.c
+        connection.execute(update(schema.nodes).where(node.name == name).values(lease=node.id))
+
+
+def here(name: Name, sessions: int = 1, party: str = "") -> OnlineRecord:
+    """Return the record of somebody who is online; which node it has does not matter."""
+    return OnlineRecord(0, name, party or fold(name), sessions)
+
+
+def seen(store: SqlStore) -> list[tuple[str, int]]:
+    """Return who is online at other nodes, with their sessions there."""
+    return [(each.name, each.sessions) for each in store.nodes.online()]
+
+
+# Leases.
+
+
+def test_living_nodes(one: SqlStore, two: SqlStore) -> None:
+    """Each has an id of its own, and sees all."""
+    nodes: list[NodeRecord] = one.nodes.renew()
+    assert nodes == two.nodes.renew()
+    assert [node.name for node in nodes] == ["one", "two"]
+    assert len({node.id for node in nodes}) == 2
+
+
+def test_the_name_of_a_living_node(one: SqlStore, two: SqlStore) -> None:
+    """A second node cannot have it until the first one has ended, or its lease."""
+    with pytest.raises(BadStore, match="another node with the name one"):
+        two.nodes.begin("one")
+    assert names(two) == ["one", "two"]
+    one.nodes.end()
+    assert names(two) == ["two"]
+    one.nodes.begin("one")
+    end_lease(two, "two")
+    one.nodes.begin("two")
+
+
+def test_a_lease_that_has_ended(one: SqlStore, two: SqlStore) -> None:
+    """The node is not alive. If nobody has noticed, it continues."""
+    end_lease(one, "two")
+    assert names(one) == ["one"]
+    assert names(two) == ["one", "two"]
+
+
+def test_a_node_that_was_removed(one: SqlStore, two: SqlStore) -> None:
+    """It can do nothing as a node until it begins again, with another id."""
+    (_, before) = two.nodes.renew()
+    two.nodes.set_online([here(ALICE.name, 2)])
+    end_lease(one, "two")
+    assert one.nodes.expire() == [OnlineRecord(before.id, ALICE.name, A, 2)]
+    assert one.nodes.expire() == []
+    for call in (
+        two.nodes.renew,
+        lambda: two.nodes.set_online([here(ALICE.name)]),
+        lambda: two.nodes.claim_guest(GUS.name, GUEST),
+    ):
+        with pytest.raises(LeaseLost):
+            call()
+    assert seen(one) == []
+    assert two.nodes.begin("two") not in (before.id, 0)
+    assert names(two) == ["one", "two"]
+    assert seen(one) == []
+
+
+def test_the_own_lease_has_ended(one: SqlStore, two: SqlStore) -> None:
+    """A node does not remove itself, and no node that is alive."""
+    end_lease(one, "one")
+    assert one.nodes.expire() == []
+    assert names(one) == ["one", "two"]
+
+
+def test_the_clocks_of_the_nodes_do_not_matter(
+    one: SqlStore, two: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lease ends by the database's clock, ten seconds after it was renewed."""
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    one.nodes.renew()
+    with two._writer.transaction() as connection:
+        now = func.now() if connection.dialect.name == "postgresql" else func.datetime("now")
+        epoch = "extract(epoch FROM now())" if str(now) == "now()" else "strftime('%s', 'now')"
+        lease = connection.scalar(select(schema.nodes.c.lease).where(schema.nodes.c.name == "one"))
+        left = connection.scalar(text(f"SELECT {lease} / 1000.0 - {epoch}"))
+    assert 0 < left < 12
+
+
+# Who is online.
+
+
+def test_who_is_online_at_other_nodes(one: SqlStore, two: SqlStore) -> None:
+    """Each node sees the others' people, with the newest numbers of sessions."""
+    id = one.nodes.renew()[0].id
+    one.nodes.set_online([here(ALICE.name), here(BOB.name), here(CAROL.name), here(ALICE.name, 3)])
+    one.nodes.set_online([here(CAROL.name, 0), here(BOB.name, 2), here(GUS.name, 0)])
+    assert one.nodes.online() == []
+    assert two.nodes.online() == [
+        OnlineRecord(id, ALICE.name, A, 3),
+        OnlineRecord(id, BOB.name, B, 2),
+    ]
+    two.nodes.set_online([here(ALICE.name)])
+    assert seen(one) == [("alice", 1)]
+    end_lease(two, "one")
+    assert two.nodes.online() == []
+    one.nodes.end()
+    one.nodes.begin("one")
+    assert two.nodes.online() == []
+
+
+def test_a_crash_of_the_database_empties_who_is_online(one: SqlStore, two: SqlStore) -> None:
+    """With the next renewal of a lease all of the node are online again."""
+    one.nodes.set_online([here(ALICE.name, 2), here(BOB.name)])
+    assert one.nodes.claim_guest(GUS.name, GUEST)
+    one.nodes.set_online([here(BOB.name, 0)])
+    with two._writer.transaction() as connection:
+        connection.execute(text("DELETE FROM online"))
+    one.nodes.set_online([here(CAROL.name)])
+    one.nodes.renew()
+    assert seen(two) == [("alice", 2), ("carol", 1), ("gus", 1)]
+
+
+def test_a_guest_s_name_is_free_at_one_node_only(one: SqlStore, two: SqlStore) -> None:
+    """Whatever the case of its letters, until the guest has left or its node has ended."""
+    assert one.nodes.claim_guest(GUS.name, GUEST)
+    assert seen(two) == [("gus", 1)]
+    for store in (one, two):
+        assert not store.nodes.claim_guest(Name("GUS"), "gus~2")
+    one.nodes.set_online([here(GUS.name, 0, GUEST)])
+    assert two.nodes.claim_guest(Name("GUS"), "gus~2")
+    end_lease(one, "two")
+    assert not one.nodes.claim_guest(GUS.name, GUEST)
+    (was,) = one.nodes.expire()
+    assert (was.name, was.party) == ("GUS", "gus~2")
+    assert one.nodes.claim_guest(GUS.name, GUEST)
+
+
+def test_the_name_of_an_account_is_no_guest_s(one: SqlStore, two: SqlStore) -> None:
+    """Also while nobody is online under it."""
+    register(one, ALICE)
+    assert not two.nodes.claim_guest(Name("Alice"), "alice~1")
+
+
+def test_a_guest_s_name_cannot_be_registered_elsewhere(one: SqlStore, two: SqlStore) -> None:
+    """That is a conflict; but at its own node, the guest itself can register it."""
+    assert one.nodes.claim_guest(GUS.name, GUEST)
+    registering = Decision(AT, writes=[Register(Name("Gus"), "hash")])
+    refused, stored = two.commit([registering, Decision(AT, writes=[Register(BOB.name, "hash")])])
+    assert isinstance(refused, Conflict)
+    assert isinstance(stored, list)
+    assert one.commit([registering]) == [[]]
+    one.nodes.set_online([here(GUS.name, 1)])
+    assert isinstance(two.commit([registering])[0], Conflict)
+
+
+# Ids, heads and entries.
+
+
+def test_ids_are_given_once(one: SqlStore, two: SqlStore) -> None:
+    """They are above those of all conversations that there are."""
+    assert one.nodes.ids(3) == SERVER + 1
+    assert two.nodes.ids(1) == SERVER + 4
+    create(one, 40)
+    assert two.nodes.ids(10) == 41
+    assert one.nodes.ids(1) == 51
+
+
+def test_heads(one: SqlStore, two: SqlStore) -> None:
+    """Those of known conversations, and of all new ones."""
+    for id in (2, 3, 4, 5):
+        create(one, id)
+    commit(one, say(2, "a", "b"), say(4, "a"))
+    commit(one, Decision(AT, writes=[OpenDirect(6, ("alice", "bob"), ())]))
+    assert two.nodes.heads([2, 3, 99], 3) == {2: 3, 3: 1, 4: 2, 5: 1, 6: 0}
+    assert two.nodes.heads([], 6) == {}
+    many = two.nodes.heads(range(1, 2000), 5000)
+    assert many == {SERVER: 0, 2: 3, 3: 1, 4: 2, 5: 1, 6: 0}
+
+
+def test_what_another_node_has_stored(one: SqlStore, two: SqlStore) -> None:
+    """Entries, states and parties are as the other node has them."""
+    register(one, ALICE, BOB)
+    tea = create(one, 2)
+    create(one, 3)
+    commit(one, Decision(AT, writes=[OpenDirect(4, ("alice", "bob"), (A, B))]))
+    store_events(one, tea, tea.join(BOB, AT))
+    commit(one, say(2, "hello"), say(4, "psst"), on_server(ServerKicked(BOB.name, ALICE.name)))
+    answer = Message(BOB.name, SafeText("yes"), reply_to=3)
+    commit(one, Decision(AT, [NewEntry(2, answer)]))
+    caught: dict[int, Caught] = two.nodes.catch_up({SERVER: 0, 2: 1, 3: 1, 4: 0, 9: 0}, 10)
+    groups = one.load().groups
+    assert caught == {
+        SERVER: Caught(1, one.entries(SERVER, 0, 9, 9)),
+        2: Caught(4, one.entries(2, 1, 9, 9), groups[2]),
+        3: Caught(1, [], groups[3]),
+        4: Caught(1, one.entries(4, 0, 9, 9), None, ("alice", "bob")),
+    }
+    assert caught[2].entries[-1].quote is not None
+    assert two.nodes.catch_up({}, 10) == {}
+
+
+def test_more_entries_than_were_asked_for(one: SqlStore, two: SqlStore) -> None:
+    """The first ones are returned, and that there are more."""
+    create(one, 2)
+    create(one, 3)
+    commit(one, say(2, *"abcde"), say(3, "a", "b"))
+    caught = two.nodes.catch_up({2: 1, 3: 1}, 2)
+    assert texts(caught[2].entries) == ["a", "b"]
+    assert (caught[2].more, caught[2].head) == (True, 6)
+    assert texts(caught[3].entries) == ["a", "b"]
+    assert (caught[3].more, caught[3].head) == (False, 3)
+    rest = two.nodes.catch_up({2: 3}, 3)[2]
+    assert texts(rest.entries) == ["c", "d", "e"]
+    assert not rest.more
+
+
+def test_a_database_that_went_back(one: SqlStore) -> None:
+    """The head is below the known one: there are no entries after it."""
+    create(one, 2)
+    caught = one.nodes.catch_up({2: 7}, 10)[2]
+    assert (caught.head, caught.entries, caught.more) == (1, [], False)
+
+
+def test_a_group_that_was_removed(one: SqlStore, two: SqlStore) -> None:
+    """It does not exist any more."""
+    tea = create(one, 2)
+    store_events(one, tea, tea.close(ALICE))
+    assert not one.purge(2, 100)
+    assert two.nodes.heads([2], 1) == {}
+    assert two.nodes.catch_up({2: 0}, 10) == {}
+
+
+# Accounts.
+
+
+def test_an_account(one: SqlStore, two: SqlStore) -> None:
+    """All that is stored of it, and of no other one."""
+    assert two.nodes.account(A) is None
+    register(one, ALICE, BOB)
+    create(one, 2)
+    for owner in (A, B):
+        changes: list[Write] = [
+            *(Ignore(owner, CAROL.name, True), SaveSetting(owner, f"bell-{owner}", False)),
+            *(Mute(owner, 2, True), Detach(owner, 2, True), MarkRead(owner, "#tea", AT)),
+            *(SaveKey(Name(owner), KEY), NoteLogin(owner)),
+        ]
+        commit(one, Decision(AT + 1, writes=changes))
+    commit(one, on_server(OperatorMade(ALICE.name, BOB.name)))
+    assert two.nodes.account(A) == AccountState(
+        AccountRecord(ALICE.name, "hash", True, AT, AT + 1, None, (KEY,)),
+        ignores=[CAROL.name],
+        settings=[("bell-alice", False)],
+        mutes=[2],
+        detached=[2],
+        read_markers=[("#tea", AT)],
+    )
+    assert two.nodes.account(A).record in one.load().server.accounts
+
+
+CHANGES: list[Write] = [
+    SetPassword(A, "new"),
+    Ignore(A, BOB.name, True),
+    SaveSetting(A, "bell", False),
+    Mute(A, 2, True),
+    Detach(A, 2, True),
+    MarkRead(A, "#tea", AT),
+    SaveKey(ALICE.name, PublicKey("ssh-ed25519", "BBBB", "", AT)),
+    RemoveKey(A, KEY.blob),
+    DeleteAccount(A, "alice~1"),
+]
+
+
+@pytest.fixture
+def changed(one: SqlStore, two: SqlStore) -> Callable[[], list[str]]:
+    """Return a function that returns the accounts that have changed since the last call."""
+    register(one, BOB)
+    create(one, 2, by=BOB)
+    commit(one, Decision(AT, writes=[Register(ALICE.name, "hash"), SaveKey(ALICE.name, KEY)]))
+    last, first = two.nodes.changed_accounts(0)
+    assert first == [B, A]
+    position = [last]
+
+    def since() -> list[str]:
+        position[0], keys = two.nodes.changed_accounts(position[0])
+        assert two.nodes.changed_accounts(position[0]) == (position[0], [])
+        return list(keys)
+
+    return since
+
+
+def test_changes_of_an_account(
+    one: SqlStore, two: SqlStore, changed: Callable[[], list[str]]
+) -> None:
+    """Other nodes learn of everything that changes what `account` returns."""
+    for write in CHANGES:
+        before = two.nodes.account(A)
+        commit(one, Decision(AT, writes=[write]))
+        assert two.nodes.account(A) != before
+        assert changed() == ["alice"]
+
+
+def test_operators_and_members_that_leave(one: SqlStore, changed: Callable[[], list[str]]) -> None:
+    """Other nodes learn of the effects of events on accounts, too."""
+    commit(one, on_server(OperatorMade(ALICE.name, BOB.name)))
+    assert changed() == ["alice"]
+    commit(one, on_server(OperatorRemoved(ALICE.name, BOB.name)))
+    assert changed() == ["alice"]
+    tea = create(one, 3)
+    store_events(one, tea, tea.join(BOB, AT))
+    assert changed() == []
+    commit(one, Decision(AT, writes=[Detach(B, 3, True)]))
+    assert changed() == ["bob"]
+    commit(one, decide(tea, [MemberLeft(BOB.name)]))
+    assert changed() == ["bob"]
+
+
+def test_what_is_no_change_of_an_account(one: SqlStore, changed: Callable[[], list[str]]) -> None:
+    """Times are noted often, and nobody has to read an account again for them."""
+    commit(
+        one,
+        Decision(AT, writes=[NoteLogin(A), NoteSeen(A), UseKey(A, KEY.blob)]),
+        Decision(AT, writes=[SaveToken(A, "digest"), UseToken("digest")]),
+        say(2, "hello"),
+    )
+    assert changed() == []
+
+
+def test_a_server_without_nodes_notes_no_changes(store: SqlStore) -> None:
+    """It has the database for itself."""
+    register(store, ALICE, BOB)
+    assert store.nodes.changed_accounts(0) == (0, [])
+
+
+# What two nodes decide at the same time.
+
+
+def test_a_claim_code_that_both_nodes_know(one: SqlStore, two: SqlStore) -> None:
+    """It makes one operator."""
+    register(one, ALICE, BOB)
+    code = one.load().server.claim_code
+    assert code is not None
+    assert two.load().server.claim_code == code
+    commit(one, on_server(OperatorMade(ALICE.name)))
+    second, other = two.commit(
+        [on_server(OperatorMade(BOB.name)), on_server(ServerKicked(BOB.name, ALICE.name))]
+    )
+    assert isinstance(second, Conflict)
+    assert isinstance(other, list)
+    assert [each.name for each in two.load().server.accounts if each.operator] == ["alice"]
+
+
+def test_a_private_conversation_that_both_nodes_open(one: SqlStore, two: SqlStore) -> None:
+    """There is one; the second node's decision is a conflict."""
+    opening = [Decision(AT, writes=[OpenDirect(id, ("alice", "bob"), ())]) for id in (2, 3)]
+    commit(one, opening[0])
+    assert isinstance(two.commit([opening[1]])[0], Conflict)
+    assert two.direct(("alice", "bob")) == (2, 0)
+
+
+def message(version: int | None, mentions: tuple[Name, ...] = ()) -> Decision:
+    said = Message(BOB.name, SafeText("hello"), mentions=mentions)
+    return Decision(AT, [NewEntry(2, said, version)])
+
+
+def test_a_message_after_a_kick_at_another_node(one: SqlStore, two: SqlStore) -> None:
+    """It is a conflict, however it is stored; what depends on no state is stored."""
+    register(one, ALICE, BOB)
+    tea = create(one, 2)
+    store_events(one, tea, tea.join(BOB, AT))
+    before = tea.version
+    commit(two, message(before))
+    store_events(one, tea, tea.kick(ALICE, BOB.name, SafeText("")))
+    topic = Decision(AT, [NewEntry(2, TopicChanged(SafeText("green"), ALICE.name), before + 1)])
+    for batch in (
+        [message(before)],
+        [message(before, (ALICE.name,))],
+        [message(before), Decision(AT, writes=[NoteSeen(B)])],
+    ):
+        assert isinstance(two.commit(batch)[0], Conflict)
+    late, changing, free = two.commit([message(before), topic, message(None)])
+    assert isinstance(late, Conflict)
+    assert isinstance(changing, Conflict)  # of a decision that may depend on the late one
+    assert isinstance(free, list)
+    assert isinstance(two.commit([topic])[0], list)
+
+
+# The search index.
+
+
+def test_a_search_finds_what_another_node_has_stored(one: SqlStore, two: SqlStore) -> None:
+    """Before it, the rest of the conversation is indexed, whoever stored it."""
+    create(one, 2)
+    commit(one, say(2, *(f"cup {n}" for n in range(5))))
+    commit(two, say(2, "my cup"))
+    commit(one, say(2, "last cup"))
+    assert (one.behind, two.behind) == (8, 1)
+    assert two.index(3, 2)
+    assert two.index(3, 2)
+    assert not two.index(3, 2)
+    assert two.behind == 0
+    assert len(search(two, 2, "cup")) == 7
+    assert texts(search(one, 2, "last")) == ["last cup"]
+    assert one.behind == 0
+    assert not two.index(3, 2)
+    assert not two.index(3, 99)
+
+
+def test_two_nodes_index_each_message_once(one: SqlStore, two: SqlStore) -> None:
+    """Whichever nodes have stored the messages of a conversation, and however far they know."""
+    create(one, 2)
+    create(one, 3)
+    for nth in range(4):
+        commit(one, say(2, f"cup {nth}"), say(3, f"pot {nth}"))
+        commit(two, say(2, f"mug {nth}"))
+    while one.behind or two.behind:
+        one.index(2)
+        assert one.behind >= 0
+        two.index(2)
+        assert two.behind >= 0
+    assert len(search(one, 2, "cup")) == len(search(two, 2, "mug")) == 4
+    assert len(search(two, 3, "pot")) == 4
+    with one._writer.transaction() as connection:
+        upto = dict(connection.execute(text("SELECT conversation, upto FROM indexed")).all())
+    assert upto == {2: 9, 3: 5}
