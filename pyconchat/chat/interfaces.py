@@ -250,10 +250,13 @@ class INodeStore(Interface):
         Those that do not exist are left out.
         """
 
-    def catch_up(published: Mapping[int, int], most: int) -> dict[int, Caught]:
+    def catch_up(
+        published: Mapping[int, int], most: int, versions: Mapping[int, int] | None = None
+    ) -> dict[int, Caught]:
         """Return what conversations have after the entries *published*, at most *most* of each.
 
-        Those that do not exist are left out.
+        Those that do not exist are left out. The state of a group is left out if its version is
+        still that in *versions*: reading it takes much longer than the entries.
         """
 
     def account(owner: Key) -> AccountState | None:

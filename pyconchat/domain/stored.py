@@ -135,9 +135,10 @@ class Loaded(msgspec.Struct, frozen=True):
 class Caught(msgspec.Struct, frozen=True):
     """What a conversation has by now: *entries* after the known one, up to *head*, oldest first.
 
-    *group* is its state at *head*, None unless it is a group. *parties* are those of a private
-    conversation, else None. All is read in one snapshot. If there are *more* entries than were
-    asked for, *entries* are the first ones; *group* is nevertheless that at *head*.
+    *group* is its state at *head*, None unless it is a group whose version was not known. *parties*
+    are those of a private conversation, else None. All is read in one snapshot. If there are *more*
+    entries than were asked for, *entries* are the first ones; *group* is nevertheless that at
+    *head*.
     """
 
     head: int

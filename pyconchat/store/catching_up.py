@@ -39,20 +39,26 @@ def catch_up(
     connection: Connection,
     published: Mapping[int, int],
     most: int,
+    versions: Mapping[int, int],
     read: Callable[[Connection, int, Iterable[Any]], list[Entry]],
 ) -> dict[int, Caught]:
     """Return what conversations have after the entries *published*, at most *most* of each.
 
-    *connection* is in a transaction that sees one snapshot. *read* makes entries of a
-    conversation's rows.
+    States of groups are left out if their *versions* are known. *connection* is in a transaction
+    that sees one snapshot. *read* makes entries of a conversation's rows.
     """
-    columns = (_conversations.id, _conversations.head)
+    columns = (_conversations.id, _conversations.head, _conversations.version)
     parties = (_conversations.party_a, _conversations.party_b)
     caught: dict[int, Caught] = {}
     for some in _parts(published):
         known = select(*columns, *parties).where(_conversations.id.in_(some), _EXISTS)
-        found = {id: (head, a, b) for id, head, a, b in connection.execute(known)}
-        groups = read_groups(connection, [id for id, (_, a, _) in found.items() if a is None])
+        found: dict[int, tuple[int, str | None, str | None]] = {}
+        changed: list[int] = []
+        for id, head, version, a, b in connection.execute(known):
+            found[id] = head, a, b
+            if a is None and id != SERVER and versions.get(id) != version:
+                changed.append(id)
+        groups = read_groups(connection, changed) if changed else {}
         grown = {id: published[id] for id, (head, *_) in found.items() if head > published[id]}
         entries = _entries(connection, grown, most, read)
         for id, (head, a, b) in found.items():
@@ -61,7 +67,7 @@ def catch_up(
                 head,
                 new,
                 groups.get(id),
-                None if a is None else (a, b),
+                None if a is None or b is None else (a, b),
                 more=len(new) == most and new[-1].seq < head,
             )
     return caught

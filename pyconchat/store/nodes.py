@@ -9,17 +9,7 @@ import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Dialect,
-    delete,
-    func,
-    insert,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Dialect, delete, func, insert, select, update
 from sqlalchemy import literal_column as sql
 from zope.interface import implementer
 
@@ -32,7 +22,7 @@ from pyconchat.domain.stored import AccountState, Caught, NodeRecord, OnlineReco
 from pyconchat.store import catching_up, schema
 from pyconchat.store.account_state import read_account
 from pyconchat.store.engines import READ_SECONDS, BadStore
-from pyconchat.store.prepared import Prepared
+from pyconchat.store.online import OnlineRows
 from pyconchat.store.sharing import Sharing, count_up, lock_name
 from pyconchat.store.transactions import Writer
 
@@ -45,18 +35,10 @@ _NOW = {  # in milliseconds since the epoch
     "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
     "postgresql": "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
 }
-_FILLED = Key("")  # of a node's row in `online` that is lost if the table is emptied
 
 _nodes = schema.nodes.c
 _online = schema.online.c
 _changes = schema.account_changes.c
-
-_PUT = text(
-    "INSERT INTO online (key, node, name, party, sessions)"
-    " VALUES (:key, :node, :name, :party, :sessions) ON CONFLICT (key, node)"
-    " DO UPDATE SET name = excluded.name, party = excluded.party, sessions = excluded.sessions"
-)
-_DROP = text("DELETE FROM online WHERE key = :key AND node = :node")
 
 
 @implementer(INodeStore)
@@ -79,8 +61,7 @@ class NodeStore:
         self._incarnation = 0
         self._here: dict[Key, OnlineRecord] = {}  # who is online at this node
         self._now: ColumnElement[int] = sql(_NOW[dialect.name])
-        self._put = Prepared(_PUT, dialect)
-        self._drop = Prepared(_DROP, dialect)
+        self._online = OnlineRows(dialect)
 
     def begin(self, name: str) -> int:
         incarnation = secrets.randbits(63)
@@ -90,13 +71,13 @@ class NodeStore:
             for node, alive in connection.execute(earlier.with_for_update()).all():
                 if alive:
                     raise BadStore(f"there is another node with the name {name}")
-                _remove(connection, [node])
+                self._remove(connection, [node])
             lease = self._now + LEASE
             row = insert(schema.nodes).values(
                 id=id, name=name, incarnation=incarnation, lease=lease
             )
             connection.execute(row)
-            self._fill(connection, id, {})
+            self._online.fill(connection, id, {})
         self._sharing.node, self._incarnation, self._here = id, incarnation, {}
         return id
 
@@ -105,11 +86,8 @@ class NodeStore:
             renewing = update(schema.nodes).where(*self._own()).values(lease=self._now + LEASE)
             if not connection.execute(renewing).rowcount:
                 raise _lost()
-            filled = select(_online.key).where(
-                _online.key == _FILLED, _online.node == self._sharing.node
-            )
-            if connection.scalar(filled) is None:
-                self._fill(connection, self._sharing.node, self._here)
+            if not self._online.is_filled(connection, self._sharing.node):
+                self._online.fill(connection, self._sharing.node, self._here)
             living = select(_nodes.id, _nodes.name).where(_nodes.lease > self._now)
             return [NodeRecord(*row) for row in connection.execute(living.order_by(_nodes.id))]
 
@@ -123,14 +101,14 @@ class NodeStore:
             ids = list(connection.scalars(ended))
             if not ids:
                 return []
-            were = _read_online(connection, _online.node.in_(ids))
-            _remove(connection, ids)
+            were = self._online.read(connection, _online.node.in_(ids))
+            self._remove(connection, ids)
             return were
 
     def end(self) -> None:
         with self._writer.transaction() as connection:
             if self._has_lease(connection):
-                _remove(connection, [self._sharing.node])
+                self._remove(connection, [self._sharing.node])
         self._sharing.node, self._here = 0, {}
 
     def set_online(self, changes: Sequence[OnlineRecord]) -> None:
@@ -139,11 +117,8 @@ class NodeStore:
         node = self._sharing.node
         with self._writer.transaction() as connection:
             self._require_lease(connection)
-            self._put.run(connection, _rows(node, here))
-            gone: list[dict[str, object]] = [
-                {"key": key, "node": node} for key in newest if key not in here
-            ]
-            self._drop.run(connection, gone)
+            self._online.put(connection, node, here)
+            self._online.drop(connection, node, newest.keys() - here.keys())
         for key in newest:
             self._here.pop(key, None)
         self._here |= here
@@ -158,14 +133,14 @@ class NodeStore:
             for column in (accounts, _online.key):
                 if connection.scalar(select(column).where(column == key).limit(1)) is not None:
                     return False
-            self._put.run(connection, _rows(guest.node, {key: guest}))
+            self._online.put(connection, guest.node, {key: guest})
         self._here[key] = guest
         return True
 
     def online(self) -> list[OnlineRecord]:
         living = select(_nodes.id).where(_nodes.lease > self._now, _nodes.id != self._sharing.node)
         with self._writer.reading(READ_SECONDS) as connection:
-            return _read_online(connection, _online.node.in_(living))
+            return self._online.read(connection, _online.node.in_(living))
 
     def ids(self, count: int) -> int:
         conversations = schema.conversations.c
@@ -181,9 +156,11 @@ class NodeStore:
         with self._writer.reading(READ_SECONDS) as connection:
             return catching_up.read_heads(connection, ids, above)
 
-    def catch_up(self, published: Mapping[int, int], most: int) -> dict[int, Caught]:
+    def catch_up(
+        self, published: Mapping[int, int], most: int, versions: Mapping[int, int] | None = None
+    ) -> dict[int, Caught]:
         with self._writer.snapshot(READ_SECONDS) as connection:
-            return catching_up.catch_up(connection, published, most, self._entries)
+            return catching_up.catch_up(connection, published, most, versions or {}, self._entries)
 
     def account(self, owner: Key) -> AccountState | None:
         with self._writer.snapshot(READ_SECONDS) as connection:
@@ -210,37 +187,11 @@ class NodeStore:
         if not self._has_lease(connection):
             raise _lost()
 
-    def _fill(self, connection: Connection, node: int, here: Mapping[Key, OnlineRecord]) -> None:
-        """Store who is online at the own *node*, after a crash of the database or its beginning."""
-        filled = OnlineRecord(node, Name(""), "", 0)
-        self._put.run(connection, _rows(node, {_FILLED: filled, **here}))
+    def _remove(self, connection: Connection, ids: Sequence[int]) -> None:
+        """Remove the nodes *ids*, and who is online there."""
+        self._online.remove(connection, ids)
+        connection.execute(delete(schema.nodes).where(_nodes.id.in_(ids)))
 
 
 def _lost() -> LeaseLost:
     return LeaseLost("this node has lost its lease")
-
-
-def _rows(node: int, records: Mapping[Key, OnlineRecord]) -> list[dict[str, object]]:
-    return [
-        {
-            "key": key,
-            "node": node,
-            "name": record.name,
-            "party": record.party,
-            "sessions": record.sessions,
-        }
-        for key, record in records.items()
-    ]
-
-
-def _read_online(connection: Connection, chosen: ColumnElement[bool]) -> list[OnlineRecord]:
-    columns = (_online.node, _online.name, _online.party, _online.sessions)
-    query = select(*columns).where(chosen, _online.key != _FILLED)
-    rows = connection.execute(query.order_by(_online.key, _online.node))
-    return [OnlineRecord(node, Name(name), party, count) for node, name, party, count in rows]
-
-
-def _remove(connection: Connection, ids: Sequence[int]) -> None:
-    """Remove the nodes *ids*, and who is online there."""
-    connection.execute(delete(schema.online).where(_online.node.in_(ids)))
-    connection.execute(delete(schema.nodes).where(_nodes.id.in_(ids)))

@@ -22,6 +22,7 @@ from pyconchat.domain.text import SafeText
 from pyconchat.store import BadStore, SqlStore, lock, schema
 from pyconchat.store.sharing import count_up, lock_name, try_lock_index
 from tests.contracts.building import ALICE, AT, BOB, GUS, commit, create, register, say, search
+from tests.contracts.postgres import Databases
 from tests.contracts.test_repeated_batches import PATIENCE, until_waiting
 from tests.support.stores import share_statements
 
@@ -90,6 +91,18 @@ def test_nodes_exclude_a_server_without_nodes(opened: Callable[..., SqlStore]) -
         opened()
     alone.close()
     opened()
+
+
+def test_nodes_that_start_at_the_same_time_on_an_empty_database(databases: Databases) -> None:
+    """One of them creates the tables."""
+    url = databases.url(name := databases.create("template0"))
+    stores = [SqlStore(url, shared=True) for _ in range(2)]
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(SqlStore.open, stores))
+    assert [store.load().server.accounts for store in stores] == [[], []]
+    for store in stores:
+        store.close()
+    databases.drop(name)
 
 
 def test_several_nodes_need_postgresql(tmp_path: Path) -> None:

@@ -202,6 +202,7 @@ def test_who_is_online_at_other_nodes(one: SqlStore, two: SqlStore) -> None:
     id = one.nodes.renew()[0].id
     one.nodes.set_online([here(ALICE.name), here(BOB.name), here(CAROL.name), here(ALICE.name, 3)])
     one.nodes.set_online([here(CAROL.name, 0), here(BOB.name, 2), here(GUS.name, 0)])
+    one.nodes.set_online([])
     assert one.nodes.online() == []
     assert two.nodes.online() == [
         OnlineRecord(id, ALICE.name, A, 3),
@@ -304,6 +305,11 @@ def test_what_another_node_has_stored(one: SqlStore, two: SqlStore) -> None:
         4: Caught(1, one.entries(4, 0, 9, 9), None, ("alice", "bob")),
     }
     assert caught[2].entries[-1].quote is not None
+    known = {id: group.version for id, group in groups.items()}
+    known[3] -= 1
+    caught = two.nodes.catch_up({2: 1, 3: 1}, 10, known)
+    assert [caught[id].group for id in (2, 3)] == [None, groups[3]]
+    assert len(caught[2].entries) == 3
     assert two.nodes.catch_up({}, 10) == {}
 
 
