@@ -155,11 +155,13 @@ class SearchIndexer:
 
     async def _index_new(self) -> None:
         try:
-            while self._checks.running and self._store.behind:
-                step = self._next_step(self._store.behind)
+            while self._checks.running and (behind := self._store.behind):
+                step = self._next_step(behind)
                 if not step:
                     return
-                await self._threads.write(self._store.index, step)
+                more = await self._threads.write(self._store.index, step)
+                if not more and self._store.behind >= behind:
+                    return  # another node is indexing
             if self._checks.running and self._store.unclean and not self._busy():
                 await self._threads.write(self._store.clean)
         except NotSaved as error:

@@ -20,7 +20,8 @@ from pyconchat.domain.search import Found, Query, phrases
 from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
 from pyconchat.testing import InlineThreads, TestUser, make_chat
-from tests.support.stores import quick_store
+from tests.contracts.building import commit, say
+from tests.support.stores import copy_empty, quick_store, share_statements
 
 TEA = Query(phrases("tea"))
 
@@ -123,6 +124,49 @@ def test_a_search_finds_recent_messages(store: SqlStore, monkeypatch: pytest.Mon
     scene = Scene(store, 6)
     assert len(scene.alice.types("/search green")) == 7
     assert store.behind == 0
+
+
+def test_a_search_finds_what_another_node_has_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many entries these are, and though this node has not indexed any of its own."""
+    monkeypatch.setattr(SqlStore, "index_step", 2)
+    copy_empty(tmp_path)
+    one, two = (
+        share_statements(SqlStore(f"sqlite:///{tmp_path / 'pyconchat.db'}", shared=True))
+        for _ in range(2)
+    )
+    for store in (one, two):
+        store.open()
+    scene = Scene(one, 0)
+    assert one.behind == 1
+    one.index(2)
+    commit(two, say(2, *[f"green tea {number}" for number in range(9)]))
+    assert one.behind == 0
+    found = scene.indexer.search(Key("alice"), 2, TEA, 99, 9, lambda: True)
+    results: list[Found] = []
+    Deferred.fromCoroutine(found).addCallback(results.append)
+    assert [len(each.entries) for each in results] == [9]
+    scene.indexer.stop()
+    for store in (one, two):
+        store.close()
+
+
+def test_an_index_that_another_node_updates(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The indexer tries again a second later."""
+    tried: list[int] = []
+
+    def index(most: int, only: int | None = None) -> bool:
+        tried.append(most)
+        return False
+
+    scene = Scene(store, 3)
+    monkeypatch.setattr(store, "index", index)
+    for times in (1, 2):
+        scene.clock.advance(INTERVAL)
+        assert len(tried) == times
 
 
 def test_one_search_at_a_time(store: SqlStore) -> None:
