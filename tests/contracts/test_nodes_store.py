@@ -22,6 +22,8 @@ from pyconchat.domain.decisions import (
     OpenDirect,
     Register,
     RemoveKey,
+    Repeated,
+    RequestKey,
     SaveKey,
     SaveSetting,
     SaveToken,
@@ -471,29 +473,56 @@ def test_a_private_conversation_that_both_nodes_open(one: SqlStore, two: SqlStor
     assert two.direct(("alice", "bob")) == (2, 0)
 
 
-def message(version: int | None, mentions: tuple[Name, ...] = ()) -> Decision:
+def message(version: int | None, mentions: tuple[Name, ...] = (), key: str = "") -> Decision:
+    """Return the decision that bob says something in tea, on the state *version* of it."""
     said = Message(BOB.name, SafeText("hello"), mentions=mentions)
-    return Decision(AT, [NewEntry(2, said, version)])
+    return Decision(AT, [NewEntry(2, said, version)], key=RequestKey(B, key) if key else None)
 
 
-def test_a_message_after_a_kick_at_another_node(one: SqlStore, two: SqlStore) -> None:
-    """It is a conflict, however it is stored; what depends on no state is stored."""
+OTHER_WAYS = pytest.mark.parametrize(
+    "others",
+    [[], [message(None, (ALICE.name,))], [Decision(AT, writes=[NoteSeen(B)])]],
+    ids=["in one call", "with mentions", "with other writes"],
+)
+
+
+@OTHER_WAYS
+def test_a_message_after_a_kick_at_another_node(
+    one: SqlStore, two: SqlStore, others: list[Decision]
+) -> None:
+    """It is a conflict, however it is stored. What depends on no state is stored."""
     register(one, ALICE, BOB)
     tea = create(one, 2)
+    commit(one, Decision(AT, writes=[OpenDirect(3, ("alice", "bob"), (A, B))]))
     store_events(one, tea, tea.join(BOB, AT))
     before = tea.version
-    commit(two, message(before))
+    commit(two, message(before), message(before, key="early"))
     store_events(one, tea, tea.kick(ALICE, BOB.name, SafeText("")))
-    topic = Decision(AT, [NewEntry(2, TopicChanged(SafeText("green"), ALICE.name), before + 1)])
-    for batch in (
-        [message(before)],
-        [message(before, (ALICE.name,))],
-        [message(before), Decision(AT, writes=[NoteSeen(B)])],
-    ):
-        assert isinstance(two.commit(batch)[0], Conflict)
-    late, changing, free = two.commit([message(before), topic, message(None)])
+    results = two.commit(
+        [
+            *(message(before), message(before, key="late"), message(before, key="early")),
+            *(message(None, key="free"), say(3, "psst")),
+            *others,
+        ]
+    )
+    late, keyed, repeated, *rest = results
     assert isinstance(late, Conflict)
-    assert isinstance(changing, Conflict)  # of a decision that may depend on the late one
+    assert isinstance(keyed, Conflict)
+    assert repeated == Repeated(4)
+    assert all(isinstance(each, list) for each in rest)
+    assert two.request_seq(RequestKey(B, "late")) is None
+    assert two.request_seq(RequestKey(B, "free")) == 6
+    assert isinstance(two.commit([message(before, (ALICE.name,)), *others])[0], Conflict)
+    assert isinstance(two.commit([message(tea.version), *others])[0], list)
+
+
+def test_a_change_after_a_message_that_came_too_late(one: SqlStore, two: SqlStore) -> None:
+    """It may depend on the message, so it is a conflict, too; alone it is stored."""
+    tea = create(one, 2)
+    topic = Decision(AT, [NewEntry(2, TopicChanged(SafeText("green"), ALICE.name), tea.version)])
+    late, changing, free = two.commit([message(tea.version - 1), topic, message(None)])
+    assert isinstance(late, Conflict)
+    assert isinstance(changing, Conflict)
     assert isinstance(free, list)
     assert isinstance(two.commit([topic])[0], list)
 
