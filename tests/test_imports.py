@@ -26,7 +26,7 @@ LAYERS = (
     {"testing", "doors"},
     {"sessions"},
     {"commands", "client"},
-    {"files", "hooks", "render", "store", "auth"},
+    {"auth", "bus", "files", "hooks", "render", "store"},
     {"chat"},
     {"net", "terminal"},
     {"config", "disk"},
@@ -35,6 +35,7 @@ LAYERS = (
 
 # Packages that use less than their layer allows, and what they use.
 MAY_ONLY_USE = {
+    "bus": {"chat"},
     "client": {"disk", "domain", "net", "render", "terminal"},
     "disk": set(),
     "domain": set(),
@@ -47,6 +48,7 @@ MAY_ONLY_USE = {
 
 # Packages that others use through an interface, and the only packages that name them.
 ONLY_USED_BY = {
+    "bus": {"server", "testing"},
     "store": {"server", "testing"},
     "doors": {"server"},
     "testing": set(),

@@ -285,6 +285,58 @@ class IThreads(Interface):
         """Call in the searching thread: a search must not keep the others from reading."""
 
 
+class IBusListener(Interface):
+    """Gets what a bus hears, in the reactor's thread."""
+
+    def heard(topic: str, block: bytes) -> None:
+        """Another node has told *block* to *topic*, which is followed (see `chat.blocks`).
+
+        Blocks can be lost, come twice, or in another order.
+        """
+
+    def connected() -> None:
+        """The bus is up, for the first time or again, and all followed topics are heard.
+
+        Anything may have been missed before: the log has to be read.
+        """
+
+
+class IBus(Interface):
+    """Tells the other nodes what this node has stored, and hears what they have stored.
+
+    It saves time only: everything is in the store, and whoever misses a block reads it there. A
+    topic is text without control characters, of at most 200 bytes. Own blocks are not heard.
+    """
+
+    up = Attribute("True while blocks reach the others, and theirs this node, as far as known.")
+    told = Attribute("Count of blocks that were passed to the engine.")
+    heard = Attribute("Count of blocks that were passed to the listener.")
+    dropped = Attribute("Count of blocks that were not told or not heard, for want of room.")
+    lag = Attribute("Seconds that a block took last, from this node to itself.")
+
+    def start() -> None:
+        """Connect; and again, without end, whenever the connection is lost."""
+
+    def stop() -> Deferred[None]:
+        """Disconnect. Fires when what was told is sent, or after a second."""
+
+    def follow(topic: str) -> Deferred[None]:
+        """Hear what is told to *topic*, until `unfollow`.
+
+        Fires when nothing that is told from then on is missed; but if the bus is not up then, only
+        after the listener's `connected`. Never fails.
+        """
+
+    def unfollow(topic: str) -> None:
+        """Hear no more of *topic*."""
+
+    def tell(topic: str, block: bytes) -> None:
+        """Send *block* to all other nodes that follow *topic*. Never waits.
+
+        If too many blocks are waiting, the oldest ones are dropped.
+        """
+
+
 class IJournal(Interface):
     """Makes decisions durable, then public, in the order in which they were appended."""
 

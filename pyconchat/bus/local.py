@@ -1,0 +1,34 @@
+"""The bus of a server that is alone."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred, succeed
+from zope.interface import implementer
+
+from pyconchat.chat.interfaces import IBus
+
+__all__ = ["LocalBus"]
+
+
+@implementer(IBus)
+class LocalBus:
+    """There are no other nodes: nobody is told anything, and nothing is ever heard."""
+
+    up = True
+    told = heard = dropped = 0
+    lag = 0.0
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> Deferred[None]:
+        return succeed(None)
+
+    def follow(self, topic: str) -> Deferred[None]:
+        return succeed(None)
+
+    def unfollow(self, topic: str) -> None:
+        pass
+
+    def tell(self, topic: str, block: bytes) -> None:
+        pass
