@@ -66,7 +66,7 @@ docs: $(VENV)/run.stamp
 # A new lock from setup.cfg: whatever is newest and fits, with every extra.
 lock:
 	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
-	$(VENV)-lock/bin/pip install --quiet --disable-pip-version-check '.[plot,postgres,ssh,web,test]'
+	$(VENV)-lock/bin/pip install --quiet --disable-pip-version-check '.[plot,postgres,redis,ssh,web,test]'
 	$(VENV)-lock/bin/pip freeze --exclude pyconchat > constraints.txt
 	rm -rf $(VENV)-lock build
 

@@ -58,10 +58,12 @@ WITHOUT_TWISTED = {"config", "disk", "domain", "hooks", "store", "terminal"}
 LIBRARIES = {
     "alembic": {"store"},
     "argon2": {"auth"},
+    "hiredis": {"bus"},
     "prometheus_client": {"server"},
-    "psycopg": {"store"},
+    "psycopg": {"bus", "store"},
     "sqlalchemy": {"store"},
     "sqlite3": {"store"},
+    "txredisapi": {"bus"},
 }
 
 # Objects that belong to one part of the server. Who needs one is handed it, and does not

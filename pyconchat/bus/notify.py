@@ -1,0 +1,107 @@
+"""The engine over PostgreSQL's LISTEN and NOTIFY, for two or three nodes.
+
+All nodes use one channel, so each receives everything, and drops what it does not follow before it
+comes to the reactor's thread.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults, succeed
+from zope.interface import implementer
+
+from pyconchat.bus.block_queue import BlockQueue
+from pyconchat.bus.interfaces import IEngine, IEngineUser
+from pyconchat.bus.notify_threads import Listening, Sending
+
+__all__ = ["NotifyEngine"]
+
+STOP_SECONDS = 1.0
+"""Seconds after which `stop` gives up to send what is still waiting."""
+
+MAX_TURN = 500
+"""Maximum blocks that are received in one turn of the reactor."""
+
+
+@implementer(IEngine)
+class NotifyEngine:
+    """The database is named by *conninfo*, libpq's connection string."""
+
+    def __init__(self, conninfo: str, reactor: Any) -> None:
+        self._reactor = reactor
+        self._topics: set[bytes] = set()
+        self._outgoing = BlockQueue()
+        self._incoming = BlockQueue()
+        self._user: IEngineUser | None = None
+        self._problems = {"sending": "not connected", "listening": "not connected"}
+        self._ended: list[Deferred[None]] = [Deferred(), Deferred()]
+        self._sending = Sending(
+            *(self._outgoing, reactor, conninfo),
+            *(lambda reason: self._changed("sending", reason), self._ended[0]),
+        )
+        self._listening = Listening(
+            *(self._incoming, self._topics, self._arrived, reactor, conninfo),
+            *(lambda reason: self._changed("listening", reason), self._ended[1]),
+        )
+
+    @property
+    def dropped(self) -> int:
+        """Return the count of blocks that were dropped in one of the queues."""
+        return self._outgoing.dropped + self._incoming.dropped
+
+    def start(self, user: IEngineUser) -> None:
+        self._user = user
+        self._sending.start()
+        self._listening.start()
+
+    def stop(self) -> Deferred[None]:
+        if self._user is None:
+            return succeed(None)
+        connected = not self._problems["sending"]
+        self._user = None
+        self._listening.interrupts.end()
+        if connected:
+            self._sending.finish()
+            later = self._reactor.callLater(STOP_SECONDS, self._sending.interrupts.end)
+            self._ended[0].addCallback(lambda _: later.cancel() if later.active() else None)
+        else:
+            self._sending.interrupts.end()
+        return gatherResults(self._ended).addCallback(lambda _: None)
+
+    def reconnect(self) -> None:
+        self._sending.interrupts.reconnect()
+        self._listening.interrupts.reconnect()
+
+    def steady(self) -> None:
+        self._sending.delays.reset()
+        self._listening.delays.reset()
+
+    def subscribe(self, topic: str) -> Deferred[None]:
+        self._topics.add(topic.encode())
+        return succeed(None)
+
+    def unsubscribe(self, topic: str) -> None:
+        self._topics.discard(topic.encode())
+
+    def send(self, topic: str, block: bytes) -> None:
+        if self._outgoing.put((topic, block)) and self._user is not None:
+            self._sending.interrupts.wake()
+
+    def _changed(self, part: str, reason: str) -> None:
+        """Note that the thread *part* has connected, or for which *reason* it has not."""
+        self._problems[part] = reason
+        if self._user is None:
+            return
+        if reason:
+            self._user.lost(reason)
+        elif not any(self._problems.values()):
+            self._user.ready()
+
+    def _arrived(self) -> None:
+        """Pass on what the listening thread has received, some of it in each turn."""
+        for topic, block in self._incoming.take(MAX_TURN, MAX_TURN * 1024):
+            if self._user is not None:
+                self._user.received(topic, block)
+        if len(self._incoming):
+            self._reactor.callLater(0, self._arrived)

@@ -1,0 +1,86 @@
+"""A redis-server for the tests."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from tests.support.folders import in_memory
+from tests.support.servers import PATIENCE, free_port
+from tests.support.skips import require_program
+
+__all__ = ["RedisServer"]
+
+
+class RedisServer:
+    """A server with *options*, on a port of loopback; `start` it before use."""
+
+    def __init__(self, *options: str, tls: bool = False) -> None:
+        self._program = require_program("redis-server")
+        self._options = options
+        self._port_option = "--tls-port" if tls else "--port"
+        self._folder = Path(tempfile.mkdtemp(prefix="pyconchat-redis-", dir=in_memory()))
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()  # used again and again, by one server only
+        self.socket = self._folder / "socket"
+
+    def start(self) -> None:
+        """Start it, at the same port as before, unless it runs."""
+        if self._process is not None:
+            return
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(self._program, "--bind", "127.0.0.1", "--unixsocket", str(self.socket)),
+                    *("--save", "", "--appendonly", "no", "--port", "0"),
+                    *(self._port_option, str(self.port), *self._options),
+                ],
+                cwd=self._folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+                break
+            running = self._process.poll() is None and time.monotonic() < deadline
+            assert running, (self._folder / "log").read_text()
+            time.sleep(0.01)
+
+    def kill(self) -> None:
+        """Kill it, as ``kill -9`` does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(PATIENCE)
+            self._process = None
+
+    def freeze(self) -> None:
+        """Stop its execution; its connections stay open."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Continue its execution."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def command(self, *words: bytes) -> bytes:
+        """Return the answer to a command on a connection of its own."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(PATIENCE)
+            connection.connect(str(self.socket))
+            parts = [b"*%d\r\n" % len(words)]
+            parts += [b"$%d\r\n%s\r\n" % (len(word), word) for word in words]
+            connection.sendall(b"".join(parts))
+            return connection.recv(65536)
+
+    def close(self) -> None:
+        """Kill it, and remove its folder."""
+        self.kill()
+        shutil.rmtree(self._folder)
