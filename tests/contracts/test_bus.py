@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import create_engine, make_url, text
 from twisted.internet.defer import Deferred
-from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from pyconchat.bus import bus as bus_module
 from pyconchat.bus import delays, notify_threads
-from pyconchat.bus.opening import open_bus
 from pyconchat.chat.blocks import (
     BlockEntry,
     Entries,
     Head,
     Notice,
-    decode_block,
-    encode_block,
     encode_entries,
 )
-from pyconchat.chat.interfaces import IBus, IBusListener
+from pyconchat.chat.interfaces import IBus
 from tests.contracts.postgres import Databases
+from tests.support.bus_nodes import Node
 from tests.support.reactor import Turning, turning
 from tests.support.redis import RedisServer
 
@@ -138,31 +134,6 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     engine.start()
 
 
-@implementer(IBusListener)
-class Node:
-    """A node with a bus, which keeps what it hears."""
-
-    def __init__(self, engine: Engine, name: str, turns: Turning, chat: str = "chat") -> None:
-        self.name = name
-        self.connections = 0
-        self.received: list[tuple[str, Any]] = []
-        self.bus = open_bus(engine.url, engine.conninfo, chat, name, self, turns.reactor)
-
-    def heard(self, topic: str, block: bytes) -> None:
-        self.received.append((topic, decode_block(block)))
-
-    def connected(self) -> None:
-        assert self.bus.up
-        self.connections += 1
-
-    def tell(self, topic: str, *words: str) -> None:
-        for word in words:
-            self.bus.tell(topic, encode_block(Notice(self.name, word.encode())))
-
-    def words(self, topic: str = "c/1") -> list[str]:
-        return [block.payload.decode() for each, block in self.received if each == topic]
-
-
 NodeOf = Callable[..., Node]
 
 
@@ -171,8 +142,8 @@ def node(engine: Engine, turns: Turning) -> Iterator[NodeOf]:
     """Start a node, and wait until its bus is up; all are stopped in the end."""
     nodes: list[Node] = []
 
-    def start(name: str, wait: bool = True, **options: Any) -> Node:
-        node = Node(engine, name, turns, **options)
+    def start(name: str, wait: bool = True) -> Node:
+        node = Node(name, turns, engine.url, engine.conninfo)
         nodes.append(node)
         node.bus.start()
         if wait:

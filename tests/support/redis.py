@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -71,14 +72,21 @@ class RedisServer:
         self._process.send_signal(signal.SIGCONT)
 
     def command(self, *words: bytes) -> bytes:
-        """Return the answer to a command on a connection of its own."""
+        """Return the answer to a command."""
+        return self.commands(words)
+
+    def commands(self, *commands: Sequence[bytes]) -> bytes:
+        """Return the answers to *commands*, on a connection of their own."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(PATIENCE)
             connection.connect(str(self.socket))
-            parts = [b"*%d\r\n" % len(words)]
-            parts += [b"$%d\r\n%s\r\n" % (len(word), word) for word in words]
-            connection.sendall(b"".join(parts))
-            return connection.recv(65536)
+            answers = b""
+            for words in commands:
+                parts = [b"*%d\r\n" % len(words)]
+                parts += [b"$%d\r\n%s\r\n" % (len(word), word) for word in words]
+                connection.sendall(b"".join(parts))
+                answers += connection.recv(65536)
+            return answers
 
     def close(self) -> None:
         """Kill it, and remove its folder."""
