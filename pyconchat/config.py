@@ -22,11 +22,13 @@ from pyconchat.domain.names import group_name
 __all__ = [
     "HOST_KEY_FILE",
     "BadConfig",
+    "BusConfig",
     "Config",
     "DoorsConfig",
     "FilesConfig",
     "IrcConfig",
     "LimitsConfig",
+    "NodeConfig",
     "StoreConfig",
     "WebConfig",
     "read_config",
@@ -46,6 +48,12 @@ _URL = re.compile(
 
 _PORT = re.compile(
     r"(?:haproxy:)?(?P<kind>tcp|tcp6|ssl|selfsigned):(?:port=)?(?P<port>[0-9]{1,5})(?::|$)"
+)
+
+# The package `bus` parses it; here, a mistake is found before the server starts.
+_BUS = re.compile(
+    r"rediss?://(?:[^\s/?#@]*@)?(?:\[[0-9a-fA-F:.]+\]|[^\s:\[\]/@?#\\]+)(?::[0-9]{1,5})?(?:/[0-9]*)?"
+    r"(?:\?ssl_ca_certs=[^\s#&]+)?"
 )
 
 HOST_KEY_FILE = "ssh_host_ed25519_key"
@@ -101,6 +109,24 @@ class StoreConfig(_Section, frozen=True):
 
     url: str = ""
     durability: Literal["full", "normal"] = "full"
+
+
+class BusConfig(_Section, frozen=True):
+    """How the nodes of a chat hear of each other: Redis; empty: PostgreSQL, if that is the store."""
+
+    url: str = ""
+
+
+class NodeConfig(_Section, frozen=True):
+    """The node's *name*, which no other node of the chat has. Empty: that of the host."""
+
+    name: Annotated[str, Meta(max_length=63, pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$")] = ""
+
+    @property
+    def shown_name(self) -> str:
+        """Return the name, or that of the host."""
+        host = re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname()).lstrip("._-")
+        return self.name or host[:63] or "node"
 
 
 class LimitsConfig(_Section, frozen=True):
@@ -202,6 +228,8 @@ class Config(_Section, frozen=True):
     irc: IrcConfig = IrcConfig()
     web: WebConfig = WebConfig()
     store: StoreConfig = StoreConfig()
+    bus: BusConfig = BusConfig()
+    node: NodeConfig = NodeConfig()
     limits: LimitsConfig = LimitsConfig()
     files: FilesConfig = FilesConfig()
 
@@ -267,6 +295,10 @@ class Config(_Section, frozen=True):
                 ip_network(proxy if proxy != "unix" else "::")
             except ValueError as problem:
                 raise BadConfig(f"trusted_proxies: {problem}") from None
+        if self.bus.url and _BUS.fullmatch(self.bus.url) is None:
+            raise BadConfig(
+                "bus.url: expected redis://HOST, as rediss://:PASSWORD@redis.example.org:6380/0"
+            )
         self._check_web()
         if not self.doors.line:
             raise BadConfig("doors.line: at least one endpoint is needed")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from pyconchat.config import BadConfig, Config, DoorsConfig, default_state, read_config
+from pyconchat.config import BadConfig, Config, DoorsConfig, NodeConfig, default_state, read_config
 
 # Every key of the file: its default, another value in TOML and in Python, and invalid values.
 KEYS: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
@@ -57,6 +58,8 @@ KEYS: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
     "doors.metrics": ("", '"tcp:9000"', "tcp:9000", ("1", "true", "[]")),
     "store.url": ("", '"postgresql://h/n"', "postgresql://h/n", ("1", "false")),
     "store.durability": ("full", '"normal"', "normal", ('"fast"', "1", "true")),
+    "bus.url": ("", '"redis://h:6379/1"', "redis://h:6379/1", ("1", "false", "[]")),
+    "node.name": ("", '"chat-1.b_2"', "chat-1.b_2", ("1", '"a b"', '"-a"', f'"{"a" * 64}"')),
     "limits.line_bytes": (4096, "100", 100, ('"a"', "63", "65537", "1.5", "true", "0", "-1")),
     "limits.missed_entries": (200, "50", 50, ('"a"', "0", "1001", "1.5")),
     "limits.connections_per_ip": (64, "0", 0, ('"a"', "-1", "1.5", "10000001")),
@@ -205,6 +208,13 @@ def test_an_unknown_key_is_named(toml: str, key: str, file: Path) -> None:
                 *("https://h:99999", "https://user@h", "https://h/chat", "https://h?x", "//h"),
             )
         ),
+        *(
+            (f'[bus]\nurl = "{url}"', "bus.url")
+            for url in (
+                *("h", "notify", "http://h", "redis://", "redis://h/a", "redis://h:x"),
+                *("redis://h?ssl_ca_certs=", "rediss://h?timeout=1", "redis://a b@h"),
+            )
+        ),
         ("[limits]\nunsent_soft_bytes = 2048\nunsent_hard_bytes = 1024", "unsent_hard_bytes"),
         ("[limits]\nping_seconds = 90\nsilence_seconds = 90", "silence_seconds"),
     ],
@@ -323,6 +333,14 @@ def test_the_default_database_is_in_the_state_folder() -> None:
     assert Config(state="/s").store_url == "sqlite:////s/pyconchat.db"
     other = msgspec.convert({"store": {"url": "postgresql://db/chat"}}, Config)
     assert other.store_url == "postgresql://db/chat"
+
+
+def test_the_name_of_the_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without one, that of the host, as far as it can be a name."""
+    assert NodeConfig(name="one").shown_name == "one"
+    for host, name in (("chat-1", "chat-1"), ("-ä b", "b"), ("é", "node"), ("a" * 99, "a" * 63)):
+        monkeypatch.setattr(socket, "gethostname", lambda host=host: host)
+        assert NodeConfig().shown_name == name
 
 
 def test_no_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
