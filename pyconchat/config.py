@@ -112,7 +112,7 @@ class StoreConfig(_Section, frozen=True):
 
 
 class BusConfig(_Section, frozen=True):
-    """How the nodes of a chat hear of each other: Redis; empty: PostgreSQL, if that is the store."""
+    """How the nodes of a chat hear of each other: by Redis; empty: by PostgreSQL."""
 
     url: str = ""
 
@@ -232,6 +232,14 @@ class Config(_Section, frozen=True):
     node: NodeConfig = NodeConfig()
     limits: LimitsConfig = LimitsConfig()
     files: FilesConfig = FilesConfig()
+
+    @property
+    def node_name(self) -> str:
+        """Return the name among several nodes; empty if the server has the database alone.
+
+        With a bus, the name is that of the host, unless another is given.
+        """
+        return self.node.shown_name if self.node.name or self.bus.url else ""
 
     @property
     def web_address(self) -> str:

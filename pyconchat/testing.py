@@ -21,6 +21,7 @@ from pyconchat.chat.audience import Send
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import Asker, IHasher, IPeer, IStore, IThreads, ServerAddress
+from pyconchat.chat.nodes import Node
 from pyconchat.commands.services import Services
 from pyconchat.config import Config
 from pyconchat.domain.accounts import Account
@@ -154,6 +155,7 @@ def make_chat(
     config: Config | None = None,
     hasher: IHasher | None = None,
     threads: IThreads | None = None,
+    node: Node | None = None,
 ) -> Chat:
     """Return a chat on *store* that has started. A tick passes when *clock* is advanced."""
     clock = clock or Clock()
@@ -165,7 +167,10 @@ def make_chat(
         hasher or PlainHasher(),
         config or Config(),
         wall_clock=lambda: EPOCH + clock.seconds(),
+        node=node,
     )
+    if chat.nodes is not None:
+        chat.nodes.take_lease()
     chat.start(store.load())
     clock.advance(0)
     return chat

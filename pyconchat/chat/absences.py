@@ -90,9 +90,17 @@ class Absences:
         before = account.absence
         if (before is not None) == away and (before is None or before.text == text):
             return
-        account.absence = Absence(text, self._now()) if away else None
+        self._change(account, Absence(text, self._now()) if away else None)
+        for watcher in self._watchers:
+            watcher(account)
+
+    def changed_elsewhere(self, account: Account, absence: Absence | None) -> None:
+        """Make *account*, which has no session here, as it is at another node."""
+        if not self._memory.presence.sessions(account.key):
+            self._change(account, absence)
+
+    def _change(self, account: Account, absence: Absence | None) -> None:
+        account.absence = absence
         for session in readers_of(self._memory, account):
             if session.translator is not None:
                 session.translator.absence_changed(account)
-        for watcher in self._watchers:
-            watcher(account)

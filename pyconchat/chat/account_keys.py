@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from pyconchat.chat import event_log
-from pyconchat.chat.interfaces import IJournal, IKeyPeer, ISession
+from pyconchat.chat.interfaces import IJournal, ISession
 from pyconchat.chat.memory import Memory
 from pyconchat.chat.registration import Registration
 from pyconchat.chat.session_registry import SessionRegistry
@@ -16,7 +16,6 @@ from pyconchat.domain.decisions import Decision, Register, RemoveKey, SaveKey, U
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.names import Key, Name
 from pyconchat.domain.public_keys import MAX_KEYS, PublicKey
-from pyconchat.domain.replies import EndWhy
 
 __all__ = ["AccountKeys"]
 
@@ -96,11 +95,7 @@ class AccountKeys:
                 account.keys.insert(number - 1, key)
                 raise
         event_log.key_changed("removed", account.name, key.fingerprint, session.peer.address)
-        for each in list(self._memory.presence.sessions(account.key)):
-            peer = each.peer
-            opened = IKeyPeer.providedBy(peer) and peer.key_proven and peer.key is not None
-            if opened and peer.key.blob == key.blob:
-                each.end(EndWhy.PASSWORD, "The key that opened this session was removed.")
+        self._registry.end_key(account, key)
         return key
 
     async def drop_password(self, session: ISession) -> None:

@@ -20,9 +20,10 @@ from pyconchat.chat.conversations import (
     Conversation,
     GroupConversation,
 )
-from pyconchat.chat.interfaces import Asker, IHasher, ISession, IStore, IThreads
+from pyconchat.chat.interfaces import Asker, ICommits, IHasher, ISession, IStore, IThreads
 from pyconchat.chat.journal import Journal
 from pyconchat.chat.memory import Memory
+from pyconchat.chat.nodes import Node, Nodes
 from pyconchat.chat.page_turns import PageTurns
 from pyconchat.chat.private import PrivateTalk
 from pyconchat.chat.publisher import Publisher
@@ -34,20 +35,23 @@ from pyconchat.chat.statistics import Statistics
 from pyconchat.config import Config
 from pyconchat.domain.accounts import Account, Accounts
 from pyconchat.domain.decisions import SERVER, Decision, NewEntry, RequestKey
-from pyconchat.domain.errors import Refused
+from pyconchat.domain.errors import Conflict, Refused
 from pyconchat.domain.events import (
+    Action,
     AnyEvent,
     Entry,
     GroupCreated,
     GroupEvent,
+    Message,
     OperatorRemoved,
     Policy,
     ServerBanned,
     ServerEvent,
     Tags,
+    Talk,
 )
-from pyconchat.domain.group import Group
-from pyconchat.domain.names import group_name
+from pyconchat.domain.group import Actor, Group
+from pyconchat.domain.names import Name, group_name
 from pyconchat.domain.refusals import no_such_hook, no_such_message, not_saved
 from pyconchat.domain.replies import Stats
 from pyconchat.domain.search import Found, Query
@@ -55,6 +59,9 @@ from pyconchat.domain.stored import DirectRecord, Loaded
 from pyconchat.domain.text import SafeText
 
 __all__ = ["Chat"]
+
+MAX_TRIES = 5
+"""Maximum times that a request is decided again after a `Conflict` with another node's change."""
 
 Rule = Callable[[Group], list[GroupEvent]]
 
@@ -65,7 +72,8 @@ EntryPlace = tuple[int, int]
 class Chat:
     """The whole chat of one server, put together from its parts.
 
-    *wall_clock* returns seconds since the epoch.
+    *wall_clock* returns seconds since the epoch. *node* is this server among several on one
+    database; None: it has the database alone.
     """
 
     def __init__(
@@ -76,6 +84,7 @@ class Chat:
         hasher: IHasher,
         config: Config,
         wall_clock: Callable[[], float],
+        node: Node | None = None,
     ) -> None:
         self.config = config
         self._wall_clock = wall_clock
@@ -96,14 +105,22 @@ class Chat:
         recovery = Recovery(
             self.memory, store, reactor, lambda group: self.registry.end_absent(group)
         )
-        self.journal = Journal(
-            store, threads, reactor, self.publisher.publish, recovery.recover, self.statistics
-        )
+        self.nodes: Nodes | None = None
+        commits: ICommits = store
+        publish, recover = self.publisher.publish, recovery.recover
+        if node is not None:
+            self.nodes = Nodes(node, self.memory, store, threads, self.publisher, recovery, reactor)
+            commits = self.nodes.commits
+            publish, recover = self.nodes.incoming.publish, self.nodes.incoming.recover
+        self.journal = Journal(commits, threads, reactor, publish, recover, self.statistics)
         self._turns = PageTurns(self.journal, reactor)
         self.registry = SessionRegistry(self.memory, store, self.journal, self.now)
         self.registration = Registration(
             self.memory, store, self.journal, self.registry, hasher, self.now
         )
+        if self.nodes is not None:
+            self.registration.nodes = self.nodes
+            self.nodes.connect(self.journal, self.registry, self.registration.take_over_state)
         self.keys = AccountKeys(
             self.memory, self.journal, self.registry, self.registration, self.now
         )
@@ -129,6 +146,8 @@ class Chat:
         End the memberships of the last run's guests, and of accounts deleted since.
         """
         self.memory.load(loaded)
+        if self.nodes is not None:
+            self.nodes.start()
         for conversation in list(self.groups):
             self.registry.end_absent(conversation)
         lobby = self.groups.get(self.config.lobby) if self.config.lobby is not None else None
@@ -156,13 +175,15 @@ class Chat:
         notice: bool = False,
         tags: Tags = (),
         cuts: tuple[int, ...] = (),
+        tries: int = MAX_TRIES,
     ) -> None:
         """Post *text* to a group, as an answer to the entry *reply_to*. Raises `Refused`.
 
         *notice*, *tags* and *cuts* are as in `Message`.
 
         *done* fires with the message's number; without it, the session is told only if the
-        message could not be stored.
+        message could not be stored. If another node has changed the group, it is decided again, at
+        most *tries* times.
         """
         now = self.now()
         group, actor = self.memory.usable(conversation), session.account.actor
@@ -172,8 +193,20 @@ class Chat:
         event = group.post(actor, text, now)
         if reply_to or notice or tags or cuts:
             event = replace(event, reply_to=reply_to, notice=notice, tags=tags, cuts=cuts)
-        decision = Decision(now, (NewEntry(conversation.id, event),), (), key)
-        self.journal.append(decision, _origin(session), done)
+        retry = version = None
+        if self.nodes is not None:
+            version = group.version
+
+            def post_again() -> None:
+                group.give_turn_back(actor)
+                self.post(
+                    *(session, conversation, text, done, key),
+                    *(reply_to, notice, tags, cuts, tries - 1),
+                )
+
+            retry = _retry(post_again, done, session, tries)
+        decision = Decision(now, (NewEntry(conversation.id, event, version),), (), key)
+        self.journal.append(decision, _origin(session), done, retry)
         if session.away is not None:
             self.registry.absences.end(session)
 
@@ -186,14 +219,44 @@ class Chat:
         tags: Tags = (),
     ) -> Deferred[int]:
         """Post *text* to a group as an action; fires with its number. Raises `Refused`."""
-        now = self.now()
-        event = self.memory.usable(conversation).act(session.account.actor, text, now)
-        if tags:
-            event = replace(event, tags=tags)
-        decision = Decision(now, (NewEntry(conversation.id, event),), (), key)
+        actor = session.account.actor
+
+        def act(group: Group, now: int) -> Action:
+            event = group.act(actor, text, now)
+            return replace(event, tags=tags) if tags else event
+
+        done = self._say(conversation, act, actor, key, _origin(session))
         if session.away is not None:
             self.registry.absences.end(session)
-        return self._append(decision, _origin(session))
+        return done
+
+    def _say(
+        self,
+        conversation: GroupConversation,
+        rule: Callable[[Group, int], Talk],
+        actor: Actor | None,
+        key: RequestKey | None,
+        origin: ISession | None = None,
+        tries: int = MAX_TRIES,
+    ) -> Deferred[int]:
+        """Post what *rule* decides, as `post`; fires with its number. Raises `Refused`."""
+        now, group = self.now(), self.memory.usable(conversation)
+        event = rule(group, now)
+        done: Deferred[int] = Deferred()
+        retry = version = None
+        if self.nodes is not None:
+            version = group.version
+
+            def say_again() -> None:
+                if actor is not None:
+                    group.give_turn_back(actor)
+                again = self._say(conversation, rule, actor, key, origin, tries - 1)
+                again.chainDeferred(done)
+
+            retry = _retry(say_again, done, None, tries)
+        decision = Decision(now, (NewEntry(conversation.id, event, version),), (), key)
+        self.journal.append(decision, origin, done, retry)
+        return done
 
     def send_tags(
         self, session: ISession, conversation: GroupConversation, tags: Tags
@@ -212,12 +275,13 @@ class Chat:
         found = self.memory.hooks.find(digest)
         if found is None:
             raise no_such_hook()
-        now = self.now()
-        event = self.memory.usable(found.conversation).post_by_hook(found.hook, text, now)
         # No account's party has a colon in it.
         request = RequestKey(f"hook:{digest}", key) if key else None
-        entry = NewEntry(found.conversation.id, event)
-        return self._append(Decision(now, (entry,), (), request))
+
+        def post(group: Group, now: int) -> Message:
+            return group.post_by_hook(found.hook, text, now)
+
+        return self._say(found.conversation, post, None, request)
 
     # Groups.
 
@@ -226,12 +290,12 @@ class Chat:
         conversation: GroupConversation,
         rule: Rule,
         key: RequestKey | None = None,
-        retry: bool = True,
+        tries: int = MAX_TRIES,
     ) -> Deferred[int]:
         """Let a group decide by *rule*; fires when the decision is stored and published.
 
         Raises `Refused`. Fails with `NotSaved`. After a `Conflict` with another node's change,
-        *rule* decides once more, on the new state.
+        *rule* decides again, on the new state, at most *tries* times.
         """
         group = self.memory.usable(conversation)
         events = rule(group)
@@ -242,14 +306,17 @@ class Chat:
         done: Deferred[int] = Deferred()
 
         def decide_again() -> None:
-            try:
-                self.decide(conversation, rule, key, retry=False).chainDeferred(done)
-            except Refused:
-                done.errback()
+            self.decide(conversation, rule, key, tries - 1).chainDeferred(done)
 
         decision = Decision(now, self.memory.apply(conversation, events, now), key=key)
-        self.journal.append(decision, done=done, retry=decide_again if retry else None)
+        retry = _retry(decide_again, done, None, tries)
+        self.journal.append(decision, done=done, retry=retry)
         return done
+
+    async def learn_group(self, name: str) -> None:
+        """Find out whether another node has just created a group *name*. Raises `NotSaved`."""
+        if self.nodes is not None and self.groups.get(name) is None:
+            await self.nodes.learn()
 
     async def create(
         self,
@@ -271,9 +338,30 @@ class Chat:
         if policy is Policy.PASSWORD:
             asker = Asker(session.account.key, session.peer.network)
             password_hash = await self.hasher.hash(password, asker)
-        self.groups.require_free(name)  # again: hashing takes time
-        self.bounds.check_groups(session.account.name)
-        self.memory.require_present(session.account)
+        for _ in range(MAX_TRIES):
+            self.groups.require_free(name)  # again: hashing takes time
+            self.bounds.check_groups(session.account.name)
+            self.memory.require_present(session.account)
+            conversation, created = self._create(session, name, policy, password_hash, key, lobby)
+            try:
+                await created
+            except Conflict:
+                assert self.nodes is not None, "another node has created a group"
+                await self.nodes.learn()  # its name or its number is that of this one
+            else:
+                return conversation
+        raise not_saved()
+
+    def _create(
+        self,
+        session: ISession,
+        name: Name,
+        policy: Policy,
+        password_hash: str,
+        key: RequestKey | None,
+        lobby: bool,
+    ) -> tuple[GroupConversation, Deferred[int]]:
+        """Create a group; the Deferred fires when it is stored, and fails with `Conflict`."""
         actor = session.account.actor
         number = self.groups.free_number(name)
         event = GroupCreated(number, name, actor.name, policy, password_hash, actor.guest, lobby)
@@ -281,8 +369,10 @@ class Chat:
         conversation = GroupConversation(group.id, 0, group)
         self.conversations.add(conversation)
         self.groups.add(conversation)
-        await self._append(Decision(self.now(), (NewEntry(group.id, event, 0),), key=key))
-        return conversation
+        done: Deferred[int] = Deferred()
+        decision = Decision(self.now(), (NewEntry(group.id, event, 0),), key=key)
+        self.journal.append(decision, done=done, retry=lambda: done.errback(Conflict()))
+        return conversation, done
 
     # The server.
 
@@ -396,6 +486,25 @@ class Chat:
         done: Deferred[int] = Deferred()
         self.journal.append(decision, origin, done)
         return done
+
+
+def _retry(
+    again: Callable[[], None], done: Deferred[int] | None, session: ISession | None, tries: int
+) -> Callable[[], None] | None:
+    """Return what decides *again* after a `Conflict`, if it may; refusals go to who waits."""
+    if not tries:
+        return None
+
+    def retry() -> None:
+        try:
+            again()
+        except Refused as refused:
+            if done is not None:
+                done.errback()
+            elif session is not None:
+                session.refuse(refused)
+
+    return retry
 
 
 def _origin(session: ISession) -> ISession | None:

@@ -5,6 +5,7 @@ There are three kinds: a group's, the private one of two accounts, and the serve
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pyconchat.chat.audience import Audience
@@ -78,13 +79,18 @@ class Conversation:
 
 
 class GroupConversation(Conversation):
-    """The conversation of *group*."""
+    """The conversation of *group*.
 
-    __slots__ = ("group",)
+    *version* is that of the stored state. The group's own is ahead of it while decisions about it
+    are not stored yet. Only `chat.incoming` uses it.
+    """
+
+    __slots__ = ("group", "version")
 
     def __init__(self, id: int, published: int, group: Group) -> None:
         super().__init__(id, published)
         self.group = group
+        self.version = group.version
         self.here = Where(group=group.name, here=True)
         self.elsewhere = Where(group=group.name)
 
@@ -138,6 +144,8 @@ class Conversations:
         self._private: dict[Parties, DirectConversation] = {}
         self._of_party: dict[str, dict[Parties, None]] = {}
         self._highest = SERVER
+        self.more_ids: Callable[[], int] | None = None  # one of several nodes gets them in blocks
+        self.watchers: list[Callable[[Conversation, bool], None]] = []  # what is added, or dropped
 
     def begin_after(self, highest: int, server_head: int) -> None:
         """Give new ids above *highest*; the server's own conversation has *server_head* entries."""
@@ -155,13 +163,24 @@ class Conversations:
     def add(self, conversation: Conversation) -> None:
         """Add *conversation*."""
         self._by_id[conversation.id] = conversation
+        for watcher in self.watchers:
+            watcher(conversation, True)
 
     def drop(self, id: int) -> None:
         """Remove the conversation *id*."""
-        self._by_id.pop(id, None)
+        conversation = self._by_id.pop(id, None)
+        if conversation is not None:
+            for watcher in self.watchers:
+                watcher(conversation, False)
+
+    def ids(self) -> list[int]:
+        """Return the ids of all conversations in memory."""
+        return list(self._by_id)
 
     def new_id(self) -> int:
-        """Return an id that no conversation ever had."""
+        """Return an id that no conversation ever had. Raises `Refused` if none is left for now."""
+        if self.more_ids is not None:
+            return self.more_ids()
         self._highest += 1
         return self._highest
 

@@ -45,24 +45,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class IStore(Interface):
-    """Keeps the log and the state that it has led to. Every method blocks.
-
-    `commit`, `index`, `clean`, `count_day`, `purge`, `state`, `cursors`, `direct`,
-    `request_seq`, `mentions` and `token` are called by one thread, `load`, `entries`, `page`,
-    `seq_at`, `directs`, `target`, `quotes`, `numbered` and `search` by any.
-    """
-
-    nodes = Attribute("The `INodeStore` of the same database.")
-    behind = Attribute("Count of stored entries that are not indexed for `search` yet.")
-    index_step = Attribute("Count of entries for one `index`, for which a commit may wait.")
-    unclean = Attribute("True while the disk has text of removed messages, for `clean`.")
-
-    def open() -> None:
-        """Connect, and bring the schema up to date. Raises `BadStore`."""
-
-    def close() -> None:
-        """Disconnect. Nothing may be called afterwards."""
+class ICommits(Interface):
+    """Stores decisions: the part of `IStore` that the journal uses."""
 
     def commit(batch: Sequence[Decision]) -> list[list[Entry] | Repeated | Conflict | NotSaved]:
         """Store all decisions of *batch* in one transaction.
@@ -80,6 +64,26 @@ class IStore(Interface):
 
         Raises `NotSaved` while that cannot be found out.
         """
+
+
+class IStore(ICommits):
+    """Keeps the log and the state that it has led to. Every method blocks.
+
+    `commit`, `index`, `clean`, `count_day`, `purge`, `state`, `cursors`, `direct`,
+    `request_seq`, `mentions` and `token` are called by one thread, `load`, `entries`, `page`,
+    `seq_at`, `directs`, `target`, `quotes`, `numbered` and `search` by any.
+    """
+
+    nodes = Attribute("The `INodeStore` of the same database.")
+    behind = Attribute("Count of stored entries that are not indexed for `search` yet.")
+    index_step = Attribute("Count of entries for one `index`, for which a commit may wait.")
+    unclean = Attribute("True while the disk has text of removed messages, for `clean`.")
+
+    def open() -> None:
+        """Connect, and bring the schema up to date. Raises `BadStore`."""
+
+    def close() -> None:
+        """Disconnect. Nothing may be called afterwards."""
 
     def index(most: int, only: int | None = None) -> bool:
         """Index the next entries for `search`: at most *most*, or those of conversation *only*.

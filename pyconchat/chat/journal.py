@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pyconchat.chat.interfaces import IJournal, ISession, IStore, IThreads
+from pyconchat.chat.interfaces import ICommits, IJournal, ISession, IThreads
 from pyconchat.chat.pending import PendingDecision
 from pyconchat.chat.statistics import Statistics
 from pyconchat.domain.decisions import Decision, Repeated
@@ -55,8 +55,9 @@ Recover = Callable[[IJournal, Sequence[PendingDecision]], None]
 class Journal:
     """Commits once per tick, or, during a commit, as soon as that one is done.
 
-    *publish* is called with each batch of stored decisions and their entries, in order; it yields,
-    now and then, the count of connections that it has written to. *recover* is called with the
+    *publish* is called with each batch of stored decisions and their entries, in order. What it
+    returns is iterated over later; it yields, now and then, the count of connections that it has
+    written to. *recover* is called with the
     decisions that were not stored, because the store failed or after a conflict.
 
     At most two batches are in progress: one is published while the next is stored. Storing and
@@ -67,7 +68,7 @@ class Journal:
 
     def __init__(
         self,
-        store: IStore,
+        store: ICommits,
         threads: IThreads,
         reactor: IReactorTime,
         publish: Publish,
@@ -241,9 +242,8 @@ class Journal:
                 repeated.append((pending, result.seq))
         if conflicts:
             conflicts += self._take_dependent(conflicts)
-        self._publications.append(self._publication(stored, entries, repeated))
-        if not self._publish_scheduled:
-            self._publish_more()
+        publication = self._publish(stored, entries)
+        self.publish(self._publication(publication, stored, entries, repeated))
         if conflicts:
             self._publish_the_rest()
             self._recover(self, conflicts)
@@ -306,15 +306,22 @@ class Journal:
 
     # Publishing.
 
+    def publish(self, publication: Iterator[int]) -> None:
+        """Publish *publication*, which yields as *publish*, after what is being published."""
+        self._publications.append(publication)
+        if not self._publish_scheduled:
+            self._publish_more()
+
     def _publication(
         self,
+        publication: Iterator[int],
         stored: Sequence[PendingDecision],
         entries: Sequence[Sequence[Entry]],
         repeated: Sequence[tuple[PendingDecision, int]],
     ) -> Iterator[int]:
         """Publish what was stored, then fire the Deferreds of its decisions."""
         try:
-            yield from self._publish(stored, entries)
+            yield from publication
         except Exception:
             self._log.failure("publishing failed")
         for pending, numbered in zip(stored, entries, strict=True):

@@ -7,6 +7,7 @@ a decision could not be stored.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import cast
 
 from pyconchat.chat.conversations import Conversations, GroupConversation
 from pyconchat.chat.group_directory import GroupDirectory
@@ -15,9 +16,16 @@ from pyconchat.chat.presence import Presence
 from pyconchat.domain.accounts import Account, Accounts
 from pyconchat.domain.decisions import NewEntry
 from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.events import GroupClosed, GroupEvent, HookAdded, HookRemoved
+from pyconchat.domain.events import (
+    Entry,
+    GroupClosed,
+    GroupEvent,
+    HookAdded,
+    HookRemoved,
+    ServerEvent,
+)
 from pyconchat.domain.group import Group
-from pyconchat.domain.names import Name, fold
+from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.refusals import group_closed, not_saved
 from pyconchat.domain.stored import Loaded, ServerState, StoredGroup
 
@@ -44,11 +52,7 @@ class Memory:
         self.groups.begin_after(loaded.highest_number)
         self.restore_server(loaded.server)
         for id, stored in loaded.groups.items():
-            group = Group(id, stored.state, stored.version)
-            conversation = GroupConversation(id, stored.head, group)
-            self.conversations.add(conversation)
-            self.groups.add(conversation)
-            self.hooks.note(conversation)
+            self.add_group(id, stored, stored.head)
 
     def restore_server(self, server: ServerState) -> None:
         """Set the state of the server and the accounts' settings to those of the store."""
@@ -99,6 +103,7 @@ class Memory:
             self.hooks.note(conversation)
             return
         group.restore(stored.state, stored.version)
+        conversation.version = stored.version
         self.hooks.note(conversation)
         if not group.closed:
             self.conversations.add(conversation)
@@ -112,13 +117,33 @@ class Memory:
         entries: list[NewEntry] = []
         for event in events:
             entries.append(NewEntry(conversation.id, event, group.version))
-            group.apply(event, at)
-            self.groups.note(conversation, event)
-            if isinstance(event, GroupClosed):
-                self.groups.remove(conversation)
-            if isinstance(event, HookAdded | HookRemoved | GroupClosed):
-                self.hooks.note(conversation)
+            self._change(conversation, event, at)
         return entries
+
+    def replay(self, conversation: GroupConversation, entry: Entry) -> None:
+        """Change a group as *entry* says, which another node has stored."""
+        self._change(conversation, cast(GroupEvent, entry.event), entry.at)
+
+    def replay_server(self, entry: Entry) -> None:
+        """Change the server's state as *entry* says, which another node has stored."""
+        self.accounts.apply(cast(ServerEvent, entry.event), entry.at)
+
+    def add_group(self, id: int, stored: StoredGroup, published: int) -> GroupConversation:
+        """Add a group that another node has created."""
+        group = Group(id, stored.state, stored.version)
+        conversation = GroupConversation(id, published, group)
+        self.conversations.add(conversation)
+        self.groups.add(conversation)
+        self.hooks.note(conversation)
+        return conversation
+
+    def _change(self, conversation: GroupConversation, event: GroupEvent, at: int) -> None:
+        conversation.group.apply(event, at)
+        self.groups.note(conversation, event)
+        if isinstance(event, GroupClosed):
+            self.groups.remove(conversation)
+        if isinstance(event, HookAdded | HookRemoved | GroupClosed):
+            self.hooks.note(conversation)
 
     def usable(self, conversation: GroupConversation) -> Group:
         """Return the group of *conversation*. Raises `Refused` if it is closed, or stale."""
@@ -128,6 +153,15 @@ class Memory:
         if group.closed:
             raise group_closed(group.name)
         return group
+
+    def online_accounts(self) -> dict[Key, Account]:
+        """Return the accounts that are online, here or at another node."""
+        online = {session.account.key: session.account for session in self.presence.everybody()}
+        for key in self.presence.elsewhere:
+            account = self.accounts.get(key)
+            if account is not None:
+                online.setdefault(key, account)
+        return online
 
     def admit(self, name: str) -> None:
         """Raise `Refused` if *name* is banned from the server now."""

@@ -9,16 +9,18 @@ from zope.interface import implementer
 
 from pyconchat.chat.interfaces import IPresence, ISession
 from pyconchat.domain.names import Key
+from pyconchat.domain.stored import OnlineRecord
 
 __all__ = ["Presence"]
 
 
 @implementer(IPresence)
 class Presence:
-    """The sessions of this server, by account."""
+    """The sessions of this server, by account; *elsewhere* has who has sessions at other nodes."""
 
     def __init__(self) -> None:
         self._sessions: dict[Key, list[ISession]] = {}
+        self.elsewhere: dict[Key, dict[int, OnlineRecord]] = {}  # by account and node
 
     def sessions(self, key: Key) -> Sequence[ISession]:
         return self._sessions.get(key, ())
@@ -27,7 +29,7 @@ class Presence:
         return chain.from_iterable(list(self._sessions.values()))
 
     def online(self, key: Key) -> bool:
-        return key in self._sessions
+        return key in self._sessions or key in self.elsewhere
 
     def __len__(self) -> int:
         """Return the number of accounts that are online."""

@@ -15,7 +15,7 @@ from pyconchat.chat.conversations import DirectConversation, Parties
 from pyconchat.chat.interfaces import IJournal, ISession, IStore
 from pyconchat.chat.memory import Memory
 from pyconchat.chat.session_registry import SessionRegistry
-from pyconchat.domain.accounts import Account
+from pyconchat.domain.accounts import Account, correspond
 from pyconchat.domain.decisions import Decision, NewEntry, OpenDirect, RequestKey
 from pyconchat.domain.direct import Direct
 from pyconchat.domain.errors import Code, Refused
@@ -112,7 +112,7 @@ class PrivateTalk:
             raise
         if session.away is not None:
             self._registry.absences.end(session)
-        _correspond(sender, receiver)
+        correspond(sender, receiver)
         absence = None if receiver.key in sender.ignores else receiver.absence
         if absence is None or not absence.is_news_to(sender.party):
             return Delivered(receiver, seq, None)
@@ -150,7 +150,7 @@ class PrivateTalk:
         # The version makes the store refuse a number that another node has given to a file.
         entry = NewEntry(conversation.id, event, event.number - 1)
         await self._append(sender, conversation, Decision(self._now(), (entry,), writes))
-        _correspond(sender, receiver)
+        correspond(sender, receiver)
         return conversation.id
 
     def _opened(
@@ -223,7 +223,8 @@ class PrivateTalk:
     async def _find(self, one: Account, other: Account) -> DirectConversation | None:
         parties = parties_of(one, other)
         known = self._conversations.private(parties)
-        if known is None and one.registered and other.registered:
+        stored = self._registry.several or (one.registered and other.registered)
+        if known is None and stored:
             found = await self._journal.read_in_order(self._store.direct, parties)
             if found is not None:
                 return self._conversations.add_private(parties, *found)
@@ -234,10 +235,3 @@ class PrivateTalk:
 def parties_of(one: Account, other: Account) -> Parties:
     """Return the parties of the private conversation of two accounts."""
     return min(one.party, other.party), max(one.party, other.party)
-
-
-def _correspond(sender: Account, receiver: Account) -> None:
-    """Make each the other's last correspondent, for ``/r``."""
-    sender.corresponds_with(receiver)
-    if sender.key not in receiver.ignores:
-        receiver.corresponds_with(sender)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TypeAlias
 
 from twisted.logger import Logger
 
@@ -27,7 +28,23 @@ from pyconchat.domain.events import (
 from pyconchat.domain.names import Name, fold
 from pyconchat.domain.replies import EndWhy
 
-__all__ = ["Publisher"]
+__all__ = ["Publisher", "Runs", "runs_of"]
+
+Runs: TypeAlias = dict[int, tuple[list[Entry], list[ISession | None]]]
+"""Consecutive entries by conversation, and the session that has typed each of them, if any."""
+
+
+def runs_of(decisions: Sequence[PendingDecision], stored: Sequence[Sequence[Entry]]) -> Runs:
+    """Return the *stored* entries of *decisions*."""
+    runs: Runs = {}
+    for pending, numbered in zip(decisions, stored, strict=True):
+        for entry in numbered:
+            run = runs.get(entry.conversation)
+            if run is None:
+                run = runs[entry.conversation] = [], []
+            run[0].append(entry)
+            run[1].append(pending.origin)
+    return runs
 
 
 class Publisher:
@@ -58,19 +75,21 @@ class Publisher:
 
         Yields, now and then, the count of connections that it has written to since.
         """
-        runs: dict[int, tuple[list[Entry], list[ISession | None]]] = {}
+        yield from self.deliver(runs_of(decisions, stored))
+
+    def deliver(
+        self, runs: Runs, others: Collection[tuple[int, int]] = frozenset()
+    ) -> Iterator[int]:
+        """Deliver *runs*; yields as `publish`.
+
+        The entries of *others*, as conversations and numbers, are in the logs of other nodes.
+        """
         changes: list[Entry] = []
-        for pending, numbered in zip(decisions, stored, strict=True):
-            self._statistics.entries += len(numbered)
-            for entry in numbered:
-                run = runs.get(entry.conversation)
-                if run is None:
-                    run = runs[entry.conversation] = [], []
-                run[0].append(entry)
-                run[1].append(pending.origin)
+        for id, (entries, origins) in runs.items():
+            self._statistics.entries += len(entries)
+            for entry in entries:
                 if type(entry.event) is not Message and type(entry.event) is not Action:
                     changes.append(entry)
-        for id, (entries, origins) in runs.items():
             try:
                 conversation = self._memory.conversations.get(id)
                 if conversation is None:
@@ -80,14 +99,14 @@ class Publisher:
                 self._log.failure("publishing to conversation {id} failed", id=id)
         for entry in changes:
             try:
-                self._follow_up(entry)
+                self._follow_up(entry, (entry.conversation, entry.seq) not in others)
             except Exception:
                 self._log.failure("the follow-up of an entry failed", seq=entry.seq)
 
-    def _follow_up(self, entry: Entry) -> None:
-        """Log *entry*, call the watchers, and do what it means for sessions and groups."""
+    def _follow_up(self, entry: Entry, own: bool) -> None:
+        """Log *entry* if it is our *own*, call the watchers, and do what it means for others."""
         conversation = self._memory.conversations.get(entry.conversation)
-        if conversation is not None:  # else a private one, whose parties have disconnected
+        if conversation is not None and own:  # else a private one, whose parties have disconnected
             event_log.published(conversation, entry, self._addresses)
         for watcher in self._watchers:
             watcher(entry)

@@ -11,6 +11,7 @@ from pyconchat.chat import event_log
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import Asker, IHasher, IJournal, ISession, IStore
 from pyconchat.chat.memory import Memory
+from pyconchat.chat.nodes import Nodes
 from pyconchat.chat.session_registry import SessionRegistry
 from pyconchat.domain.accounts import Account, deleted_party
 from pyconchat.domain.decisions import (
@@ -27,15 +28,20 @@ from pyconchat.domain.decisions import (
     SetPassword,
     Write,
 )
-from pyconchat.domain.errors import Code, Refused
-from pyconchat.domain.names import Name, fold
+from pyconchat.domain.errors import Code, Conflict, NotSaved, Refused
+from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.password_rules import check_password
-from pyconchat.domain.refusals import name_in_use
+from pyconchat.domain.public_keys import PublicKey
+from pyconchat.domain.refusals import name_in_use, not_saved
 from pyconchat.domain.replies import Done, EndWhy
-from pyconchat.domain.stored import AccountRecord
+from pyconchat.domain.settings import Settings
+from pyconchat.domain.stored import AccountRecord, AccountState
 from pyconchat.domain.text import SafeText
 
 __all__ = ["Registration"]
+
+MAX_TRIES = 5
+"""Maximum times that a registration is decided on the groups of a guest, which others change."""
 
 
 class Registration:
@@ -58,6 +64,7 @@ class Registration:
         self._hasher = hasher
         self._now = now
         self._watchers: list[Callable[[Account], None]] = []
+        self.nodes: Nodes | None = None  # set if this is one of several nodes
 
     def watch(self, watcher: Callable[[Account], None]) -> None:
         """Call *watcher* with each account that is deleted, when its name is free again."""
@@ -104,10 +111,32 @@ class Registration:
             session.end(EndWhy.REPLACED, "Somebody at your address has logged in with your name.")
             session.close()
 
+    async def refresh(self, name: Name) -> None:
+        """Take over what other nodes have stored of the account *name*. Raises `Refused`."""
+        if self.nodes is not None:
+            try:
+                await self.nodes.refresh(fold(name))
+            except NotSaved:
+                raise not_saved() from None
+
+    async def claim_guest(self, account: Account) -> None:
+        """Take the name of the new guest *account* at all nodes. Raises `Refused` or `NotSaved`."""
+        assert self.nodes is not None, "one server alone has nobody to ask"
+        claimed = False
+        try:
+            claimed = await self.nodes.leases.claim_guest(account)
+        finally:
+            if not claimed:
+                self.dismiss(account)
+        if not claimed:
+            raise name_in_use(account.name)
+
     def dismiss(self, account: Account) -> None:
         """Remove the guest *account*, whose session did not begin."""
         if not account.registered and not self._memory.presence.online(account.key):
             self._accounts.remove(account)
+            if self.nodes is not None:
+                self.nodes.leases.dismissed(account)
 
     async def register_new(
         self, name: Name, password: str, network: str, replace: bool = False
@@ -167,24 +196,40 @@ class Registration:
         if account.registered:
             await self.save([SetPassword(account.key, password_hash), *more])
         else:
-            writes: list[Write] = [Register(account.name, password_hash), *more]
-            entries: list[NewEntry] = []
-            writes.append(MoveKeys(account.party, account.key))
-            writes += _chosen(account)
-            for conversation in self._memory.groups.connected_with(account.key):
-                events = conversation.group.register(account.name)
-                entries += self._memory.apply(conversation, events, self._now())
-            await self.save_new(account.name, writes, entries)
+            await self._register_guest(account, password_hash, more)
         party = account.party
         account.register(password_hash, now)
         if party != account.party:
             self._registry.release_private(party)
+            if self.nodes is not None:
+                self.nodes.leases.registered(party, account)
         if self._accounts.get(account.name) is None:  # the guest disconnected during the commit
             self._accounts.add(account)
         if was_registered:  # a guest, who has one session, keeps its open tickets
             self._registry.end_others(
                 session, EndWhy.PASSWORD, "Your password was changed on another device."
             )
+
+    async def _register_guest(
+        self, account: Account, password_hash: str, more: Sequence[Write]
+    ) -> None:
+        """Store the account of a guest. Raises `Refused` or `NotSaved`."""
+        for _ in range(MAX_TRIES):
+            writes: list[Write] = [Register(account.name, password_hash), *more]
+            writes.append(MoveKeys(account.party, account.key))
+            writes += _chosen(account)
+            entries: list[NewEntry] = []
+            for conversation in self._memory.groups.connected_with(account.key):
+                events = conversation.group.register(account.name)
+                entries += self._memory.apply(conversation, events, self._now())
+            try:
+                await self._save_unless_conflict(writes, entries)
+            except Conflict:  # with the name, or with a change of one of the groups
+                if not self._registry.several or not entries:
+                    raise name_in_use(account.name) from None
+            else:
+                return
+        raise name_in_use(account.name)
 
     async def ignore(self, account: Account, name: Name, on: bool) -> None:
         """Add *name* to the ignore list of *account*, or remove it. Raises `NotSaved`."""
@@ -236,6 +281,49 @@ class Registration:
         for account in before:
             if account.key not in stored:
                 self._delete(account)
+
+    def take_over_state(self, key: Key, state: AccountState | None) -> None:
+        """Take over what another node has stored of the account *key*; None: it was deleted."""
+        account = self._accounts.get(key)
+        if state is None:
+            if account is not None and account.registered:
+                self._delete(account)
+            return
+        record = state.record
+        guest = account is not None and not account.registered
+        if account is not None and guest and not self._memory.presence.sessions(key):
+            # A guest of another node has registered. One of this node does so itself.
+            account.register(record.password_hash, record.created_at)
+        if account is None:
+            account = Account(
+                *(record.name, record.password_hash, record.operator),
+                *(record.created_at, record.keys),
+            )
+            self._accounts.add(account)
+        elif account.registered:
+            if account.password_hash != record.password_hash:
+                account.register(record.password_hash, record.created_at)
+                self._registry.end_sessions(
+                    account, EndWhy.PASSWORD, "Your password was changed on another device."
+                )
+            account.become_operator(record.operator)
+            self._take_over_keys(account, record.keys)
+        account.ignores = {fold(name): name for name in state.ignores}
+        account.muted = set(state.mutes)
+        account.detached = set(state.detached)
+        for target, at in state.read_markers:
+            account.read_markers[target] = max(at, account.read_markers.get(target, 0))
+        account.settings = Settings().stored(state.settings)
+        for session in self._memory.presence.sessions(key):
+            session.restyle()
+
+    def _take_over_keys(self, account: Account, keys: Sequence[PublicKey]) -> None:
+        """Set the public keys; end the sessions that a removed one has opened."""
+        blobs = {key.blob for key in keys}
+        removed = [key for key in account.keys if key.blob not in blobs]
+        account.keys = list(keys)
+        for key in removed:
+            self._registry.end_key(account, key)
 
     def _take_over(self, account: Account, record: AccountRecord, was_operator: bool) -> None:
         """Set password and operator as in *record*; newer decisions in memory stay."""
@@ -299,13 +387,19 @@ class Registration:
         self._journal.append(Decision(self._now(), entries or (), writes), done=done)
         return done
 
-    def save_new(
-        self, name: Name, writes: Sequence[Write], entries: Sequence[NewEntry] = ()
+    async def save_new(self, name: Name, writes: Sequence[Write]) -> None:
+        """As `save`, for the new account *name*. Raises `Refused` if there is one already."""
+        try:
+            await self._save_unless_conflict(writes, ())
+        except Conflict:
+            raise name_in_use(name) from None
+
+    def _save_unless_conflict(
+        self, writes: Sequence[Write], entries: Sequence[NewEntry]
     ) -> Deferred[int]:
-        """As `save`, for the new account *name*; fails with `Refused` if there is one already."""
         done: Deferred[int] = Deferred()
         decision = Decision(self._now(), entries, writes)
-        self._journal.append(decision, done=done, retry=lambda: done.errback(name_in_use(name)))
+        self._journal.append(decision, done=done, retry=lambda: done.errback(Conflict()))
         return done
 
 

@@ -13,7 +13,7 @@ from pyconchat.chat.conversations import (
     GroupConversation,
     account_key,
 )
-from pyconchat.chat.interfaces import IJournal, ISession, IStore
+from pyconchat.chat.interfaces import IJournal, IKeyPeer, ISession, IStore
 from pyconchat.chat.memory import Memory
 from pyconchat.domain.accounts import Account, is_guest_party
 from pyconchat.domain.decisions import (
@@ -28,6 +28,7 @@ from pyconchat.domain.decisions import (
 from pyconchat.domain.events import NO_TEXT, GroupEvent, Why
 from pyconchat.domain.group_state import JoinRequest, Member
 from pyconchat.domain.names import Key, fold
+from pyconchat.domain.public_keys import PublicKey
 from pyconchat.domain.replies import EndWhy, PresenceChanged, ReadUpto
 from pyconchat.domain.stored import CursorRecord
 from pyconchat.domain.text import SafeText
@@ -55,6 +56,9 @@ class SessionRegistry:
         self._presence_watchers: list[Callable[[Account, bool], None]] = []
         self._private_watchers: list[Callable[[int], None]] = []
         self.absences = Absences(memory, now)
+        self._local_watchers: list[Callable[[Account, bool], None]] = []
+        self.several = False  # this is one of several nodes: guests may be connected elsewhere
+        self._gone: dict[Key, None] = {}  # guests of this node, whose memberships end
         self.stopping = False  # the server is stopping: departures are not announced
 
     def watch(self, watcher: Callable[[Account], None]) -> None:
@@ -67,6 +71,10 @@ class SessionRegistry:
     def watch_presence(self, watcher: Callable[[Account, bool], None]) -> None:
         """Call *watcher* with each account that comes (True) or goes."""
         self._presence_watchers.append(watcher)
+
+    def watch_local(self, watcher: Callable[[Account, bool], None]) -> None:
+        """As `watch_presence`, whether or not the account is online at another node."""
+        self._local_watchers.append(watcher)
 
     def watch_private(self, watcher: Callable[[int], None]) -> None:
         """Call *watcher* with the id of each private conversation that ends."""
@@ -86,7 +94,9 @@ class SessionRegistry:
         if account.registered:
             self._journal.append(Decision(self._now(), writes=[NoteLogin(account.key)]))
         if first:
-            self._announce(account, PresenceChanged(account.name, True))
+            self._call_local(account, True)
+            if account.key not in self._memory.presence.elsewhere:
+                self._announce(account, PresenceChanged(account.name, True))
         self.absences.note(account)
 
     async def missed(self, session: ISession) -> list[CursorRecord]:
@@ -127,9 +137,10 @@ class SessionRegistry:
             self._memory.accounts.remove(account)
             self.revoke(account)
             if not self.stopping:  # otherwise the next start ends their memberships
-                for conversation in self._memory.groups.connected_with(account.key):
-                    self._end(conversation, account.key, Why.GUEST_GONE, session.quit_reason)
-        self._announce(account, PresenceChanged(account.name, False, session.quit_reason))
+                self.end_guest(account.key, session.quit_reason)
+        self._call_local(account, False)
+        if account.key not in self._memory.presence.elsewhere:
+            self._announce(account, PresenceChanged(account.name, False, session.quit_reason))
         self.release_private(account.party)
 
     def release_private(self, party: str) -> None:
@@ -139,9 +150,13 @@ class SessionRegistry:
         no later account can write in them.
         """
         if not self.stopping:
-            self._journal.settled().addBoth(lambda _: self._forget_private(party))
+            self._journal.settled().addBoth(lambda _: self._forget_private(party, True))
 
-    def _forget_private(self, party: str) -> None:
+    def forget_elsewhere(self, party: str) -> None:
+        """As `release_private`, for a guest of another node, which stores the end."""
+        self._journal.settled().addBoth(lambda _: self._forget_private(party, False))
+
+    def _forget_private(self, party: str, store: bool) -> None:
         conversations = self._memory.conversations
         for conversation in conversations.of_party(party):
             if conversation.posting:
@@ -149,18 +164,20 @@ class SessionRegistry:
             away = [each for each in conversation.parties if not self._is_online(each)]
             ended = any(map(is_guest_party, away))
             if ended:
-                self._end_private(conversation)
-            if ended or len(away) == len(conversation.parties):
+                self._end_private(conversation, store)
+            here = map(self._memory.presence.sessions, map(account_key, conversation.parties))
+            if ended or not any(here):
                 conversations.drop_private(conversation.parties, conversation.id)
 
-    def _end_private(self, conversation: DirectConversation) -> None:
-        """End *conversation* for the remaining parties, at its newest entry."""
+    def _end_private(self, conversation: DirectConversation, store: bool) -> None:
+        """End *conversation* for the remaining parties, at its newest entry; *store* that."""
         for party in conversation.parties:
             for session in self._memory.presence.sessions(account_key(party)):
                 if conversation in session.subscriptions:
                     session.subscriptions.end(conversation, conversation.published)
-        write = EndDirect(conversation.id, conversation.published)
-        self._journal.append(Decision(self._now(), writes=[write]))
+        if store:
+            write = EndDirect(conversation.id, conversation.published)
+            self._journal.append(Decision(self._now(), writes=[write]))
         for watcher in self._private_watchers:
             watcher(conversation.id)
 
@@ -181,6 +198,14 @@ class SessionRegistry:
         for session in list(self._memory.presence.sessions(account.key)):
             session.end(why, reason)
         self.revoke(account)
+
+    def end_key(self, account: Account, key: PublicKey) -> None:
+        """End the sessions that the removed *key* of *account* has opened."""
+        for each in list(self._memory.presence.sessions(account.key)):
+            peer = each.peer
+            opened = IKeyPeer.providedBy(peer) and peer.key_proven and peer.key is not None
+            if opened and peer.key.blob == key.blob:
+                each.end(EndWhy.PASSWORD, "The key that opened this session was removed.")
 
     def end_all(self, why: EndWhy, reason: str) -> None:
         """End all sessions: the server is stopping."""
@@ -260,6 +285,18 @@ class SessionRegistry:
             write = Detach(account.key, conversation.id, on)
             self._journal.append(Decision(self._now(), writes=[write]))
 
+    def end_guest(self, key: Key, reason: SafeText = NO_TEXT) -> None:
+        """End the memberships, requests and invitations of *key*, a guest who has disconnected."""
+        conversations = self._memory.groups.connected_with(key)
+        if self.several and conversations:
+            self._gone[key] = None
+        for conversation in conversations:
+            self._end(conversation, key, Why.GUEST_GONE, reason)
+
+    def elsewhere_changed(self, account: Account, online: bool) -> None:
+        """Announce that *account*, which has no session here, is online at another node, or not."""
+        self._announce(account, PresenceChanged(account.name, online))
+
     def end_absent(self, conversation: GroupConversation) -> None:
         """End the memberships, requests and invitations of guests who are not connected.
 
@@ -272,9 +309,13 @@ class SessionRegistry:
             **group.members,
         }
         for key, person in people.items():
-            if self._memory.accounts.get(key) is None:
+            if self._memory.accounts.get(key) is None and not self._may_be_elsewhere(key, person):
                 self._end(conversation, key, Why.GUEST_GONE if person.guest else Why.LEFT)
         self.end_lost_codes(conversation)
+
+    def _may_be_elsewhere(self, key: Key, person: Member | JoinRequest) -> bool:
+        """Return whether a guest may be connected to another node, which this one has not heard."""
+        return self.several and person.guest and key not in self._gone
 
     def end_lost_codes(self, conversation: GroupConversation) -> None:
         """End the invite codes of people who can no longer invite."""
@@ -292,6 +333,10 @@ class SessionRegistry:
         if events:
             now = self._now()
             self._journal.append(Decision(now, self._memory.apply(conversation, events, now)))
+
+    def _call_local(self, account: Account, online: bool) -> None:
+        for watcher in self._local_watchers:
+            watcher(account, online)
 
     def _announce(self, account: Account, change: PresenceChanged) -> None:
         if self.stopping:

@@ -32,7 +32,7 @@ MAX_SHARED = 20
 async def who(call: Call, listing: Listing | None) -> Reply:
     """List who is online."""
     listing = listing or Listing()
-    online = {each.account.key: each.account for each in call.services.presence.everybody()}
+    online = call.services.memory.online_accounts()
     own = _groups_of(call)
 
     def line(account: Account) -> PersonLine:
@@ -51,6 +51,7 @@ async def whois(call: Call, name: Name) -> Reply:
     """Show the public information about somebody."""
     account = call.services.accounts.find(name)
     sessions = call.services.presence.sessions(account.key)
+    online = call.services.presence.online(account.key)
     shared = list(_shared(call, account, _groups_of(call)))
     idle = None
     if sessions:
@@ -58,11 +59,11 @@ async def whois(call: Call, name: Name) -> Reply:
         idle = int(call.chat.reactor.seconds() - active_at)
     return PersonIs(
         name=account.name,
-        online=bool(sessions),
+        online=online,
         guest=account.actor.guest,
         operator=account.actor.operator,
         since=account.since,
-        seen=None if sessions else account.seen_at,
+        seen=None if online else account.seen_at,
         idle=idle,
         away=away_text(call, account),
         away_since=None if account.absence is None else account.absence.at,

@@ -36,7 +36,7 @@ from pyconchat.domain.settings import Settings
 from pyconchat.domain.text import SafeText
 from pyconchat.domain.times import until_in_words
 
-__all__ = ["RESERVED", "Account", "Accounts", "deleted_party", "is_guest_party"]
+__all__ = ["RESERVED", "Account", "Accounts", "correspond", "deleted_party", "is_guest_party"]
 
 RESERVED = (Name("chanserv"), Name("nickserv"), Name("pyconchat"))
 """Names that no new account may have: users could take its messages for the server's."""
@@ -176,6 +176,13 @@ class Account:
         self.password_hash = password_hash
         self.party = self.key
         self.actor = Actor(self.name, False, self.actor.operator, since)
+
+
+def correspond(sender: Account, receiver: Account) -> None:
+    """Make each the other's last correspondent, for ``/r``."""
+    sender.corresponds_with(receiver)
+    if sender.key not in receiver.ignores:
+        receiver.corresponds_with(sender)
 
 
 def is_guest_party(party: str) -> bool:

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from pyconchat.domain.events import AnyEvent
-from pyconchat.domain.names import Key, Name
+from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.public_keys import PublicKey
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "UseKey",
     "UseToken",
     "Write",
+    "owner_of",
 ]
 
 SERVER = 1
@@ -252,6 +253,21 @@ Write: TypeAlias = (
     | NoteSeen
     | DeleteAccount
 )
+
+
+def owner_of(write: Write) -> Key | None:
+    """Return whose account *write* changes; None for what only its own connection needs."""
+    match write:
+        case Register(name=name):
+            return fold(name)
+        case SaveKey(owner=name):
+            return fold(name)
+        case SetPassword() | Ignore() | SaveSetting() | Mute() | Detach() | MarkRead():
+            return write.owner
+        case RemoveKey() | DeleteAccount():
+            return write.owner
+        case _:
+            return None
 
 
 class RequestKey(NamedTuple):

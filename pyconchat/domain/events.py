@@ -510,6 +510,11 @@ ServerEvent: TypeAlias = (
 AnyEvent: TypeAlias = GroupEvent | ServerEvent | Damaged
 
 
+def changes_version(event: AnyEvent) -> bool:
+    """Return whether *event* counts in the version of a group's state."""
+    return not isinstance(event, Message | Action | TagsSent)
+
+
 class Quote(msgspec.Struct, frozen=True, gc=False):
     """The author and the start of a message, for an entry about it.
 

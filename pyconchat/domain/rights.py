@@ -229,3 +229,7 @@ class Rights(LiveState):
                 del self.turns[oldest]
         self.turns.pop(key, None)
         self.turns[key] = now
+
+    def give_turn_back(self, by: Actor) -> None:
+        """Let *by* post again at once: what used up their turn is decided again."""
+        self.turns.pop(fold(by.name), None)

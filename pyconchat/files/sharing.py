@@ -104,7 +104,8 @@ class FileSharing:
         """
         if self._chat.journal.failing:
             return succeed(0)
-        known = set(self._owners)
+        # A node does not know all private files: those of other nodes' users may be missing.
+        known = set(self._owners) if self._chat.nodes is None else None
         max_age = self.config.unfinished_seconds or float("inf")
         return self.run(self.storage.clean, known, now, max_age)
 

@@ -125,14 +125,17 @@ class Storage:
         for id in ids:
             self.path_of(id).unlink(missing_ok=True)
 
-    def clean(self, known: Container[str], now: float, max_age: float) -> int:
+    def clean(self, known: Container[str] | None, now: float, max_age: float) -> int:
         """Remove orphaned files and abandoned uploads; return how many.
 
         An orphaned file is not in *known*, because the server was killed before its entry was
         stored. An upload is abandoned when nothing was written to it for *max_age* seconds. An
-        orphan must have that age too: the entry of a new file may not be stored yet.
+        orphan must have that age too: the entry of a new file may not be stored yet. If *known* is
+        None, orphans stay.
         """
-        orphaned = [path for path in self._folder.glob("??/*") if path.name not in known]
+        orphaned: list[Path] = []
+        if known is not None:
+            orphaned = [path for path in self._folder.glob("??/*") if path.name not in known]
         removed = 0
         for path in (*orphaned, *self._partials.iterdir()):
             with suppress(FileNotFoundError):  # renamed or removed by another thread

@@ -6,7 +6,7 @@ avatar is the session.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, cast
 
 from twisted.cred.checkers import ICredentialsChecker
@@ -18,6 +18,7 @@ from zope.interface import Attribute, Interface, implementer
 
 from pyconchat.chat import event_log
 from pyconchat.chat.interfaces import IPeer, ISession
+from pyconchat.chat.nodes import Nodes
 from pyconchat.commands.services import Services
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import Code, Refused
@@ -205,8 +206,15 @@ class GuestChecker:
 
     def requestAvatarId(self, credentials: IGuestName) -> AvatarId:
         name = person_name(credentials.name)
-        self._services.registration.add_guest(name, credentials.network, credentials.replace)
-        return succeed(name.encode())
+        registration, network = self._services.registration, credentials.network
+        account = registration.add_guest(name, network, credentials.replace)
+        if self._services.chat.nodes is None:
+            return succeed(name.encode())
+        return Deferred.fromCoroutine(self._claim(account))
+
+    async def _claim(self, account: Account) -> bytes | tuple[()]:
+        await self._services.registration.claim_guest(account)
+        return account.name.encode()
 
 
 @implementer(ICredentialsChecker)
@@ -311,11 +319,27 @@ class ChatRealm:
 
 
 class LoginPortal(Portal):
-    """A portal that logs wrong passwords and tokens, through whatever door they came."""
+    """A portal that logs wrong passwords and tokens, through whatever door they came.
+
+    One of several *nodes* first reads what the others have stored of the account.
+    """
+
+    def __init__(
+        self, realm: IRealm, checkers: Sequence[ICredentialsChecker], nodes: Nodes | None
+    ) -> None:
+        super().__init__(realm, checkers)
+        self._nodes = nodes
 
     def login(self, credentials: ICredentials, mind: object, *interfaces: type[Interface]) -> Any:
-        logging_in = super().login(credentials, mind, *interfaces)
+        refreshed: Deferred[Any] = succeed(None)
+        if self._nodes is not None:
+            refreshed = Deferred.fromCoroutine(self._refresh(self._nodes, credentials))
+        check = super().login
+        logging_in = refreshed.addCallback(lambda _: check(credentials, mind, *interfaces))
         return logging_in.addErrback(self._failed, credentials, mind)
+
+    async def _refresh(self, nodes: Nodes, credentials: Any) -> None:
+        await nodes.refresh(fold(person_name(credentials.name)))
 
     def _failed(self, failure: Failure, credentials: Any, peer: Any) -> Failure:
         why = _WHY_FAILED.get(getattr(failure.value, "code", None))
@@ -340,4 +364,4 @@ def login_portal(services: Services) -> Portal:
         NewKeyAccountChecker(services),
         ConnectionLoginChecker(services),
     ]
-    return LoginPortal(ChatRealm(services), checkers)
+    return LoginPortal(ChatRealm(services), checkers, services.chat.nodes)

@@ -545,11 +545,11 @@ def test_messages_beside_a_conflict_are_stored(
     assert state_of(chat).topic == "tea time"
 
 
-def test_a_second_conflict_is_refused(tea: Tea, disk: FullDisk, chat: Chat) -> None:
+def test_the_sixth_conflict_is_refused(tea: Tea, disk: FullDisk, chat: Chat) -> None:
     """A change is retried once; then its sender gets an error."""
     alice, bob = tea
     commit = disk.commit
-    conflicts = [True, True, False]
+    conflicts = [*[True] * 6, False]
 
     def commit_with_conflicts(batch: Sequence[Decision]) -> list[list[Entry] | Conflict]:
         return [Conflict() for _ in batch] if conflicts.pop(0) else commit(batch)

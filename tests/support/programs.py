@@ -15,6 +15,7 @@ from twisted.internet.task import Clock
 
 from pyconchat.chat.chat import Chat
 from pyconchat.chat.interfaces import Asker, IHasher, IStore, IThreads
+from pyconchat.chat.nodes import Node
 from pyconchat.config import Config, DoorsConfig, LimitsConfig
 from pyconchat.doors.factory import ChatFactory
 from pyconchat.files import FileSharing
@@ -294,8 +295,10 @@ class MemoryServer:
         files: Callable[[Chat], FileSharing] | None = None,
         hasher: IHasher | None = None,
         threads: IThreads | None = None,
+        node: Node | None = None,
     ) -> None:
         self.threads = threads
+        self.node = node
         self.own_hasher = hasher
         self.files = files
         self.clock = clock
@@ -311,7 +314,8 @@ class MemoryServer:
         """Start with the content of the store."""
         self.hasher = CountingHasher()
         self.chat: Chat = make_chat(
-            self.store, self.clock, self.config, self.own_hasher or self.hasher, self.threads
+            *(self.store, self.clock, self.config, self.own_hasher or self.hasher, self.threads),
+            node=self.node,
         )
         sharing = None if self.files is None else self.files(self.chat)
         services = services_of(self.chat, sharing)

@@ -51,7 +51,7 @@ async def who(client: Client, message: Message) -> None:
         pattern = re.compile(
             re.escape(fold(mask)).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL
         )
-        online = {each.account.key: each.account for each in client.services.presence.everybody()}
+        online = client.services.memory.online_accounts()
         account = client.services.accounts.get(mask)
         if account is not None:
             online.setdefault(account.key, account)

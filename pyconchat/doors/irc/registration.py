@@ -208,6 +208,7 @@ class Registration:
             return await log_in(client, Password(name, password, client.door.network))
         services = client.services
         services.memory.admit(name)
+        await services.registration.refresh(Name(name))
         known = services.accounts.get(name)
         if known is not None and known.registered:
             raise Refused(

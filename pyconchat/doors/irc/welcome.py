@@ -91,7 +91,7 @@ def isupport(client: Client) -> None:
 def lusers(client: Client) -> None:
     """Say how many people and groups there are (LUSERS)."""
     services = client.services
-    online = {session.account.key: session.account for session in services.presence.everybody()}
+    online = services.memory.online_accounts()
     people, most = len(online), client.monitors.most
     operators = sum(is_operator(client, account) for account in online.values())
     hidden = {

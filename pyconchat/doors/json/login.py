@@ -58,6 +58,7 @@ class JsonLogin:
         *received* has the numbers up to which the program has each conversation. Raises `PeerGone`.
         """
         try:
+            await self._services.registration.refresh(person_name(hello.name))
             session = await self._log_in(self._credentials(hello))
         except Refused as refused:
             self._banned = refused.sentence if refused.code is Code.BANNED else ""

@@ -145,6 +145,7 @@ class LoginDialogue:
         if self._asked and fold(name) != self._asked:
             self._services.throttle.ask_name(self._door.network)
         self._asked = fold(name)
+        await self._services.registration.refresh(name)
         account = self._services.accounts.get(name)
         if account is None:
             self._services.memory.require_free(name)  # before asking: it would be in vain

@@ -145,6 +145,7 @@ class WebSessions:
         counted.crowd_out = lambda: None  # the answer comes soon; the connection is the browser's
         name = person_name(login.name)
         self._services.memory.admit(name)
+        await self._services.registration.refresh(name)
         account = self._services.accounts.get(name)
         credentials: ICredentials
         if account is not None and account.registered:

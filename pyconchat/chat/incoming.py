@@ -1,0 +1,470 @@
+"""Incoming: what this node and the others have stored, published in the order of the log.
+
+Only a server that is one of several nodes has it. The bus saves time, but it may lose, repeat or
+reorder: whatever does not follow what is known is read from the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pyconchat.chat.blocks import (
+    SERVER_TOPIC,
+    BadBlock,
+    BlockEntry,
+    Entries,
+    Head,
+    Notice,
+    account_topic,
+    conversation_topic,
+    decode_block,
+    encode_entries,
+)
+from pyconchat.chat.conversations import (
+    Conversation,
+    DirectConversation,
+    GroupConversation,
+    account_key,
+)
+from pyconchat.chat.gap_filling import MAX_CAUGHT, FillingCommits
+from pyconchat.chat.interfaces import IBus, IBusListener, IJournal, INodeStore, ISession
+from pyconchat.chat.journal import Journal
+from pyconchat.chat.memory import Memory
+from pyconchat.chat.pending import PendingDecision
+from pyconchat.chat.publisher import Publisher, Runs, runs_of
+from pyconchat.chat.recovery import Recovery
+from pyconchat.domain.accounts import correspond
+from pyconchat.domain.decisions import SERVER
+from pyconchat.domain.errors import NotSaved
+from pyconchat.domain.events import (
+    Entry,
+    GroupCreated,
+    Talk,
+    about,
+    changes_version,
+    decode,
+    encode,
+)
+from pyconchat.domain.names import fold
+from pyconchat.domain.stored import Caught
+from pyconchat.net.waiters import Waiters
+
+__all__ = ["Incoming"]
+
+GAP_SECONDS = 0.03
+"""Seconds that a gap may wait to be filled by the bus, before it is read from the store."""
+
+RETRY_SECONDS = 1.0
+"""Seconds between two attempts to read from the store."""
+
+MAX_BOX_ENTRIES = 20_000
+"""Maximum entries that wait for others before them; beyond it they are dropped, and read later."""
+
+MAX_BOX_BYTES = 32 * 1024**2
+
+
+@implementer(IBusListener)
+class Incoming:
+    """Receives the entries of all nodes; *node* is the name of this one.
+
+    *noticed* is called with the payloads of the notices of other nodes, *reconnected* when the bus
+    has connected, since when anything may have been missed, and *stored* with decisions of this
+    node, to tell the others what is in no conversation.
+
+    An entry is *accepted* when all entries before it are: then it follows in the queue of what the
+    journal publishes, and the state in memory is that after it, or a later one.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        node: str,
+        memory: Memory,
+        nodes: INodeStore,
+        publisher: Publisher,
+        recovery: Recovery,
+        bus: Callable[[IBusListener], IBus],
+        reactor: IReactorTime,
+        noticed: Callable[[bytes], None],
+        reconnected: Callable[[], None],
+        stored: Callable[[Sequence[PendingDecision]], None],
+    ) -> None:
+        self._node = node
+        self._memory = memory
+        self._nodes = nodes
+        self._publisher = publisher
+        self._recovery = recovery
+        self.bus = bus(self)
+        self._reactor = reactor
+        self._noticed = noticed
+        self._reconnected = reconnected
+        self._decisions_stored = stored
+        self.journal: Journal  # set by `Chat`
+        self.commits: FillingCommits  # set by `Chat`
+        self._accepted: dict[int, int] = {}  # where it is more than what is published
+        self._box: dict[int, dict[int, BlockEntry]] = {}  # by conversation and number
+        self._box_entries = self._box_bytes = 0
+        self._behind: dict[int, int] = {}  # to be read: conversations, and what is known of them
+        self._reading = False
+        self._read = Waiters()
+        self._fresh: set[int] = set()  # conversations of conflicts, whose state was just read
+        self.gaps = self.conflicts = 0  # for the metrics
+
+    def known(self, id: int) -> int:
+        """Return the number of the newest accepted entry of the conversation *id*."""
+        accepted = self._accepted.get(id)
+        if accepted is not None:
+            return accepted
+        conversation = self._memory.conversations.get(id)
+        return 0 if conversation is None else conversation.published
+
+    def version(self, id: int) -> int:
+        """Return the version of the stored state of the group *id* that is known; -1 for others."""
+        conversation = self._memory.conversations.get(id)
+        return conversation.version if isinstance(conversation, GroupConversation) else -1
+
+    # What this node has stored.
+
+    def publish(
+        self, decisions: Sequence[PendingDecision], stored: Sequence[Sequence[Entry]]
+    ) -> Iterator[int]:
+        """Accept the *stored* entries of *decisions*, and what others have stored before them.
+
+        Tells the other nodes. Returns what `Publisher.publish` does.
+        """
+        caught, self._fresh = self.commits.take()
+        runs = runs_of(decisions, stored)
+        versions = _versions(decisions, stored)
+        self._tell(runs, versions)
+        self._decisions_stored(decisions)
+        for id in self._fresh - caught.keys():
+            missing = self._memory.conversations.get(id)
+            if isinstance(missing, GroupConversation):  # its creation was refused
+                self._memory.restore_group(missing, None)
+        others: set[tuple[int, int]] = set()
+        for id in {**runs, **caught}:
+            conversation = self._memory.conversations.get(id)
+            entries, origins = runs.get(id, ([], []))
+            if conversation is None:
+                continue
+            after = self._version_after(versions.get(id), conversation)
+            if id in caught:
+                own = {each.seq for each in entries}
+                others.update((id, each.seq) for each in caught[id].entries if each.seq not in own)
+                self._match(conversation, caught[id], after, own, id in self._fresh)
+                runs[id] = _merged(caught[id].entries, entries, origins)
+            elif isinstance(conversation, GroupConversation):
+                conversation.version = after
+            runs[id] = self._new(id, *runs[id])
+        return self._deliver({id: run for id, run in runs.items() if run[0]}, others)
+
+    def recover(self, journal: IJournal, decisions: Sequence[PendingDecision]) -> None:
+        """Decide once more what had a conflict, on the state that `publish` has caught.
+
+        All else is left to *recovery*.
+        """
+        again: list[PendingDecision] = []
+        others: list[PendingDecision] = []
+        for pending in decisions:
+            ids = {new.conversation for new in pending.decision.entries}
+            known = pending.retry is not None and ids and ids <= self._fresh
+            (again if known else others).append(pending)
+        if others:
+            self._recovery.recover(journal, others)
+        for pending in again:
+            self.conflicts += 1
+            assert pending.retry is not None
+            pending.retry()
+
+    def _version_after(
+        self, own: Mapping[int, int | None] | None, conversation: Conversation
+    ) -> int:
+        """Return the version of the stored state after the *own* entries, if no others came."""
+        if not isinstance(conversation, GroupConversation):
+            return 0
+        changed = [version + 1 for version in (own or {}).values() if version is not None]
+        return max(conversation.version, *changed) if changed else conversation.version
+
+    def _match(
+        self,
+        conversation: Conversation,
+        caught: Caught,
+        version: int,
+        own: Collection[int] = (),
+        refused: bool = False,
+    ) -> None:
+        """Set the state in memory to what was *caught*, unless it is that of *version*.
+
+        Also if a decision of this node was *refused*: it was applied to the state in memory. The
+        entries *own* are applied already.
+        """
+        if isinstance(conversation, GroupConversation):
+            conversation.version = version
+            if caught.group is not None and (refused or caught.group.version > version):
+                self._memory.restore_group(conversation, caught.group)
+        elif conversation.id == SERVER:
+            known = self.known(SERVER)
+            for entry in caught.entries:
+                if entry.seq > known and entry.seq not in own:
+                    self._memory.replay_server(entry)
+
+    def _tell(self, runs: Runs, versions: Mapping[int, Mapping[int, int | None]]) -> None:
+        """Tell the other nodes what was stored."""
+        for id, (entries, _) in runs.items():
+            block = encode_entries(
+                self._node,
+                id,
+                entries[0].seq,
+                [
+                    BlockEntry(each.at, encode(each.event).encode(), versions[id].get(each.seq))
+                    for each in entries
+                ],
+            )
+            for topic in self._topics(id, entries):
+                self.bus.tell(topic, block)
+
+    def _topics(self, id: int, entries: Sequence[Entry]) -> list[str]:
+        if id == SERVER or type(entries[0].event) is GroupCreated:
+            return [SERVER_TOPIC]
+        conversation = self._memory.conversations.get(id)
+        if isinstance(conversation, DirectConversation):
+            return [
+                account_topic(account_key(each)) for each in dict.fromkeys(conversation.parties)
+            ]
+        return [conversation_topic(id)]
+
+    # What other nodes tell.
+
+    def heard(self, topic: str, data: bytes) -> None:
+        try:
+            block = decode_block(data)
+        except BadBlock as problem:
+            self._log.warn("a block of another node is damaged: {problem}", problem=problem)
+            return
+        match block:
+            case Entries(_, id, first, entries):
+                if self._memory.conversations.get(id) is None:
+                    self.read(id, first - 1 if topic.startswith("a/") else 0)
+                else:
+                    self._put(id, first, entries)
+                    self._advance(id)
+            case Head(_, id, last):
+                if self.known(id) < last:
+                    self._wait_for(id)
+            case Notice(_, payload):
+                self._noticed(payload)
+
+    def connected(self) -> None:
+        self._reconnected()
+
+    def _put(self, id: int, first: int, entries: Sequence[BlockEntry]) -> None:
+        known = self.known(id)
+        box = self._box.setdefault(id, {})
+        for seq, entry in enumerate(entries, first):
+            if seq > known and seq not in box:
+                box[seq] = entry
+                self._box_entries += 1
+                self._box_bytes += len(entry.body)
+        if self._box_entries > MAX_BOX_ENTRIES or self._box_bytes > MAX_BOX_BYTES:
+            for each in [*self._box]:
+                self._empty(each, 2**63)
+                self.read(each)
+
+    def _empty(self, id: int, upto: int) -> None:
+        """Remove the entries up to *upto* from the box."""
+        box = self._box.get(id, {})
+        for seq in [seq for seq in box if seq <= upto]:
+            self._box_entries -= 1
+            self._box_bytes -= len(box.pop(seq).body)
+        if not box:
+            self._box.pop(id, None)
+
+    def _advance(self, id: int) -> None:
+        """Accept what is next from the box; if something else is there, wait for what is before."""
+        conversation = self._memory.conversations.get(id)
+        box = self._box.get(id)
+        if conversation is None or not box:
+            return
+        entries: list[Entry] = []
+        seq = self.known(id) + 1
+        while (found := box.get(seq)) is not None:
+            entry = Entry(id, seq, found.at, decode(found.body.decode()))
+            if about(entry.event):  # the quote of the earlier entry is read with it
+                self.read(id)
+                break
+            if not self._replay(conversation, entry, found.version):
+                break
+            entries.append(entry)
+            seq += 1
+        self._empty(id, seq - 1)
+        if entries:
+            self._show(id, entries)
+        if id in self._box:
+            self._wait_for(id)
+
+    def _replay(self, conversation: Conversation, entry: Entry, version: int | None) -> bool:
+        """Change the state as *entry* says, decided on *version*. Returns whether that is done."""
+        if conversation.id == SERVER:
+            self._memory.replay_server(entry)
+        elif isinstance(conversation, GroupConversation) and changes_version(entry.event):
+            group = conversation.group
+            if version is None or version > conversation.version:
+                return False
+            if version == conversation.version:
+                # Otherwise decisions of ours are not stored yet. They will be conflicts.
+                if group.version != version or conversation.stale:
+                    return False
+                self._memory.replay(conversation, entry)
+                conversation.version += 1
+        return True
+
+    # Gaps.
+
+    def _wait_for(self, id: int) -> None:
+        """Read what is missing before the entries in the box, unless the bus brings it soon."""
+        self._reactor.callLater(GAP_SECONDS, self._read_if_missing, id, self.known(id))
+
+    def _read_if_missing(self, id: int, known: int) -> None:
+        if self.known(id) == known:
+            self.gaps += 1
+            self.read(id)
+
+    def read(self, id: int, after: int | None = None) -> None:
+        """Read from the store what is new in the conversation *id*.
+
+        If it is not in memory, that is everything after *after*.
+        """
+        known = self.known(id) if after is None else after
+        self._behind[id] = min(known, self._behind.get(id, known))
+        self._read_next()
+
+    def when_read(self) -> Deferred[None]:
+        """Fire when the current reading is done; at once if there is none."""
+        return self._read.wait(not self._reading)
+
+    def _read_next(self) -> None:
+        if self._reading or not self._behind:
+            return
+        self._reading = True
+        behind, self._behind = self._behind, {}
+        for id in behind:
+            if self._memory.conversations.get(id) is not None:
+                behind[id] = self.known(id)
+
+        def failed(failure: Failure) -> None:
+            if not isinstance(failure.value, NotSaved):
+                self._log.failure("entries of other nodes cannot be accepted", failure)
+            self._behind = {**behind, **self._behind}
+            self._reactor.callLater(RETRY_SECONDS, self._read_next)
+
+        def done(_result: object) -> None:
+            self._reading = False
+            self._read.fire()
+
+        versions = {id: self.version(id) for id in behind}
+        reading = self.journal.read_in_order(self._nodes.catch_up, behind, MAX_CAUGHT, versions)
+        reading.addCallback(self._caught).addErrback(failed).addBoth(done)
+        reading.addCallback(lambda _: self._read_next())
+
+    def _caught(self, caught: Mapping[int, Caught]) -> None:
+        for id, each in caught.items():
+            conversation = self._memory.conversations.get(id)
+            if conversation is None:
+                conversation = self._add(id, each)
+                if conversation is None:
+                    continue
+            elif isinstance(conversation, GroupConversation):
+                self._match(conversation, each, conversation.version)
+            else:
+                self._match(conversation, each, 0)
+            entries, _ = self._new(id, each.entries, [None] * len(each.entries))
+            if entries:
+                self._show(id, entries)
+            self._empty(id, self.known(id))
+            if each.more:
+                self.read(id)
+            else:
+                self._advance(id)
+
+    def _add(self, id: int, caught: Caught) -> Conversation | None:
+        """Add a conversation that another node has created, if anybody here may need it."""
+        known = caught.entries[0].seq - 1 if caught.entries else caught.head
+        if caught.group is not None:
+            if caught.group.state.closed:
+                return None
+            return self._memory.add_group(id, caught.group, known)
+        if caught.parties is None:
+            return None
+        if not any(self._memory.presence.sessions(account_key(each)) for each in caught.parties):
+            return None  # they find it in the store when they log in
+        return self._memory.conversations.add_private(caught.parties, id, known)
+
+    # Publishing.
+
+    def _new(
+        self, id: int, entries: list[Entry], origins: list[ISession | None]
+    ) -> tuple[list[Entry], list[ISession | None]]:
+        """Accept those of *entries* that are next; return them and their *origins*."""
+        known = self.known(id)
+        if entries and entries[0].seq <= known:
+            keep = [index for index, each in enumerate(entries) if each.seq > known]
+            entries = [entries[index] for index in keep]
+            origins = [origins[index] for index in keep]
+        if entries:
+            assert entries[0].seq == known + 1, "the gap before it was filled"
+            self._accepted[id] = entries[-1].seq
+        return entries, origins
+
+    def _show(self, id: int, entries: list[Entry]) -> None:
+        conversation = self._memory.conversations.get(id)
+        if isinstance(conversation, DirectConversation):
+            self._note_correspondents(conversation, entries)
+        self._accepted[id] = entries[-1].seq
+        others = {(id, entry.seq) for entry in entries}
+        self.journal.publish(self._deliver({id: (entries, [None] * len(entries))}, others))
+
+    def _note_correspondents(
+        self, conversation: DirectConversation, entries: Sequence[Entry]
+    ) -> None:
+        for entry in entries:
+            if isinstance(entry.event, Talk):
+                key = fold(entry.event.sender)
+                sender = self._memory.accounts.get(key)
+                receiver = self._memory.accounts.get(conversation.partner_of(key))
+                if sender is not None and receiver is not None:
+                    correspond(sender, receiver)
+
+    def _deliver(self, runs: Runs, others: Collection[tuple[int, int]]) -> Iterator[int]:
+        yield from self._publisher.deliver(runs, others)
+        for id in runs:
+            conversation = self._memory.conversations.get(id)
+            if conversation is None or conversation.published >= self._accepted.get(id, 0):
+                self._accepted.pop(id, None)
+
+
+def _versions(
+    decisions: Sequence[PendingDecision], stored: Sequence[Sequence[Entry]]
+) -> dict[int, dict[int, int | None]]:
+    """Return the versions on which changes of state were decided, by conversation and number."""
+    found: dict[int, dict[int, int | None]] = {}
+    for pending, numbered in zip(decisions, stored, strict=True):
+        for new, entry in zip(pending.decision.entries, numbered, strict=True):
+            version = new.version if changes_version(entry.event) else None
+            found.setdefault(entry.conversation, {})[entry.seq] = version
+    return found
+
+
+def _merged(
+    caught: Sequence[Entry], own: Sequence[Entry], origins: Sequence[ISession | None]
+) -> tuple[list[Entry], list[ISession | None]]:
+    """Return the *caught* entries with the *origins* of those that are *own*."""
+    typed = {entry.seq: (entry, origin) for entry, origin in zip(own, origins, strict=True)}
+    pairs = [typed.get(entry.seq, (entry, None)) for entry in caught]
+    return [entry for entry, _ in pairs], [origin for _, origin in pairs]

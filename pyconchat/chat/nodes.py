@@ -1,0 +1,353 @@
+"""Nodes: what makes a chat one of several nodes on one database.
+
+Each node has all groups and accounts in memory, and follows the others by the bus and the store.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pyconchat.chat.blocks import (
+    SERVER_TOPIC,
+    Notice,
+    account_topic,
+    conversation_topic,
+    encode_block,
+)
+from pyconchat.chat.conversations import Conversation, GroupConversation
+from pyconchat.chat.gap_filling import FillingCommits
+from pyconchat.chat.incoming import Incoming
+from pyconchat.chat.interfaces import IBus, IBusListener, INodeStore, IStore, IThreads
+from pyconchat.chat.journal import Journal
+from pyconchat.chat.leases import AwayNotice, Leases, PresenceNotice
+from pyconchat.chat.memory import Memory
+from pyconchat.chat.pending import PendingDecision
+from pyconchat.chat.publisher import Publisher
+from pyconchat.chat.recovery import Recovery
+from pyconchat.chat.session_registry import SessionRegistry
+from pyconchat.domain.accounts import Account
+from pyconchat.domain.decisions import owner_of
+from pyconchat.domain.errors import Code, NotSaved, Refused
+from pyconchat.domain.events import OperatorMade, OperatorRemoved
+from pyconchat.domain.names import Key, fold
+from pyconchat.domain.stored import AccountState
+
+__all__ = ["BusOf", "Node", "Nodes"]
+
+BusOf = Callable[[IBusListener], IBus]
+"""Makes the bus, for its listener."""
+
+COMPARE_SECONDS = 30.0
+"""Seconds between two comparisons of all heads with the store, while the bus is up."""
+
+COMPARE_SECONDS_DOWN = 1.0
+"""The same while it is down."""
+
+NEWEST = 2**62
+"""More than any revision."""
+
+GONE_SECONDS = 0.2
+"""Seconds in which a node stores that a guest has disconnected."""
+
+IDS = 100
+"""Ids of conversations that a node gets at once."""
+
+
+class Node(NamedTuple):
+    """A node: its *name*, what the nodes share in the *store*, and the *bus* between them."""
+
+    name: str
+    store: INodeStore
+    bus: BusOf
+
+
+class AccountNotice(msgspec.Struct, frozen=True, tag="account"):
+    """Something that is stored of the account *key* has changed."""
+
+    key: Key
+
+
+_decode = msgspec.json.Decoder(PresenceNotice | AccountNotice | AwayNotice).decode
+
+
+class Nodes:
+    """One *node* among several: the parts of its chat that the others need."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        node: Node,
+        memory: Memory,
+        store: IStore,
+        threads: IThreads,
+        publisher: Publisher,
+        recovery: Recovery,
+        reactor: IReactorTime,
+    ) -> None:
+        self._node = node
+        self._memory = memory
+        self._store = store
+        self._started = False
+        self._threads = threads
+        self._reactor = reactor
+        self.leases: Leases
+        self._journal: Journal
+        self.incoming = Incoming(
+            *(node.name, memory, node.store, publisher, recovery, node.bus, reactor),
+            noticed=self.noticed,
+            reconnected=self.compare,
+            stored=self.tell_accounts,
+        )
+        self.bus = self.incoming.bus
+        self.commits = FillingCommits(store, node.store, self.incoming.known, self.incoming.version)
+        self.incoming.commits = self.commits
+        self._ids: deque[int] = deque()
+        self._fetching = False
+        self._id = 0
+        self._revision = 0
+        self._highest = 0
+        self._refreshing: dict[Key, None] = {}
+        self._comparing = LoopingCall(self._compare_when_due)
+        self._comparing.clock = reactor
+        self._compared = float("-inf")
+
+    def connect(
+        self,
+        journal: Journal,
+        registry: SessionRegistry,
+        take_over: Callable[[Key, AccountState | None], None],
+    ) -> None:
+        """Connect the parts of the chat that are made later.
+
+        *take_over* is called with what is stored of an account.
+        """
+        self._journal = journal
+        self.incoming.journal = journal
+        self._take_over = take_over
+        registry.several = True
+        self.leases = Leases(
+            *(self._node.name, self._memory, registry, self._node.store, self._threads),
+            *(self._reactor, self._tell),
+        )
+        self._memory.conversations.more_ids = self._next_id
+        registry.watch_local(self._follow_account)
+
+    def take_lease(self) -> None:
+        """Take the lease, before the store is loaded. Blocks. Raises `BadStore` or `NotSaved`."""
+        self._id = self._node.store.begin(self._node.name)
+        first = self._node.store.ids(IDS)
+        self._ids.extend(range(first, first + IDS))
+        self._revision, _ = self._node.store.changed_accounts(NEWEST)
+
+    def start(self) -> None:
+        """Begin, after the store was loaded. Blocks for a read. Raises `NotSaved`."""
+        online = self._node.store.online()
+        self._highest = max(self._memory.conversations.ids())
+        self.bus.follow(SERVER_TOPIC)
+        for id in self._memory.conversations.ids():
+            conversation = self._memory.conversations[id]
+            self._follow(conversation, True)
+        self._memory.conversations.watchers.append(self._follow)
+        self.leases.start(self._id, online)
+        self.bus.start()
+        self._started = True
+        self._comparing.start(COMPARE_SECONDS_DOWN, now=False)
+
+    def stop(self) -> Deferred[None]:
+        """Give the lease back, and disconnect from the bus."""
+        self.leases.halt()
+        ending = self._threads.write(self._node.store.end).addErrback(self._failed)
+        ending.addCallback(lambda _: self.halt())
+        return ending
+
+    def halt(self) -> Deferred[None]:
+        """Stop all that runs by itself, and keep the lease as long as it lasts."""
+        if self._comparing.running:
+            self._comparing.stop()
+        self.leases.halt()
+        return self.bus.stop()
+
+    def figures(self) -> dict[str, float]:
+        """Return figures for the metrics."""
+        return {
+            "bus_up": int(self.bus.up),
+            "bus_lag_seconds": self.bus.lag,
+            "bus_told": self.bus.told,
+            "bus_heard": self.bus.heard,
+            "bus_dropped": self.bus.dropped,
+            "gaps": self.incoming.gaps,
+            "conflicts": self.incoming.conflicts,
+            "lease_held": int(self.leases.held),
+        }
+
+    # What the bus follows.
+
+    def _follow(self, conversation: Conversation, begins: bool) -> None:
+        if not isinstance(conversation, GroupConversation):
+            return
+        topic, id = conversation_topic(conversation.id), conversation.id
+        if not begins:
+            self.bus.unfollow(topic)
+            return
+        following = self.bus.follow(topic)
+        if self._started:  # what was told before the bus follows is read; at the start all is
+            following.addCallback(lambda _: self.incoming.read(id))
+
+    def _follow_account(self, account: Account, online: bool) -> None:
+        topic, key = account_topic(account.key), account.key
+        if online:
+            following = self.bus.follow(topic)
+            if account.registered:
+                following.addCallback(lambda _: self._run(self._read_private(key)))
+        else:
+            self.bus.unfollow(topic)
+
+    async def _read_private(self, key: Key) -> None:
+        """Read the private messages that *key* has not received, and that were not heard."""
+        if not self._memory.presence.sessions(key):
+            return
+        cursors = await self._journal.read_in_order(self._store.cursors, key)
+        for record in cursors:
+            if (
+                record.parties is not None
+                and self.incoming.known(record.conversation) < record.head
+            ):
+                self.incoming.read(record.conversation, record.read)
+
+    # Notices.
+
+    def _tell(self, notice: PresenceNotice | AccountNotice | AwayNotice) -> None:
+        payload = msgspec.json.encode(notice)
+        self.bus.tell(SERVER_TOPIC, encode_block(Notice(self._node.name, payload)))
+
+    def tell_accounts(self, decisions: Sequence[PendingDecision]) -> None:
+        """Tell the other nodes which accounts the stored *decisions* have changed."""
+        keys: dict[Key, None] = {}
+        for pending in decisions:
+            for write in pending.decision.writes:
+                owner = owner_of(write)
+                if owner is not None:
+                    keys[owner] = None
+            for new in pending.decision.entries:
+                if isinstance(new.event, OperatorMade | OperatorRemoved):
+                    keys[fold(new.event.name)] = None
+        for key in keys:
+            self._tell(AccountNotice(key))
+
+    def noticed(self, payload: bytes) -> None:
+        """Do what another node's notice asks for."""
+        try:
+            notice = _decode(payload)
+        except msgspec.DecodeError as problem:
+            self._log.warn("a notice of another node is damaged: {problem}", problem=problem)
+            return
+        if isinstance(notice, AccountNotice):
+            self._refresh_soon(notice.key)
+        elif isinstance(notice, AwayNotice):
+            self.leases.heard_absence(notice)
+        else:
+            self.leases.heard(notice)
+
+    # Accounts.
+
+    def _refresh_soon(self, key: Key) -> None:
+        if key not in self._refreshing:
+            self._refreshing[key] = None
+            self._run(self._refresh_in_turn(key))
+
+    async def _refresh_in_turn(self, key: Key) -> None:
+        del self._refreshing[key]
+        await self.refresh(key)
+
+    async def refresh(self, key: Key) -> None:
+        """Take over what is stored of the account *key*. Raises `NotSaved`.
+
+        A guest of another node, who may just have disconnected there, gets a moment to be gone.
+        """
+        for pause in (0.0, GONE_SECONDS):
+            if not self.leases.is_guest_elsewhere(key):
+                break
+            if pause:
+                await deferLater(self._reactor, pause)
+            await self.leases.read()
+        state = await self._journal.read_in_order(self._node.store.account, key)
+        self._take_over(key, state)
+
+    # Comparing with the store.
+
+    def compare(self) -> None:
+        """Compare everything that is known with the store, soon."""
+        self._compared = float("-inf")
+        self._run(self._compare())
+        self._run(self._compare_private())
+        self.leases.read()
+
+    def _compare_when_due(self) -> Deferred[None] | None:
+        due = COMPARE_SECONDS if self.bus.up else COMPARE_SECONDS_DOWN
+        if self._reactor.seconds() - self._compared < due:
+            return None
+        return Deferred.fromCoroutine(self._compare()).addErrback(self._failed)
+
+    async def learn(self) -> None:
+        """Read what other nodes have created. Raises `NotSaved`."""
+        await self._compare()
+        await self.incoming.when_read()
+
+    async def _compare(self) -> None:
+        self._compared = self._reactor.seconds()
+        known = {id: self.incoming.known(id) for id in self._memory.conversations.ids()}
+        heads = await self._journal.read_in_order(
+            self._node.store.heads, list(known), self._highest
+        )
+        for id, head in heads.items():
+            self._highest = max(self._highest, id)
+            if head > known.get(id, 0):
+                self.incoming.read(id, None if id in known else 0)
+            elif head < known[id]:
+                self._log.critical("the database has lost entries of conversation {id}", id=id)
+        revision, keys = await self._journal.read_in_order(
+            self._node.store.changed_accounts, self._revision
+        )
+        for key in keys:
+            await self.refresh(key)
+        self._revision = revision
+
+    async def _compare_private(self) -> None:
+        for key in {session.account.key for session in self._memory.presence.everybody()}:
+            account = self._memory.accounts.get(key)
+            if account is not None and account.registered:
+                await self._read_private(key)
+
+    # Ids.
+
+    def _next_id(self) -> int:
+        if len(self._ids) <= IDS // 2 and not self._fetching:
+            self._fetching = True
+            self._run(self._fetch_ids())
+        if not self._ids:
+            raise Refused(Code.BUSY, "The server is busy. Try again soon.")
+        return self._ids.popleft()
+
+    async def _fetch_ids(self) -> None:
+        try:
+            first = await self._threads.write(self._node.store.ids, IDS)
+            self._ids.extend(range(first, first + IDS))
+        finally:
+            self._fetching = False
+
+    def _run(self, coroutine: object) -> None:
+        Deferred.fromCoroutine(coroutine).addErrback(self._failed)  # type: ignore[arg-type]
+
+    def _failed(self, failure: Failure) -> None:
+        if not isinstance(failure.value, NotSaved):
+            self._log.failure("a change of another node cannot be taken over", failure)

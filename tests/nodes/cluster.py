@@ -1,0 +1,85 @@
+"""Cluster: several chats on one database, each with its own store and doors."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from twisted.internet.task import Clock
+
+from pyconchat.chat.nodes import Node
+from pyconchat.store import SqlStore
+from tests.support.buses import Hub
+from tests.support.connections import TestConnection
+from tests.support.programs import MemoryServer, WiredProgram
+from tests.support.stores import share_statements
+
+__all__ = ["Cluster", "NodeServer"]
+
+
+class NodeServer(MemoryServer):
+    """One node: a chat with its doors in memory."""
+
+    def __init__(self, url: str, name: str, hub: Hub) -> None:
+        self.name = name
+        self.own_store = share_statements(SqlStore(url, shared=True))
+        self.own_store.open()
+        node = Node(name, self.own_store.nodes, hub.bus)
+        super().__init__(self.own_store, hub.clock, node=node)
+
+    def end(self) -> None:
+        """Stop as an administrator would."""
+        self.stop()
+        if self.chat.nodes is not None:
+            self.chat.nodes.stop()
+        self.own_store.close()
+
+    def crash(self) -> None:
+        """Stop without doing anything more, as if it was killed; its lease stays for a while."""
+        assert self.chat.nodes is not None
+        self.chat.nodes.halt()
+        self.stop()
+        self.own_store.close()
+
+
+class Cluster:
+    """The nodes ``a``, ``b``, … of one database at *url*."""
+
+    def __init__(self, url: str, clock: Clock, count: int = 2, seed: int = 0) -> None:
+        self.clock = clock
+        self.hub = Hub(clock, seed)
+        self.url = url
+        self.nodes = [self.add(name) for name in "abcdef"[:count]]
+
+    def add(self, name: str) -> NodeServer:
+        """Start one more node."""
+        return NodeServer(self.url, name, self.hub)
+
+    def person(self, node: int, name: str, password: str = "") -> TestConnection:
+        """Log in at nc at the node with that number."""
+        return self.nodes[node].person(name, password)
+
+    def program(self, node: int, name: str, password: str | None = None) -> WiredProgram:
+        """Log in as a program at the node with that number."""
+        return self.nodes[node].program(name, password)
+
+    def crash(self, number: int) -> None:
+        """Kill the node with that *number*, and let its lease end."""
+        node = self.nodes.pop(number)
+        node.crash()
+        self.end_lease(node.name)
+
+    def end_lease(self, name: str) -> None:
+        """Have the lease of the node *name* end now."""
+        with sqlite3.connect(self.url.removeprefix("sqlite:///")) as database:
+            database.execute("UPDATE nodes SET lease = 0 WHERE name = ?", (name,))
+        database.close()
+
+    def settle(self, seconds: float = 0.3) -> None:
+        """Let the bus deliver, and gaps be repaired."""
+        for _ in range(int(seconds / 0.01)):
+            self.clock.advance(0.01)
+
+    def stop(self) -> None:
+        """Stop all nodes."""
+        for node in self.nodes:
+            node.end()

@@ -1,0 +1,158 @@
+"""People at three nodes act at random, over a bus that loses, doubles and reorders.
+
+Afterwards the log is compared with what each of them was shown, and with the state in the memory
+of each node.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+from twisted.internet.task import Clock
+
+from pyconchat.domain.decisions import SERVER
+from pyconchat.domain.events import Message
+from pyconchat.domain.names import fold
+from tests.contracts.test_invariants import (
+    ADMIN_COMMANDS,
+    JOINING,
+    LEAVING,
+    MODERATING,
+    POLICIES,
+    Log,
+)
+from tests.nodes.cluster import Cluster
+from tests.support.examples import examples
+from tests.support.programs import WiredProgram, line_of
+from tests.support.stores import copy_empty
+
+NAMES = ("ann", "ben", "cem", "dora", "gus", "Gil")
+GUESTS = ("gus", "Gil")
+PASSWORD = "password"
+ACTIONS = 120
+
+
+class Player:
+    """One program of *name*, and the numbers that it was shown, by group."""
+
+    def __init__(self, name: str, program: WiredProgram) -> None:
+        self.name = name
+        self.program = program
+        self.seen: dict[str, list[int]] = {}
+        self.taken = 0
+
+    def takes(self) -> None:
+        """Take what was received. Numbers increase."""
+        self.program._takes(self.program.connection.receives())
+        new = self.program.objects[self.taken :]
+        self.taken = len(self.program.objects)
+        for each in new:
+            if "seq" in each and "re" not in each and "group" in each:
+                seqs = self.seen.setdefault(each["group"], [])
+                assert not seqs or each["seq"] > seqs[-1], f"{self.name}: {each} after {seqs[-3:]}"
+                seqs.append(each["seq"])
+
+
+class Game:
+    """Random actions by players at the nodes of *cluster*."""
+
+    def __init__(self, cluster: Cluster, seed: int) -> None:
+        self.cluster = cluster
+        self.random = Random(seed)
+        self.said = 0
+        self.players = [
+            Player(name, cluster.program(nth % 3, name, None if name in GUESTS else PASSWORD))
+            for nth, name in enumerate(NAMES)
+        ]
+        for group, policy in (("g1", "open"), ("g2", "approval")):
+            self.players[0].program.asks(line=f"/create {group} {policy}")
+        cluster.settle()
+        for player in self.players[1:]:
+            player.program.asks(line="/join g1")
+            player.program.asks(line="/join g2")
+        cluster.settle()
+        self.players[0].program.asks(line="/approve gus ben", group="g2")
+        cluster.settle()
+
+    def acts(self) -> None:
+        """Have somebody do something, in the same turn as what follows or before it."""
+        random = self.random
+        player = random.choice(self.players)
+        group, name = random.choice(("g1", "g1", "g2")), random.choice(NAMES)
+        self.said += 1
+        kind = random.random()
+        if kind < 0.5:
+            asked = {"text": f"m{self.said}", "group": group}
+        elif kind < 0.65:
+            asked = {"line": random.choice([*JOINING, *LEAVING]).format(group=group)}
+        elif kind < 0.72:
+            asked = {"line": f"/policy {random.choice(POLICIES)}", "group": group}
+        elif kind < 0.95:
+            order = random.choice(ADMIN_COMMANDS)
+            admin = self.admin_of(group)
+            player = admin if admin is not None and random.random() < 0.8 else player
+            asked = {"line": f"/{order} {name}", "group": group}
+        else:
+            asked = {"line": random.choice(MODERATING).format(name=name), "group": group}
+        player.program.connection.door.dataReceived(line_of(id=self.said, **asked))
+        if random.random() < 0.6:
+            self.cluster.clock.advance(random.choice((0.0, 0.0, 0.01, 0.1)))
+        for each in self.players:
+            each.takes()
+
+    def admin_of(self, group: str) -> Player | None:
+        """Return the admin of *group*, as the first node knows it."""
+        conversation = self.cluster.nodes[0].chat.groups.get(group)
+        admin = None if conversation is None else conversation.group.admin
+        return next((each for each in self.players if each.name == admin), None)
+
+    def check(self) -> None:
+        """Compare the log with the memory of all nodes, and with what was shown."""
+        store = self.cluster.nodes[0].own_store
+        ids = [id for id in self.cluster.nodes[0].chat.conversations.ids() if id != SERVER]
+        states, _ = store.state(ids)
+        for id, stored in states.items():
+            log = Log([])
+            for entry in store.entries(id, 0, 2**62, 100_000):
+                log.add(entry)
+            for node in self.cluster.nodes:
+                conversation = node.chat.conversations.get(id)
+                assert conversation is not None, f"node {node.name} does not know {id}"
+                assert conversation.published == stored.head, node.name
+                group = conversation.group
+                assert group.version == stored.version, node.name
+                assert group.state == stored.state, node.name
+            for player in self.players:
+                since = log.since.get(fold(player.name))
+                if since is None:
+                    continue
+                seen = set(player.seen.get(stored.state.name, ()))
+                missed = [
+                    entry
+                    for entry in log.entries
+                    if entry.seq > since
+                    and isinstance(entry.event, Message)
+                    and entry.event.sender != player.name
+                    and entry.seq not in seen
+                ]
+                assert not missed, f"{player.name} was not shown {missed}"
+
+
+@pytest.mark.parametrize("seed", range(examples(12)))
+@pytest.mark.parametrize("faulty", [False, True], ids=["sound", "faulty"])
+def test_all_nodes_agree_with_the_log(
+    tmp_path: Path, clock: Clock, seed: int, faulty: bool
+) -> None:
+    copy_empty(tmp_path)
+    cluster = Cluster(f"sqlite:///{tmp_path / 'pyconchat.db'}", clock, 3, seed)
+    game = Game(cluster, seed)
+    cluster.hub.faulty = faulty
+    for _ in range(ACTIONS):
+        game.acts()
+    cluster.settle(35)  # what the bus has lost last is found when heads are compared
+    for player in game.players:
+        player.takes()
+    game.check()
+    cluster.stop()

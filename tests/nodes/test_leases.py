@@ -1,0 +1,75 @@
+"""Leases: what a node that was killed leaves behind is ended by another one."""
+
+from __future__ import annotations
+
+import pytest
+
+from pyconchat.chat.leases import RENEW_SECONDS
+from pyconchat.domain.errors import NotSaved
+from tests.nodes.cluster import Cluster
+from tests.support.groups import find_group
+
+
+def test_the_guests_of_a_killed_node_are_gone(cluster: Cluster) -> None:
+    alice = cluster.person(0, "alice", "password").types("/create tea open")
+    cluster.settle()
+    cluster.person(1, "gus").types("/join tea")
+    bob = cluster.person(1, "bob", "password").types("/join tea")
+    cluster.settle()
+    bob.sees()
+    assert "gus has joined" in alice.sees()
+    cluster.crash(1)
+    cluster.settle(2 * RENEW_SECONDS)
+    seen = alice.sees()
+    assert "gus" in seen
+    chat = cluster.nodes[0].chat
+    assert sorted(find_group(chat, "tea").group.members) == ["alice", "bob"]
+    assert chat.accounts.get("gus") is None
+    assert not chat.presence.online(chat.accounts.find("bob").key)  # type: ignore[arg-type]
+    cluster.person(0, "gus")
+
+
+def test_who_is_online_elsewhere_is_known_at_the_start(cluster: Cluster) -> None:
+    cluster.person(0, "gus")
+    cluster.settle()
+    cluster.hub.cut = True
+    third = cluster.add("c")
+    cluster.nodes.append(third)
+    account = third.chat.accounts.get("gus")
+    assert account is not None
+    assert third.chat.presence.online(account.key)
+
+
+def test_presence_that_the_bus_has_lost_is_read(cluster: Cluster) -> None:
+    cluster.hub.cut = True
+    gus = cluster.person(0, "gus")
+    cluster.settle(15)
+    other = cluster.nodes[1].chat
+    assert other.accounts.get("gus") is not None
+    gus.wire.loseConnection()
+    cluster.settle(15)
+    assert other.accounts.get("gus") is None
+
+
+def test_a_lost_lease_is_taken_anew(cluster: Cluster) -> None:
+    """Others have ended the guests of this node: their sessions end, and nobody else's."""
+    gus = cluster.person(0, "gus")
+    alice = cluster.person(0, "alice", "password")
+    cluster.settle()
+    node = cluster.nodes[0]
+    cluster.end_lease("a")
+    assert cluster.nodes[1].own_store.nodes.expire()
+    cluster.settle(3 * RENEW_SECONDS)
+    assert "lost its database" in gus.sees()
+    alice.types("/create tea")
+    assert "tea" in alice.sees()
+    assert node.chat.nodes is not None
+    assert node.chat.nodes.leases.held
+    cluster.settle(15)
+    other = cluster.nodes[1].chat
+    assert other.presence.online(node.chat.accounts.find("alice").key)  # type: ignore[arg-type]
+
+
+def test_two_living_nodes_have_different_names(cluster: Cluster) -> None:
+    with pytest.raises((NotSaved, Exception), match="another node"):
+        cluster.add("a")

@@ -1,0 +1,93 @@
+"""Two nodes: what people do at one is seen at the other, in the same order."""
+
+from __future__ import annotations
+
+from tests.nodes.cluster import Cluster
+
+
+def test_messages_and_members(cluster: Cluster) -> None:
+    alice = cluster.person(0, "alice", "password")
+    alice.types("/create tea open")
+    cluster.settle()
+    bob = cluster.person(1, "bob", "password").types("/join tea")
+    cluster.settle()
+    assert "bob has joined" in alice.sees()
+    bob.sees()
+    alice.types("hello from a")
+    cluster.settle()
+    assert "alice: hello from a" in bob.sees()
+    bob.types("hello from b")
+    cluster.settle()
+    assert "bob: hello from b" in alice.sees()
+
+
+def test_a_kick_elsewhere_ends_the_membership_at_once(cluster: Cluster) -> None:
+    alice = cluster.person(0, "alice", "password").types("/create tea open")
+    cluster.settle()
+    bob = cluster.person(1, "bob", "password").types("/join tea")
+    cluster.settle()
+    bob.sees()
+    cluster.hub.cut = True
+    alice.types("/kick bob", "he is gone")
+    bob.types("I am still here")  # his node has not heard of it
+    cluster.settle(0.1)
+    seen = bob.sees()
+    assert "he is gone" not in seen
+    assert "kicked" in seen
+    assert "I am still here" not in alice.sees()
+
+
+def test_one_approves_what_the_other_asked(cluster: Cluster) -> None:
+    alice = cluster.person(0, "alice", "password").types("/create tea")
+    cluster.settle()
+    bob = cluster.person(1, "bob", "password").types("/join tea please")
+    cluster.settle()
+    assert "bob" in alice.sees()
+    alice.types("/approve bob", "welcome")
+    cluster.settle()
+    assert "welcome" in bob.sees()
+
+
+def test_private_messages(cluster: Cluster) -> None:
+    alice = cluster.person(0, "alice", "password")
+    bob = cluster.person(1, "bob")
+    cluster.settle()
+    alice.types("/msg bob psst")
+    cluster.settle()
+    assert "psst" in bob.sees()
+    bob.types("/msg alice yes?")
+    cluster.settle()
+    assert "yes?" in alice.sees()
+
+
+def test_a_guest_has_a_name_alone(cluster: Cluster) -> None:
+    cluster.hub.cut = True
+    cluster.person(0, "gus")
+    other = cluster.nodes[1].connect().types("gus", "")
+    cluster.settle()
+    assert "in use" in other.sees()
+
+
+def test_a_registered_name_has_its_password_at_both(cluster: Cluster) -> None:
+    cluster.hub.cut = True
+    alice = cluster.person(0, "alice", "password")
+    cluster.person(1, "alice", "password")
+    alice.types("/password", "password", "another1", "another1")
+    cluster.settle()
+    refused = cluster.nodes[1].connect().types("alice", "password")
+    cluster.settle()
+    assert "not the password" in refused.sees()
+
+
+def test_a_group_is_created_once(cluster: Cluster) -> None:
+    cluster.hub.cut = True
+    alice = cluster.person(0, "alice", "password")
+    bob = cluster.person(1, "bob", "password")
+    alice.types("/create tea open")
+    bob.types("/create tea open")
+    bob.types("/create chess open")
+    cluster.settle()
+    seen = bob.sees()
+    assert "There is a group tea already" in seen
+    assert "chess" in seen
+    assert "tea" in alice.sees()
