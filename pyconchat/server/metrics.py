@@ -21,6 +21,7 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
+from pyconchat.chat.nodes import Nodes
 from pyconchat.chat.statistics import BOUNDS, Histogram, Statistics
 from pyconchat.domain.replies import Drop
 
@@ -49,11 +50,27 @@ _COUNTERS = {
 """Fields of `Stats` that only rise, with the name and the help text of the metric."""
 
 
-class _StatisticsCollector(Collector):
-    """Reads *statistics* at each request."""
+_NODE_GAUGES = {
+    "bus_up": "1 while the bus to the other nodes is up.",
+    "bus_lag_seconds": "Time that a block took last on the bus.",
+    "lease_held": "1 while this node has its lease of the database.",
+}
+_NODE_COUNTERS = {
+    "bus_told": "Blocks told to other nodes.",
+    "bus_heard": "Blocks heard from other nodes.",
+    "bus_dropped": "Blocks dropped because too many were waiting.",
+    "gaps": "Gaps in what the bus brought that were read from the database.",
+    "conflicts": "Decisions that were made again after a change at another node.",
+}
+"""Fields of `Nodes.figures`, with the help text of the metric."""
 
-    def __init__(self, statistics: Statistics) -> None:
+
+class _StatisticsCollector(Collector):
+    """Reads *statistics* at each request, and those of one of several *nodes*."""
+
+    def __init__(self, statistics: Statistics, nodes: Nodes | None = None) -> None:
         self._statistics = statistics
+        self._nodes = nodes
 
     def collect(self) -> Iterator[Metric]:
         statistics = self._statistics
@@ -66,6 +83,12 @@ class _StatisticsCollector(Collector):
         yield _histogram("reactor_lag_seconds", "Delay of timers in the reactor.", statistics.lag)
         yield _by_cause("dropped", "Connections dropped, by cause.", stats.dropped)
         yield _by_cause("turned_away", "Connections refused, by limit.", stats.turned_away)
+        if self._nodes is not None:
+            figures = self._nodes.figures()
+            for name, help in _NODE_GAUGES.items():
+                yield GaugeMetricFamily(f"pyconchat_{name}", help, figures[name])
+            for name, help in _NODE_COUNTERS.items():
+                yield CounterMetricFamily(f"pyconchat_{name}", help, figures[name])
 
 
 def _by_cause(name: str, help: str, drops: Iterable[Drop]) -> Metric:
@@ -84,10 +107,10 @@ def _histogram(name: str, help: str, histogram: Histogram) -> Metric:
     return HistogramMetricFamily(f"pyconchat_{name}", help, buckets, histogram.sum)
 
 
-def metrics_text(statistics: Statistics) -> Callable[[], bytes]:
+def metrics_text(statistics: Statistics, nodes: Nodes | None = None) -> Callable[[], bytes]:
     """Return a function that returns the text for Prometheus."""
     registry = CollectorRegistry()
-    registry.register(_StatisticsCollector(statistics))
+    registry.register(_StatisticsCollector(statistics, nodes))
     return partial(generate_latest, registry)
 
 
@@ -96,9 +119,9 @@ class _Metrics(Resource):
 
     isLeaf = True
 
-    def __init__(self, statistics: Statistics) -> None:
+    def __init__(self, statistics: Statistics, nodes: Nodes | None) -> None:
         super().__init__()
-        self._text = metrics_text(statistics)
+        self._text = metrics_text(statistics, nodes)
 
     def render_GET(self, request: Request) -> bytes:
         request.setHeader(b"content-type", CONTENT_TYPE_LATEST.encode())
@@ -114,8 +137,8 @@ class _Site(Site):
         pass
 
 
-def metrics_site(statistics: Statistics) -> Site:
+def metrics_site(statistics: Statistics, nodes: Nodes | None = None) -> Site:
     """Return the factory of an HTTP server that serves *statistics* at ``/metrics``."""
     root = Resource()
-    root.putChild(b"metrics", _Metrics(statistics))
+    root.putChild(b"metrics", _Metrics(statistics, nodes))
     return _Site(root, timeout=30)

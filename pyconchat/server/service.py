@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from sqlalchemy import make_url
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
@@ -20,6 +21,8 @@ from twisted.python.threadpool import ThreadPool
 from pyconchat import __version__
 from pyconchat.auth.passwords import Hasher
 from pyconchat.chat.chat import Chat
+from pyconchat.chat.interfaces import IBus, IBusListener
+from pyconchat.chat.nodes import Node, Nodes
 from pyconchat.chat.statistics import LagMeter
 from pyconchat.commands.services import Services
 from pyconchat.config import Config
@@ -49,6 +52,12 @@ __all__ = ["ChatService", "Options", "makeService"]
 MAX_DISK_THREADS = 4
 """Maximum transfers that read or write the disk at the same time."""
 
+MAX_LEASE_WAIT = 15.0
+"""Seconds that a start waits for the lease of an earlier run with the same name to end."""
+
+LEASE_PAUSE = 1.0
+"""Seconds between two attempts."""
+
 CLEAN_SECONDS = 3600.0
 """Seconds between two searches for files that are no longer needed."""
 
@@ -74,9 +83,15 @@ class ChatService(MultiService):
         self._wall_clock = wall_clock
         self._threads = StoreThreads(reactor, READERS)
         self._hasher = Hasher(reactor)
-        self._store = SqlStore(config.store_url, config.store.durability, self._damaged)
+        several = bool(config.node_name)
+        self._store = SqlStore(
+            config.store_url, config.store.durability, self._damaged, shared=several
+        )
+        node = self._node() if several else None
         self._disk = ThreadPool(0, MAX_DISK_THREADS, "pyconchat-files")
-        self.chat = Chat(self._store, self._threads, reactor, self._hasher, config, wall_clock)
+        self.chat = Chat(
+            self._store, self._threads, reactor, self._hasher, config, wall_clock, node
+        )
         run = partial(deferToThreadPool, reactor, self._disk)
         self._files = FileSharing(self.chat, Storage(config.state_path / "files"), run)
         self._purge = Purge(self._store, self._threads, reactor, self.chat.now, self._files.purged)
@@ -94,6 +109,24 @@ class ChatService(MultiService):
         self._ports = Ports(
             reactor, config.state_path, config.trusted_proxies, config.public_url.rstrip("/")
         )
+
+    def _node(self) -> Node:
+        """Return this server as one of several nodes."""
+        from pyconchat.bus.opening import open_bus  # few servers need it
+
+        config, reactor = self.config, self._reactor
+        database = make_url(config.store_url)
+        # As libpq takes it; empty for SQLite, which several nodes cannot use.
+        conninfo = ""
+        if database.get_backend_name() == "postgresql":
+            plain = database.set(drivername="postgresql")
+            conninfo = plain.render_as_string(hide_password=False)
+
+        def bus(listener: IBusListener) -> IBus:
+            chat, name = database.database or "", config.node_name
+            return open_bus(config.bus.url, conninfo, chat, name, listener, reactor)
+
+        return Node(config.node_name, self._store.nodes, bus)
 
     # Starting.
 
@@ -127,7 +160,7 @@ class ChatService(MultiService):
         if self.config.doors.metrics:
             from pyconchat.server.metrics import metrics_site  # most servers never need it
 
-            site = metrics_site(self._statistics)
+            site = metrics_site(self._statistics, self.chat.nodes)
             self._ports.open_metrics(self.config.doors.metrics, site)
         super().privilegedStartService()
 
@@ -158,7 +191,7 @@ class ChatService(MultiService):
         from pyconchat.server.metrics import metrics_text
 
         monitors = irc.monitors if irc is not None else None
-        return WebFactory(self._factory, metrics_text(self._statistics), monitors)
+        return WebFactory(self._factory, metrics_text(self._statistics, self.chat.nodes), monitors)
 
     def startService(self) -> None:
         self._lock_state()
@@ -168,6 +201,8 @@ class ChatService(MultiService):
             self._store.lock()
             self._store.open()
             self._store.prepare()
+            if self.chat.nodes is not None:
+                self._take_lease(self.chat.nodes)
             loaded = self._store.load()
         except (BadStore, NotSaved) as problem:
             stop(problem)
@@ -192,6 +227,19 @@ class ChatService(MultiService):
         code = self.chat.accounts.claim_code
         if code is not None:
             self._log.info("to become the first operator: type /claim {code}", code=code)
+
+    def _take_lease(self, nodes: Nodes) -> None:
+        """Take the lease; that of an earlier run, which was killed, may still have to end."""
+        until = time.monotonic() + MAX_LEASE_WAIT
+        while True:
+            try:
+                nodes.take_lease()
+                return
+            except BadStore as problem:
+                if time.monotonic() > until:
+                    raise
+                self._log.info("waiting, because {problem}", problem=problem)
+                time.sleep(LEASE_PAUSE)
 
     def _lock_state(self) -> None:
         folder = self.config.state_path
@@ -221,6 +269,8 @@ class ChatService(MultiService):
         self._doors.shut_down()
         await self._doors.when_empty()
         await self.chat.journal.when_idle()
+        if self.chat.nodes is not None:
+            await self.chat.nodes.stop()
         self._hasher.stop()
         self._disk.stop()
         self.chat.indexer.stop()

@@ -82,6 +82,13 @@ def test_system_b_by_number_and_on_the_console(
     user: UserOf, server: Server, one: str, other: str
 ) -> None:
     """Tchat: the same by number, and each event once in the log, as on its console."""
+    act_by_number(user, one, other)
+    server.says("user disconnected: alice")
+    check_console(server.log())
+
+
+def act_by_number(user: UserOf, one: str, other: str) -> None:
+    """Let alice and bob do by number what system A does by commands."""
     bob = user(other, "bob", "secret of bob")
     alice = user(one, "alice", group="tea")
     alice.sees("you are its admin")
@@ -111,9 +118,10 @@ def test_system_b_by_number_and_on_the_console(
     alice.sees("You were kicked from tea by bob")
     alice.types("/3")
     assert alice.is_disconnected()
-    server.says("user disconnected: alice")
 
-    log = server.log()
+
+def check_console(log: str) -> None:
+    """Check that *log* has each event once, and no secret."""
     for line in (
         r"group created: tea \(number 1\) by alice",
         r"user connected: alice from 127.0.0.1",
