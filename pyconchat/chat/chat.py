@@ -150,6 +150,7 @@ class Chat:
             self.nodes.start()
         for conversation in list(self.groups):
             self.registry.end_absent(conversation)
+        self.registry.several = self.nodes is not None  # others may be connected elsewhere
         lobby = self.groups.get(self.config.lobby) if self.config.lobby is not None else None
         if lobby is not None:
             self.decide(lobby, lambda group: group.become_lobby())

@@ -14,18 +14,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pyconchat.chat.blocks import (
-    SERVER_TOPIC,
-    BadBlock,
-    BlockEntry,
-    Entries,
-    Head,
-    Notice,
-    account_topic,
-    conversation_topic,
-    decode_block,
-    encode_entries,
-)
+from pyconchat.chat.blocks import BadBlock, Entries, Head, Notice, decode_block
+from pyconchat.chat.box import Box
 from pyconchat.chat.conversations import (
     Conversation,
     DirectConversation,
@@ -39,17 +29,16 @@ from pyconchat.chat.memory import Memory
 from pyconchat.chat.pending import PendingDecision
 from pyconchat.chat.publisher import Publisher, Runs, runs_of
 from pyconchat.chat.recovery import Recovery
+from pyconchat.chat.telling import tell, versions_of
 from pyconchat.domain.accounts import correspond
 from pyconchat.domain.decisions import SERVER
 from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.events import (
     Entry,
-    GroupCreated,
     Talk,
     about,
     changes_version,
     decode,
-    encode,
 )
 from pyconchat.domain.names import fold
 from pyconchat.domain.stored import Caught
@@ -62,11 +51,6 @@ GAP_SECONDS = 0.03
 
 RETRY_SECONDS = 1.0
 """Seconds between two attempts to read from the store."""
-
-MAX_BOX_ENTRIES = 20_000
-"""Maximum entries that wait for others before them; beyond it they are dropped, and read later."""
-
-MAX_BOX_BYTES = 32 * 1024**2
 
 
 @implementer(IBusListener)
@@ -109,8 +93,7 @@ class Incoming:
         self.journal: Journal  # set by `Chat`
         self.commits: FillingCommits  # set by `Chat`
         self._accepted: dict[int, int] = {}  # where it is more than what is published
-        self._box: dict[int, dict[int, BlockEntry]] = {}  # by conversation and number
-        self._box_entries = self._box_bytes = 0
+        self._box = Box()
         self._behind: dict[int, int] = {}  # to be read: conversations, and what is known of them
         self._reading = False
         self._read = Waiters()
@@ -141,8 +124,8 @@ class Incoming:
         """
         caught, self._fresh = self.commits.take()
         runs = runs_of(decisions, stored)
-        versions = _versions(decisions, stored)
-        self._tell(runs, versions)
+        versions = versions_of(decisions, stored)
+        tell(self.bus, self._node, self._memory, runs, versions)
         self._decisions_stored(decisions)
         for id in self._fresh - caught.keys():
             missing = self._memory.conversations.get(id)
@@ -215,31 +198,6 @@ class Incoming:
                 if entry.seq > known and entry.seq not in own:
                     self._memory.replay_server(entry)
 
-    def _tell(self, runs: Runs, versions: Mapping[int, Mapping[int, int | None]]) -> None:
-        """Tell the other nodes what was stored."""
-        for id, (entries, _) in runs.items():
-            block = encode_entries(
-                self._node,
-                id,
-                entries[0].seq,
-                [
-                    BlockEntry(each.at, encode(each.event).encode(), versions[id].get(each.seq))
-                    for each in entries
-                ],
-            )
-            for topic in self._topics(id, entries):
-                self.bus.tell(topic, block)
-
-    def _topics(self, id: int, entries: Sequence[Entry]) -> list[str]:
-        if id == SERVER or type(entries[0].event) is GroupCreated:
-            return [SERVER_TOPIC]
-        conversation = self._memory.conversations.get(id)
-        if isinstance(conversation, DirectConversation):
-            return [
-                account_topic(account_key(each)) for each in dict.fromkeys(conversation.parties)
-            ]
-        return [conversation_topic(id)]
-
     # What other nodes tell.
 
     def heard(self, topic: str, data: bytes) -> None:
@@ -253,7 +211,8 @@ class Incoming:
                 if self._memory.conversations.get(id) is None:
                     self.read(id, first - 1 if topic.startswith("a/") else 0)
                 else:
-                    self._put(id, first, entries)
+                    for dropped in self._box.put(id, first, entries, self.known(id)):
+                        self.read(dropped)
                     self._advance(id)
             case Head(_, id, last):
                 if self.known(id) < last:
@@ -264,37 +223,14 @@ class Incoming:
     def connected(self) -> None:
         self._reconnected()
 
-    def _put(self, id: int, first: int, entries: Sequence[BlockEntry]) -> None:
-        known = self.known(id)
-        box = self._box.setdefault(id, {})
-        for seq, entry in enumerate(entries, first):
-            if seq > known and seq not in box:
-                box[seq] = entry
-                self._box_entries += 1
-                self._box_bytes += len(entry.body)
-        if self._box_entries > MAX_BOX_ENTRIES or self._box_bytes > MAX_BOX_BYTES:
-            for each in [*self._box]:
-                self._empty(each, 2**63)
-                self.read(each)
-
-    def _empty(self, id: int, upto: int) -> None:
-        """Remove the entries up to *upto* from the box."""
-        box = self._box.get(id, {})
-        for seq in [seq for seq in box if seq <= upto]:
-            self._box_entries -= 1
-            self._box_bytes -= len(box.pop(seq).body)
-        if not box:
-            self._box.pop(id, None)
-
     def _advance(self, id: int) -> None:
         """Accept what is next from the box; if something else is there, wait for what is before."""
         conversation = self._memory.conversations.get(id)
-        box = self._box.get(id)
-        if conversation is None or not box:
+        if conversation is None:
             return
         entries: list[Entry] = []
         seq = self.known(id) + 1
-        while (found := box.get(seq)) is not None:
+        while (found := self._box.get(id, seq)) is not None:
             entry = Entry(id, seq, found.at, decode(found.body.decode()))
             if about(entry.event):  # the quote of the earlier entry is read with it
                 self.read(id)
@@ -303,7 +239,7 @@ class Incoming:
                 break
             entries.append(entry)
             seq += 1
-        self._empty(id, seq - 1)
+        self._box.remove(id, seq - 1)
         if entries:
             self._show(id, entries)
         if id in self._box:
@@ -387,7 +323,7 @@ class Incoming:
             entries, _ = self._new(id, each.entries, [None] * len(each.entries))
             if entries:
                 self._show(id, entries)
-            self._empty(id, self.known(id))
+            self._box.remove(id, self.known(id))
             if each.more:
                 self.read(id)
             else:
@@ -447,18 +383,6 @@ class Incoming:
             conversation = self._memory.conversations.get(id)
             if conversation is None or conversation.published >= self._accepted.get(id, 0):
                 self._accepted.pop(id, None)
-
-
-def _versions(
-    decisions: Sequence[PendingDecision], stored: Sequence[Sequence[Entry]]
-) -> dict[int, dict[int, int | None]]:
-    """Return the versions on which changes of state were decided, by conversation and number."""
-    found: dict[int, dict[int, int | None]] = {}
-    for pending, numbered in zip(decisions, stored, strict=True):
-        for new, entry in zip(pending.decision.entries, numbered, strict=True):
-            version = new.version if changes_version(entry.event) else None
-            found.setdefault(entry.conversation, {})[entry.seq] = version
-    return found
 
 
 def _merged(

@@ -134,7 +134,6 @@ class Nodes:
         self._journal = journal
         self.incoming.journal = journal
         self._take_over = take_over
-        registry.several = True
         self.leases = Leases(
             *(self._node.name, self._memory, registry, self._node.store, self._threads),
             *(self._reactor, self._tell),
@@ -144,6 +143,7 @@ class Nodes:
 
     def take_lease(self) -> None:
         """Take the lease, before the store is loaded. Blocks. Raises `BadStore` or `NotSaved`."""
+        self._node.store.expire()  # the start ends what guests of killed nodes have left
         self._id = self._node.store.begin(self._node.name)
         first = self._node.store.ids(IDS)
         self._ids.extend(range(first, first + IDS))

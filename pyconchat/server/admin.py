@@ -63,7 +63,8 @@ class Admin:
             )
         if not config.store.url and os.geteuid() == 0:
             require_regular(file)
-        self._store = SqlStore(config.store_url, config.store.durability)
+        shared = bool(config.node_name)  # then other nodes hear of what is changed
+        self._store = SqlStore(config.store_url, config.store.durability, shared=shared)
         self._store.open_as_is()
         if not config.store.url and os.geteuid() == 0:
             require_opened(file)
