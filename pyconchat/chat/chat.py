@@ -125,6 +125,7 @@ class Chat:
             self.memory, self.journal, self.registry, self.registration, self.now
         )
         self.private = PrivateTalk(self.memory, store, self.journal, self.registry, self.now)
+        self.private.nodes = self.nodes
         self.indexer = SearchIndexer(
             store,
             threads,

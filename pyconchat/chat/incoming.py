@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pyconchat.chat.blocks import BadBlock, Entries, Head, Notice, decode_block
+from pyconchat.chat.blocks import BadBlock, Entries, Head, Notice, account_topic, decode_block
 from pyconchat.chat.box import Box
 from pyconchat.chat.conversations import (
     Conversation,
@@ -40,7 +40,7 @@ from pyconchat.domain.events import (
     changes_version,
     decode,
 )
-from pyconchat.domain.names import fold
+from pyconchat.domain.names import Key, fold
 from pyconchat.domain.stored import Caught
 from pyconchat.net.waiters import Waiters
 
@@ -59,7 +59,9 @@ class Incoming:
 
     *noticed* is called with the payloads of the notices of other nodes, *reconnected* when the bus
     has connected, since when anything may have been missed, and *stored* with decisions of this
-    node, to tell the others what is in no conversation.
+    node, to tell the others what is in no conversation. *found_private* is called with a private
+    conversation that is not in memory, the account whose topic it came by, and the number before
+    its entries: it calls `read`.
 
     An entry is *accepted* when all entries before it are: then it follows in the queue of what the
     journal publishes, and the state in memory is that after it, or a later one.
@@ -79,6 +81,7 @@ class Incoming:
         noticed: Callable[[bytes], None],
         reconnected: Callable[[], None],
         stored: Callable[[Sequence[PendingDecision]], None],
+        found_private: Callable[[int, Key, int], None],
     ) -> None:
         self._node = node
         self._memory = memory
@@ -90,6 +93,7 @@ class Incoming:
         self._noticed = noticed
         self._reconnected = reconnected
         self._decisions_stored = stored
+        self._found_private = found_private
         self.journal: Journal  # set by `Chat`
         self.commits: FillingCommits  # set by `Chat`
         self._accepted: dict[int, int] = {}  # where it is more than what is published
@@ -209,16 +213,26 @@ class Incoming:
         match block:
             case Entries(_, id, first, entries):
                 if self._memory.conversations.get(id) is None:
-                    self.read(id, first - 1 if topic.startswith("a/") else 0)
+                    self._found(topic, id, first - 1)
                 else:
                     for dropped in self._box.put(id, first, entries, self.known(id)):
                         self.read(dropped)
                     self._advance(id)
             case Head(_, id, last):
-                if self.known(id) < last:
+                if self._memory.conversations.get(id) is None:
+                    self._found(topic, id, last - 1)
+                elif self.known(id) < last:
                     self._wait_for(id)
             case Notice(_, payload):
                 self._noticed(payload)
+
+    def _found(self, topic: str, id: int, before: int) -> None:
+        """Read a conversation that is not in memory, whose entry *before* + 1 was heard."""
+        prefix = account_topic(Key(""))
+        if topic.startswith(prefix):
+            self._found_private(id, Key(topic.removeprefix(prefix)), before)
+        else:
+            self.read(id, 0)
 
     def connected(self) -> None:
         self._reconnected()

@@ -23,7 +23,13 @@ from pyconchat.chat.blocks import (
     conversation_topic,
     encode_block,
 )
-from pyconchat.chat.conversations import Conversation, GroupConversation
+from pyconchat.chat.conversations import (
+    Conversation,
+    DirectConversation,
+    GroupConversation,
+    Parties,
+    account_key,
+)
 from pyconchat.chat.gap_filling import FillingCommits
 from pyconchat.chat.incoming import Incoming
 from pyconchat.chat.interfaces import IBus, IBusListener, INodeStore, IStore, IThreads
@@ -107,6 +113,7 @@ class Nodes:
             noticed=self.noticed,
             reconnected=self.compare,
             stored=self.tell_accounts,
+            found_private=self.found_private,
         )
         self.bus = self.incoming.bus
         self.commits = FillingCommits(store, node.store, self.incoming.known, self.incoming.version)
@@ -211,6 +218,43 @@ class Nodes:
                 following.addCallback(lambda _: self._run(self._read_private(key)))
         else:
             self.bus.unfollow(topic)
+
+    async def add_private(self, parties: Parties, id: int, head: int) -> DirectConversation:
+        """Add a private conversation of the store that is not in memory. Raises `NotSaved`.
+
+        It may be new: what the parties' sessions have not received is delivered.
+        """
+        after = head
+        for party in parties:
+            after = min(after, await self._received(account_key(party), id, head))
+        conversation = self._memory.conversations.add_private(parties, id, after)
+        if after < head:
+            self.incoming.read(id)
+            await self.incoming.when_read()
+        return conversation
+
+    def found_private(self, id: int, key: Key, before: int) -> None:
+        """Read what *key* has not received of a private conversation that is not in memory.
+
+        The entry *before* + 1 was heard.
+        """
+
+        async def find() -> None:
+            after = await self._received(key, id, before)
+            if self._memory.presence.sessions(key):
+                self.incoming.read(id, after)
+
+        self._run(find())
+
+    async def _received(self, key: Key, id: int, head: int) -> int:
+        """Return up to which entry, at most *head*, *key* has received a conversation."""
+        account = self._memory.accounts.get(key)
+        if account is None or not self._memory.presence.sessions(key):
+            return head  # there is no session to which anything is missing
+        if not account.registered:
+            return 0
+        cursors = await self._journal.read_in_order(self._store.cursors, key)
+        return min((each.read for each in cursors if each.conversation == id), default=head)
 
     async def _read_private(self, key: Key) -> None:
         """Read the private messages that *key* has not received, and that were not heard."""

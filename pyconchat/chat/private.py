@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from pyconchat.chat.conversations import DirectConversation, Parties
 from pyconchat.chat.interfaces import IJournal, ISession, IStore
 from pyconchat.chat.memory import Memory
+from pyconchat.chat.nodes import Nodes
 from pyconchat.chat.session_registry import SessionRegistry
 from pyconchat.domain.accounts import Account, correspond
 from pyconchat.domain.decisions import Decision, NewEntry, OpenDirect, RequestKey
@@ -55,6 +56,7 @@ class PrivateTalk:
         self._journal = journal
         self._registry = registry
         self._now = now
+        self.nodes: Nodes | None = None  # set if this is one of several nodes
 
     def require_partner(self, account: Account, partner: Account, or_self: bool = False) -> None:
         """Raise `Refused` if *partner* has disconnected for good, or is *account* itself.
@@ -223,9 +225,11 @@ class PrivateTalk:
     async def _find(self, one: Account, other: Account) -> DirectConversation | None:
         parties = parties_of(one, other)
         known = self._conversations.private(parties)
-        stored = self._registry.several or (one.registered and other.registered)
+        stored = self.nodes is not None or (one.registered and other.registered)
         if known is None and stored:
             found = await self._journal.read_in_order(self._store.direct, parties)
+            if found is not None and self.nodes is not None:
+                return await self.nodes.add_private(parties, *found)
             if found is not None:
                 return self._conversations.add_private(parties, *found)
             known = self._conversations.private(parties)  # created while the store was read

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from sqlalchemy import make_url
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
@@ -46,6 +45,7 @@ from pyconchat.server.start_lines import database_line, reserved_lines
 from pyconchat.server.store_threads import StoreThreads
 from pyconchat.sessions.portal import login_portal
 from pyconchat.store import READERS, BadStore, SqlStore
+from pyconchat.store.database_id import conninfo_of, database_id
 
 __all__ = ["ChatService", "Options", "makeService"]
 
@@ -112,19 +112,18 @@ class ChatService(MultiService):
 
     def _node(self) -> Node:
         """Return this server as one of several nodes."""
-        from pyconchat.bus.opening import open_bus  # few servers need it
+        from pyconchat.bus.opening import BadBus, open_bus  # few servers need it
 
         config, reactor = self.config, self._reactor
-        database = make_url(config.store_url)
-        # As libpq takes it; empty for SQLite, which several nodes cannot use.
-        conninfo = ""
-        if database.get_backend_name() == "postgresql":
-            plain = database.set(drivername="postgresql")
-            conninfo = plain.render_as_string(hide_password=False)
+        conninfo = conninfo_of(config.store_url)
 
         def bus(listener: IBusListener) -> IBus:
-            chat, name = database.database or "", config.node_name
-            return open_bus(config.bus.url, conninfo, chat, name, listener, reactor)
+            name = config.node_name
+            try:
+                chat = database_id(conninfo) if conninfo else ""
+                return open_bus(config.bus.url, conninfo, chat, name, listener, reactor)
+            except (BadBus, BadStore) as problem:
+                stop(problem)
 
         return Node(config.node_name, self._store.nodes, bus)
 

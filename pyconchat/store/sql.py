@@ -44,6 +44,7 @@ from pyconchat.store.snapshot import take_snapshot
 from pyconchat.store.transactions import (
     Writer,
     reading,
+    snapshot,
     transaction,
 )
 from pyconchat.store.upgrade import require_newest, upgrade
@@ -187,7 +188,7 @@ class SqlStore:
 
     def state(self, ids: Iterable[int]) -> tuple[dict[int, StoredGroup], ServerState | None]:
         ids = list(ids)
-        with self._writer.reading(STATE_SECONDS) as connection:
+        with self._writer.snapshot(STATE_SECONDS) as connection:
             groups = state.read_groups(connection, ids)
             return groups, state.read_server(connection) if SERVER in ids else None
 
@@ -219,7 +220,7 @@ class SqlStore:
             return state.read_closed(connection)
 
     def load(self) -> Loaded:
-        with transaction(self._reading) as connection:
+        with snapshot(self._reading) as connection:
             return state.load(connection)
 
     def entries(

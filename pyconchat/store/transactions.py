@@ -60,6 +60,21 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """As `transaction`, for reads that all see the same commits."""
+    with transaction(engine) as connection:
+        see_one_state(connection)
+        yield connection
+
+
+def see_one_state(connection: Connection) -> None:
+    """Let all statements of the transaction that begins see the same commits, as SQLite's do."""
+    if connection.dialect.name != "sqlite":
+        isolation = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+        connection.exec_driver_sql(isolation)
+
+
+@contextmanager
 def reading(
     engine: Engine, seconds: float, wanted: Callable[[], bool] = lambda: True
 ) -> Iterator[Connection]:
@@ -124,9 +139,7 @@ class Writer:
     def snapshot(self, seconds: float) -> Iterator[Connection]:
         """As `reading`, where all statements see the same commits."""
         with self.transaction() as connection:
-            if not self._sqlite:
-                isolation = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-                connection.exec_driver_sql(isolation)
+            see_one_state(connection)
             with _deadline(connection, seconds, lambda: True):
                 yield connection
 
