@@ -95,9 +95,11 @@ class RedisEngine:
             self._receiving.protocol.unsubscribe(topic)
 
     def send(self, topic: str, block: bytes) -> None:
-        self._queue.put((topic, block))
-        if self._publishing.protocol is not None:
-            self._publishing.protocol.publish()
+        protocol = self._publishing.protocol
+        if protocol is None:
+            self._queue.put((topic, block))
+        else:
+            protocol.send(topic, block)
 
     def _can_publish(self) -> None:
         assert self._publishing.protocol is not None, "it has just logged in"

@@ -116,17 +116,28 @@ class Publishing(_Protocol):
         """Return whether everything was published."""
         return not self._unconfirmed and not len(self._queue)
 
+    def send(self, topic: str, block: bytes) -> None:
+        """Publish *block* to *topic*, after what is in the queue."""
+        unconfirmed = self._unconfirmed
+        bytes_then = self._unconfirmed_bytes + len(block)
+        full = len(unconfirmed) >= MAX_UNCONFIRMED or bytes_then > MAX_UNCONFIRMED_BYTES
+        if full or len(self._queue):
+            self._queue.put((topic, block))
+            return
+        unconfirmed.append((topic, block))
+        self._unconfirmed_bytes = bytes_then
+        self.transport.write(_packed((b"PUBLISH", self._prefix + topic.encode(), block)))
+
     def publish(self) -> None:
         """Send more of what is waiting, unless too much of it is unconfirmed."""
         most = MAX_UNCONFIRMED - len(self._unconfirmed)
         size = MAX_UNCONFIRMED_BYTES - self._unconfirmed_bytes
-        if most <= 0 or size <= 0 or not self._ready:
+        if most <= 0 or size <= 0:
             return
         blocks = self._queue.take(most, size)
         for topic, block in blocks:
             self._unconfirmed_bytes += len(block)
-            command = (b"PUBLISH", self._prefix + topic.encode(), block)
-            self.transport.write(_packed(command))
+            self.transport.write(_packed((b"PUBLISH", self._prefix + topic.encode(), block)))
         self._unconfirmed.extend(blocks)
 
     def handle(self, reply: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from pyconchat.domain.names import Key
@@ -54,14 +55,18 @@ SERVER_TOPIC = "s"
 """The topic for changes of the whole server."""
 
 _ENTRIES, _HEAD, _NOTICE = 1, 2, 3
+_ENTRIES_BYTE, _HEAD_BYTE, _NOTICE_BYTE = b"\1", b"\2", b"\3"
 _NO_VERSION = -1
 _FIRST = struct.Struct("!QQH")  # conversation, number of the first entry, count
 _LAST = struct.Struct("!QQ")  # conversation, number of the last entry
-_NUMBERS = 3  # of each entry: time, version, length of the body
 
 
 class BadBlock(ValueError):
     """These bytes are not a block, or this block is not within the bounds."""
+
+
+class TooLarge(BadBlock):
+    """These entries are too many for a block, or too large."""
 
 
 class BlockEntry(NamedTuple):
@@ -112,6 +117,7 @@ def account_topic(key: Key) -> str:
     return f"a/{key}"
 
 
+@lru_cache(64)
 def start_of_blocks(node: str) -> bytes:
     """Return the bytes with which all blocks of *node* begin, and no others.
 
@@ -128,22 +134,16 @@ def start_of_blocks(node: str) -> bytes:
 
 def encode_block(block: Block) -> bytes:
     """Return *block* as bytes. Raises `BadBlock` if it is not within the bounds."""
-    start = start_of_blocks(block.node)
     match block:
-        case Entries(_, conversation, first, entries):
-            if not 0 < len(entries) <= MAX_ENTRIES:
-                raise BadBlock(f"{len(entries)} entries")
-            data = _encode_entries(start, conversation, first, entries)
-        case Head(_, conversation, last):
-            _check(conversation, last)
-            data = start + bytes((_HEAD,)) + _LAST.pack(conversation, last)
-        case Notice(_, payload):
+        case Entries(node, conversation, first, entries):
+            return _encode_entries(node, conversation, first, entries)
+        case Head(node, conversation, last):
+            _check(conversation, last, last)
+            return start_of_blocks(node) + _HEAD_BYTE + _LAST.pack(conversation, last)
+        case Notice(node, payload):
             if len(payload) > MAX_NOTICE_BYTES:
                 raise BadBlock(f"a notice of {len(payload)} bytes")
-            data = start + bytes((_NOTICE,)) + payload
-    if len(data) > MAX_BLOCK_BYTES:
-        raise BadBlock(f"a block of {len(data)} bytes")
-    return data
+            return start_of_blocks(node) + _NOTICE_BYTE + payload
 
 
 def encode_entries(
@@ -154,12 +154,10 @@ def encode_entries(
     If there are too many, or they are too large, it is a `Head`. Raises `BadBlock` for other
     values that are not within the bounds.
     """
-    if len(entries) <= MAX_ENTRIES:
-        size = sum([len(entry.body) for entry in entries])
-        # The rest of a block takes less than a kilobyte, and 24 bytes an entry.
-        if size + 24 * len(entries) <= MAX_BLOCK_BYTES - 1024:
-            return encode_block(Entries(node, conversation, first, entries))
-    return encode_block(Head(node, conversation, first + len(entries) - 1))
+    try:
+        return _encode_entries(node, conversation, first, entries)
+    except TooLarge:
+        return encode_block(Head(node, conversation, first + len(entries) - 1))
 
 
 def decode_block(data: bytes) -> Block | None:
@@ -178,7 +176,7 @@ def decode_block(data: bytes) -> Block | None:
         if len(data) != start + _LAST.size:
             raise BadBlock("the head has a wrong size")
         conversation, last = _LAST.unpack_from(data, start)
-        _check(conversation, last)
+        _check(conversation, last, last)
         return Head(node, conversation, last)
     if kind == _NOTICE:
         if len(data) - start > MAX_NOTICE_BYTES:
@@ -202,28 +200,32 @@ def head_of(data: bytes) -> bytes:
 
 
 def _encode_entries(
-    start: bytes, conversation: int, first: int, entries: Sequence[BlockEntry]
+    node: str, conversation: int, first: int, entries: Sequence[BlockEntry]
 ) -> bytes:
-    _check(conversation, first, first + len(entries) - 1)
+    """As `encode_entries`. Raises `TooLarge` if only the count or the size is not within bounds."""
+    count = len(entries)
+    if not count:
+        raise BadBlock("no entries")
+    _check(conversation, first, first + count - 1)
     numbers: list[int] = []
+    bodies: list[bytes] = []
     for at, body, version in entries:
         if version is None:
             version = _NO_VERSION
         elif version < 0:
             raise BadBlock("the version is negative")
         numbers += (at, version, len(body))
+        bodies.append(body)
+    if count > MAX_ENTRIES:
+        raise TooLarge(f"{count} entries")
     try:
-        return b"".join(
-            (
-                start,
-                bytes((_ENTRIES,)),
-                _FIRST.pack(conversation, first, len(entries)),
-                struct.pack(f"!{len(numbers)}q", *numbers),
-                *[entry.body for entry in entries],
-            )
-        )
+        head = _FIRST.pack(conversation, first, count) + struct.pack(f"!{3 * count}q", *numbers)
     except struct.error as error:
         raise BadBlock(str(error)) from None
+    data = b"".join((start_of_blocks(node), _ENTRIES_BYTE, head, *bodies))
+    if len(data) > MAX_BLOCK_BYTES:
+        raise TooLarge(f"a block of {len(data)} bytes")
+    return data
 
 
 def _decode_entries(node: str, data: bytes, start: int) -> Entries:
@@ -231,11 +233,11 @@ def _decode_entries(node: str, data: bytes, start: int) -> Entries:
         raise BadBlock("the block ends early")
     conversation, first, count = _FIRST.unpack_from(data, start)
     start += _FIRST.size
-    body = start + 8 * _NUMBERS * count
+    body = start + 8 * 3 * count  # of each entry: time, version, length of the body
     if not 0 < count <= MAX_ENTRIES or len(data) < body:
         raise BadBlock(f"{count} entries")
     _check(conversation, first, first + count - 1)
-    numbers = iter(struct.unpack_from(f"!{_NUMBERS * count}q", data, start))
+    numbers = iter(struct.unpack_from(f"!{3 * count}q", data, start))
     entries = []
     for at, version, length in zip(numbers, numbers, numbers, strict=True):
         end = body + length
@@ -259,7 +261,7 @@ def _start(data: bytes) -> tuple[str, int, int]:
         raise BadBlock("the node's id is not valid text") from None
 
 
-def _check(conversation: int, *seqs: int) -> None:
-    """Raise `BadBlock` unless *conversation* and the entry numbers *seqs* are possible."""
-    if not 0 <= conversation <= MAX_NUMBER or not all(0 < seq <= MAX_NUMBER for seq in seqs):
+def _check(conversation: int, first: int, last: int) -> None:
+    """Raise `BadBlock` unless *conversation* and the entry numbers *first* to *last* can be."""
+    if not (0 <= conversation <= MAX_NUMBER and 0 < first <= last <= MAX_NUMBER):
         raise BadBlock("a number is not within the bounds")

@@ -159,7 +159,7 @@ def test_the_start_of_blocks() -> None:
     [
         [HELLO] * (blocks.MAX_ENTRIES + 1),
         [HELLO._replace(body=b"x" * 4096)] * 64,
-        [HELLO._replace(body=b"x" * (blocks.MAX_BLOCK_BYTES - 1000))],
+        [HELLO._replace(body=b"x" * (blocks.MAX_BLOCK_BYTES - 40))],
     ],
 )
 def test_too_much_for_a_block(entries: list[BlockEntry]) -> None:
