@@ -71,11 +71,12 @@ class KeptConnection(Generic[P]):
         """Disconnect. Fires when the connection is closed."""
         self._ended = Deferred()
         self._cancel()
-        if self._open is None:
-            if self._attempt is not None:
-                self._attempt.cancel()
+        if self._open is not None:
+            self.abort()
+        elif self._attempt is not None:
+            self._attempt.cancel()
+        else:
             return succeed(None)
-        self.abort()
         return self._ended
 
     def abort(self) -> None:

@@ -12,7 +12,7 @@ __all__ = ["LocalBus"]
 
 @implementer(IBus)
 class LocalBus:
-    """There are no other nodes: nobody is told anything, and nothing is ever heard."""
+    """There are no other nodes: nobody is told anything, and no listener is ever called."""
 
     up = True
     told = heard = dropped = 0

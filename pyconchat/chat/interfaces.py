@@ -327,8 +327,8 @@ class IBus(Interface):
     def follow(topic: str) -> Deferred[None]:
         """Hear what is told to *topic*, until `unfollow`.
 
-        Fires when nothing that is told from then on is missed; but if the bus is not up then, only
-        after the listener's `connected`. Never fails.
+        Fires when nothing that is told from then on is missed. If the bus is not up then, the
+        listener's `connected` is called later. Never fails.
         """
 
     def unfollow(topic: str) -> None:

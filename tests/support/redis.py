@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
@@ -43,14 +44,23 @@ class RedisServer:
                     *(self._port_option, str(self.port), *self._options),
                 ],
                 cwd=self._folder,
+                # Redis cannot run under faketime, and keeps the real time.
+                env={name: value for name, value in os.environ.items() if name != "LD_PRELOAD"},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+        try:
+            self._wait(self._process)
+        except BaseException:
+            self.kill()
+            raise
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + PATIENCE
         while True:
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
                 break
-            running = self._process.poll() is None and time.monotonic() < deadline
+            running = process.poll() is None and time.monotonic() < deadline
             assert running, (self._folder / "log").read_text()
             time.sleep(0.01)
 
