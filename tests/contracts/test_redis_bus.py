@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 
-from pyconchat.bus import delays, kept_connection
+from pyconchat.bus import delays, kept_connection, redis_protocols
 from pyconchat.bus.opening import BadBus, open_bus
 from tests.support.bus_nodes import Node
 from tests.support.certificates import make_certificate
@@ -115,6 +115,40 @@ def test_databases_and_chats_are_apart(redis: RedisServer, node: NodeOf, turns: 
     turns.until(lambda: two.words() == ["hello"])
     pass_time(turns)
     assert [each.received for each in others] == [[], []]
+
+
+def test_many_topics(
+    redis: RedisServer, node: NodeOf, turns: Turning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are subscribed by several commands, each with a bounded number of channels."""
+    monkeypatch.setattr(redis_protocols, "MAX_CHANNELS", 3)
+    url = f"redis://:{ESCAPED}@127.0.0.1:{redis.port}"
+    one, two = node("one", url), node("two", url)
+    topics = [f"c/{number}" for number in range(10)]
+    for topic in topics:
+        two.bus.follow(topic)
+    for times in (1, 2):
+        turns.until(lambda times=times: one.connections == two.connections == times)
+        for topic in topics:
+            one.tell(topic, "hello")
+        turns.until(lambda: [topic for topic, _ in two.received] == topics)
+        two.received.clear()
+        redis_command(redis)(b"CLIENT", b"KILL", b"TYPE", b"pubsub")
+
+
+def test_a_large_load(
+    redis: RedisServer, node: NodeOf, turns: Turning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Redis has not confirmed is bounded, by number and by size; the rest waits, in order."""
+    monkeypatch.setattr(redis_protocols, "MAX_UNCONFIRMED", 7)
+    monkeypatch.setattr(redis_protocols, "MAX_UNCONFIRMED_BYTES", 3000)
+    url = f"redis://:{ESCAPED}@127.0.0.1:{redis.port}"
+    one, two = node("one", url), node("two", url)
+    turns.until(lambda: one.bus.up and two.bus.up)
+    words = [f"{number}" * (1 + number % 300) for number in range(300)]
+    one.tell("c/1", *words)
+    turns.until(lambda: len(two.received) == len(words))
+    assert two.words() == words
 
 
 def test_tls(tmp_path: Path, node: NodeOf, turns: Turning) -> None:
