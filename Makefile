@@ -11,7 +11,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints
 # Whatever the shell says: without bytecode, each of some hundred servers compiles all of it anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test test-ssh test-web test-clock torture check bench plot docs lock clean
+.PHONY: run test test-ssh test-web test-clock torture torture-nodes check bench plot docs lock clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/twistd --nodaemon pyconchat $(ARGS)
@@ -47,6 +47,11 @@ torture: $(VENV)/test.stamp
 		tests/faults/test_lost_commits.py $(ARGS)
 	PYCONCHAT_TEST_FACTOR=30 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile \
 		tests/contracts tests/domain/test_group.py $(ARGS)
+
+# Fifty kills of nodes, of the bus and of the database, over NOTIFY and over Redis.
+torture-nodes: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -m torture tests/torture/test_node_kills.py -s $(ARGS)
+	PYCONCHAT_TEST_FACTOR=30 $(BIN)/python -m pytest -n $(JOBS) tests/nodes/test_faulty_bus.py
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff check .

@@ -6,8 +6,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from pyconchat.store.engines import BadStore
 from pyconchat.store.database_id import conninfo_of, database_id
+from pyconchat.store.engines import BadStore
 from tests.contracts.postgres import Databases
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 
 from twisted.internet.task import Clock
 
 from pyconchat.chat.nodes import Node
 from pyconchat.store import SqlStore
-from tests.support.buses import Hub
 from tests.support.connections import TestConnection
+from tests.support.faulty_bus import NO_FAULTS, Faults, Network
 from tests.support.programs import MemoryServer, WiredProgram
 from tests.support.stores import share_statements
 
@@ -19,12 +20,12 @@ __all__ = ["Cluster", "NodeServer"]
 class NodeServer(MemoryServer):
     """One node: a chat with its doors in memory."""
 
-    def __init__(self, url: str, name: str, hub: Hub) -> None:
+    def __init__(self, url: str, name: str, network: Network, clock: Clock) -> None:
         self.name = name
         self.own_store = share_statements(SqlStore(url, shared=True))
         self.own_store.open()
-        node = Node(name, self.own_store.nodes, hub.bus)
-        super().__init__(self.own_store, hub.clock, node=node)
+        node = Node(name, self.own_store.nodes, partial(network.bus, name))
+        super().__init__(self.own_store, clock, node=node)
 
     def end(self) -> None:
         """Stop as an administrator would."""
@@ -46,13 +47,17 @@ class Cluster:
 
     def __init__(self, url: str, clock: Clock, count: int = 2, seed: int = 0) -> None:
         self.clock = clock
-        self.hub = Hub(clock, seed)
+        self.network = Network(clock, seed, NO_FAULTS)
         self.url = url
         self.nodes = [self.add(name) for name in "abcdef"[:count]]
 
     def add(self, name: str) -> NodeServer:
         """Start one more node."""
-        return NodeServer(self.url, name, self.hub)
+        return NodeServer(self.url, name, self.network, self.clock)
+
+    def cut(self) -> None:
+        """Let all blocks between the nodes be lost from now on; the buses do not notice."""
+        self.network.faults = Faults(lost=1)
 
     def person(self, node: int, name: str, password: str = "") -> TestConnection:
         """Log in at nc at the node with that number."""

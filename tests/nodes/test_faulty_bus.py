@@ -25,6 +25,7 @@ from tests.contracts.test_invariants import (
 )
 from tests.nodes.cluster import Cluster
 from tests.support.examples import examples
+from tests.support.faulty_bus import Faults
 from tests.support.programs import WiredProgram, line_of
 from tests.support.stores import copy_empty
 
@@ -32,6 +33,7 @@ NAMES = ("ann", "ben", "cem", "dora", "gus", "Gil")
 GUESTS = ("gus", "Gil")
 PASSWORD = "password"
 ACTIONS = 120
+FAULTS = Faults(lost=0.3, twice=0.15, seconds=0.05)
 
 
 class Player:
@@ -148,7 +150,8 @@ def test_all_nodes_agree_with_the_log(
     copy_empty(tmp_path)
     cluster = Cluster(f"sqlite:///{tmp_path / 'pyconchat.db'}", clock, 3, seed)
     game = Game(cluster, seed)
-    cluster.hub.faulty = faulty
+    if faulty:
+        cluster.network.faults = FAULTS
     for _ in range(ACTIONS):
         game.acts()
     cluster.settle(35)  # what the bus has lost last is found when heads are compared

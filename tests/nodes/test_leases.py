@@ -32,7 +32,7 @@ def test_the_guests_of_a_killed_node_are_gone(cluster: Cluster) -> None:
 def test_who_is_online_elsewhere_is_known_at_the_start(cluster: Cluster) -> None:
     cluster.person(0, "gus")
     cluster.settle()
-    cluster.hub.cut = True
+    cluster.cut()
     third = cluster.add("c")
     cluster.nodes.append(third)
     account = third.chat.accounts.get("gus")
@@ -41,7 +41,7 @@ def test_who_is_online_elsewhere_is_known_at_the_start(cluster: Cluster) -> None
 
 
 def test_presence_that_the_bus_has_lost_is_read(cluster: Cluster) -> None:
-    cluster.hub.cut = True
+    cluster.cut()
     gus = cluster.person(0, "gus")
     cluster.settle(15)
     other = cluster.nodes[1].chat

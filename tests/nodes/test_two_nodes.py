@@ -27,7 +27,7 @@ def test_a_kick_elsewhere_ends_the_membership_at_once(cluster: Cluster) -> None:
     bob = cluster.person(1, "bob", "password").types("/join tea")
     cluster.settle()
     bob.sees()
-    cluster.hub.cut = True
+    cluster.cut()
     alice.types("/kick bob", "he is gone")
     bob.types("I am still here")  # his node has not heard of it
     cluster.settle(0.1)
@@ -61,7 +61,7 @@ def test_private_messages(cluster: Cluster) -> None:
 
 
 def test_a_guest_has_a_name_alone(cluster: Cluster) -> None:
-    cluster.hub.cut = True
+    cluster.cut()
     cluster.person(0, "gus")
     other = cluster.nodes[1].connect().types("gus", "")
     cluster.settle()
@@ -69,7 +69,7 @@ def test_a_guest_has_a_name_alone(cluster: Cluster) -> None:
 
 
 def test_a_registered_name_has_its_password_at_both(cluster: Cluster) -> None:
-    cluster.hub.cut = True
+    cluster.cut()
     alice = cluster.person(0, "alice", "password")
     cluster.person(1, "alice", "password")
     alice.types("/password", "password", "another1", "another1")
@@ -80,7 +80,7 @@ def test_a_registered_name_has_its_password_at_both(cluster: Cluster) -> None:
 
 
 def test_a_group_is_created_once(cluster: Cluster) -> None:
-    cluster.hub.cut = True
+    cluster.cut()
     alice = cluster.person(0, "alice", "password")
     bob = cluster.person(1, "bob", "password")
     alice.types("/create tea open")
