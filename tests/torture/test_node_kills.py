@@ -45,7 +45,10 @@ class NodeAccount(Account):
         wrong = len(self.wrong)
         try:
             await self.live(port, until_answered)
-        except KeyError:  # the first object was no answer to the hello, but the end
+        except (
+            KeyError,
+            ValueError,
+        ):  # the end, or, on a busy machine, the greeting of the line door
             raise ConnectionError from None
         if len(self.wrong) > wrong and any(code in self.wrong[-1] for code in REPEATED):
             del self.wrong[-1]  # the hello was refused
