@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.interfaces import IDelayedCall
 from zope.interface import implementer
 
 from pyconchat.bus.block_queue import BlockQueue
@@ -18,7 +19,7 @@ from pyconchat.bus.notify_threads import Listening, Sending
 __all__ = ["NotifyEngine"]
 
 STOP_SECONDS = 1.0
-"""Seconds after which `stop` gives up to send what is still waiting."""
+"""Seconds after which `stop` no longer waits for the threads."""
 
 MAX_TURN = 500
 """Maximum blocks that are received in one turn of the reactor."""
@@ -58,16 +59,27 @@ class NotifyEngine:
     def stop(self) -> Deferred[None]:
         if self._user is None:
             return succeed(None)
-        connected = not self._problems["sending"]
         self._user = None
         self._listening.interrupts.end()
-        if connected:
-            self._sending.finish()
-            later = self._reactor.callLater(STOP_SECONDS, self._sending.interrupts.end)
-            self._ended[0].addCallback(lambda _: later.cancel() if later.active() else None)
-        else:
+        if self._problems["sending"]:
             self._sending.interrupts.end()
-        return gatherResults(self._ended).addCallback(lambda _: None)
+        else:
+            self._sending.finish()
+        stopped: Deferred[None] = Deferred()
+        # Not even after this may it take long: libpq looks up names as slowly as the system does.
+        late = self._reactor.callLater(STOP_SECONDS, self._give_up, stopped)
+        gatherResults(self._ended).addCallback(lambda _: self._stopped(stopped, late))
+        return stopped
+
+    def _give_up(self, stopped: Deferred[None]) -> None:
+        if not self._ended[0].called:
+            self._sending.interrupts.end()
+        stopped.callback(None)
+
+    def _stopped(self, stopped: Deferred[None], late: IDelayedCall) -> None:
+        if late.active():
+            late.cancel()
+            stopped.callback(None)
 
     def reconnect(self) -> None:
         self._sending.interrupts.reconnect()
