@@ -165,7 +165,7 @@ class IrcDoor(Door):
         try:
             message = parse(line)
         except Refused as refused:
-            unreadable(self.client, refused, command_of(line).decode(errors="replace"))
+            unreadable(self.client, refused, line)
             return
         if message is None:
             return
