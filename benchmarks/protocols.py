@@ -9,8 +9,11 @@ __all__ = [
     "GROUP",
     "IRC_PROTOCOL",
     "LINE_PROTOCOL",
+    "OPENING",
     "PROMPT",
+    "TAGS_PROTOCOL",
     "ChatProtocol",
+    "IrcProtocol",
     "Login",
     "guest",
     "registered",
@@ -80,24 +83,41 @@ class _BaselineProtocol(_LineProtocol):
         return Login(name, ((b"", f"{name} {group}"),), b"in\n")
 
 
-class _IrcProtocol:
-    """The part of IRC (RFC 2812) that a channel needs."""
+class IrcProtocol:
+    """The part of IRC (RFC 2812) that a channel needs, with the capabilities *caps* (IRCv3).
+
+    Where a new channel is closed, its first user sends *opening* to it.
+    """
+
+    def __init__(self, caps: str = "", opening: str = "") -> None:
+        self._caps = f"CAP REQ :{caps}\r\n" if caps else ""
+        self._opening = opening
 
     def login(self, name: str, group: str, first: bool) -> Login:
-        steps = (
-            (b"", f"NICK {name}\r\nUSER {name} 0 * :{name}\r"),
+        end = "CAP END\r\n" if self._caps else ""
+        steps = [
+            (b"", f"{self._caps}NICK {name}\r\nUSER {name} 0 * :{name}\r\n{end}".strip("\n")),
             (b" 001 ", f"JOIN #{group}\r"),
-        )
-        return Login(name, steps, b" 366 ")  # the end of the list of names
+        ]
+        done = b" 366 "  # the end of the list of names
+        if first and self._opening:
+            steps.append((done, self._opening.format(group=group)))
+            done = b" MODE "
+        return Login(name, tuple(steps), done)
 
     def message(self, text: bytes, group: str) -> bytes:
         return b"PRIVMSG #%s :%s\r" % (group.encode(), text)
 
     def parse(self, line: bytes) -> tuple[bytes, bytes]:
         who, _, what = line.partition(b" PRIVMSG ")
+        who = who.rpartition(b" ")[2]  # without tags
         return who.partition(b"!")[0].removeprefix(b":"), what.partition(b" :")[2][:-1]
 
 
 LINE_PROTOCOL = _LineProtocol()
 BASELINE_PROTOCOL = _BaselineProtocol()
-IRC_PROTOCOL = _IrcProtocol()
+IRC_PROTOCOL = IrcProtocol()
+TAGS_PROTOCOL = IrcProtocol("message-tags server-time")
+
+OPENING = "MODE #{group} -A\r"
+"""What opens a new group at our IRC door."""

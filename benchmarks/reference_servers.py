@@ -16,7 +16,12 @@ from typing import NamedTuple
 
 from benchmarks.cores import SERVER_CORE
 from benchmarks.options import Failed, Options
-from benchmarks.protocols import BASELINE_PROTOCOL, IRC_PROTOCOL, ChatProtocol
+from benchmarks.protocols import (
+    BASELINE_PROTOCOL,
+    IRC_PROTOCOL,
+    TAGS_PROTOCOL,
+    ChatProtocol,
+)
 from benchmarks.server import LOOPBACK, TIMEOUT, free_port
 
 __all__ = ["REFERENCE_SERVERS", "ReferenceServer", "running_reference"]
@@ -34,6 +39,13 @@ _INSPIRCD = """
  maxconnwarn="no" pingfreq="600">
 <performance softlimit="100000" somaxconn="1024" netbuffersize="65534">
 <log method="file" type="* -USERINPUT -USEROUTPUT" level="default" target="{folder}/irc.log">
+"""
+
+_INSPIRCD_TAGS = f"""{_INSPIRCD}
+<module name="cap">
+<module name="ircv3_ctctags">
+<module name="ircv3_msgid">
+<module name="ircv3_servertime">
 """
 
 _NGIRCD = """
@@ -77,6 +89,12 @@ REFERENCE_SERVERS = {
     ),
     "inspircd": Kind(
         "inspircd", ("--nofork", "--runasroot", "--config={file}"), _INSPIRCD, IRC_PROTOCOL
+    ),
+    "inspircd-tags": Kind(
+        "inspircd",
+        ("--nofork", "--runasroot", "--config={file}"),
+        _INSPIRCD_TAGS,
+        TAGS_PROTOCOL,
     ),
     "ngircd": Kind("ngircd", ("--nodaemon", "--config", "{file}"), _NGIRCD, IRC_PROTOCOL),
 }

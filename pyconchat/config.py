@@ -98,6 +98,11 @@ class DoorsConfig(_Section, frozen=True):
         return _port_of(self.line)
 
     @property
+    def irc_port(self) -> tuple[int, bool] | None:
+        """Return the port of the first IRC endpoint that has one, and whether it has TLS."""
+        return _port_of(self.irc)
+
+    @property
     def ssh_port(self) -> int | None:
         """Return the port of the first SSH endpoint that has one."""
         found = _port_of(self.ssh)

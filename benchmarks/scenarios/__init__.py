@@ -11,6 +11,7 @@ from benchmarks.scenarios.fanout import fanout
 from benchmarks.scenarios.files import files
 from benchmarks.scenarios.history import history
 from benchmarks.scenarios.idle import idle
+from benchmarks.scenarios.irc import irc
 from benchmarks.scenarios.many_groups import many_groups
 from benchmarks.scenarios.reconnect import catch_up, login_storm
 from benchmarks.scenarios.scaling import scaling
@@ -41,5 +42,6 @@ SCENARIOS: dict[str, Callable[[Options], list[Result]]] = {
         files,
         web,
         ssh,
+        irc,
     )
 }

@@ -6,16 +6,25 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from benchmarks.load import Load, LoadedGroup, Sample
 from benchmarks.options import Failed, Options
 from benchmarks.protocols import GROUP, LINE_PROTOCOL, ChatProtocol
-from benchmarks.reference_servers import REFERENCE_SERVERS, ReferenceServer, running_reference
+from benchmarks.reference_servers import REFERENCE_SERVERS, running_reference
 from benchmarks.report import Result, percentile
-from benchmarks.server import Server, running
+from benchmarks.server import running
 from benchmarks.users import Users, names
 
-__all__ = ["WARM_UP", "GroupSize", "add_sample", "measure", "measure_on"]
+__all__ = [
+    "WARM_UP",
+    "GroupSize",
+    "Running",
+    "add_sample",
+    "measure",
+    "measure_on",
+    "measure_running",
+]
 
 WARM_UP = 1.0
 """Seconds of load before the measurement."""
@@ -50,9 +59,9 @@ def measure(
     if reference:
         protocol = REFERENCE_SERVERS[reference].protocol
         with running_reference(options, reference) as other:
-            return _measure(other, protocol, options, size, in_flight)
+            return measure_running(other, protocol, options, size, in_flight)
     with running(options) as server:
-        return _measure(server, LINE_PROTOCOL, options, size, in_flight)
+        return measure_running(server, LINE_PROTOCOL, options, size, in_flight)
 
 
 def measure_on(
@@ -60,17 +69,34 @@ def measure_on(
 ) -> list[Sample]:
     """Measure as `measure` does, on our server with *state*, where the group already exists."""
     with running(options, state) as server:
-        return _measure(server, LINE_PROTOCOL, options, size, in_flight, group_exists=True)
+        return measure_running(server, LINE_PROTOCOL, options, size, in_flight, group_exists=True)
 
 
-def _measure(
-    server: Server | ReferenceServer,
+class Running(Protocol):
+    """A server: ours at one of its ports, or a reference server."""
+
+    port: int
+
+    @property
+    def pid(self) -> int:
+        """Return the process id."""
+
+    def start(self) -> object:
+        """Start it."""
+
+    def stop(self) -> None:
+        """Stop it."""
+
+
+def measure_running(
+    server: Running,
     protocol: ChatProtocol,
     options: Options,
     size: GroupSize,
     in_flight: Sequence[int],
     group_exists: bool = False,
 ) -> list[Sample]:
+    """Measure on *server*, whose users speak *protocol*."""
     if size.members <= size.senders:
         raise Failed("a group needs more members than senders: one of the others observes")
     senders = names("s", size.senders)

@@ -72,6 +72,7 @@ from pyconchat.domain.events import (
     TopicChanged,
     Unpinned,
     Unsay,
+    is_of_gone_guest,
     subject,
 )
 from pyconchat.domain.ignoring import as_seen
@@ -253,7 +254,7 @@ class Fanout:
         pending = conversation.audience.begin()
         if isinstance(event, MemberJoined) and isinstance(conversation, GroupConversation):
             self._enter_group(conversation, fold(event.name))
-        about = subject(event)
+        about = None if is_of_gone_guest(event) else subject(event)
         subject_key = None if about is None else fold(about)
         common: dict[tuple[IRenderer, Where], bytes] = {}
         readers = self._readers(conversation, pending, subject_key)

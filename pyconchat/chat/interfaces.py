@@ -536,8 +536,11 @@ class ITranslator(IPeer):
     def happened(entry: Entry, where: Where) -> None:
         """Translate the entry of an event that is not a message."""
 
-    def past(entries: Sequence[Entry], where: Where, heading: str) -> bytes:
-        """Return the block of past *entries* under *heading*; empty if none of them shows."""
+    def past(entries: Sequence[Entry], where: Where, reader: Key, heading: str) -> bytes:
+        """Return the block of past *entries* under *heading*; empty if none of them shows.
+
+        What concerns *reader*, the session's account or nobody, is told to the session.
+        """
 
     def echo(entry: Entry, where: Where) -> str:
         """Return the piece for a message that was sent here; empty if it is not shown again."""

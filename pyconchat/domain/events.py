@@ -606,6 +606,18 @@ def subject(event: AnyEvent) -> Name | None:
             assert_never(event)
 
 
+def is_of_gone_guest(event: AnyEvent) -> bool:
+    """Return whether *event* ends what a guest had, who has gone.
+
+    Another guest may have the name already: it is not about that one.
+    """
+    match event:
+        case MemberLeft(why=Why.GUEST_GONE) | RequestWithdrawn(why=Why.GUEST_GONE):
+            return True
+        case _:
+            return isinstance(event, InvitationEnded)
+
+
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 

@@ -25,8 +25,12 @@ from pyconchat.doors.open_doors import OpenDoors
 from pyconchat.doors.transfer.door import TransferDoor, recognizes_transfer
 from pyconchat.doors.wrong_protocol import (
     HttpRefusal,
+    IrcRefusal,
+    ProgramRefusal,
     TlsRefusal,
     recognizes_http,
+    recognizes_irc,
+    recognizes_program,
     recognizes_tls,
 )
 from pyconchat.net.connection import plain_address
@@ -74,6 +78,7 @@ class ChatFactory(Factory):
             DoorKind(recognizes_json, JsonDoor),
             DoorKind(recognizes_http, HttpRefusal, logs_in=False),
             DoorKind(recognizes_tls, TlsRefusal, logs_in=False),
+            DoorKind(recognizes_irc, IrcRefusal, logs_in=False),
         ]
         if services.files is not None:
             self._kinds.insert(0, DoorKind(recognizes_transfer, TransferDoor, logs_in=False))
@@ -122,8 +127,9 @@ class IrcFactory(Factory):
     def __init__(self, chat: ChatFactory) -> None:
         self._chat = chat
         self._kinds = [
-            DoorKind(recognizes_http, HttpRefusal, logs_in=False),
+            DoorKind(recognizes_http, partial(HttpRefusal, programs="IRC clients"), logs_in=False),
             DoorKind(recognizes_tls, TlsRefusal, logs_in=False),
+            DoorKind(recognizes_program, ProgramRefusal, logs_in=False),
         ]
         refusal = IrcRenderer.of(IrcStyle()).refusal
         self.monitors = Monitors()

@@ -17,9 +17,20 @@ from pyconchat.domain.errors import Refused
 from pyconchat.doors.connection_limits import CountedConnection
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.interfaces import IDoor
+from pyconchat.doors.json.door import recognizes_json
+from pyconchat.doors.transfer.door import recognizes_transfer
 from pyconchat.net.connection import IConnection
 
-__all__ = ["HttpRefusal", "TlsRefusal", "recognizes_http", "recognizes_tls"]
+__all__ = [
+    "HttpRefusal",
+    "IrcRefusal",
+    "ProgramRefusal",
+    "TlsRefusal",
+    "recognizes_http",
+    "recognizes_irc",
+    "recognizes_program",
+    "recognizes_tls",
+]
 
 MAX_LINGER = 2.0
 """Maximum seconds in which the answer may arrive before the connection is closed."""
@@ -31,22 +42,38 @@ _METHODS = (
     *(b"CONNECT ", b"OPTIONS ", b"TRACE ", b"PATCH ", b"PRI "),
 )
 
+# What IRC clients send first; names have no space.
+_IRC = (b"CAP LS", b"CAP REQ", b"NICK ", b"PASS ", b"USER ")
+
 _TLS_HANDSHAKE = b"\x16\x03"
 """The first bytes of a ClientHello: content type and major version (RFC 8446, 5.1)."""
 
 
 def recognizes_http(opening: bytes) -> bool | None:
     """Return whether *opening* begins an HTTP request; None if that needs more bytes."""
-    if opening.startswith(_METHODS):
-        return True
-    return None if any(method.startswith(opening) for method in _METHODS) else False
+    return _begins(opening, _METHODS)
+
+
+def recognizes_irc(opening: bytes) -> bool | None:
+    """Return whether *opening* is of an IRC client; None if that needs more bytes."""
+    return _begins(opening, _IRC)
+
+
+def recognizes_program(opening: bytes) -> bool | None:
+    """Return whether *opening* is for a line port: JSON mode, or a transfer of a file."""
+    return recognizes_json(opening) or recognizes_transfer(opening)
 
 
 def recognizes_tls(opening: bytes) -> bool | None:
     """Return whether *opening* begins a TLS handshake; None if that needs more bytes."""
-    if opening.startswith(_TLS_HANDSHAKE):
+    return _begins(opening, (_TLS_HANDSHAKE,))
+
+
+def _begins(opening: bytes, words: tuple[bytes, ...]) -> bool | None:
+    """Return whether *opening* begins with one of *words*; None if that needs more bytes."""
+    if opening.startswith(words):
         return True
-    return None if _TLS_HANDSHAKE.startswith(opening) else False
+    return None if any(word.startswith(opening) for word in words) else False
 
 
 @implementer(IDoor)
@@ -105,14 +132,22 @@ class _Refusal(Protocol):
 
 
 class HttpRefusal(_Refusal):
-    """Refuses a web browser, or another HTTP client."""
+    """Refuses a web browser, or another HTTP client, at a port that is for *programs*."""
 
-    _BODY = b"This port is for telnet, nc and pyconchat. It is not a web server.\n"
-    answer = (
-        b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
-        b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(_BODY), _BODY)
-    )
     cause = "http"
+
+    def __init__(
+        self,
+        context: DoorContext,
+        counted: CountedConnection,
+        programs: str = "telnet, nc and pyconchat",
+    ) -> None:
+        super().__init__(context, counted)
+        body = f"This port is for {programs}. It is not a web server.\n".encode()
+        self.answer = (
+            b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body)
+        )
 
 
 class TlsRefusal(_Refusal):
@@ -121,3 +156,32 @@ class TlsRefusal(_Refusal):
     # A fatal alert, unexpected_message (RFC 8446, section 6).
     answer = b"\x15\x03\x01\x00\x02\x02\x0a"
     cause = "tls"
+
+
+class IrcRefusal(_Refusal):
+    """Refuses an IRC client at a port that is not for IRC, and names the one that is."""
+
+    cause = "irc"
+
+    def __init__(self, context: DoorContext, counted: CountedConnection) -> None:
+        super().__init__(context, counted)
+        port = context.services.config.doors.irc_port
+        where = f"IRC clients connect to port {_named(port)}." if port else "There is no IRC port."
+        self.answer = f"ERROR :This port is for telnet, nc and pyconchat. {where}\r\n".encode()
+
+
+class ProgramRefusal(_Refusal):
+    """Refuses a program of our own protocol at a port for IRC, and names the line port."""
+
+    cause = "program"
+
+    def __init__(self, context: DoorContext, counted: CountedConnection) -> None:
+        super().__init__(context, counted)
+        port = context.services.config.doors.line_port
+        where = f" telnet, nc and pyconchat connect to port {_named(port)}." if port else ""
+        self.answer = f"ERROR :This port is for IRC clients.{where}\r\n".encode()
+
+
+def _named(port: tuple[int, bool]) -> str:
+    number, has_tls = port
+    return f"{number}, with TLS" if has_tls else f"{number}"

@@ -22,6 +22,7 @@ from pyconchat.domain.decisions import OPEN_END
 from pyconchat.domain.errors import NotSaved, PeerGone
 from pyconchat.domain.events import Entry, is_coming_or_going
 from pyconchat.domain.ignoring import as_seen
+from pyconchat.domain.names import Key
 from pyconchat.domain.refusals import CANNOT_READ_LOG
 from pyconchat.domain.replies import EndWhy, Missed
 from pyconchat.sessions.newest import PAGE, Newest, newest_entries
@@ -29,6 +30,8 @@ from pyconchat.sessions.newest import PAGE, Newest, newest_entries
 __all__ = ["MAX_PIECE", "LogDelivery", "Subscription"]
 
 EARLIER = "Earlier"
+
+NOBODY = Key("")
 
 MAX_PIECE = 6144
 """Maximum characters of text that are rendered at once, unless one message has more. The slowest
@@ -113,14 +116,14 @@ class LogDelivery:
         after, upto = subscription.read, min(conversation.published, subscription.upto)
         if not most or not self._receiving or after >= upto or self.waits(conversation):
             return
-        newest = await self._newest(conversation, after, upto, most)
+        key = self._session.account.key
+        newest = await self._newest(conversation, after, upto, most, key)
         oldest = newest.entries[:1]
         if newest.older and self._receiving:
             oldest = await self._read(conversation, after, after + 1) or oldest
         if not self._receiving:
             return
         session = self._session
-        key = session.account.key
         count = sum(not is_coming_or_going(entry.event, key) for entry in newest.entries)
         if count:
             where = session.view_of(conversation)
@@ -128,19 +131,23 @@ class LogDelivery:
             named = self.count_mentions(conversation, after, upto)
             older, since = newest.older, oldest[0].at
             session.send(Missed(where.group, where.other, count, older, since, now, named))
-        await self._write(subscription, newest.entries)
+        await self._write(subscription, newest.entries, key)
         if self._receiving:
             subscription.read = upto
 
     async def deliver_earlier(self, subscription: Subscription, most: int) -> None:
         """Deliver at most *most* entries before the subscription's first one."""
         if most:
-            before = subscription.read - 1
-            newest = await self._newest(subscription.conversation, 0, before, most)
-            await self._write(subscription, newest.entries, EARLIER)
+            before, account = subscription.read - 1, self._session.account
+            # What happened to an earlier guest of the same name did not happen to this one.
+            reader = account.key if account.registered else NOBODY
+            newest = await self._newest(subscription.conversation, 0, before, most, reader)
+            await self._write(subscription, newest.entries, reader, EARLIER)
 
-    async def _newest(self, conversation: Conversation, after: int, upto: int, most: int) -> Newest:
-        """Return the newest entries that are shown to the session; none after it has ended."""
+    async def _newest(
+        self, conversation: Conversation, after: int, upto: int, most: int, reader: Key
+    ) -> Newest:
+        """Return the newest entries that are shown to *reader*; none after the session's end."""
 
         async def read(first: int, last: int) -> Sequence[Entry]:
             if not self._receiving:
@@ -152,13 +159,12 @@ class LogDelivery:
             if seen is None:
                 return False
             session = self._session
-            key = session.account.key
             if session.peer.program:
                 return True
-            if is_coming_or_going(entry.event, key):  # first: most entries of some groups are
+            if is_coming_or_going(entry.event, reader):  # first: most entries of some groups are
                 return False
             where = session.view_of(conversation)
-            shows: bool = session.renderer.entry(seen, where, key) != ""
+            shows: bool = session.renderer.entry(seen, where, reader) != ""
             return shows
 
         return await newest_entries(read, after, upto, most, is_shown)
@@ -167,6 +173,7 @@ class LogDelivery:
         self,
         subscription: Subscription,
         entries: Sequence[Entry],
+        reader: Key,
         heading: str = "",
         moves: bool = False,
     ) -> None:
@@ -181,7 +188,7 @@ class LogDelivery:
                 return
             if moves:
                 subscription.read = piece[-1].seq
-            await self._write_block(self._replay(subscription, piece, heading))
+            await self._write_block(self._replay(subscription, piece, reader, heading))
             heading = ""
 
     async def _write_block(self, block: bytes) -> None:
@@ -208,7 +215,7 @@ class LogDelivery:
                 return
             entries = await self._read(conversation, subscription.read, upto)
             if entries:
-                await self._write(subscription, entries, moves=True)
+                await self._write(subscription, entries, self._session.account.key, moves=True)
             elif self._receiving:
                 subscription.read = upto
                 self._session.peer.wake()
@@ -216,17 +223,22 @@ class LogDelivery:
     async def _read(self, conversation: Conversation, after: int, upto: int) -> list[Entry]:
         return await self._chat.entries(self._session, conversation, after, upto, PAGE)
 
-    def _replay(self, subscription: Subscription, entries: Sequence[Entry], heading: str) -> bytes:
-        """Return the block of those *entries* that the session may see and does not ignore."""
+    def _replay(
+        self, subscription: Subscription, entries: Sequence[Entry], reader: Key, heading: str
+    ) -> bytes:
+        """Return the block of those *entries* that the session may see and does not ignore.
+
+        Those about *reader* are in other words.
+        """
         session, conversation = self._session, subscription.conversation
         seen = (self._as_seen(conversation, entry) for entry in entries)
         shown = [entry for entry in seen if entry is not None]
         where = session.view_of(conversation)
         block: bytes
         if session.translator is not None:
-            block = session.translator.past(shown, where, heading)
+            block = session.translator.past(shown, where, reader, heading)
         else:
-            block = session.renderer.replay(shown, where, session.account.key, heading)
+            block = session.renderer.replay(shown, where, reader, heading)
         return block
 
     def _as_seen(self, conversation: Conversation, entry: Entry) -> Entry | None:

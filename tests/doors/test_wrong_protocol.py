@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.task import Clock
 
-from tests.support.connections import Connect
+from pyconchat.config import DoorsConfig
+from pyconchat.store import SqlStore
+from tests.support.connections import Connect, TestConnection
+from tests.support.irc import IrcServer
 
 LOGIN = b"mallory\n\ntea\nbuy cheap tea\n"
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"]
@@ -51,6 +55,47 @@ def test_a_tls_handshake_is_answered_by_an_alert(connect: Connect) -> None:
 def test_names_like_methods_are_names(connect: Connect, name: str) -> None:
     """Only a method and a space are an HTTP request."""
     connect().logs_in(name)
+
+
+@pytest.mark.parametrize("opening", ["CAP LS 302", "NICK bob", "PASS x", "USER b 0 * :b"])
+def test_an_irc_client_is_told_the_irc_port(store: SqlStore, clock: Clock, opening: str) -> None:
+    """Its lines are read as no login, and it does not wait for one."""
+    irc = IrcServer(store, clock, doors=DoorsConfig(irc=("selfsigned:6697",)))
+    client = TestConnection(irc.lines, clock)
+    irc.stop()
+    client.sends(f"{opening}\r\nmore\r\n".encode())
+    ports = "telnet, nc and pyconchat. IRC clients connect to port 6697, with TLS."
+    assert client.receives() == f"ERROR :This port is for {ports}\r\n".encode()
+    assert not client.wire.connected
+
+
+def test_there_may_be_no_irc_port(connect: Connect) -> None:
+    """Then the refusal says that."""
+    client = connect()
+    client.sends(b"CAP LS 302\r\n")
+    assert client.receives().endswith(b" There is no IRC port.\r\n")
+
+
+@pytest.mark.parametrize(
+    ("opening", "answer"),
+    [
+        ('{"hello": 1, "name": "bob"}\n', "ERROR :This port is for IRC clients. telnet, nc and"),
+        ("upload abc 1\n", "ERROR :This port is for IRC clients. telnet, nc and pyconchat connect"),
+        ("GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n"),
+        ("\x16\x03\x01\x02\x00\x01\x00\x01", "\x15\x03\x01\x00\x02\x02\n"),
+    ],
+)
+def test_other_protocols_at_an_irc_port(
+    store: SqlStore, clock: Clock, opening: str, answer: str
+) -> None:
+    """They end at once, with a reason that their programs show."""
+    irc = IrcServer(store, clock)
+    client = irc.connects()
+    client.door.dataReceived(opening.encode("latin-1"))
+    client.tick()
+    assert client.wire.value().startswith(answer.encode("latin-1"))
+    assert not client.wire.connected
+    irc.stop()
 
 
 def test_refused_protocols_leave_no_count(connect: Connect) -> None:

@@ -17,7 +17,7 @@ from pyconchat.store import SqlStore
 from pyconchat.testing import make_chat, services_of
 from tests.support.connections import TestConnection, Wire
 
-__all__ = ["IrcServer", "IrcUser"]
+__all__ = ["IrcServer", "IrcUser", "shown"]
 
 
 class IrcServer:

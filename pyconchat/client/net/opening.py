@@ -17,6 +17,7 @@ WAIT = 20.0
 _MARK = b"* "  # before each line of a PyconChat server for people
 _PROMPT = b"Username: "
 _HTTP = (b"HTTP/", b"<!DOCTYPE", b"<html")
+_IRC = b"ERROR :"
 _TLS = (b"\x15\x03", b"\x16\x03")  # an alert, or a handshake (RFC 8446, 5.1)
 
 
@@ -26,6 +27,9 @@ def refusal_in(opening: bytes) -> GaveUp | LoginRefused | None:
         return GaveUp("That port speaks TLS: connect with --tls.")
     if opening.lstrip().startswith(_HTTP):
         return GaveUp("A web server answers there, not PyconChat.")
+    if opening.startswith(_IRC):
+        sentence = opening.removeprefix(_IRC).partition(b"\n")[0].decode(errors="replace")
+        return GaveUp(safe_line(sentence) or "An IRC server answers there, not PyconChat.")
     lines = [line.strip().removeprefix(_PROMPT) for line in opening.split(b"\n")]
     reasons = [line.removeprefix(_MARK) for line in lines if line.startswith(_MARK)]
     if reasons:

@@ -20,7 +20,7 @@ from pyconchat.doors.irc import (
 )
 from pyconchat.doors.irc.account_registration import verify
 from pyconchat.doors.irc.client import Client
-from pyconchat.doors.irc.message import Message
+from pyconchat.doors.irc.message import Message, command_of, label_of
 from pyconchat.doors.irc.posts import Posts
 from pyconchat.doors.irc.redaction import redact
 from pyconchat.doors.irc.refusals import refuse
@@ -194,9 +194,12 @@ class Commands:
         return False
 
 
-def unreadable(client: Client, refused: Refused, command: str) -> None:
-    """Answer a line that could not be parsed."""
+def unreadable(client: Client, refused: Refused, line: bytes) -> None:
+    """Answer *line*, which could not be parsed."""
+    command = command_of(line).decode(errors="replace")
+    client.output.begin(label_of(line) if "labeled-response" in client.caps else "")
     if refused.code.value == "too-long":
         client.reply("417", refused.sentence)
     else:
         client.fail("FAIL", command or "*", "INVALID_UTF8", refused.sentence)
+    client.output.end()

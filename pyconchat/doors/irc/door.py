@@ -21,6 +21,7 @@ from pyconchat.chat.interfaces import ISession
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import MustAsk, Refused
 from pyconchat.domain.events import Entry, Talk, is_coming_or_going
+from pyconchat.domain.names import Key
 from pyconchat.domain.replies import Done, PresenceChanged, ReadUpto, Reply, Where
 from pyconchat.domain.text import SafeText
 from pyconchat.domain.times import date_and_time
@@ -164,7 +165,7 @@ class IrcDoor(Door):
         try:
             message = parse(line)
         except Refused as refused:
-            unreadable(self.client, refused, command_of(line).decode(errors="replace"))
+            unreadable(self.client, refused, line)
             return
         if message is None:
             return
@@ -245,9 +246,8 @@ class IrcDoor(Door):
     def echo(self, entry: Entry, where: Where) -> str:
         return echo(self.client, self._commands.posts, entry, where)
 
-    def past(self, entries: Sequence[Entry], where: Where, heading: str) -> bytes:
+    def past(self, entries: Sequence[Entry], where: Where, reader: Key, heading: str) -> bytes:
         client, renderer = self.client, self.client.renderer
-        key = client.account.key
         pieces: list[str] = []
         later: list[str] = []  # after the client was shown the group: as if they were live
         for entry in entries:
@@ -262,8 +262,8 @@ class IrcDoor(Door):
             elif is_talk:
                 stamp = "" if renderer.stamps else f"[{_clock(entry.at)}] "
                 pieces.append(renderer.message(entry, where, stamp=stamp))
-            elif not is_coming_or_going(entry.event, key):
-                pieces += past_lines(client, entry, where)
+            elif not is_coming_or_going(entry.event, reader):
+                pieces += past_lines(client, entry, where, reader)
         if pieces and "batch" in client.caps:
             target = f"#{where.group}" if where.group is not None else f"{where.other}"
             pieces = [client.output.batch("chathistory", (target,), pieces)]

@@ -30,7 +30,7 @@ from pyconchat.domain.events import (
     Why,
     subject,
 )
-from pyconchat.domain.names import Name, fold
+from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.replies import Where
 from pyconchat.doors.irc.client import Client
 from pyconchat.doors.irc.joins import join_line
@@ -43,18 +43,18 @@ __all__ = ["POLICY_MODES", "event_lines", "past_lines", "tagged_lines", "to_clie
 POLICY_MODES = {Policy.PASSWORD: "k", Policy.INVITE: "i", Policy.APPROVAL: "A"}
 
 
-def past_lines(client: Client, entry: Entry, where: Where) -> list[str]:
-    """Return the lines of *entry*, an earlier event that is not a message.
+def past_lines(client: Client, entry: Entry, where: Where, reader: Key) -> list[str]:
+    """Return the lines of *entry*, an earlier event that is not a message, for *reader*.
 
     There are none for those of which a client sees the result when it joins.
     """
     about = subject(entry.event)
-    own = about is not None and fold(about) == client.account.key
+    own = about is not None and fold(about) == reader
     if isinstance(entry.event, _SEEN) and not own:
         return []
     if isinstance(entry.event, Unsay | Reaction | TagsSent):
         return tagged_lines(client, entry, where, event_lines(client, entry, where, own))
-    sentence = _sentence(client, entry, where)
+    sentence = _sentence(client, entry, where, reader)
     if not sentence or isinstance(entry.event, GroupCreated):
         return []
     if own or where.group is None:
@@ -178,8 +178,8 @@ def _policy_modes(previous: Policy | None, policy: Policy) -> tuple[str, list[st
     return modes, params
 
 
-def _sentence(client: Client, entry: Entry, where: Where) -> str:
-    key = client.account.key
+def _sentence(client: Client, entry: Entry, where: Where, reader: Key | None = None) -> str:
+    key = client.account.key if reader is None else reader
     # The channel names the group; nothing names a private conversation but the sentence.
     place = where if where.group is None else Where(group=where.group, here=True)
     return event_sentence(entry.event, place, key, entry.at, entry.quote)

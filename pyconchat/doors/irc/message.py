@@ -13,6 +13,7 @@ __all__ = [
     "MAX_TAGS",
     "Message",
     "command_of",
+    "label_of",
     "parse",
     "strip_formatting",
     "tags_in",
@@ -68,6 +69,14 @@ def command_of(line: bytes) -> bytes:
     if line.startswith(b":"):
         line = line.partition(b" ")[2].lstrip(b" ")
     return line.lstrip(b" ").partition(b" ")[0].upper()
+
+
+def label_of(line: bytes) -> str:
+    """Return the label in the tags of *line*, which `parse` has refused."""
+    if not line.startswith(b"@"):
+        return ""
+    text = line[1:].translate(None, _ENDS).partition(b" ")[0].decode(errors="replace")
+    return tags_in(text).get("label", "")
 
 
 def parse(line: bytes) -> Message | None:

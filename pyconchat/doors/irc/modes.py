@@ -27,6 +27,7 @@ MAX_CHANGES = 4
 _POLICIES = {letter: policy for policy, letter in POLICY_MODES.items()}
 _WITH_PARAMETER = frozenset("bqov")
 _KNOWN = frozenset("bkqovAint")
+_KEY = re.compile(r"[^:,\s][^,\s]*")
 _MASK = re.compile(r"(m:)?([^!@*?\s]+)(?:!\*)?(?:@\*)?")
 
 
@@ -140,7 +141,7 @@ async def _apply(client: Client, conversation: GroupConversation, change: _Chang
         case "b":
             await _ban(client, conversation, change)
         case "o" if word:
-            await moderation.moderator(call, _name(word), None if change.on else "off")
+            await moderation.moderator(call, _known(client, word), None if change.on else "off")
         case "q" | "v" if word:
             transfer = f"/msg {SERVICE} transfer {channel} {word} makes somebody else the admin."
             text = transfer if letter == "q" else "There is no voice here."
@@ -165,8 +166,9 @@ async def _policy(client: Client, conversation: GroupConversation, change: _Chan
     if policy is not Policy.PASSWORD and group.policy is policy:
         return
     password = change.word if policy is Policy.PASSWORD else ""
-    if policy is Policy.PASSWORD and (not password or password.startswith(":")):
-        client.reply("696", f"#{group.name}", "k", "*", "Which password?")
+    if policy is Policy.PASSWORD and not _KEY.fullmatch(password):
+        sentence = "A password is needed, without spaces and commas, as JOIN takes it."
+        client.reply("696", f"#{group.name}", "k", "*", sentence)
         return
     check_group_password(password)
     await groups.policy(call, PolicyChoice(policy, password))
@@ -204,6 +206,15 @@ def _list_bans(client: Client, group: Group, now: int) -> None:
         if each.lasts(now):
             client.reply("367", channel, f"m:{each.name}!*@*", each.by, str(each.at // 1000))
     client.reply("368", channel, "End of the bans.")
+
+
+def _known(client: Client, word: str) -> Name:
+    """Return the name of somebody who is here, or registered. Raises `Refused`."""
+    name = _name(word)
+    account = client.services.accounts.get(name)
+    if account is None:
+        raise Refused(Code.NO_SUCH_NAME, "There is nobody of that name.")
+    return account.name
 
 
 def _name(word: str) -> Name:

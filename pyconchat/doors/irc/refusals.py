@@ -9,6 +9,9 @@ from pyconchat.doors.irc.message import Message
 __all__ = ["refuse"]
 
 _TALKING = frozenset({"PRIVMSG", "NOTICE", "TAGMSG"})
+_WHOM = {"INVITE": 0, "KICK": 1, "MODE": 2}
+"""Which parameter names somebody; elsewhere it is the first, if one does."""
+
 _NUMERICS = {
     Code.BAD_NAME: "432",
     Code.TAKEN: "433",
@@ -39,6 +42,10 @@ def refuse(client: Client, refused: Refused, message: Message) -> None:
             client.reply("461", command, sentence)
         case Code.NO_SUCH_GROUP | Code.BAD_NAME if channel and command != "NICK":
             client.reply("403", channel or first, sentence)
+        case Code.BAD_NAME if command in _TALKING:
+            client.reply("401", first, sentence)
+        case Code.BAD_TEXT if command in _TALKING:
+            client.reply("412", sentence)
         case Code.NOT_MEMBER if command in _TALKING:
             client.reply("404", channel, sentence)
         case Code.NOT_MEMBER if _names_another(client, message, channel):
@@ -60,8 +67,8 @@ def refuse(client: Client, refused: Refused, message: Message) -> None:
             client.reply("473", channel, sentence)
         case Code.NOT_ADMIN:
             client.reply("482", channel, sentence)
-        case Code.NO_SUCH_NAME if command == "INVITE" or command == "KICK":
-            client.reply("401", first if command == "INVITE" else message.param(1), sentence)
+        case Code.NO_SUCH_NAME if command in _WHOM:
+            client.reply("401", message.param(_WHOM[command]), sentence)
         case Code.TOO_LONG:
             client.reply("417", sentence)
         case _ if code in _NUMERICS:

@@ -92,6 +92,7 @@ def test_the_reason_of_a_server_that_closes(
         (b"HTTP/1.0 400 Bad request\r\n\r\n", "web server"),
         (b'<!DOCTYPE HTML><p>Bad request syntax ({"hello":1})', "web server"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "Another server"),
+        (b"ERROR :This port is for IRC clients.\r\n", "for IRC clients"),
         (b"220 mail.example.org ESMTP", "Another server"),
     ],
 )

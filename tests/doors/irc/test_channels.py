@@ -299,7 +299,7 @@ def test_what_happens_while_the_history_is_read(irc: IrcServer) -> None:
     alice.sends("PRIVMSG #tea :after", "TOPIC #tea :new", "KICK #tea bob")
     bob.receives()
     entries = irc.chat.store.entries(conversation.id, 0, 99, 99)
-    block = door.past(entries, session.view_of(conversation), "Earlier")  # type: ignore[union-attr]
+    block = door.past(entries, session.view_of(conversation), session.account.key, "Earlier")  # type: ignore[union-attr]
     lines = block.decode().split("\r\n")
     assert lines[0].endswith("] before")
     assert lines[1:] == [

@@ -12,6 +12,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from pyconchat.domain.names import Key
 from tests.doors.test_cuts import MAX_STEPS, StepByStep
 from tests.support.irc import IrcServer
 from tests.support.stores import quick_store
@@ -116,3 +117,41 @@ def test_a_connection_that_is_cut(
         raise AssertionError("the flow needs more steps")
     server.stop()
     store.close()
+
+
+def test_an_earlier_guest_of_the_same_name_was_somebody_else(irc: IrcServer) -> None:
+    """What happened to that one is told to the next one as to everybody, at every door."""
+    rita, gus = irc.enters("rita"), irc.enters("gus")
+    for user in (rita, gus):
+        user.sends("JOIN #tea")
+    rita.sends("MODE #tea +b m:gus", "MODE #tea -b m:gus", "KICK #tea gus", "INVITE gus #tea")
+    gus.sends("JOIN #tea", "PRIVMSG #tea :hello")
+    gus.leaves()
+    gus = irc.enters("gus")
+    gus.sends("JOIN #tea")
+    past = "\n".join(gus.sees())
+    assert "hello" in past
+    assert "PyconChat NOTICE #tea gus was kicked by rita." in past
+    assert "NOTICE gus" not in past
+    gus.leaves()
+    nc = irc.at_nc("gus")
+    nc.types("/join tea")
+    past = nc.receives().decode()
+    assert "* [tea] gus was kicked by rita." in past
+    assert "* You were" not in past
+    assert "* You are no longer" not in past
+
+
+def test_a_name_is_taken_before_its_guest_s_leaving_is_stored(irc: IrcServer) -> None:
+    """The next guest of the name is not told: they have left nothing."""
+    rita, gus = irc.enters("rita"), irc.enters("gus")
+    for user in (rita, gus):
+        user.sends("JOIN #tea")
+    rita.sends("JOIN #tea2", "MODE #tea2 +A", "JOIN #tea3", "MODE #tea3 +i", "INVITE gus #tea3")
+    gus.sends("JOIN #tea2")
+    following = irc.connects("batch")
+    following.sends("NICK gus", "USER gus 0 * :gus")
+    gus.door.connectionLost(Failure(ConnectionLost()))
+    following.door.dataReceived(b"CAP END\r\n")
+    assert irc.services.presence.online(Key("gus")), "logged in before anything was stored"
+    assert [each for each in following.sees() if each.startswith(("gus", "PyconChat"))] == []

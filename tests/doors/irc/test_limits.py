@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from pyconchat.store import SqlStore
-from tests.support.irc import IrcServer
+from tests.support.irc import IrcServer, shown
 
 
 @pytest.fixture
@@ -125,3 +125,28 @@ def test_long_answers_cost_more(limited: IrcServer) -> None:
     alice.receives()
     alice.sends(*["WHO *"] * 100)
     assert len(alice.receives()) < 40 * 51
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("PRIVMSG #tea hi\udcaa", "irc.test FAIL PRIVMSG INVALID_UTF8"),
+        (f"PRIVMSG #tea {'x' * 600}", "irc.test 417 bob"),
+        ("PRIVMSG #tea :\x02\x02", "irc.test 412 bob"),
+        ("PRIVMSG $* :x", "irc.test 401 bob $*"),
+        ("MODE #tea +o nobody", "irc.test 401 bob nobody"),
+        ("MODE #tea +o gus", "irc.test 441 bob gus #tea"),
+        ("MODE #tea +k :two words", "irc.test 696 bob #tea k *"),
+        ("MODE #tea +k one,two", "irc.test 696 bob #tea k *"),
+        ("MODE #tea +k :", "irc.test 696 bob #tea k *"),
+    ],
+)
+def test_refusals_have_the_label(irc: IrcServer, line: str, answer: str) -> None:
+    """Those of lines that cannot be read, too; each has the numeric that clients know."""
+    irc.enters("gus")
+    bob = irc.enters("bob", "labeled-response", "batch")
+    bob.gets("JOIN #tea")
+    bob.sends(f"@label=7 {line}")
+    (one,) = bob.receives()
+    assert shown(one).startswith(answer)
+    assert one.tags == {"label": "7"}

@@ -1,0 +1,237 @@
+"""`irc`: the IRC door beside InspIRCd with equal capabilities, JOIN, idle sessions, CHATHISTORY."""
+
+from __future__ import annotations
+
+import random
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from benchmarks import proc
+from benchmarks.large_state import ARCHIVE, OWNER, PASSWORD, large_state
+from benchmarks.options import Failed, Options
+from benchmarks.protocols import GROUP, OPENING, IrcProtocol, Login
+from benchmarks.reference_servers import REFERENCE_SERVERS, running_reference
+from benchmarks.report import Result, percentile
+from benchmarks.scenarios.one_group import GroupSize, add_sample, measure_running
+from benchmarks.server import LOOPBACK, Server, free_port, running
+from benchmarks.users import TIMEOUT, Users, names
+
+__all__ = ["irc"]
+
+IN_FLIGHT = (1, 64)
+"""Messages in flight per sender."""
+
+TAGS = "message-tags server-time"
+REFERENCES = {"": "inspircd", TAGS: "inspircd-tags"}
+"""The reference server for each set of capabilities."""
+
+MEMBERS = 1000
+JOINS = 100
+MAX_JOIN_MS = 20.0
+"""The size of the group that is joined, and the target for that."""
+
+MAX_SESSION_KIB = 12.0
+IDLE_SECONDS = 10.0
+SECONDS_PER_LOGIN = 0.02
+
+REQUESTS = 300
+MAX_HISTORY_MS = 10.0
+"""The target for CHATHISTORY with 100 messages (p99)."""
+
+
+class _AtIrcPort:
+    """Our *server*, at its IRC *port*."""
+
+    def __init__(self, server: Server, port: int) -> None:
+        self._server = server
+        self.port = port
+
+    @property
+    def pid(self) -> int:
+        return self._server.pid
+
+    def start(self) -> float:
+        return self._server.start()
+
+    def stop(self) -> None:
+        self._server.stop()
+
+
+@contextmanager
+def _running(options: Options, state: Path | None = None) -> Iterator[_AtIrcPort]:
+    port = free_port()
+    settings = f'[doors]\nirc = ["tcp:{port}:interface={LOOPBACK}"]\n'
+    with running(options, state, settings) as server:
+        yield _AtIrcPort(server, port)
+
+
+def irc(options: Options) -> list[Result]:
+    """Measure lines per second, JOIN, memory and processor use of idle sessions, CHATHISTORY."""
+    results: list[Result] = []
+    for members in options.members:
+        for caps in REFERENCES:
+            results += _fan_out(options, members, caps)
+    return [*results, _join(options), _idle(options), _history(options)]
+
+
+def _fan_out(options: Options, members: int, caps: str) -> list[Result]:
+    in_flight = sorted({each * options.senders for each in IN_FLIGHT})
+    size = GroupSize(members, options.senders)
+    name = REFERENCES[caps]
+    described = caps.replace(" ", " and ") or "no capabilities"
+    ours, theirs = (
+        [
+            Result(
+                "irc",
+                f"irc{which}: {members:,} members, {messages} in flight, {described}",
+                members=members,
+                in_flight=messages,
+                capabilities=caps,
+                reference=reference,
+            )
+            for messages in in_flight
+        ]
+        for which, reference in (("", ""), (f" of {name}", name))
+    )
+    for _ in range(options.runs):
+        with _running(options) as server:
+            samples = measure_running(server, IrcProtocol(caps, OPENING), options, size, in_flight)
+        for result, sample in zip(ours, samples, strict=True):
+            add_sample(result, sample)
+        with running_reference(options, name) as other:  # in turn: noise affects both
+            protocol = REFERENCE_SERVERS[name].protocol
+            samples = measure_running(other, protocol, options, size, in_flight)
+        for result, sample in zip(theirs, samples, strict=True):
+            add_sample(result, sample)
+    for one, its in zip(ours, theirs, strict=True):
+        for figure in ("delivered", "latency p50", "latency p99"):
+            one.compare(figure, its, f"that of {name}")
+    return [*ours, *theirs]
+
+
+def _join(options: Options) -> Result:
+    result = Result("irc", f"irc: JOIN of a group of {MEMBERS:,} members", members=MEMBERS)
+    protocol = IrcProtocol("", OPENING)
+    for _ in range(options.runs):
+        with _running(options) as server:
+            server.start()
+            with closing(Users(server.port, protocol)) as users:
+                first, *others = names("m", MEMBERS)
+                users.log_in([protocol.login(first, GROUP, True)], TIMEOUT)
+                timeout = GroupSize(MEMBERS, 1).login_timeout
+                users.log_in([protocol.login(name, GROUP, False) for name in others], timeout)
+                users.drain(0.5)
+                with _connected(server.port, "joiner") as joiner:
+                    times, cpu = [], 0.0
+                    for _ in range(JOINS):
+                        before = proc.cpu_seconds(server.pid)
+                        times.append(_ask(joiner, f"JOIN #{GROUP}", b" 366 ")[0])
+                        users.drain(0.02)
+                        cpu += proc.cpu_seconds(server.pid) - before
+                        _ask(joiner, f"PART #{GROUP}", b" PART ")
+                        users.drain(0.02)
+                server.stop()
+        times.sort()
+        result.add("to the end of the names, p50", "ms", percentile(times, 0.5) * 1e3)
+        result.add(
+            "to the end of the names, p99", "ms", percentile(times, 0.99) * 1e3, maximum=MAX_JOIN_MS
+        )
+        result.add("server's processor time", "ms", cpu / JOINS * 1e3, maximum=MAX_JOIN_MS)
+    return result
+
+
+def _idle(options: Options) -> Result:
+    sessions = options.sessions
+    result = Result("irc", f"irc: {sessions:,} idle sessions", sessions=sessions)
+    for _ in range(options.runs):
+        with _running(options) as server:
+            # The second start is measured: creating the tables at the first one takes memory.
+            server.start()
+            server.stop()
+            server.start()
+            time.sleep(1)
+            before = proc.resident_bytes(server.pid)
+            with closing(Users(server.port, _AtDesk())) as users:
+                logins = [_AtDesk().login(name, "", False) for name in names("m", sessions)]
+                users.log_in(logins, 60 + SECONDS_PER_LOGIN * sessions)
+                time.sleep(2)
+                after, busy = proc.resident_bytes(server.pid), proc.cpu_seconds(server.pid)
+                time.sleep(IDLE_SECONDS)
+                busy = proc.cpu_seconds(server.pid) - busy
+                server.stop()
+        size = (after - before) / sessions / 1024
+        result.add("memory of a session", "KiB", size, maximum=MAX_SESSION_KIB)
+        result.add("server's processor use", "% of core", busy / IDLE_SECONDS * 100)
+    return result
+
+
+class _AtDesk(IrcProtocol):
+    """IRC, for users who join no group."""
+
+    def login(self, name: str, group: str, first: bool) -> Login:
+        login = super().login(name, group, first)
+        return login._replace(steps=login.steps[:1], done=b" 422 ")
+
+
+def _history(options: Options) -> Result:
+    state = large_state(options)
+    result = Result(
+        "irc",
+        f"irc: CHATHISTORY of 100 among {options.entries:,} messages",
+        entries=options.entries,
+        requests=REQUESTS,
+    )
+    numbers = random.Random(options.seed)
+    caps = f"{TAGS} batch draft/chathistory"
+    for _ in range(options.runs):
+        with _running(options, state) as server:
+            server.start()
+            with _connected(server.port, OWNER, PASSWORD, caps) as reader:
+                _, answer = _ask(reader, f"CHATHISTORY LATEST #{ARCHIVE} * 1", b" BATCH -")
+                conversation = answer.partition(b"msgid=")[2].partition(b"-")[0].decode()
+                for name, one in (("LATEST", "*"), ("BEFORE", ""), ("AROUND", "")):
+                    times = []
+                    for _ in range(REQUESTS):
+                        seq = numbers.randint(200, options.entries)
+                        place = one or f"msgid={conversation}-{seq}"
+                        line = f"CHATHISTORY {name} #{ARCHIVE} {place} 100"
+                        took, answer = _ask(reader, line, b" BATCH -")
+                        if answer.count(b" PRIVMSG ") < 50:
+                            raise Failed(f"{line} was answered {answer[:200]!r}")
+                        times.append(took)
+                    times.sort()
+                    result.add(f"{name}, p50", "ms", percentile(times, 0.5) * 1e3)
+                    p99 = percentile(times, 0.99) * 1e3
+                    result.add(f"{name}, p99", "ms", p99, maximum=MAX_HISTORY_MS)
+            server.stop()
+    return result
+
+
+@contextmanager
+def _connected(port: int, name: str, password: str = "", caps: str = "") -> Iterator[socket.socket]:
+    """Yield the connection of a client that has logged in as *name*."""
+    with socket.create_connection((LOOPBACK, port), TIMEOUT) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        secret = f"PASS :{name}:{password}\r\n" if password else ""
+        begin = f"CAP REQ :{caps}\r\n" if caps else ""
+        end = "\r\nCAP END" if caps else ""
+        line = f"{begin}{secret}NICK {name}\r\nUSER {name} 0 * :{name}{end}"
+        _ask(connection, line, b" 422 ")
+        _ask(connection, "PING ready", b" PONG ")
+        yield connection
+
+
+def _ask(connection: socket.socket, line: str, end: bytes) -> tuple[float, bytes]:
+    """Return the seconds until a line with *end* was received, and what was. Raises `Failed`."""
+    began = time.perf_counter()
+    connection.sendall(f"{line}\r\n".encode())
+    answer = b""
+    while end not in answer or not answer.endswith(b"\n"):
+        data = connection.recv(1 << 20)
+        if not data:
+            raise Failed(f"the server closed the connection after {line}")
+        answer += data
+    return time.perf_counter() - began, answer
