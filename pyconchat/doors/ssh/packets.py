@@ -199,15 +199,20 @@ class Packets(SSHServerTransport):
             return
         if messageType == MSG_EXT_INFO:
             payload = struct.pack(">L", 1) + NS(b"server-sig-algs") + NS(b",".join(SIGNATURES))
-        if self._keyExchangeState == self._KEY_EXCHANGE_NONE and self.isEncrypted("out"):
-            if self._sealer is None or self._sealer.ciphers is not self.currentEncryptions:
-                self._sealer = Sealer(self.currentEncryptions)
+        if self._sealer is not None and self._keyExchangeState == self._KEY_EXCHANGE_NONE:
             self._write(self._sealer.seal(self.outgoingPacketSequence, messageType, payload))
             self.outgoingPacketSequence += 1
         else:
             super().sendPacket(messageType, payload)
         self.outgoingPacketSequence &= 0xFFFFFFFF
         self._bytes_out += len(payload)
+
+    def send_data(self, channel: int, data: bytes) -> None:
+        """Send *data* of a *channel*, by the peer's number, while the transport can send."""
+        assert self._sealer is not None, "keys were exchanged before a channel was opened"
+        self._write(self._sealer.seal_data(self.outgoingPacketSequence, channel, data))
+        self.outgoingPacketSequence = (self.outgoingPacketSequence + 1) & 0xFFFFFFFF
+        self._bytes_out += len(data)
 
     def _write(self, data: bytes) -> None:
         """Give *data* to the kernel at once, if nothing waits, and what it does not take later."""
@@ -246,6 +251,7 @@ class Packets(SSHServerTransport):
             self._exchange_timer = None
 
     def _newKeys(self) -> None:
+        self._sealer = Sealer(self.nextEncryptions)  # before packets that have waited are sent
         super()._newKeys()
         self.exchange_changed()
 
