@@ -127,9 +127,10 @@ class LineEditor:
 
     # What the owner calls: output.
 
-    def show(self, block: bytes) -> None:
-        """Show *block*, lines that end in CR LF, above the prompt and the text."""
+    def show(self, block: bytes) -> int:
+        """Show *block*, lines that end in CR LF, above the prompt and the text; return its size."""
         self._write(self._out.screen.show_above(block))
+        return len(block)
 
     def ask(self, question: str, secret: bool = False, max_bytes: int = 0) -> None:
         """Ask *question*: the next line is the answer. If it is *secret*, nothing of it shows.

@@ -18,13 +18,7 @@ from zope.interface import implementer
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.ssh.interfaces import ISshDoor
 from pyconchat.doors.ssh.quiet import NOBODY
-from pyconchat.net.connection import (
-    IConnection,
-    ILayered,
-    kernel_socket,
-    unacknowledged,
-    unsent,
-)
+from pyconchat.net.connection import IConnection, ILayered
 
 __all__ = ["MIN_PACKET", "DataChannel"]
 
@@ -214,8 +208,7 @@ class DataChannel(SSHChannel):
 
     def unacknowledged(self) -> int:
         """Return the bytes that the peer's kernel has not acknowledged, as far as can be known."""
-        tcp = self.conn.transport.transport
-        return len(self._unsent) + unsent(tcp) + unacknowledged(kernel_socket(tcp))
+        return len(self._unsent) + int(self.conn.transport.unacknowledged())
 
     # The end.
 

@@ -26,7 +26,13 @@ from pyconchat.doors.ssh.algorithms import CIPHERS, HOST_KEYS, KEY_EXCHANGES, MA
 from pyconchat.doors.ssh.packet_cost import packet_cost
 from pyconchat.doors.ssh.quiet import NOBODY
 from pyconchat.doors.ssh.sealing import Authenticator, Sealer
-from pyconchat.net.connection import IConnection, is_idle, plain_socket
+from pyconchat.net.connection import (
+    IConnection,
+    is_idle,
+    plain_socket,
+    unacknowledged,
+    unsent,
+)
 
 __all__ = ["MAX_PACKET", "NOT_SSH", "REKEY_BYTES", "Packets"]
 
@@ -233,6 +239,10 @@ class Packets(SSHServerTransport):
                 sent = 0
         if sent < len(data):
             connection.write(data[sent:] if sent else data)
+
+    def unacknowledged(self) -> int:
+        """Return the bytes that the peer's kernel has not acknowledged, as far as can be known."""
+        return unsent(self._connection) + unacknowledged(self._socket)
 
     # Key exchanges.
 

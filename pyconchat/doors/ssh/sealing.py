@@ -30,6 +30,8 @@ _SEQUENCE = struct.Struct(">L")
 class _Padding:
     """Random bytes, none of which is used twice."""
 
+    __slots__ = ("_random", "_used")
+
     def __init__(self) -> None:
         self._random = b""
         self._used = 0
@@ -49,6 +51,8 @@ _padding = _Padding()
 
 class Authenticator:
     """The codes of packets in one direction; *mac* is what Conch has made for that."""
+
+    __slots__ = ("_hmac", "size")
 
     def __init__(self, mac: Any) -> None:
         self.size: int = mac[3]
@@ -70,6 +74,8 @@ class Authenticator:
 
 class Sealer:
     """Seals the packets of one connection, as long as it uses *ciphers*."""
+
+    __slots__ = ("_authenticator", "_block", "_encrypt")
 
     def __init__(self, ciphers: SSHCiphers) -> None:
         self._encrypt: Any = ciphers.encryptor.update

@@ -74,11 +74,8 @@ class TerminalSession(PersonPeer):
 
     def direct_send(self, leave: Callable[[], None]) -> Send | None:
         """As `IPeer` has it: the editor shows each block above the prompt, at any time."""
-        return self._show
-
-    def _show(self, block: bytes) -> int:
-        self._prompt.write(block)
-        return len(block)
+        assert self._edited is not None, "the prompt was begun"
+        return self._edited.editor.show
 
     def _keeps_line(self, line: str) -> bool:
         """Return whether an entered *line* stays on the screen: a message comes back."""
