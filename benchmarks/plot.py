@@ -102,7 +102,7 @@ def read(path: Path) -> Curves:
 def draw(curves: Curves, path: Path) -> None:
     """Write the picture of *curves* to *path*, a row per size of the group. Raises `Failed`."""
     if find_spec("matplotlib") is None:
-        raise Failed("matplotlib is not installed: pip install 'pyconchat[plot]'")
+        raise Failed("matplotlib is not installed: pip install '.[plot]'")
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 

@@ -19,6 +19,9 @@ from pyconchat.domain.public_keys import MAX_KEYS, PublicKey
 
 __all__ = ["AccountKeys"]
 
+MIN_USE_SECONDS = 60
+"""Seconds in which another use of a key is not stored."""
+
 
 class AccountKeys:
     """The keys of all accounts; *now* returns milliseconds since the epoch."""
@@ -122,8 +125,13 @@ class AccountKeys:
             self._changing.remove(account.key)
 
     def used(self, account: Account, blob: str) -> None:
-        """Note that the key *blob* has opened a connection. Nobody waits for it."""
+        """Note that the key *blob* has opened a connection. Nobody waits for it.
+
+        A script may connect many times a minute: the time is exact to `MIN_USE_SECONDS`.
+        """
         for position, key in enumerate(account.keys):
             if key.blob == blob:
+                if key.used is not None and self._now() - key.used < MIN_USE_SECONDS * 1000:
+                    return
                 account.keys[position] = replace(key, used=self._now())
         self._journal.append(Decision(self._now(), writes=[UseKey(account.key, blob)]))

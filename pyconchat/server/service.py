@@ -168,7 +168,7 @@ class ChatService(MultiService):
             from pyconchat.doors.ssh.factory import SshFactory  # needs an extra
             from pyconchat.doors.ssh.host_key import host_key
         except ImportError as problem:
-            stop(f"doors.ssh: {problem}: pip install 'pyconchat[ssh]' adds what is missing")
+            stop(f"doors.ssh: {problem}: pip install '.[ssh]', in the checkout")
         path = self.config.host_key_path
         try:
             key = host_key(path, make=not self.config.ssh_host_key)
@@ -186,7 +186,7 @@ class ChatService(MultiService):
         try:
             from pyconchat.doors.web.factory import WebFactory
         except ModuleNotFoundError as problem:
-            stop(f"doors.web: {problem.name} is missing: pip install 'pyconchat[web]'")
+            stop(f"doors.web: {problem.name} is missing: pip install '.[web]', in the checkout")
         from pyconchat.server.metrics import metrics_text
 
         monitors = irc.monitors if irc is not None else None

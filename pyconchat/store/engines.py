@@ -177,7 +177,7 @@ def _postgresql(url: str, durability: str) -> tuple[Engine, Engine]:
             )
         except ModuleNotFoundError:
             raise BadStore(
-                "store.url: PostgreSQL needs psycopg: pip install 'pyconchat[postgres]'"
+                "store.url: PostgreSQL needs psycopg: pip install '.[postgres]', in the checkout"
             ) from None
 
     writing = connected(pool_size=1)

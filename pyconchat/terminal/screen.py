@@ -46,7 +46,7 @@ class _Drawing(NamedTuple):
 class Screen:
     """The last rows of a terminal. The methods return what must be written to it."""
 
-    __slots__ = ("_columns", "_cursor", "_drawn", "_one_row", "_rows", "_shown")
+    __slots__ = ("_around", "_columns", "_cursor", "_drawn", "_one_row", "_rows", "_shown")
 
     def __init__(self) -> None:
         self._columns, self._rows = DEFAULT_COLUMNS, DEFAULT_ROWS
@@ -54,6 +54,7 @@ class Screen:
         self._drawn: _Drawing | None = None  # how it was drawn; None: not computed
         self._cursor = Position(0, 0)
         self._one_row = True  # what is on the screen takes one row
+        self._around: tuple[bytes, bytes] | None = None  # what is written around the next block
 
     @property
     def columns(self) -> int:
@@ -65,6 +66,7 @@ class Screen:
         previous, self._shown = self._shown, shown
         if shown == previous:
             return ""
+        self._around = None
         if previous is None:
             return self._redraw()
         typed = self._typed(previous, shown)
@@ -100,10 +102,15 @@ class Screen:
         """Show *block*, which ends with CR LF, above what is on the screen."""
         if self._shown is None:
             return block
-        erasing = self._erasing()
-        drawing = self._drawing()
-        self._cursor = drawing.cursor
-        return erasing.encode() + block + drawing.text.encode()
+        if self._around is None:
+            erasing = self._erasing().encode()
+            drawing = self._drawing()
+            self._cursor = drawing.cursor
+            drawn = drawing.text.encode()
+            self._around = self._erasing().encode(), drawn
+        else:
+            erasing, drawn = self._around
+        return b"".join((erasing, block, drawn))
 
     def leave(self) -> str:
         """Leave the text on the screen, without the status; what is shown next is below it."""
@@ -135,6 +142,7 @@ class Screen:
         if shown is None:
             self._columns, self._rows = columns, rows
             return ""
+        self._around = None
         # The terminal has wrapped the rows again: count those before the cursor in the new width.
         layout, first = self._layout(shown)
         before = layout.before_cursor(first)
@@ -145,7 +153,7 @@ class Screen:
         return erasing + self.show(shown)
 
     def _forget(self) -> None:
-        self._shown = self._drawn = None
+        self._shown = self._drawn = self._around = None
         self._one_row = True
         self._cursor = Position(0, 0)
 

@@ -213,8 +213,8 @@ class HostileAtClient(Hostile):
         assert isinstance(self.who, ClientUser)
         evil = name.translate({0: None, ord("/"): None, 0x0301: None})[-100:].strip()
         (self.who.home / evil).write_text("hi")
-        self.does(f"/send {evil}", place)
-        self.who.sees("shared")
+        if "shared" not in self.does(f"/send {evil}", place):  # the upload is not a command
+            self.who.sees("shared")
 
     def sends_bad_bytes(self, place: str) -> None:
         """Send nothing: the client sends only UTF-8."""

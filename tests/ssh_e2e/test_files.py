@@ -38,10 +38,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def unharmed(server: Server) -> Iterator[None]:
     """The server has no traceback, and has not grown."""
-    before = server.memory()
-    yield
-    assert server.tracebacks() == []
-    assert server.memory() - before < MAX_GROWTH
+    with server.is_unharmed(MAX_GROWTH):
+        yield
 
 
 @pytest.fixture

@@ -49,10 +49,8 @@ def other(server: Server) -> Iterator[Program]:
 @pytest.fixture(autouse=True)
 def unharmed(server: Server) -> Iterator[None]:
     """The server has no traceback, and has not grown."""
-    before = server.memory()
-    yield
-    assert server.tracebacks() == []
-    assert server.memory() - before < MAX_GROWTH
+    with server.is_unharmed(MAX_GROWTH):
+        yield
 
 
 def answers_quickly(program: Program) -> bool:

@@ -51,7 +51,7 @@ def test_without_the_extra(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(Path(pyconchat.__file__).parent.parent)},
     )
     assert done.returncode == 1
-    assert "pip install 'pyconchat[ssh]'" in done.stderr
+    assert "pip install '.[ssh]'" in done.stderr
 
 
 @pytest.mark.server(ssh=True)

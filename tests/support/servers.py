@@ -151,6 +151,14 @@ class Server:
         self._failures = self.tracebacks()
         self._log.write_text("")
 
+    @contextmanager
+    def is_unharmed(self, max_growth: int) -> Iterator[None]:
+        """Check that it logs no traceback, and grows by less than *max_growth* bytes."""
+        before = self.memory()
+        yield
+        assert self.tracebacks() == []
+        assert self.memory() - before < max_growth
+
     def memory(self) -> int:
         """Return its resident memory, in bytes."""
         assert self.process is not None

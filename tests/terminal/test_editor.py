@@ -215,7 +215,7 @@ def test_a_paste_of_several_lines_is_asked_about(alice: Typist) -> None:
 
 def test_pasted_lines_where_they_cannot_be_sent(alice: Typist) -> None:
     """They are joined; an answer gets the first one."""
-    alice.editor.sends_pastes = False
+    alice.editor.set_place(sends_pastes=False, has_secret=lambda line: False)
     alice.types("\x1b[200~one\ntwo\x1b[201~")
     assert alice.enters("") == "one two"
     alice.editor.ask("Group: ")

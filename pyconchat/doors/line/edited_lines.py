@@ -137,8 +137,7 @@ class EditedLines:
 
     def show_place(self, name: str) -> None:
         """Show the prompt of the place with that *name*, empty for the front desk."""
-        self.editor.sends_pastes = bool(name)
-        self.editor.has_secret = _IN_PLACE if name else _AT_DESK
+        self.editor.set_place(bool(name), _IN_PLACE if name else _AT_DESK)
         self.editor.prompt(f"[{name}] " if name else "> ")
 
     def answered(self) -> None:

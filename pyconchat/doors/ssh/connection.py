@@ -22,7 +22,8 @@ from twisted.conch.ssh.connection import (
 
 from pyconchat.doors.connection_limits import CountedConnection, TooManyConnections
 from pyconchat.doors.context import DoorContext
-from pyconchat.doors.ssh.channel import MIN_PACKET, SessionChannel
+from pyconchat.doors.ssh.channel import SessionChannel
+from pyconchat.doors.ssh.data_channel import MIN_PACKET
 from pyconchat.doors.ssh.packet_cost import MIN_DATA
 from pyconchat.doors.ssh.quiet import NOBODY
 from pyconchat.doors.ssh.sessions import make_session

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from twisted.conch.ssh.keys import Key
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
 from pyconchat.domain.public_keys import key_of_blob
 from pyconchat.doors.factory import ChatFactory
+from pyconchat.doors.ssh.algorithms import HOST_KEYS
+from pyconchat.doors.ssh.host_key import HostKey
 from pyconchat.doors.ssh.transport import SshTransport
 
 __all__ = ["SshFactory"]
@@ -21,11 +22,10 @@ class SshFactory(Factory):
 
     noisy = False
 
-    def __init__(self, chat: ChatFactory, key: Key) -> None:
+    def __init__(self, chat: ChatFactory, key: HostKey) -> None:
         self._chat = chat
-        self.publicKeys = {b"ssh-ed25519": key.public()}
-        self.privateKeys = {b"ssh-ed25519": key}
-        self.fingerprint = key_of_blob(key.public().blob()).fingerprint
+        self.publicKeys = self.privateKeys = dict.fromkeys(HOST_KEYS, key)
+        self.fingerprint = key_of_blob(key.blob()).fingerprint
 
     def buildProtocol(self, addr: IAddress | None) -> SshTransport | None:
         counted = self._chat.count(addr)

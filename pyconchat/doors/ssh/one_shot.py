@@ -15,63 +15,30 @@ from zope.interface import implementer
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import IKeyPeer, ILoginPeer, ISession
 from pyconchat.chat.places import Place, Private
-from pyconchat.domain.errors import Code, MustAsk, NotSaved, PeerGone, Refused
+from pyconchat.domain.errors import Code, NotSaved, PeerGone, Refused
 from pyconchat.domain.names import person_name
-from pyconchat.domain.refusals import empty_message, line_too_long, not_saved
+from pyconchat.domain.refusals import empty_message, line_too_long
 from pyconchat.domain.replies import Reply, Sent
 from pyconchat.domain.text import safe_text
-from pyconchat.doors.connection_limits import Counted
-from pyconchat.doors.context import DoorContext
-from pyconchat.doors.door import Door
-from pyconchat.doors.line.door import LF
-from pyconchat.doors.ssh.channel import ISshDoor, SessionChannel
-from pyconchat.doors.ssh.peer import SshPeer, open_session
-from pyconchat.doors.ssh.visitor import Visitor
+from pyconchat.doors.ssh.interfaces import ISshDoor
+from pyconchat.doors.ssh.peer import Arrival, UnattendedPeer
 from pyconchat.doors.ssh.words import Follow, Run, Say, Token, Work
 
 __all__ = ["OneShot"]
 
-REFUSED = 1
-"""The exit status after a refusal."""
-
 
 @implementer(ILoginPeer, IKeyPeer, ISshDoor)
-class OneShot(SshPeer, Door):
+class OneShot(UnattendedPeer):
     """The session of one command, *work*."""
 
-    names_places = True
-
-    def __init__(
-        self,
-        context: DoorContext,
-        counted: Counted,
-        channel: SessionChannel,
-        visitor: Visitor,
-        work: Work,
-    ) -> None:
-        Door.__init__(self, context, counted, LF, context.limits.line_bytes)
-        self.begin_peer(channel, visitor)
+    def __init__(self, arrival: Arrival, work: Work) -> None:
+        super().__init__(arrival)
         self._work = work
         self._place: Place = None  # of the lines that are said
         self._following = False
-        self._input_ended: Deferred[None] | None = None
 
-    def connectionMade(self) -> None:
-        super().connectionMade()
-        self.run(self._run())
-
-    async def _run(self) -> None:
-        try:
-            session = await open_session(self, self._context)
-            self.in_login = False
-            await self._do(session)
-        except Refused as refused:
-            self.fail(refused)
-        except NotSaved:
-            self.fail(not_saved())
-
-    async def _do(self, session: ISession) -> None:
-        """Do the work of the command. Raises `Refused`."""
+    async def serve(self, session: ISession) -> None:
+        """Do the work of the command. Raises `Refused` and `NotSaved`."""
         match self._work:
             case Say(place=name, private=private, text=text):
                 self._place = self._find(session, name, private)
@@ -147,10 +114,8 @@ class OneShot(SshPeer, Door):
     async def _caught(self, saying: Coroutine[Any, Any, None]) -> None:
         try:
             await saying
-        except Refused as refused:
-            self.fail(refused)
-        except NotSaved:
-            self.fail(not_saved())
+        except (Refused, NotSaved) as problem:
+            self.fail(problem)
 
     def lineLengthExceeded(self, line: bytes) -> None:
         self.fail(line_too_long(self.MAX_LENGTH))
@@ -169,20 +134,5 @@ class OneShot(SshPeer, Door):
     def write_last(self, block: bytes) -> None:
         self._output.write(block if self._following else b"")
 
-    def acknowledged(self) -> bool:
-        """Return False: what arrives here is not what the person has seen."""
-        return False
-
-    def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
-        raise MustAsk(prompt, secret)
-
     def _answer(self, reply: Reply) -> None:
         self._output.write(self.renderer.reply(reply))
-
-    def fail(self, refused: Refused) -> None:
-        """Say why on the standard error, and end."""
-        if self.ending:
-            return
-        self.channel.complain(refused.sentence)
-        self.channel.exit_status = REFUSED
-        self.close()

@@ -15,6 +15,7 @@ from twisted.conch.ssh.transport import (
     MSG_EXT_INFO,
     MSG_KEXINIT,
     MSG_NEWKEYS,
+    SSHCiphers,
     SSHServerTransport,
 )
 from twisted.internet.interfaces import IDelayedCall
@@ -24,8 +25,14 @@ from pyconchat.doors.input_budget import InputBudget
 from pyconchat.doors.ssh.algorithms import CIPHERS, HOST_KEYS, KEY_EXCHANGES, MACS, SIGNATURES
 from pyconchat.doors.ssh.packet_cost import packet_cost
 from pyconchat.doors.ssh.quiet import NOBODY
-from pyconchat.doors.ssh.sealing import Sealer
-from pyconchat.net.connection import IConnection, is_idle, plain_socket
+from pyconchat.doors.ssh.sealing import Authenticator, Sealer
+from pyconchat.net.connection import (
+    IConnection,
+    is_idle,
+    plain_socket,
+    unacknowledged,
+    unsent,
+)
 
 __all__ = ["MAX_PACKET", "NOT_SSH", "REKEY_BYTES", "Packets"]
 
@@ -83,7 +90,6 @@ class Packets(SSHServerTransport):
     def __init__(self, context: DoorContext, rekey_bytes: int) -> None:
         self.context = context
         self._input = bytearray()
-        self._sealer: Sealer | None = None
         self._socket: socket.socket | None = None
         self._first: bytes | None = None  # the decrypted first block of the next packet
         self._exchange = _Exchange.REPLY  # the server begins with its KEXINIT
@@ -114,6 +120,13 @@ class Packets(SSHServerTransport):
     def cost_of(self, kind: int, packet: bytes) -> float:
         """Return the cost of *packet* in the budget, in seconds of work."""
         return packet_cost(kind, packet)
+
+    def connectionMade(self) -> None:
+        self._write(self.ourVersionString + b"\r\n")
+        self.currentEncryptions = SSHCiphers(b"none", b"none", b"none", b"none")
+        self.currentEncryptions.setKeys(b"", b"", b"", b"", b"", b"")
+        self._use_ciphers(self.currentEncryptions)
+        self.sendKexInit()
 
     # Packets.
 
@@ -153,7 +166,7 @@ class Packets(SSHServerTransport):
     def _next_packet(self) -> bytes | None:
         """Return the payload of the next packet; None if it is incomplete. Raises `Malformed`."""
         ciphers, data = self.currentEncryptions, self._input
-        block, digest = ciphers.decBlockSize, ciphers.verifyDigestSize
+        block, digest = ciphers.decBlockSize, self._authenticator.size
         if len(data) < block:
             return None
         if self._first is None:
@@ -168,7 +181,7 @@ class Packets(SSHServerTransport):
         self._first = None
         if digest:
             code = bytes(data[end : end + digest])
-            if not ciphers.verify(self.incomingPacketSequence, packet, code):
+            if not self._authenticator.is_right(self.incomingPacketSequence, packet, code):
                 raise Malformed("a packet with a bad checksum")
         del data[: end + digest]
         self.incomingPacketSequence = (self.incomingPacketSequence + 1) & 0xFFFFFFFF
@@ -199,15 +212,20 @@ class Packets(SSHServerTransport):
             return
         if messageType == MSG_EXT_INFO:
             payload = struct.pack(">L", 1) + NS(b"server-sig-algs") + NS(b",".join(SIGNATURES))
-        if self._keyExchangeState == self._KEY_EXCHANGE_NONE and self.isEncrypted("out"):
-            if self._sealer is None or self._sealer.ciphers is not self.currentEncryptions:
-                self._sealer = Sealer(self.currentEncryptions)
-            self._write(self._sealer.seal(self.outgoingPacketSequence, messageType, payload))
-            self.outgoingPacketSequence += 1
-        else:
-            super().sendPacket(messageType, payload)
-        self.outgoingPacketSequence &= 0xFFFFFFFF
-        self._bytes_out += len(payload)
+        waits = self._keyExchangeState != self._KEY_EXCHANGE_NONE
+        if waits and not self._allowedKeyExchangeMessageType(messageType):
+            self._blockedByKeyExchange.append((messageType, payload))
+            return
+        self._send(self._sealer.seal(self.outgoingPacketSequence, messageType, payload))
+
+    def send_data(self, channel: int, data: bytes) -> None:
+        """Send *data* of a *channel*, by the peer's number, while the transport can send."""
+        self._send(self._sealer.seal_data(self.outgoingPacketSequence, channel, data))
+
+    def _send(self, packet: bytes) -> None:
+        self.outgoingPacketSequence = (self.outgoingPacketSequence + 1) & 0xFFFFFFFF
+        self._bytes_out += len(packet)
+        self._write(packet)
 
     def _write(self, data: bytes) -> None:
         """Give *data* to the kernel at once, if nothing waits, and what it does not take later."""
@@ -222,7 +240,14 @@ class Packets(SSHServerTransport):
         if sent < len(data):
             connection.write(data[sent:] if sent else data)
 
+    def unacknowledged(self) -> int:
+        """Return the bytes that the peer's kernel has not acknowledged, as far as can be known."""
+        return unsent(self._connection) + unacknowledged(self._socket)
+
     # Key exchanges.
+
+    def _use_ciphers(self, ciphers: SSHCiphers) -> None:
+        self._sealer, self._authenticator = Sealer(ciphers), Authenticator(ciphers.inMAC)
 
     def _begin_exchange(self) -> None:
         """The peer's KEXINIT begins an exchange, or answers ours. Raises `Malformed`."""
@@ -246,6 +271,7 @@ class Packets(SSHServerTransport):
             self._exchange_timer = None
 
     def _newKeys(self) -> None:
+        self._use_ciphers(self.nextEncryptions)  # before packets that have waited are sent
         super()._newKeys()
         self.exchange_changed()
 

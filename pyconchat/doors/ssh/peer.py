@@ -1,23 +1,45 @@
-"""SshPeer: what all doors of SSH have in common: their channel, and who is there."""
+"""SshPeer: what all doors of SSH have in common: their channel, and who is there.
+
+`PersonPeer` is that of a person, who reads what the session receives. At an `UnattendedPeer`, a
+command of a script or SFTP, nobody does.
+"""
 
 from __future__ import annotations
 
-from typing import cast
+from typing import NamedTuple, cast
+
+from twisted.internet.defer import Deferred
 
 from pyconchat.chat.interfaces import ISession, ServerAddress
-from pyconchat.domain.errors import NotSaved, PeerGone
+from pyconchat.domain.errors import MustAsk, NotSaved, PeerGone, Refused
 from pyconchat.domain.public_keys import PublicKey
 from pyconchat.domain.refusals import not_saved
+from pyconchat.doors.connection_limits import Counted
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.door import Door
 from pyconchat.doors.input_budget import LARGE_READ
+from pyconchat.doors.line.door import LF, LineDoor
+from pyconchat.doors.line.telnet import Client
 from pyconchat.doors.ssh.channel import SessionChannel
 from pyconchat.doors.ssh.visitor import Visitor
 
-__all__ = ["SshPeer", "open_session"]
+__all__ = ["Arrival", "PersonPeer", "SshPeer", "UnattendedPeer"]
 
 
-class SshPeer:
+REFUSED = 1
+"""The exit status after a refusal."""
+
+
+class Arrival(NamedTuple):
+    """What a door of SSH begins with: its channel, how that counts, and who is there."""
+
+    context: DoorContext
+    counted: Counted
+    channel: SessionChannel
+    visitor: Visitor
+
+
+class SshPeer(Door):
     """A door at *channel*, for *visitor*."""
 
     serves_files = False
@@ -29,11 +51,10 @@ class SshPeer:
 
     channel: SessionChannel
     visitor: Visitor
-    _context: DoorContext
 
-    def begin_peer(self, channel: SessionChannel, visitor: Visitor) -> None:
+    def begin_peer(self, arrival: Arrival) -> None:
         """Set the channel and the visitor."""
-        self.channel, self.visitor = channel, visitor
+        self.channel, self.visitor = arrival.channel, arrival.visitor
 
     @property
     def key(self) -> PublicKey | None:
@@ -56,20 +77,70 @@ class SshPeer:
     def _unread(self) -> int:
         return self.channel.held
 
+    def fail(self, problem: Refused | NotSaved) -> None:
+        """Say why on the standard error, and end with the exit status of a refusal."""
+        if self.ending:
+            return
+        refused = problem if isinstance(problem, Refused) else not_saved()
+        self.channel.complain(refused.sentence)
+        self.channel.exit_status = REFUSED
+        self.close()
 
-async def open_session(door: Door, context: DoorContext) -> ISession:
-    """Return the session of *door*, an `SshPeer`, which receives from now on. Raises `Refused`."""
-    visitor = cast(SshPeer, door).visitor
-    credentials = visitor.credentials_of(door.network)
-    try:
-        _, avatar, _ = await context.portal.login(credentials, door, ISession)
-    except NotSaved:
-        raise not_saved() from None
-    session = cast(ISession, avatar)
-    try:
-        door.logged_in(session)
-    except PeerGone:
-        context.services.registration.dismiss(session.account)
-        raise
-    await session.start()
-    return session
+
+class PersonPeer(SshPeer, LineDoor):
+    """The door of a person, who begins in *group*, or at the front desk (empty)."""
+
+    def __init__(self, arrival: Arrival, group: str) -> None:
+        LineDoor.__init__(self, arrival.context, arrival.counted)
+        self.begin_peer(arrival)
+        self._client = Client.PLAIN  # there is nothing of telnet
+        self._group = group
+
+
+class UnattendedPeer(SshPeer):
+    """A door at which nobody sees what the session receives, and answers no questions."""
+
+    names_places = True
+
+    def __init__(self, arrival: Arrival) -> None:
+        context = arrival.context
+        super().__init__(context, arrival.counted, LF, context.limits.line_bytes)
+        self.begin_peer(arrival)
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.run(self._begin())
+
+    async def _begin(self) -> None:
+        try:
+            session = await self._open_session()
+            self.in_login = False
+            await self.serve(session)
+        except (Refused, NotSaved) as problem:
+            self.fail(problem)
+
+    async def serve(self, session: ISession) -> None:
+        """Do what the session is for. Raises `Refused` and `NotSaved`."""
+        raise NotImplementedError
+
+    async def _open_session(self) -> ISession:
+        """Return the session, which receives from now on. Raises `Refused` and `NotSaved`."""
+        credentials = self.visitor.credentials_of(self.network)
+        _, avatar, _ = await self._context.portal.login(credentials, self, ISession)
+        session = cast(ISession, avatar)
+        try:
+            self.logged_in(session)
+        except PeerGone:
+            self._context.services.registration.dismiss(session.account)
+            raise
+        await session.start()
+        return session
+
+    # What the session calls.
+
+    def acknowledged(self) -> bool:
+        """Return False: what arrives here is not what the person has seen."""
+        return False
+
+    def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
+        raise MustAsk(prompt, secret)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from zope.interface import implementer
 
+from pyconchat.chat.audience import Send
 from pyconchat.chat.interfaces import IKeyPeer, ILoginPeer, ISession
-from pyconchat.doors.connection_limits import Counted
-from pyconchat.doors.context import DoorContext
 from pyconchat.doors.line.dialogue import LoginDialogue
-from pyconchat.doors.line.door import LineDoor
 from pyconchat.doors.line.edited_lines import MAX_READ, EditedLines
-from pyconchat.doors.line.telnet import Client, Telnet
-from pyconchat.doors.ssh.channel import ISshDoor, SessionChannel
+from pyconchat.doors.line.telnet import Telnet
+from pyconchat.doors.ssh.interfaces import ISshDoor
 from pyconchat.doors.ssh.opening import Opening
-from pyconchat.doors.ssh.peer import SshPeer
-from pyconchat.doors.ssh.visitor import Visitor
+from pyconchat.doors.ssh.peer import Arrival, PersonPeer
 from pyconchat.net.connection import READ_SIZE, set_read_size
 from pyconchat.render.terminal import TerminalRenderer
 from pyconchat.sessions.typed import message_in
@@ -28,27 +27,16 @@ COLOURED, PLAIN = TerminalRenderer(True), TerminalRenderer(False)
 
 
 @implementer(ILoginPeer, IKeyPeer, ISshDoor)
-class TerminalSession(SshPeer, LineDoor):
+class TerminalSession(PersonPeer):
     """One person's terminal. Their own messages come back, with the time, as everybody's."""
 
     hides = True
     echoes = True
     max_read = MAX_READ
 
-    def __init__(
-        self,
-        context: DoorContext,
-        counted: Counted,
-        channel: SessionChannel,
-        visitor: Visitor,
-        opening: Opening,
-        group: str,
-    ) -> None:
-        LineDoor.__init__(self, context, counted)
-        self.begin_peer(channel, visitor)
+    def __init__(self, arrival: Arrival, opening: Opening, group: str) -> None:
+        super().__init__(arrival, group)
         self.renderer = PLAIN if opening.variables.get("NO_COLOR") else COLOURED
-        self._client = Client.PLAIN  # there is nothing of telnet
-        self._group = group
         self._size = opening.columns, opening.rows
 
     # What the channel calls.
@@ -83,6 +71,11 @@ class TerminalSession(SshPeer, LineDoor):
         set_read_size(self._connection, READ_SIZE)  # other channels may have more to read
 
     # The screen.
+
+    def direct_send(self, leave: Callable[[], None]) -> Send | None:
+        """As `IPeer` has it: the editor shows each block above the prompt, at any time."""
+        assert self._edited is not None, "the prompt was begun"
+        return self._edited.editor.show
 
     def _keeps_line(self, line: str) -> bool:
         """Return whether an entered *line* stays on the screen: a message comes back."""

@@ -49,6 +49,9 @@ __all__ = ["SshTransport"]
 MAX_STALL = 30.0
 """Maximum seconds in which a peer that has unread data reads nothing."""
 
+MAX_REST = 10.0
+"""Maximum seconds without a check of a connection that takes what is sent."""
+
 MAX_LINGER = 2.0
 """Maximum seconds in which a last packet may arrive before the connection is closed."""
 
@@ -148,6 +151,7 @@ class SshTransport(Packets):
     def pauseProducing(self) -> None:
         """Write no more than what must be answered: the TCP transport is full."""
         self.full = True
+        self.rests_until = 0.0
         self._full_since = self.context.now()
         self._update_reading()
         self.exchange_changed()
@@ -248,14 +252,18 @@ class SshTransport(Packets):
         if self.full and now - self._full_since >= MAX_STALL:
             self._drop("stuck", "did not read for {seconds:.0f} s", now - self._full_since)
             return []
-        limits, silence = self.context.limits, now - self._last_input
+        silence = now - self._last_input
+        ping, limit = self.context.limits.ping_seconds, self.context.limits.silence_seconds
         if isinstance(self.service, SshConnection):
-            if 0 < limits.silence_seconds <= silence:
+            if 0 < limit <= silence:
                 self._drop("silent", "said nothing for {seconds:.0f} s", silence)
                 return []
-            if 0 < limits.ping_seconds <= silence and not self._pinged:
+            if 0 < ping <= silence and not self._pinged:
                 self._pinged = True
                 self.service.ping()
+            if not self.full:
+                left = [each - silence for each in (ping, limit) if each > silence]
+                self.rests_until = now + min([MAX_REST, *left])
         self.rekey_if_due()
         return []
 

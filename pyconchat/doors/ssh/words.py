@@ -15,6 +15,11 @@ USAGE = (
     " or a command such as who or help"
 )
 
+OLD_SCP = (
+    "Files are sent and fetched with the protocol of SFTP only: use scp of OpenSSH 9.0 or newer,"
+    " without -O, or sftp."
+)
+
 
 class BadUsage(Exception):
     """The command cannot be understood; the message says why."""
@@ -88,6 +93,8 @@ def parse(command: bytes) -> Work:
             return Token()
         case "chat", _ if not second:
             return Chat(first)
+        case "scp", _:  # which scp itself sends, before OpenSSH 9.0 or with -O
+            raise BadUsage(OLD_SCP)
         case "say" | "msg" | "in" | "follow" | "json" | "token" | "chat" | "", _:
             raise BadUsage(f"Use {USAGE}.")
     return Run(_known(text.strip()))

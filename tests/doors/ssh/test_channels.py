@@ -7,7 +7,7 @@ import struct
 import pytest
 from twisted.conch.ssh.common import NS
 
-from pyconchat.doors.ssh.channel import WINDOW
+from pyconchat.doors.ssh.data_channel import WINDOW
 from tests.support.ssh_wire import (
     ADJUST,
     CLOSE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 import time
 from collections.abc import Coroutine
 from typing import Any
@@ -16,7 +17,7 @@ from pyconchat.domain.errors import Refused
 from pyconchat.domain.names import Name
 from pyconchat.domain.public_keys import key_of_blob
 from tests.doors.ssh.test_login import line_of, lists
-from tests.support.ssh_wire import PASSWORD, ServerOf, SshClient, SshServer, new_key
+from tests.support.ssh_wire import DATA, PASSWORD, ServerOf, SshClient, SshServer, new_key
 
 COLOURS = re.compile(r"\x1b\[[\d;?]*[A-Za-z]")
 
@@ -90,6 +91,24 @@ def test_a_terminal(tea: SshServer) -> None:
     assert "alice | tea: 1 online" in shown
     client.types(channel, "/quit")
     assert client.status() == 0
+
+
+def test_what_comes_during_a_question(tea: SshServer) -> None:
+    """It is shown above the question and above what is typed, in order, from first to last."""
+    client, bob = SshClient(tea).logs_in("alice"), tea.at_nc("bob", PASSWORD)
+    bob.types("/join tea")
+    channel = client.runs("chat tea", term="xterm")
+    bob.types("one", "two")
+    client.types(channel, "/password")
+    bob.types("three")
+    for keys in (b"\x03", b"begun"):
+        client.sends(DATA, struct.pack(">L", channel) + NS(keys))
+        client.tick(0.1)
+    bob.types("four", "five")
+    shown = COLOURS.sub("", client.sees())
+    said = re.findall(r"bob: (\w+)\r\n", shown)
+    assert said == ["one", "two", "three", "four", "five"]
+    assert "bob: five\r\n[tea] begun" in shown
 
 
 def test_bell_and_colours(tea: SshServer) -> None:
@@ -207,6 +226,7 @@ def test_say_the_input(tea: SshServer) -> None:
         ("in tea", 2, "Use say GROUP"),
         ("say", 2, "Use say GROUP"),
         ("rm -rf /", 2, "Use say GROUP"),
+        ("scp -t tea/", 2, "without -O"),
         ("follow nowhere", 1, "There is no group of that name"),
     ],
 )

@@ -7,38 +7,30 @@ the channel, whose window then runs out. No more is read from the disk than the 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Coroutine, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pyconchat.chat.interfaces import IKeyPeer, ILoginPeer
+from pyconchat.chat.interfaces import IKeyPeer, ILoginPeer, ISession
 from pyconchat.domain.decisions import MoveCursor
-from pyconchat.domain.errors import MustAsk, NotSaved, PeerGone, Refused
-from pyconchat.domain.refusals import internal_error, not_saved
-from pyconchat.doors.connection_limits import Counted
-from pyconchat.doors.context import DoorContext
-from pyconchat.doors.door import Door
-from pyconchat.doors.input_budget import InputBudget
-from pyconchat.doors.line.door import LF
-from pyconchat.doors.ssh.channel import ISshDoor, SessionChannel
-from pyconchat.doors.ssh.peer import SshPeer, open_session
+from pyconchat.domain.errors import PeerGone
+from pyconchat.doors.ssh.interfaces import ISshDoor
+from pyconchat.doors.ssh.peer import Arrival, UnattendedPeer
+from pyconchat.doors.ssh.sftp.answers import Answers
 from pyconchat.doors.ssh.sftp.folders import Folders
 from pyconchat.doors.ssh.sftp.handles import NewFile
-from pyconchat.doors.ssh.sftp.requests import Request, Requests, refusal
+from pyconchat.doors.ssh.sftp.requests import Request, Requests
 from pyconchat.doors.ssh.sftp.wire import (
     MAX_PACKET,
     Fields,
     Kind,
     Malformed,
-    Status,
-    status_answer,
     version_answer,
 )
-from pyconchat.doors.ssh.visitor import Visitor
 from pyconchat.files.sharing import FileSharing
 from pyconchat.net.connection import READ_SIZE, Lifecycle, set_read_size
 
@@ -62,66 +54,32 @@ RATE = 0.02
 MIN_DATA = 4096
 """Bytes of data from which on a request is free."""
 
-REFUSED = 1
-"""The exit status after a login that was refused."""
-
-_CHANGES = frozenset(
-    {
-        *(Kind.OPEN, Kind.WRITE, Kind.CLOSE, Kind.REMOVE, Kind.MKDIR, Kind.RMDIR, Kind.RENAME),
-        *(Kind.SYMLINK, Kind.SETSTAT, Kind.FSETSTAT),
-    }
-)
-"""Requests whose refusal a person has to read: most clients show no more than the status."""
-
 
 @implementer(ILoginPeer, IKeyPeer, ISshDoor)
-class SftpDoor(SshPeer, Door):
+class SftpDoor(UnattendedPeer):
     """The session of a client of SFTP. It shows nothing of what the chat writes."""
 
-    names_places = True
+    work_rate = RATE
     max_read = MAX_PACKET
     pays = True
 
-    def __init__(
-        self,
-        context: DoorContext,
-        counted: Counted,
-        channel: SessionChannel,
-        visitor: Visitor,
-        files: FileSharing,
-    ) -> None:
-        Door.__init__(self, context, counted, LF, context.limits.line_bytes)
-        self._budget = InputBudget(context.input_turns, self.input_allowed, RATE)
-        self.begin_peer(channel, visitor)
+    def __init__(self, arrival: Arrival, files: FileSharing) -> None:
+        super().__init__(arrival)
         self._files = files
         self._input = bytearray()
         self._waiting: deque[Request] = deque()
         self._waiting_bytes = 0
-        self._requests: Requests | None = None  # None before the login
+        self._answers: Answers | None = None  # None before the login
         self._version_known = False
         self._working = False
-        self._complained = ""  # the last sentence that was shown, of the file that was opened last
 
-    # The login.
-
-    def connectionMade(self) -> None:
-        super().connectionMade()
-        self.run(self._log_in())
-
-    async def _log_in(self) -> None:
-        try:
-            session = await open_session(self, self._context)
-        except Refused as refused:
-            self.channel.complain(refused.sentence)
-            self.channel.exit_status = REFUSED
-            self.close()
-            return
-        self.in_login = False
+    async def serve(self, session: ISession) -> None:
         set_read_size(self._connection, READ_SIZE)
         self.channel.widen(WINDOW)
         services = self._context.services
         folders = Folders(services, session, self._pay)
-        self._requests = Requests(services, session, self._files, folders, self._wait_for_turn)
+        requests = Requests(services, session, self._files, folders, self._wait_for_turn)
+        self._answers = Answers(requests, self._files, self.channel.complain, lambda: self.ending)
 
     # Packets.
 
@@ -205,8 +163,8 @@ class SftpDoor(SshPeer, Door):
 
     def _work(self) -> None:
         """Answer requests while the peer takes the answers."""
-        if self._requests is not None:
-            self._run(self._answer_all(self._requests))
+        if self._answers is not None:
+            self._run(self._answer_all(self._answers))
 
     def _run(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
         """Run *work*, unless other work is running, or the session ends."""
@@ -229,7 +187,7 @@ class SftpDoor(SshPeer, Door):
         else:
             self._task_failed(failure)
 
-    async def _answer_all(self, requests: Requests) -> None:
+    async def _answer_all(self, answers: Answers) -> None:
         """Answer requests, one after the other. Raises `Malformed`."""
         while self._output.empty and not self.ending:
             self._take_requests()
@@ -237,10 +195,9 @@ class SftpDoor(SshPeer, Door):
                 break
             taken = self._next()
             self._update_reading()
-            if taken[0].kind == Kind.WRITE:
-                answer = await self._write(requests, taken)
-            else:
-                answer = await self._answer(taken[0], requests.answer(taken[0]))
+            answer = await answers.answer(taken)
+            if taken[0].kind == Kind.READ and len(answer) >= MIN_DATA:
+                self._pay(-REQUEST_COST)
             self._output.write(answer)
 
     def _next(self) -> list[Request]:
@@ -250,60 +207,6 @@ class SftpDoor(SshPeer, Door):
             taken.append(self._waiting.popleft())
         self._waiting_bytes -= sum(each.size for each in taken)
         return taken
-
-    async def _write(self, requests: Requests, taken: Sequence[Request]) -> bytes:
-        """Write what follows on each other at once. Raises `Malformed`."""
-        answers = []
-        parts = deque(_Part.of(each) for each in taken)
-        while parts and not self.ending:
-            run, end = [parts.popleft()], 0
-            end = run[0].offset + len(run[0].data)
-            while parts and (parts[0].handle, parts[0].offset) == (run[0].handle, end):
-                end += len(parts[0].data)
-                run.append(parts.popleft())
-            writing = requests.write(run[0].handle, run[0].offset, [each.data for each in run])
-            refused = await self._refused(Kind.WRITE, writing)
-            answers += [_done(each.request, refused) for each in run]
-        return b"".join(answers)
-
-    async def _answer(self, request: Request, answering: Awaitable[bytes]) -> bytes:
-        answer = b""
-
-        async def work() -> None:
-            nonlocal answer
-            answer = await answering
-
-        refused = await self._refused(request.kind, work())
-        if refused is not None:
-            return refusal(request.id, refused)
-        if request.kind == Kind.READ and len(answer) >= MIN_DATA:
-            self._pay(-REQUEST_COST)
-        return answer
-
-    async def _refused(self, kind: int, work: Awaitable[None]) -> Refused | None:
-        """Do *work*; return why it was refused, if it was. Raises `Malformed` and `PeerGone`."""
-        try:
-            await work
-        except Refused as problem:
-            refused = problem
-        except NotSaved:
-            refused = not_saved()
-        except OSError as error:
-            refused = self._files.no_room(error)
-        except (Malformed, PeerGone):
-            raise
-        except Exception:
-            self._log.failure("a request of SFTP failed")
-            refused = internal_error()
-        else:
-            if kind == Kind.OPEN:
-                self._complained = ""
-            return None
-        repeated = kind in (Kind.WRITE, Kind.CLOSE) and refused.sentence == self._complained
-        if kind in _CHANGES and not repeated:
-            self._complained = refused.sentence
-            self.channel.complain(refused.sentence)
-        return refused
 
     async def _wait_for_turn(self) -> None:
         """Wait until the message rate allows another change. Raises `PeerGone`."""
@@ -316,8 +219,9 @@ class SftpDoor(SshPeer, Door):
 
     def check(self, now: float) -> list[MoveCursor]:
         limit = self._files.config.idle_seconds
-        if self._requests is not None and limit > 0:
-            idle = [new for new in self._requests.handles.new_files if now - new.moved_at >= limit]
+        if self._answers is not None and limit > 0:
+            handles = self._answers.requests.handles
+            idle = [new for new in handles.new_files if now - new.moved_at >= limit]
             if idle:
                 self._run(self._expire(idle))
         return super().check(now)
@@ -337,9 +241,9 @@ class SftpDoor(SshPeer, Door):
     def _release(self) -> None:
         self._input.clear()
         self._waiting.clear()
-        requests, self._requests = self._requests, None
-        if requests is not None:
-            closing = Deferred.fromCoroutine(requests.handles.give_up())
+        answers, self._answers = self._answers, None
+        if answers is not None:
+            closing = Deferred.fromCoroutine(answers.requests.handles.give_up())
             closing.addErrback(lambda failure: self._log.failure("closing failed", failure))
 
     # What the session calls.
@@ -350,29 +254,3 @@ class SftpDoor(SshPeer, Door):
     def write_last(self, block: bytes) -> None:
         if block:
             self.channel.complain(block.decode().rstrip("\n"))
-
-    def acknowledged(self) -> bool:
-        """Return False: what arrives here is not what the person has seen."""
-        return False
-
-    def ask(self, prompt: str, secret: bool = False) -> Deferred[str]:
-        raise MustAsk(prompt, secret)
-
-
-class _Part(NamedTuple):
-    """What one request writes."""
-
-    request: int
-    handle: bytes
-    offset: int
-    data: bytes
-
-    @classmethod
-    def of(cls, request: Request) -> _Part:
-        """Return what *request* writes. Raises `Malformed`."""
-        fields = request.fields
-        return cls(request.id, fields.string(), fields.long(), fields.string())
-
-
-def _done(request: int, refused: Refused | None) -> bytes:
-    return refusal(request, refused) if refused else status_answer(request, Status.OK)
