@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -84,6 +85,30 @@ def test_a_file_that_the_browser_has(web: WebServer) -> None:
     assert first.headers["cache-control"] == "no-cache"
     second = user.asks("GET", "/", If_None_Match=first.headers["etag"])
     assert (second.status, second.body) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    ("takes", "coding"),
+    [
+        ("gzip, deflate, br, zstd", "gzip"),
+        ("br, GZIP ; q=0.5", "gzip"),
+        ("gzip;q=0.0, br", None),
+        ("br", None),
+        ("", None),
+    ],
+)
+def test_a_compressed_file(web: WebServer, takes: str, coding: str | None) -> None:
+    """The page is compressed for those who take that, and each form has its own tag."""
+    user = web.connects()
+    plain = user.asks("GET", "/main.js")
+    answer = user.asks("GET", "/main.js", Accept_Encoding=takes)
+    assert answer.headers.get("content-encoding") == coding
+    assert (gzip.decompress(answer.body) if coding else answer.body) == plain.body
+    assert (answer.headers["etag"] != plain.headers["etag"]) == bool(coding)
+    assert answer.headers["vary"] == "Accept-Encoding"
+    tag = answer.headers["etag"]
+    again = user.asks("GET", "/main.js", Accept_Encoding=takes, If_None_Match=tag)
+    assert (again.status, again.body) == (304, b"")
 
 
 @pytest.mark.parametrize("path", ["/../config.py", "/page/index.html", "//index.html", "/%2e%2e/"])
