@@ -89,6 +89,9 @@ def test_a_new_password(person: Join) -> None:
     assert "secret" not in kept + alice.page.locator("body").inner_text()
 
 
+MAX_BYTES = 126_000
+"""Of the files of the page, a tenth of which are comments; compressed they have a third."""
+
 MARKUP = [
     "document.body.innerHTML = '<b>x</b>'",
     "document.body.insertAdjacentHTML('beforeend', '<b>x</b>')",
@@ -152,9 +155,10 @@ def test_another_origin(person: Join, site: Site) -> None:
 
 
 def test_the_page_is_small() -> None:
-    """At most ten files, and no third party in them."""
+    """At most ten files, which can be read in an afternoon, and no third party in them."""
     files = [*PAGE.iterdir()]
     assert len(files) <= 10
+    assert sum(each.stat().st_size for each in files) <= MAX_BYTES
     for each in files:
         urls = re.findall(r"https?://[\w.]+", each.read_text())
         assert {*urls} <= {"http://www.w3.org"}, each
