@@ -1,4 +1,4 @@
-"""One browser and one server for the tests of a module; each person is a browser context."""
+"""One browser for all tests, and one server for those of a module; a person is a context."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.web_e2e.people import Connect, Join, Person
 from tests.web_e2e.site import CHROMIUM, OPTIONS, Site
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, without what it would ask of the Internet."""
     if not os.path.exists(CHROMIUM):
@@ -53,8 +53,10 @@ def person(browser: Browser, site: Site, tmp_path: Path) -> Iterator[Join]:
     def join(name: str = "", password: str = "hush hush", **context: object) -> Person:
         one = Person(browser, site, **context)
         people.append(one)
-        if name:
-            one.logs_in(name, password)
+        if name and password:
+            one.has_session(name, password)
+        elif name:
+            one.logs_in(name, "")
         return one
 
     yield join

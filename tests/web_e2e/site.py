@@ -100,13 +100,14 @@ class Cutter:
 
 
 class Site:
-    """A server in *folder* with the page at `url`, which leads through `proxy`."""
+    """A server in *folder* with the page at `url`, through `proxy`, and at `direct`."""
 
     def __init__(self, folder: Path) -> None:
         self.server = Server(folder, limits=UNLIMITED)
         self._port = free_port()
         self.proxy = Cutter(self._port)
         self.url = f"http://127.0.0.1:{self.proxy.port}/"
+        self.direct = f"http://127.0.0.1:{self._port}/"
 
     def start(self) -> None:
         """Start the server, also after a kill."""

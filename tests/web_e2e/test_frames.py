@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,8 @@ def test_autobahn(port: int) -> None:
         return await run_fuzzingclient(f"ws://127.0.0.1:{port}", None, LEFT_OUT, concurrency=4)
 
     try:
-        results = asyncio.run(run())
+        with ThreadPoolExecutor(1) as thread:  # Playwright has an event loop in this one
+            results = thread.submit(asyncio.run, run()).result()
     except FailureError as failure:
         pytest.fail(str(failure))
     verdicts = {each.case_id: each.behavior.value for each in results}

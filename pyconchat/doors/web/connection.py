@@ -7,20 +7,17 @@ the kernel. A WebSocket takes over the connection.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any, cast
 
 import h11
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, INegotiated, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pyconchat.domain.decisions import MoveCursor
-from pyconchat.domain.errors import NotSaved, PeerGone, Refused
-from pyconchat.domain.refusals import not_saved
+from pyconchat.domain.errors import Refused
 from pyconchat.doors.connection_limits import TooManyConnections
 from pyconchat.doors.input_budget import (
     BYTE_COST,
@@ -38,11 +35,11 @@ from pyconchat.doors.web.exchange import (
     Request,
     Response,
     WebSocketHandler,
-    status_of,
 )
-from pyconchat.doors.web.head import end_of_head, request_of, require_plain_head
+from pyconchat.doors.web.head import request_of
+from pyconchat.doors.web.reader import Body, RequestReader
+from pyconchat.doors.web.responses import response_head, response_to
 from pyconchat.doors.web.site import WebSite
-from pyconchat.doors.web.static import PROTECTION
 from pyconchat.doors.web.transfers import Transfer
 from pyconchat.doors.web.upgrade import open_socket
 from pyconchat.net.connection import IConnection, Lifecycle, keep_alive, set_read_size
@@ -70,15 +67,10 @@ MAX_STALL = 30.0
 MAX_LINGER = 2.0
 """Maximum seconds in which a last response may arrive while the client is still sending."""
 
-_FORBIDDEN = (403, 421, 429)
-"""Statuses that may mean an attack."""
-
 
 @implementer(IDoor, IPushProducer)
 class HttpConnection(Protocol):
     """One connection to *site*, from *peer* (an address)."""
-
-    _log = Logger(namespace="pyconchat")
 
     login_seconds = 0.0
     opened_by_input = False
@@ -93,12 +85,10 @@ class HttpConnection(Protocol):
         self._peer = peer
         self._life = Lifecycle.OPEN
         self._door: IDoor | None = None  # the WebSocket's
-        self._http = h11.Connection(h11.SERVER)
-        self._head: bytes | None = b""  # of the request that is being read; None after its end
+        self._reader = RequestReader()
         self._request: Request | None = None
         self._handler: Handler | Transfer | WebSocketHandler | None = None
-        self._body: list[bytes] = []
-        self._received = 0  # bytes of the body
+        self._body = Body(0)
         self._rest = b""  # what came after the last request
         self._requests = 0
         self._answered = False  # the rest of the request is discarded
@@ -169,7 +159,7 @@ class HttpConnection(Protocol):
         """The client has ended its input; whatever was asked is answered."""
         if self._door is not None:
             self._door.readConnectionLost()
-        elif self._request is None or (self._head is None and not self._body_is_complete()):
+        elif self._request is None or (self._reader.has_head and not self._reader.has_body):
             self.connection.loseConnection()
 
     def writeConnectionLost(self) -> None:
@@ -212,8 +202,8 @@ class HttpConnection(Protocol):
         if self._full:
             if waited >= MAX_STALL:
                 self.connection.abortConnection()
-        elif self._request is not None or self._head:
-            if waited >= MAX_HEAD_SECONDS and not self._body_is_complete():
+        elif self._reader.has_begun:
+            if waited >= MAX_HEAD_SECONDS and not self._reader.has_body:
                 self.respond(Response(408, b"The request took too long.\n"), last=True)
         elif waited >= MAX_IDLE:
             self.connection.loseConnection()
@@ -232,60 +222,36 @@ class HttpConnection(Protocol):
 
     def _take(self, data: bytes) -> None:
         """Read the next part of a request. Raises `HttpError` or `h11.RemoteProtocolError`."""
-        if self._head is not None:
-            if not self._head:
-                self._since = self._context.now()
-            self._head += data
-            end = end_of_head(self._head)
-            if not end:
-                return
-            require_plain_head(self._head[:end])
-            data, self._head = self._head, None
-        self._http.receive_data(data)
-        while self._life is Lifecycle.OPEN and not self._answered:
-            event = self._http.next_event()
+        if not self._reader.has_begun:
+            self._since = self._context.now()
+        for event in self._reader.read(data):
             match event:
                 case h11.Request():
                     self._begin(event)
                 case h11.Data():
-                    self._take_body(bytes(event.data))
+                    body = self._handler if isinstance(self._handler, Transfer) else self._body
+                    body.received(bytes(event.data))
                 case h11.EndOfMessage():
                     self._complete()
-                    return
-                case _:
-                    return
+            if self._life is not Lifecycle.OPEN or self._answered:
+                return
 
     def _begin(self, event: h11.Request) -> None:
         request = self._request = request_of(event, self._client_of)
         self._site.limits.note_request(request.client.network, self._context.now())
         self._handler = self._site.handler(request)
-        most = self._handler.max_body if isinstance(self._handler, Handler) else 0
         if isinstance(self._handler, Transfer):
             self._handler.begin(self)
-        elif request.size is not None and request.size > most:
-            raise HttpError(413, f"The body is too long: at most {most} bytes are taken.")
-        if self._http.they_are_waiting_for_100_continue:
-            go_on = h11.InformationalResponse(status_code=100, headers=[])
-            self.connection.write(self._http.send(go_on) or b"")
+        else:
+            most = self._handler.max_body if isinstance(self._handler, Handler) else 0
+            self._body = Body(most, request.size or 0)
+        if go_on := self._reader.go_on():
+            self.connection.write(go_on)
 
     def _client_of(self, headers: Mapping[str, str]) -> Client:
         return self._site.hosts.client(
             self._peer, headers, tls=INegotiated.providedBy(self.connection)
         )
-
-    def _take_body(self, data: bytes) -> None:
-        self._received += len(data)
-        handler = self._handler
-        if isinstance(handler, Transfer):
-            handler.received(data)
-            return
-        most = handler.max_body if isinstance(handler, Handler) else 0
-        if self._received > most:
-            raise HttpError(413, f"The body is too long: at most {most} bytes are taken.")
-        self._body.append(data)
-
-    def _body_is_complete(self) -> bool:
-        return self._head is None and self._http.their_state is not h11.SEND_BODY
 
     def _complete(self) -> None:
         handler, request = self._handler, self._request
@@ -296,20 +262,13 @@ class HttpConnection(Protocol):
             self._open_socket(request, handler)
         elif handler is not None:
             self.connection.pauseProducing()  # what follows waits
-            answering = Deferred.fromCoroutine(handler.receive(request, b"".join(self._body)))
+            answering = Deferred.fromCoroutine(handler.receive(request, self._body.data))
             answering.addCallbacks(self.respond, self._failed)
 
     def _failed(self, failure: Failure) -> None:
-        problem = failure.value
-        if isinstance(problem, HttpError):
-            self.respond(problem.response)
-        elif isinstance(problem, Refused):
-            self.respond(Response(status_of(problem), f"{problem.sentence}\n".encode()))
-        elif isinstance(problem, NotSaved):
-            self.respond(Response(503, f"{not_saved().sentence}\n".encode()))
-        elif not isinstance(problem, PeerGone):
-            self._log.failure("a request failed", failure)
-            self.respond(Response(500, b"That failed because of an error in the server.\n"))
+        response = response_to(failure)
+        if response is not None:
+            self.respond(response)
 
     # Responses.
 
@@ -318,32 +277,18 @@ class HttpConnection(Protocol):
         if self._life is not Lifecycle.OPEN or self._answered:
             return
         self._requests += 1
-        sent_all = self._http.their_state in (h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
+        sent_all = self._reader.has_all
         last = last or not sent_all or self._requests >= MAX_REQUESTS or self._wants_close()
-        self.connection.write(self.head_of(response, len(response.body), close=last))
+        head = response_head(self._request, response, len(response.body), close=last)
+        self.connection.write(head)
         if response.body and not (self._request is not None and self._request.method == "HEAD"):
             self.connection.write(response.body)
-        self.log_request(response.status)
+        self._site.log.answered(self._request, response.status)
         self._budget.pay(REQUEST_COST, True)
         if last:
             self.end(sent_all)
         else:
             self._next()
-
-    def head_of(self, response: Response, size: int, close: bool) -> bytes:
-        """Return the head of *response* with a body of *size* bytes."""
-        headers = {**PROTECTION, **response.headers}
-        if self._request is not None and self._request.client.secure:
-            headers["Strict-Transport-Security"] = "max-age=31536000"
-        if response.status not in (204, 304):
-            headers["Content-Type"] = response.type
-            headers["Content-Length"] = str(size)
-        headers.setdefault("Cache-Control", "no-store")
-        if close:
-            headers["Connection"] = "close"
-        lines = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
 
     def end(self, everything_came: bool) -> None:
         """Close the connection, once the client has the response.
@@ -361,33 +306,13 @@ class HttpConnection(Protocol):
 
     def _next(self) -> None:
         """Wait for the next request."""
-        rest = bytes(self._http.trailing_data[0])
-        self._http = h11.Connection(h11.SERVER)
-        self._head, self._request, self._handler = b"", None, None
-        self._body, self._received = [], 0
+        self._rest = self._reader.next()
+        self._request, self._handler = None, None
         self._since = self._context.now()
-        self._rest = rest
         self.connection.pauseProducing()  # until it is the turn of this connection
 
     def _wants_close(self) -> bool:
         return self._request is None or "close" in self._request.headers.get("connection", "")
-
-    def log_request(self, status: int) -> None:
-        """Log what is not a file of the page; rarely, who asks for what is forbidden."""
-        request = self._request
-        if request is None or request.path in self._site.quiet_paths:
-            return
-        address = request.client.address
-        if status in _FORBIDDEN:
-            self._context.refused.log(f"http {status}", address, self._context.now())
-        elif status < 400:
-            self._log.info(
-                "web: {method} {path} {status} for {address}",
-                method=request.method,
-                path=_without_secret(request.path),
-                status=status,
-                address=address,
-            )
 
     # The WebSocket.
 
@@ -396,7 +321,7 @@ class HttpConnection(Protocol):
             head, door = open_socket(self._site, request, handler)
         except TooManyConnections as refused:
             raise HttpError(503, refused.sentence, Retry_After="60") from None
-        rest = bytes(self._http.trailing_data[0])
+        rest = self._reader.rest
         self.connection.unregisterProducer()
         self.connection.write(head)
         self._door = door
@@ -404,12 +329,9 @@ class HttpConnection(Protocol):
         self._context.open_doors.replace(self, door)
         self._budget.pay(UPGRADE_COST, False)
         door.makeConnection(self.connection)
-        self.log_request(101)
+        self._site.log.answered(request, 101)
+        # They are not used any more, and a WebSocket may be open for weeks.
+        self._request, self._handler = None, None
+        del self._reader, self._body
         if rest:
             door.dataReceived(rest)
-
-
-def _without_secret(path: str) -> str:
-    """Return *path* without the ticket or the token in it."""
-    first = path.split("/")[1] if "/" in path else ""
-    return f"/{first}/…" if first in ("file", "hook") else path

@@ -124,12 +124,6 @@ class Http(Protocol):
     def respond(self, response: Response, last: bool = False) -> None:
         """Send *response*; if it is the *last* one, close the connection."""
 
-    def head_of(self, response: Response, size: int, close: bool) -> bytes:
-        """Return the head of *response* with a body of *size* bytes."""
-
-    def log_request(self, status: int) -> None:
-        """Log the request, which is answered with *status*."""
-
 
 def json_response(status: int, fields: Mapping[str, object], **headers: str) -> Response:
     """Return *fields* as a JSON object."""

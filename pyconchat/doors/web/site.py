@@ -21,6 +21,7 @@ from pyconchat.doors.web.exchange import (
 )
 from pyconchat.doors.web.host import Hosts
 from pyconchat.doors.web.limits import HttpLimits
+from pyconchat.doors.web.responses import RequestLog
 from pyconchat.doors.web.sessions import COOKIE, MAX_LOGIN_BODY, WebSessions
 from pyconchat.doors.web.static import Page
 from pyconchat.doors.web.transfers import Transfer
@@ -56,8 +57,7 @@ class WebSite:
         self._page = Page()
         self._hooks = HookPosts(context.services)
         self._metrics = metrics
-        self.quiet_paths = frozenset({*self._page.paths, "/healthz", "/metrics"})
-        """Paths that are asked for too often to be logged."""
+        self.log = RequestLog(context, frozenset({*self._page.paths, "/healthz", "/metrics"}))
 
     def handler(self, request: Request) -> Handler | Transfer | WebSocketHandler:
         """Return what answers *request*. Raises `HttpError`."""
@@ -88,7 +88,7 @@ class WebSite:
                 raise HttpError(404, "This server takes no files.")
             if method == "PUT":
                 self.hosts.is_own_page(request)  # or a program, but no other page
-            return Transfer(self.context, files, request, found[1])
+            return Transfer(self.context, files, self.log, request, found[1])
         if path in self._page:
             return self._only(request, Handler(self._page.get))
         raise HttpError(404, "There is nothing here.")

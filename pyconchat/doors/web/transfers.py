@@ -29,6 +29,7 @@ from pyconchat.doors.web.exchange import (
     json_response,
     status_of,
 )
+from pyconchat.doors.web.responses import RequestLog, response_head
 from pyconchat.files.sharing import FileSharing
 from pyconchat.net.connection import READ_SIZE, IConnection, set_read_size
 
@@ -43,9 +44,15 @@ class Transfer:
     """One upload or download: *request* has the *ticket* in its path."""
 
     def __init__(
-        self, context: DoorContext, files: FileSharing, request: Request, ticket: str
+        self,
+        context: DoorContext,
+        files: FileSharing,
+        log: RequestLog,
+        request: Request,
+        ticket: str,
     ) -> None:
         self.files = files
+        self._log = log
         self._context = context
         self._request = request
         self._ticket = ticket
@@ -172,8 +179,8 @@ class Transfer:
         self._answered = True
         response = Response(status, b"", headers, "application/octet-stream")
         self.connection.unregisterProducer()
-        self.connection.write(self._http.head_of(response, end - first, close=True))
-        self._http.log_request(status)
+        self.connection.write(response_head(self._request, response, end - first, close=True))
+        self._log.answered(self._request, status)
         return Download(self, descriptor, partial(self.files.require_right, ticket), end - first)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from twisted.internet.task import Clock
 
-from pyconchat.config import BadConfig, Config, DoorsConfig, WebConfig
+from pyconchat.config import BadConfig, Config, DoorsConfig, LimitsConfig, WebConfig
 from pyconchat.doors.web.connection import (
     MAX_HEAD_SECONDS,
     MAX_IDLE,
@@ -86,6 +87,30 @@ def test_a_file_that_the_browser_has(web: WebServer) -> None:
     assert (second.status, second.body) == (304, b"")
 
 
+@pytest.mark.parametrize(
+    ("takes", "coding"),
+    [
+        ("gzip, deflate, br, zstd", "gzip"),
+        ("br, GZIP ; q=0.5", "gzip"),
+        ("gzip;q=0.0, br", None),
+        ("br", None),
+        ("", None),
+    ],
+)
+def test_a_compressed_file(web: WebServer, takes: str, coding: str | None) -> None:
+    """The page is compressed for those who take that, and each form has its own tag."""
+    user = web.connects()
+    plain = user.asks("GET", "/main.js")
+    answer = user.asks("GET", "/main.js", Accept_Encoding=takes)
+    assert answer.headers.get("content-encoding") == coding
+    assert (gzip.decompress(answer.body) if coding else answer.body) == plain.body
+    assert (answer.headers["etag"] != plain.headers["etag"]) == bool(coding)
+    assert answer.headers["vary"] == "Accept-Encoding"
+    tag = answer.headers["etag"]
+    again = user.asks("GET", "/main.js", Accept_Encoding=takes, If_None_Match=tag)
+    assert (again.status, again.body) == (304, b"")
+
+
 @pytest.mark.parametrize("path", ["/../config.py", "/page/index.html", "//index.html", "/%2e%2e/"])
 def test_only_the_pages_files(web: WebServer, path: str) -> None:
     """There is no way to other files."""
@@ -128,6 +153,39 @@ def test_connections_and_requests_of_a_network(web: WebServer) -> None:
     assert web.connects("192.0.2.1").accepted
     statuses = [users[1].asks("GET", "/healthz").status for _ in range(int(BURST) + 1)]
     assert statuses == [200] * int(BURST) + [429]
+
+
+def test_what_counts_as_a_login(store: SqlStore, clock: Clock) -> None:
+    """A page takes none of the connections of a network at the line door; a WebSocket one."""
+    server = WebServer(
+        store,
+        clock,
+        limits=LimitsConfig(connections_per_ip=2),
+        public_url="https://chat.example",
+        trusted_proxies=("10.0.0.1",),
+    )
+    browser = {
+        "Host": "chat.example",
+        "X_Forwarded_For": "192.0.2.9",
+        "X_Forwarded_Proto": "https",
+    }
+    for _ in range(20):
+        assert server.connects("10.0.0.1").asks("GET", "/", **browser).status == 200
+    assert [server.connects("10.0.0.1").upgrades(**browser).status for _ in range(2)] == [101] * 2
+    refused = server.connects("10.0.0.1").upgrades(**browser)
+    assert (refused.status, refused.headers["retry-after"]) == (503, "60")
+    assert server.connects("10.0.0.1").asks("GET", "/", **browser).status == 200
+    browser["X_Forwarded_For"] = "198.51.100.9"
+    assert server.connects("10.0.0.1").upgrades(**browser).status == 101
+    server.stop()
+
+
+def test_health(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says whether messages can be stored."""
+    user = web.connects()
+    assert user.asks("GET", "/healthz").status == 200
+    monkeypatch.setattr(web.services.journal, "failing", True)
+    assert user.asks("GET", "/healthz").status == 503
 
 
 def test_metrics_are_for_listed_networks(store: SqlStore, clock: Clock) -> None:

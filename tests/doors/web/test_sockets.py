@@ -7,6 +7,7 @@ import json
 import pytest
 from twisted.internet.task import Clock
 
+from pyconchat.doors.door import MAX_STALL
 from pyconchat.doors.web.socket import GONE_AFTER, MAX_FRAMES, PING_AFTER
 from pyconchat.store import SqlStore
 from tests.support.web import HttpUser, WebServer, masked
@@ -139,6 +140,24 @@ def test_two_talk(web: WebServer) -> None:
     bob.waits(1)
     (message,) = (each for each in bob.objects() if each.get("type") == "message")
     assert message["text"] == "<img onerror=alert(1)>"
+
+
+def test_a_reader_that_stops(web: WebServer) -> None:
+    """It is given up as at the line door, and the others get all."""
+    alice, bob = entered(web, "alice"), entered(web, "bob")
+    alice.sends(say(id=1, line="/create tea open"))
+    bob.sends(say(id=1, line="/join tea"))
+    alice.frames()
+    bob.wire.stops_reading()
+    for number in range(3):
+        alice.sends(say(id=number + 2, group="tea", line=f"line {number}"))
+    alice.waits(MAX_STALL - 2)
+    assert not bob.wire.aborted
+    texts = [each["text"] for each in alice.objects() if each.get("type") == "message"]
+    assert texts == ["line 0", "line 1", "line 2"]
+    bob.waits(4)
+    assert bob.wire.aborted
+    assert alice.wire.connected
 
 
 def cookie_of(web: WebServer, name: str) -> str:

@@ -649,6 +649,7 @@ export class Chat {
   }
 
   received(event) {
+    const place = this.#placeOf(event);
     switch (event.type) {
       case "live":
         this.#rejoining = [];
@@ -666,19 +667,20 @@ export class Chat {
       case "presence":
         this.#presence(event);
         break;
+      case "missed":
+        place.missed(count(event.older), count(event.mentions));
+        break;
+      case "read":
+        place.showUpto(count(event.seq));
+        break;
+      case "muted":
+        place.describe(event);
+        break;
       default:
-        this.#happened(this.#placeOf(event), event);
+        if (count(event.seq)) this.#entered(place, event);
+        else this.notice(place, [eventSentence(event, this.me)]);
     }
     this.view.listed();
-  }
-
-  #happened(place, event) {
-    const { type } = event;
-    if (type === "missed") place.missed(count(event.older), count(event.mentions));
-    else if (type === "read") place.showUpto(count(event.seq));
-    else if (type === "muted") place.describe(event);
-    else if (count(event.seq)) this.#entered(place, event);
-    else this.notice(place, [eventSentence(event, this.me)]);
   }
 
   #placeOf(event) {

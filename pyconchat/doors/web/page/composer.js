@@ -26,9 +26,10 @@ export function messagesOf(text, limit) {
 
 /**
  * The message field of *chat*, with `#suggestions`, and `#asking` for questions about what is being
- * sent. *share(files)* takes pasted files, *pickFile* is called for a command that takes one.
+ * sent. *act* has `share(files)` for pasted files, `pickFiles()` for a command that takes one, and
+ * `sent()`.
  */
-export function makeComposer(chat, share, pickFile) {
+export function makeComposer(chat, act) {
   const [field, list, asking, aboutLine] = ["field", "suggestions", "asking", "about"].map((id) =>
     document.getElementById(id));
   const recalled = [];
@@ -97,7 +98,7 @@ export function makeComposer(chat, share, pickFile) {
     if (!field.value) pasted = false;
     confirm(false);
     field.style.height = "auto";
-    field.style.height = `${field.scrollHeight}px`;
+    if (field.value) field.style.height = `${field.scrollHeight}px`;
     if (suggests) suggest();
   }
 
@@ -105,7 +106,7 @@ export function makeComposer(chat, share, pickFile) {
     const { files } = event.clipboardData;
     if (files.length) {
       event.preventDefault();
-      share([...files]);
+      act.share([...files]);
     } else if (event.clipboardData.getData("text").trim().includes("\n")) {
       pasted = true;
     }
@@ -120,7 +121,7 @@ export function makeComposer(chat, share, pickFile) {
     const { command, words } = chat.commandIn(text, place);
     if (!edits && command?.name === "send" && !words.length) {
       set("");
-      pickFile();
+      act.pickFiles();
       return;
     }
     const isCommand = command !== null && (text.startsWith("/") || place.kind === "desk");
@@ -137,9 +138,9 @@ export function makeComposer(chat, share, pickFile) {
       recalled.splice(0, recalled.length - MAX_RECALLED);
     }
     at = recalled.length;
-    pasted = false;
     cancel();
     set("");
+    act.sent();
   }
 
   function confirm(on, text = "") {

@@ -160,17 +160,11 @@ class Requests {
     return request;
   }
 
-  takeSentBefore(socket) {
-    const sent = [...this.#all.values()].filter((each) => each.sentOn && each.sentOn !== socket);
-    for (const each of sent) this.take(each.fields.id);
-    return sent;
-  }
-
-  takeAll() {
-    const all = [...this.#all.values()];
-    this.#all.clear();
+  takeIf(condition) {
+    const taken = [...this.#all.values()].filter(condition);
+    for (const each of taken) this.#all.delete(each.fields.id);
     this.save();
-    return all;
+    return taken;
   }
 
   sendAll(socket) {
@@ -384,13 +378,13 @@ export class Link {
     this.guest = answer.registered !== true;
     const owner = fold(answer.name);
     if (this.#requests.owner !== owner) {
-      const others = this.#requests.owner ? this.#requests.takeAll() : [];
+      const others = this.#requests.owner ? this.#requests.takeIf(() => true) : [];
       this.#requests.owner = owner;
       this.#giveUp(others.filter((each) => each.quiet));
     } else if (wasGuest || this.guest) {
       // A guest's keys are unknown on a new connection: the server might carry out a repeated
       // request twice.
-      this.#giveUp(this.#requests.takeSentBefore(this.#socket));
+      this.#giveUp(this.#requests.takeIf(({ sentOn }) => sentOn && sentOn !== this.#socket));
     }
     this.#loggedIn = true;
     this.#failures = 0;
@@ -474,14 +468,13 @@ export class Link {
     for (const line of String(text).split("\n")) {
       if (this.#socket !== socket) return;
       if (!line.trim()) continue;
-      let fields;
+      let fields = null;
       try {
         fields = JSON.parse(line);
       } catch {
-        this.#lost(socket);
-        return;
+        // Not JSON, and so no object.
       }
-      if (fields === null || typeof fields !== "object" || Array.isArray(fields)) {
+      if (fields?.constructor !== Object) {
         this.#lost(socket);
         return;
       }

@@ -45,14 +45,12 @@ const store = {
 
 const clock = {
   now: () => performance.now(),
-  setTimeout: (call, wait) => setTimeout(call, wait),
-  clearTimeout: (timer) => clearTimeout(timer),
+  setTimeout: setTimeout.bind(window),
+  clearTimeout: clearTimeout.bind(window),
 };
 
 function openSocket(handlers) {
-  const url = new URL("ws", location.href);
-  url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-  const socket = new WebSocket(url);
+  const socket = new WebSocket("ws");
   socket.onopen = () => handlers.opened();
   socket.onmessage = (event) => handlers.received(event.data);
   socket.onclose = () => handlers.closed();
@@ -300,7 +298,7 @@ const chat = new Chat(link, view, store, clock);
 const files = new Files(chat, drawUploads);
 const share = (chosen) => files.share(chat.current, [...chosen]);
 const pickFiles = () => $("files").click();
-const composer = makeComposer(chat, share, pickFiles);
+const composer = makeComposer(chat, { share, pickFiles, sent: () => $("toend").hidden || goToEnd() });
 const log = makeLog($("log"), chat, {
   run: (place, line) => chat.type(place, line),
   reply: (entry) => composer.reply(entry),
@@ -499,8 +497,8 @@ function showMatches(place, answer) {
   if (panel !== "search") showSearch();
   const target = chat.find(answer.with ? `@${answer.with}` : String(answer.group));
   const hits = (answer.entries ?? []).reverse().map(({ seq, from, text, at }) =>
-    el("li", {}, el("button", { type: "button", class: "hit", onclick: () => target && chat.open(target, seq) },
-      el("b", {}, from), el("span", { class: "text", dir: "auto" }, " ", text), el("time", {}, dateTime(at)))));
+    el("li", {}, button([el("b", {}, from), el("span", { class: "text", dir: "auto" }, " ", text), el("time", {}, dateTime(at))],
+      () => target && chat.open(target, seq), { class: "hit" })));
   let found = `Nothing found for ${answer.words}`;
   if (answer.ok !== true) found = answerLines(answer).join(" ");
   else if (hits.length) found = `${answer.more ? "More than " : ""}${counted(hits.length, "hit")} for ${answer.words}`;
@@ -599,7 +597,7 @@ async function showOtherWays() {
   const ways = await fetch("connect").then((answer) => answer.json()).catch(() => ({}));
   const lines = Object.values(ways).filter((each) => typeof each === "string");
   sheet("Connect otherwise", lines.map((line) =>
-    el("p", { class: "row" }, el("code", {}, line), button("Copy", () => copy(line), { label: `Copy ${line}` }))));
+    el("p", { class: "row" }, el("code", {}, withLinks(line)), button("Copy", () => copy(line), { label: `Copy ${line}` }))));
 }
 
 async function copy(text) {

@@ -1,29 +1,29 @@
 // The sentences for events and answers, as the server has them for people (pyconchat/render).
 import { count, fold } from "./link.js";
 
-const two = (number) => String(number).padStart(2, "0");
+// Made once: that takes far longer than to use one.
+const format = (options) => new Intl.DateTimeFormat("en-GB", options);
+const TIME = format({ hour: "2-digit", minute: "2-digit" });
+const DAY = format({ day: "numeric", month: "short" });
+const DAY_AND_YEAR = format({ day: "numeric", month: "short", year: "numeric" });
+const LONG_DAY = format({ weekday: "long", day: "numeric", month: "long", year: "numeric" });
 
-/** Return ``18:02`` in local time; "" if *at* is no time. */
-export function clockTime(at) {
-  const time = new Date(at);
-  return Number.isNaN(time.getTime()) ? "" : `${two(time.getHours())}:${two(time.getMinutes())}`;
-}
+/** Return ``18:02`` in local time. */
+export const clockTime = (at) => TIME.format(new Date(at));
 
 /** Return a key for the local day of *at*, and its name: ``Thursday, 26 November 2026``. */
 export const dayKey = (at) => new Date(at).toDateString();
 export function dayName(at, now = Date.now()) {
   if (dayKey(at) === dayKey(now)) return "Today";
   if (dayKey(at) === dayKey(now - 86_400_000)) return "Yesterday";
-  const options = { weekday: "long", day: "numeric", month: "long", year: "numeric" };
-  return new Date(at).toLocaleDateString("en-GB", options);
+  return LONG_DAY.format(new Date(at));
 }
 
 /** Return ``26 Nov 15:00``, with the year if it is not this one. */
 export function dateTime(at, now = Date.now()) {
   const then = new Date(at);
-  const year = then.getFullYear() === new Date(now).getFullYear() ? {} : { year: "numeric" };
-  const day = then.toLocaleDateString("en-GB", { day: "numeric", month: "short", ...year });
-  return `${day} ${clockTime(at)}`;
+  const isThisYear = then.getFullYear() === new Date(now).getFullYear();
+  return `${(isThisYear ? DAY : DAY_AND_YEAR).format(then)} ${clockTime(at)}`;
 }
 
 /** Return *number* things: ``1,200 members``. */
@@ -58,7 +58,7 @@ const isSame = (name, other) => fold(name) === fold(other);
 /** Return the sentence about *event* for the reader *me*; "" if there is none. */
 export function eventSentence(event, me) {
   if (event.type === "presence") return `${event.name} ${event.online ? "is online" : "has gone offline"}.`;
-  if (!event.seq) return unknown(event);
+  if (!event.seq) return String(event.text ?? event.type);
   return OWN[event.type]?.(event, me) ?? event.words ?? "";
 }
 
@@ -71,15 +71,6 @@ export const comesOrGoes = (event, me) =>
 /** Return whether *event*, an entry, counts as new. */
 export const isNews = (event) =>
   !["joined", "left", "unsaid", "tags"].includes(event.type) && (event.type !== "edit" || !!event.text);
-
-function unknown(fields) {
-  if (typeof fields.text === "string") return fields.text;
-  const rest = Object.entries(fields).filter(
-    ([name]) => !["type", "re", "ok", "seq", "at", "group", "with"].includes(name),
-  );
-  const shown = rest.map(([name, value]) => `${name} ${JSON.stringify(value)}`).join(", ");
-  return shown ? `${fields.type}: ${shown}` : `${fields.type}`;
-}
 
 /** Return the lines of the entries in an answer: what mentions a person may be of several places. */
 function logLines({ type, entries }) {
