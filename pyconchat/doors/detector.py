@@ -58,7 +58,7 @@ class DoorKind(NamedTuple):
 
 @implementer(IDoor, IHandshakeListener)
 class ProtocolDetector(Protocol):
-    """One connection, from its first moment; it stays between the transport and its door.
+    """One connection, from its first moment; after the first bytes, they go past it to its door.
 
     The first of *kinds* that recognizes the input gets it, else the door of *otherwise*, which
     also greets a peer that sends nothing. A peer that was greeted may still turn out to be another
@@ -150,6 +150,8 @@ class ProtocolDetector(Protocol):
             self._open_instead(data)
         self._greeted = False
         if self.door is not None:  # a door that refuses may have closed the connection at once
+            # There is nothing left to detect: the transport calls the door from now on.
+            self.dataReceived = self.door.dataReceived  # type: ignore[method-assign]
             self.door.dataReceived(data)
 
     def _without_mark(self, data: bytes) -> bytes:
@@ -179,8 +181,9 @@ class ProtocolDetector(Protocol):
             self._budget.close()
         self._life = Lifecycle.GONE
         if self.door is not None:
-            # Break the reference cycle here: the cyclic GC runs rarely.
+            # Break the reference cycles here: the cyclic GC runs rarely.
             door, self.door = self.door, None
+            self.__dict__.pop("dataReceived", None)
             door.connectionLost(reason)
         else:
             self._context.open_doors.remove(self)

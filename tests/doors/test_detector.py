@@ -62,6 +62,18 @@ def test_a_brace_alone_is_not_greeted(peer: WiredProgram) -> None:
     assert is_logged_in(peer)
 
 
+@pytest.mark.parametrize("greeted", [False, True])
+def test_later_bytes_go_past_the_detector(
+    peer: WiredProgram, greeted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The door gets them from the transport, and answers them."""
+    if greeted:
+        peer.waits(GREETING_DELAY)
+    peer.sends(HELLO)
+    monkeypatch.setattr(ProtocolDetector, "dataReceived", None)
+    assert is_logged_in(peer)
+
+
 @pytest.mark.parametrize("space", [b" ", b"\n", b"\r\n", b"\t \n"])
 def test_white_space_may_precede_the_brace(peer: WiredProgram, space: bytes) -> None:
     """White space in the same packet is skipped."""
