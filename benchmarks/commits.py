@@ -1,8 +1,9 @@
-"""``python -m benchmarks.commits URL``: what a message costs in PostgreSQL, in batches of 1 and 64.
+"""``python -m benchmarks.commits URL``: what a message costs in the store, in batches of 1 to 64.
 
-It measures the processor time of the writing thread and of PostgreSQL's process for it, and counts
-the round trips. URL is an empty database, reached through a Unix socket or on 127.0.0.1: for
-example ``postgresql://postgres@/postgres?host=/run/postgresql``.
+It measures the processor time of the writing thread. URL is an empty database, such as
+``sqlite:////var/tmp/new.db``, or in PostgreSQL, reached through a Unix socket or on 127.0.0.1, as
+``postgresql://postgres@/postgres?host=/run/postgresql``: then it also measures the processor time
+of PostgreSQL's process, and counts the round trips.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import cycle
 from pathlib import Path
 
 from sqlalchemy import URL, create_engine, make_url, text
@@ -26,9 +28,9 @@ from pyconchat.domain.text import SafeText
 from pyconchat.store import SqlStore
 
 ALICE = Name("alice")
-GROUPS = range(2, 12)
+FIRST_GROUP = 2
 TEXT = "Has anybody seen the kettle? It was on the shelf this morning."
-BATCHES = {1: 2_000, 64: 400}
+BATCHES = {1: 2_000, 10: 1_000, 64: 400}
 """Sizes of batches, and how many of each are measured."""
 
 WARM_UP = 200
@@ -41,46 +43,56 @@ def main() -> None:
     """Measure, and print a line for each kind of batch."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.commits", description=__doc__)
     parser.add_argument("url", type=make_url)
-    url: URL = parser.parse_args().url
-    store = SqlStore(url.render_as_string(hide_password=False))
+    parser.add_argument("--groups", type=int, default=10, help="messages go to these in turn [10]")
+    parser.add_argument("--durability", choices=("full", "normal"), default="full")
+    options = parser.parse_args()
+    url: URL = options.url
+    store = SqlStore(url.render_as_string(hide_password=False), options.durability)
     store.open()
-    create(store)
+    store.prepare()
+    groups = range(FIRST_GROUP, FIRST_GROUP + options.groups)
+    create(store, groups)
     print("batch  keys  client  database  together (us a message)  commits/s  round trips")
     for size, count in BATCHES.items():
         for keyed in (False, True):
-            measure(store, url, size, count, keyed)
+            measure(store, url, groups, size, count, keyed)
     store.close()
 
 
-def create(store: SqlStore) -> None:
-    """Store the groups, each with alice as its only member."""
+def create(store: SqlStore, groups: Sequence[int]) -> None:
+    """Store the *groups*, each with alice as its only member."""
     made = [
         Decision(NOW, [NewEntry(id, GroupCreated(id, Name(f"group{id}"), ALICE, Policy.OPEN), 0)])
-        for id in GROUPS
+        for id in groups
     ]
     store.commit([Decision(NOW, writes=[Register(ALICE, "no hash: nobody logs in")]), *made])
 
 
-def batches(size: int, count: int, keyed: bool) -> Iterator[Sequence[Decision]]:
-    """Return *count* batches of *size* messages in all groups in turn."""
+def batches(groups: Sequence[int], size: int, count: int, keyed: bool) -> list[Sequence[Decision]]:
+    """Return *count* batches of *size* messages in all *groups* in turn."""
     kind = f"{size}-{time.time_ns()}"
-    for number in range(count):
-        yield [
+    turns = cycle(groups)
+    return [
+        [
             Decision(
                 NOW + number,
-                (NewEntry(GROUPS[nth % len(GROUPS)], Message(ALICE, SafeText(TEXT))),),
+                (NewEntry(next(turns), Message(ALICE, SafeText(TEXT))),),
                 (),
                 RequestKey(ALICE, f"{kind}-{number}-{nth}") if keyed else None,
             )
             for nth in range(size)
         ]
+        for number in range(count)
+    ]
 
 
-def measure(store: SqlStore, url: URL, size: int, count: int, keyed: bool) -> None:
-    """Print what a message costs in batches of *size*."""
-    for batch in batches(size, WARM_UP, keyed):
+def measure(
+    store: SqlStore, url: URL, groups: Sequence[int], size: int, count: int, keyed: bool
+) -> None:
+    """Print what a message costs in batches of *size* for *groups*."""
+    for batch in batches(groups, size, WARM_UP, keyed):
         store.commit(batch)
-    measured = list(batches(size, count, keyed))
+    measured = batches(groups, size, count, keyed)
     pids = backends(url)
     began, client = time.perf_counter(), time.thread_time()
     database = sum(map(cpu_seconds, pids))
@@ -89,15 +101,17 @@ def measure(store: SqlStore, url: URL, size: int, count: int, keyed: bool) -> No
     client = (time.thread_time() - client) / (size * count) * 1e6
     database = (sum(map(cpu_seconds, pids)) - database) / (size * count) * 1e6
     rate = count / (time.perf_counter() - began)
-    trips = round_trips(url, size, keyed)
+    trips = f"{round_trips(url, groups, size, keyed):.1f}" if pids else ""
     print(
         f"{size:5}  {'yes' if keyed else 'no':>4}  {client:6.1f}  {database:8.1f}"
-        f"  {client + database:23.1f}  {rate:9,.0f}  {trips:11.1f}"
+        f"  {client + database:23.1f}  {rate:9,.0f}  {trips:>11}"
     )
 
 
 def backends(url: URL) -> list[int]:
-    """Return the ids of PostgreSQL's processes for the connections to the database."""
+    """Return the ids of PostgreSQL's processes for the connections to the database, if any."""
+    if url.get_backend_name() == "sqlite":
+        return []
     engine = create_engine(url.set(drivername="postgresql+psycopg"))
     others = "datname = current_database() AND pid <> pg_backend_pid()"
     with engine.connect() as connection:
@@ -107,14 +121,14 @@ def backends(url: URL) -> list[int]:
     return pids
 
 
-def round_trips(url: URL, size: int, keyed: bool) -> float:
+def round_trips(url: URL, groups: Sequence[int], size: int, keyed: bool) -> float:
     """Return how often a commit waits for PostgreSQL."""
     with counting(url) as (through, waits):
         store = SqlStore(through.render_as_string(hide_password=False))
-        for batch in batches(size, 20, keyed):
+        for batch in batches(groups, size, 20, keyed):
             store.commit(batch)
         before, count = waits(), 50
-        for batch in batches(size, count, keyed):
+        for batch in batches(groups, size, count, keyed):
             store.commit(batch)
         found = (waits() - before) / count
         store.close()

@@ -16,6 +16,7 @@ from pyconchat.domain.events import Talk, about
 from pyconchat.store import amendments, mentions, request_keys, schema
 from pyconchat.store.batch import Batch, Heads, Stored
 from pyconchat.store.message_batches import MessageBatches, only_messages, only_plain
+from pyconchat.store.plain_batches import PlainBatches
 from pyconchat.store.prepared import Prepared
 from pyconchat.store.search import SearchIndex
 from pyconchat.store.sharing import Sharing
@@ -67,7 +68,9 @@ class Commits:
         self._sharing = sharing
         self._heads = Heads(dialect)
         self._insert_entries = Prepared(insert(schema.entries), dialect)
-        self._messages = None if dialect.name == "sqlite" else MessageBatches()
+        sqlite = dialect.name == "sqlite"
+        self._plain = PlainBatches(self._heads) if sqlite else None
+        self._messages = None if sqlite else MessageBatches()
         self._new_keys = 0
         self._key_clock: request_keys.KeyClock | None = None
         self._doubt: Callable[[], list[Stored] | None] | None = None  # reads what was stored
@@ -129,6 +132,10 @@ class Commits:
                 if only_plain(batch):
                     return self._call(self._messages, batch)
                 return self._commit(batch, partial(self._write_messages, self._messages))
+            if self._plain is not None and only_messages(batch) and only_plain(batch):
+                stored = self._store_plain(self._plain, batch)
+                if stored is not None:
+                    return stored
             return self._commit(batch, self._write_all)
         except NotSaved as problem:
             if not isinstance(problem, Unstorable):
@@ -146,25 +153,51 @@ class Commits:
             with self._writer.transaction() as connection:
                 return messages.result(connection, batch)
 
-        if self._key_clock is None:
-            with self._writer.transaction() as connection:
-                self._key_clock = request_keys.KeyClock(connection)
+        clock = self._read_key_clock()
         try:
             with self._writer.call() as connection:
-                stored = messages.store(connection, batch, self._key_clock)
+                stored = messages.store(connection, batch, clock)
         except CallLost:
             self._doubt = result
             raise
+        self._called(batch, stored, clock)
+        return stored
+
+    # A few statements on SQLite's connection.
+
+    def _store_plain(self, plain: PlainBatches, batch: Sequence[Decision]) -> list[Stored] | None:
+        """Store *batch*, which has only plain messages; return None if *plain* cannot."""
+        clock = self._read_key_clock()
+        with self._writer.call() as connection:
+            stored = plain.store(connection, batch, clock)
+        if stored is not None:
+            if self._flusher is not None:
+                self._flusher.stored()
+            self._called(batch, stored, clock)
+        return stored
+
+    def _read_key_clock(self) -> request_keys.KeyClock:
+        """Return the clock of the request keys, which is read once."""
+        if self._key_clock is None:
+            with self._writer.transaction() as connection:
+                self._key_clock = request_keys.KeyClock(connection)
+        return self._key_clock
+
+    def _called(
+        self, batch: Sequence[Decision], stored: Sequence[Stored], clock: request_keys.KeyClock
+    ) -> None:
+        """Note what was *stored* of *batch*, in a transaction that has ended."""
         self._search.stored(_grown(stored))
         if self._keys_are_due(sum(decision.key is not None for decision in batch)):
             with suppress(NotSaved), self._writer.transaction() as connection:
-                self._sweep(connection, self._key_clock)
-        return stored
+                self._sweep(connection, clock)
 
     # A transaction of many statements.
 
     def _commit(self, batch: Sequence[Decision], write: Write) -> list[Stored]:
         """Store *batch* in one transaction by *write*, which appends the results to a list."""
+        if self._plain is not None:
+            self._plain.forget(batch)
         stored: list[Stored] = []
         try:
             with self._writer.commit() as connection:

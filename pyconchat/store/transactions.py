@@ -161,15 +161,15 @@ class Writer:
 
     @contextmanager
     def call(self) -> Iterator[Connection]:
-        """Yield a connection to PostgreSQL, not in a transaction, for one statement.
+        """Yield a connection, not in a transaction, on which the driver has a whole one.
 
-        Raises `CallLost` if the statement may have been executed, and `NotSaved`.
+        Raises `CallLost` if PostgreSQL may have committed it, and `NotSaved`.
         """
         with self._connection() as connection:
             try:
                 yield connection
             except self._engine.dialect.loaded_dbapi.Error as error:
-                if _driver(connection).closed:
+                if not self._sqlite and _driver(connection).closed:
                     raise CallLost("the connection was lost") from error
                 raise
 
