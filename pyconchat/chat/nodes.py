@@ -69,11 +69,15 @@ IDS = 100
 
 
 class Node(NamedTuple):
-    """A node: its *name*, what the nodes share in the *store*, and the *bus* between them."""
+    """A node: its *name*, what the nodes share in the *store*, and the *bus* between them.
+
+    *run* is the name in what it tells: of this run of the program, as no other one has it.
+    """
 
     name: str
     store: INodeStore
     bus: BusOf
+    run: str
 
 
 class AccountNotice(msgspec.Struct, frozen=True, tag="account"):
@@ -109,7 +113,7 @@ class Nodes:
         self.leases: Leases
         self._journal: Journal
         self.incoming = Incoming(
-            *(node.name, memory, node.store, publisher, recovery, node.bus, reactor),
+            *(node.run, memory, node.store, publisher, recovery, node.bus, reactor),
             noticed=self.noticed,
             reconnected=self.compare,
             stored=self.tell_accounts,
@@ -272,7 +276,7 @@ class Nodes:
 
     def _tell(self, notice: PresenceNotice | AccountNotice | AwayNotice) -> None:
         payload = msgspec.json.encode(notice)
-        self.bus.tell(SERVER_TOPIC, encode_block(Notice(self._node.name, payload)))
+        self.bus.tell(SERVER_TOPIC, encode_block(Notice(self._node.run, payload)))
 
     def tell_accounts(self, decisions: Sequence[PendingDecision]) -> None:
         """Tell the other nodes which accounts the stored *decisions* have changed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import time
 from collections.abc import Callable
@@ -116,16 +117,16 @@ class ChatService(MultiService):
 
         config, reactor = self.config, self._reactor
         conninfo = conninfo_of(config.store_url)
+        run = f"{config.node_name}/{secrets.token_hex(4)}"
 
         def bus(listener: IBusListener) -> IBus:
-            name = config.node_name
             try:
                 chat = database_id(conninfo) if conninfo else ""
-                return open_bus(config.bus.url, conninfo, chat, name, listener, reactor)
+                return open_bus(config.bus.url, conninfo, chat, run, listener, reactor)
             except (BadBus, BadStore) as problem:
                 stop(problem)
 
-        return Node(config.node_name, self._store.nodes, bus)
+        return Node(config.node_name, self._store.nodes, bus, run)
 
     # Starting.
 

@@ -69,7 +69,8 @@ class Commits:
         self._heads = Heads(dialect)
         self._insert_entries = Prepared(insert(schema.entries), dialect)
         sqlite = dialect.name == "sqlite"
-        self._plain = PlainBatches(self._heads) if sqlite else None
+        # Other nodes would move the heads that it remembers.
+        self._plain = PlainBatches(self._heads) if sqlite and sharing is None else None
         self._messages = None if sqlite else MessageBatches()
         self._new_keys = 0
         self._key_clock: request_keys.KeyClock | None = None

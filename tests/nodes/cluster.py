@@ -24,7 +24,7 @@ class NodeServer(MemoryServer):
         self.name = name
         self.own_store = share_statements(SqlStore(url, shared=True))
         self.own_store.open()
-        node = Node(name, self.own_store.nodes, partial(network.bus, name))
+        node = Node(name, self.own_store.nodes, partial(network.bus, name), name)
         super().__init__(self.own_store, clock, node=node)
 
     def end(self) -> None:
