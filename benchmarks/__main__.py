@@ -81,6 +81,12 @@ def _parser() -> argparse.ArgumentParser:
         default=defaults.reference,
         help="another server to measure in turn with ours, in fanout and many_groups [none]",
     )
+    parser.add_argument(
+        "--postgres",
+        metavar="URL",
+        default=defaults.postgres,
+        help="the database for nodes; everything in it is deleted [none]",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="the JSON file to write")
     return parser
 

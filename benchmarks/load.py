@@ -133,8 +133,10 @@ class Load:
         self._lines = 0
         self._latencies = array("d")
 
-    def run(self, pid: int, warm_up: float, seconds: float) -> Sample:
+    def run(self, pid: int, warm_up: float, seconds: float, others: Sequence[int] = ()) -> Sample:
         """Load the server *pid*, and measure for *seconds* after the *warm_up*.
+
+        The processor time includes that of *others*, which are processes of the server too.
 
         Raises `Failed`, also if not every message is delivered to every member in the end.
         """
@@ -142,9 +144,9 @@ class Load:
             self._send(sender, count)
         self._run_until(time.perf_counter() + warm_up)
         self._latencies = array("d")
-        lines, messages, start = self._lines, self._sent, proc.read(pid)
+        lines, messages, start = self._lines, self._sent, proc.read(pid, *others)
         self._run_until(start.at + seconds)
-        end = proc.read(pid)
+        end = proc.read(pid, *others)
         sample = Sample(
             self._in_flight,
             self._sent - messages,

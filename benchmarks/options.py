@@ -32,3 +32,4 @@ class Options:
     entries: int = 1_000_000
     seed: int = 1
     reference: str = ""
+    postgres: str = ""

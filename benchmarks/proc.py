@@ -50,9 +50,10 @@ class Usage:
     others: float
 
 
-def read(pid: int) -> Reading:
-    """Read the counters; *pid* is the server."""
-    return Reading(time.perf_counter(), cpu_seconds(pid), time.process_time(), _busy_seconds())
+def read(*pids: int) -> Reading:
+    """Read the counters; *pids* are the processes of the server."""
+    server = sum(map(cpu_seconds, pids))
+    return Reading(time.perf_counter(), server, time.process_time(), _busy_seconds())
 
 
 def usage_between(start: Reading, end: Reading) -> Usage:

@@ -51,6 +51,11 @@ class Server:
         self._config.write_text(_CONFIG.format(state=state, durability=durability) + settings)
         self._process: subprocess.Popen[bytes] | None = None
 
+    def use_store(self, url: str) -> None:
+        """Have the server use the database at *url*."""
+        text = self._config.read_text()
+        self._config.write_text(text.replace("[store]\n", f'[store]\nurl = "{url}"\n'))
+
     def start(self) -> float:
         """Start the server; return the seconds until its first prompt. Raises `Failed`."""
         twistd = Path(sys.executable).with_name("twistd")

@@ -13,6 +13,7 @@ from benchmarks.scenarios.history import history
 from benchmarks.scenarios.idle import idle
 from benchmarks.scenarios.irc import irc
 from benchmarks.scenarios.many_groups import many_groups
+from benchmarks.scenarios.nodes import nodes
 from benchmarks.scenarios.reconnect import catch_up, login_storm
 from benchmarks.scenarios.scaling import scaling
 from benchmarks.scenarios.search import search
@@ -43,5 +44,6 @@ SCENARIOS: dict[str, Callable[[Options], list[Result]]] = {
         web,
         ssh,
         irc,
+        nodes,
     )
 }

@@ -40,7 +40,7 @@ from pyconchat.domain.text import SafeText
 
 __all__ = ["Registration"]
 
-MAX_TRIES = 5
+MAX_TRIES = 20
 """Maximum times that a registration is decided on the groups of a guest, which others change."""
 
 

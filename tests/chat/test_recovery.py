@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from pyconchat.chat.chat import Chat
+from pyconchat.chat.chat import MAX_TRIES, Chat
 from pyconchat.chat.recovery import RETRY_SECONDS
 from pyconchat.config import Config
 from pyconchat.domain.decisions import Decision, DeleteAccount, NewEntry, Register
@@ -545,11 +545,11 @@ def test_messages_beside_a_conflict_are_stored(
     assert state_of(chat).topic == "tea time"
 
 
-def test_the_sixth_conflict_is_refused(tea: Tea, disk: FullDisk, chat: Chat) -> None:
-    """A change is retried once; then its sender gets an error."""
+def test_too_many_conflicts_are_refused(tea: Tea, disk: FullDisk, chat: Chat) -> None:
+    """A change is decided again `MAX_TRIES` times; then its sender gets an error."""
     alice, bob = tea
     commit = disk.commit
-    conflicts = [*[True] * 6, False]
+    conflicts = [*[True] * (MAX_TRIES + 1), False]
 
     def commit_with_conflicts(batch: Sequence[Decision]) -> list[list[Entry] | Conflict]:
         return [Conflict() for _ in batch] if conflicts.pop(0) else commit(batch)

