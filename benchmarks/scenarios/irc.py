@@ -126,7 +126,7 @@ def _join(options: Options) -> Result:
             with closing(Users(server.port, protocol)) as users:
                 first, *others = names("m", MEMBERS)
                 users.log_in([protocol.login(first, GROUP, True)], TIMEOUT)
-                timeout = GroupSize(MEMBERS, 1).login_timeout
+                timeout = 5 * GroupSize(MEMBERS, 1).login_timeout
                 users.log_in([protocol.login(name, GROUP, False) for name in others], timeout)
                 users.drain(0.5)
                 with _connected(server.port, "joiner") as joiner:
