@@ -296,22 +296,22 @@ class Fanout:
         pending: Mapping[ISession, None],
         subject_key: Key | None,
     ) -> list[ISession]:
-        """Return the sessions to write an event to: subscribers, and those that it is about."""
+        """Return the sessions to write an event to: those that it is about, and subscribers."""
         if isinstance(conversation, ServerConversation):
             return [session for session in self._presence.everybody() if not session.starting]
-        readers = list(pending)
-        if subject_key is not None:
-            readers += [
-                session
-                for session in self._presence.sessions(subject_key)
-                # A session that is starting finds the entry in the store.
-                if not session.starting
-                and (
-                    conversation not in session.subscriptions
-                    or session.subscriptions.waits(conversation)
-                )
-            ]
-        return readers
+        if subject_key is None:
+            return list(pending)
+        about = [
+            session
+            for session in self._presence.sessions(subject_key)
+            # A session that is starting finds the entry in the store.
+            if not session.starting
+            and (
+                conversation not in session.subscriptions
+                or session.subscriptions.waits(conversation)
+            )
+        ]
+        return [*about, *pending]  # who joins a large group does not wait for all members
 
     def _update_subscriptions(self, conversation: Conversation, event: AnyEvent, seq: int) -> None:
         """Subscribe or unsubscribe the sessions of the account that *event* lets in or out."""

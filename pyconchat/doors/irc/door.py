@@ -1,12 +1,12 @@
 """IrcDoor: one IRC client's connection.
 
-It takes lines at the pace that the limits allow, and translates what its session receives. The
-client's state is `Client`'s, its commands are in `commands.py`.
+It takes lines at the pace that the limits allow. The client's state is `Client`'s, its commands are
+in `commands.py`, and what its session delivers is translated in `translating.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred, succeed
@@ -16,31 +16,17 @@ from zope.interface import implementer
 
 from pyconchat.auth.rate_limits import TokenBucket
 from pyconchat.chat.audience import Send
-from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import ISession
-from pyconchat.domain.accounts import Account
 from pyconchat.domain.errors import MustAsk, Refused
-from pyconchat.domain.events import Entry, Talk, is_coming_or_going
-from pyconchat.domain.names import Key
-from pyconchat.domain.replies import Done, PresenceChanged, ReadUpto, Reply, Where
-from pyconchat.domain.text import SafeText
-from pyconchat.domain.times import date_and_time
 from pyconchat.doors.connection_limits import CountedConnection
 from pyconchat.doors.context import DoorContext
-from pyconchat.doors.door import Door
 from pyconchat.doors.irc.client import Client, IrcPeer
 from pyconchat.doors.irc.commands import FREE, OF_BATCHES, QUERIES, Commands, unreadable
 from pyconchat.doors.irc.event_feed import EventFeed
-from pyconchat.doors.irc.events import past_lines
-from pyconchat.doors.irc.joins import show_group
 from pyconchat.doors.irc.message import MAX_ANY, command_of, parse
 from pyconchat.doors.irc.monitors import Monitors
-from pyconchat.doors.irc.posts import echo
-from pyconchat.doors.irc.read_markers import shown_elsewhere
-from pyconchat.doors.irc.service import say
-from pyconchat.net.connection import Lifecycle
+from pyconchat.doors.irc.translating import TranslatingDoor
 from pyconchat.render.irc import IrcRenderer, IrcStyle
-from pyconchat.render.irc_lines import line, source
 
 __all__ = ["IrcDoor"]
 
@@ -60,7 +46,7 @@ QUERY_COST, ANSWER_COST = 3e-5, 1e-7
 
 
 @implementer(IrcPeer)
-class IrcDoor(Door):
+class IrcDoor(TranslatingDoor):
     """One client's connection."""
 
     translates = True
@@ -195,106 +181,7 @@ class IrcDoor(Door):
     def ping(self) -> None:
         self.client.send(f"PING :{self.client.server}\r\n")
 
-    # What the session has its door translate (`ITranslator`).
-
-    @property
-    def asks_history(self) -> bool:
-        """Return whether the client asks for past messages itself."""
-        return "draft/chathistory" in self.client.caps
-
-    @property
-    def username(self) -> str:
-        """Return the user name that the client gave."""
-        return self.client.user
-
-    @property
-    def realname(self) -> str:
-        """Return the real name that the client gave."""
-        return self.client.realname
-
-    @property
-    def bot(self) -> bool:
-        """Return whether the client has said that it is a bot."""
-        return self.client.bot
-
-    @property
-    def invisible(self) -> bool:
-        """Return whether the client wants to be found by its name only."""
-        return self.client.invisible
-
-    def replied(self, reply: Reply) -> None:
-        client = self.client
-        match reply:
-            case PresenceChanged(name=name, online=online):
-                account = client.services.accounts.get(name)
-                if "away-notify" in client.caps and account is not None and account.registered:
-                    self._away_line(account, None if online else "is offline")
-            case ReadUpto():
-                shown_elsewhere(client, reply)
-            case Done() if client.login.away is None and "no longer away" in reply.text:
-                client.reply("305", reply.text)
-            case _:
-                say(client, reply)
-
-    def refuse(self, refused: Refused) -> None:
-        self.client.notice(refused.sentence)
-
-    def happened(self, entry: Entry, where: Where) -> None:
-        if self.life is Lifecycle.OPEN or self.life is Lifecycle.INPUT_ENDED:
-            self._events.happened(entry, where)
-
-    def echo(self, entry: Entry, where: Where) -> str:
-        return echo(self.client, self._commands.posts, entry, where)
-
-    def past(self, entries: Sequence[Entry], where: Where, reader: Key, heading: str) -> bytes:
-        client, renderer = self.client, self.client.renderer
-        pieces: list[str] = []
-        later: list[str] = []  # after the client was shown the group: as if they were live
-        for entry in entries:
-            is_talk = isinstance(entry.event, Talk)
-            if entry.seq > client.shown_at.get(entry.conversation, entry.seq):
-                lines = (
-                    [renderer.message(entry, where)]
-                    if is_talk
-                    else self._events.caught_up(entry, where)
-                )
-                later += lines
-            elif is_talk:
-                stamp = "" if renderer.stamps else f"[{_clock(entry.at)}] "
-                pieces.append(renderer.message(entry, where, stamp=stamp))
-            elif not is_coming_or_going(entry.event, reader):
-                pieces += past_lines(client, entry, where, reader)
-        if pieces and "batch" in client.caps:
-            target = f"#{where.group}" if where.group is not None else f"{where.other}"
-            pieces = [client.output.batch("chathistory", (target,), pieces)]
-        return "".join([*pieces, *later]).encode()
-
-    def detached(self, conversation: GroupConversation, reason: SafeText) -> None:
-        channel = f"#{conversation.group.name}"
-        self.client.send(line(self.client.source, "PART", channel, *([reason] if reason else [])))
-
-    def attached(self, conversation: GroupConversation) -> None:
-        show_group(self.client, conversation)
-
-    def absence_changed(self, account: Account) -> None:
-        if "away-notify" in self.client.caps:
-            self._away_line(account, None if account.absence is None else account.absence.text)
-
-    def relay(self, piece: str, capability: str) -> None:
-        if capability in self.client.caps:
-            self.client.send(piece)
-
-    def _away_line(self, account: Account, text: str | None) -> None:
-        words = [] if text is None else [text or "away"]
-        piece = line(source(account.name), "AWAY", *words)
-        self.client.output.pass_on(piece.encode())
-
 
 def _asks(command: bytes, whole: bytes) -> bool:
     """Return whether the line *whole*, with *command*, only asks for something."""
     return command in QUERIES or (command in (b"MODE", b"TOPIC") and len(whole.split()) == 2)
-
-
-def _clock(at: int) -> str:
-    """Return the date and time of *at* (milliseconds), for clients that show none of their own."""
-    return date_and_time(at, at + 2 * 24 * 3600 * 1000)
