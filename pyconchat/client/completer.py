@@ -12,7 +12,7 @@ from pyconchat.client.groups import Groups
 from pyconchat.domain.command_lines import CommandLines
 from pyconchat.domain.replies import ArgumentHelp, CommandHelp
 
-__all__ = ["OWN_COMMANDS", "Completer"]
+__all__ = ["OWN_COMMANDS", "OWN_NAMES", "Completer"]
 
 OWN_COMMANDS = [
     CommandHelp(
@@ -33,7 +33,9 @@ OWN_COMMANDS = [
         subject="client",
     ),
 ]
-"""The client's own commands, which the server does not have."""
+"""The client's own commands, in place of those of the server that have the same names."""
+
+OWN_NAMES = frozenset(each.name for each in OWN_COMMANDS)
 
 VIEWS = ("one", "all")
 
@@ -50,9 +52,11 @@ class Completer:
         commands = [*OWN_COMMANDS]
         for each in table if isinstance(table, list) else ():
             try:
-                commands.append(msgspec.convert(each, CommandHelp))
+                command = msgspec.convert(each, CommandHelp)
             except msgspec.ValidationError:
                 continue
+            if command.name not in OWN_NAMES:
+                commands.append(command)
         self._learned = table is not None
         self._lines = CommandLines(commands)
 

@@ -12,7 +12,7 @@ from msgspec import to_builtins
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
-from pyconchat.client.completer import OWN_COMMANDS, Completer
+from pyconchat.client.completer import OWN_COMMANDS, OWN_NAMES, Completer
 from pyconchat.client.doubtful_lines import LEAVING, DoubtfulLines
 from pyconchat.client.files.commands import FileCommands
 from pyconchat.client.files.transfers import FileSettings, Transfers
@@ -330,6 +330,7 @@ class ClientSession:
             self.views.catch_up()
         commands = answer.get("commands")
         if answer.get("type") == "help" and isinstance(commands, list) and len(commands) > 1:
+            commands[:] = [each for each in commands if each.get("name") not in OWN_NAMES]
             commands += to_builtins(OWN_COMMANDS)
         if message_of(request) is not None:
             return answer.get("type") == "sent" and not self.groups.is_news(answer)

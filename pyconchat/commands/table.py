@@ -10,6 +10,7 @@ from pyconchat.commands import (
     accounts,
     amending,
     files,
+    going,
     groups,
     hooks,
     inviting,
@@ -92,6 +93,10 @@ TABLE: tuple[Command, ...] = (
     Command("desk", joining.desk,
             subject=GROUPS,
             summary="Go to the front desk without leaving the group."),
+    Command("go", going.go, Args(optional(GROUP)),
+            subject=GROUPS,
+            summary="Make another of your groups current, by name or number; alone, the next with"
+                    " something unread."),
     Command("groups", groups.list_groups, Args(LISTING), also=("list",),
             subject=GROUPS,
             summary="List the groups on this server, or only those with FILTER in the name."),

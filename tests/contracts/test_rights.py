@@ -165,6 +165,7 @@ IN_A_GROUP = {
 
 ANYWHERE = {
     "create": Right("/create {group}", ALL, "", {"": Code.EXISTS}),
+    "go": Right("/go {group}", MEMBER),
     "msg": Right("/msg {} hi", ALL, "message", {**SELF, **UNKNOWN}),
     "query": Right("/query {} hi", ALL, "message", {**SELF, **UNKNOWN}),
     "operator": Right("/operator {}", OPERATOR, "operator", {**OPERATORS, **GUESTS, **UNKNOWN}),
