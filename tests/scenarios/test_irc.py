@@ -112,6 +112,99 @@ def test_an_evening(server: WithIrc, irc: Connect, visit: Visit) -> None:
     assert "while you were out" not in plain.sees_all()
 
 
+def test_the_evening_of_all_doors(server: WithIrc, irc: Connect, visit: Visit) -> None:
+    """What `test_evening.py` has people do with every other program, by IRC, and one at nc."""
+    for name in ("alice", "bob", "carol"):
+        visit(name, PASSWORD).close()
+    caps = ("message-tags", "echo-message", "draft/message-redaction", "draft/read-marker")
+    alice, bob, carol = (irc(name, PASSWORD, *caps) for name in ("alice", "bob", "carol"))
+    alice.sends("create tea open")
+    alice.sees("366 alice #tea")
+    for each in (bob, carol):
+        each.sends("JOIN #tea")
+        each.sees(f"366 {each.nick} #tea")
+
+    # A moderator, settings, a mention.
+    alice.sends("MODE #tea +o bob")
+    bob.sees(":alice!alice@pyconchat MODE #tea +o bob")
+    carol.sends("set joins off")
+    carol.sees("Your settings: times off, bell off, joins off.")
+    alice.sends("PRIVMSG #tea :tea, carol?")
+    carol.sees("PRIVMSG #tea :tea, carol?")
+    carol.sends("mentions")
+    carol.sees("alice (in tea): tea, carol?")
+
+    # Quiet and slow.
+    bob.sends("MODE #tea +b m:carol")
+    carol.sees(":bob!bob@pyconchat MODE #tea +b m:carol!*@*")
+    carol.sends("PRIVMSG #tea :let me speak")
+    carol.sees(" 404 carol #tea :You may read and not speak in tea ")
+    bob.sends("MODE #tea -b m:carol!*@*", "slow #tea 30")
+    carol.sees("bob made the group slow: one message every 30 seconds.")
+    carol.sends("PRIVMSG #tea :one", "PRIVMSG #tea :two")
+    carol.sees(" 404 carol #tea :tea is slow, one message every 30 seconds")
+    bob.sends("slow #tea 0")
+    carol.sees("bob made the group as fast as people type.")
+
+    # Corrected, removed, answered, reacted to, pinned.
+    carol.sends("PRIVMSG #tea :the kettel is broken")
+    kettle = id_of(alice.sees("PRIVMSG #tea :the kettel is broken"))
+    carol.sends(f"edit #tea {number_in(kettle)} the kettle is broken")
+    alice.sees("carol corrected: the kettle is broken")
+    carol.sends("PRIVMSG #tea :my secret")
+    secret = id_of(bob.sees("PRIVMSG #tea :my secret"))
+    bob.sends(f"REDACT #tea {secret}")
+    carol.sees(f":bob!bob@pyconchat REDACT #tea {secret}")
+    bob.sends(f"@+draft/reply={kettle} PRIVMSG #tea :it is fixed")
+    answered = carol.sees("PRIVMSG #tea :it is fixed")
+    assert f"+draft/reply={kettle}" in answered
+    fixed = id_of(answered)
+    carol.sends(f"@+draft/react=👍;+draft/reply={fixed} TAGMSG #tea")
+    assert "+draft/react=👍" in alice.sees("carol@pyconchat TAGMSG #tea")
+    bob.sends(f"pin #tea {number_in(fixed)}")
+    alice.sees(f'bob pinned #{number_in(fixed)}: bob "it is fixed"')
+
+    # In private, and away.
+    alice.sends("PRIVMSG bob :just us")
+    bob.sees(":alice!alice@pyconchat PRIVMSG bob :just us")
+    bob.sends("PRIVMSG alice :only us", "AWAY cooking")
+    alice.sees(":bob!bob@pyconchat PRIVMSG alice :only us")
+    bob.sees(" 306 bob ")
+    alice.sends("PRIVMSG bob :still there?")
+    alice.sees(" 301 alice bob cooking")
+    bob.sees("PRIVMSG bob :still there?")
+    alice.sends("WHOIS bob")
+    alice.sees(" 301 alice bob cooking")
+
+    # A newcomer at nc, and second devices.
+    dave = visit("dave", PASSWORD)
+    dave.types("/join tea")
+    dave.sees('"it is fixed"')
+    dave.types("/history 30")
+    told = dave.sees_all()
+    assert "carol: the kettle is broken" in told
+    assert "kettel" not in told
+    assert "my secret" not in told
+    phone = irc("bob", PASSWORD, "draft/chathistory", "batch")
+    phone.sends("CHATHISTORY LATEST alice * 3")
+    private = phone.sees("BATCH -")
+    assert [private.find(each) > 0 for each in ("just us", "only us", "still there?")] == [True] * 3
+    tablet = irc("carol", PASSWORD)
+    tablet.sends("set")
+    tablet.sees("Your settings: times off, bell off, joins off.")
+
+
+def id_of(received: str) -> str:
+    """Return the id of the last line of what was *received*."""
+    tags = received.rstrip("\r\n").rpartition("\r\n")[2].partition(" ")[0]
+    return tags.partition("msgid=")[2].partition(";")[0]
+
+
+def number_in(id: str) -> str:
+    """Return the number of the message with this *id* in its conversation."""
+    return id.partition("-")[2]
+
+
 def test_what_was_seen_is_in_the_history_once(server: WithIrc, irc: Connect, visit: Visit) -> None:
     """A kill while people talk: every id that was seen live is read back, once, in order."""
     visit("alice", PASSWORD).close()

@@ -116,6 +116,18 @@ for _name in ("HELP", "HELPOP"):
     _TABLE[_name] = Command(server.help_({*_TABLE, *_EVERYWHERE, "HELP", "HELPOP", "USER"}))
 
 
+_AT_LOGIN: dict[str, tuple[Callable[[Registration, Message], Awaitable[None]], int]] = {
+    "AUTHENTICATE": (Registration.authenticate, 1),
+    "CAP": (Registration.cap, 1),
+    "NICK": (Registration.nick, 0),
+    "ISUPPORT": (Registration.isupport, 0),
+    "PASS": (Registration.pass_, 1),
+    "REGISTER": (Registration.register, 3),
+    "USER": (Registration.user, 4),
+}
+"""Commands of the login, as in `_TABLE`."""
+
+
 class Commands:
     """Carries out the lines of *client*."""
 
@@ -123,16 +135,6 @@ class Commands:
         self._client = client
         self.posts = Posts()
         self.registration = Registration(client)
-        registration = self.registration
-        self._at_login: dict[str, tuple[Callable[[Message], Awaitable[None]], int]] = {
-            "AUTHENTICATE": (registration.authenticate, 1),
-            "CAP": (registration.cap, 1),
-            "NICK": (registration.nick, 0),
-            "ISUPPORT": (registration.isupport, 0),
-            "PASS": (registration.pass_, 1),
-            "REGISTER": (registration.register, 3),
-            "USER": (registration.user, 4),
-        }
 
     async def run(self, message: Message) -> None:
         """Carry out *message*, and answer with its label."""
@@ -151,10 +153,10 @@ class Commands:
 
     async def _run(self, message: Message) -> None:
         client, command = self._client, message.command
-        if command in self._at_login:
-            act, least = self._at_login[command]
+        if command in _AT_LOGIN:
+            act, least = _AT_LOGIN[command]
             if self._complete(message, least):
-                await act(message)
+                await act(self.registration, message)
         elif command in ("PING", "PONG", "QUIT"):
             action = {"PING": server.ping, "PONG": server.pong, "QUIT": server.quit_}[command]
             await action(client, message)

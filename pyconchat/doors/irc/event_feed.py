@@ -114,6 +114,7 @@ class EventFeed:
         ):
             client.account.detached.discard(conversation.id)
             show_group(client, conversation)
+            client.output.flush()  # JOIN is complete only when all members have been told
         elif is_group and entry.conversation in client.account.detached:
             client.send("".join(to_client(client, entry, where)))  # the group itself is hidden
         else:

@@ -70,6 +70,12 @@ class Output:
         else:
             self._write(piece.encode())
 
+    def flush(self) -> None:
+        """Send what there is of the answer, unless it has a label, which is on a whole answer."""
+        if self._lines and not self._label:
+            lines, self._lines = self._lines, []
+            self._write("".join(lines).encode())
+
     def pass_on(self, block: bytes) -> None:
         """Send *block*, which has nothing to do with the running command."""
         if self._label and self._lines:

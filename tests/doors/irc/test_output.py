@@ -24,3 +24,21 @@ def test_when_others_have_to_wait() -> None:
     assert not output.answering
     answer = written[-1].decode()
     assert answer.index("first") < answer.index("second") < answer.index("after it")
+
+
+def test_the_answer_may_be_sent_in_parts() -> None:
+    """Unless it has a label: then it is one line, or one batch."""
+    written: list[bytes] = []
+    output = Output(written.append, "irc.test", lambda: None)
+    output.begin("")
+    output.add("one\r\n")
+    output.flush()
+    assert written == [b"one\r\n"]
+    output.add("two\r\n")
+    output.end()
+    output.begin("7")
+    output.add("three\r\n")
+    output.flush()
+    assert written == [b"one\r\n", b"two\r\n"]
+    output.end()
+    assert written[2:] == [b"@label=7 three\r\n"]
