@@ -1,35 +1,26 @@
 """SshTransport: one SSH connection, within limits that Conch does not have.
 
-`Packets` checks what arrives. A peer that does not keep to the protocol is cut without an answer.
+`Packets` checks what arrives, and `CountedPackets` begins and ends the connection. A peer that does
+not keep to the protocol is cut without an answer.
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.conch.ssh.common import NS, getNS
 from twisted.conch.ssh.transport import (
     DISCONNECT_BY_APPLICATION,
     DISCONNECT_SERVICE_NOT_AVAILABLE,
-    MSG_DISCONNECT,
     MSG_SERVICE_ACCEPT,
 )
-from twisted.internet.interfaces import IDelayedCall, IPushProducer
+from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pyconchat.domain.decisions import MoveCursor
-from pyconchat.domain.errors import Refused
-from pyconchat.domain.replies import EndWhy
-from pyconchat.doors.connection_limits import (
-    CountedConnection,
-    TooManyConnections,
-    crowded_out,
-)
+from pyconchat.doors.connection_limits import CountedConnection
 from pyconchat.doors.context import DoorContext
 from pyconchat.doors.input_budget import (
     BYTE_COST,
@@ -39,7 +30,8 @@ from pyconchat.doors.input_budget import (
 )
 from pyconchat.doors.interfaces import IDoor
 from pyconchat.doors.ssh.connection import SshConnection
-from pyconchat.doors.ssh.packets import REKEY_BYTES, Packets
+from pyconchat.doors.ssh.counted_packets import CountedPackets
+from pyconchat.doors.ssh.packets import REKEY_BYTES
 from pyconchat.doors.ssh.user_auth import UserAuth
 from pyconchat.doors.ssh.visitor import Visitor
 from pyconchat.net.connection import FIRST_READ_SIZE, IConnection, keep_alive, set_read_size
@@ -52,19 +44,14 @@ MAX_STALL = 30.0
 MAX_REST = 10.0
 """Maximum seconds without a check of a connection that takes what is sent."""
 
-MAX_LINGER = 2.0
-"""Maximum seconds in which a last packet may arrive before the connection is closed."""
-
 
 @implementer(IDoor, IPushProducer)
-class SshTransport(Packets):
-    """One connection: its packets, its key exchanges and its deadline.
+class SshTransport(CountedPackets):
+    """One connection: when it is read, its services, and what is checked of it.
 
     It is the producer of the TCP transport: while that has unsent bytes, nothing more is read, so
     that answers do not pile up, and the channels are told not to write.
     """
-
-    _own_log = Logger(namespace="pyconchat")
 
     opened_by_input = False
     unsent = 0
@@ -77,16 +64,9 @@ class SshTransport(Packets):
         factory: Any,
         rekey_bytes: int = REKEY_BYTES,
     ) -> None:
-        super().__init__(context, rekey_bytes)
-        self.counted = counted
+        super().__init__(context, counted, rekey_bytes)
         self.factory = factory
-        self.network = counted.network
-        self.address = counted.address
-        self.login_seconds = context.limits.login_seconds
-        self.visitor: Visitor | None = None  # who is there, after the user authentication
-        self._sessions = 0  # of its channels
         self._full_since = 0.0
-        self._deadline: IDelayedCall | None = None
         self._pinged = False
         self._reading = True
         self._shutting_down = False
@@ -101,16 +81,9 @@ class SshTransport(Packets):
         keep_alive(connection, limits.ping_seconds, limits.silence_seconds)
         set_read_size(connection, FIRST_READ_SIZE)
         connection.registerProducer(self, True)
-        self.counted.crowd_out = self._crowd_out
-        try:
-            self.counted.admit(context.now())
-            self.counted.require_session_room()
-        except TooManyConnections as refused:
-            self._refuse(refused, refused.sentence.encode() + b"\r\n")
+        if not self.admit():
             return
         context.open_doors.add(self)
-        if limits.login_seconds > 0:
-            self._deadline = context.reactor.callLater(limits.login_seconds, self._login_timed_out)
         super().connectionMade()
         if self._budget.pay_to_begin(SECURE_CONNECTION_COST):
             self._update_reading()
@@ -221,24 +194,6 @@ class SshTransport(Packets):
         connection = SshConnection(self.context, self.counted, visitor)
         self.setService(connection)
 
-    def session_begun(self) -> None:
-        """Somebody is logged in: there is no deadline any more."""
-        self.counted.logged_in()
-        if self._deadline is not None and self._deadline.active():
-            self._deadline.cancel()
-
-    def count_sessions(self, change: int) -> None:
-        """Count sessions of channels; the connection itself counts as the first."""
-        before, self._sessions = self._sessions, self._sessions + change
-        self.counted.add_session(max(1, self._sessions) - max(1, before))
-
-    @property
-    def login_seconds_left(self) -> float:
-        """Return the seconds until the deadline of the login, at least a millisecond."""
-        if self._deadline is None or not self._deadline.active():
-            return self.context.limits.login_seconds
-        return max(0.001, self._deadline.getTime() - self.context.now())
-
     def no_channels(self) -> None:
         """The last channel is closed."""
         if self._shutting_down:
@@ -250,13 +205,13 @@ class SshTransport(Packets):
         if self.ending:
             return []
         if self.full and now - self._full_since >= MAX_STALL:
-            self._drop("stuck", "did not read for {seconds:.0f} s", now - self._full_since)
+            self.drop("stuck", "did not read for {seconds:.0f} s", now - self._full_since)
             return []
         silence = now - self._last_input
         ping, limit = self.context.limits.ping_seconds, self.context.limits.silence_seconds
         if isinstance(self.service, SshConnection):
             if 0 < limit <= silence:
-                self._drop("silent", "said nothing for {seconds:.0f} s", silence)
+                self.drop("silent", "said nothing for {seconds:.0f} s", silence)
                 return []
             if 0 < ping <= silence and not self._pinged:
                 self._pinged = True
@@ -272,85 +227,5 @@ class SshTransport(Packets):
         if not isinstance(self.service, SshConnection) or not self.service.channels:
             self.sendDisconnect(DISCONNECT_BY_APPLICATION, b"the server is stopping")
 
-    def turn_away(self, refused: Refused) -> None:
-        self.sendDisconnect(DISCONNECT_BY_APPLICATION, refused.sentence.encode())
-
     def release(self, last: bytes = b"") -> None:
         raise AssertionError("this door keeps its connection")
-
-    # The end.
-
-    def sendDisconnect(self, reason: int, desc: bytes) -> None:
-        """Send the *reason* and its description, and close the connection."""
-        if self.ending:
-            return
-        self.ending = True
-        self.sendPacket(MSG_DISCONNECT, struct.pack(">L", reason) + NS(desc) + NS(b""))
-        self._close_soon()
-
-    def ssh_DISCONNECT(self, packet: bytes) -> None:
-        self.ending = True
-        self._connection.abortConnection()
-
-    def receiveUnimplemented(self, seqnum: int) -> None:
-        """Ignored: the peer lacks something that it does not need."""
-
-    def abort(self) -> None:
-        """Cut the connection."""
-        self.ending = True
-        self._connection.abortConnection()
-
-    def _close_soon(self) -> None:
-        connection = self._connection
-        connection.unregisterProducer()
-        linger: Callable[[], object] = connection.abortConnection
-        if self._deadline is not None and self._deadline.active():
-            self._deadline.cancel()
-        self._deadline = self.context.reactor.callLater(MAX_LINGER, linger)
-        connection.loseConnection()
-
-    def malformed(self, problem: str) -> None:
-        if not self.ending:
-            whence = f"{self.address}: {problem}"
-            self.context.refused.note("ssh", whence, self.context.now())
-            self.ending = True
-            if self.gotVersion:
-                self._connection.abortConnection()
-            else:
-                self._close_soon()
-
-    def _drop(self, cause: str, why: str, seconds: float) -> None:
-        self.context.services.statistics.dropped[cause] += 1
-        account = self.visitor.account if self.visitor is not None else None
-        name = "somebody" if account is None else account.name  # a stranger's may be any text
-        self._own_log.info(
-            "dropped {name} from {address}, who " + why,
-            name=name,
-            address=self.address,
-            seconds=seconds,
-        )
-        self.abort()
-
-    def _crowd_out(self) -> None:
-        refused = crowded_out()
-        now = self.context.now()
-        self.context.refused.note(refused.cause, self.address, now)
-        if self.counted.refused(now):
-            self.turn_away(refused)
-        else:
-            self.abort()
-
-    def _refuse(self, refused: TooManyConnections, line: bytes) -> None:
-        """Close the connection, with *line* before any version (RFC 4253, 4.2)."""
-        now = self.context.now()
-        self.ending = True
-        self.context.refused.note(refused.cause, self.address, now)
-        if not self.counted.refused(now):
-            self._connection.abortConnection()
-            return
-        self._connection.write(line)
-        self._close_soon()
-
-    def _login_timed_out(self) -> None:
-        self.context.services.statistics.dropped[EndWhy.LATE.value] += 1
-        self.sendDisconnect(DISCONNECT_BY_APPLICATION, b"You took too long to log in.")
