@@ -6,6 +6,7 @@ import { clockTime, comesOrGoes, dateTime, dayKey, dayName, eventSentence, quote
 const TOGETHER = 5 * 60_000; // milliseconds between messages that are shown under one name
 const NEAR = 40; // pixels from the end that count as the end
 const FETCH_AT = 300; // pixels from the start at which older entries are fetched
+const QUICK = 30; // milliseconds in which a log is drawn that may be drawn for each frame
 const COLOURS = 12;
 const URLS = /\b(?:https?|pyconchats?):\/\/[^\s<>"]+/g;
 const REACTIONS = ["👍", "❤️", "😄"];
@@ -97,7 +98,8 @@ export function makeLog(root, chat, act) {
       const begun = performance.now();
       draw();
       const ended = performance.now();
-      nextDraw = ended + 2 * (ended - begun);
+      const took = ended - begun;
+      nextDraw = took < QUICK ? 0 : ended + 2 * took;
     };
     // A long log under a flood of messages is drawn for a third of the time.
     const wait = nextDraw - performance.now();
