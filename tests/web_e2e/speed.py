@@ -11,8 +11,12 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import sync_playwright
 
+from tests.support.programs import Program
 from tests.web_e2e.people import Person
 from tests.web_e2e.site import CHROMIUM, OPTIONS, Site
+
+MAX_ENTRIES = 2000
+"""Of a log, as in chat.js."""
 
 MESSAGES = 100
 RELOADS = 20
@@ -53,7 +57,7 @@ requestAnimationFrame(look);
 
 
 def main() -> None:
-    """Print both times, in milliseconds."""
+    """Print the times, in milliseconds."""
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
         site = Site(Path(folder))
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
@@ -64,11 +68,16 @@ def main() -> None:
             alice.logs_in("alice")
             alice.joins("tea")
             alice.page.evaluate(WATCH)
-            for number in range(MESSAGES):
-                alice.page.evaluate("() => { window.next = window.nextTime(); }")
-                alice.says(f"message {number}")
-                alice.page.evaluate("window.next")
-            show("Enter to the own message", alice.page.evaluate("window.times"))
+            show("Enter to the own message", times(alice))
+            carl = Program(site.server.port)
+            carl.logs_in("carl", "secret of carl")
+            carl.does("/join tea")
+            for number in range(MAX_ENTRIES):
+                carl.requests(text=f"line {number}", group="tea")
+            carl.does("the last line", "tea")
+            alice.sees("the last line")
+            show("the same in a full log", times(alice))
+            carl.close()
             usable = []
             alice.page.add_init_script(USABLE)
             for _ in range(RELOADS):
@@ -78,6 +87,16 @@ def main() -> None:
         finally:
             browser.close()
             site.stop()
+
+
+def times(person: Person) -> list[float]:
+    """Return the times of messages that *person* types."""
+    person.page.evaluate("() => { window.times = []; }")
+    for number in range(MESSAGES):
+        person.page.evaluate("() => { window.next = window.nextTime(); }")
+        person.says(f"message {number}")
+        person.page.evaluate("window.next")
+    return list(person.page.evaluate("window.times"))
 
 
 def show(what: str, times: Sequence[float]) -> None:

@@ -6,6 +6,7 @@ import { clockTime, comesOrGoes, dateTime, dayKey, dayName, eventSentence, quote
 const TOGETHER = 5 * 60_000; // milliseconds between messages that are shown under one name
 const NEAR = 40; // pixels from the end that count as the end
 const FETCH_AT = 300; // pixels from the start at which older entries are fetched
+const QUICK = 30; // milliseconds in which a log is drawn that may be drawn for each frame
 const COLOURS = 12;
 const URLS = /\b(?:https?|pyconchats?):\/\/[^\s<>"]+/g;
 const REACTIONS = ["👍", "❤️", "😄"];
@@ -69,7 +70,7 @@ export function makeLog(root, chat, act) {
   let place = chat.desk;
   let nodes = new Map();
   let due = false;
-  let took = 0; // milliseconds, to draw the last time
+  let nextDraw = 0; // when it may be drawn again
   let isAtEnd = true;
   let target = 0; // the entry to go to, once it is there
 
@@ -96,11 +97,14 @@ export function makeLog(root, chat, act) {
       due = false;
       const begun = performance.now();
       draw();
-      took = performance.now() - begun;
+      const ended = performance.now();
+      const took = ended - begun;
+      nextDraw = took < QUICK ? 0 : ended + 2 * took;
     };
     // A long log under a flood of messages is drawn for a third of the time.
-    if (took < 8) requestAnimationFrame(drawTimed);
-    else setTimeout(() => requestAnimationFrame(drawTimed), 2 * took);
+    const wait = nextDraw - performance.now();
+    if (wait < 16) requestAnimationFrame(drawTimed);
+    else setTimeout(() => requestAnimationFrame(drawTimed), wait);
   }
 
   function toEnd() {
@@ -110,9 +114,13 @@ export function makeLog(root, chat, act) {
 
   function draw() {
     const anchor = isAtEnd ? null : anchorNow();
+    const shown = [...items()];
+    const keys = new Set(shown.map(([key]) => key));
+    // Before the others: else each of them would be moved, as none would stand where it should.
+    for (const [key, { node }] of nodes) if (!keys.has(key)) node.remove();
     const kept = new Map();
     let next = root.firstChild;
-    for (const [key, version, make] of items()) {
+    for (const [key, version, make] of shown) {
       let known = nodes.get(key);
       if (!known || known.version !== version) {
         const node = make();
@@ -129,7 +137,6 @@ export function makeLog(root, chat, act) {
       else root.insertBefore(known.node, next);
       kept.set(key, known);
     }
-    for (const [key, { node }] of nodes) if (kept.get(key)?.node !== node) node.remove();
     nodes = kept;
     const found = target && nodes.get(`e${target}`);
     if (found) {
