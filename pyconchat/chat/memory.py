@@ -7,6 +7,7 @@ a decision could not be stored.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import cast
 
 from pyconchat.chat.conversations import Conversations, GroupConversation
@@ -22,6 +23,7 @@ from pyconchat.domain.events import (
     GroupEvent,
     HookAdded,
     HookRemoved,
+    OperatorMade,
     ServerEvent,
 )
 from pyconchat.domain.group import Group
@@ -126,7 +128,10 @@ class Memory:
 
     def replay_server(self, entry: Entry) -> None:
         """Change the server's state as *entry* says, which another node has stored."""
-        self.accounts.apply(cast(ServerEvent, entry.event), entry.at)
+        if isinstance(entry.event, OperatorMade) and entry.event.by is None:
+            self.accounts.claim_code = None
+        with suppress(KeyError):  # an account that was not heard of yet: it is read as it is now
+            self.accounts.apply(cast(ServerEvent, entry.event), entry.at)
 
     def add_group(self, id: int, stored: StoredGroup, published: int) -> GroupConversation:
         """Add a group that another node has created."""

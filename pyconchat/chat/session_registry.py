@@ -42,6 +42,11 @@ MAX_READ_MARKERS = 1000
 """Maximum read markers of an account: the oldest is deleted."""
 
 
+MAX_GONE = 1000
+"""Maximum guests of this node that are remembered, in case that their end has to be stored again.
+"""
+
+
 class SessionRegistry:
     """The sessions of one chat; *now* returns milliseconds since the epoch."""
 
@@ -290,6 +295,8 @@ class SessionRegistry:
         conversations = self._memory.groups.connected_with(key)
         if self.several and conversations:
             self._gone[key] = None
+            if len(self._gone) > MAX_GONE:
+                del self._gone[next(iter(self._gone))]
         for conversation in conversations:
             self._end(conversation, key, Why.GUEST_GONE, reason)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from pyconchat.domain.names import Name
 from tests.nodes.cluster import Cluster
+from tests.support.faulty_bus import NO_FAULTS
 
 
 def test_messages_and_members(cluster: Cluster) -> None:
@@ -91,3 +93,20 @@ def test_a_group_is_created_once(cluster: Cluster) -> None:
     assert "There is a group tea already" in seen
     assert "chess" in seen
     assert "tea" in alice.sees()
+
+
+def test_an_operator_whose_account_was_not_heard_of(cluster: Cluster) -> None:
+    """The account and the power are read together; the server's log goes on."""
+    code = cluster.nodes[0].chat.accounts.claim_code
+    cluster.cut()
+    alice = cluster.person(0, "alice", "password")
+    cluster.network.faults = NO_FAULTS
+    alice.types(f"/claim {code}", "/announce hello to all")
+    gus = cluster.person(1, "gus")
+    cluster.settle()
+    alice.types("/announce once more")
+    cluster.settle()
+    assert "once more" in gus.sees()
+    other = cluster.nodes[1].chat.accounts
+    assert other.claim_code is None
+    assert other.find(Name("alice")).actor.operator
