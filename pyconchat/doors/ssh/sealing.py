@@ -59,17 +59,18 @@ class Authenticator:
         hash = SHA512() if self.size == SHA512.digest_size else SHA256()
         self._hmac = HMAC(mac.key, hash) if self.size else None
 
-    def code(self, numbered: bytes) -> bytes:
+    def code(self, *numbered: bytes) -> bytes:
         """Return the code of a packet with its number before it; empty before there are keys."""
         if self._hmac is None:
             return b""
         hmac = self._hmac.copy()
-        hmac.update(numbered)
+        for part in numbered:
+            hmac.update(part)
         return hmac.finalize()
 
     def is_right(self, sequence: int, packet: bytes, code: bytes) -> bool:
         """Return whether *code* is that of the *packet* with the number *sequence*."""
-        return compare_digest(self.code(_SEQUENCE.pack(sequence) + packet), code)
+        return compare_digest(self.code(_SEQUENCE.pack(sequence), packet), code)
 
 
 class Sealer:
@@ -78,9 +79,9 @@ class Sealer:
     __slots__ = ("_authenticator", "_block", "_encrypt")
 
     def __init__(self, ciphers: SSHCiphers) -> None:
-        self._encrypt: Any = ciphers.encryptor.update
         self._block = ciphers.encBlockSize
         self._authenticator = Authenticator(ciphers.outMAC)
+        self._encrypt: Any = ciphers.encryptor.update if self._authenticator.size else bytes
 
     def seal(self, sequence: int, kind: int, payload: bytes) -> bytes:
         """Return the sealed packet of the type *kind*; *sequence* is its number."""
@@ -104,5 +105,5 @@ class Sealer:
         return padding if padding >= 4 else padding + self._block
 
     def _sealed(self, numbered: bytes) -> bytes:
-        sealed: bytes = self._encrypt(numbered[4:]) + self._authenticator.code(numbered)
-        return sealed
+        packet: bytes = self._encrypt(memoryview(numbered)[4:])
+        return packet + self._authenticator.code(numbered)
