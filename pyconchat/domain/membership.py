@@ -137,6 +137,12 @@ class Membership(Rights):
         """Decide that *by* leaves, or withdraws a join request."""
         if fold(by.name) in self.requests:
             return [RequestWithdrawn(by.name)]
+        if not self.closed and fold(by.name) not in self.members:
+            raise Refused(
+                Code.NOT_MEMBER,
+                "You are not a member of {group}: there is nothing to leave.",
+                group=self.name,
+            )
         self.require_member(by)
         if len(reason) > MAX_NOTE:
             raise note_too_long()

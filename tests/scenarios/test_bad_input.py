@@ -172,7 +172,7 @@ def test_at_the_front_desk(user: UserOf, kind: str) -> None:
         ("/leave", "* You are in no group now; /leave GROUP leaves one."),
         ("leave", "* You are in no group now; /leave GROUP leaves one."),
         ("qqq", "* You are in no group now; /leave GROUP leaves one."),
-        ("/leave tea", "* You are not a member of tea: /join tea first."),
+        ("/leave tea", "* You are not a member of tea: there is nothing to leave."),
         ("/leave nowhere", "* There is no group of that name; /groups lists them."),
         ("/kick bob", f"* Only operators can kick people off the server{operators}"),
         ("/ban bob", f"* Only operators can ban people from the server{operators}"),
