@@ -97,7 +97,7 @@ class Publisher:
             case ServerKicked(name=name) | ServerBanned(name=name):
                 account = self._memory.accounts.get(name)
                 if account is not None:
-                    self._end_sessions(account, EndWhy.PUT_OFF, "You were put off this server.")
+                    self._end_sessions(account, EndWhy.PUT_OFF, "An operator has disconnected you.")
             case MemberLeft(name=name) | MemberKicked(name=name) | MemberBanned(name=name):
                 account = self._memory.accounts.get(name)
                 if account is not None:

@@ -23,7 +23,7 @@ async def msg(call: Call, name: Name, text: SafeText) -> Reply:
 
 
 async def answer(call: Call, text: SafeText) -> Reply:
-    """Send a private message to the person of the last one."""
+    """Send a private message to the person of the caller's last private message."""
     partner = call.account.correspondent
     if partner is None:
         raise Refused(

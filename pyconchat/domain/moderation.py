@@ -129,10 +129,8 @@ class Moderation(Membership):
         """Decide that *by* allows each member one message in *slow* seconds; 0: any number."""
         self.require_right(by, "slow the group down")
         if slow == self.slow:
-            pace = f"one message every {seconds(slow)}" if slow else "not slow"
-            raise Refused(
-                Code.UNCHANGED, "{group} is that already: {pace}.", group=self.name, pace=pace
-            )
+            pace = f"slow already: one message every {seconds(slow)}" if slow else "not slow"
+            raise Refused(Code.UNCHANGED, "{group} is {pace}.", group=self.name, pace=pace)
         return [SlowChanged(slow, by.name)]
 
     def make_code(

@@ -75,7 +75,7 @@ class INewKeyAccount(ICredentials):
 
 
 class IConnectionLogin(ICredentials):
-    """An account whose owner the connection has found out already, in a way that still counts."""
+    """An account whose owner the connection has authenticated, by a proof that is still valid."""
 
     account = Attribute("The account.")
 

@@ -81,7 +81,7 @@ class Subscriptions(LogDelivery):
         is_open = record.upto == OPEN_END
         read = record.read
         # Another device may have received more than it has shown. A program with markers reads that
-        # in its groups when it needs it: there may be very much.
+        # in its groups when it needs it: there may be thousands of entries.
         if is_open and (not session.peer.program or (session.marks and record.parties is not None)):
             read = min(read, record.shown)
         missed = Subscription(conversation, read, record.upto)

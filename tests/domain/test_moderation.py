@@ -206,7 +206,11 @@ def test_a_slow_group() -> None:
         group.post(each, HI, NOON)
     for each in (ALICE, CAROL):
         group.post(each, HI, NOON)
+    with pytest.raises(Refused, match="tea is slow already: one message every 30 seconds"):
+        group.change_slow(ALICE, 30)
     apply(group, group.change_slow(ALICE, 0))
+    with pytest.raises(Refused, match="tea is not slow"):
+        group.change_slow(ALICE, 0)
     assert group.post(DORA, HI, NOON)
 
 

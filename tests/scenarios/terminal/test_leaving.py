@@ -275,7 +275,7 @@ def test_kicked_and_banned(log_in: StartClient, start_client: StartClient, own: 
     operator.types("/kick yuri too loud")
     assert yuri.ends() == 1
     yuri.sees("by operator: too loud")
-    yuri.sees("pyconchat: You were put off this server.")
+    yuri.sees("pyconchat: An operator has disconnected you.")
     settings_are_kept(yuri)
     yuri = log_in("yuri", "", own.port)
     operator.types("/ban yuri still too loud")
