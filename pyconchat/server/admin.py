@@ -32,6 +32,7 @@ from pyconchat.domain.events import ADMINISTRATOR, OperatorRemoved
 from pyconchat.domain.names import fold, person_name
 from pyconchat.domain.password_rules import check_password
 from pyconchat.domain.stored import AccountRecord
+from pyconchat.render.words import counted
 from pyconchat.server.admin_groups import (
     GroupAdmin,
     Problem,
@@ -90,7 +91,8 @@ class Admin:
             print(problem)
         if found:
             raise Problem("the state is damaged: restore a backup")
-        print(f"No problems found: {len(groups)} groups, and each log leads to the stored state.")
+        open_groups = counted(len(groups), "group")
+        print(f"No problems found: {open_groups}, and each log leads to the stored state.")
 
     def accounts(self) -> None:
         """List the registered accounts: name, rights, creation and last login."""
@@ -284,6 +286,8 @@ def main(words: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of an export has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except FileExistsError as error:
+        problem = f"{error.filename}: this exists already, and nothing is overwritten"
     except OSError as error:
         problem = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     except (EOFError, KeyboardInterrupt):

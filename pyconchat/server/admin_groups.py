@@ -19,11 +19,11 @@ from pyconchat.domain.decisions import Decision, NewEntry
 from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.events import ADMINISTRATOR, GroupClosed, GroupEvent, Why
 from pyconchat.domain.group import Group
-from pyconchat.domain.group_state import GroupState
 from pyconchat.domain.names import fold, group_name, person_name
 from pyconchat.domain.replies import Where
 from pyconchat.domain.stored import ClosedGroup, Loaded, StoredGroup
 from pyconchat.render.json import JsonRenderer
+from pyconchat.render.words import counted
 from pyconchat.server.state_check import read_log
 from pyconchat.store import KEPT_DAYS, BadStore, SqlStore
 
@@ -85,7 +85,8 @@ class GroupAdmin:
             taken = groups.get(str(number)) is not None or name.isdecimal()
             number = groups.free_number(name) if taken else number
         self._commit(group, group.reopen(ADMINISTRATOR, name, number), _strangers(loaded, closed))
-        print(f"{name} has been restored: number {number}, {len(group.members)} members.")
+        members = counted(len(group.members), "member")
+        print(f"{name} has been restored: number {number}, {members}.")
 
     def export(self, which: str, file: str) -> None:
         """Write the log of a group, open or deleted, to the new file *file*; ``-``: to the output.
@@ -184,16 +185,12 @@ def local_time(at: int | None) -> str:
 
 def _described(stored: StoredGroup) -> str:
     state = stored.state
+    admin = f"admin {state.admin}" if state.admin else "no admin"
     hooks = f", hooks {', '.join(hook.name for hook in state.hooks)}" if state.hooks else ""
     return (
-        f"({state.policy.value}): admin {state.admin}, {_members(state)},"
-        f" {stored.head} entries{hooks}"
+        f"({state.policy.value}): {admin}, {counted(len(state.members), 'member')},"
+        f" {counted(stored.head, 'entry', 'entries')}{hooks}"
     )
-
-
-def _members(state: GroupState) -> str:
-    count = len(state.members)
-    return f"{count} member{'' if count == 1 else 's'}"
 
 
 def _days_left(closed: ClosedGroup) -> str:

@@ -36,7 +36,7 @@ def test_lists(stopped: Path, state: Path) -> None:
     """The commands accounts and groups list what is registered."""
     listed = admin(stopped, "accounts").lines
     assert [line.partition(", created ")[0] for line in listed] == ["alice", "Bob"]
-    assert admin(stopped, "groups").lines == ["1 tea (open): admin alice, 2 members, 1203 entries"]
+    assert admin(stopped, "groups").lines == ["1 tea (open): admin alice, 2 members, 1,203 entries"]
     assert admin(state, "make-operator", "bob").lines == ["Bob is an operator now."]
     listed = admin(state, "accounts").lines
     assert listed[0].startswith("alice")

@@ -33,7 +33,7 @@ def test_a_group_is_deleted_and_restored(state: Path, serve: Serve) -> None:
     id = deleted(state)
     (line,) = admin(state, "groups").lines
     assert re.fullmatch(
-        rf"{id} tea \(open\): admin alice, 2 members, 1204 entries,"
+        rf"{id} tea \(open\): admin alice, 2 members, 1,204 entries,"
         r" deleted [-0-9]{10} [0-9]{2}:[0-9]{2}, kept for 30 more days",
         line,
     )
@@ -120,7 +120,7 @@ def test_a_name_that_is_somebody_else_now(state: Path, serve: Serve) -> None:
         bob.logs_in("bob", "another password")
     server.stop()
     restored = admin(state, "restore-group", "tea").lines
-    assert restored == ["tea has been restored: number 1, 1 members."]
+    assert restored == ["tea has been restored: number 1, 1 member."]
     assert admin(state, "check").status == 0
     server = serve(state)
     with closing(Program(server.port)) as bob:
@@ -135,7 +135,8 @@ def test_an_export_to_a_file(state: Path, tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
     first = file.read_text().splitlines()
     assert numbers([json.loads(line) for line in first]) == list(range(1, 1204))
-    assert "File exists" in admin(state, "export-group", "tea", str(file)).line
+    again = admin(state, "export-group", "tea", str(file)).line
+    assert "exists already, and nothing is overwritten" in again
     id = deleted(state)
     for which in ("tea", id):
         *before, last = admin(state, "export-group", which, "-").lines
