@@ -1,0 +1,271 @@
+"""What a second of a community costs in nodes, PostgreSQL and Redis, from measured unit costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import expm1, log1p
+from typing import NamedTuple
+
+from benchmarks.community import GROUPS_OF_SESSION, ONLINE_SHARE, Community, times
+
+__all__ = ["KIB", "Costs", "Layout", "costs", "highest_rate"]
+
+US = 1e-6
+KIB = 1024
+
+# Assumptions: who comes and goes.
+
+SESSIONS_PER_HOUR = 0.5
+"""Logins of a session in an hour, and as many logouts."""
+
+JOINS_PER_HOUR = 0.2
+"""Groups that a session joins in an hour."""
+
+REGISTERED = 0.8
+"""Share of the sessions that are registered: guests have no cursors."""
+
+SMALL_GROUP = 50
+"""Groups with at most so many members online are told who comes and goes (followed layout)."""
+
+# Intervals of the server, in seconds.
+
+TICK = 0.004
+"""Messages of a node in a group within this time are one block, and one write to each session."""
+
+COMMIT = 0.002
+"""Decisions of a node within this time are one commit."""
+
+PRESENCE_TICK = 0.05
+COMPARE_SECONDS = 30.0
+RENEW_SECONDS = 2.0
+READ_ONLINE_SECONDS = 10.0
+MAX_BATCH = 64
+
+CURSOR_COMMITS = 10
+"""Commits of a node in a second that move cursors."""
+
+# Unit costs: processor time in microseconds, measured on the machine of docs/performance.rst.
+# Costs are those of a node (N_), of PostgreSQL (P_) or of Redis (R_).
+
+N_MESSAGE, P_MESSAGE = 6.0, 13.5
+"""A message in a commit, without the commit: together with it 21 to 25 in batches of 64."""
+
+N_COMMIT, P_COMMIT = 80.0, 150.0
+"""A commit: a message alone takes about 250 in all (benchmarks/commits.py)."""
+
+N_CURSOR, P_CURSOR = 30.0, 14.0
+"""A cursor that is moved, in batches of 100 or more."""
+
+N_TOLD_REDIS, N_HEARD_REDIS, N_DECODE = 14.5, 6.0, 3.5
+"""A block told (13 to 16), heard (5 to 7), and decoded (3 to 4) by one of several nodes."""
+
+R_BLOCK, R_RECEIVER = 3.5, 1.5
+"""Redis: a block, and each node that it goes to: 0.5 in bursts, 2.7 alone, 3.5 to 11 in all."""
+
+N_TOLD_NOTIFY, N_HEARD_NOTIFY = 11.0, 8.0
+P_NOTIFY, P_NOTIFY_RECEIVER = 3.25, 1.6
+"""PostgreSQL's NOTIFY: 5.5 to 7.5 a block with two nodes that listen."""
+
+N_LINE, N_WRITE = 0.4, 11.6
+"""A delivered line, and a write that has one or more lines of a session: 12 a line if alone."""
+
+N_NOTICE = 12.0
+"""A notice about presence that is heard: 6 on the bus, 5 to decode and note it."""
+
+N_ONLINE_ROW, P_ONLINE_ROW = 10.0, 7.0
+N_ONLINE_COMMIT, P_ONLINE_COMMIT = 800.0, 230.0
+"""Who has come or gone: a row, and the transaction."""
+
+N_ONLINE_READ, P_ONLINE_READ = 1.8, 1.3
+"""A row of those who are online at other nodes, read."""
+
+N_HEAD, P_HEAD = 3.0, 1.4
+"""A conversation in a comparison of heads: together 4.4."""
+
+N_CATCH_UP, P_CATCH_UP = 800.0, 500.0
+"""A group that is read because a session follows it: together 1.3 ms."""
+
+N_RENEW, P_RENEW = 1500.0, 450.0
+"""The lease: one renewal, and the search for leases that have ended."""
+
+# Memory in bytes.
+
+SESSION_BYTES = 8 * KIB
+GROUP_BYTES, MEMBER_BYTES = 2 * KIB, 200
+ACCOUNT_BYTES, ELSEWHERE_BYTES = 2.1 * KIB, 0.5 * KIB
+SERVER_BYTES = 65 * KIB * KIB
+
+# What there is of the three: cores that each can use.
+
+NODE_CORES, POSTGRES_CORES, REDIS_CORES = 1.0, 16.0, 1.0
+
+
+class Layout(NamedTuple):
+    """How a chat is spread: its *nodes*, and its *shards*: databases, each with its own bus.
+
+    *followed*: a node has only the groups that its sessions follow; else all. *notify*: the bus is
+    PostgreSQL's NOTIFY, which has all nodes hear everything; else Redis. A session's cursors move
+    at most once in *cursor_seconds*.
+    """
+
+    nodes: int
+    followed: bool = False
+    notify: bool = False
+    shards: int = 1
+    cursor_seconds: float = 1.0
+
+
+class Costs(NamedTuple):
+    """What happens in a second; *node*, *postgres* and *redis* are cores used, of one of each."""
+
+    messages: float
+    lines: float
+    told: float
+    heard: float  # by all nodes together
+    written: float  # SQL rows
+    read: float
+    node: float
+    postgres: float
+    redis: float
+    memory: float  # bytes, of one node
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Return the used share of what a node, a PostgreSQL and a Redis can do."""
+        return {
+            "node": self.node / NODE_CORES,
+            "PostgreSQL": self.postgres / POSTGRES_CORES,
+            "Redis": self.redis / REDIS_CORES,
+        }
+
+    @property
+    def limit(self) -> str:
+        """Return which of them is used most."""
+        return max(self.shares, key=self.shares.__getitem__)
+
+
+def costs(community: Community, layout: Layout) -> Costs:
+    """Return what *community* costs in *layout*."""
+    nodes, shards = layout.nodes, layout.shards
+    sessions = community.sessions
+    followers = _followers(nodes)
+    messages, lines, writes = community.private, 2 * community.private, 2 * community.private
+    told = heard = cursors = followed = group_bytes = small = in_small = 0.0
+    for count, size, online, rate in community.groups:
+        at = followers(online)
+        followed += count * at
+        bytes_of = GROUP_BYTES + MEMBER_BYTES * size
+        group_bytes += count * bytes_of * (at / nodes if layout.followed else 1.0)
+        if online <= SMALL_GROUP:
+            small += count * online * at
+            in_small += count * online
+        if not rate:
+            continue
+        messages += count * rate
+        lines += count * rate * online
+        writes += count * online * -expm1(-rate * TICK) / TICK
+        cursors += count * online * -expm1(-rate * layout.cursor_seconds) / layout.cursor_seconds
+        blocks = count * at * -expm1(-rate / at * TICK) / TICK
+        told += blocks
+        heard += blocks * (at if layout.followed and not layout.notify else nodes)
+    cursors = cursors * REGISTERED + 2 * community.private * REGISTERED
+    told += 2 * community.private  # one for each party
+    heard += 2 * community.private * (nodes if layout.notify else 1)
+
+    changes = 2 * SESSIONS_PER_HOUR / 3600 * sessions
+    joins = JOINS_PER_HOUR / 3600 * sessions
+    commits_of_presence = nodes / PRESENCE_TICK * -expm1(-changes / nodes * PRESENCE_TICK)
+    notices = min(changes, max(commits_of_presence, changes / 3))
+    if layout.followed:  # told in each small group of who comes or goes
+        told_presence, heard_presence = changes * in_small / sessions, changes * small / sessions
+        if layout.notify:
+            heard_presence = told_presence * nodes
+        read_online, compared = 0.0, followed
+        caught_up = changes / 2 * GROUPS_OF_SESSION * _new_share(community, nodes)
+    else:
+        told_presence, heard_presence = notices, notices * nodes
+        read_online = sessions * (nodes - 1) / READ_ONLINE_SECONDS
+        compared, caught_up = nodes * sum(each.number for each in community.groups), 0.0
+    if nodes == 1:
+        told = heard = told_presence = heard_presence = compared = caught_up = 0.0
+    heads = compared / COMPARE_SECONDS
+
+    stored = messages + joins
+    deciding = nodes * shards  # each node has a writer for each shard
+    commits = max(stored / MAX_BATCH, deciding / COMMIT * -expm1(-stored / deciding * COMMIT))
+    if shards > 1:
+        commits += joins  # the second shard of each
+    cursor_commits = min(cursors, nodes * shards * CURSOR_COMMITS)
+    told_all, heard_all = told + told_presence, heard + heard_presence
+    renewals = nodes / RENEW_SECONDS * shards
+    n_told = N_TOLD_NOTIFY if layout.notify else N_TOLD_REDIS
+    n_heard = N_HEARD_NOTIFY if layout.notify else N_HEARD_REDIS
+    in_postgres = (
+        (stored * P_MESSAGE + (commits + cursor_commits) * P_COMMIT + cursors * P_CURSOR)
+        + (changes * P_ONLINE_ROW + commits_of_presence * P_ONLINE_COMMIT)
+        + (read_online * P_ONLINE_READ + heads * P_HEAD + caught_up * P_CATCH_UP)
+        + renewals * P_RENEW
+    )
+    in_nodes = (
+        (stored * N_MESSAGE + (commits + cursor_commits) * N_COMMIT + cursors * N_CURSOR)
+        + (lines * N_LINE + writes * N_WRITE)
+        + (told_all * n_told + heard * (n_heard + N_DECODE) + heard_presence * N_NOTICE)
+        + (changes * N_ONLINE_ROW + commits_of_presence * N_ONLINE_COMMIT)
+        + (read_online * N_ONLINE_READ + heads * N_HEAD + caught_up * N_CATCH_UP)
+        + renewals * N_RENEW
+    )
+    on_bus = 0.0
+    if layout.notify:
+        in_postgres += told_all * P_NOTIFY + heard_all * P_NOTIFY_RECEIVER
+    else:
+        on_bus = told_all * R_BLOCK + heard_all * R_RECEIVER
+    memory = SERVER_BYTES + sessions / nodes * SESSION_BYTES + group_bytes
+    if layout.followed:
+        memory += sessions / nodes * ACCOUNT_BYTES
+    else:
+        memory += sessions / ONLINE_SHARE * ACCOUNT_BYTES
+        memory += sessions * (1 - 1 / nodes) * ELSEWHERE_BYTES
+    written = stored + cursors + changes + renewals
+    read = read_online + heads + caught_up
+    return Costs(
+        *(messages, lines, told_all, heard_all, written, read),
+        in_nodes / nodes * US,
+        in_postgres / shards * US,
+        on_bus / shards * US,
+        memory,
+    )
+
+
+def _followers(nodes: int) -> Callable[[float], float]:
+    """Return a function: how many of *nodes* so many sessions, placed at random, are on."""
+    if nodes == 1:
+        return lambda online: min(1.0, online)
+    empty = log1p(-1 / nodes)  # logarithm of the share of nodes without one session
+    return lambda online: nodes * -expm1(online * empty)
+
+
+def _new_share(community: Community, nodes: int) -> float:
+    """Return the share of a new session's groups that its node does not follow yet."""
+    new = all_of_them = 0.0
+    for count, _, online, _ in community.groups:
+        new += count * online * (1 - 1 / nodes) ** max(online - 1, 0.0)
+        all_of_them += count * online
+    return new / all_of_them
+
+
+def highest_rate(layout: Layout, community: Community) -> float:
+    """Return at how many messages per second the first limit is reached; 0: without any."""
+
+    def fits(factor: float) -> bool:
+        found = costs(times(community, factor), layout)
+        return found.shares[found.limit] <= 1
+
+    if not fits(0):
+        return 0.0
+    low, high = 0.0, 1.0
+    while fits(high) and high < 2**30:
+        low, high = high, high * 2
+    for _ in range(8):
+        middle = (low + high) / 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low * costs(community, layout).messages
