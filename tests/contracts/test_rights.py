@@ -115,7 +115,7 @@ GUESTS = dict.fromkeys(["guest", "guest-member"], Code.GUEST)
 SELF = {"oneself": Code.SELF}
 UNKNOWN = {"unknown": Code.NO_SUCH_NAME}
 
-READING = ("members", "online", "admin", "files", "history")  # the last takes no group
+READING = ("members", "online", "admin", "files", "history")
 IN_A_GROUP = {
     "approve": Right("/approve {}", HELPER, "joined", {}, "applicant", Code.NO_REQUEST),
     "reject": Right("/reject {} no", HELPER, "rejected", {}, "applicant", Code.NO_REQUEST),
@@ -183,9 +183,14 @@ AT_THE_DESK = {
 }
 
 # With the group as the last word, it does not matter where they are typed.
-WITH_REASON = {"reject": "/reject {}", "kick": "/kick {}", "ban": "/ban {} 1h"}
+WITH_REASON = {
+    "history": "/history 5",
+    "reject": "/reject {}",
+    "kick": "/kick {}",
+    "ban": "/ban {} 1h",
+}
 WITHOUT_GROUP = (
-    "moderators", "topic", "history", "send", "edit", "reply", "me", "search"
+    "moderators", "topic", "send", "edit", "reply", "me", "search"
 )  # fmt: skip
 NAMED = {
     name: right._replace(line=f"{WITH_REASON.get(name, right.line)} {{group}}")

@@ -28,7 +28,7 @@ def test_second_thoughts(user: UserOf, kind: str) -> None:
     alice.sees("Not sent: /password is a command")
     alice.types("/topic", "/join te")
     alice.sees("tea has no topic.")
-    alice.sees("There is no group te.")
+    alice.sees("There is no te. tea? Or: /create te")
     bob.does_not_see("alice")
     bob.types("/topic mine")
     bob.sees("Only the admin, alice, can change the topic.")
