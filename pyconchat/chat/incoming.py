@@ -100,7 +100,8 @@ class Incoming:
         self._box = Box()
         self._behind: dict[int, int] = {}  # to be read: conversations, and what is known of them
         self._reading = False
-        self._read = Waiters()
+        self._read = Waiters()  # for the end of the current reading
+        self._read_later = Waiters()  # for that of the next one
         self._fresh: set[int] = set()  # conversations of conflicts, whose state was just read
         self.gaps = self.conflicts = 0  # for the metrics
 
@@ -296,7 +297,9 @@ class Incoming:
         self._read_next()
 
     def when_read(self) -> Deferred[None]:
-        """Fire when the current reading is done; at once if there is none."""
+        """Fire when all that is to be read by now was read, or could not be read."""
+        if self._reading and self._behind:
+            return self._read_later.wait(False)
         return self._read.wait(not self._reading)
 
     def _read_next(self) -> None:
@@ -304,6 +307,7 @@ class Incoming:
             return
         self._reading = True
         behind, self._behind = self._behind, {}
+        self._read, self._read_later = self._read_later, Waiters()
         for id in behind:
             if self._memory.conversations.get(id) is not None:
                 behind[id] = self.known(id)
@@ -312,16 +316,19 @@ class Incoming:
             if not isinstance(failure.value, NotSaved):
                 self._log.failure("entries of other nodes cannot be accepted", failure)
             self._behind = {**behind, **self._behind}
+            # Not at once: what fails every time must not be repeated in a tight loop.
             self._reactor.callLater(RETRY_SECONDS, self._read_next)
+            done(read=False)
 
-        def done(_result: object) -> None:
+        def done(_caught: object = None, read: bool = True) -> None:
             self._reading = False
             self._read.fire()
+            if read:
+                self._read_next()
 
         versions = {id: self.version(id) for id in behind}
         reading = self.journal.read_in_order(self._nodes.catch_up, behind, MAX_CAUGHT, versions)
-        reading.addCallback(self._caught).addErrback(failed).addBoth(done)
-        reading.addCallback(lambda _: self._read_next())
+        reading.addCallback(self._caught).addCallbacks(done, failed)
 
     def _caught(self, caught: Mapping[int, Caught]) -> None:
         for id, each in caught.items():

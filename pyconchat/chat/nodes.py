@@ -41,7 +41,7 @@ from pyconchat.chat.publisher import Publisher
 from pyconchat.chat.recovery import Recovery
 from pyconchat.chat.session_registry import SessionRegistry
 from pyconchat.domain.accounts import Account
-from pyconchat.domain.decisions import owner_of
+from pyconchat.domain.decisions import SERVER, owner_of
 from pyconchat.domain.errors import Code, NotSaved, Refused
 from pyconchat.domain.events import OperatorMade, OperatorRemoved
 from pyconchat.domain.names import Key, fold
@@ -330,6 +330,12 @@ class Nodes:
             await self.leases.read()
         state = await self._journal.read_in_order(self._node.store.account, key)
         self._take_over(key, state)
+
+    async def refresh_for_login(self, key: Key) -> None:
+        """As `refresh`, and learn who was banned from the server. Raises `NotSaved`."""
+        await self.refresh(key)
+        self.incoming.read(SERVER)
+        await self.incoming.when_read()
 
     # Comparing with the store.
 

@@ -81,8 +81,11 @@ class Cluster:
 
     def settle(self, seconds: float = 0.3) -> None:
         """Let the bus deliver, and gaps be repaired."""
-        for _ in range(int(seconds / 0.01)):
+        finely = min(seconds, 0.5)
+        for _ in range(int(finely / 0.01)):
             self.clock.advance(0.01)
+        for _ in range(int((seconds - finely) / 0.05)):
+            self.clock.advance(0.05)
 
     def stop(self) -> None:
         """Stop all nodes."""
