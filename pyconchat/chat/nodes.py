@@ -6,7 +6,7 @@ Each node has all groups and accounts in memory, and follows the others by the b
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -67,6 +67,12 @@ GONE_SECONDS = 0.2
 IDS = 100
 """Ids of conversations that a node gets at once."""
 
+IDS_SECONDS = 60.0
+"""Seconds after which a node replaces the ids that it has not used."""
+
+IDS_BEFORE = 10_000
+"""How much smaller than the next id those may be that other nodes have, at the start of a node."""
+
 
 class Node(NamedTuple):
     """A node: its *name*, what the nodes share in the *store*, and the *bus* between them.
@@ -124,9 +130,12 @@ class Nodes:
         self.incoming.commits = self.commits
         self._ids: deque[int] = deque()
         self._fetching = False
+        self._fetched = reactor.seconds()
         self._id = 0
         self._revision = 0
-        self._highest = 0
+        self._above = 0  # no conversation with a smaller id, or this one, is created any more
+        self._seen: set[int] = set()  # the others that were found
+        self._marks: deque[tuple[float, int]] = deque()  # when which id was the highest
         self._refreshing: dict[Key, None] = {}
         self._comparing = LoopingCall(self._compare_when_due)
         self._comparing.clock = reactor
@@ -158,12 +167,13 @@ class Nodes:
         self._id = self._node.store.begin(self._node.name)
         first = self._node.store.ids(IDS)
         self._ids.extend(range(first, first + IDS))
+        self._above = max(SERVER, first - IDS_BEFORE)
+        self._seen = set(self._node.store.heads([], self._above))
         self._revision, _ = self._node.store.changed_accounts(NEWEST)
 
     def start(self) -> None:
         """Begin, after the store was loaded. Blocks for a read. Raises `NotSaved`."""
         online = self._node.store.online()
-        self._highest = max(self._memory.conversations.ids())
         self.bus.follow(SERVER_TOPIC)
         for id in self._memory.conversations.ids():
             conversation = self._memory.conversations[id]
@@ -347,6 +357,8 @@ class Nodes:
         self.leases.read()
 
     def _compare_when_due(self) -> Deferred[None] | None:
+        if self._reactor.seconds() - self._fetched >= IDS_SECONDS and not self._fetching:
+            self._run(self._fetch_ids())
         due = COMPARE_SECONDS if self.bus.up else COMPARE_SECONDS_DOWN
         if self._reactor.seconds() - self._compared < due:
             return None
@@ -360,21 +372,35 @@ class Nodes:
     async def _compare(self) -> None:
         self._compared = self._reactor.seconds()
         known = {id: self.incoming.known(id) for id in self._memory.conversations.ids()}
-        heads = await self._journal.read_in_order(
-            self._node.store.heads, list(known), self._highest
-        )
+        heads = await self._journal.read_in_order(self._node.store.heads, list(known), self._above)
         for id, head in heads.items():
-            self._highest = max(self._highest, id)
-            if head > known.get(id, 0):
-                self.incoming.read(id, None if id in known else 0)
+            if id not in known:
+                if head and id not in self._seen:
+                    self.incoming.read(id, 0)
+            elif head > known[id]:
+                self.incoming.read(id)
             elif head < known[id]:
                 self._log.critical("the database has lost entries of conversation {id}", id=id)
+        self._note_seen(heads)
         revision, keys = await self._journal.read_in_order(
             self._node.store.changed_accounts, self._revision
         )
         for key in keys:
             await self.refresh(key)
         self._revision = revision
+
+    def _note_seen(self, heads: Mapping[int, int]) -> None:
+        """Note which conversations were found, until no smaller id can be that of a new one.
+
+        Each node has some ids that it may use for `IDS_SECONDS`, so they are not used in order.
+        """
+        now = self._reactor.seconds()
+        self._seen.update(id for id, head in heads.items() if head and id > self._above)
+        if not self._marks or now - self._marks[-1][0] >= COMPARE_SECONDS_DOWN:
+            self._marks.append((now, max(heads, default=0)))
+        while now - self._marks[0][0] >= 2 * IDS_SECONDS:
+            self._above = max(self._above, self._marks.popleft()[1])
+            self._seen = {id for id in self._seen if id > self._above}
 
     async def _compare_private(self) -> None:
         for key in {session.account.key for session in self._memory.presence.everybody()}:
@@ -395,7 +421,8 @@ class Nodes:
     async def _fetch_ids(self) -> None:
         try:
             first = await self._threads.write(self._node.store.ids, IDS)
-            self._ids.extend(range(first, first + IDS))
+            self._ids = deque(range(first, first + IDS))
+            self._fetched = self._reactor.seconds()
         finally:
             self._fetching = False
 

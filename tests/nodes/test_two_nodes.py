@@ -91,3 +91,16 @@ def test_a_group_is_created_once(cluster: Cluster) -> None:
     assert "There is a group tea already" in seen
     assert "chess" in seen
     assert "tea" in alice.sees()
+
+
+def test_groups_that_the_bus_has_lost_are_found(cluster: Cluster) -> None:
+    """In whatever order the nodes use their ids, and however long they have them."""
+    alice = cluster.person(0, "alice", "password")
+    bob = cluster.person(1, "bob", "password")
+    cluster.cut()
+    for nth in range(8):
+        for person, node in ((bob, 1), (alice, 0)):
+            person.types(f"/create tea{nth}{node} open")
+            cluster.settle(31)
+            for each in cluster.nodes:
+                assert each.chat.groups.get(f"tea{nth}{node}") is not None, each.name
