@@ -102,6 +102,7 @@ class Incoming:
         self._reading = False
         self._read = Waiters()  # for the end of the current reading
         self._read_later = Waiters()  # for that of the next one
+        self._looked: set[int] = set()  # those of them that may be private ones, received elsewhere
         self._fresh: set[int] = set()  # conversations of conflicts, whose state was just read
         self.gaps = self.conflicts = 0  # for the metrics
 
@@ -296,6 +297,14 @@ class Incoming:
         self._behind[id] = min(known, self._behind.get(id, known))
         self._read_next()
 
+    def look(self, id: int) -> None:
+        """Read the conversation *id*, which is in the store, and not in memory.
+
+        If it is a private one, its parties are shown what they have not received at other nodes.
+        """
+        self._looked.add(id)
+        self.read(id, 0)
+
     def when_read(self) -> Deferred[None]:
         """Fire when all that is to be read by now was read, or could not be read."""
         if self._reading and self._behind:
@@ -333,6 +342,12 @@ class Incoming:
     def _caught(self, caught: Mapping[int, Caught]) -> None:
         for id, each in caught.items():
             conversation = self._memory.conversations.get(id)
+            looked = id in self._looked
+            self._looked.discard(id)
+            if conversation is None and looked and each.parties is not None:
+                for party in filter(self._is_here, dict.fromkeys(each.parties)):
+                    self._found_private(id, account_key(party), each.head)
+                continue
             if conversation is None:
                 conversation = self._add(id, each)
                 if conversation is None:
@@ -359,9 +374,14 @@ class Incoming:
             return self._memory.add_group(id, caught.group, known)
         if caught.parties is None:
             return None
-        if not any(self._memory.presence.sessions(account_key(each)) for each in caught.parties):
+        if not any(map(self._is_here, caught.parties)):
             return None  # they find it in the store when they log in
         return self._memory.conversations.add_private(caught.parties, id, known)
+
+    def _is_here(self, party: str) -> bool:
+        """Return whether *party* has a session here: not another guest who has the name now."""
+        sessions = self._memory.presence.sessions(account_key(party))
+        return bool(sessions) and sessions[0].account.party == party
 
     # Publishing.
 

@@ -214,6 +214,8 @@ class Nodes:
     # What the bus follows.
 
     def _follow(self, conversation: Conversation, begins: bool) -> None:
+        if conversation.id > self._above:
+            self._seen.add(conversation.id)  # what was shown of it is not shown again
         if not isinstance(conversation, GroupConversation):
             return
         topic, id = conversation_topic(conversation.id), conversation.id
@@ -376,7 +378,7 @@ class Nodes:
         for id, head in heads.items():
             if id not in known:
                 if head and id not in self._seen:
-                    self.incoming.read(id, 0)
+                    self.incoming.look(id)
             elif head > known[id]:
                 self.incoming.read(id)
             elif head < known[id]:

@@ -1,4 +1,4 @@
-"""Rights across nodes: the table of rights, with the one who acts at one node, all others at another.
+"""Rights across nodes: the table of rights, when one acts at a node, and all others are at another.
 
 The table, and the code that makes and checks the cases, are those of `test_rights`.
 """
