@@ -160,6 +160,7 @@ class Nodes:
         )
         self._memory.conversations.more_ids = self._next_id
         registry.watch_local(self._follow_account)
+        registry.catch_up = self.catch_up
 
     def take_lease(self) -> None:
         """Take the lease, before the store is loaded. Blocks. Raises `BadStore` or `NotSaved`."""
@@ -271,6 +272,15 @@ class Nodes:
             return 0
         cursors = await self._journal.read_in_order(self._store.cursors, key)
         return min((each.read for each in cursors if each.conversation == id), default=head)
+
+    async def catch_up(self, key: Key) -> None:
+        """Read what is new in the groups of *key*, who may have received it elsewhere."""
+        cursors = await self._journal.read_in_order(self._store.cursors, key)
+        for record in cursors:
+            id = record.conversation
+            if record.parties is None and 0 < self.incoming.known(id) < record.head:
+                self.incoming.read(id)
+        await self.incoming.when_read()
 
     async def _read_private(self, key: Key) -> None:
         """Read the private messages that *key* has not received, and that were not heard."""

@@ -23,7 +23,7 @@ from tests.contracts.test_invariants import (
     POLICIES,
     Log,
 )
-from tests.nodes.cluster import Cluster
+from tests.nodes.cluster import Cluster, NodeServer
 from tests.support.examples import examples
 from tests.support.faulty_bus import Faults
 from tests.support.programs import WiredProgram, line_of
@@ -59,8 +59,22 @@ class Player:
                 seqs.append(each["seq"])
             if "seq" in each and "re" not in each and "group" in each:
                 seqs = self.seen.setdefault(each["group"], [])
+                if each["seq"] in seqs and each.get("name") == self.name:
+                    continue  # who is no member has no cursor: shown again where it comes later
                 assert not seqs or each["seq"] > seqs[-1], f"{self.name}: {each} after {seqs[-3:]}"
                 seqs.append(each["seq"])
+
+    def since(self) -> dict[str, int]:
+        """Return the last number of each conversation that was shown."""
+        places = {f"@{partner}": seqs for partner, seqs in self.private.items()} | self.seen
+        return {place: seqs[-1] for place, seqs in places.items()}
+
+    def moves(self, node: NodeServer) -> None:
+        """Lose the connection, and continue at *node*."""
+        self.takes()
+        self.program.cut()
+        self.program, self.taken = WiredProgram(node.connect()), 0
+        self.program.sends(line_of(hello=1, name=self.name, password=PASSWORD, since=self.since()))
 
 
 class Game:
@@ -110,6 +124,8 @@ class Game:
         else:
             asked = {"line": random.choice(OPERATING).format(name=name)}
             player = self.players[0]
+        if random.random() < 0.03 and player.name not in GUESTS:
+            player.moves(random.choice(self.cluster.nodes))
         player.program.connection.door.dataReceived(line_of(id=self.said, **asked))
         if random.random() < 0.6:
             self.cluster.clock.advance(random.choice((0.0, 0.0, 0.01, 0.1)))
