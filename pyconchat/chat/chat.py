@@ -48,6 +48,7 @@ from pyconchat.domain.events import (
     ServerBanned,
     ServerEvent,
     Tags,
+    TagsSent,
     Talk,
 )
 from pyconchat.domain.group import Actor, Group
@@ -238,7 +239,7 @@ class Chat:
     def _say(
         self,
         conversation: GroupConversation,
-        rule: Callable[[Group, int], Talk],
+        rule: Callable[[Group, int], Talk | TagsSent],
         actor: Actor | None,
         key: RequestKey | None,
         origin: ISession | None = None,
@@ -267,9 +268,12 @@ class Chat:
         self, session: ISession, conversation: GroupConversation, tags: Tags
     ) -> Deferred[int]:
         """Send *tags* to a group, without a text; fires with their number. Raises `Refused`."""
-        now = self.now()
-        event = self.memory.usable(conversation).send_tags(session.account.actor, tags, now)
-        return self._append(Decision(now, (NewEntry(conversation.id, event),)))
+        actor = session.account.actor
+
+        def send(group: Group, now: int) -> TagsSent:
+            return group.send_tags(actor, tags, now)
+
+        return self._say(conversation, send, None, None)  # tags take no turn
 
     def post_by_hook(self, digest: str, text: SafeText, key: str = "") -> Deferred[int]:
         """Post *text* at the hook whose token has the hash *digest*; fires with its number.

@@ -134,7 +134,12 @@ class Fanout:
         """Deliver consecutive *entries*; *origins* are the sessions that typed them."""
         if isinstance(conversation, DirectConversation):
             for party in conversation.parties:
-                self._subscribe(conversation, account_key(party), entries[0].seq - 1)
+                key = account_key(party)
+                sessions = self._presence.sessions(key)
+                account = sessions[0].account if sessions else None
+                # Not another guest who has the name now: the entry may come from another node.
+                if account is not None and (account.registered or account.party == party):
+                    self._subscribe(conversation, key, entries[0].seq - 1)
         first = 0
         for index, entry in enumerate(entries):
             if type(entry.event) is not Message and type(entry.event) is not Action:

@@ -100,7 +100,9 @@ class Incoming:
         self._box = Box()
         self._behind: dict[int, int] = {}  # to be read: conversations, and what is known of them
         self._reading = False
-        self._read = Waiters()
+        self._read = Waiters()  # for the end of the current reading
+        self._read_later = Waiters()  # for that of the next one
+        self._looked: set[int] = set()  # those of them that may be private ones, received elsewhere
         self._fresh: set[int] = set()  # conversations of conflicts, whose state was just read
         self.gaps = self.conflicts = 0  # for the metrics
 
@@ -295,8 +297,18 @@ class Incoming:
         self._behind[id] = min(known, self._behind.get(id, known))
         self._read_next()
 
+    def look(self, id: int) -> None:
+        """Read the conversation *id*, which is in the store, and not in memory.
+
+        If it is a private one, its parties are shown what they have not received at other nodes.
+        """
+        self._looked.add(id)
+        self.read(id, 0)
+
     def when_read(self) -> Deferred[None]:
-        """Fire when the current reading is done; at once if there is none."""
+        """Fire when all that is to be read by now was read, or could not be read."""
+        if self._reading and self._behind:
+            return self._read_later.wait(False)
         return self._read.wait(not self._reading)
 
     def _read_next(self) -> None:
@@ -304,6 +316,7 @@ class Incoming:
             return
         self._reading = True
         behind, self._behind = self._behind, {}
+        self._read, self._read_later = self._read_later, Waiters()
         for id in behind:
             if self._memory.conversations.get(id) is not None:
                 behind[id] = self.known(id)
@@ -312,20 +325,29 @@ class Incoming:
             if not isinstance(failure.value, NotSaved):
                 self._log.failure("entries of other nodes cannot be accepted", failure)
             self._behind = {**behind, **self._behind}
+            # Not at once: what fails every time must not be repeated in a tight loop.
             self._reactor.callLater(RETRY_SECONDS, self._read_next)
+            done(read=False)
 
-        def done(_result: object) -> None:
+        def done(_caught: object = None, read: bool = True) -> None:
             self._reading = False
             self._read.fire()
+            if read:
+                self._read_next()
 
         versions = {id: self.version(id) for id in behind}
         reading = self.journal.read_in_order(self._nodes.catch_up, behind, MAX_CAUGHT, versions)
-        reading.addCallback(self._caught).addErrback(failed).addBoth(done)
-        reading.addCallback(lambda _: self._read_next())
+        reading.addCallback(self._caught).addCallbacks(done, failed)
 
     def _caught(self, caught: Mapping[int, Caught]) -> None:
         for id, each in caught.items():
             conversation = self._memory.conversations.get(id)
+            looked = id in self._looked
+            self._looked.discard(id)
+            if conversation is None and looked and each.parties is not None:
+                for party in filter(self._is_here, dict.fromkeys(each.parties)):
+                    self._found_private(id, account_key(party), each.head)
+                continue
             if conversation is None:
                 conversation = self._add(id, each)
                 if conversation is None:
@@ -352,9 +374,14 @@ class Incoming:
             return self._memory.add_group(id, caught.group, known)
         if caught.parties is None:
             return None
-        if not any(self._memory.presence.sessions(account_key(each)) for each in caught.parties):
+        if not any(map(self._is_here, caught.parties)):
             return None  # they find it in the store when they log in
         return self._memory.conversations.add_private(caught.parties, id, known)
+
+    def _is_here(self, party: str) -> bool:
+        """Return whether *party* has a session here: not another guest who has the name now."""
+        sessions = self._memory.presence.sessions(account_key(party))
+        return bool(sessions) and sessions[0].account.party == party
 
     # Publishing.
 

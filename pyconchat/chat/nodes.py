@@ -5,7 +5,8 @@ Each node has all groups and accounts in memory, and follows the others by the b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -27,7 +28,7 @@ from pyconchat.chat.conversations import (
     GroupConversation,
 )
 from pyconchat.chat.gap_filling import FillingCommits
-from pyconchat.chat.id_blocks import IdBlocks
+from pyconchat.chat.id_blocks import LASTS_SECONDS, IdBlocks
 from pyconchat.chat.incoming import Incoming
 from pyconchat.chat.interfaces import IBus, IBusListener, INodeStore, IStore, IThreads
 from pyconchat.chat.journal import Journal
@@ -39,7 +40,7 @@ from pyconchat.chat.recovery import Recovery
 from pyconchat.chat.session_registry import SessionRegistry
 from pyconchat.chat.unheard import UnheardPrivate
 from pyconchat.domain.accounts import Account
-from pyconchat.domain.decisions import owner_of
+from pyconchat.domain.decisions import SERVER, owner_of
 from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.events import OperatorMade, OperatorRemoved
 from pyconchat.domain.names import Key, fold
@@ -61,6 +62,9 @@ NEWEST = 2**62
 
 GONE_SECONDS = 0.2
 """Seconds in which a node stores that a guest has disconnected."""
+
+IDS_BEFORE = 10_000
+"""How much smaller than the next id those may be that other nodes have, at the start of a node."""
 
 
 class Node(NamedTuple):
@@ -118,10 +122,12 @@ class Nodes:
         self.commits = FillingCommits(store, node.store, self.incoming.known, self.incoming.version)
         self.incoming.commits = self.commits
         self.private: UnheardPrivate
-        self._ids = IdBlocks(node.store, threads)
+        self._ids = IdBlocks(node.store, threads, reactor)
         self._id = 0
         self._revision = 0
-        self._highest = 0
+        self._above = 0  # no conversation with a smaller id, or this one, is created any more
+        self._seen: set[int] = set()  # the others that were found
+        self._marks: deque[tuple[float, int]] = deque()  # when which id was the highest
         self._refreshing: dict[Key, None] = {}
         self._comparing = LoopingCall(self._compare_when_due)
         self._comparing.clock = reactor
@@ -147,18 +153,20 @@ class Nodes:
         )
         self._memory.conversations.more_ids = self._ids.next
         registry.watch_local(self._follow_account)
+        registry.catch_up = self.catch_up
 
     def take_lease(self) -> None:
         """Take the lease, before the store is loaded. Blocks. Raises `BadStore` or `NotSaved`."""
         self._node.store.expire()  # the start ends what guests of killed nodes have left
         self._id = self._node.store.begin(self._node.name)
-        self._ids.fill()
+        first = self._ids.fill()
+        self._above = max(SERVER, first - IDS_BEFORE)
+        self._seen = set(self._node.store.heads([], self._above))
         self._revision, _ = self._node.store.changed_accounts(NEWEST)
 
     def start(self) -> None:
         """Begin, after the store was loaded. Blocks for a read. Raises `NotSaved`."""
         online = self._node.store.online()
-        self._highest = max(self._memory.conversations.ids())
         self.bus.follow(SERVER_TOPIC)
         for id in self._memory.conversations.ids():
             conversation = self._memory.conversations[id]
@@ -199,6 +207,8 @@ class Nodes:
     # What the bus follows.
 
     def _follow(self, conversation: Conversation, begins: bool) -> None:
+        if conversation.id > self._above:
+            self._seen.add(conversation.id)  # what was shown of it is not shown again
         if not isinstance(conversation, GroupConversation):
             return
         topic, id = conversation_topic(conversation.id), conversation.id
@@ -216,6 +226,15 @@ class Nodes:
             following.addCallback(lambda _: self._run(self.private.read(key)))
         else:
             self.bus.unfollow(topic)
+
+    async def catch_up(self, key: Key) -> None:
+        """Read what is new in the groups of *key*, who may have received it elsewhere."""
+        cursors = await self._journal.read_in_order(self._store.cursors, key)
+        for record in cursors:
+            id = record.conversation
+            if record.parties is None and 0 < self.incoming.known(id) < record.head:
+                self.incoming.read(id)
+        await self.incoming.when_read()
 
     # Notices.
 
@@ -276,6 +295,12 @@ class Nodes:
         state = await self._journal.read_in_order(self._node.store.account, key)
         self._take_over(key, state)
 
+    async def refresh_for_login(self, key: Key) -> None:
+        """As `refresh`, and learn who was banned from the server. Raises `NotSaved`."""
+        await self.refresh(key)
+        self.incoming.read(SERVER)
+        await self.incoming.when_read()
+
     # Comparing with the store.
 
     def compare(self) -> None:
@@ -286,6 +311,7 @@ class Nodes:
         self.leases.read()
 
     def _compare_when_due(self) -> Deferred[None] | None:
+        self._ids.renew()
         due = COMPARE_SECONDS if self.bus.up else COMPARE_SECONDS_DOWN
         if self._reactor.seconds() - self._compared < due:
             return None
@@ -299,21 +325,35 @@ class Nodes:
     async def _compare(self) -> None:
         self._compared = self._reactor.seconds()
         known = {id: self.incoming.known(id) for id in self._memory.conversations.ids()}
-        heads = await self._journal.read_in_order(
-            self._node.store.heads, list(known), self._highest
-        )
+        heads = await self._journal.read_in_order(self._node.store.heads, list(known), self._above)
         for id, head in heads.items():
-            self._highest = max(self._highest, id)
-            if head > known.get(id, 0):
-                self.incoming.read(id, None if id in known else 0)
+            if id not in known:
+                if head and id not in self._seen:
+                    self.incoming.look(id)
+            elif head > known[id]:
+                self.incoming.read(id)
             elif head < known[id]:
                 self._log.critical("the database has lost entries of conversation {id}", id=id)
+        self._note_seen(heads)
         revision, keys = await self._journal.read_in_order(
             self._node.store.changed_accounts, self._revision
         )
         for key in keys:
             await self.refresh(key)
         self._revision = revision
+
+    def _note_seen(self, heads: Mapping[int, int]) -> None:
+        """Note which conversations were found, until no smaller id can be that of a new one.
+
+        Each node has some ids that it may use for `LASTS_SECONDS`, so they are not used in order.
+        """
+        now = self._reactor.seconds()
+        self._seen.update(id for id, head in heads.items() if head and id > self._above)
+        if not self._marks or now - self._marks[-1][0] >= COMPARE_SECONDS_DOWN:
+            self._marks.append((now, max(heads, default=0)))
+        while now - self._marks[0][0] >= 2 * LASTS_SECONDS:
+            self._above = max(self._above, self._marks.popleft()[1])
+            self._seen = {id for id in self._seen if id > self._above}
 
     # Failures.
 

@@ -115,7 +115,7 @@ class Registration:
         """Take over what other nodes have stored of the account *name*. Raises `Refused`."""
         if self.nodes is not None:
             try:
-                await self.nodes.refresh(fold(name))
+                await self.nodes.refresh_for_login(fold(name))
             except NotSaved:
                 raise not_saved() from None
 

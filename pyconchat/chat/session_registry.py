@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from pyconchat.chat import event_log
 from pyconchat.chat.absences import Absences, readers_of
@@ -62,6 +62,7 @@ class SessionRegistry:
         self._private_watchers: list[Callable[[int], None]] = []
         self.absences = Absences(memory, now)
         self._local_watchers: list[Callable[[Account, bool], None]] = []
+        self.catch_up: Callable[[Key], Awaitable[None]] | None = None  # set by `Nodes`
         self.several = False  # this is one of several nodes: guests may be connected elsewhere
         self._gone: dict[Key, None] = {}  # guests of this node, whose memberships end
         self.stopping = False  # the server is stopping: departures are not announced
@@ -117,6 +118,8 @@ class SessionRegistry:
         for other in self._memory.presence.sessions(account.key):
             if other is not session:
                 self.move_cursors(other.subscriptions.receipts())
+        if self.catch_up is not None:  # what the account has received at another node
+            await self.catch_up(account.key)
         await self._journal.settled()
         cursors: list[CursorRecord] = await self._journal.read_in_order(
             self._store.cursors, account.key

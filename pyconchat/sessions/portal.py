@@ -339,7 +339,7 @@ class LoginPortal(Portal):
         return logging_in.addErrback(self._failed, credentials, mind)
 
     async def _refresh(self, nodes: Nodes, credentials: Any) -> None:
-        await nodes.refresh(fold(person_name(credentials.name)))
+        await nodes.refresh_for_login(fold(person_name(credentials.name)))
 
     def _failed(self, failure: Failure, credentials: Any, peer: Any) -> Failure:
         why = _WHY_FAILED.get(getattr(failure.value, "code", None))

@@ -9,7 +9,15 @@ from sqlalchemy import Connection, Dialect, bindparam, select, update
 
 from pyconchat.domain.decisions import Decision, MoveCursor, OpenDirect, Repeated, RequestKey
 from pyconchat.domain.errors import Conflict, NotSaved
-from pyconchat.domain.events import Entry, GroupCreated, GroupRestored, Message, Talk, about, encode
+from pyconchat.domain.events import (
+    Entry,
+    GroupCreated,
+    GroupRestored,
+    Message,
+    about,
+    changes_version,
+    encode,
+)
 from pyconchat.store import request_keys, schema
 from pyconchat.store.cursors import Cursors
 from pyconchat.store.effects import Effects
@@ -95,7 +103,7 @@ class Batch:
                         "body": encode(event),
                     }
                 )
-                if version is not None and not isinstance(event, Talk):
+                if version is not None and changes_version(event):
                     self._versions[conversation] += 1
                 if type(event) is not Message or event.mentions:
                     self._effects.of(entry)
@@ -176,7 +184,7 @@ class Batch:
                     event
                 ):
                     return True
-                ahead[conversation] = steps + (not isinstance(event, Talk))
+                ahead[conversation] = steps + changes_version(event)
             elif self._sharing is not None and self._effects.is_over(event):
                 return True
         return False
@@ -223,6 +231,4 @@ class Heads:
 
 
 def _changes_state(decision: Decision) -> bool:
-    return any(
-        new.version is not None and not isinstance(new.event, Talk) for new in decision.entries
-    )
+    return any(new.version is not None and changes_version(new.event) for new in decision.entries)

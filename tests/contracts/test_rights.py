@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ import pytest
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
+from pyconchat.chat.chat import Chat
 from pyconchat.commands import TABLE
 from pyconchat.domain.errors import Code, Refused
 from pyconchat.domain.events import GroupEvent, Policy
@@ -270,22 +272,29 @@ WITHOUT_PASSWORD = {"gus", "gil", "gina", "gwen"}
 
 
 class Town:
-    """People in all roles, each at both doors, and a group in which they have these roles."""
+    """People in all roles, each at both doors, and a group in which they have these roles.
 
-    def __init__(self, folder: Path) -> None:
-        copy_empty(folder)
-        self.store = SqlStore(f"sqlite:///{folder / 'pyconchat.db'}", "normal")  # faster
-        self.store.open()
+    Those in the role *acting* are at the server *actors*, all others at *others*, which may be the
+    same. *settle* is called after what one server must learn from the other. The database is in
+    *folder*.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        actors: MemoryServer,
+        others: MemoryServer,
+        settle: Callable[[], None] = lambda: None,
+    ) -> None:
         self.disk = sqlite3.connect(folder / "pyconchat.db", isolation_level=None)
-        self.server = MemoryServer(
-            self.store,
-            Clock(),
-            files=lambda chat: FileSharing(chat, Storage(folder), maybeDeferred),
-        )
-        self.chat = self.server.chat
-        sharing = services_of(self.chat).files
-        assert sharing is not None
-        sharing.start({}, {})
+        self.actors, self.server = actors, others
+        self.acting = ""
+        self.settle = settle
+        self.chat = others.chat
+        for server in dict.fromkeys((actors, others)):
+            sharing = services_of(server.chat).files
+            assert sharing is not None
+            sharing.start({}, {})
         self.people: dict[str, TestConnection] = {}
         self.programs: dict[str, WiredProgram] = {}
         self.places: dict[str, str] = {}  # the current groups of people at nc
@@ -298,17 +307,29 @@ class Town:
         self.programs["olga"].does("/operator oleg")
         self.programs["olga"].does("/ban max")
         self.programs["ada"].does(f"/create {OTHER} open")
+        self.settle()
+
+    def acts(self, acting: str) -> None:
+        """Let those in the role *acting* be the ones at the server `actors`."""
+        for role in {self.acting, acting} - {""}:
+            self.people[ROLES[role].name].wire.loseConnection()
+            self.programs[ROLES[role].program].cut()
+        self.acting = acting
+        self.settle()
+        self.log_in_everybody()
 
     def log_in_everybody(self) -> None:
         """Log in everybody who is not connected."""
         self.places.clear()
-        for role in ROLES.values():
+        for each, role in ROLES.items():
+            server = self.actors if each == self.acting else self.server
             password = "" if role.name in WITHOUT_PASSWORD else "password"
             person, program = self.people.get(role.name), self.programs.get(role.program)
             if person is None or not person.wire.connected:
-                self.people[role.name] = self.server.person(role.name, password)
+                self.people[role.name] = server.person(role.name, password)
             if program is None or not program.wire.connected:
-                self.programs[role.program] = self.server.program(role.program, password or None)
+                self.programs[role.program] = server.program(role.program, password or None)
+        self.settle()
 
     def new_group(self, policy: Policy = Policy.APPROVAL) -> str:
         """Create a group in which everybody has their role; return its name."""
@@ -319,9 +340,11 @@ class Town:
             if used.group.name == OTHER:
                 continue
             self.decide(used.group.name, lambda group: group.close(olga))
+        self.settle()
         self.made += 1
         name = f"tea{self.made}"
         self.programs["ada"].does(f"/create {name} open")
+        self.settle()  # also if she is at the other node
         ada, bob = account(Name("ada")).actor, account(Name("bob")).actor
         for member in ("bob", "gina", "gwen", "otto", "oleg", "mia", "moe", "quin"):
             other = account(Name(member)).actor
@@ -337,14 +360,23 @@ class Town:
         self.decide(name, lambda group: group.make_moderator(ada, Name("moe")))
         self.decide(name, lambda group: group.quiet(ada, Name("quin"), 0))
         self.server.waits(0)
+        self.settle()
         self.said = self.programs["bob"].does(group=name, text="hello")["seq"]
+        self.settle()
         notes = SafeText("notes.pdf")
         self.decide(name, lambda group: group.share(bob, notes, 7, "5a", f"{self.made:032x}", 0))
         if policy is not Policy.APPROVAL:
             secret = " secret" * (policy is Policy.PASSWORD)
             self.programs["ada"].does(f"/policy {policy.value}{secret}", name)
         self.server.waits(0)
+        self.settle()
         return name
+
+    def asks(self, program: WiredProgram, line: str, place: str, **more: object) -> Object:
+        """Have *program* ask, until the servers have settled; return the answer."""
+        asked = program.requests(line, place or None, **more)
+        self.settle()
+        return program.answer(asked)
 
     def decide(self, name: str, rule: Callable[[Group], list[GroupEvent]]) -> None:
         """Have a group decide by *rule*, and store it in the next commit."""
@@ -359,13 +391,14 @@ class Town:
         ]
         if fold("max") not in accounts.bans:
             undone.append(accounts.ban(olga, Name("max"), 0))
+        for name in (*TARGETS.values(), *WITHOUT_PASSWORD):
+            account = accounts.get(name)
+            if account and name not in ("olga", "oleg") and account.actor.operator:
+                undone.append(accounts.remove_operator(olga, account.name))
         for events in undone:
             Deferred.fromCoroutine(self.chat.operate(lambda _, events=events: events))
         self.server.waits(0)
-        for name in (*TARGETS.values(), *WITHOUT_PASSWORD):
-            account = accounts.get(name)
-            if account and name not in ("olga", "oleg"):
-                account.become_operator(False)
+        self.settle()
 
     def stored_since(self, heads: dict[int, int]) -> list[Object]:
         """Return the events that were stored after *heads*."""
@@ -378,8 +411,16 @@ class Town:
         ]
 
     def state(self, name: str) -> object:
-        """Return the state of the group *name* and of the server on which rights depend."""
-        found, accounts = self.chat.groups.get(name), self.chat.accounts
+        """Return the state of the group *name* and of the server on which rights depend.
+
+        Both servers have the same.
+        """
+        here, there = (self._state(server, name) for server in (self.actors, self.server))
+        assert here == there, "the servers know different things"
+        return here
+
+    def _state(self, server: MemoryServer, name: str) -> object:
+        found, accounts = server.chat.groups.get(name), server.chat.accounts
         state = None if found is None else found.group.state  # None: it was deleted
         operators = [n for n in TARGETS.values() if (a := accounts.get(n)) and a.actor.operator]
         return state, dict(accounts.bans), operators
@@ -438,28 +479,34 @@ def outcome_of(town: Town, case: Case, group: str) -> str:
     if case.door == "person" and town.places.get(role.name) != there:
         person.types(f"/join {there}" if there else "/desk")
         town.places[role.name] = there
+        town.settle()
     everybody = [*town.people.values(), *(each.connection for each in town.programs.values())]
     for connection in everybody:
         connection.receives()
     heads, state = dict(town.disk.execute(HEADS)), town.state(group)
     line = case.line.replace("{group}", group).replace("{said}", str(town.said))
     if case.door == "person":
-        shown = person.types(line).receives().decode()
+        person.types(line)
+        town.settle()
+        shown = person.receives().decode()
         if shown.endswith(": "):
-            shown = person.types(case.answer.format(group=group)).receives().decode()
+            person.types(case.answer.format(group=group))
+            town.settle()
+            shown = person.receives().decode()
         code = shown.partition("refused ")[2].split(" ")[0].strip()
         mine = person
     else:
-        answer = program.asks(line, there or None)
+        answer = town.asks(program, line, there)
         if not answer["ok"] and answer["code"] == "missing-argument":
-            answer = program.asks(line, there or None, answers=[case.answer.format(group=group)])
+            answer = town.asks(program, line, there, answers=[case.answer.format(group=group)])
         code = "" if answer["ok"] else answer["code"]
         mine = program.connection
     stored = town.stored_since(heads)
     if code:
         assert (stored, town.state(group)) == ([], state), "a refusal changes nothing"
         others = [each for each in everybody if each is not mine]
-        assert not any(each.receives() for each in others), "others do not see a refusal"
+        seen = [data for each in others if (data := each.receives())]
+        assert not seen, "others do not see a refusal"
         return code
     town.places.pop(role.name, None)
     if not stored:
@@ -470,17 +517,28 @@ def outcome_of(town: Town, case: Case, group: str) -> str:
     return f"+{stored[0]['type']}"
 
 
+def files_in(folder: Path, chat: Chat) -> FileSharing:
+    """Return the files of *chat*, in *folder*."""
+    return FileSharing(chat, Storage(folder), maybeDeferred)
+
+
+def refusal_with_code(_renderer: TextRenderer, refused: Refused) -> bytes:
+    """Return a refusal as the tests read it at nc."""
+    return f"refused {refused.code.value} {refused.sentence}\n".encode()
+
+
 @pytest.fixture
 def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
     """People in all roles. Refusals have their codes at nc, too."""
-
-    def refusal(self: TextRenderer, refused: Refused) -> bytes:
-        return f"refused {refused.code.value} {refused.sentence}\n".encode()
-
-    monkeypatch.setattr(TextRenderer, "refusal", refusal)
-    town = Town(tmp_path)
+    monkeypatch.setattr(TextRenderer, "refusal", refusal_with_code)
+    copy_empty(tmp_path)
+    store = SqlStore(f"sqlite:///{tmp_path / 'pyconchat.db'}", "normal")  # faster
+    store.open()
+    files = partial(files_in, tmp_path)
+    server = MemoryServer(store, Clock(), files=files)
+    town = Town(tmp_path, server, server)
     yield town
-    for each in (town.server.stop, town.disk.close, town.store.close):
+    for each in (server.stop, town.disk.close, store.close):
         each()
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from functools import partial
 
 from twisted.internet.task import Clock
 
+from pyconchat.chat.chat import Chat
 from pyconchat.chat.nodes import Node
+from pyconchat.files import FileSharing
 from pyconchat.store import SqlStore
 from tests.support.connections import TestConnection
 from tests.support.faulty_bus import NO_FAULTS, Faults, Network
@@ -16,16 +19,20 @@ from tests.support.stores import share_statements
 
 __all__ = ["Cluster", "NodeServer"]
 
+FilesOf = Callable[[Chat], FileSharing]
+
 
 class NodeServer(MemoryServer):
     """One node: a chat with its doors in memory."""
 
-    def __init__(self, url: str, name: str, network: Network, clock: Clock) -> None:
+    def __init__(
+        self, url: str, name: str, network: Network, clock: Clock, files: FilesOf | None = None
+    ) -> None:
         self.name = name
         self.own_store = share_statements(SqlStore(url, shared=True))
         self.own_store.open()
         node = Node(name, self.own_store.nodes, partial(network.bus, name), name)
-        super().__init__(self.own_store, clock, node=node)
+        super().__init__(self.own_store, clock, files=files, node=node)
 
     def end(self) -> None:
         """Stop as an administrator would."""
@@ -43,9 +50,17 @@ class NodeServer(MemoryServer):
 
 
 class Cluster:
-    """The nodes ``a``, ``b``, … of one database at *url*."""
+    """The nodes ``a``, ``b``, … of one database at *url*; *files* makes the files of each chat."""
 
-    def __init__(self, url: str, clock: Clock, count: int = 2, seed: int = 0) -> None:
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        count: int = 2,
+        seed: int = 0,
+        files: FilesOf | None = None,
+    ) -> None:
+        self.files = files
         self.clock = clock
         self.network = Network(clock, seed, NO_FAULTS)
         self.url = url
@@ -53,7 +68,7 @@ class Cluster:
 
     def add(self, name: str) -> NodeServer:
         """Start one more node."""
-        return NodeServer(self.url, name, self.network, self.clock)
+        return NodeServer(self.url, name, self.network, self.clock, self.files)
 
     def cut(self) -> None:
         """Let all blocks between the nodes be lost from now on; the buses do not notice."""
@@ -81,8 +96,11 @@ class Cluster:
 
     def settle(self, seconds: float = 0.3) -> None:
         """Let the bus deliver, and gaps be repaired."""
-        for _ in range(int(seconds / 0.01)):
+        finely = min(seconds, 0.5)
+        for _ in range(int(finely / 0.01)):
             self.clock.advance(0.01)
+        for _ in range(int((seconds - finely) / 0.05)):
+            self.clock.advance(0.05)
 
     def stop(self) -> None:
         """Stop all nodes."""

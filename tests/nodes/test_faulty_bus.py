@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 
 from pyconchat.domain.decisions import SERVER
 from pyconchat.domain.events import Message
-from pyconchat.domain.names import fold
+from pyconchat.domain.names import Name, fold
 from tests.contracts.test_invariants import (
     ADMIN_COMMANDS,
     JOINING,
@@ -23,7 +23,7 @@ from tests.contracts.test_invariants import (
     POLICIES,
     Log,
 )
-from tests.nodes.cluster import Cluster
+from tests.nodes.cluster import Cluster, NodeServer
 from tests.support.examples import examples
 from tests.support.faulty_bus import Faults
 from tests.support.programs import WiredProgram, line_of
@@ -32,6 +32,7 @@ from tests.support.stores import copy_empty
 NAMES = ("ann", "ben", "cem", "dora", "gus", "Gil")
 GUESTS = ("gus", "Gil")
 PASSWORD = "password"
+OPERATING = ["/operator {name}", "/operator {name} off", "/announce tea", "/ban max", "/unban max"]
 ACTIONS = 120
 FAULTS = Faults(lost=0.3, twice=0.15, seconds=0.05)
 
@@ -43,6 +44,7 @@ class Player:
         self.name = name
         self.program = program
         self.seen: dict[str, list[int]] = {}
+        self.private: dict[str, list[int]] = {}  # the numbers of private messages, by partner
         self.taken = 0
 
     def takes(self) -> None:
@@ -51,10 +53,28 @@ class Player:
         new = self.program.objects[self.taken :]
         self.taken = len(self.program.objects)
         for each in new:
-            if "seq" in each and "re" not in each and "group" in each:
-                seqs = self.seen.setdefault(each["group"], [])
+            if each.get("type") == "message" and "with" in each:
+                seqs = self.private.setdefault(each["with"], [])
                 assert not seqs or each["seq"] > seqs[-1], f"{self.name}: {each} after {seqs[-3:]}"
                 seqs.append(each["seq"])
+            if "seq" in each and "re" not in each and "group" in each:
+                seqs = self.seen.setdefault(each["group"], [])
+                if each["seq"] in seqs and each.get("name") == self.name:
+                    continue  # who is no member has no cursor: shown again where it comes later
+                assert not seqs or each["seq"] > seqs[-1], f"{self.name}: {each} after {seqs[-3:]}"
+                seqs.append(each["seq"])
+
+    def since(self) -> dict[str, int]:
+        """Return the last number of each conversation that was shown."""
+        places = {f"@{partner}": seqs for partner, seqs in self.private.items()} | self.seen
+        return {place: seqs[-1] for place, seqs in places.items()}
+
+    def moves(self, node: NodeServer) -> None:
+        """Lose the connection, and continue at *node*."""
+        self.takes()
+        self.program.cut()
+        self.program, self.taken = WiredProgram(node.connect()), 0
+        self.program.sends(line_of(hello=1, name=self.name, password=PASSWORD, since=self.since()))
 
 
 class Game:
@@ -68,6 +88,7 @@ class Game:
             Player(name, cluster.program(nth % 3, name, None if name in GUESTS else PASSWORD))
             for nth, name in enumerate(NAMES)
         ]
+        self.players[0].program.does(f"/claim {cluster.nodes[0].chat.accounts.claim_code}")
         for group, policy in (("g1", "open"), ("g2", "approval")):
             self.players[0].program.asks(line=f"/create {group} {policy}")
         cluster.settle()
@@ -85,7 +106,9 @@ class Game:
         group, name = random.choice(("g1", "g1", "g2")), random.choice(NAMES)
         self.said += 1
         kind = random.random()
-        if kind < 0.5:
+        if kind < 0.1:
+            asked = {"line": f"/msg {name} p{self.said}"}
+        elif kind < 0.5:
             asked = {"text": f"m{self.said}", "group": group}
         elif kind < 0.65:
             asked = {"line": random.choice([*JOINING, *LEAVING]).format(group=group)}
@@ -96,8 +119,13 @@ class Game:
             admin = self.admin_of(group)
             player = admin if admin is not None and random.random() < 0.8 else player
             asked = {"line": f"/{order} {name}", "group": group}
-        else:
+        elif kind < 0.98:
             asked = {"line": random.choice(MODERATING).format(name=name), "group": group}
+        else:
+            asked = {"line": random.choice(OPERATING).format(name=name)}
+            player = self.players[0]
+        if random.random() < 0.03 and player.name not in GUESTS:
+            player.moves(random.choice(self.cluster.nodes))
         player.program.connection.door.dataReceived(line_of(id=self.said, **asked))
         if random.random() < 0.6:
             self.cluster.clock.advance(random.choice((0.0, 0.0, 0.01, 0.1)))
@@ -110,11 +138,42 @@ class Game:
         admin = None if conversation is None else conversation.group.admin
         return next((each for each in self.players if each.name == admin), None)
 
+    def check_private(self) -> None:
+        """Check that all private messages were shown to both, the sender's own excepted."""
+        store = self.cluster.nodes[0].own_store
+        accounts = self.cluster.nodes[0].chat.accounts
+        for player in self.players:
+            for record in store.directs(accounts.find(Name(player.name)).party):
+                entries = store.entries(record.id, 0, 2**62, 100_000)
+                partner = next(
+                    (
+                        other.name
+                        for other in self.players
+                        if other is not player
+                        and accounts.find(Name(other.name)).party in record.parties
+                    ),
+                    "",
+                )
+                wanted = [
+                    entry.seq
+                    for entry in entries
+                    if isinstance(entry.event, Message) and entry.event.sender != player.name
+                ]
+                seen = player.private.get(partner, [])
+                assert set(wanted) <= set(seen), f"{player.name} and {partner}: {wanted}, {seen}"
+
     def check(self) -> None:
         """Compare the log with the memory of all nodes, and with what was shown."""
         store = self.cluster.nodes[0].own_store
         ids = [id for id in self.cluster.nodes[0].chat.conversations.ids() if id != SERVER]
-        states, _ = store.state(ids)
+        states, server = store.state([*ids, SERVER])
+        assert server is not None
+        operators = {record.name for record in server.accounts if record.operator}
+        for node in self.cluster.nodes:
+            known = {each.name for each in node.chat.accounts.registered() if each.actor.operator}
+            assert known == operators, node.name
+            assert set(node.chat.accounts.bans) == {fold(ban.name) for ban in server.bans}
+        self.check_private()
         for id, stored in states.items():
             log = Log([])
             for entry in store.entries(id, 0, 2**62, 100_000):

@@ -110,3 +110,43 @@ def test_an_operator_whose_account_was_not_heard_of(cluster: Cluster) -> None:
     other = cluster.nodes[1].chat.accounts
     assert other.claim_code is None
     assert other.find(Name("alice")).actor.operator
+
+
+def test_groups_that_the_bus_has_lost_are_found(cluster: Cluster) -> None:
+    """In whatever order the nodes use their ids, and however long they have them."""
+    alice = cluster.person(0, "alice", "password")
+    bob = cluster.person(1, "bob", "password")
+    cluster.cut()
+    for nth in range(8):
+        for person, node in ((bob, 1), (alice, 0)):
+            person.types(f"/create tea{nth}{node} open")
+            cluster.settle(31)
+            for each in cluster.nodes:
+                assert each.chat.groups.get(f"tea{nth}{node}") is not None, each.name
+
+
+def test_private_messages_are_not_repeated_when_nodes_compare(cluster: Cluster) -> None:
+    bob = cluster.person(1, "bob", "password")
+    gus = cluster.person(0, "gus")
+    cluster.settle()
+    gus.types("/msg bob psst")
+    cluster.settle()
+    assert "psst" in bob.sees()
+    gus.wire.loseConnection()
+    cluster.settle(35)
+    assert "psst" not in bob.sees()
+
+
+def test_a_guest_sees_nothing_of_an_earlier_one_with_the_name(cluster: Cluster) -> None:
+    bob = cluster.person(1, "bob", "password")
+    gus = cluster.person(0, "gus")
+    cluster.settle()
+    cluster.cut()
+    gus.types("/msg bob psst")
+    cluster.settle()
+    gus.wire.loseConnection()
+    cluster.settle(1)
+    other = cluster.person(1, "gus")
+    cluster.settle(35)
+    assert "psst" in bob.sees()
+    assert "psst" not in other.sees()
