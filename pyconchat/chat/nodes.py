@@ -25,12 +25,10 @@ from pyconchat.chat.blocks import (
 )
 from pyconchat.chat.conversations import (
     Conversation,
-    DirectConversation,
     GroupConversation,
-    Parties,
-    account_key,
 )
 from pyconchat.chat.gap_filling import FillingCommits
+from pyconchat.chat.id_blocks import IdBlocks
 from pyconchat.chat.incoming import Incoming
 from pyconchat.chat.interfaces import IBus, IBusListener, INodeStore, IStore, IThreads
 from pyconchat.chat.journal import Journal
@@ -40,9 +38,10 @@ from pyconchat.chat.pending import PendingDecision
 from pyconchat.chat.publisher import Publisher
 from pyconchat.chat.recovery import Recovery
 from pyconchat.chat.session_registry import SessionRegistry
+from pyconchat.chat.unheard import UnheardPrivate
 from pyconchat.domain.accounts import Account
 from pyconchat.domain.decisions import SERVER, owner_of
-from pyconchat.domain.errors import Code, NotSaved, Refused
+from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.events import OperatorMade, OperatorRemoved
 from pyconchat.domain.names import Key, fold
 from pyconchat.domain.stored import AccountState
@@ -61,17 +60,14 @@ COMPARE_SECONDS_DOWN = 1.0
 NEWEST = 2**62
 """More than any revision."""
 
-GONE_SECONDS = 0.2
-"""Seconds in which a node stores that a guest has disconnected."""
-
-IDS = 100
-"""Ids of conversations that a node gets at once."""
-
 IDS_SECONDS = 60.0
 """Seconds after which a node replaces the ids that it has not used."""
 
 IDS_BEFORE = 10_000
 """How much smaller than the next id those may be that other nodes have, at the start of a node."""
+
+GONE_SECONDS = 0.2
+"""Seconds in which a node stores that a guest has disconnected."""
 
 
 class Node(NamedTuple):
@@ -123,14 +119,14 @@ class Nodes:
             noticed=self.noticed,
             reconnected=self.compare,
             stored=self.tell_accounts,
-            found_private=self.found_private,
+            found_private=lambda *found: self._run(self.private.heard(*found)),
         )
         self.bus = self.incoming.bus
         self.commits = FillingCommits(store, node.store, self.incoming.known, self.incoming.version)
         self.incoming.commits = self.commits
-        self._ids: deque[int] = deque()
-        self._fetching = False
-        self._fetched = reactor.seconds()
+        self.private: UnheardPrivate
+        self._ids = IdBlocks(node.store, threads)
+        self._renewed = reactor.seconds()
         self._id = 0
         self._revision = 0
         self._above = 0  # no conversation with a smaller id, or this one, is created any more
@@ -154,11 +150,12 @@ class Nodes:
         self._journal = journal
         self.incoming.journal = journal
         self._take_over = take_over
+        self.private = UnheardPrivate(self._memory, self._store, journal, self.incoming)
         self.leases = Leases(
             *(self._node.name, self._memory, registry, self._node.store, self._threads),
             *(self._reactor, self._tell),
         )
-        self._memory.conversations.more_ids = self._next_id
+        self._memory.conversations.more_ids = self._ids.next
         registry.watch_local(self._follow_account)
         registry.catch_up = self.catch_up
 
@@ -166,8 +163,7 @@ class Nodes:
         """Take the lease, before the store is loaded. Blocks. Raises `BadStore` or `NotSaved`."""
         self._node.store.expire()  # the start ends what guests of killed nodes have left
         self._id = self._node.store.begin(self._node.name)
-        first = self._node.store.ids(IDS)
-        self._ids.extend(range(first, first + IDS))
+        first = self._ids.fill()
         self._above = max(SERVER, first - IDS_BEFORE)
         self._seen = set(self._node.store.heads([], self._above))
         self._revision, _ = self._node.store.changed_accounts(NEWEST)
@@ -231,47 +227,9 @@ class Nodes:
         topic, key = account_topic(account.key), account.key
         if online:
             following = self.bus.follow(topic)
-            if account.registered:
-                following.addCallback(lambda _: self._run(self._read_private(key)))
+            following.addCallback(lambda _: self._run(self.private.read(key)))
         else:
             self.bus.unfollow(topic)
-
-    async def add_private(self, parties: Parties, id: int, head: int) -> DirectConversation:
-        """Add a private conversation of the store that is not in memory. Raises `NotSaved`.
-
-        It may be new: what the parties' sessions have not received is delivered.
-        """
-        after = head
-        for party in parties:
-            after = min(after, await self._received(account_key(party), id, head))
-        conversation = self._memory.conversations.add_private(parties, id, after)
-        if after < head:
-            self.incoming.read(id)
-            await self.incoming.when_read()
-        return conversation
-
-    def found_private(self, id: int, key: Key, before: int) -> None:
-        """Read what *key* has not received of a private conversation that is not in memory.
-
-        The entry *before* + 1 was heard.
-        """
-
-        async def find() -> None:
-            after = await self._received(key, id, before)
-            if self._memory.presence.sessions(key):
-                self.incoming.read(id, after)
-
-        self._run(find())
-
-    async def _received(self, key: Key, id: int, head: int) -> int:
-        """Return up to which entry, at most *head*, *key* has received a conversation."""
-        account = self._memory.accounts.get(key)
-        if account is None or not self._memory.presence.sessions(key):
-            return head  # there is no session to which anything is missing
-        if not account.registered:
-            return 0
-        cursors = await self._journal.read_in_order(self._store.cursors, key)
-        return min((each.read for each in cursors if each.conversation == id), default=head)
 
     async def catch_up(self, key: Key) -> None:
         """Read what is new in the groups of *key*, who may have received it elsewhere."""
@@ -281,18 +239,6 @@ class Nodes:
             if record.parties is None and 0 < self.incoming.known(id) < record.head:
                 self.incoming.read(id)
         await self.incoming.when_read()
-
-    async def _read_private(self, key: Key) -> None:
-        """Read the private messages that *key* has not received, and that were not heard."""
-        if not self._memory.presence.sessions(key):
-            return
-        cursors = await self._journal.read_in_order(self._store.cursors, key)
-        for record in cursors:
-            if (
-                record.parties is not None
-                and self.incoming.known(record.conversation) < record.head
-            ):
-                self.incoming.read(record.conversation, record.read)
 
     # Notices.
 
@@ -365,12 +311,13 @@ class Nodes:
         """Compare everything that is known with the store, soon."""
         self._compared = float("-inf")
         self._run(self._compare())
-        self._run(self._compare_private())
+        self._run(self.private.read_all())
         self.leases.read()
 
     def _compare_when_due(self) -> Deferred[None] | None:
-        if self._reactor.seconds() - self._fetched >= IDS_SECONDS and not self._fetching:
-            self._run(self._fetch_ids())
+        if self._reactor.seconds() - self._renewed >= IDS_SECONDS:
+            self._renewed = self._reactor.seconds()
+            self._ids.renew()
         due = COMPARE_SECONDS if self.bus.up else COMPARE_SECONDS_DOWN
         if self._reactor.seconds() - self._compared < due:
             return None
@@ -414,29 +361,7 @@ class Nodes:
             self._above = max(self._above, self._marks.popleft()[1])
             self._seen = {id for id in self._seen if id > self._above}
 
-    async def _compare_private(self) -> None:
-        for key in {session.account.key for session in self._memory.presence.everybody()}:
-            account = self._memory.accounts.get(key)
-            if account is not None and account.registered:
-                await self._read_private(key)
-
-    # Ids.
-
-    def _next_id(self) -> int:
-        if len(self._ids) <= IDS // 2 and not self._fetching:
-            self._fetching = True
-            self._run(self._fetch_ids())
-        if not self._ids:
-            raise Refused(Code.BUSY, "The server is busy. Try again soon.")
-        return self._ids.popleft()
-
-    async def _fetch_ids(self) -> None:
-        try:
-            first = await self._threads.write(self._node.store.ids, IDS)
-            self._ids = deque(range(first, first + IDS))
-            self._fetched = self._reactor.seconds()
-        finally:
-            self._fetching = False
+    # Failures.
 
     def _run(self, coroutine: object) -> None:
         Deferred.fromCoroutine(coroutine).addErrback(self._failed)  # type: ignore[arg-type]

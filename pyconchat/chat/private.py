@@ -229,7 +229,7 @@ class PrivateTalk:
         if known is None and stored:
             found = await self._journal.read_in_order(self._store.direct, parties)
             if found is not None and self.nodes is not None:
-                return await self.nodes.add_private(parties, *found)
+                return await self.nodes.private.add(parties, *found)
             if found is not None:
                 return self._conversations.add_private(parties, *found)
             known = self._conversations.private(parties)  # created while the store was read

@@ -102,7 +102,7 @@ class LineFormatter:
             return []
         if answer.get("type") in ("history", "matches", "mentions"):
             return self._log(answer, current)
-        reply = reply_in(answer, self._wall_clock())
+        reply = reply_in({**answer, "desk": current is None}, self._wall_clock())
         if reply is None:
             return self._unknown(answer)
         return [server_line(line) for line in reply_lines(reply)]
@@ -141,7 +141,7 @@ class LineFormatter:
     def _log(self, answer: Object, current: str | None) -> list[Line]:
         """Return the lines for entries that the person has asked for."""
         kind = answer.get("type")
-        entries = self.log(answer, current, numbers=kind != "mentions")
+        entries = self.log(answer, current, numbers=True)
         more, next = answer.get("more"), str(answer.get("next") or "")
         if kind == "matches":
             heading = matches_heading(str(answer.get("words")), bool(entries), next)

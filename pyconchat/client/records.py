@@ -70,7 +70,8 @@ def reply_in(fields: Object, now: float) -> Reply | None:
             fields["now"] = int(now * 1000)
         case "help":
             commands = fields.get("commands")
-            fields |= {"desk": False, "brief": isinstance(commands, list) and len(commands) != 1}
+            fields["desk"] = fields.get("desk") is True
+            fields["brief"] = isinstance(commands, list) and len(commands) != 1
         case "groups":
             lines = objects_in(fields.get("groups"))
             fields["groups"] = [{**each, "name": each.get("group")} for each in lines]

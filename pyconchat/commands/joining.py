@@ -108,7 +108,7 @@ async def _create_by_joining(call: Call, raw: str, rest: SafeText | None) -> Non
     if close:
         raise Refused(
             Code.NO_SUCH_GROUP,
-            "There is no group {name}. Did you mean {close}? /create {name} creates it.",
+            "There is no {name}. {close}? Or: /create {name}",
             name=name,
             close=", ".join(close[:MAX_SUGGESTED]),
         )
@@ -201,7 +201,7 @@ def _left_by(call: Call) -> GroupConversation:
     """Return the current group, which the caller leaves. Raises `Refused` at the front desk."""
     here = call.in_group()
     if here is None:
-        raise Refused(Code.NO_GROUP, "You are in no group now; /leave GROUP leaves another.")
+        raise Refused(Code.NO_GROUP, "You are in no group now; /leave GROUP leaves one.")
     return here
 
 

@@ -70,13 +70,22 @@ def _history(typed: str) -> _Asked:
     return replace(asked, most=count, name=person_name(names[0][1:]) if names else None)
 
 
-HISTORY = Arg("N before SEQ|DATE|2h @NAME", _history, rest=True)
+def _is_history(typed: str) -> bool:
+    """Return whether *typed* is complete without the name of a group as its last word."""
+    try:
+        _history(typed)
+    except Refused:
+        return False
+    return True
+
+
+HISTORY = Arg("N before SEQ|DATE|2h @NAME", _history, rest=True, claims=_is_history)
 
 
 async def history(call: Call, asked: _Asked | None) -> Reply:
     """Show the last entries of the current place, or those before a number or a time."""
     asked = asked or _Asked()
-    with_name = ""
+    with_name = f" {call.named_group}" if call.named_group else ""
     if asked.name is not None:
         call = _in_private(call, asked.name)
         with_name = f" @{asked.name}"

@@ -239,7 +239,7 @@ TABLE: tuple[Command, ...] = (
     Command("away", people.away, Args(optional(TEXT)),
             subject=TALK,
             summary="Set an away text; without TEXT, or with your next message, remove it."),
-    Command("history", log.history, Args(log.HISTORY),
+    Command("history", log.history, Args(log.HISTORY, group=True),
             subject=TALK,
             summary="Show the last N lines here, or 20; before a number or a time; with NAME."),
     Command("search", log.search, Args(log.SEARCH),

@@ -338,11 +338,13 @@ class InviteCodeMade(Event, frozen=True, tag="code-made"):
 class InviteCodeEnded(Event, frozen=True, tag="code-ended"):
     """The invite code *number* ended before its time.
 
-    *by* decided that. It is None if the person who made the code may no longer invite.
+    *by* decided that. It is None if the person who made the code may no longer invite: that is
+    *maker*, if they are still a member.
     """
 
     number: int
     by: Name | None = None
+    maker: Name | None = None
 
 
 class HookAdded(Event, frozen=True, tag="hook-added"):
@@ -570,6 +572,7 @@ def subject(event: AnyEvent) -> Name | None:
             | MemberInvited(name=name)
             | InvitationEnded(name=name)
             | AdminChanged(name=name)
+            | InviteCodeEnded(maker=name)
             | ServerKicked(name=name)
             | ServerBanned(name=name)
             | ServerUnbanned(name=name)
@@ -593,7 +596,6 @@ def subject(event: AnyEvent) -> Name | None:
             | TopicChanged()
             | SlowChanged()
             | InviteCodeMade()
-            | InviteCodeEnded()
             | HookAdded()
             | HookRemoved()
             | FileShared()

@@ -95,6 +95,9 @@ class Group(Moderation):
     def change_topic(self, by: Actor, topic: SafeText) -> list[GroupEvent]:
         """Decide that *by* sets the topic."""
         self.require_right(by, "change the topic")
+        if topic == self.topic:
+            state = "has that topic already" if topic else "has no topic"
+            raise Refused(Code.UNCHANGED, "{group} {state}.", group=self.name, state=state)
         return [TopicChanged(topic, by.name)]
 
     def share(

@@ -211,7 +211,7 @@ class Moderation(Membership):
         if member.guest and not self.temporary:
             raise Refused(
                 Code.GUEST,
-                "{name} is a guest: {role} of {group} has to be registered.",
+                "{name} is a guest: {role} of {group} has to be registered, by /password.",
                 name=member.name,
                 role=role,
                 group=self.name,

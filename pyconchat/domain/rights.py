@@ -94,11 +94,14 @@ class Rights(LiveState):
         """Return whether the member or applicant *key* may see *event*.
 
         A join request and its outcome are visible to the admin, the moderators and the applicant;
-        an invite code to the admin and the moderators.
+        an invite code to the admin and the moderators, and its end to the person who made it.
         """
         if isinstance(event, Request):
             return key == fold(event.name) or self.moderates(key)
-        return self.moderates(key) if isinstance(event, CodeEvent) else True
+        if not isinstance(event, CodeEvent) or self.moderates(key):
+            return True
+        maker = event.maker if isinstance(event, InviteCodeEnded) else None
+        return maker is not None and fold(maker) == key
 
     def require_member(self, by: Actor) -> None:
         """Raise `Refused` unless *by* is a member, and the group is open."""
@@ -142,18 +145,17 @@ class Rights(LiveState):
         Operators can invite in a group without an admin. A group that is closed has no codes.
         """
         admin, moderators = self.admin, set(self.moderators)
+        gone: set[Key] = set()
         for event in events:
             match event:
                 case GroupClosed():
                     return events
                 case AdminChanged(name=name):
                     admin = name
-                case (
-                    MemberLeft(name=name)
-                    | MemberKicked(name=name)
-                    | MemberBanned(name=name)
-                    | ModeratorEnded(name=name)
-                ):
+                case MemberLeft(name=name) | MemberKicked(name=name) | MemberBanned(name=name):
+                    moderators.discard(fold(name))
+                    gone.add(fold(name))
+                case ModeratorEnded(name=name):
                     moderators.discard(fold(name))
                 case _:
                     pass
@@ -161,13 +163,22 @@ class Rights(LiveState):
         makers = {fold(code.by) for code in self.codes.values()} - still
         if admin is None:  # the others are operators, if they were neither admin nor moderator
             makers = {key for key in makers if self.moderates(key)}
-        return events + self.end_codes_of(makers)
+        return events + self.end_codes_of(makers, gone)
 
-    def end_codes_of(self, makers: Collection[Key]) -> list[GroupEvent]:
-        """Return the end of the invite codes of *makers*, who can no longer invite."""
+    def end_codes_of(self, makers: Collection[Key], gone: Collection[Key] = ()) -> list[GroupEvent]:
+        """Return the end of the invite codes of *makers*, who can no longer invite.
+
+        Those in *gone* will no longer be members then.
+        """
         return [
-            InviteCodeEnded(code.number) for code in self.codes.values() if fold(code.by) in makers
+            InviteCodeEnded(code.number, maker=self._staying(code.by, gone))
+            for code in self.codes.values()
+            if fold(code.by) in makers
         ]
+
+    def _staying(self, name: Name, gone: Collection[Key]) -> Name | None:
+        """Return *name* if it is a member, and not in *gone*."""
+        return name if fold(name) in self.members and fold(name) not in gone else None
 
     def require_above(self, by: Actor, name: Name, what: str) -> None:
         """Raise `Refused` if *by* is only a moderator, and *name* the admin or a moderator.

@@ -155,6 +155,8 @@ def _to_subject(event: AnyEvent, where: Where, at: int) -> str:
             return f"Your request to join {group} was rejected by {by}{_because(reason)}"
         case MemberInvited(by=by):
             return f"{by} invites you to {group}: /join {group}"
+        case InviteCodeEnded(number=number):
+            return f"Your invite code {number} of {group} has ended: you can no longer invite."
         case AdminChanged(by=by):
             return f"You are the admin of {group} now{_appointed(by)}."
         case ServerKicked(by=by, reason=reason):

@@ -246,6 +246,8 @@ def event_object(entry: Entry, where: Where, reader: Key | None = None) -> dict[
             fields["from" if name == "sender" else name] = _field(event, name)
         if type(event) is MemberJoined and event.code:
             fields["code"] = event.code
+        elif type(event) is InviteCodeEnded and event.maker is not None:
+            fields["maker"] = event.maker
         elif type(event) is Unsay and event.reason:
             fields["reason"] = event.reason
         elif type(event) is TagsSent:

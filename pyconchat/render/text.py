@@ -136,14 +136,15 @@ class TextRenderer:
         rings = self._settings.bell and (names_reader(event, reader) or _is_from(where, event))
         return (BELL if rings else "") + time + _named(event, reader)
 
-    def _stamped(self, entry: Entry, where: Where, reader: Key, mark: str = "") -> str:
-        stamp = f"[{self._when(entry)}] {mark or _named(entry.event, reader)}"
+    def _stamped(self, entry: Entry, where: Where, reader: Key) -> str:
+        stamp = f"[{self._when(entry)}] {_named(entry.event, reader)}"
         return _entry(entry, where, reader, stamp, self._newline)
 
-    def _numbered(self, entry: Entry, where: Where, reader: Key) -> str:
-        """As `_stamped`, with the number by which commands name a message."""
+    def _numbered(self, entry: Entry, where: Where, mark: str = "") -> str:
+        """Return the line of *entry* for any reader, with the number by which commands name it."""
         number = f" #{entry.seq}" if isinstance(entry.event, Talk) else ""
-        return _entry(entry, where, reader, f"[{self._when(entry)}{number}] ", self._newline)
+        stamp = f"[{self._when(entry)}{number}] {mark}"
+        return _entry(entry, where, NOBODY, stamp, self._newline)
 
     def _when(self, entry: Entry) -> str:
         return date_and_time(entry.at, int(self._wall_clock() * 1000))
@@ -151,11 +152,11 @@ class TextRenderer:
     def _log_lines(self, reply: Replayed | Matches | Mentions) -> list[str]:
         if isinstance(reply, Mentions):
             entries = [
-                self._stamped(each.entry, each.where, NOBODY, NAMED if each.unread else "")
+                self._numbered(each.entry, each.where, NAMED if each.unread else "")
                 for each in reply.mentions
             ]
         else:
-            entries = [self._numbered(entry, reply.where, NOBODY) for entry in reply.entries]
+            entries = [self._numbered(entry, reply.where) for entry in reply.entries]
         found = any(entries)
         match reply:
             case Replayed(more=more, next=next, before=before):

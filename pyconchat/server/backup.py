@@ -36,7 +36,11 @@ def back_up(store: SqlStore, state: Path, target: Path) -> None:
     The new folder *target* is complete: a server can be started on it. If the copy fails, *target*
     is removed again. Raises `OSError`, `BadStore` or `NotSaved`.
     """
-    target.mkdir(mode=0o700, parents=True)
+    try:
+        target.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        why = "this exists already, and a backup makes a new folder"
+        raise OSError(errno.EEXIST, why, str(target)) from None
     try:
         store.snapshot(target / DATABASE)
         with _folder(state) as source:

@@ -2,13 +2,12 @@
 
 The heads of conversations are remembered from one batch to the next, and are not read again. They
 are checked when they are moved: if one is wrong, or a message cannot be stored as it is, nothing is
-stored, and the batch is left to `pyconchat.store.batch`, which can store everything.
+stored, and `pyconchat.store.commits` leaves the batch to `Batch`, which can store everything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from sqlite3 import IntegrityError
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
@@ -59,8 +58,9 @@ class PlainBatches:
     ) -> list[Stored] | None:
         """Store *batch*, for which `only_plain` is true, in a transaction; return the results.
 
-        Returns None, and stores nothing, if a message repeats a request, was decided on another
-        state, or is for a conversation that does not exist, and if a remembered head is wrong.
+        Returns None, and stores nothing, if a message was decided on another state, or is for a
+        conversation that does not exist, or a remembered head is wrong. Raises the driver's errors,
+        an `IntegrityError` if a message repeats a request or its number is taken.
 
         *connection* must not be in a transaction; it may be in one if an exception is raised.
         """
@@ -69,10 +69,7 @@ class PlainBatches:
         if len(heads) > MAX_REMEMBERED:
             heads.clear()
         driver.execute("BEGIN IMMEDIATE")
-        try:
-            stored = self._write(connection, heads, batch, clock)
-        except IntegrityError:  # a number or a request key exists
-            stored = None
+        stored = self._write(connection, heads, batch, clock)
         if stored is None:
             driver.execute("ROLLBACK")
             return None

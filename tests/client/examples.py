@@ -83,6 +83,10 @@ EVENTS: list[tuple[Object, str]] = [
         event("code-ended", number=3, by=None),
         "The invite code 3 has ended: who made it can no longer invite.",
     ),
+    (
+        event("code-ended", number=3, by=None, maker="alice"),
+        "Your invite code 3 of tea has ended: you can no longer invite.",
+    ),
     (event("uninvited", name="bob"), "bob, who was invited, has disconnected."),
     (event("admin", name="bob", why="left", by=None), "bob is the admin now."),
     (event("quieted", name="bob", by="carol", until=None), "carol made bob quiet."),

@@ -205,6 +205,18 @@ def test_the_clients_own_commands_are_in_help(make_session: MakeSession) -> None
     assert request["line"] == "/help kick"
 
 
+def test_help_at_the_front_desk(make_session: MakeSession) -> None:
+    """It shows the menu, as there every line is a command; in a group, most are messages."""
+    me = make_session().enters("tea")
+    for place, first in (("/help", "What you type is a message"), ("help", "1 join a group")):
+        (request,) = me.types(place)
+        me.server.answers(request, type="help", commands=list(COMMANDS))
+        assert me.sees()[0].startswith(f"* {first}")
+        (request,) = me.types("/desk")
+        me.server.answers(request, type="desk", group="tea")
+        me.sees()
+
+
 def test_the_persons_own_command(make_session: MakeSession) -> None:
     """It is run for live mentions and private messages of others."""
     me = make_session().enters("tea")

@@ -143,8 +143,8 @@ def test_the_mentions_of_a_reader(formatter: LineFormatter) -> None:
     heading, *lines = formatter.answer(found, "tea")
     assert texts([heading, *lines]) == [
         "* … 1,200 older: /mentions 2 before tea 1",
-        "09:30 bob: alice?",
-        "09:30 bob (in coffee): alice!",
+        "09:30 #1 bob: alice?",
+        "09:30 #9 bob (in coffee): alice!",
     ]
     assert [line.rings for line in lines] == [False, False]
     assert style_of(lines[0], "alice?") == ""

@@ -80,7 +80,7 @@ def test_the_words_leave_and_qqq_at_the_desk(tea: Tea) -> None:
     """They need the name of a group there."""
     tea.bob.types("/desk")
     for word in ("leave", "qqq", "/LEAVE", "/qqq"):
-        assert tea.bob.types(word) == ["* You are in no group now; /leave GROUP leaves another."]
+        assert tea.bob.types(word) == ["* You are in no group now; /leave GROUP leaves one."]
     tea.bob.peer.answers = ["yes"]
     assert tea.bob.types("leave tea") == ["* You have left tea."]
 

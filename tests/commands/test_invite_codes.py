@@ -317,6 +317,30 @@ def test_codes_end_with_the_right_to_make_them(
     assert JOIN in str(dave.types(f"/join tea {others}"))
 
 
+YOURS = "* Your invite code 1 of tea has ended: you can no longer invite."
+
+
+def test_the_maker_is_told_that_a_code_has_ended(tea: Tea, visit: Visit) -> None:
+    """A member who can no longer invite, at once or at the next login; nobody who is no member."""
+    tea.alice.types("/moderator bob")
+    tea.bob.types("/invite code")
+    tea.alice.types("/moderator bob off")
+    assert tea.bob.sees().count(YOURS) == 1
+    tea.alice.types("/invite code")
+    shown = tea.alice.types("/transfer bob")
+    assert shown[-1] == YOURS.replace("code 1", "code 2")
+    tea.bob.types("/moderator carol")
+    tea.carol.types("/invite code")
+    tea.bob.types("/kick carol")
+    assert "invite code 3" not in str(tea.carol.sees())
+    tea.bob.types("/invite code")
+    tea.alice.types("/history 1")
+    tea.bob.leaves()
+    operate(tea.alice)
+    tea.alice.types("/transfer alice")
+    assert YOURS.replace("code 1", "code 4")[2:] in str(visit("bob", "password b").sees())
+
+
 @pytest.mark.parametrize("line", ["/transfer bob", "/leave tea"])
 def test_codes_of_a_former_admin_end(tea: Tea, line: str) -> None:
     """After a transfer, and when the admin leaves; those of the new one stay."""

@@ -98,6 +98,10 @@ def test_pages_of_mentions(tea: Tea) -> None:
         tea.alice.types(f"bob {number}")
     older, *lines = tea.bob.types("/mentions")
     assert messages(lines)[0] == "alice: bob 5"
+    number = re.search(r" #(\d+)\] ", lines[0])
+    assert number is not None
+    assert tea.bob.types(f"/reply {number[1]} yes") == []
+    assert tea.alice.sees() == ['bob ↪ alice "bob 5": yes']
     assert len(lines) == DEFAULT
     found = re.fullmatch(r"\* … 5 older: (/mentions 20 before tea \d+)", older)
     assert found is not None

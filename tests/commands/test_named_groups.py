@@ -216,3 +216,19 @@ def test_a_single_name_is_no_group(tea: Tea, visit: Visit) -> None:
     tea.alice.types("/join tea")
     tea.alice.types("/approve other")
     assert Name("other") in {each.name for each in tea.alice.session.current.group.members.values()}
+
+
+@pytest.mark.usefixtures("utc")
+def test_the_history_of_a_named_group(tea: Tea) -> None:
+    """Its entries are shown as from elsewhere; the older ones by a command that names it, too."""
+    tea.alice.types("one", "two", "three", "/create 3 open", "four")
+    heading, last = tea.alice.types("/history 1 TEA")
+    next = heading.split(": ")[1]
+    assert next.startswith("/history 1 before ")
+    assert next.endswith(" tea")
+    assert last.endswith("] alice (in tea): three")
+    assert tea.alice.types(next)[1].endswith("] alice (in tea): two")
+    assert tea.alice.types("/history 3")[-1].endswith("] alice: four")  # a count, not the group 3
+    assert tea.bob.types("/history 3 3") == ["* You are not a member of 3: /join 3 first."]
+    assert tea.bob.types("/desk", "/history 1 tea")[-1].endswith("] alice (in tea): three")
+    assert tea.bob.types("/history nowhere") == ["* How many? A number from 1 to 500."]

@@ -161,8 +161,13 @@ STATEMENTS = {
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
-def test_a_statement_that_fails(store: SqlStore, tea: Group, statement: str) -> None:
-    """Nothing is saved, and nothing remains of the transaction: the next batches are stored."""
+def test_a_statement_that_fails(
+    store: SqlStore, tea: Group, statement: str, batches: list[int]
+) -> None:
+    """Nothing is saved, and nothing remains of the transaction: the next batches are stored.
+
+    The heads that the failed batch has moved are not remembered.
+    """
     commit(store, keyed("b", "b"))
     kept = store._writer._kept
     assert kept is not None
@@ -181,6 +186,7 @@ def test_a_statement_that_fails(store: SqlStore, tea: Group, statement: str) -> 
     commit(store, keyed("c", "c"))
     commit(store, keyed("d"))
     assert log(store) == [(2, "a"), (3, "b"), (4, "c"), (5, "d")]
+    assert batches == []
 
 
 def test_remembered_heads_are_bounded(
@@ -196,6 +202,8 @@ def test_remembered_heads_are_bounded(
         for id in ids:
             commit(store, say(id, "x"), say(2, "y"))
     assert batches == []
+    assert store._commits._plain is not None
+    assert len(store._commits._plain._remembered) <= 3 + 2
     assert [store.load().groups[id].head for id in ids] == [19, *[3] * 7]
 
 

@@ -688,8 +688,12 @@ def test_changing_the_topic() -> None:
         TopicChanged(text("Green tea"), ADMIN.name)
     ]
     assert group.topic == "Green tea"
+    sentence = refused(group, lambda: group.change_topic(ADMIN, group.topic), Code.UNCHANGED)
+    assert sentence == "Tea has that topic already."
     apply_all(group, group.change_topic(ADMIN, text("")))
     assert group.topic == ""
+    sentence = refused(group, lambda: group.change_topic(ADMIN, text("")), Code.UNCHANGED)
+    assert sentence == "Tea has no topic."
 
 
 def test_messages_and_actions_change_no_state() -> None:

@@ -79,8 +79,8 @@ BY_WAY = {
     " registered.name admin.by admin.previous policy.by topic.by shared.by removed.by"
     " server-kicked.by server-banned.by server-unbanned.by operator.by announced.by"
     " operator-removed.by closed.by moderator.by"
-    " unmoderator.by quieted.by unquieted.by slow.by code-made.by code-ended.by hook-added.by"
-    " hook-removed.by",
+    " unmoderator.by quieted.by unquieted.by slow.by code-made.by code-ended.by code-ended.maker"
+    " hook-added.by hook-removed.by",
     Way("/create {} open"): "created.name",
     Way("/approve {}", "{own}"): "joined.name",
     Way("/reject {}", "{own}"): "rejected.name",

@@ -157,7 +157,7 @@ EXAMPLES: list[tuple[AnyEvent, str, str]] = [
         "code-made",
         '{"number":3,"by":"alice","uses":5,"until":"1970-01-01T00:00:00.000Z"}',
     ),
-    (InviteCodeEnded(3, ALICE), "code-ended", '{"number":3,"by":"alice"}'),
+    (InviteCodeEnded(3, None, BOB), "code-ended", '{"number":3,"by":null,"maker":"bob"}'),
     (HookAdded(Name("ci"), ALICE, HASH), "hook-added", '{"name":"ci","by":"alice"}'),
     (HookRemoved(Name("ci"), ALICE), "hook-removed", '{"name":"ci","by":"alice"}'),
     (InvitationEnded(BOB), "uninvited", '{"name":"bob"}'),

@@ -121,7 +121,7 @@ def test_a_failed_backup(why: str, state: Path, tmp_path: Path) -> None:
     result = admin(state, "backup", str(folder), max_file_bytes=max_bytes)
     assert result.out == ""
     assert {
-        "exists": "exists",
+        "exists": f"{folder}: this exists already, and a backup makes a new folder",
         "below a file": "directory",
         "disk full": "disk",
         "unreadable file": "00lost",

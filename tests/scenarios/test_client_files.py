@@ -367,6 +367,7 @@ def test_at_a_terminal(server: Server, member: Member, tmp_path: Path) -> None:
         while {path.name: path.read_bytes() for path in folder.glob("[!.]*")} != wanted:
             assert time.monotonic() < deadline, sorted(folder.iterdir())
             alice.looks(0.05)
+        alice.sees("in/notes (1).pdf (2.0 MB).")
         assert listed(boss) == ["notes.pdf"]
         deadline = time.monotonic() + MAX_SECONDS
         (tmp_path / "alice" / "secret.pdf").write_bytes(b"for boss")

@@ -158,7 +158,7 @@ def test_two_people_at_nc(at_nc: Callable[[], Piped]) -> None:
     bob.types(THANKS)
     assert alice.sees(THANKS) == f"bob: {THANKS}"
     alice.types("/transfer bob")
-    alice.sees("bob is a guest: the admin of tea has to be registered.")
+    alice.sees("bob is a guest: the admin of tea has to be registered, by /password.")
     alice.types("qqq")
     alice.sees("You are at the front desk; you are still a member of tea")
     for each in (alice, bob):

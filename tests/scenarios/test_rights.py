@@ -76,7 +76,7 @@ def test_what_the_admin_may_do(user: UserOf, one: str, other: str) -> None:
     dora.types("/join tea")
     dora.sees("* You are in tea (number 1): 3 members, 3 online; the admin is alice.\n")
 
-    guest = "* dora is a guest: the admin of tea has to be registered."
+    guest = "* dora is a guest: the admin of tea has to be registered, by /password."
     assert alice.answer_to("/transfer dora") == [guest]
     alice.types("/transfer bob")
     bob.sees("* You are the admin of tea now, appointed by alice.\n")

@@ -223,12 +223,12 @@ def test_notifications(person: Join, carl: Program) -> None:
 
 
 def test_many_messages(person: Join, carl: Program) -> None:
-    """2,000 messages at once are drawn within seconds, and no more nodes are kept than 2,000."""
+    """2,450 messages at once are drawn within seconds, and no more nodes are kept than 2,000."""
     alice = person("alba")
     carl.does("/create flood open")
     alice.says("/join flood")
     alice.is_at("flood")
-    for number in range(2600):
+    for number in range(2450):
         carl.requests(text=f"flood {number}", group="flood")
     carl.does("the end", "flood")
     alice.sees("the end")

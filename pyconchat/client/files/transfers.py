@@ -119,7 +119,7 @@ class Transfers:
 
         async def fetch() -> None:
             path = await download.fetch(number, sha256, lambda: Deferred.fromCoroutine(ticket()))
-            self._notify(f"Fetched {safe_path(path)} ({in_bytes(size)}).")
+            self._notify(f"Fetched {safe_path(path.absolute())} ({in_bytes(size)}).")
 
         return await self._follow(download, fetch())
 

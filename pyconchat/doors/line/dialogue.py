@@ -291,12 +291,18 @@ class LoginDialogue:
         self._door.send(Done(SafeText(text)))
 
     def _groups_named(self, actor: Actor) -> str:
-        """Return the words that ask for a group, with the groups that *actor* could enter."""
+        """Return the words that ask for a group, with the groups that *actor* could enter.
+
+        Those of which they are a member come first.
+        """
         listed = [each.group for each in self._services.groups if each.group.lists_to(actor)]
         if not listed:
             return "There is no group yet: a name creates one, Enter goes on without."
+        key = fold(actor.name)
+        listed.sort(key=lambda group: key not in group.members)
         named = ", ".join(
-            f"{group.number} {group.name} ({_HOW_TO_ENTER[group.policy]})"
+            f"{group.number} {group.name}"
+            f" ({'member' if key in group.members else _HOW_TO_ENTER[group.policy]})"
             for group in listed[:MAX_GROUPS_NAMED]
         )
         more = len(listed) - MAX_GROUPS_NAMED

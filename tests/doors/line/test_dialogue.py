@@ -134,7 +134,7 @@ def test_a_banned_name_is_refused(connect: Connect) -> None:
 
 
 def test_the_question_for_a_group_names_the_groups(connect: Connect) -> None:
-    """Only those that the person can join: invite-only groups are listed for invited people."""
+    """Only those that the person can enter, their own first; by invitation only for the invited."""
     alice = connect().logs_in("alice", "secret of alice")
     alice.types("/create tea open", "/create den invite", "/create vault password x")
     bob = connect()
@@ -145,6 +145,11 @@ def test_the_question_for_a_group_names_the_groups(connect: Connect) -> None:
     carol.types("carol", "secret of carol")
     carol.waits(1)
     assert "den" not in carol.sees()
+    connect().logs_in("dora", "secret of dora").types("/join vault x")
+    again = connect()
+    again.types("dora", "secret of dora")
+    again.waits(1)
+    assert "Groups: 3 vault (member), 1 tea (open). Which one?" in again.sees()
 
 
 def test_a_guest_at_the_same_address_is_replaced_when_asked_twice(open_door: OpenDoor) -> None:

@@ -1,0 +1,77 @@
+"""UnheardPrivate: private conversations that began at another node, and were not heard in full.
+
+A node has those in memory whose parties are connected to it. What the bus has lost of one that is
+not in memory yet is found by the cursors of its parties.
+"""
+
+from __future__ import annotations
+
+from pyconchat.chat.conversations import DirectConversation, Parties, account_key
+from pyconchat.chat.incoming import Incoming
+from pyconchat.chat.interfaces import IStore
+from pyconchat.chat.journal import Journal
+from pyconchat.chat.memory import Memory
+from pyconchat.domain.names import Key
+
+__all__ = ["UnheardPrivate"]
+
+
+class UnheardPrivate:
+    """Finds private conversations of *memory* in *store*; *incoming* reads their entries."""
+
+    def __init__(self, memory: Memory, store: IStore, journal: Journal, incoming: Incoming) -> None:
+        self._memory = memory
+        self._store = store
+        self._journal = journal
+        self._incoming = incoming
+
+    async def add(self, parties: Parties, id: int, head: int) -> DirectConversation:
+        """Add a conversation of the store that is not in memory. Raises `NotSaved`.
+
+        What the parties' sessions have not received of it is delivered.
+        """
+        after = head
+        for party in parties:
+            after = min(after, await self._received(account_key(party), id, head))
+        conversation = self._memory.conversations.add_private(parties, id, after)
+        if after < head:
+            self._incoming.read(id)
+            await self._incoming.when_read()
+        return conversation
+
+    async def heard(self, id: int, key: Key, before: int) -> None:
+        """Read what *key* has not received of a conversation that is not in memory.
+
+        The entry *before* + 1 was heard. Raises `NotSaved`.
+        """
+        after = await self._received(key, id, before)
+        if self._memory.presence.sessions(key):
+            self._incoming.read(id, after)
+
+    async def read(self, key: Key) -> None:
+        """Read the messages that *key* has not received, and that were not heard.
+
+        Raises `NotSaved`.
+        """
+        account = self._memory.accounts.get(key)
+        if account is None or not account.registered or not self._memory.presence.sessions(key):
+            return
+        for record in await self._journal.read_in_order(self._store.cursors, key):
+            known = self._incoming.known(record.conversation)
+            if record.parties is not None and known < record.head:
+                self._incoming.read(record.conversation, record.read)
+
+    async def read_all(self) -> None:
+        """As `read`, for everybody who is connected here."""
+        for key in {session.account.key for session in self._memory.presence.everybody()}:
+            await self.read(key)
+
+    async def _received(self, key: Key, id: int, head: int) -> int:
+        """Return up to which entry, at most *head*, *key* has received a conversation."""
+        account = self._memory.accounts.get(key)
+        if account is None or not self._memory.presence.sessions(key):
+            return head  # there is no session to which anything is missing
+        if not account.registered:
+            return 0
+        cursors = await self._journal.read_in_order(self._store.cursors, key)
+        return min((each.read for each in cursors if each.conversation == id), default=head)
