@@ -11,7 +11,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints
 # Whatever the shell says: without bytecode, each of some hundred servers compiles all of it anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test test-ssh test-web test-clock torture torture-nodes check bench plot docs lock clean
+.PHONY: run test test-nodes test-ssh test-web test-clock torture torture-nodes check bench plot docs lock clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/twistd --nodaemon pyconchat $(ARGS)
@@ -19,7 +19,11 @@ run: $(VENV)/run.stamp
 # Side by side, a file at a time, in the order of tests/conftest.py.
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder \
-		--ignore tests/ssh_e2e --ignore tests/web_e2e $(ARGS)
+		--ignore tests/ssh_e2e --ignore tests/web_e2e --ignore tests/nodes_e2e $(ARGS)
+
+# Real nodes on a real PostgreSQL.
+test-nodes: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -n 2 tests/nodes_e2e $(ARGS)
 
 # The SSH door with the clients of others: OpenSSH, PuTTY and Dropbear.
 test-ssh: $(VENV)/test.stamp
@@ -36,7 +40,7 @@ test-clock: $(VENV)/test.stamp
 	TZ=EET-2EEST,M3.5.0/0,M10.5.0/0 PYCONCHAT_TEST_FACTOR=0.2 \
 		faketime '2027-03-27 23:59:45' $(BIN)/python -m pytest -n $(JOBS) --dist loadfile \
 		-k 'not postgresql' --ignore tests/scenarios --ignore tests/faults \
-		--ignore tests/contracts/test_repeated_batches.py --ignore tests/nodes/test_evenings.py \
+		--ignore tests/contracts/test_repeated_batches.py --ignore tests/nodes_e2e \
 		--ignore tests/ssh_e2e --ignore tests/web_e2e --ignore tests/doors/test_cuts.py $(ARGS)
 
 # Tests that take minutes: fifty kills, a thousand clients through a restart, forty lost answers to COMMIT,
