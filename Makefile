@@ -40,7 +40,8 @@ test-clock: $(VENV)/test.stamp
 	TZ=EET-2EEST,M3.5.0/0,M10.5.0/0 PYCONCHAT_TEST_FACTOR=0.2 \
 		faketime '2027-03-27 23:59:45' $(BIN)/python -m pytest -n $(JOBS) --dist loadfile \
 		-k 'not postgresql' --ignore tests/scenarios --ignore tests/faults \
-		--ignore tests/contracts/test_repeated_batches.py --ignore tests/nodes_e2e \
+		--ignore tests/contracts/test_repeated_batches.py \
+		--ignore tests/contracts/test_nodes_locks.py --ignore tests/nodes_e2e \
 		--ignore tests/ssh_e2e --ignore tests/web_e2e --ignore tests/doors/test_cuts.py $(ARGS)
 
 # Tests that take minutes: fifty kills, a thousand clients through a restart, forty lost answers to COMMIT,
