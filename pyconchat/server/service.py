@@ -42,7 +42,7 @@ from pyconchat.server.process import (
     raise_descriptor_limit,
 )
 from pyconchat.server.purge import Purge
-from pyconchat.server.start_lines import database_line, reserved_lines
+from pyconchat.server.start_lines import database_line, node_line, reserved_lines
 from pyconchat.server.store_threads import StoreThreads
 from pyconchat.sessions.portal import login_portal
 from pyconchat.store import READERS, BadStore, SqlStore
@@ -197,6 +197,8 @@ class ChatService(MultiService):
         self._lock_state()
         self._log.info("state folder: {folder}", folder=self.config.state_path)
         self._log.info("{line}", line=database_line(self.config))
+        if self.config.node_name:
+            self._log.info("{line}", line=node_line(self.config))
         try:
             self._store.lock()
             self._store.open()

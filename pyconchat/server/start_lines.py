@@ -23,6 +23,7 @@ __all__ = [
     "database_line",
     "irc_line",
     "metrics_line",
+    "node_line",
     "port_line",
     "port_name",
     "reserved_lines",
@@ -77,6 +78,13 @@ def database_line(config: Config) -> str:
         return f"database: {config.store_url.partition(':///')[2]}"
     host = url.hostname or "this machine"
     return f"database: PostgreSQL, {url.path.removeprefix('/')} on {host}"
+
+
+def node_line(config: Config) -> str:
+    """Return the name of the node, and its bus, without the password in its URL."""
+    bus = urlsplit(config.bus.url)
+    by = f"{bus.hostname}, port {bus.port or 6379}" if bus.hostname else "PostgreSQL's NOTIFY"
+    return f"node {config.node_name}, one of several on this database; bus: {by}"
 
 
 def port_line(address: Any, tls: bool, programs: Programs) -> str:

@@ -9,12 +9,13 @@ import pytest
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
 from pyconchat.client.net.address import parse_address
-from pyconchat.config import Config, StoreConfig
+from pyconchat.config import BusConfig, Config, NodeConfig, StoreConfig
 from pyconchat.server.start_lines import (
     Programs,
     database_line,
     irc_line,
     metrics_line,
+    node_line,
     port_line,
     reserved_lines,
 )
@@ -126,3 +127,16 @@ def test_accounts_with_the_name_of_a_service() -> None:
     assert reserved_lines(["alice", "bob"]) == []
     (line,) = reserved_lines(["alice", "NickServ"])
     assert "delete-account NickServ" in line
+
+
+@pytest.mark.parametrize(
+    ("bus", "by"),
+    [
+        ("", "PostgreSQL's NOTIFY"),
+        ("redis://:secret@bus.example.org", "bus.example.org, port 6379"),
+        ("rediss://u:secret@bus.example.org:6380/1", "bus.example.org, port 6380"),
+    ],
+)
+def test_the_line_of_a_node_names_its_bus_without_the_password(bus: str, by: str) -> None:
+    config = Config(node=NodeConfig(name="one"), bus=BusConfig(url=bus))
+    assert node_line(config) == f"node one, one of several on this database; bus: {by}"
