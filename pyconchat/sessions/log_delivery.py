@@ -33,6 +33,10 @@ EARLIER = "Earlier"
 
 NOBODY = Key("")
 
+MAX_READ_EARLIER = 500
+"""Maximum entries that are read to find those before a join. When thousands join one group, each
+would otherwise read all joins before their own."""
+
 MAX_PIECE = 6144
 """Maximum characters of text that are rendered at once, unless one message has more. The slowest
 to render, with hundreds of tabs, take 3 ms."""
@@ -141,7 +145,9 @@ class LogDelivery:
             before, account = subscription.read - 1, self._session.account
             # What happened to an earlier guest of the same name did not happen to this one.
             reader = account.key if account.registered else NOBODY
-            newest = await self._newest(subscription.conversation, 0, before, most, reader)
+            # Joins are not shown: of thousands of them only a part is read.
+            first = max(0, before - MAX_READ_EARLIER)
+            newest = await self._newest(subscription.conversation, first, before, most, reader)
             await self._write(subscription, newest.entries, reader, EARLIER)
 
     async def _newest(
