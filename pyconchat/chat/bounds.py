@@ -24,7 +24,14 @@ from pyconchat.domain.group import Group
 from pyconchat.domain.group_state import Ban, Quiet
 from pyconchat.domain.names import Key, Name, fold
 
-__all__ = ["Bounds"]
+__all__ = ["MAX_TRIES", "Bounds"]
+
+
+MAX_TRIES = 20
+"""Maximum times that a request is decided again after a `Conflict` with another node's change.
+
+With 5, one in fifteen of 200 people who joined one group at two nodes at once was refused.
+"""
 
 
 class Bounds:

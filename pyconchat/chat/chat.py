@@ -6,7 +6,7 @@ to the journal. What could not be stored is undone (see `Recovery`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred, succeed
@@ -14,10 +14,9 @@ from twisted.internet.interfaces import IReactorTime
 
 from pyconchat.chat.account_keys import AccountKeys
 from pyconchat.chat.amending import Amending
-from pyconchat.chat.bounds import Bounds
+from pyconchat.chat.bounds import MAX_TRIES, Bounds
 from pyconchat.chat.code_makers import lost_codes
 from pyconchat.chat.conversations import (
-    Conversation,
     GroupConversation,
 )
 from pyconchat.chat.interfaces import Asker, ICommits, IHasher, ISession, IStore, IThreads
@@ -27,6 +26,7 @@ from pyconchat.chat.nodes import Node, Nodes
 from pyconchat.chat.page_turns import PageTurns
 from pyconchat.chat.private import PrivateTalk
 from pyconchat.chat.publisher import Publisher
+from pyconchat.chat.reading import Reading
 from pyconchat.chat.recovery import Recovery
 from pyconchat.chat.registration import Registration
 from pyconchat.chat.search_indexer import SearchIndexer
@@ -38,8 +38,6 @@ from pyconchat.domain.decisions import SERVER, Decision, NewEntry, RequestKey
 from pyconchat.domain.errors import Conflict, Refused
 from pyconchat.domain.events import (
     Action,
-    AnyEvent,
-    Entry,
     GroupCreated,
     GroupEvent,
     Message,
@@ -55,22 +53,12 @@ from pyconchat.domain.group import Actor, Group
 from pyconchat.domain.names import Name, group_name
 from pyconchat.domain.refusals import no_such_hook, no_such_message, not_saved
 from pyconchat.domain.replies import Stats
-from pyconchat.domain.search import Found, Query
-from pyconchat.domain.stored import DirectRecord, Loaded
+from pyconchat.domain.stored import Loaded
 from pyconchat.domain.text import SafeText
 
 __all__ = ["Chat"]
 
-MAX_TRIES = 20
-"""Maximum times that a request is decided again after a `Conflict` with another node's change.
-
-With 5, one in fifteen of 200 people who joined one group at two nodes at once was refused.
-"""
-
 Rule = Callable[[Group], list[GroupEvent]]
-
-EntryPlace = tuple[int, int]
-"""Where an entry is: its conversation, and its number there."""
 
 
 class Chat:
@@ -117,7 +105,7 @@ class Chat:
             commits = self.nodes.commits
             publish, recover = self.nodes.incoming.publish, self.nodes.incoming.recover
         self.journal = Journal(commits, threads, reactor, publish, recover, self.statistics)
-        self._turns = PageTurns(self.journal, reactor)
+        turns = PageTurns(self.journal, reactor)
         self.registry = SessionRegistry(self.memory, store, self.journal, self.now)
         self.registration = Registration(
             self.memory, store, self.journal, self.registry, hasher, self.now
@@ -137,6 +125,7 @@ class Chat:
             busy=lambda: self.journal.busy,
             active=lambda: self.journal.active,
         )
+        self.reading = Reading(store, self.journal, turns, self.indexer, self.presence)
         self.amending = Amending(self.memory, store, self.journal, self.decide, self.private)
         self.bounds = Bounds(config.limits, self.groups)
         gauge = self.statistics.gauge
@@ -181,38 +170,26 @@ class Chat:
         notice: bool = False,
         tags: Tags = (),
         cuts: tuple[int, ...] = (),
-        tries: int = MAX_TRIES,
     ) -> None:
         """Post *text* to a group, as an answer to the entry *reply_to*. Raises `Refused`.
 
         *notice*, *tags* and *cuts* are as in `Message`.
 
         *done* fires with the message's number; without it, the session is told only if the
-        message could not be stored. If another node has changed the group, it is decided again, at
-        most *tries* times.
+        message could not be stored.
         """
-        now = self.now()
-        group, actor = self.memory.usable(conversation), session.account.actor
-        if reply_to > conversation.published:  # before `post` uses up their turn
-            group.require_member(actor)
-            raise no_such_message(reply_to)
-        event = group.post(actor, text, now)
-        if reply_to or notice or tags or cuts:
-            event = replace(event, reply_to=reply_to, notice=notice, tags=tags, cuts=cuts)
-        retry = version = None
-        if self.nodes is not None:
-            version = group.version
+        actor = session.account.actor
 
-            def post_again() -> None:
-                group.give_turn_back(actor)
-                self.post(
-                    *(session, conversation, text, done, key),
-                    *(reply_to, notice, tags, cuts, tries - 1),
-                )
+        def post(group: Group, now: int) -> Message:
+            if reply_to > conversation.published:  # before `Group.post` uses up their turn
+                group.require_member(actor)
+                raise no_such_message(reply_to)
+            event = group.post(actor, text, now)
+            if reply_to or notice or tags or cuts:
+                event = replace(event, reply_to=reply_to, notice=notice, tags=tags, cuts=cuts)
+            return event
 
-            retry = _retry(post_again, done, session, tries)
-        decision = Decision(now, (NewEntry(conversation.id, event, version),), (), key)
-        self.journal.append(decision, _origin(session), done, retry)
+        self._say(conversation, post, actor, key, session, done)
         if session.away is not None:
             self.registry.absences.end(session)
 
@@ -231,7 +208,8 @@ class Chat:
             event = group.act(actor, text, now)
             return replace(event, tags=tags) if tags else event
 
-        done = self._say(conversation, act, actor, key, _origin(session))
+        done: Deferred[int] = Deferred()
+        self._say(conversation, act, actor, key, session, done)
         if session.away is not None:
             self.registry.absences.end(session)
         return done
@@ -242,13 +220,16 @@ class Chat:
         rule: Callable[[Group, int], Talk | TagsSent],
         actor: Actor | None,
         key: RequestKey | None,
-        origin: ISession | None = None,
+        session: ISession | None,
+        done: Deferred[int] | None,
         tries: int = MAX_TRIES,
-    ) -> Deferred[int]:
-        """Post what *rule* decides, as `post`; fires with its number. Raises `Refused`."""
+    ) -> None:
+        """Post what *rule* decides, as `post`; *actor* has used up a turn. Raises `Refused`.
+
+        If another node has changed the group, *rule* decides again, at most *tries* times.
+        """
         now, group = self.now(), self.memory.usable(conversation)
         event = rule(group, now)
-        done: Deferred[int] = Deferred()
         retry = version = None
         if self.nodes is not None:
             version = group.version
@@ -256,13 +237,12 @@ class Chat:
             def say_again() -> None:
                 if actor is not None:
                     group.give_turn_back(actor)
-                again = self._say(conversation, rule, actor, key, origin, tries - 1)
-                again.chainDeferred(done)
+                self._say(conversation, rule, actor, key, session, done, tries - 1)
 
-            retry = _retry(say_again, done, None, tries)
+            retry = _retry(say_again, done, session, tries)
         decision = Decision(now, (NewEntry(conversation.id, event, version),), (), key)
+        origin = None if session is None else _origin(session)
         self.journal.append(decision, origin, done, retry)
-        return done
 
     def send_tags(
         self, session: ISession, conversation: GroupConversation, tags: Tags
@@ -273,7 +253,9 @@ class Chat:
         def send(group: Group, now: int) -> TagsSent:
             return group.send_tags(actor, tags, now)
 
-        return self._say(conversation, send, None, None)  # tags take no turn
+        done: Deferred[int] = Deferred()
+        self._say(conversation, send, None, None, None, done)  # tags take no turn
+        return done
 
     def post_by_hook(self, digest: str, text: SafeText, key: str = "") -> Deferred[int]:
         """Post *text* at the hook whose token has the hash *digest*; fires with its number.
@@ -290,7 +272,9 @@ class Chat:
         def post(group: Group, now: int) -> Message:
             return group.post_by_hook(found.hook, text, now)
 
-        return self._say(found.conversation, post, None, request)
+        done: Deferred[int] = Deferred()
+        self._say(found.conversation, post, None, request, None, done)
+        return done
 
     # Groups.
 
@@ -418,70 +402,7 @@ class Chat:
         self.accounts.require_operator(account.actor, "see the server's figures")
         return self.statistics.stats()
 
-    # Reading.
-
-    async def entries(
-        self, session: ISession, conversation: Conversation, after: int, upto: int, limit: int
-    ) -> list[Entry]:
-        """Read the first *limit* entries after *after* up to *upto*, in turns with other readers.
-
-        The read is cancelled if *session* ends. Raises `NotSaved`.
-        """
-        wanted = self._wanted_by(session)
-        return await self._turns.read(
-            self.store.entries, conversation.id, after, upto, limit, wanted
-        )
-
-    async def mentions(self, account: Account) -> list[EntryPlace]:
-        """Return where *account* was mentioned, the newest first. Raises `NotSaved`."""
-        if not account.registered:
-            return list(account.mentions)[::-1]
-        return await self.journal.read_in_order(self.store.mentions, account.key)
-
-    async def numbered(self, session: ISession, places: Sequence[EntryPlace]) -> list[Entry]:
-        """Read the entries at *places*, as `entries`. Raises `NotSaved`."""
-        return await self._turns.read(self.store.numbered, places, self._wanted_by(session))
-
-    async def page(
-        self,
-        conversation: int,
-        after: int,
-        upto: int,
-        limit: int,
-        kinds: Sequence[type[AnyEvent]] = (),
-        newest: bool = False,
-    ) -> list[Entry]:
-        """As `IStore.page`, in turns with other readers. Raises `NotSaved`."""
-        return await self._turns.read(
-            self.store.page, conversation, after, upto, limit, kinds, newest
-        )
-
-    async def seq_at(self, conversation: int, at: int, head: int) -> int:
-        """As `IStore.seq_at`, in turns with other readers. Raises `NotSaved`."""
-        return await self._turns.read(self.store.seq_at, conversation, at, head)
-
-    async def directs(self, party: str) -> list[DirectRecord]:
-        """As `IStore.directs`, in turns with other readers. Raises `NotSaved`."""
-        return await self._turns.read(self.store.directs, party)
-
-    async def give_way(self) -> None:
-        """Wait for the turns of the other readers and for the current commit."""
-        await self._turns.give_way()
-
-    def _wanted_by(self, session: ISession) -> Callable[[], bool]:
-        """Return a thread-safe function that returns whether *session* still exists."""
-        key, presence = session.account.key, self.presence
-        return lambda: session in presence.sessions(key)
-
-    async def search(
-        self, session: ISession, conversation: Conversation, query: Query, before: int, limit: int
-    ) -> Found:
-        """Return the newest *limit* entries before *before* that *query* finds.
-
-        The search ends with *session*. Raises `Refused` or `NotSaved`.
-        """
-        key, wanted = session.account.key, self._wanted_by(session)
-        return await self.indexer.search(key, conversation.id, query, before, limit, wanted)
+    # What was decided.
 
     def settled(self) -> Deferred[int]:
         """Fire when everything that was decided so far is stored and published."""
@@ -491,9 +412,9 @@ class Chat:
         """Fire with the entry number of the request with *key*; None if it was not stored."""
         return self.journal.read_in_order(self.store.request_seq, key)
 
-    def _append(self, decision: Decision, origin: ISession | None = None) -> Deferred[int]:
+    def _append(self, decision: Decision) -> Deferred[int]:
         done: Deferred[int] = Deferred()
-        self.journal.append(decision, origin, done)
+        self.journal.append(decision, done=done)
         return done
 
 

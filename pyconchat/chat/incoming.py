@@ -94,8 +94,8 @@ class Incoming:
         self._reconnected = reconnected
         self._decisions_stored = stored
         self._found_private = found_private
-        self.journal: Journal  # set by `Chat`
-        self.commits: FillingCommits  # set by `Chat`
+        self.journal: Journal  # set by `Nodes`
+        self.commits: FillingCommits  # set by `Nodes`
         self._accepted: dict[int, int] = {}  # where it is more than what is published
         self._box = Box()
         self._behind: dict[int, int] = {}  # to be read: conversations, and what is known of them

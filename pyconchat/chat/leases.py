@@ -24,7 +24,8 @@ from pyconchat.domain.errors import LeaseLost, NotSaved
 from pyconchat.domain.names import Key, Name, fold
 from pyconchat.domain.replies import EndWhy
 from pyconchat.domain.stored import OnlineRecord
-from pyconchat.domain.text import SafeText
+from pyconchat.domain.text import safe_line
+from pyconchat.net.waiters import Waiters
 
 __all__ = ["RENEW_SECONDS", "AwayNotice", "Leases", "PresenceNotice"]
 
@@ -48,10 +49,13 @@ class PresenceNotice(msgspec.Struct, frozen=True, tag="online"):
 
 
 class AwayNotice(msgspec.Struct, frozen=True, tag="away"):
-    """*name* is away since *at* (milliseconds since the epoch) with *text*; None: is present."""
+    """*name* is away since *at* (milliseconds since the epoch) with *text*; None: is present.
+
+    The text has come over a bus, so it is safe for a terminal only when it was checked again.
+    """
 
     name: Name
-    text: SafeText | None
+    text: str | None
     at: int
 
 
@@ -81,7 +85,9 @@ class Leases:
         self.held = False
         self._changes: dict[str, OnlineRecord] = {}  # of this node, not stored yet, by party
         self._storing = False
-        self._heard: list[OnlineRecord] | None = None  # during a reading
+        self._heard: list[OnlineRecord] = []  # during a reading
+        self._reading = False
+        self._read = Waiters()  # for the end of the reading
         self._renewals = 0
         self._renewing = LoopingCall(self._renew)
         self._renewing.clock = reactor
@@ -119,14 +125,14 @@ class Leases:
         if absence is None:
             self._tell(AwayNotice(account.name, None, 0))
         else:
-            text = SafeText(absence.text[:MAX_AWAY_TEXT])
-            self._tell(AwayNotice(account.name, text, absence.at))
+            self._tell(AwayNotice(account.name, absence.text[:MAX_AWAY_TEXT], absence.at))
 
     def heard_absence(self, notice: AwayNotice) -> None:
         """Take over that somebody at another node is away, or no longer."""
         account = self._memory.accounts.get(notice.name)
         if account is not None:
-            absence = None if notice.text is None else Absence(notice.text, notice.at)
+            text = None if notice.text is None else safe_line(notice.text)
+            absence = None if text is None else Absence(text, notice.at)
             self._registry.absences.changed_elsewhere(account, absence)
 
     def dismissed(self, account: Account) -> None:
@@ -179,7 +185,7 @@ class Leases:
         for record in notice.records:
             if record.node != self.node:
                 self._set(record)
-                if self._heard is not None:
+                if self._reading:
                     self._heard.append(record)
 
     def _set(self, record: OnlineRecord, quiet: bool = False) -> None:
@@ -223,25 +229,33 @@ class Leases:
             self._registry.forget_elsewhere(record.party)
 
     def read(self) -> Deferred[None]:
-        """Read who is online at the other nodes."""
-        self._heard = []
+        """Read who is online at the other nodes. Fires when that is done, or cannot be done."""
+        if self._reading:
+            return self._read.wait(False)
+        self._reading = True
 
         def found(records: Sequence[OnlineRecord]) -> None:
-            heard, self._heard = self._heard or [], None
             now = {(record.node, record.party) for record in records}
             for nodes in list(self._memory.presence.elsewhere.values()):
                 for record in list(nodes.values()):
                     if (record.node, record.party) not in now:
                         self._gone(record)
-            for record in (*records, *heard):
+            for record in (*records, *self._heard):  # what was heard may be newer
                 self._set(record)
 
-        return self._threads.write(self._nodes.online).addCallbacks(found, self._failed)
+        def done(_: object) -> None:
+            self._reading = False
+            self._heard.clear()
+            self._read.fire()
+
+        reading = self._threads.write(self._nodes.online)
+        return reading.addCallback(found).addErrback(self._failed).addCallback(done)
 
     # The lease.
 
     def _renew(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._keep())
+        # A failure must not end the renewals.
+        return Deferred.fromCoroutine(self._keep()).addErrback(self._failed)
 
     async def _keep(self) -> None:
         try:

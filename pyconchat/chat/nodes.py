@@ -128,7 +128,6 @@ class Nodes:
         self._above = 0  # no conversation with a smaller id, or this one, is created any more
         self._seen: set[int] = set()  # the others that were found
         self._marks: deque[tuple[float, int]] = deque()  # when which id was the highest
-        self._refreshing: dict[Key, None] = {}
         self._comparing = LoopingCall(self._compare_when_due)
         self._comparing.clock = reactor
         self._compared = float("-inf")
@@ -264,22 +263,13 @@ class Nodes:
             self._log.warn("a notice of another node is damaged: {problem}", problem=problem)
             return
         if isinstance(notice, AccountNotice):
-            self._refresh_soon(notice.key)
+            self._run(self.refresh(notice.key))
         elif isinstance(notice, AwayNotice):
             self.leases.heard_absence(notice)
         else:
             self.leases.heard(notice)
 
     # Accounts.
-
-    def _refresh_soon(self, key: Key) -> None:
-        if key not in self._refreshing:
-            self._refreshing[key] = None
-            self._run(self._refresh_in_turn(key))
-
-    async def _refresh_in_turn(self, key: Key) -> None:
-        del self._refreshing[key]
-        await self.refresh(key)
 
     async def refresh(self, key: Key) -> None:
         """Take over what is stored of the account *key*. Raises `NotSaved`.
@@ -305,7 +295,6 @@ class Nodes:
 
     def compare(self) -> None:
         """Compare everything that is known with the store, soon."""
-        self._compared = float("-inf")
         self._run(self._compare())
         self._run(self.private.read_all())
         self.leases.read()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from twisted.internet.defer import Deferred
 
 from pyconchat.chat import event_log
+from pyconchat.chat.bounds import MAX_TRIES
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.interfaces import Asker, IHasher, IJournal, ISession, IStore
 from pyconchat.chat.memory import Memory
@@ -39,9 +40,6 @@ from pyconchat.domain.stored import AccountRecord, AccountState
 from pyconchat.domain.text import SafeText
 
 __all__ = ["Registration"]
-
-MAX_TRIES = 20
-"""Maximum times that a registration is decided on the groups of a guest, which others change."""
 
 
 class Registration:
@@ -309,13 +307,17 @@ class Registration:
             account.become_operator(record.operator)
             self._take_over_keys(account, record.keys)
         account.ignores = {fold(name): name for name in state.ignores}
-        account.muted = set(state.mutes)
+        changed, account.muted = account.muted ^ set(state.mutes), set(state.mutes)
         account.detached = set(state.detached)
         for target, at in state.read_markers:
             account.read_markers[target] = max(at, account.read_markers.get(target, 0))
         account.settings = Settings().stored(state.settings)
         for session in self._memory.presence.sessions(key):
             session.restyle()
+            for id in changed:
+                conversation = self._memory.conversations.get(id)
+                if conversation is not None:
+                    session.subscriptions.refresh(conversation)
 
     def _take_over_keys(self, account: Account, keys: Sequence[PublicKey]) -> None:
         """Set the public keys; end the sessions that a removed one has opened."""

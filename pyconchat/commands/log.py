@@ -96,7 +96,7 @@ async def history(call: Call, asked: _Asked | None) -> Reply:
     if asked.before is not None:
         upto = min(upto, await entry_at(call, conversation, asked.before) - 1)
     after = max(0, upto - asked.most)
-    entries = await call.chat.entries(call.session, conversation, after, upto, upto - after)
+    entries = await call.chat.reading.entries(call.session, conversation, after, upto, upto - after)
     call.require_talk()  # again: reading takes time
     key = call.account.key
     readable = [each for each in entries if conversation.may_read(each.event, key)]
@@ -163,7 +163,9 @@ async def search(call: Call, asked: _Search) -> Reply:
     before = conversation.published + 1
     if asked.before is not None:
         before = min(before, await entry_at(call, conversation, asked.before))
-    found = await call.chat.search(call.session, conversation, asked.query, before, MAX_MATCHES + 1)
+    found = await call.chat.reading.search(
+        call.session, conversation, asked.query, before, MAX_MATCHES + 1
+    )
     call.require_talk()  # again: searching takes time
     page = found.entries[-MAX_MATCHES:]
     wanted = _not_ignored(call, page)

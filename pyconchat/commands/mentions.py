@@ -51,7 +51,7 @@ async def list_mentions(call: Call, which: tuple[int, tuple[str, int] | None] | 
         None if before is None else (call.services.groups.find(call.actor, before[0]).id, before[1])
     )
     await call.chat.settled()  # includes messages that were typed just before
-    places = await call.chat.mentions(call.account)
+    places = await call.chat.reading.mentions(call.account)
     own = _own(call)
     places = [each for each in places if each[0] in own]
     if last is not None:
@@ -81,7 +81,7 @@ async def _read(call: Call, places: Sequence[tuple[int, int]], count: int) -> li
     for first in range(0, len(places), step):
         if len(found) >= count:
             break
-        entries = await call.chat.numbered(call.session, places[first : first + step])
+        entries = await call.chat.reading.numbered(call.session, places[first : first + step])
         naming = (entry for entry in entries if names_reader(entry.event, call.account.key))
         seen = (as_seen(entry, call.account.ignores) for entry in naming)
         found += [entry for entry in seen if entry is not None]

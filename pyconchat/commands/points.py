@@ -67,6 +67,6 @@ async def entry_at(call: Call, conversation: Conversation, where: Point) -> int:
     if where.seq is not None:
         return where.seq
     at = call.chat.now() - where.age if where.at is None else where.at
-    newest = await call.chat.seq_at(conversation.id, at, conversation.published)
+    newest = await call.chat.reading.seq_at(conversation.id, at, conversation.published)
     call.require_talk()  # again: reading takes time
     return newest + 1

@@ -189,7 +189,7 @@ class LogDelivery:
         """
         for number, piece in enumerate(_pieces(entries)):
             if number:
-                await self._chat.give_way()
+                await self._chat.reading.give_way()
             if not self._receiving:
                 return
             if moves:
@@ -227,7 +227,7 @@ class LogDelivery:
                 self._session.peer.wake()
 
     async def _read(self, conversation: Conversation, after: int, upto: int) -> list[Entry]:
-        return await self._chat.entries(self._session, conversation, after, upto, PAGE)
+        return await self._chat.reading.entries(self._session, conversation, after, upto, PAGE)
 
     def _replay(
         self, subscription: Subscription, entries: Sequence[Entry], reader: Key, heading: str

@@ -11,7 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from pyconchat.chat.chat import MAX_TRIES, Chat
+from pyconchat.chat.bounds import MAX_TRIES
+from pyconchat.chat.chat import Chat
 from pyconchat.chat.recovery import RETRY_SECONDS
 from pyconchat.config import Config
 from pyconchat.domain.decisions import Decision, DeleteAccount, NewEntry, Register

@@ -73,3 +73,21 @@ def test_a_lost_lease_is_taken_anew(cluster: Cluster) -> None:
 def test_two_living_nodes_have_different_names(cluster: Cluster) -> None:
     with pytest.raises((NotSaved, Exception), match="another node"):
         cluster.add("a")
+
+
+def test_a_failure_does_not_end_the_renewals(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = cluster.nodes[0].own_store.nodes
+    renew = store.renew
+    calls = []
+
+    def fail_once() -> object:
+        calls.append(None)
+        if len(calls) == 1:
+            raise ZeroDivisionError
+        return renew()
+
+    monkeypatch.setattr(store, "renew", fail_once)
+    cluster.settle(3 * RENEW_SECONDS)
+    assert len(calls) >= 2

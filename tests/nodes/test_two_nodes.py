@@ -150,3 +150,36 @@ def test_a_guest_sees_nothing_of_an_earlier_one_with_the_name(cluster: Cluster) 
     cluster.settle(35)
     assert "psst" in bob.sees()
     assert "psst" not in other.sees()
+
+
+def test_what_one_device_mutes_or_ignores_holds_at_the_other_node(cluster: Cluster) -> None:
+    alice = cluster.person(0, "alice", "password").types("/create tea open", "/desk")
+    cluster.settle()
+    tablet = cluster.person(1, "alice", "password").types("/desk")
+    bob = cluster.person(1, "bob", "password").types("/join tea")
+    alice.types("/mute tea")
+    cluster.settle()
+    tablet.sees()
+    bob.types("while it is muted")
+    cluster.settle()
+    assert "while it is muted" not in tablet.sees()
+    alice.types("/mute tea off", "/ignore bob")
+    cluster.settle()
+    tablet.sees()
+    bob.types("while he is ignored")
+    cluster.settle()
+    assert "while he is ignored" not in tablet.sees()
+
+
+def test_an_away_text_of_another_node_is_safe_for_a_terminal(cluster: Cluster) -> None:
+    """Whoever can write to the bus cannot write to terminals."""
+    alice = cluster.person(0, "alice", "password")
+    cluster.person(1, "bob", "password")
+    cluster.settle()
+    nodes = cluster.nodes[0].chat.nodes
+    assert nodes is not None
+    nodes.noticed(b'{"type":"away","name":"bob","text":"\\u001b[2Jgone","at":1}')
+    alice.types("/whois bob")
+    seen = alice.sees()
+    assert "gone" in seen
+    assert "\x1b" not in seen

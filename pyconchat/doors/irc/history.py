@@ -144,7 +144,7 @@ class _Reader:
         if limit <= 0 or after >= upto:
             return []
         conversation, account = self._conversation, self._client.account
-        entries = await self._client.services.chat.page(
+        entries = await self._client.services.chat.reading.page(
             conversation.id, after, upto, limit, self._kinds, newest
         )
         readable = (
@@ -155,7 +155,7 @@ class _Reader:
         return [entry for entry in readable if entry is not None]
 
     async def _seq_at(self, at: int, head: int) -> int:
-        return await self._client.services.chat.seq_at(self._conversation.id, at, head)
+        return await self._client.services.chat.reading.seq_at(self._conversation.id, at, head)
 
     def _parsed(self, reference: str) -> tuple[int | None, int]:
         """Return the number, or None and the time, that *reference* stands for."""
@@ -201,13 +201,13 @@ async def _targets(client: Client, message: Message) -> None:
     await services.chat.settled()
     found: list[tuple[int, str]] = []
     for conversation in client.groups():
-        newest = await services.chat.page(
+        newest = await services.chat.reading.page(
             conversation.id, 0, conversation.published, 1, TALK, newest=True
         )
         if newest:
             found.append((newest[0].at, f"#{conversation.group.name}"))
     if account.registered:
-        for record in await services.chat.directs(account.party):
+        for record in await services.chat.reading.directs(account.party):
             one, other = (account_key(party) for party in record.parties)
             partner = services.accounts.get(other if one == account.key else one)
             if partner is not None and partner.party in record.parties:

@@ -63,5 +63,5 @@ async def _mark(client: Client, name: str, conversation: Conversation | None, at
     if conversation is None or conversation not in session.subscriptions:
         return
     session.subscriptions.release(conversation)
-    seq = await services.chat.seq_at(conversation.id, at + 1, conversation.published)
+    seq = await services.chat.reading.seq_at(conversation.id, at + 1, conversation.published)
     registry.mark(session, conversation, seq)

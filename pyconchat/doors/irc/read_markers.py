@@ -36,7 +36,7 @@ async def note_shown(client: Client, conversation: Conversation) -> bool:
     where = client.login.view_of(conversation)
     target = f"#{where.group}" if where.group is not None else f"{where.other}"
     try:
-        entries = await client.services.chat.page(
+        entries = await client.services.chat.reading.page(
             conversation.id, 0, shown, 1, (Message, Action), newest=True
         )
     except NotSaved:

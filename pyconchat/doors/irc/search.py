@@ -117,16 +117,16 @@ async def _found(
     chat, account, head = client.services.chat, client.account, place.published
     after, upto = 0, head
     if asked.after is not None:
-        after = await chat.seq_at(place.id, asked.after, head)
+        after = await chat.reading.seq_at(place.id, asked.after, head)
     if asked.before is not None:
-        upto = await chat.seq_at(place.id, asked.before + 1, head)
+        upto = await chat.reading.seq_at(place.id, asked.before + 1, head)
     if after >= upto:
         return []
     if asked.query.tokens():
-        result = await chat.search(client.login, place, asked.query, upto + 1, asked.limit)
+        result = await chat.reading.search(client.login, place, asked.query, upto + 1, asked.limit)
         entries = [entry for entry in result.entries if entry.seq > after]
     else:
-        entries = await chat.page(place.id, after, upto, asked.limit, TALK, newest=True)
+        entries = await chat.reading.page(place.id, after, upto, asked.limit, TALK, newest=True)
     if isinstance(place, GroupConversation) and account.key not in place.group.members:
         return []  # again: searching takes time
     seen = (
