@@ -143,14 +143,14 @@ class Incoming:
             entries, origins = runs.get(id, ([], []))
             if conversation is None:
                 continue
-            after = self._version_after(versions.get(id), conversation)
+            if isinstance(conversation, GroupConversation):
+                changed = [each + 1 for each in versions.get(id, {}).values() if each is not None]
+                conversation.version = max(conversation.version, *changed, 0)
             if id in caught:
                 own = {each.seq for each in entries}
                 others.update((id, each.seq) for each in caught[id].entries if each.seq not in own)
-                self._match(conversation, caught[id], after, own, id in self._fresh)
+                self._match(conversation, caught[id], own, id in self._fresh)
                 runs[id] = _merged(caught[id].entries, entries, origins)
-            elif isinstance(conversation, GroupConversation):
-                conversation.version = after
             runs[id] = self._new(id, *runs[id])
         return self._deliver({id: run for id, run in runs.items() if run[0]}, others)
 
@@ -159,45 +159,36 @@ class Incoming:
 
         All else is left to *recovery*.
         """
-        again: list[PendingDecision] = []
+        again: list[Callable[[], None]] = []
         others: list[PendingDecision] = []
         for pending in decisions:
             ids = {new.conversation for new in pending.decision.entries}
-            known = pending.retry is not None and ids and ids <= self._fresh
-            (again if known else others).append(pending)
+            if pending.retry is not None and ids and ids <= self._fresh:
+                again.append(pending.retry)
+            else:
+                others.append(pending)
         if others:
             self._recovery.recover(journal, others)
-        for pending in again:
-            self.conflicts += 1
-            assert pending.retry is not None
-            pending.retry()
-
-    def _version_after(
-        self, own: Mapping[int, int | None] | None, conversation: Conversation
-    ) -> int:
-        """Return the version of the stored state after the *own* entries, if no others came."""
-        if not isinstance(conversation, GroupConversation):
-            return 0
-        changed = [version + 1 for version in (own or {}).values() if version is not None]
-        return max(conversation.version, *changed) if changed else conversation.version
+        self.conflicts += len(again)
+        for retry in again:
+            retry()
 
     def _match(
         self,
         conversation: Conversation,
         caught: Caught,
-        version: int,
         own: Collection[int] = (),
         refused: bool = False,
     ) -> None:
-        """Set the state in memory to what was *caught*, unless it is that of *version*.
+        """Set the state in memory to what was *caught*, unless that is not newer.
 
         Also if a decision of this node was *refused*: it was applied to the state in memory. The
         entries *own* are applied already.
         """
         if isinstance(conversation, GroupConversation):
-            conversation.version = version
-            if caught.group is not None and (refused or caught.group.version > version):
-                self._memory.restore_group(conversation, caught.group)
+            group = caught.group
+            if group is not None and (refused or group.version > conversation.version):
+                self._memory.restore_group(conversation, group)
         elif conversation.id == SERVER:
             known = self.known(SERVER)
             for entry in caught.entries:
@@ -352,10 +343,8 @@ class Incoming:
                 conversation = self._add(id, each)
                 if conversation is None:
                     continue
-            elif isinstance(conversation, GroupConversation):
-                self._match(conversation, each, conversation.version)
             else:
-                self._match(conversation, each, 0)
+                self._match(conversation, each)
             entries, _ = self._new(id, each.entries, [None] * len(each.entries))
             if entries:
                 self._show(id, entries)
