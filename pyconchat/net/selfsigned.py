@@ -112,7 +112,7 @@ class SelfSignedEndpoint:
     async def _listen(self, factory: IProtocolFactory) -> IListeningPort:
         from twisted.internet.ssl import CertificateOptions
 
-        key, certificate = _load_orcreate_private_file(self._folder, self._now)
+        key, certificate = _load_or_create(self._folder, self._now)
         options = CertificateOptions(
             # Twisted's annotations still require the types that pyOpenSSL has deprecated.
             privateKey=key,  # type: ignore[arg-type]
@@ -124,7 +124,7 @@ class SelfSignedEndpoint:
         return port
 
 
-def _load_orcreate_private_file(
+def _load_or_create(
     folder: Path, now: Callable[[], datetime]
 ) -> tuple[EllipticCurvePrivateKey, Certificate]:
     """Return the key and the certificate of *folder*; create those that are missing.
