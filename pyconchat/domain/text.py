@@ -169,6 +169,8 @@ def emoji_in(text: SafeText) -> Emoji | None:
 
 def in_bytes(count: int) -> SafeText:
     """Return a count of bytes in units of powers of 1000: ``1.2 MB``."""
+    if count == 1:
+        return SafeText("1 byte")
     size = float(max(0, min(count, 10**30)))
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 999.5:

@@ -231,7 +231,7 @@ def test_lines_about_a_private_conversation(
         ({"type": "react", "about": 4, "emoji": "👍"}, "bob reacted 👍 to #4"),
         (
             {"type": "shared", "number": 1, "file": "a", "size": 1, "sha256": "ab"},
-            "bob shared a (1 bytes), number 1",
+            "bob shared a (1 byte), number 1",
         ),
     ):
         event = {**private_message(5, ""), **fields, "by": "bob"}

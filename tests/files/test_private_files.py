@@ -122,7 +122,7 @@ def test_both_see_the_files_of_both(pair: Make) -> None:
     for who, other, name in ((here.alice, here.bob, "a.txt"), (here.bob, here.alice, "b.txt")):
         here.share(who, other, name)
         who.sees()
-        assert other.sees()[-1].startswith(f"* {who.account.name} shared {name} (1 bytes)")
+        assert other.sees()[-1].startswith(f"* {who.account.name} shared {name} (1 byte)")
     for user in (here.alice, here.bob):
         assert [line.split()[1:3] for line in user.types("/files")[1:]] == [
             ["1", "a.txt"],

@@ -33,6 +33,7 @@ export const counted = (number, thing, things = `${thing}s`) =>
 /** Return a count of bytes in units of powers of 1000: ``1.2 MB``. */
 export function inBytes(bytes) {
   let size = Math.max(0, Number(bytes) || 0);
+  if (size === 1) return "1 byte";
   for (const unit of ["bytes", "kB", "MB", "GB"]) {
     if (size < 999.5) return `${size.toFixed(unit === "bytes" || size >= 9.95 ? 0 : 1)} ${unit}`;
     size /= 1000;
