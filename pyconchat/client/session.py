@@ -27,7 +27,7 @@ from pyconchat.client.login_groups import LoginGroups
 from pyconchat.client.midnight import MidnightTimer
 from pyconchat.client.net.address import Address
 from pyconchat.client.net.connection import ServerConnection
-from pyconchat.client.net.json_protocol import Object
+from pyconchat.client.net.json_protocol import Object, objects_in
 from pyconchat.client.net.login import ClientLogin
 from pyconchat.client.own_commands import OwnCommands
 from pyconchat.client.read_markers import ReadMarkers
@@ -330,7 +330,8 @@ class ClientSession:
             self.views.catch_up()
         commands = answer.get("commands")
         if answer.get("type") == "help" and isinstance(commands, list) and len(commands) > 1:
-            commands[:] = [each for each in commands if each.get("name") not in OWN_NAMES]
+            theirs = objects_in(commands)
+            commands[:] = [each for each in theirs if str(each.get("name")) not in OWN_NAMES]
             commands += to_builtins(OWN_COMMANDS)
         if message_of(request) is not None:
             return answer.get("type") == "sent" and not self.groups.is_news(answer)

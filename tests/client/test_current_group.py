@@ -199,6 +199,10 @@ def test_the_clients_own_commands_are_in_help(make_session: MakeSession) -> None
     (request,) = me.types("/help")
     me.server.answers(request, type="help", commands=list(COMMANDS))
     assert any(line.startswith("* Client:     /go") for line in me.sees())
+    (request,) = me.types("/help")
+    me.server.answers(request, type="help", commands=[*COMMANDS, 5, None, {"name": []}])
+    assert not me.ends, "what is no command is left out"
+    me.sees()
     assert me.types("/help go") == []
     assert me.sees()[0] == "* /go [GROUP]"
     (request,) = me.types("/help kick")
