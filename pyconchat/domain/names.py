@@ -39,6 +39,9 @@ Name = NewType("Name", str)
 Key = NewType("Key", str)
 """A name after case folding. Two names are the same if their keys are equal."""
 
+NOBODY = Key("")
+"""The key of no name: that of a reader whom no entry is about."""
+
 MAX_NAME = 32
 """Maximum characters in a name, and in its key. The store's columns are that wide."""
 

@@ -71,12 +71,17 @@ _WHY_LEFT = {
 
 
 def event_sentence(
-    event: AnyEvent, where: Where, reader: Key, at: int, quote: Quote | None = None
+    event: AnyEvent,
+    where: Where,
+    reader: Key,
+    at: int,
+    quote: Quote | None = None,
+    answerable: bool = True,
 ) -> str:
     """Return the sentence that *reader* gets about *event*, of the time *at* (milliseconds).
 
     It is empty if there is none. *quote* is of the message that the event is about. An edit may
-    have several lines.
+    have several lines. If *answerable*, a request to join names the commands that answer it.
     """
     about = subject(event)
     if about is not None and fold(about) == reader:
@@ -85,6 +90,9 @@ def event_sentence(
         sentence = _about_message(event, quote)
     else:
         sentence = _to_others(event, where, at)
+    if answerable and isinstance(event, JoinRequested):
+        named = "" if where.here else f" {where.group}"
+        sentence += f" (/approve {event.name}{named}, /reject {event.name}{named})"
     return f"{_prefix(where)}{sentence}" if sentence else ""
 
 
@@ -212,9 +220,7 @@ def _to_others(event: AnyEvent, where: Where, at: int) -> str:
         case MemberRegistered(name=name):
             return f"{name} is registered now."
         case JoinRequested(name=name, note=note):
-            named = "" if where.here else f" {group}"
-            how = f"/approve {name}{named}, /reject {name}{named}"
-            return f"{name} asks to join {group}{_noted(note)} ({how})"
+            return f"{name} asks to join {group}{_noted(note)}"
         case RequestWithdrawn(name=name):
             return f"The request of {name} to join {group} was withdrawn."
         case JoinRejected(name=name, by=by, reason=reason):

@@ -15,7 +15,7 @@ from pyconchat.chat.interfaces import IRenderer
 from pyconchat.domain.errors import Refused
 from pyconchat.domain.events import Action, AnyEvent, Entry, Message, Talk, is_coming_or_going
 from pyconchat.domain.mentions import names_reader
-from pyconchat.domain.names import Key, Name, fold
+from pyconchat.domain.names import NOBODY, Key, Name, fold
 from pyconchat.domain.replies import (
     DownloadTicket,
     Matches,
@@ -42,8 +42,6 @@ NAMED = "» "
 """Before a line that mentions the reader. No name begins with it."""
 
 BELL = "\a"
-
-NOBODY = Key("")
 
 
 @implementer(IRenderer)
@@ -141,10 +139,13 @@ class TextRenderer:
         return _entry(entry, where, reader, stamp, self._newline)
 
     def _numbered(self, entry: Entry, where: Where, mark: str = "") -> str:
-        """Return the line of *entry* for any reader, with the number by which commands name it."""
+        """Return the line of *entry* for any reader, with the number by which commands name it.
+
+        A request to join does not name the commands that answer it: it may be answered already.
+        """
         number = f" #{entry.seq}" if isinstance(entry.event, Talk) else ""
         stamp = f"[{self._when(entry)}{number}] {mark}"
-        return _entry(entry, where, NOBODY, stamp, self._newline)
+        return _entry(entry, where, NOBODY, stamp, self._newline, answerable=False)
 
     def _when(self, entry: Entry) -> str:
         return date_and_time(entry.at, int(self._wall_clock() * 1000))
@@ -212,8 +213,10 @@ def _private(sender: Name, other: Name, guest: bool) -> str:
     return " (guest, private)" if guest else " (private)"
 
 
-def _entry(entry: Entry, where: Where, reader: Key, stamp: str, newline: str) -> str:
+def _entry(
+    entry: Entry, where: Where, reader: Key, stamp: str, newline: str, answerable: bool = True
+) -> str:
     if isinstance(entry.event, Message | Action):
         return _talk(entry, where, stamp, newline)
-    sentence = event_sentence(entry.event, where, reader, entry.at, entry.quote)
+    sentence = event_sentence(entry.event, where, reader, entry.at, entry.quote, answerable)
     return lay_out(sentence, f"{stamp}* ", newline) if sentence else ""

@@ -22,7 +22,7 @@ from pyconchat.domain.decisions import OPEN_END
 from pyconchat.domain.errors import NotSaved, PeerGone
 from pyconchat.domain.events import Entry, is_coming_or_going
 from pyconchat.domain.ignoring import as_seen
-from pyconchat.domain.names import Key
+from pyconchat.domain.names import NOBODY, Key
 from pyconchat.domain.refusals import CANNOT_READ_LOG
 from pyconchat.domain.replies import EndWhy, Missed
 from pyconchat.sessions.newest import PAGE, Newest, newest_entries
@@ -30,8 +30,6 @@ from pyconchat.sessions.newest import PAGE, Newest, newest_entries
 __all__ = ["MAX_PIECE", "LogDelivery", "Subscription"]
 
 EARLIER = "Earlier"
-
-NOBODY = Key("")
 
 MAX_READ_EARLIER = 500
 """Maximum entries that are read to find those before a join. When thousands join one group, each

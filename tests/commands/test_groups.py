@@ -236,6 +236,9 @@ def test_a_request_and_its_approval(tea: Tea, visit: Visit) -> None:
     assert has(dave.sees(), "You are in tea")
     dave.types("thanks")
     assert tea.bob.sees() == ["dave: thanks"]
+    for reader in (tea.alice, dave):
+        (asked,) = (line for line in reader.types("/history") if "asks to join" in line)
+        assert asked.endswith('* dave asks to join tea: "let me in"'), "nothing is left to answer"
 
 
 def test_the_default_of_approve_is_the_only_request(tea: Tea, visit: Visit) -> None:
