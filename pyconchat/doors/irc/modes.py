@@ -209,12 +209,8 @@ def _list_bans(client: Client, group: Group, now: int) -> None:
 
 
 def _known(client: Client, word: str) -> Name:
-    """Return the name of somebody who is here, or registered. Raises `Refused`."""
-    name = _name(word)
-    account = client.services.accounts.get(name)
-    if account is None:
-        raise Refused(Code.NO_SUCH_NAME, "There is nobody of that name.")
-    return account.name
+    """Return the name of somebody who is online, or registered. Raises `Refused`."""
+    return client.services.accounts.find(_name(word)).name
 
 
 def _name(word: str) -> Name:
