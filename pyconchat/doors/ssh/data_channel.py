@@ -52,7 +52,7 @@ class DataChannel(SSHChannel):
         self.exit_status = 0
         self._door: ISshDoor | None = None
         self._held = bytearray()  # input that the door has not taken
-        self._number = 0  # at the peer
+        self._number = 0  # by which the peer knows the channel
         self._window = WINDOW
         self._taken = 0  # bytes that were taken, and not given back to the window
         self._input_paused = False
@@ -135,7 +135,7 @@ class DataChannel(SSHChannel):
 
     @property
     def transport(self) -> Any:
-        """Return the transport below, for who looks for the socket."""
+        """Return the transport below, for callers that need the socket."""
         return self.conn.transport
 
     def getHost(self) -> Any:
@@ -166,12 +166,12 @@ class DataChannel(SSHChannel):
             producer.pauseProducing()
 
     def unregisterProducer(self) -> None:
-        """Tell nobody any more."""
+        """Forget the producer."""
         self._producer = None
 
     def write(self, data: bytes) -> None:
         """Send *data* as far as the window allows, and the rest later."""
-        if self.localClosed:
+        if self.localClosed or not data:
             return
         size, ssh = len(data), self.conn.transport
         most = min(self.remoteWindowLeft, self.remoteMaxPacket)
