@@ -32,6 +32,9 @@ __all__ = [
     "recognizes_tls",
 ]
 
+PROGRAMS = "telnet, nc and pyconchat"
+"""The programs that a line port is for."""
+
 MAX_LINGER = 2.0
 """Maximum seconds in which the answer may arrive before the connection is closed."""
 
@@ -140,7 +143,7 @@ class HttpRefusal(_Refusal):
         self,
         context: DoorContext,
         counted: CountedConnection,
-        programs: str = "telnet, nc and pyconchat",
+        programs: str = PROGRAMS,
     ) -> None:
         super().__init__(context, counted)
         body = f"This port is for {programs}. It is not a web server.\n".encode()
@@ -166,8 +169,8 @@ class IrcRefusal(_Refusal):
     def __init__(self, context: DoorContext, counted: CountedConnection) -> None:
         super().__init__(context, counted)
         port = context.services.config.doors.irc_port
-        where = f"IRC clients connect to port {_named(port)}." if port else "There is no IRC port."
-        self.answer = f"ERROR :This port is for telnet, nc and pyconchat. {where}\r\n".encode()
+        where = _port_of("IRC clients", port) or " There is no IRC port."
+        self.answer = f"ERROR :This port is for {PROGRAMS}.{where}\r\n".encode()
 
 
 class ProgramRefusal(_Refusal):
@@ -178,10 +181,13 @@ class ProgramRefusal(_Refusal):
     def __init__(self, context: DoorContext, counted: CountedConnection) -> None:
         super().__init__(context, counted)
         port = context.services.config.doors.line_port
-        where = f" telnet, nc and pyconchat connect to port {_named(port)}." if port else ""
+        where = _port_of(PROGRAMS, port)
         self.answer = f"ERROR :This port is for IRC clients.{where}\r\n".encode()
 
 
-def _named(port: tuple[int, bool]) -> str:
+def _port_of(programs: str, port: tuple[int, bool] | None) -> str:
+    """Return the sentence that names the *port* for *programs*; empty if there is none."""
+    if port is None:
+        return ""
     number, has_tls = port
-    return f"{number}, with TLS" if has_tls else f"{number}"
+    return f" {programs} connect to port {number}{', with TLS' if has_tls else ''}."
