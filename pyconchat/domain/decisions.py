@@ -258,14 +258,19 @@ Write: TypeAlias = (
 def owner_of(write: Write) -> Key | None:
     """Return whose account *write* changes; None for what only its own connection needs."""
     match write:
-        case Register(name=name):
+        case Register(name=name) | SaveKey(owner=name):
             return fold(name)
-        case SaveKey(owner=name):
-            return fold(name)
-        case SetPassword() | Ignore() | SaveSetting() | Mute() | Detach() | MarkRead():
-            return write.owner
-        case RemoveKey() | DeleteAccount():
-            return write.owner
+        case (
+            SetPassword(owner=key)
+            | Ignore(owner=key)
+            | SaveSetting(owner=key)
+            | Mute(owner=key)
+            | Detach(owner=key)
+            | MarkRead(owner=key)
+            | RemoveKey(owner=key)
+            | DeleteAccount(owner=key)
+        ):
+            return key
         case _:
             return None
 
