@@ -214,7 +214,7 @@ class LineSender:
     def _password_answered(self, request: Request, answers: Sequence[str], answer: Object) -> None:
         """Ask again for a password that was refused.
 
-        What is typed next is another attempt, which must not be said in the group.
+        The next line is another attempt, which must not be sent to the group as a message.
         """
         if str(answer.get("code")) in _ASK_AGAIN:
             question = f"{safe_line(str(answer.get('error')))} Once more: "

@@ -173,9 +173,9 @@ class Call:
     async def ask_password(self, prompt: str, accept: Callable[[str], Awaitable[T]]) -> T:
         """Ask for a password until *accept* takes it, at most three times; return what it returns.
 
-        After a refusal people type the next attempt without reading much. If nothing asked for it,
-        it would be said in the group. A program sends all its answers with the request, and sends
-        it anew after a refusal.
+        After a refusal people type the next attempt at once: without a question, it would be sent
+        to the group as a message. A program sends all its answers with the request, and repeats the
+        request after a refusal.
 
         Raises `Cancelled`, and `Refused`, as `ask` and *accept* do.
         """

@@ -1,4 +1,4 @@
-"""The command that makes another of one's places current."""
+"""The command that makes another place of the caller current."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["go"]
 
 
 async def go(call: Call, where: str | None) -> Reply | None:
-    """Make a group of the caller's current, by name or number, or a conversation, by @NAME.
+    """Make another of the caller's groups current, by name or number, or a person, by @NAME.
 
-    Without an argument, it is the next group with something unread.
+    Without an argument: the next group with unread entries.
     """
     if where is not None and where.startswith("@"):
         return await query(call, person_name(where[1:]), None)
@@ -29,7 +29,7 @@ async def go(call: Call, where: str | None) -> Reply | None:
 
 
 def _next_unread(call: Call) -> GroupConversation:
-    """Return the next group after the current one with something unread. Raises `Refused`."""
+    """Return the next group after the current one with unread entries. Raises `Refused`."""
     groups, current = call.services.groups.memberships(call.account.key), call.current
     if isinstance(current, GroupConversation) and current in groups:
         at = groups.index(current)

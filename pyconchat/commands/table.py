@@ -95,8 +95,8 @@ TABLE: tuple[Command, ...] = (
             summary="Go to the front desk without leaving the group."),
     Command("go", going.go, Args(optional(GROUP)),
             subject=GROUPS,
-            summary="Make another of your groups current, by name or number; alone, the next with"
-                    " something unread."),
+            summary="Make another of your groups current, by name or number; without GROUP, the"
+                    " next one with unread messages."),
     Command("groups", groups.list_groups, Args(LISTING), also=("list",),
             subject=GROUPS,
             summary="List the groups on this server, or only those with FILTER in the name."),

@@ -256,7 +256,7 @@ Write: TypeAlias = (
 
 
 def owner_of(write: Write) -> Key | None:
-    """Return whose account *write* changes; None for what only its own connection needs."""
+    """Return the account that *write* changes; None if other nodes need not read it again."""
     match write:
         case Register(name=name) | SaveKey(owner=name):
             return fold(name)

@@ -513,7 +513,7 @@ AnyEvent: TypeAlias = GroupEvent | ServerEvent | Damaged
 
 
 def changes_version(event: AnyEvent) -> bool:
-    """Return whether *event* counts in the version of a group's state."""
+    """Return whether *event* increases the version of a group's state."""
     return not isinstance(event, Message | Action | TagsSent)
 
 
@@ -609,9 +609,9 @@ def subject(event: AnyEvent) -> Name | None:
 
 
 def is_of_gone_guest(event: AnyEvent) -> bool:
-    """Return whether *event* ends what a guest had, who has gone.
+    """Return whether *event* ends a membership, request or invitation of a guest who has gone.
 
-    Another guest may have the name already: it is not about that one.
+    Another guest may have the name already; *event* is not about them.
     """
     match event:
         case MemberLeft(why=Why.GUEST_GONE) | RequestWithdrawn(why=Why.GUEST_GONE):

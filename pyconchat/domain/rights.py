@@ -168,7 +168,7 @@ class Rights(LiveState):
     def end_codes_of(self, makers: Collection[Key], gone: Collection[Key] = ()) -> list[GroupEvent]:
         """Return the end of the invite codes of *makers*, who can no longer invite.
 
-        Those in *gone* will no longer be members then.
+        The makers in *gone* are no longer members after that.
         """
         return [
             InviteCodeEnded(code.number, maker=self._staying(code.by, gone))
@@ -242,5 +242,5 @@ class Rights(LiveState):
         self.turns[key] = now
 
     def give_turn_back(self, by: Actor) -> None:
-        """Let *by* post again at once: what used up their turn is decided again."""
+        """Let *by* post again at once: the message that took their turn is decided again."""
         self.turns.pop(fold(by.name), None)

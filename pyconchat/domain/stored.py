@@ -133,12 +133,12 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 class Caught(msgspec.Struct, frozen=True):
-    """What a conversation has by now: *entries* after the known one, up to *head*, oldest first.
+    """The new *entries* of a conversation: those after the last known one, up to *head*, in order.
 
-    *group* is its state at *head*, None unless it is a group whose version was not known. *parties*
-    are those of a private conversation, else None. All is read in one snapshot. If there are *more*
-    entries than were asked for, *entries* are the first ones; *group* is nevertheless that at
-    *head*.
+    *group* is the state at *head*, None unless it is a group whose version was not known. *parties*
+    are those of a private conversation, else None. Everything is read in one snapshot. If there are
+    *more* entries than were asked for, *entries* are the first ones, but *group* is still the state
+    at *head*.
     """
 
     head: int
@@ -149,7 +149,7 @@ class Caught(msgspec.Struct, frozen=True):
 
 
 class AccountState(msgspec.Struct, frozen=True):
-    """All that is stored of one account, as `ServerState` has it of all."""
+    """Everything that is stored about one account. `ServerState` has it for all accounts."""
 
     record: AccountRecord
     ignores: list[Name]
@@ -169,7 +169,7 @@ class NodeRecord(msgspec.Struct, frozen=True):
 class OnlineRecord(msgspec.Struct, frozen=True):
     """Somebody who has *sessions* sessions at *node*; *party* is `Account.party`.
 
-    A guest is there as long as its session.
+    The row of a guest ends with their session.
     """
 
     node: int

@@ -58,7 +58,7 @@ class DoorKind(NamedTuple):
 
 @implementer(IDoor, IHandshakeListener)
 class ProtocolDetector(Protocol):
-    """One connection, from its first moment; after the first bytes, they go past it to its door.
+    """One connection, until its protocol is detected; then its door receives the input directly.
 
     The first of *kinds* that recognizes the input gets it, else the door of *otherwise*, which
     also greets a peer that sends nothing. A peer that was greeted may still turn out to be another

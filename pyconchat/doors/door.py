@@ -89,7 +89,7 @@ class Door(DelayedLines):
         return 0.0, 0.0
 
     def ping(self) -> None:
-        """Ask the peer for a sign of life."""
+        """Send a ping, which the peer has to answer."""
 
     def may_rest(self) -> bool:
         """Return whether nothing is expected that `check` would have to notice."""

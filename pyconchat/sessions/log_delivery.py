@@ -232,7 +232,7 @@ class LogDelivery:
     ) -> bytes:
         """Return the block of those *entries* that the session may see and does not ignore.
 
-        Those about *reader* are in other words.
+        The sentences of entries about *reader* address them ("You are …").
         """
         session, conversation = self._session, subscription.conversation
         seen = (self._as_seen(conversation, entry) for entry in entries)

@@ -321,7 +321,7 @@ class ChatRealm:
 class LoginPortal(Portal):
     """A portal that logs wrong passwords and tokens, through whatever door they came.
 
-    One of several *nodes* first reads what the others have stored of the account.
+    With several *nodes*, it first reads from the store what the others have changed in the account.
     """
 
     def __init__(

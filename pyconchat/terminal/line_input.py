@@ -1,4 +1,4 @@
-"""LineInput: what the keys do: to the line, to the answer of a question, and to what is pasted."""
+"""LineInput: the effects of keys on the line, on the answer to a question, and on a paste."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ __all__ = ["LineInput"]
 
 
 class LineInput:
-    """The line of a `LineEditor`, whose arguments it has, and the questions before it.
+    """The line of a `LineEditor`, and the questions before it. It has the editor's arguments.
 
-    What must be written before the line is shown again is added to *out*.
+    Output that must be written before the line is shown again is added to *out*.
     """
 
     __slots__ = (
@@ -74,7 +74,6 @@ class LineInput:
         """Whether there is a prompt, or a question that waits for its answer."""
         self.sends_pastes = True
         """Whether several pasted lines are offered to be sent; else they are joined to one."""
-
         self.status = ""
         """The status line below the line."""
 

@@ -1,4 +1,4 @@
-"""PendingOutput: what changes a terminal, until it is written at once."""
+"""PendingOutput: collects the output for a terminal, to write it in one piece."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class PendingOutput:
         self._pending: list[str] = []
 
     def add(self, text: str) -> None:
-        """Write *text*, which the screen has returned."""
+        """Add *text*, which the screen has returned."""
         self._pending.append(text)
 
     def ring(self) -> None:
-        """Ring the bell: a key has no effect."""
+        """Add the bell: a key has no effect."""
         self._pending.append(BELL)
 
     def leave(self, shown: Shown) -> None:
@@ -34,7 +34,7 @@ class PendingOutput:
         self._pending += (self.screen.show(shown), self.screen.leave())
 
     def flush(self, shown: Shown | None) -> None:
-        """Write everything, and what shows *shown*, if there is anything to show."""
+        """Write everything that was added, and then *shown*, unless it is None."""
         if shown is not None:
             self._pending.append(self.screen.show(shown))
         out = "".join(self._pending)

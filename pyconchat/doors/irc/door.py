@@ -132,7 +132,7 @@ class IrcDoor(TranslatingDoor):
         return self.in_login and self._task is None
 
     def readyForLine(self) -> bool:
-        # Commands that are free of the message rate have a limit, too.
+        # Commands that do not count for the message rate have a limit of their own.
         return (self.in_login or not self._budget.waiting) and super().readyForLine()
 
     def next_rate(self) -> TokenBucket | None:

@@ -71,7 +71,7 @@ class Output:
             self._write(piece.encode())
 
     def flush(self) -> None:
-        """Send what there is of the answer, unless it has a label, which is on a whole answer."""
+        """Send the answer so far, unless it has a label: that is for a complete answer."""
         if self._lines and not self._label:
             lines, self._lines = self._lines, []
             self._write("".join(lines).encode())

@@ -10,7 +10,7 @@ __all__ = ["refuse"]
 
 _TALKING = frozenset({"PRIVMSG", "NOTICE", "TAGMSG"})
 _WHOM = {"INVITE": 0, "KICK": 1, "MODE": 2}
-"""Which parameter names somebody; elsewhere it is the first, if one does."""
+"""The index of the parameter that names a person."""
 
 _NUMERICS = {
     Code.BAD_NAME: "432",

@@ -1,6 +1,6 @@
-"""TranslatingDoor: what an IRC client's session delivers, translated into lines of IRC.
+"""TranslatingDoor: translates the deliveries of an IRC client's session into lines of IRC.
 
-Commands, and the pace of the connection, are in `door.py`.
+The commands and the limits of the connection are in `door.py`.
 """
 
 from __future__ import annotations

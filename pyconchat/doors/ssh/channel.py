@@ -1,4 +1,4 @@
-"""SessionChannel: one session: the requests of the client, and the door that they open."""
+"""SessionChannel: the channel of a session. The client's requests choose its door."""
 
 from __future__ import annotations
 

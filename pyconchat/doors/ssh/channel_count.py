@@ -1,4 +1,4 @@
-"""ChannelCount: how a session of an SSH connection counts."""
+"""ChannelCount: counts a session of an SSH connection for the limits."""
 
 from __future__ import annotations
 

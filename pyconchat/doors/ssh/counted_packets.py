@@ -1,4 +1,4 @@
-"""CountedPackets: a connection that counts: its admission, its deadline, and its end."""
+"""CountedPackets: the admission of a connection, its login deadline, and its end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_LINGER = 2.0
 
 
 class CountedPackets(Packets):
-    """The packets of the connection *counted*, until its end."""
+    """The packets of *counted*, a connection that counts for the limits until its end."""
 
     _own_log = Logger(namespace="pyconchat")
 
@@ -78,7 +78,7 @@ class CountedPackets(Packets):
         return max(0.001, self._deadline.getTime() - self.context.now())
 
     def turn_away(self, refused: Refused) -> None:
-        """Close the connection, which has not logged in, and say why."""
+        """Close the connection, which has not logged in, and send the reason."""
         self.sendDisconnect(DISCONNECT_BY_APPLICATION, refused.sentence.encode())
 
     # The end.

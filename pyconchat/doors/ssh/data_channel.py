@@ -88,7 +88,7 @@ class DataChannel(SSHChannel):
             self._taken = 0
 
     def widen(self, window: int) -> None:
-        """Let the peer send *window* bytes before the door has taken any: files come from afar."""
+        """Let the peer send *window* bytes before the door has taken any: for far clients."""
         self.conn.adjustWindow(self, window - self._window)
         self._window = window
 

@@ -1,7 +1,7 @@
-"""SshPeer: what all doors of SSH have in common: their channel, and who is there.
+"""SshPeer: what all doors of SSH have in common: their channel and the visitor.
 
-`PersonPeer` is that of a person, who reads what the session receives. At an `UnattendedPeer`, a
-command of a script or SFTP, nobody does.
+`PersonPeer` is the door of a person, who reads what the session receives. `UnattendedPeer` is that
+of one command or of SFTP: nobody reads it, and nobody answers questions.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ REFUSED = 1
 
 
 class Arrival(NamedTuple):
-    """What a door of SSH begins with: its channel, how that counts, and who is there."""
+    """The arguments of each door of SSH: its channel, the count of that, and the visitor."""
 
     context: DoorContext
     counted: Counted
@@ -78,7 +78,7 @@ class SshPeer(Door):
         return self.channel.held
 
     def fail(self, problem: Refused | NotSaved) -> None:
-        """Say why on the standard error, and end with the exit status of a refusal."""
+        """Write the reason to the standard error, and end with the exit status of a refusal."""
         if self.ending:
             return
         refused = problem if isinstance(problem, Refused) else not_saved()
@@ -98,7 +98,7 @@ class PersonPeer(SshPeer, LineDoor):
 
 
 class UnattendedPeer(SshPeer):
-    """A door at which nobody sees what the session receives, and answers no questions."""
+    """The door of a session that nobody watches: each question is refused with `MustAsk`."""
 
     names_places = True
 
@@ -120,7 +120,7 @@ class UnattendedPeer(SshPeer):
             self.fail(problem)
 
     async def serve(self, session: ISession) -> None:
-        """Do what the session is for. Raises `Refused` and `NotSaved`."""
+        """Do the work of the session. Raises `Refused` and `NotSaved`."""
         raise NotImplementedError
 
     async def _open_session(self) -> ISession:

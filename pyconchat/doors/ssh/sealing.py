@@ -50,7 +50,7 @@ _padding = _Padding()
 
 
 class Authenticator:
-    """The codes of packets in one direction; *mac* is what Conch has made for that."""
+    """The authentication codes of packets in one direction; *mac* is Conch's, with its key."""
 
     __slots__ = ("_hmac", "size")
 

@@ -37,7 +37,7 @@ def signed_by(key: PublicKey, algorithm: str, signature: bytes, data: bytes) -> 
     if name != algorithm.encode():
         return False
     blob = base64.b64decode(key.blob)
-    if name == b"ssh-ed25519":  # nearly all keys: Conch needs as long as the check itself
+    if name == b"ssh-ed25519":  # most keys: to load one with Conch takes as long as the check
         _, point, rest = getNS(blob, 2)
         return not (rest or trailing) and _signed_by_ed25519(point, proof, data)
     loaded: Key = Key.fromString(blob)

@@ -15,10 +15,7 @@ USAGE = (
     " or a command such as who or help"
 )
 
-OLD_SCP = (
-    "Files are sent and fetched with the protocol of SFTP only: use scp of OpenSSH 9.0 or newer,"
-    " without -O, or sftp."
-)
+OLD_SCP = "Files are transferred by SFTP only: use sftp, or scp of OpenSSH 9.0 or newer without -O."
 
 
 class BadUsage(Exception):
@@ -93,7 +90,7 @@ def parse(command: bytes) -> Work:
             return Token()
         case "chat", _ if not second:
             return Chat(first)
-        case "scp", _:  # which scp itself sends, before OpenSSH 9.0 or with -O
+        case "scp", _:  # sent by scp before OpenSSH 9.0, or with -O
             raise BadUsage(OLD_SCP)
         case "say" | "msg" | "in" | "follow" | "json" | "token" | "chat" | "", _:
             raise BadUsage(f"Use {USAGE}.")

@@ -330,7 +330,7 @@ class HttpConnection(Protocol):
         self._budget.pay(UPGRADE_COST, False)
         door.makeConnection(self.connection)
         self._site.log.answered(request, 101)
-        # They are not used any more, and a WebSocket may be open for weeks.
+        # Free what only HTTP uses: a WebSocket may be open for weeks.
         self._request, self._handler = None, None
         del self._reader, self._body
         if rest:

@@ -64,7 +64,7 @@ class RequestReader:
                 return
 
     def go_on(self) -> bytes:
-        """Return the bytes for a client that waits with the body (RFC 9110, 10.1.1)."""
+        """Return the response 100 for a client that waits for it (RFC 9110, 10.1.1), else b""."""
         if not self._http.they_are_waiting_for_100_continue:
             return b""
         return self._http.send(h11.InformationalResponse(status_code=100, headers=[])) or b""

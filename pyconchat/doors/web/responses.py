@@ -1,4 +1,4 @@
-"""Responses: their heads, those to failed requests, and what of them is logged."""
+"""Responses: their heads, the responses to failed requests, and the log of requests."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def response_to(failure: Failure) -> Response | None:
 
 
 class RequestLog:
-    """Logs requests, but for those of *quiet_paths*: files of the page, and what is polled."""
+    """Logs requests, except for *quiet_paths*: the files of the page, and paths that are polled."""
 
     def __init__(self, context: DoorContext, quiet_paths: Collection[str]) -> None:
         self._context = context
         self._quiet = quiet_paths
 
     def answered(self, request: Request | None, status: int) -> None:
-        """Log a request that was answered with *status*; rarely, who asks for what is forbidden."""
+        """Log *request*, answered with *status*. Forbidden ones are logged at a limited rate."""
         if request is None or request.path in self._quiet:
             return
         address = request.client.address

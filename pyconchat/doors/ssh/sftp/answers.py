@@ -1,4 +1,4 @@
-"""Answers: the answers to requests of SFTP, and what a person is told of refusals.
+"""Answers: the answers to requests of SFTP, and the sentences of refusals for people.
 
 Requests that write into a file, one after the other, are answered after one write to the disk.
 """
@@ -57,7 +57,7 @@ class Answers:
         return await self._answer(taken[0])
 
     async def _write(self, taken: Sequence[Request]) -> bytes:
-        """Write what follows on each other at once. Raises `Malformed`."""
+        """Write adjacent parts of a file in one call. Raises `Malformed`."""
         answers = []
         parts = deque(_Part.of(each) for each in taken)
         while parts and not self._ended():
