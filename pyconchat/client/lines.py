@@ -71,9 +71,17 @@ class LineFormatter:
         return self._entry(event, current, rings=live, marked=True)
 
     def _entry(
-        self, event: Object, current: str | None, rings: bool = False, marked: bool = False
+        self,
+        event: Object,
+        current: str | None,
+        rings: bool = False,
+        marked: bool = False,
+        answerable: bool = True,
     ) -> list[Line]:
-        """Return the lines for *event*. What mentions the reader is highlighted if *marked*."""
+        """Return the lines for *event*. What mentions the reader is highlighted if *marked*.
+
+        *answerable* is as in `event_sentence`.
+        """
         known = event_in(event)
         where = where_of(event, current)
         if known is None:
@@ -88,7 +96,7 @@ class LineFormatter:
             )
         else:
             at = milliseconds(event.get("at")) or 0
-            sentence = event_sentence(known, where, self._reader, at, quote)
+            sentence = event_sentence(known, where, self._reader, at, quote, answerable)
             if not sentence:
                 return []
             line = Line((*_time(event), ("server", lay_out(sentence, "* ", "\n"))))
@@ -157,8 +165,9 @@ class LineFormatter:
     def log(self, answer: Object, current: str | None, numbers: bool = False) -> list[Line]:
         """Return the lines for the entries of an answer, with day lines of their own.
 
-        With *numbers*, messages have the number by which commands name them. What mentions the
-        reader is highlighted where it is marked as unread.
+        With *numbers*, messages have the number by which commands name them, and requests to join
+        are past ones, not to be answered. What mentions the reader is highlighted where it is
+        marked as unread.
         """
         entries = answer.get("entries")
         if not isinstance(entries, list):
@@ -166,7 +175,8 @@ class LineFormatter:
         day, self._day = self._day, None
         lines: list[Line] = []
         for entry in objects_in(entries):
-            shown = self._entry(entry, current, marked=entry.get("unread") is True)
+            marked = entry.get("unread") is True
+            shown = self._entry(entry, current, marked=marked, answerable=not numbers)
             if numbers and shown and entry.get("type") in ("message", "action"):
                 shown[-1] = _numbered(shown[-1], entry.get("seq"))
             lines += shown

@@ -176,6 +176,15 @@ def test_a_private_message_rings(formatter: LineFormatter) -> None:
     assert line.rings
 
 
+def test_a_request_names_its_commands_while_it_is_new(formatter: LineFormatter) -> None:
+    """In the history it may be answered already."""
+    asked = event("requested", name="bob", note="", guest=False)
+    (live,) = texts(formatter.event(asked, "tea", live=True))
+    past = texts(formatter.answer(answer("history", group="tea", entries=[asked]), "tea"))
+    assert live.endswith("bob asks to join tea (/approve bob, /reject bob)")
+    assert past[-1].endswith("bob asks to join tea")
+
+
 # Days.
 
 
