@@ -26,6 +26,7 @@ __all__ = [
     "Entries",
     "Head",
     "Notice",
+    "account_of",
     "account_topic",
     "conversation_topic",
     "decode_block",
@@ -115,6 +116,11 @@ def conversation_topic(conversation: int) -> str:
 def account_topic(key: Key) -> str:
     """Return the topic for changes of the account *key*."""
     return f"a/{key}"
+
+
+def account_of(topic: str) -> Key | None:
+    """Return the account of which *topic* is the `account_topic`; None for other topics."""
+    return Key(topic.removeprefix("a/")) if topic.startswith("a/") else None
 
 
 @lru_cache(64)

@@ -77,7 +77,7 @@ from pyconchat.domain.events import (
 )
 from pyconchat.domain.ignoring import as_seen
 from pyconchat.domain.mentions import names_reader
-from pyconchat.domain.names import Key, fold
+from pyconchat.domain.names import NOBODY, Key, fold
 from pyconchat.domain.replies import Where
 
 __all__ = ["Fanout"]
@@ -282,7 +282,7 @@ class Fanout:
             else:
                 style = (session.renderer, where)
                 if style not in common:
-                    piece = session.renderer.entry(entry, where, Key(""))
+                    piece = session.renderer.entry(entry, where, NOBODY)
                     common[style] = session.renderer.block([piece])
                 block = common[style]
             if block:

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pyconchat.chat.blocks import BadBlock, Entries, Head, Notice, account_topic, decode_block
+from pyconchat.chat.blocks import BadBlock, Entries, Head, Notice, account_of, decode_block
 from pyconchat.chat.box import Box
 from pyconchat.chat.conversations import (
     Conversation,
@@ -221,11 +221,11 @@ class Incoming:
 
     def _found(self, topic: str, id: int, before: int) -> None:
         """Read a conversation that is not in memory, whose entry *before* + 1 was heard."""
-        prefix = account_topic(Key(""))
-        if topic.startswith(prefix):
-            self._found_private(id, Key(topic.removeprefix(prefix)), before)
-        else:
+        key = account_of(topic)
+        if key is None:
             self.read(id, 0)
+        else:
+            self._found_private(id, key, before)
 
     def connected(self) -> None:
         self._reconnected()
