@@ -51,20 +51,15 @@ class OnlineRows:
 
     def put(self, connection: Connection, node: int, here: Mapping[Key, OnlineRecord]) -> None:
         """Store that those *here* are online at *node*, instead of what was stored of them."""
-        names = [each.name for each in here.values()]
-        parties = [each.party for each in here.values()]
-        sessions = [each.sessions for each in here.values()]
-        if self._arrays and here:
-            values = {"name": names, "party": parties, "sessions": sessions}
-            connection.execute(_PUT_ARRAYS, {"node": node, "key": list(here), **values})
+        rows = [
+            {"key": key, "name": each.name, "party": each.party, "sessions": each.sessions}
+            for key, each in here.items()
+        ]
+        if self._arrays and rows:
+            columns = {column: [row[column] for row in rows] for column in rows[0]}
+            connection.execute(_PUT_ARRAYS, {"node": node, **columns})
             return
-        self._put.run(
-            connection,
-            (
-                {"key": key, "node": node, "name": name, "party": party, "sessions": count}
-                for key, name, party, count in zip(here, names, parties, sessions, strict=True)
-            ),
-        )
+        self._put.run(connection, ({"node": node, **row} for row in rows))
 
     def drop(self, connection: Connection, node: int, keys: Collection[Key]) -> None:
         """Store that *keys* are no longer online at *node*."""

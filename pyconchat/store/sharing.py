@@ -22,8 +22,8 @@ _COUNT = (
     update(schema.counters)
     .where(_counters.name == bindparam("counter"))
     .values(value=_counters.value + bindparam("by"))
+    .returning(_counters.value)
 )
-_COUNTED = select(_counters.value).where(_counters.name == bindparam("counter"))
 _NOTE = text(
     "INSERT INTO account_changes (owner, revision) VALUES (:owner, :revision)"
     " ON CONFLICT (owner) DO UPDATE SET revision = excluded.revision"
@@ -61,8 +61,7 @@ class Sharing:
 
 def count_up(connection: Connection, counter: str, by: int) -> int:
     """Return the new value of *counter*, which is locked until the commit."""
-    connection.execute(_COUNT, {"counter": counter, "by": by})
-    value: int = connection.execute(_COUNTED, {"counter": counter}).scalar_one()
+    value: int = connection.execute(_COUNT, {"counter": counter, "by": by}).scalar_one()
     return value
 
 
