@@ -47,7 +47,7 @@ def _redis(url: RedisUrl, chat: str, reactor: Any) -> IEngine:
         from pyconchat.bus.redis import RedisEngine
     except ModuleNotFoundError as missing:
         raise BadBus(
-            f"bus.url: Redis needs {missing.name}: pip install 'pyconchat[redis]'"
+            f"bus.url: Redis needs {missing.name}: pip install '.[redis]', in the checkout"
         ) from None
     return RedisEngine(_endpoint(url, reactor), url, chat, reactor)
 
