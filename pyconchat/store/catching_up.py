@@ -1,4 +1,4 @@
-"""Reads what other nodes have stored since: heads, and the entries and states up to them."""
+"""Reads what other nodes have stored: heads, new entries, and the states of groups."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from pyconchat.store.state import read_groups
 __all__ = ["catch_up", "read_heads"]
 
 _conversations = schema.conversations.c
-# Of a group that was removed only the row is left, with the head 0.
+# A removed group leaves only its row, with the head 0.
 _EXISTS = or_(
     _conversations.head > 0, _conversations.party_a.is_not(None), _conversations.id == SERVER
 )
-# Takes a third of the time that a parameter for each id takes.
+# Takes a third of the time of one parameter for each id.
 _IN_ARRAY = text("id = ANY(CAST(:ids AS integer[]))")
 
 
@@ -44,10 +44,10 @@ def catch_up(
     versions: Mapping[int, int],
     read: Callable[[Connection, int, Iterable[Any]], list[Entry]],
 ) -> dict[int, Caught]:
-    """Return what conversations have after the entries *published*, at most *most* of each.
+    """Return the entries of conversations after the numbers *published*, at most *most* of each.
 
-    States of groups are left out if their *versions* are known. *connection* is in a transaction
-    that sees one snapshot. *read* makes entries of a conversation's rows.
+    The state of a group is left out if its version is still that in *versions*. *connection* is in
+    a transaction that sees one snapshot. *read* builds a conversation's entries from rows.
     """
     columns = (_conversations.id, _conversations.head, _conversations.version)
     parties = (_conversations.party_a, _conversations.party_b)
