@@ -195,7 +195,7 @@ class Stranger(Protocol):
 def test_a_server_that_is_not_redis(
     answer: bytes, node: NodeOf, turns: Turning, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is left, and tried again; nothing is heard from it."""
+    """The bus disconnects and retries; it receives nothing."""
     monkeypatch.setattr(kept_connection, "CONNECT_SECONDS", 0.1)
     factory = Factory.forProtocol(Stranger)
     factory.noisy = False
