@@ -1,9 +1,9 @@
-"""``python -m benchmarks.commits URL``: what a message costs in the store, in batches of 1 to 64.
+"""``python -m benchmarks.commits URL``: the cost of a message in the store, in batches of 1 to 64.
 
 It measures the processor time of the writing thread. URL is an empty database, such as
-``sqlite:////var/tmp/new.db``, or in PostgreSQL, reached through a Unix socket or on 127.0.0.1, as
-``postgresql://postgres@/postgres?host=/run/postgresql``: then it also measures the processor time
-of PostgreSQL's process, and counts the round trips.
+``sqlite:////var/tmp/new.db`` or ``postgresql://postgres@/postgres?host=/run/postgresql``. With
+PostgreSQL, which must be on a Unix socket or 127.0.0.1, it also measures the processor time of the
+server process for the connection, and counts the round trips.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A community for `benchmarks.simulate_nodes`: its groups, and how busy they are."""
+"""A random community for `benchmarks.simulate_nodes`: groups, their sizes and message rates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
 # Assumptions about the community.
 
 ONLINE_SHARE = 1 / 3
-"""Share of the accounts, and of the members of a group, who are online."""
+"""Share of accounts, and of the members of a group, that are online."""
 
 GROUPS_OF_SESSION = 8
 """Mean number of groups of a session."""
@@ -32,25 +32,28 @@ MESSAGES_PER_HOUR = 12.0
 """Messages that a session sends in an hour."""
 
 ZIPF_EXPONENT = 1.0
-"""The k-th busiest group gets a part of the messages in proportion to 1 / k ** ZIPF_EXPONENT."""
+"""The k-th busiest group has a share of the messages proportional to 1 / k ** ZIPF_EXPONENT."""
 
 GROUP_MAX_RATE = 5.0
-"""Maximum messages per second in a group: nobody can read more. Others get the rest."""
+"""Maximum messages per second in a group: people cannot read more.
+
+Messages above it are distributed among the other groups.
+"""
 
 BUSY_SPREAD = 1.5
-"""How little the size says about how busy a group is: sigma of a log-normal factor."""
+"""Sigma of the log-normal factor between the size of a group and its rank by messages."""
 
 PRIVATE_SHARE = 0.2
 """Share of the messages that are private."""
 
 NEVER = -(10**9)
-"""The class of the rate 0."""
+"""The class of groups without messages: see `_class`."""
 
 
 class Groups(NamedTuple):
-    """So many groups (*number*) that are alike, with the means of their figures.
+    """A class of *number* similar groups, with the means of their figures.
 
-    Each has *size* members, *online* of whom are, and *rate* messages per second.
+    Each has *size* members, of whom *online* are online, and *rate* messages per second.
     """
 
     number: int
@@ -60,7 +63,7 @@ class Groups(NamedTuple):
 
 
 class Community(NamedTuple):
-    """The *groups* of *sessions* (one an account), who send *private* messages per second."""
+    """A number of *sessions*, each of another account, their *groups*, and *private* messages/s."""
 
     sessions: int
     groups: Sequence[Groups]
@@ -68,7 +71,7 @@ class Community(NamedTuple):
 
 
 def make_community(sessions: int, seed: int = 1, per_hour: float = MESSAGES_PER_HOUR) -> Community:
-    """Return a community of *sessions* that send *per_hour* messages each."""
+    """Return a random community of *sessions*, each of which sends *per_hour* messages an hour."""
     rng = random.Random(seed)
     sizes: list[tuple[int, int]] = []
     missing = sessions * GROUPS_OF_SESSION
@@ -100,14 +103,14 @@ def make_community(sessions: int, seed: int = 1, per_hour: float = MESSAGES_PER_
 
 
 def _class(figure: float) -> int:
-    """Return the same number for figures that differ by up to 10 %."""
+    """Return the number of a class; figures in a class differ by at most 10 %."""
     return round(log(figure) / log(1.1))
 
 
 def _zipf(total: float, count: int) -> list[float]:
-    """Return *count* rates whose sum is *total*, falling by Zipf, none above GROUP_MAX_RATE.
+    """Return *count* rates with the sum *total*, by Zipf's law, at most GROUP_MAX_RATE each.
 
-    If *total* is too much for that, all rates are the same.
+    If *total* is too large for that, all rates are equal.
     """
     if total >= count * GROUP_MAX_RATE:
         return [total / count] * count

@@ -136,7 +136,7 @@ class Load:
     def run(self, pid: int, warm_up: float, seconds: float, others: Sequence[int] = ()) -> Sample:
         """Load the server *pid*, and measure for *seconds* after the *warm_up*.
 
-        The processor time includes that of *others*, which are processes of the server too.
+        The processor time includes that of *others*, further processes of the server.
 
         Raises `Failed`, also if not every message is delivered to every member in the end.
         """

@@ -1,4 +1,4 @@
-"""What a second of a community costs in nodes, PostgreSQL and Redis, from measured unit costs."""
+"""The load of a community on nodes, PostgreSQL and Redis, from measured unit costs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["KIB", "Costs", "Layout", "costs", "highest_rate"]
 US = 1e-6
 KIB = 1024
 
-# Assumptions: who comes and goes.
+# Assumptions about logins and memberships.
 
 SESSIONS_PER_HOUR = 0.5
-"""Logins of a session in an hour, and as many logouts."""
+"""Logins per hour for each session, and as many logouts."""
 
 JOINS_PER_HOUR = 0.2
 """Groups that a session joins in an hour."""
@@ -25,15 +25,15 @@ REGISTERED = 0.8
 """Share of the sessions that are registered: guests have no cursors."""
 
 SMALL_GROUP = 50
-"""Groups with at most so many members online are told who comes and goes (followed layout)."""
+"""Maximum members online in groups that receive presence notices (followed layout)."""
 
 # Intervals of the server, in seconds.
 
 TICK = 0.004
-"""Messages of a node in a group within this time are one block, and one write to each session."""
+"""A node combines the messages of a group in this time to one block, and one write a session."""
 
 COMMIT = 0.002
-"""Decisions of a node within this time are one commit."""
+"""A node stores the decisions in this time with one commit."""
 
 PRESENCE_TICK = 0.05
 COMPARE_SECONDS = 30.0
@@ -42,51 +42,51 @@ READ_ONLINE_SECONDS = 10.0
 MAX_BATCH = 64
 
 CURSOR_COMMITS = 10
-"""Commits of a node in a second that move cursors."""
+"""Maximum commits per second in which a node moves cursors."""
 
 # Unit costs: processor time in microseconds, measured on the machine of docs/performance.rst.
 # Costs are those of a node (N_), of PostgreSQL (P_) or of Redis (R_).
 
 N_MESSAGE, P_MESSAGE = 6.0, 13.5
-"""A message in a commit, without the commit: together with it 21 to 25 in batches of 64."""
+"""A message, without its share of the commit; with it, 21 to 25 in batches of 64."""
 
 N_COMMIT, P_COMMIT = 80.0, 150.0
-"""A commit: a message alone takes about 250 in all (benchmarks/commits.py)."""
+"""A commit; a single message with its commit takes about 250 (benchmarks/commits.py)."""
 
 N_CURSOR, P_CURSOR = 30.0, 14.0
-"""A cursor that is moved, in batches of 100 or more."""
+"""Moving a cursor, in batches of 100 or more."""
 
 N_TOLD_REDIS, N_HEARD_REDIS, N_DECODE = 14.5, 6.0, 3.5
-"""A block told (13 to 16), heard (5 to 7), and decoded (3 to 4) by one of several nodes."""
+"""Publishing a block (13 to 16), receiving it (5 to 7), and decoding it (3 to 4)."""
 
 R_BLOCK, R_RECEIVER = 3.5, 1.5
-"""Redis: a block, and each node that it goes to: 0.5 in bursts, 2.7 alone, 3.5 to 11 in all."""
+"""A block, and each receiver of it: 0.5 in bursts, 2.7 for single ones; 3.5 to 11 in all."""
 
 N_TOLD_NOTIFY, N_HEARD_NOTIFY = 11.0, 8.0
 P_NOTIFY, P_NOTIFY_RECEIVER = 3.25, 1.6
-"""PostgreSQL's NOTIFY: 5.5 to 7.5 a block with two nodes that listen."""
+"""A block over NOTIFY, and each receiver of it: 5.5 to 7.5 in all with two listening nodes."""
 
 N_LINE, N_WRITE = 0.4, 11.6
-"""A delivered line, and a write that has one or more lines of a session: 12 a line if alone."""
+"""A delivered line, and a write to a session, which has one or more lines."""
 
 N_NOTICE = 12.0
-"""A notice about presence that is heard: 6 on the bus, 5 to decode and note it."""
+"""A received presence notice: 6 on the bus, 5 to decode and store it."""
 
 N_ONLINE_ROW, P_ONLINE_ROW = 10.0, 7.0
 N_ONLINE_COMMIT, P_ONLINE_COMMIT = 800.0, 230.0
-"""Who has come or gone: a row, and the transaction."""
+"""Writes to the table of online users: a row, and a transaction."""
 
 N_ONLINE_READ, P_ONLINE_READ = 1.8, 1.3
-"""A row of those who are online at other nodes, read."""
+"""Reading a row of a user who is online at another node."""
 
 N_HEAD, P_HEAD = 3.0, 1.4
-"""A conversation in a comparison of heads: together 4.4."""
+"""A conversation in the comparison of heads: 4.4 in all."""
 
 N_CATCH_UP, P_CATCH_UP = 800.0, 500.0
-"""A group that is read because a session follows it: together 1.3 ms."""
+"""Loading a group that a session starts to follow: 1.3 ms in all."""
 
 N_RENEW, P_RENEW = 1500.0, 450.0
-"""The lease: one renewal, and the search for leases that have ended."""
+"""Renewing a lease, and looking for expired leases."""
 
 # Memory in bytes.
 
@@ -95,17 +95,17 @@ GROUP_BYTES, MEMBER_BYTES = 2 * KIB, 200
 ACCOUNT_BYTES, ELSEWHERE_BYTES = 2.1 * KIB, 0.5 * KIB
 SERVER_BYTES = 65 * KIB * KIB
 
-# What there is of the three: cores that each can use.
+# Cores that a node, a PostgreSQL and a Redis can use.
 
 NODE_CORES, POSTGRES_CORES, REDIS_CORES = 1.0, 16.0, 1.0
 
 
 class Layout(NamedTuple):
-    """How a chat is spread: its *nodes*, and its *shards*: databases, each with its own bus.
+    """The number of *nodes*, and of *shards*: databases, each with its own bus.
 
-    *followed*: a node has only the groups that its sessions follow; else all. *notify*: the bus is
-    PostgreSQL's NOTIFY, which has all nodes hear everything; else Redis. A session's cursors move
-    at most once in *cursor_seconds*.
+    *followed*: a node loads only the groups that its sessions follow, otherwise all. *notify*: the
+    bus is PostgreSQL's NOTIFY, over which all nodes receive all blocks, otherwise Redis. Each
+    cursor moves at most once in *cursor_seconds*.
     """
 
     nodes: int
@@ -116,7 +116,7 @@ class Layout(NamedTuple):
 
 
 class Costs(NamedTuple):
-    """What happens in a second; *node*, *postgres* and *redis* are cores used, of one of each."""
+    """Events per second, and the cores used by one *node*, one *postgres* and one *redis*."""
 
     messages: float
     lines: float
@@ -131,7 +131,7 @@ class Costs(NamedTuple):
 
     @property
     def shares(self) -> dict[str, float]:
-        """Return the used share of what a node, a PostgreSQL and a Redis can do."""
+        """Return the used share of the cores of a node, a PostgreSQL and a Redis."""
         return {
             "node": self.node / NODE_CORES,
             "PostgreSQL": self.postgres / POSTGRES_CORES,
@@ -140,12 +140,12 @@ class Costs(NamedTuple):
 
     @property
     def limit(self) -> str:
-        """Return which of them is used most."""
+        """Return the part with the largest used share."""
         return max(self.shares, key=self.shares.__getitem__)
 
 
 def costs(community: Community, layout: Layout) -> Costs:
-    """Return what *community* costs in *layout*."""
+    """Return the costs of *community* in *layout*."""
     nodes, shards = layout.nodes, layout.shards
     sessions = community.sessions
     followers = _followers(nodes)
@@ -176,7 +176,7 @@ def costs(community: Community, layout: Layout) -> Costs:
     joins = JOINS_PER_HOUR / 3600 * sessions
     commits_of_presence = nodes / PRESENCE_TICK * -expm1(-changes / nodes * PRESENCE_TICK)
     notices = min(changes, max(commits_of_presence, changes / 3))
-    if layout.followed:  # told in each small group of who comes or goes
+    if layout.followed:  # a notice in each small group of the user
         told_presence, heard_presence = changes * in_small / sessions, changes * small / sessions
         if layout.notify:
             heard_presence = told_presence * nodes
@@ -237,7 +237,7 @@ def costs(community: Community, layout: Layout) -> Costs:
 
 
 def _followers(nodes: int) -> Callable[[float], float]:
-    """Return a function: how many of *nodes* so many sessions, placed at random, are on."""
+    """Return a function of a number of sessions: on how many of *nodes* these are, on average."""
     if nodes == 1:
         return lambda online: min(1.0, online)
     empty = log1p(-1 / nodes)  # logarithm of the share of nodes without one session
@@ -245,7 +245,7 @@ def _followers(nodes: int) -> Callable[[float], float]:
 
 
 def _new_share(community: Community, nodes: int) -> float:
-    """Return the share of a new session's groups that its node does not follow yet."""
+    """Return the share of a new session's groups that its node has not loaded yet."""
     new = all_of_them = 0.0
     for count, _, online, _ in community.groups:
         new += count * online * (1 - 1 / nodes) ** max(online - 1, 0.0)
@@ -254,7 +254,7 @@ def _new_share(community: Community, nodes: int) -> float:
 
 
 def highest_rate(layout: Layout, community: Community) -> float:
-    """Return at how many messages per second the first limit is reached; 0: without any."""
+    """Return the messages per second at which the first limit is reached; 0 if it always is."""
 
     def fits(factor: float) -> bool:
         found = costs(times(community, factor), layout)

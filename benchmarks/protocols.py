@@ -11,6 +11,7 @@ __all__ = [
     "LINE_PROTOCOL",
     "OPENING",
     "PROMPT",
+    "TAGS",
     "TAGS_PROTOCOL",
     "ChatProtocol",
     "IrcProtocol",
@@ -86,7 +87,7 @@ class _BaselineProtocol(_LineProtocol):
 class IrcProtocol:
     """The part of IRC (RFC 2812) that a channel needs, with the capabilities *caps* (IRCv3).
 
-    Where a new channel is closed, its first user sends *opening* to it.
+    Where new channels are closed, the first user sends *opening*, which opens the channel.
     """
 
     def __init__(self, caps: str = "", opening: str = "") -> None:
@@ -117,7 +118,11 @@ class IrcProtocol:
 LINE_PROTOCOL = _LineProtocol()
 BASELINE_PROTOCOL = _BaselineProtocol()
 IRC_PROTOCOL = IrcProtocol()
-TAGS_PROTOCOL = IrcProtocol("message-tags server-time")
+
+TAGS = "message-tags server-time"
+"""The capabilities of IRC clients that receive tags."""
+
+TAGS_PROTOCOL = IrcProtocol(TAGS)
 
 OPENING = "MODE #{group} -A\r"
-"""What opens a new group at our IRC door."""
+"""The command that opens a new group at our IRC door."""

@@ -48,6 +48,8 @@ _INSPIRCD_TAGS = f"""{_INSPIRCD}
 <module name="ircv3_servertime">
 """
 
+_INSPIRCD_ARGUMENTS = ("--nofork", "--runasroot", "--config={file}")
+
 _NGIRCD = """
 [Global]
 Name = irc.bench.example
@@ -87,15 +89,8 @@ REFERENCE_SERVERS = {
         "",
         BASELINE_PROTOCOL,
     ),
-    "inspircd": Kind(
-        "inspircd", ("--nofork", "--runasroot", "--config={file}"), _INSPIRCD, IRC_PROTOCOL
-    ),
-    "inspircd-tags": Kind(
-        "inspircd",
-        ("--nofork", "--runasroot", "--config={file}"),
-        _INSPIRCD_TAGS,
-        TAGS_PROTOCOL,
-    ),
+    "inspircd": Kind("inspircd", _INSPIRCD_ARGUMENTS, _INSPIRCD, IRC_PROTOCOL),
+    "inspircd-tags": Kind("inspircd", _INSPIRCD_ARGUMENTS, _INSPIRCD_TAGS, TAGS_PROTOCOL),
     "ngircd": Kind("ngircd", ("--nodaemon", "--config", "{file}"), _NGIRCD, IRC_PROTOCOL),
 }
 """All reference servers by name."""

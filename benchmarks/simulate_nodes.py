@@ -1,7 +1,7 @@
-"""``python -m benchmarks.simulate_nodes``: what many nodes would cost, from measured unit costs.
+"""``python -m benchmarks.simulate_nodes``: the cost of many nodes, from measured unit costs.
 
-It reckons with expected values for a community that is drawn by a seed. Nothing is started, and
-nothing is sent. docs/nodes.rst explains the assumptions, and what the result means.
+It calculates with expected values, for a random community with a fixed seed. No server is started.
+docs/nodes.rst explains the assumptions and the results.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ HEADING = (
 
 
 def main() -> None:
-    """Print a table for each way to spread the chat."""
+    """Print a table for each kind of layout."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.simulate_nodes")
     parser.add_argument("--sessions", type=int, default=1_000_000)
     parser.add_argument("--per-hour", type=float, default=MESSAGES_PER_HOUR)

@@ -1,18 +1,18 @@
-"""`irc`: the IRC door beside InspIRCd with equal capabilities, JOIN, idle sessions, CHATHISTORY."""
+"""`irc`: the IRC door against InspIRCd with the same capabilities; JOIN, idle sessions, history."""
 
 from __future__ import annotations
 
 import random
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from benchmarks import proc
 from benchmarks.large_state import ARCHIVE, OWNER, PASSWORD, large_state
 from benchmarks.options import Failed, Options
-from benchmarks.protocols import GROUP, OPENING, IrcProtocol, Login
+from benchmarks.protocols import GROUP, OPENING, TAGS, IrcProtocol, Login
 from benchmarks.reference_servers import REFERENCE_SERVERS, running_reference
 from benchmarks.report import Result, percentile
 from benchmarks.scenarios.one_group import GroupSize, add_sample, measure_running
@@ -24,30 +24,32 @@ __all__ = ["irc"]
 IN_FLIGHT = (1, 64)
 """Messages in flight per sender."""
 
-TAGS = "message-tags server-time"
 REFERENCES = {"": "inspircd", TAGS: "inspircd-tags"}
 """The reference server for each set of capabilities."""
 
 MEMBERS = 1000
 JOINS = 50
 MAX_JOIN_MS = 20.0
-"""The size of the group that is joined, and the target for that."""
+"""The size of the joined group, how often it is joined, and the target for one JOIN."""
 
 MAX_IDLE = 0.05
-"""Share of a core that the server may use when nothing happens."""
+"""Maximum share of a core that an idle server uses."""
 
 MAX_SESSION_KIB = 12.0
+
 PING_SECONDS = 70.0
+"""Seconds in which the server pings every session once."""
+
 IDLE_SECONDS = 60.0
-"""Seconds until every session was pinged once, and of the measurement."""
+"""Duration of the measurement of idle sessions, in seconds."""
 
 SECONDS_PER_LOGIN = 0.1
 
 REQUESTS = 100
 PAUSE = 0.3
 MAX_HISTORY_MS = 10.0
-"""The target for CHATHISTORY with 100 messages (p99), by a client that makes pauses: the work that
-one connection can cause is limited (`doors/input_budget.py`)."""
+"""The target for CHATHISTORY with 100 messages (p99). The client pauses between requests, because
+the work that one connection can cause is limited (`doors/input_budget.py`)."""
 
 
 class _AtIrcPort:
@@ -152,7 +154,7 @@ def _join(options: Options) -> Result:
 
 
 def _wait_until_live(users: Users, pid: int) -> None:
-    """Wait until all members have received each other's JOIN, and the server is idle."""
+    """Wait until the JOINs are delivered to all members, and the server is idle."""
     busy = 1.0
     while busy > MAX_IDLE:
         before, began = proc.cpu_seconds(pid), time.monotonic()
@@ -187,10 +189,10 @@ def _idle(options: Options) -> Result:
 
 
 def _answer_pings(users: Users, seconds: float) -> None:
-    """Answer each PING for so many seconds."""
+    """Answer each PING, for *seconds*."""
     connections = users.connections()
     for each in connections.values():
-        each.send(b"PONG first\r\n")  # to those that came during the logins
+        each.send(b"PONG first\r\n")  # answers the PINGs that arrived during the logins
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
         for descriptor, _ in users.epoll.poll(left):
@@ -222,25 +224,33 @@ def _history(options: Options) -> Result:
             with _connected(server.port, OWNER, PASSWORD, caps) as reader:
                 _, answer = _ask(reader, f"CHATHISTORY LATEST #{ARCHIVE} * 1", b" BATCH -")
                 conversation = answer.partition(b"msgid=")[2].partition(b"-")[0].decode()
-                for name, one in (("LATEST", "*"), ("BEFORE", ""), ("AROUND", "")):
-                    times, before = [], proc.cpu_seconds(server.pid)
-                    for _ in range(REQUESTS):
-                        seq = numbers.randint(200, options.entries)
-                        place = one or f"msgid={conversation}-{seq}"
-                        line = f"CHATHISTORY {name} #{ARCHIVE} {place} 100"
-                        took, answer = _ask(reader, line, b" BATCH -")
-                        if answer.count(b" PRIVMSG ") < 50:
-                            raise Failed(f"{line} was answered {answer[:200]!r}")
-                        times.append(took)
-                        time.sleep(PAUSE)
+                for name in ("LATEST", "BEFORE", "AROUND"):
+                    seqs = [numbers.randint(200, options.entries) for _ in range(REQUESTS)]
+                    places = [f"msgid={conversation}-{seq}" for seq in seqs]
+                    if name == "LATEST":
+                        places = ["*"] * REQUESTS
+                    before = proc.cpu_seconds(server.pid)
+                    times = _request_history(reader, name, places)
                     cpu = (proc.cpu_seconds(server.pid) - before) / REQUESTS
                     result.add(f"{name}, server's processor time", "ms", cpu * 1e3)
-                    times.sort()
                     result.add(f"{name}, p50", "ms", percentile(times, 0.5) * 1e3)
                     p99 = percentile(times, 0.99) * 1e3
                     result.add(f"{name}, p99", "ms", p99, maximum=MAX_HISTORY_MS)
             server.stop()
     return result
+
+
+def _request_history(reader: socket.socket, name: str, places: Sequence[str]) -> list[float]:
+    """Request 100 messages at each of *places*; return the sorted response times in seconds."""
+    times = []
+    for place in places:
+        line = f"CHATHISTORY {name} #{ARCHIVE} {place} 100"
+        took, answer = _ask(reader, line, b" BATCH -")
+        if answer.count(b" PRIVMSG ") < 50:
+            raise Failed(f"{line} was answered {answer[:200]!r}")
+        times.append(took)
+        time.sleep(PAUSE)
+    return sorted(times)
 
 
 @contextmanager
@@ -258,7 +268,10 @@ def _connected(port: int, name: str, password: str = "", caps: str = "") -> Iter
 
 
 def _ask(connection: socket.socket, line: str, end: bytes) -> tuple[float, bytes]:
-    """Return the seconds until a line with *end* was received, and what was. Raises `Failed`."""
+    """Send *line*, and receive until a line with *end* is complete. Raises `Failed`.
+
+    Returns the response time in seconds, and all that was received.
+    """
     began = time.perf_counter()
     connection.sendall(f"{line}\r\n".encode())
     answer = b""

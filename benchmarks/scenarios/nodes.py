@@ -1,7 +1,7 @@
-"""`nodes`: two nodes against one, by the lines delivered per second of their processor time.
+"""`nodes`: one node against two, by delivered lines per second of the nodes' processor time.
 
-All nodes run on the server's core, with PostgreSQL beside them. Two nodes have twice the members
-and twice the messages in flight, half of both at each; and once more the load of one node.
+All nodes share the server's core with PostgreSQL. Two nodes are measured with twice the members and
+twice the messages in flight, half of them at each node, and with the load of one node.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class _NodeUsers(Users):
 def nodes(options: Options) -> list[Result]:
     """Measure one node, two with twice the load, and two with the same load, in turn."""
     if not options.postgres:
-        raise Failed("it needs --postgres URL: a database that may be emptied")
+        raise Failed("this needs --postgres URL: a database in which everything is deleted")
     results = [
         Result("nodes", f"nodes: {count} with {MEMBERS * factor} members, {what}")
         for count, factor, what in _CASES
@@ -72,7 +72,7 @@ def _measure(options: Options, count: int, factor: int) -> list[Sample]:
         first, *others = [*senders, *listeners]
         timeout = 60 + members**2 / 5_000
         users.log_in([LINE_PROTOCOL.login(first, GROUP, True)], timeout)
-        time.sleep(0.5)  # the other node hears of the group
+        time.sleep(0.5)  # until the other node knows the group
         users.log_in([LINE_PROTOCOL.login(name, GROUP, False) for name in others], timeout)
         users.drain(1.0)
         users.wait_until_delivered(first, observer)

@@ -19,7 +19,6 @@ from benchmarks.users import Users, names
 __all__ = [
     "WARM_UP",
     "GroupSize",
-    "Running",
     "add_sample",
     "measure",
     "measure_on",
@@ -72,7 +71,7 @@ def measure_on(
         return measure_running(server, LINE_PROTOCOL, options, size, in_flight, group_exists=True)
 
 
-class Running(Protocol):
+class _Running(Protocol):
     """A server: ours at one of its ports, or a reference server."""
 
     port: int
@@ -89,7 +88,7 @@ class Running(Protocol):
 
 
 def measure_running(
-    server: Running,
+    server: _Running,
     protocol: ChatProtocol,
     options: Options,
     size: GroupSize,

@@ -1,4 +1,4 @@
-"""A bounded queue of blocks. It drops the oldest: whoever misses them reads the log."""
+"""A bounded queue of blocks. When it is full, it drops the oldest: nodes read them from the log."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import TypeAlias
 __all__ = ["MAX_BLOCKS", "MAX_BYTES", "BlockQueue", "Told"]
 
 Told: TypeAlias = tuple[str, bytes]
-"""A topic, and a block that was told to it."""
+"""A topic, and a block for it."""
 
 MAX_BLOCKS = 10_000
-"""Maximum blocks that wait: those of a second at ten times the load of one node."""
+"""Maximum waiting blocks: those of one second at ten times the load of one node."""
 
 MAX_BYTES = 8 * 2**20
-"""Maximum bytes of the blocks that wait."""
+"""Maximum bytes of the waiting blocks."""
 
 
 class BlockQueue:
-    """Blocks that wait, at most *most* with *size* bytes together. Any thread may use it."""
+    """A queue of at most *most* blocks with *size* bytes together. It is thread-safe."""
 
     def __init__(self, most: int = MAX_BLOCKS, size: int = MAX_BYTES) -> None:
         self.dropped = 0
@@ -34,7 +34,7 @@ class BlockQueue:
         return len(self._waiting)
 
     def put(self, told: Told) -> bool:
-        """Append *told*; return whether nothing was waiting before."""
+        """Append *told*; return whether the queue was empty."""
         with self._lock:
             first = not self._waiting
             self._waiting.append(told)
@@ -43,7 +43,7 @@ class BlockQueue:
         return first
 
     def put_back(self, blocks: Iterable[Told]) -> None:
-        """Put *blocks*, which were taken, before all others, as far as there is room."""
+        """Put *blocks*, which were taken, before all others; the oldest are dropped as in `put`."""
         with self._lock:
             blocks = list(blocks)
             self._waiting.extendleft(reversed(blocks))
@@ -51,7 +51,7 @@ class BlockQueue:
             self._drop()
 
     def take(self, most: int, size: int) -> list[Told]:
-        """Remove and return the oldest blocks: at most *most*, and all but the first in *size*."""
+        """Remove and return the oldest blocks: at most *most* in *size* bytes, or one larger."""
         with self._lock:
             waiting = self._waiting
             taken: list[Told] = []

@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt to connect."""
+"""Delays between attempts to connect: exponential backoff with jitter."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ MOST = 10.0
 
 
 class Delays:
-    """Delays that double with each failure. They are random, so that nodes do not come together."""
+    """Delays that double with each failure. Jitter keeps nodes from retrying at the same time."""
 
     def __init__(self, random: Callable[[], float] | None = None) -> None:
-        # Not from the common generator: a seed of it must not make the nodes equal.
+        # Not the shared generator: with a fixed seed, all nodes would have the same delays.
         self._random = SystemRandom().random if random is None else random
         self._next = FIRST
 
     def next(self) -> float:
-        """Return the seconds to wait after another failure: half to one and a half of the mean."""
+        """Return the seconds to wait after another failure: 0.5 to 1.5 times the mean."""
         mean, self._next = self._next, min(MOST, self._next * 2)
         return mean * (0.5 + self._random())
 
     def reset(self) -> None:
-        """Begin with the shortest delay again: the connection works."""
+        """Start again with the shortest delay: the connection works."""
         self._next = FIRST

@@ -1,4 +1,4 @@
-"""What the bus needs from an engine that passes blocks between processes."""
+"""The interfaces between the bus and an engine, which passes blocks between processes."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ __all__ = ["IEngine", "IEngineUser"]
 
 
 class IEngineUser(Interface):
-    """Who uses an engine. It is called in the reactor's thread."""
+    """The user of an engine. Its methods are called in the reactor's thread."""
 
     def ready() -> None:
-        """The engine has connected, and all subscriptions of before are in force."""
+        """The engine has connected, and all earlier subscriptions are active."""
 
     def lost(reason: str) -> None:
-        """The engine is not connected any more, or could not connect. It tries again by itself."""
+        """The engine has lost its connection, or could not connect. It retries by itself."""
 
     def received(topic: str, block: bytes) -> None:
         """A node, maybe this one, has sent *block* to *topic*."""
 
 
 class IEngine(Interface):
-    """Passes blocks between processes, and connects again and again by itself."""
+    """Passes blocks between processes, and reconnects by itself."""
 
     dropped = Attribute("Count of blocks that were dropped, because too many were waiting.")
 
@@ -34,19 +34,19 @@ class IEngine(Interface):
         """Connect for *user*."""
 
     def stop() -> Deferred[None]:
-        """Disconnect. Fires when what was sent has left, or after a second."""
+        """Disconnect. Fires when all waiting blocks are sent, or after a second."""
 
     def reconnect() -> None:
-        """Close the connections and open new ones: the old ones do not work."""
+        """Close the connections, which do not work, and open new ones."""
 
     def steady() -> None:
-        """The connections work: after the next failure, try again soon."""
+        """The connections work: after the next failure, start with the shortest delay."""
 
     def subscribe(topic: str) -> Deferred[None]:
-        """Receive what is sent to *topic*. Fires when that is in force, or without a connection."""
+        """Receive blocks for *topic*. Fires when that is active; at once while disconnected."""
 
     def unsubscribe(topic: str) -> None:
-        """Stop receiving what is sent to *topic*."""
+        """Stop receiving blocks for *topic*."""
 
     def send(topic: str, block: bytes) -> None:
-        """Send *block* to *topic*; while there is no connection, later."""
+        """Send *block* to *topic*; while disconnected, keep it for later."""

@@ -1,6 +1,6 @@
-"""A connection that is opened again and again, as long as it is wanted.
+"""A connection that is opened again whenever it is lost, until it is stopped.
 
-Twisted's `ClientService` takes a connection for good that ends during its login.
+Twisted's `ClientService` would count an attempt as successful although the login fails.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ P = TypeVar("P", bound=IKept)
 class KeptConnection(Generic[P]):
     """Connects to *endpoint*.
 
-    *make* makes a protocol, which calls its argument with itself when it is logged in, and when the
-    connection is lost. Then *connected* is called, or *lost* with the reason; that also if the
-    attempt has failed. While the protocol is logged in, it is *protocol*.
+    *make* builds a protocol. The protocol calls the argument of *make* with itself, when it is
+    logged in and when its connection is lost. Then *connected* is called, or *lost* with the
+    reason; *lost* is also called when an attempt fails. While logged in, it is `protocol`.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class KeptConnection(Generic[P]):
         return self._ended
 
     def abort(self) -> None:
-        """Close the connection at once; if it is wanted, a new one is opened."""
+        """Close the connection at once; a new one is opened unless `stop` was called."""
         if self._open is not None:
             self._open.transport.abortConnection()
 
@@ -104,7 +104,7 @@ class KeptConnection(Generic[P]):
         self._retry(failure.getErrorMessage())
 
     def _changed(self, protocol: P) -> None:
-        """Note that *protocol* is logged in, or has lost its connection."""
+        """Handle that *protocol* has logged in, or has lost its connection."""
         self._cancel()
         if not protocol.lost:
             self._open = self.protocol = protocol

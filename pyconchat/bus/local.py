@@ -1,4 +1,4 @@
-"""The bus of a server that is alone."""
+"""The bus of a single server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["LocalBus"]
 
 @implementer(IBus)
 class LocalBus:
-    """There are no other nodes: nobody is told anything, and no listener is ever called."""
+    """There are no other nodes: blocks are discarded, and no listener is called."""
 
     up = True
     told = heard = dropped = 0

@@ -1,7 +1,7 @@
 """The engine over PostgreSQL's LISTEN and NOTIFY, for two or three nodes.
 
-All nodes use one channel, so each receives everything, and drops what it does not follow before it
-comes to the reactor's thread.
+All nodes use one channel, so each receives all blocks. Its listening thread drops those for topics
+that the node does not follow.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_TURN = 500
 
 @implementer(IEngine)
 class NotifyEngine:
-    """The database is named by *conninfo*, libpq's connection string."""
+    """Connects to the database with *conninfo*, libpq's connection string."""
 
     def __init__(self, conninfo: str, reactor: Any) -> None:
         self._reactor = reactor
@@ -66,7 +66,7 @@ class NotifyEngine:
         else:
             self._sending.finish()
         stopped: Deferred[None] = Deferred()
-        # Not even after this may it take long: libpq looks up names as slowly as the system does.
+        # The threads may end later: nothing can interrupt libpq while it resolves a host name.
         late = self._reactor.callLater(STOP_SECONDS, self._give_up, stopped)
         gatherResults(self._ended).addCallback(lambda _: self._stopped(stopped, late))
         return stopped
@@ -101,7 +101,7 @@ class NotifyEngine:
             self._sending.interrupts.wake()
 
     def _changed(self, part: str, reason: str) -> None:
-        """Note that the thread *part* has connected, or for which *reason* it has not."""
+        """Note that the thread *part* has connected, or the *reason* why it has not."""
         self._problems[part] = reason
         if self._user is None:
             return
@@ -111,7 +111,7 @@ class NotifyEngine:
             self._user.ready()
 
     def _arrived(self) -> None:
-        """Pass on what the listening thread has received, some of it in each turn."""
+        """Pass on the received blocks, at most `MAX_TURN` in each turn of the reactor."""
         for topic, block in self._incoming.take(MAX_TURN, MAX_TURN * 1024):
             if self._user is not None:
                 self._user.received(topic, block)

@@ -41,7 +41,7 @@ MAX_STATEMENT_BLOCKS = 200
 MAX_STATEMENT_BYTES = 512 * 1024
 """Maximum bytes of these blocks, except for a larger one alone."""
 
-# Of the database and the schema, as the tables: another chat in the same database has its own.
+# Another chat in another schema of the same database has its own channel.
 _CHANNEL = b"SELECT 'pyconchat_' || (hashtext(current_schema())::bigint & 4294967295)"
 _NOTIFY = (
     b"SELECT pg_notify($1, payload) FROM unnest(string_to_array($2, chr(10))) AS each (payload)"
@@ -49,7 +49,7 @@ _NOTIFY = (
 
 
 def pack(topic: str, block: bytes) -> bytes | None:
-    """Return the payload for *block*: if that is too large, for its head; None if it has none."""
+    """Return the payload for *block*, or for its head if that is too large; None if it has none."""
     payload = topic.encode() + b" " + b2a_base64(block, newline=False)
     if len(payload) <= MAX_PAYLOAD:
         return payload
@@ -60,7 +60,7 @@ def pack(topic: str, block: bytes) -> bytes | None:
 
 
 def unpack(payload: bytes, topics: Container[bytes]) -> Told | None:
-    """Return what *payload* says to one of *topics*; None if to none, or if it is damaged."""
+    """Return topic and block of *payload*; None if it is for none of *topics*, or damaged."""
     topic, _, text = payload.rpartition(b" ")
     if topic not in topics:
         return None
@@ -71,7 +71,7 @@ def unpack(payload: bytes, topics: Container[bytes]) -> Told | None:
 
 
 class _ConnectedThread(ABC):
-    """A thread with a connection by *conninfo*, which it opens again and again.
+    """A thread with a connection by *conninfo*, which it reopens whenever it is lost.
 
     *changed* is called in the reactor's thread: with an empty text when the connection can be used,
     else with the reason why not. *ended* fires when the thread has ended.
@@ -153,7 +153,7 @@ class Sending(_ConnectedThread):
         self.interrupts.wake()
 
     def _prepare(self, connection: PostgresConnection, channel: bytes) -> None:
-        # A transaction with a NOTIFY has a commit record, for which nobody has to wait.
+        # NOTIFY writes a commit record; there is no need to wait until it is on the disk.
         connection.execute(b"SET synchronous_commit = off")
 
     def _work(self, connection: PostgresConnection, channel: bytes) -> None:
@@ -172,7 +172,7 @@ class Sending(_ConnectedThread):
                 self._queue.dropped += len(blocks)
                 raise
             except (ConnectionFailed, Interrupted):
-                self._queue.put_back(blocks)  # maybe they come twice
+                self._queue.put_back(blocks)  # some may arrive twice
                 raise
 
 

@@ -23,9 +23,9 @@ def open_bus(
     """Return the bus for *listener*; its `start` connects. Raises `BadBus`.
 
     *url* is the setting ``bus.url``. *conninfo* is libpq's connection string for the store's
-    database; empty with SQLite: that has one node only, and no bus. *chat* is an id of the database
-    that no other has, the same on all nodes, and *node* one of this process. *reactor* is the
-    running one.
+    database; it is empty with SQLite, which has one node only, and no bus. *chat* is the unique id
+    of the database, the same on all nodes, and *node* the unique id of this process. *reactor* is
+    the running one.
     """
     if not conninfo:
         if url:
@@ -43,11 +43,11 @@ def _notify(conninfo: str, reactor: Any) -> IEngine:
 
 def _redis(url: RedisUrl, chat: str, reactor: Any) -> IEngine:
     try:
-        # Its import takes the process's reactor: so not before there is one.
+        # Not at the top: it imports the process's reactor, which must be installed before.
         from pyconchat.bus.redis import RedisEngine
     except ModuleNotFoundError as missing:
         raise BadBus(
-            f"bus.url: Redis needs {missing.name}: pip install 'pyconchat[redis]'"
+            f"bus.url: Redis needs {missing.name}: pip install '.[redis]', in the checkout"
         ) from None
     return RedisEngine(_endpoint(url, reactor), url, chat, reactor)
 

@@ -1,6 +1,6 @@
-"""A connection to PostgreSQL in a thread of its own, where another thread can interrupt every wait.
+"""A connection to PostgreSQL for one thread, in which another thread can interrupt every wait.
 
-psycopg's own connections wait as long as the server and the network like.
+With psycopg's own connections, waits have no time limit and cannot be interrupted.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class StatementFailed(Exception):
 
 
 class Interrupted(Exception):
-    """The thread has to end, or to connect anew."""
+    """The thread must end, or reconnect."""
 
 
 class Interrupts:
-    """Wakes a thread that waits, and says why. `wake`, `reconnect` and `end` are for others."""
+    """Wakes a waiting thread, and says why. Other threads call `wake`, `reconnect` and `end`."""
 
     def __init__(self) -> None:
         self.ending = False
@@ -53,12 +53,12 @@ class Interrupts:
         os.eventfd_write(self._event, 1)
 
     def reconnect(self) -> None:
-        """Interrupt the thread, for a new connection."""
+        """Interrupt the thread, which must reconnect."""
         self._reconnecting = True
         self.wake()
 
     def end(self) -> None:
-        """Interrupt the thread, for good."""
+        """Interrupt the thread, which must end."""
         self.ending = True
         self.wake()
 
@@ -82,14 +82,14 @@ class Interrupts:
         return happened.get(socket, 0)
 
     def close(self) -> None:
-        """Close what the thread waits on, when it has ended and nobody wakes it any more."""
+        """Close the descriptor. Call it when the thread has ended and nobody wakes it."""
         os.close(self._event)
 
 
 class PostgresConnection:
-    """A connection by *conninfo*, libpq's connection string. Raises `ConnectionFailed`.
+    """A connection by *conninfo*, libpq's connection string.
 
-    All methods do this, too, and raise `Interrupted`.
+    All methods raise `ConnectionFailed` and `Interrupted`.
     """
 
     def __init__(self, conninfo: str, interrupts: Interrupts) -> None:
@@ -152,7 +152,7 @@ class PostgresConnection:
             self._wait(_READ if polled == status.READING else _WRITE, deadline)
 
     def _result(self) -> PGresult:
-        """Send what has to be sent, and return the result of the statement."""
+        """Send the statement, and return its result."""
         deadline = monotonic() + SECONDS
         while self._connection.flush():
             if self._wait(_READ | _WRITE, deadline) & _READ:
@@ -171,7 +171,7 @@ class PostgresConnection:
         return last
 
     def _wait(self, events: int, deadline: float) -> int:
-        """Wait for *events* of the socket. Wakes that interrupt nothing are left for later."""
+        """Wait for *events* of the socket. A mere `wake` does not end it."""
         while monotonic() < deadline:
             seconds = deadline - monotonic()
             happened = self._interrupts.wait(seconds, self._connection.socket, events)

@@ -17,15 +17,15 @@ from pyconchat.bus.redis_url import RedisUrl
 __all__ = ["RedisEngine"]
 
 STOP_SECONDS = 1.0
-"""Seconds after which `stop` gives up to send what is still waiting."""
+"""Maximum seconds for which `stop` waits until all blocks are published."""
 
 
 @implementer(IEngine)
 class RedisEngine:
     """Connects to *endpoint*, and logs in as *url* says.
 
-    Channels begin with *chat*, which is the same for all nodes of a chat, and no other chat's, and
-    with the number of the database: Redis itself shares channels among all databases.
+    The names of channels begin with the number of the database, because Redis shares channels
+    among its databases, and *chat*, the unique id of the chat.
     """
 
     def __init__(

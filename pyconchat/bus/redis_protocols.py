@@ -1,7 +1,7 @@
 """The two protocols of the bus over Redis: one publishes blocks, the other receives them.
 
-txredisapi logs in and selects the database; hiredis parses. Everything after that is handled here:
-for commands by the thousand, the library's Deferreds take three times as long as the rest.
+txredisapi logs in and selects the database; hiredis parses. Everything after the login is handled
+here: the library's Deferred for each command would take three times as long as all the rest.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _packed: Callable[[Sequence[bytes]], bytes] = cast(Any, hiredis.pack_command)
 
 
 class Login:
-    """The library's protocols expect a factory, which they tell that a login has failed."""
+    """Takes the place of the library's factory, to which its protocols report a failed login."""
 
     isLazy = False
 
@@ -43,7 +43,7 @@ class Login:
         """Do nothing: there is always another attempt."""
 
     def connectionError(self, problem: str) -> None:
-        """Keep the reason."""
+        """Note the reason of a failed login."""
         self.problem = problem
 
 
@@ -77,15 +77,15 @@ class _Protocol(txredisapi.SubscriberProtocol):  # type: ignore[misc]
         try:
             super().dataReceived(data)
         except txredisapi.InvalidData as error:
-            self.fail(f"it does not speak Redis's protocol: {error}")
+            self.fail(f"the server does not speak Redis's protocol: {error}")
 
     def tryConvertData(self, data: Any) -> Any:
-        """Return *data* as it came: bytes, numbers and lists of them."""
+        """Return *data* unchanged: bytes, numbers, and lists of them."""
         return data
 
     def replyReceived(self, reply: Any) -> None:
         if not self._ready:
-            super().replyReceived(reply)  # of the library's own commands
+            super().replyReceived(reply)  # to the library's own commands
         elif isinstance(reply, Exception):
             self.fail(str(reply))
         else:
@@ -141,16 +141,16 @@ class Publishing(_Protocol):
         self._unconfirmed.extend(blocks)
 
     def handle(self, reply: Any) -> None:
-        """Note that the oldest block is confirmed. *reply* is how many have received it."""
+        """Note that the oldest block is confirmed. *reply* is the number of receivers."""
         if not self._unconfirmed:
-            self.fail("it answers what was not asked")
+            self.fail("the server has sent an unexpected answer")
             return
         self._unconfirmed_bytes -= len(self._unconfirmed.popleft()[1])
         if len(self._queue):
             self.publish()
 
     def connectionLost(self, reason: Any) -> None:
-        self._queue.put_back(self._unconfirmed)  # maybe they come twice
+        self._queue.put_back(self._unconfirmed)  # some may arrive twice
         self._unconfirmed.clear()
         self._unconfirmed_bytes = 0
         super().connectionLost(reason)
@@ -166,10 +166,10 @@ class Receiving(_Protocol):
         self._received = received
         self._prefix = prefix
         self._skipped = len(prefix)
-        self._waiting: deque[Deferred[None] | None] = deque()  # for answers, one a channel
+        self._waiting: deque[Deferred[None] | None] = deque()  # one for each expected answer
 
     def subscribe_all(self, topics: Sequence[str]) -> Deferred[None]:
-        """Subscribe to *topics*, of which there is at least one. Fires when that is in force."""
+        """Subscribe to *topics*, at least one. Fires when the subscriptions are active."""
         done: Deferred[None] = Deferred()
         for start in range(0, len(topics), MAX_CHANNELS):
             some = topics[start : start + MAX_CHANNELS]
@@ -183,7 +183,7 @@ class Receiving(_Protocol):
         self._command(b"UNSUBSCRIBE", [topic])
 
     def handle(self, reply: Any) -> None:
-        """Pass on the message that *reply* is, or note that a subscription is in force."""
+        """Handle a message, or the answer to a subscription."""
         kind, channel, block = reply if type(reply) is list and len(reply) == 3 else (b"", b"", b"")
         if kind == b"message":
             self._received(str(channel[self._skipped :], "utf-8", "replace"), block)
@@ -192,7 +192,7 @@ class Receiving(_Protocol):
             if done is not None:
                 done.callback(None)
         elif kind != b"unsubscribe":
-            self.fail("it answers what was not asked")
+            self.fail("the server has sent an unexpected answer")
 
     def connectionLost(self, reason: Any) -> None:
         super().connectionLost(reason)

@@ -38,7 +38,7 @@ class RedisUrl(NamedTuple):
             raise BadBus(_EXPECTED) from None
         tls = parts.scheme == "rediss"
         ca = options.pop("ssl_ca_certs", [""])[-1] if tls else ""
-        wrong = not host or options or parts.fragment or not 0 <= db < 2**16 or port == 0
+        wrong = options or parts.fragment or not 0 <= db < 2**16 or port == 0
         if parts.scheme not in ("redis", "rediss") or not host or wrong:
             raise BadBus(_EXPECTED)
         password = unquote(parts.password) if parts.password else None

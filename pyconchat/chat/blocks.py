@@ -1,8 +1,8 @@
-"""Blocks: what nodes tell each other over the bus, as bytes.
+"""Blocks: the messages between nodes on the bus, encoded as bytes.
 
-Every block begins with the format's version, the node that made it, and the kind of block. The
-format is canonical: two different byte strings never mean the same block. A kind or version that
-this node does not know is ignored; what it would have said is read from the log.
+Every block begins with the format's version, the id of its sender, and the kind of block. The
+format is canonical: two different byte strings never mean the same block. A block of an unknown
+kind or version is ignored: entries and states are read from the log.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ MAX_ENTRIES = 4096
 """Maximum entries of a block."""
 
 MAX_NOTICE_BYTES = 1024
-"""Maximum bytes of a notice's payload, so that it fits every bus."""
+"""Maximum bytes of a notice's payload, so that a notice fits into every bus."""
 
 MAX_NUMBER = 2**63 - 1
 
@@ -63,7 +63,7 @@ _LAST = struct.Struct("!QQ")  # conversation, number of the last entry
 
 
 class BadBlock(ValueError):
-    """These bytes are not a block, or this block is not within the bounds."""
+    """The bytes are not a block, or a value of the block is not within the bounds."""
 
 
 class TooLarge(BadBlock):
@@ -99,7 +99,7 @@ class Head(NamedTuple):
 
 
 class Notice(NamedTuple):
-    """*node* has changed the state of the topic; *payload* is for those who follow that."""
+    """*node* has changed the state of a topic; *payload* is for the nodes that follow it."""
 
     node: str
     payload: bytes = b""
@@ -167,9 +167,9 @@ def encode_entries(
 
 
 def decode_block(data: bytes) -> Block | None:
-    """Return the block that *data* is; None if its format or its kind is not known here.
+    """Return the decoded block; None if its version or kind is unknown.
 
-    Raises `BadBlock`, and nothing else, whatever the bytes are.
+    Raises `BadBlock` for any bytes that are not a block, and nothing else.
     """
     if not data or len(data) > MAX_BLOCK_BYTES:
         raise BadBlock(f"{len(data)} bytes")
@@ -192,9 +192,9 @@ def decode_block(data: bytes) -> Block | None:
 
 
 def head_of(data: bytes) -> bytes:
-    """Return the block `Head` for the block `Entries` of which *data* are the bytes.
+    """Return the encoded `Head` of *data*, which is an encoded `Entries`.
 
-    Raises `BadBlock` if it is no such block.
+    Raises `BadBlock` if it is not.
     """
     if not data or data[0] != VERSION:
         raise BadBlock("another format")
@@ -257,7 +257,7 @@ def _decode_entries(node: str, data: bytes, start: int) -> Entries:
 
 
 def _start(data: bytes) -> tuple[str, int, int]:
-    """Return node and kind of the block *data*, and where the rest begins. Raises `BadBlock`."""
+    """Return node, kind and start of the rest of the block *data*. Raises `BadBlock`."""
     end = 2 + data[1] if len(data) > 1 else 0
     if not 2 < end <= 2 + MAX_NODE_BYTES or len(data) <= end:
         raise BadBlock("the block has no node or no kind")
@@ -268,6 +268,6 @@ def _start(data: bytes) -> tuple[str, int, int]:
 
 
 def _check(conversation: int, first: int, last: int) -> None:
-    """Raise `BadBlock` unless *conversation* and the entry numbers *first* to *last* can be."""
+    """Raise `BadBlock` unless *conversation* and the numbers *first* to *last* are valid."""
     if not (0 <= conversation <= MAX_NUMBER and 0 < first <= last <= MAX_NUMBER):
         raise BadBlock("a number is not within the bounds")

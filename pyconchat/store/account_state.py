@@ -1,36 +1,26 @@
-"""Reads all that is stored of one account, as `pyconchat.store.state` reads it of all."""
+"""Reads the stored state of one account; `pyconchat.store.state` reads that of all accounts."""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection, select
 
 from pyconchat.domain.names import Key, Name
-from pyconchat.domain.public_keys import PublicKey
-from pyconchat.domain.stored import AccountRecord, AccountState
+from pyconchat.domain.stored import AccountState
 from pyconchat.store import schema
+from pyconchat.store.state import read_accounts
 
 __all__ = ["read_account"]
 
 
 def read_account(connection: Connection, owner: Key) -> AccountState | None:
-    """Return what is stored of the account *owner*, None if there is none."""
-    accounts, keys = schema.accounts.c, schema.public_keys.c
-    columns = (
-        *(accounts.name, accounts.password_hash, accounts.operator),
-        *(accounts.created_at, accounts.last_login_at, accounts.last_seen_at),
-    )
-    account = connection.execute(select(*columns).where(accounts.key == owner)).first()
-    if account is None:
+    """Return the stored state of the account *owner*; None if there is no such account."""
+    records = read_accounts(connection, owner)
+    if not records:
         return None
-    public = (
-        select(keys.type, keys.blob, keys.comment, keys.added_at, keys.used_at)
-        .where(keys.owner == owner)
-        .order_by(keys.added_at, keys.blob)
-    )
     ignores, settings = schema.ignores.c, schema.account_settings.c
     mutes, detached, markers = schema.mutes.c, schema.detached.c, schema.read_markers.c
     return AccountState(
-        AccountRecord(*account, keys=tuple(PublicKey(*row) for row in connection.execute(public))),
+        records[0],
         ignores=[
             Name(name)
             for name in connection.scalars(select(ignores.name).where(ignores.owner == owner))

@@ -29,6 +29,7 @@ from pyconchat.domain.events import (
 )
 from pyconchat.domain.names import Key, fold
 from pyconchat.store import mentions, schema
+from pyconchat.store.rows import parts
 from pyconchat.store.search import SearchIndex
 
 if TYPE_CHECKING:
@@ -38,9 +39,6 @@ __all__ = ["amend", "quoted", "quotes", "target", "with_quotes"]
 
 MAX_SEARCHED = 2000
 """Maximum entries in which somebody's last message is searched: a few milliseconds."""
-
-MAX_PARAMETERS = 400
-"""Maximum entries that are read by one statement."""
 
 _entries = schema.entries.c
 
@@ -129,10 +127,9 @@ def quoted(connection: Connection, conversation: int, entries: list[Entry]) -> l
 def quotes(connection: Connection, conversation: int, seqs: Sequence[int]) -> dict[int, Quote]:
     """Return the quotes of those entries *seqs* that are messages, or were removed."""
     found: dict[int, Quote] = {}
-    for first in range(0, len(seqs), MAX_PARAMETERS):
+    for some in parts(seqs):
         query = select(_entries.seq, _entries.body).where(
-            _entries.conversation == conversation,
-            _entries.seq.in_(seqs[first : first + MAX_PARAMETERS]),
+            _entries.conversation == conversation, _entries.seq.in_(some)
         )
         for seq, body in connection.execute(query):
             quote = quote_of(decode(body))

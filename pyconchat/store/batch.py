@@ -185,7 +185,7 @@ class Batch:
                 ):
                     return True
                 ahead[conversation] = steps + changes_version(event)
-            elif self._sharing is not None and self._effects.is_over(event):
+            elif self._sharing is not None and self._effects.lacks_claim_code(event):
                 return True
         return False
 

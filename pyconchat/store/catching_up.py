@@ -1,8 +1,8 @@
-"""Reads what other nodes have stored since: heads, and the entries and states up to them."""
+"""Reads what other nodes have stored: heads, new entries, and the states of groups."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, TextClause, or_, select, text
@@ -11,19 +11,17 @@ from pyconchat.domain.decisions import SERVER
 from pyconchat.domain.events import Entry
 from pyconchat.domain.stored import Caught
 from pyconchat.store import schema
+from pyconchat.store.rows import parts
 from pyconchat.store.state import read_groups
 
 __all__ = ["catch_up", "read_heads"]
 
-MAX_IDS = 400
-"""Maximum conversations in one query: a statement has a limited number of parameters."""
-
 _conversations = schema.conversations.c
-# Of a group that was removed only the row is left, with the head 0.
+# A removed group leaves only its row, with the head 0.
 _EXISTS = or_(
     _conversations.head > 0, _conversations.party_a.is_not(None), _conversations.id == SERVER
 )
-# Takes a third of the time that a parameter for each id takes.
+# Takes a third of the time of one parameter for each id.
 _IN_ARRAY = text("id = ANY(CAST(:ids AS integer[]))")
 
 
@@ -34,7 +32,7 @@ def read_heads(connection: Connection, ids: Collection[int], above: int) -> dict
     if connection.dialect.name == "postgresql":
         rows.append(connection.execute(query.where(_IN_ARRAY), {"ids": list(ids)}))
     else:
-        chosen = (query.where(_conversations.id.in_(some)) for some in _parts(ids))
+        chosen = (query.where(_conversations.id.in_(some)) for some in parts(ids))
         rows += [connection.execute(each) for each in chosen]
     return {id: head for each in rows for id, head in each}
 
@@ -46,15 +44,15 @@ def catch_up(
     versions: Mapping[int, int],
     read: Callable[[Connection, int, Iterable[Any]], list[Entry]],
 ) -> dict[int, Caught]:
-    """Return what conversations have after the entries *published*, at most *most* of each.
+    """Return the entries of conversations after the numbers *published*, at most *most* of each.
 
-    States of groups are left out if their *versions* are known. *connection* is in a transaction
-    that sees one snapshot. *read* makes entries of a conversation's rows.
+    The state of a group is left out if its version is still that in *versions*. *connection* is in
+    a transaction that sees one snapshot. *read* builds a conversation's entries from rows.
     """
     columns = (_conversations.id, _conversations.head, _conversations.version)
     parties = (_conversations.party_a, _conversations.party_b)
     caught: dict[int, Caught] = {}
-    for some in _parts(published):
+    for some in parts(published):
         known = select(*columns, *parties).where(_conversations.id.in_(some), _EXISTS)
         found: dict[int, tuple[int, str | None, str | None]] = {}
         changed: list[int] = []
@@ -103,10 +101,3 @@ def _after(count: int) -> TextClause:
         " JOIN entries AS e ON e.conversation = asked.column1"
         " AND e.seq > asked.column2 AND e.seq <= asked.column3 ORDER BY e.conversation, e.seq"
     )
-
-
-def _parts(ids: Collection[int]) -> Iterator[Sequence[int]]:
-    """Yield *ids* in parts of at most `MAX_IDS`."""
-    every = list(ids)
-    for first in range(0, len(every), MAX_IDS):
-        yield every[first : first + MAX_IDS]

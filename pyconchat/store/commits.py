@@ -69,7 +69,7 @@ class Commits:
         self._heads = Heads(dialect)
         self._insert_entries = Prepared(insert(schema.entries), dialect)
         sqlite = dialect.name == "sqlite"
-        # Other nodes would move the heads that it remembers.
+        # It remembers heads, which other nodes would move.
         self._plain = PlainBatches(self._heads) if sqlite and sharing is None else None
         self._messages = None if sqlite else MessageBatches()
         self._new_keys = 0
@@ -78,9 +78,9 @@ class Commits:
         self.removed = True  # by an earlier run of the server, perhaps
 
     def forget(self, connection: Connection) -> None:
-        """Delete what earlier servers have left in the database, for which they can ask no more.
+        """Delete stored results that earlier servers have left, and can no longer ask for.
 
-        While there are other nodes, they may ask.
+        Keep them while there are other nodes, which may ask.
         """
         if self._messages is None:
             return
@@ -187,7 +187,7 @@ class Commits:
     def _called(
         self, batch: Sequence[Decision], stored: Sequence[Stored], clock: request_keys.KeyClock
     ) -> None:
-        """Note what was *stored* of *batch*, in a transaction that has ended."""
+        """Note the results of *batch* after its commit, and delete expired keys if it is time."""
         self._search.stored(_grown(stored))
         if self._keys_are_due(sum(decision.key is not None for decision in batch)):
             with suppress(NotSaved), self._writer.transaction() as connection:

@@ -1,4 +1,4 @@
-"""What the nodes of a chat have to know of their common database, besides what is in it."""
+"""The connection string and the id of the database, which the bus between nodes needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["conninfo_of", "database_id"]
 CONNECT_SECONDS = 5
 """Maximum seconds to connect; also for the connections of the bus."""
 
-# Not the database's name or address: those may differ from node to node.
+# Not the database's name or address, which may differ between nodes.
 _ID = (
     "SELECT (SELECT system_identifier FROM pg_control_system()) || '-'"
     " || (SELECT oid FROM pg_database WHERE datname = current_database()) || '-'"
@@ -22,7 +22,7 @@ _ID = (
 def conninfo_of(url: str) -> str:
     """Return libpq's connection string for the database *url*; empty for SQLite.
 
-    *url* is the store's, which has been opened.
+    *url* is that of a store that was opened without an error.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "postgresql":
@@ -38,9 +38,9 @@ def conninfo_of(url: str) -> str:
 
 
 def database_id(conninfo: str) -> str:
-    """Return an id of PostgreSQL's database and schema, which no others have. Blocks.
+    """Return the unique id of a database and schema in PostgreSQL. Blocks.
 
-    A copy of the whole server's files has the same one. Raises `BadStore`.
+    A copy of all the PostgreSQL server's files has the same id. Raises `BadStore`.
     """
     import psycopg
 

@@ -92,8 +92,8 @@ class Effects:
                 return True
         return False
 
-    def is_over(self, event: AnyEvent) -> bool:
-        """Return whether *event* needs the claim code, which was used already."""
+    def lacks_claim_code(self, event: AnyEvent) -> bool:
+        """Return whether *event* needs the claim code, and that was used already."""
         if not isinstance(event, OperatorMade) or event.by is not None:
             return False
         names = schema.settings.c.name

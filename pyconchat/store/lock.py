@@ -3,7 +3,7 @@
 SQLite: flock(2) on a file beside the database, which ends with the process. PostgreSQL: a
 session-level advisory lock of the writer's connection. No other connection can then commit, and a
 new connection gets the lock only when the transaction of the old one has ended. Nodes share this
-lock; for the last, each has one of its own.
+lock. Each also has an exclusive one with a random key, which its new connections wait for.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _END = (
 
 
 class StoreLock:
-    """The lock of the database of *engine*, by which a server writes; *shared* by nodes."""
+    """The lock of the database of *engine*, by which a server writes; nodes have it *shared*."""
 
     def __init__(self, engine: Engine, shared: bool = False) -> None:
         self._engine = engine

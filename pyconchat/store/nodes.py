@@ -1,6 +1,6 @@
-"""NodeStore: the leases of the servers (nodes) on one database, and who is online at them.
+"""NodeStore: leases of the servers (nodes) on one database, and the users online at each.
 
-Leases end by the database's clock, so that the clocks of the nodes do not matter.
+Leases expire by the database's clock, so that the clocks of the nodes do not matter.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pyconchat.store.transactions import Writer
 __all__ = ["LEASE", "NodeStore"]
 
 LEASE = 10_000
-"""Milliseconds for which a node is taken for alive after it has renewed its lease."""
+"""Milliseconds after its last renewal at which a lease expires."""
 
 _NOW = {  # in milliseconds since the epoch
     "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
@@ -43,9 +43,9 @@ _changes = schema.account_changes.c
 
 @implementer(INodeStore)
 class NodeStore:
-    """The node of this server, whose id is `Sharing.node`, and the others.
+    """Stores the state of this server's node, whose id is `Sharing.node`, and reads the others'.
 
-    *entries* makes the entries of a conversation of rows: number, time and body.
+    *entries* builds a conversation's entries from rows of number, time and body.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class NodeStore:
         self._sharing = sharing
         self._entries = entries
         self._incarnation = 0
-        self._here: dict[Key, OnlineRecord] = {}  # who is online at this node
+        self._here: dict[Key, OnlineRecord] = {}  # the users online at this node
         self._now: ColumnElement[int] = sql(_NOW[dialect.name])
         self._online = OnlineRows(dialect)
 
@@ -146,7 +146,7 @@ class NodeStore:
         conversations = schema.conversations.c
         with self._writer.transaction() as connection:
             last = count_up(connection, "conversations", count)
-            # Servers that do not share the database count for themselves.
+            # A server that does not share the database does not use the counter.
             highest = connection.scalar(select(func.max(conversations.id))) or SERVER
             if last - count < highest:
                 last = count_up(connection, "conversations", highest + count - last)
@@ -179,7 +179,7 @@ class NodeStore:
         return _nodes.id == self._sharing.node, _nodes.incarnation == self._incarnation
 
     def _has_lease(self, connection: Connection) -> bool:
-        """Return whether this node has not been removed; it cannot be until the commit."""
+        """Return whether this node still exists; lock it against removal until the commit."""
         own = select(_nodes.id).where(*self._own()).with_for_update(read=True, key_share=True)
         return connection.scalar(own) is not None
 
@@ -188,7 +188,7 @@ class NodeStore:
             raise _lost()
 
     def _remove(self, connection: Connection, ids: Sequence[int]) -> None:
-        """Remove the nodes *ids*, and who is online there."""
+        """Delete the nodes *ids*, and their rows of online users."""
         self._online.remove(connection, ids)
         connection.execute(delete(schema.nodes).where(_nodes.id.in_(ids)))
 

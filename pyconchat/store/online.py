@@ -1,4 +1,4 @@
-"""Who is online at which node: the rows of the table `schema.online`."""
+"""The table `schema.online`: the users online at each node."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pyconchat.store.prepared import Prepared
 
 __all__ = ["OnlineRows"]
 
-_FILLED = Key("")  # of the row of a node that is lost if the table is emptied
+_FILLED = Key("")  # of a node's marker row, which is missing after the table was emptied
 
 _online = schema.online.c
 
 _VALUES = "VALUES (:key, :node, :name, :party, :sessions)"
-_ARRAYS = (  # of many rows, PostgreSQL takes a fifth of the time in this form
+_ARRAYS = (  # in PostgreSQL, many rows take a fifth of the time of `_VALUES`
     "SELECT key, CAST(:node AS integer), name, party, sessions FROM unnest(CAST(:key AS text[]),"
     " CAST(:name AS text[]), CAST(:party AS text[]), CAST(:sessions AS integer[]))"
     " AS new (key, name, party, sessions) WHERE true"
@@ -33,7 +33,7 @@ _DROP_ARRAY = text("DELETE FROM online WHERE key = ANY(CAST(:key AS text[])) AND
 
 
 class OnlineRows:
-    """Writes and reads the table in transactions of the caller."""
+    """Writes and reads the table, in transactions of the caller."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._arrays = dialect.name == "postgresql"
@@ -41,44 +41,39 @@ class OnlineRows:
         self._drop = Prepared(_DROP, dialect)
 
     def fill(self, connection: Connection, node: int, here: Mapping[Key, OnlineRecord]) -> None:
-        """Store all who are *here*, at *node*, and that this was done."""
+        """Store the users *here* as online at *node*, and the node's marker row."""
         self.put(connection, node, {_FILLED: OnlineRecord(node, Name(""), "", 0), **here})
 
     def is_filled(self, connection: Connection, node: int) -> bool:
-        """Return whether the table was not emptied since `fill`, by a crash of the database."""
+        """Return whether *node* has its marker row: a crash of the database empties the table."""
         row = select(_online.key).where(_online.key == _FILLED, _online.node == node)
         return connection.scalar(row) is not None
 
     def put(self, connection: Connection, node: int, here: Mapping[Key, OnlineRecord]) -> None:
-        """Store that those *here* are online at *node*, instead of what was stored of them."""
-        names = [each.name for each in here.values()]
-        parties = [each.party for each in here.values()]
-        sessions = [each.sessions for each in here.values()]
-        if self._arrays and here:
-            values = {"name": names, "party": parties, "sessions": sessions}
-            connection.execute(_PUT_ARRAYS, {"node": node, "key": list(here), **values})
+        """Store the users *here* as online at *node*; replace rows that they have."""
+        rows = [
+            {"key": key, "name": each.name, "party": each.party, "sessions": each.sessions}
+            for key, each in here.items()
+        ]
+        if self._arrays and rows:
+            columns = {column: [row[column] for row in rows] for column in rows[0]}
+            connection.execute(_PUT_ARRAYS, {"node": node, **columns})
             return
-        self._put.run(
-            connection,
-            (
-                {"key": key, "node": node, "name": name, "party": party, "sessions": count}
-                for key, name, party, count in zip(here, names, parties, sessions, strict=True)
-            ),
-        )
+        self._put.run(connection, ({"node": node, **row} for row in rows))
 
     def drop(self, connection: Connection, node: int, keys: Collection[Key]) -> None:
-        """Store that *keys* are no longer online at *node*."""
+        """Delete the rows of the users *keys* at *node*."""
         if self._arrays and keys:
             connection.execute(_DROP_ARRAY, {"node": node, "key": list(keys)})
             return
         self._drop.run(connection, ({"key": key, "node": node} for key in keys))
 
     def remove(self, connection: Connection, nodes: Collection[int]) -> None:
-        """Remove all who are online at *nodes*."""
+        """Delete the rows of *nodes*."""
         connection.execute(delete(schema.online).where(_online.node.in_(nodes)))
 
     def read(self, connection: Connection, chosen: ColumnElement[bool]) -> list[OnlineRecord]:
-        """Return who is online at the nodes that the condition *chosen* is true for."""
+        """Return the users online at the nodes for which the condition *chosen* is true."""
         columns = (_online.node, _online.name, _online.party, _online.sessions)
         query = select(*columns).where(chosen, _online.key != _FILLED)
         rows = connection.execute(query.order_by(_online.key, _online.node))

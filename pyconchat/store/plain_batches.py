@@ -1,8 +1,8 @@
 """Batches of plain messages in SQLite: stored by few statements, on the driver's own connection.
 
 The heads of conversations are remembered from one batch to the next, and are not read again. They
-are checked when they are moved: if one is wrong, or a message cannot be stored as it is, nothing is
-stored, and `pyconchat.store.commits` leaves the batch to `Batch`, which can store everything.
+are checked when they are moved. If one is wrong, or a message cannot be stored in this way, nothing
+is stored, and `pyconchat.store.commits` stores the batch with `Batch`, which handles every case.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class PlainBatches:
         batch: Sequence[Decision],
         clock: KeyClock,
     ) -> list[Stored] | None:
-        """As `store`, in the transaction. Reads the heads that are not in *heads*; moves them."""
+        """As `store`, inside the transaction. Adds missing heads to *heads*, and moves them."""
         driver: Any = connection.connection.driver_connection
         unknown = {decision.entries[0].conversation for decision in batch} - heads.keys()
         if unknown:

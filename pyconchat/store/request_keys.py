@@ -8,6 +8,7 @@ from sqlalchemy import Connection, TextClause, delete, func, insert, select, tex
 
 from pyconchat.domain.decisions import Decision, RequestKey
 from pyconchat.store import schema
+from pyconchat.store.rows import parts
 
 __all__ = ["KeyClock", "delete_expired", "request_seq", "store_keys", "stored_before"]
 
@@ -24,15 +25,13 @@ MAX_GAP = 3600 * 1000
 """Maximum milliseconds by which a `KeyClock` advances from one key to the next."""
 
 _keys = schema.keys.c
-_MAX_FIND = 400  # keys in one query: a statement has a limited number of parameters
 
 
 def stored_before(connection: Connection, batch: Sequence[Decision]) -> dict[RequestKey, int]:
     """Return the keys of *batch* that were stored before, with their entries' numbers."""
-    asked = list({decision.key for decision in batch if decision.key is not None})
+    asked = {decision.key for decision in batch if decision.key is not None}
     found: dict[RequestKey, int] = {}
-    for first in range(0, len(asked), _MAX_FIND):
-        some = asked[first : first + _MAX_FIND]
+    for some in parts(asked):
         values = {f"owner{nth}": key.owner for nth, key in enumerate(some)}
         values |= {f"key{nth}": key.key for nth, key in enumerate(some)}
         for owner, key, seq in connection.execute(_find(len(some)), values):

@@ -1,12 +1,14 @@
 """Inserts, changes and deletes rows of one table, by the values of columns.
 
-The statements are built once: to build one takes longer than to execute it.
+The statements are built once: to build one takes longer than to execute it. `parts` divides the
+values of one that has a list.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -21,7 +23,19 @@ from sqlalchemy import (
     update,
 )
 
-__all__ = ["change_rows", "delete_rows", "insert_row"]
+__all__ = ["MAX_PARAMETERS", "change_rows", "delete_rows", "insert_row", "parts"]
+
+MAX_PARAMETERS = 400
+"""Maximum values in the list of one statement: it has a limited number of parameters."""
+
+T = TypeVar("T")
+
+
+def parts(values: Collection[T]) -> Iterator[Sequence[T]]:
+    """Yield *values* in parts of at most `MAX_PARAMETERS`."""
+    every = list(values)
+    for first in range(0, len(every), MAX_PARAMETERS):
+        yield every[first : first + MAX_PARAMETERS]
 
 
 def insert_row(connection: Connection, table: Table, **values: Any) -> None:

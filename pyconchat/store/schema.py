@@ -326,8 +326,8 @@ tokens = Table(
     Index("tokens_owner", "owner"),
 )
 
-# The servers that share this database (nodes). lease: when it ends (milliseconds since the epoch,
-# by the database's clock). incarnation: a new one with each run.
+# The servers that share this database (nodes). lease: when it expires (milliseconds since the
+# epoch, by the database's clock). incarnation: a random number for each run.
 nodes = Table(
     "nodes",
     metadata,
@@ -338,8 +338,8 @@ nodes = Table(
     Index("nodes_name", "name", unique=True),
 )
 
-# Who has sessions at which node. In PostgreSQL the table is unlogged: a crash empties it. The row
-# of a node with an empty key tells that this has not happened.
+# The users with sessions at each node. In PostgreSQL the table is unlogged: a crash empties it.
+# Each node has a marker row with an empty key, which is missing after that.
 online = Table(
     "online",
     metadata,
@@ -350,7 +350,7 @@ online = Table(
     Column("sessions", Integer, nullable=False),
 )
 
-# The newest change of each account that was changed by a node. Revisions are in commit order.
+# The revision of the newest change of each account. Revisions are in commit order.
 account_changes = Table(
     "account_changes",
     metadata,
@@ -359,7 +359,7 @@ account_changes = Table(
     Index("account_changes_revision", "revision"),
 )
 
-# The newest revision of the accounts, and the highest ids that conversations and nodes got.
+# The newest revision of accounts, and the highest assigned ids of conversations and nodes.
 counters = Table(
     "counters",
     metadata,

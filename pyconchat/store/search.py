@@ -57,7 +57,7 @@ class SearchIndex:
 
     *behind* is the number of entries that are not indexed yet; *unclean* whether the index has
     words of messages that were removed from it. Only the writer's thread calls the methods, except
-    `find`. If the index is *shared*, other nodes index what they have stored, and what is searched.
+    `find`. If the index is *shared*, other nodes add to it: what they store, and before searches.
     """
 
     def __init__(self, dialect: Dialect, shared: bool = False) -> None:
@@ -95,8 +95,8 @@ class SearchIndex:
     def index(self, connection: Connection, most: int, only: int | None) -> dict[int, _Lag]:
         """Index the next entries, at most *most*, of all conversations or of *only* one.
 
-        Returns the new lags of those, for `indexed`. Indexes nothing if another node does, unless
-        it is for *only* one.
+        Returns their new lags, for `indexed`. While another node is indexing, this indexes nothing,
+        or waits for it if *only* is given.
         """
         if only is not None:
             self._wait(connection)  # the search should find everything
@@ -109,7 +109,7 @@ class SearchIndex:
                 break
             lag = lags[conversation] = self._lag(connection, conversation)
             if lag.seen >= lag.head:
-                most -= 1  # as the time that this took
+                most -= 1  # reading the position costs about as much as an entry
                 continue
             entries = self._next.rows(connection, [conversation, lag.seen, most])
             most -= len(entries)
@@ -187,7 +187,7 @@ class SearchIndex:
         return self._words.find(connection, conversation, query.tokens(), before, most)
 
     def _wait(self, connection: Connection) -> None:
-        """Wait until no other node indexes; none does before the commit."""
+        """Wait until no other node is indexing; none can then until the commit."""
         if self._shared:
             wait_for_index(connection)
 

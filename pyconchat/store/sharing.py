@@ -1,4 +1,4 @@
-"""What the commits of several servers (nodes) on one database have to agree on."""
+"""Coordinates the commits of several servers (nodes) on one database: locks and counters."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _COUNT = (
     update(schema.counters)
     .where(_counters.name == bindparam("counter"))
     .values(value=_counters.value + bindparam("by"))
+    .returning(_counters.value)
 )
-_COUNTED = select(_counters.value).where(_counters.name == bindparam("counter"))
 _NOTE = text(
     "INSERT INTO account_changes (owner, revision) VALUES (:owner, :revision)"
     " ON CONFLICT (owner) DO UPDATE SET revision = excluded.revision"
@@ -36,22 +36,22 @@ _ELSEWHERE = select(schema.online.c.node).where(
 
 
 class Sharing:
-    """What this server stores for the other nodes. *node* is its own id, 0 without a lease."""
+    """Finds and stores what concerns other nodes. *node* is this server's id, 0 without a lease."""
 
     def __init__(self) -> None:
         self.node = 0
 
     def is_guest_elsewhere(self, connection: Connection, key: Key) -> bool:
-        """Return whether *key* is a guest at another node; no more can be until the commit."""
+        """Lock the name *key* until the commit; return whether a guest at another node has it."""
         lock_name(connection, key)
         found = connection.scalar(_ELSEWHERE.limit(1), {"of": key, "own": self.node})
         return found is not None
 
     def note_changes(self, connection: Connection, owners: Iterable[Key]) -> None:
-        """Note that the accounts *owners* have changed.
+        """Store a new revision of the accounts *owners*.
 
-        The counter's row is locked until the commit, so that no revision appears after a greater
-        one. Therefore this is the last thing that a transaction does.
+        This locks the counter's row until the commit, so that revisions are committed in order.
+        Call it last in a transaction: other nodes wait for the lock.
         """
         revision = count_up(connection, "accounts", 1)
         connection.execute(
@@ -60,20 +60,19 @@ class Sharing:
 
 
 def count_up(connection: Connection, counter: str, by: int) -> int:
-    """Return the new value of *counter*, which is locked until the commit."""
-    connection.execute(_COUNT, {"counter": counter, "by": by})
-    value: int = connection.execute(_COUNTED, {"counter": counter}).scalar_one()
+    """Add *by* to *counter*, locked until the commit; return the new value."""
+    value: int = connection.execute(_COUNT, {"counter": counter, "by": by}).scalar_one()
     return value
 
 
 def lock_name(connection: Connection, key: Key) -> None:
-    """Wait until no other transaction registers *key* or makes it a guest."""
+    """Lock the name *key* until the commit, so that nobody else registers or claims it."""
     if _has_locks(connection):
         connection.execute(_LOCK_NAME, {"name": key})
 
 
 def try_lock_index(connection: Connection) -> bool:
-    """Lock the search index until the commit; return whether no other node has locked it."""
+    """Try to lock the search index until the commit; return whether it is locked."""
     return not _has_locks(connection) or bool(connection.scalar(_TRY_INDEX))
 
 
@@ -84,5 +83,5 @@ def wait_for_index(connection: Connection) -> None:
 
 
 def _has_locks(connection: Connection) -> bool:
-    """Return whether it is PostgreSQL; in SQLite, a transaction that writes is the only one."""
+    """Return whether the database needs such locks. SQLite has only one writer at a time."""
     return connection.dialect.name != "sqlite"

@@ -95,7 +95,7 @@ class SqlStore:
     def lock(self) -> None:
         """Lock the database until `close`, so that no second server uses it. Raises `BadStore`.
 
-        Nodes share it with other nodes.
+        A node shares the lock with other nodes.
         """
         create_file(self._writing)
         self._lock.acquire()

@@ -39,6 +39,7 @@ from pyconchat.store import schema
 
 __all__ = [
     "load",
+    "read_accounts",
     "read_closed",
     "read_cursors",
     "read_direct",
@@ -126,7 +127,7 @@ def read_server(connection: Connection) -> ServerState:
     """Read what concerns the whole server."""
     return ServerState(
         bans=_server_bans(connection),
-        accounts=_accounts(connection),
+        accounts=read_accounts(connection),
         claim_code=_claim_code(connection),
         ignores=_ignores(connection),
         settings=_settings(connection),
@@ -368,7 +369,8 @@ def _server_bans(connection: Connection) -> list[Ban]:
     ]
 
 
-def _accounts(connection: Connection) -> list[AccountRecord]:
+def read_accounts(connection: Connection, only: Key | None = None) -> list[AccountRecord]:
+    """Read all accounts with their public keys, or *only* one."""
     accounts = schema.accounts.c
     query = select(
         accounts.name,
@@ -378,19 +380,24 @@ def _accounts(connection: Connection) -> list[AccountRecord]:
         accounts.last_login_at,
         accounts.last_seen_at,
     )
-    keys = _public_keys(connection)
+    if only is not None:
+        query = query.where(accounts.key == only)
+    keys = _public_keys(connection, only)
     return [
         AccountRecord(*row, keys=tuple(keys.get(fold(row[0]), ())))
         for row in connection.execute(query)
     ]
 
 
-def _public_keys(connection: Connection) -> dict[Key, list[PublicKey]]:
-    """Read the public keys by their owners, oldest first."""
+def _public_keys(connection: Connection, only: Key | None) -> dict[Key, list[PublicKey]]:
+    """Read the public keys by their owners, or those of *only* one; oldest first."""
     keys = schema.public_keys.c
     columns = (keys.owner, keys.type, keys.blob, keys.comment, keys.added_at, keys.used_at)
+    query = select(*columns).order_by(keys.added_at, keys.blob)
+    if only is not None:
+        query = query.where(keys.owner == only)
     found: dict[Key, list[PublicKey]] = {}
-    for owner, *fields in connection.execute(select(*columns).order_by(keys.added_at, keys.blob)):
+    for owner, *fields in connection.execute(query):
         found.setdefault(Key(owner), []).append(PublicKey(*fields))
     return found
 

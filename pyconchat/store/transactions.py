@@ -23,6 +23,7 @@ __all__ = [
     "Writer",
     "reading",
     "savepoint",
+    "snapshot",
     "transaction",
 ]
 
@@ -63,12 +64,12 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 def snapshot(engine: Engine) -> Iterator[Connection]:
     """As `transaction`, for reads that all see the same commits."""
     with transaction(engine) as connection:
-        see_one_state(connection)
+        _see_one_state(connection)
         yield connection
 
 
-def see_one_state(connection: Connection) -> None:
-    """Let all statements of the transaction that begins see the same commits, as SQLite's do."""
+def _see_one_state(connection: Connection) -> None:
+    """Let all statements of a new transaction see the same commits, as they do in SQLite."""
     if connection.dialect.name != "sqlite":
         isolation = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
         connection.exec_driver_sql(isolation)
@@ -139,7 +140,7 @@ class Writer:
     def snapshot(self, seconds: float) -> Iterator[Connection]:
         """As `reading`, where all statements see the same commits."""
         with self.transaction() as connection:
-            see_one_state(connection)
+            _see_one_state(connection)
             with _deadline(connection, seconds, lambda: True):
                 yield connection
 
@@ -161,7 +162,7 @@ class Writer:
 
     @contextmanager
     def call(self) -> Iterator[Connection]:
-        """Yield a connection, not in a transaction, on which the driver has a whole one.
+        """Yield a connection outside of transactions; the driver executes a whole one on it.
 
         Raises `CallLost` if PostgreSQL may have committed it, and `NotSaved`.
         """

@@ -14,7 +14,7 @@ from pyconchat.store import schema
 from pyconchat.store.engines import BadStore, is_sqlite, reason_of, unusable
 from pyconchat.store.snapshot import restore_snapshot, take_snapshot
 
-_LOCK = "SELECT pg_advisory_xact_lock(1887003509, hashtext(current_schema()))"  # "pycu"
+_LOCK = f"SELECT pg_advisory_xact_lock({0x70796375}, hashtext(current_schema()))"  # "pycu"
 NEWER = "the database is from a newer version of PyconChat: install that version"
 
 
@@ -87,7 +87,7 @@ def _run_migrations(engine: Engine) -> None:
     config.set_main_option("path_separator", "os")
     try:
         with engine.begin() as connection:
-            if not is_sqlite(engine):  # another node may just do the same
+            if not is_sqlite(engine):  # another node may be upgrading it, too
                 connection.exec_driver_sql(_LOCK)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")

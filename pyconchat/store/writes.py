@@ -46,8 +46,8 @@ MAX_TOKENS = 16
 class Writes:
     """Makes the writes of decisions, inside the transaction of *connection*.
 
-    With *sharing*, other nodes use the same database. *changed* are the accounts of which they
-    have to read more than times again.
+    With *sharing*, other nodes use the same database. *changed* are the accounts that they have
+    to read again; new times of logins and uses are no reason for that.
     """
 
     def __init__(self, connection: Connection, cursors: Cursors, sharing: Sharing | None) -> None:
@@ -178,7 +178,7 @@ class Writes:
         self.change_account(owner, operator=operator)
 
     def _note(self, write: Write) -> None:
-        """Note which account *write* changes."""
+        """Add the account that *write* changes to `changed`."""
         match write:
             case Register(name=name):
                 self.changed.add(fold(name))

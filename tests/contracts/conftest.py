@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
+from pyconchat.bus import delays
 from pyconchat.store import SqlStore
 from tests.contracts.postgres import Databases, PostgresServer, server_url
+from tests.support.reactor import Turning, turning
 from tests.support.stores import copy_empty, share_statements
 
 
@@ -51,6 +53,20 @@ def postgresql_url(databases: Databases) -> Iterator[str]:
 def url(request: pytest.FixtureRequest) -> str:
     """Return the URL of an empty database: SQLite, then PostgreSQL."""
     return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture(scope="module")
+def turns() -> Iterator[Turning]:
+    """The process's reactor."""
+    with turning() as turns:
+        yield turns
+
+
+@pytest.fixture
+def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a bus try to connect often, so that tests need not wait."""
+    monkeypatch.setattr(delays, "FIRST", 0.02)
+    monkeypatch.setattr(delays, "MOST", 0.04)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What every bus does, with a real PostgreSQL and a real Redis, which are killed meanwhile."""
+"""The contract of a bus, with a real PostgreSQL and a real Redis, which are killed meanwhile."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from zope.interface.verify import verifyObject
 
 from pyconchat.bus import bus as bus_module
-from pyconchat.bus import delays, notify_threads
+from pyconchat.bus import notify_threads
 from pyconchat.chat.blocks import (
     BlockEntry,
     Entries,
@@ -23,8 +23,10 @@ from pyconchat.chat.blocks import (
 from pyconchat.chat.interfaces import IBus
 from tests.contracts.postgres import Databases
 from tests.support.bus_nodes import Node
-from tests.support.reactor import Turning, turning
+from tests.support.reactor import Turning
 from tests.support.redis import RedisServer
+
+pytestmark = pytest.mark.usefixtures("short_delays")
 
 
 class NotifyServer:
@@ -97,19 +99,6 @@ class Redis(RedisServer):
 
 
 Engine = NotifyServer | Redis
-
-
-@pytest.fixture(autouse=True)
-def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Attempt to connect often, so that tests need not wait."""
-    monkeypatch.setattr(delays, "FIRST", 0.02)
-    monkeypatch.setattr(delays, "MOST", 0.04)
-
-
-@pytest.fixture(scope="module")
-def turns() -> Iterator[Turning]:
-    with turning() as turns:
-        yield turns
 
 
 @pytest.fixture(scope="module")
@@ -269,9 +258,7 @@ def test_a_start_while_the_engine_is_down(node: NodeOf, engine: Engine, turns: T
     one = node("one", wait=False)
     one.bus.follow("c/1")
     one.tell("c/1", "early")
-    reactor = turns.reactor
-    until = reactor.seconds() + 0.1
-    turns.until(lambda: reactor.seconds() > until)
+    turns.for_seconds(0.1)
     assert not one.bus.up
     engine.start()
     turns.until(lambda: one.bus.up)
@@ -326,7 +313,7 @@ def test_an_engine_that_hangs(
     if isinstance(engine, Redis):
         engine.freeze()
     else:
-        # Everything works but what a proxy between would swallow.
+        # Connections work, but no notification is sent.
         monkeypatch.setattr(notify_threads, "_NOTIFY", b"SELECT $1::text, $2::text")
     turns.until(lambda: not one.bus.up and not other.bus.up)
     if isinstance(engine, Redis):

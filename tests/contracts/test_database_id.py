@@ -1,4 +1,4 @@
-"""What nodes know of their common database."""
+"""The connection string and the id of the database that nodes share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nodes on one PostgreSQL do at the same time: who waits for whom, and what is locked."""
+"""Concurrent transactions of nodes on one PostgreSQL: their locks and waits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.stores import share_statements
 
 @pytest.fixture
 def engine(postgresql_url: str) -> Iterator[Engine]:
-    """For another node's connections."""
+    """An engine for another node's connections."""
     engine = create_engine(make_url(postgresql_url).set(drivername="postgresql+psycopg"))
     yield engine
     engine.dispose()
@@ -116,7 +116,7 @@ def test_several_nodes_need_postgresql(tmp_path: Path) -> None:
 
 
 def cut(store: SqlStore) -> None:
-    """Cut the connection of the writer, of which PostgreSQL notices nothing while it is busy."""
+    """Cut the writer's connection. PostgreSQL does not notice that while it is busy."""
     kept = store._writer._kept
     assert kept is not None
     driver: Any = kept.connection.driver_connection
@@ -216,7 +216,7 @@ def test_revisions_are_in_the_order_of_commits(
 def test_one_node_indexes_at_a_time(
     store: SqlStore, engine: Engine, other: Connection, thread: Executor
 ) -> None:
-    """Others go on with their work; only a search waits."""
+    """The others do not wait for it, except before a search."""
     create(store, 2)
     commit(store, say(2, "hello"))
     assert try_lock_index(other)
@@ -256,7 +256,7 @@ def test_a_message_that_is_edited_while_another_node_indexes_it(
 
 
 def test_one_node_removes_another(store: SqlStore, engine: Engine, other: Connection) -> None:
-    """Who is second does not wait, and gets nobody."""
+    """The second one does not wait, and gets no users."""
     node = schema.nodes.c
     dead = {"id": 99, "name": "dead", "incarnation": 1, "lease": 0}
     row = {"key": "bob", "node": 99, "name": "Bob", "party": "bob", "sessions": 1}

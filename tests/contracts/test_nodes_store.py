@@ -1,4 +1,4 @@
-"""`INodeStore`: the leases of nodes, who is online, and what other nodes have stored."""
+"""`INodeStore`: the leases of nodes, their online users, and what other nodes have stored."""
 
 from __future__ import annotations
 
@@ -109,19 +109,19 @@ def names(store: SqlStore) -> list[str]:
 
 
 def end_lease(store: SqlStore, name: str) -> None:
-    """Have the lease of the node *name* end now, by means of *store*."""
+    """Let the lease of the node *name* expire now, by means of *store*."""
     with store._writer.transaction() as connection:
         node = schema.nodes.c
         connection.execute(update(schema.nodes).where(node.name == name).values(lease=node.id))
 
 
 def here(name: Name, sessions: int = 1, party: str = "") -> OnlineRecord:
-    """Return the record of somebody who is online; which node it has does not matter."""
+    """Return the record of an online user; its node does not matter."""
     return OnlineRecord(0, name, party or fold(name), sessions)
 
 
 def seen(store: SqlStore) -> list[tuple[str, int]]:
-    """Return who is online at other nodes, with their sessions there."""
+    """Return the users online at other nodes, with their counts of sessions."""
     return [(each.name, each.sessions) for each in store.nodes.online()]
 
 
@@ -149,7 +149,7 @@ def test_the_name_of_a_living_node(one: SqlStore, two: SqlStore) -> None:
 
 
 def test_a_lease_that_has_ended(one: SqlStore, two: SqlStore) -> None:
-    """The node is not alive. If nobody has noticed, it continues."""
+    """The node does not count as living. It continues if no other node has removed it."""
     end_lease(one, "two")
     assert names(one) == ["one"]
     assert names(two) == ["one", "two"]
@@ -220,7 +220,7 @@ def test_who_is_online_at_other_nodes(one: SqlStore, two: SqlStore) -> None:
 
 
 def test_a_crash_of_the_database_empties_who_is_online(one: SqlStore, two: SqlStore) -> None:
-    """With the next renewal of a lease all of the node are online again."""
+    """The next renewal of its lease stores all users of the node again."""
     one.nodes.set_online([here(ALICE.name, 2), here(BOB.name)])
     assert one.nodes.claim_guest(GUS.name, GUEST)
     one.nodes.set_online([here(BOB.name, 0)])
@@ -442,7 +442,7 @@ def test_what_is_no_change_of_an_account(one: SqlStore, changed: Callable[[], li
 
 
 def test_a_server_without_nodes_notes_no_changes(store: SqlStore) -> None:
-    """It has the database for itself."""
+    """It does not share the database."""
     register(store, ALICE, BOB)
     assert store.nodes.changed_accounts(0) == (0, [])
 

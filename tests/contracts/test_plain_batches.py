@@ -1,6 +1,6 @@
 """Batches of plain messages in SQLite, whose heads the store remembers.
 
-What they store is tested in test_message_batches.py; here, when they are left to `Batch`.
+What they store is tested in test_message_batches.py; this tests when `Batch` stores them instead.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def other(store: SqlStore, tmp_path: Path) -> Iterator[SqlStore]:
 
 @pytest.fixture
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The sizes of the batches that are left to `Batch`."""
+    """The sizes of the batches that `Batch` stores."""
     batches: list[int] = []
     decide = Batch.decide
 
@@ -75,7 +75,7 @@ def log(store: SqlStore) -> list[tuple[int, str]]:
 
 
 def test_plain_messages(store: SqlStore, tea: Group, batches: list[int]) -> None:
-    """With and without keys and versions, they are not left to `Batch`."""
+    """With and without keys and versions, `Batch` is not needed for them."""
     create(store, 3)
     batches.clear()
     commit(store, keyed("b", "b"), say(3, "other"), keyed("c", version=tea.version))

@@ -1,4 +1,4 @@
-"""The bus over Redis: passwords, databases, TLS, and a server that is none."""
+"""The bus over Redis: passwords, databases, TLS, and other servers than Redis."""
 
 from __future__ import annotations
 
@@ -9,27 +9,19 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 
-from pyconchat.bus import delays, kept_connection, redis_protocols
+from pyconchat.bus import kept_connection, redis_protocols
 from pyconchat.bus.opening import BadBus, open_bus
 from tests.support.bus_nodes import Node
 from tests.support.certificates import make_certificate
-from tests.support.reactor import Turning, turning
+from tests.support.reactor import Turning
 from tests.support.redis import RedisServer
 
 ESCAPED = "p%40ss%2Fw%3Ard"
 PASSWORD = "p@ss/w:rd"
+ATTEMPTS_SECONDS = 0.15  # for some attempts to connect
 
 
-@pytest.fixture(autouse=True)
-def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delays, "FIRST", 0.02)
-    monkeypatch.setattr(delays, "MOST", 0.04)
-
-
-@pytest.fixture(scope="module")
-def turns() -> Iterator[Turning]:
-    with turning() as turns:
-        yield turns
+pytestmark = pytest.mark.usefixtures("short_delays")
 
 
 @pytest.fixture(scope="module")
@@ -61,17 +53,11 @@ def node(turns: Turning) -> Iterator[NodeOf]:
     turns.until(lambda: all(each.called for each in stopped))
 
 
-def pass_time(turns: Turning, seconds: float = 0.15) -> None:
-    """Turn the reactor for some attempts to connect."""
-    until = turns.reactor.seconds() + seconds
-    turns.until(lambda: turns.reactor.seconds() > until)
-
-
 @pytest.mark.parametrize("login", ["", ":wrong@", "nobody:wrong@"])
 def test_a_wrong_password(login: str, redis: RedisServer, node: NodeOf, turns: Turning) -> None:
     """The bus tries again until the password is the right one."""
     one = node("one", f"redis://{login}127.0.0.1:{redis.port}")
-    pass_time(turns)
+    turns.for_seconds(ATTEMPTS_SECONDS)
     assert not one.bus.up
     authorized = redis_command(redis)
     authorized(b"ACL", b"SETUSER", b"nobody", b"on", b">wrong", b"allcommands", b"allchannels")
@@ -101,7 +87,7 @@ def test_no_permission(redis: RedisServer, node: NodeOf, turns: Turning) -> None
         execute(*(b"ACL", b"SETUSER", b"half", b"reset", b"on", b">pw", b"allchannels"))
         execute(*(b"ACL", b"SETUSER", b"half", b"+auth", b"+select", allowed))
         one = node(allowed[1:].decode(), f"redis://half:pw@127.0.0.1:{redis.port}")
-        pass_time(turns)
+        turns.for_seconds(ATTEMPTS_SECONDS)
         assert not one.bus.up
 
 
@@ -113,7 +99,7 @@ def test_databases_and_chats_are_apart(redis: RedisServer, node: NodeOf, turns: 
     turns.until(lambda: all(each.bus.up for each in (one, two, *others)))
     one.tell("c/1", "hello")
     turns.until(lambda: two.words() == ["hello"])
-    pass_time(turns)
+    turns.for_seconds(ATTEMPTS_SECONDS)
     assert [each.received for each in others] == [[], []]
 
 
@@ -164,7 +150,7 @@ def test_tls(tmp_path: Path, node: NodeOf, turns: Turning) -> None:
         untrusting = node("two", url)
         other_host = node("three", f"rediss://127.0.0.2:{server.port}/0?ssl_ca_certs={file}")
         turns.until(lambda: one.bus.up)
-        pass_time(turns)
+        turns.for_seconds(ATTEMPTS_SECONDS)
         assert not untrusting.bus.up
         assert not other_host.bus.up
     finally:
@@ -209,7 +195,7 @@ class Stranger(Protocol):
 def test_a_server_that_is_not_redis(
     answer: bytes, node: NodeOf, turns: Turning, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is left, and tried again; nothing is heard from it."""
+    """The bus disconnects and retries; it receives nothing."""
     monkeypatch.setattr(kept_connection, "CONNECT_SECONDS", 0.1)
     factory = Factory.forProtocol(Stranger)
     factory.noisy = False

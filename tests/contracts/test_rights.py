@@ -275,8 +275,8 @@ class Town:
     """People in all roles, each at both doors, and a group in which they have these roles.
 
     Those in the role *acting* are at the server *actors*, all others at *others*, which may be the
-    same. *settle* is called after what one server must learn from the other. The database is in
-    *folder*.
+    same. *settle* is called after each change that one server must learn from the other. The
+    database is in *folder*.
     """
 
     def __init__(
@@ -373,7 +373,7 @@ class Town:
         return name
 
     def asks(self, program: WiredProgram, line: str, place: str, **more: object) -> Object:
-        """Have *program* ask, until the servers have settled; return the answer."""
+        """Send *line* from *program*; return the answer when the servers have settled."""
         asked = program.requests(line, place or None, **more)
         self.settle()
         return program.answer(asked)

@@ -1,4 +1,4 @@
-"""Nodes that have nothing but a bus."""
+"""Nodes that consist of a bus only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Node"]
 
 @implementer(IBusListener)
 class Node:
-    """A node with a bus, which keeps what it hears."""
+    """A node with a bus, which records the received blocks."""
 
     def __init__(
         self, name: str, turns: Turning, url: str, conninfo: str, chat: str = "chat"

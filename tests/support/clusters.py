@@ -1,4 +1,4 @@
-"""Several real servers on one PostgreSQL, as one: each new connection is to the next node."""
+"""Several real servers on one PostgreSQL, used as one: new connections go to them in turn."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["ServerCluster", "running_nodes"]
 
 
 class ServerCluster:
-    """The servers *nodes*. The ports are those of another node each time."""
+    """The servers *nodes*, whose ports are returned in turn."""
 
     def __init__(self, nodes: list[Server]) -> None:
         self.nodes = nodes
@@ -37,7 +37,7 @@ class ServerCluster:
         return "".join(node.log() for node in self.nodes)
 
     def says(self, pattern: str) -> re.Match[str]:
-        """Wait until the log of the first node, or of another, has a line with *pattern*."""
+        """Wait until the log of any node has a line with *pattern*."""
         deadline = time.monotonic() + PATIENCE
         while (found := re.search(pattern, self.log())) is None:
             assert time.monotonic() < deadline, f"no node has logged {pattern!r}"

@@ -16,7 +16,7 @@ __all__ = ["NO_FAULTS", "Faults", "FaultyBus", "Network"]
 
 
 class Faults(NamedTuple):
-    """The shares of blocks that are lost and that come twice, and the most seconds one takes."""
+    """The shares of lost and of repeated blocks, and the maximum delay in seconds."""
 
     lost: float = 0.1
     twice: float = 0.1
@@ -28,9 +28,9 @@ NO_FAULTS = Faults(0, 0, 0)
 
 
 class Network:
-    """Carries blocks between the buses that it makes, when *clock* is advanced.
+    """Delivers blocks between the buses that it makes, when *clock* is advanced.
 
-    Each takes a random time to each node, so that they overtake each other.
+    Each delivery has a random delay, so that blocks are reordered.
     """
 
     def __init__(self, clock: Clock, seed: int = 0, faults: Faults = SOME_FAULTS) -> None:
@@ -40,13 +40,13 @@ class Network:
         self._buses: list[FaultyBus] = []
 
     def bus(self, node: str, listener: IBusListener) -> FaultyBus:
-        """Return the bus of *node*, for *listener*. It hears nothing before its `start`."""
+        """Return the bus of *node*, for *listener*. It receives nothing before its `start`."""
         bus = FaultyBus(self, node, listener)
         self._buses.append(bus)
         return bus
 
     def carry(self, sender: FaultyBus, topic: str, block: bytes) -> None:
-        """Carry *block* to the others that follow *topic*."""
+        """Deliver *block* to the other buses."""
         assert block.startswith(start_of_blocks(sender.node)), "a node sends its own blocks"
         for bus in self._buses:
             if bus is sender:
@@ -60,7 +60,7 @@ class Network:
 
 @implementer(IBus)
 class FaultyBus:
-    """The bus of *node*, which a test can cut from the others."""
+    """The bus of *node*, which a test can disconnect."""
 
     def __init__(self, network: Network, node: str, listener: IBusListener) -> None:
         self.up = False
@@ -79,7 +79,7 @@ class FaultyBus:
         return succeed(None)
 
     def cut(self) -> None:
-        """Lose the connection: what is told and what would be heard is lost."""
+        """Disconnect: blocks to and from the others are lost."""
         self.up = False
 
     def join(self) -> None:
@@ -103,7 +103,7 @@ class FaultyBus:
             self.dropped += 1
 
     def arrived(self, topic: str, block: bytes) -> None:
-        """Hear *block*, if the bus is up and follows *topic*."""
+        """Receive *block*, if the bus is up and follows *topic*."""
         if self.up and topic in self._followed:
             self.heard += 1
             self._listener.heard(topic, block)

@@ -1,4 +1,4 @@
-"""The process's reactor, turned by a test: for sockets and threads that a test cannot replace."""
+"""Runs the process's reactor in a test that needs real sockets or threads."""
 
 from __future__ import annotations
 
@@ -13,22 +13,27 @@ __all__ = ["Turning", "turning"]
 
 
 class Turning:
-    """Turns *reactor* until something is so."""
+    """Runs *reactor* until a condition is true."""
 
     def __init__(self, reactor: Any) -> None:
         self.reactor = reactor
 
     def until(self, condition: Callable[[], object]) -> None:
-        """Turn it until *condition* returns true. Fails after `PATIENCE`."""
+        """Run it until *condition* returns true. Fails after `PATIENCE`."""
         deadline = time.monotonic() + PATIENCE
         while not condition():
             assert time.monotonic() < deadline, "it has not happened"
             self.reactor.iterate(0.01)
 
+    def for_seconds(self, seconds: float) -> None:
+        """Run it for *seconds*, in which something must not happen."""
+        end = self.reactor.seconds() + seconds
+        self.until(lambda: self.reactor.seconds() > end)
+
 
 @contextmanager
 def turning() -> Iterator[Turning]:
-    """Return the reactor, with the threads in which it resolves names."""
+    """Yield the reactor, with its threads, in which it resolves names."""
     from twisted.internet import reactor
 
     found: Any = reactor

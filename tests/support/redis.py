@@ -29,11 +29,11 @@ class RedisServer:
         self._port_option = "--tls-port" if tls else "--port"
         self._folder = Path(tempfile.mkdtemp(prefix="pyconchat-redis-", dir=in_memory()))
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = free_port()  # used again and again, by one server only
+        self.port = free_port()  # the same after each start
         self.socket = self._folder / "socket"
 
     def start(self) -> None:
-        """Start it, at the same port as before, unless it runs."""
+        """Start it at its port, unless it is running."""
         if self._process is not None:
             return
         with (self._folder / "log").open("ab") as log:

@@ -1,4 +1,4 @@
-"""Several servers (nodes) use one database: their leases, who is online, what has changed."""
+"""Add tables for several servers (nodes): leases, online users, changed accounts, counters."""
 
 from __future__ import annotations
 
