@@ -94,14 +94,10 @@ def port_line(address: Any, tls: bool, programs: Programs) -> str:
         return f"listening on the Unix socket {path} (this machine only)"
     if not isinstance(address, IPv4Address | IPv6Address):
         return f"listening on {address}"
-    local = _local(address.host)
     crypt = "with TLS" if tls else "without encryption"
-    reach = "this machine only" if local else "open to the network"
     commands = "   or: ".join(_commands(address, tls, programs))
-    how = f"; connect with: {commands}" if commands else ""
-    if how and address.host in _EVERY_ADDRESS:
-        how += "   (from elsewhere: the name of this machine, not localhost)"
-    return f"listening on {port_name(address)} ({reach}, {crypt}){how}"
+    how = f"; connect with: {commands}{_from_elsewhere(address.host)}" if commands else ""
+    return f"listening on {port_name(address)} ({_reach(address.host)}, {crypt}){how}"
 
 
 def reserved_lines(names: Iterable[str]) -> list[str]:
@@ -118,13 +114,12 @@ def irc_line(address: Any, tls: bool) -> str:
     """Return who can reach the IRC port at *address*, and the command by which clients connect."""
     if not isinstance(address, IPv4Address | IPv6Address):
         return f"listening for IRC on {address}"
-    reach = "this machine only" if _local(address.host) else "open to the network"
     crypt = "with TLS" if tls else "without encryption"
     option = "-tls " if tls else ""
     host = _reachable_host(address.host)
     return (
-        f"listening for IRC on {port_name(address)} ({reach}, {crypt}); in a client:"
-        f" /connect {option}{host} {address.port}"
+        f"listening for IRC on {port_name(address)} ({_reach(address.host)}, {crypt}); in a client:"
+        f" /connect {option}{host} {address.port}{_from_elsewhere(address.host)}"
     )
 
 
@@ -132,11 +127,10 @@ def ssh_line(address: Any) -> str:
     """Return who can reach the SSH port at *address*, and the command that connects to it."""
     if not isinstance(address, IPv4Address | IPv6Address):
         return f"listening for SSH on {address}"
-    reach = "this machine only" if _local(address.host) else "open to the network"
     host = _reachable_host(address.host)
     return (
-        f"listening for SSH on {port_name(address)} ({reach}); connect with:"
-        f" ssh -p {address.port} NAME@{host}"
+        f"listening for SSH on {port_name(address)} ({_reach(address.host)}); connect with:"
+        f" ssh -p {address.port} NAME@{host}{_from_elsewhere(address.host)}"
     )
 
 
@@ -144,21 +138,20 @@ def web_line(address: Any, tls: bool, url: str) -> str:
     """Return the address to open in a browser, and who can reach it."""
     if not isinstance(address, IPv4Address | IPv6Address):
         return f"web page on {address}" + (f": open {url}/" if url else "")
-    reach = "this machine only" if _local(address.host) else "open to the network"
     host = _reachable_host(address.host)
     brackets = f"[{host}]" if ":" in host else host
-    here = f"http{'s' if tls else ''}://{brackets}:{address.port}"
-    return f"web page on {port_name(address)} ({reach}): open {url or here}/"
+    here = f"http{'s' if tls else ''}://{brackets}:{address.port}/{_from_elsewhere(address.host)}"
+    page = f"{url}/" if url else here
+    return f"web page on {port_name(address)} ({_reach(address.host)}): open {page}"
 
 
 def metrics_line(address: Any) -> str:
     """Return where Prometheus finds the metrics, and who else can."""
     if not isinstance(address, IPv4Address | IPv6Address):
         return f"metrics on {address}"
-    reach = "this machine only" if _local(address.host) else "open to the network"
     host = _reachable_host(address.host)
     brackets = f"[{host}]" if ":" in host else host
-    return f"metrics at http://{brackets}:{address.port}/metrics ({reach})"
+    return f"metrics at http://{brackets}:{address.port}/metrics ({_reach(address.host)})"
 
 
 def port_name(address: Any) -> str:
@@ -181,9 +174,16 @@ def _commands(address: IPv4Address | IPv6Address, tls: bool, programs: Programs)
     return commands
 
 
-def _local(host: str) -> bool:
-    """Return whether only this machine reaches a port that listens on *host*."""
-    return host not in _EVERY_ADDRESS and ip_address(host.partition("%")[0]).is_loopback
+def _reach(host: str) -> str:
+    """Return who can reach a port that listens on *host*."""
+    local = host not in _EVERY_ADDRESS and ip_address(host.partition("%")[0]).is_loopback
+    return "this machine only" if local else "open to the network"
+
+
+def _from_elsewhere(host: str) -> str:
+    """Return what to say after a command with localhost, if other machines reach the port, too."""
+    every = host in _EVERY_ADDRESS
+    return "   (from elsewhere: the name of this machine, not localhost)" if every else ""
 
 
 def _reachable_host(host: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from twisted.internet.task import Clock
 
@@ -15,7 +16,7 @@ from pyconchat.store import SqlStore
 from tests.support.connections import TestConnection
 from tests.support.faulty_bus import NO_FAULTS, Faults, Network
 from tests.support.programs import MemoryServer, WiredProgram
-from tests.support.stores import share_statements
+from tests.support.stores import copy_empty, share_statements
 
 __all__ = ["Cluster", "NodeServer"]
 
@@ -50,25 +51,34 @@ class NodeServer(MemoryServer):
 
 
 class Cluster:
-    """The nodes ``a``, ``b``, … of one database at *url*; *files* makes the files of each chat."""
+    """The nodes ``a``, ``b``, … of one empty database in *folder*.
+
+    *files* makes the files of each chat.
+    """
 
     def __init__(
         self,
-        url: str,
+        folder: Path,
         clock: Clock,
         count: int = 2,
         seed: int = 0,
         files: FilesOf | None = None,
     ) -> None:
+        copy_empty(folder)
+        self.database = folder / "pyconchat.db"
         self.files = files
         self.clock = clock
         self.network = Network(clock, seed, NO_FAULTS)
-        self.url = url
-        self.nodes = [self.add(name) for name in "abcdef"[:count]]
+        self.nodes: list[NodeServer] = []
+        for name in "abcdef"[:count]:
+            self.add(name)
 
     def add(self, name: str) -> NodeServer:
         """Start one more node."""
-        return NodeServer(self.url, name, self.network, self.clock, self.files)
+        url = f"sqlite:///{self.database}"
+        node = NodeServer(url, name, self.network, self.clock, self.files)
+        self.nodes.append(node)
+        return node
 
     def cut(self) -> None:
         """Let all blocks between the nodes be lost from now on; the buses do not notice."""
@@ -77,6 +87,17 @@ class Cluster:
     def person(self, node: int, name: str, password: str = "") -> TestConnection:
         """Log in at nc at the node with that number."""
         return self.nodes[node].person(name, password)
+
+    def group_of_two(self) -> tuple[TestConnection, TestConnection]:
+        """Return alice, who has created tea at the first node, and bob, who joined at the second.
+
+        What they were shown so far is still to be seen.
+        """
+        alice = self.person(0, "alice", "password").types("/create tea open")
+        self.settle()
+        bob = self.person(1, "bob", "password").types("/join tea")
+        self.settle()
+        return alice, bob
 
     def program(self, node: int, name: str, password: str | None = None) -> WiredProgram:
         """Log in as a program at the node with that number."""
@@ -90,7 +111,7 @@ class Cluster:
 
     def end_lease(self, name: str) -> None:
         """Have the lease of the node *name* end now."""
-        with sqlite3.connect(self.url.removeprefix("sqlite:///")) as database:
+        with sqlite3.connect(self.database) as database:
             database.execute("UPDATE nodes SET lease = 0 WHERE name = ?", (name,))
         database.close()
 

@@ -9,12 +9,10 @@ import pytest
 from twisted.internet.task import Clock
 
 from tests.nodes.cluster import Cluster
-from tests.support.stores import copy_empty
 
 
 @pytest.fixture
 def cluster(tmp_path: Path, clock: Clock) -> Iterator[Cluster]:
-    copy_empty(tmp_path)
-    cluster = Cluster(f"sqlite:///{tmp_path / 'pyconchat.db'}", clock)
+    cluster = Cluster(tmp_path, clock)
     yield cluster
     cluster.stop()

@@ -27,7 +27,6 @@ from tests.nodes.cluster import Cluster, NodeServer
 from tests.support.examples import examples
 from tests.support.faulty_bus import Faults
 from tests.support.programs import WiredProgram, line_of
-from tests.support.stores import copy_empty
 
 NAMES = ("ann", "ben", "cem", "dora", "gus", "Gil")
 GUESTS = ("gus", "Gil")
@@ -206,8 +205,7 @@ class Game:
 def test_all_nodes_agree_with_the_log(
     tmp_path: Path, clock: Clock, seed: int, faulty: bool
 ) -> None:
-    copy_empty(tmp_path)
-    cluster = Cluster(f"sqlite:///{tmp_path / 'pyconchat.db'}", clock, 3, seed)
+    cluster = Cluster(tmp_path, clock, 3, seed)
     game = Game(cluster, seed)
     if faulty:
         cluster.network.faults = FAULTS

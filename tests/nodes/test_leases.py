@@ -5,18 +5,15 @@ from __future__ import annotations
 import pytest
 
 from pyconchat.chat.leases import RENEW_SECONDS
-from pyconchat.domain.errors import NotSaved
+from pyconchat.store import BadStore
 from tests.nodes.cluster import Cluster
 from tests.support.groups import find_group
 
 
 def test_the_guests_of_a_killed_node_are_gone(cluster: Cluster) -> None:
-    alice = cluster.person(0, "alice", "password").types("/create tea open")
-    cluster.settle()
+    alice, _ = cluster.group_of_two()
     cluster.person(1, "gus").types("/join tea")
-    bob = cluster.person(1, "bob", "password").types("/join tea")
     cluster.settle()
-    bob.sees()
     assert "gus has joined" in alice.sees()
     cluster.crash(1)
     cluster.settle(2 * RENEW_SECONDS)
@@ -34,7 +31,6 @@ def test_who_is_online_elsewhere_is_known_at_the_start(cluster: Cluster) -> None
     cluster.settle()
     cluster.cut()
     third = cluster.add("c")
-    cluster.nodes.append(third)
     account = third.chat.accounts.get("gus")
     assert account is not None
     assert third.chat.presence.online(account.key)
@@ -71,7 +67,7 @@ def test_a_lost_lease_is_taken_anew(cluster: Cluster) -> None:
 
 
 def test_two_living_nodes_have_different_names(cluster: Cluster) -> None:
-    with pytest.raises((NotSaved, Exception), match="another node"):
+    with pytest.raises(BadStore, match="another node with the name a"):
         cluster.add("a")
 
 

@@ -23,7 +23,6 @@ from tests.support.examples import examples
 from tests.support.faulty_bus import NO_FAULTS, Faults
 from tests.support.groups import find_group
 from tests.support.programs import WiredProgram, line_of
-from tests.support.stores import copy_empty
 
 PASSWORD = "password"
 BUSES = {
@@ -64,8 +63,7 @@ class Evening:
     """alice and olga, an operator, are at one node, and bob is at another."""
 
     def __init__(self, folder: Path, clock: Clock, seed: int) -> None:
-        copy_empty(folder)
-        self.cluster = cluster = Cluster(f"sqlite:///{folder / 'pyconchat.db'}", clock, 2, seed)
+        self.cluster = cluster = Cluster(folder, clock, 2, seed)
         self.alice = cluster.program(0, "alice", PASSWORD)
         self.olga = cluster.program(0, "olga", PASSWORD)
         self.olga.does(f"/claim {cluster.nodes[0].chat.accounts.claim_code}")

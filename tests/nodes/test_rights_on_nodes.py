@@ -28,7 +28,6 @@ from tests.contracts.test_rights import (
 from tests.nodes.cluster import Cluster
 from tests.support.examples import examples
 from tests.support.faulty_bus import NO_FAULTS, Faults
-from tests.support.stores import copy_empty
 
 BUSES = {"sound": NO_FAULTS, "faulty": Faults(lost=0.3, twice=0.2, seconds=0.05)}
 CASES = examples(3)
@@ -41,9 +40,7 @@ def town(
 ) -> Iterator[Town]:
     """People in all roles, at two nodes."""
     monkeypatch.setattr(TextRenderer, "refusal", refusal_with_code)
-    copy_empty(tmp_path)
-    url = f"sqlite:///{tmp_path / 'pyconchat.db'}"
-    cluster = Cluster(url, Clock(), files=partial(files_in, tmp_path))
+    cluster = Cluster(tmp_path, Clock(), files=partial(files_in, tmp_path))
     faults = BUSES[request.param]
     cluster.network.faults = faults
 

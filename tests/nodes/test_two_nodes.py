@@ -8,11 +8,7 @@ from tests.support.faulty_bus import NO_FAULTS
 
 
 def test_messages_and_members(cluster: Cluster) -> None:
-    alice = cluster.person(0, "alice", "password")
-    alice.types("/create tea open")
-    cluster.settle()
-    bob = cluster.person(1, "bob", "password").types("/join tea")
-    cluster.settle()
+    alice, bob = cluster.group_of_two()
     assert "bob has joined" in alice.sees()
     bob.sees()
     alice.types("hello from a")
@@ -24,10 +20,7 @@ def test_messages_and_members(cluster: Cluster) -> None:
 
 
 def test_a_kick_elsewhere_ends_the_membership_at_once(cluster: Cluster) -> None:
-    alice = cluster.person(0, "alice", "password").types("/create tea open")
-    cluster.settle()
-    bob = cluster.person(1, "bob", "password").types("/join tea")
-    cluster.settle()
+    alice, bob = cluster.group_of_two()
     bob.sees()
     cluster.cut()
     alice.types("/kick bob", "he is gone")

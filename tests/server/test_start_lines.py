@@ -18,6 +18,8 @@ from pyconchat.server.start_lines import (
     node_line,
     port_line,
     reserved_lines,
+    ssh_line,
+    web_line,
 )
 
 ALL = Programs("pyconchat", "nc", "openssl s_client -quiet -connect")
@@ -63,7 +65,25 @@ def test_who_can_reach_a_port(host: str, reach: str) -> None:
     """The line says it, and whether others can read along."""
     assert f"({reach}, without encryption)" in port_line(address(host), False, ALL)
     assert f"({reach}, with TLS)" in port_line(address(host), True, ALL)
-    assert f"({reach})" in metrics_line(address(host))
+    assert f"({reach}, with TLS)" in irc_line(address(host), True)
+    for line in (ssh_line, metrics_line):
+        assert f"({reach})" in line(address(host))
+    assert f"({reach})" in web_line(address(host), True, "")
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_localhost_is_not_for_other_machines(host: str) -> None:
+    """Each door that they reach says so, after a command or an address with that name."""
+    at = address(host)
+    for line in (
+        port_line(at, True, ALL),
+        irc_line(at, True),
+        ssh_line(at),
+        web_line(at, True, ""),
+    ):
+        elsewhere = line.endswith("   (from elsewhere: the name of this machine, not localhost)")
+        assert elsewhere == (host in ("0.0.0.0", "::")), line
+    assert web_line(at, True, "https://chat.example").endswith(": open https://chat.example/")
 
 
 def test_only_programs_that_are_installed_are_named(tmp_path: Path) -> None:
@@ -119,7 +139,7 @@ def test_the_line_of_an_irc_port() -> None:
     )
     everywhere = irc_line(IPv4Address("TCP", "0.0.0.0", 6697), True)
     assert "(open to the network, with TLS)" in everywhere
-    assert everywhere.endswith("/connect -tls localhost 6697")
+    assert "/connect -tls localhost 6697   (from elsewhere" in everywhere
 
 
 def test_accounts_with_the_name_of_a_service() -> None:

@@ -79,7 +79,15 @@ async def _serve(client: Client, text: str) -> None:
     elif _needs_group(word):
         place = _only_group(client)
     line = f"/{word} {' '.join(rest)}".rstrip()
-    await client.login.command(line, place, lambda reply: say(client, reply))
+    try:
+        await client.login.command(line, place, lambda reply: say(client, reply))
+    except Refused as refused:
+        if refused.code is not Code.NO_GROUP or place is not None:
+            raise
+        # The words of the other doors tell of the place of a session, which there is none of here.
+        raise Refused(
+            Code.NO_GROUP, "Name the group first: /msg PyconChat {word} #GROUP", word=word
+        ) from None
 
 
 def _answers(client: Client, word: str, rest: list[str]) -> list[str]:

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 
+from pyconchat.commands import TABLE
 from pyconchat.domain.names import Name
 from pyconchat.domain.text import SafeText
 from pyconchat.testing import TestUser
@@ -337,3 +338,16 @@ def test_messages_of_hooks(irc: IrcServer) -> None:
     assert bob.sees() == ["ci NOTICE #tea build 7 failed"]
     alice.sends("CHATHISTORY LATEST #tea * 1")
     assert alice.receives()[1].params == line.params
+
+
+_OF_A_GROUP = ["leave", "history", *(each.name.lstrip("/") for each in TABLE if each.only_here)]
+
+
+@pytest.mark.parametrize("word", _OF_A_GROUP)
+def test_a_command_of_a_group_in_one_of_two_asks_for_the_group(word: str, irc: IrcServer) -> None:
+    """In the words of this door, where no place is current."""
+    alice = irc.enters("alice")
+    alice.sends("JOIN #tea,#cake")
+    alice.receives()
+    answer = f"PyconChat NOTICE alice Name the group first: /msg PyconChat {word} #GROUP"
+    assert alice.gets(f"PRIVMSG PyconChat :{word}") == [answer]
