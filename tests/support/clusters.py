@@ -50,19 +50,15 @@ class ServerCluster:
 
 
 @contextmanager
-def running_nodes(
-    folder: Path, url: str, count: int = 2, bus: str = "", toml: str = "", limits: str = UNLIMITED
-) -> Iterator[ServerCluster]:
-    """Run *count* nodes on the database at *url*; *bus* is the URL of a bus other than NOTIFY."""
+def running_nodes(folder: Path, url: str, count: int) -> Iterator[ServerCluster]:
+    """Run *count* nodes on the database at *url*, without limits."""
     nodes: list[Server] = []
     try:
         for number in range(count):
             place = folder / f"node{number}"
             place.mkdir()
-            tables = f'[store]\nurl = "{url}"\n[node]\nname = "node{number}"\n'
-            if bus:
-                tables += f'[bus]\nurl = "{bus}"\n'
-            node = Server(place, f"{toml}\n{tables}", limits, tls=True)
+            toml = f'[store]\nurl = "{url}"\n[node]\nname = "node{number}"\n'
+            node = Server(place, toml, UNLIMITED, tls=True)
             nodes.append(node)
             node.start()
         yield ServerCluster(nodes)
