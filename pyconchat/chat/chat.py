@@ -306,10 +306,22 @@ class Chat:
         self.journal.append(decision, done=done, retry=retry)
         return done
 
-    async def learn_group(self, name: str) -> None:
-        """Find out whether another node has just created a group *name*. Raises `NotSaved`."""
-        if self.nodes is not None and self.groups.get(name) is None:
-            await self.nodes.learn()
+    async def know_group(self, name: str) -> None:
+        """Read what other nodes have changed of a group *name*, or created. Raises `NotSaved`."""
+        if self.nodes is not None:
+            conversation = self.groups.get(name)
+            if conversation is None:
+                await self.nodes.learn()
+            else:
+                await self.nodes.know_group(conversation.id)
+
+    async def know(self, conversation: GroupConversation) -> None:
+        """Read what other nodes have changed of a group, if that is not heard here.
+
+        Raises `NotSaved`.
+        """
+        if self.nodes is not None:
+            await self.nodes.know_group(conversation.id)
 
     async def create(
         self,
@@ -373,6 +385,8 @@ class Chat:
         self, rule: Callable[[Accounts], list[ServerEvent]], key: RequestKey | None = None
     ) -> None:
         """Let the accounts decide by *rule*. Raises `Refused` or `NotSaved`."""
+        if self.nodes is not None:
+            await self.nodes.learn()  # invite codes in all groups may end
         if self.conversations.server.stale:
             raise not_saved()
         now = self.now()

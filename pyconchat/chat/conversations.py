@@ -73,6 +73,10 @@ class Conversation:
         """Move `published` to *seq*: whoever calls this writes that to the audience next."""
         self.previous, self.published = self.published, seq
 
+    def pass_over(self, seq: int) -> None:
+        """Move `published` to *seq*: nobody here receives the entries up to it."""
+        self.previous = self.published = max(self.published, seq)
+
     def received(self, session: object) -> int:
         """Return the number up to which *session*, one of `sessions`, has everything."""
         return self.previous if session in self.audience.pending else self.published

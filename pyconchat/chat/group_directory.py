@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pyconchat.chat.conversations import GroupConversation
 from pyconchat.domain.errors import Code, Refused
@@ -37,6 +37,7 @@ class GroupDirectory:
         self._lookalikes = Lookalikes()
         self._letters: dict[str, None] = {}  # of all names, up to MAX_LETTERS
         self._connected: dict[Key, dict[GroupConversation, None]] = {}
+        self.connected: Callable[[Key, GroupConversation], None] | None = None  # by `Following`
 
     def begin_after(self, highest_number: int) -> None:
         """Give new groups numbers above *highest_number*."""
@@ -105,7 +106,7 @@ class GroupDirectory:
         self._by_number[group.number] = conversation
         self._lookalikes.add(group.name)
         for key in (*group.members, *group.requests, *group.invitations):
-            self._connected.setdefault(key, {})[conversation] = None
+            self._connect(key, conversation)
 
     def remove(self, conversation: GroupConversation) -> None:
         """Free the name and the number of a closed group."""
@@ -125,7 +126,12 @@ class GroupDirectory:
                 pass
             case _:
                 return
-        self._connected.setdefault(fold(name), {})[conversation] = None
+        self._connect(fold(name), conversation)
+
+    def _connect(self, key: Key, conversation: GroupConversation) -> None:
+        self._connected.setdefault(key, {})[conversation] = None
+        if self.connected is not None:
+            self.connected(key, conversation)
 
     def connected_with(self, key: Key) -> list[GroupConversation]:
         """Return the open groups in which *key* is a member, asks to be, or is invited."""

@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from pyconchat.chat.behind import Behind
 from pyconchat.chat.blocks import BadBlock, Entries, Head, Notice, account_of, decode_block
 from pyconchat.chat.box import Box
 from pyconchat.chat.conversations import (
@@ -32,7 +32,6 @@ from pyconchat.chat.recovery import Recovery
 from pyconchat.chat.telling import tell, versions_of
 from pyconchat.domain.accounts import correspond
 from pyconchat.domain.decisions import SERVER
-from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.events import (
     Entry,
     Talk,
@@ -40,17 +39,14 @@ from pyconchat.domain.events import (
     changes_version,
     decode,
 )
+from pyconchat.domain.group_state import JoinRequest, Member
 from pyconchat.domain.names import Key, fold
 from pyconchat.domain.stored import Caught
-from pyconchat.net.waiters import Waiters
 
 __all__ = ["Incoming"]
 
 GAP_SECONDS = 0.03
 """Seconds that a gap may wait to be filled by the bus, before it is read from the store."""
-
-RETRY_SECONDS = 1.0
-"""Seconds between two attempts to read from the store."""
 
 
 @implementer(IBusListener)
@@ -98,10 +94,7 @@ class Incoming:
         self.commits: FillingCommits  # set by `Nodes`
         self._accepted: dict[int, int] = {}  # where it is more than what is published
         self._box = Box()
-        self._behind: dict[int, int] = {}  # to be read: conversations, and what is known of them
-        self._reading = False
-        self._read = Waiters()  # for the end of the current reading
-        self._read_later = Waiters()  # for that of the next one
+        self._behind = Behind(self._catch_up, self._caught, self._known_in_memory, reactor)
         self._looked: set[int] = set()  # those of them that may be private ones, received elsewhere
         self._fresh: set[int] = set()  # conversations of conflicts, whose state was just read
         self.gaps = self.conflicts = 0  # for the metrics
@@ -113,6 +106,9 @@ class Incoming:
             return accepted
         conversation = self._memory.conversations.get(id)
         return 0 if conversation is None else conversation.published
+
+    def _known_in_memory(self, id: int) -> int | None:
+        return None if self._memory.conversations.get(id) is None else self.known(id)
 
     def version(self, id: int) -> int:
         """Return the version of the stored state of the group *id* that is known; -1 for others."""
@@ -284,9 +280,7 @@ class Incoming:
 
         If it is not in memory, that is everything after *after*.
         """
-        known = self.known(id) if after is None else after
-        self._behind[id] = min(known, self._behind.get(id, known))
-        self._read_next()
+        self._behind.add(id, self.known(id) if after is None else after)
 
     def look(self, id: int) -> None:
         """Read the conversation *id*, which is in the store, and not in memory.
@@ -298,37 +292,43 @@ class Incoming:
 
     def when_read(self) -> Deferred[None]:
         """Fire when all that is to be read by now was read, or could not be read."""
-        if self._reading and self._behind:
-            return self._read_later.wait(False)
-        return self._read.wait(not self._reading)
+        return self._behind.when_read()
 
-    def _read_next(self) -> None:
-        if self._reading or not self._behind:
-            return
-        self._reading = True
-        behind, self._behind = self._behind, {}
-        self._read, self._read_later = self._read_later, Waiters()
-        for id in behind:
-            if self._memory.conversations.get(id) is not None:
-                behind[id] = self.known(id)
+    def _catch_up(self, after: Mapping[int, int]) -> Deferred[dict[int, Caught]]:
+        versions = {id: self.version(id) for id in after}
+        return self.journal.read_in_order(self._nodes.catch_up, after, MAX_CAUGHT, versions)
 
-        def failed(failure: Failure) -> None:
-            if not isinstance(failure.value, NotSaved):
-                self._log.failure("entries of other nodes cannot be accepted", failure)
-            self._behind = {**behind, **self._behind}
-            # Not at once: what fails every time must not be repeated in a tight loop.
-            self._reactor.callLater(RETRY_SECONDS, self._read_next)
-            done(read=False)
+    async def refresh(self, heads: Mapping[int, int]) -> None:
+        """Take over the states of groups that nobody here follows, which have these *heads*.
 
-        def done(_caught: object = None, read: bool = True) -> None:
-            self._reading = False
-            self._read.fire()
-            if read:
-                self._read_next()
+        Their entries are passed over, unless they matter here. Raises `NotSaved`.
+        """
+        caught = await self._catch_up(heads)
+        for id, each in list(caught.items()):
+            conversation = self._memory.conversations.get(id)
+            if isinstance(conversation, GroupConversation) and self._may_pass(conversation, each):
+                conversation.pass_over(heads[id])
+            else:
+                self.read(id)
+                del caught[id]
+        self._caught(caught)
 
-        versions = {id: self.version(id) for id in behind}
-        reading = self.journal.read_in_order(self._nodes.catch_up, behind, MAX_CAUGHT, versions)
-        reading.addCallback(self._caught).addCallbacks(done, failed)
+    def _may_pass(self, conversation: GroupConversation, caught: Caught) -> bool:
+        """Return whether what is new in a group concerns nobody here, and no shared file."""
+        if conversation.sessions or conversation.id in self._accepted:
+            return False
+        if caught.group is None:
+            return True
+        state = caught.group.state
+        people: list[Member | JoinRequest] = [*state.members, *state.requests]
+        people += state.invitations
+        sessions = self._memory.presence.sessions
+        return (
+            not state.closed
+            and not any(sessions(fold(each.name)) for each in people)
+            and {file.id for file in state.files}
+            == {file.id for file in conversation.group.files.values()}
+        )
 
     def _caught(self, caught: Mapping[int, Caught]) -> None:
         for id, each in caught.items():

@@ -254,6 +254,12 @@ class INodeStore(Interface):
         Those that do not exist are left out.
         """
 
+    def connected(key: Key, ids: Collection[int]) -> dict[int, int]:
+        """Return the heads of *ids*, and of the open groups with which *key* is connected.
+
+        These are the groups in which it is a member, asks to be, or is invited.
+        """
+
     def catch_up(
         published: Mapping[int, int], most: int, versions: Mapping[int, int] | None = None
     ) -> dict[int, Caught]:

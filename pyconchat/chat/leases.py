@@ -6,7 +6,7 @@ there, and ends the memberships of its guests. What the bus loses is read from t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -83,6 +83,7 @@ class Leases:
         self._tell = tell
         self.node = 0  # the id of this node
         self.held = False
+        self.know_groups: Callable[[Key], Awaitable[None]]  # set by `Nodes`
         self._changes: dict[str, OnlineRecord] = {}  # of this node, not stored yet, by party
         self._storing = False
         self._heard: list[OnlineRecord] = []  # during a reading
@@ -268,18 +269,23 @@ class Leases:
             self._log.warn("the lease cannot be renewed: {problem}", problem=problem)
             return
         for record in gone:
-            self._expired(record)
+            await self._expired(record)
         self._renewals += 1
         if self._renewals % RENEWALS_PER_READING == 0:
             await self.read()
 
-    def _expired(self, record: OnlineRecord) -> None:
+    async def _expired(self, record: OnlineRecord) -> None:
         """End what somebody has left at a node whose lease has ended."""
         key = fold(record.name)
         if record.node in self._memory.presence.elsewhere.get(key, {}):
             self._gone(record)
-        if is_guest_party(record.party) and self._memory.accounts.get(key) is None:
-            self._registry.end_guest(key)
+        if is_guest_party(record.party):
+            try:
+                await self.know_groups(key)
+            except NotSaved as problem:  # the next start ends what this node does not know
+                self._log.warn("the groups of a guest are not known: {problem}", problem=problem)
+            if self._memory.accounts.get(key) is None:
+                self._registry.end_guest(key)
         self._tell(PresenceNotice([msgspec.structs.replace(record, sessions=0)]))
 
     async def _begin_again(self) -> None:

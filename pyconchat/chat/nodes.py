@@ -1,6 +1,7 @@
 """Nodes: what makes a chat one of several nodes on one database.
 
-Each node has all groups and accounts in memory, and follows the others by the bus and the store.
+Each node has all groups and accounts in memory, and learns from the bus and the store what the
+others change.
 """
 
 from __future__ import annotations
@@ -16,17 +17,9 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pyconchat.chat.blocks import (
-    SERVER_TOPIC,
-    Notice,
-    account_topic,
-    conversation_topic,
-    encode_block,
-)
-from pyconchat.chat.conversations import (
-    Conversation,
-    GroupConversation,
-)
+from pyconchat.chat.blocks import SERVER_TOPIC, Notice, encode_block
+from pyconchat.chat.conversations import Conversation, GroupConversation
+from pyconchat.chat.following import REFRESH_SECONDS, Following
 from pyconchat.chat.gap_filling import FillingCommits
 from pyconchat.chat.id_blocks import LASTS_SECONDS, IdBlocks
 from pyconchat.chat.incoming import Incoming
@@ -39,7 +32,6 @@ from pyconchat.chat.publisher import Publisher
 from pyconchat.chat.recovery import Recovery
 from pyconchat.chat.session_registry import SessionRegistry
 from pyconchat.chat.unheard import UnheardPrivate
-from pyconchat.domain.accounts import Account
 from pyconchat.domain.decisions import SERVER, owner_of
 from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.events import OperatorMade, OperatorRemoved
@@ -106,7 +98,6 @@ class Nodes:
         self._node = node
         self._memory = memory
         self._store = store
-        self._started = False
         self._threads = threads
         self._reactor = reactor
         self.leases: Leases
@@ -119,6 +110,10 @@ class Nodes:
             found_private=lambda *found: self._run(self.private.heard(*found)),
         )
         self.bus = self.incoming.bus
+        self.following = Following(
+            *(memory, self.bus, reactor.seconds, self.incoming.read),
+            read_private=lambda key: self._run(self.private.read(key)),
+        )
         self.commits = FillingCommits(store, node.store, self.incoming.known, self.incoming.version)
         self.incoming.commits = self.commits
         self.private: UnheardPrivate
@@ -130,7 +125,7 @@ class Nodes:
         self._marks: deque[tuple[float, int]] = deque()  # when which id was the highest
         self._comparing = LoopingCall(self._compare_when_due)
         self._comparing.clock = reactor
-        self._compared = float("-inf")
+        self._compared = self._refreshed = float("-inf")
 
     def connect(
         self,
@@ -151,8 +146,9 @@ class Nodes:
             *(self._reactor, self._tell),
         )
         self._memory.conversations.more_ids = self._ids.next
-        registry.watch_local(self._follow_account)
-        registry.catch_up = self.catch_up
+        registry.watch_local(self.following.account)
+        registry.catch_up = self.know_groups
+        self.leases.know_groups = self.know_groups
 
     def take_lease(self) -> None:
         """Take the lease, before the store is loaded. Blocks. Raises `BadStore` or `NotSaved`."""
@@ -166,14 +162,12 @@ class Nodes:
     def start(self) -> None:
         """Begin, after the store was loaded. Blocks for a read. Raises `NotSaved`."""
         online = self._node.store.online()
-        self.bus.follow(SERVER_TOPIC)
         for id in self._memory.conversations.ids():
-            conversation = self._memory.conversations[id]
-            self._follow(conversation, True)
-        self._memory.conversations.watchers.append(self._follow)
+            self._note(self._memory.conversations[id], True)
+        self._memory.conversations.watchers.append(self._note)
+        self.following.start()
         self.leases.start(self._id, online)
         self.bus.start()
-        self._started = True
         self._comparing.start(COMPARE_SECONDS_DOWN, now=False)
 
     def stop(self) -> Deferred[None]:
@@ -198,42 +192,36 @@ class Nodes:
             "bus_told": self.bus.told,
             "bus_heard": self.bus.heard,
             "bus_dropped": self.bus.dropped,
+            "followed_groups": len(self.following),
             "gaps": self.incoming.gaps,
             "conflicts": self.incoming.conflicts,
             "lease_held": int(self.leases.held),
         }
 
-    # What the bus follows.
-
-    def _follow(self, conversation: Conversation, begins: bool) -> None:
+    def _note(self, conversation: Conversation, begins: bool) -> None:
         if conversation.id > self._above:
             self._seen.add(conversation.id)  # what was shown of it is not shown again
-        if not isinstance(conversation, GroupConversation):
-            return
-        topic, id = conversation_topic(conversation.id), conversation.id
-        if not begins:
-            self.bus.unfollow(topic)
-            return
-        following = self.bus.follow(topic)
-        if self._started:  # what was told before the bus follows is read; at the start all is
-            following.addCallback(lambda _: self.incoming.read(id))
 
-    def _follow_account(self, account: Account, online: bool) -> None:
-        topic, key = account_topic(account.key), account.key
-        if online:
-            following = self.bus.follow(topic)
-            following.addCallback(lambda _: self._run(self.private.read(key)))
-        else:
-            self.bus.unfollow(topic)
+    # Groups.
 
-    async def catch_up(self, key: Key) -> None:
-        """Read what is new in the groups of *key*, who may have received it elsewhere."""
-        cursors = await self._journal.read_in_order(self._store.cursors, key)
-        for record in cursors:
-            id = record.conversation
-            if record.parties is None and 0 < self.incoming.known(id) < record.head:
+    async def know_groups(self, key: Key) -> None:
+        """Read what is new in the groups with which *key* is connected. Raises `NotSaved`."""
+        known = [each.id for each in self._memory.groups.connected_with(key)]
+        heads = await self._journal.read_in_order(self._node.store.connected, key, known)
+        for id, head in heads.items():
+            if self.incoming.known(id) < head:
                 self.incoming.read(id)
         await self.incoming.when_read()
+
+    async def know_group(self, id: int) -> None:
+        """Read the state of the group *id*, unless it is followed. Raises `NotSaved`."""
+        if id in self.following:
+            return
+        self.following.hold(id)  # who asks may become a member
+        heads = await self._journal.read_in_order(self._node.store.heads, [id], NEWEST)
+        if self.incoming.known(id) < heads.get(id, 0):
+            await self.incoming.refresh(heads)
+            await self.incoming.when_read()
 
     # Notices.
 
@@ -301,35 +289,55 @@ class Nodes:
 
     def _compare_when_due(self) -> Deferred[None] | None:
         self._ids.renew()
+        self.following.drop_idle()
+        now = self._reactor.seconds()
         due = COMPARE_SECONDS if self.bus.up else COMPARE_SECONDS_DOWN
-        if self._reactor.seconds() - self._compared < due:
+        if now - self._compared < due:
             return None
-        return Deferred.fromCoroutine(self._compare()).addErrback(self._failed)
+        comparing = self._compare(everything=now - self._refreshed >= REFRESH_SECONDS)
+        return Deferred.fromCoroutine(comparing).addErrback(self._failed)
 
     async def learn(self) -> None:
         """Read what other nodes have created. Raises `NotSaved`."""
         await self._compare()
         await self.incoming.when_read()
 
-    async def _compare(self) -> None:
+    async def _compare(self, everything: bool = True) -> None:
+        """Read what is new; of the groups that are not followed only if it is *everything*."""
         self._compared = self._reactor.seconds()
-        known = {id: self.incoming.known(id) for id in self._memory.conversations.ids()}
-        heads = await self._journal.read_in_order(self._node.store.heads, list(known), self._above)
+        ids = self._memory.conversations.ids()
+        if everything:
+            self._refreshed = self._compared
+        else:
+            ids = [id for id in ids if not self._is_passed_over(id)]
+        known = {id: self.incoming.known(id) for id in ids}
+        heads = await self._journal.read_in_order(self._node.store.heads, ids, self._above)
+        passed_over: dict[int, int] = {}
         for id, head in heads.items():
             if id not in known:
                 if head and id not in self._seen:
                     self.incoming.look(id)
             elif head > known[id]:
-                self.incoming.read(id)
+                if self._is_passed_over(id):
+                    passed_over[id] = head
+                else:
+                    self.incoming.read(id)
             elif head < known[id]:
                 self._log.critical("the database has lost entries of conversation {id}", id=id)
         self._note_seen(heads)
+        if passed_over:
+            await self.incoming.refresh(passed_over)
         revision, keys = await self._journal.read_in_order(
             self._node.store.changed_accounts, self._revision
         )
         for key in keys:
             await self.refresh(key)
         self._revision = revision
+
+    def _is_passed_over(self, id: int) -> bool:
+        """Return whether *id* is that of a group that is not followed."""
+        conversation = self._memory.conversations.get(id)
+        return isinstance(conversation, GroupConversation) and id not in self.following
 
     def _note_seen(self, heads: Mapping[int, int]) -> None:
         """Note which conversations were found, until no smaller id can be that of a new one.

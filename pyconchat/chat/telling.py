@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pyconchat.chat.blocks import (
     SERVER_TOPIC,
     BlockEntry,
+    Head,
     account_topic,
     conversation_topic,
+    encode_block,
     encode_entries,
 )
 from pyconchat.chat.conversations import DirectConversation, account_key
@@ -17,7 +19,19 @@ from pyconchat.chat.memory import Memory
 from pyconchat.chat.pending import PendingDecision
 from pyconchat.chat.publisher import Runs
 from pyconchat.domain.decisions import SERVER
-from pyconchat.domain.events import Entry, GroupCreated, changes_version, encode
+from pyconchat.domain.events import (
+    Entry,
+    GroupClosed,
+    GroupCreated,
+    HookAdded,
+    HookRemoved,
+    JoinRequested,
+    MemberInvited,
+    MemberJoined,
+    changes_version,
+    encode,
+)
+from pyconchat.domain.names import fold
 
 __all__ = ["Versions", "tell", "versions_of"]
 
@@ -43,6 +57,11 @@ def tell(bus: IBus, node: str, memory: Memory, runs: Runs, versions: Versions) -
         block = encode_entries(node, id, entries[0].seq, _of(entries, versions[id]))
         for topic in _topics(memory, id, entries):
             bus.tell(topic, block)
+        changes = [each for each in entries if versions[id].get(each.seq) is not None]
+        if changes:
+            head = encode_block(Head(node, id, entries[-1].seq))
+            for topic in dict.fromkeys(_others_of(changes)):
+                bus.tell(topic, head)
 
 
 def _of(entries: Sequence[Entry], versions: Mapping[int, int | None]) -> list[BlockEntry]:
@@ -60,3 +79,15 @@ def _topics(memory: Memory, id: int, entries: Sequence[Entry]) -> list[str]:
     if isinstance(conversation, DirectConversation):
         return [account_topic(account_key(each)) for each in dict.fromkeys(conversation.parties)]
     return [conversation_topic(id)]
+
+
+def _others_of(changes: Sequence[Entry]) -> Iterator[str]:
+    """Yield the topics of those who need *changes* of a group, and may not follow it."""
+    for entry in changes:
+        match entry.event:
+            case MemberJoined(name=name) | JoinRequested(name=name) | MemberInvited(name=name):
+                yield account_topic(fold(name))
+            case GroupClosed() | HookAdded() | HookRemoved():
+                yield SERVER_TOPIC  # the name is free; any node may receive what is for the hook
+            case _:
+                pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from pyconchat.chat.conversations import GroupConversation
 from pyconchat.chat.places import Private
 from pyconchat.commands.argument_list import Args
 from pyconchat.commands.call import Call
@@ -70,6 +71,8 @@ class Command:
         """Read the arguments from *rest* and execute. Raises as `Args.read` and the action."""
         if self.args.group:
             rest = self.args.take_group(call, rest, needed=self.only_here)
+        if isinstance(call.current, GroupConversation):
+            await call.chat.know(call.current)
         in_private = self.in_private and isinstance(call.current, Private)
         if self.in_any_place and rest.strip():
             pass  # the action checks the right

@@ -37,7 +37,7 @@ async def join(call: Call, name: str, rest: SafeText | None) -> Reply | None:
     groups = call.services.groups
     # A name that is taken cannot be hidden, for nobody else can have it; but its number can.
     by_number = group_number(name) is not None
-    await call.chat.learn_group(name)
+    await call.chat.know_group(name)
     conversation = groups.known_to(call.actor, name) if by_number else groups.get(name)
     if conversation is None:
         await _create_by_joining(call, name, rest)
@@ -126,7 +126,7 @@ async def _create_by_joining(call: Call, raw: str, rest: SafeText | None) -> Non
 
 async def enter_lobby(call: Call, name: str) -> None:
     """Enter the open group that everyone enters at login. Raises `Refused`."""
-    await call.chat.learn_group(name)
+    await call.chat.know_group(name)
     conversation = call.services.groups.get(name)
     if conversation is None:
         conversation = await call.chat.create(call.session, name, Policy.OPEN, lobby=True)

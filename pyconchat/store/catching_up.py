@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, or_, select, text
+from sqlalchemy import ColumnElement, Connection, TextClause, or_, select, text
 
 from pyconchat.domain.decisions import SERVER
 from pyconchat.domain.events import Entry
+from pyconchat.domain.names import Key
 from pyconchat.domain.stored import Caught
 from pyconchat.store import schema
 from pyconchat.store.rows import parts
 from pyconchat.store.state import read_groups
 
-__all__ = ["catch_up", "read_heads"]
+__all__ = ["catch_up", "read_connected", "read_heads"]
 
 _conversations = schema.conversations.c
 # A removed group leaves only its row, with the head 0.
@@ -27,14 +28,39 @@ _IN_ARRAY = text("id = ANY(CAST(:ids AS integer[]))")
 
 def read_heads(connection: Connection, ids: Collection[int], above: int) -> dict[int, int]:
     """Return the heads of *ids*, and of all conversations with greater ids than *above*."""
-    query = select(_conversations.id, _conversations.head).where(_EXISTS)
-    rows = [connection.execute(query.where(_conversations.id > above))]
+    return _heads(connection, _conversations.id > above) | _heads_of(connection, ids)
+
+
+def read_connected(connection: Connection, key: Key, ids: Collection[int]) -> dict[int, int]:
+    """Return the heads of *ids*, and of the open groups with which *key* is connected."""
+    groups = schema.groups.c
+    heads = _heads_of(connection, ids)
+    for people in (schema.members.c, schema.requests.c, schema.invitations.c):
+        connected = select(people.conversation).where(people.key == key)
+        is_open = select(groups.conversation).where(
+            groups.conversation.in_(connected), ~groups.closed
+        )
+        heads |= _heads(connection, _conversations.id.in_(is_open))
+    return heads
+
+
+def _heads_of(connection: Connection, ids: Collection[int]) -> dict[int, int]:
+    """Return the heads of the conversations *ids*."""
     if connection.dialect.name == "postgresql":
-        rows.append(connection.execute(query.where(_IN_ARRAY), {"ids": list(ids)}))
-    else:
-        chosen = (query.where(_conversations.id.in_(some)) for some in parts(ids))
-        rows += [connection.execute(each) for each in chosen]
-    return {id: head for each in rows for id, head in each}
+        return _heads(connection, _IN_ARRAY, {"ids": list(ids)})
+    heads: dict[int, int] = {}
+    for some in parts(ids):
+        heads |= _heads(connection, _conversations.id.in_(some))
+    return heads
+
+
+def _heads(
+    connection: Connection,
+    which: ColumnElement[bool] | TextClause,
+    values: Mapping[str, object] | None = None,
+) -> dict[int, int]:
+    query = select(_conversations.id, _conversations.head).where(_EXISTS, which)
+    return {row.id: row.head for row in connection.execute(query, values or {})}
 
 
 def catch_up(

@@ -156,6 +156,10 @@ class NodeStore:
         with self._writer.reading(READ_SECONDS) as connection:
             return catching_up.read_heads(connection, ids, above)
 
+    def connected(self, key: Key, ids: Collection[int]) -> dict[int, int]:
+        with self._writer.reading(READ_SECONDS) as connection:
+            return catching_up.read_connected(connection, key, ids)
+
     def catch_up(
         self, published: Mapping[int, int], most: int, versions: Mapping[int, int] | None = None
     ) -> dict[int, Caught]:

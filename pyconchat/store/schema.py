@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = "0023"
+VERSION = "0026"
 """The newest migration. A database with this version starts without Alembic."""
 
 CLAIM_CODE = "claim-code"
@@ -193,7 +193,7 @@ groups = Table(
 )
 
 
-def _people(name: str, *columns: Column[Any]) -> Table:
+def _people(name: str, *columns: Column[Any] | Index) -> Table:
     """Return a table of people in groups, one row for each, with *columns* of its own.
 
     since: the number of the entry that added the row. `Effects` writes these tables all alike.
@@ -209,14 +209,17 @@ def _people(name: str, *columns: Column[Any]) -> Table:
     )
 
 
-members = _people("members", Column("guest", Boolean, nullable=False))
+members = _people("members", Column("guest", Boolean, nullable=False), Index("members_key", "key"))
 requests = _people(
     "requests",
     Column("guest", Boolean, nullable=False),
     Column("note", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
+    Index("requests_key", "key"),
 )
-invitations = _people("invitations", Column("guest", Boolean, nullable=False))
+invitations = _people(
+    "invitations", Column("guest", Boolean, nullable=False), Index("invitations_key", "key")
+)
 bans = _people(
     "bans",
     Column("by", String(32), nullable=False),

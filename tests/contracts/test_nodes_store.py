@@ -38,6 +38,7 @@ from pyconchat.domain.events import (
     Message,
     OperatorMade,
     OperatorRemoved,
+    Policy,
     ServerKicked,
     TopicChanged,
 )
@@ -286,6 +287,24 @@ def test_heads(one: SqlStore, two: SqlStore) -> None:
     assert two.nodes.heads([], 6) == {}
     many = two.nodes.heads(range(1, 2000), 5000)
     assert many == {SERVER: 0, 2: 3, 3: 1, 4: 2, 5: 1, 6: 0}
+
+
+def test_the_groups_of_a_person(one: SqlStore, two: SqlStore) -> None:
+    """Open ones in which they are members, ask to be or are invited; and those that are named."""
+    register(one, ALICE, BOB)
+    tea, chess, closed, invited = (create(one, id) for id in (2, 3, 4, 5))
+    create(one, 6)
+    store_events(one, tea, tea.join(BOB, AT))
+    store_events(one, closed, closed.join(BOB, AT))
+    store_events(one, closed, closed.close(ALICE))
+    store_events(one, chess, chess.change_policy(ALICE, Policy.APPROVAL))
+    store_events(one, chess, chess.join(BOB, AT))
+    store_events(one, invited, invited.invite(ALICE, BOB, AT))
+    key = fold(BOB.name)
+    heads = two.nodes.heads([2, 3, 5, 6], 99)
+    assert two.nodes.connected(key, []) == {id: heads[id] for id in (2, 3, 5)}
+    assert two.nodes.connected(key, [3, 6, 99]) == heads
+    assert two.nodes.connected(fold(ALICE.name), []).keys() == {2, 3, 5, 6}
 
 
 def test_what_another_node_has_stored(one: SqlStore, two: SqlStore) -> None:

@@ -45,6 +45,10 @@ class Network:
         self._buses.append(bus)
         return bus
 
+    def bus_of(self, node: str) -> FaultyBus:
+        """Return the newest bus of *node*."""
+        return [bus for bus in self._buses if bus.node == node][-1]
+
     def carry(self, sender: FaultyBus, topic: str, block: bytes) -> None:
         """Deliver *block* to the other buses."""
         assert block.startswith(start_of_blocks(sender.node)), "a node sends its own blocks"

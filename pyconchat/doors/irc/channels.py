@@ -44,7 +44,7 @@ async def _join(client: Client, channel: str, key: str) -> None:
     name = _named(channel)
     services, actor = client.services, client.actor
     by_number = group_number(name) is not None
-    await services.chat.learn_group(name)
+    await services.chat.know_group(name)
     conversation = services.groups.known_to(actor, name) if by_number else services.groups.get(name)
     if conversation is None:
         if by_number:

@@ -1,0 +1,120 @@
+"""Following: of which groups this node hears what the others store.
+
+It follows the groups that somebody who is online here is connected with: as a member, an applicant,
+or invited. Of all other groups it has the states in memory, which are up to `REFRESH_SECONDS` old.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyconchat.chat.blocks import SERVER_TOPIC, account_topic, conversation_topic
+from pyconchat.chat.conversations import Conversation, GroupConversation
+from pyconchat.chat.interfaces import IBus
+from pyconchat.chat.memory import Memory
+from pyconchat.domain.accounts import Account
+from pyconchat.domain.names import Key
+
+__all__ = ["REFRESH_SECONDS", "Following"]
+
+IDLE_SECONDS = 60.0
+"""Seconds that a group is followed after the last person here that is connected with it."""
+
+REFRESH_SECONDS = 30.0
+"""Seconds between two comparisons of the groups that are not followed with the store."""
+
+
+class Following:
+    """The topics that *bus* follows; *now* returns seconds.
+
+    *read* is called with the id of a group that has begun to be followed: what was told before is
+    read from the store. *read_private* is called in the same way for an account that is online.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        bus: IBus,
+        now: Callable[[], float],
+        read: Callable[[int], None],
+        read_private: Callable[[Key], None],
+    ) -> None:
+        self._memory = memory
+        self._bus = bus
+        self._now = now
+        self._read = read
+        self._read_private = read_private
+        self._people: dict[int, set[Key]] = {}  # of the followed groups, those who are online here
+        self._groups: dict[Key, set[int]] = {}  # the same by person
+        self._idle: dict[int, float] = {}  # followed groups without people, and since when
+
+    def start(self) -> None:
+        """Follow what concerns everybody, and watch who is connected with groups."""
+        self._bus.follow(SERVER_TOPIC)
+        self._memory.groups.connected = self._connected
+        self._memory.conversations.watchers.append(self._changed)
+
+    def __contains__(self, id: object) -> bool:
+        """Return whether the group *id* is followed."""
+        return id in self._people
+
+    def __len__(self) -> int:
+        """Return the count of the groups that are followed."""
+        return len(self._people)
+
+    def account(self, account: Account, online: bool) -> None:
+        """Follow what concerns *account*, of which the first session is here, or no longer."""
+        topic, key = account_topic(account.key), account.key
+        if not online:
+            self._bus.unfollow(topic)
+            for id in self._groups.pop(key, ()):
+                people = self._people[id]
+                people.discard(key)
+                if not people:
+                    self._idle[id] = self._now()
+            return
+        following = self._bus.follow(topic)
+        following.addCallback(lambda _: self._read_private(key))
+        for conversation in self._memory.groups.connected_with(key):
+            self._connected(key, conversation)
+
+    def hold(self, id: int) -> None:
+        """Follow the group *id* for `IDLE_SECONDS`, even if nobody here is connected with it."""
+        self._follow(id)
+        if not self._people[id]:
+            self._idle.pop(id, None)
+            self._idle[id] = self._now()
+
+    def drop_idle(self) -> None:
+        """Follow the groups no longer with which nobody here was connected for some time."""
+        until = self._now() - IDLE_SECONDS
+        for id, since in list(self._idle.items()):
+            if since > until:
+                break
+            self._unfollow(id)
+
+    def _connected(self, key: Key, conversation: GroupConversation) -> None:
+        """Follow a group if *key*, who is connected with it, is online here."""
+        if not self._memory.presence.sessions(key):
+            return
+        self._follow(conversation.id)
+        self._people[conversation.id].add(key)
+        self._groups.setdefault(key, set()).add(conversation.id)
+        self._idle.pop(conversation.id, None)
+
+    def _follow(self, id: int) -> None:
+        if id not in self._people:
+            self._people[id] = set()
+            following = self._bus.follow(conversation_topic(id))
+            following.addCallback(lambda _: self._read(id))
+
+    def _changed(self, conversation: Conversation, begins: bool) -> None:
+        """Follow a conversation no longer that is no longer in memory."""
+        if not begins and conversation.id in self._people:
+            self._unfollow(conversation.id)
+
+    def _unfollow(self, id: int) -> None:
+        self._bus.unfollow(conversation_topic(id))
+        self._idle.pop(id, None)
+        for key in self._people.pop(id):
+            self._groups[key].discard(id)

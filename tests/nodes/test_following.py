@@ -1,0 +1,216 @@
+"""A node hears of the groups with which its own people are connected, and of no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from twisted.internet.task import Clock
+
+from pyconchat.chat.chat import Chat
+from pyconchat.chat.following import IDLE_SECONDS, REFRESH_SECONDS
+from pyconchat.chat.leases import RENEW_SECONDS
+from pyconchat.domain.group_state import GroupState
+from pyconchat.domain.names import Name, fold
+from pyconchat.domain.text import SafeText
+from pyconchat.files import FileSharing
+from tests.contracts.test_rights import files_in
+from tests.nodes.cluster import Cluster
+from tests.support.groups import find_group
+
+LONG = 2 * IDLE_SECONDS
+
+
+def follows(cluster: Cluster, node: int, name: str) -> bool:
+    """Return whether the node with that number follows the group *name*."""
+    chat = cluster.nodes[node].chat
+    assert chat.nodes is not None
+    return find_group(chat, name).id in chat.nodes.following
+
+
+def state(cluster: Cluster, node: int, name: str) -> GroupState:
+    """Return the state that the node with that number has in memory."""
+    return find_group(cluster.nodes[node].chat, name).group.state
+
+
+def test_a_group_of_one_node_is_not_heard_at_the_other(cluster: Cluster) -> None:
+    alice = cluster.person(0, "alice", "password").types("/create tea open")
+    cluster.person(1, "bob", "password").types("/create chess open")
+    cluster.settle(1)
+    bus = cluster.network.bus_of("b")
+    heard = bus.heard
+    for nth in range(20):
+        alice.types(f"message {nth}")
+    alice.types("/topic cups")
+    cluster.settle(1)
+    assert bus.heard == heard
+    assert not follows(cluster, 1, "tea")
+    assert follows(cluster, 0, "tea")
+    assert state(cluster, 1, "tea").topic == ""
+    cluster.settle(REFRESH_SECONDS + 1)
+    assert state(cluster, 1, "tea").topic == "cups"
+    here, there = (find_group(node.chat, "tea") for node in cluster.nodes)
+    assert here.published == there.published
+
+
+def test_a_group_is_followed_for_a_while_after_the_last_of_its_people(cluster: Cluster) -> None:
+    _, bob = cluster.group_of_two()
+    assert follows(cluster, 1, "tea")
+    bob.wire.loseConnection()
+    cluster.settle(IDLE_SECONDS - 5)
+    assert follows(cluster, 1, "tea")
+    cluster.settle(10)
+    assert not follows(cluster, 1, "tea")
+    cluster.person(1, "bob", "password")
+    assert follows(cluster, 1, "tea")
+    cluster.settle(LONG)
+    assert follows(cluster, 1, "tea")
+
+
+def test_what_happened_meanwhile_is_shown_at_the_next_login(cluster: Cluster) -> None:
+    alice, bob = cluster.group_of_two()
+    bob.wire.loseConnection()
+    cluster.settle(LONG)
+    alice.types("are you there?", "/topic cups")
+    cluster.settle(1)
+    bob = cluster.nodes[1].connect().types("bob", "password", "")
+    cluster.settle(1)
+    seen = bob.sees()
+    assert seen.count("are you there?") == 1
+    assert "cups" in seen
+    alice.types("good")
+    cluster.settle(1)
+    assert bob.sees().count("good") == 1
+
+
+def test_who_was_kicked_meanwhile_is_no_member_at_the_next_login(cluster: Cluster) -> None:
+    alice, bob = cluster.group_of_two()
+    bob.wire.loseConnection()
+    cluster.settle(LONG)
+    alice.types("/ban bob")
+    cluster.settle(1)
+    assert cluster.program(1, "bob", "password").hello["groups"] == []
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_an_invitation_to_somebody_at_another_node(cluster: Cluster, lost: bool) -> None:
+    """It is shown at once; and once more nodes compare, if the bus has lost it."""
+    alice = cluster.person(0, "alice", "password").types("/create tea invite")
+    bob = cluster.person(1, "bob", "password")
+    cluster.settle(LONG)
+    assert not follows(cluster, 1, "tea")
+    bob.sees()
+    if lost:
+        cluster.cut()
+    alice.types("/topic cups", "/invite bob")
+    cluster.settle(REFRESH_SECONDS + 1 if lost else 0.3)
+    assert bob.sees().count("invites you") == 1
+    assert follows(cluster, 1, "tea")
+    bob.types("/join tea")
+    cluster.settle()
+    assert "cups" in bob.sees()
+
+
+def test_an_account_that_joins_at_one_node_is_in_at_the_other(cluster: Cluster) -> None:
+    cluster.person(0, "alice", "password").types("/create tea open", "/create chess open")
+    cluster.settle(LONG)
+    first = cluster.person(0, "bob", "password")
+    tablet = cluster.person(1, "bob", "password")
+    cluster.settle(1)
+    first.types("/join tea", "/join chess")
+    cluster.settle(1)
+    assert follows(cluster, 1, "tea")
+    tablet.sees()
+    first.types("from the first")
+    cluster.settle(1)
+    assert "from the first" in tablet.sees()
+
+
+def test_guests_of_a_killed_node_leave_groups_that_others_do_not_follow(cluster: Cluster) -> None:
+    bob = cluster.person(1, "bob", "password").types("/create tea open")
+    cluster.person(1, "gus").types("/join tea")
+    cluster.settle(1)
+    assert "gus has joined" in bob.sees()
+    cluster.crash(1)
+    assert "gus" not in [each.name for each in state(cluster, 0, "tea").members]
+    cluster.settle(3 * RENEW_SECONDS)
+    (stored,) = (
+        cluster.nodes[0].own_store.state([find_group(cluster.nodes[0].chat, "tea").id])[0].values()
+    )
+    assert [each.name for each in stored.state.members] == ["bob"]
+
+
+def test_an_operator_acts_on_the_state_of_now(cluster: Cluster) -> None:
+    """In a group that nobody at the operator's node is connected with."""
+    code = cluster.nodes[0].chat.accounts.claim_code
+    oleg = cluster.person(0, "oleg", "password").types(f"/claim {code}")
+    alice = cluster.person(1, "alice", "password").types("/create tea open")
+    cluster.person(1, "bob", "password").types("/join tea")
+    cluster.settle(LONG)
+    alice.types("/topic cups", "/ban bob")
+    cluster.settle(1)
+    oleg.sees()
+    oleg.types("/ban bob tea", "/unban bob tea")
+    cluster.settle(1)
+    seen = oleg.sees()
+    assert "banned already" in seen
+    assert "bob" in alice.sees()
+    assert state(cluster, 1, "tea").bans == []
+
+
+def test_who_joins_a_group_that_has_changed(cluster: Cluster) -> None:
+    alice = cluster.person(1, "alice", "password").types("/create tea invite")
+    bob = cluster.person(0, "bob", "password")
+    cluster.settle(LONG)
+    alice.types("/policy open", "welcome, all")
+    cluster.settle(1)
+    bob.types("/join tea")
+    cluster.settle(1)
+    assert "welcome, all" in bob.sees()
+    assert "bob has joined" in alice.sees()
+
+
+def test_the_name_of_a_deleted_group_is_free_everywhere(cluster: Cluster) -> None:
+    alice = cluster.person(1, "alice", "password").types("/create tea open")
+    bob = cluster.person(0, "bob", "password")
+    cluster.settle(LONG)
+    alice.types("/delete tea", "tea")
+    cluster.settle(1)
+    bob.types("/create tea open")
+    cluster.settle(1)
+    assert state(cluster, 1, "tea").admin == "bob"
+
+
+def test_a_hook_can_be_used_at_every_node(cluster: Cluster) -> None:
+    alice = cluster.program(0, "alice", "password")
+    alice.does("/create tea open")
+    cluster.settle(LONG)
+    alice.does("/hook add ci", group="tea")
+    cluster.settle(1)
+    assert [each.name for each in state(cluster, 1, "tea").hooks] == ["ci"]
+    alice.does("/hook remove ci", group="tea")
+    cluster.settle(1)
+    assert state(cluster, 1, "tea").hooks == []
+
+
+def test_files_count_at_every_node(tmp_path: Path, clock: Clock) -> None:
+    """Also those of groups that it does not follow."""
+    sharing: list[FileSharing] = []
+
+    def files(chat: Chat) -> FileSharing:
+        sharing.append(files_in(tmp_path, chat))
+        return sharing[-1]
+
+    cluster = Cluster(tmp_path, clock, files=files)
+    cluster.person(0, "alice", "password").types("/create tea open")
+    cluster.settle(LONG)
+    chat = cluster.nodes[0].chat
+    actor = chat.accounts.find(Name("alice")).actor
+    quotas, key, most = sharing[1].quotas, fold("alice"), sharing[1].config.account_bytes
+    assert quotas.allows(key, most)
+    what = (SafeText("cups.txt"), 1000, "0" * 64, "0" * 32)
+    chat.decide(find_group(chat, "tea"), lambda group: group.share(actor, *what, now=0))
+    cluster.settle(REFRESH_SECONDS + 1)
+    assert not follows(cluster, 1, "tea")
+    assert not quotas.allows(key, most)
+    cluster.stop()
