@@ -13,10 +13,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from itertools import cycle
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.load import Load, LoadedGroup, Sample
 from benchmarks.options import Failed, Options
-from benchmarks.protocols import GROUP, LINE_PROTOCOL
+from benchmarks.protocols import LINE_PROTOCOL
 from benchmarks.report import Result
 from benchmarks.scenarios.one_group import WARM_UP
 from benchmarks.server import Server
@@ -24,8 +25,33 @@ from benchmarks.users import Users, names
 
 __all__ = ["nodes"]
 
-MEMBERS = 100
-IN_FLIGHT = (64, 640)
+SENDERS = 10
+"""Members who send messages, of a large group; of a small one, one does."""
+
+
+class Case(NamedTuple):
+    """A number of *nodes*, with *groups* of so many *members*, and messages *in_flight*."""
+
+    nodes: int
+    groups: int
+    members: int
+    in_flight: Sequence[int]
+    load: str
+
+    def __str__(self) -> str:
+        nodes = "one node" if self.nodes == 1 else f"{self.nodes} nodes"
+        groups = "a group" if self.groups == 1 else f"{self.groups} groups"
+        return f"nodes: {nodes}, {groups} of {self.members}, {self.load}"
+
+
+CASES = (
+    Case(1, 1, 100, (64, 640), "the load of one node"),
+    Case(2, 1, 200, (128, 1280), "twice the load"),
+    Case(2, 1, 100, (64, 640), "the load of one node"),
+    Case(1, 100, 10, (1024,), "the load of one node"),
+    Case(2, 200, 10, (2048,), "twice the load"),
+    Case(2, 100, 10, (1024,), "the load of one node"),
+)
 
 
 class _NodeUsers(Users):
@@ -44,45 +70,44 @@ def nodes(options: Options) -> list[Result]:
     """Measure one node, two with twice the load, and two with the same load, in turn."""
     if not options.postgres:
         raise Failed("this needs --postgres URL: a database in which everything is deleted")
-    results = [
-        Result("nodes", f"nodes: {count} with {MEMBERS * factor} members, {what}")
-        for count, factor, what in _CASES
-    ]
+    results = [Result("nodes", str(case)) for case in CASES]
     for _ in range(options.runs):
-        for result, (count, factor, _what) in zip(results, _CASES, strict=True):
-            for sample in _measure(options, count, factor):
+        for result, case in zip(results, CASES, strict=True):
+            for sample in _measure(options, case):
                 per_second = sample.lines / (sample.usage.server * sample.usage.seconds)
-                what = f"{sample.in_flight // factor} in flight" + " x 2" * (factor == 2)
+                what = f"{sample.in_flight} in flight"
                 result.add(what, "lines per processor-second", per_second)
                 result.add(f"{what}: delivered", "lines/s", sample.lines / sample.usage.seconds)
     return results
 
 
-_CASES = ((1, 1, "one node"), (2, 2, "twice the load"), (2, 1, "the same load"))
-
-
-def _measure(options: Options, count: int, factor: int) -> list[Sample]:
-    members = MEMBERS * factor
-    senders, listeners = names("s", 10), names("m", members - 10)
-    observer = listeners[len(listeners) // 2]
+def _measure(options: Options, case: Case) -> list[Sample]:
+    groups = {
+        group: names(f"m{nth}x", case.members) for nth, group in enumerate(names("g", case.groups))
+    }
+    first = [LINE_PROTOCOL.login(people[0], group, True) for group, people in groups.items()]
+    others = [
+        LINE_PROTOCOL.login(name, group, False)
+        for group, people in groups.items()
+        for name in people[1:]
+    ]
+    senders = SENDERS if case.groups == 1 else 1
+    loaded = [
+        LoadedGroup(group, case.members, people[:senders], people[case.members // 2])
+        for group, people in groups.items()
+    ]
     with ExitStack() as stack:
-        servers = stack.enter_context(_running(options, count))
-        ports = [server.port for server in servers]
-        users = stack.enter_context(closing(_NodeUsers(ports)))
-        first, *others = [*senders, *listeners]
-        timeout = 60 + members**2 / 5_000
-        users.log_in([LINE_PROTOCOL.login(first, GROUP, True)], timeout)
-        time.sleep(0.5)  # until the other node knows the group
-        users.log_in([LINE_PROTOCOL.login(name, GROUP, False) for name in others], timeout)
+        servers = stack.enter_context(_running(options, case.nodes))
+        users = stack.enter_context(closing(_NodeUsers([server.port for server in servers])))
+        timeout = 60 + (len(first) + len(others)) / 10
+        users.log_in(first, timeout)
+        time.sleep(0.5)  # until the other node knows the groups
+        users.log_in(others, timeout)
         users.drain(1.0)
-        users.wait_until_delivered(first, observer)
-        group = LoadedGroup(GROUP, members, senders, observer)
         pid, *rest = [server.pid for server in servers]
         return [
-            Load(users, [group], messages * factor, options.seed).run(
-                pid, WARM_UP, options.seconds, rest
-            )
-            for messages in IN_FLIGHT
+            Load(users, loaded, messages, options.seed).run(pid, WARM_UP, options.seconds, rest)
+            for messages in case.in_flight
         ]
 
 
