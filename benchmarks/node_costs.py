@@ -25,7 +25,7 @@ REGISTERED = 0.8
 """Share of the sessions that are registered: guests have no cursors."""
 
 SMALL_GROUP = 50
-"""Maximum members online in groups that receive presence notices (followed layout)."""
+"""Maximum members online in groups that receive presence notices (layout on demand)."""
 
 # Intervals of the server, in seconds.
 
@@ -82,6 +82,9 @@ N_ONLINE_READ, P_ONLINE_READ = 1.8, 1.3
 N_HEAD, P_HEAD = 3.0, 1.4
 """A conversation in the comparison of heads: 4.4 in all."""
 
+N_REFRESH, P_REFRESH = 6.0, 4.0
+"""Reading whether the state of a group, which is not followed, has changed."""
+
 N_CATCH_UP, P_CATCH_UP = 800.0, 500.0
 """Loading a group that a session starts to follow: 1.3 ms in all."""
 
@@ -103,13 +106,13 @@ NODE_CORES, POSTGRES_CORES, REDIS_CORES = 1.0, 16.0, 1.0
 class Layout(NamedTuple):
     """The number of *nodes*, and of *shards*: databases, each with its own bus.
 
-    *followed*: a node loads only the groups that its sessions follow, otherwise all. *notify*: the
-    bus is PostgreSQL's NOTIFY, over which all nodes receive all blocks, otherwise Redis. Each
-    cursor moves at most once in *cursor_seconds*.
+    A node receives the blocks of the groups that its sessions follow. *on_demand*: it also loads
+    only these, otherwise all. *notify*: the bus is PostgreSQL's NOTIFY, over which all nodes
+    receive all blocks, otherwise Redis. Each cursor moves at most once in *cursor_seconds*.
     """
 
     nodes: int
-    followed: bool = False
+    on_demand: bool = False
     notify: bool = False
     shards: int = 1
     cursor_seconds: float = 1.0
@@ -150,12 +153,12 @@ def costs(community: Community, layout: Layout) -> Costs:
     sessions = community.sessions
     followers = _followers(nodes)
     messages, lines, writes = community.private, 2 * community.private, 2 * community.private
-    told = heard = cursors = followed = group_bytes = small = in_small = 0.0
+    told = heard = cursors = followed = changed = group_bytes = small = in_small = 0.0
     for count, size, online, rate in community.groups:
         at = followers(online)
         followed += count * at
         bytes_of = GROUP_BYTES + MEMBER_BYTES * size
-        group_bytes += count * bytes_of * (at / nodes if layout.followed else 1.0)
+        group_bytes += count * bytes_of * (at / nodes if layout.on_demand else 1.0)
         if online <= SMALL_GROUP:
             small += count * online * at
             in_small += count * online
@@ -167,7 +170,8 @@ def costs(community: Community, layout: Layout) -> Costs:
         cursors += count * online * -expm1(-rate * layout.cursor_seconds) / layout.cursor_seconds
         blocks = count * at * -expm1(-rate / at * TICK) / TICK
         told += blocks
-        heard += blocks * (at if layout.followed and not layout.notify else nodes)
+        heard += blocks * (nodes if layout.notify else at)
+        changed += count * (nodes - at) * -expm1(-rate * COMPARE_SECONDS)
     cursors = cursors * REGISTERED + 2 * community.private * REGISTERED
     told += 2 * community.private  # one for each party
     heard += 2 * community.private * (nodes if layout.notify else 1)
@@ -176,19 +180,19 @@ def costs(community: Community, layout: Layout) -> Costs:
     joins = JOINS_PER_HOUR / 3600 * sessions
     commits_of_presence = nodes / PRESENCE_TICK * -expm1(-changes / nodes * PRESENCE_TICK)
     notices = min(changes, max(commits_of_presence, changes / 3))
-    if layout.followed:  # a notice in each small group of the user
+    if layout.on_demand:  # a notice in each small group of the user
         told_presence, heard_presence = changes * in_small / sessions, changes * small / sessions
         if layout.notify:
             heard_presence = told_presence * nodes
-        read_online, compared = 0.0, followed
+        read_online, compared, changed = 0.0, followed, 0.0
         caught_up = changes / 2 * GROUPS_OF_SESSION * _new_share(community, nodes)
     else:
         told_presence, heard_presence = notices, notices * nodes
         read_online = sessions * (nodes - 1) / READ_ONLINE_SECONDS
         compared, caught_up = nodes * sum(each.number for each in community.groups), 0.0
     if nodes == 1:
-        told = heard = told_presence = heard_presence = compared = caught_up = 0.0
-    heads = compared / COMPARE_SECONDS
+        told = heard = told_presence = heard_presence = compared = caught_up = changed = 0.0
+    heads, refreshed = compared / COMPARE_SECONDS, changed / COMPARE_SECONDS
 
     stored = messages + joins
     deciding = nodes * shards  # each node has a writer for each shard
@@ -204,6 +208,7 @@ def costs(community: Community, layout: Layout) -> Costs:
         (stored * P_MESSAGE + (commits + cursor_commits) * P_COMMIT + cursors * P_CURSOR)
         + (changes * P_ONLINE_ROW + commits_of_presence * P_ONLINE_COMMIT)
         + (read_online * P_ONLINE_READ + heads * P_HEAD + caught_up * P_CATCH_UP)
+        + refreshed * P_REFRESH
         + renewals * P_RENEW
     )
     in_nodes = (
@@ -212,6 +217,7 @@ def costs(community: Community, layout: Layout) -> Costs:
         + (told_all * n_told + heard * (n_heard + N_DECODE) + heard_presence * N_NOTICE)
         + (changes * N_ONLINE_ROW + commits_of_presence * N_ONLINE_COMMIT)
         + (read_online * N_ONLINE_READ + heads * N_HEAD + caught_up * N_CATCH_UP)
+        + refreshed * N_REFRESH
         + renewals * N_RENEW
     )
     on_bus = 0.0
@@ -220,13 +226,13 @@ def costs(community: Community, layout: Layout) -> Costs:
     else:
         on_bus = told_all * R_BLOCK + heard_all * R_RECEIVER
     memory = SERVER_BYTES + sessions / nodes * SESSION_BYTES + group_bytes
-    if layout.followed:
+    if layout.on_demand:
         memory += sessions / nodes * ACCOUNT_BYTES
     else:
         memory += sessions / ONLINE_SHARE * ACCOUNT_BYTES
         memory += sessions * (1 - 1 / nodes) * ELSEWHERE_BYTES
     written = stored + cursors + changes + renewals
-    read = read_online + heads + caught_up
+    read = read_online + heads + refreshed + caught_up
     return Costs(
         *(messages, lines, told_all, heard_all, written, read),
         in_nodes / nodes * US,

@@ -52,6 +52,9 @@ COMPARE_SECONDS_DOWN = 1.0
 NEWEST = 2**62
 """More than any revision."""
 
+MAX_ID = 2**31 - 1
+"""The greatest id that a conversation may have."""
+
 GONE_SECONDS = 0.2
 """Seconds in which a node stores that a guest has disconnected."""
 
@@ -218,7 +221,7 @@ class Nodes:
         if id in self.following:
             return
         self.following.hold(id)  # who asks may become a member
-        heads = await self._journal.read_in_order(self._node.store.heads, [id], NEWEST)
+        heads = await self._journal.read_in_order(self._node.store.heads, [id], MAX_ID)
         if self.incoming.known(id) < heads.get(id, 0):
             await self.incoming.refresh(heads)
             await self.incoming.when_read()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, text, update
 
+from pyconchat.chat.nodes import MAX_ID
 from pyconchat.domain.decisions import (
     SERVER,
     Decision,
@@ -285,6 +286,7 @@ def test_heads(one: SqlStore, two: SqlStore) -> None:
     commit(one, Decision(AT, writes=[OpenDirect(6, ("alice", "bob"), ())]))
     assert two.nodes.heads([2, 3, 99], 3) == {2: 3, 3: 1, 4: 2, 5: 1, 6: 0}
     assert two.nodes.heads([], 6) == {}
+    assert two.nodes.heads([3], MAX_ID) == {3: 1}
     many = two.nodes.heads(range(1, 2000), 5000)
     assert many == {SERVER: 0, 2: 3, 3: 1, 4: 2, 5: 1, 6: 0}
 
