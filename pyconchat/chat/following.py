@@ -37,7 +37,7 @@ class Following:
         bus: IBus,
         now: Callable[[], float],
         read: Callable[[int], None],
-        read_private: Callable[[Key], None],
+        read_private: Callable[[Key], object],
     ) -> None:
         self._memory = memory
         self._bus = bus

@@ -17,7 +17,6 @@ from pyconchat.chat.behind import Behind
 from pyconchat.chat.blocks import BadBlock, Entries, Head, Notice, account_of, decode_block
 from pyconchat.chat.box import Box
 from pyconchat.chat.conversations import (
-    Conversation,
     DirectConversation,
     GroupConversation,
     account_key,
@@ -26,21 +25,17 @@ from pyconchat.chat.gap_filling import MAX_CAUGHT, FillingCommits
 from pyconchat.chat.interfaces import IBus, IBusListener, IJournal, INodeStore, ISession
 from pyconchat.chat.journal import Journal
 from pyconchat.chat.memory import Memory
+from pyconchat.chat.other_states import OtherStates
 from pyconchat.chat.pending import PendingDecision
 from pyconchat.chat.publisher import Publisher, Runs, runs_of
 from pyconchat.chat.recovery import Recovery
 from pyconchat.chat.telling import tell, versions_of
-from pyconchat.domain.accounts import correspond
-from pyconchat.domain.decisions import SERVER
 from pyconchat.domain.events import (
     Entry,
-    Talk,
     about,
-    changes_version,
     decode,
 )
-from pyconchat.domain.group_state import JoinRequest, Member
-from pyconchat.domain.names import Key, fold
+from pyconchat.domain.names import Key
 from pyconchat.domain.stored import Caught
 
 __all__ = ["Incoming"]
@@ -77,13 +72,14 @@ class Incoming:
         noticed: Callable[[bytes], None],
         reconnected: Callable[[], None],
         stored: Callable[[Sequence[PendingDecision]], None],
-        found_private: Callable[[int, Key, int], None],
+        found_private: Callable[[int, Key, int], object],
     ) -> None:
         self._node = node
         self._memory = memory
         self._nodes = nodes
         self._publisher = publisher
         self._recovery = recovery
+        self._states = OtherStates(memory)
         self.bus = bus(self)
         self._reactor = reactor
         self._noticed = noticed
@@ -145,7 +141,7 @@ class Incoming:
             if id in caught:
                 own = {each.seq for each in entries}
                 others.update((id, each.seq) for each in caught[id].entries if each.seq not in own)
-                self._match(conversation, caught[id], own, id in self._fresh)
+                self._states.match(conversation, caught[id], self.known(id), own, id in self._fresh)
                 runs[id] = _merged(caught[id].entries, entries, origins)
             runs[id] = self._new(id, *runs[id])
         return self._deliver({id: run for id, run in runs.items() if run[0]}, others)
@@ -168,28 +164,6 @@ class Incoming:
         self.conflicts += len(again)
         for retry in again:
             retry()
-
-    def _match(
-        self,
-        conversation: Conversation,
-        caught: Caught,
-        own: Collection[int] = (),
-        refused: bool = False,
-    ) -> None:
-        """Set the state in memory to what was *caught*, unless that is not newer.
-
-        Also if a decision of this node was *refused*: it was applied to the state in memory. The
-        entries *own* are applied already.
-        """
-        if isinstance(conversation, GroupConversation):
-            group = caught.group
-            if group is not None and (refused or group.version > conversation.version):
-                self._memory.restore_group(conversation, group)
-        elif conversation.id == SERVER:
-            known = self.known(SERVER)
-            for entry in caught.entries:
-                if entry.seq > known and entry.seq not in own:
-                    self._memory.replay_server(entry)
 
     # What other nodes tell.
 
@@ -238,7 +212,7 @@ class Incoming:
             if about(entry.event):  # the quote of the earlier entry is read with it
                 self.read(id)
                 break
-            if not self._replay(conversation, entry, found.version):
+            if not self._states.replay(conversation, entry, found.version):
                 break
             entries.append(entry)
             seq += 1
@@ -247,22 +221,6 @@ class Incoming:
             self._show(id, entries)
         if id in self._box:
             self._wait_for(id)
-
-    def _replay(self, conversation: Conversation, entry: Entry, version: int | None) -> bool:
-        """Change the state as *entry* says, decided on *version*. Returns whether that is done."""
-        if conversation.id == SERVER:
-            self._memory.replay_server(entry)
-        elif isinstance(conversation, GroupConversation) and changes_version(entry.event):
-            group = conversation.group
-            if version is None or version > conversation.version:
-                return False
-            if version == conversation.version:
-                # Otherwise decisions of ours are not stored yet. They will be conflicts.
-                if group.version != version or conversation.stale:
-                    return False
-                self._memory.replay(conversation, entry)
-                conversation.version += 1
-        return True
 
     # Gaps.
 
@@ -306,29 +264,16 @@ class Incoming:
         caught = await self._catch_up(heads)
         for id, each in list(caught.items()):
             conversation = self._memory.conversations.get(id)
-            if isinstance(conversation, GroupConversation) and self._may_pass(conversation, each):
+            if (
+                isinstance(conversation, GroupConversation)
+                and id not in self._accepted
+                and self._states.may_pass(conversation, each)
+            ):
                 conversation.pass_over(heads[id])
             else:
                 self.read(id)
                 del caught[id]
         self._caught(caught)
-
-    def _may_pass(self, conversation: GroupConversation, caught: Caught) -> bool:
-        """Return whether what is new in a group concerns nobody here, and no shared file."""
-        if conversation.sessions or conversation.id in self._accepted:
-            return False
-        if caught.group is None:
-            return True
-        state = caught.group.state
-        people: list[Member | JoinRequest] = [*state.members, *state.requests]
-        people += state.invitations
-        sessions = self._memory.presence.sessions
-        return (
-            not state.closed
-            and not any(sessions(fold(each.name)) for each in people)
-            and {file.id for file in state.files}
-            == {file.id for file in conversation.group.files.values()}
-        )
 
     def _caught(self, caught: Mapping[int, Caught]) -> None:
         for id, each in caught.items():
@@ -336,15 +281,15 @@ class Incoming:
             looked = id in self._looked
             self._looked.discard(id)
             if conversation is None and looked and each.parties is not None:
-                for party in filter(self._is_here, dict.fromkeys(each.parties)):
+                for party in filter(self._states.is_here, dict.fromkeys(each.parties)):
                     self._found_private(id, account_key(party), each.head)
                 continue
             if conversation is None:
-                conversation = self._add(id, each)
+                conversation = self._states.add(id, each)
                 if conversation is None:
                     continue
             else:
-                self._match(conversation, each)
+                self._states.match(conversation, each, self.known(id))
             entries, _ = self._new(id, each.entries, [None] * len(each.entries))
             if entries:
                 self._show(id, entries)
@@ -353,24 +298,6 @@ class Incoming:
                 self.read(id)
             else:
                 self._advance(id)
-
-    def _add(self, id: int, caught: Caught) -> Conversation | None:
-        """Add a conversation that another node has created, if anybody here may need it."""
-        known = caught.entries[0].seq - 1 if caught.entries else caught.head
-        if caught.group is not None:
-            if caught.group.state.closed:
-                return None
-            return self._memory.add_group(id, caught.group, known)
-        if caught.parties is None:
-            return None
-        if not any(map(self._is_here, caught.parties)):
-            return None  # they find it in the store when they log in
-        return self._memory.conversations.add_private(caught.parties, id, known)
-
-    def _is_here(self, party: str) -> bool:
-        """Return whether *party* has a session here: not another guest who has the name now."""
-        sessions = self._memory.presence.sessions(account_key(party))
-        return bool(sessions) and sessions[0].account.party == party
 
     # Publishing.
 
@@ -391,21 +318,10 @@ class Incoming:
     def _show(self, id: int, entries: list[Entry]) -> None:
         conversation = self._memory.conversations.get(id)
         if isinstance(conversation, DirectConversation):
-            self._note_correspondents(conversation, entries)
+            self._states.note_correspondents(conversation, entries)
         self._accepted[id] = entries[-1].seq
         others = {(id, entry.seq) for entry in entries}
         self.journal.publish(self._deliver({id: (entries, [None] * len(entries))}, others))
-
-    def _note_correspondents(
-        self, conversation: DirectConversation, entries: Sequence[Entry]
-    ) -> None:
-        for entry in entries:
-            if isinstance(entry.event, Talk):
-                key = fold(entry.event.sender)
-                sender = self._memory.accounts.get(key)
-                receiver = self._memory.accounts.get(conversation.partner_of(key))
-                if sender is not None and receiver is not None:
-                    correspond(sender, receiver)
 
     def _deliver(self, runs: Runs, others: Collection[tuple[int, int]]) -> Iterator[int]:
         yield from self._publisher.deliver(runs, others)

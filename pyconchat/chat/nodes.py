@@ -6,22 +6,21 @@ others change.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pyconchat.chat.blocks import SERVER_TOPIC, Notice, encode_block
-from pyconchat.chat.conversations import Conversation, GroupConversation
-from pyconchat.chat.following import REFRESH_SECONDS, Following
+from pyconchat.chat.comparing import Comparing
+from pyconchat.chat.following import Following
 from pyconchat.chat.gap_filling import FillingCommits
-from pyconchat.chat.id_blocks import LASTS_SECONDS, IdBlocks
+from pyconchat.chat.id_blocks import IdBlocks
 from pyconchat.chat.incoming import Incoming
 from pyconchat.chat.interfaces import IBus, IBusListener, INodeStore, IStore, IThreads
 from pyconchat.chat.journal import Journal
@@ -43,23 +42,11 @@ __all__ = ["BusOf", "Node", "Nodes"]
 BusOf = Callable[[IBusListener], IBus]
 """Makes the bus, for its listener."""
 
-COMPARE_SECONDS = 30.0
-"""Seconds between two comparisons of all heads with the store, while the bus is up."""
-
-COMPARE_SECONDS_DOWN = 1.0
-"""The same while it is down."""
-
-NEWEST = 2**62
-"""More than any revision."""
-
 MAX_ID = 2**31 - 1
 """The greatest id that a conversation may have."""
 
 GONE_SECONDS = 0.2
 """Seconds in which a node stores that a guest has disconnected."""
-
-IDS_BEFORE = 10_000
-"""How much smaller than the next id those may be that other nodes have, at the start of a node."""
 
 
 class Node(NamedTuple):
@@ -122,13 +109,7 @@ class Nodes:
         self.private: UnheardPrivate
         self._ids = IdBlocks(node.store, threads, reactor)
         self._id = 0
-        self._revision = 0
-        self._above = 0  # no conversation with a smaller id, or this one, is created any more
-        self._seen: set[int] = set()  # the others that were found
-        self._marks: deque[tuple[float, int]] = deque()  # when which id was the highest
-        self._comparing = LoopingCall(self._compare_when_due)
-        self._comparing.clock = reactor
-        self._compared = self._refreshed = float("-inf")
+        self._comparing: Comparing
 
     def connect(
         self,
@@ -148,6 +129,10 @@ class Nodes:
             *(self._node.name, self._memory, registry, self._node.store, self._threads),
             *(self._reactor, self._tell),
         )
+        self._comparing = Comparing(
+            *(self._memory, self._node.store, journal, self.incoming, self.following),
+            *(self._reactor, self.refresh, self._each_second, self._run),
+        )
         self._memory.conversations.more_ids = self._ids.next
         registry.watch_local(self.following.account)
         registry.catch_up = self.know_groups
@@ -157,21 +142,15 @@ class Nodes:
         """Take the lease, before the store is loaded. Blocks. Raises `BadStore` or `NotSaved`."""
         self._node.store.expire()  # the start ends what guests of killed nodes have left
         self._id = self._node.store.begin(self._node.name)
-        first = self._ids.fill()
-        self._above = max(SERVER, first - IDS_BEFORE)
-        self._seen = set(self._node.store.heads([], self._above))
-        self._revision, _ = self._node.store.changed_accounts(NEWEST)
+        self._comparing.prepare(self._ids.fill())
 
     def start(self) -> None:
         """Begin, after the store was loaded. Blocks for a read. Raises `NotSaved`."""
         online = self._node.store.online()
-        for id in self._memory.conversations.ids():
-            self._note(self._memory.conversations[id], True)
-        self._memory.conversations.watchers.append(self._note)
         self.following.start()
         self.leases.start(self._id, online)
+        self._comparing.start()
         self.bus.start()
-        self._comparing.start(COMPARE_SECONDS_DOWN, now=False)
 
     def stop(self) -> Deferred[None]:
         """Give the lease back, and disconnect from the bus."""
@@ -182,8 +161,7 @@ class Nodes:
 
     def halt(self) -> Deferred[None]:
         """Stop all that runs by itself, and keep the lease as long as it lasts."""
-        if self._comparing.running:
-            self._comparing.stop()
+        self._comparing.stop()
         self.leases.halt()
         return self.bus.stop()
 
@@ -201,11 +179,22 @@ class Nodes:
             "lease_held": int(self.leases.held),
         }
 
-    def _note(self, conversation: Conversation, begins: bool) -> None:
-        if conversation.id > self._above:
-            self._seen.add(conversation.id)  # what was shown of it is not shown again
+    def _each_second(self) -> None:
+        self._ids.renew()
+        self.following.drop_idle()
 
-    # Groups.
+    # What is read.
+
+    def compare(self) -> None:
+        """Compare everything that is known with the store, soon."""
+        self._run(self._comparing.compare())
+        self._run(self.private.read_all())
+        self.leases.read()
+
+    async def learn(self) -> None:
+        """Read what other nodes have created, and changed. Raises `NotSaved`."""
+        await self._comparing.compare()
+        await self.incoming.when_read()
 
     async def know_groups(self, key: Key) -> None:
         """Read what is new in the groups with which *key* is connected. Raises `NotSaved`."""
@@ -213,18 +202,18 @@ class Nodes:
         heads = await self._journal.read_in_order(self._node.store.connected, key, known)
         for id, head in heads.items():
             if self.incoming.known(id) < head:
-                self.incoming.read(id)
+                self.incoming.read(id, head - 1)
         await self.incoming.when_read()
 
     async def know_group(self, id: int) -> None:
         """Read the state of the group *id*, unless it is followed. Raises `NotSaved`."""
         if id in self.following:
             return
-        self.following.hold(id)  # who asks may become a member
         heads = await self._journal.read_in_order(self._node.store.heads, [id], MAX_ID)
         if self.incoming.known(id) < heads.get(id, 0):
             await self.incoming.refresh(heads)
             await self.incoming.when_read()
+        self.following.hold(id)  # whoever asks may ask again, or join
 
     # Notices.
 
@@ -282,83 +271,10 @@ class Nodes:
         self.incoming.read(SERVER)
         await self.incoming.when_read()
 
-    # Comparing with the store.
-
-    def compare(self) -> None:
-        """Compare everything that is known with the store, soon."""
-        self._run(self._compare())
-        self._run(self.private.read_all())
-        self.leases.read()
-
-    def _compare_when_due(self) -> Deferred[None] | None:
-        self._ids.renew()
-        self.following.drop_idle()
-        now = self._reactor.seconds()
-        due = COMPARE_SECONDS if self.bus.up else COMPARE_SECONDS_DOWN
-        if now - self._compared < due:
-            return None
-        comparing = self._compare(everything=now - self._refreshed >= REFRESH_SECONDS)
-        return Deferred.fromCoroutine(comparing).addErrback(self._failed)
-
-    async def learn(self) -> None:
-        """Read what other nodes have created. Raises `NotSaved`."""
-        await self._compare()
-        await self.incoming.when_read()
-
-    async def _compare(self, everything: bool = True) -> None:
-        """Read what is new; of the groups that are not followed only if it is *everything*."""
-        self._compared = self._reactor.seconds()
-        ids = self._memory.conversations.ids()
-        if everything:
-            self._refreshed = self._compared
-        else:
-            ids = [id for id in ids if not self._is_passed_over(id)]
-        known = {id: self.incoming.known(id) for id in ids}
-        heads = await self._journal.read_in_order(self._node.store.heads, ids, self._above)
-        passed_over: dict[int, int] = {}
-        for id, head in heads.items():
-            if id not in known:
-                if head and id not in self._seen:
-                    self.incoming.look(id)
-            elif head > known[id]:
-                if self._is_passed_over(id):
-                    passed_over[id] = head
-                else:
-                    self.incoming.read(id)
-            elif head < known[id]:
-                self._log.critical("the database has lost entries of conversation {id}", id=id)
-        self._note_seen(heads)
-        if passed_over:
-            await self.incoming.refresh(passed_over)
-        revision, keys = await self._journal.read_in_order(
-            self._node.store.changed_accounts, self._revision
-        )
-        for key in keys:
-            await self.refresh(key)
-        self._revision = revision
-
-    def _is_passed_over(self, id: int) -> bool:
-        """Return whether *id* is that of a group that is not followed."""
-        conversation = self._memory.conversations.get(id)
-        return isinstance(conversation, GroupConversation) and id not in self.following
-
-    def _note_seen(self, heads: Mapping[int, int]) -> None:
-        """Note which conversations were found, until no smaller id can be that of a new one.
-
-        Each node has some ids that it may use for `LASTS_SECONDS`, so they are not used in order.
-        """
-        now = self._reactor.seconds()
-        self._seen.update(id for id, head in heads.items() if head and id > self._above)
-        if not self._marks or now - self._marks[-1][0] >= COMPARE_SECONDS_DOWN:
-            self._marks.append((now, max(heads, default=0)))
-        while now - self._marks[0][0] >= 2 * LASTS_SECONDS:
-            self._above = max(self._above, self._marks.popleft()[1])
-            self._seen = {id for id in self._seen if id > self._above}
-
     # Failures.
 
-    def _run(self, coroutine: object) -> None:
-        Deferred.fromCoroutine(coroutine).addErrback(self._failed)  # type: ignore[arg-type]
+    def _run(self, work: Coroutine[Deferred[Any], Any, None]) -> Deferred[None]:
+        return Deferred.fromCoroutine(work).addErrback(self._failed)
 
     def _failed(self, failure: Failure) -> None:
         if not isinstance(failure.value, NotSaved):
