@@ -38,7 +38,6 @@ COMMIT = 0.002
 PRESENCE_TICK = 0.05
 COMPARE_SECONDS = 30.0
 RENEW_SECONDS = 2.0
-READ_ONLINE_SECONDS = 10.0
 MAX_BATCH = 64
 
 CURSOR_COMMITS = 10
@@ -76,8 +75,8 @@ N_ONLINE_ROW, P_ONLINE_ROW = 10.0, 7.0
 N_ONLINE_COMMIT, P_ONLINE_COMMIT = 800.0, 230.0
 """Writes to the table of online users: a row, and a transaction."""
 
-N_ONLINE_READ, P_ONLINE_READ = 1.8, 1.3
-"""Reading a row of a user who is online at another node."""
+N_NODE, P_NODE = 1.8, 1.3
+"""Reading the row of another node, when a lease is renewed."""
 
 N_HEAD, P_HEAD = 3.0, 1.4
 """A conversation in the comparison of heads: 4.4 in all."""
@@ -184,11 +183,10 @@ def costs(community: Community, layout: Layout) -> Costs:
         told_presence, heard_presence = changes * in_small / sessions, changes * small / sessions
         if layout.notify:
             heard_presence = told_presence * nodes
-        read_online, compared, changed = 0.0, followed, 0.0
+        compared, changed = followed, 0.0
         caught_up = changes / 2 * GROUPS_OF_SESSION * _new_share(community, nodes)
     else:
         told_presence, heard_presence = notices, notices * nodes
-        read_online = sessions * (nodes - 1) / READ_ONLINE_SECONDS
         compared, caught_up = nodes * sum(each.number for each in community.groups), 0.0
     if nodes == 1:
         told = heard = told_presence = heard_presence = compared = caught_up = changed = 0.0
@@ -202,12 +200,13 @@ def costs(community: Community, layout: Layout) -> Costs:
     cursor_commits = min(cursors, nodes * shards * CURSOR_COMMITS)
     told_all, heard_all = told + told_presence, heard + heard_presence
     renewals = nodes / RENEW_SECONDS * shards
+    read_nodes = renewals * nodes
     n_told = N_TOLD_NOTIFY if layout.notify else N_TOLD_REDIS
     n_heard = N_HEARD_NOTIFY if layout.notify else N_HEARD_REDIS
     in_postgres = (
         (stored * P_MESSAGE + (commits + cursor_commits) * P_COMMIT + cursors * P_CURSOR)
         + (changes * P_ONLINE_ROW + commits_of_presence * P_ONLINE_COMMIT)
-        + (read_online * P_ONLINE_READ + heads * P_HEAD + caught_up * P_CATCH_UP)
+        + (read_nodes * P_NODE + heads * P_HEAD + caught_up * P_CATCH_UP)
         + refreshed * P_REFRESH
         + renewals * P_RENEW
     )
@@ -216,7 +215,7 @@ def costs(community: Community, layout: Layout) -> Costs:
         + (lines * N_LINE + writes * N_WRITE)
         + (told_all * n_told + heard * (n_heard + N_DECODE) + heard_presence * N_NOTICE)
         + (changes * N_ONLINE_ROW + commits_of_presence * N_ONLINE_COMMIT)
-        + (read_online * N_ONLINE_READ + heads * N_HEAD + caught_up * N_CATCH_UP)
+        + (read_nodes * N_NODE + heads * N_HEAD + caught_up * N_CATCH_UP)
         + refreshed * N_REFRESH
         + renewals * N_RENEW
     )
@@ -232,7 +231,7 @@ def costs(community: Community, layout: Layout) -> Costs:
         memory += sessions / ONLINE_SHARE * ACCOUNT_BYTES
         memory += sessions * (1 - 1 / nodes) * ELSEWHERE_BYTES
     written = stored + cursors + changes + renewals
-    read = read_online + heads + refreshed + caught_up
+    read = read_nodes + heads + refreshed + caught_up
     return Costs(
         *(messages, lines, told_all, heard_all, written, read),
         in_nodes / nodes * US,

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         DirectRecord,
         Loaded,
         NodeRecord,
+        Online,
         OnlineRecord,
         ServerState,
         StoredGroup,
@@ -228,22 +229,23 @@ class INodeStore(Interface):
     def end() -> None:
         """Remove the own node, and who is online there."""
 
-    def set_online(changes: Sequence[OnlineRecord]) -> None:
+    def set_online(changes: Sequence[OnlineRecord]) -> int:
         """Store the numbers of sessions at this node, whatever node the records have.
 
-        With 0 sessions, somebody is no longer online. Raises `LeaseLost` as `renew`.
+        With 0 sessions, somebody is no longer online. Returns this node's `NodeRecord.count`.
+        Raises `LeaseLost` as `renew`.
         """
 
-    def claim_guest(name: Name, party: str) -> bool:
-        """Make *name* a guest of this node with one session; return whether that was possible.
+    def claim_guest(name: Name, party: str) -> int:
+        """Make *name* a guest of this node with one session; return this node's new count.
 
-        It is not if there is an account with its key, or anybody is online under it at any node.
-        Nobody can register the name at another node while it is a guest here. Raises `LeaseLost`
-        as `renew`.
+        Returns 0 if that is not possible: there is an account with its key, or anybody is online
+        under it at any node. Nobody can register the name at another node while it is a guest here.
+        Raises `LeaseLost` as `renew`.
         """
 
-    def online() -> list[OnlineRecord]:
-        """Return who is online at other living nodes."""
+    def online(nodes: Collection[int] | None = None) -> Online:
+        """Return who is online at *nodes*, as far as they live; None: at all other nodes."""
 
     def ids(count: int) -> int:
         """Return the first of *count* new ids of conversations, which no other node gets."""

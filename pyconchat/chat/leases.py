@@ -6,7 +6,7 @@ there, and ends the memberships of its guests. What the bus loses is read from t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -17,17 +17,15 @@ from twisted.logger import Logger
 
 from pyconchat.chat.interfaces import INodeStore, IThreads
 from pyconchat.chat.memory import Memory
+from pyconchat.chat.online_elsewhere import AwayNotice, OnlineElsewhere, PresenceNotice
 from pyconchat.chat.session_registry import SessionRegistry
-from pyconchat.domain.absence import Absence
 from pyconchat.domain.accounts import Account, is_guest_party
 from pyconchat.domain.errors import LeaseLost, NotSaved
-from pyconchat.domain.names import Key, Name, fold
+from pyconchat.domain.names import Key, fold
 from pyconchat.domain.replies import EndWhy
-from pyconchat.domain.stored import OnlineRecord
-from pyconchat.domain.text import safe_line
-from pyconchat.net.waiters import Waiters
+from pyconchat.domain.stored import Online, OnlineRecord
 
-__all__ = ["RENEW_SECONDS", "AwayNotice", "Leases", "PresenceNotice"]
+__all__ = ["RENEW_SECONDS", "Leases"]
 
 RENEW_SECONDS = 2.0
 """Seconds between two renewals of the lease."""
@@ -37,26 +35,6 @@ CLAIM_SECONDS = 0.2
 
 MAX_AWAY_TEXT = 150
 """Maximum characters of an away text at other nodes: a notice has a limited size."""
-
-RENEWALS_PER_READING = 5
-"""Renewals between two readings of everybody who is online elsewhere."""
-
-
-class PresenceNotice(msgspec.Struct, frozen=True, tag="online"):
-    """Accounts have come to a node, or gone (with no sessions)."""
-
-    records: list[OnlineRecord]
-
-
-class AwayNotice(msgspec.Struct, frozen=True, tag="away"):
-    """*name* is away since *at* (milliseconds since the epoch) with *text*; None: is present.
-
-    The text has come over a bus, so it is safe for a terminal only when it was checked again.
-    """
-
-    name: Name
-    text: str | None
-    at: int
 
 
 class Leases:
@@ -86,20 +64,16 @@ class Leases:
         self.know_groups: Callable[[Key], Awaitable[None]]  # set by `Nodes`
         self._changes: dict[str, OnlineRecord] = {}  # of this node, not stored yet, by party
         self._storing = False
-        self._heard: list[OnlineRecord] = []  # during a reading
-        self._reading = False
-        self._read = Waiters()  # for the end of the reading
-        self._renewals = 0
+        self.elsewhere = OnlineElsewhere(memory, registry, nodes, threads, lambda: self.node)
         self._renewing = LoopingCall(self._renew)
         self._renewing.clock = reactor
         registry.watch_local(self._local)
         registry.absences.watch(self._tell_absence)
 
-    def start(self, node: int, online: Sequence[OnlineRecord]) -> None:
+    def start(self, node: int, online: Online) -> None:
         """Begin with the lease of *node*; *online* are those at other nodes."""
         self.node, self.held = node, True
-        for record in online:
-            self._set(record, quiet=True)
+        self.elsewhere.start(online)
         self._renewing.start(RENEW_SECONDS, now=False)
 
     def halt(self) -> None:
@@ -128,14 +102,6 @@ class Leases:
         else:
             self._tell(AwayNotice(account.name, absence.text[:MAX_AWAY_TEXT], absence.at))
 
-    def heard_absence(self, notice: AwayNotice) -> None:
-        """Take over that somebody at another node is away, or no longer."""
-        account = self._memory.accounts.get(notice.name)
-        if account is not None:
-            text = None if notice.text is None else safe_line(notice.text)
-            absence = None if text is None else Absence(text, notice.at)
-            self._registry.absences.changed_elsewhere(account, absence)
-
     def dismissed(self, account: Account) -> None:
         """Give back the name of the guest *account*, whose session did not begin."""
         self._note(account, 0)
@@ -153,9 +119,12 @@ class Leases:
         # First those who go: a guest may have become registered, with the same key.
         changes.sort(key=lambda record: record.sessions)
 
-        def stored(_: object) -> None:
+        def stored(count: int) -> None:
+            count -= len(changes)
             for first in range(0, len(changes), 3):  # a notice has at most 1 KiB
-                self._tell(PresenceNotice(changes[first : first + 3]))
+                records = changes[first : first + 3]
+                count += len(records)
+                self._tell(PresenceNotice(records, count))
 
         def again(failure: Any) -> None:
             self._failed(failure)
@@ -165,92 +134,17 @@ class Leases:
         storing.addCallbacks(stored, again)
         storing.addBoth(lambda _: self._reactor.callLater(0.05, self._store))
 
-    def is_guest_elsewhere(self, key: Key) -> bool:
-        """Return whether the account *key* is a guest of another node, as far as known."""
-        account = self._memory.accounts.get(key)
-        is_guest = account is not None and not account.registered
-        return is_guest and key in self._memory.presence.elsewhere
-
     async def claim_guest(self, account: Account) -> bool:
         """Take the name of *account*, a guest, on all nodes. Raises `NotSaved`."""
         claim = self._nodes.claim_guest, account.name, account.party
-        if await self._threads.write(*claim):
-            return True
-        await deferLater(self._reactor, CLAIM_SECONDS)  # somebody may have just gone elsewhere
-        return await self._threads.write(*claim)
-
-    # The other nodes.
-
-    def heard(self, notice: PresenceNotice) -> None:
-        """Take over what another node has told."""
-        for record in notice.records:
-            if record.node != self.node:
-                self._set(record)
-                if self._reading:
-                    self._heard.append(record)
-
-    def _set(self, record: OnlineRecord, quiet: bool = False) -> None:
-        """Record that somebody is online at another node, or no longer (with no sessions)."""
-        key = fold(record.name)
-        elsewhere = self._memory.presence.elsewhere
-        nodes = elsewhere.get(key, {})
-        known = nodes.get(record.node)
-        if record.sessions:
-            if known is not None and known.party != record.party:
-                self._gone(known)
-            was_online = self._memory.presence.online(key)
-            elsewhere.setdefault(key, {})[record.node] = record
-            account = self._memory.accounts.get(key)
-            if account is None and is_guest_party(record.party):
-                account = Account(record.name)
-                account.party = record.party
-                self._memory.accounts.add(account)
-            if account is not None and not was_online and not quiet:
-                self._registry.elsewhere_changed(account, True)
-        elif known is not None and known.party == record.party:
-            self._gone(known)
-
-    def _gone(self, record: OnlineRecord) -> None:
-        key = fold(record.name)
-        elsewhere = self._memory.presence.elsewhere
-        del elsewhere[key][record.node]
-        if elsewhere[key]:
-            return
-        del elsewhere[key]
-        account = self._memory.accounts.get(key)
-        if account is None or account.party != record.party:
-            return
-        self._registry.absences.changed_elsewhere(account, None)
-        if not self._memory.presence.sessions(key):
-            self._registry.elsewhere_changed(account, False)
-            if not account.registered:
-                self._memory.accounts.remove(account)
-                self._registry.revoke(account)
-        if not account.registered:
-            self._registry.forget_elsewhere(record.party)
-
-    def read(self) -> Deferred[None]:
-        """Read who is online at the other nodes. Fires when that is done, or cannot be done."""
-        if self._reading:
-            return self._read.wait(False)
-        self._reading = True
-
-        def found(records: Sequence[OnlineRecord]) -> None:
-            now = {(record.node, record.party) for record in records}
-            for nodes in list(self._memory.presence.elsewhere.values()):
-                for record in list(nodes.values()):
-                    if (record.node, record.party) not in now:
-                        self._gone(record)
-            for record in (*records, *self._heard):  # what was heard may be newer
-                self._set(record)
-
-        def done(_: object) -> None:
-            self._reading = False
-            self._heard.clear()
-            self._read.fire()
-
-        reading = self._threads.write(self._nodes.online)
-        return reading.addCallback(found).addErrback(self._failed).addCallback(done)
+        count = await self._threads.write(*claim)
+        if not count:
+            await deferLater(self._reactor, CLAIM_SECONDS)  # somebody may have just gone elsewhere
+            count = await self._threads.write(*claim)
+        if count:
+            record = OnlineRecord(self.node, account.name, account.party, 1)
+            self._tell(PresenceNotice([record], count))
+        return bool(count)
 
     # The lease.
 
@@ -260,7 +154,7 @@ class Leases:
 
     async def _keep(self) -> None:
         try:
-            await self._threads.write(self._nodes.renew)
+            living = await self._threads.write(self._nodes.renew)
             gone = await self._threads.write(self._nodes.expire)
         except LeaseLost:
             await self._begin_again()
@@ -270,15 +164,14 @@ class Leases:
             return
         for record in gone:
             await self._expired(record)
-        self._renewals += 1
-        if self._renewals % RENEWALS_PER_READING == 0:
-            await self.read()
+        reading = self.elsewhere.compare(living)
+        if reading is not None:
+            await reading
 
     async def _expired(self, record: OnlineRecord) -> None:
         """End what somebody has left at a node whose lease has ended."""
         key = fold(record.name)
-        if record.node in self._memory.presence.elsewhere.get(key, {}):
-            self._gone(record)
+        self.elsewhere.ended(record)
         if is_guest_party(record.party):
             try:
                 await self.know_groups(key)
@@ -305,7 +198,7 @@ class Leases:
         for session in presence.everybody():
             if session.account.registered:
                 self._note(session.account, 1)
-        await self.read()
+        await self.elsewhere.read()
 
     def _failed(self, failure: Any) -> None:
         if not isinstance(failure.value, NotSaved):

@@ -24,8 +24,9 @@ from pyconchat.chat.id_blocks import IdBlocks
 from pyconchat.chat.incoming import Incoming
 from pyconchat.chat.interfaces import IBus, IBusListener, INodeStore, IStore, IThreads
 from pyconchat.chat.journal import Journal
-from pyconchat.chat.leases import AwayNotice, Leases, PresenceNotice
+from pyconchat.chat.leases import Leases
 from pyconchat.chat.memory import Memory
+from pyconchat.chat.online_elsewhere import AwayNotice, PresenceNotice
 from pyconchat.chat.pending import PendingDecision
 from pyconchat.chat.publisher import Publisher
 from pyconchat.chat.recovery import Recovery
@@ -189,7 +190,7 @@ class Nodes:
         """Compare everything that is known with the store, soon."""
         self._run(self._comparing.compare())
         self._run(self.private.read_all())
-        self.leases.read()
+        self.leases.elsewhere.read()
 
     async def learn(self) -> None:
         """Read what other nodes have created, and changed. Raises `NotSaved`."""
@@ -245,9 +246,9 @@ class Nodes:
         if isinstance(notice, AccountNotice):
             self._run(self.refresh(notice.key))
         elif isinstance(notice, AwayNotice):
-            self.leases.heard_absence(notice)
+            self.leases.elsewhere.heard_absence(notice)
         else:
-            self.leases.heard(notice)
+            self.leases.elsewhere.heard(notice)
 
     # Accounts.
 
@@ -256,12 +257,13 @@ class Nodes:
 
         A guest of another node, who may just have disconnected there, gets a moment to be gone.
         """
+        elsewhere = self.leases.elsewhere
         for pause in (0.0, GONE_SECONDS):
-            if not self.leases.is_guest_elsewhere(key):
+            if not elsewhere.is_guest(key):
                 break
             if pause:
                 await deferLater(self._reactor, pause)
-            await self.leases.read()
+            await elsewhere.read(elsewhere.nodes_of(key))
         state = await self._journal.read_in_order(self._node.store.account, key)
         self._take_over(key, state)
 

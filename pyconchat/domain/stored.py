@@ -19,6 +19,7 @@ __all__ = [
     "DirectRecord",
     "Loaded",
     "NodeRecord",
+    "Online",
     "OnlineRecord",
     "ServerState",
     "StoredGroup",
@@ -160,10 +161,14 @@ class AccountState(msgspec.Struct, frozen=True):
 
 
 class NodeRecord(msgspec.Struct, frozen=True):
-    """One of the servers (nodes) that share a database."""
+    """One of the servers (nodes) that share a database.
+
+    *count* is that of the `OnlineRecord`s that it has stored since it began, old ones included.
+    """
 
     id: int
     name: str
+    count: int = 0
 
 
 class OnlineRecord(msgspec.Struct, frozen=True):
@@ -176,3 +181,10 @@ class OnlineRecord(msgspec.Struct, frozen=True):
     name: Name
     party: str
     sessions: int
+
+
+class Online(msgspec.Struct, frozen=True):
+    """Who is online at some nodes, and the nodes' `NodeRecord.count` at that moment, by id."""
+
+    counts: dict[int, int]
+    records: list[OnlineRecord]

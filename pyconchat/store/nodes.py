@@ -18,7 +18,7 @@ from pyconchat.domain.decisions import SERVER
 from pyconchat.domain.errors import LeaseLost
 from pyconchat.domain.events import Entry
 from pyconchat.domain.names import Key, Name, fold
-from pyconchat.domain.stored import AccountState, Caught, NodeRecord, OnlineRecord
+from pyconchat.domain.stored import AccountState, Caught, NodeRecord, Online, OnlineRecord
 from pyconchat.store import catching_up, schema
 from pyconchat.store.account_state import read_account
 from pyconchat.store.engines import READ_SECONDS, BadStore
@@ -88,7 +88,10 @@ class NodeStore:
                 raise _lost()
             if not self._online.is_filled(connection, self._sharing.node):
                 self._online.fill(connection, self._sharing.node, self._here)
-            living = select(_nodes.id, _nodes.name).where(_nodes.lease > self._now)
+                self._count(connection, 1)  # others may have read the empty table
+            living = select(_nodes.id, _nodes.name, _nodes.online_count).where(
+                _nodes.lease > self._now
+            )
             return [NodeRecord(*row) for row in connection.execute(living.order_by(_nodes.id))]
 
     def expire(self) -> list[OnlineRecord]:
@@ -111,7 +114,7 @@ class NodeStore:
                 self._remove(connection, [self._sharing.node])
         self._sharing.node, self._here = 0, {}
 
-    def set_online(self, changes: Sequence[OnlineRecord]) -> None:
+    def set_online(self, changes: Sequence[OnlineRecord]) -> int:
         newest = {fold(each.name): each for each in changes}
         here = {key: each for key, each in newest.items() if each.sessions > 0}
         node = self._sharing.node
@@ -119,11 +122,13 @@ class NodeStore:
             self._require_lease(connection)
             self._online.put(connection, node, here)
             self._online.drop(connection, node, newest.keys() - here.keys())
+            count = self._count(connection, len(changes))
         for key in newest:
             self._here.pop(key, None)
         self._here |= here
+        return count
 
-    def claim_guest(self, name: Name, party: str) -> bool:
+    def claim_guest(self, name: Name, party: str) -> int:
         key = fold(name)
         guest = OnlineRecord(self._sharing.node, name, party, 1)
         with self._writer.transaction() as connection:
@@ -132,15 +137,21 @@ class NodeStore:
             accounts = schema.accounts.c.key
             for column in (accounts, _online.key):
                 if connection.scalar(select(column).where(column == key).limit(1)) is not None:
-                    return False
+                    return 0
             self._online.put(connection, guest.node, {key: guest})
+            count = self._count(connection, 1)
         self._here[key] = guest
-        return True
+        return count
 
-    def online(self) -> list[OnlineRecord]:
-        living = select(_nodes.id).where(_nodes.lease > self._now, _nodes.id != self._sharing.node)
-        with self._writer.reading(READ_SECONDS) as connection:
-            return self._online.read(connection, _online.node.in_(living))
+    def online(self, nodes: Collection[int] | None = None) -> Online:
+        living = select(_nodes.id, _nodes.online_count).where(
+            _nodes.lease > self._now, _nodes.id != self._sharing.node
+        )
+        if nodes is not None:
+            living = living.where(_nodes.id.in_(nodes))
+        with self._writer.snapshot(READ_SECONDS) as connection:
+            counts = {row.id: row.online_count for row in connection.execute(living)}
+            return Online(counts, self._online.read(connection, _online.node.in_(counts)))
 
     def ids(self, count: int) -> int:
         conversations = schema.conversations.c
@@ -178,6 +189,13 @@ class NodeStore:
             revision: int = connection.execute(newest).scalar_one()
             owners = connection.scalars(changed.order_by(_changes.revision, _changes.owner))
             return revision, [Key(owner) for owner in owners]
+
+    def _count(self, connection: Connection, more: int) -> int:
+        """Add *more* to the count of this node's online records; return it."""
+        adding = update(schema.nodes).where(*self._own())
+        adding = adding.values(online_count=_nodes.online_count + more)
+        count: int = connection.execute(adding.returning(_nodes.online_count)).scalar_one()
+        return count
 
     def _own(self) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         return _nodes.id == self._sharing.node, _nodes.incarnation == self._incarnation

@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = "0026"
+VERSION = "0027"
 """The newest migration. A database with this version starts without Alembic."""
 
 CLAIM_CODE = "claim-code"
@@ -338,6 +338,7 @@ nodes = Table(
     Column("name", String(64), nullable=False),
     Column("incarnation", BigInteger, nullable=False),
     Column("lease", BigInteger, nullable=False),
+    Column("online_count", BigInteger, nullable=False, server_default="0"),
     Index("nodes_name", "name", unique=True),
 )
 

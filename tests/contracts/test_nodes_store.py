@@ -124,7 +124,7 @@ def here(name: Name, sessions: int = 1, party: str = "") -> OnlineRecord:
 
 def seen(store: SqlStore) -> list[tuple[str, int]]:
     """Return the users online at other nodes, with their counts of sessions."""
-    return [(each.name, each.sessions) for each in store.nodes.online()]
+    return [(each.name, each.sessions) for each in store.nodes.online().records]
 
 
 # Leases.
@@ -207,18 +207,36 @@ def test_who_is_online_at_other_nodes(one: SqlStore, two: SqlStore) -> None:
     one.nodes.set_online([here(ALICE.name), here(BOB.name), here(CAROL.name), here(ALICE.name, 3)])
     one.nodes.set_online([here(CAROL.name, 0), here(BOB.name, 2), here(GUS.name, 0)])
     one.nodes.set_online([])
-    assert one.nodes.online() == []
-    assert two.nodes.online() == [
+    assert seen(one) == []
+    assert two.nodes.online().records == [
         OnlineRecord(id, ALICE.name, A, 3),
         OnlineRecord(id, BOB.name, B, 2),
     ]
     two.nodes.set_online([here(ALICE.name)])
     assert seen(one) == [("alice", 1)]
     end_lease(two, "one")
-    assert two.nodes.online() == []
+    assert seen(two) == []
     one.nodes.end()
     one.nodes.begin("one")
-    assert two.nodes.online() == []
+    assert seen(two) == []
+
+
+def test_what_a_node_has_stored_is_counted(one: SqlStore, two: SqlStore) -> None:
+    """Old records, too; and the other nodes read some nodes' users with that count."""
+    id, other = (node.id for node in one.nodes.renew())
+    assert one.nodes.set_online([here(ALICE.name), here(BOB.name)]) == 2
+    assert one.nodes.set_online([here(ALICE.name, 0)]) == 3
+    assert one.nodes.claim_guest(GUS.name, GUEST) == 4
+    assert one.nodes.claim_guest(GUS.name, "gus~2") == 0
+    assert [node.count for node in two.nodes.renew()] == [4, 0]
+    online = two.nodes.online([id, other, 99])
+    assert online.counts == {id: 4}
+    assert [each.name for each in online.records] == [BOB.name, GUS.name]
+    assert two.nodes.online([]).records == []
+    with two._writer.transaction() as connection:
+        connection.execute(text("DELETE FROM online"))
+    one.nodes.renew()  # stores them again
+    assert two.nodes.online().counts == {id: 5}
 
 
 def test_a_crash_of_the_database_empties_who_is_online(one: SqlStore, two: SqlStore) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from twisted.internet.task import Clock
 
 from pyconchat.chat.leases import RENEW_SECONDS
+from pyconchat.domain.stored import Online
 from pyconchat.store import BadStore
 from tests.nodes.cluster import Cluster
 from tests.support.groups import find_group
@@ -87,3 +91,43 @@ def test_a_failure_does_not_end_the_renewals(
     monkeypatch.setattr(store, "renew", fail_once)
     cluster.settle(3 * RENEW_SECONDS)
     assert len(calls) >= 2
+
+
+def test_who_is_online_is_read_only_after_a_loss(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = cluster.nodes[1].own_store.nodes
+    online, read = store.online, []
+
+    def count(nodes: list[int] | None = None) -> Online:
+        read.append(nodes)
+        return online(nodes)
+
+    monkeypatch.setattr(store, "online", count)
+    cluster.settle(1)
+    read.clear()
+    for nth in range(8):
+        gus = cluster.person(0, f"gus{nth}")
+        cluster.settle(RENEW_SECONDS)
+        gus.wire.loseConnection()
+    cluster.settle(20)
+    assert read == []
+    cluster.cut()
+    cluster.person(0, "gus")
+    cluster.settle(3 * RENEW_SECONDS)
+    assert read == [[1]]
+    assert cluster.nodes[1].chat.accounts.get("gus") is not None
+    cluster.settle(20)
+    assert read == [[1]]
+
+
+def test_the_users_of_a_dead_node_whose_end_was_not_heard(tmp_path: Path, clock: Clock) -> None:
+    cluster = Cluster(tmp_path, clock, 3)
+    cluster.person(2, "gus")
+    cluster.settle(1)
+    cluster.cut()
+    cluster.crash(2)
+    cluster.settle(4 * RENEW_SECONDS)
+    for node in cluster.nodes:
+        assert node.chat.accounts.get("gus") is None, node.name
+    cluster.stop()

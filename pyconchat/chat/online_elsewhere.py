@@ -1,0 +1,232 @@
+"""OnlineElsewhere: who is online at the other nodes, as their notices and the store say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pyconchat.chat.interfaces import INodeStore, IThreads
+from pyconchat.chat.memory import Memory
+from pyconchat.chat.session_registry import SessionRegistry
+from pyconchat.domain.absence import Absence
+from pyconchat.domain.accounts import Account, is_guest_party
+from pyconchat.domain.errors import NotSaved
+from pyconchat.domain.names import Key, Name, fold
+from pyconchat.domain.stored import NodeRecord, Online, OnlineRecord
+from pyconchat.domain.text import safe_line
+from pyconchat.net.waiters import Waiters
+
+__all__ = ["AwayNotice", "OnlineElsewhere", "PresenceNotice"]
+
+
+class PresenceNotice(msgspec.Struct, frozen=True, tag="online"):
+    """Accounts have come to a node, or gone (with no sessions).
+
+    *count* is that of all records that the node has stored up to these (see `NodeRecord.count`);
+    0: another node tells this, because the lease of theirs has ended.
+    """
+
+    records: list[OnlineRecord]
+    count: int = 0
+
+
+class AwayNotice(msgspec.Struct, frozen=True, tag="away"):
+    """*name* is away since *at* (milliseconds since the epoch) with *text*; None: is present.
+
+    The text has come over a bus, so it is safe for a terminal only when it was checked again.
+    """
+
+    name: Name
+    text: str | None
+    at: int
+
+
+class OnlineElsewhere:
+    """Keeps `Presence.elsewhere`; *own* returns the id of this node.
+
+    Each node counts the records that it stores. Whoever has heard less than it has stored reads all
+    of its records from the store *nodes*.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        memory: Memory,
+        registry: SessionRegistry,
+        nodes: INodeStore,
+        threads: IThreads,
+        own: Callable[[], int],
+    ) -> None:
+        self._memory = memory
+        self._registry = registry
+        self._nodes = nodes
+        self._threads = threads
+        self._own = own
+        self._heard: dict[int, int] = {}  # the counts of records that were heard, or read, by node
+        self._stored: dict[int, int] = {}  # the counts that were stored at the last `compare`
+        self._records: Counter[int] = Counter()  # the users online at each node
+        self._dead: set[int] = set()  # nodes with users that were not living at the last `compare`
+        self._meanwhile: list[OnlineRecord] = []  # what was heard during a reading
+        self._reading = False
+        self._read = Waiters()  # for the end of the reading
+
+    def start(self, online: Online) -> None:
+        """Begin with what was read before the start."""
+        self._heard.update(online.counts)
+        for record in online.records:
+            self._set(record, quiet=True)
+
+    def is_guest(self, key: Key) -> bool:
+        """Return whether the account *key* is a guest of another node, as far as known."""
+        account = self._memory.accounts.get(key)
+        is_guest = account is not None and not account.registered
+        return is_guest and key in self._memory.presence.elsewhere
+
+    # Notices.
+
+    def heard(self, notice: PresenceNotice) -> None:
+        """Take over what another node has told; what was heard already is ignored."""
+        records = [record for record in notice.records if record.node != self._own()]
+        if notice.count and records:
+            node = records[0].node
+            known = self._heard.get(node, 0)
+            if notice.count <= known:
+                return
+            if notice.count == known + len(records):  # otherwise `compare` finds out
+                self._heard[node] = notice.count
+        for record in records:
+            self._set(record)
+            if self._reading:
+                self._meanwhile.append(record)
+
+    def heard_absence(self, notice: AwayNotice) -> None:
+        """Take over that somebody at another node is away, or no longer."""
+        account = self._memory.accounts.get(notice.name)
+        if account is not None:
+            text = None if notice.text is None else safe_line(notice.text)
+            absence = None if text is None else Absence(text, notice.at)
+            self._registry.absences.changed_elsewhere(account, absence)
+
+    def ended(self, record: OnlineRecord) -> None:
+        """Take over that the lease of the node of *record* has ended."""
+        if record.node in self._memory.presence.elsewhere.get(fold(record.name), {}):
+            self._gone(record)
+
+    # Reading.
+
+    def compare(self, living: Sequence[NodeRecord]) -> Deferred[None] | None:
+        """Read the users of nodes of which something was not heard, and remove those of dead nodes.
+
+        What was stored since the last call may still be on its way.
+        """
+        counts = {each.id: each.count for each in living if each.id != self._own()}
+        missed = [
+            node
+            for node, count in self._stored.items()
+            if node in counts and self._heard.get(node, 0) < count
+        ]
+        self._stored = counts
+        dead = {node for node, count in self._records.items() if count and node not in counts}
+        self._remove(dict.fromkeys(dead & self._dead, ()))  # not one that has just begun
+        self._dead = dead
+        self._heard = {node: count for node, count in self._heard.items() if node not in dead}
+        return self.read(missed) if missed else None
+
+    def read(self, nodes: Collection[int] | None = None) -> Deferred[None]:
+        """Read who is online at *nodes*; None: at all that live.
+
+        Fires when that is done, or cannot be done.
+        """
+        if self._reading:
+            return self._read.wait(False)
+        self._reading = True
+
+        def found(online: Online) -> None:
+            kept: dict[int, set[str]] = {
+                node: set() for node in (self._records if nodes is None else nodes)
+            }
+            for record in online.records:
+                kept.setdefault(record.node, set()).add(record.party)
+            self._remove(kept)
+            for record in (*online.records, *self._meanwhile):  # what was heard may be newer
+                self._set(record)
+            for node, count in online.counts.items():
+                self._heard[node] = max(count, self._heard.get(node, 0))
+
+        def failed(failure: Failure) -> None:
+            if not isinstance(failure.value, NotSaved):
+                self._log.failure("presence", failure)
+
+        def done(_: object) -> None:
+            self._reading = False
+            self._meanwhile.clear()
+            self._read.fire()
+
+        reading = self._threads.write(self._nodes.online, nodes)
+        return reading.addCallback(found).addErrback(failed).addCallback(done)
+
+    def nodes_of(self, key: Key) -> Collection[int]:
+        """Return the other nodes at which the account *key* is online, as far as known."""
+        return list(self._memory.presence.elsewhere.get(key, ()))
+
+    # Records.
+
+    def _set(self, record: OnlineRecord, quiet: bool = False) -> None:
+        """Record that somebody is online at another node, or no longer (with no sessions)."""
+        key = fold(record.name)
+        elsewhere = self._memory.presence.elsewhere
+        known: OnlineRecord | None = elsewhere.get(key, _NOWHERE).get(record.node)
+        if record.sessions:
+            if known is not None and known.party != record.party:
+                self._gone(known)
+                known = None
+            was_online = self._memory.presence.online(key)
+            elsewhere.setdefault(key, {})[record.node] = record
+            self._records[record.node] += known is None
+            account = self._memory.accounts.get(key)
+            if account is None and is_guest_party(record.party):
+                account = Account(record.name)
+                account.party = record.party
+                self._memory.accounts.add(account)
+            if account is not None and not was_online and not quiet:
+                self._registry.elsewhere_changed(account, True)
+        elif known is not None and known.party == record.party:
+            self._gone(known)
+
+    def _remove(self, kept: Mapping[int, Collection[str]]) -> None:
+        """Remove the records of some nodes, except those of the parties *kept* of each."""
+        if not kept:
+            return
+        for nodes in list(self._memory.presence.elsewhere.values()):
+            for node in nodes.keys() & kept.keys():
+                if nodes[node].party not in kept[node]:
+                    self._gone(nodes[node])
+
+    def _gone(self, record: OnlineRecord) -> None:
+        key = fold(record.name)
+        elsewhere = self._memory.presence.elsewhere
+        del elsewhere[key][record.node]
+        self._records[record.node] -= 1
+        if elsewhere[key]:
+            return
+        del elsewhere[key]
+        account = self._memory.accounts.get(key)
+        if account is None or account.party != record.party:
+            return
+        self._registry.absences.changed_elsewhere(account, None)
+        if not self._memory.presence.sessions(key):
+            self._registry.elsewhere_changed(account, False)
+            if not account.registered:
+                self._memory.accounts.remove(account)
+                self._registry.revoke(account)
+        if not account.registered:
+            self._registry.forget_elsewhere(record.party)
+
+
+_NOWHERE: Mapping[int, OnlineRecord] = {}

@@ -1,0 +1,15 @@
+"""Each node counts what it stores about who is online."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0027"
+down_revision = "0026"
+
+
+def upgrade() -> None:
+    op.add_column(
+        "nodes", sa.Column("online_count", sa.BigInteger, nullable=False, server_default="0")
+    )
