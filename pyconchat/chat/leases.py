@@ -27,10 +27,13 @@ from pyconchat.domain.stored import OnlineRecord
 from pyconchat.domain.text import safe_line
 from pyconchat.net.waiters import Waiters
 
-__all__ = ["RENEW_SECONDS", "AwayNotice", "Leases", "PresenceNotice"]
+__all__ = ["MAX_AGE_SECONDS", "RENEW_SECONDS", "AwayNotice", "Leases", "PresenceNotice"]
 
 RENEW_SECONDS = 2.0
 """Seconds between two renewals of the lease."""
+
+MAX_AGE_SECONDS = 10.0
+"""Seconds after its last renewal at which a lease may have expired, as in the store."""
 
 CLAIM_SECONDS = 0.2
 """Seconds between two attempts to take a guest's name."""
@@ -82,10 +85,12 @@ class Leases:
         self._reactor = reactor
         self._tell = tell
         self.node = 0  # the id of this node
-        self.held = False
+        self._held = False
+        self._renewed_at = 0.0  # seconds of the reactor's clock
         self.know_groups: Callable[[Key], Awaitable[None]]  # set by `Nodes`
         self._changes: dict[str, OnlineRecord] = {}  # of this node, not stored yet, by party
         self._storing = False
+        self._stored = Waiters()  # for the end of that
         self._heard: list[OnlineRecord] = []  # during a reading
         self._reading = False
         self._read = Waiters()  # for the end of the reading
@@ -97,7 +102,8 @@ class Leases:
 
     def start(self, node: int, online: Sequence[OnlineRecord]) -> None:
         """Begin with the lease of *node*; *online* are those at other nodes."""
-        self.node, self.held = node, True
+        self.node = node
+        self._hold()
         for record in online:
             self._set(record, quiet=True)
         self._renewing.start(RENEW_SECONDS, now=False)
@@ -106,7 +112,16 @@ class Leases:
         """Renew the lease no more."""
         if self._renewing.running:
             self._renewing.stop()
-        self.held = False
+        self._held = False
+
+    @property
+    def held(self) -> bool:
+        """Return whether this node has its lease; false also when it could not be renewed."""
+        age = self._reactor.seconds() - self._renewed_at
+        return self._held and age < MAX_AGE_SECONDS
+
+    def _hold(self) -> None:
+        self._held, self._renewed_at = True, self._reactor.seconds()
 
     # This node.
 
@@ -149,6 +164,7 @@ class Leases:
         changes, self._changes = list(self._changes.values()), {}
         if not changes:
             self._storing = False
+            self._stored.fire()
             return
         # First those who go: a guest may have become registered, with the same key.
         changes.sort(key=lambda record: record.sessions)
@@ -160,10 +176,22 @@ class Leases:
         def again(failure: Any) -> None:
             self._failed(failure)
             self._changes = {each.party: each for each in changes} | self._changes
+            self._stored.fire()  # nobody waits until the database is back
 
         storing = self._threads.write(self._nodes.set_online, changes)
         storing.addCallbacks(stored, again)
         storing.addBoth(lambda _: self._reactor.callLater(0.05, self._store))
+
+    def when_stored(self) -> Deferred[None]:
+        """Fire when the other nodes know who is online here, or after a failure to store that."""
+        return self._stored.wait(not self._storing)
+
+    async def is_alone(self) -> bool:
+        """Return whether there is no other living node, or the database cannot tell."""
+        try:
+            return len(await self._threads.write(self._nodes.renew)) < 2
+        except NotSaved:  # also without a lease
+            return True
 
     def is_guest_elsewhere(self, key: Key) -> bool:
         """Return whether the account *key* is a guest of another node, as far as known."""
@@ -261,6 +289,7 @@ class Leases:
     async def _keep(self) -> None:
         try:
             await self._threads.write(self._nodes.renew)
+            self._hold()
             gone = await self._threads.write(self._nodes.expire)
         except LeaseLost:
             await self._begin_again()
@@ -291,7 +320,7 @@ class Leases:
     async def _begin_again(self) -> None:
         """Take a new lease. Others have ended the guests of this node, so their sessions end."""
         self._log.error("the lease of this node was lost: its guests are disconnected")
-        self.held = False
+        self._held = False
         presence = self._memory.presence
         for session in list(presence.everybody()):
             if not session.account.registered:
@@ -301,7 +330,7 @@ class Leases:
         except NotSaved as problem:
             self._log.warn("no new lease: {problem}", problem=problem)
             return
-        self.held = True
+        self._hold()
         for session in presence.everybody():
             if session.account.registered:
                 self._note(session.account, 1)
