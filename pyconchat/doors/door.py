@@ -227,6 +227,7 @@ class Door(DelayedLines):
         if self.ending:
             raise PeerGone
         self.session = session
+        self.opened_by_input = False  # it was handled
         set_read_size(self._connection, READ_SIZE)
         self._counted.logged_in()
         if self._context.limits.messages_per_second > 0:

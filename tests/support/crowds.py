@@ -85,7 +85,7 @@ class Crowd:
             assert took < seconds, self.report
         raise AssertionError(f"the crowd has ended: {self.report}")
 
-    def ends(self) -> Object:
+    def ends(self, seconds: float = PATIENCE) -> Object:
         """Stop its messages, and return its report when all are answered and received."""
         assert self.process.stdin is not None
         self.process.stdin.write("\n")
@@ -108,7 +108,7 @@ def crowd(ports: Sequence[int], file: Path) -> Iterator[Crowd]:
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root
     ) as process:
-        watch = threading.Timer(5 * MOST, process.kill)  # a crowd without reports tests nothing
+        watch = threading.Timer(20 * MOST, process.kill)  # a crowd without reports tests nothing
         watch.start()
         try:
             yield Crowd(process)
