@@ -86,11 +86,14 @@ class Crowd:
         raise AssertionError(f"the crowd has ended: {self.report}")
 
     def ends(self, seconds: float = PATIENCE) -> Object:
-        """Stop its messages, and return its report when all are answered and received."""
+        """Stop its messages, and return its report when all are answered and received.
+
+        That they are answered may take *seconds*.
+        """
         assert self.process.stdin is not None
         self.process.stdin.write("\n")
         self.process.stdin.flush()
-        self.waits_for(lambda report: report["ended"], PATIENCE)
+        self.waits_for(lambda report: report["ended"], seconds)
         assert self.process.stdout is not None
         for line in self.process.stdout:  # until all have the newest entry
             self.report = json.loads(line)

@@ -44,7 +44,7 @@ def restart_in_turn(folder: Path, url: str, clients: int, senders: int, people: 
                 assert ended >= everyone // 2
                 node.restart()
             _talk(everybody, senders + people // 2)
-            report = everybody.ends()
+            report = everybody.ends(MAX_WAIT)
         assert cluster.tracebacks() == []
     with closing(SqlStore(url)) as store:
         store.open_as_is()
