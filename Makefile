@@ -53,9 +53,10 @@ torture: $(VENV)/test.stamp
 	PYCONCHAT_TEST_FACTOR=30 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile \
 		tests/contracts tests/domain/test_group.py $(ARGS)
 
-# Fifty kills of nodes, of the bus and of the database, over NOTIFY and over Redis.
+# Fifty kills of nodes, of the bus and of the database, over NOTIFY and over Redis; a rolling restart.
 torture-nodes: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -m torture tests/torture/test_node_kills.py -s $(ARGS)
+	$(BIN)/python -m pytest -m torture tests/torture/test_node_kills.py \
+		tests/torture/test_rolling_restart.py -s $(ARGS)
 	PYCONCHAT_TEST_FACTOR=30 $(BIN)/python -m pytest -n $(JOBS) tests/nodes/test_faulty_bus.py
 
 check: $(VENV)/test.stamp

@@ -141,6 +141,9 @@ class FakePeer:
         self.written += last
         self.closed = True
 
+    def end_when_idle(self, last: bytes) -> None:
+        self.close(last)
+
 
 def make_store(folder: Path) -> SqlStore:
     """Return an open SQLite store in *folder*."""

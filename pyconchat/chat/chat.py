@@ -26,6 +26,7 @@ from pyconchat.chat.nodes import Node, Nodes
 from pyconchat.chat.page_turns import PageTurns
 from pyconchat.chat.private import PrivateTalk
 from pyconchat.chat.publisher import Publisher
+from pyconchat.chat.readiness import Readiness
 from pyconchat.chat.reading import Reading
 from pyconchat.chat.recovery import Recovery
 from pyconchat.chat.registration import Registration
@@ -113,6 +114,7 @@ class Chat:
         if self.nodes is not None:
             self.registration.nodes = self.nodes
             self.nodes.connect(self.journal, self.registry, self.registration.take_over_state)
+        self.readiness = Readiness(store, threads, reactor, self.registry, self.nodes)
         self.keys = AccountKeys(
             self.memory, self.journal, self.registry, self.registration, self.now
         )

@@ -482,6 +482,13 @@ class IPeer(Interface):
     def close(last: bytes = b"") -> None:
         """Send *last* and close the connection when it has been delivered, or timed out."""
 
+    def end_when_idle(last: bytes) -> None:
+        """As `close`, after the input that has arrived is handled and answered, or timed out.
+
+        What was received is stored before the connection is closed, so that the next login, at
+        another node, does not deliver it again.
+        """
+
 
 class IKeyPeer(IPeer):
     """A peer at SSH."""
@@ -726,6 +733,9 @@ class ISession(Interface):
 
     def end(why: EndWhy, reason: str) -> None:
         """Send *reason* and end the session."""
+
+    def end_when_idle(why: EndWhy, reason: str) -> None:
+        """As `end`, after what the peer has sent is handled: see `IPeer.end_when_idle`."""
 
     def quit(reason: SafeText) -> None:
         """End the session on the person's request; others are shown *reason*."""

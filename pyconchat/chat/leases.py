@@ -24,11 +24,15 @@ from pyconchat.domain.errors import LeaseLost, NotSaved
 from pyconchat.domain.names import Key, fold
 from pyconchat.domain.replies import EndWhy
 from pyconchat.domain.stored import Online, OnlineRecord
+from pyconchat.net.waiters import Waiters
 
-__all__ = ["RENEW_SECONDS", "Leases"]
+__all__ = ["MAX_AGE_SECONDS", "RENEW_SECONDS", "Leases"]
 
 RENEW_SECONDS = 2.0
 """Seconds between two renewals of the lease."""
+
+MAX_AGE_SECONDS = 10.0
+"""Seconds after its last renewal at which a lease may have expired, as in the store."""
 
 CLAIM_SECONDS = 0.2
 """Seconds between two attempts to take a guest's name."""
@@ -60,10 +64,12 @@ class Leases:
         self._reactor = reactor
         self._tell = tell
         self.node = 0  # the id of this node
-        self.held = False
+        self._held = False
+        self._renewed_at = 0.0  # seconds of the reactor's clock
         self.know_groups: Callable[[Key], Awaitable[None]]  # set by `Nodes`
         self._changes: dict[str, OnlineRecord] = {}  # of this node, not stored yet, by party
         self._storing = False
+        self._stored = Waiters()  # for the end of that
         self.elsewhere = OnlineElsewhere(memory, registry, nodes, threads, lambda: self.node)
         self._renewing = LoopingCall(self._renew)
         self._renewing.clock = reactor
@@ -72,7 +78,8 @@ class Leases:
 
     def start(self, node: int, online: Online) -> None:
         """Begin with the lease of *node*; *online* are those at other nodes."""
-        self.node, self.held = node, True
+        self.node = node
+        self._hold()
         self.elsewhere.start(online)
         self._renewing.start(RENEW_SECONDS, now=False)
 
@@ -80,7 +87,16 @@ class Leases:
         """Renew the lease no more."""
         if self._renewing.running:
             self._renewing.stop()
-        self.held = False
+        self._held = False
+
+    @property
+    def held(self) -> bool:
+        """Return whether this node has its lease; false also when it could not be renewed."""
+        age = self._reactor.seconds() - self._renewed_at
+        return self._held and age < MAX_AGE_SECONDS
+
+    def _hold(self) -> None:
+        self._held, self._renewed_at = True, self._reactor.seconds()
 
     # This node.
 
@@ -115,6 +131,7 @@ class Leases:
         changes, self._changes = list(self._changes.values()), {}
         if not changes:
             self._storing = False
+            self._stored.fire()
             return
         # First those who go: a guest may have become registered, with the same key.
         changes.sort(key=lambda record: record.sessions)
@@ -129,10 +146,22 @@ class Leases:
         def again(failure: Any) -> None:
             self._failed(failure)
             self._changes = {each.party: each for each in changes} | self._changes
+            self._stored.fire()  # nobody waits until the database is back
 
         storing = self._threads.write(self._nodes.set_online, changes)
         storing.addCallbacks(stored, again)
         storing.addBoth(lambda _: self._reactor.callLater(0.05, self._store))
+
+    def when_stored(self) -> Deferred[None]:
+        """Fire when the other nodes know who is online here, or after a failure to store that."""
+        return self._stored.wait(not self._storing)
+
+    async def is_alone(self) -> bool:
+        """Return whether there is no other living node, or the database cannot tell."""
+        try:
+            return len(await self._threads.write(self._nodes.renew)) < 2
+        except NotSaved:  # also without a lease
+            return True
 
     async def claim_guest(self, account: Account) -> bool:
         """Take the name of *account*, a guest, on all nodes. Raises `NotSaved`."""
@@ -155,6 +184,7 @@ class Leases:
     async def _keep(self) -> None:
         try:
             living = await self._threads.write(self._nodes.renew)
+            self._hold()
             gone = await self._threads.write(self._nodes.expire)
         except LeaseLost:
             await self._begin_again()
@@ -184,7 +214,7 @@ class Leases:
     async def _begin_again(self) -> None:
         """Take a new lease. Others have ended the guests of this node, so their sessions end."""
         self._log.error("the lease of this node was lost: its guests are disconnected")
-        self.held = False
+        self._held = False
         presence = self._memory.presence
         for session in list(presence.everybody()):
             if not session.account.registered:
@@ -194,7 +224,7 @@ class Leases:
         except NotSaved as problem:
             self._log.warn("no new lease: {problem}", problem=problem)
             return
-        self.held = True
+        self._hold()
         for session in presence.everybody():
             if session.account.registered:
                 self._note(session.account, 1)

@@ -92,6 +92,7 @@ class Nodes:
         self._threads = threads
         self._reactor = reactor
         self.leases: Leases
+        self._registry: SessionRegistry
         self._journal: Journal
         self.incoming = Incoming(
             *(node.run, memory, node.store, publisher, recovery, node.bus, reactor),
@@ -123,6 +124,7 @@ class Nodes:
         *take_over* is called with what is stored of an account.
         """
         self._journal = journal
+        self._registry = registry
         self.incoming.journal = journal
         self._take_over = take_over
         self.private = UnheardPrivate(self._memory, self._store, journal, self.incoming)
@@ -156,7 +158,9 @@ class Nodes:
     def stop(self) -> Deferred[None]:
         """Give the lease back, and disconnect from the bus."""
         self.leases.halt()
-        ending = self._threads.write(self._node.store.end).addErrback(self._failed)
+        ending = self.leases.when_stored()
+        ending.addCallback(lambda _: self._threads.write(self._node.store.end))
+        ending.addErrback(self._failed)
         ending.addCallback(lambda _: self.halt())
         return ending
 
@@ -178,6 +182,7 @@ class Nodes:
             "gaps": self.incoming.gaps,
             "conflicts": self.incoming.conflicts,
             "lease_held": int(self.leases.held),
+            "draining": int(self._registry.stopping),
         }
 
     def _each_second(self) -> None:

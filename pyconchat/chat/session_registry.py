@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from twisted.logger import Logger
+
 from pyconchat.chat import event_log
 from pyconchat.chat.absences import Absences, readers_of
 from pyconchat.chat.code_makers import lost_codes
@@ -49,6 +51,8 @@ MAX_GONE = 1000
 
 class SessionRegistry:
     """The sessions of one chat; *now* returns milliseconds since the epoch."""
+
+    _log = Logger()
 
     def __init__(
         self, memory: Memory, store: IStore, journal: IJournal, now: Callable[[], int]
@@ -144,7 +148,7 @@ class SessionRegistry:
         else:
             self._memory.accounts.remove(account)
             self.revoke(account)
-            if not self.stopping:  # otherwise the next start ends their memberships
+            if self._stores_ends:
                 self.end_guest(account.key, session.quit_reason)
         self._call_local(account, False)
         if account.key not in self._memory.presence.elsewhere:
@@ -157,8 +161,13 @@ class SessionRegistry:
         They are read from the store when they are needed again. Those of a disconnected guest end:
         no later account can write in them.
         """
-        if not self.stopping:
+        if self._stores_ends:
             self._journal.settled().addBoth(lambda _: self._forget_private(party, True))
+
+    @property
+    def _stores_ends(self) -> bool:
+        """Return whether what a guest leaves behind ends now; else the next start ends it."""
+        return self.several or not self.stopping
 
     def forget_elsewhere(self, party: str) -> None:
         """As `release_private`, for a guest of another node, which stores the end."""
@@ -217,9 +226,11 @@ class SessionRegistry:
 
     def end_all(self, why: EndWhy, reason: str) -> None:
         """End all sessions: the server is stopping."""
-        self.stopping = True
         for session in list(self._memory.presence.everybody()):
-            session.end(why, reason)
+            try:
+                session.end(why, reason)
+            except Exception:
+                self._log.failure("a session could not be ended")
 
     def move_cursors(self, moves: Sequence[MoveCursor]) -> None:
         """Store what was received. Nobody waits for it."""

@@ -13,6 +13,7 @@ from pyconchat.chat.conversations import Conversations
 from pyconchat.chat.group_directory import GroupDirectory
 from pyconchat.chat.interfaces import IHasher, IJournal, IPresence
 from pyconchat.chat.memory import Memory
+from pyconchat.chat.readiness import Readiness
 from pyconchat.chat.registration import Registration
 from pyconchat.chat.session_registry import SessionRegistry
 from pyconchat.chat.statistics import Statistics
@@ -39,6 +40,7 @@ class Services:
     registry: SessionRegistry
     journal: IJournal
     statistics: Statistics
+    readiness: Readiness
     hasher: IHasher
     throttle: LoginThrottle
     tokens: Tokens
@@ -62,6 +64,7 @@ class Services:
             registry=chat.registry,
             journal=chat.journal,
             statistics=chat.statistics,
+            readiness=chat.readiness,
             hasher=chat.hasher,
             throttle=LoginThrottle(chat.hasher, chat.reactor, limits),
             tokens=Tokens(chat.store, chat.journal, chat.accounts, chat.now),

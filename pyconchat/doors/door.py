@@ -41,6 +41,9 @@ MAX_LINGER = 2.0
 LINGER_STEP = 0.02
 """Seconds between two checks whether the last lines have arrived."""
 
+MAX_INPUT_WAIT = 2.0
+"""Maximum seconds in which a session that is to end handles what has arrived."""
+
 MAX_REST = 10.0
 """Maximum seconds without a check of a connection on which nothing happens."""
 
@@ -54,6 +57,8 @@ class Door(DelayedLines):
     hides = False
 
     rests_until = 0.0
+
+    max_input_wait = MAX_INPUT_WAIT
 
     serves_files = True
     """Whether files are transferred at the port of this door too; else at the line door's."""
@@ -100,6 +105,10 @@ class Door(DelayedLines):
             and self._output.empty
             and not (self.paused or self.ending)
         )
+
+    def idle(self) -> bool:
+        """Return whether everything that has arrived is handled."""
+        return not self.has_input() and (self._task is None or self.asking())
 
     # What Twisted calls, by way of the detector.
 
@@ -218,6 +227,7 @@ class Door(DelayedLines):
         if self.ending:
             raise PeerGone
         self.session = session
+        self.opened_by_input = False  # it was handled
         set_read_size(self._connection, READ_SIZE)
         self._counted.logged_in()
         if self._context.limits.messages_per_second > 0:
@@ -299,9 +309,38 @@ class Door(DelayedLines):
         self.stopLines(Lifecycle.CLOSING)
         self.write_last(last)
         self._output.finish()
+        self.stop_receiving()
+        self._linger(self._context.now() + MAX_LINGER)
+
+    def end_when_idle(self, last: bytes) -> None:
+        """Handle the input, then store what was received, then close with *last*."""
+        self._await_idle(self._context.now() + self.max_input_wait, last)
+
+    def _await_idle(self, until: float, last: bytes) -> None:
+        if self.ending:
+            return
+        if not self.idle() and self._context.now() < until:
+            self.clock.callLater(LINGER_STEP, self._await_idle, until, last)
+            return
+        self.stop_receiving()
+        self._await_receipts(self._context.now() + MAX_LINGER, last)
+
+    def _await_receipts(self, until: float, last: bytes) -> None:
+        if self.ending:
+            return
+        arriving = not self._output.acknowledged() and not self._output.broken()
+        if arriving and self._context.now() < until:
+            self.clock.callLater(LINGER_STEP, self._await_receipts, until, last)
+            return
+        if self.session is not None:
+            received = self.session.subscriptions.receipts()
+            self._context.services.registry.move_cursors(received)
+        self._journal.settled().addBoth(lambda _: self.close(last))
+
+    def stop_receiving(self) -> None:
+        """Deliver no more entries: the next login does."""
         if self.session is not None:
             self.session.subscriptions.stop()
-        self._linger(self._context.now() + MAX_LINGER)
 
     def abort(self, cause: str, why: str, **fields: object) -> None:
         """Cut the connection, count it under *cause*, and log *why*."""

@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import Cooperator, LoopingCall
+from twisted.logger import Logger
 
 from pyconchat.domain.decisions import MoveCursor
 from pyconchat.doors.interfaces import IDoor
@@ -28,6 +29,8 @@ class OpenDoors:
     *move_cursors* stores what their peers have received; *wake_readers* wakes those that may have
     received something since its last call.
     """
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -82,7 +85,10 @@ class OpenDoors:
     def shut_down(self) -> None:
         """Close all connections, those without a login included."""
         for door in self:
-            door.shut_down()
+            try:
+                door.shut_down()
+            except Exception:
+                self._log.failure("a connection could not be closed")
 
     @property
     def unsent(self) -> int:

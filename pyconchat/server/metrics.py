@@ -17,11 +17,15 @@ from prometheus_client.metrics_core import (
     Metric,
 )
 from prometheus_client.registry import Collector
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 from twisted.web.http import Request
 from twisted.web.resource import Resource
-from twisted.web.server import Site
+from twisted.web.server import NOT_DONE_YET, Site
+from twisted.web.server import Request as SiteRequest
 
 from pyconchat.chat.nodes import Nodes
+from pyconchat.chat.readiness import Readiness
 from pyconchat.chat.statistics import BOUNDS, Histogram, Statistics
 from pyconchat.domain.replies import Drop
 
@@ -54,6 +58,7 @@ _NODE_GAUGES = {
     "bus_up": "1 while the bus to the other nodes is up.",
     "bus_lag_seconds": "Time that a block took last on the bus.",
     "lease_held": "1 while this node has its lease of the database.",
+    "draining": "1 while this node is stopping, and ends its sessions.",
 }
 _NODE_COUNTERS = {
     "bus_told": "Blocks told to other nodes.",
@@ -137,8 +142,41 @@ class _Site(Site):
         pass
 
 
-def metrics_site(statistics: Statistics, nodes: Nodes | None = None) -> Site:
-    """Return the factory of an HTTP server that serves *statistics* at ``/metrics``."""
+class _Ready(Resource):
+    """The page ``/ready``."""
+
+    isLeaf = True
+
+    def __init__(self, readiness: Readiness) -> None:
+        super().__init__()
+        self._readiness = readiness
+
+    def render_GET(self, request: SiteRequest) -> int:
+        gone: list[Failure] = []
+        request.notifyFinish().addErrback(gone.append)
+
+        def answer(problem: str) -> None:
+            if gone:
+                return
+            request.setResponseCode(503 if problem else 200)
+            request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+            request.write(f"{problem or 'ready'}\n".encode())
+            request.finish()
+
+        asking = Deferred.fromCoroutine(self._readiness.problem())
+        asking.addCallback(answer).addErrback(lambda failure: request.processingFailed(failure))
+        return NOT_DONE_YET
+
+
+def metrics_site(
+    statistics: Statistics, nodes: Nodes | None = None, readiness: Readiness | None = None
+) -> Site:
+    """Return the factory of an HTTP server with *statistics* at ``/metrics``.
+
+    *readiness* is at ``/ready``: this port listens until the end of a drain.
+    """
     root = Resource()
     root.putChild(b"metrics", _Metrics(statistics, nodes))
+    if readiness is not None:
+        root.putChild(b"ready", _Ready(readiness))
     return _Site(root, timeout=30)

@@ -112,10 +112,19 @@ class Ports:
         """Listen for Prometheus. Exits with one line on failure."""
         self._open("doors.metrics", description, site, METRICS)
 
+    def close_doors(self) -> Deferred[Any]:
+        """Stop listening for users; fires when those ports are closed."""
+        return self._close([each for each in self._ports if each.kind != METRICS])
+
     def close(self) -> Deferred[Any]:
         """Stop listening; fires when all ports are closed."""
+        return self._close(self._ports)
+
+    def _close(self, ports: Sequence[_Port]) -> Deferred[Any]:
+        self._ports = [each for each in self._ports if each not in ports]
         return DeferredList(
-            [each.port.addCallback(lambda port: port.stopListening()) for each in self._ports]
+            [each.port.addCallback(lambda port: port.stopListening()) for each in ports],
+            consumeErrors=True,
         )
 
     async def reload_certificates(self) -> None:

@@ -30,6 +30,7 @@ from pyconchat.domain.errors import NotSaved
 from pyconchat.domain.replies import EndWhy
 from pyconchat.doors.factory import ChatFactory, IrcFactory
 from pyconchat.files import FileSharing, Storage
+from pyconchat.server.drain import SESSIONS_PER_SECOND, Drain
 from pyconchat.server.log import log_observer
 from pyconchat.server.options import Options, stop
 from pyconchat.server.ports import Ports
@@ -43,6 +44,7 @@ from pyconchat.server.process import (
 )
 from pyconchat.server.purge import Purge
 from pyconchat.server.start_lines import database_line, node_line, reserved_lines
+from pyconchat.server.stopping import Stopping
 from pyconchat.server.store_threads import StoreThreads
 from pyconchat.sessions.portal import login_portal
 from pyconchat.store import READERS, BadStore, SqlStore
@@ -55,6 +57,9 @@ MAX_DISK_THREADS = 4
 
 MAX_LEASE_WAIT = 15.0
 """Seconds that a start waits for the lease of an earlier run with the same name to end."""
+
+MAX_CLOSING = 10.0
+"""Maximum seconds until all connections are closed: each takes 4 at most."""
 
 LEASE_PAUSE = 1.0
 """Seconds between two attempts."""
@@ -105,6 +110,7 @@ class ChatService(MultiService):
         self._doors = self._factory.open_doors
         self._cleaning = LoopingCall(self._clean)
         self._cleaning.clock = reactor
+        self._drain = Drain(reactor, self.chat.presence.everybody)
         self._lock: int | None = None
         self._had_terminal = False
         self._ports = Ports(
@@ -160,7 +166,7 @@ class ChatService(MultiService):
         if self.config.doors.metrics:
             from pyconchat.server.metrics import metrics_site  # most servers never need it
 
-            site = metrics_site(self._statistics, self.chat.nodes)
+            site = metrics_site(self._statistics, self.chat.nodes, self.chat.readiness)
             self._ports.open_metrics(self.config.doors.metrics, site)
         super().privilegedStartService()
 
@@ -259,39 +265,56 @@ class ChatService(MultiService):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        self._log.info("stopping")
-        self._ignore_signals()
-        await self._ports.close()
-        self._doors.stop()
-        self._lag.stop()
-        self._purge.stop()
+        self.chat.registry.stopping = True
+        stopping = Stopping(self._reactor, self._drain.cut_short, self._hangup)
+        await stopping.run(
+            (
+                self._ports.close_doors,
+                lambda: Deferred.fromCoroutine(self._end_in_turn()),
+                self._ports.close,
+                self._doors.stop,
+                self._lag.stop,
+                self._purge.stop,
+                self._stop_cleaning,
+                self._end_all,
+                self._doors.shut_down,
+                lambda: self._doors.when_empty().addTimeout(MAX_CLOSING, self._reactor),
+                self.chat.journal.when_idle,
+                self._give_back_lease,
+                self._hasher.stop,
+                self._disk.stop,
+                self.chat.indexer.stop,
+                self._threads.stop,
+                self._store.close,
+                self._unlock_state,
+            )
+        )
+
+    async def _end_in_turn(self) -> None:
+        """End the sessions a few at a time, if they can go on at other nodes."""
+        nodes = self.chat.nodes
+        if nodes is None or await nodes.leases.is_alone():
+            return
+        self._log.info(
+            "ending {rate} sessions a second; a second signal ends all at once",
+            rate=SESSIONS_PER_SECOND,
+        )
+        await self._drain.run()
+
+    def _end_all(self) -> None:
+        self.chat.registry.end_all(EndWhy.STOPPING, "The server is stopping; come back soon.")
+
+    def _give_back_lease(self) -> Deferred[None] | None:
+        return None if self.chat.nodes is None else self.chat.nodes.stop()
+
+    def _stop_cleaning(self) -> None:
         if self._cleaning.running:
             self._cleaning.stop()
-        self.chat.registry.end_all(EndWhy.STOPPING, "The server is stopping; come back soon.")
-        self._doors.shut_down()
-        await self._doors.when_empty()
-        await self.chat.journal.when_idle()
-        if self.chat.nodes is not None:
-            await self.chat.nodes.stop()
-        self._hasher.stop()
-        self._disk.stop()
-        self.chat.indexer.stop()
-        self._threads.stop()
-        self._store.close()
+
+    def _unlock_state(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-        self._log.info("stopped")
-
-    def _ignore_signals(self) -> None:
-        """Let no further signal stop the reactor again, or read a store that is being closed."""
-        handlers = {getattr(self._reactor, each, None) for each in ("sigInt", "sigTerm")}
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) in handlers | {self._hangup}:
-                signal.signal(number, self._stops_already)
-
-    def _stops_already(self, *_: object) -> None:
-        self._reactor.callFromThread(self._log.info, "stopping already")
 
     # While it runs.
 

@@ -139,6 +139,9 @@ class Session:
     def end(self, why: EndWhy, reason: str) -> None:
         self.peer.close(self.renderer.reply(Ended(why, SafeText(reason))))
 
+    def end_when_idle(self, why: EndWhy, reason: str) -> None:
+        self.peer.end_when_idle(self.renderer.reply(Ended(why, SafeText(reason))))
+
     def quit(self, reason: SafeText) -> None:
         self.quitting = True
         self.quit_reason = reason

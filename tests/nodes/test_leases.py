@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from pyconchat.chat.leases import RENEW_SECONDS
+from pyconchat.chat.leases import MAX_AGE_SECONDS, RENEW_SECONDS
+from pyconchat.domain.errors import NotSaved
+from pyconchat.domain.names import fold
+from pyconchat.domain.replies import EndWhy
 from pyconchat.domain.stored import Online
 from pyconchat.store import BadStore
 from tests.nodes.cluster import Cluster
@@ -131,3 +135,82 @@ def test_the_users_of_a_dead_node_whose_end_was_not_heard(tmp_path: Path, clock:
     for node in cluster.nodes:
         assert node.chat.accounts.get("gus") is None, node.name
     cluster.stop()
+
+
+def test_a_lease_that_cannot_be_renewed(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The node does not count on it when it may have expired, and no longer when it was renewed."""
+    node = cluster.nodes[0]
+    assert node.chat.nodes is not None
+
+    def fail() -> object:
+        raise NotSaved("the database is down")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(node.own_store.nodes, "renew", fail)
+        cluster.settle(MAX_AGE_SECONDS - RENEW_SECONDS - 1)
+        assert node.chat.nodes.leases.held
+        cluster.settle(RENEW_SECONDS + 1)
+        assert not node.chat.nodes.leases.held
+        assert node.chat.nodes.figures()["lease_held"] == 0
+    cluster.settle(2 * RENEW_SECONDS)
+    assert node.chat.nodes.leases.held
+
+
+def test_whether_there_are_other_nodes(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the database nobody can go on at another node."""
+    answers: list[bool] = []
+    nodes = cluster.nodes[0].chat.nodes
+    assert nodes is not None
+
+    def ask() -> bool:
+        Deferred.fromCoroutine(nodes.leases.is_alone()).addCallback(answers.append)
+        return answers.pop()
+
+    assert not ask()
+    cluster.nodes.pop().end()
+    cluster.settle()
+    assert ask()
+
+    def fail() -> object:
+        raise NotSaved("the database is down")
+
+    monkeypatch.setattr(cluster.nodes[0].own_store.nodes, "renew", fail)
+    assert ask()
+
+
+def test_the_guests_of_a_node_that_stops_are_gone(cluster: Cluster) -> None:
+    """At once, and not only at the start of another node; others are told."""
+    alice, bob = cluster.group_of_two()
+    gus = cluster.person(1, "gus").types("/join tea")
+    cluster.settle()
+    alice.sees()
+    bob.sees()
+    stopping = cluster.nodes[1].chat
+    stopping.registry.stopping = True
+    assert stopping.nodes is not None
+    assert stopping.nodes.figures()["draining"] == 1
+    [session] = stopping.presence.sessions(fold("gus"))
+    session.end_when_idle(EndWhy.STOPPING, "Connect again.")
+    cluster.settle(1)
+    assert gus.wire.closed
+    assert alice.sees() == "* gus has gone offline.\n* gus has left the chat (disconnected).\n"
+    assert bob.sees() == "* gus has left the chat (disconnected).\n"
+    chat = cluster.nodes[0].chat
+    assert sorted(find_group(chat, "tea").group.members) == ["alice", "bob"]
+    assert chat.accounts.get("gus") is None
+    cluster.person(0, "gus")
+
+
+def test_who_was_online_at_a_node_that_stops(cluster: Cluster) -> None:
+    """The others know at once that nobody is, also what was not told before the stop."""
+    gus = cluster.person(1, "gus")
+    cluster.settle()
+    node = cluster.nodes.pop()
+    node.stop()
+    gus.wire.loseConnection()
+    assert node.chat.nodes is not None
+    stopped = node.chat.nodes.stop()
+    cluster.settle()
+    assert stopped.called
+    node.own_store.close()
+    assert cluster.nodes[0].chat.accounts.get("gus") is None

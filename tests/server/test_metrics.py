@@ -5,13 +5,18 @@ from __future__ import annotations
 import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.web.test.requesthelper import DummyRequest
 
 from pyconchat.chat.statistics import Statistics
 from pyconchat.domain.replies import Drop, Durations, Stats
 from pyconchat.render.replies import reply_lines
-from pyconchat.server.metrics import _COUNTERS, _GAUGES, _StatisticsCollector
+from pyconchat.server.metrics import _COUNTERS, _GAUGES, _StatisticsCollector, metrics_site
 from pyconchat.store import SqlStore
+from pyconchat.testing import InlineThreads
 from tests.support.programs import MemoryServer
 
 FIELDS = [each.name for each in msgspec.structs.fields(Stats)]
@@ -82,3 +87,36 @@ def test_every_field_is_shown(field: str) -> None:
         case _:
             second[field] = [Drop("another-cause", 4)]
     assert reply_lines(Stats(**first)) != reply_lines(Stats(**second))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("stopping", "code", "said"), [(False, 200, "ready"), (True, 503, "draining")]
+)
+def test_readiness_at_the_same_port(
+    store: SqlStore, clock: Clock, stopping: bool, code: int, said: str
+) -> None:
+    """It is there until a server that stops has ended all sessions."""
+    server = MemoryServer(store, clock)
+    server.chat.registry.stopping = stopping
+    root = metrics_site(server.chat.statistics, None, server.chat.readiness).resource
+    request = DummyRequest([b"ready"])
+    root.getChildWithDefault(b"ready", request).render(request)
+    server.stop()
+    assert (request.responseCode, b"".join(request.written)) == (code, f"{said}\n".encode())
+    assert request.finished == 1
+
+
+def test_a_client_that_does_not_wait_for_the_readiness(
+    store: SqlStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is written to it, and nothing fails."""
+    server = MemoryServer(store, clock, threads=InlineThreads())
+    root = metrics_site(server.chat.statistics, None, server.chat.readiness).resource
+    request = DummyRequest([b"ready"])
+    slow: Deferred[list[object]] = Deferred()
+    monkeypatch.setattr(InlineThreads, "read", lambda *_: slow)
+    root.getChildWithDefault(b"ready", request).render(request)
+    request.processingFailed(Failure(ConnectionDone()))
+    slow.callback([])
+    server.stop()
+    assert (request.written, request.finished) == ([], 0)

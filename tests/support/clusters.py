@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
@@ -50,15 +50,20 @@ class ServerCluster:
 
 
 @contextmanager
-def running_nodes(folder: Path, url: str, count: int) -> Iterator[ServerCluster]:
-    """Run *count* nodes on the database at *url*, without limits."""
+def running_nodes(
+    folder: Path, url: str, count: int, constants: Mapping[str, float] | None = None
+) -> Iterator[ServerCluster]:
+    """Run *count* nodes on the database at *url*, without limits.
+
+    *constants* are values of the program, as in `Twistd`.
+    """
     nodes: list[Server] = []
     try:
         for number in range(count):
             place = folder / f"node{number}"
             place.mkdir()
             toml = f'[store]\nurl = "{url}"\n[node]\nname = "node{number}"\n'
-            node = Server(place, toml, UNLIMITED, tls=True)
+            node = Server(place, toml, UNLIMITED, tls=True, constants=constants)
             nodes.append(node)
             node.start()
         yield ServerCluster(nodes)

@@ -2,108 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import resource
 import sqlite3
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from pyconchat.domain.decisions import Decision, SaveToken
-from pyconchat.domain.events import Policy
-from pyconchat.domain.group import Actor
-from pyconchat.domain.names import Name, fold
 from pyconchat.testing import make_store
-from tests.contracts.building import commit, create, register, store_events
-from tests.support.programs import Object, Program, line_of
-from tests.support.servers import PATIENCE, Server
+from tests.support.crowds import GROUPS, MOST, crowd, settle
+from tests.support.programs import Program, line_of
+from tests.support.servers import Server
 from tests.support.users import SocketUser
 
 pytestmark = pytest.mark.torture
 
 CLIENTS = 1000
 SENDERS = 40
-GROUPS = ("tea", "coffee", "cocoa", "juice", "water")
-MOST = 30.0
-"""Maximum seconds until all clients are connected again."""
-
 STOPPED = 5.0
 """Maximum seconds until the server has stopped."""
-
-
-def settle(folder: Path) -> Path:
-    """Create accounts and groups; return the file that lists them for the crowd.
-
-    They have no password hashes: logins use tokens.
-    """
-    folder.mkdir(mode=0o700)
-    people = [Actor(Name(f"client{number}")) for number in range(CLIENTS)]
-    tokens = {each.name: f"token of {each.name}" for each in people}
-    with closing(make_store(folder)) as store:
-        register(store, *people)
-        saved = [
-            SaveToken(fold(name), hashlib.sha256(token.encode()).hexdigest())
-            for name, token in tokens.items()
-        ]
-        commit(store, Decision(int(time.time() * 1000), writes=saved))
-        for number, name in enumerate(GROUPS):
-            members = people[number :: len(GROUPS)]
-            group = create(store, 2 + number, name, members[0], Policy.OPEN)
-            for each in members[1:]:
-                store_events(store, group, group.join(each, 0))
-    crowd = [
-        {
-            "name": each.name,
-            "token": tokens[each.name],
-            "group": GROUPS[number % len(GROUPS)],
-            "sends": number < SENDERS,
-        }
-        for number, each in enumerate(people)
-    ]
-    file = folder.with_name("crowd.json")
-    file.write_text(json.dumps(crowd))
-    return file
-
-
-class Crowd:
-    """The process that runs the clients."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self.report: Object = {}
-
-    def waits_for(self, what: Callable[[Object], bool], seconds: float) -> float:
-        """Wait until its report is as wanted; return the seconds that took."""
-        began = time.monotonic()
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.report = json.loads(line)
-            assert self.report["problems"] == []
-            took = time.monotonic() - began
-            if what(self.report):
-                return took
-            assert took < seconds, self.report
-        raise AssertionError(f"the crowd has ended: {self.report}")
-
-    def ends(self) -> Object:
-        """Stop its messages, and return its report when all are answered and received."""
-        assert self.process.stdin is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        self.waits_for(lambda report: report["ended"], PATIENCE)
-        assert self.process.stdout is not None
-        for line in self.process.stdout:  # until all have the newest entry
-            self.report = json.loads(line)
-        assert self.process.wait(PATIENCE) == 0
-        return self.report
 
 
 @contextmanager
@@ -116,30 +36,16 @@ def stopping(server: Server) -> Iterator[None]:
         server.stop()
 
 
-@contextmanager
-def crowd(port: int, file: Path) -> Iterator[Crowd]:
-    """Run the crowd."""
-    command = [sys.executable, "-m", "tests.torture.crowd", str(port), str(file)]
-    root = Path(__file__).parents[2]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root
-    ) as process:
-        watch = threading.Timer(5 * MOST, process.kill)  # a crowd without reports tests nothing
-        watch.start()
-        try:
-            yield Crowd(process)
-        finally:
-            watch.cancel()
-            process.kill()
-
-
 def test_a_thousand_clients_come_back(tmp_path: Path) -> None:
     """All are told, and connected again within 30 s, with tokens; nothing is lost or doubled."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     server = Server(tmp_path)
-    file = settle(server.state)
-    with stopping(server), crowd(server.port, file) as clients:
+    file = tmp_path / "crowd.json"
+    server.state.mkdir(mode=0o700)
+    with closing(make_store(server.state)) as store:
+        settle(store, file, CLIENTS, SENDERS)
+    with stopping(server), crowd([server.port], file) as clients:
         came = clients.waits_for(lambda report: report["live"] == CLIENTS, 2 * MOST)
         clients.waits_for(lambda report: report["said"] >= 3 * SENDERS, MOST)
         began = time.monotonic()

@@ -95,6 +95,9 @@ class JsonDoor(Door):
 
     # What `Door` asks of its subclasses.
 
+    def idle(self) -> bool:
+        return self._mode.idle and super().idle()
+
     def readyForLine(self) -> bool:
         return not self._mode.busy and super().readyForLine()
 

@@ -50,6 +50,10 @@ MAX_COMMANDS_AT_ONCE = 16
 MAX_LF_DELAY = 0.2
 """Maximum seconds between the CR and the LF of the first line's end."""
 
+MAX_TYPED_WAIT = 10.0
+"""Maximum seconds in which a session that is to end handles what was typed: at the rate of messages
+that is slow, and nobody sends it again."""
+
 MAX_UNANSWERED = 2.0
 """Maximum seconds until telnet answers the first negotiation; `nc -C` never does."""
 
@@ -61,6 +65,8 @@ LF, CRLF = TextRenderer("\n"), TextRenderer("\r\n")
 @implementer(ILoginPeer)
 class LineDoor(Door):
     """One person's connection."""
+
+    max_input_wait = MAX_TYPED_WAIT
 
     def __init__(self, context: DoorContext, counted: Counted) -> None:
         super().__init__(context, counted, LF, context.limits.line_bytes)
@@ -317,6 +323,16 @@ class LineDoor(Door):
         has_prompt = self._client is Client.TELNET or self._edited is not None
         if free and has_prompt and not self._prompt.shown:
             self._show_place()
+
+    def idle(self) -> bool:
+        # What was typed before the last line was on the screen has arrived with the receipt of it.
+        return self._output.acknowledged() and super().idle()
+
+    def end_when_idle(self, last: bytes) -> None:
+        """Send *last* first: what is typed from then on is known to come too late."""
+        self.stop_receiving()
+        self.write(last)
+        super().end_when_idle(b"")
 
     def write_last(self, block: bytes) -> None:
         self._prompt.write_last(block)

@@ -14,6 +14,7 @@
 ``GET /file/TICKET/NAME``           a file; ``Range`` resumes a download
 ``POST /hook/TOKEN``                posts to the group of a hook
 ``GET /connect``                    other ways to connect, by their names
+``GET /ready``                      whether a load balancer should send connections here
 ``GET /healthz``, ``GET /metrics``  for monitoring
 ==================================  ================================================================
 """

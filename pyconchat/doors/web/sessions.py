@@ -214,3 +214,6 @@ class _Browser:
 
     def close(self, last: bytes = b"") -> None:
         """Ignored: the request is answered in any case."""
+
+    def end_when_idle(self, last: bytes) -> None:
+        """Ignored, as `close`."""

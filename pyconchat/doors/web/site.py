@@ -32,6 +32,8 @@ _CHALLENGE = re.compile(r"/\.well-known/acme-challenge/([A-Za-z0-9_-]{1,128})")
 _FILE = re.compile(r"/file/([0-9a-f]{1,64})(?:/[^/]*)?")
 _HOOK = re.compile(r"/hook/([A-Za-z0-9_-]{1,64})")
 
+_MONITORED = ("/healthz", "/ready", "/metrics")
+
 MAX_CHALLENGE = 1024
 """Maximum bytes of an answer to a challenge of ACME (RFC 8555, 8.3)."""
 
@@ -57,13 +59,15 @@ class WebSite:
         self._page = Page()
         self._hooks = HookPosts(context.services)
         self._metrics = metrics
-        self.log = RequestLog(context, frozenset({*self._page.paths, "/healthz", "/metrics"}))
+        self.log = RequestLog(context, frozenset({*self._page.paths, *_MONITORED}))
 
     def handler(self, request: Request) -> Handler | Transfer | WebSocketHandler:
         """Return what answers *request*. Raises `HttpError`."""
         path, method = request.path, request.method
         if path == "/healthz":
             return self._only(request, Handler(self._health))
+        if path == "/ready":
+            return self._only(request, Handler(self._ready))
         if path == "/metrics":
             return self._only(request, Handler(self._show_metrics))
         if found := _CHALLENGE.fullmatch(path):
@@ -133,6 +137,11 @@ class WebSite:
         if journal.failing:
             return Response(503, b"nothing can be stored\n")
         return Response(200, b"ok\n")
+
+    async def _ready(self, _request: Request, _body: bytes) -> Response:
+        """Return whether a load balancer should send connections here, or why not."""
+        problem = await self.context.services.readiness.problem()
+        return Response(503 if problem else 200, f"{problem or 'ready'}\n".encode())
 
     async def _show_metrics(self, request: Request, _body: bytes) -> Response:
         config = self.context.services.config

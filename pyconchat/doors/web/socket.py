@@ -146,6 +146,9 @@ class SocketDoor(Door):
             super().write_last(block)
         self._output.write(frame(self._code.to_bytes(2, "big"), CLOSE))
 
+    def idle(self) -> bool:
+        return not self._frames_wait and super().idle()
+
     def silence_limits(self) -> tuple[float, float]:
         return PING_AFTER, GONE_AFTER
 

@@ -188,6 +188,19 @@ def test_health(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
     assert user.asks("GET", "/healthz").status == 503
 
 
+def test_readiness(web: WebServer) -> None:
+    """It says in one word why a load balancer should send nobody here."""
+    user = web.connects()
+    ready = user.asks("GET", "/ready")
+    assert (ready.status, ready.body) == (200, b"ready\n")
+    web.services.registry.stopping = True
+    ready = user.asks("GET", "/ready")
+    assert (ready.status, ready.body) == (503, b"draining\n")
+    assert user.asks("HEAD", "/ready").body == b""
+    assert user.asks("GET", "/healthz").status == 200
+    assert user.asks("POST", "/ready").status == 405
+
+
 def test_metrics_are_for_listed_networks(store: SqlStore, clock: Clock) -> None:
     """For all others there is no such path."""
     server = WebServer(store, clock, web=WebConfig(metrics=("192.0.2.0/24",)))
